@@ -1,0 +1,121 @@
+//! An open database.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use diesel::{QueryResult, SqliteConnection};
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::lock::ProcessLock;
+use crate::readers::Readers;
+use crate::writer::{Job, QUEUE, Work, Writer};
+use crate::{DbError, OpenError, migrate};
+
+/// An open database: a writer thread, readers, and the lock that keeps other processes out. Clones are the same one.
+#[derive(Debug, Clone)]
+pub struct Database {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// To the writer thread; none once the database is closed. The thread ends when it is gone and the queue is empty.
+    queue: Mutex<Option<mpsc::Sender<Box<dyn Work>>>>,
+    /// The writer thread, until somebody waits for its end.
+    writer: Mutex<Option<JoinHandle<()>>>,
+    readers: Arc<Readers>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    /// Opens the file, makes it if there is none, and brings its schema up to date. Blocks while it does.
+    ///
+    /// # Errors
+    /// [`OpenError`]: it can't be opened, is no database, is newer than the program, or another process has it.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let lock = ProcessLock::take(path)?;
+        let mut connection = migrate::open(path)?;
+        migrate::pending(&mut connection, path)?;
+        let (sender, queue) = mpsc::channel(QUEUE);
+        let writer = Writer { path: path.to_owned(), connection: Some(connection), queue };
+        let run = move || {
+            writer.run();
+            // given up last: whoever opens the file next finds everything written
+            drop(lock);
+        };
+        let thread = std::thread::Builder::new()
+            .name("chat-db-writer".into())
+            .spawn(run)
+            .map_err(|error| OpenError::Open { path: path.to_owned(), reason: error.to_string() })?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                queue: Mutex::new(Some(sender)),
+                writer: Mutex::new(Some(thread)),
+                readers: Arc::new(Readers::new(path.to_owned())),
+            }),
+        })
+    }
+
+    /// Runs `work` in the writer's next transaction, in a savepoint of its own, and answers after the commit. Work runs in
+    /// the order in which it was handed over.
+    ///
+    /// Not cancel-safe in the sense that matters to the database: once the future has been polled, work may be done
+    /// although the future is dropped.
+    ///
+    /// # Errors
+    /// [`DbError::Query`] when the statements failed by themselves, [`DbError::Unavailable`] when the database did,
+    /// [`DbError::Closed`] after [`close`](Self::close).
+    pub async fn write<T, F>(&self, work: F) -> Result<T, DbError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
+    {
+        let (answer, result) = oneshot::channel();
+        let queue = self.shared.queue.lock().clone().ok_or(DbError::Closed)?;
+        queue.send(Box::new(Job::new(work, answer))).await.map_err(|_| DbError::Closed)?;
+        // or this clone would keep the writer thread up while the answer is awaited
+        drop(queue);
+        result.await.map_err(|_| DbError::Closed)?
+    }
+
+    /// Runs `work` on a connection that can't write, and sees all that was committed before. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`] when the database does not answer, [`DbError::Closed`] after [`close`](Self::close).
+    pub async fn read<T, F>(&self, work: F) -> Result<T, DbError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
+    {
+        let readers = Arc::clone(&self.shared.readers);
+        let _permit = self.shared.readers.permit().await?;
+        tokio::task::spawn_blocking(move || readers.run(work)).await.map_err(|_| DbError::Closed)?
+    }
+
+    /// Whether a transaction can be begun and committed now.
+    ///
+    /// # Errors
+    /// The same as [`write`](Self::write).
+    pub async fn check(&self) -> Result<(), DbError> {
+        self.write(|_| Ok(())).await
+    }
+
+    /// Takes no more work, waits until what was handed over has been committed, and lets go of the file.
+    pub async fn close(&self) {
+        self.shared.queue.lock().take();
+        self.shared.readers.close();
+        let writer = self.shared.writer.lock().take();
+        if let Some(writer) = writer {
+            let ended = tokio::task::spawn_blocking(move || writer.join()).await;
+            if !matches!(ended, Ok(Ok(()))) {
+                tracing::error!("the database's writer ended by a panic");
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod connection;
+mod database;
+mod error;
+mod lock;
+pub mod migrate;
+mod readers;
+mod writer;
+
+// the bundled SQLite is linked through this crate; diesel only declares it
+use libsqlite3_sys as _;
+
+pub use database::Database;
+pub use diesel::sqlite::SqliteConnection;
+pub use error::{DbError, OpenError};

@@ -1,0 +1,45 @@
+//! One process to a database file.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use crate::OpenError;
+
+/// Held as long as the database is open; the kernel lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct ProcessLock {
+    _file: File,
+}
+
+impl ProcessLock {
+    /// Takes the lock beside the database. It is a file of its own: closing any descriptor of the database itself would
+    /// drop SQLite's own locks on it (<https://sqlite.org/howtocorrupt.html>, section 2.2).
+    pub(crate) fn take(database: &Path) -> Result<Self, OpenError> {
+        let mut name = resolved(database).into_os_string();
+        name.push(".lock");
+        let path = PathBuf::from(name);
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|source| OpenError::Lock { path: path.clone(), source })?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: database.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(OpenError::Lock { path, source }),
+        }
+    }
+}
+
+/// The same file under one name, whichever way it was spelled.
+fn resolved(database: &Path) -> PathBuf {
+    if let Ok(path) = database.canonicalize() {
+        return path;
+    }
+    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (folder.canonicalize(), database.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => database.to_owned(),
+    }
+}

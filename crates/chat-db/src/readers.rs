@@ -1,0 +1,64 @@
+//! Connections that read.
+
+use std::path::PathBuf;
+
+use diesel::{QueryResult, SqliteConnection};
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use crate::{DbError, connection};
+
+/// How many reads go on at once.
+const READERS: usize = 4;
+
+/// A few connections, opened when they are first needed.
+#[derive(Debug)]
+pub(crate) struct Readers {
+    path: PathBuf,
+    /// As many permits as connections there may be.
+    free: Semaphore,
+    /// Those that are open and not in use.
+    idle: Mutex<Vec<Reader>>,
+}
+
+struct Reader(SqliteConnection);
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reader")
+    }
+}
+
+impl Readers {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, free: Semaphore::new(READERS), idle: Mutex::default() }
+    }
+
+    /// Waits for a connection and gives it to `work`, on the calling thread.
+    pub(crate) async fn permit(&self) -> Result<tokio::sync::SemaphorePermit<'_>, DbError> {
+        self.free.acquire().await.map_err(|_| DbError::Closed)
+    }
+
+    /// Runs `work` on one of the connections. A connection that failed is not used again.
+    pub(crate) fn run<T>(&self, work: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>) -> Result<T, DbError> {
+        let idle = self.idle.lock().pop();
+        let mut reader = match idle {
+            Some(reader) => reader,
+            None => Reader(
+                connection::reading(&self.path).map_err(|error| DbError::Unavailable(error.to_string()))?,
+            ),
+        };
+        let value = work(&mut reader.0).map_err(|error| match error {
+            diesel::result::Error::NotFound => DbError::Query(error.to_string()),
+            _ => DbError::Unavailable(error.to_string()),
+        })?;
+        self.idle.lock().push(reader);
+        Ok(value)
+    }
+
+    /// No read begins from now on, and the idle connections are closed.
+    pub(crate) fn close(&self) {
+        self.free.close();
+        self.idle.lock().clear();
+    }
+}

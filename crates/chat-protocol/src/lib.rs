@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+pub mod classic;
+mod close;
+mod event;
+mod limits;
+mod member;
+mod name;
+
+pub use close::CloseCode;
+pub use event::Event;
+pub use limits::{GATHER_ABOVE, GATHER_WINDOW, LISTED_MEMBERS, Limits};
+pub use member::{ChannelName, Member, MemberId, MemberList, Timestamp};
+pub use name::{NameError, RoomName, SERVER_NAME, Username};

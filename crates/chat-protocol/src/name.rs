@@ -1,0 +1,177 @@
+//! Names of rooms and people: the one place that says which spellings are names, and when two are one.
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use regex::Regex;
+use unicode_normalization::UnicodeNormalization;
+
+/// The name under which the server itself speaks. Nobody can take it: `*` is in no name.
+pub const SERVER_NAME: &str = "*chatd*";
+
+/// Letters, marks, numbers, `_` and `-`, no mark first, nothing that is invisible.
+/// The properties are those of Unicode's `UnicodeData.txt` and `DerivedCoreProperties.txt`.
+static SHAPE: LazyLock<Result<Regex, regex::Error>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?x) \A
+          [[\p{L}\p{N}_-]--\p{Default_Ignorable_Code_Point}]
+          [[\p{L}\p{M}\p{N}_-]--\p{Default_Ignorable_Code_Point}]* \z",
+    )
+});
+
+/// Canonical composition never makes one code point out of more than four: a spelling of more than this many code
+/// points for each that is allowed is no name, and is refused before any work is spent on it.
+const LONGEST_DECOMPOSITION: usize = 4;
+
+/// Why a text is not a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// There is no character in it.
+    #[error("a name must not be empty")]
+    Empty,
+    /// It has more code points than are allowed, counted after NFC.
+    #[error("a name must not be longer than {max} characters")]
+    TooLong {
+        /// How many are allowed.
+        max: usize,
+    },
+    /// It has a character that is no letter, mark, number, `_` or `-`, or that is invisible, or it begins with a mark.
+    #[error("a name may have letters, numbers, '_' and '-' only")]
+    Character,
+}
+
+/// Brings a spelling to the one form it is compared and shown in.
+fn parse(text: &str, max: usize) -> Result<Arc<str>, NameError> {
+    if text.is_empty() {
+        return Err(NameError::Empty);
+    }
+    if text.chars().nth(max * LONGEST_DECOMPOSITION).is_some() {
+        return Err(NameError::TooLong { max });
+    }
+    let name: String = text.nfc().collect();
+    if name.chars().nth(max).is_some() {
+        return Err(NameError::TooLong { max });
+    }
+    match &*SHAPE {
+        Ok(shape) if shape.is_match(&name) => Ok(name.into()),
+        _ => Err(NameError::Character),
+    }
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $max:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The most code points that a name of this kind may have, counted after NFC.
+            pub const MAX: usize = $max;
+
+            /// Takes any spelling of a name and keeps its NFC form, so that two spellings of one name are equal.
+            /// Case matters. Percent-encoding is undone by whoever reads it off a path, before this.
+            ///
+            /// # Errors
+            /// A [`NameError`] that says what does not fit.
+            pub fn parse(text: &str) -> Result<Self, NameError> {
+                parse(text, Self::MAX).map(Self)
+            }
+
+            /// The name, in NFC.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                Self::parse(text)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// The name of a room: 1 to 64 code points.
+    RoomName, 64
+}
+
+name! {
+    /// The name of a person, unique in a room: 1 to 50 code points.
+    Username, 50
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn takes_what_people_call_themselves() {
+        for name in ["ana", "_", "-", "Ana_1-b", "josé", "世界", "नमस्ते", "٣", "½", "ß", "_\u{301}"] {
+            assert_eq!(Username::parse(name).map(|n| n.as_str().to_owned()), Ok(name.nfc().collect()), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_name() {
+        let hidden = ["\u{200b}ana", "a\u{200d}na", "ana\u{202e}", "\u{feff}ana", "a\u{ad}na", "\u{3164}", "a\u{e0061}"];
+        let visible = ["a b", "a/b", "..", "a.b", "a\0", "*chatd*", "\u{301}ana", "😀", "a\n", "a'b", "<a>"];
+        for name in hidden.into_iter().chain(visible) {
+            assert_eq!(Username::parse(name), Err(NameError::Character), "{name:?}");
+        }
+        assert_eq!(Username::parse(""), Err(NameError::Empty));
+        assert_eq!(Username::parse(SERVER_NAME), Err(NameError::Character));
+    }
+
+    #[test]
+    fn counts_code_points_after_nfc() {
+        let composed = "é".repeat(50);
+        let decomposed = "e\u{301}".repeat(50);
+        assert_eq!(Username::parse(&decomposed).unwrap().as_str(), composed);
+        assert_eq!(Username::parse(&decomposed), Username::parse(&composed));
+        assert_eq!(Username::parse(&"a".repeat(51)), Err(NameError::TooLong { max: 50 }));
+        assert!(RoomName::parse(&"a".repeat(64)).is_ok());
+        assert_eq!(RoomName::parse(&"é".repeat(65)), Err(NameError::TooLong { max: 64 }));
+    }
+
+    #[test]
+    fn ten_megabytes_are_refused_by_length() {
+        assert_eq!(RoomName::parse(&"\u{301}".repeat(5_000_000)), Err(NameError::TooLong { max: 64 }));
+    }
+
+    #[test]
+    fn case_matters() {
+        assert_ne!(RoomName::parse("Lobby"), RoomName::parse("lobby"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_is_its_own_only_spelling(text in "\\PC{0,70}") {
+            if let Ok(name) = RoomName::parse(&text) {
+                prop_assert_eq!(RoomName::parse(name.as_str()), Ok(name.clone()));
+                prop_assert_eq!(RoomName::parse(&name.as_str().nfd().collect::<String>()), Ok(name));
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Every shape of the classic dialect, as it stands on the wire.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use chat_protocol::classic::{self, Command, ReadError};
+use chat_protocol::{ChannelName, Event, Member, MemberId, MemberList, RoomName, Timestamp, Username};
+use proptest::prelude::*;
+
+fn member(id: i64, username: &str) -> Arc<Member> {
+    Arc::new(Member {
+        id: MemberId(id),
+        room: RoomName::parse("lobby").unwrap(),
+        username: Username::parse(username).unwrap(),
+        channel: ChannelName(0xc7f3 + id as u64),
+        joined_at: Timestamp(0),
+    })
+}
+
+fn list(members: &[&Arc<Member>]) -> Arc<MemberList> {
+    Arc::new(MemberList::new(members.iter().map(|m| Arc::clone(m)).collect(), members.len()))
+}
+
+fn written(event: &Event) -> String {
+    let mut out = Vec::new();
+    classic::write(event, &mut out);
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn enter() {
+    let (ana, bob) = (member(7, "ana"), member(8, "bob"));
+    let event = Event::Entered { who: vec![bob.clone()], members: list(&[&ana, &bob]) };
+    insta::assert_snapshot!(written(&event), @r#"{"message":"bob entered the room","username":"bob","type":"chat_enter_room","users":[{"id":7,"room":"lobby","username":"ana","channel_name":"c000000000000c7fa"},{"id":8,"room":"lobby","username":"bob","channel_name":"c000000000000c7fb"}]}"#);
+}
+
+#[test]
+fn leave() {
+    let ana = member(7, "ana");
+    let event = Event::Left { who: vec![member(8, "bob")], members: list(&[&ana]) };
+    insta::assert_snapshot!(written(&event), @r#"{"message":"bob left the room","username":"bob","type":"chat_leave_room","users":[{"id":7,"room":"lobby","username":"ana","channel_name":"c000000000000c7fa"}]}"#);
+}
+
+#[test]
+fn message_is_relayed_untouched() {
+    let ana = member(7, "ana");
+    let body = "\0\u{1}\r\n\t\"\\ <b>&amp;</b> é 😀";
+    let event = Event::Message { from: ana.clone(), body: body.into(), members: list(&[&ana]) };
+    insta::assert_snapshot!(written(&event), @r#"{"message":"\u0000\u0001\r\n\t\"\\ <b>&amp;</b> é 😀","username":"ana","type":"chat_message","users":[{"id":7,"room":"lobby","username":"ana","channel_name":"c000000000000c7fa"}]}"#);
+}
+
+#[test]
+fn error_and_notice_come_from_the_server() {
+    let ana = member(7, "ana");
+    let error = Event::Refused { reason: "no".into(), members: list(&[&ana]) };
+    insta::assert_snapshot!(written(&error), @r#"{"message":"no","username":"*chatd*","type":"chat_error","users":[{"id":7,"room":"lobby","username":"ana","channel_name":"c000000000000c7fa"}]}"#);
+    let notice = Event::Notice { body: "tea at four".into(), members: list(&[]) };
+    insta::assert_snapshot!(written(&notice), @r#"{"message":"tea at four","username":"*chatd*","type":"chat_notice","users":[]}"#);
+}
+
+#[test]
+fn gathered_events_name_three_and_count_the_rest() {
+    let people: Vec<_> = (1..=6).map(|id| member(id, &format!("p{id}"))).collect();
+    let text = |n: usize| {
+        let event = Event::Left { who: people[..n].to_vec(), members: list(&[]) };
+        let frame: serde_json::Value = serde_json::from_str(&written(&event)).unwrap();
+        assert_eq!(frame["username"], "p1");
+        frame["message"].as_str().unwrap().to_owned()
+    };
+    insta::assert_snapshot!((1..=6).map(text).collect::<Vec<_>>().join("\n"), @r"
+    p1 left the room
+    p1 and p2 left the room
+    p1, p2 and p3 left the room
+    p1, p2, p3 and 1 other left the room
+    p1, p2, p3 and 2 others left the room
+    p1, p2, p3 and 3 others left the room
+    ");
+}
+
+#[test]
+fn whoever_an_event_is_about_is_listed_behind_the_first() {
+    let (ana, late) = (member(1, "ana"), member(900, "late"));
+    let members = Arc::new(MemberList::new(vec![ana], 600));
+    for event in [
+        Event::Entered { who: vec![late.clone()], members: members.clone() },
+        Event::Message { from: late.clone(), body: "hi".into(), members: members.clone() },
+    ] {
+        let frame: serde_json::Value = serde_json::from_str(&written(&event)).unwrap();
+        let names: Vec<_> = frame["users"].as_array().unwrap().iter().map(|user| &user["username"]).collect();
+        assert_eq!(names, ["ana", "late"]);
+    }
+    let left: serde_json::Value =
+        serde_json::from_str(&written(&Event::Left { who: vec![late], members })).unwrap();
+    assert_eq!(left["users"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_message_is_read_whatever_else_is_in_the_frame() {
+    for frame in [
+        r#"{"message":"hi","username":"ana","type":"chat_message"}"#,
+        r#"{"type":"chat_message","x":[1,{"y":null}],"message":"hi"}"#,
+        " \r\n{\"type\":\"chat_message\",\"username\":7,\"message\":\"\\u0068i\"}\n",
+    ] {
+        assert_eq!(classic::read(frame), Ok(Command::Say { body: "hi".into() }), "{frame}");
+    }
+}
+
+#[test]
+fn what_is_no_command_is_told_why() {
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let deep_object = "{\"a\":".repeat(10_000);
+    let in_message = format!(r#"{{"type":"chat_message","message":{deep}}}"#);
+    let answers: Vec<String> = [
+        "",
+        "hello",
+        "{",
+        "null",
+        "7",
+        r#""chat_message""#,
+        r#"["chat_message","hi"]"#,
+        "{}",
+        r#"{"type":"chat_message"}"#,
+        r#"{"type":"chat_message","message":null}"#,
+        r#"{"type":"chat_message","message":5}"#,
+        r#"{"type":"chat_message","message":["a"]}"#,
+        r#"{"type":7,"message":"a"}"#,
+        r#"{"message":"a"}"#,
+        r#"{"type":"chat_enter_room","message":"a"}"#,
+        r#"{"type":"chat_message","message":"a","message":"b"}"#,
+        r#"{"type":"chat_message","message":"\ud800"}"#,
+        r#"{"type":"chat_message","message":"a"} x"#,
+        &deep,
+        &deep_object,
+        &in_message,
+    ]
+    .iter()
+    .map(|frame| format!("{:<52} {}", frame.chars().take(50).collect::<String>(), classic::read(frame).unwrap_err()))
+    .collect();
+    insta::assert_snapshot!(answers.join("\n"));
+}
+
+#[test]
+fn an_unknown_type_is_quoted_in_part_only() {
+    let frame = serde_json::json!({"type": "é".repeat(100_000), "message": ""}).to_string();
+    assert_eq!(classic::read(&frame), Err(ReadError::UnknownType("é".repeat(64))));
+}
+
+proptest! {
+    #[test]
+    fn any_text_survives(body in any::<String>()) {
+        let frame = serde_json::json!({"message": body, "type": "chat_message"}).to_string();
+        let Command::Say { body: read } = classic::read(&frame).unwrap() else { unreachable!() };
+        let ana = member(1, "ana");
+        let event = Event::Message { from: ana.clone(), body: read, members: list(&[&ana]) };
+        let frame: serde_json::Value = serde_json::from_str(&written(&event)).unwrap();
+        prop_assert_eq!(&frame["message"], &serde_json::Value::String(body));
+    }
+
+    #[test]
+    fn no_frame_is_too_strange_to_answer(frame in any::<String>()) {
+        let _ = classic::read(&frame);
+    }
+}
