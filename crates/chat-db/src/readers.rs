@@ -31,7 +31,11 @@ impl std::fmt::Debug for Reader {
 
 impl Readers {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, free: Semaphore::new(READERS), idle: Mutex::default() }
+        Self {
+            path,
+            free: Semaphore::new(READERS),
+            idle: Mutex::default(),
+        }
     }
 
     /// Waits for a connection and gives it to `work`, on the calling thread.
@@ -40,7 +44,10 @@ impl Readers {
     }
 
     /// Runs `work` on one of the connections. A connection that failed is not used again.
-    pub(crate) fn run<T>(&self, work: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>) -> Result<T, DbError> {
+    pub(crate) fn run<T>(
+        &self,
+        work: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>,
+    ) -> Result<T, DbError> {
         let idle = self.idle.lock().pop();
         let mut reader = match idle {
             Some(reader) => reader,

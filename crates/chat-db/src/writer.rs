@@ -36,7 +36,11 @@ where
     F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send,
 {
     pub(crate) fn new(work: F, answer: oneshot::Sender<Result<T, DbError>>) -> Self {
-        Self { work: Some(work), outcome: None, answer }
+        Self {
+            work: Some(work),
+            outcome: None,
+            answer,
+        }
     }
 }
 
@@ -46,7 +50,9 @@ where
     F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send,
 {
     fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), DbError> {
-        let Some(work) = self.work.take() else { return Ok(()) };
+        let Some(work) = self.work.take() else {
+            return Ok(());
+        };
         // inside the batch's transaction this is a savepoint
         match connection.transaction(work) {
             Ok(value) => self.outcome = Some(Ok(value)),

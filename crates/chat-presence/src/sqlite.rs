@@ -1,0 +1,210 @@
+//! The durable store: diesel on SQLite, written through `chat-db`'s group commit.
+
+use chat_db::{Database, DbError};
+use chat_protocol::{ChannelName, Member, MemberId, RoomName, Timestamp, Username};
+use diesel::prelude::*;
+use futures::future::{BoxFuture, FutureExt};
+
+use crate::{JoinError, NewStay, NodeId, PresenceStore, StoreError};
+
+diesel::table! {
+    presence (id) {
+        id -> BigInt,
+        room -> Text,
+        username -> Text,
+        channel_name -> Text,
+        node -> Text,
+        joined_at -> BigInt,
+    }
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = presence)]
+struct NewRow {
+    room: String,
+    username: String,
+    channel_name: String,
+    node: String,
+    joined_at: i64,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = presence, check_for_backend(diesel::sqlite::Sqlite))]
+struct Row {
+    id: i64,
+    room: String,
+    username: String,
+    channel_name: String,
+    joined_at: i64,
+}
+
+/// Presence in a database file.
+#[derive(Debug)]
+pub struct SqlitePresence {
+    database: Database,
+    node: NodeId,
+}
+
+impl SqlitePresence {
+    /// The store of this node on an open database.
+    pub fn new(database: Database, node: NodeId) -> Self {
+        Self { database, node }
+    }
+}
+
+/// What the writer finds out about a stay.
+enum Written {
+    Row(i64),
+    Taken(String),
+}
+
+fn write(connection: &mut SqliteConnection, row: &NewRow) -> QueryResult<Written> {
+    let insert = |connection: &mut SqliteConnection| {
+        diesel::insert_into(presence::table)
+            .values(row)
+            .on_conflict_do_nothing()
+            .returning(presence::id)
+            .get_result::<i64>(connection)
+            .optional()
+    };
+    let same_name = presence::table
+        .filter(presence::room.eq(&row.room))
+        .filter(presence::username.eq(&row.username));
+    if let Some(id) = insert(connection)? {
+        return Ok(Written::Row(id));
+    }
+    diesel::delete(same_name.filter(presence::node.eq(&row.node))).execute(connection)?;
+    if let Some(id) = insert(connection)? {
+        return Ok(Written::Row(id));
+    }
+    same_name
+        .select(presence::node)
+        .first(connection)
+        .map(Written::Taken)
+}
+
+/// A row as a member. Names in the database were validated when they were written; a row that somebody else has put there
+/// with a name that is none is a fault of the store.
+impl TryFrom<Row> for Member {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let fault = |what: &dyn std::fmt::Display| StoreError(format!("row {} of presence: {what}", row.id));
+        let channel = row
+            .channel_name
+            .strip_prefix('c')
+            .and_then(|hex| u64::from_str_radix(hex, 16).ok());
+        Ok(Self {
+            id: MemberId(row.id),
+            room: RoomName::parse(&row.room).map_err(|error| fault(&error))?,
+            username: Username::parse(&row.username).map_err(|error| fault(&error))?,
+            channel: ChannelName(channel.ok_or_else(|| fault(&"no channel name"))?),
+            joined_at: Timestamp(row.joined_at),
+        })
+    }
+}
+
+impl From<DbError> for StoreError {
+    fn from(error: DbError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl PresenceStore for SqlitePresence {
+    fn node(&self) -> &NodeId {
+        &self.node
+    }
+
+    fn join(&self, stay: NewStay) -> BoxFuture<'_, Result<MemberId, JoinError>> {
+        let row = NewRow {
+            room: stay.room.as_str().to_owned(),
+            username: stay.username.as_str().to_owned(),
+            channel_name: stay.channel.to_string(),
+            node: self.node.as_str().to_owned(),
+            joined_at: stay.joined_at.0,
+        };
+        async move {
+            match self
+                .database
+                .write(move |connection| write(connection, &row))
+                .await
+                .map_err(StoreError::from)?
+            {
+                Written::Row(id) => Ok(MemberId(id)),
+                Written::Taken(node) => Err(JoinError::Taken(NodeId::new(node))),
+            }
+        }
+        .boxed()
+    }
+
+    fn leave(&self, stays: Vec<MemberId>) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            let delete = move |connection: &mut SqliteConnection| {
+                for id in stays {
+                    diesel::delete(presence::table.find(id.0)).execute(connection)?;
+                }
+                Ok(())
+            };
+            self.database.write(delete).await.map_err(StoreError::from)
+        }
+        .boxed()
+    }
+
+    fn members(&self, room: RoomName) -> BoxFuture<'_, Result<Vec<Member>, StoreError>> {
+        async move {
+            let query = move |connection: &mut SqliteConnection| {
+                presence::table
+                    .filter(presence::room.eq(room.as_str()))
+                    .order(presence::id)
+                    .select(Row::as_select())
+                    .load(connection)
+            };
+            let rows = self.database.read(query).await.map_err(StoreError::from)?;
+            rows.into_iter().map(Member::try_from).collect()
+        }
+        .boxed()
+    }
+
+    fn holder(
+        &self,
+        room: RoomName,
+        username: Username,
+    ) -> BoxFuture<'_, Result<Option<NodeId>, StoreError>> {
+        async move {
+            let query = move |connection: &mut SqliteConnection| {
+                presence::table
+                    .filter(presence::room.eq(room.as_str()))
+                    .filter(presence::username.eq(username.as_str()))
+                    .select(presence::node)
+                    .first::<String>(connection)
+                    .optional()
+            };
+            Ok(self
+                .database
+                .read(query)
+                .await
+                .map_err(StoreError::from)?
+                .map(NodeId::new))
+        }
+        .boxed()
+    }
+
+    fn clear(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        let node = self.node.as_str().to_owned();
+        async move {
+            let delete = move |connection: &mut SqliteConnection| {
+                diesel::delete(presence::table.filter(presence::node.eq(node))).execute(connection)
+            };
+            self.database
+                .write(delete)
+                .await
+                .map(|rows| rows as u64)
+                .map_err(StoreError::from)
+        }
+        .boxed()
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move { self.database.check().await.map_err(StoreError::from) }.boxed()
+    }
+}
