@@ -11,10 +11,7 @@ use diesel::{Connection, ConnectionError, ConnectionResult, SqliteConnection};
 /// through a power cut (<https://sqlite.org/pragma.html#pragma_synchronous>): presence is no longer true after one anyway.
 /// Another process (a backup, the SQLite shell) may hold the lock for a moment: it is waited for.
 pub(crate) fn writing(path: &Path) -> ConnectionResult<SqliteConnection> {
-    open(
-        path,
-        "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;",
-    )
+    open(path, "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
 }
 
 /// Opens a connection that can't write.
@@ -23,12 +20,8 @@ pub(crate) fn reading(path: &Path) -> ConnectionResult<SqliteConnection> {
 }
 
 fn open(path: &Path, setup: &str) -> ConnectionResult<SqliteConnection> {
-    let name = path
-        .to_str()
-        .ok_or_else(|| ConnectionError::BadConnection("its path is not UTF-8".into()))?;
+    let name = path.to_str().ok_or_else(|| ConnectionError::BadConnection("its path is not UTF-8".into()))?;
     let mut connection = SqliteConnection::establish(name)?;
-    connection
-        .batch_execute(setup)
-        .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    connection.batch_execute(setup).map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }

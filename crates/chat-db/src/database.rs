@@ -43,11 +43,7 @@ impl Database {
         let mut connection = migrate::open(path)?;
         migrate::pending(&mut connection, path)?;
         let (sender, queue) = mpsc::channel(QUEUE);
-        let writer = Writer {
-            path: path.to_owned(),
-            connection: Some(connection),
-            queue,
-        };
+        let writer = Writer { path: path.to_owned(), connection: Some(connection), queue };
         let run = move || {
             writer.run();
             // given up last: whoever opens the file next finds everything written
@@ -56,10 +52,7 @@ impl Database {
         let thread = std::thread::Builder::new()
             .name("chat-db-writer".into())
             .spawn(run)
-            .map_err(|error| OpenError::Open {
-                path: path.to_owned(),
-                reason: error.to_string(),
-            })?;
+            .map_err(|error| OpenError::Open { path: path.to_owned(), reason: error.to_string() })?;
         Ok(Self {
             shared: Arc::new(Shared {
                 queue: Mutex::new(Some(sender)),
@@ -85,10 +78,7 @@ impl Database {
     {
         let (answer, result) = oneshot::channel();
         let queue = self.shared.queue.lock().clone().ok_or(DbError::Closed)?;
-        queue
-            .send(Box::new(Job::new(work, answer)))
-            .await
-            .map_err(|_| DbError::Closed)?;
+        queue.send(Box::new(Job::new(work, answer))).await.map_err(|_| DbError::Closed)?;
         // or this clone would keep the writer thread up while the answer is awaited
         drop(queue);
         result.await.map_err(|_| DbError::Closed)?
@@ -105,9 +95,7 @@ impl Database {
     {
         let readers = Arc::clone(&self.shared.readers);
         let _permit = self.shared.readers.permit().await?;
-        tokio::task::spawn_blocking(move || readers.run(work))
-            .await
-            .map_err(|_| DbError::Closed)?
+        tokio::task::spawn_blocking(move || readers.run(work)).await.map_err(|_| DbError::Closed)?
     }
 
     /// Whether a transaction can be begun and committed now.

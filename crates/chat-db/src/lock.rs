@@ -23,15 +23,10 @@ impl ProcessLock {
             .truncate(false)
             .write(true)
             .open(&path)
-            .map_err(|source| OpenError::Lock {
-                path: path.clone(),
-                source,
-            })?;
+            .map_err(|source| OpenError::Lock { path: path.clone(), source })?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
-                path: database.to_owned(),
-            }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: database.to_owned() }),
             Err(TryLockError::Error(source)) => Err(OpenError::Lock { path, source }),
         }
     }
@@ -42,10 +37,7 @@ fn resolved(database: &Path) -> PathBuf {
     if let Ok(path) = database.canonicalize() {
         return path;
     }
-    let folder = database
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match (folder.canonicalize(), database.file_name()) {
         (Ok(folder), Some(name)) => folder.join(name),
         _ => database.to_owned(),

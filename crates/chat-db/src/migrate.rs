@@ -31,19 +31,14 @@ pub fn down(path: &Path) -> Result<String, OpenError> {
     refuse_newer(&mut connection, path)?;
     match connection.revert_last_migration(MIGRATIONS) {
         Ok(version) => Ok(version.to_string()),
-        Err(error) => Err(OpenError::Migrate {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        }),
+        Err(error) => Err(OpenError::Migrate { path: path.to_owned(), reason: error.to_string() }),
     }
 }
 
 /// Opens the file for migrations.
 pub(crate) fn open(path: &Path) -> Result<SqliteConnection, OpenError> {
-    connection::writing(path).map_err(|error| OpenError::Open {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })
+    connection::writing(path)
+        .map_err(|error| OpenError::Open { path: path.to_owned(), reason: error.to_string() })
 }
 
 /// Runs what has not run yet.
@@ -51,34 +46,20 @@ pub(crate) fn pending(connection: &mut SqliteConnection, path: &Path) -> Result<
     refuse_newer(connection, path)?;
     match connection.run_pending_migrations(MIGRATIONS) {
         Ok(versions) => Ok(versions.iter().map(ToString::to_string).collect()),
-        Err(error) => Err(OpenError::Migrate {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        }),
+        Err(error) => Err(OpenError::Migrate { path: path.to_owned(), reason: error.to_string() }),
     }
 }
 
 fn refuse_newer(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
-    let fault = |reason: String| OpenError::Migrate {
-        path: path.to_owned(),
-        reason,
-    };
-    let applied = connection
-        .applied_migrations()
-        .map_err(|error| fault(error.to_string()))?;
-    let known: Vec<Box<dyn Migration<Sqlite>>> = MIGRATIONS
-        .migrations()
-        .map_err(|error| fault(error.to_string()))?;
+    let fault = |reason: String| OpenError::Migrate { path: path.to_owned(), reason };
+    let applied = connection.applied_migrations().map_err(|error| fault(error.to_string()))?;
+    let known: Vec<Box<dyn Migration<Sqlite>>> =
+        MIGRATIONS.migrations().map_err(|error| fault(error.to_string()))?;
     let unknown = |version: &&diesel::migration::MigrationVersion<'_>| {
-        known
-            .iter()
-            .all(|migration| migration.name().version() != **version)
+        known.iter().all(|migration| migration.name().version() != **version)
     };
     match applied.iter().find(unknown) {
         None => Ok(()),
-        Some(version) => Err(OpenError::Newer {
-            path: path.to_owned(),
-            version: version.to_string(),
-        }),
+        Some(version) => Err(OpenError::Newer { path: path.to_owned(), version: version.to_string() }),
     }
 }

@@ -31,11 +31,7 @@ impl std::fmt::Debug for Reader {
 
 impl Readers {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self {
-            path,
-            free: Semaphore::new(READERS),
-            idle: Mutex::default(),
-        }
+        Self { path, free: Semaphore::new(READERS), idle: Mutex::default() }
     }
 
     /// Waits for a connection and gives it to `work`, on the calling thread.

@@ -36,11 +36,7 @@ where
     F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send,
 {
     pub(crate) fn new(work: F, answer: oneshot::Sender<Result<T, DbError>>) -> Self {
-        Self {
-            work: Some(work),
-            outcome: None,
-            answer,
-        }
+        Self { work: Some(work), outcome: None, answer }
     }
 }
 

@@ -40,10 +40,7 @@ async fn what_was_written_is_read_also_after_opening_again() {
     assert_eq!(database.write(insert("ana")).await.unwrap(), 1);
     assert_eq!(database.read(number(ROWS)).await.unwrap(), 1);
     database.close().await;
-    assert!(matches!(
-        database.write(insert("bob")).await,
-        Err(DbError::Closed)
-    ));
+    assert!(matches!(database.write(insert("bob")).await, Err(DbError::Closed)));
     assert!(matches!(database.read(number(ROWS)).await, Err(DbError::Closed)));
 
     let database = Database::open(&path).unwrap();
@@ -59,10 +56,8 @@ async fn work_that_fails_takes_nothing_else_with_it() {
         insert("half")(connection)?;
         insert("half")(connection)
     });
-    let others: Vec<_> = (0..300)
-        .map(|i| insert(&format!("p{i}")))
-        .map(|work| database.write(work))
-        .collect();
+    let others: Vec<_> =
+        (0..300).map(|i| insert(&format!("p{i}"))).map(|work| database.write(work)).collect();
     let (half, others) = tokio::join!(half, async {
         let mut written = 0;
         for other in others {
@@ -93,10 +88,7 @@ async fn closing_commits_what_was_handed_over() {
 async fn readers_can_not_write() {
     let (_folder, path) = file();
     let database = Database::open(&path).unwrap();
-    assert!(matches!(
-        database.read(insert("ana")).await,
-        Err(DbError::Unavailable(_))
-    ));
+    assert!(matches!(database.read(insert("ana")).await, Err(DbError::Unavailable(_))));
     assert_eq!(database.read(number(ROWS)).await.unwrap(), 0);
     database.close().await;
 }
@@ -107,10 +99,7 @@ async fn a_database_locked_from_outside_says_so_and_recovers() {
     let database = Database::open(&path).unwrap();
     let mut outside = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
     outside.batch_execute("BEGIN IMMEDIATE").unwrap();
-    assert!(matches!(
-        database.write(insert("ana")).await,
-        Err(DbError::Unavailable(_))
-    ));
+    assert!(matches!(database.write(insert("ana")).await, Err(DbError::Unavailable(_))));
     assert!(matches!(database.check().await, Err(DbError::Unavailable(_))));
     outside.batch_execute("ROLLBACK").unwrap();
     database.check().await.unwrap();
@@ -125,10 +114,7 @@ async fn one_process_to_a_file_by_whatever_name() {
     assert!(matches!(Database::open(&path), Err(OpenError::InUse { .. })));
     let other_name = folder.path().join("other.sqlite3");
     std::os::unix::fs::symlink(&path, &other_name).unwrap();
-    assert!(matches!(
-        Database::open(&other_name),
-        Err(OpenError::InUse { .. })
-    ));
+    assert!(matches!(Database::open(&other_name), Err(OpenError::InUse { .. })));
     database.close().await;
     Database::open(&other_name).unwrap().close().await;
 }
@@ -136,21 +122,14 @@ async fn one_process_to_a_file_by_whatever_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_database_is_refused_in_a_sentence() {
     let (folder, path) = file();
-    std::fs::write(
-        &path,
-        "this is a text that somebody took for a database".repeat(100),
-    )
-    .unwrap();
+    std::fs::write(&path, "this is a text that somebody took for a database".repeat(100)).unwrap();
     let error = Database::open(&path).unwrap_err();
     assert!(matches!(error, OpenError::Open { .. }), "{error}");
     assert!(error.to_string().contains("file is not a database"), "{error}");
 
     let nowhere = folder.path().join("no/such/folder.sqlite3");
     assert!(matches!(Database::open(&nowhere), Err(OpenError::Lock { .. })));
-    assert!(matches!(
-        Database::open(folder.path()),
-        Err(OpenError::Open { .. })
-    ));
+    assert!(matches!(Database::open(folder.path()), Err(OpenError::Open { .. })));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,10 +145,7 @@ async fn a_newer_database_is_left_alone() {
         migrate::up(&path).unwrap_err(),
         migrate::down(&path).unwrap_err(),
     ] {
-        assert!(
-            matches!(&error, OpenError::Newer { version, .. } if version == "29991231000000"),
-            "{error}"
-        );
+        assert!(matches!(&error, OpenError::Newer { version, .. } if version == "29991231000000"), "{error}");
     }
 }
 

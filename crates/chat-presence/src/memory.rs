@@ -34,19 +34,13 @@ struct Row {
 impl MemoryPresence {
     /// An empty store for this node.
     pub fn new(node: NodeId) -> Self {
-        Self {
-            node,
-            table: Arc::default(),
-        }
+        Self { node, table: Arc::default() }
     }
 
     /// The store of another node on the same rows: several nodes in one process.
     #[must_use]
     pub fn beside(&self, node: NodeId) -> Self {
-        Self {
-            node,
-            table: Arc::clone(&self.table),
-        }
+        Self { node, table: Arc::clone(&self.table) }
     }
 }
 
@@ -61,17 +55,8 @@ impl Table {
         }
         self.last_id += 1;
         let id = MemberId(self.last_id);
-        self.holders
-            .entry(stay.room.clone())
-            .or_default()
-            .insert(stay.username.clone(), id);
-        self.rows.insert(
-            id,
-            Row {
-                member: stay.with_id(id),
-                node: node.clone(),
-            },
-        );
+        self.holders.entry(stay.room.clone()).or_default().insert(stay.username.clone(), id);
+        self.rows.insert(id, Row { member: stay.with_id(id), node: node.clone() });
         Ok(id)
     }
 
@@ -113,12 +98,7 @@ impl PresenceStore for MemoryPresence {
     fn members(&self, room: RoomName) -> BoxFuture<'_, Result<Vec<Member>, StoreError>> {
         async move {
             let table = self.table.lock();
-            let mut ids: Vec<_> = table
-                .holders
-                .get(&room)
-                .into_iter()
-                .flat_map(HashMap::values)
-                .collect();
+            let mut ids: Vec<_> = table.holders.get(&room).into_iter().flat_map(HashMap::values).collect();
             ids.sort_unstable();
             Ok(ids.into_iter().map(|id| table.rows[id].member.clone()).collect())
         }
@@ -132,9 +112,7 @@ impl PresenceStore for MemoryPresence {
     ) -> BoxFuture<'_, Result<Option<NodeId>, StoreError>> {
         async move {
             let table = self.table.lock();
-            Ok(table
-                .holder(&room, &username)
-                .map(|id| table.rows[&id].node.clone()))
+            Ok(table.holder(&room, &username).map(|id| table.rows[&id].node.clone()))
         }
         .boxed()
     }

@@ -67,9 +67,8 @@ fn write(connection: &mut SqliteConnection, row: &NewRow) -> QueryResult<Written
             .get_result::<i64>(connection)
             .optional()
     };
-    let same_name = presence::table
-        .filter(presence::room.eq(&row.room))
-        .filter(presence::username.eq(&row.username));
+    let same_name =
+        presence::table.filter(presence::room.eq(&row.room)).filter(presence::username.eq(&row.username));
     if let Some(id) = insert(connection)? {
         return Ok(Written::Row(id));
     }
@@ -77,10 +76,7 @@ fn write(connection: &mut SqliteConnection, row: &NewRow) -> QueryResult<Written
     if let Some(id) = insert(connection)? {
         return Ok(Written::Row(id));
     }
-    same_name
-        .select(presence::node)
-        .first(connection)
-        .map(Written::Taken)
+    same_name.select(presence::node).first(connection).map(Written::Taken)
 }
 
 /// A row as a member. Names in the database were validated when they were written; a row that somebody else has put there
@@ -90,10 +86,7 @@ impl TryFrom<Row> for Member {
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
         let fault = |what: &dyn std::fmt::Display| StoreError(format!("row {} of presence: {what}", row.id));
-        let channel = row
-            .channel_name
-            .strip_prefix('c')
-            .and_then(|hex| u64::from_str_radix(hex, 16).ok());
+        let channel = row.channel_name.strip_prefix('c').and_then(|hex| u64::from_str_radix(hex, 16).ok());
         Ok(Self {
             id: MemberId(row.id),
             room: RoomName::parse(&row.room).map_err(|error| fault(&error))?,
@@ -179,12 +172,7 @@ impl PresenceStore for SqlitePresence {
                     .first::<String>(connection)
                     .optional()
             };
-            Ok(self
-                .database
-                .read(query)
-                .await
-                .map_err(StoreError::from)?
-                .map(NodeId::new))
+            Ok(self.database.read(query).await.map_err(StoreError::from)?.map(NodeId::new))
         }
         .boxed()
     }
@@ -195,11 +183,7 @@ impl PresenceStore for SqlitePresence {
             let delete = move |connection: &mut SqliteConnection| {
                 diesel::delete(presence::table.filter(presence::node.eq(node))).execute(connection)
             };
-            self.database
-                .write(delete)
-                .await
-                .map(|rows| rows as u64)
-                .map_err(StoreError::from)
+            self.database.write(delete).await.map(|rows| rows as u64).map_err(StoreError::from)
         }
         .boxed()
     }

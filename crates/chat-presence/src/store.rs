@@ -112,9 +112,7 @@ pub trait PresenceStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] when the store does not answer.
     fn is_present(&self, room: RoomName, username: Username) -> BoxFuture<'_, Result<bool, StoreError>> {
-        self.holder(room, username)
-            .map(|holder| holder.map(|node| node.is_some()))
-            .boxed()
+        self.holder(room, username).map(|holder| holder.map(|node| node.is_some())).boxed()
     }
 
     /// Removes every row of this node and says how many there were: at a start what the last run left behind, at an end

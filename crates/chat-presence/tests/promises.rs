@@ -19,11 +19,7 @@ struct Nodes {
 fn memory() -> Nodes {
     let here = MemoryPresence::new(NodeId::new("here"));
     let there = here.beside(NodeId::new("there"));
-    Nodes {
-        here: Arc::new(here),
-        there: Arc::new(there),
-        _kept: None,
-    }
+    Nodes { here: Arc::new(here), there: Arc::new(there), _kept: None }
 }
 
 fn sqlite() -> Nodes {
@@ -59,14 +55,8 @@ async fn a_stay_is_there_from_join_to_leave(nodes: Nodes) {
         assert!(store.is_present(room("r"), user("ana")).await.unwrap());
         assert!(!store.is_present(room("s"), user("ana")).await.unwrap());
         assert!(!store.is_present(room("r"), user("Ana")).await.unwrap());
-        assert_eq!(
-            store.holder(room("r"), user("ana")).await.unwrap(),
-            Some(NodeId::new("here"))
-        );
-        assert_eq!(
-            store.members(room("r")).await.unwrap(),
-            [stay("r", "ana").with_id(ana)]
-        );
+        assert_eq!(store.holder(room("r"), user("ana")).await.unwrap(), Some(NodeId::new("here")));
+        assert_eq!(store.members(room("r")).await.unwrap(), [stay("r", "ana").with_id(ana)]);
     }
     nodes.here.leave(vec![ana]).await.unwrap();
     assert!(!nodes.there.is_present(room("r"), user("ana")).await.unwrap());
@@ -80,19 +70,10 @@ async fn members_come_in_order_of_arrival_room_by_room(nodes: Nodes) {
     }
     nodes.there.join(stay("r", "bob")).await.unwrap();
     let names = |members: Vec<chat_protocol::Member>| {
-        members
-            .into_iter()
-            .map(|member| member.username.as_str().to_owned())
-            .collect::<Vec<_>>()
+        members.into_iter().map(|member| member.username.as_str().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(
-        names(nodes.here.members(room("r")).await.unwrap()),
-        ["zoe", "ana", "mia", "世界", "bob"]
-    );
-    assert_eq!(
-        names(nodes.here.members(room("s")).await.unwrap()),
-        ["zoe", "ana", "mia", "世界"]
-    );
+    assert_eq!(names(nodes.here.members(room("r")).await.unwrap()), ["zoe", "ana", "mia", "世界", "bob"]);
+    assert_eq!(names(nodes.here.members(room("s")).await.unwrap()), ["zoe", "ana", "mia", "世界"]);
 }
 
 async fn an_id_is_never_used_again(nodes: Nodes) {
@@ -112,10 +93,7 @@ async fn of_many_nodes_one_gets_the_name(nodes: Nodes) {
 
     for i in 0..50 {
         let name = format!("p{i}");
-        let (a, b) = tokio::join!(
-            nodes.here.join(stay("r", &name)),
-            nodes.there.join(stay("r", &name))
-        );
+        let (a, b) = tokio::join!(nodes.here.join(stay("r", &name)), nodes.there.join(stay("r", &name)));
         assert!(a.is_ok() != b.is_ok(), "{a:?} {b:?}");
     }
     assert_eq!(nodes.here.members(room("r")).await.unwrap().len(), 51);
@@ -125,10 +103,7 @@ async fn a_row_of_its_own_refuses_nobody(nodes: Nodes) {
     let leftover = nodes.here.join(stay("r", "ana")).await.unwrap();
     let new = nodes.here.join(stay("r", "ana")).await.unwrap();
     assert!(new > leftover);
-    assert_eq!(
-        nodes.here.members(room("r")).await.unwrap(),
-        [stay("r", "ana").with_id(new)]
-    );
+    assert_eq!(nodes.here.members(room("r")).await.unwrap(), [stay("r", "ana").with_id(new)]);
     // the end of a stay whose place was taken changes nothing
     nodes.here.leave(vec![leftover]).await.unwrap();
     assert!(nodes.here.is_present(room("r"), user("ana")).await.unwrap());
@@ -181,9 +156,7 @@ async fn sqlite_keeps_rows_and_ids_over_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("chat.sqlite3");
     let open = || {
-        Database::open(&path)
-            .map(|db| (db.clone(), SqlitePresence::new(db, NodeId::new("here"))))
-            .unwrap()
+        Database::open(&path).map(|db| (db.clone(), SqlitePresence::new(db, NodeId::new("here")))).unwrap()
     };
 
     let (database, store) = open();
@@ -203,10 +176,7 @@ async fn a_closed_database_is_a_store_that_does_not_answer() {
     let database = Database::open(&folder.path().join("chat.sqlite3")).unwrap();
     let store = SqlitePresence::new(database.clone(), NodeId::new("here"));
     database.close().await;
-    assert!(matches!(
-        store.join(stay("r", "ana")).await,
-        Err(JoinError::Store(_))
-    ));
+    assert!(matches!(store.join(stay("r", "ana")).await, Err(JoinError::Store(_))));
     assert!(store.check().await.is_err());
     assert!(store.members(room("r")).await.is_err());
 }

@@ -119,14 +119,7 @@ pub fn write(event: &Event, out: &mut Vec<u8>) {
             frame(&text, first(who), "chat_leave_room", members, &[], out);
         }
         Event::Message { from, body, members } => {
-            frame(
-                body,
-                from.username.as_str(),
-                "chat_message",
-                members,
-                std::slice::from_ref(from),
-                out,
-            );
+            frame(body, from.username.as_str(), "chat_message", members, std::slice::from_ref(from), out);
         }
         Event::Notice { body, members } => frame(body, SERVER_NAME, "chat_notice", members, &[], out),
         Event::Refused { reason, members } => frame(reason, SERVER_NAME, "chat_error", members, &[], out),
@@ -153,10 +146,7 @@ fn first(who: &[Arc<Member>]) -> &str {
 /// "ana", "ana and bob", "ana, bob and cid", "ana, bob, cid and 5 others".
 fn names(who: &[Arc<Member>]) -> String {
     let (named, rest) = who.split_at(who.len().min(NAMED));
-    let mut parts: Vec<Cow<'_, str>> = named
-        .iter()
-        .map(|member| member.username.as_str().into())
-        .collect();
+    let mut parts: Vec<Cow<'_, str>> = named.iter().map(|member| member.username.as_str().into()).collect();
     match rest.len() {
         0 => {}
         1 => parts.push("1 other".into()),
@@ -179,14 +169,7 @@ fn frame(
     about: &[Arc<Member>],
     out: &mut Vec<u8>,
 ) {
-    write_json(
-        &ServerFrame {
-            message,
-            username,
-            kind,
-        },
-        out,
-    );
+    write_json(&ServerFrame { message, username, kind }, out);
     out.pop();
     out.extend_from_slice(b",\"users\":");
     out.extend_from_slice(members.classic_open());

@@ -1,23 +1,59 @@
 //! What happens in a room.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::{Member, MemberList};
 
+/// Those an event is about: never nobody. A clone shares the list, and so does the rest of it from somebody on.
+#[derive(Debug, Clone)]
+pub struct Who {
+    people: Arc<[Arc<Member>]>,
+    /// The first that is meant.
+    from: usize,
+}
+
+impl Who {
+    /// None of nobody.
+    pub fn new(people: Vec<Arc<Member>>) -> Option<Self> {
+        (!people.is_empty()).then(|| Self { people: people.into(), from: 0 })
+    }
+
+    /// Those behind the first `count`; none where that is nobody.
+    pub fn after(&self, count: usize) -> Option<Self> {
+        let from = self.from + count;
+        (from < self.people.len()).then(|| Self { people: Arc::clone(&self.people), from })
+    }
+}
+
+impl From<Arc<Member>> for Who {
+    fn from(member: Arc<Member>) -> Self {
+        Self { people: Arc::new([member]), from: 0 }
+    }
+}
+
+impl Deref for Who {
+    type Target = [Arc<Member>];
+
+    fn deref(&self) -> &Self::Target {
+        &self.people[self.from..]
+    }
+}
+
 /// Something that members of a room are told. How it looks on a wire is a dialect's business.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// People came. More than one where a big room gathers its comings; `who` is never empty, and in order of arrival.
+    /// People came. More than one where a big room gathers its comings, in order of arrival.
     Entered {
         /// Those who came.
-        who: Vec<Arc<Member>>,
+        who: Who,
         /// The room after they came.
         members: Arc<MemberList>,
     },
-    /// People went. More than one where a big room gathers its goings; `who` is never empty, and in the order of going.
+    /// People went: more than one where a big room gathers its goings, in the order of going.
     Left {
         /// Those who went.
-        who: Vec<Arc<Member>>,
+        who: Who,
         /// The room after they went.
         members: Arc<MemberList>,
     },

@@ -8,7 +8,7 @@ mod member;
 mod name;
 
 pub use close::CloseCode;
-pub use event::Event;
+pub use event::{Event, Who};
 pub use limits::{GATHER_ABOVE, GATHER_WINDOW, LISTED_MEMBERS, Limits};
 pub use member::{ChannelName, Member, MemberId, MemberList, Timestamp};
 pub use name::{NameError, RoomName, SERVER_NAME, Username};

@@ -25,10 +25,6 @@ pub struct Limits {
 impl Default for Limits {
     /// 128 KiB, 100 a second, 5,000 at once.
     fn default() -> Self {
-        Self {
-            message_bytes: 128 * 1024,
-            message_rate: 100,
-            message_burst: 5_000,
-        }
+        Self { message_bytes: 128 * 1024, message_rate: 100, message_burst: 5_000 }
     }
 }

@@ -63,11 +63,7 @@ impl MemberList {
     /// `first` has to be in ascending order of id; `total` counts the members that it leaves out, too.
     pub fn new(first: Vec<Arc<Member>>, total: usize) -> Self {
         debug_assert!(first.is_sorted_by_key(|member| member.id) && total >= first.len());
-        Self {
-            first,
-            total,
-            classic: OnceLock::new(),
-        }
+        Self { first, total, classic: OnceLock::new() }
     }
 
     /// The listed members, in order of arrival.
@@ -88,7 +84,6 @@ impl MemberList {
     /// The list as the classic dialect writes it, without the closing bracket, so that whoever an event is about can
     /// be added behind it.
     pub(crate) fn classic_open(&self) -> &[u8] {
-        self.classic
-            .get_or_init(|| classic::open_list(&self.first).into())
+        self.classic.get_or_init(|| classic::open_list(&self.first).into())
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use chat_protocol::classic::{self, Command, ReadError};
-use chat_protocol::{ChannelName, Event, Member, MemberId, MemberList, RoomName, Timestamp, Username};
+use chat_protocol::{ChannelName, Event, Member, MemberId, MemberList, RoomName, Timestamp, Username, Who};
 use proptest::prelude::*;
 
 fn member(id: i64, username: &str) -> Arc<Member> {
@@ -18,10 +18,7 @@ fn member(id: i64, username: &str) -> Arc<Member> {
 }
 
 fn list(members: &[&Arc<Member>]) -> Arc<MemberList> {
-    Arc::new(MemberList::new(
-        members.iter().map(|m| Arc::clone(m)).collect(),
-        members.len(),
-    ))
+    Arc::new(MemberList::new(members.iter().map(|m| Arc::clone(m)).collect(), members.len()))
 }
 
 fn written(event: &Event) -> String {
@@ -33,20 +30,14 @@ fn written(event: &Event) -> String {
 #[test]
 fn enter() {
     let (ana, bob) = (member(7, "ana"), member(8, "bob"));
-    let event = Event::Entered {
-        who: vec![bob.clone()],
-        members: list(&[&ana, &bob]),
-    };
+    let event = Event::Entered { who: bob.clone().into(), members: list(&[&ana, &bob]) };
     insta::assert_snapshot!(written(&event), @r#"{"message":"bob entered the room","username":"bob","type":"chat_enter_room","users":[{"id":7,"room":"lobby","username":"ana","channel_name":"c000000000000c7fa"},{"id":8,"room":"lobby","username":"bob","channel_name":"c000000000000c7fb"}]}"#);
 }
 
 #[test]
 fn leave() {
     let ana = member(7, "ana");
-    let event = Event::Left {
-        who: vec![member(8, "bob")],
-        members: list(&[&ana]),
-    };
+    let event = Event::Left { who: member(8, "bob").into(), members: list(&[&ana]) };
     insta::assert_snapshot!(written(&event), @r#"{"message":"bob left the room","username":"bob","type":"chat_leave_room","users":[{"id":7,"room":"lobby","username":"ana","channel_name":"c000000000000c7fa"}]}"#);
 }
 
@@ -54,26 +45,16 @@ fn leave() {
 fn message_is_relayed_untouched() {
     let ana = member(7, "ana");
     let body = "\0\u{1}\r\n\t\"\\ <b>&amp;</b> é 😀";
-    let event = Event::Message {
-        from: ana.clone(),
-        body: body.into(),
-        members: list(&[&ana]),
-    };
+    let event = Event::Message { from: ana.clone(), body: body.into(), members: list(&[&ana]) };
     insta::assert_snapshot!(written(&event), @r#"{"message":"\u0000\u0001\r\n\t\"\\ <b>&amp;</b> é 😀","username":"ana","type":"chat_message","users":[{"id":7,"room":"lobby","username":"ana","channel_name":"c000000000000c7fa"}]}"#);
 }
 
 #[test]
 fn error_and_notice_come_from_the_server() {
     let ana = member(7, "ana");
-    let error = Event::Refused {
-        reason: "no".into(),
-        members: list(&[&ana]),
-    };
+    let error = Event::Refused { reason: "no".into(), members: list(&[&ana]) };
     insta::assert_snapshot!(written(&error), @r#"{"message":"no","username":"*chatd*","type":"chat_error","users":[{"id":7,"room":"lobby","username":"ana","channel_name":"c000000000000c7fa"}]}"#);
-    let notice = Event::Notice {
-        body: "tea at four".into(),
-        members: list(&[]),
-    };
+    let notice = Event::Notice { body: "tea at four".into(), members: list(&[]) };
     insta::assert_snapshot!(written(&notice), @r#"{"message":"tea at four","username":"*chatd*","type":"chat_notice","users":[]}"#);
 }
 
@@ -81,10 +62,7 @@ fn error_and_notice_come_from_the_server() {
 fn gathered_events_name_three_and_count_the_rest() {
     let people: Vec<_> = (1..=6).map(|id| member(id, &format!("p{id}"))).collect();
     let text = |n: usize| {
-        let event = Event::Left {
-            who: people[..n].to_vec(),
-            members: list(&[]),
-        };
+        let event = Event::Left { who: Who::new(people[..n].to_vec()).unwrap(), members: list(&[]) };
         let frame: serde_json::Value = serde_json::from_str(&written(&event)).unwrap();
         assert_eq!(frame["username"], "p1");
         frame["message"].as_str().unwrap().to_owned()
@@ -104,30 +82,15 @@ fn whoever_an_event_is_about_is_listed_behind_the_first() {
     let (ana, late) = (member(1, "ana"), member(900, "late"));
     let members = Arc::new(MemberList::new(vec![ana], 600));
     for event in [
-        Event::Entered {
-            who: vec![late.clone()],
-            members: members.clone(),
-        },
-        Event::Message {
-            from: late.clone(),
-            body: "hi".into(),
-            members: members.clone(),
-        },
+        Event::Entered { who: late.clone().into(), members: members.clone() },
+        Event::Message { from: late.clone(), body: "hi".into(), members: members.clone() },
     ] {
         let frame: serde_json::Value = serde_json::from_str(&written(&event)).unwrap();
-        let names: Vec<_> = frame["users"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|user| &user["username"])
-            .collect();
+        let names: Vec<_> = frame["users"].as_array().unwrap().iter().map(|user| &user["username"]).collect();
         assert_eq!(names, ["ana", "late"]);
     }
-    let left: serde_json::Value = serde_json::from_str(&written(&Event::Left {
-        who: vec![late],
-        members,
-    }))
-    .unwrap();
+    let left: serde_json::Value =
+        serde_json::from_str(&written(&Event::Left { who: late.into(), members })).unwrap();
     assert_eq!(left["users"].as_array().unwrap().len(), 1);
 }
 
@@ -138,11 +101,7 @@ fn a_message_is_read_whatever_else_is_in_the_frame() {
         r#"{"type":"chat_message","x":[1,{"y":null}],"message":"hi"}"#,
         " \r\n{\"type\":\"chat_message\",\"username\":7,\"message\":\"\\u0068i\"}\n",
     ] {
-        assert_eq!(
-            classic::read(frame),
-            Ok(Command::Say { body: "hi".into() }),
-            "{frame}"
-        );
+        assert_eq!(classic::read(frame), Ok(Command::Say { body: "hi".into() }), "{frame}");
     }
 }
 
@@ -176,11 +135,7 @@ fn what_is_no_command_is_told_why() {
     ]
     .iter()
     .map(|frame| {
-        format!(
-            "{:<52} {}",
-            frame.chars().take(50).collect::<String>(),
-            classic::read(frame).unwrap_err()
-        )
+        format!("{:<52} {}", frame.chars().take(50).collect::<String>(), classic::read(frame).unwrap_err())
     })
     .collect();
     insta::assert_snapshot!(answers.join("\n"));

@@ -1,0 +1,89 @@
+//! Rooms behind one's own axum application: `cargo run -p chat-rooms --example axum_app`, then connect WebSocket clients to
+//! `ws://127.0.0.1:3000/rooms/lobby?name=ana` and type. What is on the wire is this application's own: a line for an event.
+#![allow(clippy::print_stdout)]
+
+use axum::Router;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use chat_presence::{MemoryPresence, NodeId};
+use chat_protocol::{Event, Member, RoomName, Username};
+use chat_rooms::{Engine, Events, JoinError, Membership, Outlet};
+
+/// How many events may wait for somebody who reads slowly.
+const BACKLOG: usize = 1_000;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    let app = Router::new().route("/rooms/{room}", get(join)).with_state(engine);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("ws://{}/rooms/lobby?name=ana", listener.local_addr()?);
+    axum::serve(listener, app).await?;
+    Ok(())
+}
+
+#[derive(serde::Deserialize)]
+struct Who {
+    name: String,
+}
+
+async fn join(
+    State(engine): State<Engine>,
+    Path(room): Path<String>,
+    Query(who): Query<Who>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let (Ok(room), Ok(name)) = (RoomName::parse(&room), Username::parse(&who.name)) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    // the name is ours before the handshake is answered; the room learns of it when the socket is there
+    match engine.admit(&room, &name).await {
+        Ok(seat) => upgrade.on_upgrade(async move |socket| {
+            let (outlet, events) = Outlet::channel(BACKLOG);
+            chat(socket, seat.enter(outlet), events).await;
+        }),
+        Err(JoinError::NameTaken) => StatusCode::CONFLICT.into_response(),
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+/// Until either side ends; dropping the membership leaves the room.
+async fn chat(mut socket: WebSocket, me: Membership, mut events: Events) {
+    loop {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(event) => {
+                    if socket.send(Message::text(line(&event))).await.is_err() {
+                        return;
+                    }
+                }
+                None => return,
+            },
+            frame = socket.recv() => match frame {
+                Some(Ok(Message::Text(text))) => {
+                    if me.send(text.as_str()).await.is_err() {
+                        return;
+                    }
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return,
+            },
+        }
+    }
+}
+
+fn line(event: &Event) -> String {
+    let names = |who: &[std::sync::Arc<Member>]| {
+        who.iter().map(|member| member.username.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    match event {
+        Event::Entered { who, members } => format!("-> {} ({} in the room)", names(who), members.total()),
+        Event::Left { who, members } => format!("<- {} ({} in the room)", names(who), members.total()),
+        Event::Message { from, body, .. } => format!("{}: {body}", from.username),
+        Event::Notice { body, .. } => format!("* {body}"),
+        Event::Refused { reason, .. } => format!("! {reason}"),
+    }
+}

@@ -1,0 +1,276 @@
+//! The rooms of one node.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use chat_presence::{NewStay, PresenceStore, StoreError};
+use chat_protocol::{ChannelName, MemberList, RoomName, Timestamp, Username};
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use crate::departures::Departures;
+use crate::encoding::{Encoding, EncodingId, Encodings};
+use crate::membership::{Membership, ReservedName, Seat};
+use crate::outlet::Outlet;
+use crate::room::{Room, RoomContext};
+
+/// How long somebody who comes waits for the store at most.
+const STORE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Why somebody was not let into a room.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum JoinError {
+    /// The name is taken in that room. Its holder has been asked for a sign of life.
+    #[error("the name is taken")]
+    NameTaken,
+    /// The engine is shutting down.
+    #[error("the engine is shutting down")]
+    Closing,
+    /// The store did not answer in time. The name is free again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// All rooms of one node: who is in them, in which order things happen, and who is told. Clones are the same engine.
+///
+/// It knows no socket: a member's events go to an [`Outlet`]. A room exists while somebody is in it.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+/// What an engine is made of, before it runs.
+pub struct EngineBuilder {
+    store: Arc<dyn PresenceStore>,
+    encodings: Vec<Box<dyn Encoding>>,
+}
+
+impl EngineBuilder {
+    /// Adds a way of writing events. The id is for [`Outlet::Frames`] of the engine that is built.
+    pub fn add_encoding(&mut self, encoding: impl Encoding) -> EncodingId {
+        self.encodings.push(Box::new(encoding));
+        EncodingId(self.encodings.len() - 1)
+    }
+
+    /// Removes what the node's last run left in the store, and starts. Has to be called in a tokio runtime with time; the
+    /// engine's tasks run there.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    pub async fn start(self) -> Result<Engine, StoreError> {
+        let left_behind = self.store.clear().await?;
+        if left_behind > 0 {
+            tracing::info!(rows = left_behind, "removed the rows of members that the last run left behind");
+        }
+        let runtime = Handle::current();
+        let departures = Arc::new(Departures::default());
+        let remover = runtime.spawn(Arc::clone(&departures).run(Arc::clone(&self.store))).abort_handle();
+        let most_pumps = std::thread::available_parallelism().map_or(1, usize::from);
+        let context = RoomContext { runtime, encodings: Encodings::new(self.encodings), most_pumps };
+        Ok(Engine {
+            shared: Arc::new(Shared {
+                store: self.store,
+                context: Arc::new(context),
+                rooms: Mutex::default(),
+                departures,
+                remover,
+                closing: AtomicBool::new(false),
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for EngineBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineBuilder").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+pub(crate) struct Shared {
+    store: Arc<dyn PresenceStore>,
+    context: Arc<RoomContext>,
+    /// The rooms that somebody is in or coming to. Locked before a room's own lock, never after it.
+    rooms: Mutex<HashMap<RoomName, Arc<Room>>>,
+    pub(crate) departures: Arc<Departures>,
+    /// The task behind `departures`.
+    remover: AbortHandle,
+    closing: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    fn room(&self, name: &RoomName) -> Option<Arc<Room>> {
+        self.rooms.lock().get(name).cloned()
+    }
+
+    /// Keeps a name in a room, which is made if need be. None when the name is taken.
+    fn reserve(self: &Arc<Self>, name: &RoomName, username: &Username) -> Option<ReservedName> {
+        let mut rooms = self.rooms.lock();
+        let room = match rooms.get(name) {
+            Some(room) => Arc::clone(room),
+            None => {
+                let room = Room::new(name.clone(), Arc::clone(&self.context));
+                rooms.insert(name.clone(), Arc::clone(&room));
+                room
+            }
+        };
+        // under the lock of the rooms: the room can't be forgotten before the name is kept in it
+        room.reserve(username).ok()?;
+        drop(rooms);
+        Some(ReservedName::new(Arc::clone(self), room, username.clone()))
+    }
+
+    /// Forgets a room that nobody is in or coming to.
+    pub(crate) fn forget_if_empty(&self, room: &Arc<Room>) {
+        if !room.is_empty() {
+            return;
+        }
+        let mut rooms = self.rooms.lock();
+        if rooms.get(&room.name).is_some_and(|known| Arc::ptr_eq(known, room)) && room.is_empty() {
+            rooms.remove(&room.name);
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.remover.abort();
+    }
+}
+
+impl Engine {
+    /// Begins to build an engine over a store.
+    pub fn builder(store: impl PresenceStore) -> EngineBuilder {
+        EngineBuilder { store: Arc::new(store), encodings: Vec::new() }
+    }
+
+    /// Keeps a name in a room and writes the stay to the store; the room learns of it when the seat is taken. Of many who
+    /// ask for one name at once exactly one gets it.
+    ///
+    /// Cancel-safe: dropped before it resolves, the name is given back, and the row with it.
+    ///
+    /// # Errors
+    /// [`JoinError`]; nobody in the room notices.
+    pub async fn admit(&self, room: &RoomName, username: &Username) -> Result<Seat, JoinError> {
+        if self.shared.is_closing() {
+            return Err(JoinError::Closing);
+        }
+        let name = self.shared.reserve(room, username).ok_or(JoinError::NameTaken)?;
+        let (seat, admitted) = oneshot::channel();
+        let store = Arc::clone(&self.shared.store);
+        // a task of its own: whether or not the caller stays, the row and the name end up together
+        self.shared.context.runtime.spawn(async move {
+            // a seat that nobody waits for any more is dropped by this, and gives everything back
+            let _ = seat.send(write_stay(&*store, name).await);
+        });
+        let late = || JoinError::Store(StoreError(format!("no answer within {STORE_DEADLINE:?}")));
+        match tokio::time::timeout(STORE_DEADLINE, admitted).await {
+            Ok(Ok(seat)) => seat,
+            Ok(Err(_)) => Err(JoinError::Closing),
+            Err(_) => Err(late()),
+        }
+    }
+
+    /// [`admit`](Self::admit) and [`Seat::enter`] in one.
+    ///
+    /// # Errors
+    /// Those of [`admit`](Self::admit).
+    pub async fn join(
+        &self,
+        room: &RoomName,
+        username: &Username,
+        outlet: Outlet,
+    ) -> Result<Membership, JoinError> {
+        Ok(self.admit(room, username).await?.enter(outlet))
+    }
+
+    /// Whether a name is taken in a room, here or on another node.
+    ///
+    /// # Errors
+    /// [`StoreError`] when nobody has it here and the store does not answer. Cancel-safe.
+    pub async fn is_present(&self, room: &RoomName, username: &Username) -> Result<bool, StoreError> {
+        if self.shared.room(room).is_some_and(|room| room.holds(username)) {
+            return Ok(true);
+        }
+        // what this node knows of its own members is in memory; a row of its own is on its way out
+        let holder = self.shared.store.holder(room.clone(), username.clone()).await?;
+        Ok(holder.is_some_and(|node| node != *self.shared.store.node()))
+    }
+
+    /// The members of a room as they stand; none where nobody is.
+    pub fn members(&self, room: &RoomName) -> Option<Arc<MemberList>> {
+        self.shared.room(room).map(|room| room.list()).filter(|list| list.total() > 0)
+    }
+
+    /// How many rooms there are.
+    pub fn room_count(&self) -> usize {
+        self.shared.rooms.lock().len()
+    }
+
+    /// Tells everybody in a room something from the operator. False where nobody is.
+    pub fn notice(&self, room: &RoomName, body: impl Into<Arc<str>>) -> bool {
+        let room = self.shared.room(room);
+        if let Some(room) = &room {
+            room.notice(body.into());
+        }
+        room.is_some()
+    }
+
+    /// Whether the engine can take somebody in now.
+    ///
+    /// # Errors
+    /// [`JoinError::Closing`] or [`JoinError::Store`] says why not.
+    pub async fn check(&self) -> Result<(), JoinError> {
+        if self.shared.is_closing() {
+            return Err(JoinError::Closing);
+        }
+        Ok(self.shared.store.check().await?)
+    }
+
+    /// Lets nobody in any more, and tells nobody who leaves: everybody does.
+    pub fn close(&self) {
+        self.shared.closing.store(true, Ordering::Release);
+    }
+
+    /// [Closes](Self::close), and removes every row of this node. Whoever is still in stays until dropped, and is not in the
+    /// store any more.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer; the next start removes the rows then.
+    pub async fn shutdown(&self) -> Result<(), StoreError> {
+        self.close();
+        self.shared.store.clear().await.map(drop)
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("rooms", &self.room_count())
+            .field("store", &self.shared.store)
+            .finish()
+    }
+}
+
+async fn write_stay(store: &dyn PresenceStore, name: ReservedName) -> Result<Seat, JoinError> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let stay = NewStay {
+        room: name.room().clone(),
+        username: name.username().clone(),
+        channel: ChannelName(rand::random()),
+        joined_at: Timestamp(i64::try_from(now.as_millis()).unwrap_or(i64::MAX)),
+    };
+    match store.join(stay.clone()).await {
+        Ok(id) => Ok(Seat::new(name, id, stay)),
+        Err(chat_presence::JoinError::Taken(_)) => Err(JoinError::NameTaken),
+        Err(chat_presence::JoinError::Store(error)) => Err(error.into()),
+    }
+}

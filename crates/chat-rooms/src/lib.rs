@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+mod batch;
+mod departures;
+mod encoding;
+mod engine;
+mod frames;
+mod gather;
+mod membership;
+pub mod outbox;
+mod outlet;
+mod pump;
+mod room;
+mod slot;
+mod state;
+
+pub use encoding::{Encoding, EncodingId};
+pub use engine::{Engine, EngineBuilder, JoinError};
+pub use frames::Frames;
+pub use membership::{Membership, Seat, SendError};
+pub use outlet::{EventSink, Events, FrameSink, Outlet, PutOut};

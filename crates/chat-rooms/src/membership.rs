@@ -1,0 +1,163 @@
+//! What a member holds: first the seat that is kept for it, then its place in the room.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chat_protocol::{Member, MemberId, MemberList, RoomName, Username};
+
+use crate::Outlet;
+use crate::engine::Shared;
+use crate::room::{Room, Said, Telling};
+
+/// A name that is kept in a room until its reader is there. Nobody in the room knows of it yet, and the name is taken.
+/// Dropped, it gives the name back and takes the row out of the store, and nobody ever knew.
+#[must_use = "dropping a seat gives the name back"]
+pub struct Seat {
+    /// None once the member has entered.
+    kept: Option<Kept>,
+}
+
+struct Kept {
+    name: ReservedName,
+    member: Arc<Member>,
+}
+
+impl Seat {
+    pub(crate) fn new(name: ReservedName, id: MemberId, stay: chat_presence::NewStay) -> Self {
+        Self { kept: Some(Kept { name, member: Arc::new(stay.with_id(id)) }) }
+    }
+
+    /// Takes the seat. The room is told, and everything from this on goes to `outlet`, one's own entering first.
+    pub fn enter(mut self, outlet: Outlet) -> Membership {
+        let Some(Kept { name, member }) = self.kept.take() else { unreachable!("a seat is taken once") };
+        let (shared, room) = name.keep();
+        room.enter(&member, outlet);
+        Membership { shared, room, member }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if let Some(Kept { name, member }) = self.kept.take() {
+            name.shared.departures.add(member.id);
+        }
+    }
+}
+
+impl fmt::Debug for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Seat").field(&self.kept.as_ref().map(|kept| &kept.member)).finish()
+    }
+}
+
+/// A name that is kept in a room's memory. Dropped, it is free again.
+pub(crate) struct ReservedName {
+    shared: Arc<Shared>,
+    room: Arc<Room>,
+    username: Username,
+    /// Whether somebody has entered under it.
+    used: bool,
+}
+
+impl ReservedName {
+    pub(crate) fn new(shared: Arc<Shared>, room: Arc<Room>, username: Username) -> Self {
+        Self { shared, room, username, used: false }
+    }
+
+    pub(crate) fn room(&self) -> &RoomName {
+        &self.room.name
+    }
+
+    pub(crate) fn username(&self) -> &Username {
+        &self.username
+    }
+
+    /// Leaves the name to the member that enters under it.
+    fn keep(mut self) -> (Arc<Shared>, Arc<Room>) {
+        self.used = true;
+        (Arc::clone(&self.shared), Arc::clone(&self.room))
+    }
+}
+
+impl Drop for ReservedName {
+    fn drop(&mut self) {
+        if !self.used {
+            self.room.release(&self.username);
+            self.shared.forget_if_empty(&self.room);
+        }
+    }
+}
+
+/// A member's place in a room. Dropped, the member leaves: the others are told, the name is free at once, and the row goes.
+#[must_use = "dropping a membership leaves the room"]
+pub struct Membership {
+    shared: Arc<Shared>,
+    room: Arc<Room>,
+    member: Arc<Member>,
+}
+
+/// Why nothing was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The member is out: its outlet took nothing more.
+    #[error("not in the room any more")]
+    NotAMember,
+}
+
+impl Membership {
+    /// Who this is.
+    pub fn member(&self) -> &Arc<Member> {
+        &self.member
+    }
+
+    /// The room's members as they stand.
+    pub fn members(&self) -> Arc<MemberList> {
+        self.room.list()
+    }
+
+    /// Whether the member is still in: it is put out when its outlet takes nothing more.
+    pub fn is_in(&self) -> bool {
+        self.room.seats(self.member.id)
+    }
+
+    /// Says something to everybody in the room, oneself included. Waits while the room has more to offer to its members than
+    /// it may gather (1 MiB). Cancel-safe: dropped before it resolves, nothing was said.
+    ///
+    /// # Errors
+    /// [`SendError::NotAMember`] once the member is out.
+    pub async fn send(&self, body: impl Into<Arc<str>>) -> Result<(), SendError> {
+        let body = body.into();
+        loop {
+            // made before the room is asked, so that no relief is missed in between
+            let relief = self.room.relief();
+            match self.room.say(self.member.id, &body) {
+                Said::Told => return Ok(()),
+                Said::NotAMember => return Err(SendError::NotAMember),
+                Said::Congested => relief.await,
+            }
+        }
+    }
+
+    /// Tells this member alone why something it sent was not accepted, in its place among the room's events.
+    pub fn refuse(&self, reason: impl Into<String>) {
+        self.room.refuse(self.member.id, reason.into());
+    }
+
+    /// Leaves now. The same as dropping it.
+    pub fn leave(self) {}
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let telling = if self.shared.is_closing() { Telling::Nobody } else { Telling::Everybody };
+        self.room.leave(self.member.id, telling);
+        self.shared.departures.add(self.member.id);
+        self.shared.forget_if_empty(&self.room);
+    }
+}
+
+impl fmt::Debug for Membership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Membership").field(&self.member).finish()
+    }
+}

@@ -1,0 +1,132 @@
+//! Offers what happened to the members of a room, a share of them to a pump.
+
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::batch::Batch;
+use crate::encoding::Encodings;
+use crate::frames::Frames;
+use crate::outlet::{Outlet, PutOut};
+use crate::room::Room;
+use crate::slot::Slot;
+
+/// A walk gives the worker back to the runtime after so many offers or so much time: an offer may be a system call, and
+/// spends none of the runtime's own budget.
+const OFFERS_A_TURN: usize = 64;
+const TIME_A_TURN: Duration = Duration::from_micros(200);
+
+/// The most batches that one walk takes along.
+const BATCHES_A_WALK: usize = 8;
+
+/// What a pump has to do next time it runs. Under the room's lock.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    /// Members that came since the last walk.
+    pub(crate) arrivals: Vec<Arc<Slot>>,
+    /// Batches that this pump has not yet offered.
+    pub(crate) batches: Vec<Arc<Batch>>,
+    /// The members it offers to. A running pump has taken them along.
+    pub(crate) members: Vec<Arc<Slot>>,
+    /// Whether its task runs.
+    pub(crate) running: bool,
+    /// How many members belong to it, here or taken along.
+    pub(crate) load: usize,
+    /// Whether members left while it ran, whose slots it may have walked past.
+    stale: bool,
+}
+
+impl Inbox {
+    /// Adds a member.
+    pub(crate) fn seat(&mut self, slot: Arc<Slot>) {
+        self.load += 1;
+        self.arrivals.push(slot);
+    }
+
+    /// Lets go of a member at once, or at the end of its run: a slot holds an outlet, and an outlet may hold a socket.
+    pub(crate) fn unseat(&mut self, slot: &Arc<Slot>) {
+        self.load -= 1;
+        if self.running {
+            self.stale = true;
+            return;
+        }
+        for slots in [&mut self.arrivals, &mut self.members] {
+            if let Some(place) = slots.iter().rposition(|seated| Arc::ptr_eq(seated, slot)) {
+                slots.swap_remove(place);
+            }
+        }
+    }
+
+    /// Takes the next work, or notes that the pump rests.
+    pub(crate) fn next(&mut self, members: &mut Vec<Arc<Slot>>) -> Option<Vec<Arc<Batch>>> {
+        members.append(&mut self.arrivals);
+        if self.batches.is_empty() {
+            if mem::take(&mut self.stale) {
+                members.retain(|slot| !slot.is_gone());
+            }
+            self.members = mem::take(members);
+            self.running = false;
+            return None;
+        }
+        let rest = self.batches.split_off(self.batches.len().min(BATCHES_A_WALK));
+        Some(mem::replace(&mut self.batches, rest))
+    }
+}
+
+/// Runs one pump of a room until there is nothing to offer.
+pub(crate) async fn run(room: Arc<Room>, pump: usize) {
+    let mut members = room.start_pump(pump);
+    while let Some(batches) = room.next_batches(pump, &mut members) {
+        let refused = walk(&batches, &mut members, room.encodings()).await;
+        let done = |batch: &&Arc<Batch>| batch.pumps_to_go.fetch_sub(1, Ordering::AcqRel) == 1;
+        room.offered(batches.iter().filter(done).map(|batch| batch.charge).sum());
+        room.put_out(&refused);
+    }
+}
+
+/// Offers the batches to each member, and gives those who take nothing more. Lets go of members that are out.
+async fn walk(batches: &[Arc<Batch>], members: &mut Vec<Arc<Slot>>, encodings: &Encodings) -> Vec<Arc<Slot>> {
+    let mut refused = Vec::new();
+    let mut pieces = Vec::new();
+    let (mut turn, mut offers) = (Instant::now(), 0);
+    let mut next = 0;
+    while let Some(slot) = members.get(next) {
+        if slot.is_gone() {
+            members.swap_remove(next);
+            continue;
+        }
+        if offer(slot, batches, encodings, &mut pieces).is_err() {
+            refused.push(members.swap_remove(next));
+            continue;
+        }
+        next += 1;
+        offers += 1;
+        if offers == OFFERS_A_TURN || (offers % 8 == 0 && turn.elapsed() >= TIME_A_TURN) {
+            tokio::task::yield_now().await;
+            (turn, offers) = (Instant::now(), 0);
+        }
+    }
+    refused
+}
+
+fn offer(
+    slot: &Slot,
+    batches: &[Arc<Batch>],
+    encodings: &Encodings,
+    pieces: &mut Vec<Frames>,
+) -> Result<(), PutOut> {
+    let offer = AssertUnwindSafe(|| match &slot.outlet {
+        Outlet::Events(sink) => {
+            batches.iter().flat_map(|batch| batch.events(slot)).try_for_each(|event| sink.offer(event))
+        }
+        Outlet::Frames { encoding, sink } => {
+            pieces.clear();
+            batches.iter().for_each(|batch| batch.pieces(slot, *encoding, encodings, pieces));
+            if pieces.is_empty() { Ok(()) } else { sink.offer(pieces) }
+        }
+    });
+    // a sink that panics is a sink that takes nothing more: the others' events go on
+    catch_unwind(offer).unwrap_or(Err(PutOut))
+}

@@ -1,0 +1,351 @@
+//! The engine through its public face, with typed events.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_db::Database;
+use chat_presence::{MemoryPresence, NewStay, NodeId, PresenceStore, SqlitePresence, StoreError};
+use chat_protocol::{Event, Member, MemberId, RoomName, Username};
+use chat_rooms::{Engine, Events, JoinError, Membership, Outlet, SendError};
+use futures::StreamExt;
+use futures::future::{BoxFuture, FutureExt, join_all};
+use tokio::sync::watch;
+
+fn room(name: &str) -> RoomName {
+    name.parse().unwrap()
+}
+
+fn user(name: &str) -> Username {
+    name.parse().unwrap()
+}
+
+async fn engine() -> Engine {
+    Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await.unwrap()
+}
+
+async fn join(engine: &Engine, name: &str) -> (Membership, Events) {
+    let (outlet, events) = Outlet::channel(100_000);
+    (engine.join(&room("r"), &user(name), outlet).await.unwrap(), events)
+}
+
+fn names(who: &[Arc<Member>]) -> String {
+    who.iter().map(|member| member.username.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// An event in a word, for comparing.
+fn brief(event: &Event) -> String {
+    match event {
+        Event::Entered { who, .. } => format!("+{}", names(who)),
+        Event::Left { who, .. } => format!("-{}", names(who)),
+        Event::Message { from, body, .. } => format!("{}:{body}", from.username),
+        Event::Notice { body, .. } => format!("*{body}"),
+        Event::Refused { reason, .. } => format!("!{reason}"),
+    }
+}
+
+async fn next(events: &mut Events) -> String {
+    brief(&events.next().await.unwrap())
+}
+
+/// Resolves when the condition holds; it has to come about by itself.
+async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    let looking = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), looking).await.expect(what);
+}
+
+#[tokio::test]
+async fn people_come_speak_and_go() {
+    let engine = engine().await;
+    let (ana, mut anas) = join(&engine, "ana").await;
+    let (bob, mut bobs) = join(&engine, "bob").await;
+    bob.send("hi").await.unwrap();
+    bob.refuse("nonsense");
+    ana.send("").await.unwrap();
+    assert!(engine.notice(&room("r"), "tea"));
+    assert_eq!(names(engine.members(&room("r")).unwrap().first()), "ana bob");
+    for expected in ["+bob", "bob:hi", "!nonsense", "ana:", "*tea"] {
+        assert_eq!(next(&mut bobs).await, expected);
+    }
+    bob.leave();
+    for expected in ["+ana", "+bob", "bob:hi", "ana:", "*tea", "-bob"] {
+        assert_eq!(next(&mut anas).await, expected);
+    }
+    assert!(bobs.next().await.is_none());
+    drop(ana);
+    assert!(engine.members(&room("r")).is_none());
+    assert!(!engine.notice(&room("r"), "nobody hears"));
+    assert_eq!(engine.room_count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_hundred_who_want_a_name_one_gets_it() {
+    let engine = engine().await;
+    for _ in 0..20 {
+        let asked = (0..100).map(|_| {
+            let engine = engine.clone();
+            tokio::spawn(async move {
+                let (outlet, events) = Outlet::channel(100);
+                engine.join(&room("r"), &user("ana"), outlet).await.map(|member| (member, events))
+            })
+        });
+        let answers: Vec<_> = join_all(asked).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+        let refused = |answer: &Result<_, JoinError>| matches!(answer, Err(JoinError::NameTaken));
+        assert_eq!(answers.iter().filter(|answer| refused(answer)).count(), 99);
+        assert!(engine.is_present(&room("r"), &user("ana")).await.unwrap());
+        drop(answers);
+        assert!(!engine.is_present(&room("r"), &user("ana")).await.unwrap(), "free at once");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seat_that_is_not_taken_gives_everything_back() {
+    let store = MemoryPresence::new(NodeId::new("here"));
+    let beside = store.beside(NodeId::new("there"));
+    let engine = Engine::builder(store).start().await.unwrap();
+    let seat = engine.admit(&room("r"), &user("ana")).await.unwrap();
+    assert!(engine.is_present(&room("r"), &user("ana")).await.unwrap());
+    assert!(engine.members(&room("r")).is_none(), "nobody is in yet");
+    drop(seat);
+    assert!(!engine.is_present(&room("r"), &user("ana")).await.unwrap());
+    assert_eq!(engine.room_count(), 0);
+    until("the row is gone", async || !beside.is_present(room("r"), user("ana")).await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everyone_sees_one_order_and_nothing_is_missing() {
+    const EACH: usize = 500;
+    let engine = engine().await;
+    let people = join_all((0..8).map(|i| {
+        let engine = engine.clone();
+        async move { join(&engine, &format!("p{i}")).await }
+    }))
+    .await;
+    let (members, streams): (Vec<_>, Vec<_>) = people.into_iter().unzip();
+    let speaking = members.iter().map(|member| async {
+        for i in 0..EACH {
+            member.send(format!("{i}")).await.unwrap();
+        }
+    });
+    join_all(speaking).await;
+    let heard = join_all(streams.into_iter().map(|events| async {
+        let said = events.filter_map(async |event| Some(brief(&event)).filter(|event| event.contains(':')));
+        said.take(8 * EACH).collect::<Vec<_>>().await
+    }))
+    .await;
+    for messages in &heard {
+        assert!(messages == &heard[0], "one order for all");
+    }
+    for i in 0..8 {
+        let of_one: Vec<_> =
+            heard[0].iter().filter_map(|said| said.strip_prefix(&format!("p{i}:"))).collect();
+        assert!(of_one.into_iter().eq((0..EACH).map(|i| i.to_string())));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_too_slowly_is_put_out_and_the_others_notice_nothing() {
+    let engine = engine().await;
+    let (ana, mut anas) = join(&engine, "ana").await;
+    let (outlet, mut slow_events) = Outlet::channel(10);
+    let slow = engine.join(&room("r"), &user("slow"), outlet).await.unwrap();
+    for i in 0..100 {
+        ana.send(i.to_string()).await.unwrap();
+    }
+    let heard: Vec<String> = (&mut anas).take(103).map(|event| brief(&event)).collect().await;
+    let said: Vec<_> = heard.iter().filter_map(|event| event.strip_prefix("ana:")).collect();
+    assert_eq!(said, (0..100).map(|i| i.to_string()).collect::<Vec<_>>());
+    assert_eq!(heard.iter().filter(|event| *event == "-slow").count(), 1);
+
+    assert!(!slow.is_in());
+    assert_eq!(slow.send("late").await, Err(SendError::NotAMember));
+    assert!(!engine.is_present(&room("r"), &user("slow")).await.unwrap());
+    let (again, _) = join(&engine, "slow").await;
+    drop(slow);
+    assert!(again.is_in(), "the end of an old stay changes nothing for the new one");
+    let mut read = 0;
+    while slow_events.next().await.is_some() {
+        read += 1;
+    }
+    assert_eq!(read, 10, "what was delivered can be read; then the stream ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_panics_puts_out_its_own_member_only() {
+    struct Panics;
+    impl chat_rooms::EventSink for Panics {
+        fn offer(&self, _: &Arc<Event>) -> Result<(), chat_rooms::PutOut> {
+            panic!("a fault of this sink, on purpose");
+        }
+    }
+    let engine = engine().await;
+    let (ana, mut anas) = join(&engine, "ana").await;
+    let bad = engine.join(&room("r"), &user("bad"), Outlet::Events(Arc::new(Panics))).await.unwrap();
+    for expected in ["+ana", "+bad", "-bad"] {
+        assert_eq!(next(&mut anas).await, expected);
+    }
+    assert!(!bad.is_in());
+    ana.send("still here").await.unwrap();
+    assert_eq!(next(&mut anas).await, "ana:still here");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_big_room_gathers_and_its_lists_add_up() {
+    let engine = engine().await;
+    let mut crowd = Vec::new();
+    for i in 0..110 {
+        crowd.push(join(&engine, &format!("p{i:03}")).await);
+    }
+    crowd.truncate(105);
+    let joined = join_all((200..230).map(|i| {
+        let engine = engine.clone();
+        async move { join(&engine, &format!("p{i}")).await }
+    }))
+    .await;
+    crowd.extend(joined);
+    let here: BTreeSet<String> = crowd.iter().map(|(m, _)| m.member().username.to_string()).collect();
+    assert_eq!(engine.members(&room("r")).unwrap().total(), 135);
+
+    for (member, events) in &mut crowd {
+        let own = format!("+{}", member.member().username);
+        let mut seen = BTreeSet::new();
+        let mut own_enters = 0;
+        let listed = |members: &chat_protocol::MemberList| {
+            members.first().iter().map(|m| m.username.to_string()).collect::<BTreeSet<_>>()
+        };
+        while seen != here || own_enters == 0 {
+            let event = events.next().await.unwrap();
+            match &*event {
+                Event::Entered { members, .. } if brief(&event) == own => {
+                    own_enters += 1;
+                    seen = listed(members);
+                }
+                Event::Entered { who, .. } => {
+                    who.iter().for_each(|m| assert!(seen.insert(m.username.to_string())))
+                }
+                Event::Left { who, .. } => who.iter().for_each(|m| assert!(seen.remove(m.username.as_str()))),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(own_enters, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_follow_members_and_nothing_is_left_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("chat.sqlite3")).unwrap();
+    let store = || SqlitePresence::new(database.clone(), NodeId::new("here"));
+    store()
+        .join(NewStay {
+            room: room("r"),
+            username: user("ghost"),
+            channel: chat_protocol::ChannelName(1),
+            joined_at: chat_protocol::Timestamp(0),
+        })
+        .await
+        .unwrap();
+    let engine = Engine::builder(store()).start().await.unwrap();
+    let look = store();
+    assert!(look.members(room("r")).await.unwrap().is_empty(), "what the last run left behind is gone");
+
+    let (ana, _) = join(&engine, "ana").await;
+    let (bob, _) = join(&engine, "bob").await;
+    let rows = look.members(room("r")).await.unwrap();
+    assert_eq!(rows, [(**ana.member()).clone(), (**bob.member()).clone()]);
+    drop(ana);
+    until("the row is gone", async || look.members(room("r")).await.unwrap() == [(**bob.member()).clone()])
+        .await;
+
+    engine.shutdown().await.unwrap();
+    assert!(look.members(room("r")).await.unwrap().is_empty());
+    assert!(matches!(engine.admit(&room("r"), &user("late")).await, Err(JoinError::Closing)));
+    database.close().await;
+}
+
+/// A store that works only while it is told to.
+#[derive(Debug)]
+struct Moody {
+    inner: MemoryPresence,
+    works: watch::Receiver<bool>,
+}
+
+impl Moody {
+    fn mood(&self) -> Result<(), StoreError> {
+        if *self.works.borrow() { Ok(()) } else { Err(StoreError("in a mood".into())) }
+    }
+}
+
+impl PresenceStore for Moody {
+    fn node(&self) -> &NodeId {
+        self.inner.node()
+    }
+
+    fn join(&self, stay: NewStay) -> BoxFuture<'_, Result<MemberId, chat_presence::JoinError>> {
+        async move {
+            self.mood()?;
+            self.inner.join(stay).await
+        }
+        .boxed()
+    }
+
+    fn leave(&self, stays: Vec<MemberId>) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            self.mood()?;
+            self.inner.leave(stays).await
+        }
+        .boxed()
+    }
+
+    fn members(&self, room: RoomName) -> BoxFuture<'_, Result<Vec<Member>, StoreError>> {
+        self.inner.members(room)
+    }
+
+    fn holder(
+        &self,
+        room: RoomName,
+        username: Username,
+    ) -> BoxFuture<'_, Result<Option<NodeId>, StoreError>> {
+        self.inner.holder(room, username)
+    }
+
+    fn clear(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.inner.clear()
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move { self.mood() }.boxed()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_fails_refuses_those_who_come_and_holds_nobody_back() {
+    let (works, mood) = watch::channel(true);
+    let inner = MemoryPresence::new(NodeId::new("here"));
+    let look = inner.beside(NodeId::new("there"));
+    let engine = Engine::builder(Moody { inner, works: mood }).start().await.unwrap();
+    let (ana, mut anas) = join(&engine, "ana").await;
+    let (bob, _) = join(&engine, "bob").await;
+
+    works.send_replace(false);
+    assert!(matches!(engine.check().await, Err(JoinError::Store(_))));
+    assert!(matches!(engine.admit(&room("r"), &user("eve")).await, Err(JoinError::Store(_))));
+    drop(bob);
+    ana.send("on").await.unwrap();
+    for expected in ["+ana", "+bob", "-bob", "ana:on"] {
+        assert_eq!(next(&mut anas).await, expected, "nobody hears of eve, and the room goes on");
+    }
+    assert!(look.is_present(room("r"), user("bob")).await.unwrap(), "its row can't be removed yet");
+
+    works.send_replace(true);
+    engine.check().await.unwrap();
+    let (eve, _) = join(&engine, "eve").await;
+    assert!(eve.is_in());
+    until("bob's row is gone", async || !look.is_present(room("r"), user("bob")).await.unwrap()).await;
+}
