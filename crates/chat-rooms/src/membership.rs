@@ -138,6 +138,17 @@ impl Membership {
         }
     }
 
+    /// Resolves once everything that was told in the room has been offered to everyone in it. Cancel-safe.
+    pub async fn settled(&self) {
+        loop {
+            let relief = self.room.relief();
+            if self.room.is_settled() {
+                return;
+            }
+            relief.await;
+        }
+    }
+
     /// Tells this member alone why something it sent was not accepted, in its place among the room's events.
     pub fn refuse(&self, reason: impl Into<String>) {
         self.room.refuse(self.member.id, reason.into());

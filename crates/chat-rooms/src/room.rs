@@ -43,7 +43,7 @@ pub(crate) struct Room {
     /// For the tasks that the room starts.
     this: Weak<Room>,
     core: Mutex<Core>,
-    /// Rung when what is pending has fallen below its bound.
+    /// Rung when what is pending has fallen below its bound, or to nothing.
     relief: Notify,
 }
 
@@ -97,9 +97,14 @@ impl Room {
         &self.context.encodings
     }
 
-    /// Resolves after the next fall of what is pending below its bound.
+    /// Resolves after the next fall of what is pending below its bound, or to nothing.
     pub(crate) fn relief(&self) -> tokio::sync::futures::Notified<'_> {
         self.relief.notified()
+    }
+
+    /// Whether everything that was told has been offered to everyone.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.core.lock().pending == 0
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -252,7 +257,7 @@ impl Room {
         let mut core = self.core.lock();
         let before = core.pending;
         core.pending -= charge;
-        let relieved = before >= MOST_PENDING && core.pending < MOST_PENDING;
+        let relieved = (before >= MOST_PENDING && core.pending < MOST_PENDING) || core.pending == 0;
         drop(core);
         if relieved {
             self.relief.notify_waiters();

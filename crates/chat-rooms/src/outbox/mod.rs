@@ -90,6 +90,8 @@ struct Queue {
     phase: Phase,
     /// Set by `challenge` until the draining task has seen it.
     challenged: bool,
+    /// How many bytes that had to wait were written in all.
+    drained: u64,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +121,11 @@ impl<T: Transport> Outbox<T> {
     /// How many bytes wait for the reader.
     pub fn waiting_bytes(&self) -> usize {
         self.queue.lock().backlog.bytes()
+    }
+
+    /// How many bytes that had to wait were written in all. While some wait and this stands still, the reader takes nothing.
+    pub fn drained_bytes(&self) -> u64 {
+        self.queue.lock().drained
     }
 
     /// Takes whole control frames, which overtake what waits. False when they do not fit: nothing of them is taken then.
@@ -187,7 +194,10 @@ impl<T: Transport> Outbox<T> {
         let mut pieces = [IoSlice::new(&[]); PIECES];
         let count = queue.backlog.next(&mut pieces);
         match self.transport.try_write(&pieces[..count]) {
-            Ok(written) => queue.backlog.advance(written),
+            Ok(written) => {
+                queue.backlog.advance(written);
+                queue.drained += written as u64;
+            }
             Err(error) if blocked(&error) => {}
             Err(_) => queue.phase = Phase::Broken,
         }

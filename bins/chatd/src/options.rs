@@ -1,0 +1,124 @@
+//! What can be set from outside: a flag before the environment before `.env`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use chat_protocol::Limits;
+use chat_rooms::outbox::BacklogLimits;
+use chat_server::Config;
+use clap::Parser;
+
+/// A self-hosted real-time chat server.
+///
+/// Every option can also be set in the environment, or in a file .env in the current folder. A flag goes before the
+/// environment, the environment before .env.
+#[derive(Debug, Parser)]
+#[command(name = "chatd", version)]
+pub(crate) struct Options {
+    /// Address and port to listen on
+    #[arg(long, env = "CHATD_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:8000")]
+    pub(crate) listen: String,
+
+    /// Database file, made if there is none; ":memory:" keeps everything in memory and forgets it at the end
+    #[arg(long, env = "CHATD_DATABASE", value_name = "PATH", default_value = "./chatd.sqlite3")]
+    pub(crate) database: Database,
+
+    /// What to log, to standard error: error, warn, info, debug, trace, or directives such as chat_server=debug
+    #[arg(long, env = "CHATD_LOG", value_name = "FILTER", default_value = "info")]
+    pub(crate) log: String,
+
+    /// Largest frame and largest message a client may send, in bytes
+    #[arg(long, env = "CHATD_MESSAGE_BYTES", value_name = "BYTES", default_value_t = Limits::default().message_bytes)]
+    pub(crate) message_bytes: usize,
+
+    /// Frames a second that a client may send in the long run; faster ones are read more slowly. 0: no pace
+    #[arg(long, env = "CHATD_MESSAGE_RATE", value_name = "COUNT", default_value_t = Limits::default().message_rate)]
+    pub(crate) message_rate: u32,
+
+    /// Frames that a client may send at once before the rate holds
+    #[arg(long, env = "CHATD_MESSAGE_BURST", value_name = "COUNT", default_value_t = Limits::default().message_burst)]
+    pub(crate) message_burst: u32,
+
+    /// Frames that may wait for a slow reader before it is put out
+    #[arg(long, env = "CHATD_BACKLOG_FRAMES", value_name = "COUNT", default_value_t = BacklogLimits::default().frames)]
+    pub(crate) backlog_frames: usize,
+
+    /// Bytes that may wait for a slow reader before it is put out
+    #[arg(long, env = "CHATD_BACKLOG_BYTES", value_name = "BYTES", default_value_t = BacklogLimits::default().bytes)]
+    pub(crate) backlog_bytes: usize,
+
+    /// Chat connections at once; the next one is answered by 503
+    #[arg(long, env = "CHATD_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = Config::default().max_connections)]
+    pub(crate) max_connections: usize,
+}
+
+/// Where the server keeps what it has to remember.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Database {
+    /// In the memory of the process.
+    Memory,
+    /// In a file.
+    File(PathBuf),
+}
+
+impl FromStr for Database {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(if text == ":memory:" { Self::Memory } else { Self::File(text.into()) })
+    }
+}
+
+impl Options {
+    pub(crate) fn config(&self) -> Config {
+        Config {
+            limits: Limits {
+                message_bytes: self.message_bytes,
+                message_rate: self.message_rate,
+                message_burst: self.message_burst,
+            },
+            backlog: BacklogLimits { frames: self.backlog_frames, bytes: self.backlog_bytes },
+            max_connections: self.max_connections,
+            ..Config::default()
+        }
+    }
+}
+
+/// The file `.env` can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the file .env can't be read: {0}")]
+pub(crate) struct DotenvError(dotenvy::Error);
+
+/// Takes what `.env` in the current folder sets and the environment does not. Has to come before any other thread.
+///
+/// # Errors
+/// [`DotenvError`] when there is one that can't be read.
+pub(crate) fn load_dotenv() -> Result<(), DotenvError> {
+    match dotenvy::from_path(".env") {
+        Err(error) if !error.not_found() => Err(DotenvError(error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound_and_every_flag_has_its_variable() {
+        Options::command().debug_assert();
+        for argument in Options::command().get_arguments() {
+            let name = argument.get_long().unwrap().to_uppercase().replace('-', "_");
+            assert_eq!(argument.get_env().unwrap().to_str().unwrap(), format!("CHATD_{name}"));
+            assert!(!argument.get_default_values().is_empty(), "{name} has a default");
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_the_servers() {
+        let config = Options::parse_from(["chatd"]).config();
+        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+    }
+}

@@ -1,0 +1,155 @@
+//! From options to a server, and to its end.
+
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chat_presence::{MemoryPresence, NodeId, SqlitePresence, StoreError};
+use chat_server::Server;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use crate::options::{Database, DotenvError, Options};
+
+/// The name of this node in the store. One process to a database file: there is only one.
+const NODE: &str = "local";
+
+/// Descriptors that are needed beside those of the connections.
+const OTHER_DESCRIPTORS: u64 = 1_100;
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error(transparent)]
+    Dotenv(#[from] DotenvError),
+    #[error("the log filter {filter:?} can't be understood: {reason}")]
+    Log { filter: String, reason: String },
+    #[error("the address {listen} is in use: another server runs there, or --listen should name another port")]
+    InUse { listen: String },
+    #[error("can't listen on {listen}: {source}")]
+    Listen { listen: String, source: io::Error },
+    #[error(transparent)]
+    Open(#[from] chat_db::OpenError),
+    #[error("the database can't be written: {0}")]
+    Store(#[from] StoreError),
+    #[error("the system refuses what a server needs: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Runs a server until it is told to end.
+pub(crate) fn serve(options: &Options) -> Result<(), StartError> {
+    start_log(&options.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(run(options));
+    // nothing that still hangs somewhere holds the end up
+    runtime.shutdown_background();
+    outcome
+}
+
+fn start_log(filter: &str) -> Result<(), StartError> {
+    let understood = EnvFilter::try_new(filter)
+        .map_err(|error| StartError::Log { filter: filter.to_owned(), reason: error.to_string() })?;
+    tracing_subscriber::fmt()
+        .with_env_filter(understood)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+    Ok(())
+}
+
+async fn run(options: &Options) -> Result<(), StartError> {
+    let shutdown = Signals::install()?;
+    let listener = listen(&options.listen).await?;
+    raise_descriptor_limit(options.max_connections);
+    match &options.database {
+        Database::Memory => {
+            let store = MemoryPresence::new(NodeId::new(NODE));
+            let server = Server::new(listener, store, options.config()).await?;
+            announce(server.local_addr()?, ":memory:")?;
+            finish(server.run(shutdown.first()).await);
+        }
+        Database::File(path) => {
+            let database = open(path.clone()).await?;
+            let store = SqlitePresence::new(database.clone(), NodeId::new(NODE));
+            let server = Server::new(listener, store, options.config()).await?;
+            announce(server.local_addr()?, &path.display().to_string())?;
+            finish(server.run(shutdown.first()).await);
+            database.close().await;
+        }
+    }
+    Ok(())
+}
+
+async fn listen(listen: &str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(listen).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => StartError::InUse { listen: listen.to_owned() },
+        _ => StartError::Listen { listen: listen.to_owned(), source },
+    })
+}
+
+async fn open(path: PathBuf) -> Result<chat_db::Database, StartError> {
+    // it blocks while it opens and migrates; nothing else is going on yet
+    Ok(tokio::task::spawn_blocking(move || chat_db::Database::open(&path)).await.map_err(io::Error::from)??)
+}
+
+/// Tells the person who started it that it runs, and where.
+fn announce(address: SocketAddr, database: &str) -> io::Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    let mut out = io::stdout().lock();
+    writeln!(out, "chatd {version} listens on http://{address} (database: {database}); Ctrl-C ends it")?;
+    out.flush()
+}
+
+fn finish(outcome: Result<(), StoreError>) {
+    match outcome {
+        Ok(()) => tracing::info!("ended"),
+        Err(error) => tracing::warn!(%error, "ended; the next start removes the rows that are left"),
+    }
+}
+
+/// Asks for as many descriptors as the system gives: the usual soft limit of 1,024 is not meant for servers.
+fn raise_descriptor_limit(max_connections: usize) {
+    let wanted = max_connections as u64 + OTHER_DESCRIPTORS;
+    match rlimit::increase_nofile_limit(wanted) {
+        Ok(limit) if limit < wanted => {
+            tracing::warn!(limit, wanted, "the limit of open files allows fewer connections than --max-connections");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "the limit of open files can't be raised"),
+    }
+}
+
+/// What tells the server to end: Ctrl-C and SIGTERM.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn install() -> io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
+        })
+    }
+
+    /// Resolves at the first; a second one ends the process at once.
+    async fn first(mut self) {
+        self.next().await;
+        tracing::info!("ending; once more ends at once");
+        tokio::spawn(async move {
+            self.next().await;
+            std::process::exit(1);
+        });
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = self.terminate.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}

@@ -1,0 +1,183 @@
+//! Who is let in, decided before the handshake is answered.
+
+use std::sync::Arc;
+
+use chat_protocol::{RoomName, Username};
+use chat_rooms::{JoinError, Seat};
+use http::header::{
+    ALLOW, CONTENT_LENGTH, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::{Method, Request, Response, StatusCode};
+use percent_encoding::percent_decode_str;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
+use tokio_tungstenite::tungstenite::handshake::server::create_response;
+
+use crate::server::Context;
+
+/// Somebody who is let in.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    /// The answer to the handshake.
+    pub(crate) response: Response<()>,
+    /// The seat that is kept in the room.
+    pub(crate) seat: Seat,
+    /// Counts towards the connections there may be, for as long as it is held.
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+/// Why a handshake was refused. Nobody in the room notices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// There is nothing under this path, or what stands in it is no name.
+    NotFound,
+    /// Not a GET.
+    Method,
+    /// A plain request, or a version of WebSocket other than 13 (RFC 6455, section 4.4).
+    UpgradeRequired,
+    /// A handshake that is none.
+    Malformed,
+    /// The name is in use in the room.
+    NameTaken,
+    /// There are as many connections as there may be.
+    Full,
+    /// The server is shutting down.
+    ShuttingDown,
+    /// The store does not answer.
+    Store,
+}
+
+impl Refusal {
+    /// The answer, without a body.
+    pub(crate) fn response(self) -> Response<()> {
+        let (status, extra): (_, &[(HeaderName, &'static str)]) = match self {
+            Self::NotFound => (StatusCode::NOT_FOUND, &[]),
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, &[(ALLOW, "GET")]),
+            Self::UpgradeRequired => {
+                (StatusCode::UPGRADE_REQUIRED, &[(UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")])
+            }
+            Self::Malformed => (StatusCode::BAD_REQUEST, &[]),
+            Self::NameTaken => (StatusCode::FORBIDDEN, &[]),
+            Self::Full | Self::ShuttingDown | Self::Store => {
+                (StatusCode::SERVICE_UNAVAILABLE, &[(RETRY_AFTER, "1")])
+            }
+        };
+        let mut response = Response::new(());
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        for (name, value) in extra {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+/// Whether a path is one that WebSockets are served on.
+pub(crate) fn is_websocket_path(path: &str) -> bool {
+    path == "/ws" || path.starts_with("/ws/")
+}
+
+/// Decides about a handshake and, if it is let in, keeps its seat.
+///
+/// Cancel-safe: dropped before it resolves, the seat is given back.
+pub(crate) async fn admit(request: &Request<()>, context: &Arc<Context>) -> Result<Admitted, Refusal> {
+    let (room, username) = classic_target(request.uri().path()).ok_or(Refusal::NotFound)?;
+    let response = handshake(request)?;
+    let permit = Arc::clone(&context.members).try_acquire_owned().map_err(|_| Refusal::Full)?;
+    match context.engine.admit(&room, &username).await {
+        Ok(seat) => Ok(Admitted { response, seat, permit }),
+        Err(JoinError::NameTaken) => Err(Refusal::NameTaken),
+        Err(JoinError::Closing) => Err(Refusal::ShuttingDown),
+        Err(JoinError::Store(error)) => {
+            tracing::warn!(%room, %username, %error, "somebody was not let in");
+            Err(Refusal::Store)
+        }
+    }
+}
+
+/// The room and the name in `/ws/chat/{room}/{username}`.
+fn classic_target(path: &str) -> Option<(RoomName, Username)> {
+    let (room, username) = path.strip_prefix("/ws/chat/")?.split_once('/')?;
+    Some((RoomName::parse(&decoded(room)?).ok()?, Username::parse(&decoded(username)?).ok()?))
+}
+
+/// A segment of a path without its percent-encoding; none where that is not UTF-8.
+pub(crate) fn decoded(segment: &str) -> Option<String> {
+    percent_decode_str(segment).decode_utf8().ok().map(Into::into)
+}
+
+/// The answer to a handshake that is one.
+fn handshake(request: &Request<()>) -> Result<Response<()>, Refusal> {
+    if request.method() != Method::GET {
+        return Err(Refusal::Method);
+    }
+    create_response(request).map_err(|error| match error {
+        WsError::Protocol(
+            ProtocolError::MissingConnectionUpgradeHeader
+            | ProtocolError::MissingUpgradeWebSocketHeader
+            | ProtocolError::MissingSecWebSocketVersionHeader,
+        ) => Refusal::UpgradeRequired,
+        _ => Refusal::Malformed,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_out_of_the_path() {
+        let target = |path| classic_target(path).map(|(room, name)| (room.to_string(), name.to_string()));
+        assert_eq!(target("/ws/chat/lobby/ana"), Some(("lobby".into(), "ana".into())));
+        assert_eq!(target("/ws/chat/caf%C3%A9/%61na"), Some(("café".into(), "ana".into())));
+        assert_eq!(target("/ws/chat/cafe%CC%81/jose%CC%81"), Some(("café".into(), "josé".into())));
+        for path in [
+            "/ws/chat/lobby",
+            "/ws/chat/lobby/",
+            "/ws/chat//ana",
+            "/ws/chat/lobby/ana/",
+            "/ws/chat/lobby/ana/x",
+            "/ws/chat/lobby/a%2Fb",
+            "/ws/chat/lobby/a%00b",
+            "/ws/chat/lobby/%FF",
+            "/ws/chat/../ana",
+            "/ws/chat/lobby/%E2%80%8Bana",
+            "/ws/chat/lobby/*chatd*",
+            "/ws/other/lobby/ana",
+            "/ws",
+        ] {
+            assert_eq!(target(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_handshake_is_told_what_is_wrong_with_it() {
+        let request = |change: fn(&mut Request<()>)| {
+            let mut request = Request::builder()
+                .uri("/ws/chat/r/ana")
+                .header("Connection", "keep-alive, Upgrade")
+                .header("Upgrade", "websocket")
+                .header("Sec-WebSocket-Version", "13")
+                .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+                .body(())
+                .unwrap();
+            change(&mut request);
+            handshake(&request).map(|response| response.headers()["Sec-WebSocket-Accept"].clone())
+        };
+        // the example of RFC 6455, section 1.3
+        assert_eq!(request(|_| ()).unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!(request(|r| *r.method_mut() = Method::POST), Err(Refusal::Method));
+        assert_eq!(request(|r| drop(r.headers_mut().remove("Upgrade"))), Err(Refusal::UpgradeRequired));
+        assert_eq!(request(|r| drop(r.headers_mut().remove("Connection"))), Err(Refusal::UpgradeRequired));
+        assert_eq!(
+            request(|r| drop(r.headers_mut().insert("Sec-WebSocket-Version", HeaderValue::from_static("8")))),
+            Err(Refusal::UpgradeRequired)
+        );
+        assert_eq!(request(|r| drop(r.headers_mut().remove("Sec-WebSocket-Key"))), Err(Refusal::Malformed));
+        assert_eq!(
+            request(|r| drop(r.headers_mut().insert("Sec-WebSocket-Key", HeaderValue::from_static("short")))),
+            Err(Refusal::Malformed)
+        );
+        assert_eq!(request(|r| *r.version_mut() = http::Version::HTTP_10), Err(Refusal::Malformed));
+    }
+}

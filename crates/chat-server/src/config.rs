@@ -1,0 +1,64 @@
+//! What can be set.
+
+use std::time::Duration;
+
+use chat_protocol::Limits;
+use chat_rooms::outbox::BacklogLimits;
+
+/// What can be set about a server. The default is the contract's.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What a connection may send.
+    pub limits: Limits,
+    /// How much may wait for a slow reader.
+    pub backlog: BacklogLimits,
+    /// How many chat connections there may be at once; the next one is answered by 503.
+    pub max_connections: usize,
+    /// How long things may take.
+    pub timings: Timings,
+}
+
+impl Default for Config {
+    /// 50,000 connections, and the defaults of the parts.
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            backlog: BacklogLimits::default(),
+            max_connections: 50_000,
+            timings: Timings::default(),
+        }
+    }
+}
+
+/// How long things may take. The default is the contract's; tests have less patience.
+#[derive(Debug, Clone)]
+pub struct Timings {
+    /// A request's head has to be complete this long after the connection was made or the last request answered.
+    pub head: Duration,
+    /// A ping is sent this often.
+    pub ping: Duration,
+    /// A connection without a single byte for so long is out.
+    pub silence: Duration,
+    /// Somebody whose name another asks for has to show a sign of life within this.
+    pub challenge: Duration,
+    /// A message has to be complete this long after its first byte.
+    pub message: Duration,
+    /// What arrived before a hang-up, and was not read because of the pace, is taken for so long.
+    pub hang_up: Duration,
+    /// A close has to be done, with everything that was to be sent before it, within this.
+    pub close: Duration,
+}
+
+impl Default for Timings {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(10),
+            ping: Duration::from_secs(20),
+            silence: Duration::from_secs(50),
+            challenge: Duration::from_secs(10),
+            message: Duration::from_secs(30),
+            hang_up: Duration::from_secs(5),
+            close: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! A chat connection, from the answered handshake to the closed socket.
+
+mod clock;
+mod conversation;
+mod farewell;
+mod pace;
+mod scanner;
+mod wire;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chat_protocol::CloseCode;
+use chat_rooms::outbox::Outbox;
+use chat_rooms::{Outlet, Seat};
+use futures::FutureExt;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::door::Place;
+use crate::server::Context;
+use conversation::Conversation;
+use farewell::Ending;
+use wire::{Tcp, Wire};
+
+/// A connection's place among the others, held until its socket is closed.
+type Permits = (OwnedSemaphorePermit, Place);
+
+/// Starts the task of a connection whose handshake has been answered, and lets its member in. `unread` was read already.
+pub(crate) fn start(stream: TcpStream, unread: Bytes, seat: Seat, permits: Permits, context: &Arc<Context>) {
+    let outbox = Arc::new(Outbox::new(Tcp(stream), context.config.backlog));
+    let member = seat.enter(Outlet::Frames { encoding: context.classic, sink: Arc::clone(&outbox) as _ });
+    let wire = Wire::new(Arc::clone(&outbox), unread);
+    let conversation = Conversation::new(member, Arc::clone(&outbox), Arc::clone(context));
+    let patience = context.config.timings.close;
+    context.tasks.spawn(async move {
+        // the room hears of the end when the conversation is dropped; the socket may take its time after that
+        let ending = AssertUnwindSafe(conversation.run(wire)).catch_unwind().await;
+        let ending = ending.unwrap_or(Ending::Failed(CloseCode::Internal));
+        // apart, so that the connection's future does not carry it all its life
+        Box::pin(farewell::say(&outbox, ending, patience)).await;
+        drop(permits);
+    });
+}
+
+/// How a client has hung up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HangUp {
+    /// It sends nothing more; what it sent before may still be unread.
+    Finished,
+    /// The connection is gone in both directions.
+    Reset,
+}
+
+/// Whether the client has hung up, as far as the system has told; nothing is read to find out.
+pub(crate) fn hang_up(stream: &TcpStream) -> Option<HangUp> {
+    let ready = stream.ready(Interest::READABLE | Interest::WRITABLE).now_or_never()?.ok()?;
+    match (ready.is_read_closed(), ready.is_write_closed()) {
+        (_, true) => Some(HangUp::Reset),
+        (true, false) => Some(HangUp::Finished),
+        (false, false) => None,
+    }
+}

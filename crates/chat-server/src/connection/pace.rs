@@ -1,0 +1,69 @@
+//! How fast a connection is read.
+
+use chat_protocol::Limits;
+use tokio::time::{Duration, Instant};
+
+/// Lets a burst through at once and a rate in the long run: a leaky bucket as a meter, in the form of the generic cell rate
+/// algorithm (ITU-T I.371, annex A).
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// The time one frame stands for; zero where there is no pace.
+    interval: Duration,
+    /// How far ahead of the clock frames may come.
+    tolerance: Duration,
+    /// When the next frame would come if they came evenly.
+    due: Instant,
+}
+
+impl Pace {
+    pub(super) fn new(limits: &Limits, now: Instant) -> Self {
+        let interval = Duration::from_secs(1).checked_div(limits.message_rate).unwrap_or_default();
+        Self { interval, tolerance: interval * limits.message_burst.saturating_sub(1), due: now }
+    }
+
+    /// Notes a frame that was read now, and says until when none is to be read; none where the next may come at once.
+    pub(super) fn note(&mut self, now: Instant) -> Option<Instant> {
+        self.due = self.due.max(now) + self.interval;
+        let next = self.due.checked_sub(self.tolerance)?;
+        (next > now).then_some(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(message_rate: u32, message_burst: u32) -> Limits {
+        Limits { message_rate, message_burst, ..Limits::default() }
+    }
+
+    #[test]
+    fn a_burst_passes_and_then_the_rate_holds() {
+        let start = Instant::now();
+        let mut pace = Pace::new(&limits(10, 5), start);
+        assert_eq!((0..4).filter_map(|_| pace.note(start)).count(), 0);
+        let mut now = start;
+        for _ in 0..20 {
+            let next = pace.note(now).expect("the burst is used up");
+            assert_eq!(next - now, Duration::from_millis(100));
+            now = next;
+        }
+    }
+
+    #[test]
+    fn a_pause_gives_the_burst_back_and_no_more() {
+        let start = Instant::now();
+        let mut pace = Pace::new(&limits(10, 5), start);
+        (0..5).for_each(|_| drop(pace.note(start)));
+        let later = start + Duration::from_secs(3_600);
+        assert_eq!((0..4).filter_map(|_| pace.note(later)).count(), 0);
+        assert!(pace.note(later).is_some());
+    }
+
+    #[test]
+    fn no_rate_is_no_pace() {
+        let start = Instant::now();
+        let mut pace = Pace::new(&limits(0, 1), start);
+        assert!((0..100_000).all(|_| pace.note(start).is_none()));
+    }
+}

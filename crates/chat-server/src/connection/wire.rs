@@ -1,0 +1,188 @@
+//! The socket as the WebSocket library sees it: it reads the client's frames from it, and what it writes goes through the
+//! outbox, whole frames at a time.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use chat_rooms::outbox::{Outbox, Transport};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::scanner::Scanner;
+
+/// How much one read asks the system for: little at first, more while it comes filled.
+const SMALLEST_READ: usize = 2 * 1024;
+const LARGEST_READ: usize = 64 * 1024;
+
+/// A TCP connection that is written without waiting.
+#[derive(Debug)]
+pub(crate) struct Tcp(pub(crate) TcpStream);
+
+impl Transport for Tcp {
+    fn try_write(&self, pieces: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        match pieces {
+            [piece] => self.0.try_write(piece),
+            pieces => self.0.try_write_vectored(pieces),
+        }
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_write_ready(cx)
+    }
+}
+
+/// What is read from the socket, and what is known of it.
+#[derive(Debug)]
+pub(super) struct Wire {
+    pub(super) outbox: Arc<Outbox<Tcp>>,
+    /// Read from the socket, not yet handed to the library. Empty, and without memory, while nothing comes.
+    unread: Bytes,
+    /// How much the next read asks for.
+    next_read: usize,
+    scanner: Scanner,
+    /// When the last byte came.
+    heard: Instant,
+    /// Since when a message is incomplete; none between messages.
+    incomplete_since: Option<Instant>,
+    /// The largest frame since the library's buffer was new, in bytes.
+    largest: u64,
+}
+
+impl Wire {
+    /// A connection of which `unread` was read already.
+    pub(super) fn new(outbox: Arc<Outbox<Tcp>>, unread: Bytes) -> Self {
+        Self {
+            outbox,
+            unread,
+            next_read: SMALLEST_READ,
+            scanner: Scanner::default(),
+            heard: Instant::now(),
+            incomplete_since: None,
+            largest: 0,
+        }
+    }
+
+    /// When the last byte came.
+    pub(super) fn heard(&self) -> Instant {
+        self.heard
+    }
+
+    /// Since when a message is incomplete, if one is.
+    pub(super) fn incomplete_since(&self) -> Option<Instant> {
+        self.incomplete_since
+    }
+
+    /// For so long nothing was read on purpose: the clocks stood still.
+    pub(super) fn pardon(&mut self, held: Duration) {
+        self.heard += held;
+        if let Some(since) = &mut self.incomplete_since {
+            *since += held;
+        }
+    }
+
+    /// Whether the library's buffer has grown to more than `bytes`, and holds nothing.
+    pub(super) fn can_give_back(&self, bytes: u64) -> bool {
+        self.largest > bytes && self.scanner.is_between_messages()
+    }
+
+    /// The library's buffer is new.
+    pub(super) fn gave_back(&mut self) {
+        self.largest = 0;
+    }
+
+    /// Hands out what belongs to the current frame. False when more is needed first.
+    fn hand_out(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        let count = self.scanner.in_frame(&self.unread).min(buf.remaining());
+        if count == 0 {
+            return false;
+        }
+        buf.put_slice(&self.unread[..count]);
+        self.unread.advance(count);
+        if self.unread.is_empty() {
+            self.unread = Bytes::new();
+        }
+        self.largest = self.largest.max(self.scanner.frame_left());
+        self.scanner.advance(count);
+        if self.scanner.is_between_messages() {
+            self.incomplete_since = None;
+        } else {
+            self.incomplete_since.get_or_insert_with(Instant::now);
+        }
+        true
+    }
+
+    /// Reads behind what is there, and gives how many bytes that were.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.outbox.transport().0.poll_read_ready(cx))?;
+            match self.fill() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(count) => {
+                    if count > 0 {
+                        self.heard = Instant::now();
+                    }
+                    return Poll::Ready(Ok(count));
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<usize> {
+        let stream = &self.outbox.transport().0;
+        let count = if self.next_read == SMALLEST_READ {
+            let mut chunk = [0; SMALLEST_READ];
+            let count = stream.try_read(&mut chunk)?;
+            self.unread = [&self.unread, &chunk[..count]].concat().into();
+            count
+        } else {
+            let mut bytes = Vec::with_capacity(self.unread.len() + self.next_read);
+            bytes.extend_from_slice(&self.unread);
+            let count = stream.try_read_buf(&mut bytes)?;
+            self.unread = bytes.into();
+            count
+        };
+        self.next_read =
+            if count >= self.next_read { (self.next_read * 4).min(LARGEST_READ) } else { SMALLEST_READ };
+        Ok(count)
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        while !self.hand_out(buf) {
+            if !self.unread.is_empty() {
+                self.incomplete_since.get_or_insert_with(Instant::now);
+            }
+            if ready!(self.poll_fill(cx))? == 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Takes whole frames: the library's own write buffer is off, so it writes a frame in one piece.
+impl AsyncWrite for Wire {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, frame: &[u8]) -> Poll<io::Result<usize>> {
+        // the library tries again whenever it is asked to read, and keeps the latest pong only
+        if self.outbox.offer_control(frame) { Poll::Ready(Ok(frame.len())) } else { Poll::Pending }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

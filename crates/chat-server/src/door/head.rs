@@ -1,0 +1,148 @@
+//! Reads the head of a request, bounded in bytes, however slowly it trickles in.
+
+use bytes::{Bytes, BytesMut};
+use http::{Request, Uri, Version};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// The largest head, in bytes. Browsers send the cookies of a whole domain along.
+pub(crate) const MOST_BYTES: usize = 32 * 1024;
+
+/// The most header fields.
+const MOST_FIELDS: usize = 100;
+
+/// The head of a request, with what arrived behind it.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) request: Request<()>,
+    /// Everything that was read.
+    pub(crate) bytes: Bytes,
+    /// Where the head ends in `bytes`.
+    pub(crate) end: usize,
+}
+
+/// Why there is no head.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum HeadError {
+    /// The connection ended before it was complete.
+    Gone,
+    /// It is no HTTP.
+    Malformed,
+    /// It is too large, or has too many fields.
+    TooLarge,
+}
+
+/// Reads up to the end of the head, and not much further. Not cancel-safe: what was read is lost.
+pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Head, HeadError> {
+    let mut bytes = BytesMut::with_capacity(1024);
+    let mut searched = 0;
+    loop {
+        if stream.read_buf(&mut bytes).await.map_err(|_| HeadError::Gone)? == 0 {
+            return Err(HeadError::Gone);
+        }
+        // what can't become a head is told at once; what may is parsed once more when it is complete
+        let complete = find_end(&bytes, searched).is_some();
+        if (complete || searched == 0)
+            && let Some((request, end)) = parse(&bytes)?
+        {
+            return Ok(Head { request, bytes: bytes.freeze(), end });
+        }
+        if bytes.len() >= MOST_BYTES {
+            return Err(HeadError::TooLarge);
+        }
+        searched = bytes.len();
+    }
+}
+
+/// Where an empty line ends that was not complete in the first `searched` bytes.
+fn find_end(bytes: &[u8], searched: usize) -> Option<usize> {
+    let from = searched.saturating_sub(3);
+    let ends = |(i, byte): (usize, &u8)| {
+        let line = &bytes[..from + i];
+        (*byte == b'\n' && (line.ends_with(b"\n") || line.ends_with(b"\n\r"))).then_some(from + i + 1)
+    };
+    bytes[from..].iter().enumerate().find_map(ends)
+}
+
+/// The request, and where its head ends; none while it is not complete.
+fn parse(bytes: &[u8]) -> Result<Option<(Request<()>, usize)>, HeadError> {
+    let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
+    let mut parsed = httparse::Request::new(&mut fields);
+    let end = match parsed.parse(bytes) {
+        Ok(httparse::Status::Complete(end)) => end,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(HeadError::TooLarge),
+        Err(_) => return Err(HeadError::Malformed),
+    };
+    let target: Uri = parsed.path.unwrap_or_default().parse().map_err(|_| HeadError::Malformed)?;
+    let version = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
+    let start = Request::builder().method(parsed.method.unwrap_or_default()).uri(target).version(version);
+    let request = parsed.headers.iter().fold(start, |request, field| request.header(field.name, field.value));
+    Ok(Some((request.body(()).map_err(|_| HeadError::Malformed)?, end)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const HEAD: &[u8] = b"GET /ws/chat/r/ana?x=1 HTTP/1.1\r\nHost: a\r\nX-Empty:\r\n\r\n";
+
+    fn read_now(mut bytes: &[u8]) -> Result<Head, HeadError> {
+        use futures::FutureExt;
+        read(&mut bytes).now_or_never().expect("reading from memory waits for nothing")
+    }
+
+    /// A stream that gives so many bytes at a time.
+    fn trickled(bytes: &'static [u8], step: usize) -> impl AsyncRead + Unpin {
+        let chunks = bytes
+            .chunks(step.max(1))
+            .fold(Box::new(tokio::io::empty()) as Box<dyn AsyncRead + Unpin>, |before, chunk| {
+                Box::new(AsyncReadExt::chain(before, chunk))
+            });
+        chunks
+    }
+
+    #[tokio::test]
+    async fn a_head_is_read_in_whatever_pieces() {
+        for step in 1..HEAD.len() {
+            let head = read(&mut trickled(HEAD, step)).await.unwrap();
+            assert_eq!(head.request.uri(), "/ws/chat/r/ana?x=1");
+            assert_eq!(head.request.headers()["x-empty"], "");
+            assert_eq!(head.end, HEAD.len());
+        }
+    }
+
+    #[test]
+    fn what_is_behind_the_head_is_kept() {
+        let head = read_now(&[HEAD, b"\x81\x80frames"].concat()).unwrap();
+        assert_eq!(&head.bytes[head.end..], b"\x81\x80frames");
+    }
+
+    #[test]
+    fn what_is_no_head_is_refused() {
+        for (bytes, error) in [
+            (&b""[..], HeadError::Gone),
+            (b"GET / HTTP/1.1\r\nHost: a\r\n", HeadError::Gone),
+            (b"\x16\x03\x01\x02\x00\x01\x00", HeadError::Malformed),
+            (b"hello\r\n\r\n", HeadError::Malformed),
+            (b"GET / HTTP/1.1\r\nBad Name: a\r\n\r\n", HeadError::Malformed),
+            (b"GET http://[bad HTTP/1.1\r\n\r\n", HeadError::Malformed),
+        ] {
+            assert_eq!(read_now(bytes).unwrap_err(), error, "{:?}", String::from_utf8_lossy(bytes));
+        }
+        let field = b"X-A: 1234567890\r\n".repeat(MOST_FIELDS + 1);
+        let many = [b"GET / HTTP/1.1\r\n", &field[..], b"\r\n"].concat();
+        assert_eq!(read_now(&many).unwrap_err(), HeadError::TooLarge);
+        let long = [b"GET / HTTP/1.1\r\nX-A: ", &b"a".repeat(20_000_000)[..], b"\r\n\r\n"].concat();
+        assert_eq!(read_now(&long).unwrap_err(), HeadError::TooLarge);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_head_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(head) = read_now(&bytes) {
+                prop_assert!(head.end <= bytes.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+
+mod admission;
+mod config;
+mod connection;
+mod door;
+mod frames;
+mod routes;
+mod server;
+
+pub use config::{Config, Timings};
+pub use server::Server;

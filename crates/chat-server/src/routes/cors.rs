@@ -1,0 +1,43 @@
+//! Who may read an answer from a page of another origin: the classic look-ups are for everyone.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+};
+use http::{HeaderValue, Method, StatusCode};
+
+/// What a preflight allows: the methods that are answered, be it by 400.
+const METHODS: HeaderValue = HeaderValue::from_static("DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT");
+
+/// A preflight is good for a day, in seconds.
+const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
+
+/// Lets pages of every origin read the answer, whatever its status, and answers preflights (Fetch standard, section
+/// "CORS protocol").
+pub(super) async fn for_everyone(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let from_elsewhere = headers.contains_key(ORIGIN);
+    let is_preflight =
+        request.method() == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let mut response = if is_preflight {
+        let mut response = StatusCode::OK.into_response();
+        let allowed = response.headers_mut();
+        allowed.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+        allowed.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+        if let Some(asked) = headers.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+            allowed.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+        }
+        response
+    } else {
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("Origin"));
+    if from_elsewhere {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
+    response
+}

@@ -1,0 +1,58 @@
+//! Plain HTTP: look-ups, health, and handshakes that come as a later request on a connection.
+
+mod cors;
+mod health;
+mod lookup;
+mod upgrade;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{any, get};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+
+use crate::door::{MOST_BYTES, Place, Rewound};
+use crate::server::Context;
+
+/// What a route knows: the server, and the place of the connection that the request came on.
+#[derive(Debug, Clone)]
+struct Visit {
+    context: Arc<Context>,
+    place: Place,
+}
+
+/// Serves the requests of one connection until it ends, or until the server does.
+pub(crate) async fn serve(stream: Rewound, place: Place, context: Arc<Context>) {
+    let timings = &context.config.timings;
+    let service = TowerToHyperService::new(routes(Visit { context: Arc::clone(&context), place }));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(timings.head)
+        .max_buf_size(MOST_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        // an error is the client's end of the connection; it was answered as far as that goes
+        _ = connection.as_mut() => return,
+        () = context.stopping.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = tokio::time::timeout(timings.close, connection).await;
+}
+
+fn routes(visit: Visit) -> Router {
+    Router::new()
+        .route("/chat/get_signed_user/{room}/{username}", any(lookup::answer))
+        .layer(axum::middleware::from_fn(cors::for_everyone))
+        .route("/livez", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/ws", any(upgrade::answer))
+        .route("/ws/{*path}", any(upgrade::answer))
+        .with_state(visit)
+}
+
+/// How long a probe waits for the store.
+const PROBE: Duration = Duration::from_secs(2);

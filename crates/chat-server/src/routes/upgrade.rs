@@ -1,0 +1,42 @@
+//! A handshake that is not the first request of its connection: proxies keep connections and send it over any of them.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use chat_rooms::Seat;
+use http::Request as HttpRequest;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::Visit;
+use crate::admission::{self, Admitted};
+use crate::connection;
+use crate::door::Rewound;
+
+pub(super) async fn answer(State(visit): State<Visit>, request: Request) -> Response {
+    let (mut parts, _) = request.into_parts();
+    let upgrade = parts.extensions.remove::<OnUpgrade>();
+    match admission::admit(&HttpRequest::from_parts(parts, ()), &visit.context).await {
+        Err(refusal) => refusal.response().map(|()| axum::body::Body::empty()).into_response(),
+        Ok(Admitted { response, seat, permit }) => {
+            if let Some(upgrade) = upgrade {
+                let context = Arc::clone(&visit.context);
+                context.tasks.spawn(hand_over(upgrade, seat, permit, visit));
+            }
+            response.map(|()| axum::body::Body::empty()).into_response()
+        }
+    }
+}
+
+/// Waits until the answer is out, and takes the connection out of HTTP.
+async fn hand_over(upgrade: OnUpgrade, seat: Seat, permit: OwnedSemaphorePermit, visit: Visit) {
+    // a client that is gone by now: the seat is given back
+    let Ok(upgraded) = upgrade.await else { return };
+    let Ok(parts) = upgraded.downcast::<TokioIo<Rewound>>() else { return };
+    let (unread, stream) = parts.io.into_inner().into_parts();
+    let behind: Bytes = [parts.read_buf, unread].concat().into();
+    connection::start(stream, behind, seat, (permit, visit.place), &visit.context);
+}

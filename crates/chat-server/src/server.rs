@@ -1,0 +1,139 @@
+//! The server: accepts connections, and ends them all.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_presence::{PresenceStore, StoreError};
+use chat_rooms::{EncodingId, Engine};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::door;
+use crate::frames::ClassicFrames;
+
+/// How many connections there may be beside the chat connections: look-ups, probes, handshakes on their way. Beyond that
+/// nothing is accepted until one ends.
+const OTHER_CONNECTIONS: usize = 1_024;
+
+/// How long to wait when the system gives no more descriptors.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// What the end may take beyond the closing of connections.
+const END_SLACK: Duration = Duration::from_secs(2);
+
+/// A chat server on a bound listener.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    context: Arc<Context>,
+}
+
+/// What every connection needs.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) engine: Engine,
+    /// The engine's encoding for classic connections.
+    pub(crate) classic: EncodingId,
+    pub(crate) config: Config,
+    /// Cancelled when the server is to end.
+    pub(crate) stopping: CancellationToken,
+    /// Every task that holds a connection.
+    pub(crate) tasks: TaskTracker,
+    /// A permit for each chat connection there may be.
+    pub(crate) members: Arc<Semaphore>,
+}
+
+impl Server {
+    /// Makes a server, its engine with it: what the node's last run left behind is removed from the store.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    pub async fn new(
+        listener: TcpListener,
+        store: impl PresenceStore,
+        config: Config,
+    ) -> Result<Self, StoreError> {
+        let mut builder = Engine::builder(store);
+        let classic = builder.add_encoding(ClassicFrames);
+        let context = Context {
+            engine: builder.start().await?,
+            classic,
+            members: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
+            config,
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        Ok(Self { listener, context: Arc::new(context) })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// The rooms.
+    pub fn engine(&self) -> &Engine {
+        &self.context.engine
+    }
+
+    /// Serves until `shutdown` resolves. Then it accepts nothing more, closes every connection with 1001, waits for them as
+    /// long as [`Timings::close`](crate::Timings::close) and a little more, whatever clients do, and removes its rows.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the rows could not be removed at the end: the next start does it.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
+        let Self { listener, context } = self;
+        tokio::select! {
+            () = accept(&listener, &context) => {}
+            () = shutdown => {}
+        }
+        drop(listener);
+        context.engine.close();
+        context.stopping.cancel();
+        context.tasks.close();
+        let patience = context.config.timings.close + END_SLACK;
+        if tokio::time::timeout(patience, context.tasks.wait()).await.is_err() {
+            tracing::warn!(connections = context.tasks.len(), "not every connection could be closed in time");
+        }
+        context.engine.shutdown().await
+    }
+}
+
+/// Accepts connections for ever.
+async fn accept(listener: &TcpListener, context: &Arc<Context>) {
+    let most = context.config.max_connections.saturating_add(OTHER_CONNECTIONS).min(Semaphore::MAX_PERMITS);
+    let places = Arc::new(Semaphore::new(most));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let stream = next_connection(listener).await;
+        context.tasks.spawn(serve(stream, place, Arc::clone(context)));
+    }
+}
+
+async fn next_connection(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            // the peer gave up in the queue: the next one is waiting
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                tracing::warn!(%error, "a connection can't be accepted");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, place: OwnedSemaphorePermit, context: Arc<Context>) {
+    // small frames go out at once; without it they are late, not wrong
+    let _ = stream.set_nodelay(true);
+    door::open(stream, place, context).await;
+}
