@@ -24,7 +24,9 @@ pub(crate) enum StartError {
     Dotenv(#[from] DotenvError),
     #[error("the log filter {filter:?} can't be understood: {reason}")]
     Log { filter: String, reason: String },
-    #[error("the address {listen} is in use: another server runs there, or --listen should name another port")]
+    #[error(
+        "the address {listen} is in use: another server runs there, or --listen should name another port"
+    )]
     InUse { listen: String },
     #[error("can't listen on {listen}: {source}")]
     Listen { listen: String, source: io::Error },
@@ -89,7 +91,9 @@ async fn listen(listen: &str) -> Result<TcpListener, StartError> {
 
 async fn open(path: PathBuf) -> Result<chat_db::Database, StartError> {
     // it blocks while it opens and migrates; nothing else is going on yet
-    Ok(tokio::task::spawn_blocking(move || chat_db::Database::open(&path)).await.map_err(io::Error::from)??)
+    Ok(tokio::task::spawn_blocking(move || chat_db::Database::open(&path))
+        .await
+        .map_err(io::Error::from)??)
 }
 
 /// Tells the person who started it that it runs, and where.
@@ -112,7 +116,11 @@ fn raise_descriptor_limit(max_connections: usize) {
     let wanted = max_connections as u64 + OTHER_DESCRIPTORS;
     match rlimit::increase_nofile_limit(wanted) {
         Ok(limit) if limit < wanted => {
-            tracing::warn!(limit, wanted, "the limit of open files allows fewer connections than --max-connections");
+            tracing::warn!(
+                limit,
+                wanted,
+                "the limit of open files allows fewer connections than --max-connections"
+            );
         }
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "the limit of open files can't be raised"),

@@ -227,7 +227,7 @@ async fn a_big_room_gathers_and_its_lists_add_up() {
                     seen = listed(members);
                 }
                 Event::Entered { who, .. } => {
-                    who.iter().for_each(|m| assert!(seen.insert(m.username.to_string())))
+                    who.iter().for_each(|m| assert!(seen.insert(m.username.to_string())));
                 }
                 Event::Left { who, .. } => who.iter().for_each(|m| assert!(seen.remove(m.username.as_str()))),
                 other => panic!("{other:?}"),

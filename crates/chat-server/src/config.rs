@@ -41,7 +41,7 @@ pub struct Timings {
     pub silence: Duration,
     /// Somebody whose name another asks for has to show a sign of life within this.
     pub challenge: Duration,
-    /// A message has to be complete this long after its first byte.
+    /// A message has to be complete this long after its first byte. Looked at with every ping at the latest.
     pub message: Duration,
     /// What arrived before a hang-up, and was not read because of the pace, is taken for so long.
     pub hang_up: Duration,

@@ -1,1 +1,244 @@
-//! x
+//! A client for chatd's own tests. It writes and reads WebSocket frames on a bare socket and shares no code with the server, so
+//! that a fault in a library is not on both ends; and it can do what no well-behaved client would.
+//!
+//! Everything that waits gives up after [`PATIENCE`] by a panic: a test that hangs is a test that fails.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
+
+pub mod frame;
+pub mod http;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use frame::{BINARY, CLOSE, PING, PONG, TEXT};
+
+/// How long anything may take.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Resolves as the future does, or panics after [`PATIENCE`].
+pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("still waiting after {PATIENCE:?}: {what}"),
+    }
+}
+
+/// Resolves when the condition has come about by itself, or panics after [`PATIENCE`].
+pub async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    let looking = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    soon(what, looking).await;
+}
+
+/// What a client sees.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Seen {
+    /// A text frame.
+    Event(Value),
+    /// A pong, with its payload.
+    Pong(Vec<u8>),
+    /// A ping, with its payload.
+    Ping(Vec<u8>),
+    /// A close frame, with its code.
+    Close(Option<u16>),
+    /// The end of the stream.
+    End,
+}
+
+/// A WebSocket connection on a bare socket.
+#[derive(Debug)]
+pub struct Client {
+    stream: TcpStream,
+    /// Read and not yet looked at.
+    unread: Vec<u8>,
+    /// Whether pings are answered.
+    answers_pings: bool,
+}
+
+/// The path of a classic connection.
+pub fn path(room: &str, username: &str) -> String {
+    format!("/ws/chat/{room}/{username}")
+}
+
+/// A handshake's head.
+pub fn handshake(path: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+}
+
+impl Client {
+    /// Enters a room.
+    pub async fn enter(server: SocketAddr, room: &str, username: &str) -> Self {
+        Self::knock(server, room, username).await.expect("let in")
+    }
+
+    /// Asks to enter a room.
+    ///
+    /// # Errors
+    /// The server's answer, when it is not 101.
+    pub async fn knock(server: SocketAddr, room: &str, username: &str) -> Result<Self, http::Answer> {
+        let mut stream = TcpStream::connect(server).await.expect("a connection");
+        stream.write_all(handshake(&path(room, username)).as_bytes()).await.expect("the handshake is sent");
+        Self::shake_hands(stream).await
+    }
+
+    /// Takes the answer to a handshake that was sent.
+    ///
+    /// # Errors
+    /// The server's answer, when it is not 101.
+    pub async fn shake_hands(mut stream: TcpStream) -> Result<Self, http::Answer> {
+        let (answer, unread) = http::read_head(&mut stream).await;
+        if answer.status != 101 {
+            return Err(answer.with_body(&mut stream, unread).await);
+        }
+        // the example of RFC 6455, section 1.3
+        assert_eq!(answer.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+        Ok(Self { stream, unread, answers_pings: true })
+    }
+
+    /// From now on pings are shown and not answered.
+    pub fn ignore_pings(&mut self) {
+        self.answers_pings = false;
+    }
+
+    /// The socket itself.
+    pub fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
+    }
+
+    /// Writes bytes as they are.
+    pub async fn write(&mut self, bytes: &[u8]) {
+        soon("the server reads", self.stream.write_all(bytes)).await.expect("sent");
+    }
+
+    /// Sends a text frame.
+    pub async fn send(&mut self, text: &str) {
+        self.write(&frame::whole(TEXT, text.as_bytes())).await;
+    }
+
+    /// Says something to the room.
+    pub async fn say(&mut self, message: &str) {
+        self.send(&said(message)).await;
+    }
+
+    /// Sends a close frame.
+    pub async fn close(&mut self, code: Option<u16>) {
+        let payload = code.map(|code| code.to_be_bytes().to_vec()).unwrap_or_default();
+        self.write(&frame::whole(CLOSE, &payload)).await;
+    }
+
+    /// Sends a ping.
+    pub async fn ping(&mut self, payload: &[u8]) {
+        self.write(&frame::whole(PING, payload)).await;
+    }
+
+    /// The next thing there is to see. Pings are answered on the way, unless they are ignored.
+    pub async fn see(&mut self) -> Seen {
+        soon("something to see", self.next()).await
+    }
+
+    async fn next(&mut self) -> Seen {
+        loop {
+            while let Some((opcode, payload, length)) = frame::parse(&self.unread) {
+                self.unread.drain(..length);
+                match opcode {
+                    TEXT => return Seen::Event(serde_json::from_slice(&payload).expect("JSON")),
+                    PING if self.answers_pings => {
+                        // the server may have gone; then the end is seen next
+                        let _ = self.stream.write_all(&frame::whole(PONG, &payload)).await;
+                    }
+                    PING => return Seen::Ping(payload),
+                    PONG => return Seen::Pong(payload),
+                    CLOSE => {
+                        return Seen::Close(payload.first_chunk().map(|code| u16::from_be_bytes(*code)));
+                    }
+                    BINARY => panic!("a binary frame"),
+                    other => panic!("opcode {other}"),
+                }
+            }
+            let mut chunk = vec![0; 65_536];
+            match self.stream.read(&mut chunk).await {
+                Ok(0) | Err(_) => return Seen::End,
+                Ok(count) => self.unread.extend_from_slice(&chunk[..count]),
+            }
+        }
+    }
+
+    /// The next event.
+    pub async fn event(&mut self) -> Value {
+        match self.see().await {
+            Seen::Event(event) => event,
+            other => panic!("{other:?} instead of an event"),
+        }
+    }
+
+    /// The next event in a word: `+ana`, `-ana`, `ana: text`, `*chatd*: text`.
+    pub async fn brief(&mut self) -> String {
+        brief(&self.event().await)
+    }
+
+    /// The texts of the next messages, whatever comes in between.
+    pub async fn messages(&mut self, count: usize) -> Vec<String> {
+        let mut messages = Vec::with_capacity(count);
+        while messages.len() < count {
+            let event = self.event().await;
+            if event["type"] == "chat_message" {
+                messages.push(event["message"].as_str().unwrap().to_owned());
+            }
+        }
+        messages
+    }
+
+    /// Reads to the end, and gives the code of the close frame if one came.
+    pub async fn closed(&mut self) -> Option<u16> {
+        let mut code = None;
+        loop {
+            match self.see().await {
+                Seen::Close(given) => code = given,
+                Seen::End => return code,
+                _ => {}
+            }
+        }
+    }
+
+    /// Hangs up by a reset.
+    pub fn reset(self) {
+        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+
+    /// Sends nothing more, and goes on reading.
+    pub async fn finish(&mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+}
+
+/// A message as a classic client sends it, with a name that the server has to ignore.
+pub fn said(message: &str) -> String {
+    json!({"message": message, "username": "somebody_else", "type": "chat_message"}).to_string()
+}
+
+/// An event in a word, for comparing. Checks its four keys on the way.
+pub fn brief(event: &Value) -> String {
+    let keys: Vec<_> = event.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["message", "type", "username", "users"], "exactly these four keys");
+    let username = event["username"].as_str().unwrap();
+    match event["type"].as_str().unwrap() {
+        "chat_enter_room" => format!("+{username}"),
+        "chat_leave_room" => format!("-{username}"),
+        _ => format!("{username}: {}", event["message"].as_str().unwrap()),
+    }
+}
+
+/// The names in an event's list, in its order.
+pub fn listed(event: &Value) -> Vec<&str> {
+    event["users"].as_array().unwrap().iter().map(|user| user["username"].as_str().unwrap()).collect()
+}

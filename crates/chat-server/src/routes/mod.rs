@@ -44,8 +44,11 @@ pub(crate) async fn serve(stream: Rewound, place: Place, context: Arc<Context>) 
 }
 
 fn routes(visit: Visit) -> Router {
+    // the look-up splits its path itself: a router would refuse what does not decode
     Router::new()
-        .route("/chat/get_signed_user/{room}/{username}", any(lookup::answer))
+        .route(lookup::PATH, any(lookup::answer))
+        .route(&format!("{}/", lookup::PATH), any(lookup::answer))
+        .route(&format!("{}/{{*path}}", lookup::PATH), any(lookup::answer))
         .layer(axum::middleware::from_fn(cors::for_everyone))
         .route("/livez", get(health::alive))
         .route("/readyz", get(health::ready))

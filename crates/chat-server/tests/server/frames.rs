@@ -1,0 +1,131 @@
+//! Frames: what RFC 6455 allows, and what it does not.
+
+use chat_protocol::Limits;
+use chat_server::{Config, Timings};
+use chat_testkit::frame::{BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT, header, masked, whole};
+use chat_testkit::{Client, Seen, said};
+use tokio::time::Duration;
+
+use crate::support::{config, start, start_with, timings};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_against_the_protocol_end_the_connection_with_the_right_code() {
+    let limits = Limits { message_bytes: 1_000, ..Limits::default() };
+    let server = start_with(Config { limits, ..config() }).await;
+    let mut bob = Client::enter(server.address, "r", "bob").await;
+    assert_eq!(bob.brief().await, "+bob");
+    let begun = || masked(TEXT, b"begun");
+    let cases: Vec<(&str, Vec<u8>, u16)> = vec![
+        ("unmasked", vec![FIN | TEXT, 2, b'{', b'}'], 1002),
+        ("a reserved bit", masked(FIN | 0x40 | TEXT, b"{}"), 1002),
+        ("a reserved data opcode", whole(0x3, b"{}"), 1002),
+        ("a reserved control opcode", whole(0xb, b""), 1002),
+        ("a control frame in pieces", masked(PING, b""), 1002),
+        ("a ping of 126 bytes", whole(PING, &[b'x'; 126]), 1002),
+        ("a continuation of nothing", whole(CONTINUATION, b"x"), 1002),
+        ("a message inside another", [begun(), whole(TEXT, b"x")].concat(), 1002),
+        ("a close of one byte", whole(CLOSE, b"x"), 1002),
+        ("a close code that nobody may send", whole(CLOSE, &1005_u16.to_be_bytes()), 1002),
+        ("bad UTF-8", whole(TEXT, b"{\"message\":\"\xff\"}"), 1007),
+        (
+            "bad UTF-8 in the second piece",
+            [masked(TEXT, b"\xe4\xb8"), masked(CONTINUATION, b"\xff")].concat(),
+            1007,
+        ),
+        ("text that ends within a character", whole(TEXT, b"\xe4\xb8"), 1007),
+        ("a close reason that is not UTF-8", whole(CLOSE, b"\x03\xe8\xff"), 1007),
+        ("a binary frame", whole(BINARY, b"{}"), 1003),
+        ("a header that announces 2^63 bytes", header(FIN | TEXT, 1 << 63), 1009),
+        ("a header that announces the limit and one", header(FIN | TEXT, 1_001), 1009),
+        (
+            "pieces over the limit",
+            [masked(TEXT, &[b'x'; 600]), masked(CONTINUATION, &[b'x'; 600])].concat(),
+            1009,
+        ),
+    ];
+    for (case, bytes, code) in cases {
+        let mut ana = Client::enter(server.address, "r", "ana").await;
+        assert_eq!(ana.brief().await, "+ana");
+        ana.write(&bytes).await;
+        assert_eq!(ana.closed().await, Some(code), "{case}");
+        for expected in ["+ana", "-ana"] {
+            assert_eq!(bob.brief().await, expected, "{case}");
+        }
+    }
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_may_come_in_pieces_with_pings_in_between() {
+    let server = start().await;
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    assert_eq!(ana.brief().await, "+ana");
+    let text = said("in pieces 世界");
+    let pieces: Vec<&[u8]> = text.as_bytes().chunks(3).collect();
+    for (i, piece) in pieces.iter().enumerate() {
+        let opcode = if i == 0 { TEXT } else { CONTINUATION };
+        let fin = if i + 1 == pieces.len() { FIN } else { 0 };
+        ana.write(&masked(fin | opcode, piece)).await;
+        if i == 2 {
+            ana.ping(b"between").await;
+            assert_eq!(ana.see().await, Seen::Pong(b"between".to_vec()));
+            ana.write(&whole(PONG, b"unasked")).await;
+        }
+    }
+    assert_eq!(ana.brief().await, "ana: in pieces 世界");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_does_not_end_is_ended() {
+    let ping = Duration::from_millis(50);
+    let timings = Timings { message: Duration::from_millis(200), ping, ..timings() };
+    let server = start_with(Config { timings, ..config() }).await;
+    for endless in [masked(TEXT, b"begun"), header(FIN | TEXT, 100), vec![FIN | TEXT]] {
+        let mut ana = Client::enter(server.address, "r", "ana").await;
+        // a pong in the middle of a frame would be a part of it
+        ana.ignore_pings();
+        ana.write(&endless).await;
+        assert_eq!(ana.closed().await, Some(1008));
+    }
+    // empty pieces for ever, and whole pings in between, do not help
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    ana.write(&masked(TEXT, b"")).await;
+    let code = loop {
+        let _ = tokio::io::AsyncWriteExt::write_all(ana.stream(), &masked(CONTINUATION, b"")).await;
+        let _ = tokio::io::AsyncWriteExt::write_all(ana.stream(), &whole(PING, b"")).await;
+        match ana.see().await {
+            Seen::Close(code) => break code,
+            Seen::End => break None,
+            _ => {}
+        }
+    };
+    assert_eq!(code, Some(1008));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ping_flood_costs_a_bounded_answer() {
+    let server = start().await;
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    assert_eq!(ana.brief().await, "+ana");
+    let flood: Vec<u8> = (0..2_000_u32).flat_map(|i| whole(PING, &i.to_be_bytes())).collect();
+    ana.write(&flood).await;
+    ana.say("after the flood").await;
+    let mut last = None;
+    loop {
+        match ana.see().await {
+            Seen::Pong(payload) => {
+                let number = u32::from_be_bytes(payload.try_into().unwrap());
+                assert!(last < Some(number), "pongs come in order");
+                last = Some(number);
+            }
+            Seen::Event(event) => {
+                assert_eq!(chat_testkit::brief(&event), "ana: after the flood");
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    server.stop().await.unwrap();
+}

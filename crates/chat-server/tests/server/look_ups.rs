@@ -1,0 +1,76 @@
+//! Look-ups and health over plain HTTP.
+
+use chat_testkit::{Client, http};
+use serde_json::json;
+
+use crate::support::start;
+
+const ORIGIN: &str = "Origin: http://localhost:3000";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_two_segments_are_answered_and_nothing_else() {
+    let server = start().await;
+    let _ana = Client::enter(server.address, "r", "ana").await;
+    let get = async |path: &str| http::request(server.address, "GET", path, &[]).await;
+    assert_eq!(get("/chat/get_signed_user/r/ana").await.json(), json!({"user_exists": true}));
+    assert_eq!(get("/chat/get_signed_user/r/%61na?x=1").await.json(), json!({"user_exists": true}));
+    for nobody in ["r/Ana", "s/ana", "r/a.b", "%FF/%FF", "r/%2F", "%00/x", "*/*"] {
+        let answer = get(&format!("/chat/get_signed_user/{nobody}")).await;
+        assert_eq!((answer.status, answer.json()), (200, json!({"user_exists": false})), "{nobody}");
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+    }
+    for path in ["", "/", "/r", "/r/", "//ana", "/r/ana/", "/r/ana/x", "/r//ana"] {
+        let answer =
+            http::request(server.address, "GET", &format!("/chat/get_signed_user{path}"), &[ORIGIN]).await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{path}");
+    }
+    assert_eq!(get("/chat").await.status, 404);
+    assert_eq!(get("/").await.status, 404);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_every_origin_may_read_every_answer() {
+    let server = start().await;
+    let ask = async |method, headers: &[&str]| {
+        http::request(server.address, method, "/chat/get_signed_user/r/ana", headers).await
+    };
+    for (method, status) in [
+        ("GET", 200),
+        ("HEAD", 200),
+        ("POST", 400),
+        ("PUT", 400),
+        ("PATCH", 400),
+        ("DELETE", 400),
+        ("TRACE", 405),
+    ] {
+        for origin in [Some(ORIGIN), Some("Origin: null"), None] {
+            let answer = ask(method, origin.as_slice()).await;
+            assert_eq!(answer.status, status, "{method}");
+            assert_eq!(answer.header("vary"), Some("Origin"), "{method}");
+            assert_eq!(answer.header("access-control-allow-origin"), origin.map(|_| "*"), "{method}");
+            if status == 400 {
+                assert_eq!(answer.json(), json!({"message": "bad request"}));
+            }
+        }
+    }
+    let asked =
+        [ORIGIN, "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: x-one, x-two"];
+    let preflight = ask("OPTIONS", &asked).await;
+    assert_eq!(preflight.status, 200);
+    assert_eq!(preflight.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(preflight.header("access-control-allow-headers"), Some("x-one, x-two"));
+    assert!(preflight.header("access-control-allow-methods").unwrap().contains("GET"));
+    assert_eq!(ask("OPTIONS", &[]).await.header("allow"), Some("GET, HEAD, OPTIONS"));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_is_told() {
+    let server = start().await;
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(http::request(server.address, "GET", path, &[]).await.status, 200, "{path}");
+    }
+    server.stop().await.unwrap();
+}

@@ -1,0 +1,16 @@
+//! The whole server over real sockets, with a real database file.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod big_room;
+mod door;
+mod entering;
+mod frames;
+mod leaving;
+mod look_ups;
+mod shutdown;
+mod slow_readers;
+mod speaking;
+mod store_faults;
+mod storm;
+mod support;
+mod transcripts;

@@ -1,0 +1,121 @@
+//! Who does not read is put out, and nobody else notices.
+
+use chat_protocol::Limits;
+use chat_rooms::outbox::BacklogLimits;
+use chat_server::{Config, Timings};
+use chat_testkit::{Client, frame, said, soon};
+use tokio::time::Duration;
+
+use crate::support::{config, start_with, timings};
+
+/// No pace, and little room for what waits.
+fn unpaced() -> Config {
+    Config {
+        limits: Limits { message_rate: 0, ..Limits::default() },
+        backlog: BacklogLimits { frames: 10_000, bytes: 1 << 20 },
+        ..config()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_never_reads_is_put_out_and_the_others_get_everything() {
+    let server = start_with(unpaced()).await;
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    let mut slow = Client::enter(server.address, "r", "slow").await;
+    let address = server.address;
+    let hearing = tokio::spawn(async move {
+        let mut bob = Client::enter(address, "r", "bob").await;
+        assert_eq!(bob.brief().await, "+bob");
+        let (mut heard, mut left) = (Vec::new(), 0);
+        loop {
+            match bob.brief().await.as_str() {
+                "-slow" => left += 1,
+                "ana: enough" => return (heard, left),
+                said => heard.push(said.strip_prefix("ana: ").unwrap().split(' ').next().unwrap().to_owned()),
+            }
+        }
+    });
+    for expected in ["+ana", "+slow", "+bob"] {
+        assert_eq!(ana.brief().await, expected);
+    }
+    // the system's own buffers take some megabytes before anything has to wait
+    let mut said = 0;
+    let filler = "x".repeat(50_000);
+    let mut put_out = false;
+    while !put_out {
+        ana.say(&format!("{said} {filler}")).await;
+        said += 1;
+        loop {
+            match ana.brief().await.as_str() {
+                "-slow" => put_out = true,
+                message if message.starts_with(&format!("ana: {} ", said - 1)) => break,
+                other => panic!("{}", &other[..20]),
+            }
+        }
+        assert!(said < 2_000, "a hundred megabytes wait for one reader");
+    }
+    ana.say("enough").await;
+    let (heard, left) = soon("bob has heard everything", hearing).await.unwrap();
+    assert!(heard.into_iter().eq((0..said).map(|i| i.to_string())));
+    assert_eq!(left, 1);
+    server.until_rows("r", &["ana"]).await;
+    // it may come back, and what it reads of the old connection is whole: the frames, and then the end
+    let mut again = Client::enter(server.address, "r", "slow").await;
+    assert_eq!(again.brief().await, "+slow");
+    assert!(matches!(slow.closed().await, Some(4503) | None));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_writes_without_reading_is_not_put_out_for_its_own_words() {
+    const COUNT: usize = 20_000;
+    let server = start_with(unpaced()).await;
+    let ana = Client::enter(server.address, "r", "ana").await;
+    let (mut reading, mut writing) = split(ana).await;
+    let writer = tokio::spawn(async move {
+        let piece: Vec<u8> = (0..COUNT)
+            .flat_map(|i| frame::whole(frame::TEXT, said(&format!("{i} {}", "y".repeat(500))).as_bytes()))
+            .collect();
+        tokio::io::AsyncWriteExt::write_all(&mut writing, &piece).await.unwrap();
+        writing
+    });
+    // ten megabytes of its own words, with room for one: it has to be read more slowly than it writes
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let messages = soon("everything comes back", reading.messages(COUNT)).await;
+    assert!(messages.iter().enumerate().all(|(i, message)| message.starts_with(&format!("{i} "))));
+    soon("everything was sent", writer).await.unwrap();
+    server.stop().await.unwrap();
+}
+
+/// A client for reading, and its socket once more for writing.
+async fn split(mut client: Client) -> (Client, tokio::net::TcpStream) {
+    let again = socket2::SockRef::from(&*client.stream()).try_clone().unwrap();
+    (client, tokio::net::TcpStream::from_std(again.into()).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_takes_nothing_is_out_although_it_speaks() {
+    let timings =
+        Timings { ping: Duration::from_millis(50), silence: Duration::from_millis(500), ..timings() };
+    let backlog = BacklogLimits { frames: 1 << 30, bytes: 1 << 30 };
+    let server = start_with(Config { timings, backlog, ..unpaced() }).await;
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    let mut slow = Client::enter(server.address, "r", "slow").await;
+    let filler = "x".repeat(100_000);
+    let speaking = async {
+        loop {
+            ana.say(&filler).await;
+            loop {
+                match ana.brief().await.as_str() {
+                    "-slow" => return,
+                    message if message.starts_with("ana: ") => break,
+                    _ => {}
+                }
+            }
+            // every few frames a sign of life, and never a read
+            let _ = tokio::io::AsyncWriteExt::write_all(slow.stream(), &frame::whole(frame::PONG, b"")).await;
+        }
+    };
+    soon("slow is out", speaking).await;
+    server.stop().await.unwrap();
+}

@@ -1,0 +1,153 @@
+//! What is said arrives, in one order, at everyone.
+
+use chat_protocol::Limits;
+use chat_server::Config;
+use chat_testkit::{Client, frame, listed, said, soon};
+use tokio::time::Instant;
+
+use crate::support::{config, start, start_with};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_thousand_messages_in_one_piece_arrive_in_order_at_everyone() {
+    let server = start().await;
+    let mut clients = Vec::new();
+    for name in ["ana", "bob", "cid"] {
+        clients.push(Client::enter(server.address, "r", name).await);
+    }
+    let piece: Vec<u8> =
+        (0..5_000).flat_map(|i| frame::whole(frame::TEXT, said(&i.to_string()).as_bytes())).collect();
+    clients[0].write(&piece).await;
+    for client in &mut clients {
+        let messages = client.messages(5_000).await;
+        assert!(messages.into_iter().eq((0..5_000).map(|i| i.to_string())));
+    }
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eight_who_speak_at_once_are_heard_in_one_order_by_all() {
+    const EACH: usize = 300;
+    let server = start().await;
+    let mut clients = Vec::new();
+    for i in 0..8 {
+        clients.push(Client::enter(server.address, "r", &format!("p{i}")).await);
+    }
+    let speaking: Vec<_> = clients
+        .into_iter()
+        .enumerate()
+        .map(|(i, mut client)| {
+            tokio::spawn(async move {
+                for n in 0..EACH {
+                    client.say(&format!("{i}/{n}")).await;
+                }
+                client.messages(8 * EACH).await
+            })
+        })
+        .collect();
+    let mut heard = Vec::new();
+    for speaking in speaking {
+        heard.push(soon("everyone has heard everything", speaking).await.unwrap());
+    }
+    assert!(heard.iter().all(|messages| messages == &heard[0]), "one order for all");
+    for i in 0..8 {
+        let of_one = heard[0].iter().filter_map(|said| said.strip_prefix(&format!("{i}/")));
+        assert!(of_one.eq((0..EACH).map(|n| n.to_string()).collect::<Vec<_>>()));
+    }
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_kilobytes_pass() {
+    let server = start().await;
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    let mut bob = Client::enter(server.address, "r", "bob").await;
+    for text in ["x".repeat(100_000), "é😀".repeat(16_000), "\u{0}".repeat(20_000)] {
+        ana.say(&text).await;
+        for client in [&mut ana, &mut bob] {
+            assert!(client.messages(1).await == [text.as_str()]);
+        }
+    }
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nonsense_concerns_its_sender_alone() {
+    let server = start().await;
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    let mut bob = Client::enter(server.address, "r", "bob").await;
+    assert_eq!(bob.brief().await, "+bob");
+    for expected in ["+ana", "+bob"] {
+        assert_eq!(ana.brief().await, expected);
+    }
+    let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+    let deep_message = format!(r#"{{"type":"chat_message","message":{deep}}}"#);
+    for nonsense in [
+        "",
+        "hello",
+        "{",
+        "[]",
+        "null",
+        r#"{"type":"chat_enter_room","message":"a"}"#,
+        r#"{"type":"no_such_type","message":"a"}"#,
+        r#"{"message":"a"}"#,
+        r#"{"type":"chat_message"}"#,
+        r#"{"type":"chat_message","message":7}"#,
+        r#"{"type":"chat_message","message":null}"#,
+        r#"{"type":"chat_message","message":"\ud800"}"#,
+        r#"{"type":"chat_message","message":"a","message":"b"}"#,
+        r#"{"type":"chat_message","message":1e999999}"#,
+        &deep,
+        &deep_message,
+    ] {
+        bob.send(nonsense).await;
+        let event = bob.event().await;
+        assert_eq!((&event["type"], &event["username"]), (&"chat_error".into(), &"*chatd*".into()));
+        assert!(!event["message"].as_str().unwrap().is_empty());
+        assert_eq!(listed(&event), ["ana", "bob"]);
+    }
+    bob.send(r#"{"type":"chat_message","message":"ok","__proto__":{"x":[[[]]]},"username":"ana"}"#).await;
+    for client in [&mut ana, &mut bob] {
+        assert_eq!(client.brief().await, "bob: ok", "under the name of the handshake, and nothing before it");
+    }
+    bob.write(&frame::whole(frame::BINARY, b"{}")).await;
+    assert_eq!(bob.closed().await, Some(1003));
+    assert_eq!(ana.brief().await, "-bob");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_writes_too_fast_is_read_more_slowly_and_loses_nothing() {
+    let limits = Limits { message_rate: 200, message_burst: 20, ..Limits::default() };
+    let server = start_with(Config { limits, ..config() }).await;
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    let mut bob = Client::enter(server.address, "r", "bob").await;
+    let began = Instant::now();
+    let piece: Vec<u8> =
+        (0..120).flat_map(|i| frame::whole(frame::TEXT, said(&i.to_string()).as_bytes())).collect();
+    ana.write(&piece).await;
+    assert!(bob.messages(120).await.into_iter().eq((0..120).map(|i| i.to_string())));
+    // 20 at once, and 99 more intervals of 5 ms before the last: it can't be faster, however slow the machine
+    assert!(began.elapsed().as_millis() >= 99 * 5, "{:?}", began.elapsed());
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_who_is_paced_holds_nobody_else_up() {
+    let limits = Limits { message_rate: 1, message_burst: 2, ..Limits::default() };
+    let server = start_with(Config { limits, ..config() }).await;
+    let mut flood = Client::enter(server.address, "r", "flood").await;
+    let mut bob = Client::enter(server.address, "r", "bob").await;
+    let piece: Vec<u8> = (0..1_000).flat_map(|_| frame::whole(frame::TEXT, said("x").as_bytes())).collect();
+    flood.write(&piece).await;
+    bob.say("hello").await;
+    while bob.messages(1).await != ["hello"] {}
+    // a reset is noticed although a thousand frames lie unread before it
+    flood.reset();
+    loop {
+        if bob.brief().await == "-flood" {
+            break;
+        }
+    }
+    server.until_rows("r", &["bob"]).await;
+    server.stop().await.unwrap();
+}

@@ -1,0 +1,90 @@
+//! A running server, and what is in its store.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chat_db::Database;
+use chat_presence::{NodeId, PresenceStore, SqlitePresence, StoreError};
+use chat_protocol::{Member, RoomName};
+use chat_rooms::Engine;
+use chat_server::{Config, Server, Timings};
+use chat_testkit::{soon, until};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::Duration;
+
+/// A server in this process, with a database file of its own.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) engine: Engine,
+    pub(crate) database: PathBuf,
+    /// Looks into the server's database.
+    store: SqlitePresence,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), StoreError>>,
+    open: Database,
+    _folder: TempDir,
+}
+
+pub(crate) async fn start() -> Running {
+    start_with(config()).await
+}
+
+/// The default, but that clients that do not close their side hold an end up for a moment only.
+pub(crate) fn config() -> Config {
+    Config { timings: timings(), ..Config::default() }
+}
+
+pub(crate) fn timings() -> Timings {
+    Timings { close: Duration::from_millis(300), ..Timings::default() }
+}
+
+pub(crate) async fn start_with(config: Config) -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("chatd.sqlite3");
+    let open = Database::open(&database).unwrap();
+    let store = || SqlitePresence::new(open.clone(), NodeId::new("local"));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = Server::new(listener, store(), config).await.unwrap();
+    let (address, engine) = (server.local_addr().unwrap(), server.engine().clone());
+    let (stop, stopped) = oneshot::channel();
+    let task = tokio::spawn(server.run(async { drop(stopped.await) }));
+    Running { address, engine, database, store: store(), stop, task, open, _folder: folder }
+}
+
+/// Timings for tests of what happens when nothing happens.
+pub(crate) fn impatient() -> Timings {
+    Timings { head: Duration::from_millis(300), ping: Duration::from_millis(100), ..timings() }
+}
+
+impl Running {
+    /// The rows of a room.
+    pub(crate) async fn rows(&self, room: &str) -> Vec<Member> {
+        self.store.members(RoomName::parse(room).unwrap()).await.unwrap()
+    }
+
+    /// Waits until the rows of a room are those of these names, in this order.
+    pub(crate) async fn until_rows(&self, room: &str, names: &[&str]) {
+        let is_so = async || {
+            let rows = self.rows(room).await;
+            rows.iter().map(|row| row.username.as_str()).eq(names.iter().copied())
+        };
+        until(&format!("the rows of {room} are {names:?}"), is_so).await;
+    }
+
+    /// Ends the server and gives what its end was; its database is closed.
+    pub(crate) async fn stop(self) -> Result<(), StoreError> {
+        self.stop.send(()).unwrap();
+        let ended = soon("the server ends", self.task).await.unwrap();
+        self.open.close().await;
+        ended
+    }
+
+    /// Tells the server to end, and leaves the rest to the caller.
+    pub(crate) fn begin_to_stop(self) -> (JoinHandle<Result<(), StoreError>>, SqlitePresence, TempDir) {
+        self.stop.send(()).unwrap();
+        (self.task, self.store, self._folder)
+    }
+}

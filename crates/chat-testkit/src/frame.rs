@@ -1,0 +1,63 @@
+//! WebSocket frames by hand (RFC 6455, section 5.2).
+
+/// Opcodes.
+pub const CONTINUATION: u8 = 0x0;
+/// A text frame.
+pub const TEXT: u8 = 0x1;
+/// A binary frame.
+pub const BINARY: u8 = 0x2;
+/// A close frame.
+pub const CLOSE: u8 = 0x8;
+/// A ping.
+pub const PING: u8 = 0x9;
+/// A pong.
+pub const PONG: u8 = 0xa;
+
+/// The bit that ends a message.
+pub const FIN: u8 = 0x80;
+
+const MASK: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
+
+/// A masked frame with this first byte.
+pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = header(first, payload.len() as u64);
+    frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    frame
+}
+
+/// A masked frame that is a whole message, or a control frame.
+pub fn whole(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    masked(FIN | opcode, payload)
+}
+
+/// The header of a masked frame with this first byte that announces so many bytes.
+pub fn header(first: u8, length: u64) -> Vec<u8> {
+    let mut frame = vec![first];
+    match length {
+        0..=125 => frame.push(0x80 | length as u8),
+        126..=0xffff => {
+            frame.push(0x80 | 126);
+            frame.extend_from_slice(&(length as u16).to_be_bytes());
+        }
+        _ => {
+            frame.push(0x80 | 127);
+            frame.extend_from_slice(&length.to_be_bytes());
+        }
+    }
+    frame.extend_from_slice(&MASK);
+    frame
+}
+
+/// The first frame of what a server has sent: opcode, payload, and how many bytes it takes. None while it is not complete.
+pub(crate) fn parse(bytes: &[u8]) -> Option<(u8, Vec<u8>, usize)> {
+    let (&first, &second) = (bytes.first()?, bytes.get(1)?);
+    assert_eq!(first & 0xf0, FIN, "a server of ours sends whole frames without extensions");
+    assert_eq!(second & 0x80, 0, "a server does not mask");
+    let (start, length) = match second {
+        126 => (4, usize::from(u16::from_be_bytes(*bytes.get(2..4)?.first_chunk()?))),
+        127 => (10, u64::from_be_bytes(*bytes.get(2..10)?.first_chunk()?) as usize),
+        length => (2, usize::from(length)),
+    };
+    let payload = bytes.get(start..start + length)?;
+    Some((first & 0x0f, payload.to_vec(), start + length))
+}

@@ -1,0 +1,88 @@
+//! HTTP by hand.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::soon;
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// Names in lower case, and values.
+    pub headers: Vec<(String, String)>,
+    /// The body, as long as the answer says.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
+
+    /// Reads the body that belongs to this head.
+    pub(crate) async fn with_body(mut self, stream: &mut TcpStream, mut read: Vec<u8>) -> Self {
+        let length = self.header("content-length").map_or(0, |length| length.parse().expect("a length"));
+        while read.len() < length {
+            let count = soon("the body", stream.read_buf(&mut read)).await.expect("the body");
+            assert!(count > 0, "the body is as long as it says");
+        }
+        self.body = read;
+        self.body.truncate(length);
+        self
+    }
+}
+
+/// One request on a connection of its own. `headers` are whole lines.
+pub async fn request(server: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Answer {
+    let mut stream = TcpStream::connect(server).await.expect("a connection");
+    request_on(&mut stream, method, path, headers).await
+}
+
+/// One request on a connection that may have served others.
+pub async fn request_on(stream: &mut TcpStream, method: &str, path: &str, headers: &[&str]) -> Answer {
+    let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n");
+    stream.write_all(head.as_bytes()).await.expect("the request is sent");
+    let (answer, read) = read_head(stream).await;
+    if method == "HEAD" { answer } else { answer.with_body(stream, read).await }
+}
+
+/// Whether a name is taken, as the look-up says it.
+pub async fn look_up(server: SocketAddr, room: &str, username: &str) -> bool {
+    let answer = request(server, "GET", &format!("/chat/get_signed_user/{room}/{username}"), &[]).await;
+    assert_eq!(answer.status, 200);
+    answer.json()["user_exists"].as_bool().expect("a truth value")
+}
+
+/// An answer's head, and what was read behind it.
+pub(crate) async fn read_head(stream: &mut TcpStream) -> (Answer, Vec<u8>) {
+    let mut bytes = Vec::new();
+    let end = loop {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end;
+        }
+        let count = soon("an answer", stream.read_buf(&mut bytes)).await.expect("an answer");
+        assert!(count > 0, "the connection ended without an answer: {:?}", String::from_utf8_lossy(&bytes));
+    };
+    let head = String::from_utf8(bytes[..end].to_vec()).expect("text");
+    let mut lines = head.split("\r\n");
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
+    let header = |line: &str| {
+        let (name, value) = line.split_once(':').expect("a header");
+        (name.to_ascii_lowercase(), value.trim().to_owned())
+    };
+    let answer =
+        Answer { status: status.expect("a status"), headers: lines.map(header).collect(), body: Vec::new() };
+    (answer, bytes.split_off(end + 4))
+}
