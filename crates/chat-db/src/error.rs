@@ -12,9 +12,9 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The lock file beside the database could not be made.
-    #[error("the database {} can't be locked: {source}", path.display())]
+    #[error("the database {} can't be opened, nor its lock file: {source}", path.display())]
     Lock {
-        /// The lock file.
+        /// The database.
         path: PathBuf,
         /// Why.
         source: std::io::Error,

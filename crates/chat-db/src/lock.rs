@@ -18,16 +18,12 @@ impl ProcessLock {
         let mut name = resolved(database).into_os_string();
         name.push(".lock");
         let path = PathBuf::from(name);
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(|source| OpenError::Lock { path: path.clone(), source })?;
+        let fault = |source| OpenError::Lock { path: database.to_owned(), source };
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(fault)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: database.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(OpenError::Lock { path, source }),
+            Err(TryLockError::Error(source)) => Err(fault(source)),
         }
     }
 }

@@ -3,12 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chat_db::Database;
 use chat_presence::{MemoryPresence, NewStay, NodeId, PresenceStore, SqlitePresence, StoreError};
 use chat_protocol::{Event, Member, MemberId, RoomName, Username};
-use chat_rooms::{Engine, Events, JoinError, Membership, Outlet, SendError};
+use chat_rooms::{
+    Encoding, Engine, Events, FrameSink, Frames, JoinError, Membership, Outlet, PutOut, SendError,
+};
 use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt, join_all};
 use tokio::sync::watch;
@@ -180,7 +183,7 @@ async fn who_reads_too_slowly_is_put_out_and_the_others_notice_nothing() {
 async fn a_sink_that_panics_puts_out_its_own_member_only() {
     struct Panics;
     impl chat_rooms::EventSink for Panics {
-        fn offer(&self, _: &Arc<Event>) -> Result<(), chat_rooms::PutOut> {
+        fn offer(&self, _: &Arc<Event>) -> Result<(), PutOut> {
             panic!("a fault of this sink, on purpose");
         }
     }
@@ -267,6 +270,51 @@ async fn rows_follow_members_and_nothing_is_left_behind() {
     assert!(look.members(room("r")).await.unwrap().is_empty());
     assert!(matches!(engine.admit(&room("r"), &user("late")).await, Err(JoinError::Closing)));
     database.close().await;
+}
+
+/// Takes everything and forgets it.
+struct Forgets;
+
+impl FrameSink for Forgets {
+    fn offer(&self, _: &[Frames]) -> Result<(), PutOut> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_encoded_once_in_each_encoding_however_many_get_it() {
+    /// Counts how often it is asked.
+    struct Counts(Arc<AtomicUsize>);
+    impl Encoding for Counts {
+        fn encode(&self, _: &Event, frame: &mut Vec<u8>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            frame.push(b'.');
+        }
+
+        fn size_hint(&self, _: &Event) -> usize {
+            1
+        }
+    }
+    for members in [1, 10, 80] {
+        let mut builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
+        let counters = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
+        let encodings = counters.clone().map(|counter| builder.add_encoding(Counts(counter)));
+        let engine = builder.start().await.unwrap();
+        let mut crowd = Vec::new();
+        for i in 0..members * 2 {
+            // nobody takes the third
+            let outlet = Outlet::Frames { encoding: encodings[i % 2], sink: Arc::new(Forgets) };
+            crowd.push(engine.join(&room("r"), &user(&format!("p{i}")), outlet).await.unwrap());
+        }
+        crowd[0].settled().await;
+        counters.iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
+        for i in 0..50 {
+            crowd[0].send(i.to_string()).await.unwrap();
+        }
+        crowd[0].settled().await;
+        let encoded = counters.map(|counter| counter.load(Ordering::Relaxed));
+        assert_eq!(encoded, [50, 50, 0], "{} members", members * 2);
+    }
 }
 
 /// A store that works only while it is told to.

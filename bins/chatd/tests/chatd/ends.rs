@@ -1,0 +1,104 @@
+//! How it ends, and what the next start finds.
+
+use std::time::Duration;
+
+use chat_db::Database;
+use chat_presence::{NodeId, PresenceStore, SqlitePresence};
+use chat_testkit::{Client, Seen, http, listed};
+use rustix::process::Signal;
+
+use crate::process::{Running, chatd};
+
+/// The contract's bound on an end.
+const BOUND: Duration = Duration::from_secs(10);
+
+/// How many rows of a room the database of a server that has ended holds.
+async fn rows(folder: &std::path::Path, room: &str) -> usize {
+    let database = Database::open(&folder.join("chatd.sqlite3")).unwrap();
+    let store = SqlitePresence::new(database.clone(), NodeId::new("look"));
+    let rows = store.members(room.parse().unwrap()).await.unwrap().len();
+    database.close().await;
+    rows
+}
+
+#[tokio::test]
+async fn after_kill_minus_nine_nobody_is_in_a_list_and_nobody_is_locked_out() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..3 {
+        let mut server = Running::start(&mut chatd(folder.path()));
+        let mut inside = Vec::new();
+        for i in 0..10 {
+            inside.push(Client::enter(server.address, "r", &format!("p{i}")).await);
+        }
+        for client in &mut inside[..5] {
+            client.say("in the middle of it").await;
+        }
+        server.signal(Signal::KILL);
+        server.end_within(BOUND).await;
+        assert_eq!(rows(folder.path(), "r").await, 10, "round {round}: the rows outlive the process");
+
+        let server = Running::start(&mut chatd(folder.path()));
+        for i in 0..10 {
+            assert!(!http::look_up(server.address, "r", &format!("p{i}")).await);
+        }
+        let mut ana = Client::enter(server.address, "r", "p0").await;
+        let own = ana.event().await;
+        assert_eq!(listed(&own), ["p0"], "round {round}: no ghosts, and no name lost");
+        assert!(own["users"][0]["id"].as_i64().unwrap() > 10, "an id is never used again");
+    }
+}
+
+#[tokio::test]
+async fn a_signal_closes_everyone_with_1001_and_removes_the_rows() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = Running::start(&mut chatd(folder.path()));
+        let mut ana = Client::enter(server.address, "r", "ana").await;
+        let mut bob = Client::enter(server.address, "r", "bob").await;
+        server.signal(signal);
+        for client in [&mut ana, &mut bob] {
+            loop {
+                match client.see().await {
+                    Seen::Event(event) => assert_eq!(event["type"], "chat_enter_room"),
+                    seen => {
+                        assert_eq!(seen, Seen::Close(Some(1001)));
+                        break;
+                    }
+                }
+            }
+        }
+        drop((ana, bob));
+        assert_eq!(server.end_within(BOUND).await.code(), Some(0));
+        assert_eq!(rows(folder.path(), "r").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn clients_that_do_nothing_do_not_hold_the_end_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Running::start(&mut chatd(folder.path()));
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    let mut deaf = Client::enter(server.address, "r", "deaf").await;
+    for _ in 0..80 {
+        ana.say(&"x".repeat(100_000)).await;
+        while !ana.brief().await.starts_with("ana: ") {}
+    }
+    let _half_way = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    server.signal(Signal::TERM);
+    assert_eq!(server.end_within(BOUND).await.code(), Some(0));
+    assert_eq!(rows(folder.path(), "r").await, 0);
+    assert_eq!(deaf.brief().await, "+deaf");
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Running::start(&mut chatd(folder.path()));
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    assert_eq!(ana.brief().await, "+ana");
+    server.signal(Signal::TERM);
+    assert_eq!(ana.see().await, Seen::Close(Some(1001)));
+    // it waits for the other side of the close, which does not come
+    server.signal(Signal::TERM);
+    assert_eq!(server.end_within(Duration::from_secs(3)).await.code(), Some(1));
+}

@@ -1,0 +1,75 @@
+//! A running `chatd`.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// The program in this folder, with nothing of the environment that would change it.
+pub(crate) fn chatd(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chatd"));
+    command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHATD_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs a program that does not start, and gives what it said.
+pub(crate) fn refused(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    assert!(!status.success());
+    assert_eq!(String::from_utf8_lossy(&stdout), "", "it does not say that it listens");
+    String::from_utf8(stderr).unwrap()
+}
+
+/// A server process; ended with the test.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    /// The line that it printed at its start.
+    pub(crate) announced: String,
+    child: Child,
+}
+
+impl Running {
+    /// Starts it on a free port and waits until it says that it listens.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command.args(["--listen", "127.0.0.1:0"]).spawn().unwrap();
+        let mut announced = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut announced).unwrap();
+        if announced.is_empty() {
+            let mut errors = String::new();
+            child.stderr.as_mut().unwrap().read_to_string(&mut errors).unwrap();
+            panic!("it did not start: {errors}");
+        }
+        let address = announced.split("http://").nth(1).and_then(|rest| rest.split(' ').next());
+        let address = address.and_then(|address| address.parse().ok()).expect("an address");
+        Self { address, announced, child }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end, no longer than `patience`.
+    pub(crate) async fn end_within(&mut self, patience: Duration) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(began.elapsed() < patience, "still running after {patience:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
