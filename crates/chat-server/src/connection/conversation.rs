@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use chat_protocol::CloseCode;
 use chat_protocol::classic::{self, Command};
 use chat_rooms::outbox::{Outbox, Signal};
@@ -59,20 +60,27 @@ impl Conversation {
         }
     }
 
-    /// Talks until there is a reason to end. The member has left when this has resolved.
-    pub(super) async fn run(mut self, wire: Wire) -> Ending {
-        let who = Arc::clone(self.member.member());
-        tracing::debug!(room = %who.room, username = %who.username, channel = %who.channel, "entered");
-        let socket = self.wrap(wire).await;
-        let ending = self.talk(socket).await;
+    /// Talks until there is a reason to end. `unread` was read from the socket already.
+    ///
+    /// Its future is what an idle connection costs most of, so what is large and short-lived in it is boxed.
+    pub(super) async fn run(&mut self, unread: Bytes) -> Ending {
+        self.log("entered", None);
+        let ending = self.talk(unread).await;
         if ending == Ending::ShuttingDown {
             Box::pin(farewell::settle(&self.member, &self.outbox)).await;
         }
-        tracing::debug!(room = %who.room, username = %who.username, channel = %who.channel, ?ending, "left");
+        self.log("left", Some(ending));
         ending
     }
 
-    async fn talk(&mut self, mut socket: Socket) -> Ending {
+    fn log(&self, what: &str, ending: Option<Ending>) {
+        let who = self.member.member();
+        tracing::debug!(room = %who.room, username = %who.username, channel = %who.channel, ?ending, "{what}");
+    }
+
+    async fn talk(&mut self, unread: Bytes) -> Ending {
+        let wire = Wire::new(Arc::clone(&self.outbox), unread);
+        let mut socket = Box::pin(wrap(wire, &self.context)).await;
         let stopping = self.context.stopping.clone();
         let mut stopping = pin!(stopping.cancelled());
         let mut alarm = pin!(sleep_until(self.next_alarm(&socket)));
@@ -104,7 +112,7 @@ impl Conversation {
                         return ending;
                     }
                     if socket.get_ref().can_give_back(BUFFER_KEPT) {
-                        socket = self.renew(socket).await;
+                        socket = Box::pin(renew(socket, &self.context)).await;
                     }
                     // a burst comes out of memory, and waits for nothing that would let others run
                     consume_budget().await;
@@ -212,28 +220,28 @@ impl Conversation {
     fn next_alarm(&self, socket: &Socket) -> Instant {
         self.clock.next(heard(socket), &self.context.config.timings)
     }
+}
 
-    /// The library on a socket of which it holds nothing.
-    async fn wrap(&self, wire: Wire) -> Socket {
-        let most = self.context.config.limits.message_bytes;
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
-            .max_write_buffer_size(WRITE_BUFFER)
-            .max_message_size(Some(most))
-            .max_frame_size(Some(most));
-        WebSocketStream::from_raw_socket(wire, Role::Server, Some(config)).await
-    }
+/// The library on a socket of which it holds nothing.
+async fn wrap(wire: Wire, context: &Context) -> Socket {
+    let most = context.config.limits.message_bytes;
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_write_buffer_size(WRITE_BUFFER)
+        .max_message_size(Some(most))
+        .max_frame_size(Some(most));
+    WebSocketStream::from_raw_socket(wire, Role::Server, Some(config)).await
+}
 
-    /// Gives the library's grown buffer back, unless a pong still waits in it.
-    async fn renew(&self, mut socket: Socket) -> Socket {
-        if !matches!(socket.flush().now_or_never(), Some(Ok(()))) {
-            return socket;
-        }
-        let mut wire = socket.into_inner();
-        wire.gave_back();
-        self.wrap(wire).await
+/// Gives the library's grown buffer back, unless a pong still waits in it.
+async fn renew(mut socket: Socket, context: &Context) -> Socket {
+    if !matches!(socket.flush().now_or_never(), Some(Ok(()))) {
+        return socket;
     }
+    let mut wire = socket.into_inner();
+    wire.gave_back();
+    wrap(wire, context).await
 }
 
 /// Says something to the room once the room takes it, and once its own sender reads what it is told: whoever writes without

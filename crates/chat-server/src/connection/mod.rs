@@ -23,7 +23,7 @@ use crate::door::Place;
 use crate::server::Context;
 use conversation::Conversation;
 use farewell::Ending;
-use wire::{Tcp, Wire};
+use wire::Tcp;
 
 /// A connection's place among the others, held until its socket is closed.
 type Permits = (OwnedSemaphorePermit, Place);
@@ -32,14 +32,14 @@ type Permits = (OwnedSemaphorePermit, Place);
 pub(crate) fn start(stream: TcpStream, unread: Bytes, seat: Seat, permits: Permits, context: &Arc<Context>) {
     let outbox = Arc::new(Outbox::new(Tcp(stream), context.config.backlog));
     let member = seat.enter(Outlet::Frames { encoding: context.classic, sink: Arc::clone(&outbox) as _ });
-    let wire = Wire::new(Arc::clone(&outbox), unread);
-    let conversation = Conversation::new(member, Arc::clone(&outbox), Arc::clone(context));
+    let mut conversation = Conversation::new(member, Arc::clone(&outbox), Arc::clone(context));
     let patience = context.config.timings.close;
     context.tasks.spawn(async move {
-        // the room hears of the end when the conversation is dropped; the socket may take its time after that
-        let ending = AssertUnwindSafe(conversation.run(wire)).catch_unwind().await;
+        let ending = AssertUnwindSafe(conversation.run(unread)).catch_unwind().await;
+        // the room hears of it now; the socket may take its time
+        drop(conversation);
         let ending = ending.unwrap_or(Ending::Failed(CloseCode::Internal));
-        // apart, so that the connection's future does not carry it all its life
+        // boxed, so that the connection's future does not carry it all its life
         Box::pin(farewell::say(&outbox, ending, patience)).await;
         drop(permits);
     });
