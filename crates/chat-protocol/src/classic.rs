@@ -126,7 +126,7 @@ pub fn write(event: &Event, out: &mut Vec<u8>) {
     }
 }
 
-/// About how many bytes [`write`] appends, without writing: the text and the list, not what escaping adds.
+/// About how many bytes [`write()`] appends, without writing: the text and the list, not what escaping adds.
 pub fn size_hint(event: &Event) -> usize {
     /// A user's JSON without the names, and a frame's without the text and the list.
     const USER: usize = 75;
