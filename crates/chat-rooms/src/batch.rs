@@ -7,8 +7,9 @@ use chat_protocol::{Event, MemberId};
 
 use crate::encoding::{EncodingId, Encodings};
 use crate::frames::Frames;
+use crate::moment::Moment;
 use crate::slot::Slot;
-use crate::state::{Audience, Moment};
+use crate::state::Audience;
 
 /// An event in a batch, and who gets it.
 #[derive(Debug)]

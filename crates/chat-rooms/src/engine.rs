@@ -1,6 +1,5 @@
 //! The rooms of one node.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,13 +10,14 @@ use chat_protocol::{ChannelName, MemberList, RoomName, Timestamp, Username};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
 
 use crate::departures::Departures;
 use crate::encoding::{Encoding, EncodingId, Encodings};
-use crate::membership::{Membership, ReservedName, Seat};
+use crate::membership::{Membership, Seat};
 use crate::outlet::Outlet;
-use crate::room::{Room, RoomContext};
+use crate::reservation::ReservedName;
+use crate::room::RoomContext;
+use crate::shared::Shared;
 
 /// How long somebody who comes waits for the store at most.
 const STORE_DEADLINE: Duration = Duration::from_secs(5);
@@ -91,61 +91,6 @@ impl fmt::Debug for EngineBuilder {
     }
 }
 
-pub(crate) struct Shared {
-    store: Arc<dyn PresenceStore>,
-    context: Arc<RoomContext>,
-    /// The rooms that somebody is in or coming to. Locked before a room's own lock, never after it.
-    rooms: Mutex<HashMap<RoomName, Arc<Room>>>,
-    pub(crate) departures: Arc<Departures>,
-    /// The task behind `departures`.
-    remover: AbortHandle,
-    closing: AtomicBool,
-}
-
-impl Shared {
-    pub(crate) fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Acquire)
-    }
-
-    fn room(&self, name: &RoomName) -> Option<Arc<Room>> {
-        self.rooms.lock().get(name).cloned()
-    }
-
-    /// Keeps a name in a room, which is made if need be. None when the name is taken.
-    fn reserve(self: &Arc<Self>, name: &RoomName, username: &Username) -> Option<ReservedName> {
-        let mut rooms = self.rooms.lock();
-        let room = match rooms.get(name) {
-            Some(room) => Arc::clone(room),
-            None => {
-                let room = Room::new(name.clone(), Arc::clone(&self.context));
-                rooms.insert(name.clone(), Arc::clone(&room));
-                room
-            }
-        };
-        // under the lock of the rooms: the room can't be forgotten before the name is kept in it
-        room.reserve(username).ok()?;
-        drop(rooms);
-        Some(ReservedName::new(Arc::clone(self), room, username.clone()))
-    }
-
-    /// Forgets a room that nobody is in or coming to.
-    pub(crate) fn forget_if_empty(&self, room: &Arc<Room>) {
-        if !room.is_empty() {
-            return;
-        }
-        let mut rooms = self.rooms.lock();
-        if rooms.get(&room.name).is_some_and(|known| Arc::ptr_eq(known, room)) && room.is_empty() {
-            rooms.remove(&room.name);
-        }
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.remover.abort();
-    }
-}
-
 impl Engine {
     /// Begins to build an engine over a store.
     pub fn builder(store: impl PresenceStore) -> EngineBuilder {
@@ -163,7 +108,7 @@ impl Engine {
         if self.shared.is_closing() {
             return Err(JoinError::Closing);
         }
-        let name = self.shared.reserve(room, username).ok_or(JoinError::NameTaken)?;
+        let name = ReservedName::take(&self.shared, room, username).ok_or(JoinError::NameTaken)?;
         let (seat, admitted) = oneshot::channel();
         let store = Arc::clone(&self.shared.store);
         // a task of its own: whether or not the caller stays, the row and the name end up together

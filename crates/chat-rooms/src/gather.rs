@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chat_protocol::{Member, MemberId, Who};
 
-use crate::state::Moment;
+use crate::moment::Moment;
 
 /// What has come and gone since the window was opened. Empty while no window is open.
 #[derive(Debug, Default)]

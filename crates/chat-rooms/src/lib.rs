@@ -6,11 +6,15 @@ mod encoding;
 mod engine;
 mod frames;
 mod gather;
+mod inbox;
 mod membership;
+mod moment;
 pub mod outbox;
 mod outlet;
 mod pump;
+mod reservation;
 mod room;
+mod shared;
 mod slot;
 mod state;
 

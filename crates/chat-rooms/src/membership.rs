@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use chat_protocol::{Member, MemberId, MemberList, RoomName, Username};
+use chat_protocol::{Member, MemberId, MemberList};
 
 use crate::Outlet;
-use crate::engine::Shared;
+use crate::reservation::ReservedName;
 use crate::room::{Room, Said, Telling};
+use crate::shared::Shared;
 
 /// A name that is kept in a room until its reader is there. Nobody in the room knows of it yet, and the name is taken.
 /// Dropped, it gives the name back and takes the row out of the store, and nobody ever knew.
@@ -39,7 +40,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         if let Some(Kept { name, member }) = self.kept.take() {
-            name.shared.departures.add(member.id);
+            name.shared().departures.add(member.id);
         }
     }
 }
@@ -47,44 +48,6 @@ impl Drop for Seat {
 impl fmt::Debug for Seat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Seat").field(&self.kept.as_ref().map(|kept| &kept.member)).finish()
-    }
-}
-
-/// A name that is kept in a room's memory. Dropped, it is free again.
-pub(crate) struct ReservedName {
-    shared: Arc<Shared>,
-    room: Arc<Room>,
-    username: Username,
-    /// Whether somebody has entered under it.
-    used: bool,
-}
-
-impl ReservedName {
-    pub(crate) fn new(shared: Arc<Shared>, room: Arc<Room>, username: Username) -> Self {
-        Self { shared, room, username, used: false }
-    }
-
-    pub(crate) fn room(&self) -> &RoomName {
-        &self.room.name
-    }
-
-    pub(crate) fn username(&self) -> &Username {
-        &self.username
-    }
-
-    /// Leaves the name to the member that enters under it.
-    fn keep(mut self) -> (Arc<Shared>, Arc<Room>) {
-        self.used = true;
-        (Arc::clone(&self.shared), Arc::clone(&self.room))
-    }
-}
-
-impl Drop for ReservedName {
-    fn drop(&mut self) {
-        if !self.used {
-            self.room.release(&self.username);
-            self.shared.forget_if_empty(&self.room);
-        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! Offers what happened to the members of a room, a share of them to a pump.
 
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,63 +16,6 @@ use crate::slot::Slot;
 /// spends none of the runtime's own budget.
 const OFFERS_A_TURN: usize = 64;
 const TIME_A_TURN: Duration = Duration::from_micros(200);
-
-/// The most batches that one walk takes along.
-const BATCHES_A_WALK: usize = 8;
-
-/// What a pump has to do next time it runs. Under the room's lock.
-#[derive(Debug, Default)]
-pub(crate) struct Inbox {
-    /// Members that came since the last walk.
-    pub(crate) arrivals: Vec<Arc<Slot>>,
-    /// Batches that this pump has not yet offered.
-    pub(crate) batches: Vec<Arc<Batch>>,
-    /// The members it offers to. A running pump has taken them along.
-    pub(crate) members: Vec<Arc<Slot>>,
-    /// Whether its task runs.
-    pub(crate) running: bool,
-    /// How many members belong to it, here or taken along.
-    pub(crate) load: usize,
-    /// Whether members left while it ran, whose slots it may have walked past.
-    stale: bool,
-}
-
-impl Inbox {
-    /// Adds a member.
-    pub(crate) fn seat(&mut self, slot: Arc<Slot>) {
-        self.load += 1;
-        self.arrivals.push(slot);
-    }
-
-    /// Lets go of a member at once, or at the end of its run: a slot holds an outlet, and an outlet may hold a socket.
-    pub(crate) fn unseat(&mut self, slot: &Arc<Slot>) {
-        self.load -= 1;
-        if self.running {
-            self.stale = true;
-            return;
-        }
-        for slots in [&mut self.arrivals, &mut self.members] {
-            if let Some(place) = slots.iter().rposition(|seated| Arc::ptr_eq(seated, slot)) {
-                slots.swap_remove(place);
-            }
-        }
-    }
-
-    /// Takes the next work, or notes that the pump rests.
-    pub(crate) fn next(&mut self, members: &mut Vec<Arc<Slot>>) -> Option<Vec<Arc<Batch>>> {
-        members.append(&mut self.arrivals);
-        if self.batches.is_empty() {
-            if mem::take(&mut self.stale) {
-                members.retain(|slot| !slot.is_gone());
-            }
-            self.members = mem::take(members);
-            self.running = false;
-            return None;
-        }
-        let rest = self.batches.split_off(self.batches.len().min(BATCHES_A_WALK));
-        Some(mem::replace(&mut self.batches, rest))
-    }
-}
 
 /// Runs one pump of a room until there is nothing to offer.
 pub(crate) async fn run(room: Arc<Room>, pump: usize) {

@@ -11,8 +11,9 @@ use tokio::sync::Notify;
 
 use crate::batch::{Batch, Item};
 use crate::encoding::{EncodingId, Encodings};
+use crate::inbox::Inbox;
 use crate::outlet::Outlet;
-use crate::pump::{self, Inbox};
+use crate::pump;
 use crate::slot::Slot;
 use crate::state::{Effect, Holder, RoomState};
 
@@ -123,19 +124,13 @@ impl Room {
         self.core.lock().state.list()
     }
 
-    /// Keeps a name. When it is taken, its holder has to show that it lives.
-    pub(crate) fn reserve(&self, username: &Username) -> Result<(), ()> {
+    /// Keeps a name, or gives the slot of the member that has it; none while that one is still coming.
+    pub(crate) fn reserve(&self, username: &Username) -> Result<(), Option<Arc<Slot>>> {
         let mut core = self.core.lock();
-        let holder = match core.state.reserve(username) {
-            Ok(()) => return Ok(()),
-            Err(Holder::Reserved) => None,
-            Err(Holder::Member(id)) => core.slots.get(&id).cloned(),
-        };
-        drop(core);
-        if let Some(slot) = holder {
-            slot.outlet.challenge();
-        }
-        Err(())
+        core.state.reserve(username).map_err(|holder| match holder {
+            Holder::Reserved => None,
+            Holder::Member(id) => core.slots.get(&id).cloned(),
+        })
     }
 
     pub(crate) fn release(&self, username: &Username) {

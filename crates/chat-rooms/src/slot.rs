@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chat_protocol::MemberId;
 
 use crate::Outlet;
-use crate::state::Moment;
+use crate::moment::Moment;
 
 /// Where the events of one member go, and which events those are. Held by the room and by the member's pump.
 #[derive(Debug)]

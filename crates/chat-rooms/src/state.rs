@@ -7,10 +7,7 @@ use std::sync::Arc;
 use chat_protocol::{Event, LISTED_MEMBERS, Member, MemberId, MemberList, Username};
 
 use crate::gather::{Changes, Gather, Gathered};
-
-/// A point in the order of a room's comings and goings.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Moment(u64);
+use crate::moment::Moment;
 
 /// Who is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +110,7 @@ impl RoomState {
         if !gathers {
             self.close_window(effects);
         }
-        let arrival = self.tick();
+        let arrival = self.now.tick();
         self.holders.insert(member.username.clone(), Holder::Member(member.id));
         self.members.insert(member.id, Seated { member: Arc::clone(member), arrival });
         self.list = None;
@@ -142,7 +139,7 @@ impl RoomState {
         };
         self.holders.remove(&member.username);
         self.list = None;
-        let now = self.tick();
+        let now = self.now.tick();
         if gathers {
             if self.gather.left(now, member, arrival) {
                 effects.push(Effect::OpenWindow);
@@ -200,11 +197,6 @@ impl RoomState {
             Arc::new(MemberList::new(first, members.len()))
         };
         Arc::clone(self.list.get_or_insert_with(build))
-    }
-
-    fn tick(&mut self) -> Moment {
-        self.now.0 += 1;
-        self.now
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 
-use crate::server::Context;
+use crate::context::Context;
 
 /// Somebody who is let in.
 #[derive(Debug)]

@@ -5,6 +5,9 @@ use std::time::Duration;
 use chat_protocol::Limits;
 use chat_rooms::outbox::BacklogLimits;
 
+/// The largest head of a request, in bytes. Browsers send the cookies of a whole domain along.
+pub(crate) const HEAD_BYTES: usize = 32 * 1024;
+
 /// What can be set about a server. The default is the contract's.
 #[derive(Debug, Clone)]
 pub struct Config {

@@ -3,8 +3,10 @@
 mod admission;
 mod config;
 mod connection;
+mod context;
 mod door;
 mod frames;
+mod rewound;
 mod routes;
 mod server;
 

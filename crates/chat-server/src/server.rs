@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_presence::{PresenceStore, StoreError};
-use chat_rooms::{EncodingId, Engine};
+use chat_rooms::Engine;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::context::Context;
 use crate::door;
 use crate::frames::ClassicFrames;
 
@@ -31,21 +32,6 @@ const END_SLACK: Duration = Duration::from_secs(2);
 pub struct Server {
     listener: TcpListener,
     context: Arc<Context>,
-}
-
-/// What every connection needs.
-#[derive(Debug)]
-pub(crate) struct Context {
-    pub(crate) engine: Engine,
-    /// The engine's encoding for classic connections.
-    pub(crate) classic: EncodingId,
-    pub(crate) config: Config,
-    /// Cancelled when the server is to end.
-    pub(crate) stopping: CancellationToken,
-    /// Every task that holds a connection.
-    pub(crate) tasks: TaskTracker,
-    /// A permit for each chat connection there may be.
-    pub(crate) members: Arc<Semaphore>,
 }
 
 impl Server {

@@ -22,8 +22,8 @@ use super::farewell::{self, Ending};
 use super::pace::Pace;
 use super::wire::{Tcp, Wire};
 use super::{HangUp, hang_up};
+use crate::context::Context;
 use crate::frames;
-use crate::server::Context;
 
 /// What the WebSocket library reads at a time, in bytes. It has a buffer of this size as long as the connection lasts.
 const READ_BUFFER: usize = 512;

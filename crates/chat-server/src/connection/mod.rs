@@ -19,8 +19,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::door::Place;
-use crate::server::Context;
+use crate::context::{Context, Place};
 use conversation::Conversation;
 use farewell::Ending;
 use wire::Tcp;

@@ -4,8 +4,7 @@ use bytes::{Bytes, BytesMut};
 use http::{Request, Uri, Version};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// The largest head, in bytes. Browsers send the cookies of a whole domain along.
-pub(crate) const MOST_BYTES: usize = 32 * 1024;
+use crate::config::HEAD_BYTES;
 
 /// The most header fields.
 const MOST_FIELDS: usize = 100;
@@ -46,7 +45,7 @@ pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Head, 
         {
             return Ok(Head { request, bytes: bytes.freeze(), end });
         }
-        if bytes.len() >= MOST_BYTES {
+        if bytes.len() >= HEAD_BYTES {
             return Err(HeadError::TooLarge);
         }
         searched = bytes.len();

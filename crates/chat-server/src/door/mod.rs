@@ -1,7 +1,6 @@
 //! The door: one port for WebSockets and for plain HTTP. It reads the head of a connection's first request and decides.
 
 mod head;
-mod rewound;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +15,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_tungstenite::tungstenite::handshake::server::write_response;
 
 use crate::admission::{self, Admitted, Refusal};
+use crate::config::HEAD_BYTES;
 use crate::connection;
+use crate::context::{Context, Place};
+use crate::rewound::Rewound;
 use crate::routes;
-use crate::server::Context;
-pub(crate) use head::MOST_BYTES;
 use head::{Head, HeadError};
-pub(crate) use rewound::Rewound;
-
-/// One of the places for a connection, held until the connection has ended.
-pub(crate) type Place = Arc<OwnedSemaphorePermit>;
 
 /// How long the answer to a refused request is given to arrive.
 const LINGER: Duration = Duration::from_secs(2);
@@ -83,7 +79,7 @@ fn still_there(stream: &TcpStream, behind: Bytes) -> Option<Bytes> {
     }
     let mut bytes = Vec::from(behind);
     let mut chunk = [0; 1024];
-    while bytes.len() < MOST_BYTES
+    while bytes.len() < HEAD_BYTES
         && let Ok(count @ 1..) = stream.try_read(&mut chunk)
     {
         bytes.extend_from_slice(&chunk[..count]);

@@ -14,8 +14,9 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 
-use crate::door::{MOST_BYTES, Place, Rewound};
-use crate::server::Context;
+use crate::config::HEAD_BYTES;
+use crate::context::{Context, Place};
+use crate::rewound::Rewound;
 
 /// What a route knows: the server, and the place of the connection that the request came on.
 #[derive(Debug, Clone)]
@@ -31,7 +32,7 @@ pub(crate) async fn serve(stream: Rewound, place: Place, context: Arc<Context>) 
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(timings.head)
-        .max_buf_size(MOST_BYTES)
+        .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);

@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::Visit;
 use crate::admission::{self, Admitted};
 use crate::connection;
-use crate::door::Rewound;
+use crate::rewound::Rewound;
 
 pub(super) async fn answer(State(visit): State<Visit>, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();

@@ -1,0 +1,64 @@
+//! A name that is kept for somebody who is coming.
+
+use std::sync::Arc;
+
+use chat_protocol::{RoomName, Username};
+
+use crate::room::Room;
+use crate::shared::Shared;
+
+/// A name that is kept in a room's memory. Dropped, it is free again.
+pub(crate) struct ReservedName {
+    shared: Arc<Shared>,
+    room: Arc<Room>,
+    username: Username,
+    /// Whether somebody has entered under it.
+    used: bool,
+}
+
+impl ReservedName {
+    /// Keeps a name in a room, which is made if need be. None when it is taken; its holder is asked for a sign of life then.
+    pub(crate) fn take(shared: &Arc<Shared>, name: &RoomName, username: &Username) -> Option<Self> {
+        let mut rooms = shared.rooms.lock();
+        let room =
+            rooms.entry(name.clone()).or_insert_with(|| Room::new(name.clone(), Arc::clone(&shared.context)));
+        let room = Arc::clone(room);
+        // under the lock of the rooms: the room can't be forgotten before the name is kept in it
+        let kept = room.reserve(username);
+        drop(rooms);
+        if let Err(holder) = kept {
+            if let Some(slot) = holder {
+                slot.outlet.challenge();
+            }
+            return None;
+        }
+        Some(Self { shared: Arc::clone(shared), room, username: username.clone(), used: false })
+    }
+
+    pub(crate) fn room(&self) -> &RoomName {
+        &self.room.name
+    }
+
+    pub(crate) fn username(&self) -> &Username {
+        &self.username
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Leaves the name to the member that enters under it.
+    pub(crate) fn keep(mut self) -> (Arc<Shared>, Arc<Room>) {
+        self.used = true;
+        (Arc::clone(&self.shared), Arc::clone(&self.room))
+    }
+}
+
+impl Drop for ReservedName {
+    fn drop(&mut self) {
+        if !self.used {
+            self.room.release(&self.username);
+            self.shared.forget_if_empty(&self.room);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What the clones of an engine, its seats and its members share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chat_presence::PresenceStore;
+use chat_protocol::RoomName;
+use parking_lot::Mutex;
+use tokio::task::AbortHandle;
+
+use crate::departures::Departures;
+use crate::room::{Room, RoomContext};
+
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn PresenceStore>,
+    pub(crate) context: Arc<RoomContext>,
+    /// The rooms that somebody is in or coming to. Locked before a room's own lock, never after it.
+    pub(crate) rooms: Mutex<HashMap<RoomName, Arc<Room>>>,
+    pub(crate) departures: Arc<Departures>,
+    /// The task behind `departures`.
+    pub(crate) remover: AbortHandle,
+    pub(crate) closing: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn room(&self, name: &RoomName) -> Option<Arc<Room>> {
+        self.rooms.lock().get(name).cloned()
+    }
+
+    /// Forgets a room that nobody is in or coming to.
+    pub(crate) fn forget_if_empty(&self, room: &Arc<Room>) {
+        if !room.is_empty() {
+            return;
+        }
+        let mut rooms = self.rooms.lock();
+        if rooms.get(&room.name).is_some_and(|known| Arc::ptr_eq(known, room)) && room.is_empty() {
+            rooms.remove(&room.name);
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.remover.abort();
+    }
+}

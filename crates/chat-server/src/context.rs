@@ -1,0 +1,28 @@
+//! What the parts of a running server share.
+
+use std::sync::Arc;
+
+use chat_rooms::{EncodingId, Engine};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+
+/// One of the places for a connection, held until the connection has ended.
+pub(crate) type Place = Arc<OwnedSemaphorePermit>;
+
+/// What every connection needs.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) engine: Engine,
+    /// The engine's encoding for classic connections.
+    pub(crate) classic: EncodingId,
+    pub(crate) config: Config,
+    /// Cancelled when the server is to end.
+    pub(crate) stopping: CancellationToken,
+    /// Every task that holds a connection.
+    pub(crate) tasks: TaskTracker,
+    /// A permit for each chat connection there may be.
+    pub(crate) members: Arc<Semaphore>,
+}
