@@ -62,10 +62,15 @@ pub(crate) enum Database {
 }
 
 impl FromStr for Database {
-    type Err = std::convert::Infallible;
+    type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(if text == ":memory:" { Self::Memory } else { Self::File(text.into()) })
+        match text {
+            ":memory:" => Ok(Self::Memory),
+            // to SQLite it would be a temporary database, another one for each connection
+            "" => Err("a path, or :memory:"),
+            path => Ok(Self::File(path.into())),
+        }
     }
 }
 

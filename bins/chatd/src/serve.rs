@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chat_presence::{MemoryPresence, NodeId, SqlitePresence, StoreError};
 use chat_server::Server;
@@ -13,6 +14,9 @@ use crate::options::{Database, DotenvError, Options};
 
 /// The name of this node in the store. One process to a database file: there is only one.
 const NODE: &str = "local";
+
+/// How long the database's end is waited for: what hangs by then hangs for good.
+const CLOSE: Duration = Duration::from_secs(1);
 
 /// Descriptors that are needed beside those of the connections.
 const OTHER_DESCRIPTORS: u64 = 1_100;
@@ -76,7 +80,9 @@ async fn run(options: &Options) -> Result<(), StartError> {
             let server = Server::new(listener, store, options.config()).await?;
             announce(server.local_addr()?, &path.display().to_string())?;
             finish(server.run(shutdown.first()).await);
-            database.close().await;
+            if tokio::time::timeout(CLOSE, database.close()).await.is_err() {
+                tracing::warn!("the database could not be closed in time");
+            }
         }
     }
     Ok(())
@@ -113,7 +119,7 @@ fn finish(outcome: Result<(), StoreError>) {
 
 /// Asks for as many descriptors as the system gives: the usual soft limit of 1,024 is not meant for servers.
 fn raise_descriptor_limit(max_connections: usize) {
-    let wanted = max_connections as u64 + OTHER_DESCRIPTORS;
+    let wanted = (max_connections as u64).saturating_add(OTHER_DESCRIPTORS);
     match rlimit::increase_nofile_limit(wanted) {
         Ok(limit) if limit < wanted => {
             tracing::warn!(

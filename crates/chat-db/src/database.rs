@@ -94,8 +94,13 @@ impl Database {
         F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
     {
         let readers = Arc::clone(&self.shared.readers);
-        let _permit = self.shared.readers.permit().await?;
-        tokio::task::spawn_blocking(move || readers.run(work)).await.map_err(|_| DbError::Closed)?
+        let permit = self.shared.readers.permit().await?;
+        let read = move || {
+            let value = readers.run(work);
+            drop(permit);
+            value
+        };
+        tokio::task::spawn_blocking(read).await.map_err(|_| DbError::Closed)?
     }
 
     /// Whether a transaction can be begun and committed now.

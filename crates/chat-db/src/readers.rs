@@ -1,10 +1,11 @@
 //! Connections that read.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use diesel::{QueryResult, SqliteConnection};
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{DbError, connection};
 
@@ -16,7 +17,7 @@ const READERS: usize = 4;
 pub(crate) struct Readers {
     path: PathBuf,
     /// As many permits as connections there may be.
-    free: Semaphore,
+    free: Arc<Semaphore>,
     /// Those that are open and not in use.
     idle: Mutex<Vec<Reader>>,
 }
@@ -31,12 +32,12 @@ impl std::fmt::Debug for Reader {
 
 impl Readers {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, free: Semaphore::new(READERS), idle: Mutex::default() }
+        Self { path, free: Arc::new(Semaphore::new(READERS)), idle: Mutex::default() }
     }
 
-    /// Waits for a connection and gives it to `work`, on the calling thread.
-    pub(crate) async fn permit(&self) -> Result<tokio::sync::SemaphorePermit<'_>, DbError> {
-        self.free.acquire().await.map_err(|_| DbError::Closed)
+    /// Waits for a place among the reads. It has to be held until the read is done, whoever still waits for it.
+    pub(crate) async fn permit(&self) -> Result<OwnedSemaphorePermit, DbError> {
+        Arc::clone(&self.free).acquire_owned().await.map_err(|_| DbError::Closed)
     }
 
     /// Runs `work` on one of the connections. A connection that failed is not used again.
@@ -55,7 +56,10 @@ impl Readers {
             diesel::result::Error::NotFound => DbError::Query(error.to_string()),
             _ => DbError::Unavailable(error.to_string()),
         })?;
-        self.idle.lock().push(reader);
+        let mut idle = self.idle.lock();
+        if !self.free.is_closed() {
+            idle.push(reader);
+        }
         Ok(value)
     }
 

@@ -126,17 +126,17 @@ pub fn write(event: &Event, out: &mut Vec<u8>) {
     }
 }
 
-/// About how many bytes [`write()`] appends, without writing: the text and the list, not what escaping adds.
+/// About how many bytes [`write()`] appends, without writing the event: all but what escaping adds to the text, and those
+/// the list has no room for.
 pub fn size_hint(event: &Event) -> usize {
-    /// A user's JSON without the names, and a frame's without the text and the list.
-    const USER: usize = 75;
+    /// A frame without the text and the list.
     const FRAME: usize = 75;
     let text = match event {
         Event::Message { body, .. } | Event::Notice { body, .. } => body.len(),
         Event::Refused { reason, .. } => reason.len(),
         Event::Entered { .. } | Event::Left { .. } => 0,
     };
-    FRAME + text + event.members().first().len() * USER
+    FRAME + text + event.members().classic_open().len()
 }
 
 fn first(who: &[Arc<Member>]) -> &str {

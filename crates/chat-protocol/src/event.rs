@@ -76,7 +76,7 @@ pub enum Event {
     /// What a member sent was not accepted. Only that member is told.
     Refused {
         /// Why, in a sentence for a person.
-        reason: String,
+        reason: Arc<str>,
         /// The room at that moment.
         members: Arc<MemberList>,
     },

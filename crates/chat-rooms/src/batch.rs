@@ -69,6 +69,11 @@ impl Batch {
         }
     }
 
+    /// The position behind its last item.
+    pub(crate) fn end(&self) -> u64 {
+        self.first + self.items.len() as u64
+    }
+
     /// Adds what of this batch is for a member, in order, to `pieces`.
     pub(crate) fn pieces(
         &self,

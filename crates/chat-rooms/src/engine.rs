@@ -9,7 +9,7 @@ use chat_presence::{NewStay, PresenceStore, StoreError};
 use chat_protocol::{ChannelName, MemberList, RoomName, Timestamp, Username};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::departures::Departures;
 use crate::encoding::{Encoding, EncodingId, Encodings};
@@ -21,6 +21,9 @@ use crate::shared::Shared;
 
 /// How long somebody who comes waits for the store at most.
 const STORE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How many may wait for the store at once to be let in.
+const MOST_ADMISSIONS: usize = 4_096;
 
 /// Why somebody was not let into a room.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -80,6 +83,7 @@ impl EngineBuilder {
                 departures,
                 remover,
                 closing: AtomicBool::new(false),
+                admissions: Arc::new(Semaphore::new(MOST_ADMISSIONS)),
             }),
         })
     }
@@ -108,14 +112,13 @@ impl Engine {
         if self.shared.is_closing() {
             return Err(JoinError::Closing);
         }
+        let too_many = |_| StoreError(format!("{MOST_ADMISSIONS} wait for it already"));
+        let place = Arc::clone(&self.shared.admissions).try_acquire_owned().map_err(too_many)?;
         let name = ReservedName::take(&self.shared, room, username).ok_or(JoinError::NameTaken)?;
         let (seat, admitted) = oneshot::channel();
         let store = Arc::clone(&self.shared.store);
         // a task of its own: whether or not the caller stays, the row and the name end up together
-        self.shared.context.runtime.spawn(async move {
-            // a seat that nobody waits for any more is dropped by this, and gives everything back
-            let _ = seat.send(write_stay(&*store, name).await);
-        });
+        self.shared.context.runtime.spawn(write_stay(store, name, place, seat));
         let late = || JoinError::Store(StoreError(format!("no answer within {STORE_DEADLINE:?}")));
         match tokio::time::timeout(STORE_DEADLINE, admitted).await {
             Ok(Ok(seat)) => seat,
@@ -192,6 +195,8 @@ impl Engine {
     /// [`StoreError`] when the store does not answer; the next start removes the rows then.
     pub async fn shutdown(&self) -> Result<(), StoreError> {
         self.close();
+        // it would remove one by one what is now removed at once
+        self.shared.remover.abort();
         self.shared.store.clear().await.map(drop)
     }
 }
@@ -205,7 +210,14 @@ impl fmt::Debug for Engine {
     }
 }
 
-async fn write_stay(store: &dyn PresenceStore, name: ReservedName) -> Result<Seat, JoinError> {
+/// Writes the stay of somebody whose name is kept. When nobody waits for it any more the name is free at once, and the row goes
+/// as soon as it is known.
+async fn write_stay(
+    store: Arc<dyn PresenceStore>,
+    name: ReservedName,
+    _place: OwnedSemaphorePermit,
+    mut seat: oneshot::Sender<Result<Seat, JoinError>>,
+) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let stay = NewStay {
         room: name.room().clone(),
@@ -213,9 +225,23 @@ async fn write_stay(store: &dyn PresenceStore, name: ReservedName) -> Result<Sea
         channel: ChannelName(rand::random()),
         joined_at: Timestamp(i64::try_from(now.as_millis()).unwrap_or(i64::MAX)),
     };
-    match store.join(stay.clone()).await {
-        Ok(id) => Ok(Seat::new(name, id, stay)),
-        Err(chat_presence::JoinError::Taken(_)) => Err(JoinError::NameTaken),
-        Err(chat_presence::JoinError::Store(error)) => Err(error.into()),
+    let mut written = store.join(stay.clone());
+    tokio::select! {
+        written = &mut written => {
+            let answer = match written {
+                Ok(id) => Ok(Seat::new(name, id, stay)),
+                Err(chat_presence::JoinError::Taken(_)) => Err(JoinError::NameTaken),
+                Err(chat_presence::JoinError::Store(error)) => Err(error.into()),
+            };
+            // a seat that nobody takes gives everything back when it is dropped
+            let _ = seat.send(answer);
+        }
+        () = seat.closed() => {
+            let shared = Arc::clone(name.shared());
+            drop(name);
+            if let Ok(id) = written.await {
+                shared.departures.add(id);
+            }
+        }
     }
 }

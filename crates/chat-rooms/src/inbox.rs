@@ -20,6 +20,8 @@ pub(crate) struct Inbox {
     pub(crate) members: Vec<Arc<Slot>>,
     /// Whether its task runs.
     pub(crate) running: bool,
+    /// The position up to which it has offered everything.
+    pub(crate) offered: u64,
     /// How many members belong to it, here or taken along.
     pub(crate) load: usize,
     /// Whether members left while it ran, whose slots it may have walked past.

@@ -23,3 +23,4 @@ pub use engine::{Engine, EngineBuilder, JoinError};
 pub use frames::Frames;
 pub use membership::{Membership, Seat, SendError};
 pub use outlet::{EventSink, Events, FrameSink, Outlet, PutOut};
+pub use room::Sent;

@@ -7,7 +7,7 @@ use chat_protocol::{Member, MemberId, MemberList};
 
 use crate::Outlet;
 use crate::reservation::ReservedName;
-use crate::room::{Room, Said, Telling};
+use crate::room::{Room, Said, Sent, Telling};
 use crate::shared::Shared;
 
 /// A name that is kept in a room until its reader is there. Nobody in the room knows of it yet, and the name is taken.
@@ -88,16 +88,41 @@ impl Membership {
     ///
     /// # Errors
     /// [`SendError::NotAMember`] once the member is out.
-    pub async fn send(&self, body: impl Into<Arc<str>>) -> Result<(), SendError> {
+    pub async fn send(&self, body: impl Into<Arc<str>>) -> Result<Sent, SendError> {
         let body = body.into();
+        self.once_there_is_room(|| self.room.say(self.member.id, &body)).await
+    }
+
+    /// Tells this member alone why something it sent was not accepted, in its place among the room's events. Waits and can
+    /// be cancelled as [`send`](Self::send).
+    ///
+    /// # Errors
+    /// [`SendError::NotAMember`] once the member is out.
+    pub async fn refuse(&self, reason: impl Into<Arc<str>>) -> Result<Sent, SendError> {
+        let reason = reason.into();
+        self.once_there_is_room(|| self.room.refuse(self.member.id, &reason)).await
+    }
+
+    async fn once_there_is_room(&self, speak: impl Fn() -> Said) -> Result<Sent, SendError> {
         loop {
             // made before the room is asked, so that no relief is missed in between
             let relief = self.room.relief();
-            match self.room.say(self.member.id, &body) {
-                Said::Told => return Ok(()),
+            match speak() {
+                Said::Told(sent) => return Ok(sent),
                 Said::NotAMember => return Err(SendError::NotAMember),
                 Said::Congested => relief.await,
             }
+        }
+    }
+
+    /// Resolves once this member's own outlet has been offered what was sent. Cancel-safe.
+    pub async fn offered(&self, sent: Sent) {
+        loop {
+            let relief = self.room.relief();
+            if self.room.has_offered(sent, self.member.id) {
+                return;
+            }
+            relief.await;
         }
     }
 
@@ -110,11 +135,6 @@ impl Membership {
             }
             relief.await;
         }
-    }
-
-    /// Tells this member alone why something it sent was not accepted, in its place among the room's events.
-    pub fn refuse(&self, reason: impl Into<String>) {
-        self.room.refuse(self.member.id, reason.into());
     }
 
     /// Leaves now. The same as dropping it.

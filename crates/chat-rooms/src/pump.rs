@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::batch::Batch;
@@ -17,22 +16,46 @@ use crate::slot::Slot;
 const OFFERS_A_TURN: usize = 64;
 const TIME_A_TURN: Duration = Duration::from_micros(200);
 
+/// How long a pump has held its worker.
+struct Turn {
+    since: Instant,
+    offers: usize,
+}
+
+impl Turn {
+    fn new() -> Self {
+        Self { since: Instant::now(), offers: 0 }
+    }
+
+    /// Gives the worker back if it was held long enough. Looking at the clock costs a part of an offer.
+    async fn pass_on(&mut self, look_at_clock: bool) {
+        if self.offers >= OFFERS_A_TURN || (look_at_clock && self.since.elapsed() >= TIME_A_TURN) {
+            tokio::task::yield_now().await;
+            *self = Self::new();
+        }
+    }
+}
+
 /// Runs one pump of a room until there is nothing to offer.
 pub(crate) async fn run(room: Arc<Room>, pump: usize) {
     let mut members = room.start_pump(pump);
+    let mut turn = Turn::new();
     while let Some(batches) = room.next_batches(pump, &mut members) {
-        let refused = walk(&batches, &mut members, room.encodings()).await;
-        let done = |batch: &&Arc<Batch>| batch.pumps_to_go.fetch_sub(1, Ordering::AcqRel) == 1;
-        room.offered(batches.iter().filter(done).map(|batch| batch.charge).sum());
+        let refused = walk(&batches, &mut members, room.encodings(), &mut turn).await;
+        room.offered(pump, &batches);
         room.put_out(&refused);
     }
 }
 
 /// Offers the batches to each member, and gives those who take nothing more. Lets go of members that are out.
-async fn walk(batches: &[Arc<Batch>], members: &mut Vec<Arc<Slot>>, encodings: &Encodings) -> Vec<Arc<Slot>> {
+async fn walk(
+    batches: &[Arc<Batch>],
+    members: &mut Vec<Arc<Slot>>,
+    encodings: &Encodings,
+    turn: &mut Turn,
+) -> Vec<Arc<Slot>> {
     let mut refused = Vec::new();
     let mut pieces = Vec::new();
-    let (mut turn, mut offers) = (Instant::now(), 0);
     let mut next = 0;
     while let Some(slot) = members.get(next) {
         if slot.is_gone() {
@@ -44,12 +67,10 @@ async fn walk(batches: &[Arc<Batch>], members: &mut Vec<Arc<Slot>>, encodings: &
             continue;
         }
         next += 1;
-        offers += 1;
-        if offers == OFFERS_A_TURN || (offers % 8 == 0 && turn.elapsed() >= TIME_A_TURN) {
-            tokio::task::yield_now().await;
-            (turn, offers) = (Instant::now(), 0);
-        }
+        turn.offers += 1;
+        turn.pass_on(turn.offers.is_multiple_of(8)).await;
     }
+    turn.pass_on(true).await;
     refused
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::mem;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use chat_protocol::{GATHER_ABOVE, GATHER_WINDOW, Member, MemberId, MemberList, RoomName, Username};
+use chat_protocol::{Event, GATHER_ABOVE, GATHER_WINDOW, Member, MemberId, MemberList, RoomName, Username};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -15,7 +16,7 @@ use crate::inbox::Inbox;
 use crate::outlet::Outlet;
 use crate::pump;
 use crate::slot::Slot;
-use crate::state::{Effect, Holder, RoomState};
+use crate::state::{Audience, Effect, Holder, RoomState};
 
 /// While more than this waits to be offered, those who speak have to wait.
 const MOST_PENDING: usize = 1 << 20;
@@ -44,7 +45,7 @@ pub(crate) struct Room {
     /// For the tasks that the room starts.
     this: Weak<Room>,
     core: Mutex<Core>,
-    /// Rung when what is pending has fallen below its bound, or to nothing.
+    /// Rung whenever a pump has offered something to all of its members.
     relief: Notify,
 }
 
@@ -65,10 +66,24 @@ struct Core {
     takers: Vec<usize>,
 }
 
+/// Something that was told in a room: where it stands in the room's order, and about how large it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    position: u64,
+    size: usize,
+}
+
+impl Sent {
+    /// About how many bytes it takes in the largest encoding that somebody in the room takes.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+}
+
 /// What came of saying something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Said {
-    Told,
+    Told(Sent),
     /// The room has more to offer than it may gather; try again after a relief.
     Congested,
     NotAMember,
@@ -98,7 +113,7 @@ impl Room {
         &self.context.encodings
     }
 
-    /// Resolves after the next fall of what is pending below its bound, or to nothing.
+    /// Resolves after the next time that a pump has offered something to all of its members.
     pub(crate) fn relief(&self) -> tokio::sync::futures::Notified<'_> {
         self.relief.notified()
     }
@@ -168,26 +183,40 @@ impl Room {
 
     /// Tells everybody what a member says.
     pub(crate) fn say(&self, from: MemberId, body: &Arc<str>) -> Said {
-        self.change(|core, effects| {
-            if !core.state.seats(from) {
-                return Said::NotAMember;
-            }
-            if core.pending >= MOST_PENDING {
-                return Said::Congested;
-            }
-            effects.extend(core.state.say(from, Arc::clone(body)));
-            Said::Told
-        })
+        self.speak(Audience::All, |state| state.say(from, Arc::clone(body)))
+    }
+
+    /// Tells a member why something was not accepted.
+    pub(crate) fn refuse(&self, to: MemberId, reason: &Arc<str>) -> Said {
+        self.speak(Audience::Only(to), |state| state.refuse(to, Arc::clone(reason)))
+    }
+
+    /// Tells something on behalf of a member, unless there is too much to tell already.
+    fn speak(&self, audience: Audience, event: impl FnOnce(&mut RoomState) -> Option<Event>) -> Said {
+        let mut core = self.core.lock();
+        if core.pending >= MOST_PENDING {
+            return Said::Congested;
+        }
+        let Some(event) = event(&mut core.state) else { return Said::NotAMember };
+        let sent =
+            Sent { position: core.position, size: core.tell(event, audience, &self.context.encodings) };
+        let woken = core.wake_one();
+        drop(core);
+        if let Some(pump) = woken {
+            self.spawn_pump(pump);
+        }
+        Said::Told(sent)
+    }
+
+    /// Whether a member has been offered what was sent, or is not in any more.
+    pub(crate) fn has_offered(&self, sent: Sent, to: MemberId) -> bool {
+        let core = self.core.lock();
+        core.slots.get(&to).is_none_or(|slot| core.pumps[slot.pump].offered > sent.position)
     }
 
     /// Tells everybody what the operator says.
     pub(crate) fn notice(&self, body: Arc<str>) {
         self.change(|core, effects| effects.push(core.state.notice(body)));
-    }
-
-    /// Tells a member why something was not accepted.
-    pub(crate) fn refuse(&self, to: MemberId, reason: String) {
-        self.change(|core, effects| effects.push(core.state.refuse(to, reason)));
     }
 
     /// Runs a command on the state, queues what it has to tell, and wakes a pump for it.
@@ -199,7 +228,9 @@ impl Room {
         for effect in effects {
             match effect {
                 Effect::OpenWindow => opens_window = true,
-                Effect::Tell(event, audience) => core.tell(event, audience, &self.context.encodings),
+                Effect::Tell(event, audience) => {
+                    core.tell(event, audience, &self.context.encodings);
+                }
             }
         }
         let woken = core.wake_one();
@@ -247,16 +278,17 @@ impl Room {
         batches
     }
 
-    /// So much of what was pending has been offered to everyone.
-    pub(crate) fn offered(&self, charge: usize) {
+    /// A pump has offered these batches to all of its members.
+    pub(crate) fn offered(&self, pump: usize, batches: &[Arc<Batch>]) {
+        let done = |batch: &&Arc<Batch>| batch.pumps_to_go.fetch_sub(1, Ordering::AcqRel) == 1;
+        let charge: usize = batches.iter().filter(done).map(|batch| batch.charge).sum();
         let mut core = self.core.lock();
-        let before = core.pending;
         core.pending -= charge;
-        let relieved = (before >= MOST_PENDING && core.pending < MOST_PENDING) || core.pending == 0;
-        drop(core);
-        if relieved {
-            self.relief.notify_waiters();
+        if let Some(last) = batches.last() {
+            core.pumps[pump].offered = last.end();
         }
+        drop(core);
+        self.relief.notify_waiters();
     }
 
     /// Lets those go whose outlets take nothing more.
@@ -298,9 +330,10 @@ impl Core {
         }
     }
 
-    fn tell(&mut self, event: chat_protocol::Event, audience: crate::state::Audience, encodings: &Encodings) {
+    /// Queues an event, and gives about how large it is.
+    fn tell(&mut self, event: Event, audience: Audience, encodings: &Encodings) -> usize {
         if self.slots.is_empty() {
-            return;
+            return 0;
         }
         let taken = self.takers.iter().enumerate().filter(|(_, takers)| **takers > 0);
         let hints = taken.map(|(id, _)| encodings.get(EncodingId(id)).size_hint(&event));
@@ -309,6 +342,7 @@ impl Core {
         self.unbatched.push(Item { event: Arc::new(event), audience, charge });
         self.position += 1;
         self.pending += charge;
+        charge
     }
 
     /// Notes that a resting pump runs, if there is something to batch; which one.

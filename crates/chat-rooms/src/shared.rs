@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use chat_presence::PresenceStore;
 use chat_protocol::RoomName;
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use crate::departures::Departures;
@@ -21,6 +22,8 @@ pub(crate) struct Shared {
     /// The task behind `departures`.
     pub(crate) remover: AbortHandle,
     pub(crate) closing: AtomicBool,
+    /// A permit for each who may wait for the store to be let in.
+    pub(crate) admissions: Arc<Semaphore>,
 }
 
 impl Shared {

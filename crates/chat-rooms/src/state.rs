@@ -173,9 +173,9 @@ impl RoomState {
     }
 
     /// What a member says, as an event for everybody; none when it is not in.
-    pub(crate) fn say(&mut self, from: MemberId, body: Arc<str>) -> Option<Effect> {
+    pub(crate) fn say(&mut self, from: MemberId, body: Arc<str>) -> Option<Event> {
         let from = Arc::clone(&self.members.get(&from)?.member);
-        Some(Effect::Tell(Event::Message { from, body, members: self.list() }, Audience::All))
+        Some(Event::Message { from, body, members: self.list() })
     }
 
     /// What the operator says, as an event for everybody.
@@ -183,9 +183,9 @@ impl RoomState {
         Effect::Tell(Event::Notice { body, members: self.list() }, Audience::All)
     }
 
-    /// Why something that a member sent was not accepted, as an event for that member.
-    pub(crate) fn refuse(&mut self, to: MemberId, reason: String) -> Effect {
-        Effect::Tell(Event::Refused { reason, members: self.list() }, Audience::Only(to))
+    /// Why something that a member sent was not accepted, as an event for that member; none when it is not in.
+    pub(crate) fn refuse(&mut self, to: MemberId, reason: Arc<str>) -> Option<Event> {
+        self.seats(to).then(|| Event::Refused { reason, members: self.list() })
     }
 
     /// The members as they stand, shared until they change.
@@ -285,7 +285,7 @@ mod tests {
                     let said = self.state.say(id, text.as_str().into());
                     assert_eq!(said.is_some(), self.ids.contains_key(&name(*n)));
                     if let Some(said) = said {
-                        effects.push(said);
+                        effects.push(Effect::Tell(said, Audience::All));
                         self.said.push(text);
                     }
                 }

@@ -68,7 +68,7 @@ async fn people_come_speak_and_go() {
     let (ana, mut anas) = join(&engine, "ana").await;
     let (bob, mut bobs) = join(&engine, "bob").await;
     bob.send("hi").await.unwrap();
-    bob.refuse("nonsense");
+    bob.refuse("nonsense").await.unwrap();
     ana.send("").await.unwrap();
     assert!(engine.notice(&room("r"), "tea"));
     assert_eq!(names(engine.members(&room("r")).unwrap().first()), "ana bob");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chat_protocol::{RoomName, Username};
 use chat_rooms::{JoinError, Seat};
 use http::header::{
-    ALLOW, CONTENT_LENGTH, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE,
+    ALLOW, CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
@@ -111,7 +111,7 @@ fn handshake(request: &Request<()>) -> Result<Response<()>, Refusal> {
     if request.method() != Method::GET {
         return Err(Refusal::Method);
     }
-    create_response(request).map_err(|error| match error {
+    create_response(&with_one_connection_line(request)).map_err(|error| match error {
         WsError::Protocol(
             ProtocolError::MissingConnectionUpgradeHeader
             | ProtocolError::MissingUpgradeWebSocketHeader
@@ -119,6 +119,19 @@ fn handshake(request: &Request<()>) -> Result<Response<()>, Refusal> {
         ) => Refusal::UpgradeRequired,
         _ => Refusal::Malformed,
     })
+}
+
+/// The same with all its `Connection` lines in one, which is what they mean (RFC 9110, section 5.3): the library looks at the
+/// first only.
+fn with_one_connection_line(request: &Request<()>) -> Request<()> {
+    let mut request = request.clone();
+    let lines: Vec<_> = request.headers().get_all(CONNECTION).iter().map(HeaderValue::as_bytes).collect();
+    if lines.len() > 1
+        && let Ok(all) = HeaderValue::from_bytes(&lines.join(&b", "[..]))
+    {
+        request.headers_mut().insert(CONNECTION, all);
+    }
+    request
 }
 
 #[cfg(test)]
@@ -166,6 +179,11 @@ mod tests {
         };
         // the example of RFC 6455, section 1.3
         assert_eq!(request(|_| ()).unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        let in_two_lines = |r: &mut Request<()>| {
+            r.headers_mut().insert(CONNECTION, HeaderValue::from_static("keep-alive"));
+            r.headers_mut().append(CONNECTION, HeaderValue::from_static("Upgrade"));
+        };
+        assert!(request(in_two_lines).is_ok());
         assert_eq!(request(|r| *r.method_mut() = Method::POST), Err(Refusal::Method));
         assert_eq!(request(|r| drop(r.headers_mut().remove("Upgrade"))), Err(Refusal::UpgradeRequired));
         assert_eq!(request(|r| drop(r.headers_mut().remove("Connection"))), Err(Refusal::UpgradeRequired));

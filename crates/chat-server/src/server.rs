@@ -24,8 +24,13 @@ const OTHER_CONNECTIONS: usize = 1_024;
 /// How long to wait when the system gives no more descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// What the end may take beyond the closing of connections.
-const END_SLACK: Duration = Duration::from_secs(2);
+/// A peer that takes nothing of what is sent to it for so long is gone. More than a chat connection is given.
+#[cfg(target_os = "linux")]
+const TAKES_NOTHING: Duration = Duration::from_secs(60);
+
+/// What the end may take beyond the closing of connections, and how long it waits for the store after that.
+const END_SLACK: Duration = Duration::from_secs(1);
+const LAST_WRITE: Duration = Duration::from_secs(2);
 
 /// A chat server on a bound listener.
 #[derive(Debug)]
@@ -89,7 +94,10 @@ impl Server {
         if tokio::time::timeout(patience, context.tasks.wait()).await.is_err() {
             tracing::warn!(connections = context.tasks.len(), "not every connection could be closed in time");
         }
-        context.engine.shutdown().await
+        match tokio::time::timeout(LAST_WRITE, context.engine.shutdown()).await {
+            Ok(ended) => ended,
+            Err(_) => Err(StoreError(format!("no answer within {LAST_WRITE:?}"))),
+        }
     }
 }
 
@@ -121,5 +129,8 @@ async fn next_connection(listener: &TcpListener) -> TcpStream {
 async fn serve(stream: TcpStream, place: OwnedSemaphorePermit, context: Arc<Context>) {
     // small frames go out at once; without it they are late, not wrong
     let _ = stream.set_nodelay(true);
+    // a peer that takes nothing is gone for the system, too, whoever waits for it (tcp(7))
+    #[cfg(target_os = "linux")]
+    let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(TAKES_NOTHING));
     door::open(stream, place, context).await;
 }

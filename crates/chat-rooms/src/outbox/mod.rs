@@ -13,9 +13,9 @@ use parking_lot::Mutex;
 use crate::{FrameSink, Frames, PutOut};
 use backlog::{Backlog, PIECES};
 
-/// How many bytes of control frames may wait. A ping that does not fit is not answered by itself: an answer to the
+/// How many bytes of control frames may wait; more are never taken at once either. A ping that does not fit is not answered by itself: an answer to the
 /// latest is enough (RFC 6455, section 5.5.3).
-const CONTROL_BYTES: usize = 512;
+pub const CONTROL_BYTES: usize = 512;
 
 /// A socket that can be written without waiting.
 pub trait Transport: Send + Sync + 'static {
@@ -32,7 +32,7 @@ pub trait Transport: Send + Sync + 'static {
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
-/// How much may wait for a reader before it is too slow.
+/// How much waits for a reader, or may wait before it is too slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BacklogLimits {
     /// Frames.
@@ -118,9 +118,10 @@ impl<T: Transport> Outbox<T> {
         &self.transport
     }
 
-    /// How many bytes wait for the reader.
-    pub fn waiting_bytes(&self) -> usize {
-        self.queue.lock().backlog.bytes()
+    /// What waits for the reader, control frames not counted.
+    pub fn waiting(&self) -> BacklogLimits {
+        let queue = self.queue.lock();
+        BacklogLimits { frames: queue.backlog.frames(), bytes: queue.backlog.bytes() }
     }
 
     /// How many bytes that had to wait were written in all. While some wait and this stands still, the reader takes nothing.

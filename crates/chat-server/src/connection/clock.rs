@@ -84,9 +84,7 @@ impl Clock {
             }
             self.paced_until = self.paced_until.filter(|until| now < *until);
         } else {
-            if self.challenged.is_some_and(|since| heard.last > since) {
-                self.challenged = None;
-            }
+            self.forget_answered(heard);
             let unanswered = self.challenged.is_some_and(|since| now >= since + timings.challenge);
             if unanswered || now >= heard.last + timings.silence {
                 return Due::Silent;
@@ -102,11 +100,17 @@ impl Clock {
         Due::Nothing
     }
 
-    /// Somebody else asks for the name. True when that is new, and a ping is to be sent.
-    pub(super) fn challenge(&mut self, now: Instant) -> bool {
+    /// Somebody else asks for the name. True when no answer to an earlier one is waited for, and a ping is to be sent.
+    pub(super) fn challenge(&mut self, now: Instant, heard: Heard) -> bool {
+        self.forget_answered(heard);
         let new = self.challenged.is_none();
         self.challenged.get_or_insert(now);
         new
+    }
+
+    /// Any byte answers a challenge.
+    fn forget_answered(&mut self, heard: Heard) {
+        self.challenged = self.challenged.filter(|since| heard.last <= *since);
     }
 
     /// Nothing is read from now on; `until` when, if it is the pace that holds it back.
@@ -123,11 +127,12 @@ impl Clock {
     /// Reading goes on. Gives how long it was held back: for so long the clocks stood still.
     pub(super) fn release(&mut self, now: Instant) -> Duration {
         self.paced_until = None;
-        let held = self.held_since.take().map_or(Duration::ZERO, |since| now - since);
+        let Some(held_since) = self.held_since.take() else { return Duration::ZERO };
         if let Some(since) = &mut self.challenged {
-            *since += held;
+            // one that came while reading was held back has waited from then on only
+            *since += now - held_since.max(*since);
         }
-        held
+        now - held_since
     }
 
     /// Whether the pace holds reading back now.
@@ -222,15 +227,19 @@ mod tests {
     #[test]
     fn a_challenge_is_answered_by_any_byte_and_only_asked_once() {
         let mut watched = Watched::new();
-        assert!(watched.clock.challenge(watched.start + seconds(1)));
-        assert!(!watched.clock.challenge(watched.start + seconds(9)));
+        assert!(watched.clock.challenge(watched.start + seconds(1), watched.heard));
+        assert!(!watched.clock.challenge(watched.start + seconds(9), watched.heard));
         assert_eq!(watched.run(1, 30), [(11, Due::Silent)]);
 
         let mut watched = Watched::new();
-        watched.clock.challenge(watched.start + seconds(1));
+        watched.clock.challenge(watched.start + seconds(1), watched.heard);
         watched.heard.last = watched.start + seconds(2);
-        assert_eq!(watched.run(2, 30), [(20, Due::Ping)]);
-        assert!(watched.clock.challenge(watched.start + seconds(31)));
+        assert!(
+            watched.clock.challenge(watched.start + seconds(3), watched.heard),
+            "the first one was answered"
+        );
+        watched.heard.last = watched.start + seconds(4);
+        assert_eq!(watched.run(4, 30), [(20, Due::Ping)]);
     }
 
     #[test]
@@ -243,13 +252,28 @@ mod tests {
     #[test]
     fn while_reading_is_held_back_the_clocks_stand_still() {
         let mut watched = Watched::new();
-        watched.clock.challenge(watched.start);
+        watched.clock.challenge(watched.start, watched.heard);
         watched.clock.hold(watched.start + seconds(1), None);
         assert!(watched.run(1, 300).iter().all(|(_, due)| *due == Due::Ping));
         let held = watched.clock.release(watched.start + seconds(301));
         assert_eq!(held, seconds(300));
         watched.heard.last += held;
         assert_eq!(watched.run(301, 400), [(310, Due::Silent)]);
+    }
+
+    #[test]
+    fn a_challenge_that_comes_while_reading_is_held_back_waits_from_the_release_on() {
+        let mut watched = Watched::new();
+        watched.clock.hold(watched.start, None);
+        watched.clock.challenge(watched.start + seconds(39), watched.heard);
+        watched.heard.last += watched.clock.release(watched.start + seconds(40));
+        assert_eq!(watched.run(40, 100).last(), Some(&(50, Due::Silent)));
+        let mut watched = Watched::new();
+        watched.clock.hold(watched.start, None);
+        watched.clock.challenge(watched.start + seconds(39), watched.heard);
+        watched.clock.release(watched.start + seconds(40));
+        watched.heard.last = watched.start + seconds(41);
+        assert_eq!(watched.run(41, 200).last(), Some(&(91, Due::Silent)), "any byte after it is an answer");
     }
 
     #[test]

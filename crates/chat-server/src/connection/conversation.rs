@@ -1,14 +1,15 @@
 //! What goes on while a connection lasts.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use chat_protocol::CloseCode;
 use chat_protocol::classic::{self, Command};
-use chat_rooms::outbox::{Outbox, Signal};
-use chat_rooms::{Membership, SendError};
+use chat_rooms::outbox::{BacklogLimits, CONTROL_BYTES, Outbox, Signal};
+use chat_rooms::{Membership, SendError, Sent};
 use futures::{FutureExt, SinkExt, StreamExt};
 use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until};
@@ -20,7 +21,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Result as WsResult};
 use super::clock::{Clock, Due, Heard};
 use super::farewell::{self, Ending};
 use super::pace::Pace;
-use super::wire::{Tcp, Wire};
+use super::wire::{self, Tcp, Wire};
 use super::{HangUp, hang_up};
 use crate::context::Context;
 use crate::frames;
@@ -31,9 +32,6 @@ const READ_BUFFER: usize = 512;
 /// After a frame larger than this the library's buffer, which has grown to it, is made anew.
 const BUFFER_KEPT: u64 = 4 * 1024;
 
-/// The most that the library may keep back of what it writes: a pong that did not fit.
-const WRITE_BUFFER: usize = 1024;
-
 /// A member and its connection.
 pub(super) struct Conversation {
     member: Membership,
@@ -42,10 +40,36 @@ pub(super) struct Conversation {
     pace: Pace,
     context: Arc<Context>,
     /// Read, and not yet taken by the room. While there is something, nothing is read.
-    unsaid: Option<Arc<str>>,
+    unsaid: Option<Word>,
+    /// What this connection said, and its own outbox may not have been offered yet.
+    in_flight: InFlight,
+}
+
+/// Something to tell the room.
+#[derive(Debug, Clone)]
+pub(super) enum Word {
+    /// To everyone.
+    Say(Arc<str>),
+    /// To the sender alone: why what it sent was not accepted.
+    Refuse(Arc<str>),
+}
+
+/// How much was said since it was last known that all of it has been offered.
+#[derive(Debug, Default)]
+struct InFlight {
+    frames: usize,
+    bytes: usize,
+    last: Option<Sent>,
 }
 
 type Socket = WebSocketStream<Wire>;
+
+impl InFlight {
+    /// Whether it is more than a quarter of what may wait: with what waits already, a half at most, it still fits.
+    fn is_over(&self, most: BacklogLimits) -> bool {
+        self.bytes > most.bytes / 4 || self.frames > most.frames / 4
+    }
+}
 
 impl Conversation {
     pub(super) fn new(member: Membership, outbox: Arc<Outbox<Tcp>>, context: Arc<Context>) -> Self {
@@ -57,6 +81,7 @@ impl Conversation {
             pace: Pace::new(&context.config.limits, now),
             context,
             unsaid: None,
+            in_flight: InFlight::default(),
         }
     }
 
@@ -67,7 +92,7 @@ impl Conversation {
         self.log("entered", None);
         let ending = self.talk(unread).await;
         if ending == Ending::ShuttingDown {
-            Box::pin(farewell::settle(&self.member, &self.outbox)).await;
+            Box::pin(farewell::settle(&self.member, &self.outbox, self.unsaid.take())).await;
         }
         self.log("left", Some(ending));
         ending
@@ -79,7 +104,7 @@ impl Conversation {
     }
 
     async fn talk(&mut self, unread: Bytes) -> Ending {
-        let wire = Wire::new(Arc::clone(&self.outbox), unread);
+        let wire = Wire::new(Arc::clone(&self.outbox), unread, self.context.config.limits.message_bytes);
         let mut socket = Box::pin(wrap(wire, &self.context)).await;
         let stopping = self.context.stopping.clone();
         let mut stopping = pin!(stopping.cancelled());
@@ -96,15 +121,19 @@ impl Conversation {
                 signal = poll_fn(|cx| self.outbox.poll_drain(cx)) => match signal {
                     Signal::TooSlow => return Ending::TooSlow,
                     Signal::Broken | Signal::Flushed => return Ending::Gone,
-                    Signal::Challenged => self.challenged(),
+                    Signal::Challenged => self.challenged(&socket),
                 },
                 () = &mut alarm => {
                     if let Some(ending) = self.ring(&mut socket) {
                         return ending;
                     }
                 }
-                said = say(&self.member, &self.outbox, self.unsaid.as_ref(), &self.context) => match said {
-                    Ok(()) => self.said(&mut socket),
+                said = self.say(), if self.unsaid.is_some() => match said {
+                    Ok(sent) => {
+                        self.unsaid = None;
+                        self.said(sent);
+                        self.release_unless_held(Instant::now(), &mut socket);
+                    }
                     Err(SendError::NotAMember) => return Ending::TooSlow,
                 },
                 frame = socket.next(), if !self.clock.is_held() => {
@@ -131,16 +160,16 @@ impl Conversation {
             }
             Some(Ok(Message::Binary(_))) => return Some(Ending::Failed(CloseCode::Unsupported)),
             Some(Ok(Message::Text(text))) => match classic::read(&text) {
-                Ok(Command::Say { body }) => self.say(body),
-                Ok(_) => self.member.refuse("this server does not know that command"),
-                Err(error) => self.member.refuse(error.to_string()),
+                Ok(Command::Say { body }) => self.tell(Word::Say(body)),
+                Ok(_) => self.tell(Word::Refuse("this server does not know that command".into())),
+                Err(error) => self.tell(Word::Refuse(error.to_string().into())),
             },
             // the library writes the pong when it is asked for the next frame, which may take a while
             Some(Ok(Message::Ping(_))) => drop(socket.flush().now_or_never()),
             Some(Ok(Message::Pong(_) | Message::Frame(_))) => {}
         }
         let now = Instant::now();
-        let paced_until = self.pace.note(now);
+        let paced_until = self.pace.note(socket.get_mut().take_frames(), now);
         if paced_until.is_some() || self.unsaid.is_some() {
             self.clock.hold(now, paced_until);
             self.look_for_hang_up(now)
@@ -149,20 +178,47 @@ impl Conversation {
         }
     }
 
-    /// Says it at once if the room takes it at once.
-    fn say(&mut self, body: Arc<str>) {
-        let unsaid = Some(body);
-        let said = say(&self.member, &self.outbox, unsaid.as_ref(), &self.context).now_or_never();
+    /// Says it at once if it can be said at once.
+    fn tell(&mut self, word: Word) {
+        self.unsaid = Some(word);
         // an error comes again when the loop says it
-        if !matches!(said, Some(Ok(()))) {
-            self.unsaid = unsaid;
+        if let Some(Ok(sent)) = self.say().now_or_never() {
+            self.unsaid = None;
+            self.said(sent);
         }
     }
 
-    /// What was read has been said: reading goes on, unless the pace holds it back.
-    fn said(&mut self, socket: &mut Socket) {
-        self.unsaid = None;
-        self.release_unless_held(Instant::now(), socket);
+    /// Says what is to be said once the room takes it, and once its own sender reads what it is told: whoever writes without
+    /// reading is read no further, instead of being put out for its own words. Cancel-safe.
+    async fn say(&self) -> Result<Sent, SendError> {
+        let most = self.context.config.backlog;
+        if self.in_flight.is_over(most)
+            && let Some(last) = self.in_flight.last
+        {
+            self.member.offered(last).await;
+        }
+        // polled again whenever the backlog shrinks, by the same task that writes it
+        poll_fn(|_| {
+            let waiting = self.outbox.waiting();
+            let reads = waiting.bytes <= most.bytes / 2 && waiting.frames <= most.frames / 2;
+            if reads { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        match self.unsaid.clone() {
+            Some(Word::Say(body)) => self.member.send(body).await,
+            Some(Word::Refuse(reason)) => self.member.refuse(reason).await,
+            None => pending().await,
+        }
+    }
+
+    fn said(&mut self, sent: Sent) {
+        if self.in_flight.is_over(self.context.config.backlog) {
+            // what was over has been offered before this was said
+            self.in_flight = InFlight::default();
+        }
+        self.in_flight.frames += 1;
+        self.in_flight.bytes += sent.size();
+        self.in_flight.last = Some(sent);
     }
 
     fn release_unless_held(&mut self, now: Instant, socket: &mut Socket) {
@@ -188,7 +244,7 @@ impl Conversation {
                 Due::Incomplete => return Some(Ending::Failed(CloseCode::Policy)),
                 Due::HungUp => return Some(Ending::Gone),
                 Due::Ping => {
-                    let (waiting, drained) = (self.outbox.waiting_bytes(), self.outbox.drained_bytes());
+                    let (waiting, drained) = (self.outbox.waiting().bytes, self.outbox.drained_bytes());
                     if self.clock.is_stalled(now, waiting, drained, &self.context.config.timings) {
                         return Some(Ending::TooSlow);
                     }
@@ -211,8 +267,8 @@ impl Conversation {
         }
     }
 
-    fn challenged(&mut self) {
-        if self.clock.challenge(Instant::now()) {
+    fn challenged(&mut self, socket: &Socket) {
+        if self.clock.challenge(Instant::now(), heard(socket)) {
             self.outbox.offer_control(&frames::PING);
         }
     }
@@ -228,7 +284,8 @@ async fn wrap(wire: Wire, context: &Context) -> Socket {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
-        .max_write_buffer_size(WRITE_BUFFER)
+        // no more than the outbox takes at once: the library offers all of it again and again
+        .max_write_buffer_size(CONTROL_BYTES)
         .max_message_size(Some(most))
         .max_frame_size(Some(most));
     WebSocketStream::from_raw_socket(wire, Role::Server, Some(config)).await
@@ -244,24 +301,6 @@ async fn renew(mut socket: Socket, context: &Context) -> Socket {
     wrap(wire, context).await
 }
 
-/// Says something to the room once the room takes it, and once its own sender reads what it is told: whoever writes without
-/// reading is read no further, instead of being put out for its own words. Never resolves while there is nothing to say.
-async fn say(
-    member: &Membership,
-    outbox: &Outbox<Tcp>,
-    unsaid: Option<&Arc<str>>,
-    context: &Context,
-) -> Result<(), SendError> {
-    let Some(body) = unsaid else { return std::future::pending().await };
-    // polled again whenever the backlog shrinks, by the same task that writes it
-    poll_fn(|_| match outbox.waiting_bytes() > context.config.backlog.bytes / 2 {
-        true => std::task::Poll::Pending,
-        false => std::task::Poll::Ready(()),
-    })
-    .await;
-    member.send(Arc::clone(body)).await
-}
-
 fn heard(socket: &Socket) -> Heard {
     let wire = socket.get_ref();
     Heard { last: wire.heard(), incomplete_since: wire.incomplete_since() }
@@ -270,6 +309,7 @@ fn heard(socket: &Socket) -> Heard {
 /// What an error of the library means for the connection.
 fn ending(error: &WsError) -> Ending {
     match error {
+        WsError::Io(error) if error.kind() == wire::TOO_BIG => Ending::Failed(CloseCode::TooBig),
         WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake)
         | WsError::Io(_)
         | WsError::ConnectionClosed

@@ -11,6 +11,7 @@ use chat_rooms::outbox::{Outbox, Signal, Unsent};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
+use super::conversation::Word;
 use super::wire::Tcp;
 use crate::frames;
 
@@ -30,17 +31,27 @@ pub(super) enum Ending {
 }
 
 /// How long a member of a server that ends waits for the last words of the others.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// Waits until what was said in the room has reached everyone's outbox, this one among them.
-pub(super) async fn settle(member: &Membership, outbox: &Outbox<Tcp>) {
+/// Says what was read and not yet said, and waits until what was said in the room has reached everyone's outbox, this one
+/// among them.
+pub(super) async fn settle(member: &Membership, outbox: &Outbox<Tcp>, unsaid: Option<Word>) {
+    let speaking = async {
+        // it fails only for one who is out, and hears of that anyway
+        let _ = match unsaid {
+            Some(Word::Say(body)) => member.send(body).await,
+            Some(Word::Refuse(reason)) => member.refuse(reason).await,
+            None => return member.settled().await,
+        };
+        member.settled().await;
+    };
     let draining = async {
         // a signal would end the connection, which ends anyway
         poll_fn(|cx| outbox.poll_drain(cx)).await;
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = member.settled() => {}
+        () = speaking => {}
         () = draining => {}
         () = tokio::time::sleep(LAST_WORDS) => {}
     }

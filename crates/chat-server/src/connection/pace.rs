@@ -21,9 +21,9 @@ impl Pace {
         Self { interval, tolerance: interval * limits.message_burst.saturating_sub(1), due: now }
     }
 
-    /// Notes a frame that was read now, and says until when none is to be read; none where the next may come at once.
-    pub(super) fn note(&mut self, now: Instant) -> Option<Instant> {
-        self.due = self.due.max(now) + self.interval;
+    /// Notes frames that were read now, and says until when none is to be read; none where the next may come at once.
+    pub(super) fn note(&mut self, frames: u32, now: Instant) -> Option<Instant> {
+        self.due = self.due.max(now) + self.interval * frames;
         let next = self.due.checked_sub(self.tolerance)?;
         (next > now).then_some(next)
     }
@@ -41,10 +41,10 @@ mod tests {
     fn a_burst_passes_and_then_the_rate_holds() {
         let start = Instant::now();
         let mut pace = Pace::new(&limits(10, 5), start);
-        assert_eq!((0..4).filter_map(|_| pace.note(start)).count(), 0);
+        assert_eq!((0..4).filter_map(|_| pace.note(1, start)).count(), 0);
         let mut now = start;
         for _ in 0..20 {
-            let next = pace.note(now).expect("the burst is used up");
+            let next = pace.note(1, now).expect("the burst is used up");
             assert_eq!(next - now, Duration::from_millis(100));
             now = next;
         }
@@ -54,16 +54,16 @@ mod tests {
     fn a_pause_gives_the_burst_back_and_no_more() {
         let start = Instant::now();
         let mut pace = Pace::new(&limits(10, 5), start);
-        assert_eq!((0..5).filter_map(|_| pace.note(start)).count(), 1);
+        assert_eq!((0..5).filter_map(|_| pace.note(1, start)).count(), 1);
         let later = start + Duration::from_secs(3_600);
-        assert_eq!((0..4).filter_map(|_| pace.note(later)).count(), 0);
-        assert!(pace.note(later).is_some());
+        assert_eq!((0..4).filter_map(|_| pace.note(1, later)).count(), 0);
+        assert!(pace.note(1, later).is_some());
     }
 
     #[test]
     fn no_rate_is_no_pace() {
         let start = Instant::now();
         let mut pace = Pace::new(&limits(0, 1), start);
-        assert!((0..100_000).all(|_| pace.note(start).is_none()));
+        assert!((0..100_000).all(|_| pace.note(1, start).is_none()));
     }
 }

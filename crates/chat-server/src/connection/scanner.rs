@@ -16,6 +16,10 @@ pub(super) struct Scanner {
     ends_message: bool,
     /// Whether a message in several frames has begun and not ended.
     in_message: bool,
+    /// How many bytes the frames of the current message announce, up to the current one.
+    message_bytes: u64,
+    /// How many frames have begun since somebody asked.
+    frames: u32,
     /// Whether there was something that is no frame: from then on anything is handed out.
     lost: bool,
 }
@@ -31,7 +35,7 @@ impl Scanner {
             let mut header = Cursor::new(bytes);
             match FrameHeader::parse(&mut header) {
                 Ok(None) => return 0,
-                Ok(Some((frame, length))) => self.begin(&frame, header.position().saturating_add(length)),
+                Ok(Some((frame, length))) => self.begin(&frame, header.position(), length),
                 Err(_) => {
                     self.lost = true;
                     return bytes.len();
@@ -41,12 +45,27 @@ impl Scanner {
         usize::try_from(self.frame_left).unwrap_or(usize::MAX).min(bytes.len())
     }
 
-    fn begin(&mut self, frame: &FrameHeader, bytes: u64) {
-        self.frame_left = bytes;
+    fn begin(&mut self, frame: &FrameHeader, header: u64, payload: u64) {
+        self.frame_left = header.saturating_add(payload);
+        self.frames = self.frames.saturating_add(1);
         let is_control =
             matches!(frame.opcode, OpCode::Control(Control::Close | Control::Ping | Control::Pong));
         self.ends_message = !is_control && frame.is_final;
-        self.in_message |= !is_control;
+        if !is_control {
+            let before = if self.in_message { self.message_bytes } else { 0 };
+            self.message_bytes = before.saturating_add(payload);
+            self.in_message = true;
+        }
+    }
+
+    /// How many bytes the frames of the current message announce, up to the current one.
+    pub(super) fn message_bytes(&self) -> u64 {
+        self.message_bytes
+    }
+
+    /// How many frames have begun since this was asked last.
+    pub(super) fn take_frames(&mut self) -> u32 {
+        std::mem::take(&mut self.frames)
     }
 
     /// How many bytes of the current frame are still to be handed out, its header included.

@@ -2,7 +2,7 @@
 //! outbox, whole frames at a time.
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use bytes::{Buf, Bytes};
 use chat_rooms::outbox::{Outbox, Transport};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
 use super::scanner::Scanner;
@@ -18,6 +19,9 @@ use super::scanner::Scanner;
 /// How much one read asks the system for: little at first, more while it comes filled.
 const SMALLEST_READ: usize = 2 * 1024;
 const LARGEST_READ: usize = 64 * 1024;
+
+/// The error that a message over the limit is read as.
+pub(super) const TOO_BIG: io::ErrorKind = io::ErrorKind::FileTooLarge;
 
 /// A TCP connection that is written without waiting.
 #[derive(Debug)]
@@ -51,11 +55,13 @@ pub(super) struct Wire {
     incomplete_since: Option<Instant>,
     /// The largest frame since the library's buffer was new, in bytes.
     largest: u64,
+    /// The most bytes of a message.
+    most: u64,
 }
 
 impl Wire {
     /// A connection of which `unread` was read already.
-    pub(super) fn new(outbox: Arc<Outbox<Tcp>>, unread: Bytes) -> Self {
+    pub(super) fn new(outbox: Arc<Outbox<Tcp>>, unread: Bytes, most: usize) -> Self {
         Self {
             outbox,
             unread,
@@ -64,6 +70,7 @@ impl Wire {
             heard: Instant::now(),
             incomplete_since: None,
             largest: 0,
+            most: most as u64,
         }
     }
 
@@ -93,6 +100,11 @@ impl Wire {
     /// The library's buffer is new.
     pub(super) fn gave_back(&mut self) {
         self.largest = 0;
+    }
+
+    /// How many frames have begun since this was asked last.
+    pub(super) fn take_frames(&mut self) -> u32 {
+        self.scanner.take_frames()
     }
 
     /// Hands out what belongs to the current frame. False when more is needed first.
@@ -159,6 +171,8 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // the library reads on through the pieces of a message: without this, nobody else would run meanwhile
+        ready!(pin!(consume_budget()).poll(cx));
         while !self.hand_out(buf) {
             if !self.unread.is_empty() {
                 self.incomplete_since.get_or_insert_with(Instant::now);
@@ -166,6 +180,10 @@ impl AsyncRead for Wire {
             if ready!(self.poll_fill(cx))? == 0 {
                 return Poll::Ready(Ok(()));
             }
+        }
+        // the library would wait for the whole frame before it adds it to the pieces it has
+        if self.scanner.message_bytes() > self.most {
+            return Poll::Ready(Err(TOO_BIG.into()));
         }
         Poll::Ready(Ok(()))
     }

@@ -33,8 +33,9 @@ pub(super) async fn answer(State(visit): State<Visit>, request: Request) -> Resp
 
 /// Waits until the answer is out, and takes the connection out of HTTP.
 async fn hand_over(upgrade: OnUpgrade, seat: Seat, permit: OwnedSemaphorePermit, visit: Visit) {
-    // a client that is gone by now: the seat is given back
-    let Ok(upgraded) = upgrade.await else { return };
+    // a client that is gone by now, or does not take the answer: the seat is given back
+    let patience = visit.context.config.timings.head;
+    let Ok(Ok(upgraded)) = tokio::time::timeout(patience, upgrade).await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<Rewound>>() else { return };
     let (unread, stream) = parts.io.into_inner().into_parts();
     let behind: Bytes = [parts.read_buf, unread].concat().into();
