@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::mem;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use chat_protocol::{Event, GATHER_ABOVE, GATHER_WINDOW, Member, MemberId, MemberList, RoomName, Username};
 use parking_lot::Mutex;
@@ -23,6 +24,9 @@ const MOST_PENDING: usize = 1 << 20;
 
 /// How much goes into one batch, as the encodings' size hints count it.
 const BATCH_BYTES: usize = 256 << 10;
+
+/// What a timer and the way to the sockets may take of the time that comings and goings are gathered for at most.
+const TIMER_SLACK: Duration = Duration::from_millis(10);
 
 /// A room gets another pump for each so many members.
 const MEMBERS_A_PUMP: usize = 512;
@@ -253,7 +257,7 @@ impl Room {
     fn open_window(&self) {
         let room = self.this.clone();
         self.context.runtime.spawn(async move {
-            tokio::time::sleep(GATHER_WINDOW).await;
+            tokio::time::sleep(GATHER_WINDOW - TIMER_SLACK).await;
             if let Some(room) = room.upgrade() {
                 room.change(|core, effects| core.state.close_window(effects));
             }

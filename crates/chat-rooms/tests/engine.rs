@@ -317,16 +317,24 @@ async fn an_event_is_encoded_once_in_each_encoding_however_many_get_it() {
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    Works,
+    Fails,
+    /// Writes nothing before the mood changes.
+    Hangs,
+}
+
 /// A store that works only while it is told to.
 #[derive(Debug)]
 struct Moody {
     inner: MemoryPresence,
-    works: watch::Receiver<bool>,
+    mood: watch::Receiver<Mood>,
 }
 
 impl Moody {
     fn mood(&self) -> Result<(), StoreError> {
-        if *self.works.borrow() { Ok(()) } else { Err(StoreError("in a mood".into())) }
+        if *self.mood.borrow() == Mood::Works { Ok(()) } else { Err(StoreError("in a mood".into())) }
     }
 }
 
@@ -337,6 +345,7 @@ impl PresenceStore for Moody {
 
     fn join(&self, stay: NewStay) -> BoxFuture<'_, Result<MemberId, chat_presence::JoinError>> {
         async move {
+            self.mood.clone().wait_for(|mood| *mood != Mood::Hangs).await.unwrap();
             self.mood()?;
             self.inner.join(stay).await
         }
@@ -374,14 +383,14 @@ impl PresenceStore for Moody {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_fails_refuses_those_who_come_and_holds_nobody_back() {
-    let (works, mood) = watch::channel(true);
+    let (moods, mood) = watch::channel(Mood::Works);
     let inner = MemoryPresence::new(NodeId::new("here"));
     let look = inner.beside(NodeId::new("there"));
-    let engine = Engine::builder(Moody { inner, works: mood }).start().await.unwrap();
+    let engine = Engine::builder(Moody { inner, mood }).start().await.unwrap();
     let (ana, mut anas) = join(&engine, "ana").await;
     let (bob, _) = join(&engine, "bob").await;
 
-    works.send_replace(false);
+    moods.send_replace(Mood::Fails);
     assert!(matches!(engine.check().await, Err(JoinError::Store(_))));
     assert!(matches!(engine.admit(&room("r"), &user("eve")).await, Err(JoinError::Store(_))));
     drop(bob);
@@ -391,9 +400,31 @@ async fn a_store_that_fails_refuses_those_who_come_and_holds_nobody_back() {
     }
     assert!(look.is_present(room("r"), user("bob")).await.unwrap(), "its row can't be removed yet");
 
-    works.send_replace(true);
+    moods.send_replace(Mood::Works);
     engine.check().await.unwrap();
     let (eve, _) = join(&engine, "eve").await;
     assert!(eve.is_in());
     until("bob's row is gone", async || !look.is_present(room("r"), user("bob")).await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_wait_for_a_slow_store_gives_the_name_back_at_once_and_the_row_later() {
+    let (moods, mood) = watch::channel(Mood::Hangs);
+    let inner = MemoryPresence::new(NodeId::new("here"));
+    let look = inner.beside(NodeId::new("there"));
+    let engine = Engine::builder(Moody { inner, mood }).start().await.unwrap();
+    let coming = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.admit(&room("r"), &user("ana")).await }
+    });
+    let is_taken = async || engine.is_present(&room("r"), &user("ana")).await.unwrap();
+    until("the name is kept", is_taken).await;
+    coming.abort();
+    until("the name is free, although the store hangs", async || !is_taken().await).await;
+    assert_eq!(engine.room_count(), 0);
+
+    moods.send_replace(Mood::Works);
+    let (bob, _events) = join(&engine, "bob").await;
+    let only_bob = async || look.members(room("r")).await.unwrap() == [(**bob.member()).clone()];
+    until("the row that came late is gone", only_bob).await;
 }

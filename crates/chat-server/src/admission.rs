@@ -5,7 +5,8 @@ use std::sync::Arc;
 use chat_protocol::{RoomName, Username};
 use chat_rooms::{JoinError, Seat};
 use http::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE,
+    ALLOW, CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
@@ -111,6 +112,13 @@ fn handshake(request: &Request<()>) -> Result<Response<()>, Refusal> {
     if request.method() != Method::GET {
         return Err(Refusal::Method);
     }
+    // a body would be read as frames, and a key must not come twice (RFC 6455, section 11.3.1)
+    let headers = request.headers();
+    let has_body = headers.contains_key(TRANSFER_ENCODING)
+        || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+    if has_body || headers.get_all(SEC_WEBSOCKET_KEY).iter().nth(1).is_some() {
+        return Err(Refusal::Malformed);
+    }
     create_response(&with_one_connection_line(request)).map_err(|error| match error {
         WsError::Protocol(
             ProtocolError::MissingConnectionUpgradeHeader
@@ -197,5 +205,12 @@ mod tests {
             Err(Refusal::Malformed)
         );
         assert_eq!(request(|r| *r.version_mut() = http::Version::HTTP_10), Err(Refusal::Malformed));
+        let twice = |r: &mut Request<()>| {
+            r.headers_mut().append(SEC_WEBSOCKET_KEY, HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ=="));
+        };
+        assert_eq!(request(twice), Err(Refusal::Malformed));
+        let body =
+            |r: &mut Request<()>| drop(r.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("3")));
+        assert_eq!(request(body), Err(Refusal::Malformed));
     }
 }

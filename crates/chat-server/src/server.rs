@@ -113,13 +113,17 @@ async fn accept(listener: &TcpListener, context: &Arc<Context>) {
 }
 
 async fn next_connection(listener: &TcpListener) -> TcpStream {
+    let mut told = false;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
             // the peer gave up in the queue: the next one is waiting
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                tracing::warn!(%error, "a connection can't be accepted");
+                if !told {
+                    tracing::warn!(%error, "connections can't be accepted; trying again until they can");
+                }
+                told = true;
                 tokio::time::sleep(ACCEPT_AGAIN).await;
             }
         }

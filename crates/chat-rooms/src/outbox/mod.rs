@@ -113,6 +113,13 @@ impl<T: Transport> Outbox<T> {
         Self { transport, limits, queue: Mutex::default(), drain: AtomicWaker::new() }
     }
 
+    /// An outbox in which these bytes wait already: whatever is offered comes behind them, control frames too.
+    pub fn beginning_with(first: &[u8], transport: T, limits: BacklogLimits) -> Self {
+        let outbox = Self::new(transport, limits);
+        outbox.queue.lock().backlog.push_control(first, 0);
+        outbox
+    }
+
     /// The socket.
     pub fn transport(&self) -> &T {
         &self.transport

@@ -136,7 +136,7 @@ impl Conversation {
                     }
                     Err(SendError::NotAMember) => return Ending::TooSlow,
                 },
-                frame = socket.next(), if !self.clock.is_held() => {
+                frame = read(&mut socket), if !self.clock.is_held() => {
                     if let Some(ending) = self.take(frame, &mut socket) {
                         return ending;
                     }
@@ -151,22 +151,23 @@ impl Conversation {
     }
 
     /// Takes what the socket gave. Gives why the connection ends, if it does.
-    fn take(&mut self, frame: Option<WsResult<Message>>, socket: &mut Socket) -> Option<Ending> {
-        match frame {
-            None => return Some(Ending::Gone),
-            Some(Err(error)) => return Some(ending(&error)),
-            Some(Ok(Message::Close(close))) => {
+    fn take(&mut self, next: Next, socket: &mut Socket) -> Option<Ending> {
+        match next {
+            Next::Pieces => {}
+            Next::Frame(None) => return Some(Ending::Gone),
+            Next::Frame(Some(Err(error))) => return Some(ending(&error)),
+            Next::Frame(Some(Ok(Message::Close(close)))) => {
                 return Some(Ending::ClientClosed(close.map(|close| close.code.into())));
             }
-            Some(Ok(Message::Binary(_))) => return Some(Ending::Failed(CloseCode::Unsupported)),
-            Some(Ok(Message::Text(text))) => match classic::read(&text) {
+            Next::Frame(Some(Ok(Message::Binary(_)))) => return Some(Ending::Failed(CloseCode::Unsupported)),
+            Next::Frame(Some(Ok(Message::Text(text)))) => match classic::read(&text) {
                 Ok(Command::Say { body }) => self.tell(Word::Say(body)),
                 Ok(_) => self.tell(Word::Refuse("this server does not know that command".into())),
                 Err(error) => self.tell(Word::Refuse(error.to_string().into())),
             },
             // the library writes the pong when it is asked for the next frame, which may take a while
-            Some(Ok(Message::Ping(_))) => drop(socket.flush().now_or_never()),
-            Some(Ok(Message::Pong(_) | Message::Frame(_))) => {}
+            Next::Frame(Some(Ok(Message::Ping(_)))) => drop(socket.flush().now_or_never()),
+            Next::Frame(Some(Ok(Message::Pong(_) | Message::Frame(_)))) => {}
         }
         let now = Instant::now();
         let paced_until = self.pace.note(socket.get_mut().take_frames(), now);
@@ -301,6 +302,24 @@ async fn renew(mut socket: Socket, context: &Context) -> Socket {
     wrap(wire, context).await
 }
 
+/// What comes from a socket.
+enum Next {
+    /// A message, a control frame, or the end.
+    Frame(Option<WsResult<Message>>),
+    /// Many pieces of a message that is not complete.
+    Pieces,
+}
+
+/// Cancel-safe.
+async fn read(socket: &mut Socket) -> Next {
+    poll_fn(|cx| match socket.poll_next_unpin(cx) {
+        Poll::Pending if socket.get_ref().has_many_frames() => Poll::Ready(Next::Pieces),
+        Poll::Pending => Poll::Pending,
+        Poll::Ready(frame) => Poll::Ready(Next::Frame(frame)),
+    })
+    .await
+}
+
 fn heard(socket: &Socket) -> Heard {
     let wire = socket.get_ref();
     Heard { last: wire.heard(), incomplete_since: wire.incomplete_since() }
@@ -309,6 +328,7 @@ fn heard(socket: &Socket) -> Heard {
 /// What an error of the library means for the connection.
 fn ending(error: &WsError) -> Ending {
     match error {
+        WsError::Io(error) if error.kind() == wire::BINARY => Ending::Failed(CloseCode::Unsupported),
         WsError::Io(error) if error.kind() == wire::TOO_BIG => Ending::Failed(CloseCode::TooBig),
         WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake)
         | WsError::Io(_)

@@ -27,9 +27,21 @@ use wire::Tcp;
 /// A connection's place among the others, held until its socket is closed.
 type Permits = (OwnedSemaphorePermit, Place);
 
-/// Starts the task of a connection whose handshake has been answered, and lets its member in. `unread` was read already.
-pub(crate) fn start(stream: TcpStream, unread: Bytes, seat: Seat, permits: Permits, context: &Arc<Context>) {
-    let outbox = Arc::new(Outbox::new(Tcp(stream), context.config.backlog));
+/// A connection as the door leaves it.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) stream: TcpStream,
+    /// Read from it already.
+    pub(crate) unread: Bytes,
+    /// The answer to the handshake; empty where it is out already.
+    pub(crate) answer: Vec<u8>,
+}
+
+/// Lets the member in and starts the connection's task. Whoever has seen the answer to the handshake is in: it is written
+/// behind the entering, and before all else.
+pub(crate) fn start(opened: Opened, seat: Seat, permits: Permits, context: &Arc<Context>) {
+    let Opened { stream, unread, answer } = opened;
+    let outbox = Arc::new(Outbox::beginning_with(&answer, Tcp(stream), context.config.backlog));
     let member = seat.enter(Outlet::Frames { encoding: context.classic, sink: Arc::clone(&outbox) as _ });
     let mut conversation = Conversation::new(member, Arc::clone(&outbox), Arc::clone(context));
     let patience = context.config.timings.close;

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 /// Knows where in a stream of frames one is. The WebSocket library keeps that to itself; it is needed to give a message a
 /// deadline, and to hand out bytes frame by frame, so that nothing of the next frame lies in the library's buffer when
@@ -20,6 +20,8 @@ pub(super) struct Scanner {
     message_bytes: u64,
     /// How many frames have begun since somebody asked.
     frames: u32,
+    /// Whether a binary message in pieces has begun.
+    is_binary: bool,
     /// Whether there was something that is no frame: from then on anything is handed out.
     lost: bool,
 }
@@ -51,6 +53,7 @@ impl Scanner {
         let is_control =
             matches!(frame.opcode, OpCode::Control(Control::Close | Control::Ping | Control::Pong));
         self.ends_message = !is_control && frame.is_final;
+        self.is_binary |= frame.opcode == OpCode::Data(Data::Binary) && !frame.is_final;
         if !is_control {
             let before = if self.in_message { self.message_bytes } else { 0 };
             self.message_bytes = before.saturating_add(payload);
@@ -61,6 +64,16 @@ impl Scanner {
     /// How many bytes the frames of the current message announce, up to the current one.
     pub(super) fn message_bytes(&self) -> u64 {
         self.message_bytes
+    }
+
+    /// Whether a binary message in pieces has begun.
+    pub(super) fn is_binary(&self) -> bool {
+        self.is_binary
+    }
+
+    /// How many frames have begun since they were taken.
+    pub(super) fn frames(&self) -> u32 {
+        self.frames
     }
 
     /// How many frames have begun since this was asked last.

@@ -20,6 +20,12 @@ use super::scanner::Scanner;
 const SMALLEST_READ: usize = 2 * 1024;
 const LARGEST_READ: usize = 64 * 1024;
 
+/// How many frames may begin before the pace is told of them.
+const MOST_PIECES: u32 = 64;
+
+/// The error that a binary message in pieces is read as: the library would wait for all of them.
+pub(super) const BINARY: io::ErrorKind = io::ErrorKind::Unsupported;
+
 /// The error that a message over the limit is read as.
 pub(super) const TOO_BIG: io::ErrorKind = io::ErrorKind::FileTooLarge;
 
@@ -102,6 +108,12 @@ impl Wire {
         self.largest = 0;
     }
 
+    /// Whether so many frames have begun that the pace has to know before more is read: nothing is handed out until
+    /// [`take_frames`](Self::take_frames) is called, and nobody is woken for it.
+    pub(super) fn has_many_frames(&self) -> bool {
+        self.scanner.frames() >= MOST_PIECES
+    }
+
     /// How many frames have begun since this was asked last.
     pub(super) fn take_frames(&mut self) -> u32 {
         self.scanner.take_frames()
@@ -171,7 +183,11 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // the library reads on through the pieces of a message: without this, nobody else would run meanwhile
+        // the library reads on through the pieces of a message: it is stopped now and then, so that they can be paced, and
+        // so that others run meanwhile
+        if self.has_many_frames() {
+            return Poll::Pending;
+        }
         ready!(pin!(consume_budget()).poll(cx));
         while !self.hand_out(buf) {
             if !self.unread.is_empty() {
@@ -184,6 +200,9 @@ impl AsyncRead for Wire {
         // the library would wait for the whole frame before it adds it to the pieces it has
         if self.scanner.message_bytes() > self.most {
             return Poll::Ready(Err(TOO_BIG.into()));
+        }
+        if self.scanner.is_binary() {
+            return Poll::Ready(Err(BINARY.into()));
         }
         Poll::Ready(Ok(()))
     }

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::handshake::server::write_response;
 
 use crate::admission::{self, Admitted, Refusal};
 use crate::config::HEAD_BYTES;
-use crate::connection;
+use crate::connection::{self, Opened};
 use crate::context::{Context, Place};
 use crate::rewound::Rewound;
 use crate::routes;
@@ -50,7 +50,7 @@ pub(crate) async fn open(mut stream: TcpStream, place: OwnedSemaphorePermit, con
 
 /// Answers a handshake, and leaves the connection to a task of its own that holds nothing of the door.
 async fn answer(
-    mut stream: TcpStream,
+    stream: TcpStream,
     request: Request<()>,
     behind: Bytes,
     place: Place,
@@ -63,10 +63,9 @@ async fn answer(
     match admitted {
         Err(refusal) => refuse(stream, refusal.response()).await,
         Ok(Admitted { response, seat, permit }) => {
-            let Some(behind) = still_there(&stream, behind) else { return };
-            if stream.write_all(&written(&response)).await.is_ok() {
-                connection::start(stream, behind, seat, (permit, place), &context);
-            }
+            let Some(unread) = still_there(&stream, behind) else { return };
+            let opened = Opened { stream, unread, answer: written(&response) };
+            connection::start(opened, seat, (permit, place), &context);
         }
     }
 }

@@ -33,6 +33,8 @@ pub(crate) async fn serve(stream: Rewound, place: Place, context: Arc<Context>) 
         .timer(TokioTimer::new())
         .header_read_timeout(timings.head)
         .max_buf_size(HEAD_BYTES)
+        // who has said all it has to say may still wait for the answer
+        .half_close(true)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);

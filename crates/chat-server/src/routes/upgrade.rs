@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use chat_rooms::Seat;
 use http::Request as HttpRequest;
 use hyper::upgrade::OnUpgrade;
@@ -13,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::Visit;
 use crate::admission::{self, Admitted};
-use crate::connection;
+use crate::connection::{self, Opened};
 use crate::rewound::Rewound;
 
 pub(super) async fn answer(State(visit): State<Visit>, request: Request) -> Response {
@@ -38,6 +37,6 @@ async fn hand_over(upgrade: OnUpgrade, seat: Seat, permit: OwnedSemaphorePermit,
     let Ok(Ok(upgraded)) = tokio::time::timeout(patience, upgrade).await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<Rewound>>() else { return };
     let (unread, stream) = parts.io.into_inner().into_parts();
-    let behind: Bytes = [parts.read_buf, unread].concat().into();
-    connection::start(stream, behind, seat, (permit, visit.place), &visit.context);
+    let opened = Opened { stream, unread: [parts.read_buf, unread].concat().into(), answer: Vec::new() };
+    connection::start(opened, seat, (permit, visit.place), &visit.context);
 }

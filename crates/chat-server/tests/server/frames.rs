@@ -37,6 +37,12 @@ async fn frames_against_the_protocol_end_the_connection_with_the_right_code() {
         ("a binary frame", whole(BINARY, b"{}"), 1003),
         ("a header that announces 2^63 bytes", header(FIN | TEXT, 1 << 63), 1009),
         ("a header that announces the limit and one", header(FIN | TEXT, 1_001), 1009),
+        ("a binary message that comes in pieces", masked(BINARY, b"{"), 1003),
+        (
+            "a piece whose header goes over the limit",
+            [masked(TEXT, &[b'x'; 600]), header(FIN | CONTINUATION, 600)].concat(),
+            1009,
+        ),
         (
             "pieces over the limit",
             [masked(TEXT, &[b'x'; 600]), masked(CONTINUATION, &[b'x'; 600])].concat(),
@@ -101,6 +107,50 @@ async fn a_message_that_does_not_end_is_ended() {
         }
     };
     assert_eq!(code, Some(1008));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pings_are_answered_again_after_a_time_of_not_reading() {
+    let server = start().await;
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    let mut bob = Client::enter(server.address, "r", "bob").await;
+    assert_eq!(bob.brief().await, "+bob");
+    // more than the system's own buffers take
+    let filler = "x".repeat(100_000);
+    for _ in 0..80 {
+        bob.say(&filler).await;
+        bob.messages(1).await;
+    }
+    for _ in 0..20 {
+        ana.ping(&[b'p'; 125]).await;
+    }
+    ana.say("all read now").await;
+    while bob.brief().await != "ana: all read now" {}
+    let mut messages = 0;
+    while messages < 81 {
+        if matches!(ana.see().await, Seen::Event(event) if event["type"] == "chat_message") {
+            messages += 1;
+        }
+    }
+    ana.ping(b"and now").await;
+    while ana.see().await != Seen::Pong(b"and now".to_vec()) {}
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pieces_are_frames_to_the_pace() {
+    let limits = Limits { message_rate: 200, message_burst: 10, ..Limits::default() };
+    let server = start_with(Config { limits, ..config() }).await;
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    assert_eq!(ana.brief().await, "+ana");
+    let began = std::time::Instant::now();
+    let empty: Vec<u8> = (0..200).flat_map(|_| masked(CONTINUATION, b"")).collect();
+    ana.write(&[masked(TEXT, said("x").as_bytes()), empty, masked(FIN | CONTINUATION, b"")].concat()).await;
+    ana.say("y").await;
+    assert_eq!(ana.messages(2).await, ["x", "y"]);
+    // 202 frames came before the second message, 10 of them at once: 5 ms for each of the others
+    assert!(began.elapsed() >= Duration::from_millis(191 * 5), "{:?}", began.elapsed());
     server.stop().await.unwrap();
 }
 

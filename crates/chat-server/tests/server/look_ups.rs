@@ -67,6 +67,19 @@ async fn pages_of_every_origin_may_read_every_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_sends_nothing_more_still_gets_its_answer() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let server = start().await;
+    let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET /chat/get_signed_user/r/ana HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = Vec::new();
+    chat_testkit::soon("an answer", stream.read_to_end(&mut answer)).await.unwrap();
+    assert!(answer.ends_with(b"{\"user_exists\":false}"), "{:?}", String::from_utf8_lossy(&answer));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn health_is_told() {
     let server = start().await;
     for path in ["/livez", "/readyz"] {

@@ -87,6 +87,25 @@ async fn who_writes_without_reading_is_not_put_out_for_its_own_words() {
     server.stop().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_writes_nonsense_without_reading_is_not_put_out_for_the_answers() {
+    const COUNT: usize = 20_000;
+    let server = start_with(unpaced()).await;
+    let (mut reading, mut writing) = split(Client::enter(server.address, "r", "ana").await).await;
+    let writer = tokio::spawn(async move {
+        let nonsense = format!("{{\"type\":\"{}\"}}", "z".repeat(500));
+        let piece = frame::whole(frame::TEXT, nonsense.as_bytes()).repeat(COUNT);
+        tokio::io::AsyncWriteExt::write_all(&mut writing, &piece).await.unwrap();
+        writing
+    });
+    assert_eq!(reading.brief().await, "+ana");
+    for _ in 0..COUNT {
+        assert_eq!(reading.event().await["type"], "chat_error");
+    }
+    soon("everything was sent", writer).await.unwrap();
+    server.stop().await.unwrap();
+}
+
 /// A client for reading, and its socket once more for writing.
 async fn split(mut client: Client) -> (Client, tokio::net::TcpStream) {
     let again = socket2::SockRef::from(&*client.stream()).try_clone().unwrap();
