@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use chat_history::Retention;
 use chat_protocol::Limits;
 use chat_rooms::outbox::BacklogLimits;
 use chat_server::Config;
@@ -23,6 +24,19 @@ pub(crate) struct Options {
     #[arg(long, env = "CHATD_DATABASE", value_name = "PATH", default_value = "./chatd.sqlite3")]
     pub(crate) database: Database,
 
+    /// Whether messages are stored before they are shown: on, or off to keep only the newest of each room in memory. Without a
+    /// database file they are not
+    #[arg(long, env = "CHATD_HISTORY", value_name = "on|off", default_value = "on")]
+    pub(crate) history: Switch,
+
+    /// Messages older than this are removed, for example 30days; off keeps them
+    #[arg(long, env = "CHATD_HISTORY_MAX_AGE", value_name = "AGE", default_value = "off")]
+    pub(crate) history_max_age: Bound<humantime::Duration>,
+
+    /// All but so many of the newest messages of each room are removed; off keeps them
+    #[arg(long, env = "CHATD_HISTORY_MAX_COUNT", value_name = "COUNT", default_value = "off")]
+    pub(crate) history_max_count: Bound<u64>,
+
     /// What to log, to standard error: error, warn, info, debug, trace, or directives such as chat_server=debug
     #[arg(long, env = "CHATD_LOG", value_name = "FILTER", default_value = "info")]
     pub(crate) log: String,
@@ -38,6 +52,10 @@ pub(crate) struct Options {
     /// Frames that a client may send at once before the rate holds
     #[arg(long, env = "CHATD_MESSAGE_BURST", value_name = "COUNT", default_value_t = Limits::default().message_burst)]
     pub(crate) message_burst: u32,
+
+    /// Rooms that one session of chat.v2 may be in
+    #[arg(long, env = "CHATD_ROOMS_PER_SESSION", value_name = "COUNT", default_value_t = Limits::default().rooms)]
+    pub(crate) rooms_per_session: u32,
 
     /// Frames that may wait for a slow reader before it is put out
     #[arg(long, env = "CHATD_BACKLOG_FRAMES", value_name = "COUNT", default_value_t = BacklogLimits::default().frames)]
@@ -74,6 +92,40 @@ impl FromStr for Database {
     }
 }
 
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
+impl FromStr for Switch {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            _ => Err("on or off"),
+        }
+    }
+}
+
+/// A bound, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bound<T>(pub(crate) Option<T>);
+
+impl<T: FromStr> FromStr for Bound<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "off" => Ok(Self(None)),
+            bound => bound.parse().map(Some).map(Self),
+        }
+    }
+}
+
 impl Options {
     pub(crate) fn config(&self) -> Config {
         Config {
@@ -81,9 +133,14 @@ impl Options {
                 message_bytes: self.message_bytes,
                 message_rate: self.message_rate,
                 message_burst: self.message_burst,
+                rooms: self.rooms_per_session,
             },
             backlog: BacklogLimits { frames: self.backlog_frames, bytes: self.backlog_bytes },
             max_connections: self.max_connections,
+            retention: Retention {
+                max_age: self.history_max_age.0.map(Into::into),
+                max_count: self.history_max_count.0,
+            },
             ..Config::default()
         }
     }

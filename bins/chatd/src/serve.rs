@@ -5,18 +5,23 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chat_history::{HistoryError, MemoryHistory, SqliteHistory};
 use chat_presence::{MemoryPresence, NodeId, SqlitePresence, StoreError};
 use chat_server::Server;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use crate::options::{Database, DotenvError, Options};
+use crate::options::{Database, DotenvError, Options, Switch};
 
 /// The name of this node in the store. One process to a database file: there is only one.
 const NODE: &str = "local";
 
 /// How long the database's end is waited for: what hangs by then hangs for good.
 const CLOSE: Duration = Duration::from_secs(1);
+
+/// A write went over the limit on file sizes (signal(7)).
+#[cfg(target_os = "linux")]
+const SIGXFSZ: i32 = 25;
 
 /// Descriptors that are needed beside those of the connections.
 const OTHER_DESCRIPTORS: u64 = 1_100;
@@ -38,6 +43,8 @@ pub(crate) enum StartError {
     Open(#[from] chat_db::OpenError),
     #[error("the database can't be written: {0}")]
     Store(#[from] StoreError),
+    #[error("the database can't be written: {0}")]
+    History(#[from] HistoryError),
     #[error("the system refuses what a server needs: {0}")]
     System(#[from] io::Error),
 }
@@ -69,16 +76,24 @@ async fn run(options: &Options) -> Result<(), StartError> {
     raise_descriptor_limit(options.max_connections);
     match &options.database {
         Database::Memory => {
-            let store = MemoryPresence::new(NodeId::new(NODE));
-            let server = Server::new(listener, store, options.config()).await?;
-            announce(server.local_addr()?, ":memory:")?;
+            let presence = MemoryPresence::new(NodeId::new(NODE));
+            let server = Server::new(listener, presence, MemoryHistory::new(), options.config()).await?;
+            announce(server.local_addr()?, ":memory:", Switch::Off)?;
             finish(server.run(shutdown.first()).await);
         }
         Database::File(path) => {
             let database = open(path.clone()).await?;
-            let store = SqlitePresence::new(database.clone(), NodeId::new(NODE));
-            let server = Server::new(listener, store, options.config()).await?;
-            announce(server.local_addr()?, &path.display().to_string())?;
+            let presence = SqlitePresence::new(database.clone(), NodeId::new(NODE));
+            let server = match options.history {
+                Switch::On => {
+                    let history = SqliteHistory::open(database.clone()).await?;
+                    Server::new(listener, presence, history, options.config()).await?
+                }
+                Switch::Off => {
+                    Server::new(listener, presence, MemoryHistory::new(), options.config()).await?
+                }
+            };
+            announce(server.local_addr()?, &path.display().to_string(), options.history)?;
             finish(server.run(shutdown.first()).await);
             if tokio::time::timeout(CLOSE, database.close()).await.is_err() {
                 tracing::warn!("the database could not be closed in time");
@@ -103,10 +118,14 @@ async fn open(path: PathBuf) -> Result<chat_db::Database, StartError> {
 }
 
 /// Tells the person who started it that it runs, and where.
-fn announce(address: SocketAddr, database: &str) -> io::Result<()> {
+fn announce(address: SocketAddr, database: &str, history: Switch) -> io::Result<()> {
     let version = env!("CARGO_PKG_VERSION");
+    let history = if history == Switch::Off { ", messages are not stored" } else { "" };
     let mut out = io::stdout().lock();
-    writeln!(out, "chatd {version} listens on http://{address} (database: {database}); Ctrl-C ends it")?;
+    writeln!(
+        out,
+        "chatd {version} listens on http://{address} (database: {database}{history}); Ctrl-C ends it"
+    )?;
     out.flush()
 }
 
@@ -137,6 +156,10 @@ fn raise_descriptor_limit(max_connections: usize) {
 struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    /// Never looked at. Having it makes a write over the limit on file sizes an error of that write, which is handled, instead
+    /// of the end of the process (setrlimit(2)).
+    #[cfg(target_os = "linux")]
+    _file_size: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -144,6 +167,8 @@ impl Signals {
         Ok(Self {
             #[cfg(unix)]
             terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
+            #[cfg(target_os = "linux")]
+            _file_size: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(SIGXFSZ))?,
         })
     }
 

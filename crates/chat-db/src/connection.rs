@@ -5,13 +5,30 @@ use std::path::Path;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, ConnectionError, ConnectionResult, SqliteConnection};
 
+use crate::Durability;
+
+/// What the commits of a new connection that writes wait for.
+pub(crate) const DURABILITY: Durability = Durability::Process;
+
+/// The statement that changes it.
+pub(crate) fn synchronous(durability: Durability) -> &'static str {
+    match durability {
+        Durability::Process => "PRAGMA synchronous = NORMAL",
+        Durability::Disk => "PRAGMA synchronous = FULL",
+    }
+}
+
 /// Opens the connection that writes.
 ///
-/// WAL lets readers go on while it writes. `synchronous=NORMAL` keeps committed rows through the end of the process, not
-/// through a power cut (<https://sqlite.org/pragma.html#pragma_synchronous>): presence is no longer true after one anyway.
-/// Another process (a backup, the SQLite shell) may hold the lock for a moment: it is waited for.
+/// WAL lets readers go on while it writes. Another process (a backup, the SQLite shell) may hold the lock for a moment: it
+/// is waited for.
 pub(crate) fn writing(path: &Path) -> ConnectionResult<SqliteConnection> {
-    open(path, "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
+    let name = std::env::var("CHATDB").unwrap_or_default();
+    open(
+        path,
+        &("PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;".to_string()
+            + &name),
+    )
 }
 
 /// Opens a connection that can't write.

@@ -1,17 +1,21 @@
 //! An open database.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use diesel::{QueryResult, SqliteConnection};
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
+use crate::job::{Job, Work};
 use crate::lock::ProcessLock;
 use crate::readers::Readers;
-use crate::writer::{Job, QUEUE, Work, Writer};
-use crate::{DbError, OpenError, migrate};
+use crate::writer::Writer;
+use crate::{DbError, Durability, OpenError, migrate};
+
+/// How many [`Database::write`]s may be on their way before the next has to wait.
+const QUEUE: usize = 4_096;
 
 /// An open database: a writer thread, readers, and the lock that keeps other processes out. Clones are the same one.
 #[derive(Debug, Clone)]
@@ -22,6 +26,8 @@ pub struct Database {
 struct Shared {
     /// To the writer thread; none once the database is closed. The thread ends when it is gone and the queue is empty.
     queue: Mutex<Option<mpsc::Sender<Box<dyn Work>>>>,
+    /// One permit for each [`Database::write`] that may be on its way.
+    writes: Arc<Semaphore>,
     /// The writer thread, until somebody waits for its end.
     writer: Mutex<Option<JoinHandle<()>>>,
     readers: Arc<Readers>,
@@ -42,8 +48,8 @@ impl Database {
         let lock = ProcessLock::take(path)?;
         let mut connection = migrate::open(path)?;
         migrate::pending(&mut connection, path)?;
-        let (sender, queue) = mpsc::channel(QUEUE);
-        let writer = Writer { path: path.to_owned(), connection: Some(connection), queue };
+        let (sender, queue) = mpsc::channel();
+        let writer = Writer::new(path.to_owned(), connection, queue);
         let run = move || {
             writer.run();
             // given up last: whoever opens the file next finds everything written
@@ -56,14 +62,40 @@ impl Database {
         Ok(Self {
             shared: Arc::new(Shared {
                 queue: Mutex::new(Some(sender)),
+                writes: Arc::new(Semaphore::new(QUEUE)),
                 writer: Mutex::new(Some(thread)),
                 readers: Arc::new(Readers::new(path.to_owned())),
             }),
         })
     }
 
+    /// Hands `work` to the writer and never waits. It runs in a coming transaction, in a savepoint of its own and in the order in
+    /// which all work was handed over; a panic in it fails the transaction. `done` hears the result exactly once, on the
+    /// writer's thread right after the commit, and holds up all other work while it runs: it must not wait. After
+    /// [`close`](Self::close) it is called at once, on this thread.
+    ///
+    /// Nothing limits how much is on its way: whoever uses this has to. [`write`](Self::write) is limited.
+    ///
+    /// `done` gets [`DbError::Query`] when the statements failed by themselves, [`DbError::Unavailable`] when the database did,
+    /// [`DbError::Closed`] after [`close`](Self::close).
+    pub fn submit<T, F, D>(&self, durability: Durability, work: F, done: D)
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
+        D: FnOnce(Result<T, DbError>) + Send + 'static,
+    {
+        let job: Box<dyn Work> = Box::new(Job::new(durability, work, done));
+        let refused = match &*self.shared.queue.lock() {
+            Some(queue) => queue.send(job).err().map(|refused| refused.0),
+            None => Some(job),
+        };
+        // only now, without the lock: it says by itself that it never ran
+        drop(refused);
+    }
+
     /// Runs `work` in the writer's next transaction, in a savepoint of its own, and answers after the commit. Work runs in
-    /// the order in which it was handed over.
+    /// the order in which it was handed over. What it writes survives the process ([`Durability::Process`]). At most
+    /// 4,096 writes are on their way at once; the next wait.
     ///
     /// Not cancel-safe in the sense that matters to the database: once the future has been polled, work may be done
     /// although the future is dropped.
@@ -76,11 +108,26 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
     {
+        self.write_as(Durability::Process, work).await
+    }
+
+    /// A [`write`](Self::write) that is as durable as it says.
+    ///
+    /// # Errors
+    /// The same as [`write`](Self::write).
+    pub async fn write_as<T, F>(&self, durability: Durability, work: F) -> Result<T, DbError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
+    {
+        let permit = Arc::clone(&self.shared.writes).acquire_owned().await.map_err(|_| DbError::Closed)?;
         let (answer, result) = oneshot::channel();
-        let queue = self.shared.queue.lock().clone().ok_or(DbError::Closed)?;
-        queue.send(Box::new(Job::new(work, answer))).await.map_err(|_| DbError::Closed)?;
-        // or this clone would keep the writer thread up while the answer is awaited
-        drop(queue);
+        let done = move |outcome| {
+            drop(permit);
+            // whoever asked may have gone: what was written stands
+            let _ = answer.send(outcome);
+        };
+        self.submit(durability, work, done);
         result.await.map_err(|_| DbError::Closed)?
     }
 
@@ -114,6 +161,7 @@ impl Database {
     /// Takes no more work, waits until what was handed over has been committed, and lets go of the file.
     pub async fn close(&self) {
         self.shared.queue.lock().take();
+        self.shared.writes.close();
         self.shared.readers.close();
         let writer = self.shared.writer.lock().take();
         if let Some(writer) = writer {

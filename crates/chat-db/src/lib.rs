@@ -3,6 +3,7 @@
 mod connection;
 mod database;
 mod error;
+mod job;
 mod lock;
 pub mod migrate;
 mod readers;
@@ -14,3 +15,4 @@ use libsqlite3_sys as _;
 pub use database::Database;
 pub use diesel::sqlite::SqliteConnection;
 pub use error::{DbError, OpenError};
+pub use writer::Durability;

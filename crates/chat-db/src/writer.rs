@@ -1,134 +1,125 @@
-//! The one writer: a thread that commits everything that is waiting at once.
+//! The one writer: a thread that commits what is waiting at once.
 
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
-use diesel::result::{DatabaseErrorKind, Error};
-use diesel::{Connection, QueryResult, SqliteConnection};
-use tokio::sync::{mpsc, oneshot};
+use diesel::SqliteConnection;
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 
+use crate::job::Work;
 use crate::{DbError, connection};
 
 /// How much work one transaction takes at most: a bound on how long the first of it waits for the last.
 const MOST_IN_A_BATCH: usize = 512;
 
-/// How much work may wait before whoever brings more has to wait.
-pub(crate) const QUEUE: usize = 4_096;
+/// A transaction that has run for this long takes in nothing more, for the same reason.
+const LONGEST_BATCH: Duration = Duration::from_millis(10);
 
-/// A piece of work: runs inside a transaction, and gives its result out once that has been committed.
-pub(crate) trait Work: Send {
-    /// Runs the statements and keeps their result. An error that is returned has failed the whole transaction.
-    fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), DbError>;
-    /// Gives out the result, or why there is none.
-    fn finish(self: Box<Self>, committed: Result<(), DbError>);
-}
-
-/// A closure as [`Work`], with the other end of its answer.
-pub(crate) struct Job<T, F> {
-    work: Option<F>,
-    outcome: Option<Result<T, DbError>>,
-    answer: oneshot::Sender<Result<T, DbError>>,
-}
-
-impl<T, F> Job<T, F>
-where
-    T: Send,
-    F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send,
-{
-    pub(crate) fn new(work: F, answer: oneshot::Sender<Result<T, DbError>>) -> Self {
-        Self { work: Some(work), outcome: None, answer }
-    }
-}
-
-impl<T, F> Work for Job<T, F>
-where
-    T: Send,
-    F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send,
-{
-    fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), DbError> {
-        let Some(work) = self.work.take() else {
-            return Ok(());
-        };
-        // inside the batch's transaction this is a savepoint
-        match connection.transaction(work) {
-            Ok(value) => self.outcome = Some(Ok(value)),
-            Err(error) if stands_alone(&error) => self.outcome = Some(Err(DbError::Query(error.to_string()))),
-            Err(error) => return Err(DbError::Unavailable(error.to_string())),
-        }
-        Ok(())
-    }
-
-    fn finish(self: Box<Self>, committed: Result<(), DbError>) {
-        let result = match (committed, self.outcome) {
-            (Ok(()), Some(outcome)) => outcome,
-            (Ok(()), None) => Err(DbError::Closed),
-            (Err(error), _) => Err(error),
-        };
-        // whoever asked may have gone: what was written stands
-        let _ = self.answer.send(result);
-    }
-}
-
-/// Whether an error is the statement's own. Others (full, I/O, busy) may have rolled the whole transaction back
-/// (<https://sqlite.org/lang_transaction.html>, "Response To Errors Within A Transaction").
-fn stands_alone(error: &Error) -> bool {
-    match error {
-        Error::NotFound => true,
-        Error::DatabaseError(kind, _) => matches!(
-            kind,
-            DatabaseErrorKind::UniqueViolation
-                | DatabaseErrorKind::ForeignKeyViolation
-                | DatabaseErrorKind::NotNullViolation
-                | DatabaseErrorKind::CheckViolation
-        ),
-        _ => false,
-    }
+/// What has to happen before committed work is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The end of the process does not lose it, however it ends; a power cut may (`synchronous=NORMAL` under WAL,
+    /// <https://sqlite.org/pragma.html#pragma_synchronous>).
+    Process,
+    /// A power cut does not lose it either: each commit waits for the disk (`synchronous=FULL`).
+    Disk,
 }
 
 /// The thread's state.
 pub(crate) struct Writer {
     /// The file, to open it again after a failure.
-    pub(crate) path: PathBuf,
+    path: PathBuf,
     /// None after a failed transaction, until the file could be opened again.
-    pub(crate) connection: Option<SqliteConnection>,
+    connection: Option<SqliteConnection>,
+    /// What the connection's commits wait for now.
+    durability: Durability,
     /// What stores bring. The other ends are [`Database`](crate::Database)'s clones.
-    pub(crate) queue: mpsc::Receiver<Box<dyn Work>>,
+    queue: Receiver<Box<dyn Work>>,
+    /// What was taken off the queue and has not run.
+    waiting: VecDeque<Box<dyn Work>>,
+    /// What the transaction that is open has run.
+    ran: Vec<Box<dyn Work>>,
 }
 
 impl Writer {
+    /// `connection` is one of [`connection::writing`].
+    pub(crate) fn new(path: PathBuf, connection: SqliteConnection, queue: Receiver<Box<dyn Work>>) -> Self {
+        Self {
+            path,
+            connection: Some(connection),
+            durability: connection::DURABILITY,
+            queue,
+            waiting: VecDeque::new(),
+            ran: Vec::new(),
+        }
+    }
+
     /// Works until the queue is closed and empty.
     pub(crate) fn run(mut self) {
-        let mut batch: Vec<Box<dyn Work>> = Vec::new();
-        while let Some(first) = self.queue.blocking_recv() {
-            batch.push(first);
-            while batch.len() < MOST_IN_A_BATCH
-                && let Ok(next) = self.queue.try_recv()
-            {
-                batch.push(next);
-            }
-            let committed = self.commit(&mut batch);
+        while self.gather() {
+            let committed = self.commit();
             if let Err(error) = &committed {
-                tracing::error!(%error, work = batch.len(), "a transaction failed");
+                tracing::error!(%error, work = self.ran.len() + self.waiting.len(), "a transaction failed");
                 // what the file holds now is not known here: a new connection reads it afresh
                 self.connection = None;
+                // a file that fails would otherwise be tried, and waited for, once for each
+                self.ran.extend(self.waiting.drain(..));
             }
-            for work in batch.drain(..) {
+            for work in self.ran.drain(..) {
                 work.finish(committed.clone());
             }
         }
     }
 
-    fn commit(&mut self, batch: &mut [Box<dyn Work>]) -> Result<(), DbError> {
-        let unavailable = |error: &dyn std::fmt::Display| DbError::Unavailable(error.to_string());
+    /// Waits for work and takes what there is. False: there is none, and there will be none.
+    fn gather(&mut self) -> bool {
+        if self.waiting.is_empty() {
+            let Ok(first) = self.queue.recv() else { return false };
+            self.waiting.push_back(first);
+        }
+        while self.waiting.len() < MOST_IN_A_BATCH
+            && let Ok(next) = self.queue.try_recv()
+        {
+            self.waiting.push_back(next);
+        }
+        true
+    }
+
+    /// Runs work, from the one that waits for longest, in one transaction.
+    fn commit(&mut self) -> Result<(), DbError> {
+        let begun = Instant::now();
         let connection = match &mut self.connection {
             Some(connection) => connection,
-            none => none.insert(connection::writing(&self.path).map_err(|error| unavailable(&error))?),
+            none => {
+                self.durability = connection::DURABILITY;
+                none.insert(connection::writing(&self.path).map_err(|error| unavailable(&error))?)
+            }
         };
+        let needs_disk = self.waiting.iter().any(|work| work.durability() == Durability::Disk);
+        let needed = if needs_disk { Durability::Disk } else { Durability::Process };
+        if self.durability != needed {
+            // inside a transaction it would have no effect
+            connection.batch_execute(connection::synchronous(needed)).map_err(|error| unavailable(&error))?;
+            self.durability = needed;
+        }
         AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE")
             .map_err(|error| unavailable(&error))?;
-        for work in batch {
-            work.run(connection)?;
+        while let Some(mut work) = self.waiting.pop_front() {
+            // the unwinding leaves the transaction open; the connection it is open on is given up with it
+            let outcome = catch_unwind(AssertUnwindSafe(|| work.run(connection)));
+            self.ran.push(work);
+            outcome.map_err(|_| DbError::Unavailable("work on it panicked".into()))??;
+            if begun.elapsed() > LONGEST_BATCH {
+                break;
+            }
         }
         AnsiTransactionManager::commit_transaction(connection).map_err(|error| unavailable(&error))
     }
+}
+
+fn unavailable(error: &dyn std::fmt::Display) -> DbError {
+    DbError::Unavailable(error.to_string())
 }

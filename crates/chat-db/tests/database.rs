@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;
+use std::sync::mpsc;
 
-use chat_db::{Database, DbError, OpenError, migrate};
+use chat_db::{Database, DbError, Durability, OpenError, migrate};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -81,6 +82,115 @@ async fn closing_commits_what_was_handed_over() {
     assert!(written.into_iter().all(|rows| rows.is_ok_and(|rows| rows == 1)));
     let database = Database::open(&path).unwrap();
     assert_eq!(database.read(number(ROWS)).await.unwrap(), 100);
+    database.close().await;
+}
+
+/// What commits wait for, as SQLite says it.
+fn synchronous(connection: &mut SqliteConnection) -> QueryResult<i32> {
+    #[derive(QueryableByName)]
+    struct Pragma {
+        #[diesel(sql_type = diesel::sql_types::Integer)]
+        synchronous: i32,
+    }
+    diesel::sql_query("PRAGMA synchronous").get_result::<Pragma>(connection).map(|row| row.synchronous)
+}
+
+const NORMAL: i32 = 1;
+const FULL: i32 = 2;
+
+/// Holds the writer up, so that what is handed over meanwhile makes one batch, until the answer is dropped.
+fn hold(database: &Database) -> mpsc::Sender<()> {
+    let (release, released) = mpsc::channel::<()>();
+    let (begun, has_begun) = mpsc::channel();
+    let work = move |_: &mut SqliteConnection| {
+        begun.send(()).unwrap();
+        let _ = released.recv();
+        Ok(())
+    };
+    database.submit(Durability::Process, work, |_| ());
+    has_begun.recv().unwrap();
+    release
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_waits_for_the_disk_only_if_some_work_in_it_asks_for_that() {
+    let (_folder, path) = file();
+    let database = Database::open(&path).unwrap();
+    for _ in 0..2 {
+        assert_eq!(database.write(synchronous).await.unwrap(), NORMAL);
+        assert_eq!(database.write_as(Durability::Disk, synchronous).await.unwrap(), FULL);
+    }
+    assert_eq!(database.write(synchronous).await.unwrap(), NORMAL);
+
+    let held = hold(&database);
+    let batch = [Durability::Process, Durability::Disk, Durability::Process]
+        .map(|durability| database.write_as(durability, synchronous));
+    // the work is handed over when it is polled
+    let release = async { drop(held) };
+    let (found, ()) = tokio::join!(join_all(batch), release);
+    assert_eq!(found.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [FULL; 3]);
+    database.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_are_told_in_order_on_the_writers_thread() {
+    let (_folder, path) = file();
+    let database = Database::open(&path).unwrap();
+    let (tell, told) = mpsc::channel();
+    for i in 0..2_000 {
+        let tell = tell.clone();
+        let done = move |result: Result<usize, DbError>| {
+            let thread = std::thread::current().name().map(ToOwned::to_owned);
+            tell.send((i, result.unwrap(), thread)).unwrap();
+        };
+        let durability = if i % 7 == 0 { Durability::Disk } else { Durability::Process };
+        database.submit(durability, insert(&format!("p{i}")), done);
+    }
+    drop(tell);
+    database.close().await;
+    let told: Vec<_> = told.iter().collect();
+    assert_eq!(told.len(), 2_000);
+    for (place, (i, rows, thread)) in told.into_iter().enumerate() {
+        assert_eq!((i, rows, thread.as_deref()), (place, 1, Some("chat-db-writer")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_handed_over_too_late_is_told_so_at_once() {
+    let (_folder, path) = file();
+    let database = Database::open(&path).unwrap();
+    database.close().await;
+    let (tell, told) = mpsc::channel();
+    database.submit(Durability::Disk, insert("ana"), move |result| tell.send(result).unwrap());
+    assert!(matches!(told.try_recv().unwrap(), Err(DbError::Closed)));
+    assert!(told.try_recv().is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_fails_its_transaction_and_no_other() {
+    let (_folder, path) = file();
+    let database = Database::open(&path).unwrap();
+    let held = hold(&database);
+    let before = database.write(insert("before"));
+    let panics = database.write(|connection| {
+        insert("half")(connection)?;
+        if number(ROWS)(connection)? > 0 {
+            panic!("a test");
+        }
+        Ok(())
+    });
+    let (_, panicked, ()) = tokio::join!(before, panics, async { drop(held) });
+    assert!(matches!(panicked, Err(DbError::Unavailable(reason)) if reason.contains("panicked")));
+
+    // nor does it end the writer when it is told a result
+    database.submit(Durability::Process, insert("ana"), |_| panic!("a test"));
+    assert_eq!(database.write(insert("bob")).await.unwrap(), 1);
+    let names = "(SELECT count(*) FROM presence WHERE username IN ('ana', 'bob'))";
+    assert_eq!(database.read(number(names)).await.unwrap(), 2);
+    assert_eq!(
+        database.read(number("(SELECT count(*) FROM presence WHERE username = 'half')")).await.unwrap(),
+        0
+    );
     database.close().await;
 }
 

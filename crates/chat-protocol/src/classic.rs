@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Event, Member, MemberList, SERVER_NAME};
+use crate::{Content, Event, Member, MemberList, SERVER_NAME};
 
 /// How many people a gathered event names before it counts the rest.
 const NAMED: usize = 3;
@@ -64,7 +64,9 @@ pub fn read(frame: &str) -> Result<Command, ReadError> {
     let is_object = frame.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{');
     let frame: ClientFrame<'_> = serde_json::from_str(frame).map_err(|error| match error.classify() {
         serde_json::error::Category::Data if is_object => ReadError::WrongShape(error.to_string()),
-        serde_json::error::Category::Data => ReadError::NotAnObject,
+        _ if !is_object && serde_json::from_str::<serde::de::IgnoredAny>(frame).is_ok() => {
+            ReadError::NotAnObject
+        }
         _ => ReadError::BadJson(error.to_string()),
     })?;
     // serde takes an array, too, for the fields of a struct in their order
@@ -106,7 +108,7 @@ impl<'a> From<&'a Member> for User<'a> {
     }
 }
 
-/// Appends the event as one JSON object.
+/// Appends the event as one JSON object; nothing where this dialect has no frame for it.
 pub fn write(event: &Event, out: &mut Vec<u8>) {
     match event {
         Event::Entered { who, members } => {
@@ -118,11 +120,14 @@ pub fn write(event: &Event, out: &mut Vec<u8>) {
             let text = format!("{} left the room", names(who));
             frame(&text, first(who), "chat_leave_room", members, &[], out);
         }
-        Event::Message { from, body, members } => {
-            frame(body, from.username.as_str(), "chat_message", members, std::slice::from_ref(from), out);
+        Event::Message { message, from: member, members } => {
+            if let Content::Said { from, body, .. } = &message.content {
+                frame(body, from.as_str(), "chat_message", members, member.as_slice(), out);
+            }
         }
-        Event::Notice { body, members } => frame(body, SERVER_NAME, "chat_notice", members, &[], out),
-        Event::Refused { reason, members } => frame(reason, SERVER_NAME, "chat_error", members, &[], out),
+        Event::Notice { body, members, .. } => frame(body, SERVER_NAME, "chat_notice", members, &[], out),
+        Event::Refused { reason, members, .. } => frame(reason, SERVER_NAME, "chat_error", members, &[], out),
+        Event::Told(_) => {}
     }
 }
 
@@ -132,11 +137,12 @@ pub fn size_hint(event: &Event) -> usize {
     /// A frame without the text and the list.
     const FRAME: usize = 75;
     let text = match event {
-        Event::Message { body, .. } | Event::Notice { body, .. } => body.len(),
+        Event::Message { message, .. } => message.size(),
+        Event::Notice { body, .. } => body.len(),
         Event::Refused { reason, .. } => reason.len(),
-        Event::Entered { .. } | Event::Left { .. } => 0,
+        Event::Entered { .. } | Event::Left { .. } | Event::Told(_) => 0,
     };
-    FRAME + text + event.members().classic_open().len()
+    event.members().map_or(0, |members| FRAME + text + members.classic_open().len())
 }
 
 fn first(who: &[Arc<Member>]) -> &str {

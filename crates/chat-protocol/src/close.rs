@@ -20,15 +20,27 @@ pub enum CloseCode {
     TooBig,
     /// A fault of the server.
     Internal,
-    /// No sign of life in time.
+    /// There are as many connections as there may be.
+    Full,
+    /// Too many wrong frames.
+    WrongFrames,
+    /// Who the client says it is was not accepted.
+    NotAccepted,
+    /// Not allowed.
+    Forbidden,
+    /// No `hello`, or no sign of life, in time.
     Silent,
+    /// The session was taken over by its own `resume`.
+    TakenOver,
+    /// Far over a limit.
+    OverLimit,
     /// The client reads too slowly: its backlog is full.
     TooSlow,
 }
 
 impl CloseCode {
     /// Every code, in ascending order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 16] = [
         Self::Normal,
         Self::GoingAway,
         Self::Protocol,
@@ -37,7 +49,13 @@ impl CloseCode {
         Self::Policy,
         Self::TooBig,
         Self::Internal,
+        Self::Full,
+        Self::WrongFrames,
+        Self::NotAccepted,
+        Self::Forbidden,
         Self::Silent,
+        Self::TakenOver,
+        Self::OverLimit,
         Self::TooSlow,
     ];
 
@@ -52,7 +70,13 @@ impl CloseCode {
             Self::Policy => 1008,
             Self::TooBig => 1009,
             Self::Internal => 1011,
+            Self::Full => 1013,
+            Self::WrongFrames => 4400,
+            Self::NotAccepted => 4401,
+            Self::Forbidden => 4403,
             Self::Silent => 4408,
+            Self::TakenOver => 4409,
+            Self::OverLimit => 4429,
             Self::TooSlow => 4503,
         }
     }
@@ -68,8 +92,33 @@ impl CloseCode {
             Self::Policy => "a message was not complete in time",
             Self::TooBig => "a frame or message over the limit",
             Self::Internal => "a fault of the server",
+            Self::Full => "the server is full",
+            Self::WrongFrames => "too many wrong frames",
+            Self::NotAccepted => "who you are was not accepted",
+            Self::Forbidden => "not allowed",
             Self::Silent => "no sign of life in time",
+            Self::TakenOver => "your session was taken over",
+            Self::OverLimit => "far over a limit",
             Self::TooSlow => "you read too slowly",
+        }
+    }
+
+    /// Whether a client should come back by itself: it did nothing wrong, and may find things better.
+    pub fn reconnect(self) -> bool {
+        match self {
+            Self::GoingAway | Self::Internal | Self::Full | Self::Silent | Self::TooSlow | Self::Policy => {
+                true
+            }
+            Self::Normal
+            | Self::Protocol
+            | Self::Unsupported
+            | Self::InvalidText
+            | Self::TooBig
+            | Self::WrongFrames
+            | Self::NotAccepted
+            | Self::Forbidden
+            | Self::TakenOver
+            | Self::OverLimit => false,
         }
     }
 }

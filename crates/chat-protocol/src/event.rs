@@ -3,7 +3,8 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::{Member, MemberList};
+use crate::v2::{ErrorCode, NoticeLevel, ServerFrame};
+use crate::{Member, MemberList, Message, Reference, RoomName};
 
 /// Those an event is about: never nobody. A clone shares the list, and so does the rest of it from somebody on.
 #[derive(Debug, Clone)]
@@ -41,6 +42,9 @@ impl Deref for Who {
 }
 
 /// Something that members of a room are told. How it looks on a wire is a dialect's business.
+///
+/// Members are told in one of two styles who is there: those who want to know at once get [`Entered`](Self::Entered) and
+/// [`Left`](Self::Left) with the list of all; the others get [`Told`](Self::Told) with gathered changes.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// People came. More than one where a big room gathers its comings, in order of arrival.
@@ -59,15 +63,19 @@ pub enum Event {
     },
     /// Somebody said something.
     Message {
-        /// Who said it.
-        from: Arc<Member>,
-        /// What, as it was written.
-        body: Arc<str>,
+        /// What, and by whom.
+        message: Arc<Message>,
+        /// The stay of whoever said it; none where that is not known any more.
+        from: Option<Arc<Member>>,
         /// The room at that moment.
         members: Arc<MemberList>,
     },
     /// The operator says something.
     Notice {
+        /// Where.
+        room: RoomName,
+        /// How much it matters.
+        level: NoticeLevel,
         /// What.
         body: Arc<str>,
         /// The room at that moment.
@@ -75,22 +83,29 @@ pub enum Event {
     },
     /// What a member sent was not accepted. Only that member is told.
     Refused {
+        /// Why, for a program.
+        code: ErrorCode,
         /// Why, in a sentence for a person.
         reason: Arc<str>,
+        /// What the member calls that which was not accepted.
+        reference: Option<Reference>,
         /// The room at that moment.
         members: Arc<MemberList>,
     },
+    /// Something that only `chat.v2` has a frame for: an answer to one member, gathered comings and goings, somebody typing.
+    Told(Arc<ServerFrame>),
 }
 
 impl Event {
-    /// The room's members when the event was made.
-    pub fn members(&self) -> &Arc<MemberList> {
+    /// The room's members when the event was made; none where the event does not go with a list.
+    pub fn members(&self) -> Option<&Arc<MemberList>> {
         match self {
             Self::Entered { members, .. }
             | Self::Left { members, .. }
             | Self::Message { members, .. }
             | Self::Notice { members, .. }
-            | Self::Refused { members, .. } => members,
+            | Self::Refused { members, .. } => Some(members),
+            Self::Told(_) => None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// A list of members in one event names at most this many, and whoever the event is about.
 pub const LISTED_MEMBERS: usize = 500;
 
-/// A room with more members than this gathers comings and goings over [`GATHER_WINDOW`].
+/// A room with more members than this gathers, for those who are told at once, comings and goings over [`GATHER_WINDOW`].
 pub const GATHER_ABOVE: usize = 100;
 
 /// How long a big room gathers comings and goings at most.
@@ -20,11 +20,13 @@ pub struct Limits {
     pub message_rate: u32,
     /// How many frames may come at once before the pace holds.
     pub message_burst: u32,
+    /// How many rooms one session may be in.
+    pub rooms: u32,
 }
 
 impl Default for Limits {
-    /// 128 KiB, 100 a second, 5,000 at once.
+    /// 128 KiB, 100 a second, 5,000 at once, 100 rooms.
     fn default() -> Self {
-        Self { message_bytes: 128 * 1024, message_rate: 100, message_burst: 5_000 }
+        Self { message_bytes: 128 * 1024, message_rate: 100, message_burst: 5_000, rooms: 100 }
     }
 }

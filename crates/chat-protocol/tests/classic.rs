@@ -4,7 +4,11 @@
 use std::sync::Arc;
 
 use chat_protocol::classic::{self, Command, ReadError};
-use chat_protocol::{ChannelName, Event, Member, MemberId, MemberList, RoomName, Timestamp, Username, Who};
+use chat_protocol::v2::{ErrorCode, NoticeLevel};
+use chat_protocol::{
+    ChannelName, Content, Event, Member, MemberId, MemberList, Message, MessageId, RoomName, Timestamp,
+    Username, Who,
+};
 use proptest::prelude::*;
 
 fn member(id: i64, username: &str) -> Arc<Member> {
@@ -19,6 +23,26 @@ fn member(id: i64, username: &str) -> Arc<Member> {
 
 fn list(members: &[&Arc<Member>]) -> Arc<MemberList> {
     Arc::new(MemberList::new(members.iter().map(|m| Arc::clone(m)).collect(), members.len()))
+}
+
+fn message(from: &Arc<Member>, body: &str, members: &Arc<MemberList>) -> Event {
+    let content =
+        Content::Said { id: MessageId::from_random(1), from: from.username.clone(), body: body.into() };
+    let message = Message { room: from.room.clone(), seq: 1, sent_at: Timestamp(0), content };
+    Event::Message { message: Arc::new(message), from: Some(Arc::clone(from)), members: Arc::clone(members) }
+}
+
+fn notice(body: &str, members: Arc<MemberList>) -> Event {
+    Event::Notice {
+        room: RoomName::parse("lobby").unwrap(),
+        level: NoticeLevel::Info,
+        body: body.into(),
+        members,
+    }
+}
+
+fn refused(reason: &str, members: Arc<MemberList>) -> Event {
+    Event::Refused { code: ErrorCode::BadJson, reason: reason.into(), reference: None, members }
 }
 
 fn written(event: &Event) -> String {
@@ -45,16 +69,16 @@ fn leave() {
 fn message_is_relayed_untouched() {
     let ana = member(7, "ana");
     let body = "\0\u{1}\r\n\t\"\\ <b>&amp;</b> é 😀";
-    let event = Event::Message { from: ana.clone(), body: body.into(), members: list(&[&ana]) };
+    let event = message(&ana, body, &list(&[&ana]));
     insta::assert_snapshot!(written(&event), @r#"{"message":"\u0000\u0001\r\n\t\"\\ <b>&amp;</b> é 😀","username":"ana","type":"chat_message","users":[{"id":7,"room":"lobby","username":"ana","channel_name":"c000000000000c7fa"}]}"#);
 }
 
 #[test]
 fn error_and_notice_come_from_the_server() {
     let ana = member(7, "ana");
-    let error = Event::Refused { reason: "no".into(), members: list(&[&ana]) };
+    let error = refused("no", list(&[&ana]));
     insta::assert_snapshot!(written(&error), @r#"{"message":"no","username":"*chatd*","type":"chat_error","users":[{"id":7,"room":"lobby","username":"ana","channel_name":"c000000000000c7fa"}]}"#);
-    let notice = Event::Notice { body: "tea at four".into(), members: list(&[]) };
+    let notice = notice("tea at four", list(&[]));
     insta::assert_snapshot!(written(&notice), @r#"{"message":"tea at four","username":"*chatd*","type":"chat_notice","users":[]}"#);
 }
 
@@ -83,7 +107,7 @@ fn whoever_an_event_is_about_is_listed_behind_the_first() {
     let members = Arc::new(MemberList::new(vec![ana], 600));
     for event in [
         Event::Entered { who: late.clone().into(), members: members.clone() },
-        Event::Message { from: late.clone(), body: "hi".into(), members: members.clone() },
+        message(&late, "hi", &members),
     ] {
         let frame: serde_json::Value = serde_json::from_str(&written(&event)).unwrap();
         let names: Vec<_> = frame["users"].as_array().unwrap().iter().map(|user| &user["username"]).collect();
@@ -118,6 +142,7 @@ fn what_is_no_command_is_told_why() {
         "7",
         r#""chat_message""#,
         r#"["chat_message","hi"]"#,
+        r#"["chat_message","hi","and more"]"#,
         "{}",
         r#"{"type":"chat_message"}"#,
         r#"{"type":"chat_message","message":null}"#,
@@ -153,7 +178,7 @@ proptest! {
         let frame = serde_json::json!({"message": body, "type": "chat_message"}).to_string();
         let Command::Say { body: read } = classic::read(&frame).unwrap() else { unreachable!() };
         let ana = member(1, "ana");
-        let event = Event::Message { from: ana.clone(), body: read, members: list(&[&ana]) };
+        let event = message(&ana, &read, &list(&[&ana]));
         let frame: serde_json::Value = serde_json::from_str(&written(&event)).unwrap();
         prop_assert_eq!(&frame["message"], &serde_json::Value::String(body));
     }

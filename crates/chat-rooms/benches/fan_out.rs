@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use chat_presence::{MemoryPresence, NodeId};
-use chat_protocol::Event;
+use chat_protocol::{Content, Event};
 use chat_rooms::outbox::{BacklogLimits, Outbox, Transport};
 use chat_rooms::{Encoding, Engine, FrameSink, Frames, Membership, Outlet, PutOut};
 use divan::counter::ItemsCount;
@@ -36,7 +36,9 @@ struct Plain;
 
 impl Encoding for Plain {
     fn encode(&self, event: &Event, frame: &mut Vec<u8>) {
-        if let Event::Message { body, .. } = event {
+        if let Event::Message { message, .. } = event
+            && let Content::Said { body, .. } = &message.content
+        {
             frame.extend_from_slice(body.as_bytes());
         }
     }

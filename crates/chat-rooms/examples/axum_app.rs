@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use chat_presence::{MemoryPresence, NodeId};
-use chat_protocol::{Event, Member, RoomName, Username};
+use chat_protocol::{Content, Event, Member, RoomName, Username};
 use chat_rooms::{Engine, Events, JoinError, Membership, Outlet};
 
 /// How many events may wait for somebody who reads slowly.
@@ -82,8 +82,13 @@ fn line(event: &Event) -> String {
     match event {
         Event::Entered { who, members } => format!("-> {} ({} in the room)", names(who), members.total()),
         Event::Left { who, members } => format!("<- {} ({} in the room)", names(who), members.total()),
-        Event::Message { from, body, .. } => format!("{}: {body}", from.username),
+        Event::Message { message, .. } => match &message.content {
+            Content::Said { from, body, .. } => format!("{from}: {body}"),
+            Content::Erased => String::new(),
+        },
         Event::Notice { body, .. } => format!("* {body}"),
         Event::Refused { reason, .. } => format!("! {reason}"),
+        // for those who enter by `Seat::join`
+        Event::Told(_) => String::new(),
     }
 }

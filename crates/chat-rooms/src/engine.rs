@@ -3,10 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use chat_history::{HistoryError, HistoryStore, MemoryHistory, Retention};
 use chat_presence::{NewStay, PresenceStore, StoreError};
-use chat_protocol::{ChannelName, MemberList, RoomName, Timestamp, Username};
+use chat_protocol::v2::NoticeLevel;
+use chat_protocol::{ChannelName, Epoch, MemberId, MemberList, RoomName, Timestamp, Username};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -16,7 +18,7 @@ use crate::encoding::{Encoding, EncodingId, Encodings};
 use crate::membership::{Membership, Seat};
 use crate::outlet::Outlet;
 use crate::reservation::ReservedName;
-use crate::room::RoomContext;
+use crate::room::{Room, RoomContext};
 use crate::shared::Shared;
 
 /// How long somebody who comes waits for the store at most.
@@ -24,6 +26,13 @@ const STORE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How many may wait for the store at once to be let in.
 const MOST_ADMISSIONS: usize = 4_096;
+
+/// How many bytes of messages may be on their way to the history store at once.
+pub(crate) const BUDGET: u32 = 64 << 20;
+
+/// How long the pruner rests after a step with more to do, when there is nothing to do, and when the store fails.
+const PRUNE_ON: Duration = Duration::from_millis(25);
+const PRUNE_AGAIN: Duration = Duration::from_secs(10);
 
 /// Why somebody was not let into a room.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -34,9 +43,12 @@ pub enum JoinError {
     /// The engine is shutting down.
     #[error("the engine is shutting down")]
     Closing,
-    /// The store did not answer in time. The name is free again.
+    /// The presence store did not answer in time. The name is free again.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The history store did not answer. The name is free again.
+    #[error(transparent)]
+    History(#[from] HistoryError),
 }
 
 /// All rooms of one node: who is in them, in which order things happen, and who is told. Clones are the same engine.
@@ -50,6 +62,8 @@ pub struct Engine {
 /// What an engine is made of, before it runs.
 pub struct EngineBuilder {
     store: Arc<dyn PresenceStore>,
+    history: Arc<dyn HistoryStore>,
+    retention: Retention,
     encodings: Vec<Box<dyn Encoding>>,
 }
 
@@ -58,6 +72,18 @@ impl EngineBuilder {
     pub fn add_encoding(&mut self, encoding: impl Encoding) -> EncodingId {
         self.encodings.push(Box::new(encoding));
         EncodingId(self.encodings.len() - 1)
+    }
+
+    /// Where messages are kept. Without this it is the memory of the process.
+    pub fn history(&mut self, history: impl HistoryStore) -> &mut Self {
+        self.history = Arc::new(history);
+        self
+    }
+
+    /// How long messages are kept. Without this everything is.
+    pub fn retention(&mut self, retention: Retention) -> &mut Self {
+        self.retention = retention;
+        self
     }
 
     /// Removes what the node's last run left in the store, and starts. Has to be called in a tokio runtime with time; the
@@ -74,16 +100,21 @@ impl EngineBuilder {
         let departures = Arc::new(Departures::default());
         let remover = runtime.spawn(Arc::clone(&departures).run(Arc::clone(&self.store))).abort_handle();
         let most_pumps = std::thread::available_parallelism().map_or(1, usize::from);
+        let pruner = (!self.retention.keeps_all())
+            .then(|| runtime.spawn(prune(Arc::clone(&self.history), self.retention)).abort_handle());
         let context = RoomContext { runtime, encodings: Encodings::new(self.encodings), most_pumps };
         Ok(Engine {
             shared: Arc::new(Shared {
                 store: self.store,
+                history: self.history,
                 context: Arc::new(context),
                 rooms: Mutex::default(),
                 departures,
                 remover,
+                pruner,
                 closing: AtomicBool::new(false),
                 admissions: Arc::new(Semaphore::new(MOST_ADMISSIONS)),
+                budget: Arc::new(Semaphore::new(BUDGET as usize)),
             }),
         })
     }
@@ -96,9 +127,14 @@ impl fmt::Debug for EngineBuilder {
 }
 
 impl Engine {
-    /// Begins to build an engine over a store.
+    /// Begins to build an engine over a presence store.
     pub fn builder(store: impl PresenceStore) -> EngineBuilder {
-        EngineBuilder { store: Arc::new(store), encodings: Vec::new() }
+        EngineBuilder {
+            store: Arc::new(store),
+            history: Arc::new(MemoryHistory::new()),
+            retention: Retention::default(),
+            encodings: Vec::new(),
+        }
     }
 
     /// Keeps a name in a room and writes the stay to the store; the room learns of it when the seat is taken. Of many who
@@ -116,9 +152,8 @@ impl Engine {
         let place = Arc::clone(&self.shared.admissions).try_acquire_owned().map_err(too_many)?;
         let name = ReservedName::take(&self.shared, room, username).ok_or(JoinError::NameTaken)?;
         let (seat, admitted) = oneshot::channel();
-        let store = Arc::clone(&self.shared.store);
         // a task of its own: whether or not the caller stays, the row and the name end up together
-        self.shared.context.runtime.spawn(write_stay(store, name, place, seat));
+        self.shared.context.runtime.spawn(write_stay(name, place, seat));
         let late = || JoinError::Store(StoreError(format!("no answer within {STORE_DEADLINE:?}")));
         match tokio::time::timeout(STORE_DEADLINE, admitted).await {
             Ok(Ok(seat)) => seat,
@@ -163,11 +198,16 @@ impl Engine {
         self.shared.rooms.lock().len()
     }
 
+    /// The life of the history store.
+    pub fn epoch(&self) -> Epoch {
+        self.shared.history.epoch()
+    }
+
     /// Tells everybody in a room something from the operator. False where nobody is.
-    pub fn notice(&self, room: &RoomName, body: impl Into<Arc<str>>) -> bool {
+    pub fn notice(&self, room: &RoomName, level: NoticeLevel, body: impl Into<Arc<str>>) -> bool {
         let room = self.shared.room(room);
         if let Some(room) = &room {
-            room.notice(body.into());
+            room.notice(level, body.into());
         }
         room.is_some()
     }
@@ -175,12 +215,18 @@ impl Engine {
     /// Whether the engine can take somebody in now.
     ///
     /// # Errors
-    /// [`JoinError::Closing`] or [`JoinError::Store`] says why not.
+    /// [`JoinError::Closing`], [`JoinError::Store`] or [`JoinError::History`] says why not.
     pub async fn check(&self) -> Result<(), JoinError> {
         if self.shared.is_closing() {
             return Err(JoinError::Closing);
         }
-        Ok(self.shared.store.check().await?)
+        self.shared.store.check().await?;
+        Ok(self.shared.history.check().await?)
+    }
+
+    /// Whether nobody is let in any more.
+    pub fn is_closing(&self) -> bool {
+        self.shared.is_closing()
     }
 
     /// Lets nobody in any more, and tells nobody who leaves: everybody does.
@@ -213,35 +259,56 @@ impl fmt::Debug for Engine {
 /// Writes the stay of somebody whose name is kept. When nobody waits for it any more the name is free at once, and the row goes
 /// as soon as it is known.
 async fn write_stay(
-    store: Arc<dyn PresenceStore>,
     name: ReservedName,
     _place: OwnedSemaphorePermit,
     mut seat: oneshot::Sender<Result<Seat, JoinError>>,
 ) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (shared, room) = (Arc::clone(name.shared()), Arc::clone(name.room()));
     let stay = NewStay {
-        room: name.room().clone(),
+        room: room.name.clone(),
         username: name.username().clone(),
         channel: ChannelName(rand::random()),
-        joined_at: Timestamp(i64::try_from(now.as_millis()).unwrap_or(i64::MAX)),
+        joined_at: Timestamp::now(),
     };
-    let mut written = store.join(stay.clone());
+    let mut written = std::pin::pin!(write_and_know(&shared, &room, stay.clone()));
     tokio::select! {
         written = &mut written => {
-            let answer = match written {
-                Ok(id) => Ok(Seat::new(name, id, stay)),
-                Err(chat_presence::JoinError::Taken(_)) => Err(JoinError::NameTaken),
-                Err(chat_presence::JoinError::Store(error)) => Err(error.into()),
-            };
             // a seat that nobody takes gives everything back when it is dropped
-            let _ = seat.send(answer);
+            let _ = seat.send(written.map(|id| Seat::new(name, id, stay)));
         }
         () = seat.closed() => {
-            let shared = Arc::clone(name.shared());
             drop(name);
             if let Ok(id) = written.await {
                 shared.departures.add(id);
             }
         }
+    }
+}
+
+/// Writes a stay, and makes sure that the room knows where its messages go on.
+async fn write_and_know(shared: &Shared, room: &Room, stay: NewStay) -> Result<MemberId, JoinError> {
+    let id = shared.store.join(stay).await.map_err(|error| match error {
+        chat_presence::JoinError::Taken(_) => JoinError::NameTaken,
+        chat_presence::JoinError::Store(error) => error.into(),
+    })?;
+    if let Err(error) = room.know(&*shared.history).await {
+        shared.departures.add(id);
+        return Err(error.into());
+    }
+    Ok(id)
+}
+
+/// Prunes the history, a small step at a time, until the task is aborted.
+async fn prune(history: Arc<dyn HistoryStore>, retention: Retention) {
+    loop {
+        let rest = match history.prune(retention).await {
+            Ok(true) => PRUNE_ON,
+            Ok(false) => PRUNE_AGAIN,
+            Err(error) => {
+                tracing::warn!(%error, "old messages are not removed yet");
+                PRUNE_AGAIN
+            }
+        };
+        tokio::time::sleep(rest).await;
     }
 }

@@ -12,6 +12,8 @@ pub struct Frames {
     first: usize,
     /// The frame behind the last that is meant.
     end: usize,
+    /// Whether their reader has asked for them.
+    is_answer: bool,
 }
 
 struct Buffer {
@@ -31,7 +33,18 @@ impl Frames {
     pub(crate) fn new(bytes: Vec<u8>, ends: Vec<usize>) -> Self {
         debug_assert!(ends.is_sorted() && ends.last().copied().unwrap_or(0) == bytes.len());
         let end = ends.len();
-        Self { buffer: Arc::new(Buffer { bytes, ends }), first: 0, end }
+        Self { buffer: Arc::new(Buffer { bytes, ends }), first: 0, end, is_answer: false }
+    }
+
+    /// The same as an answer that their reader has asked for, which is not held against it while it waits.
+    #[must_use]
+    pub fn as_answer(self) -> Self {
+        Self { is_answer: true, ..self }
+    }
+
+    /// Whether their reader has asked for them.
+    pub fn is_answer(&self) -> bool {
+        self.is_answer
     }
 
     /// The same buffer from one frame of these to another.
@@ -41,6 +54,7 @@ impl Frames {
             buffer: Arc::clone(&self.buffer),
             first: self.first + range.start,
             end: self.first + range.end,
+            is_answer: self.is_answer,
         }
     }
 

@@ -35,9 +35,14 @@ impl Inbox {
         self.arrivals.push(slot);
     }
 
+    /// A slot does not count any more.
+    pub(crate) fn let_go(&mut self, slot: &Slot) {
+        self.load -= usize::from(slot.uncount());
+    }
+
     /// Lets go of a member at once, or at the end of its run: a slot holds an outlet, and an outlet may hold a socket.
     pub(crate) fn unseat(&mut self, slot: &Arc<Slot>) {
-        self.load -= 1;
+        self.let_go(slot);
         if self.running {
             self.stale = true;
             return;

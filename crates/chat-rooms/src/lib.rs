@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod answers;
 mod batch;
+mod catch_up;
+mod core;
 mod departures;
 mod encoding;
 mod engine;
@@ -14,13 +17,18 @@ mod outlet;
 mod pump;
 mod reservation;
 mod room;
+mod roster;
 mod shared;
 mod slot;
+mod speech;
 mod state;
+mod tail;
+mod window;
 
 pub use encoding::{Encoding, EncodingId};
 pub use engine::{Engine, EngineBuilder, JoinError};
 pub use frames::Frames;
-pub use membership::{Membership, Seat, SendError};
+pub use membership::{JoinOptions, MembersQuery, Membership, Outgoing, ReadError, Seat, SendError};
 pub use outlet::{EventSink, Events, FrameSink, Outlet, PutOut};
 pub use room::Sent;
+pub use window::SendWindow;

@@ -1,14 +1,31 @@
 //! What a member holds: first the seat that is kept for it, then its place in the room.
 
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use chat_protocol::{Member, MemberId, MemberList};
+use chat_history::{HistoryError, NewMessage, Page};
+use chat_protocol::v2::{ErrorCode, Left, LeftReason, Since};
+use chat_protocol::{Member, MemberId, MemberList, MessageId, Reference};
+use parking_lot::Mutex;
 
 use crate::Outlet;
+use crate::answers::Asked;
+use crate::catch_up::CatchUp;
+use crate::core::Farewell;
+use crate::engine::BUDGET;
 use crate::reservation::ReservedName;
-use crate::room::{Room, Said, Sent, Telling};
+use crate::room::{Room, Sent, Telling};
 use crate::shared::Shared;
+use crate::speech::{Accepted, Called, Ticket};
+use crate::window::SendWindow;
+
+/// What a message on its way counts beside its text.
+const PER_MESSAGE: usize = 256;
+
+/// A member tells the others at most so often that it is typing.
+const TYPING_PAUSE: Duration = Duration::from_secs(3);
 
 /// A name that is kept in a room until its reader is there. Nobody in the room knows of it yet, and the name is taken.
 /// Dropped, it gives the name back and takes the row out of the store, and nobody ever knew.
@@ -16,6 +33,7 @@ use crate::shared::Shared;
 pub struct Seat {
     /// None once the member has entered.
     kept: Option<Kept>,
+    window: SendWindow,
 }
 
 struct Kept {
@@ -25,15 +43,46 @@ struct Kept {
 
 impl Seat {
     pub(crate) fn new(name: ReservedName, id: MemberId, stay: chat_presence::NewStay) -> Self {
-        Self { kept: Some(Kept { name, member: Arc::new(stay.with_id(id)) }) }
+        let kept = Kept { name, member: Arc::new(stay.with_id(id)) };
+        Self { kept: Some(kept), window: SendWindow::default() }
     }
 
-    /// Takes the seat. The room is told, and everything from this on goes to `outlet`, one's own entering first.
-    pub fn enter(mut self, outlet: Outlet) -> Membership {
+    /// What the member says counts towards this window. Without this it has one of its own.
+    pub fn with_window(mut self, window: &SendWindow) -> Self {
+        self.window = window.clone();
+        self
+    }
+
+    /// Takes the seat, to be told at once who is there: by [`Entered`](chat_protocol::Event::Entered) and
+    /// [`Left`](chat_protocol::Event::Left) with the list of all. The room is told, and everything from this on goes to `outlet`,
+    /// one's own entering first.
+    pub fn enter(self, outlet: Outlet) -> Membership {
+        let member = self.take();
+        member.room.enter(&member.member, outlet);
+        member
+    }
+
+    /// Takes the seat, to be told what changes: the first event is `joined`, with who is there and what was missed, and the live
+    /// stream begins right behind it, without a hole or a repeat. Also gives the place of that first event.
+    ///
+    /// Cancel-safe: dropped before it resolves, the seat is given back.
+    ///
+    /// # Errors
+    /// [`HistoryError`] when what was missed can't be read; the seat is given back.
+    pub async fn join(
+        self,
+        outlet: Outlet,
+        options: JoinOptions,
+    ) -> Result<(Membership, Sent), HistoryError> {
+        let Some(Kept { name, member }) = &self.kept else { unreachable!("a seat is taken once") };
+        let sent = join(name.shared(), name.room(), member, outlet, options).await?;
+        Ok((self.take(), sent))
+    }
+
+    fn take(mut self) -> Membership {
         let Some(Kept { name, member }) = self.kept.take() else { unreachable!("a seat is taken once") };
         let (shared, room) = name.keep();
-        room.enter(&member, outlet);
-        Membership { shared, room, member }
+        Membership::new(shared, room, member, self.window.clone())
     }
 }
 
@@ -51,12 +100,58 @@ impl fmt::Debug for Seat {
     }
 }
 
-/// A member's place in a room. Dropped, the member leaves: the others are told, the name is free at once, and the row goes.
+/// A member's place in a room. Dropped, the member leaves behind what it said: the others are told, the name is free at once, and
+/// the row goes.
 #[must_use = "dropping a membership leaves the room"]
 pub struct Membership {
     shared: Arc<Shared>,
     room: Arc<Room>,
     member: Arc<Member>,
+    window: SendWindow,
+    /// What the member is told of its leaving.
+    farewell: Farewell,
+    /// When it told the others last that it is typing.
+    typed: Mutex<Option<Instant>>,
+}
+
+/// How somebody joins who is told what changes.
+#[derive(Debug, Clone, Default)]
+pub struct JoinOptions {
+    /// Everything after this place is wanted.
+    pub since: Option<Since>,
+    /// How many of the newest messages are wanted where `since` is not given, or can't be had; at most
+    /// [`PAGE_MESSAGES`](chat_protocol::v2::PAGE_MESSAGES).
+    pub history: usize,
+    /// What the answer is to be called.
+    pub reference: Option<Reference>,
+}
+
+/// Something to say.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// What.
+    pub body: Arc<str>,
+    /// What its sender calls it: sent again under the same id, it is the same message. None: each is a new one.
+    pub id: Option<MessageId>,
+    /// What the answer is to be called.
+    pub reference: Option<Reference>,
+}
+
+impl<T: Into<Arc<str>>> From<T> for Outgoing {
+    fn from(body: T) -> Self {
+        Self { body: body.into(), id: None, reference: None }
+    }
+}
+
+/// Which part of who is there.
+#[derive(Debug, Clone, Default)]
+pub struct MembersQuery {
+    /// Those whose names come after this one.
+    pub after: Option<String>,
+    /// Those whose names begin so.
+    pub prefix: Option<String>,
+    /// How many at most; no more than [`PAGE_MEMBERS`](chat_protocol::v2::PAGE_MEMBERS).
+    pub limit: Option<usize>,
 }
 
 /// Why nothing was said.
@@ -67,7 +162,22 @@ pub enum SendError {
     NotAMember,
 }
 
+/// Why something can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The member is out: its outlet took nothing more.
+    #[error("not in the room any more")]
+    NotAMember,
+    /// The store does not answer.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+}
+
 impl Membership {
+    fn new(shared: Arc<Shared>, room: Arc<Room>, member: Arc<Member>, window: SendWindow) -> Self {
+        Self { shared, room, member, window, farewell: Farewell::Silent, typed: Mutex::new(None) }
+    }
+
     /// Who this is.
     pub fn member(&self) -> &Arc<Member> {
         &self.member
@@ -83,36 +193,124 @@ impl Membership {
         self.room.seats(self.member.id)
     }
 
-    /// Says something to everybody in the room, oneself included. Waits while the room has more to offer to its members than
-    /// it may gather (1 MiB). Cancel-safe: dropped before it resolves, nothing was said.
+    /// Says something to everybody in the room, oneself included. Resolves when it is on its way: it is told to everyone once it is
+    /// stored, whatever becomes of the member meanwhile, and who joined by [`Seat::join`] gets an `ack` before it. When it can't be
+    /// stored, its sender is told by [`Refused`](chat_protocol::Event::Refused).
+    ///
+    /// Waits while the member's [`SendWindow`] is full, while the room has more to offer to its members than it may gather (1 MiB),
+    /// and while the engine has more on its way to the store than it may have (64 MiB). Cancel-safe: dropped before it resolves,
+    /// nothing was said.
     ///
     /// # Errors
     /// [`SendError::NotAMember`] once the member is out.
-    pub async fn send(&self, body: impl Into<Arc<str>>) -> Result<Sent, SendError> {
-        let body = body.into();
-        self.once_there_is_room(|| self.room.say(self.member.id, &body)).await
-    }
-
-    /// Tells this member alone why something it sent was not accepted, in its place among the room's events. Waits and can
-    /// be cancelled as [`send`](Self::send).
-    ///
-    /// # Errors
-    /// [`SendError::NotAMember`] once the member is out.
-    pub async fn refuse(&self, reason: impl Into<Arc<str>>) -> Result<Sent, SendError> {
-        let reason = reason.into();
-        self.once_there_is_room(|| self.room.refuse(self.member.id, &reason)).await
-    }
-
-    async fn once_there_is_room(&self, speak: impl Fn() -> Said) -> Result<Sent, SendError> {
-        loop {
+    pub async fn send(&self, message: impl Into<Outgoing>) -> Result<(), SendError> {
+        let Outgoing { body, id, reference } = message.into();
+        let bytes = u32::try_from(body.len() + PER_MESSAGE).unwrap_or(u32::MAX).min(BUDGET);
+        let (speaker, budget) = loop {
+            self.window.open().await;
+            let budget = Arc::clone(&self.shared.budget).acquire_many_owned(bytes).await;
+            // it is never closed
+            let budget = budget.map_err(|_| SendError::NotAMember)?;
             // made before the room is asked, so that no relief is missed in between
             let relief = self.room.relief();
-            match speak() {
-                Said::Told(sent) => return Ok(sent),
-                Said::NotAMember => return Err(SendError::NotAMember),
-                Said::Congested => relief.await,
+            match self.room.accept(&self.member, body.len()) {
+                Accepted::OnTheWay(speaker) => break (speaker, budget),
+                Accepted::NotAMember => return Err(SendError::NotAMember),
+                Accepted::Congested => {
+                    drop(budget);
+                    relief.await;
+                }
             }
+        };
+        let receipt = self.window.take(speaker.charge, budget);
+        let once = id.is_some();
+        let id = id.unwrap_or_else(|| MessageId::from_random(rand::random()));
+        let (room, from) = (self.room.name.clone(), self.member.username.clone());
+        let message = NewMessage { room, from, body, id: id.clone(), once };
+        let called = Called { id, reference };
+        let ticket = Ticket::new(Arc::clone(&self.shared), Arc::clone(&self.room), speaker, receipt, called);
+        self.shared.history.append(message, Box::new(move |outcome| ticket.settle(outcome)));
+        Ok(())
+    }
+
+    /// Tells this member alone why something it sent was not accepted, in its place among the room's events.
+    ///
+    /// # Errors
+    /// [`SendError::NotAMember`] once the member is out.
+    pub fn refuse(
+        &self,
+        code: ErrorCode,
+        reason: impl Into<Arc<str>>,
+        reference: Option<Reference>,
+    ) -> Result<Sent, SendError> {
+        self.room.refuse(self.member.id, code, reason.into(), reference).ok_or(SendError::NotAMember)
+    }
+
+    /// Tells this member a page of what was said, in its place among the room's events: nothing of it comes again with them.
+    /// Cancel-safe. For those who joined by [`Seat::join`].
+    ///
+    /// # Errors
+    /// [`ReadError`]; the member is told nothing then.
+    pub async fn history(&self, page: Page, reference: Option<Reference>) -> Result<Sent, ReadError> {
+        let asked = Asked { epoch: self.shared.history.epoch(), reference };
+        let told = match self.room.tell_history(self.member.id, page, None, &asked) {
+            Ok(told) => told,
+            Err(page) => {
+                let read = self.shared.history.page(self.room.name.clone(), page).await?;
+                // with what was read it asks for nothing more
+                self.room.tell_history(self.member.id, page, Some(read), &asked).unwrap_or_default()
+            }
+        };
+        told.ok_or(ReadError::NotAMember)
+    }
+
+    /// Tells this member a page of who is there, as the last `presence` left it, in its place among the room's events. For those who
+    /// joined by [`Seat::join`].
+    ///
+    /// # Errors
+    /// [`ReadError::NotAMember`] once the member is out.
+    pub fn members_page(
+        &self,
+        query: &MembersQuery,
+        reference: Option<Reference>,
+    ) -> Result<Sent, ReadError> {
+        self.room.tell_members(self.member.id, query, reference).ok_or(ReadError::NotAMember)
+    }
+
+    /// Tells the others that this member is typing; at most once in 3 s, what comes sooner is not told.
+    pub fn typing(&self) {
+        let now = Instant::now();
+        let mut typed = self.typed.lock();
+        if typed.is_none_or(|last| now.duration_since(last) >= TYPING_PAUSE) {
+            *typed = Some(now);
+            drop(typed);
+            self.room.typing(self.member.id);
         }
+    }
+
+    /// Takes this member's outlet away. The member stays in the room and nobody notices; it is told nothing until it
+    /// [rejoins](Self::rejoin).
+    pub fn park(&self) {
+        self.room.park(self.member.id);
+    }
+
+    /// Gives this member another outlet, as [`Seat::join`] does; the room sees nobody leave or enter. What it says from now on
+    /// counts towards `window`. Cancel-safe: dropped before it resolves, the member stays parked.
+    ///
+    /// # Errors
+    /// [`ReadError::History`] when the store does not answer; [`ReadError::NotAMember`] when the member is out.
+    pub async fn rejoin(
+        &mut self,
+        outlet: Outlet,
+        options: JoinOptions,
+        window: &SendWindow,
+    ) -> Result<Sent, ReadError> {
+        self.park();
+        if !self.is_in() {
+            return Err(ReadError::NotAMember);
+        }
+        self.window = window.clone();
+        Ok(join(&self.shared, &self.room, &self.member, outlet, options).await?)
     }
 
     /// Resolves once this member's own outlet has been offered what was sent. Cancel-safe.
@@ -126,7 +324,7 @@ impl Membership {
         }
     }
 
-    /// Resolves once everything that was told in the room has been offered to everyone in it. Cancel-safe.
+    /// Resolves once everything that was said and told in the room has been offered to everyone in it. Cancel-safe.
     pub async fn settled(&self) {
         loop {
             let relief = self.room.relief();
@@ -139,12 +337,37 @@ impl Membership {
 
     /// Leaves now. The same as dropping it.
     pub fn leave(self) {}
+
+    /// Leaves, and has the member told so behind everything before it.
+    pub fn leave_telling(mut self, reason: LeftReason, reference: Option<Reference>) {
+        self.farewell = Farewell::Told(Left { reference, room: self.room.name.clone(), reason });
+    }
+}
+
+/// Lets a member in, or in again, once all that it missed is at hand.
+async fn join(
+    shared: &Shared,
+    room: &Room,
+    member: &Arc<Member>,
+    outlet: Outlet,
+    options: JoinOptions,
+) -> Result<Sent, HistoryError> {
+    let asked = Asked { epoch: shared.history.epoch(), reference: options.reference };
+    let since = options.since.filter(|since| since.epoch == asked.epoch).map(|since| since.seq);
+    let mut catch_up = CatchUp::new(since, options.history);
+    loop {
+        match room.join(member, &outlet, &mut catch_up, &asked) {
+            Ok(sent) => return Ok(sent),
+            Err(page) => catch_up.add(shared.history.page(room.name.clone(), page).await?),
+        }
+    }
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
         let telling = if self.shared.is_closing() { Telling::Nobody } else { Telling::Everybody };
-        self.room.leave(self.member.id, telling);
+        let farewell = mem::replace(&mut self.farewell, Farewell::Silent);
+        self.room.leave(self.member.id, farewell, telling);
         self.shared.departures.add(self.member.id);
         self.shared.forget_if_empty(&self.room);
     }

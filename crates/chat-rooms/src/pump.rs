@@ -41,37 +41,51 @@ pub(crate) async fn run(room: Arc<Room>, pump: usize) {
     let mut members = room.start_pump(pump);
     let mut turn = Turn::new();
     while let Some(batches) = room.next_batches(pump, &mut members) {
-        let refused = walk(&batches, &mut members, room.encodings(), &mut turn).await;
-        room.offered(pump, &batches);
+        let Walked { refused, ended } = walk(&batches, &mut members, room.encodings(), &mut turn).await;
+        room.offered(pump, &batches, &ended);
         room.put_out(&refused);
     }
 }
 
-/// Offers the batches to each member, and gives those who take nothing more. Lets go of members that are out.
+/// Members that a walk let go of.
+#[derive(Default)]
+struct Walked {
+    /// Those who take nothing more.
+    refused: Vec<Arc<Slot>>,
+    /// Those who have got their last event.
+    ended: Vec<Arc<Slot>>,
+}
+
+/// Offers the batches to each member. Lets go of members that are out.
 async fn walk(
     batches: &[Arc<Batch>],
     members: &mut Vec<Arc<Slot>>,
     encodings: &Encodings,
     turn: &mut Turn,
-) -> Vec<Arc<Slot>> {
-    let mut refused = Vec::new();
+) -> Walked {
+    let mut walked = Walked::default();
     let mut pieces = Vec::new();
     let mut next = 0;
+    let end = batches.last().map_or(0, |batch| batch.end());
     while let Some(slot) = members.get(next) {
         if slot.is_gone() {
             members.swap_remove(next);
             continue;
         }
         if offer(slot, batches, encodings, &mut pieces).is_err() {
-            refused.push(members.swap_remove(next));
+            walked.refused.push(members.swap_remove(next));
             continue;
         }
-        next += 1;
+        if slot.end() <= end {
+            walked.ended.push(members.swap_remove(next));
+        } else {
+            next += 1;
+        }
         turn.offers += 1;
         turn.pass_on(turn.offers.is_multiple_of(8)).await;
     }
     turn.pass_on(true).await;
-    refused
+    walked
 }
 
 fn offer(

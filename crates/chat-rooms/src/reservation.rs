@@ -35,8 +35,8 @@ impl ReservedName {
         Some(Self { shared: Arc::clone(shared), room, username: username.clone(), used: false })
     }
 
-    pub(crate) fn room(&self) -> &RoomName {
-        &self.room.name
+    pub(crate) fn room(&self) -> &Arc<Room> {
+        &self.room
     }
 
     pub(crate) fn username(&self) -> &Username {

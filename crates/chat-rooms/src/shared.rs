@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use chat_history::HistoryStore;
 use chat_presence::PresenceStore;
 use chat_protocol::RoomName;
 use parking_lot::Mutex;
@@ -15,15 +16,26 @@ use crate::room::{Room, RoomContext};
 
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn PresenceStore>,
+    pub(crate) history: Arc<dyn HistoryStore>,
     pub(crate) context: Arc<RoomContext>,
     /// The rooms that somebody is in or coming to. Locked before a room's own lock, never after it.
     pub(crate) rooms: Mutex<HashMap<RoomName, Arc<Room>>>,
     pub(crate) departures: Arc<Departures>,
     /// The task behind `departures`.
     pub(crate) remover: AbortHandle,
+    /// The task that prunes the history; none where everything is kept.
+    pub(crate) pruner: Option<AbortHandle>,
     pub(crate) closing: AtomicBool,
     /// A permit for each who may wait for the store to be let in.
     pub(crate) admissions: Arc<Semaphore>,
+    /// A permit for each byte that may be on its way to the history store.
+    pub(crate) budget: Arc<Semaphore>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
 }
 
 impl Shared {
@@ -50,5 +62,8 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.remover.abort();
+        if let Some(pruner) = &self.pruner {
+            pruner.abort();
+        }
     }
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use chat_db::Database;
 use chat_presence::{MemoryPresence, NewStay, NodeId, PresenceStore, SqlitePresence, StoreError};
-use chat_protocol::{Event, Member, MemberId, RoomName, Username};
+use chat_protocol::v2::{ErrorCode, NoticeLevel};
+use chat_protocol::{Content, Event, Member, MemberId, RoomName, Username};
 use chat_rooms::{
     Encoding, Engine, Events, FrameSink, Frames, JoinError, Membership, Outlet, PutOut, SendError,
 };
@@ -42,9 +43,13 @@ fn brief(event: &Event) -> String {
     match event {
         Event::Entered { who, .. } => format!("+{}", names(who)),
         Event::Left { who, .. } => format!("-{}", names(who)),
-        Event::Message { from, body, .. } => format!("{}:{body}", from.username),
+        Event::Message { message, .. } => match &message.content {
+            Content::Said { from, body, .. } => format!("{from}:{body}"),
+            Content::Erased => format!("#{}", message.seq),
+        },
         Event::Notice { body, .. } => format!("*{body}"),
         Event::Refused { reason, .. } => format!("!{reason}"),
+        Event::Told(frame) => format!("{frame:?}"),
     }
 }
 
@@ -68,9 +73,9 @@ async fn people_come_speak_and_go() {
     let (ana, mut anas) = join(&engine, "ana").await;
     let (bob, mut bobs) = join(&engine, "bob").await;
     bob.send("hi").await.unwrap();
-    bob.refuse("nonsense").await.unwrap();
+    bob.refuse(ErrorCode::BadJson, "nonsense", None).unwrap();
     ana.send("").await.unwrap();
-    assert!(engine.notice(&room("r"), "tea"));
+    assert!(engine.notice(&room("r"), NoticeLevel::Info, "tea"));
     assert_eq!(names(engine.members(&room("r")).unwrap().first()), "ana bob");
     for expected in ["+bob", "bob:hi", "!nonsense", "ana:", "*tea"] {
         assert_eq!(next(&mut bobs).await, expected);
@@ -82,7 +87,7 @@ async fn people_come_speak_and_go() {
     assert!(bobs.next().await.is_none());
     drop(ana);
     assert!(engine.members(&room("r")).is_none());
-    assert!(!engine.notice(&room("r"), "nobody hears"));
+    assert!(!engine.notice(&room("r"), NoticeLevel::Info, "nobody hears"));
     assert_eq!(engine.room_count(), 0);
 }
 

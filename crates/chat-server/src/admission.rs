@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use chat_protocol::v2::SUBPROTOCOL;
 use chat_protocol::{RoomName, Username};
-use chat_rooms::{JoinError, Seat};
+use chat_rooms::JoinError;
 use http::header::{
     ALLOW, CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
@@ -14,6 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 
+use crate::connection::Entrant;
 use crate::context::Context;
 
 /// Somebody who is let in.
@@ -21,8 +23,8 @@ use crate::context::Context;
 pub(crate) struct Admitted {
     /// The answer to the handshake.
     pub(crate) response: Response<()>,
-    /// The seat that is kept in the room.
-    pub(crate) seat: Seat,
+    /// Who it is.
+    pub(crate) entrant: Entrant,
     /// Counts towards the connections there may be, for as long as it is held.
     pub(crate) permit: OwnedSemaphorePermit,
 }
@@ -73,27 +75,50 @@ impl Refusal {
     }
 }
 
+/// Where sessions of `chat.v2` begin.
+const V2_PATH: &str = "/ws";
+
 /// Whether a path is one that WebSockets are served on.
 pub(crate) fn is_websocket_path(path: &str) -> bool {
-    path == "/ws" || path.starts_with("/ws/")
+    path == V2_PATH || path.starts_with("/ws/")
 }
 
 /// Decides about a handshake and, if it is let in, keeps its seat.
 ///
 /// Cancel-safe: dropped before it resolves, the seat is given back.
 pub(crate) async fn admit(request: &Request<()>, context: &Arc<Context>) -> Result<Admitted, Refusal> {
+    if request.uri().path() == V2_PATH {
+        return admit_session(request, context);
+    }
     let (room, username) = classic_target(request.uri().path()).ok_or(Refusal::NotFound)?;
     let response = handshake(request)?;
     let permit = Arc::clone(&context.members).try_acquire_owned().map_err(|_| Refusal::Full)?;
     match context.engine.admit(&room, &username).await {
-        Ok(seat) => Ok(Admitted { response, seat, permit }),
+        Ok(seat) => Ok(Admitted { response, entrant: Entrant::Classic(seat), permit }),
         Err(JoinError::NameTaken) => Err(Refusal::NameTaken),
         Err(JoinError::Closing) => Err(Refusal::ShuttingDown),
-        Err(JoinError::Store(error)) => {
+        Err(error @ (JoinError::Store(_) | JoinError::History(_))) => {
             tracing::warn!(%room, %username, %error, "somebody was not let in");
             Err(Refusal::Store)
         }
     }
+}
+
+/// Lets a session of `chat.v2` in: who it is, it says later.
+fn admit_session(request: &Request<()>, context: &Arc<Context>) -> Result<Admitted, Refusal> {
+    let mut response = handshake(request)?;
+    // a client that does not offer it would not understand a word (RFC 6455, section 4.2.2)
+    let offered = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let mut offered = offered.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
+    if !offered.any(|name| name.trim() == SUBPROTOCOL) {
+        return Err(Refusal::Malformed);
+    }
+    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    if context.engine.is_closing() {
+        return Err(Refusal::ShuttingDown);
+    }
+    let permit = Arc::clone(&context.members).try_acquire_owned().map_err(|_| Refusal::Full)?;
+    Ok(Admitted { response, entrant: Entrant::V2, permit })
 }
 
 /// The room and the name in `/ws/chat/{room}/{username}`.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chat_history::Retention;
 use chat_protocol::Limits;
 use chat_rooms::outbox::BacklogLimits;
 
@@ -17,17 +18,20 @@ pub struct Config {
     pub backlog: BacklogLimits,
     /// How many chat connections there may be at once; the next one is answered by 503.
     pub max_connections: usize,
+    /// How long messages are kept.
+    pub retention: Retention,
     /// How long things may take.
     pub timings: Timings,
 }
 
 impl Default for Config {
-    /// 50,000 connections, and the defaults of the parts.
+    /// 50,000 connections, every message is kept, and the defaults of the parts.
     fn default() -> Self {
         Self {
             limits: Limits::default(),
             backlog: BacklogLimits::default(),
             max_connections: 50_000,
+            retention: Retention::default(),
             timings: Timings::default(),
         }
     }
@@ -42,6 +46,10 @@ pub struct Timings {
     pub ping: Duration,
     /// A connection without a single byte for so long is out.
     pub silence: Duration,
+    /// A session has to say `hello` this long after its handshake.
+    pub hello: Duration,
+    /// The seats of a session that was taken over are kept for so long, unless they are joined again.
+    pub takeover: Duration,
     /// Somebody whose name another asks for has to show a sign of life within this.
     pub challenge: Duration,
     /// A message has to be complete this long after its first byte. Looked at with every ping at the latest.
@@ -58,6 +66,8 @@ impl Default for Timings {
             head: Duration::from_secs(10),
             ping: Duration::from_secs(20),
             silence: Duration::from_secs(50),
+            hello: Duration::from_secs(10),
+            takeover: Duration::from_secs(10),
             challenge: Duration::from_secs(10),
             message: Duration::from_secs(30),
             hang_up: Duration::from_secs(5),

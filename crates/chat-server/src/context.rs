@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::connection::Sessions;
 
 /// One of the places for a connection, held until the connection has ended.
 pub(crate) type Place = Arc<OwnedSemaphorePermit>;
@@ -18,6 +19,10 @@ pub(crate) struct Context {
     pub(crate) engine: Engine,
     /// The engine's encoding for classic connections.
     pub(crate) classic: EncodingId,
+    /// The engine's encoding for sessions of `chat.v2`.
+    pub(crate) v2: EncodingId,
+    /// The sessions of `chat.v2`, by their secrets.
+    pub(crate) sessions: Sessions,
     pub(crate) config: Config,
     /// Cancelled when the server is to end.
     pub(crate) stopping: CancellationToken,

@@ -1,5 +1,6 @@
 //! Frames that the server writes itself: an event is encoded once, with its WebSocket frame around it.
 
+use chat_protocol::v2::{self, Bye, ServerFrame};
 use chat_protocol::{CloseCode, Event, classic};
 use chat_rooms::{Encoding, Frames};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -22,6 +23,43 @@ impl Encoding for ClassicFrames {
     fn size_hint(&self, event: &Event) -> usize {
         classic::size_hint(event)
     }
+}
+
+/// The dialect `chat.v2` in text frames.
+#[derive(Debug)]
+pub(crate) struct V2Frames;
+
+impl Encoding for V2Frames {
+    fn encode(&self, event: &Event, frame: &mut Vec<u8>) {
+        let mut json = Vec::with_capacity(self.size_hint(event));
+        v2::write(event, &mut json);
+        text(&json, frame);
+    }
+
+    fn size_hint(&self, event: &Event) -> usize {
+        v2::size_hint(event)
+    }
+}
+
+/// A frame of `chat.v2` as a text frame.
+pub(crate) fn v2_frame(frame: &ServerFrame) -> Frames {
+    let (mut json, mut bytes) = (Vec::new(), Vec::new());
+    v2::write_frame(frame, &mut json);
+    text(&json, &mut bytes);
+    Frames::one(bytes)
+}
+
+/// A `bye` of `chat.v2` and the close frame behind it.
+pub(crate) fn bye(code: CloseCode) -> Frames {
+    let bye = Bye {
+        code: code.code(),
+        reason: code.reason().to_owned(),
+        reconnect: code.reconnect(),
+        after_ms: None,
+    };
+    let mut bytes = v2_frame(&ServerFrame::Bye(bye)).as_bytes().to_vec();
+    bytes.extend_from_slice(close(code).as_bytes());
+    Frames::one(bytes)
 }
 
 /// Appends a text frame. Frames of a server are not masked (RFC 6455, section 5.1).

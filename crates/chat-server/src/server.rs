@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat_history::HistoryStore;
 use chat_presence::{PresenceStore, StoreError};
 use chat_rooms::Engine;
 use tokio::net::{TcpListener, TcpStream};
@@ -13,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::connection::Sessions;
 use crate::context::Context;
 use crate::door;
-use crate::frames::ClassicFrames;
+use crate::frames::{ClassicFrames, V2Frames};
 
 /// How many connections there may be beside the chat connections: look-ups, probes, handshakes on their way. Beyond that
 /// nothing is accepted until one ends.
@@ -46,14 +48,19 @@ impl Server {
     /// [`StoreError`] when the store does not answer.
     pub async fn new(
         listener: TcpListener,
-        store: impl PresenceStore,
+        presence: impl PresenceStore,
+        history: impl HistoryStore,
         config: Config,
     ) -> Result<Self, StoreError> {
-        let mut builder = Engine::builder(store);
+        let mut builder = Engine::builder(presence);
+        builder.history(history).retention(config.retention);
         let classic = builder.add_encoding(ClassicFrames);
+        let v2 = builder.add_encoding(V2Frames);
         let context = Context {
             engine: builder.start().await?,
             classic,
+            v2,
+            sessions: Sessions::default(),
             members: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
             config,
             stopping: CancellationToken::new(),

@@ -6,6 +6,7 @@
 
 pub mod frame;
 pub mod http;
+pub mod v2;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -69,9 +70,14 @@ pub fn path(room: &str, username: &str) -> String {
 
 /// A handshake's head.
 pub fn handshake(path: &str) -> String {
+    handshake_with(path, "")
+}
+
+/// A handshake's head with more header lines, each ended by CR LF.
+pub fn handshake_with(path: &str, lines: &str) -> String {
     format!(
         "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{lines}\r\n"
     )
 }
 
@@ -123,6 +129,11 @@ impl Client {
     /// Sends a text frame.
     pub async fn send(&mut self, text: &str) {
         self.write(&frame::whole(TEXT, text.as_bytes())).await;
+    }
+
+    /// Sends a text frame, unless the connection is gone. False when it is.
+    pub async fn try_send(&mut self, text: &str) -> bool {
+        soon("the server reads", self.stream.write_all(&frame::whole(TEXT, text.as_bytes()))).await.is_ok()
     }
 
     /// Says something to the room.

@@ -113,6 +113,8 @@ fn what_keeps_it_from_starting_is_one_clear_sentence() {
     let _open = Database::open(&folder.path().join("open.sqlite3")).unwrap();
     says(&with("open.sqlite3"), "the database open.sqlite3 is in use by another chatd");
 
+    let said = refused(chatd(folder.path()).env("CHATD_DATABASE", ""));
+    assert!(said.contains("a path, or :memory:"), "{said}");
     let said = refused(chatd(folder.path()).args(["--listen", "nowhere.invalid:1"]));
     assert!(said.starts_with("chatd: can't listen on nowhere.invalid:1: "), "{said}");
     let said = refused(chatd(folder.path()).args(["--log", "chat=loudly"]));

@@ -5,6 +5,8 @@ use std::time::Duration;
 use chat_db::Database;
 use chat_presence::{NodeId, PresenceStore, SqlitePresence};
 use chat_testkit::{Client, Seen, http, listed};
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
 use rustix::process::Signal;
 
 use crate::process::{Running, chatd};
@@ -88,6 +90,26 @@ async fn clients_that_do_nothing_do_not_hold_the_end_up() {
     assert_eq!(server.end_within(BOUND).await.code(), Some(0));
     assert_eq!(rows(folder.path(), "r").await, 0);
     assert_eq!(deaf.brief().await, "+deaf");
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_answer_does_not_hold_the_end_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Running::start(&mut chatd(folder.path()));
+    let (mut ana, bob) =
+        (Client::enter(server.address, "r", "ana").await, Client::enter(server.address, "r", "bob").await);
+    let mut outside =
+        SqliteConnection::establish(folder.path().join("chatd.sqlite3").to_str().unwrap()).unwrap();
+    outside.batch_execute("BEGIN IMMEDIATE").unwrap();
+    drop(bob);
+    while ana.brief().await != "-bob" {}
+    server.signal(Signal::TERM);
+    assert_eq!(server.end_within(BOUND).await.code(), Some(0));
+    drop(outside);
+    // what could not be removed is removed by the next start
+    let server = Running::start(&mut chatd(folder.path()));
+    let mut again = Client::enter(server.address, "r", "ana").await;
+    assert_eq!(listed(&again.event().await), ["ana"]);
 }
 
 #[tokio::test]

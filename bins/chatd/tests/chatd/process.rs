@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 /// The program in this folder, with nothing of the environment that would change it.
 pub(crate) fn chatd(folder: &Path) -> Command {
@@ -16,6 +16,15 @@ pub(crate) fn chatd(folder: &Path) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// The program in this folder, with files that can't grow beyond so many blocks of 1,024 bytes: a disk that is full.
+pub(crate) fn on_a_full_disk(folder: &Path, blocks: u32) -> Command {
+    let mut shell = Command::new("bash");
+    let program = chatd(folder).get_program().to_owned();
+    shell.args(["-c", &format!("ulimit -S -f {blocks}; exec \"$0\" \"$@\"")]).arg(program);
+    shell.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    shell
 }
 
 /// Runs a program that does not start, and gives what it said.
@@ -52,6 +61,12 @@ impl Running {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Lets its files grow again.
+    pub(crate) fn lift_file_limit(&self) {
+        let none = Rlimit { current: None, maximum: None };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Fsize, none).unwrap();
     }
 
     /// Waits for its end, no longer than `patience`.

@@ -20,10 +20,12 @@ pub(super) struct Backlog {
     control: Vec<u8>,
     /// How many bytes of `control` are written. Once it is not 0, the rest of `control` comes before all else.
     control_written: usize,
-    /// The frames of `waiting`, those that are half written included.
+    /// The frames of `waiting`, those that are half written included. Answers are not counted.
     frames: usize,
-    /// The bytes of `waiting` that are not written.
+    /// The bytes of `waiting` that are not written. Those of answers are not counted.
     bytes: usize,
+    /// The bytes of answers in `waiting` that are not written.
+    answer_bytes: usize,
 }
 
 impl Backlog {
@@ -31,14 +33,19 @@ impl Backlog {
         self.waiting.is_empty() && self.control.is_empty()
     }
 
-    /// How many frames wait, control frames not counted.
+    /// How many frames wait, control frames and answers not counted.
     pub(super) fn frames(&self) -> usize {
         self.frames
     }
 
-    /// How many bytes wait, those of control frames not counted.
+    /// How many bytes wait, those of control frames and answers not counted.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// How many bytes of answers wait.
+    pub(super) fn answer_bytes(&self) -> usize {
+        self.answer_bytes
     }
 
     /// How many bytes of control frames wait.
@@ -56,8 +63,12 @@ impl Backlog {
         if written > 0 {
             self.written = written;
         }
-        self.frames += frames.count();
-        self.bytes += bytes - written;
+        if frames.is_answer() {
+            self.answer_bytes += bytes - written;
+        } else {
+            self.frames += frames.count();
+            self.bytes += bytes - written;
+        }
         self.waiting.push_back(frames);
     }
 
@@ -69,6 +80,12 @@ impl Backlog {
         }
         self.control.extend_from_slice(frames);
         self.control_written += written;
+    }
+
+    /// Puts back frames of which so many bytes were written.
+    fn push_begun(&mut self, frames: Frames, written: usize) {
+        self.push(frames, 0);
+        self.advance_waiting(written);
     }
 
     /// Forgets everything but the frame that is half written.
@@ -84,8 +101,12 @@ impl Backlog {
                 self.keep_begun(&first);
             }
         }
-        self.bytes = self.waiting.iter().map(|frames| frames.as_bytes().len()).sum::<usize>() - self.written;
-        self.frames = self.waiting.iter().map(Frames::count).sum();
+        (self.frames, self.bytes, self.answer_bytes) = (0, 0, 0);
+        // one frame at the most is left
+        if let Some(begun) = self.waiting.pop_front() {
+            let written = std::mem::take(&mut self.written);
+            self.push_begun(begun, written);
+        }
         self.release();
     }
 
@@ -153,16 +174,23 @@ impl Backlog {
     }
 
     fn advance_waiting(&mut self, mut count: usize) {
-        self.bytes -= count;
         while let Some(first) = self.waiting.front() {
             let left = first.as_bytes().len() - self.written;
-            if count < left {
-                self.written += count;
+            let taken = count.min(left);
+            if first.is_answer() {
+                self.answer_bytes -= taken;
+            } else {
+                self.bytes -= taken;
+            }
+            if taken < left {
+                self.written += taken;
                 return;
             }
             count -= left;
             self.written = 0;
-            self.frames -= first.count();
+            if !first.is_answer() {
+                self.frames -= first.count();
+            }
             self.waiting.pop_front();
         }
     }
@@ -194,8 +222,8 @@ mod tests {
 
     #[derive(Debug, Clone)]
     enum Step {
-        /// Frames of these lengths in one buffer.
-        Push(Vec<usize>),
+        /// Frames of these lengths in one buffer; as an answer or not.
+        Push(Vec<usize>, bool),
         /// A control frame of this length.
         Control(usize),
         /// The socket takes this many bytes.
@@ -206,7 +234,8 @@ mod tests {
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let step = prop_oneof![
-            4 => prop::collection::vec(4..40_usize, 1..6).prop_map(Step::Push),
+            4 => (prop::collection::vec(4..40_usize, 1..6), any::<bool>())
+                .prop_map(|(lengths, is_answer)| Step::Push(lengths, is_answer)),
             2 => (4..12_usize).prop_map(Step::Control),
             6 => (0..70_usize).prop_map(Step::Write),
             1 => Just(Step::Discard),
@@ -243,7 +272,7 @@ mod tests {
             let (mut made, mut wire, mut discarded) = (Vec::new(), Vec::new(), false);
             for step in steps {
                 match step {
-                    Step::Push(lengths) => {
+                    Step::Push(lengths, is_answer) => {
                         let (mut bytes, mut ends) = (Vec::new(), Vec::new());
                         for length in lengths {
                             let frame = frame(b'd', made.len(), length);
@@ -251,7 +280,8 @@ mod tests {
                             ends.push(bytes.len());
                             made.push(frame);
                         }
-                        backlog.push(Frames::new(bytes, ends), 0);
+                        let frames = Frames::new(bytes, ends);
+                        backlog.push(if is_answer { frames.as_answer() } else { frames }, 0);
                     }
                     Step::Control(length) => {
                         let frame = frame(b'c', made.len(), length);
@@ -267,8 +297,11 @@ mod tests {
                     }
                 }
                 let waiting: usize = backlog.waiting.iter().map(|frames| frames.as_bytes().len()).sum();
-                prop_assert_eq!(backlog.bytes(), waiting - backlog.written);
-                prop_assert_eq!(backlog.frames(), backlog.waiting.iter().map(Frames::count).sum::<usize>());
+                prop_assert_eq!(backlog.bytes() + backlog.answer_bytes(), waiting - backlog.written);
+                let counted = backlog.waiting.iter().filter(|frames| !frames.is_answer());
+                prop_assert_eq!(backlog.frames(), counted.clone().map(Frames::count).sum::<usize>());
+                let whole = counted.map(|frames| frames.as_bytes().len()).sum::<usize>();
+                prop_assert!(backlog.bytes() <= whole && backlog.bytes() + backlog.written >= whole);
             }
             while !backlog.is_empty() {
                 write(&mut backlog, &mut wire, 7);

@@ -125,10 +125,20 @@ impl<T: Transport> Outbox<T> {
         &self.transport
     }
 
-    /// What waits for the reader, control frames not counted.
+    /// How much may wait.
+    pub fn limits(&self) -> BacklogLimits {
+        self.limits
+    }
+
+    /// What waits for the reader, control frames and answers not counted.
     pub fn waiting(&self) -> BacklogLimits {
         let queue = self.queue.lock();
         BacklogLimits { frames: queue.backlog.frames(), bytes: queue.backlog.bytes() }
+    }
+
+    /// How many bytes of answers wait.
+    pub fn waiting_answers(&self) -> usize {
+        self.queue.lock().backlog.answer_bytes()
     }
 
     /// How many bytes that had to wait were written in all. While some wait and this stands still, the reader takes nothing.

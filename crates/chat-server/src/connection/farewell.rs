@@ -6,14 +6,19 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use chat_protocol::CloseCode;
-use chat_rooms::Membership;
 use chat_rooms::outbox::{Outbox, Signal, Unsent};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-use super::conversation::Word;
 use super::wire::Tcp;
 use crate::frames;
+
+/// What is spoken on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Classic,
+    V2,
+}
 
 /// Why a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,28 +35,18 @@ pub(super) enum Ending {
     ShuttingDown,
 }
 
-/// How long a member of a server that ends waits for the last words of the others.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How long a server that ends waits for the last words on a connection to be stored and told.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Says what was read and not yet said, and waits until what was said in the room has reached everyone's outbox, this one
-/// among them.
-pub(super) async fn settle(member: &Membership, outbox: &Outbox<Tcp>, unsaid: Option<Word>) {
-    let speaking = async {
-        // it fails only for one who is out, and hears of that anyway
-        let _ = match unsaid {
-            Some(Word::Say(body)) => member.send(body).await,
-            Some(Word::Refuse(reason)) => member.refuse(reason).await,
-            None => return member.settled().await,
-        };
-        member.settled().await;
-    };
+/// Waits for the last words, and writes meanwhile.
+pub(super) async fn settle(last_words: impl Future<Output = ()>, outbox: &Outbox<Tcp>) {
     let draining = async {
         // a signal would end the connection, which ends anyway
         poll_fn(|cx| outbox.poll_drain(cx)).await;
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = speaking => {}
+        () = last_words => {}
         () = draining => {}
         () = tokio::time::sleep(LAST_WORDS) => {}
     }
@@ -59,13 +54,18 @@ pub(super) async fn settle(member: &Membership, outbox: &Outbox<Tcp>, unsaid: Op
 
 /// Writes what is still to be written and the close frame, and waits for the client to close its side, no longer than
 /// `patience` in all.
-pub(super) async fn say(outbox: &Outbox<Tcp>, ending: Ending, patience: Duration) {
-    let (last, unsent) = match ending {
+pub(super) async fn say(outbox: &Outbox<Tcp>, dialect: Dialect, ending: Ending, patience: Duration) {
+    let (code, unsent) = match ending {
         Ending::Gone => return,
-        Ending::ClientClosed(code) => (frames::close_answer(code), Unsent::Discard),
-        Ending::Failed(code) => (frames::close(code), Unsent::Discard),
-        Ending::TooSlow => (frames::close(CloseCode::TooSlow), Unsent::Discard),
-        Ending::ShuttingDown => (frames::close(CloseCode::GoingAway), Unsent::Keep),
+        Ending::ClientClosed(_) => (CloseCode::Normal, Unsent::Discard),
+        Ending::Failed(code) => (code, Unsent::Discard),
+        Ending::TooSlow => (CloseCode::TooSlow, Unsent::Discard),
+        Ending::ShuttingDown => (CloseCode::GoingAway, Unsent::Keep),
+    };
+    let last = match (ending, dialect) {
+        (Ending::ClientClosed(code), _) => frames::close_answer(code),
+        (_, Dialect::Classic) => frames::close(code),
+        (_, Dialect::V2) => frames::bye(code),
     };
     outbox.close(last, unsent);
     let farewell = async {

@@ -1,28 +1,36 @@
 //! A chat connection, from the answered handshake to the closed socket.
 
+mod classic;
 mod clock;
 mod conversation;
 mod farewell;
 mod pace;
 mod scanner;
+mod session;
+mod socket;
 mod wire;
 
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use chat_protocol::CloseCode;
-use chat_rooms::outbox::Outbox;
-use chat_rooms::{Outlet, Seat};
+use chat_rooms::outbox::{BacklogLimits, Outbox};
+use chat_rooms::{Outlet, Seat, SendWindow};
 use futures::FutureExt;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::context::{Context, Place};
-use conversation::Conversation;
-use farewell::Ending;
-use wire::Tcp;
+use classic::Classic;
+use conversation::{Conversation, Talk};
+use farewell::{Dialect, Ending};
+use session::Session;
+pub(crate) use session::Sessions;
+pub(crate) use wire::Tcp;
 
 /// A connection's place among the others, held until its socket is closed.
 type Permits = (OwnedSemaphorePermit, Place);
@@ -37,23 +45,67 @@ pub(crate) struct Opened {
     pub(crate) answer: Vec<u8>,
 }
 
-/// Lets the member in and starts the connection's task. Whoever has seen the answer to the handshake is in: it is written
+/// What was let in.
+#[derive(Debug)]
+pub(crate) enum Entrant {
+    /// A member of one room.
+    Classic(Seat),
+    /// A session that has said nothing yet.
+    V2,
+}
+
+/// Lets the entrant in and starts the connection's task. Whoever has seen the answer to the handshake is in: it is written
 /// behind the entering, and before all else.
-pub(crate) fn start(opened: Opened, seat: Seat, permits: Permits, context: &Arc<Context>) {
+pub(crate) fn start(opened: Opened, entrant: Entrant, permits: Permits, context: &Arc<Context>) {
     let Opened { stream, unread, answer } = opened;
     let outbox = Arc::new(Outbox::beginning_with(&answer, Tcp(stream), context.config.backlog));
-    let member = seat.enter(Outlet::Frames { encoding: context.classic, sink: Arc::clone(&outbox) as _ });
-    let mut conversation = Conversation::new(member, Arc::clone(&outbox), Arc::clone(context));
+    match entrant {
+        Entrant::Classic(seat) => {
+            let outlet = Outlet::Frames { encoding: context.classic, sink: Arc::clone(&outbox) as _ };
+            let member = seat.with_window(&send_window(context.config.backlog)).enter(outlet);
+            let talk = Classic::new(member, Arc::clone(&outbox));
+            context.tasks.spawn(serve(talk, Dialect::Classic, outbox, unread, permits, Arc::clone(context)));
+        }
+        Entrant::V2 => {
+            let talk = Session::new(Arc::clone(&outbox), Arc::clone(context));
+            context.tasks.spawn(serve(talk, Dialect::V2, outbox, unread, permits, Arc::clone(context)));
+        }
+    }
+}
+
+async fn serve<T: Talk>(
+    talk: T,
+    dialect: Dialect,
+    outbox: Arc<Outbox<Tcp>>,
+    unread: Bytes,
+    permits: Permits,
+    context: Arc<Context>,
+) {
     let patience = context.config.timings.close;
-    context.tasks.spawn(async move {
-        let ending = AssertUnwindSafe(conversation.run(unread)).catch_unwind().await;
-        // the room hears of it now; the socket may take its time
-        drop(conversation);
-        let ending = ending.unwrap_or(Ending::Failed(CloseCode::Internal));
-        // boxed, so that the connection's future does not carry it all its life
-        Box::pin(farewell::say(&outbox, ending, patience)).await;
-        drop(permits);
-    });
+    let mut conversation = Conversation::new(talk, Arc::clone(&outbox), context);
+    let ending = AssertUnwindSafe(conversation.run(unread)).catch_unwind().await;
+    // the rooms hear of it now; the socket may take its time
+    drop(conversation);
+    let ending = ending.unwrap_or(Ending::Failed(CloseCode::Internal));
+    // boxed, so that the connection's future does not carry it all its life
+    Box::pin(farewell::say(&outbox, dialect, ending, patience)).await;
+    drop(permits);
+}
+
+/// What a connection may have on its way: with what waits for it already, a half of its backlog at most, it still fits.
+fn send_window(backlog: BacklogLimits) -> SendWindow {
+    SendWindow::new((backlog.frames / 4).clamp(1, 64), (backlog.bytes / 4).clamp(1, 1 << 20))
+}
+
+/// Resolves when no more than half of what may wait for a reader waits. To be polled by the task that writes it.
+async fn drained(outbox: &Outbox<Tcp>) {
+    let most = outbox.limits();
+    poll_fn(|_| {
+        let waiting = outbox.waiting();
+        let reads = waiting.bytes <= most.bytes / 2 && waiting.frames <= most.frames / 2;
+        if reads { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 /// How a client has hung up.

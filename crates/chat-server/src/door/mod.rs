@@ -49,23 +49,17 @@ pub(crate) async fn open(mut stream: TcpStream, place: OwnedSemaphorePermit, con
 }
 
 /// Answers a handshake, and leaves the connection to a task of its own that holds nothing of the door.
-async fn answer(
-    stream: TcpStream,
-    request: Request<()>,
-    behind: Bytes,
-    place: Place,
-    context: Arc<Context>,
-) {
+async fn answer(stream: TcpStream, request: Request<()>, behind: Bytes, place: Place, context: Arc<Context>) {
     let admitted = tokio::select! {
         () = context.stopping.cancelled() => Err(Refusal::ShuttingDown),
         admitted = admission::admit(&request, &context) => admitted,
     };
     match admitted {
         Err(refusal) => refuse(stream, refusal.response()).await,
-        Ok(Admitted { response, seat, permit }) => {
+        Ok(Admitted { response, entrant, permit }) => {
             let Some(unread) = still_there(&stream, behind) else { return };
             let opened = Opened { stream, unread, answer: written(&response) };
-            connection::start(opened, seat, (permit, place), &context);
+            connection::start(opened, entrant, (permit, place), &context);
         }
     }
 }

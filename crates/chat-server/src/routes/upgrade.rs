@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use chat_rooms::Seat;
 use http::Request as HttpRequest;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -12,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::Visit;
 use crate::admission::{self, Admitted};
-use crate::connection::{self, Opened};
+use crate::connection::{self, Entrant, Opened};
 use crate::rewound::Rewound;
 
 pub(super) async fn answer(State(visit): State<Visit>, request: Request) -> Response {
@@ -20,10 +19,10 @@ pub(super) async fn answer(State(visit): State<Visit>, request: Request) -> Resp
     let upgrade = parts.extensions.remove::<OnUpgrade>();
     match admission::admit(&HttpRequest::from_parts(parts, ()), &visit.context).await {
         Err(refusal) => refusal.response().map(|()| axum::body::Body::empty()).into_response(),
-        Ok(Admitted { response, seat, permit }) => {
+        Ok(Admitted { response, entrant, permit }) => {
             if let Some(upgrade) = upgrade {
                 let context = Arc::clone(&visit.context);
-                context.tasks.spawn(hand_over(upgrade, seat, permit, visit));
+                context.tasks.spawn(hand_over(upgrade, entrant, permit, visit));
             }
             response.map(|()| axum::body::Body::empty()).into_response()
         }
@@ -31,12 +30,12 @@ pub(super) async fn answer(State(visit): State<Visit>, request: Request) -> Resp
 }
 
 /// Waits until the answer is out, and takes the connection out of HTTP.
-async fn hand_over(upgrade: OnUpgrade, seat: Seat, permit: OwnedSemaphorePermit, visit: Visit) {
+async fn hand_over(upgrade: OnUpgrade, entrant: Entrant, permit: OwnedSemaphorePermit, visit: Visit) {
     // a client that is gone by now, or does not take the answer: the seat is given back
     let patience = visit.context.config.timings.head;
     let Ok(Ok(upgraded)) = tokio::time::timeout(patience, upgrade).await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<Rewound>>() else { return };
     let (unread, stream) = parts.io.into_inner().into_parts();
     let opened = Opened { stream, unread: [parts.read_buf, unread].concat().into(), answer: Vec::new() };
-    connection::start(opened, seat, (permit, visit.place), &visit.context);
+    connection::start(opened, entrant, (permit, visit.place), &visit.context);
 }

@@ -147,7 +147,7 @@ async fn a_request_that_is_no_handshake_is_told_so() {
     assert_eq!(ask("GET", &upgrade).await.status, 400);
     let post = ask("POST", &[&upgrade[..], &[key]].concat()).await;
     assert_eq!((post.status, post.header("allow")), (405, Some("GET")));
-    for path in ["/ws", "/ws/", "/ws/chat/r", "/ws/chat/r/ana/", "/ws/nothing/r/ana"] {
+    for path in ["/ws/", "/ws/chat/r", "/ws/chat/r/ana/", "/ws/nothing/r/ana"] {
         let answer = http::request(server.address, "GET", path, &[&upgrade[..], &[key]].concat()).await;
         assert_eq!(answer.status, 404, "{path}");
     }

@@ -14,3 +14,4 @@ mod store_faults;
 mod storm;
 mod support;
 mod transcripts;
+mod v2;

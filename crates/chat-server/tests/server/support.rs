@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chat_db::Database;
+use chat_history::SqliteHistory;
 use chat_presence::{NodeId, PresenceStore, SqlitePresence, StoreError};
 use chat_protocol::{Member, RoomName};
 use chat_rooms::Engine;
@@ -47,7 +48,8 @@ pub(crate) async fn start_with(config: Config) -> Running {
     let open = Database::open(&database).unwrap();
     let store = || SqlitePresence::new(open.clone(), NodeId::new("local"));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let server = Server::new(listener, store(), config).await.unwrap();
+    let history = SqliteHistory::open(open.clone()).await.unwrap();
+    let server = Server::new(listener, store(), history, config).await.unwrap();
     let (address, engine) = (server.local_addr().unwrap(), server.engine().clone());
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(server.run(async { drop(stopped.await) }));

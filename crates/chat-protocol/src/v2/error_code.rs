@@ -1,0 +1,89 @@
+//! Why a command was not carried out.
+
+use serde::{Deserialize, Serialize};
+
+/// The `code` of an `error`: for a program; the sentence beside it is for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// The frame is not a JSON object.
+    BadJson,
+    /// There is no such type of frame.
+    UnknownType,
+    /// A field that the type needs is not there, or holds something of another type.
+    MissingField,
+    /// The first frame has to be `hello`.
+    HelloFirst,
+    /// The room's name is no name.
+    InvalidRoom,
+    /// The username is no name.
+    InvalidUsername,
+    /// Somebody has that name in that room.
+    UsernameTaken,
+    /// The session is not in that room.
+    NotInRoom,
+    /// The session is in that room already.
+    AlreadyInRoom,
+    /// The session is in as many rooms as it may be.
+    TooManyRooms,
+    /// The message is too large.
+    MessageTooLarge,
+    /// The same id was given to another message before.
+    IdReused,
+    /// Too fast, in a way that can't be paced.
+    RateLimited,
+    /// Who you are was not accepted.
+    Unauthorized,
+    /// Not allowed.
+    Forbidden,
+    /// The store does not answer. Whether the message was stored is not known: send it again with the same id.
+    StoreUnavailable,
+    /// A fault of the server.
+    Internal,
+}
+
+impl ErrorCode {
+    /// Every code.
+    pub const ALL: [Self; 17] = [
+        Self::BadJson,
+        Self::UnknownType,
+        Self::MissingField,
+        Self::HelloFirst,
+        Self::InvalidRoom,
+        Self::InvalidUsername,
+        Self::UsernameTaken,
+        Self::NotInRoom,
+        Self::AlreadyInRoom,
+        Self::TooManyRooms,
+        Self::MessageTooLarge,
+        Self::IdReused,
+        Self::RateLimited,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::StoreUnavailable,
+        Self::Internal,
+    ];
+
+    /// Whether it says that the frame itself was wrong, whatever the server's state: a client with a fault. Too many of
+    /// those close the connection.
+    pub fn is_wrong_frame(self) -> bool {
+        matches!(self, Self::BadJson | Self::UnknownType | Self::MissingField | Self::HelloFirst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contract_names_every_code() {
+        let contract = include_str!("../../../../docs/protocol.md");
+        for code in ErrorCode::ALL {
+            let name = serde_json::to_value(code).unwrap();
+            let name = name.as_str().unwrap();
+            assert!(contract.contains(&format!("`{name}`")), "docs/protocol.md does not name {name}");
+        }
+    }
+}

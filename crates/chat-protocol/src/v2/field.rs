@@ -1,0 +1,91 @@
+//! What stands in a field of a client's frame, before it is known which type the field has to have.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// A value of any type. Texts are borrowed where they can be; of what no field may hold nothing is kept.
+#[derive(Default)]
+pub(super) enum Field<'a> {
+    /// Nothing, or null.
+    #[default]
+    Absent,
+    Text(Cow<'a, str>),
+    Number(u64),
+    Flag(bool),
+    Object(Box<Place<'a>>),
+    /// A list, or a number that is negative, too large or no whole number.
+    Other,
+}
+
+/// What matters of an object: it can only be a place in a room's order.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Place<'a> {
+    #[serde(borrow)]
+    pub(super) epoch: Field<'a>,
+    #[serde(borrow)]
+    pub(super) seq: Field<'a>,
+}
+
+impl Field<'_> {
+    pub(super) fn is_text(&self, expected: &str) -> bool {
+        matches!(self, Self::Text(text) if text == expected)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Field<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FieldVisitor)
+    }
+}
+
+struct FieldVisitor;
+
+impl<'de> Visitor<'de> for FieldVisitor {
+    type Value = Field<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Field<'de>, E> {
+        Ok(Field::Absent)
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Field<'de>, E> {
+        Ok(Field::Text(text.into()))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Field<'de>, E> {
+        Ok(Field::Text(text.to_owned().into()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Field<'de>, E> {
+        Ok(Field::Number(number))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Field<'de>, E> {
+        Ok(Field::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Field<'de>, E> {
+        Ok(Field::Other)
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Field<'de>, E> {
+        Ok(Field::Flag(flag))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Field<'de>, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Field::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<Field<'de>, A::Error> {
+        Place::deserialize(MapAccessDeserializer::new(object)).map(|place| Field::Object(Box::new(place)))
+    }
+}

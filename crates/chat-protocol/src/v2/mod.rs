@@ -1,0 +1,47 @@
+//! The dialect of new clients: many rooms on one connection, acks, history and resume.
+//!
+//! Frames are JSON objects tagged by `type`. Unknown fields are ignored on both sides.
+
+#[cfg(feature = "schema")]
+mod asyncapi;
+mod client;
+mod error_code;
+mod field;
+mod read;
+mod server;
+mod write;
+
+#[cfg(feature = "schema")]
+pub use asyncapi::asyncapi;
+pub use client::{ClientFrame, Command, Hello, History, Join, Members, Send, Since};
+pub use error_code::ErrorCode;
+pub use read::{Rejected, read};
+pub use server::{
+    Ack, Bye, Error, HistoryPage, Joined, Left, LeftReason, MemberInfo, MembersPage, MessageFrame, Notice,
+    NoticeLevel, Presence, ServerFrame, StoredMessage, Typing, Welcome, WelcomeLimits,
+};
+pub use write::{size_hint, write, write_frame};
+
+/// The name of the dialect in `Sec-WebSocket-Protocol`.
+pub const SUBPROTOCOL: &str = "chat.v2";
+
+/// The most messages in one page of history, and the most of the newest that a `join` brings.
+pub const PAGE_MESSAGES: usize = 200;
+
+/// How many messages a page of history has where a client does not say.
+pub const PAGE_MESSAGES_DEFAULT: usize = 50;
+
+/// A page of history ends here, too, counted by [`Message::size`](crate::Message::size); so does what is recovered.
+pub const PAGE_BYTES: usize = 1 << 20;
+
+/// The most messages that a `join` with `since` recovers.
+pub const RECOVERED_MESSAGES: usize = 1_000;
+
+/// The most members in one page, and in [`Joined`].
+pub const PAGE_MEMBERS: usize = 200;
+
+/// How many members a page has where a client does not say.
+pub const PAGE_MEMBERS_DEFAULT: usize = 100;
+
+/// In a room with more members than [`LISTED_MEMBERS`](crate::LISTED_MEMBERS) each list of a [`Presence`] is cut here.
+pub const PARTIAL_PRESENCE: usize = 50;

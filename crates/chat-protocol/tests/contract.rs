@@ -1,0 +1,175 @@
+//! The pages of the contract say what the types say.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+
+use chat_protocol::CloseCode;
+use chat_protocol::v2::{ClientFrame, ErrorCode, ServerFrame};
+use serde_json::Value;
+
+const PAGE: &str = include_str!("../../../docs/protocol.md");
+
+/// The examples of `chat.v2`: each JSON object in the blocks of code from that heading on. In transcripts an arrow says whose
+/// it is.
+fn examples() -> Vec<Value> {
+    let (_, dialect) = PAGE.split_once("\n## `chat.v2`").unwrap();
+    let blocks = dialect.split("\n```").skip(1).step_by(2);
+    let json =
+        blocks.map(|block| block.split_once('\n').unwrap().1.replace("-> {", "{").replace("<- {", "{"));
+    json.flat_map(|block| {
+        let frames =
+            serde_json::Deserializer::from_str(&block).into_iter().collect::<Result<Vec<Value>, _>>();
+        frames.unwrap_or_else(|error| panic!("{error}: {block}"))
+    })
+    .collect()
+}
+
+/// Which of the two it is, and its type. Nothing may be in it that the type does not know.
+fn frame(example: &Value) -> (&'static str, String) {
+    let kind = example["type"].as_str().unwrap_or_else(|| panic!("no frame: {example}")).to_owned();
+    let command = serde_json::from_value::<ClientFrame>(example.clone())
+        .map(|frame| serde_json::to_value(frame).unwrap());
+    let event = serde_json::from_value::<ServerFrame>(example.clone())
+        .map(|frame| serde_json::to_value(frame).unwrap());
+    if command.as_ref().is_ok_and(|command| command == example) {
+        return ("client", kind);
+    }
+    if event.as_ref().is_ok_and(|event| event == example) {
+        return ("server", kind);
+    }
+    panic!("neither a command nor an event: {example}\n{command:?}\n{event:?}");
+}
+
+#[test]
+fn every_frame_has_an_example_that_is_one() {
+    let examples = examples();
+    let shown: BTreeSet<_> = examples.iter().map(frame).collect();
+    let client = ["hello", "join", "leave", "send", "history", "members", "typing", "ping"];
+    let server = [
+        "welcome", "joined", "left", "message", "presence", "typing", "ack", "history", "members", "notice",
+        "error", "bye", "pong",
+    ];
+    for (side, kinds) in [("client", &client[..]), ("server", &server[..])] {
+        for kind in kinds {
+            assert!(
+                shown.contains(&(side, (*kind).to_owned())),
+                "docs/protocol.md shows no `{kind}` from the {side}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_close_code_says_whether_to_come_back() {
+    for code in CloseCode::ALL.into_iter().filter(|code| *code != CloseCode::Normal) {
+        let start = format!("| {} |", code.code());
+        let end = if code.reconnect() { "| yes |" } else { "| no |" };
+        let row = PAGE.lines().find(|line| line.starts_with(&start));
+        assert!(
+            row.is_some_and(|row| row.ends_with(end)),
+            "docs/protocol.md: {code:?} is not \"{end}\": {row:?}"
+        );
+    }
+}
+
+#[test]
+fn every_error_code_has_a_row() {
+    for code in ErrorCode::ALL {
+        let start = format!("| `{}` |", serde_json::to_value(code).unwrap().as_str().unwrap());
+        assert!(
+            PAGE.lines().any(|line| line.starts_with(&start)),
+            "docs/protocol.md has no row for {code:?}"
+        );
+    }
+}
+
+#[cfg(feature = "schema")]
+mod for_machines {
+    use super::*;
+
+    fn document() -> Value {
+        chat_protocol::v2::asyncapi()
+    }
+
+    #[test]
+    fn it_is_what_the_types_generate() {
+        let kept: Value = serde_json::from_str(include_str!("../../../docs/asyncapi.json")).unwrap();
+        assert!(
+            kept == document(),
+            "docs/asyncapi.json is not what the types say: renew it with `just contract`"
+        );
+    }
+
+    /// Follows a reference inside the document.
+    fn follow<'d>(document: &'d Value, reference: &str) -> &'d Value {
+        let target = document.pointer(reference.strip_prefix('#').unwrap());
+        target.unwrap_or_else(|| panic!("{reference} leads nowhere"))
+    }
+
+    fn references<'d>(value: &'d Value, found: &mut BTreeSet<&'d str>) {
+        match value {
+            Value::Object(fields) => {
+                found.extend(fields.get("$ref").and_then(Value::as_str));
+                fields.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn all_references_lead_somewhere_and_to_every_schema() {
+        let document = document();
+        let mut found = BTreeSet::new();
+        references(&document, &mut found);
+        for reference in &found {
+            follow(&document, reference);
+        }
+        for name in document["components"]["schemas"].as_object().unwrap().keys() {
+            let whole = ["ClientFrame", "ServerFrame"].contains(&name.as_str());
+            let used = found.contains(&*format!("#/components/schemas/{name}"));
+            assert!(whole || used, "nothing refers to the schema {name}");
+        }
+    }
+
+    #[test]
+    fn every_frame_is_in_an_operation() {
+        let document = document();
+        let mut used = BTreeSet::new();
+        references(&document["operations"], &mut used);
+        for name in document["channels"]["session"]["messages"].as_object().unwrap().keys() {
+            let reference = format!("#/channels/session/messages/{name}");
+            assert!(used.contains(&*reference), "no operation has {name}");
+        }
+    }
+
+    #[test]
+    fn a_frame_is_its_ref_its_type_and_its_fields_in_one_object() {
+        let document = document();
+        let join = follow(&document, "#/components/schemas/ClientJoin");
+        let fields: Vec<_> = join["properties"].as_object().unwrap().keys().collect();
+        assert_eq!(fields, ["history", "ref", "room", "since", "type"]);
+        assert_eq!(join["required"], serde_json::json!(["type", "room"]));
+        assert_eq!(join["properties"]["type"]["const"], "join");
+        assert!(!document.to_string().contains("\"null\""), "what is absent is not null");
+        assert!(!document.to_string().contains("]("), "a description links to nothing");
+    }
+
+    /// Enough of JSON Schema for this: every example has the fields that are required, and none that is not described.
+    #[test]
+    fn every_example_fits_its_schema() {
+        let document = document();
+        for example in examples() {
+            let (side, kind) = frame(&example);
+            let message = follow(&document, &format!("#/components/messages/{side}.{kind}"));
+            let schema = follow(&document, message["payload"]["$ref"].as_str().unwrap());
+            let example = example.as_object().unwrap();
+            for field in schema["required"].as_array().unwrap() {
+                assert!(example.contains_key(field.as_str().unwrap()), "{field} is not in {example:?}");
+            }
+            for field in example.keys() {
+                assert!(schema["properties"].get(field).is_some(), "{field} of {kind} is not described");
+            }
+        }
+    }
+}

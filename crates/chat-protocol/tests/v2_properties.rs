@@ -1,0 +1,281 @@
+//! What holds for any frame of the dialect `chat.v2`.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use chat_protocol::v2::{
+    self, Ack, Bye, ClientFrame, Command, Error, ErrorCode, Hello, History, HistoryPage, Join, Joined, Left,
+    LeftReason, MemberInfo, Members, MembersPage, MessageFrame, Notice, NoticeLevel, Presence, Send,
+    ServerFrame, Since, StoredMessage, Typing, Welcome, WelcomeLimits,
+};
+use chat_protocol::{Epoch, MessageId, Reference, RoomName, Timestamp, Username};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use unicode_normalization::UnicodeNormalization;
+
+fn text() -> impl Strategy<Value = String> {
+    any::<String>()
+}
+
+fn body() -> impl Strategy<Value = Arc<str>> {
+    text().prop_map(Arc::from)
+}
+
+fn room() -> impl Strategy<Value = RoomName> {
+    "[\\p{L}\\p{N}_-]{1,64}".prop_filter_map("a name", |text| RoomName::parse(&text).ok())
+}
+
+fn username() -> impl Strategy<Value = Username> {
+    "[\\p{L}\\p{N}_-]{1,50}".prop_filter_map("a name", |text| Username::parse(&text).ok())
+}
+
+fn id() -> impl Strategy<Value = MessageId> {
+    vec(any::<char>(), 1..=64).prop_map(|chars| chars.into_iter().collect::<String>().parse().unwrap())
+}
+
+fn reference() -> impl Strategy<Value = Option<Reference>> {
+    let text = vec(any::<char>(), 0..=64).prop_map(|chars| chars.into_iter().collect::<String>());
+    option::of(text.prop_map(|text| text.parse().unwrap()))
+}
+
+fn epoch() -> impl Strategy<Value = Epoch> {
+    body().prop_map(Epoch)
+}
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    (0..=253_402_300_799_999_i64).prop_map(Timestamp)
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let hello = (username(), option::of(text()), option::of(text()), option::of(text()), any::<bool>())
+        .prop_map(|(username, resume, token, client, render)| {
+            Command::Hello(Hello { username, resume, token, client, render })
+        });
+    let since = (epoch(), any::<u64>()).prop_map(|(epoch, seq)| Since { epoch, seq });
+    let number = || option::of(any::<u64>());
+    prop_oneof![
+        hello,
+        (room(), option::of(since), any::<u64>()).prop_map(|(room, since, history)| Command::Join(Join {
+            room,
+            since,
+            history
+        })),
+        room().prop_map(|room| Command::Leave { room }),
+        (room(), body(), option::of(id())).prop_map(|(room, body, id)| Command::Send(Send {
+            room,
+            body,
+            id
+        })),
+        (room(), number(), number(), number()).prop_map(|(room, before, after, limit)| {
+            Command::History(History { room, before, after, limit })
+        }),
+        (room(), option::of(text()), option::of(text()), number()).prop_map(
+            |(room, after, prefix, limit)| {
+                // parts of names are read in the form that names have
+                let spelled = |part: Option<String>| part.map(|part| part.nfc().collect());
+                Command::Members(Members { room, after: spelled(after), prefix: spelled(prefix), limit })
+            }
+        ),
+        room().prop_map(|room| Command::Typing { room }),
+        Just(Command::Ping),
+    ]
+}
+
+fn members() -> impl Strategy<Value = Vec<MemberInfo>> {
+    vec((username(), time()).prop_map(|(username, joined_at)| MemberInfo { username, joined_at }), 0..4)
+}
+
+fn stored() -> impl Strategy<Value = Vec<StoredMessage>> {
+    let said = (any::<u64>(), id(), username(), body(), option::of(body()), time()).prop_map(
+        |(seq, id, from, body, html, sent_at)| StoredMessage::Said { seq, id, from, body, html, sent_at },
+    );
+    let erased = (any::<u64>(), time()).prop_map(|(seq, sent_at)| StoredMessage::Erased {
+        seq,
+        sent_at,
+        erased: true,
+    });
+    vec(prop_oneof![said, erased], 0..4)
+}
+
+fn limits() -> impl Strategy<Value = WelcomeLimits> {
+    any::<(u64, u32, u32, u32)>().prop_map(|(message_bytes, messages_per_second, burst, rooms)| {
+        WelcomeLimits { message_bytes, messages_per_second, burst, rooms }
+    })
+}
+
+fn answer() -> impl Strategy<Value = ServerFrame> {
+    let reason = prop_oneof![
+        Just(LeftReason::Asked),
+        Just(LeftReason::Kicked),
+        Just(LeftReason::Banned),
+        Just(LeftReason::RoomClosed)
+    ];
+    prop_oneof![
+        (reference(), text(), text(), username(), text(), limits(), any::<u64>()).prop_map(
+            |(reference, session, resume, username, server, limits, heartbeat_ms)| {
+                ServerFrame::Welcome(Welcome {
+                    reference,
+                    session,
+                    resume,
+                    username,
+                    server,
+                    limits,
+                    heartbeat_ms,
+                })
+            }
+        ),
+        (reference(), room(), epoch(), any::<(u64, u64, bool)>(), members(), stored()).prop_map(
+            |(reference, room, epoch, (seq, member_count, recovered), members, messages)| {
+                ServerFrame::Joined(Joined {
+                    reference,
+                    room,
+                    epoch,
+                    seq,
+                    members,
+                    member_count,
+                    messages,
+                    recovered,
+                })
+            }
+        ),
+        (reference(), room(), reason).prop_map(|(reference, room, reason)| ServerFrame::Left(Left {
+            reference,
+            room,
+            reason
+        })),
+        (reference(), room(), any::<u64>(), id(), time(), any::<bool>()).prop_map(
+            |(reference, room, seq, id, sent_at, stored)| {
+                ServerFrame::Ack(Ack { reference, room, seq, id, sent_at, stored })
+            }
+        ),
+        (reference(), room(), epoch(), stored(), any::<bool>()).prop_map(
+            |(reference, room, epoch, messages, more)| {
+                ServerFrame::History(HistoryPage { reference, room, epoch, messages, more })
+            }
+        ),
+        (reference(), room(), members(), any::<u64>(), any::<bool>()).prop_map(
+            |(reference, room, members, member_count, more)| {
+                ServerFrame::Members(MembersPage { reference, room, members, member_count, more })
+            }
+        ),
+        reference().prop_map(|reference| ServerFrame::Pong { reference }),
+    ]
+}
+
+fn unasked() -> impl Strategy<Value = ServerFrame> {
+    let level = prop_oneof![Just(NoticeLevel::Info), Just(NoticeLevel::Warning)];
+    let code = (0..ErrorCode::ALL.len()).prop_map(|n| ErrorCode::ALL[n]);
+    prop_oneof![
+        (room(), any::<u64>(), id(), username(), body(), option::of(body()), time()).prop_map(
+            |(room, seq, id, from, body, html, sent_at)| {
+                ServerFrame::Message(MessageFrame { room, seq, id, from, body, html, sent_at })
+            }
+        ),
+        (room(), members(), vec(username(), 0..4), any::<u64>(), any::<bool>()).prop_map(
+            |(room, joined, left, member_count, partial)| {
+                ServerFrame::Presence(Presence { room, joined, left, member_count, partial })
+            }
+        ),
+        (room(), username()).prop_map(|(room, username)| ServerFrame::Typing(Typing { room, username })),
+        (option::of(room()), level, body()).prop_map(|(room, level, body)| ServerFrame::Notice(Notice {
+            room,
+            level,
+            body
+        })),
+        (reference(), code, body(), option::of(any::<u64>())).prop_map(
+            |(reference, code, message, retry_after_ms)| {
+                ServerFrame::Error(Error { reference, code, message, retry_after_ms })
+            }
+        ),
+        (any::<u16>(), text(), any::<bool>(), option::of(any::<u64>())).prop_map(
+            |(code, reason, reconnect, after_ms)| ServerFrame::Bye(Bye { code, reason, reconnect, after_ms })
+        ),
+    ]
+}
+
+fn event() -> impl Strategy<Value = ServerFrame> {
+    prop_oneof![answer(), unasked()]
+}
+
+/// Puts fields into every object that no version of the dialect has.
+fn with_more(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.values_mut().for_each(with_more);
+            fields.insert("x_new".into(), json!({"type": "x", "deep": [[null, 1.5e3, "é"]]}));
+            fields.insert("__proto__".into(), Value::Null);
+        }
+        Value::Array(items) => items.iter_mut().for_each(with_more),
+        _ => {}
+    }
+}
+
+/// What looks like a frame from afar: the words and signs of the dialect in any order.
+fn debris() -> impl Strategy<Value = String> {
+    let word = prop_oneof![
+        "[{}\\[\\]:,]",
+        "\"(type|ref|room|since|epoch|seq|body|after)\"",
+        "\"(hello|join|send|history|ping)\"",
+        "-?[0-9]{1,25}(\\.[0-9])?(e[0-9]{1,3})?",
+        "(null|true|false|\"\\\\u[0-9a-f]{4}\"|\"\\PC{0,3}\")",
+    ];
+    vec(word, 0..30).prop_map(|words| words.concat())
+}
+
+proptest! {
+    #[test]
+    fn a_command_that_is_written_is_read_as_it_was(reference in reference(), command in command()) {
+        let frame = ClientFrame { reference, command };
+        let text = serde_json::to_string(&frame).unwrap();
+        prop_assert_eq!(v2::read(&text), Ok(frame.clone()));
+        // a server in Rust may read through serde as well
+        prop_assert_eq!(serde_json::from_str::<ClientFrame>(&text).unwrap(), frame);
+    }
+
+    #[test]
+    fn new_fields_of_a_command_are_ignored(reference in reference(), command in command()) {
+        let frame = ClientFrame { reference, command };
+        let mut value = serde_json::to_value(&frame).unwrap();
+        with_more(&mut value);
+        prop_assert_eq!(v2::read(&value.to_string()), Ok(frame));
+    }
+
+    #[test]
+    fn a_ref_is_told_back_whatever_else_is_wrong(
+        reference in reference(),
+        kind in prop_oneof![Just("hello"), Just("join"), Just("send"), Just("history"), Just("members"), Just("x")],
+        cut in 0_usize..20,
+    ) {
+        let value = json!({"a": 1, "ref": reference, "type": kind, "username": [], "room": {"x": "y"}}).to_string();
+        let rejected = v2::read(&value).unwrap_err();
+        prop_assert_eq!(&rejected.reference, &reference);
+        // broken off behind the ref
+        let end = value.find("\"room\"").unwrap() + cut.min(15);
+        let rejected = v2::read(&value[..end]).unwrap_err();
+        prop_assert_eq!(rejected.code, ErrorCode::BadJson);
+        prop_assert_eq!(&rejected.reference, &reference);
+    }
+
+    #[test]
+    fn an_event_that_is_written_is_read_as_it_was(frame in event()) {
+        let mut out = Vec::new();
+        v2::write_frame(&frame, &mut out);
+        prop_assert_eq!(serde_json::from_slice::<ServerFrame>(&out).unwrap(), frame);
+    }
+
+    #[test]
+    fn new_fields_of_an_event_are_ignored(frame in event()) {
+        let mut value = serde_json::to_value(&frame).unwrap();
+        with_more(&mut value);
+        prop_assert_eq!(serde_json::from_value::<ServerFrame>(value).unwrap(), frame);
+    }
+
+    #[test]
+    fn no_frame_is_too_strange_to_answer(frame in any::<String>(), debris in debris()) {
+        let _ = v2::read(&frame);
+        let _ = v2::read(&debris);
+        let _ = v2::read(&format!("{{{debris}"));
+    }
+}

@@ -1,0 +1,228 @@
+//! Who is there, as those are told who get what changed: a list as the last `presence` left it, and what has changed since.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use chat_protocol::v2::MemberInfo;
+use chat_protocol::{Timestamp, Username};
+
+/// The list of a room, and what has changed since it was last told. Snapshots and changes add up for whoever applies each
+/// change to the last snapshot as to a set.
+#[derive(Debug, Default)]
+pub(crate) struct Roster {
+    /// As the last changes that were told left it.
+    told: BTreeMap<Username, Timestamp>,
+    /// Who came since, and is not in `told`.
+    joined: BTreeMap<Username, Timestamp>,
+    /// Who went since, and is in `told`.
+    left: BTreeSet<Username>,
+    /// Whether changes are being gathered.
+    is_open: bool,
+}
+
+/// What changed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct RosterChanges {
+    pub(crate) joined: Vec<MemberInfo>,
+    pub(crate) left: Vec<Username>,
+    /// How many there are now.
+    pub(crate) count: usize,
+}
+
+/// A part of the list.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct RosterPage {
+    pub(crate) members: Vec<MemberInfo>,
+    /// How many there are in all.
+    pub(crate) count: usize,
+    /// Whether more fit what was asked for.
+    pub(crate) more: bool,
+}
+
+/// Which part of the list.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RosterQuery<'a> {
+    /// Those behind this name.
+    pub(crate) after: Option<&'a str>,
+    /// Those whose names begin so.
+    pub(crate) prefix: &'a str,
+    /// How many at most.
+    pub(crate) limit: usize,
+}
+
+impl Roster {
+    /// A list that is known to all.
+    pub(crate) fn new(told: impl Iterator<Item = (Username, Timestamp)>) -> Self {
+        Self { told: told.collect(), ..Self::default() }
+    }
+
+    /// Somebody came. True when this is the first change since the last were told.
+    pub(crate) fn entered(&mut self, username: &Username, joined_at: Timestamp) -> bool {
+        if self.left.remove(username) {
+            // gone and back: to the others nothing has changed
+            self.told.insert(username.clone(), joined_at);
+        } else {
+            self.joined.insert(username.clone(), joined_at);
+        }
+        self.open()
+    }
+
+    /// Somebody went. True when this is the first change since the last were told.
+    pub(crate) fn left(&mut self, username: &Username) -> bool {
+        if self.joined.remove(username).is_none() {
+            self.left.insert(username.clone());
+        }
+        self.open()
+    }
+
+    fn open(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_open, true)
+    }
+
+    /// Ends the gathering, and gives what is to be told; none where nothing has changed.
+    pub(crate) fn close(&mut self) -> Option<RosterChanges> {
+        self.is_open = false;
+        let (joined, left) = (std::mem::take(&mut self.joined), std::mem::take(&mut self.left));
+        if joined.is_empty() && left.is_empty() {
+            return None;
+        }
+        for username in &left {
+            self.told.remove(username);
+        }
+        let joined: Vec<_> = joined.into_iter().map(info).collect();
+        self.told.extend(joined.iter().map(|member| (member.username.clone(), member.joined_at)));
+        Some(RosterChanges { joined, left: left.into_iter().collect(), count: self.told.len() })
+    }
+
+    /// A part of the list as it was last told, and whoever asks.
+    pub(crate) fn page(&self, own: &MemberInfo, query: RosterQuery<'_>) -> RosterPage {
+        let is_told = self.told.contains_key(&own.username);
+        let count = self.told.len() + usize::from(!is_told);
+        // names are compared as text, so a prefix is a place in their order
+        let after = query.after.filter(|after| *after >= query.prefix);
+        let from = after.map_or(Bound::Included(query.prefix), Bound::Excluded);
+        let behind = |name: &str| after.is_none_or(|after| name > after);
+        let fits = |name: &str| name.starts_with(query.prefix);
+        let mut own =
+            (!is_told && fits(own.username.as_str()) && behind(own.username.as_str())).then(|| own.clone());
+        let mut members = Vec::new();
+        let mut told = self
+            .told
+            .range::<str, _>((from, Bound::Unbounded))
+            .take_while(|(username, _)| fits(username.as_str()))
+            .map(|(username, joined_at)| MemberInfo { username: username.clone(), joined_at: *joined_at })
+            .peekable();
+        while members.len() < query.limit {
+            let own_is_next = match (&own, told.peek()) {
+                (Some(own), Some(next)) => own.username < next.username,
+                (Some(_), None) => true,
+                (None, Some(_)) => false,
+                (None, None) => break,
+            };
+            members.extend(if own_is_next { own.take() } else { told.next() });
+        }
+        let more = own.is_some() || told.next().is_some();
+        RosterPage { members, count, more }
+    }
+}
+
+fn info((username, joined_at): (Username, Timestamp)) -> MemberInfo {
+    MemberInfo { username, joined_at }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn name(n: u8) -> Username {
+        Username::parse(&format!("p{n:03}")).unwrap()
+    }
+
+    fn member(n: u8) -> MemberInfo {
+        MemberInfo { username: name(n), joined_at: Timestamp(0) }
+    }
+
+    fn all(own: &Roster, me: &MemberInfo) -> BTreeSet<Username> {
+        let page = own.page(me, RosterQuery { after: None, prefix: "", limit: usize::MAX });
+        assert!(!page.more);
+        assert_eq!(page.count, page.members.len());
+        page.members.into_iter().map(|member| member.username).collect()
+    }
+
+    #[test]
+    fn who_came_and_went_in_between_is_in_neither_list() {
+        let mut roster = Roster::new([(name(1), Timestamp(0))].into_iter());
+        assert!(roster.entered(&name(2), Timestamp(0)));
+        assert!(!roster.left(&name(2)));
+        assert_eq!(roster.close(), None);
+        assert!(roster.left(&name(1)), "the window was closed");
+        roster.entered(&name(1), Timestamp(5));
+        assert_eq!(roster.close(), None);
+        roster.entered(&name(3), Timestamp(0));
+        roster.left(&name(1));
+        let changes = RosterChanges { joined: vec![member(3)], left: vec![name(1)], count: 1 };
+        assert_eq!(roster.close(), Some(changes));
+    }
+
+    #[test]
+    fn pages_are_by_name_and_have_whoever_asks() {
+        let mut roster = Roster::new((0..10).map(|n| (name(n * 2), Timestamp(0))));
+        roster.entered(&name(5), Timestamp(0));
+        let me = member(5);
+        let mut seen = Vec::new();
+        let mut after = None;
+        loop {
+            let query = RosterQuery { after: after.as_deref(), prefix: "", limit: 3 };
+            let page = roster.page(&me, query);
+            assert_eq!(page.count, 11);
+            seen.extend(page.members.iter().map(|member| member.username.clone()));
+            after = seen.last().map(ToString::to_string);
+            if !page.more {
+                break;
+            }
+        }
+        let expected: Vec<_> = [0, 2, 4, 5, 6, 8, 10, 12, 14, 16, 18].map(name).into();
+        assert_eq!(seen, expected);
+        let query = RosterQuery { after: Some("a"), prefix: "p00", limit: 100 };
+        assert_eq!(roster.page(&me, query).members.len(), 6, "a name before the prefix is before all of it");
+        let query = RosterQuery { after: Some("p004"), prefix: "p00", limit: 1 };
+        let page = roster.page(&me, query);
+        assert_eq!((page.members, page.more), (vec![member(5)], true));
+        let query = RosterQuery { after: Some("q"), prefix: "p00", limit: 1 };
+        assert!(roster.page(&me, query).members.is_empty());
+    }
+
+    proptest! {
+        /// Whoever takes a snapshot at any time and applies the changes that are told after it knows who is there.
+        #[test]
+        fn snapshots_and_changes_add_up(steps in prop::collection::vec((0..12_u8, 0..4_u8), 1..200)) {
+            let mut roster = Roster::default();
+            let mut there = BTreeSet::new();
+            let mut views: Vec<(Username, BTreeSet<Username>)> = Vec::new();
+            for (n, step) in steps {
+                match step {
+                    0 | 1 if there.insert(name(n)) => {
+                        roster.entered(&name(n), Timestamp(0));
+                        let snapshot = all(&roster, &member(n));
+                        prop_assert!(snapshot.contains(&name(n)));
+                        views.push((name(n), snapshot));
+                    }
+                    2 if there.remove(&name(n)) => {
+                        roster.left(&name(n));
+                        views.retain(|(who, _)| *who != name(n));
+                    }
+                    _ => if let Some(changes) = roster.close() {
+                        prop_assert_eq!(changes.count, there.len());
+                        for (_, view) in &mut views {
+                            changes.left.iter().for_each(|gone| { view.remove(gone); });
+                            view.extend(changes.joined.iter().map(|member| member.username.clone()));
+                            prop_assert_eq!(&*view, &there);
+                        }
+                    },
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Rooms that are driven by random commands, and what their members are told.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chat_protocol::{ChannelName, Content, MessageId, Timestamp};
+use proptest::prelude::*;
+
+use super::*;
+
+fn member(id: i64, name: &str) -> Arc<Member> {
+    Arc::new(Member {
+        id: MemberId(id),
+        room: RoomName::parse("r").unwrap(),
+        username: Username::parse(name).unwrap(),
+        channel: ChannelName(0),
+        joined_at: Timestamp(0),
+    })
+}
+
+/// What one member has been told.
+struct View {
+    style: Style,
+    arrival: Moment,
+    seen: BTreeSet<String>,
+    own_enters: usize,
+    messages: Vec<String>,
+}
+
+fn message(seq: usize, from: &str) -> Arc<Message> {
+    let content = Content::Said {
+        id: MessageId::from_random(seq as u128),
+        from: Username::parse(from).unwrap(),
+        body: format!("m{seq}").into(),
+    };
+    Arc::new(Message { room: RoomName::parse("r").unwrap(), seq: seq as u64, sent_at: Timestamp(0), content })
+}
+
+/// A room and what its members have been told.
+struct World {
+    state: RoomState,
+    next_id: i64,
+    ids: HashMap<String, MemberId>,
+    views: HashMap<MemberId, View>,
+    windows: usize,
+    said: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+enum Command {
+    Enter(u8, Style),
+    Leave(u8),
+    /// The name is free at once, the leave comes later.
+    LeaveInTwo(u8),
+    Say(u8),
+    Reserve(u8),
+    CloseWindow,
+    TellPresence,
+}
+
+impl World {
+    fn new(gather_above: usize) -> Self {
+        let (ids, views) = (HashMap::new(), HashMap::new());
+        Self {
+            state: RoomState::new(RoomName::parse("r").unwrap(), gather_above),
+            next_id: 0,
+            ids,
+            views,
+            windows: 0,
+            said: Vec::new(),
+        }
+    }
+
+    fn run(&mut self, command: &Command) {
+        let mut effects = Vec::new();
+        let name = |n: u8| format!("p{n}");
+        match command {
+            Command::Enter(n, style) => {
+                let username = Username::parse(&name(*n)).unwrap();
+                let taken = self.ids.get(&name(*n)).map(|id| Holder::Member(*id));
+                assert_eq!(self.state.reserve(&username).err(), taken);
+                if taken.is_none() {
+                    assert_eq!(self.state.reserve(&username), Err(Holder::Reserved));
+                    self.next_id += 1;
+                    let member = member(self.next_id, &name(*n));
+                    let arrival = self.state.enter(&member, *style, &mut effects);
+                    let view = View {
+                        style: *style,
+                        arrival,
+                        seen: self.snapshot(member.id),
+                        own_enters: 0,
+                        messages: Vec::new(),
+                    };
+                    self.views.insert(member.id, view);
+                    self.ids.insert(name(*n), member.id);
+                }
+            }
+            Command::Leave(n) => match self.ids.remove(&name(*n)) {
+                Some(id) => {
+                    assert!(self.state.leave(id, &mut effects));
+                    self.views.remove(&id);
+                    assert!(!self.state.leave(id, &mut effects));
+                }
+                None => assert!(!self.state.holds(&Username::parse(&name(*n)).unwrap())),
+            },
+            Command::LeaveInTwo(n) => {
+                if let Some(id) = self.ids.remove(&name(*n)) {
+                    let username = Username::parse(&name(*n)).unwrap();
+                    self.state.begin_to_leave(id);
+                    assert!(!self.state.holds(&username), "the name is free");
+                    assert_eq!(self.state.leaving(&username), Some(id));
+                    assert!(self.state.reserve(&username).is_ok());
+                    self.state.release(&username);
+                    assert!(self.state.leave(id, &mut effects));
+                    assert_eq!(self.state.leaving(&username), None);
+                    self.views.remove(&id);
+                }
+            }
+            Command::Say(n) => {
+                let from = self.ids.get(&name(*n)).and_then(|id| self.state.member(*id)).cloned();
+                if from.is_some() {
+                    let said = self.state.said(message(self.said.len(), &name(*n)), from);
+                    effects.push(Effect::Tell(said, Audience::All));
+                    self.said.push(format!("m{}", self.said.len()));
+                }
+            }
+            Command::Reserve(n) => {
+                let username = Username::parse(&name(*n)).unwrap();
+                if self.state.reserve(&username).is_ok() {
+                    assert!(self.state.holds(&username));
+                    self.state.release(&username);
+                }
+                assert_eq!(self.state.holds(&username), self.ids.contains_key(&name(*n)));
+            }
+            Command::CloseWindow => self.state.close_window(&mut effects),
+            Command::TellPresence => self.state.tell_presence(&mut effects),
+        }
+        self.apply(effects);
+    }
+
+    /// The list that somebody is given who asks for it; nothing for those who are told at once.
+    fn snapshot(&self, id: MemberId) -> BTreeSet<String> {
+        let query = RosterQuery { after: None, prefix: "", limit: usize::MAX };
+        let page = self.state.roster_page(id, query);
+        page.into_iter().flat_map(|page| page.members).map(|m| m.username.to_string()).collect()
+    }
+
+    fn apply(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            let Effect::Tell(event, audience) = effect else {
+                self.windows += 1;
+                continue;
+            };
+            for (id, view) in &mut self.views {
+                let told = match audience {
+                    Audience::All => true,
+                    Audience::Each => view.style == Style::Each,
+                    Audience::EachBefore(moment) => view.style == Style::Each && view.arrival < moment,
+                    Audience::Deltas => view.style == Style::Deltas,
+                    Audience::DeltasBut(but) => view.style == Style::Deltas && *id != but,
+                    Audience::Only(only) => only == *id,
+                };
+                if told {
+                    view.tell(*id, &event);
+                }
+            }
+        }
+    }
+}
+
+impl View {
+    fn tell(&mut self, id: MemberId, event: &Event) {
+        let names = |who: &[Arc<Member>]| who.iter().map(|m| m.username.to_string()).collect::<Vec<_>>();
+        match event {
+            Event::Entered { who, members } if who.iter().any(|member| member.id == id) => {
+                assert_eq!(who.len(), 1, "one's own entering is told alone");
+                self.own_enters += 1;
+                self.seen = names(members.first()).into_iter().collect();
+            }
+            Event::Entered { who, .. } => {
+                for name in names(who) {
+                    assert!(self.seen.insert(name), "nobody enters twice");
+                }
+            }
+            Event::Left { who, .. } => {
+                for name in names(who) {
+                    assert!(self.seen.remove(&name), "only who is there leaves");
+                }
+            }
+            Event::Message { message, .. } => {
+                let Content::Said { body, .. } = &message.content else { unreachable!() };
+                self.messages.push(body.to_string());
+            }
+            Event::Told(frame) => {
+                let ServerFrame::Presence(presence) = &**frame else { unreachable!() };
+                for gone in &presence.left {
+                    assert!(self.seen.remove(gone.as_str()), "only who is there leaves");
+                }
+                self.seen.extend(presence.joined.iter().map(|member| member.username.to_string()));
+                assert_eq!(presence.member_count, self.seen.len() as u64);
+            }
+            Event::Notice { .. } | Event::Refused { .. } => {}
+        }
+        let own_enters = usize::from(self.style == Style::Each);
+        assert!(self.own_enters == own_enters, "its own entering comes first, and once");
+    }
+}
+
+fn commands() -> impl Strategy<Value = Vec<Command>> {
+    let command = prop_oneof![
+        5 => (0..12_u8, prop_oneof![Just(Style::Each), Just(Style::Deltas)])
+            .prop_map(|(n, style)| Command::Enter(n, style)),
+        4 => (0..12_u8).prop_map(Command::Leave),
+        1 => (0..12_u8).prop_map(Command::LeaveInTwo),
+        2 => (0..12_u8).prop_map(Command::Say),
+        1 => (0..12_u8).prop_map(Command::Reserve),
+        2 => Just(Command::CloseWindow),
+        2 => Just(Command::TellPresence),
+    ];
+    prop::collection::vec(command, 1..120)
+}
+
+proptest! {
+    /// Whatever happens in which order, in rooms that gather and in rooms that do not: everyone's own entering comes
+    /// first and once where it is told at all, nobody is told of a coming or going that it could not have seen, and once nothing is gathered
+    /// any more everyone's list is the room's.
+    #[test]
+    fn what_members_are_told_adds_up(commands in commands(), gather_above in 0..14_usize) {
+        let mut world = World::new(gather_above);
+        for command in &commands {
+            world.run(command);
+            let list = world.state.list();
+            prop_assert_eq!(list.total(), world.ids.len());
+            prop_assert!(list.first().is_sorted_by_key(|member| member.id));
+            prop_assert_eq!(world.state.is_empty(), world.ids.is_empty());
+        }
+        world.run(&Command::CloseWindow);
+        world.run(&Command::TellPresence);
+        let there: BTreeSet<String> = world.ids.keys().cloned().collect();
+        for view in world.views.values() {
+            prop_assert_eq!(&view.seen, &there);
+            prop_assert!(world.said.ends_with(&view.messages), "the messages since it came, in order");
+        }
+    }
+}
+
+#[test]
+fn a_big_list_is_cut_and_counted() {
+    let mut state = RoomState::new(RoomName::parse("r").unwrap(), 100);
+    for id in 1..=600 {
+        let member = member(id, &format!("p{id}"));
+        state.reserve(&member.username).unwrap();
+        state.enter(&member, Style::Each, &mut Vec::new());
+    }
+    let list = state.list();
+    assert_eq!((list.first().len(), list.total()), (LISTED_MEMBERS, 600));
+    assert!(list.lists(MemberId(500)) && !list.lists(MemberId(501)));
+    assert!(Arc::ptr_eq(&list, &state.list()), "shared until the room changes");
+}
+
+#[test]
+fn a_room_that_shrinks_tells_what_it_gathered_first() {
+    let mut world = World::new(2);
+    for n in 0..3 {
+        world.run(&Command::Enter(n, Style::Each));
+    }
+    world.run(&Command::Leave(2));
+    assert_eq!(world.windows, 1);
+    world.run(&Command::Leave(1));
+    assert_eq!(world.views[&MemberId(1)].seen, BTreeSet::from(["p0".to_owned()]));
+}
+
+#[test]
+fn in_a_room_of_many_presence_is_cut_and_the_count_is_right() {
+    let mut state = RoomState::new(RoomName::parse("r").unwrap(), 100);
+    let mut effects = Vec::new();
+    for id in 1..=700 {
+        let member = member(id, &format!("p{id}"));
+        state.reserve(&member.username).unwrap();
+        state.enter(&member, Style::Deltas, &mut effects);
+    }
+    assert!(matches!(effects[..], [Effect::OpenPresence]), "nothing is told yet, and no list is built");
+    effects.clear();
+    state.tell_presence(&mut effects);
+    let Some(Effect::Tell(Event::Told(frame), Audience::Deltas)) = effects.pop() else { unreachable!() };
+    let ServerFrame::Presence(presence) = &*frame else { unreachable!() };
+    assert_eq!(
+        (presence.joined.len(), presence.member_count, presence.partial),
+        (PARTIAL_PRESENCE, 700, true)
+    );
+}

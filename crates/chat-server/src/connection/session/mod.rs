@@ -1,0 +1,416 @@
+//! A session of `chat.v2` on a connection: a member of any number of rooms.
+
+mod registry;
+mod seats;
+mod wrong_frames;
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use chat_history::Page;
+use chat_protocol::v2::{
+    self, ClientFrame, Command, Error, ErrorCode, Hello, History, Join, LeftReason, Members,
+    PAGE_MESSAGES_DEFAULT, Rejected, ServerFrame, Welcome, WelcomeLimits,
+};
+use chat_protocol::{CloseCode, Reference, RoomName, Username};
+use chat_rooms::outbox::Outbox;
+use chat_rooms::{
+    FrameSink, JoinError, JoinOptions, MembersQuery, Membership, Outgoing, Outlet, ReadError, SendError,
+    SendWindow, Sent,
+};
+use futures::FutureExt;
+use futures::future::{BoxFuture, join_all};
+use tokio::time::Instant;
+
+use super::conversation::Talk;
+use super::farewell::Ending;
+use super::wire::Tcp;
+use super::{drained, send_window};
+use crate::context::Context;
+use crate::frames;
+pub(crate) use registry::Sessions;
+use registry::{Registration, TakenOver};
+use seats::{Inherited, Seats};
+use wrong_frames::WrongFrames;
+
+/// How long a new connection waits for the earlier one to hand its seats over.
+const HAND_OVER: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// How much longer than the pings come a client should wait before it asks for a sign of life.
+const HEARTBEAT_SLACK: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// A session and its connection.
+pub(super) struct Session {
+    context: Arc<Context>,
+    outbox: Arc<Outbox<Tcp>>,
+    /// Who it is, once it has said so.
+    identity: Option<Box<Identity>>,
+    /// Until when it has to say so.
+    hello_by: Instant,
+    /// What has to be done before the next frame is read.
+    busy: Option<Busy>,
+    wrong_frames: WrongFrames,
+}
+
+/// Who a session is, and where.
+struct Identity {
+    username: Username,
+    /// The session's entry among the others, by which a later connection finds it.
+    registration: Registration,
+    rooms: Seats,
+    /// Seats of the session that was taken over, which have not been joined again yet.
+    inherited: Option<Inherited>,
+    /// What it says in all its rooms counts towards this.
+    window: SendWindow,
+}
+
+enum Busy {
+    /// A command that is carried out elsewhere.
+    Working(BoxFuture<'static, Done>),
+    /// Something to say, once the room takes it.
+    Saying(Arc<Membership>, Outgoing),
+    /// An answer is on its way: nothing more is read until it is out, since it is not held against the reader's backlog.
+    Answering(Arc<Membership>, Sent),
+    /// The reader has much to read.
+    Draining,
+}
+
+/// What came of a command.
+enum Done {
+    /// Of `hello`.
+    TookOver(Hello, Option<Reference>, Seats),
+    /// Of `join`.
+    Joined(Result<(Membership, Sent), JoinError>, Option<Reference>),
+    /// Of `history`.
+    Read(Arc<Membership>, Result<Sent, ReadError>, Option<Reference>),
+}
+
+impl Session {
+    pub(super) fn new(outbox: Arc<Outbox<Tcp>>, context: Arc<Context>) -> Self {
+        let hello_by = Instant::now() + context.config.timings.hello;
+        let wrong_frames = WrongFrames::default();
+        Self { context, outbox, identity: None, hello_by, busy: None, wrong_frames }
+    }
+
+    /// Sends a frame that has no place among a room's events.
+    fn answer(&self, frame: &ServerFrame) {
+        // an outbox that takes nothing more says so to its own task, which is this one
+        let _ = self.outbox.offer(&[frames::v2_frame(frame)]);
+    }
+
+    fn error(&self, reference: Option<Reference>, code: ErrorCode, message: impl Into<Arc<str>>) {
+        let message = message.into();
+        self.answer(&ServerFrame::Error(Error { reference, code, message, retry_after_ms: None }));
+    }
+
+    /// Answers a frame that was no command.
+    fn reject(&mut self, Rejected { reference, code, message }: Rejected) -> Option<Ending> {
+        self.error(reference, code, message);
+        if self.identity.is_none() && code == ErrorCode::InvalidUsername {
+            return Some(Ending::Failed(CloseCode::NotAccepted));
+        }
+        let too_many = code.is_wrong_frame() && self.wrong_frames.note(Instant::now());
+        too_many.then_some(Ending::Failed(CloseCode::WrongFrames))
+    }
+
+    fn carry_out(&mut self, ClientFrame { reference, command }: ClientFrame) -> Option<Ending> {
+        match command {
+            Command::Hello(hello) => self.hello(hello, reference),
+            Command::Ping => self.answer(&ServerFrame::Pong { reference }),
+            Command::Join(join) => self.join(join, reference),
+            Command::Leave { room } => self.leave(&room, reference),
+            Command::Send(v2::Send { room, body, id }) => {
+                if let Some(member) = self.member(&room, reference.as_ref()) {
+                    self.busy = Some(Busy::Saying(member, Outgoing { body, id, reference }));
+                }
+            }
+            Command::History(history) => self.history(&history, reference),
+            Command::Members(Members { room, after, prefix, limit }) => {
+                if let Some(member) = self.member(&room, reference.as_ref()) {
+                    let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+                    let told = member.members_page(&MembersQuery { after, prefix, limit }, reference);
+                    return self.answered(member, told, None);
+                }
+            }
+            Command::Typing { room } => {
+                if let Some(member) = self.member(&room, reference.as_ref()) {
+                    member.typing();
+                }
+            }
+            _ => self.error(reference, ErrorCode::UnknownType, "this server does not know that command"),
+        }
+        None
+    }
+
+    /// The session's seat in a room; none, and an error, where it has none.
+    fn member(&self, room: &RoomName, reference: Option<&Reference>) -> Option<Arc<Membership>> {
+        let member = self.identity.as_ref().and_then(|identity| identity.rooms.get(room));
+        if member.is_none() {
+            self.error(reference.cloned(), ErrorCode::NotInRoom, format!("you are not in the room {room}"));
+        }
+        member.cloned()
+    }
+
+    fn hello(&mut self, hello: Hello, reference: Option<Reference>) {
+        if self.identity.is_some() {
+            self.error(reference, ErrorCode::Forbidden, "hello was said before");
+            return;
+        }
+        let earlier =
+            hello.resume.as_deref().and_then(|s| self.context.sessions.take_over(s, &hello.username));
+        match earlier {
+            None => self.welcome(&hello, reference, Seats::default()),
+            Some(handing_over) => {
+                self.busy = Some(Busy::Working(take_over(handing_over, hello, reference).boxed()));
+            }
+        }
+    }
+
+    fn welcome(&mut self, hello: &Hello, reference: Option<Reference>, inherited: Seats) {
+        let Hello { username, client, .. } = hello;
+        let registration = self.context.sessions.register(username.clone(), &self.outbox);
+        let inherited =
+            (!inherited.is_empty()).then(|| Inherited::keep(inherited, self.context.config.timings.takeover));
+        let limits = self.context.config.limits;
+        let heartbeat = self.context.config.timings.ping + HEARTBEAT_SLACK;
+        tracing::debug!(session = %registration.id(), %username, ?client, "session begun");
+        self.answer(&ServerFrame::Welcome(Welcome {
+            reference,
+            session: registration.id().to_owned(),
+            resume: registration.secret(),
+            username: username.clone(),
+            server: concat!("chatd/", env!("CARGO_PKG_VERSION")).to_owned(),
+            limits: WelcomeLimits {
+                message_bytes: limits.message_bytes as u64,
+                messages_per_second: limits.message_rate,
+                burst: limits.message_burst,
+                rooms: limits.rooms,
+            },
+            heartbeat_ms: u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX),
+        }));
+        self.identity = Some(Box::new(Identity {
+            username: username.clone(),
+            registration,
+            rooms: Seats::default(),
+            inherited,
+            window: send_window(self.context.config.backlog),
+        }));
+    }
+
+    fn join(&mut self, Join { room, since, history }: Join, reference: Option<Reference>) {
+        let Some(identity) = &self.identity else { return };
+        if identity.rooms.contains_key(&room) {
+            self.error(reference, ErrorCode::AlreadyInRoom, format!("you are in the room {room} already"));
+            return;
+        }
+        let most = self.context.config.limits.rooms;
+        if identity.rooms.len() >= most as usize {
+            self.error(reference, ErrorCode::TooManyRooms, format!("you may be in {most} rooms at once"));
+            return;
+        }
+        let history = usize::try_from(history).unwrap_or(usize::MAX);
+        let options = JoinOptions { since, history, reference: reference.clone() };
+        let outlet = Outlet::Frames { encoding: self.context.v2, sink: Arc::clone(&self.outbox) as _ };
+        let inherited = identity.inherited.as_ref().and_then(|seats| seats.claim(&room));
+        let (engine, username, window) =
+            (self.context.engine.clone(), identity.username.clone(), identity.window.clone());
+        let joining = async move {
+            if let Some(mut seat) = inherited.and_then(Arc::into_inner) {
+                match seat.rejoin(outlet.clone(), options.clone(), &window).await {
+                    Ok(sent) => return Ok((seat, sent)),
+                    Err(ReadError::History(error)) => return Err(error.into()),
+                    // it was put out meanwhile
+                    Err(ReadError::NotAMember) => drop(seat),
+                }
+            }
+            let seat = engine.admit(&room, &username).await?.with_window(&window);
+            Ok(seat.join(outlet, options).await?)
+        };
+        self.busy = Some(Busy::Working(joining.map(|joined| Done::Joined(joined, reference)).boxed()));
+    }
+
+    fn leave(&mut self, room: &RoomName, reference: Option<Reference>) {
+        // nobody else has it: while a command is carried out no other is read
+        let member = self.identity.as_mut().and_then(|identity| identity.rooms.remove(room));
+        match member.and_then(Arc::into_inner) {
+            Some(member) => member.leave_telling(LeftReason::Asked, reference),
+            None => {
+                self.error(reference, ErrorCode::NotInRoom, format!("you are not in the room {room}"));
+            }
+        }
+    }
+
+    fn history(&mut self, asked: &History, reference: Option<Reference>) {
+        let History { room, before, after, limit } = asked;
+        let Some(member) = self.member(room, reference.as_ref()) else { return };
+        let limit = limit.map_or(PAGE_MESSAGES_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let page = match (after, before) {
+            (Some(seq), _) => Page::After { seq: *seq, limit },
+            (None, before) => Page::Before { seq: before.unwrap_or(u64::MAX), limit },
+        };
+        let reading = async move {
+            let read = member.history(page, reference.clone()).await;
+            Done::Read(member, read, reference)
+        };
+        self.busy = Some(Busy::Working(reading.boxed()));
+    }
+
+    /// What was asked for is on its way, or is not.
+    fn answered(
+        &mut self,
+        member: Arc<Membership>,
+        told: Result<Sent, ReadError>,
+        reference: Option<Reference>,
+    ) -> Option<Ending> {
+        match told {
+            Ok(sent) => {
+                self.busy = Some(Busy::Answering(member, sent));
+                None
+            }
+            Err(ReadError::History(error)) => {
+                tracing::warn!(room = %member.member().room, %error, "history can't be read");
+                self.error(
+                    reference,
+                    ErrorCode::StoreUnavailable,
+                    "the store does not answer; ask again later",
+                );
+                None
+            }
+            Err(ReadError::NotAMember) => Some(Ending::TooSlow),
+        }
+    }
+
+    fn finish(&mut self, done: Done) -> Option<Ending> {
+        match done {
+            Done::TookOver(hello, reference, seats) => self.welcome(&hello, reference, seats),
+            Done::Read(member, told, reference) => return self.answered(member, told, reference),
+            Done::Joined(Ok((member, sent)), _) => {
+                let identity = self.identity.as_mut()?;
+                let member = Arc::new(member);
+                identity.rooms.insert(member.member().room.clone(), Arc::clone(&member));
+                self.busy = Some(Busy::Answering(member, sent));
+            }
+            Done::Joined(Err(error), reference) => self.refuse_join(&error, reference),
+        }
+        None
+    }
+
+    fn refuse_join(&self, error: &JoinError, reference: Option<Reference>) {
+        let (code, message) = match error {
+            JoinError::NameTaken => (ErrorCode::UsernameTaken, "somebody has that name in that room"),
+            JoinError::Closing => (ErrorCode::StoreUnavailable, "the server is shutting down"),
+            JoinError::Store(_) | JoinError::History(_) => {
+                tracing::warn!(%error, "somebody was not let into a room");
+                (ErrorCode::StoreUnavailable, "the store does not answer; join again later")
+            }
+        };
+        self.error(reference, code, message);
+    }
+
+    /// After a frame: if its reader has much to read, nothing more is read from it.
+    fn hold_if_behind(&mut self) {
+        if self.busy.is_none() && drained(&self.outbox).now_or_never().is_none() {
+            self.busy = Some(Busy::Draining);
+        }
+    }
+}
+
+async fn take_over(handing_over: TakenOver, hello: Hello, reference: Option<Reference>) -> Done {
+    let seats = tokio::time::timeout(HAND_OVER, handing_over).await;
+    // an earlier session that ended by itself meanwhile has left its rooms
+    Done::TookOver(hello, reference, seats.ok().and_then(Result::ok).unwrap_or_default())
+}
+
+impl Talk for Session {
+    fn hear(&mut self, text: &str) -> Option<Ending> {
+        let ending = match v2::read(text) {
+            Err(rejected) => self.reject(rejected),
+            Ok(ClientFrame { reference, command })
+                if self.identity.is_none() && !matches!(command, Command::Hello(_)) =>
+            {
+                let message = "the first frame has to be hello".to_owned();
+                self.reject(Rejected { reference, code: ErrorCode::HelloFirst, message })
+            }
+            Ok(frame) => self.carry_out(frame),
+        };
+        // mostly it is done at once
+        let ending = ending.or_else(|| self.proceed().now_or_never().and_then(Result::err));
+        self.hold_if_behind();
+        ending
+    }
+
+    fn is_busy(&self) -> bool {
+        self.busy.is_some()
+    }
+
+    async fn proceed(&mut self) -> Result<(), Ending> {
+        while let Some(busy) = &mut self.busy {
+            match busy {
+                Busy::Working(work) => {
+                    let done = work.await;
+                    self.busy = None;
+                    self.finish(done).map_or(Ok(()), Err)?;
+                }
+                Busy::Saying(member, outgoing) => {
+                    drained(&self.outbox).await;
+                    member.send(outgoing.clone()).await.map_err(|SendError::NotAMember| Ending::TooSlow)?;
+                    self.busy = None;
+                }
+                Busy::Answering(member, sent) => {
+                    member.offered(*sent).await;
+                    poll_fn(|_| match self.outbox.waiting_answers() {
+                        0 => Poll::Ready(()),
+                        _ => Poll::Pending,
+                    })
+                    .await;
+                    self.busy = None;
+                }
+                Busy::Draining => {
+                    drained(&self.outbox).await;
+                    self.busy = None;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.identity.is_none().then_some(self.hello_by)
+    }
+
+    fn knocked(&mut self) -> Option<Ending> {
+        let identity = self.identity.as_mut()?;
+        let taker = identity.registration.taker()?;
+        // what is in the middle of something gives up its seat
+        self.busy = None;
+        let mut seats = std::mem::take(&mut identity.rooms);
+        if let Some(inherited) = identity.inherited.take() {
+            seats.extend(inherited.take());
+        }
+        seats.values().for_each(|member| member.park());
+        // a taker that has gone by now leaves the seats to be dropped
+        let _ = taker.send(seats);
+        Some(Ending::Failed(CloseCode::TakenOver))
+    }
+
+    async fn settle(&mut self) {
+        if let Some(Busy::Saying(member, outgoing)) = self.busy.take() {
+            // it fails only for one who is out, and hears of that anyway
+            let _ = member.send(outgoing).await;
+        }
+        if let Some(identity) = &self.identity {
+            join_all(identity.rooms.values().map(|member| member.settled())).await;
+        }
+    }
+
+    fn log(&self, what: &str, ending: Option<Ending>) {
+        match &self.identity {
+            None => tracing::debug!(?ending, "{what}"),
+            Some(identity) => {
+                let Identity { username, registration, rooms, .. } = &**identity;
+                tracing::debug!(session = %registration.id(), %username, rooms = rooms.len(), ?ending, "{what}");
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The first frames of a session, and what is wrong with some.
+
+use chat_server::{Config, Timings};
+use chat_testkit::v2::{PROTOCOL, Session, open};
+use chat_testkit::{Client, Seen, handshake_with};
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::Duration;
+
+use crate::support::{config, start, start_with, timings};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_subprotocol_is_asked_for_and_confirmed() {
+    let server = start().await;
+    for (lines, status) in [
+        ("", 400),
+        ("Sec-WebSocket-Protocol: chat.v1\r\n", 400),
+        (PROTOCOL, 101),
+        ("Sec-WebSocket-Protocol: x, chat.v2\r\n", 101),
+        ("Sec-WebSocket-Protocol: x\r\nSec-WebSocket-Protocol: chat.v2 \r\n", 101),
+    ] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(handshake_with("/ws", lines).as_bytes()).await.unwrap();
+        let got = match Client::shake_hands(stream).await {
+            Ok(_) => 101,
+            Err(answer) => answer.status,
+        };
+        assert_eq!(got, status, "{lines:?}");
+    }
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_begins_with_hello_and_is_told_what_holds() {
+    let server = start().await;
+    let mut ana =
+        Session::hello_with(server.address, json!({"username": "jose\u{301}", "ref": "1", "x": [1]})).await;
+    let welcome = ana.welcome.clone();
+    assert_eq!((&welcome["username"], &welcome["ref"]), (&json!("josé"), &json!("1")));
+    assert!(welcome["server"].as_str().unwrap().starts_with("chatd/"));
+    assert_eq!(welcome["resume"].as_str().unwrap().len(), 32);
+    assert_ne!(welcome["resume"], welcome["session"]);
+    let limits = json!({"message_bytes": 131_072, "messages_per_second": 100, "burst": 5_000, "rooms": 100});
+    assert_eq!(welcome["limits"], limits);
+    assert_eq!(welcome["heartbeat_ms"], 25_000);
+    assert_eq!(ana.ask(json!({"type": "ping"})).await, json!({"type": "pong", "ref": "asked"}));
+    let again = ana.ask(json!({"type": "hello", "username": "bob"})).await;
+    assert_eq!(again["code"], "forbidden");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anything_before_hello_is_refused_and_a_bad_name_ends_it() {
+    let server = start().await;
+    let mut client = open(server.address).await.unwrap();
+    client.send(r#"{"type": "join", "room": "r", "ref": "a"}"#).await;
+    let error = client.event().await;
+    assert_eq!((&error["code"], &error["ref"]), (&json!("hello_first"), &json!("a")));
+    client.send(r#"{"type": "hello", "username": "not a name"}"#).await;
+    assert_eq!(client.event().await["code"], "invalid_username");
+    let bye = client.event().await;
+    assert_eq!((&bye["type"], &bye["code"], &bye["reconnect"]), (&json!("bye"), &json!(4401), &json!(false)));
+    assert_eq!(client.see().await, Seen::Close(Some(4401)));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_hello_in_time_it_is_over() {
+    let timings = Timings { hello: Duration::from_millis(100), ..timings() };
+    let server = start_with(Config { timings, ..config() }).await;
+    let mut client = open(server.address).await.unwrap();
+    assert_eq!(client.event().await["code"], 4408);
+    assert_eq!(client.closed().await, Some(4408));
+    let mut ana = Session::hello(server.address, "ana").await;
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert_eq!(ana.ask(json!({"type": "ping"})).await["type"], "pong", "who has said it stays");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_frames_concern_their_sender_alone_and_too_many_end_it() {
+    let server = start().await;
+    let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
+    let (mut bob, _) = Session::enter(server.address, "r", "bob").await;
+    let deep =
+        format!(r#"{{"type":"send","room":"r","body":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
+    let wrong = [
+        ("hello", "bad_json"),
+        ("[]", "bad_json"),
+        ("{\"type\":\"ping\",", "bad_json"),
+        (&deep, "missing_field"),
+        (r#"{"type":"shout"}"#, "unknown_type"),
+        (r#"{"ref":"x"}"#, "missing_field"),
+        (r#"{"type":"send","room":"r"}"#, "missing_field"),
+        (r#"{"type":"send","room":7,"body":""}"#, "missing_field"),
+        (r#"{"type":"join","room":"a b"}"#, "invalid_room"),
+        (r#"{"type":"send","room":"elsewhere","body":""}"#, "not_in_room"),
+        (r#"{"type":"leave","room":"elsewhere"}"#, "not_in_room"),
+        (r#"{"type":"history","room":"elsewhere"}"#, "not_in_room"),
+        (r#"{"type":"members","room":"elsewhere"}"#, "not_in_room"),
+        (r#"{"type":"typing","room":"elsewhere"}"#, "not_in_room"),
+        (r#"{"type":"join","room":"r"}"#, "already_in_room"),
+    ];
+    for (frame, code) in wrong {
+        ana.client.send(frame).await;
+        let error = ana.next_error().await;
+        assert_eq!(error["code"], code, "{}", &frame[..frame.len().min(60)]);
+    }
+    assert_eq!(ana.say("r", "still here").await, 1);
+    assert_eq!(bob.next("message").await["body"], "still here");
+
+    for _ in 0..20 {
+        ana.client.send("nonsense").await;
+    }
+    let (bye, code) = ana.closed().await;
+    assert_eq!((bye.unwrap()["reconnect"].as_bool(), code), (Some(false), Some(4400)));
+    let presence = bob.next("presence").await;
+    assert_eq!(presence["left"], json!(["ana"]));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms_are_bounded_for_each_session() {
+    let config = config();
+    let limits = chat_protocol::Limits { rooms: 2, ..config.limits };
+    let server = start_with(Config { limits, ..config }).await;
+    let mut ana = Session::hello(server.address, "ana").await;
+    ana.join("a").await;
+    ana.join("b").await;
+    let join = json!({"type": "join", "room": "c"});
+    assert_eq!(ana.ask(join.clone()).await["code"], "too_many_rooms");
+    assert_eq!(ana.ask(json!({"type": "leave", "room": "a"})).await["reason"], "asked");
+    assert_eq!(ana.ask(join).await["type"], "joined");
+    server.stop().await.unwrap();
+}

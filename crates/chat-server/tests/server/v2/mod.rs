@@ -1,0 +1,30 @@
+//! `chat.v2` over real sockets.
+
+mod answers;
+mod door;
+mod presence;
+mod resume;
+mod rooms;
+mod takeover;
+
+use serde_json::{Value, json};
+
+/// The bodies of a list of messages.
+fn bodies(messages: &Value) -> Vec<&str> {
+    messages.as_array().unwrap().iter().map(|message| message["body"].as_str().unwrap()).collect()
+}
+
+/// The numbers of a list of messages.
+fn seqs(messages: &Value) -> Vec<u64> {
+    messages.as_array().unwrap().iter().map(|message| message["seq"].as_u64().unwrap()).collect()
+}
+
+/// The names in a list of members.
+fn names(members: &Value) -> Vec<&str> {
+    members.as_array().unwrap().iter().map(|member| member["username"].as_str().unwrap()).collect()
+}
+
+/// A place in a room's order, as an answer of `join` gave it.
+fn since(joined: &Value, seq: u64) -> Value {
+    json!({ "epoch": joined["epoch"], "seq": seq })
+}

@@ -1,0 +1,123 @@
+//! Coming back: what was missed, and then the live stream.
+
+use chat_protocol::Limits;
+use chat_server::Config;
+use chat_testkit::v2::Session;
+use serde_json::{Value, json};
+
+use super::{seqs, since};
+use crate::support::{config, start, start_with};
+
+async fn rejoin(session: &mut Session, since: Value, history: u64) -> Value {
+    session.ask(json!({"type": "join", "room": "r", "since": since, "history": history})).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_missed_comes_once_and_in_order() {
+    let server = start().await;
+    let (mut ana, joined) = Session::enter(server.address, "r", "ana").await;
+    for i in 1..=1_100 {
+        ana.send(&json!({"type": "send", "room": "r", "body": i.to_string()})).await;
+    }
+    while ana.next("message").await["seq"] != 1_100 {}
+    for (place, expected) in
+        [(1_100, Some(0)), (1_095, Some(5)), (600, Some(500)), (100, Some(1_000)), (99, None), (1_101, None)]
+    {
+        let mut bob = Session::hello(server.address, "bob").await;
+        let answer = rejoin(&mut bob, since(&joined, place), 7).await;
+        assert_eq!(answer["type"], "joined", "{answer}");
+        assert_eq!(answer["recovered"], expected.is_some(), "since {place}");
+        let wanted = expected.unwrap_or(7);
+        assert_eq!(seqs(&answer["messages"]), (1_101 - wanted..=1_100).collect::<Vec<_>>(), "since {place}");
+        bob.ask(json!({"type": "leave", "room": "r"})).await;
+    }
+    let mut bob = Session::hello(server.address, "bob").await;
+    let answer = rejoin(&mut bob, json!({"epoch": "another", "seq": 1_000}), 2).await;
+    assert_eq!((&answer["recovered"], seqs(&answer["messages"])), (&json!(false), vec![1_099, 1_100]));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_more_than_a_megabyte_is_not_recovered() {
+    let limits = Limits { message_rate: 0, ..Limits::default() };
+    let server = start_with(Config { limits, ..config() }).await;
+    let (mut ana, joined) = Session::enter(server.address, "r", "ana").await;
+    let filler = "x".repeat(100_000);
+    for _ in 0..12 {
+        ana.say("r", &filler).await;
+    }
+    let mut bob = Session::hello(server.address, "bob").await;
+    let answer = rejoin(&mut bob, since(&joined, 2), 0).await;
+    assert_eq!((&answer["recovered"], &answer["messages"]), (&json!(true), &answer["messages"]));
+    assert_eq!(seqs(&answer["messages"]), (3..=12).collect::<Vec<_>>());
+    bob.ask(json!({"type": "leave", "room": "r"})).await;
+    let answer = rejoin(&mut bob, since(&joined, 1), 1).await;
+    assert_eq!((&answer["recovered"], seqs(&answer["messages"])), (&json!(false), vec![12]));
+    server.stop().await.unwrap();
+}
+
+/// Readers that come and go while messages keep coming at full speed see each once.
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_no_hole_and_no_repeat_between_what_was_missed_and_the_live_stream() {
+    const EACH: u64 = 3_000;
+    let limits = Limits { message_rate: 0, ..Limits::default() };
+    let server = start_with(Config { limits, ..config() }).await;
+    let (_witness, joined) = Session::enter(server.address, "r", "witness").await;
+    let address = server.address;
+    let speaking: Vec<_> = (0..3)
+        .map(|speaker| {
+            tokio::spawn(async move {
+                let (mut session, _) = Session::enter(address, "r", &format!("s{speaker}")).await;
+                for i in 0..EACH {
+                    session
+                        .send(&json!({"type": "send", "room": "r", "body": format!("{speaker} {i}")}))
+                        .await;
+                    // read on, in step with what it says
+                    session.next("message").await;
+                }
+                session
+            })
+        })
+        .collect();
+    let reading: Vec<_> = (0..4)
+        .map(|reader| {
+            let joined = joined.clone();
+            tokio::spawn(async move {
+                let (mut last, mut visits) = (0, 0_u64);
+                while last < 3 * EACH {
+                    let mut session = Session::hello(address, &format!("r{reader}")).await;
+                    let answer = rejoin(&mut session, since(&joined, last), 0).await;
+                    if answer["type"] == "error" {
+                        assert_eq!(
+                            answer["code"], "username_taken",
+                            "the last visit is not noticed to be over yet"
+                        );
+                        continue;
+                    }
+                    assert_eq!(answer["recovered"], true, "{answer}");
+                    visits += 1;
+                    for seq in seqs(&answer["messages"]) {
+                        assert_eq!(seq, last + 1);
+                        last = seq;
+                    }
+                    assert_eq!(answer["seq"], last);
+                    let stay = 1 + (visits * 37 + reader * 13) % 200;
+                    for _ in 0..stay.min(3 * EACH - last) {
+                        assert_eq!(session.next("message").await["seq"], last + 1, "visit {visits}");
+                        last += 1;
+                    }
+                }
+                visits
+            })
+        })
+        .collect();
+    // kept: to hang up with something unread would reset the connection, and what is on its way with it
+    let mut kept = Vec::new();
+    for speaking in speaking {
+        kept.push(chat_testkit::soon("all is said", speaking).await.unwrap());
+    }
+    for reading in reading {
+        assert!(chat_testkit::soon("all is read", reading).await.unwrap() > 3);
+    }
+    server.stop().await.unwrap();
+}

@@ -1,0 +1,231 @@
+//! Joining, speaking and leaving.
+
+use chat_testkit::v2::Session;
+use chat_testkit::{Client, brief};
+use serde_json::json;
+
+use super::{bodies, names, seqs};
+use crate::support::start;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_of_both_dialects_sit_in_one_room() {
+    let server = start().await;
+    let mut classic = Client::enter(server.address, "r", "cleo").await;
+    assert_eq!(classic.brief().await, "+cleo");
+    let (mut ana, joined) = Session::enter(server.address, "r", "ana").await;
+    assert_eq!(names(&joined["members"]), ["ana", "cleo"]);
+    assert_eq!((&joined["member_count"], &joined["seq"]), (&json!(2), &json!(0)));
+    assert_eq!((&joined["messages"], &joined["recovered"]), (&json!([]), &json!(false)));
+    assert_eq!(classic.brief().await, "+ana", "at once, as in a room of classic clients");
+
+    assert_eq!(ana.say("r", "from v2").await, 1);
+    classic.say("from classic").await;
+    let first = ana.next("message").await;
+    let second = ana.next("message").await;
+    assert_eq!(seqs(&json!([first, second])), [1, 2]);
+    assert_eq!(bodies(&json!([first, second])), ["from v2", "from classic"]);
+    assert_eq!((&second["from"], &second["room"]), (&json!("cleo"), &json!("r")));
+    let sent_at = second["sent_at"].as_str().unwrap();
+    assert!(sent_at.ends_with('Z') && sent_at.len() == "2026-01-01T00:00:00.000Z".len(), "{sent_at}");
+    for expected in ["ana: from v2", "cleo: from classic"] {
+        let event = classic.event().await;
+        assert_eq!(brief(&event), expected);
+        assert_eq!(event["users"].as_array().unwrap().len(), 2);
+    }
+
+    let taken = Client::knock(server.address, "r", "ana").await.unwrap_err();
+    assert_eq!(taken.status, 403, "one name, one member, whatever is spoken");
+    let mut other = Session::hello(server.address, "cleo").await;
+    assert_eq!(other.ask(json!({"type": "join", "room": "r"})).await["code"], "username_taken");
+    assert_eq!(ana.ask(json!({"type": "leave", "room": "r"})).await["type"], "left");
+    assert_eq!(classic.brief().await, "-ana");
+    server.until_rows("r", &["cleo"]).await;
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ack_comes_before_ones_own_message_and_carries_the_ref() {
+    let server = start().await;
+    let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
+    let (mut bob, _) = Session::enter(server.address, "r", "bob").await;
+    for i in 0..100 {
+        ana.send(&json!({"type": "send", "room": "r", "body": format!("{i}"), "ref": format!("r{i}"), "id": format!("id{i}")})).await;
+    }
+    let (mut acked, mut heard) = (0, 0);
+    while heard < 100 {
+        let frame = ana.frame().await;
+        match frame["type"].as_str().unwrap() {
+            "ack" => {
+                assert_eq!(frame["ref"], format!("r{acked}"));
+                assert_eq!(frame["id"], format!("id{acked}"));
+                acked += 1;
+                assert_eq!(frame["seq"], acked);
+            }
+            "message" => {
+                assert_eq!(frame["body"], format!("{heard}"));
+                heard += 1;
+                assert_eq!(frame["seq"], heard);
+                assert!(heard <= acked, "the ack of a message comes before it");
+            }
+            other => assert_eq!(other, "presence"),
+        }
+    }
+    for i in 0..100 {
+        let message = bob.next("message").await;
+        assert_eq!((&message["body"], &message["id"]), (&json!(format!("{i}")), &json!(format!("id{i}"))));
+    }
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_about_a_room_take_effect_in_the_order_sent() {
+    let server = start().await;
+    let mut ana = Session::hello(server.address, "ana").await;
+    for round in 0..20 {
+        // all in one piece, without waiting for any answer
+        let send = |n: u64| json!({"type": "send", "room": "r", "body": n.to_string(), "ref": n.to_string()});
+        for frame in [
+            json!({"type": "join", "room": "r", "ref": "j"}),
+            send(1),
+            send(2),
+            json!({"type": "leave", "room": "r", "ref": "l"}),
+            send(3),
+        ] {
+            ana.send(&frame).await;
+        }
+        let mut seen = Vec::new();
+        while seen.len() < 5 {
+            let frame = ana.frame().await;
+            match frame["type"].as_str().unwrap() {
+                "message" | "presence" => {}
+                kind => seen.push(format!("{kind} {}", frame["ref"].as_str().unwrap())),
+            }
+        }
+        // the last is answered at once: the session is not in the room any more
+        seen.sort_by_key(|frame| frame.starts_with("error"));
+        assert_eq!(seen, ["joined j", "ack 1", "ack 2", "left l", "error 3"], "round {round}");
+    }
+    let history = ana.join("r").await;
+    assert_eq!(history["seq"], 40);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_rooms_on_one_connection_keep_apart() {
+    let server = start().await;
+    let mut ana = Session::hello(server.address, "ana").await;
+    let mut bob = Session::hello(server.address, "bob").await;
+    for room in ["a", "b", "c"] {
+        ana.join(room).await;
+    }
+    bob.join("b").await;
+    assert_eq!(bob.say("b", "hi b").await, 1);
+    let heard = ana.next("message").await;
+    assert_eq!((&heard["room"], &heard["body"]), (&json!("b"), &json!("hi b")));
+    assert_eq!(ana.say("c", "hi c").await, 1, "each room counts for itself");
+    assert_eq!(ana.next("message").await["room"], "c");
+    assert_eq!(ana.say("b", "back").await, 2);
+    assert_eq!(bob.next("message").await["body"], "hi b");
+    assert_eq!(bob.next("message").await["body"], "back");
+    drop(ana);
+    for room in ["a", "c"] {
+        server.until_rows(room, &[]).await;
+    }
+    server.until_rows("b", &["bob"]).await;
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_while_others_speak_gets_nothing_after_its_left() {
+    let server = start().await;
+    let (mut bob, _) = Session::enter(server.address, "r", "bob").await;
+    let speaking = tokio::spawn(async move {
+        for i in 0..2_000 {
+            bob.send(&json!({"type": "send", "room": "r", "body": i.to_string()})).await;
+        }
+        bob
+    });
+    let mut ana = Session::hello(server.address, "ana").await;
+    for _ in 0..20 {
+        ana.join("r").await;
+        ana.send(&json!({"type": "leave", "room": "r"})).await;
+        ana.next("left").await;
+        // whatever comes before the answer to a ping was sent before it
+        ana.send(&json!({"type": "ping", "ref": "p"})).await;
+        assert_eq!(ana.frame().await["type"], "pong", "nothing of a room comes after its left");
+    }
+    drop(speaking.await.unwrap());
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn typing_is_told_to_the_others_and_not_too_often() {
+    let server = start().await;
+    let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
+    let (mut bob, _) = Session::enter(server.address, "r", "bob").await;
+    let mut classic = Client::enter(server.address, "r", "cleo").await;
+    assert_eq!(classic.brief().await, "+cleo");
+    for _ in 0..50 {
+        ana.send(&json!({"type": "typing", "room": "r"})).await;
+    }
+    ana.say("r", "done").await;
+    let (mut typed, mut done) = (0, false);
+    while !done {
+        let frame = bob.frame().await;
+        match frame["type"].as_str().unwrap() {
+            "typing" => {
+                assert_eq!(frame, json!({"type": "typing", "room": "r", "username": "ana"}));
+                typed += 1;
+            }
+            kind => done = kind == "message",
+        }
+    }
+    assert_eq!(typed, 1);
+    let own = ana.next("message").await;
+    assert_eq!(own["body"], "done", "next() would have failed on a frame it does not know");
+    assert_eq!(classic.brief().await, "ana: done", "classic clients are not told");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_id_is_the_same_message() {
+    let server = start().await;
+    let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
+    let (mut bob, _) = Session::enter(server.address, "r", "bob").await;
+    let send = |body: &str| json!({"type": "send", "room": "r", "id": "once", "body": body});
+    let first = ana.ask(send("hello")).await;
+    for _ in 0..3 {
+        assert_eq!(ana.ask(send("hello")).await, first);
+    }
+    assert_eq!(ana.ask(send("other")).await["code"], "id_reused");
+    let of_bob = bob.ask(send("other")).await;
+    assert_eq!((&of_bob["type"], &of_bob["seq"]), (&json!("ack"), &json!(2)), "ids are each user's own");
+    let page = bob.ask(json!({"type": "history", "room": "r"})).await;
+    assert_eq!(bodies(&page["messages"]), ["hello", "other"]);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_is_announced() {
+    let server = start().await;
+    let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
+    for i in 0..50 {
+        ana.send(&json!({"type": "send", "room": "r", "body": i.to_string()})).await;
+    }
+    while ana.next("message").await["seq"] != 1 {}
+    let (task, ..) = server.begin_to_stop();
+    let (mut acked, mut heard) = (0, 1);
+    let bye = loop {
+        let frame = ana.frame().await;
+        match frame["type"].as_str().unwrap() {
+            "ack" => acked = frame["seq"].as_u64().unwrap(),
+            "message" => heard = frame["seq"].as_u64().unwrap(),
+            "bye" => break frame,
+            other => assert_eq!(other, "presence"),
+        }
+    };
+    assert!(acked == 0 || acked == heard, "what was read is acked and told before bye");
+    assert_eq!((&bye["code"], &bye["reconnect"]), (&json!(1001), &json!(true)));
+    assert_eq!(ana.closed().await.1, Some(1001));
+    task.await.unwrap().unwrap();
+}
