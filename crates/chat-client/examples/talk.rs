@@ -1,0 +1,83 @@
+//! A chat in a terminal: `cargo run -p chat-client --example talk -- ROOM NAME [URL]`. What is typed is said, what happens is printed;
+//! the end of the input ends it.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::error::Error;
+
+use chat_client::chat_protocol::v2::StoredMessage;
+use chat_client::{Client, Event, Events, JoinOptions, Options};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let (room, name, url) = match &arguments[..] {
+        [room, name] => (room, name, "ws://127.0.0.1:8000/ws"),
+        [room, name, url] => (room, name, url.as_str()),
+        _ => return Err("usage: talk ROOM NAME [URL]".into()),
+    };
+    let room = room.parse()?;
+    let (client, events) = Client::connect(Options::new(url, name.parse()?).client("talk")).await?;
+    let printing = tokio::spawn(print(events));
+
+    client.join(&room, JoinOptions::default().history(20)).await?;
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(line) = lines.next_line().await? {
+        if line.trim().is_empty() {
+            continue;
+        }
+        // its ack is awaited elsewhere: what comes after it is typed while it is stored
+        let mut receipt = client.send(&room, line);
+        receipt.accepted().await?;
+        tokio::spawn(async move {
+            if let Err(error) = receipt.await {
+                eprintln!("-- not sent: {error}");
+            }
+        });
+    }
+    client.leave(&room).await?;
+    client.close().await;
+    Ok(printing.await?)
+}
+
+async fn print(mut events: Events) {
+    while let Some(event) = events.next().await {
+        match event {
+            Event::Joined(joined) => {
+                for message in &joined.messages {
+                    println!("{}", line(message));
+                }
+                println!("-- {} here; type and press Enter", joined.member_count);
+            }
+            Event::Message { message, .. } => println!("{}", line(&message)),
+            Event::Presence(presence) => {
+                for member in &presence.joined {
+                    println!("-- {} is here", member.username);
+                }
+                for username in &presence.left {
+                    println!("-- {username} is gone");
+                }
+            }
+            Event::Typing(typing) => println!("-- {} is typing", typing.username),
+            Event::Notice(notice) => println!("** {}", notice.body),
+            Event::Disconnected { reason, retry_in } => {
+                println!("-- disconnected ({reason:?}); again in {retry_in:?}");
+            }
+            Event::Gap(gap) => {
+                println!(
+                    "-- messages {} to {} are missing",
+                    gap.last_seen + 1,
+                    gap.resumes_at.saturating_sub(1)
+                );
+            }
+            other => println!("-- {other:?}"),
+        }
+    }
+}
+
+fn line(message: &StoredMessage) -> String {
+    match message {
+        StoredMessage::Said { from, body, .. } => format!("{from}: {body}"),
+        StoredMessage::Erased { .. } => "-- a message was here".into(),
+    }
+}

@@ -1,0 +1,207 @@
+//! What is asked and how it is answered, on one connection.
+
+use chat_client::chat_protocol::v2::{ErrorCode, StoredMessage};
+use chat_client::{CommandError, Event, JoinOptions, MembersQuery, Page};
+use futures::FutureExt;
+use futures::future::join_all;
+use serde_json::json;
+
+use crate::server::{SENT_AT, Server, lobby, soon};
+
+#[tokio::test]
+async fn join_say_and_hear() {
+    let server = Server::start().await;
+    let (client, mut told, mut peer) = server.client(server.options()).await;
+    let answering = async {
+        let join = peer.hears("join").await;
+        assert_eq!((&join["room"], &join["history"]), (&json!("lobby"), &json!(2)));
+        peer.joined(&join, "e", 5, &[4, 5], false).await;
+        let send = peer.hears("send").await;
+        assert_eq!((&send["room"], &send["body"]), (&json!("lobby"), &json!("hello")));
+        assert_eq!(send["id"].as_str().unwrap().len(), 32);
+        peer.stores(&send, 6).await;
+    };
+    let asking = async {
+        let joined = client.join(&lobby(), JoinOptions::default().history(2)).await.unwrap();
+        assert_eq!((joined.seq, joined.member_count, joined.rejoined), (5, 1, false));
+        assert_eq!(joined.messages.iter().map(StoredMessage::seq).collect::<Vec<_>>(), [4, 5]);
+        client.send(&lobby(), "hello").await.unwrap()
+    };
+    let (ack, ()) = tokio::join!(asking, answering);
+    assert_eq!((ack.seq, ack.stored), (6, true));
+    assert_eq!(told.several(2).await, ["joined 5", "6: hello"]);
+}
+
+#[tokio::test]
+async fn what_others_do_is_told() {
+    let server = Server::start().await;
+    let (_client, mut told, mut peer) = server.client_in_lobby(server.options()).await;
+    peer.says(json!({"type": "presence", "room": "lobby", "joined": [], "left": ["bob"], "member_count": 1}))
+        .await;
+    peer.says(json!({"type": "typing", "room": "lobby", "username": "eve"})).await;
+    peer.says(json!({"type": "notice", "level": "warning", "body": "back in five minutes"})).await;
+    peer.says(json!({"type": "left", "room": "lobby", "reason": "kicked"})).await;
+    assert!(matches!(told.event().await, Event::Presence(presence) if presence.left.len() == 1));
+    assert!(matches!(told.event().await, Event::Typing(typing) if typing.username.as_str() == "eve"));
+    assert!(matches!(told.event().await, Event::Notice(notice) if notice.room.is_none()));
+    assert_eq!(told.next().await, "left Kicked");
+}
+
+#[tokio::test]
+async fn questions_and_their_answers() {
+    let server = Server::start().await;
+    let (client, _told, mut peer) = server.client_in_lobby(server.options()).await;
+    let answering = async {
+        let history = peer.hears("history").await;
+        assert_eq!((&history["after"], &history["limit"]), (&json!(3), &json!(10)));
+        let members = peer.hears("members").await;
+        assert_eq!(
+            (&members["after"], &members["prefix"], &members["limit"]),
+            (&json!("ana"), &json!("b"), &json!(7))
+        );
+        let ping = peer.hears("ping").await;
+        peer.hears("typing").await;
+        // in another order than they were asked
+        peer.says(json!({"type": "pong", "ref": ping["ref"]})).await;
+        peer.says(
+            json!({"type": "members", "ref": members["ref"], "room": "lobby", "member_count": 9, "more": true,
+                         "members": [{"username": "bob", "joined_at": SENT_AT}]}),
+        )
+        .await;
+        peer.says(
+            json!({"type": "history", "ref": history["ref"], "room": "lobby", "epoch": "e", "more": false,
+                         "messages": [{"seq": 4, "sent_at": SENT_AT, "erased": true}]}),
+        )
+        .await;
+    };
+    let room = lobby();
+    let query = MembersQuery::default().after("ana".parse().unwrap()).prefix("b").limit(7);
+    let (history, members, ping, typing, ()) = tokio::join!(
+        biased;
+        client.history(&room, Page::After { seq: 3, limit: 10 }),
+        client.members(&room, query),
+        client.ping(),
+        client.typing(&room),
+        answering,
+    );
+    assert!(matches!(history.unwrap().messages[..], [StoredMessage::Erased { seq: 4, .. }]));
+    let members = members.unwrap();
+    assert_eq!((members.members[0].username.as_str(), members.member_count, members.more), ("bob", 9, true));
+    assert!(ping.is_ok() && typing.is_ok());
+}
+
+#[tokio::test]
+async fn what_is_refused() {
+    let server = Server::start().await;
+    let (client, mut told, mut peer) = server.client(server.options()).await;
+    let room = lobby();
+    let refusing = async {
+        let join = peer.hears("join").await;
+        peer.refuses(&join, "username_taken").await;
+        let history = peer.hears("history").await;
+        peer.says(
+            json!({"type": "error", "ref": history["ref"], "code": "rate_limited", "message": "slower",
+                         "retry_after_ms": 1_500}),
+        )
+        .await;
+        let join = peer.hears("join").await;
+        peer.joined(&join, "e", 5, &[], false).await;
+        let send = peer.hears("send").await;
+        assert_eq!(send["id"], "mine");
+        peer.refuses(&send, "id_reused").await;
+    };
+    let asking = async {
+        let taken = client.join(&room, JoinOptions::default()).await.unwrap_err();
+        assert_eq!(taken.code(), Some(ErrorCode::UsernameTaken));
+        let outside = client.send(&room, "hello?").await.unwrap_err();
+        assert_eq!(outside.code(), Some(ErrorCode::NotInRoom));
+        let too_fast = client.history(&room, Page::Newest { limit: 1 }).await.unwrap_err();
+        assert!(
+            matches!(too_fast, CommandError::Refused { retry_after: Some(after), .. } if after.as_millis() == 1_500)
+        );
+        client.join(&room, JoinOptions::default()).await.unwrap();
+        let twice = client.join(&room, JoinOptions::default()).await.unwrap_err();
+        assert_eq!(twice.code(), Some(ErrorCode::AlreadyInRoom));
+        let too_large = client.send(&room, "x".repeat(140_000)).await.unwrap_err();
+        assert_eq!(too_large.code(), Some(ErrorCode::MessageTooLarge));
+        let reused = client.send_with_id(&room, "another", "mine".parse().unwrap()).await.unwrap_err();
+        assert_eq!((reused.code(), reused.to_string().as_str()), (Some(ErrorCode::IdReused), "no"));
+    };
+    tokio::join!(asking, refusing);
+    assert_eq!(told.next().await, "joined 5");
+}
+
+#[tokio::test]
+async fn leaving_is_answered_and_told() {
+    let server = Server::start().await;
+    let (client, mut told, mut peer) = server.client_in_lobby(server.options()).await;
+    let (room, answering) = (lobby(), async {
+        let leave = peer.hears("leave").await;
+        peer.tells(6).await;
+        peer.says(json!({"type": "left", "ref": leave["ref"], "room": "lobby", "reason": "asked"})).await;
+    });
+    let (left, ()) = tokio::join!(client.leave(&room), answering);
+    assert_eq!(left, Ok(()));
+    assert_eq!(told.several(2).await, ["6: text 6", "left Asked"]);
+    assert_eq!(client.leave(&room).await.unwrap_err().code(), Some(ErrorCode::NotInRoom));
+}
+
+#[tokio::test]
+async fn many_are_sent_in_order_and_acked_in_any() {
+    const MANY: u64 = 200;
+    let server = Server::start().await;
+    let (client, _told, mut peer) = server.client_in_lobby(server.options()).await;
+    let room = lobby();
+    let sends = join_all((0..MANY).map(|number| client.send(&room, number.to_string())));
+    let answering = async {
+        // the others wait for these
+        let mut sends = Vec::new();
+        for number in 0..MANY {
+            sends.push(peer.hears("send").await);
+            assert_eq!(sends.last().unwrap()["body"], number.to_string());
+        }
+        let newest_first = std::iter::successors(Some(5 + MANY), |seq| seq.checked_sub(1));
+        for (send, seq) in sends.iter().rev().zip(newest_first) {
+            peer.acks(send, seq).await;
+        }
+    };
+    let (acks, ()) = tokio::join!(sends, answering);
+    let seqs: Vec<_> = acks.into_iter().map(|ack| ack.unwrap().seq).collect();
+    assert_eq!(seqs, (6..6 + MANY).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_sender_waits_when_too_much_has_no_ack() {
+    let server = Server::start().await;
+    let (client, _told, mut peer) = server.client_in_lobby(server.options().unacked(2)).await;
+    let room = lobby();
+    let first = client.send(&room, "1");
+    let second = client.send(&room, "2");
+    let mut third = client.send(&room, "3");
+    assert!(third.accepted().now_or_never().is_none());
+    let send = peer.hears("send").await;
+    peer.hears("send").await;
+    assert!(third.accepted().now_or_never().is_none());
+    peer.acks(&send, 6).await;
+    assert_eq!(first.await.unwrap().seq, 6);
+    soon("room for the third", third.accepted()).await.unwrap();
+    assert_eq!(peer.hears("send").await["body"], "3");
+    drop(second);
+}
+
+#[tokio::test]
+async fn what_the_store_can_t_take_is_sent_again_under_its_id() {
+    let server = Server::start().await;
+    let (client, _told, mut peer) = server.client_in_lobby(server.options()).await;
+    let receipts = (client.send(&lobby(), "1"), client.send(&lobby(), "2"));
+    let (first, second) = (peer.hears("send").await, peer.hears("send").await);
+    peer.refuses(&first, "store_unavailable").await;
+    peer.refuses(&second, "store_unavailable").await;
+    let again = peer.hears("send").await;
+    assert_eq!((&again["id"], &again["body"]), (&first["id"], &json!("1")));
+    peer.acks(&again, 6).await;
+    let again = peer.hears("send").await;
+    assert_eq!(again["id"], second["id"]);
+    peer.acks(&again, 7).await;
+    assert_eq!((receipts.0.await.unwrap().seq, receipts.1.await.unwrap().seq), (6, 7));
+}

@@ -1,0 +1,9 @@
+//! The client against a server that follows a script, over real sockets.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod commands;
+mod connecting;
+mod liveness;
+mod reconnect;
+mod recovery;
+mod server;

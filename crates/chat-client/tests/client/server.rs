@@ -1,0 +1,297 @@
+//! A server that does what the test says, and nothing else.
+//!
+//! Everything that waits gives up after [`PATIENCE`] by a panic.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use chat_client::chat_protocol::RoomName;
+use chat_client::chat_protocol::v2::StoredMessage;
+use chat_client::{Backoff, Client, Event, Events, Gap, JoinOptions, Options};
+use futures::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) const SENT_AT: &str = "2026-01-01T00:00:00.000Z";
+
+/// Resolves as the future does, or panics.
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let waiting = tokio::time::timeout(PATIENCE, future).await;
+    waiting.unwrap_or_else(|_| panic!("still waiting after {PATIENCE:?}: {what}"))
+}
+
+pub(crate) fn lobby() -> RoomName {
+    "lobby".parse().unwrap()
+}
+
+/// Where clients come to.
+pub(crate) struct Server {
+    listener: TcpListener,
+    /// How many sessions began.
+    sessions: AtomicU64,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self { listener: TcpListener::bind("127.0.0.1:0").await.unwrap(), sessions: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.listener.local_addr().unwrap()
+    }
+
+    /// Comes back soon.
+    pub(crate) fn options(&self) -> Options {
+        Options::new(format!("ws://{}/ws", self.address()), "ana".parse().unwrap())
+            .backoff(Backoff::new(Duration::from_millis(1), Duration::from_millis(20)))
+    }
+
+    /// The next connection, before its handshake.
+    pub(crate) async fn socket(&self) -> TcpStream {
+        soon("a connection", self.listener.accept()).await.unwrap().0
+    }
+
+    /// The next connection, before its `hello`.
+    pub(crate) async fn accept(&self) -> Peer {
+        #[expect(clippy::result_large_err, reason = "tungstenite's signature")]
+        fn choose(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
+            assert_eq!(request.uri().path(), "/ws");
+            assert_eq!(request.headers()["Sec-WebSocket-Protocol"], "chat.v2");
+            response.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("chat.v2"));
+            Ok(response)
+        }
+        let socket = self.socket().await;
+        Peer { socket: soon("a handshake", accept_hdr_async(socket, choose)).await.unwrap() }
+    }
+
+    /// The next connection with its session, and the `hello` that it began with.
+    pub(crate) async fn welcome(&self) -> (Peer, Value) {
+        let mut peer = self.accept().await;
+        let hello = peer.hears("hello").await;
+        let number = self.sessions.fetch_add(1, Ordering::Relaxed) + 1;
+        peer.says(json!({
+            "type": "welcome", "session": format!("session-{number}"), "resume": format!("secret-{number}"),
+            "username": "ana", "server": "script 1", "heartbeat_ms": 60_000,
+            "limits": {"message_bytes": 131_072, "messages_per_second": 100, "burst": 100, "rooms": 10},
+        }))
+        .await;
+        (peer, hello)
+    }
+
+    /// A client with its session, and this end of it.
+    pub(crate) async fn client(&self, options: Options) -> (Client, Told, Peer) {
+        let (connected, (peer, _)) = tokio::join!(Client::connect(options), self.welcome());
+        let (client, events) = connected.unwrap();
+        let mut told = Told { events };
+        assert_eq!(told.next().await, "connected");
+        (client, told, peer)
+    }
+
+    /// A client in the lobby, where 5 messages were said, and this end of it.
+    pub(crate) async fn client_in_lobby(&self, options: Options) -> (Client, Told, Peer) {
+        let (client, mut told, mut peer) = self.client(options).await;
+        let answer = async {
+            let join = peer.hears("join").await;
+            peer.joined(&join, "e", 5, &[], false).await;
+        };
+        let room = lobby();
+        let (joined, ()) = tokio::join!(client.join(&room, JoinOptions::default()), answer);
+        assert_eq!(joined.unwrap().seq, 5);
+        assert_eq!(told.next().await, "joined 5");
+        (client, told, peer)
+    }
+
+    /// The client comes back, and joins the lobby: its `join`, not answered.
+    pub(crate) async fn comes_back(&self) -> (Peer, Value) {
+        let (mut peer, hello) = self.welcome().await;
+        assert!(hello["resume"].as_str().unwrap().starts_with("secret-"));
+        let join = peer.hears("join").await;
+        (peer, join)
+    }
+}
+
+/// The server's end of a connection.
+pub(crate) struct Peer {
+    pub(crate) socket: WebSocketStream<TcpStream>,
+}
+
+impl Peer {
+    /// The next message of any kind; pings and closes are answered on the way.
+    pub(crate) async fn message(&mut self) -> Option<Message> {
+        soon("a message", self.socket.next()).await.and_then(Result::ok)
+    }
+
+    /// The next frame, which has to be of this type. A ping of the heartbeat's is answered on the way, unless it is what is waited for.
+    pub(crate) async fn hears(&mut self, kind: &str) -> Value {
+        loop {
+            match self.message().await {
+                Some(Message::Text(text)) => {
+                    let frame: Value = serde_json::from_str(&text).unwrap();
+                    if kind != "ping" && frame["type"] == "ping" && frame["ref"].is_null() {
+                        self.says(json!({"type": "pong"})).await;
+                        continue;
+                    }
+                    assert_eq!(frame["type"], kind, "{frame}");
+                    return frame;
+                }
+                Some(Message::Ping(_) | Message::Pong(_)) => {}
+                other => panic!("{other:?} instead of {kind}"),
+            }
+        }
+    }
+
+    /// The code of the client's close frame, when that is the next thing to come, and then the end.
+    pub(crate) async fn closed(&mut self) -> Option<u16> {
+        let Some(Message::Close(frame)) = self.message().await else { return None };
+        while self.message().await.is_some() {}
+        frame.map(|frame| frame.code.into())
+    }
+
+    pub(crate) async fn says(&mut self, frame: Value) {
+        soon("the client reads", self.socket.send(Message::text(frame.to_string()))).await.unwrap();
+    }
+
+    /// Answers a `join`; the messages have these seqs.
+    pub(crate) async fn joined(
+        &mut self,
+        join: &Value,
+        epoch: &str,
+        seq: u64,
+        messages: &[u64],
+        recovered: bool,
+    ) {
+        let messages: Vec<_> = messages.iter().map(|seq| said(*seq)).collect();
+        self.says(json!({
+            "type": "joined", "ref": join["ref"], "room": "lobby", "epoch": epoch, "seq": seq,
+            "members": [{"username": "ana", "joined_at": SENT_AT}], "member_count": 1,
+            "messages": messages, "recovered": recovered,
+        }))
+        .await;
+    }
+
+    pub(crate) async fn refuses(&mut self, frame: &Value, code: &str) {
+        self.says(json!({"type": "error", "ref": frame["ref"], "code": code, "message": "no"})).await;
+    }
+
+    /// Answers a `send`, and shows the message to its sender.
+    pub(crate) async fn stores(&mut self, send: &Value, seq: u64) {
+        self.acks(send, seq).await;
+        let mut message = said(seq);
+        message["type"] = "message".into();
+        message["room"] = "lobby".into();
+        message["id"] = send["id"].clone();
+        message["body"] = send["body"].clone();
+        self.says(message).await;
+    }
+
+    pub(crate) async fn acks(&mut self, send: &Value, seq: u64) {
+        self.says(json!({
+            "type": "ack", "ref": send["ref"], "room": "lobby", "seq": seq, "id": send["id"], "sent_at": SENT_AT,
+        }))
+        .await;
+    }
+
+    /// Somebody says something in the lobby.
+    pub(crate) async fn tells(&mut self, seq: u64) {
+        let mut message = said(seq);
+        message["type"] = "message".into();
+        message["room"] = "lobby".into();
+        self.says(message).await;
+    }
+
+    /// Says `bye`, closes and waits for the end.
+    pub(crate) async fn bye(mut self, code: u16, reconnect: bool, after_ms: Option<u64>) {
+        self.says(json!({"type": "bye", "code": code, "reason": "so", "reconnect": reconnect, "after_ms": after_ms}))
+            .await;
+        self.close(code).await;
+    }
+
+    /// Closes and waits for the end.
+    pub(crate) async fn close(mut self, code: u16) {
+        self.socket.close(Some(CloseFrame { code: code.into(), reason: "so".into() })).await.unwrap();
+        while self.message().await.is_some() {}
+    }
+
+    /// Breaks the connection by a reset.
+    pub(crate) fn cut(self) {
+        let stream = self.socket.into_inner();
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+}
+
+/// A message in a list.
+fn said(seq: u64) -> Value {
+    json!({"seq": seq, "id": format!("id-{seq}"), "from": "bob", "body": format!("text {seq}"), "sent_at": SENT_AT})
+}
+
+/// What the client tells, in a word each, for comparing.
+pub(crate) struct Told {
+    pub(crate) events: Events,
+}
+
+impl Told {
+    pub(crate) async fn event(&mut self) -> Event {
+        soon("an event", self.events.next()).await.expect("an event")
+    }
+
+    pub(crate) async fn next(&mut self) -> String {
+        brief(&self.event().await)
+    }
+
+    pub(crate) async fn several(&mut self, count: usize) -> Vec<String> {
+        let mut several = Vec::new();
+        while several.len() < count {
+            several.push(self.next().await);
+        }
+        several
+    }
+
+    /// The next but the tries in vain.
+    pub(crate) async fn connected(&mut self) {
+        loop {
+            match self.next().await.as_str() {
+                "connected" => return,
+                "disconnected" => {}
+                other => panic!("{other} instead of connected"),
+            }
+        }
+    }
+
+    /// All that is left.
+    pub(crate) async fn rest(mut self) -> Vec<String> {
+        let mut rest = Vec::new();
+        while let Some(event) = soon("an event", self.events.next()).await {
+            rest.push(brief(&event));
+        }
+        rest
+    }
+}
+
+fn brief(event: &Event) -> String {
+    match event {
+        Event::Connected(_) => "connected".into(),
+        Event::Disconnected { .. } => "disconnected".into(),
+        Event::Joined(joined) if joined.rejoined => format!("rejoined {}", joined.seq),
+        Event::Joined(joined) => format!("joined {}", joined.seq),
+        Event::Message { message: StoredMessage::Said { seq, body, .. }, .. } => format!("{seq}: {body}"),
+        Event::Message { message, .. } => format!("{}: erased", message.seq()),
+        Event::Recovered { count, .. } => format!("recovered {count}"),
+        Event::Gap(Gap { last_seen, resumes_at, epoch_changed, .. }) => {
+            format!("{} {last_seen}..{resumes_at}", if *epoch_changed { "anew" } else { "gap" })
+        }
+        Event::Hole { expected, got, .. } => format!("hole {expected}..{got}"),
+        Event::Left { reason, .. } => format!("left {reason:?}"),
+        Event::RejoinDelayed { code, .. } => format!("delayed {code:?}"),
+        Event::RejoinRefused { code, .. } => format!("refused {code:?}"),
+        Event::Closed(_) => "closed".into(),
+        other => format!("{other:?}"),
+    }
+}
