@@ -1,6 +1,9 @@
 //! The built program: its command line, its start, its ends.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod comes_back;
 mod command_line;
 mod ends;
+mod full_disk;
+mod kills;
 mod process;

@@ -1,0 +1,233 @@
+//! Clients that lose their connection again and again, and a server that is killed again and again: everything is sent once and
+//! seen once.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use chat_client::chat_protocol::RoomName;
+use chat_client::chat_protocol::v2::{Ack, StoredMessage};
+use chat_client::{Backoff, Client, Event, Events, Gap, JoinOptions, Options, Page};
+use chat_testkit::soon;
+use futures::future::join_all;
+use rand::RngExt;
+use rustix::process::Signal;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, watch};
+
+use crate::process::{Running, chatd};
+
+const KILLS: usize = 50;
+const WRITERS: usize = 20;
+const READERS: usize = 3;
+const IN_FLIGHT: usize = 8;
+
+/// Passes bytes on to wherever the server is, and cuts each connection after a random number of them.
+struct BadLine {
+    address: SocketAddr,
+    server: watch::Sender<Option<SocketAddr>>,
+    cuts: Arc<AtomicUsize>,
+}
+
+impl BadLine {
+    async fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, cuts) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+        let (server, known) = watch::channel(None);
+        let cut = Arc::clone(&cuts);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let Some(server) = *known.borrow() else { continue };
+                let cut = Arc::clone(&cut);
+                tokio::spawn(async move {
+                    if let Ok(server) = TcpStream::connect(server).await {
+                        let most = rand::rng().random_range(500..120_000);
+                        if pass_on(client, server, most).await {
+                            cut.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, server, cuts }
+    }
+}
+
+/// Passes on until one side ends or so many bytes have passed. True when it was those.
+async fn pass_on(mut client: TcpStream, mut server: TcpStream, most: usize) -> bool {
+    let (mut up, mut down, mut passed) = (vec![0; 4_096], vec![0; 4_096], 0);
+    while passed < most {
+        tokio::select! {
+            read = client.read(&mut up) => match read {
+                Ok(count @ 1..) if server.write_all(&up[..count]).await.is_ok() => passed += count,
+                _ => return false,
+            },
+            read = server.read(&mut down) => match read {
+                Ok(count @ 1..) => {
+                    // the last piece ends anywhere, also in the middle of a frame
+                    let count = count.min(most - passed).max(1);
+                    if client.write_all(&down[..count]).await.is_err() {
+                        return false;
+                    }
+                    passed += count;
+                }
+                _ => return false,
+            },
+        }
+    }
+    true
+}
+
+async fn connect(line: &BadLine, name: &str) -> (Client, Events) {
+    loop {
+        let options = Options::new(format!("ws://{}/ws", line.address), name.parse().unwrap())
+            .backoff(Backoff::new(Duration::from_millis(2), Duration::from_millis(50)));
+        if let Ok(connected) = Client::connect(options).await {
+            return connected;
+        }
+    }
+}
+
+fn lobby() -> RoomName {
+    "lobby".parse().unwrap()
+}
+
+/// Says things until it is told to stop; gives what was said, and where it was acked.
+async fn write(
+    client: Client,
+    mut events: Events,
+    number: usize,
+    stop: Arc<AtomicBool>,
+    acked: Arc<Acked>,
+) -> Vec<(String, Ack)> {
+    let draining = tokio::spawn(async move { while events.next().await.is_some() {} });
+    client.join(&lobby(), JoinOptions::default()).await.unwrap();
+    let (mut said, mut open, mut next) = (Vec::new(), VecDeque::new(), 0);
+    while !stop.load(Ordering::Relaxed) || !open.is_empty() {
+        if !stop.load(Ordering::Relaxed) && open.len() < IN_FLIGHT {
+            let body = format!("{number}.{next}");
+            next += 1;
+            open.push_back((body.clone(), client.send(&lobby(), body)));
+            continue;
+        }
+        let (body, receipt) = open.pop_front().unwrap();
+        said.push((body, receipt.await.expect("acked in the end")));
+        acked.note();
+    }
+    client.close().await;
+    draining.await.unwrap();
+    said
+}
+
+/// Counts acks, and rings when there are as many as a round lasts.
+#[derive(Default)]
+struct Acked {
+    left: AtomicUsize,
+    enough: Notify,
+}
+
+impl Acked {
+    fn note(&self) {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.enough.notify_one();
+        }
+    }
+}
+
+fn entry(message: &StoredMessage) -> (u64, String) {
+    let StoredMessage::Said { seq, body, .. } = message else { panic!("nothing was erased") };
+    (*seq, body.to_string())
+}
+
+/// What a reader has seen, in order.
+async fn read(
+    client: Client,
+    mut events: Events,
+    mut newest: watch::Receiver<Option<u64>>,
+) -> BTreeMap<u64, String> {
+    let (mut seen, mut last) = (BTreeMap::new(), 0);
+    client.join(&lobby(), JoinOptions::default()).await.unwrap();
+    while newest.borrow().is_none_or(|newest| last < newest) {
+        let event = tokio::select! {
+            event = events.next() => event.expect("it goes on"),
+            _ = newest.changed() => continue,
+        };
+        match event {
+            Event::Message { message, .. } => {
+                let (seq, body) = entry(&message);
+                assert_eq!(seq, last + 1, "each once, in order");
+                seen.insert(seq, body);
+                last = seq;
+            }
+            // too much for one answer: what is missing is read page by page
+            Event::Gap(Gap { last_seen, resumes_at, epoch_changed, .. }) => {
+                assert!(!epoch_changed && last_seen == last, "{last_seen} {last}");
+                while last + 1 < resumes_at {
+                    let page = Page::After { seq: last, limit: 200 };
+                    let Ok(page) = client.history(&lobby(), page).await else { continue };
+                    for message in page.messages.iter().filter(|message| message.seq() < resumes_at) {
+                        let (seq, body) = entry(message);
+                        assert_eq!(seq, last + 1);
+                        seen.insert(seq, body);
+                        last = seq;
+                    }
+                }
+            }
+            Event::Hole { expected, got, .. } => panic!("a hole: {got} instead of {expected}"),
+            Event::Closed(why) => panic!("closed: {why:?}"),
+            _ => {}
+        }
+    }
+    let counters = client.counters();
+    assert_eq!((counters.holes, counters.repeats), (0, 0));
+    client.close().await;
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_message_is_seen_exactly_once_whatever_breaks() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = BadLine::new().await;
+    let (stop, acked) = (Arc::new(AtomicBool::new(false)), Arc::new(Acked::default()));
+    let (tell_newest, newest) = watch::channel(None);
+    let mut server = Running::start(&mut chatd(folder.path()));
+    line.server.send_replace(Some(server.address));
+    let mut reading = Vec::new();
+    for number in 0..READERS {
+        let (client, events) = connect(&line, &format!("reader{number}")).await;
+        reading.push(tokio::spawn(read(client, events, newest.clone())));
+    }
+    let mut writing = Vec::new();
+    for number in 0..WRITERS {
+        let (client, events) = connect(&line, &format!("writer{number}")).await;
+        writing.push(tokio::spawn(write(client, events, number, Arc::clone(&stop), Arc::clone(&acked))));
+    }
+    for _ in 0..KILLS {
+        acked.left.store(rand::rng().random_range(1..200), Ordering::Relaxed);
+        soon("so many acks", acked.enough.notified()).await;
+        line.server.send_replace(None);
+        server.signal(Signal::KILL);
+        server.end_within(Duration::from_secs(10)).await;
+        server = Running::start(&mut chatd(folder.path()));
+        line.server.send_replace(Some(server.address));
+    }
+    stop.store(true, Ordering::Relaxed);
+    let said: Vec<_> =
+        soon("all is acked", join_all(writing)).await.into_iter().flat_map(Result::unwrap).collect();
+    let last = said.iter().map(|(_, ack)| ack.seq).max().unwrap();
+    tell_newest.send_replace(Some(last));
+    let read = soon("all is read", join_all(reading)).await;
+
+    let mut expected: Vec<&String> = said.iter().map(|(body, _)| body).collect();
+    expected.sort_unstable();
+    for seen in read.into_iter().map(Result::unwrap) {
+        assert!(said.iter().all(|(body, ack)| seen.get(&ack.seq) == Some(body)), "where its ack said");
+        let mut bodies: Vec<&String> = seen.values().collect();
+        bodies.sort_unstable();
+        assert_eq!(bodies, expected, "each once, and nothing else");
+    }
+    assert!(line.cuts.load(Ordering::Relaxed) > WRITERS, "lines were cut");
+}
