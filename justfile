@@ -15,16 +15,16 @@ test *FILTER:
     #!/usr/bin/env bash
     set -euo pipefail
     if cargo nextest --version >/dev/null 2>&1; then
-        cargo nextest run --workspace {{FILTER}}
+        cargo nextest run --workspace --all-features {{FILTER}}
     else
-        cargo test --workspace --lib --bins --tests {{FILTER}}
+        cargo test --workspace --all-features --lib --bins --tests {{FILTER}}
     fi
-    cargo test --workspace --doc
+    cargo test --workspace --all-features --doc
 
 # what CI asks of the code beside the tests
 lint:
     cargo fmt --all --check
-    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
     cargo clippy -p chat-rooms --no-default-features -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
@@ -35,6 +35,22 @@ deny:
 # time the engine
 bench *FILTER:
     cargo bench -p chat-rooms --bench fan_out -- {{FILTER}}
+
+# write the machine-readable contract anew from the types; a test says when that is due
+contract:
+    cargo run -q -p chat-protocol --features schema --example asyncapi > docs/asyncapi.json
+
+# time how fast messages are stored and acked by a server of its own: `just storing 5` seconds each
+storing SECONDS="5":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build --release -p chatd -p chat-testkit --bins --examples
+    folder=$(mktemp -d)
+    target/release/chatd --listen 127.0.0.1:8090 --database "$folder/chatd.sqlite3" --message-rate 0 --log warn &
+    server=$!
+    trap 'kill $server; wait $server || true; rm -r "$folder"' EXIT
+    until (exec 3<>/dev/tcp/127.0.0.1/8090) 2>/dev/null; do sleep 0.1; done
+    target/release/examples/storing 127.0.0.1:8090 {{SECONDS}}
 
 # bring a database up to date, or take its newest migration back: `just migrate up`, `just migrate down chatd.sqlite3`
 migrate DIRECTION DATABASE="chatd.sqlite3":
