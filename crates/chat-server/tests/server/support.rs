@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chat_db::Database;
-use chat_history::SqliteHistory;
+use chat_history::{MemoryHistory, SqliteHistory};
 use chat_presence::{NodeId, PresenceStore, SqlitePresence, StoreError};
 use chat_protocol::{Member, RoomName};
 use chat_rooms::Engine;
@@ -42,14 +42,27 @@ pub(crate) fn timings() -> Timings {
     Timings { close: Duration::from_millis(300), ..Timings::default() }
 }
 
+/// A server that stores no messages.
+pub(crate) async fn start_without_history() -> Running {
+    begin(config(), false).await
+}
+
 pub(crate) async fn start_with(config: Config) -> Running {
+    begin(config, true).await
+}
+
+async fn begin(config: Config, stores: bool) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("chatd.sqlite3");
     let open = Database::open(&database).unwrap();
     let store = || SqlitePresence::new(open.clone(), NodeId::new("local"));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let history = SqliteHistory::open(open.clone()).await.unwrap();
-    let server = Server::new(listener, store(), history, config).await.unwrap();
+    let server = if stores {
+        let history = SqliteHistory::open(open.clone()).await.unwrap();
+        Server::new(listener, store(), history, config).await.unwrap()
+    } else {
+        Server::new(listener, store(), MemoryHistory::new(), config).await.unwrap()
+    };
     let (address, engine) = (server.local_addr().unwrap(), server.engine().clone());
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(server.run(async { drop(stopped.await) }));

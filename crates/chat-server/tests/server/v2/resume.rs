@@ -1,12 +1,13 @@
 //! Coming back: what was missed, and then the live stream.
 
 use chat_protocol::Limits;
+use chat_rooms::outbox::BacklogLimits;
 use chat_server::Config;
 use chat_testkit::v2::Session;
 use serde_json::{Value, json};
 
 use super::{seqs, since};
-use crate::support::{config, start, start_with};
+use crate::support::{config, start, start_with, start_without_history};
 
 async fn rejoin(session: &mut Session, since: Value, history: u64) -> Value {
     session.ask(json!({"type": "join", "room": "r", "since": since, "history": history})).await
@@ -119,5 +120,78 @@ async fn there_is_no_hole_and_no_repeat_between_what_was_missed_and_the_live_str
     for reading in reading {
         assert!(chat_testkit::soon("all is read", reading).await.unwrap() > 3);
     }
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_reader_is_put_out_and_comes_back_to_all_that_it_missed() {
+    let limits = Limits { message_rate: 0, ..Limits::default() };
+    let backlog = BacklogLimits { frames: 10_000, bytes: 1 << 20 };
+    let server = start_with(Config { limits, backlog, ..config() }).await;
+    let (mut ana, joined) = Session::enter(server.address, "r", "ana").await;
+    let (mut slow, _) = Session::enter(server.address, "r", "slow").await;
+    // the system's own buffers take some megabytes before anything has to wait
+    let (filler, mut said) = ("x".repeat(50_000), 0);
+    while server.engine.is_present(&"r".parse().unwrap(), &"slow".parse().unwrap()).await.unwrap() {
+        said = ana.say("r", &filler).await;
+        assert!(said < 2_000, "a hundred megabytes wait for one reader");
+    }
+    let mut last = 0;
+    let code = loop {
+        match slow.client.see().await {
+            chat_testkit::Seen::Event(frame) if frame["type"] == "message" => {
+                assert_eq!(frame["seq"], last + 1, "what it was told is whole");
+                last += 1;
+            }
+            chat_testkit::Seen::Event(frame) if frame["type"] == "bye" => {
+                assert_eq!((&frame["code"], &frame["reconnect"]), (&json!(4503), &json!(true)));
+            }
+            chat_testkit::Seen::Event(_) => {}
+            chat_testkit::Seen::Close(code) => break code,
+            _ => break None,
+        }
+    };
+    assert!(matches!(code, Some(4503) | None), "{code:?}");
+    let mut again = Session::hello(server.address, "slow").await;
+    let answer = rejoin(&mut again, since(&joined, last), 0).await;
+    let until = answer["seq"].as_u64().unwrap();
+    assert_eq!(until, said);
+    if answer["recovered"] == false {
+        while last < until {
+            let page = again.ask(json!({"type": "history", "room": "r", "after": last})).await;
+            for seq in seqs(&page["messages"]) {
+                assert_eq!(seq, last + 1);
+                last = seq;
+            }
+        }
+    } else {
+        assert_eq!(seqs(&answer["messages"]), (last + 1..=until).collect::<Vec<_>>());
+    }
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_history_the_ack_says_so_and_resume_reaches_as_far_as_memory() {
+    let server = start_without_history().await;
+    let (mut ana, joined) = Session::enter(server.address, "r", "ana").await;
+    let ack = ana.ask(json!({"type": "send", "room": "r", "body": "1"})).await;
+    assert_eq!((&ack["type"], &ack["stored"]), (&json!("ack"), &json!(false)));
+    for i in 2..=1_500 {
+        ana.send(&json!({"type": "send", "room": "r", "body": i.to_string()})).await;
+    }
+    while ana.next("message").await["seq"] != 1_500 {}
+    let mut bob = Session::hello(server.address, "bob").await;
+    let answer = rejoin(&mut bob, since(&joined, 1_000), 0).await;
+    assert_eq!((&answer["recovered"], seqs(&answer["messages"]).len()), (&json!(true), 500));
+    let page = bob.ask(json!({"type": "history", "room": "r", "after": 0, "limit": 1})).await;
+    assert_eq!(seqs(&page["messages"]), [501], "a thousand of each room are kept");
+    bob.ask(json!({"type": "leave", "room": "r"})).await;
+    let answer = rejoin(&mut bob, since(&joined, 400), 3).await;
+    assert_eq!((&answer["recovered"], seqs(&answer["messages"])), (&json!(false), vec![1_498, 1_499, 1_500]));
+    server.stop().await.unwrap();
+
+    let server = start_without_history().await;
+    let (_, another) = Session::enter(server.address, "r", "ana").await;
+    assert_ne!(another["epoch"], joined["epoch"], "each start is another life");
     server.stop().await.unwrap();
 }
