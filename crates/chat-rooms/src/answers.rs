@@ -12,8 +12,8 @@ use chat_protocol::{Epoch, Member, MemberId, Message, Reference};
 
 use crate::catch_up::{CatchUp, Caught, Step};
 use crate::core::Core;
-use crate::membership::MembersQuery;
 use crate::outlet::Outlet;
+use crate::request::MembersQuery;
 use crate::room::{Room, Sent};
 use crate::roster::{RosterPage, RosterQuery};
 use crate::slot::Style;

@@ -19,16 +19,13 @@ use crate::membership::{Membership, Seat};
 use crate::outlet::Outlet;
 use crate::reservation::ReservedName;
 use crate::room::{Room, RoomContext};
-use crate::shared::Shared;
+use crate::shared::{BUDGET, Shared};
 
 /// How long somebody who comes waits for the store at most.
 const STORE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How many may wait for the store at once to be let in.
 const MOST_ADMISSIONS: usize = 4_096;
-
-/// How many bytes of messages may be on their way to the history store at once.
-pub(crate) const BUDGET: u32 = 64 << 20;
 
 /// How long the pruner rests after a step with more to do, when there is nothing to do, and when the store fails.
 const PRUNE_ON: Duration = Duration::from_millis(25);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chat_history::{HistoryError, NewMessage, Page};
-use chat_protocol::v2::{ErrorCode, Left, LeftReason, Since};
+use chat_protocol::v2::{ErrorCode, Left, LeftReason};
 use chat_protocol::{Member, MemberId, MemberList, MessageId, Reference};
 use parking_lot::Mutex;
 
@@ -14,10 +14,10 @@ use crate::Outlet;
 use crate::answers::Asked;
 use crate::catch_up::CatchUp;
 use crate::core::Farewell;
-use crate::engine::BUDGET;
+use crate::request::{JoinOptions, MembersQuery, Outgoing, ReadError, SendError};
 use crate::reservation::ReservedName;
 use crate::room::{Room, Sent, Telling};
-use crate::shared::Shared;
+use crate::shared::{BUDGET, Shared};
 use crate::speech::{Accepted, Called, Ticket};
 use crate::window::SendWindow;
 
@@ -112,65 +112,6 @@ pub struct Membership {
     farewell: Farewell,
     /// When it told the others last that it is typing.
     typed: Mutex<Option<Instant>>,
-}
-
-/// How somebody joins who is told what changes.
-#[derive(Debug, Clone, Default)]
-pub struct JoinOptions {
-    /// Everything after this place is wanted.
-    pub since: Option<Since>,
-    /// How many of the newest messages are wanted where `since` is not given, or can't be had; at most
-    /// [`PAGE_MESSAGES`](chat_protocol::v2::PAGE_MESSAGES).
-    pub history: usize,
-    /// What the answer is to be called.
-    pub reference: Option<Reference>,
-}
-
-/// Something to say.
-#[derive(Debug, Clone)]
-pub struct Outgoing {
-    /// What.
-    pub body: Arc<str>,
-    /// What its sender calls it: sent again under the same id, it is the same message. None: each is a new one.
-    pub id: Option<MessageId>,
-    /// What the answer is to be called.
-    pub reference: Option<Reference>,
-}
-
-impl<T: Into<Arc<str>>> From<T> for Outgoing {
-    fn from(body: T) -> Self {
-        Self { body: body.into(), id: None, reference: None }
-    }
-}
-
-/// Which part of who is there.
-#[derive(Debug, Clone, Default)]
-pub struct MembersQuery {
-    /// Those whose names come after this one.
-    pub after: Option<String>,
-    /// Those whose names begin so.
-    pub prefix: Option<String>,
-    /// How many at most; no more than [`PAGE_MEMBERS`](chat_protocol::v2::PAGE_MEMBERS).
-    pub limit: Option<usize>,
-}
-
-/// Why nothing was said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// The member is out: its outlet took nothing more.
-    #[error("not in the room any more")]
-    NotAMember,
-}
-
-/// Why something can't be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
-    /// The member is out: its outlet took nothing more.
-    #[error("not in the room any more")]
-    NotAMember,
-    /// The store does not answer.
-    #[error(transparent)]
-    History(#[from] HistoryError),
 }
 
 impl Membership {

@@ -14,6 +14,9 @@ use tokio::task::AbortHandle;
 use crate::departures::Departures;
 use crate::room::{Room, RoomContext};
 
+/// How many bytes of messages may be on their way to the history store at once.
+pub(crate) const BUDGET: u32 = 64 << 20;
+
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn PresenceStore>,
     pub(crate) history: Arc<dyn HistoryStore>,

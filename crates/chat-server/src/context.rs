@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
-use crate::connection::Sessions;
+use crate::sessions::Sessions;
 
 /// One of the places for a connection, held until the connection has ended.
 pub(crate) type Place = Arc<OwnedSemaphorePermit>;

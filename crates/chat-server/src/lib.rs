@@ -9,6 +9,7 @@ mod frames;
 mod rewound;
 mod routes;
 mod server;
+mod sessions;
 
 pub use config::{Config, Timings};
 pub use server::Server;

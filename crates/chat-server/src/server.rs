@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
-use crate::connection::Sessions;
 use crate::context::Context;
 use crate::door;
 use crate::frames::{ClassicFrames, V2Frames};
+use crate::sessions::Sessions;
 
 /// How many connections there may be beside the chat connections: look-ups, probes, handshakes on their way. Beyond that
 /// nothing is accepted until one ends.

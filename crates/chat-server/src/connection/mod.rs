@@ -29,8 +29,7 @@ use classic::Classic;
 use conversation::{Conversation, Talk};
 use farewell::{Dialect, Ending};
 use session::Session;
-pub(crate) use session::Sessions;
-pub(crate) use wire::Tcp;
+use wire::Tcp;
 
 /// A connection's place among the others, held until its socket is closed.
 type Permits = (OwnedSemaphorePermit, Place);

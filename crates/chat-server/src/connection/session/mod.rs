@@ -1,6 +1,5 @@
 //! A session of `chat.v2` on a connection: a member of any number of rooms.
 
-mod registry;
 mod seats;
 mod wrong_frames;
 
@@ -29,9 +28,8 @@ use super::wire::Tcp;
 use super::{drained, send_window};
 use crate::context::Context;
 use crate::frames;
-pub(crate) use registry::Sessions;
-use registry::{Registration, TakenOver};
-use seats::{Inherited, Seats};
+use crate::sessions::{Registration, Seats, TakenOver};
+use seats::Inherited;
 use wrong_frames::WrongFrames;
 
 /// How long a new connection waits for the earlier one to hand its seats over.
@@ -169,7 +167,7 @@ impl Session {
 
     fn welcome(&mut self, hello: &Hello, reference: Option<Reference>, inherited: Seats) {
         let Hello { username, client, .. } = hello;
-        let registration = self.context.sessions.register(username.clone(), &self.outbox);
+        let registration = self.context.sessions.register(username.clone(), Arc::clone(&self.outbox) as _);
         let inherited =
             (!inherited.is_empty()).then(|| Inherited::keep(inherited, self.context.config.timings.takeover));
         let limits = self.context.config.limits;

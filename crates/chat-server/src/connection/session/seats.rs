@@ -1,6 +1,5 @@
-//! A session's seats, and those that it inherits from an earlier one.
+//! The seats that a session inherits from an earlier one.
 
-use std::collections::HashMap;
 use std::mem;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -9,8 +8,7 @@ use chat_protocol::RoomName;
 use chat_rooms::Membership;
 use parking_lot::Mutex;
 
-/// Seats by room. Shared with the command that is being carried out, if one is.
-pub(super) type Seats = HashMap<RoomName, Arc<Membership>>;
+use crate::sessions::Seats;
 
 /// Parked seats of a session that was taken over. Those that nobody claims in time are left, and so are all when this is dropped.
 #[derive(Debug)]

@@ -4,17 +4,16 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use chat_protocol::Username;
-use chat_rooms::FrameSink;
-use chat_rooms::outbox::Outbox;
+use chat_protocol::{RoomName, Username};
+use chat_rooms::{FrameSink, Membership};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::super::wire::Tcp;
-use super::seats::Seats;
+/// A session's seats by room. Shared with the command that is being carried out, if one is.
+pub(crate) type Seats = HashMap<RoomName, Arc<Membership>>;
 
 /// Resolves to the seats of a session that is taken over; to an error when that ends by itself before.
-pub(super) type TakenOver = oneshot::Receiver<Seats>;
+pub(crate) type TakenOver = oneshot::Receiver<Seats>;
 
 /// Every session that has begun.
 #[derive(Debug, Default, Clone)]
@@ -25,7 +24,7 @@ pub(crate) struct Sessions {
 struct Entry {
     username: Username,
     /// By which the session's task is woken.
-    outbox: Arc<Outbox<Tcp>>,
+    outbox: Arc<dyn FrameSink>,
     /// Who takes it over, until the session's task has seen it.
     taker: Mutex<Option<oneshot::Sender<Seats>>>,
 }
@@ -37,7 +36,7 @@ impl fmt::Debug for Entry {
 }
 
 /// A session's place among the others, for as long as it is held. Its secret is in no log.
-pub(super) struct Registration {
+pub(crate) struct Registration {
     sessions: Sessions,
     secret: u128,
     id: String,
@@ -46,16 +45,16 @@ pub(super) struct Registration {
 
 impl Sessions {
     /// Adds a session, under a new secret.
-    pub(super) fn register(&self, username: Username, outbox: &Arc<Outbox<Tcp>>) -> Registration {
+    pub(crate) fn register(&self, username: Username, outbox: Arc<dyn FrameSink>) -> Registration {
         let (secret, id): (u128, u64) = (rand::random(), rand::random());
-        let entry = Arc::new(Entry { username, outbox: Arc::clone(outbox), taker: Mutex::default() });
+        let entry = Arc::new(Entry { username, outbox, taker: Mutex::default() });
         self.by_secret.lock().insert(secret, Arc::clone(&entry));
         Registration { sessions: self.clone(), secret, id: format!("s{id:016x}"), entry }
     }
 
     /// Asks the session with this secret for its seats. None where there is none, or it belongs to another name. The secret is good
     /// for one time: of several who try exactly one gets the seats.
-    pub(super) fn take_over(&self, secret: &str, username: &Username) -> Option<TakenOver> {
+    pub(crate) fn take_over(&self, secret: &str, username: &Username) -> Option<TakenOver> {
         let secret = u128::from_str_radix(secret, 16).ok()?;
         let mut sessions = self.by_secret.lock();
         if sessions.get(&secret)?.username != *username {
@@ -72,17 +71,17 @@ impl Sessions {
 
 impl Registration {
     /// An id for logs and lists. It grants nothing.
-    pub(super) fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
     /// The secret, for the session's own client.
-    pub(super) fn secret(&self) -> String {
+    pub(crate) fn secret(&self) -> String {
         format!("{:032x}", self.secret)
     }
 
     /// Who takes the session over, if somebody does.
-    pub(super) fn taker(&self) -> Option<oneshot::Sender<Seats>> {
+    pub(crate) fn taker(&self) -> Option<oneshot::Sender<Seats>> {
         self.entry.taker.lock().take()
     }
 }
