@@ -69,7 +69,7 @@ impl Appender {
         let mut books = self.books.lock();
         let Books { numbers, ids } = &mut *books;
         ids.settle(connection)?;
-        let mut known = numbers.take_known();
+        let mut known = numbers.begin();
         let with_ids = messages.iter().filter(|message| message.once).count();
         let now = Timestamp::now();
         let mut flush = Flush { connection, numbers, ids, known: &mut known, touched: Vec::new(), now };

@@ -31,6 +31,8 @@ pub(super) struct Ids {
     next: Option<i64>,
     /// Entries that were made since the last commit that was told.
     unsettled: Vec<(u64, i64)>,
+    /// Entries of transactions that failed.
+    in_doubt: Vec<(u64, i64)>,
 }
 
 /// Whose id it is.
@@ -83,7 +85,7 @@ impl Ids {
             let row = row?;
             rows.insert(hasher.hash_one(row.key()), row.n);
         }
-        Ok(Self { rows, hasher, next: None, unsettled: Vec::new() })
+        Ok(Self { rows, hasher, next: None, unsettled: Vec::new(), in_doubt: Vec::new() })
     }
 
     /// Notes a message's id with the place that the message is about to get, unless the same user has given it to a message
@@ -155,16 +157,17 @@ impl Ids {
     /// A transaction failed.
     pub(super) fn failed(&mut self) {
         self.next = None;
+        self.in_doubt.append(&mut self.unsettled);
     }
 
-    /// Forgets what a transaction noted that failed, unless it reached the disk.
+    /// Forgets what failed transactions noted, unless it reached the disk.
     pub(super) fn settle(&mut self, connection: &mut SqliteConnection) -> QueryResult<()> {
-        while let Some((hash, n)) = self.unsettled.last().copied() {
+        while let Some((hash, n)) = self.in_doubt.last().copied() {
             let is_there = find(connection, n)?.is_some_and(|row| self.hasher.hash_one(row.key()) == hash);
             if !is_there && self.rows.get(&hash) == Some(&n) {
                 self.rows.remove(&hash);
             }
-            self.unsettled.pop();
+            self.in_doubt.pop();
         }
         Ok(())
     }

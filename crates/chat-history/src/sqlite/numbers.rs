@@ -23,6 +23,8 @@ pub(super) struct Numbers {
     /// Rooms that were written to and of which no commit has been told since, with their last number before that. What
     /// lies beyond it was never told, should the database turn out to have it.
     in_doubt: HashMap<RoomName, i64>,
+    /// Counts flushes. Two may share a transaction, and each lists the rooms it is about.
+    flush: u64,
 }
 
 /// Rooms by name. Forgotten whenever a transaction fails: the database may say something else then.
@@ -35,20 +37,22 @@ pub(super) struct Room {
     pub(super) next_seq: i64,
     /// The same as the database has it.
     written: i64,
-    /// Whether a flush that is not settled has it in its list.
-    is_touched: bool,
+    /// The last flush that was about it.
+    touched_by: u64,
     /// Messages that are stored and were never told, until an answer takes them along.
     pub(super) missed: Vec<Arc<Message>>,
 }
 
 impl Numbers {
-    /// Takes what is known, so that it is gone unless it is put back: after an error, or a panic, it does not hold.
-    pub(super) fn take_known(&mut self) -> Known {
+    /// Begins a flush. Takes what is known, so that it is gone unless it is put back: after an error, or a panic, it does
+    /// not hold.
+    pub(super) fn begin(&mut self) -> Known {
+        self.flush += 1;
         let known = std::mem::take(&mut self.known);
         if known.len() < MOST_KNOWN { known } else { Known::new() }
     }
 
-    /// The room, from the database if it is not known, made if there is none. `touched` lists it.
+    /// The room, from the database if it is not known, made if there is none. `touched` lists it, once for a flush.
     pub(super) fn touch<'a>(
         &mut self,
         connection: &mut SqliteConnection,
@@ -60,8 +64,8 @@ impl Numbers {
             Entry::Occupied(room) => room.into_mut(),
             Entry::Vacant(place) => place.insert(load(connection, name, self.in_doubt.get(name).copied())?),
         };
-        if !room.is_touched {
-            room.is_touched = true;
+        if room.touched_by != self.flush {
+            room.touched_by = self.flush;
             touched.push(name.clone());
             if self.in_doubt.len() < MOST_IN_DOUBT {
                 // one that stands there already is older, and still the last that was told
@@ -74,9 +78,7 @@ impl Numbers {
     /// A flush was committed, and is about to be told.
     pub(super) fn committed(&mut self, touched: &[RoomName]) {
         for name in touched {
-            let Some(room) = self.known.get_mut(name) else { continue };
-            room.is_touched = false;
-            if room.missed.is_empty() {
+            if self.known.get(name).is_some_and(|room| room.missed.is_empty()) {
                 self.in_doubt.remove(name);
             }
         }
@@ -105,7 +107,7 @@ fn load(connection: &mut SqliteConnection, name: &RoomName, told: Option<i64>) -
         Some(told) if told < next_seq - 1 => missed(connection, name, place(id, told), place(id, next_seq))?,
         _ => Vec::new(),
     };
-    Ok(Room { id, next_seq, written: next_seq, is_touched: false, missed })
+    Ok(Room { id, next_seq, written: next_seq, touched_by: 0, missed })
 }
 
 /// The messages between two places.

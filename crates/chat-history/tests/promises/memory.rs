@@ -1,0 +1,47 @@
+//! What the memory store does when it has no room for more.
+
+use chat_history::{HistoryStore, MemoryHistory, Messages, Page};
+
+use super::support::{all_after, page, room, say, seq_of, seqs};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms_that_were_silent_for_longest_are_forgotten_whole_and_no_number_comes_twice() {
+    const ROOMS: usize = 100;
+    let store = MemoryHistory::new();
+    let body = "x".repeat(100 << 10);
+    for i in 0..ROOMS {
+        for _ in 0..=i % 9 {
+            seq_of(&store, say(&format!("r{i}"), "ana", &body)).await;
+        }
+        // this one is never silent for long
+        seq_of(&store, say("busy", "ana", "hello")).await;
+        seq_of(&store, say("busy", "ana", "hello")).await;
+    }
+    // so far it all fits; this is more than the rest can stay beside
+    for i in 0..ROOMS {
+        for _ in 0..9 {
+            seq_of(&store, say(&format!("s{i}"), "ana", &body)).await;
+        }
+        seq_of(&store, say("busy", "ana", "hello")).await;
+    }
+    assert_eq!(page(&store, "r0", Page::After { seq: 0, limit: 9 }).await, Messages::default());
+    assert_eq!(all_after(&store, "s99", 100).await.len(), 9);
+    assert_eq!(all_after(&store, "busy", 200).await.len(), 3 * ROOMS);
+    assert_eq!(store.newest(room("busy")).await.unwrap(), 3 * ROOMS as u64);
+
+    // r8 had nine messages; where its numbers stood is forgotten, so they go on behind all that may have been
+    let seq = seq_of(&store, say("r8", "ana", "back")).await;
+    assert!(seq > 9);
+    assert_eq!(seqs(&all_after(&store, "r8", 9).await), [seq]);
+    assert_eq!(seq_of(&store, say("r8", "ana", "back")).await, seq + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_keeps_its_newest() {
+    let store = MemoryHistory::new();
+    for _ in 0..1_500 {
+        seq_of(&store, say("r", "ana", "hello")).await;
+    }
+    let kept = all_after(&store, "r", 300).await;
+    assert_eq!(seqs(&kept), (501..=1_500).collect::<Vec<_>>());
+}
