@@ -7,3 +7,4 @@ mod ends;
 mod full_disk;
 mod kills;
 mod process;
+mod read_only;

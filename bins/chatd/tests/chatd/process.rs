@@ -10,7 +10,12 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 /// The program in this folder, with nothing of the environment that would change it.
 pub(crate) fn chatd(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chatd"));
+    chatd_at(Path::new(env!("CARGO_BIN_EXE_chatd")), folder)
+}
+
+/// The same with the program at another place.
+pub(crate) fn chatd_at(program: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(program);
     command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHATD_")) {
         command.env_remove(name);

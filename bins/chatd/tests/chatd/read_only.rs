@@ -1,0 +1,55 @@
+//! A database file that may be read and not written.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::{Signal, geteuid};
+
+use crate::process::{Running, chatd, chatd_at, refused};
+
+const NOBODY: u32 = 65_534;
+
+/// The program as a user for whom a file's permissions count: for root they do not.
+fn unprivileged(folder: &Path) -> Command {
+    if !geteuid().is_root() {
+        return chatd(folder);
+    }
+    // where it was built that user may have no access
+    let program = folder.join("chatd");
+    fs::copy(chatd(folder).get_program(), &program).unwrap();
+    chown(folder, Some(NOBODY), Some(NOBODY)).unwrap();
+    let mut command = chatd_at(&program, folder);
+    command.uid(NOBODY).gid(NOBODY);
+    command
+}
+
+#[tokio::test]
+async fn it_does_not_start_says_why_and_starts_once_the_file_is_writable() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || Running::start(&mut unprivileged(folder.path()));
+    let mut server = start();
+    server.signal(Signal::TERM);
+    assert_eq!(server.end_within(Duration::from_secs(10)).await.code(), Some(0));
+
+    // SQLite gives the files that it makes beside the database the mode that the database has
+    let allow = |mode| {
+        for file in ["chatd.sqlite3", "chatd.sqlite3-wal", "chatd.sqlite3-shm"] {
+            let file = folder.path().join(file);
+            if file.exists() {
+                fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();
+            }
+        }
+    };
+    allow(0o444);
+    let said = refused(unprivileged(folder.path()).args(["--log", "off", "--listen", "127.0.0.1:0"]));
+    assert!(said.starts_with("chatd: the database can't be written: "), "{said}");
+    assert!(said.ends_with("attempt to write a readonly database\n"), "{said}");
+    assert_eq!(said.lines().count(), 1);
+
+    allow(0o644);
+    drop(start());
+}
