@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::v2::{self, Error, ErrorCode, MessageFrame, ServerFrame, StoredMessage};
+use chat_protocol::v2::{self, Command, Error, ErrorCode, MessageFrame, ServerFrame, StoredMessage};
 use chat_protocol::{Reference, RoomName};
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -56,7 +56,14 @@ impl Session {
             }
             ServerFrame::Typing(typing) => self.told_in(&typing.room.clone(), Event::Typing(typing)),
             ServerFrame::Joined(joined) => self.joined(joined),
-            ServerFrame::Left(left) => self.leave_now(&left.room, left.reason),
+            ServerFrame::Left(left) => {
+                match self.take_call(left.reference.as_ref()) {
+                    // by the room it is known who waits for this
+                    None | Some((_, Call::Leave(_))) => {}
+                    other => self.misplaced(other, "left"),
+                }
+                self.leave_now(&left.room, left.reason);
+            }
             ServerFrame::History(mut page) => match self.take_call(page.reference.take().as_ref()) {
                 Some((_, Call::History(reply))) => reply.answer(Ok(page)),
                 other => self.misplaced(other, "history"),
@@ -153,7 +160,11 @@ impl Session {
             }
             self.events.push_back(Event::Joined(answer));
         }
+        let leaves = room.leaving.is_some();
         self.out.extend(now_out.into_iter().map(|key| Out::Send(name.clone(), key)));
+        if leaves {
+            self.ask(Call::Leave(name.clone()), Command::Leave { room: name });
+        }
     }
 
     fn error(&mut self, error: Error, now: Instant) {

@@ -74,12 +74,14 @@ impl Session {
             reply.answer(Err(CommandError::refused(ErrorCode::NotInRoom, "the room was not joined")));
             return;
         };
-        let is_in = matches!(room.stage, Stage::In | Stage::Asked(_));
         room.leaving = Some(reply);
-        if is_in {
-            self.ask(Call::Leave(name.clone()), Command::Leave { room: name });
-        } else {
-            self.leave_now(&name, LeftReason::Asked);
+        match room.stage {
+            Stage::In => {
+                self.ask(Call::Leave(name.clone()), Command::Leave { room: name });
+            }
+            // behind what was said before, which waits for `joined`
+            Stage::Asked(_) => {}
+            _ => self.leave_now(&name, LeftReason::Asked),
         }
     }
 

@@ -368,3 +368,37 @@ fn a_bye_decides_and_without_one_a_few_codes_do() {
         );
     }
 }
+
+#[test]
+fn a_leave_that_was_answered_is_forgotten() {
+    let mut talk = Talk::begun();
+    for _ in 0..3 {
+        let _joining = talk.join();
+        talk.joined(5, &json!([]), false);
+        let _leaving = talk.leave();
+        let leave = talk.written().pop().unwrap();
+        talk.hears(&json!({"type": "left", "ref": leave["ref"], "room": "lobby", "reason": "asked"}));
+        talk.events();
+    }
+    assert!(talk.session.rooms.is_empty());
+    assert_eq!(talk.session.calls.len(), 0);
+}
+
+#[test]
+fn what_was_said_before_a_leave_goes_before_it_also_while_the_join_is_unanswered() {
+    let mut talk = Talk::begun();
+    let _joining = talk.join();
+    let join = talk.written().pop().unwrap();
+    let _receipt = talk.send("hello");
+    let leaving = talk.leave();
+    assert!(talk.written().is_empty());
+    talk.hears(&json!({
+        "type": "joined", "ref": join["ref"], "room": "lobby", "epoch": "e", "seq": 5, "members": [],
+        "member_count": 1, "messages": [], "recovered": false,
+    }));
+    let written = talk.written();
+    let types: Vec<_> = written.iter().map(|frame| frame["type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["send", "leave"]);
+    talk.hears(&json!({"type": "left", "ref": written[1]["ref"], "room": "lobby", "reason": "asked"}));
+    assert_eq!(answer(leaving), Ok(()));
+}
