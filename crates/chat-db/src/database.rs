@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::job::{Job, Work};
 use crate::lock::ProcessLock;
 use crate::readers::Readers;
+use crate::seal::{self, SealError};
 use crate::writer::Writer;
 use crate::{DbError, Durability, OpenError, migrate};
 
@@ -31,6 +32,7 @@ struct Shared {
     /// The writer thread, until somebody waits for its end.
     writer: Mutex<Option<JoinHandle<()>>>,
     readers: Arc<Readers>,
+    is_as_left: bool,
 }
 
 impl std::fmt::Debug for Shared {
@@ -48,10 +50,20 @@ impl Database {
         let lock = ProcessLock::take(path)?;
         let mut connection = migrate::open(path)?;
         migrate::pending(&mut connection, path)?;
+        let is_as_left = sealed(&mut connection, &lock).unwrap_or_else(|error| {
+            // whoever writes next meets the same fault, and says so
+            tracing::warn!(%error, "the database can't be sealed; it counts as another one");
+            false
+        });
         let (sender, queue) = mpsc::channel();
         let writer = Writer::new(path.to_owned(), connection, queue);
         let run = move || {
-            writer.run();
+            if let Some(mut connection) = writer.run() {
+                // an older state that is put back later is known by its seal
+                if let Err(error) = seal::renew(&mut connection, &lock) {
+                    tracing::debug!(%error, "the database was not sealed anew at its end");
+                }
+            }
             // given up last: whoever opens the file next finds everything written
             drop(lock);
         };
@@ -65,8 +77,16 @@ impl Database {
                 writes: Arc::new(Semaphore::new(QUEUE)),
                 writer: Mutex::new(Some(thread)),
                 readers: Arc::new(Readers::new(path.to_owned())),
+                is_as_left,
             }),
         })
+    }
+
+    /// Whether this is the file that was open at this path last, as it was left then. Not so with a new one, one that was moved here
+    /// without the lock file beside it, and a backup that was put back, unless it was made in the same run that ended last and
+    /// that run was killed.
+    pub fn is_as_left(&self) -> bool {
+        self.shared.is_as_left
     }
 
     /// Hands `work` to the writer and never waits. It runs in a coming transaction, in a savepoint of its own and in the order in
@@ -171,4 +191,11 @@ impl Database {
             }
         }
     }
+}
+
+/// Seals the database for this run, and says whether the seal before was unbroken.
+fn sealed(connection: &mut SqliteConnection, lock: &ProcessLock) -> Result<bool, SealError> {
+    let is_unbroken = seal::is_unbroken(connection, lock)?;
+    seal::renew(connection, lock)?;
+    Ok(is_unbroken)
 }

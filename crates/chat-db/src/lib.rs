@@ -7,6 +7,7 @@ mod job;
 mod lock;
 pub mod migrate;
 mod readers;
+mod seal;
 mod writer;
 
 // the bundled SQLite is linked through this crate; diesel only declares it

@@ -57,8 +57,8 @@ impl Writer {
         }
     }
 
-    /// Works until the queue is closed and empty.
-    pub(crate) fn run(mut self) {
+    /// Works until the queue is closed and empty. Gives the connection, unless the last transaction on it failed.
+    pub(crate) fn run(mut self) -> Option<SqliteConnection> {
         while self.gather() {
             let committed = self.commit();
             if let Err(error) = &committed {
@@ -72,6 +72,7 @@ impl Writer {
                 work.finish(committed.clone());
             }
         }
+        self.connection
     }
 
     /// Waits for work and takes what there is. False: there is none, and there will be none.

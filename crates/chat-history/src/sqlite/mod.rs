@@ -42,27 +42,34 @@ impl fmt::Debug for SqliteHistory {
 }
 
 impl SqliteHistory {
-    /// The store on an open database. The first on a file begins its epoch. One store to a database at a time: each keeps in
+    /// The store on an open database. The first on a file begins its epoch, and so does one on a file that is not as it was left
+    /// ([`Database::is_as_left`]). One store to a database at a time: each keeps in
     /// mind where the rooms' numbers stand.
     ///
     /// # Errors
     /// [`HistoryError`] when the database does not answer.
     pub async fn open(database: Database) -> Result<Self, HistoryError> {
-        let epoch = database.write_as(chat_db::Durability::Disk, epoch).await?;
+        let is_as_left = database.is_as_left();
+        let life = move |connection: &mut SqliteConnection| epoch(connection, is_as_left);
+        let epoch = database.write_as(chat_db::Durability::Disk, life).await?;
         let appender = Arc::new(Appender::new(database.read(Ids::load).await?));
         Ok(Self { database, epoch: Epoch(epoch.into()), appender, pass: Mutex::default() })
     }
 }
 
-/// Reads the epoch, or begins one.
-fn epoch(connection: &mut SqliteConnection) -> QueryResult<String> {
+/// Reads the epoch, or begins one where there is none yet or the file may be an older state of itself: what clients know by its
+/// numbers may be something else there.
+fn epoch(connection: &mut SqliteConnection, is_as_left: bool) -> QueryResult<String> {
     let found = history_epoch::table.select(history_epoch::epoch).first(connection).optional()?;
-    if let Some(epoch) = found {
+    if let Some(epoch) = found.filter(|_| is_as_left) {
         return Ok(epoch);
     }
     let epoch = Epoch::from_random(rand::random()).0.to_string();
     diesel::insert_into(history_epoch::table)
         .values((history_epoch::id.eq(1), history_epoch::epoch.eq(&epoch)))
+        .on_conflict(history_epoch::id)
+        .do_update()
+        .set(history_epoch::epoch.eq(&epoch))
         .execute(connection)?;
     Ok(epoch)
 }
