@@ -18,11 +18,13 @@ use crate::{
 const ROOM_MESSAGES: usize = 1_000;
 const ROOM_BYTES: usize = 1 << 20;
 
-/// How much is kept of all rooms at most. Beyond it whole rooms are forgotten, those first in which nothing was said for longest.
+/// How much is kept of all rooms at most. Beyond it the messages of whole rooms are forgotten, of those first in which nothing was
+/// said for longest, and their numbers go on; only when not even all rooms' numbers fit are some of those forgotten, too.
 const ALL_BYTES: usize = 64 << 20;
 
-/// What a room costs without its messages, counted towards [`ALL_BYTES`].
+/// What a room costs without its messages, and one whose messages are forgotten, counted towards [`ALL_BYTES`].
 const EMPTY_ROOM: usize = 512;
+const FORGOTTEN_ROOM: usize = 160;
 
 /// What is said while nothing is stored: the newest of each room, in memory. It always answers, and at once.
 #[derive(Debug)]
@@ -34,12 +36,14 @@ pub struct MemoryHistory {
 #[derive(Debug, Default)]
 struct Rooms {
     logs: HashMap<RoomName, Log>,
-    /// The sizes of all logs.
+    /// The newest numbers of rooms whose messages are forgotten.
+    numbers: HashMap<RoomName, u64>,
+    /// The sizes of all of these.
     bytes: usize,
     /// Counts appends: the clock by which the room that was silent for longest is found.
     appends: u64,
-    /// No forgotten room had more messages. A room that is not known may be one of those: its numbers go on behind this, so
-    /// that none is given twice.
+    /// No room whose number is forgotten had more messages. A room that is not known may be one of those: its numbers go on
+    /// behind this, so that none is given twice.
     forgotten: u64,
 }
 
@@ -74,7 +78,9 @@ impl Rooms {
         let NewMessage { room, from, body, id, once } = new;
         let log = self.logs.entry(room.clone()).or_insert_with(|| {
             self.bytes += EMPTY_ROOM;
-            Log::after(self.forgotten)
+            let newest = self.numbers.remove(&room);
+            self.bytes -= newest.map_or(0, |_| FORGOTTEN_ROOM);
+            Log::after(newest.unwrap_or(self.forgotten))
         });
         log.last_append = self.appends;
         let key = (from, id);
@@ -97,6 +103,12 @@ impl Rooms {
         Ok(Appended { message, again: false, missed: Vec::new() })
     }
 
+    /// The number of a room's newest message.
+    fn newest(&self, room: &RoomName) -> u64 {
+        let known = self.logs.get(room).map(|log| log.newest).or_else(|| self.numbers.get(room).copied());
+        known.unwrap_or(self.forgotten)
+    }
+
     /// Forgets whole rooms until the rest fits: a quarter more than has to go, so that the search is seldom.
     fn make_room(&mut self) {
         if self.bytes <= ALL_BYTES {
@@ -110,9 +122,14 @@ impl Rooms {
                 break;
             }
             if let Some(log) = self.logs.remove(&name) {
-                self.bytes -= log.bytes + EMPTY_ROOM;
-                self.forgotten = self.forgotten.max(log.newest);
+                self.bytes = self.bytes + FORGOTTEN_ROOM - (log.bytes + EMPTY_ROOM);
+                self.numbers.insert(name, log.newest);
             }
+        }
+        if self.numbers.len() * FORGOTTEN_ROOM > ALL_BYTES / 2 {
+            self.bytes -= self.numbers.len() * FORGOTTEN_ROOM;
+            let highest = std::mem::take(&mut self.numbers).into_values().max();
+            self.forgotten = self.forgotten.max(highest.unwrap_or_default());
         }
     }
 }
@@ -153,8 +170,8 @@ impl Log {
         let index = |seq: u64| usize::try_from(seq.saturating_sub(oldest)).unwrap_or(usize::MAX);
         let mut bytes = 0;
         let mut fits = |message: &&Arc<Message>| {
-            bytes += message.size();
-            bytes <= PAGE_BYTES || bytes == message.size()
+            bytes += message.encoded_size();
+            bytes <= PAGE_BYTES || bytes == message.encoded_size()
         };
         match page {
             Page::After { seq, limit } => {
@@ -212,7 +229,7 @@ impl HistoryStore for MemoryHistory {
 
     fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>> {
         let rooms = self.rooms.lock();
-        ready(Ok(rooms.logs.get(&room).map_or(rooms.forgotten, |log| log.newest))).boxed()
+        ready(Ok(rooms.newest(&room))).boxed()
     }
 
     fn page(&self, room: RoomName, page: Page) -> BoxFuture<'_, Result<Messages, HistoryError>> {

@@ -77,12 +77,7 @@ pub(super) fn step(
     let mut budget = Budget { rows: ROWS, bytes: BYTES };
     for _ in 0..pass.unfinished.len().min(UNFINISHED) {
         let Some(id) = pass.unfinished.pop_front() else { break };
-        let room = rooms::table.find(id).select(Room::as_select()).first(connection).optional()?;
-        if let Some(room) = room
-            && room.prune(connection, limits, &mut budget)?
-        {
-            pass.unfinished.push_back(id);
-        }
+        prune_again(connection, id, limits, &mut budget, pass)?;
     }
     if !pass.is_through {
         let found = rooms::table
@@ -103,11 +98,34 @@ pub(super) fn step(
             }
         }
     }
+    // where few rooms have something to go the step is theirs
+    while !budget.is_spent()
+        && let Some(id) = pass.unfinished.pop_front()
+    {
+        prune_again(connection, id, limits, &mut budget, pass)?;
+    }
     if pass.is_through && pass.unfinished.is_empty() {
         *pass = Pass::default();
         return Ok(false);
     }
     Ok(true)
+}
+
+/// Goes on with a room in which more had to go.
+fn prune_again(
+    connection: &mut SqliteConnection,
+    id: i64,
+    limits: Limits,
+    budget: &mut Budget,
+    pass: &mut Pass,
+) -> QueryResult<()> {
+    let room = rooms::table.find(id).select(Room::as_select()).first(connection).optional()?;
+    if let Some(room) = room
+        && room.prune(connection, limits, budget)?
+    {
+        pass.unfinished.push_back(id);
+    }
+    Ok(())
 }
 
 impl Budget {

@@ -53,6 +53,44 @@ async fn numbers_ids_and_epoch_hold_over_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_was_put_back_begins_an_epoch() {
+    let file = File::new();
+    let (database, store) = file.open().await;
+    let epoch = store.epoch();
+    seq_of(&store, say("r", "ana", "hello")).await;
+    // one that is made while the server runs, and one that is made while it does not
+    let hot = file.beside("hot");
+    file.meddle(&format!("VACUUM INTO '{}'", hot.display()));
+    database.close().await;
+    let cold = file.beside("cold");
+    std::fs::copy(file.path(), &cold).unwrap();
+
+    // what is as it was left goes on
+    let (database, store) = file.open().await;
+    assert_eq!(store.epoch(), epoch);
+    seq_of(&store, say("r", "ana", "lost")).await;
+    database.close().await;
+    let mut before = epoch;
+    for backup in [hot, cold] {
+        std::fs::rename(backup, file.path()).unwrap();
+        let (database, store) = file.open().await;
+        assert_ne!(store.epoch(), before);
+        before = store.epoch();
+        assert_eq!(seq_of(&store, say("r", "ana", "another")).await, 2);
+        database.close().await;
+        let (database, store) = file.open().await;
+        assert_eq!(store.epoch(), before);
+        database.close().await;
+    }
+
+    // so does one that was moved, with the file beside it; without, nobody knows
+    std::fs::remove_file(file.beside("lock")).unwrap();
+    let (database, store) = file.open().await;
+    assert_ne!(store.epoch(), before);
+    database.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_taken_in_is_stored_before_the_database_closes() {
     const COUNT: usize = 3_000;
     let file = File::new();
@@ -386,7 +424,7 @@ async fn a_page_has_at_most_a_mebibyte() {
     for _ in 0..5 {
         seq_of(&store, say("r", "ana", &"x".repeat(300 << 10))).await;
     }
-    let size: usize = all_after(&store, "r", 1).await[..3].iter().map(|message| message.size()).sum();
+    let size: usize = all_after(&store, "r", 1).await[..3].iter().map(|message| message.encoded_size()).sum();
     assert!(size <= PAGE_BYTES);
     let first = page(&store, "r", Page::After { seq: 0, limit: 9 }).await;
     assert_eq!((seqs(&first.messages), first.more), (vec![1, 2, 3], true));

@@ -1,6 +1,6 @@
 //! Stores to test, and short ways to use them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chat_db::Database;
@@ -42,6 +42,15 @@ impl File {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("chat.sqlite3");
         Self { folder, path }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The database's name with something behind it.
+    pub(crate) fn beside(&self, what: &str) -> PathBuf {
+        PathBuf::from(format!("{}.{what}", self.path.display()))
     }
 
     pub(crate) async fn open(&self) -> (Database, SqliteHistory) {
@@ -112,7 +121,7 @@ pub(crate) async fn page(store: &dyn HistoryStore, name: &str, page: Page) -> Me
     let limit = match page {
         Page::Before { limit, .. } | Page::After { limit, .. } => limit,
     };
-    let bytes: usize = found.messages.iter().map(|message| message.size()).sum();
+    let bytes: usize = found.messages.iter().map(|message| message.encoded_size()).sum();
     assert!(found.messages.len() <= limit);
     assert!(bytes <= PAGE_BYTES || found.messages.len() == 1);
     assert!(found.messages.is_sorted_by(|a, b| a.seq + 1 == b.seq));
