@@ -132,7 +132,7 @@ pub trait HistoryStore: fmt::Debug + Send + Sync + 'static {
     /// [`HistoryError`] when the store does not answer.
     fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>>;
 
-    /// A part of a room's messages, as stored. It ends at its limit, and where the messages' sizes reach
+    /// A part of a room's messages, as stored. It ends at its limit, and where the messages' encoded sizes reach
     /// [`PAGE_BYTES`](chat_protocol::v2::PAGE_BYTES); one message always fits. What was pruned is not there.
     ///
     /// # Errors

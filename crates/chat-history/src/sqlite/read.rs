@@ -107,7 +107,7 @@ fn fill(
             Ok(message) => message,
             Err(error) => return Ok(Err(error)),
         };
-        bytes += message.size();
+        bytes += message.encoded_size();
         if bytes > PAGE_BYTES && !messages.is_empty() {
             break;
         }

@@ -31,8 +31,10 @@ pub const PAGE_MESSAGES: usize = 200;
 /// How many messages a page of history has where a client does not say.
 pub const PAGE_MESSAGES_DEFAULT: usize = 50;
 
-/// A page of history ends here, too, counted by [`Message::size`](crate::Message::size); so does what is recovered.
-pub const PAGE_BYTES: usize = 1 << 20;
+/// A page of history ends here, too, counted by [`Message::encoded_size`](crate::Message::encoded_size); so does what is
+/// recovered. With what else is in its frame (the first page of members, say) it stays below 1 MiB, the largest frame that many
+/// WebSocket libraries take unless they are told otherwise.
+pub const PAGE_BYTES: usize = (1 << 20) - (64 << 10);
 
 /// The most messages that a `join` with `since` recovers.
 pub const RECOVERED_MESSAGES: usize = 1_000;
