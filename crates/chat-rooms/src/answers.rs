@@ -26,25 +26,46 @@ pub(crate) struct Asked {
     pub(crate) reference: Option<Reference>,
 }
 
+/// Whether a member comes for the first time, or has been in all the time and only its outlet is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coming {
+    First,
+    Again,
+}
+
+/// Why somebody is not in yet.
+#[derive(Debug)]
+pub(crate) enum NotJoined {
+    /// This has to be read from the store before.
+    Read(Page),
+    /// A member that was to come again is out.
+    Out,
+}
+
 impl Room {
     /// Lets a member in who is told what changes, or in again by another outlet, as soon as all that it missed is at hand. Its
     /// first event says how things stand; the live stream begins right behind that.
     ///
     /// # Errors
-    /// The page that has to be read from the store before.
+    /// What is in the way.
     pub(crate) fn join(
         &self,
         member: &Arc<Member>,
+        coming: Coming,
         outlet: &Outlet,
         catch_up: &mut CatchUp,
         asked: &Asked,
-    ) -> Result<Sent, Page> {
+    ) -> Result<Sent, NotJoined> {
         self.change(|core, effects| {
+            // looked at in the moment in which the seat is given: it may have been put out while pages were read
+            if coming == Coming::Again && !core.stays(member.id) {
+                return Err(NotJoined::Out);
+            }
             let Caught { messages, recovered } = match catch_up.step(&core.tail) {
-                Step::Read(page) => return Err(page),
+                Step::Read(page) => return Err(NotJoined::Read(page)),
                 Step::Done(caught) => caught,
             };
-            if !core.state.seats(member.id) {
+            if coming == Coming::First {
                 core.finish_leaving_before(&member.username, effects);
                 core.state.enter(member, Style::Deltas, effects);
             }
@@ -142,8 +163,8 @@ fn told_only(core: &Core, page: Page) -> Page {
 fn in_memory(core: &Core, page: Page) -> Option<Messages> {
     let mut bytes = 0;
     let mut fits = |message: &&Arc<Message>| {
-        bytes += message.size();
-        bytes <= PAGE_BYTES || bytes == message.size()
+        bytes += message.encoded_size();
+        bytes <= PAGE_BYTES || bytes == message.encoded_size()
     };
     match told_only(core, page) {
         Page::After { seq, limit } => {

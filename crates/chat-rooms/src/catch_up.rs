@@ -76,13 +76,16 @@ impl CatchUp {
         if missed > RECOVERED_MESSAGES as u64 || self.pages > MOST_PAGES {
             return None;
         }
+        // what can't be told in one answer is not read to its end
+        if encoded_size(&self.read) > PAGE_BYTES {
+            return None;
+        }
         let have = self.read.last().map_or(since, |message| message.seq);
         let Some(rest) = tail.from(have + 1) else {
             return Some(Step::Read(Page::After { seq: have, limit: PAGE_MESSAGES }));
         };
         let messages: Vec<_> = self.read.iter().chain(rest).map(Arc::clone).collect();
-        let bytes: usize = messages.iter().map(|message| message.size()).sum();
-        (bytes <= PAGE_BYTES).then_some(Step::Done(Caught { messages, recovered: true }))
+        (encoded_size(&messages) <= PAGE_BYTES).then_some(Step::Done(Caught { messages, recovered: true }))
     }
 
     fn step_newest(&self, tail: &Tail) -> Step {
@@ -110,7 +113,7 @@ impl CatchUp {
     fn newest_of(&self, mut messages: Vec<Arc<Message>>) -> Vec<Arc<Message>> {
         let mut bytes = 0;
         let fits = |message: &&Arc<Message>| {
-            bytes += message.size();
+            bytes += message.encoded_size();
             bytes <= PAGE_BYTES
         };
         let count = messages.iter().rev().take(self.newest).take_while(fits).count();
@@ -139,6 +142,10 @@ impl CatchUp {
         }
         self.read.extend(page.messages);
     }
+}
+
+fn encoded_size(messages: &[Arc<Message>]) -> usize {
+    messages.iter().map(|message| message.encoded_size()).sum()
 }
 
 #[cfg(test)]
@@ -218,6 +225,27 @@ mod tests {
         assert_eq!(world(0).catch_up(None, 5, 0), (vec![], false));
         assert_eq!(world(0).catch_up(Some(0), 5, 0), (vec![], true));
         assert_eq!(world(500).catch_up(None, 9_999, 0), (seqs(301..=500), false), "a page at most");
+    }
+
+    #[test]
+    fn what_is_too_much_is_not_read_to_its_end() {
+        let long = |seq| {
+            let content = Content::Said {
+                id: "id".parse().unwrap(),
+                from: "ana".parse().unwrap(),
+                body: "x".repeat(100_000).into(),
+            };
+            Arc::new(Message { content, ..(*message(seq)).clone() })
+        };
+        let tail = Tail::after(500);
+        let mut catch_up = CatchUp::new(Some(0), 0);
+        let mut pages = 0;
+        while let Step::Read(Page::After { seq, .. }) = catch_up.step(&tail) {
+            pages += 1;
+            catch_up.add(Messages { messages: (seq + 1..seq + 10).map(long).collect(), more: true });
+        }
+        assert_eq!(pages, 2);
+        assert_eq!(catch_up.step(&tail), Step::Done(Caught { messages: vec![], recovered: false }));
     }
 
     proptest! {

@@ -31,6 +31,8 @@ pub(crate) struct Core {
     pub(crate) tail: Tail,
     /// The members' slots. A member whose connection is being exchanged has none.
     pub(crate) slots: HashMap<MemberId, Arc<Slot>>,
+    /// Slots of members that have left and whose pumps have yet to offer them their last event.
+    ending: Vec<Arc<Slot>>,
     /// Those whose messages are on their way to the store.
     pub(crate) on_the_way: HashMap<MemberId, OnTheWay>,
     /// Told, but not yet in a batch.
@@ -77,6 +79,7 @@ impl Core {
             state,
             tail: Tail::default(),
             slots: HashMap::new(),
+            ending: Vec::new(),
             on_the_way: HashMap::new(),
             unbatched: Vec::new(),
             position: 0,
@@ -85,6 +88,11 @@ impl Core {
             pumps: Vec::new(),
             takers: vec![[0, 0]; encodings],
         }
+    }
+
+    /// Whether a member is in, and not about to leave.
+    pub(crate) fn stays(&self, id: MemberId) -> bool {
+        self.state.seats(id) && !self.on_the_way.get(&id).is_some_and(|way| way.then.is_some())
     }
 
     /// Whether nobody is in or coming, and nothing that somebody said is on its way.
@@ -105,7 +113,10 @@ impl Core {
         if let Some(encoding) = outlet.encoding() {
             self.takers[encoding.0][index(style)] += 1;
         }
-        let pump = self.choose_pump(most_pumps);
+        // behind the last that the same outlet is told of an earlier stay
+        let before =
+            self.ending.iter().find(|ending| ending.outlet.is_same(&outlet)).map(|ending| ending.pump);
+        let pump = before.unwrap_or_else(|| self.choose_pump(most_pumps));
         let arrival = self.state.arrival(id).unwrap_or_default();
         let slot = Arc::new(Slot::new(id, style, arrival, start, outlet, pump));
         self.slots.insert(id, Arc::clone(&slot));
@@ -146,6 +157,26 @@ impl Core {
         }
     }
 
+    /// Begins to let a member go, behind its messages that are on their way. False when that stay had ended before.
+    pub(crate) fn leave(&mut self, id: MemberId, farewell: Farewell, effects: &mut Vec<Effect>) -> bool {
+        let Some(way) = self.on_the_way.get_mut(&id) else {
+            return self.finish_leaving(id, farewell, effects);
+        };
+        let is_silent = farewell == Farewell::Silent;
+        way.then = Some(farewell);
+        self.state.begin_to_leave(id);
+        if is_silent {
+            self.unseat(id);
+        }
+        true
+    }
+
+    /// A pump has nothing more for this slot.
+    pub(crate) fn let_go(&mut self, slot: &Arc<Slot>) {
+        self.ending.retain(|ending| !Arc::ptr_eq(ending, slot));
+        self.pumps[slot.pump].let_go(slot);
+    }
+
     /// Lets a member go whose messages are all told. False when that stay had ended before.
     pub(crate) fn finish_leaving(
         &mut self,
@@ -164,6 +195,7 @@ impl Core {
                 if let Some(slot) = self.remove_slot(id) {
                     // its pump goes on with it until that has been offered
                     slot.set_end(end);
+                    self.ending.push(slot);
                 }
             }
         }

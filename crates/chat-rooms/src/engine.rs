@@ -30,6 +30,7 @@ const MOST_ADMISSIONS: usize = 4_096;
 /// How long the pruner rests after a step with more to do, when there is nothing to do, and when the store fails.
 const PRUNE_ON: Duration = Duration::from_millis(25);
 const PRUNE_AGAIN: Duration = Duration::from_secs(10);
+const PRUNE_RETRY: Duration = Duration::from_secs(1);
 
 /// Why somebody was not let into a room.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -303,7 +304,7 @@ async fn prune(history: Arc<dyn HistoryStore>, retention: Retention) {
             Ok(false) => PRUNE_AGAIN,
             Err(error) => {
                 tracing::warn!(%error, "old messages are not removed yet");
-                PRUNE_AGAIN
+                PRUNE_RETRY
             }
         };
         tokio::time::sleep(rest).await;

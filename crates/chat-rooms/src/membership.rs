@@ -11,7 +11,7 @@ use chat_protocol::{Member, MemberId, MemberList, MessageId, Reference};
 use parking_lot::Mutex;
 
 use crate::Outlet;
-use crate::answers::Asked;
+use crate::answers::{Asked, Coming, NotJoined};
 use crate::catch_up::CatchUp;
 use crate::core::Farewell;
 use crate::request::{JoinOptions, MembersQuery, Outgoing, ReadError, SendError};
@@ -75,8 +75,11 @@ impl Seat {
         options: JoinOptions,
     ) -> Result<(Membership, Sent), HistoryError> {
         let Some(Kept { name, member }) = &self.kept else { unreachable!("a seat is taken once") };
-        let sent = join(name.shared(), name.room(), member, outlet, options).await?;
-        Ok((self.take(), sent))
+        match join(name.shared(), name.room(), member, Coming::First, outlet, options).await {
+            Ok(sent) => Ok((self.take(), sent)),
+            Err(ReadError::History(error)) => Err(error),
+            Err(ReadError::NotAMember) => unreachable!("whoever comes first can't be out"),
+        }
     }
 
     fn take(mut self) -> Membership {
@@ -218,7 +221,8 @@ impl Membership {
         self.room.tell_members(self.member.id, query, reference).ok_or(ReadError::NotAMember)
     }
 
-    /// Tells the others that this member is typing; at most once in 3 s, what comes sooner is not told.
+    /// Tells the others that this member is typing; at most once in 3 s. What comes sooner is not told, nor what comes while the room
+    /// has more to offer than it may gather.
     pub fn typing(&self) {
         let now = Instant::now();
         let mut typed = self.typed.lock();
@@ -251,7 +255,7 @@ impl Membership {
             return Err(ReadError::NotAMember);
         }
         self.window = window.clone();
-        Ok(join(&self.shared, &self.room, &self.member, outlet, options).await?)
+        join(&self.shared, &self.room, &self.member, Coming::Again, outlet, options).await
     }
 
     /// Resolves once this member's own outlet has been offered what was sent. Cancel-safe.
@@ -290,16 +294,20 @@ async fn join(
     shared: &Shared,
     room: &Room,
     member: &Arc<Member>,
+    coming: Coming,
     outlet: Outlet,
     options: JoinOptions,
-) -> Result<Sent, HistoryError> {
+) -> Result<Sent, ReadError> {
     let asked = Asked { epoch: shared.history.epoch(), reference: options.reference };
     let since = options.since.filter(|since| since.epoch == asked.epoch).map(|since| since.seq);
     let mut catch_up = CatchUp::new(since, options.history);
     loop {
-        match room.join(member, &outlet, &mut catch_up, &asked) {
+        match room.join(member, coming, &outlet, &mut catch_up, &asked) {
             Ok(sent) => return Ok(sent),
-            Err(page) => catch_up.add(shared.history.page(room.name.clone(), page).await?),
+            Err(NotJoined::Read(page)) => {
+                catch_up.add(shared.history.page(room.name.clone(), page).await?);
+            }
+            Err(NotJoined::Out) => return Err(ReadError::NotAMember),
         }
     }
 }

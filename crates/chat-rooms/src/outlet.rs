@@ -71,6 +71,19 @@ impl Outlet {
         }
     }
 
+    /// Whether both lead to the same place.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Events(own), Self::Events(other)) => {
+                std::ptr::addr_eq(Arc::as_ptr(own), Arc::as_ptr(other))
+            }
+            (Self::Frames { sink: own, .. }, Self::Frames { sink: other, .. }) => {
+                std::ptr::addr_eq(Arc::as_ptr(own), Arc::as_ptr(other))
+            }
+            _ => false,
+        }
+    }
+
     pub(crate) fn challenge(&self) {
         match self {
             Self::Events(sink) => sink.challenge(),

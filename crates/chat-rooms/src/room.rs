@@ -152,16 +152,7 @@ impl Room {
                 effects.clear();
                 return left;
             }
-            let Some(way) = core.on_the_way.get_mut(&id) else {
-                return core.finish_leaving(id, farewell, effects);
-            };
-            let is_silent = farewell == Farewell::Silent;
-            way.then = Some(farewell);
-            core.state.begin_to_leave(id);
-            if is_silent {
-                core.unseat(id);
-            }
-            true
+            core.leave(id, farewell, effects)
         })
     }
 
@@ -203,7 +194,10 @@ impl Room {
     /// Tells the others who want to know that somebody is typing.
     pub(crate) fn typing(&self, id: MemberId) {
         self.change(|core, effects| {
-            if let Some(event) = core.state.typing(id) {
+            // it is worth nothing later, and nobody waits for it
+            if core.pending < MOST_PENDING
+                && let Some(event) = core.state.typing(id)
+            {
                 effects.push(Effect::Tell(event, Audience::DeltasBut(id)));
             }
         });
@@ -284,7 +278,7 @@ impl Room {
         let charge: usize = batches.iter().filter(done).map(|batch| batch.charge).sum();
         let mut core = self.core.lock();
         core.pending -= charge;
-        ended.iter().for_each(|slot| core.pumps[pump].let_go(slot));
+        ended.iter().for_each(|slot| core.let_go(slot));
         if let Some(last) = batches.last() {
             core.pumps[pump].offered = last.end();
         }
@@ -295,14 +289,13 @@ impl Room {
     /// Lets those go whose outlets take nothing more.
     pub(crate) fn put_out(&self, slots: &[Arc<Slot>]) {
         for slot in slots {
-            let mut core = self.core.lock();
-            let is_current = core.slots.get(&slot.id).is_some_and(|current| Arc::ptr_eq(current, slot));
-            // it may have left meanwhile, or come again by another connection
-            core.pumps[slot.pump].let_go(slot);
-            drop(core);
-            if is_current {
-                self.leave(slot.id, Farewell::Silent, Telling::Everybody);
-            }
+            self.change(|core, effects| {
+                core.let_go(slot);
+                // it may have left meanwhile, or come again by another connection
+                if core.slots.get(&slot.id).is_some_and(|current| Arc::ptr_eq(current, slot)) {
+                    core.leave(slot.id, Farewell::Silent, effects);
+                }
+            });
         }
     }
 }

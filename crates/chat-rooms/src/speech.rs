@@ -82,10 +82,18 @@ impl Room {
             let hears = core.slots.get(&id).is_some_and(|slot| Arc::ptr_eq(slot, &speaker.slot));
             match outcome {
                 Ok(Appended { message, again, missed }) => {
-                    missed.into_iter().for_each(|missed| self.tell_message(core, missed, None, None));
+                    // its own message may be the last of them, or one before: its ack comes before it
+                    let (before, rest) =
+                        missed.split_at(missed.partition_point(|missed| missed.seq < message.seq));
+                    for missed in before {
+                        self.tell_message(core, Arc::clone(missed), None, None);
+                    }
                     if hears && speaker.slot.style == Style::Deltas {
                         let ack = told(ServerFrame::Ack(ack(&message, called, durability)));
                         core.tell(ack, Audience::Only(id), None, self.encodings());
+                    }
+                    for missed in rest {
+                        self.tell_message(core, Arc::clone(missed), None, None);
                     }
                     if !again {
                         self.tell_message(core, message, Some(Arc::clone(&speaker.from)), Some(receipt));
