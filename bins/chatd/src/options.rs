@@ -42,7 +42,7 @@ pub(crate) struct Options {
     pub(crate) log: String,
 
     /// Largest frame and largest message a client may send, in bytes
-    #[arg(long, env = "CHATD_MESSAGE_BYTES", value_name = "BYTES", default_value_t = Limits::default().message_bytes)]
+    #[arg(long, env = "CHATD_MESSAGE_BYTES", value_name = "BYTES", default_value_t = Limits::default().message_bytes, value_parser = at_least::<usize, 256>)]
     pub(crate) message_bytes: usize,
 
     /// Frames a second that a client may send in the long run; faster ones are read more slowly. 0: no pace
@@ -54,19 +54,19 @@ pub(crate) struct Options {
     pub(crate) message_burst: u32,
 
     /// Rooms that one session of chat.v2 may be in
-    #[arg(long, env = "CHATD_ROOMS_PER_SESSION", value_name = "COUNT", default_value_t = Limits::default().rooms)]
+    #[arg(long, env = "CHATD_ROOMS_PER_SESSION", value_name = "COUNT", default_value_t = Limits::default().rooms, value_parser = at_least::<u32, 1>)]
     pub(crate) rooms_per_session: u32,
 
     /// Frames that may wait for a slow reader before it is put out
-    #[arg(long, env = "CHATD_BACKLOG_FRAMES", value_name = "COUNT", default_value_t = BacklogLimits::default().frames)]
+    #[arg(long, env = "CHATD_BACKLOG_FRAMES", value_name = "COUNT", default_value_t = BacklogLimits::default().frames, value_parser = at_least::<usize, 1>)]
     pub(crate) backlog_frames: usize,
 
     /// Bytes that may wait for a slow reader before it is put out
-    #[arg(long, env = "CHATD_BACKLOG_BYTES", value_name = "BYTES", default_value_t = BacklogLimits::default().bytes)]
+    #[arg(long, env = "CHATD_BACKLOG_BYTES", value_name = "BYTES", default_value_t = BacklogLimits::default().bytes, value_parser = at_least::<usize, 1>)]
     pub(crate) backlog_bytes: usize,
 
     /// Chat connections at once; the next one is answered by 503
-    #[arg(long, env = "CHATD_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = Config::default().max_connections)]
+    #[arg(long, env = "CHATD_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = Config::default().max_connections, value_parser = at_least::<usize, 1>)]
     pub(crate) max_connections: usize,
 }
 
@@ -126,6 +126,17 @@ impl<T: FromStr> FromStr for Bound<T> {
     }
 }
 
+/// A number that is not smaller than makes sense.
+fn at_least<T: FromStr<Err = std::num::ParseIntError> + TryInto<u64> + Copy, const LEAST: u64>(
+    text: &str,
+) -> Result<T, String> {
+    let number: T = text.parse().map_err(|error: std::num::ParseIntError| error.to_string())?;
+    match number.try_into() {
+        Ok(value) if value < LEAST => Err(format!("at least {LEAST}")),
+        _ => Ok(number),
+    }
+}
+
 impl Options {
     pub(crate) fn config(&self) -> Config {
         Config {
@@ -148,8 +159,12 @@ impl Options {
 
 /// The file `.env` can't be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the file .env can't be read: {0}")]
-pub(crate) struct DotenvError(dotenvy::Error);
+pub(crate) enum DotenvError {
+    #[error("the file .env has a line that is no assignment: {0}")]
+    Line(String),
+    #[error("the file .env can't be read: {0}")]
+    Read(dotenvy::Error),
+}
 
 /// Takes what `.env` in the current folder sets and the environment does not. Has to come before any other thread.
 ///
@@ -157,7 +172,9 @@ pub(crate) struct DotenvError(dotenvy::Error);
 /// [`DotenvError`] when there is one that can't be read.
 pub(crate) fn load_dotenv() -> Result<(), DotenvError> {
     match dotenvy::from_path(".env") {
-        Err(error) if !error.not_found() => Err(DotenvError(error)),
+        // the index is that of a byte in the line, which helps nobody
+        Err(dotenvy::Error::LineParse(line, _)) => Err(DotenvError::Line(line)),
+        Err(error) if !error.not_found() => Err(DotenvError::Read(error)),
         _ => Ok(()),
     }
 }

@@ -144,7 +144,8 @@ fn raise_descriptor_limit(max_connections: usize) {
             tracing::warn!(
                 limit,
                 wanted,
-                "the limit of open files allows fewer connections than --max-connections"
+                "the limit of open files allows fewer connections than --max-connections: raise it (ulimit -n, LimitNOFILE=) \
+                 or lower that"
             );
         }
         Ok(_) => {}

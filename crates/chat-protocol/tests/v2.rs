@@ -561,7 +561,7 @@ fn ids_have_1_to_64_characters_and_refs_at_most_64() {
     }
     let rejected = send(one, over).unwrap_err();
     assert_eq!((rejected.reference, rejected.code), (None, ErrorCode::MissingField));
-    insta::assert_snapshot!(rejected.message, @r#"the field "ref" is wrong: it has to have 0 to 64 characters"#);
+    insta::assert_snapshot!(rejected.message, @r#"the field "ref" is wrong: it has to have at most 64 characters"#);
 }
 
 #[test]

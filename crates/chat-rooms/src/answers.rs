@@ -132,7 +132,7 @@ impl Room {
             let query = RosterQuery {
                 after: query.after.as_deref(),
                 prefix: query.prefix.as_deref().unwrap_or_default(),
-                limit: query.limit.unwrap_or(PAGE_MEMBERS_DEFAULT).clamp(1, PAGE_MEMBERS),
+                limit: query.limit.unwrap_or(PAGE_MEMBERS_DEFAULT).min(PAGE_MEMBERS),
             };
             let RosterPage { members, count, more } = core.state.roster_page(to, query)?;
             let room = self.name.clone();
@@ -153,9 +153,9 @@ fn answer(core: &Core, to: MemberId, frame: ServerFrame, effects: &mut Vec<Effec
 fn told_only(core: &Core, page: Page) -> Page {
     match page {
         Page::Before { seq, limit } => {
-            Page::Before { seq: seq.min(core.tail.newest() + 1), limit: limit.clamp(1, PAGE_MESSAGES) }
+            Page::Before { seq: seq.min(core.tail.newest() + 1), limit: limit.min(PAGE_MESSAGES) }
         }
-        Page::After { seq, limit } => Page::After { seq, limit: limit.clamp(1, PAGE_MESSAGES) },
+        Page::After { seq, limit } => Page::After { seq, limit: limit.min(PAGE_MESSAGES) },
     }
 }
 
@@ -170,7 +170,7 @@ fn in_memory(core: &Core, page: Page) -> Option<Messages> {
         Page::After { seq, limit } => {
             let rest = core.tail.from(seq.saturating_add(1).min(core.tail.newest() + 1))?;
             let messages: Vec<_> = rest.take(limit).take_while(&mut fits).map(Arc::clone).collect();
-            let more = messages.last().is_some_and(|last| last.seq < core.tail.newest());
+            let more = messages.last().map_or(seq, |last| last.seq) < core.tail.newest();
             Some(Messages { messages, more })
         }
         Page::Before { seq, limit } => {

@@ -196,6 +196,14 @@ impl Membership {
     /// # Errors
     /// [`ReadError`]; the member is told nothing then.
     pub async fn history(&self, page: Page, reference: Option<Reference>) -> Result<Sent, ReadError> {
+        // what it said before is in the page, as commands take effect in their order
+        loop {
+            let relief = self.room.relief();
+            if !self.room.is_speaking(self.member.id) {
+                break;
+            }
+            relief.await;
+        }
         let asked = Asked { epoch: self.shared.history.epoch(), reference };
         let told = match self.room.tell_history(self.member.id, page, None, &asked) {
             Ok(told) => told,

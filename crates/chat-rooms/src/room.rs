@@ -104,6 +104,11 @@ impl Room {
         core.pending == 0 && core.on_the_way.is_empty()
     }
 
+    /// Whether something that a member said is on its way to the store.
+    pub(crate) fn is_speaking(&self, id: MemberId) -> bool {
+        self.core.lock().on_the_way.contains_key(&id)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.core.lock().is_empty()
     }

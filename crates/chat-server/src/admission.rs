@@ -6,7 +6,7 @@ use chat_protocol::v2::SUBPROTOCOL;
 use chat_protocol::{RoomName, Username};
 use chat_rooms::JoinError;
 use http::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_KEY,
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Request, Response, StatusCode};
@@ -40,6 +40,8 @@ pub(crate) enum Refusal {
     UpgradeRequired,
     /// A handshake that is none.
     Malformed,
+    /// A handshake without an offer of `chat.v2` where that is spoken.
+    NoSubprotocol,
     /// The name is in use in the room.
     NameTaken,
     /// There are as many connections as there may be.
@@ -51,27 +53,49 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// The answer, without a body.
-    pub(crate) fn response(self) -> Response<()> {
+    /// The answer. A person who tries things out reads its body; that of a taken name is empty, as clients know it.
+    pub(crate) fn response(self) -> Response<&'static str> {
         let (status, extra): (_, &[(HeaderName, &'static str)]) = match self {
             Self::NotFound => (StatusCode::NOT_FOUND, &[]),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, &[(ALLOW, "GET")]),
             Self::UpgradeRequired => {
                 (StatusCode::UPGRADE_REQUIRED, &[(UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")])
             }
-            Self::Malformed => (StatusCode::BAD_REQUEST, &[]),
+            Self::Malformed | Self::NoSubprotocol => (StatusCode::BAD_REQUEST, &[]),
             Self::NameTaken => (StatusCode::FORBIDDEN, &[]),
             Self::Full | Self::ShuttingDown | Self::Store => {
                 (StatusCode::SERVICE_UNAVAILABLE, &[(RETRY_AFTER, "1")])
             }
         };
-        let mut response = Response::new(());
+        let body = self.explanation();
+        let mut response = Response::new(body);
         *response.status_mut() = status;
-        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        if !body.is_empty() {
+            response
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        }
         for (name, value) in extra {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response
+    }
+}
+
+impl Refusal {
+    fn explanation(self) -> &'static str {
+        match self {
+            Self::NotFound => "there is no such path, or what stands in it is no name of a room or a user\n",
+            Self::Method => "a WebSocket is opened by GET\n",
+            Self::UpgradeRequired => "only WebSockets are served here (version 13)\n",
+            Self::Malformed => "this is no request that can be read, or no WebSocket handshake\n",
+            Self::NoSubprotocol => "what is spoken here is chat.v2: offer it in Sec-WebSocket-Protocol\n",
+            Self::NameTaken => "",
+            Self::Full => "there are as many connections as there may be\n",
+            Self::ShuttingDown => "the server is shutting down\n",
+            Self::Store => "the store does not answer\n",
+        }
     }
 }
 
@@ -111,7 +135,7 @@ fn admit_session(request: &Request<()>, context: &Arc<Context>) -> Result<Admitt
     let offered = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
     let mut offered = offered.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
     if !offered.any(|name| name.trim() == SUBPROTOCOL) {
-        return Err(Refusal::Malformed);
+        return Err(Refusal::NoSubprotocol);
     }
     response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     if context.engine.is_closing() {

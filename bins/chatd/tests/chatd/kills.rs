@@ -12,7 +12,7 @@ use futures::future::join_all;
 use rand::RngExt;
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+use tokio::sync::{Barrier, Notify};
 
 use crate::process::{Running, chatd};
 
@@ -58,9 +58,10 @@ struct Writer {
 }
 
 impl Writer {
-    async fn write(&mut self, server: SocketAddr, acks: &Acks) {
+    async fn write(&mut self, server: SocketAddr, acks: &Acks, all_in: &Barrier) {
         let name = format!("writer{}", self.number);
         let (mut session, _) = Session::enter(server, &room(self.number), &name).await;
+        all_in.wait().await;
         for id in self.unacked.clone() {
             if !self.send(&mut session, &id).await {
                 return;
@@ -102,8 +103,9 @@ fn note(log: &mut Log, message: &Value) {
 }
 
 /// Reads one room until the server is gone.
-async fn read(server: SocketAddr, number: usize) -> Log {
+async fn read(server: SocketAddr, number: usize, all_in: Arc<Barrier>) -> Log {
     let (mut session, _) = Session::enter(server, &room(number), &format!("reader{number}")).await;
+    all_in.wait().await;
     let (mut log, mut last) = (Log::new(), 0);
     while let Seen::Event(frame) = session.client.see().await {
         if frame["type"] == "message" {
@@ -144,15 +146,18 @@ async fn fifty_kills_lose_nothing_that_was_acked_and_take_back_nothing_that_was_
         let address = server.address;
         acks.count.store(0, Ordering::Relaxed);
         acks.enough.store(rand::rng().random_range(1..300), Ordering::Relaxed);
+        // whoever is killed on the way in has nothing to tell
+        let all_in = Arc::new(Barrier::new(WRITERS + READERS));
         let writing = writers.into_iter().map(|mut writer| {
-            let acks = Arc::clone(&acks);
+            let (acks, all_in) = (Arc::clone(&acks), Arc::clone(&all_in));
             tokio::spawn(async move {
-                writer.write(address, &acks).await;
+                writer.write(address, &acks, &all_in).await;
                 writer
             })
         });
         let writing: Vec<_> = writing.collect();
-        let reading: Vec<_> = (0..READERS).map(|number| tokio::spawn(read(address, number))).collect();
+        let reading: Vec<_> =
+            (0..READERS).map(|number| tokio::spawn(read(address, number, Arc::clone(&all_in)))).collect();
         soon("so many acks", acks.reached.notified()).await;
         server.signal(Signal::KILL);
         server.end_within(Duration::from_secs(10)).await;

@@ -97,8 +97,11 @@ fn fields(frame: &str) -> Result<Fields<'_>, Wrong> {
     }
     serde_json::from_str(frame).map_err(|error| {
         // no field's type is wrong at this point: what is left is a field that stands there twice
-        let code = if error.is_data() { ErrorCode::MissingField } else { ErrorCode::BadJson };
-        Wrong(code, error.to_string())
+        if error.is_data() {
+            Wrong(ErrorCode::MissingField, format!("a field stands there twice: {error}"))
+        } else {
+            Wrong(ErrorCode::BadJson, format!("this is not JSON that can be read: {error}"))
+        }
     })
 }
 
@@ -218,7 +221,7 @@ fn number(field: &Field<'_>, name: &str) -> Result<Option<u64>, Wrong> {
     match field {
         Field::Absent => Ok(None),
         Field::Number(number) => Ok(Some(*number)),
-        _ => Err(of_type(name, "a whole number, not below 0")),
+        _ => Err(of_type(name, "a whole number from 0 to 2^64 - 1")),
     }
 }
 

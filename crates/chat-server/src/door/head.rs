@@ -75,6 +75,11 @@ fn parse(bytes: &[u8]) -> Result<Option<(Request<()>, usize)>, HeadError> {
     let target: Uri = parsed.path.unwrap_or_default().parse().map_err(|_| HeadError::Malformed)?;
     let version = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
     let start = Request::builder().method(parsed.method.unwrap_or_default()).uri(target).version(version);
+    // RFC 9112, section 3.2
+    let hosts = parsed.headers.iter().filter(|field| field.name.eq_ignore_ascii_case("host")).count();
+    if hosts > 1 || (hosts == 0 && version == Version::HTTP_11) {
+        return Err(HeadError::Malformed);
+    }
     let request = parsed.headers.iter().fold(start, |request, field| request.header(field.name, field.value));
     Ok(Some((request.body(()).map_err(|_| HeadError::Malformed)?, end)))
 }
@@ -122,11 +127,13 @@ mod tests {
             (b"hello\r\n\r\n", HeadError::Malformed),
             (b"GET / HTTP/1.1\r\nBad Name: a\r\n\r\n", HeadError::Malformed),
             (b"GET http://[bad HTTP/1.1\r\n\r\n", HeadError::Malformed),
+            (b"GET / HTTP/1.1\r\n\r\n", HeadError::Malformed),
+            (b"GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n", HeadError::Malformed),
         ] {
             assert_eq!(read_now(bytes).unwrap_err(), error, "{:?}", String::from_utf8_lossy(bytes));
         }
         let field = b"X-A: 1234567890\r\n".repeat(MOST_FIELDS + 1);
-        let many = [b"GET / HTTP/1.1\r\n", &field[..], b"\r\n"].concat();
+        let many = [b"GET / HTTP/1.1\r\nHost: a\r\n", &field[..], b"\r\n"].concat();
         assert_eq!(read_now(&many).unwrap_err(), HeadError::TooLarge);
         let long = [b"GET / HTTP/1.1\r\nX-A: ", &b"a".repeat(20_000_000)[..], b"\r\n\r\n"].concat();
         assert_eq!(read_now(&long).unwrap_err(), HeadError::TooLarge);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONNECTION;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION, VARY};
 use http::{HeaderValue, Request, Response, StatusCode};
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -35,7 +35,7 @@ pub(crate) async fn open(mut stream: TcpStream, place: OwnedSemaphorePermit, con
     match head {
         // too slow, or gone: nobody to answer
         Err(_) | Ok(Err(HeadError::Gone)) => {}
-        Ok(Err(HeadError::Malformed)) => refuse(stream, Refusal::Malformed.response()).await,
+        Ok(Err(HeadError::Malformed)) => refuse(stream, for_everyone(Refusal::Malformed.response())).await,
         Ok(Err(HeadError::TooLarge)) => refuse(stream, too_large()).await,
         Ok(Ok(Head { request, bytes, end })) => {
             let place = Arc::new(place);
@@ -82,10 +82,12 @@ fn still_there(stream: &TcpStream, behind: Bytes) -> Option<Bytes> {
 
 /// Answers a request that goes nowhere, and sees the answer off: to close a socket with unread bytes in it would reset it,
 /// and the answer could be lost.
-async fn refuse(mut stream: TcpStream, mut response: Response<()>) {
+async fn refuse(mut stream: TcpStream, mut response: Response<&'static str>) {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     let answer_and_linger = async {
-        if stream.write_all(&written(&response)).await.is_ok() {
+        let mut answer = written(&response);
+        answer.extend_from_slice(response.body().as_bytes());
+        if stream.write_all(&answer).await.is_ok() {
             let _ = SockRef::from(&stream).shutdown(std::net::Shutdown::Write);
             let mut rest = [0; 4096];
             while let Ok(1..) = stream.read(&mut rest).await {}
@@ -95,14 +97,21 @@ async fn refuse(mut stream: TcpStream, mut response: Response<()>) {
     let _ = tokio::time::timeout(LINGER, answer_and_linger).await;
 }
 
-fn too_large() -> Response<()> {
-    let mut response = Refusal::Malformed.response();
+fn too_large() -> Response<&'static str> {
+    let mut response = for_everyone(Refusal::Malformed.response());
     *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
     response
 }
 
-/// A response without a body, as bytes.
-fn written(response: &Response<()>) -> Vec<u8> {
+/// Lets pages of every origin read it: it may have been a look-up that could not be read.
+fn for_everyone(mut response: Response<&'static str>) -> Response<&'static str> {
+    response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+/// The head of a response, as bytes.
+fn written<T>(response: &Response<T>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let written = write_response(&mut bytes, response);
     debug_assert!(written.is_ok());

@@ -18,7 +18,7 @@ pub(super) async fn answer(State(visit): State<Visit>, request: Request) -> Resp
     let (mut parts, _) = request.into_parts();
     let upgrade = parts.extensions.remove::<OnUpgrade>();
     match admission::admit(&HttpRequest::from_parts(parts, ()), &visit.context).await {
-        Err(refusal) => refusal.response().map(|()| axum::body::Body::empty()).into_response(),
+        Err(refusal) => refusal.response().map(axum::body::Body::from).into_response(),
         Ok(Admitted { response, entrant, permit }) => {
             if let Some(upgrade) = upgrade {
                 let context = Arc::clone(&visit.context);

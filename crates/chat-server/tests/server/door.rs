@@ -98,6 +98,14 @@ async fn what_is_no_http_is_refused_at_once() {
         soon("an answer", stream.read_to_end(&mut answer)).await.unwrap();
         assert!(answer.starts_with(b"HTTP/1.1 400 "), "{:?}", String::from_utf8_lossy(&answer));
     }
+    let look_up = "/chat/get_signed_user/r/ana";
+    let long = format!("X-Filler: {}", "a".repeat(40_000));
+    for (line, status) in [("Host: another", 400), ("no header line", 400), (&*long, 431)] {
+        let answer = http::request(server.address, "GET", look_up, &["Origin: http://elsewhere", line]).await;
+        assert_eq!(answer.status, status, "{}", &line[..10]);
+        assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+        assert_eq!(answer.header("vary"), Some("Origin"));
+    }
     server.stop().await.unwrap();
 }
 

@@ -1,9 +1,10 @@
 //! Look-ups and health over plain HTTP.
 
-use chat_testkit::{Client, http};
+use chat_server::Config;
+use chat_testkit::{Client, http, until};
 use serde_json::json;
 
-use crate::support::start;
+use crate::support::{config, start, start_with};
 
 const ORIGIN: &str = "Origin: http://localhost:3000";
 
@@ -85,5 +86,27 @@ async fn health_is_told() {
     for path in ["/livez", "/readyz"] {
         assert_eq!(http::request(server.address, "GET", path, &[]).await.status, 200, "{path}");
     }
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_server_says_that_it_is() {
+    let server = start_with(Config { max_connections: 1, ..config() }).await;
+    let ready = async || http::request(server.address, "GET", "/readyz", &[]).await;
+    assert_eq!(ready().await.status, 200);
+    let ana = Client::enter(server.address, "r", "ana").await;
+    let full = ready().await;
+    assert_eq!(full.status, 503);
+    assert_eq!(
+        String::from_utf8(full.body).unwrap(),
+        "not ready: there are as many connections as there may be\n"
+    );
+    let refused = Client::knock(server.address, "r", "bob").await.unwrap_err();
+    assert_eq!(
+        (refused.status, &refused.body[..]),
+        (503, &b"there are as many connections as there may be\n"[..])
+    );
+    drop(ana);
+    until("there is a place again", async || ready().await.status == 200).await;
     server.stop().await.unwrap();
 }

@@ -54,11 +54,12 @@ pub(super) struct Session {
 /// Who a session is, and where.
 struct Identity {
     username: Username,
-    /// The session's entry among the others, by which a later connection finds it.
-    registration: Registration,
     rooms: Seats,
     /// Seats of the session that was taken over, which have not been joined again yet.
     inherited: Option<Inherited>,
+    /// The session's entry among the others, by which a later connection finds it. Dropped behind the seats: who finds none
+    /// any more finds the names free.
+    registration: Registration,
     /// What it says in all its rooms counts towards this.
     window: SendWindow,
 }
@@ -189,9 +190,9 @@ impl Session {
         }));
         self.identity = Some(Box::new(Identity {
             username: username.clone(),
-            registration,
             rooms: Seats::default(),
             inherited,
+            registration,
             window: send_window(self.context.config.backlog),
         }));
     }
@@ -314,6 +315,11 @@ impl Session {
     }
 }
 
+fn hello_first(reference: Option<Reference>) -> Rejected {
+    let message = "the first frame has to be hello".to_owned();
+    Rejected { reference, code: ErrorCode::HelloFirst, message }
+}
+
 async fn take_over(handing_over: TakenOver, hello: Hello, reference: Option<Reference>) -> Done {
     let seats = tokio::time::timeout(HAND_OVER, handing_over).await;
     // an earlier session that ended by itself meanwhile has left its rooms
@@ -323,12 +329,14 @@ async fn take_over(handing_over: TakenOver, hello: Hello, reference: Option<Refe
 impl Talk for Session {
     fn hear(&mut self, text: &str) -> Option<Ending> {
         let ending = match v2::read(text) {
+            Err(Rejected { reference, code: ErrorCode::UnknownType, .. }) if self.identity.is_none() => {
+                self.reject(hello_first(reference))
+            }
             Err(rejected) => self.reject(rejected),
             Ok(ClientFrame { reference, command })
                 if self.identity.is_none() && !matches!(command, Command::Hello(_)) =>
             {
-                let message = "the first frame has to be hello".to_owned();
-                self.reject(Rejected { reference, code: ErrorCode::HelloFirst, message })
+                self.reject(hello_first(reference))
             }
             Ok(frame) => self.carry_out(frame),
         };

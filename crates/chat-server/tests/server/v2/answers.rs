@@ -32,6 +32,10 @@ async fn history_comes_in_pages_in_both_directions() {
     };
     assert_eq!(ask(json!({})).await, (all[450..].to_vec(), true), "the newest fifty");
     assert_eq!(ask(json!({"before": 1})).await, (vec![], false));
+    for nothing in [json!({"limit": 0}), json!({"limit": 0, "after": 7}), json!({"limit": 0, "after": 499})] {
+        assert_eq!(ask(nothing).await, (vec![], true));
+    }
+    assert_eq!(ask(json!({"limit": 0, "after": 500})).await, (vec![], false));
     assert_eq!(ask(json!({"before": 11, "limit": 10})).await, (all[..10].to_vec(), false));
     assert_eq!(ask(json!({"before": 12, "limit": 10})).await, (all[1..11].to_vec(), true));
     assert_eq!(

@@ -57,6 +57,8 @@ async fn anything_before_hello_is_refused_and_a_bad_name_ends_it() {
     client.send(r#"{"type": "join", "room": "r", "ref": "a"}"#).await;
     let error = client.event().await;
     assert_eq!((&error["code"], &error["ref"]), (&json!("hello_first"), &json!("a")));
+    client.send(r#"{"type": "no such type"}"#).await;
+    assert_eq!(client.event().await["code"], "hello_first");
     client.send(r#"{"type": "hello", "username": "not a name"}"#).await;
     assert_eq!(client.event().await["code"], "invalid_username");
     let bye = client.event().await;

@@ -48,12 +48,24 @@ async fn what_is_more_than_a_megabyte_is_not_recovered() {
         ana.say("r", &filler).await;
     }
     let mut bob = Session::hello(server.address, "bob").await;
-    let answer = rejoin(&mut bob, since(&joined, 2), 0).await;
-    assert_eq!((&answer["recovered"], &answer["messages"]), (&json!(true), &answer["messages"]));
-    assert_eq!(seqs(&answer["messages"]), (3..=12).collect::<Vec<_>>());
+    let answer = rejoin(&mut bob, since(&joined, 3), 0).await;
+    assert_eq!(answer["recovered"], true);
+    assert_eq!(seqs(&answer["messages"]), (4..=12).collect::<Vec<_>>());
     bob.ask(json!({"type": "leave", "room": "r"})).await;
-    let answer = rejoin(&mut bob, since(&joined, 1), 1).await;
+    let answer = rejoin(&mut bob, since(&joined, 2), 1).await;
     assert_eq!((&answer["recovered"], seqs(&answer["messages"])), (&json!(false), vec![12]));
+    bob.ask(json!({"type": "leave", "room": "r"})).await;
+
+    // what counts is how long they are on the wire: each of these is six times as long there
+    let filler = "\u{1}".repeat(20_000);
+    for _ in 0..12 {
+        ana.say("r", &filler).await;
+    }
+    let answer = rejoin(&mut bob, since(&joined, 12), 0).await;
+    assert_eq!(answer["recovered"], false);
+    let page = bob.ask(json!({"type": "history", "room": "r", "after": 12})).await;
+    assert!(serde_json::to_string(&page).unwrap().len() < 1 << 20);
+    assert_eq!((seqs(&page["messages"]), &page["more"]), ((13..=20).collect::<Vec<_>>(), &json!(true)));
     server.stop().await.unwrap();
 }
 

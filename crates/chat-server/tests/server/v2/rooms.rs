@@ -1,7 +1,7 @@
 //! Joining, speaking and leaving.
 
 use chat_testkit::v2::Session;
-use chat_testkit::{Client, brief};
+use chat_testkit::{Client, brief, frame};
 use serde_json::json;
 
 use super::{bodies, names, seqs};
@@ -107,6 +107,15 @@ async fn commands_about_a_room_take_effect_in_the_order_sent() {
     }
     let history = ana.join("r").await;
     assert_eq!(history["seq"], 40);
+
+    // a page has what was said right before it was asked for
+    for seq in 41..60 {
+        let said = json!({"type": "send", "room": "r", "body": seq.to_string()}).to_string();
+        let asked = json!({"type": "history", "room": "r", "limit": 1}).to_string();
+        let both = [said, asked].map(|text| frame::whole(frame::TEXT, text.as_bytes())).concat();
+        ana.client.write(&both).await;
+        assert_eq!(seqs(&ana.next("history").await["messages"]), [seq]);
+    }
     server.stop().await.unwrap();
 }
 
