@@ -32,9 +32,18 @@ lint:
 deny:
     cargo deny check bans licenses sources
 
-# time the engine
-bench *FILTER:
+# time the engine in memory
+bench-engine *FILTER:
     cargo bench -p chat-rooms --bench fan_out -- {{FILTER}}
+
+# hold chatd against the floor, what this machine can do: `just bench`, `just bench --rounds 1 idle`
+bench *OPTIONS:
+    cargo build --release -p chatd -p chat-load
+    target/release/chat-load bench {{OPTIONS}}
+
+# put a running server under load: `just load 127.0.0.1:8000 --members 1000`
+load *OPTIONS:
+    cargo run --release -p chat-load -- run {{OPTIONS}}
 
 # write the machine-readable contract anew from the types; a test says when that is due
 contract:

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chat_history::{HistoryError, MemoryHistory, SqliteHistory};
 use chat_presence::{MemoryPresence, NodeId, SqlitePresence, StoreError};
 use chat_server::Server;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tracing_subscriber::EnvFilter;
 
 use crate::options::{Database, DotenvError, Options, Switch};
@@ -22,6 +22,10 @@ const CLOSE: Duration = Duration::from_secs(1);
 /// A write went over the limit on file sizes (signal(7)).
 #[cfg(target_os = "linux")]
 const SIGXFSZ: i32 = 25;
+
+/// How many connections may wait to be accepted, as far as the system allows (`net.core.somaxconn`). When all come back at once the
+/// usual 128 are soon full, and who finds no place tries again after a second.
+const BACKLOG: u32 = 4_096;
 
 /// Descriptors that are needed beside those of the connections.
 const OTHER_DESCRIPTORS: u64 = 1_100;
@@ -104,10 +108,30 @@ async fn run(options: &Options) -> Result<(), StartError> {
 }
 
 async fn listen(listen: &str) -> Result<TcpListener, StartError> {
-    TcpListener::bind(listen).await.map_err(|source| match source.kind() {
+    let listening = async {
+        let mut outcome = Err(io::ErrorKind::AddrNotAvailable.into());
+        for address in tokio::net::lookup_host(listen).await? {
+            outcome = listen_on(address);
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome
+    };
+    listening.await.map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => StartError::InUse { listen: listen.to_owned() },
         _ => StartError::Listen { listen: listen.to_owned(), source },
     })
+}
+
+/// Listens as the standard library does, but for the backlog.
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // on Windows this would let two servers have one port
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 async fn open(path: PathBuf) -> Result<chat_db::Database, StartError> {

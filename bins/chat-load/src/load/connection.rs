@@ -1,0 +1,150 @@
+//! One connection: a socket that never blocks, and what was read and not looked at, or not written yet.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
+
+use memchr::memmem;
+use mio::net::TcpStream;
+
+use crate::frame::{self, Frame};
+
+/// A server's head is short.
+const MOST_OF_A_HEAD: usize = 16 << 10;
+
+pub(super) struct Connection {
+    stream: TcpStream,
+    /// Read, and not a whole frame yet.
+    unread: Vec<u8>,
+    /// What the socket did not take.
+    unsent: Vec<u8>,
+    /// Whether the answer to the handshake is still to come.
+    in_handshake: bool,
+}
+
+/// Why a connection is over.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    /// It could not be opened, or broke.
+    #[error("{}", .0.kind())]
+    Broken(#[from] io::Error),
+    /// The stream ended without a close frame.
+    #[error("the stream ended")]
+    Hangup,
+    /// The server closed it.
+    #[error("closed with {0}")]
+    Closed(u16),
+    /// The handshake was answered so.
+    #[error("the handshake was answered by {0}")]
+    Refused(String),
+    /// It sent what no server sends.
+    #[error("no WebSocket: {0}")]
+    Fault(&'static str),
+}
+
+impl Connection {
+    pub(super) fn open(server: SocketAddr, request: Vec<u8>) -> io::Result<Self> {
+        let stream = TcpStream::connect(server)?;
+        // on some systems this fails until the connection stands; it is only about delay
+        let _ = stream.set_nodelay(true);
+        Ok(Self { stream, unread: Vec::new(), unsent: request, in_handshake: true })
+    }
+
+    pub(super) fn source(&mut self) -> &mut TcpStream {
+        &mut self.stream
+    }
+
+    /// How many bytes wait for the socket.
+    pub(super) fn unsent(&self) -> usize {
+        self.unsent.len()
+    }
+
+    /// Where to put frames that [`flush`](Self::flush) writes.
+    pub(super) fn outgoing(&mut self) -> &mut Vec<u8> {
+        &mut self.unsent
+    }
+
+    /// Writes what the socket takes.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        let mut written = 0;
+        let outcome = loop {
+            if written == self.unsent.len() {
+                break Ok(());
+            }
+            match self.stream.write(&self.unsent[written..]) {
+                Ok(count) => written += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // it is told when there is room, or when it is connected
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
+                    break Ok(());
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        self.unsent.drain(..written);
+        outcome
+    }
+
+    /// Reads once, and gives each whole frame to `hear`; the opening of the connection is told as `None`. Says how many bytes
+    /// came: fewer than `buffer` has room for mean that there is nothing more now. `buffer` is only used in between.
+    pub(super) fn read(
+        &mut self,
+        buffer: &mut [u8],
+        mut hear: impl FnMut(Option<(u8, &[u8])>),
+    ) -> Result<usize, Ended> {
+        let count = loop {
+            match self.stream.read(buffer) {
+                Ok(0) => return Err(Ended::Hangup),
+                Ok(count) => break count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
+                Err(error) => return Err(error.into()),
+            }
+        };
+        if self.unread.is_empty() && !self.in_handshake {
+            // most reads end with a frame: nothing is copied
+            let taken = frames(&buffer[..count], 0, &mut hear)?;
+            self.unread.extend_from_slice(&buffer[taken..count]);
+            return Ok(count);
+        }
+        self.unread.extend_from_slice(&buffer[..count]);
+        let mut start = 0;
+        if self.in_handshake {
+            let Some(end) = memmem::find(&self.unread, b"\r\n\r\n") else {
+                let is_too_long = self.unread.len() > MOST_OF_A_HEAD;
+                return if is_too_long { Err(Ended::Fault("a head without an end")) } else { Ok(count) };
+            };
+            let line = self.unread.split(|byte| *byte == b'\r').next().unwrap_or_default();
+            if !line.starts_with(b"HTTP/1.1 101 ") {
+                let status = line.strip_prefix(b"HTTP/1.1 ").unwrap_or(line);
+                return Err(Ended::Refused(String::from_utf8_lossy(status).into_owned()));
+            }
+            self.in_handshake = false;
+            start = end + 4;
+            hear(None);
+        }
+        let taken = frames(&self.unread, start, &mut hear)?;
+        self.unread.drain(..taken);
+        if self.unread.is_empty() {
+            self.unread = Vec::new();
+        }
+        Ok(count)
+    }
+}
+
+/// Gives each whole frame from `start` on to `hear`, and says where the first begins that is not whole.
+fn frames(
+    bytes: &[u8],
+    mut start: usize,
+    hear: &mut impl FnMut(Option<(u8, &[u8])>),
+) -> Result<usize, Ended> {
+    while let Some(Frame { opcode, payload }) = frame::parse(bytes, start).map_err(Ended::Fault)? {
+        start = payload.end;
+        let payload = &bytes[payload];
+        if opcode == frame::CLOSE {
+            let code = payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
+            return Err(Ended::Closed(code));
+        }
+        hear(Some((opcode, payload)));
+    }
+    Ok(start)
+}

@@ -1,0 +1,260 @@
+//! The load itself: connections that join, speak, listen and check what they hear.
+
+mod checked;
+mod churn;
+mod connection;
+mod course;
+mod dialect;
+mod plan;
+mod stamp;
+mod tally;
+mod totals;
+mod worker;
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(crate) use self::checked::Faults;
+pub(crate) use self::churn::Churned;
+pub(crate) use self::dialect::Dialect;
+pub(crate) use self::plan::{Pace, Plan};
+pub(crate) use self::tally::{Latency, Tally};
+
+use self::churn::Churn;
+use self::course::{Course, Phase};
+use self::totals::Totals;
+use self::worker::Worker;
+use crate::machine::{self, Usage};
+
+/// How long all joins together may take, and how long nothing may arrive while there is something left to arrive.
+const PATIENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_secs(3);
+/// What joins have stirred up (lists, presence) is over after this.
+const SETTLE: Duration = Duration::from_millis(1_500);
+/// How often the one that leads looks around.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A run can't go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    /// No socket, most likely because the process has no file descriptor left.
+    #[error("can't open a connection: {0} (see `ulimit -n`)")]
+    Socket(io::Error),
+    /// The event loop.
+    #[error("can't wait for sockets: {0}")]
+    Poll(#[from] io::Error),
+    /// The members do not get in.
+    #[error("{joined} of {connections} connections are in their rooms, and no more get in{why}")]
+    NotJoined { joined: usize, connections: usize, why: String },
+    /// A thread ended early.
+    #[error("a thread of the load panicked")]
+    Panicked,
+}
+
+/// What a run brought.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) tally: Tally,
+    /// From the first connection until all were open (in v2: welcomed), and from the first join until all were in.
+    pub(crate) connecting: Duration,
+    pub(crate) joining: Duration,
+    /// For how long it counted.
+    pub(crate) counted: Duration,
+    pub(crate) server: Option<Measured>,
+    /// What the load itself spent while it counted.
+    pub(crate) own_processor: Option<Duration>,
+    pub(crate) churned: Churned,
+}
+
+/// The server's process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Measured {
+    /// While it counted.
+    pub(crate) processor: Duration,
+    pub(crate) resident_before: u64,
+    /// With everybody in and nothing said.
+    pub(crate) resident_joined: u64,
+    /// The most that was seen while messages were sent.
+    pub(crate) resident_peak: u64,
+}
+
+/// What is going on, to be shown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Progress {
+    Connecting { done: usize, of: usize },
+    Joining { done: usize, of: usize },
+    Settling,
+    WarmingUp,
+    Counting { elapsed: Duration, of: Duration, sent: u64, delivered: u64 },
+    Draining,
+}
+
+/// Does what the plan says. `pid` is the server's, to see what it costs; `show` is told every 20 ms what is going on.
+pub(crate) fn run(
+    plan: &Plan,
+    pid: Option<u32>,
+    mut show: impl FnMut(Progress),
+) -> Result<Outcome, LoadError> {
+    let course = Course::begin();
+    let totals = Totals::new(plan);
+    let before = pid.and_then(machine::usage);
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..plan.threads)
+            .map(|thread| {
+                let (course, totals) = (&course, &totals);
+                scope.spawn(move || Worker::new(plan, course, thread)?.run(totals))
+            })
+            .collect();
+        let all_run = || threads.iter().all(|thread| !thread.is_finished());
+        let mut lead = Lead { plan, course: &course, pid, peak: 0 };
+        let led = lead.all(&all_run, &mut show);
+        course.enter(Phase::Over);
+        let mut tally = Tally::new();
+        for thread in threads {
+            tally.add(&thread.join().map_err(|_| LoadError::Panicked)??);
+        }
+        let led = led.map_err(|error| error.because(&tally))?;
+        let server = before.zip(led.joined).zip(led.counted_from.zip(led.counted_until));
+        Ok(Outcome {
+            connecting: led.connecting,
+            joining: led.joining,
+            counted: plan.duration,
+            server: server.map(|((before, joined), (from, until))| Measured {
+                processor: until.processor.saturating_sub(from.processor),
+                resident_before: before.resident_bytes,
+                resident_joined: joined.resident_bytes,
+                resident_peak: lead.peak,
+            }),
+            own_processor: led.own.map(|(from, until)| until.processor.saturating_sub(from.processor)),
+            churned: led.churned,
+            tally,
+        })
+    })
+}
+
+impl LoadError {
+    /// With what the connections have heard instead.
+    fn because(self, tally: &Tally) -> Self {
+        match self {
+            Self::NotJoined { joined, connections, .. } => {
+                let what = tally.ended.iter().chain(&tally.errors).max_by_key(|(_, count)| **count);
+                let why = what.map_or(String::new(), |(what, count)| format!(" ({count} times: {what})"));
+                Self::NotJoined { joined, connections, why }
+            }
+            other => other,
+        }
+    }
+}
+
+/// Leads the threads from phase to phase.
+struct Lead<'a> {
+    plan: &'a Plan,
+    course: &'a Course,
+    pid: Option<u32>,
+    peak: u64,
+}
+
+struct Led {
+    connecting: Duration,
+    joining: Duration,
+    joined: Option<Usage>,
+    counted_from: Option<Usage>,
+    counted_until: Option<Usage>,
+    own: Option<(Usage, Usage)>,
+    churned: Churned,
+}
+
+impl Lead<'_> {
+    fn all(&mut self, all_run: &dyn Fn() -> bool, show: &mut dyn FnMut(Progress)) -> Result<Led, LoadError> {
+        let Self { plan, course, .. } = *self;
+        let of = plan.connections();
+        let begun = Instant::now();
+        let ended = || course.ended.load(Ordering::Acquire);
+        let connected = || course.connected.load(Ordering::Acquire);
+        let joined = || course.joined.load(Ordering::Acquire);
+        // one that ended before it was in can't come in any more; one that was in and ended counts among both
+        let not_in = || LoadError::NotJoined { joined: joined(), connections: of, why: String::new() };
+        let wait = |done: &dyn Fn() -> usize,
+                    show: &mut dyn FnMut(Progress),
+                    progress: &dyn Fn(usize) -> Progress| {
+            while done() < of {
+                if begun.elapsed() > PATIENCE || ended() > 0 || !all_run() {
+                    return Err(not_in());
+                }
+                show(progress(done()));
+                thread::sleep(Duration::from_millis(1));
+            }
+            Ok(())
+        };
+        wait(&connected, show, &|done| Progress::Connecting { done, of })?;
+        let connecting = begun.elapsed();
+        let joining_from = Instant::now();
+        course.enter(Phase::Join);
+        wait(&joined, show, &|done| Progress::Joining { done, of })?;
+        let joining = joining_from.elapsed();
+        course.enter(Phase::Settle);
+        show(Progress::Settling);
+        thread::sleep(SETTLE);
+        let settled = self.usage();
+
+        let churn = Churn::begin(plan);
+        course.speak(plan.warm_up, plan.duration);
+        show(Progress::WarmingUp);
+        self.sleep_until(course.count_from(), all_run, &mut |_| ());
+        let (counted_from, own_from) = (self.usage(), machine::own_usage());
+        self.sleep_until(course.count_until(), all_run, &mut |now| {
+            show(Progress::Counting {
+                elapsed: Duration::from_nanos(now - course.count_from()),
+                of: plan.duration,
+                sent: course.sent.load(Ordering::Relaxed),
+                delivered: course.delivered.load(Ordering::Relaxed),
+            });
+        });
+        let (counted_until, own_until) = (self.usage(), machine::own_usage());
+        let churned = churn.end();
+
+        course.enter(Phase::Drain);
+        show(Progress::Draining);
+        let mut last = (course.delivered.load(Ordering::Relaxed), Instant::now());
+        while course.complete.load(Ordering::Acquire) < plan.threads
+            && last.1.elapsed() < SILENCE
+            && all_run()
+        {
+            thread::sleep(LOOK);
+            let delivered = course.delivered.load(Ordering::Relaxed);
+            if delivered != last.0 {
+                last = (delivered, Instant::now());
+            }
+        }
+        Ok(Led {
+            connecting,
+            joining,
+            joined: settled,
+            counted_from,
+            counted_until,
+            own: own_from.zip(own_until),
+            churned,
+        })
+    }
+
+    fn sleep_until(&mut self, at: u64, all_run: &dyn Fn() -> bool, each: &mut dyn FnMut(u64)) {
+        loop {
+            let now = self.course.now();
+            if now >= at || !all_run() {
+                return;
+            }
+            self.usage();
+            each(now);
+            thread::sleep(LOOK.min(Duration::from_nanos(at - now)));
+        }
+    }
+
+    /// Looks at the server's process.
+    fn usage(&mut self) -> Option<Usage> {
+        let usage = self.pid.and_then(machine::usage);
+        self.peak = self.peak.max(usage.map_or(0, |usage| usage.resident_bytes));
+        usage
+    }
+}

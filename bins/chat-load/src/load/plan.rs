@@ -1,0 +1,90 @@
+//! What a run is to do.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::dialect::Dialect;
+
+/// Connections, messages, and for how long.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) server: SocketAddr,
+    /// What the handshakes call the server.
+    pub(crate) host: String,
+    pub(crate) dialect: Dialect,
+    /// What the names of rooms and users begin with, so that two runs do not meet.
+    pub(crate) prefix: String,
+    pub(crate) rooms: usize,
+    /// In each room.
+    pub(crate) members: usize,
+    /// How many of a room's members speak.
+    pub(crate) publishers: usize,
+    /// How many of a room's members stop reading when the messages begin: the last ones.
+    pub(crate) deaf: usize,
+    /// Latency is measured at one of so many members of a room, and at those who speak. The others are read every 100 ms: most of
+    /// what a load costs is waking up for each message.
+    pub(crate) sample: usize,
+    pub(crate) pace: Pace,
+    /// Bytes of a message's text.
+    pub(crate) size: usize,
+    /// Sessions that come and go while messages are sent: so many joins, and as many leaves, a second.
+    pub(crate) churn: f64,
+    /// Handshakes, and then joins, that wait for their answer at once.
+    pub(crate) at_once: usize,
+    /// From the first message until it counts.
+    pub(crate) warm_up: Duration,
+    /// For how long it counts.
+    pub(crate) duration: Duration,
+    pub(crate) threads: usize,
+}
+
+/// When the next message is sent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Pace {
+    /// So many a second by all publishers together, whatever comes back (an open loop).
+    Rate(f64),
+    /// Each publisher as soon as fewer than so many of its messages have not come back to it (a closed loop).
+    InFlight(usize),
+}
+
+/// One member of one room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seat {
+    pub(crate) room: usize,
+    pub(crate) member: usize,
+}
+
+impl Plan {
+    /// How many connections there are.
+    pub(crate) fn connections(&self) -> usize {
+        self.rooms * self.members
+    }
+
+    /// The members that one of the threads is.
+    pub(crate) fn seats_of(&self, thread: usize) -> impl Iterator<Item = Seat> + use<'_> {
+        (thread..self.connections())
+            .step_by(self.threads)
+            .map(|i| Seat { room: i % self.rooms, member: i / self.rooms })
+    }
+
+    pub(crate) fn speaks(&self, seat: Seat) -> bool {
+        seat.member < self.publishers
+    }
+
+    pub(crate) fn is_deaf(&self, seat: Seat) -> bool {
+        seat.member >= self.members - self.deaf
+    }
+
+    /// Whether it is read every 100 ms only.
+    pub(crate) fn is_seldom(&self, seat: Seat) -> bool {
+        !self.speaks(seat) && !self.is_deaf(seat) && !seat.member.is_multiple_of(self.sample)
+    }
+
+    pub(crate) fn room_name(&self, room: usize) -> String {
+        format!("{}-{room}", self.prefix)
+    }
+
+    pub(crate) fn username(&self, seat: Seat) -> String {
+        format!("{}-{}-{}", self.prefix, seat.room, seat.member)
+    }
+}

@@ -1,0 +1,86 @@
+//! `chat-load`: a load tool for chatd, and the floor to compare it with. `chat-load --help` says what it does.
+
+mod bench;
+mod floor;
+mod frame;
+mod load;
+mod machine;
+mod options;
+mod plot;
+mod report;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use load::Progress;
+use options::{Command, Options, Run};
+use report::{Report, number};
+
+fn main() -> ExitCode {
+    // connections are files, and there are often more than the soft limit of 1,024
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    let outcome = match &Options::parse().command {
+        Command::Run(options) => run(options),
+        Command::Floor { listen } => floor::serve(listen).map(|()| true).map_err(Into::into),
+        Command::Bench(options) => bench::run(options),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(2),
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "for the person who started it")]
+            {
+                eprintln!("chat-load: {error}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// False: something was missed, repeated or out of order.
+fn run(options: &Run) -> Result<bool, Box<dyn Error>> {
+    let plan = options.plan()?;
+    let bar =
+        ProgressBar::new(1_000).with_style(ProgressStyle::with_template("{bar:30} {elapsed_precise} {msg}")?);
+    let outcome = load::run(&plan, options.pid, |progress| show(&bar, progress));
+    bar.finish_and_clear();
+    let outcome = outcome?;
+    let report = Report::of(&plan, &outcome);
+    let text = if options.json { serde_json::to_string_pretty(&report)? } else { report.table() };
+    #[expect(clippy::print_stdout, reason = "it is what was asked for")]
+    {
+        println!("{text}");
+    }
+    if let Some(path) = &options.svg {
+        plot::latency(path, &outcome.tally.slots)?;
+    }
+    Ok(report.is_whole())
+}
+
+fn show(bar: &ProgressBar, progress: Progress) {
+    let part = |done: f64, of: f64| bar.set_position((1_000.0 * done / of.max(f64::MIN_POSITIVE)) as u64);
+    match progress {
+        Progress::Connecting { done, of } => {
+            part(done as f64, of as f64);
+            bar.set_message(format!("{done} of {of} connected"));
+        }
+        Progress::Joining { done, of } => {
+            part(done as f64, of as f64);
+            bar.set_message(format!("{done} of {of} in their rooms"));
+        }
+        Progress::Settling => bar.set_message("waiting until the joins have settled"),
+        Progress::WarmingUp => {
+            part(0.0, 1.0);
+            bar.set_message("warming up");
+        }
+        Progress::Counting { elapsed, of, sent, delivered } => {
+            part(elapsed.as_secs_f64(), of.as_secs_f64());
+            let (sent, delivered) = (number(sent as f64), number(delivered as f64));
+            bar.set_message(format!("{sent} sent, {delivered} delivered"));
+        }
+        Progress::Draining => bar.set_message("waiting for what is on its way"),
+    }
+}

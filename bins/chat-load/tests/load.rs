@@ -1,0 +1,141 @@
+//! The built program against a real server, and against the floor.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+
+use chat_history::MemoryHistory;
+use chat_presence::{MemoryPresence, NodeId};
+use chat_protocol::Limits;
+use chat_server::{Config, Server};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+fn chat_load() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chat-load"));
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs it beside a server in this process.
+async fn run(arguments: &'static [&'static str]) -> Output {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let limits = Limits { message_rate: 0, ..Limits::default() };
+    let (presence, config) =
+        (MemoryPresence::new(NodeId::new("here")), Config { limits, ..Config::default() });
+    let server = Server::new(listener, presence, MemoryHistory::new(), config).await.unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(server.run(async { drop(stopped.await) }));
+    let always = ["--warm-up", "200ms", "--duration", "1s", "--json", "--pid"];
+    let own = std::process::id().to_string();
+    let load =
+        move || chat_load().args(["run", &address]).args(always).arg(own).args(arguments).output().unwrap();
+    let output = tokio::task::spawn_blocking(load).await.unwrap();
+    stop.send(()).unwrap();
+    serving.await.unwrap().unwrap();
+    output
+}
+
+/// The report of a run in which nothing was missed.
+fn report(output: &Output) -> Value {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}{}", String::from_utf8_lossy(&output.stdout));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for fault in ["missed", "repeated", "out_of_order"] {
+        assert_eq!(report["faults"][fault], 0, "{report}");
+    }
+    report
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_loop_delivers_at_its_rate_in_both_dialects() {
+    for arguments in [
+        &["--rooms", "2", "--members", "10", "--rate", "100", "--dialect", "v2"][..],
+        &["--rooms", "2", "--members", "10", "--rate", "100", "--dialect", "classic", "--threads", "2"],
+    ] {
+        let report = report(&run(arguments).await);
+        let deliveries = report["deliveries"].as_u64().unwrap();
+        assert!((500..=1_500).contains(&deliveries), "{report}");
+        assert_eq!(report["ended"], serde_json::json!({}), "{report}");
+        assert!(report["latency"]["p50"].as_f64().unwrap() > 0.0, "{report}");
+        assert!(report["bytes_per_second"].as_f64().unwrap() > deliveries as f64 * 128.0);
+        assert!(report["join"]["p50"].as_f64().unwrap() > 0.0, "{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_loop_goes_on_as_fast_as_its_messages_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let svg = folder.path().join("latency.svg").to_str().unwrap().to_owned();
+    let arguments = [
+        "--members",
+        "20",
+        "--publishers",
+        "2",
+        "--in-flight",
+        "4",
+        "--sample",
+        "5",
+        "--churn",
+        "20",
+        "--svg",
+    ];
+    let arguments: Vec<&'static str> = arguments.into_iter().chain([&*svg.leak()]).collect();
+    let arguments = arguments.leak();
+    let report = report(&run(arguments).await);
+    assert!(report["came_back_per_second"].as_f64().unwrap() > 100.0, "{report}");
+    assert!(report["churn"]["joins"].as_u64().unwrap() > 5, "{report}");
+    assert_eq!(report["churn"]["failed"], 0, "{report}");
+    assert!(report["server"]["us_per_delivery"].as_f64().unwrap() > 0.0, "{report}");
+    let picture = std::fs::read_to_string(folder.path().join("latency.svg")).unwrap();
+    assert!(picture.starts_with("<svg") && picture.contains("p99"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_do_not_read_are_not_held_against_the_server() {
+    let report = report(&run(&["--members", "20", "--deaf", "25", "--rate", "100"]).await);
+    assert_eq!(report["deaf"], 5);
+    // five of twenty hear nothing
+    assert!((800..=1_900).contains(&report["deliveries"].as_u64().unwrap()), "{report}");
+}
+
+/// Ended with the test.
+struct Floor(Child);
+
+impl Drop for Floor {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+fn the_floor_takes_the_same_load() {
+    let floor =
+        chat_load().args(["floor", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut floor = Floor(floor);
+    let mut announced = String::new();
+    BufReader::new(floor.0.stdout.as_mut().unwrap()).read_line(&mut announced).unwrap();
+    let address = announced.split("http://").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    let pid = floor.0.id().to_string();
+    let output = chat_load()
+        .args(["run", &address, "--members", "50", "--in-flight", "2", "--pid", &pid, "--json"])
+        .args(["--warm-up", "200ms", "--duration", "1s"])
+        .output()
+        .unwrap();
+    let report = report(&output);
+    assert!(report["deliveries"].as_u64().unwrap() > 1_000, "{report}");
+    assert!(report["server"]["us_per_delivery"].as_f64().unwrap() > 0.0, "{report}");
+}
+
+#[test]
+fn where_there_is_no_server_it_says_so() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let output = chat_load().args(["run", &nobody]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("0 of 100 connections are in their rooms"), "{said}");
+    assert!(said.contains("connection refused"), "{said}");
+}
