@@ -92,7 +92,7 @@ impl Core {
 
     /// Whether a member is in, and not about to leave.
     pub(crate) fn stays(&self, id: MemberId) -> bool {
-        self.state.seats(id) && !self.on_the_way.get(&id).is_some_and(|way| way.then.is_some())
+        self.state.seats(id) && self.on_the_way.get(&id).is_none_or(|way| way.then.is_none())
     }
 
     /// Whether nobody is in or coming, and nothing that somebody said is on its way.

@@ -106,6 +106,10 @@ async fn a_seat_that_was_taken_over_is_not_put_out_for_the_line_before() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[expect(
+    clippy::await_holding_lock,
+    reason = "whoever waits for it has left the runtime's workers to the others"
+)]
 async fn the_answer_to_a_leave_comes_before_the_answer_to_the_next_join() {
     /// Waits for as long as it is told to: a pump that has much to do.
     #[derive(Default)]
