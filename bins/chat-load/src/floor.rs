@@ -11,7 +11,7 @@ use mio::{Events, Interest, Poll, Token};
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::frame;
+use crate::{frame, unsent};
 
 const LISTENER: Token = Token(usize::MAX);
 /// What one read takes at most.
@@ -236,17 +236,7 @@ impl Floor {
     /// Writes what waits.
     fn flush(&mut self, i: usize) -> io::Result<()> {
         let Some(connection) = &mut self.connections[i] else { return Ok(()) };
-        let mut written = 0;
-        while written < connection.unsent.len() {
-            match connection.stream.write(&connection.unsent[written..]) {
-                Ok(count) => written += count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        connection.unsent.drain(..written);
-        Ok(())
+        unsent::flush(&mut connection.stream, &mut connection.unsent)
     }
 
     fn end(&mut self, i: usize) {

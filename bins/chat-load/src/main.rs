@@ -8,6 +8,7 @@ mod machine;
 mod options;
 mod plot;
 mod report;
+mod unsent;
 
 use std::error::Error;
 use std::process::ExitCode;

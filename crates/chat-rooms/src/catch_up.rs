@@ -28,6 +28,8 @@ pub(crate) struct CatchUp {
     newest: usize,
     /// Read from the store: oldest first, without a hole.
     read: Vec<Arc<Message>>,
+    /// The encoded size of what was read: counted when it is added, since a step is taken under the room's lock.
+    read_bytes: usize,
     pages: usize,
 }
 
@@ -53,13 +55,14 @@ impl CatchUp {
     /// Wants everything after `since`; where that is none, or can't be had, so many of the newest.
     pub(crate) fn new(since: Option<u64>, newest: usize) -> Self {
         let wanted = since.map_or(Wanted::Newest, Wanted::Since);
-        Self { wanted, newest: newest.min(PAGE_MESSAGES), read: Vec::new(), pages: 0 }
+        Self { wanted, newest: newest.min(PAGE_MESSAGES), read: Vec::new(), read_bytes: 0, pages: 0 }
     }
 
     /// What is to be done, as the room stands now.
     pub(crate) fn step(&mut self, tail: &Tail) -> Step {
         // committed, and not told yet: that comes with the live stream
         let told = self.read.partition_point(|message| message.seq <= tail.newest());
+        self.read_bytes -= encoded_size(&self.read[told..]);
         self.read.truncate(told);
         if let Wanted::Since(since) = self.wanted {
             match self.step_since(since, tail) {
@@ -77,7 +80,7 @@ impl CatchUp {
             return None;
         }
         // what can't be told in one answer is not read to its end
-        if encoded_size(&self.read) > PAGE_BYTES {
+        if self.read_bytes > PAGE_BYTES {
             return None;
         }
         let have = self.read.last().map_or(since, |message| message.seq);
@@ -85,7 +88,8 @@ impl CatchUp {
             return Some(Step::Read(Page::After { seq: have, limit: PAGE_MESSAGES }));
         };
         let messages: Vec<_> = self.read.iter().chain(rest).map(Arc::clone).collect();
-        (encoded_size(&messages) <= PAGE_BYTES).then_some(Step::Done(Caught { messages, recovered: true }))
+        let bytes = self.read_bytes + encoded_size(&messages[self.read.len()..]);
+        (bytes <= PAGE_BYTES).then_some(Step::Done(Caught { messages, recovered: true }))
     }
 
     fn step_newest(&self, tail: &Tail) -> Step {
@@ -123,6 +127,7 @@ impl CatchUp {
     fn give_up(&mut self) {
         self.wanted = Wanted::Newest;
         self.read.clear();
+        self.read_bytes = 0;
         self.pages = 0;
     }
 
@@ -140,6 +145,7 @@ impl CatchUp {
             self.give_up();
             return;
         }
+        self.read_bytes += encoded_size(&page.messages);
         self.read.extend(page.messages);
     }
 }

@@ -197,13 +197,7 @@ impl Membership {
     /// [`ReadError`]; the member is told nothing then.
     pub async fn history(&self, page: Page, reference: Option<Reference>) -> Result<Sent, ReadError> {
         // what it said before is in the page, as commands take effect in their order
-        loop {
-            let relief = self.room.relief();
-            if !self.room.is_speaking(self.member.id) {
-                break;
-            }
-            relief.await;
-        }
+        self.until(|room| !room.is_speaking(self.member.id)).await;
         let asked = Asked { epoch: self.shared.history.epoch(), reference };
         let told = match self.room.tell_history(self.member.id, page, None, &asked) {
             Ok(told) => told,
@@ -268,20 +262,20 @@ impl Membership {
 
     /// Resolves once this member's own outlet has been offered what was sent. Cancel-safe.
     pub async fn offered(&self, sent: Sent) {
-        loop {
-            let relief = self.room.relief();
-            if self.room.has_offered(sent, self.member.id) {
-                return;
-            }
-            relief.await;
-        }
+        self.until(|room| room.has_offered(sent, self.member.id)).await;
     }
 
     /// Resolves once everything that was said and told in the room has been offered to everyone in it. Cancel-safe.
     pub async fn settled(&self) {
+        self.until(Room::is_settled).await;
+    }
+
+    /// Resolves once this holds of the room; looked at after each relief.
+    async fn until(&self, holds: impl Fn(&Room) -> bool) {
         loop {
+            // made before the room is asked, so that no relief is missed in between
             let relief = self.room.relief();
-            if self.room.is_settled() {
+            if holds(&self.room) {
                 return;
             }
             relief.await;

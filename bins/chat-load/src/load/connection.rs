@@ -1,12 +1,13 @@
 //! One connection: a socket that never blocks, and what was read and not looked at, or not written yet.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::net::SocketAddr;
 
 use memchr::memmem;
 use mio::net::TcpStream;
 
 use crate::frame::{self, Frame};
+use crate::unsent;
 
 /// A server's head is short.
 const MOST_OF_A_HEAD: usize = 16 << 10;
@@ -65,23 +66,7 @@ impl Connection {
 
     /// Writes what the socket takes.
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        let mut written = 0;
-        let outcome = loop {
-            if written == self.unsent.len() {
-                break Ok(());
-            }
-            match self.stream.write(&self.unsent[written..]) {
-                Ok(count) => written += count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // it is told when there is room, or when it is connected
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
-                    break Ok(());
-                }
-                Err(error) => break Err(error),
-            }
-        };
-        self.unsent.drain(..written);
-        outcome
+        unsent::flush(&mut self.stream, &mut self.unsent)
     }
 
     /// Reads once, and gives each whole frame to `hear`; the opening of the connection is told as `None`. Says how many bytes
