@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use chat_rooms::outbox::{Outbox, Transport};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::net::{RecvFlags, SendFlags};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
@@ -19,6 +20,9 @@ use super::scanner::Scanner;
 /// How much one read asks the system for: little at first, more while it comes filled.
 const SMALLEST_READ: usize = 2 * 1024;
 const LARGEST_READ: usize = 64 * 1024;
+
+/// Pieces that are no longer than this together are written as one.
+const SMALL_WRITE: usize = 1024;
 
 /// How many frames may begin before the pace is told of them.
 const MOST_PIECES: u32 = 64;
@@ -33,12 +37,45 @@ pub(super) const TOO_BIG: io::ErrorKind = io::ErrorKind::FileTooLarge;
 #[derive(Debug)]
 pub(crate) struct Tcp(pub(crate) TcpStream);
 
+impl Tcp {
+    /// Writes straight to the system, which knows best whether the socket takes something; what the runtime knows of that lies
+    /// elsewhere in memory, and is asked only when the socket is full, so that it learns of it.
+    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        let send = || -> io::Result<usize> { Ok(rustix::net::send(&self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?) };
+        match send() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.0.try_io(Interest::WRITABLE, send),
+            outcome => outcome,
+        }
+    }
+
+    /// Reads what there is. A read that is not filled has emptied the socket (epoll(7)): the runtime is told so, which saves
+    /// the next read, in vain.
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut count = 0;
+        let received = self.0.try_io(Interest::READABLE, || {
+            (_, count) = rustix::net::recv(&self.0, &mut *buffer, RecvFlags::DONTWAIT)?;
+            if (1..buffer.len()).contains(&count) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        if count > 0 { Ok(count) } else { received.map(|()| 0) }
+    }
+}
+
 impl Transport for Tcp {
     fn try_write(&self, pieces: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        match pieces {
-            [piece] => self.0.try_write(piece),
-            pieces => self.0.try_write_vectored(pieces),
+        if let [piece] = pieces {
+            return self.send(piece);
         }
+        // an ack and a message: copying them costs less than a vectored write
+        let mut joined = [0; SMALL_WRITE];
+        let mut length = 0;
+        for piece in pieces {
+            let Some(place) = joined.get_mut(length..length + piece.len()) else {
+                return self.0.try_write_vectored(pieces);
+            };
+            place.copy_from_slice(piece);
+            length += piece.len();
+        }
+        self.send(&joined[..length])
     }
 
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -158,16 +195,18 @@ impl Wire {
     }
 
     fn fill(&mut self) -> io::Result<usize> {
-        let stream = &self.outbox.transport().0;
+        let tcp = self.outbox.transport();
         let count = if self.next_read == SMALLEST_READ {
             let mut chunk = [0; SMALLEST_READ];
-            let count = stream.try_read(&mut chunk)?;
+            let count = tcp.receive(&mut chunk)?;
             self.unread = [&self.unread, &chunk[..count]].concat().into();
             count
         } else {
-            let mut bytes = Vec::with_capacity(self.unread.len() + self.next_read);
-            bytes.extend_from_slice(&self.unread);
-            let count = stream.try_read_buf(&mut bytes)?;
+            let begun = self.unread.len();
+            let mut bytes = vec![0; begun + self.next_read];
+            let count = tcp.receive(&mut bytes[begun..])?;
+            bytes.truncate(begun + count);
+            bytes[..begun].copy_from_slice(&self.unread);
             self.unread = bytes.into();
             count
         };
