@@ -135,6 +135,7 @@ impl Core {
         match fewest {
             Some((number, pump)) if pump.load < MEMBERS_A_PUMP || self.pumps.len() >= most_pumps => number,
             _ => {
+                self.pumps.reserve_exact(1);
                 self.pumps.push(Inbox::default());
                 self.pumps.len() - 1
             }

@@ -8,6 +8,7 @@ mod door;
 mod frames;
 mod rewound;
 mod routes;
+mod seats;
 mod server;
 mod sessions;
 

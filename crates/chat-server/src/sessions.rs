@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use chat_protocol::{RoomName, Username};
-use chat_rooms::{FrameSink, Membership};
+use chat_protocol::Username;
+use chat_rooms::FrameSink;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-/// A session's seats by room. Shared with the command that is being carried out, if one is.
-pub(crate) type Seats = HashMap<RoomName, Arc<Membership>>;
+use crate::seats::Seats;
 
 /// Resolves to the seats of a session that is taken over; to an error when that ends by itself before.
 pub(crate) type TakenOver = oneshot::Receiver<Seats>;
@@ -39,17 +38,17 @@ impl fmt::Debug for Entry {
 pub(crate) struct Registration {
     sessions: Sessions,
     secret: u128,
-    id: String,
+    id: u64,
     entry: Arc<Entry>,
 }
 
 impl Sessions {
     /// Adds a session, under a new secret.
     pub(crate) fn register(&self, username: Username, outbox: Arc<dyn FrameSink>) -> Registration {
-        let (secret, id): (u128, u64) = (rand::random(), rand::random());
+        let (secret, id) = (rand::random(), rand::random());
         let entry = Arc::new(Entry { username, outbox, taker: Mutex::default() });
         self.by_secret.lock().insert(secret, Arc::clone(&entry));
-        Registration { sessions: self.clone(), secret, id: format!("s{id:016x}"), entry }
+        Registration { sessions: self.clone(), secret, id, entry }
     }
 
     /// Asks the session with this secret for its seats. None where there is none, or it belongs to another name. The secret is good
@@ -71,8 +70,8 @@ impl Sessions {
 
 impl Registration {
     /// An id for logs and lists. It grants nothing.
-    pub(crate) fn id(&self) -> &str {
-        &self.id
+    pub(crate) fn id(&self) -> String {
+        format!("s{:016x}", self.id)
     }
 
     /// The secret, for the session's own client.

@@ -4,12 +4,11 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use chat_protocol::CloseCode;
 use chat_rooms::outbox::{Outbox, Signal};
 use futures::{FutureExt, SinkExt};
 use tokio::task::coop::consume_budget;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Duration, Instant, sleep_until};
 use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::clock::{Clock, Due};
@@ -58,21 +57,16 @@ pub(super) struct Conversation<T> {
 impl<T: Talk> Conversation<T> {
     pub(super) fn new(talk: T, outbox: Arc<Outbox<Tcp>>, context: Arc<Context>) -> Self {
         let now = Instant::now();
-        Self {
-            talk,
-            outbox,
-            clock: Clock::new(&context.config.timings, now),
-            pace: Pace::new(&context.config.limits, now),
-            context,
-        }
+        Self { talk, outbox, clock: Clock::new(&context.config.timings, now), pace: Pace::new(now), context }
     }
 
-    /// Talks until there is a reason to end. `unread` was read from the socket already.
+    /// Talks until there is a reason to end.
     ///
-    /// Its future is what an idle connection costs most of, so what is large and short-lived in it is boxed.
-    pub(super) async fn run(&mut self, unread: Bytes) -> Ending {
+    /// Its future is what an idle connection costs most of, so what is large and short-lived in it is boxed, its argument too: a
+    /// future keeps room for what it was given for as long as it lasts.
+    pub(super) async fn run(&mut self, wire: Box<Wire>) -> Ending {
         self.talk.log("opened", None);
-        let ending = self.listen(unread).await;
+        let ending = self.listen(wire).await;
         if ending == Ending::ShuttingDown {
             Box::pin(farewell::settle(self.talk.settle(), &self.outbox)).await;
         }
@@ -80,9 +74,13 @@ impl<T: Talk> Conversation<T> {
         ending
     }
 
-    async fn listen(&mut self, unread: Bytes) -> Ending {
-        let wire = Wire::new(Arc::clone(&self.outbox), unread, self.context.config.limits.message_bytes);
-        let mut socket = Box::pin(socket::wrap(wire, &self.context)).await;
+    /// How long the socket may take for what is in its outbox at the end.
+    pub(super) fn patience(&self) -> Duration {
+        self.context.config.timings.close
+    }
+
+    async fn listen(&mut self, wire: Box<Wire>) -> Ending {
+        let mut socket = Box::pin(socket::wrap(*wire, &self.context)).await;
         let stopping = self.context.stopping.clone();
         let mut stopping = pin!(stopping.cancelled());
         let mut alarm = pin!(sleep_until(self.next_alarm(&socket)));
@@ -109,7 +107,8 @@ impl<T: Talk> Conversation<T> {
                         return ending;
                     }
                 }
-                done = self.talk.proceed(), if self.talk.is_busy() => match done {
+                // boxed only where there is something to do
+                done = async { Box::pin(self.talk.proceed()).await }, if self.talk.is_busy() => match done {
                     Ok(()) => self.release_unless_held(Instant::now(), &mut socket),
                     Err(ending) => return ending,
                 },
@@ -146,7 +145,7 @@ impl<T: Talk> Conversation<T> {
             Next::Frame(Some(Ok(Message::Ping(_)))) => drop(socket.flush().now_or_never()),
         }
         let now = Instant::now();
-        let paced_until = self.pace.note(socket.get_mut().take_frames(), now);
+        let paced_until = self.pace.note(socket.get_mut().take_frames(), now, &self.context.config.limits);
         if paced_until.is_some() || self.talk.is_busy() {
             self.clock.hold(now, paced_until);
             self.look_for_hang_up(now)

@@ -29,7 +29,7 @@ use classic::Classic;
 use conversation::{Conversation, Talk};
 use farewell::{Dialect, Ending};
 use session::Session;
-use wire::Tcp;
+use wire::{Tcp, Wire};
 
 /// A connection's place among the others, held until its socket is closed.
 type Permits = (OwnedSemaphorePermit, Place);
@@ -72,23 +72,27 @@ pub(crate) fn start(opened: Opened, entrant: Entrant, permits: Permits, context:
     }
 }
 
-async fn serve<T: Talk>(
+/// All of a connection, as a future. Not an `async fn`, which would keep room for its arguments beside what becomes of them.
+fn serve<T: Talk + Send>(
     talk: T,
     dialect: Dialect,
     outbox: Arc<Outbox<Tcp>>,
     unread: Bytes,
     permits: Permits,
     context: Arc<Context>,
-) {
-    let patience = context.config.timings.close;
+) -> impl Future<Output = ()> + Send {
+    let wire = Box::new(Wire::new(Arc::clone(&outbox), unread, context.config.limits.message_bytes));
     let mut conversation = Conversation::new(talk, Arc::clone(&outbox), context);
-    let ending = AssertUnwindSafe(conversation.run(unread)).catch_unwind().await;
-    // the rooms hear of it now; the socket may take its time
-    drop(conversation);
-    let ending = ending.unwrap_or(Ending::Failed(CloseCode::Internal));
-    // boxed, so that the connection's future does not carry it all its life
-    Box::pin(farewell::say(&outbox, dialect, ending, patience)).await;
-    drop(permits);
+    async move {
+        let ending = AssertUnwindSafe(conversation.run(wire)).catch_unwind().await;
+        let patience = conversation.patience();
+        // the rooms hear of it now; the socket may take its time
+        drop(conversation);
+        let ending = ending.unwrap_or(Ending::Failed(CloseCode::Internal));
+        // boxed, so that the connection's future does not carry it all its life
+        Box::pin(farewell::say(&outbox, dialect, ending, patience)).await;
+        drop(permits);
+    }
 }
 
 /// What a connection may have on its way: with what waits for it already, a half of its backlog at most, it still fits.

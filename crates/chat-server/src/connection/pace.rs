@@ -7,24 +7,23 @@ use tokio::time::{Duration, Instant};
 /// algorithm (ITU-T I.371, annex A).
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// The time one frame stands for; zero where there is no pace.
-    interval: Duration,
-    /// How far ahead of the clock frames may come.
-    tolerance: Duration,
     /// When the next frame would come if they came evenly.
     due: Instant,
 }
 
 impl Pace {
-    pub(super) fn new(limits: &Limits, now: Instant) -> Self {
-        let interval = Duration::from_secs(1).checked_div(limits.message_rate).unwrap_or_default();
-        Self { interval, tolerance: interval * limits.message_burst.saturating_sub(1), due: now }
+    pub(super) fn new(now: Instant) -> Self {
+        Self { due: now }
     }
 
     /// Notes frames that were read now, and says until when none is to be read; none where the next may come at once.
-    pub(super) fn note(&mut self, frames: u32, now: Instant) -> Option<Instant> {
-        self.due = self.due.max(now) + self.interval * frames;
-        let next = self.due.checked_sub(self.tolerance)?;
+    pub(super) fn note(&mut self, frames: u32, now: Instant, limits: &Limits) -> Option<Instant> {
+        // the time one frame stands for; zero where there is no pace
+        let interval = Duration::from_secs(1).checked_div(limits.message_rate).unwrap_or_default();
+        // how far ahead of the clock frames may come
+        let tolerance = interval * limits.message_burst.saturating_sub(1);
+        self.due = self.due.max(now) + interval * frames;
+        let next = self.due.checked_sub(tolerance)?;
         (next > now).then_some(next)
     }
 }
@@ -40,11 +39,11 @@ mod tests {
     #[test]
     fn a_burst_passes_and_then_the_rate_holds() {
         let start = Instant::now();
-        let mut pace = Pace::new(&limits(10, 5), start);
-        assert_eq!((0..4).filter_map(|_| pace.note(1, start)).count(), 0);
+        let (mut pace, limits) = (Pace::new(start), limits(10, 5));
+        assert_eq!((0..4).filter_map(|_| pace.note(1, start, &limits)).count(), 0);
         let mut now = start;
         for _ in 0..20 {
-            let next = pace.note(1, now).expect("the burst is used up");
+            let next = pace.note(1, now, &limits).expect("the burst is used up");
             assert_eq!(next - now, Duration::from_millis(100));
             now = next;
         }
@@ -53,17 +52,17 @@ mod tests {
     #[test]
     fn a_pause_gives_the_burst_back_and_no_more() {
         let start = Instant::now();
-        let mut pace = Pace::new(&limits(10, 5), start);
-        assert_eq!((0..5).filter_map(|_| pace.note(1, start)).count(), 1);
+        let (mut pace, limits) = (Pace::new(start), limits(10, 5));
+        assert_eq!((0..5).filter_map(|_| pace.note(1, start, &limits)).count(), 1);
         let later = start + Duration::from_secs(3_600);
-        assert_eq!((0..4).filter_map(|_| pace.note(1, later)).count(), 0);
-        assert!(pace.note(1, later).is_some());
+        assert_eq!((0..4).filter_map(|_| pace.note(1, later, &limits)).count(), 0);
+        assert!(pace.note(1, later, &limits).is_some());
     }
 
     #[test]
     fn no_rate_is_no_pace() {
         let start = Instant::now();
-        let mut pace = Pace::new(&limits(0, 1), start);
-        assert!((0..100_000).all(|_| pace.note(1, start).is_none()));
+        let (mut pace, limits) = (Pace::new(start), limits(0, 1));
+        assert!((0..100_000).all(|_| pace.note(1, start, &limits).is_none()));
     }
 }

@@ -16,8 +16,9 @@ use super::farewell::Ending;
 use super::wire::{self, Wire};
 use crate::context::Context;
 
-/// What the WebSocket library reads at a time, in bytes. It has a buffer of this size as long as the connection lasts.
-const READ_BUFFER: usize = 512;
+/// What the WebSocket library reads at a time, in bytes. It has a buffer of this size as long as the connection lasts. What it reads
+/// lies in memory already, so small pieces cost little.
+const READ_BUFFER: usize = 128;
 
 /// After a frame larger than this the library's buffer, which has grown to it, is made anew.
 const BUFFER_KEPT: u64 = 4 * 1024;

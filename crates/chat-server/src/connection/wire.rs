@@ -41,9 +41,13 @@ impl Tcp {
     /// Writes straight to the system, which knows best whether the socket takes something; what the runtime knows of that lies
     /// elsewhere in memory, and is asked only when the socket is full, so that it learns of it.
     fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        let send = || -> io::Result<usize> { Ok(rustix::net::send(&self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?) };
+        let send = || -> io::Result<usize> {
+            Ok(rustix::net::send(&self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+        };
         match send() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.0.try_io(Interest::WRITABLE, send),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.0.try_io(Interest::WRITABLE, send)
+            }
             outcome => outcome,
         }
     }

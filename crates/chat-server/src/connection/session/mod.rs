@@ -1,6 +1,6 @@
 //! A session of `chat.v2` on a connection: a member of any number of rooms.
 
-mod seats;
+mod inherited;
 mod wrong_frames;
 
 use std::future::poll_fn;
@@ -28,8 +28,9 @@ use super::wire::Tcp;
 use super::{drained, send_window};
 use crate::context::Context;
 use crate::frames;
-use crate::sessions::{Registration, Seats, TakenOver};
-use seats::Inherited;
+use crate::seats::Seats;
+use crate::sessions::{Registration, TakenOver};
+use inherited::Inherited;
 use wrong_frames::WrongFrames;
 
 /// How long a new connection waits for the earlier one to hand its seats over.
@@ -176,7 +177,7 @@ impl Session {
         tracing::debug!(session = %registration.id(), %username, ?client, "session begun");
         self.answer(&ServerFrame::Welcome(Welcome {
             reference,
-            session: registration.id().to_owned(),
+            session: registration.id(),
             resume: registration.secret(),
             username: username.clone(),
             server: concat!("chatd/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -199,7 +200,7 @@ impl Session {
 
     fn join(&mut self, Join { room, since, history }: Join, reference: Option<Reference>) {
         let Some(identity) = &self.identity else { return };
-        if identity.rooms.contains_key(&room) {
+        if identity.rooms.get(&room).is_some() {
             self.error(reference, ErrorCode::AlreadyInRoom, format!("you are in the room {room} already"));
             return;
         }
@@ -287,7 +288,7 @@ impl Session {
             Done::Joined(Ok((member, sent)), _) => {
                 let identity = self.identity.as_mut()?;
                 let member = Arc::new(member);
-                identity.rooms.insert(member.member().room.clone(), Arc::clone(&member));
+                identity.rooms.insert(Arc::clone(&member));
                 self.busy = Some(Busy::Answering(member, sent));
             }
             Done::Joined(Err(error), reference) => self.refuse_join(&error, reference),
@@ -394,7 +395,7 @@ impl Talk for Session {
         if let Some(inherited) = identity.inherited.take() {
             seats.extend(inherited.take());
         }
-        seats.values().for_each(|member| member.park());
+        seats.iter().for_each(|member| member.park());
         // a taker that has gone by now leaves the seats to be dropped
         let _ = taker.send(seats);
         Some(Ending::Failed(CloseCode::TakenOver))
@@ -406,7 +407,7 @@ impl Talk for Session {
             let _ = member.send(outgoing).await;
         }
         if let Some(identity) = &self.identity {
-            join_all(identity.rooms.values().map(|member| member.settled())).await;
+            join_all(identity.rooms.iter().map(|member| member.settled())).await;
         }
     }
 

@@ -8,7 +8,7 @@ use chat_protocol::RoomName;
 use chat_rooms::Membership;
 use parking_lot::Mutex;
 
-use crate::sessions::Seats;
+use crate::seats::Seats;
 
 /// Parked seats of a session that was taken over. Those that nobody claims in time are left, and so are all when this is dropped.
 #[derive(Debug)]
