@@ -9,6 +9,10 @@ use clap::Parser;
 
 use options::Options;
 
+/// Chosen by measurement: `docs/benchmarks.md`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let outcome = options::load_dotenv().map_err(Into::into).and_then(|()| serve::serve(&Options::parse()));
     match outcome {

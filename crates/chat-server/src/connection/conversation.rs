@@ -1,14 +1,14 @@
 //! What goes on while a connection lasts, whatever is spoken on it.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use chat_protocol::CloseCode;
 use chat_rooms::outbox::{Outbox, Signal};
 use futures::{FutureExt, SinkExt};
 use tokio::task::coop::consume_budget;
-use tokio::time::{Duration, Instant, sleep_until};
+use tokio::time::{Duration, Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::clock::{Clock, Due};
@@ -85,11 +85,8 @@ impl<T: Talk> Conversation<T> {
         let mut stopping = pin!(stopping.cancelled());
         let mut alarm = pin!(sleep_until(self.next_alarm(&socket)));
         loop {
-            // an alarm that comes too early costs less than moving it for every frame
-            let next = self.next_alarm(&socket);
-            if next < alarm.deadline() || alarm.is_elapsed() {
-                alarm.as_mut().reset(next);
-            }
+            self.set_alarm(alarm.as_mut(), &socket);
+            // nothing of it is kept while something is waited for below: it would be in the future for good
             tokio::select! {
                 biased;
                 () = &mut stopping => return Ending::ShuttingDown,
@@ -100,29 +97,42 @@ impl<T: Talk> Conversation<T> {
                         if let Some(ending) = self.challenged(&socket) {
                             return ending;
                         }
+                        continue;
                     }
                 },
                 () = &mut alarm => {
                     if let Some(ending) = self.ring(&mut socket) {
                         return ending;
                     }
+                    continue;
                 }
                 // boxed only where there is something to do
                 done = async { Box::pin(self.talk.proceed()).await }, if self.talk.is_busy() => match done {
-                    Ok(()) => self.release_unless_held(Instant::now(), &mut socket),
+                    Ok(()) => {
+                        self.release_unless_held(Instant::now(), &mut socket);
+                        continue;
+                    }
                     Err(ending) => return ending,
                 },
                 frame = socket::read(&mut socket), if !self.clock.is_held() => {
                     if let Some(ending) = self.take(frame, &mut socket) {
                         return ending;
                     }
-                    if socket::has_grown(&socket) {
-                        socket = Box::pin(socket::renew(socket, &self.context)).await;
-                    }
-                    // a burst comes out of memory, and waits for nothing that would let others run
-                    consume_budget().await;
                 }
             }
+            if socket::has_grown(&socket) {
+                socket = Box::pin(socket::renew(socket, &self.context)).await;
+            }
+            // a burst comes out of memory, and waits for nothing that would let others run
+            consume_budget().await;
+        }
+    }
+
+    /// Sees to it that the alarm rings in time. One that comes too early costs less than moving it for every frame.
+    fn set_alarm(&self, alarm: Pin<&mut Sleep>, socket: &Socket) {
+        let next = self.next_alarm(socket);
+        if next < alarm.deadline() || alarm.is_elapsed() {
+            alarm.reset(next);
         }
     }
 
