@@ -1,0 +1,166 @@
+//! Code: its language, and its colours.
+
+use hl_lite::{Kind, Lang};
+
+use crate::bounds::{MOST_HIGHLIGHTED, MOST_SPANS};
+use crate::html::Html;
+
+/// The classes of what is coloured.
+pub(crate) const CLASSES: [&str; 12] = [
+    "hl-attribute",
+    "hl-comment",
+    "hl-constant",
+    "hl-function",
+    "hl-keyword",
+    "hl-number",
+    "hl-operator",
+    "hl-property",
+    "hl-string",
+    "hl-tag",
+    "hl-type",
+    "hl-variable",
+];
+
+/// What a language's name begins with, as a class.
+const LANGUAGE: &str = "language-";
+
+/// What is left for highlighting in this message.
+#[derive(Debug)]
+pub(crate) struct Highlighter {
+    bytes: usize,
+    spans: usize,
+}
+
+impl Default for Highlighter {
+    fn default() -> Self {
+        Self { bytes: MOST_HIGHLIGHTED, spans: MOST_SPANS }
+    }
+}
+
+impl Highlighter {
+    /// Write a block of code. `info` is what stood behind the fence.
+    pub(crate) fn block(&mut self, info: &str, code: &str, html: &mut Html) {
+        html.start("pre");
+        match language_class(info) {
+            Some(class) => html.start_with("code", &[("class", &class)]),
+            None => html.start("code"),
+        }
+        let coloured = match Lang::from_slug(name(info)) {
+            Some(language) => self.coloured(language, code, html),
+            None => 0,
+        };
+        html.text(&code[coloured..]);
+        html.end("code");
+        html.end("pre");
+    }
+
+    /// Write as much of the code as may be coloured, and say how much that was.
+    fn coloured(&mut self, language: Lang, code: &str, html: &mut Html) -> usize {
+        let part = whole_lines(code, self.bytes);
+        self.bytes -= part.len();
+        let mut done = 0;
+        for span in hl_lite::highlight(language, part) {
+            match class(span.kind) {
+                None => html.text(span.text),
+                Some(_) if self.spans == 0 => break,
+                Some(class) => {
+                    self.spans -= 1;
+                    html.start_with("span", &[("class", class)]);
+                    html.text(span.text);
+                    html.end("span");
+                }
+            }
+            done += span.text.len();
+        }
+        done
+    }
+}
+
+/// The first lines of `code` that fit into `most` bytes.
+fn whole_lines(code: &str, most: usize) -> &str {
+    if code.len() <= most {
+        return code;
+    }
+    let end = code.as_bytes()[..most].iter().rposition(|byte| *byte == b'\n');
+    end.map_or("", |end| &code[..=end])
+}
+
+/// What is coloured, and how. Brackets and commas are not: they would be half of all elements.
+fn class(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Plain | Kind::Punctuation => None,
+        Kind::Attribute => Some("hl-attribute"),
+        Kind::Comment => Some("hl-comment"),
+        Kind::Constant => Some("hl-constant"),
+        Kind::Function => Some("hl-function"),
+        Kind::Keyword => Some("hl-keyword"),
+        Kind::Number => Some("hl-number"),
+        Kind::Operator => Some("hl-operator"),
+        Kind::Property => Some("hl-property"),
+        Kind::String => Some("hl-string"),
+        Kind::Tag => Some("hl-tag"),
+        Kind::Type => Some("hl-type"),
+        Kind::Variable => Some("hl-variable"),
+    }
+}
+
+/// The language's name: the first word behind the fence, without what some write after a comma or in braces.
+fn name(info: &str) -> &str {
+    info.split([' ', '\t', ',', '{']).next().unwrap_or_default()
+}
+
+fn language_class(info: &str) -> Option<String> {
+    let class = format!("{LANGUAGE}{}", name(info).to_ascii_lowercase());
+    is_language_class(&class).then_some(class)
+}
+
+/// Whether `class` is one that names a language.
+pub(crate) fn is_language_class(class: &str) -> bool {
+    class.strip_prefix(LANGUAGE).is_some_and(|name| {
+        (1..=32).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'+' | b'-' | b'#'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_stop_at_a_line_when_the_bytes_are_used_up() {
+        let code = "let a = 1;\n".repeat(MOST_HIGHLIGHTED / 11 + 10);
+        let mut highlighter = Highlighter { spans: usize::MAX, ..Highlighter::default() };
+        let mut html = Html::default();
+        highlighter.block("rust", &code, &mut html);
+        let html = html.into_string();
+        assert_eq!(html.matches("hl-keyword").count(), MOST_HIGHLIGHTED / 11);
+        assert!(html.ends_with("let a = 1;\n</code></pre>"));
+    }
+
+    #[test]
+    fn colours_stop_when_the_spans_are_used_up() {
+        let mut html = Html::default();
+        Highlighter::default().block("js", &"'a' ".repeat(2_000), &mut html);
+        let html = html.into_string();
+        assert_eq!(html.matches("<span").count(), MOST_SPANS);
+        assert_eq!(html.matches("'a'").count(), 2_000);
+    }
+
+    #[test]
+    fn names_are_limited_to_what_a_class_may_be() {
+        assert_eq!(language_class("C++ title=x").as_deref(), Some("language-c++"));
+        assert_eq!(language_class("rust,no_run").as_deref(), Some("language-rust"));
+        for info in ["", " ", "a\"b", "<b>", "ü", "a.b", &"a".repeat(33)] {
+            assert_eq!(language_class(info), None, "{info:?}");
+        }
+    }
+
+    #[test]
+    fn every_colour_is_listed() {
+        for language in ["rs", "js", "py", "css", "html", "sh", "yaml"] {
+            for span in hl_lite::highlight(Lang::from_slug(language).unwrap(), "<a b='c'> @x $y 1 # :z { fn If }") {
+                assert!(class(span.kind).is_none_or(|class| CLASSES.contains(&class)));
+            }
+        }
+    }
+}

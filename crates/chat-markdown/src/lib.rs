@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+mod bounds;
+mod code;
+mod destination;
+mod emoji;
+mod html;
+mod open;
+mod plain;
+mod renderer;
+mod run;
+mod shape;
+mod wall;
+mod writer;
+
+pub use bounds::{MOST_BLOCKS, MOST_HIGHLIGHTED, MOST_INLINES, MOST_MARKDOWN, MOST_URL, most_html};
+pub use renderer::{RemoteImages, Renderer};

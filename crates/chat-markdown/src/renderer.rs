@@ -1,0 +1,72 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use ammonia::Builder;
+
+use crate::bounds::MOST_MARKDOWN;
+use crate::plain::plain;
+use crate::shape::is_too_deep;
+use crate::wall::wall;
+use crate::writer::write;
+
+/// What becomes of an image in a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RemoteImages {
+    /// It becomes a link to it, labelled with its alternative text. Nobody's browser fetches anything until it is clicked.
+    #[default]
+    AsLinks,
+    /// It is shown if its URL is `https`. Whoever serves it learns the address of everyone who reads the message.
+    Shown,
+}
+
+/// Turns messages into HTML. One serves all tasks of a program; it holds no state between messages.
+pub struct Renderer {
+    images: RemoteImages,
+    wall: Builder<'static>,
+}
+
+impl Renderer {
+    /// A renderer that treats images so.
+    pub fn new(images: RemoteImages) -> Self {
+        Self { images, wall: wall(images) }
+    }
+
+    /// The HTML of a message's body: a fragment to put into a block element, at most
+    /// [`most_html`](crate::most_html)`(body.len())` bytes.
+    ///
+    /// No body fails. What does not fit the bounds is shown as text, from the start of the block that does not.
+    pub fn render(&self, body: &str) -> String {
+        let body = normalised(body);
+        if body.len() > MOST_MARKDOWN || is_too_deep(&body) {
+            return with_rest(String::new(), &body);
+        }
+        let (html, end) = write(&body, self.images);
+        let html = if html.is_empty() { html } else { self.wall.clean(&html).to_string() };
+        with_rest(html, &body[end..])
+    }
+}
+
+impl Default for Renderer {
+    fn default() -> Self {
+        Self::new(RemoteImages::default())
+    }
+}
+
+impl fmt::Debug for Renderer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Renderer").field("images", &self.images).finish_non_exhaustive()
+    }
+}
+
+fn with_rest(mut html: String, rest: &str) -> String {
+    plain(rest, &mut html);
+    html
+}
+
+/// The body with one kind of line break.
+fn normalised(body: &str) -> Cow<'_, str> {
+    if !body.contains('\r') {
+        return Cow::Borrowed(body);
+    }
+    Cow::Owned(body.replace("\r\n", "\n").replace('\r', "\n"))
+}

@@ -1,0 +1,103 @@
+//! The second wall. What the writer writes is safe by construction; the sanitiser reads it as a browser does, and takes out whatever
+//! should not have been there all the same.
+
+use std::collections::{HashMap, HashSet};
+
+use ammonia::{Builder, UrlRelative};
+
+use crate::code::{CLASSES, is_language_class};
+use crate::destination::SCHEMES;
+use crate::plain;
+use crate::renderer::RemoteImages;
+use crate::run::REL;
+
+/// The class of a link that stands for an image.
+pub(crate) const IMAGE_CLASS: &str = "md-image";
+
+const TAGS: [&str; 26] = [
+    "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "span",
+    "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+];
+
+pub(crate) fn wall(images: RemoteImages) -> Builder<'static> {
+    let mut tags = HashSet::from(TAGS);
+    let mut attributes = HashMap::from([
+        ("a", HashSet::from(["href", "title", "class"])),
+        ("code", HashSet::from(["class"])),
+        ("ol", HashSet::from(["start"])),
+        ("pre", HashSet::from(["class"])),
+        ("span", HashSet::from(["class"])),
+    ]);
+    let mut set = HashMap::from([("a", HashMap::from([("target", "_blank")]))]);
+    if images == RemoteImages::Shown {
+        tags.insert("img");
+        attributes.insert("img", HashSet::from(["src", "alt", "title", "loading"]));
+        set.insert("img", HashMap::from([("referrerpolicy", "no-referrer")]));
+    }
+    let align = || HashMap::from([("align", HashSet::from(["left", "center", "right"]))]);
+
+    let mut builder = Builder::empty();
+    builder
+        .tags(tags)
+        .tag_attributes(attributes)
+        .tag_attribute_values(HashMap::from([("td", align()), ("th", align())]))
+        .set_tag_attribute_values(set)
+        .attribute_filter(|tag, attribute, value| may_stay(tag, attribute, value).then(|| value.into()))
+        .clean_content_tags(HashSet::from(["script", "style"]))
+        .url_schemes(HashSet::from(SCHEMES))
+        .url_relative(UrlRelative::Deny)
+        .link_rel(Some(REL))
+        .strip_comments(true);
+    builder
+}
+
+/// What is asked of an attribute's value beyond its being an attribute that may stand there.
+fn may_stay(tag: &str, attribute: &str, value: &str) -> bool {
+    match (tag, attribute) {
+        ("a", "class") => value == IMAGE_CLASS,
+        ("code", "class") => is_language_class(value),
+        ("pre", "class") => value == plain::CLASS,
+        ("span", "class") => CLASSES.contains(&value),
+        ("ol", "start") => !value.is_empty() && value.len() < 10 && value.bytes().all(|byte| byte.is_ascii_digit()),
+        ("img", "src") => value.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://")),
+        ("img", "loading") => value == "lazy",
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cleaned(html: &str) -> String {
+        wall(RemoteImages::Shown).clean(html).to_string()
+    }
+
+    #[test]
+    fn what_the_writer_never_writes_is_taken_out() {
+        for (html, left) in [
+            ("<script>a</script>b", "b"),
+            ("<svg><style>a</style></svg><math>b</math>", "b"),
+            ("<p style='a' id='b' onclick='c' class='d'>e</p>", "<p>e</p>"),
+            ("<span class='hl-string evil'>a</span>", "<span>a</span>"),
+            ("<code class='language-a b'>a</code>", "<code>a</code>"),
+            ("<ol start='-1'></ol>", "<ol></ol>"),
+            ("<td align='x'>", ""),
+            (
+                "<img src='http://a' alt='b'>",
+                "<img alt=\"b\" referrerpolicy=\"no-referrer\">",
+            ),
+            (
+                "<a href='javascript:a' target='_top' rel='opener'>b</a>",
+                "<a target=\"_blank\" rel=\"noopener noreferrer nofollow\">b</a>",
+            ),
+        ] {
+            assert_eq!(cleaned(html), left, "{html}");
+        }
+    }
+
+    #[test]
+    fn images_pass_only_where_they_are_shown() {
+        assert_eq!(wall(RemoteImages::AsLinks).clean("<img src='https://a' alt='b'>").to_string(), "");
+    }
+}

@@ -1,0 +1,82 @@
+//! What bodies may cost that are made to cost much.
+
+use std::thread;
+
+use chat_markdown::{MOST_BLOCKS, MOST_MARKDOWN, MOST_URL, RemoteImages, Renderer, most_html};
+
+use crate::allowed::assert_allowed;
+use crate::hostile::hostile;
+
+/// What a worker of a runtime has.
+const STACK: usize = 2 * 1024 * 1024;
+
+#[test]
+fn hostile_bodies_stay_within_the_bounds_and_the_stack() {
+    let all = thread::Builder::new().stack_size(STACK).spawn(|| {
+        for (name, body) in hostile() {
+            assert!((MOST_MARKDOWN - 4 * 1024..=MOST_MARKDOWN).contains(&body.len()), "{name}: {}", body.len());
+            for images in [RemoteImages::AsLinks, RemoteImages::Shown] {
+                assert_allowed(&body, &Renderer::new(images).render(&body));
+            }
+        }
+    });
+    all.unwrap().join().unwrap();
+}
+
+#[test]
+fn a_longer_body_is_shown_as_it_was_written() {
+    let body = format!("**a**\n<b>{}", "c".repeat(MOST_MARKDOWN));
+    let html = Renderer::default().render(&body);
+    assert!(html.starts_with("<pre class=\"md-plain\">**a**\n&lt;b&gt;c"));
+    assert_eq!(assert_allowed(&body, &html), body);
+
+    let worst = "\u{a0}&".repeat(MOST_MARKDOWN);
+    assert!(Renderer::default().render(&worst).len() <= most_html(worst.len()));
+}
+
+#[test]
+fn what_does_not_fit_is_shown_from_its_block_on() {
+    let (fits, does_not) = ("**a**\n\n*b*\n\n", "*c* ".repeat(5_000));
+    let html = Renderer::default().render(&format!("{fits}{does_not}"));
+    let start = "<p><strong>a</strong></p>\n<p><em>b</em></p>\n<pre class=\"md-plain\">*c* *c*";
+    assert!(html.starts_with(start), "{}", &html[..200]);
+    assert_eq!(html.matches("*c*").count(), 5_000);
+}
+
+#[test]
+fn blocks_that_are_too_deep_lose_their_markup_and_nothing_else() {
+    let body = format!("{}a", "> ".repeat(MOST_BLOCKS + 10));
+    let html = Renderer::default().render(&body);
+    assert_eq!(html.matches("<blockquote>").count(), MOST_BLOCKS);
+    assert_eq!(assert_allowed(&body, &html).trim(), "a");
+
+    let items: String = (0..MOST_BLOCKS).map(|i| format!("{}- item{i}\n", "  ".repeat(i))).collect();
+    let html = Renderer::default().render(&items);
+    let text = assert_allowed(&items, &html);
+    assert_eq!(html.matches("<ul>").count(), MOST_BLOCKS / 2);
+    let words: Vec<_> = text.split("item").skip(1).map(|word| word.trim().parse::<usize>().unwrap()).collect();
+    assert_eq!(words, (0..MOST_BLOCKS).collect::<Vec<_>>());
+}
+
+#[test]
+fn far_deeper_blocks_are_not_parsed() {
+    let body = format!("{}a", ">".repeat(30_000));
+    assert_eq!(assert_allowed(&body, &Renderer::default().render(&body)), body);
+}
+
+#[test]
+fn a_definition_does_not_multiply() {
+    let body = format!("[a]: http://b/{}\n\n{}", "c".repeat(MOST_URL - 9), "[a]".repeat(10_000));
+    let html = Renderer::default().render(&body);
+    assert!(assert_allowed(&body, &html).matches("[a]").count() == 10_000);
+}
+
+#[test]
+fn a_url_that_is_too_long_stays_text() {
+    let url = format!("http://a/{}", "b".repeat(MOST_URL));
+    for body in [url.clone(), format!("<{url}>"), format!("[c]({url})"), format!("![c]({url})")] {
+        let html = Renderer::new(RemoteImages::Shown).render(&body);
+        assert!(!html.contains("<a") && !html.contains("<img"));
+        assert_eq!(assert_allowed(&body, &html).trim(), body);
+    }
+}

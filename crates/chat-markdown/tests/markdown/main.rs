@@ -1,0 +1,10 @@
+//! Rendering through the crate's public face.
+
+#[path = "../support/allowed.rs"]
+mod allowed;
+mod bounds;
+#[path = "../support/hostile.rs"]
+mod hostile;
+mod properties;
+mod rendered;
+mod vectors;
