@@ -4,13 +4,17 @@
 const LONGEST: usize = 64;
 
 /// Hand `text` on piece by piece, with the emoji in place of their short codes.
+///
+/// A code begins where a word could: `a::b::c` and `10:00:00` are something else.
 pub(crate) fn with_emoji<'t>(text: &'t str, mut piece: impl FnMut(&'t str)) {
     let mut rest = text;
+    let mut may_begin = true;
     while let Some(colon) = rest.find(':') {
         let code = &rest[colon + 1..];
+        may_begin = rest[..colon].chars().next_back().map_or(may_begin, |last| !last.is_alphanumeric());
         let length = code.bytes().take(LONGEST).take_while(|byte| is_of_a_code(*byte)).count();
         let emoji = match code.as_bytes().get(length) {
-            Some(b':') => emojis::get_by_shortcode(&code[..length]),
+            Some(b':') if may_begin => emojis::get_by_shortcode(&code[..length]),
             _ => None,
         };
         if let Some(emoji) = emoji {
@@ -18,10 +22,10 @@ pub(crate) fn with_emoji<'t>(text: &'t str, mut piece: impl FnMut(&'t str)) {
             piece(emoji.as_str());
             rest = &code[length + 1..];
         } else {
-            // The colon behind it, if there is one, may begin another.
             piece(&rest[..colon + 1 + length]);
             rest = &code[length..];
         }
+        may_begin = emoji.is_some();
     }
     piece(rest);
 }
@@ -43,12 +47,12 @@ mod tests {
     #[test]
     fn codes_become_emoji() {
         assert_eq!(shown("a :smile: b :+1::tada:"), "a 😄 b 👍🎉");
-        assert_eq!(shown("at 10:smile:"), "at 10😄");
+        assert_eq!(shown("(:smile:): :smile:"), "(😄): 😄");
     }
 
     #[test]
     fn all_else_stays() {
-        for text in [":", "::", ":nosuch:", "10:30:45", ":smile", ": smile:", ":Smile:", "a::b::c", ""] {
+        for text in [":", "::", ":nosuch:", "10:30:45", ":smile", ": smile:", ":Smile:", "a::b::c", "a:b:c", ""] {
             assert_eq!(shown(text), text);
         }
     }

@@ -41,7 +41,11 @@ impl Renderer {
             return with_rest(String::new(), &body);
         }
         let (html, end) = write(&body, self.images);
-        let html = if html.is_empty() { html } else { self.wall.clean(&html).to_string() };
+        if html.is_empty() {
+            // Nothing fits, or it is all definitions of links that nothing leads to.
+            return with_rest(html, &body);
+        }
+        let html = self.wall.clean(&html).to_string();
         with_rest(html, &body[end..])
     }
 }
@@ -69,4 +73,37 @@ fn normalised(body: &str) -> Cow<'_, str> {
         return Cow::Borrowed(body);
     }
     Cow::Owned(body.replace("\r\n", "\n").replace('\r', "\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The two walls on their own: the second must find nothing to do.
+    fn first_and_second(body: &str, images: RemoteImages) -> (String, String) {
+        let (first, _) = write(&normalised(body), images);
+        let second = wall(images).clean(&first).to_string();
+        (first, second)
+    }
+
+    #[test]
+    fn the_sanitiser_finds_nothing_to_change() {
+        let body = "*a* <b> [c](http://d \"e\") ![f](https://g \"h\") <i@j.k>\n\n7. l\n\n|m|\n|-:|\n\n```rust\nlet o;\n```";
+        for images in [RemoteImages::AsLinks, RemoteImages::Shown] {
+            let (first, second) = first_and_second(body, images);
+            assert_eq!(first, second);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nor_does_it_anywhere(body in "([a*_~`#>|\\[\\]()!<&;:/\"\\-\\\\ \n\r\0\u{a0}]|http://|\\]\\(https://b|\n\n|\n```js\n|\n\\|-\\|){0,80}") {
+            for images in [RemoteImages::AsLinks, RemoteImages::Shown] {
+                let (first, second) = first_and_second(&body, images);
+                prop_assert_eq!(first, second);
+            }
+        }
+    }
 }

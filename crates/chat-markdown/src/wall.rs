@@ -84,7 +84,7 @@ mod tests {
             ("<ol start='-1'></ol>", "<ol></ol>"),
             ("<td align='x'>", ""),
             (
-                "<img src='http://a' alt='b'>",
+                "<img alt='b' src='http://a'>",
                 "<img alt=\"b\" referrerpolicy=\"no-referrer\">",
             ),
             (

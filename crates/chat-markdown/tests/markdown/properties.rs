@@ -38,10 +38,8 @@ proptest! {
     }
 
     #[test]
-    fn plain_words_are_kept(body in "[a-zA-Z][a-zA-Z0-9 ,!?'\"&;%/é世\u{202e}]{0,200}") {
+    fn plain_words_are_kept(body in "[a-zA-Z][a-zA-Z0-9 ,!?'\"&%/é世\u{202e}]{0,200}") {
         let text = assert_allowed(&body, &Renderer::default().render(&body));
-        // Two spaces at an end, and an entity by chance, are Markdown.
-        prop_assume!(!body.contains('&') || !body.contains(';'));
         prop_assert_eq!(text.trim(), body.trim());
     }
 

@@ -30,7 +30,7 @@ fn features() {
             .concat()
             .as_str()),
         ("links", "[a](https://b/c?d=e&f \"t\") [*d*][e] <https://f> <g@h.i> [j](mailto:k@l.m) [ü](http://ü.example/ü)\n\n[e]: http://e"),
-        ("bare_links", "See https://a.example/b_c_d?e=f&g=h#i, (http://j.example/k_(l)). Not www.m.example, ftp://n or o@p.q; *https://r.example*!"),
+        ("bare_links", "See https://a.example/b_c_d?e=f&g=h#i, (http://j.example/k_(l)). www.m.example/x. Not n.example, ftp://n or o@p.q; *https://r.example*!"),
         ("links_that_may_not_be", "[a](javascript:b) [*c*](d.md \"e\") <ftp://f> ![g](data:h) array[0](x) [i]\n\n[i]: /j"),
         ("links_in_links", "[a http://b ![c](https://d) ![](https://e) :smile:](https://f)"),
         ("images_as_links", "![a *b* `c`](https://d \"t\") ![](https://e) ![f](http://g)"),

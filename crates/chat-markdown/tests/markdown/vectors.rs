@@ -231,7 +231,7 @@ fn urls_stay_in_their_attributes() {
 #[test]
 fn a_refused_url_makes_no_link_at_all() {
     let renderer = Renderer::new(RemoteImages::Shown);
-    for url in URLS.iter().filter(|url| !url.contains("http://a")) {
+    for url in URLS.iter().filter(|url| !url.contains("://a")) {
         for place in ["[a](<{}>)", "![a](<{}>)", "[a]: <{}>\n\n[a] [b][a] ![a]", "<{}>", "{}"] {
             let html = renderer.render(&place.replace("{}", url));
             assert!(!html.contains("<a") && !html.contains("<img"), "{html}");
@@ -241,7 +241,7 @@ fn a_refused_url_makes_no_link_at_all() {
 
 #[test]
 fn markup_in_a_message_is_shown() {
-    for vector in MARKUP.iter().filter(|vector| !vector.contains(['&', '\0', '\\', '*', '`'])) {
+    for vector in MARKUP.iter().filter(|vector| !vector.contains(['&', '\0', '\\', '*', '`', '\n'])) {
         let body = format!("a {vector}");
         let text = assert_allowed(&body, &Renderer::default().render(&body));
         assert_eq!(text.trim(), body);

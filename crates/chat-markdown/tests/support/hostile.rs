@@ -18,9 +18,9 @@ pub(crate) fn hostile() -> Vec<(&'static str, String)> {
         ("back-ticks of rising lengths", stairs(|i| format!("{} a", "`".repeat(i)), 361)),
         ("a wide table of empty rows", repeated(&table(2_000), "a\n", "")),
         ("a wide table of full rows", repeated(&table(64), &format!("{}\n", "|*a*".repeat(64)), "")),
-        ("a long definition, used often", repeated(&format!("[a]: http://b/{}\n\n", "c".repeat(2_000)), "[a]", "")),
-        ("an escaped definition, used often", repeated(&format!("[a]: http://b/{}\n\n", "\\_".repeat(8_000)), "[a]", "")),
-        ("a short definition, used often", repeated("[a]: http://b\n\n", "[a]", "")),
+        ("a long definition, used often", repeated(&format!("[a]: http://b/{}\n\n", "c".repeat(2_000)), "[a] ", "")),
+        ("an escaped definition, used often", repeated(&format!("[a]: http://b/{}\n\n", "\\_".repeat(8_000)), "[a] ", "")),
+        ("a short definition, used often", repeated("[a]: http://b\n\n", "[a] ", "")),
         ("many definitions", stairs(|i| format!("[a{i}]: http://b\n"), 3_800)),
         ("a long word of links", repeated("http://", "a.", "")),
         ("code that is all colours", repeated("```js\n", "'a' ", "")),
@@ -37,7 +37,7 @@ pub(crate) fn hostile() -> Vec<(&'static str, String)> {
     all
 }
 
-const REPEATED: [(&str, &str); 58] = [
+const REPEATED: [(&str, &str); 61] = [
     ("quotes", ">"),
     ("list markers", "- "),
     ("numbered list markers", "1. "),
@@ -88,6 +88,9 @@ const REPEATED: [(&str, &str); 58] = [
     ("marked links", "<http://a>"),
     ("bare links", "http://a "),
     ("bare schemes", "http://"),
+    ("bare hosts", "www.a.b "),
+    ("full stops", "a."),
+    ("full stops of hosts", "www."),
     ("colons and slashes", "://"),
     ("emoji", ":smile:"),
     ("half emoji", ":smile"),
