@@ -50,12 +50,27 @@ fn hostile() -> Vec<Body> {
 fn typical() -> Vec<Body> {
     vec![
         Body("a few words", "See you at eight, then.".to_owned()),
-        Body("a line with all sorts", "**Done**: see https://example.org/a?b=c, `cargo test` :tada:".to_owned()),
-        Body("a list", "Left to do:\n\n- [x] this\n- [ ] *that*\n- [ ] and [the rest](https://example.org)\n".to_owned()),
-        Body("twenty lines of Rust", format!("So:\n\n```rust\n{}```\n", "let x = found(1, \"a\")?; // why\n".repeat(20))),
+        Body(
+            "a line with all sorts",
+            "**Done**: see https://example.org/a?b=c, `cargo test` :tada:".to_owned(),
+        ),
+        Body(
+            "a list",
+            "Left to do:\n\n- [x] this\n- [ ] *that*\n- [ ] and [the rest](https://example.org)\n".to_owned(),
+        ),
+        Body(
+            "twenty lines of Rust",
+            format!("So:\n\n```rust\n{}```\n", "let x = found(1, \"a\")?; // why\n".repeat(20)),
+        ),
         Body("a table", format!("| a | b |\n|---|--:|\n{}", "| some | 1 |\n".repeat(10))),
         Body("64 KiB of prose", "It was a dark and stormy night, and so on it went. ".repeat(1_285)),
-        Body("64 KiB of paragraphs", format!("{}\n\n", "It was a dark and stormy night. ".repeat(10)).repeat(203)),
-        Body("64 KiB of Rust", format!("```rust\n{}```\n", "let x = found(1, \"a\")?; // why\n".repeat(2_113))),
+        Body(
+            "64 KiB of paragraphs",
+            format!("{}\n\n", "It was a dark and stormy night. ".repeat(10)).repeat(203),
+        ),
+        Body(
+            "64 KiB of Rust",
+            format!("```rust\n{}```\n", "let x = found(1, \"a\")?; // why\n".repeat(2_113)),
+        ),
     ]
 }

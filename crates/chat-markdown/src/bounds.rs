@@ -28,7 +28,7 @@ pub(crate) const ELEMENT: usize = 4;
 pub(crate) const ATTRIBUTE: usize = 2;
 
 /// A character that is, or may have to be, escaped weighs this.
-pub(crate) const ESCAPE: usize = 2;
+pub(crate) const ESCAPE: usize = 3;
 
 const FACTOR: usize = 16;
 const EXTRA: usize = 4 * 1024;

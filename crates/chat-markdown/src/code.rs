@@ -24,6 +24,9 @@ pub(crate) const CLASSES: [&str; 12] = [
 /// What a language's name begins with, as a class.
 const LANGUAGE: &str = "language-";
 
+/// How many lines in a row may end with a backslash.
+const MOST_CONTINUED: usize = 64;
+
 /// What is left for highlighting in this message.
 #[derive(Debug)]
 pub(crate) struct Highlighter {
@@ -57,6 +60,9 @@ impl Highlighter {
     /// Write as much of the code as may be coloured, and say how much that was.
     fn coloured(&mut self, language: Lang, code: &str, html: &mut Html) -> usize {
         let part = whole_lines(code, self.bytes);
+        if is_hostile(part) {
+            return 0;
+        }
         self.bytes -= part.len();
         let mut done = 0;
         for span in hl_lite::highlight(language, part) {
@@ -83,6 +89,15 @@ fn whole_lines(code: &str, most: usize) -> &str {
     }
     let end = code.as_bytes()[..most].iter().rposition(|byte| *byte == b'\n');
     end.map_or("", |end| &code[..=end])
+}
+
+/// Whether the code has many lines in a row that go on in the next. At each of them the lexer for JavaScript may look ahead to the last.
+fn is_hostile(code: &str) -> bool {
+    let mut in_a_row = 0;
+    code.lines().any(|line| {
+        in_a_row = if line.ends_with('\\') { in_a_row + 1 } else { 0 };
+        in_a_row > MOST_CONTINUED
+    })
 }
 
 /// What is coloured, and how. Brackets and commas are not: they would be half of all elements.
@@ -118,7 +133,9 @@ fn language_class(info: &str) -> Option<String> {
 pub(crate) fn is_language_class(class: &str) -> bool {
     class.strip_prefix(LANGUAGE).is_some_and(|name| {
         (1..=32).contains(&name.len())
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'+' | b'-' | b'#'))
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'+' | b'-' | b'#'))
     })
 }
 
@@ -147,6 +164,13 @@ mod tests {
     }
 
     #[test]
+    fn many_continued_lines_are_plain() {
+        let mut html = Html::default();
+        Highlighter::default().block("js", &"[/\\\n".repeat(MOST_CONTINUED + 1), &mut html);
+        assert!(!html.into_string().contains("<span"));
+    }
+
+    #[test]
     fn names_are_limited_to_what_a_class_may_be() {
         assert_eq!(language_class("C++ title=x").as_deref(), Some("language-c++"));
         assert_eq!(language_class("rust,no_run").as_deref(), Some("language-rust"));
@@ -158,7 +182,9 @@ mod tests {
     #[test]
     fn every_colour_is_listed() {
         for language in ["rs", "js", "py", "css", "html", "sh", "yaml"] {
-            for span in hl_lite::highlight(Lang::from_slug(language).unwrap(), "<a b='c'> @x $y 1 # :z { fn If }") {
+            for span in
+                hl_lite::highlight(Lang::from_slug(language).unwrap(), "<a b='c'> @x $y 1 # :z { fn If }")
+            {
                 assert!(class(span.kind).is_none_or(|class| CLASSES.contains(&class)));
             }
         }

@@ -44,8 +44,10 @@ fn encoded(url: &str) -> String {
     for byte in url.bytes() {
         match byte {
             b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => written.push(char::from(byte)),
-            b'-' | b'.' | b'_' | b'~' | b':' | b'/' | b'?' | b'#' | b'[' | b']' | b'@' | b'!' | b'$' | b'&' | b'('
-            | b')' | b'*' | b'+' | b',' | b';' | b'=' | b'%' | b'\'' => written.push(char::from(byte)),
+            b'-' | b'.' | b'_' | b'~' | b':' | b'/' | b'?' | b'#' | b'[' | b']' | b'@' | b'!' | b'$'
+            | b'&' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b'%' | b'\'' => {
+                written.push(char::from(byte))
+            }
             _ => {
                 written.push('%');
                 written.push(hex(byte >> 4));
@@ -75,9 +77,28 @@ mod tests {
     #[test]
     fn all_else_does_not() {
         for url in [
-            "", "a", "/a", "//a", "#a", "javascript:alert(1)", "JaVaScRiPt:a", " javascript:a", "java\tscript:a",
-            "data:text/html,a", "vbscript:a", "file:///a", "ftp://a", "http:a", "http:/a", "http://", "http:\\\\a",
-            "ht\ntp://a", "\u{1}http://a", "http://a b/", "http://a:99999/", "blob:https://a",
+            "",
+            "a",
+            "/a",
+            "//a",
+            "#a",
+            "javascript:alert(1)",
+            "JaVaScRiPt:a",
+            " javascript:a",
+            "java\tscript:a",
+            "data:text/html,a",
+            "vbscript:a",
+            "file:///a",
+            "ftp://a",
+            "http:a",
+            "http:/a",
+            "http://",
+            "http:\\\\a",
+            "ht\ntp://a",
+            "\u{1}http://a",
+            "http://a b/",
+            "http://a:99999/",
+            "blob:https://a",
         ] {
             assert_eq!(Destination::parse(url), None, "{url:?}");
         }

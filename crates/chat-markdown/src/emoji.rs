@@ -52,7 +52,9 @@ mod tests {
 
     #[test]
     fn all_else_stays() {
-        for text in [":", "::", ":nosuch:", "10:30:45", ":smile", ": smile:", ":Smile:", "a::b::c", "a:b:c", ""] {
+        for text in
+            [":", "::", ":nosuch:", "10:30:45", ":smile", ": smile:", ":Smile:", "a::b::c", "a:b:c", ""]
+        {
             assert_eq!(shown(text), text);
         }
     }

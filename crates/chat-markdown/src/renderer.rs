@@ -5,7 +5,7 @@ use ammonia::Builder;
 
 use crate::bounds::MOST_MARKDOWN;
 use crate::plain::plain;
-use crate::shape::is_too_deep;
+use crate::shape::is_hostile;
 use crate::wall::wall;
 use crate::writer::write;
 
@@ -37,7 +37,7 @@ impl Renderer {
     /// No body fails. What does not fit the bounds is shown as text, from the start of the block that does not.
     pub fn render(&self, body: &str) -> String {
         let body = normalised(body);
-        if body.len() > MOST_MARKDOWN || is_too_deep(&body) {
+        if body.len() > MOST_MARKDOWN || is_hostile(&body) {
             return with_rest(String::new(), &body);
         }
         let (html, end) = write(&body, self.images);

@@ -4,11 +4,20 @@
 /// its time grows with depth times lines.
 const MOST_DEPTH: usize = 64;
 
+/// How much the titles of links may cost together: the lines of each times its bytes. For each line of a title the parser walks through
+/// all that is in the title up to there.
+const MOST_TITLES: usize = 1 << 20;
+
+/// Whether the body has a shape at which the parser's time grows faster than the body.
+pub(crate) fn is_hostile(body: &str) -> bool {
+    is_too_deep(body) || has_long_titles(body)
+}
+
 /// Whether some line could stand deeper in blocks than [`MOST_DEPTH`].
 ///
 /// To stand in a block a line has a marker for it, or two columns of space. Counting them finds every block that is too deep, and a
 /// few lines that are not: a hundred dashes with spaces between them.
-pub(crate) fn is_too_deep(body: &str) -> bool {
+fn is_too_deep(body: &str) -> bool {
     body.split(['\n', '\r']).any(|line| deepest(line.as_bytes()) > MOST_DEPTH)
 }
 
@@ -34,6 +43,34 @@ fn deepest(line: &[u8]) -> usize {
     if markers == 0 { 0 } else { markers + columns / 2 }
 }
 
+/// Whether what may be titles of links costs more than [`MOST_TITLES`].
+///
+/// A title begins behind a space, the end of a URL in angles, or the marker of a quote. Whatever stands like that behind the first
+/// link is counted, a title or not. Each is looked at up to the next mark of its kind, so the body is read three times at most.
+fn has_long_titles(body: &str) -> bool {
+    let bytes = body.as_bytes();
+    let Some(first) = body.find("](") else { return false };
+    let mut cost = 0_usize;
+    for i in first + 2..bytes.len() {
+        let end = match bytes[i] {
+            b'(' => b')',
+            mark @ (b'"' | b'\'') => mark,
+            _ => continue,
+        };
+        if !matches!(bytes[i - 1], b' ' | b'\t' | b'\n' | b'\r' | b'>') {
+            continue;
+        }
+        let rest = &bytes[i + 1..];
+        let length = rest.iter().position(|byte| *byte == end || *byte == bytes[i]).unwrap_or(rest.len());
+        let lines = rest[..length].iter().filter(|byte| **byte == b'\n').count();
+        cost += lines * length;
+        if cost > MOST_TITLES {
+            return true;
+        }
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +88,15 @@ mod tests {
         assert!(!is_too_deep(&"-".repeat(500)));
         assert!(!is_too_deep(&format!("{}let it = be;", " ".repeat(500))));
         assert!(!is_too_deep("> > > - 1. a"));
+        assert!(!is_hostile(&"He said: \"[See](http://a \"b\")\", and (it's fine).\n".repeat(1_000)));
         assert!(!is_too_deep("3.14159 and so on, 10 - 2 = 8"));
+    }
+
+    #[test]
+    fn a_title_without_an_end_counts() {
+        assert!(is_hostile(&format!("[a](b \"{}", "c\n".repeat(1_000))));
+        assert!(is_hostile(&format!("[a](<b>'{}", "c\n".repeat(1_000))));
+        assert!(!is_hostile(&format!("[a](b \"{}\")", "c\n".repeat(100))));
+        assert!(!is_hostile(&format!("a (b \"{}", "c\n".repeat(1_000))));
     }
 }

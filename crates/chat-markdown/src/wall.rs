@@ -15,8 +15,32 @@ use crate::run::REL;
 pub(crate) const IMAGE_CLASS: &str = "md-image";
 
 const TAGS: [&str; 26] = [
-    "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "span",
-    "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+    "a",
+    "blockquote",
+    "br",
+    "code",
+    "del",
+    "em",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "span",
+    "strong",
+    "table",
+    "tbody",
+    "td",
+    "th",
+    "thead",
+    "tr",
+    "ul",
 ];
 
 pub(crate) fn wall(images: RemoteImages) -> Builder<'static> {
@@ -58,7 +82,9 @@ fn may_stay(tag: &str, attribute: &str, value: &str) -> bool {
         ("code", "class") => is_language_class(value),
         ("pre", "class") => value == plain::CLASS,
         ("span", "class") => CLASSES.contains(&value),
-        ("ol", "start") => !value.is_empty() && value.len() < 10 && value.bytes().all(|byte| byte.is_ascii_digit()),
+        ("ol", "start") => {
+            !value.is_empty() && value.len() < 10 && value.bytes().all(|byte| byte.is_ascii_digit())
+        }
         ("img", "src") => value.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://")),
         ("img", "loading") => value == "lazy",
         _ => true,
@@ -83,10 +109,7 @@ mod tests {
             ("<code class='language-a b'>a</code>", "<code>a</code>"),
             ("<ol start='-1'></ol>", "<ol></ol>"),
             ("<td align='x'>", ""),
-            (
-                "<img alt='b' src='http://a'>",
-                "<img alt=\"b\" referrerpolicy=\"no-referrer\">",
-            ),
+            ("<img alt='b' src='http://a'>", "<img alt=\"b\" referrerpolicy=\"no-referrer\">"),
             (
                 "<a href='javascript:a' target='_top' rel='opener'>b</a>",
                 "<a target=\"_blank\" rel=\"noopener noreferrer nofollow\">b</a>",

@@ -14,7 +14,11 @@ const STACK: usize = 2 * 1024 * 1024;
 fn hostile_bodies_stay_within_the_bounds_and_the_stack() {
     let all = thread::Builder::new().stack_size(STACK).spawn(|| {
         for (name, body) in hostile() {
-            assert!((MOST_MARKDOWN - 4 * 1024..=MOST_MARKDOWN).contains(&body.len()), "{name}: {}", body.len());
+            assert!(
+                (MOST_MARKDOWN - 4 * 1024..=MOST_MARKDOWN).contains(&body.len()),
+                "{name}: {}",
+                body.len()
+            );
             for images in [RemoteImages::AsLinks, RemoteImages::Shown] {
                 assert_allowed(&body, &Renderer::new(images).render(&body));
             }
@@ -54,7 +58,8 @@ fn blocks_that_are_too_deep_lose_their_markup_and_nothing_else() {
     let html = Renderer::default().render(&items);
     let text = assert_allowed(&items, &html);
     assert_eq!(html.matches("<ul>").count(), MOST_BLOCKS / 2);
-    let words: Vec<_> = text.split("item").skip(1).map(|word| word.trim().parse::<usize>().unwrap()).collect();
+    let words: Vec<_> =
+        text.split("item").skip(1).map(|word| word.trim().parse::<usize>().unwrap()).collect();
     assert_eq!(words, (0..MOST_BLOCKS).collect::<Vec<_>>());
 }
 

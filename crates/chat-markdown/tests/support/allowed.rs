@@ -15,8 +15,33 @@ const MOST_DEPTH: usize = MOST_BLOCKS + 4 + MOST_INLINES + 2;
 const VOID: [&str; 3] = ["br", "hr", "img"];
 
 const TAGS: [&str; 27] = [
-    "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "img", "li", "ol", "p", "pre",
-    "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+    "a",
+    "blockquote",
+    "br",
+    "code",
+    "del",
+    "em",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "img",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "span",
+    "strong",
+    "table",
+    "tbody",
+    "td",
+    "th",
+    "thead",
+    "tr",
+    "ul",
 ];
 
 const COLOURS: [&str; 12] = [
@@ -41,7 +66,8 @@ const COLOURS: [&str; 12] = [
 /// Where something is in it that should not be.
 pub(crate) fn assert_allowed(body: &str, html: &str) -> String {
     assert!(html.len() <= most_html(body.len()), "{} bytes of {}", html.len(), body.len());
-    let tokenizer = Tokenizer::new(Reader::default(), TokenizerOpts { exact_errors: true, ..Default::default() });
+    let tokenizer =
+        Tokenizer::new(Reader::default(), TokenizerOpts { exact_errors: true, ..Default::default() });
     let input = BufferQueue::default();
     input.push_back(StrTendril::from_slice(html));
     let _ = tokenizer.feed(&input);
@@ -55,7 +81,19 @@ pub(crate) fn assert_allowed(body: &str, html: &str) -> String {
 
 /// What a sanitiser that lets everything of ours pass makes of it: the tree that a browser would build, written out again.
 fn read_and_written(html: &str) -> String {
-    let attributes = ["align", "alt", "class", "href", "loading", "referrerpolicy", "rel", "src", "start", "target", "title"];
+    let attributes = [
+        "align",
+        "alt",
+        "class",
+        "href",
+        "loading",
+        "referrerpolicy",
+        "rel",
+        "src",
+        "start",
+        "target",
+        "title",
+    ];
     let mut sanitiser = ammonia::Builder::empty();
     sanitiser.tags(TAGS.into()).generic_attributes(attributes.into()).link_rel(None);
     sanitiser.url_schemes(["http", "https", "mailto"].into()).url_relative(ammonia::UrlRelative::Deny);
@@ -131,12 +169,15 @@ fn may_stand(name: &str, open: &[String]) -> bool {
     let parent = open.last().map_or("", String::as_str);
     let in_blocks = matches!(parent, "" | "blockquote" | "li");
     match name {
-        "p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "blockquote" | "ul" | "ol" | "pre" | "table" | "hr" => in_blocks,
+        "p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "blockquote" | "ul" | "ol" | "pre" | "table"
+        | "hr" => in_blocks,
         "li" => matches!(parent, "ul" | "ol"),
         "thead" | "tbody" => parent == "table",
         "tr" => matches!(parent, "thead" | "tbody"),
         "th" | "td" => parent == "tr",
-        "code" | "br" | "em" | "strong" | "del" | "img" => !matches!(parent, "" | "ul" | "ol" | "table" | "tr" | "code"),
+        "code" | "br" | "em" | "strong" | "del" | "img" => {
+            !matches!(parent, "" | "ul" | "ol" | "table" | "tr" | "code")
+        }
         "span" => parent == "code" && open.iter().any(|name| name == "pre"),
         "a" => !open.iter().any(|name| matches!(name.as_str(), "a" | "code" | "pre")),
         _ => false,
@@ -146,7 +187,9 @@ fn may_stand(name: &str, open: &[String]) -> bool {
 fn is_allowed(name: &str, attribute: &Attribute) -> bool {
     let value = &*attribute.value;
     match (name, &*attribute.name.local) {
-        ("a", "href") => starts_with_one_of(value, &["http://", "https://", "mailto:"]) && is_plain_url(value),
+        ("a", "href") => {
+            starts_with_one_of(value, &["http://", "https://", "mailto:"]) && is_plain_url(value)
+        }
         ("a", "target") => value == "_blank",
         ("a", "rel") => value == "noopener noreferrer nofollow",
         ("a", "class") => value == "md-image",
