@@ -46,7 +46,7 @@ fn encoded(url: &str) -> String {
             b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => written.push(char::from(byte)),
             b'-' | b'.' | b'_' | b'~' | b':' | b'/' | b'?' | b'#' | b'[' | b']' | b'@' | b'!' | b'$'
             | b'&' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b'%' | b'\'' => {
-                written.push(char::from(byte))
+                written.push(char::from(byte));
             }
             _ => {
                 written.push('%');
