@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Server, client, member, next, record, upTo } from './chatd.js';
+
+test('two people talk', async (t) => {
+  const server = await Server.start(t);
+  const ana = await member(t, server.url, 'ana', 'lobby');
+  const bob = await member(t, server.url, 'bob', 'lobby');
+  const heard = record(bob.room);
+  const steps = [];
+  ana.room.on('outgoing', ({ id, state }) => steps.push([id, state]));
+  ana.room.on('message', ({ message }) => steps.push([message.id, 'message']));
+  const sending = ana.room.send('*hi*');
+  const ack = await sending;
+  const [message] = await heard.has(1);
+  assert.deepEqual([message.from, message.body, message.seq, message.id], ['ana', '*hi*', 1, sending.id]);
+  assert.deepEqual(ack, { id: sending.id, seq: 1, sentAt: message.sent_at, stored: true });
+  while (steps.length < 3) await next(ana.room, 'message');
+  assert.deepEqual(steps, ['pending', 'acked', 'message'].map((state) => [sending.id, state]));
+});
+
+test('one session sits in many rooms and leaves them one by one', async (t) => {
+  const server = await Server.start(t);
+  const { client: ana, room: lobby } = await member(t, server.url, 'ana', 'lobby');
+  const { room: tea } = await ana.join('tea');
+  assert.deepEqual(ana.rooms.map(({ name }) => name), ['lobby', 'tea']);
+  await assert.rejects(ana.join('tea'), { code: 'already_in_room' });
+  const left = next(ana, 'left');
+  await tea.leave();
+  const { room, reason } = await left;
+  assert.deepEqual([room, reason, tea.state, lobby.state], [tea, 'asked', 'left', 'in']);
+  await assert.rejects(tea.send('hello?'), { code: 'not_in_room' });
+  // left and joined in one breath: in the order in which it was asked
+  lobby.leave();
+  const again = await ana.join('lobby');
+  assert.equal(again.room.state, 'in');
+  assert.notEqual(again.room, lobby);
+});
+
+test('a name that is taken is refused, and free when it is given up', async (t) => {
+  const server = await Server.start(t);
+  const first = await member(t, server.url, 'ana', 'lobby');
+  const second = client(t, server.url, 'ana');
+  await second.connect();
+  await assert.rejects(second.join('lobby'), { name: 'ChatError', code: 'username_taken' });
+  assert.equal(second.room('lobby'), undefined);
+  await first.room.leave();
+  assert.equal((await second.join('lobby')).room.state, 'in');
+});
+
+test('what is no name is refused', async (t) => {
+  const server = await Server.start(t);
+  const nobody = client(t, server.url, 'not a name');
+  const closed = next(nobody, 'state', ({ state }) => state === 'closed');
+  await assert.rejects(nobody.connect(), { code: 'invalid_username' });
+  assert.equal((await closed).reason.code, 'invalid_username');
+  await assert.rejects(nobody.join('lobby'), { code: 'invalid_username' });
+  const ana = client(t, server.url, 'ana');
+  await ana.connect();
+  await assert.rejects(ana.join('no room'), { code: 'invalid_room' });
+});
+
+test('two spellings of a name are one', async (t) => {
+  const server = await Server.start(t);
+  const { client: zoe, room } = await member(t, server.url, 'Zoe\u0308', 'cafe\u0301');
+  assert.deepEqual([zoe.username, room.name, zoe.room('caf\u00e9')], ['Zo\u00eb', 'caf\u00e9', room]);
+});
+
+test('history is read page by page, in both directions', async (t) => {
+  const server = await Server.start(t);
+  const { room } = await member(t, server.url, 'ana', 'lobby');
+  await Promise.all(upTo(30).map((number) => room.send(`${number}`)));
+  const bob = await member(t, server.url, 'bob', 'lobby', { history: 10 });
+  const bodies = (messages) => messages.map(({ body }) => Number(body));
+  assert.deepEqual(bodies(bob.joined.messages), upTo(30).slice(20));
+  const older = await bob.room.history({ before: 21, limit: 15 });
+  assert.deepEqual([bodies(older.messages), older.more, older.epoch], [upTo(20).slice(5), true, bob.room.epoch]);
+  const oldest = await bob.room.history({ before: 6, limit: 15 });
+  assert.deepEqual([bodies(oldest.messages), oldest.more], [upTo(5), false]);
+  const newer = await bob.room.history({ after: 28 });
+  assert.deepEqual([bodies(newer.messages), newer.more], [[29, 30], false]);
+});
+
+test('the list of members follows who comes and goes', async (t) => {
+  const server = await Server.start(t);
+  const { room } = await member(t, server.url, 'ana', 'lobby');
+  const came = next(room, 'presence', ({ joined }) => joined.some(({ username }) => username === 'bob'));
+  const bob = await member(t, server.url, 'bob', 'lobby');
+  await came;
+  assert.deepEqual([[...room.members.keys()].sort(), room.memberCount, room.partial], [['ana', 'bob'], 2, false]);
+  assert.deepEqual([...bob.room.members.keys()].sort(), ['ana', 'bob']);
+  const went = next(room, 'presence', ({ left }) => left.includes('bob'));
+  bob.client.close();
+  await went;
+  assert.deepEqual([[...room.members.keys()], room.memberCount], [['ana'], 1]);
+});
+
+test('a list that is longer than a page is completed, or said to be a sample', async (t) => {
+  const server = await Server.start(t);
+  const crowd = upTo(130).map((number) => `guest${String(number).padStart(3, '0')}`);
+  const [{ room: first }] = await Promise.all(crowd.map((name) => member(t, server.url, name, 'hall')));
+  const counted = async (count) => {
+    while (first.memberCount < count) await next(first, 'presence');
+  };
+  await counted(130);
+  const ana = client(t, server.url, 'ana');
+  await ana.connect();
+  const complete = next(ana, 'members');
+  const { room } = await ana.join('hall');
+  await complete;
+  assert.deepEqual([room.members.size, room.memberCount, room.partial], [131, 131, false]);
+  const { members, more } = await room.listMembers({ prefix: 'guest12', limit: 5 });
+  assert.deepEqual([members.map(({ username }) => username), more], [crowd.slice(119, 124), true]);
+  await counted(131);
+  const { room: sample } = await member(t, server.url, 'bob', 'hall', { memberLimit: 50 });
+  assert.deepEqual([sample.members.size, sample.partial], [100, true]);
+  await sample.refreshMembers(500);
+  assert.deepEqual([sample.members.size, sample.partial], [132, false]);
+});
+
+test('typing is told to the others, at most once in a while', async (t) => {
+  const server = await Server.start(t);
+  const { room } = await member(t, server.url, 'ana', 'lobby');
+  const bob = await member(t, server.url, 'bob', 'lobby');
+  const told = [];
+  room.on('typing', ({ username }) => told.push(username));
+  const heard = record(room);
+  bob.room.typing();
+  bob.room.typing();
+  await bob.room.send('done');
+  await heard.has(1);
+  assert.deepEqual(told, ['bob']);
+});
+
+test('a listener that throws does not stop the stream', async (t) => {
+  const server = await Server.start(t);
+  const { room } = await member(t, server.url, 'ana', 'lobby');
+  const said = t.mock.method(console, 'error', () => {});
+  room.on('message', () => {
+    throw new Error('a fault of the application');
+  });
+  const heard = record(room);
+  await room.send('one');
+  await room.send('two');
+  await heard.has(2);
+  assert.equal(said.mock.callCount(), 2);
+});
