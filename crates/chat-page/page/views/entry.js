@@ -1,0 +1,106 @@
+// The form at the beginning: a name and a room.
+
+import { Chat } from '../state/chat.js';
+import { byId, say } from '../dom.js';
+import { lasting } from '../state/storage.js';
+import { inWords } from '../text/words.js';
+
+const FIELD_OF = { invalid_username: 'name', username_taken: 'name', unauthorized: 'name', invalid_room: 'room', forbidden: 'room' };
+
+export class Entry {
+  #main = byId('entry');
+  #name = byId('entry-name');
+  #room = byId('entry-room');
+  #join = byId('entry-join');
+  #cancel = byId('entry-cancel');
+  #status = byId('entry-status');
+  #onentered;
+  #trying = null;
+
+  /** `onentered(chat)` takes over. */
+  constructor(onentered) {
+    this.#onentered = onentered;
+    byId('entry-form').addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    this.#cancel.addEventListener('click', () => this.#trying?.abort());
+    for (const field of ['name', 'room']) byId(`entry-${field}`).addEventListener('input', () => this.#mark(field, ''));
+  }
+
+  /** Shows the form, with what is known already. */
+  open({ room, focus = true }) {
+    this.#main.hidden = false;
+    this.#name.value = lasting.get('name') ?? '';
+    this.#room.value = room ?? lasting.get('room') ?? 'lobby';
+    byId('entry-title').textContent = room ? `Join ${room}` : 'Join the chat';
+    document.title = room ? `${room} – chatd` : 'chatd';
+    if (focus) (this.#name.value ? this.#join : this.#name).focus();
+  }
+
+  /** As if the form had been sent: after a reload. */
+  async enter(name, room) {
+    this.#name.value = name;
+    this.#room.value = room;
+    await this.#submit();
+  }
+
+  async #submit() {
+    if (this.#trying) return;
+    const name = this.#name.value.trim();
+    const room = this.#room.value.trim();
+    for (const field of ['name', 'room']) this.#mark(field, '');
+    say(this.#status, '');
+    if (!name) return this.#refuse('name', 'Say what you want to be called.');
+    if (!room) return this.#refuse('room', 'Say which room.');
+    this.#busy(new AbortController());
+    const onwait = (status) => {
+      say(this.#status, `${inWords(status.reason)} Trying again until it can.`);
+      this.#cancel.hidden = false;
+    };
+    try {
+      const chat = await Chat.enter({ name, room, onwait }, this.#trying.signal);
+      lasting.set('name', name);
+      this.#busy(null);
+      say(this.#status, '');
+      this.#main.hidden = true;
+      this.#onentered(chat);
+    } catch (error) {
+      this.#busy(null);
+      this.#failed(error, name, room);
+    }
+  }
+
+  #failed(error, name, room) {
+    this.#main.hidden = false;
+    if (error.code === 'closed') {
+      say(this.#status, '');
+      return this.#join.focus();
+    }
+    const text = inWords(error, { name, room });
+    const field = FIELD_OF[error.code];
+    if (field) this.#refuse(field, text);
+    else say(this.#status, text);
+  }
+
+  #refuse(field, text) {
+    this.#mark(field, text);
+    const input = byId(`entry-${field}`);
+    input.focus();
+    input.select();
+  }
+
+  #mark(field, text) {
+    say(byId(`entry-${field}-error`), text);
+    const input = byId(`entry-${field}`);
+    if (text) input.setAttribute('aria-invalid', 'true');
+    else input.removeAttribute('aria-invalid');
+  }
+
+  #busy(trying) {
+    this.#trying = trying;
+    this.#join.disabled = trying !== null;
+    this.#join.textContent = trying ? 'Joining…' : 'Join';
+    if (!trying) this.#cancel.hidden = true;
+  }
+}

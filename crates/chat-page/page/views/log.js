@@ -1,0 +1,367 @@
+// The messages of the room that is shown. Of a long history only a window is in the page: it grows at the end that one scrolls to, a few
+// entries a frame, and shrinks at the other. What is in sight stays where it is.
+
+import { byId, h } from '../dom.js';
+import { plural } from '../text/words.js';
+import { entryOf, outboxEntry } from './message.js';
+
+/** Entries in the page at most. */
+const MOST = 300;
+/** Entries that one frame may add. */
+const STEP = 30;
+/** Entries that a room is opened with. */
+const FIRST = 60;
+/** This many pixels beyond what is in sight are kept filled. */
+const AHEAD = 1_200;
+/** So near to the end counts as being there. */
+const NEAR = 40;
+
+export class LogView {
+  #scroller = byId('messages');
+  #list = byId('log-list');
+  #outbox = byId('log-outbox');
+  #beginning = byId('log-start');
+  #toNewest = byId('jump-newest');
+  #toUnread = byId('jump-unread');
+  #announcer;
+  #edit;
+  #room = null;
+  #offs = [];
+  /** The children of the list are the room's items from `#start` up to `#end`. */
+  #start = 0;
+  #end = 0;
+  /** Whether the newest message is in sight, and new ones shall push it up. */
+  #pinned = true;
+  /** What the next frame has to do besides. */
+  #due = { open: false, outbox: false, head: false };
+  #arrived = [];
+  #frame = 0;
+  /** The entry at the top of what is in sight, and where it is. */
+  #anchor = null;
+  #width = 0;
+
+  /** `edit(text)` puts a text back into the box. */
+  constructor(announcer, edit) {
+    this.#announcer = announcer;
+    this.#edit = edit;
+    this.#scroller.addEventListener('scroll', () => this.#schedule(), { passive: true });
+    this.#scroller.addEventListener('keydown', (event) => {
+      if (event.key === 'End' && event.target === this.#scroller) {
+        event.preventDefault();
+        this.toNewest();
+      }
+    });
+    this.#toNewest.addEventListener('click', () => {
+      this.toNewest();
+      this.#scroller.focus({ preventScroll: true });
+    });
+    this.#toUnread.addEventListener('click', () => this.#goToUnread());
+    const observer = new ResizeObserver(() => this.#resized());
+    observer.observe(this.#scroller);
+    observer.observe(this.#list);
+  }
+
+  show(room) {
+    for (const off of this.#offs) off();
+    if (this.#room) this.#room.place = this.#placeNow();
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    this.#room = room;
+    this.#arrived = [];
+    this.#list.replaceChildren();
+    this.#outbox.replaceChildren();
+    [this.#start, this.#end] = [0, 0];
+    this.#offs = [];
+    if (!room) return;
+    this.#offs = [
+      room.on('items', (change) => this.#changed(change)),
+      room.on('outbox', () => this.#schedule('outbox')),
+      room.on('divider', () => this.#schedule('head')),
+      room.on('unread', () => this.#schedule()),
+      room.on('history', () => this.#schedule()),
+    ];
+    this.#due = { open: true, outbox: true, head: false };
+    // at once: the room that was shown before must not be seen under the new name
+    this.#work();
+  }
+
+  toNewest() {
+    const { items } = this.#room;
+    if (this.#end < items.length) this.#render(items.length - FIRST, items.length);
+    this.#pinned = true;
+    this.#toEnd();
+    this.#schedule();
+  }
+
+  get isAtEnd() {
+    return this.#pinned;
+  }
+
+  // What changed in the room. Indices are kept right at once, the page follows with the next frame.
+
+  #changed({ kind, count }) {
+    if (kind === 'appended') {
+      const message = this.#room.items.at(-1);
+      if (message.from !== this.#room.me && !message.erased) this.#arrived.push(message);
+    } else if (kind === 'prepended') {
+      // the entry that was the first of all has a neighbour now, and may be of one piece with it
+      if (this.#start === 0 && this.#list.firstElementChild) this.#due.head = true;
+      this.#start += count;
+      this.#end += count;
+    } else if (kind === 'forgotten') {
+      const gone = Math.max(0, count - this.#start);
+      for (let left = gone; left > 0 && this.#list.firstElementChild; left -= 1) this.#list.firstElementChild.remove();
+      this.#start = Math.max(0, this.#start - count);
+      this.#end = Math.max(0, this.#end - count);
+    } else {
+      this.#due.open = true;
+      this.#list.replaceChildren();
+      [this.#start, this.#end] = [0, 0];
+    }
+    this.#schedule();
+  }
+
+  #schedule(what) {
+    if (what) this.#due[what] = true;
+    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#work());
+  }
+
+  #work() {
+    this.#frame = 0;
+    if (!this.#room) return;
+    if (this.#due.open) this.#open();
+    else if (this.#due.head) this.#keep(() => this.#rebuildEdges());
+    this.#due.open = this.#due.head = false;
+    this.#look();
+    this.#extend();
+    if (this.#due.outbox || this.#outbox.childElementCount > this.#room.outbox.size) this.#showOutbox();
+    if (this.#pinned) this.#toEnd();
+    this.#announce();
+    this.#tellBeginning();
+    this.#tellChips();
+  }
+
+  // Opening.
+
+  #open() {
+    const { items, place, dividerSeq, unread } = this.#room;
+    const first = items[0]?.seq ?? 0;
+    if (place && place.seq >= first) this.#openAt(place.seq - first, place.offset);
+    else if (unread > 0 && dividerSeq !== null && dividerSeq + 1 >= first && !this.#room.atEndOnce) this.#openAt(dividerSeq + 1 - first, 24);
+    else {
+      this.#pinned = true;
+      this.#render(items.length - FIRST, items.length);
+      this.#toEnd();
+    }
+    this.#room.atEndOnce = true;
+  }
+
+  /** Shows this item so many pixels below the top. */
+  #openAt(index, offset) {
+    const { items } = this.#room;
+    const at = Math.min(index, items.length - 1);
+    this.#render(at - FIRST / 2, at + FIRST);
+    const entry = this.#list.children[at - this.#start];
+    if (!entry) return;
+    this.#pinned = false;
+    this.#scroller.scrollTop += entry.getBoundingClientRect().top - this.#top() - offset;
+  }
+
+  #render(from, to) {
+    const { items } = this.#room;
+    this.#start = Math.max(0, from);
+    this.#end = Math.min(items.length, to);
+    this.#list.replaceChildren(this.#entries(this.#start, this.#end));
+    this.#outbox.hidden = this.#end < items.length;
+  }
+
+  #entries(from, to) {
+    const { items } = this.#room;
+    const fragment = document.createDocumentFragment();
+    for (let index = from; index < to; index += 1) fragment.append(entryOf(items[index], items[index - 1], this.#room));
+    return fragment;
+  }
+
+  // The window.
+
+  /** Where one is: read once a frame, while nothing is changed. */
+  #look() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    this.above = scrollTop;
+    this.below = scrollHeight - scrollTop - clientHeight;
+    if (this.#end >= this.#room.items.length || !this.#pinned) {
+      this.#pinned = this.below < NEAR && this.#end === this.#room.items.length;
+    }
+    this.#room.atEnd = this.#pinned;
+    if (this.#pinned) {
+      this.#anchor = null;
+      this.#room.looked();
+    } else {
+      this.#anchor = this.#atTop();
+    }
+  }
+
+  #extend() {
+    const { items } = this.#room;
+    const behind = items.length - this.#end;
+    if (this.#pinned && behind > FIRST * 2) this.#render(items.length - FIRST, items.length);
+    else if (behind > 0 && (this.#pinned || this.below < AHEAD)) this.#extendDown();
+    if (!this.#pinned && this.above < AHEAD) {
+      if (this.#start > 0) this.#extendUp();
+      else if (this.#room.more && !this.#room.historyFailed) this.#room.loadOlder();
+    } else if (this.#pinned && this.#start === 0 && this.above < AHEAD && this.#room.more && !this.#room.historyFailed) {
+      this.#room.loadOlder();
+    } else if (this.#pinned && this.#start > 0 && this.above < AHEAD) {
+      this.#extendUp();
+    }
+  }
+
+  #extendDown() {
+    const { items } = this.#room;
+    const to = Math.min(items.length, this.#end + STEP);
+    this.#list.append(this.#entries(this.#end, to));
+    this.#end = to;
+    this.#outbox.hidden = to < items.length;
+    const surplus = this.#list.childElementCount - MOST;
+    if (surplus > 0) this.#keep(() => this.#cutTop(surplus));
+    if (to < items.length) this.#schedule();
+  }
+
+  #cutTop(count) {
+    for (let left = count; left > 0; left -= 1) this.#list.firstElementChild.remove();
+    this.#start += count;
+  }
+
+  #extendUp() {
+    const from = Math.max(0, this.#start - STEP);
+    this.#keep(() => {
+      this.#list.prepend(this.#entries(from, this.#start));
+      this.#start = from;
+      for (let surplus = this.#list.childElementCount - MOST; surplus > 0; surplus -= 1) {
+        this.#list.lastElementChild.remove();
+        this.#end -= 1;
+      }
+    });
+    this.#outbox.hidden = this.#end < this.#room.items.length;
+    this.#schedule();
+  }
+
+  /** Changes something outside of what is in sight, and puts what is in sight back where it was. */
+  #keep(change) {
+    if (this.#pinned) {
+      change();
+      return this.#toEnd();
+    }
+    const anchor = this.#atTop();
+    change();
+    this.#restore(anchor);
+  }
+
+  #restore(anchor) {
+    if (!anchor?.entry.isConnected) return;
+    const moved = anchor.entry.getBoundingClientRect().top - this.#top() - anchor.offset;
+    if (Math.abs(moved) >= 1) this.#scroller.scrollTop += moved;
+  }
+
+  /** The first entry that can be seen. */
+  #atTop() {
+    const { children } = this.#list;
+    const top = this.#top();
+    let [low, high] = [0, children.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (children[middle].getBoundingClientRect().bottom > top) high = middle;
+      else low = middle + 1;
+    }
+    const entry = children[low];
+    return entry ? { entry, offset: entry.getBoundingClientRect().top - top } : null;
+  }
+
+  #placeNow() {
+    if (this.#pinned || !this.#anchor?.entry.isConnected) return null;
+    return { seq: Number(this.#anchor.entry.dataset.seq), offset: this.#anchor.offset };
+  }
+
+  #top() {
+    return this.#scroller.getBoundingClientRect().top;
+  }
+
+  #toEnd() {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  }
+
+  #resized() {
+    if (!this.#room) return;
+    const { clientWidth } = this.#scroller;
+    if (this.#pinned) this.#toEnd();
+    else if (clientWidth !== this.#width) this.#restore(this.#anchor);
+    this.#width = clientWidth;
+  }
+
+  /** The first entry, and those where the line of new messages is or was, are made anew. */
+  #rebuildEdges() {
+    const { items, dividerSeq } = this.#room;
+    const stale = new Set([this.#list.firstElementChild, this.#list.querySelector('.new-line')?.closest('.entry')]);
+    if (dividerSeq !== null && items.length > 0) stale.add(this.#list.children[dividerSeq + 1 - items[0].seq - this.#start]);
+    for (const entry of stale) {
+      const index = entry ? Number(entry.dataset.seq) - items[0].seq : -1;
+      if (index >= 0) entry.replaceWith(entryOf(items[index], items[index - 1], this.#room));
+    }
+  }
+
+  // What is said around it.
+
+  #showOutbox() {
+    this.#due.outbox = false;
+    const act = (what, id) => {
+      const { body } = this.#room.outbox.get(id) ?? {};
+      if (what === 'retry') return this.#room.retry(id);
+      this.#room.discard(id);
+      if (what === 'edit') this.#edit(body);
+    };
+    this.#outbox.replaceChildren(...[...this.#room.outbox.values()].map((message) => outboxEntry(message, this.#room, act)));
+  }
+
+  #announce() {
+    const arrived = this.#arrived.splice(0);
+    if (arrived.length > 0) this.#announcer.messages(arrived);
+  }
+
+  #tellBeginning() {
+    const { more, loading, historyFailed, items, name } = this.#room;
+    const state = historyFailed ? 'failed' : loading || more || this.#start > 0 ? 'loading' : items.length > 0 ? 'beginning' : 'empty';
+    if (this.#beginning.dataset.state === state && this.#beginning.dataset.room === name) return;
+    Object.assign(this.#beginning.dataset, { state, room: name });
+    if (state === 'failed') {
+      const again = () => {
+        this.#room.historyFailed = null;
+        this.#schedule();
+      };
+      this.#beginning.replaceChildren('Earlier messages could not be loaded. ', h('button', { type: 'button', onclick: again }, 'Try again'));
+    } else if (state === 'loading') this.#beginning.replaceChildren('Loading earlier messages…');
+    else if (state === 'beginning') this.#beginning.replaceChildren(`This is the beginning of ${name}.`);
+    else this.#beginning.replaceChildren(h('strong', {}, 'Nobody has said anything here yet.'), h('br'), 'Write the first message below.');
+  }
+
+  #tellChips() {
+    const { unread, dividerSeq } = this.#room;
+    this.#toNewest.hidden = this.#pinned;
+    byId('jump-newest-text').textContent = unread > 0 ? plural(unread, 'new message', 'new messages') : 'Newest';
+    const line = byId('new-line')?.getBoundingClientRect();
+    const first = Number((this.#anchor ?? this.#atTop())?.entry.dataset.seq ?? 0);
+    const isAbove = dividerSeq !== null && (line ? line.bottom < this.#top() : first > dividerSeq + 1);
+    if (line && !isAbove) this.#room.dividerSeen = dividerSeq;
+    this.#toUnread.hidden = !isAbove || this.#room.dividerSeen === dividerSeq;
+    this.#toUnread.textContent = '↑ Where you left off';
+  }
+
+  async #goToUnread() {
+    const room = this.#room;
+    const { dividerSeq } = room;
+    await room.loadBackTo(dividerSeq + 1);
+    if (this.#room !== room || room.items.length === 0) return;
+    this.#openAt(Math.max(0, dividerSeq + 1 - room.items[0].seq), 24);
+    this.#scroller.focus({ preventScroll: true });
+    this.#schedule();
+  }
+}

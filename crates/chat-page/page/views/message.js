@@ -1,0 +1,87 @@
+// One message as it stands in the log, with what stands above it: a day, the line where one left off.
+
+import { avatar, h, hueOf } from '../dom.js';
+import { insertServerHtml } from '../text/html.js';
+import { markMentions } from '../text/mentions.js';
+import { clock, dayName, dayOf, full } from '../text/time.js';
+import { inWords } from '../text/words.js';
+
+/** Messages of one person within so long stand under one name. */
+const TOGETHER_MS = 5 * 60_000;
+
+/** `previous` is the message before it; undefined at the beginning. */
+export function entryOf(message, previous, room) {
+  const sent = new Date(message.sent_at);
+  const newDay = !previous || dayOf(new Date(previous.sent_at)) !== dayOf(sent);
+  const isNew = isFirstNew(message, previous, room);
+  const goesOn = !newDay && !isNew && isTogether(message, previous, sent);
+  return h('div', { class: 'entry', 'data-seq': message.seq },
+    newDay && h('div', { class: 'day' }, h('span', {}, dayName(sent))),
+    isNew && h('div', { class: 'new-line', id: 'new-line' }, h('span', {}, 'New messages')),
+    message.erased ? erased(message, sent) : said(message, sent, goesOn, room));
+}
+
+/** One's own message that is not stored yet. */
+export function outboxEntry(message, room, act) {
+  const failed = message.state === 'failed';
+  const article = h('article', {
+    class: `message mine ${message.state}`, 'data-id': message.id, 'data-from': room.me, 'data-state': message.state,
+    'aria-label': failed ? 'Your message, not sent' : 'Your message, being sent',
+  }, avatar(room.me), head(room.me, null, true), bodyOf(message, room));
+  if (failed) {
+    article.append(h('div', { class: 'failure' },
+      h('span', {}, `Not sent. ${inWords(message.error, { room: room.name })}`),
+      h('span', { class: 'failure-actions' },
+        h('button', { type: 'button', 'data-action': 'retry', onclick: () => act('retry', message.id) }, 'Try again'),
+        h('button', { type: 'button', 'data-action': 'edit', onclick: () => act('edit', message.id) }, 'Edit'),
+        h('button', { type: 'button', 'data-action': 'discard', onclick: () => act('discard', message.id) }, 'Discard'))));
+  } else {
+    article.append(h('p', { class: 'sending' }, 'Sending…'));
+  }
+  return h('div', { class: 'entry' }, article);
+}
+
+function isFirstNew(message, previous, { dividerSeq }) {
+  return dividerSeq !== null && message.seq > dividerSeq && (!previous || previous.seq <= dividerSeq);
+}
+
+function isTogether(message, previous, sent) {
+  return !previous.erased && previous.from === message.from && sent - new Date(previous.sent_at) < TOGETHER_MS;
+}
+
+function said(message, sent, goesOn, room) {
+  const mine = message.from === room.me;
+  const classes = ['message'];
+  if (mine) classes.push('mine');
+  if (goesOn) classes.push('goes-on');
+  if (room.mentionsMe(message)) classes.push('for-me');
+  const time = h('time', { datetime: message.sent_at, title: full(sent) }, clock(sent));
+  return h('article', {
+    class: classes.join(' '), 'data-seq': message.seq, 'data-id': message.id, 'data-from': message.from, 'data-state': 'stored',
+    'aria-label': `${mine ? 'You' : message.from}, ${clock(sent)}`,
+  }, goesOn ? time : [avatar(message.from), head(message.from, time, mine)], bodyOf(message, room));
+}
+
+function erased(message, sent) {
+  const time = h('time', { datetime: message.sent_at, title: full(sent) }, clock(sent));
+  return h('article', { class: 'message goes-on erased', 'data-seq': message.seq, 'data-state': 'erased' },
+    time, h('p', { class: 'body' }, 'This message was erased.'));
+}
+
+function head(name, time, mine) {
+  const from = h('span', { class: 'from' }, name);
+  from.style.setProperty('--hue', hueOf(name));
+  return h('header', { class: 'message-head' }, from, mine && h('span', { class: 'you' }, 'you'), time);
+}
+
+function bodyOf(message, room) {
+  const body = h('div', { class: 'body', dir: 'auto' });
+  if (message.html === undefined) {
+    body.classList.add('as-written');
+    body.textContent = message.body;
+  } else {
+    insertServerHtml(body, message.html);
+  }
+  markMentions(body, room.me);
+  return body;
+}

@@ -1,0 +1,31 @@
+// What reaches one who looks elsewhere: the title, and notifications of mentions.
+
+import { settings } from '../state/settings.js';
+
+export function watchTitle(chat) {
+  const tell = () => {
+    const room = chat.shown ? `${chat.shown.name} – chatd` : 'chatd';
+    document.title = chat.unread > 0 ? `(${chat.unread}) ${room}` : room;
+  };
+  chat.on('rooms', tell);
+  chat.on('shown', tell);
+  tell();
+}
+
+export function notifyOfMentions(chat) {
+  chat.on('mention', ({ room, message }) => {
+    const isSeen = document.hasFocus() && room === chat.shown;
+    if (isSeen || !settings.get('notify') || globalThis.Notification?.permission !== 'granted') return;
+    try {
+      const options = { body: message.body.slice(0, 200), tag: `chatd-${room.name}`, icon: '/page/icon.svg' };
+      const notification = new Notification(`${message.from} in ${room.name}`, options);
+      notification.addEventListener('click', () => {
+        window.focus();
+        chat.show(room);
+        notification.close();
+      });
+    } catch {
+      // some phones let only service workers do this
+    }
+  });
+}

@@ -1,0 +1,75 @@
+// Who is in the room, and who of them is typing.
+
+import { avatar, byId, h, say } from '../dom.js';
+import { plural } from '../text/words.js';
+
+/** More names than this are not listed: one searches then. */
+const MOST = 200;
+const SEARCH_FROM = 15;
+const byName = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true }).compare;
+
+export class People {
+  #list = byId('people-list');
+  #search = byId('people-search');
+  #room = null;
+  #offs = [];
+  #frame = 0;
+
+  constructor() {
+    this.#search.addEventListener('input', () => this.#schedule());
+  }
+
+  show(room) {
+    for (const off of this.#offs) off();
+    this.#room = room;
+    this.#search.value = '';
+    this.#list.replaceChildren();
+    this.#offs = room ? [room.on('people', () => this.#schedule()), room.on('typing', () => this.#tellTyping())] : [];
+    if (!room) return;
+    this.#work();
+    this.#tellTyping();
+  }
+
+  /** Somebody opens the list: of a large room it is a sample that may be old. */
+  opened() {
+    if (this.#room?.room.partial) this.#room.room.refreshMembers().catch(() => {});
+  }
+
+  #schedule() {
+    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#work());
+  }
+
+  #work() {
+    this.#frame = 0;
+    if (!this.#room) return;
+    const { room, me } = this.#room;
+    const wanted = this.#search.value.trim().normalize('NFC').toLocaleLowerCase();
+    const names = [...room.members.keys()].filter((name) => name.toLocaleLowerCase().includes(wanted));
+    names.sort((one, other) => (other === me) - (one === me) || byName(one, other));
+    this.#list.replaceChildren(...this.#items(names.slice(0, MOST), me));
+    byId('people-count').textContent = room.memberCount.toLocaleString();
+    byId('people-total').textContent = room.memberCount.toLocaleString();
+    byId('people-filter').hidden = room.memberCount < SEARCH_FROM;
+    const unlisted = (wanted ? names.length : room.memberCount) - Math.min(names.length, MOST);
+    say(byId('people-more'), unlisted > 0 ? `and ${plural(unlisted, 'other', 'others')}` : '');
+  }
+
+  /** Those who are there already keep their elements. */
+  #items(names, me) {
+    const present = new Map([...this.#list.children].map((item) => [item.dataset.name, item]));
+    return names.map((name) => present.get(name) ?? h('li', { class: 'person', 'data-name': name },
+      avatar(name, 'small'), h('span', { class: 'person-name' }, name), name === me && h('span', { class: 'you' }, 'you')));
+  }
+
+  #tellTyping() {
+    const names = [...this.#room.typing.keys()].sort(byName);
+    const [first, second, third] = names;
+    let text = '';
+    if (names.length === 1) text = `${first} is typing…`;
+    else if (names.length === 2) text = `${first} and ${second} are typing…`;
+    else if (names.length === 3) text = `${first}, ${second} and ${third} are typing…`;
+    else if (names.length > 3) text = 'Several people are typing…';
+    const element = byId('typing');
+    if (element.textContent !== text) element.textContent = text;
+  }
+}

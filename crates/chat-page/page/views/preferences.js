@@ -1,0 +1,58 @@
+// The settings dialog, and what the settings change in the page.
+
+import { byId, closable } from '../dom.js';
+import { settings } from '../state/settings.js';
+
+export class Preferences {
+  #dialog = byId('settings');
+  #notify = byId('set-notify');
+
+  constructor(signOut) {
+    closable(this.#dialog);
+    for (const name of ['theme', 'send']) this.#choice(name);
+    this.#notify.addEventListener('change', () => this.#allow());
+    byId('sign-out').addEventListener('click', () => {
+      this.#dialog.close();
+      signOut();
+    });
+    applyTheme();
+    this.#tellNotify();
+  }
+
+  open() {
+    this.#tellNotify();
+    this.#dialog.showModal();
+  }
+
+  #choice(name) {
+    for (const input of this.#dialog.querySelectorAll(`input[name=${name}]`)) {
+      input.checked = input.value === settings.get(name);
+      input.addEventListener('change', () => {
+        settings.set(name, input.value);
+        if (name === 'theme') applyTheme();
+      });
+    }
+  }
+
+  /** The browser is asked only when somebody ticks the box. */
+  async #allow() {
+    const wanted = this.#notify.checked;
+    const allowed = wanted && 'Notification' in window && await Notification.requestPermission() === 'granted';
+    settings.set('notify', allowed);
+    this.#tellNotify(wanted && !allowed);
+  }
+
+  #tellNotify(refused = false) {
+    const can = 'Notification' in window && window.isSecureContext;
+    this.#notify.disabled = !can;
+    this.#notify.checked = can && settings.get('notify') && Notification.permission === 'granted';
+    let hint = '';
+    if (!can) hint = 'This browser does not allow it here. It needs a page that came over HTTPS.';
+    else if (refused || Notification.permission === 'denied') hint = 'Your browser does not allow it for this page. You can change that in its settings.';
+    byId('set-notify-hint').textContent = hint;
+  }
+}
+
+function applyTheme() {
+  document.documentElement.dataset.theme = settings.get('theme');
+}

@@ -1,0 +1,58 @@
+// The rooms one is in, with what is unread.
+
+import { byId, h } from '../dom.js';
+import { plural } from '../text/words.js';
+
+export const pathOf = (room) => `/r/${encodeURIComponent(room)}`;
+
+export class Rooms {
+  #list = byId('rooms-list');
+  #elsewhere = byId('elsewhere');
+  #chat;
+
+  constructor(chat, onchosen) {
+    this.#chat = chat;
+    chat.on('rooms', () => this.#work());
+    chat.on('shown', () => this.#work());
+    // once, for this list and its copy in the switcher
+    this.#list.onclick = (event) => {
+      const link = event.target.closest('a[data-room]');
+      if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      chat.show(chat.rooms.get(link.dataset.room));
+      onchosen();
+    };
+    this.#work();
+  }
+
+  #work() {
+    const present = new Map([...this.#list.children].map((item) => [item.dataset.room, item]));
+    const items = [...this.#chat.rooms.values()].map((room) => this.#item(room, present.get(room.name)));
+    const isSame = items.length === this.#list.childElementCount && items.every((item, index) => this.#list.children[index] === item);
+    if (!isSame) this.#list.replaceChildren(...items);
+    const others = [...this.#chat.rooms.values()].filter((room) => room !== this.#chat.shown && room.unread > 0);
+    this.#elsewhere.hidden = others.length === 0;
+    this.#elsewhere.classList.toggle('mentioned', others.some((room) => room.mentioned > 0));
+    byId('open-rooms').setAttribute('aria-label', others.length > 0 ? `Rooms, ${plural(others.length, 'room has', 'rooms have')} new messages` : 'Rooms');
+  }
+
+  #item(room, present) {
+    const item = present ?? h('li', { 'data-room': room.name },
+      h('a', { class: 'room-link', href: pathOf(room.name), 'data-room': room.name },
+        h('span', { class: 'hash', 'aria-hidden': 'true' }, '#'), h('span', { class: 'room-name' }, room.name),
+        h('span', { class: 'badge', hidden: true }), h('span', { class: 'visually-hidden' })));
+    const [link] = item.children;
+    const [, , badge, words] = link.children;
+    if (room === this.#chat.shown) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+    link.classList.toggle('has-unread', room.unread > 0);
+    badge.hidden = room.unread === 0;
+    badge.classList.toggle('mentioned', room.mentioned > 0);
+    badge.textContent = `${room.mentioned > 0 ? '@' : ''}${room.unread > 999 ? '999+' : room.unread}`;
+    badge.setAttribute('aria-hidden', 'true');
+    words.textContent = room.unread > 0
+      ? `, ${plural(room.unread, 'new message', 'new messages')}${room.mentioned > 0 ? ', you are mentioned' : ''}`
+      : '';
+    return item;
+  }
+}
