@@ -24,6 +24,8 @@ export class Banner {
   #act = () => {};
   #timer;
   #downSince = null;
+  /** Why the line went down: what the later tries say is no news. */
+  #why = null;
 
   /** `restart()` begins anew after an end for good. */
   constructor(restart) {
@@ -49,10 +51,11 @@ export class Banner {
     clearTimeout(this.#timer);
     if (!this.#chat) return;
     const { status } = this.#chat;
-    if (status.state === 'open') this.#downSince = null;
+    if (status.state === 'open') this.#downSince = this.#why = null;
     else this.#downSince ??= Date.now();
     if (status.state === 'closed') return this.#ended(status.reason);
     if (status.state !== 'open') {
+      this.#why ??= status.reason?.code ?? null;
       const wait = this.#downSince + PATIENCE_MS - Date.now();
       if (wait > 0 && this.#element.hidden) this.#timer = setTimeout(() => this.#tell(), wait);
       else this.#down(status);
@@ -74,7 +77,7 @@ export class Banner {
 
   #down(status) {
     const offline = navigator.onLine === false;
-    const why = offline ? 'You are offline.' : DOWN[status.reason?.code] ?? 'The connection is lost.';
+    const why = offline ? 'You are offline.' : DOWN[this.#why] ?? 'The connection is lost.';
     const tryNow = () => this.#chat.tryNow();
     this.#say(offline ? 'offline' : 'down', `${why} What you write is sent when it is back.`, 'Try now', tryNow);
     this.#count(status);

@@ -8,6 +8,8 @@ import { inWords } from '../text/words.js';
 
 /** Messages of one person within so long stand under one name. */
 const TOGETHER_MS = 5 * 60_000;
+/** Of a long run of one person every so many-th stands under the name again, so that it is never far away. */
+const RUN = 20;
 
 /** `previous` is the message before it; undefined at the beginning. */
 export function entryOf(message, previous, room) {
@@ -46,7 +48,7 @@ function isFirstNew(message, previous, { dividerSeq }) {
 }
 
 function isTogether(message, previous, sent) {
-  return !previous.erased && previous.from === message.from && sent - new Date(previous.sent_at) < TOGETHER_MS;
+  return message.seq % RUN !== 0 && !previous.erased && previous.from === message.from && sent - new Date(previous.sent_at) < TOGETHER_MS;
 }
 
 function said(message, sent, goesOn, room) {
