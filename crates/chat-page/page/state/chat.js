@@ -8,12 +8,15 @@ import { lasting, ofTab, tabStorage } from './storage.js';
 const HISTORY = 60;
 /** After a longer absence than this the page begins anew at the end, and reads back when somebody scrolls. */
 const MOST_MISSED = 1_000;
+/** Counts of unread messages are told together where many come at once. A timer, since a page in the background draws nothing. */
+const COUNTS_EVERY_MS = 50;
 
 /** Tells `rooms` (the list or its counts), `shown`, `status`, `notice`, `left`, `mention`. */
 export class Chat extends Signal {
   rooms = new Map();
   shown = null;
   #client;
+  #counting;
 
   /** Connects and joins the first room; rejects with why not. `onwait` is told while the server can't be reached. */
   static async enter({ name, room, token, onwait }, signal) {
@@ -43,6 +46,11 @@ export class Chat extends Signal {
     const looked = () => this.shown?.looked();
     window.addEventListener('focus', looked);
     document.addEventListener('visibilitychange', looked);
+    // what is not stored yet would be gone with the page: the browser asks whether to go
+    window.addEventListener('beforeunload', (event) => {
+      if (this.status.state !== 'closed' && [...this.rooms.values()].some((room) => room.outbox.size > 0)) event.preventDefault();
+    });
+    window.addEventListener('pagehide', () => this.rooms.forEach((room) => room.keepMark()));
   }
 
   get name() {
@@ -130,9 +138,16 @@ export class Chat extends Signal {
     const room = new RoomState(this.#client, joined.room, (asked) => this.#isRead(asked));
     this.rooms.set(name, room);
     room.begin(joined);
-    room.on('unread', () => this.tell('rooms'));
+    room.on('unread', () => this.#counted());
     this.#remember();
     this.tell('rooms');
+  }
+
+  #counted() {
+    this.#counting ??= setTimeout(() => {
+      this.#counting = undefined;
+      this.tell('rooms');
+    }, COUNTS_EVERY_MS);
   }
 
   #left({ room: handle, reason, error }) {

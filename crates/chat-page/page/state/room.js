@@ -9,6 +9,8 @@ const PAGE = 50;
 /** So many messages are kept; the oldest go first, and are read again when somebody scrolls back. */
 const MOST_KEPT = 6_000;
 const TYPING_LASTS_MS = 5_000;
+/** Writing to the browser's storage takes time: not for each message. */
+const MARK_EVERY_MS = 250;
 
 /**
  * Tells `items` `{kind: 'appended' | 'prepended' | 'replaced' | 'forgotten', count}`, `outbox`, `unread`, `divider`, `typing`,
@@ -42,6 +44,7 @@ export class RoomState extends Signal {
   delayed = null;
   #client;
   #reads;
+  #marking;
 
   constructor(client, room, reads) {
     super();
@@ -229,8 +232,16 @@ export class RoomState extends Signal {
     this.readSeq = this.room.seq;
     this.unread = 0;
     this.mentioned = 0;
-    lasting.set(this.#markKey, { epoch: this.room.epoch, seq: this.readSeq });
+    this.#marking ??= setTimeout(() => this.keepMark(), MARK_EVERY_MS);
     this.tell('unread');
+  }
+
+  /** Remembers where one left off. */
+  keepMark() {
+    if (this.#marking === undefined) return;
+    clearTimeout(this.#marking);
+    this.#marking = undefined;
+    lasting.set(this.#markKey, { epoch: this.room.epoch, seq: this.readSeq });
   }
 
   get #markKey() {

@@ -39,6 +39,12 @@ export class LogView {
   /** The entry at the top of what is in sight, and where it is. */
   #anchor = null;
   #width = 0;
+  /** How far it was scrolled when that was last looked at. */
+  #lastTop = 0;
+  #height = 0;
+  /** Pixels above and below what is in sight. */
+  #above = 0;
+  #below = 0;
 
   /** `edit(text)` puts a text back into the box. */
   constructor(announcer, edit) {
@@ -187,11 +193,13 @@ export class LogView {
   /** Where one is: read once a frame, while nothing is changed. */
   #look() {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
-    this.above = scrollTop;
-    this.below = scrollHeight - scrollTop - clientHeight;
-    if (this.#end >= this.#room.items.length || !this.#pinned) {
-      this.#pinned = this.below < NEAR && this.#end === this.#room.items.length;
-    }
+    this.#above = scrollTop;
+    this.#below = scrollHeight - scrollTop - clientHeight;
+    // what is in sight also moves when the box below grows: only who scrolls up leaves the end
+    const isScrolledUp = clientHeight === this.#height && scrollTop < this.#lastTop - 1 && this.#below >= NEAR;
+    if (isScrolledUp) this.#pinned = false;
+    else if (this.#below < NEAR && this.#end === this.#room.items.length) this.#pinned = true;
+    [this.#lastTop, this.#height] = [scrollTop, clientHeight];
     this.#room.atEnd = this.#pinned;
     if (this.#pinned) {
       this.#anchor = null;
@@ -204,16 +212,12 @@ export class LogView {
   #extend() {
     const { items } = this.#room;
     const behind = items.length - this.#end;
-    if (this.#pinned && behind > FIRST * 2) this.#render(items.length - FIRST, items.length);
-    else if (behind > 0 && (this.#pinned || this.below < AHEAD)) this.#extendDown();
-    if (!this.#pinned && this.above < AHEAD) {
-      if (this.#start > 0) this.#extendUp();
-      else if (this.#room.more && !this.#room.historyFailed) this.#room.loadOlder();
-    } else if (this.#pinned && this.#start === 0 && this.above < AHEAD && this.#room.more && !this.#room.historyFailed) {
-      this.#room.loadOlder();
-    } else if (this.#pinned && this.#start > 0 && this.above < AHEAD) {
-      this.#extendUp();
-    }
+    // more than can be read: only the end of it is made
+    if (this.#pinned && behind > STEP) this.#render(items.length - STEP, items.length);
+    else if (behind > 0 && (this.#pinned || this.#below < AHEAD)) this.#extendDown();
+    if (this.#above >= AHEAD) return;
+    if (this.#start > 0) this.#extendUp();
+    else if (this.#room.more && !this.#room.historyFailed) this.#room.loadOlder();
   }
 
   #extendDown() {
@@ -288,6 +292,7 @@ export class LogView {
 
   #toEnd() {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#lastTop = this.#scroller.scrollTop;
   }
 
   #resized() {
