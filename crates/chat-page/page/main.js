@@ -1,146 +1,10 @@
-// Puts the page together: which view is shown, and what a choice in one does to the others.
+// The door: asks for a name and a room. The rest of the page is loaded meanwhile.
 
-import { byId, closable, dressAvatar, h } from './dom.js';
+import { roomInAddress } from './state/address.js';
+import { applyTheme } from './state/settings.js';
 import { lasting, ofTab } from './state/storage.js';
 import { inWords } from './text/words.js';
-import { Announcer } from './views/announcer.js';
-import { Banner } from './views/banner.js';
-import { Composer } from './views/composer.js';
-import { Drawer } from './views/drawer.js';
 import { Entry } from './views/entry.js';
-import { listenToKeys } from './views/keys.js';
-import { LogView } from './views/log.js';
-import { notifyOfMentions, watchTitle } from './views/notify.js';
-import { People } from './views/people.js';
-import { Preferences } from './views/preferences.js';
-import { Rooms, pathOf } from './views/rooms.js';
-import { Switcher } from './views/switcher.js';
-
-const NOTICE_LASTS_MS = 60_000;
-const hasKeyboard = matchMedia('(pointer: fine)').matches;
-
-let chat = null;
-
-const announcer = new Announcer();
-const composer = new Composer(() => log.toNewest());
-const log = new LogView(announcer, (text) => composer.put(text));
-const people = new People();
-const banner = new Banner(() => location.reload());
-const drawer = new Drawer();
-const switcher = new Switcher();
-const preferences = new Preferences(signOut);
-const entry = new Entry(entered);
-
-function roomInAddress() {
-  const [, room] = /^\/r\/([^/]+)\/?$/.exec(location.pathname) ?? [];
-  try {
-    return room === undefined ? null : decodeURIComponent(room);
-  } catch {
-    return null;
-  }
-}
-
-function entered(newChat) {
-  chat = newChat;
-  byId('chat').hidden = false;
-  byId('me-name').textContent = chat.name;
-  dressAvatar(byId('me-avatar'), chat.name);
-  new Rooms(chat, () => drawer.close());
-  switcher.use(chat);
-  banner.watch(chat);
-  watchTitle(chat);
-  notifyOfMentions(chat);
-  chat.on('shown', showRoom);
-  chat.on('notice', showNotice);
-  chat.on('left', ({ room }) => announcer.say(`You are not in ${room.name} any more.`));
-  showRoom(chat.shown);
-}
-
-function showRoom(room) {
-  if (!room) return signOut();
-  drawer.close();
-  byId('room-title').textContent = room.name;
-  const path = pathOf(room.name);
-  if (location.pathname !== path) history.pushState(null, '', path);
-  log.show(room);
-  people.show(room);
-  banner.show(room);
-  composer.show(room);
-  announcer.say(`You are in ${room.name}.`);
-  // on a phone the keyboard would cover half of what one came to read
-  if (hasKeyboard) composer.focus();
-  else byId('room-title').focus();
-}
-
-function showNotice({ room, level, body }) {
-  const notice = h('p', { class: `notice ${level}` },
-    h('strong', {}, room ? `Notice to ${room.name}: ` : 'Notice: '), body,
-    h('button', { class: 'plain-button', type: 'button', onclick: () => notice.remove() }, 'Dismiss'));
-  byId('notices').append(notice);
-  setTimeout(() => notice.remove(), NOTICE_LASTS_MS);
-}
-
-function signOut() {
-  chat?.close();
-  history.replaceState(null, '', '/');
-  // a page that begins anew has nothing left of the old session
-  location.reload();
-}
-
-async function copyLink() {
-  const link = new URL(pathOf(chat.shown.name), location.href).href;
-  const button = byId('copy-link');
-  try {
-    await navigator.clipboard.writeText(link);
-    announcer.say('The link was copied.');
-    button.dataset.done = 'Copied';
-    setTimeout(() => delete button.dataset.done, 2_000);
-  } catch {
-    // a page over plain http may not write there; one can copy by hand
-    prompt('The link to this room:', link);
-  }
-}
-
-function openPeople() {
-  people.opened();
-  if (matchMedia('(min-width: 70rem)').matches) {
-    const isHidden = document.body.classList.toggle('no-people');
-    byId('open-people').setAttribute('aria-expanded', String(!isHidden));
-  } else drawer.open(byId('people'), 'right');
-}
-
-closable(byId('help'));
-byId('open-help').addEventListener('click', () => byId('help').showModal());
-byId('open-settings').addEventListener('click', () => preferences.open());
-byId('add-room').addEventListener('click', () => {
-  drawer.close();
-  switcher.open();
-});
-byId('open-rooms').addEventListener('click', () => drawer.open(byId('rooms'), 'left'));
-byId('open-people').addEventListener('click', openPeople);
-byId('copy-link').addEventListener('click', copyLink);
-byId('leave-room').addEventListener('click', () => chat.leave(chat.shown));
-document.querySelector('.skip').addEventListener('click', (event) => {
-  event.preventDefault();
-  composer.focus();
-});
-
-listenToKeys({
-  switchRoom: () => switcher.open(),
-  step: (by) => chat?.step(by),
-  help: () => byId('help').showModal(),
-  preview: () => composer.togglePreview(),
-  newest: () => {
-    if (!chat) return;
-    if (!log.isAtEnd) log.toNewest();
-    chat.shown?.dropDivider();
-  },
-});
-
-window.addEventListener('popstate', () => {
-  const room = roomInAddress();
-  if (chat && room) chat.join(room).catch((error) => switcher.openWith(room, error));
-});
 
 /** After a reload one is where one was; else the form asks. */
 async function begin() {
@@ -150,11 +14,15 @@ async function begin() {
   const first = asked ?? before.shown ?? before.rooms[0];
   lasting.set('name', before.name);
   entry.open({ room: first, focus: false });
-  await entry.enter(before.name, first);
+  const chat = await entry.enter(before.name, first);
   if (!chat) return;
+  const { announce } = await inside;
   for (const room of before.rooms) {
-    if (room !== first) chat.join(room, { show: false }).catch((error) => announcer.say(inWords(error, { name: chat.name, room })));
+    if (room !== first) chat.join(room, { show: false }).catch((error) => announce(inWords(error, { name: chat.name, room })));
   }
 }
 
+applyTheme();
+const inside = import('./views/chat.js');
+const entry = new Entry(inside);
 begin();

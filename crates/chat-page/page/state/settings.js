@@ -22,3 +22,7 @@ class Settings extends Signal {
 }
 
 export const settings = new Settings();
+
+export function applyTheme() {
+  document.documentElement.dataset.theme = settings.get('theme');
+}

@@ -14,12 +14,12 @@ export class Entry {
   #join = byId('entry-join');
   #cancel = byId('entry-cancel');
   #status = byId('entry-status');
-  #onentered;
+  #inside;
   #trying = null;
 
-  /** `onentered(chat)` takes over. */
-  constructor(onentered) {
-    this.#onentered = onentered;
+  /** `inside` is on its way: the module whose `openChat(chat)` takes over. */
+  constructor(inside) {
+    this.#inside = inside;
     byId('entry-form').addEventListener('submit', (event) => {
       event.preventDefault();
       this.#submit();
@@ -38,11 +38,11 @@ export class Entry {
     if (focus) (this.#name.value ? this.#join : this.#name).focus();
   }
 
-  /** As if the form had been sent: after a reload. */
+  /** As if the form had been sent: after a reload. Resolves with the chat, if there is one. */
   async enter(name, room) {
     this.#name.value = name;
     this.#room.value = room;
-    await this.#submit();
+    return this.#submit();
   }
 
   async #submit() {
@@ -61,10 +61,12 @@ export class Entry {
     try {
       const chat = await Chat.enter({ name, room, onwait }, this.#trying.signal);
       lasting.set('name', name);
+      const { openChat } = await this.#inside;
       this.#busy(null);
       say(this.#status, '');
       this.#main.hidden = true;
-      this.#onentered(chat);
+      openChat(chat);
+      return chat;
     } catch (error) {
       this.#busy(null);
       this.#failed(error, name, room);

@@ -1,7 +1,7 @@
 // The settings dialog, and what the settings change in the page.
 
 import { byId, closable } from '../dom.js';
-import { settings } from '../state/settings.js';
+import { applyTheme, settings } from '../state/settings.js';
 
 export class Preferences {
   #dialog = byId('settings');
@@ -15,7 +15,6 @@ export class Preferences {
       this.#dialog.close();
       signOut();
     });
-    applyTheme();
     this.#tellNotify();
   }
 
@@ -51,8 +50,4 @@ export class Preferences {
     else if (refused || Notification.permission === 'denied') hint = 'Your browser does not allow it for this page. You can change that in its settings.';
     byId('set-notify-hint').textContent = hint;
   }
-}
-
-function applyTheme() {
-  document.documentElement.dataset.theme = settings.get('theme');
 }

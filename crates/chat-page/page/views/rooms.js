@@ -1,9 +1,8 @@
 // The rooms one is in, with what is unread.
 
 import { byId, h } from '../dom.js';
+import { pathOf } from '../state/address.js';
 import { plural } from '../text/words.js';
-
-export const pathOf = (room) => `/r/${encodeURIComponent(room)}`;
 
 export class Rooms {
   #list = byId('rooms-list');
