@@ -6,7 +6,7 @@ use std::str::FromStr;
 use chat_history::Retention;
 use chat_protocol::Limits;
 use chat_rooms::outbox::BacklogLimits;
-use chat_server::Config;
+use chat_server::{Config, Page, RemoteImages};
 use clap::Parser;
 
 /// A self-hosted real-time chat server.
@@ -36,6 +36,15 @@ pub(crate) struct Options {
     /// All but so many of the newest messages of each room are removed; off keeps them
     #[arg(long, env = "CHATD_HISTORY_MAX_COUNT", value_name = "COUNT", default_value = "off")]
     pub(crate) history_max_count: Bound<u64>,
+
+    /// Whether there is a page to chat in, at / and /r/ROOM, and the client for JavaScript at /client.js
+    #[arg(long, env = "CHATD_PAGE", value_name = "on|off", default_value = "on")]
+    pub(crate) page: Switch,
+
+    /// Whether images in messages are shown where they are rendered: on, or off to show links to them, so that nobody's browser
+    /// tells other servers who reads what
+    #[arg(long, env = "CHATD_REMOTE_IMAGES", value_name = "on|off", default_value = "off")]
+    pub(crate) remote_images: Switch,
 
     /// What to log, to standard error: error, warn, info, debug, trace, or directives such as chat_server=debug
     #[arg(long, env = "CHATD_LOG", value_name = "FILTER", default_value = "info")]
@@ -151,6 +160,14 @@ impl Options {
             retention: Retention {
                 max_age: self.history_max_age.0.map(Into::into),
                 max_count: self.history_max_count.0,
+            },
+            remote_images: match self.remote_images {
+                Switch::On => RemoteImages::Shown,
+                Switch::Off => RemoteImages::AsLinks,
+            },
+            page: match self.page {
+                Switch::On => Page::Served,
+                Switch::Off => Page::None,
             },
             ..Config::default()
         }

@@ -147,13 +147,9 @@ impl Message {
     /// How many bytes it takes in a list of messages of `chat.v2`, without `html`: control characters, quotation marks and
     /// backslashes are longer there than in memory.
     pub fn encoded_size(&self) -> usize {
-        /// The names of the fields, the time and the longest number.
-        const REST: usize = 94;
-        REST + match &self.content {
-            Content::Said { id, from, body } => {
-                json_length(id.as_str()) + json_length(from.as_str()) + json_length(body)
-            }
-            Content::Erased => 0,
+        match &self.content {
+            Content::Said { id, from, body } => said_size(id, from, body),
+            Content::Erased => ERASED_SIZE,
         }
     }
 
@@ -168,8 +164,17 @@ impl Message {
     }
 }
 
+/// What [`Message::encoded_size`] is of an erased one, and of any without its texts: the names of the fields, the time and the
+/// longest number.
+pub(crate) const ERASED_SIZE: usize = 94;
+
+/// What [`Message::encoded_size`] is of one with these texts.
+pub(crate) fn said_size(id: &MessageId, from: &Username, body: &str) -> usize {
+    ERASED_SIZE + json_length(id.as_str()) + json_length(from.as_str()) + json_length(body)
+}
+
 /// The length of a text as JSON, without the quotation marks around it (RFC 8259, section 7).
-fn json_length(text: &str) -> usize {
+pub(crate) fn json_length(text: &str) -> usize {
     let length = |byte| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
         0..0x20 => 6,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chat_history::Retention;
+use chat_markdown::RemoteImages;
 use chat_protocol::Limits;
 use chat_rooms::outbox::BacklogLimits;
 
@@ -20,8 +21,22 @@ pub struct Config {
     pub max_connections: usize,
     /// How long messages are kept.
     pub retention: Retention,
+    /// What becomes of images in messages that are rendered.
+    pub remote_images: RemoteImages,
+    /// Whether the page is served.
+    pub page: Page,
     /// How long things may take.
     pub timings: Timings,
+}
+
+/// Whether there is a web page to chat in, at `/` and `/r/{room}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Page {
+    /// It is served.
+    #[default]
+    Served,
+    /// There is none; the client for JavaScript is not served either.
+    None,
 }
 
 impl Default for Config {
@@ -32,6 +47,8 @@ impl Default for Config {
             backlog: BacklogLimits::default(),
             max_connections: 50_000,
             retention: Retention::default(),
+            remote_images: RemoteImages::default(),
+            page: Page::default(),
             timings: Timings::default(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chat_page::Pages;
 use chat_rooms::{EncodingId, Engine};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -21,8 +22,12 @@ pub(crate) struct Context {
     pub(crate) classic: EncodingId,
     /// The engine's encoding for sessions of `chat.v2`.
     pub(crate) v2: EncodingId,
+    /// The same for sessions that asked for `html`.
+    pub(crate) v2_html: EncodingId,
     /// The sessions of `chat.v2`, by their secrets.
     pub(crate) sessions: Sessions,
+    /// The web page, if it is served.
+    pub(crate) pages: Option<Pages>,
     pub(crate) config: Config,
     /// Cancelled when the server is to end.
     pub(crate) stopping: CancellationToken,

@@ -6,6 +6,8 @@ use chat_rooms::{Encoding, Frames};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame, FrameHeader};
 
+use crate::rendered::Rendered;
+
 /// A ping without a payload (RFC 6455, section 5.5.2).
 pub(crate) const PING: [u8; 2] = [0x89, 0x00];
 
@@ -38,6 +40,23 @@ impl Encoding for V2Frames {
 
     fn size_hint(&self, event: &Event) -> usize {
         v2::size_hint(event)
+    }
+}
+
+/// The dialect `chat.v2` in text frames, with each message's Markdown as HTML beside it.
+#[derive(Debug)]
+pub(crate) struct V2HtmlFrames(pub(crate) Rendered);
+
+impl Encoding for V2HtmlFrames {
+    fn encode(&self, event: &Event, frame: &mut Vec<u8>) {
+        let mut json = Vec::with_capacity(self.size_hint(event));
+        v2::write_rendered(event, |message| self.0.html(message), &mut json);
+        text(&json, frame);
+    }
+
+    fn size_hint(&self, event: &Event) -> usize {
+        // mostly the HTML is a little longer than the text
+        2 * v2::size_hint(event)
     }
 }
 

@@ -6,11 +6,13 @@ mod connection;
 mod context;
 mod door;
 mod frames;
+mod rendered;
 mod rewound;
 mod routes;
 mod seats;
 mod server;
 mod sessions;
 
-pub use config::{Config, Timings};
+pub use chat_markdown::RemoteImages;
+pub use config::{Config, Page, Timings};
 pub use server::Server;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_history::HistoryStore;
+use chat_markdown::RemoteImages;
+use chat_page::{Images, Pages};
 use chat_presence::{PresenceStore, StoreError};
 use chat_rooms::Engine;
 use tokio::net::{TcpListener, TcpStream};
@@ -13,10 +15,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::Config;
+use crate::config::{Config, Page};
 use crate::context::Context;
 use crate::door;
-use crate::frames::{ClassicFrames, V2Frames};
+use crate::frames::{ClassicFrames, V2Frames, V2HtmlFrames};
+use crate::rendered::Rendered;
 use crate::sessions::Sessions;
 
 /// How many connections there may be beside the chat connections: look-ups, probes, handshakes on their way. Beyond that
@@ -56,12 +59,15 @@ impl Server {
         builder.history(history).retention(config.retention);
         let classic = builder.add_encoding(ClassicFrames);
         let v2 = builder.add_encoding(V2Frames);
+        let v2_html = builder.add_encoding(V2HtmlFrames(Rendered::new(config.remote_images)));
         let context = Context {
             engine: builder.start().await?,
             classic,
             v2,
+            v2_html,
             sessions: Sessions::default(),
             members: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
+            pages: pages(&config),
             config,
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -106,6 +112,14 @@ impl Server {
             Err(_) => Err(StoreError(format!("no answer within {LAST_WRITE:?}"))),
         }
     }
+}
+
+fn pages(config: &Config) -> Option<Pages> {
+    let images = match config.remote_images {
+        RemoteImages::AsLinks => Images::Own,
+        RemoteImages::Shown => Images::Remote,
+    };
+    (config.page == Page::Served).then(|| Pages::new(images))
 }
 
 /// Accepts connections for ever.

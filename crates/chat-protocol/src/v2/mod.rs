@@ -8,6 +8,7 @@ mod client;
 mod error_code;
 mod field;
 mod read;
+mod rendered;
 mod server;
 mod write;
 
@@ -16,6 +17,7 @@ pub use asyncapi::asyncapi;
 pub use client::{ClientFrame, Command, Hello, History, Join, Members, Send, Since};
 pub use error_code::ErrorCode;
 pub use read::{Rejected, read};
+pub use rendered::{RENDERED_BYTES, Written, write_rendered};
 pub use server::{
     Ack, Bye, Error, HistoryPage, Joined, Left, LeftReason, MemberInfo, MembersPage, MessageFrame, Notice,
     NoticeLevel, Presence, ServerFrame, StoredMessage, Typing, Welcome, WelcomeLimits,

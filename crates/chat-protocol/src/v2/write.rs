@@ -35,7 +35,7 @@ pub fn write(event: &Event, out: &mut Vec<u8>) {
     }
 }
 
-fn message_frame(message: &Message) -> Option<MessageFrame> {
+pub(super) fn message_frame(message: &Message) -> Option<MessageFrame> {
     let Content::Said { id, from, body } = &message.content else { return None };
     Some(MessageFrame {
         room: message.room.clone(),

@@ -1,8 +1,9 @@
-//! Plain HTTP: look-ups, health, and handshakes that come as a later request on a connection.
+//! Plain HTTP: look-ups, health, the page, and handshakes that come as a later request on a connection.
 
 mod cors;
 mod health;
 mod lookup;
+mod page;
 mod upgrade;
 
 use std::sync::Arc;
@@ -57,6 +58,7 @@ fn routes(visit: Visit) -> Router {
         .route("/readyz", get(health::ready))
         .route("/ws", any(upgrade::answer))
         .route("/ws/{*path}", any(upgrade::answer))
+        .fallback(page::answer)
         .with_state(visit)
 }
 

@@ -27,7 +27,7 @@ async fn any_two_segments_are_answered_and_nothing_else() {
         assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{path}");
     }
     assert_eq!(get("/chat").await.status, 404);
-    assert_eq!(get("/").await.status, 404);
+    assert_eq!(get("/nothing").await.status, 404);
     server.stop().await.unwrap();
 }
 

@@ -15,8 +15,8 @@ use chat_protocol::v2::{
 use chat_protocol::{CloseCode, Reference, RoomName, Username};
 use chat_rooms::outbox::Outbox;
 use chat_rooms::{
-    FrameSink, JoinError, JoinOptions, MembersQuery, Membership, Outgoing, Outlet, ReadError, SendError,
-    SendWindow, Sent,
+    EncodingId, FrameSink, JoinError, JoinOptions, MembersQuery, Membership, Outgoing, Outlet, ReadError,
+    SendError, SendWindow, Sent,
 };
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
@@ -55,6 +55,8 @@ pub(super) struct Session {
 /// Who a session is, and where.
 struct Identity {
     username: Username,
+    /// How it is told what happens in its rooms.
+    encoding: EncodingId,
     rooms: Seats,
     /// Seats of the session that was taken over, which have not been joined again yet.
     inherited: Option<Inherited>,
@@ -168,7 +170,7 @@ impl Session {
     }
 
     fn welcome(&mut self, hello: &Hello, reference: Option<Reference>, inherited: Seats) {
-        let Hello { username, client, .. } = hello;
+        let Hello { username, client, render, .. } = hello;
         let registration = self.context.sessions.register(username.clone(), Arc::clone(&self.outbox) as _);
         let inherited =
             (!inherited.is_empty()).then(|| Inherited::keep(inherited, self.context.config.timings.takeover));
@@ -191,6 +193,7 @@ impl Session {
         }));
         self.identity = Some(Box::new(Identity {
             username: username.clone(),
+            encoding: if *render { self.context.v2_html } else { self.context.v2 },
             rooms: Seats::default(),
             inherited,
             registration,
@@ -211,7 +214,7 @@ impl Session {
         }
         let history = usize::try_from(history).unwrap_or(usize::MAX);
         let options = JoinOptions { since, history, reference: reference.clone() };
-        let outlet = Outlet::Frames { encoding: self.context.v2, sink: Arc::clone(&self.outbox) as _ };
+        let outlet = Outlet::Frames { encoding: identity.encoding, sink: Arc::clone(&self.outbox) as _ };
         let inherited = identity.inherited.as_ref().and_then(|seats| seats.claim(&room));
         let (engine, username, window) =
             (self.context.engine.clone(), identity.username.clone(), identity.window.clone());

@@ -1,0 +1,125 @@
+//! The files of the page, and what is known of them.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::HeaderValue;
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+#[derive(RustEmbed)]
+#[folder = "page/"]
+struct PageFiles;
+
+#[derive(RustEmbed)]
+#[folder = "../../clients/js/"]
+#[include = "client.js"]
+#[include = "client.d.ts"]
+struct ClientFiles;
+
+/// Who may load a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Our own page.
+    Page,
+    /// Pages of every origin.
+    Everyone,
+}
+
+/// A file as it is answered.
+#[derive(Debug, Clone)]
+pub(crate) struct Asset {
+    pub(crate) content_type: &'static str,
+    pub(crate) audience: Audience,
+    pub(crate) plain: Bytes,
+    /// The same in gzip, where that is smaller.
+    pub(crate) gzip: Option<Bytes>,
+    pub(crate) etag: HeaderValue,
+}
+
+/// The files that were asked for, by path, with the hash of what was in them.
+#[derive(Debug, Default)]
+pub(crate) struct Assets(Mutex<HashMap<String, ([u8; 32], Asset)>>);
+
+impl Assets {
+    /// What is answered to a path; none where there is nothing. Compressed when it is asked for first.
+    pub(crate) fn get(&self, path: &str) -> Option<Asset> {
+        let (file, name, audience) = find(path)?;
+        let hash = file.metadata.sha256_hash();
+        // whoever panicked with it has left it whole: it is changed by one insertion
+        let mut known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some((_, asset)) = known.get(path).filter(|(known, _)| *known == hash) {
+            return Some(asset.clone());
+        }
+        let plain = Bytes::from(file.data.into_owned());
+        let asset = Asset {
+            content_type: content_type(name),
+            audience,
+            gzip: gzip(&plain),
+            plain,
+            etag: etag(&hash)?,
+        };
+        // only paths of files come here, so there are no more than files, and rooms share one
+        known.insert(path.to_owned(), (hash, asset.clone()));
+        Some(asset)
+    }
+}
+
+/// The file behind a path, and its name.
+fn find(path: &str) -> Option<(EmbeddedFile, &str, Audience)> {
+    match path {
+        "/client.js" | "/client.d.ts" => {
+            let name = &path[1..];
+            Some((ClientFiles::get(name)?, name, Audience::Everyone))
+        }
+        "/" => Some((PageFiles::get("index.html")?, "index.html", Audience::Page)),
+        _ => {
+            let name = path.strip_prefix("/page/").filter(|name| *name != "index.html")?;
+            Some((PageFiles::get(name)?, name, Audience::Page))
+        }
+    }
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("webmanifest") => "application/manifest+json",
+        Some("ts") => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+fn gzip(plain: &[u8]) -> Option<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(plain).ok()?;
+    let compressed = encoder.finish().ok()?;
+    (compressed.len() < plain.len()).then(|| compressed.into())
+}
+
+/// Weak, since it stands for the file in either encoding (RFC 9110, section 8.8.1).
+fn etag(hash: &[u8; 32]) -> Option<HeaderValue> {
+    let digits: String = hash[..12].iter().map(|byte| format!("{byte:02x}")).collect();
+    HeaderValue::from_str(&format!("W/\"{digits}\"")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_has_a_type() {
+        let (page, client) = (PageFiles::iter(), ClientFiles::iter());
+        let names: Vec<_> = page.chain(client).collect();
+        assert!(names.len() > 20, "{names:?}");
+        for name in names {
+            assert_ne!(content_type(&name), "application/octet-stream", "{name}");
+        }
+    }
+}

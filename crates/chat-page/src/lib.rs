@@ -1,0 +1,9 @@
+#![doc = include_str!("../README.md")]
+
+mod asset;
+mod headers;
+mod negotiation;
+mod pages;
+
+pub use headers::Images;
+pub use pages::Pages;

@@ -1,0 +1,74 @@
+//! What a request says of what it has and takes.
+
+use http::HeaderMap;
+use http::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
+
+/// The elements of a list that may stand in several lines (RFC 9110, section 5.6.1).
+fn elements(headers: &HeaderMap, name: http::HeaderName) -> impl Iterator<Item = &str> {
+    let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim).filter(|element| !element.is_empty())
+}
+
+/// Whether gzip is taken (RFC 9110, section 12.5.3).
+pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
+    let mut any = false;
+    for element in elements(headers, ACCEPT_ENCODING) {
+        let (coding, parameters) = element.split_once(';').unwrap_or((element, ""));
+        let weight = parameters.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+        let is_taken = weight.is_none_or(|(_, weight)| weight.trim().parse::<f32>().is_ok_and(|q| q > 0.0));
+        let coding = coding.trim();
+        if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") {
+            return is_taken;
+        }
+        any |= coding == "*" && is_taken;
+    }
+    any
+}
+
+/// Whether the client has what this tag stands for, by weak comparison (RFC 9110, section 13.1.2).
+pub(crate) fn has(headers: &HeaderMap, etag: &str) -> bool {
+    let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
+    elements(headers, IF_NONE_MATCH).any(|tag| tag == "*" || opaque(tag) == opaque(etag))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &http::HeaderName, lines: &[&'static str]) -> HeaderMap {
+        lines.iter().map(|line| (name.clone(), http::HeaderValue::from_static(line))).collect()
+    }
+
+    #[test]
+    fn gzip_is_taken_by_who_says_so() {
+        for (lines, takes) in [
+            (&[][..], false),
+            (&["gzip"], true),
+            (&["br, GZIP;q=0.5"], true),
+            (&["br", "deflate, gzip ; q=1"], true),
+            (&["gzip;q=0"], false),
+            (&["gzip;q=0, *"], false),
+            (&["*"], true),
+            (&["*;q=0"], false),
+            (&["identity"], false),
+            (&["gzip;q=x"], false),
+        ] {
+            assert_eq!(takes_gzip(&headers(&ACCEPT_ENCODING, lines)), takes, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_tag_is_known_in_either_strength_and_among_others() {
+        for (lines, known) in [
+            (&[][..], false),
+            (&["W/\"a\""], true),
+            (&["\"a\""], true),
+            (&["\"b\", W/\"a\""], true),
+            (&["\"b\"", "\"a\""], true),
+            (&["*"], true),
+            (&["\"b\""], false),
+        ] {
+            assert_eq!(has(&headers(&IF_NONE_MATCH, lines), "W/\"a\""), known, "{lines:?}");
+        }
+    }
+}

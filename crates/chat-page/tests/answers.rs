@@ -1,0 +1,185 @@
+//! What a browser gets.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+
+use bytes::Bytes;
+use chat_page::{Images, Pages};
+use http::{Method, Request, Response, StatusCode};
+
+fn ask(method: Method, path: &str, headers: &[(&str, &str)]) -> Option<Response<Bytes>> {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    Pages::new(Images::Own).answer(&request.body(()).expect("a request").into_parts().0)
+}
+
+fn get(path: &str) -> Response<Bytes> {
+    ask(Method::GET, path, &[]).unwrap_or_else(|| panic!("{path} is there"))
+}
+
+fn header<'a>(response: &'a Response<Bytes>, name: &str) -> &'a str {
+    response.headers().get(name).map_or("", |value| value.to_str().expect("ASCII"))
+}
+
+/// What a text refers to by absolute paths within quotation marks, and imports by relative ones.
+fn references(path: &str, text: &str) -> BTreeSet<String> {
+    let quoted = text.split(['"', '\'']).skip(1).step_by(1);
+    let base = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    quoted
+        .filter_map(|reference| {
+            let is_file = reference.rsplit_once('.').is_some_and(|(_, ending)| {
+                ["js", "css", "svg", "webmanifest"].contains(&ending) && !reference.contains([' ', '\n'])
+            });
+            match reference {
+                _ if !is_file => None,
+                _ if reference.starts_with('/') => Some(reference.to_owned()),
+                _ if reference.starts_with("./") || reference.starts_with("../") => {
+                    let mut parts: Vec<&str> = base.split('/').collect();
+                    for part in reference.split('/') {
+                        match part {
+                            "." => {}
+                            ".." => drop(parts.pop()),
+                            part => parts.push(part),
+                        }
+                    }
+                    Some(parts.join("/"))
+                }
+                _ => None,
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn everything_that_the_page_refers_to_is_there() {
+    let (mut seen, mut open) = (BTreeSet::new(), vec!["/".to_owned()]);
+    while let Some(path) = open.pop() {
+        let response = get(&path);
+        assert_eq!(response.status(), StatusCode::OK);
+        let text = String::from_utf8(response.body().to_vec()).unwrap();
+        for found in references(&path, &text) {
+            if seen.insert(found.clone()) {
+                open.push(found);
+            }
+        }
+    }
+    assert!(seen.contains("/client.js") && seen.contains("/page/style.css") && seen.len() > 20, "{seen:?}");
+}
+
+#[test]
+fn a_room_has_the_page_and_nothing_else_is_a_room() {
+    let page = get("/");
+    assert_eq!(header(&page, "content-type"), "text/html; charset=utf-8");
+    for room in ["/r/lobby", "/r/b%C3%BCro", "/r/..", "/r/a?b=c"] {
+        assert_eq!(get(room).body(), page.body(), "{room}");
+    }
+    for path in [
+        "/r",
+        "/r/",
+        "/r/a/b",
+        "/page",
+        "/page/",
+        "/page/index.html",
+        "/page/none.js",
+        "/index.html",
+        "/ws",
+        "/x",
+    ] {
+        assert!(ask(Method::GET, path, &[]).is_none(), "{path}");
+    }
+    for path in ["/page/../Cargo.toml", "/page/..%2fCargo.toml", "/page//etc/passwd", "/page/state"] {
+        assert!(ask(Method::GET, path, &[]).is_none(), "{path}");
+    }
+}
+
+#[test]
+fn the_policy_lets_no_inline_code_run_and_nothing_be_loaded_from_elsewhere() {
+    let page = get("/");
+    let policy = header(&page, "content-security-policy");
+    assert!(
+        policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;")
+    );
+    assert!(!policy.contains("unsafe") && !policy.contains("http") && !policy.contains('*'), "{policy}");
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cache-control", "no-cache"),
+    ] {
+        assert_eq!(header(&page, name), value);
+    }
+    assert!(page.headers().contains_key("permissions-policy"));
+    let text = String::from_utf8(page.body().to_vec()).unwrap();
+    assert!(!text.contains(" style=") && !text.contains(" onclick") && !text.contains("<style"));
+    assert_eq!(text.matches("<script").count(), text.matches("<script type=\"module\" src=\"/").count());
+}
+
+#[test]
+fn remote_images_are_allowed_only_where_they_are_shown() {
+    let request = Request::get("/").body(()).unwrap().into_parts().0;
+    let page = Pages::new(Images::Remote).answer(&request).unwrap();
+    assert!(header(&page, "content-security-policy").contains("img-src 'self' data: https:;"));
+}
+
+#[test]
+fn the_client_may_be_imported_by_every_page() {
+    let client = get("/client.js");
+    assert_eq!(header(&client, "access-control-allow-origin"), "*");
+    assert_eq!(header(&client, "cross-origin-resource-policy"), "cross-origin");
+    assert_eq!(header(&client, "content-type"), "text/javascript; charset=utf-8");
+    assert!(get("/client.d.ts").body().starts_with(b"/"));
+    assert_eq!(header(&get("/page/main.js"), "access-control-allow-origin"), "");
+}
+
+#[test]
+fn gzip_is_the_same_file_and_smaller() {
+    for path in ["/", "/client.js", "/page/style.css"] {
+        let plain = get(path);
+        assert_eq!(header(&plain, "content-encoding"), "");
+        assert_eq!(header(&plain, "vary"), "accept-encoding");
+        let gzip = ask(Method::GET, path, &[("accept-encoding", "gzip, deflate, br")]).unwrap();
+        assert_eq!(header(&gzip, "content-encoding"), "gzip");
+        assert_eq!(header(&gzip, "content-length"), gzip.body().len().to_string());
+        assert!(gzip.body().len() < plain.body().len() / 2);
+        let mut decoded = Vec::new();
+        flate2::read::GzDecoder::new(&gzip.body()[..]).read_to_end(&mut decoded).unwrap();
+        assert_eq!(plain.body(), &decoded);
+    }
+}
+
+#[test]
+fn who_has_it_already_is_told_so() {
+    let first = get("/page/main.js");
+    let etag = header(&first, "etag");
+    let again = ask(Method::GET, "/page/main.js", &[("if-none-match", etag)]).unwrap();
+    assert_eq!((again.status(), again.body().len()), (StatusCode::NOT_MODIFIED, 0));
+    assert_eq!(header(&again, "etag"), etag);
+    let other = ask(Method::GET, "/page/main.js", &[("if-none-match", "\"x\"")]).unwrap();
+    assert_eq!(other.status(), StatusCode::OK);
+    assert_ne!(header(&get("/client.js"), "etag"), etag);
+}
+
+#[test]
+fn other_methods_are_answered_as_http_says() {
+    let head = ask(Method::HEAD, "/", &[]).unwrap();
+    assert_eq!((head.status(), head.body().len()), (StatusCode::OK, 0));
+    assert_eq!(header(&head, "content-length"), get("/").body().len().to_string());
+    let post = ask(Method::POST, "/", &[]).unwrap();
+    assert_eq!((post.status(), header(&post, "allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD"));
+}
+
+#[test]
+fn the_first_view_is_light() {
+    // all that is loaded before somebody can type a name
+    let index = get("/");
+    let text = String::from_utf8(index.body().to_vec()).unwrap();
+    let mut files = references("/", &text);
+    files.insert("/".into());
+    let sizes =
+        files.iter().map(|path| ask(Method::GET, path, &[("accept-encoding", "gzip")]).unwrap().body().len());
+    let total: usize = sizes.sum();
+    assert!((10_000..60 * 1_024).contains(&total), "{total} bytes");
+}

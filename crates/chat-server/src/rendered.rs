@@ -1,0 +1,58 @@
+//! Messages as HTML.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+
+use chat_markdown::{RemoteImages, Renderer};
+use chat_protocol::v2::Written;
+use chat_protocol::{MessageId, RoomName};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+/// How much HTML is kept, in bytes: what a room's newcomers ask for was mostly rendered a moment ago.
+const KEPT: u64 = 32 << 20;
+
+/// What one message counts beside its HTML.
+const PER_MESSAGE: u64 = 256;
+
+/// About how long a message's HTML is; only how the cache lays out its tables depends on it.
+const USUAL: usize = 512;
+
+type Key = (RoomName, u64, MessageId);
+
+/// Renders messages, each once as long as it is remembered.
+pub(crate) struct Rendered {
+    renderer: Renderer,
+    kept: Cache<Key, Arc<str>, ByLength>,
+}
+
+#[derive(Debug, Clone)]
+struct ByLength;
+
+impl Weighter<Key, Arc<str>> for ByLength {
+    fn weight(&self, _: &Key, html: &Arc<str>) -> u64 {
+        PER_MESSAGE + html.len() as u64
+    }
+}
+
+impl Rendered {
+    pub(crate) fn new(images: RemoteImages) -> Self {
+        let kept = Cache::with_weighter(KEPT as usize / USUAL, KEPT, ByLength);
+        Self { renderer: Renderer::new(images), kept }
+    }
+
+    /// The HTML of a message, sanitised.
+    pub(crate) fn html(&self, message: Written<'_>) -> Arc<str> {
+        let key = (message.room.clone(), message.seq, message.id.clone());
+        let render = || Ok::<_, Infallible>(self.renderer.render(message.body).into());
+        let Ok(html) = self.kept.get_or_insert_with(&key, render);
+        html
+    }
+}
+
+impl fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rendered").field("kept", &self.kept.len()).finish_non_exhaustive()
+    }
+}

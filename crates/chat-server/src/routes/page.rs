@@ -1,0 +1,17 @@
+//! The web page, and the client for JavaScript.
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+
+use super::Visit;
+
+/// Answers whatever no other route does.
+pub(super) async fn answer(State(Visit { context, .. }): State<Visit>, request: Request) -> Response {
+    let (request, _) = request.into_parts();
+    match context.pages.as_ref().and_then(|pages| pages.answer(&request)) {
+        Some(answer) => answer.map(Body::from),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
