@@ -3,6 +3,7 @@
 mod answers;
 mod door;
 mod presence;
+mod rendered;
 mod resume;
 mod rooms;
 mod takeover;
