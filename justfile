@@ -20,6 +20,22 @@ test *FILTER:
         cargo test --workspace --all-features --lib --bins --tests {{FILTER}}
     fi
     cargo test --workspace --all-features --doc
+    [ -n "{{FILTER}}" ] || just test-js
+
+# pass the tests of the client for JavaScript and of the page; what is missing for them is skipped, and in CI a failure
+test-js:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if ! command -v npm >/dev/null; then
+        echo "npm is not here: the tests of the client for JavaScript and of the page are skipped"
+        [ -z "${CI:-}" ]
+        exit
+    fi
+    cargo build -p chatd
+    export CHATD="$PWD/target/debug/chatd"
+    for folder in clients/js crates/chat-page/browser; do
+        (cd "$folder" && npm ci --no-audit --no-fund --loglevel=error && npm test)
+    done
 
 # what CI asks of the code beside the tests
 lint:
@@ -44,6 +60,10 @@ bench *OPTIONS:
 # put a running server under load: `just load 127.0.0.1:8000 --members 1000`
 load *OPTIONS:
     cargo run --release -p chat-load -- run {{OPTIONS}}
+
+# render hostile Markdown for so many seconds, in search of faults (needs cargo-fuzz and a nightly toolchain)
+fuzz-markdown SECONDS="60":
+    cd crates/chat-markdown && cargo +nightly fuzz run render fuzz/seeds/render -- -max_total_time={{SECONDS}}
 
 # write the machine-readable contract anew from the types; a test says when that is due
 contract:
