@@ -1,4 +1,5 @@
 //! What a browser gets.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeSet;
 use std::io::Read;
