@@ -6,7 +6,7 @@ use std::str::FromStr;
 use chat_history::Retention;
 use chat_protocol::Limits;
 use chat_rooms::outbox::BacklogLimits;
-use chat_server::{Config, Page, RemoteImages};
+use chat_server::{Config, Origins, Page, RemoteImages};
 use clap::Parser;
 
 /// A self-hosted real-time chat server.
@@ -36,6 +36,11 @@ pub(crate) struct Options {
     /// All but so many of the newest messages of each room are removed; off keeps them
     #[arg(long, env = "CHATD_HISTORY_MAX_COUNT", value_name = "COUNT", default_value = "off")]
     pub(crate) history_max_count: Bound<u64>,
+
+    /// Pages of which origins may chat here: own (this server's; classic clients may live anywhere), any, or a list with commas such
+    /// as https://chat.example,http://localhost:5173, which holds for both dialects and for look-ups
+    #[arg(long, env = "CHATD_ALLOWED_ORIGINS", value_name = "own|any|LIST", default_value = "own")]
+    pub(crate) allowed_origins: Origins,
 
     /// Whether there is a page to chat in, at / and /r/ROOM, and the client for JavaScript at /client.js
     #[arg(long, env = "CHATD_PAGE", value_name = "on|off", default_value = "on")]
@@ -165,6 +170,7 @@ impl Options {
                 Switch::On => RemoteImages::Shown,
                 Switch::Off => RemoteImages::AsLinks,
             },
+            origins: self.allowed_origins.clone(),
             page: match self.page {
                 Switch::On => Page::Served,
                 Switch::Off => Page::None,

@@ -6,8 +6,8 @@ use chat_protocol::v2::SUBPROTOCOL;
 use chat_protocol::{RoomName, Username};
 use chat_rooms::JoinError;
 use http::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response;
 
 use crate::connection::Entrant;
 use crate::context::Context;
+use crate::origins::Endpoint;
 
 /// Somebody who is let in.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub(crate) enum Refusal {
     Malformed,
     /// A handshake without an offer of `chat.v2` where that is spoken.
     NoSubprotocol,
+    /// From a page of an origin that may not.
+    Origin,
     /// The name is in use in the room.
     NameTaken,
     /// There are as many connections as there may be.
@@ -62,7 +65,7 @@ impl Refusal {
                 (StatusCode::UPGRADE_REQUIRED, &[(UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")])
             }
             Self::Malformed | Self::NoSubprotocol => (StatusCode::BAD_REQUEST, &[]),
-            Self::NameTaken => (StatusCode::FORBIDDEN, &[]),
+            Self::NameTaken | Self::Origin => (StatusCode::FORBIDDEN, &[]),
             Self::Full | Self::ShuttingDown | Self::Store => {
                 (StatusCode::SERVICE_UNAVAILABLE, &[(RETRY_AFTER, "1")])
             }
@@ -91,6 +94,7 @@ impl Refusal {
             Self::UpgradeRequired => "only WebSockets are served here (version 13)\n",
             Self::Malformed => "this is no request that can be read, or no WebSocket handshake\n",
             Self::NoSubprotocol => "what is spoken here is chat.v2: offer it in Sec-WebSocket-Protocol\n",
+            Self::Origin => "pages of that origin may not chat here: --allowed-origins\n",
             Self::NameTaken => "",
             Self::Full => "there are as many connections as there may be\n",
             Self::ShuttingDown => "the server is shutting down\n",
@@ -116,6 +120,7 @@ pub(crate) async fn admit(request: &Request<()>, context: &Arc<Context>) -> Resu
     }
     let (room, username) = classic_target(request.uri().path()).ok_or(Refusal::NotFound)?;
     let response = handshake(request)?;
+    look_at_origin(request, Endpoint::Classic, context)?;
     let permit = Arc::clone(&context.members).try_acquire_owned().map_err(|_| Refusal::Full)?;
     match context.engine.admit(&room, &username).await {
         Ok(seat) => Ok(Admitted { response, entrant: Entrant::Classic(seat), permit }),
@@ -138,11 +143,22 @@ fn admit_session(request: &Request<()>, context: &Arc<Context>) -> Result<Admitt
         return Err(Refusal::NoSubprotocol);
     }
     response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    look_at_origin(request, Endpoint::V2, context)?;
     if context.engine.is_closing() {
         return Err(Refusal::ShuttingDown);
     }
     let permit = Arc::clone(&context.members).try_acquire_owned().map_err(|_| Refusal::Full)?;
     Ok(Admitted { response, entrant: Entrant::V2, permit })
+}
+
+/// Refuses pages that may not chat here: whoever reads them did not choose to.
+fn look_at_origin(request: &Request<()>, endpoint: Endpoint, context: &Context) -> Result<(), Refusal> {
+    if context.config.origins.admit(request.headers(), endpoint) {
+        return Ok(());
+    }
+    let origin = request.headers().get(ORIGIN).map(HeaderValue::as_bytes).unwrap_or_default();
+    tracing::info!(origin = %origin.escape_ascii(), "a page of that origin may not chat here");
+    Err(Refusal::Origin)
 }
 
 /// The room and the name in `/ws/chat/{room}/{username}`.

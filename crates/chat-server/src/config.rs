@@ -7,6 +7,8 @@ use chat_markdown::RemoteImages;
 use chat_protocol::Limits;
 use chat_rooms::outbox::BacklogLimits;
 
+use crate::origins::Origins;
+
 /// The largest head of a request, in bytes. Browsers send the cookies of a whole domain along.
 pub(crate) const HEAD_BYTES: usize = 32 * 1024;
 
@@ -23,6 +25,8 @@ pub struct Config {
     pub retention: Retention,
     /// What becomes of images in messages that are rendered.
     pub remote_images: RemoteImages,
+    /// Pages of which origins may talk to the server.
+    pub origins: Origins,
     /// Whether the page is served.
     pub page: Page,
     /// How long things may take.
@@ -48,6 +52,7 @@ impl Default for Config {
             max_connections: 50_000,
             retention: Retention::default(),
             remote_images: RemoteImages::default(),
+            origins: Origins::default(),
             page: Page::default(),
             timings: Timings::default(),
         }

@@ -6,6 +6,7 @@ mod connection;
 mod context;
 mod door;
 mod frames;
+mod origins;
 mod rendered;
 mod rewound;
 mod routes;
@@ -15,4 +16,5 @@ mod sessions;
 
 pub use chat_markdown::RemoteImages;
 pub use config::{Config, Page, Timings};
+pub use origins::{Origin, OriginError, Origins};
 pub use server::Server;

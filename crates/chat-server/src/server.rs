@@ -95,6 +95,7 @@ impl Server {
     /// [`StoreError`] when the rows could not be removed at the end: the next start does it.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
         let Self { listener, context } = self;
+        tracing::info!("{}", context.config.origins.explained());
         tokio::select! {
             () = accept(&listener, &context) => {}
             () = shutdown => {}

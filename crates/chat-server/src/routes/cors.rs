@@ -1,13 +1,15 @@
-//! Who may read an answer from a page of another origin: the classic look-ups are for everyone.
+//! Who may read an answer from a page of another origin.
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, VARY,
 };
 use http::{HeaderValue, Method, StatusCode};
+
+use super::Visit;
 
 /// What a preflight allows: the methods that are answered, be it by 400.
 const METHODS: HeaderValue = HeaderValue::from_static("DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT");
@@ -15,11 +17,15 @@ const METHODS: HeaderValue = HeaderValue::from_static("DELETE, GET, HEAD, OPTION
 /// A preflight is good for a day, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
 
-/// Lets pages of every origin read the answer, whatever its status, and answers preflights (Fetch standard, section
+/// Lets pages of the origins that may read the answer, whatever its status, and answers preflights (Fetch standard, section
 /// "CORS protocol").
-pub(super) async fn for_everyone(request: Request, next: Next) -> Response {
+pub(super) async fn let_read(
+    State(Visit { context, .. }): State<Visit>,
+    request: Request,
+    next: Next,
+) -> Response {
     let headers = request.headers();
-    let from_elsewhere = headers.contains_key(ORIGIN);
+    let reader = context.config.origins.reader(headers);
     let is_preflight =
         request.method() == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = if is_preflight {
@@ -36,8 +42,8 @@ pub(super) async fn for_everyone(request: Request, next: Next) -> Response {
     };
     let headers = response.headers_mut();
     headers.insert(VARY, HeaderValue::from_static("Origin"));
-    if from_elsewhere {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    if let Some(reader) = reader {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, reader);
     }
     response
 }

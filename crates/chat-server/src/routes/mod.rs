@@ -53,7 +53,7 @@ fn routes(visit: Visit) -> Router {
         .route(lookup::PATH, any(lookup::answer))
         .route(&format!("{}/", lookup::PATH), any(lookup::answer))
         .route(&format!("{}/{{*path}}", lookup::PATH), any(lookup::answer))
-        .layer(axum::middleware::from_fn(cors::for_everyone))
+        .layer(axum::middleware::from_fn_with_state(visit.clone(), cors::let_read))
         .route("/livez", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/ws", any(upgrade::answer))

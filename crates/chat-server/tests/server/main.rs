@@ -7,6 +7,7 @@ mod entering;
 mod frames;
 mod leaving;
 mod look_ups;
+mod origins;
 mod page;
 mod shutdown;
 mod slow_readers;

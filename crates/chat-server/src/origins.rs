@@ -1,0 +1,210 @@
+//! Pages of which origins may talk to the server.
+
+use std::str::FromStr;
+
+use http::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
+use http::uri::{Authority, Scheme};
+
+/// Pages of which origins may open WebSockets and read look-ups. Browsers say in `Origin` which page it is that asks (RFC 6454,
+/// section 7); what comes without it is no page, and nothing is asked of it here.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Origins {
+    /// Sessions of `chat.v2` from pages of this server itself, by the request's `Host`; for the classic endpoints, whose clients live
+    /// elsewhere, every page.
+    #[default]
+    Own,
+    /// Every page.
+    Any,
+    /// Pages of this server itself and of these origins, for all endpoints.
+    Listed(Vec<Origin>),
+}
+
+/// An origin: scheme, host, and port where it is not the scheme's own (RFC 6454, section 6.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    scheme: Scheme,
+    /// In lower case, without the port that the scheme has anyway.
+    authority: String,
+}
+
+/// What is no list of origins.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no origin: it has to be like https://chat.example or http://localhost:5173")]
+pub struct OriginError(String);
+
+/// What a page wants to talk to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Classic,
+    V2,
+}
+
+impl Origins {
+    /// Whether a request may come from where it comes from.
+    pub(crate) fn admit(&self, headers: &HeaderMap, endpoint: Endpoint) -> bool {
+        if matches!((self, endpoint), (Self::Any, _) | (Self::Own, Endpoint::Classic)) {
+            return true;
+        }
+        let mut lines = headers.get_all(ORIGIN).into_iter();
+        let (first, second) = (lines.next(), lines.next());
+        let Some(line) = first else { return true };
+        // `null` is one that says nothing of itself
+        let origin = line.to_str().ok().and_then(|line| line.parse::<Origin>().ok());
+        second.is_none() && origin.is_some_and(|origin| self.lists(&origin) || origin.is_of(headers))
+    }
+
+    /// What a page from elsewhere that asks for a look-up is told in `Access-Control-Allow-Origin`; none: it may not read the answer.
+    pub(crate) fn reader(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let origin = headers.get(ORIGIN)?;
+        match self {
+            Self::Own | Self::Any => Some(HeaderValue::from_static("*")),
+            Self::Listed(_) => self.admit(headers, Endpoint::Classic).then(|| origin.clone()),
+        }
+    }
+
+    /// For the log.
+    pub(crate) fn explained(&self) -> &'static str {
+        match self {
+            Self::Own => {
+                "pages of this server alone may open sessions of chat.v2; pages of every origin may be classic clients"
+            }
+            Self::Any => "pages of every origin may chat here",
+            Self::Listed(_) => "pages of this server and of the listed origins may chat here",
+        }
+    }
+
+    fn lists(&self, origin: &Origin) -> bool {
+        matches!(self, Self::Listed(listed) if listed.contains(origin))
+    }
+}
+
+impl FromStr for Origins {
+    type Err = OriginError;
+
+    /// `own`, `any`, or origins with commas between them.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.trim() {
+            "own" => Ok(Self::Own),
+            "any" => Ok(Self::Any),
+            list => list.split(',').map(str::parse).collect::<Result<_, _>>().map(Self::Listed),
+        }
+    }
+}
+
+impl Origin {
+    /// Whether it is the server's that this request was sent to. Behind a proxy the scheme may be another one there.
+    fn is_of(&self, headers: &HeaderMap) -> bool {
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        host.and_then(|host| authority(host, &self.scheme)).is_some_and(|host| host == self.authority)
+    }
+}
+
+impl FromStr for Origin {
+    type Err = OriginError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = || OriginError(text.trim().to_owned());
+        let (scheme, rest) = text.trim().split_once("://").ok_or_else(error)?;
+        let scheme = Scheme::try_from(scheme.to_ascii_lowercase().as_str()).map_err(|_| error())?;
+        let authority = authority(rest, &scheme).ok_or_else(error)?;
+        Ok(Self { scheme, authority })
+    }
+}
+
+/// Host and port in one form; none where there is more than that.
+fn authority(text: &str, scheme: &Scheme) -> Option<String> {
+    let authority: Authority = text.parse().ok()?;
+    // a path, a name or a wildcard
+    if authority.host().is_empty() || authority.as_str().contains(['@', '*']) {
+        return None;
+    }
+    let host = authority.host().to_ascii_lowercase();
+    let own_port = if *scheme == Scheme::HTTPS { 443 } else { 80 };
+    match authority.port() {
+        None => Some(host),
+        Some(port) if port.as_u16() == own_port => Some(host),
+        Some(port) => Some(format!("{host}:{port}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(host: &str, origins: &[&str]) -> HeaderMap {
+        let host = (HOST, HeaderValue::from_str(host).unwrap());
+        let origins = origins.iter().map(|origin| (ORIGIN, HeaderValue::from_str(origin).unwrap()));
+        let mut headers = HeaderMap::new();
+        std::iter::once(host).chain(origins).for_each(|(name, value)| {
+            headers.append(name, value);
+        });
+        headers
+    }
+
+    #[test]
+    fn a_page_of_our_own_is_one_with_our_host() {
+        let own = Origins::default();
+        for (host, origin, admitted) in [
+            ("localhost:8000", "http://localhost:8000", true),
+            ("chat.example", "https://chat.example", true),
+            ("chat.example:443", "https://chat.example", true),
+            ("CHAT.example", "https://chat.EXAMPLE", true),
+            ("[::1]:8000", "http://[::1]:8000", true),
+            ("localhost:8000", "http://localhost:5173", false),
+            ("localhost:8000", "http://127.0.0.1:8000", false),
+            ("chat.example", "https://evil-chat.example", false),
+            ("chat.example", "https://chat.example.evil", false),
+            ("chat.example", "https://chat.example/", false),
+            ("chat.example", "https://a@chat.example", false),
+            ("chat.example", "null", false),
+            ("chat.example", "", false),
+        ] {
+            let headers = headers(host, &[origin]);
+            assert_eq!(own.admit(&headers, Endpoint::V2), admitted, "{origin} at {host}");
+            assert!(own.admit(&headers, Endpoint::Classic));
+            assert!(Origins::Any.admit(&headers, Endpoint::V2));
+        }
+        assert!(own.admit(&headers("a", &[]), Endpoint::V2), "no page");
+        assert!(!own.admit(&headers("a", &["http://a", "http://a"]), Endpoint::V2), "which of them?");
+    }
+
+    #[test]
+    fn a_list_holds_for_every_endpoint_and_for_reading() {
+        let listed: Origins = "https://a.example, http://localhost:5173".parse().unwrap();
+        for (origin, admitted) in [
+            ("https://a.example", true),
+            ("http://localhost:5173", true),
+            ("https://here", true),
+            ("http://a.example", false),
+            ("https://b.a.example", false),
+            ("https://a.example:8443", false),
+        ] {
+            let headers = headers("here", &[origin]);
+            for endpoint in [Endpoint::Classic, Endpoint::V2] {
+                assert_eq!(listed.admit(&headers, endpoint), admitted, "{origin}");
+            }
+            assert_eq!(listed.reader(&headers).is_some_and(|reader| reader == origin), admitted);
+        }
+        assert_eq!(Origins::Own.reader(&headers("a", &["http://b"])).unwrap(), "*");
+        assert_eq!(Origins::Own.reader(&headers("a", &[])), None);
+    }
+
+    #[test]
+    fn what_is_no_origin_is_no_list() {
+        for text in [
+            "",
+            "*",
+            "a.example",
+            "https://a/",
+            "https://a/b",
+            "https://*.a",
+            "https://",
+            "own,any",
+            "https://a,",
+        ] {
+            assert!(text.parse::<Origins>().is_err(), "{text}");
+        }
+        assert_eq!("own".parse(), Ok(Origins::Own));
+        assert_eq!("any".parse(), Ok(Origins::Any));
+    }
+}
