@@ -1,0 +1,97 @@
+// Somebody who knows nothing but the address.
+
+import assert from 'node:assert/strict';
+import { browserTest } from './support/house.js';
+
+browserTest('a newcomer gets from the address to a message by a name, Enter, a text and Enter', async (house) => {
+  const server = await house.server();
+  const ben = await house.person(server, 'ben');
+
+  const ana = await house.visitor(server, '/');
+  assert.equal(await ana.focused(), 'entry-name');
+  assert.equal(await ana.page.locator('#entry-room').inputValue(), 'lobby');
+  await ana.page.keyboard.type('ana');
+  await ana.page.keyboard.press('Enter');
+  await ana.isIn('lobby');
+  assert.equal(await ana.focused(), 'compose-text');
+  await ana.page.keyboard.type('Hello, I am new here');
+  await ana.page.keyboard.press('Enter');
+
+  const seen = await ben.sees('Hello, I am new here');
+  assert.equal(await seen.getAttribute('data-from'), 'ana');
+  const own = await ana.sees('Hello, I am new here');
+  assert.match(await own.getAttribute('class'), /\bmine\b/);
+  assert.equal(new URL(ana.page.url()).pathname, '/r/lobby');
+  assert.equal(await ana.page.title(), 'lobby – chatd');
+});
+
+browserTest('a link leads to its room, and the name is remembered the next time', async (house) => {
+  const server = await house.server();
+  const context = await house.context();
+  const ana = await house.visitor(server, '/r/tea-%C3%BCber', { context });
+  assert.equal(await ana.text('#entry-title'), 'Join tea-über');
+  assert.equal(await ana.page.locator('#entry-room').inputValue(), 'tea-über');
+  await ana.enter('ana');
+  await ana.isIn('tea-über');
+  await ana.page.close();
+
+  const again = await house.visitor(server, '/', { context });
+  assert.equal(await again.page.locator('#entry-name').inputValue(), 'ana');
+  assert.equal(await again.page.locator('#entry-room').inputValue(), 'tea-über');
+  assert.equal(await again.focused(), 'entry-join');
+  await again.page.keyboard.press('Enter');
+  await again.isIn('tea-über');
+});
+
+browserTest('the link to a room can be copied, and works', async (house) => {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana', 'tea', { permissions: ['clipboard-read', 'clipboard-write'] });
+  await ana.page.locator('#copy-link').click();
+  await ana.page.locator('#copy-link[data-done]').waitFor();
+  const link = await ana.page.evaluate(() => navigator.clipboard.readText());
+  assert.equal(link, `${server.address}/r/tea`);
+  const ben = await house.visitor(server, new URL(link).pathname);
+  assert.equal(await ben.text('#entry-title'), 'Join tea');
+});
+
+browserTest('a name that somebody has is said to be taken, at its field', async (house) => {
+  const server = await house.server();
+  await house.person(server, 'ana');
+  const other = await house.visitor(server, '/r/lobby');
+  await other.page.locator('#entry-name').fill('ana');
+  await other.page.keyboard.press('Enter');
+  await other.page.locator('#entry-name[aria-invalid="true"]').waitFor();
+  assert.equal(await other.focused(), 'entry-name');
+  assert.match(await other.text('#entry-name-error'), /Somebody in lobby is called ana already/);
+  const described = await other.page.locator('#entry-name').getAttribute('aria-describedby');
+  assert.ok(described.split(' ').includes('entry-name-error'));
+
+  await other.page.keyboard.type('anna');
+  assert.equal(await other.page.locator('#entry-name').inputValue(), 'anna', 'the name was selected, and is written over');
+  assert.equal(await other.page.locator('#entry-name').getAttribute('aria-invalid'), null);
+  await other.page.keyboard.press('Enter');
+  await other.isIn('lobby');
+});
+
+browserTest('what can be no name is said at its field, and nothing is lost', async (house) => {
+  const server = await house.server();
+  const ana = await house.visitor(server, '/');
+  const { page } = ana;
+  const tries = [
+    { name: '', room: 'lobby', field: 'name', text: /what you want to be called/ },
+    { name: 'ana', room: '', field: 'room', text: /which room/ },
+    { name: 'two words', room: 'lobby', field: 'name', text: /can’t be a name/ },
+    { name: 'a'.repeat(51), room: 'lobby', field: 'name', text: /up to 50/ },
+    { name: 'ana', room: 'a/b', field: 'room', text: /can’t be the name of a room/ },
+  ];
+  for (const { name, room, field, text } of tries) {
+    await page.locator('#entry-name').fill(name);
+    await page.locator('#entry-room').fill(room);
+    await page.locator('#entry-join').click();
+    await page.locator(`#entry-${field}[aria-invalid="true"]`).waitFor();
+    assert.match(await ana.text(`#entry-${field}-error`), text);
+    assert.equal(await ana.focused(), `entry-${field}`);
+    assert.equal(await page.locator('#entry-name').inputValue(), name);
+    assert.equal(await page.locator('#entry-room').inputValue(), room);
+  }
+});

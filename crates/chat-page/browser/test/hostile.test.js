@@ -1,0 +1,156 @@
+// Messages that want more than to be read. The page has two walls: what the server renders, and the policy that it sends.
+
+import assert from 'node:assert/strict';
+import { browserTest } from './support/house.js';
+
+const RUN = 'window.ran=1';
+const AWAY = 'https://elsewhere.example';
+const VECTORS = [
+  `<script>${RUN}</script>`,
+  `<script src="${AWAY}/x.js"></script>`,
+  `<img src=x onerror="${RUN}">`,
+  `<img src="${AWAY}/pixel.gif">`,
+  `![pixel](${AWAY}/pixel.gif)`,
+  `![x](x" onerror="${RUN})`,
+  `[click](javascript:${RUN})`,
+  `[click](JaVaScRiPt:${RUN})`,
+  `[click](java&#10;script:${RUN})`,
+  `[click](&#106;avascript:${RUN})`,
+  `[click](data:text/html,<script>opener.ran=1</script>)`,
+  `[click](vbscript:msgbox(1))`,
+  `<javascript:${RUN}>`,
+  `[click](https://a.example" onmouseover="${RUN}")`,
+  `[click](https://a.example 'x" onmouseover="${RUN}')`,
+  `<a href="javascript:${RUN}">click</a>`,
+  `<svg onload="${RUN}"><animate onbegin="${RUN}" attributeName=x></svg>`,
+  `<math><mi xlink:href="javascript:${RUN}">click</mi></math>`,
+  `<iframe srcdoc="<script>parent.ran=1</script>"></iframe>`,
+  `<iframe src="${AWAY}"></iframe>`,
+  `<style>body{background:url(${AWAY}/s.png);display:none}</style>`,
+  `<p style="background:url(${AWAY}/s.png);position:fixed;inset:0">over all</p>`,
+  `<link rel=stylesheet href="${AWAY}/s.css">`,
+  `<base href="${AWAY}/">`,
+  `<meta http-equiv=refresh content="0;url=${AWAY}">`,
+  `<form action="${AWAY}"><input name=q autofocus onfocus="${RUN}"><button>go</button></form>`,
+  `<details open ontoggle="${RUN}">x</details>`,
+  `<video src=x onerror="${RUN}"></video>`,
+  '```"><img src=x onerror=' + RUN + '>\ncode\n```',
+  '```html\n</code></pre><script>' + RUN + '</script>\n```',
+  `| a |\n|---|\n| <img src=x onerror="${RUN}"> |`,
+  `&lt;script&gt;${RUN}&lt;/script&gt; &amp;lt;img src=x onerror=${RUN}&amp;gt;`,
+  `<noscript><p title="</noscript><img src=x onerror=${RUN}>">`,
+  `@<img src=x onerror="${RUN}">`,
+  `<div id="compose-text">not the box</div><a name="chat">`,
+];
+
+const ALLOWED = new Set([
+  ...'a blockquote br code del em h1 h2 h3 h4 h5 h6 hr li ol p pre span strong table tbody td th thead tr ul'.split(' '),
+]);
+
+browserTest('nothing of a hostile message runs, loads, or reaches the rest of the page', async (house) => {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana');
+  const ben = await house.person(server, 'ben');
+  for (const [index, vector] of VECTORS.entries()) {
+    await ana.page.locator('#compose-text').fill(`no. ${index + 1}\n\n${vector}`);
+    await ana.page.locator('#send').click();
+  }
+  await ben.sees(`no. ${VECTORS.length}`);
+  await ben.page.reload();
+  await ben.isIn('lobby');
+  await ben.sees(`no. ${VECTORS.length}`);
+
+  for (const person of [ana, ben]) {
+    assert.equal(await person.page.locator('.message').count(), VECTORS.length);
+    await touchAll(person.page);
+    const elements = await person.page.locator('.message .body *').evaluateAll((all) => all.map((element) => ({
+      name: element.localName, attributes: element.getAttributeNames(), href: element.getAttribute('href'),
+    })));
+    for (const { name, attributes, href } of elements) {
+      assert.ok(ALLOWED.has(name), `<${name}> in a message`);
+      const bad = attributes.filter((attribute) => /^on|^(style|id|name|src|srcdoc)$/.test(attribute));
+      assert.deepEqual(bad, [], `of <${name}>`);
+      if (href !== null) assert.match(href, /^(https?|mailto):/);
+    }
+    assert.equal(await person.page.evaluate(() => window.ran), undefined);
+    assert.deepEqual(person.dialogs, []);
+    assert.equal(await person.page.locator('#compose-text').count(), 1);
+    assert.equal(person.page.context().pages().length, 1, 'no window was opened');
+  }
+});
+
+/** The pointer goes over every element. */
+async function touchAll(page) {
+  await page.locator('.message .body').evaluateAll((bodies) => {
+    for (const element of bodies.flatMap((body) => [body, ...body.querySelectorAll('*')])) {
+      for (const type of ['mouseover', 'mouseenter', 'focus', 'toggle']) element.dispatchEvent(new Event(type, { bubbles: true }));
+    }
+  });
+}
+
+browserTest('the preview of a hostile message is as harmless', async (house) => {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana');
+  await ana.page.locator('#toggle-preview').click();
+  for (const vector of VECTORS) {
+    await ana.page.locator('#compose-text').fill(vector);
+    await ana.page.locator('#preview-body *, #preview-body:not(:empty)').first().waitFor();
+    const hrefs = await ana.page.locator('#preview-body [href]').evaluateAll((links) => links.map((link) => link.getAttribute('href')));
+    for (const href of hrefs) assert.match(href, /^https?:/);
+    assert.equal(await ana.page.locator('#preview-body :is(script, img, svg, iframe, style, form, link, meta, base)').count(), 0);
+  }
+  await ana.page.locator('#compose-text').fill('');
+  assert.equal(await ana.page.evaluate(() => window.ran), undefined);
+});
+
+browserTest('names and rooms are text, too', async (house) => {
+  const server = await house.server();
+  const ana = await house.visitor(server, `/r/${encodeURIComponent('<img src=x onerror=window.ran=1>')}`);
+  assert.equal(await ana.text('#entry-title'), 'Join <img src=x onerror=window.ran=1>');
+  await ana.page.locator('#entry-name').fill('<b>ana</b>');
+  await ana.page.keyboard.press('Enter');
+  await ana.page.locator('#entry-name[aria-invalid], #entry-room[aria-invalid]').first().waitFor();
+  assert.equal(await ana.page.evaluate(() => window.ran), undefined);
+});
+
+browserTest('the page comes with a policy under which nothing else would run', async (house) => {
+  const server = await house.server();
+  const ana = await house.visitor(server, '/');
+  const answer = await ana.page.request.get(`${server.address}/r/lobby`);
+  const policy = answer.headers()['content-security-policy'];
+  for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "base-uri 'none'", "require-trusted-types-for 'script'"]) {
+    assert.ok(policy.includes(part), part);
+  }
+  assert.doesNotMatch(policy, /unsafe-/);
+  // what gets past the first wall is held by the second
+  const page = await unwatched(house, server);
+  const outcome = await page.evaluate(async () => {
+    const violations = [];
+    document.addEventListener('securitypolicyviolation', ({ effectiveDirective }) => violations.push(effectiveDirective));
+    let thrown = null;
+    try {
+      document.body.insertAdjacentHTML('beforeend', '<p>x</p>');
+    } catch (error) {
+      thrown = error.name;
+    }
+    const { insertServerHtml } = await import('/page/text/html.js');
+    const message = document.createElement('div');
+    document.body.append(message);
+    insertServerHtml(message, '<img src="/page/none.png" onerror="window.ran = 1"><p style="position: fixed">over all</p>');
+    await new Promise((resolve) => message.firstChild.addEventListener('error', resolve));
+    return { violations, thrown, ran: window.ran, position: getComputedStyle(message.lastChild).position };
+  });
+  assert.equal(outcome.thrown, 'TypeError');
+  assert.equal(outcome.ran, undefined);
+  assert.equal(outcome.position, 'static');
+  for (const directive of ['require-trusted-types-for', 'script-src-attr', 'style-src-attr']) {
+    assert.ok(outcome.violations.includes(directive), directive);
+  }
+});
+
+/** A page in which faults are what the test is after. */
+async function unwatched(house, server) {
+  const page = await (await house.context()).newPage();
+  await page.goto(server.address);
+  return page;
+}

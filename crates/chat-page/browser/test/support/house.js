@@ -1,0 +1,98 @@
+// What a test starts, and what is ended with it: a browser for each file, servers and people for each test.
+
+import { after, test } from 'node:test';
+import { findChromium, launch } from './chromium.js';
+import { Line } from './line.js';
+import { Person } from './person.js';
+import { Raw } from './raw.js';
+import { Server } from './server.js';
+
+const ABSENT = 'there is no Chromium on this machine (set CHROMIUM to its path): the page was not tried in a browser';
+
+let browser = null;
+after(() => browser?.close());
+
+/** A test that needs the browser. Where there is none it fails in CI, and is skipped elsewhere. */
+export function browserTest(name, run) {
+  const isAbsent = findChromium() === null;
+  const skip = isAbsent && !process.env.CI && ABSENT;
+  test(name, { skip }, async () => {
+    if (isAbsent) throw new Error(ABSENT);
+    browser ??= await launch();
+    const house = new House(browser);
+    try {
+      await run(house);
+      house.check();
+    } finally {
+      await house.end();
+    }
+  });
+}
+
+export class House {
+  #browser;
+  #contexts = [];
+  #people = [];
+  #ends = [];
+
+  constructor(browser) {
+    this.#browser = browser;
+  }
+
+  async server(...args) {
+    const server = await Server.start(args);
+    this.#ends.push(() => server.remove());
+    return server;
+  }
+
+  async line(server) {
+    const line = await Line.to(server);
+    this.#ends.push(() => line.end());
+    return line;
+  }
+
+  /** A browser of one's own: nothing is known there of the others. */
+  async context(options = {}) {
+    const context = await this.#browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', ...options });
+    this.#contexts.push(context);
+    return context;
+  }
+
+  /** A page on this address, watched for whatever goes wrong in it. `at` has an `address`. */
+  async visitor(at, path = '/', options = {}) {
+    const context = options.context ?? await this.context(options);
+    const person = await this.watch(await context.newPage(), at.address);
+    await person.page.goto(at.address + path);
+    return person;
+  }
+
+  async watch(page, address) {
+    const person = await Person.on(page, address);
+    this.#people.push(person);
+    return person;
+  }
+
+  /** Somebody who is in the room. */
+  async person(at, name, room = 'lobby', options = {}) {
+    const person = await this.visitor(at, `/r/${encodeURIComponent(room)}`, options);
+    await person.enter(name);
+    return person;
+  }
+
+  /** Somebody in the room without a browser. */
+  async raw(at, name, room = 'lobby') {
+    const raw = await Raw.in(at, name, room);
+    this.#ends.push(() => raw.leave());
+    return raw;
+  }
+
+  /** Nothing went wrong in any page. */
+  check() {
+    for (const person of this.#people) person.check();
+  }
+
+  async end() {
+    for (const context of this.#contexts) await context.close();
+    for (const end of this.#ends.reverse()) await end();
+  }
+}

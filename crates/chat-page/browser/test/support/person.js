@@ -1,0 +1,145 @@
+// Somebody at a page, with eyes for what goes wrong in it.
+
+import assert from 'node:assert/strict';
+import { until } from './until.js';
+
+const PATIENCE_MS = 60_000;
+/** What the browser itself says of a server that is not there. */
+const OUTAGE = /WebSocket connection to .* failed|Failed to load resource: net::ERR_/;
+
+export class Person {
+  /** The address of every request that the page made. */
+  requests = [];
+  dialogs = [];
+  #faults = [];
+  #outages = 0;
+
+  static async on(page, address) {
+    const person = new Person(page, address);
+    await page.addInitScript(() => {
+      window.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
+        console.error(`against the policy: ${violatedDirective} ${blockedURI}`);
+      });
+    });
+    return person;
+  }
+
+  constructor(page, address) {
+    this.page = page;
+    this.address = address;
+    page.setDefaultTimeout(PATIENCE_MS);
+    page.on('pageerror', (error) => this.#faults.push(`pageerror: ${error.stack}`));
+    page.on('console', (message) => {
+      if (message.type() !== 'error') return;
+      if (OUTAGE.test(message.text())) this.#outages += 1;
+      else this.#faults.push(`console: ${message.text()}`);
+    });
+    page.on('request', (request) => this.requests.push(request.url()));
+    page.on('websocket', (socket) => this.requests.push(socket.url()));
+    page.on('dialog', (dialog) => {
+      this.dialogs.push(dialog.message());
+      dialog.accept().catch(() => {});
+    });
+    this.mayLoseTheLine = false;
+  }
+
+  // What a person does.
+
+  /** Fills in the form, whose room is in the address. */
+  async enter(name) {
+    await this.page.locator('#entry-name').fill(name);
+    await this.page.keyboard.press('Enter');
+    await this.isIn();
+  }
+
+  async say(text) {
+    await this.page.locator('#compose-text').fill(text);
+    await this.page.locator('#compose-text').press('Enter');
+  }
+
+  /** Says it, and waits until it is stored. */
+  async says(text) {
+    await this.say(text);
+    await this.sees(text);
+  }
+
+  async joinAnother(room) {
+    await this.page.keyboard.press('Control+k');
+    await this.page.locator('#switcher-room').fill(room);
+    await this.page.keyboard.press('Enter');
+    await this.isIn(room);
+  }
+
+  // What a person sees.
+
+  async isIn(room) {
+    await this.page.locator('#chat').waitFor();
+    if (room) await until(`${room} is shown`, async () => await this.text('#room-title') === room);
+  }
+
+  /** The stored message with this text. */
+  message(text) {
+    return this.page.locator('.message[data-state="stored"]', { has: this.page.locator('.body', { hasText: text }) });
+  }
+
+  async sees(text) {
+    await this.message(text).first().waitFor();
+    return this.message(text).first();
+  }
+
+  text(selector) {
+    return this.page.locator(selector).innerText();
+  }
+
+  /** Whether it is there to be seen. */
+  shows(selector) {
+    return this.page.locator(selector).first().isVisible();
+  }
+
+  hides(selector) {
+    return this.page.locator(selector).first().waitFor({ state: 'hidden' });
+  }
+
+  /** All messages in the page, from top to bottom: `{seq, from, text, state}`. */
+  log() {
+    return this.page.locator('#messages .message').evaluateAll((messages) => messages.map((message) => ({
+      seq: Number(message.dataset.seq), from: message.dataset.from, state: message.dataset.state,
+      text: message.querySelector('.body').innerText.trim(),
+    })));
+  }
+
+  async texts() {
+    return (await this.log()).map(({ text }) => text);
+  }
+
+  people() {
+    return this.page.locator('#people-list li').evaluateAll((items) => items.map((item) => item.dataset.name));
+  }
+
+  banner() {
+    return this.page.locator('#banner').getAttribute('data-kind');
+  }
+
+  /** Waits for the banner of this kind, and answers what it says. */
+  async bannerSays(kind) {
+    await this.page.locator(`#banner[data-kind="${kind}"]`).waitFor({ state: kind === 'none' ? 'hidden' : 'visible' });
+    return this.page.locator('#banner-text').innerText();
+  }
+
+  focused() {
+    return this.page.evaluate(() => document.activeElement.id || document.activeElement.localName);
+  }
+
+  style(selector, property) {
+    return this.page.locator(selector).first().evaluate((element, name) => getComputedStyle(element)[name], property);
+  }
+
+  // At the end.
+
+  check() {
+    assert.deepEqual(this.#faults, [], 'faults in the page');
+    if (!this.mayLoseTheLine) assert.equal(this.#outages, 0, 'connections of the page failed');
+    const elsewhere = this.requests.filter((url) => !/^(data|blob):/.test(url) && new URL(url).host !== new URL(this.address).host);
+    assert.deepEqual(elsewhere, [], 'requests to elsewhere');
+  }
+}

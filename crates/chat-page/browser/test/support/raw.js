@@ -1,0 +1,31 @@
+// Somebody in a room by the client alone, who speaks faster than a page can.
+
+import WebSocket from 'ws';
+import { ChatClient } from '../../../../../clients/js/client.js';
+
+export class Raw {
+  client;
+  room;
+
+  static async in(at, name, room) {
+    const raw = new Raw();
+    raw.client = new ChatClient({ url: `${at.address}/ws`, username: name, WebSocket, queueLimit: 10_000, backoff: { baseMs: 20, capMs: 200 } });
+    await raw.client.connect();
+    ({ room: raw.room } = await raw.client.join(room));
+    return raw;
+  }
+
+  /** Resolves when it is stored. */
+  say(body) {
+    return this.room.send(body);
+  }
+
+  /** So many messages, one after the other, whose text is made from their number: 1, 2, 3 and so on. */
+  async fill(count, text = (number) => `Message ${number}`) {
+    await Promise.all(Array.from({ length: count }, (_, index) => this.room.send(text(index + 1))));
+  }
+
+  leave() {
+    this.client.close();
+  }
+}

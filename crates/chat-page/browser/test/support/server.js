@@ -1,0 +1,66 @@
+// A chatd of a test's own: a free port, a database in a folder that is removed with it.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export class Server {
+  #child = null;
+  #folder;
+  #args;
+  port = 0;
+
+  static async start(args) {
+    const server = new Server();
+    server.#args = args;
+    server.#folder = await mkdtemp(join(tmpdir(), 'chatd-browser-'));
+    await server.up();
+    return server;
+  }
+
+  get address() {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Starts it, on the same port and database as before; other arguments replace those that it was started with. */
+  async up(...args) {
+    const program = process.env.CHATD;
+    if (!program) throw new Error('set CHATD to the path of the chatd program');
+    if (args.length > 0) this.#args = args;
+    const all = ['--listen', `127.0.0.1:${this.port}`, '--message-rate', '0', ...this.#args];
+    this.#child = spawn(resolve(program), all, { cwd: this.#folder, stdio: ['ignore', 'pipe', 'ignore'] });
+    this.port = Number(await new Promise((found, failed) => {
+      this.#child.on('error', failed);
+      this.#child.on('exit', () => failed(new Error('chatd did not start')));
+      createInterface(this.#child.stdout).on('line', (line) => {
+        const port = /http:\/\/127\.0\.0\.1:(\d+)/.exec(line)?.[1];
+        if (port) found(port);
+      });
+    }));
+  }
+
+  /** As if the power went. */
+  kill() {
+    return this.#end('SIGKILL');
+  }
+
+  /** As an operator stops it. */
+  stop() {
+    return this.#end('SIGTERM');
+  }
+
+  async remove() {
+    await this.kill();
+    await rm(this.#folder, { recursive: true });
+  }
+
+  async #end(signal) {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exit = once(this.#child, 'exit');
+    this.#child.kill(signal);
+    await exit;
+  }
+}
