@@ -24,5 +24,7 @@ async function begin() {
 
 applyTheme();
 const inside = import('./views/chat.js');
+// what goes wrong with it is told to whoever waits for it
+inside.catch(() => {});
 const entry = new Entry(inside);
 begin();

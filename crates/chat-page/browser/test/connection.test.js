@@ -114,8 +114,10 @@ browserTest('a message that failed can be tried again, and is stored once', asyn
   await message.locator('[data-action="retry"]').click();
   await message.waitFor();
   assert.equal(await message.count(), 1, 'it failed again, and is still there once');
-  await server.stop();
+  await server.kill();
+  await ana.bannerSays('down');
   await server.up('--message-bytes', '131072');
+  await ana.page.locator('#banner-action').click();
   await ana.bannerSays('none');
   await message.locator('[data-action="retry"]').click();
   await ana.sees('A long story');

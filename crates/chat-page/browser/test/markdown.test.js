@@ -41,7 +41,7 @@ function look(message) {
       keyword: text('.hl-keyword'), isKeywordColoured: style('.hl-keyword').color !== style('pre code').color,
       pieces: [...new Set([...body.querySelectorAll('pre span')].map((span) => span.className))].sort(),
       head: [...body.querySelectorAll('th')].map((cell) => cell.innerText),
-      cells: [...body.querySelectorAll('td')].map((cell) => [cell.innerText, getComputedStyle(cell).textAlign]),
+      cells: [...body.querySelectorAll('td')].map((cell) => [cell.innerText, getComputedStyle(cell).textAlign.replace('-webkit-', '')]),
       tasks: [...body.querySelectorAll('ul li')].map((item) => item.innerText.trim()),
       numbered: [...body.querySelectorAll('ol li')].map((item) => item.innerText.trim()),
       party: body.innerText.includes('🎉'),

@@ -99,11 +99,12 @@ browserTest('a server without its history begins anew, and the page with it', as
   await untilEqual(() => ana.texts(), ['anew']);
 });
 
-browserTest('who opens the page while the server is away, with a seat of before, gets in when it is back', async (house) => {
+browserTest('who wants to enter while the server is away is told so, and gets in when it is back', async (house) => {
   const server = await house.server();
   const line = await house.line(server);
   const ana = await house.visitor(line, '/r/lobby');
   ana.mayLoseTheLine = true;
+  await ana.page.evaluate(async () => { await import('/page/views/chat.js'); });
   line.cut();
   await ana.page.locator('#entry-name').fill('ana');
   await ana.page.keyboard.press('Enter');
@@ -113,4 +114,26 @@ browserTest('who opens the page while the server is away, with a seat of before,
   await ana.page.locator('#entry-join').click();
   line.mend();
   await ana.isIn('lobby');
+});
+
+browserTest('a page of which a part did not arrive gets it when one enters', async (house) => {
+  const server = await house.server();
+  const context = await house.context();
+  await context.route('**/page/views/log.js', (route) => route.abort(), { times: 1 });
+  const ana = await house.visitor(server, '/r/lobby', { context });
+  ana.mayLoseTheLine = true;
+  await ana.enter('ana');
+  await ana.says('all there');
+});
+
+browserTest('a page of which a part never arrives says so, and holds no seat', async (house) => {
+  const server = await house.server();
+  const context = await house.context();
+  await context.route('**/page/views/log.js', (route) => route.abort());
+  const ana = await house.visitor(server, '/r/lobby', { context });
+  ana.mayLoseTheLine = true;
+  await ana.page.locator('#entry-name').fill('ana');
+  await ana.page.keyboard.press('Enter');
+  await until('it is said', async () => /part of the page could not be loaded/.test(await ana.text('#entry-status')));
+  await house.person(server, 'ana');
 });

@@ -2,7 +2,7 @@
 
 import { Chat } from '../state/chat.js';
 import { byId, say } from '../dom.js';
-import { lasting } from '../state/storage.js';
+import { lasting, ofTab } from '../state/storage.js';
 import { inWords } from '../text/words.js';
 
 const FIELD_OF = { invalid_username: 'name', username_taken: 'name', unauthorized: 'name', invalid_room: 'room', forbidden: 'room' };
@@ -58,16 +58,19 @@ export class Entry {
       say(this.#status, `${inWords(status.reason)} Trying again until it can.`);
       this.#cancel.hidden = false;
     };
+    let chat = null;
     try {
-      const chat = await Chat.enter({ name, room, onwait }, this.#trying.signal);
+      chat = await Chat.enter({ name, room, onwait }, this.#trying.signal);
       lasting.set('name', name);
-      const { openChat } = await this.#inside;
+      const { openChat } = await this.#inside.catch(reloadOnce);
+      ofTab.set('reloaded', null);
       this.#busy(null);
       say(this.#status, '');
       this.#main.hidden = true;
       openChat(chat);
       return chat;
     } catch (error) {
+      chat?.close();
       this.#busy(null);
       this.#failed(error, name, room);
     }
@@ -105,4 +108,12 @@ export class Entry {
     this.#join.textContent = trying ? 'Joining…' : 'Join';
     if (!trying) this.#cancel.hidden = true;
   }
+}
+
+/** The rest of the page did not arrive. The server lets one in, so it is there by now: a reload brings both. Once, lest it never ends. */
+function reloadOnce() {
+  if (ofTab.get('reloaded')) throw new Error('a part of the page could not be loaded');
+  ofTab.set('reloaded', true);
+  location.reload();
+  return new Promise(() => {});
 }

@@ -336,6 +336,11 @@ export class LogView {
     const { more, loading, historyFailed, items, name } = this.#room;
     const state = historyFailed ? 'failed' : loading || more || this.#start > 0 ? 'loading' : items.length > 0 ? 'beginning' : 'empty';
     if (this.#beginning.dataset.state === state && this.#beginning.dataset.room === name) return;
+    // it may get higher or lower by that
+    this.#keep(() => this.#showBeginning(state, name));
+  }
+
+  #showBeginning(state, name) {
     Object.assign(this.#beginning.dataset, { state, room: name });
     if (state === 'failed') {
       const again = () => {

@@ -1,0 +1,91 @@
+// What axe-core finds in each view, in both colours.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { browserTest } from './support/house.js';
+import { until } from './support/until.js';
+
+const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21aa', 'best-practice'];
+
+const RICH = [
+  '# Heading', 'A [link](https://example.org/), `code`, **bold**, @ana and @ben.', '', '> quoted', '', '- [x] done', '- [ ] not', '',
+  '| a | b |', '|---|--:|', '| 1 | 2 |', '',
+  '```rust', '#[derive(Debug)]', 'struct Point { x: f64 } // a comment', 'fn main() { let s: &str = "text"; println!("{}", 1 + 2 == MAX); }', '```', '',
+  '```html', '<p class="x">text</p>', '```', '', '```css', 'a { color: #fff; margin: 1px }', '```', '', '```yaml', 'key: value', '```', '',
+  '```bash', 'echo "$HOME" # say', '```',
+].join('\n');
+
+/** Serious and critical faults, each with where it is. */
+async function faults(person, what) {
+  // what moves is half transparent
+  await until('nothing moves', () => person.page.evaluate(() => document.getAnimations().length === 0));
+  await person.page.evaluate(AXE);
+  const { violations } = await person.page.evaluate((values) => window.axe.run(document, { runOnly: { type: 'tag', values } }), TAGS);
+  return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${what}: ${id} at ${target}: ${failureSummary}`));
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  browserTest(`no serious fault in the form and the room, ${colorScheme}`, async (house) => {
+    const server = await house.server();
+    const ben = await house.raw(server, 'ben');
+    const ana = await house.visitor(server, '/', { colorScheme });
+    const found = await faults(ana, 'form');
+    await ana.page.locator('#entry-name').fill('a name');
+    await ana.page.keyboard.press('Enter');
+    await ana.page.locator('#entry-name[aria-invalid]').waitFor();
+    found.push(...await faults(ana, 'form with a fault'));
+    await ana.page.locator('#entry-name').fill('ana');
+    await ana.page.keyboard.press('Enter');
+    await ana.isIn('lobby');
+    found.push(...await faults(ana, 'empty room'));
+
+    await ben.say(RICH);
+    await ana.sees('quoted');
+    await ana.says(RICH.replace('# Heading', '# My heading'));
+    await ana.page.locator('#compose-text').fill(RICH);
+    await ana.page.locator('#toggle-preview').click();
+    await ana.page.locator('#preview-body h1').waitFor();
+    found.push(...await faults(ana, 'room'));
+    assert.deepEqual(found, []);
+  });
+
+  browserTest(`no serious fault in the dialogs, ${colorScheme}`, async (house) => {
+    const server = await house.server();
+    const ana = await house.person(server, 'ana', 'lobby', { colorScheme });
+    await ana.joinAnother('tea');
+    const ben = await house.raw(server, 'ben', 'lobby');
+    await ben.say('hello @ana');
+    await ana.page.locator('.badge.mentioned').waitFor();
+    const found = [];
+    for (const [opener, dialog] of [['open-settings', 'settings'], ['open-help', 'help'], ['add-room', 'switcher']]) {
+      await ana.page.locator(`#${opener}`).click();
+      await ana.page.locator(`#${dialog}`).waitFor();
+      found.push(...await faults(ana, dialog));
+      await ana.page.keyboard.press('Escape');
+    }
+    await ana.page.setViewportSize({ width: 375, height: 667 });
+    for (const opener of ['open-rooms', 'open-people']) {
+      await ana.page.locator(`#${opener}`).click();
+      await ana.page.locator('#drawer').waitFor();
+      found.push(...await faults(ana, `drawer of ${opener}`));
+      await ana.page.keyboard.press('Escape');
+      await ana.hides('#drawer');
+    }
+    assert.deepEqual(found, []);
+  });
+
+  browserTest(`no serious fault while the line is down, ${colorScheme}`, async (house) => {
+    const server = await house.server();
+    const line = await house.line(server);
+    const ana = await house.person(line, 'ana', 'lobby', { colorScheme });
+    ana.mayLoseTheLine = true;
+    line.cut();
+    await ana.bannerSays('down');
+    await ana.say('not sent yet');
+    await ana.page.locator('.message[data-state="pending"]').waitFor();
+    assert.deepEqual(await faults(ana, 'down'), []);
+  });
+}

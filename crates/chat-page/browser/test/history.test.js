@@ -1,0 +1,147 @@
+// What was said before: it comes as one scrolls up, and what one reads stays where it is.
+
+import assert from 'node:assert/strict';
+import { browserTest } from './support/house.js';
+import { until, untilEqual } from './support/until.js';
+
+/** Messages of different heights. */
+const text = (number) => `Message ${number}${number % 7 === 0 ? `\n\n\`\`\`js\nlet a = ${number};\nlet b;\n\`\`\`` : ''}${number % 3 === 0 ? ' and more words'.repeat(20) : ''}`;
+
+async function filled(house, count) {
+  const server = await house.server();
+  const ben = await house.raw(server, 'ben');
+  await ben.fill(count, text);
+  return { server, ben };
+}
+
+const seqs = async (person) => (await person.log()).map(({ seq }) => seq);
+
+function scrollTo(person, where) {
+  return person.page.locator('#messages').evaluate((log, top) => { log.scrollTop = top ?? log.scrollHeight; }, where);
+}
+
+/**
+ * Scrolls up by the wheel, frame by frame, until the beginning is there. In each frame what is in sight has to be where it was in the one
+ * before, but for what was scrolled. Answers the largest number of pixels by which it was not, and the largest number of entries.
+ */
+function scrollUpWatching(person) {
+  return person.page.evaluate(async () => {
+    const log = document.querySelector('#messages');
+    const frame = () => new Promise((resolve) => requestAnimationFrame(() => resolve()));
+    const place = (entry) => entry.getBoundingClientRect().top;
+    const middle = () => {
+      const { left, top, height, width } = log.getBoundingClientRect();
+      return document.elementFromPoint(left + width / 2, top + height / 2)?.closest('.entry');
+    };
+    let [moved, most] = [0, 0];
+    const start = document.querySelector('#log-start');
+    for (;;) {
+      const done = log.scrollTop === 0 && start.dataset.state === 'beginning';
+      if (done) return { moved, most };
+      log.scrollTop -= 400;
+      const entry = middle();
+      const before = entry && place(entry);
+      // the page works in the first frame; what it did is drawn before the second
+      await frame();
+      await frame();
+      if (entry?.isConnected) moved = Math.max(moved, Math.abs(place(entry) - before));
+      most = Math.max(most, log.querySelectorAll('.entry').length);
+    }
+  });
+}
+
+browserTest('older messages come as one scrolls up, without a jump and without a hole', async (house) => {
+  const { server } = await filled(house, 300);
+  const ana = await house.person(server, 'ana');
+  await ana.sees('Message 300');
+  const { moved, most } = await scrollUpWatching(ana);
+  assert.ok(moved < 3, `what is in sight moved by ${moved} pixels`);
+  assert.ok(most <= 400, `${most} entries in the page`);
+  const seen = await seqs(ana);
+  assert.equal(seen[0], 1);
+  assert.deepEqual(seen, seen.map((_, index) => index + 1));
+  assert.equal(await ana.text('#log-start'), 'This is the beginning of lobby.');
+});
+
+browserTest('of thousands of messages only a part is in the page, from one end to the other', async (house) => {
+  const { server } = await filled(house, 2_000);
+  const ana = await house.person(server, 'ana');
+  await ana.sees('Message 2000');
+  const { moved, most } = await scrollUpWatching(ana);
+  assert.ok(moved < 3, `what is in sight moved by ${moved} pixels`);
+  assert.ok(most <= 400, `${most} entries in the page`);
+  await ana.page.locator('#messages').focus();
+  await ana.page.keyboard.press('End');
+  await ana.sees('Message 2000');
+  const seen = await seqs(ana);
+  assert.ok(seen.length <= 400);
+  assert.deepEqual(seen, seen.map((_, index) => seen[0] + index));
+});
+
+browserTest('who reads back is not moved by what others say, and gets to it by a button', async (house) => {
+  const { server, ben } = await filled(house, 100);
+  const ana = await house.person(server, 'ana');
+  await ana.sees('Message 100');
+  await scrollTo(ana, 900);
+  await ana.page.locator('#jump-newest').waitFor();
+  const anchor = ana.page.locator('.entry').filter({ has: ana.page.locator('[data-seq="80"]') });
+  const before = await anchor.evaluate((entry) => entry.getBoundingClientRect().top);
+  await ben.say('news one');
+  await ben.say('news two');
+  await until('the button counts', async () => await ana.text('#jump-newest') === '2 new messages');
+  assert.ok(Math.abs(await anchor.evaluate((entry) => entry.getBoundingClientRect().top) - before) < 3);
+  await untilEqual(() => ana.page.title(), '(2) lobby – chatd');
+  await ana.page.locator('#jump-newest').click();
+  await ana.hides('#jump-newest');
+  const last = (await ana.sees('news two')).boundingBox();
+  const { y, height } = await ana.page.locator('#messages').boundingBox();
+  assert.ok((await last).y < y + height, 'the newest is in sight');
+  await untilEqual(() => ana.page.title(), 'lobby – chatd');
+});
+
+browserTest('at the end, new messages push up what is there', async (house) => {
+  const { server, ben } = await filled(house, 60);
+  const ana = await house.person(server, 'ana');
+  await ana.sees('Message 60');
+  await ben.fill(40, (number) => `more ${number}`);
+  await ana.sees('more 40');
+  const distance = () => ana.page.locator('#messages').evaluate((log) => Math.round(log.scrollHeight - log.scrollTop - log.clientHeight));
+  await untilEqual(distance, 0);
+  await ana.page.locator('#compose-text').fill('a\nb\nc\nd\ne\nf');
+  await untilEqual(distance, 0);
+  await ana.page.setViewportSize({ width: 900, height: 500 });
+  await untilEqual(distance, 0);
+});
+
+browserTest('a line stands where one left off, and one is brought there', async (house) => {
+  const { server, ben } = await filled(house, 30);
+  const context = await house.context();
+  const ana = await house.person(server, 'ana', 'lobby', { context });
+  await ana.sees('Message 30');
+  await ana.page.close();
+  await ben.fill(80, (number) => `while away ${number}`);
+
+  const back = await house.person(server, 'ana', 'lobby', { context });
+  await back.page.locator('#new-line, #jump-unread').first().waitFor();
+  if (await back.shows('#jump-unread')) await back.page.locator('#jump-unread').click();
+  const entry = back.page.locator('.entry', { has: back.page.locator('#new-line') });
+  await entry.waitFor();
+  assert.equal(await entry.getAttribute('data-seq'), '31');
+  const box = await entry.boundingBox();
+  const log = await back.page.locator('#messages').boundingBox();
+  assert.ok(box.y >= log.y && box.y < log.y + log.height, 'the line is in sight');
+  assert.equal(await back.page.locator('#new-line').count(), 1);
+
+  await back.page.keyboard.press('Escape');
+  await back.page.keyboard.press('Escape');
+  await until('the line has done its work', async () => await back.page.locator('#new-line').count() === 0);
+  await back.sees('while away 80');
+});
+
+browserTest('an empty room says so', async (house) => {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana');
+  assert.match(await ana.text('#log-start'), /^Nobody has said anything here yet\./);
+  await ana.says('first');
+  assert.equal(await ana.text('#log-start'), 'This is the beginning of lobby.');
+});

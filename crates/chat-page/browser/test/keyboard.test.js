@@ -1,0 +1,138 @@
+// Without a pointer.
+
+import assert from 'node:assert/strict';
+import { browserTest } from './support/house.js';
+import { until } from './support/until.js';
+
+/** The ids of what one gets to by Tab, up to `last`. */
+async function tabTo(person, last) {
+  const passed = [];
+  for (let step = 0; step < 40; step += 1) {
+    await person.page.keyboard.press('Tab');
+    passed.push(await person.focused());
+    if (passed.at(-1) === last) return passed;
+  }
+  throw new Error(`${last} is not reached: ${passed.join(' ')}`);
+}
+
+browserTest('from the address to a sent message by keys alone', async (house) => {
+  const server = await house.server();
+  const ana = await house.visitor(server, '/');
+  const { keyboard } = ana.page;
+  assert.equal(await ana.focused(), 'entry-name');
+  await keyboard.type('ana');
+  await keyboard.press('Tab');
+  assert.equal(await ana.focused(), 'entry-room');
+  await keyboard.press('Control+a');
+  await keyboard.type('tea');
+  await keyboard.press('Tab');
+  assert.equal(await ana.focused(), 'entry-join');
+  await keyboard.press('Space');
+  await ana.isIn('tea');
+  assert.equal(await ana.focused(), 'compose-text');
+  await keyboard.type('by keys');
+  await keyboard.press('Tab');
+  assert.equal(await ana.focused(), 'toggle-preview');
+  await keyboard.press('Tab');
+  assert.equal(await ana.focused(), 'send');
+  await keyboard.press('Enter');
+  await ana.sees('by keys');
+});
+
+browserTest('the order of the keys is that of the page, and each stop can be seen', async (house) => {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana');
+  await ana.page.evaluate(() => document.activeElement.blur());
+  await ana.page.locator('#chat').evaluate((chat) => chat.querySelector('.skip').focus());
+  assert.equal(await ana.shows('.skip'), true, 'the link that skips is seen when it has the focus');
+  const passed = await tabTo(ana, 'send');
+  assert.deepEqual(passed, [
+    'add-room', 'a', 'open-help', 'open-settings', 'copy-link', 'leave-room', 'open-people', 'messages', 'compose-text', 'toggle-preview', 'send',
+  ]);
+  for (const id of passed.filter((name) => name !== 'a' && name !== 'compose-text')) {
+    await ana.page.locator(`#${id}`).focus();
+    await ana.page.keyboard.press('Shift+Tab');
+    await ana.page.keyboard.press('Tab');
+    assert.equal(await ana.focused(), id);
+    assert.notEqual(await ana.style(`#${id}`, 'outlineStyle'), 'none', id);
+  }
+});
+
+browserTest('the link that skips leads to the box', async (house) => {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana');
+  await ana.page.locator('.skip').focus();
+  await ana.page.keyboard.press('Enter');
+  assert.equal(await ana.focused(), 'compose-text');
+});
+
+browserTest('dialogs close by Escape and give the focus back', async (house) => {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana');
+  for (const [opener, dialog] of [['open-settings', 'settings'], ['open-help', 'help'], ['add-room', 'switcher']]) {
+    await ana.page.locator(`#${opener}`).focus();
+    await ana.page.keyboard.press('Enter');
+    await ana.page.locator(`#${dialog}`).waitFor();
+    assert.equal(await ana.page.evaluate((id) => document.activeElement.closest('dialog')?.id === id, dialog), true, 'the focus is in it');
+    await ana.page.keyboard.press('Escape');
+    await ana.hides(`#${dialog}`);
+    assert.equal(await ana.focused(), opener);
+  }
+  await ana.page.locator('#compose-text').focus();
+  await ana.page.keyboard.press('Control+k');
+  await ana.page.locator('#switcher').waitFor();
+  assert.equal(await ana.focused(), 'switcher-room');
+  await ana.page.keyboard.press('Escape');
+  await ana.hides('#switcher');
+  assert.equal(await ana.focused(), 'compose-text');
+  await ana.page.keyboard.press('Control+/');
+  await ana.page.locator('#help').waitFor();
+  await ana.page.keyboard.press('Escape');
+  await ana.hides('#help');
+});
+
+browserTest('one goes from room to room by keys', async (house) => {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana', 'lobby');
+  await ana.joinAnother('tea');
+  await ana.joinAnother('code');
+  const { keyboard } = ana.page;
+  for (const [key, room] of [['Alt+ArrowUp', 'tea'], ['Alt+ArrowUp', 'lobby'], ['Alt+ArrowUp', 'code'], ['Alt+ArrowDown', 'lobby']]) {
+    await keyboard.press(key);
+    await ana.isIn(room);
+    assert.equal(await ana.focused(), 'compose-text');
+  }
+  await keyboard.press('Control+k');
+  await keyboard.type('te');
+  await until('the rooms are narrowed', async () => await ana.page.locator('#switcher-list button').count() === 1);
+  await tabTo(ana, 'button');
+  await keyboard.press('Enter');
+  await ana.isIn('tea');
+});
+
+browserTest('messages are read back by keys', async (house) => {
+  const server = await house.server();
+  const ben = await house.raw(server, 'ben');
+  await ben.fill(150);
+  const ana = await house.person(server, 'ana');
+  await ana.sees('Message 150');
+  await ana.page.keyboard.press('Shift+Tab');
+  assert.equal(await ana.focused(), 'messages');
+  await until('the beginning is there', async () => {
+    await ana.page.keyboard.press('PageUp');
+    return await ana.page.locator('#log-start').getAttribute('data-state') === 'beginning';
+  });
+  await ana.sees('Message 1');
+  await ana.page.keyboard.press('End');
+  await ana.hides('#jump-newest');
+  await ana.sees('Message 150');
+});
+
+browserTest('new messages are said to who cannot see them', async (house) => {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana');
+  assert.equal(await ana.page.locator('#announcer').getAttribute('aria-live'), 'polite');
+  const ben = await house.raw(server, 'ben');
+  await ben.say('hello out there');
+  await until('it is said', async () => (await ana.page.locator('#announcer').textContent()).includes('ben: hello out there'));
+});

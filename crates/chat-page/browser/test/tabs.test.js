@@ -1,0 +1,94 @@
+// A page that is loaded again, twice, or beside itself.
+
+import assert from 'node:assert/strict';
+import WebSocket from 'ws';
+import { browserTest } from './support/house.js';
+import { until, untilEqual } from './support/until.js';
+
+browserTest('a reload keeps the seats: the others see nobody go or come', async (house) => {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana', 'lobby');
+  await ana.joinAnother('tea');
+  await ana.page.keyboard.press('Alt+ArrowUp');
+  await ana.isIn('lobby');
+  const ben = await house.raw(server, 'ben', 'lobby');
+  await until('ben knows ana', () => ben.room.members.has('ana'));
+  const seen = [];
+  ben.room.on('presence', ({ joined, left }) => seen.push(...joined.map(({ username }) => `${username} came`), ...left.map((name) => `${name} went`)));
+  await ben.say('before');
+  await ana.sees('before');
+
+  await ana.page.reload();
+  await ana.isIn('lobby');
+  await ana.sees('before');
+  await untilEqual(() => ana.page.locator('#rooms-list li').evaluateAll((items) => items.map((item) => item.dataset.room)), ['lobby', 'tea']);
+  await ana.says('after');
+
+  // what is told of people is gathered: once cid was seen, all that was before is known
+  await house.raw(server, 'cid', 'lobby');
+  await until('cid was seen', () => seen.includes('cid came'));
+  assert.deepEqual(seen.filter((event) => event.startsWith('ana')), []);
+});
+
+browserTest('a tab that is duplicated is told kindly, and the first one stays as it is', async (house) => {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana');
+  const opened = ana.page.context().waitForEvent('page');
+  await ana.page.evaluate(() => { window.open(location.href); });
+  const copy = await house.watch(await opened, server.address);
+  await copy.page.locator('#entry-name[aria-invalid="true"]').waitFor();
+  assert.match(await copy.text('#entry-name-error'), /close the other tab if that is you/);
+  assert.equal(await copy.page.locator('#entry-name').inputValue(), 'ana');
+  await ana.says('still here');
+  assert.equal(await ana.banner(), 'none');
+
+  await copy.page.locator('#entry-name').fill('ana-2');
+  await copy.page.keyboard.press('Enter');
+  await copy.isIn('lobby');
+  await copy.sees('still here');
+  await untilEqual(() => ana.people(), ['ana', 'ana-2']);
+});
+
+browserTest('a session that goes on elsewhere says so, and one may start again here', async (house) => {
+  const server = await house.server();
+  const ana = await house.visitor(server, '/r/lobby');
+  const secret = new Promise((resolve) => {
+    ana.page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => {
+      const frame = JSON.parse(payload);
+      if (frame.type === 'welcome') resolve(frame.resume);
+    }));
+  });
+  await ana.enter('ana');
+  const other = await takeOver(server, 'ana', await secret);
+  assert.match(await ana.bannerSays('taken-over'), /goes on in another tab or window/);
+  assert.equal(await ana.text('#banner-action'), 'Start again here');
+  other.close();
+  await ana.page.locator('#banner-action').click();
+  await ana.isIn('lobby');
+  await ana.says('here again');
+});
+
+/** Another program goes on with the session; resolves when it has the seat. */
+function takeOver(server, username, resume) {
+  const socket = new WebSocket(`ws://127.0.0.1:${server.port}/ws`, 'chat.v2');
+  return new Promise((resolve, reject) => {
+    socket.on('error', reject);
+    socket.on('open', () => {
+      socket.send(JSON.stringify({ type: 'hello', username, resume }));
+      socket.send(JSON.stringify({ type: 'join', room: 'lobby' }));
+    });
+    socket.on('message', (data) => JSON.parse(data).type === 'joined' && resolve(socket));
+  });
+}
+
+browserTest('who signs out is out, and is asked for a name anew', async (house) => {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana');
+  const ben = await house.person(server, 'ben');
+  await ana.page.locator('#open-settings').click();
+  await ana.page.locator('#sign-out').click();
+  await ana.page.locator('#entry-form').waitFor();
+  await untilEqual(() => ben.people(), ['ben']);
+  await ana.enter('anna');
+  await untilEqual(() => ben.people(), ['ben', 'anna']);
+});
