@@ -44,7 +44,8 @@ for (const colorScheme of ['light', 'dark']) {
 
     await ben.say(RICH);
     await ana.sees('quoted');
-    await ana.says(RICH.replace('# Heading', '# My heading'));
+    await ana.say(RICH.replace('# Heading', '# My heading'));
+    await ana.sees('My heading');
     await ana.page.locator('#compose-text').fill(RICH);
     await ana.page.locator('#toggle-preview').click();
     await ana.page.locator('#preview-body h1').waitFor();

@@ -114,7 +114,7 @@ for (const [name, options] of [['375', PHONE], ['320', NARROW]]) {
     await ana.page.locator('#drawer #people-list li[data-name="ana"]').waitFor();
     await ana.page.locator('#drawer .drawer-close').tap();
     await ana.hides('#drawer');
-    assert.equal(await ana.page.locator('#chat > #people').count(), 1, 'the list is back in its place');
+    await until('the list is back in its place', async () => await ana.page.locator('#chat > #people').count() === 1);
   });
 }
 

@@ -15,6 +15,8 @@ const FIRST = 60;
 const AHEAD = 1_200;
 /** So near to the end counts as being there. */
 const NEAR = 40;
+/** A smooth scroll takes no longer than that after the key or the wheel that began it. */
+const SCROLL_LASTS_MS = 500;
 
 export class LogView {
   #scroller = byId('messages');
@@ -32,6 +34,8 @@ export class LogView {
   #end = 0;
   /** Whether the newest message is in sight, and new ones shall push it up. */
   #pinned = true;
+  /** Until then, or until one does something, what is left of a scroll that a key or a wheel began leads nowhere: one went to the newest. */
+  #heldUntil = 0;
   /** What the next frame has to do besides. */
   #due = { open: false, outbox: false, head: false };
   #arrived = [];
@@ -51,6 +55,8 @@ export class LogView {
     this.#announcer = announcer;
     this.#edit = edit;
     this.#scroller.addEventListener('scroll', () => this.#schedule(), { passive: true });
+    const free = () => (this.#heldUntil = 0);
+    for (const type of ['wheel', 'touchstart', 'pointerdown', 'keydown']) document.addEventListener(type, free, { capture: true, passive: true });
     this.#scroller.addEventListener('keydown', (event) => {
       if (event.key === 'End' && event.target === this.#scroller) {
         event.preventDefault();
@@ -94,6 +100,7 @@ export class LogView {
   toNewest() {
     const { items } = this.#room;
     if (this.#end < items.length) this.#render(items.length - FIRST, items.length);
+    if (!this.#pinned) this.#heldUntil = performance.now() + SCROLL_LASTS_MS;
     this.#pinned = true;
     this.#toEnd();
     this.#schedule();
@@ -196,7 +203,7 @@ export class LogView {
     this.#above = scrollTop;
     this.#below = scrollHeight - scrollTop - clientHeight;
     // what is in sight also moves when the box below grows: only who scrolls up leaves the end
-    const isScrolledUp = clientHeight === this.#height && scrollTop < this.#lastTop - 1 && this.#below >= NEAR;
+    const isScrolledUp = performance.now() >= this.#heldUntil && clientHeight === this.#height && scrollTop < this.#lastTop - 1 && this.#below >= NEAR;
     if (isScrolledUp) this.#pinned = false;
     else if (this.#below < NEAR && this.#end === this.#room.items.length) this.#pinned = true;
     [this.#lastTop, this.#height] = [scrollTop, clientHeight];

@@ -1,0 +1,78 @@
+// How smoothly a room of 5,000 messages scrolls: from the newest to the first and back, in steps that a wheel makes. Prints the longest task
+// of the page (PerformanceObserver, `longtask`: those of 50 ms and more), the longest frame and the most entries in the page.
+// Ends with 1 where a task was over 50 ms. Wants a release build of the server, and a machine with nothing else to do.
+
+import { findChromium, launch } from './test/support/chromium.js';
+import { Person } from './test/support/person.js';
+import { Raw } from './test/support/raw.js';
+import { Server } from './test/support/server.js';
+
+const MESSAGES = 5_000;
+const MOST_MS = 50;
+
+const FENCE = '```';
+const KINDS = [
+  (number) => `Message ${number}`,
+  (number) => `A longer message, no. ${number}: ${'some more words, '.repeat(12)}and **bold** ones.`,
+  (number) => `Look at this (${number}):\n\n${FENCE}rust\nfn main() {\n    let answer: u32 = ${number}; // as ever\n    println!("{answer}");\n}\n${FENCE}`,
+  (number) => `- one\n- two \`${number}\`\n- three, @ana`,
+  (number) => `| what | how many |\n|---|--:|\n| tea | ${number} |\n| coffee | 0 |`,
+];
+
+/** Runs in the page: scrolls by so many pixels each frame until `isThere`. */
+async function scroll(by) {
+  const log = document.querySelector('#messages');
+  const start = document.querySelector('#log-start');
+  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+  const isThere = () => (by < 0
+    ? log.scrollTop === 0 && start.dataset.state === 'beginning'
+    : document.querySelector('#jump-newest').hidden);
+  const seen = { frames: 0, longestFrame: 0, entries: 0 };
+  let before = performance.now();
+  while (!isThere()) {
+    log.scrollTop += by;
+    await frame();
+    const now = performance.now();
+    seen.frames += 1;
+    seen.longestFrame = Math.max(seen.longestFrame, now - before);
+    seen.entries = Math.max(seen.entries, log.querySelectorAll('.entry').length);
+    before = now;
+  }
+  return seen;
+}
+
+async function measure(page) {
+  await page.evaluate(() => {
+    window.tasks = [];
+    window.observer = new PerformanceObserver((list) => window.tasks.push(...list.getEntries().map(({ duration }) => duration)));
+    window.observer.observe({ type: 'longtask' });
+  });
+  const up = await page.evaluate(scroll, -250);
+  const down = await page.evaluate(scroll, 250);
+  const tasks = await page.evaluate(() => [...window.tasks, ...window.observer.takeRecords().map(({ duration }) => duration)]);
+  return { up, down, tasks };
+}
+
+if (!findChromium()) throw new Error('there is no Chromium on this machine: set CHROMIUM to its path');
+const server = await Server.start([]);
+const browser = await launch();
+try {
+  const ben = await Raw.in(server, 'ben', 'lobby');
+  await ben.fill(MESSAGES, (number) => KINDS[number % KINDS.length](number));
+  ben.leave();
+  const ana = await Person.on(await browser.newPage({ viewport: { width: 1280, height: 800 } }), server.address);
+  await ana.page.goto(`${server.address}/r/lobby`);
+  await ana.enter('ana');
+  await ana.page.locator(`[data-seq="${MESSAGES}"] .body`).first().waitFor();
+  const { up, down, tasks } = await measure(ana.page);
+  const longest = Math.max(0, ...tasks);
+  for (const [name, { frames, longestFrame, entries }] of Object.entries({ up, down })) {
+    console.log(`${name}: ${frames} frames, the longest ${longestFrame.toFixed(0)} ms, at most ${entries} entries in the page`);
+  }
+  console.log(longest > 0 ? `longest task: ${longest.toFixed(0)} ms, tasks of 50 ms and more: ${tasks.length}` : 'longest task: below 50 ms');
+  ana.check();
+  process.exitCode = longest > MOST_MS ? 1 : 0;
+} finally {
+  await browser.close();
+  await server.remove();
+}
