@@ -37,8 +37,8 @@ pub(crate) struct Options {
     #[arg(long, env = "CHATD_HISTORY_MAX_COUNT", value_name = "COUNT", default_value = "off")]
     pub(crate) history_max_count: Bound<u64>,
 
-    /// Pages of which origins may chat here: own (this server's; classic clients may live anywhere), any, or a list with commas such
-    /// as https://chat.example,http://localhost:5173, which holds for both dialects and for look-ups
+    /// Pages of which origins may chat here: own (this server's; classic clients may live anywhere), any, or a list of origins (scheme, host,
+    /// and port if it is not the scheme's own) with commas between them, which holds for both dialects and for look-ups
     #[arg(long, env = "CHATD_ALLOWED_ORIGINS", value_name = "own|any|LIST", default_value = "own")]
     pub(crate) allowed_origins: Origins,
 
