@@ -21,7 +21,7 @@ browserTest('offline and back: what is written meanwhile goes out once, in order
   line.mend();
   await ana.page.context().setOffline(false);
   await ana.bannerSays('none');
-  for (const person of [ana, ben]) await untilEqual(() => person.texts(), ['before', 'from outside', 'one', 'two']);
+  for (const person of [ana, ben]) await untilEqual(() => person.stored(), ['before', 'from outside', 'one', 'two']);
   assert.deepEqual(await ana.log(), await ben.log());
 });
 

@@ -30,7 +30,7 @@ browserTest('a server that is killed amid messages loses none and shows none twi
   await talking;
 
   const all = people.flatMap(({ name }) => Array.from({ length: each }, (_, index) => `${name} ${index + 1}`)).sort();
-  for (const person of [ana, ben]) await untilEqual(async () => (await person.texts()).sort(), all);
+  for (const person of [ana, ben]) await untilEqual(async () => (await person.stored()).sort(), all);
   const [one, other] = [await ana.log(), await ben.log()];
   assert.deepEqual(one, other, 'both see one order');
   assert.deepEqual(one.map(({ seq }) => seq), all.map((_, index) => index + 1));

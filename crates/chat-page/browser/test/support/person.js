@@ -112,6 +112,11 @@ export class Person {
     return (await this.log()).map(({ text }) => text);
   }
 
+  /** The texts of the messages that have their ack. */
+  async stored() {
+    return (await this.log()).filter(({ state }) => state === 'stored').map(({ text }) => text);
+  }
+
   people() {
     return this.page.locator('#people-list li').evaluateAll((items) => items.map((item) => item.dataset.name));
   }
