@@ -1,96 +1,21 @@
 // A running chatd and its clients, ended with the test.
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import WebSocket from 'ws';
 import { ChatClient } from '../client.js';
+import { Line } from './support/line.js';
+import { Server } from './support/server.js';
 
-const PROGRAM = process.env.CHATD;
-if (!PROGRAM) throw new Error('set CHATD to the path of the chatd program');
-
-export class Server {
-  #child;
-  #folder;
-  #args;
-  port = 0;
-
-  static async start(t, ...args) {
-    const server = new Server();
-    server.#folder = await mkdtemp(join(tmpdir(), 'chatd-js-'));
-    server.#args = args;
-    await server.up();
-    t.after(async () => {
-      await server.end('SIGKILL');
-      await rm(server.#folder, { recursive: true });
-    });
-    return server;
-  }
-
-  get url() {
-    return `ws://127.0.0.1:${this.port}/ws`;
-  }
-
-  /** Starts it, on the same port and database as before. */
-  async up() {
-    const args = ['--listen', `127.0.0.1:${this.port}`, '--message-rate', '0', ...this.#args];
-    this.#child = spawn(PROGRAM, args, { cwd: this.#folder, stdio: ['ignore', 'pipe', 'ignore'] });
-    const [line] = await once(this.#child.stdout.setEncoding('utf8'), 'data');
-    this.port = Number(/http:\/\/127\.0\.0\.1:(\d+)/.exec(line)[1]);
-  }
-
-  async end(signal) {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const exit = once(this.#child, 'exit');
-    this.#child.kill(signal);
-    await exit;
-  }
+export async function startServer(t, ...args) {
+  const server = await Server.start(args);
+  t.after(() => server.remove());
+  return server;
 }
 
-/** A line to a server that can be cut, and made again. */
-export class Line {
-  #sockets = new Set();
-  #up = true;
-  #server;
-
-  static async to(t, server) {
-    const line = new Line();
-    line.#server = createServer((socket) => line.#carry(socket, server)).listen(0, '127.0.0.1');
-    await once(line.#server, 'listening');
-    t.after(() => {
-      line.cut();
-      line.#server.close();
-    });
-    return line;
-  }
-
-  get url() {
-    return `ws://127.0.0.1:${this.#server.address().port}/ws`;
-  }
-
-  /** Both ends see a reset: nobody says goodbye. */
-  cut() {
-    this.#up = false;
-    for (const socket of this.#sockets) socket.resetAndDestroy();
-    this.#sockets.clear();
-  }
-
-  mend() {
-    this.#up = true;
-  }
-
-  #carry(socket, server) {
-    if (!this.#up) return socket.resetAndDestroy();
-    const other = connect(server.port, '127.0.0.1');
-    for (const end of [socket, other]) {
-      this.#sockets.add(end);
-      end.on('error', () => {});
-    }
-    socket.pipe(other).pipe(socket);
-  }
+/** A line to a server that can be cut, and mended again. */
+export async function lineTo(t, server) {
+  const line = await Line.to(server);
+  t.after(() => line.end());
+  return line;
 }
 
 /** A client that comes back fast. */

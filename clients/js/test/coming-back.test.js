@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Line, Server, client, member, next, record, seqs, upTo } from './chatd.js';
+import { client, lineTo, member, next, record, seqs, startServer, upTo } from './chatd.js';
 
 const isOpen = ({ state }) => state === 'open';
 const isWaiting = ({ state }) => state === 'waiting';
 
 test('each message is stored and told once, though the server is killed in the midst of it', async (t) => {
-  const server = await Server.start(t);
+  const server = await startServer(t);
   const ana = await member(t, server.url, 'ana', 'lobby');
   const bob = await member(t, server.url, 'bob', 'lobby');
   const heard = { ana: record(ana.room), bob: record(bob.room) };
@@ -16,7 +16,7 @@ test('each message is stored and told once, though the server is killed in the m
     say(60);
     // some of them are on their way, some are stored and have no ack
     await heard.bob.has(batch * 60 - 50);
-    await server.end('SIGKILL');
+    await server.kill();
     say(20);
     await server.up();
     say(20);
@@ -34,8 +34,8 @@ test('each message is stored and told once, though the server is killed in the m
 });
 
 test('a broken line brings what was missed, and the room sees nobody leave', async (t) => {
-  const server = await Server.start(t);
-  const line = await Line.to(t, server);
+  const server = await startServer(t);
+  const line = await lineTo(t, server);
   const ana = await member(t, server.url, 'ana', 'lobby');
   const bob = await member(t, line.url, 'bob', 'lobby');
   const heard = record(bob.room);
@@ -61,8 +61,8 @@ test('a broken line brings what was missed, and the room sees nobody leave', asy
 });
 
 test('a gap of more than the server recovers is read from history, before what is live', async (t) => {
-  const server = await Server.start(t);
-  const line = await Line.to(t, server);
+  const server = await startServer(t);
+  const line = await lineTo(t, server);
   const ana = await member(t, server.url, 'ana', 'lobby', { queueLimit: 3_000 });
   const bob = await member(t, line.url, 'bob', 'lobby', { history: 50 });
   const heard = record(bob.room);
@@ -82,8 +82,8 @@ test('a gap of more than the server recovers is read from history, before what i
 });
 
 test('a gap over the limit is told, and the stream goes on behind it', async (t) => {
-  const server = await Server.start(t);
-  const line = await Line.to(t, server);
+  const server = await startServer(t);
+  const line = await lineTo(t, server);
   const ana = await member(t, server.url, 'ana', 'lobby', { queueLimit: 3_000 });
   const bob = await member(t, line.url, 'bob', 'lobby', { history: 50, gapLimit: 100 });
   const heard = record(bob.room);
@@ -98,11 +98,11 @@ test('a gap over the limit is told, and the stream goes on behind it', async (t)
 });
 
 test('a history that is another one is told as a reset', async (t) => {
-  const server = await Server.start(t, '--database', ':memory:');
+  const server = await startServer(t, '--database', ':memory:');
   const { client: ana, room } = await member(t, server.url, 'ana', 'lobby', { history: 10 });
   assert.equal((await room.send('forgotten')).stored, false);
   const { epoch } = room;
-  await server.end('SIGKILL');
+  await server.kill();
   const reset = next(ana, 'reset');
   await server.up();
   const told = await reset;
@@ -112,10 +112,10 @@ test('a history that is another one is told as a reset', async (t) => {
 });
 
 test('a shutdown is told by bye, and the client comes back', async (t) => {
-  const server = await Server.start(t);
+  const server = await startServer(t);
   const { client: ana, room } = await member(t, server.url, 'ana', 'lobby');
   const waiting = next(ana, 'state', isWaiting);
-  await server.end('SIGTERM');
+  await server.stop();
   const { reason } = await waiting;
   assert.deepEqual([reason.code, reason.closeCode], ['shutting_down', 1001]);
   const open = next(ana, 'state', isOpen);
@@ -127,7 +127,7 @@ test('a shutdown is told by bye, and the client comes back', async (t) => {
 });
 
 test('a page that is loaded again takes its seat over, and a copy of its storage does not', async (t) => {
-  const server = await Server.start(t);
+  const server = await startServer(t);
   const page = () => ({ window: new EventTarget(), document: Object.assign(new EventTarget(), { visibilityState: 'visible' }) });
   const storage = memory();
   const watcher = await member(t, server.url, 'bob', 'lobby');
@@ -156,8 +156,8 @@ test('a page that is loaded again takes its seat over, and a copy of its storage
 });
 
 test('a page comes back at once when it is online again', async (t) => {
-  const server = await Server.start(t);
-  const line = await Line.to(t, server);
+  const server = await startServer(t);
+  const line = await lineTo(t, server);
   const window = new EventTarget();
   const page = { window, document: new EventTarget() };
   const { client: ana } = await member(t, line.url, 'ana', 'lobby', { page, backoff: { baseMs: 1e9, capMs: 1e9 }, random: () => 1 });
@@ -171,8 +171,8 @@ test('a page comes back at once when it is online again', async (t) => {
 });
 
 test('only so many messages wait', async (t) => {
-  const server = await Server.start(t);
-  const line = await Line.to(t, server);
+  const server = await startServer(t);
+  const line = await lineTo(t, server);
   const { client: ana, room } = await member(t, line.url, 'ana', 'lobby', { queueLimit: 3 });
   line.cut();
   await next(ana, 'state', isWaiting);
@@ -186,7 +186,7 @@ test('only so many messages wait', async (t) => {
 });
 
 test('what is refused for good is not sent again', async (t) => {
-  const server = await Server.start(t, '--message-bytes', '1000');
+  const server = await startServer(t, '--message-bytes', '1000');
   const { client: ana, room } = await member(t, server.url, 'ana', 'lobby');
   await assert.rejects(room.send('x'.repeat(1_000)), { code: 'message_too_large' });
   const sending = room.send('one');
@@ -197,8 +197,8 @@ test('what is refused for good is not sent again', async (t) => {
 });
 
 test('a client that is closed answers everything', async (t) => {
-  const server = await Server.start(t);
-  const line = await Line.to(t, server);
+  const server = await startServer(t);
+  const line = await lineTo(t, server);
   const { client: ana, room } = await member(t, line.url, 'ana', 'lobby');
   line.cut();
   await next(ana, 'state', isWaiting);

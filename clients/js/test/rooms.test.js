@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Server, client, member, next, record, upTo } from './chatd.js';
+import { client, member, next, record, startServer, upTo } from './chatd.js';
 
 test('two people talk', async (t) => {
-  const server = await Server.start(t);
+  const server = await startServer(t);
   const ana = await member(t, server.url, 'ana', 'lobby');
   const bob = await member(t, server.url, 'bob', 'lobby');
   const heard = record(bob.room);
@@ -20,7 +20,7 @@ test('two people talk', async (t) => {
 });
 
 test('one session sits in many rooms and leaves them one by one', async (t) => {
-  const server = await Server.start(t);
+  const server = await startServer(t);
   const { client: ana, room: lobby } = await member(t, server.url, 'ana', 'lobby');
   const { room: tea } = await ana.join('tea');
   assert.deepEqual(ana.rooms.map(({ name }) => name), ['lobby', 'tea']);
@@ -38,7 +38,7 @@ test('one session sits in many rooms and leaves them one by one', async (t) => {
 });
 
 test('a name that is taken is refused, and free when it is given up', async (t) => {
-  const server = await Server.start(t);
+  const server = await startServer(t);
   const first = await member(t, server.url, 'ana', 'lobby');
   const second = client(t, server.url, 'ana');
   await second.connect();
@@ -49,7 +49,7 @@ test('a name that is taken is refused, and free when it is given up', async (t) 
 });
 
 test('what is no name is refused', async (t) => {
-  const server = await Server.start(t);
+  const server = await startServer(t);
   const nobody = client(t, server.url, 'not a name');
   const closed = next(nobody, 'state', ({ state }) => state === 'closed');
   await assert.rejects(nobody.connect(), { code: 'invalid_username' });
@@ -61,13 +61,13 @@ test('what is no name is refused', async (t) => {
 });
 
 test('two spellings of a name are one', async (t) => {
-  const server = await Server.start(t);
+  const server = await startServer(t);
   const { client: zoe, room } = await member(t, server.url, 'Zoe\u0308', 'cafe\u0301');
   assert.deepEqual([zoe.username, room.name, zoe.room('caf\u00e9')], ['Zo\u00eb', 'caf\u00e9', room]);
 });
 
 test('history is read page by page, in both directions', async (t) => {
-  const server = await Server.start(t);
+  const server = await startServer(t);
   const { room } = await member(t, server.url, 'ana', 'lobby');
   await Promise.all(upTo(30).map((number) => room.send(`${number}`)));
   const bob = await member(t, server.url, 'bob', 'lobby', { history: 10 });
@@ -82,7 +82,7 @@ test('history is read page by page, in both directions', async (t) => {
 });
 
 test('the list of members follows who comes and goes', async (t) => {
-  const server = await Server.start(t);
+  const server = await startServer(t);
   const { room } = await member(t, server.url, 'ana', 'lobby');
   const came = next(room, 'presence', ({ joined }) => joined.some(({ username }) => username === 'bob'));
   const bob = await member(t, server.url, 'bob', 'lobby');
@@ -96,7 +96,7 @@ test('the list of members follows who comes and goes', async (t) => {
 });
 
 test('a list that is longer than a page is completed, or said to be a sample', async (t) => {
-  const server = await Server.start(t);
+  const server = await startServer(t);
   const crowd = upTo(130).map((number) => `guest${String(number).padStart(3, '0')}`);
   const [{ room: first }] = await Promise.all(crowd.map((name) => member(t, server.url, name, 'hall')));
   const counted = async (count) => {
@@ -119,7 +119,7 @@ test('a list that is longer than a page is completed, or said to be a sample', a
 });
 
 test('typing is told to the others, at most once in a while', async (t) => {
-  const server = await Server.start(t);
+  const server = await startServer(t);
   const { room } = await member(t, server.url, 'ana', 'lobby');
   const bob = await member(t, server.url, 'bob', 'lobby');
   const told = [];
@@ -133,7 +133,7 @@ test('typing is told to the others, at most once in a while', async (t) => {
 });
 
 test('a listener that throws does not stop the stream', async (t) => {
-  const server = await Server.start(t);
+  const server = await startServer(t);
   const { room } = await member(t, server.url, 'ana', 'lobby');
   const said = t.mock.method(console, 'error', () => {});
   room.on('message', () => {

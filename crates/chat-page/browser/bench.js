@@ -5,7 +5,7 @@
 import { findChromium, launch } from './test/support/chromium.js';
 import { Person } from './test/support/person.js';
 import { Raw } from './test/support/raw.js';
-import { Server } from './test/support/server.js';
+import { Server } from '../../../clients/js/test/support/server.js';
 
 const MESSAGES = 5_000;
 const MOST_MS = 50;

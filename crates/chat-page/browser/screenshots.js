@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { findChromium, launch } from './test/support/chromium.js';
 import { Person } from './test/support/person.js';
 import { Raw } from './test/support/raw.js';
-import { Server } from './test/support/server.js';
+import { Server } from '../../../clients/js/test/support/server.js';
 
 const DOCS = fileURLToPath(new URL('../../../docs/', import.meta.url));
 const FENCE = '```';

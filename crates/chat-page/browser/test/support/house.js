@@ -2,10 +2,10 @@
 
 import { after, test } from 'node:test';
 import { findChromium, launch } from './chromium.js';
-import { Line } from './line.js';
+import { Line } from '../../../../../clients/js/test/support/line.js';
 import { Person } from './person.js';
 import { Raw } from './raw.js';
-import { Server } from './server.js';
+import { Server } from '../../../../../clients/js/test/support/server.js';
 
 const ABSENT = 'there is no Chromium on this machine (set CHROMIUM to its path): the page was not tried in a browser';
 

@@ -9,7 +9,7 @@ export class Raw {
 
   static async in(at, name, room) {
     const raw = new Raw();
-    raw.client = new ChatClient({ url: `${at.address}/ws`, username: name, WebSocket, queueLimit: 10_000, backoff: { baseMs: 20, capMs: 200 } });
+    raw.client = new ChatClient({ url: at.url, username: name, WebSocket, queueLimit: 10_000, backoff: { baseMs: 20, capMs: 200 } });
     await raw.client.connect();
     ({ room: raw.room } = await raw.client.join(room));
     return raw;

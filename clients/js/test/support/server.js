@@ -16,13 +16,17 @@ export class Server {
   static async start(args) {
     const server = new Server();
     server.#args = args;
-    server.#folder = await mkdtemp(join(tmpdir(), 'chatd-browser-'));
+    server.#folder = await mkdtemp(join(tmpdir(), 'chatd-test-'));
     await server.up();
     return server;
   }
 
   get address() {
     return `http://127.0.0.1:${this.port}`;
+  }
+
+  get url() {
+    return `${this.address.replace('http', 'ws')}/ws`;
   }
 
   /** Starts it, on the same port and database as before; other arguments replace those that it was started with. */

@@ -21,6 +21,10 @@ export class Line {
     return `http://127.0.0.1:${this.#listener.address().port}`;
   }
 
+  get url() {
+    return `${this.address.replace('http', 'ws')}/ws`;
+  }
+
   /** Both ends see a reset: nobody says goodbye. */
   cut() {
     this.#isUp = false;
