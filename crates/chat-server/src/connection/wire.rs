@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use chat_rooms::outbox::{Outbox, Transport};
+use rustix::buffer::{Buffer, spare_capacity};
 use rustix::net::{RecvFlags, SendFlags};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
@@ -53,12 +54,12 @@ impl Tcp {
     }
 
     /// Reads what there is. A read that is not filled has emptied the socket (epoll(7)): the runtime is told so, which saves
-    /// the next read, in vain.
-    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// the next read, in vain. `length` is the room in the buffer.
+    fn receive(&self, buffer: impl Buffer<u8>, length: usize) -> io::Result<usize> {
         let mut count = 0;
         let received = self.0.try_io(Interest::READABLE, || {
-            (_, count) = rustix::net::recv(&self.0, &mut *buffer, RecvFlags::DONTWAIT)?;
-            if (1..buffer.len()).contains(&count) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+            (_, count) = rustix::net::recv(&self.0, buffer, RecvFlags::DONTWAIT)?;
+            if (1..length).contains(&count) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
         });
         if count > 0 { Ok(count) } else { received.map(|()| 0) }
     }
@@ -202,15 +203,14 @@ impl Wire {
         let tcp = self.outbox.transport();
         let count = if self.next_read == SMALLEST_READ {
             let mut chunk = [0; SMALLEST_READ];
-            let count = tcp.receive(&mut chunk)?;
+            let count = tcp.receive(&mut chunk, SMALLEST_READ)?;
             self.unread = [&self.unread, &chunk[..count]].concat().into();
             count
         } else {
-            let begun = self.unread.len();
-            let mut bytes = vec![0; begun + self.next_read];
-            let count = tcp.receive(&mut bytes[begun..])?;
-            bytes.truncate(begun + count);
-            bytes[..begun].copy_from_slice(&self.unread);
+            let mut bytes = Vec::with_capacity(self.unread.len() + self.next_read);
+            bytes.extend_from_slice(&self.unread);
+            let length = bytes.capacity() - bytes.len();
+            let count = tcp.receive(spare_capacity(&mut bytes), length)?;
             self.unread = bytes.into();
             count
         };
