@@ -17,9 +17,7 @@ pub(crate) struct ClassicFrames;
 
 impl Encoding for ClassicFrames {
     fn encode(&self, event: &Event, frame: &mut Vec<u8>) {
-        let mut json = Vec::with_capacity(self.size_hint(event));
-        classic::write(event, &mut json);
-        text(&json, frame);
+        text(self.size_hint(event), |json| classic::write(event, json), frame);
     }
 
     fn size_hint(&self, event: &Event) -> usize {
@@ -33,9 +31,7 @@ pub(crate) struct V2Frames;
 
 impl Encoding for V2Frames {
     fn encode(&self, event: &Event, frame: &mut Vec<u8>) {
-        let mut json = Vec::with_capacity(self.size_hint(event));
-        v2::write(event, &mut json);
-        text(&json, frame);
+        text(self.size_hint(event), |json| v2::write(event, json), frame);
     }
 
     fn size_hint(&self, event: &Event) -> usize {
@@ -49,9 +45,8 @@ pub(crate) struct V2HtmlFrames(pub(crate) Rendered);
 
 impl Encoding for V2HtmlFrames {
     fn encode(&self, event: &Event, frame: &mut Vec<u8>) {
-        let mut json = Vec::with_capacity(self.size_hint(event));
-        v2::write_rendered(event, |message| self.0.html(message), &mut json);
-        text(&json, frame);
+        let write = |json: &mut _| v2::write_rendered(event, |message| self.0.html(message), json);
+        text(self.size_hint(event), write, frame);
     }
 
     fn size_hint(&self, event: &Event) -> usize {
@@ -62,9 +57,8 @@ impl Encoding for V2HtmlFrames {
 
 /// A frame of `chat.v2` as a text frame.
 pub(crate) fn v2_frame(frame: &ServerFrame) -> Frames {
-    let (mut json, mut bytes) = (Vec::new(), Vec::new());
-    v2::write_frame(frame, &mut json);
-    text(&json, &mut bytes);
+    let mut bytes = Vec::new();
+    text(0, |json| v2::write_frame(frame, json), &mut bytes);
     Frames::one(bytes)
 }
 
@@ -81,15 +75,17 @@ pub(crate) fn bye(code: CloseCode) -> Frames {
     Frames::one(bytes)
 }
 
-/// Appends a text frame. Frames of a server are not masked (RFC 6455, section 5.1).
-fn text(payload: &[u8], frame: &mut Vec<u8>) {
+/// Appends a text frame with what `write` writes, about `size` bytes. Frames of a server are not masked (RFC 6455, section 5.1).
+fn text(size: usize, write: impl FnOnce(&mut Vec<u8>), frame: &mut Vec<u8>) {
+    let mut payload = Vec::with_capacity(size);
+    write(&mut payload);
     let header = FrameHeader { opcode: OpCode::Data(Data::Text), ..FrameHeader::default() };
     let length = payload.len() as u64;
     frame.reserve(header.len(length) + payload.len());
     // a vector takes every write
     let written = header.format(length, frame);
     debug_assert!(written.is_ok());
-    frame.extend_from_slice(payload);
+    frame.extend_from_slice(&payload);
 }
 
 /// A close frame with the server's own code.
@@ -124,7 +120,7 @@ mod tests {
             (65_536, vec![0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
         ] {
             let mut frame = Vec::new();
-            text(&vec![b'x'; length], &mut frame);
+            text(length, |payload| payload.resize(length, b'x'), &mut frame);
             assert_eq!(frame[..header.len()], header);
             assert_eq!(frame.len(), header.len() + length);
         }
