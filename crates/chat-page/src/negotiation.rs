@@ -27,8 +27,11 @@ pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
 
 /// Whether the client has what this tag stands for, by weak comparison (RFC 9110, section 13.1.2).
 pub(crate) fn has(headers: &HeaderMap, etag: &str) -> bool {
-    let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
     elements(headers, IF_NONE_MATCH).any(|tag| tag == "*" || opaque(tag) == opaque(etag))
+}
+
+fn opaque(tag: &str) -> &str {
+    tag.strip_prefix("W/").unwrap_or(tag)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ fn header<'a>(response: &'a Response<Bytes>, name: &str) -> &'a str {
 
 /// What a text refers to by absolute paths within quotation marks, and imports by relative ones.
 fn references(path: &str, text: &str) -> BTreeSet<String> {
-    let quoted = text.split(['"', '\'']).skip(1).step_by(1);
+    let quoted = text.split(['"', '\'']).skip(1);
     let base = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     quoted
         .filter_map(|reference| {

@@ -4,8 +4,4 @@ const policy = globalThis.trustedTypes?.createPolicy('chatd', { createHTML: (htm
 
 export function insertServerHtml(element, html) {
   element.innerHTML = policy ? policy.createHTML(html) : html;
-  for (const link of element.querySelectorAll('a[href]')) {
-    link.target = '_blank';
-    link.rel = 'noopener noreferrer nofollow';
-  }
 }
