@@ -117,7 +117,7 @@ browserTest('a message that failed can be tried again, and is stored once', asyn
   await server.kill();
   await ana.bannerSays('down');
   await server.up('--message-bytes', '131072');
-  await ana.page.locator('#banner-action').click();
+  await ana.triesNow();
   await ana.bannerSays('none');
   await message.locator('[data-action="retry"]').click();
   await ana.sees('A long story');

@@ -58,7 +58,7 @@ browserTest('what others said while one was cut off is there when one is back', 
   await ana.bannerSays('down');
   await ben.fill(300, (number) => `missed ${number}`);
   line.mend();
-  await ana.page.locator('#banner-action').click();
+  await ana.triesNow();
   await ana.bannerSays('none');
   await ben.say('after');
   await ana.sees('after');

@@ -131,6 +131,11 @@ export class Person {
     return this.page.locator('#banner-text').innerText();
   }
 
+  /** Presses the banner's button, whether or not it is still to be seen: the page may come back by itself meanwhile. */
+  triesNow() {
+    return this.page.locator('#banner-action').evaluate((button) => button.click());
+  }
+
   focused() {
     return this.page.evaluate(() => document.activeElement.id || document.activeElement.localName);
   }
