@@ -43,8 +43,10 @@ export function outboxEntry(message, room, act) {
   return h('div', { class: 'entry' }, article);
 }
 
-function isFirstNew(message, previous, { dividerSeq }) {
-  return dividerSeq !== null && message.seq > dividerSeq && (!previous || previous.seq <= dividerSeq);
+function isFirstNew(message, previous, { dividerSeq, more }) {
+  if (dividerSeq === null || message.seq <= dividerSeq) return false;
+  // what is the first here need not be the first that is new: that may not be loaded yet
+  return previous ? previous.seq <= dividerSeq : !more || message.seq === dividerSeq + 1;
 }
 
 function isTogether(message, previous, sent) {
