@@ -6,8 +6,8 @@ use std::str::FromStr;
 use chat_history::Retention;
 use chat_protocol::Limits;
 use chat_rooms::outbox::BacklogLimits;
-use chat_server::{Config, Origins, Page, RemoteImages};
-use clap::Parser;
+use chat_server::{Config, Origins, Page, Proxies, ProxyHeader, Rate, RemoteImages, TrustedProxies};
+use clap::{Parser, ValueEnum};
 
 /// A self-hosted real-time chat server.
 ///
@@ -82,6 +82,43 @@ pub(crate) struct Options {
     /// Chat connections at once; the next one is answered by 503
     #[arg(long, env = "CHATD_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = Config::default().max_connections, value_parser = at_least::<usize, 1>)]
     pub(crate) max_connections: usize,
+
+    /// Connections at once from one address, or one /64 of IPv6; the next one is answered by 429. 0: any number. Those of the machine
+    /// itself are not limited unless proxies are trusted
+    #[arg(long, env = "CHATD_CONNECTIONS_PER_ADDRESS", value_name = "COUNT", default_value_t = Config::default().connections_per_address)]
+    pub(crate) connections_per_address: usize,
+
+    /// Rooms a second that a session may join in the long run, faster ones wait; and handshakes a second from one address, faster ones are
+    /// answered by 429. 0: any number
+    #[arg(long, env = "CHATD_JOIN_RATE", value_name = "COUNT", default_value_t = Config::default().joins.per_second)]
+    pub(crate) join_rate: u32,
+
+    /// How many of them may come at once before the rate holds
+    #[arg(long, env = "CHATD_JOIN_BURST", value_name = "COUNT", default_value_t = Config::default().joins.burst)]
+    pub(crate) join_burst: u32,
+
+    /// Proxies that are believed when they say who it is that they speak for: none, or addresses and networks with commas between them, for
+    /// example 127.0.0.1,10.0.0.0/8
+    #[arg(long, env = "CHATD_TRUSTED_PROXIES", value_name = "none|LIST", default_value = "none")]
+    pub(crate) trusted_proxies: TrustedProxies,
+
+    /// How trusted proxies say it: in the handshake's X-Forwarded-For, or by the PROXY protocol (version 1 or 2) before everything else
+    #[arg(
+        long,
+        env = "CHATD_PROXY_HEADER",
+        value_name = "x-forwarded-for|proxy-protocol",
+        default_value = "x-forwarded-for",
+        hide_possible_values = true
+    )]
+    pub(crate) proxy_header: HeaderOfProxies,
+}
+
+/// How proxies say who it is that they speak for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HeaderOfProxies {
+    #[value(name = "x-forwarded-for")]
+    ForwardedFor,
+    ProxyProtocol,
 }
 
 /// Where the server keeps what it has to remember.
@@ -162,6 +199,15 @@ impl Options {
             },
             backlog: BacklogLimits { frames: self.backlog_frames, bytes: self.backlog_bytes },
             max_connections: self.max_connections,
+            connections_per_address: self.connections_per_address,
+            joins: Rate { per_second: self.join_rate, burst: self.join_burst },
+            proxies: Proxies {
+                trusted: self.trusted_proxies.clone(),
+                header: match self.proxy_header {
+                    HeaderOfProxies::ForwardedFor => ProxyHeader::ForwardedFor,
+                    HeaderOfProxies::ProxyProtocol => ProxyHeader::ProxyProtocol,
+                },
+            },
             retention: Retention {
                 max_age: self.history_max_age.0.map(Into::into),
                 max_count: self.history_max_count.0,

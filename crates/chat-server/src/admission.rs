@@ -1,5 +1,6 @@
 //! Who is let in, decided before the handshake is answered.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chat_protocol::v2::SUBPROTOCOL;
@@ -11,13 +12,15 @@ use http::header::{
 };
 use http::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 
+use crate::addresses::{AddressPlace, Arrival};
 use crate::connection::Entrant;
 use crate::context::Context;
 use crate::origins::Endpoint;
+use crate::place::{ChatPermit, Peer, Place};
 
 /// Somebody who is let in.
 #[derive(Debug)]
@@ -27,7 +30,7 @@ pub(crate) struct Admitted {
     /// Who it is.
     pub(crate) entrant: Entrant,
     /// Counts towards the connections there may be, for as long as it is held.
-    pub(crate) permit: OwnedSemaphorePermit,
+    pub(crate) permit: ChatPermit,
 }
 
 /// Why a handshake was refused. Nobody in the room notices.
@@ -47,6 +50,8 @@ pub(crate) enum Refusal {
     Origin,
     /// The name is in use in the room.
     NameTaken,
+    /// There are as many connections from that address as there may be, or its handshakes come too fast.
+    TooManyFromThere,
     /// There are as many connections as there may be.
     Full,
     /// The server is shutting down.
@@ -66,6 +71,7 @@ impl Refusal {
             }
             Self::Malformed | Self::NoSubprotocol => (StatusCode::BAD_REQUEST, &[]),
             Self::NameTaken | Self::Origin => (StatusCode::FORBIDDEN, &[]),
+            Self::TooManyFromThere => (StatusCode::TOO_MANY_REQUESTS, &[(RETRY_AFTER, "10")]),
             Self::Full | Self::ShuttingDown | Self::Store => {
                 (StatusCode::SERVICE_UNAVAILABLE, &[(RETRY_AFTER, "1")])
             }
@@ -96,6 +102,9 @@ impl Refusal {
             Self::NoSubprotocol => "what is spoken here is chat.v2: offer it in Sec-WebSocket-Protocol\n",
             Self::Origin => "pages of that origin may not chat here: --allowed-origins\n",
             Self::NameTaken => "",
+            Self::TooManyFromThere => {
+                "there are too many connections from your address, or they come too fast\n"
+            }
             Self::Full => "there are as many connections as there may be\n",
             Self::ShuttingDown => "the server is shutting down\n",
             Self::Store => "the store does not answer\n",
@@ -114,14 +123,18 @@ pub(crate) fn is_websocket_path(path: &str) -> bool {
 /// Decides about a handshake and, if it is let in, keeps its seat.
 ///
 /// Cancel-safe: dropped before it resolves, the seat is given back.
-pub(crate) async fn admit(request: &Request<()>, context: &Arc<Context>) -> Result<Admitted, Refusal> {
+pub(crate) async fn admit(
+    request: &Request<()>,
+    place: &Place,
+    context: &Arc<Context>,
+) -> Result<Admitted, Refusal> {
     if request.uri().path() == V2_PATH {
-        return admit_session(request, context);
+        return admit_session(request, place, context);
     }
     let (room, username) = classic_target(request.uri().path()).ok_or(Refusal::NotFound)?;
     let response = handshake(request)?;
     look_at_origin(request, Endpoint::Classic, context)?;
-    let permit = Arc::clone(&context.members).try_acquire_owned().map_err(|_| Refusal::Full)?;
+    let permit = permit(request, place, context)?;
     match context.engine.admit(&room, &username).await {
         Ok(seat) => Ok(Admitted { response, entrant: Entrant::Classic(seat), permit }),
         Err(JoinError::NameTaken) => Err(Refusal::NameTaken),
@@ -134,7 +147,7 @@ pub(crate) async fn admit(request: &Request<()>, context: &Arc<Context>) -> Resu
 }
 
 /// Lets a session of `chat.v2` in: who it is, it says later.
-fn admit_session(request: &Request<()>, context: &Arc<Context>) -> Result<Admitted, Refusal> {
+fn admit_session(request: &Request<()>, place: &Place, context: &Context) -> Result<Admitted, Refusal> {
     let mut response = handshake(request)?;
     // a client that does not offer it would not understand a word (RFC 6455, section 4.2.2)
     let offered = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
@@ -147,8 +160,33 @@ fn admit_session(request: &Request<()>, context: &Arc<Context>) -> Result<Admitt
     if context.engine.is_closing() {
         return Err(Refusal::ShuttingDown);
     }
-    let permit = Arc::clone(&context.members).try_acquire_owned().map_err(|_| Refusal::Full)?;
+    let permit = permit(request, place, context)?;
     Ok(Admitted { response, entrant: Entrant::V2, permit })
+}
+
+/// A place among the chat connections, if there is one left, and one for who asks.
+fn permit(request: &Request<()>, place: &Place, context: &Context) -> Result<ChatPermit, Refusal> {
+    let address = match place.peer() {
+        Peer::Client { address, .. } => {
+            may_shake_hands(*address, context)?;
+            None
+        }
+        Peer::Proxy(proxy) => {
+            Some(counted(context.config.proxies.client(request.headers(), *proxy), context)?)
+        }
+    };
+    let permit = Arc::clone(&context.members).try_acquire_owned().map_err(|_| Refusal::Full)?;
+    Ok(ChatPermit { _permit: permit, _address: address })
+}
+
+/// Counts who asks over a proxy.
+fn counted(address: IpAddr, context: &Context) -> Result<AddressPlace, Refusal> {
+    let Arrival::In(place) = context.addresses.arrive(address) else { return Err(Refusal::TooManyFromThere) };
+    may_shake_hands(address, context).map(|()| place)
+}
+
+fn may_shake_hands(address: IpAddr, context: &Context) -> Result<(), Refusal> {
+    context.addresses.may_shake_hands(address, Instant::now()).then_some(()).ok_or(Refusal::TooManyFromThere)
 }
 
 /// Refuses pages that may not chat here: whoever reads them did not choose to.

@@ -8,6 +8,8 @@ use chat_protocol::Limits;
 use chat_rooms::outbox::BacklogLimits;
 
 use crate::origins::Origins;
+use crate::pace::Rate;
+use crate::proxies::Proxies;
 
 /// The largest head of a request, in bytes. Browsers send the cookies of a whole domain along.
 pub(crate) const HEAD_BYTES: usize = 32 * 1024;
@@ -21,6 +23,14 @@ pub struct Config {
     pub backlog: BacklogLimits,
     /// How many chat connections there may be at once; the next one is answered by 503.
     pub max_connections: usize,
+    /// How many connections there may be at once from one address (of IPv6: one network with a prefix of 64 bits); the next one is
+    /// answered by 429. 0: any number. Connections of the machine itself are not limited unless proxies are trusted.
+    pub connections_per_address: usize,
+    /// How fast one session may join rooms, which waits when it is faster; and how fast handshakes may come from one address, which are
+    /// answered by 429 when they are faster.
+    pub joins: Rate,
+    /// Which proxies are believed when they say who it is that they speak for.
+    pub proxies: Proxies,
     /// How long messages are kept.
     pub retention: Retention,
     /// What becomes of images in messages that are rendered.
@@ -44,12 +54,16 @@ pub enum Page {
 }
 
 impl Default for Config {
-    /// 50,000 connections, every message is kept, and the defaults of the parts.
+    /// 50,000 connections, 200 from one address, 10 joins a second and 200 at once, no proxies, every message is kept, and the defaults
+    /// of the parts.
     fn default() -> Self {
         Self {
             limits: Limits::default(),
             backlog: BacklogLimits::default(),
             max_connections: 50_000,
+            connections_per_address: 200,
+            joins: Rate { per_second: 10, burst: 200 },
+            proxies: Proxies::default(),
             retention: Retention::default(),
             remote_images: RemoteImages::default(),
             origins: Origins::default(),

@@ -4,15 +4,13 @@ use std::sync::Arc;
 
 use chat_page::Pages;
 use chat_rooms::{EncodingId, Engine};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::addresses::Addresses;
 use crate::config::Config;
 use crate::sessions::Sessions;
-
-/// One of the places for a connection, held until the connection has ended.
-pub(crate) type Place = Arc<OwnedSemaphorePermit>;
 
 /// What every connection needs.
 #[derive(Debug)]
@@ -35,4 +33,6 @@ pub(crate) struct Context {
     pub(crate) tasks: TaskTracker,
     /// A permit for each chat connection there may be.
     pub(crate) members: Arc<Semaphore>,
+    /// What comes from which address.
+    pub(crate) addresses: Addresses,
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod addresses;
 mod admission;
 mod config;
 mod connection;
@@ -7,6 +8,9 @@ mod context;
 mod door;
 mod frames;
 mod origins;
+mod pace;
+mod place;
+mod proxies;
 mod rendered;
 mod rewound;
 mod routes;
@@ -17,4 +21,6 @@ mod sessions;
 pub use chat_markdown::RemoteImages;
 pub use config::{Config, Page, Timings};
 pub use origins::{Origin, OriginError, Origins};
+pub use pace::Rate;
+pub use proxies::{Proxies, ProxyHeader, TrustedProxies, TrustedProxiesError};
 pub use server::Server;

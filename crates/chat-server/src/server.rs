@@ -1,7 +1,7 @@
 //! The server: accepts connections, and ends them all.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::addresses::{AddressLimits, Addresses, Loopback};
 use crate::config::{Config, Page};
 use crate::context::Context;
 use crate::door;
@@ -67,6 +68,7 @@ impl Server {
             v2_html,
             sessions: Sessions::default(),
             members: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
+            addresses: addresses(&config),
             pages: pages(&config),
             config,
             stopping: CancellationToken::new(),
@@ -123,22 +125,31 @@ fn pages(config: &Config) -> Option<Pages> {
     (config.page == Page::Served).then(|| Pages::new(images))
 }
 
+fn addresses(config: &Config) -> Addresses {
+    let loopback = if config.proxies.trusted.is_empty() { Loopback::Free } else { Loopback::Limited };
+    Addresses::new(AddressLimits {
+        connections: config.connections_per_address,
+        handshakes: config.joins,
+        loopback,
+    })
+}
+
 /// Accepts connections for ever.
 async fn accept(listener: &TcpListener, context: &Arc<Context>) {
     let most = context.config.max_connections.saturating_add(OTHER_CONNECTIONS).min(Semaphore::MAX_PERMITS);
     let places = Arc::new(Semaphore::new(most));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let stream = next_connection(listener).await;
-        context.tasks.spawn(serve(stream, place, Arc::clone(context)));
+        let (stream, from) = next_connection(listener).await;
+        context.tasks.spawn(serve(stream, from, place, Arc::clone(context)));
     }
 }
 
-async fn next_connection(listener: &TcpListener) -> TcpStream {
+async fn next_connection(listener: &TcpListener) -> (TcpStream, IpAddr) {
     let mut told = false;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok((stream, from)) => return (stream, from.ip()),
             // the peer gave up in the queue: the next one is waiting
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
@@ -152,11 +163,11 @@ async fn next_connection(listener: &TcpListener) -> TcpStream {
     }
 }
 
-async fn serve(stream: TcpStream, place: OwnedSemaphorePermit, context: Arc<Context>) {
+async fn serve(stream: TcpStream, from: IpAddr, permit: OwnedSemaphorePermit, context: Arc<Context>) {
     // small frames go out at once; without it they are late, not wrong
     let _ = stream.set_nodelay(true);
     // a peer that takes nothing is gone for the system, too, whoever waits for it (tcp(7))
     #[cfg(target_os = "linux")]
     let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(TAKES_NOTHING));
-    door::open(stream, place, context).await;
+    door::open(stream, from, permit, context).await;
 }

@@ -13,12 +13,12 @@ use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::clock::{Clock, Due};
 use super::farewell::{self, Ending};
-use super::pace::Pace;
 use super::socket::{self, Next, Socket, heard};
 use super::wire::{Tcp, Wire};
 use super::{HangUp, hang_up};
 use crate::context::Context;
 use crate::frames;
+use crate::pace::{Pace, Rate};
 
 /// What a dialect makes of a connection.
 pub(super) trait Talk {
@@ -155,7 +155,8 @@ impl<T: Talk> Conversation<T> {
             Next::Frame(Some(Ok(Message::Ping(_)))) => drop(socket.flush().now_or_never()),
         }
         let now = Instant::now();
-        let paced_until = self.pace.note(socket.get_mut().take_frames(), now, &self.context.config.limits);
+        let rate = Rate::of_frames(&self.context.config.limits);
+        let paced_until = self.pace.note(socket.get_mut().take_frames(), now, rate);
         if paced_until.is_some() || self.talk.is_busy() {
             self.clock.hold(now, paced_until);
             self.look_for_hang_up(now)

@@ -4,7 +4,6 @@ mod classic;
 mod clock;
 mod conversation;
 mod farewell;
-mod pace;
 mod scanner;
 mod session;
 mod socket;
@@ -22,9 +21,9 @@ use chat_rooms::{Outlet, Seat, SendWindow};
 use futures::FutureExt;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 
-use crate::context::{Context, Place};
+use crate::context::Context;
+use crate::place::{ChatPermit, Place};
 use classic::Classic;
 use conversation::{Conversation, Talk};
 use farewell::{Dialect, Ending};
@@ -32,7 +31,7 @@ use session::Session;
 use wire::{Tcp, Wire};
 
 /// A connection's place among the others, held until its socket is closed.
-type Permits = (OwnedSemaphorePermit, Place);
+type Permits = (ChatPermit, Place);
 
 /// A connection as the door leaves it.
 #[derive(Debug)]

@@ -5,6 +5,10 @@ use std::io::Cursor;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
+/// A frame is one more to the pace for every so many bytes that it announces: what it costs to store, to render and to hand on
+/// grows with it.
+const FRAME_BYTES: u64 = 4 * 1024;
+
 /// Knows where in a stream of frames one is. The WebSocket library keeps that to itself; it is needed to give a message a
 /// deadline, and to hand out bytes frame by frame, so that nothing of the next frame lies in the library's buffer when
 /// that is to be given back.
@@ -18,7 +22,7 @@ pub(super) struct Scanner {
     in_message: bool,
     /// How many bytes the frames of the current message announce, up to the current one.
     message_bytes: u64,
-    /// How many frames have begun since somebody asked.
+    /// How many frames have begun since somebody asked; a large one is as good as several.
     frames: u32,
     /// Whether a binary message in pieces has begun.
     is_binary: bool,
@@ -49,7 +53,8 @@ impl Scanner {
 
     fn begin(&mut self, frame: &FrameHeader, header: u64, payload: u64) {
         self.frame_left = header.saturating_add(payload);
-        self.frames = self.frames.saturating_add(1);
+        let more = u32::try_from(payload / FRAME_BYTES).unwrap_or(u32::MAX);
+        self.frames = self.frames.saturating_add(1).saturating_add(more);
         let is_control =
             matches!(frame.opcode, OpCode::Control(Control::Close | Control::Ping | Control::Pong));
         self.ends_message = !is_control && frame.is_final;
@@ -71,12 +76,12 @@ impl Scanner {
         self.is_binary
     }
 
-    /// How many frames have begun since they were taken.
+    /// How many frames have begun since they were taken, as the pace counts them.
     pub(super) fn frames(&self) -> u32 {
         self.frames
     }
 
-    /// How many frames have begun since this was asked last.
+    /// How many frames have begun since this was asked last, as the pace counts them.
     pub(super) fn take_frames(&mut self) -> u32 {
         std::mem::take(&mut self.frames)
     }

@@ -156,7 +156,7 @@ impl Wire {
         self.scanner.frames() >= MOST_PIECES
     }
 
-    /// How many frames have begun since this was asked last.
+    /// How many frames have begun since this was asked last, as the pace counts them.
     pub(super) fn take_frames(&mut self) -> u32 {
         self.scanner.take_frames()
     }

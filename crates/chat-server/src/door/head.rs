@@ -30,12 +30,15 @@ pub(crate) enum HeadError {
     TooLarge,
 }
 
-/// Reads up to the end of the head, and not much further. Not cancel-safe: what was read is lost.
-pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Head, HeadError> {
-    let mut bytes = BytesMut::with_capacity(1024);
+/// Reads up to the end of the head, and not much further; `bytes` were read already. Not cancel-safe: what was read is lost.
+pub(crate) async fn read(
+    stream: &mut (impl AsyncRead + Unpin),
+    mut bytes: BytesMut,
+) -> Result<Head, HeadError> {
+    bytes.reserve(1024);
     let mut searched = 0;
     loop {
-        if stream.read_buf(&mut bytes).await.map_err(|_| HeadError::Gone)? == 0 {
+        if bytes.len() == searched && stream.read_buf(&mut bytes).await.map_err(|_| HeadError::Gone)? == 0 {
             return Err(HeadError::Gone);
         }
         // what can't become a head is told at once; what may is parsed once more when it is complete
@@ -93,7 +96,7 @@ mod tests {
 
     fn read_now(mut bytes: &[u8]) -> Result<Head, HeadError> {
         use futures::FutureExt;
-        read(&mut bytes).now_or_never().expect("reading from memory waits for nothing")
+        read(&mut bytes, BytesMut::new()).now_or_never().expect("reading from memory waits for nothing")
     }
 
     /// A stream that gives so many bytes at a time.
@@ -105,7 +108,8 @@ mod tests {
     #[tokio::test]
     async fn a_head_is_read_in_whatever_pieces() {
         for step in 1..HEAD.len() {
-            let head = read(&mut trickled(HEAD, step)).await.unwrap();
+            let (before, rest) = HEAD.split_at(step - 1);
+            let head = read(&mut trickled(rest, step), before.into()).await.unwrap();
             assert_eq!(head.request.uri(), "/ws/chat/r/ana?x=1");
             assert_eq!(head.request.headers()["x-empty"], "");
             assert_eq!(head.end, HEAD.len());

@@ -1,23 +1,29 @@
 //! The door: one port for WebSockets and for plain HTTP. It reads the head of a connection's first request and decides.
 
+mod forwarded;
 mod head;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION, VARY};
 use http::{HeaderValue, Request, Response, StatusCode};
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::handshake::server::write_response;
 
+use crate::addresses::{AddressPlace, Arrival};
 use crate::admission::{self, Admitted, Refusal};
 use crate::config::HEAD_BYTES;
 use crate::connection::{self, Opened};
-use crate::context::{Context, Place};
+use crate::context::Context;
+use crate::place::{Peer, Place};
+use crate::proxies::ProxyHeader;
 use crate::rewound::Rewound;
 use crate::routes;
 use head::{Head, HeadError};
@@ -26,19 +32,29 @@ use head::{Head, HeadError};
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Takes a new connection to where it belongs.
-pub(crate) async fn open(mut stream: TcpStream, place: OwnedSemaphorePermit, context: Arc<Context>) {
-    let deadline = context.config.timings.head;
-    let head = tokio::select! {
-        () = context.stopping.cancelled() => return,
-        head = tokio::time::timeout(deadline, head::read(&mut stream)) => head,
+pub(crate) async fn open(
+    mut stream: TcpStream,
+    from: IpAddr,
+    permit: OwnedSemaphorePermit,
+    context: Arc<Context>,
+) {
+    let deadline = Instant::now() + context.config.timings.head;
+    let (peer, read) = match in_time(deadline, &context, arrive(&mut stream, from, &context)).await {
+        Some(Arrived::In(peer, read)) => (peer, read),
+        Some(Arrived::TooMany(place)) => {
+            refuse(stream, for_everyone(Refusal::TooManyFromThere.response())).await;
+            return drop(place);
+        }
+        Some(Arrived::NotServed) | None => return,
     };
+    // too slow: nobody to answer
+    let Some(head) = in_time(deadline, &context, head::read(&mut stream, read)).await else { return };
     match head {
-        // too slow, or gone: nobody to answer
-        Err(_) | Ok(Err(HeadError::Gone)) => {}
-        Ok(Err(HeadError::Malformed)) => refuse(stream, for_everyone(Refusal::Malformed.response())).await,
-        Ok(Err(HeadError::TooLarge)) => refuse(stream, too_large()).await,
-        Ok(Ok(Head { request, bytes, end })) => {
-            let place = Arc::new(place);
+        Err(HeadError::Gone) => {}
+        Err(HeadError::Malformed) => refuse(stream, for_everyone(Refusal::Malformed.response())).await,
+        Err(HeadError::TooLarge) => refuse(stream, too_large()).await,
+        Ok(Head { request, bytes, end }) => {
+            let place = Place::new(permit, peer);
             if admission::is_websocket_path(request.uri().path()) {
                 answer(stream, request, bytes.slice(end..), place, context).await;
             } else {
@@ -48,11 +64,51 @@ pub(crate) async fn open(mut stream: TcpStream, place: OwnedSemaphorePermit, con
     }
 }
 
+/// What a future resolves to; none where that comes too late, or the server ends before.
+async fn in_time<T>(deadline: Instant, context: &Context, future: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        () = context.stopping.cancelled() => None,
+        done = timeout_at(deadline, future) => done.ok(),
+    }
+}
+
+/// A connection before its first request.
+enum Arrived {
+    /// Whose it is, and what was read behind the header of a proxy.
+    In(Peer, BytesMut),
+    /// There are too many from there; the place is held while that is said.
+    TooMany(AddressPlace),
+    /// There are far too many from there, or the proxy does not say who asks.
+    NotServed,
+}
+
+/// Finds out whose connection it is, and counts it.
+async fn arrive(stream: &mut TcpStream, from: IpAddr, context: &Context) -> Arrived {
+    let proxies = &context.config.proxies;
+    let (client, read) = match (proxies.trust(from), proxies.header) {
+        (false, _) => (from, BytesMut::new()),
+        (true, ProxyHeader::ForwardedFor) => return Arrived::In(Peer::Proxy(from), BytesMut::new()),
+        (true, ProxyHeader::ProxyProtocol) => match forwarded::read(stream).await {
+            Some((Some(client), read)) => (client, read),
+            Some((None, read)) => return Arrived::In(Peer::Proxy(from), read),
+            None => {
+                tracing::warn!(proxy = %from, "a proxy sent no header of the PROXY protocol");
+                return Arrived::NotServed;
+            }
+        },
+    };
+    match context.addresses.arrive(client) {
+        Arrival::In(place) => Arrived::In(Peer::Client { address: client, _counted: place }, read),
+        Arrival::TooMany(place) => Arrived::TooMany(place),
+        Arrival::FarTooMany => Arrived::NotServed,
+    }
+}
+
 /// Answers a handshake, and leaves the connection to a task of its own that holds nothing of the door.
 async fn answer(stream: TcpStream, request: Request<()>, behind: Bytes, place: Place, context: Arc<Context>) {
     let admitted = tokio::select! {
         () = context.stopping.cancelled() => Err(Refusal::ShuttingDown),
-        admitted = admission::admit(&request, &context) => admitted,
+        admitted = admission::admit(&request, &place, &context) => admitted,
     };
     match admitted {
         Err(refusal) => refuse(stream, refusal.response()).await,

@@ -16,7 +16,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 
 use crate::config::HEAD_BYTES;
-use crate::context::{Context, Place};
+use crate::context::Context;
+use crate::place::Place;
 use crate::rewound::Rewound;
 
 /// What a route knows: the server, and the place of the connection that the request came on.

@@ -7,17 +7,17 @@ use axum::response::{IntoResponse, Response};
 use http::Request as HttpRequest;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::Visit;
 use crate::admission::{self, Admitted};
 use crate::connection::{self, Entrant, Opened};
+use crate::place::ChatPermit;
 use crate::rewound::Rewound;
 
 pub(super) async fn answer(State(visit): State<Visit>, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
     let upgrade = parts.extensions.remove::<OnUpgrade>();
-    match admission::admit(&HttpRequest::from_parts(parts, ()), &visit.context).await {
+    match admission::admit(&HttpRequest::from_parts(parts, ()), &visit.place, &visit.context).await {
         Err(refusal) => refusal.response().map(axum::body::Body::from).into_response(),
         Ok(Admitted { response, entrant, permit }) => {
             if let Some(upgrade) = upgrade {
@@ -30,7 +30,7 @@ pub(super) async fn answer(State(visit): State<Visit>, request: Request) -> Resp
 }
 
 /// Waits until the answer is out, and takes the connection out of HTTP.
-async fn hand_over(upgrade: OnUpgrade, entrant: Entrant, permit: OwnedSemaphorePermit, visit: Visit) {
+async fn hand_over(upgrade: OnUpgrade, entrant: Entrant, permit: ChatPermit, visit: Visit) {
     // a client that is gone by now, or does not take the answer: the seat is given back
     let patience = visit.context.config.timings.head;
     let Ok(Ok(upgraded)) = tokio::time::timeout(patience, upgrade).await else { return };

@@ -155,6 +155,22 @@ async fn pieces_are_frames_to_the_pace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_large_frame_is_several_to_the_pace() {
+    let limits = Limits { message_rate: 100, message_burst: 1, ..Limits::default() };
+    let server = start_with(Config { limits, ..config() }).await;
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    assert_eq!(ana.brief().await, "+ana");
+    let began = std::time::Instant::now();
+    let large = "x".repeat(100 * 1024);
+    ana.say(&large).await;
+    ana.say("y").await;
+    assert_eq!(ana.messages(2).await, [&large, "y"]);
+    // 4 KiB each
+    assert!(began.elapsed() >= Duration::from_millis(25 * 10), "{:?}", began.elapsed());
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_ping_flood_costs_a_bounded_answer() {
     let server = start().await;
     let mut ana = Client::enter(server.address, "r", "ana").await;

@@ -20,7 +20,7 @@ use chat_rooms::{
 };
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::conversation::Talk;
 use super::farewell::Ending;
@@ -28,6 +28,7 @@ use super::wire::Tcp;
 use super::{drained, send_window};
 use crate::context::Context;
 use crate::frames;
+use crate::pace::{Pace, Rate};
 use crate::seats::Seats;
 use crate::sessions::{Registration, TakenOver};
 use inherited::Inherited;
@@ -65,6 +66,8 @@ struct Identity {
     registration: Registration,
     /// What it says in all its rooms counts towards this.
     window: SendWindow,
+    /// How fast it joins.
+    joins: Pace,
 }
 
 enum Busy {
@@ -86,6 +89,16 @@ enum Done {
     Joined(Result<(Membership, Sent), JoinError>, Option<Reference>),
     /// Of `history`.
     Read(Arc<Membership>, Result<Sent, ReadError>, Option<Reference>),
+}
+
+impl Identity {
+    /// Counts a join; when it may be, if that is not now. Who takes seats over is in already, and costs the room and the store nothing.
+    fn next_join(&mut self, rate: Rate) -> Option<Instant> {
+        let now = Instant::now();
+        let not_before = self.joins.held_until(now, rate);
+        self.joins.note(1, not_before.unwrap_or(now), rate);
+        not_before
+    }
 }
 
 impl Session {
@@ -198,11 +211,12 @@ impl Session {
             inherited,
             registration,
             window: send_window(self.context.config.backlog),
+            joins: Pace::new(Instant::now()),
         }));
     }
 
     fn join(&mut self, Join { room, since, history }: Join, reference: Option<Reference>) {
-        let Some(identity) = &self.identity else { return };
+        let Some(identity) = &mut self.identity else { return };
         if identity.rooms.get(&room).is_some() {
             self.error(reference, ErrorCode::AlreadyInRoom, format!("you are in the room {room} already"));
             return;
@@ -216,9 +230,14 @@ impl Session {
         let options = JoinOptions { since, history, reference: reference.clone() };
         let outlet = Outlet::Frames { encoding: identity.encoding, sink: Arc::clone(&self.outbox) as _ };
         let inherited = identity.inherited.as_ref().and_then(|seats| seats.claim(&room));
+        let not_before =
+            if inherited.is_none() { identity.next_join(self.context.config.joins) } else { None };
         let (engine, username, window) =
             (self.context.engine.clone(), identity.username.clone(), identity.window.clone());
         let joining = async move {
+            if let Some(not_before) = not_before {
+                sleep_until(not_before).await;
+            }
             if let Some(mut seat) = inherited.and_then(Arc::into_inner) {
                 match seat.rejoin(outlet.clone(), options.clone(), &window).await {
                     Ok(sent) => return Ok((seat, sent)),

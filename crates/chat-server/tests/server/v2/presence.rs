@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use chat_server::{Config, Rate};
 use chat_testkit::v2::Session;
 use chat_testkit::{soon, until};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::names;
-use crate::support::start;
+use crate::support::{config, start, start_with};
 
 /// What a session knows of who is there.
 struct View {
@@ -74,7 +75,8 @@ async fn snapshots_and_changes_add_up_while_people_come_and_go() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_come_a_few_times_a_second_however_many_come_and_go() {
-    let server = start().await;
+    let joins = Rate { per_second: 0, burst: 0 };
+    let server = start_with(Config { joins, ..config() }).await;
     let mut watching = View::enter(server.address, "watching").await;
     let began = Instant::now();
     let address = server.address;

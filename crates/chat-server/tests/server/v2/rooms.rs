@@ -1,11 +1,14 @@
 //! Joining, speaking and leaving.
 
+use std::time::{Duration, Instant};
+
+use chat_server::{Config, Rate};
 use chat_testkit::v2::Session;
 use chat_testkit::{Client, brief, frame};
 use serde_json::json;
 
 use super::{bodies, names, seqs};
-use crate::support::start;
+use crate::support::{config, start, start_with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn people_of_both_dialects_sit_in_one_room() {
@@ -211,6 +214,24 @@ async fn the_same_id_is_the_same_message() {
     assert_eq!((&of_bob["type"], &of_bob["seq"]), (&json!("ack"), &json!(2)), "ids are each user's own");
     let page = bob.ask(json!({"type": "history", "room": "r"})).await;
     assert_eq!(bodies(&page["messages"]), ["hello", "other"]);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn joins_that_come_too_fast_wait() {
+    let joins = Rate { per_second: 50, burst: 2 };
+    let server = start_with(Config { joins, ..config() }).await;
+    let mut ana = Session::hello(server.address, "ana").await;
+    let began = Instant::now();
+    for i in 0..12 {
+        let room = format!("r{i}");
+        ana.send(&json!({"type": "join", "room": room})).await;
+        ana.send(&json!({"type": "leave", "room": room})).await;
+    }
+    for i in 0..12 {
+        assert_eq!(ana.next("joined").await["room"], format!("r{i}"));
+    }
+    assert!(began.elapsed() >= Duration::from_millis(10 * 20), "{:?}", began.elapsed());
     server.stop().await.unwrap();
 }
 

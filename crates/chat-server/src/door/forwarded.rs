@@ -1,0 +1,87 @@
+//! The PROXY protocol: whom a proxy in front of the server speaks for.
+
+use std::net::IpAddr;
+
+use bytes::{Buf, BytesMut};
+use proxy_header::{Error, ParseConfig, ProxyHeader};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// The largest header, in bytes: what it says beside the addresses is not long in practice.
+const MOST_BYTES: usize = 4 * 1024;
+
+/// Reads the header of the PROXY protocol (HAProxy's `proxy-protocol.txt`, sections 2.1 and 2.2), and what came behind it. No address
+/// where the proxy speaks for itself. None where there is no header. Not cancel-safe: what was read is lost.
+pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<(Option<IpAddr>, BytesMut)> {
+    let mut bytes = BytesMut::with_capacity(1024);
+    loop {
+        if bytes.len() >= MOST_BYTES || !matches!(stream.read_buf(&mut bytes).await, Ok(1..)) {
+            return None;
+        }
+        match ProxyHeader::parse(&bytes, ParseConfig::default()) {
+            Ok((header, length)) => {
+                let client = header.proxied_address().map(|address| address.source.ip());
+                bytes.advance(length);
+                return Some((client, bytes));
+            }
+            Err(Error::BufferTooShort) => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+    use proptest::prelude::*;
+
+    fn read_now(mut bytes: &[u8]) -> Option<(Option<IpAddr>, BytesMut)> {
+        read(&mut bytes).now_or_never().expect("reading from memory waits for nothing")
+    }
+
+    /// Version 2, TCP over IPv4, from 203.0.113.9 (section 2.2).
+    fn binary(command: u8) -> Vec<u8> {
+        let head = [b"\r\n\r\n\0\r\nQUIT\n", &[0x20 | command, 0x11, 0, 12][..]].concat();
+        [&head[..], &[203, 0, 113, 9, 192, 0, 2, 1, 0x12, 0x34, 0, 80]].concat()
+    }
+
+    #[test]
+    fn both_versions_say_who_asks() {
+        let client = Some(IpAddr::from([203, 0, 113, 9]));
+        let text = b"PROXY TCP4 203.0.113.9 192.0.2.1 4711 80\r\n";
+        for (header, expected) in [
+            (&text[..], client),
+            (&binary(1)[..], client),
+            (b"PROXY UNKNOWN\r\n", None),
+            (&binary(0)[..], None),
+        ] {
+            let whole = [header, b"GET /"].concat();
+            assert_eq!(read_now(&whole), Some((expected, b"GET /"[..].into())));
+            assert_eq!(read_now(&header[..header.len() - 1]), None, "it is not whole");
+        }
+    }
+
+    #[test]
+    fn what_is_no_header_is_told_at_once() {
+        for wrong in [
+            &b""[..],
+            b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"PROXY TCP4 nobody\r\n",
+            b"PROXY TCP9 1 2 3 4\r\n",
+        ] {
+            assert_eq!(read_now(wrong), None, "{:?}", String::from_utf8_lossy(wrong));
+        }
+        let mut long = binary(1);
+        long[14..16].copy_from_slice(&u16::MAX.to_be_bytes());
+        long.resize(100_000, 0);
+        assert_eq!(read_now(&long), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_header_or_none(bytes in prop::collection::vec(any::<u8>(), 0..200), version in 0..3_usize) {
+            let before: &[u8] = [&b""[..], b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"][version];
+            let _ = read_now(&[before, &bytes].concat());
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! How fast something may happen.
+
+use chat_protocol::Limits;
+use tokio::time::{Duration, Instant};
+
+/// How often something may happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Times a second in the long run. 0: as often as one likes.
+    pub per_second: u32,
+    /// How many times at once before the rate holds. 0 is as good as 1.
+    pub burst: u32,
+}
+
+impl Rate {
+    /// How fast frames may come.
+    pub(crate) fn of_frames(limits: &Limits) -> Self {
+        Self { per_second: limits.message_rate, burst: limits.message_burst }
+    }
+
+    /// The time that one stands for; zero where there is no pace.
+    fn interval(self) -> Duration {
+        Duration::from_secs(1).checked_div(self.per_second).unwrap_or_default()
+    }
+
+    /// How far ahead of the clock they may come.
+    fn tolerance(self) -> Duration {
+        self.interval() * self.burst.saturating_sub(1)
+    }
+}
+
+/// Lets a burst through at once and a rate in the long run: a leaky bucket as a meter, in the form of the generic cell rate
+/// algorithm (ITU-T I.371, annex A).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// When the next would come if they came evenly.
+    due: Instant,
+}
+
+impl Pace {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { due: now }
+    }
+
+    /// Notes so many that came now, and says until when none is to be let through; none where the next may come at once.
+    pub(crate) fn note(&mut self, count: u32, now: Instant, rate: Rate) -> Option<Instant> {
+        self.due = self.due.max(now) + rate.interval() * count;
+        self.held_until(now, rate)
+    }
+
+    /// Until when none is to be let through; none where the next may come at once.
+    pub(crate) fn held_until(&self, now: Instant, rate: Rate) -> Option<Instant> {
+        let next = self.due.checked_sub(rate.tolerance())?;
+        (next > now).then_some(next)
+    }
+
+    /// Whether it is as good as a new one.
+    pub(crate) fn is_rested(&self, now: Instant) -> bool {
+        self.due <= now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rate(per_second: u32, burst: u32) -> Rate {
+        Rate { per_second, burst }
+    }
+
+    #[test]
+    fn a_burst_passes_and_then_the_rate_holds() {
+        let start = Instant::now();
+        let (mut pace, rate) = (Pace::new(start), rate(10, 5));
+        assert_eq!((0..4).filter_map(|_| pace.note(1, start, rate)).count(), 0);
+        let mut now = start;
+        for _ in 0..20 {
+            let next = pace.note(1, now, rate).expect("the burst is used up");
+            assert_eq!(next - now, Duration::from_millis(100));
+            assert_eq!(pace.held_until(now, rate), Some(next));
+            now = next;
+        }
+    }
+
+    #[test]
+    fn a_pause_gives_the_burst_back_and_no_more() {
+        let start = Instant::now();
+        let (mut pace, rate) = (Pace::new(start), rate(10, 5));
+        assert_eq!((0..5).filter_map(|_| pace.note(1, start, rate)).count(), 1);
+        let later = start + Duration::from_secs(3_600);
+        assert!(!pace.is_rested(start) && pace.is_rested(later));
+        assert_eq!((0..4).filter_map(|_| pace.note(1, later, rate)).count(), 0);
+        assert!(pace.note(1, later, rate).is_some());
+    }
+
+    #[test]
+    fn no_rate_is_no_pace() {
+        let start = Instant::now();
+        let (mut pace, rate) = (Pace::new(start), rate(0, 1));
+        assert!((0..100_000).all(|_| pace.note(1, start, rate).is_none()));
+    }
+}
