@@ -79,6 +79,10 @@ pub(crate) struct Options {
     #[arg(long, env = "CHATD_BACKLOG_BYTES", value_name = "BYTES", default_value_t = BacklogLimits::default().bytes, value_parser = at_least::<usize, 1>)]
     pub(crate) backlog_bytes: usize,
 
+    /// Bytes that may wait for all slow readers together; beyond that those who hold most of it are put out
+    #[arg(long, env = "CHATD_BACKLOG_TOTAL_BYTES", value_name = "BYTES", default_value_t = Config::default().backlog_total_bytes, value_parser = at_least::<usize, 1>)]
+    pub(crate) backlog_total_bytes: usize,
+
     /// Chat connections at once; the next one is answered by 503
     #[arg(long, env = "CHATD_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = Config::default().max_connections, value_parser = at_least::<usize, 1>)]
     pub(crate) max_connections: usize,
@@ -198,6 +202,7 @@ impl Options {
                 rooms: self.rooms_per_session,
             },
             backlog: BacklogLimits { frames: self.backlog_frames, bytes: self.backlog_bytes },
+            backlog_total_bytes: self.backlog_total_bytes,
             max_connections: self.max_connections,
             connections_per_address: self.connections_per_address,
             joins: Rate { per_second: self.join_rate, burst: self.join_burst },

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use crate::outbox::{BacklogBudget, Charge};
 
 /// Some frames lying one behind the other in one shared buffer. A clone shares it, a slice too.
 #[derive(Clone)]
@@ -20,6 +22,8 @@ struct Buffer {
     bytes: Vec<u8>,
     /// Where each frame ends in `bytes`, ascending.
     ends: Vec<usize>,
+    /// Counts it once somebody has to wait for it.
+    charge: OnceLock<Charge>,
 }
 
 impl Frames {
@@ -33,7 +37,12 @@ impl Frames {
     pub(crate) fn new(bytes: Vec<u8>, ends: Vec<usize>) -> Self {
         debug_assert!(ends.is_sorted() && ends.last().copied().unwrap_or(0) == bytes.len());
         let end = ends.len();
-        Self { buffer: Arc::new(Buffer { bytes, ends }), first: 0, end, is_answer: false }
+        Self {
+            buffer: Arc::new(Buffer { bytes, ends, charge: OnceLock::new() }),
+            first: 0,
+            end,
+            is_answer: false,
+        }
     }
 
     /// The same as an answer that their reader has asked for, which is not held against it while it waits.
@@ -56,6 +65,11 @@ impl Frames {
             end: self.first + range.end,
             is_answer: self.is_answer,
         }
+    }
+
+    /// Counts the buffer in a budget for as long as there is a clone of it. Counted once, and in one budget.
+    pub(crate) fn charge(&self, budget: &Arc<BacklogBudget>) {
+        self.buffer.charge.get_or_init(|| Charge::new(budget, self.buffer.bytes.len()));
     }
 
     /// How many frames these are.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use chat_rooms::outbox::{BacklogLimits, Outbox, Signal, Transport, Unsent};
+use chat_rooms::outbox::{BacklogBudget, BacklogLimits, Outbox, Signal, Transport, Unsent};
 use chat_rooms::{FrameSink, Frames, PutOut};
 use futures::task::AtomicWaker;
 use parking_lot::Mutex;
@@ -100,6 +100,52 @@ fn over_a_limit_the_reader_is_too_slow_and_the_last_frame_still_comes() {
         assert_eq!(drain(&outbox), Poll::Ready(Signal::Flushed));
         assert_eq!(wire(&outbox), "<aaaa><bye>");
     }
+}
+
+#[test]
+fn a_buffer_that_many_wait_for_is_counted_once_and_as_long_as_one_waits() {
+    let budget = Arc::new(BacklogBudget::new(1_000));
+    let outboxes: Vec<_> = (0..10).map(|_| outbox(100, 1_000).within(Arc::clone(&budget))).collect();
+    let shared = frame("<shared>");
+    for outbox in &outboxes {
+        outbox.transport().let_in(2);
+        outbox.offer(std::slice::from_ref(&shared)).unwrap();
+    }
+    drop(shared);
+    assert_eq!(budget.held(), 8);
+    for outbox in &outboxes[1..] {
+        outbox.transport().let_in(100);
+        assert_eq!(drain(outbox), Poll::Pending);
+        outbox.offer(&[frame("<taken at once>")]).unwrap();
+    }
+    assert_eq!(budget.held(), 8);
+    drop(outboxes);
+    assert_eq!(budget.held(), 0);
+}
+
+#[test]
+fn over_the_budget_those_go_who_hold_more_than_their_share() {
+    let budget = Arc::new(BacklogBudget::new(100));
+    let reader = || outbox(100, 1_000).within(Arc::clone(&budget));
+    let (greedy, modest, quick) = (reader(), reader(), reader());
+    quick.transport().let_in(1_000);
+    for _ in 0..9 {
+        greedy.offer(&[frame("0123456789")]).unwrap();
+    }
+    modest.offer(&[frame("0123456789")]).unwrap();
+    assert_eq!(budget.held(), 100);
+    modest.offer(&[frame("0123456789").as_answer()]).unwrap();
+    quick.offer(&[frame("0123456789")]).unwrap();
+    assert_eq!(budget.held(), 110, "less than its share of 50 waits for the modest one");
+    assert_eq!(greedy.offer(&[frame("x")]), Err(PutOut));
+    assert_eq!(drain(&greedy), Poll::Ready(Signal::TooSlow));
+    assert_eq!(budget.held(), 20);
+    // alone, it may have all of it
+    for _ in 0..8 {
+        modest.offer(&[frame("0123456789")]).unwrap();
+    }
+    assert_eq!(modest.offer(&[frame("x").as_answer()]), Err(PutOut), "answers are memory, too");
+    assert_eq!(budget.held(), 0);
 }
 
 #[test]

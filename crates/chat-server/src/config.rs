@@ -21,6 +21,9 @@ pub struct Config {
     pub limits: Limits,
     /// How much may wait for a slow reader.
     pub backlog: BacklogLimits,
+    /// The memory, in bytes, of what waits for all readers together. Over it, those who hold more than their share are put out: see
+    /// [`BacklogBudget`](chat_rooms::outbox::BacklogBudget).
+    pub backlog_total_bytes: usize,
     /// How many chat connections there may be at once; the next one is answered by 503.
     pub max_connections: usize,
     /// How many connections there may be at once from one address (of IPv6: one network with a prefix of 64 bits); the next one is
@@ -54,12 +57,13 @@ pub enum Page {
 }
 
 impl Default for Config {
-    /// 50,000 connections, 200 from one address, 10 joins a second and 200 at once, no proxies, every message is kept, and the defaults
+    /// 512 MiB that wait in all, 50,000 connections, 200 from one address, 10 joins a second and 200 at once, no proxies, every message is kept, and the defaults
     /// of the parts.
     fn default() -> Self {
         Self {
             limits: Limits::default(),
             backlog: BacklogLimits::default(),
+            backlog_total_bytes: 512 << 20,
             max_connections: 50_000,
             connections_per_address: 200,
             joins: Rate { per_second: 10, burst: 200 },

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chat_page::Pages;
+use chat_rooms::outbox::BacklogBudget;
 use chat_rooms::{EncodingId, Engine};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,8 @@ pub(crate) struct Context {
     pub(crate) tasks: TaskTracker,
     /// A permit for each chat connection there may be.
     pub(crate) members: Arc<Semaphore>,
+    /// What may wait for all connections together.
+    pub(crate) backlogs: Arc<BacklogBudget>,
     /// What comes from which address.
     pub(crate) addresses: Addresses,
 }

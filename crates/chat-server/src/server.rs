@@ -10,6 +10,7 @@ use chat_markdown::RemoteImages;
 use chat_page::{Images, Pages};
 use chat_presence::{PresenceStore, StoreError};
 use chat_rooms::Engine;
+use chat_rooms::outbox::BacklogBudget;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -68,6 +69,7 @@ impl Server {
             v2_html,
             sessions: Sessions::default(),
             members: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
+            backlogs: Arc::new(BacklogBudget::new(config.backlog_total_bytes)),
             addresses: addresses(&config),
             pages: pages(&config),
             config,

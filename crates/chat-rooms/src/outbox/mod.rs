@@ -1,10 +1,12 @@
 //! The one writer of a socket: writes at once what the socket takes, keeps the rest in bounds.
 
 mod backlog;
+mod budget;
 
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::mem;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::task::AtomicWaker;
@@ -12,6 +14,9 @@ use parking_lot::Mutex;
 
 use crate::{FrameSink, Frames, PutOut};
 use backlog::{Backlog, PIECES};
+
+pub use budget::BacklogBudget;
+pub(crate) use budget::Charge;
 
 /// How many bytes of control frames may wait; more are never taken at once either. A ping that does not fit is not answered by itself: an answer to the
 /// latest is enough (RFC 6455, section 5.5.3).
@@ -78,6 +83,8 @@ pub enum Signal {
 pub struct Outbox<T> {
     transport: T,
     limits: BacklogLimits,
+    /// What may wait here and elsewhere together.
+    budget: Option<Arc<BacklogBudget>>,
     /// The order of the frames; held while a non-blocking write goes on, never across an await.
     queue: Mutex<Queue>,
     /// The task in `poll_drain`.
@@ -92,6 +99,8 @@ struct Queue {
     challenged: bool,
     /// How many bytes that had to wait were written in all.
     drained: u64,
+    /// Whether the budget counts this outbox among those in which something waits.
+    is_holder: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +119,14 @@ enum Phase {
 impl<T: Transport> Outbox<T> {
     /// An empty outbox.
     pub fn new(transport: T, limits: BacklogLimits) -> Self {
-        Self { transport, limits, queue: Mutex::default(), drain: AtomicWaker::new() }
+        Self { transport, limits, budget: None, queue: Mutex::default(), drain: AtomicWaker::new() }
+    }
+
+    /// The same, with a bound on what waits in all the outboxes of a budget together. To be set before anything is offered.
+    #[must_use]
+    pub fn within(mut self, budget: Arc<BacklogBudget>) -> Self {
+        self.budget = Some(budget);
+        self
     }
 
     /// An outbox in which these bytes wait already: whatever is offered comes behind them, control frames too.
@@ -215,6 +231,7 @@ impl<T: Transport> Outbox<T> {
             Ok(written) => {
                 queue.backlog.advance(written);
                 queue.drained += written as u64;
+                self.tell_budget(queue);
             }
             Err(error) if blocked(&error) => {}
             Err(_) => queue.phase = Phase::Broken,
@@ -253,13 +270,38 @@ impl<T: Transport> Outbox<T> {
             let of_these = written.min(frames.as_bytes().len());
             written -= of_these;
             queue.backlog.push(frames.clone(), of_these);
+            if let Some(budget) = &self.budget
+                && of_these < frames.as_bytes().len()
+            {
+                frames.charge(budget);
+            }
         }
-        if queue.backlog.frames() > self.limits.frames || queue.backlog.bytes() > self.limits.bytes {
+        self.tell_budget(queue);
+        if self.is_too_much(&queue.backlog) {
             queue.backlog.discard();
+            self.tell_budget(queue);
             queue.phase = Phase::Overflowed;
             return Err(PutOut);
         }
         Ok(())
+    }
+
+    fn is_too_much(&self, backlog: &Backlog) -> bool {
+        let in_all = backlog.bytes() + backlog.answer_bytes();
+        backlog.frames() > self.limits.frames
+            || backlog.bytes() > self.limits.bytes
+            || (in_all > 0 && self.budget.as_ref().is_some_and(|budget| budget.puts_out(in_all)))
+    }
+
+    /// Has the budget know whether something waits here.
+    fn tell_budget(&self, queue: &mut Queue) {
+        let waits = queue.backlog.bytes() + queue.backlog.answer_bytes() > 0;
+        if waits != queue.is_holder
+            && let Some(budget) = &self.budget
+        {
+            queue.is_holder = waits;
+            if waits { budget.begin_to_hold() } else { budget.hold_no_more() }
+        }
     }
 }
 
@@ -281,6 +323,16 @@ impl<T: Transport> FrameSink for Outbox<T> {
     fn challenge(&self) {
         self.queue.lock().challenged = true;
         self.drain.wake();
+    }
+}
+
+impl<T> Drop for Outbox<T> {
+    fn drop(&mut self) {
+        if let Some(budget) = &self.budget
+            && self.queue.get_mut().is_holder
+        {
+            budget.hold_no_more();
+        }
     }
 }
 

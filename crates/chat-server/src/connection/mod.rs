@@ -56,7 +56,8 @@ pub(crate) enum Entrant {
 /// behind the entering, and before all else.
 pub(crate) fn start(opened: Opened, entrant: Entrant, permits: Permits, context: &Arc<Context>) {
     let Opened { stream, unread, answer } = opened;
-    let outbox = Arc::new(Outbox::beginning_with(&answer, Tcp(stream), context.config.backlog));
+    let outbox = Outbox::beginning_with(&answer, Tcp(stream), context.config.backlog);
+    let outbox = Arc::new(outbox.within(Arc::clone(&context.backlogs)));
     match entrant {
         Entrant::Classic(seat) => {
             let outlet = Outlet::Frames { encoding: context.classic, sink: Arc::clone(&outbox) as _ };

@@ -67,6 +67,37 @@ async fn a_reader_that_never_reads_is_put_out_and_the_others_get_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_slow_readers_together_are_bounded_and_the_others_get_everything() {
+    let backlog = BacklogLimits { frames: 1_000_000, bytes: 1 << 30 };
+    let server = start_with(Config { backlog, backlog_total_bytes: 2 << 20, ..unpaced() }).await;
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    assert_eq!(ana.brief().await, "+ana");
+    let mut slow = Vec::new();
+    for i in 0..5 {
+        slow.push(Client::enter(server.address, "r", &format!("slow{i}")).await);
+        assert_eq!(ana.brief().await, format!("+slow{i}"));
+    }
+    let filler = "x".repeat(50_000);
+    let (mut said, mut heard, mut put_out) = (0, 0, 0);
+    while put_out < slow.len() {
+        ana.say(&format!("{said} {filler}")).await;
+        said += 1;
+        while heard < said {
+            let event = ana.brief().await;
+            if event.starts_with("-slow") {
+                put_out += 1;
+            } else {
+                assert!(event.starts_with(&format!("ana: {heard} ")), "{}", &event[..20]);
+                heard += 1;
+            }
+        }
+        assert!(said < 2_000, "a hundred megabytes wait for five readers");
+    }
+    server.until_rows("r", &["ana"]).await;
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_writes_without_reading_is_not_put_out_for_its_own_words() {
     const COUNT: usize = 20_000;
     let server = start_with(unpaced()).await;

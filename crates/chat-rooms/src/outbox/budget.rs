@@ -1,0 +1,84 @@
+//! What may wait in many outboxes together.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Bounds the memory of what waits in all outboxes that share it. What many wait for is one buffer, and is counted once, for as long as
+/// one of them waits.
+///
+/// Over the bound, a reader for whom more waits than its share (the bound, divided by those for whom something waits) is put out
+/// when it is offered something more. So it is those who hold the memory that pay for it, and all together hold no more than twice the bound.
+#[derive(Debug)]
+pub struct BacklogBudget {
+    most: usize,
+    /// The bytes of the buffers that somebody waits for.
+    held: AtomicUsize,
+    /// The outboxes in which something waits.
+    holders: AtomicUsize,
+    /// Whether the log says already that there was too much.
+    is_told: AtomicBool,
+}
+
+impl BacklogBudget {
+    /// A budget of so many bytes.
+    pub fn new(most: usize) -> Self {
+        Self {
+            most,
+            held: AtomicUsize::new(0),
+            holders: AtomicUsize::new(0),
+            is_told: AtomicBool::new(false),
+        }
+    }
+
+    /// The bytes of the buffers that somebody waits for.
+    pub fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Whether a reader for whom so many bytes wait has to go.
+    pub(super) fn puts_out(&self, waiting: usize) -> bool {
+        if self.held() <= self.most {
+            return false;
+        }
+        let share = self.most / self.holders.load(Ordering::Relaxed).max(1);
+        let is_out = waiting > share;
+        if is_out && !self.is_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                bytes = self.most,
+                "too much waits for slow readers in all: those who hold most of it are put out"
+            );
+        }
+        is_out
+    }
+
+    pub(super) fn begin_to_hold(&self) {
+        self.holders.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn hold_no_more(&self) {
+        self.holders.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A buffer's bytes in a budget, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Charge {
+    budget: Arc<BacklogBudget>,
+    bytes: usize,
+}
+
+impl Charge {
+    pub(crate) fn new(budget: &Arc<BacklogBudget>, bytes: usize) -> Self {
+        budget.held.fetch_add(bytes, Ordering::Relaxed);
+        Self { budget: Arc::clone(budget), bytes }
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        let before = self.budget.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        if before - self.bytes <= self.budget.most / 2 {
+            self.budget.is_told.store(false, Ordering::Relaxed);
+        }
+    }
+}
