@@ -87,6 +87,10 @@ pub(crate) struct Options {
     #[arg(long, env = "CHATD_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = Config::default().max_connections, value_parser = at_least::<usize, 1>)]
     pub(crate) max_connections: usize,
 
+    /// Members that a room may have; to the next one it is full
+    #[arg(long, env = "CHATD_MEMBERS_PER_ROOM", value_name = "COUNT", default_value_t = Config::default().members_per_room, value_parser = at_least::<usize, 1>)]
+    pub(crate) members_per_room: usize,
+
     /// Connections at once from one address, or one /64 of IPv6; the next one is answered by 429. 0: any number. Those of the machine
     /// itself are not limited unless proxies are trusted
     #[arg(long, env = "CHATD_CONNECTIONS_PER_ADDRESS", value_name = "COUNT", default_value_t = Config::default().connections_per_address)]
@@ -204,6 +208,7 @@ impl Options {
             backlog: BacklogLimits { frames: self.backlog_frames, bytes: self.backlog_bytes },
             backlog_total_bytes: self.backlog_total_bytes,
             max_connections: self.max_connections,
+            members_per_room: self.members_per_room,
             connections_per_address: self.connections_per_address,
             joins: Rate { per_second: self.join_rate, burst: self.join_burst },
             proxies: Proxies {

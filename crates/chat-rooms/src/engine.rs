@@ -38,6 +38,9 @@ pub enum JoinError {
     /// The name is taken in that room. Its holder has been asked for a sign of life.
     #[error("the name is taken")]
     NameTaken,
+    /// There are as many members in the room as there may be.
+    #[error("the room is full")]
+    RoomFull,
     /// The engine is shutting down.
     #[error("the engine is shutting down")]
     Closing,
@@ -63,6 +66,7 @@ pub struct EngineBuilder {
     history: Arc<dyn HistoryStore>,
     retention: Retention,
     encodings: Vec<Box<dyn Encoding>>,
+    most_members: usize,
 }
 
 impl EngineBuilder {
@@ -84,6 +88,12 @@ impl EngineBuilder {
         self
     }
 
+    /// How many members a room may have on this node. Without this any number.
+    pub fn members_per_room(&mut self, most: usize) -> &mut Self {
+        self.most_members = most;
+        self
+    }
+
     /// Removes what the node's last run left in the store, and starts. Has to be called in a tokio runtime with time; the
     /// engine's tasks run there.
     ///
@@ -100,7 +110,12 @@ impl EngineBuilder {
         let most_pumps = std::thread::available_parallelism().map_or(1, usize::from);
         let pruner = (!self.retention.keeps_all())
             .then(|| runtime.spawn(prune(Arc::clone(&self.history), self.retention)).abort_handle());
-        let context = RoomContext { runtime, encodings: Encodings::new(self.encodings), most_pumps };
+        let context = RoomContext {
+            runtime,
+            encodings: Encodings::new(self.encodings),
+            most_pumps,
+            most_members: self.most_members,
+        };
         Ok(Engine {
             shared: Arc::new(Shared {
                 store: self.store,
@@ -132,6 +147,7 @@ impl Engine {
             history: Arc::new(MemoryHistory::new()),
             retention: Retention::default(),
             encodings: Vec::new(),
+            most_members: usize::MAX,
         }
     }
 
@@ -148,7 +164,7 @@ impl Engine {
         }
         let too_many = |_| StoreError(format!("{MOST_ADMISSIONS} wait for it already"));
         let place = Arc::clone(&self.shared.admissions).try_acquire_owned().map_err(too_many)?;
-        let name = ReservedName::take(&self.shared, room, username).ok_or(JoinError::NameTaken)?;
+        let name = ReservedName::take(&self.shared, room, username)?;
         let (seat, admitted) = oneshot::channel();
         // a task of its own: whether or not the caller stays, the row and the name end up together
         self.shared.context.runtime.spawn(write_stay(name, place, seat));

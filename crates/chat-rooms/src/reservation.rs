@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use chat_protocol::{RoomName, Username};
 
-use crate::room::Room;
+use crate::engine::JoinError;
+use crate::room::{NotKept, Room};
 use crate::shared::Shared;
 
 /// A name that is kept in a room's memory. Dropped, it is free again.
@@ -17,8 +18,15 @@ pub(crate) struct ReservedName {
 }
 
 impl ReservedName {
-    /// Keeps a name in a room, which is made if need be. None when it is taken; its holder is asked for a sign of life then.
-    pub(crate) fn take(shared: &Arc<Shared>, name: &RoomName, username: &Username) -> Option<Self> {
+    /// Keeps a name in a room, which is made if need be. Where it is taken its holder is asked for a sign of life.
+    ///
+    /// # Errors
+    /// [`JoinError::NameTaken`] or [`JoinError::RoomFull`].
+    pub(crate) fn take(
+        shared: &Arc<Shared>,
+        name: &RoomName,
+        username: &Username,
+    ) -> Result<Self, JoinError> {
         let mut rooms = shared.rooms.lock();
         let room =
             rooms.entry(name.clone()).or_insert_with(|| Room::new(name.clone(), Arc::clone(&shared.context)));
@@ -26,13 +34,16 @@ impl ReservedName {
         // under the lock of the rooms: the room can't be forgotten before the name is kept in it
         let kept = room.reserve(username);
         drop(rooms);
-        if let Err(holder) = kept {
-            if let Some(slot) = holder {
-                slot.outlet.challenge();
+        match kept {
+            Ok(()) => Ok(Self { shared: Arc::clone(shared), room, username: username.clone(), used: false }),
+            Err(NotKept::Full) => Err(JoinError::RoomFull),
+            Err(NotKept::Taken(holder)) => {
+                if let Some(slot) = holder {
+                    slot.outlet.challenge();
+                }
+                Err(JoinError::NameTaken)
             }
-            return None;
         }
-        Some(Self { shared: Arc::clone(shared), room, username: username.clone(), used: false })
     }
 
     pub(crate) fn room(&self) -> &Arc<Room> {

@@ -36,6 +36,17 @@ pub(crate) struct RoomContext {
     pub(crate) encodings: Encodings,
     /// The most pumps of one room.
     pub(crate) most_pumps: usize,
+    /// The most members of one room.
+    pub(crate) most_members: usize,
+}
+
+/// Why a name was not kept.
+#[derive(Debug)]
+pub(crate) enum NotKept {
+    /// It is taken. By whom; none while that one is still coming, or its connection is being exchanged.
+    Taken(Option<Arc<Slot>>),
+    /// There are as many members as there may be.
+    Full,
 }
 
 /// A room. Nothing in it waits for the store, a socket or another room.
@@ -125,13 +136,15 @@ impl Room {
         self.core.lock().state.list()
     }
 
-    /// Keeps a name, or gives the slot of the member that has it; none while that one is still coming, or its connection is
-    /// being exchanged.
-    pub(crate) fn reserve(&self, username: &Username) -> Result<(), Option<Arc<Slot>>> {
+    /// Keeps a name.
+    pub(crate) fn reserve(&self, username: &Username) -> Result<(), NotKept> {
         let mut core = self.core.lock();
+        if core.state.names() >= self.context.most_members && !core.state.holds(username) {
+            return Err(NotKept::Full);
+        }
         core.state.reserve(username).map_err(|holder| match holder {
-            Holder::Reserved => None,
-            Holder::Member(id) => core.slots.get(&id).cloned(),
+            Holder::Reserved => NotKept::Taken(None),
+            Holder::Member(id) => NotKept::Taken(core.slots.get(&id).cloned()),
         })
     }
 

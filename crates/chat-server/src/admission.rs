@@ -52,6 +52,8 @@ pub(crate) enum Refusal {
     NameTaken,
     /// There are as many connections from that address as there may be, or its handshakes come too fast.
     TooManyFromThere,
+    /// There are as many members in the room as there may be.
+    RoomFull,
     /// There are as many connections as there may be.
     Full,
     /// The server is shutting down.
@@ -72,7 +74,7 @@ impl Refusal {
             Self::Malformed | Self::NoSubprotocol => (StatusCode::BAD_REQUEST, &[]),
             Self::NameTaken | Self::Origin => (StatusCode::FORBIDDEN, &[]),
             Self::TooManyFromThere => (StatusCode::TOO_MANY_REQUESTS, &[(RETRY_AFTER, "10")]),
-            Self::Full | Self::ShuttingDown | Self::Store => {
+            Self::RoomFull | Self::Full | Self::ShuttingDown | Self::Store => {
                 (StatusCode::SERVICE_UNAVAILABLE, &[(RETRY_AFTER, "1")])
             }
         };
@@ -105,6 +107,7 @@ impl Refusal {
             Self::TooManyFromThere => {
                 "there are too many connections from your address, or they come too fast\n"
             }
+            Self::RoomFull => "the room is full\n",
             Self::Full => "there are as many connections as there may be\n",
             Self::ShuttingDown => "the server is shutting down\n",
             Self::Store => "the store does not answer\n",
@@ -138,6 +141,7 @@ pub(crate) async fn admit(
     match context.engine.admit(&room, &username).await {
         Ok(seat) => Ok(Admitted { response, entrant: Entrant::Classic(seat), permit }),
         Err(JoinError::NameTaken) => Err(Refusal::NameTaken),
+        Err(JoinError::RoomFull) => Err(Refusal::RoomFull),
         Err(JoinError::Closing) => Err(Refusal::ShuttingDown),
         Err(error @ (JoinError::Store(_) | JoinError::History(_))) => {
             tracing::warn!(%room, %username, %error, "somebody was not let in");

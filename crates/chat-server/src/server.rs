@@ -58,7 +58,7 @@ impl Server {
         config: Config,
     ) -> Result<Self, StoreError> {
         let mut builder = Engine::builder(presence);
-        builder.history(history).retention(config.retention);
+        builder.history(history).retention(config.retention).members_per_room(config.members_per_room);
         let classic = builder.add_encoding(ClassicFrames);
         let v2 = builder.add_encoding(V2Frames);
         let v2_html = builder.add_encoding(V2HtmlFrames(Rendered::new(config.remote_images)));

@@ -7,7 +7,7 @@ const WORDS = {
   too_many_rooms: 'You are in as many rooms as this server allows. Leave one first.',
   message_too_large: 'This message is too long for this server. Shorten it or send it in parts.',
   queue_full: 'Too many messages are waiting to be sent. Wait until the connection is back.',
-  rate_limited: 'That was too fast. Wait a moment and try again.',
+  rate_limited: 'That was too fast, or the room is full. Wait a moment and try again.',
   unauthorized: 'The server did not accept who you are.',
   forbidden: 'You may not enter here.',
   store_unavailable: 'The server can’t store anything at the moment. Try again in a while.',

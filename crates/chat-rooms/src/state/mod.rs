@@ -129,6 +129,11 @@ impl RoomState {
         self.members.get(&id).map(|seated| seated.arrival)
     }
 
+    /// How many names nobody else can have: those of the members, and of those who are coming.
+    pub(crate) fn names(&self) -> usize {
+        self.holders.len()
+    }
+
     /// Keeps a name for somebody, or says who has it.
     pub(crate) fn reserve(&mut self, username: &Username) -> Result<(), Holder> {
         match self.holders.get(username) {

@@ -37,6 +37,9 @@ use wrong_frames::WrongFrames;
 /// How long a new connection waits for the earlier one to hand its seats over.
 const HAND_OVER: std::time::Duration = std::time::Duration::from_secs(2);
 
+/// When somebody who finds a room full should try again, in milliseconds.
+const FULL_ROOM_RETRY_MS: u64 = 10_000;
+
 /// How much longer than the pings come a client should wait before it asks for a sign of life.
 const HEARTBEAT_SLACK: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -321,6 +324,14 @@ impl Session {
     fn refuse_join(&self, error: &JoinError, reference: Option<Reference>) {
         let (code, message) = match error {
             JoinError::NameTaken => (ErrorCode::UsernameTaken, "somebody has that name in that room"),
+            JoinError::RoomFull => {
+                return self.answer(&ServerFrame::Error(Error {
+                    reference,
+                    code: ErrorCode::RateLimited,
+                    message: "the room is full; join again later".into(),
+                    retry_after_ms: Some(FULL_ROOM_RETRY_MS),
+                }));
+            }
             JoinError::Closing => (ErrorCode::StoreUnavailable, "the server is shutting down"),
             JoinError::Store(_) | JoinError::History(_) => {
                 tracing::warn!(%error, "somebody was not let into a room");

@@ -236,6 +236,28 @@ async fn joins_that_come_too_fast_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_full_room_takes_somebody_again_when_somebody_has_left() {
+    let server = start_with(Config { members_per_room: 2, ..config() }).await;
+    let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
+    let _bob = Client::enter(server.address, "r", "bob").await;
+    let mut cleo = Session::hello(server.address, "cleo").await;
+    let refused = cleo.ask(json!({"type": "join", "room": "r"})).await;
+    assert_eq!(refused["code"], "rate_limited");
+    assert!(refused["retry_after_ms"].as_u64() > Some(0), "{refused}");
+    let refused = Client::knock(server.address, "r", "dora").await.map(drop).unwrap_err();
+    assert_eq!((refused.status, &refused.body[..]), (503, &b"the room is full\n"[..]));
+    let taken = Client::knock(server.address, "r", "bob").await.map(drop).unwrap_err();
+    assert_eq!(taken.status, 403, "a name in use is one in a full room, too");
+    cleo.join("elsewhere").await;
+    assert_eq!(server.rows("r").await.len(), 2);
+
+    ana.ask(json!({"type": "leave", "room": "r"})).await;
+    cleo.join("r").await;
+    server.until_rows("r", &["bob", "cleo"]).await;
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_end_is_announced() {
     let server = start().await;
     let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
