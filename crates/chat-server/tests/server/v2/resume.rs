@@ -119,6 +119,7 @@ async fn there_is_no_hole_and_no_repeat_between_what_was_missed_and_the_live_str
                         last = seq;
                     }
                     assert_eq!(answer["seq"], last);
+                    progress.send_modify(|read| read[reader] = last);
                     let stay = 1 + (visits * 37 + reader as u64 * 13) % 200;
                     for _ in 0..stay.min(3 * EACH - last) {
                         assert_eq!(session.next("message").await["seq"], last + 1, "visit {visits}");
