@@ -11,6 +11,7 @@ use chat_server::Server;
 use tokio::net::{TcpListener, TcpSocket};
 use tracing_subscriber::EnvFilter;
 
+use crate::descriptors;
 use crate::options::{Database, DotenvError, Options, Switch};
 
 /// The name of this node in the store. One process to a database file: there is only one.
@@ -26,9 +27,6 @@ const SIGXFSZ: i32 = 25;
 /// How many connections may wait to be accepted, as far as the system allows (`net.core.somaxconn`). When all come back at once the
 /// usual 128 are soon full, and who finds no place tries again after a second.
 const BACKLOG: u32 = 4_096;
-
-/// Descriptors that are needed beside those of the connections.
-const OTHER_DESCRIPTORS: u64 = 1_100;
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -77,11 +75,12 @@ fn start_log(filter: &str) -> Result<(), StartError> {
 async fn run(options: &Options) -> Result<(), StartError> {
     let shutdown = Signals::install()?;
     let listener = listen(&options.listen).await?;
-    raise_descriptor_limit(options.max_connections);
+    let mut config = options.config();
+    descriptors::fit(&mut config);
     match &options.database {
         Database::Memory => {
             let presence = MemoryPresence::new(NodeId::new(NODE));
-            let server = Server::new(listener, presence, MemoryHistory::new(), options.config()).await?;
+            let server = Server::new(listener, presence, MemoryHistory::new(), config).await?;
             announce(server.local_addr()?, ":memory:", Switch::Off)?;
             finish(server.run(shutdown.first()).await);
         }
@@ -91,11 +90,9 @@ async fn run(options: &Options) -> Result<(), StartError> {
             let server = match options.history {
                 Switch::On => {
                     let history = SqliteHistory::open(database.clone()).await?;
-                    Server::new(listener, presence, history, options.config()).await?
+                    Server::new(listener, presence, history, config).await?
                 }
-                Switch::Off => {
-                    Server::new(listener, presence, MemoryHistory::new(), options.config()).await?
-                }
+                Switch::Off => Server::new(listener, presence, MemoryHistory::new(), config).await?,
             };
             announce(server.local_addr()?, &path.display().to_string(), options.history)?;
             finish(server.run(shutdown.first()).await);
@@ -157,23 +154,6 @@ fn finish(outcome: Result<(), StoreError>) {
     match outcome {
         Ok(()) => tracing::info!("ended"),
         Err(error) => tracing::warn!(%error, "ended; the next start removes the rows that are left"),
-    }
-}
-
-/// Asks for as many descriptors as the system gives: the usual soft limit of 1,024 is not meant for servers.
-fn raise_descriptor_limit(max_connections: usize) {
-    let wanted = (max_connections as u64).saturating_add(OTHER_DESCRIPTORS);
-    match rlimit::increase_nofile_limit(wanted) {
-        Ok(limit) if limit < wanted => {
-            tracing::warn!(
-                limit,
-                wanted,
-                "the limit of open files allows fewer connections than --max-connections: raise it (ulimit -n, LimitNOFILE=) \
-                 or lower that"
-            );
-        }
-        Ok(_) => {}
-        Err(error) => tracing::warn!(%error, "the limit of open files can't be raised"),
     }
 }
 

@@ -26,6 +26,9 @@ pub struct Config {
     pub backlog_total_bytes: usize,
     /// How many chat connections there may be at once; the next one is answered by 503.
     pub max_connections: usize,
+    /// How many connections there may be beside the chat connections: look-ups, probes, handshakes on their way. Beyond that nothing is
+    /// accepted until one ends.
+    pub other_connections: usize,
     /// How many members a room may have; to the next one it is full.
     pub members_per_room: usize,
     /// How many connections there may be at once from one address (of IPv6: one network with a prefix of 64 bits); the next one is
@@ -59,7 +62,7 @@ pub enum Page {
 }
 
 impl Default for Config {
-    /// 512 MiB that wait in all, 50,000 connections, 100,000 members of a room, 200 connections from one address, 10 joins a second and 200 at once, no proxies, every message is kept, and the defaults
+    /// 512 MiB that wait in all, 50,000 chat connections and 1,024 others, 100,000 members of a room, 200 connections from one address, 10 joins a second and 200 at once, no proxies, every message is kept, and the defaults
     /// of the parts.
     fn default() -> Self {
         Self {
@@ -67,6 +70,7 @@ impl Default for Config {
             backlog: BacklogLimits::default(),
             backlog_total_bytes: 512 << 20,
             max_connections: 50_000,
+            other_connections: 1_024,
             members_per_room: 100_000,
             connections_per_address: 200,
             joins: Rate { per_second: 10, burst: 200 },

@@ -24,10 +24,6 @@ use crate::frames::{ClassicFrames, V2Frames, V2HtmlFrames};
 use crate::rendered::Rendered;
 use crate::sessions::Sessions;
 
-/// How many connections there may be beside the chat connections: look-ups, probes, handshakes on their way. Beyond that
-/// nothing is accepted until one ends.
-const OTHER_CONNECTIONS: usize = 1_024;
-
 /// How long to wait when the system gives no more descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
@@ -138,7 +134,8 @@ fn addresses(config: &Config) -> Addresses {
 
 /// Accepts connections for ever.
 async fn accept(listener: &TcpListener, context: &Arc<Context>) {
-    let most = context.config.max_connections.saturating_add(OTHER_CONNECTIONS).min(Semaphore::MAX_PERMITS);
+    let Config { max_connections, other_connections, .. } = context.config;
+    let most = max_connections.saturating_add(other_connections).min(Semaphore::MAX_PERMITS);
     let places = Arc::new(Semaphore::new(most));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };

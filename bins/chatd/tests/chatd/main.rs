@@ -3,6 +3,7 @@
 
 mod comes_back;
 mod command_line;
+mod descriptors;
 mod ends;
 mod full_disk;
 mod kills;

@@ -32,6 +32,15 @@ pub(crate) fn on_a_full_disk(folder: &Path, blocks: u32) -> Command {
     shell
 }
 
+/// The program in this folder, with so many descriptors at most.
+pub(crate) fn with_descriptors(folder: &Path, count: u32) -> Command {
+    let mut shell = Command::new("bash");
+    let program = chatd(folder).get_program().to_owned();
+    shell.args(["-c", &format!("ulimit -n {count}; exec \"$0\" \"$@\"")]).arg(program);
+    shell.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    shell
+}
+
 /// Runs a program that does not start, and gives what it said.
 pub(crate) fn refused(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().unwrap();
@@ -72,6 +81,16 @@ impl Running {
     pub(crate) fn lift_file_limit(&self) {
         let none = Rlimit { current: None, maximum: None };
         prlimit(Some(Pid::from_child(&self.child)), Resource::Fsize, none).unwrap();
+    }
+
+    /// What it has written to its log up to a line with this in it.
+    pub(crate) fn log_up_to(&mut self, text: &str) -> String {
+        let mut log = String::new();
+        let mut lines = BufReader::new(self.child.stderr.as_mut().unwrap());
+        while !log.contains(text) {
+            assert!(lines.read_line(&mut log).unwrap() > 0, "no {text:?} in {log}");
+        }
+        log
     }
 
     /// Waits for its end, no longer than `patience`.

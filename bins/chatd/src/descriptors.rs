@@ -1,0 +1,51 @@
+//! How many connections the limit of open files allows for.
+
+use chat_server::Config;
+
+/// Descriptors that are needed beside those of the connections: the database's, the runtime's, the log's.
+const OWN: usize = 76;
+
+/// Asks for as many descriptors as the configuration needs: the usual soft limit of 1,024 is not meant for servers. Where the
+/// system does not give them, there are fewer connections: who finds no place is told so, which takes a descriptor, too.
+pub(crate) fn fit(config: &mut Config) {
+    let wanted = config.max_connections.saturating_add(config.other_connections).saturating_add(OWN);
+    let limit = match rlimit::increase_nofile_limit(wanted as u64) {
+        Ok(limit) => usize::try_from(limit).unwrap_or(usize::MAX),
+        Err(error) => {
+            tracing::warn!(%error, "the limit of open files can't be raised");
+            return;
+        }
+    };
+    if limit >= wanted {
+        return;
+    }
+    (config.max_connections, config.other_connections) = shares(limit, config.other_connections);
+    tracing::warn!(
+        limit,
+        wanted,
+        connections = config.max_connections,
+        "the limit of open files allows for fewer connections than --max-connections: raise it (ulimit -n, LimitNOFILE=) or \
+         lower that"
+    );
+}
+
+/// How many chat connections and how many others a limit allows for. Of the others there are as many as there should be, but no more
+/// than a quarter.
+fn shares(limit: usize, most_others: usize) -> (usize, usize) {
+    let connections = limit.saturating_sub(OWN).max(2);
+    let others = most_others.clamp(1, (connections / 4).max(1));
+    (connections - others, others)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chat_comes_first_and_something_is_left_for_others() {
+        assert_eq!(shares(10_000, 1_024), (8_900, 1_024));
+        assert_eq!(shares(1_024, 1_024), (711, 237));
+        assert_eq!(shares(0, 1_024), (1, 1));
+        assert_eq!(shares(10_000, 0), (9_923, 1));
+    }
+}

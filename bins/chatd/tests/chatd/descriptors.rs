@@ -1,0 +1,35 @@
+//! What happens where the system gives few descriptors.
+
+use chat_testkit::{Client, http, until};
+
+use crate::process::{Running, with_descriptors};
+
+#[tokio::test]
+async fn who_finds_no_descriptor_is_told_so_and_those_inside_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Running::start(&mut with_descriptors(folder.path(), 150));
+    let log = server.log_up_to("the limit of open files allows for fewer connections");
+    let allowed: usize =
+        log.split("connections=").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
+    assert!((30..150).contains(&allowed), "{allowed}");
+
+    let mut inside = Vec::new();
+    for i in 0..allowed {
+        inside.push(Client::enter(server.address, "r", &format!("p{i}")).await);
+    }
+    for i in 0..50 {
+        let refused = Client::knock(server.address, "r", &format!("late{i}")).await.map(drop).unwrap_err();
+        assert_eq!(refused.status, 503);
+    }
+    let status = async |path| http::request(server.address, "GET", path, &[]).await.status;
+    assert_eq!((status("/livez").await, status("/readyz").await), (200, 503));
+
+    let mut last = inside.pop().unwrap();
+    assert_eq!(last.brief().await, format!("+p{}", allowed - 1));
+    inside[0].say("still here").await;
+    assert_eq!(last.messages(1).await, ["still here"]);
+    drop(last);
+    let gets_in = async || Client::knock(server.address, "r", "next").await.is_ok();
+    until("there is a place again", gets_in).await;
+    until("the database can be opened, too", async || status("/readyz").await == 200).await;
+}
