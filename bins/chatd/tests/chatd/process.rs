@@ -25,19 +25,21 @@ pub(crate) fn chatd_at(program: &Path, folder: &Path) -> Command {
 
 /// The program in this folder, with files that can't grow beyond so many blocks of 1,024 bytes: a disk that is full.
 pub(crate) fn on_a_full_disk(folder: &Path, blocks: u32) -> Command {
-    let mut shell = Command::new("bash");
-    let program = chatd(folder).get_program().to_owned();
-    shell.args(["-c", &format!("ulimit -S -f {blocks}; exec \"$0\" \"$@\"")]).arg(program);
-    shell.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    shell
+    let mut command = limited(folder, &format!("-S -f {blocks}"));
+    command.stderr(Stdio::null());
+    command
 }
 
 /// The program in this folder, with so many descriptors at most.
 pub(crate) fn with_descriptors(folder: &Path, count: u32) -> Command {
-    let mut shell = Command::new("bash");
+    limited(folder, &format!("-n {count}"))
+}
+
+/// The program in this folder, under a limit as the shell's `ulimit` takes it.
+fn limited(folder: &Path, limit: &str) -> Command {
     let program = chatd(folder).get_program().to_owned();
-    shell.args(["-c", &format!("ulimit -n {count}; exec \"$0\" \"$@\"")]).arg(program);
-    shell.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut shell = chatd_at(Path::new("bash"), folder);
+    shell.args(["-c", &format!("ulimit {limit}; exec \"$0\" \"$@\"")]).arg(program);
     shell
 }
 

@@ -322,23 +322,19 @@ impl Session {
     }
 
     fn refuse_join(&self, error: &JoinError, reference: Option<Reference>) {
-        let (code, message) = match error {
-            JoinError::NameTaken => (ErrorCode::UsernameTaken, "somebody has that name in that room"),
+        let (code, message, retry_after_ms) = match error {
+            JoinError::NameTaken => (ErrorCode::UsernameTaken, "somebody has that name in that room", None),
             JoinError::RoomFull => {
-                return self.answer(&ServerFrame::Error(Error {
-                    reference,
-                    code: ErrorCode::RateLimited,
-                    message: "the room is full; join again later".into(),
-                    retry_after_ms: Some(FULL_ROOM_RETRY_MS),
-                }));
+                (ErrorCode::RateLimited, "the room is full; join again later", Some(FULL_ROOM_RETRY_MS))
             }
-            JoinError::Closing => (ErrorCode::StoreUnavailable, "the server is shutting down"),
+            JoinError::Closing => (ErrorCode::StoreUnavailable, "the server is shutting down", None),
             JoinError::Store(_) | JoinError::History(_) => {
                 tracing::warn!(%error, "somebody was not let into a room");
-                (ErrorCode::StoreUnavailable, "the store does not answer; join again later")
+                (ErrorCode::StoreUnavailable, "the store does not answer; join again later", None)
             }
         };
-        self.error(reference, code, message);
+        let message = message.into();
+        self.answer(&ServerFrame::Error(Error { reference, code, message, retry_after_ms }));
     }
 
     /// After a frame: if its reader has much to read, nothing more is read from it.
