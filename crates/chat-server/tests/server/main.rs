@@ -3,6 +3,7 @@
 
 mod addresses;
 mod big_room;
+mod conformance;
 mod door;
 mod entering;
 mod frames;
