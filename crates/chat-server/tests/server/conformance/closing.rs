@@ -52,6 +52,10 @@ fn order(table: &mut Table) {
         let apart = [Step::Write(close(1000)), Step::Write(late)];
         table.add(name, apart, End::Closed(1000));
     }
+    for (name, frame, code) in [("a close", close(1000), 1000), ("a reserved opcode", whole(3, b""), 1002)] {
+        let steps = [Step::Write(frame), Step::Finish];
+        table.add(format!("{name}, and the end of the client's side"), steps, End::Closed(code));
+    }
     let frames = [fragments[0].clone(), close(1000)];
     table.add_in_all_ways("a close in a message that does not end", &frames, &[], &End::Closed(1000));
     let frames = [fragments[0].clone(), close(1000), fragments[1].clone()];

@@ -33,6 +33,8 @@ pub(super) enum Step {
     /// The client is told that its frame is no command, and stays.
     Refused,
     Pong(Vec<u8>),
+    /// The client ends its side of the stream, and reads on.
+    Finish,
 }
 
 /// How a case ends. In each of them the close frame is the last frame, and the end of the stream follows it.
@@ -149,6 +151,7 @@ impl Case {
                 Step::MayEcho(text) => line.skip(&Sight::Event(format!("ana: {text}"))).await,
                 Step::Refused => line.expect(&Sight::Refusal).await?,
                 Step::Pong(payload) => line.expect(&Sight::Pong(payload)).await?,
+                Step::Finish => line.client.finish().await,
             }
         }
         let codes = match self.end {
