@@ -32,7 +32,7 @@ test-js:
         exit
     fi
     cargo build -p chatd
-    export CHATD="$PWD/target/debug/chatd"
+    export CHATD="${CARGO_TARGET_DIR:-$PWD/target}/debug/chatd"
     for folder in clients/js crates/chat-page/browser; do
         (cd "$folder" && npm ci --no-audit --no-fund --loglevel=error && npm test)
     done
