@@ -149,6 +149,26 @@ fn over_the_budget_those_go_who_hold_more_than_their_share() {
 }
 
 #[test]
+fn over_twice_the_budget_there_are_no_shares_any_more() {
+    let budget = Arc::new(BacklogBudget::new(100));
+    let mut holders = Vec::new();
+    let all_in = loop {
+        let reader = outbox(1_000, 10_000).within(Arc::clone(&budget));
+        // as much as the share of one who comes now allows
+        if reader.offer(&[frame(&"x".repeat(100 / (holders.len() + 1)))]).is_err() {
+            break budget.held();
+        }
+        holders.push(reader);
+        assert!(budget.held() <= 200 + 100, "{}", budget.held());
+    };
+    assert!((101..=200).contains(&all_in), "{all_in}");
+    assert!(holders.len() > 2);
+    let quick = outbox(1_000, 10_000).within(Arc::clone(&budget));
+    quick.transport().let_in(1_000);
+    quick.offer(&[frame("who reads is not concerned")]).unwrap();
+}
+
+#[test]
 fn closing_keeps_or_discards_what_waits() {
     for (unsent, expected) in [(Unsent::Keep, "<aa><bb><bye>"), (Unsent::Discard, "<aa><bye>")] {
         let outbox = outbox(100, 1_000);

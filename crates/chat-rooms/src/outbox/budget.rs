@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 /// one of them waits.
 ///
 /// Over the bound, a reader for whom more waits than its share (the bound, divided by those for whom something waits) is put out
-/// when it is offered something more. So it is those who hold the memory that pay for it, and all together hold no more than twice the bound.
+/// when it is offered something more. So it is those who hold the memory that pay for it. Over twice the bound everybody goes for whom
+/// anything waits when something more is offered, so it is never held for more than that and what is just being offered.
 #[derive(Debug)]
 pub struct BacklogBudget {
     most: usize,
@@ -37,11 +38,13 @@ impl BacklogBudget {
 
     /// Whether a reader for whom so many bytes wait has to go.
     pub(super) fn puts_out(&self, waiting: usize) -> bool {
-        if self.held() <= self.most {
+        let held = self.held();
+        if held <= self.most {
             return false;
         }
         let share = self.most / self.holders.load(Ordering::Relaxed).max(1);
-        let is_out = waiting > share;
+        // shares that were granted when they were larger can add up to more: at twice the bound there is none left
+        let is_out = waiting > share || held > self.most.saturating_mul(2);
         if is_out && !self.is_told.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 bytes = self.most,
