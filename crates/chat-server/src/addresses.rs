@@ -106,7 +106,7 @@ impl Addresses {
         }
         usage.connections += 1;
         let is_over = usage.connections > most;
-        let is_news = is_over && !std::mem::replace(&mut usage.is_told, true);
+        let is_news = is_over && usage.is_news();
         drop(known);
         if is_news {
             tracing::warn!(%address, most, "too many connections from one address; if it is a proxy's, name it in --trusted-proxies");
@@ -127,7 +127,7 @@ impl Addresses {
             usage.handshakes.note(1, now, rate);
             return true;
         }
-        let is_news = !std::mem::replace(&mut usage.is_told, true);
+        let is_news = usage.is_news();
         drop(known);
         if is_news {
             tracing::warn!(%address, "handshakes from one address come too fast; if it is a proxy's, name it in --trusted-proxies");
@@ -164,6 +164,11 @@ impl Known {
 }
 
 impl Usage {
+    /// Whether the log does not say yet that it is over a limit; from now on it does.
+    fn is_news(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_told, true)
+    }
+
     fn is_idle(&self, now: Instant) -> bool {
         self.connections == 0 && self.handshakes.is_rested(now)
     }

@@ -1,5 +1,6 @@
 //! A session of `chat.v2` on a connection: a member of any number of rooms.
 
+mod identity;
 mod inherited;
 mod wrong_frames;
 
@@ -12,11 +13,10 @@ use chat_protocol::v2::{
     self, ClientFrame, Command, Error, ErrorCode, Hello, History, Join, LeftReason, Members,
     PAGE_MESSAGES_DEFAULT, Rejected, ServerFrame, Welcome, WelcomeLimits,
 };
-use chat_protocol::{CloseCode, Reference, RoomName, Username};
+use chat_protocol::{CloseCode, Reference, RoomName};
 use chat_rooms::outbox::Outbox;
 use chat_rooms::{
-    EncodingId, FrameSink, JoinError, JoinOptions, MembersQuery, Membership, Outgoing, Outlet, ReadError,
-    SendError, SendWindow, Sent,
+    FrameSink, JoinError, JoinOptions, MembersQuery, Membership, Outgoing, Outlet, ReadError, SendError, Sent,
 };
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
@@ -28,9 +28,10 @@ use super::wire::Tcp;
 use super::{drained, send_window};
 use crate::context::Context;
 use crate::frames;
-use crate::pace::{Pace, Rate};
+use crate::pace::Pace;
 use crate::seats::Seats;
-use crate::sessions::{Registration, TakenOver};
+use crate::sessions::TakenOver;
+use identity::Identity;
 use inherited::Inherited;
 use wrong_frames::WrongFrames;
 
@@ -56,23 +57,6 @@ pub(super) struct Session {
     wrong_frames: WrongFrames,
 }
 
-/// Who a session is, and where.
-struct Identity {
-    username: Username,
-    /// How it is told what happens in its rooms.
-    encoding: EncodingId,
-    rooms: Seats,
-    /// Seats of the session that was taken over, which have not been joined again yet.
-    inherited: Option<Inherited>,
-    /// The session's entry among the others, by which a later connection finds it. Dropped behind the seats: who finds none
-    /// any more finds the names free.
-    registration: Registration,
-    /// What it says in all its rooms counts towards this.
-    window: SendWindow,
-    /// How fast it joins.
-    joins: Pace,
-}
-
 enum Busy {
     /// A command that is carried out elsewhere.
     Working(BoxFuture<'static, Done>),
@@ -92,16 +76,6 @@ enum Done {
     Joined(Result<(Membership, Sent), JoinError>, Option<Reference>),
     /// Of `history`.
     Read(Arc<Membership>, Result<Sent, ReadError>, Option<Reference>),
-}
-
-impl Identity {
-    /// Counts a join; when it may be, if that is not now. Who takes seats over is in already, and costs the room and the store nothing.
-    fn next_join(&mut self, rate: Rate) -> Option<Instant> {
-        let now = Instant::now();
-        let not_before = self.joins.held_until(now, rate);
-        self.joins.note(1, not_before.unwrap_or(now), rate);
-        not_before
-    }
 }
 
 impl Session {
@@ -233,6 +207,7 @@ impl Session {
         let options = JoinOptions { since, history, reference: reference.clone() };
         let outlet = Outlet::Frames { encoding: identity.encoding, sink: Arc::clone(&self.outbox) as _ };
         let inherited = identity.inherited.as_ref().and_then(|seats| seats.claim(&room));
+        // who takes seats over is in already, and costs the room and the store nothing
         let not_before =
             if inherited.is_none() { identity.next_join(self.context.config.joins) } else { None };
         let (engine, username, window) =
