@@ -7,7 +7,7 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::mem;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures::task::AtomicWaker;
 use parking_lot::Mutex;
@@ -35,6 +35,38 @@ pub trait Transport: Send + Sync + 'static {
     /// # Errors
     /// The socket's end.
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+/// What the task that drains an outbox writes to. Every [`Transport`] is one. Another is needed where the transport takes nothing by itself,
+/// because only that task can write: it has the keys of an encrypted connection.
+pub trait Drain {
+    /// Writes as much as it takes, and says how many bytes that was. Pending when it takes nothing now.
+    ///
+    /// # Errors
+    /// The socket's end.
+    fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
+
+    /// Resolves when all it has taken is written.
+    ///
+    /// # Errors
+    /// The socket's end.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+impl<T: Transport> Drain for &T {
+    fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.poll_writable(cx))?;
+            match self.try_write(pieces) {
+                Err(error) if blocked(&error) => {}
+                outcome => return Poll::Ready(outcome),
+            }
+        }
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// How much waits for a reader, or may wait before it is too slow.
@@ -202,6 +234,11 @@ impl<T: Transport> Outbox<T> {
     /// Writes what waits whenever the socket takes it, until there is something to act on. Pending while nothing waits.
     /// Only one task may poll it. Nothing is lost by not polling it again.
     pub fn poll_drain(&self, cx: &mut Context<'_>) -> Poll<Signal> {
+        self.poll_drain_into(cx, &mut &self.transport)
+    }
+
+    /// The same for a transport that takes nothing by itself: what waits is written to `drain`, which has to be the same each time.
+    pub fn poll_drain_into(&self, cx: &mut Context<'_>, drain: &mut impl Drain) -> Poll<Signal> {
         self.drain.register(cx.waker());
         loop {
             // taken anew for every write, or whoever offers would wait for all of them
@@ -209,33 +246,39 @@ impl<T: Transport> Outbox<T> {
             if mem::take(&mut queue.challenged) {
                 return Poll::Ready(Signal::Challenged);
             }
-            match queue.phase {
+            let phase = queue.phase;
+            match phase {
                 Phase::Overflowed => return Poll::Ready(Signal::TooSlow),
                 Phase::Broken => return Poll::Ready(Signal::Broken),
-                Phase::Closing if queue.backlog.is_empty() => return Poll::Ready(Signal::Flushed),
-                Phase::Open if queue.backlog.is_empty() => return Poll::Pending,
-                Phase::Open | Phase::Closing => {}
-            }
-            match self.transport.poll_writable(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(())) => self.write_waiting(&mut queue),
-                Poll::Ready(Err(_)) => queue.phase = Phase::Broken,
+                Phase::Open | Phase::Closing if !queue.backlog.is_empty() => {
+                    ready!(self.poll_write_waiting(cx, &mut queue, drain));
+                }
+                Phase::Open | Phase::Closing => match ready!(drain.poll_flush(cx)) {
+                    Ok(()) if phase == Phase::Closing => return Poll::Ready(Signal::Flushed),
+                    Ok(()) => return Poll::Pending,
+                    Err(_) => queue.phase = Phase::Broken,
+                },
             }
         }
     }
 
-    fn write_waiting(&self, queue: &mut Queue) {
+    fn poll_write_waiting(
+        &self,
+        cx: &mut Context<'_>,
+        queue: &mut Queue,
+        drain: &mut impl Drain,
+    ) -> Poll<()> {
         let mut pieces = [IoSlice::new(&[]); PIECES];
         let count = queue.backlog.next(&mut pieces);
-        match self.transport.try_write(&pieces[..count]) {
+        match ready!(drain.poll_write(cx, &pieces[..count])) {
             Ok(written) => {
                 queue.backlog.advance(written);
                 queue.drained += written as u64;
                 self.tell_budget(queue);
             }
-            Err(error) if blocked(&error) => {}
             Err(_) => queue.phase = Phase::Broken,
         }
+        Poll::Ready(())
     }
 
     /// Writes without anything waiting; none when the socket failed.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::conversation::Talk;
 use super::drained;
 use super::farewell::Ending;
-use super::wire::Tcp;
+use super::tcp::Tcp;
 
 /// A member and its connection.
 pub(super) struct Classic {

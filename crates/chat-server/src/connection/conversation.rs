@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 
 use chat_protocol::CloseCode;
 use chat_rooms::outbox::{Outbox, Signal};
@@ -14,7 +15,8 @@ use tokio_tungstenite::tungstenite::protocol::Message;
 use super::clock::{Clock, Due};
 use super::farewell::{self, Ending};
 use super::socket::{self, Next, Socket, heard};
-use super::wire::{Tcp, Wire};
+use super::tcp::Tcp;
+use super::wire::Wire;
 use super::{HangUp, hang_up};
 use crate::context::Context;
 use crate::frames;
@@ -45,6 +47,18 @@ pub(super) trait Talk {
     fn log(&self, what: &str, ending: Option<Ending>);
 }
 
+/// Something to act on.
+enum Step {
+    /// Something is due.
+    Alarm,
+    /// From the outbox.
+    Signal(Signal),
+    /// What the talk had to do is done.
+    Done(Result<(), Ending>),
+    /// From the client.
+    Read(Next),
+}
+
 /// A connection and what is spoken on it.
 pub(super) struct Conversation<T> {
     talk: T,
@@ -62,13 +76,12 @@ impl<T: Talk> Conversation<T> {
 
     /// Talks until there is a reason to end.
     ///
-    /// Its future is what an idle connection costs most of, so what is large and short-lived in it is boxed, its argument too: a
-    /// future keeps room for what it was given for as long as it lasts.
-    pub(super) async fn run(&mut self, wire: Box<Wire>) -> Ending {
+    /// Its future is what an idle connection costs most of, so what is large and short-lived in it is boxed.
+    pub(super) async fn run(&mut self, wire: &mut Wire) -> Ending {
         self.talk.log("opened", None);
-        let ending = self.listen(wire).await;
+        let ending = self.listen(&mut *wire).await;
         if ending == Ending::ShuttingDown {
-            Box::pin(farewell::settle(self.talk.settle(), &self.outbox)).await;
+            Box::pin(farewell::settle(self.talk.settle(), wire)).await;
         }
         self.talk.log("closed", Some(ending));
         ending
@@ -79,46 +92,34 @@ impl<T: Talk> Conversation<T> {
         self.context.config.timings.close
     }
 
-    async fn listen(&mut self, wire: Box<Wire>) -> Ending {
-        let mut socket = Box::pin(socket::wrap(*wire, &self.context)).await;
+    async fn listen(&mut self, wire: &mut Wire) -> Ending {
+        let mut socket = Box::pin(socket::wrap(wire, &self.context)).await;
         let stopping = self.context.stopping.clone();
         let mut stopping = pin!(stopping.cancelled());
         let mut alarm = pin!(sleep_until(self.next_alarm(&socket)));
         loop {
             self.set_alarm(alarm.as_mut(), &socket);
             // nothing of it is kept while something is waited for below: it would be in the future for good
-            tokio::select! {
+            let step = tokio::select! {
                 biased;
                 () = &mut stopping => return Ending::ShuttingDown,
-                signal = poll_fn(|cx| self.outbox.poll_drain(cx)) => match signal {
-                    Signal::TooSlow => return Ending::TooSlow,
-                    Signal::Broken | Signal::Flushed => return Ending::Gone,
-                    Signal::Challenged => {
-                        if let Some(ending) = self.challenged(&socket) {
-                            return ending;
-                        }
-                        continue;
-                    }
-                },
-                () = &mut alarm => {
-                    if let Some(ending) = self.ring(&mut socket) {
-                        return ending;
-                    }
-                    continue;
+                () = &mut alarm => Step::Alarm,
+                step = self.step(&mut socket) => step,
+            };
+            let ending = match step {
+                Step::Alarm => self.ring(&mut socket),
+                Step::Signal(Signal::TooSlow) => Some(Ending::TooSlow),
+                Step::Signal(Signal::Broken | Signal::Flushed) => Some(Ending::Gone),
+                Step::Signal(Signal::Challenged) => self.challenged(&socket),
+                Step::Done(Ok(())) => {
+                    self.release_unless_held(Instant::now(), &mut socket);
+                    None
                 }
-                // boxed only where there is something to do
-                done = async { Box::pin(self.talk.proceed()).await }, if self.talk.is_busy() => match done {
-                    Ok(()) => {
-                        self.release_unless_held(Instant::now(), &mut socket);
-                        continue;
-                    }
-                    Err(ending) => return ending,
-                },
-                frame = socket::read(&mut socket), if !self.clock.is_held() => {
-                    if let Some(ending) = self.take(frame, &mut socket) {
-                        return ending;
-                    }
-                }
+                Step::Done(Err(ending)) => Some(ending),
+                Step::Read(next) => self.take(next, &mut socket),
+            };
+            if let Some(ending) = ending {
+                return ending;
             }
             if socket::has_grown(&socket) {
                 socket = Box::pin(socket::renew(socket, &self.context)).await;
@@ -128,8 +129,26 @@ impl<T: Talk> Conversation<T> {
         }
     }
 
+    /// Does the next thing there is to do. Cancel-safe.
+    async fn step(&mut self, socket: &mut Socket<'_>) -> Step {
+        let (is_busy, reads) = (self.talk.is_busy(), !self.clock.is_held());
+        // boxed only where there is something to do
+        let mut proceeding = pin!(async { Box::pin(self.talk.proceed()).await });
+        poll_fn(|cx| {
+            // first what waits is written: what the talk goes on with may wait for that
+            if let Poll::Ready(signal) = socket.get_mut().poll_drain(cx) {
+                return Poll::Ready(Step::Signal(signal));
+            }
+            if is_busy && let Poll::Ready(done) = proceeding.as_mut().poll(cx) {
+                return Poll::Ready(Step::Done(done));
+            }
+            if reads { socket::poll_next(socket, cx).map(Step::Read) } else { Poll::Pending }
+        })
+        .await
+    }
+
     /// Sees to it that the alarm rings in time. One that comes too early costs less than moving it for every frame.
-    fn set_alarm(&self, alarm: Pin<&mut Sleep>, socket: &Socket) {
+    fn set_alarm(&self, alarm: Pin<&mut Sleep>, socket: &Socket<'_>) {
         let next = self.next_alarm(socket);
         if next < alarm.deadline() || alarm.is_elapsed() {
             alarm.reset(next);
@@ -137,7 +156,7 @@ impl<T: Talk> Conversation<T> {
     }
 
     /// Takes what the socket gave. Gives why the connection ends, if it does.
-    fn take(&mut self, next: Next, socket: &mut Socket) -> Option<Ending> {
+    fn take(&mut self, next: Next, socket: &mut Socket<'_>) -> Option<Ending> {
         match next {
             Next::Pieces | Next::Frame(Some(Ok(Message::Pong(_) | Message::Frame(_)))) => {}
             Next::Frame(None) => return Some(Ending::Gone),
@@ -159,13 +178,13 @@ impl<T: Talk> Conversation<T> {
         let paced_until = self.pace.note(socket.get_mut().take_frames(), now, rate);
         if paced_until.is_some() || self.talk.is_busy() {
             self.clock.hold(now, paced_until);
-            self.look_for_hang_up(now)
+            self.look_for_hang_up(now, socket)
         } else {
             None
         }
     }
 
-    fn release_unless_held(&mut self, now: Instant, socket: &mut Socket) {
+    fn release_unless_held(&mut self, now: Instant, socket: &mut Socket<'_>) {
         if self.clock.is_held() && !self.talk.is_busy() && !self.clock.is_paced(now) {
             let held = self.clock.release(now);
             socket.get_mut().pardon(held);
@@ -173,13 +192,13 @@ impl<T: Talk> Conversation<T> {
     }
 
     /// Acts on what is due. Gives why the connection ends, if it does.
-    fn ring(&mut self, socket: &mut Socket) -> Option<Ending> {
+    fn ring(&mut self, socket: &mut Socket<'_>) -> Option<Ending> {
         let now = Instant::now();
         if self.talk.deadline().is_some_and(|deadline| now >= deadline) {
             return Some(Ending::Failed(CloseCode::Silent));
         }
         if self.clock.is_held() {
-            if let Some(ending) = self.look_for_hang_up(now) {
+            if let Some(ending) = self.look_for_hang_up(now, socket) {
                 return Some(ending);
             }
             self.release_unless_held(now, socket);
@@ -204,8 +223,8 @@ impl<T: Talk> Conversation<T> {
     }
 
     /// While nothing is read, the end of the client's side does not come as a frame.
-    fn look_for_hang_up(&mut self, now: Instant) -> Option<Ending> {
-        match hang_up(&self.outbox.transport().0) {
+    fn look_for_hang_up(&mut self, now: Instant, socket: &Socket<'_>) -> Option<Ending> {
+        match hang_up(socket.get_ref().stream()) {
             None => None,
             Some(HangUp::Reset) => Some(Ending::Gone),
             Some(HangUp::Finished) => {
@@ -215,7 +234,7 @@ impl<T: Talk> Conversation<T> {
         }
     }
 
-    fn challenged(&mut self, socket: &Socket) -> Option<Ending> {
+    fn challenged(&mut self, socket: &Socket<'_>) -> Option<Ending> {
         let ending = self.talk.knocked();
         if ending.is_none() && self.clock.challenge(Instant::now(), heard(socket)) {
             self.outbox.offer_control(&frames::PING);
@@ -223,7 +242,7 @@ impl<T: Talk> Conversation<T> {
         ending
     }
 
-    fn next_alarm(&self, socket: &Socket) -> Instant {
+    fn next_alarm(&self, socket: &Socket<'_>) -> Instant {
         let next = self.clock.next(heard(socket), &self.context.config.timings);
         self.talk.deadline().map_or(next, |deadline| deadline.min(next))
     }

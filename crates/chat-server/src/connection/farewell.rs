@@ -6,11 +6,11 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use chat_protocol::CloseCode;
-use chat_rooms::outbox::{Outbox, Signal, Unsent};
+use chat_rooms::outbox::{Signal, Unsent};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-use super::wire::Tcp;
+use super::wire::Wire;
 use crate::frames;
 
 /// What is spoken on a connection.
@@ -39,10 +39,10 @@ pub(super) enum Ending {
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Waits for the last words, and writes meanwhile.
-pub(super) async fn settle(last_words: impl Future<Output = ()>, outbox: &Outbox<Tcp>) {
+pub(super) async fn settle(last_words: impl Future<Output = ()>, wire: &mut Wire) {
     let draining = async {
         // a signal would end the connection, which ends anyway
-        poll_fn(|cx| outbox.poll_drain(cx)).await;
+        poll_fn(|cx| wire.poll_drain(cx)).await;
         std::future::pending::<()>().await;
     };
     tokio::select! {
@@ -54,7 +54,7 @@ pub(super) async fn settle(last_words: impl Future<Output = ()>, outbox: &Outbox
 
 /// Writes what is still to be written and the close frame, and waits for the client to close its side, no longer than
 /// `patience` in all.
-pub(super) async fn say(outbox: &Outbox<Tcp>, dialect: Dialect, ending: Ending, patience: Duration) {
+pub(super) async fn say(wire: &mut Wire, dialect: Dialect, ending: Ending, patience: Duration) {
     let (code, unsent) = match ending {
         Ending::Gone => return,
         Ending::ClientClosed(_) => (CloseCode::Normal, Unsent::Discard),
@@ -67,10 +67,10 @@ pub(super) async fn say(outbox: &Outbox<Tcp>, dialect: Dialect, ending: Ending, 
         (_, Dialect::Classic) => frames::close(code),
         (_, Dialect::V2) => frames::bye(code),
     };
-    outbox.close(last, unsent);
+    wire.outbox.close(last, unsent);
     let farewell = async {
-        if flushed(outbox).await {
-            let stream = &outbox.transport().0;
+        if flushed(wire).await {
+            let stream = wire.stream();
             let _ = SockRef::from(stream).shutdown(Shutdown::Write);
             // to close a socket with unread bytes in it would reset it, and the close frame could be lost
             let _ = discard(stream).await;
@@ -81,9 +81,9 @@ pub(super) async fn say(outbox: &Outbox<Tcp>, dialect: Dialect, ending: Ending, 
 }
 
 /// Writes until the last frame is out. False when the socket failed before.
-async fn flushed(outbox: &Outbox<Tcp>) -> bool {
+async fn flushed(wire: &mut Wire) -> bool {
     loop {
-        match poll_fn(|cx| outbox.poll_drain(cx)).await {
+        match poll_fn(|cx| wire.poll_drain(cx)).await {
             Signal::Flushed => return true,
             Signal::Broken => return false,
             Signal::Challenged | Signal::TooSlow => {}

@@ -7,6 +7,7 @@ mod farewell;
 mod scanner;
 mod session;
 mod socket;
+mod tcp;
 mod wire;
 
 use std::future::poll_fn;
@@ -28,7 +29,8 @@ use classic::Classic;
 use conversation::{Conversation, Talk};
 use farewell::{Dialect, Ending};
 use session::Session;
-use wire::{Tcp, Wire};
+use tcp::Tcp;
+use wire::Wire;
 
 /// A connection's place among the others, held until its socket is closed.
 type Permits = (ChatPermit, Place);
@@ -81,16 +83,16 @@ fn serve<T: Talk + Send>(
     permits: Permits,
     context: Arc<Context>,
 ) -> impl Future<Output = ()> + Send {
-    let wire = Box::new(Wire::new(Arc::clone(&outbox), unread, context.config.limits.message_bytes));
-    let mut conversation = Conversation::new(talk, Arc::clone(&outbox), context);
+    let mut wire = Wire::new(Arc::clone(&outbox), unread, context.config.limits.message_bytes);
+    let mut conversation = Conversation::new(talk, outbox, context);
     async move {
-        let ending = AssertUnwindSafe(conversation.run(wire)).catch_unwind().await;
+        let ending = AssertUnwindSafe(conversation.run(&mut wire)).catch_unwind().await;
         let patience = conversation.patience();
         // the rooms hear of it now; the socket may take its time
         drop(conversation);
         let ending = ending.unwrap_or(Ending::Failed(CloseCode::Internal));
         // boxed, so that the connection's future does not carry it all its life
-        Box::pin(farewell::say(&outbox, dialect, ending, patience)).await;
+        Box::pin(farewell::say(&mut wire, dialect, ending, patience)).await;
         drop(permits);
     }
 }

@@ -1,7 +1,6 @@
 //! The WebSocket library on a connection: how it is set up, read, and given back what it does not need.
 
-use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use chat_protocol::CloseCode;
 use chat_rooms::outbox::CONTROL_BYTES;
@@ -14,7 +13,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Result as WsResult};
 use super::clock::Heard;
 use super::farewell::Ending;
 use super::wire::{self, Wire};
-use crate::context::Context;
+use crate::context;
 
 /// What the WebSocket library reads at a time, in bytes. It has a buffer of this size as long as the connection lasts. What it reads
 /// lies in memory already, so small pieces cost little.
@@ -23,10 +22,10 @@ const READ_BUFFER: usize = 128;
 /// After a frame larger than this the library's buffer, which has grown to it, is made anew.
 const BUFFER_KEPT: u64 = 4 * 1024;
 
-pub(super) type Socket = WebSocketStream<Wire>;
+pub(super) type Socket<'a> = WebSocketStream<&'a mut Wire>;
 
 /// The library on a socket of which it holds nothing.
-pub(super) async fn wrap(wire: Wire, context: &Context) -> Socket {
+pub(super) async fn wrap<'a>(wire: &'a mut Wire, context: &context::Context) -> Socket<'a> {
     let most = context.config.limits.message_bytes;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
@@ -39,16 +38,16 @@ pub(super) async fn wrap(wire: Wire, context: &Context) -> Socket {
 }
 
 /// Whether the library's buffer has grown, and can be given back now.
-pub(super) fn has_grown(socket: &Socket) -> bool {
+pub(super) fn has_grown(socket: &Socket<'_>) -> bool {
     socket.get_ref().can_give_back(BUFFER_KEPT)
 }
 
 /// Gives the library's grown buffer back, unless a pong still waits in it.
-pub(super) async fn renew(mut socket: Socket, context: &Context) -> Socket {
+pub(super) async fn renew<'a>(mut socket: Socket<'a>, context: &context::Context) -> Socket<'a> {
     if !matches!(socket.flush().now_or_never(), Some(Ok(()))) {
         return socket;
     }
-    let mut wire = socket.into_inner();
+    let wire = socket.into_inner();
     wire.gave_back();
     wrap(wire, context).await
 }
@@ -61,17 +60,15 @@ pub(super) enum Next {
     Pieces,
 }
 
-/// Cancel-safe.
-pub(super) async fn read(socket: &mut Socket) -> Next {
-    poll_fn(|cx| match socket.poll_next_unpin(cx) {
+pub(super) fn poll_next(socket: &mut Socket<'_>, cx: &mut Context<'_>) -> Poll<Next> {
+    match socket.poll_next_unpin(cx) {
         Poll::Pending if socket.get_ref().has_many_frames() => Poll::Ready(Next::Pieces),
         Poll::Pending => Poll::Pending,
         Poll::Ready(frame) => Poll::Ready(Next::Frame(frame)),
-    })
-    .await
+    }
 }
 
-pub(super) fn heard(socket: &Socket) -> Heard {
+pub(super) fn heard(socket: &Socket<'_>) -> Heard {
     let wire = socket.get_ref();
     Heard { last: wire.heard(), incomplete_since: wire.incomplete_since() }
 }

@@ -8,22 +8,19 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use chat_rooms::outbox::{Outbox, Transport};
-use rustix::buffer::{Buffer, spare_capacity};
-use rustix::net::{RecvFlags, SendFlags};
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use chat_rooms::outbox::{Outbox, Signal};
+use rustix::buffer::spare_capacity;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
 use super::scanner::Scanner;
+use super::tcp::Tcp;
 
 /// How much one read asks the system for: little at first, more while it comes filled.
 const SMALLEST_READ: usize = 2 * 1024;
 const LARGEST_READ: usize = 64 * 1024;
-
-/// Pieces that are no longer than this together are written as one.
-const SMALL_WRITE: usize = 1024;
 
 /// How many frames may begin before the pace is told of them.
 const MOST_PIECES: u32 = 64;
@@ -33,60 +30,6 @@ pub(super) const BINARY: io::ErrorKind = io::ErrorKind::Unsupported;
 
 /// The error that a message over the limit is read as.
 pub(super) const TOO_BIG: io::ErrorKind = io::ErrorKind::FileTooLarge;
-
-/// A TCP connection that is written without waiting.
-#[derive(Debug)]
-pub(crate) struct Tcp(pub(crate) TcpStream);
-
-impl Tcp {
-    /// Writes straight to the system, which knows best whether the socket takes something; what the runtime knows of that lies
-    /// elsewhere in memory, and is asked only when the socket is full, so that it learns of it.
-    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        let send = || -> io::Result<usize> {
-            Ok(rustix::net::send(&self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
-        };
-        match send() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.0.try_io(Interest::WRITABLE, send)
-            }
-            outcome => outcome,
-        }
-    }
-
-    /// Reads what there is. A read that is not filled has emptied the socket (epoll(7)): the runtime is told so, which saves
-    /// the next read, in vain. `length` is the room in the buffer.
-    fn receive(&self, buffer: impl Buffer<u8>, length: usize) -> io::Result<usize> {
-        let mut count = 0;
-        let received = self.0.try_io(Interest::READABLE, || {
-            (_, count) = rustix::net::recv(&self.0, buffer, RecvFlags::DONTWAIT)?;
-            if (1..length).contains(&count) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
-        });
-        if count > 0 { Ok(count) } else { received.map(|()| 0) }
-    }
-}
-
-impl Transport for Tcp {
-    fn try_write(&self, pieces: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        if let [piece] = pieces {
-            return self.send(piece);
-        }
-        // an ack and a message: copying them costs less than a vectored write
-        let mut joined = [0; SMALL_WRITE];
-        let mut length = 0;
-        for piece in pieces {
-            let Some(place) = joined.get_mut(length..length + piece.len()) else {
-                return self.0.try_write_vectored(pieces);
-            };
-            place.copy_from_slice(piece);
-            length += piece.len();
-        }
-        self.send(&joined[..length])
-    }
-
-    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_write_ready(cx)
-    }
-}
 
 /// What is read from the socket, and what is known of it.
 #[derive(Debug)]
@@ -120,6 +63,16 @@ impl Wire {
             largest: 0,
             most: most as u64,
         }
+    }
+
+    /// Writes what waits in the outbox: see [`Outbox::poll_drain`].
+    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Signal> {
+        self.outbox.poll_drain(cx)
+    }
+
+    /// The socket.
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.outbox.transport().0
     }
 
     /// When the last byte came.

@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::conversation::Talk;
 use super::farewell::Ending;
-use super::wire::Tcp;
+use super::tcp::Tcp;
 use super::{drained, send_window};
 use crate::context::Context;
 use crate::frames;
