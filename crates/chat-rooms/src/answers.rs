@@ -66,7 +66,7 @@ impl Room {
                 Step::Done(caught) => caught,
             };
             if coming == Coming::First {
-                core.finish_leaving_before(&member.username, effects);
+                core.finish_leaving_before(member, effects);
                 core.state.enter(member, Style::Deltas, effects);
             }
             let query = RosterQuery { after: None, prefix: "", limit: PAGE_MEMBERS_DEFAULT };

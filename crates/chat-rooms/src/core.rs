@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::Arc;
 
 use chat_protocol::v2::{Left, ServerFrame};
-use chat_protocol::{Event, MemberId};
+use chat_protocol::{Event, Member, MemberId};
 
 use crate::batch::{Batch, Item};
 use crate::encoding::{EncodingId, Encodings};
@@ -52,9 +52,12 @@ pub(crate) struct Core {
 /// Messages of a member that are on their way to the store.
 #[derive(Debug, Default)]
 pub(crate) struct OnTheWay {
+    /// How many, those included whose member had the name before.
     pub(crate) count: usize,
     /// Whether the member leaves behind them.
     pub(crate) then: Option<Farewell>,
+    /// Who has the name now.
+    pub(crate) heir: Option<MemberId>,
 }
 
 /// What the one who leaves is told of it.
@@ -203,15 +206,31 @@ impl Core {
         self.state.leave(id, effects)
     }
 
-    /// Lets go at once of a member that is about to leave, and whose name somebody takes now.
-    pub(crate) fn finish_leaving_before(
-        &mut self,
-        newcomer: &chat_protocol::Username,
-        effects: &mut Vec<Effect>,
-    ) {
-        if let Some(id) = self.state.leaving(newcomer) {
-            let farewell = self.on_the_way.get_mut(&id).and_then(|way| way.then.take());
-            self.finish_leaving(id, farewell.unwrap_or(Farewell::Silent), effects);
+    /// Lets go at once of a member that is about to leave, and whose name somebody takes now. What it said is still on its way, so the heir
+    /// leaves behind that, too: nobody is to hear somebody who is not in the list.
+    pub(crate) fn finish_leaving_before(&mut self, newcomer: &Member, effects: &mut Vec<Effect>) {
+        let Some(id) = self.state.leaving(&newcomer.username) else { return };
+        let mut farewell = None;
+        if let Some(way) = self.on_the_way.get_mut(&id) {
+            farewell = way.then.take();
+            way.heir = Some(newcomer.id);
+            let inherited = OnTheWay { count: way.count, ..OnTheWay::default() };
+            self.on_the_way.insert(newcomer.id, inherited);
+        }
+        self.finish_leaving(id, farewell.unwrap_or(Farewell::Silent), effects);
+    }
+
+    /// One thing less of a member is on its way. Whoever has left meanwhile, and waited for that alone, leaves now.
+    pub(crate) fn arrived(&mut self, id: MemberId, effects: &mut Vec<Effect>) {
+        let mut next = Some(id);
+        while let Some((id, way)) = next.and_then(|id| Some((id, self.on_the_way.get_mut(&id)?))) {
+            next = way.heir;
+            way.count -= 1;
+            if way.count == 0
+                && let Some(farewell) = self.on_the_way.remove(&id).and_then(|way| way.then)
+            {
+                self.finish_leaving(id, farewell, effects);
+            }
         }
     }
 

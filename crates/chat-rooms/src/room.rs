@@ -156,7 +156,7 @@ impl Room {
     /// `outlet`.
     pub(crate) fn enter(&self, member: &Arc<Member>, outlet: Outlet) {
         self.change(|core, effects| {
-            core.finish_leaving_before(&member.username, effects);
+            core.finish_leaving_before(member, effects);
             core.state.enter(member, Style::Each, effects);
             core.seat(member.id, Style::Each, outlet, effects, self.context.most_pumps);
         });

@@ -6,7 +6,7 @@ use chat_history::{AppendError, Appended, Durability, HistoryError};
 use chat_protocol::v2::{Ack, ErrorCode, ServerFrame};
 use chat_protocol::{Member, Message, MessageId, Reference};
 
-use crate::core::{Core, Farewell};
+use crate::core::Core;
 use crate::room::{MOST_PENDING, Room};
 use crate::shared::Shared;
 use crate::slot::{Slot, Style};
@@ -106,7 +106,7 @@ impl Room {
                 }
                 Err(_) => {}
             }
-            arrived(core, speaker, effects);
+            core.arrived(id, effects);
         });
         // something accepted may have come to nothing: whoever waits for room looks again
         self.relieve();
@@ -128,20 +128,6 @@ impl Room {
         let event = core.state.said(message, from);
         let charge = core.tell(event, Audience::All, receipt, self.encodings());
         core.overhead = charge.saturating_sub(size).max(256);
-    }
-}
-
-/// One thing less of this speaker is on its way. If it was the last and the speaker has left meanwhile, that is told now.
-fn arrived(core: &mut Core, speaker: &Speaker, effects: &mut Vec<Effect>) {
-    let id = speaker.from.id;
-    let Some(way) = core.on_the_way.get_mut(&id) else { return };
-    way.count -= 1;
-    if way.count > 0 {
-        return;
-    }
-    let farewell: Option<Farewell> = core.on_the_way.remove(&id).and_then(|way| way.then);
-    if let Some(farewell) = farewell {
-        core.finish_leaving(id, farewell, effects);
     }
 }
 

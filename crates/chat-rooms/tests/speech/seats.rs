@@ -8,7 +8,7 @@ use chat_protocol::v2::{LeftReason, NoticeLevel, Since};
 use chat_rooms::{Engine, EventSink, JoinOptions, Membership, Outlet, PutOut, ReadError, SendWindow};
 use parking_lot::Mutex;
 
-use crate::support::{Gate, brief, engine, join, next_word, outgoing, room, user};
+use crate::support::{Gate, brief, engine, join, next, next_word, outgoing, room, user};
 
 /// A line that takes everything until it breaks.
 #[derive(Default)]
@@ -155,4 +155,27 @@ async fn the_answer_to_a_leave_comes_before_the_answer_to_the_next_join() {
     drop(held);
     ana.settled().await;
     assert_eq!(*log.0.lock(), ["joined@0", "bob:one#1", "left", "joined@1", "bob:two#2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_a_name_leaves_behind_what_was_said_under_it_before() {
+    let gate = Gate::default();
+    let engine = engine(&gate).await;
+    let (outlet, mut bobs) = Outlet::channel(1_000);
+    let _bob = engine.admit(&room(), &user("bob")).await.unwrap().enter(outlet);
+    let _ana = put_out_with_words_on_the_way(&engine, &gate, &Arc::default()).await;
+    // two more have the name and are gone before the first one's words are stored
+    for _ in 0..2 {
+        drop(join(&engine, "ana").await);
+    }
+    gate.open();
+    let mut told = Vec::new();
+    while !told.ends_with(&["ana:mine#1".to_owned(), "-ana".to_owned()]) {
+        let word = next(&mut bobs).await;
+        if !word.starts_with("Notice") {
+            told.push(word);
+        }
+    }
+    assert_eq!(told, ["+bob", "+ana", "-ana", "+ana", "-ana", "+ana", "ana:mine#1", "-ana"]);
+    assert_eq!(engine.members(&room()).unwrap().total(), 1);
 }
