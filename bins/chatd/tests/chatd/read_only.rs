@@ -20,7 +20,8 @@ fn unprivileged(folder: &Path) -> Command {
     }
     // where it was built that user may have no access
     let program = folder.join("chatd");
-    fs::copy(chatd(folder).get_program(), &program).unwrap();
+    // copied by another process: a child of another test could hold it open for writing, and it could not be run
+    assert!(Command::new("cp").arg(chatd(folder).get_program()).arg(&program).status().unwrap().success());
     chown(folder, Some(NOBODY), Some(NOBODY)).unwrap();
     let mut command = chatd_at(&program, folder);
     command.uid(NOBODY).gid(NOBODY);
