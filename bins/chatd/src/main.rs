@@ -1,5 +1,6 @@
 //! `chatd`: a self-hosted real-time chat server. `chatd --help` says what can be set.
 
+mod certificate;
 mod descriptors;
 mod options;
 mod serve;

@@ -20,6 +20,14 @@ pub(crate) struct Options {
     #[arg(long, env = "CHATD_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:8000")]
     pub(crate) listen: String,
 
+    /// PEM file with the certificate to show, and the chain behind it: connections are encrypted then; off: they are not. Read anew on SIGHUP
+    #[arg(long, env = "CHATD_TLS_CERT", value_name = "PATH", default_value = "off")]
+    pub(crate) tls_cert: Bound<PathBuf>,
+
+    /// PEM file with the key of that certificate
+    #[arg(long, env = "CHATD_TLS_KEY", value_name = "PATH", default_value = "off")]
+    pub(crate) tls_key: Bound<PathBuf>,
+
     /// Database file, made if there is none; ":memory:" keeps everything in memory and forgets it at the end
     #[arg(long, env = "CHATD_DATABASE", value_name = "PATH", default_value = "./chatd.sqlite3")]
     pub(crate) database: Database,

@@ -11,6 +11,7 @@ use chat_server::Server;
 use tokio::net::{TcpListener, TcpSocket};
 use tracing_subscriber::EnvFilter;
 
+use crate::certificate::{self, CertificateError};
 use crate::descriptors;
 use crate::options::{Database, DotenvError, Options, Switch};
 
@@ -41,6 +42,8 @@ pub(crate) enum StartError {
     InUse { listen: String },
     #[error("can't listen on {listen}: {source}")]
     Listen { listen: String, source: io::Error },
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     #[error(transparent)]
     Open(#[from] chat_db::OpenError),
     #[error("the database can't be written: {0}")]
@@ -74,14 +77,17 @@ fn start_log(filter: &str) -> Result<(), StartError> {
 
 async fn run(options: &Options) -> Result<(), StartError> {
     let shutdown = Signals::install()?;
-    let listener = listen(&options.listen).await?;
     let mut config = options.config();
+    config.tls = certificate::open(options)?;
+    certificate::follow_hang_ups(config.tls.clone())?;
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let listener = listen(&options.listen).await?;
     descriptors::fit(&mut config);
     match &options.database {
         Database::Memory => {
             let presence = MemoryPresence::new(NodeId::new(NODE));
             let server = Server::new(listener, presence, MemoryHistory::new(), config).await?;
-            announce(server.local_addr()?, ":memory:", Switch::Off)?;
+            announce(scheme, server.local_addr()?, ":memory:", Switch::Off)?;
             finish(server.run(shutdown.first()).await);
         }
         Database::File(path) => {
@@ -94,7 +100,7 @@ async fn run(options: &Options) -> Result<(), StartError> {
                 }
                 Switch::Off => Server::new(listener, presence, MemoryHistory::new(), config).await?,
             };
-            announce(server.local_addr()?, &path.display().to_string(), options.history)?;
+            announce(scheme, server.local_addr()?, &path.display().to_string(), options.history)?;
             finish(server.run(shutdown.first()).await);
             if tokio::time::timeout(CLOSE, database.close()).await.is_err() {
                 tracing::warn!("the database could not be closed in time");
@@ -139,13 +145,13 @@ async fn open(path: PathBuf) -> Result<chat_db::Database, StartError> {
 }
 
 /// Tells the person who started it that it runs, and where.
-fn announce(address: SocketAddr, database: &str, history: Switch) -> io::Result<()> {
+fn announce(scheme: &str, address: SocketAddr, database: &str, history: Switch) -> io::Result<()> {
     let version = env!("CARGO_PKG_VERSION");
     let history = if history == Switch::Off { ", messages are not stored" } else { "" };
     let mut out = io::stdout().lock();
     writeln!(
         out,
-        "chatd {version} listens on http://{address} (database: {database}{history}); Ctrl-C ends it"
+        "chatd {version} listens on {scheme}://{address} (database: {database}{history}); Ctrl-C ends it"
     )?;
     out.flush()
 }

@@ -44,6 +44,8 @@ pub(crate) enum Refusal {
     UpgradeRequired,
     /// A handshake that is none.
     Malformed,
+    /// A request that is not encrypted, where that is asked for.
+    NotEncrypted,
     /// A handshake without an offer of `chat.v2` where that is spoken.
     NoSubprotocol,
     /// From a page of an origin that may not.
@@ -71,7 +73,7 @@ impl Refusal {
             Self::UpgradeRequired => {
                 (StatusCode::UPGRADE_REQUIRED, &[(UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")])
             }
-            Self::Malformed | Self::NoSubprotocol => (StatusCode::BAD_REQUEST, &[]),
+            Self::Malformed | Self::NotEncrypted | Self::NoSubprotocol => (StatusCode::BAD_REQUEST, &[]),
             Self::NameTaken | Self::Origin => (StatusCode::FORBIDDEN, &[]),
             Self::TooManyFromThere => (StatusCode::TOO_MANY_REQUESTS, &[(RETRY_AFTER, "10")]),
             Self::RoomFull | Self::Full | Self::ShuttingDown | Self::Store => {
@@ -101,6 +103,7 @@ impl Refusal {
             Self::Method => "a WebSocket is opened by GET\n",
             Self::UpgradeRequired => "only WebSockets are served here (version 13)\n",
             Self::Malformed => "this is no request that can be read, or no WebSocket handshake\n",
+            Self::NotEncrypted => "this port speaks TLS: https:// or wss://\n",
             Self::NoSubprotocol => "what is spoken here is chat.v2: offer it in Sec-WebSocket-Protocol\n",
             Self::Origin => "pages of that origin may not chat here: --allowed-origins\n",
             Self::NameTaken => "",

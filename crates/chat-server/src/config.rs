@@ -1,5 +1,6 @@
 //! What can be set.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chat_history::Retention;
@@ -10,6 +11,7 @@ use chat_rooms::outbox::BacklogLimits;
 use crate::origins::Origins;
 use crate::pace::Rate;
 use crate::proxies::Proxies;
+use crate::tls::Tls;
 
 /// The largest head of a request, in bytes. Browsers send the cookies of a whole domain along.
 pub(crate) const HEAD_BYTES: usize = 32 * 1024;
@@ -39,6 +41,8 @@ pub struct Config {
     pub joins: Rate,
     /// Which proxies are believed when they say who it is that they speak for.
     pub proxies: Proxies,
+    /// The certificate to shake hands with; none: connections are not encrypted.
+    pub tls: Option<Arc<Tls>>,
     /// How long messages are kept.
     pub retention: Retention,
     /// What becomes of images in messages that are rendered.
@@ -62,8 +66,8 @@ pub enum Page {
 }
 
 impl Default for Config {
-    /// 512 MiB that wait in all, 50,000 chat connections and 1,024 others, 100,000 members of a room, 200 connections from one address, 10 joins a second and 200 at once, no proxies, every message is kept, and the defaults
-    /// of the parts.
+    /// 512 MiB that wait in all, 50,000 chat connections and 1,024 others, 100,000 members of a room, 200 connections from one
+    /// address, 10 joins a second and 200 at once, no proxies, no TLS, every message is kept, and the defaults of the parts.
     fn default() -> Self {
         Self {
             limits: Limits::default(),
@@ -75,6 +79,7 @@ impl Default for Config {
             connections_per_address: 200,
             joins: Rate { per_second: 10, burst: 200 },
             proxies: Proxies::default(),
+            tls: None,
             retention: Retention::default(),
             remote_images: RemoteImages::default(),
             origins: Origins::default(),

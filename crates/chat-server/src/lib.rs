@@ -17,6 +17,8 @@ mod routes;
 mod seats;
 mod server;
 mod sessions;
+mod stream;
+mod tls;
 
 pub use chat_markdown::RemoteImages;
 pub use config::{Config, Page, Timings};
@@ -24,3 +26,4 @@ pub use origins::{Origin, OriginError, Origins};
 pub use pace::Rate;
 pub use proxies::{Proxies, ProxyHeader, TrustedProxies, TrustedProxiesError};
 pub use server::Server;
+pub use tls::{Tls, TlsError};

@@ -6,27 +6,31 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// Gives what was read once more, and then the rest of the stream.
 #[derive(Debug)]
-pub(crate) struct Rewound {
+pub(crate) struct Rewound<S> {
     read: Bytes,
-    stream: TcpStream,
+    stream: S,
 }
 
-impl Rewound {
-    pub(crate) fn new(read: Bytes, stream: TcpStream) -> Self {
+impl<S> Rewound<S> {
+    pub(crate) fn new(read: Bytes, stream: S) -> Self {
         Self { read, stream }
     }
 
     /// What is left of what was read, and the stream.
-    pub(crate) fn into_parts(self) -> (Bytes, TcpStream) {
+    pub(crate) fn into_parts(self) -> (Bytes, S) {
         (self.read, self.stream)
+    }
+
+    /// The stream itself.
+    pub(crate) fn get_ref(&self) -> &S {
+        &self.stream
     }
 }
 
-impl AsyncRead for Rewound {
+impl<S: AsyncRead + Unpin> AsyncRead for Rewound<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -41,7 +45,7 @@ impl AsyncRead for Rewound {
     }
 }
 
-impl AsyncWrite for Rewound {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Rewound<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
@@ -63,6 +67,6 @@ impl AsyncWrite for Rewound {
     }
 
     fn is_write_vectored(&self) -> bool {
-        true
+        self.stream.is_write_vectored()
     }
 }

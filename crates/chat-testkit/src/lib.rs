@@ -6,6 +6,7 @@
 
 pub mod frame;
 pub mod http;
+pub mod tls;
 pub mod v2;
 
 use std::net::SocketAddr;

@@ -70,7 +70,7 @@ impl Running {
             child.stderr.as_mut().unwrap().read_to_string(&mut errors).unwrap();
             panic!("it did not start: {errors}");
         }
-        let address = announced.split("http://").nth(1).and_then(|rest| rest.split(' ').next());
+        let address = announced.split("://").nth(1).and_then(|rest| rest.split(' ').next());
         let address = address.and_then(|address| address.parse().ok()).expect("an address");
         Self { address, announced, child }
     }

@@ -2,12 +2,10 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::Shutdown;
 use std::time::Duration;
 
 use chat_protocol::CloseCode;
 use chat_rooms::outbox::{Signal, Unsent};
-use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use super::wire::Wire;
@@ -70,10 +68,9 @@ pub(super) async fn say(wire: &mut Wire, dialect: Dialect, ending: Ending, patie
     wire.outbox.close(last, unsent);
     let farewell = async {
         if flushed(wire).await {
-            let stream = wire.stream();
-            let _ = SockRef::from(stream).shutdown(Shutdown::Write);
+            let _ = poll_fn(|cx| wire.poll_close(cx)).await;
             // to close a socket with unread bytes in it would reset it, and the close frame could be lost
-            let _ = discard(stream).await;
+            let _ = discard(wire.stream()).await;
         }
     };
     // whoever does not take it in time has lost it

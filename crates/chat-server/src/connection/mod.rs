@@ -1,5 +1,6 @@
 //! A chat connection, from the answered handshake to the closed socket.
 
+mod cipher;
 mod classic;
 mod clock;
 mod conversation;
@@ -25,11 +26,13 @@ use tokio::net::TcpStream;
 
 use crate::context::Context;
 use crate::place::{ChatPermit, Place};
+use crate::stream::Stream;
+use cipher::Cipher;
 use classic::Classic;
 use conversation::{Conversation, Talk};
 use farewell::{Dialect, Ending};
 use session::Session;
-use tcp::Tcp;
+use tcp::{Tcp, Writer};
 use wire::Wire;
 
 /// A connection's place among the others, held until its socket is closed.
@@ -38,7 +41,7 @@ type Permits = (ChatPermit, Place);
 /// A connection as the door leaves it.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     /// Read from it already.
     pub(crate) unread: Bytes,
     /// The answer to the handshake; empty where it is out already.
@@ -58,18 +61,33 @@ pub(crate) enum Entrant {
 /// behind the entering, and before all else.
 pub(crate) fn start(opened: Opened, entrant: Entrant, permits: Permits, context: &Arc<Context>) {
     let Opened { stream, unread, answer } = opened;
-    let outbox = Outbox::beginning_with(&answer, Tcp(stream), context.config.backlog);
+    let (tcp, cipher) = taken_apart(stream);
+    let outbox = Outbox::beginning_with(&answer, tcp, context.config.backlog);
     let outbox = Arc::new(outbox.within(Arc::clone(&context.backlogs)));
+    let wire = Wire::new(Arc::clone(&outbox), cipher, unread, context.config.limits.message_bytes);
     match entrant {
         Entrant::Classic(seat) => {
             let outlet = Outlet::Frames { encoding: context.classic, sink: Arc::clone(&outbox) as _ };
             let member = seat.with_window(&send_window(context.config.backlog)).enter(outlet);
-            let talk = Classic::new(member, Arc::clone(&outbox));
-            context.tasks.spawn(serve(talk, Dialect::Classic, outbox, unread, permits, Arc::clone(context)));
+            let talk = Classic::new(member, outbox);
+            context.tasks.spawn(serve(talk, Dialect::Classic, wire, permits, Arc::clone(context)));
         }
         Entrant::V2 => {
-            let talk = Session::new(Arc::clone(&outbox), Arc::clone(context));
-            context.tasks.spawn(serve(talk, Dialect::V2, outbox, unread, permits, Arc::clone(context)));
+            let talk = Session::new(outbox, Arc::clone(context));
+            context.tasks.spawn(serve(talk, Dialect::V2, wire, permits, Arc::clone(context)));
+        }
+    }
+}
+
+/// The socket, and what it is encrypted with.
+fn taken_apart(stream: Stream) -> (Tcp, Option<Box<Cipher>>) {
+    match stream {
+        Stream::Left(plain) => (Tcp::new(plain, Writer::Anyone), None),
+        Stream::Right(encrypted) => {
+            let (socket, keys) = encrypted.into_inner();
+            // a client has nothing to say before the server's first word: what was read early went into the handshake
+            let (_, socket) = socket.into_parts();
+            (Tcp::new(socket, Writer::OwnTask), Some(Box::new(Cipher::new(keys))))
         }
     }
 }
@@ -78,13 +96,11 @@ pub(crate) fn start(opened: Opened, entrant: Entrant, permits: Permits, context:
 fn serve<T: Talk + Send>(
     talk: T,
     dialect: Dialect,
-    outbox: Arc<Outbox<Tcp>>,
-    unread: Bytes,
+    mut wire: Wire,
     permits: Permits,
     context: Arc<Context>,
 ) -> impl Future<Output = ()> + Send {
-    let mut wire = Wire::new(Arc::clone(&outbox), unread, context.config.limits.message_bytes);
-    let mut conversation = Conversation::new(talk, outbox, context);
+    let mut conversation = Conversation::new(talk, Arc::clone(&wire.outbox), context);
     async move {
         let ending = AssertUnwindSafe(conversation.run(&mut wire)).catch_unwind().await;
         let patience = conversation.patience();
@@ -123,8 +139,8 @@ pub(crate) enum HangUp {
 }
 
 /// Whether the client has hung up, as far as the system has told; nothing is read to find out.
-pub(crate) fn hang_up(stream: &TcpStream) -> Option<HangUp> {
-    let ready = stream.ready(Interest::READABLE | Interest::WRITABLE).now_or_never()?.ok()?;
+pub(crate) fn hang_up(socket: &TcpStream) -> Option<HangUp> {
+    let ready = socket.ready(Interest::READABLE | Interest::WRITABLE).now_or_never()?.ok()?;
     match (ready.is_read_closed(), ready.is_write_closed()) {
         (_, true) => Some(HangUp::Reset),
         (true, false) => Some(HangUp::Finished),

@@ -14,37 +14,45 @@ const SMALL_WRITE: usize = 1024;
 
 /// A TCP connection that is written without waiting.
 #[derive(Debug)]
-pub(crate) struct Tcp(pub(crate) TcpStream);
+pub(crate) struct Tcp {
+    stream: TcpStream,
+    writer: Writer,
+}
+
+/// Who writes to a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writer {
+    /// Whoever has something for it.
+    Anyone,
+    /// The connection's own task: it has the keys.
+    OwnTask,
+}
 
 impl Tcp {
+    pub(super) fn new(stream: TcpStream, writer: Writer) -> Self {
+        Self { stream, writer }
+    }
+
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
     /// Writes straight to the system, which knows best whether the socket takes something; what the runtime knows of that lies
     /// elsewhere in memory, and is asked only when the socket is full, so that it learns of it.
-    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+    pub(super) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         let send = || -> io::Result<usize> {
-            Ok(rustix::net::send(&self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+            Ok(rustix::net::send(&self.stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
         };
         match send() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.0.try_io(Interest::WRITABLE, send)
+                self.stream.try_io(Interest::WRITABLE, send)
             }
             outcome => outcome,
         }
     }
 
-    /// Reads what there is. A read that is not filled has emptied the socket (epoll(7)): the runtime is told so, which saves
-    /// the next read, in vain. `length` is the room in the buffer.
-    pub(super) fn receive(&self, buffer: impl Buffer<u8>, length: usize) -> io::Result<usize> {
-        let mut count = 0;
-        let received = self.0.try_io(Interest::READABLE, || {
-            (_, count) = rustix::net::recv(&self.0, buffer, RecvFlags::DONTWAIT)?;
-            if (1..length).contains(&count) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
-        });
-        if count > 0 { Ok(count) } else { received.map(|()| 0) }
-    }
-}
-
-impl Transport for Tcp {
-    fn try_write(&self, pieces: &[io::IoSlice<'_>]) -> io::Result<usize> {
+    /// Writes what the socket takes of all the pieces.
+    pub(super) fn send_all(&self, pieces: &[io::IoSlice<'_>]) -> io::Result<usize> {
         if let [piece] = pieces {
             return self.send(piece);
         }
@@ -53,7 +61,7 @@ impl Transport for Tcp {
         let mut length = 0;
         for piece in pieces {
             let Some(place) = joined.get_mut(length..length + piece.len()) else {
-                return self.0.try_write_vectored(pieces);
+                return self.stream.try_write_vectored(pieces);
             };
             place.copy_from_slice(piece);
             length += piece.len();
@@ -61,7 +69,27 @@ impl Transport for Tcp {
         self.send(&joined[..length])
     }
 
+    /// Reads what there is. A read that is not filled has emptied the socket (epoll(7)): the runtime is told so, which saves
+    /// the next read, in vain. `length` is the room in the buffer.
+    pub(super) fn receive(&self, buffer: impl Buffer<u8>, length: usize) -> io::Result<usize> {
+        let mut count = 0;
+        let received = self.stream.try_io(Interest::READABLE, || {
+            (_, count) = rustix::net::recv(&self.stream, buffer, RecvFlags::DONTWAIT)?;
+            if (1..length).contains(&count) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        if count > 0 { Ok(count) } else { received.map(|()| 0) }
+    }
+}
+
+impl Transport for Tcp {
+    fn try_write(&self, pieces: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        match self.writer {
+            Writer::Anyone => self.send_all(pieces),
+            Writer::OwnTask => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_write_ready(cx)
+        self.stream.poll_write_ready(cx)
     }
 }

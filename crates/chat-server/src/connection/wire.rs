@@ -2,6 +2,7 @@
 //! outbox, whole frames at a time.
 
 use std::io;
+use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -10,11 +11,13 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use chat_rooms::outbox::{Outbox, Signal};
 use rustix::buffer::spare_capacity;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
+use super::cipher::Cipher;
 use super::scanner::Scanner;
 use super::tcp::Tcp;
 
@@ -35,6 +38,8 @@ pub(super) const TOO_BIG: io::ErrorKind = io::ErrorKind::FileTooLarge;
 #[derive(Debug)]
 pub(super) struct Wire {
     pub(super) outbox: Arc<Outbox<Tcp>>,
+    /// What the connection is encrypted with, if it is.
+    cipher: Option<Box<Cipher>>,
     /// Read from the socket, not yet handed to the library. Empty, and without memory, while nothing comes.
     unread: Bytes,
     /// How much the next read asks for.
@@ -52,9 +57,15 @@ pub(super) struct Wire {
 
 impl Wire {
     /// A connection of which `unread` was read already.
-    pub(super) fn new(outbox: Arc<Outbox<Tcp>>, unread: Bytes, most: usize) -> Self {
+    pub(super) fn new(
+        outbox: Arc<Outbox<Tcp>>,
+        cipher: Option<Box<Cipher>>,
+        unread: Bytes,
+        most: usize,
+    ) -> Self {
         Self {
             outbox,
+            cipher,
             unread,
             next_read: SMALLEST_READ,
             scanner: Scanner::default(),
@@ -67,12 +78,24 @@ impl Wire {
 
     /// Writes what waits in the outbox: see [`Outbox::poll_drain`].
     pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Signal> {
-        self.outbox.poll_drain(cx)
+        match &mut self.cipher {
+            None => self.outbox.poll_drain(cx),
+            Some(cipher) => self.outbox.poll_drain_into(cx, &mut cipher.drain(self.outbox.transport())),
+        }
+    }
+
+    /// Writes the end of the stream, behind all that was drained.
+    pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let tcp = self.outbox.transport();
+        if let Some(cipher) = &mut self.cipher {
+            ready!(cipher.poll_close(cx, tcp))?;
+        }
+        Poll::Ready(SockRef::from(tcp.stream()).shutdown(Shutdown::Write))
     }
 
     /// The socket.
     pub(super) fn stream(&self) -> &TcpStream {
-        &self.outbox.transport().0
+        self.outbox.transport().stream()
     }
 
     /// When the last byte came.
@@ -137,17 +160,22 @@ impl Wire {
 
     /// Reads behind what is there, and gives how many bytes that were.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let count = match &mut self.cipher {
+            None => ready!(self.poll_fill_plain(cx))?,
+            Some(cipher) => ready!(cipher.poll_read(cx, self.outbox.transport(), &mut self.unread))?,
+        };
+        if count > 0 {
+            self.heard = Instant::now();
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_fill_plain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         loop {
-            ready!(self.outbox.transport().0.poll_read_ready(cx))?;
+            ready!(self.stream().poll_read_ready(cx))?;
             match self.fill() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(count) => {
-                    if count > 0 {
-                        self.heard = Instant::now();
-                    }
-                    return Poll::Ready(Ok(count));
-                }
-                Err(error) => return Poll::Ready(Err(error)),
+                outcome => return Poll::Ready(outcome),
             }
         }
     }

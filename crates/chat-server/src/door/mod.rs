@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures::FutureExt;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION, VARY};
 use http::{HeaderValue, Request, Response, StatusCode};
-use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
@@ -26,6 +26,8 @@ use crate::place::{Peer, Place};
 use crate::proxies::ProxyHeader;
 use crate::rewound::Rewound;
 use crate::routes;
+use crate::stream::{self, Stream};
+use crate::tls::Opening;
 use head::{Head, HeadError};
 
 /// How long the answer to a refused request is given to arrive.
@@ -33,19 +35,26 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// Takes a new connection to where it belongs.
 pub(crate) async fn open(
-    mut stream: TcpStream,
+    mut socket: TcpStream,
     from: IpAddr,
     permit: OwnedSemaphorePermit,
     context: Arc<Context>,
 ) {
     let deadline = Instant::now() + context.config.timings.head;
-    let (peer, read) = match in_time(deadline, &context, arrive(&mut stream, from, &context)).await {
-        Some(Arrived::In(peer, read)) => (peer, read),
-        Some(Arrived::TooMany(place)) => {
+    let Some(Some((arrived, read))) = in_time(deadline, &context, arrive(&mut socket, from, &context)).await
+    else {
+        return;
+    };
+    let Some(Some((mut stream, read))) = in_time(deadline, &context, secure(socket, read, &context)).await
+    else {
+        return;
+    };
+    let peer = match arrived {
+        Arrived::In(peer) => peer,
+        Arrived::TooMany(place) => {
             refuse(stream, for_everyone(Refusal::TooManyFromThere.response())).await;
             return drop(place);
         }
-        Some(Arrived::NotServed) | None => return,
     };
     // too slow: nobody to answer
     let Some(head) = in_time(deadline, &context, head::read(&mut stream, read)).await else { return };
@@ -74,38 +83,60 @@ async fn in_time<T>(deadline: Instant, context: &Context, future: impl Future<Ou
 
 /// A connection before its first request.
 enum Arrived {
-    /// Whose it is, and what was read behind the header of a proxy.
-    In(Peer, BytesMut),
+    /// Whose it is.
+    In(Peer),
     /// There are too many from there; the place is held while that is said.
     TooMany(AddressPlace),
-    /// There are far too many from there, or the proxy does not say who asks.
-    NotServed,
 }
 
-/// Finds out whose connection it is, and counts it.
-async fn arrive(stream: &mut TcpStream, from: IpAddr, context: &Context) -> Arrived {
+/// Finds out whose connection it is, and counts it; with what was read behind the header of a proxy. None when it is not served:
+/// there are far too many from there, or the proxy does not say who asks.
+async fn arrive(socket: &mut TcpStream, from: IpAddr, context: &Context) -> Option<(Arrived, BytesMut)> {
     let proxies = &context.config.proxies;
     let (client, read) = match (proxies.trust(from), proxies.header) {
         (false, _) => (from, BytesMut::new()),
-        (true, ProxyHeader::ForwardedFor) => return Arrived::In(Peer::Proxy(from), BytesMut::new()),
-        (true, ProxyHeader::ProxyProtocol) => match forwarded::read(stream).await {
+        (true, ProxyHeader::ForwardedFor) => return Some((Arrived::In(Peer::Proxy(from)), BytesMut::new())),
+        (true, ProxyHeader::ProxyProtocol) => match forwarded::read(socket).await {
             Some((Some(client), read)) => (client, read),
-            Some((None, read)) => return Arrived::In(Peer::Proxy(from), read),
+            Some((None, read)) => return Some((Arrived::In(Peer::Proxy(from)), read)),
             None => {
                 tracing::warn!(proxy = %from, "a proxy sent no header of the PROXY protocol");
-                return Arrived::NotServed;
+                return None;
             }
         },
     };
-    match context.addresses.arrive(client) {
-        Arrival::In(place) => Arrived::In(Peer::Client { address: client, _counted: place }, read),
+    let arrived = match context.addresses.arrive(client) {
+        Arrival::In(place) => Arrived::In(Peer::Client { address: client, _counted: place }),
         Arrival::TooMany(place) => Arrived::TooMany(place),
-        Arrival::FarTooMany => Arrived::NotServed,
+        Arrival::FarTooMany => return None,
+    };
+    Some((arrived, read))
+}
+
+/// Shakes hands where connections are encrypted; `read` was read already. None when that fails.
+async fn secure(socket: TcpStream, read: BytesMut, context: &Context) -> Option<(Stream, BytesMut)> {
+    let Some(tls) = &context.config.tls else { return Some((Stream::Left(socket), read)) };
+    match tls.accept(socket, read).await {
+        Ok(Opening::Encrypted(stream)) => Some((Stream::Right(stream), BytesMut::new())),
+        Ok(Opening::Plain(socket)) => {
+            refuse(Stream::Left(socket), for_everyone(Refusal::NotEncrypted.response())).await;
+            None
+        }
+        Err(error) => {
+            tracing::debug!(%error, "a TLS handshake failed");
+            None
+        }
     }
 }
 
 /// Answers a handshake, and leaves the connection to a task of its own that holds nothing of the door.
-async fn answer(stream: TcpStream, request: Request<()>, behind: Bytes, place: Place, context: Arc<Context>) {
+async fn answer(
+    mut stream: Stream,
+    request: Request<()>,
+    behind: Bytes,
+    place: Place,
+    context: Arc<Context>,
+) {
     let admitted = tokio::select! {
         () = context.stopping.cancelled() => Err(Refusal::ShuttingDown),
         admitted = admission::admit(&request, &place, &context) => admitted,
@@ -113,7 +144,7 @@ async fn answer(stream: TcpStream, request: Request<()>, behind: Bytes, place: P
     match admitted {
         Err(refusal) => refuse(stream, refusal.response()).await,
         Ok(Admitted { response, entrant, permit }) => {
-            let Some(unread) = still_there(&stream, behind) else { return };
+            let Some(unread) = still_there(&mut stream, behind) else { return };
             let opened = Opened { stream, unread, answer: written(&response) };
             connection::start(opened, entrant, (permit, place), &context);
         }
@@ -122,14 +153,14 @@ async fn answer(stream: TcpStream, request: Request<()>, behind: Bytes, place: P
 
 /// What has arrived behind the head; none when the client has given up while it was waiting to be let in: then nobody in
 /// the room is to notice it. A client that has sent something before it hung up is heard.
-fn still_there(stream: &TcpStream, behind: Bytes) -> Option<Bytes> {
-    if connection::hang_up(stream).is_none() {
+fn still_there(stream: &mut Stream, behind: Bytes) -> Option<Bytes> {
+    if connection::hang_up(stream::socket(stream)).is_none() {
         return Some(behind);
     }
     let mut bytes = Vec::from(behind);
     let mut chunk = [0; 1024];
     while bytes.len() < HEAD_BYTES
-        && let Ok(count @ 1..) = stream.try_read(&mut chunk)
+        && let Some(Ok(count @ 1..)) = stream.read(&mut chunk).now_or_never()
     {
         bytes.extend_from_slice(&chunk[..count]);
     }
@@ -138,13 +169,13 @@ fn still_there(stream: &TcpStream, behind: Bytes) -> Option<Bytes> {
 
 /// Answers a request that goes nowhere, and sees the answer off: to close a socket with unread bytes in it would reset it,
 /// and the answer could be lost.
-async fn refuse(mut stream: TcpStream, mut response: Response<&'static str>) {
+async fn refuse(mut stream: Stream, mut response: Response<&'static str>) {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     let answer_and_linger = async {
         let mut answer = written(&response);
         answer.extend_from_slice(response.body().as_bytes());
         if stream.write_all(&answer).await.is_ok() {
-            let _ = SockRef::from(&stream).shutdown(std::net::Shutdown::Write);
+            let _ = stream.shutdown().await;
             let mut rest = [0; 4096];
             while let Ok(1..) = stream.read(&mut rest).await {}
         }

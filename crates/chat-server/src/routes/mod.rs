@@ -19,6 +19,7 @@ use crate::config::HEAD_BYTES;
 use crate::context::Context;
 use crate::place::Place;
 use crate::rewound::Rewound;
+use crate::stream::Stream;
 
 /// What a route knows: the server, and the place of the connection that the request came on.
 #[derive(Debug, Clone)]
@@ -28,7 +29,7 @@ struct Visit {
 }
 
 /// Serves the requests of one connection until it ends, or until the server does.
-pub(crate) async fn serve(stream: Rewound, place: Place, context: Arc<Context>) {
+pub(crate) async fn serve(stream: Rewound<Stream>, place: Place, context: Arc<Context>) {
     let timings = &context.config.timings;
     let service = TowerToHyperService::new(routes(Visit { context: Arc::clone(&context), place }));
     let connection = http1::Builder::new()

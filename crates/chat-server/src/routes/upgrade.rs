@@ -13,6 +13,7 @@ use crate::admission::{self, Admitted};
 use crate::connection::{self, Entrant, Opened};
 use crate::place::ChatPermit;
 use crate::rewound::Rewound;
+use crate::stream::Stream;
 
 pub(super) async fn answer(State(visit): State<Visit>, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
@@ -34,7 +35,7 @@ async fn hand_over(upgrade: OnUpgrade, entrant: Entrant, permit: ChatPermit, vis
     // a client that is gone by now, or does not take the answer: the seat is given back
     let patience = visit.context.config.timings.head;
     let Ok(Ok(upgraded)) = tokio::time::timeout(patience, upgrade).await else { return };
-    let Ok(parts) = upgraded.downcast::<TokioIo<Rewound>>() else { return };
+    let Ok(parts) = upgraded.downcast::<TokioIo<Rewound<Stream>>>() else { return };
     let (unread, stream) = parts.io.into_inner().into_parts();
     let opened = Opened { stream, unread: [parts.read_buf, unread].concat().into(), answer: Vec::new() };
     connection::start(opened, entrant, (permit, visit.place), &visit.context);

@@ -17,5 +17,6 @@ mod speaking;
 mod store_faults;
 mod storm;
 mod support;
+mod tls;
 mod transcripts;
 mod v2;

@@ -11,6 +11,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
 
 use crate::support::start_with;
+use crate::tls::{self, Encrypted};
 
 /// The largest message that the server of these tests takes, in bytes.
 pub(super) const LIMIT: usize = 128 * 1024;
@@ -48,7 +49,7 @@ pub(super) enum End {
     ClosedWithOneOf([u16; 2]),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Case {
     pub(super) number: String,
     pub(super) name: String,
@@ -57,6 +58,7 @@ pub(super) struct Case {
 }
 
 /// The cases of a group.
+#[derive(Clone)]
 pub(super) struct Table {
     group: u8,
     section: usize,
@@ -100,13 +102,22 @@ impl Table {
         self.cases
     }
 
-    /// Passes all cases on one server, and names those that fail.
+    /// Passes all cases on one server, and once more on one that encrypts; names those that fail.
     pub(super) async fn pass(self) {
         // the pace is not what is tested here: a message in small fragments would wait for it
         let limits = Limits { message_bytes: LIMIT, message_rate: 0, ..Limits::default() };
         // a client that is slow to read its close frame must not lose it: the time for closing is the default's, not the tests'
-        let server = start_with(Config { limits, ..Config::default() }).await;
-        let (address, places) = (server.address, Arc::new(Semaphore::new(AT_ONCE)));
+        let config = Config { limits, ..Config::default() };
+        let server = start_with(config.clone()).await;
+        self.clone().pass_on(server.address).await;
+        server.stop().await.unwrap();
+        let Encrypted { server, identity, .. } = tls::start(config).await;
+        self.pass_on(identity.tunnel(server.address).await).await;
+        server.stop().await.unwrap();
+    }
+
+    async fn pass_on(self, address: SocketAddr) {
+        let places = Arc::new(Semaphore::new(AT_ONCE));
         let running: Vec<_> = (self.cases.into_iter())
             .map(|case| {
                 let places = Arc::clone(&places);
@@ -127,7 +138,6 @@ impl Table {
             }
         }
         assert!(failures.is_empty(), "{} cases fail:\n{}", failures.len(), failures.join("\n"));
-        server.stop().await.unwrap();
     }
 }
 

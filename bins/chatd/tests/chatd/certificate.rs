@@ -1,0 +1,64 @@
+//! TLS from the command line.
+
+use std::time::Duration;
+
+use chat_testkit::Client;
+use chat_testkit::tls::Identity;
+use rustix::process::Signal;
+
+use crate::process::{Running, chatd, refused};
+
+#[tokio::test]
+async fn a_certificate_is_read_anew_on_sighup_and_a_bad_one_is_not_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Identity::generate();
+    let (certificate, key) = first.write(folder.path());
+    let mut command = chatd(folder.path());
+    command.arg("--tls-cert").arg(&certificate).arg("--tls-key").arg(&key);
+    let mut server = Running::start(&mut command);
+    assert!(server.announced.contains(" https://"), "{}", server.announced);
+    let mut ana = Client::enter(first.tunnel(server.address).await, "r", "ana").await;
+    assert_eq!(ana.brief().await, "+ana");
+
+    let second = Identity::generate();
+    second.write(folder.path());
+    server.signal(Signal::HUP);
+    server.log_up_to("the certificate was read anew");
+    assert!(first.connect(server.address).await.is_err());
+    let mut bob = Client::enter(second.tunnel(server.address).await, "r", "bob").await;
+    assert_eq!(bob.brief().await, "+bob");
+    assert_eq!(ana.brief().await, "+bob");
+
+    std::fs::write(&key, "no key").unwrap();
+    server.signal(Signal::HUP);
+    let log = server.log_up_to("the old one stays");
+    assert!(log.contains("key.pem"), "{log}");
+    assert!(second.connect(server.address).await.is_ok());
+    server.signal(Signal::TERM);
+    assert!(server.end_within(Duration::from_secs(10)).await.success());
+}
+
+#[tokio::test]
+async fn without_a_certificate_sighup_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Running::start(&mut chatd(folder.path()));
+    server.signal(Signal::HUP);
+    server.log_up_to("SIGHUP");
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    assert_eq!(ana.brief().await, "+ana");
+}
+
+#[test]
+fn what_is_no_certificate_is_told_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = Identity::generate().write(folder.path());
+    let said = refused(chatd(folder.path()).arg("--tls-cert").arg(&certificate));
+    assert!(said.contains("--tls-key is not set"), "{said}");
+    let said = refused(chatd(folder.path()).arg("--tls-cert").arg(&key).arg("--tls-key").arg(&key));
+    assert!(said.contains("a certificate can't be read from") && said.contains("key.pem"), "{said}");
+    let said = refused(chatd(folder.path()).args(["--tls-cert", "gone.pem"]).arg("--tls-key").arg(&key));
+    assert!(said.contains("gone.pem"), "{said}");
+    std::fs::write(&certificate, Identity::generate().certificate_pem()).unwrap();
+    let said = refused(chatd(folder.path()).arg("--tls-cert").arg(&certificate).arg("--tls-key").arg(&key));
+    assert!(said.contains("can't be used with the key"), "{said}");
+}

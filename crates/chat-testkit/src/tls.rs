@@ -1,0 +1,95 @@
+//! TLS for tests: certificates that are made for them, and a way for clients that know nothing of it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+/// A certificate for `localhost` that vouches for itself, and its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    certificate: CertificateDer<'static>,
+    certificate_pem: String,
+    key_pem: String,
+}
+
+impl Identity {
+    /// A new one.
+    pub fn generate() -> Self {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        Self {
+            certificate: made.cert.der().clone(),
+            certificate_pem: made.cert.pem(),
+            key_pem: made.signing_key.serialize_pem(),
+        }
+    }
+
+    /// Writes both into files in a folder, over those that are there, and gives the certificate's and the key's.
+    pub fn write(&self, folder: &Path) -> (PathBuf, PathBuf) {
+        let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+        std::fs::write(&certificate, &self.certificate_pem).unwrap();
+        std::fs::write(&key, &self.key_pem).unwrap();
+        (certificate, key)
+    }
+
+    /// The certificate alone, in PEM format.
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate_pem
+    }
+
+    /// A connection to a server that shows this certificate.
+    ///
+    /// # Errors
+    /// It can't be reached, or shows another.
+    pub async fn connect(&self, server: SocketAddr) -> io::Result<TlsStream<TcpStream>> {
+        self.shake_hands(TcpStream::connect(server).await?).await
+    }
+
+    /// The same on a connection that is there.
+    ///
+    /// # Errors
+    /// The server shows another certificate, or does not shake hands.
+    pub async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+    ) -> io::Result<TlsStream<S>> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.clone()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await
+    }
+
+    /// The address of a way to the server for clients that are not encrypted. It is there as long as the runtime.
+    pub async fn tunnel(&self, server: SocketAddr) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let identity = self.clone();
+        tokio::spawn(async move {
+            while let Ok((mut plain, _)) = listener.accept().await {
+                let identity = identity.clone();
+                tokio::spawn(async move {
+                    let stream = TcpStream::connect(server).await?;
+                    // it is to add nothing to what it carries, not even patience
+                    plain.set_nodelay(true)?;
+                    stream.set_nodelay(true)?;
+                    let mut encrypted = identity.shake_hands(stream).await?;
+                    copy_bidirectional(&mut plain, &mut encrypted).await
+                });
+            }
+        });
+        address
+    }
+}
