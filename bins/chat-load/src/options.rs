@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::load::{Dialect, Pace, Plan};
+use crate::load::{Dialect, Pace, Plan, Trust, TrustError};
 
 /// A load tool for chatd: fills rooms, sends messages, and says how fast they arrive, how late, what they cost the server, and
 /// whether any was missed, repeated or out of order.
@@ -36,6 +36,10 @@ pub(crate) struct Run {
     /// The server
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:8000")]
     pub(crate) server: String,
+
+    /// PEM file with the certificates to believe: the connections are encrypted then
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls: Option<PathBuf>,
 
     /// What the clients speak
     #[arg(long, value_enum, default_value = "v2")]
@@ -158,6 +162,8 @@ pub(crate) enum PlanError {
     NoAddress(String, String),
     #[error("of {members} members {publishers} can't be publishers{and_deaf}")]
     TooManyPublishers { members: usize, publishers: usize, and_deaf: String },
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     #[error("a room can have at most 65536 publishers")]
     TooMany,
 }
@@ -174,8 +180,10 @@ impl Run {
         if publishers > usize::from(u16::MAX) + 1 {
             return Err(PlanError::TooMany);
         }
+        let trust = self.tls.as_deref().map(|file| Trust::read(file, host(&self.server))).transpose()?;
         Ok(Plan {
             server: resolve(&self.server)?,
+            trust,
             host: self.server.clone(),
             dialect: self.dialect,
             prefix: self.prefix.clone().unwrap_or_else(|| format!("load{}", std::process::id())),
@@ -195,10 +203,21 @@ impl Run {
     }
 }
 
-/// The first address of a name. A `ws://` before it and a path behind it are left out.
+/// Name and port. A `ws://` or the like before them and a path behind them are left out.
+fn authority(server: &str) -> &str {
+    let rest = server.split_once("://").map_or(server, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or_default()
+}
+
+/// The name alone.
+fn host(server: &str) -> &str {
+    let authority = authority(server);
+    authority.rsplit_once(':').map_or(authority, |(host, _)| host).trim_matches(['[', ']'])
+}
+
+/// The first address of a name.
 fn resolve(server: &str) -> Result<SocketAddr, PlanError> {
-    let name = server.strip_prefix("ws://").or(server.strip_prefix("http://")).unwrap_or(server);
-    let name = name.split('/').next().unwrap_or_default();
+    let name = authority(server);
     let no_address = |why: String| PlanError::NoAddress(server.to_owned(), why);
     let mut found = name.to_socket_addrs().map_err(|error| no_address(error.to_string()))?;
     found.next().ok_or_else(|| no_address("the name has no address".to_owned()))

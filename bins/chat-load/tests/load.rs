@@ -3,11 +3,13 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 
 use chat_history::MemoryHistory;
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::Limits;
-use chat_server::{Config, Server};
+use chat_server::{Config, Server, Tls};
+use chat_testkit::tls::Identity;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -20,11 +22,15 @@ fn chat_load() -> Command {
 
 /// Runs it beside a server in this process.
 async fn run(arguments: &'static [&'static str]) -> Output {
+    run_against(Config::default(), arguments.iter().map(|&argument| argument.to_owned()).collect()).await
+}
+
+async fn run_against(config: Config, arguments: Vec<String>) -> Output {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
+    // a name: certificates are for names
+    let address = format!("localhost:{}", listener.local_addr().unwrap().port());
     let limits = Limits { message_rate: 0, ..Limits::default() };
-    let (presence, config) =
-        (MemoryPresence::new(NodeId::new("here")), Config { limits, ..Config::default() });
+    let (presence, config) = (MemoryPresence::new(NodeId::new("here")), Config { limits, ..config });
     let server = Server::new(listener, presence, MemoryHistory::new(), config).await.unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(server.run(async { drop(stopped.await) }));
@@ -47,6 +53,18 @@ fn report(output: &Output) -> Value {
         assert_eq!(report["faults"][fault], 0, "{report}");
     }
     report
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn encrypted_connections_are_put_under_load_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = Identity::generate().write(folder.path());
+    let tls = Some(Arc::new(Tls::open(&certificate, key).unwrap()));
+    // more in flight than a socket takes at once
+    let arguments = ["--members", "20", "--in-flight", "8", "--size", "5000", "--tls"].map(str::to_owned);
+    let arguments = arguments.into_iter().chain([certificate.display().to_string()]).collect();
+    let report = report(&run_against(Config { tls, ..Config::default() }, arguments).await);
+    assert!(report["deliveries"].as_u64().unwrap() > 1_000, "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -192,6 +192,7 @@ impl Load {
     pub(super) fn plan(self, server: SocketAddr, duration: Duration) -> Plan {
         Plan {
             server,
+            trust: None,
             host: server.to_string(),
             dialect: self.dialect,
             prefix: "bench".into(),

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use memchr::memmem;
 use mio::net::TcpStream;
 
+use super::stream::{Stream, Trust};
 use crate::frame::{self, Frame};
 use crate::unsent;
 
@@ -13,7 +14,7 @@ use crate::unsent;
 const MOST_OF_A_HEAD: usize = 16 << 10;
 
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     /// Read, and not a whole frame yet.
     unread: Vec<u8>,
     /// What the socket did not take.
@@ -43,15 +44,16 @@ pub(super) enum Ended {
 }
 
 impl Connection {
-    pub(super) fn open(server: SocketAddr, request: Vec<u8>) -> io::Result<Self> {
+    pub(super) fn open(server: SocketAddr, trust: Option<&Trust>, request: Vec<u8>) -> io::Result<Self> {
         let stream = TcpStream::connect(server)?;
         // on some systems this fails until the connection stands; it is only about delay
         let _ = stream.set_nodelay(true);
+        let stream = Stream::new(stream, trust)?;
         Ok(Self { stream, unread: Vec::new(), unsent: request, in_handshake: true })
     }
 
     pub(super) fn source(&mut self) -> &mut TcpStream {
-        &mut self.stream
+        self.stream.socket()
     }
 
     /// How many bytes wait for the socket.
@@ -81,7 +83,13 @@ impl Connection {
                 Ok(0) => return Err(Ended::Hangup),
                 Ok(count) => break count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    // what had to wait for the keys
+                    if self.stream.is_encrypted() {
+                        self.flush()?;
+                    }
+                    return Ok(0);
+                }
                 Err(error) => return Err(error.into()),
             }
         };

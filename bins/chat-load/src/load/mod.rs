@@ -7,6 +7,7 @@ mod course;
 mod dialect;
 mod plan;
 mod stamp;
+mod stream;
 mod tally;
 mod totals;
 mod worker;
@@ -20,6 +21,7 @@ pub(crate) use self::checked::Faults;
 pub(crate) use self::churn::Churned;
 pub(crate) use self::dialect::Dialect;
 pub(crate) use self::plan::{Pace, Plan};
+pub(crate) use self::stream::{Trust, TrustError};
 pub(crate) use self::tally::{Latency, Tally};
 
 use self::churn::Churn;

@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::dialect::Dialect;
+use super::stream::Trust;
 
 /// Connections, messages, and for how long.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) server: SocketAddr,
+    /// What the server's certificate is held against; none: the connections are not encrypted.
+    pub(crate) trust: Option<Trust>,
     /// What the handshakes call the server.
     pub(crate) host: String,
     pub(crate) dialect: Dialect,
