@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::{Content, Event, Member, MemberList, SERVER_NAME};
@@ -61,18 +62,20 @@ struct ClientFrame<'a> {
 /// # Errors
 /// A [`ReadError`] whose text is meant for the sender.
 pub fn read(frame: &str) -> Result<Command, ReadError> {
-    let is_object = frame.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{');
-    let frame: ClientFrame<'_> = serde_json::from_str(frame).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data if is_object => ReadError::WrongShape(error.to_string()),
-        _ if !is_object && serde_json::from_str::<serde::de::IgnoredAny>(frame).is_ok() => {
-            ReadError::NotAnObject
-        }
-        _ => ReadError::BadJson(error.to_string()),
-    })?;
-    // serde takes an array, too, for the fields of a struct in their order
-    if !is_object {
-        return Err(ReadError::NotAnObject);
+    // serde takes an array, too, for the fields of a struct in their order; and a text it would repeat to its end
+    if !frame.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
+        return Err(match serde_json::from_str::<IgnoredAny>(frame) {
+            Ok(_) => ReadError::NotAnObject,
+            Err(error) => ReadError::BadJson(error.to_string()),
+        });
     }
+    let frame: ClientFrame<'_> = serde_json::from_str(frame).map_err(|error| {
+        if error.is_data() {
+            ReadError::WrongShape(error.to_string())
+        } else {
+            ReadError::BadJson(error.to_string())
+        }
+    })?;
     let kind = frame.kind.ok_or(ReadError::Missing("type"))?;
     if kind != "chat_message" {
         return Err(ReadError::UnknownType(kind.chars().take(QUOTED).collect()));

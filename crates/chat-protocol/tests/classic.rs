@@ -172,6 +172,14 @@ fn an_unknown_type_is_quoted_in_part_only() {
     assert_eq!(classic::read(&frame), Err(ReadError::UnknownType("é".repeat(64))));
 }
 
+#[test]
+fn what_is_no_frame_is_not_repeated() {
+    for frame in [format!("{:?} x", "é".repeat(100_000)), format!("[{:?}, x", "é".repeat(100_000))] {
+        let error = classic::read(&frame).unwrap_err();
+        assert!(error.to_string().len() < 100, "{} bytes", error.to_string().len());
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_survives(body in any::<String>()) {
