@@ -61,9 +61,20 @@ bench *OPTIONS:
 load *OPTIONS:
     cargo run --release -p chat-load -- run {{OPTIONS}}
 
-# render hostile Markdown for so many seconds, in search of faults (needs cargo-fuzz and a nightly toolchain)
-fuzz-markdown SECONDS="60":
-    cd crates/chat-markdown && cargo +nightly fuzz run render fuzz/seeds/render -- -max_total_time={{SECONDS}}
+# search for inputs that break what has to hold, so many seconds for each target: `just fuzz`, `just fuzz engine 600` (needs cargo-fuzz and a C++ compiler)
+fuzz TARGET="all" SECONDS="60" *OPTIONS:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    folder="${CARGO_TARGET_DIR:-$PWD/target}/fuzz"
+    cd crates/chat-fuzz
+    targets="{{TARGET}}"
+    [ "$targets" != all ] || targets=$(cargo fuzz list)
+    for target in $targets; do
+        mkdir -p "$folder/corpus/$target"
+        # without a sanitizer no nightly toolchain is needed
+        cargo fuzz run --sanitizer none --target-dir "$folder" "$target" "$folder/corpus/$target" "fuzz/corpus/$target" \
+            -- -max_total_time={{SECONDS}} {{OPTIONS}}
+    done
 
 # write the machine-readable contract anew from the types; a test says when that is due
 contract:

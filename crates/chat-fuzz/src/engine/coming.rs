@@ -1,0 +1,151 @@
+//! Who comes, comes again, and goes.
+
+use chat_protocol::v2::{LeftReason, Since};
+use chat_protocol::{Epoch, RoomName, Username};
+use chat_rooms::{JoinError, JoinOptions, ReadError, Seat, SendWindow};
+
+use super::command::{From, Reads};
+use super::house::{House, pick};
+use super::reader::Reader;
+use super::stay::Stay;
+use super::watch::Start;
+
+/// So many are in at most: some more than make a big room.
+const MOST_STAYS: usize = 140;
+
+/// Reads whatever comes.
+const READS_WELL: Reads = Reads::Events { capacity: 100_000 };
+
+impl House {
+    /// Asks for a seat: a name is one member's in its room.
+    pub(super) async fn admit(&mut self, room: &RoomName, name: &Username) -> Option<Seat> {
+        let holder = self.stays.iter().find(|stay| stay.is(room, name) && !stay.reader.has_refused());
+        let asked_before = holder.map(|holder| holder.reader.challenges());
+        match self.engine.admit(room, name).await {
+            Ok(seat) => {
+                assert!(holder.is_none() && !self.is_closed, "{name} is in {room} twice");
+                Some(seat)
+            }
+            Err(JoinError::NameTaken) => {
+                let may_be = self.stays.iter().any(|stay| stay.is(room, name));
+                assert!(may_be, "nobody is {name} in {room}");
+                if let Some(holder) = holder.filter(|holder| holder.shows_challenges()) {
+                    assert!(Some(holder.reader.challenges()) > asked_before, "its holder is asked");
+                }
+                None
+            }
+            Err(JoinError::Closing) => {
+                assert!(self.is_closed);
+                None
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    pub(super) async fn enter(&mut self, room: RoomName, name: Username, reads: Reads) {
+        if self.stays.len() >= MOST_STAYS {
+            return;
+        }
+        let Some(seat) = self.admit(&room, &name).await else { return };
+        let (reader, outlet) = Reader::new(reads, self.lines, &self.budget);
+        let start = Start { seq: self.store.count(&room), ..Start::default() };
+        let member = seat.enter(outlet);
+        self.begins(Stay::new(room, name, member, reader, true, start));
+    }
+
+    pub(super) async fn join(
+        &mut self,
+        room: RoomName,
+        name: Username,
+        reads: Reads,
+        from: From,
+        history: usize,
+    ) {
+        if self.stays.len() >= MOST_STAYS {
+            return;
+        }
+        let Some(seat) = self.admit(&room, &name).await else { return };
+        let (reader, outlet) = Reader::new(reads, self.lines, &self.budget);
+        let options = self.options(&room, from, history);
+        let (member, _) =
+            seat.with_window(&window()).join(outlet, options.clone()).await.expect("memory answers");
+        let start = self.start(&room, options);
+        self.begins(Stay::new(room, name, member, reader, false, start));
+    }
+
+    fn begins(&mut self, stay: Stay) {
+        let before = self.gone.iter_mut().filter(|gone| gone.is(&stay.room, &stay.name));
+        before.for_each(|gone| gone.watch.follow());
+        self.stays.push(stay);
+    }
+
+    pub(super) async fn crowd(&mut self, room: &RoomName, count: u8) {
+        for i in 0..count {
+            self.count += 1;
+            let name = format!("c{}", self.count).parse().expect("a name");
+            if i % 2 == 0 {
+                self.enter(room.clone(), name, READS_WELL).await;
+            } else {
+                self.join(room.clone(), name, READS_WELL, From::Nowhere, 0).await;
+            }
+        }
+    }
+
+    pub(super) async fn rejoin(&mut self, who: u8, reads: Reads, from: From, history: usize) {
+        let Some(room) = pick(&mut self.stays, who).map(|stay| stay.room.clone()) else { return };
+        let options = self.options(&room, from, history);
+        let (reader, outlet) = Reader::new(reads, self.lines, &self.budget);
+        let Some(stay) = pick(&mut self.stays, who).filter(|stay| !stay.is_told_lists()) else { return };
+        let rejoined = stay.member_mut().rejoin(outlet, options.clone(), &window()).await;
+        match rejoined {
+            Ok(_) => {
+                let since = options.since.map(|since| (since.epoch, since.seq));
+                stay.begin_again(
+                    reader,
+                    Start { seq: self.store.count(&room), since, history: options.history },
+                );
+                if self.is_closed {
+                    stay.watch.close();
+                }
+            }
+            Err(ReadError::NotAMember) => {
+                assert!(stay.reader.has_refused());
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn options(&mut self, room: &RoomName, from: From, history: usize) -> JoinOptions {
+        let seq = |back: i64| self.store.count(room).saturating_add_signed(-back);
+        let since = match from {
+            From::Nowhere => None,
+            From::Newest { back } => Some(Since { epoch: self.engine.epoch(), seq: seq(back) }),
+            From::AnotherEpoch => Some(Since { epoch: Epoch("another".into()), seq: 0 }),
+        };
+        JoinOptions { since, history, reference: None }
+    }
+
+    /// How a stay begins that has just got its seat.
+    fn start(&self, room: &RoomName, options: JoinOptions) -> Start {
+        let since = options.since.map(|since| (since.epoch, since.seq));
+        Start { seq: self.store.count(room), since, history: options.history }
+    }
+
+    pub(super) fn leave(&mut self, who: u8, told: bool) {
+        if self.stays.is_empty() {
+            return;
+        }
+        let mut stay = self.stays.swap_remove(usize::from(who) % self.stays.len());
+        if told {
+            let reference = self.reference();
+            stay.leave_telling(LeftReason::Asked, reference, self.is_closed);
+        } else {
+            stay.leave();
+        }
+        self.gone.push(stay);
+    }
+}
+
+fn window() -> SendWindow {
+    SendWindow::new(4, 64 << 10)
+}

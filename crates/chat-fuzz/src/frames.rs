@@ -1,0 +1,122 @@
+//! Any bytes behind a handshake: what the room hears of them, and with which code the connection is closed, is the same however
+//! they are cut.
+
+use chat_protocol::{Content, Event, RoomName, Username};
+use chat_rooms::Outlet;
+use chat_server::Config;
+use futures::FutureExt;
+use tokio::task::yield_now;
+
+use crate::served::{Served, cut, runtime, whole};
+
+/// So many turns are enough for a member to leave.
+const MOST_TURNS: usize = 10_000;
+
+/// What becomes of bytes.
+#[derive(Debug, PartialEq, Eq)]
+struct Outcome {
+    /// What the room heard, and from whom.
+    heard: Vec<(Username, String)>,
+    /// The code of the close frame.
+    code: Option<u16>,
+}
+
+/// The first byte says in which dialect, whether what follows is frames or the texts of frames, line by line, and how it is cut.
+pub(crate) fn run(bytes: &[u8]) {
+    let Some((first, bytes)) = bytes.split_first() else { return };
+    let path = if first & 1 == 0 { "/ws/chat/r/ana" } else { "/ws" };
+    let mut sent = format!(
+        "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: chat.v2\r\n\r\n"
+    )
+    .into_bytes();
+    let head = sent.len();
+    if first & 2 == 0 {
+        sent.extend_from_slice(bytes);
+    } else {
+        bytes.split(|byte| *byte == b'\n').for_each(|text| frame(text, &mut sent));
+    }
+    let (head, frames) = sent.split_at(head);
+    let uncut = outcome(whole(&sent));
+    let cut = outcome(whole(head).chain(cut(frames, first >> 2)));
+    assert_eq!(uncut, cut, "in one piece, and cut");
+}
+
+/// A text frame, masked by nothing (RFC 6455, section 5.2).
+fn frame(text: &[u8], out: &mut Vec<u8>) {
+    out.push(0x81);
+    match u16::try_from(text.len()) {
+        Ok(length @ 0..126) => out.push(0x80 | length as u8),
+        Ok(length) => {
+            out.push(0x80 | 126);
+            out.extend_from_slice(&length.to_be_bytes());
+        }
+        Err(_) => {
+            out.push(0x80 | 127);
+            out.extend_from_slice(&(text.len() as u64).to_be_bytes());
+        }
+    }
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(text);
+}
+
+/// Sends these pieces to a server of their own: what was said before would be known again by its id.
+fn outcome<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Outcome {
+    runtime().block_on(async {
+        let served = Served::start(Config::default()).await;
+        talk(&served, pieces).await
+    })
+}
+
+async fn talk<'a>(served: &Served, pieces: impl Iterator<Item = &'a [u8]>) -> Outcome {
+    let room: RoomName = "r".parse().expect("a name");
+    let (outlet, mut events) = Outlet::channel(100_000);
+    let watcher =
+        served.engine.join(&room, &"watcher".parse().expect("a name"), outlet).await.expect("let in");
+    let answer = served.answer(pieces).await;
+    let code = close_code(&answer);
+    let mut turns = 0;
+    while served.engine.room_count() > 1 || watcher.members().total() > 1 {
+        turns += 1;
+        assert!(turns < MOST_TURNS, "somebody is left over: {:?}", watcher.members());
+        yield_now().await;
+    }
+    watcher.settled().await;
+    let mut heard = Vec::new();
+    while let Some(Some(event)) = events.next().now_or_never() {
+        if let Event::Message { message, .. } = &*event
+            && let Content::Said { from, body, .. } = &message.content
+        {
+            heard.push((from.clone(), body.to_string()));
+        }
+    }
+    Outcome { heard, code }
+}
+
+/// Reads the frames of a server behind its head, and gives the code of the last if that closes.
+fn close_code(answer: &[u8]) -> Option<u16> {
+    let head = answer.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
+    assert!(answer.starts_with(b"HTTP/1.1 101 "), "{:?}", String::from_utf8_lossy(answer));
+    let (mut frames, mut code) = (&answer[head..], None);
+    while let [first, second, rest @ ..] = frames {
+        assert!(code.is_none(), "a frame behind the close frame");
+        assert!(matches!(first, 0x81 | 0x88 | 0x89 | 0x8a) && second & 0x80 == 0, "{first:#x} {second:#x}");
+        let (length, rest) = match *second {
+            126 => {
+                rest.split_first_chunk().map(|(length, rest)| (u64::from(u16::from_be_bytes(*length)), rest))
+            }
+            127 => rest.split_first_chunk().map(|(length, rest)| (u64::from_be_bytes(*length), rest)),
+            length => Some((u64::from(length), rest)),
+        }
+        .expect("a whole header");
+        let (payload, rest) = rest.split_at_checked(length as usize).expect("a whole frame");
+        if *first == 0x88 {
+            code = Some(payload.first_chunk().map_or(0, |code| u16::from_be_bytes(*code)));
+        } else if *first == 0x81 {
+            serde_json::from_slice::<serde::de::IgnoredAny>(payload).expect("JSON");
+        }
+        frames = rest;
+    }
+    assert!(frames.is_empty(), "half a frame");
+    code
+}

@@ -1,0 +1,35 @@
+#![doc = include_str!("../README.md")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
+
+mod classic;
+mod door;
+mod engine;
+mod frames;
+mod json;
+mod render;
+mod served;
+mod v2;
+
+/// A fuzz target: panics where something does not hold of these bytes.
+pub type Target = fn(&[u8]);
+
+/// All of them, by name.
+pub const TARGETS: [(&str, Target); 6] = [
+    ("classic", classic::run),
+    ("door", door::run),
+    ("engine", engine::run),
+    ("frames", frames::run),
+    ("render", render::run),
+    ("v2", v2::run),
+];
+
+/// Runs a target on these bytes.
+pub fn run(name: &str, bytes: &[u8]) {
+    let (_, target) = TARGETS.iter().find(|(known, _)| *known == name).expect("a target");
+    target(bytes);
+}
+
+/// The text that these bytes begin with: nothing else comes through a WebSocket.
+fn text(bytes: &[u8]) -> &str {
+    bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid())
+}
