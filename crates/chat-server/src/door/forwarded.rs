@@ -9,6 +9,9 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 /// The largest header, in bytes: what it says beside the addresses is not long in practice.
 const MOST_BYTES: usize = 4 * 1024;
 
+/// The longest header of version 1, in bytes (section 2.1). The library looks at that only while the end of the line has not come.
+const MOST_TEXT_BYTES: usize = 107;
+
 /// Reads the header of the PROXY protocol (HAProxy's `proxy-protocol.txt`, sections 2.1 and 2.2), and what came behind it. No address
 /// where the proxy speaks for itself. None where there is no header. Not cancel-safe: what was read is lost.
 pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<(Option<IpAddr>, BytesMut)> {
@@ -18,6 +21,7 @@ pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<(Optio
             return None;
         }
         match ProxyHeader::parse(&bytes, ParseConfig::default()) {
+            Ok((_, length)) if bytes.starts_with(b"PROXY") && length > MOST_TEXT_BYTES => return None,
             Ok((header, length)) => {
                 let client = header.proxied_address().map(|address| address.source.ip());
                 bytes.advance(length);
@@ -58,6 +62,17 @@ mod tests {
             let whole = [header, b"GET /"].concat();
             assert_eq!(read_now(&whole), Some((expected, b"GET /"[..].into())));
             assert_eq!(read_now(&header[..header.len() - 1]), None, "it is not whole");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_no_header_however_it_comes() {
+        for (length, expected) in [(107, Some((None, BytesMut::new()))), (108, None)] {
+            let line = format!("PROXY UNKNOWN{:length$}\r\n", "", length = length - 15);
+            assert_eq!(read_now(line.as_bytes()), expected, "{length} bytes");
+            let (first, rest) = line.as_bytes().split_at(50);
+            let mut cut = AsyncReadExt::chain(first, rest);
+            assert_eq!(read(&mut cut).now_or_never(), Some(expected), "{length} bytes, cut");
         }
     }
 
