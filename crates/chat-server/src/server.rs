@@ -35,6 +35,11 @@ const TAKES_NOTHING: Duration = Duration::from_secs(60);
 const END_SLACK: Duration = Duration::from_secs(1);
 const LAST_WRITE: Duration = Duration::from_secs(2);
 
+/// How many bytes the system may keep for a connection beside those that are on their way to the peer. Its own limit is some megabytes
+/// (tcp(7), `tcp_wmem`) for whoever has once read fast.
+#[cfg(target_os = "linux")]
+const MOST_UNSENT: u32 = 256 << 10;
+
 /// A chat server on a bound listener.
 #[derive(Debug)]
 pub struct Server {
@@ -167,6 +172,11 @@ async fn serve(stream: TcpStream, from: IpAddr, permit: OwnedSemaphorePermit, co
     let _ = stream.set_nodelay(true);
     // a peer that takes nothing is gone for the system, too, whoever waits for it (tcp(7))
     #[cfg(target_os = "linux")]
-    let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(TAKES_NOTHING));
+    {
+        let socket = socket2::SockRef::from(&stream);
+        let _ = socket.set_tcp_user_timeout(Some(TAKES_NOTHING));
+        // what a slow reader does not take waits in its backlog, where it is counted
+        let _ = socket.set_tcp_notsent_lowat(MOST_UNSENT);
+    }
     door::open(stream, from, permit, context).await;
 }

@@ -3,7 +3,9 @@
 use chat_protocol::Limits;
 use chat_rooms::outbox::BacklogLimits;
 use chat_server::{Config, Timings};
-use chat_testkit::{Client, frame, said, soon};
+use chat_testkit::{Client, frame, handshake, path, said, soon};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpSocket;
 use tokio::time::Duration;
 
 use crate::support::{config, start_with, timings};
@@ -66,6 +68,40 @@ async fn a_reader_that_never_reads_is_put_out_and_the_others_get_everything() {
     server.stop().await.unwrap();
 }
 
+/// Who has read fast is given some megabytes by the system, and that is no backlog that anyone counts.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_has_read_fast_and_stops_is_put_out_as_soon() {
+    let server = start_with(unpaced()).await;
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    assert_eq!(ana.brief().await, "+ana");
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 << 10).unwrap();
+    let mut stream = socket.connect(server.address).await.unwrap();
+    stream.write_all(handshake(&path("r", "slow")).as_bytes()).await.unwrap();
+    let mut slow = Client::shake_hands(stream).await.unwrap();
+    assert_eq!(slow.brief().await, "+slow");
+    assert_eq!(ana.brief().await, "+slow");
+    let filler = "x".repeat(50_000);
+    for _ in 0..400 {
+        ana.say(&filler).await;
+        for hears in [&mut ana, &mut slow] {
+            assert!(hears.brief().await.starts_with("ana: x"));
+        }
+    }
+    let mut unread = 0;
+    loop {
+        ana.say(&filler).await;
+        if ana.brief().await == "-slow" {
+            break;
+        }
+        unread += 1;
+    }
+    // 1 MiB of backlog, 256 KiB in the system, the window, and a frame at the edge of each
+    assert!((20..40).contains(&unread), "{unread} times 50,000 bytes wait for one reader");
+    server.stop().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_slow_readers_together_are_bounded_and_the_others_get_everything() {
     let backlog = BacklogLimits { frames: 1_000_000, bytes: 1 << 30 };
@@ -107,7 +143,7 @@ async fn who_writes_without_reading_is_not_put_out_for_its_own_words() {
         let piece: Vec<u8> = (0..COUNT)
             .flat_map(|i| frame::whole(frame::TEXT, said(&format!("{i} {}", "y".repeat(500))).as_bytes()))
             .collect();
-        tokio::io::AsyncWriteExt::write_all(&mut writing, &piece).await.unwrap();
+        writing.write_all(&piece).await.unwrap();
         writing
     });
     // ten megabytes of its own words, with room for one: it has to be read more slowly than it writes
@@ -126,7 +162,7 @@ async fn who_writes_nonsense_without_reading_is_not_put_out_for_the_answers() {
     let writer = tokio::spawn(async move {
         let nonsense = format!("{{\"type\":\"{}\"}}", "z".repeat(500));
         let piece = frame::whole(frame::TEXT, nonsense.as_bytes()).repeat(COUNT);
-        tokio::io::AsyncWriteExt::write_all(&mut writing, &piece).await.unwrap();
+        writing.write_all(&piece).await.unwrap();
         writing
     });
     assert_eq!(reading.brief().await, "+ana");
@@ -163,7 +199,7 @@ async fn a_reader_that_takes_nothing_is_out_although_it_speaks() {
                 }
             }
             // every few frames a sign of life, and never a read
-            let _ = tokio::io::AsyncWriteExt::write_all(slow.stream(), &frame::whole(frame::PONG, b"")).await;
+            let _ = slow.stream().write_all(&frame::whole(frame::PONG, b"")).await;
         }
     };
     soon("slow is out", speaking).await;
