@@ -61,6 +61,11 @@ bench *OPTIONS:
 load *OPTIONS:
     cargo run --release -p chat-load -- run {{OPTIONS}}
 
+# let a server live through half an hour of everything, restarts and kill -9 among it: `just soak`, `just soak --duration 2m`
+soak *OPTIONS:
+    cargo build --release -p chatd -p chat-load
+    target/release/chat-load soak {{OPTIONS}}
+
 # search for inputs that break what has to hold, so many seconds for each target: `just fuzz`, `just fuzz engine 600` (needs cargo-fuzz and a C++ compiler)
 fuzz TARGET="all" SECONDS="60" *OPTIONS:
     #!/usr/bin/env bash

@@ -8,6 +8,8 @@ mod machine;
 mod options;
 mod plot;
 mod report;
+mod server;
+mod soak;
 mod unsent;
 
 use std::error::Error;
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         Command::Run(options) => run(options),
         Command::Floor { listen } => floor::serve(listen).map(|()| true).map_err(Into::into),
         Command::Bench(options) => bench::run(options),
+        Command::Soak(options) => soak::run(options),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

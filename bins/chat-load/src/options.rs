@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::load::{Dialect, Pace, Plan, Trust, TrustError};
+use crate::soak;
 
 /// A load tool for chatd: fills rooms, sends messages, and says how fast they arrive, how late, what they cost the server, and
 /// whether any was missed, repeated or out of order.
@@ -29,6 +30,9 @@ pub(crate) enum Command {
     },
     /// Start chatd and the floor by turns, put both under the same load, and print the ratios
     Bench(Bench),
+    /// Let a chatd of its own live through what servers live through, in both dialects: people who come and go, connections that break, readers
+    /// that do not read, restarts, kill -9. Says whether any message was missed or came twice, and whether the memory has grown
+    Soak(Soak),
 }
 
 #[derive(Debug, Args)]
@@ -137,6 +141,61 @@ pub(crate) struct Bench {
     pub(crate) server_processor: usize,
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub(crate) load_processor: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Soak {
+    /// The chatd to soak [default: the one beside this program]
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) chatd: Option<PathBuf>,
+
+    /// How long
+    #[arg(long, value_name = "TIME", default_value = "30m")]
+    pub(crate) duration: humantime::Duration,
+
+    /// How many rooms
+    #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) rooms: u16,
+
+    /// Members of each room that speak chat.v2
+    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u16).range(4..))]
+    pub(crate) members: u16,
+
+    /// Members of each room that speak the classic dialect
+    #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..1_000))]
+    pub(crate) classic: u16,
+
+    /// Messages a second in all
+    #[arg(long, value_name = "MESSAGES", default_value_t = 300.0, value_parser = more_than_nothing)]
+    pub(crate) rate: f64,
+
+    /// Bytes of a message's text
+    #[arg(long, value_name = "BYTES", default_value_t = 1_024)]
+    pub(crate) size: usize,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Soak {
+    pub(crate) fn plan(&self) -> soak::Plan {
+        soak::Plan {
+            rooms: usize::from(self.rooms),
+            members: usize::from(self.members),
+            classic: usize::from(self.classic),
+            deaf: usize::from(self.rooms.div_ceil(2)),
+            guests: usize::from(self.rooms),
+            rate: self.rate,
+            size: self.size,
+            duration: Duration::from(self.duration).max(Duration::from_secs(1)),
+        }
+    }
+}
+
+fn more_than_nothing(text: &str) -> Result<f64, String> {
+    not_negative(text)
+        .and_then(|number| if number > 0.0 { Ok(number) } else { Err("more than nothing".into()) })
 }
 
 fn positive() -> clap::builder::RangedU64ValueParser {

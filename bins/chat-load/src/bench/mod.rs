@@ -2,29 +2,28 @@
 //! two runs that follow each other does not, or much less.
 
 mod cases;
-mod server;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use comfy_table::{Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::cases::{Bound, CASES, Case, Figure, Least, Run, Under};
-use self::server::Server;
 use crate::load::{self, LoadError};
 use crate::machine;
 use crate::options::Bench;
 use crate::report::{Report, number};
+use crate::server::{Place, Server, StartError};
 
 /// A measurement can't be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BenchError {
     #[error("no case's name contains {0:?}")]
     NoCase(String),
-    #[error("{program} does not start: {why}", program = .0.display(), why = .1)]
-    NotStarted(PathBuf, String),
+    #[error(transparent)]
+    NotStarted(#[from] StartError),
     #[error("{case}: {error}")]
     Load { case: &'static str, error: LoadError },
     #[error("{case}: messages were missed, repeated or out of order: {faults}")]
@@ -48,10 +47,7 @@ pub(crate) fn run(options: &Bench) -> Result<bool, Box<dyn std::error::Error>> {
     if cases.is_empty() {
         return Err(BenchError::NoCase(filter.to_owned()).into());
     }
-    let chatd = match &options.chatd {
-        Some(program) => program.canonicalize()?,
-        None => std::env::current_exe()?.with_file_name("chatd"),
-    };
+    let chatd = Server::program(options.chatd.as_deref())?;
     // the threads of the load are started by this one
     machine::pin(options.load_processor)?;
     let bar = ProgressBar::new(options.rounds * cases.len() as u64)
@@ -75,15 +71,16 @@ pub(crate) fn run(options: &Bench) -> Result<bool, Box<dyn std::error::Error>> {
     Ok(is_met)
 }
 
-fn measure(
-    case: &'static str,
-    run: Run,
-    chatd: &std::path::Path,
-    options: &Bench,
-) -> Result<Report, BenchError> {
+fn measure(case: &'static str, run: Run, chatd: &Path, options: &Bench) -> Result<Report, BenchError> {
+    let place = Place::new(Some(options.server_processor))?;
     let server = match run.under {
-        Under::Floor => Server::floor(options.server_processor)?,
-        Under::Chatd(extra) => Server::chatd(chatd, options.server_processor, extra)?,
+        Under::Floor => {
+            Server::start(&std::env::current_exe()?, &place, &["floor", "--listen", "127.0.0.1:0"])?
+        }
+        Under::Chatd(extra) => {
+            let always = ["--listen", "127.0.0.1:0", "--message-rate", "0", "--log", "error"];
+            Server::start(chatd, &place, &[&always[..], extra].concat())?
+        }
     };
     let plan = run.load.plan(server.address, Duration::from(options.duration));
     let outcome = load::run(&plan, Some(server.pid()), |_| ());

@@ -21,6 +21,7 @@ pub(crate) use self::checked::Faults;
 pub(crate) use self::churn::Churned;
 pub(crate) use self::dialect::Dialect;
 pub(crate) use self::plan::{Pace, Plan};
+pub(crate) use self::stamp::Stamp;
 pub(crate) use self::stream::{Trust, TrustError};
 pub(crate) use self::tally::{Latency, Tally};
 

@@ -1,0 +1,86 @@
+//! A reader that stops reading until the server puts it out, and comes again.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_protocol::{RoomName, Username};
+use futures::{SinkExt, StreamExt};
+use serde_json::json;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+use super::shared::{Counts, Phase, end_of, one_more};
+
+/// The code of a reader that is too slow.
+const TOO_SLOW: u16 = 4503;
+
+/// How much the system keeps for it, so that the server's backlog is what fills.
+const RECEIVE_BUFFER: u32 = 4 << 10;
+
+/// How long it may take to read what lies in the buffers of both systems, through a window of that size.
+const READING: Duration = Duration::from_secs(10);
+
+/// How long to wait before coming again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+pub(super) struct Deaf {
+    pub(super) server: SocketAddr,
+    pub(super) room: RoomName,
+    pub(super) username: Username,
+    /// For how long it does not read.
+    pub(super) pause: Duration,
+}
+
+impl Deaf {
+    pub(super) async fn live(self, mut phase: watch::Receiver<Phase>, counts: Arc<Counts>) {
+        while *phase.borrow() == Phase::Speak {
+            if let Ok(socket) = self.enter().await {
+                let _ = timeout(self.pause, end_of(Phase::Speak, &mut phase)).await;
+                if is_put_out(socket).await {
+                    one_more(&counts.put_out);
+                }
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn enter(&self) -> Result<WebSocketStream<TcpStream>, tungstenite::Error> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        let stream = socket.connect(self.server).await?;
+        let mut request = format!("ws://{}/ws", self.server).into_client_request()?;
+        request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("chat.v2"));
+        let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await?;
+        for frame in [
+            json!({ "type": "hello", "username": self.username }),
+            json!({ "type": "join", "room": self.room }),
+        ] {
+            socket.send(Message::text(frame.to_string())).await?;
+        }
+        // welcome, joined
+        for _ in 0..2 {
+            socket.next().await.ok_or(tungstenite::Error::ConnectionClosed)??;
+        }
+        Ok(socket)
+    }
+}
+
+/// Reads what the system has kept. Where it was not put out, that would not end; but then it is no more deaf, and closes.
+async fn is_put_out(mut socket: WebSocketStream<TcpStream>) -> bool {
+    let read_to_the_end = async {
+        loop {
+            match socket.next().await {
+                Some(Ok(Message::Close(Some(frame)))) => return u16::from(frame.code) == TOO_SLOW,
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return false,
+            }
+        }
+    };
+    timeout(READING, read_to_the_end).await.unwrap_or(false)
+}
