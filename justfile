@@ -91,7 +91,7 @@ storing SECONDS="5":
     set -euo pipefail
     cargo build --release -p chatd -p chat-testkit --bins --examples
     folder=$(mktemp -d)
-    target/release/chatd --listen 127.0.0.1:8090 --database "$folder/chatd.sqlite3" --message-rate 0 --log warn &
+    target/release/chatd --listen 127.0.0.1:8090 --admin-listen off --database "$folder/chatd.sqlite3" --message-rate 0 --log warn &
     server=$!
     trap 'kill $server; wait $server || true; rm -r "$folder"' EXIT
     until (exec 3<>/dev/tcp/127.0.0.1/8090) 2>/dev/null; do sleep 0.1; done

@@ -7,18 +7,18 @@ use chat_history::Retention;
 use chat_protocol::Limits;
 use chat_rooms::outbox::BacklogLimits;
 use chat_server::{Config, Origins, Page, Proxies, ProxyHeader, Rate, RemoteImages, TrustedProxies};
-use clap::{Parser, ValueEnum};
+use clap::{Args, ValueEnum};
 
-/// A self-hosted real-time chat server.
-///
-/// Every option can also be set in the environment, or in a file .env in the current folder. A flag goes before the
-/// environment, the environment before .env.
-#[derive(Debug, Parser)]
-#[command(name = "chatd", version)]
+/// What can be set about a server.
+#[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Address and port to listen on
     #[arg(long, env = "CHATD_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:8000")]
     pub(crate) listen: String,
+
+    /// Address and port for the operator: health, figures and what can be done, over plain HTTP. Not for the internet; off: there is none
+    #[arg(long, env = "CHATD_ADMIN_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
+    pub(crate) admin_listen: Bound<String>,
 
     /// PEM file with the certificate to show, and the chain behind it: connections are encrypted then; off: they are not. Read anew on SIGHUP
     #[arg(long, env = "CHATD_TLS_CERT", value_name = "PATH", default_value = "off")]
@@ -268,14 +268,19 @@ pub(crate) fn load_dotenv() -> Result<(), DotenvError> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     use super::*;
 
+    #[derive(Debug, Parser)]
+    struct Alone {
+        #[command(flatten)]
+        options: Options,
+    }
+
     #[test]
-    fn the_command_line_is_sound_and_every_flag_has_its_variable() {
-        Options::command().debug_assert();
-        for argument in Options::command().get_arguments() {
+    fn every_flag_has_its_variable_and_a_default() {
+        for argument in Alone::command().get_arguments() {
             let name = argument.get_long().unwrap().to_uppercase().replace('-', "_");
             assert_eq!(argument.get_env().unwrap().to_str().unwrap(), format!("CHATD_{name}"));
             assert!(!argument.get_default_values().is_empty(), "{name} has a default");
@@ -284,7 +289,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_the_servers() {
-        let config = Options::parse_from(["chatd"]).config();
+        let config = Alone::parse_from(["chatd"]).options.config();
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
     }
 }

@@ -5,15 +5,18 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chat_admin::Admin;
 use chat_history::{HistoryError, MemoryHistory, SqliteHistory};
 use chat_presence::{MemoryPresence, NodeId, SqlitePresence, StoreError};
 use chat_server::Server;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use crate::certificate::{self, CertificateError};
 use crate::descriptors;
-use crate::options::{Database, DotenvError, Options, Switch};
+use crate::listen::{ListenError, listen};
+use crate::options::{Database, Options, Switch};
+use crate::signals::Signals;
 
 /// The name of this node in the store. One process to a database file: there is only one.
 const NODE: &str = "local";
@@ -21,27 +24,13 @@ const NODE: &str = "local";
 /// How long the database's end is waited for: what hangs by then hangs for good.
 const CLOSE: Duration = Duration::from_secs(1);
 
-/// A write went over the limit on file sizes (signal(7)).
-#[cfg(target_os = "linux")]
-const SIGXFSZ: i32 = 25;
-
-/// How many connections may wait to be accepted, as far as the system allows (`net.core.somaxconn`). When all come back at once the
-/// usual 128 are soon full, and who finds no place tries again after a second.
-const BACKLOG: u32 = 4_096;
-
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
-    #[error(transparent)]
-    Dotenv(#[from] DotenvError),
     #[error("the log filter {filter:?} can't be understood: {reason}")]
     Log { filter: String, reason: String },
-    #[error(
-        "the address {listen} is in use: another server runs there, or --listen should name another port"
-    )]
-    InUse { listen: String },
-    #[error("can't listen on {listen}: {source}")]
-    Listen { listen: String, source: io::Error },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     #[error(transparent)]
     Certificate(#[from] CertificateError),
     #[error(transparent)]
@@ -81,14 +70,16 @@ async fn run(options: &Options) -> Result<(), StartError> {
     config.tls = certificate::open(options)?;
     certificate::follow_hang_ups(config.tls.clone())?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
-    let listener = listen(&options.listen).await?;
+    let listener = listen(&options.listen, "--listen").await?;
+    let admin_listener = match &options.admin_listen.0 {
+        Some(address) => Some(listen(address, "--admin-listen").await?),
+        None => None,
+    };
     descriptors::fit(&mut config);
-    match &options.database {
+    let (database, server) = match &options.database {
         Database::Memory => {
             let presence = MemoryPresence::new(NodeId::new(NODE));
-            let server = Server::new(listener, presence, MemoryHistory::new(), config).await?;
-            announce(scheme, server.local_addr()?, ":memory:", Switch::Off)?;
-            finish(server.run(shutdown.first()).await);
+            (None, Server::new(listener, presence, MemoryHistory::new(), config).await?)
         }
         Database::File(path) => {
             let database = open(path.clone()).await?;
@@ -100,41 +91,22 @@ async fn run(options: &Options) -> Result<(), StartError> {
                 }
                 Switch::Off => Server::new(listener, presence, MemoryHistory::new(), config).await?,
             };
-            announce(scheme, server.local_addr()?, &path.display().to_string(), options.history)?;
-            finish(server.run(shutdown.first()).await);
-            if tokio::time::timeout(CLOSE, database.close()).await.is_err() {
-                tracing::warn!("the database could not be closed in time");
-            }
+            (Some(database), server)
         }
+    };
+    let admin_address = admin_listener.as_ref().map(TcpListener::local_addr).transpose()?;
+    let admin = admin_listener.map(|listener| tokio::spawn(Admin::new(server.control()).serve(listener)));
+    announce(options, scheme, server.local_addr()?, admin_address)?;
+    finish(server.run(shutdown.first()).await);
+    if let Some(admin) = admin {
+        admin.abort();
+    }
+    if let Some(database) = database
+        && tokio::time::timeout(CLOSE, database.close()).await.is_err()
+    {
+        tracing::warn!("the database could not be closed in time");
     }
     Ok(())
-}
-
-async fn listen(listen: &str) -> Result<TcpListener, StartError> {
-    let listening = async {
-        let mut outcome = Err(io::ErrorKind::AddrNotAvailable.into());
-        for address in tokio::net::lookup_host(listen).await? {
-            outcome = listen_on(address);
-            if outcome.is_ok() {
-                break;
-            }
-        }
-        outcome
-    };
-    listening.await.map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => StartError::InUse { listen: listen.to_owned() },
-        _ => StartError::Listen { listen: listen.to_owned(), source },
-    })
-}
-
-/// Listens as the standard library does, but for the backlog.
-fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // on Windows this would let two servers have one port
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }
 
 async fn open(path: PathBuf) -> Result<chat_db::Database, StartError> {
@@ -145,13 +117,23 @@ async fn open(path: PathBuf) -> Result<chat_db::Database, StartError> {
 }
 
 /// Tells the person who started it that it runs, and where.
-fn announce(scheme: &str, address: SocketAddr, database: &str, history: Switch) -> io::Result<()> {
+fn announce(
+    options: &Options,
+    scheme: &str,
+    address: SocketAddr,
+    admin: Option<SocketAddr>,
+) -> io::Result<()> {
     let version = env!("CARGO_PKG_VERSION");
-    let history = if history == Switch::Off { ", messages are not stored" } else { "" };
+    let (database, is_stored) = match &options.database {
+        Database::Memory => (":memory:".to_owned(), false),
+        Database::File(path) => (path.display().to_string(), options.history == Switch::On),
+    };
+    let history = if is_stored { "" } else { ", messages are not stored" };
+    let admin = admin.map_or(String::new(), |address| format!(", for the operator: http://{address}"));
     let mut out = io::stdout().lock();
     writeln!(
         out,
-        "chatd {version} listens on {scheme}://{address} (database: {database}{history}); Ctrl-C ends it"
+        "chatd {version} listens on {scheme}://{address} (database: {database}{history}{admin}); Ctrl-C ends it"
     )?;
     out.flush()
 }
@@ -160,46 +142,5 @@ fn finish(outcome: Result<(), StoreError>) {
     match outcome {
         Ok(()) => tracing::info!("ended"),
         Err(error) => tracing::warn!(%error, "ended; the next start removes the rows that are left"),
-    }
-}
-
-/// What tells the server to end: Ctrl-C and SIGTERM.
-struct Signals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    /// Never looked at. Having it makes a write over the limit on file sizes an error of that write, which is handled, instead
-    /// of the end of the process (setrlimit(2)).
-    #[cfg(target_os = "linux")]
-    _file_size: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn install() -> io::Result<Self> {
-        Ok(Self {
-            #[cfg(unix)]
-            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
-            #[cfg(target_os = "linux")]
-            _file_size: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(SIGXFSZ))?,
-        })
-    }
-
-    /// Resolves at the first; a second one ends the process at once.
-    async fn first(mut self) {
-        self.next().await;
-        tracing::info!("ending; once more ends at once");
-        tokio::spawn(async move {
-            self.next().await;
-            std::process::exit(1);
-        });
-    }
-
-    async fn next(&mut self) {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = self.terminate.recv() => {}
-        }
-        #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
     }
 }

@@ -5,6 +5,7 @@ mod admission;
 mod config;
 mod connection;
 mod context;
+mod control;
 mod door;
 mod frames;
 mod origins;
@@ -22,6 +23,7 @@ mod tls;
 
 pub use chat_markdown::RemoteImages;
 pub use config::{Config, Page, Timings};
+pub use control::{Control, NotReady};
 pub use origins::{Origin, OriginError, Origins};
 pub use pace::Rate;
 pub use proxies::{Proxies, ProxyHeader, TrustedProxies, TrustedProxiesError};

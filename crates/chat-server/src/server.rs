@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::addresses::{AddressLimits, Addresses, Loopback};
 use crate::config::{Config, Page};
 use crate::context::Context;
+use crate::control::Control;
 use crate::door;
 use crate::frames::{ClassicFrames, V2Frames, V2HtmlFrames};
 use crate::rendered::Rendered;
@@ -91,6 +92,11 @@ impl Server {
     /// The rooms.
     pub fn engine(&self) -> &Engine {
         &self.context.engine
+    }
+
+    /// The server in the hand of its operator, also while it runs.
+    pub fn control(&self) -> Control {
+        Control::new(Arc::clone(&self.context))
     }
 
     /// Serves until `shutdown` resolves. Then it accepts nothing more, closes every connection with 1001, waits for them as

@@ -78,7 +78,8 @@ fn measure(case: &'static str, run: Run, chatd: &Path, options: &Bench) -> Resul
             Server::start(&std::env::current_exe()?, &place, &["floor", "--listen", "127.0.0.1:0"])?
         }
         Under::Chatd(extra) => {
-            let always = ["--listen", "127.0.0.1:0", "--message-rate", "0", "--log", "error"];
+            let always =
+                ["--listen", "127.0.0.1:0", "--admin-listen", "off", "--message-rate", "0", "--log", "error"];
             Server::start(chatd, &place, &[&always[..], extra].concat())?
         }
     };

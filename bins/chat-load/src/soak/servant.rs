@@ -71,7 +71,16 @@ impl Servant {
 
 async fn start(program: PathBuf, place: Place, listen: String) -> Result<Server, Box<dyn Error>> {
     let start = move || -> Result<Server, StartError> {
-        let arguments = ["--listen", &listen, "--backlog-bytes", BACKLOG_BYTES, "--log", "error"];
+        let arguments = [
+            "--listen",
+            &listen,
+            "--admin-listen",
+            "off",
+            "--backlog-bytes",
+            BACKLOG_BYTES,
+            "--log",
+            "error",
+        ];
         Server::start(&program, &place, &arguments)
     };
     Ok(spawn_blocking(start).await??)

@@ -1,6 +1,7 @@
 //! The built program: its command line, its start, its ends.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod admin;
 mod certificate;
 mod comes_back;
 mod command_line;

@@ -20,6 +20,8 @@ pub(crate) fn chatd_at(program: &Path, folder: &Path) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHATD_")) {
         command.env_remove(name);
     }
+    // many run at once; who needs it asks for a port
+    command.env("CHATD_ADMIN_LISTEN", "off");
     command
 }
 
@@ -54,6 +56,8 @@ pub(crate) fn refused(command: &mut Command) -> String {
 /// A server process; ended with the test.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    /// Where the operator is answered, if he is.
+    pub(crate) admin: Option<SocketAddr>,
     /// The line that it printed at its start.
     pub(crate) announced: String,
     child: Child,
@@ -70,9 +74,13 @@ impl Running {
             child.stderr.as_mut().unwrap().read_to_string(&mut errors).unwrap();
             panic!("it did not start: {errors}");
         }
-        let address = announced.split("://").nth(1).and_then(|rest| rest.split(' ').next());
-        let address = address.and_then(|address| address.parse().ok()).expect("an address");
-        Self { address, announced, child }
+        let mut addresses = announced
+            .split("://")
+            .skip(1)
+            .filter_map(|rest| rest.split([' ', ',', ')']).next()?.parse().ok());
+        let address = addresses.next().expect("an address");
+        let admin = addresses.next();
+        Self { address, admin, announced, child }
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

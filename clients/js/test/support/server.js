@@ -34,7 +34,7 @@ export class Server {
     const program = process.env.CHATD;
     if (!program) throw new Error('set CHATD to the path of the chatd program');
     if (args.length > 0) this.#args = args;
-    const all = ['--listen', `127.0.0.1:${this.port}`, '--message-rate', '0', ...this.#args];
+    const all = ['--listen', `127.0.0.1:${this.port}`, '--admin-listen', 'off', '--message-rate', '0', ...this.#args];
     this.#child = spawn(resolve(program), all, { cwd: this.#folder, stdio: ['ignore', 'pipe', 'ignore'] });
     this.port = Number(await new Promise((found, failed) => {
       this.#child.on('error', failed);

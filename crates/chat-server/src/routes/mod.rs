@@ -7,7 +7,6 @@ mod page;
 mod upgrade;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{any, get};
@@ -63,6 +62,3 @@ fn routes(visit: Visit) -> Router {
         .fallback(page::answer)
         .with_state(visit)
 }
-
-/// How long a probe waits for the store.
-const PROBE: Duration = Duration::from_secs(2);

@@ -1,0 +1,49 @@
+//! Listeners.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::{TcpListener, TcpSocket};
+
+/// How many connections may wait to be accepted, as far as the system allows (`net.core.somaxconn`). When all come back at once the
+/// usual 128 are soon full, and who finds no place tries again after a second.
+const BACKLOG: u32 = 4_096;
+
+/// There is no listener.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListenError {
+    #[error(
+        "the address {address} is in use: another server runs there, or {option} should name another port"
+    )]
+    InUse { address: String, option: &'static str },
+    #[error("can't listen on {address}: {source}")]
+    System { address: String, source: io::Error },
+}
+
+/// Listens at the first address of a name where that works. `option` is where the name was set.
+pub(crate) async fn listen(address: &str, option: &'static str) -> Result<TcpListener, ListenError> {
+    let listening = async {
+        let mut outcome = Err(io::ErrorKind::AddrNotAvailable.into());
+        for found in tokio::net::lookup_host(address).await? {
+            outcome = listen_on(found);
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome
+    };
+    listening.await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => ListenError::InUse { address: address.to_owned(), option },
+        _ => ListenError::System { address: address.to_owned(), source },
+    })
+}
+
+/// Listens as the standard library does, but for the backlog.
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // on Windows this would let two servers have one port
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}

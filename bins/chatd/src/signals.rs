@@ -1,0 +1,48 @@
+//! What tells the server to end: Ctrl-C and SIGTERM.
+
+use std::io;
+
+/// A write went over the limit on file sizes (signal(7)).
+#[cfg(target_os = "linux")]
+const SIGXFSZ: i32 = 25;
+
+/// What tells the server to end.
+pub(crate) struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    /// Never looked at. Having it makes a write over the limit on file sizes an error of that write, which is handled, instead
+    /// of the end of the process (setrlimit(2)).
+    #[cfg(target_os = "linux")]
+    _file_size: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    pub(crate) fn install() -> io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
+            #[cfg(target_os = "linux")]
+            _file_size: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(SIGXFSZ))?,
+        })
+    }
+
+    /// Resolves at the first; a second one ends the process at once.
+    pub(crate) async fn first(mut self) {
+        self.next().await;
+        tracing::info!("ending; once more ends at once");
+        tokio::spawn(async move {
+            self.next().await;
+            std::process::exit(1);
+        });
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = self.terminate.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}

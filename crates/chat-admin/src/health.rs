@@ -1,0 +1,20 @@
+//! For whoever watches over the process.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+
+use crate::Admin;
+
+/// The process runs and answers.
+pub(crate) async fn alive() -> &'static str {
+    "alive\n"
+}
+
+/// Whether somebody who comes now would be let in; if not, why.
+pub(crate) async fn ready(State(admin): State<Admin>) -> Response {
+    match admin.control.ready().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")).into_response(),
+    }
+}

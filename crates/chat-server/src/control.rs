@@ -1,0 +1,64 @@
+//! A running server in the hand of its operator.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_rooms::Engine;
+
+use crate::context::Context;
+
+/// How long a probe waits for the store.
+const PROBE: Duration = Duration::from_secs(2);
+
+/// A running server in the hand of its operator: asked how it is, and told what to do. Clones are the same server; a server that
+/// has ended is not ready.
+#[derive(Debug, Clone)]
+pub struct Control {
+    context: Arc<Context>,
+}
+
+/// Why somebody who comes now would not be let in. The text is for the operator.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotReady {
+    /// [`Config::max_connections`](crate::Config::max_connections) is reached.
+    #[error("there are as many connections as there may be")]
+    Full,
+    /// The server is ending, or its stores do not answer as they should.
+    #[error("{0}")]
+    Engine(#[from] chat_rooms::JoinError),
+    /// Its stores do not answer at all.
+    #[error("the presence store has not answered within {0:?}")]
+    NoAnswer(Duration),
+}
+
+impl Control {
+    pub(crate) fn new(context: Arc<Context>) -> Self {
+        Self { context }
+    }
+
+    /// The rooms.
+    pub fn engine(&self) -> &Engine {
+        &self.context.engine
+    }
+
+    /// Whether somebody who comes now would be let in. Takes 2 s at most. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`NotReady`] says why not.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        self.context.ready().await
+    }
+}
+
+impl Context {
+    pub(crate) async fn ready(&self) -> Result<(), NotReady> {
+        if self.members.available_permits() == 0 {
+            return Err(NotReady::Full);
+        }
+        match tokio::time::timeout(PROBE, self.engine.check()).await {
+            Ok(outcome) => Ok(outcome?),
+            Err(_) => Err(NotReady::NoAnswer(PROBE)),
+        }
+    }
+}
