@@ -1,7 +1,7 @@
 //! The operator's listener.
 
-use chat_testkit::http::request;
 use chat_testkit::Client;
+use chat_testkit::http::request;
 
 use crate::process::{Running, chatd, refused};
 
@@ -30,9 +30,8 @@ fn a_port_that_is_taken_is_told_and_off_is_off() {
     let folder = tempfile::tempdir().unwrap();
     let first = Running::start(chatd(folder.path()).args(HERE));
     let (taken, other) = (first.admin.unwrap(), tempfile::tempdir().unwrap());
-    let second = refused(
-        chatd(other.path()).args(["--listen", "127.0.0.1:0", "--admin-listen", &taken.to_string()]),
-    );
+    let second =
+        refused(chatd(other.path()).args(["--listen", "127.0.0.1:0", "--admin-listen", &taken.to_string()]));
     let sentence = "is in use: another server runs there, or --admin-listen should name another port";
     assert_eq!(second, format!("chatd: the address {taken} {sentence}\n"));
 
