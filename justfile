@@ -85,6 +85,10 @@ fuzz TARGET="all" SECONDS="60" *OPTIONS:
 contract:
     cargo run -q -p chat-protocol --features schema --example asyncapi > docs/asyncapi.json
 
+# write docs/configuration.md anew from the options; a test says when that is due
+configuration:
+    cargo run -q -p chatd -- config docs > docs/configuration.md
+
 # time how fast messages are stored and acked by a server of its own: `just storing 5` seconds each
 storing SECONDS="5":
     #!/usr/bin/env bash

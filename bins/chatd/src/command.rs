@@ -1,16 +1,18 @@
 //! What the program is asked to do.
 
 use std::error::Error;
+use std::io::{self, Write};
 
 use clap::{Parser, Subcommand};
 
+use crate::config::{ConfigCommand, Configuration};
 use crate::options::Options;
 use crate::serve;
 
 /// A self-hosted real-time chat server.
 ///
-/// Every option can also be set in the environment, or in a file .env in the current folder. A flag goes before the
-/// environment, the environment before .env.
+/// Every option can also be set in the environment, in a file .env in the current folder, or in a configuration file. A flag goes before
+/// the environment, the environment before .env, that before the configuration file.
 #[derive(Debug, Parser)]
 #[command(name = "chatd", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Cli {
@@ -25,15 +27,27 @@ pub(crate) struct Cli {
 enum Command {
     /// Run the server, as chatd does by itself
     Serve(Box<Options>),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(Box<ConfigCommand>),
 }
 
 impl Cli {
-    pub(crate) fn run(self) -> Result<(), Box<dyn Error>> {
+    pub(crate) fn run(self, configuration: &Configuration) -> Result<(), Box<dyn Error>> {
         match self.command {
-            None => serve::serve(&self.options)?,
-            Some(Command::Serve(options)) => serve::serve(&options)?,
+            None => serve::serve(&self.options, configuration)?,
+            Some(Command::Serve(options)) => serve::serve(&options, configuration)?,
+            Some(Command::Config(command)) => print(&command.run(configuration)?)?,
         }
         Ok(())
+    }
+}
+
+/// What was asked for. A reader that has seen enough is no error.
+fn print(text: &str) -> io::Result<()> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome,
     }
 }
 

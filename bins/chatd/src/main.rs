@@ -2,24 +2,30 @@
 
 mod certificate;
 mod command;
+mod config;
 mod descriptors;
 mod listen;
 mod options;
+mod reload;
 mod serve;
 mod signals;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use command::Cli;
+use config::{ConfigError, Loaded};
 
 /// Chosen by measurement: `docs/benchmarks.md`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let outcome = options::load_dotenv().map_err(Into::into).and_then(|()| Cli::parse().run());
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let outcome = match Loaded::read(&arguments) {
+        Ok(Loaded { cli, configuration }) => cli.run(&configuration),
+        // help and the version are among them
+        Err(ConfigError::Clap(error)) => error.exit(),
+        Err(error) => Err(error.into()),
+    };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

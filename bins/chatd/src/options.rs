@@ -1,4 +1,4 @@
-//! What can be set from outside: a flag before the environment before `.env`.
+//! What can be set about a server.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,9 +9,15 @@ use chat_rooms::outbox::BacklogLimits;
 use chat_server::{Config, Origins, Page, Proxies, ProxyHeader, Rate, RemoteImages, TrustedProxies};
 use clap::{Args, ValueEnum};
 
+use crate::config::USUAL_FILE;
+
 /// What can be set about a server.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
+    /// Configuration file: TOML, with one key for each of the other options [default: chatd.toml in the current folder, if there is one]
+    #[arg(long, env = "CHATD_CONFIG", value_name = "PATH", default_value = USUAL_FILE, hide_default_value = true)]
+    pub(crate) config: PathBuf,
+
     /// Address and port to listen on
     #[arg(long, env = "CHATD_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:8000")]
     pub(crate) listen: String,
@@ -241,28 +247,6 @@ impl Options {
             },
             ..Config::default()
         }
-    }
-}
-
-/// The file `.env` can't be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum DotenvError {
-    #[error("the file .env has a line that is no assignment: {0}")]
-    Line(String),
-    #[error("the file .env can't be read: {0}")]
-    Read(dotenvy::Error),
-}
-
-/// Takes what `.env` in the current folder sets and the environment does not. Has to come before any other thread.
-///
-/// # Errors
-/// [`DotenvError`] when there is one that can't be read.
-pub(crate) fn load_dotenv() -> Result<(), DotenvError> {
-    match dotenvy::from_path(".env") {
-        // the index is that of a byte in the line, which helps nobody
-        Err(dotenvy::Error::LineParse(line, _)) => Err(DotenvError::Line(line)),
-        Err(error) if !error.not_found() => Err(DotenvError::Read(error)),
-        _ => Ok(()),
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use crate::certificate::{self, CertificateError};
+use crate::config::Configuration;
 use crate::descriptors;
 use crate::listen::{ListenError, listen};
 use crate::options::{Database, Options, Switch};
@@ -44,8 +45,11 @@ pub(crate) enum StartError {
 }
 
 /// Runs a server until it is told to end.
-pub(crate) fn serve(options: &Options) -> Result<(), StartError> {
+pub(crate) fn serve(options: &Options, configuration: &Configuration) -> Result<(), StartError> {
     start_log(&options.log)?;
+    for warning in configuration.warnings() {
+        tracing::warn!("{warning}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(run(options));
     // nothing that still hangs somewhere holds the end up

@@ -1,4 +1,4 @@
-//! What can be set, in which order it counts, and what is said when it does not work.
+//! What the program does with its flags, and what it says when it can't.
 
 use std::net::TcpListener;
 
@@ -33,25 +33,6 @@ async fn it_starts_with_a_line_that_says_where_and_serves_there() {
         assert_eq!(clients[1].brief().await, expected);
     }
     assert_eq!(http::request(server.address, "GET", "/readyz", &[]).await.status, 200);
-}
-
-#[test]
-fn a_flag_goes_before_the_environment_before_dotenv() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join(".env"), "CHATD_DATABASE=from-dotenv.sqlite3\nOTHER=1\n").unwrap();
-    let database = |server: &Running| {
-        server.announced.split("database: ").nth(1).unwrap().split(')').next().unwrap().to_owned()
-    };
-    let server = Running::start(&mut chatd(folder.path()));
-    assert_eq!(database(&server), "from-dotenv.sqlite3");
-    let server = Running::start(chatd(folder.path()).env("CHATD_DATABASE", "from-environment.sqlite3"));
-    assert_eq!(database(&server), "from-environment.sqlite3");
-    let server = Running::start(
-        chatd(folder.path())
-            .env("CHATD_DATABASE", "from-environment.sqlite3")
-            .args(["--database", "from-flag.sqlite3"]),
-    );
-    assert_eq!(database(&server), "from-flag.sqlite3");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod admin;
 mod certificate;
 mod comes_back;
 mod command_line;
+mod configuration;
 mod descriptors;
 mod ends;
 mod full_disk;
