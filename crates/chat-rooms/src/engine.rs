@@ -8,7 +8,7 @@ use std::time::Duration;
 use chat_history::{HistoryError, HistoryStore, MemoryHistory, Retention};
 use chat_presence::{NewStay, PresenceStore, StoreError};
 use chat_protocol::v2::NoticeLevel;
-use chat_protocol::{ChannelName, Epoch, MemberId, MemberList, RoomName, Timestamp, Username};
+use chat_protocol::{ChannelName, Epoch, MemberList, RoomName, Timestamp, Username};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -17,7 +17,7 @@ use crate::departures::Departures;
 use crate::encoding::{Encoding, EncodingId, Encodings};
 use crate::membership::{Membership, Seat};
 use crate::outlet::Outlet;
-use crate::reservation::ReservedName;
+use crate::reservation::{ReservedName, Row};
 use crate::room::{Room, RoomContext};
 use crate::shared::{BUDGET, Shared};
 
@@ -165,12 +165,14 @@ impl Engine {
         let too_many = |_| StoreError(format!("{MOST_ADMISSIONS} wait for it already"));
         let place = Arc::clone(&self.shared.admissions).try_acquire_owned().map_err(too_many)?;
         let name = ReservedName::take(&self.shared, room, username)?;
-        let (seat, admitted) = oneshot::channel();
-        // a task of its own: whether or not the caller stays, the row and the name end up together
-        self.shared.context.runtime.spawn(write_stay(name, place, seat));
+        let (answer, written) = oneshot::channel();
+        // a task of its own: whether or not the caller stays, what is written is known, and goes where nobody wants it
+        let writing =
+            write_stay(Arc::clone(&self.shared), Arc::clone(name.room()), username.clone(), place, answer);
+        self.shared.context.runtime.spawn(writing);
         let late = || JoinError::Store(StoreError(format!("no answer within {STORE_DEADLINE:?}")));
-        match tokio::time::timeout(STORE_DEADLINE, admitted).await {
-            Ok(Ok(seat)) => seat,
+        match tokio::time::timeout(STORE_DEADLINE, written).await {
+            Ok(Ok(row)) => Ok(Seat::new(name, row?)),
             Ok(Err(_)) => Err(JoinError::Closing),
             Err(_) => Err(late()),
         }
@@ -270,46 +272,27 @@ impl fmt::Debug for Engine {
     }
 }
 
-/// Writes the stay of somebody whose name is kept. When nobody waits for it any more the name is free at once, and the row goes
-/// as soon as it is known.
+/// Writes the stay of somebody whose name is kept, and makes sure that the room knows where its messages go on. A row that nobody waits
+/// for any more is dropped, and goes.
 async fn write_stay(
-    name: ReservedName,
+    shared: Arc<Shared>,
+    room: Arc<Room>,
+    username: Username,
     _place: OwnedSemaphorePermit,
-    mut seat: oneshot::Sender<Result<Seat, JoinError>>,
+    answer: oneshot::Sender<Result<Row, JoinError>>,
 ) {
-    let (shared, room) = (Arc::clone(name.shared()), Arc::clone(name.room()));
-    let stay = NewStay {
-        room: room.name.clone(),
-        username: name.username().clone(),
-        channel: ChannelName(rand::random()),
-        joined_at: Timestamp::now(),
+    let (channel, joined_at) = (ChannelName(rand::random()), Timestamp::now());
+    let stay = NewStay { room: room.name.clone(), username, channel, joined_at };
+    let written = async {
+        let id = shared.store.join(stay.clone()).await.map_err(|error| match error {
+            chat_presence::JoinError::Taken(_) => JoinError::NameTaken,
+            chat_presence::JoinError::Store(error) => error.into(),
+        })?;
+        let row = Row::new(Arc::clone(&shared.departures), stay.with_id(id));
+        room.know(&*shared.history).await?;
+        Ok(row)
     };
-    let mut written = std::pin::pin!(write_and_know(&shared, &room, stay.clone()));
-    tokio::select! {
-        written = &mut written => {
-            // a seat that nobody takes gives everything back when it is dropped
-            let _ = seat.send(written.map(|id| Seat::new(name, id, stay)));
-        }
-        () = seat.closed() => {
-            drop(name);
-            if let Ok(id) = written.await {
-                shared.departures.add(id);
-            }
-        }
-    }
-}
-
-/// Writes a stay, and makes sure that the room knows where its messages go on.
-async fn write_and_know(shared: &Shared, room: &Room, stay: NewStay) -> Result<MemberId, JoinError> {
-    let id = shared.store.join(stay).await.map_err(|error| match error {
-        chat_presence::JoinError::Taken(_) => JoinError::NameTaken,
-        chat_presence::JoinError::Store(error) => error.into(),
-    })?;
-    if let Err(error) = room.know(&*shared.history).await {
-        shared.departures.add(id);
-        return Err(error.into());
-    }
-    Ok(id)
+    let _ = answer.send(written.await);
 }
 
 /// Prunes the history, a small step at a time, until the task is aborted.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use chat_history::{HistoryError, NewMessage, Page};
 use chat_protocol::v2::{ErrorCode, Left, LeftReason};
-use chat_protocol::{Member, MemberId, MemberList, MessageId, Reference};
+use chat_protocol::{Member, MemberList, MessageId, Reference};
 use parking_lot::Mutex;
 
 use crate::Outlet;
@@ -15,7 +15,7 @@ use crate::answers::{Asked, Coming, NotJoined};
 use crate::catch_up::CatchUp;
 use crate::core::Farewell;
 use crate::request::{JoinOptions, MembersQuery, Outgoing, ReadError, SendError};
-use crate::reservation::ReservedName;
+use crate::reservation::{ReservedName, Row};
 use crate::room::{Room, Sent, Telling};
 use crate::shared::{BUDGET, Shared};
 use crate::speech::{Accepted, Called, Ticket};
@@ -31,20 +31,15 @@ const TYPING_PAUSE: Duration = Duration::from_secs(3);
 /// Dropped, it gives the name back and takes the row out of the store, and nobody ever knew.
 #[must_use = "dropping a seat gives the name back"]
 pub struct Seat {
-    /// None once the member has entered.
-    kept: Option<Kept>,
+    /// Before the name, so that it goes first: whoever has the name next finds it on its way out.
+    row: Row,
+    name: ReservedName,
     window: SendWindow,
 }
 
-struct Kept {
-    name: ReservedName,
-    member: Arc<Member>,
-}
-
 impl Seat {
-    pub(crate) fn new(name: ReservedName, id: MemberId, stay: chat_presence::NewStay) -> Self {
-        let kept = Kept { name, member: Arc::new(stay.with_id(id)) };
-        Self { kept: Some(kept), window: SendWindow::default() }
+    pub(crate) fn new(name: ReservedName, row: Row) -> Self {
+        Self { row, name, window: SendWindow::default() }
     }
 
     /// What the member says counts towards this window. Without this it has one of its own.
@@ -74,32 +69,23 @@ impl Seat {
         outlet: Outlet,
         options: JoinOptions,
     ) -> Result<(Membership, Sent), HistoryError> {
-        let Some(Kept { name, member }) = &self.kept else { unreachable!("a seat is taken once") };
-        match join(name.shared(), name.room(), member, Coming::First, outlet, options).await {
+        let (shared, room, member) = (self.name.shared(), self.name.room(), self.row.member());
+        match join(shared, room, member, Coming::First, outlet, options).await {
             Ok(sent) => Ok((self.take(), sent)),
             Err(ReadError::History(error)) => Err(error),
             Err(ReadError::NotAMember) => unreachable!("whoever comes first can't be out"),
         }
     }
 
-    fn take(mut self) -> Membership {
-        let Some(Kept { name, member }) = self.kept.take() else { unreachable!("a seat is taken once") };
-        let (shared, room) = name.keep();
-        Membership::new(shared, room, member, self.window.clone())
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        if let Some(Kept { name, member }) = self.kept.take() {
-            name.shared().departures.add(member.id);
-        }
+    fn take(self) -> Membership {
+        let (shared, room) = self.name.keep();
+        Membership::new(shared, room, self.row.keep(), self.window)
     }
 }
 
 impl fmt::Debug for Seat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Seat").field(&self.kept.as_ref().map(|kept| &kept.member)).finish()
+        f.debug_tuple("Seat").field(self.row.member()).finish()
     }
 }
 

@@ -1,9 +1,10 @@
-//! A name that is kept for somebody who is coming.
+//! What is kept for somebody who is coming: the name in memory, and the row in the store.
 
 use std::sync::Arc;
 
-use chat_protocol::{RoomName, Username};
+use chat_protocol::{Member, RoomName, Username};
 
+use crate::departures::Departures;
 use crate::engine::JoinError;
 use crate::room::{NotKept, Room};
 use crate::shared::Shared;
@@ -50,10 +51,6 @@ impl ReservedName {
         &self.room
     }
 
-    pub(crate) fn username(&self) -> &Username {
-        &self.username
-    }
-
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
@@ -62,6 +59,38 @@ impl ReservedName {
     pub(crate) fn keep(mut self) -> (Arc<Shared>, Arc<Room>) {
         self.used = true;
         (Arc::clone(&self.shared), Arc::clone(&self.room))
+    }
+}
+
+/// The row of somebody who is not in yet. Dropped, it goes out of the store.
+pub(crate) struct Row {
+    departures: Arc<Departures>,
+    member: Arc<Member>,
+    /// Whether the member is in, and takes care of it.
+    used: bool,
+}
+
+impl Row {
+    pub(crate) fn new(departures: Arc<Departures>, member: Member) -> Self {
+        Self { departures, member: Arc::new(member), used: false }
+    }
+
+    pub(crate) fn member(&self) -> &Arc<Member> {
+        &self.member
+    }
+
+    /// Leaves the row to the member that enters.
+    pub(crate) fn keep(mut self) -> Arc<Member> {
+        self.used = true;
+        Arc::clone(&self.member)
+    }
+}
+
+impl Drop for Row {
+    fn drop(&mut self) {
+        if !self.used {
+            self.departures.add(self.member.id);
+        }
     }
 }
 
