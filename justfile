@@ -20,7 +20,12 @@ test *FILTER:
         cargo test --workspace --all-features --lib --bins --tests {{FILTER}}
     fi
     cargo test --workspace --all-features --doc
-    [ -n "{{FILTER}}" ] || just test-js
+    [ -n "{{FILTER}}" ] || { just schedules && just test-js; }
+
+# try so many orders of steps that tasks can take at once, in the engine and the outbox: `just schedules 100000 $RANDOM`
+schedules COUNT="2000" FROM="1":
+    RUSTFLAGS="--cfg shuttle" SCHEDULES={{COUNT}} SCHEDULES_FROM={{FROM}} \
+        cargo test -p chat-rooms --no-default-features --test schedules
 
 # pass the tests of the client for JavaScript and of the page; what is missing for them is skipped, and in CI a failure
 test-js:
@@ -42,6 +47,7 @@ lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --all-features -- -D warnings
     cargo clippy -p chat-rooms --no-default-features -- -D warnings
+    RUSTFLAGS="--cfg shuttle" cargo clippy -p chat-rooms --no-default-features --test schedules -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 # licences, sources and duplicates of what we depend on

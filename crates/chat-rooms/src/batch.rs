@@ -1,6 +1,5 @@
 //! Some events behind one another, encoded at most once in each encoding, however many members get them.
 
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 
 use chat_protocol::v2::ServerFrame;
@@ -9,6 +8,7 @@ use chat_protocol::{Event, MemberId};
 use crate::encoding::{EncodingId, Encodings};
 use crate::frames::Frames;
 use crate::moment::Moment;
+use crate::runtime::atomic::AtomicUsize;
 use crate::slot::{Slot, Style};
 use crate::state::Audience;
 use crate::window::Receipt;

@@ -18,8 +18,8 @@ use crate::window::Receipt;
 /// How much goes into one batch, as the encodings' size hints count it.
 const BATCH_BYTES: usize = 256 << 10;
 
-/// A room gets another pump for each so many members.
-const MEMBERS_A_PUMP: usize = 512;
+/// A room gets another pump for each so many members; in schedules, where few are enough, there are several, too.
+const MEMBERS_A_PUMP: usize = if cfg!(shuttle) { 2 } else { 512 };
 
 /// What the smallest event counts: it keeps the number of events in bounds, those that are not encoded too.
 const SMALLEST_CHARGE: usize = 256;

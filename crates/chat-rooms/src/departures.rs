@@ -7,7 +7,8 @@ use std::time::Duration;
 use chat_presence::PresenceStore;
 use chat_protocol::MemberId;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+
+use crate::runtime::{Notify, sleep};
 
 /// How long to wait after a failure before the store is asked again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -39,7 +40,7 @@ impl Departures {
             if let Err(error) = store.leave(ended.clone()).await {
                 tracing::warn!(%error, rows = ended.len(), "rows of members who left are not removed yet");
                 self.ended.lock().extend(ended);
-                tokio::time::sleep(RETRY).await;
+                sleep(RETRY).await;
                 self.added.notify_one();
             }
         }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chat_history::{HistoryError, HistoryStore, MemoryHistory, Retention};
@@ -10,7 +9,6 @@ use chat_presence::{NewStay, PresenceStore, StoreError};
 use chat_protocol::v2::NoticeLevel;
 use chat_protocol::{ChannelName, Epoch, MemberList, RoomName, Timestamp, Username};
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::departures::Departures;
@@ -19,6 +17,8 @@ use crate::membership::{Membership, Seat};
 use crate::outlet::Outlet;
 use crate::reservation::{ReservedName, Row};
 use crate::room::{Room, RoomContext};
+use crate::runtime::atomic::{AtomicBool, Ordering};
+use crate::runtime::{self, Handle};
 use crate::shared::{BUDGET, Shared};
 
 /// How long somebody who comes waits for the store at most.
@@ -107,13 +107,12 @@ impl EngineBuilder {
         let runtime = Handle::current();
         let departures = Arc::new(Departures::default());
         let remover = runtime.spawn(Arc::clone(&departures).run(Arc::clone(&self.store))).abort_handle();
-        let most_pumps = std::thread::available_parallelism().map_or(1, usize::from);
         let pruner = (!self.retention.keeps_all())
             .then(|| runtime.spawn(prune(Arc::clone(&self.history), self.retention)).abort_handle());
         let context = RoomContext {
             runtime,
             encodings: Encodings::new(self.encodings),
-            most_pumps,
+            most_pumps: runtime::parallelism(),
             most_members: self.most_members,
         };
         Ok(Engine {
@@ -171,7 +170,7 @@ impl Engine {
             write_stay(Arc::clone(&self.shared), Arc::clone(name.room()), username.clone(), place, answer);
         self.shared.context.runtime.spawn(writing);
         let late = || JoinError::Store(StoreError(format!("no answer within {STORE_DEADLINE:?}")));
-        match tokio::time::timeout(STORE_DEADLINE, written).await {
+        match runtime::timeout(STORE_DEADLINE, written).await {
             Ok(Ok(row)) => Ok(Seat::new(name, row?)),
             Ok(Err(_)) => Err(JoinError::Closing),
             Err(_) => Err(late()),
@@ -306,6 +305,6 @@ async fn prune(history: Arc<dyn HistoryStore>, retention: Retention) {
                 PRUNE_RETRY
             }
         };
-        tokio::time::sleep(rest).await;
+        runtime::sleep(rest).await;
     }
 }

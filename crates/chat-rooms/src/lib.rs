@@ -19,6 +19,7 @@ mod request;
 mod reservation;
 mod room;
 mod roster;
+mod runtime;
 mod shared;
 mod slot;
 mod speech;

@@ -2,13 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::batch::Batch;
 use crate::encoding::Encodings;
 use crate::frames::Frames;
 use crate::outlet::{Outlet, PutOut};
 use crate::room::Room;
+use crate::runtime::Instant;
 use crate::slot::Slot;
 
 /// A walk gives the worker back to the runtime after so many offers or so much time: an offer may be a system call, and

@@ -1,6 +1,5 @@
 //! A room at work: its core under a lock, and the pumps that tell its members.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -10,14 +9,15 @@ use chat_protocol::{
     GATHER_ABOVE, GATHER_WINDOW, Member, MemberId, MemberList, Reference, RoomName, Username,
 };
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::OnceCell;
 
 use crate::batch::Batch;
 use crate::core::{Core, Farewell};
 use crate::encoding::Encodings;
 use crate::outlet::Outlet;
 use crate::pump;
+use crate::runtime::atomic::Ordering;
+use crate::runtime::{self, Handle, Notify};
 use crate::slot::{Slot, Style};
 use crate::state::{Audience, Effect, Holder, RoomState};
 use crate::tail::Tail;
@@ -265,7 +265,7 @@ impl Room {
     fn later(&self, tell: fn(&mut RoomState, &mut Vec<Effect>)) {
         let room = self.this.clone();
         self.context.runtime.spawn(async move {
-            tokio::time::sleep(GATHER_WINDOW - TIMER_SLACK).await;
+            runtime::sleep(GATHER_WINDOW - TIMER_SLACK).await;
             if let Some(room) = room.upgrade() {
                 room.change(|core, effects| tell(&mut core.state, effects));
             }

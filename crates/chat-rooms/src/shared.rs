@@ -2,17 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_history::HistoryStore;
 use chat_presence::PresenceStore;
 use chat_protocol::RoomName;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
-use tokio::task::AbortHandle;
 
 use crate::departures::Departures;
 use crate::room::{Room, RoomContext};
+use crate::runtime::AbortHandle;
+use crate::runtime::atomic::{AtomicBool, Ordering};
 
 /// How many bytes of messages may be on their way to the history store at once.
 pub(crate) const BUDGET: u32 = 64 << 20;

@@ -1,11 +1,10 @@
 //! A member's place in the fan-out.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
 use chat_protocol::MemberId;
 
 use crate::Outlet;
 use crate::moment::Moment;
+use crate::runtime::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// How a member is told who is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

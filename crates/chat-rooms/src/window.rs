@@ -1,9 +1,11 @@
 //! How much one sender may have on its way.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::runtime::Notify;
+use crate::runtime::atomic::{AtomicUsize, Ordering};
 
 /// How much a sender may have on its way at once: accepted, and not yet stored and offered to everyone. Clones are the same
 /// window: a connection that speaks in several rooms has one for all of them.

@@ -9,9 +9,9 @@ use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 
+use crate::runtime::AtomicWaker;
 use crate::{FrameSink, Frames, PutOut};
 use backlog::{Backlog, PIECES};
 
