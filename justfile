@@ -27,6 +27,10 @@ schedules COUNT="2000" FROM="1":
     RUSTFLAGS="--cfg shuttle" SCHEDULES={{COUNT}} SCHEDULES_FROM={{FROM}} \
         cargo test -p chat-rooms --no-default-features --test schedules
 
+# live through so many simulated worlds, with partitions, delays, a failing disk and restarts: `just simulate 10000 $RANDOM`, or one again: `just simulate 1 4711`
+simulate SEEDS="1000" SEED="1":
+    SEEDS={{SEEDS}} SEED={{SEED}} cargo test -p chat-server --test simulation what_is_promised -- --nocapture
+
 # pass the tests of the client for JavaScript and of the page; what is missing for them is skipped, and in CI a failure
 test-js:
     #!/usr/bin/env bash

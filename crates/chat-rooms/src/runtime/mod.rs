@@ -9,10 +9,10 @@ mod chosen;
 pub(crate) use {
     futures::task::AtomicWaker,
     std::sync::atomic,
-    std::time::Instant,
     tokio::runtime::Handle,
     tokio::sync::Notify,
     tokio::task::AbortHandle,
+    tokio::time::Instant,
     tokio::time::{sleep, timeout},
 };
 

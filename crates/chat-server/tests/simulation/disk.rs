@@ -1,0 +1,196 @@
+//! What was stored: it survives the server. Commits take time, fail before or after the disk has them, and are cut off by a kill.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_history::{
+    AppendError, Appended, Durability, HistoryError, HistoryStore, Messages, NewMessage, Page, Retention,
+    Told,
+};
+use chat_protocol::{Content, Epoch, Message, RoomName, Timestamp};
+use futures::future::{BoxFuture, FutureExt, ready};
+use parking_lot::Mutex;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+/// How the disk does.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Health {
+    /// How long a commit takes at most, in milliseconds.
+    pub(crate) slowest_ms: u64,
+    /// How probable it is that one fails.
+    pub(crate) failing: f64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Disk {
+    epoch: Epoch,
+    rooms: Mutex<BTreeMap<RoomName, Vec<Arc<Message>>>>,
+    pub(crate) health: Mutex<Health>,
+}
+
+impl Disk {
+    pub(crate) fn new(seed: u64) -> Self {
+        let health = Health { slowest_ms: 5, failing: 0.0 };
+        Self { epoch: Epoch::from_random(seed), rooms: Mutex::default(), health: Mutex::new(health) }
+    }
+
+    /// All of a room.
+    pub(crate) fn all(&self, room: &RoomName) -> Vec<Arc<Message>> {
+        self.rooms.lock().get(room).cloned().unwrap_or_default()
+    }
+
+    fn newest(&self, room: &RoomName) -> u64 {
+        self.rooms.lock().get(room).map_or(0, |messages| messages.len() as u64)
+    }
+
+    /// Stores a message, unless it is there. Gives it in its place, and whether it was there.
+    fn put(&self, new: NewMessage) -> Result<(Arc<Message>, bool), AppendError> {
+        let mut rooms = self.rooms.lock();
+        let messages = rooms.entry(new.room.clone()).or_default();
+        let is_it = |message: &&Arc<Message>| matches!(&message.content, Content::Said { id, from, .. } if *id == new.id && *from == new.from);
+        if let Some(first) = messages.iter().find(is_it) {
+            return match &first.content {
+                Content::Said { body, .. } if *body != new.body => Err(AppendError::IdReused),
+                _ => Ok((Arc::clone(first), true)),
+            };
+        }
+        let (room, seq) = (new.room, messages.len() as u64 + 1);
+        let content = Content::Said { id: new.id, from: new.from, body: new.body };
+        let message = Arc::new(Message { room, seq, sent_at: Timestamp(0), content });
+        messages.push(Arc::clone(&message));
+        Ok((message, false))
+    }
+}
+
+/// The disk as one life of the server has it open.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    disk: Arc<Disk>,
+    waiting: Arc<Mutex<Waiting>>,
+    added: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct Waiting(Vec<(NewMessage, Told)>);
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} wait", self.0.len())
+    }
+}
+
+impl Store {
+    pub(crate) fn open(disk: Arc<Disk>, seed: u64) -> Self {
+        let store = Self { disk, waiting: Arc::default(), added: Arc::default() };
+        tokio::spawn(store.clone().commit(SmallRng::seed_from_u64(seed)));
+        store
+    }
+
+    /// Stores what has gathered, again and again.
+    async fn commit(self, mut rng: SmallRng) {
+        // of each room, the newest that an answer has told of
+        let mut told: HashMap<RoomName, u64> = HashMap::new();
+        loop {
+            self.added.notified().await;
+            let group = std::mem::take(&mut self.waiting.lock().0);
+            let Health { slowest_ms, failing } = *self.disk.health.lock();
+            let take_time = async |rng: &mut SmallRng| {
+                sleep(Duration::from_millis(rng.random_range(0..=slowest_ms))).await
+            };
+            for (message, _) in &group {
+                // what stood there before this life was told when the room was made
+                told.entry(message.room.clone()).or_insert_with(|| self.disk.newest(&message.room));
+            }
+            take_time(&mut rng).await;
+            let fails = rng.random_bool(failing);
+            if fails && rng.random() {
+                group.into_iter().for_each(|(_, told)| told(Err(failure())));
+                continue;
+            }
+            let stored: Vec<_> =
+                group.into_iter().map(|(message, told)| (self.disk.put(message), told)).collect();
+            take_time(&mut rng).await;
+            for (outcome, answer) in stored {
+                answer(if fails {
+                    Err(failure())
+                } else {
+                    outcome.map(|stored| self.appended(stored, &mut told))
+                });
+            }
+        }
+    }
+
+    /// The answer to a message that is stored, with those before it that no answer has told of.
+    fn appended(
+        &self,
+        (message, again): (Arc<Message>, bool),
+        told: &mut HashMap<RoomName, u64>,
+    ) -> Appended {
+        let known = told.entry(message.room.clone()).or_default();
+        let all = self.disk.all(&message.room);
+        let until = if again { (*known).max(message.seq) } else { message.seq - 1 };
+        let missed =
+            all.iter().filter(|missed| missed.seq > *known && missed.seq <= until).cloned().collect();
+        *known = (*known).max(message.seq);
+        Appended { message, again, missed }
+    }
+
+    fn read(&self, room: &RoomName, page: Page) -> Messages {
+        let all = self.disk.all(room);
+        let place = |seq: u64| usize::try_from(seq).unwrap_or(usize::MAX).min(all.len());
+        let (from, to) = match page {
+            Page::After { seq, limit } => (place(seq), place(seq.saturating_add(limit as u64))),
+            Page::Before { seq, limit } => {
+                let to = seq.saturating_sub(1);
+                (place(to.saturating_sub(limit as u64)), place(to))
+            }
+        };
+        let more = if matches!(page, Page::After { .. }) { to < all.len() } else { from > 0 };
+        Messages { messages: all[from..to].to_vec(), more }
+    }
+}
+
+fn failure() -> AppendError {
+    AppendError::Unavailable(HistoryError("on purpose".into()))
+}
+
+impl HistoryStore for Store {
+    fn epoch(&self) -> Epoch {
+        self.disk.epoch.clone()
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Disk
+    }
+
+    fn append(&self, message: NewMessage, told: Told) {
+        self.waiting.lock().0.push((message, told));
+        self.added.notify_one();
+    }
+
+    fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>> {
+        ready(Ok(self.disk.newest(&room))).boxed()
+    }
+
+    fn page(&self, room: RoomName, page: Page) -> BoxFuture<'_, Result<Messages, HistoryError>> {
+        async move {
+            let read = self.read(&room, page);
+            sleep(Duration::from_millis(3)).await;
+            Ok(read)
+        }
+        .boxed()
+    }
+
+    fn prune(&self, _: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {
+        ready(Ok(false)).boxed()
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), HistoryError>> {
+        ready(Ok(())).boxed()
+    }
+}
