@@ -33,6 +33,14 @@ enum Command {
 }
 
 impl Cli {
+    /// What the server is to be like, where it is to be run.
+    pub(crate) fn options(&self) -> &Options {
+        match &self.command {
+            Some(Command::Serve(options)) => options,
+            _ => &self.options,
+        }
+    }
+
     pub(crate) fn run(self, configuration: &Configuration) -> Result<(), Box<dyn Error>> {
         match self.command {
             None => serve::serve(&self.options, configuration)?,

@@ -5,6 +5,7 @@ mod command;
 mod config;
 mod descriptors;
 mod listen;
+mod log;
 mod options;
 mod reload;
 mod serve;

@@ -1,6 +1,6 @@
 //! From options to a server, and to its end.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,14 +10,15 @@ use chat_history::{HistoryError, MemoryHistory, SqliteHistory};
 use chat_presence::{MemoryPresence, NodeId, SqlitePresence, StoreError};
 use chat_server::Server;
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
 
 use crate::certificate::{self, CertificateError};
 use crate::config::Configuration;
 use crate::descriptors;
 use crate::listen::{ListenError, listen};
+use crate::log::{FilterError, Log};
 use crate::options::{Database, Options, Switch};
-use crate::signals::Signals;
+use crate::reload::Reload;
+use crate::signals::{HangUps, Signals};
 
 /// The name of this node in the store. One process to a database file: there is only one.
 const NODE: &str = "local";
@@ -28,8 +29,8 @@ const CLOSE: Duration = Duration::from_secs(1);
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
-    #[error("the log filter {filter:?} can't be understood: {reason}")]
-    Log { filter: String, reason: String },
+    #[error(transparent)]
+    Log(#[from] FilterError),
     #[error(transparent)]
     Listen(#[from] ListenError),
     #[error(transparent)]
@@ -46,34 +47,23 @@ pub(crate) enum StartError {
 
 /// Runs a server until it is told to end.
 pub(crate) fn serve(options: &Options, configuration: &Configuration) -> Result<(), StartError> {
-    start_log(&options.log)?;
+    let log = Log::start(&options.log)?;
     for warning in configuration.warnings() {
         tracing::warn!("{warning}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(run(options));
+    let outcome = runtime.block_on(run(options, configuration, log));
     // nothing that still hangs somewhere holds the end up
     runtime.shutdown_background();
     outcome
 }
 
-fn start_log(filter: &str) -> Result<(), StartError> {
-    let understood = EnvFilter::try_new(filter)
-        .map_err(|error| StartError::Log { filter: filter.to_owned(), reason: error.to_string() })?;
-    tracing_subscriber::fmt()
-        .with_env_filter(understood)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .init();
-    Ok(())
-}
-
-async fn run(options: &Options) -> Result<(), StartError> {
-    let shutdown = Signals::install()?;
+async fn run(options: &Options, configuration: &Configuration, log: Log) -> Result<(), StartError> {
+    let (shutdown, hang_ups) = (Signals::install()?, HangUps::install()?);
     let mut config = options.config();
-    config.tls = certificate::open(options)?;
-    certificate::follow_hang_ups(config.tls.clone())?;
-    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let tls = certificate::open(options)?;
+    config.tls = tls.clone();
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let listener = listen(&options.listen, "--listen").await?;
     let admin_listener = match &options.admin_listen.0 {
         Some(address) => Some(listen(address, "--admin-listen").await?),
@@ -98,6 +88,7 @@ async fn run(options: &Options) -> Result<(), StartError> {
             (Some(database), server)
         }
     };
+    tokio::spawn(Reload::new(server.control(), tls, log, configuration).follow(hang_ups));
     let admin_address = admin_listener.as_ref().map(TcpListener::local_addr).transpose()?;
     let admin = admin_listener.map(|listener| tokio::spawn(Admin::new(server.control()).serve(listener)));
     announce(options, scheme, server.local_addr()?, admin_address)?;

@@ -1,4 +1,4 @@
-//! What tells the server to end: Ctrl-C and SIGTERM.
+//! What tells the server to end, Ctrl-C and SIGTERM; and to read its configuration anew, SIGHUP.
 
 use std::io;
 
@@ -44,5 +44,29 @@ impl Signals {
         }
         #[cfg(not(unix))]
         let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+/// What tells the server to read its configuration anew. From its making on SIGHUP does not end the process any more.
+#[derive(Debug)]
+pub(crate) struct HangUps {
+    #[cfg(unix)]
+    signal: tokio::signal::unix::Signal,
+}
+
+impl HangUps {
+    pub(crate) fn install() -> io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?,
+        })
+    }
+
+    /// Resolves with each. Elsewhere than on Unix never.
+    pub(crate) async fn next(&mut self) {
+        #[cfg(unix)]
+        self.signal.recv().await;
+        #[cfg(not(unix))]
+        std::future::pending::<()>().await;
     }
 }

@@ -15,9 +15,10 @@ use crate::departures::Departures;
 use crate::encoding::{Encoding, EncodingId, Encodings};
 use crate::membership::{Membership, Seat};
 use crate::outlet::Outlet;
+use crate::pruner::Pruner;
 use crate::reservation::{ReservedName, Row};
 use crate::room::{Room, RoomContext};
-use crate::runtime::atomic::{AtomicBool, Ordering};
+use crate::runtime::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::runtime::{self, Handle};
 use crate::shared::{BUDGET, Shared};
 
@@ -26,11 +27,6 @@ const STORE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How many may wait for the store at once to be let in.
 const MOST_ADMISSIONS: usize = 4_096;
-
-/// How long the pruner rests after a step with more to do, when there is nothing to do, and when the store fails.
-const PRUNE_ON: Duration = Duration::from_millis(25);
-const PRUNE_AGAIN: Duration = Duration::from_secs(10);
-const PRUNE_RETRY: Duration = Duration::from_secs(1);
 
 /// Why somebody was not let into a room.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -107,13 +103,12 @@ impl EngineBuilder {
         let runtime = Handle::current();
         let departures = Arc::new(Departures::default());
         let remover = runtime.spawn(Arc::clone(&departures).run(Arc::clone(&self.store))).abort_handle();
-        let pruner = (!self.retention.keeps_all())
-            .then(|| runtime.spawn(prune(Arc::clone(&self.history), self.retention)).abort_handle());
+        let pruner = Pruner::start(&runtime, Arc::clone(&self.history), self.retention);
         let context = RoomContext {
             runtime,
             encodings: Encodings::new(self.encodings),
             most_pumps: runtime::parallelism(),
-            most_members: self.most_members,
+            most_members: AtomicUsize::new(self.most_members),
         };
         Ok(Engine {
             shared: Arc::new(Shared {
@@ -239,6 +234,16 @@ impl Engine {
         Ok(self.shared.history.check().await?)
     }
 
+    /// How many members a room may have on this node from now on. Nobody who is in is put out.
+    pub fn set_members_per_room(&self, most: usize) {
+        self.shared.context.most_members.store(most, Ordering::Relaxed);
+    }
+
+    /// How long messages are kept from now on. Those that have been kept too long then are removed soon.
+    pub fn set_retention(&self, retention: Retention) {
+        self.shared.pruner.retain(retention);
+    }
+
     /// Whether nobody is let in any more.
     pub fn is_closing(&self) -> bool {
         self.shared.is_closing()
@@ -292,19 +297,4 @@ async fn write_stay(
         Ok(row)
     };
     let _ = answer.send(written.await);
-}
-
-/// Prunes the history, a small step at a time, until the task is aborted.
-async fn prune(history: Arc<dyn HistoryStore>, retention: Retention) {
-    loop {
-        let rest = match history.prune(retention).await {
-            Ok(true) => PRUNE_ON,
-            Ok(false) => PRUNE_AGAIN,
-            Err(error) => {
-                tracing::warn!(%error, "old messages are not removed yet");
-                PRUNE_RETRY
-            }
-        };
-        runtime::sleep(rest).await;
-    }
 }

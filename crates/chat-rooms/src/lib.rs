@@ -14,6 +14,7 @@ mod membership;
 mod moment;
 pub mod outbox;
 mod outlet;
+mod pruner;
 mod pump;
 mod request;
 mod reservation;

@@ -16,7 +16,7 @@ use crate::core::{Core, Farewell};
 use crate::encoding::Encodings;
 use crate::outlet::Outlet;
 use crate::pump;
-use crate::runtime::atomic::Ordering;
+use crate::runtime::atomic::{AtomicUsize, Ordering};
 use crate::runtime::{self, Handle, Notify};
 use crate::slot::{Slot, Style};
 use crate::state::{Audience, Effect, Holder, RoomState};
@@ -37,7 +37,7 @@ pub(crate) struct RoomContext {
     /// The most pumps of one room.
     pub(crate) most_pumps: usize,
     /// The most members of one room.
-    pub(crate) most_members: usize,
+    pub(crate) most_members: AtomicUsize,
 }
 
 /// Why a name was not kept.
@@ -138,8 +138,9 @@ impl Room {
 
     /// Keeps a name.
     pub(crate) fn reserve(&self, username: &Username) -> Result<(), NotKept> {
+        let most = self.context.most_members.load(Ordering::Relaxed);
         let mut core = self.core.lock();
-        if core.state.names() >= self.context.most_members && !core.state.holds(username) {
+        if core.state.names() >= most && !core.state.holds(username) {
             return Err(NotKept::Full);
         }
         core.state.reserve(username).map_err(|holder| match holder {

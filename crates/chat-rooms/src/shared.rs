@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use crate::departures::Departures;
+use crate::pruner::Pruner;
 use crate::room::{Room, RoomContext};
 use crate::runtime::AbortHandle;
 use crate::runtime::atomic::{AtomicBool, Ordering};
@@ -26,8 +27,7 @@ pub(crate) struct Shared {
     pub(crate) departures: Arc<Departures>,
     /// The task behind `departures`.
     pub(crate) remover: AbortHandle,
-    /// The task that prunes the history; none where everything is kept.
-    pub(crate) pruner: Option<AbortHandle>,
+    pub(crate) pruner: Pruner,
     pub(crate) closing: AtomicBool,
     /// A permit for each who may wait for the store to be let in.
     pub(crate) admissions: Arc<Semaphore>,
@@ -65,8 +65,5 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.remover.abort();
-        if let Some(pruner) = &self.pruner {
-            pruner.abort();
-        }
     }
 }

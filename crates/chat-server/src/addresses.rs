@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use crate::config::Config;
 use crate::pace::{Pace, Rate};
 
 /// How many connections beyond the limit are told so. Those that come while so many are being told are dropped without a word.
@@ -36,13 +38,20 @@ pub(crate) enum Loopback {
     Free,
 }
 
+impl AddressLimits {
+    pub(crate) fn of(config: &Config) -> Self {
+        let loopback = if config.proxies.trusted.is_empty() { Loopback::Free } else { Loopback::Limited };
+        Self { connections: config.connections_per_address, handshakes: config.joins, loopback }
+    }
+}
+
 /// Every address from which something came lately.
 #[derive(Debug, Clone)]
 pub(crate) struct Addresses(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    limits: AddressLimits,
+    limits: ArcSwap<AddressLimits>,
     known: Mutex<Known>,
 }
 
@@ -89,12 +98,17 @@ pub(crate) enum Arrival {
 
 impl Addresses {
     pub(crate) fn new(limits: AddressLimits) -> Self {
-        Self(Arc::new(Inner { limits, known: Mutex::default() }))
+        Self(Arc::new(Inner { limits: ArcSwap::from_pointee(limits), known: Mutex::default() }))
+    }
+
+    /// Other limits hold from now on. Who is there stays.
+    pub(crate) fn limit(&self, limits: AddressLimits) {
+        self.0.limits.store(Arc::new(limits));
     }
 
     /// Counts a connection.
     pub(crate) fn arrive(&self, address: IpAddr) -> Arrival {
-        let most = self.0.limits.connections;
+        let most = self.0.limits.load().connections;
         let network = Network::of(address);
         if most == 0 || self.is_free(address) {
             return Arrival::In(AddressPlace { counted: None });
@@ -117,7 +131,7 @@ impl Addresses {
 
     /// Notes a handshake. False when they come too fast; that one does not count.
     pub(crate) fn may_shake_hands(&self, address: IpAddr, now: Instant) -> bool {
-        let rate = self.0.limits.handshakes;
+        let rate = self.0.limits.load().handshakes;
         if rate.per_second == 0 || self.is_free(address) {
             return true;
         }
@@ -136,7 +150,7 @@ impl Addresses {
     }
 
     fn is_free(&self, address: IpAddr) -> bool {
-        self.0.limits.loopback == Loopback::Free && address.to_canonical().is_loopback()
+        self.0.limits.load().loopback == Loopback::Free && address.to_canonical().is_loopback()
     }
 
     fn leave(&self, network: Network) {

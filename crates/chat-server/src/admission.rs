@@ -179,7 +179,7 @@ fn permit(request: &Request<()>, place: &Place, context: &Context) -> Result<Cha
             None
         }
         Peer::Proxy(proxy) => {
-            Some(counted(context.config.proxies.client(request.headers(), *proxy), context)?)
+            Some(counted(context.config().proxies.client(request.headers(), *proxy), context)?)
         }
     };
     let permit = Arc::clone(&context.members).try_acquire_owned().map_err(|_| Refusal::Full)?;
@@ -198,7 +198,7 @@ fn may_shake_hands(address: IpAddr, context: &Context) -> Result<(), Refusal> {
 
 /// Refuses pages that may not chat here: whoever reads them did not choose to.
 fn look_at_origin(request: &Request<()>, endpoint: Endpoint, context: &Context) -> Result<(), Refusal> {
-    if context.config.origins.admit(request.headers(), endpoint) {
+    if context.config().origins.admit(request.headers(), endpoint) {
         return Ok(());
     }
     let origin = request.headers().get(ORIGIN).map(HeaderValue::as_bytes).unwrap_or_default();

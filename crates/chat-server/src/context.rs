@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::{ArcSwap, Guard};
 use chat_page::Pages;
 use chat_rooms::outbox::BacklogBudget;
 use chat_rooms::{EncodingId, Engine};
@@ -27,7 +28,8 @@ pub(crate) struct Context {
     pub(crate) sessions: Sessions,
     /// The web page, if it is served.
     pub(crate) pages: Option<Pages>,
-    pub(crate) config: Config,
+    /// As it is now: what changes while the server runs is told by `Control::reconfigure`.
+    pub(crate) config: ArcSwap<Config>,
     /// Cancelled when the server is to end.
     pub(crate) stopping: CancellationToken,
     /// Every task that holds a connection.
@@ -38,4 +40,11 @@ pub(crate) struct Context {
     pub(crate) backlogs: Arc<BacklogBudget>,
     /// What comes from which address.
     pub(crate) addresses: Addresses,
+}
+
+impl Context {
+    /// What is set now. Not to be held for long: a connection asks anew.
+    pub(crate) fn config(&self) -> Guard<Arc<Config>> {
+        self.config.load()
+    }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use chat_rooms::Engine;
 
+use crate::addresses::AddressLimits;
+use crate::config::Config;
 use crate::context::Context;
 
 /// How long a probe waits for the store.
@@ -40,6 +42,29 @@ impl Control {
     /// The rooms.
     pub fn engine(&self) -> &Engine {
         &self.context.engine
+    }
+
+    /// Takes over from a configuration what can change while the server runs: `limits`, `backlog`, `members_per_room`,
+    /// `connections_per_address`, `joins`, `proxies`, `retention` and `origins`. The rest stays as it was when the server was made. Who is
+    /// connected stays, and what it may send changes with its next frame; but the size of a message and of its backlog are its
+    /// connection's.
+    pub fn reconfigure(&self, config: Config) {
+        let current = self.context.config();
+        let changed = Config {
+            limits: config.limits,
+            backlog: config.backlog,
+            members_per_room: config.members_per_room,
+            connections_per_address: config.connections_per_address,
+            joins: config.joins,
+            proxies: config.proxies,
+            retention: config.retention,
+            origins: config.origins,
+            ..Config::clone(&current)
+        };
+        self.context.addresses.limit(AddressLimits::of(&changed));
+        self.context.engine.set_members_per_room(changed.members_per_room);
+        self.context.engine.set_retention(changed.retention);
+        self.context.config.store(Arc::new(changed));
     }
 
     /// Whether somebody who comes now would be let in. Takes 2 s at most. Cancel-safe.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use chat_history::HistoryStore;
 use chat_markdown::RemoteImages;
 use chat_page::{Images, Pages};
@@ -16,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::addresses::{AddressLimits, Addresses, Loopback};
+use crate::addresses::{AddressLimits, Addresses};
 use crate::config::{Config, Page};
 use crate::context::Context;
 use crate::control::Control;
@@ -72,9 +73,9 @@ impl Server {
             sessions: Sessions::default(),
             members: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
             backlogs: Arc::new(BacklogBudget::new(config.backlog_total_bytes)),
-            addresses: addresses(&config),
+            addresses: Addresses::new(AddressLimits::of(&config)),
             pages: pages(&config),
-            config,
+            config: ArcSwap::from_pointee(config),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
@@ -106,7 +107,7 @@ impl Server {
     /// [`StoreError`] when the rows could not be removed at the end: the next start does it.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
         let Self { listener, context } = self;
-        tracing::info!("{}", context.config.origins.explained());
+        tracing::info!("{}", context.config().origins.explained());
         tokio::select! {
             () = accept(&listener, &context) => {}
             () = shutdown => {}
@@ -115,7 +116,7 @@ impl Server {
         context.engine.close();
         context.stopping.cancel();
         context.tasks.close();
-        let patience = context.config.timings.close + END_SLACK;
+        let patience = context.config().timings.close + END_SLACK;
         if tokio::time::timeout(patience, context.tasks.wait()).await.is_err() {
             tracing::warn!(connections = context.tasks.len(), "not every connection could be closed in time");
         }
@@ -134,19 +135,11 @@ fn pages(config: &Config) -> Option<Pages> {
     (config.page == Page::Served).then(|| Pages::new(images))
 }
 
-fn addresses(config: &Config) -> Addresses {
-    let loopback = if config.proxies.trusted.is_empty() { Loopback::Free } else { Loopback::Limited };
-    Addresses::new(AddressLimits {
-        connections: config.connections_per_address,
-        handshakes: config.joins,
-        loopback,
-    })
-}
-
 /// Accepts connections for ever.
 async fn accept(listener: &TcpListener, context: &Arc<Context>) {
-    let Config { max_connections, other_connections, .. } = context.config;
-    let most = max_connections.saturating_add(other_connections).min(Semaphore::MAX_PERMITS);
+    let config = context.config();
+    let most = config.max_connections.saturating_add(config.other_connections).min(Semaphore::MAX_PERMITS);
+    drop(config);
     let places = Arc::new(Semaphore::new(most));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };

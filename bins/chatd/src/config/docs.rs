@@ -53,7 +53,8 @@ pub(super) fn markdown(command: &Command) -> String {
     );
     for arg in options_of(command) {
         let variable = arg.get_env().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let reload = if crate::reload::takes_effect_at_once(arg.get_id().as_str()) { "yes" } else { "" };
+        let reload =
+            if crate::reload::takes_effect_at_once(arg.get_long().unwrap_or_default()) { "yes" } else { "" };
         let default = if is_secret(&arg) { String::new() } else { format!("`{}`", default(&arg)) };
         let name = arg.get_long().unwrap_or_default();
         let help = help(&arg).replace('|', "\\|").replace('\n', " ");

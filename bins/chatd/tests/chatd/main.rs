@@ -12,3 +12,4 @@ mod full_disk;
 mod kills;
 mod process;
 mod read_only;
+mod reload;

@@ -71,7 +71,13 @@ pub(super) struct Conversation<T> {
 impl<T: Talk> Conversation<T> {
     pub(super) fn new(talk: T, outbox: Arc<Outbox<Tcp>>, context: Arc<Context>) -> Self {
         let now = Instant::now();
-        Self { talk, outbox, clock: Clock::new(&context.config.timings, now), pace: Pace::new(now), context }
+        Self {
+            talk,
+            outbox,
+            clock: Clock::new(&context.config().timings, now),
+            pace: Pace::new(now),
+            context,
+        }
     }
 
     /// Talks until there is a reason to end.
@@ -89,7 +95,7 @@ impl<T: Talk> Conversation<T> {
 
     /// How long the socket may take for what is in its outbox at the end.
     pub(super) fn patience(&self) -> Duration {
-        self.context.config.timings.close
+        self.context.config().timings.close
     }
 
     async fn listen(&mut self, wire: &mut Wire) -> Ending {
@@ -174,7 +180,7 @@ impl<T: Talk> Conversation<T> {
             Next::Frame(Some(Ok(Message::Ping(_)))) => drop(socket.flush().now_or_never()),
         }
         let now = Instant::now();
-        let rate = Rate::of_frames(&self.context.config.limits);
+        let rate = Rate::of_frames(&self.context.config().limits);
         let paced_until = self.pace.note(socket.get_mut().take_frames(), now, rate);
         if paced_until.is_some() || self.talk.is_busy() {
             self.clock.hold(now, paced_until);
@@ -204,7 +210,7 @@ impl<T: Talk> Conversation<T> {
             self.release_unless_held(now, socket);
         }
         loop {
-            match self.clock.due(now, heard(socket), &self.context.config.timings) {
+            match self.clock.due(now, heard(socket), &self.context.config().timings) {
                 Due::Nothing => return None,
                 Due::Silent => return Some(Ending::Failed(CloseCode::Silent)),
                 Due::Incomplete => return Some(Ending::Failed(CloseCode::Policy)),
@@ -212,7 +218,7 @@ impl<T: Talk> Conversation<T> {
                 Due::Ping => {
                     let waiting = self.outbox.waiting().bytes + self.outbox.waiting_answers();
                     let drained = self.outbox.drained_bytes();
-                    if self.clock.is_stalled(now, waiting, drained, &self.context.config.timings) {
+                    if self.clock.is_stalled(now, waiting, drained, &self.context.config().timings) {
                         return Some(Ending::TooSlow);
                     }
                     // one that does not fit waits behind others like it
@@ -243,7 +249,7 @@ impl<T: Talk> Conversation<T> {
     }
 
     fn next_alarm(&self, socket: &Socket<'_>) -> Instant {
-        let next = self.clock.next(heard(socket), &self.context.config.timings);
+        let next = self.clock.next(heard(socket), &self.context.config().timings);
         self.talk.deadline().map_or(next, |deadline| deadline.min(next))
     }
 }

@@ -62,13 +62,13 @@ pub(crate) enum Entrant {
 pub(crate) fn start(opened: Opened, entrant: Entrant, permits: Permits, context: &Arc<Context>) {
     let Opened { stream, unread, answer } = opened;
     let (tcp, cipher) = taken_apart(stream);
-    let outbox = Outbox::beginning_with(&answer, tcp, context.config.backlog);
+    let outbox = Outbox::beginning_with(&answer, tcp, context.config().backlog);
     let outbox = Arc::new(outbox.within(Arc::clone(&context.backlogs)));
-    let wire = Wire::new(Arc::clone(&outbox), cipher, unread, context.config.limits.message_bytes);
+    let wire = Wire::new(Arc::clone(&outbox), cipher, unread, context.config().limits.message_bytes);
     match entrant {
         Entrant::Classic(seat) => {
             let outlet = Outlet::Frames { encoding: context.classic, sink: Arc::clone(&outbox) as _ };
-            let member = seat.with_window(&send_window(context.config.backlog)).enter(outlet);
+            let member = seat.with_window(&send_window(context.config().backlog)).enter(outlet);
             let talk = Classic::new(member, outbox);
             context.tasks.spawn(serve(talk, Dialect::Classic, wire, permits, Arc::clone(context)));
         }

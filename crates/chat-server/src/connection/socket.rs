@@ -26,7 +26,7 @@ pub(super) type Socket<'a> = WebSocketStream<&'a mut Wire>;
 
 /// The library on a socket of which it holds nothing.
 pub(super) async fn wrap<'a>(wire: &'a mut Wire, context: &context::Context) -> Socket<'a> {
-    let most = context.config.limits.message_bytes;
+    let most = context.config().limits.message_bytes;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)

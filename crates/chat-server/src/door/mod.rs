@@ -40,7 +40,7 @@ pub(crate) async fn open(
     permit: OwnedSemaphorePermit,
     context: Arc<Context>,
 ) {
-    let deadline = Instant::now() + context.config.timings.head;
+    let deadline = Instant::now() + context.config().timings.head;
     let Some(Some((arrived, read))) = in_time(deadline, &context, arrive(&mut socket, from, &context)).await
     else {
         return;
@@ -92,7 +92,7 @@ enum Arrived {
 /// Finds out whose connection it is, and counts it; with what was read behind the header of a proxy. None when it is not served:
 /// there are far too many from there, or the proxy does not say who asks.
 async fn arrive(socket: &mut TcpStream, from: IpAddr, context: &Context) -> Option<(Arrived, BytesMut)> {
-    let proxies = &context.config.proxies;
+    let proxies = &context.config().proxies;
     let (client, read) = match (proxies.trust(from), proxies.header) {
         (false, _) => (from, BytesMut::new()),
         (true, ProxyHeader::ForwardedFor) => return Some((Arrived::In(Peer::Proxy(from)), BytesMut::new())),
@@ -115,7 +115,7 @@ async fn arrive(socket: &mut TcpStream, from: IpAddr, context: &Context) -> Opti
 
 /// Shakes hands where connections are encrypted; `read` was read already. None when that fails.
 async fn secure(socket: TcpStream, read: BytesMut, context: &Context) -> Option<(Stream, BytesMut)> {
-    let Some(tls) = &context.config.tls else { return Some((Stream::Left(socket), read)) };
+    let Some(tls) = &context.config().tls else { return Some((Stream::Left(socket), read)) };
     match tls.accept(socket, read).await {
         Ok(Opening::Encrypted(stream)) => Some((Stream::Right(stream), BytesMut::new())),
         Ok(Opening::Plain(socket)) => {

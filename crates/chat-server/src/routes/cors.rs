@@ -25,7 +25,7 @@ pub(super) async fn let_read(
     next: Next,
 ) -> Response {
     let headers = request.headers();
-    let reader = context.config.origins.reader(headers);
+    let reader = context.config().origins.reader(headers);
     let is_preflight =
         request.method() == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = if is_preflight {

@@ -29,7 +29,7 @@ struct Visit {
 
 /// Serves the requests of one connection until it ends, or until the server does.
 pub(crate) async fn serve(stream: Rewound<Stream>, place: Place, context: Arc<Context>) {
-    let timings = &context.config.timings;
+    let timings = &context.config().timings;
     let service = TowerToHyperService::new(routes(Visit { context: Arc::clone(&context), place }));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -33,7 +33,7 @@ pub(super) async fn answer(State(visit): State<Visit>, request: Request) -> Resp
 /// Waits until the answer is out, and takes the connection out of HTTP.
 async fn hand_over(upgrade: OnUpgrade, entrant: Entrant, permit: ChatPermit, visit: Visit) {
     // a client that is gone by now, or does not take the answer: the seat is given back
-    let patience = visit.context.config.timings.head;
+    let patience = visit.context.config().timings.head;
     let Ok(Ok(upgraded)) = tokio::time::timeout(patience, upgrade).await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<Rewound<Stream>>>() else { return };
     let (unread, stream) = parts.io.into_inner().into_parts();

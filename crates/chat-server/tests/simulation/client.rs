@@ -252,7 +252,7 @@ impl Connection<'_> {
             ServerFrame::Ack(ack) => self.client.acked(ack),
             ServerFrame::Presence(presence) => {
                 let room = presence.room.clone();
-                self.client.state.lock().log(&room).presence(presence);
+                self.client.state.lock().log(&room).presence(&presence);
             }
             ServerFrame::Error(error) => match error.code {
                 ErrorCode::StoreUnavailable => self.client.state.lock().unknown_fate(),

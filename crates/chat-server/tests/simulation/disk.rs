@@ -100,7 +100,7 @@ impl Store {
             let group = std::mem::take(&mut self.waiting.lock().0);
             let Health { slowest_ms, failing } = *self.disk.health.lock();
             let take_time = async |rng: &mut SmallRng| {
-                sleep(Duration::from_millis(rng.random_range(0..=slowest_ms))).await
+                sleep(Duration::from_millis(rng.random_range(0..=slowest_ms))).await;
             };
             for (message, _) in &group {
                 // what stood there before this life was told when the room was made

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rand::RngExt;
 
 use crate::disk::Health;
+use crate::life::Life;
 use crate::line::Way;
 use crate::world::World;
 
@@ -64,7 +65,7 @@ impl Faults {
 
     /// Has end what has lasted long enough.
     fn mend(&mut self, world: &mut World) {
-        if world.life.as_ref().is_some_and(|life| life.has_ended()) {
+        if world.life.as_ref().is_some_and(Life::has_ended) {
             world.kill();
             self.down = world.rng.random_range(1..200);
         }
@@ -85,7 +86,7 @@ impl Faults {
             weather.delay(0);
             [Way::ToServer, Way::ToClient].into_iter().for_each(|way| weather.shut(way, Duration::ZERO));
         }
-        if world.life.as_ref().is_none_or(|life| life.is_ending()) {
+        if world.life.as_ref().is_none_or(Life::is_ending) {
             world.kill();
             world.start();
         }

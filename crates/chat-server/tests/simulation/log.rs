@@ -80,7 +80,7 @@ impl Log {
         self.shown.push(shown);
     }
 
-    pub(crate) fn presence(&mut self, presence: Presence) {
+    pub(crate) fn presence(&mut self, presence: &Presence) {
         presence.left.iter().for_each(|gone| drop(self.members.take(gone.as_str())));
         self.members.extend(presence.joined.iter().map(|member| member.username.to_string()));
         assert_eq!(self.members.len() as u64, presence.member_count, "snapshot and changes add up");

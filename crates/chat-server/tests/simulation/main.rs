@@ -1,6 +1,6 @@
 //! The whole server on real sockets, in a world whose clock stands still until there is nothing to do, whose network loses, delays and cuts,
 //! and in which the server is killed and started again. What happens, and when, comes from a seed: `just simulate`.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod client;
 mod disk;

@@ -80,7 +80,7 @@ enum Done {
 
 impl Session {
     pub(super) fn new(outbox: Arc<Outbox<Tcp>>, context: Arc<Context>) -> Self {
-        let hello_by = Instant::now() + context.config.timings.hello;
+        let hello_by = Instant::now() + context.config().timings.hello;
         let wrong_frames = WrongFrames::default();
         Self { context, outbox, identity: None, hello_by, busy: None, wrong_frames }
     }
@@ -162,10 +162,10 @@ impl Session {
     fn welcome(&mut self, hello: &Hello, reference: Option<Reference>, inherited: Seats) {
         let Hello { username, client, render, .. } = hello;
         let registration = self.context.sessions.register(username.clone(), Arc::clone(&self.outbox) as _);
-        let inherited =
-            (!inherited.is_empty()).then(|| Inherited::keep(inherited, self.context.config.timings.takeover));
-        let limits = self.context.config.limits;
-        let heartbeat = self.context.config.timings.ping + HEARTBEAT_SLACK;
+        let inherited = (!inherited.is_empty())
+            .then(|| Inherited::keep(inherited, self.context.config().timings.takeover));
+        let limits = self.context.config().limits;
+        let heartbeat = self.context.config().timings.ping + HEARTBEAT_SLACK;
         tracing::debug!(session = %registration.id(), %username, ?client, "session begun");
         self.answer(&ServerFrame::Welcome(Welcome {
             reference,
@@ -187,7 +187,7 @@ impl Session {
             rooms: Seats::default(),
             inherited,
             registration,
-            window: send_window(self.context.config.backlog),
+            window: send_window(self.context.config().backlog),
             joins: Pace::new(Instant::now()),
         }));
     }
@@ -198,7 +198,7 @@ impl Session {
             self.error(reference, ErrorCode::AlreadyInRoom, format!("you are in the room {room} already"));
             return;
         }
-        let most = self.context.config.limits.rooms;
+        let most = self.context.config().limits.rooms;
         if identity.rooms.len() >= most as usize {
             self.error(reference, ErrorCode::TooManyRooms, format!("you may be in {most} rooms at once"));
             return;
@@ -209,7 +209,7 @@ impl Session {
         let inherited = identity.inherited.as_ref().and_then(|seats| seats.claim(&room));
         // who takes seats over is in already, and costs the room and the store nothing
         let not_before =
-            if inherited.is_none() { identity.next_join(self.context.config.joins) } else { None };
+            if inherited.is_none() { identity.next_join(self.context.config().joins) } else { None };
         let (engine, username, window) =
             (self.context.engine.clone(), identity.username.clone(), identity.window.clone());
         let joining = async move {

@@ -1,0 +1,92 @@
+//! The configuration of a running server.
+
+use std::path::Path;
+
+use chat_testkit::Client;
+use chat_testkit::http::request;
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::process::{Running, chatd};
+
+fn write(folder: &Path, text: &str) {
+    std::fs::write(folder.join("chatd.toml"), text).unwrap();
+}
+
+/// Tells it to read its configuration anew, and gives the log up to a line with this in it.
+fn reload(server: &mut Running, until: &str) -> String {
+    server.signal(Signal::HUP);
+    server.log_up_to(until)
+}
+
+fn start(configuration: &str) -> (TempDir, Running) {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), configuration);
+    let server = Running::start(&mut chatd(folder.path()));
+    (folder, server)
+}
+
+/// Whether a page of this origin may read look-ups.
+async fn may_read(server: &Running, origin: &str) -> bool {
+    let origin_line = format!("Origin: {origin}");
+    let answer = request(server.address, "GET", "/chat/get_signed_user/r/ana", &[&origin_line]).await;
+    answer.header("access-control-allow-origin") == Some(origin)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_change_does_at_once_and_nobody_is_put_out() {
+    let (folder, mut server) = start("message_bytes = 1000\nallowed_origins = ['https://a.example']\n");
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    assert_eq!(ana.brief().await, "+ana");
+    assert!(may_read(&server, "https://a.example").await);
+
+    write(
+        folder.path(),
+        "message_bytes = 5000\nallowed_origins = ['https://b.example']\nmembers_per_room = 2\nhistory = false\n",
+    );
+    let log = reload(&mut server, "option=\"message-bytes\"");
+    assert!(log.contains("needs a restart to change option=\"history\""), "{log}");
+    assert!(log.contains("changed option=\"allowed-origins\" value=\"https://b.example\""), "{log}");
+    assert!(!may_read(&server, "https://a.example").await);
+    assert!(may_read(&server, "https://b.example").await);
+
+    let mut bob = Client::enter(server.address, "r", "bob").await;
+    assert_eq!(Client::knock(server.address, "r", "cid").await.unwrap_err().status, 503, "the room is full");
+    let long = "x".repeat(4_000);
+    bob.say(&long).await;
+    assert_eq!(ana.brief().await, "+bob");
+    assert_eq!(ana.brief().await, format!("bob: {long}"));
+
+    let log = reload(&mut server, "needs a restart");
+    assert!(log.contains("option=\"history\""), "it is told again as long as it is so: {log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_file_keeps_the_old_one_and_says_why() {
+    let (folder, mut server) = start("allowed_origins = ['https://a.example']\n");
+    for (bad, why) in [
+        (
+            "allowed_origins = ['https://b.example']\njoin_rate = 'fast'",
+            "join-rate: invalid digit found in string",
+        ),
+        ("allowed_origins = ['https://b.example']\nlog = 'chat=loudly'", "can't be understood"),
+        ("allowed_origins = [", "is no TOML"),
+    ] {
+        write(folder.path(), bad);
+        let log = reload(&mut server, why);
+        assert!(log.contains("the old one stays"), "{log}");
+        assert!(may_read(&server, "https://a.example").await, "{bad}");
+    }
+    write(folder.path(), "allowed_origins = ['https://b.example']");
+    reload(&mut server, "changed");
+    assert!(may_read(&server, "https://b.example").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_logs_filter_changes() {
+    let (folder, mut server) = start("");
+    write(folder.path(), "log = 'debug'");
+    reload(&mut server, "option=\"log\"");
+    let _ana = Client::enter(server.address, "r", "ana").await;
+    server.log_up_to("username=ana");
+}
