@@ -1,6 +1,7 @@
 //! An open database.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
@@ -8,6 +9,7 @@ use diesel::{QueryResult, SqliteConnection};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::error::is_damage;
 use crate::job::{Job, Work};
 use crate::lock::ProcessLock;
 use crate::readers::Readers;
@@ -33,6 +35,8 @@ struct Shared {
     writer: Mutex<Option<JoinHandle<()>>>,
     readers: Arc<Readers>,
     is_as_left: bool,
+    /// Set when a transaction has found the file damaged.
+    is_damaged: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -50,13 +54,20 @@ impl Database {
         let lock = ProcessLock::take(path)?;
         let mut connection = migrate::open(path)?;
         migrate::pending(&mut connection, path)?;
-        let is_as_left = sealed(&mut connection, &lock).unwrap_or_else(|error| {
-            // whoever writes next meets the same fault, and says so
-            tracing::warn!(%error, "the database can't be sealed; it counts as another one");
-            false
-        });
+        let is_as_left = match sealed(&mut connection, &lock) {
+            Ok(is_as_left) => is_as_left,
+            Err(error) if is_damage(&error.to_string()) => {
+                return Err(OpenError::Damaged { path: path.to_owned(), reason: error.to_string() });
+            }
+            Err(error) => {
+                // whoever writes next meets the same fault, and says so
+                tracing::warn!(%error, "the database can't be sealed; it counts as another one");
+                false
+            }
+        };
         let (sender, queue) = mpsc::channel();
-        let writer = Writer::new(path.to_owned(), connection, queue);
+        let is_damaged = Arc::<AtomicBool>::default();
+        let writer = Writer::new(path.to_owned(), connection, queue, Arc::clone(&is_damaged));
         let run = move || {
             if let Some(mut connection) = writer.run() {
                 // an older state that is put back later is known by its seal
@@ -78,6 +89,7 @@ impl Database {
                 writer: Mutex::new(Some(thread)),
                 readers: Arc::new(Readers::new(path.to_owned())),
                 is_as_left,
+                is_damaged,
             }),
         })
     }
@@ -175,6 +187,9 @@ impl Database {
     /// # Errors
     /// The same as [`write`](Self::write).
     pub async fn check(&self) -> Result<(), DbError> {
+        if self.shared.is_damaged.load(Ordering::Relaxed) {
+            return Err(DbError::Damaged("a transaction has found it so".into()));
+        }
         self.write(|_| Ok(())).await
     }
 

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+/// What to do about a database that is damaged.
+const REMEDY: &str = "restore a backup, or save what can still be read with sqlite3's .recover";
+
 /// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -22,6 +25,14 @@ pub enum OpenError {
     /// SQLite can't open the file, or it is no database.
     #[error("the database {} can't be opened: {reason}", path.display())]
     Open {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite says.
+        reason: String,
+    },
+    /// What is in the file is not what SQLite has written there.
+    #[error("the database {} is damaged: {reason}; {REMEDY}", path.display())]
+    Damaged {
         /// The database.
         path: PathBuf,
         /// What SQLite says.
@@ -51,11 +62,28 @@ pub enum DbError {
     /// The statement failed for a reason of its own (a constraint, nothing found); other work was not affected.
     #[error("{0}")]
     Query(String),
-    /// The database failed: full, locked, read-only, damaged. Everything in the same transaction was given up. After
+    /// The database failed: full, locked, read-only. Everything in the same transaction was given up. After
     /// a failed commit the work may have reached the disk all the same.
     #[error("the database does not answer: {0}")]
     Unavailable(String),
+    /// What is in the file is not what SQLite has written there. Everything in the same transaction was given up.
+    #[error("the database is damaged: {0}; {REMEDY}")]
+    Damaged(String),
     /// The database was closed.
     #[error("the database is closed")]
     Closed,
+}
+
+impl DbError {
+    /// Of what failed as a whole, as SQLite or diesel says it.
+    pub(crate) fn failure(error: &dyn std::fmt::Display) -> Self {
+        let reason = error.to_string();
+        if is_damage(&reason) { Self::Damaged(reason) } else { Self::Unavailable(reason) }
+    }
+}
+
+/// Whether SQLite says that the file is not what it has written there. diesel passes on the text of `SQLITE_CORRUPT` and
+/// `SQLITE_NOTADB` (<https://sqlite.org/rescode.html>), and not their codes.
+pub(crate) fn is_damage(reason: &str) -> bool {
+    ["database disk image is malformed", "file is not a database"].iter().any(|text| reason.contains(text))
 }

@@ -65,7 +65,7 @@ where
         match connection.transaction(work) {
             Ok(value) => self.outcome = Some(Ok(value)),
             Err(error) if stands_alone(&error) => self.outcome = Some(Err(DbError::Query(error.to_string()))),
-            Err(error) => return Err(DbError::Unavailable(error.to_string())),
+            Err(error) => return Err(DbError::failure(&error)),
         }
         Ok(())
     }

@@ -48,13 +48,11 @@ impl Readers {
         let idle = self.idle.lock().pop();
         let mut reader = match idle {
             Some(reader) => reader,
-            None => Reader(
-                connection::reading(&self.path).map_err(|error| DbError::Unavailable(error.to_string()))?,
-            ),
+            None => Reader(connection::reading(&self.path).map_err(|error| DbError::failure(&error))?),
         };
         let value = work(&mut reader.0).map_err(|error| match error {
             diesel::result::Error::NotFound => DbError::Query(error.to_string()),
-            _ => DbError::Unavailable(error.to_string()),
+            _ => DbError::failure(&error),
         })?;
         let mut idle = self.idle.lock();
         if !self.free.is_closed() {

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
@@ -42,11 +44,18 @@ pub(crate) struct Writer {
     waiting: VecDeque<Box<dyn Work>>,
     /// What the transaction that is open has run.
     ran: Vec<Box<dyn Work>>,
+    /// Set when a transaction has found the file damaged.
+    is_damaged: Arc<AtomicBool>,
 }
 
 impl Writer {
     /// `connection` is one of [`connection::writing`].
-    pub(crate) fn new(path: PathBuf, connection: SqliteConnection, queue: Receiver<Box<dyn Work>>) -> Self {
+    pub(crate) fn new(
+        path: PathBuf,
+        connection: SqliteConnection,
+        queue: Receiver<Box<dyn Work>>,
+        is_damaged: Arc<AtomicBool>,
+    ) -> Self {
         Self {
             path,
             connection: Some(connection),
@@ -54,6 +63,7 @@ impl Writer {
             queue,
             waiting: VecDeque::new(),
             ran: Vec::new(),
+            is_damaged,
         }
     }
 
@@ -63,6 +73,9 @@ impl Writer {
             let committed = self.commit();
             if let Err(error) = &committed {
                 tracing::error!(%error, work = self.ran.len() + self.waiting.len(), "a transaction failed");
+                if matches!(error, DbError::Damaged(_)) {
+                    self.is_damaged.store(true, Ordering::Relaxed);
+                }
                 // what the file holds now is not known here: a new connection reads it afresh
                 self.connection = None;
                 // a file that fails would otherwise be tried, and waited for, once for each
@@ -96,18 +109,20 @@ impl Writer {
             Some(connection) => connection,
             none => {
                 self.durability = connection::DURABILITY;
-                none.insert(connection::writing(&self.path).map_err(|error| unavailable(&error))?)
+                none.insert(connection::writing(&self.path).map_err(|error| DbError::failure(&error))?)
             }
         };
         let needs_disk = self.waiting.iter().any(|work| work.durability() == Durability::Disk);
         let needed = if needs_disk { Durability::Disk } else { Durability::Process };
         if self.durability != needed {
             // inside a transaction it would have no effect
-            connection.batch_execute(connection::synchronous(needed)).map_err(|error| unavailable(&error))?;
+            connection
+                .batch_execute(connection::synchronous(needed))
+                .map_err(|error| DbError::failure(&error))?;
             self.durability = needed;
         }
         AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE")
-            .map_err(|error| unavailable(&error))?;
+            .map_err(|error| DbError::failure(&error))?;
         while let Some(mut work) = self.waiting.pop_front() {
             // the unwinding leaves the transaction open; the connection it is open on is given up with it
             let outcome = catch_unwind(AssertUnwindSafe(|| work.run(connection)));
@@ -117,10 +132,6 @@ impl Writer {
                 break;
             }
         }
-        AnsiTransactionManager::commit_transaction(connection).map_err(|error| unavailable(&error))
+        AnsiTransactionManager::commit_transaction(connection).map_err(|error| DbError::failure(&error))
     }
-}
-
-fn unavailable(error: &dyn std::fmt::Display) -> DbError {
-    DbError::Unavailable(error.to_string())
 }

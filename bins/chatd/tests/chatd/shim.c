@@ -1,0 +1,47 @@
+// What the system tells the program, falsified: its wall clock, and how long a sync takes. Loaded in front of the C library by
+// `LD_PRELOAD`; the files that the variables name are read anew each time, so that a test can change them while the program runs.
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+// The number in a file; 0 where there is none.
+static long number(const char *variable) {
+    const char *path = getenv(variable);
+    int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    char text[32] = {0};
+    if (file < 0) return 0;
+    ssize_t length = read(file, text, sizeof text - 1);
+    close(file);
+    return length > 0 ? strtol(text, NULL, 10) : 0;
+}
+
+static void rest(void) {
+    long milliseconds = number("SHIM_SYNC_MILLISECONDS");
+    struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+    if (milliseconds > 0) nanosleep(&time, NULL);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *time) {
+    static int (*real)(clockid_t, struct timespec *);
+    if (!real) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    int outcome = real(clock, time);
+    if (outcome == 0 && clock == CLOCK_REALTIME) time->tv_sec += number("SHIM_CLOCK_SECONDS");
+    return outcome;
+}
+
+int fsync(int file) {
+    static int (*real)(int);
+    if (!real) real = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
+    rest();
+    return real(file);
+}
+
+int fdatasync(int file) {
+    static int (*real)(int);
+    if (!real) real = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
+    rest();
+    return real(file);
+}

@@ -1,0 +1,136 @@
+//! A system that behaves as no test can ask it to: its wall clock jumps, a sync of its disk takes a second. A library in front of
+//! the C library does it, compiled here: `shim.c`.
+#![cfg(target_os = "linux")]
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use chat_testkit::v2::Session;
+use chat_testkit::{Client, http, until};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::process::{Running, chatd};
+
+/// A program under a system that can be changed.
+struct System {
+    folder: TempDir,
+    server: Running,
+}
+
+impl System {
+    /// None where there is no C compiler, which is a failure in CI.
+    fn start() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let shim = folder.path().join("shim.so");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chatd/shim.c");
+        let compiled =
+            Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).arg(source).status();
+        match compiled {
+            Ok(status) => assert!(status.success()),
+            Err(error) => {
+                assert!(std::env::var_os("CI").is_none(), "there is no cc: {error}");
+                return None;
+            }
+        }
+        let mut command = chatd(folder.path());
+        command
+            .env("LD_PRELOAD", &shim)
+            .env("SHIM_CLOCK_SECONDS", folder.path().join("clock"))
+            .env("SHIM_SYNC_MILLISECONDS", folder.path().join("sync"));
+        let server = Running::start(&mut command);
+        Some(Self { folder, server })
+    }
+
+    fn set(&self, what: &str, value: i64) {
+        let written: PathBuf = self.folder.path().join("next");
+        std::fs::write(&written, value.to_string()).unwrap();
+        // whoever reads it reads a whole number
+        std::fs::rename(written, self.folder.path().join(what)).unwrap();
+    }
+}
+
+fn say(n: u64) -> Value {
+    json!({"type": "send", "room": "r", "body": format!("{n}"), "id": format!("id{n}")})
+}
+
+/// When a message was stored, in milliseconds since 1970.
+fn sent_at(ack: &Value) -> i64 {
+    let text = ack["sent_at"].as_str().unwrap_or_else(|| panic!("no time in {ack}"));
+    let time = humantime::parse_rfc3339(text).unwrap().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(time.as_millis()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_clock_jumps_nobody_is_put_out_and_the_order_stays() {
+    const HOUR: i64 = 3_600;
+    let Some(system) = System::start() else { return };
+    let address = system.server.address;
+    let mut classic = Client::enter(address, "r", "cleo").await;
+    let (mut ana, _) = Session::enter(address, "r", "ana").await;
+    let mut before = sent_at(&ana.ask(say(1)).await);
+    for (n, jump) in [(2, HOUR), (3, -HOUR), (4, 0)] {
+        system.set("clock", jump);
+        let ack = ana.ask(say(n)).await;
+        // behind everything that was said before, the classic member's too
+        assert_eq!((&ack["type"], &ack["seq"]), (&json!("ack"), &json!(2 * n - 2)), "{ack}");
+        let now = sent_at(&ack);
+        assert!((now - before).abs() > HOUR * 900, "the clock did jump: from {before} to {now}");
+        before = now;
+        // everybody's deadlines are looked at with what comes from them
+        assert_eq!(ana.ask(json!({"type": "ping"})).await["type"], "pong");
+        classic.say(&format!("{n}, too")).await;
+        let mut bob = Client::enter(address, "r", &format!("bob{n}")).await;
+        assert_eq!(bob.brief().await, format!("+bob{n}"));
+        bob.close(None).await;
+    }
+    assert_eq!(classic.messages(7).await, ["1", "2", "2, too", "3", "3, too", "4", "4, too"]);
+    let (_, joined) = Session::enter(address, "r", "dee").await;
+    let members: Vec<_> =
+        joined["members"].as_array().unwrap().iter().map(|m| m["username"].clone()).collect();
+    assert_eq!(members, ["ana", "cleo", "dee"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_sync_takes_a_second_acks_wait_for_it_and_nothing_else_does() {
+    let Some(mut system) = System::start() else { return };
+    let address = system.server.address;
+    let mut classic = Client::enter(address, "other", "cleo").await;
+    assert_eq!(classic.brief().await, "+cleo");
+    let (mut ana, _) = Session::enter(address, "r", "ana").await;
+    system.set("sync", 1_000);
+
+    let began = Instant::now();
+    for n in 1..=20 {
+        ana.send(&say(n)).await;
+    }
+    ana.send(&json!({"type": "ping", "ref": "p"})).await;
+    let pong = ana.next("pong").await;
+    assert_eq!(pong["ref"], "p");
+    let answered = began.elapsed();
+    let mut first = None;
+    for n in 1..=20 {
+        let ack = ana.next("ack").await;
+        assert_eq!((&ack["seq"], &ack["stored"]), (&json!(n), &Value::Null), "it is stored: {ack}");
+        first.get_or_insert_with(|| began.elapsed());
+    }
+    let (first, all) = (first.unwrap(), began.elapsed());
+    assert!(answered < first, "a pong does not wait for the disk: {answered:?}, {first:?}");
+    assert!(first >= Duration::from_secs(1), "no ack before the sync: {first:?}");
+    assert!(all < Duration::from_secs(10), "they share syncs: {all:?}");
+
+    classic.say("slowly").await;
+    assert_eq!(classic.brief().await, "cleo: slowly");
+    let ready = http::request(address, "GET", "/readyz", &[]).await;
+    assert!([200, 503].contains(&ready.status));
+    let _bob = Client::enter(address, "r", "bob").await;
+
+    system.set("sync", 0);
+    until("it is ready", async || http::request(address, "GET", "/readyz", &[]).await.status == 200).await;
+    let ack = ana.ask(say(21)).await;
+    assert_eq!(ack["seq"], 21, "{ack}");
+    system.server.signal(Signal::TERM);
+    assert!(system.server.end_within(Duration::from_secs(10)).await.success());
+}
