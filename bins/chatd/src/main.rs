@@ -6,6 +6,7 @@ mod config;
 mod descriptors;
 mod listen;
 mod log;
+mod memory;
 mod options;
 mod reload;
 mod serve;

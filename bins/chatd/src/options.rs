@@ -101,6 +101,11 @@ pub(crate) struct Options {
     #[arg(long, env = "CHATD_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = Config::default().max_connections, value_parser = at_least::<usize, 1>)]
     pub(crate) max_connections: usize,
 
+    /// Memory, in bytes, that the process should keep within: near to it nobody new is let in (503). auto: the limit of the container or the
+    /// service that it runs in, if there is one; off: any
+    #[arg(long, env = "CHATD_MAX_MEMORY", value_name = "auto|off|BYTES", default_value = "auto")]
+    pub(crate) max_memory: MemoryLimit,
+
     /// Members that a room may have; to the next one it is full
     #[arg(long, env = "CHATD_MEMBERS_PER_ROOM", value_name = "COUNT", default_value_t = Config::default().members_per_room, value_parser = at_least::<usize, 1>)]
     pub(crate) members_per_room: usize,
@@ -195,6 +200,31 @@ impl<T: FromStr> FromStr for Bound<T> {
         match text {
             "off" => Ok(Self(None)),
             bound => bound.parse().map(Some).map(Self),
+        }
+    }
+}
+
+/// How much memory the process should keep within.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MemoryLimit {
+    /// As much as its control group has.
+    Auto,
+    /// Any.
+    Off,
+    Bytes(u64),
+}
+
+impl FromStr for MemoryLimit {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "off" => Ok(Self::Off),
+            bytes => match bytes.parse() {
+                Ok(bytes) if bytes > 0 => Ok(Self::Bytes(bytes)),
+                _ => Err("auto, off, or a number of bytes"),
+            },
         }
     }
 }

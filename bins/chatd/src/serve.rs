@@ -16,6 +16,7 @@ use crate::config::Configuration;
 use crate::descriptors;
 use crate::listen::{ListenError, listen};
 use crate::log::{FilterError, Log};
+use crate::memory;
 use crate::options::{Database, Options, Switch};
 use crate::reload::Reload;
 use crate::signals::{HangUps, Signals};
@@ -89,6 +90,7 @@ async fn run(options: &Options, configuration: &Configuration, log: Log) -> Resu
         }
     };
     tokio::spawn(Reload::new(server.control(), tls, log, configuration).follow(hang_ups));
+    tokio::spawn(memory::follow(server.control(), options.max_memory));
     let admin_address = admin_listener.as_ref().map(TcpListener::local_addr).transpose()?;
     let admin = admin_listener.map(|listener| tokio::spawn(Admin::new(server.control()).serve(listener)));
     announce(options, scheme, server.local_addr()?, admin_address)?;

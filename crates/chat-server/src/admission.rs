@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use chat_protocol::v2::SUBPROTOCOL;
 use chat_protocol::{RoomName, Username};
@@ -56,7 +57,7 @@ pub(crate) enum Refusal {
     TooManyFromThere,
     /// There are as many members in the room as there may be.
     RoomFull,
-    /// There are as many connections as there may be.
+    /// There are as many connections as there may be, or as there is memory for.
     Full,
     /// The server is shutting down.
     ShuttingDown,
@@ -182,6 +183,9 @@ fn permit(request: &Request<()>, place: &Place, context: &Context) -> Result<Cha
             Some(counted(context.config().proxies.client(request.headers(), *proxy), context)?)
         }
     };
+    if context.is_short_of_memory.load(Ordering::Relaxed) {
+        return Err(Refusal::Full);
+    }
     let permit = Arc::clone(&context.members).try_acquire_owned().map_err(|_| Refusal::Full)?;
     Ok(ChatPermit { _permit: permit, _address: address })
 }

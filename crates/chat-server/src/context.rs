@@ -1,6 +1,7 @@
 //! What the parts of a running server share.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arc_swap::{ArcSwap, Guard};
 use chat_page::Pages;
@@ -36,6 +37,8 @@ pub(crate) struct Context {
     pub(crate) tasks: TaskTracker,
     /// A permit for each chat connection there may be.
     pub(crate) members: Arc<Semaphore>,
+    /// Whether memory is nearly used up.
+    pub(crate) is_short_of_memory: AtomicBool,
     /// What may wait for all connections together.
     pub(crate) backlogs: Arc<BacklogBudget>,
     /// What comes from which address.

@@ -1,6 +1,7 @@
 //! A running server in the hand of its operator.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chat_rooms::Engine;
@@ -26,6 +27,9 @@ pub enum NotReady {
     /// [`Config::max_connections`](crate::Config::max_connections) is reached.
     #[error("there are as many connections as there may be")]
     Full,
+    /// [`Control::short_of_memory`] holds.
+    #[error("memory is nearly used up")]
+    Memory,
     /// The server is ending, or its stores do not answer as they should.
     #[error("{0}")]
     Engine(#[from] chat_rooms::JoinError),
@@ -67,6 +71,11 @@ impl Control {
         self.context.config.store(Arc::new(changed));
     }
 
+    /// While memory is short nobody new is let in: connections are answered by 503.
+    pub fn short_of_memory(&self, is_short: bool) {
+        self.context.is_short_of_memory.store(is_short, Ordering::Relaxed);
+    }
+
     /// Whether somebody who comes now would be let in. Takes 2 s at most. Cancel-safe.
     ///
     /// # Errors
@@ -80,6 +89,9 @@ impl Context {
     pub(crate) async fn ready(&self) -> Result<(), NotReady> {
         if self.members.available_permits() == 0 {
             return Err(NotReady::Full);
+        }
+        if self.is_short_of_memory.load(Ordering::Relaxed) {
+            return Err(NotReady::Memory);
         }
         match tokio::time::timeout(PROBE, self.engine.check()).await {
             Ok(outcome) => Ok(outcome?),

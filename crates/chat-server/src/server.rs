@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -72,6 +73,7 @@ impl Server {
             v2_html,
             sessions: Sessions::default(),
             members: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
+            is_short_of_memory: AtomicBool::new(false),
             backlogs: Arc::new(BacklogBudget::new(config.backlog_total_bytes)),
             addresses: Addresses::new(AddressLimits::of(&config)),
             pages: pages(&config),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chat_protocol::{RoomName, Username};
 use futures::{SinkExt, StreamExt};
+use rustix::net::sockopt::set_socket_recv_buffer_size;
 use serde_json::json;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
@@ -23,7 +24,10 @@ const TOO_SLOW: u16 = 4503;
 /// How much the system keeps for it, so that the server's backlog is what fills.
 const RECEIVE_BUFFER: u32 = 4 << 10;
 
-/// How long it may take to read what lies in the buffers of both systems, through a window of that size.
+/// Later it wants to read what has gathered, and soon.
+const ROOMY_BUFFER: usize = 1 << 20;
+
+/// How long it may take to read what lies in the buffers of both systems.
 const READING: Duration = Duration::from_secs(10);
 
 /// How long to wait before coming again.
@@ -73,6 +77,8 @@ impl Deaf {
 
 /// Reads what the system has kept. Where it was not put out, that would not end; but then it is no more deaf, and closes.
 async fn is_put_out(mut socket: WebSocketStream<TcpStream>) -> bool {
+    // it is only slower without
+    let _ = set_socket_recv_buffer_size(socket.get_ref(), ROOMY_BUFFER);
     let read_to_the_end = async {
         loop {
             match socket.next().await {

@@ -1,16 +1,18 @@
 //! The built program: its command line, its start, its ends.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod admin;
 mod certificate;
 mod comes_back;
 mod command_line;
 mod configuration;
+mod crowd;
 mod damage;
 mod descriptors;
 mod ends;
 mod full_disk;
 mod kills;
+mod memory;
 mod process;
 mod read_only;
 mod reload;

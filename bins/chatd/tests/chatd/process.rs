@@ -66,7 +66,12 @@ pub(crate) struct Running {
 impl Running {
     /// Starts it on a free port and waits until it says that it listens.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = command.args(["--listen", "127.0.0.1:0"]).spawn().unwrap();
+        Self::start_at(command, "127.0.0.1:0")
+    }
+
+    /// Starts it there and waits until it says that it listens.
+    pub(crate) fn start_at(command: &mut Command, address: &str) -> Self {
+        let mut child = command.args(["--listen", address]).spawn().unwrap();
         let mut announced = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut announced).unwrap();
         if announced.is_empty() {

@@ -1,0 +1,47 @@
+//! Memory that is nearly used up.
+#![cfg(target_os = "linux")]
+
+use chat_testkit::{Client, http, until};
+
+use crate::process::{Running, chatd};
+
+const LIMIT: usize = 96 << 20;
+
+/// Readers that do not read hold memory until they are gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_new_is_let_in_and_those_inside_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let limit = LIMIT.to_string();
+    let mut server = Running::start(
+        chatd(folder.path())
+            .args(["--max-memory", &limit, "--message-rate", "0", "--history", "off"])
+            .args(["--backlog-bytes", "1000000000"]),
+    );
+    let ready = async || http::request(server.address, "GET", "/readyz", &[]).await;
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    assert_eq!(ana.brief().await, "+ana");
+    let slow = Client::enter(server.address, "r", "slow").await;
+    assert_eq!(ana.brief().await, "+slow");
+
+    let filler = "x".repeat(100_000);
+    let mut said = 0;
+    while ready().await.status == 200 {
+        ana.say(&filler).await;
+        assert!(ana.brief().await.starts_with("ana: x"));
+        said += 1;
+        assert!(said < 2_000, "twice the limit waits");
+    }
+    let reason = ready().await.body;
+    assert_eq!(reason, b"not ready: memory is nearly used up\n");
+    assert_eq!(Client::knock(server.address, "r", "bob").await.unwrap_err().status, 503);
+    ana.say("still here").await;
+    assert_eq!(ana.brief().await, "ana: still here");
+
+    drop(slow);
+    assert_eq!(ana.brief().await, "-slow");
+    until("there is memory again", async || ready().await.status == 200).await;
+    let mut bob = Client::enter(server.address, "r", "bob").await;
+    assert_eq!(bob.brief().await, "+bob");
+    let log = server.log_up_to("there is memory again");
+    assert!(log.contains("memory is nearly used up: nobody new is let in"), "{log}");
+}
