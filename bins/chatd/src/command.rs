@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::io::{self, Write};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::config::{ConfigCommand, Configuration};
 use crate::options::Options;
@@ -30,6 +31,13 @@ enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(Box<ConfigCommand>),
+    /// Print what makes a shell complete the words of this command
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page: chatd man | man -l -
+    Man,
 }
 
 impl Cli {
@@ -46,9 +54,23 @@ impl Cli {
             None => serve::serve(&self.options, configuration)?,
             Some(Command::Serve(options)) => serve::serve(&options, configuration)?,
             Some(Command::Config(command)) => print(&command.run(configuration)?)?,
+            Some(Command::Completions { shell }) => print(&completions(shell))?,
+            Some(Command::Man) => print(&manual()?)?,
         }
         Ok(())
     }
+}
+
+fn completions(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "chatd", &mut script);
+    String::from_utf8_lossy(&script).trim_end().to_owned()
+}
+
+fn manual() -> io::Result<String> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    Ok(String::from_utf8_lossy(&page).trim_end().to_owned())
 }
 
 /// What was asked for. A reader that has seen enough is no error.
@@ -61,8 +83,6 @@ fn print(text: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

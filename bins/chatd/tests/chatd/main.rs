@@ -16,4 +16,5 @@ mod memory;
 mod process;
 mod read_only;
 mod reload;
+mod shell;
 mod system;
