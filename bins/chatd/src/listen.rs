@@ -20,6 +20,12 @@ pub(crate) enum ListenError {
     System { address: String, source: io::Error },
 }
 
+/// Takes a listener that was passed.
+pub(crate) fn adopt(listener: std::net::TcpListener) -> io::Result<TcpListener> {
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}
+
 /// Listens at the first address of a name where that works. `option` is where the name was set.
 pub(crate) async fn listen(address: &str, option: &'static str) -> Result<TcpListener, ListenError> {
     let listening = async {

@@ -10,6 +10,7 @@ mod memory;
 mod options;
 mod reload;
 mod serve;
+mod service;
 mod signals;
 
 use std::process::ExitCode;

@@ -9,6 +9,7 @@ use chat_server::{Control, Tls};
 
 use crate::config::{Configuration, Loaded};
 use crate::log::Log;
+use crate::service;
 use crate::signals::HangUps;
 
 /// The options that take effect without a restart, by their names.
@@ -62,7 +63,9 @@ impl Reload {
             hang_ups.next().await;
             // it reads files
             let reloading = tokio::task::spawn_blocking(move || {
+                service::reloading();
                 self.reload();
+                service::ready("serving");
                 self
             });
             match reloading.await {

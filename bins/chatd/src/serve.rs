@@ -14,11 +14,12 @@ use tokio::net::TcpListener;
 use crate::certificate::{self, CertificateError};
 use crate::config::Configuration;
 use crate::descriptors;
-use crate::listen::{ListenError, listen};
+use crate::listen::{ListenError, adopt, listen};
 use crate::log::{FilterError, Log};
 use crate::memory;
 use crate::options::{Database, Options, Switch};
 use crate::reload::Reload;
+use crate::service::{self, Passed};
 use crate::signals::{HangUps, Signals};
 
 /// The name of this node in the store. One process to a database file: there is only one.
@@ -65,10 +66,15 @@ async fn run(options: &Options, configuration: &Configuration, log: Log) -> Resu
     let tls = certificate::open(options)?;
     config.tls = tls.clone();
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let listener = listen(&options.listen, "--listen").await?;
-    let admin_listener = match &options.admin_listen.0 {
-        Some(address) => Some(listen(address, "--admin-listen").await?),
-        None => None,
+    let mut passed = Passed::take();
+    let listener = match passed.listener(0)? {
+        Some(listener) => adopt(listener)?,
+        None => listen(&options.listen, "--listen").await?,
+    };
+    let admin_listener = match (passed.listener(1)?, &options.admin_listen.0) {
+        (Some(listener), _) => Some(adopt(listener)?),
+        (None, Some(address)) => Some(listen(address, "--admin-listen").await?),
+        (None, None) => None,
     };
     descriptors::fit(&mut config);
     let (database, server) = match &options.database {
@@ -94,7 +100,13 @@ async fn run(options: &Options, configuration: &Configuration, log: Log) -> Resu
     let admin_address = admin_listener.as_ref().map(TcpListener::local_addr).transpose()?;
     let admin = admin_listener.map(|listener| tokio::spawn(Admin::new(server.control()).serve(listener)));
     announce(options, scheme, server.local_addr()?, admin_address)?;
-    finish(server.run(shutdown.first()).await);
+    tokio::spawn(service::watch(server.control()));
+    service::ready("serving");
+    let ending = async {
+        shutdown.first().await;
+        service::stopping();
+    };
+    finish(server.run(ending).await);
     if let Some(admin) = admin {
         admin.abort();
     }

@@ -16,5 +16,6 @@ mod memory;
 mod process;
 mod read_only;
 mod reload;
+mod service;
 mod shell;
 mod system;
