@@ -1,12 +1,12 @@
 //! The ids that senders gave, so that a message that comes again is recognised.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use chat_protocol::Timestamp;
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 
+use super::id_index::IdIndex;
 use super::schema::message_ids;
 use crate::NewMessage;
 
@@ -18,14 +18,13 @@ const MOST_IDS: i64 = 1_000_000;
 
 /// Finds the row of an id. The table has no index but its order of insertion: one over random ids would have to change a page
 /// at a random place for nearly every message, which was measured to cost three times as much as the rest. So where a row is
-/// stands in memory, 36 MiB for a million of them; what the row says is always asked of the table.
+/// stands in memory, some 9 MB for a million of them; what the row says is always asked of the table.
 ///
 /// Only the writer's thread uses this.
 pub(super) struct Ids {
     /// `n` of the row of an id, by the hash of the id. An entry may be wrong: its row may never have been committed, or
-    /// may have gone. Two ids with one hash would be one entry, and the first of them no longer recognised; among a
-    /// million that happens once in 2^25 times.
-    rows: HashMap<u64, i64>,
+    /// may have gone, or it may be that of another id.
+    rows: IdIndex,
     hasher: RandomState,
     /// The `n` of the next row, unless the table has to be asked.
     next: Option<i64>,
@@ -76,7 +75,7 @@ impl Ids {
     /// Those that the table has.
     pub(super) fn load(connection: &mut SqliteConnection) -> QueryResult<Self> {
         let hasher = RandomState::new();
-        let mut rows = HashMap::new();
+        let mut rows = IdIndex::new();
         let found = message_ids::table
             .order(message_ids::n)
             .select(Row::as_select())
@@ -100,12 +99,13 @@ impl Ids {
     ) -> QueryResult<Option<First>> {
         let key = (room_id, message.from.as_str(), message.id.as_str());
         let hash = self.hasher.hash_one(key);
-        if let Some(n) = self.rows.get(&hash)
-            && let Some(row) = find(connection, *n)?
-            && row.key() == key
-            && !is_old(row.sent_at, now)
-        {
-            return Ok(Some(First { seq: row.seq, sent_at: Timestamp(row.sent_at) }));
+        for n in self.rows.find(hash) {
+            if let Some(row) = find(connection, n)?
+                && row.key() == key
+                && !is_old(row.sent_at, now)
+            {
+                return Ok(Some(First { seq: row.seq, sent_at: Timestamp(row.sent_at) }));
+            }
         }
         let n = match self.next {
             Some(next) => next,
@@ -140,11 +140,7 @@ impl Ids {
             diesel::delete(message_ids::table.filter(message_ids::n.le(last.n))).execute(connection)?;
         }
         for row in gone {
-            let hash = self.hasher.hash_one(row.key());
-            // an id that was given anew has a later row
-            if self.rows.get(&hash) == Some(&row.n) {
-                self.rows.remove(&hash);
-            }
+            self.rows.remove(self.hasher.hash_one(row.key()), row.n);
         }
         Ok(count > most)
     }
@@ -164,8 +160,8 @@ impl Ids {
     pub(super) fn settle(&mut self, connection: &mut SqliteConnection) -> QueryResult<()> {
         while let Some((hash, n)) = self.in_doubt.last().copied() {
             let is_there = find(connection, n)?.is_some_and(|row| self.hasher.hash_one(row.key()) == hash);
-            if !is_there && self.rows.get(&hash) == Some(&n) {
-                self.rows.remove(&hash);
+            if !is_there {
+                self.rows.remove(hash, n);
             }
             self.in_doubt.pop();
         }

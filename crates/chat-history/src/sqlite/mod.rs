@@ -1,6 +1,7 @@
 //! The durable store: diesel on SQLite, written through `chat-db`'s group commit.
 
 mod append;
+mod id_index;
 mod ids;
 mod intake;
 mod numbers;
