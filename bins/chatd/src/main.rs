@@ -7,6 +7,7 @@ mod descriptors;
 mod listen;
 mod log;
 mod memory;
+mod metrics;
 mod options;
 mod reload;
 mod serve;

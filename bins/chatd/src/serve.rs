@@ -17,6 +17,7 @@ use crate::descriptors;
 use crate::listen::{ListenError, adopt, listen};
 use crate::log::{FilterError, Log};
 use crate::memory;
+use crate::metrics::Metrics;
 use crate::options::{Database, Options, Switch};
 use crate::reload::Reload;
 use crate::service::{self, Passed};
@@ -43,6 +44,8 @@ pub(crate) enum StartError {
     Store(#[from] StoreError),
     #[error("the database can't be written: {0}")]
     History(#[from] HistoryError),
+    #[error("metrics can't be kept: {0}")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
     #[error("the system refuses what a server needs: {0}")]
     System(#[from] io::Error),
 }
@@ -76,6 +79,8 @@ async fn run(options: &Options, configuration: &Configuration, log: Log) -> Resu
         (None, Some(address)) => Some(listen(address, "--admin-listen").await?),
         (None, None) => None,
     };
+    // where nobody can ask, nothing is kept; what counts looks for it as it is made
+    let metrics = admin_listener.is_some().then(Metrics::install).transpose()?;
     descriptors::fit(&mut config);
     let (database, server) = match &options.database {
         Database::Memory => {
@@ -98,7 +103,11 @@ async fn run(options: &Options, configuration: &Configuration, log: Log) -> Resu
     tokio::spawn(Reload::new(server.control(), tls, log, configuration).follow(hang_ups));
     tokio::spawn(memory::follow(server.control(), options.max_memory));
     let admin_address = admin_listener.as_ref().map(TcpListener::local_addr).transpose()?;
-    let admin = admin_listener.map(|listener| tokio::spawn(Admin::new(server.control()).serve(listener)));
+    let admin = admin_listener.zip(metrics).map(|(listener, metrics)| {
+        tokio::spawn(metrics.clone().keep_up());
+        let admin = Admin::new(server.control()).metrics(move || metrics.render());
+        tokio::spawn(admin.serve(listener))
+    });
     announce(options, scheme, server.local_addr()?, admin_address)?;
     tokio::spawn(service::watch(server.control()));
     service::ready("serving");

@@ -1,22 +1,33 @@
 #![doc = include_str!("../README.md")]
 
 mod health;
+mod metrics;
 
 use axum::Router;
 use axum::routing::get;
 use chat_server::Control;
 use tokio::net::TcpListener;
 
+use crate::metrics::Metrics;
+
 /// The operator's side of a running server.
 #[derive(Debug, Clone)]
 pub struct Admin {
     control: Control,
+    metrics: Option<Metrics>,
 }
 
 impl Admin {
     /// Of this server.
     pub fn new(control: Control) -> Self {
-        Self { control }
+        Self { control, metrics: None }
+    }
+
+    /// What `/metrics` answers, in the text format of Prometheus; without this there is no such path. It is called in the runtime and must
+    /// not block; what the server tells of itself is up to date by then.
+    pub fn metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.metrics = Some(Metrics::new(render));
+        self
     }
 
     /// Answers whoever connects, for ever. Dropped, it ends in the middle of whatever it does.
@@ -31,6 +42,7 @@ impl Admin {
         Router::new()
             .route("/livez", get(health::alive))
             .route("/readyz", get(health::ready))
+            .route("/metrics", get(metrics::metrics))
             .with_state(self)
     }
 }

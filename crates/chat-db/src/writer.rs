@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use diesel::SqliteConnection;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
 
 use crate::job::Work;
 use crate::{DbError, connection};
@@ -46,6 +47,9 @@ pub(crate) struct Writer {
     ran: Vec<Box<dyn Work>>,
     /// Set when a transaction has found the file damaged.
     is_damaged: Arc<AtomicBool>,
+    /// Seconds of each transaction.
+    commits: Histogram,
+    failed_commits: Counter,
 }
 
 impl Writer {
@@ -56,6 +60,12 @@ impl Writer {
         queue: Receiver<Box<dyn Work>>,
         is_damaged: Arc<AtomicBool>,
     ) -> Self {
+        describe_histogram!(
+            "chatd_commit_seconds",
+            Unit::Seconds,
+            "A transaction of the database, from its beginning until it is on disk"
+        );
+        describe_counter!("chatd_failed_commits_total", "Transactions of the database that failed");
         Self {
             path,
             connection: Some(connection),
@@ -64,14 +74,19 @@ impl Writer {
             waiting: VecDeque::new(),
             ran: Vec::new(),
             is_damaged,
+            commits: histogram!("chatd_commit_seconds"),
+            failed_commits: counter!("chatd_failed_commits_total"),
         }
     }
 
     /// Works until the queue is closed and empty. Gives the connection, unless the last transaction on it failed.
     pub(crate) fn run(mut self) -> Option<SqliteConnection> {
         while self.gather() {
+            let begun = Instant::now();
             let committed = self.commit();
+            self.commits.record(begun.elapsed());
             if let Err(error) = &committed {
+                self.failed_commits.increment(1);
                 tracing::error!(%error, work = self.ran.len() + self.waiting.len(), "a transaction failed");
                 if matches!(error, DbError::Damaged(_)) {
                     self.is_damaged.store(true, Ordering::Relaxed);

@@ -8,6 +8,7 @@ use chat_protocol::{Event, MemberId};
 use crate::encoding::{EncodingId, Encodings};
 use crate::frames::Frames;
 use crate::moment::Moment;
+use crate::runtime::Instant;
 use crate::runtime::atomic::AtomicUsize;
 use crate::slot::{Slot, Style};
 use crate::state::Audience;
@@ -31,6 +32,8 @@ pub(crate) struct Batch {
     /// The position of the first item in the room's order.
     first: u64,
     items: Vec<Item>,
+    /// When the first of them was told.
+    pub(crate) since: Instant,
     /// What is shared by those who are told at once who is there, and by those who get what changed.
     each: Shared,
     deltas: Shared,
@@ -86,7 +89,13 @@ impl Audience {
 }
 
 impl Batch {
-    pub(crate) fn new(first: u64, items: Vec<Item>, encodings: &Encodings, pumps: usize) -> Self {
+    pub(crate) fn new(
+        first: u64,
+        items: Vec<Item>,
+        since: Instant,
+        encodings: &Encodings,
+        pumps: usize,
+    ) -> Self {
         let (mut limited, mut personal) = (Vec::new(), Vec::new());
         for (number, item) in items.iter().enumerate() {
             match item.audience {
@@ -99,6 +108,7 @@ impl Batch {
         personal.sort_unstable();
         Self {
             first,
+            since,
             charge: items.iter().map(|item| item.charge).sum(),
             each: Shared::new(&items, Style::Each, encodings.len()),
             deltas: Shared::new(&items, Style::Deltas, encodings.len()),
@@ -107,6 +117,11 @@ impl Batch {
             pumps_to_go: AtomicUsize::new(pumps),
             items,
         }
+    }
+
+    /// How many messages are in it.
+    pub(crate) fn messages(&self) -> usize {
+        self.items.iter().filter(|item| matches!(*item.event, Event::Message { .. })).count()
     }
 
     /// The position behind its last item.

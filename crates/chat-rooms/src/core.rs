@@ -10,6 +10,7 @@ use chat_protocol::{Event, Member, MemberId};
 use crate::batch::{Batch, Item};
 use crate::encoding::{EncodingId, Encodings};
 use crate::inbox::Inbox;
+use crate::runtime::Instant;
 use crate::slot::{Slot, Style};
 use crate::state::{Audience, Effect, RoomState, told};
 use crate::tail::Tail;
@@ -37,6 +38,8 @@ pub(crate) struct Core {
     pub(crate) on_the_way: HashMap<MemberId, OnTheWay>,
     /// Told, but not yet in a batch.
     unbatched: Vec<Item>,
+    /// When the first of that was told.
+    unbatched_since: Instant,
     /// The position of the next event.
     pub(crate) position: u64,
     /// What was accepted or told and not yet offered to everyone, as the encodings' size hints count it.
@@ -85,6 +88,7 @@ impl Core {
             ending: Vec::new(),
             on_the_way: HashMap::new(),
             unbatched: Vec::new(),
+            unbatched_since: Instant::now(),
             position: 0,
             pending: 0,
             overhead: SMALLEST_CHARGE,
@@ -247,6 +251,9 @@ impl Core {
             return 0;
         }
         let charge = self.charge(&event, audience, encodings);
+        if self.unbatched.is_empty() {
+            self.unbatched_since = Instant::now();
+        }
         self.unbatched.push(Item { event: Arc::new(event), audience, charge, _receipt: receipt });
         self.position += 1;
         self.pending += charge;
@@ -287,7 +294,7 @@ impl Core {
         let rest = self.unbatched.split_off(count);
         let items = mem::replace(&mut self.unbatched, rest);
         let first = self.position - (items.len() + self.unbatched.len()) as u64;
-        let batch = Arc::new(Batch::new(first, items, encodings, self.pumps.len()));
+        let batch = Arc::new(Batch::new(first, items, self.unbatched_since, encodings, self.pumps.len()));
         let mut woken = Vec::new();
         for (number, pump) in self.pumps.iter_mut().enumerate() {
             pump.batches.push(Arc::clone(&batch));

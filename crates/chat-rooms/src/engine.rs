@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use crate::departures::Departures;
 use crate::encoding::{Encoding, EncodingId, Encodings};
 use crate::membership::{Membership, Seat};
+use crate::meters::Meters;
 use crate::outlet::Outlet;
 use crate::pruner::Pruner;
 use crate::reservation::{ReservedName, Row};
@@ -109,6 +110,7 @@ impl EngineBuilder {
             encodings: Encodings::new(self.encodings),
             most_pumps: runtime::parallelism(),
             most_members: AtomicUsize::new(self.most_members),
+            meters: Meters::new(),
         };
         Ok(Engine {
             shared: Arc::new(Shared {

@@ -11,6 +11,7 @@ mod frames;
 mod gather;
 mod inbox;
 mod membership;
+mod meters;
 mod moment;
 pub mod outbox;
 mod outlet;

@@ -105,6 +105,7 @@ pub struct Membership {
 
 impl Membership {
     fn new(shared: Arc<Shared>, room: Arc<Room>, member: Arc<Member>, window: SendWindow) -> Self {
+        shared.context.meters.joined();
         Self { shared, room, member, window, farewell: Farewell::Silent, typed: Mutex::new(None) }
     }
 
@@ -306,6 +307,7 @@ impl Drop for Membership {
         let farewell = mem::replace(&mut self.farewell, Farewell::Silent);
         self.room.leave(self.member.id, farewell, telling);
         self.shared.departures.add(self.member.id);
+        self.shared.context.meters.left();
         self.shared.forget_if_empty(&self.room);
     }
 }

@@ -42,6 +42,8 @@ pub(crate) async fn run(room: Arc<Room>, pump: usize) {
     let mut members = room.start_pump(pump);
     let mut turn = Turn::new();
     while let Some(batches) = room.next_batches(pump, &mut members) {
+        let messages: usize = batches.iter().map(|batch| batch.messages()).sum();
+        room.meters().deliveries.increment((messages * members.len()) as u64);
         let Walked { refused, ended } = walk(&batches, &mut members, room.encodings(), &mut turn).await;
         room.offered(pump, &batches, &ended);
         room.put_out(&refused);

@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 use crate::batch::Batch;
 use crate::core::{Core, Farewell};
 use crate::encoding::Encodings;
+use crate::meters::{self, Meters};
 use crate::outlet::Outlet;
 use crate::pump;
 use crate::runtime::atomic::{AtomicUsize, Ordering};
@@ -38,6 +39,7 @@ pub(crate) struct RoomContext {
     pub(crate) most_pumps: usize,
     /// The most members of one room.
     pub(crate) most_members: AtomicUsize,
+    pub(crate) meters: Meters,
 }
 
 /// Why a name was not kept.
@@ -190,6 +192,7 @@ impl Room {
     ) -> Option<Sent> {
         self.change(|core, effects| {
             let event = core.state.refuse(to, code, reason, reference)?;
+            meters::refused(code);
             let sent = Sent { position: core.position };
             effects.push(Effect::Tell(event, Audience::Only(to)));
             Some(sent)
@@ -293,8 +296,13 @@ impl Room {
 
     /// A pump has offered these batches to all of its members, and let go of those for whom that was the end.
     pub(crate) fn offered(&self, pump: usize, batches: &[Arc<Batch>], ended: &[Arc<Slot>]) {
-        let done = |batch: &&Arc<Batch>| batch.pumps_to_go.fetch_sub(1, Ordering::AcqRel) == 1;
-        let charge: usize = batches.iter().filter(done).map(|batch| batch.charge).sum();
+        let mut charge = 0;
+        for batch in batches {
+            if batch.pumps_to_go.fetch_sub(1, Ordering::AcqRel) == 1 {
+                charge += batch.charge;
+                self.context.meters.fan_out.record(batch.since.elapsed());
+            }
+        }
         let mut core = self.core.lock();
         core.pending -= charge;
         ended.iter().for_each(|slot| core.let_go(slot));
@@ -303,6 +311,10 @@ impl Room {
         }
         drop(core);
         self.relieve();
+    }
+
+    pub(crate) fn meters(&self) -> &Meters {
+        &self.context.meters
     }
 
     /// Lets those go whose outlets take nothing more.

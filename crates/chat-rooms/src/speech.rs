@@ -7,7 +7,9 @@ use chat_protocol::v2::{Ack, ErrorCode, ServerFrame};
 use chat_protocol::{Member, Message, MessageId, Reference};
 
 use crate::core::Core;
+use crate::meters;
 use crate::room::{MOST_PENDING, Room};
+use crate::runtime::Instant;
 use crate::shared::Shared;
 use crate::slot::{Slot, Style};
 use crate::state::{Audience, Effect, told};
@@ -44,6 +46,7 @@ pub(crate) struct Called {
 pub(crate) struct Ticket {
     shared: Arc<Shared>,
     room: Arc<Room>,
+    taken_at: Instant,
     /// None once it is settled.
     open: Option<(Speaker, Receipt, Called)>,
 }
@@ -101,6 +104,7 @@ impl Room {
                 }
                 Err(error) if hears => {
                     let (code, reason) = refusal(&error);
+                    meters::refused(code);
                     let event = core.state.refuse(id, code, reason.into(), called.reference);
                     effects.extend(event.map(|event| Effect::Tell(event, Audience::Only(id))));
                 }
@@ -154,7 +158,7 @@ impl Ticket {
         receipt: Receipt,
         called: Called,
     ) -> Self {
-        Self { shared, room, open: Some((speaker, receipt, called)) }
+        Self { shared, room, taken_at: Instant::now(), open: Some((speaker, receipt, called)) }
     }
 
     /// Tells what became of it.
@@ -167,7 +171,12 @@ impl Ticket {
         if let Err(AppendError::Unavailable(error)) = &outcome {
             tracing::warn!(room = %self.room.name, %error, "a message was not stored");
         }
+        let meters = &self.shared.context.meters;
+        if let Ok(Appended { message, again: false, .. }) = &outcome {
+            meters.stored(message);
+        }
         self.room.settle(&speaker, receipt, outcome, called, self.shared.history.durability());
+        meters.ack.record(self.taken_at.elapsed());
         self.shared.forget_if_empty(&self.room);
     }
 }

@@ -98,6 +98,42 @@ impl Refusal {
 }
 
 impl Refusal {
+    /// Every reason.
+    pub(crate) const ALL: [Self; 13] = [
+        Self::NotFound,
+        Self::Method,
+        Self::UpgradeRequired,
+        Self::Malformed,
+        Self::NotEncrypted,
+        Self::NoSubprotocol,
+        Self::Origin,
+        Self::NameTaken,
+        Self::TooManyFromThere,
+        Self::RoomFull,
+        Self::Full,
+        Self::ShuttingDown,
+        Self::Store,
+    ];
+
+    /// For programs that count.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Method => "method",
+            Self::UpgradeRequired => "upgrade_required",
+            Self::Malformed => "malformed",
+            Self::NotEncrypted => "not_encrypted",
+            Self::NoSubprotocol => "no_subprotocol",
+            Self::Origin => "origin",
+            Self::NameTaken => "name_taken",
+            Self::TooManyFromThere => "too_many_from_there",
+            Self::RoomFull => "room_full",
+            Self::Full => "full",
+            Self::ShuttingDown => "shutting_down",
+            Self::Store => "store",
+        }
+    }
+
     fn explanation(self) -> &'static str {
         match self {
             Self::NotFound => "there is no such path, or what stands in it is no name of a room or a user\n",

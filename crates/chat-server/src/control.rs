@@ -9,6 +9,7 @@ use chat_rooms::Engine;
 use crate::addresses::AddressLimits;
 use crate::config::Config;
 use crate::context::Context;
+use crate::meters;
 
 /// How long a probe waits for the store.
 const PROBE: Duration = Duration::from_secs(2);
@@ -74,6 +75,21 @@ impl Control {
     /// While memory is short nobody new is let in: connections are answered by 503.
     pub fn short_of_memory(&self, is_short: bool) {
         self.context.is_short_of_memory.store(is_short, Ordering::Relaxed);
+    }
+
+    /// Brings what is told of the state of things up to date, for a recorder of the [`metrics`] facade that is about to be read. Takes as long
+    /// as [`ready`](Self::ready). Cancel-safe.
+    pub async fn note_standing(&self) {
+        let context = &self.context;
+        let is_ready = context.ready().await.is_ok();
+        meters::Standing {
+            rooms: context.engine.room_count(),
+            sessions: context.sessions.count(),
+            backlog_bytes: context.backlogs.held(),
+            most_connections: context.config().max_connections,
+            is_ready,
+        }
+        .note();
     }
 
     /// Whether somebody who comes now would be let in. Takes 2 s at most. Cancel-safe.

@@ -8,6 +8,7 @@ mod context;
 mod control;
 mod door;
 mod frames;
+mod meters;
 mod origins;
 mod pace;
 mod place;

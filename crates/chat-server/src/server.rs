@@ -24,6 +24,7 @@ use crate::context::Context;
 use crate::control::Control;
 use crate::door;
 use crate::frames::{ClassicFrames, V2Frames, V2HtmlFrames};
+use crate::meters;
 use crate::rendered::Rendered;
 use crate::sessions::Sessions;
 
@@ -61,6 +62,7 @@ impl Server {
         history: impl HistoryStore,
         config: Config,
     ) -> Result<Self, StoreError> {
+        meters::describe();
         let mut builder = Engine::builder(presence);
         builder.history(history).retention(config.retention).members_per_room(config.members_per_room);
         let classic = builder.add_encoding(ClassicFrames);

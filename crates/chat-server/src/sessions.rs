@@ -51,6 +51,11 @@ impl Sessions {
         Registration { sessions: self.clone(), secret, id, entry }
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.by_secret.lock().len()
+    }
+
     /// Asks the session with this secret for its seats. None where there is none, or it belongs to another name. The secret is good
     /// for one time: of several who try exactly one gets the seats.
     pub(crate) fn take_over(&self, secret: &str, username: &Username) -> Option<TakenOver> {

@@ -13,6 +13,7 @@ mod ends;
 mod full_disk;
 mod kills;
 mod memory;
+mod metrics;
 mod process;
 mod read_only;
 mod reload;

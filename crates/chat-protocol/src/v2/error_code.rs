@@ -66,6 +66,29 @@ impl ErrorCode {
         Self::Internal,
     ];
 
+    /// Its name, as it stands in an `error`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BadJson => "bad_json",
+            Self::UnknownType => "unknown_type",
+            Self::MissingField => "missing_field",
+            Self::HelloFirst => "hello_first",
+            Self::InvalidRoom => "invalid_room",
+            Self::InvalidUsername => "invalid_username",
+            Self::UsernameTaken => "username_taken",
+            Self::NotInRoom => "not_in_room",
+            Self::AlreadyInRoom => "already_in_room",
+            Self::TooManyRooms => "too_many_rooms",
+            Self::MessageTooLarge => "message_too_large",
+            Self::IdReused => "id_reused",
+            Self::RateLimited => "rate_limited",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::StoreUnavailable => "store_unavailable",
+            Self::Internal => "internal",
+        }
+    }
+
     /// Whether it says that the frame itself was wrong, whatever the server's state: a client with a fault. Too many of
     /// those close the connection.
     pub fn is_wrong_frame(self) -> bool {
@@ -83,6 +106,7 @@ mod tests {
         for code in ErrorCode::ALL {
             let name = serde_json::to_value(code).unwrap();
             let name = name.as_str().unwrap();
+            assert_eq!(name, code.name());
             assert!(contract.contains(&format!("`{name}`")), "docs/protocol.md does not name {name}");
         }
     }

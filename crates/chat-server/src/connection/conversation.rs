@@ -20,6 +20,7 @@ use super::wire::Wire;
 use super::{HangUp, hang_up};
 use crate::context::Context;
 use crate::frames;
+use crate::meters;
 use crate::pace::{Pace, Rate};
 
 /// What a dialect makes of a connection.
@@ -90,6 +91,7 @@ impl<T: Talk> Conversation<T> {
             Box::pin(farewell::settle(self.talk.settle(), wire)).await;
         }
         self.talk.log("closed", Some(ending));
+        ending.count();
         ending
     }
 
@@ -183,6 +185,9 @@ impl<T: Talk> Conversation<T> {
         let rate = Rate::of_frames(&self.context.config().limits);
         let paced_until = self.pace.note(socket.get_mut().take_frames(), now, rate);
         if paced_until.is_some() || self.talk.is_busy() {
+            if paced_until.is_some() {
+                meters::paced();
+            }
             self.clock.hold(now, paced_until);
             self.look_for_hang_up(now, socket)
         } else {

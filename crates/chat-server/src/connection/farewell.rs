@@ -10,12 +10,22 @@ use tokio::net::TcpStream;
 
 use super::wire::Wire;
 use crate::frames;
+use crate::meters::{self, By};
 
 /// What is spoken on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
     Classic,
     V2,
+}
+
+impl Dialect {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+            Self::V2 => "chat.v2",
+        }
+    }
 }
 
 /// Why a connection ends.
@@ -31,6 +41,25 @@ pub(super) enum Ending {
     TooSlow,
     /// The server ends.
     ShuttingDown,
+}
+
+impl Ending {
+    /// For those who watch.
+    pub(super) fn count(self) {
+        /// RFC 6455, section 7.1.5: a close frame without a code.
+        const NO_CODE: u16 = 1005;
+        let (by, code) = match self {
+            Self::ClientClosed(code) => (By::Client, Some(code.unwrap_or(NO_CODE))),
+            Self::Gone => (By::Client, None),
+            Self::Failed(code) => (By::Server, Some(code.code())),
+            Self::TooSlow => (By::Server, Some(CloseCode::TooSlow.code())),
+            Self::ShuttingDown => (By::Server, Some(CloseCode::GoingAway.code())),
+        };
+        meters::closed(by, code);
+        if self == Self::TooSlow {
+            meters::too_slow();
+        }
+    }
 }
 
 /// How long a server that ends waits for the last words on a connection to be stored and told.

@@ -25,6 +25,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use crate::context::Context;
+use crate::meters::Connected;
 use crate::place::{ChatPermit, Place};
 use crate::stream::Stream;
 use cipher::Cipher;
@@ -36,7 +37,7 @@ use tcp::{Tcp, Writer};
 use wire::Wire;
 
 /// A connection's place among the others, held until its socket is closed.
-type Permits = (ChatPermit, Place);
+type Permits = (ChatPermit, Place, Connected);
 
 /// A connection as the door leaves it.
 #[derive(Debug)]
@@ -59,7 +60,13 @@ pub(crate) enum Entrant {
 
 /// Lets the entrant in and starts the connection's task. Whoever has seen the answer to the handshake is in: it is written
 /// behind the entering, and before all else.
-pub(crate) fn start(opened: Opened, entrant: Entrant, permits: Permits, context: &Arc<Context>) {
+pub(crate) fn start(
+    opened: Opened,
+    entrant: Entrant,
+    (permit, place): (ChatPermit, Place),
+    context: &Arc<Context>,
+) {
+    let permits = |dialect: Dialect| (permit, place, Connected::by(dialect.name()));
     let Opened { stream, unread, answer } = opened;
     let (tcp, cipher) = taken_apart(stream);
     let outbox = Outbox::beginning_with(&answer, tcp, context.config().backlog);
@@ -70,11 +77,13 @@ pub(crate) fn start(opened: Opened, entrant: Entrant, permits: Permits, context:
             let outlet = Outlet::Frames { encoding: context.classic, sink: Arc::clone(&outbox) as _ };
             let member = seat.with_window(&send_window(context.config().backlog)).enter(outlet);
             let talk = Classic::new(member, outbox);
-            context.tasks.spawn(serve(talk, Dialect::Classic, wire, permits, Arc::clone(context)));
+            let (dialect, permits) = (Dialect::Classic, permits(Dialect::Classic));
+            context.tasks.spawn(serve(talk, dialect, wire, permits, Arc::clone(context)));
         }
         Entrant::V2 => {
             let talk = Session::new(outbox, Arc::clone(context));
-            context.tasks.spawn(serve(talk, Dialect::V2, wire, permits, Arc::clone(context)));
+            let (dialect, permits) = (Dialect::V2, permits(Dialect::V2));
+            context.tasks.spawn(serve(talk, dialect, wire, permits, Arc::clone(context)));
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::admission::{self, Admitted, Refusal};
 use crate::config::HEAD_BYTES;
 use crate::connection::{self, Opened};
 use crate::context::Context;
+use crate::meters;
 use crate::place::{Peer, Place};
 use crate::proxies::ProxyHeader;
 use crate::rewound::Rewound;
@@ -40,7 +41,8 @@ pub(crate) async fn open(
     permit: OwnedSemaphorePermit,
     context: Arc<Context>,
 ) {
-    let deadline = Instant::now() + context.config().timings.head;
+    let accepted = Instant::now();
+    let deadline = accepted + context.config().timings.head;
     let Some(Some((arrived, read))) = in_time(deadline, &context, arrive(&mut socket, from, &context)).await
     else {
         return;
@@ -52,6 +54,7 @@ pub(crate) async fn open(
     let peer = match arrived {
         Arrived::In(peer) => peer,
         Arrived::TooMany(place) => {
+            meters::refused(Refusal::TooManyFromThere);
             refuse(stream, for_everyone(Refusal::TooManyFromThere.response())).await;
             return drop(place);
         }
@@ -65,7 +68,7 @@ pub(crate) async fn open(
         Ok(Head { request, bytes, end }) => {
             let place = Place::new(permit, peer);
             if admission::is_websocket_path(request.uri().path()) {
-                answer(stream, request, bytes.slice(end..), place, context).await;
+                answer(stream, request, bytes.slice(end..), place, accepted, context).await;
             } else {
                 routes::serve(Rewound::new(bytes, stream), place, context).await;
             }
@@ -135,6 +138,7 @@ async fn answer(
     request: Request<()>,
     behind: Bytes,
     place: Place,
+    accepted: Instant,
     context: Arc<Context>,
 ) {
     let admitted = tokio::select! {
@@ -142,11 +146,15 @@ async fn answer(
         admitted = admission::admit(&request, &place, &context) => admitted,
     };
     match admitted {
-        Err(refusal) => refuse(stream, refusal.response()).await,
+        Err(refusal) => {
+            meters::refused(refusal);
+            refuse(stream, refusal.response()).await;
+        }
         Ok(Admitted { response, entrant, permit }) => {
             let Some(unread) = still_there(&mut stream, behind) else { return };
             let opened = Opened { stream, unread, answer: written(&response) };
             connection::start(opened, entrant, (permit, place), &context);
+            meters::let_in(accepted.elapsed());
         }
     }
 }

@@ -28,6 +28,7 @@ use super::tcp::Tcp;
 use super::{drained, send_window};
 use crate::context::Context;
 use crate::frames;
+use crate::meters;
 use crate::pace::Pace;
 use crate::seats::Seats;
 use crate::sessions::TakenOver;
@@ -87,6 +88,9 @@ impl Session {
 
     /// Sends a frame that has no place among a room's events.
     fn answer(&self, frame: &ServerFrame) {
+        if let ServerFrame::Error(error) = frame {
+            meters::told(error.code);
+        }
         // an outbox that takes nothing more says so to its own task, which is this one
         let _ = self.outbox.offer(&[frames::v2_frame(frame)]);
     }
