@@ -2,9 +2,11 @@
 
 use std::io::{self, IsTerminal};
 
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Registry, reload};
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 /// A filter that says nothing.
 #[derive(Debug, thiserror::Error)]
@@ -14,17 +16,39 @@ pub(crate) struct FilterError {
     reason: String,
 }
 
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    Text,
+    Json,
+}
+
+impl LogFormat {
+    fn for_stderr(self) -> Self {
+        match self {
+            Self::Auto if io::stderr().is_terminal() => Self::Text,
+            Self::Auto => Self::Json,
+            chosen => chosen,
+        }
+    }
+}
+
 /// The log, whose filter can change.
 #[derive(Debug, Clone)]
 pub(crate) struct Log(reload::Handle<EnvFilter, Registry>);
 
 impl Log {
     /// Begins to log. Once in a process.
-    pub(crate) fn start(filter: &str) -> Result<Self, FilterError> {
+    pub(crate) fn start(filter: &str, format: LogFormat) -> Result<Self, FilterError> {
         let (filter, handle) = reload::Layer::new(understand(filter)?);
-        let lines =
-            tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
-        tracing_subscriber::registry().with(filter).with(lines).init();
+        let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+        let lines = match format.for_stderr() {
+            LogFormat::Json => lines.json().flatten_event(true).boxed(),
+            LogFormat::Auto | LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
+        };
+        tracing_subscriber::registry().with(filter).with(filter_fn(|line| !quotes(line))).with(lines).init();
         Ok(Self(handle))
     }
 
@@ -35,6 +59,12 @@ impl Log {
             .reload(understood)
             .map_err(|error| FilterError { filter: filter.to_owned(), reason: error.to_string() })
     }
+}
+
+/// Whether a line may have what people say in it, whatever filter lets it through: below warnings the WebSocket library quotes messages.
+fn quotes(line: &Metadata) -> bool {
+    let is_from = |library| line.target().split("::").next() == Some(library);
+    *line.level() > Level::WARN && (is_from("tungstenite") || is_from("tokio_tungstenite"))
 }
 
 fn understand(filter: &str) -> Result<EnvFilter, FilterError> {

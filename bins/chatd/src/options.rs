@@ -10,6 +10,7 @@ use chat_server::{Config, Origins, Page, Proxies, ProxyHeader, Rate, RemoteImage
 use clap::{Args, ValueEnum};
 
 use crate::config::USUAL_FILE;
+use crate::log::LogFormat;
 
 /// What can be set about a server.
 #[derive(Debug, Args)]
@@ -68,6 +69,17 @@ pub(crate) struct Options {
     /// What to log, to standard error: error, warn, info, debug, trace, or directives such as chat_server=debug
     #[arg(long, env = "CHATD_LOG", value_name = "FILTER", default_value = "info")]
     pub(crate) log: String,
+
+    /// How a line of the log looks; auto: text on a terminal, one JSON object a line elsewhere
+    #[arg(
+        long,
+        env = "CHATD_LOG_FORMAT",
+        value_name = "FORMAT",
+        value_enum,
+        hide_possible_values = true,
+        default_value = "auto"
+    )]
+    pub(crate) log_format: LogFormat,
 
     /// Largest frame and largest message a client may send, in bytes
     #[arg(long, env = "CHATD_MESSAGE_BYTES", value_name = "BYTES", default_value_t = Limits::default().message_bytes, value_parser = at_least::<usize, 256>)]

@@ -52,7 +52,7 @@ pub(crate) enum StartError {
 
 /// Runs a server until it is told to end.
 pub(crate) fn serve(options: &Options, configuration: &Configuration) -> Result<(), StartError> {
-    let log = Log::start(&options.log)?;
+    let log = Log::start(&options.log, options.log_format)?;
     for warning in configuration.warnings() {
         tracing::warn!("{warning}");
     }

@@ -169,7 +169,7 @@ impl Ticket {
     fn settle_once(&mut self, outcome: Result<Appended, AppendError>) {
         let Some((speaker, receipt, called)) = self.open.take() else { return };
         if let Err(AppendError::Unavailable(error)) = &outcome {
-            tracing::warn!(room = %self.room.name, %error, "a message was not stored");
+            tracing::warn!(room = %self.room.name, username = %speaker.from.username, %error, "a message was not stored");
         }
         let meters = &self.shared.context.meters;
         if let Ok(Appended { message, again: false, .. }) = &outcome {

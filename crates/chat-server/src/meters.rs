@@ -125,19 +125,23 @@ pub(crate) enum By {
     Server,
 }
 
-/// A connection has ended, with this close code; none where nobody said a word.
-pub(crate) fn closed(by: By, code: Option<u16>) {
-    /// RFC 6455, section 7.1.5: the connection was closed without a close frame.
-    const ABNORMAL: u16 = 1006;
-    let by = match by {
-        By::Client => "client",
-        By::Server => "server",
-    };
+impl By {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// A connection has ended, with this close code.
+pub(crate) fn closed(by: By, code: u16) {
+    /// RFC 6455, section 7.4.1: a close frame without a code, and an end without a close frame.
+    const WITHOUT: [u16; 2] = [1005, 1006];
     // a client may send any number
-    let code = code.unwrap_or(ABNORMAL);
-    let known = code == ABNORMAL || code == 1005 || CloseCode::ALL.iter().any(|known| known.code() == code);
-    let code = if known { code.to_string() } else { "other".to_owned() };
-    counter!(CLOSES, "by" => by, "code" => code).increment(1);
+    let is_known = WITHOUT.contains(&code) || CloseCode::ALL.iter().any(|known| known.code() == code);
+    let code = if is_known { code.to_string() } else { "other".to_owned() };
+    counter!(CLOSES, "by" => by.name(), "code" => code).increment(1);
 }
 
 /// Somebody read too slowly.

@@ -12,6 +12,7 @@ mod descriptors;
 mod ends;
 mod full_disk;
 mod kills;
+mod log;
 mod memory;
 mod metrics;
 mod process;

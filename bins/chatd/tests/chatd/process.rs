@@ -20,8 +20,8 @@ pub(crate) fn chatd_at(program: &Path, folder: &Path) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHATD_")) {
         command.env_remove(name);
     }
-    // many run at once; who needs it asks for a port
-    command.env("CHATD_ADMIN_LISTEN", "off");
+    // many run at once: who needs it asks for a port; and a log is read as a person reads it
+    command.env("CHATD_ADMIN_LISTEN", "off").env("CHATD_LOG_FORMAT", "text");
     command
 }
 

@@ -92,6 +92,7 @@ impl Talk for Classic {
 
     fn log(&self, what: &str, ending: Option<Ending>) {
         let who = self.member.member();
-        tracing::debug!(room = %who.room, username = %who.username, channel = %who.channel, ?ending, "{what}");
+        let (by, code) = (ending.map(|ending| ending.by().name()), ending.map(Ending::code));
+        tracing::debug!(connection = %who.channel, room = %who.room, username = %who.username, by, code, "{what}");
     }
 }

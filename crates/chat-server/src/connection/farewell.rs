@@ -44,18 +44,30 @@ pub(super) enum Ending {
 }
 
 impl Ending {
+    /// Who ended it.
+    pub(super) fn by(self) -> By {
+        match self {
+            Self::ClientClosed(_) | Self::Gone => By::Client,
+            Self::Failed(_) | Self::TooSlow | Self::ShuttingDown => By::Server,
+        }
+    }
+
+    /// The close code, as RFC 6455, section 7.1.5, has it for ends without one, too.
+    pub(super) fn code(self) -> u16 {
+        const NO_CODE: u16 = 1005;
+        const NO_FRAME: u16 = 1006;
+        match self {
+            Self::ClientClosed(code) => code.unwrap_or(NO_CODE),
+            Self::Gone => NO_FRAME,
+            Self::Failed(code) => code.code(),
+            Self::TooSlow => CloseCode::TooSlow.code(),
+            Self::ShuttingDown => CloseCode::GoingAway.code(),
+        }
+    }
+
     /// For those who watch.
     pub(super) fn count(self) {
-        /// RFC 6455, section 7.1.5: a close frame without a code.
-        const NO_CODE: u16 = 1005;
-        let (by, code) = match self {
-            Self::ClientClosed(code) => (By::Client, Some(code.unwrap_or(NO_CODE))),
-            Self::Gone => (By::Client, None),
-            Self::Failed(code) => (By::Server, Some(code.code())),
-            Self::TooSlow => (By::Server, Some(CloseCode::TooSlow.code())),
-            Self::ShuttingDown => (By::Server, Some(CloseCode::GoingAway.code())),
-        };
-        meters::closed(by, code);
+        meters::closed(self.by(), self.code());
         if self == Self::TooSlow {
             meters::too_slow();
         }

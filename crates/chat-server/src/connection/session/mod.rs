@@ -273,7 +273,8 @@ impl Session {
                 None
             }
             Err(ReadError::History(error)) => {
-                tracing::warn!(room = %member.member().room, %error, "history can't be read");
+                let who = member.member();
+                tracing::warn!(room = %who.room, username = %who.username, %error, "history can't be read");
                 self.error(
                     reference,
                     ErrorCode::StoreUnavailable,
@@ -308,7 +309,9 @@ impl Session {
             }
             JoinError::Closing => (ErrorCode::StoreUnavailable, "the server is shutting down", None),
             JoinError::Store(_) | JoinError::History(_) => {
-                tracing::warn!(%error, "somebody was not let into a room");
+                let username =
+                    self.identity.as_ref().map(|identity| tracing::field::display(&identity.username));
+                tracing::warn!(username, %error, "somebody was not let into a room");
                 (ErrorCode::StoreUnavailable, "the store does not answer; join again later", None)
             }
         };
@@ -420,11 +423,13 @@ impl Talk for Session {
     }
 
     fn log(&self, what: &str, ending: Option<Ending>) {
+        let (by, code) = (ending.map(|ending| ending.by().name()), ending.map(Ending::code));
         match &self.identity {
-            None => tracing::debug!(?ending, "{what}"),
+            None => tracing::debug!(by, code, "{what}"),
             Some(identity) => {
                 let Identity { username, registration, rooms, .. } = &**identity;
-                tracing::debug!(session = %registration.id(), %username, rooms = rooms.len(), ?ending, "{what}");
+                let connection = registration.id();
+                tracing::debug!(%connection, %username, rooms = rooms.len(), by, code, "{what}");
             }
         }
     }
