@@ -95,9 +95,10 @@ fuzz TARGET="all" SECONDS="60" *OPTIONS:
 contract:
     cargo run -q -p chat-protocol --features schema --example asyncapi > docs/asyncapi.json
 
-# write docs/configuration.md anew from the options; a test says when that is due
+# write docs/configuration.md and docs/admin.openapi.json anew from the program; tests say when that is due
 configuration:
     cargo run -q -p chatd -- config docs > docs/configuration.md
+    cargo run -q -p chatd -- admin openapi > docs/admin.openapi.json
 
 # time how fast messages are stored and acked by a server of its own: `just storing 5` seconds each
 storing SECONDS="5":

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::admin::Admin;
 use crate::config::{ConfigCommand, Configuration};
 use crate::options::Options;
 use crate::serve;
@@ -28,6 +29,8 @@ pub(crate) struct Cli {
 enum Command {
     /// Run the server, as chatd does by itself
     Serve(Box<Options>),
+    /// Ask a running server, and tell it what to do
+    Admin(Admin),
     /// Look at the configuration
     #[command(subcommand)]
     Config(Box<ConfigCommand>),
@@ -53,6 +56,7 @@ impl Cli {
         match self.command {
             None => serve::serve(&self.options, configuration)?,
             Some(Command::Serve(options)) => serve::serve(&options, configuration)?,
+            Some(Command::Admin(admin)) => print(&admin.run()?)?,
             Some(Command::Config(command)) => print(&command.run(configuration)?)?,
             Some(Command::Completions { shell }) => print(&completions(shell))?,
             Some(Command::Man) => print(&manual()?)?,

@@ -62,7 +62,7 @@ impl Log {
 }
 
 /// Whether a line may have what people say in it, whatever filter lets it through: below warnings the WebSocket library quotes messages.
-fn quotes(line: &Metadata) -> bool {
+fn quotes(line: &Metadata<'_>) -> bool {
     let is_from = |library| line.target().split("::").next() == Some(library);
     *line.level() > Level::WARN && (is_from("tungstenite") || is_from("tokio_tungstenite"))
 }

@@ -1,5 +1,6 @@
 //! `chatd`: a self-hosted real-time chat server. `chatd --help` says what can be set.
 
+mod admin;
 mod certificate;
 mod command;
 mod config;

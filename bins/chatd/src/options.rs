@@ -9,6 +9,7 @@ use chat_rooms::outbox::BacklogLimits;
 use chat_server::{Config, Origins, Page, Proxies, ProxyHeader, Rate, RemoteImages, TrustedProxies};
 use clap::{Args, ValueEnum};
 
+use crate::admin::Secret;
 use crate::config::USUAL_FILE;
 use crate::log::LogFormat;
 
@@ -26,6 +27,20 @@ pub(crate) struct Options {
     /// Address and port for the operator: health, figures and what can be done, over plain HTTP. Not for the internet; off: there is none
     #[arg(long, env = "CHATD_ADMIN_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
     pub(crate) admin_listen: Bound<String>,
+
+    /// File with the token that lets the operator do things under /v1 of that listener; off: nothing can be done there
+    #[arg(long, env = "CHATD_ADMIN_TOKEN_FILE", value_name = "PATH", default_value = "off")]
+    pub(crate) admin_token_file: Bound<PathBuf>,
+
+    /// That token itself, in place of a file; better in the environment than in a flag, which others on the machine can read
+    #[arg(
+        long,
+        env = "CHATD_ADMIN_TOKEN",
+        value_name = "TOKEN",
+        default_value = "off",
+        hide_env_values = true
+    )]
+    pub(crate) admin_token: Bound<Secret>,
 
     /// PEM file with the certificate to show, and the chain behind it: connections are encrypted then; off: they are not. Read anew on SIGHUP
     #[arg(long, env = "CHATD_TLS_CERT", value_name = "PATH", default_value = "off")]

@@ -11,6 +11,7 @@ use chat_presence::{MemoryPresence, NodeId, SqlitePresence, StoreError};
 use chat_server::Server;
 use tokio::net::TcpListener;
 
+use crate::admin::{Secret, TokenError};
 use crate::certificate::{self, CertificateError};
 use crate::config::Configuration;
 use crate::descriptors;
@@ -44,6 +45,8 @@ pub(crate) enum StartError {
     Store(#[from] StoreError),
     #[error("the database can't be written: {0}")]
     History(#[from] HistoryError),
+    #[error(transparent)]
+    Token(#[from] TokenError),
     #[error("metrics can't be kept: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
     #[error("the system refuses what a server needs: {0}")]
@@ -67,6 +70,7 @@ async fn run(options: &Options, configuration: &Configuration, log: Log) -> Resu
     let (shutdown, hang_ups) = (Signals::install()?, HangUps::install()?);
     let mut config = options.config();
     let tls = certificate::open(options)?;
+    let token = Secret::of(options.admin_token_file.0.as_deref(), options.admin_token.0.as_ref())?;
     config.tls = tls.clone();
     let scheme = if tls.is_some() { "https" } else { "http" };
     let mut passed = Passed::take();
@@ -106,6 +110,10 @@ async fn run(options: &Options, configuration: &Configuration, log: Log) -> Resu
     let admin = admin_listener.zip(metrics).map(|(listener, metrics)| {
         tokio::spawn(metrics.clone().keep_up());
         let admin = Admin::new(server.control()).metrics(move || metrics.render());
+        let admin = match &token {
+            Some(token) => admin.token(token.expose()),
+            None => admin,
+        };
         tokio::spawn(admin.serve(listener))
     });
     announce(options, scheme, server.local_addr()?, admin_address)?;

@@ -2,6 +2,7 @@
 
 mod health;
 mod metrics;
+pub mod v1;
 
 use axum::Router;
 use axum::routing::get;
@@ -9,24 +10,32 @@ use chat_server::Control;
 use tokio::net::TcpListener;
 
 use crate::metrics::Metrics;
+use crate::v1::Token;
 
 /// The operator's side of a running server.
 #[derive(Debug, Clone)]
 pub struct Admin {
     control: Control,
     metrics: Option<Metrics>,
+    token: Option<Token>,
 }
 
 impl Admin {
     /// Of this server.
     pub fn new(control: Control) -> Self {
-        Self { control, metrics: None }
+        Self { control, metrics: None, token: None }
     }
 
     /// What `/metrics` answers, in the text format of Prometheus; without this there is no such path. It is called in the runtime and must
     /// not block; what the server tells of itself is up to date by then.
     pub fn metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
         self.metrics = Some(Metrics::new(render));
+        self
+    }
+
+    /// Whoever has this token may do what is under `/v1`; without one nobody may.
+    pub fn token(mut self, token: &str) -> Self {
+        self.token = Some(Token::new(token));
         self
     }
 
@@ -43,6 +52,7 @@ impl Admin {
             .route("/livez", get(health::alive))
             .route("/readyz", get(health::ready))
             .route("/metrics", get(metrics::metrics))
+            .nest("/v1", v1::routes(&self))
             .with_state(self)
     }
 }

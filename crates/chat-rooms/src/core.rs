@@ -1,6 +1,6 @@
 //! What stands under a room's lock: its state, its members' slots, what is to be told, and the pumps' inboxes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::sync::Arc;
 
@@ -36,6 +36,8 @@ pub(crate) struct Core {
     ending: Vec<Arc<Slot>>,
     /// Those whose messages are on their way to the store.
     pub(crate) on_the_way: HashMap<MemberId, OnTheWay>,
+    /// Members that the operator has put out, until they themselves are gone.
+    pub(crate) ousted: HashSet<MemberId>,
     /// Told, but not yet in a batch.
     unbatched: Vec<Item>,
     /// When the first of that was told.
@@ -87,6 +89,7 @@ impl Core {
             slots: HashMap::new(),
             ending: Vec::new(),
             on_the_way: HashMap::new(),
+            ousted: HashSet::new(),
             unbatched: Vec::new(),
             unbatched_since: Instant::now(),
             position: 0,

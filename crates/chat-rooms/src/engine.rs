@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chat_history::{HistoryError, HistoryStore, MemoryHistory, Retention};
 use chat_presence::{NewStay, PresenceStore, StoreError};
-use chat_protocol::v2::NoticeLevel;
+use chat_protocol::v2::{LeftReason, NoticeLevel};
 use chat_protocol::{ChannelName, Epoch, MemberList, RoomName, Timestamp, Username};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -205,6 +205,28 @@ impl Engine {
         self.shared.room(room).map(|room| room.list()).filter(|list| list.total() > 0)
     }
 
+    /// The rooms that somebody is in, by name, with how many.
+    pub fn rooms(&self) -> Vec<(RoomName, usize)> {
+        // each has a lock of its own, which is not to be waited for under the one of all
+        let rooms: Vec<_> = self.shared.rooms.lock().values().cloned().collect();
+        let mut rooms: Vec<_> = rooms.iter().map(|room| (room.name.clone(), room.list().total())).collect();
+        rooms.retain(|(_, members)| *members > 0);
+        rooms.sort_unstable();
+        rooms
+    }
+
+    /// Puts somebody out of a room, behind what it has said: everybody sees it leave. Who joined by [`Seat::join`] is told
+    /// `left` with the reason `kicked`. It may come again. False where nobody has that name there.
+    pub fn kick(&self, room: &RoomName, username: &Username) -> bool {
+        self.shared.room(room).is_some_and(|room| room.oust(username, LeftReason::Kicked))
+    }
+
+    /// Puts everybody out of a room, as [`kick`](Self::kick) does, with the reason `room_closed`; how many. What was said there stays
+    /// stored, and who comes next opens it again.
+    pub fn close_room(&self, room: &RoomName) -> usize {
+        self.shared.room(room).map_or(0, |room| room.oust_all(LeftReason::RoomClosed))
+    }
+
     /// How many rooms there are.
     pub fn room_count(&self) -> usize {
         self.shared.rooms.lock().len()
@@ -222,6 +244,14 @@ impl Engine {
             room.notice(level, body.into());
         }
         room.is_some()
+    }
+
+    /// Tells everybody in every room something from the operator; in how many rooms.
+    pub fn notice_all(&self, level: NoticeLevel, body: impl Into<Arc<str>>) -> usize {
+        let body = body.into();
+        let rooms: Vec<_> = self.shared.rooms.lock().values().cloned().collect();
+        rooms.iter().for_each(|room| room.notice(level, Arc::clone(&body)));
+        rooms.len()
     }
 
     /// Whether the engine can take somebody in now.

@@ -114,6 +114,12 @@ impl Membership {
         &self.member
     }
 
+    /// Whether the operator has put the member out: [`Engine::kick`](crate::Engine::kick), [`Engine::close_room`](crate::Engine::close_room).
+    /// It was told why, where it joined by [`Seat::join`], and its outlet was challenged.
+    pub fn is_ousted(&self) -> bool {
+        self.room.has_ousted(self.member.id)
+    }
+
     /// The room's members as they stand.
     pub fn members(&self) -> Arc<MemberList> {
         self.room.list()

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use chat_history::{HistoryError, HistoryStore};
-use chat_protocol::v2::{ErrorCode, NoticeLevel};
+use chat_protocol::v2::{ErrorCode, Left, LeftReason, NoticeLevel};
 use chat_protocol::{
     GATHER_ABOVE, GATHER_WINDOW, Member, MemberId, MemberList, Reference, RoomName, Username,
 };
@@ -173,8 +173,57 @@ impl Room {
                 effects.clear();
                 return left;
             }
+            // it was told why it has to go, behind its messages, and has gone by that
+            if core.ousted.remove(&id) {
+                return false;
+            }
             core.leave(id, farewell, effects)
         })
+    }
+
+    /// Puts somebody out, behind its messages that are on their way, and tells it why. False where nobody has that name.
+    pub(crate) fn oust(&self, username: &Username, reason: LeftReason) -> bool {
+        let ousted = self.change(|core, effects| {
+            let id = core.state.holder(username)?;
+            Some(self.oust_one(core, effects, id, reason))
+        });
+        // it learns of it at once, whatever waits for it
+        ousted.is_some_and(|slot| {
+            slot.inspect(|slot| slot.outlet.challenge());
+            true
+        })
+    }
+
+    /// Puts everybody out; how many.
+    pub(crate) fn oust_all(&self, reason: LeftReason) -> usize {
+        let ousted = self.change(|core, effects| {
+            let ids = core.state.ids();
+            ids.into_iter().map(|id| self.oust_one(core, effects, id, reason)).collect::<Vec<_>>()
+        });
+        ousted.iter().flatten().for_each(|slot| slot.outlet.challenge());
+        ousted.len()
+    }
+
+    fn oust_one(
+        &self,
+        core: &mut Core,
+        effects: &mut Vec<Effect>,
+        id: MemberId,
+        reason: LeftReason,
+    ) -> Option<Arc<Slot>> {
+        let slot = core.slots.get(&id).cloned();
+        if core.stays(id) && core.ousted.insert(id) {
+            // who is told lists knows no reasons
+            let is_told = slot.as_ref().is_some_and(|slot| slot.style == Style::Deltas);
+            let left = Left { reference: None, room: self.name.clone(), reason };
+            core.leave(id, if is_told { Farewell::Told(left) } else { Farewell::Silent }, effects);
+        }
+        slot
+    }
+
+    /// Whether the operator has put this member out.
+    pub(crate) fn has_ousted(&self, id: MemberId) -> bool {
+        self.core.lock().ousted.contains(&id)
     }
 
     /// Takes a member's outlet away; the member stays, and gets another one by coming again.

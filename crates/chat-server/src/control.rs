@@ -10,6 +10,7 @@ use crate::addresses::AddressLimits;
 use crate::config::Config;
 use crate::context::Context;
 use crate::meters;
+use crate::sessions::SessionInfo;
 
 /// How long a probe waits for the store.
 const PROBE: Duration = Duration::from_secs(2);
@@ -47,6 +48,17 @@ impl Control {
     /// The rooms.
     pub fn engine(&self) -> &Engine {
         &self.context.engine
+    }
+
+    /// The sessions of `chat.v2`, the oldest first.
+    pub fn sessions(&self) -> Vec<SessionInfo> {
+        self.context.sessions.list()
+    }
+
+    /// Ends a session, by its id: its connection is closed with 4403, its members leave their rooms, and it can't be resumed. False where
+    /// there is none.
+    pub fn close_session(&self, id: &str) -> bool {
+        self.context.sessions.close(id)
     }
 
     /// Takes over from a configuration what can change while the server runs: `limits`, `backlog`, `members_per_room`,

@@ -29,4 +29,5 @@ pub use origins::{Origin, OriginError, Origins};
 pub use pace::Rate;
 pub use proxies::{Proxies, ProxyHeader, TrustedProxies, TrustedProxiesError};
 pub use server::Server;
+pub use sessions::SessionInfo;
 pub use tls::{Tls, TlsError};

@@ -47,6 +47,11 @@ impl Seats {
         self.find(room).ok().map(|place| self.0.remove(place))
     }
 
+    /// Gives up the seats in rooms that the operator has put the session out of.
+    pub(crate) fn remove_ousted(&mut self) {
+        self.0.retain(|seat| !seat.is_ousted());
+    }
+
     /// Adds all of another session's.
     pub(crate) fn extend(&mut self, others: Self) {
         others.0.into_iter().for_each(|seat| self.insert(seat));

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use chat_protocol::Username;
+use chat_protocol::{Timestamp, Username};
 use chat_rooms::FrameSink;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -21,7 +22,12 @@ pub(crate) struct Sessions {
 }
 
 struct Entry {
+    /// For logs and lists.
+    id: u64,
     username: Username,
+    began_at: Timestamp,
+    /// Set when the operator ends it.
+    is_closed: AtomicBool,
     /// By which the session's task is woken.
     outbox: Arc<dyn FrameSink>,
     /// Who takes it over, until the session's task has seen it.
@@ -38,7 +44,6 @@ impl fmt::Debug for Entry {
 pub(crate) struct Registration {
     sessions: Sessions,
     secret: u128,
-    id: u64,
     entry: Arc<Entry>,
 }
 
@@ -46,9 +51,42 @@ impl Sessions {
     /// Adds a session, under a new secret.
     pub(crate) fn register(&self, username: Username, outbox: Arc<dyn FrameSink>) -> Registration {
         let (secret, id) = (rand::random(), rand::random());
-        let entry = Arc::new(Entry { username, outbox, taker: Mutex::default() });
+        let entry = Arc::new(Entry {
+            id,
+            username,
+            began_at: Timestamp::now(),
+            is_closed: AtomicBool::new(false),
+            outbox,
+            taker: Mutex::default(),
+        });
         self.by_secret.lock().insert(secret, Arc::clone(&entry));
-        Registration { sessions: self.clone(), secret, id, entry }
+        Registration { sessions: self.clone(), secret, entry }
+    }
+
+    /// All of them, the oldest first.
+    pub(crate) fn list(&self) -> Vec<SessionInfo> {
+        let of = |entry: &Arc<Entry>| SessionInfo {
+            id: session_id(entry.id),
+            username: entry.username.clone(),
+            began_at: entry.began_at,
+        };
+        let mut sessions: Vec<_> = self.by_secret.lock().values().map(of).collect();
+        sessions.sort_unstable_by(|a, b| (a.began_at, &a.id).cmp(&(b.began_at, &b.id)));
+        sessions
+    }
+
+    /// Ends the session with this id: it can't be resumed. False where there is none.
+    pub(crate) fn close(&self, id: &str) -> bool {
+        let mut sessions = self.by_secret.lock();
+        let found = sessions.iter().find(|(_, entry)| session_id(entry.id) == id);
+        let Some(secret) = found.map(|(secret, _)| *secret) else { return false };
+        let entry = sessions.remove(&secret);
+        drop(sessions);
+        entry.is_some_and(|entry| {
+            entry.is_closed.store(true, Ordering::Release);
+            entry.outbox.challenge();
+            true
+        })
     }
 
     /// How many there are.
@@ -73,10 +111,30 @@ impl Sessions {
     }
 }
 
+/// A session of `chat.v2`, as the operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// Its id, as it stands in the log.
+    pub id: String,
+    /// Who it is.
+    pub username: Username,
+    /// When it said `hello`.
+    pub began_at: Timestamp,
+}
+
+fn session_id(id: u64) -> String {
+    format!("s{id:016x}")
+}
+
 impl Registration {
+    /// Whether the operator ends it.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.entry.is_closed.load(Ordering::Acquire)
+    }
+
     /// An id for logs and lists. It grants nothing.
     pub(crate) fn id(&self) -> String {
-        format!("s{:016x}", self.id)
+        session_id(self.entry.id)
     }
 
     /// The secret, for the session's own client.

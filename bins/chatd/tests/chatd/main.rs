@@ -15,6 +15,7 @@ mod kills;
 mod log;
 mod memory;
 mod metrics;
+mod operator;
 mod process;
 mod read_only;
 mod reload;

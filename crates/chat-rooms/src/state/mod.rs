@@ -114,6 +114,19 @@ impl RoomState {
         self.holders.contains_key(username)
     }
 
+    /// Whose name that is; none where nobody has it, or somebody is still coming.
+    pub(crate) fn holder(&self, username: &Username) -> Option<MemberId> {
+        match self.holders.get(username)? {
+            Holder::Reserved => None,
+            Holder::Member(id) => Some(*id),
+        }
+    }
+
+    /// Everybody who is in.
+    pub(crate) fn ids(&self) -> Vec<MemberId> {
+        self.members.keys().copied().collect()
+    }
+
     /// Whether this stay goes on.
     pub(crate) fn seats(&self, id: MemberId) -> bool {
         self.members.contains_key(&id)

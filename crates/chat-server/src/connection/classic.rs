@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chat_protocol::CloseCode;
 use chat_protocol::classic::{self, Command};
 use chat_protocol::v2::ErrorCode;
 use chat_rooms::outbox::Outbox;
@@ -13,6 +14,9 @@ use super::conversation::Talk;
 use super::drained;
 use super::farewell::Ending;
 use super::tcp::Tcp;
+
+/// The operator has put it out: its connection is for that room alone.
+const KICKED: Ending = Ending::Failed(CloseCode::Forbidden);
 
 /// A member and its connection.
 pub(super) struct Classic {
@@ -35,13 +39,18 @@ impl Classic {
         Self { member, outbox, busy: None }
     }
 
+    /// Why it is out.
+    fn out(&self) -> Ending {
+        if self.member.is_ousted() { KICKED } else { Ending::TooSlow }
+    }
+
     fn refuse(&mut self, reason: impl Into<Arc<str>>) -> Option<Ending> {
         match self.member.refuse(ErrorCode::BadJson, reason, None) {
             Ok(sent) => {
                 self.busy = Some(Busy::Answering(sent));
                 None
             }
-            Err(SendError::NotAMember) => Some(Ending::TooSlow),
+            Err(SendError::NotAMember) => Some(self.out()),
         }
     }
 }
@@ -66,7 +75,7 @@ impl Talk for Classic {
         match &self.busy {
             None => {}
             Some(Busy::Saying(body)) => {
-                self.member.send(Arc::clone(body)).await.map_err(|SendError::NotAMember| Ending::TooSlow)?;
+                self.member.send(Arc::clone(body)).await.map_err(|SendError::NotAMember| self.out())?;
             }
             Some(Busy::Answering(sent)) => self.member.offered(*sent).await,
         }
@@ -79,7 +88,7 @@ impl Talk for Classic {
     }
 
     fn knocked(&mut self) -> Option<Ending> {
-        None
+        self.member.is_ousted().then_some(KICKED)
     }
 
     async fn settle(&mut self) {

@@ -148,6 +148,19 @@ impl Session {
         member.cloned()
     }
 
+    /// A member is not in any more: the operator has put it out, and the session goes on without that room; or it read too slowly.
+    fn out(&mut self, member: &Membership, reference: Option<Reference>) -> Option<Ending> {
+        if !member.is_ousted() {
+            return Some(Ending::TooSlow);
+        }
+        let room = &member.member().room;
+        if let Some(identity) = &mut self.identity {
+            identity.rooms.remove_ousted();
+        }
+        self.error(reference, ErrorCode::NotInRoom, format!("you are not in the room {room}"));
+        None
+    }
+
     fn hello(&mut self, hello: Hello, reference: Option<Reference>) {
         if self.identity.is_some() {
             self.error(reference, ErrorCode::Forbidden, "hello was said before");
@@ -198,6 +211,9 @@ impl Session {
 
     fn join(&mut self, Join { room, since, history }: Join, reference: Option<Reference>) {
         let Some(identity) = &mut self.identity else { return };
+        if identity.rooms.get(&room).is_some_and(|member| member.is_ousted()) {
+            identity.rooms.remove(&room);
+        }
         if identity.rooms.get(&room).is_some() {
             self.error(reference, ErrorCode::AlreadyInRoom, format!("you are in the room {room} already"));
             return;
@@ -237,7 +253,7 @@ impl Session {
     fn leave(&mut self, room: &RoomName, reference: Option<Reference>) {
         // nobody else has it: while a command is carried out no other is read
         let member = self.identity.as_mut().and_then(|identity| identity.rooms.remove(room));
-        match member.and_then(Arc::into_inner) {
+        match member.and_then(Arc::into_inner).filter(|member| !member.is_ousted()) {
             Some(member) => member.leave_telling(LeftReason::Asked, reference),
             None => {
                 self.error(reference, ErrorCode::NotInRoom, format!("you are not in the room {room}"));
@@ -282,7 +298,7 @@ impl Session {
                 );
                 None
             }
-            Err(ReadError::NotAMember) => Some(Ending::TooSlow),
+            Err(ReadError::NotAMember) => self.out(&member, reference),
         }
     }
 
@@ -372,7 +388,12 @@ impl Talk for Session {
                 }
                 Busy::Saying(member, outgoing) => {
                     drained(&self.outbox).await;
-                    member.send(outgoing.clone()).await.map_err(|SendError::NotAMember| Ending::TooSlow)?;
+                    let sent = member.send(outgoing.clone()).await;
+                    if let Err(SendError::NotAMember) = sent {
+                        let (member, reference) = (Arc::clone(member), outgoing.reference.clone());
+                        self.busy = None;
+                        self.out(&member, reference).map_or(Ok(()), Err)?;
+                    }
                     self.busy = None;
                 }
                 Busy::Answering(member, sent) => {
@@ -399,6 +420,11 @@ impl Talk for Session {
 
     fn knocked(&mut self) -> Option<Ending> {
         let identity = self.identity.as_mut()?;
+        if identity.registration.is_closed() {
+            return Some(Ending::Failed(CloseCode::Forbidden));
+        }
+        // what it is in the middle of hears of it by itself
+        identity.rooms.remove_ousted();
         let taker = identity.registration.taker()?;
         // what is in the middle of something gives up its seat
         self.busy = None;

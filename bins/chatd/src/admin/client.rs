@@ -1,0 +1,118 @@
+//! Asks a running server.
+
+use std::io;
+use std::time::Duration;
+
+use chat_admin::v1::Problem;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+use tokio::net::TcpStream;
+
+use super::Secret;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why there is no answer, or not the one that was hoped for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AskError {
+    #[error("{0} is no address of a server: http://host:port")]
+    Url(Uri),
+    #[error("{url} does not answer: {error}")]
+    Connect { url: Uri, error: io::Error },
+    #[error("{url} has not answered within {PATIENCE:?}")]
+    Late { url: Uri },
+    #[error("the connection broke: {0}")]
+    Broken(#[from] hyper::Error),
+    #[error("the question can't be put: {0}")]
+    Question(#[from] http::Error),
+    #[error("the system refuses: {0}")]
+    System(#[from] io::Error),
+    #[error("the answer can't be understood: {0}")]
+    Answer(serde_json::Error),
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// A server, and what lets one in.
+pub(super) struct Client {
+    url: Uri,
+    token: Option<Secret>,
+}
+
+impl Client {
+    pub(super) fn new(url: Uri, token: Option<Secret>) -> Self {
+        Self { url, token }
+    }
+
+    /// The answer's body. The parts of the path are encoded.
+    pub(super) fn ask(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&impl Serialize>,
+    ) -> Result<Vec<u8>, AskError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let late = || AskError::Late { url: self.url.clone() };
+            tokio::time::timeout(PATIENCE, self.exchange(method, path, body)).await.map_err(|_| late())?
+        })
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&impl Serialize>,
+    ) -> Result<Vec<u8>, AskError> {
+        let authority = self.url.authority().filter(|_| self.url.scheme_str() == Some("http"));
+        let authority = authority.ok_or_else(|| AskError::Url(self.url.clone()))?;
+        // brackets belong to the way an address of IPv6 is written, not to it
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        let connected = TcpStream::connect((host, authority.port_u16().unwrap_or(80))).await;
+        let stream = connected.map_err(|error| AskError::Connect { url: self.url.clone(), error })?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let connection = tokio::spawn(connection);
+        let answer = sender.send_request(self.request(method, authority.as_str(), path, body)?).await?;
+        let status = answer.status();
+        let body = answer.into_body().collect().await?.to_bytes().to_vec();
+        connection.abort();
+        if status.is_success() { Ok(body) } else { Err(refused(status, &body)) }
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        authority: &str,
+        path: &[&str],
+        body: Option<&impl Serialize>,
+    ) -> Result<Request<Full<Bytes>>, AskError> {
+        let encoded = path.iter().map(|part| format!("/{}", utf8_percent_encode(part, NON_ALPHANUMERIC)));
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("/v1{}", encoded.collect::<String>()))
+            .header(HOST, authority);
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
+        }
+        let bytes = match body {
+            None => Vec::new(),
+            Some(body) => {
+                request = request.header(CONTENT_TYPE, "application/json");
+                serde_json::to_vec(body).map_err(AskError::Answer)?
+            }
+        };
+        Ok(request.body(Full::new(bytes.into()))?)
+    }
+}
+
+fn refused(status: StatusCode, body: &[u8]) -> AskError {
+    let why = serde_json::from_slice::<Problem>(body).map(|problem| problem.error);
+    AskError::Refused(why.unwrap_or_else(|_| format!("the server answers {status}")))
+}

@@ -1,0 +1,249 @@
+//! What the operator asks and does: over HTTP with the token, and on the command line.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use chat_testkit::http::{Answer, request};
+use chat_testkit::{Client, v2};
+use serde_json::{Value, json};
+
+use crate::process::{Running, chatd, refused};
+
+const TOKEN: &str = "0123456789abcdef-of-the-operator";
+
+/// A server with a token in a file.
+fn start(folder: &Path) -> (Running, SocketAddr) {
+    std::fs::write(folder.join("token"), format!("{TOKEN}\n")).unwrap();
+    let arguments = ["--admin-listen", "127.0.0.1:0", "--admin-token-file", "token"];
+    let running = Running::start(chatd(folder).args(arguments));
+    let admin = running.admin.unwrap();
+    (running, admin)
+}
+
+async fn asked(admin: SocketAddr, method: &str, path: &str) -> Answer {
+    request(admin, method, path, &[&format!("Authorization: Bearer {TOKEN}")]).await
+}
+
+/// What `chatd admin` says, and whether it is content.
+async fn told(folder: &Path, admin: SocketAddr, arguments: &[&str]) -> (bool, String) {
+    let mut command = chatd(folder);
+    command.arg("admin").args(arguments);
+    command.args(["--url", &format!("http://{admin}"), "--token-file", "token"]);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let text = if output.status.success() { output.stdout } else { output.stderr };
+    (output.status.success(), String::from_utf8(text).unwrap().trim_end().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_anywhere_without_the_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_running, admin) = start(folder.path());
+    for headers in [
+        &[][..],
+        &["Authorization: Bearer 0123456789abcdef-of-the-operatoR"],
+        &["Authorization: Bearer "],
+        &["Authorization: Basic 0123456789abcdef-of-the-operator"],
+    ] {
+        for (method, path) in
+            [("GET", "/v1/rooms"), ("DELETE", "/v1/rooms/r"), ("POST", "/v1/notice"), ("GET", "/v1/nothing")]
+        {
+            let answer = request(admin, method, path, headers).await;
+            assert_eq!(answer.status, 401, "{method} {path} {headers:?}");
+            assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+        }
+    }
+    assert_eq!(asked(admin, "GET", "/v1/rooms").await.json(), json!({ "rooms": [] }));
+    assert_eq!(asked(admin, "GET", "/v1/nothing").await.status, 404);
+    assert_eq!(asked(admin, "PUT", "/v1/rooms").await.status, 405);
+
+    let other = tempfile::tempdir().unwrap();
+    let without = Running::start(chatd(other.path()).args(["--admin-listen", "127.0.0.1:0"]));
+    let answer = asked(without.admin.unwrap(), "GET", "/v1/rooms").await;
+    assert_eq!(
+        (answer.status, &answer.json()["error"]),
+        (403, &json!("there is no token: --admin-token-file names a file with one"))
+    );
+}
+
+#[test]
+fn a_token_that_is_none_is_told_and_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+    let what = "a token has at least 16 characters, none of them a space or outside of ASCII";
+    let said = refused(chatd(folder.path()).args(arguments).env("CHATD_ADMIN_TOKEN", "hunter2"));
+    assert_eq!(said, format!("chatd: {what}\n"));
+    std::fs::write(folder.path().join("token"), "two words are none\n").unwrap();
+    let said = refused(chatd(folder.path()).args(arguments).args(["--admin-token-file", "token"]));
+    assert_eq!(said, format!("chatd: token: {what}\n"));
+    let said = refused(chatd(folder.path()).args(arguments).args(["--admin-token-file", "nowhere"]));
+    assert_eq!(said, "chatd: the token in nowhere can't be read: No such file or directory (os error 2)\n");
+
+    let shown =
+        chatd(folder.path()).env("CHATD_ADMIN_TOKEN", TOKEN).args(["config", "show"]).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("(a secret)") && !shown.contains(TOKEN), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms_members_and_sessions_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, admin) = start(folder.path());
+    let _ana = Client::enter(running.address, "caf%C3%A9", "ana").await;
+    let (bob, _) = v2::Session::enter(running.address, "café", "bob").await;
+    let (ok, rooms) = told(folder.path(), admin, &["rooms"]).await;
+    assert_eq!(
+        (ok, rooms.split_whitespace().collect::<Vec<_>>()),
+        (true, vec!["room", "members", "café", "2"])
+    );
+    let (_, members) = told(folder.path(), admin, &["members", "café", "--json"]).await;
+    let members: Value = serde_json::from_str(&members).unwrap();
+    assert_eq!(members["total"], 2);
+    let names: Vec<_> =
+        members["members"].as_array().unwrap().iter().map(|member| &member["username"]).collect();
+    assert_eq!(names, ["ana", "bob"]);
+    let (_, sessions) = told(folder.path(), admin, &["sessions", "--json"]).await;
+    let sessions: Value = serde_json::from_str(&sessions).unwrap();
+    assert_eq!(sessions["sessions"][0]["username"], "bob");
+    assert_eq!(sessions["sessions"].as_array().unwrap().len(), 1);
+    assert!(!sessions.to_string().contains(bob.secret()));
+    let nowhere = told(folder.path(), admin, &["members", "nowhere"]).await;
+    assert_eq!(nowhere, (false, "chatd: nobody is in the room nowhere".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_kicked_is_told_and_may_come_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, admin) = start(folder.path());
+    let server = running.address;
+    let (mut eve, _) = v2::Session::enter(server, "lobby", "eve").await;
+    eve.join("tea").await;
+    let mut ana = Client::enter(server, "lobby", "ana").await;
+    let (mut bob, _) = v2::Session::enter(server, "lobby", "bob").await;
+
+    let said = told(folder.path(), admin, &["kick", "lobby", "bob"]).await;
+    assert_eq!(said, (true, "bob is out of the room lobby".into()));
+    let left = bob.next("left").await;
+    assert_eq!((&left["room"], &left["reason"]), (&json!("lobby"), &json!("kicked")));
+    // the session goes on: it is told that it is not in, and may join again
+    bob.send(&json!({ "type": "send", "room": "lobby", "body": "hello?", "ref": "1" })).await;
+    assert_eq!(bob.next_error().await["code"], "not_in_room");
+    bob.join("lobby").await;
+    bob.say("lobby", "I am back").await;
+
+    // a classic member has only that room, and is shown out
+    assert!(told(folder.path(), admin, &["kick", "lobby", "ana"]).await.0);
+    assert_eq!(ana.closed().await, Some(4403));
+    let mut ana = Client::enter(server, "lobby", "ana").await;
+    ana.say("and me").await;
+    eve.next("message").await;
+    assert_eq!(eve.next("message").await["body"], "and me");
+
+    let said = told(folder.path(), admin, &["kick", "lobby", "nobody"]).await;
+    assert_eq!(said, (false, "chatd: there is no nobody in the room lobby".into()));
+
+    let said = told(folder.path(), admin, &["close-room", "lobby"]).await;
+    assert_eq!(said, (true, "closed; 3 were in it".into()));
+    assert_eq!(eve.next("left").await["reason"], "room_closed");
+    assert_eq!(ana.closed().await, Some(4403));
+    eve.say("tea", "still here").await;
+    assert_eq!(eve.join("lobby").await["member_count"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_before_a_kick_is_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, admin) = start(folder.path());
+    let (mut bob, _) = v2::Session::enter(running.address, "lobby", "bob").await;
+    let mut ana = Client::enter(running.address, "lobby", "ana").await;
+    for number in 0..200 {
+        bob.send(&json!({ "type": "send", "room": "lobby", "body": format!("{number}") })).await;
+    }
+    // some of it is stored by now, some is on its way, some not yet read
+    assert!(told(folder.path(), admin, &["kick", "lobby", "bob"]).await.0);
+    let mut acked = 0;
+    loop {
+        let frame = bob.frame().await;
+        match frame["type"].as_str() {
+            Some("ack") => acked += 1,
+            Some("left") => break,
+            _ => {}
+        }
+    }
+    let heard = ana.messages(acked).await;
+    assert_eq!(heard.len(), acked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_session_is_out_everywhere_and_cannot_be_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, admin) = start(folder.path());
+    let (mut bob, _) = v2::Session::enter(running.address, "lobby", "bob").await;
+    let secret = bob.secret().to_owned();
+    let (_, sessions) = told(folder.path(), admin, &["sessions", "--json"]).await;
+    let sessions: Value = serde_json::from_str(&sessions).unwrap();
+    let id = sessions["sessions"][0]["session"].as_str().unwrap();
+    assert_eq!(
+        told(folder.path(), admin, &["close-session", id]).await,
+        (true, format!("the session {id} is closed"))
+    );
+    let (bye, code) = bob.closed().await;
+    assert_eq!((code, bye.unwrap()["reconnect"].clone()), (Some(4403), json!(false)));
+    let said = told(folder.path(), admin, &["close-session", id]).await;
+    assert_eq!(said, (false, "chatd: there is no such session".into()));
+    // the secret opens nothing any more: it is a new session, in no room
+    let mut again =
+        v2::Session::hello_with(running.address, json!({ "username": "bob", "resume": secret })).await;
+    assert_eq!(again.join("lobby").await["member_count"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_reaches_a_room_or_all_in_both_dialects() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, admin) = start(folder.path());
+    let mut ana = Client::enter(running.address, "lobby", "ana").await;
+    let (mut bob, _) = v2::Session::enter(running.address, "tea", "bob").await;
+    assert_eq!(
+        told(folder.path(), admin, &["notice", "back at ten"]).await,
+        (true, "said in 2 rooms".into())
+    );
+    let notice = bob.next("notice").await;
+    assert_eq!((&notice["body"], &notice["level"]), (&json!("back at ten"), &json!("info")));
+    let heard = async |client: &mut Client| loop {
+        let event = client.event().await;
+        if event["type"] == "chat_notice" {
+            break event["message"].clone();
+        }
+    };
+    assert_eq!(heard(&mut ana).await, "back at ten");
+    let arguments = ["notice", "--room", "lobby", "--level", "warning", "only here"];
+    assert_eq!(told(folder.path(), admin, &arguments).await, (true, "said in 1 rooms".into()));
+    assert_eq!(heard(&mut ana).await, "only here");
+    let (ok, said) = told(folder.path(), admin, &["notice", ""]).await;
+    assert_eq!((ok, said.as_str()), (false, "chatd: a notice has 1 to 4096 bytes"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_there_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, admin) = start(folder.path());
+    drop(running);
+    let (ok, said) = told(folder.path(), admin, &["rooms"]).await;
+    assert!(!ok && said.starts_with(&format!("chatd: http://{admin}/ does not answer: ")), "{said}");
+}
+
+#[test]
+fn the_description_in_docs_is_what_the_program_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = chatd(folder.path()).args(["admin", "openapi"]).output().unwrap().stdout;
+    let described: Value = serde_json::from_slice(&said).unwrap();
+    let paths = described["paths"].as_object().unwrap().values();
+    let ids: Vec<_> =
+        paths.flat_map(|path| path.as_object().unwrap().values()).map(|one| &one["operationId"]).collect();
+    let different: std::collections::HashSet<_> = ids.iter().map(|id| id.as_str().unwrap()).collect();
+    assert_eq!((ids.len(), different.len()), (8, 8), "{ids:?}");
+    let written = include_str!("../../../../docs/admin.openapi.json");
+    assert!(
+        said == written.as_bytes(),
+        "docs/admin.openapi.json is out of date: `just configuration` writes it anew"
+    );
+}

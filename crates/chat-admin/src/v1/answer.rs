@@ -1,0 +1,35 @@
+//! How it is told that something can't be done.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Why something was not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// In a sentence, for a person.
+    pub error: String,
+}
+
+/// A status, and why.
+pub(super) struct Refused(pub(super) StatusCode, pub(super) String);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        (self.0, Json(Problem { error: self.1 })).into_response()
+    }
+}
+
+pub(super) fn bad(error: impl Into<String>) -> Refused {
+    Refused(StatusCode::BAD_REQUEST, error.into())
+}
+
+pub(super) fn missing(what: impl Into<String>) -> Refused {
+    Refused(StatusCode::NOT_FOUND, what.into())
+}
+
+pub(super) async fn no_such_path() -> Refused {
+    missing("there is no such path")
+}

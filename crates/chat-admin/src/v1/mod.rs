@@ -1,0 +1,58 @@
+//! The operator's hand: what is asked and done over HTTP, with a token, in JSON. `docs/admin.openapi.json` describes it for machines.
+
+mod answer;
+mod rooms;
+mod sessions;
+mod token;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post};
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+
+use crate::Admin;
+pub use answer::Problem;
+pub use rooms::{Closed, Level, Member, Members, Notice, Room, Rooms, Told};
+pub use sessions::{Session, Sessions};
+pub(crate) use token::Token;
+
+pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
+    Router::new()
+        .route("/rooms", get(rooms::list))
+        .route("/rooms/{room}", delete(rooms::close))
+        .route("/rooms/{room}/members", get(rooms::members))
+        .route("/rooms/{room}/members/{username}", delete(rooms::kick))
+        .route("/rooms/{room}/notice", post(rooms::notice))
+        .route("/notice", post(rooms::notice_all))
+        .route("/sessions", get(sessions::list))
+        .route("/sessions/{session}", delete(sessions::close))
+        .fallback(answer::no_such_path)
+        .layer(from_fn_with_state(admin.clone(), token::ask))
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "chatd, for its operator", description = "What `--admin-listen` answers to whoever has the token."),
+    paths(
+        rooms::list,
+        rooms::close,
+        rooms::members,
+        rooms::kick,
+        rooms::notice,
+        rooms::notice_all,
+        sessions::list,
+        sessions::close
+    ),
+    security(("token" = []))
+)]
+struct Description;
+
+/// The interface in OpenAPI 3.1, as JSON.
+pub fn openapi() -> String {
+    let mut description = Description::openapi();
+    let token = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+    description.components.get_or_insert_default().add_security_scheme("token", token);
+    // it holds nothing that JSON can't say
+    description.to_pretty_json().unwrap_or_default()
+}

@@ -1,0 +1,193 @@
+//! Rooms and who is in them.
+
+use std::str::FromStr;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use chat_protocol::v2::NoticeLevel;
+use chat_protocol::{RoomName, Username};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::answer::{Problem, Refused, bad, missing};
+use crate::Admin;
+
+/// The longest notice, in bytes.
+const NOTICE_BYTES: usize = 4_096;
+
+/// The rooms that somebody is in, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Rooms {
+    /// One entry for each.
+    pub rooms: Vec<Room>,
+}
+
+/// A room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Room {
+    /// Its name.
+    pub room: String,
+    /// How many are in.
+    pub members: usize,
+}
+
+/// Who is in a room: those who came first, 100 at most.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Members {
+    /// In the order of their coming.
+    pub members: Vec<Member>,
+    /// How many are in.
+    pub total: usize,
+}
+
+/// A member of a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Member {
+    /// Its name.
+    pub username: String,
+    /// When it came, RFC 3339 in UTC.
+    pub joined_at: String,
+}
+
+/// How many a closed room had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Closed {
+    /// So many.
+    pub members: usize,
+}
+
+/// Something to say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Notice {
+    /// What: at most 4,096 bytes.
+    pub body: String,
+    /// How much it matters.
+    #[serde(default)]
+    pub level: Level,
+}
+
+/// How much it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Good to know.
+    #[default]
+    Info,
+    /// Something to act on.
+    Warning,
+}
+
+/// In how many rooms it was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Told {
+    /// So many.
+    pub rooms: usize,
+}
+
+impl From<Level> for NoticeLevel {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Info => Self::Info,
+            Level::Warning => Self::Warning,
+        }
+    }
+}
+
+/// The rooms that somebody is in.
+#[utoipa::path(get, path = "/v1/rooms", operation_id = "list_rooms", responses((status = 200, body = Rooms)))]
+pub(super) async fn list(State(admin): State<Admin>) -> Json<Rooms> {
+    let rooms = admin.control.engine().rooms().into_iter();
+    Json(Rooms { rooms: rooms.map(|(room, members)| Room { room: room.to_string(), members }).collect() })
+}
+
+/// Who is in a room.
+#[utoipa::path(get, path = "/v1/rooms/{room}/members", params(("room" = String, Path)),
+    responses((status = 200, body = Members), (status = 404, body = Problem, description = "nobody is in it")))]
+pub(super) async fn members(
+    State(admin): State<Admin>,
+    Path(room): Path<String>,
+) -> Result<Json<Members>, Refused> {
+    let list = admin.control.engine().members(&parsed(&room)?).ok_or_else(|| empty(&room))?;
+    let member = |member: &std::sync::Arc<chat_protocol::Member>| Member {
+        username: member.username.to_string(),
+        joined_at: member.joined_at.to_string(),
+    };
+    Ok(Json(Members { members: list.first().iter().map(member).collect(), total: list.total() }))
+}
+
+/// Puts somebody out of a room. It may come again.
+#[utoipa::path(delete, path = "/v1/rooms/{room}/members/{username}", params(("room" = String, Path), ("username" = String, Path)),
+    responses((status = 204), (status = 404, body = Problem, description = "nobody has that name there")))]
+pub(super) async fn kick(
+    State(admin): State<Admin>,
+    Path((room, username)): Path<(String, String)>,
+) -> Result<StatusCode, Refused> {
+    let (room, username): (RoomName, Username) = (parsed(&room)?, parsed(&username)?);
+    if !admin.control.engine().kick(&room, &username) {
+        return Err(missing(format!("there is no {username} in the room {room}")));
+    }
+    tracing::info!(%room, %username, "kicked by the operator");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Puts everybody out of a room. What was said there stays, and who comes next opens it again.
+#[utoipa::path(delete, path = "/v1/rooms/{room}", operation_id = "close_room", params(("room" = String, Path)),
+    responses((status = 200, body = Closed), (status = 404, body = Problem, description = "nobody is in it")))]
+pub(super) async fn close(
+    State(admin): State<Admin>,
+    Path(room): Path<String>,
+) -> Result<Json<Closed>, Refused> {
+    let room: RoomName = parsed(&room)?;
+    match admin.control.engine().close_room(&room) {
+        0 => Err(empty(room.as_str())),
+        members => {
+            tracing::info!(%room, members, "closed by the operator");
+            Ok(Json(Closed { members }))
+        }
+    }
+}
+
+/// Says something to everybody in a room.
+#[utoipa::path(post, path = "/v1/rooms/{room}/notice", params(("room" = String, Path)), request_body = Notice,
+    responses((status = 200, body = Told), (status = 400, body = Problem), (status = 404, body = Problem, description = "nobody is in it")))]
+pub(super) async fn notice(
+    State(admin): State<Admin>,
+    Path(room): Path<String>,
+    notice: Result<Json<Notice>, JsonRejection>,
+) -> Result<Json<Told>, Refused> {
+    let Notice { body, level } = checked(notice)?;
+    if !admin.control.engine().notice(&parsed(&room)?, level.into(), body) {
+        return Err(empty(&room));
+    }
+    Ok(Json(Told { rooms: 1 }))
+}
+
+/// Says something to everybody in every room.
+#[utoipa::path(post, path = "/v1/notice", request_body = Notice,
+    responses((status = 200, body = Told), (status = 400, body = Problem)))]
+pub(super) async fn notice_all(
+    State(admin): State<Admin>,
+    notice: Result<Json<Notice>, JsonRejection>,
+) -> Result<Json<Told>, Refused> {
+    let Notice { body, level } = checked(notice)?;
+    Ok(Json(Told { rooms: admin.control.engine().notice_all(level.into(), body) }))
+}
+
+fn checked(notice: Result<Json<Notice>, JsonRejection>) -> Result<Notice, Refused> {
+    let Json(notice) = notice.map_err(|error| bad(error.body_text()))?;
+    if notice.body.is_empty() || notice.body.len() > NOTICE_BYTES {
+        return Err(bad(format!("a notice has 1 to {NOTICE_BYTES} bytes")));
+    }
+    Ok(notice)
+}
+
+fn parsed<T: FromStr<Err: ToString>>(name: &str) -> Result<T, Refused> {
+    name.parse().map_err(|error: T::Err| bad(error.to_string()))
+}
+
+fn empty(room: &str) -> Refused {
+    missing(format!("nobody is in the room {room}"))
+}
