@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::admin::Admin;
+use crate::backup::{Backup, Restore};
 use crate::config::{ConfigCommand, Configuration};
 use crate::options::Options;
 use crate::serve;
@@ -31,6 +32,10 @@ enum Command {
     Serve(Box<Options>),
     /// Ask a running server, and tell it what to do
     Admin(Admin),
+    /// Copy the database while the server runs, and check the copy
+    Backup(Backup),
+    /// Check a backup and put it in the place of the database, while no server runs
+    Restore(Restore),
     /// Look at the configuration
     #[command(subcommand)]
     Config(Box<ConfigCommand>),
@@ -57,6 +62,8 @@ impl Cli {
             None => serve::serve(&self.options, configuration)?,
             Some(Command::Serve(options)) => serve::serve(&options, configuration)?,
             Some(Command::Admin(admin)) => print(&admin.run()?)?,
+            Some(Command::Backup(backup)) => print(&backup.run()?)?,
+            Some(Command::Restore(restore)) => print(&restore.run()?)?,
             Some(Command::Config(command)) => print(&command.run(configuration)?)?,
             Some(Command::Completions { shell }) => print(&completions(shell))?,
             Some(Command::Man) => print(&manual()?)?,

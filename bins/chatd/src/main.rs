@@ -1,6 +1,7 @@
 //! `chatd`: a self-hosted real-time chat server. `chatd --help` says what can be set.
 
 mod admin;
+mod backup;
 mod certificate;
 mod command;
 mod config;

@@ -40,6 +40,11 @@ pub(crate) fn reading(path: &Path) -> ConnectionResult<SqliteConnection> {
     open(path, "PRAGMA busy_timeout = 2000; PRAGMA query_only = ON;")
 }
 
+/// Opens a connection for a copy of the file, whatever its journal is.
+pub(crate) fn copying(path: &Path) -> ConnectionResult<SqliteConnection> {
+    open(path, "PRAGMA busy_timeout = 2000;")
+}
+
 fn open(path: &Path, setup: &str) -> ConnectionResult<SqliteConnection> {
     let name = path.to_str().ok_or_else(|| ConnectionError::BadConnection("its path is not UTF-8".into()))?;
     let mut connection = SqliteConnection::establish(name)?;

@@ -50,7 +50,7 @@ pub(crate) fn pending(connection: &mut SqliteConnection, path: &Path) -> Result<
     }
 }
 
-fn refuse_newer(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+pub(crate) fn refuse_newer(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
     let fault = |reason: String| OpenError::Migrate { path: path.to_owned(), reason };
     let applied = connection.applied_migrations().map_err(|error| fault(error.to_string()))?;
     let known: Vec<Box<dyn Migration<Sqlite>>> =

@@ -43,6 +43,11 @@ pub(crate) fn renew(connection: &mut SqliteConnection, lock: &ProcessLock) -> Re
     Ok(lock.set_note(&format!("{seal}\n"))?)
 }
 
+/// Takes the seal away: whoever starts with it takes the database for another one.
+pub(crate) fn remove(connection: &mut SqliteConnection) -> QueryResult<usize> {
+    diesel::delete(database_seal::table).execute(connection)
+}
+
 fn read(connection: &mut SqliteConnection) -> QueryResult<Option<String>> {
     database_seal::table.select(database_seal::seal).first(connection).optional()
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod admin;
+mod backup;
 mod certificate;
 mod comes_back;
 mod command_line;
