@@ -6,7 +6,7 @@ use std::str::FromStr;
 use chat_history::Retention;
 use chat_protocol::Limits;
 use chat_rooms::outbox::BacklogLimits;
-use chat_server::{Config, Origins, Page, Proxies, ProxyHeader, Rate, RemoteImages, TrustedProxies};
+use chat_server::{Config, Origins, Page, Proxies, ProxyHeader, Rate, RemoteImages, Timings, TrustedProxies};
 use clap::{Args, ValueEnum};
 
 use crate::admin::Secret;
@@ -66,6 +66,16 @@ pub(crate) struct Options {
     /// All but so many of the newest messages of each room are removed; off keeps them
     #[arg(long, env = "CHATD_HISTORY_MAX_COUNT", value_name = "COUNT", default_value = "off")]
     pub(crate) history_max_count: Bound<u64>,
+
+    /// For so long a server that is told to end says on /readyz that it is not ready, and lets people in all the same: as long as a load balancer
+    /// takes to notice
+    #[arg(long, env = "CHATD_SHUTDOWN_NOTICE", value_name = "TIME", default_value = "0s")]
+    pub(crate) shutdown_notice: humantime::Duration,
+
+    /// Over so long the connections of a server that ends are closed, where they are 100 or more; they are asked to come back later, and not
+    /// all at once
+    #[arg(long, env = "CHATD_SHUTDOWN_DRAIN", value_name = "TIME", default_value = "2s")]
+    pub(crate) shutdown_drain: humantime::Duration,
 
     /// Pages of which origins may chat here: own (this server's; classic clients may live anywhere), any, or a list of origins (scheme, host,
     /// and port if it is not the scheme's own) with commas between them, which holds for both dialects and for look-ups
@@ -301,6 +311,11 @@ impl Options {
             page: match self.page {
                 Switch::On => Page::Served,
                 Switch::Off => Page::None,
+            },
+            timings: Timings {
+                notice: self.shutdown_notice.into(),
+                drain: self.shutdown_drain.into(),
+                ..Timings::default()
             },
             ..Config::default()
         }

@@ -110,6 +110,11 @@ pub struct Timings {
     pub hang_up: Duration,
     /// A close has to be done, with everything that was to be sent before it, within this.
     pub close: Duration,
+    /// For so long a server that is about to end is not ready and lets people in all the same: whoever asks whether it is sends nobody
+    /// more.
+    pub notice: Duration,
+    /// Over so long the connections of a server that ends are closed, where they are many.
+    pub drain: Duration,
 }
 
 impl Default for Timings {
@@ -124,6 +129,8 @@ impl Default for Timings {
             message: Duration::from_secs(30),
             hang_up: Duration::from_secs(5),
             close: Duration::from_secs(5),
+            notice: Duration::ZERO,
+            drain: Duration::from_secs(2),
         }
     }
 }

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::addresses::Addresses;
 use crate::config::Config;
+use crate::drain::Drain;
 use crate::sessions::Sessions;
 
 /// What every connection needs.
@@ -31,8 +32,12 @@ pub(crate) struct Context {
     pub(crate) pages: Option<Pages>,
     /// As it is now: what changes while the server runs is told by `Control::reconfigure`.
     pub(crate) config: ArcSwap<Config>,
-    /// Cancelled when the server is to end.
+    /// Cancelled when the server is to end, for all but chat connections.
     pub(crate) stopping: CancellationToken,
+    /// Who is told by this that it is to end.
+    pub(crate) drain: Drain,
+    /// Set when the server is about to end.
+    pub(crate) is_ending: AtomicBool,
     /// Every task that holds a connection.
     pub(crate) tasks: TaskTracker,
     /// A permit for each chat connection there may be.

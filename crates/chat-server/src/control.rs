@@ -26,6 +26,9 @@ pub struct Control {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotReady {
+    /// The server is about to end.
+    #[error("the server is about to end")]
+    Ending,
     /// [`Config::max_connections`](crate::Config::max_connections) is reached.
     #[error("there are as many connections as there may be")]
     Full,
@@ -115,6 +118,9 @@ impl Control {
 
 impl Context {
     pub(crate) async fn ready(&self) -> Result<(), NotReady> {
+        if self.is_ending.load(Ordering::Relaxed) {
+            return Err(NotReady::Ending);
+        }
         if self.members.available_permits() == 0 {
             return Err(NotReady::Full);
         }

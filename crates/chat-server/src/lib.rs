@@ -7,6 +7,7 @@ mod connection;
 mod context;
 mod control;
 mod door;
+mod drain;
 mod frames;
 mod meters;
 mod origins;

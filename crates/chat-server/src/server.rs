@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -23,6 +23,7 @@ use crate::config::{Config, Page};
 use crate::context::Context;
 use crate::control::Control;
 use crate::door;
+use crate::drain::Drain;
 use crate::frames::{ClassicFrames, V2Frames, V2HtmlFrames};
 use crate::meters;
 use crate::rendered::Rendered;
@@ -81,6 +82,8 @@ impl Server {
             pages: pages(&config),
             config: ArcSwap::from_pointee(config),
             stopping: CancellationToken::new(),
+            drain: Drain::new(),
+            is_ending: AtomicBool::new(false),
             tasks: TaskTracker::new(),
         };
         Ok(Self { listener, context: Arc::new(context) })
@@ -104,8 +107,10 @@ impl Server {
         Control::new(Arc::clone(&self.context))
     }
 
-    /// Serves until `shutdown` resolves. Then it accepts nothing more, closes every connection with 1001, waits for them as
-    /// long as [`Timings::close`](crate::Timings::close) and a little more, whatever clients do, and removes its rows.
+    /// Serves until `shutdown` resolves. From then on it is [not ready](Control::ready). After
+    /// [`Timings::notice`](crate::Timings::notice) it accepts nothing more and closes every connection with 1001, many of them over
+    /// [`Timings::drain`](crate::Timings::drain), with `after_ms` so that they don't come back all at once. It waits for them as long
+    /// as [`Timings::close`](crate::Timings::close) and a little more, whatever clients do, and removes its rows.
     ///
     /// # Errors
     /// [`StoreError`] when the rows could not be removed at the end: the next start does it.
@@ -114,13 +119,16 @@ impl Server {
         tracing::info!("{}", context.config().origins.explained());
         tokio::select! {
             () = accept(&listener, &context) => {}
-            () = shutdown => {}
+            () = about_to_end(shutdown, &context) => {}
         }
         drop(listener);
         context.engine.close();
         context.stopping.cancel();
         context.tasks.close();
-        let patience = context.config().timings.close + END_SLACK;
+        let timings = context.config().timings.clone();
+        // those that can't be closed do not hold up the others
+        context.drain.run(context.tasks.len(), timings.drain).await;
+        let patience = timings.close + END_SLACK;
         if tokio::time::timeout(patience, context.tasks.wait()).await.is_err() {
             tracing::warn!(connections = context.tasks.len(), "not every connection could be closed in time");
         }
@@ -128,6 +136,16 @@ impl Server {
             Ok(ended) => ended,
             Err(_) => Err(StoreError(format!("no answer within {LAST_WRITE:?}"))),
         }
+    }
+}
+
+/// Resolves when the server has to end, some time after it has said that it will.
+async fn about_to_end(shutdown: impl Future<Output = ()>, context: &Context) {
+    shutdown.await;
+    context.is_ending.store(true, Ordering::Relaxed);
+    let notice = context.config().timings.notice;
+    if !notice.is_zero() {
+        tokio::time::sleep(notice).await;
     }
 }
 

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use chat_db::Database;
 use chat_presence::{NodeId, PresenceStore, SqlitePresence};
-use chat_testkit::{Client, Seen, http, listed};
+use chat_testkit::{Client, Seen, http, listed, until, v2};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::process::{Running, chatd};
 
@@ -123,4 +124,47 @@ async fn a_second_signal_ends_it_at_once() {
     // it waits for the other side of the close, which does not come
     server.signal(Signal::TERM);
     assert_eq!(server.end_within(Duration::from_secs(3)).await.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_the_end_it_is_not_ready_and_still_lets_people_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--admin-listen", "127.0.0.1:0", "--shutdown-notice", "2s"];
+    let mut server = Running::start(chatd(folder.path()).args(arguments));
+    let admin = server.admin.unwrap();
+    let ready = async || http::request(admin, "GET", "/readyz", &[]).await;
+    assert_eq!(ready().await.status, 200);
+    server.signal(Signal::TERM);
+    until("it is not ready", async || ready().await.status == 503).await;
+    assert_eq!(ready().await.body, b"not ready: the server is about to end\n");
+    assert_eq!(http::request(admin, "GET", "/livez", &[]).await.status, 200);
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    ana.say("one more").await;
+    assert_eq!(ana.messages(1).await, ["one more"]);
+    assert_eq!(ana.closed().await, Some(1001));
+    assert!(server.end_within(BOUND).await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_is_asked_to_come_back_one_after_another() {
+    const CROWD: usize = 128;
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Running::start(chatd(folder.path()).args(["--shutdown-drain", "400ms"]));
+    let mut crowd = Vec::new();
+    for number in 0..CROWD {
+        crowd.push(v2::Session::enter(server.address, "r", &format!("p{number}")).await.0);
+    }
+    server.signal(Signal::TERM);
+    let mut pauses = Vec::new();
+    for session in &mut crowd {
+        let (bye, code) = session.closed().await;
+        let bye = bye.expect("it is said");
+        assert_eq!((code, &bye["reconnect"]), (Some(1001), &json!(true)));
+        pauses.push(bye["after_ms"].as_u64().expect("when to come back"));
+    }
+    assert!(server.end_within(BOUND).await.success());
+    // at most for the drain, and the 64 ms over which so few are spread
+    assert!(pauses.iter().all(|pause| *pause <= 470), "{pauses:?}");
+    pauses.sort_unstable();
+    assert!(pauses[CROWD - 1] - pauses[0] > 200, "{pauses:?}");
 }

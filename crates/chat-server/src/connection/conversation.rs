@@ -95,6 +95,11 @@ impl<T: Talk> Conversation<T> {
         ending
     }
 
+    /// For how many milliseconds the client should stay away, where the server ends.
+    pub(super) fn away_for(&self) -> Option<u64> {
+        self.context.drain.away_for()
+    }
+
     /// How long the socket may take for what is in its outbox at the end.
     pub(super) fn patience(&self) -> Duration {
         self.context.config().timings.close
@@ -102,7 +107,7 @@ impl<T: Talk> Conversation<T> {
 
     async fn listen(&mut self, wire: &mut Wire) -> Ending {
         let mut socket = Box::pin(socket::wrap(wire, &self.context)).await;
-        let stopping = self.context.stopping.clone();
+        let stopping = self.context.drain.wave();
         let mut stopping = pin!(stopping.cancelled());
         let mut alarm = pin!(sleep_until(self.next_alarm(&socket)));
         loop {

@@ -91,9 +91,15 @@ pub(super) async fn settle(last_words: impl Future<Output = ()>, wire: &mut Wire
     }
 }
 
-/// Writes what is still to be written and the close frame, and waits for the client to close its side, no longer than
+/// Writes what is still to be written and the close frame, with for how many milliseconds to stay away where the server ends, and waits for the client to close its side, no longer than
 /// `patience` in all.
-pub(super) async fn say(wire: &mut Wire, dialect: Dialect, ending: Ending, patience: Duration) {
+pub(super) async fn say(
+    wire: &mut Wire,
+    dialect: Dialect,
+    ending: Ending,
+    away_for: Option<u64>,
+    patience: Duration,
+) {
     let (code, unsent) = match ending {
         Ending::Gone => return,
         Ending::ClientClosed(_) => (CloseCode::Normal, Unsent::Discard),
@@ -104,7 +110,8 @@ pub(super) async fn say(wire: &mut Wire, dialect: Dialect, ending: Ending, patie
     let last = match (ending, dialect) {
         (Ending::ClientClosed(code), _) => frames::close_answer(code),
         (_, Dialect::Classic) => frames::close(code),
-        (_, Dialect::V2) => frames::bye(code),
+        (Ending::ShuttingDown, Dialect::V2) => frames::bye(code, away_for),
+        (_, Dialect::V2) => frames::bye(code, None),
     };
     wire.outbox.close(last, unsent);
     let farewell = async {

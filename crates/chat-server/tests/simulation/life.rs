@@ -73,6 +73,8 @@ fn config() -> Config {
         message: seconds(4),
         hang_up: seconds(1),
         close: seconds(1),
+        notice: seconds(0),
+        drain: seconds(1),
     };
     Config { timings, ..Config::default() }
 }
