@@ -122,6 +122,7 @@ impl EngineBuilder {
                 remover,
                 pruner,
                 closing: AtomicBool::new(false),
+                quiet: AtomicBool::new(false),
                 admissions: Arc::new(Semaphore::new(MOST_ADMISSIONS)),
                 budget: Arc::new(Semaphore::new(BUDGET as usize)),
             }),
@@ -281,8 +282,14 @@ impl Engine {
         self.shared.is_closing()
     }
 
-    /// Lets nobody in any more, and tells nobody who leaves: everybody does.
+    /// Tells nobody any more who leaves: soon everybody does. People are let in as before.
+    pub fn be_quiet(&self) {
+        self.shared.quiet.store(true, Ordering::Release);
+    }
+
+    /// Lets nobody in any more, and [tells nobody who leaves](Self::be_quiet).
     pub fn close(&self) {
+        self.be_quiet();
         self.shared.closing.store(true, Ordering::Release);
     }
 

@@ -309,7 +309,7 @@ async fn join(
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        let telling = if self.shared.is_closing() { Telling::Nobody } else { Telling::Everybody };
+        let telling = if self.shared.is_quiet() { Telling::Nobody } else { Telling::Everybody };
         let farewell = mem::replace(&mut self.farewell, Farewell::Silent);
         self.room.leave(self.member.id, farewell, telling);
         self.shared.departures.add(self.member.id);

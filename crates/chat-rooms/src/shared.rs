@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) remover: AbortHandle,
     pub(crate) pruner: Pruner,
     pub(crate) closing: AtomicBool,
+    /// Whether nobody is told any more who leaves.
+    pub(crate) quiet: AtomicBool,
     /// A permit for each who may wait for the store to be let in.
     pub(crate) admissions: Arc<Semaphore>,
     /// A permit for each byte that may be on its way to the history store.
@@ -44,6 +46,10 @@ impl std::fmt::Debug for Shared {
 impl Shared {
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet.load(Ordering::Acquire)
     }
 
     pub(crate) fn room(&self, name: &RoomName) -> Option<Arc<Room>> {

@@ -20,6 +20,7 @@ mod routes;
 mod seats;
 mod server;
 mod sessions;
+mod sips;
 mod stream;
 mod tls;
 

@@ -122,12 +122,14 @@ impl Server {
             () = about_to_end(shutdown, &context) => {}
         }
         drop(listener);
-        context.engine.close();
+        // who is still in for a moment chats on, and joins
+        context.engine.be_quiet();
         context.stopping.cancel();
         context.tasks.close();
         let timings = context.config().timings.clone();
         // those that can't be closed do not hold up the others
         context.drain.run(context.tasks.len(), timings.drain).await;
+        context.engine.close();
         let patience = timings.close + END_SLACK;
         if tokio::time::timeout(patience, context.tasks.wait()).await.is_err() {
             tracing::warn!(connections = context.tasks.len(), "not every connection could be closed in time");

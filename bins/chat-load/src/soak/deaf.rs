@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chat_protocol::{RoomName, Username};
@@ -44,9 +45,12 @@ pub(super) struct Deaf {
 impl Deaf {
     pub(super) async fn live(self, mut phase: watch::Receiver<Phase>, counts: Arc<Counts>) {
         while *phase.borrow() == Phase::Speak {
+            let ends = counts.ends.load(Ordering::Relaxed);
             if let Ok(socket) = self.enter().await {
                 let _ = timeout(self.pause, end_of(Phase::Speak, &mut phase)).await;
-                if is_put_out(socket).await {
+                let is_out = is_out(socket).await;
+                // all that ends otherwise ends with the server
+                if is_out && counts.ends.load(Ordering::Relaxed) == ends {
                     one_more(&counts.put_out);
                 }
             }
@@ -75,8 +79,9 @@ impl Deaf {
     }
 }
 
-/// Reads what the system has kept. Where it was not put out, that would not end; but then it is no more deaf, and closes.
-async fn is_put_out(mut socket: WebSocketStream<TcpStream>) -> bool {
+/// Reads what the system has kept, and says whether the connection is over. The server gives the close frame a few seconds: who has been deaf for
+/// longer sees only the end. Where it is not over that would not end; but then it is no more deaf, and closes.
+async fn is_out(mut socket: WebSocketStream<TcpStream>) -> bool {
     // it is only slower without
     let _ = set_socket_recv_buffer_size(socket.get_ref(), ROOMY_BUFFER);
     let read_to_the_end = async {
@@ -84,7 +89,7 @@ async fn is_put_out(mut socket: WebSocketStream<TcpStream>) -> bool {
             match socket.next().await {
                 Some(Ok(Message::Close(Some(frame)))) => return u16::from(frame.code) == TOO_SLOW,
                 Some(Ok(_)) => {}
-                Some(Err(_)) | None => return false,
+                Some(Err(_)) | None => return true,
             }
         }
     };

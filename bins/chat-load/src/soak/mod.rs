@@ -35,7 +35,7 @@ use self::plan::{CLASSIC, ONE_IN_WITH_A_BAD_LINE, PUBLISHERS, STEPS, Step};
 use self::relay::Relay;
 use self::report::{Memory, Report};
 use self::servant::Servant;
-use self::shared::{Counts, Phase};
+use self::shared::{Counts, Phase, one_more};
 use crate::load::Faults;
 use crate::options::Soak;
 use crate::report::number;
@@ -193,6 +193,9 @@ async fn course(
     let mut memory = Memory::default();
     for (part, step) in STEPS {
         pass(begun + plan.duration.mul_f64(part), begun, servant, &mut memory, counts, bar).await?;
+        if let Step::Restart | Step::Kill = step {
+            one_more(&counts.ends);
+        }
         match step {
             Step::Restart => servant.restart(counts).await?,
             Step::Kill => servant.kill().await?,

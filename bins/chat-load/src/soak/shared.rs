@@ -28,6 +28,8 @@ pub(super) struct Counts {
     pub(super) came_back: AtomicU64,
     /// Pages of the history that were read because more was missed than is handed out to who comes back.
     pub(super) pages: AtomicU64,
+    /// How often the server was about to end.
+    pub(super) ends: AtomicU64,
     /// Readers that were put out, and came again.
     pub(super) put_out: AtomicU64,
     /// Guests that joined and left.

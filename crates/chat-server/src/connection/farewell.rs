@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use super::wire::Wire;
 use crate::frames;
 use crate::meters::{self, By};
+use crate::sips::Sips;
 
 /// What is spoken on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,13 +139,14 @@ async fn flushed(wire: &mut Wire) -> bool {
 
 /// Reads to the end, and forgets it.
 async fn discard(stream: &TcpStream) -> io::Result<()> {
-    let mut rest = vec![0; 4096];
+    let (mut rest, mut sips) = (vec![0; 4096], Sips::default());
     loop {
         stream.readable().await?;
         match stream.try_read(&mut rest) {
             Ok(0) => return Ok(()),
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-            _ => {}
+            Ok(bytes) => sips.took(bytes).await,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::place::{Peer, Place};
 use crate::proxies::ProxyHeader;
 use crate::rewound::Rewound;
 use crate::routes;
+use crate::sips::Sips;
 use crate::stream::{self, Stream};
 use crate::tls::Opening;
 use head::{Head, HeadError};
@@ -184,8 +185,10 @@ async fn refuse(mut stream: Stream, mut response: Response<&'static str>) {
         answer.extend_from_slice(response.body().as_bytes());
         if stream.write_all(&answer).await.is_ok() {
             let _ = stream.shutdown().await;
-            let mut rest = [0; 4096];
-            while let Ok(1..) = stream.read(&mut rest).await {}
+            let (mut rest, mut sips) = ([0; 4096], Sips::default());
+            while let Ok(bytes @ 1..) = stream.read(&mut rest).await {
+                sips.took(bytes).await;
+            }
         }
     };
     // too slow to take it: its loss

@@ -4,6 +4,7 @@ use chat_protocol::Limits;
 use chat_server::{Config, Timings};
 use chat_testkit::frame::{BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT, header, masked, whole};
 use chat_testkit::{Client, Seen, said};
+use tokio::io::AsyncWriteExt;
 use tokio::time::Duration;
 
 use crate::support::{config, start, start_with, timings};
@@ -194,4 +195,23 @@ async fn a_ping_flood_costs_a_bounded_answer() {
         }
     }
     server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_goes_on_sending_after_it_was_told_to_go_is_read_in_sips() {
+    /// What the buffers of the system may hold of it, on both sides, and then 6 MB a second.
+    const MOST: usize = 32 << 20;
+    let close = Duration::from_secs(2);
+    let server = start_with(Config { timings: Timings { close, ..timings() }, ..config() }).await;
+    let mut eve = Client::enter(server.address, "r", "eve").await;
+    eve.write(&whole(BINARY, b"{}")).await;
+    let flood = vec![0x5a; 256 << 10];
+    let mut written = 0;
+    // it ends when the server does not read any more and goes
+    while eve.stream().write_all(&flood).await.is_ok() {
+        written += flood.len();
+        assert!(written < MOST, "the server has read {written} bytes for nothing");
+    }
+    let mut bob = Client::enter(server.address, "r", "bob").await;
+    assert_eq!(bob.brief().await, "+bob");
 }
