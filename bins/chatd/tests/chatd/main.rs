@@ -17,6 +17,7 @@ mod log;
 mod memory;
 mod metrics;
 mod operator;
+mod packaging;
 mod process;
 mod read_only;
 mod reload;

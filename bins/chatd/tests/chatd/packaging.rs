@@ -1,0 +1,59 @@
+//! The unit files, looked at by systemd's own tool where it is installed.
+#![cfg(target_os = "linux")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::process::chatd;
+
+fn units() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/systemd")
+}
+
+/// The command line of the unit, without the program.
+fn arguments() -> Vec<String> {
+    let unit = std::fs::read_to_string(units().join("chatd.service")).unwrap();
+    let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    line.split(' ').skip(1).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_unit_names_options_that_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("chatd.toml"), "").unwrap();
+    let here = arguments().into_iter().map(|argument| match argument.as_str() {
+        "/etc/chatd/chatd.toml" => "chatd.toml".to_owned(),
+        _ => argument,
+    });
+    let output = chatd(folder.path()).args(["config", "check"]).args(here).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn systemd_understands_the_units_and_finds_little_exposed() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["chatd.service", "chatd.socket"] {
+        let unit = std::fs::read_to_string(units().join(name)).unwrap();
+        // there is neither the program nor a manual where it would be installed
+        let unit = unit.replace("/usr/local/bin/chatd", env!("CARGO_BIN_EXE_chatd"));
+        std::fs::write(folder.path().join(name), unit.replace("Documentation=man:chatd(1)\n", "")).unwrap();
+    }
+    let analyze = |arguments: &[&str]| {
+        Command::new("systemd-analyze").args(arguments).current_dir(folder.path()).output()
+    };
+    let Ok(verified) = analyze(&["verify", "./chatd.service", "./chatd.socket"]) else {
+        return println!("systemd-analyze is not here: what it would check is skipped");
+    };
+    let said = String::from_utf8_lossy(&verified.stderr).into_owned();
+    let about_ours: Vec<_> = said.lines().filter(|line| line.contains("chatd.s")).collect();
+    assert!(about_ours.is_empty(), "{about_ours:?}");
+    let security = analyze(&["security", "--offline=true", "--no-pager", "./chatd.service"]).unwrap();
+    let report = String::from_utf8_lossy(&security.stdout).into_owned();
+    let level = report
+        .lines()
+        .find_map(|line| line.split_once("Overall exposure level for chatd.service: "))
+        .unwrap()
+        .1;
+    let level: f64 = level.split(' ').next().unwrap().parse().unwrap();
+    assert!(level <= 1.2, "{report}");
+}
