@@ -99,8 +99,8 @@ async fn a_message_that_does_not_end_is_ended() {
     let mut ana = Client::enter(server.address, "r", "ana").await;
     ana.write(&masked(TEXT, b"")).await;
     let code = loop {
-        let _ = tokio::io::AsyncWriteExt::write_all(ana.stream(), &masked(CONTINUATION, b"")).await;
-        let _ = tokio::io::AsyncWriteExt::write_all(ana.stream(), &whole(PING, b"")).await;
+        let _ = ana.stream().write_all(&masked(CONTINUATION, b"")).await;
+        let _ = ana.stream().write_all(&whole(PING, b"")).await;
         match ana.see().await {
             Seen::Close(code) => break code,
             Seen::End => break None,
