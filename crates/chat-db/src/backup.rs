@@ -102,23 +102,18 @@ pub fn restore(backup: &Path, database: &Path) -> Result<Option<PathBuf>, Backup
     let unfinished = Unfinished::beside(database)?;
     fs::copy(backup, &unfinished.path).map_err(system(backup))?;
     check(&unfinished.path, backup)?;
-    let replaced = if database.exists() { Some(replaced_name(database)) } else { None };
-    if let Some(replaced) = &replaced {
-        // the file before its log: without the file the log is nothing, without the log the file would have lost its newest
-        fs::rename(database, replaced).map_err(system(database))?;
-    }
-    for end in ["-wal", "-shm"] {
-        let beside = with(database, end);
-        if beside.exists() {
-            let to =
-                replaced.as_ref().map_or_else(|| with(&replaced_name(database), end), |name| with(name, end));
-            fs::rename(&beside, to).map_err(system(&beside))?;
+    let (was_there, replaced) = (database.exists(), replaced_name(database));
+    // the file before its log: without the file the log is nothing, without the log the file would have lost its newest
+    for end in ["", "-wal", "-shm"] {
+        let old = with(database, end);
+        if old.exists() {
+            fs::rename(&old, with(&replaced, end)).map_err(system(&old))?;
         }
     }
     unfinished.finish(database)?;
     // where the copy has the seal that is noted here, it would count as left by the last run
     lock.set_note("").map_err(system(database))?;
-    Ok(replaced)
+    Ok(was_there.then_some(replaced))
 }
 
 /// A file that becomes another one when it is whole; else it goes.

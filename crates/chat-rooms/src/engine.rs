@@ -208,9 +208,8 @@ impl Engine {
 
     /// The rooms that somebody is in, by name, with how many.
     pub fn rooms(&self) -> Vec<(RoomName, usize)> {
-        // each has a lock of its own, which is not to be waited for under the one of all
-        let rooms: Vec<_> = self.shared.rooms.lock().values().cloned().collect();
-        let mut rooms: Vec<_> = rooms.iter().map(|room| (room.name.clone(), room.list().total())).collect();
+        let rooms = self.shared.all_rooms().into_iter();
+        let mut rooms: Vec<_> = rooms.map(|room| (room.name.clone(), room.count())).collect();
         rooms.retain(|(_, members)| *members > 0);
         rooms.sort_unstable();
         rooms
@@ -250,7 +249,7 @@ impl Engine {
     /// Tells everybody in every room something from the operator; in how many rooms.
     pub fn notice_all(&self, level: NoticeLevel, body: impl Into<Arc<str>>) -> usize {
         let body = body.into();
-        let rooms: Vec<_> = self.shared.rooms.lock().values().cloned().collect();
+        let rooms = self.shared.all_rooms();
         rooms.iter().for_each(|room| room.notice(level, Arc::clone(&body)));
         rooms.len()
     }

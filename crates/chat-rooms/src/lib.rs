@@ -33,6 +33,7 @@ pub use encoding::{Encoding, EncodingId};
 pub use engine::{Engine, EngineBuilder, JoinError};
 pub use frames::Frames;
 pub use membership::{Membership, Seat};
+pub use meters::count_error;
 pub use outlet::{EventSink, Events, FrameSink, Outlet, PutOut};
 pub use request::{JoinOptions, MembersQuery, Outgoing, ReadError, SendError};
 pub use room::Sent;

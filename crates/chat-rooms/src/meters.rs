@@ -57,6 +57,10 @@ impl Meters {
             "Places in rooms that are taken now; who is in two rooms counts twice"
         );
         describe_counter!(ERRORS, "Errors that clients were told, by code");
+        // an alert may ask for one before it has happened
+        for code in ErrorCode::ALL {
+            drop(counter!(ERRORS, "code" => code.name()));
+        }
         Self {
             fan_out: histogram!("chatd_fan_out_seconds"),
             ack: histogram!("chatd_ack_seconds"),
@@ -90,7 +94,8 @@ impl Meters {
     }
 }
 
-/// A client is told an error.
-pub(crate) fn refused(code: ErrorCode) {
+/// Counts an error that a client is told, in `chatd_errors_total`. The engine counts its own; this is for what is refused before it comes
+/// to the engine.
+pub fn count_error(code: ErrorCode) {
     counter!(ERRORS, "code" => code.name()).increment(1);
 }

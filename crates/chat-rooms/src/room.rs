@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 use crate::batch::Batch;
 use crate::core::{Core, Farewell};
 use crate::encoding::Encodings;
-use crate::meters::{self, Meters};
+use crate::meters::Meters;
 use crate::outlet::Outlet;
 use crate::pump;
 use crate::runtime::atomic::{AtomicUsize, Ordering};
@@ -134,6 +134,11 @@ impl Room {
         self.core.lock().state.seats(id)
     }
 
+    /// How many are in.
+    pub(crate) fn count(&self) -> usize {
+        self.core.lock().state.count()
+    }
+
     pub(crate) fn list(&self) -> Arc<MemberList> {
         self.core.lock().state.list()
     }
@@ -241,7 +246,6 @@ impl Room {
     ) -> Option<Sent> {
         self.change(|core, effects| {
             let event = core.state.refuse(to, code, reason, reference)?;
-            meters::refused(code);
             let sent = Sent { position: core.position };
             effects.push(Effect::Tell(event, Audience::Only(to)));
             Some(sent)

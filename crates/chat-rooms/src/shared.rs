@@ -56,6 +56,11 @@ impl Shared {
         self.rooms.lock().get(name).cloned()
     }
 
+    /// All of them. Each has a lock of its own, which is not to be waited for under the one of all.
+    pub(crate) fn all_rooms(&self) -> Vec<Arc<Room>> {
+        self.rooms.lock().values().cloned().collect()
+    }
+
     /// Forgets a room that nobody is in or coming to.
     pub(crate) fn forget_if_empty(&self, room: &Arc<Room>) {
         if !room.is_empty() {

@@ -7,7 +7,6 @@ use chat_protocol::v2::{Ack, ErrorCode, ServerFrame};
 use chat_protocol::{Member, Message, MessageId, Reference};
 
 use crate::core::Core;
-use crate::meters;
 use crate::room::{MOST_PENDING, Room};
 use crate::runtime::Instant;
 use crate::shared::Shared;
@@ -104,7 +103,6 @@ impl Room {
                 }
                 Err(error) if hears => {
                     let (code, reason) = refusal(&error);
-                    meters::refused(code);
                     let event = core.state.refuse(id, code, reason.into(), called.reference);
                     effects.extend(event.map(|event| Effect::Tell(event, Audience::Only(id))));
                 }

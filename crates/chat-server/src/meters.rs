@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use chat_protocol::CloseCode;
-use chat_protocol::v2::ErrorCode;
 use metrics::{Gauge, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::admission::Refusal;
@@ -13,7 +12,6 @@ const HANDSHAKE: &str = "chatd_handshake_seconds";
 const REFUSED: &str = "chatd_refused_handshakes_total";
 const CONNECTIONS: &str = "chatd_connections";
 const CLOSES: &str = "chatd_closes_total";
-const ERRORS: &str = "chatd_errors_total";
 const PACED: &str = "chatd_paced_total";
 const SLOW: &str = "chatd_slow_clients_total";
 
@@ -37,7 +35,6 @@ pub(crate) fn describe() {
         CLOSES,
         "WebSocket connections that ended, by who closed and the close code; 1006: without a close frame"
     );
-    describe_counter!(ERRORS, "Errors that clients were told, by code");
     describe_counter!(
         PACED,
         "How often a client's next frame was read later because its frames came too fast"
@@ -49,9 +46,6 @@ pub(crate) fn describe() {
     describe_gauge!(MOST_CONNECTIONS, "WebSocket connections that there may be");
     describe_gauge!(READY, "1 where somebody who comes now would be let in, else 0");
     drop((counter!(PACED), counter!(SLOW)));
-    for code in ErrorCode::ALL {
-        drop(counter!(ERRORS, "code" => code.name()));
-    }
     for code in CloseCode::ALL {
         drop(counter!(CLOSES, "by" => "server", "code" => code.code().to_string()));
     }
@@ -106,11 +100,6 @@ pub(crate) fn let_in(after: Duration) {
 /// A handshake was refused.
 pub(crate) fn refused(refusal: Refusal) {
     counter!(REFUSED, "reason" => refusal.name()).increment(1);
-}
-
-/// A client is told an error.
-pub(crate) fn told(error: ErrorCode) {
-    counter!(ERRORS, "code" => error.name()).increment(1);
 }
 
 /// What a client sends is read later.

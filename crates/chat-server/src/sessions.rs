@@ -65,20 +65,21 @@ impl Sessions {
 
     /// All of them, the oldest first.
     pub(crate) fn list(&self) -> Vec<SessionInfo> {
-        let of = |entry: &Arc<Entry>| SessionInfo {
+        let mut entries: Vec<_> = self.by_secret.lock().values().cloned().collect();
+        entries.sort_unstable_by_key(|entry| (entry.began_at, entry.id));
+        let of = |entry: Arc<Entry>| SessionInfo {
             id: session_id(entry.id),
             username: entry.username.clone(),
             began_at: entry.began_at,
         };
-        let mut sessions: Vec<_> = self.by_secret.lock().values().map(of).collect();
-        sessions.sort_unstable_by(|a, b| (a.began_at, &a.id).cmp(&(b.began_at, &b.id)));
-        sessions
+        entries.into_iter().map(of).collect()
     }
 
     /// Ends the session with this id: it can't be resumed. False where there is none.
     pub(crate) fn close(&self, id: &str) -> bool {
+        let Some(id) = read_session_id(id) else { return false };
         let mut sessions = self.by_secret.lock();
-        let found = sessions.iter().find(|(_, entry)| session_id(entry.id) == id);
+        let found = sessions.iter().find(|(_, entry)| entry.id == id);
         let Some(secret) = found.map(|(secret, _)| *secret) else { return false };
         let entry = sessions.remove(&secret);
         drop(sessions);
@@ -124,6 +125,12 @@ pub struct SessionInfo {
 
 fn session_id(id: u64) -> String {
     format!("s{id:016x}")
+}
+
+/// The number in an id that is written just so.
+fn read_session_id(text: &str) -> Option<u64> {
+    let id = u64::from_str_radix(text.strip_prefix('s')?, 16).ok()?;
+    (session_id(id) == text).then_some(id)
 }
 
 impl Registration {

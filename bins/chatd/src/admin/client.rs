@@ -51,17 +51,24 @@ impl Client {
         Self { url, token }
     }
 
-    /// The answer's body. The parts of the path are encoded.
-    pub(super) fn ask(
-        &self,
-        method: Method,
-        path: &[&str],
-        body: Option<&impl Serialize>,
-    ) -> Result<Vec<u8>, AskError> {
+    /// The answer's body. The parts of the path are encoded, here and below.
+    pub(super) fn get(&self, path: &[&str]) -> Result<Vec<u8>, AskError> {
+        self.ask(Method::GET, path, None)
+    }
+
+    pub(super) fn delete(&self, path: &[&str]) -> Result<Vec<u8>, AskError> {
+        self.ask(Method::DELETE, path, None)
+    }
+
+    pub(super) fn post(&self, path: &[&str], body: &impl Serialize) -> Result<Vec<u8>, AskError> {
+        self.ask(Method::POST, path, Some(serde_json::to_vec(body).map_err(AskError::Answer)?))
+    }
+
+    fn ask(&self, method: Method, path: &[&str], json: Option<Vec<u8>>) -> Result<Vec<u8>, AskError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let late = || AskError::Late { url: self.url.clone() };
-            tokio::time::timeout(PATIENCE, self.exchange(method, path, body)).await.map_err(|_| late())?
+            tokio::time::timeout(PATIENCE, self.exchange(method, path, json)).await.map_err(|_| late())?
         })
     }
 
@@ -69,7 +76,7 @@ impl Client {
         &self,
         method: Method,
         path: &[&str],
-        body: Option<&impl Serialize>,
+        json: Option<Vec<u8>>,
     ) -> Result<Vec<u8>, AskError> {
         let authority = self.url.authority().filter(|_| self.url.scheme_str() == Some("http"));
         let authority = authority.ok_or_else(|| AskError::Url(self.url.clone()))?;
@@ -79,7 +86,7 @@ impl Client {
         let stream = connected.map_err(|error| AskError::Connect { url: self.url.clone(), error })?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
-        let answer = sender.send_request(self.request(method, authority.as_str(), path, body)?).await?;
+        let answer = sender.send_request(self.request(method, authority.as_str(), path, json)?).await?;
         let status = answer.status();
         let body = answer.into_body().collect().await?.to_bytes().to_vec();
         connection.abort();
@@ -91,7 +98,7 @@ impl Client {
         method: Method,
         authority: &str,
         path: &[&str],
-        body: Option<&impl Serialize>,
+        json: Option<Vec<u8>>,
     ) -> Result<Request<Full<Bytes>>, AskError> {
         let encoded = path.iter().map(|part| format!("/{}", utf8_percent_encode(part, NON_ALPHANUMERIC)));
         let mut request = Request::builder()
@@ -101,14 +108,10 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
         }
-        let bytes = match body {
-            None => Vec::new(),
-            Some(body) => {
-                request = request.header(CONTENT_TYPE, "application/json");
-                serde_json::to_vec(body).map_err(AskError::Answer)?
-            }
-        };
-        Ok(request.body(Full::new(bytes.into()))?)
+        if json.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        Ok(request.body(Full::new(json.unwrap_or_default().into()))?)
     }
 }
 

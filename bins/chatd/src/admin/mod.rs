@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use chat_admin::v1::{Closed, Level, Members, Notice, Rooms, Sessions, Told};
 use clap::{Args, Subcommand};
-use http::{Method, Uri};
+use http::Uri;
 
 pub(crate) use client::AskError;
 use client::Client;
@@ -97,28 +97,25 @@ impl Admin {
         let print = Print { json: self.json };
         match self.what {
             What::Openapi => Ok(chat_admin::v1::openapi()),
-            What::Rooms => {
-                let answer = client.ask(Method::GET, &["rooms"], None::<&()>)?;
-                print.table::<Rooms>(&answer, tables::rooms)
-            }
+            What::Rooms => print.table::<Rooms>(&client.get(&["rooms"])?, tables::rooms),
             What::Members { room } => {
-                let answer = client.ask(Method::GET, &["rooms", &room, "members"], None::<&()>)?;
+                let answer = client.get(&["rooms", &room, "members"])?;
                 print.table::<Members>(&answer, tables::members)
             }
             What::Sessions => {
-                let answer = client.ask(Method::GET, &["sessions"], None::<&()>)?;
+                let answer = client.get(&["sessions"])?;
                 print.table::<Sessions>(&answer, tables::sessions)
             }
             What::Kick { room, username } => {
-                client.ask(Method::DELETE, &["rooms", &room, "members", &username], None::<&()>)?;
+                client.delete(&["rooms", &room, "members", &username])?;
                 Ok(print.sentence(format!("{username} is out of the room {room}")))
             }
             What::CloseRoom { room } => {
-                let answer = client.ask(Method::DELETE, &["rooms", &room], None::<&()>)?;
+                let answer = client.delete(&["rooms", &room])?;
                 print.table::<Closed>(&answer, |closed| format!("closed; {} were in it", closed.members))
             }
             What::CloseSession { session } => {
-                client.ask(Method::DELETE, &["sessions", &session], None::<&()>)?;
+                client.delete(&["sessions", &session])?;
                 Ok(print.sentence(format!("the session {session} is closed")))
             }
             What::Notice { room, level, body } => {
@@ -126,7 +123,7 @@ impl Admin {
                     Some(room) => &["rooms", room, "notice"],
                     None => &["notice"],
                 };
-                let answer = client.ask(Method::POST, path, Some(&Notice { body, level }))?;
+                let answer = client.post(path, &Notice { body, level })?;
                 print.table::<Told>(&answer, |told| format!("said in {} rooms", told.rooms))
             }
         }

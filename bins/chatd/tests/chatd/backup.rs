@@ -7,7 +7,7 @@ use chat_testkit::v2;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::process::{Running, chatd};
+use crate::process::{self, Running, chatd};
 
 /// So much is said before the backup, and about so much while it is made.
 const BEFORE: usize = 500;
@@ -16,9 +16,7 @@ const BEFORE: usize = 500;
 async fn told(folder: &Path, arguments: &[&str]) -> (bool, String) {
     let mut command = chatd(folder);
     command.args(arguments);
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let text = if output.status.success() { output.stdout } else { output.stderr };
-    (output.status.success(), String::from_utf8(text).unwrap().trim_end().to_owned())
+    process::told(command).await
 }
 
 async fn history(session: &mut v2::Session) -> Vec<String> {

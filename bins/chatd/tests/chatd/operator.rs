@@ -7,7 +7,7 @@ use chat_testkit::http::{Answer, request};
 use chat_testkit::{Client, v2};
 use serde_json::{Value, json};
 
-use crate::process::{Running, chatd, refused};
+use crate::process::{self, Running, chatd, refused};
 
 const TOKEN: &str = "0123456789abcdef-of-the-operator";
 
@@ -29,9 +29,7 @@ async fn told(folder: &Path, admin: SocketAddr, arguments: &[&str]) -> (bool, St
     let mut command = chatd(folder);
     command.arg("admin").args(arguments);
     command.args(["--url", &format!("http://{admin}"), "--token-file", "token"]);
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let text = if output.status.success() { output.stdout } else { output.stderr };
-    (output.status.success(), String::from_utf8(text).unwrap().trim_end().to_owned())
+    process::told(command).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

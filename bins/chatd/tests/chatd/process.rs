@@ -53,6 +53,13 @@ pub(crate) fn refused(command: &mut Command) -> String {
     String::from_utf8(stderr).unwrap()
 }
 
+/// Runs a program that ends by itself: whether it was content, and what it said.
+pub(crate) async fn told(mut command: Command) -> (bool, String) {
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let text = if output.status.success() { output.stdout } else { output.stderr };
+    (output.status.success(), String::from_utf8(text).unwrap().trim_end().to_owned())
+}
+
 /// A server process; ended with the test.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,

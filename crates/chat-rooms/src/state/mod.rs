@@ -12,6 +12,7 @@ use chat_protocol::{
 };
 
 use crate::gather::{Changes, Gather, Gathered};
+use crate::meters::count_error;
 use crate::moment::Moment;
 use crate::roster::{Roster, RosterChanges, RosterPage, RosterQuery};
 use crate::slot::Style;
@@ -145,6 +146,11 @@ impl RoomState {
     /// How many names nobody else can have: those of the members, and of those who are coming.
     pub(crate) fn names(&self) -> usize {
         self.holders.len()
+    }
+
+    /// How many are in.
+    pub(crate) fn count(&self) -> usize {
+        self.members.len()
     }
 
     /// Keeps a name for somebody, or says who has it.
@@ -336,7 +342,10 @@ impl RoomState {
         reason: Arc<str>,
         reference: Option<Reference>,
     ) -> Option<Event> {
-        self.seats(to).then(|| Event::Refused { code, reason, reference, members: self.told_list() })
+        self.seats(to).then(|| {
+            count_error(code);
+            Event::Refused { code, reason, reference, members: self.told_list() }
+        })
     }
 
     /// The members as they stand, shared until they change.

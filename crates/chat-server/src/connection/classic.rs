@@ -101,7 +101,7 @@ impl Talk for Classic {
 
     fn log(&self, what: &str, ending: Option<Ending>) {
         let who = self.member.member();
-        let (by, code) = (ending.map(|ending| ending.by().name()), ending.map(Ending::code));
+        let (by, code) = Ending::fields(ending);
         tracing::debug!(connection = %who.channel, room = %who.room, username = %who.username, by, code, "{what}");
     }
 }

@@ -66,6 +66,11 @@ impl Ending {
         }
     }
 
+    /// Who ended it and the close code, as fields of a line of the log; none while it goes on.
+    pub(super) fn fields(ending: Option<Self>) -> (Option<&'static str>, Option<u16>) {
+        (ending.map(|ending| ending.by().name()), ending.map(Self::code))
+    }
+
     /// For those who watch.
     pub(super) fn count(self) {
         meters::closed(self.by(), self.code());

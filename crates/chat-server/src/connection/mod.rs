@@ -37,7 +37,7 @@ use tcp::{Tcp, Writer};
 use wire::Wire;
 
 /// A connection's place among the others, held until its socket is closed.
-type Permits = (ChatPermit, Place, Connected);
+type Permits = (ChatPermit, Place);
 
 /// A connection as the door leaves it.
 #[derive(Debug)]
@@ -60,13 +60,7 @@ pub(crate) enum Entrant {
 
 /// Lets the entrant in and starts the connection's task. Whoever has seen the answer to the handshake is in: it is written
 /// behind the entering, and before all else.
-pub(crate) fn start(
-    opened: Opened,
-    entrant: Entrant,
-    (permit, place): (ChatPermit, Place),
-    context: &Arc<Context>,
-) {
-    let permits = |dialect: Dialect| (permit, place, Connected::by(dialect.name()));
+pub(crate) fn start(opened: Opened, entrant: Entrant, permits: Permits, context: &Arc<Context>) {
     let Opened { stream, unread, answer } = opened;
     let (tcp, cipher) = taken_apart(stream);
     let outbox = Outbox::beginning_with(&answer, tcp, context.config().backlog);
@@ -77,13 +71,11 @@ pub(crate) fn start(
             let outlet = Outlet::Frames { encoding: context.classic, sink: Arc::clone(&outbox) as _ };
             let member = seat.with_window(&send_window(context.config().backlog)).enter(outlet);
             let talk = Classic::new(member, outbox);
-            let (dialect, permits) = (Dialect::Classic, permits(Dialect::Classic));
-            context.tasks.spawn(serve(talk, dialect, wire, permits, Arc::clone(context)));
+            context.tasks.spawn(serve(talk, Dialect::Classic, wire, permits, Arc::clone(context)));
         }
         Entrant::V2 => {
             let talk = Session::new(outbox, Arc::clone(context));
-            let (dialect, permits) = (Dialect::V2, permits(Dialect::V2));
-            context.tasks.spawn(serve(talk, dialect, wire, permits, Arc::clone(context)));
+            context.tasks.spawn(serve(talk, Dialect::V2, wire, permits, Arc::clone(context)));
         }
     }
 }
@@ -109,6 +101,7 @@ fn serve<T: Talk + Send>(
     permits: Permits,
     context: Arc<Context>,
 ) -> impl Future<Output = ()> + Send {
+    let held = (permits, Connected::by(dialect.name()));
     let mut conversation = Conversation::new(talk, Arc::clone(&wire.outbox), context);
     async move {
         let ending = AssertUnwindSafe(conversation.run(&mut wire)).catch_unwind().await;
@@ -118,7 +111,7 @@ fn serve<T: Talk + Send>(
         let ending = ending.unwrap_or(Ending::Failed(CloseCode::Internal));
         // boxed, so that the connection's future does not carry it all its life
         Box::pin(farewell::say(&mut wire, dialect, ending, away_for, patience)).await;
-        drop(permits);
+        drop(held);
     }
 }
 

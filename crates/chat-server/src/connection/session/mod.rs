@@ -16,7 +16,8 @@ use chat_protocol::v2::{
 use chat_protocol::{CloseCode, Reference, RoomName};
 use chat_rooms::outbox::Outbox;
 use chat_rooms::{
-    FrameSink, JoinError, JoinOptions, MembersQuery, Membership, Outgoing, Outlet, ReadError, SendError, Sent,
+    FrameSink, JoinError, JoinOptions, MembersQuery, Membership, Outgoing, Outlet, ReadError, SendError,
+    Sent, count_error,
 };
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
@@ -28,7 +29,6 @@ use super::tcp::Tcp;
 use super::{drained, send_window};
 use crate::context::Context;
 use crate::frames;
-use crate::meters;
 use crate::pace::Pace;
 use crate::seats::Seats;
 use crate::sessions::TakenOver;
@@ -89,7 +89,7 @@ impl Session {
     /// Sends a frame that has no place among a room's events.
     fn answer(&self, frame: &ServerFrame) {
         if let ServerFrame::Error(error) = frame {
-            meters::told(error.code);
+            count_error(error.code);
         }
         // an outbox that takes nothing more says so to its own task, which is this one
         let _ = self.outbox.offer(&[frames::v2_frame(frame)]);
@@ -211,12 +211,13 @@ impl Session {
 
     fn join(&mut self, Join { room, since, history }: Join, reference: Option<Reference>) {
         let Some(identity) = &mut self.identity else { return };
-        if identity.rooms.get(&room).is_some_and(|member| member.is_ousted()) {
+        if let Some(is_ousted) = identity.rooms.get(&room).map(|member| member.is_ousted()) {
+            if !is_ousted {
+                let message = format!("you are in the room {room} already");
+                self.error(reference, ErrorCode::AlreadyInRoom, message);
+                return;
+            }
             identity.rooms.remove(&room);
-        }
-        if identity.rooms.get(&room).is_some() {
-            self.error(reference, ErrorCode::AlreadyInRoom, format!("you are in the room {room} already"));
-            return;
         }
         let most = self.context.config().limits.rooms;
         if identity.rooms.len() >= most as usize {
@@ -389,12 +390,10 @@ impl Talk for Session {
                 Busy::Saying(member, outgoing) => {
                     drained(&self.outbox).await;
                     let sent = member.send(outgoing.clone()).await;
-                    if let Err(SendError::NotAMember) = sent {
-                        let (member, reference) = (Arc::clone(member), outgoing.reference.clone());
-                        self.busy = None;
-                        self.out(&member, reference).map_or(Ok(()), Err)?;
+                    let said = self.busy.take();
+                    if let (Err(SendError::NotAMember), Some(Busy::Saying(member, outgoing))) = (sent, said) {
+                        self.out(&member, outgoing.reference).map_or(Ok(()), Err)?;
                     }
-                    self.busy = None;
                 }
                 Busy::Answering(member, sent) => {
                     member.offered(*sent).await;
@@ -449,7 +448,7 @@ impl Talk for Session {
     }
 
     fn log(&self, what: &str, ending: Option<Ending>) {
-        let (by, code) = (ending.map(|ending| ending.by().name()), ending.map(Ending::code));
+        let (by, code) = Ending::fields(ending);
         match &self.identity {
             None => tracing::debug!(by, code, "{what}"),
             Some(identity) => {
