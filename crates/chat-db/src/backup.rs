@@ -177,9 +177,11 @@ fn check(copy: &Path, of: &Path) -> Result<(), BackupError> {
     if connection.applied_migrations().map_err(|error| unsound(error.to_string()))?.is_empty() {
         return Err(unsound("it has no tables of chatd".to_owned()));
     }
-    // one that was made before there were seals has none
-    let _ = seal::remove(&mut connection);
-    Ok(())
+    match seal::remove(&mut connection) {
+        // one that was made before there were seals has none
+        Err(error) if !error.to_string().contains("no such table") => Err(unsound(error.to_string())),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 fn open(path: &Path) -> Result<SqliteConnection, String> {

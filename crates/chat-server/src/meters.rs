@@ -29,7 +29,10 @@ pub(crate) fn describe() {
         Unit::Seconds,
         "From accepting a connection until its WebSocket handshake is answered and it is in"
     );
-    describe_counter!(REFUSED, "WebSocket handshakes that were refused, by reason");
+    describe_counter!(
+        REFUSED,
+        "WebSocket handshakes that were refused, and requests that could not be read, by reason"
+    );
     describe_gauge!(CONNECTIONS, "WebSocket connections, by dialect");
     describe_counter!(
         CLOSES,

@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 
 use chat_testkit::Client;
 use chat_testkit::http::request;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::process::{Running, chatd};
 
@@ -68,6 +70,11 @@ async fn what_happens_is_counted_and_timed() {
     members[0].send("{\"type\": \"nonsense\"}").await;
     event(&mut members[0], "chat_error").await;
     assert_eq!(request(chatd.address, "GET", "/ws/chat/%20/ana", &[]).await.status, 404);
+    let mut nonsense = TcpStream::connect(chatd.address).await.unwrap();
+    nonsense.write_all(b"this is no HTTP\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    nonsense.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 400 "));
     let mut leaver = members.pop().unwrap();
     leaver.close(Some(1000)).await;
     assert_eq!(leaver.closed().await, Some(1000));
@@ -89,6 +96,7 @@ async fn what_happens_is_counted_and_timed() {
         ("chatd_closes_total{by=\"client\",code=\"1000\"}", "1"),
         ("chatd_errors_total{code=\"bad_json\"}", "1"),
         ("chatd_refused_handshakes_total{reason=\"not_found\"}", "1"),
+        ("chatd_refused_handshakes_total{reason=\"malformed\"}", "1"),
     ] {
         assert_eq!(value(&text, series), expected, "{series}");
     }

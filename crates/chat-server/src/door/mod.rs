@@ -55,8 +55,7 @@ pub(crate) async fn open(
     let peer = match arrived {
         Arrived::In(peer) => peer,
         Arrived::TooMany(place) => {
-            meters::refused(Refusal::TooManyFromThere);
-            refuse(stream, for_everyone(Refusal::TooManyFromThere.response())).await;
+            turn_away(stream, Refusal::TooManyFromThere).await;
             return drop(place);
         }
     };
@@ -64,8 +63,11 @@ pub(crate) async fn open(
     let Some(head) = in_time(deadline, &context, head::read(&mut stream, read)).await else { return };
     match head {
         Err(HeadError::Gone) => {}
-        Err(HeadError::Malformed) => refuse(stream, for_everyone(Refusal::Malformed.response())).await,
-        Err(HeadError::TooLarge) => refuse(stream, too_large()).await,
+        Err(HeadError::Malformed) => turn_away(stream, Refusal::Malformed).await,
+        Err(HeadError::TooLarge) => {
+            meters::refused(Refusal::Malformed);
+            refuse(stream, too_large()).await;
+        }
         Ok(Head { request, bytes, end }) => {
             let place = Place::new(permit, peer);
             if admission::is_websocket_path(request.uri().path()) {
@@ -123,7 +125,7 @@ async fn secure(socket: TcpStream, read: BytesMut, context: &Context) -> Option<
     match tls.accept(socket, read).await {
         Ok(Opening::Encrypted(stream)) => Some((Stream::Right(stream), BytesMut::new())),
         Ok(Opening::Plain(socket)) => {
-            refuse(Stream::Left(socket), for_everyone(Refusal::NotEncrypted.response())).await;
+            turn_away(Stream::Left(socket), Refusal::NotEncrypted).await;
             None
         }
         Err(error) => {
@@ -174,6 +176,12 @@ fn still_there(stream: &mut Stream, behind: Bytes) -> Option<Bytes> {
         bytes.extend_from_slice(&chunk[..count]);
     }
     (!bytes.is_empty()).then(|| bytes.into())
+}
+
+/// Refuses somebody before it is known what it wants.
+async fn turn_away(stream: Stream, refusal: Refusal) {
+    meters::refused(refusal);
+    refuse(stream, for_everyone(refusal.response())).await;
 }
 
 /// Answers a request that goes nowhere, and sees the answer off: to close a socket with unread bytes in it would reset it,
