@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use crate::admin::Admin;
 use crate::backup::{Backup, Restore};
 use crate::config::{ConfigCommand, Configuration};
+use crate::doctor::Doctor;
 use crate::options::Options;
 use crate::serve;
 
@@ -36,6 +37,8 @@ enum Command {
     Backup(Backup),
     /// Check a backup and put it in the place of the database, while no server runs
     Restore(Restore),
+    /// Look at the machine for a server that is configured so, and say what to change
+    Doctor(Box<Doctor>),
     /// Look at the configuration
     #[command(subcommand)]
     Config(Box<ConfigCommand>),
@@ -64,6 +67,7 @@ impl Cli {
             Some(Command::Admin(admin)) => print(&admin.run()?)?,
             Some(Command::Backup(backup)) => print(&backup.run()?)?,
             Some(Command::Restore(restore)) => print(&restore.run()?)?,
+            Some(Command::Doctor(doctor)) => doctor.run(print)?,
             Some(Command::Config(command)) => print(&command.run(configuration)?)?,
             Some(Command::Completions { shell }) => print(&completions(shell))?,
             Some(Command::Man) => print(&manual()?)?,

@@ -5,10 +5,15 @@ use chat_server::Config;
 /// Descriptors that are needed beside those of the connections: the database's, the runtime's, the log's.
 const OWN: usize = 76;
 
+/// How many descriptors the configuration needs.
+pub(crate) fn wanted(config: &Config) -> usize {
+    config.max_connections.saturating_add(config.other_connections).saturating_add(OWN)
+}
+
 /// Asks for as many descriptors as the configuration needs: the usual soft limit of 1,024 is not meant for servers. Where the
 /// system does not give them, there are fewer connections: who finds no place is told so, which takes a descriptor, too.
 pub(crate) fn fit(config: &mut Config) {
-    let wanted = config.max_connections.saturating_add(config.other_connections).saturating_add(OWN);
+    let wanted = wanted(config);
     let limit = match rlimit::increase_nofile_limit(wanted as u64) {
         Ok(limit) => usize::try_from(limit).unwrap_or(usize::MAX),
         Err(error) => {

@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 /// How many connections may wait to be accepted, as far as the system allows (`net.core.somaxconn`). When all come back at once the
 /// usual 128 are soon full, and who finds no place tries again after a second.
-const BACKLOG: u32 = 4_096;
+pub(crate) const BACKLOG: u32 = 4_096;
 
 /// There is no listener.
 #[derive(Debug, thiserror::Error)]

@@ -6,6 +6,7 @@ mod certificate;
 mod command;
 mod config;
 mod descriptors;
+mod doctor;
 mod listen;
 mod log;
 mod memory;

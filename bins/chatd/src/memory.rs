@@ -17,12 +17,7 @@ const FAR: f64 = 0.85;
 
 /// Follows the memory that the process takes, for ever; not where there is no limit, or nothing to see.
 pub(crate) async fn follow(control: Control, limit: MemoryLimit) {
-    let limit = match limit {
-        MemoryLimit::Auto => cgroup_limit(),
-        MemoryLimit::Off => None,
-        MemoryLimit::Bytes(bytes) => Some(bytes),
-    };
-    let Some(limit) = limit else { return };
+    let Some(limit) = bytes(limit) else { return };
     let mut is_near = false;
     loop {
         let Some(resident) = resident() else { return };
@@ -36,6 +31,23 @@ pub(crate) async fn follow(control: Control, limit: MemoryLimit) {
         control.short_of_memory(is_near);
         tokio::time::sleep(EVERY).await;
     }
+}
+
+/// What a limit comes to here.
+pub(crate) fn bytes(limit: MemoryLimit) -> Option<u64> {
+    match limit {
+        MemoryLimit::Auto => cgroup_limit(),
+        MemoryLimit::Off => None,
+        MemoryLimit::Bytes(bytes) => Some(bytes),
+    }
+}
+
+/// All that the machine has (proc_meminfo(5)).
+pub(crate) fn of_the_machine() -> Option<u64> {
+    let known = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = known.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes << 10)
 }
 
 /// The bytes that this process has in memory (proc_pid_statm(5)).

@@ -11,7 +11,7 @@ use diesel::sql_types::Text;
 use diesel_migrations::MigrationHarness;
 
 use crate::lock::ProcessLock;
-use crate::{OpenError, connection, migrate, seal};
+use crate::{OpenError, connection, inspect, migrate, seal};
 
 /// Why there is no backup, or nothing was restored. What was there before is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +95,7 @@ pub fn restore(backup: &Path, database: &Path) -> Result<Option<PathBuf>, Backup
     if !backup.exists() {
         return Err(BackupError::Missing(backup.to_owned()));
     }
-    if fs::metadata(with(backup, "-wal")).is_ok_and(|log| log.len() > 0) {
+    if fs::metadata(beside(backup, "-wal")).is_ok_and(|log| log.len() > 0) {
         return Err(BackupError::InUse(backup.to_owned()));
     }
     let lock = ProcessLock::take(database)?;
@@ -105,9 +105,9 @@ pub fn restore(backup: &Path, database: &Path) -> Result<Option<PathBuf>, Backup
     let (was_there, replaced) = (database.exists(), replaced_name(database));
     // the file before its log: without the file the log is nothing, without the log the file would have lost its newest
     for end in ["", "-wal", "-shm"] {
-        let old = with(database, end);
+        let old = beside(database, end);
         if old.exists() {
-            fs::rename(&old, with(&replaced, end)).map_err(system(&old))?;
+            fs::rename(&old, beside(&replaced, end)).map_err(system(&old))?;
         }
     }
     unfinished.finish(database)?;
@@ -123,7 +123,7 @@ struct Unfinished {
 
 impl Unfinished {
     fn beside(path: &Path) -> Result<Self, BackupError> {
-        let path = with(path, ".unfinished");
+        let path = beside(path, ".unfinished");
         // of an earlier try that was killed
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -152,26 +152,17 @@ impl Unfinished {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         for end in ["", "-journal", "-wal", "-shm"] {
-            let _ = fs::remove_file(with(&self.path, end));
+            let _ = fs::remove_file(beside(&self.path, end));
         }
     }
-}
-
-#[derive(QueryableByName)]
-struct Finding {
-    #[diesel(sql_type = Text)]
-    integrity_check: String,
 }
 
 /// Reads all of a copy and takes its seal away; `of` is whose copy it is.
 fn check(copy: &Path, of: &Path) -> Result<(), BackupError> {
     let unsound = |reason: String| BackupError::Unsound { path: of.to_owned(), reason };
     let mut connection = open(copy).map_err(unsound)?;
-    let findings: Vec<Finding> = diesel::sql_query("PRAGMA integrity_check")
-        .load(&mut connection)
-        .map_err(|error| unsound(error.to_string()))?;
-    if let Some(finding) = findings.iter().find(|finding| finding.integrity_check != "ok") {
-        return Err(unsound(finding.integrity_check.clone()));
+    if let Some(fault) = inspect::faults(&mut connection, 1).map_err(unsound)?.pop() {
+        return Err(unsound(fault));
     }
     migrate::refuse_newer(&mut connection, of)?;
     if connection.applied_migrations().map_err(|error| unsound(error.to_string()))?.is_empty() {
@@ -189,7 +180,7 @@ fn open(path: &Path) -> Result<SqliteConnection, String> {
 }
 
 /// A name with this at its end.
-fn with(path: &Path, end: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(end);
     name.into()
@@ -197,5 +188,5 @@ fn with(path: &Path, end: &str) -> PathBuf {
 
 fn replaced_name(database: &Path) -> PathBuf {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    with(database, &format!(".replaced-{}", since_1970.as_millis()))
+    beside(database, &format!(".replaced-{}", since_1970.as_millis()))
 }

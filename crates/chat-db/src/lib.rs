@@ -4,6 +4,7 @@ pub mod backup;
 mod connection;
 mod database;
 mod error;
+pub mod inspect;
 mod job;
 mod lock;
 pub mod migrate;

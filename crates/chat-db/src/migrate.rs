@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use diesel::SqliteConnection;
 use diesel::migration::{Migration, MigrationSource};
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -46,6 +47,23 @@ pub(crate) fn pending(connection: &mut SqliteConnection, path: &Path) -> Result<
     refuse_newer(connection, path)?;
     match connection.run_pending_migrations(MIGRATIONS) {
         Ok(versions) => Ok(versions.iter().map(ToString::to_string).collect()),
+        Err(error) => Err(OpenError::Migrate { path: path.to_owned(), reason: error.to_string() }),
+    }
+}
+
+/// Whether migrations ever ran here. Unlike what asks the library, it writes nothing.
+pub(crate) fn is_ours(connection: &mut SqliteConnection) -> QueryResult<bool> {
+    let table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '__diesel_schema_migrations'";
+    diesel::select(diesel::dsl::sql::<Bool>(&format!("EXISTS ({table})"))).get_result(connection)
+}
+
+/// What has not run yet.
+pub(crate) fn waiting(connection: &mut SqliteConnection, path: &Path) -> Result<Vec<String>, OpenError> {
+    refuse_newer(connection, path)?;
+    match connection.pending_migrations(MIGRATIONS) {
+        Ok(migrations) => {
+            Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
+        }
         Err(error) => Err(OpenError::Migrate { path: path.to_owned(), reason: error.to_string() }),
     }
 }

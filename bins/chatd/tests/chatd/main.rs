@@ -10,6 +10,7 @@ mod configuration;
 mod crowd;
 mod damage;
 mod descriptors;
+mod doctor;
 mod ends;
 mod full_disk;
 mod kills;

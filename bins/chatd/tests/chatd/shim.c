@@ -1,7 +1,8 @@
-// What the system tells the program, falsified: its wall clock, and how long a sync takes. Loaded in front of the C library by
-// `LD_PRELOAD`; the files that the variables name are read anew each time, so that a test can change them while the program runs.
+// What the system tells the program, falsified: its wall clock, how long a sync takes, and whether it fails. Loaded in front of the
+// C library by `LD_PRELOAD`; the files that the variables name are read anew each time, so that a test can change them while the program runs.
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <time.h>
@@ -18,10 +19,16 @@ static long number(const char *variable) {
     return length > 0 ? strtol(text, NULL, 10) : 0;
 }
 
-static void rest(void) {
+// A sync by `real` on the disk that the files describe.
+static int sync_by(int (*real)(int), int file) {
     long milliseconds = number("SHIM_SYNC_MILLISECONDS");
     struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
     if (milliseconds > 0) nanosleep(&time, NULL);
+    int outcome = real(file);
+    long error = number("SHIM_SYNC_ERROR");
+    if (error == 0) return outcome;
+    errno = (int)error;
+    return -1;
 }
 
 int clock_gettime(clockid_t clock, struct timespec *time) {
@@ -35,13 +42,11 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
 int fsync(int file) {
     static int (*real)(int);
     if (!real) real = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
-    rest();
-    return real(file);
+    return sync_by(real, file);
 }
 
 int fdatasync(int file) {
     static int (*real)(int);
     if (!real) real = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
-    rest();
-    return real(file);
+    return sync_by(real, file);
 }

@@ -1,5 +1,5 @@
-//! A system that behaves as no test can ask it to: its wall clock jumps, a sync of its disk takes a second. A library in front of
-//! the C library does it, compiled here: `shim.c`.
+//! A system that behaves as no test can ask it to: its wall clock jumps, a sync of its disk takes a second or fails. A library in
+//! front of the C library does it, compiled here: `shim.c`.
 #![cfg(target_os = "linux")]
 
 use std::path::PathBuf;
@@ -39,7 +39,8 @@ impl System {
         command
             .env("LD_PRELOAD", &shim)
             .env("SHIM_CLOCK_SECONDS", folder.path().join("clock"))
-            .env("SHIM_SYNC_MILLISECONDS", folder.path().join("sync"));
+            .env("SHIM_SYNC_MILLISECONDS", folder.path().join("sync"))
+            .env("SHIM_SYNC_ERROR", folder.path().join("sync-error"));
         let server = Running::start(&mut command);
         Some(Self { folder, server })
     }
@@ -133,4 +134,40 @@ async fn when_a_sync_takes_a_second_acks_wait_for_it_and_nothing_else_does() {
     assert_eq!(ack["seq"], 21, "{ack}");
     system.server.signal(Signal::TERM);
     assert!(system.server.end_within(Duration::from_secs(10)).await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_syncs_fail_nothing_is_acked_and_it_recovers_when_they_work_again() {
+    const EIO: i64 = 5;
+    let Some(mut system) = System::start() else { return };
+    let address = system.server.address;
+    let is_ready = async || http::request(address, "GET", "/readyz", &[]).await.status == 200;
+    let mut classic = Client::enter(address, "r", "cleo").await;
+    let (mut ana, _) = Session::enter(address, "r", "ana").await;
+    assert_eq!(ana.ask(say(1)).await["type"], "ack");
+
+    system.set("sync-error", EIO);
+    for _ in 0..3 {
+        let answer = ana.ask(say(2)).await;
+        assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!("store_unavailable")));
+    }
+    until("it says that it is not ready", async || !is_ready().await).await;
+    assert_eq!(http::request(address, "GET", "/livez", &[]).await.status, 200);
+
+    system.set("sync-error", 0);
+    until("it is ready again", is_ready).await;
+    // the same message, which may be in the file already: it is stored once
+    let ack = ana.ask(say(2)).await;
+    assert_eq!((&ack["type"], &ack["seq"]), (&json!("ack"), &json!(2)), "{ack}");
+    assert_eq!(ana.ask(say(3)).await["seq"], 3);
+    assert_eq!(classic.messages(3).await, ["1", "2", "3"], "nobody was put out");
+
+    system.server.signal(Signal::KILL);
+    system.server.end_within(Duration::from_secs(10)).await;
+    let again = Running::start(&mut chatd(system.folder.path()));
+    let mut bob = Session::hello(again.address, "bob").await;
+    let joined = bob.ask(json!({"type": "join", "room": "r", "history": 50})).await;
+    let bodies: Vec<_> =
+        joined["messages"].as_array().unwrap().iter().map(|message| message["body"].clone()).collect();
+    assert_eq!(bodies, ["1", "2", "3"]);
 }

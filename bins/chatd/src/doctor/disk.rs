@@ -1,0 +1,148 @@
+//! The disk under the database.
+
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::finding::{Finding, size};
+
+/// Less than this is full soon.
+const LITTLE: u64 = 1 << 30;
+const NEARLY_NONE: u64 = 64 << 20;
+
+/// How often it is synced, and for how long at most.
+const SYNCS: usize = 200;
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Of so many bytes each, as a commit of one message is.
+const BLOCK: usize = 4_096;
+
+/// Acks wait for it: people notice a tenth of a second.
+const SLOW: Duration = Duration::from_millis(20);
+const HOPELESS: Duration = Duration::from_millis(200);
+
+pub(super) fn space(database: &Path) -> Finding {
+    const WHAT: &str = "disk";
+    let folder = folder(database);
+    let free = match rustix::fs::statvfs(folder) {
+        Ok(there) => there.f_bavail.saturating_mul(there.f_frsize),
+        Err(error) => {
+            let found = format!("{}: {error}", folder.display());
+            return Finding::problem(WHAT, found, "make the folder, or name another --database");
+        }
+    };
+    let found = format!("{} are free in {}", size(free), folder.display());
+    let advice =
+        "more space, or --history-max-age and --history-max-count: when it is full nothing is stored";
+    match free {
+        ..NEARLY_NONE => Finding::problem(WHAT, found, advice),
+        NEARLY_NONE..LITTLE => Finding::warning(WHAT, found, advice),
+        LITTLE.. => Finding::good(WHAT, found),
+    }
+}
+
+/// What kind of file system it is (statfs(2)): SQLite's log needs memory that is shared by all who have the file open, which one of another
+/// machine can't give (<https://sqlite.org/wal.html>).
+#[cfg(target_os = "linux")]
+pub(super) fn kind(database: &Path) -> Finding {
+    const WHAT: &str = "file system";
+    const NETWORK: [(u64, &str); 6] = [
+        (0x6969, "NFS"),
+        (0x517b, "SMB"),
+        (0xff53_4d42, "CIFS"),
+        (0xfe53_4d42, "SMB2"),
+        (0x0102_1997, "9P"),
+        (0x00c3_6400, "Ceph"),
+    ];
+    const FORGETS: [(u64, &str); 3] =
+        [(0x0102_1994, "tmpfs"), (0x8584_58f6, "ramfs"), (0x794c_7630, "overlayfs, a container's own")];
+    let magic = match rustix::fs::statfs(folder(database)) {
+        // signed on some machines
+        Ok(there) => (there.f_type as u64) & 0xffff_ffff,
+        Err(error) => return Finding::unknown(WHAT, error.to_string()),
+    };
+    let named = |kinds: &[(u64, &'static str)]| {
+        kinds.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name)
+    };
+    if let Some(name) = named(&NETWORK) {
+        Finding::problem(WHAT, format!("{name}: SQLite needs a disk of this machine"), "a local --database")
+    } else if let Some(name) = named(&FORGETS) {
+        let found = format!("{name}: what is stored here goes with it");
+        Finding::warning(WHAT, found, "a --database on a disk, or in a volume")
+    } else {
+        Finding::good(WHAT, "of this machine")
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn kind(_database: &Path) -> Finding {
+    Finding::unknown("file system", "it is not looked at on this system")
+}
+
+pub(super) fn sync_time(database: &Path) -> Finding {
+    const WHAT: &str = "sync";
+    let times = match measure(folder(database)) {
+        Ok(times) => times,
+        Err(error) => {
+            let found = format!("nothing can be written beside the database: {error}");
+            return Finding::problem(WHAT, found, "let the server's user write there");
+        }
+    };
+    let (Some(&median), Some(&longest)) = (times.get(times.len() / 2), times.last()) else {
+        return Finding::unknown(WHAT, "nothing was measured");
+    };
+    let found = format!(
+        "a commit takes {median:.1?} to reach the disk, the longest of {} {longest:.1?}; acks wait for that",
+        times.len()
+    );
+    if median >= HOPELESS {
+        Finding::problem(WHAT, found, "a disk with flash memory, or one that nobody else uses")
+    } else if median >= SLOW {
+        Finding::warning(WHAT, found, "a disk with flash memory")
+    } else {
+        Finding::good(WHAT, found)
+    }
+}
+
+/// How long syncs take, the shortest first.
+fn measure(folder: &Path) -> std::io::Result<Vec<Duration>> {
+    let mut file = tempfile::Builder::new().prefix(".chatd-doctor-").tempfile_in(folder)?;
+    let block = [0x5a; BLOCK];
+    let began = Instant::now();
+    let mut times = Vec::new();
+    while times.len() < SYNCS && began.elapsed() < PATIENCE {
+        file.write_all(&block)?;
+        let before = Instant::now();
+        file.as_file().sync_data()?;
+        times.push(before.elapsed());
+    }
+    times.sort_unstable();
+    Ok(times)
+}
+
+/// Where the database is, or will be.
+fn folder(database: &Path) -> &Path {
+    database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_of_what_was_measured() {
+        let folder = tempfile::tempdir().unwrap();
+        let times = measure(folder.path()).unwrap();
+        assert!(!times.is_empty() && times.is_sorted());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert!(!space(&folder.path().join("db")).is_problem());
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_a_problem() {
+        let nowhere = Path::new("/nowhere/at/all/chatd.sqlite3");
+        assert!(space(nowhere).is_problem());
+        assert!(sync_time(nowhere).is_problem());
+    }
+}

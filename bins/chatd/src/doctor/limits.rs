@@ -1,0 +1,94 @@
+//! What the process may have: descriptors and memory.
+
+use chat_server::Config;
+
+use super::finding::{Finding, size};
+use crate::options::MemoryLimit;
+use crate::{descriptors, memory};
+
+/// What a connection takes of the server's memory and of the kernel's while nothing is said, with some reserve: 3.8 KiB were measured
+/// (docs/benchmarks.md), and the kernel keeps about as much again.
+const BYTES_PER_CONNECTION: u64 = 12 << 10;
+
+/// What the server takes by itself.
+const OWN_BYTES: u64 = 64 << 20;
+
+pub(super) fn descriptors(config: &Config, pid: Option<u32>) -> Finding {
+    const WHAT: &str = "descriptors";
+    let (hard, whose) = match pid {
+        None => match rlimit::Resource::NOFILE.get() {
+            Ok((_, hard)) => (hard, "this shell".to_owned()),
+            Err(error) => return Finding::unknown(WHAT, error.to_string()),
+        },
+        Some(pid) => match hard_limit_of(pid) {
+            Some(hard) => (hard, format!("the process {pid}")),
+            None => {
+                return Finding::unknown(WHAT, format!("there is no limit to be read of a process {pid}"));
+            }
+        },
+    };
+    let wanted = descriptors::wanted(config) as u64;
+    let found = format!("{whose} may have {hard} open files; --max-connections needs {wanted}");
+    if hard >= wanted {
+        Finding::good(WHAT, found)
+    } else {
+        let advice =
+            format!("LimitNOFILE={wanted} in the unit, or ulimit -Hn {wanted}; or a lower --max-connections");
+        Finding::problem(WHAT, found, advice)
+    }
+}
+
+/// The server raises its soft limit up to the hard one (proc_pid_limits(5)).
+fn hard_limit_of(pid: u32) -> Option<u64> {
+    hard_limit(&std::fs::read_to_string(format!("/proc/{pid}/limits")).ok()?)
+}
+
+fn hard_limit(limits: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    match line.split_whitespace().nth(1)? {
+        "unlimited" => Some(u64::MAX),
+        number => number.parse().ok(),
+    }
+}
+
+pub(super) fn memory(config: &Config, limit: MemoryLimit) -> Finding {
+    const WHAT: &str = "memory";
+    let Some(there) = memory::bytes(limit).into_iter().chain(memory::of_the_machine()).min() else {
+        return Finding::unknown(WHAT, "the system does not say how much there is");
+    };
+    let connections = config.max_connections as u64 * BYTES_PER_CONNECTION;
+    let wanted = OWN_BYTES + connections + config.backlog_total_bytes as u64;
+    let found = format!(
+        "{} for the server; {} connections and full backlogs take up to {}",
+        size(there),
+        config.max_connections,
+        size(wanted)
+    );
+    if there < wanted {
+        Finding::warning(WHAT, found, "more memory, or a lower --max-connections or --backlog-total-bytes")
+    } else {
+        Finding::good(WHAT, found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hard_limit_is_the_second_number() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
+                      Max processes             96321                96321                processes \n\
+                      Max open files            1024                 1048576              files     \n";
+        assert_eq!(hard_limit(limits), Some(1_048_576));
+        assert_eq!(hard_limit("Max open files   unlimited unlimited files"), Some(u64::MAX));
+        assert_eq!(hard_limit(""), None);
+    }
+
+    #[test]
+    fn more_connections_than_any_limit_are_a_problem() {
+        let config = Config { max_connections: usize::MAX / (64 << 10), ..Config::default() };
+        assert!(descriptors(&config, None).is_problem());
+        assert!(!memory(&config, MemoryLimit::Bytes(1 << 30)).is_good());
+    }
+}

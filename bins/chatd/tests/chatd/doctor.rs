@@ -1,0 +1,110 @@
+//! `chatd doctor`, on this machine and on ones that are worse.
+#![cfg(target_os = "linux")]
+
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::process::Command;
+
+use chat_testkit::v2::Session;
+use serde_json::Value;
+
+use crate::process::{Running, chatd, with_descriptors};
+
+/// What it found, as programs read it, and whether it is content.
+fn findings(command: &mut Command) -> (bool, Vec<Value>) {
+    let output = command.arg("--json").output().unwrap();
+    let told: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    (output.status.success(), told["findings"].as_array().unwrap().clone())
+}
+
+fn about<'a>(findings: &'a [Value], what: &str) -> &'a Value {
+    findings.iter().rfind(|finding| finding["what"] == what).unwrap_or_else(|| panic!("nothing about {what}"))
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = names.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_looks_at_a_server_that_runs_and_leaves_everything_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, before_the_start) = findings(chatd(folder.path()).arg("doctor"));
+    assert_eq!(about(&before_the_start, "database")["verdict"], "good");
+    assert!(files(folder.path()).is_empty(), "{:?}", files(folder.path()));
+
+    let server = Running::start(&mut chatd(folder.path()));
+    let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
+    ana.say("r", "not for doctors").await;
+    let before = files(folder.path());
+    let mut command = chatd(folder.path());
+    let pid = server.pid().to_string();
+    let (_, findings) = findings(command.args(["doctor", "--pid", &pid]));
+    assert_eq!(files(folder.path()), before);
+    for what in
+        ["descriptors", "memory", "kernel", "listen", "clock", "disk", "file system", "sync", "database"]
+    {
+        let finding = about(&findings, what);
+        assert!(finding["found"].as_str().is_some_and(|found| !found.is_empty()), "{finding}");
+        let (is_good, has_advice) = (finding["verdict"] == "good", finding["advice"].is_string());
+        assert!(is_good != has_advice || finding["verdict"] == "unknown", "{finding}");
+    }
+    assert!(about(&findings, "descriptors")["found"].as_str().unwrap().contains(&pid));
+    assert_eq!(about(&findings, "database")["verdict"], "good");
+    ana.say("r", "still there").await;
+}
+
+#[test]
+fn a_person_reads_what_to_change_and_a_script_sees_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = with_descriptors(folder.path(), 256);
+    let output = command.args(["doctor", "--database", ":memory:"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success());
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("problem descriptors this shell may have 256 open files"), "{said}");
+    assert!(said.contains("-> LimitNOFILE="), "{said}");
+    assert!(said.contains("warning database in memory: all is forgotten at the end"), "{said}");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.ends_with("of these should be changed before people come\n"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_database_and_one_of_somebody_else_are_problems() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chatd.sqlite3");
+    {
+        let mut server = Running::start(&mut chatd(folder.path()));
+        let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
+        for _ in 0..100 {
+            ana.say("r", &"x".repeat(900)).await;
+        }
+        server.signal(rustix::process::Signal::TERM);
+        server.end_within(std::time::Duration::from_secs(10)).await;
+    }
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    let pages = file.metadata().unwrap().len() / 4_096;
+    assert!(pages > 20, "{pages}");
+    for page in 10..pages {
+        file.write_all_at(&[0xA5; 4_096], page * 4_096).unwrap();
+    }
+    let (is_content, told) = findings(chatd(folder.path()).arg("doctor"));
+    assert!(!is_content);
+    assert_eq!(about(&told, "database")["verdict"], "problem");
+    assert!(about(&told, "database")["advice"].as_str().unwrap().contains("chatd restore"));
+
+    for (content, expected) in [
+        (&b"no database at all, but a text that is long enough to be taken for one"[..], "not a database"),
+        (&[], "no tables of chatd"),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        let (is_content, told) = findings(chatd(folder.path()).arg("doctor"));
+        assert!(!is_content);
+        let found = about(&told, "database")["found"].as_str().unwrap().to_owned();
+        assert!(found.contains(expected), "{found}");
+        assert_eq!(std::fs::read(&path).unwrap(), content, "it writes nothing there");
+    }
+}
