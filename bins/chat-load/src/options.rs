@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::load::{Dialect, Pace, Plan, Trust, TrustError};
+use crate::load::{Dialect, Flood, Pace, Plan, Trust, TrustError};
 use crate::soak;
 
 /// A load tool for chatd: fills rooms, sends messages, and says how fast they arrive, how late, what they cost the server, and
@@ -92,6 +92,14 @@ pub(crate) struct Run {
     /// Joins, and as many leaves, a second while messages are sent, by sessions of chat.v2 of their own
     #[arg(long, value_name = "JOINS", default_value_t = 0.0, value_parser = not_negative)]
     pub(crate) churn: f64,
+
+    /// What others write meanwhile, as fast as they are let, into a room of their own
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "tls")]
+    pub(crate) flood: Option<Flood>,
+
+    /// How many of them there are
+    #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = positive())]
+    pub(crate) flooders: u64,
 
     /// Handshakes, and then joins, that wait for an answer at the same time
     #[arg(long, value_name = "COUNT", default_value_t = 256, value_parser = positive())]
@@ -254,6 +262,8 @@ impl Run {
             pace: self.in_flight.map_or(Pace::Rate(self.rate), |count| Pace::InFlight(number(count))),
             size: self.size,
             churn: self.churn,
+            flood: self.flood,
+            flooders: number(self.flooders),
             at_once: number(self.at_once),
             warm_up: Duration::from(self.warm_up),
             duration: Duration::from(self.duration).max(Duration::from_millis(100)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
-use crate::load::{Churned, Dialect, Faults, Latency, Outcome, Pace, Plan};
+use crate::load::{Churned, Dialect, Faults, Flooded, Latency, Outcome, Pace, Plan};
 
 /// The figures of a run. Times are in milliseconds unless their names say otherwise.
 #[derive(Debug, Clone, Serialize)]
@@ -35,6 +35,7 @@ pub(crate) struct Report {
     pub(crate) ended: BTreeMap<String, u64>,
     pub(crate) errors: BTreeMap<String, u64>,
     pub(crate) churn: Option<Churned>,
+    pub(crate) flood: Option<Flooded>,
     pub(crate) server: Option<Server>,
     /// What the load spent itself: microseconds for each delivery, and how much of one processor.
     pub(crate) load_us_per_delivery: Option<f64>,
@@ -114,6 +115,7 @@ impl Report {
             ended: tally.ended.clone(),
             errors: tally.errors.clone(),
             churn: (plan.churn > 0.0).then_some(outcome.churned),
+            flood: outcome.flooded,
             server,
             load_us_per_delivery: load_us,
             load_processors: outcome.own_processor.map(|own| own.as_secs_f64() / seconds),
@@ -202,6 +204,10 @@ impl Report {
         }
         if let Some(churn) = self.churn {
             row("came and went", format!("{} ({} failed)", churn.joins, churn.failed));
+        }
+        if let Some(flood) = self.flood {
+            let Flooded { of, clients, frames, failed } = flood;
+            row("flooded", format!("{frames} frames of {of} by {clients} clients ({failed} failed)"));
         }
         if let Some(server) = self.server {
             let each = server.us_per_delivery.map_or(String::new(), |us| format!("{us:.2} us/delivery, "));

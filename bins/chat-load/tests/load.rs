@@ -20,17 +20,21 @@ fn chat_load() -> Command {
     command
 }
 
+/// A server that reads as fast as the load writes.
+fn unpaced() -> Config {
+    Config { limits: Limits { message_rate: 0, ..Limits::default() }, ..Config::default() }
+}
+
 /// Runs it beside a server in this process.
 async fn run(arguments: &'static [&'static str]) -> Output {
-    run_against(Config::default(), arguments.iter().map(|&argument| argument.to_owned()).collect()).await
+    run_against(unpaced(), arguments.iter().map(|&argument| argument.to_owned()).collect()).await
 }
 
 async fn run_against(config: Config, arguments: Vec<String>) -> Output {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     // a name: certificates are for names
     let address = format!("localhost:{}", listener.local_addr().unwrap().port());
-    let limits = Limits { message_rate: 0, ..Limits::default() };
-    let (presence, config) = (MemoryPresence::new(NodeId::new("here")), Config { limits, ..config });
+    let presence = MemoryPresence::new(NodeId::new("here"));
     let server = Server::new(listener, presence, MemoryHistory::new(), config).await.unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(server.run(async { drop(stopped.await) }));
@@ -63,7 +67,7 @@ async fn encrypted_connections_are_put_under_load_too() {
     // more in flight than a socket takes at once
     let arguments = ["--members", "20", "--in-flight", "8", "--size", "5000", "--tls"].map(str::to_owned);
     let arguments = arguments.into_iter().chain([certificate.display().to_string()]).collect();
-    let report = report(&run_against(Config { tls, ..Config::default() }, arguments).await);
+    let report = report(&run_against(Config { tls, ..unpaced() }, arguments).await);
     assert!(report["deliveries"].as_u64().unwrap() > 1_000, "{report}");
 }
 
@@ -156,4 +160,17 @@ fn where_there_is_no_server_it_says_so() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("0 of 100 connections are in their rooms"), "{said}");
     assert!(said.contains("connection refused"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn others_flood_meanwhile_and_are_paced() {
+    for what in ["messages", "joins", "typing"] {
+        let arguments = ["--rooms", "2", "--members", "3", "--flood", what, "--flooders", "2"];
+        let limits = Limits { message_rate: 100, message_burst: 200, ..Limits::default() };
+        let config = Config { limits, ..Config::default() };
+        let output = run_against(config, arguments.map(str::to_owned).to_vec()).await;
+        let flood = &report(&output)["flood"];
+        assert_eq!((&flood["of"], &flood["clients"], &flood["failed"]), (&what.into(), &2.into(), &0.into()));
+        assert!(flood["frames"].as_u64().unwrap() >= 200, "{flood}");
+    }
 }

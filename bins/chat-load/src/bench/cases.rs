@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::load::{Dialect, Pace, Plan};
+use crate::load::{Dialect, Flood, Pace, Plan};
 
 /// What a load is put on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,8 +13,10 @@ pub(super) enum Under {
     Chatd(&'static [&'static str]),
 }
 
-pub(super) const HISTORY_OFF: Under = Under::Chatd(&["--history", "off"]);
-pub(super) const HISTORY_ON: Under = Under::Chatd(&[]);
+pub(super) const HISTORY_OFF: Under = Under::Chatd(&["--message-rate", "0", "--history", "off"]);
+pub(super) const HISTORY_ON: Under = Under::Chatd(&["--message-rate", "0"]);
+/// As it comes.
+pub(super) const AS_IT_IS: Under = Under::Chatd(&[]);
 
 /// One load on one server.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +33,7 @@ pub(super) struct Load {
     pub(super) publishers: usize,
     pub(super) deaf: usize,
     pub(super) pace: Pace,
+    pub(super) flood: Option<Flood>,
     pub(super) at_once: usize,
     /// Measured for at least so long: pings come every 20 s.
     pub(super) at_least: Duration,
@@ -43,6 +46,7 @@ const QUIET: Load = Load {
     publishers: 1,
     deaf: 0,
     pace: Pace::Rate(50.0),
+    flood: None,
     at_once: 256,
     at_least: Duration::ZERO,
 };
@@ -79,6 +83,7 @@ pub(super) enum Figure {
     PerDelivery,
     /// Nanoseconds of it.
     PerByte,
+    P50Milliseconds,
     P99Milliseconds,
     KibPerConnection,
     /// Per cent of a processor.
@@ -90,8 +95,8 @@ pub(super) enum Figure {
 
 use Bound::{Absolute, Ratio};
 use Figure::{
-    DeliveriesPerSecond, GrowthMib, JoiningMilliseconds, KibPerConnection, P99Milliseconds, PerByte,
-    PerDelivery, Processor,
+    DeliveriesPerSecond, GrowthMib, JoiningMilliseconds, KibPerConnection, P50Milliseconds, P99Milliseconds,
+    PerByte, PerDelivery, Processor,
 };
 use Least::{AtLeast, AtMost};
 
@@ -110,6 +115,13 @@ const IDLE: Load = Load {
     at_least: Duration::from_secs(45),
     ..QUIET
 };
+
+/// Twenty rooms of ten with 15 messages a second each.
+const BESIDE_A_FLOOD: Load = Load { rooms: 20, members: 10, pace: Pace::Rate(300.0), ..QUIET };
+
+const fn flooded(what: Flood) -> Run {
+    on(AS_IT_IS, Load { flood: Some(what), ..BESIDE_A_FLOOD })
+}
 
 /// Rooms of a size that get 50,000 deliveries a second together.
 const fn sized(rooms: usize, members: usize) -> Load {
@@ -185,6 +197,24 @@ pub(super) const CASES: &[Case] = &[
         run: on(HISTORY_OFF, sized(1, 10_000)),
         bounds: &[Ratio(PerDelivery, AtMost(1.0))],
     },
+    Case {
+        name: "20 rooms of 10 beside a flood of messages, against none",
+        base: on(AS_IT_IS, BESIDE_A_FLOOD),
+        run: flooded(Flood::Messages),
+        bounds: &[Ratio(P50Milliseconds, AtMost(1.1)), Ratio(P99Milliseconds, AtMost(1.1))],
+    },
+    Case {
+        name: "20 rooms of 10 beside a flood of typing, against none",
+        base: on(AS_IT_IS, BESIDE_A_FLOOD),
+        run: flooded(Flood::Typing),
+        bounds: &[Ratio(P50Milliseconds, AtMost(1.1)), Ratio(P99Milliseconds, AtMost(1.1))],
+    },
+    Case {
+        name: "20 rooms of 10 beside a flood of joins, against none",
+        base: on(AS_IT_IS, BESIDE_A_FLOOD),
+        run: flooded(Flood::Joins),
+        bounds: &[Ratio(P50Milliseconds, AtMost(1.1)), Ratio(P99Milliseconds, AtMost(1.1))],
+    },
 ];
 
 impl Load {
@@ -204,6 +234,8 @@ impl Load {
             pace: self.pace,
             size: 128,
             churn: 0.0,
+            flood: self.flood,
+            flooders: 5,
             at_once: self.at_once,
             warm_up: Duration::from_secs(1),
             duration: duration.max(self.at_least),

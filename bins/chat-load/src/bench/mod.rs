@@ -78,8 +78,7 @@ fn measure(case: &'static str, run: Run, chatd: &Path, options: &Bench) -> Resul
             Server::start(&std::env::current_exe()?, &place, &["floor", "--listen", "127.0.0.1:0"])?
         }
         Under::Chatd(extra) => {
-            let always =
-                ["--listen", "127.0.0.1:0", "--admin-listen", "off", "--message-rate", "0", "--log", "error"];
+            let always = ["--listen", "127.0.0.1:0", "--admin-listen", "off", "--log", "error"];
             Server::start(chatd, &place, &[&always[..], extra].concat())?
         }
     };
@@ -147,6 +146,7 @@ impl Figure {
             Self::DeliveriesPerSecond => "deliveries/s",
             Self::PerDelivery => "CPU us/delivery",
             Self::PerByte => "CPU ns/byte",
+            Self::P50Milliseconds => "p50 ms",
             Self::P99Milliseconds => "p99 ms",
             Self::KibPerConnection => "KiB/connection",
             Self::Processor => "% of a processor",
@@ -161,6 +161,7 @@ impl Figure {
             Self::DeliveriesPerSecond => Some(report.deliveries_per_second),
             Self::PerDelivery => server.and_then(|server| server.us_per_delivery),
             Self::PerByte => server.and_then(|server| server.ns_per_byte),
+            Self::P50Milliseconds => report.latency.map(|latency| latency.p50),
             Self::P99Milliseconds => report.latency.map(|latency| latency.p99),
             Self::KibPerConnection => server.map(|server| server.kib_per_connection),
             Self::Processor => server.map(|server| 100.0 * server.processors),

@@ -5,6 +5,7 @@ mod churn;
 mod connection;
 mod course;
 mod dialect;
+mod flood;
 mod plan;
 mod stamp;
 mod stream;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 pub(crate) use self::checked::Faults;
 pub(crate) use self::churn::Churned;
 pub(crate) use self::dialect::Dialect;
+pub(crate) use self::flood::{Flood, Flooded};
 pub(crate) use self::plan::{Pace, Plan};
 pub(crate) use self::stamp::Stamp;
 pub(crate) use self::stream::{Trust, TrustError};
@@ -27,6 +29,7 @@ pub(crate) use self::tally::{Latency, Tally};
 
 use self::churn::Churn;
 use self::course::{Course, Phase};
+use self::flood::Flooding;
 use self::totals::Totals;
 use self::worker::Worker;
 use crate::machine::{self, Usage};
@@ -69,6 +72,7 @@ pub(crate) struct Outcome {
     /// What the load itself spent while it counted.
     pub(crate) own_processor: Option<Duration>,
     pub(crate) churned: Churned,
+    pub(crate) flooded: Option<Flooded>,
 }
 
 /// The server's process.
@@ -132,6 +136,7 @@ pub(crate) fn run(
             }),
             own_processor: led.own.map(|(from, until)| until.processor.saturating_sub(from.processor)),
             churned: led.churned,
+            flooded: led.flooded,
             tally,
         })
     })
@@ -167,6 +172,7 @@ struct Led {
     counted_until: Option<Usage>,
     own: Option<(Usage, Usage)>,
     churned: Churned,
+    flooded: Option<Flooded>,
 }
 
 impl Lead<'_> {
@@ -203,6 +209,7 @@ impl Lead<'_> {
         let settled = self.usage();
 
         let churn = Churn::begin(plan);
+        let flooding = Flooding::begin(plan).map_err(LoadError::Socket)?;
         course.speak(plan.warm_up, plan.duration);
         show(Progress::WarmingUp);
         self.sleep_until(course.count_from(), all_run, &mut |_| ());
@@ -217,6 +224,7 @@ impl Lead<'_> {
         });
         let (counted_until, own_until) = (self.usage(), machine::own_usage());
         let churned = churn.end();
+        let flooded = flooding.end();
 
         course.enter(Phase::Drain);
         show(Progress::Draining);
@@ -239,6 +247,7 @@ impl Lead<'_> {
             counted_until,
             own: own_from.zip(own_until),
             churned,
+            flooded,
         })
     }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::dialect::Dialect;
+use super::flood::Flood;
 use super::stream::Trust;
 
 /// Connections, messages, and for how long.
@@ -32,6 +33,9 @@ pub(crate) struct Plan {
     pub(crate) size: usize,
     /// Sessions that come and go while messages are sent: so many joins, and as many leaves, a second.
     pub(crate) churn: f64,
+    /// What others write meanwhile, as fast as they are let, into a room of their own; and how many of them there are.
+    pub(crate) flood: Option<Flood>,
+    pub(crate) flooders: usize,
     /// Handshakes, and then joins, that wait for their answer at once.
     pub(crate) at_once: usize,
     /// From the first message until it counts.
