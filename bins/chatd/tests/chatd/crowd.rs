@@ -17,6 +17,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
+use crate::metrics;
 use crate::process::{Running, chatd};
 
 /// In rooms of so many.
@@ -80,7 +81,16 @@ impl Crowd {
     }
 
     fn program(folder: &TempDir) -> std::process::Command {
-        chatd(folder.path())
+        let mut program = chatd(folder.path());
+        program.args(["--admin-listen", "127.0.0.1:0"]);
+        program
+    }
+
+    /// How many commits there were since the start, and how long they took in all.
+    async fn commits(&self) -> (f64, f64) {
+        let metrics = metrics::scraped(self.server.admin.unwrap()).await;
+        let number = |series| metrics::value(&metrics, series).parse::<f64>().unwrap();
+        (number("chatd_commit_seconds_count"), number("chatd_commit_seconds_sum"))
     }
 
     /// Ends the server so, and starts it again where it was. All are in again within 30 s.
@@ -101,10 +111,13 @@ impl Crowd {
             soon("it is stored", receipt).await.unwrap();
         }
         let took = last.duration_since(began);
+        let (commits, seconds) = self.commits().await;
         println!(
-            "{signal:?}, {} people: it serves after {serves:?}, the last is in after {took:?}",
+            "{signal:?}, {} people: it serves after {serves:?}, the last is in after {took:?}; {commits} commits, which took {seconds:.2} s",
             self.people.len()
         );
+        // those who come at the same time share one; who was known before costs one more
+        assert!(commits <= (2 * self.people.len() + 100) as f64, "a storm on the store: {commits} commits");
     }
 
     /// How many rows say that somebody is in a room.

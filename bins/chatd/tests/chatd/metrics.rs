@@ -16,14 +16,14 @@ use crate::process::{Running, chatd};
 /// So many members join, whose messages go to all of them.
 const MEMBERS: usize = 3;
 
-async fn scraped(admin: SocketAddr) -> String {
+pub(crate) async fn scraped(admin: SocketAddr) -> String {
     let answer = request(admin, "GET", "/metrics", &[]).await;
     assert_eq!(answer.status, 200);
     String::from_utf8(answer.body.to_vec()).unwrap()
 }
 
 /// The value of a series, as it is written.
-fn value<'a>(text: &'a str, series: &str) -> &'a str {
+pub(crate) fn value<'a>(text: &'a str, series: &str) -> &'a str {
     let found = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     found.unwrap_or_else(|| panic!("no {series} in {text}"))
 }
