@@ -1,5 +1,6 @@
 //! The rooms of one node.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::room::{Room, RoomContext};
 use crate::runtime::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::runtime::{self, Handle};
 use crate::shared::{BUDGET, Shared};
+use crate::usage::{RoomUsage, Usage};
 
 /// How long somebody who comes waits for the store at most.
 const STORE_DEADLINE: Duration = Duration::from_secs(5);
@@ -64,6 +66,7 @@ pub struct EngineBuilder {
     retention: Retention,
     encodings: Vec<Box<dyn Encoding>>,
     most_members: usize,
+    counts_usage: bool,
 }
 
 impl EngineBuilder {
@@ -88,6 +91,13 @@ impl EngineBuilder {
     /// How many members a room may have on this node. Without this any number.
     pub fn members_per_room(&mut self, most: usize) -> &mut Self {
         self.most_members = most;
+        self
+    }
+
+    /// Counts how much rooms are used, for [`Engine::take_usage`], which has to be called now and then: what it has not taken piles up, an
+    /// entry for each room.
+    pub fn count_usage(&mut self) -> &mut Self {
+        self.counts_usage = true;
         self
     }
 
@@ -121,6 +131,7 @@ impl EngineBuilder {
                 departures,
                 remover,
                 pruner,
+                usage: self.counts_usage.then(Usage::default),
                 closing: AtomicBool::new(false),
                 quiet: AtomicBool::new(false),
                 admissions: Arc::new(Semaphore::new(MOST_ADMISSIONS)),
@@ -145,6 +156,7 @@ impl Engine {
             retention: Retention::default(),
             encodings: Vec::new(),
             most_members: usize::MAX,
+            counts_usage: false,
         }
     }
 
@@ -230,6 +242,12 @@ impl Engine {
     /// How many rooms there are.
     pub fn room_count(&self) -> usize {
         self.shared.rooms.lock().len()
+    }
+
+    /// How much rooms were used since this was called last: those in which somebody came in or something was said. Empty without
+    /// [`EngineBuilder::count_usage`].
+    pub fn take_usage(&self) -> HashMap<RoomName, RoomUsage> {
+        self.shared.usage.as_ref().map(Usage::take).unwrap_or_default()
     }
 
     /// The life of the history store.

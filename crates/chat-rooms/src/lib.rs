@@ -27,6 +27,7 @@ mod slot;
 mod speech;
 mod state;
 mod tail;
+mod usage;
 mod window;
 
 pub use encoding::{Encoding, EncodingId};
@@ -37,4 +38,5 @@ pub use meters::count_error;
 pub use outlet::{EventSink, Events, FrameSink, Outlet, PutOut};
 pub use request::{JoinOptions, MembersQuery, Outgoing, ReadError, SendError};
 pub use room::Sent;
+pub use usage::RoomUsage;
 pub use window::SendWindow;

@@ -54,6 +54,7 @@ impl Seat {
     pub fn enter(self, outlet: Outlet) -> Membership {
         let member = self.take();
         member.room.enter(&member.member, outlet);
+        member.note_usage();
         member
     }
 
@@ -71,7 +72,11 @@ impl Seat {
     ) -> Result<(Membership, Sent), HistoryError> {
         let (shared, room, member) = (self.name.shared(), self.name.room(), self.row.member());
         match join(shared, room, member, Coming::First, outlet, options).await {
-            Ok(sent) => Ok((self.take(), sent)),
+            Ok(sent) => {
+                let member = self.take();
+                member.note_usage();
+                Ok((member, sent))
+            }
             Err(ReadError::History(error)) => Err(error),
             Err(ReadError::NotAMember) => unreachable!("whoever comes first can't be out"),
         }
@@ -107,6 +112,13 @@ impl Membership {
     fn new(shared: Arc<Shared>, room: Arc<Room>, member: Arc<Member>, window: SendWindow) -> Self {
         shared.context.meters.joined();
         Self { shared, room, member, window, farewell: Farewell::Silent, typed: Mutex::new(None) }
+    }
+
+    /// It has just come in.
+    fn note_usage(&self) {
+        if let Some(usage) = &self.shared.usage {
+            usage.joined(&self.room.name, self.room.count());
+        }
     }
 
     /// Who this is.

@@ -14,6 +14,7 @@ use crate::pruner::Pruner;
 use crate::room::{Room, RoomContext};
 use crate::runtime::AbortHandle;
 use crate::runtime::atomic::{AtomicBool, Ordering};
+use crate::usage::Usage;
 
 /// How many bytes of messages may be on their way to the history store at once.
 pub(crate) const BUDGET: u32 = 64 << 20;
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     /// The task behind `departures`.
     pub(crate) remover: AbortHandle,
     pub(crate) pruner: Pruner,
+    /// None: nobody asks for it.
+    pub(crate) usage: Option<Usage>,
     pub(crate) closing: AtomicBool,
     /// Whether nobody is told any more who leaves.
     pub(crate) quiet: AtomicBool,

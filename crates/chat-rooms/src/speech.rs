@@ -170,8 +170,14 @@ impl Ticket {
             tracing::warn!(room = %self.room.name, username = %speaker.from.username, %error, "a message was not stored");
         }
         let meters = &self.shared.context.meters;
-        if let Ok(Appended { message, again: false, .. }) = &outcome {
-            meters.stored(message);
+        if let Ok(Appended { message, again, missed }) = &outcome {
+            let new = (!again).then_some(message);
+            for message in missed.iter().chain(new) {
+                meters.stored(message);
+                if let Some(usage) = &self.shared.usage {
+                    usage.stored(message);
+                }
+            }
         }
         self.room.settle(&speaker, receipt, outcome, called, self.shared.history.durability());
         meters.ack.record(self.taken_at.elapsed());

@@ -11,7 +11,7 @@ use chat_presence::{MemoryPresence, NewStay, NodeId, PresenceStore, SqlitePresen
 use chat_protocol::v2::{ErrorCode, NoticeLevel};
 use chat_protocol::{Content, Event, Member, MemberId, RoomName, Username};
 use chat_rooms::{
-    Encoding, Engine, Events, FrameSink, Frames, JoinError, Membership, Outlet, PutOut, SendError,
+    Encoding, Engine, Events, FrameSink, Frames, JoinError, Membership, Outlet, PutOut, RoomUsage, SendError,
 };
 use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt, join_all};
@@ -432,4 +432,30 @@ async fn who_does_not_wait_for_a_slow_store_gives_the_name_back_at_once_and_the_
     let (bob, _events) = join(&engine, "bob").await;
     let only_bob = async || look.members(room("r")).await.unwrap() == [(**bob.member()).clone()];
     until("the row that came late is gone", only_bob).await;
+}
+
+#[tokio::test]
+async fn usage_is_what_happened_since_it_was_taken_last() {
+    let mut builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
+    builder.count_usage();
+    let engine = builder.start().await.unwrap();
+    let (ana, mut events) = join(&engine, "ana").await;
+    let (bob, _bobs) = join(&engine, "bob").await;
+    drop(bob);
+    ana.send("hello").await.unwrap();
+    ana.send("bé").await.unwrap();
+    while next(&mut events).await != "ana:bé" {}
+    let used = engine.take_usage();
+    let expected = RoomUsage { peak_members: 2, messages: 2, bytes: 8 };
+    assert_eq!(used.into_iter().collect::<Vec<_>>(), [(room("r"), expected)]);
+    assert!(engine.take_usage().is_empty());
+    drop(ana);
+    // the room is gone, what happened in it is not
+    let (cleo, _cleos) = join(&engine, "cleo").await;
+    drop(cleo);
+    until("the room is gone", async || engine.room_count() == 0).await;
+    assert_eq!(engine.take_usage()[&room("r")].peak_members, 1);
+    let silent = self::engine().await;
+    drop(join(&silent, "ana").await);
+    assert!(silent.take_usage().is_empty());
 }

@@ -45,6 +45,9 @@ pub struct Config {
     pub tls: Option<Arc<Tls>>,
     /// How long messages are kept.
     pub retention: Retention,
+    /// Whether the engine counts how much rooms are used, for [`Engine::take_usage`](chat_rooms::Engine::take_usage), which has to be
+    /// called now and then in that case.
+    pub count_usage: bool,
     /// What becomes of images in messages that are rendered.
     pub remote_images: RemoteImages,
     /// Pages of which origins may talk to the server.
@@ -81,6 +84,7 @@ impl Default for Config {
             proxies: Proxies::default(),
             tls: None,
             retention: Retention::default(),
+            count_usage: false,
             remote_images: RemoteImages::default(),
             origins: Origins::default(),
             page: Page::default(),

@@ -66,6 +66,9 @@ impl Server {
         meters::describe();
         let mut builder = Engine::builder(presence);
         builder.history(history).retention(config.retention).members_per_room(config.members_per_room);
+        if config.count_usage {
+            builder.count_usage();
+        }
         let classic = builder.add_encoding(ClassicFrames);
         let v2 = builder.add_encoding(V2Frames);
         let v2_html = builder.add_encoding(V2HtmlFrames(Rendered::new(config.remote_images)));

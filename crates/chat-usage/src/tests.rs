@@ -1,0 +1,129 @@
+//! Usage over a real file, on days that a test chooses.
+#![allow(clippy::unwrap_used)]
+
+use chat_presence::{NodeId, SqlitePresence};
+use chat_protocol::Event;
+use chat_rooms::{Events, Membership, Outlet};
+use diesel::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+
+struct World {
+    _folder: TempDir,
+    engine: Engine,
+    usage: Usage,
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("chat.sqlite3")).unwrap();
+        let presence = SqlitePresence::new(database.clone(), NodeId::new("here"));
+        let mut builder = Engine::builder(presence);
+        builder.count_usage();
+        let engine = builder.start().await.unwrap();
+        let usage = Usage::new(database, engine.clone());
+        usage.unsaved.lock().day = Day(1);
+        Self { _folder: folder, engine, usage }
+    }
+
+    async fn join(&self, room: &str, name: &str) -> (Membership, Events) {
+        let (outlet, events) = Outlet::channel(100);
+        (self.engine.join(&room.parse().unwrap(), &name.parse().unwrap(), outlet).await.unwrap(), events)
+    }
+
+    async fn rows(&self, query: Query) -> Vec<(i64, String, u64, u64, u64)> {
+        let page = self.usage.database.read(move |connection| table::page(connection, &query)).await.unwrap();
+        let row =
+            |row: Row| (row.day.0, row.room, row.usage.peak_members, row.usage.messages, row.usage.bytes);
+        page.rows.into_iter().map(row).collect()
+    }
+}
+
+/// Says something, and waits until it is told.
+async fn say((member, events): &mut (Membership, Events), body: &str) {
+    member.send(body).await.unwrap();
+    while !matches!(*events.next().await.unwrap(), Event::Message { .. }) {}
+}
+
+fn all() -> Query {
+    Query { from: Day::FIRST, to: Day::LAST, room: None, after: None, limit: 100 }
+}
+
+fn row(day: i64, room: &str, peak: u64, messages: u64, bytes: u64) -> (i64, String, u64, u64, u64) {
+    (day, room.to_owned(), peak, messages, bytes)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_adds_up_and_a_new_day_begins_with_those_who_are_in() {
+    let world = World::new().await;
+    let mut ana = world.join("a", "ana").await;
+    let bob = world.join("a", "bob").await;
+    say(&mut ana, "hello").await;
+    drop(bob);
+    world.usage.save_at(Day(1)).await.unwrap();
+    assert_eq!(world.rows(all()).await, [row(1, "a", 2, 1, 5)]);
+    say(&mut ana, "again").await;
+    let _cleo = world.join("b", "cleo").await;
+    // this is still of the first day; of the second are those who stayed
+    world.usage.save_at(Day(2)).await.unwrap();
+    let expected = [row(1, "a", 2, 2, 10), row(1, "b", 1, 0, 0), row(2, "a", 1, 0, 0), row(2, "b", 1, 0, 0)];
+    assert_eq!(world.rows(all()).await, expected);
+    world.usage.save_at(Day(2)).await.unwrap();
+    assert_eq!(world.rows(all()).await, expected, "nothing has happened");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_have_what_was_asked_for() {
+    let world = World::new().await;
+    let rows: Vec<_> = (0..10)
+        .flat_map(|day| ["a", "b", "c"].map(|room| (Day(day), room.parse().unwrap(), RoomUsage::default())))
+        .collect();
+    world.usage.database.write(move |connection| table::add(connection, &rows)).await.unwrap();
+    let mut query = Query { from: Day(2), to: Day(4), room: None, after: None, limit: 4 };
+    let (mut seen, mut pages) = (Vec::new(), 0);
+    loop {
+        let asked = query.clone();
+        let page = world.usage.page(asked).await.unwrap();
+        seen.extend(page.rows.iter().map(|row| format!("{}{}", row.day.0, row.room)));
+        pages += 1;
+        if !page.more {
+            break;
+        }
+        let last = page.rows.last().unwrap();
+        query.after = Some((last.day, last.room.parse().unwrap()));
+    }
+    assert_eq!(seen.join(" "), "2a 2b 2c 3a 3b 3c 4a 4b 4c");
+    assert_eq!(pages, 3);
+    let of_b = Query { from: Day(8), room: Some("b".parse().unwrap()), ..all() };
+    assert_eq!(world.rows(of_b).await, [row(8, "b", 0, 0, 0), row(9, "b", 0, 0, 0)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_old_goes() {
+    let world = World::new().await;
+    let rows: Vec<_> = (0..2_000)
+        .map(|n| (Day(n / 1_000), format!("r{n}").parse().unwrap(), RoomUsage::default()))
+        .collect();
+    world.usage.database.write(move |connection| table::add(connection, &rows)).await.unwrap();
+    world.usage.forget_before(Day(1)).await.unwrap();
+    let left = world.rows(Query { limit: 5_000, ..all() }).await;
+    assert_eq!((left.len(), left[0].0), (1_000, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_written_is_written_later() {
+    let world = World::new().await;
+    let _ana = world.join("a", "ana").await;
+    let broken = |sql: &'static str| {
+        world.usage.database.write(move |connection| diesel::sql_query(sql).execute(connection))
+    };
+    broken("ALTER TABLE room_usage RENAME TO elsewhere").await.unwrap();
+    world.usage.save_at(Day(1)).await.unwrap_err();
+    let _bob = world.join("a", "bob").await;
+    world.usage.save_at(Day(1)).await.unwrap_err();
+    broken("ALTER TABLE elsewhere RENAME TO room_usage").await.unwrap();
+    world.usage.save_at(Day(1)).await.unwrap();
+    assert_eq!(world.rows(all()).await, [row(1, "a", 2, 0, 0)]);
+}
