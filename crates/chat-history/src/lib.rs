@@ -7,7 +7,7 @@ mod store;
 
 pub use memory::MemoryHistory;
 #[cfg(feature = "sqlite")]
-pub use sqlite::SqliteHistory;
+pub use sqlite::{SqliteHistory, users};
 pub use store::{
     AppendError, Appended, Durability, HistoryError, HistoryStore, Messages, NewMessage, Page, Retention,
     Told,

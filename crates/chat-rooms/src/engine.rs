@@ -239,6 +239,14 @@ impl Engine {
         self.shared.room(room).map_or(0, |room| room.oust_all(LeftReason::RoomClosed))
     }
 
+    /// Forgets what a message said that was erased in the store: whoever comes back is given an erased one. Those who have heard it have
+    /// heard it.
+    pub fn forget(&self, room: &RoomName, seq: u64) {
+        if let Some(room) = self.shared.room(room) {
+            room.forget(seq);
+        }
+    }
+
     /// How many rooms there are.
     pub fn room_count(&self) -> usize {
         self.shared.rooms.lock().len()

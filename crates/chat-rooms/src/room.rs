@@ -258,6 +258,11 @@ impl Room {
         core.slots.get(&to).is_none_or(|slot| core.pumps[slot.pump].offered > sent.position)
     }
 
+    /// Forgets what a message said.
+    pub(crate) fn forget(&self, seq: u64) {
+        self.core.lock().tail.erase(seq);
+    }
+
     /// Tells everybody what the operator says.
     pub(crate) fn notice(&self, level: NoticeLevel, body: Arc<str>) {
         self.change(|core, effects| {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use chat_protocol::Message;
+use chat_protocol::{Content, Message};
 
 /// How much is kept: as much as is told while a page is read from the store, so that whoever comes back finds the rest here.
 const MOST_MESSAGES: usize = 256;
@@ -44,6 +44,17 @@ impl Tail {
         }
     }
 
+    /// Forgets what a message said, which is erased in the store. Its place stays.
+    pub(crate) fn erase(&mut self, seq: u64) {
+        let index = seq.checked_sub(self.oldest()).and_then(|index| usize::try_from(index).ok());
+        let Some(message) = index.and_then(|index| self.messages.get_mut(index)) else { return };
+        self.bytes -= message.size();
+        let Message { room, seq, sent_at, .. } = &**message;
+        let erased = Message { room: room.clone(), seq: *seq, sent_at: *sent_at, content: Content::Erased };
+        self.bytes += erased.size();
+        *message = Arc::new(erased);
+    }
+
     /// The number of the oldest message that is here; one more than the newest where none is.
     pub(crate) fn oldest(&self) -> u64 {
         self.messages.front().map_or(self.newest + 1, |message| message.seq)
@@ -82,6 +93,26 @@ mod tests {
         assert_eq!(seqs(&tail, 8), Some(vec![8, 9, 10, 11]));
         assert_eq!(seqs(&tail, 12), Some(vec![]));
         assert_eq!(seqs(&tail, 7), None);
+    }
+
+    #[test]
+    fn what_was_erased_keeps_its_place() {
+        let said = |seq| {
+            let content = Content::Said {
+                id: "id".parse().unwrap(),
+                from: "ana".parse().unwrap(),
+                body: "x".repeat(1_000).into(),
+            };
+            Arc::new(Message { content, ..Message::clone(&message(seq)) })
+        };
+        let mut tail = Tail::default();
+        (1..4).for_each(|seq| tail.push(said(seq)));
+        let before = tail.bytes;
+        [0, 2, 9].into_iter().for_each(|seq| tail.erase(seq));
+        let erased: Vec<_> = tail.messages.iter().map(|m| m.content == Content::Erased).collect();
+        assert_eq!(erased, [false, true, false]);
+        assert_eq!(tail.bytes, before - said(2).size() + message(2).size());
+        assert_eq!(seqs(&tail, 1), Some(vec![1, 2, 3]));
     }
 
     #[test]

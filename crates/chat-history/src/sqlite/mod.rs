@@ -8,6 +8,7 @@ mod numbers;
 mod prune;
 mod read;
 mod schema;
+pub mod users;
 
 use std::fmt;
 use std::sync::Arc;

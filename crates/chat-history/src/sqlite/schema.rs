@@ -71,6 +71,11 @@ pub(super) fn seq_at(place: i64) -> i64 {
     place & LAST_SEQ
 }
 
+/// The id of the room that it lies in.
+pub(super) fn room_at(place: i64) -> i64 {
+    place >> SEQ_BITS
+}
+
 /// A number as others see it. There are none below 0, unless somebody has put one into the table.
 pub(super) fn unsigned(seq: i64) -> u64 {
     u64::try_from(seq).unwrap_or_default()
@@ -96,6 +101,18 @@ pub(super) struct Row {
     id: String,
     body: Option<String>,
     sent_at: i64,
+}
+
+impl Row {
+    /// Where it lies.
+    pub(super) fn place(&self) -> i64 {
+        self.place
+    }
+
+    /// The bytes of its text.
+    pub(super) fn size(&self) -> usize {
+        self.body.as_ref().map_or(0, String::len)
+    }
 }
 
 /// Turns the rows of one room into messages. Most of them are of a few people: each name is looked at once.
@@ -149,6 +166,8 @@ mod tests {
     fn places_of_a_room_lie_behind_those_of_the_one_before() {
         assert!(place(1, LAST_SEQ) < place(2, 1));
         assert_eq!(seq_at(place(LAST_ROOM, LAST_SEQ)), LAST_SEQ);
+        assert_eq!(room_at(place(LAST_ROOM, LAST_SEQ)), LAST_ROOM);
+        assert_eq!(room_at(place(7, 1)), 7);
         assert_eq!(place(LAST_ROOM, LAST_SEQ), i64::MAX);
         assert!(has_place(LAST_ROOM, LAST_SEQ) && has_place(1, 1));
         assert!(

@@ -5,6 +5,7 @@ mod memory;
 mod model;
 mod sqlite;
 mod support;
+mod users;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
