@@ -64,7 +64,7 @@ impl Cli {
         match self.command {
             None => serve::serve(&self.options, configuration)?,
             Some(Command::Serve(options)) => serve::serve(&options, configuration)?,
-            Some(Command::Admin(admin)) => print(&admin.run()?)?,
+            Some(Command::Admin(admin)) => admin.run(print)?,
             Some(Command::Backup(backup)) => print(&backup.run()?)?,
             Some(Command::Restore(restore)) => print(&restore.run()?)?,
             Some(Command::Doctor(doctor)) => doctor.run(print)?,

@@ -67,6 +67,10 @@ pub(crate) struct Options {
     #[arg(long, env = "CHATD_HISTORY_MAX_COUNT", value_name = "COUNT", default_value = "off")]
     pub(crate) history_max_count: Bound<u64>,
 
+    /// How much each room was used on each day (members at peak, messages, bytes) is forgotten after so long; off keeps it
+    #[arg(long, env = "CHATD_USAGE_MAX_AGE", value_name = "AGE", default_value = "400days")]
+    pub(crate) usage_max_age: Bound<humantime::Duration>,
+
     /// For so long a server that is told to end says on /readyz that it is not ready, and lets people in all the same: as long as a load balancer
     /// takes to notice
     #[arg(long, env = "CHATD_SHUTDOWN_NOTICE", value_name = "TIME", default_value = "0s")]
@@ -278,6 +282,12 @@ fn at_least<T: FromStr<Err = std::num::ParseIntError> + TryInto<u64> + Copy, con
 }
 
 impl Options {
+    /// For how many days usage is kept; none: for ever.
+    pub(crate) fn usage_days(&self) -> Option<u32> {
+        let days = |age: humantime::Duration| age.as_secs().div_ceil(24 * 60 * 60);
+        self.usage_max_age.0.map(|age| u32::try_from(days(age)).unwrap_or(u32::MAX))
+    }
+
     pub(crate) fn config(&self) -> Config {
         Config {
             limits: Limits {
@@ -317,6 +327,8 @@ impl Options {
                 drain: self.shutdown_drain.into(),
                 ..Timings::default()
             },
+            // where there is a database to keep it in
+            count_usage: matches!(self.database, Database::File(_)),
             ..Config::default()
         }
     }
@@ -345,7 +357,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_the_servers() {
-        let config = Alone::parse_from(["chatd"]).options.config();
+        let config = Alone::parse_from(["chatd", "--database", ":memory:"]).options.config();
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
     }
 }

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chat_admin::Admin;
+use chat_history::users::UserMessages;
 use chat_history::{HistoryError, MemoryHistory, SqliteHistory};
 use chat_presence::{MemoryPresence, NodeId, SqlitePresence, StoreError};
 use chat_server::Server;
+use chat_usage::Usage;
 use tokio::net::TcpListener;
 
 use crate::admin::{Secret, TokenError};
@@ -107,9 +109,17 @@ async fn run(options: &Options, configuration: &Configuration, log: Log) -> Resu
     tokio::spawn(Reload::new(server.control(), tls, log, configuration).follow(hang_ups));
     tokio::spawn(memory::follow(server.control(), options.max_memory));
     let admin_address = admin_listener.as_ref().map(TcpListener::local_addr).transpose()?;
+    let usage = database.clone().map(|database| Usage::new(database, server.control().engine().clone()));
+    if let Some(usage) = usage.clone() {
+        tokio::spawn(usage.keep(options.usage_days()));
+    }
+    let users = database.clone().filter(|_| options.history == Switch::On).map(UserMessages::new);
     let admin = admin_listener.zip(metrics).map(|(listener, metrics)| {
         tokio::spawn(metrics.clone().keep_up());
-        let admin = Admin::new(server.control()).metrics(move || metrics.render());
+        let admin = Admin::new(server.control())
+            .metrics(move || metrics.render())
+            .usage(usage.clone())
+            .users(users.clone());
         let admin = match &token {
             Some(token) => admin.token(token.expose()),
             None => admin,
@@ -126,6 +136,11 @@ async fn run(options: &Options, configuration: &Configuration, log: Log) -> Resu
     finish(server.run(ending).await);
     if let Some(admin) = admin {
         admin.abort();
+    }
+    if let Some(usage) = usage
+        && let Ok(Err(error)) = tokio::time::timeout(CLOSE, usage.save()).await
+    {
+        tracing::warn!(%error, "the usage of rooms in the last minute is not written down");
     }
     if let Some(database) = database
         && tokio::time::timeout(CLOSE, database.close()).await.is_err()

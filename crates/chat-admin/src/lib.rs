@@ -6,7 +6,9 @@ pub mod v1;
 
 use axum::Router;
 use axum::routing::get;
+use chat_history::users::UserMessages;
 use chat_server::Control;
+use chat_usage::Usage;
 use tokio::net::TcpListener;
 
 use crate::metrics::Metrics;
@@ -18,12 +20,14 @@ pub struct Admin {
     control: Control,
     metrics: Option<Metrics>,
     token: Option<Token>,
+    usage: Option<Usage>,
+    users: Option<UserMessages>,
 }
 
 impl Admin {
     /// Of this server.
     pub fn new(control: Control) -> Self {
-        Self { control, metrics: None, token: None }
+        Self { control, metrics: None, token: None, usage: None, users: None }
     }
 
     /// What `/metrics` answers, in the text format of Prometheus; without this there is no such path. It is called in the runtime and must
@@ -36,6 +40,18 @@ impl Admin {
     /// Whoever has this token may do what is under `/v1`; without one nobody may.
     pub fn token(mut self, token: &str) -> Self {
         self.token = Some(Token::new(token));
+        self
+    }
+
+    /// The usage of the rooms, where it is kept; without it it is not told.
+    pub fn usage(mut self, usage: Option<Usage>) -> Self {
+        self.usage = usage;
+        self
+    }
+
+    /// The messages by who said them, where they are stored; without it nothing is exported or erased.
+    pub fn users(mut self, users: Option<UserMessages>) -> Self {
+        self.users = users;
         self
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chat_history::{HistoryError, HistoryStore, MemoryHistory, Retention};
 use chat_presence::{NewStay, PresenceStore, StoreError};
 use chat_protocol::v2::{LeftReason, NoticeLevel};
-use chat_protocol::{ChannelName, Epoch, MemberList, RoomName, Timestamp, Username};
+use chat_protocol::{ChannelName, Epoch, Member, MemberId, MemberList, RoomName, Timestamp, Username};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -216,6 +216,17 @@ impl Engine {
     /// The members of a room as they stand; none where nobody is.
     pub fn members(&self, room: &RoomName) -> Option<Arc<MemberList>> {
         self.shared.room(room).map(|room| room.list()).filter(|list| list.total() > 0)
+    }
+
+    /// Some of the members of a room, in the order of their coming: so many at most, of those behind one; and how many there are. None where
+    /// nobody is.
+    pub fn members_after(
+        &self,
+        room: &RoomName,
+        after: Option<MemberId>,
+        limit: usize,
+    ) -> Option<(Vec<Arc<Member>>, usize)> {
+        self.shared.room(room).map(|room| room.members_after(after, limit)).filter(|(_, total)| *total > 0)
     }
 
     /// The rooms that somebody is in, by name, with how many.

@@ -143,6 +143,12 @@ impl Room {
         self.core.lock().state.list()
     }
 
+    /// Some of the members, and how many there are.
+    pub(crate) fn members_after(&self, after: Option<MemberId>, limit: usize) -> (Vec<Arc<Member>>, usize) {
+        let core = self.core.lock();
+        (core.state.members_after(after, limit), core.state.count())
+    }
+
     /// Keeps a name.
     pub(crate) fn reserve(&self, username: &Username) -> Result<(), NotKept> {
         let most = self.context.most_members.load(Ordering::Relaxed);

@@ -51,31 +51,31 @@ impl Client {
         Self { url, token }
     }
 
-    /// The answer's body. The parts of the path are encoded, here and below.
-    pub(super) fn get(&self, path: &[&str]) -> Result<Vec<u8>, AskError> {
-        self.ask(Method::GET, path, None)
+    /// The answer's body. The parts of the path are encoded, and the values of the query, here and below.
+    pub(super) fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Vec<u8>, AskError> {
+        self.ask(Method::GET, &target(path, query), None)
     }
 
-    pub(super) fn delete(&self, path: &[&str]) -> Result<Vec<u8>, AskError> {
-        self.ask(Method::DELETE, path, None)
+    pub(super) fn delete(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Vec<u8>, AskError> {
+        self.ask(Method::DELETE, &target(path, query), None)
     }
 
     pub(super) fn post(&self, path: &[&str], body: &impl Serialize) -> Result<Vec<u8>, AskError> {
-        self.ask(Method::POST, path, Some(serde_json::to_vec(body).map_err(AskError::Answer)?))
+        self.ask(Method::POST, &target(path, &[]), Some(serde_json::to_vec(body).map_err(AskError::Answer)?))
     }
 
-    fn ask(&self, method: Method, path: &[&str], json: Option<Vec<u8>>) -> Result<Vec<u8>, AskError> {
+    fn ask(&self, method: Method, target: &str, json: Option<Vec<u8>>) -> Result<Vec<u8>, AskError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let late = || AskError::Late { url: self.url.clone() };
-            tokio::time::timeout(PATIENCE, self.exchange(method, path, json)).await.map_err(|_| late())?
+            tokio::time::timeout(PATIENCE, self.exchange(method, target, json)).await.map_err(|_| late())?
         })
     }
 
     async fn exchange(
         &self,
         method: Method,
-        path: &[&str],
+        target: &str,
         json: Option<Vec<u8>>,
     ) -> Result<Vec<u8>, AskError> {
         let authority = self.url.authority().filter(|_| self.url.scheme_str() == Some("http"));
@@ -86,7 +86,7 @@ impl Client {
         let stream = connected.map_err(|error| AskError::Connect { url: self.url.clone(), error })?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
-        let answer = sender.send_request(self.request(method, authority.as_str(), path, json)?).await?;
+        let answer = sender.send_request(self.request(method, authority.as_str(), target, json)?).await?;
         let status = answer.status();
         let body = answer.into_body().collect().await?.to_bytes().to_vec();
         connection.abort();
@@ -97,14 +97,10 @@ impl Client {
         &self,
         method: Method,
         authority: &str,
-        path: &[&str],
+        target: &str,
         json: Option<Vec<u8>>,
     ) -> Result<Request<Full<Bytes>>, AskError> {
-        let encoded = path.iter().map(|part| format!("/{}", utf8_percent_encode(part, NON_ALPHANUMERIC)));
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("/v1{}", encoded.collect::<String>()))
-            .header(HOST, authority);
+        let mut request = Request::builder().method(method).uri(target).header(HOST, authority);
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
         }
@@ -113,6 +109,17 @@ impl Client {
         }
         Ok(request.body(Full::new(json.unwrap_or_default().into()))?)
     }
+}
+
+fn target(path: &[&str], query: &[(&str, &str)]) -> String {
+    let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+    let mut target = "/v1".to_owned();
+    path.iter().for_each(|part| target.extend(["/", &encoded(part).to_string()]));
+    for (i, (name, value)) in query.iter().enumerate() {
+        let before = if i == 0 { "?" } else { "&" };
+        target.extend([before, name, "=", &encoded(value).to_string()]);
+    }
+    target
 }
 
 fn refused(status: StatusCode, body: &[u8]) -> AskError {

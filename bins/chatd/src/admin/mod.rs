@@ -4,11 +4,13 @@ mod client;
 mod secret;
 mod tables;
 
+use std::io;
 use std::path::PathBuf;
 
-use chat_admin::v1::{Closed, Level, Members, Notice, Rooms, Sessions, Told};
+use chat_admin::v1::{Closed, Erased, Level, Members, Notice, Rooms, Said, Sessions, Told, Usage};
 use clap::{Args, Subcommand};
 use http::Uri;
+use serde::de::DeserializeOwned;
 
 pub(crate) use client::AskError;
 use client::Client;
@@ -48,7 +50,12 @@ enum What {
     /// The rooms that somebody is in
     Rooms,
     /// Who is in a room: those who came first, 100 at most
-    Members { room: String },
+    Members {
+        room: String,
+        /// All of them
+        #[arg(long)]
+        all: bool,
+    },
     /// The sessions of chat.v2
     Sessions,
     /// Put somebody out of a room; it may come again
@@ -57,6 +64,22 @@ enum What {
     CloseRoom { room: String },
     /// End a session; it can't be resumed
     CloseSession { session: String },
+    /// How much rooms were used, day by day: members at peak, messages, and the bytes of their text
+    Usage {
+        /// The first day, for example 2026-11-28 [default: today]
+        #[arg(long, value_name = "DAY")]
+        from: Option<String>,
+        /// The last day [default: today]
+        #[arg(long, value_name = "DAY")]
+        to: Option<String>,
+        /// Of this room alone
+        #[arg(long)]
+        room: Option<String>,
+    },
+    /// Print what somebody said, in any room: a JSON object a line
+    Export { username: String },
+    /// Erase what somebody said, in any room: text, name and id of each message; its place and time stay
+    Erase { username: String },
     /// Print docs/admin.openapi.json
     #[command(hide = true)]
     Openapi,
@@ -87,65 +110,144 @@ pub(crate) enum AdminError {
     Token(#[from] TokenError),
     #[error(transparent)]
     Ask(#[from] AskError),
+    #[error(transparent)]
+    Print(#[from] io::Error),
 }
 
 impl Admin {
-    /// Asks, and gives what is to be printed.
-    pub(crate) fn run(self) -> Result<String, AdminError> {
+    /// Asks, and prints what comes back.
+    pub(crate) fn run(self, print: impl Fn(&str) -> io::Result<()>) -> Result<(), AdminError> {
         let token = Secret::of(self.token_file.as_deref(), self.token.as_ref())?;
-        let client = Client::new(self.url, token);
-        let print = Print { json: self.json };
+        let hand = Hand { client: Client::new(self.url, token), json: self.json, print };
         match self.what {
-            What::Openapi => Ok(chat_admin::v1::openapi()),
-            What::Rooms => print.table::<Rooms>(&client.get(&["rooms"])?, tables::rooms),
-            What::Members { room } => {
-                let answer = client.get(&["rooms", &room, "members"])?;
-                print.table::<Members>(&answer, tables::members)
-            }
-            What::Sessions => {
-                let answer = client.get(&["sessions"])?;
-                print.table::<Sessions>(&answer, tables::sessions)
-            }
+            What::Openapi => hand.print(&chat_admin::v1::openapi()),
+            What::Rooms => hand.table::<Rooms>(&hand.client.get(&["rooms"], &[])?, tables::rooms),
+            What::Members { room, all } => hand.members(&room, all),
+            What::Sessions => hand.table::<Sessions>(&hand.client.get(&["sessions"], &[])?, tables::sessions),
             What::Kick { room, username } => {
-                client.delete(&["rooms", &room, "members", &username])?;
-                Ok(print.sentence(format!("{username} is out of the room {room}")))
+                hand.client.delete(&["rooms", &room, "members", &username], &[])?;
+                hand.sentence(&format!("{username} is out of the room {room}"))
             }
             What::CloseRoom { room } => {
-                let answer = client.delete(&["rooms", &room])?;
-                print.table::<Closed>(&answer, |closed| format!("closed; {} were in it", closed.members))
+                let answer = hand.client.delete(&["rooms", &room], &[])?;
+                hand.table::<Closed>(&answer, |closed| format!("closed; {} were in it", closed.members))
             }
             What::CloseSession { session } => {
-                client.delete(&["sessions", &session])?;
-                Ok(print.sentence(format!("the session {session} is closed")))
+                hand.client.delete(&["sessions", &session], &[])?;
+                hand.sentence(&format!("the session {session} is closed"))
             }
+            What::Usage { from, to, room } => hand.usage(from.as_deref(), to.as_deref(), room.as_deref()),
+            What::Export { username } => hand.export(&username),
+            What::Erase { username } => hand.erase(&username),
             What::Notice { room, level, body } => {
                 let path: &[&str] = match &room {
                     Some(room) => &["rooms", room, "notice"],
                     None => &["notice"],
                 };
-                let answer = client.post(path, &Notice { body, level })?;
-                print.table::<Told>(&answer, |told| format!("said in {} rooms", told.rooms))
+                let answer = hand.client.post(path, &Notice { body, level })?;
+                hand.table::<Told>(&answer, |told| format!("said in {} rooms", told.rooms))
             }
         }
     }
 }
 
-/// How it is printed.
-struct Print {
+/// Asks for more than fits one answer, and prints.
+struct Hand<P> {
+    client: Client,
     json: bool,
+    print: P,
 }
 
-impl Print {
-    fn table<T: serde::de::DeserializeOwned>(
+impl<P: Fn(&str) -> io::Result<()>> Hand<P> {
+    fn members(&self, room: &str, all: bool) -> Result<(), AdminError> {
+        let path = ["rooms", room, "members"];
+        let mut answer = self.client.get(&path, &[])?;
+        let mut members: Members = understood(&answer)?;
+        while all && let Some(after) = members.next.take() {
+            let more: Members = understood(&self.client.get(&path, &[("after", &after)])?)?;
+            members = Members { members: [members.members, more.members].concat(), ..more };
+        }
+        if all {
+            answer = serde_json::to_vec(&members).map_err(AskError::Answer)?;
+        }
+        self.table::<Members>(&answer, tables::members)
+    }
+
+    fn usage(&self, from: Option<&str>, to: Option<&str>, room: Option<&str>) -> Result<(), AdminError> {
+        let asked: Vec<_> = [("from", from), ("to", to), ("room", room)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect();
+        let mut usage = Vec::new();
+        self.pages(|after| {
+            let query: Vec<_> = asked.iter().copied().chain(after.map(|after| ("after", after))).collect();
+            let page: Usage = understood(&self.client.get(&["usage"], &query)?)?;
+            usage.extend(page.usage);
+            Ok(page.next)
+        })?;
+        if self.json {
+            let all = Usage { usage, next: None };
+            return self.print(&serde_json::to_string(&all).map_err(AskError::Answer)?);
+        }
+        self.print(&tables::usage(&usage))
+    }
+
+    fn export(&self, username: &str) -> Result<(), AdminError> {
+        self.pages(|after| {
+            let query: Vec<_> = after.map(|after| ("after", after)).into_iter().collect();
+            let page: Said = understood(&self.client.get(&["users", username, "messages"], &query)?)?;
+            for message in &page.messages {
+                self.print(&serde_json::to_string(message).map_err(AskError::Answer)?)?;
+            }
+            Ok(page.next)
+        })
+    }
+
+    fn erase(&self, username: &str) -> Result<(), AdminError> {
+        let mut messages = 0;
+        self.pages(|after| {
+            let query: Vec<_> = after.map(|after| ("after", after)).into_iter().collect();
+            let page: Erased = understood(&self.client.delete(&["users", username, "messages"], &query)?)?;
+            messages += page.messages;
+            Ok(page.next)
+        })?;
+        if self.json {
+            let all = Erased { messages, next: None };
+            return self.print(&serde_json::to_string(&all).map_err(AskError::Answer)?);
+        }
+        self.print(&format!("{messages} messages erased"))
+    }
+
+    /// Asks for page after page, each with what the one before says comes next.
+    fn pages(
+        &self,
+        mut page: impl FnMut(Option<&str>) -> Result<Option<String>, AdminError>,
+    ) -> Result<(), AdminError> {
+        let mut after = page(None)?;
+        while let Some(next) = after {
+            after = page(Some(&next))?;
+        }
+        Ok(())
+    }
+
+    fn table<T: DeserializeOwned>(
         &self,
         answer: &[u8],
         write: impl Fn(&T) -> String,
-    ) -> Result<String, AdminError> {
-        let understood = serde_json::from_slice(answer).map_err(AskError::Answer)?;
-        Ok(if self.json { String::from_utf8_lossy(answer).into_owned() } else { write(&understood) })
+    ) -> Result<(), AdminError> {
+        let answered = understood(answer)?;
+        if self.json { self.print(&String::from_utf8_lossy(answer)) } else { self.print(&write(&answered)) }
     }
 
-    fn sentence(&self, sentence: String) -> String {
-        if self.json { "{}".to_owned() } else { sentence }
+    fn sentence(&self, sentence: &str) -> Result<(), AdminError> {
+        self.print(if self.json { "{}" } else { sentence })
     }
+
+    fn print(&self, text: &str) -> Result<(), AdminError> {
+        Ok((self.print)(text)?)
+    }
+}
+
+fn understood<T: DeserializeOwned>(answer: &[u8]) -> Result<T, AdminError> {
+    Ok(serde_json::from_slice(answer).map_err(AskError::Answer)?)
 }

@@ -1,6 +1,6 @@
 //! What a person reads.
 
-use chat_admin::v1::{Members, Rooms, Sessions};
+use chat_admin::v1::{Members, Rooms, Sessions, UsageRow};
 use comfy_table::{Table, presets};
 
 pub(super) fn rooms(answer: &Rooms) -> String {
@@ -15,6 +15,14 @@ pub(super) fn members(answer: &Members) -> String {
         more => format!("\nand {more} more"),
     };
     table(&["username", "joined at"], rows) + &more
+}
+
+pub(super) fn usage(rows: &[UsageRow]) -> String {
+    let rows = rows.iter().map(|row| {
+        let numbers = [row.peak_members, row.messages, row.bytes].map(|number| number.to_string());
+        [row.day.clone(), row.room.clone()].into_iter().chain(numbers).collect()
+    });
+    table(&["day", "room", "members at peak", "messages", "bytes"], rows)
 }
 
 pub(super) fn sessions(answer: &Sessions) -> String {

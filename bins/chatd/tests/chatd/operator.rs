@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use chat_testkit::http::{Answer, request};
 use chat_testkit::{Client, v2};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::process::{self, Running, chatd, refused};
@@ -221,6 +223,120 @@ async fn a_notice_reaches_a_room_or_all_in_both_dialects() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn all_members_of_a_room_are_listed_page_by_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, admin) = start(folder.path());
+    let mut people = Vec::new();
+    for n in 0..205 {
+        people.push(v2::Session::enter(running.address, "lobby", &format!("p{n}")).await);
+    }
+    let members = async |arguments: &[&str]| {
+        let (_, said) = told(folder.path(), admin, &[&["members", "lobby"], arguments].concat()).await;
+        said
+    };
+    let first = members(&[]).await;
+    assert_eq!(first.lines().count(), 1 + 100 + 1);
+    assert!(first.ends_with("and 105 more"), "{first}");
+    let all: Value = serde_json::from_str(&members(&["--all", "--json"]).await).unwrap();
+    let names: Vec<_> = all["members"].as_array().unwrap().iter().map(|m| m["username"].clone()).collect();
+    assert_eq!(names, (0..205).map(|n| format!("p{n}")).collect::<Vec<_>>());
+    assert_eq!(members(&["--all"]).await.lines().count(), 1 + 205);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn usage_outlives_the_rooms_and_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut running, admin) = start(folder.path());
+    let (mut ana, _) = v2::Session::enter(running.address, "café", "ana").await;
+    let mut bob = Client::enter(running.address, "caf%C3%A9", "bob").await;
+    ana.say("café", "héllo").await;
+    ana.say("café", "again").await;
+    bob.close(None).await;
+    ana.join("tea").await;
+    let rows = async |admin, arguments: &[&str]| {
+        let (ok, said) = told(folder.path(), admin, &[&["usage", "--json"], arguments].concat()).await;
+        assert!(ok, "{said}");
+        let said: Value = serde_json::from_str(&said).unwrap();
+        let row = |row: &Value| {
+            format!("{} {} {} {}", row["room"], row["peak_members"], row["messages"], row["bytes"])
+        };
+        said["usage"].as_array().unwrap().iter().map(row).collect::<Vec<_>>()
+    };
+    let expected = ["\"café\" 2 2 11", "\"tea\" 1 0 0"];
+    assert_eq!(rows(admin, &[]).await, expected);
+    assert_eq!(rows(admin, &["--room", "tea"]).await, expected[1..]);
+    assert_eq!(rows(admin, &["--to", "2020-01-01"]).await, [""; 0]);
+    ana.say("tea", "counted at the end").await;
+    running.signal(Signal::TERM);
+    assert!(running.end_within(Duration::from_secs(10)).await.success());
+
+    let (_again, admin) = start(folder.path());
+    let (_, table) = told(folder.path(), admin, &["usage", "--from", "2020-01-01"]).await;
+    let words: Vec<_> =
+        table.lines().map(|line| line.split_whitespace().skip(1).collect::<Vec<_>>()).collect();
+    assert_eq!(words[1..], [vec!["café", "2", "2", "11"], vec!["tea", "1", "1", "18"]]);
+    let (ok, said) = told(folder.path(), admin, &["usage", "--from", "yesterday"]).await;
+    assert_eq!((ok, said.as_str()), (false, "chatd: \"yesterday\" is no day: 2026-11-28 is one"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_said_is_exported_and_erased() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, admin) = start(folder.path());
+    let (mut ana, _) = v2::Session::enter(running.address, "lobby", "ana").await;
+    let (mut bob, _) = v2::Session::enter(running.address, "lobby", "bob").await;
+    ana.join("tea").await;
+    ana.say("lobby", "one").await;
+    bob.say("lobby", "two").await;
+    ana.say("tea", "three").await;
+    let (_, said) = told(folder.path(), admin, &["export", "ana"]).await;
+    let said: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let brief = |m: &Value| format!("{} {} {}", m["room"], m["seq"], m["body"]);
+    assert_eq!(said.iter().map(brief).collect::<Vec<_>>(), ["\"lobby\" 1 \"one\"", "\"tea\" 1 \"three\""]);
+    assert!(said[0]["id"].is_string() && said[0]["sent_at"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(told(folder.path(), admin, &["export", "nobody"]).await, (true, String::new()));
+
+    assert_eq!(told(folder.path(), admin, &["erase", "ana"]).await, (true, "2 messages erased".into()));
+    assert_eq!(told(folder.path(), admin, &["export", "ana"]).await, (true, String::new()));
+    // who comes reads it nowhere, neither from the store nor from the room's own memory
+    let bodies = |joined: &Value| {
+        let messages = joined["messages"].as_array().unwrap().iter();
+        messages.map(|m| (m["seq"].clone(), m["body"].clone(), m["erased"].clone())).collect::<Vec<_>>()
+    };
+    let expected = [(json!(1), json!(null), json!(true)), (json!(2), json!("two"), json!(null))];
+    let mut eve = v2::Session::hello(running.address, "eve").await;
+    let joined = eve.ask(json!({ "type": "join", "room": "lobby", "history": 50 })).await;
+    assert_eq!(bodies(&joined), expected);
+    let since = json!({ "epoch": joined["epoch"], "seq": 0 });
+    let mut mia = v2::Session::hello(running.address, "mia").await;
+    let joined = mia.ask(json!({ "type": "join", "room": "lobby", "since": since, "history": 50 })).await;
+    assert_eq!(bodies(&joined), expected);
+    ana.say("lobby", "more").await;
+    assert_eq!(
+        told(folder.path(), admin, &["erase", "ana", "--json"]).await,
+        (true, r#"{"messages":1,"next":null}"#.into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_database_file_nothing_is_told_that_is_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("token"), TOKEN).unwrap();
+    let arguments =
+        ["--admin-listen", "127.0.0.1:0", "--admin-token-file", "token", "--database", ":memory:"];
+    let running = Running::start(chatd(folder.path()).args(arguments));
+    let (_ana, _) = v2::Session::enter(running.address, "lobby", "ana").await;
+    for (arguments, what) in [
+        (&["usage"][..], "usage"),
+        (&["export", "ana"], "what was said"),
+        (&["erase", "ana"], "what was said"),
+    ] {
+        let said = told(folder.path(), running.admin.unwrap(), arguments).await;
+        assert_eq!(said, (false, format!("chatd: {what} is not stored here: --database and --history")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_not_there_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let (running, admin) = start(folder.path());
@@ -238,7 +354,7 @@ fn the_description_in_docs_is_what_the_program_says() {
     let ids: Vec<_> =
         paths.flat_map(|path| path.as_object().unwrap().values()).map(|one| &one["operationId"]).collect();
     let different: std::collections::HashSet<_> = ids.iter().map(|id| id.as_str().unwrap()).collect();
-    assert_eq!((ids.len(), different.len()), (8, 8), "{ids:?}");
+    assert_eq!((ids.len(), different.len()), (11, 11), "{ids:?}");
     let written = include_str!("../../../../docs/admin.openapi.json");
     assert!(
         said == written.as_bytes(),

@@ -1,5 +1,7 @@
 //! How it is told that something can't be done.
 
+use std::str::FromStr;
+
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -28,6 +30,20 @@ pub(super) fn bad(error: impl Into<String>) -> Refused {
 
 pub(super) fn missing(what: impl Into<String>) -> Refused {
     Refused(StatusCode::NOT_FOUND, what.into())
+}
+
+/// It is kept in a database file, and there is none.
+pub(super) fn not_kept(what: &str) -> Refused {
+    Refused(StatusCode::CONFLICT, format!("{what} is not stored here: --database and --history"))
+}
+
+pub(super) fn unavailable(error: &impl ToString) -> Refused {
+    Refused(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+}
+
+/// A name, a day or whatever else stands in a request.
+pub(super) fn parsed<T: FromStr<Err: ToString>>(text: &str) -> Result<T, Refused> {
+    text.parse().map_err(|error: T::Err| bad(error.to_string()))
 }
 
 pub(super) async fn no_such_path() -> Refused {

@@ -1,9 +1,14 @@
 //! The operator's hand: what is asked and done over HTTP, with a token, in JSON. `docs/admin.openapi.json` describes it for machines.
 
 mod answer;
+#[expect(unused_qualifications, reason = "the macro writes them")]
 mod rooms;
 mod sessions;
 mod token;
+#[expect(unused_qualifications, reason = "the macro writes them")]
+mod usage;
+#[expect(unused_qualifications, reason = "the macro writes them")]
+mod users;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -16,6 +21,8 @@ pub use answer::Problem;
 pub use rooms::{Closed, Level, Member, Members, Notice, Room, Rooms, Told};
 pub use sessions::{Session, Sessions};
 pub(crate) use token::Token;
+pub use usage::{Usage, UsageRow};
+pub use users::{Erased, Said, SaidMessage};
 
 pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
     Router::new()
@@ -27,6 +34,8 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         .route("/notice", post(rooms::notice_all))
         .route("/sessions", get(sessions::list))
         .route("/sessions/{session}", delete(sessions::close))
+        .route("/usage", get(usage::list))
+        .route("/users/{username}/messages", get(users::export).delete(users::erase))
         .fallback(answer::no_such_path)
         .layer(from_fn_with_state(admin.clone(), token::ask))
 }
@@ -42,7 +51,10 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         rooms::notice,
         rooms::notice_all,
         sessions::list,
-        sessions::close
+        sessions::close,
+        usage::list,
+        users::export,
+        users::erase
     ),
     security(("token" = []))
 )]

@@ -1,18 +1,19 @@
 //! Rooms and who is in them.
 
-use std::str::FromStr;
-
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use chat_protocol::v2::NoticeLevel;
-use chat_protocol::{RoomName, Username};
+use chat_protocol::{MemberId, RoomName, Username};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Problem, Refused, bad, missing};
+use super::answer::{Problem, Refused, bad, missing, parsed};
 use crate::Admin;
+
+/// How many members a page has.
+const MEMBERS: usize = 100;
 
 /// The longest notice, in bytes.
 const NOTICE_BYTES: usize = 4_096;
@@ -33,13 +34,24 @@ pub struct Room {
     pub members: usize,
 }
 
-/// Who is in a room: those who came first, 100 at most.
+/// A part of those who are in a room: 100 at most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Members {
     /// In the order of their coming.
     pub members: Vec<Member>,
     /// How many are in.
     pub total: usize,
+    /// What to ask for behind this page; none where it is the last.
+    pub next: Option<String>,
+}
+
+/// Where to go on.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    /// `next` of the page before.
+    after: Option<i64>,
 }
 
 /// A member of a room.
@@ -104,18 +116,24 @@ pub(super) async fn list(State(admin): State<Admin>) -> Json<Rooms> {
 }
 
 /// Who is in a room.
-#[utoipa::path(get, path = "/v1/rooms/{room}/members", params(("room" = String, Path)),
+#[utoipa::path(get, path = "/v1/rooms/{room}/members", params(("room" = String, Path), Asked),
     responses((status = 200, body = Members), (status = 404, body = Problem, description = "nobody is in it")))]
 pub(super) async fn members(
     State(admin): State<Admin>,
     Path(room): Path<String>,
+    Query(Asked { after }): Query<Asked>,
 ) -> Result<Json<Members>, Refused> {
-    let list = admin.control.engine().members(&parsed(&room)?).ok_or_else(|| empty(&room))?;
+    let engine = admin.control.engine();
+    let after = after.map(MemberId);
+    let (members, total) =
+        engine.members_after(&parsed(&room)?, after, MEMBERS).ok_or_else(|| empty(&room))?;
+    // whoever is the last of a full page may be the last of all: the next page is empty then
+    let next = members.last().filter(|_| members.len() == MEMBERS).map(|last| last.id.0.to_string());
     let member = |member: &std::sync::Arc<chat_protocol::Member>| Member {
         username: member.username.to_string(),
         joined_at: member.joined_at.to_string(),
     };
-    Ok(Json(Members { members: list.first().iter().map(member).collect(), total: list.total() }))
+    Ok(Json(Members { members: members.iter().map(member).collect(), total, next }))
 }
 
 /// Puts somebody out of a room. It may come again.
@@ -182,10 +200,6 @@ fn checked(notice: Result<Json<Notice>, JsonRejection>) -> Result<Notice, Refuse
         return Err(bad(format!("a notice has 1 to {NOTICE_BYTES} bytes")));
     }
     Ok(notice)
-}
-
-fn parsed<T: FromStr<Err: ToString>>(name: &str) -> Result<T, Refused> {
-    name.parse().map_err(|error: T::Err| bad(error.to_string()))
 }
 
 fn empty(room: &str) -> Refused {

@@ -2,6 +2,7 @@
 //! clock; commands go in, effects come out.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use chat_protocol::v2::{
@@ -357,6 +358,13 @@ impl RoomState {
             Arc::new(MemberList::new(first, members.len()))
         };
         Arc::clone(self.list.get_or_insert_with(build))
+    }
+
+    /// Some of the members, in order of arrival.
+    pub(crate) fn members_after(&self, after: Option<MemberId>, limit: usize) -> Vec<Arc<Member>> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let members = self.members.range((from, Bound::Unbounded)).take(limit);
+        members.map(|(_, seated)| Arc::clone(&seated.member)).collect()
     }
 
     /// The list for an event: nothing is listed while nobody is told lists.

@@ -1,0 +1,89 @@
+//! How much rooms are used.
+
+use axum::Json;
+use axum::extract::{Query, State};
+use chat_protocol::Timestamp;
+use chat_usage::Day;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::answer::{Problem, Refused, not_kept, parsed, unavailable};
+use crate::Admin;
+
+/// How many rows a page has at most.
+const ROWS: usize = 1_000;
+
+/// Which days, and which room.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    /// The first day, as 2026-11-28; without it today, or the last one where that is given.
+    from: Option<String>,
+    /// The last day; without it today.
+    to: Option<String>,
+    /// Of this room alone.
+    room: Option<String>,
+    /// `next` of the page before.
+    after: Option<String>,
+}
+
+/// A part of the usage, by day and within a day by room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Usage {
+    /// 1,000 rows at most: rooms in which somebody was on that day.
+    pub usage: Vec<UsageRow>,
+    /// What to ask for behind this page; none where it is the last.
+    pub next: Option<String>,
+}
+
+/// A room on a day of UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UsageRow {
+    /// As 2026-11-28.
+    pub day: String,
+    /// Its name.
+    pub room: String,
+    /// The most members at once.
+    pub peak_members: u64,
+    /// Messages that were stored.
+    pub messages: u64,
+    /// The bytes of their text.
+    pub bytes: u64,
+}
+
+/// How much rooms were used, day by day, until now.
+#[utoipa::path(get, path = "/v1/usage", operation_id = "usage", params(Asked),
+    responses((status = 200, body = Usage), (status = 400, body = Problem),
+        (status = 409, body = Problem, description = "there is no database file"),
+        (status = 503, body = Problem, description = "the database does not answer")))]
+pub(super) async fn list(
+    State(admin): State<Admin>,
+    Query(Asked { from, to, room, after }): Query<Asked>,
+) -> Result<Json<Usage>, Refused> {
+    let Some(usage) = &admin.usage else { return Err(not_kept("usage")) };
+    let day = |text: Option<String>| text.map(|text| parsed::<Day>(&text)).transpose();
+    let to = day(to)?.unwrap_or_else(|| Day::of(Timestamp::now()));
+    let query = chat_usage::Query {
+        from: day(from)?.unwrap_or(to),
+        to,
+        room: room.map(|room| parsed(&room)).transpose()?,
+        after: after.map(|after| cursor(&after)).transpose()?,
+        limit: ROWS,
+    };
+    let page = usage.page(query).await.map_err(|error| unavailable(&error))?;
+    let next = page.rows.last().filter(|_| page.more).map(|last| format!("{} {}", last.day, last.room));
+    let row = |row: chat_usage::Row| UsageRow {
+        day: row.day.to_string(),
+        room: row.room,
+        peak_members: row.usage.peak_members,
+        messages: row.usage.messages,
+        bytes: row.usage.bytes,
+    };
+    Ok(Json(Usage { usage: page.rows.into_iter().map(row).collect(), next }))
+}
+
+fn cursor(text: &str) -> Result<(Day, chat_protocol::RoomName), Refused> {
+    let (day, room) = text.split_once(' ').unwrap_or((text, ""));
+    Ok((parsed(day)?, parsed(room)?))
+}

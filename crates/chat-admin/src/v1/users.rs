@@ -1,0 +1,135 @@
+//! What one user said.
+
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use chat_history::users::{Cursor, UserMessages};
+use chat_protocol::{Content, Message, Username};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::answer::{Problem, Refused, not_kept, parsed, unavailable};
+use crate::Admin;
+
+/// A request walks for so long at most; whoever asked goes on with the next.
+const WALK: Duration = Duration::from_secs(2);
+
+/// Where to go on.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    /// `next` of the answer before.
+    after: Option<String>,
+}
+
+/// A part of what a user said, room by room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Said {
+    /// 1 MiB of text or so at most; it may be empty although there is more.
+    pub messages: Vec<SaidMessage>,
+    /// What to ask for behind this page; none where it is the last.
+    pub next: Option<String>,
+}
+
+/// A message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SaidMessage {
+    /// Where.
+    pub room: String,
+    /// Its number there.
+    pub seq: u64,
+    /// When, RFC 3339 in UTC.
+    pub sent_at: String,
+    /// What its sender calls it.
+    pub id: String,
+    /// What, as it was written.
+    pub body: String,
+}
+
+/// How much was erased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Erased {
+    /// So many messages.
+    pub messages: usize,
+    /// What to ask for to go on; none where all is done.
+    pub next: Option<String>,
+}
+
+/// What a user said, in any room: a page of it.
+#[utoipa::path(get, path = "/v1/users/{username}/messages", operation_id = "export_messages",
+    params(("username" = String, Path), Asked),
+    responses((status = 200, body = Said), (status = 400, body = Problem),
+        (status = 409, body = Problem, description = "messages are not stored"),
+        (status = 503, body = Problem, description = "the database does not answer")))]
+pub(super) async fn export(
+    State(admin): State<Admin>,
+    Path(username): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Said>, Refused> {
+    let (user, mut after, users) = question(&admin, &username, asked)?;
+    let begun = Instant::now();
+    loop {
+        let step = users.page(user.clone(), after).await.map_err(|error| unavailable(&error))?;
+        if step.found.is_empty() && step.next.is_some() && begun.elapsed() < WALK {
+            after = step.next;
+            continue;
+        }
+        let messages = step.found.iter().filter_map(|message| said(message)).collect();
+        return Ok(Json(Said { messages, next: step.next.map(|next| next.to_string()) }));
+    }
+}
+
+/// Erases what a user said, in any room: text, sender and id of each message are gone from the database, its place and time stay. It may
+/// take several requests; what is said meanwhile may stay, so close the user's session first.
+#[utoipa::path(delete, path = "/v1/users/{username}/messages", operation_id = "erase_messages",
+    params(("username" = String, Path), Asked),
+    responses((status = 200, body = Erased), (status = 400, body = Problem),
+        (status = 409, body = Problem, description = "messages are not stored"),
+        (status = 503, body = Problem, description = "the database does not answer")))]
+pub(super) async fn erase(
+    State(admin): State<Admin>,
+    Path(username): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Erased>, Refused> {
+    let (user, mut after, users) = question(&admin, &username, asked)?;
+    let users = users.clone();
+    // a task of its own: whether or not the one who asks stays, what is erased is forgotten by the rooms, too
+    let walk = tokio::spawn(async move {
+        let (begun, mut messages) = (Instant::now(), 0);
+        loop {
+            let step = users.erase(user.clone(), after).await?;
+            step.found.iter().for_each(|(room, seq)| admin.control.engine().forget(room, *seq));
+            messages += step.found.len();
+            after = step.next;
+            if after.is_none() || begun.elapsed() >= WALK {
+                tracing::info!(username = %user, messages, "erased by the operator");
+                return Ok::<_, chat_history::HistoryError>((messages, after));
+            }
+        }
+    });
+    let (messages, next) =
+        walk.await.map_err(|error| unavailable(&error))?.map_err(|error| unavailable(&error))?;
+    Ok(Json(Erased { messages, next: next.map(|next| next.to_string()) }))
+}
+
+fn question<'a>(
+    admin: &'a Admin,
+    username: &str,
+    asked: Asked,
+) -> Result<(Username, Option<Cursor>, &'a UserMessages), Refused> {
+    let users = admin.users.as_ref().ok_or_else(|| not_kept("what was said"))?;
+    Ok((parsed(username)?, asked.after.map(|after| parsed(&after)).transpose()?, users))
+}
+
+fn said(message: &Message) -> Option<SaidMessage> {
+    let Content::Said { id, body, .. } = &message.content else { return None };
+    Some(SaidMessage {
+        room: message.room.to_string(),
+        seq: message.seq,
+        sent_at: message.sent_at.to_string(),
+        id: id.to_string(),
+        body: body.to_string(),
+    })
+}
