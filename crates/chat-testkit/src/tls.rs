@@ -1,12 +1,12 @@
 //! TLS for tests: certificates that are made for them, and a way for clients that know nothing of it.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring::default_provider;
@@ -74,6 +74,11 @@ impl Identity {
 
     /// The address of a way to the server for clients that are not encrypted. It is there as long as the runtime.
     pub async fn tunnel(&self, server: SocketAddr) -> SocketAddr {
+        self.tunnel_from(Ipv4Addr::LOCALHOST, server).await
+    }
+
+    /// The same for a server to which the clients are at this address, one of this machine's own.
+    pub async fn tunnel_from(&self, source: Ipv4Addr, server: SocketAddr) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let identity = self.clone();
@@ -81,7 +86,9 @@ impl Identity {
             while let Ok((mut plain, _)) = listener.accept().await {
                 let identity = identity.clone();
                 tokio::spawn(async move {
-                    let stream = TcpStream::connect(server).await?;
+                    let socket = TcpSocket::new_v4()?;
+                    socket.bind((source, 0).into())?;
+                    let stream = socket.connect(server).await?;
                     // it is to add nothing to what it carries, not even patience
                     plain.set_nodelay(true)?;
                     stream.set_nodelay(true)?;

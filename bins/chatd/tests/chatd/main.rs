@@ -20,6 +20,7 @@ mod metrics;
 mod operator;
 mod packaging;
 mod process;
+mod proxies;
 mod read_only;
 mod reload;
 mod service;

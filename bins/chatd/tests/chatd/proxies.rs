@@ -1,0 +1,166 @@
+//! The configurations of proxies in `packaging`, with the proxies themselves where they are installed; in CI they are.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use chat_testkit::tls::Identity;
+use chat_testkit::{Client, Seen, handshake_with, http, path, until, v2};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::process::{Running, chatd};
+
+fn packaged(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging").join(file);
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// Takes the place of something that stands there.
+fn replaced(text: &str, what: &str, with: &str) -> String {
+    assert!(text.contains(what), "no {what:?} in {text}");
+    text.replace(what, with)
+}
+
+/// A port that was free a moment ago. A proxy says nowhere which one it chose.
+fn port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// chatd behind a proxy that encrypts.
+struct Site {
+    folder: TempDir,
+    chatd: Running,
+    identity: Identity,
+    /// The proxy's.
+    port: u16,
+    proxy: Option<Child>,
+}
+
+impl Site {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = ["--trusted-proxies", "127.0.0.1", "--connections-per-address", "4"];
+        let chatd = Running::start(chatd(folder.path()).args(arguments));
+        Self { folder, chatd, identity: Identity::generate(), port: port(), proxy: None }
+    }
+
+    fn write(&self, file: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(file);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Starts the proxy and waits until it answers. False where it is not installed, which is a failure in CI.
+    async fn start(&mut self, proxy: &mut Command) -> bool {
+        // it logs to files, or nobody reads it
+        let started =
+            proxy.current_dir(self.folder.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        match started {
+            Ok(child) => self.proxy = Some(child),
+            Err(error) => {
+                assert!(std::env::var_os("CI").is_none(), "{proxy:?}: {error}");
+                println!("{proxy:?} is not here: its configuration is not tried");
+                return false;
+            }
+        }
+        let address = SocketAddr::from(([127, 0, 0, 1], self.port));
+        until("the proxy answers", async || self.identity.connect(address).await.is_ok()).await;
+        true
+    }
+
+    /// What has to work through it.
+    async fn try_it(&self) {
+        // from another address than the proxy's own, which is believed
+        let through =
+            self.identity.tunnel_from(Ipv4Addr::new(127, 0, 0, 2), ([127, 0, 0, 1], self.port).into()).await;
+        let page = http::request(through, "GET", "/", &[]).await;
+        assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+
+        let (mut ana, _) = v2::Session::enter(through, "r", "ana").await;
+        let mut bob = Client::enter(through, "r", "bob").await;
+        assert_eq!(bob.brief().await, "+bob");
+        ana.say("r", "hello").await;
+        assert_eq!(bob.brief().await, "ana: hello");
+        let large = "x".repeat(60_000);
+        bob.say(&large).await;
+        assert_eq!(bob.brief().await, format!("bob: {large}"));
+        assert!(http::look_up(through, "r", "bob").await);
+        // behind what it has not read yet
+        ana.client.ping(b"through").await;
+        while !matches!(ana.client.see().await, Seen::Pong(payload) if payload == b"through") {}
+
+        // a page of the same host may connect, another may not
+        let knock = async |path: &str, lines: &str| {
+            let mut stream = TcpStream::connect(through).await.unwrap();
+            stream.write_all(handshake_with(path, lines).as_bytes()).await.unwrap();
+            Client::shake_hands(stream).await.map_err(|answer| answer.status)
+        };
+        let from = |origin: &str| format!("{}Origin: https://{origin}\r\n", v2::PROTOCOL);
+        assert_eq!(knock("/ws", &from("elsewhere.example")).await.unwrap_err(), 403);
+        let _cleo = knock("/ws", &from("localhost")).await.unwrap();
+
+        // three of four are in; whatever a client says of itself, it is one address
+        let _dee = Client::enter(through, "r", "dee").await;
+        for forged in ["203.0.113.7", "198.51.100.1, 203.0.113.8"] {
+            let lines = format!("X-Forwarded-For: {forged}\r\n");
+            assert_eq!(knock(&path("r", "eve"), &lines).await.unwrap_err(), 429, "{forged}");
+        }
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if let Some(mut proxy) = self.proxy.take() {
+            // nginx has a worker, which ends with it only if it is asked
+            let _ = kill_process(Pid::from_child(&proxy), Signal::TERM);
+            let _ = proxy.wait();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_nginx() {
+    let mut site = Site::new();
+    let (certificate, key) = site.identity.write(site.folder.path());
+    let config = packaged("nginx/chatd.conf");
+    let config = replaced(&config, "server 127.0.0.1:8000;", &format!("server {};", site.chatd.address));
+    let config = replaced(&config, "listen 443 ssl;", &format!("listen 127.0.0.1:{} ssl;", site.port));
+    let config = replaced(&config, "/etc/ssl/chat.example.org/fullchain.pem", certificate.to_str().unwrap());
+    let config = replaced(&config, "/etc/ssl/chat.example.org/privkey.pem", key.to_str().unwrap());
+    site.write("chatd.conf", &config);
+    let here = site.folder.path().display();
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|what| format!("{what}_temp_path {here}/temporary;\n"))
+        .concat();
+    let main = format!(
+        "pid {here}/nginx.pid; daemon off; error_log {here}/error.log;\nevents {{}}\n\
+         http {{ access_log off; {temporary} include {here}/chatd.conf; }}\n"
+    );
+    let main = site.write("nginx.conf", &main);
+    if site.start(Command::new("nginx").arg("-e").arg("error.log").arg("-c").arg(main)).await {
+        site.try_it().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_caddy() {
+    let mut site = Site::new();
+    let (certificate, key) = site.identity.write(site.folder.path());
+    let config = packaged("caddy/Caddyfile");
+    let config = replaced(&config, "127.0.0.1:8000\n}", &format!("{}\n}}", site.chatd.address));
+    // a certificate that is there, and neither its own interface nor port 80
+    let tls =
+        format!("https://localhost:{} {{\n\ttls {} {}", site.port, certificate.display(), key.display());
+    let config = replaced(&config, "chat.example.org {", &tls);
+    let config = format!("{{\n\tadmin off\n\tauto_https disable_redirects\n}}\n{config}");
+    site.write("Caddyfile", &config);
+    let mut caddy = Command::new("caddy");
+    caddy.args(["run", "--adapter", "caddyfile", "--config", "Caddyfile"]).env("HOME", site.folder.path());
+    caddy.env("XDG_DATA_HOME", site.folder.path()).env("XDG_CONFIG_HOME", site.folder.path());
+    if site.start(&mut caddy).await {
+        site.try_it().await;
+    }
+}
