@@ -83,7 +83,7 @@ pub fn back_up(database: &Path, to: &Path) -> Result<u64, BackupError> {
 }
 
 /// Puts a backup in the place of the database, once it is copied and found sound. What was there is kept under another name, which is
-/// given; none where nothing was there. The server must not run: it starts with a new epoch, so no client takes one message for another.
+/// given; none where nothing was there. It belongs to whoever owned that, or owns the folder. The server must not run: it starts with a new epoch, so no client takes one message for another.
 ///
 /// # Errors
 /// [`BackupError`].
@@ -103,6 +103,16 @@ pub fn restore(backup: &Path, database: &Path) -> Result<Option<PathBuf>, Backup
     fs::copy(backup, &unfinished.path).map_err(system(backup))?;
     check(&unfinished.path, backup)?;
     let (was_there, replaced) = (database.exists(), replaced_name(database));
+    // root restores, and the server is somebody else
+    let owned = if was_there { database } else { folder(database) };
+    for ours in [&unfinished.path, lock.path()] {
+        give(ours, owned).map_err(system(ours))?;
+    }
+    if was_there {
+        // nobody is to read more than before
+        let permissions = fs::metadata(database).map_err(system(database))?.permissions();
+        fs::set_permissions(&unfinished.path, permissions).map_err(system(database))?;
+    }
     // the file before its log: without the file the log is nothing, without the log the file would have lost its newest
     for end in ["", "-wal", "-shm"] {
         let old = beside(database, end);
@@ -140,9 +150,7 @@ impl Unfinished {
             let size = file.metadata()?.len();
             fs::rename(&self.path, to)?;
             // the name is on the disk when its folder is
-            let folder =
-                to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            File::open(folder)?.sync_all()?;
+            File::open(folder(to))?.sync_all()?;
             Ok(size)
         });
         finished.map_err(|source| BackupError::System { path: to.to_owned(), source })
@@ -177,6 +185,28 @@ fn check(copy: &Path, of: &Path) -> Result<(), BackupError> {
 
 fn open(path: &Path) -> Result<SqliteConnection, String> {
     connection::copying(path).map_err(|error| error.to_string())
+}
+
+/// Where a file is.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Gives a file to whoever owns another one, or a folder.
+#[cfg(unix)]
+fn give(file: &Path, owned: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, chown};
+
+    let (own, other) = (fs::metadata(file)?, fs::metadata(owned)?);
+    if (own.uid(), own.gid()) == (other.uid(), other.gid()) {
+        return Ok(());
+    }
+    chown(file, Some(other.uid()), Some(other.gid()))
+}
+
+#[cfg(not(unix))]
+fn give(_file: &Path, _owned: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// A name with this at its end.

@@ -12,6 +12,7 @@ const MOST_OF_A_NOTE: u64 = 1_024;
 /// Held as long as the database is open; the kernel lets go of it when the process ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct ProcessLock {
+    path: PathBuf,
     file: File,
 }
 
@@ -28,13 +29,18 @@ impl ProcessLock {
             .truncate(false)
             .read(true)
             .write(true)
-            .open(path)
+            .open(&path)
             .map_err(fault)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { file }),
+            Ok(()) => Ok(Self { path, file }),
             Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: database.to_owned() }),
             Err(TryLockError::Error(source)) => Err(fault(source)),
         }
+    }
+
+    /// Its file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// What was noted in the lock's file; nothing in a new one.

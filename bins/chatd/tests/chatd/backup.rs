@@ -131,3 +131,35 @@ async fn what_is_no_sound_backup_replaces_nothing() {
     let (ok, said) = told(folder, &["backup", "--database", "damaged.sqlite3", "new.sqlite3"]).await;
     assert!(!ok && !folder.join("new.sqlite3").exists(), "{said}");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_restored_database_belongs_to_whoever_owned_the_one_before() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+
+    if !rustix::process::geteuid().is_root() {
+        return println!("only root can give files away: skipped");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let run = |arguments: &[&str]| {
+        let output = chatd(folder.path()).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    drop(chat_db::Database::open(&at("chatd.sqlite3")).unwrap());
+    run(&["backup", "backup"]);
+    let owner =
+        |name: &str| std::fs::metadata(at(name)).map(|file| (file.uid(), file.gid(), file.mode() & 0o777));
+    chown(at("chatd.sqlite3"), Some(4_711), Some(4_712)).unwrap();
+    std::fs::set_permissions(at("chatd.sqlite3"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    run(&["restore", "backup"]);
+    assert_eq!(owner("chatd.sqlite3").unwrap(), (4_711, 4_712, 0o600));
+    assert_eq!(owner("chatd.sqlite3.lock").unwrap().0, 4_711);
+
+    std::fs::remove_file(at("chatd.sqlite3")).unwrap();
+    std::fs::remove_file(at("chatd.sqlite3.lock")).unwrap();
+    chown(folder.path(), Some(815), Some(816)).unwrap();
+    run(&["restore", "backup"]);
+    assert_eq!(owner("chatd.sqlite3").unwrap().0, 815, "the folder's owner");
+    assert_eq!(owner("chatd.sqlite3.lock").unwrap().0, 815);
+}

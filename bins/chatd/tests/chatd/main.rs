@@ -15,6 +15,8 @@ mod ends;
 mod full_disk;
 mod kills;
 mod log;
+mod machine;
+mod manual;
 mod memory;
 mod metrics;
 mod operator;
