@@ -8,6 +8,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
+use crate::traces::Traces;
+
 /// A filter that says nothing.
 #[derive(Debug, thiserror::Error)]
 #[error("the log filter {filter:?} can't be understood: {reason}")]
@@ -41,14 +43,16 @@ pub(crate) struct Log(reload::Handle<EnvFilter, Registry>);
 
 impl Log {
     /// Begins to log. Once in a process.
-    pub(crate) fn start(filter: &str, format: LogFormat) -> Result<Self, FilterError> {
+    pub(crate) fn start(filter: &str, format: LogFormat, traces: &Traces) -> Result<Self, FilterError> {
         let (filter, handle) = reload::Layer::new(understand(filter)?);
         let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
         let lines = match format.for_stderr() {
             LogFormat::Json => lines.json().flatten_event(true).boxed(),
             LogFormat::Auto | LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
         };
-        tracing_subscriber::registry().with(filter).with(filter_fn(|line| !quotes(line))).with(lines).init();
+        // what is traced and what is logged are asked for apart
+        let lines = lines.with_filter(filter_fn(|line| !quotes(line))).with_filter(filter);
+        tracing_subscriber::registry().with(lines).with(traces.layer()).init();
         Ok(Self(handle))
     }
 

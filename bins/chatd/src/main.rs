@@ -16,6 +16,7 @@ mod reload;
 mod serve;
 mod service;
 mod signals;
+mod traces;
 
 use std::process::ExitCode;
 

@@ -110,6 +110,15 @@ pub(crate) struct Options {
     )]
     pub(crate) log_format: LogFormat,
 
+    /// Where traces go: the URL of a collector that takes OTLP over HTTP, for example http://127.0.0.1:4318/v1/traces; off: nowhere. Only where
+    /// chatd was built with the feature opentelemetry
+    #[arg(long, env = "CHATD_TRACE_ENDPOINT", value_name = "URL", default_value = "off")]
+    pub(crate) trace_endpoint: Bound<String>,
+
+    /// The part of the traces that is sent, from 0 to 1
+    #[arg(long, env = "CHATD_TRACE_SAMPLE", value_name = "PART", default_value = "0.01")]
+    pub(crate) trace_sample: Part,
+
     /// Largest frame and largest message a client may send, in bytes
     #[arg(long, env = "CHATD_MESSAGE_BYTES", value_name = "BYTES", default_value_t = Limits::default().message_bytes, value_parser = at_least::<usize, 256>)]
     pub(crate) message_bytes: usize,
@@ -267,6 +276,19 @@ impl FromStr for MemoryLimit {
                 _ => Err("auto, off, or a number of bytes"),
             },
         }
+    }
+}
+
+/// A part of a whole.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Part(pub(crate) f64);
+
+impl FromStr for Part {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let part = text.parse().ok().filter(|part| (0.0..=1.0).contains(part));
+        part.map(Self).ok_or("a number from 0 to 1")
     }
 }
 

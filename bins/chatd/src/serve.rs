@@ -25,6 +25,7 @@ use crate::options::{Database, Options, Switch};
 use crate::reload::Reload;
 use crate::service::{self, Passed};
 use crate::signals::{HangUps, Signals};
+use crate::traces::{Traces, TracesError};
 
 /// The name of this node in the store. One process to a database file: there is only one.
 const NODE: &str = "local";
@@ -37,6 +38,8 @@ const CLOSE: Duration = Duration::from_secs(1);
 pub(crate) enum StartError {
     #[error(transparent)]
     Log(#[from] FilterError),
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     #[error(transparent)]
     Listen(#[from] ListenError),
     #[error(transparent)]
@@ -57,7 +60,9 @@ pub(crate) enum StartError {
 
 /// Runs a server until it is told to end.
 pub(crate) fn serve(options: &Options, configuration: &Configuration) -> Result<(), StartError> {
-    let log = Log::start(&options.log, options.log_format)?;
+    // dropped last, with what it has not sent yet
+    let traces = Traces::start(options.trace_endpoint.0.as_deref(), options.trace_sample.0)?;
+    let log = Log::start(&options.log, options.log_format, &traces)?;
     for warning in configuration.warnings() {
         tracing::warn!("{warning}");
     }

@@ -83,7 +83,9 @@ impl Writer {
     pub(crate) fn run(mut self) -> Option<SqliteConnection> {
         while self.gather() {
             let begun = Instant::now();
-            let committed = self.commit();
+            let span = tracing::trace_span!("commit", work = self.waiting.len());
+            let committed = span.in_scope(|| self.commit());
+            drop(span);
             self.commits.record(begun.elapsed());
             if let Err(error) = &committed {
                 self.failed_commits.increment(1);

@@ -11,6 +11,7 @@ use chat_protocol::v2::{LeftReason, NoticeLevel};
 use chat_protocol::{ChannelName, Epoch, Member, MemberId, MemberList, RoomName, Timestamp, Username};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tracing::Instrument;
 
 use crate::departures::Departures;
 use crate::encoding::{Encoding, EncodingId, Encodings};
@@ -168,6 +169,11 @@ impl Engine {
     /// # Errors
     /// [`JoinError`]; nobody in the room notices.
     pub async fn admit(&self, room: &RoomName, username: &Username) -> Result<Seat, JoinError> {
+        let span = tracing::trace_span!("admit", %room);
+        self.admit_one(room, username).instrument(span).await
+    }
+
+    async fn admit_one(&self, room: &RoomName, username: &Username) -> Result<Seat, JoinError> {
         if self.shared.is_closing() {
             return Err(JoinError::Closing);
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chat_history::{AppendError, Appended, Durability, HistoryError};
 use chat_protocol::v2::{Ack, ErrorCode, ServerFrame};
 use chat_protocol::{Member, Message, MessageId, Reference};
+use tracing::field::Empty;
 
 use crate::core::Core;
 use crate::room::{MOST_PENDING, Room};
@@ -46,6 +47,8 @@ pub(crate) struct Ticket {
     shared: Arc<Shared>,
     room: Arc<Room>,
     taken_at: Instant,
+    /// For traces: from taking the message until what became of it is told.
+    span: tracing::Span,
     /// None once it is settled.
     open: Option<(Speaker, Receipt, Called)>,
 }
@@ -156,7 +159,8 @@ impl Ticket {
         receipt: Receipt,
         called: Called,
     ) -> Self {
-        Self { shared, room, taken_at: Instant::now(), open: Some((speaker, receipt, called)) }
+        let span = tracing::trace_span!("message", room = %room.name, seq = Empty);
+        Self { shared, room, taken_at: Instant::now(), span, open: Some((speaker, receipt, called)) }
     }
 
     /// Tells what became of it.
@@ -171,6 +175,7 @@ impl Ticket {
         }
         let meters = &self.shared.context.meters;
         if let Ok(Appended { message, again, missed }) = &outcome {
+            self.span.record("seq", message.seq);
             let new = (!again).then_some(message);
             for message in missed.iter().chain(new) {
                 meters.stored(message);

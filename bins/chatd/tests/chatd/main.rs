@@ -28,3 +28,4 @@ mod reload;
 mod service;
 mod shell;
 mod system;
+mod traces;

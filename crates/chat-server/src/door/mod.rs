@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::handshake::server::write_response;
+use tracing::Instrument;
 
 use crate::addresses::{AddressPlace, Arrival};
 use crate::admission::{self, Admitted, Refusal};
@@ -71,7 +72,8 @@ pub(crate) async fn open(
         Ok(Head { request, bytes, end }) => {
             let place = Place::new(permit, peer);
             if admission::is_websocket_path(request.uri().path()) {
-                answer(stream, request, bytes.slice(end..), place, accepted, context).await;
+                let span = tracing::trace_span!("handshake");
+                answer(stream, request, bytes.slice(end..), place, accepted, context).instrument(span).await;
             } else {
                 routes::serve(Rewound::new(bytes, stream), place, context).await;
             }

@@ -1,0 +1,93 @@
+//! Traces for an OpenTelemetry collector, where the program is built with the feature `opentelemetry`.
+
+#[cfg(feature = "opentelemetry")]
+pub(crate) use with::Traces;
+#[cfg(not(feature = "opentelemetry"))]
+pub(crate) use without::Traces;
+
+/// Why there are no traces.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TracesError {
+    #[cfg(not(feature = "opentelemetry"))]
+    #[error("--trace-endpoint: this chatd was built without the feature opentelemetry")]
+    NotBuilt,
+    #[cfg(feature = "opentelemetry")]
+    #[error("--trace-endpoint: {0}")]
+    Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+}
+
+#[cfg(feature = "opentelemetry")]
+mod with {
+    use std::time::Duration;
+
+    use opentelemetry::trace::TracerProvider;
+    use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+    use opentelemetry_sdk::Resource;
+    use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+    use tracing::{Metadata, Subscriber};
+    use tracing_subscriber::Layer;
+    use tracing_subscriber::filter::filter_fn;
+    use tracing_subscriber::registry::LookupSpan;
+
+    use super::TracesError;
+
+    /// How long the last of them may take to be sent.
+    const LAST: Duration = Duration::from_secs(1);
+
+    /// Sends them until it is dropped. What the collector does not take is dropped.
+    #[derive(Debug)]
+    pub(crate) struct Traces(Option<SdkTracerProvider>);
+
+    impl Traces {
+        /// Begins; must not be called where there is a runtime. `sample` is the part of them that is sent, from 0 to 1.
+        pub(crate) fn start(endpoint: Option<&str>, sample: f64) -> Result<Self, TracesError> {
+            let Some(endpoint) = endpoint else { return Ok(Self(None)) };
+            let exporter = SpanExporter::builder().with_http().with_endpoint(endpoint).build()?;
+            let provider = SdkTracerProvider::builder()
+                .with_batch_exporter(exporter)
+                .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(sample))))
+                .with_resource(Resource::builder().with_service_name("chatd").build())
+                .build();
+            Ok(Self(Some(provider)))
+        }
+
+        /// What they are taken from: our own spans, which hold names of rooms and numbers, and nothing that anybody said. None where there
+        /// are to be none.
+        pub(crate) fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(&self) -> Option<impl Layer<S> + use<S>> {
+            let tracer = self.0.as_ref()?.tracer("chatd");
+            let ours = |line: &Metadata<'_>| line.is_span() && line.target().starts_with("chat");
+            let layer = tracing_opentelemetry::layer().with_tracer(tracer);
+            Some(layer.with_location(false).with_threads(false).with_filter(filter_fn(ours)))
+        }
+    }
+
+    impl Drop for Traces {
+        fn drop(&mut self) {
+            if let Some(Err(error)) = self.0.as_ref().map(|provider| provider.shutdown_with_timeout(LAST)) {
+                tracing::warn!(%error, "the last traces were not sent");
+            }
+        }
+    }
+}
+
+#[cfg(not(feature = "opentelemetry"))]
+mod without {
+    use tracing::Subscriber;
+    use tracing_subscriber::layer::{Identity, Layer};
+
+    use super::TracesError;
+
+    /// There are none.
+    #[derive(Debug)]
+    pub(crate) struct Traces;
+
+    impl Traces {
+        pub(crate) fn start(endpoint: Option<&str>, _sample: f64) -> Result<Self, TracesError> {
+            endpoint.map_or(Ok(Self), |_| Err(TracesError::NotBuilt))
+        }
+
+        pub(crate) fn layer<S: Subscriber>(&self) -> Option<impl Layer<S> + use<S>> {
+            None::<Identity>
+        }
+    }
+}

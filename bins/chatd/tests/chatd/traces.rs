@@ -1,0 +1,106 @@
+//! Traces, as a collector gets them.
+
+use crate::process::{chatd, refused};
+
+#[cfg(not(feature = "opentelemetry"))]
+#[test]
+fn without_the_feature_they_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = refused(chatd(folder.path()).args(["--trace-endpoint", "http://127.0.0.1:4318/v1/traces"]));
+    assert_eq!(said, "chatd: --trace-endpoint: this chatd was built without the feature opentelemetry\n");
+}
+
+#[test]
+fn a_part_is_from_nought_to_one() {
+    let folder = tempfile::tempdir().unwrap();
+    for none in ["1.1", "-0.1", "NaN", "half"] {
+        let said = refused(chatd(folder.path()).arg(format!("--trace-sample={none}")));
+        assert!(said.contains("a number from 0 to 1"), "{said}");
+    }
+}
+
+#[cfg(feature = "opentelemetry")]
+mod with {
+    use std::time::Duration;
+
+    use chat_testkit::{Client, v2};
+    use rustix::process::Signal;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
+
+    use crate::process::{Running, chatd};
+
+    /// Takes what is sent, request by request, in the binary format of OTLP: names and texts stand in it as they are.
+    async fn collect(listener: TcpListener, requests: mpsc::UnboundedSender<(String, Vec<u8>)>) {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let requests = requests.clone();
+            tokio::spawn(async move {
+                let mut read = Vec::new();
+                loop {
+                    let end = loop {
+                        if let Some(end) = read.windows(4).position(|window| window == b"\r\n\r\n") {
+                            break end;
+                        }
+                        if stream.read_buf(&mut read).await.unwrap_or(0) == 0 {
+                            return;
+                        }
+                    };
+                    let head = String::from_utf8_lossy(&read[..end]).to_lowercase();
+                    let length =
+                        head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
+                    let length: usize = length.unwrap().parse().unwrap();
+                    while read.len() < end + 4 + length {
+                        assert!(stream.read_buf(&mut read).await.unwrap() > 0);
+                    }
+                    let body = read[end + 4..end + 4 + length].to_vec();
+                    read.drain(..end + 4 + length);
+                    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+                    requests.send((head, body)).unwrap();
+                }
+            });
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_happens_is_traced_and_nothing_that_anybody_said() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+        let (sender, mut requests) = mpsc::unbounded_channel();
+        tokio::spawn(collect(listener, sender));
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = ["--trace-endpoint", &endpoint, "--trace-sample", "1"];
+        let mut server = Running::start(chatd(folder.path()).args(arguments));
+        let (mut ana, _) = v2::Session::enter(server.address, "lobby", "ana").await;
+        let _bob = Client::enter(server.address, "lobby", "bob").await;
+        ana.say("lobby", "canary in a mine").await;
+        server.signal(Signal::TERM);
+        assert!(server.end_within(Duration::from_secs(15)).await.success());
+
+        let mut all = Vec::new();
+        while let Ok((head, body)) = requests.try_recv() {
+            assert!(head.starts_with("post /v1/traces "), "{head}");
+            all.extend(body);
+        }
+        let has = |text: &str| all.windows(text.len()).any(|window| window == text.as_bytes());
+        for name in ["chatd", "handshake", "admit", "message", "commit", "fan_out", "lobby"] {
+            assert!(has(name), "no {name} in {}", String::from_utf8_lossy(&all));
+        }
+        for secret in ["canary", ana.secret()] {
+            assert!(!has(secret), "{secret} is in {}", String::from_utf8_lossy(&all));
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_collector_that_is_not_there_holds_nobody_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = ["--trace-endpoint", "http://127.0.0.1:9/v1/traces", "--trace-sample", "1"];
+        let mut server = Running::start(chatd(folder.path()).args(arguments));
+        let (mut ana, _) = v2::Session::enter(server.address, "lobby", "ana").await;
+        for _ in 0..100 {
+            ana.say("lobby", "hello").await;
+        }
+        server.signal(Signal::TERM);
+        assert!(server.end_within(Duration::from_secs(15)).await.success());
+    }
+}
