@@ -1,4 +1,5 @@
-//! `docs/operations.md`, word for word: every command of it is run, in order, on a machine with systemd, nginx and Prometheus.
+//! `docs/operations.md`, word for word: every command of it is run, in order, on a machine with systemd, nginx and Prometheus; and those
+//! of `docs/monitoring`.
 //!
 //! Two programs are not what they are elsewhere: `apt-get` has nothing to do, since what it would install is there, and `cargo` gives the
 //! program under test in place of building it. An id that only a running server knows is put in.
@@ -28,13 +29,17 @@ fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// What stands in a text for a shell, block by block.
+fn commands(text: &str) -> Vec<String> {
+    let blocks = text.split("```sh\n").skip(1);
+    blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
+}
+
 fn parts() -> Vec<Part> {
     let page = std::fs::read_to_string(top().join("docs/operations.md")).unwrap();
     let part = |section: &str| {
         let heading = section.lines().next().unwrap_or_default().to_owned();
-        let blocks = section.split("```sh\n").skip(1);
-        let commands = blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect();
-        Part { heading, commands }
+        Part { heading, commands: commands(section) }
     };
     page.split("\n## ").skip(1).map(part).collect()
 }
@@ -126,6 +131,9 @@ async fn the_manual_is_followed_word_for_word() {
     drop((eve, bob));
 
     reader.follow("Watch");
+    let monitoring = std::fs::read_to_string(top().join("docs/monitoring/README.md")).unwrap();
+    let shown: String = commands(&monitoring).iter().map(|commands| reader.machine.must(commands)).collect();
+    assert!(shown.contains("chatd_ready 1"), "{shown}");
     let sees = "curl -sS 'http://127.0.0.1:9090/api/v1/query?query=chatd_ready' || true";
     until("Prometheus sees it", async || reader.machine.run(sees).1.contains(r#""chatd_ready""#)).await;
     let rules = reader.machine.must("curl -sSf http://127.0.0.1:9090/api/v1/rules");

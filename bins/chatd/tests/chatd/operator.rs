@@ -54,6 +54,12 @@ async fn nobody_gets_anywhere_without_the_token() {
     }
     assert_eq!(asked(admin, "GET", "/v1/rooms").await.json(), json!({ "rooms": [] }));
     assert_eq!(asked(admin, "GET", "/v1/nothing").await.status, 404);
+    for wrong in
+        ["/v1/usage?form=2026-11-28", "/v1/rooms/r/members?after=x", "/v1/users/ana/messages?after=x"]
+    {
+        let answer = asked(admin, "GET", wrong).await;
+        assert!(answer.status == 400 && answer.json()["error"].is_string(), "{wrong}: {answer:?}");
+    }
     assert_eq!(asked(admin, "PUT", "/v1/rooms").await.status, 405);
 
     let other = tempfile::tempdir().unwrap();

@@ -3,6 +3,8 @@
 use std::str::FromStr;
 
 use axum::Json;
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -44,6 +46,11 @@ pub(super) fn unavailable(error: &impl ToString) -> Refused {
 /// A name, a day or whatever else stands in a request.
 pub(super) fn parsed<T: FromStr<Err: ToString>>(text: &str) -> Result<T, Refused> {
     text.parse().map_err(|error: T::Err| bad(error.to_string()))
+}
+
+/// What stands behind the question mark.
+pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Refused> {
+    query.map(|Query(query)| query).map_err(|error| bad(error.body_text()))
 }
 
 pub(super) async fn no_such_path() -> Refused {

@@ -1,7 +1,7 @@
 //! Rooms and who is in them.
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use chat_protocol::v2::NoticeLevel;
 use chat_protocol::{MemberId, RoomName, Username};
@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Problem, Refused, bad, missing, parsed};
+use super::answer::{Problem, Refused, bad, missing, parsed, query};
 use crate::Admin;
 
 /// How many members a page has.
@@ -121,10 +121,10 @@ pub(super) async fn list(State(admin): State<Admin>) -> Json<Rooms> {
 pub(super) async fn members(
     State(admin): State<Admin>,
     Path(room): Path<String>,
-    Query(Asked { after }): Query<Asked>,
+    asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Members>, Refused> {
     let engine = admin.control.engine();
-    let after = after.map(MemberId);
+    let after = query(asked)?.after.map(MemberId);
     let (members, total) =
         engine.members_after(&parsed(&room)?, after, MEMBERS).ok_or_else(|| empty(&room))?;
     // whoever is the last of a full page may be the last of all: the next page is empty then

@@ -1,13 +1,14 @@
 //! How much rooms are used.
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use chat_protocol::Timestamp;
 use chat_usage::Day;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Problem, Refused, not_kept, parsed, unavailable};
+use super::answer::{Problem, Refused, not_kept, parsed, query, unavailable};
 use crate::Admin;
 
 /// How many rows a page has at most.
@@ -59,19 +60,20 @@ pub struct UsageRow {
         (status = 503, body = Problem, description = "the database does not answer")))]
 pub(super) async fn list(
     State(admin): State<Admin>,
-    Query(Asked { from, to, room, after }): Query<Asked>,
+    asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Usage>, Refused> {
     let Some(usage) = &admin.usage else { return Err(not_kept("usage")) };
+    let Asked { from, to, room, after } = query(asked)?;
     let day = |text: Option<String>| text.map(|text| parsed::<Day>(&text)).transpose();
     let to = day(to)?.unwrap_or_else(|| Day::of(Timestamp::now()));
-    let query = chat_usage::Query {
+    let wanted = chat_usage::Query {
         from: day(from)?.unwrap_or(to),
         to,
         room: room.map(|room| parsed(&room)).transpose()?,
         after: after.map(|after| cursor(&after)).transpose()?,
         limit: ROWS,
     };
-    let page = usage.page(query).await.map_err(|error| unavailable(&error))?;
+    let page = usage.page(wanted).await.map_err(|error| unavailable(&error))?;
     let next = page.rows.last().filter(|_| page.more).map(|last| format!("{} {}", last.day, last.room));
     let row = |row: chat_usage::Row| UsageRow {
         day: row.day.to_string(),

@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use chat_history::users::{Cursor, UserMessages};
 use chat_protocol::{Content, Message, Username};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Problem, Refused, not_kept, parsed, unavailable};
+use super::answer::{Problem, Refused, not_kept, parsed, query, unavailable};
 use crate::Admin;
 
 /// A request walks for so long at most; whoever asked goes on with the next.
@@ -66,9 +67,9 @@ pub struct Erased {
 pub(super) async fn export(
     State(admin): State<Admin>,
     Path(username): Path<String>,
-    Query(asked): Query<Asked>,
+    asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Said>, Refused> {
-    let (user, mut after, users) = question(&admin, &username, asked)?;
+    let (user, mut after, users) = question(&admin, &username, query(asked)?)?;
     let begun = Instant::now();
     loop {
         let step = users.page(user.clone(), after).await.map_err(|error| unavailable(&error))?;
@@ -91,9 +92,9 @@ pub(super) async fn export(
 pub(super) async fn erase(
     State(admin): State<Admin>,
     Path(username): Path<String>,
-    Query(asked): Query<Asked>,
+    asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Erased>, Refused> {
-    let (user, mut after, users) = question(&admin, &username, asked)?;
+    let (user, mut after, users) = question(&admin, &username, query(asked)?)?;
     let users = users.clone();
     // a task of its own: whether or not the one who asks stays, what is erased is forgotten by the rooms, too
     let walk = tokio::spawn(async move {

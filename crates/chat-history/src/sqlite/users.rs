@@ -83,7 +83,7 @@ impl UserMessages {
     }
 
     /// Erases the next of a user's messages: text, sender and the sender's id for it are gone, and overwritten in the file; place and
-    /// time stay. Gives rooms and numbers, for [`Engine::forget`](https://docs.rs/chat-rooms) or whoever else still has them in memory. On
+    /// time stay. Gives rooms and numbers, for `Engine::forget` of `chat-rooms`, or whoever else still has them in memory. On
     /// the disk when it answers. Messages that are said while the walk goes on may stay. For up to 24 hours the database knows which
     /// ids the user gave to messages, so that one that comes again is not stored anew.
     ///
