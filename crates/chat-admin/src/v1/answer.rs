@@ -9,6 +9,8 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 
 /// Why something was not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -32,6 +34,20 @@ pub(super) fn bad(error: impl Into<String>) -> Refused {
 
 pub(super) fn missing(what: impl Into<String>) -> Refused {
     Refused(StatusCode::NOT_FOUND, what.into())
+}
+
+/// What any request may be answered with.
+pub(super) fn describe_refusals(operation: &mut Operation) {
+    let refusals = [
+        ("400", "a name, a day or another part of the question is none"),
+        ("401", "the token is missing, or another one"),
+        ("403", "the server has no token"),
+    ];
+    for (status, why) in refusals {
+        let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let refusal = ResponseBuilder::new().description(why).content("application/json", problem);
+        operation.responses.responses.entry(status.to_owned()).or_insert_with(|| refusal.into());
+    }
 }
 
 /// It is kept in a database file, and there is none.

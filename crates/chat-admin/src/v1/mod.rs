@@ -65,6 +65,12 @@ pub fn openapi() -> String {
     let mut description = Description::openapi();
     let token = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
     description.components.get_or_insert_default().add_security_scheme("token", token);
+    for path in description.paths.paths.values_mut() {
+        let operations = [&mut path.get, &mut path.post, &mut path.delete];
+        for operation in operations.into_iter().flatten() {
+            answer::describe_refusals(operation);
+        }
+    }
     // it holds nothing that JSON can't say
     description.to_pretty_json().unwrap_or_default()
 }

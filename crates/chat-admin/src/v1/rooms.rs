@@ -74,7 +74,8 @@ pub struct Closed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Notice {
-    /// What: at most 4,096 bytes.
+    /// What: 1 to 4,096 bytes.
+    #[schema(min_length = 1, max_length = 4096)]
     pub body: String,
     /// How much it matters.
     #[serde(default)]
