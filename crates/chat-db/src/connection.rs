@@ -36,8 +36,11 @@ pub(crate) fn writing(path: &Path) -> ConnectionResult<SqliteConnection> {
 }
 
 /// Opens a connection that can't write.
+///
+/// Its cache is small: what it holds is out of date with the next commit, so it is of use within one read alone, and there are several
+/// of them.
 pub(crate) fn reading(path: &Path) -> ConnectionResult<SqliteConnection> {
-    open(path, "PRAGMA busy_timeout = 2000; PRAGMA query_only = ON;")
+    open(path, "PRAGMA busy_timeout = 2000; PRAGMA query_only = ON; PRAGMA cache_size = -512;")
 }
 
 /// Opens a connection for a copy of the file, whatever its journal is.
