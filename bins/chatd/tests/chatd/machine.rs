@@ -31,6 +31,7 @@ impl Machine {
             .args(["--mount", "--pid", "--ipc", "--uts", "--cgroup", "--net", "--fork", "--kill-child"])
             .args(["bash", script])
             .args([mount.path(), srv])
+            .arg(std::fs::canonicalize(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).unwrap())
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             // so systemd knows that it is not alone

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Becomes systemd, on a machine of its own as far as that goes without another kernel: its files are those of this one, and what is
 # written to them goes with it. In namespaces of its own (mount, pid, ipc, uts, cgroup, net); as root.
-#   machine.sh EMPTY_FOLDER FOLDER_FOR_SRV
+#   machine.sh EMPTY_FOLDER FOLDER_FOR_SRV WORKSPACE
 set -euo pipefail
-new="$1" srv="$2"
+new="$1" srv="$2" workspace="$3"
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$new"
 mkdir "$new/upper" "$new/work" "$new/root"
@@ -16,6 +16,9 @@ mount --rbind /sys sys
 mount --rbind /dev dev
 mount -t tmpfs tmpfs run
 mount -t tmpfs tmpfs tmp
+# what is built for tests reads the page's files where they are, which may be in /tmp
+mkdir -p ".$workspace"
+mount --bind "$workspace" ".$workspace"
 if [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ]; then
     mount -t cgroup2 cgroup2 sys/fs/cgroup
 else
