@@ -2,7 +2,8 @@
 //! of `docs/monitoring`.
 //!
 //! Two programs are not what they are elsewhere: `apt-get` has nothing to do, since what it would install is there, and `cargo` gives the
-//! program under test in place of building it. An id that only a running server knows is put in.
+//! program under test in place of building it. An id that only a running server knows is put in. And the unit is shown the workspace: unlike
+//! one that is released, a program that is built for tests reads the page's files there.
 #![cfg(target_os = "linux")]
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -26,7 +27,7 @@ struct Part {
 }
 
 fn top() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 /// What stands in a text for a shell, block by block.
@@ -62,6 +63,8 @@ const PROGRAMS: &str = "
 printf '#!/bin/sh\n' > /usr/local/bin/apt-get
 printf '#!/bin/sh\nset -e\nmkdir -p target/release\ncp chatd-under-test target/release/chatd\n' > /usr/local/bin/cargo
 chmod 755 /usr/local/bin/apt-get /usr/local/bin/cargo
+mkdir /etc/systemd/system/chatd.service.d
+printf '[Service]\nBindReadOnlyPaths=%s\n' \"$workspace\" > /etc/systemd/system/chatd.service.d/workspace.conf
 ";
 
 const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
@@ -96,7 +99,7 @@ impl Reader {
 async fn the_manual_is_followed_word_for_word() {
     let checkout = checkout();
     let Some(machine) = Machine::boot(checkout.path()).await else { return };
-    machine.must(PROGRAMS);
+    machine.must(&format!("workspace='{}'\n{PROGRAMS}", top().display()));
     machine.move_into_its_network();
     let mut reader = Reader { machine, parts: parts().into_iter(), exported: String::new() };
 
