@@ -1,12 +1,19 @@
 //! A machine of its own with systemd, in namespaces of this one: `machine.sh`.
 
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use chat_testkit::until;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use std::os::fd::AsFd;
+
+/// In seconds: Prometheus looks every 15, and machines are busy.
+const PATIENCE: u32 = 60;
+
+/// How often it is looked for what is awaited.
+const LOOKS_A_SECOND: u32 = 5;
 
 pub(crate) struct Machine {
     /// Ended with the test, and everything in the machine with it.
@@ -43,11 +50,7 @@ impl Machine {
         let pid = || -> Option<u32> { std::fs::read_to_string(&children).ok()?.trim().parse().ok() };
         until("it is there", async || pid().is_some()).await;
         let machine = Self { unshare, pid: pid().unwrap(), _mount: mount };
-        until("it is up", async || {
-            let (_, said) = machine.run("systemctl is-system-running || true");
-            said.trim() == "running" || said.trim() == "degraded"
-        })
-        .await;
+        machine.until("systemctl is-system-running || true", &["running\n", "degraded\n"]).await;
         Some(machine)
     }
 
@@ -69,6 +72,22 @@ impl Machine {
         let (is_content, said) = self.run(lines);
         assert!(is_content, "{lines}\n--- said:\n{said}\n--- and the log:\n{}", self.log());
         said
+    }
+
+    /// Runs them again and again until they say one of these. Each time is a few processes, so it looks a few times a second.
+    pub(crate) async fn until(&self, lines: &str, awaited: &[&str]) {
+        let mut said = String::new();
+        for _ in 0..PATIENCE * LOOKS_A_SECOND {
+            said = self.run(lines).1;
+            if awaited.iter().any(|awaited| said.contains(awaited)) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(1) / LOOKS_A_SECOND).await;
+        }
+        panic!(
+            "{lines} says {said:?} after {PATIENCE} s, and none of {awaited:?}\n--- and the log:\n{}",
+            self.log()
+        );
     }
 
     fn log(&self) -> String {
