@@ -33,6 +33,8 @@ else
     mount -t cgroup cgroup -o none,name=systemd sys/fs/cgroup/systemd
     mount -t cgroup2 cgroup2 sys/fs/cgroup/unified
 fi
+# /tmp is not emptied while it boots
+ln -sf /dev/null etc/tmpfiles.d/tmp.conf
 # nothing of this machine's own is started
 rm -rf etc/systemd/system/*.wants etc/chatd var/lib/chatd var/lib/private/chatd
 # not chroot: in one the kernel gives no user namespace, which the unit asks for
