@@ -83,7 +83,8 @@ pub fn back_up(database: &Path, to: &Path) -> Result<u64, BackupError> {
 }
 
 /// Puts a backup in the place of the database, once it is copied and found sound. What was there is kept under another name, which is
-/// given; none where nothing was there. It belongs to whoever owned that, or owns the folder. The server must not run: it starts with a new epoch, so no client takes one message for another.
+/// given; none where nothing was there. It belongs to whoever owned that, or owns the folder. The server must
+/// not run: it starts with a new epoch, so no client takes one message for another.
 ///
 /// # Errors
 /// [`BackupError`].

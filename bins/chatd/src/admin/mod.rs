@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use chat_admin::v1::{Closed, Erased, Level, Members, Notice, Rooms, Said, Sessions, Told, Usage};
 use clap::{Args, Subcommand};
 use http::Uri;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub(crate) use client::AskError;
@@ -160,17 +161,14 @@ struct Hand<P> {
 
 impl<P: Fn(&str) -> io::Result<()>> Hand<P> {
     fn members(&self, room: &str, all: bool) -> Result<(), AdminError> {
-        let path = ["rooms", room, "members"];
-        let mut answer = self.client.get(&path, &[])?;
-        let mut members: Members = understood(&answer)?;
-        while all && let Some(after) = members.next.take() {
-            let more: Members = understood(&self.client.get(&path, &[("after", &after)])?)?;
-            members = Members { members: [members.members, more.members].concat(), ..more };
-        }
-        if all {
-            answer = serde_json::to_vec(&members).map_err(AskError::Answer)?;
-        }
-        self.table::<Members>(&answer, tables::members)
+        let mut list = Members { members: Vec::new(), total: 0, next: None };
+        self.pages(|query| {
+            let page: Members = understood(&self.client.get(&["rooms", room, "members"], query)?)?;
+            list.members.extend(page.members);
+            (list.total, list.next) = (page.total, page.next);
+            Ok(list.next.clone().filter(|_| all))
+        })?;
+        self.answer(&list, tables::members)
     }
 
     fn usage(&self, from: Option<&str>, to: Option<&str>, room: Option<&str>) -> Result<(), AdminError> {
@@ -178,56 +176,52 @@ impl<P: Fn(&str) -> io::Result<()>> Hand<P> {
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)))
             .collect();
-        let mut usage = Vec::new();
-        self.pages(|after| {
-            let query: Vec<_> = asked.iter().copied().chain(after.map(|after| ("after", after))).collect();
-            let page: Usage = understood(&self.client.get(&["usage"], &query)?)?;
-            usage.extend(page.usage);
+        let mut all = Usage { usage: Vec::new(), next: None };
+        self.pages(|query| {
+            let page: Usage = understood(&self.client.get(&["usage"], &[&asked, query].concat())?)?;
+            all.usage.extend(page.usage);
             Ok(page.next)
         })?;
-        if self.json {
-            let all = Usage { usage, next: None };
-            return self.print(&serde_json::to_string(&all).map_err(AskError::Answer)?);
-        }
-        self.print(&tables::usage(&usage))
+        self.answer(&all, |all| tables::usage(&all.usage))
     }
 
     fn export(&self, username: &str) -> Result<(), AdminError> {
-        self.pages(|after| {
-            let query: Vec<_> = after.map(|after| ("after", after)).into_iter().collect();
-            let page: Said = understood(&self.client.get(&["users", username, "messages"], &query)?)?;
-            for message in &page.messages {
-                self.print(&serde_json::to_string(message).map_err(AskError::Answer)?)?;
-            }
+        self.pages(|query| {
+            let page: Said = understood(&self.client.get(&["users", username, "messages"], query)?)?;
+            page.messages.iter().try_for_each(|message| self.print_json(message))?;
             Ok(page.next)
         })
     }
 
     fn erase(&self, username: &str) -> Result<(), AdminError> {
-        let mut messages = 0;
-        self.pages(|after| {
-            let query: Vec<_> = after.map(|after| ("after", after)).into_iter().collect();
-            let page: Erased = understood(&self.client.delete(&["users", username, "messages"], &query)?)?;
-            messages += page.messages;
+        let mut all = Erased { messages: 0, next: None };
+        self.pages(|query| {
+            let page: Erased = understood(&self.client.delete(&["users", username, "messages"], query)?)?;
+            all.messages += page.messages;
             Ok(page.next)
         })?;
-        if self.json {
-            let all = Erased { messages, next: None };
-            return self.print(&serde_json::to_string(&all).map_err(AskError::Answer)?);
-        }
-        self.print(&format!("{messages} messages erased"))
+        self.answer(&all, |all| format!("{} messages erased", all.messages))
     }
 
-    /// Asks for page after page, each with what the one before says comes next.
+    /// Asks for page after page, each with the query that the one before says comes next.
     fn pages(
         &self,
-        mut page: impl FnMut(Option<&str>) -> Result<Option<String>, AdminError>,
+        mut page: impl FnMut(&[(&str, &str)]) -> Result<Option<String>, AdminError>,
     ) -> Result<(), AdminError> {
-        let mut after = page(None)?;
+        let mut after = page(&[])?;
         while let Some(next) = after {
-            after = page(Some(&next))?;
+            after = page(&[("after", &next)])?;
         }
         Ok(())
+    }
+
+    /// What was put together from several answers.
+    fn answer<T: Serialize>(&self, answer: &T, write: impl Fn(&T) -> String) -> Result<(), AdminError> {
+        if self.json { self.print_json(answer) } else { self.print(&write(answer)) }
+    }
+
+    fn print_json(&self, value: &impl Serialize) -> Result<(), AdminError> {
+        self.print(&serde_json::to_string(value).map_err(AskError::Answer)?)
     }
 
     fn table<T: DeserializeOwned>(
