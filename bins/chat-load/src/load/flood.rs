@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use clap::ValueEnum;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::dialect::Dialect;
 use super::plan::{Plan, Seat};
@@ -104,11 +104,7 @@ fn enter(plan: &Plan, client: usize) -> io::Result<TcpStream> {
     }
     let hello = json!({ "type": "hello", "username": format!("{}-flood-{client}", plan.prefix) });
     let join = json!({ "type": "join", "room": room(plan) });
-    let mut frames = Vec::new();
-    for frame in [hello, join] {
-        frame::put_masked(&mut frames, TEXT, frame.to_string().as_bytes());
-    }
-    socket.write_all(&frames)?;
+    socket.write_all(&masked([&hello, &join]))?;
     Ok(socket)
 }
 
@@ -122,11 +118,7 @@ impl Flood {
                 &[json!({ "type": "leave", "room": room }), json!({ "type": "join", "room": room })]
             }
         };
-        let mut frames = Vec::new();
-        for frame in turn.iter().cycle().take(AT_ONCE) {
-            frame::put_masked(&mut frames, TEXT, frame.to_string().as_bytes());
-        }
-        frames
+        masked(turn.iter().cycle().take(AT_ONCE))
     }
 }
 
@@ -138,6 +130,15 @@ impl std::fmt::Display for Flood {
             Self::Typing => "typing",
         })
     }
+}
+
+/// These, one behind the other, as a client sends them.
+fn masked<'a>(frames: impl IntoIterator<Item = &'a Value>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for frame in frames {
+        frame::put_masked(&mut bytes, TEXT, frame.to_string().as_bytes());
+    }
+    bytes
 }
 
 fn read_all(mut socket: TcpStream) {
