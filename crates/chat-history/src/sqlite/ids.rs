@@ -16,9 +16,11 @@ const KEPT_FOR: i64 = 24 * 60 * 60 * 1_000;
 /// How many ids are kept at most.
 const MOST_IDS: i64 = 1_000_000;
 
+const _: () = assert!(MOST_IDS <= IdIndex::KEPT);
+
 /// Finds the row of an id. The table has no index but its order of insertion: one over random ids would have to change a page
 /// at a random place for nearly every message, which was measured to cost three times as much as the rest. So where a row is
-/// stands in memory, some 9 MB for a million of them; what the row says is always asked of the table.
+/// stands in memory, some 5 MB for a million of them; what the row says is always asked of the table.
 ///
 /// Only the writer's thread uses this.
 pub(super) struct Ids {
@@ -26,12 +28,10 @@ pub(super) struct Ids {
     /// may have gone, or it may be that of another id.
     rows: IdIndex,
     hasher: RandomState,
-    /// The `n` of the next row, unless the table has to be asked.
-    next: Option<i64>,
-    /// Entries that were made since the last commit that was told.
-    unsettled: Vec<(u64, i64)>,
-    /// Entries of transactions that failed.
-    in_doubt: Vec<(u64, i64)>,
+    /// The hashes of the newest entries, those that were made since the last commit that was told.
+    unsettled: Vec<u64>,
+    /// A transaction failed: of the unsettled ones the table may have none, or some.
+    in_doubt: bool,
 }
 
 /// Whose id it is.
@@ -82,9 +82,9 @@ impl Ids {
             .load_iter::<Row, DefaultLoadingMode>(connection)?;
         for row in found {
             let row = row?;
-            rows.insert(hasher.hash_one(row.key()), row.n);
+            rows.push(hasher.hash_one(row.key()), row.n);
         }
-        Ok(Self { rows, hasher, next: None, unsettled: Vec::new(), in_doubt: Vec::new() })
+        Ok(Self { rows, hasher, unsettled: Vec::new(), in_doubt: false })
     }
 
     /// Notes a message's id with the place that the message is about to get, unless the same user has given it to a message
@@ -107,16 +107,12 @@ impl Ids {
                 return Ok(Some(First { seq: row.seq, sent_at: Timestamp(row.sent_at) }));
             }
         }
-        let n = match self.next {
-            Some(next) => next,
-            None => newest(connection)?.unwrap_or_default() + 1,
-        };
+        let n = self.rows.newest() + 1;
         let (room_id, username, message_id) = key;
         let row = NewRow { n, room_id, username, message_id, seq, sent_at: now.0 };
         diesel::insert_into(message_ids::table).values(&row).execute(connection)?;
-        self.next = Some(n + 1);
-        self.rows.insert(hash, n);
-        self.unsettled.push((hash, n));
+        self.rows.push(hash, n);
+        self.unsettled.push(hash);
         Ok(None)
     }
 
@@ -138,9 +134,7 @@ impl Ids {
         let gone = &found[..count.min(most)];
         if let Some(last) = gone.last() {
             diesel::delete(message_ids::table.filter(message_ids::n.le(last.n))).execute(connection)?;
-        }
-        for row in gone {
-            self.rows.remove(self.hasher.hash_one(row.key()), row.n);
+            self.rows.forget_through(last.n);
         }
         Ok(count > most)
     }
@@ -152,18 +146,20 @@ impl Ids {
 
     /// A transaction failed.
     pub(super) fn failed(&mut self) {
-        self.next = None;
-        self.in_doubt.append(&mut self.unsettled);
+        self.in_doubt = true;
     }
 
-    /// Forgets what failed transactions noted, unless it reached the disk.
+    /// Forgets what failed transactions noted, unless it reached the disk. Left where they are, entries of a long time of failures would
+    /// take the places of older ids, which are still to be recognised.
     pub(super) fn settle(&mut self, connection: &mut SqliteConnection) -> QueryResult<()> {
-        while let Some((hash, n)) = self.in_doubt.last().copied() {
-            let is_there = find(connection, n)?.is_some_and(|row| self.hasher.hash_one(row.key()) == hash);
-            if !is_there {
-                self.rows.remove(hash, n);
+        if self.in_doubt {
+            let stored = newest(connection)?.unwrap_or_default();
+            while self.rows.newest() > stored
+                && let Some(hash) = self.unsettled.pop()
+            {
+                self.rows.pop(hash);
             }
-            self.in_doubt.pop();
+            self.in_doubt = false;
         }
         Ok(())
     }
