@@ -14,6 +14,8 @@ run *OPTIONS:
 test *FILTER:
     #!/usr/bin/env bash
     set -euo pipefail
+    # built with the tests: a test of another program's need not build it anew, and with other features
+    export CHATD="${CARGO_TARGET_DIR:-$PWD/target}/debug/chatd"
     if cargo nextest --version >/dev/null 2>&1; then
         cargo nextest run --workspace --all-features {{FILTER}}
     else

@@ -1,13 +1,17 @@
 //! A short soak with the built programs. That the memory does not grow is for a long one.
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
-/// The chatd of this workspace, built now: cargo builds only the programs of the package whose tests it runs.
-fn build_chatd() {
+/// The chatd that is to be tested: the one that `CHATD` names, or the one of this workspace, built now, since cargo builds only the programs of
+/// the package whose tests it runs.
+fn chatd() -> PathBuf {
+    if let Some(named) = std::env::var_os("CHATD") {
+        return named.into();
+    }
     let beside = Path::new(env!("CARGO_BIN_EXE_chat-load")).parent().unwrap();
     let built = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "-p", "chatd", "--bin", "chatd", "--target-dir"])
@@ -15,14 +19,15 @@ fn build_chatd() {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status();
     assert!(built.unwrap().success());
+    beside.join("chatd")
 }
 
 #[test]
 fn restarts_breaks_and_slow_readers_cost_no_message() {
-    build_chatd();
     let output = Command::new(env!("CARGO_BIN_EXE_chat-load"))
-        .args(["soak", "--duration", "10s", "--rooms", "2", "--members", "8", "--classic", "2", "--json"])
-        .args(["--rate", "200", "--size", "8192"])
+        .args(["soak", "--duration", "20s", "--rooms", "2", "--members", "8", "--classic", "2", "--json"])
+        .args(["--rate", "200", "--size", "8192", "--chatd"])
+        .arg(chatd())
         .output()
         .unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();

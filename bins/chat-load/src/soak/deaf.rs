@@ -48,10 +48,11 @@ impl Deaf {
             let ends = counts.ends.load(Ordering::Relaxed);
             if let Ok(socket) = self.enter().await {
                 let _ = timeout(self.pause, end_of(Phase::Speak, &mut phase)).await;
-                let is_out = is_out(socket).await;
-                // all that ends otherwise ends with the server
-                if is_out && counts.ends.load(Ordering::Relaxed) == ends {
-                    one_more(&counts.put_out);
+                match end(socket).await {
+                    End::TooSlow => one_more(&counts.put_out),
+                    // unless it ended with the server
+                    End::Broken if counts.ends.load(Ordering::Relaxed) == ends => one_more(&counts.put_out),
+                    End::Broken | End::Other => {}
                 }
             }
             sleep(PAUSE).await;
@@ -79,19 +80,31 @@ impl Deaf {
     }
 }
 
-/// Reads what the system has kept, and says whether the connection is over. The server gives the close frame a few seconds: who has been deaf for
-/// longer sees only the end. Where it is not over that would not end; but then it is no more deaf, and closes.
-async fn is_out(mut socket: WebSocketStream<TcpStream>) -> bool {
+/// How a connection ended that was not read for a while.
+enum End {
+    /// It was told that it is too slow.
+    TooSlow,
+    /// It just ended: the server gives the close frame a few seconds, and who is deaf for longer does not see it.
+    Broken,
+    /// It was closed for another reason, or not at all: it was not deaf for long enough.
+    Other,
+}
+
+/// Reads what the systems have kept until the end, or closes where there is none.
+async fn end(mut socket: WebSocketStream<TcpStream>) -> End {
     // it is only slower without
     let _ = set_socket_recv_buffer_size(socket.get_ref(), ROOMY_BUFFER);
     let read_to_the_end = async {
         loop {
             match socket.next().await {
-                Some(Ok(Message::Close(Some(frame)))) => return u16::from(frame.code) == TOO_SLOW,
+                Some(Ok(Message::Close(Some(frame)))) if u16::from(frame.code) == TOO_SLOW => {
+                    return End::TooSlow;
+                }
+                Some(Ok(Message::Close(_))) => return End::Other,
                 Some(Ok(_)) => {}
-                Some(Err(_)) | None => return true,
+                Some(Err(_)) | None => return End::Broken,
             }
         }
     };
-    timeout(READING, read_to_the_end).await.unwrap_or(false)
+    timeout(READING, read_to_the_end).await.unwrap_or(End::Other)
 }
