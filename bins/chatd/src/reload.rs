@@ -13,10 +13,11 @@ use crate::service;
 use crate::signals::HangUps;
 
 /// The options that take effect without a restart, by their names.
-const AT_ONCE: [&str; 16] = [
+const AT_ONCE: [&str; 17] = [
     "allowed-origins",
     "backlog-bytes",
     "backlog-frames",
+    "compression",
     "connections-per-address",
     "history-max-age",
     "history-max-count",

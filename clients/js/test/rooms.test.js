@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import WebSocket from 'ws';
 import { client, member, next, record, startServer, upTo } from './chatd.js';
 
 test('two people talk', async (t) => {
@@ -144,4 +145,26 @@ test('a listener that throws does not stop the stream', async (t) => {
   await room.send('two');
   await heard.has(2);
   assert.equal(said.mock.callCount(), 2);
+});
+
+test('messages are compressed where both sides want it', async (t) => {
+  const server = await startServer(t, '--compression', 'on');
+  const sockets = [];
+  class Watched extends WebSocket {
+    constructor(...args) {
+      super(...args);
+      sockets.push(this);
+    }
+  }
+  const ana = await member(t, server.url, 'ana', 'lobby', { WebSocket: Watched });
+  const bob = await member(t, server.url, 'bob', 'lobby', { WebSocket: Watched });
+  assert.deepEqual(sockets.map(({ extensions }) => extensions), ['permessage-deflate', 'permessage-deflate']);
+  const heard = record(bob.room);
+  // ws compresses what has more than a kilobyte
+  const long = 'the same over and over '.repeat(200);
+  await ana.room.send(long);
+  await ana.room.send('short');
+  assert.deepEqual((await heard.has(2)).map(({ body }) => body), [long, 'short']);
+  const { messages } = await bob.room.history();
+  assert.deepEqual(messages.map(({ body }) => body), [long, 'short']);
 });

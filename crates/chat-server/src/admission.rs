@@ -9,7 +9,8 @@ use chat_protocol::{RoomName, Username};
 use chat_rooms::JoinError;
 use http::header::{
     ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER,
-    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
@@ -20,6 +21,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use crate::addresses::{AddressPlace, Arrival};
 use crate::connection::Entrant;
 use crate::context::Context;
+use crate::deflate;
 use crate::origins::Endpoint;
 use crate::place::{ChatPermit, Peer, Place};
 
@@ -28,6 +30,8 @@ use crate::place::{ChatPermit, Peer, Place};
 pub(crate) struct Admitted {
     /// The answer to the handshake.
     pub(crate) response: Response<()>,
+    /// Whether it says that messages may be compressed.
+    pub(crate) deflates: bool,
     /// Who it is.
     pub(crate) entrant: Entrant,
     /// Counts towards the connections there may be, for as long as it is held.
@@ -175,11 +179,12 @@ pub(crate) async fn admit(
         return admit_session(request, place, context);
     }
     let (room, username) = classic_target(request.uri().path()).ok_or(Refusal::NotFound)?;
-    let response = handshake(request)?;
+    let mut response = handshake(request)?;
     look_at_origin(request, Endpoint::Classic, context)?;
+    let deflates = agree_on_deflate(request, &mut response, context);
     let permit = permit(request, place, context)?;
     match context.engine.admit(&room, &username).await {
-        Ok(seat) => Ok(Admitted { response, entrant: Entrant::Classic(seat), permit }),
+        Ok(seat) => Ok(Admitted { response, deflates, entrant: Entrant::Classic(seat), permit }),
         Err(JoinError::NameTaken) => Err(Refusal::NameTaken),
         Err(JoinError::RoomFull) => Err(Refusal::RoomFull),
         Err(JoinError::Closing) => Err(Refusal::ShuttingDown),
@@ -205,7 +210,18 @@ fn admit_session(request: &Request<()>, place: &Place, context: &Context) -> Res
         return Err(Refusal::ShuttingDown);
     }
     let permit = permit(request, place, context)?;
-    Ok(Admitted { response, entrant: Entrant::V2, permit })
+    let deflates = agree_on_deflate(request, &mut response, context);
+    Ok(Admitted { response, deflates, entrant: Entrant::V2, permit })
+}
+
+/// Takes the client's offer to compress messages, if there is one that can be taken, and says whether.
+fn agree_on_deflate(request: &Request<()>, response: &mut Response<()>, context: &Context) -> bool {
+    if !context.config().deflate {
+        return false;
+    }
+    let Some(accepted) = deflate::accept(request.headers()) else { return false };
+    response.headers_mut().insert(SEC_WEBSOCKET_EXTENSIONS, accepted);
+    true
 }
 
 /// A place among the chat connections, if there is one left, and one for who asks.

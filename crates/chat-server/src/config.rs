@@ -41,6 +41,8 @@ pub struct Config {
     pub joins: Rate,
     /// Which proxies are believed when they say who it is that they speak for.
     pub proxies: Proxies,
+    /// Whether messages are compressed on connections whose clients offer it (`permessage-deflate`, RFC 7692).
+    pub deflate: bool,
     /// The certificate to shake hands with; none: connections are not encrypted.
     pub tls: Option<Arc<Tls>>,
     /// How long messages are kept.
@@ -70,7 +72,7 @@ pub enum Page {
 
 impl Default for Config {
     /// 512 MiB that wait in all, 50,000 chat connections and 1,024 others, 100,000 members of a room, 200 connections from one
-    /// address, 10 joins a second and 200 at once, no proxies, no TLS, every message is kept, and the defaults of the parts.
+    /// address, 10 joins a second and 200 at once, no proxies, no compression, no TLS, every message is kept, and the defaults of the parts.
     fn default() -> Self {
         Self {
             limits: Limits::default(),
@@ -82,6 +84,7 @@ impl Default for Config {
             connections_per_address: 200,
             joins: Rate { per_second: 10, burst: 200 },
             proxies: Proxies::default(),
+            deflate: false,
             tls: None,
             retention: Retention::default(),
             count_usage: false,

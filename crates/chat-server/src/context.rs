@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicBool;
 
 use arc_swap::{ArcSwap, Guard};
 use chat_page::Pages;
+use chat_rooms::Engine;
 use chat_rooms::outbox::BacklogBudget;
-use chat_rooms::{EncodingId, Engine};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -14,18 +14,14 @@ use tokio_util::task::TaskTracker;
 use crate::addresses::Addresses;
 use crate::config::Config;
 use crate::drain::Drain;
+use crate::encodings::Encodings;
 use crate::sessions::Sessions;
 
 /// What every connection needs.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) engine: Engine,
-    /// The engine's encoding for classic connections.
-    pub(crate) classic: EncodingId,
-    /// The engine's encoding for sessions of `chat.v2`.
-    pub(crate) v2: EncodingId,
-    /// The same for sessions that asked for `html`.
-    pub(crate) v2_html: EncodingId,
+    pub(crate) encodings: Encodings,
     /// The sessions of `chat.v2`, by their secrets.
     pub(crate) sessions: Sessions,
     /// The web page, if it is served.

@@ -65,9 +65,9 @@ impl Control {
     }
 
     /// Takes over from a configuration what can change while the server runs: `limits`, `backlog`, `members_per_room`,
-    /// `connections_per_address`, `joins`, `proxies`, `retention` and `origins`. The rest stays as it was when the server was made. Who is
-    /// connected stays, and what it may send changes with its next frame; but the size of a message and of its backlog are its
-    /// connection's.
+    /// `connections_per_address`, `joins`, `proxies`, `deflate`, `retention` and `origins`. The rest stays as it was when the server was made. Who
+    /// is connected stays, and what it may send changes with its next frame; but the size of a message and of its backlog, and whether messages
+    /// are compressed, are its connection's.
     pub fn reconfigure(&self, config: Config) {
         let current = self.context.config();
         let changed = Config {
@@ -77,6 +77,7 @@ impl Control {
             connections_per_address: config.connections_per_address,
             joins: config.joins,
             proxies: config.proxies,
+            deflate: config.deflate,
             retention: config.retention,
             origins: config.origins,
             ..Config::clone(&current)

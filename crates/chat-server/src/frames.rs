@@ -1,64 +1,20 @@
-//! Frames that the server writes itself: an event is encoded once, with its WebSocket frame around it.
+//! Frames that the server writes itself. They are not masked (RFC 6455, section 5.1).
 
+use chat_protocol::CloseCode;
 use chat_protocol::v2::{self, Bye, ServerFrame};
-use chat_protocol::{CloseCode, Event, classic};
-use chat_rooms::{Encoding, Frames};
+use chat_rooms::Frames;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame, FrameHeader};
-
-use crate::rendered::Rendered;
 
 /// A ping without a payload (RFC 6455, section 5.5.2).
 pub(crate) const PING: [u8; 2] = [0x89, 0x00];
 
-/// The classic dialect in text frames.
-#[derive(Debug)]
-pub(crate) struct ClassicFrames;
-
-impl Encoding for ClassicFrames {
-    fn encode(&self, event: &Event, frame: &mut Vec<u8>) {
-        text(self.size_hint(event), |json| classic::write(event, json), frame);
-    }
-
-    fn size_hint(&self, event: &Event) -> usize {
-        classic::size_hint(event)
-    }
-}
-
-/// The dialect `chat.v2` in text frames.
-#[derive(Debug)]
-pub(crate) struct V2Frames;
-
-impl Encoding for V2Frames {
-    fn encode(&self, event: &Event, frame: &mut Vec<u8>) {
-        text(self.size_hint(event), |json| v2::write(event, json), frame);
-    }
-
-    fn size_hint(&self, event: &Event) -> usize {
-        v2::size_hint(event)
-    }
-}
-
-/// The dialect `chat.v2` in text frames, with each message's Markdown as HTML beside it.
-#[derive(Debug)]
-pub(crate) struct V2HtmlFrames(pub(crate) Rendered);
-
-impl Encoding for V2HtmlFrames {
-    fn encode(&self, event: &Event, frame: &mut Vec<u8>) {
-        let write = |json: &mut _| v2::write_rendered(event, |message| self.0.html(message), json);
-        text(self.size_hint(event), write, frame);
-    }
-
-    fn size_hint(&self, event: &Event) -> usize {
-        // mostly the HTML is a little longer than the text
-        2 * v2::size_hint(event)
-    }
-}
-
-/// A frame of `chat.v2` as a text frame.
+/// A frame of `chat.v2` as a text frame. It is never compressed: what is for one session alone may hold its secret, and how long a text is when
+/// it is compressed says something of what is in it.
 pub(crate) fn v2_frame(frame: &ServerFrame) -> Frames {
-    let mut bytes = Vec::new();
-    text(0, |json| v2::write_frame(frame, json), &mut bytes);
+    let (mut json, mut bytes) = (Vec::new(), Vec::new());
+    v2::write_frame(frame, &mut json);
+    text(&json, &mut bytes);
     Frames::one(bytes)
 }
 
@@ -71,17 +27,24 @@ pub(crate) fn bye(code: CloseCode, after_ms: Option<u64>) -> Frames {
     Frames::one(bytes)
 }
 
-/// Appends a text frame with what `write` writes, about `size` bytes. Frames of a server are not masked (RFC 6455, section 5.1).
-fn text(size: usize, write: impl FnOnce(&mut Vec<u8>), frame: &mut Vec<u8>) {
-    let mut payload = Vec::with_capacity(size);
-    write(&mut payload);
-    let header = FrameHeader { opcode: OpCode::Data(Data::Text), ..FrameHeader::default() };
+/// Appends a text frame.
+pub(crate) fn text(payload: &[u8], frame: &mut Vec<u8>) {
+    put(false, payload, frame);
+}
+
+/// Appends a text frame with a compressed message (RFC 7692, section 6).
+pub(crate) fn deflated_text(payload: &[u8], frame: &mut Vec<u8>) {
+    put(true, payload, frame);
+}
+
+fn put(rsv1: bool, payload: &[u8], frame: &mut Vec<u8>) {
+    let header = FrameHeader { opcode: OpCode::Data(Data::Text), rsv1, ..FrameHeader::default() };
     let length = payload.len() as u64;
     frame.reserve(header.len(length) + payload.len());
     // a vector takes every write
     let written = header.format(length, frame);
     debug_assert!(written.is_ok());
-    frame.extend_from_slice(&payload);
+    frame.extend_from_slice(payload);
 }
 
 /// A close frame with the server's own code.
@@ -116,9 +79,13 @@ mod tests {
             (65_536, vec![0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
         ] {
             let mut frame = Vec::new();
-            text(length, |payload| payload.resize(length, b'x'), &mut frame);
+            text(&vec![b'x'; length], &mut frame);
             assert_eq!(frame[..header.len()], header);
             assert_eq!(frame.len(), header.len() + length);
+            frame.clear();
+            deflated_text(&vec![b'x'; length], &mut frame);
+            assert_eq!(frame[0], 0xc1);
+            assert_eq!(frame[1..header.len()], header[1..]);
         }
     }
 

@@ -24,9 +24,8 @@ use crate::context::Context;
 use crate::control::Control;
 use crate::door;
 use crate::drain::Drain;
-use crate::frames::{ClassicFrames, V2Frames, V2HtmlFrames};
+use crate::encodings::Encodings;
 use crate::meters;
-use crate::rendered::Rendered;
 use crate::sessions::Sessions;
 
 /// How long to wait when the system gives no more descriptors.
@@ -69,14 +68,10 @@ impl Server {
         if config.count_usage {
             builder.count_usage();
         }
-        let classic = builder.add_encoding(ClassicFrames);
-        let v2 = builder.add_encoding(V2Frames);
-        let v2_html = builder.add_encoding(V2HtmlFrames(Rendered::new(config.remote_images)));
+        let encodings = Encodings::add_to(&mut builder, config.remote_images);
         let context = Context {
             engine: builder.start().await?,
-            classic,
-            v2,
-            v2_html,
+            encodings,
             sessions: Sessions::default(),
             members: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
             is_short_of_memory: AtomicBool::new(false),

@@ -1,5 +1,7 @@
 //! WebSocket frames by hand (RFC 6455, section 5.2).
 
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
+
 /// Opcodes.
 pub const CONTINUATION: u8 = 0x0;
 /// A text frame.
@@ -15,6 +17,9 @@ pub const PONG: u8 = 0xa;
 
 /// The bit that ends a message.
 pub const FIN: u8 = 0x80;
+
+/// The bit of a compressed message's first frame (RFC 7692, section 6).
+pub const RSV1: u8 = 0x40;
 
 const MASK: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
 
@@ -48,10 +53,30 @@ pub fn header(first: u8, length: u64) -> Vec<u8> {
     frame
 }
 
-/// The first frame of what a server has sent: opcode, payload, and how many bytes it takes. None while it is not complete.
+/// A message compressed by itself, as the payload of a frame with [`RSV1`].
+pub fn deflated(payload: &[u8]) -> Vec<u8> {
+    let mut deflated = Vec::with_capacity(payload.len() + 1_024);
+    let mut compress = Compress::new(Compression::default(), false);
+    compress.compress_vec(payload, &mut deflated, FlushCompress::Sync).expect("compressed");
+    deflated.strip_suffix(&TAIL).expect("the end of a block").to_vec()
+}
+
+/// Such a payload as it was.
+pub(crate) fn inflated(payload: &[u8]) -> Vec<u8> {
+    let whole = [payload, &TAIL].concat();
+    let (mut inflated, mut decompress) = (Vec::with_capacity(4 << 20), Decompress::new(false));
+    decompress.decompress_vec(&whole, &mut inflated, FlushDecompress::Sync).expect("a compressed message");
+    assert_eq!(decompress.total_in(), whole.len() as u64);
+    inflated
+}
+
+/// What a message's last block ends with, and what is not sent.
+const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
+
+/// The first frame of what a server has sent: opcode and [`RSV1`], payload, and how many bytes it takes. None while it is not complete.
 pub(crate) fn parse(bytes: &[u8]) -> Option<(u8, Vec<u8>, usize)> {
     let (&first, &second) = (bytes.first()?, bytes.get(1)?);
-    assert_eq!(first & 0xf0, FIN, "a server of ours sends whole frames without extensions");
+    assert_eq!(first & 0xb0, FIN, "a server of ours sends whole frames");
     assert_eq!(second & 0x80, 0, "a server does not mask");
     let (start, length) = match second {
         126 => (4, usize::from(u16::from_be_bytes(*bytes.get(2..4)?.first_chunk()?))),
@@ -59,5 +84,5 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<(u8, Vec<u8>, usize)> {
         length => (2, usize::from(length)),
     };
     let payload = bytes.get(start..start + length)?;
-    Some((first & 0x0f, payload.to_vec(), start + length))
+    Some((first & !FIN, payload.to_vec(), start + length))
 }

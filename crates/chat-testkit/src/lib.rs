@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use frame::{BINARY, CLOSE, PING, PONG, TEXT};
+use frame::{BINARY, CLOSE, PING, PONG, RSV1, TEXT};
 
 /// How long anything may take.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -62,7 +62,13 @@ pub struct Client {
     unread: Vec<u8>,
     /// Whether pings are answered.
     answers_pings: bool,
+    /// What the server has said about extensions.
+    extensions: Option<String>,
+    /// How many compressed messages were seen.
+    deflated: usize,
 }
+
+const DEFLATED_TEXT: u8 = TEXT | RSV1;
 
 /// The path of a classic connection.
 pub fn path(room: &str, username: &str) -> String {
@@ -93,8 +99,16 @@ impl Client {
     /// # Errors
     /// The server's answer, when it is not 101.
     pub async fn knock(server: SocketAddr, room: &str, username: &str) -> Result<Self, http::Answer> {
+        Self::open(server, &handshake(&path(room, username))).await
+    }
+
+    /// Opens a connection by this handshake.
+    ///
+    /// # Errors
+    /// The server's answer, when it is not 101.
+    pub async fn open(server: SocketAddr, handshake: &str) -> Result<Self, http::Answer> {
         let mut stream = TcpStream::connect(server).await.expect("a connection");
-        stream.write_all(handshake(&path(room, username)).as_bytes()).await.expect("the handshake is sent");
+        stream.write_all(handshake.as_bytes()).await.expect("the handshake is sent");
         Self::shake_hands(stream).await
     }
 
@@ -109,7 +123,18 @@ impl Client {
         }
         // the example of RFC 6455, section 1.3
         assert_eq!(answer.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
-        Ok(Self { stream, unread, answers_pings: true })
+        let extensions = answer.header("sec-websocket-extensions").map(str::to_owned);
+        Ok(Self { stream, unread, answers_pings: true, extensions, deflated: 0 })
+    }
+
+    /// What the server has said about extensions in its answer to the handshake.
+    pub fn extensions(&self) -> Option<&str> {
+        self.extensions.as_deref()
+    }
+
+    /// How many compressed messages were seen.
+    pub fn deflated(&self) -> usize {
+        self.deflated
     }
 
     /// From now on pings are shown and not answered.
@@ -164,6 +189,11 @@ impl Client {
                 self.unread.drain(..length);
                 match opcode {
                     TEXT => return Seen::Event(serde_json::from_slice(&payload).expect("JSON")),
+                    DEFLATED_TEXT if self.extensions.is_some() => {
+                        self.deflated += 1;
+                        let payload = frame::inflated(&payload);
+                        return Seen::Event(serde_json::from_slice(&payload).expect("JSON"));
+                    }
                     PING if self.answers_pings => {
                         // the server may have gone; then the end is seen next
                         let _ = self.stream.write_all(&frame::whole(PONG, &payload)).await;

@@ -3,8 +3,6 @@
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 
 use crate::{Client, Seen, handshake_with, http};
 
@@ -25,9 +23,7 @@ pub struct Session {
 /// # Errors
 /// The server's answer, when it is not 101.
 pub async fn open(server: SocketAddr) -> Result<Client, http::Answer> {
-    let mut stream = TcpStream::connect(server).await.expect("a connection");
-    stream.write_all(handshake_with("/ws", PROTOCOL).as_bytes()).await.expect("the handshake is sent");
-    Client::shake_hands(stream).await
+    Client::open(server, &handshake_with("/ws", PROTOCOL)).await
 }
 
 impl Session {
@@ -37,9 +33,13 @@ impl Session {
     }
 
     /// Opens a connection and says `hello` with these fields.
-    pub async fn hello_with(server: SocketAddr, mut hello: Value) -> Self {
+    pub async fn hello_with(server: SocketAddr, hello: Value) -> Self {
+        Self::hello_on(open(server).await.expect("let in"), hello).await
+    }
+
+    /// Says `hello` with these fields on a connection that has not said anything.
+    pub async fn hello_on(client: Client, mut hello: Value) -> Self {
         hello["type"] = "hello".into();
-        let client = open(server).await.expect("let in");
         let mut session = Self { client, welcome: Value::Null };
         session.send(&hello).await;
         session.welcome = session.frame().await;

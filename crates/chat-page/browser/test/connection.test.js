@@ -135,3 +135,22 @@ browserTest('the browser asks before messages that were not sent are lost', asyn
   await ana.page.close({ runBeforeUnload: true });
   assert.equal((await asked).type(), 'beforeunload');
 });
+
+browserTest('a server that compresses is talked to compressed', async (house) => {
+  const server = await house.server('--compression', 'on');
+  const ana = await house.person(server, 'ana');
+  const ben = await house.person(server, 'ben');
+  const extensions = await ana.page.evaluate(() => new Promise((resolve, reject) => {
+    const socket = new WebSocket(new URL('/ws', location.href.replace(/^http/, 'ws')), 'chat.v2');
+    socket.onopen = () => {
+      resolve(socket.extensions);
+      socket.close();
+    };
+    socket.onerror = reject;
+  }));
+  assert.match(extensions, /^permessage-deflate/);
+  const long = 'the same over and over '.repeat(100).trim();
+  await ana.says(long);
+  await ben.says('short');
+  for (const person of [ana, ben]) await untilEqual(() => person.stored(), [long, 'short']);
+});

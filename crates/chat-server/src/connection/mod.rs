@@ -5,6 +5,7 @@ mod classic;
 mod clock;
 mod conversation;
 mod farewell;
+mod inflater;
 mod scanner;
 mod session;
 mod socket;
@@ -47,6 +48,8 @@ pub(crate) struct Opened {
     pub(crate) unread: Bytes,
     /// The answer to the handshake; empty where it is out already.
     pub(crate) answer: Vec<u8>,
+    /// Whether it was agreed upon that messages may be compressed.
+    pub(crate) deflates: bool,
 }
 
 /// What was let in.
@@ -61,20 +64,22 @@ pub(crate) enum Entrant {
 /// Lets the entrant in and starts the connection's task. Whoever has seen the answer to the handshake is in: it is written
 /// behind the entering, and before all else.
 pub(crate) fn start(opened: Opened, entrant: Entrant, permits: Permits, context: &Arc<Context>) {
-    let Opened { stream, unread, answer } = opened;
+    let Opened { stream, unread, answer, deflates } = opened;
     let (tcp, cipher) = taken_apart(stream);
     let outbox = Outbox::beginning_with(&answer, tcp, context.config().backlog);
     let outbox = Arc::new(outbox.within(Arc::clone(&context.backlogs)));
-    let wire = Wire::new(Arc::clone(&outbox), cipher, unread, context.config().limits.message_bytes);
+    let most = context.config().limits.message_bytes;
+    let wire = Wire::new(Arc::clone(&outbox), cipher, unread, deflates, most);
     match entrant {
         Entrant::Classic(seat) => {
-            let outlet = Outlet::Frames { encoding: context.classic, sink: Arc::clone(&outbox) as _ };
+            let encoding = context.encodings.of(deflates).classic;
+            let outlet = Outlet::Frames { encoding, sink: Arc::clone(&outbox) as _ };
             let member = seat.with_window(&send_window(context.config().backlog)).enter(outlet);
             let talk = Classic::new(member, outbox);
             context.tasks.spawn(serve(talk, Dialect::Classic, wire, permits, Arc::clone(context)));
         }
         Entrant::V2 => {
-            let talk = Session::new(outbox, Arc::clone(context));
+            let talk = Session::new(outbox, deflates, Arc::clone(context));
             context.tasks.spawn(serve(talk, Dialect::V2, wire, permits, Arc::clone(context)));
         }
     }

@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use chat_protocol::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
@@ -53,8 +54,8 @@ impl Scanner {
 
     fn begin(&mut self, frame: &FrameHeader, header: u64, payload: u64) {
         self.frame_left = header.saturating_add(payload);
-        let more = u32::try_from(payload / FRAME_BYTES).unwrap_or(u32::MAX);
-        self.frames = self.frames.saturating_add(1).saturating_add(more);
+        self.frames = self.frames.saturating_add(1);
+        self.count_bytes(payload);
         let is_control =
             matches!(frame.opcode, OpCode::Control(Control::Close | Control::Ping | Control::Pong));
         self.ends_message = !is_control && frame.is_final;
@@ -66,14 +67,22 @@ impl Scanner {
         }
     }
 
-    /// How many bytes the frames of the current message announce, up to the current one.
-    pub(super) fn message_bytes(&self) -> u64 {
-        self.message_bytes
+    /// Has the pace count so many bytes.
+    pub(super) fn count_bytes(&mut self, count: u64) {
+        let more = u32::try_from(count / FRAME_BYTES).unwrap_or(u32::MAX);
+        self.frames = self.frames.saturating_add(more);
     }
 
-    /// Whether a binary message in pieces has begun.
-    pub(super) fn is_binary(&self) -> bool {
-        self.is_binary
+    /// Refuses a message as soon as its frames announce that it is to be refused, for more than `most` bytes or as a binary one: the library would
+    /// wait for all of it.
+    pub(super) fn check(&self, most: u64) -> Result<(), CloseCode> {
+        if self.message_bytes > most {
+            return Err(CloseCode::TooBig);
+        }
+        if self.is_binary {
+            return Err(CloseCode::Unsupported);
+        }
+        Ok(())
     }
 
     /// How many frames have begun since they were taken, as the pace counts them.

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Result as WsResult};
 
 use super::clock::Heard;
 use super::farewell::Ending;
-use super::wire::{self, Wire};
+use super::wire::{Refused, Wire};
 use crate::context;
 
 /// What the WebSocket library reads at a time, in bytes. It has a buffer of this size as long as the connection lasts. What it reads
@@ -76,10 +76,11 @@ pub(super) fn heard(socket: &Socket<'_>) -> Heard {
 /// What an error of the library means for the connection.
 pub(super) fn ending(error: &WsError) -> Ending {
     match error {
-        WsError::Io(error) if error.kind() == wire::BINARY => Ending::Failed(CloseCode::Unsupported),
-        WsError::Io(error) if error.kind() == wire::TOO_BIG => Ending::Failed(CloseCode::TooBig),
+        WsError::Io(error) => match error.get_ref().and_then(|error| error.downcast_ref()) {
+            Some(Refused(code)) => Ending::Failed(*code),
+            None => Ending::Gone,
+        },
         WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake)
-        | WsError::Io(_)
         | WsError::ConnectionClosed
         | WsError::AlreadyClosed => Ending::Gone,
         WsError::Protocol(_) => Ending::Failed(CloseCode::Protocol),

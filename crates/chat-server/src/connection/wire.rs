@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use chat_protocol::CloseCode;
 use chat_rooms::outbox::{Outbox, Signal};
 use rustix::buffer::spare_capacity;
 use socket2::SockRef;
@@ -18,6 +19,7 @@ use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
 use super::cipher::Cipher;
+use super::inflater::Inflater;
 use super::scanner::Scanner;
 use super::tcp::Tcp;
 
@@ -28,11 +30,14 @@ const LARGEST_READ: usize = 64 * 1024;
 /// How many frames may begin before the pace is told of them.
 const MOST_PIECES: u32 = 64;
 
-/// The error that a binary message in pieces is read as: the library would wait for all of them.
-pub(super) const BINARY: io::ErrorKind = io::ErrorKind::Unsupported;
+/// What is read as an error where the connection is to be closed for something that the library does not see, or not yet.
+#[derive(Debug, thiserror::Error)]
+#[error("to be closed with {}", .0.code())]
+pub(super) struct Refused(pub(super) CloseCode);
 
-/// The error that a message over the limit is read as.
-pub(super) const TOO_BIG: io::ErrorKind = io::ErrorKind::FileTooLarge;
+fn refused(code: CloseCode) -> io::Error {
+    io::Error::other(Refused(code))
+}
 
 /// What is read from the socket, and what is known of it.
 #[derive(Debug)]
@@ -45,6 +50,8 @@ pub(super) struct Wire {
     /// How much the next read asks for.
     next_read: usize,
     scanner: Scanner,
+    /// Takes compressed messages, where they were agreed upon.
+    inflater: Option<Box<Inflater>>,
     /// When the last byte came.
     heard: Instant,
     /// Since when a message is incomplete; none between messages.
@@ -56,14 +63,16 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// A connection of which `unread` was read already.
+    /// A connection of which `unread` was read already; `deflates`: messages may be compressed.
     pub(super) fn new(
         outbox: Arc<Outbox<Tcp>>,
         cipher: Option<Box<Cipher>>,
         unread: Bytes,
+        deflates: bool,
         most: usize,
     ) -> Self {
         Self {
+            inflater: deflates.then(|| Box::new(Inflater::new(most))),
             outbox,
             cipher,
             unread,
@@ -118,7 +127,8 @@ impl Wire {
 
     /// Whether the library's buffer has grown to more than `bytes`, and holds nothing.
     pub(super) fn can_give_back(&self, bytes: u64) -> bool {
-        self.largest > bytes && self.scanner.is_between_messages()
+        let is_handed_out = self.inflater.as_ref().is_none_or(|inflater| inflater.is_empty());
+        self.largest > bytes && is_handed_out && self.scanner.is_between_messages()
     }
 
     /// The library's buffer is new.
@@ -137,25 +147,67 @@ impl Wire {
         self.scanner.take_frames()
     }
 
-    /// Hands out what belongs to the current frame. False when more is needed first.
-    fn hand_out(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+    /// Hands out what belongs to the current frame. False when more is needed first. An error: the connection is to be closed with that
+    /// code.
+    fn hand_out(&mut self, buf: &mut ReadBuf<'_>) -> Result<bool, CloseCode> {
+        if self.inflater.is_some() {
+            return self.inflate(buf);
+        }
+        self.hand_out_raw(buf)
+    }
+
+    /// The same, of what may be compressed: such a message is handed out when it is complete.
+    fn inflate(&mut self, buf: &mut ReadBuf<'_>) -> Result<bool, CloseCode> {
+        while let Some(inflater) = &mut self.inflater {
+            if inflater.hand_out(buf) {
+                return Ok(true);
+            }
+            if self.scanner.frames() >= MOST_PIECES {
+                return Ok(false);
+            }
+            let is_new = self.scanner.frame_left() == 0;
+            let count = self.scanner.in_frame(&self.unread);
+            let header = if is_new && count > 0 { inflater.begin(&self.unread[..count])? } else { Some(0) };
+            let Some(header) = header.filter(|_| inflater.is_taking()) else { break };
+            self.scanner.check(self.most)?;
+            if count == 0 {
+                return Ok(false);
+            }
+            let is_end = count as u64 == self.scanner.frame_left();
+            let length = inflater.take(&self.unread[header..count], is_end)?;
+            self.passed(count);
+            if let Some(length) = length {
+                self.largest = self.largest.max(length as u64);
+                self.scanner.count_bytes(length as u64);
+            }
+        }
+        self.hand_out_raw(buf)
+    }
+
+    fn hand_out_raw(&mut self, buf: &mut ReadBuf<'_>) -> Result<bool, CloseCode> {
         let count = self.scanner.in_frame(&self.unread).min(buf.remaining());
         if count == 0 {
-            return false;
+            return Ok(false);
         }
+        self.scanner.check(self.most)?;
         buf.put_slice(&self.unread[..count]);
+        self.largest = self.largest.max(self.scanner.frame_left());
+        self.passed(count);
+        Ok(true)
+    }
+
+    /// So many bytes of the current frame have gone where they belong.
+    fn passed(&mut self, count: usize) {
         self.unread.advance(count);
         if self.unread.is_empty() {
             self.unread = Bytes::new();
         }
-        self.largest = self.largest.max(self.scanner.frame_left());
         self.scanner.advance(count);
         if self.scanner.is_between_messages() {
             self.incomplete_since = None;
         } else {
             self.incomplete_since.get_or_insert_with(Instant::now);
         }
-        true
     }
 
     /// Reads behind what is there, and gives how many bytes that were.
@@ -213,20 +265,16 @@ impl AsyncRead for Wire {
             return Poll::Pending;
         }
         ready!(pin!(consume_budget()).poll(cx));
-        while !self.hand_out(buf) {
+        while !self.hand_out(buf).map_err(refused)? {
+            if self.has_many_frames() {
+                return Poll::Pending;
+            }
             if !self.unread.is_empty() {
                 self.incomplete_since.get_or_insert_with(Instant::now);
             }
             if ready!(self.poll_fill(cx))? == 0 {
                 return Poll::Ready(Ok(()));
             }
-        }
-        // the library would wait for the whole frame before it adds it to the pieces it has
-        if self.scanner.message_bytes() > self.most {
-            return Poll::Ready(Err(TOO_BIG.into()));
-        }
-        if self.scanner.is_binary() {
-            return Poll::Ready(Err(BINARY.into()));
         }
         Poll::Ready(Ok(()))
     }

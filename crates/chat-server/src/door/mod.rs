@@ -155,9 +155,9 @@ async fn answer(
             meters::refused(refusal);
             refuse(stream, refusal.response()).await;
         }
-        Ok(Admitted { response, entrant, permit }) => {
+        Ok(Admitted { response, deflates, entrant, permit }) => {
             let Some(unread) = still_there(&mut stream, behind) else { return };
-            let opened = Opened { stream, unread, answer: written(&response) };
+            let opened = Opened { stream, unread, answer: written(&response), deflates };
             connection::start(opened, entrant, (permit, place), &context);
             meters::let_in(accepted.elapsed());
         }

@@ -20,10 +20,10 @@ pub(super) async fn answer(State(visit): State<Visit>, request: Request) -> Resp
     let upgrade = parts.extensions.remove::<OnUpgrade>();
     match admission::admit(&HttpRequest::from_parts(parts, ()), &visit.place, &visit.context).await {
         Err(refusal) => refusal.response().map(axum::body::Body::from).into_response(),
-        Ok(Admitted { response, entrant, permit }) => {
+        Ok(Admitted { response, deflates, entrant, permit }) => {
             if let Some(upgrade) = upgrade {
                 let context = Arc::clone(&visit.context);
-                context.tasks.spawn(hand_over(upgrade, entrant, permit, visit));
+                context.tasks.spawn(hand_over(upgrade, deflates, entrant, permit, visit));
             }
             response.map(|()| axum::body::Body::empty()).into_response()
         }
@@ -31,12 +31,13 @@ pub(super) async fn answer(State(visit): State<Visit>, request: Request) -> Resp
 }
 
 /// Waits until the answer is out, and takes the connection out of HTTP.
-async fn hand_over(upgrade: OnUpgrade, entrant: Entrant, permit: ChatPermit, visit: Visit) {
+async fn hand_over(upgrade: OnUpgrade, deflates: bool, entrant: Entrant, permit: ChatPermit, visit: Visit) {
     // a client that is gone by now, or does not take the answer: the seat is given back
     let patience = visit.context.config().timings.head;
     let Ok(Ok(upgraded)) = tokio::time::timeout(patience, upgrade).await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<Rewound<Stream>>>() else { return };
     let (unread, stream) = parts.io.into_inner().into_parts();
-    let opened = Opened { stream, unread: [parts.read_buf, unread].concat().into(), answer: Vec::new() };
+    let unread = [parts.read_buf, unread].concat().into();
+    let opened = Opened { stream, unread, answer: Vec::new(), deflates };
     connection::start(opened, entrant, (permit, visit.place), &visit.context);
 }

@@ -4,6 +4,7 @@
 mod addresses;
 mod big_room;
 mod conformance;
+mod deflate;
 mod door;
 mod entering;
 mod frames;

@@ -49,6 +49,8 @@ const HEARTBEAT_SLACK: std::time::Duration = std::time::Duration::from_secs(5);
 pub(super) struct Session {
     context: Arc<Context>,
     outbox: Arc<Outbox<Tcp>>,
+    /// Whether it takes compressed messages.
+    deflates: bool,
     /// Who it is, once it has said so.
     identity: Option<Box<Identity>>,
     /// Until when it has to say so.
@@ -80,10 +82,10 @@ enum Done {
 }
 
 impl Session {
-    pub(super) fn new(outbox: Arc<Outbox<Tcp>>, context: Arc<Context>) -> Self {
+    pub(super) fn new(outbox: Arc<Outbox<Tcp>>, deflates: bool, context: Arc<Context>) -> Self {
         let hello_by = Instant::now() + context.config().timings.hello;
         let wrong_frames = WrongFrames::default();
-        Self { context, outbox, identity: None, hello_by, busy: None, wrong_frames }
+        Self { context, outbox, deflates, identity: None, hello_by, busy: None, wrong_frames }
     }
 
     /// Sends a frame that has no place among a room's events.
@@ -184,6 +186,7 @@ impl Session {
         let limits = self.context.config().limits;
         let heartbeat = self.context.config().timings.ping + HEARTBEAT_SLACK;
         tracing::debug!(session = %registration.id(), %username, ?client, "session begun");
+        let encodings = self.context.encodings.of(self.deflates);
         self.answer(&ServerFrame::Welcome(Welcome {
             reference,
             session: registration.id(),
@@ -200,7 +203,7 @@ impl Session {
         }));
         self.identity = Some(Box::new(Identity {
             username: username.clone(),
-            encoding: if *render { self.context.v2_html } else { self.context.v2 },
+            encoding: if *render { encodings.v2_html } else { encodings.v2 },
             rooms: Seats::default(),
             inherited,
             registration,

@@ -1,0 +1,81 @@
+//! A client's message as it was before it was compressed.
+
+use flate2::{Decompress, FlushDecompress, Status};
+
+use super::TAIL;
+
+/// How much is made room for at first, as times of what came: more is taken as it is needed.
+const FIRST_GUESS: usize = 4;
+
+/// Why there is no message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InflateError {
+    /// It is longer than it may be.
+    #[error("the message is too long")]
+    TooBig,
+    /// Its bytes are not what a compressor writes.
+    #[error("these bytes are no compressed message")]
+    Garbled,
+}
+
+/// Undoes the compression of a message (RFC 7692, section 7.2.2) that may have `most` bytes then. Never takes memory for more than that,
+/// however much would come out.
+pub(crate) fn inflate(deflated: &[u8], most: usize) -> Result<Vec<u8>, InflateError> {
+    let deflated = [deflated, &TAIL].concat();
+    let mut rest = &deflated[..];
+    let mut decompress = Decompress::new(false);
+    // one more than may come out says that it is too much
+    let enough = most.saturating_add(1);
+    let mut inflated = Vec::with_capacity(rest.len().saturating_mul(FIRST_GUESS).min(enough));
+    loop {
+        let before = decompress.total_in();
+        let status = decompress.decompress_vec(rest, &mut inflated, FlushDecompress::Sync);
+        let status = status.map_err(|_| InflateError::Garbled)?;
+        // no more than there was
+        let taken = usize::try_from(decompress.total_in() - before).unwrap_or(rest.len());
+        rest = &rest[taken..];
+        if inflated.len() > most {
+            return Err(InflateError::TooBig);
+        }
+        match status {
+            Status::StreamEnd if rest.is_empty() => return Ok(inflated),
+            // a message may go on behind a block that says it is the last (section 7.2.3.4)
+            Status::StreamEnd => decompress.reset(false),
+            Status::Ok | Status::BufError if inflated.len() == inflated.capacity() => {
+                inflated.reserve_exact(inflated.len().max(64).min(enough - inflated.len()));
+            }
+            Status::Ok | Status::BufError if rest.is_empty() => return Ok(inflated),
+            Status::Ok => {}
+            Status::BufError => return Err(InflateError::Garbled),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_examples_of_the_rfc() {
+        // RFC 7692, sections 7.2.3.1 to 7.2.3.5
+        for deflated in [
+            &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00][..],
+            &[0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00],
+            &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00],
+            &[0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00],
+        ] {
+            assert_eq!(inflate(deflated, 5).unwrap(), b"Hello");
+            assert_eq!(inflate(deflated, 4), Err(InflateError::TooBig));
+        }
+        // an empty message, section 7.2.3.6
+        assert_eq!(inflate(&[0x00], 0).unwrap(), b"");
+    }
+
+    #[test]
+    fn what_is_no_deflate_is_told() {
+        // a block of the type that there is not
+        assert_eq!(inflate(&[0x06, 0xff], 100), Err(InflateError::Garbled));
+        // a stored block whose length and its complement do not agree
+        assert_eq!(inflate(&[0x00, 0x05, 0x00, 0x00, 0x00, 0x48], 100), Err(InflateError::Garbled));
+    }
+}

@@ -1,0 +1,74 @@
+//! Compressed messages: the extension `permessage-deflate` of WebSocket (RFC 7692).
+//!
+//! No message is compressed with the help of an earlier one (`no_context_takeover`, section 7.1.1), in neither direction. So one compressed
+//! frame serves everybody in a room who takes compressed ones, and a connection keeps nothing for it between two messages.
+
+mod deflater;
+mod inflate;
+mod offer;
+
+pub(crate) use deflater::Deflater;
+pub(crate) use inflate::{InflateError, inflate};
+pub(crate) use offer::accept;
+
+/// How far back a compressed message refers, as a power of two: clients ask for as little as 4 KiB, and a frame is the same for all.
+const WINDOW_BITS: u8 = 12;
+
+/// What the last block of a message ends with, which is left out on the way (section 7.2.1).
+const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn deflated(payload: &[u8]) -> Option<Vec<u8>> {
+        Deflater::default().deflate(payload)
+    }
+
+    #[test]
+    fn what_repeats_becomes_shorter() {
+        let payload =
+            br#"{"type":"message","body":"the same over and over, the same over and over"}"#.repeat(4);
+        let deflated = deflated(&payload).unwrap();
+        assert!(deflated.len() < payload.len() / 3, "{}", deflated.len());
+        assert_eq!(inflate(&deflated, payload.len()).unwrap(), payload);
+    }
+
+    #[test]
+    fn what_would_become_longer_stays_as_it_is() {
+        assert_eq!(deflated(b""), None);
+        assert_eq!(deflated(b"short"), None);
+        let noise: Vec<u8> =
+            (0..10_000_u32).flat_map(|i| i.wrapping_mul(0x9e37_79b9).to_be_bytes()).collect();
+        assert_eq!(deflated(&noise), None);
+    }
+
+    #[test]
+    fn a_deflater_that_was_used_is_as_new() {
+        let deflater = Deflater::default();
+        let payload = b"what was said before must not be needed to read it ".repeat(3);
+        let first = deflater.deflate(&payload).unwrap();
+        assert_eq!(deflater.deflate(&payload).unwrap(), first);
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_deflated_is_inflated(words in prop::collection::vec("[a-e]{1,8}|é|\\PC{0,3}", 0..2_000)) {
+            let payload = words.join(" ").into_bytes();
+            if let Some(deflated) = deflated(&payload) {
+                prop_assert!(deflated.len() < payload.len());
+                prop_assert_eq!(&inflate(&deflated, payload.len()).unwrap(), &payload);
+                prop_assert!(matches!(inflate(&deflated, payload.len() - 1), Err(InflateError::TooBig)));
+            }
+        }
+
+        #[test]
+        fn anything_may_come(bytes in prop::collection::vec(any::<u8>(), 0..500), most in 0..2_000_usize) {
+            if let Ok(inflated) = inflate(&bytes, most) {
+                prop_assert!(inflated.len() <= most);
+            }
+        }
+    }
+}

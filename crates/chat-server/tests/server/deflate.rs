@@ -1,0 +1,203 @@
+//! Compressed messages (RFC 7692).
+
+use chat_protocol::Limits;
+use chat_server::Config;
+use chat_testkit::frame::{BINARY, CONTINUATION, FIN, PING, RSV1, TEXT, deflated, header, masked, whole};
+use chat_testkit::v2::{PROTOCOL, Session};
+use chat_testkit::{Client, Seen, handshake_with, path, said};
+use serde_json::json;
+
+use crate::support::{Running, config, start, start_with};
+
+const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+
+/// The largest message that the server of these tests takes, in bytes.
+const LIMIT: usize = 64 * 1024;
+
+async fn start_deflating() -> Running {
+    let limits = Limits { message_bytes: LIMIT, ..Limits::default() };
+    start_with(Config { deflate: true, limits, ..config() }).await
+}
+
+/// Enters a room on a connection with compressed messages.
+async fn enter(server: &Running, username: &str) -> Client {
+    let client = Client::open(server.address, &handshake_with(&path("r", username), OFFER)).await.unwrap();
+    assert_eq!(
+        client.extensions(),
+        Some("permessage-deflate; server_no_context_takeover; client_no_context_takeover")
+    );
+    client
+}
+
+/// A text that becomes much shorter.
+fn long() -> String {
+    "the same over and over ".repeat(100)
+}
+
+/// A message that says "x" in so many bytes.
+fn padded(bytes: usize) -> String {
+    let said = said("x");
+    let padding = " ".repeat(bytes - said.len());
+    said + &padding
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_compressed_unless_both_sides_want_it() {
+    let off = start().await;
+    let offered = Client::open(off.address, &handshake_with(&path("r", "ana"), OFFER)).await.unwrap();
+    assert_eq!(offered.extensions(), None);
+    off.stop().await.unwrap();
+
+    let on = start_deflating().await;
+    let mut ana = Client::enter(on.address, "r", "ana").await;
+    assert_eq!(ana.extensions(), None);
+    let mut bob = enter(&on, "bob").await;
+    bob.say(&long()).await;
+    // the test's client would not take a compressed one
+    assert_eq!(ana.messages(1).await, [long()]);
+    assert_eq!(bob.messages(1).await, [long()]);
+    assert!(bob.deflated() > 0);
+    on.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_offer_that_can_be_taken_is() {
+    let server = start_deflating().await;
+    let lines = "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9\r\n\
+                 Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=13\r\n";
+    let client = Client::open(server.address, &handshake_with(&path("r", "ana"), lines)).await.unwrap();
+    let expected = "permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=12";
+    assert_eq!(client.extensions(), Some(expected));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_gets_its_pages_compressed_and_its_secret_not() {
+    let server = start_deflating().await;
+    let client = Client::open(server.address, &handshake_with("/ws", &format!("{PROTOCOL}{OFFER}"))).await;
+    let mut ana = Session::hello_on(client.unwrap(), json!({ "username": "ana", "render": true })).await;
+    assert_eq!(ana.client.deflated(), 0);
+    ana.join("r").await;
+    let seen = ana.client.deflated();
+    for _ in 0..5 {
+        ana.say("r", &long()).await;
+    }
+    let page = ana.ask(json!({ "type": "history", "room": "r" })).await;
+    assert_eq!(page["messages"].as_array().unwrap().len(), 5);
+    assert!(page["messages"].to_string().contains(&long()));
+    assert!(ana.client.deflated() >= seen + 6);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compressed_message_may_come_in_pieces_with_pings_and_plain_ones_in_between() {
+    let server = start_deflating().await;
+    let mut bob = Client::enter(server.address, "r", "bob").await;
+    let mut ana = enter(&server, "ana").await;
+    let text = said(&format!("世界 {}", long()));
+    let payload = deflated(text.as_bytes());
+    for size in [1, 7, payload.len(), payload.len() + 1] {
+        let pieces: Vec<&[u8]> = payload.chunks(size).collect();
+        for (i, piece) in pieces.iter().enumerate() {
+            let first = if i == 0 { RSV1 | TEXT } else { CONTINUATION };
+            let fin = if i + 1 == pieces.len() { FIN } else { 0 };
+            ana.write(&masked(fin | first, piece)).await;
+            if i == 1 {
+                ana.ping(b"between").await;
+                while ana.see().await != Seen::Pong(b"between".to_vec()) {}
+            }
+        }
+        ana.say("plain").await;
+        assert_eq!(bob.messages(2).await, [format!("世界 {}", long()), "plain".to_owned()]);
+    }
+    // an empty last piece, and one octet at a time on the wire
+    let frames = [masked(RSV1 | TEXT, &payload), masked(FIN | CONTINUATION, b"")].concat();
+    for octet in frames {
+        ana.write(&[octet]).await;
+    }
+    assert_eq!(bob.messages(1).await, [format!("世界 {}", long())]);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_large_as_the_limit_is_taken_and_what_becomes_larger_is_not() {
+    let server = start_deflating().await;
+    let mut bob = Client::enter(server.address, "r", "bob").await;
+    let frame_of = |bytes: usize| whole(RSV1 | TEXT, &deflated(padded(bytes).as_bytes()));
+    let mut ana = enter(&server, "ana").await;
+    ana.write(&frame_of(LIMIT)).await;
+    assert_eq!(bob.messages(1).await, ["x"]);
+    ana.write(&frame_of(LIMIT + 1)).await;
+    assert_eq!(ana.closed().await, Some(1009));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_the_extension_ends_the_connection_with_the_right_code() {
+    let server = start_deflating().await;
+    let mut bob = Client::enter(server.address, "r", "bob").await;
+    assert_eq!(bob.brief().await, "+bob");
+    let payload = deflated(said(&long()).as_bytes());
+    let begun = || masked(RSV1 | TEXT, &payload[..10]);
+    let bomb = deflated(&vec![b' '; 4 << 20]);
+    assert!(bomb.len() < LIMIT / 8);
+    let unmasked = [&[FIN | RSV1 | TEXT, 5][..], &payload[..5]].concat();
+    let cases: Vec<(&str, Vec<u8>, u16)> = vec![
+        ("a bomb", whole(RSV1 | TEXT, &bomb), 1009),
+        (
+            "a bomb in pieces",
+            [masked(RSV1 | TEXT, &bomb[..100]), whole(CONTINUATION, &bomb[100..])].concat(),
+            1009,
+        ),
+        ("a header that announces too much", header(FIN | RSV1 | TEXT, LIMIT as u64 + 1), 1009),
+        ("a header that announces 2^63 bytes", header(FIN | RSV1 | TEXT, 1 << 63), 1009),
+        ("no compressed message", whole(RSV1 | TEXT, b"\x06\xff\xff"), 1007),
+        ("bad UTF-8 in it", whole(RSV1 | TEXT, &deflated(b"{\"message\":\"\xff\"}")), 1007),
+        ("a compressed binary message", whole(RSV1 | BINARY, &payload), 1003),
+        ("a compressed binary message in pieces", masked(RSV1 | BINARY, &payload), 1003),
+        ("a mark on a continuation", [begun(), whole(RSV1 | CONTINUATION, &payload[10..])].concat(), 1002),
+        ("a mark on a continuation of nothing", whole(RSV1 | CONTINUATION, &payload), 1002),
+        (
+            "a mark on a continuation of a plain message",
+            [masked(TEXT, b"{"), whole(RSV1 | CONTINUATION, b"}")].concat(),
+            1002,
+        ),
+        ("a mark on a ping", whole(RSV1 | PING, b""), 1002),
+        ("the other reserved bits with it", whole(RSV1 | 0x20 | TEXT, &payload), 1002),
+        ("the other reserved bits without it", whole(0x10 | TEXT, b"{}"), 1002),
+        ("a plain message inside a compressed one", [begun(), whole(TEXT, b"{}")].concat(), 1002),
+        ("a compressed message inside another", [begun(), begun()].concat(), 1002),
+        ("a compressed message inside a plain one", [masked(TEXT, b"{"), begun()].concat(), 1002),
+        ("not masked", unmasked, 1002),
+    ];
+    for (case, bytes, code) in cases {
+        let mut ana = enter(&server, "ana").await;
+        assert_eq!(ana.brief().await, "+ana");
+        ana.write(&bytes).await;
+        assert_eq!(ana.closed().await, Some(code), "{case}");
+        for expected in ["+ana", "-ana"] {
+            assert_eq!(bob.brief().await, expected, "{case}");
+        }
+    }
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_compressed_is_paced_by_what_it_becomes() {
+    let limits = Limits { message_bytes: LIMIT, message_rate: 1, message_burst: 40, ..Limits::default() };
+    let server = start_with(Config { deflate: true, limits, ..config() }).await;
+    let mut ana = enter(&server, "ana").await;
+    assert_eq!(ana.brief().await, "+ana");
+    // each is 1 and 15 more, and a few bytes on the way
+    let frame = whole(RSV1 | TEXT, &deflated(padded(LIMIT - 4_000).as_bytes()));
+    ana.write(&frame.repeat(4)).await;
+    ana.ping(b"behind them").await;
+    let mut before = 0;
+    // the burst holds two and a half; the fourth has to wait for seconds
+    while let Ok(seen) = tokio::time::timeout(std::time::Duration::from_millis(700), ana.see()).await {
+        assert_ne!(seen, Seen::Pong(b"behind them".to_vec()));
+        before += 1;
+    }
+    assert!((2..=3).contains(&before), "{before}");
+    server.stop().await.unwrap();
+}
