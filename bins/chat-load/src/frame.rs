@@ -8,6 +8,7 @@ pub(crate) const PING: u8 = 0x9;
 pub(crate) const PONG: u8 = 0xa;
 
 const FIN: u8 = 0x80;
+const RSV1: u8 = 0x40;
 const MASKED: u8 = 0x80;
 
 /// Any will do on the way to a server that is under our own load.
@@ -16,13 +17,16 @@ const MASK: [u8; 4] = [0x3a, 0x91, 0xc4, 0x57];
 /// A frame as it lies in what was read.
 pub(crate) struct Frame {
     pub(crate) opcode: u8,
+    /// Whether its message is compressed (RFC 7692, section 6).
+    pub(crate) is_deflated: bool,
     pub(crate) payload: Range<usize>,
 }
 
-/// The frame that begins at `start`, if all of it is there. An error: these bytes are no frame of a server without extensions.
+/// The frame that begins at `start`, if all of it is there. An error: these bytes are no frame of a server that sends whole messages, with no
+/// extension but permessage-deflate.
 pub(crate) fn parse(bytes: &[u8], start: usize) -> Result<Option<Frame>, &'static str> {
     let Some([first, second, rest @ ..]) = bytes.get(start..) else { return Ok(None) };
-    if first & 0xf0 != FIN {
+    if first & !RSV1 & 0xf0 != FIN {
         return Err("a fragment, or a reserved bit");
     }
     if second & MASKED != 0 {
@@ -43,7 +47,8 @@ pub(crate) fn parse(bytes: &[u8], start: usize) -> Result<Option<Frame>, &'stati
         length => (2, usize::from(*length)),
     };
     let payload = start + header..start + header + length;
-    Ok((payload.end <= bytes.len()).then_some(Frame { opcode: first & 0x0f, payload }))
+    let frame = Frame { opcode: first & 0x0f, is_deflated: first & RSV1 != 0, payload };
+    Ok((frame.payload.end <= bytes.len()).then_some(frame))
 }
 
 /// Appends a client's frame.
@@ -104,7 +109,8 @@ mod tests {
     #[test]
     fn what_no_server_sends_is_refused() {
         assert!(parse(&[0x01, 0], 0).is_err());
-        assert!(parse(&[0xc1, 0], 0).is_err());
+        assert!(parse(&[0xa1, 0], 0).is_err());
+        assert!(parse(&[0xc1, 0], 0).unwrap().unwrap().is_deflated);
         assert!(parse(&[0x81, 0x80, 1, 2, 3, 4], 0).is_err());
         assert!(parse(&[0x81, 127, 255, 255, 255, 255, 255, 255, 255, 255], 0).is_err());
     }

@@ -49,6 +49,10 @@ pub(crate) struct Run {
     #[arg(long, value_enum, default_value = "v2")]
     pub(crate) dialect: Dialect,
 
+    /// Ask for compressed messages (permessage-deflate), and read them
+    #[arg(long)]
+    pub(crate) compression: bool,
+
     /// How many rooms
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = positive())]
     pub(crate) rooms: u64,
@@ -253,6 +257,7 @@ impl Run {
             trust,
             host: self.server.clone(),
             dialect: self.dialect,
+            compression: self.compression,
             prefix: self.prefix.clone().unwrap_or_else(|| format!("load{}", std::process::id())),
             rooms: number(self.rooms),
             members,

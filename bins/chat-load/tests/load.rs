@@ -72,6 +72,25 @@ async fn encrypted_connections_are_put_under_load_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn compressed_messages_are_fewer_bytes_of_the_same() {
+    const PLAIN: &[&str] = &["--members", "20", "--rate", "50", "--size", "2000"];
+    let compressed = || {
+        let arguments = PLAIN.iter().chain(&["--compression"]).map(|&argument| argument.to_owned());
+        run_against(Config { deflate: true, ..unpaced() }, arguments.collect())
+    };
+    let (plain, compressed) = (report(&run(PLAIN).await), report(&compressed().await));
+    let bytes = |report: &Value| {
+        report["bytes_per_second"].as_f64().unwrap() / report["deliveries_per_second"].as_f64().unwrap()
+    };
+    assert!(bytes(&compressed) < 0.7 * bytes(&plain), "{plain} {compressed}");
+    // where the server does not want it, nothing else is measured instead
+    let output = run(&["--members", "2", "--compression"]).await;
+    assert!(!output.status.success());
+    let said = [output.stdout, output.stderr].concat();
+    assert!(String::from_utf8_lossy(&said).contains("the server does not compress messages"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_open_loop_delivers_at_its_rate_in_both_dialects() {
     for arguments in [
         &["--rooms", "2", "--members", "10", "--rate", "100", "--dialect", "v2"][..],

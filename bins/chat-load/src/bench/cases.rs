@@ -225,6 +225,7 @@ impl Load {
             trust: None,
             host: server.to_string(),
             dialect: self.dialect,
+            compression: false,
             prefix: "bench".into(),
             rooms: self.rooms,
             members: self.members,

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use memchr::memmem;
 use mio::net::TcpStream;
 
+use super::inflater::Inflater;
 use super::stream::{Stream, Trust};
 use crate::frame::{self, Frame};
 use crate::unsent;
@@ -21,6 +22,8 @@ pub(super) struct Connection {
     unsent: Vec<u8>,
     /// Whether the answer to the handshake is still to come.
     in_handshake: bool,
+    /// Reads compressed messages, if they were asked for.
+    inflater: Option<Box<Inflater>>,
 }
 
 /// Why a connection is over.
@@ -44,12 +47,18 @@ pub(super) enum Ended {
 }
 
 impl Connection {
-    pub(super) fn open(server: SocketAddr, trust: Option<&Trust>, request: Vec<u8>) -> io::Result<Self> {
+    pub(super) fn open(
+        server: SocketAddr,
+        trust: Option<&Trust>,
+        request: Vec<u8>,
+        compression: bool,
+    ) -> io::Result<Self> {
         let stream = TcpStream::connect(server)?;
         // on some systems this fails until the connection stands; it is only about delay
         let _ = stream.set_nodelay(true);
         let stream = Stream::new(stream, trust)?;
-        Ok(Self { stream, unread: Vec::new(), unsent: request, in_handshake: true })
+        let inflater = compression.then(Box::default);
+        Ok(Self { stream, unread: Vec::new(), unsent: request, in_handshake: true, inflater })
     }
 
     pub(super) fn source(&mut self) -> &mut TcpStream {
@@ -95,7 +104,7 @@ impl Connection {
         };
         if self.unread.is_empty() && !self.in_handshake {
             // most reads end with a frame: nothing is copied
-            let taken = frames(&buffer[..count], 0, &mut hear)?;
+            let taken = frames(&buffer[..count], 0, &mut self.inflater, &mut hear)?;
             self.unread.extend_from_slice(&buffer[taken..count]);
             return Ok(count);
         }
@@ -111,11 +120,17 @@ impl Connection {
                 let status = line.strip_prefix(b"HTTP/1.1 ").unwrap_or(line);
                 return Err(Ended::Refused(String::from_utf8_lossy(status).into_owned()));
             }
+            // servers write names of headers as they like
+            let head = self.unread[..end].to_ascii_lowercase();
+            let agreed = memmem::find(&head, b"\r\nsec-websocket-extensions: permessage-deflate").is_some();
+            if self.inflater.is_some() && !agreed {
+                return Err(Ended::Fault("the server does not compress messages"));
+            }
             self.in_handshake = false;
             start = end + 4;
             hear(None);
         }
-        let taken = frames(&self.unread, start, &mut hear)?;
+        let taken = frames(&self.unread, start, &mut self.inflater, &mut hear)?;
         self.unread.drain(..taken);
         if self.unread.is_empty() {
             self.unread = Vec::new();
@@ -128,16 +143,23 @@ impl Connection {
 fn frames(
     bytes: &[u8],
     mut start: usize,
+    inflater: &mut Option<Box<Inflater>>,
     hear: &mut impl FnMut(Option<(u8, &[u8])>),
 ) -> Result<usize, Ended> {
-    while let Some(Frame { opcode, payload }) = frame::parse(bytes, start).map_err(Ended::Fault)? {
+    while let Some(Frame { opcode, is_deflated, payload }) =
+        frame::parse(bytes, start).map_err(Ended::Fault)?
+    {
         start = payload.end;
         let payload = &bytes[payload];
         if opcode == frame::CLOSE {
             let code = payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
             return Err(Ended::Closed(code));
         }
-        hear(Some((opcode, payload)));
+        match inflater {
+            Some(inflater) if is_deflated => hear(Some((opcode, inflater.inflate(payload)?))),
+            None if is_deflated => return Err(Ended::Fault("a compressed message that was not asked for")),
+            _ => hear(Some((opcode, payload))),
+        }
     }
     Ok(start)
 }

@@ -39,9 +39,11 @@ impl Dialect {
             Self::V2 => ("/ws".to_owned(), "Sec-WebSocket-Protocol: chat.v2\r\n"),
             Self::Classic => (format!("/ws/chat/{}/{}", plan.room_name(seat.room), plan.username(seat)), ""),
         };
+        let extensions =
+            if plan.compression { "Sec-WebSocket-Extensions: permessage-deflate\r\n" } else { "" };
         format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: Y2hhdC1sb2FkIGxvYWRzIQ==\r\n{protocol}\r\n",
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: Y2hhdC1sb2FkIGxvYWRzIQ==\r\n{protocol}{extensions}\r\n",
             plan.host
         )
         .into_bytes()

@@ -16,6 +16,8 @@ pub(crate) struct Plan {
     /// What the handshakes call the server.
     pub(crate) host: String,
     pub(crate) dialect: Dialect,
+    /// Whether compressed messages are asked for.
+    pub(crate) compression: bool,
     /// What the names of rooms and users begin with, so that two runs do not meet.
     pub(crate) prefix: String,
     pub(crate) rooms: usize,

@@ -1,5 +1,7 @@
 //! What a message's text says about itself: when it was due, who sent it, and as which of its sender's.
 
+use super::filler;
+
 /// Digits of a stamp.
 pub(crate) const LENGTH: usize = 16 + 4 + 8;
 
@@ -22,7 +24,7 @@ impl Stamp {
                 out.push(b"0123456789abcdef"[(value >> (4 * digit)) as usize & 0xf]);
             }
         }
-        out.resize(out.len() + size.saturating_sub(LENGTH), b'.');
+        filler::put(count as usize, size.saturating_sub(LENGTH), out);
     }
 
     /// The stamp at the beginning of a text; none: the text is not of a run of ours.

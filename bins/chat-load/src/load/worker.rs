@@ -198,7 +198,8 @@ impl<'a> Worker<'a> {
             let member = &mut self.members[self.opened];
             let request = self.plan.dialect.handshake(self.plan, member.seat);
             member.asked = self.course.now();
-            let opened = Connection::open(self.plan.server, self.plan.trust.as_ref(), request);
+            let opened =
+                Connection::open(self.plan.server, self.plan.trust.as_ref(), request, self.plan.compression);
             let mut connection = opened.map_err(LoadError::Socket)?;
             let interest = Interest::READABLE | Interest::WRITABLE;
             self.poll.registry().register(connection.source(), Token(self.opened), interest)?;
