@@ -4,10 +4,14 @@
 use chat_protocol::{Content, Event, RoomName, Username};
 use chat_rooms::Outlet;
 use chat_server::Config;
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use futures::FutureExt;
 use tokio::task::yield_now;
 
 use crate::served::{Served, cut, runtime, whole};
+
+/// What a message's last block ends with, and what is not sent.
+const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
 /// So many turns are enough for a member to leave.
 const MOST_TURNS: usize = 10_000;
@@ -21,30 +25,54 @@ struct Outcome {
     code: Option<u16>,
 }
 
-/// The first byte says in which dialect, whether what follows is frames or the texts of frames, line by line, and how it is cut.
+/// The first byte says in which dialect, whether what follows is frames or the texts of frames, line by line, whether messages may be compressed,
+/// and how it is cut.
 pub(crate) fn run(bytes: &[u8]) {
     let Some((first, bytes)) = bytes.split_first() else { return };
+    let deflates = first & 4 != 0;
+    let extensions = if deflates { "Sec-WebSocket-Extensions: permessage-deflate\r\n" } else { "" };
     let path = if first & 1 == 0 { "/ws/chat/r/ana" } else { "/ws" };
     let mut sent = format!(
         "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: chat.v2\r\n\r\n"
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: chat.v2\r\n{extensions}\r\n"
     )
     .into_bytes();
     let head = sent.len();
     if first & 2 == 0 {
         sent.extend_from_slice(bytes);
     } else {
-        bytes.split(|byte| *byte == b'\n').for_each(|text| frame(text, &mut sent));
+        for text in bytes.split(|byte| *byte == b'\n') {
+            if deflates {
+                frame(0xc1, &deflated(text), &mut sent);
+            } else {
+                frame(0x81, text, &mut sent);
+            }
+        }
     }
     let (head, frames) = sent.split_at(head);
-    let uncut = outcome(whole(&sent));
-    let cut = outcome(whole(head).chain(cut(frames, first >> 2)));
+    let uncut = outcome(deflates, whole(&sent));
+    let cut = outcome(deflates, whole(head).chain(cut(frames, first >> 3)));
     assert_eq!(uncut, cut, "in one piece, and cut");
 }
 
-/// A text frame, masked by nothing (RFC 6455, section 5.2).
-fn frame(text: &[u8], out: &mut Vec<u8>) {
-    out.push(0x81);
+/// A message compressed by itself (RFC 7692, section 7.2.1).
+fn deflated(text: &[u8]) -> Vec<u8> {
+    let mut deflated = Vec::with_capacity(2 * text.len() + 64);
+    let mut compress = Compress::new(Compression::fast(), false);
+    compress.compress_vec(text, &mut deflated, FlushCompress::Sync).expect("compressed");
+    deflated.strip_suffix(&TAIL).expect("the end of a block").to_vec()
+}
+
+fn inflated(payload: &[u8]) -> Vec<u8> {
+    let (mut inflated, mut decompress) = (Vec::with_capacity(4 << 20), Decompress::new(false));
+    let whole = [payload, &TAIL].concat();
+    decompress.decompress_vec(&whole, &mut inflated, FlushDecompress::Sync).expect("a compressed message");
+    inflated
+}
+
+/// A frame that is masked by nothing (RFC 6455, section 5.2).
+fn frame(first: u8, text: &[u8], out: &mut Vec<u8>) {
+    out.push(first);
     match u16::try_from(text.len()) {
         Ok(length @ 0..126) => out.push(0x80 | length as u8),
         Ok(length) => {
@@ -61,9 +89,9 @@ fn frame(text: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Sends these pieces to a server of their own: what was said before would be known again by its id.
-fn outcome<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Outcome {
+fn outcome<'a>(deflate: bool, pieces: impl Iterator<Item = &'a [u8]>) -> Outcome {
     runtime().block_on(async {
-        let served = Served::start(Config::default()).await;
+        let served = Served::start(Config { deflate, ..Config::default() }).await;
         talk(&served, pieces).await
     })
 }
@@ -93,6 +121,10 @@ async fn talk<'a>(served: &Served, pieces: impl Iterator<Item = &'a [u8]>) -> Ou
     Outcome { heard, code }
 }
 
+fn compresses(head: &[u8]) -> bool {
+    String::from_utf8_lossy(head).contains("permessage-deflate")
+}
+
 /// Reads the frames of a server behind its head, and gives the code of the last if that closes.
 fn close_code(answer: &[u8]) -> Option<u16> {
     let head = answer.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
@@ -100,7 +132,12 @@ fn close_code(answer: &[u8]) -> Option<u16> {
     let (mut frames, mut code) = (&answer[head..], None);
     while let [first, second, rest @ ..] = frames {
         assert!(code.is_none(), "a frame behind the close frame");
-        assert!(matches!(first, 0x81 | 0x88 | 0x89 | 0x8a) && second & 0x80 == 0, "{first:#x} {second:#x}");
+        // the server compresses where it was asked to, and only then
+        assert!(*first != 0xc1 || compresses(&answer[..head]));
+        assert!(
+            matches!(first, 0x81 | 0xc1 | 0x88 | 0x89 | 0x8a) && second & 0x80 == 0,
+            "{first:#x} {second:#x}"
+        );
         let (length, rest) = match *second {
             126 => {
                 rest.split_first_chunk().map(|(length, rest)| (u64::from(u16::from_be_bytes(*length)), rest))
@@ -112,6 +149,8 @@ fn close_code(answer: &[u8]) -> Option<u16> {
         let (payload, rest) = rest.split_at_checked(length as usize).expect("a whole frame");
         if *first == 0x88 {
             code = Some(payload.first_chunk().map_or(0, |code| u16::from_be_bytes(*code)));
+        } else if *first == 0xc1 {
+            serde_json::from_slice::<serde::de::IgnoredAny>(&inflated(payload)).expect("JSON");
         } else if *first == 0x81 {
             serde_json::from_slice::<serde::de::IgnoredAny>(payload).expect("JSON");
         }
