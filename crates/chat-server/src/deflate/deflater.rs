@@ -10,6 +10,10 @@ use super::{TAIL, WINDOW_BITS};
 /// Shorter ones gain little, and most of their bytes are their frame's and the system's anyway.
 const WORTH_IT: usize = 128;
 
+/// How hard it is tried: on what is said in a chat more takes up to a third longer and saves a fiftieth at most; less saves half as much
+/// (docs/benchmarks.md).
+const LEVEL: Compression = Compression::new(2);
+
 /// How many compressors are kept for later, some 150 KB each. Only so many tasks run at once that one is seldom made anew.
 const KEPT: usize = 16;
 
@@ -27,7 +31,7 @@ impl Deflater {
         }
         let idle = self.idle.lock().pop();
         let mut compress = idle
-            .unwrap_or_else(|| Compress::new_with_window_bits(Compression::default(), false, WINDOW_BITS));
+            .unwrap_or_else(|| Compress::new_with_window_bits(LEVEL, false, WINDOW_BITS));
         // what does not fit is no shorter
         let mut deflated = Vec::with_capacity(payload.len());
         let status = compress.compress_vec(payload, &mut deflated, FlushCompress::Sync);
