@@ -13,16 +13,21 @@ pub(super) struct Clock {
     next_ping: Instant,
     /// Since when a sign of life is asked for by somebody who wants the name.
     challenged: Option<Instant>,
-    /// Since when reading is held back.
-    held_since: Option<Instant>,
-    /// When to look next, while reading is held back.
-    next_look: Instant,
-    /// Until when reading is held back by the pace.
-    paced_until: Option<Instant>,
+    /// While reading is held back; boxed, since it seldom is, and every connection would have room for it.
+    held: Option<Box<Held>>,
     /// When the client was seen to have hung up while reading was held back.
     hung_up: Option<Instant>,
     /// What the socket had taken of the backlog, and when that last changed.
     drained: (u64, Instant),
+}
+
+/// A time in which nothing is read.
+#[derive(Debug)]
+struct Held {
+    since: Instant,
+    next_look: Instant,
+    /// Until when the pace holds back, if it does.
+    paced_until: Option<Instant>,
 }
 
 /// What is known of the reading side.
@@ -49,22 +54,14 @@ pub(super) enum Due {
 
 impl Clock {
     pub(super) fn new(timings: &Timings, now: Instant) -> Self {
-        Self {
-            next_ping: now + timings.ping,
-            challenged: None,
-            held_since: None,
-            next_look: now,
-            paced_until: None,
-            hung_up: None,
-            drained: (0, now),
-        }
+        Self { next_ping: now + timings.ping, challenged: None, held: None, hung_up: None, drained: (0, now) }
     }
 
     /// When something is due at the earliest.
     pub(super) fn next(&self, heard: Heard, timings: &Timings) -> Instant {
-        if self.is_held() {
+        if let Some(held) = &self.held {
             // what depends on what is heard stands still
-            let look = self.paced_until.map_or(self.next_look, |until| until.min(self.next_look));
+            let look = held.paced_until.map_or(held.next_look, |until| until.min(held.next_look));
             return self.next_ping.min(look);
         }
         let challenge = self.challenged.map(|since| since + timings.challenge);
@@ -78,11 +75,11 @@ impl Clock {
         if self.hung_up.is_some_and(|at| now >= at + timings.hang_up) {
             return Due::HungUp;
         }
-        if self.is_held() {
-            if now >= self.next_look {
-                self.next_look = now + HELD_LOOK;
+        if let Some(held) = &mut self.held {
+            if now >= held.next_look {
+                held.next_look = now + HELD_LOOK;
             }
-            self.paced_until = self.paced_until.filter(|until| now < *until);
+            held.paced_until = held.paced_until.filter(|until| now < *until);
         } else {
             self.forget_answered(heard);
             let unanswered = self.challenged.is_some_and(|since| now >= since + timings.challenge);
@@ -115,34 +112,32 @@ impl Clock {
 
     /// Nothing is read from now on; `until` when, if it is the pace that holds it back.
     pub(super) fn hold(&mut self, now: Instant, until: Option<Instant>) {
-        if self.held_since.is_none() {
-            self.held_since = Some(now);
-            self.next_look = now + HELD_LOOK;
-        }
+        let begun = || Box::new(Held { since: now, next_look: now + HELD_LOOK, paced_until: None });
+        let held = self.held.get_or_insert_with(begun);
         if until.is_some() {
-            self.paced_until = until;
+            held.paced_until = until;
         }
     }
 
     /// Reading goes on. Gives how long it was held back: for so long the clocks stood still.
     pub(super) fn release(&mut self, now: Instant) -> Duration {
-        self.paced_until = None;
-        let Some(held_since) = self.held_since.take() else { return Duration::ZERO };
+        let Some(held) = self.held.take() else { return Duration::ZERO };
         if let Some(since) = &mut self.challenged {
             // one that came while reading was held back has waited from then on only
-            *since += now - held_since.max(*since);
+            *since += now - held.since.max(*since);
         }
-        now - held_since
+        now - held.since
     }
 
     /// Whether the pace holds reading back now.
     pub(super) fn is_paced(&self, now: Instant) -> bool {
-        self.paced_until.is_some_and(|until| now < until)
+        let paced_until = self.held.as_ref().and_then(|held| held.paced_until);
+        paced_until.is_some_and(|until| now < until)
     }
 
     /// Whether reading is held back.
     pub(super) fn is_held(&self) -> bool {
-        self.held_since.is_some()
+        self.held.is_some()
     }
 
     /// The client was seen to have hung up.

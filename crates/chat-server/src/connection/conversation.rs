@@ -84,15 +84,21 @@ impl<T: Talk> Conversation<T> {
     /// Talks until there is a reason to end.
     ///
     /// Its future is what an idle connection costs most of, so what is large and short-lived in it is boxed.
-    pub(super) async fn run(&mut self, wire: &mut Wire) -> Ending {
-        self.talk.log("opened", None);
-        let ending = self.listen(&mut *wire).await;
-        if ending == Ending::ShuttingDown {
-            Box::pin(farewell::settle(self.talk.settle(), wire)).await;
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "it would keep room for its arguments beside what becomes of them"
+    )]
+    pub(super) fn run(&mut self, wire: &mut Wire) -> impl Future<Output = Ending> {
+        async move {
+            self.talk.log("opened", None);
+            let ending = self.listen(wire).await;
+            if ending == Ending::ShuttingDown {
+                Box::pin(farewell::settle(self.talk.settle(), wire)).await;
+            }
+            self.talk.log("closed", Some(ending));
+            ending.count();
+            ending
         }
-        self.talk.log("closed", Some(ending));
-        ending.count();
-        ending
     }
 
     /// For how many milliseconds the client should stay away, where the server ends.
@@ -105,40 +111,46 @@ impl<T: Talk> Conversation<T> {
         self.context.config().timings.close
     }
 
-    async fn listen(&mut self, wire: &mut Wire) -> Ending {
-        let mut socket = Box::pin(socket::wrap(wire, &self.context)).await;
-        let stopping = self.context.drain.wave();
-        let mut stopping = pin!(stopping.cancelled());
-        let mut alarm = pin!(sleep_until(self.next_alarm(&socket)));
-        loop {
-            self.set_alarm(alarm.as_mut(), &socket);
-            // nothing of it is kept while something is waited for below: it would be in the future for good
-            let step = tokio::select! {
-                biased;
-                () = &mut stopping => return Ending::ShuttingDown,
-                () = &mut alarm => Step::Alarm,
-                step = self.step(&mut socket) => step,
-            };
-            let ending = match step {
-                Step::Alarm => self.ring(&mut socket),
-                Step::Signal(Signal::TooSlow) => Some(Ending::TooSlow),
-                Step::Signal(Signal::Broken | Signal::Flushed) => Some(Ending::Gone),
-                Step::Signal(Signal::Challenged) => self.challenged(&socket),
-                Step::Done(Ok(())) => {
-                    self.release_unless_held(Instant::now(), &mut socket);
-                    None
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "it would keep room for its arguments beside what becomes of them"
+    )]
+    fn listen(&mut self, wire: &mut Wire) -> impl Future<Output = Ending> {
+        async move {
+            let mut socket = Box::pin(socket::wrap(wire, &self.context)).await;
+            let stopping = self.context.drain.wave();
+            let mut stopping = pin!(stopping.cancelled());
+            let mut alarm = pin!(sleep_until(self.next_alarm(&socket)));
+            loop {
+                self.set_alarm(alarm.as_mut(), &socket);
+                // nothing of it is kept while something is waited for below: it would be in the future for good
+                let step = tokio::select! {
+                    biased;
+                    () = &mut stopping => return Ending::ShuttingDown,
+                    () = &mut alarm => Step::Alarm,
+                    step = self.step(&mut socket) => step,
+                };
+                let ending = match step {
+                    Step::Alarm => self.ring(&mut socket),
+                    Step::Signal(Signal::TooSlow) => Some(Ending::TooSlow),
+                    Step::Signal(Signal::Broken | Signal::Flushed) => Some(Ending::Gone),
+                    Step::Signal(Signal::Challenged) => self.challenged(&socket),
+                    Step::Done(Ok(())) => {
+                        self.release_unless_held(Instant::now(), &mut socket);
+                        None
+                    }
+                    Step::Done(Err(ending)) => Some(ending),
+                    Step::Read(next) => self.take(next, &mut socket),
+                };
+                if let Some(ending) = ending {
+                    return ending;
                 }
-                Step::Done(Err(ending)) => Some(ending),
-                Step::Read(next) => self.take(next, &mut socket),
-            };
-            if let Some(ending) = ending {
-                return ending;
+                if socket::has_grown(&socket) {
+                    socket = Box::pin(socket::renew(socket, &self.context)).await;
+                }
+                // a burst comes out of memory, and waits for nothing that would let others run
+                consume_budget().await;
             }
-            if socket::has_grown(&socket) {
-                socket = Box::pin(socket::renew(socket, &self.context)).await;
-            }
-            // a burst comes out of memory, and waits for nothing that would let others run
-            consume_budget().await;
         }
     }
 

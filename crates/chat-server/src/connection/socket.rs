@@ -19,9 +19,6 @@ use crate::context;
 /// lies in memory already, so small pieces cost little.
 const READ_BUFFER: usize = 128;
 
-/// After a frame larger than this the library's buffer, which has grown to it, is made anew.
-const BUFFER_KEPT: u64 = 4 * 1024;
-
 pub(super) type Socket<'a> = WebSocketStream<&'a mut Wire>;
 
 /// The library on a socket of which it holds nothing.
@@ -39,7 +36,7 @@ pub(super) async fn wrap<'a>(wire: &'a mut Wire, context: &context::Context) -> 
 
 /// Whether the library's buffer has grown, and can be given back now.
 pub(super) fn has_grown(socket: &Socket<'_>) -> bool {
-    socket.get_ref().can_give_back(BUFFER_KEPT)
+    socket.get_ref().can_give_back()
 }
 
 /// Gives the library's grown buffer back, unless a pong still waits in it.

@@ -24,8 +24,11 @@ use super::scanner::Scanner;
 use super::tcp::Tcp;
 
 /// How much one read asks the system for: little at first, more while it comes filled.
-const SMALLEST_READ: usize = 2 * 1024;
-const LARGEST_READ: usize = 64 * 1024;
+const SMALLEST_READ: u32 = 2 * 1024;
+const LARGEST_READ: u32 = 64 * 1024;
+
+/// After a frame larger than this, in bytes, the library's buffer, which has grown to it, is made anew.
+const BUFFER_KEPT: u64 = 4 * 1024;
 
 /// How many frames may begin before the pace is told of them.
 const MOST_PIECES: u32 = 64;
@@ -48,7 +51,7 @@ pub(super) struct Wire {
     /// Read from the socket, not yet handed to the library. Empty, and without memory, while nothing comes.
     unread: Bytes,
     /// How much the next read asks for.
-    next_read: usize,
+    next_read: u32,
     scanner: Scanner,
     /// Takes compressed messages, where they were agreed upon.
     inflater: Option<Box<Inflater>>,
@@ -56,8 +59,8 @@ pub(super) struct Wire {
     heard: Instant,
     /// Since when a message is incomplete; none between messages.
     incomplete_since: Option<Instant>,
-    /// The largest frame since the library's buffer was new, in bytes.
-    largest: u64,
+    /// Whether the library's buffer has grown to more than is kept.
+    has_grown: bool,
     /// The most bytes of a message.
     most: u64,
 }
@@ -80,7 +83,7 @@ impl Wire {
             scanner: Scanner::default(),
             heard: Instant::now(),
             incomplete_since: None,
-            largest: 0,
+            has_grown: false,
             most: most as u64,
         }
     }
@@ -125,15 +128,15 @@ impl Wire {
         }
     }
 
-    /// Whether the library's buffer has grown to more than `bytes`, and holds nothing.
-    pub(super) fn can_give_back(&self, bytes: u64) -> bool {
+    /// Whether the library's buffer has grown to more than is kept, and holds nothing.
+    pub(super) fn can_give_back(&self) -> bool {
         let is_handed_out = self.inflater.as_ref().is_none_or(|inflater| inflater.is_empty());
-        self.largest > bytes && is_handed_out && self.scanner.is_between_messages()
+        self.has_grown && is_handed_out && self.scanner.is_between_messages()
     }
 
     /// The library's buffer is new.
     pub(super) fn gave_back(&mut self) {
-        self.largest = 0;
+        self.has_grown = false;
     }
 
     /// Whether so many frames have begun that the pace has to know before more is read: nothing is handed out until
@@ -177,7 +180,7 @@ impl Wire {
             let length = inflater.take(&self.unread[header..count], is_end)?;
             self.passed(count);
             if let Some(length) = length {
-                self.largest = self.largest.max(length as u64);
+                self.has_grown |= length as u64 > BUFFER_KEPT;
                 self.scanner.count_bytes(length as u64);
             }
         }
@@ -191,7 +194,7 @@ impl Wire {
         }
         self.scanner.check(self.most)?;
         buf.put_slice(&self.unread[..count]);
-        self.largest = self.largest.max(self.scanner.frame_left());
+        self.has_grown |= self.scanner.frame_left() > BUFFER_KEPT;
         self.passed(count);
         Ok(true)
     }
@@ -235,20 +238,20 @@ impl Wire {
     fn fill(&mut self) -> io::Result<usize> {
         let tcp = self.outbox.transport();
         let count = if self.next_read == SMALLEST_READ {
-            let mut chunk = [0; SMALLEST_READ];
-            let count = tcp.receive(&mut chunk, SMALLEST_READ)?;
+            let mut chunk = [0; SMALLEST_READ as usize];
+            let count = tcp.receive(&mut chunk, SMALLEST_READ as usize)?;
             self.unread = [&self.unread, &chunk[..count]].concat().into();
             count
         } else {
-            let mut bytes = Vec::with_capacity(self.unread.len() + self.next_read);
+            let mut bytes = Vec::with_capacity(self.unread.len() + self.next_read as usize);
             bytes.extend_from_slice(&self.unread);
             let length = bytes.capacity() - bytes.len();
             let count = tcp.receive(spare_capacity(&mut bytes), length)?;
             self.unread = bytes.into();
             count
         };
-        self.next_read =
-            if count >= self.next_read { (self.next_read * 4).min(LARGEST_READ) } else { SMALLEST_READ };
+        let is_filled = count >= self.next_read as usize;
+        self.next_read = if is_filled { (self.next_read * 4).min(LARGEST_READ) } else { SMALLEST_READ };
         Ok(count)
     }
 }

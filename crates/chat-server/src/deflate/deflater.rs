@@ -30,8 +30,7 @@ impl Deflater {
             return None;
         }
         let idle = self.idle.lock().pop();
-        let mut compress = idle
-            .unwrap_or_else(|| Compress::new_with_window_bits(LEVEL, false, WINDOW_BITS));
+        let mut compress = idle.unwrap_or_else(|| Compress::new_with_window_bits(LEVEL, false, WINDOW_BITS));
         // what does not fit is no shorter
         let mut deflated = Vec::with_capacity(payload.len());
         let status = compress.compress_vec(payload, &mut deflated, FlushCompress::Sync);

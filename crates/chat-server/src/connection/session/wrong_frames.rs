@@ -8,20 +8,20 @@ use tokio::time::{Duration, Instant};
 const MOST: usize = 20;
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// When the latest wrong frames came. Holds no memory while there are none.
+/// When the latest wrong frames came. Holds no memory while there are none: most clients have no fault.
 #[derive(Debug, Default)]
-pub(super) struct WrongFrames {
-    at: VecDeque<Instant>,
-}
+#[expect(clippy::box_collection, reason = "every session has room for it")]
+pub(super) struct WrongFrames(Option<Box<VecDeque<Instant>>>);
 
 impl WrongFrames {
     /// Notes one. True when there were too many.
     pub(super) fn note(&mut self, now: Instant) -> bool {
-        while self.at.front().is_some_and(|at| now.duration_since(*at) >= WITHIN) {
-            self.at.pop_front();
+        let at = self.0.get_or_insert_default();
+        while at.front().is_some_and(|at| now.duration_since(*at) >= WITHIN) {
+            at.pop_front();
         }
-        self.at.push_back(now);
-        self.at.len() >= MOST
+        at.push_back(now);
+        at.len() >= MOST
     }
 }
 
@@ -40,6 +40,6 @@ mod tests {
     fn as_many_over_a_longer_time_are_not() {
         let (mut wrong, start) = (WrongFrames::default(), Instant::now());
         assert!((0..1_000).all(|i| !wrong.note(start + Duration::from_secs(4) * i)));
-        assert!(wrong.at.len() < MOST);
+        assert!(wrong.0.unwrap().len() < MOST);
     }
 }
