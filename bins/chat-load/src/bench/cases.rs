@@ -106,6 +106,7 @@ const fn on(under: Under, load: Load) -> Run {
 
 const BUSY: Load = Load { pace: Pace::InFlight(8), ..QUIET };
 const ROOMS: Load = Load { rooms: 200, members: 10, pace: Pace::InFlight(1), ..QUIET };
+const BUSY_ROOMS: Load = Load { pace: Pace::InFlight(8), ..ROOMS };
 const HUNDRED: Load = Load { members: 100, pace: Pace::Rate(200.0), ..QUIET };
 const IDLE: Load = Load {
     rooms: 1_000,
@@ -146,6 +147,12 @@ pub(super) const CASES: &[Case] = &[
         name: "200 rooms of 10",
         base: on(Under::Floor, ROOMS),
         run: on(HISTORY_OFF, ROOMS),
+        bounds: &[Ratio(DeliveriesPerSecond, AtLeast(0.9)), Ratio(PerDelivery, AtMost(1.0))],
+    },
+    Case {
+        name: "200 rooms of 10, 8 in flight each",
+        base: on(Under::Floor, BUSY_ROOMS),
+        run: on(HISTORY_OFF, BUSY_ROOMS),
         bounds: &[Ratio(DeliveriesPerSecond, AtLeast(0.9)), Ratio(PerDelivery, AtMost(1.0))],
     },
     Case {
