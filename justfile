@@ -17,9 +17,10 @@ test *FILTER:
     # built with the tests: a test of another program's need not build it anew, and with other features
     export CHATD="${CARGO_TARGET_DIR:-$PWD/target}/debug/chatd"
     if cargo nextest --version >/dev/null 2>&1; then
-        cargo nextest run --workspace --all-features {{FILTER}}
+        # in CI all that fails is wanted, not the first
+        cargo nextest run --workspace --all-features ${CI:+--no-fail-fast} {{FILTER}}
     else
-        cargo test --workspace --all-features --lib --bins --tests {{FILTER}}
+        cargo test --workspace --all-features ${CI:+--no-fail-fast} --lib --bins --tests {{FILTER}}
     fi
     cargo test --workspace --all-features --doc
     [ -n "{{FILTER}}" ] || { just schedules && just test-js; }
