@@ -46,13 +46,16 @@ impl Inflater {
 
     /// Hands out what is left of an inflated message. False: nothing is.
     pub(super) fn hand_out(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        if self.inflated.is_empty() {
+            return false;
+        }
         let count = self.inflated.len().min(buf.remaining());
         buf.put_slice(&self.inflated[..count]);
         self.inflated.advance(count);
         if self.inflated.is_empty() {
             self.inflated = Bytes::new();
         }
-        count > 0
+        true
     }
 
     /// Whether nothing is left to hand out.
