@@ -24,6 +24,10 @@ pub trait FrameSink: Send + Sync + 'static {
     /// [`PutOut`]: the member leaves.
     fn offer(&self, frames: &[Frames]) -> Result<(), PutOut>;
 
+    /// What the member was to get could not be encoded (the encoding panicked): the member leaves, and its reader has to hear of it, lest it waits
+    /// for ever. Must not wait, and must not call into a room.
+    fn fail(&self) {}
+
     /// Somebody else asks for this member's name: find out whether its reader still lives. Must not wait.
     fn challenge(&self) {}
 }

@@ -99,16 +99,26 @@ fn offer(
     encodings: &Encodings,
     pieces: &mut Vec<Frames>,
 ) -> Result<(), PutOut> {
-    let offer = AssertUnwindSafe(|| match &slot.outlet {
+    // a sink that panics is a sink that takes nothing more, an encoding that panics has nothing for it: the others' events go on
+    match &slot.outlet {
         Outlet::Events(sink) => {
-            batches.iter().flat_map(|batch| batch.events(slot)).try_for_each(|event| sink.offer(event))
+            let mut events = batches.iter().flat_map(|batch| batch.events(slot));
+            caught(|| events.try_for_each(|event| sink.offer(event)))
         }
         Outlet::Frames { encoding, sink } => {
             pieces.clear();
-            batches.iter().for_each(|batch| batch.pieces(slot, *encoding, encodings, pieces));
-            if pieces.is_empty() { Ok(()) } else { sink.offer(pieces) }
+            let encode = || batches.iter().for_each(|batch| batch.pieces(slot, *encoding, encodings, pieces));
+            if catch_unwind(AssertUnwindSafe(encode)).is_err() {
+                return caught(|| {
+                    sink.fail();
+                    Err(PutOut)
+                });
+            }
+            if pieces.is_empty() { Ok(()) } else { caught(|| sink.offer(pieces)) }
         }
-    });
-    // a sink that panics is a sink that takes nothing more: the others' events go on
-    catch_unwind(offer).unwrap_or(Err(PutOut))
+    }
+}
+
+fn caught(offer: impl FnOnce() -> Result<(), PutOut>) -> Result<(), PutOut> {
+    catch_unwind(AssertUnwindSafe(offer)).unwrap_or(Err(PutOut))
 }

@@ -15,7 +15,7 @@ use chat_rooms::{
 };
 use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt, join_all};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 fn room(name: &str) -> RoomName {
     name.parse().unwrap()
@@ -201,6 +201,42 @@ async fn a_sink_that_panics_puts_out_its_own_member_only() {
     assert!(!bad.is_in());
     ana.send("still here").await.unwrap();
     assert_eq!(next(&mut anas).await, "ana:still here");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gets_nothing_because_an_encoding_panics_is_told_and_the_others_go_on() {
+    struct Panics;
+    impl Encoding for Panics {
+        fn encode(&self, event: &Event, _: &mut Vec<u8>) {
+            assert!(!brief(event).ends_with("boom"), "a fault of this encoding, on purpose");
+        }
+        fn size_hint(&self, _: &Event) -> usize {
+            1
+        }
+    }
+    #[derive(Default)]
+    struct Told(Notify);
+    impl FrameSink for Told {
+        fn offer(&self, _: &[Frames]) -> Result<(), PutOut> {
+            Ok(())
+        }
+        fn fail(&self) {
+            self.0.notify_one();
+        }
+    }
+    let mut builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
+    let encoding = builder.add_encoding(Panics);
+    let engine = builder.start().await.unwrap();
+    let (ana, mut anas) = join(&engine, "ana").await;
+    let told = Arc::new(Told::default());
+    let outlet = Outlet::Frames { encoding, sink: Arc::clone(&told) as _ };
+    let bad = engine.join(&room("r"), &user("bad"), outlet).await.unwrap();
+    ana.send("boom").await.unwrap();
+    for expected in ["+ana", "+bad", "ana:boom", "-bad"] {
+        assert_eq!(next(&mut anas).await, expected);
+    }
+    told.0.notified().await;
+    assert!(!bad.is_in());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -87,6 +87,15 @@ fn control_frames_are_bounded_too() {
 }
 
 #[test]
+fn one_that_failed_ends_like_that_of_a_slow_reader() {
+    let outbox = outbox(100, 1_000);
+    outbox.offer(&[frame("<aaaa>")]).unwrap();
+    outbox.fail();
+    assert_eq!(outbox.offer(&[frame("<late>")]), Err(PutOut));
+    assert_eq!(drain(&outbox), Poll::Ready(Signal::TooSlow));
+}
+
+#[test]
 fn over_a_limit_the_reader_is_too_slow_and_the_last_frame_still_comes() {
     for (frames, bytes) in [(3, 1_000), (100, 20)] {
         let outbox = outbox(frames, bytes);

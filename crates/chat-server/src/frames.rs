@@ -9,8 +9,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame, FrameHe
 /// A ping without a payload (RFC 6455, section 5.5.2).
 pub(crate) const PING: [u8; 2] = [0x89, 0x00];
 
-/// A frame of `chat.v2` as a text frame. It is never compressed: what is for one session alone may hold its secret, and how long a text is when
-/// it is compressed says something of what is in it.
+/// A frame of `chat.v2` that has no place in a room, as a text frame. It is never compressed: `welcome` holds the session's secret, and how
+/// long a text is when it is compressed says something of what is in it.
 pub(crate) fn v2_frame(frame: &ServerFrame) -> Frames {
     let (mut json, mut bytes) = (Vec::new(), Vec::new());
     v2::write_frame(frame, &mut json);

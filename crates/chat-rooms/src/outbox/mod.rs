@@ -363,6 +363,17 @@ impl<T: Transport> FrameSink for Outbox<T> {
         taken
     }
 
+    /// Ends as if its reader were too slow: whoever comes back asks for what was missed.
+    fn fail(&self) {
+        let mut queue = self.queue.lock();
+        if queue.phase == Phase::Open {
+            queue.backlog.discard();
+            self.tell_budget(&mut queue);
+            queue.phase = Phase::Overflowed;
+            self.drain.wake();
+        }
+    }
+
     fn challenge(&self) {
         self.queue.lock().challenged = true;
         self.drain.wake();

@@ -14,7 +14,7 @@ const WORTH_IT: usize = 128;
 /// (docs/benchmarks.md).
 const LEVEL: Compression = Compression::new(2);
 
-/// How many compressors are kept for later, some 150 KB each. Only so many tasks run at once that one is seldom made anew.
+/// How many compressors are kept for later, some 260 KB each. Only so many tasks run at once that one is seldom made anew.
 const KEPT: usize = 16;
 
 /// Compresses messages. Shared by all who write any.
@@ -31,10 +31,13 @@ impl Deflater {
         }
         let idle = self.idle.lock().pop();
         let mut compress = idle.unwrap_or_else(|| Compress::new_with_window_bits(LEVEL, false, WINDOW_BITS));
-        // what does not fit is no shorter
-        let mut deflated = Vec::with_capacity(payload.len());
+        // room for whatever may come out: zlib-rs 0.6 forgets on a reset that something waited for room, and panics after some such messages
+        let most = payload.len() + payload.len() / 4 + 64;
+        let mut deflated = Vec::with_capacity(most);
         let status = compress.compress_vec(payload, &mut deflated, FlushCompress::Sync);
-        let is_whole = matches!(status, Ok(Status::Ok)) && deflated.len() < deflated.capacity();
+        if !matches!(status, Ok(Status::Ok)) || deflated.len() == deflated.capacity() {
+            return None;
+        }
         compress.reset();
         let mut idle = self.idle.lock();
         if idle.len() < KEPT {
@@ -43,7 +46,7 @@ impl Deflater {
         drop(idle);
         let length = deflated.strip_suffix(&TAIL)?.len();
         deflated.truncate(length);
-        is_whole.then_some(deflated)
+        (length < payload.len()).then_some(deflated)
     }
 }
 

@@ -7,6 +7,12 @@ use super::TAIL;
 /// How much is made room for at first, as times of what came: more is taken as it is needed.
 const FIRST_GUESS: usize = 4;
 
+/// A last block with nothing in it: it is read as one only where what stands before it is whole.
+const END: [u8; 5] = [0x01, 0x00, 0x00, 0xff, 0xff];
+
+/// What more than doubles a message, and by more bytes than this, was made to cost time: no compressor writes that.
+const MOST_OVERHEAD: usize = 1024;
+
 /// Why there is no message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InflateError {
@@ -21,8 +27,8 @@ pub(crate) enum InflateError {
 /// Undoes the compression of a message (RFC 7692, section 7.2.2) that may have `most` bytes then. Never takes memory for more than that,
 /// however much would come out.
 pub(crate) fn inflate(deflated: &[u8], most: usize) -> Result<Vec<u8>, InflateError> {
-    let deflated = [deflated, &TAIL].concat();
-    let mut rest = &deflated[..];
+    let whole = [deflated, &TAIL, &END].concat();
+    let mut rest = &whole[..];
     let mut decompress = Decompress::new(false);
     // one more than may come out says that it is too much
     let enough = most.saturating_add(1);
@@ -38,17 +44,21 @@ pub(crate) fn inflate(deflated: &[u8], most: usize) -> Result<Vec<u8>, InflateEr
             return Err(InflateError::TooBig);
         }
         match status {
-            Status::StreamEnd if rest.is_empty() => return Ok(inflated),
+            Status::StreamEnd if rest.is_empty() => break,
             // a message may go on behind a block that says it is the last (section 7.2.3.4)
             Status::StreamEnd => decompress.reset(false),
             Status::Ok | Status::BufError if inflated.len() == inflated.capacity() => {
                 inflated.reserve_exact(inflated.len().max(64).min(enough - inflated.len()));
             }
-            Status::Ok | Status::BufError if rest.is_empty() => return Ok(inflated),
-            Status::Ok => {}
-            Status::BufError => return Err(InflateError::Garbled),
+            Status::Ok if !rest.is_empty() => {}
+            // it was cut off, or goes on nowhere
+            Status::Ok | Status::BufError => return Err(InflateError::Garbled),
         }
     }
+    if deflated.len() > 2 * inflated.len() + MOST_OVERHEAD {
+        return Err(InflateError::Garbled);
+    }
+    Ok(inflated)
 }
 
 #[cfg(test)]
@@ -75,6 +85,11 @@ mod tests {
     fn what_is_no_deflate_is_told() {
         // a block of the type that there is not
         assert_eq!(inflate(&[0x06, 0xff], 100), Err(InflateError::Garbled));
+        // what was cut off, everywhere, and nothing at all
+        let hello = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+        assert!((0..hello.len()).all(|end| inflate(&hello[..end], 100) == Err(InflateError::Garbled)));
+        // empty blocks without end
+        assert_eq!(inflate(&[0x03, 0x00].repeat(1_000), 100), Err(InflateError::Garbled));
         // a stored block whose length and its complement do not agree
         assert_eq!(inflate(&[0x00, 0x05, 0x00, 0x00, 0x00, 0x48], 100), Err(InflateError::Garbled));
     }

@@ -53,6 +53,28 @@ mod tests {
         assert_eq!(deflater.deflate(&payload).unwrap(), first);
     }
 
+    /// Bytes in which nothing repeats.
+    fn noise(from: u32, length: usize) -> Vec<u8> {
+        let mut state = from.wrapping_mul(2_654_435_761) | 1;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state as u8
+        };
+        (0..length).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn a_deflater_takes_any_number_of_messages_that_become_no_shorter() {
+        let deflater = Deflater::default();
+        for i in 0..1_000 {
+            assert_eq!(deflater.deflate(&noise(i, 200 + i as usize % 400)), None);
+        }
+        let page = br#"{"type":"message","from":"ana","body":"what is said over and over"},"#.repeat(10_000);
+        assert_eq!(inflate(&deflater.deflate(&page).unwrap(), page.len()).unwrap(), page);
+    }
+
     proptest! {
         #[test]
         fn what_was_deflated_is_inflated(words in prop::collection::vec("[a-e]{1,8}|é|\\PC{0,3}", 0..2_000)) {
