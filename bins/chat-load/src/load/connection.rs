@@ -120,10 +120,7 @@ impl Connection {
                 let status = line.strip_prefix(b"HTTP/1.1 ").unwrap_or(line);
                 return Err(Ended::Refused(String::from_utf8_lossy(status).into_owned()));
             }
-            // servers write names of headers as they like
-            let head = self.unread[..end].to_ascii_lowercase();
-            let agreed = memmem::find(&head, b"\r\nsec-websocket-extensions: permessage-deflate").is_some();
-            if self.inflater.is_some() && !agreed {
+            if self.inflater.is_some() && !agrees_to_compress(&self.unread[..end]) {
                 return Err(Ended::Fault("the server does not compress messages"));
             }
             self.in_handshake = false;
@@ -137,6 +134,12 @@ impl Connection {
         }
         Ok(count)
     }
+}
+
+fn agrees_to_compress(head: &[u8]) -> bool {
+    // servers write names of headers as they like
+    let head = head.to_ascii_lowercase();
+    memmem::find(&head, b"\r\nsec-websocket-extensions: permessage-deflate").is_some()
 }
 
 /// Gives each whole frame from `start` on to `hear`, and says where the first begins that is not whole.

@@ -1,7 +1,5 @@
 //! Compressed messages, as the server sends them: each by itself (RFC 7692, section 7.2.2, with `server_no_context_takeover`).
 
-use std::fmt;
-
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::connection::Ended;
@@ -18,12 +16,6 @@ pub(super) struct Inflater {
 impl Default for Inflater {
     fn default() -> Self {
         Self { decompress: Decompress::new(false), deflated: Vec::new(), inflated: Vec::new() }
-    }
-}
-
-impl fmt::Debug for Inflater {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inflater").finish_non_exhaustive()
     }
 }
 

@@ -150,17 +150,9 @@ impl Wire {
         self.scanner.take_frames()
     }
 
-    /// Hands out what belongs to the current frame. False when more is needed first. An error: the connection is to be closed with that
-    /// code.
+    /// Hands out what belongs to the current frame; a compressed message when it is complete. False when more is needed first. An error: the
+    /// connection is to be closed with that code.
     fn hand_out(&mut self, buf: &mut ReadBuf<'_>) -> Result<bool, CloseCode> {
-        if self.inflater.is_some() {
-            return self.inflate(buf);
-        }
-        self.hand_out_raw(buf)
-    }
-
-    /// The same, of what may be compressed: such a message is handed out when it is complete.
-    fn inflate(&mut self, buf: &mut ReadBuf<'_>) -> Result<bool, CloseCode> {
         while let Some(inflater) = &mut self.inflater {
             if inflater.hand_out(buf) {
                 return Ok(true);

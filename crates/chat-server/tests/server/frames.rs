@@ -7,14 +7,32 @@ use chat_testkit::{Client, Seen, said};
 use tokio::io::AsyncWriteExt;
 use tokio::time::Duration;
 
-use crate::support::{config, start, start_with, timings};
+use crate::support::{Running, config, start, start_with, timings};
+
+/// Each of these bytes, sent by ana on a connection of her own, ends it with that code; and the room sees no more of it than that she comes and
+/// goes.
+pub(crate) async fn each_ends_its_connection<F: Future<Output = Client>>(
+    server: &Running,
+    enter: impl Fn() -> F,
+    cases: Vec<(&str, Vec<u8>, u16)>,
+) {
+    let mut bob = Client::enter(server.address, "r", "bob").await;
+    assert_eq!(bob.brief().await, "+bob");
+    for (case, bytes, code) in cases {
+        let mut ana = enter().await;
+        assert_eq!(ana.brief().await, "+ana");
+        ana.write(&bytes).await;
+        assert_eq!(ana.closed().await, Some(code), "{case}");
+        for expected in ["+ana", "-ana"] {
+            assert_eq!(bob.brief().await, expected, "{case}");
+        }
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn frames_against_the_protocol_end_the_connection_with_the_right_code() {
     let limits = Limits { message_bytes: 1_000, ..Limits::default() };
     let server = start_with(Config { limits, ..config() }).await;
-    let mut bob = Client::enter(server.address, "r", "bob").await;
-    assert_eq!(bob.brief().await, "+bob");
     let begun = || masked(TEXT, b"begun");
     let cases: Vec<(&str, Vec<u8>, u16)> = vec![
         ("unmasked", vec![FIN | TEXT, 2, b'{', b'}'], 1002),
@@ -50,15 +68,7 @@ async fn frames_against_the_protocol_end_the_connection_with_the_right_code() {
             1009,
         ),
     ];
-    for (case, bytes, code) in cases {
-        let mut ana = Client::enter(server.address, "r", "ana").await;
-        assert_eq!(ana.brief().await, "+ana");
-        ana.write(&bytes).await;
-        assert_eq!(ana.closed().await, Some(code), "{case}");
-        for expected in ["+ana", "-ana"] {
-            assert_eq!(bob.brief().await, expected, "{case}");
-        }
-    }
+    each_ends_its_connection(&server, || Client::enter(server.address, "r", "ana"), cases).await;
     server.stop().await.unwrap();
 }
 
