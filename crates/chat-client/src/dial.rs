@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chat_protocol::v2::{SUBPROTOCOL, ServerFrame, Welcome};
+use chat_protocol::v2::{ClientFrame, Command, Hello, SUBPROTOCOL, ServerFrame, Welcome};
 use futures::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -12,10 +12,11 @@ use tokio_tungstenite::tungstenite::http::header::{HeaderValue, SEC_WEBSOCKET_PR
 use tokio_tungstenite::tungstenite::http::{Request, Uri};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
 use crate::heartbeat::Heartbeat;
 use crate::metered::Metered;
+use crate::session::json;
 use crate::wire::Wire;
 use crate::{ConnectError, Options};
 
@@ -30,11 +31,18 @@ const LARGEST: usize = 32 << 20;
 /// Where `welcome` names no heartbeat.
 const HEARTBEAT: Duration = Duration::from_secs(25);
 
-/// Connects, says `hello` and waits for `welcome`.
-pub(crate) async fn dial(options: &Options, hello: String) -> Result<(Box<Wire>, Welcome), ConnectError> {
+/// A socket, or one that is encrypted.
+type Socket = WebSocketStream<MaybeTlsStream<Metered>>;
+
+/// Gets the token, connects, sends `hello` and waits for `welcome`.
+pub(crate) async fn dial(options: &Options, mut hello: Hello) -> Result<(Box<Wire>, Welcome), ConnectError> {
     let timeout = options.connect_timeout;
     let dialing = async {
-        let mut socket = connect(&options.url).await?;
+        if let Some(source) = &options.token {
+            let token = source.token().await.map_err(|error| ConnectError::Token(error.to_string()))?;
+            hello.token = Some(token);
+        }
+        let mut socket = connect(options).await?;
         let welcome = begin(&mut socket, hello).await?;
         Ok((socket, welcome))
     };
@@ -45,13 +53,18 @@ pub(crate) async fn dial(options: &Options, hello: String) -> Result<(Box<Wire>,
         (None, 0) => HEARTBEAT,
         (None, millis) => Duration::from_millis(millis),
     };
-    let received = socket.get_ref().received();
+    let received = socket.get_ref().get_ref().received();
     let heartbeat = Heartbeat::new(every, options.pong_timeout, Instant::now(), received);
     Ok((Box::new(Wire::new(socket, heartbeat)), welcome))
 }
 
-async fn connect(url: &str) -> Result<WebSocketStream<Metered>, ConnectError> {
-    let (request, address) = request(url).ok_or_else(|| ConnectError::Url(url.to_owned()))?;
+async fn connect(options: &Options) -> Result<Socket, ConnectError> {
+    let (request, address) = request(&options.url).ok_or_else(|| ConnectError::Url(options.url.clone()))?;
+    let connector = match request.uri().scheme_str() {
+        #[cfg(feature = "tls")]
+        Some("wss") => Connector::Rustls(options.tls.config().await?),
+        _ => Connector::Plain,
+    };
     let stream = TcpStream::connect(address).await.map_err(unreachable)?;
     // frames are small and go out as soon as there is nothing to add to them
     stream.set_nodelay(true).map_err(unreachable)?;
@@ -60,20 +73,27 @@ async fn connect(url: &str) -> Result<WebSocketStream<Metered>, ConnectError> {
         .write_buffer_size(WRITE_BUFFER)
         .max_message_size(Some(LARGEST))
         .max_frame_size(Some(LARGEST));
-    let shaken = client_async_with_config(request, Metered::new(stream), Some(config)).await;
+    let shaken =
+        client_async_tls_with_config(request, Metered::new(stream), Some(config), Some(connector)).await;
     shaken.map(|(socket, _)| socket).map_err(not_shaken)
 }
 
-/// The handshake's request, and the address that it goes to. None where the address is no `ws:` one.
+/// The handshake's request, and the address that it goes to. `None` if the URL is neither a `ws:` nor, with TLS, a `wss:` one.
 fn request(url: &str) -> Option<(Request<()>, String)> {
-    let uri = url.parse::<Uri>().ok().filter(|uri| uri.scheme_str() == Some("ws"))?;
-    let address = format!("{}:{}", uri.host()?, uri.port_u16().unwrap_or(80));
+    let uri = url.parse::<Uri>().ok()?;
+    let port = match uri.scheme_str()? {
+        "ws" => 80,
+        "wss" if cfg!(feature = "tls") => 443,
+        _ => return None,
+    };
+    let address = format!("{}:{}", uri.host()?, uri.port_u16().unwrap_or(port));
     let mut request = uri.into_client_request().ok()?;
     request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     Some((request, address))
 }
 
-async fn begin(socket: &mut WebSocketStream<Metered>, hello: String) -> Result<Welcome, ConnectError> {
+async fn begin(socket: &mut Socket, hello: Hello) -> Result<Welcome, ConnectError> {
+    let hello = json(&ClientFrame { reference: None, command: Command::Hello(hello) });
     // the server may have ended it before; then what it said is read below
     let said = socket.send(Message::text(hello)).await;
     while let Some(message) = socket.next().await {
@@ -108,6 +128,10 @@ fn unreachable(error: std::io::Error) -> ConnectError {
 
 fn not_shaken(error: Error) -> ConnectError {
     match error {
+        #[cfg(feature = "tls")]
+        Error::Tls(error) => ConnectError::Tls(error.to_string()),
+        #[cfg(feature = "tls")]
+        Error::Io(error) if crate::tls::is_refusal(&error) => ConnectError::Tls(error.to_string()),
         Error::Http(response) => ConnectError::Handshake { status: response.status().as_u16() },
         Error::Io(_) | Error::Protocol(ProtocolError::HandshakeIncomplete) => {
             ConnectError::Ended(error.to_string())
@@ -127,9 +151,11 @@ mod tests {
         assert_eq!(address("ws://chat.example/ws").as_deref(), Some("chat.example:80"));
         assert_eq!(address("ws://[::1]:8000/ws").as_deref(), Some("[::1]:8000"));
         for url in
-            ["", "localhost:8000", "http://localhost/ws", "wss://localhost/ws", "ws:///ws", "ws://a b/"]
+            ["", "localhost:8000", "http://localhost/ws", "https://localhost/ws", "ws:///ws", "ws://a b/"]
         {
             assert_eq!(address(url), None, "{url}");
         }
+        let encrypted = cfg!(feature = "tls").then_some("chat.example:443");
+        assert_eq!(address("wss://chat.example/ws").as_deref(), encrypted);
     }
 }

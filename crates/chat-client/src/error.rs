@@ -11,8 +11,9 @@ use chat_protocol::v2::{Bye, ErrorCode};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The address is not of the form `ws://host:port/path`.
-    #[error("\"{0}\" is no address of the form ws://host:port/path")]
+    /// The address is not of the form `ws://host:port/path` or `wss://host:port/path`, or it is a `wss:` address and this crate was
+    /// built without its feature `tls`.
+    #[error("\"{0}\" is not an address of the form ws://host:port/path or wss://host:port/path")]
     Url(String),
     /// Nobody answers there.
     #[error("the server can't be reached: {message}")]
@@ -22,6 +23,13 @@ pub enum ConnectError {
         /// What the system said, for a person.
         message: String,
     },
+    /// The server's certificate is not one that this client trusts, TLS failed in another way, or the system has no trusted
+    /// certificates.
+    #[error("no encrypted connection: {0}")]
+    Tls(String),
+    /// [`Options::token_provider`](crate::Options::token_provider) had no token; the text is the provider's.
+    #[error("no token for the session: {0}")]
+    Token(String),
     /// There was no `welcome` within [`Options::connect_timeout`](crate::Options::connect_timeout).
     #[error("no welcome within {0:?}")]
     TimedOut(Duration),

@@ -18,6 +18,9 @@ mod receipt;
 mod request;
 mod session;
 mod task;
+#[cfg(feature = "tls")]
+mod tls;
+mod token;
 mod wire;
 
 pub use backoff::Backoff;
@@ -31,3 +34,6 @@ pub use events::Events;
 pub use options::Options;
 pub use query::{JoinOptions, MembersQuery, Page};
 pub use receipt::Receipt;
+/// The TLS library, for [`Options::tls`].
+#[cfg(feature = "tls")]
+pub use tokio_rustls::rustls;

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::v2::Welcome;
+use chat_protocol::v2::{Hello, Welcome};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::time::{Sleep, sleep};
@@ -42,7 +42,7 @@ impl Link {
         Self::Pausing(Box::pin(sleep(pause)))
     }
 
-    pub(crate) fn dial(options: &Arc<Options>, hello: String) -> Self {
+    pub(crate) fn dial(options: &Arc<Options>, hello: Hello) -> Self {
         let options = Arc::clone(options);
         Self::Dialing(async move { dial(&options, hello).await }.boxed())
     }

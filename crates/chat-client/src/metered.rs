@@ -1,4 +1,4 @@
-//! A socket that counts what comes in.
+//! A socket that counts what comes in, below any encryption.
 
 use std::io;
 use std::pin::Pin;

@@ -6,13 +6,18 @@ use std::time::Duration;
 use chat_protocol::Username;
 
 use crate::Backoff;
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
+use crate::token::TokenSource;
 
 /// How a client is set up. `Options::new` gives sound defaults, the methods change them.
 #[derive(Clone)]
 pub struct Options {
     pub(crate) url: String,
     pub(crate) username: Username,
-    pub(crate) token: Option<String>,
+    pub(crate) token: Option<TokenSource>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Tls,
     pub(crate) client: Option<String>,
     pub(crate) render: bool,
     pub(crate) backoff: Backoff,
@@ -26,12 +31,14 @@ pub struct Options {
 }
 
 impl Options {
-    /// `url` is the server's address, `ws://host:port/ws` where nothing is in front of it; it is looked at when connecting.
+    /// `url` is the server's address: `wss://host/ws` with TLS, `ws://host:port/ws` without. It is checked when connecting.
     pub fn new(url: impl Into<String>, username: Username) -> Self {
         Self {
             url: url.into(),
             username,
             token: None,
+            #[cfg(feature = "tls")]
+            tls: Tls::system(),
             client: None,
             render: false,
             backoff: Backoff::default(),
@@ -44,9 +51,55 @@ impl Options {
         }
     }
 
-    /// Who one is, for servers that ask. It is shown in no log.
+    /// The token that proves who the user is, for servers that ask for one. Every session begins with it. It never appears in a log
+    /// or in `Debug`. For tokens that expire there is [`token_provider`](Self::token_provider); the later of the two calls counts.
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
+        self.token = Some(TokenSource::Fixed(token.into().into()));
+        self
+    }
+
+    /// Where tokens come from that expire: called once before each session, the first and every later one. The time that it takes
+    /// counts towards [`connect_timeout`](Self::connect_timeout), and its future is dropped when that is over. An error is a
+    /// [`ConnectError::Token`](crate::ConnectError::Token): [`Client::connect`](crate::Client::connect) fails with it, and a client
+    /// that reconnects tries again later.
+    ///
+    /// ```
+    /// # use chat_client::Options;
+    /// # async fn token_of_this_minute() -> Result<String, std::io::Error> { Ok("secret".into()) }
+    /// let options = Options::new("wss://chat.example/ws", "ana".parse()?).token_provider(token_of_this_minute);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn token_provider<F, R, E>(mut self, provider: F) -> Self
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Result<String, E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.token = Some(TokenSource::provider(provider));
+        self
+    }
+
+    /// What `wss:` connections are made with, for example roots of your own or a client certificate. By default the certificates
+    /// that the system trusts, or those of the file in the variable `SSL_CERT_FILE`.
+    ///
+    /// ```
+    /// # use chat_client::Options;
+    /// use std::sync::Arc;
+    ///
+    /// use chat_client::rustls::crypto::ring::default_provider;
+    /// use chat_client::rustls::{ClientConfig, RootCertStore};
+    ///
+    /// let roots = RootCertStore::empty(); // and your certificates
+    /// let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+    ///     .with_safe_default_protocol_versions()?
+    ///     .with_root_certificates(roots)
+    ///     .with_no_client_auth();
+    /// let options = Options::new("wss://chat.example/ws", "ana".parse()?).tls(Arc::new(config));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, config: std::sync::Arc<crate::rustls::ClientConfig>) -> Self {
+        self.tls = Tls::Config(config);
         self
     }
 

@@ -4,10 +4,10 @@ use std::task::{Context, Poll, ready};
 
 use futures::{SinkExt, StreamExt};
 use tokio::time::Instant;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::Disconnect;
 use crate::heartbeat::{Beat, Heartbeat};
@@ -30,7 +30,7 @@ pub(crate) enum Incoming {
 /// One connection, once it has a session. Everything in it ends with it.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    socket: WebSocketStream<Metered>,
+    socket: WebSocketStream<MaybeTlsStream<Metered>>,
     heartbeat: Heartbeat,
     /// A sign of life of one's own is due.
     pong_due: bool,
@@ -52,7 +52,7 @@ enum Closing {
 }
 
 impl Wire {
-    pub(crate) fn new(socket: WebSocketStream<Metered>, heartbeat: Heartbeat) -> Self {
+    pub(crate) fn new(socket: WebSocketStream<MaybeTlsStream<Metered>>, heartbeat: Heartbeat) -> Self {
         Self { socket, heartbeat, pong_due: false, closing: Closing::No, broken: None, closed: None }
     }
 
@@ -165,7 +165,7 @@ impl Wire {
     }
 
     fn received(&self) -> u64 {
-        self.socket.get_ref().received()
+        self.socket.get_ref().get_ref().received()
     }
 }
 

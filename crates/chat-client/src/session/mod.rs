@@ -99,18 +99,15 @@ impl Session {
         }
     }
 
-    /// The first frame of the next connection.
-    pub(crate) fn hello(&self) -> String {
-        json(&ClientFrame {
-            reference: None,
-            command: Command::Hello(Hello {
-                username: self.options.username.clone(),
-                resume: self.resume.clone(),
-                token: self.options.token.clone(),
-                client: self.options.client.clone(),
-                render: self.options.render,
-            }),
-        })
+    /// What the next connection begins with, all but the token.
+    pub(crate) fn hello(&self) -> Hello {
+        Hello {
+            username: self.options.username.clone(),
+            resume: self.resume.clone(),
+            token: None,
+            client: self.options.client.clone(),
+            render: self.options.render,
+        }
     }
 
     /// A session began: every room is joined, again or for the first time.
@@ -259,7 +256,8 @@ fn reference(key: u64) -> Option<Reference> {
     key.to_string().parse().ok()
 }
 
-fn json(frame: &impl Serialize) -> String {
+/// What goes over the wire.
+pub(crate) fn json(frame: &impl Serialize) -> String {
     // structs of strings and numbers cannot fail to serialize
     let written = serde_json::to_string(frame);
     debug_assert!(written.is_ok());

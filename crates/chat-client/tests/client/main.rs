@@ -7,3 +7,6 @@ mod liveness;
 mod reconnect;
 mod recovery;
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
+mod token;

@@ -1,0 +1,60 @@
+//! TLS for `wss:` addresses.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls_native_certs::{CertificateResult, load_native_certs};
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+
+use crate::ConnectError;
+
+/// Which certificates a client trusts.
+#[derive(Debug, Clone)]
+pub(crate) enum Tls {
+    /// Those that the system trusts. They are read from its files once, by the first connection that needs them.
+    System(Arc<OnceCell<Arc<ClientConfig>>>),
+    /// What the program decided.
+    Config(Arc<ClientConfig>),
+}
+
+impl Tls {
+    pub(crate) fn system() -> Self {
+        Self::System(Arc::default())
+    }
+
+    /// What to shake hands with. Cancel-safe: a read of the system's certificates that nobody waits for is repeated by the next
+    /// connection.
+    pub(crate) async fn config(&self) -> Result<Arc<ClientConfig>, ConnectError> {
+        match self {
+            Self::Config(config) => Ok(Arc::clone(config)),
+            Self::System(once) => once.get_or_try_init(of_the_system).await.map(Arc::clone),
+        }
+    }
+}
+
+async fn of_the_system() -> Result<Arc<ClientConfig>, ConnectError> {
+    // the certificates of a system are some hundred files
+    let found = spawn_blocking(load_native_certs).await;
+    let CertificateResult { certs, errors, .. } =
+        found.map_err(|error| ConnectError::Tls(error.to_string()))?;
+    let mut roots = RootCertStore::empty();
+    if roots.add_parsable_certificates(certs).0 == 0 {
+        let why = errors.first().map(|error| format!(": {error}")).unwrap_or_default();
+        return Err(ConnectError::Tls(format!("this system has no trusted root certificates{why}")));
+    }
+    // the provider is named: a program that uses another one elsewhere has no default that would do for both
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ConnectError::Tls(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// Whether TLS itself ended the handshake, for example because the certificate is for another name.
+pub(crate) fn is_refusal(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|error| error.is::<rustls::Error>())
+}
