@@ -25,7 +25,10 @@ pub(crate) fn serve(listen: &str) -> io::Result<()> {
     let listener = TcpListener::bind(address)?;
     #[expect(clippy::print_stdout, reason = "for the person who started it")]
     {
-        println!("the floor listens on http://{} (it is no chat server)", listener.local_addr()?);
+        println!(
+            "the floor listens on http://{} (for comparison only: it is not a chat server)",
+            listener.local_addr()?
+        );
     }
     Floor { poll: Poll::new()?, listener, connections: Vec::new(), rooms: HashMap::new() }.run()
 }

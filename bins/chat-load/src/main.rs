@@ -59,7 +59,7 @@ fn run(options: &Run) -> Result<bool, Box<dyn Error>> {
         println!("{text}");
     }
     if let Some(path) = &options.svg {
-        plot::latency(path, &outcome.tally.slots)?;
+        plot::latency(path, &report.load(), &outcome.tally.slots)?;
     }
     Ok(report.is_whole())
 }
@@ -73,18 +73,18 @@ fn show(bar: &ProgressBar, progress: Progress) {
         }
         Progress::Joining { done, of } => {
             part(done as f64, of as f64);
-            bar.set_message(format!("{done} of {of} in their rooms"));
+            bar.set_message(format!("{done} of {of} joined"));
         }
-        Progress::Settling => bar.set_message("waiting until the joins have settled"),
+        Progress::Settling => bar.set_message("waiting for the joins to settle"),
         Progress::WarmingUp => {
             part(0.0, 1.0);
             bar.set_message("warming up");
         }
-        Progress::Counting { elapsed, of, sent, delivered } => {
+        Progress::Counting { elapsed, of, done } => {
             part(elapsed.as_secs_f64(), of.as_secs_f64());
-            let (sent, delivered) = (number(sent as f64), number(delivered as f64));
+            let (sent, delivered) = (number(done.sent as f64), number(done.delivered as f64));
             bar.set_message(format!("{sent} sent, {delivered} delivered"));
         }
-        Progress::Draining => bar.set_message("waiting for what is on its way"),
+        Progress::Draining => bar.set_message("waiting for messages in flight"),
     }
 }

@@ -1,16 +1,17 @@
 //! The command line.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::load::{Dialect, Flood, Pace, Plan, Trust, TrustError};
+use crate::report::counted;
 use crate::soak;
 
-/// A load tool for chatd: fills rooms, sends messages, and says how fast they arrive, how late, what they cost the server, and
-/// whether any was missed, repeated or out of order.
+/// A load tool for chatd. It fills rooms, sends messages, and reports throughput, latency, the CPU time and memory of the server,
+/// and every message that was lost, duplicated or out of order.
 #[derive(Debug, Parser)]
 #[command(name = "chat-load", version)]
 pub(crate) struct Options {
@@ -20,173 +21,189 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Put a running server under load
+    /// Load-test a running server
+    ///
+    /// Exit code: 0 if every message arrived once and in order, 2 if not, 1 if the test could not run.
     Run(Box<Run>),
-    /// Serve as the floor: a bare loop that writes one encoded frame to each socket of a room, to compare a server with
+    /// Run the floor: a bare loop that writes one encoded frame to each socket of a room, as a base for comparison
     Floor {
         /// Address and port to listen on
         #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8001")]
         listen: String,
     },
-    /// Start chatd and the floor by turns, put both under the same load, and print the ratios
+    /// Compare chatd with the floor: start them in turn, put both under the same load, and print the ratios
     Bench(Bench),
-    /// Let a chatd of its own live through what servers live through, in both dialects: people who come and go, connections that break, readers
-    /// that do not read, restarts, kill -9. Says whether any message was missed or came twice, and whether the memory has grown
+    /// Run a chatd for hours under everything that a server meets, in both dialects
+    ///
+    /// Clients join and leave, connections break, readers stop reading, and the server is restarted and killed. The report says
+    /// whether a message was lost or duplicated, and whether the memory has grown.
     Soak(Soak),
 }
 
+/// How long one of several addresses of a server may take to accept a connection.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Headings of `--help`.
+const LOAD: &str = "Load";
+const MEASUREMENT: &str = "Measurement";
+const CONNECTION: &str = "Connection";
+const OUTPUT: &str = "Output";
+const DISTURBANCE: &str = "Disturbance";
+
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// The server
+    /// Address and port of the server
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:8000")]
     pub(crate) server: String,
 
-    /// PEM file with the certificates to believe: the connections are encrypted then
-    #[arg(long, value_name = "FILE")]
+    /// Encrypt the connections, and trust the certificates in this PEM file
+    #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
     pub(crate) tls: Option<PathBuf>,
 
-    /// What the clients speak
-    #[arg(long, value_enum, default_value = "v2")]
+    /// Dialect of the clients
+    #[arg(long, value_enum, default_value = "v2", help_heading = CONNECTION)]
     pub(crate) dialect: Dialect,
 
-    /// Ask for compressed messages (permessage-deflate), and read them
-    #[arg(long)]
+    /// Negotiate compressed messages (permessage-deflate)
+    #[arg(long, help_heading = CONNECTION)]
     pub(crate) compression: bool,
 
-    /// How many rooms
-    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = positive())]
+    /// Number of rooms
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = positive(), help_heading = LOAD)]
     pub(crate) rooms: u64,
 
-    /// Members of each room, the publishers among them
-    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = positive())]
+    /// Members of each room, senders included
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = positive(), help_heading = LOAD)]
     pub(crate) members: u64,
 
-    /// Members of each room that send; with 0 the connections are idle
-    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    /// Senders in each room (0: all connections are idle)
+    #[arg(long, value_name = "COUNT", default_value_t = 1, help_heading = LOAD)]
     pub(crate) publishers: u64,
 
-    /// Open loop: messages a second, by all publishers together, whatever comes back
-    #[arg(long, value_name = "MESSAGES", default_value_t = 50.0, conflicts_with = "in_flight", value_parser = not_negative)]
+    /// Open loop: messages per second, all senders together, whatever the server does
+    #[arg(long, value_name = "MESSAGES", default_value_t = 50.0, conflicts_with = "in_flight", value_parser = not_negative, help_heading = LOAD)]
     pub(crate) rate: f64,
 
-    /// Closed loop: each publisher sends as soon as fewer than so many of its messages have not come back to it
-    #[arg(long, value_name = "COUNT", value_parser = positive())]
+    /// Closed loop: keep N messages of each sender in flight; a message is in flight until its sender receives it
+    #[arg(long, value_name = "N", value_parser = positive(), help_heading = LOAD)]
     pub(crate) in_flight: Option<u64>,
 
-    /// Bytes of a message's text
-    #[arg(long, value_name = "BYTES", default_value_t = 128)]
+    /// Size of the text of a message
+    #[arg(long, value_name = "BYTES", default_value_t = 128, help_heading = LOAD)]
     pub(crate) size: usize,
 
     /// How long to measure
-    #[arg(long, value_name = "TIME", default_value = "10s")]
+    #[arg(long, value_name = "TIME", default_value = "10s", help_heading = MEASUREMENT)]
     pub(crate) duration: humantime::Duration,
 
-    /// How long to send before it is measured
-    #[arg(long, value_name = "TIME", default_value = "2s")]
+    /// How long to send before the measurement begins
+    #[arg(long, value_name = "TIME", default_value = "2s", help_heading = MEASUREMENT)]
     pub(crate) warm_up: humantime::Duration,
 
-    /// Per cent of each room's members that stop reading when the messages begin
-    #[arg(long, value_name = "PER CENT", default_value_t = 0.0, value_parser = per_cent)]
+    /// Percentage of the members of each room that stop reading when the messages begin
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = per_cent, help_heading = DISTURBANCE)]
     pub(crate) deaf: f64,
 
-    /// Measure latency at one of so many members (and at those who send), and read the others every 100 ms: the load costs less
-    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = positive())]
+    /// Measure latency at one of N members, and at the senders; read the others every 100 ms, which takes less CPU time here
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive(), help_heading = MEASUREMENT)]
     pub(crate) sample: u64,
 
-    /// Joins, and as many leaves, a second while messages are sent, by sessions of chat.v2 of their own
-    #[arg(long, value_name = "JOINS", default_value_t = 0.0, value_parser = not_negative)]
+    /// Joins per second, and as many leaves, by extra sessions while messages are sent
+    #[arg(long, value_name = "JOINS", default_value_t = 0.0, value_parser = not_negative, help_heading = DISTURBANCE)]
     pub(crate) churn: f64,
 
-    /// What others write meanwhile, as fast as they are let, into a room of their own
-    #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "tls")]
+    /// Flood a room of its own with these frames, as fast as the server reads them, while the others are measured
+    #[arg(long, value_enum, value_name = "FRAMES", conflicts_with = "tls", help_heading = DISTURBANCE)]
     pub(crate) flood: Option<Flood>,
 
-    /// How many of them there are
-    #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = positive())]
+    /// Number of clients that flood
+    #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = positive(), help_heading = DISTURBANCE)]
     pub(crate) flooders: u64,
 
-    /// Handshakes, and then joins, that wait for an answer at the same time
-    #[arg(long, value_name = "COUNT", default_value_t = 256, value_parser = positive())]
+    /// Number of handshakes, and then of joins, in flight at the same time
+    #[arg(long, value_name = "COUNT", default_value_t = 256, value_parser = positive(), help_heading = CONNECTION)]
     pub(crate) at_once: u64,
 
-    /// Threads of the load
-    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = positive())]
+    /// Number of threads of the load
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = positive(), help_heading = MEASUREMENT)]
     pub(crate) threads: u64,
 
-    /// What the names of rooms and users begin with; two runs at once need two names [default: of this process]
-    #[arg(long, value_name = "TEXT")]
+    /// Prefix of the names of rooms and users; two tests at once need two prefixes [default: from the process id]
+    #[arg(long, value_name = "TEXT", help_heading = LOAD)]
     pub(crate) prefix: Option<String>,
 
-    /// The server's process on this machine, to measure its processor time and memory
-    #[arg(long, value_name = "PID")]
+    /// Process id of the server on this machine, to measure its CPU time and memory
+    #[arg(long, value_name = "PID", help_heading = MEASUREMENT)]
     pub(crate) pid: Option<u32>,
 
-    /// Print the result as JSON
-    #[arg(long)]
+    /// Print the report as JSON
+    #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
 
-    /// Draw latency over time into this file
-    #[arg(long, value_name = "FILE")]
+    /// Write a chart of the latency over time to this file
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub(crate) svg: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
-    /// The chatd to measure [default: the one beside this program]
+    /// Path of chatd [default: beside chat-load]
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) chatd: Option<PathBuf>,
 
-    /// Cases whose names contain this; all without
+    /// Run only the cases whose names contain this text
     #[arg(value_name = "CASE")]
     pub(crate) filter: Option<String>,
 
-    /// How long to measure each
-    #[arg(long, value_name = "TIME", default_value = "5s")]
+    /// How long to measure each case
+    #[arg(long, value_name = "TIME", default_value = "5s", help_heading = MEASUREMENT)]
     pub(crate) duration: humantime::Duration,
 
-    /// How often each case is measured, server and floor by turns; the median counts
-    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = positive())]
+    /// Number of times that each case is measured; the median is reported
+    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = positive(), help_heading = MEASUREMENT)]
     pub(crate) rounds: u64,
 
-    /// The processor that the server runs on, and the one of the load
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    /// Number of the processor that the server runs on
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, help_heading = MEASUREMENT)]
     pub(crate) server_processor: usize,
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+
+    /// Number of the processor that the load runs on
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, help_heading = MEASUREMENT)]
     pub(crate) load_processor: usize,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Soak {
-    /// The chatd to soak [default: the one beside this program]
+    /// Path of chatd [default: beside chat-load]
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) chatd: Option<PathBuf>,
 
-    /// How long
+    /// How long to run
     #[arg(long, value_name = "TIME", default_value = "30m")]
     pub(crate) duration: humantime::Duration,
 
-    /// How many rooms
-    #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+    /// Number of rooms
+    #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..), help_heading = LOAD)]
     pub(crate) rooms: u16,
 
-    /// Members of each room that speak chat.v2
-    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u16).range(4..))]
+    /// Members of each room that use chat.v2
+    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u16).range(4..), help_heading = LOAD)]
     pub(crate) members: u16,
 
-    /// Members of each room that speak the classic dialect
-    #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..1_000))]
+    /// Members of each room that use the classic dialect
+    #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..1_000), help_heading = LOAD)]
     pub(crate) classic: u16,
 
-    /// Messages a second in all
-    #[arg(long, value_name = "MESSAGES", default_value_t = 300.0, value_parser = more_than_nothing)]
+    /// Messages per second, all senders together
+    #[arg(long, value_name = "MESSAGES", default_value_t = 300.0, value_parser = more_than_nothing, help_heading = LOAD)]
     pub(crate) rate: f64,
 
-    /// Bytes of a message's text
-    #[arg(long, value_name = "BYTES", default_value_t = 1_024)]
+    /// Size of the text of a message
+    #[arg(long, value_name = "BYTES", default_value_t = 1_024, help_heading = LOAD)]
     pub(crate) size: usize,
 
-    /// Print the result as JSON
-    #[arg(long)]
+    /// Print the report as JSON
+    #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
 }
 
@@ -206,8 +223,9 @@ impl Soak {
 }
 
 fn more_than_nothing(text: &str) -> Result<f64, String> {
-    not_negative(text)
-        .and_then(|number| if number > 0.0 { Ok(number) } else { Err("more than nothing".into()) })
+    not_negative(text).and_then(|number| {
+        if number > 0.0 { Ok(number) } else { Err("the number must be greater than 0".into()) }
+    })
 }
 
 fn positive() -> clap::builder::RangedU64ValueParser {
@@ -217,25 +235,30 @@ fn positive() -> clap::builder::RangedU64ValueParser {
 fn not_negative(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
-        Ok(_) => Err("a number that is not negative".into()),
-        Err(error) => Err(error.to_string()),
+        Ok(_) => Err("the number must be 0 or greater".into()),
+        Err(_) => Err("this is not a number".into()),
     }
 }
 
 fn per_cent(text: &str) -> Result<f64, String> {
-    not_negative(text).and_then(|number| if number <= 100.0 { Ok(number) } else { Err("at most 100".into()) })
+    not_negative(text).and_then(|number| {
+        if number <= 100.0 { Ok(number) } else { Err("the number must be at most 100".into()) }
+    })
 }
 
-/// What was asked for can't be done.
+/// The options contradict each other, or name something that can't be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanError {
-    #[error("{0} is no address of a server: {1}")]
+    #[error("\"{0}\" is not the address of a server: {1}; write HOST:PORT, for example 127.0.0.1:8000")]
     NoAddress(String, String),
-    #[error("of {members} members {publishers} can't be publishers{and_deaf}")]
+    #[error(
+        "a room of {members} has no place for {} that {}{and_deaf}; raise --members or lower --publishers",
+        counted(*publishers, "member"), if *publishers == 1 { "sends" } else { "send" }
+    )]
     TooManyPublishers { members: usize, publishers: usize, and_deaf: String },
     #[error(transparent)]
     Trust(#[from] TrustError),
-    #[error("a room can have at most 65536 publishers")]
+    #[error("--publishers is at most 65536 for each room")]
     TooMany,
 }
 
@@ -245,7 +268,7 @@ impl Run {
         let (members, publishers) = (number(self.members), number(self.publishers));
         let deaf = (members as f64 * self.deaf / 100.0).round() as usize;
         if publishers + deaf > members {
-            let and_deaf = if deaf > 0 { format!(" with {deaf} that do not read") } else { String::new() };
+            let and_deaf = if deaf > 0 { format!(" and {deaf} that read nothing") } else { String::new() };
             return Err(PlanError::TooManyPublishers { members, publishers, and_deaf });
         }
         if publishers > usize::from(u16::MAX) + 1 {
@@ -289,12 +312,17 @@ fn host(server: &str) -> &str {
     authority.rsplit_once(':').map_or(authority, |(host, _)| host).trim_matches(['[', ']'])
 }
 
-/// The first address of a name.
+/// The address of a name. If there are several (`localhost` is often `::1` and `127.0.0.1`), the first at which a server listens.
 fn resolve(server: &str) -> Result<SocketAddr, PlanError> {
     let name = authority(server);
     let no_address = |why: String| PlanError::NoAddress(server.to_owned(), why);
-    let mut found = name.to_socket_addrs().map_err(|error| no_address(error.to_string()))?;
-    found.next().ok_or_else(|| no_address("the name has no address".to_owned()))
+    let found: Vec<_> = name.to_socket_addrs().map_err(|error| no_address(error.to_string()))?.collect();
+    let listens = |address: &&SocketAddr| TcpStream::connect_timeout(address, PATIENCE).is_ok();
+    let chosen = match &found[..] {
+        [one] => Some(one),
+        several => several.iter().find(listens).or(several.first()),
+    };
+    chosen.copied().ok_or_else(|| no_address("the name does not resolve".to_owned()))
 }
 
 #[cfg(test)]
@@ -328,7 +356,10 @@ mod tests {
         let plan = run(&["--members", "100", "--publishers", "95", "--deaf", "5"]).unwrap();
         assert_eq!((plan.publishers, plan.deaf), (95, 5));
         let error = run(&["--members", "100", "--publishers", "96", "--deaf", "5"]).unwrap_err();
-        assert_eq!(error.to_string(), "of 100 members 96 can't be publishers with 5 that do not read");
+        assert_eq!(
+            error.to_string(),
+            "a room of 100 has no place for 96 members that send and 5 that read nothing; raise --members or lower --publishers"
+        );
     }
 
     #[test]

@@ -6,7 +6,10 @@ use std::time::Duration;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
-use crate::load::{Churned, Dialect, Faults, Flooded, Latency, Outcome, Pace, Plan};
+use crate::load::{Churned, Dialect, Faults, Flooded, Latency, Measured, Outcome, Pace, Plan};
+
+/// Memory comes and goes by pages whatever a server does: less than this is not what connections take.
+const MIN_GROWTH: u64 = 64 << 10;
 
 /// The figures of a run. Times are in milliseconds unless their names say otherwise.
 #[derive(Debug, Clone, Serialize)]
@@ -62,7 +65,8 @@ pub(crate) struct Server {
     /// How much of one processor.
     pub(crate) processors: f64,
     /// With everybody in and nothing said, beyond what it had before.
-    pub(crate) kib_per_connection: f64,
+    /// `None` if it is below what can be measured.
+    pub(crate) kib_per_connection: Option<f64>,
     /// The most while messages were sent, and how much that is beyond what it had with everybody in.
     pub(crate) peak_mib: f64,
     pub(crate) growth_mib: f64,
@@ -77,9 +81,7 @@ impl Report {
             us_per_delivery: each(server.processor, tally.deliveries).map(|each| each * 1e6),
             ns_per_byte: each(server.processor, tally.bytes).map(|each| each * 1e9),
             processors: server.processor.as_secs_f64() / seconds,
-            kib_per_connection: server.resident_joined.saturating_sub(server.resident_before) as f64
-                / 1024.0
-                / plan.connections() as f64,
+            kib_per_connection: per_connection(&server, plan.connections()),
             peak_mib: server.resident_peak as f64 / f64::from(1 << 20),
             growth_mib: server.resident_peak.saturating_sub(server.resident_joined) as f64
                 / f64::from(1 << 20),
@@ -130,22 +132,41 @@ impl Report {
         if let Some(rate) = self.rate.filter(|_| speakers > 0.0) {
             if paced_to > 0.0 && rate / speakers > paced_to {
                 self.remarks.push(format!(
-                    "each publisher is to send {:.0} messages a second, and the server takes {paced_to:.0} in the long run \
+                    "each sender should send {:.0} messages/s, but the rate limit of the server is {paced_to:.0} per session \
                      (chatd: --message-rate)",
                     rate / speakers
                 ));
             }
             if self.sent_per_second < 0.98 * rate {
-                self.remarks.push("fewer messages were sent than were due: the server read too slowly, or the load was at its limit".into());
+                self.remarks.push("fewer messages were sent than --rate asks for: the server read too slowly, or chat-load was at its limit".into());
             }
         } else if paced_to > 0.0 && speakers > 0.0 {
             self.remarks.push(format!(
-                "the server takes {paced_to:.0} messages a second from each publisher in the long run (chatd: --message-rate 0 lifts it)"
+                "the rate limit of the server is {paced_to:.0} messages/s per session (chatd: --message-rate 0 turns it off)"
             ));
         }
         if self.load_processors.is_some_and(|processors| processors > 0.9 * plan.threads as f64) {
-            self.remarks.push("the load was busy all the time, and may be what limits (--threads)".into());
+            self.remarks
+                .push("chat-load was busy all the time and may be the bottleneck; raise --threads".into());
         }
+    }
+
+    /// The load in one line.
+    pub(crate) fn load(&self) -> String {
+        let rate = match (self.rate, self.in_flight) {
+            (_, Some(count)) => format!("{} in flight per sender", counted(count, "message")),
+            (Some(rate), None) => format!("{} messages/s in total", number(rate)),
+            (None, None) => String::new(),
+        };
+        format!(
+            "{}, {}, {} and {} per room, {rate}, {} of text, {} s",
+            self.dialect,
+            counted(self.rooms, "room"),
+            counted(self.members, "member"),
+            counted(self.publishers, "sender"),
+            counted(self.size, "byte"),
+            self.seconds
+        )
     }
 
     /// For a person.
@@ -155,30 +176,19 @@ impl Report {
         let mut row = |what: &str, value: String| {
             table.add_row([what.to_owned(), value]);
         };
-        let pace = match (self.rate, self.in_flight) {
-            (_, Some(count)) => format!("{count} in flight each"),
-            (Some(rate), None) => format!("{} messages/s in all", number(rate)),
-            (None, None) => String::new(),
-        };
-        row(
-            "load",
-            format!(
-                "{:?}, {} x {} members, {} of each speak, {pace}, {} bytes, {} s",
-                self.dialect, self.rooms, self.members, self.publishers, self.size, self.seconds
-            ),
-        );
-        let joins = self.join.map_or(String::new(), |join| format!("; each {join}"));
+        row("load", self.load());
+        let joins = self.join.map_or(String::new(), |join| format!("; each join: {join}"));
         row(
             "connections",
             format!(
-                "open after {:.0} ms, in their rooms after {:.0} ms{joins}",
+                "all open after {:.0} ms, all joined after {:.0} ms{joins}",
                 self.connecting_ms, self.joining_ms
             ),
         );
         row(
             "sent",
             format!(
-                "{}/s, back at their senders {}/s",
+                "{} messages/s; {}/s arrived back at their senders",
                 number(self.sent_per_second),
                 number(self.came_back_per_second)
             ),
@@ -196,34 +206,30 @@ impl Report {
             row("latency", latency.to_string());
         }
         let Faults { missed, repeated, out_of_order } = self.faults;
-        row("missed, repeated, out of order", format!("{missed}, {repeated}, {out_of_order}"));
-        for (what, counts) in [("connections ended", &self.ended), ("errors", &self.errors)] {
+        row("lost, duplicated, out of order", format!("{missed}, {repeated}, {out_of_order}"));
+        for (what, counts) in [("connections lost", &self.ended), ("errors", &self.errors)] {
             for (why, count) in counts {
-                row(what, format!("{count}: {why}"));
+                row(what, format!("{} times: {why}", number(*count as f64)));
             }
         }
         if let Some(churn) = self.churn {
-            row("came and went", format!("{} ({} failed)", churn.joins, churn.failed));
+            row("joins and leaves", format!("{} ({} failed)", churn.joins, churn.failed));
         }
         if let Some(flood) = self.flood {
             let Flooded { of, clients, frames, failed } = flood;
-            row("flooded", format!("{frames} frames of {of} by {clients} clients ({failed} failed)"));
+            let (frames, clients) = (counted(frames, "frame"), counted(clients, "client"));
+            row("flood", format!("{frames} ({of}) from {clients}, {failed} failed"));
         }
         if let Some(server) = self.server {
-            let each = server.us_per_delivery.map_or(String::new(), |us| format!("{us:.2} us/delivery, "));
-            row(
-                "server",
-                format!(
-                    "{each}{:.0} % of a processor; {:.2} KiB/connection, {:.1} MiB at most",
-                    100.0 * server.processors,
-                    server.kib_per_connection,
-                    server.peak_mib
-                ),
+            row("server CPU", cpu(server.us_per_delivery, server.processors));
+            let each = server.kib_per_connection.map_or_else(
+                || "memory per connection is below what can be measured".to_owned(),
+                |kib| format!("{kib:.2} KiB per connection"),
             );
+            row("server memory", format!("{each}; peak {:.1} MiB", server.peak_mib));
         }
         if let Some(processors) = self.load_processors {
-            let each = self.load_us_per_delivery.map_or(String::new(), |us| format!("{us:.2} us/delivery, "));
-            row("the load itself", format!("{each}{:.0} % of a processor", 100.0 * processors));
+            row("chat-load CPU", cpu(self.load_us_per_delivery, processors));
         }
         for remark in &self.remarks {
             row("note", remark.clone());
@@ -255,6 +261,25 @@ impl std::fmt::Display for Percentiles {
     }
 }
 
+/// KiB of memory that each connection takes: what the server has grown by while they joined. `None` if that is too little to be
+/// measured: on a warm server connections take memory that it has already.
+fn per_connection(server: &Measured, connections: usize) -> Option<f64> {
+    let growth = server.resident_joined.saturating_sub(server.resident_before);
+    (growth >= MIN_GROWTH).then(|| growth as f64 / 1024.0 / connections as f64)
+}
+
+/// Processor time: microseconds per delivery, and how much of one processor.
+fn cpu(us_per_delivery: Option<f64>, processors: f64) -> String {
+    let each = us_per_delivery.map_or(String::new(), |us| format!("{us:.2} us per delivery, "));
+    format!("{each}{:.0} % of one core", 100.0 * processors)
+}
+
+/// A number and its noun, in the plural if need be: `1 room`, `2 rooms`.
+pub(crate) fn counted(count: impl TryInto<u64>, noun: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    format!("{} {noun}{}", number(count as f64), if count == 1 { "" } else { "s" })
+}
+
 fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
@@ -278,6 +303,26 @@ pub(crate) fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nouns_agree_with_their_number() {
+        assert_eq!(counted(0_usize, "sender"), "0 senders");
+        assert_eq!(counted(1_usize, "sender"), "1 sender");
+        assert_eq!(counted(1_000_u64, "room"), "1,000 rooms");
+    }
+
+    #[test]
+    fn memory_that_cannot_be_measured_is_not_a_figure() {
+        let measured = |before, joined| Measured {
+            processor: Duration::ZERO,
+            resident_before: before,
+            resident_joined: joined,
+            resident_peak: joined,
+        };
+        assert_eq!(per_connection(&measured(1 << 20, 2 << 20), 1_024), Some(1.0));
+        assert_eq!(per_connection(&measured(1 << 20, 1 << 20), 100), None);
+        assert_eq!(per_connection(&measured(2 << 20, 1 << 20), 100), None, "a server that has shrunk");
+    }
 
     #[test]
     fn numbers_are_read_by_people() {

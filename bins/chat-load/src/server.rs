@@ -14,7 +14,7 @@ use crate::machine;
 /// A server does not run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
-    #[error("{program} does not start: {why}", program = .0.display(), why = .1)]
+    #[error("\"{program}\" does not start: {why}", program = .0.display(), why = .1)]
     NotStarted(PathBuf, String),
     #[error(transparent)]
     System(#[from] io::Error),
@@ -69,7 +69,7 @@ impl Server {
         let Some(address) = address.and_then(|address| address.parse().ok()) else {
             let _ = child.kill();
             let _ = child.wait();
-            return Err(not_started("it does not say where it listens".into()));
+            return Err(not_started("it does not print the address it listens on".into()));
         };
         Ok(Self { address, child, _place: place.clone() })
     }

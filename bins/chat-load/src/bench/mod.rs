@@ -20,15 +20,15 @@ use crate::server::{Place, Server, StartError};
 /// A measurement can't be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BenchError {
-    #[error("no case's name contains {0:?}")]
+    #[error("no case has {0:?} in its name; `chat-load bench` without a name runs all")]
     NoCase(String),
     #[error(transparent)]
     NotStarted(#[from] StartError),
     #[error("{case}: {error}")]
     Load { case: &'static str, error: LoadError },
-    #[error("{case}: messages were missed, repeated or out of order: {faults}")]
+    #[error("{case}: messages were lost, duplicated or out of order: {faults}")]
     Faults { case: &'static str, faults: String },
-    #[error("what a server costs is read from /proc, which is not there")]
+    #[error("the CPU time and memory of a server are read from /proc, which this system does not have")]
     NoProc,
     #[error(transparent)]
     System(#[from] io::Error),
@@ -98,7 +98,7 @@ fn measure(case: &'static str, run: Run, chatd: &Path, options: &Bench) -> Resul
 fn table(measured: &[Measured]) -> (Table, bool) {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
-    table.set_header(["case", "figure", "base", "chatd", "ratio, each round", "median", "should be", ""]);
+    table.set_header(["case", "figure", "base", "chatd", "ratio, each round", "median", "bound", ""]);
     let mut all_met = true;
     for Measured { case, pairs } in measured {
         for bound in case.bounds {
@@ -149,9 +149,9 @@ impl Figure {
             Self::P50Milliseconds => "p50 ms",
             Self::P99Milliseconds => "p99 ms",
             Self::KibPerConnection => "KiB/connection",
-            Self::Processor => "% of a processor",
-            Self::JoiningMilliseconds => "all joined after ms",
-            Self::GrowthMib => "MiB more at most",
+            Self::Processor => "% of one core",
+            Self::JoiningMilliseconds => "ms until all joined",
+            Self::GrowthMib => "MiB growth, peak",
         }
     }
 
@@ -163,7 +163,7 @@ impl Figure {
             Self::PerByte => server.and_then(|server| server.ns_per_byte),
             Self::P50Milliseconds => report.latency.map(|latency| latency.p50),
             Self::P99Milliseconds => report.latency.map(|latency| latency.p99),
-            Self::KibPerConnection => server.map(|server| server.kib_per_connection),
+            Self::KibPerConnection => server.map(|server| server.kib_per_connection.unwrap_or(0.0)),
             Self::Processor => server.map(|server| 100.0 * server.processors),
             Self::JoiningMilliseconds => Some(report.joining_ms),
             Self::GrowthMib => server.map(|server| server.growth_mib),

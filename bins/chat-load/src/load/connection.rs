@@ -33,16 +33,16 @@ pub(super) enum Ended {
     #[error("{}", .0.kind())]
     Broken(#[from] io::Error),
     /// The stream ended without a close frame.
-    #[error("the stream ended")]
+    #[error("the server closed the connection without a close frame")]
     Hangup,
     /// The server closed it.
-    #[error("closed with {0}")]
+    #[error("the server closed the connection with code {0}")]
     Closed(u16),
     /// The handshake was answered so.
-    #[error("the handshake was answered by {0}")]
+    #[error("the server refused the WebSocket handshake: {0}")]
     Refused(String),
     /// It sent what no server sends.
-    #[error("no WebSocket: {0}")]
+    #[error("the server does not speak WebSocket as expected: {0}")]
     Fault(&'static str),
 }
 
@@ -113,7 +113,11 @@ impl Connection {
         if self.in_handshake {
             let Some(end) = memmem::find(&self.unread, b"\r\n\r\n") else {
                 let is_too_long = self.unread.len() > MOST_OF_A_HEAD;
-                return if is_too_long { Err(Ended::Fault("a head without an end")) } else { Ok(count) };
+                return if is_too_long {
+                    Err(Ended::Fault("the head of its answer has no end"))
+                } else {
+                    Ok(count)
+                };
             };
             let line = self.unread.split(|byte| *byte == b'\r').next().unwrap_or_default();
             if !line.starts_with(b"HTTP/1.1 101 ") {
@@ -160,7 +164,9 @@ fn frames(
         }
         match inflater {
             Some(inflater) if is_deflated => hear(Some((opcode, inflater.inflate(payload)?))),
-            None if is_deflated => return Err(Ended::Fault("a compressed message that was not asked for")),
+            None if is_deflated => {
+                return Err(Ended::Fault("it compressed a message, which was not negotiated"));
+            }
             _ => hear(Some((opcode, payload))),
         }
     }

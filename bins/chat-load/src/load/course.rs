@@ -44,6 +44,23 @@ pub(super) struct Course {
     pub(super) complete: AtomicUsize,
 }
 
+/// Messages so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Done {
+    pub(crate) sent: u64,
+    pub(crate) delivered: u64,
+}
+
+impl Done {
+    /// Without those of before.
+    pub(super) fn since(self, before: Self) -> Self {
+        Self {
+            sent: self.sent.saturating_sub(before.sent),
+            delivered: self.delivered.saturating_sub(before.delivered),
+        }
+    }
+}
+
 impl Course {
     pub(super) fn begin() -> Self {
         Self {
@@ -84,6 +101,11 @@ impl Course {
         self.enter(Phase::Speak);
     }
 
+    /// What has been sent and delivered, the warm-up included.
+    pub(super) fn progress(&self) -> Done {
+        Done { sent: self.sent.load(Ordering::Relaxed), delivered: self.delivered.load(Ordering::Relaxed) }
+    }
+
     pub(super) fn speak_from(&self) -> u64 {
         self.speak_from.load(Ordering::Relaxed)
     }
@@ -103,4 +125,21 @@ impl Course {
 
 pub(super) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_counted_without_the_warm_up() {
+        let course = Course::begin();
+        course.sent.store(101, Ordering::Relaxed);
+        course.delivered.store(10_100, Ordering::Relaxed);
+        let warm_up = course.progress();
+        assert_eq!(course.progress().since(warm_up), Done { sent: 0, delivered: 0 });
+        course.sent.fetch_add(1, Ordering::Relaxed);
+        course.delivered.fetch_add(100, Ordering::Relaxed);
+        assert_eq!(course.progress().since(warm_up), Done { sent: 1, delivered: 100 });
+    }
 }

@@ -9,9 +9,9 @@ use super::stamp::Stamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Dialect {
-    /// chat.v2: sessions, acks, the list of members told once
+    /// chat.v2: sessions with acks; the list of members is sent once
     V2,
-    /// One room for each connection, and the list of users in every event
+    /// classic: one room per connection; the list of users is in every event
     Classic,
 }
 
@@ -30,6 +30,15 @@ pub(crate) enum Heard<'a> {
     Bye(String),
     /// What a run does not look at.
     Other,
+}
+
+impl std::fmt::Display for Dialect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::V2 => "chat.v2",
+            Self::Classic => "classic",
+        })
+    }
 }
 
 impl Dialect {
@@ -138,6 +147,6 @@ fn hear_rest(frame: &[u8]) -> Heard<'static> {
         Ok(Rest::Error { code, message }) => Heard::Error(format!("{code}: {message}")),
         Ok(Rest::Bye { code, reason }) => Heard::Bye(format!("{code}: {reason}")),
         Ok(Rest::Other) => Heard::Other,
-        Err(error) => Heard::Error(format!("a frame that can't be read: {error}")),
+        Err(error) => Heard::Error(format!("cannot read a frame: {error}")),
     }
 }

@@ -35,7 +35,9 @@ impl Inflater {
             match decompress.decompress_vec(&deflated[taken..], inflated, FlushDecompress::Sync) {
                 Ok(Status::Ok | Status::BufError) if inflated.len() == inflated.capacity() => {}
                 Ok(Status::Ok | Status::BufError) => return Ok(inflated),
-                Ok(Status::StreamEnd) | Err(_) => return Err(Ended::Fault("no compressed message")),
+                Ok(Status::StreamEnd) | Err(_) => {
+                    return Err(Ended::Fault("a compressed message cannot be decompressed"));
+                }
             }
         }
     }

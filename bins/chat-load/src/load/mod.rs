@@ -16,6 +16,7 @@ mod totals;
 mod worker;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,11 +31,12 @@ pub(crate) use self::stream::{Trust, TrustError};
 pub(crate) use self::tally::{Latency, Tally};
 
 use self::churn::Churn;
-use self::course::{Course, Phase};
+use self::course::{Course, Done, Phase};
 use self::flood::Flooding;
 use self::totals::Totals;
 use self::worker::Worker;
 use crate::machine::{self, Usage};
+use crate::report::counted;
 
 /// How long all joins together may take, and how long nothing may arrive while there is something left to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -48,16 +50,19 @@ const LOOK: Duration = Duration::from_millis(20);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoadError {
     /// No socket, most likely because the process has no file descriptor left.
-    #[error("can't open a connection: {0} (see `ulimit -n`)")]
+    #[error("Cannot open a socket: {0}. Each connection needs a file descriptor: raise `ulimit -n`")]
     Socket(io::Error),
     /// The event loop.
-    #[error("can't wait for sockets: {0}")]
+    #[error("Cannot wait for sockets: {0}")]
     Poll(#[from] io::Error),
-    /// The members do not get in.
-    #[error("{joined} of {connections} connections are in their rooms, and no more get in{why}")]
+    /// No connection was opened.
+    #[error("Cannot connect to {server}: {why}. Check the address, and that the server is running")]
+    NotConnected { server: SocketAddr, why: String },
+    /// Some members, or all, could not join.
+    #[error("Only {joined} of {connections} connections joined their rooms{why}")]
     NotJoined { joined: usize, connections: usize, why: String },
     /// A thread ended early.
-    #[error("a thread of the load panicked")]
+    #[error("A thread of chat-load panicked")]
     Panicked,
 }
 
@@ -92,11 +97,22 @@ pub(crate) struct Measured {
 /// What is going on, to be shown.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Progress {
-    Connecting { done: usize, of: usize },
-    Joining { done: usize, of: usize },
+    Connecting {
+        done: usize,
+        of: usize,
+    },
+    Joining {
+        done: usize,
+        of: usize,
+    },
     Settling,
     WarmingUp,
-    Counting { elapsed: Duration, of: Duration, sent: u64, delivered: u64 },
+    /// `done` is without the warm-up.
+    Counting {
+        elapsed: Duration,
+        of: Duration,
+        done: Done,
+    },
     Draining,
 }
 
@@ -124,7 +140,7 @@ pub(crate) fn run(
         for thread in threads {
             tally.add(&thread.join().map_err(|_| LoadError::Panicked)??);
         }
-        let led = led.map_err(|error| error.because(&tally))?;
+        let led = led.map_err(|error| error.because(plan.server, &tally))?;
         let server = before.zip(led.joined).zip(led.counted_from.zip(led.counted_until));
         Ok(Outcome {
             connecting: led.connecting,
@@ -146,14 +162,18 @@ pub(crate) fn run(
 
 impl LoadError {
     /// With what the connections have heard instead.
-    fn because(self, tally: &Tally) -> Self {
-        match self {
-            Self::NotJoined { joined, connections, .. } => {
-                let what = tally.ended.iter().chain(&tally.errors).max_by_key(|(_, count)| **count);
-                let why = what.map_or(String::new(), |(what, count)| format!(" ({count} times: {what})"));
+    fn because(self, server: SocketAddr, tally: &Tally) -> Self {
+        let Self::NotJoined { joined, connections, .. } = self else { return self };
+        let what = tally.ended.iter().chain(&tally.errors).max_by_key(|(_, count)| **count);
+        match what {
+            Some((why, _)) if joined == 0 && !tally.has_connected => {
+                Self::NotConnected { server, why: why.clone() }
+            }
+            Some((why, count)) => {
+                let why = format!(": {why} ({})", counted(*count, "time"));
                 Self::NotJoined { joined, connections, why }
             }
-            other => other,
+            None => Self::NotJoined { joined, connections, why: ": the server does not answer".to_owned() },
         }
     }
 }
@@ -215,13 +235,13 @@ impl Lead<'_> {
         course.speak(plan.warm_up, plan.duration);
         show(Progress::WarmingUp);
         self.sleep_until(course.count_from(), all_run, &mut |_| ());
+        let warm_up = course.progress();
         let (counted_from, own_from) = (self.usage(), machine::own_usage());
         self.sleep_until(course.count_until(), all_run, &mut |now| {
             show(Progress::Counting {
                 elapsed: Duration::from_nanos(now - course.count_from()),
                 of: plan.duration,
-                sent: course.sent.load(Ordering::Relaxed),
-                delivered: course.delivered.load(Ordering::Relaxed),
+                done: course.progress().since(warm_up),
             });
         });
         let (counted_until, own_until) = (self.usage(), machine::own_usage());

@@ -21,9 +21,9 @@ pub(crate) struct Trust {
 /// A server's certificate can't be looked at.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TrustError {
-    #[error("{0} is no file with certificates: {1}")]
+    #[error("\"{0}\" holds no certificate in PEM format: {1}")]
     File(PathBuf, pem::Error),
-    #[error("{0} is no name that a certificate could be for")]
+    #[error("\"{0}\" is not a host name: a certificate is for a host name or an address")]
     Name(String, InvalidDnsNameError),
     #[error(transparent)]
     Refused(#[from] rustls::Error),

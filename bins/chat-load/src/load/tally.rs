@@ -29,6 +29,8 @@ pub(crate) struct Tally {
     /// Connections that ended before the run did, and errors of the server, by what it said.
     pub(crate) ended: BTreeMap<String, u64>,
     pub(crate) errors: BTreeMap<String, u64>,
+    /// Whether the server has accepted a connection.
+    pub(crate) has_connected: bool,
     /// How many messages a second the server takes from each session, as it said; 0: it did not say, or it is any number.
     pub(crate) paced_to: f64,
 }
@@ -46,6 +48,7 @@ impl Tally {
             faults: Faults::default(),
             ended: BTreeMap::new(),
             errors: BTreeMap::new(),
+            has_connected: false,
             paced_to: 0.0,
         }
     }
@@ -76,6 +79,7 @@ impl Tally {
             }
         }
         self.faults += other.faults;
+        self.has_connected |= other.has_connected;
         for (own, other) in [(&mut self.ended, &other.ended), (&mut self.errors, &other.errors)] {
             for (what, count) in other {
                 *own.entry(what.clone()).or_default() += count;
@@ -90,20 +94,24 @@ impl Tally {
 pub(crate) struct Latency(Histogram<u64>);
 
 impl Latency {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // from 1 us to 1 minute; two significant digits are valid
         #[expect(clippy::expect_used, reason = "the bounds are constants")]
         Self(Histogram::new_with_bounds(1_000, 60_000_000_000, 2).expect("these bounds"))
     }
 
-    pub(super) fn record(&mut self, nanoseconds: u64) {
+    pub(crate) fn record(&mut self, nanoseconds: u64) {
         self.0.saturating_record(nanoseconds);
     }
 
-    fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         // both have the same bounds
         let added = self.0.add(&other.0);
         debug_assert!(added.is_ok());
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.0.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -463,6 +463,9 @@ impl<'a> Worker<'a> {
     }
 
     fn end(&mut self, i: usize, why: &Ended) {
+        // all other ends are after the server has accepted the connection
+        self.tally.has_connected |=
+            self.members[i].stage != Stage::Outside || !matches!(why, Ended::Broken(_));
         let member = &mut self.members[i];
         if let Some(mut connection) = member.connection.take() {
             let _ = self.poll.registry().deregister(connection.source());

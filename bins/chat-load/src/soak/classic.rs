@@ -103,7 +103,7 @@ impl Classic {
 
 fn hear(text: &str, stream: &mut Stream, counts: &Counts) {
     let Ok(frame) = serde_json::from_str::<Value>(text) else {
-        return counts.wrong("a classic frame can't be read");
+        return counts.wrong("a classic frame cannot be read");
     };
     // entering, leaving and what the server itself says have no stamp
     let stamp = frame["message"].as_str().and_then(|text| Stamp::read(text.as_bytes()));

@@ -102,7 +102,7 @@ impl Member {
                 count += 1;
                 one_more(&counts.sent);
                 if let Err(error) = receipt.accepted().await {
-                    counts.wrong(format!("a message is not taken: {error}"));
+                    counts.wrong(format!("a message was refused: {error}"));
                 }
                 let counts = Arc::clone(&counts);
                 acks.spawn(async move {
@@ -112,7 +112,7 @@ impl Member {
                             ack.seq
                         }
                         Err(error) => {
-                            counts.wrong(format!("a message is not acked: {error}"));
+                            counts.wrong(format!("a message was not acked: {error}"));
                             0
                         }
                     }
@@ -148,15 +148,15 @@ impl Listener {
                 Event::Message { message, .. } => self.hear(&message),
                 Event::Connected(_) => one_more(&self.counts.came_back),
                 Event::Gap(gap) if gap.epoch_changed => {
-                    self.counts.wrong("the room's history is another one");
+                    self.counts.wrong("the history of the room was replaced");
                 }
                 Event::Gap(gap) => self.read(gap.last_seen, gap.resumes_at).await,
-                Event::Left { reason, .. } => self.counts.wrong(format!("a member is out: {reason:?}")),
+                Event::Left { reason, .. } => self.counts.wrong(format!("a member was removed: {reason:?}")),
                 Event::RejoinRefused { message, .. } => {
-                    self.counts.wrong(format!("a member is not let in again: {message}"));
+                    self.counts.wrong(format!("a member could not rejoin: {message}"));
                 }
                 Event::Closed(Closed::Asked) => {}
-                Event::Closed(why) => self.counts.wrong(format!("a session has ended for good: {why:?}")),
+                Event::Closed(why) => self.counts.wrong(format!("a session was closed: {why:?}")),
                 // a hole is seen in the numbers
                 _ => {}
             }
@@ -170,7 +170,7 @@ impl Listener {
         match message {
             StoredMessage::Said { body, .. } => match Stamp::read(body.as_bytes()) {
                 Some(stamp) => self.stream.hear(stamp, Some(seq)),
-                None => self.counts.wrong("a message is not one of ours"),
+                None => self.counts.wrong("a message is not from this test"),
             },
             StoredMessage::Erased { .. } => self.counts.wrong("a message was erased"),
         }
@@ -182,7 +182,7 @@ impl Listener {
         let (mut last, by) = (last_seen, Instant::now() + READING);
         while last + 1 < resumes_at {
             if Instant::now() > by {
-                return self.counts.wrong("the history can't be read");
+                return self.counts.wrong("the history cannot be read");
             }
             match self.client.history(&self.room, Page::After { seq: last, limit: PAGE }).await {
                 Ok(page) => {

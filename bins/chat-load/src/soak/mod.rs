@@ -90,7 +90,7 @@ async fn soak(plan: &Plan, program: PathBuf, bar: &ProgressBar) -> Result<Report
 
     let memory = course(plan, &mut servant, &counts, bar).await?;
 
-    bar.set_message("waiting for what is on its way");
+    bar.set_message("waiting for messages in flight");
     lead.send_replace(Phase::Listen);
     while others.join_next().await.is_some() {}
     let mut said = vec![Said::default(); plan.rooms];
@@ -113,7 +113,7 @@ async fn soak(plan: &Plan, program: PathBuf, bar: &ProgressBar) -> Result<Report
     for (i, member) in members.into_iter().enumerate() {
         match member.leave().await {
             Some(stream) => faults += stream.at_the_end(&said[i % plan.rooms].by),
-            None => counts.wrong("a listener ended"),
+            None => counts.wrong("a member lost its session"),
         }
     }
     Ok(Report::of(plan, &counts, faults, memory, &servant))

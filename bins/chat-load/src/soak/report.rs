@@ -10,7 +10,7 @@ use super::plan::Plan;
 use super::servant::Servant;
 use super::shared::Counts;
 use crate::load::Faults;
-use crate::report::number;
+use crate::report::{counted, number};
 
 /// The memory of the end may be so many times that of the beginning.
 const MOST_GROWTH: f64 = 1.10;
@@ -103,36 +103,36 @@ impl Report {
             table.add_row([what.to_owned(), value]);
         };
         let of = |count: u64| number(count as f64);
-        row("load", format!("{} connections, {} s", self.connections, self.seconds));
+        row("load", format!("{}, {} s", counted(self.connections, "connection"), self.seconds));
         row("sent, acked", format!("{}, {}", of(self.sent), of(self.acked)));
         row(
             "delivered",
             format!("{} in chat.v2, {} classic", of(self.delivered), of(self.delivered_classic)),
         );
         let Faults { missed, repeated, out_of_order } = self.faults;
-        row("missed, repeated, out of order", format!("{missed}, {repeated}, {out_of_order}"));
-        row("the server started again", format!("{} times", self.restarts));
+        row("lost, duplicated, out of order", format!("{missed}, {repeated}, {out_of_order}"));
+        row("server restarts", of(self.restarts));
         row(
-            "members came back",
-            format!("{} times, and read {} pages of history", of(self.came_back), of(self.pages)),
+            "reconnects",
+            format!("{}, with {} read", of(self.came_back), counted(self.pages, "page") + " of history"),
         );
-        row("slow readers put out", of(self.put_out));
+        row("slow readers disconnected", of(self.put_out));
         row(
-            "guests came and went",
-            format!("{} ({} not let in)", of(self.came_and_went), of(self.not_let_in)),
+            "guests joined and left",
+            format!("{} times ({} refused)", of(self.came_and_went), of(self.not_let_in)),
         );
         row(
             "memory",
             format!(
-                "{:.1} MiB after a sixth of the time, {:.1} at the end ({:.2} times), {:.1} at most",
+                "{:.1} MiB after a sixth of the time, {:.1} MiB at the end ({:.2} times that), {:.1} MiB peak",
                 self.first_mib, self.last_mib, self.growth, self.most_mib
             ),
         );
         row("database", format!("{:.1} MiB", self.database_mib));
         for (what, count) in &self.wrong {
-            row("wrong", format!("{count}: {what}"));
+            row("fault", format!("{}: {what}", counted(*count, "time")));
         }
-        row("all is as it has to be", if self.is_clean() { "yes" } else { "no" }.to_owned());
+        row("result", if self.is_clean() { "passed" } else { "failed" }.to_owned());
         table.to_string()
     }
 }
