@@ -1,5 +1,5 @@
-//! A chat in a terminal: `cargo run -p chat-client --example talk -- ROOM NAME [URL]`. What is typed is said, what happens is printed;
-//! the end of the input ends it.
+//! A chat in a terminal: `cargo run -p chat-client --example talk -- ROOM NAME [URL]`. It sends each line that you type, and prints
+//! what happens in the room. The end of the input (Ctrl-D) ends it.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::error::Error;
@@ -47,21 +47,23 @@ async fn print(mut events: Events) {
                 for message in &joined.messages {
                     println!("{}", line(message));
                 }
-                println!("-- {} here; type and press Enter", joined.member_count);
+                let (count, noun) =
+                    (joined.member_count, if joined.member_count == 1 { "person" } else { "people" });
+                println!("-- {count} {noun} in the room; type a message and press Enter");
             }
             Event::Message { message, .. } => println!("{}", line(&message)),
             Event::Presence(presence) => {
                 for member in &presence.joined {
-                    println!("-- {} is here", member.username);
+                    println!("-- {} joined", member.username);
                 }
                 for username in &presence.left {
-                    println!("-- {username} is gone");
+                    println!("-- {username} left");
                 }
             }
             Event::Typing(typing) => println!("-- {} is typing", typing.username),
             Event::Notice(notice) => println!("** {}", notice.body),
             Event::Disconnected { reason, retry_in } => {
-                println!("-- disconnected ({reason:?}); again in {retry_in:?}");
+                println!("-- disconnected ({reason:?}); reconnecting in {retry_in:?}");
             }
             Event::Gap(gap) => {
                 println!(
@@ -78,6 +80,6 @@ async fn print(mut events: Events) {
 fn line(message: &StoredMessage) -> String {
     match message {
         StoredMessage::Said { from, body, .. } => format!("{from}: {body}"),
-        StoredMessage::Erased { .. } => "-- a message was here".into(),
+        StoredMessage::Erased { .. } => "-- message erased".into(),
     }
 }

@@ -13,10 +13,10 @@ use chat_protocol::v2::{Bye, ErrorCode};
 pub enum ConnectError {
     /// The address is not of the form `ws://host:port/path` or `wss://host:port/path`, or it is a `wss:` address and this crate was
     /// built without its feature `tls`.
-    #[error("\"{0}\" is not an address of the form ws://host:port/path or wss://host:port/path")]
+    #[error("\"{0}\" is not a WebSocket address: write ws://host:port/path or wss://host:port/path")]
     Url(String),
     /// Nobody answers there.
-    #[error("the server can't be reached: {message}")]
+    #[error("cannot reach the server: {message}")]
     Unreachable {
         /// What the system said, for a program.
         kind: io::ErrorKind,
@@ -25,17 +25,17 @@ pub enum ConnectError {
     },
     /// The server's certificate is not one that this client trusts, TLS failed in another way, or the system has no trusted
     /// certificates.
-    #[error("no encrypted connection: {0}")]
+    #[error("cannot encrypt the connection: {0}")]
     Tls(String),
     /// [`Options::token_provider`](crate::Options::token_provider) had no token; the text is the provider's.
-    #[error("no token for the session: {0}")]
+    #[error("cannot get a token for the session: {0}")]
     Token(String),
     /// There was no `welcome` within [`Options::connect_timeout`](crate::Options::connect_timeout).
-    #[error("no welcome within {0:?}")]
+    #[error("the server did not answer `hello` within {0:?}")]
     TimedOut(Duration),
     /// The server refused the WebSocket: 403 means an origin that is not allowed, 429 too many connections, 503 a server that is
     /// full or shutting down, 404 an address at which there is no chat.
-    #[error("the server refused the connection with status {status}")]
+    #[error("the server refused the connection with HTTP status {status}")]
     Handshake {
         /// The status of HTTP.
         status: u16,
@@ -54,10 +54,10 @@ pub enum ConnectError {
         retry_after: Option<Duration>,
     },
     /// The server said `bye` in place of `welcome`.
-    #[error("the server said bye: {}", .0.reason)]
+    #[error("the server closed the session: {}", .0.reason)]
     Bye(Bye),
     /// The connection ended before `welcome`.
-    #[error("the connection ended before the session began: {0}")]
+    #[error("the connection was lost before the session began: {0}")]
     Ended(String),
 }
 
@@ -95,12 +95,12 @@ pub enum CommandError {
         retry_after: Option<Duration>,
     },
     /// The room was left, by oneself or by the server, before the answer came. Whether a message was stored is not known.
-    #[error("the room was left before the answer came")]
+    #[error("the session left the room before the server answered")]
     LeftRoom,
     /// There is no connection at present, or it ended before the answer came. Only for what belongs to one connection:
     /// [`history`](crate::Client::history), [`members`](crate::Client::members), [`typing`](crate::Client::typing) and
     /// [`ping`](crate::Client::ping).
-    #[error("there is no connection at present")]
+    #[error("not connected; the client is reconnecting")]
     Disconnected,
     /// The client was closed for good; the last event says why. Whether a message that had no ack was stored is not known.
     #[error("the client is closed")]

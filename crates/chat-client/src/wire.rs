@@ -79,7 +79,7 @@ impl Wire {
             Some(Ok(_)) => Incoming::Heard,
             Some(Err(error)) => Incoming::Ended(Disconnect::Lost(error.to_string())),
             None => {
-                let why = self.broken.take().unwrap_or_else(|| "the connection ended".into());
+                let why = self.broken.take().unwrap_or_else(|| "the server closed the connection".into());
                 Incoming::Ended(Disconnect::Lost(why))
             }
         })

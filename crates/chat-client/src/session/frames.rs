@@ -35,13 +35,13 @@ impl Session {
     /// A newer server may know more types, codes and reasons than this client. Whoever waits for such an answer is told.
     fn unreadable(&mut self, text: &str, error: &serde_json::Error, now: Instant) {
         self.counting.stray();
-        tracing::warn!(%error, "a frame of the server can't be read");
+        tracing::warn!(%error, "cannot read a frame from the server");
         let Ok(Outline { reference: Some(reference), code, message }) = serde_json::from_str(text) else {
             return;
         };
         let message = match (code, message) {
             (Some(code), Some(message)) => format!("{code}: {message}").into(),
-            _ => "the server's answer can't be read".into(),
+            _ => "cannot read the answer of the server".into(),
         };
         let code = ErrorCode::Internal;
         self.error(Error { reference: Some(reference), code, message, retry_after_ms: None }, now);
@@ -92,7 +92,7 @@ impl Session {
     /// Something came where it has no place, or as an answer to something else: that goes on waiting.
     fn misplaced(&mut self, call: Option<(u64, Call)>, what: &str) {
         self.counting.stray();
-        tracing::warn!("{what} came where it has no place");
+        tracing::warn!("unexpected: {what}");
         self.calls.extend(call);
     }
 

@@ -56,9 +56,9 @@ impl Session {
     fn join(&mut self, name: &RoomName, history: u64, reply: Reply<Arc<Joined>>) {
         if let Some(room) = self.rooms.get(name) {
             let why = if room.leaving.is_some() {
-                "the room is still being left"
+                "the session is still leaving this room"
             } else {
-                "the room is joined already"
+                "the session has already joined this room"
             };
             reply.answer(Err(CommandError::refused(ErrorCode::AlreadyInRoom, why)));
             return;
@@ -71,7 +71,10 @@ impl Session {
 
     fn leave(&mut self, name: RoomName, reply: Reply<()>) {
         let Some(room) = self.rooms.get_mut(&name).filter(|room| room.leaving.is_none()) else {
-            reply.answer(Err(CommandError::refused(ErrorCode::NotInRoom, "the room was not joined")));
+            reply.answer(Err(CommandError::refused(
+                ErrorCode::NotInRoom,
+                "the session has not joined this room",
+            )));
             return;
         };
         room.leaving = Some(reply);
@@ -88,7 +91,10 @@ impl Session {
     fn send(&mut self, name: RoomName, body: Arc<str>, id: MessageId, reply: Reply<Ack>) {
         let key = self.new_key();
         let Some(room) = self.rooms.get_mut(&name).filter(|room| room.leaving.is_none()) else {
-            reply.answer(Err(CommandError::refused(ErrorCode::NotInRoom, "the room was not joined")));
+            reply.answer(Err(CommandError::refused(
+                ErrorCode::NotInRoom,
+                "the session has not joined this room",
+            )));
             return;
         };
         let may_go = room.lane.add(key, body, id, reply);
