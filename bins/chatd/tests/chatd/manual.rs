@@ -1,13 +1,12 @@
 //! `docs/operations.md`, word for word: every command of it is run, in order, on a machine with systemd, nginx and Prometheus; and those
-//! of `docs/monitoring`.
+//! of `docs/monitoring`. Each of the ways to install chatd has a machine of its own; the rest of the page follows the Debian package.
 //!
-//! Two programs are not what they are elsewhere: `apt-get` has nothing to do, since what it would install is there, and `cargo` gives the
-//! program under test in place of building it. An id that only a running server knows is put in. And the unit may see /tmp and homes:
-//! unlike one that is released, a program that is built for tests reads the page's files where the workspace is.
+//! Three things differ from a real machine. `apt-get` installs the package of chatd and nothing else, since the rest is there. `cargo`
+//! gives the program under test in place of building it. And the unit may see /tmp and homes: unlike one that is released, a program
+//! that is built for tests reads the page's files where the workspace is. An id that only a running server knows is filled in.
 #![cfg(target_os = "linux")]
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,17 +16,15 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::download::{self, Download};
 use crate::machine::Machine;
+use crate::needs::Need;
 
-/// A part of the page.
-struct Part {
+/// A section of the page.
+struct Section {
     heading: String,
     /// What stands in it for a shell, block by block.
     commands: Vec<String>,
-}
-
-fn top() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 /// What stands in a text for a shell, block by block.
@@ -36,91 +33,131 @@ fn commands(text: &str) -> Vec<String> {
     blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
 }
 
-fn parts() -> Vec<Part> {
-    let page = std::fs::read_to_string(top().join("docs/operations.md")).unwrap();
-    let part = |section: &str| {
-        let heading = section.lines().next().unwrap_or_default().to_owned();
-        Part { heading, commands: commands(section) }
+/// The sections of the page that have commands. Those of "Install" are its subsections.
+fn sections() -> Vec<Section> {
+    let page = std::fs::read_to_string(download::top().join("docs/operations.md")).unwrap();
+    let (before, rest) = page.split_once("\n## Install\n").unwrap();
+    assert!(commands(before).is_empty());
+    let (install, rest) = rest.split_once("\n## ").unwrap();
+    let install = format!("Install\n{install}");
+    let all = install.split("\n### ").chain(rest.split("\n## "));
+    let section = |text: &str| {
+        let heading = text.lines().next().unwrap_or_default().to_owned();
+        Section { heading, commands: commands(text) }
     };
-    page.split("\n## ").skip(1).map(part).collect()
+    all.map(section).filter(|section| !section.commands.is_empty()).collect()
 }
 
-/// What a checkout has that the page uses, and the two programs.
-fn checkout() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let copy = |what: &str| {
-        let status =
-            std::process::Command::new("cp").arg("-r").arg(top().join(what)).arg(folder.path()).status();
-        assert!(status.unwrap().success());
-    };
-    copy("packaging");
-    copy("docs");
-    std::fs::copy(env!("CARGO_BIN_EXE_chatd"), folder.path().join("chatd-under-test")).unwrap();
-    folder
-}
+/// What the page uses beside chatd.
+const NEEDS: &[Need] = &[
+    Need::Program("nginx"),
+    Need::Path("/lib/systemd/system/nginx.service"),
+    Need::Path("/etc/nginx/conf.d"),
+    Need::Program("prometheus"),
+    Need::Program("promtool"),
+    Need::Path("/lib/systemd/system/prometheus.service"),
+    Need::Path("/etc/prometheus"),
+    Need::Path("/lib/systemd/systemd-sysctl"),
+    Need::Program("curl"),
+    Need::Program("openssl"),
+    Need::Program("ps"),
+    Need::Program("sysctl"),
+];
 
-const PROGRAMS: &str = "
-printf '#!/bin/sh\n' > /usr/local/bin/apt-get
-printf '#!/bin/sh\nset -e\nmkdir -p target/release\ncp chatd-under-test target/release/chatd\n' > /usr/local/bin/cargo
-chmod 755 /usr/local/bin/apt-get /usr/local/bin/cargo
-mkdir /etc/systemd/system/chatd.service.d
-printf '[Service]\nProtectHome=no\n%s\n' \"$bind\" > /etc/systemd/system/chatd.service.d/workspace.conf
-";
+/// The ways to install chatd, by their headings. The page describes them one after the other.
+const WAYS: [&str; 3] = ["From the Debian package", "From the archive", "From source"];
 
 const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
 
 struct Reader {
     machine: Machine,
-    parts: std::vec::IntoIter<Part>,
-    /// What is exported stays so in a shell.
-    exported: String,
+    download: Download,
+    sections: std::vec::IntoIter<Section>,
+    /// What is exported, and where one is, stays so in a shell.
+    state: String,
 }
 
 impl Reader {
-    /// Does what the next part says, which has this heading.
-    fn follow(&mut self, heading: &str) -> String {
-        self.follow_with(heading, str::to_owned)
+    /// Someone who has the page, and a machine with what the page uses beside chatd. `None`: the test is skipped.
+    async fn new(needs: &[Need]) -> Option<Self> {
+        let needs = [NEEDS, needs].concat();
+        let (machine, download) = download::machine(&needs).await?;
+        if !machine.starts(&["nginx", "prometheus"]) {
+            return None;
+        }
+        Some(Self { machine, download, sections: sections().into_iter(), state: String::new() })
     }
 
-    fn follow_with(&mut self, heading: &str, put_in: impl Fn(&str) -> String) -> String {
-        let part = self.parts.next().unwrap();
-        assert_eq!(part.heading, heading);
+    /// Installs chatd in one of the three ways, and configures it.
+    fn install(&mut self, way: &str) {
+        assert!(WAYS.contains(&way));
+        self.follow("apt-get install -y curl");
+        for heading in WAYS {
+            let section = self.sections.next().unwrap();
+            assert_eq!(section.heading, heading);
+            if heading == way {
+                assert!(self.run(section, str::to_owned).ends_with("ready\n"));
+            }
+        }
+        assert!(self.follow("max-connections = 10000").ends_with("ready\n"));
+    }
+
+    /// Does what the next section says, which has this command.
+    fn follow(&mut self, command: &str) -> String {
+        self.follow_with(command, str::to_owned)
+    }
+
+    fn follow_with(&mut self, command: &str, fill_in: impl Fn(&str) -> String) -> String {
+        let section = self.sections.next().unwrap();
+        assert!(section.commands.concat().contains(command), "no {command:?} in \"{}\"", section.heading);
+        self.run(section, fill_in)
+    }
+
+    /// Runs lines of a shell where the page is now.
+    fn here(&self, lines: &str) -> String {
+        self.machine.must(&format!("{}\n{lines}", self.state))
+    }
+
+    fn run(&mut self, section: Section, fill_in: impl Fn(&str) -> String) -> String {
         let mut said = String::new();
-        for commands in part.commands {
-            said += &self.machine.must(&format!("{}\n{}", self.exported, put_in(&commands)));
-            let exports = commands.lines().filter(|line| line.starts_with("export "));
-            self.exported.extend(exports.map(|line| format!("{line}\n")));
+        for commands in section.commands {
+            let commands = self.download.named_here(&fill_in(&commands));
+            said += &self.here(&commands);
+            let stays = |line: &&str| ["export ", "cd "].iter().any(|begin| line.starts_with(begin));
+            self.state.extend(commands.lines().filter(stays).map(|line| format!("{line}\n")));
         }
         said
     }
 }
 
 #[tokio::test]
-async fn the_manual_is_followed_word_for_word() {
-    let checkout = checkout();
-    let Some(machine) = Machine::boot(checkout.path()).await else { return };
-    // its own /tmp is what a unit with a user of its own can't do without
-    let beneath_tmp = top()
-        .strip_prefix("/tmp")
-        .ok()
-        .and_then(|path| path.iter().next().map(Path::new).map(Path::to_owned));
-    let bind =
-        beneath_tmp.map(|first| format!("BindReadOnlyPaths=/tmp/{}", first.display())).unwrap_or_default();
-    machine.must(&format!("bind='{bind}'\n{PROGRAMS}"));
-    machine.move_into_its_network();
-    let mut reader = Reader { machine, parts: parts().into_iter(), exported: String::new() };
+async fn chatd_is_installed_from_the_archive() {
+    let Some(mut reader) = Reader::new(download::NEEDS).await else { return };
+    reader.install("From the archive");
+}
 
-    assert!(reader.follow("Install").ends_with("ready\n"));
+#[tokio::test]
+async fn chatd_is_installed_from_source() {
+    let Some(mut reader) = Reader::new(&[]).await else { return };
+    reader.install("From source");
+}
+
+#[tokio::test]
+async fn the_manual_is_followed_word_for_word() {
+    let Some(mut reader) = Reader::new(download::NEEDS).await else { return };
+    reader.machine.move_into_its_network();
+
+    reader.install("From the Debian package");
     let owner = reader.machine.must("stat -c %U:%a /var/lib/private/chatd; ps -o user= -C chatd");
     assert_eq!(owner, "chatd:700\nchatd\n", "a user of its own");
 
-    reader.follow("Serve");
-    assert!(reader.machine.must("cat page.html").contains("<title>"));
+    reader.follow("nginx -t");
+    assert!(reader.here("cat page.html").contains("<title>"));
 
-    let found = reader.follow("Is the machine fit for it?");
+    let found = reader.follow("chatd doctor");
     assert!(found.contains("all of it read"), "{found}");
 
-    reader.follow("Up to 100,000 connections");
+    reader.follow("systemd-sysctl");
     assert_eq!(reader.machine.must("sysctl -n net.ipv4.ip_local_port_range"), "1024\t65535\n");
 
     let mut mia = Client::enter(SERVER, "lobby", "mia").await;
@@ -131,47 +168,51 @@ async fn the_manual_is_followed_word_for_word() {
     let sessions: Value = serde_json::from_str(&sessions).unwrap();
     let id = sessions["sessions"].as_array().unwrap().iter().find(|one| one["username"] == "bob").unwrap();
     let id = id["session"].as_str().unwrap();
-    let told = reader.follow_with("The operator's hand", |commands| {
+    let told = reader.follow_with("chatd admin rooms", |commands| {
         assert!(commands.contains("s0123456789abcdef") || commands.contains("curl"));
         commands.replace("s0123456789abcdef", id)
     });
-    assert!(told.contains("eve is out of the room lobby") && told.contains("1 messages erased"), "{told}");
-    assert!(reader.machine.must("cat eve.jsonl").contains("\"body\":\"hello\""));
+    assert!(told.contains("eve"), "{told}");
+    assert_eq!(eve.next("left").await["room"], "lobby", "she was kicked");
+    assert!(reader.here("cat eve.jsonl").contains("\"body\":\"hello\""));
+    assert_eq!(reader.here("chatd admin export eve"), "", "all of it was erased");
     assert_eq!(mia.closed().await, Some(4403), "its room was closed");
     drop((eve, bob));
 
-    reader.follow("Watch");
-    let monitoring = std::fs::read_to_string(top().join("docs/monitoring/README.md")).unwrap();
-    let shown: String = commands(&monitoring).iter().map(|commands| reader.machine.must(commands)).collect();
+    reader.follow("promtool check config");
+    let monitoring = std::fs::read_to_string(download::top().join("docs/monitoring/README.md")).unwrap();
+    let shown: String = commands(&monitoring).iter().map(|commands| reader.here(commands)).collect();
     assert!(shown.contains("chatd_ready 1"), "{shown}");
     let sees = "curl -sS 'http://127.0.0.1:9090/api/v1/query?query=chatd_ready' || true";
     reader.machine.until(sees, &[r#""chatd_ready""#]).await;
     let rules = reader.machine.must("curl -sSf http://127.0.0.1:9090/api/v1/rules");
     assert!(rules.contains("chatd_ready"), "{rules}");
 
-    assert!(reader.follow("Change the configuration").contains("max-connections"));
-    reader.machine.until("journalctl -u chatd --no-pager", &["SIGHUP: the configuration"]).await;
+    assert!(reader.follow("chatd config check").contains("max-connections"));
+    reader.machine.until("journalctl -u chatd --no-pager", &["SIGHUP"]).await;
 
     let (mut ana, _) = v2::Session::enter(SERVER, "lobby", "ana").await;
     ana.say("lobby", "before the restart").await;
     let knocking = Arc::new(AtomicBool::new(true));
     let knocks = tokio::spawn(knock(Arc::clone(&knocking)));
-    assert!(reader.follow("Restart and stop").contains("alive"));
+    assert!(reader.follow("systemctl restart chatd").contains("alive"));
     assert_eq!(ana.closed().await.1, Some(1001));
     knocking.store(false, Ordering::Relaxed);
     assert!(knocks.await.unwrap() > 0, "nobody was refused, and some were answered");
 
-    reader.follow("Back up and restore");
+    reader.follow("chatd backup");
     let kept = reader.machine.must("ls /var/backups/chatd | wc -l; ls /var/lib/chatd/*replaced* | wc -l");
     assert_eq!(kept.split_whitespace().next(), Some("2"), "{kept}");
     let mut ana = v2::Session::hello(SERVER, "ana").await;
     let joined = ana.ask(serde_json::json!({ "type": "join", "room": "lobby", "history": 50 })).await;
     assert_eq!(joined["messages"].as_array().unwrap().last().unwrap()["body"], "before the restart");
 
-    reader.follow("Upgrade and downgrade");
+    // where the new files are
+    reader.state += "cd /srv/chatd\n";
+    reader.follow("chatd-backup.service");
     until("it serves again", async || http::request(SERVER, "GET", "/readyz", &[]).await.status == 200).await;
-    reader.follow("When something is wrong");
-    assert!(reader.parts.next().is_none());
+    let left: Vec<_> = reader.sections.map(|section| section.heading).collect();
+    assert!(left.is_empty(), "not followed: {left:?}");
 }
 
 /// Connects again and again, and is never refused. Gives how often it was answered: a server that has just ended answers no more.

@@ -13,11 +13,19 @@ pub(crate) fn chatd(folder: &Path) -> Command {
     chatd_at(Path::new(env!("CARGO_BIN_EXE_chatd")), folder)
 }
 
+/// Whether a variable of the environment would change the program: its own options, those of the libraries for traces, a proxy for
+/// their requests, and what a service manager passes.
+fn changes_it(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let begins = ["CHATD_", "OTEL_", "LISTEN_", "WATCHDOG_"].iter().any(|begin| name.starts_with(begin));
+    begins || name.ends_with("_PROXY") || name == "NOTIFY_SOCKET"
+}
+
 /// The same with the program at another place.
 pub(crate) fn chatd_at(program: &Path, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHATD_")) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| changes_it(&name.to_string_lossy())) {
         command.env_remove(name);
     }
     // many run at once: who needs it asks for a port; and a log is read as a person reads it

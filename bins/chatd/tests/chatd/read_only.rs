@@ -1,7 +1,7 @@
 //! A database file that may be read and not written.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -9,9 +9,27 @@ use std::time::Duration;
 
 use rustix::process::{Signal, geteuid};
 
+use crate::needs::{self, NOBODY, Need};
 use crate::process::{Running, chatd, chatd_at, refused};
 
-const NOBODY: u32 = 65_534;
+/// Whether another user can own this folder and get to it. Root needs one: permissions of files do not count for root.
+fn serves_another_user(folder: &Path) -> bool {
+    if !geteuid().is_root() {
+        return true;
+    }
+    if !needs::are_met(&[Need::OtherOwners]) {
+        return false;
+    }
+    let is_open = |folder: &Path| folder.metadata().unwrap().mode() & 0o001 != 0;
+    let closed = folder.ancestors().skip(1).find(|ancestor| !is_open(ancestor));
+    if let Some(closed) = closed {
+        needs::skip(&format!(
+            "a temporary folder for all users (\"{}\" is closed to others)",
+            closed.display()
+        ));
+    }
+    closed.is_none()
+}
 
 /// The program as a user for whom a file's permissions count: for root they do not.
 fn unprivileged(folder: &Path) -> Command {
@@ -31,6 +49,9 @@ fn unprivileged(folder: &Path) -> Command {
 #[tokio::test]
 async fn it_does_not_start_says_why_and_starts_once_the_file_is_writable() {
     let folder = tempfile::tempdir().unwrap();
+    if !serves_another_user(folder.path()) {
+        return;
+    }
     let start = || Running::start(&mut unprivileged(folder.path()));
     let mut server = start();
     server.signal(Signal::TERM);

@@ -35,7 +35,9 @@ export class Server {
     if (!program) throw new Error('set CHATD to the path of the chatd program');
     if (args.length > 0) this.#args = args;
     const all = ['--listen', `127.0.0.1:${this.port}`, '--admin-listen', 'off', '--message-rate', '0', ...this.#args];
-    this.#child = spawn(resolve(program), all, { cwd: this.#folder, stdio: ['ignore', 'pipe', 'ignore'] });
+    // nothing of the environment changes it
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CHATD_')));
+    this.#child = spawn(resolve(program), all, { cwd: this.#folder, env, stdio: ['ignore', 'pipe', 'ignore'] });
     this.port = Number(await new Promise((found, failed) => {
       this.#child.on('error', failed);
       this.#child.on('exit', () => failed(new Error('chatd did not start')));
