@@ -1,4 +1,4 @@
-# What there is to do: `just --list`.
+# The tasks of this project: `just --list`.
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
@@ -6,50 +6,76 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 default:
     @just --list
 
-# run the server
+# run the server: `just run --listen 127.0.0.1:8080`
 run *OPTIONS:
     cargo run --release -p chatd -- {{OPTIONS}}
 
-# pass the tests of the whole workspace, the documentation's examples included
+# run all tests; what this machine lacks for some of them is listed at the end
 test *FILTER:
     #!/usr/bin/env bash
     set -euo pipefail
-    # built with the tests: a test of another program's need not build it anew, and with other features
-    export CHATD="${CARGO_TARGET_DIR:-$PWD/target}/debug/chatd"
+    # built with the tests: a test of another program need not build it again, with other features
+    export CHATD="$({{just_executable()}} target-folder)/debug/chatd"
+    export SKIPPED_TESTS="$(mktemp)"
+    trap 'rm -f "$SKIPPED_TESTS"' EXIT
+    failed=()
+    # runs one part of the tests, and goes on with the next one if it fails
+    part() { "$@" || failed+=("$*"); }
     if cargo nextest --version >/dev/null 2>&1; then
-        # in CI all that fails is wanted, not the first
-        cargo nextest run --workspace --all-features ${CI:+--no-fail-fast} {{FILTER}}
+        part cargo nextest run --workspace --all-features ${CI:+--no-fail-fast} {{FILTER}}
     else
-        cargo test --workspace --all-features ${CI:+--no-fail-fast} --lib --bins --tests {{FILTER}}
+        part cargo test --workspace --all-features ${CI:+--no-fail-fast} --lib --bins --tests {{FILTER}}
     fi
-    cargo test --workspace --all-features --doc
-    [ -n "{{FILTER}}" ] || { just schedules && just test-js; }
+    part cargo test --workspace --all-features --doc
+    if [ -z "{{FILTER}}" ]; then
+        part {{just_executable()}} schedules
+        part {{just_executable()}} test-js
+    fi
+    if [ -s "$SKIPPED_TESTS" ]; then
+        printf '\nSome tests were skipped:\n'
+        sort -u "$SKIPPED_TESTS"
+    fi
+    if [ "${#failed[@]}" -gt 0 ]; then
+        printf '\nfailed: %s\n' "${failed[@]}" >&2
+        exit 1
+    fi
 
-# try so many orders of steps that tasks can take at once, in the engine and the outbox: `just schedules 100000 $RANDOM`
+# test the engine and the outbox under COUNT schedules of their tasks: `just schedules 100000 $RANDOM`
 schedules COUNT="2000" FROM="1":
     RUSTFLAGS="--cfg shuttle" SCHEDULES={{COUNT}} SCHEDULES_FROM={{FROM}} \
         cargo test -p chat-rooms --no-default-features --test schedules
 
-# live through so many simulated worlds, with partitions, delays, a failing disk and restarts: `just simulate 10000 $RANDOM`, or one again: `just simulate 1 4711`
+# simulate SEEDS worlds with partitions, delays, a failing disk and restarts: `just simulate 10000 $RANDOM`; repeat one: `just simulate 1 4711`
 simulate SEEDS="1000" SEED="1":
     SEEDS={{SEEDS}} SEED={{SEED}} cargo test -p chat-server --test simulation what_is_promised -- --nocapture
 
-# pass the tests of the client for JavaScript and of the page; what is missing for them is skipped, and in CI a failure
+# run the tests of the JavaScript client and of the page; without Node.js they are skipped, and in CI that is a failure
 test-js:
     #!/usr/bin/env bash
     set -euo pipefail
-    if ! command -v npm >/dev/null; then
-        echo "npm is not here: the tests of the client for JavaScript and of the page are skipped"
+    # says why tests are skipped, and ends; in CI it fails
+    skip() {
+        echo "skipped the tests of the JavaScript client and of the page: $1" | tee -a "${SKIPPED_TESTS:-/dev/null}"
         [ -z "${CI:-}" ]
         exit
-    fi
+    }
+    for program in node npm; do
+        command -v "$program" >/dev/null || skip "this machine lacks the program \"$program\""
+    done
+    version="$(node --version | tr -d v | cut -d. -f1)"
+    [ "$version" -ge 20 ] || skip "they need Node.js 20 or later, and this is $version"
     cargo build -p chatd
-    export CHATD="${CARGO_TARGET_DIR:-$PWD/target}/debug/chatd"
+    export CHATD="$({{just_executable()}} target-folder)/debug/chatd"
     for folder in clients/js crates/chat-page/browser; do
         (cd "$folder" && npm ci --no-audit --no-fund --loglevel=error && npm test)
     done
 
-# what CI asks of the code beside the tests
+# print where cargo puts what it builds
+[private]
+target-folder:
+    @cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'
+
+# check formatting, lints and documentation
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --all-features -- -D warnings
@@ -57,33 +83,45 @@ lint:
     RUSTFLAGS="--cfg shuttle" cargo clippy -p chat-rooms --no-default-features --test schedules -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-# licences, sources and duplicates of what we depend on
+# check licences, sources and duplicates of the dependencies
 deny:
     cargo deny check bans licenses sources
 
-# time the engine in memory
+# build the files of a release into target/dist: archive, Debian package, SBOM, checksums (needs cargo-deb, cargo-about, cargo-cyclonedx)
+dist *TARGET:
+    packaging/dist/build.sh {{TARGET}}
+
+# try the files of `just dist`: checksums, the archive and the package in an empty system, lintian
+try-dist:
+    packaging/dist/try.sh
+
+# run the README's commands for the tests on a bare Debian, in namespaces (needs root and debootstrap)
+try-bare:
+    packaging/bare/try.sh
+
+# benchmark the engine in memory
 bench-engine *FILTER:
     cargo bench -p chat-rooms --bench fan_out -- {{FILTER}}
 
-# hold chatd against the floor, what this machine can do: `just bench`, `just bench --rounds 1 idle`
+# compare chatd with what this machine can do: `just bench`, `just bench --rounds 1 idle`
 bench *OPTIONS:
     cargo build --release -p chatd -p chat-load
-    target/release/chat-load bench {{OPTIONS}}
+    $({{just_executable()}} target-folder)/release/chat-load bench {{OPTIONS}}
 
-# put a running server under load: `just load 127.0.0.1:8000 --members 1000`
+# load-test a running server: throughput, latency, CPU cost and lost messages: `just load 127.0.0.1:8000 --members 1000`
 load *OPTIONS:
     cargo run --release -p chat-load -- run {{OPTIONS}}
 
-# let a server live through half an hour of everything, restarts and kill -9 among it: `just soak`, `just soak --duration 2m`
+# run a server for half an hour under traffic, broken connections, restarts and kill -9: `just soak`, `just soak --duration 2m`
 soak *OPTIONS:
     cargo build --release -p chatd -p chat-load
-    target/release/chat-load soak {{OPTIONS}}
+    $({{just_executable()}} target-folder)/release/chat-load soak {{OPTIONS}}
 
-# search for inputs that break what has to hold, so many seconds for each target: `just fuzz`, `just fuzz engine 600` (needs cargo-fuzz and a C++ compiler)
+# fuzz each target for SECONDS: `just fuzz`, `just fuzz engine 600` (needs cargo-fuzz and a C++ compiler)
 fuzz TARGET="all" SECONDS="60" *OPTIONS:
     #!/usr/bin/env bash
     set -euo pipefail
-    folder="${CARGO_TARGET_DIR:-$PWD/target}/fuzz"
+    folder="$({{just_executable()}} target-folder)/fuzz"
     cd crates/chat-fuzz
     targets="{{TARGET}}"
     [ "$targets" != all ] || targets=$(cargo fuzz list)
@@ -94,27 +132,28 @@ fuzz TARGET="all" SECONDS="60" *OPTIONS:
             -- -max_total_time={{SECONDS}} {{OPTIONS}}
     done
 
-# write the machine-readable contract anew from the types; a test says when that is due
+# generate docs/asyncapi.json from the types; a test fails when it is out of date
 contract:
     cargo run -q -p chat-protocol --features schema --example asyncapi > docs/asyncapi.json
 
-# write docs/configuration.md and docs/admin.openapi.json anew from the program; tests say when that is due
+# generate docs/configuration.md and docs/admin.openapi.json from the program; tests fail when they are out of date
 configuration:
     cargo run -q -p chatd -- config docs > docs/configuration.md
     cargo run -q -p chatd -- admin openapi > docs/admin.openapi.json
 
-# time how fast messages are stored and acked by a server of its own: `just storing 5` seconds each
+# measure how fast a server stores and acks messages, SECONDS for each case: `just storing 5`
 storing SECONDS="5":
     #!/usr/bin/env bash
     set -euo pipefail
     cargo build --release -p chatd -p chat-testkit --bins --examples
     folder=$(mktemp -d)
-    target/release/chatd --listen 127.0.0.1:8090 --admin-listen off --database "$folder/chatd.sqlite3" --message-rate 0 --log warn &
+    built="$({{just_executable()}} target-folder)/release"
+    "$built/chatd" --listen 127.0.0.1:8090 --admin-listen off --database "$folder/chatd.sqlite3" --message-rate 0 --log warn &
     server=$!
     trap 'kill $server; wait $server || true; rm -r "$folder"' EXIT
     until (exec 3<>/dev/tcp/127.0.0.1/8090) 2>/dev/null; do sleep 0.1; done
-    target/release/examples/storing 127.0.0.1:8090 {{SECONDS}}
+    "$built/examples/storing" 127.0.0.1:8090 {{SECONDS}}
 
-# bring a database up to date, or take its newest migration back: `just migrate up`, `just migrate down chatd.sqlite3`
+# run the migrations of a database, or revert the newest one: `just migrate up`, `just migrate down chatd.sqlite3`
 migrate DIRECTION DATABASE="chatd.sqlite3":
     cargo run -q -p chat-db --example migrate -- {{DIRECTION}} {{DATABASE}}

@@ -1,13 +1,11 @@
 #!/usr/bin/env bash
-# Tries what the Dockerfile makes where there is no Docker: builds the program as it says there, puts it into an empty folder, and lives
-# in there as the user of the image. Needs root, for chroot.
+# Tries the image of the Dockerfile without Docker: builds the program with the command of the Dockerfile, puts it into an empty folder,
+# and runs it there as the user of the image. Needs root, for chroot.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-host="$(rustc --print host-tuple)"
-build="$(sed -n 's/^RUN \(RUSTFLAGS=.*\) \\$/\1/p' packaging/docker/Dockerfile)"
-bash -euxc "$build"
-program="${CARGO_TARGET_DIR:-target}/$host/release/chatd"
+build="$(sed -n 's/^RUN \(packaging.*\) \\$/\1/p' packaging/docker/Dockerfile)"
+program="$($build)/chatd"
 
 image="$(mktemp -d)"
 trap 'rm -rf "$image"' EXIT
