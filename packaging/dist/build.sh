@@ -2,13 +2,14 @@
 # Builds the files of a release into target/dist: an archive with static programs, a Debian package, an SBOM, and checksums. `just dist`
 # runs it. TARGET is chosen by compile.sh unless it is named.
 #   build.sh [TARGET]
-# Needs cargo-deb, cargo-about and cargo-cyclonedx (`cargo install --locked cargo-deb cargo-about cargo-cyclonedx`).
+# Needs cargo-deb, cargo-about and cargo-cyclonedx: `cargo install --locked cargo-deb cargo-cyclonedx` and
+# `cargo install --locked --features cli cargo-about`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 dist="${CARGO_TARGET_DIR:-$PWD/target}/dist"
 
 for tool in cargo-deb cargo-about cargo-cyclonedx; do
-    command -v "$tool" >/dev/null || { echo "$tool is missing: run \`cargo install --locked $tool\`" >&2; exit 1; }
+    command -v "$tool" >/dev/null || { echo "$tool is missing: see packaging/dist/build.sh" >&2; exit 1; }
 done
 
 built="$(packaging/dist/compile.sh ${1:+--target "$1"} chatd chat-load)"
