@@ -20,7 +20,7 @@ mkdir -p "$dist"
 export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y Cargo.lock)}"
 licenses="$(mktemp)"
 trap 'rm -f "$licenses"' EXIT
-cargo about generate --locked --config packaging/licences/about.toml --manifest-path bins/chatd/Cargo.toml --target "$target" \
+cargo about generate --locked --config packaging/licences/about.toml --workspace --target "$target" \
     packaging/licences/about.hbs > "$licenses"
 packaging/dist/sbom.sh "$target" "$dist/chatd-$("$built/chatd" --version | cut -d' ' -f2)-$target.cdx.json"
 packaging/dist/pack.sh "$target" "$dist" "$licenses" "$built/chatd" "$built/chat-load"
