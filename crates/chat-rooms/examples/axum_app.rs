@@ -1,5 +1,4 @@
-//! Rooms behind one's own axum application: `cargo run -p chat-rooms --example axum_app`, then connect WebSocket clients to
-//! `ws://127.0.0.1:3000/rooms/lobby?name=ana` and type. What is on the wire is this application's own: a line for an event.
+//! Rooms behind your own axum application: `cargo run -p chat-rooms --example axum_app`. The program of docs/embedding.md.
 #![allow(clippy::print_stdout)]
 
 use axum::Router;
@@ -12,7 +11,7 @@ use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{Content, Event, Member, RoomName, Username};
 use chat_rooms::{Engine, Events, JoinError, Membership, Outlet};
 
-/// How many events may wait for somebody who reads slowly.
+/// How many events may queue up for a slow reader.
 const BACKLOG: usize = 1_000;
 
 #[tokio::main]
@@ -26,20 +25,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 #[derive(serde::Deserialize)]
-struct Who {
+struct Params {
     name: String,
 }
 
 async fn join(
     State(engine): State<Engine>,
     Path(room): Path<String>,
-    Query(who): Query<Who>,
+    Query(params): Query<Params>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let (Ok(room), Ok(name)) = (RoomName::parse(&room), Username::parse(&who.name)) else {
+    let (Ok(room), Ok(name)) = (RoomName::parse(&room), Username::parse(&params.name)) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    // the name is ours before the handshake is answered; the room learns of it when the socket is there
+    // reserve the name before answering the handshake; the room learns of it when the socket is there
     match engine.admit(&room, &name).await {
         Ok(seat) => upgrade.on_upgrade(async move |socket| {
             let (outlet, events) = Outlet::channel(BACKLOG);
@@ -50,7 +49,7 @@ async fn join(
     }
 }
 
-/// Until either side ends; dropping the membership leaves the room.
+/// Runs until either side ends. Dropping the membership leaves the room.
 async fn chat(mut socket: WebSocket, me: Membership, mut events: Events) {
     loop {
         tokio::select! {
@@ -75,6 +74,7 @@ async fn chat(mut socket: WebSocket, me: Membership, mut events: Events) {
     }
 }
 
+/// This application's own format: one line of text per event.
 fn line(event: &Event) -> String {
     let names = |who: &[std::sync::Arc<Member>]| {
         who.iter().map(|member| member.username.as_str()).collect::<Vec<_>>().join(", ")
@@ -88,7 +88,7 @@ fn line(event: &Event) -> String {
         },
         Event::Notice { body, .. } => format!("* {body}"),
         Event::Refused { reason, .. } => format!("! {reason}"),
-        // for those who enter by `Seat::join`
+        // only for members that join with `Seat::join`
         Event::Told(_) => String::new(),
     }
 }

@@ -1,19 +1,40 @@
-//! The engine in ten lines: two people, one room.
+//! Two members in one room, in memory: `cargo run -p chat-rooms --example embed`. The program of docs/embedding.md.
 #![allow(clippy::print_stdout)]
 
+use std::error::Error;
+
 use chat_presence::{MemoryPresence, NodeId};
+use chat_protocol::{Content, Event};
 use chat_rooms::{Engine, Outlet};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Box<dyn Error>> {
     let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    let lobby = "lobby".parse()?;
+
+    // each member receives its events on a channel that holds up to 1,000 of them
     let (outlet, mut events) = Outlet::channel(1_000);
-    let ana = engine.join(&"lobby".parse()?, &"ana".parse()?, outlet).await?;
-    let bob = engine.join(&"lobby".parse()?, &"bob".parse()?, Outlet::channel(1_000).0).await?;
+    let ana = engine.join(&lobby, &"ana".parse()?, outlet).await?;
+    let (outlet, _bob_events) = Outlet::channel(1_000);
+    let bob = engine.join(&lobby, &"bob".parse()?, outlet).await?;
+
     bob.send("hello, ana").await?;
     bob.leave();
-    for _ in 0..4 {
-        println!("{:#?}", events.next().await);
+
+    while let Some(event) = events.next().await {
+        match &*event {
+            Event::Entered { who, .. } => println!("{} entered", who[0].username),
+            Event::Message { message, .. } => {
+                if let Content::Said { from, body, .. } = &message.content {
+                    println!("{from}: {body}");
+                }
+            }
+            Event::Left { who, .. } => {
+                println!("{} left", who[0].username);
+                break;
+            }
+            _ => {}
+        }
     }
     ana.leave();
     Ok(())

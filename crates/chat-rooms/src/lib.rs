@@ -40,3 +40,8 @@ pub use request::{JoinOptions, MembersQuery, Outgoing, ReadError, SendError};
 pub use room::Sent;
 pub use usage::RoomUsage;
 pub use window::SendWindow;
+
+/// Compiles and runs the programs of the guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/embedding.md")]
+struct Guide;
