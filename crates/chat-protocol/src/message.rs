@@ -84,12 +84,12 @@ macro_rules! short_text {
 }
 
 short_text! {
-    /// What a client calls a message, so that sending it again is not saying it twice: 1 to 64 characters, random.
+    /// A client's id for a message, so that sending it again is safe: 1 to 64 characters, random.
     MessageId, 1..=64
 }
 
 short_text! {
-    /// What a client calls a command, so that it knows the answer to it: at most 64 characters.
+    /// A client's id for a command, so that it recognises the answer: at most 64 characters.
     Reference, 0..=64
 }
 
@@ -100,8 +100,8 @@ impl MessageId {
     }
 }
 
-/// The life of a store. It changes when history was lost, reset or restored from a backup, and at each start of a store that
-/// forgets; a `seq` of one epoch says nothing in another.
+/// One lifetime of a store. It changes when history was lost, reset or restored from a backup, and at each start of a store
+/// in memory; a `seq` of one epoch means nothing in another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]

@@ -1,10 +1,10 @@
-//! The pages of the contract say what the types say.
+//! docs/protocol.md and docs/asyncapi.json agree with the types.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 
-use chat_protocol::CloseCode;
 use chat_protocol::v2::{ClientFrame, ErrorCode, ServerFrame};
+use chat_protocol::{CloseCode, classic};
 use serde_json::Value;
 
 const PAGE: &str = include_str!("../../../docs/protocol.md");
@@ -38,6 +38,29 @@ fn frame(example: &Value) -> (&'static str, String) {
         return ("server", kind);
     }
     panic!("neither a command nor an event: {example}\n{command:?}\n{event:?}");
+}
+
+/// The examples of `classic`: a frame from the server and one from a client.
+#[test]
+fn the_examples_of_classic_are_frames() {
+    let (before, _) = PAGE.split_once("\n## `chat.v2`").unwrap();
+    let examples: Vec<_> = before
+        .split("\n```")
+        .skip(1)
+        .step_by(2)
+        .map(|block| block.strip_prefix("json\n").unwrap_or_else(|| panic!("not JSON: {block}")))
+        .collect();
+    let [from_server, from_client] = examples[..] else { panic!("{examples:?}") };
+
+    let keys = ["message", "username", "type", "users"];
+    let places = keys.map(|key| from_server.find(&format!("\"{key}\":")).unwrap());
+    assert!(places.is_sorted(), "the keys are in another order: {from_server}");
+    let frame: serde_json::Map<String, Value> = serde_json::from_str(from_server).unwrap();
+    assert_eq!(frame.len(), keys.len());
+    assert_eq!(frame["users"][0].as_object().unwrap().len(), 4);
+
+    let command = classic::read(from_client).unwrap();
+    assert_eq!(command, classic::Command::Say { body: "hello".into() });
 }
 
 #[test]

@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 
 use super::{ClientFrame, SUBPROTOCOL, ServerFrame};
 
-const DESCRIPTION: &str = "Real-time chat over WebSocket. Frames are UTF-8 text, one JSON object each; \
-    fields that are not known are to be ignored, by both sides. A client frame may carry `ref`, and what answers it \
-    carries the same. In operations, `receive` is what the server takes from a client and `send` what it tells a client \
-    unasked. The promises about order, resume and presence, the limits and the close codes are in docs/protocol.md.";
+const DESCRIPTION: &str = "Real-time chat over WebSocket. Frames are UTF-8 text, one JSON object each. \
+    Both sides ignore unknown fields. A client frame may carry `ref`; the frame that answers it carries the same `ref`. \
+    In operations, `receive` is what the server receives from a client, and `send` is what it sends to a client on its \
+    own. The guarantees about ordering, resuming and presence, the limits and the close codes are in docs/protocol.md.";
 
 const ENDPOINT: &str = "One connection is one session, a member of any number of rooms. The client's first frame is \
-    `hello`. `bye` comes before each close that the server begins.";
+    `hello`. The server sends `bye` before every close that it initiates.";
 
 /// What answers a command that was carried out. Any command may be answered by `error` instead.
 const ANSWERS: [(&str, &str); 7] = [
@@ -100,7 +100,7 @@ fn binding() -> Value {
             "type": "object",
             "properties": {
                 "Sec-WebSocket-Protocol": {
-                    "description": "The dialect. Without it the handshake is answered by 400.",
+                    "description": "The protocol. Without it, the server answers the handshake with 400.",
                     "type": "string",
                     "const": SUBPROTOCOL,
                 },
@@ -129,7 +129,7 @@ fn operations(commands: &[Frame]) -> Map<String, Value> {
     let unasked = json!({
         "action": "send",
         "channel": channel,
-        "summary": "What the server tells a client unasked.",
+        "summary": "What the server sends to a client on its own.",
         "messages": UNASKED.map(|kind| message("Server", kind)),
     });
     received.chain([("unasked".to_owned(), unasked)]).collect()

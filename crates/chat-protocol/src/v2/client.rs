@@ -1,6 +1,6 @@
 //! What a client sends.
 //!
-//! What is written beside frames and fields goes into the contract for machines, too: it links to nothing.
+//! The comments on frames and fields are the descriptions in docs/asyncapi.json, too: they contain no links.
 
 use std::sync::Arc;
 
@@ -8,45 +8,45 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Epoch, MessageId, Reference, RoomName, Username};
 
-/// One frame of a client: a command, and what it calls it.
+/// One frame of a client: a command, and its `ref`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClientFrame {
-    /// What answers this frame carries the same.
+    /// The client's id for this command. The answer carries the same `ref`.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
-    /// What to do.
+    /// The command.
     #[serde(flatten)]
     pub command: Command,
 }
 
-/// What a client asks for.
+/// A command of a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Command {
-    /// Begin the session: the first frame.
+    /// Start the session: the first frame.
     Hello(Hello),
-    /// Become a member of a room.
+    /// Join a room.
     Join(Join),
-    /// Be no member of a room any more.
+    /// Leave a room.
     Leave {
-        /// Which.
+        /// The room.
         room: RoomName,
     },
-    /// Say something.
+    /// Send a message.
     Send(Send),
-    /// Read what was said.
+    /// Read a page of the message history.
     History(History),
-    /// Read who is there.
+    /// Read a page of the members.
     Members(Members),
-    /// Tell the others that one is typing.
+    /// Show the other members that the user is typing.
     Typing {
-        /// Where.
+        /// The room.
         room: RoomName,
     },
-    /// Ask for a sign of life.
+    /// Ask for a `pong`, to check that the connection works.
     Ping,
 }
 
@@ -54,89 +54,89 @@ pub enum Command {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Hello {
-    /// Under which name.
+    /// The name to use in every room.
     pub username: Username,
-    /// The secret of an earlier `welcome`, to take that session's seats over.
+    /// The secret of an earlier `welcome`, to take over that session's memberships.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<String>,
-    /// Who one is, for servers that ask.
+    /// A credential, for servers that require one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
-    /// Free text, for the server's log.
+    /// Free text for the server's log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
-    /// Whether messages are to come with `html`, too.
+    /// Whether messages should also contain `html`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub render: bool,
 }
 
-/// A place in a room's order.
+/// A position in a room's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Since {
-    /// The life of the store in which it was.
+    /// The epoch of the store to which `seq` belongs.
     pub epoch: Epoch,
-    /// The last message that the client has.
+    /// The number of the last message that the client has.
     pub seq: u64,
 }
 
-/// Becoming a member of a room.
+/// Joins a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Join {
-    /// Which.
+    /// The room.
     pub room: RoomName,
-    /// Everything after this is asked for.
+    /// Send everything after this position.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Since>,
-    /// How many of the newest messages are asked for where that is not given, or can't be recovered; never more than 200.
+    /// How many of the newest messages to send if `since` is absent or cannot be recovered; at most 200.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub history: u64,
 }
 
-/// Saying something.
+/// Sends a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Send {
-    /// Where.
+    /// The room.
     pub room: RoomName,
-    /// What, in Markdown.
+    /// The text, in Markdown.
     pub body: Arc<str>,
-    /// What the client calls it. The same id again is the same message. Without one each is a new message.
+    /// The client's id for the message. Sending the same id again is the same message. Without an id, each is a new message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<MessageId>,
 }
 
-/// Reading a page of what was said: the messages next to a place, or the newest.
+/// Reads a page of the message history: the messages next to a position, or the newest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct History {
-    /// Where.
+    /// The room.
     pub room: RoomName,
-    /// Those before this seq.
+    /// Return the newest messages before this seq.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<u64>,
-    /// Those after this seq; `before` is ignored then.
+    /// Return the oldest messages after this seq; `before` is then ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<u64>,
-    /// How many at most; 50 where it is not given, never more than 200.
+    /// The maximum number of messages; 50 if absent, at most 200.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
 }
 
-/// Reading a page of who is there, by username.
+/// Reads a page of the members, ordered by username.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Members {
-    /// Where.
+    /// The room.
     pub room: RoomName,
-    /// Those whose names come after this one.
+    /// Return names after this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// Those whose names begin so.
+    /// Return only names that begin with this prefix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
-    /// How many at most; 100 where it is not given, never more than 200.
+    /// The maximum number of members; 100 if absent, at most 200.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
 }

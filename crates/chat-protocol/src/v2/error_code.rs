@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The `code` of an `error`: for a program; the sentence beside it is for a person.
+/// The `code` of an `error`, for programs. The `message` is for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -10,35 +10,35 @@ use serde::{Deserialize, Serialize};
 pub enum ErrorCode {
     /// The frame is not a JSON object.
     BadJson,
-    /// There is no such type of frame.
+    /// There is no command with this type.
     UnknownType,
-    /// A field that the type needs is not there, or holds something of another type.
+    /// A required field is absent, or a field has the wrong type.
     MissingField,
     /// The first frame has to be `hello`.
     HelloFirst,
-    /// The room's name is no name.
+    /// The room's name is not valid.
     InvalidRoom,
-    /// The username is no name.
+    /// The username is not valid.
     InvalidUsername,
-    /// Somebody has that name in that room.
+    /// Another user in that room has the name.
     UsernameTaken,
     /// The session is not in that room.
     NotInRoom,
-    /// The session is in that room already.
+    /// The session is already in that room.
     AlreadyInRoom,
-    /// The session is in as many rooms as it may be.
+    /// The session has joined as many rooms as it may.
     TooManyRooms,
     /// The message is too large.
     MessageTooLarge,
-    /// The same id was given to another message before.
+    /// The same id was used for another message before.
     IdReused,
-    /// Too fast, in a way that can't be paced.
+    /// Too fast, in a way that the server cannot throttle.
     RateLimited,
-    /// Who you are was not accepted.
+    /// The server did not accept the client's identity.
     Unauthorized,
     /// Not allowed.
     Forbidden,
-    /// The store does not answer. Whether the message was stored is not known: send it again with the same id.
+    /// The store does not answer. It is unknown whether the message was stored: send it again with the same id.
     StoreUnavailable,
     /// A fault of the server.
     Internal,

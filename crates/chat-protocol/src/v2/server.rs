@@ -1,6 +1,6 @@
 //! What the server sends.
 //!
-//! What is written beside frames and fields goes into the contract for machines, too: it links to nothing.
+//! The comments on frames and fields are the descriptions in docs/asyncapi.json, too: they contain no links.
 
 use std::sync::Arc;
 
@@ -20,13 +20,13 @@ pub enum ServerFrame {
     Welcome(Welcome),
     /// The answer to `join`.
     Joined(Joined),
-    /// The session is not in a room any more; asked for or not.
+    /// The session has left a room, at its own request or not.
     Left(Left),
-    /// Somebody said something.
+    /// A new message.
     Message(MessageFrame),
-    /// Who came and who went.
+    /// Members joined or left.
     Presence(Presence),
-    /// Somebody is typing.
+    /// A member is typing.
     Typing(Typing),
     /// The answer to `send`: the message is stored.
     Ack(Ack),
@@ -34,7 +34,7 @@ pub enum ServerFrame {
     History(HistoryPage),
     /// The answer to `members`.
     Members(MembersPage),
-    /// The operator says something.
+    /// An announcement of the operator.
     Notice(Notice),
     /// A command was not carried out.
     Error(Error),
@@ -42,165 +42,165 @@ pub enum ServerFrame {
     Bye(Bye),
     /// The answer to `ping`.
     Pong {
-        /// Of the `ping`.
+        /// The `ref` of the `ping`.
         #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
         reference: Option<Reference>,
     },
 }
 
-/// The session has begun.
+/// The session has started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Welcome {
-    /// Of the `hello`.
+    /// The `ref` of the `hello`.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
     /// An id for logs and lists. It grants nothing.
     pub session: String,
-    /// A secret for this client alone, with which a later `hello` takes this session's seats over.
+    /// A secret for this client alone, with which a later `hello` takes over this session's memberships.
     pub resume: String,
     /// The name, in the spelling that everyone sees.
     pub username: Username,
     /// The server's name and version.
     pub server: String,
-    /// What the client may send.
+    /// The limits for what the client sends.
     pub limits: WelcomeLimits,
-    /// A client that heard nothing for so long should `ping`; milliseconds.
+    /// A client that has received nothing for this long should send `ping`; milliseconds.
     pub heartbeat_ms: u64,
 }
 
-/// What a client may send.
+/// The limits for what a client sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WelcomeLimits {
     /// The largest frame, in bytes.
     pub message_bytes: u64,
-    /// Frames a second in the long run; what comes faster is read more slowly. 0: no pace.
+    /// Rate limit, in frames per second; a faster client is throttled. 0: no rate limit.
     pub messages_per_second: u32,
-    /// How many frames may come at once before the pace holds.
+    /// How many frames a client may send at once before the rate limit applies.
     pub burst: u32,
-    /// How many rooms a session may be in.
+    /// How many rooms a session may join.
     pub rooms: u32,
 }
 
-/// Somebody in a room.
+/// A member of a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MemberInfo {
-    /// Who.
+    /// The member's name.
     pub username: Username,
-    /// Since when.
+    /// The time at which the member joined.
     pub joined_at: Timestamp,
 }
 
-/// The session is in the room now.
+/// The session has joined the room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Joined {
-    /// Of the `join`.
+    /// The `ref` of the `join`.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
-    /// Where.
+    /// The room.
     pub room: RoomName,
-    /// The life of the store.
+    /// The epoch of the store.
     pub epoch: Epoch,
-    /// The newest message's; the live stream begins behind it.
+    /// The number of the newest message; the live stream begins after it.
     pub seq: u64,
-    /// The first page of who is there, by username, as the last `presence` left it, and oneself.
+    /// The first page of the members, ordered by username. It reflects every `presence` sent so far, plus the session itself.
     pub members: Vec<MemberInfo>,
-    /// How many are there in all.
+    /// The number of all members.
     pub member_count: u64,
-    /// What was asked for with `since` or `history`, oldest first.
+    /// The messages requested by `since` or `history`, oldest first.
     pub messages: Vec<StoredMessage>,
-    /// Whether `messages` is everything after `since`.
+    /// Whether `messages` contains everything after `since`.
     pub recovered: bool,
 }
 
-/// Why a session is not in a room any more.
+/// Why a session has left a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LeftReason {
-    /// It asked to leave.
+    /// The client asked to leave.
     Asked,
-    /// The operator put it out.
+    /// The operator removed the user.
     Kicked,
-    /// The operator let it in no more.
+    /// The operator banned the user.
     Banned,
-    /// There is no such room any more.
+    /// The operator closed the room.
     RoomClosed,
 }
 
-/// The session is not in the room any more.
+/// The session has left the room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Left {
-    /// Of the `leave`.
+    /// The `ref` of the `leave`.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
-    /// Where.
+    /// The room.
     pub room: RoomName,
-    /// Why.
+    /// The reason.
     pub reason: LeftReason,
 }
 
-/// Somebody said something.
+/// A new message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MessageFrame {
-    /// Where.
+    /// The room.
     pub room: RoomName,
-    /// Its place in the room's order.
+    /// The message's number in the room.
     pub seq: u64,
-    /// What its sender calls it.
+    /// The sender's id for the message.
     pub id: MessageId,
-    /// Who.
+    /// The sender's name.
     pub from: Username,
-    /// What, in Markdown, as it was written.
+    /// The text, in Markdown, unchanged.
     pub body: Arc<str>,
-    /// The same, rendered and sanitised.
+    /// The text as sanitised HTML.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub html: Option<Arc<str>>,
-    /// When it was stored.
+    /// The time at which the message was stored.
     pub sent_at: Timestamp,
 }
 
-/// A message in a list of one room's messages.
+/// A message in a list of messages of one room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum StoredMessage {
-    /// Somebody said something.
+    /// A message.
     Said {
-        /// Its place in the room's order.
+        /// The message's number in the room.
         seq: u64,
-        /// What its sender calls it.
+        /// The sender's id for the message.
         id: MessageId,
-        /// Who.
+        /// The sender's name.
         from: Username,
-        /// What, in Markdown, as it was written.
+        /// The text, in Markdown, unchanged.
         body: Arc<str>,
-        /// The same, rendered and sanitised.
+        /// The text as sanitised HTML.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         html: Option<Arc<str>>,
-        /// When it was stored.
+        /// The time at which the message was stored.
         sent_at: Timestamp,
     },
-    /// A message was here.
+    /// An erased message.
     Erased {
-        /// Its place in the room's order.
+        /// The message's number in the room.
         seq: u64,
-        /// When it was stored.
+        /// The time at which the message was stored.
         sent_at: Timestamp,
-        /// True.
+        /// Always true.
         #[cfg_attr(feature = "schema", schemars(extend("const" = true)))]
         erased: bool,
     },
 }
 
 impl StoredMessage {
-    /// Its place in the room's order.
+    /// The message's number in the room.
     pub fn seq(&self) -> u64 {
         match self {
             Self::Said { seq, .. } | Self::Erased { seq, .. } => *seq,
@@ -225,30 +225,30 @@ impl From<&Message> for StoredMessage {
     }
 }
 
-/// Who came and who went since the last one, to be applied as to a set. Whoever came and went in between is in neither list.
+/// Members that joined or left since the last `presence`. Treat the list of members as a set when you apply it. A member that joined and left in between is in neither list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Presence {
-    /// Where.
+    /// The room.
     pub room: RoomName,
-    /// Who came.
+    /// Members that joined.
     pub joined: Vec<MemberInfo>,
-    /// Who went.
+    /// Names of members that left.
     pub left: Vec<Username>,
-    /// How many are there now.
+    /// The number of all members now.
     pub member_count: u64,
-    /// Whether the lists are cut: the count is right, and what a client knows of the members is a sample.
+    /// Whether the lists are cut: the count is exact, but the client's list of members is a sample.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
 }
 
-/// Somebody is typing.
+/// A member is typing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Typing {
-    /// Where.
+    /// The room.
     pub room: RoomName,
-    /// Who.
+    /// The member's name.
     pub username: Username,
 }
 
@@ -256,18 +256,18 @@ pub struct Typing {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ack {
-    /// Of the `send`.
+    /// The `ref` of the `send`.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
-    /// Where.
+    /// The room.
     pub room: RoomName,
-    /// Its place in the room's order.
+    /// The message's number in the room.
     pub seq: u64,
-    /// What its sender calls it.
+    /// The sender's id for the message.
     pub id: MessageId,
-    /// When it was stored.
+    /// The time at which the message was stored.
     pub sent_at: Timestamp,
-    /// False where the server stores nothing: a crash can take the message back.
+    /// False if the server stores nothing: a crash can lose the message.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub stored: bool,
 }
@@ -276,62 +276,62 @@ fn yes() -> bool {
     true
 }
 
-/// A page of what was said.
+/// A page of the message history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HistoryPage {
-    /// Of the `history`.
+    /// The `ref` of the `history`.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
-    /// Where.
+    /// The room.
     pub room: RoomName,
-    /// The life of the store.
+    /// The epoch of the store.
     pub epoch: Epoch,
-    /// Oldest first.
+    /// The messages, oldest first.
     pub messages: Vec<StoredMessage>,
-    /// Whether there are more in the direction that was asked for.
+    /// Whether there are more messages in the requested direction.
     pub more: bool,
 }
 
-/// A page of who is there.
+/// A page of the members.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MembersPage {
-    /// Of the `members`.
+    /// The `ref` of the `members`.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
-    /// Where.
+    /// The room.
     pub room: RoomName,
-    /// By username, as the last `presence` left it, and oneself.
+    /// The members, ordered by username. The list reflects every `presence` sent so far, plus the session itself.
     pub members: Vec<MemberInfo>,
-    /// How many are there in all, whatever was asked for.
+    /// The number of all members, whatever was asked for.
     pub member_count: u64,
-    /// Whether there are more that fit what was asked for.
+    /// Whether there are more members that match the request.
     pub more: bool,
 }
 
-/// How much a notice matters.
+/// The importance of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NoticeLevel {
-    /// Good to know.
+    /// For information.
     Info,
-    /// Something to act on.
+    /// Users should act on it.
     Warning,
 }
 
-/// The operator says something.
+/// An announcement of the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Notice {
-    /// To whom; to everyone where it is not given.
+    /// The room that it is for; absent if it is for everyone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room: Option<RoomName>,
-    /// How much it matters.
+    /// The importance.
     pub level: NoticeLevel,
-    /// What.
+    /// The text.
     pub body: Arc<str>,
 }
 
@@ -339,14 +339,14 @@ pub struct Notice {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Error {
-    /// Of the command.
+    /// The `ref` of the command.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
-    /// Why, for a program.
+    /// The reason, for programs.
     pub code: ErrorCode,
-    /// Why, in a sentence for a person.
+    /// The reason, a sentence for people.
     pub message: Arc<str>,
-    /// When it is worth trying again; milliseconds.
+    /// After how long a retry is worthwhile; milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
 }
@@ -357,11 +357,11 @@ pub struct Error {
 pub struct Bye {
     /// The close code that follows.
     pub code: u16,
-    /// Why, in a sentence for a person.
+    /// The reason, a sentence for people.
     pub reason: String,
-    /// Whether to come back.
+    /// Whether to reconnect.
     pub reconnect: bool,
-    /// When; milliseconds.
+    /// How long to wait before reconnecting; milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_ms: Option<u64>,
 }

@@ -1,0 +1,116 @@
+//! What a Markdown file consists of.
+
+use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+
+/// A code block.
+#[derive(Debug, Clone)]
+pub(crate) struct Block {
+    /// The heading above it.
+    pub(crate) heading: String,
+    /// What stands behind the fence: the language, then a mark.
+    pub(crate) info: String,
+    pub(crate) code: String,
+}
+
+impl Block {
+    /// The language.
+    pub(crate) fn language(&self) -> &str {
+        self.info.split([' ', ',']).next().unwrap_or_default()
+    }
+
+    /// Whether it shows what something prints, or draws something: nothing to run.
+    pub(crate) fn is_output(&self) -> bool {
+        self.info == "text" || self.info.split(' ').any(|word| word == "output")
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    pub(crate) blocks: Vec<Block>,
+    /// The texts of the headings, without markup.
+    pub(crate) headings: Vec<String>,
+    /// Where links and images lead.
+    pub(crate) links: Vec<String>,
+    /// Pieces of inline code.
+    pub(crate) code: Vec<String>,
+    /// The text without inline code, a paragraph or cell a line. Code blocks are part of it: their comments are read, too.
+    pub(crate) prose: Vec<String>,
+}
+
+impl Page {
+    pub(crate) fn read(text: &str) -> Self {
+        let mut page = Self::default();
+        let (mut heading, mut block, mut prose) = (None::<String>, None::<Block>, String::new());
+        for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
+            match event {
+                Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
+                Event::End(TagEnd::Heading(_)) => {
+                    page.headings.extend(heading.take());
+                    page.prose.push(std::mem::take(&mut prose));
+                }
+                Event::Start(Tag::CodeBlock(kind)) => {
+                    let info = match kind {
+                        CodeBlockKind::Fenced(info) => info.to_string(),
+                        CodeBlockKind::Indented => String::new(),
+                    };
+                    let heading = page.headings.last().cloned().unwrap_or_default();
+                    block = Some(Block { heading, info, code: String::new() });
+                }
+                Event::End(TagEnd::CodeBlock) => {
+                    let block = block.take().unwrap();
+                    page.prose.extend(block.code.lines().map(str::to_owned));
+                    page.blocks.push(block);
+                }
+                Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+                    page.links.push(dest_url.to_string());
+                }
+                Event::Text(text) => match (&mut block, &mut heading) {
+                    (Some(block), _) => block.code.push_str(&text),
+                    (None, heading) => {
+                        if let Some(heading) = heading {
+                            heading.push_str(&text);
+                        }
+                        prose.push_str(&text);
+                    }
+                },
+                Event::Code(code) => {
+                    if let Some(heading) = &mut heading {
+                        heading.push_str(&code);
+                    }
+                    prose.push('`');
+                    page.code.push(code.into_string());
+                }
+                Event::SoftBreak | Event::HardBreak => prose.push(' '),
+                Event::End(TagEnd::Paragraph | TagEnd::Item | TagEnd::TableCell) => {
+                    page.prose.push(std::mem::take(&mut prose));
+                }
+                _ => {}
+            }
+        }
+        page.prose.push(prose);
+        page
+    }
+
+    /// The anchors of its headings, as GitHub makes them.
+    pub(crate) fn anchors(&self) -> Vec<String> {
+        let mut anchors: Vec<String> = Vec::new();
+        for heading in &self.headings {
+            let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+            let anchor: String = kept.collect::<String>().to_lowercase().replace(' ', "-");
+            let earlier = anchors.iter().filter(|other| **other == anchor).count();
+            anchors.push(if earlier == 0 { anchor } else { format!("{anchor}-{earlier}") });
+        }
+        anchors
+    }
+}
+
+#[test]
+fn a_page_is_taken_apart() {
+    let page = Page::read("# The `x`: it's\n\nSee [`a`](b.md#c)\nand `d`.\n\n```sh\ne # f\n```\n");
+    assert_eq!(page.headings, ["The x: it's"]);
+    assert_eq!(page.anchors(), ["the-x-its"]);
+    assert_eq!(page.links, ["b.md#c"]);
+    assert_eq!(page.code, ["x", "a", "d"]);
+    assert_eq!(page.prose.join("|"), "The `: it's|See ` and `.|e # f|");
+    assert_eq!((page.blocks[0].language(), &*page.blocks[0].code), ("sh", "e # f\n"));
+}
