@@ -33,7 +33,8 @@ fn walk(tokens: TokenStream, in_clap: bool, found: &mut Vec<Found>) {
     while let Some(token) = tokens.next() {
         match token {
             TokenTree::Punct(punct) if punct.as_char() == '#' => {
-                let is_bang = |next: &TokenTree| matches!(next, TokenTree::Punct(punct) if punct.as_char() == '!');
+                let is_bang =
+                    |next: &TokenTree| matches!(next, TokenTree::Punct(punct) if punct.as_char() == '!');
                 let is_inner = tokens.next_if(is_bang).is_some();
                 match tokens.next() {
                     Some(TokenTree::Group(attribute)) if !is_inner => note(&attribute, &mut item, found),
@@ -238,14 +239,16 @@ mod tests {
 
     #[test]
     fn what_people_see_of_javascript() {
-        let source =
-            "// 'no'\n/* \"no\" */ const a = 'it\\'s', b = x / 2, c = /'[/']/.test(`${d} e`); // `no`\nf(\"g\");";
+        let source = "// 'no'\n/* \"no\" */ const a = 'it\\'s', b = x / 2, c = /'[/']/.test(`${d} e`); // `no`\nf(\"g\");";
         assert_eq!(texts(in_javascript(source)), ["it's", "${d} e", "g"]);
         assert_eq!(in_javascript(source)[2].0, 3);
     }
 
     #[test]
     fn what_people_see_of_html() {
-        assert_eq!(texts(in_html("<p title=\"a\">b<!-- no -->c\n<!-- no\nno -->d")), ["<p title=\"a\">bc", "", "d"]);
+        assert_eq!(
+            texts(in_html("<p title=\"a\">b<!-- no -->c\n<!-- no\nno -->d")),
+            ["<p title=\"a\">bc", "", "d"]
+        );
     }
 }

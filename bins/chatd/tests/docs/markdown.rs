@@ -18,6 +18,21 @@ impl Block {
         self.info.split([' ', ',']).next().unwrap_or_default()
     }
 
+    /// What people read in it as text, line by line: the comments of a program, all of what is for a shell or is output.
+    fn prose(&self) -> Vec<String> {
+        let comment = match self.language() {
+            "rust" | "js" => "//",
+            "toml" => "#",
+            "json" => return Vec::new(),
+            _ => "",
+        };
+        self.code
+            .lines()
+            .filter_map(|line| line.split_once(comment))
+            .map(|(_, text)| text.to_owned())
+            .collect()
+    }
+
     /// Whether it shows what something prints, or draws something: nothing to run.
     pub(crate) fn is_output(&self) -> bool {
         self.info == "text" || self.info.split(' ').any(|word| word == "output")
@@ -33,7 +48,7 @@ pub(crate) struct Page {
     pub(crate) links: Vec<String>,
     /// Pieces of inline code.
     pub(crate) code: Vec<String>,
-    /// The text without inline code, a paragraph or cell a line. Code blocks are part of it: their comments are read, too.
+    /// The text without inline code, paragraph by paragraph and cell by cell, and what is text in code blocks.
     pub(crate) prose: Vec<String>,
 }
 
@@ -58,7 +73,7 @@ impl Page {
                 }
                 Event::End(TagEnd::CodeBlock) => {
                     let block = block.take().unwrap();
-                    page.prose.extend(block.code.lines().map(str::to_owned));
+                    page.prose.extend(block.prose());
                     page.blocks.push(block);
                 }
                 Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {

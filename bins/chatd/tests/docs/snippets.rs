@@ -77,7 +77,8 @@ fn every_code_block_is_run_or_is_output() {
 /// The code blocks of the crates' READMEs are documentation of the crates: `cargo test --doc` runs them.
 #[test]
 fn every_rust_block_of_a_crate_is_a_documentation_test() {
-    let readmes = files("md").into_iter().filter(|file| file.starts_with("crates/") && file.ends_with("/README.md"));
+    let readmes =
+        files("md").into_iter().filter(|file| file.starts_with("crates/") && file.ends_with("/README.md"));
     for file in readmes {
         if blocks(&file).iter().any(|block| block.language() == "rust") {
             let library = read(&file.replace("README.md", "src/lib.rs"));
@@ -167,7 +168,7 @@ impl StandIns {
     }
 }
 
-/// An example program of another package: as it was built with the tests, or else by cargo.
+/// An example program of another package: built together with the tests, or else built now.
 fn example(package: &str, name: &str) -> PathBuf {
     let built = Path::new(env!("CARGO_BIN_EXE_chatd")).with_file_name("examples").join(name);
     if !built.is_file() {
@@ -190,7 +191,8 @@ fn the_server_starts_as_shown(blocks: &[Block]) {
     let mut shell = tools.shell(only(blocks, "sh"), folder.path());
     shell.env("CHATD_LISTEN", "127.0.0.1:0").env("CHATD_ADMIN_LISTEN", "127.0.0.1:0");
     let mut running = Running::start(shell.stderr(std::process::Stdio::null()));
-    let any_port = |text: &str| Regex::new("127.0.0.1:[0-9]+").unwrap().replace_all(text, "ADDRESS").into_owned();
+    let any_port =
+        |text: &str| Regex::new("127.0.0.1:[0-9]+").unwrap().replace_all(text, "ADDRESS").into_owned();
     for line in output(blocks).lines() {
         assert_eq!(any_port(&running.line()), any_port(line));
     }
@@ -208,19 +210,27 @@ fn the_configuration_is_valid(blocks: &[Block]) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("chatd.toml");
     std::fs::write(&file, only(blocks, "toml")).unwrap();
-    let checked = program::chatd().args(["config", "check", "--config"]).arg(&file).current_dir(&folder).output().unwrap();
+    let checked = program::chatd()
+        .args(["config", "check", "--config"])
+        .arg(&file)
+        .current_dir(&folder)
+        .output()
+        .unwrap();
     assert!(checked.status.success(), "{checked:?}");
     assert!(!String::from_utf8_lossy(&checked.stderr).contains("not an option"), "{checked:?}");
 }
 
-/// Someone at `npx wscat`, as the page has it; under another name if one is given.
+/// A user of `npx wscat`, started by the command on the page, under this name.
 fn wscat(server: &Server, code: &str, name: &str) -> Option<(StandIns, Running)> {
     if !program::has("node") {
         return None;
     }
     let tools = StandIns::new();
     let script = top().join("bins/chatd/tests/docs/wscat.mjs");
-    tools.put("npx", &format!("exec node --no-warnings --experimental-websocket '{}' \"$@\"", script.display()));
+    tools.put(
+        "npx",
+        &format!("exec node --no-warnings --experimental-websocket '{}' \"$@\"", script.display()),
+    );
     let code = server.aimed(code).replace("/ana", &format!("/{name}"));
     let mut running = Running::start(&mut tools.shell(&code, server.folder()));
     running.line_with(&format!("{name} entered the room"));
@@ -271,7 +281,8 @@ fn a_name_is_looked_up(blocks: &[Block]) {
         return;
     }
     let server = Server::start();
-    let Some((_tools, _ana)) = wscat(&server, "npx wscat -c ws://127.0.0.1:8000/ws/chat/lobby/ana", "ana") else {
+    let Some((_tools, _ana)) = wscat(&server, "npx wscat -c ws://127.0.0.1:8000/ws/chat/lobby/ana", "ana")
+    else {
         return;
     };
     let asked = StandIns::new().shell(&server.aimed(only(blocks, "sh")), server.folder()).output().unwrap();
@@ -279,7 +290,7 @@ fn a_name_is_looked_up(blocks: &[Block]) {
     assert_eq!(json(&asked.stdout), json(output(blocks).as_bytes()));
 }
 
-/// A browser imports over HTTP; Node.js imports the file that the server gives.
+/// A browser imports over HTTP; Node.js imports the file that the server serves.
 fn the_javascript_client_talks(blocks: &[Block]) {
     if !program::has("curl") {
         return;
@@ -313,13 +324,13 @@ fn the_rust_client_talks(blocks: &[Block]) {
         ),
     );
     let mut ana = Running::start(&mut tools.shell(only(blocks, "sh"), server.folder()));
-    ana.line_with("1 here");
+    ana.line_with("members in the room: 1");
     ana.type_line("hello");
     ana.line_with("ana: hello");
 }
 
-/// The program of a page is that of the example, but for what is above its first line of code, and its manifest has what it
-/// uses. `cargo test --doc -p chat-rooms` compiles it, and runs it where it ends.
+/// The program on the page is the example (without the comment at its top), and its manifest lists the crates that it uses.
+/// `cargo test --doc -p chat-rooms` compiles it, too, and runs it unless it is marked `no_run`.
 fn is_example(blocks: &[Block], name: &str) {
     let example = read(&format!("crates/chat-rooms/examples/{name}.rs"));
     let is_above = |line: &&str| line.is_empty() || line.starts_with("//!") || line.starts_with("#![");
@@ -341,8 +352,7 @@ fn is_example(blocks: &[Block], name: &str) {
     compiles_when_copied(only(blocks, "toml"), only(blocks, "rust"));
 }
 
-/// Resolves the manifest and compiles the program as somebody has it who copied both: in a package of its own beside the
-/// checkout.
+/// Compiles a program with its manifest as a reader who copied both does: in a package beside the checkout.
 fn compiles_when_copied(dependencies: &str, program: &str) {
     let folder = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(top(), folder.path().join("chatd")).unwrap();

@@ -52,10 +52,9 @@ impl Words {
         let mut faults = Vec::new();
         for word in &self.0 {
             for found in word.pattern.find_iter(text) {
-                let is_allowed = word
-                    .allow
-                    .iter()
-                    .any(|allow| allow.find_iter(text).any(|one| one.start() < found.end() && one.end() > found.start()));
+                let is_allowed = word.allow.iter().any(|allow| {
+                    allow.find_iter(text).any(|one| one.start() < found.end() && one.end() > found.start())
+                });
                 if !is_allowed {
                     let before: String = text[..found.start()].chars().rev().take(40).collect();
                     let before: String = before.chars().rev().collect();
@@ -73,7 +72,10 @@ impl Words {
         let faults: Vec<_> = texts
             .into_iter()
             .flat_map(|(place, text)| {
-                self.faults(&text).into_iter().map(move |fault| format!("{place}: {fault}")).collect::<Vec<_>>()
+                self.faults(&text)
+                    .into_iter()
+                    .map(move |fault| format!("{place}: {fault}"))
+                    .collect::<Vec<_>>()
             })
             .collect();
         let count = faults.len();
@@ -145,7 +147,8 @@ fn files_of_the_operator() {
 
 #[test]
 fn the_page_and_the_javascript_client() {
-    let is_shown = |file: &String| file.starts_with("crates/chat-page/page/") || file == "clients/js/client.js";
+    let is_shown =
+        |file: &String| file.starts_with("crates/chat-page/page/") || file == "clients/js/client.js";
     let scripts = files("js").into_iter().filter(is_shown);
     let scripts = scripts.flat_map(|file| placed(&file, literals::in_javascript(&read(&file))));
     let pages = files("html").into_iter().filter(is_shown);
