@@ -136,6 +136,16 @@ fn descriptions_for_machines_and_the_dashboard() {
 }
 
 #[test]
+fn descriptions_of_packages() {
+    let manifests = files("toml").into_iter().filter(|file| file.ends_with("Cargo.toml"));
+    let manifests = manifests.map(|file| (read(&file), file));
+    Words::read().check(manifests.filter_map(|(manifest, file)| {
+        let manifest: toml::Table = toml::from_str(&manifest).unwrap();
+        Some((file, manifest.get("package")?.get("description")?.as_str()?.to_owned()))
+    }));
+}
+
+#[test]
 fn files_of_the_operator() {
     let mut kept: Vec<_> = files("yml");
     for extension in ["conf", "service", "socket", "timer"] {
