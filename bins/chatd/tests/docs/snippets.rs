@@ -349,21 +349,29 @@ fn is_example(blocks: &[Block], name: &str) {
         let manifest: toml::Table = toml::from_str(&read(&format!("{path}/Cargo.toml"))).unwrap();
         assert_eq!(manifest["package"]["name"].as_str(), Some(&**package));
     }
-    compiles_when_copied(only(blocks, "toml"), only(blocks, "rust"));
+    compiles_when_copied(name, only(blocks, "toml"), only(blocks, "rust"));
 }
 
-/// Compiles a program with its manifest as a reader who copied both does: in a package beside the checkout.
-fn compiles_when_copied(dependencies: &str, program: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    std::os::unix::fs::symlink(top(), folder.path().join("chatd")).unwrap();
-    let package = folder.path().join("copied");
+/// Compiles a program with its manifest as a reader who copied both does: in a package beside the checkout. It is kept beneath
+/// `target`, with the profile of the workspace, so that what is compiled already is used again.
+fn compiles_when_copied(name: &str, dependencies: &str, program: &str) {
+    let target = Path::new(env!("CARGO_BIN_EXE_chatd")).ancestors().nth(2).unwrap();
+    let folder = target.join("copied").join(name);
+    let package = folder.join("copied");
     std::fs::create_dir_all(package.join("src")).unwrap();
-    let head = "[package]\nname = \"copied\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n";
-    std::fs::write(package.join("Cargo.toml"), format!("{head}{dependencies}")).unwrap();
+    if !folder.join("chatd").exists() {
+        std::os::unix::fs::symlink(top(), folder.join("chatd")).unwrap();
+    }
+    // the profiles are at the end
+    let workspace = read("Cargo.toml");
+    let (_, profiles) = workspace.split_once("\n[profile.").unwrap();
+    let manifest = format!(
+        "[package]\nname = \"copied-{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n{dependencies}\n[workspace]\n\n[profile.{profiles}"
+    );
+    std::fs::write(package.join("Cargo.toml"), manifest).unwrap();
     std::fs::copy(top().join("Cargo.lock"), package.join("Cargo.lock")).unwrap();
     std::fs::write(package.join("src/main.rs"), program).unwrap();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let target = Path::new(env!("CARGO_BIN_EXE_chatd")).ancestors().nth(2).unwrap().join("copied");
     let checked = Command::new(cargo)
         .args(["check", "--quiet", "--offline", "--target-dir"])
         .arg(target)
