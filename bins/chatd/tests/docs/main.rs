@@ -1,5 +1,5 @@
 //! The text of the project: which words it uses, where its links lead, and whether its code blocks do what they say.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod links;
 mod literals;

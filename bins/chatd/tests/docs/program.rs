@@ -1,5 +1,6 @@
 //! The built program, and others that code blocks use.
 
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -54,15 +55,24 @@ pub(crate) fn all_help() -> Vec<(String, String)> {
     found
 }
 
-/// Whether a tool is here. In CI it has to be.
-pub(crate) fn has(tool: &str) -> bool {
-    let is_here = std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(tool).is_file()));
-    if !is_here {
-        assert!(std::env::var_os("CI").is_none(), "{tool} is missing, and CI needs it");
-        println!("{tool} is missing: what needs it is skipped");
+/// Whether the machine has this program. If not, the caller returns: the test is skipped, and in CI it fails.
+///
+/// `just test` collects these lines in the file that `SKIPPED_TESTS` names, and prints them at the end.
+pub(crate) fn has(name: &str) -> bool {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    if std::env::split_paths(&folders).any(|folder| folder.join(name).is_file()) {
+        return true;
     }
-    is_here
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    let line = format!("skipped {test}: this machine lacks the program \"{name}\"\n");
+    assert!(std::env::var_os("CI").is_none(), "{line}");
+    // not through `print!`: the test harness hides what a test prints, unless the test fails
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+    if let Some(list) = std::env::var_os("SKIPPED_TESTS") {
+        OpenOptions::new().create(true).append(true).open(list).unwrap().write_all(line.as_bytes()).unwrap();
+    }
+    false
 }
 
 /// A program that runs beside the test, with all that it starts. Both end with the test.

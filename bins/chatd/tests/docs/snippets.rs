@@ -198,11 +198,16 @@ fn the_server_starts_as_shown(blocks: &[Block]) {
     }
 }
 
+/// Each command is a line of `.ci/run`, which may have more options.
 fn ci_runs_it(blocks: &[Block]) {
     let ci = read(".ci/run");
     for line in only(blocks, "sh").lines() {
         let command = line.split(" #").next().unwrap().trim();
-        assert!(ci.contains(command), ".ci/run does not run {command:?}");
+        let is_this = |line: &str| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            command.split_whitespace().all(|word| words.contains(&word))
+        };
+        assert!(ci.lines().any(is_this), ".ci/run does not run {command:?}");
     }
 }
 
