@@ -3,7 +3,6 @@
 //! Programs that a block would build or download are replaced by what is built already: `cargo run` starts the program under
 //! test, `npx wscat` is wscat.mjs. The address of the server is that of a server on a free port.
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -48,12 +47,15 @@ fn blocks(file: &str) -> Vec<Block> {
     Page::read(&read(file)).blocks
 }
 
-/// What runs a block that is not output.
+/// Whether a block is below this heading. All of a page is below the empty one.
+fn is_below(block: &Block, heading: &str) -> bool {
+    heading.is_empty() || block.heading == heading
+}
+
+/// Whether a test runs a block.
 fn runs(file: &str, block: &Block) -> bool {
     let is_followed = FOLLOWED.contains(&file) && block.info == "sh" && read(FOLLOWED_BY).contains(file);
-    let is_run = |(page, heading, _): &(&str, &str, Run)| {
-        *page == file && (heading.is_empty() || *heading == block.heading)
-    };
+    let is_run = |(page, heading, _): &(&str, &str, Run)| *page == file && is_below(block, heading);
     is_followed || RUNS.iter().any(is_run)
 }
 
@@ -95,7 +97,7 @@ macro_rules! run {
             fn $name() {
                 let (_, _, run) = RUNS.iter().find(|(file, heading, _)| (*file, *heading) == ($file, $heading)).unwrap();
                 let mut blocks = blocks($file);
-                blocks.retain(|block| $heading.is_empty() || block.heading == $heading);
+                blocks.retain(|block| is_below(block, $heading));
                 assert!(!blocks.is_empty(), "{} has no code below {:?}", $file, $heading);
                 run(&blocks);
             }
@@ -307,7 +309,8 @@ fn the_javascript_client_talks(blocks: &[Block]) {
     let code = server.aimed(only(blocks, "js"));
     assert!(code.contains(&url), "{code}");
     let Some(mut kim) = javascript(&server, &code.replace(&url, "./client.mjs")) else { return };
-    assert_eq!(kim.line().trim(), "lobby 1 kim hello, *all* <p>hello, <em>all</em></p>");
+    let line = kim.line();
+    assert!(line.starts_with("lobby 1 kim hello, *all* <p") && line.contains("<em>all</em>"), "{line}");
 }
 
 fn bare_frames_talk(blocks: &[Block]) {
@@ -343,15 +346,15 @@ fn is_example(blocks: &[Block], name: &str) {
     assert_eq!(only(blocks, "rust").lines().collect::<Vec<_>>(), program, "not examples/{name}.rs");
     assert!(read("crates/chat-rooms/src/lib.rs").contains("docs/embedding.md"), "nothing compiles the page");
 
-    let manifest: toml::Table = toml::from_str(only(blocks, "toml")).unwrap();
-    let dependencies: BTreeMap<String, toml::Value> = manifest["dependencies"].clone().try_into().unwrap();
+    let manifest: toml::Table = only(blocks, "toml").parse().unwrap();
+    let dependencies = manifest["dependencies"].as_table().unwrap();
     for line in program.iter().filter(|line| line.starts_with("use ")) {
         let used = line["use ".len()..].split([':', ';']).next().unwrap().replace('_', "-");
         assert!(used == "std" || dependencies.contains_key(&used), "{name} uses {used}");
     }
     for (package, value) in dependencies.iter().filter(|(package, _)| package.starts_with("chat-")) {
         let path = value["path"].as_str().unwrap().strip_prefix("../chatd/").unwrap();
-        let manifest: toml::Table = toml::from_str(&read(&format!("{path}/Cargo.toml"))).unwrap();
+        let manifest: toml::Table = read(&format!("{path}/Cargo.toml")).parse().unwrap();
         assert_eq!(manifest["package"]["name"].as_str(), Some(&**package));
     }
     compiles_when_copied(name, only(blocks, "toml"), only(blocks, "rust"));

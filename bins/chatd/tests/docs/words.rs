@@ -1,27 +1,11 @@
 //! Words that confuse readers (words.toml) are kept out of everything that people read.
 
 use regex::{Regex, RegexBuilder};
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::markdown::Page;
 use crate::tree::{files, read};
 use crate::{literals, program};
-
-#[derive(Deserialize)]
-struct List {
-    word: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    pattern: String,
-    instead: String,
-    why: String,
-    #[serde(default)]
-    allow: Vec<String>,
-}
 
 struct Word {
     pattern: Regex,
@@ -38,13 +22,15 @@ struct Words(Vec<Word>);
 
 impl Words {
     fn read() -> Self {
-        let list: List = toml::from_str(include_str!("words.toml")).unwrap();
-        let word = |entry: Entry| {
-            assert!(!entry.instead.is_empty() && !entry.why.is_empty(), "{} has no reason", entry.pattern);
-            let allow = entry.allow.iter().map(|pattern| expression(pattern)).collect();
-            Word { pattern: expression(&entry.pattern), allow, instead: entry.instead }
+        let list: toml::Table = include_str!("words.toml").parse().unwrap();
+        let word = |entry: &toml::Value| {
+            let text = |key: &str| entry[key].as_str().filter(|text| !text.is_empty()).unwrap().to_owned();
+            let allow = entry.get("allow").and_then(toml::Value::as_array).into_iter().flatten();
+            let allow = allow.map(|pattern| expression(pattern.as_str().unwrap())).collect();
+            assert!(!text("why").is_empty());
+            Word { pattern: expression(&text("pattern")), allow, instead: text("instead") }
         };
-        Self(list.word.into_iter().map(word).collect())
+        Self(list["word"].as_array().unwrap().iter().map(word).collect())
     }
 
     /// What is wrong with a text.
@@ -140,7 +126,7 @@ fn descriptions_of_packages() {
     let manifests = files("toml").into_iter().filter(|file| file.ends_with("Cargo.toml"));
     let manifests = manifests.map(|file| (read(&file), file));
     Words::read().check(manifests.filter_map(|(manifest, file)| {
-        let manifest: toml::Table = toml::from_str(&manifest).unwrap();
+        let manifest: toml::Table = manifest.parse().unwrap();
         Some((file, manifest.get("package")?.get("description")?.as_str()?.to_owned()))
     }));
 }
