@@ -332,7 +332,7 @@ fn the_rust_client_talks(blocks: &[Block]) {
         ),
     );
     let mut ana = Running::start(&mut tools.shell(only(blocks, "sh"), server.folder()));
-    ana.line_with("members in the room: 1");
+    ana.line_with("1 person in the room");
     ana.type_line("hello");
     ana.line_with("ana: hello");
 }
