@@ -127,8 +127,9 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        drop(kill_process_group(Pid::from_child(&self.child), Signal::KILL));
-        drop(self.child.wait());
+        // it may have ended by itself
+        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        let _ = self.child.wait();
     }
 }
 

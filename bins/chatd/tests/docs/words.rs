@@ -46,7 +46,8 @@ impl Words {
                     let before: String = before.chars().rev().collect();
                     let after: String = text[found.end()..].chars().take(40).collect();
                     let found = found.as_str();
-                    faults.push(format!("\"{found}\" (write: {}) in: {before}{found}{after}", word.instead));
+                    let around = format!("{before}{found}{after}").replace('\n', " ");
+                    faults.push(format!("\"{found}\" (write: {}) in: {around}", word.instead));
                 }
             }
         }
