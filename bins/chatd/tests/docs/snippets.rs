@@ -357,33 +357,41 @@ fn is_example(blocks: &[Block], name: &str) {
         let manifest: toml::Table = read(&format!("{path}/Cargo.toml")).parse().unwrap();
         assert_eq!(manifest["package"]["name"].as_str(), Some(&**package));
     }
-    compiles_when_copied(name, only(blocks, "toml"), only(blocks, "rust"));
 }
 
-/// Compiles a program with its manifest as a reader who copied both does: in a package beside the checkout. It is kept beneath
-/// `target`, with the profile of the workspace, so that what is compiled already is used again.
-fn compiles_when_copied(name: &str, dependencies: &str, program: &str) {
-    let target = Path::new(env!("CARGO_BIN_EXE_chatd")).ancestors().nth(2).unwrap();
-    let folder = target.join("copied").join(name);
-    let package = folder.join("copied");
-    std::fs::create_dir_all(package.join("src")).unwrap();
+/// Compiles all programs of the page with their manifests as a reader who copied both does: in packages beside the checkout.
+/// They are kept beneath `target`, so that only the first run takes long.
+#[test]
+fn programs_compile_when_copied() {
+    let folder = Path::new(env!("CARGO_BIN_EXE_chatd")).ancestors().nth(2).unwrap().join("copied");
+    let page = blocks("docs/embedding.md");
+    let headings: Vec<_> =
+        page.iter().filter(|block| block.language() == "toml").map(|block| &block.heading).collect();
+    assert_eq!(headings.len(), 3, "{headings:?}");
+    for heading in &headings {
+        let blocks: Vec<_> = page.iter().filter(|block| block.heading == **heading).cloned().collect();
+        let name = heading.to_lowercase().replace(' ', "-");
+        let package = folder.join(&name);
+        std::fs::create_dir_all(package.join("src")).unwrap();
+        let dependencies = only(&blocks, "toml");
+        let manifest = format!(
+            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n{dependencies}"
+        );
+        std::fs::write(package.join("Cargo.toml"), manifest).unwrap();
+        std::fs::write(package.join("src/main.rs"), only(&blocks, "rust")).unwrap();
+    }
     if !folder.join("chatd").exists() {
         std::os::unix::fs::symlink(top(), folder.join("chatd")).unwrap();
     }
-    // the profiles are at the end
-    let workspace = read("Cargo.toml");
-    let (_, profiles) = workspace.split_once("\n[profile.").unwrap();
-    let manifest = format!(
-        "[package]\nname = \"copied-{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n{dependencies}\n[workspace]\n\n[profile.{profiles}"
-    );
-    std::fs::write(package.join("Cargo.toml"), manifest).unwrap();
-    std::fs::copy(top().join("Cargo.lock"), package.join("Cargo.lock")).unwrap();
-    std::fs::write(package.join("src/main.rs"), program).unwrap();
+    let members: Vec<_> = headings.iter().map(|heading| heading.to_lowercase().replace(' ', "-")).collect();
+    let workspace = format!("[workspace]\nresolver = \"3\"\nmembers = {members:?}\nexclude = [\"chatd\"]\n");
+    std::fs::write(folder.join("Cargo.toml"), workspace).unwrap();
+    std::fs::copy(top().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let checked = Command::new(cargo)
         .args(["check", "--quiet", "--offline", "--target-dir"])
-        .arg(target)
-        .current_dir(&package)
+        .arg(folder.join("target"))
+        .current_dir(&folder)
         .output()
         .unwrap();
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
