@@ -68,6 +68,12 @@ impl Assets {
     }
 }
 
+/// Stands for the page that says that there is nothing at an address. No request has this path.
+pub(crate) const NOT_FOUND: &str = "not found";
+
+/// Files that have another address than `/page/` and their name, or none.
+const ELSEWHERE: [&str; 3] = ["index.html", "not-found.html", "sw.js"];
+
 /// The file behind a path, and its name.
 fn find(path: &str) -> Option<(EmbeddedFile, &str, Audience)> {
     match path {
@@ -76,8 +82,11 @@ fn find(path: &str) -> Option<(EmbeddedFile, &str, Audience)> {
             Some((ClientFiles::get(name)?, name, Audience::Everyone))
         }
         "/" => Some((PageFiles::get("index.html")?, "index.html", Audience::Page)),
+        NOT_FOUND => Some((PageFiles::get("not-found.html")?, "not-found.html", Audience::Page)),
+        // a service worker answers for the folder that it comes from, and those below
+        "/sw.js" => Some((PageFiles::get("sw.js")?, "sw.js", Audience::Page)),
         _ => {
-            let name = path.strip_prefix("/page/").filter(|name| *name != "index.html")?;
+            let name = path.strip_prefix("/page/").filter(|name| !ELSEWHERE.contains(name))?;
             Some((PageFiles::get(name)?, name, Audience::Page))
         }
     }

@@ -1,7 +1,7 @@
 //! What a request says of what it has and takes.
 
 use http::HeaderMap;
-use http::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
+use http::header::{ACCEPT, ACCEPT_ENCODING, IF_NONE_MATCH};
 
 /// The elements of a list that may stand in several lines (RFC 9110, section 5.6.1).
 fn elements(headers: &HeaderMap, name: http::HeaderName) -> impl Iterator<Item = &str> {
@@ -23,6 +23,14 @@ pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
         any |= coding == "*" && is_taken;
     }
     any
+}
+
+/// Whether a person is likely to look at the answer: browsers ask for `text/html` by name when they open an address.
+pub(crate) fn takes_html(headers: &HeaderMap) -> bool {
+    elements(headers, ACCEPT).any(|element| {
+        let (kind, _) = element.split_once(';').unwrap_or((element, ""));
+        kind.trim().eq_ignore_ascii_case("text/html")
+    })
 }
 
 /// Whether the client has what this tag stands for, by weak comparison (RFC 9110, section 13.1.2).
@@ -57,6 +65,19 @@ mod tests {
             (&["gzip;q=x"], false),
         ] {
             assert_eq!(takes_gzip(&headers(&ACCEPT_ENCODING, lines)), takes, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn html_is_for_clients_that_ask_for_it_by_name() {
+        for (lines, takes) in [
+            (&["text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"][..], true),
+            (&["application/json", "Text/HTML;q=0.5"], true),
+            (&["*/*"], false),
+            (&["application/json"], false),
+            (&[], false),
+        ] {
+            assert_eq!(takes_html(&headers(&ACCEPT, lines)), takes, "{lines:?}");
         }
     }
 

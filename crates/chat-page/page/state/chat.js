@@ -94,6 +94,12 @@ export class Chat extends Signal {
     this.#drop(room);
   }
 
+  /** Joins a room again that the user was removed from; rejects with why not. */
+  async rejoin({ name }) {
+    await this.#client.join(name, { history: HISTORY });
+    this.show(this.rooms.get(name));
+  }
+
   tryNow() {
     this.#client.reconnect();
   }

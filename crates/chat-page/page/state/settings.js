@@ -4,7 +4,10 @@ import { lasting } from './storage.js';
 /** Where there is no keyboard with a Ctrl key, Enter is for new lines and a button sends. */
 const isTouch = matchMedia('(pointer: coarse)').matches;
 
-const DEFAULTS = { theme: 'system', send: isTouch ? 'ctrl-enter' : 'enter', notify: false };
+const DEFAULTS = { theme: 'system', send: isTouch ? 'ctrl-enter' : 'enter', notify: false, people: 'shown' };
+
+/** As `--bg` in style.css. */
+const BAR_COLOURS = { light: '#ffffff', dark: '#15171c' };
 
 /** What one chose. `on('change', …)`. */
 class Settings extends Signal {
@@ -24,5 +27,10 @@ class Settings extends Signal {
 export const settings = new Settings();
 
 export function applyTheme() {
-  document.documentElement.dataset.theme = settings.get('theme');
+  const theme = settings.get('theme');
+  document.documentElement.dataset.theme = theme;
+  // the browser's own bar takes the colour too: for a theme that the user chose, whatever the system has
+  for (const meta of document.querySelectorAll('meta[name="theme-color"]')) {
+    meta.content = BAR_COLOURS[theme] ?? BAR_COLOURS[meta.media.includes('dark') ? 'dark' : 'light'];
+  }
 }

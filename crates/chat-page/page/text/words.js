@@ -1,37 +1,57 @@
 // What went wrong, in plain words.
 
+import { isolated } from './names.js';
+
+const NAME_RULE = 'letters, numbers, _ or -, without spaces.';
+
 const WORDS = {
-  invalid_username: 'This can’t be a name. Use up to 50 letters, digits, _ and -, without spaces.',
-  invalid_room: 'This can’t be the name of a room. Use up to 64 letters, digits, _ and -, without spaces.',
-  already_in_room: 'You are in this room already.',
-  too_many_rooms: 'You are in as many rooms as this server allows. Leave one first.',
-  message_too_large: 'This message is too long for this server. Shorten it or send it in parts.',
-  queue_full: 'Too many messages are waiting to be sent. Wait until the connection is back.',
-  rate_limited: 'That was too fast, or the room is full. Wait a moment and try again.',
-  unauthorized: 'The server did not accept who you are.',
-  forbidden: 'You may not enter here.',
-  store_unavailable: 'The server can’t store anything at the moment. Try again in a while.',
-  disconnected: 'There is no connection at the moment.',
-  left_room: 'You left the room before this was sent.',
-  not_in_room: 'You are not in this room any more.',
-  unreachable: 'The server can’t be reached.',
-  timeout: 'The server does not answer.',
-  id_reused: 'The server has another message under the same id. Copy the text and send it anew.',
+  invalid_username: `That name won’t work. Use up to 50 ${NAME_RULE}`,
+  invalid_room: `That room name won’t work. Use up to 64 ${NAME_RULE}`,
+  already_in_room: 'You’re already in this room.',
+  too_many_rooms: 'You’ve joined as many rooms as this server allows. Leave one first.',
+  message_too_large: 'This message is too long for this server. Shorten it or split it into parts.',
+  queue_full: 'Too many messages are waiting to be sent. Wait until you’re back online.',
+  rate_limited: 'You’re doing that too fast. Wait a moment and try again.',
+  room_full: 'This room is full. Try again later.',
+  server_full: 'The server is full. Try again later.',
+  shutting_down: 'The server is restarting.',
+  too_slow: 'Your connection is too slow for this chat.',
+  unauthorized: 'Sign-in failed.',
+  forbidden: 'You don’t have access to this room.',
+  store_unavailable: 'The server can’t save messages right now. Try again in a moment.',
+  disconnected: 'You’re offline right now.',
+  lost: 'Connection lost.',
+  silent: 'Connection lost.',
+  left_room: 'You left the room before this message was sent.',
+  not_in_room: 'You’re no longer in this room.',
+  unreachable: 'Can’t reach the server.',
+  timeout: 'The server isn’t responding.',
+  internal: 'Something went wrong on the server. Try again.',
+  id_reused: 'This message could not be resent. Copy the text and send it again.',
 };
 
+/** A room as people write it: `#lobby`. */
+export const hash = (room) => isolated(`#${room}`);
+
+/** `name` and `room` are those of a join that failed. */
 export function inWords(error, { name, room } = {}) {
-  if (error.code === 'username_taken') return `Somebody in ${room ?? 'this room'} is called ${name} already. Take another name, or close the other tab if that is you.`;
+  const isJoin = name !== undefined && room !== undefined;
+  if (isJoin && error.code === 'username_taken') {
+    return `The name ${isolated(name)} is already in use in ${hash(room)}. Pick another one, or close your other tab.`;
+  }
+  // a join is never too fast: the server refuses it this way where the room is full
+  if (isJoin && error.code === 'rate_limited' && !error.closeCode) return WORDS.room_full;
   return WORDS[error.code] ?? `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`;
 }
 
 const LEFT = {
-  kicked: (room) => `You were put out of ${room}.`,
-  banned: (room) => `You were put out of ${room} and can’t come back.`,
-  room_closed: (room) => `${room} was closed.`,
+  kicked: (room) => `A moderator removed you from ${hash(room)}.`,
+  banned: (room) => `You are banned from ${hash(room)}.`,
+  room_closed: (room) => `A moderator closed ${hash(room)}.`,
 };
 
 export function whyLeft(room, reason, error) {
-  return LEFT[reason]?.(room) ?? `You are not in ${room} any more. ${error ? inWords(error, { room }) : ''}`;
+  return LEFT[reason]?.(room) ?? `You’re no longer in ${hash(room)}.${error ? ` ${inWords(error)}` : ''}`;
 }
 
 export function plural(count, one, many) {

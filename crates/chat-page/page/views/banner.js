@@ -1,27 +1,28 @@
 // What is to be known of the connection, said honestly.
 
-import { byId } from '../dom.js';
-import { inWords, whyLeft } from '../text/words.js';
+import { byId, say } from '../dom.js';
+import { hash, inWords, whyLeft } from '../text/words.js';
 
 /** A line that is back within so long was hardly away. */
 const PATIENCE_MS = 600;
 
-const DOWN = {
-  shutting_down: 'The server is restarting.',
-  server_full: 'The server is full.',
-  too_slow: 'This connection was too slow.',
-};
+/** Reasons that are worth more than "Connection lost". */
+const WORTH_SAYING = new Set(['shutting_down', 'server_full', 'too_slow']);
+/** Removals that a new join would not change. */
+const FINAL = new Set(['banned', 'forbidden', 'unauthorized']);
 
 export class Banner {
   #element = byId('banner');
   #text = byId('banner-text');
   #countdown = byId('banner-countdown');
   #action = byId('banner-action');
+  #second = byId('banner-second');
   #chat = null;
   #room = null;
   #offs = [];
   #restart;
   #act = () => {};
+  #actSecond = () => {};
   #timer;
   #downSince = null;
   /** Why the line went down: what the later tries say is no news. */
@@ -31,6 +32,7 @@ export class Banner {
   constructor(restart) {
     this.#restart = restart;
     this.#action.addEventListener('click', () => this.#act());
+    this.#second.addEventListener('click', () => this.#actSecond());
     for (const type of ['online', 'offline']) window.addEventListener(type, () => this.#tell());
   }
 
@@ -62,24 +64,39 @@ export class Banner {
       return;
     }
     const { left, delayed, name } = this.#room ?? {};
-    if (left) {
-      const leave = () => this.#chat.leave(this.#room);
-      return this.#say('left', whyLeft(name, left.reason, left.error), 'Close the room', leave);
-    }
+    if (left) return this.#left(whyLeft(name, left.reason, left.error), left);
     if (delayed) {
-      const why = delayed.error.code === 'username_taken' ? `Somebody in ${name} has your name now.` : inWords(delayed.error);
-      return this.#say('delayed', `${why} Trying again.`);
+      const taken = `Someone else in ${hash(name)} is using your name.`;
+      const why = delayed.error.code === 'username_taken' ? taken : inWords(delayed.error, { name: this.#chat.name, room: name });
+      return this.#say('delayed', `${why} Still trying to rejoin…`);
     }
     this.#element.hidden = true;
     this.#element.dataset.kind = 'none';
     this.#text.textContent = '';
   }
 
+  #left(text, { reason, error }) {
+    const room = this.#room;
+    const remove = ['Remove from list', () => this.#chat.leave(room)];
+    if (FINAL.has(reason) || FINAL.has(error?.code)) return this.#say('left', text, remove);
+    const rejoin = async () => {
+      this.#action.disabled = true;
+      try {
+        await this.#chat.rejoin(room);
+      } catch (problem) {
+        if (this.#room === room) this.#left(inWords(problem, { name: this.#chat.name, room: room.name }), { reason, error: problem });
+      } finally {
+        this.#action.disabled = false;
+      }
+    };
+    this.#say('left', text, ['Rejoin', rejoin], remove);
+  }
+
   #down(status) {
     const offline = navigator.onLine === false;
-    const why = offline ? 'You are offline.' : DOWN[this.#why] ?? 'The connection is lost.';
-    const tryNow = () => this.#chat.tryNow();
-    this.#say(offline ? 'offline' : 'down', `${why} What you write is sent when it is back.`, 'Try now', tryNow);
+    const why = offline ? 'You’re offline.' : inWords({ code: WORTH_SAYING.has(this.#why) ? this.#why : 'lost' });
+    const tryNow = ['Try now', () => this.#chat.tryNow()];
+    this.#say(offline ? 'offline' : 'down', `${why} Your messages will be sent when you’re back online.`, tryNow);
     this.#count(status);
   }
 
@@ -90,25 +107,30 @@ export class Banner {
       return;
     }
     const seconds = Math.max(1, Math.ceil((status.retryAt - Date.now()) / 1_000));
-    this.#countdown.textContent = `Trying again in ${seconds} s`;
+    this.#countdown.textContent = `Reconnecting in ${seconds} s`;
     this.#timer = setTimeout(() => this.#count(status), 500);
   }
 
   #ended(reason) {
     if (reason.code === 'closed') return;
     if (reason.code === 'taken_over') {
-      return this.#say('taken-over', 'This chat goes on in another tab or window, under the same name.', 'Start again here', this.#restart);
+      return this.#say('taken-over', 'You’re using this chat in another tab.', ['Use this tab', this.#restart]);
     }
-    this.#say('ended', inWords(reason, { name: this.#chat.name }), 'Start again', this.#restart);
+    this.#say('ended', inWords(reason), ['Sign in again', this.#restart]);
   }
 
-  #say(kind, text, action = '', act = () => {}) {
+  /** `action` and `second` are a button's label and what it does. */
+  #say(kind, text, action, second) {
     this.#element.hidden = false;
     this.#element.dataset.kind = kind;
     if (this.#text.textContent !== text) this.#text.textContent = text;
     this.#countdown.textContent = '';
-    this.#action.hidden = action === '';
-    this.#action.textContent = action;
-    this.#act = act;
+    this.#act = offer(this.#action, action);
+    this.#actSecond = offer(this.#second, second);
   }
+}
+
+function offer(button, [label, act] = ['', () => {}]) {
+  say(button, label);
+  return act;
 }

@@ -2,6 +2,7 @@
 
 import { byId, closable, dressAvatar, h } from '../dom.js';
 import { pathOf, roomInAddress } from '../state/address.js';
+import { hash } from '../text/words.js';
 import { Announcer } from './announcer.js';
 import { Banner } from './banner.js';
 import { Composer } from './composer.js';
@@ -9,6 +10,7 @@ import { Drawer } from './drawer.js';
 import { listenToKeys } from './keys.js';
 import { LogView } from './log.js';
 import { notifyOfMentions, watchTitle } from './notify.js';
+import { keepPage } from './offline.js';
 import { People } from './people.js';
 import { Preferences } from './preferences.js';
 import { Rooms } from './rooms.js';
@@ -32,7 +34,7 @@ const preferences = new Preferences(signOut);
 export function openChat(newChat) {
   chat = newChat;
   byId('chat').hidden = false;
-  byId('me-name').textContent = chat.name;
+  byId('me-name').textContent = byId('me-name').title = chat.name;
   dressAvatar(byId('me-avatar'), chat.name);
   new Rooms(chat, () => drawer.close());
   switcher.use(chat);
@@ -41,21 +43,21 @@ export function openChat(newChat) {
   notifyOfMentions(chat);
   chat.on('shown', showRoom);
   chat.on('notice', showNotice);
-  chat.on('left', ({ room }) => announcer.say(`You are not in ${room.name} any more.`));
+  chat.on('left', ({ room }) => announcer.say(`You’re no longer in ${hash(room.name)}.`));
   showRoom(chat.shown);
 }
 
 function showRoom(room) {
   if (!room) return signOut();
   drawer.close();
-  byId('room-title').textContent = room.name;
+  byId('room-title').textContent = byId('room-title').title = room.name;
   const path = pathOf(room.name);
   if (location.pathname !== path) history.pushState(null, '', path);
   log.show(room);
   people.show(room);
   banner.show(room);
   composer.show(room);
-  announcer.say(`You are in ${room.name}.`);
+  announcer.say(`You’re in ${hash(room.name)}.`);
   // on a phone the keyboard would cover half of what one came to read
   if (hasKeyboard) composer.focus();
   else byId('room-title').focus();
@@ -63,7 +65,7 @@ function showRoom(room) {
 
 function showNotice({ room, level, body }) {
   const notice = h('p', { class: `notice ${level}` },
-    h('strong', {}, room ? `Notice to ${room.name}: ` : 'Notice: '), body,
+    h('span', { dir: 'auto' }, h('strong', {}, room ? `Announcement in ${hash(room.name)}: ` : 'Announcement: '), body),
     h('button', { class: 'plain-button', type: 'button', onclick: () => notice.remove() }, 'Dismiss'));
   byId('notices').append(notice);
   setTimeout(() => notice.remove(), NOTICE_LASTS_MS);
@@ -81,21 +83,18 @@ async function copyLink() {
   const button = byId('copy-link');
   try {
     await navigator.clipboard.writeText(link);
-    announcer.say('The link was copied.');
+    announcer.say('Link copied.');
     button.dataset.done = 'Copied';
     setTimeout(() => delete button.dataset.done, 2_000);
   } catch {
     // a page over plain http may not write there; one can copy by hand
-    prompt('The link to this room:', link);
+    prompt('Link to this room:', link);
   }
 }
 
 function openPeople() {
   people.opened();
-  if (matchMedia('(min-width: 70rem)').matches) {
-    const isHidden = document.body.classList.toggle('no-people');
-    byId('open-people').setAttribute('aria-expanded', String(!isHidden));
-  } else drawer.open(byId('people'), 'right');
+  if (!people.toggleColumn()) drawer.open(byId('people'), 'right');
 }
 
 closable(byId('help'));
@@ -130,5 +129,7 @@ window.addEventListener('popstate', () => {
   const room = roomInAddress();
   if (chat && room) chat.join(room).catch((error) => switcher.openWith(room, error));
 });
+
+keepPage();
 
 export const announce = (text) => announcer.say(text);

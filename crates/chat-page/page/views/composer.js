@@ -3,7 +3,7 @@
 import { byId, say } from '../dom.js';
 import { settings } from '../state/settings.js';
 import { renderPreview } from '../text/markdown.js';
-import { inWords } from '../text/words.js';
+import { hash, inWords } from '../text/words.js';
 
 const growsByItself = CSS.supports('field-sizing', 'content');
 
@@ -41,7 +41,6 @@ export class Composer {
     this.#offs = room ? [room.on('state', () => this.#enable())] : [];
     if (!room) return;
     this.#text.value = room.draft;
-    this.#text.placeholder = `Message ${room.name}`;
     say(this.#error, '');
     this.#enable();
     this.#fit();
@@ -119,6 +118,7 @@ export class Composer {
 
   #enable() {
     const out = this.#room.left !== null;
+    this.#text.placeholder = out ? `You’re not in ${hash(this.#room.name)}` : `Message ${hash(this.#room.name)}`;
     this.#text.disabled = this.#send.disabled = out;
   }
 

@@ -3,7 +3,8 @@
 import { Chat } from '../state/chat.js';
 import { byId, say } from '../dom.js';
 import { lasting, ofTab } from '../state/storage.js';
-import { inWords } from '../text/words.js';
+import { asName, isolated, nextName } from '../text/names.js';
+import { hash, inWords } from '../text/words.js';
 
 const FIELD_OF = { invalid_username: 'name', username_taken: 'name', unauthorized: 'name', invalid_room: 'room', forbidden: 'room' };
 
@@ -14,6 +15,8 @@ export class Entry {
   #join = byId('entry-join');
   #cancel = byId('entry-cancel');
   #status = byId('entry-status');
+  #suggestion = byId('entry-suggestion');
+  #suggested = '';
   #inside;
   #trying = null;
 
@@ -22,6 +25,10 @@ export class Entry {
     this.#inside = inside;
     byId('entry-form').addEventListener('submit', (event) => {
       event.preventDefault();
+      this.#submit();
+    });
+    this.#suggestion.addEventListener('click', () => {
+      this.#name.value = this.#suggested;
       this.#submit();
     });
     this.#cancel.addEventListener('click', () => this.#trying?.abort());
@@ -33,7 +40,7 @@ export class Entry {
     this.#main.hidden = false;
     this.#name.value = lasting.get('name') ?? '';
     this.#room.value = room ?? lasting.get('room') ?? 'lobby';
-    byId('entry-title').textContent = room ? `Join ${room}` : 'Join the chat';
+    byId('entry-title').textContent = room ? `Join ${hash(room)}` : 'Join the chat';
     document.title = room ? `${room} – chatd` : 'chatd';
     if (focus) (this.#name.value ? this.#join : this.#name).focus();
   }
@@ -48,14 +55,15 @@ export class Entry {
   async #submit() {
     if (this.#trying) return;
     const name = this.#name.value.trim();
-    const room = this.#room.value.trim();
+    // the page writes rooms as #lobby, and so may the user
+    const room = this.#room.value.trim().replace(/^#+/, '');
     for (const field of ['name', 'room']) this.#mark(field, '');
     say(this.#status, '');
-    if (!name) return this.#refuse('name', 'Say what you want to be called.');
-    if (!room) return this.#refuse('room', 'Say which room.');
+    if (!name) return this.#refuse('name', 'Enter a name.');
+    if (!room) return this.#refuse('room', 'Enter a room.');
     this.#busy(new AbortController());
     const onwait = (status) => {
-      say(this.#status, `${inWords(status.reason)} Trying again until it can.`);
+      say(this.#status, `${inWords(status.reason)} Still trying…`);
       this.#cancel.hidden = false;
     };
     let chat = null;
@@ -85,7 +93,9 @@ export class Entry {
     const text = inWords(error, { name, room });
     const field = FIELD_OF[error.code];
     if (field) this.#refuse(field, text);
-    else say(this.#status, text);
+    if (error.code === 'username_taken') this.#suggest(nextName(name));
+    else if (error.code === 'invalid_username') this.#suggest(asName(name));
+    if (!field) say(this.#status, text);
   }
 
   #refuse(field, text) {
@@ -95,7 +105,14 @@ export class Entry {
     input.select();
   }
 
+  /** A name that probably works, to be taken with one click. */
+  #suggest(name) {
+    this.#suggested = name ?? '';
+    say(this.#suggestion, name === null ? '' : `Use ${isolated(name)}`);
+  }
+
   #mark(field, text) {
+    if (field === 'name') this.#suggest(null);
     say(byId(`entry-${field}-error`), text);
     const input = byId(`entry-${field}`);
     if (text) input.setAttribute('aria-invalid', 'true');

@@ -2,7 +2,9 @@
 // entries a frame, and shrinks at the other. What is in sight stays where it is.
 
 import { byId, h } from '../dom.js';
-import { plural } from '../text/words.js';
+import { dayName, onNewDay } from '../text/time.js';
+import { hash, plural } from '../text/words.js';
+import { isCut, toggle } from './long.js';
 import { entryOf, outboxEntry } from './message.js';
 
 /** Entries in the page at most. */
@@ -68,6 +70,13 @@ export class LogView {
       this.#scroller.focus({ preventScroll: true });
     });
     this.#toUnread.addEventListener('click', () => this.#goToUnread());
+    this.#scroller.addEventListener('click', ({ target }) => {
+      const button = target.closest('.show-more');
+      if (button) this.#toggleLong(button);
+    });
+    // the focus, or the browser's search, went to what is cut off
+    this.#scroller.addEventListener('scroll', ({ target }) => isCut(target) && this.#reveal(target), { capture: true, passive: true });
+    onNewDay(() => this.#nameDays());
     const observer = new ResizeObserver(() => this.#resized());
     observer.observe(this.#scroller);
     observer.observe(this.#list);
@@ -274,14 +283,14 @@ export class LogView {
     if (Math.abs(moved) >= 1) this.#scroller.scrollTop += moved;
   }
 
-  /** The first entry that can be seen. */
+  /** The first entry of which a whole pixel can be seen: less than that is lost in rounding. */
   #atTop() {
     const { children } = this.#list;
     const top = this.#top();
     let [low, high] = [0, children.length - 1];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (children[middle].getBoundingClientRect().bottom > top) high = middle;
+      if (children[middle].getBoundingClientRect().bottom >= top + 1) high = middle;
       else low = middle + 1;
     }
     const entry = children[low];
@@ -321,6 +330,31 @@ export class LogView {
     }
   }
 
+  /** Labels like "Today" are right for one day only. */
+  #nameDays() {
+    if (!this.#room) return;
+    const { items } = this.#room;
+    for (const label of this.#list.querySelectorAll('.day > span')) {
+      const item = items[Number(label.closest('.entry').dataset.seq) - items[0].seq];
+      if (item) label.textContent = dayName(new Date(item.sent_at));
+    }
+  }
+
+  /** What the user reads stays where it is: at the end, too, a message that grows is not followed. */
+  #toggleLong(button) {
+    this.#pinned = false;
+    const isOpen = toggle(button);
+    const above = button.closest('.entry').getBoundingClientRect().top - this.#top();
+    if (!isOpen && above < 0) this.#scroller.scrollTop += above;
+    this.#schedule();
+  }
+
+  #reveal(body) {
+    const scrolled = body.scrollTop;
+    this.#toggleLong(body.nextElementSibling);
+    this.#scroller.scrollTop += scrolled;
+  }
+
   // What is said around it.
 
   #showOutbox() {
@@ -354,16 +388,16 @@ export class LogView {
         this.#room.historyFailed = null;
         this.#schedule();
       };
-      this.#beginning.replaceChildren('Earlier messages could not be loaded. ', h('button', { type: 'button', onclick: again }, 'Try again'));
+      this.#beginning.replaceChildren('Couldn’t load earlier messages. ', h('button', { type: 'button', onclick: again }, 'Try again'));
     } else if (state === 'loading') this.#beginning.replaceChildren('Loading earlier messages…');
-    else if (state === 'beginning') this.#beginning.replaceChildren(`This is the beginning of ${name}.`);
-    else this.#beginning.replaceChildren(h('strong', {}, 'Nobody has said anything here yet.'), h('br'), 'Write the first message below.');
+    else if (state === 'beginning') this.#beginning.replaceChildren(`This is the beginning of ${hash(name)}.`);
+    else this.#beginning.replaceChildren(h('strong', {}, 'No messages yet.'), h('br'), 'Say hello!');
   }
 
   #tellChips() {
     const { unread, dividerSeq } = this.#room;
     this.#toNewest.hidden = this.#pinned;
-    byId('jump-newest-text').textContent = unread > 0 ? plural(unread, 'new message', 'new messages') : 'Newest';
+    byId('jump-newest-text').textContent = unread > 0 ? plural(unread, 'new message', 'new messages') : 'Jump to latest';
     const line = byId('new-line')?.getBoundingClientRect();
     const first = Number((this.#anchor ?? this.#atTop())?.entry.dataset.seq ?? 0);
     const isAbove = dividerSeq !== null && (line ? line.bottom < this.#top() : first > dividerSeq + 1);

@@ -5,6 +5,8 @@ import { insertServerHtml } from '../text/html.js';
 import { markMentions } from '../text/mentions.js';
 import { clock, dayName, dayOf, full } from '../text/time.js';
 import { inWords } from '../text/words.js';
+import { dress } from './dress.js';
+import { folded } from './long.js';
 
 /** Messages of one person within so long stand under one name. */
 const TOGETHER_MS = 5 * 60_000;
@@ -32,7 +34,7 @@ export function outboxEntry(message, room, act) {
   }, avatar(room.me), head(room.me, null, true), bodyOf(message, room));
   if (failed) {
     article.append(h('div', { class: 'failure' },
-      h('span', {}, `Not sent. ${inWords(message.error, { room: room.name })}`),
+      h('span', {}, `Not sent. ${inWords(message.error)}`),
       h('span', { class: 'failure-actions' },
         h('button', { type: 'button', 'data-action': 'retry', onclick: () => act('retry', message.id) }, 'Try again'),
         h('button', { type: 'button', 'data-action': 'edit', onclick: () => act('edit', message.id) }, 'Edit'),
@@ -69,15 +71,16 @@ function said(message, sent, goesOn, room) {
 function erased(message, sent) {
   const time = h('time', { datetime: message.sent_at, title: full(sent) }, clock(sent));
   return h('article', { class: 'message goes-on erased', 'data-seq': message.seq, 'data-state': 'erased' },
-    time, h('p', { class: 'body' }, 'This message was erased.'));
+    time, h('p', { class: 'body' }, 'Message deleted.'));
 }
 
 function head(name, time, mine) {
-  const from = h('span', { class: 'from' }, name);
+  const from = h('span', { class: 'from', dir: 'auto', title: name }, name);
   from.style.setProperty('--hue', hueOf(name));
   return h('header', { class: 'message-head' }, from, mine && h('span', { class: 'you' }, 'you'), time);
 }
 
+/** The body, and the button for the rest of it where it is long. */
 function bodyOf(message, room) {
   const body = h('div', { class: 'body', dir: 'auto' });
   if (message.html === undefined) {
@@ -87,5 +90,7 @@ function bodyOf(message, room) {
     insertServerHtml(body, message.html);
   }
   markMentions(body, room.me);
-  return body;
+  dress(body);
+  const more = folded(message, body);
+  return more ? [body, more] : [body];
 }

@@ -1,10 +1,12 @@
 // What reaches one who looks elsewhere: the title, and notifications of mentions.
 
 import { settings } from '../state/settings.js';
+import { isolated } from '../text/names.js';
+import { hash } from '../text/words.js';
 
 export function watchTitle(chat) {
   const tell = () => {
-    const room = chat.shown ? `${chat.shown.name} – chatd` : 'chatd';
+    const room = chat.shown ? `${isolated(chat.shown.name)} – chatd` : 'chatd';
     document.title = chat.unread > 0 ? `(${chat.unread}) ${room}` : room;
   };
   chat.on('rooms', tell);
@@ -18,7 +20,7 @@ export function notifyOfMentions(chat) {
     if (isSeen || !settings.get('notify') || globalThis.Notification?.permission !== 'granted') return;
     try {
       const options = { body: message.body.slice(0, 200), tag: `chatd-${room.name}`, icon: '/page/icon.svg' };
-      const notification = new Notification(`${message.from} in ${room.name}`, options);
+      const notification = new Notification(`${isolated(message.from)} in ${hash(room.name)}`, options);
       notification.addEventListener('click', () => {
         window.focus();
         chat.show(room);

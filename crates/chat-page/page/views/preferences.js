@@ -33,7 +33,7 @@ export class Preferences {
     }
   }
 
-  /** The browser is asked only when somebody ticks the box. */
+  /** The browser asks for permission only when the user ticks the box. */
   async #allow() {
     const wanted = this.#notify.checked;
     const allowed = wanted && 'Notification' in window && await Notification.requestPermission() === 'granted';
@@ -46,8 +46,8 @@ export class Preferences {
     this.#notify.disabled = !can;
     this.#notify.checked = can && settings.get('notify') && Notification.permission === 'granted';
     let hint = '';
-    if (!can) hint = 'This browser does not allow it here. It needs a page that came over HTTPS.';
-    else if (refused || Notification.permission === 'denied') hint = 'Your browser does not allow it for this page. You can change that in its settings.';
+    if (!can) hint = 'Notifications need HTTPS. Ask whoever runs this chat to turn it on.';
+    else if (refused || Notification.permission === 'denied') hint = 'Notifications are blocked for this page. You can allow them in your browser’s settings.';
     byId('set-notify-hint').textContent = hint;
   }
 }

@@ -38,7 +38,7 @@ export class Rooms {
   #item(room, present) {
     const item = present ?? h('li', { 'data-room': room.name },
       h('a', { class: 'room-link', href: pathOf(room.name), 'data-room': room.name },
-        h('span', { class: 'hash', 'aria-hidden': 'true' }, '#'), h('span', { class: 'room-name' }, room.name),
+        h('span', { class: 'hash', 'aria-hidden': 'true' }, '#'), h('span', { class: 'room-name', dir: 'auto', title: room.name }, room.name),
         h('span', { class: 'badge', hidden: true }), h('span', { class: 'visually-hidden' })));
     const [link] = item.children;
     const [, , badge, words] = link.children;

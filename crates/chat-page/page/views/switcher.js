@@ -69,7 +69,7 @@ export class Switcher {
     const rooms = [...this.#chat.rooms.values()].filter(({ name }) => name.toLocaleLowerCase().includes(wanted));
     this.#list.replaceChildren(...rooms.map(({ name, unread }) => h('li', {},
       h('button', { type: 'button', class: 'room-link', onclick: () => this.#enter(name) },
-        h('span', { class: 'hash', 'aria-hidden': 'true' }, '#'), h('span', { class: 'room-name' }, name),
+        h('span', { class: 'hash', 'aria-hidden': 'true' }, '#'), h('span', { class: 'room-name', dir: 'auto', title: name }, name),
         unread > 0 && h('span', { class: 'badge' }, String(unread))))));
     const isNew = wanted !== '' && !rooms.some(({ name }) => name.toLocaleLowerCase() === wanted);
     this.#go.textContent = isNew ? 'Join this room' : 'Open';

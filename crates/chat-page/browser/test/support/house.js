@@ -57,9 +57,9 @@ export class House {
     return line;
   }
 
-  /** A browser of one's own: nothing is known there of the others. */
+  /** A browser of one's own: nothing is known there of the others. Without the page's worker, which would keep requests from a test. */
   async context(options = {}) {
-    const context = await this.#browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', ...options });
+    const context = await this.#browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', serviceWorkers: 'block', ...options });
     this.#contexts.push(context);
     return context;
   }

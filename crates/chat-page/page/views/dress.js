@@ -1,0 +1,53 @@
+// What the page adds to the server's HTML of a message: a bar for each block of code, and classes that the styles need.
+
+import { copyText } from '../clipboard.js';
+import { h } from '../dom.js';
+
+const DONE_LASTS_MS = 2_000;
+/** A run of this many characters without a space would make a column of a table wider than a phone. */
+const LONG_WORD = /[^\s\u200b]{28}/u;
+
+const LANGUAGES = {
+  bash: 'Bash', sh: 'Shell', c: 'C', 'c++': 'C++', cpp: 'C++', css: 'CSS', diff: 'Diff', dockerfile: 'Dockerfile', go: 'Go', html: 'HTML',
+  java: 'Java', javascript: 'JavaScript', js: 'JavaScript', json: 'JSON', jsx: 'JSX', markdown: 'Markdown', md: 'Markdown', py: 'Python',
+  python: 'Python', rs: 'Rust', rust: 'Rust', sql: 'SQL', toml: 'TOML', ts: 'TypeScript', tsx: 'TSX', typescript: 'TypeScript', xml: 'XML',
+  yaml: 'YAML', yml: 'YAML',
+};
+
+export function dress(body) {
+  for (const pre of body.querySelectorAll('pre:not(.md-plain)')) withBar(pre);
+  for (const cell of body.querySelectorAll('th, td')) cell.classList.toggle('has-long-word', LONG_WORD.test(cell.textContent));
+}
+
+function withBar(pre) {
+  const code = pre.querySelector('code') ?? pre;
+  const language = /(?:^|\s)language-(\S+)/.exec(code.className)?.[1];
+  const block = h('div', { class: 'code-block' });
+  pre.replaceWith(block);
+  block.append(pre);
+  if (language) block.prepend(h('span', { class: 'language' }, LANGUAGES[language] ?? language));
+  block.append(copyButton(code));
+}
+
+function copyButton(code) {
+  const button = h('button', { class: 'copy', type: 'button', 'aria-label': 'Copy code', title: 'Copy code', onclick: copy }, icon());
+  async function copy() {
+    const done = await copyText(code.textContent.replace(/\n$/, ''));
+    button.dataset.done = done ? 'Copied' : 'Not copied';
+    button.setAttribute('aria-label', done ? 'Copied' : 'The browser did not allow copying');
+    setTimeout(() => {
+      delete button.dataset.done;
+      button.setAttribute('aria-label', 'Copy code');
+    }, DONE_LASTS_MS);
+  }
+  return button;
+}
+
+function icon() {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  const use = document.createElementNS(svg.namespaceURI, 'use');
+  use.setAttribute('href', '#i-copy');
+  svg.setAttribute('aria-hidden', 'true');
+  svg.append(use);
+  return svg;
+}
