@@ -13,7 +13,7 @@ browserTest('offline and back: what is written meanwhile goes out once, in order
   await ana.says('before');
   await ana.page.context().setOffline(true);
   line.cut();
-  assert.match(await ana.bannerSays('offline'), /^You are offline\. What you write is sent when it is back\./);
+  assert.match(await ana.bannerSays('offline'), /^You’re offline\. Your messages will be sent when you’re back online\./);
   await ana.say('one');
   await ana.say('two');
   assert.deepEqual((await ana.log()).map(({ text, state }) => [text, state]), [['before', 'stored'], ['one', 'pending'], ['two', 'pending']]);

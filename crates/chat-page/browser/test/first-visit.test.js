@@ -29,7 +29,7 @@ browserTest('a link leads to its room, and the name is remembered the next time'
   const server = await house.server();
   const context = await house.context();
   const ana = await house.visitor(server, '/r/tea-%C3%BCber', { context });
-  assert.equal(await ana.text('#entry-title'), 'Join tea-über');
+  assert.equal(await ana.text('#entry-title'), 'Join #tea-über');
   assert.equal(await ana.page.locator('#entry-room').inputValue(), 'tea-über');
   await ana.enter('ana');
   await ana.isIn('tea-über');
@@ -51,7 +51,7 @@ browserTest('the link to a room can be copied, and works', async (house) => {
   const link = await ana.page.evaluate(() => navigator.clipboard.readText());
   assert.equal(link, `${server.address}/r/tea`);
   const ben = await house.visitor(server, new URL(link).pathname);
-  assert.equal(await ben.text('#entry-title'), 'Join tea');
+  assert.equal(await ben.text('#entry-title'), 'Join #tea');
 });
 
 browserTest('a name that somebody has is said to be taken, at its field', async (house) => {
@@ -62,7 +62,7 @@ browserTest('a name that somebody has is said to be taken, at its field', async 
   await other.page.keyboard.press('Enter');
   await other.page.locator('#entry-name[aria-invalid="true"]').waitFor();
   assert.equal(await other.focused(), 'entry-name');
-  assert.match(await other.text('#entry-name-error'), /Somebody in lobby is called ana already/);
+  assert.match(await other.text('#entry-name-error'), /The name ana is already in use in #lobby/);
   const described = await other.page.locator('#entry-name').getAttribute('aria-describedby');
   assert.ok(described.split(' ').includes('entry-name-error'));
 
@@ -78,11 +78,11 @@ browserTest('what can be no name is said at its field, and nothing is lost', asy
   const ana = await house.visitor(server, '/');
   const { page } = ana;
   const tries = [
-    { name: '', room: 'lobby', field: 'name', text: /what you want to be called/ },
-    { name: 'ana', room: '', field: 'room', text: /which room/ },
-    { name: 'two words', room: 'lobby', field: 'name', text: /can’t be a name/ },
-    { name: 'a'.repeat(51), room: 'lobby', field: 'name', text: /up to 50/ },
-    { name: 'ana', room: 'a/b', field: 'room', text: /can’t be the name of a room/ },
+    { name: '', room: 'lobby', field: 'name', text: /Enter a name/ },
+    { name: 'ana', room: '', field: 'room', text: /Enter a room/ },
+    { name: 'two words', room: 'lobby', field: 'name', text: /That name won’t work/ },
+    { name: 'a name', room: 'lobby', field: 'name', text: /up to 50/ },
+    { name: 'ana', room: 'a/b', field: 'room', text: /That room name won’t work/ },
   ];
   for (const { name, room, field, text } of tries) {
     await page.locator('#entry-name').fill(name);

@@ -60,7 +60,7 @@ browserTest('older messages come as one scrolls up, without a jump and without a
   const seen = await seqs(ana);
   assert.equal(seen[0], 1);
   assert.deepEqual(seen, seen.map((_, index) => index + 1));
-  assert.equal(await ana.text('#log-start'), 'This is the beginning of lobby.');
+  assert.equal(await ana.text('#log-start'), 'This is the beginning of #lobby.');
 });
 
 browserTest('of thousands of messages only a part is in the page, from one end to the other', async (house) => {
@@ -148,7 +148,7 @@ browserTest('a line stands where one left off, and one is brought there', async 
 browserTest('an empty room says so', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
-  assert.match(await ana.text('#log-start'), /^Nobody has said anything here yet\./);
+  assert.match(await ana.text('#log-start'), /^No messages yet\./);
   await ana.says('first');
-  assert.equal(await ana.text('#log-start'), 'This is the beginning of lobby.');
+  assert.equal(await ana.text('#log-start'), 'This is the beginning of #lobby.');
 });

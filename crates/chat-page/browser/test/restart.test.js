@@ -74,8 +74,8 @@ browserTest('a restart is announced, and one comes back by oneself', async (hous
   ana.mayLoseTheLine = ben.mayLoseTheLine = true;
   await ana.says('before');
   await server.stop();
-  assert.match(await ana.bannerSays('down'), /^The server is restarting\. What you write is sent when it is back\./);
-  await until('the pause is told', async () => /Trying again in \d+ s|Connecting…/.test(await ana.text('#banner-countdown')));
+  assert.match(await ana.bannerSays('down'), /^The server is restarting\. Your messages will be sent when you’re back online\./);
+  await until('the pause is told', async () => /Reconnecting in \d+ s|Connecting…/.test(await ana.text('#banner-countdown')));
   await ana.say('meanwhile');
   await ana.page.locator('.message[data-state="pending"]', { hasText: 'meanwhile' }).waitFor();
   await server.up();
@@ -108,7 +108,7 @@ browserTest('who wants to enter while the server is away is told so, and gets in
   line.cut();
   await ana.page.locator('#entry-name').fill('ana');
   await ana.page.keyboard.press('Enter');
-  await until('the form says why', async () => /can’t be reached/.test(await ana.text('#entry-status')));
+  await until('the form says why', async () => /^Can’t reach the server\. Still trying…/.test(await ana.text('#entry-status')));
   await ana.page.locator('#entry-cancel').click();
   await until('one may change one’s mind', async () => await ana.page.locator('#entry-join').isEnabled());
   await ana.page.locator('#entry-join').click();

@@ -102,11 +102,11 @@ browserTest('a room that is refused is said in the dialog, which stays', async (
   await ana.page.locator('#switcher-room').fill('tea');
   await untilEqual(() => ana.text('#switcher-go'), 'Join this room');
   await ana.page.keyboard.press('Enter');
-  await until('the reason is there', async () => /Somebody in tea is called ana already/.test(await ana.text('#switcher-error')));
+  await until('the reason is there', async () => /The name ana is already in use in #tea/.test(await ana.text('#switcher-error')));
   assert.equal(await ana.page.locator('#switcher-room').getAttribute('aria-invalid'), 'true');
   await ana.page.locator('#switcher-room').fill('not a room');
   await ana.page.keyboard.press('Enter');
-  await until('the reason is there', async () => /can’t be the name of a room/.test(await ana.text('#switcher-error')));
+  await until('the reason is there', async () => /That room name won’t work/.test(await ana.text('#switcher-error')));
   await ana.page.locator('#switcher-room').fill('code');
   await ana.page.keyboard.press('Enter');
   await ana.isIn('code');

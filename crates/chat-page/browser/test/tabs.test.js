@@ -44,7 +44,7 @@ browserTest('a tab that is duplicated is told kindly, and the first one stays as
   await ana.page.evaluate(() => { window.open(location.href); });
   const copy = await house.watch(await opened, server.address);
   await copy.page.locator('#entry-name[aria-invalid="true"]').waitFor();
-  assert.match(await copy.text('#entry-name-error'), /close the other tab if that is you/);
+  assert.match(await copy.text('#entry-name-error'), /close your other tab/);
   assert.equal(await copy.page.locator('#entry-name').inputValue(), 'ana');
   await ana.says('still here');
   assert.equal(await ana.banner(), 'none');
@@ -67,8 +67,8 @@ browserTest('a session that goes on elsewhere says so, and one may start again h
   });
   await ana.enter('ana');
   const other = await takeOver(server, 'ana', await secret);
-  assert.match(await ana.bannerSays('taken-over'), /goes on in another tab or window/);
-  assert.equal(await ana.text('#banner-action'), 'Start again here');
+  assert.match(await ana.bannerSays('taken-over'), /You’re using this chat in another tab/);
+  assert.equal(await ana.text('#banner-action'), 'Use this tab');
   other.close();
   await ana.page.locator('#banner-action').click();
   await ana.isIn('lobby');

@@ -93,5 +93,5 @@ browserTest('a notification is asked for only when one wants it', async (house) 
   const ben = await house.raw(server, 'ben', 'lobby');
   await ben.say('not for anybody');
   await ben.say('look here, @ana');
-  await untilEqual(() => ana.page.evaluate(() => window.told), ['ben in lobby: look here, @ana']);
+  await untilEqual(() => ana.page.evaluate(() => window.told), ['ben in #lobby: look here, @ana']);
 });

@@ -68,7 +68,7 @@ export class Chat extends Signal {
   /** Joins, or shows a room that is joined already. */
   async join(name, { show = true } = {}) {
     const present = this.rooms.get(name.normalize('NFC'));
-    if (present) return this.show(present);
+    if (present && !present.left) return show ? this.show(present) : undefined;
     const { room } = await this.#client.join(name, { history: HISTORY });
     if (show) this.show(this.rooms.get(room.name));
   }
@@ -92,12 +92,6 @@ export class Chat extends Signal {
   leave(room) {
     room.room.leave().catch(() => {});
     this.#drop(room);
-  }
-
-  /** Joins a room again that the user was removed from; rejects with why not. */
-  async rejoin({ name }) {
-    await this.#client.join(name, { history: HISTORY });
-    this.show(this.rooms.get(name));
   }
 
   tryNow() {

@@ -82,7 +82,7 @@ export class Banner {
     const rejoin = async () => {
       this.#action.disabled = true;
       try {
-        await this.#chat.rejoin(room);
+        await this.#chat.join(room.name);
       } catch (problem) {
         if (this.#room === room) this.#left(inWords(problem, { name: this.#chat.name, room: room.name }), { reason, error: problem });
       } finally {

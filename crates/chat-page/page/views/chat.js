@@ -43,7 +43,7 @@ export function openChat(newChat) {
   notifyOfMentions(chat);
   chat.on('shown', showRoom);
   chat.on('notice', showNotice);
-  chat.on('left', ({ room }) => announcer.say(`You’re no longer in ${hash(room.name)}.`));
+  chat.on('left', ({ room }) => announcer.say(`You are no longer in ${hash(room.name)}.`));
   showRoom(chat.shown);
 }
 
@@ -57,7 +57,7 @@ function showRoom(room) {
   people.show(room);
   banner.show(room);
   composer.show(room);
-  announcer.say(`You’re in ${hash(room.name)}.`);
+  announcer.say(`You are in ${hash(room.name)}.`);
   // on a phone the keyboard would cover half of what one came to read
   if (hasKeyboard) composer.focus();
   else byId('room-title').focus();
@@ -65,7 +65,7 @@ function showRoom(room) {
 
 function showNotice({ room, level, body }) {
   const notice = h('p', { class: `notice ${level}` },
-    h('span', { dir: 'auto' }, h('strong', {}, room ? `Announcement in ${hash(room.name)}: ` : 'Announcement: '), body),
+    h('span', { dir: 'auto' }, h('strong', {}, room ? `Announcement for ${hash(room.name)}: ` : 'Announcement: '), body),
     h('button', { class: 'plain-button', type: 'button', onclick: () => notice.remove() }, 'Dismiss'));
   byId('notices').append(notice);
   setTimeout(() => notice.remove(), NOTICE_LASTS_MS);
@@ -83,12 +83,12 @@ async function copyLink() {
   const button = byId('copy-link');
   try {
     await navigator.clipboard.writeText(link);
-    announcer.say('Link copied.');
+    announcer.say('The link was copied.');
     button.dataset.done = 'Copied';
     setTimeout(() => delete button.dataset.done, 2_000);
   } catch {
     // a page over plain http may not write there; one can copy by hand
-    prompt('Link to this room:', link);
+    prompt('The link to this room:', link);
   }
 }
 

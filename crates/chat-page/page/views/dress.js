@@ -4,8 +4,8 @@ import { copyText } from '../clipboard.js';
 import { h } from '../dom.js';
 
 const DONE_LASTS_MS = 2_000;
-/** A run of this many characters without a space would make a column of a table wider than a phone. */
-const LONG_WORD = /[^\s\u200b]{28}/u;
+/** A cell with more than this needs a column in which it can be read, and may break a word that is longer than the column. */
+const MUCH = 28;
 
 const LANGUAGES = {
   bash: 'Bash', sh: 'Shell', c: 'C', 'c++': 'C++', cpp: 'C++', css: 'CSS', diff: 'Diff', dockerfile: 'Dockerfile', go: 'Go', html: 'HTML',
@@ -16,7 +16,7 @@ const LANGUAGES = {
 
 export function dress(body) {
   for (const pre of body.querySelectorAll('pre:not(.md-plain)')) withBar(pre);
-  for (const cell of body.querySelectorAll('th, td')) cell.classList.toggle('has-long-word', LONG_WORD.test(cell.textContent));
+  for (const cell of body.querySelectorAll('th, td')) cell.classList.toggle('has-much', cell.textContent.length > MUCH);
 }
 
 function withBar(pre) {

@@ -152,7 +152,7 @@ export class LogView {
     this.#frame = 0;
     if (!this.#room) return;
     if (this.#due.open) this.#open();
-    else if (this.#due.head) this.#keep(() => this.#rebuildEdges());
+    else if (this.#due.head) this.#keep(() => this.#rebuildHead());
     this.#due.open = this.#due.head = false;
     this.#look();
     this.#extend();
@@ -253,17 +253,28 @@ export class LogView {
   }
 
   #extendUp() {
-    const from = Math.max(0, this.#start - STEP);
-    this.#keep(() => {
-      this.#list.prepend(this.#entries(from, this.#start));
-      this.#start = from;
-      for (let surplus = this.#list.childElementCount - MOST; surplus > 0; surplus -= 1) {
-        this.#list.lastElementChild.remove();
-        this.#end -= 1;
-      }
-    });
-    this.#outbox.hidden = this.#end < this.#room.items.length;
+    this.#keep(() => this.#prepend());
     this.#schedule();
+  }
+
+  #prepend() {
+    const from = Math.max(0, this.#start - STEP);
+    this.#list.prepend(this.#entries(from, this.#start));
+    this.#start = from;
+    for (let surplus = this.#list.childElementCount - MOST; surplus > 0; surplus -= 1) {
+      this.#list.lastElementChild.remove();
+      this.#end -= 1;
+    }
+    this.#outbox.hidden = this.#end < this.#room.items.length;
+  }
+
+  /**
+   * The first entry may get lower: it loses its day and its name. Near the top there is nothing to scroll by for that, unless what comes
+   * above it is there in the same moment.
+   */
+  #rebuildHead() {
+    this.#rebuildEdges();
+    if (this.#start > 0 && this.#above < AHEAD) this.#prepend();
   }
 
   /** Changes something outside of what is in sight, and puts what is in sight back where it was. */
@@ -273,8 +284,12 @@ export class LogView {
       return this.#toEnd();
     }
     const anchor = this.#atTop();
+    const bottom = anchor?.entry.getBoundingClientRect().bottom;
     change();
-    this.#restore(anchor);
+    if (!anchor || anchor.entry.isConnected) return this.#restore(anchor);
+    // an entry that was made again may have another height: what is below it stays
+    const entry = this.#list.querySelector(`:scope > [data-seq="${anchor.entry.dataset.seq}"]`);
+    if (entry) this.#scroller.scrollTop += entry.getBoundingClientRect().bottom - bottom;
   }
 
   #restore(anchor) {
