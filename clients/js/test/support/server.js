@@ -34,7 +34,8 @@ export class Server {
     const program = process.env.CHATD;
     if (!program) throw new Error('set CHATD to the path of the chatd program');
     if (args.length > 0) this.#args = args;
-    const all = ['--listen', `127.0.0.1:${this.port}`, '--admin-listen', 'off', '--message-rate', '0', ...this.#args];
+    const admin = this.#args.includes('--admin-listen') ? [] : ['--admin-listen', 'off'];
+    const all = ['--listen', `127.0.0.1:${this.port}`, ...admin, '--message-rate', '0', ...this.#args];
     // nothing of the environment changes it
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CHATD_')));
     this.#child = spawn(resolve(program), all, { cwd: this.#folder, env, stdio: ['ignore', 'pipe', 'ignore'] });

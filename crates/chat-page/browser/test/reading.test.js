@@ -1,0 +1,180 @@
+// How messages are read: days, long messages, code, directions, and the place in the room.
+
+import assert from 'node:assert/strict';
+import { browserTest } from './support/house.js';
+import { until, untilEqual } from './support/until.js';
+
+const FENCE = '```';
+const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
+const days = (person) => person.page.locator('.day').allInnerTexts();
+
+browserTest('the names of days move at midnight', async (house) => {
+  const server = await house.server();
+  const ben = await house.raw(server, 'ben');
+  await ben.say('on the first day');
+  const ana = await house.visitor(server, '/r/lobby');
+  ana.mayLoseTheLine = true;
+  await ana.page.clock.install();
+  await ana.page.reload();
+  await ana.enter('ana');
+  await ana.sees('on the first day');
+  assert.deepEqual(await days(ana), ['Today']);
+  await ana.page.clock.fastForward('24:00:00');
+  await untilEqual(() => days(ana), ['Yesterday']);
+  await ana.page.clock.fastForward('24:00:00');
+  await until('the day has its date', async () => /^\p{L}+day/u.test((await days(ana))[0]) && (await days(ana))[0] !== 'Yesterday');
+});
+
+browserTest('the names of days are in the language of the other dates', async (house) => {
+  const server = await house.server();
+  const ben = await house.raw(server, 'ben');
+  await ben.say('hello');
+  const ana = await house.person(server, 'ana', 'lobby', { locale: 'de-DE' });
+  await ana.sees('hello');
+  assert.deepEqual(await days(ana), ['Heute']);
+});
+
+browserTest('a very long message shows its beginning, and the rest on request', async (house) => {
+  const server = await house.server();
+  const ben = await house.raw(server, 'ben');
+  const ana = await house.person(server, 'ana');
+  await ben.fill(40);
+  await ben.say('a short one');
+  await ben.say(`the beginning\n${'and another line\n'.repeat(300)}the end`);
+  const message = await ana.sees('the beginning');
+  const height = async () => (await message.boundingBox()).height;
+  assert.ok(await height() < 500, `${await height()} px high`);
+  const button = message.locator('.show-more');
+  assert.deepEqual([await button.innerText(), await button.getAttribute('aria-expanded')], ['Show more', 'false']);
+  const top = async () => (await message.boundingBox()).y;
+  const before = await top();
+  await button.click();
+  await until('it is there whole', async () => await height() > 5_000);
+  assert.ok(Math.abs(await top() - before) < 2, 'what is read stays where it is');
+  assert.deepEqual([await button.innerText(), await button.getAttribute('aria-expanded')], ['Show less', 'true']);
+  // it stays open when it comes into the page again
+  await ana.joinAnother('tea');
+  await ana.page.keyboard.press('Alt+ArrowUp');
+  await ana.isIn('lobby');
+  await until('it is still open', async () => await height() > 5_000);
+  await button.click();
+  await until('it is cut again', async () => await height() < 500);
+  assert.ok(await top() >= (await ana.page.locator('#messages').boundingBox()).y - 1, 'its beginning is in sight');
+  assert.equal(await (await ana.sees('a short one')).locator('.show-more').count(), 0);
+});
+
+browserTest('a link in the part that is cut off opens the message when it gets the focus', async (house) => {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana');
+  await ana.say(`top\n${'line\n'.repeat(100)}https://example.org/last`);
+  const message = await ana.sees('top');
+  await message.locator('.show-more').waitFor();
+  await message.locator('a').focus();
+  await until('it is open', async () => await message.locator('.body.cut').count() === 0);
+  const { y, height } = await message.locator('a').boundingBox();
+  const log = await ana.page.locator('#messages').boundingBox();
+  assert.ok(y >= log.y && y + height <= log.y + log.height, 'the link is in sight');
+});
+
+browserTest('code says its language, and is copied by a button', async (house) => {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana', 'lobby', { permissions: ['clipboard-read', 'clipboard-write'] });
+  await ana.say(`code\n\n${FENCE}rust\nfn main() {\n    run(); // <b>\n}\n${FENCE}\n\n${FENCE}\nplain\n${FENCE}`);
+  const message = await ana.sees('code');
+  const blocks = message.locator('.code-block');
+  assert.deepEqual(await blocks.locator('.language').allInnerTexts(), ['Rust']);
+  const button = blocks.first().getByRole('button', { name: 'Copy code' });
+  await button.click();
+  await blocks.first().locator('[data-done="Copied"]').waitFor();
+  assert.equal(await ana.page.evaluate(() => navigator.clipboard.readText()), 'fn main() {\n    run(); // <b>\n}');
+  await blocks.nth(1).getByRole('button', { name: 'Copy code' }).click();
+  await blocks.nth(1).locator('[data-done="Copied"]').waitFor();
+  assert.equal(await ana.page.evaluate(() => navigator.clipboard.readText()), 'plain');
+});
+
+browserTest('code is copied where the browser has no clipboard for scripts', async (house) => {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana');
+  await ana.page.evaluate(() => {
+    Object.defineProperty(navigator, 'clipboard', { value: undefined });
+    document.addEventListener('copy', () => { window.copied = document.activeElement.value; });
+  });
+  await ana.say(`code\n\n${FENCE}\nplain\n${FENCE}`);
+  const button = (await ana.sees('code')).locator('.copy');
+  await button.click();
+  await untilEqual(() => ana.page.evaluate(() => window.copied), 'plain');
+  assert.equal(await button.getAttribute('data-done'), 'Copied');
+});
+
+browserTest('text of both directions stands on its side, quotes and lists too', async (house) => {
+  const server = await house.server();
+  const ben = await house.raw(server, 'فاطمة');
+  const ana = await house.person(server, 'ana');
+  await ben.say('> مرحبا بالعالم\n\n- واحد');
+  const message = await ana.sees('مرحبا');
+  const style = (selector, name) => message.locator(selector).evaluate((element, property) => getComputedStyle(element)[property], name);
+  assert.equal(await style('blockquote', 'borderRightWidth'), '3px');
+  assert.equal(await style('blockquote', 'borderLeftWidth'), '0px');
+  assert.equal(await style('li', 'marginRight'), '24px');
+  for (const name of [message.locator('.from'), ana.page.locator('li[data-name="فاطمة"] .person-name')]) {
+    assert.equal(await name.evaluate((element) => getComputedStyle(element).direction), 'rtl');
+    assert.equal(await name.evaluate((element) => getComputedStyle(element).textAlign), 'left', 'a name stands where names stand');
+  }
+  await ben.room.typing();
+  await untilEqual(() => ana.page.locator('#typing').textContent(), '\u2068فاطمة\u2069 is typing…');
+});
+
+browserTest('stacked marks paint over nothing but their own message', async (house) => {
+  const server = await house.server();
+  const ben = await house.raw(server, 'ben');
+  const ana = await house.person(server, 'ana');
+  await ben.say('before');
+  await ben.say(`a${'\u0301\u0316'.repeat(200)}`);
+  await ben.say('after');
+  await ana.sees('after');
+  const entries = ana.page.locator('.entry');
+  for (const contain of await entries.evaluateAll((all) => all.map((entry) => getComputedStyle(entry).contain))) assert.match(contain, /paint|content/);
+  const overflow = await ana.page.locator('.body').evaluateAll((all) => all.map((body) => getComputedStyle(body).overflowY));
+  assert.deepEqual([...new Set(overflow)], ['clip']);
+});
+
+browserTest('without a pointer the time of each message is in sight', async (house) => {
+  const server = await house.server();
+  const ben = await house.raw(server, 'ben');
+  await ben.say('one');
+  await ben.say('two');
+  const ana = await house.person(server, 'ana', 'lobby', PHONE);
+  const time = (await ana.sees('two')).locator('time');
+  assert.equal(await time.evaluate((element) => getComputedStyle(element).opacity), '1');
+});
+
+browserTest('a room is shown again at the message that was at the top, wherever that was', async (house) => {
+  const server = await house.server();
+  const ben = await house.raw(server, 'ben');
+  await ben.fill(100, (number) => `Message ${number}${number % 3 === 0 ? '\n\n# A heading of another height' : ''}${number % 5 === 0 ? ' 你好 مرحبا' : ''}`);
+  const ana = await house.person(server, 'ana');
+  await ana.sees('Message 100');
+  await ana.joinAnother('tea');
+  await ana.page.keyboard.press('Alt+ArrowUp');
+  await ana.isIn('lobby');
+  const first = () => ana.page.locator('#messages').evaluate((log) => {
+    const { top } = log.getBoundingClientRect();
+    const entry = [...log.querySelectorAll('.entry')].find((each) => each.getBoundingClientRect().bottom >= top + 1);
+    return { seq: entry?.dataset.seq, offset: entry && entry.getBoundingClientRect().top - top };
+  });
+  // up to the beginning, and then by whole and half pixels, so that the first message is cut off at every height
+  for (const step of [0, 1, 7, 0.5, 13, 23, 31]) {
+    await ana.page.locator('#messages').evaluate(async (log, by) => {
+      log.scrollTop = 900 + by;
+      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    }, step);
+    const before = await first();
+    await ana.page.keyboard.press('Alt+ArrowDown');
+    await ana.isIn('tea');
+    await ana.page.keyboard.press('Alt+ArrowUp');
+    await ana.isIn('lobby');
+    const after = await first();
+    assert.equal(after.seq, before.seq);
+    assert.ok(Math.abs(after.offset - before.offset) <= 1, `${after.offset} px instead of ${before.offset} px`);
+  }
+});

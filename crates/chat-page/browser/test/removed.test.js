@@ -1,0 +1,65 @@
+// What the page says and offers after a moderator removed the user from a room.
+
+import assert from 'node:assert/strict';
+import { assertInPlace } from './support/boxes.js';
+import { browserTest } from './support/house.js';
+import { Operator } from './support/operator.js';
+import { until, untilEqual } from './support/until.js';
+
+browserTest('after a kick the page says so, and the user can rejoin', async (house) => {
+  const { server, operator } = await Operator.of(house);
+  await house.raw(server, 'ben');
+  const ana = await house.person(server, 'ana');
+  await ana.says('before');
+  await operator.kick('lobby', 'ana');
+  assert.equal(await ana.bannerSays('left'), 'A moderator removed you from #lobby.');
+  assert.deepEqual([await ana.text('#banner-action'), await ana.text('#banner-second')], ['Rejoin', 'Remove from list']);
+  await untilEqual(() => ana.people(), ['ben']);
+  assert.equal(await ana.page.locator('#people-count').textContent(), '1');
+  const box = ana.page.locator('#compose-text');
+  assert.equal(await box.isDisabled(), true);
+  assert.equal(await box.getAttribute('placeholder'), 'You’re not in #lobby');
+
+  await ana.page.locator('#banner-action').click();
+  await ana.bannerSays('none');
+  await untilEqual(() => ana.people(), ['ana', 'ben']);
+  assert.equal(await box.getAttribute('placeholder'), 'Message #lobby');
+  await ana.sees('before');
+  await ana.says('after');
+});
+
+browserTest('a user who can’t rejoin is told why', async (house) => {
+  const { server, operator } = await Operator.of(house);
+  const ana = await house.person(server, 'ana');
+  await operator.kick('lobby', 'ana');
+  await ana.bannerSays('left');
+  await house.raw(server, 'ana');
+  await ana.page.locator('#banner-action').click();
+  await until('the banner says why', async () => /The name ana is already in use in #lobby/.test(await ana.text('#banner-text')));
+  assert.equal(await ana.text('#banner-action'), 'Rejoin', 'and the user can try again');
+});
+
+browserTest('a room that a moderator closed can be removed from the list', async (house) => {
+  const { server, operator } = await Operator.of(house);
+  const ana = await house.person(server, 'ana');
+  await ana.joinAnother('tea');
+  await operator.close('tea');
+  assert.equal(await ana.bannerSays('left'), 'A moderator closed #tea.');
+  await ana.page.locator('#banner-second').click();
+  await ana.isIn('lobby');
+  await untilEqual(() => ana.page.locator('#rooms-list li').evaluateAll((items) => items.map((item) => item.dataset.room)), ['lobby']);
+});
+
+for (const width of [320, 390, 1280]) {
+  browserTest(`removals and announcements keep to their column at ${width} px`, async (house) => {
+    const { server, operator } = await Operator.of(house);
+    const room = `announcements-${'M'.repeat(50)}`;
+    const ana = await house.person(server, 'W'.repeat(50), room, { viewport: { width, height: 700 } });
+    await operator.notice(room, `See https://www.example.com/${'long-path-'.repeat(30)} ${'x'.repeat(300)}`);
+    await ana.page.locator('.notice').waitFor();
+    await assertInPlace(ana, 'an announcement');
+    await operator.kick(room, 'W'.repeat(50));
+    await ana.bannerSays('left');
+    await assertInPlace(ana, 'a removal');
+  });
+}

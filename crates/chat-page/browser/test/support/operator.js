@@ -1,0 +1,51 @@
+// A server with an operator: what `chatd admin` does, over HTTP.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+
+const TOKEN = '0123456789abcdef-of-the-operator';
+
+export class Operator {
+  #port;
+
+  /** A server of the house, and its operator. */
+  static async of(house) {
+    const operator = new Operator();
+    operator.#port = await freePort();
+    process.env.CHATD_ADMIN_TOKEN = TOKEN;
+    try {
+      const server = await house.server('--admin-listen', `127.0.0.1:${operator.#port}`);
+      return { server, operator };
+    } finally {
+      delete process.env.CHATD_ADMIN_TOKEN;
+    }
+  }
+
+  kick(room, name) {
+    return this.#ask('DELETE', `/v1/rooms/${encodeURIComponent(room)}/members/${encodeURIComponent(name)}`);
+  }
+
+  close(room) {
+    return this.#ask('DELETE', `/v1/rooms/${encodeURIComponent(room)}`);
+  }
+
+  notice(room, body) {
+    return this.#ask('POST', `/v1/rooms/${encodeURIComponent(room)}/notice`, { body });
+  }
+
+  async #ask(method, path, body) {
+    const headers = { authorization: `Bearer ${TOKEN}`, ...(body && { 'content-type': 'application/json' }) };
+    const answer = await fetch(`http://127.0.0.1:${this.#port}${path}`, { method, headers, body: body && JSON.stringify(body) });
+    assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${await answer.text()}`);
+  }
+}
+
+async function freePort() {
+  const listener = createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address();
+  listener.close();
+  await once(listener, 'close');
+  return port;
+}
