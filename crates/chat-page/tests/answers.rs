@@ -31,7 +31,7 @@ fn references(path: &str, text: &str) -> BTreeSet<String> {
     quoted
         .filter_map(|reference| {
             let is_file = reference.rsplit_once('.').is_some_and(|(_, ending)| {
-                ["js", "css", "svg", "webmanifest"].contains(&ending) && !reference.contains([' ', '\n'])
+                ["js", "css", "svg", "png", "webmanifest"].contains(&ending) && !reference.contains([' ', '\n'])
             });
             match reference {
                 _ if !is_file => None,
@@ -59,7 +59,7 @@ fn everything_that_the_page_refers_to_is_there() {
     while let Some(path) = open.pop() {
         let response = get(&path);
         assert_eq!(response.status(), StatusCode::OK);
-        let text = String::from_utf8(response.body().to_vec()).unwrap();
+        let Ok(text) = String::from_utf8(response.body().to_vec()) else { continue };
         for found in references(&path, &text) {
             if seen.insert(found.clone()) {
                 open.push(found);
@@ -77,13 +77,16 @@ fn a_room_has_the_page_and_nothing_else_is_a_room() {
         assert_eq!(get(room).body(), page.body(), "{room}");
     }
     for path in [
-        "/r",
-        "/r/",
         "/r/a/b",
+        "/r/a/b/",
+        "/rooms",
         "/page",
         "/page/",
         "/page/index.html",
+        "/page/not-found.html",
+        "/page/sw.js",
         "/page/none.js",
+        "/not found",
         "/index.html",
         "/ws",
         "/x",
@@ -93,6 +96,55 @@ fn a_room_has_the_page_and_nothing_else_is_a_room() {
     for path in ["/page/../Cargo.toml", "/page/..%2fCargo.toml", "/page//etc/passwd", "/page/state"] {
         assert!(ask(Method::GET, path, &[]).is_none(), "{path}");
     }
+}
+
+#[test]
+fn an_address_that_is_nearly_right_leads_to_the_right_one() {
+    for (path, location) in [
+        ("/r", "/"),
+        ("/r/", "/"),
+        ("/r//", "/"),
+        ("/r/lobby/", "/r/lobby"),
+        ("/r/b%C3%BCro/?a=b", "/r/b%C3%BCro?a=b"),
+        ("/r//example.org/", "/r/example.org"),
+    ] {
+        for method in [Method::GET, Method::HEAD] {
+            let response = ask(method, path, &[]).unwrap_or_else(|| panic!("{path} is answered"));
+            assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT, "{path}");
+            assert_eq!(header(&response, "location"), location, "{path}");
+            assert!(header(&response, "content-security-policy").starts_with("default-src 'none'"));
+        }
+        assert!(ask(Method::POST, path, &[]).is_none(), "{path}");
+    }
+}
+
+#[test]
+fn a_browser_gets_a_page_for_an_address_where_nothing_is() {
+    let browser = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
+    for path in ["/login", "/r/a/b", "/page/none.html", "/favicon.ico"] {
+        let response = ask(Method::GET, path, &browser).unwrap_or_else(|| panic!("{path} is answered"));
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(header(&response, "content-type"), "text/html; charset=utf-8");
+        assert_eq!(header(&response, "etag"), "", "it stands for no file");
+        let text = String::from_utf8(response.body().to_vec()).unwrap();
+        assert!(text.contains("Page not found") && text.contains("href=\"/\""), "{text}");
+        for found in references(path, &text) {
+            assert_eq!(get(&found).status(), StatusCode::OK, "{found}");
+        }
+        assert!(ask(Method::GET, path, &[("accept", "*/*")]).is_none(), "programs get no page");
+        assert!(ask(Method::POST, path, &browser).is_none());
+    }
+    let known = [browser[0], ("if-none-match", "*")];
+    assert_eq!(ask(Method::GET, "/login", &known).unwrap().status(), StatusCode::NOT_FOUND);
+    assert_eq!(ask(Method::HEAD, "/login", &browser).unwrap().body().len(), 0);
+    assert_eq!(ask(Method::GET, "/r/lobby", &browser).unwrap().status(), StatusCode::OK);
+}
+
+#[test]
+fn the_worker_answers_for_the_whole_page() {
+    let worker = get("/sw.js");
+    assert_eq!(header(&worker, "content-type"), "text/javascript; charset=utf-8");
+    assert!(header(&worker, "content-security-policy").contains("connect-src 'self'"));
 }
 
 #[test]

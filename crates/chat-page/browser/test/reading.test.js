@@ -159,7 +159,7 @@ browserTest('a room is shown again at the message that was at the top, wherever 
   await ana.isIn('lobby');
   const first = () => ana.page.locator('#messages').evaluate((log) => {
     const { top } = log.getBoundingClientRect();
-    const entry = [...log.querySelectorAll('.entry')].find((each) => each.getBoundingClientRect().bottom >= top + 1);
+    const entry = [...log.querySelectorAll('.entry')].find((each) => each.getBoundingClientRect().bottom > top);
     return { seq: entry?.dataset.seq, offset: entry && entry.getBoundingClientRect().top - top };
   });
   // up to the beginning, and then by whole and half pixels, so that the first message is cut off at every height

@@ -44,6 +44,8 @@ export class LogView {
   #frame = 0;
   /** The entry at the top of what is in sight, and where it is. */
   #anchor = null;
+  /** The entry that was last put somewhere, and where that is, before rounding. */
+  #settled = null;
   #width = 0;
   /** How far it was scrolled when that was last looked at. */
   #lastTop = 0;
@@ -186,7 +188,21 @@ export class LogView {
     const entry = this.#list.children[at - this.#start];
     if (!entry) return;
     this.#pinned = false;
-    this.#scroller.scrollTop += entry.getBoundingClientRect().top - this.#top() - offset;
+    this.#put(entry, offset);
+  }
+
+  /**
+   * Scrolls until the entry is so many pixels below the top. Heights are fractions of a pixel and a scroller stops at whole ones, so it
+   * is rounded, to the side on which the first entry in sight remains the first.
+   */
+  #put(entry, offset) {
+    const moved = entry.getBoundingClientRect().top - this.#top() - offset;
+    this.#settled = { entry, offset };
+    if (Math.abs(moved) < 0.01) return;
+    const exact = this.#scroller.scrollTop + moved;
+    const isWhole = Math.abs(exact - Math.round(exact)) < 0.01;
+    const whole = offset > -1 ? Math.ceil(exact) : Math.floor(exact);
+    this.#scroller.scrollTop = isWhole ? Math.round(exact) : whole;
   }
 
   #render(from, to) {
@@ -293,23 +309,24 @@ export class LogView {
   }
 
   #restore(anchor) {
-    if (!anchor?.entry.isConnected) return;
-    const moved = anchor.entry.getBoundingClientRect().top - this.#top() - anchor.offset;
-    if (Math.abs(moved) >= 1) this.#scroller.scrollTop += moved;
+    if (anchor?.entry.isConnected) this.#put(anchor.entry, anchor.offset);
   }
 
-  /** The first entry of which a whole pixel can be seen: less than that is lost in rounding. */
+  /** The first entry that can be seen, and where it is: exactly, if it was put there and rounding moved it since. */
   #atTop() {
     const { children } = this.#list;
     const top = this.#top();
     let [low, high] = [0, children.length - 1];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (children[middle].getBoundingClientRect().bottom >= top + 1) high = middle;
+      if (children[middle].getBoundingClientRect().bottom > top) high = middle;
       else low = middle + 1;
     }
     const entry = children[low];
-    return entry ? { entry, offset: entry.getBoundingClientRect().top - top } : null;
+    if (!entry) return null;
+    const offset = entry.getBoundingClientRect().top - top;
+    const isSettled = this.#settled?.entry === entry && Math.abs(this.#settled.offset - offset) < 1;
+    return { entry, offset: isSettled ? this.#settled.offset : offset };
   }
 
   #placeNow() {

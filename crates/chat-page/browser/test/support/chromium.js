@@ -1,7 +1,8 @@
 // The browser on this machine.
 
 import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
@@ -28,5 +29,14 @@ function isProgram(path) {
 }
 
 export function launch() {
-  return chromium.launch({ executablePath: findChromium(), args: ARGS, headless: true });
+  return chromium.launch({ executablePath: findChromium(), args: ARGS, headless: true, env: { ...process.env, ...fonts(process.env.FONTS) } });
+}
+
+/** The fonts that the browser may use: those of a file in `fonts/`, by its name, or of another fontconfig file, by its path. */
+function fonts(name) {
+  if (!name) return {};
+  const isPath = name.includes('/') || name.includes('.');
+  const file = isPath ? resolve(name) : fileURLToPath(new URL(`../../fonts/${name}.conf`, import.meta.url));
+  accessSync(file, constants.R_OK);
+  return { FONTCONFIG_FILE: file };
 }
