@@ -1,6 +1,6 @@
-// How smoothly a room of 5,000 messages scrolls: from the newest to the first and back, in steps that a wheel makes. Prints the longest task
-// of the page (PerformanceObserver, `longtask`: those of 50 ms and more), the longest frame and the most entries in the page.
-// Ends with 1 where a task was over 50 ms. Wants a release build of the server, and a machine with nothing else to do.
+// How smoothly a room of 5,000 messages scrolls: from the newest to the first and back, in the steps of a mouse wheel. Prints the longest task
+// of the page (PerformanceObserver, `longtask`: those of 50 ms and more), the longest frame and the highest number of entries in the page.
+// Exits with 1 if a task took more than 50 ms. Needs a release build of the server and an idle machine.
 
 import { findChromium, launch } from './test/support/chromium.js';
 import { Person } from './test/support/person.js';

@@ -9,18 +9,27 @@ import { Server } from '../../../clients/js/test/support/server.js';
 
 const DOCS = fileURLToPath(new URL('../../../docs/', import.meta.url));
 const FENCE = '```';
+/** What the desktop shows: a working day. */
 const TALK = [
-  ['mira', 'Good morning! The new release is on the **test server** since eight.'],
-  ['jonas', 'Morning. Restarted it twice under load, and the page came back by itself each time.'],
-  ['mira', 'Nice. What is left for today:\n\n- [x] restart under load\n- [x] read the notes once more\n- [ ] tell the people in #support'],
-  ['tomás', `I had another look at the limit. This is all it takes:\n\n${FENCE}rust\n/// A room is full at so many members.\nfn is_full(members: usize) -> bool {\n    members >= 500 // counted, never guessed\n}\n${FENCE}`],
+  ['mira', 'Good morning! The new release is on the **test server** since eight o’clock.'],
+  ['jonas', 'Morning. I restarted it twice under load, and the page reconnected each time.'],
+  ['mira', 'Nice. Left for today:\n\n- [x] restart under load\n- [x] proofread the notes\n- [ ] tell the people in #support'],
+  ['tomás', `I had another look at the limit. This is all it takes:\n\n${FENCE}rust\n/// A room holds at most this many members.\nfn is_full(members: usize) -> bool {\n    members >= 500 // counted, never guessed\n}\n${FENCE}`],
   ['leo', '> counted, never guessed\n\nI like that. Numbers from last night:\n\n| members | median | 99 % |\n|---|--:|--:|\n| 100 | 0.4 ms | 1.1 ms |\n| 1,000 | 1.9 ms | 4.6 ms |'],
-  ['ana', 'Looks good to me. Let us ship it after lunch.'],
+  ['ana', 'Looks good to me. Let’s ship it after lunch.'],
   ['jonas', '@ana could you have a look at the [notes](https://example.org/notes) before?'],
+];
+/** What the phone shows: what is wide, on a narrow screen. */
+const WIDE = [
+  ['mira', 'The notes for today: https://docs.example.org/engineering/releases/2026/november/notes-for-the-second-release-candidate'],
+  ['leo', 'Numbers from last night:\n\n| members | median | 99 % | lost |\n|---|--:|--:|--:|\n| 100 | 0.4 ms | 1.1 ms | 0 |\n| 1,000 | 1.9 ms | 4.6 ms | 0 |'],
+  ['tomás', `${FENCE}rust\nfn is_full(members: usize) -> bool {\n    members >= 500 // counted, never guessed\n}\n${FENCE}`],
+  ['ana', 'Looks good to me.'],
+  ['jonas', '@ana could you have a look at the [notes](https://example.org/notes) before lunch?'],
 ];
 const PEOPLE = ['mira', 'jonas', 'tomás', 'leo', 'priya', 'kenji'];
 
-async function picture(browser, name, options) {
+async function picture(browser, name, talk, options) {
   const server = await Server.start([]);
   try {
     const raws = new Map();
@@ -31,7 +40,7 @@ async function picture(browser, name, options) {
     await ana.enter('ana');
     await ana.joinAnother('support');
     await ana.joinAnother('release');
-    for (const [from, body] of TALK) {
+    for (const [from, body] of talk) {
       if (from !== 'ana') await raws.get(from).say(body);
       else {
         await ana.page.locator('#compose-text').fill(body);
@@ -40,7 +49,7 @@ async function picture(browser, name, options) {
       }
     }
     const guest = await Raw.in(server, 'oskar', 'design');
-    for (const body of ['The icons are done.', 'And the dark ones, too.', 'Pictures follow.']) await guest.say(body);
+    for (const body of ['The icons are done.', 'The dark ones too.', 'Screenshots will follow.']) await guest.say(body);
     await ana.sees('could you have a look');
     await ana.page.locator('#rooms-list li[data-room="design"] .badge', { hasText: '3' }).waitFor({ state: 'attached' });
     raws.get('priya').room.typing();
@@ -59,10 +68,10 @@ if (!findChromium()) throw new Error('there is no Chromium on this machine: set 
 const browser = await launch();
 try {
   const desktop = { viewport: { width: 1280, height: 800 } };
-  await picture(browser, 'page-light', { ...desktop, colorScheme: 'light' });
-  await picture(browser, 'page-dark', { ...desktop, colorScheme: 'dark' });
-  await picture(browser, 'page-phone', {
-    viewport: { width: 375, height: 667 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true, colorScheme: 'light',
+  await picture(browser, 'page-light', TALK, { ...desktop, colorScheme: 'light' });
+  await picture(browser, 'page-dark', TALK, { ...desktop, colorScheme: 'dark' });
+  await picture(browser, 'page-phone', WIDE, {
+    viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true, colorScheme: 'light',
   });
 } finally {
   await browser.close();

@@ -31,7 +31,8 @@ fn references(path: &str, text: &str) -> BTreeSet<String> {
     quoted
         .filter_map(|reference| {
             let is_file = reference.rsplit_once('.').is_some_and(|(_, ending)| {
-                ["js", "css", "svg", "png", "webmanifest"].contains(&ending) && !reference.contains([' ', '\n'])
+                ["js", "css", "svg", "png", "webmanifest"].contains(&ending)
+                    && !reference.contains([' ', '\n'])
             });
             match reference {
                 _ if !is_file => None,
@@ -86,7 +87,7 @@ fn a_room_has_the_page_and_nothing_else_is_a_room() {
         "/page/not-found.html",
         "/page/sw.js",
         "/page/none.js",
-        "/not found",
+        "/not%20found",
         "/index.html",
         "/ws",
         "/x",
