@@ -1,52 +1,81 @@
 /** Options of a `ChatClient`. */
 export interface ChatClientOptions {
-  /** Under which name. The same in every room. */
+  /** The user's name. It is the same in every room. */
   username: string;
-  /** The server's `/ws`, as `ws:`, `wss:`, `http:` or `https:`. Without it, `/ws` of the page's own server. */
+  /** The address of the server's `/ws`, as `ws:`, `wss:`, `http:` or `https:`. Default: `/ws` on the server of the current page. */
   url?: string | URL;
-  /** Who one is, for servers that ask. */
+  /** A token that identifies the user, for servers that require one. */
   token?: string;
-  /** Free text for the server's log. */
+  /** A name for this client, for the server's log. */
   client?: string;
-  /** Whether messages shall come with `html`, where the server renders. Default false. */
+  /** Ask for messages with `html`, if the server renders messages. Default false. */
   render?: boolean;
-  /** So many messages may wait for their ack; the next one is refused with `queue_full`. Default 500. */
+  /** How many messages may wait for their ack. Beyond it `send` fails with `queue_full`. Default 500. */
   queueLimit?: number;
-  /** A gap of more messages than this is told as `gap`, and not filled from history. Default: every gap is filled. */
+  /** A gap of more messages than this is reported as `gap` and not filled from history. Default: every gap is filled. */
   gapLimit?: number;
-  /** In rooms of up to so many members the list is read to its end. Default 1,000. */
+  /** In rooms with up to this many members the list is read completely. Default 1,000. */
   memberLimit?: number;
-  /** Pauses before coming back: anything up to `baseMs` times 2 to the power of failures, never over `capMs`. Default 500 and 30,000. */
+  /** Delays before reconnecting: random, up to `baseMs` times 2 to the power of failures, at most `capMs`. Default 500 and 30,000. */
   backoff?: { baseMs: number; capMs: number };
   /**
-   * Such as `sessionStorage`: the session's secret is written there when the page goes away, and taken out when it is loaded again, so
-   * that a reload takes its own seats over. Never `localStorage`, which all tabs share.
+   * A storage of this tab alone, such as `sessionStorage`. While the page is hidden or gone it has the session's secret, so that the
+   * page resumes its session after a reload or after the tab was discarded. Never use `localStorage`, which all tabs share.
    */
   storage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | null;
   /** Default `chatd.session`. */
   storageKey?: string;
-  /** Where there is no global `WebSocket`: the one of the package `ws`. */
+  /** Where unsent messages are saved, so that they survive a reload: see `storageOutbox`. Default: in memory only. */
+  outbox?: Outbox | null;
+  /** A WebSocket class, if there is no global one: for example the one of the package `ws`. */
   WebSocket?: unknown;
-  /** The page whose events (`online`, `pagehide` and so on) are watched. Default: this one, if there is one; null: none. */
-  page?: { window: EventTarget; document: EventTarget } | null;
-  /** Draws from 0 to 1, for the jitter of the pauses. */
+  /** The page whose events (`online`, `pagehide` and so on) are observed. Default: the current page, if there is one. null: none. */
+  page?: { window: EventTarget; document: EventTarget & { visibilityState?: string } } | null;
+  /** Returns a number from 0 to 1, for the jitter of delays. */
   random?: () => number;
 }
 
-/** The codes of the protocol, and this client's own. There may be more: take one you do not know for `internal`. */
+/** A message that has no ack yet, as an outbox stores it. `room` and `id` together identify it. */
+export interface UnsentMessage {
+  room: string;
+  id: string;
+  body: string;
+  /** In ms since 1970. Later messages have larger values. */
+  createdAt: number;
+}
+
+/** Stores messages until they have their ack. If a method throws, the message is still sent, but it is not saved. */
+export interface Outbox {
+  /** All stored messages, oldest first. Called once, by `connect`. */
+  load(): UnsentMessage[];
+  /** Called before a message is sent. */
+  add(message: UnsentMessage): void;
+  /** Called when a message was acknowledged, has failed, or was discarded. The message may be unknown to this outbox. */
+  remove(message: UnsentMessage): void;
+}
+
+/**
+ * An outbox in `localStorage` or `sessionStorage`. Each message has a key of its own, so tabs that share the storage do not overwrite
+ * each other's messages. Use a prefix of its own for each server and each name.
+ */
+export function storageOutbox(storage: Storage, prefix: string): Outbox;
+
+/** The codes of the protocol and those of this client. There may be more: treat a code that you do not know like `internal`. */
 export type ErrorCode =
   | 'bad_json' | 'unknown_type' | 'missing_field' | 'hello_first' | 'invalid_room' | 'invalid_username' | 'username_taken'
   | 'not_in_room' | 'already_in_room' | 'too_many_rooms' | 'message_too_large' | 'id_reused' | 'rate_limited' | 'unauthorized'
   | 'forbidden' | 'store_unavailable' | 'internal'
-  /** There is no connection at present, or it ended before the answer came. */
+  /** There is no connection, or it ended before the server answered. */
   | 'disconnected'
   /** `close` was called. */
   | 'closed'
-  /** The room was left before the answer came. Whether a message was stored is not known. */
+  /** The client left the room before the server answered. It is not known whether a message was stored. */
   | 'left_room'
   /** `queueLimit` messages have no ack. */
   | 'queue_full'
-  /** Reasons of a connection's end: */
+  /** A message of the outbox is older than 12 hours and was not sent. */
+  | 'expired'
+  /** Reasons why a connection ended: */
   | 'lost' | 'silent' | 'timeout' | 'unreachable' | 'shutting_down' | 'server_full' | 'protocol' | 'no_sign_of_life' | 'taken_over'
   | 'too_slow' | 'bye'
   | (string & {});
@@ -55,9 +84,9 @@ export class ChatError extends Error {
   constructor(code: ErrorCode, message: string, details?: { closeCode?: number; retryAfterMs?: number });
   readonly name: 'ChatError';
   readonly code: ErrorCode;
-  /** The WebSocket's close code, where a connection ended. */
+  /** The WebSocket's close code, if a connection ended. */
   readonly closeCode?: number;
-  /** When it is worth trying again. */
+  /** After this time it makes sense to try again. */
   readonly retryAfterMs?: number;
 }
 
@@ -70,7 +99,7 @@ export interface Limits {
 
 export interface OpenStatus {
   state: 'open';
-  /** An id for logs. It grants nothing. */
+  /** An id for logs. It grants no access. */
   session: string;
   /** The name as everyone sees it. */
   username: string;
@@ -83,19 +112,22 @@ export type Status =
   | { state: 'idle' }
   | { state: 'connecting'; attempt: number }
   | OpenStatus
-  /** The connection ended or did not come about; the next try is at `retryAt`, in ms since 1970. */
-  | { state: 'waiting'; reason: ChatError; retryAt: number; attempt: number }
-  /** For good. */
+  /**
+   * The connection ended or could not be made. The next attempt is at `retryAt` (ms since 1970), `retryInMs` after this event. The
+   * wall clock may be changed meanwhile: measure a countdown from `retryInMs` with `performance.now()`.
+   */
+  | { state: 'waiting'; reason: ChatError; retryAt: number; retryInMs: number; attempt: number }
+  /** Final. */
   | { state: 'closed'; reason: ChatError };
 
 export interface SaidMessage {
   seq: number;
-  /** The sender's. Unique together with the room and `from`. */
+  /** Chosen by the sender. Unique together with the room and `from`. */
   id: string;
   from: string;
-  /** Markdown as it was written. */
+  /** Markdown as the sender wrote it. */
   body: string;
-  /** Rendered and sanitised by the server, where it does that and was asked to. */
+  /** Rendered and sanitised by the server, if it renders messages and the client asked for it. */
   html?: string;
   /** RFC 3339, in UTC. */
   sent_at: string;
@@ -114,7 +146,7 @@ export interface Ack {
   id: string;
   seq: number;
   sentAt: string;
-  /** False where the server keeps no history: a crash can take the message back. */
+  /** False if the server keeps no history: a crash can lose the message. */
   stored: boolean;
 }
 
@@ -129,27 +161,27 @@ export interface Since {
 }
 
 export interface JoinOptions {
-  /** How many of the newest messages, at most 200. Default 0. */
+  /** How many of the newest messages to return, at most 200. Default 0. */
   history?: number;
-  /** The last message that the application has: what came after it is told as `message` events. */
+  /** The last message that the application has. Everything after it is delivered as `message` events. */
   since?: Since;
 }
 
 export interface Joined {
   room: Room;
   epoch: string;
-  /** The newest message's; what is live begins behind it. */
+  /** The number of the room's newest message. Live messages begin after it. */
   seq: number;
-  /** Whether there was something before: after a reconnect, or with `since`. What was missed then follows as `message` events. */
+  /** True after a reconnect, or with `since`. Missed messages then follow as `message` events. */
   rejoined: boolean;
-  /** The newest messages, as many as were asked for, oldest first. Empty where `rejoined`. */
+  /** The newest messages, as many as were requested, oldest first. Empty if `rejoined`. */
   messages: Message[];
 }
 
 export interface HistoryQuery {
-  /** The newest of those before this seq. */
+  /** The newest messages before this seq. */
   before?: number;
-  /** The oldest of those after this seq. */
+  /** The oldest messages after this seq. */
   after?: number;
   /** Default 50, at most 200. */
   limit?: number;
@@ -159,12 +191,12 @@ export interface HistoryPage {
   epoch: string;
   /** Oldest first. */
   messages: Message[];
-  /** Whether there are more in the direction that was asked for. */
+  /** Whether there are more messages in the requested direction. */
   more: boolean;
 }
 
 export interface MembersQuery {
-  /** Those whose names come after this one. */
+  /** Names after this one. */
   after?: string;
   prefix?: string;
   /** Default 100, at most 200. */
@@ -172,82 +204,95 @@ export interface MembersQuery {
 }
 
 export interface MembersPage {
-  /** By name. */
+  /** Ordered by name. */
   members: Member[];
-  /** Of all who are there. */
+  /** The number of all members. */
   memberCount: number;
   more: boolean;
 }
 
-/** A promise of the ack that knows the message's id. Its refusal need not be handled: `outgoing` tells it as well. */
+/** A promise of the ack, with the message's id. You need not handle its rejection: `outgoing` reports it too. */
 export type Sending = Promise<Ack> & { readonly id: string };
 
-export type Outgoing = { room: Room; id: string; body: string } & (
+export type Outgoing = {
+  room: Room;
+  id: string;
+  body: string;
+  /** In ms since 1970. */
+  createdAt: number;
+  /** Whether the message is in the outbox. If not, it is lost when the page goes away. */
+  saved: boolean;
+  /** Whether the message comes from the outbox: it was sent before a reload. */
+  restored: boolean;
+} & (
   | { state: 'pending' }
+  /** `ack.seq <= room.seq`: the message was stored earlier. Usually `ack.seq` is larger, and a `message` event follows. */
   | { state: 'acked'; ack: Ack }
   | { state: 'failed'; error: ChatError }
 );
 
-/** What happens in a room. Nothing of a room comes before its `joined` or after its `left`, but for failing `outgoing`. */
+/** The events of a room. None comes before its `joined` or after its `left`, except `joinDelayed` and failing `outgoing`. */
 export interface RoomEvents {
-  /** The session is in the room: the first time, and after each reconnect. */
+  /** The client has joined the room: the first time, and after each reconnect. */
   joined: Joined;
-  /** Each message once, in the order of `seq`. `missed`: it was said while the line was down. */
+  /** Each message once, in the order of `seq`. `missed`: it was sent while the client was disconnected. */
   message: { room: Room; message: Message; missed: boolean };
-  /** After a reconnect: everything that was missed has been told. */
+  /** After a reconnect: all missed messages have been delivered. */
   recovered: { room: Room; count: number };
-  /** Messages between these two, neither included, are not told. */
+  /** The messages between these two numbers (exclusive) are not delivered. */
   gap: { room: Room; after: number; before: number };
-  /** The room's history is another one: what was told before is void. `messages` are the newest of it, as many as `join` asked for. */
+  /** The room's history was replaced. Discard what was delivered before. `messages` are the newest, as many as `join` requested. */
   reset: { room: Room; epoch: string; messages: Message[] };
-  /** One's own messages on their way. */
+  /** Your own messages, from the call of `send` to the ack. */
   outgoing: Outgoing;
-  /** Who came and who went; `Room.members` is up to date by then. */
+  /** Members joined or left. `Room.members` is already up to date. */
   presence: { room: Room; joined: Member[]; left: string[]; memberCount: number; partial: boolean };
-  /** `Room.members` was read anew. */
+  /** `Room.members` was read again. */
   members: { room: Room };
   typing: { room: Room; username: string };
-  /** After a reconnect the room can't be joined yet; the client tries again at `retryAt`. */
+  /** The name looks taken, probably by this page's own lost session. The client repeats the first `join` at `retryAt`. */
+  joinDelayed: { room: Room; error: ChatError; retryAt: number };
+  /** After a reconnect the room cannot be joined yet. The client tries again at `retryAt`. */
   rejoinDelayed: { room: Room; error: ChatError; retryAt: number };
-  /** One is not in the room any more, and the client will not join it again by itself. */
+  /** The client is no longer in the room, and it will not rejoin by itself. */
   left: { room: Room; reason: 'asked' | 'kicked' | 'banned' | 'room_closed' | 'refused' | 'closed' | (string & {}); error?: ChatError };
 }
 
 export interface ClientEvents extends RoomEvents {
   state: Status;
-  /** The operator says something: to everyone where `room` is null. */
-  notice: { room: Room | null; level: 'info' | 'warning' | (string & {}); body: string };
-  /** The server refused something that nothing answers. */
+  /** An announcement by an admin. Without a `room` it is for everyone. */
+  notice: { room: Room | undefined; level: 'info' | 'warning' | (string & {}); body: string };
+  /** The server reported an error that belongs to no command. */
   error: ChatError;
 }
 
 declare class Emitter<Events> {
-  /** Listens; the answer stops it. What a listener throws is reported and stops nothing. */
+  /** Adds a listener. Call the returned function to remove it. An exception in a listener is reported and stops nothing. */
   on<Type extends keyof Events>(type: Type, listener: (event: Events[Type]) => void): () => void;
   once<Type extends keyof Events>(type: Type, listener: (event: Events[Type]) => void): () => void;
   off<Type extends keyof Events>(type: Type, listener: (event: Events[Type]) => void): void;
 }
 
-/** A room, for as long as one is in it. */
+/** A room that the client has joined. */
 export class Room extends Emitter<RoomEvents> {
   private constructor();
   readonly name: string;
-  /** `rejoining`: the line is down, or the room does not let us in again yet. */
+  /** `rejoining`: the connection is down, or the server does not let the client in again yet. */
   readonly state: 'joining' | 'in' | 'rejoining' | 'left';
   readonly epoch: string | null;
-  /** The newest message that was told. */
+  /** The newest message that was delivered. */
   readonly seq: number;
   /** By name: a live view. */
   readonly members: ReadonlyMap<string, Member>;
   readonly memberCount: number;
-  /** Whether `members` is a sample only: in rooms over `memberLimit`, and where more than 500 come and go. */
+  /** Whether `members` is a sample: in rooms over `memberLimit`, and when more than 500 members join or leave at once. */
   readonly partial: boolean;
   send(body: string, options?: { id?: string }): Sending;
   history(query?: HistoryQuery): Promise<HistoryPage>;
   listMembers(query?: MembersQuery): Promise<MembersPage>;
-  /** Reads `members` anew, up to `limit` names. */
+  /** Reads `members` again, up to `limit` names. */
   refreshMembers(limit?: number): Promise<void>;
-  /** As often as one likes: at most one in 3 s is sent. */
+  /** Call it as often as you like: at most one is sent in 3 s. */
   typing(): void;
   leave(): Promise<void>;
 }
@@ -257,20 +302,24 @@ export class ChatClient extends Emitter<ClientEvents> {
   readonly status: Status;
   readonly username: string;
   readonly rooms: Room[];
-  /** How many messages have no ack. */
+  /** How many messages have no ack, including `unsent`. */
   readonly queued: number;
-  /** Resolves with the first session. From then on the client comes back by itself. Rejects when there will be no session. */
+  /** Messages of the outbox whose room has not been joined yet, oldest first. */
+  readonly unsent: UnsentMessage[];
+  /** Resolves with the first session. From then on the client reconnects by itself. Rejects if there will be no session. */
   connect(): Promise<OpenStatus>;
-  /** Tries again now, where a pause is being waited for; else asks for a sign of life. */
+  /** Reconnects now instead of waiting; if there is a connection, checks it with a ping. */
   reconnect(): void;
-  /** Leaves everything, for good. */
+  /** Leaves all rooms and closes the connection, for good. The outbox keeps unsent messages. */
   close(): void;
   room(name: string): Room | undefined;
-  /** May be called before there is a connection. Messages may be told before the promise's continuation runs: see `joined`. */
+  /** May be called before there is a connection. `message` events may come before the promise's continuation runs: see `joined`. */
   join(room: string, options?: JoinOptions): Promise<Joined>;
   leave(room: string): Promise<void>;
-  /** Sent under one id until it is acked, refused, or the room is left: it is stored once. */
+  /** Sent under one id until it is acknowledged or refused, or the room is left: it is stored once. */
   send(room: string, body: string, options?: { id?: string }): Sending;
+  /** Removes one of `unsent` from the outbox: it will not be sent. */
+  discardUnsent(id: string): void;
   history(room: string, query?: HistoryQuery): Promise<HistoryPage>;
   members(room: string, query?: MembersQuery): Promise<MembersPage>;
   refreshMembers(room: string, limit?: number): Promise<void>;

@@ -9,8 +9,13 @@ const PONG_DEADLINE_MS = 10_000;
 const TYPING_EVERY_MS = 3_000;
 /** The server's largest page of history and of members. */
 const PAGE = 200;
-/** So many live messages are held back at most while a gap is filled; beyond that they are read from history as well. */
+/** While a gap is filled, live messages are held back up to this number; beyond it they are read from history as well. */
 const MOST_HELD = 2_000;
+/** After a lost session the name may look taken until the server notices: for this long a first join is tried again. */
+const TAKEN_FOR_MS = 15_000;
+const TAKEN_RETRY_MS = 2_000;
+/** Older messages of the outbox are not sent. The server recognises an id for 24 h. */
+const OUTBOX_MAX_AGE_MS = 12 * 3_600_000;
 
 /** What the close codes of the protocol mean, as `ChatError.code`. */
 const CLOSE_CODES = new Map([
@@ -38,7 +43,10 @@ export class ChatError extends Error {
   }
 }
 
-const disconnected = () => new ChatError('disconnected', 'there is no connection at present');
+const disconnected = () => new ChatError('disconnected', 'not connected to the server');
+
+/** For durations. The wall clock may be set back. */
+const clock = () => performance.now();
 
 class Emitter {
   #listeners = new Map();
@@ -122,7 +130,7 @@ class Link {
   /** Asks for a sign of life now, unless one was asked for already. */
   probe() {
     if (!this.welcomed || this.#pingedAt !== null) return;
-    this.#pingedAt = Date.now();
+    this.#pingedAt = clock();
     this.post({ type: 'ping' });
     this.#arm(PONG_DEADLINE_MS);
   }
@@ -144,7 +152,7 @@ class Link {
   }
 
   #read(data) {
-    this.#heard = Date.now();
+    this.#heard = clock();
     let frame;
     try {
       frame = JSON.parse(data);
@@ -183,11 +191,11 @@ class Link {
   }
 
   #beat() {
-    const now = Date.now();
+    const now = clock();
     if (this.#pingedAt !== null && this.#heard < this.#pingedAt) {
       // the timer of a page that slept is late: what came meanwhile may still wait behind it, so one more turn
       const late = now - this.#pingedAt > PONG_DEADLINE_MS * 2;
-      if (!late) return this.drop('silent', 'the server gave no sign of life');
+      if (!late) return this.drop('silent', 'the server stopped responding');
       this.#pingedAt = null;
       return this.probe();
     }
@@ -247,6 +255,11 @@ class Lane {
   add(message) {
     this.#pending.set(message.id, message);
     if (this.#open && !this.#held) this.#go(message);
+  }
+
+  /** Messages from before all others, while the lane is shut. */
+  addFirst(messages) {
+    this.#pending = new Map([...messages.map((message) => [message.id, message]), ...this.#pending]);
   }
 
   /** The room is joined: everything goes, again or for the first time. */
@@ -463,15 +476,23 @@ export class ChatClient extends Emitter {
   #timer;
   #connecting = null;
   #queued = 0;
+  /** Messages of the outbox whose rooms are not joined yet. */
+  #unsent = [];
+  /** The newest `createdAt`. Each message gets a later one, so that they keep their order whatever the clock does. */
+  #createdAt = 0;
+  /** Whether this page had a session before, and until when its name may look taken because of that. */
+  #hadSession = false;
+  #takenUntil = -Infinity;
   #unwatch = () => {};
 
   constructor(options) {
     super();
     const WebSocket = options.WebSocket ?? globalThis.WebSocket;
-    if (typeof WebSocket !== 'function') throw new TypeError('there is no WebSocket here: pass one in as `WebSocket`');
+    if (typeof WebSocket !== 'function') throw new TypeError('this environment has no WebSocket: pass one as the option `WebSocket`');
     this.#options = {
       client: 'chatd-client.js/0.1.0', render: false, queueLimit: 500, gapLimit: Infinity, memberLimit: 1_000,
-      backoff: { baseMs: 500, capMs: 30_000 }, storage: null, storageKey: 'chatd.session', random: Math.random,
+      backoff: { baseMs: 500, capMs: 30_000 }, storage: null, storageKey: 'chatd.session', outbox: null,
+      random: Math.random,
       page: typeof document === 'object' ? { window: globalThis, document } : null,
       ...options, WebSocket, url: socketUrl(options.url),
     };
@@ -492,6 +513,16 @@ export class ChatClient extends Emitter {
     return this.#queued;
   }
 
+  /** The messages of the outbox that wait until their room is joined, oldest first. */
+  get unsent() {
+    return [...this.#unsent];
+  }
+
+  /** Removes one of `unsent`, for good. */
+  discardUnsent(id) {
+    for (const message of this.#unsent.filter((each) => each.id === id)) this.#discard(message);
+  }
+
   room(name) {
     return this.#seats.get(name.normalize('NFC'))?.room;
   }
@@ -506,7 +537,8 @@ export class ChatClient extends Emitter {
     this.#connecting = deferred();
     if (this.#status.state === 'closed') this.#connecting.reject(closedError(this.#status.reason));
     else {
-      this.#restoreSecret();
+      this.#restoreSession();
+      this.#loadOutbox();
       this.#watchPage();
       this.#open();
     }
@@ -529,7 +561,7 @@ export class ChatClient extends Emitter {
     if (this.#status.state === 'closed') return Promise.reject(closedError(this.#status.reason));
     const present = this.#seats.get(name);
     if (present?.leaving) return present.leaving.promise.then(() => this.join(name, { history, since }));
-    if (present) return Promise.reject(new ChatError('already_in_room', 'you are in that room already'));
+    if (present) return Promise.reject(new ChatError('already_in_room', 'you are already in that room'));
     const seat = new Seat(name, history, since);
     seat.room = new Room(seat, this);
     seat.lane = new Lane((message) => this.#write(seat, message));
@@ -559,22 +591,35 @@ export class ChatClient extends Emitter {
     const refuse = (error) => Object.assign(handled(Promise.reject(error)), { id });
     if (this.#status.state === 'closed') return refuse(closedError(this.#status.reason));
     if (!seat || seat.leaving) return refuse(notInRoom());
-    if (seat.lane.has(id)) return refuse(new ChatError('id_reused', 'a message with this id is on its way'));
+    if (seat.lane.has(id)) return refuse(new ChatError('id_reused', 'a message with this id is being sent'));
     if (this.#queued >= this.#options.queueLimit) {
-      return refuse(new ChatError('queue_full', 'too many messages wait to be sent'));
+      return refuse(new ChatError('queue_full', 'too many messages are waiting to be sent'));
     }
+    this.#createdAt = Math.max(Date.now(), this.#createdAt + 1);
+    const entry = { room: seat.name, id, body, createdAt: this.#createdAt };
+    const saved = this.#outbox('add', entry);
+    const { message, promise } = this.#outgoing(seat, entry, { saved, restored: false });
+    this.#queued += 1;
+    message.pending();
+    seat.lane.add(message);
+    return Object.assign(promise, { id });
+  }
+
+  /** A message for a lane. What becomes of it is told, and settles the promise. */
+  #outgoing(seat, entry, more) {
     const outcome = deferred();
-    const told = { id, body };
+    const { id, body, createdAt } = entry;
+    const tell = (news) => this.#tell(seat, 'outgoing', { id, body, createdAt, ...more, ...news });
     const settle = (error, ack) => {
       this.#queued -= 1;
+      // what a closed client did not get rid of, the next one sends
+      if (this.#status.state !== 'closed') this.#outbox('remove', entry);
       if (error) outcome.reject(error);
       else outcome.resolve(ack);
-      this.#tell(seat, 'outgoing', error ? { ...told, state: 'failed', error } : { ...told, state: 'acked', ack });
+      tell(error ? { state: 'failed', error } : { state: 'acked', ack });
     };
-    this.#queued += 1;
-    this.#tell(seat, 'outgoing', { ...told, state: 'pending' });
-    seat.lane.add({ id, body, settle, onItsWay: false });
-    return Object.assign(outcome.promise, { id });
+    const message = { id, body, settle, pending: () => tell({ state: 'pending' }), onItsWay: false };
+    return { message, promise: outcome.promise };
   }
 
   /** A page of what was said, oldest first: `{epoch, messages, more}`. */
@@ -602,7 +647,7 @@ export class ChatClient extends Emitter {
   /** Says that the user is typing; at most one in 3 s goes out. */
   typing(name) {
     const seat = this.#seats.get(name.normalize('NFC'));
-    const now = Date.now();
+    const now = clock();
     if (seat?.stage !== 'in' || now - seat.typedAt < TYPING_EVERY_MS) return;
     seat.typedAt = now;
     this.#link.post({ type: 'typing', room: seat.name });
@@ -633,7 +678,10 @@ export class ChatClient extends Emitter {
 
   #welcomed({ session, resume, username, server, limits }) {
     this.#resume = resume;
-    this.#openedAt = Date.now();
+    this.#openedAt = clock();
+    if (this.#hadSession) this.#takenUntil = clock() + TAKEN_FOR_MS;
+    this.#hadSession = false;
+    this.#keepSession();
     this.#frameLimit = limits.message_bytes || Infinity;
     const pace = { messagesPerSecond: limits.messages_per_second, burst: limits.burst };
     const told = { messageBytes: limits.message_bytes, rooms: limits.rooms, ...pace };
@@ -644,7 +692,7 @@ export class ChatClient extends Emitter {
 
   #ended(error, bye) {
     const welcomed = this.#openedAt !== null;
-    if (welcomed && Date.now() - this.#openedAt > this.#options.backoff.capMs) this.#attempts = 0;
+    if (welcomed && clock() - this.#openedAt > this.#options.backoff.capMs) this.#attempts = 0;
     this.#link = null;
     this.#openedAt = null;
     for (const seat of [...this.#seats.values()]) this.#interrupted(seat);
@@ -655,7 +703,7 @@ export class ChatClient extends Emitter {
     const pause = (error.retryAfterMs ?? 0) + this.#pause(this.#attempts);
     this.#attempts += 1;
     this.#timer = setTimeout(() => this.#open(), pause);
-    this.#setStatus({ state: 'waiting', reason: error, retryAt: Date.now() + pause, attempt: this.#attempts });
+    this.#setStatus({ state: 'waiting', reason: error, retryAt: Date.now() + pause, retryInMs: pause, attempt: this.#attempts });
   }
 
   /** Exponential with full jitter, so that many who lost the same server do not come back at once. */
@@ -668,7 +716,7 @@ export class ChatClient extends Emitter {
     if (this.#status.state === 'closed') return;
     clearTimeout(this.#timer);
     this.#unwatch();
-    this.#forgetSecret();
+    this.#forgetSession();
     this.#setStatus({ state: 'closed', reason: error });
     this.#link?.close();
     this.#connecting?.reject(closedError(error));
@@ -710,6 +758,7 @@ export class ChatClient extends Emitter {
     const { joining } = seat;
     seat.joining = null;
     joining?.resolve({ room: seat.room, ...told });
+    if (seat.stage === 'in') this.#sendUnsent(seat, frame.messages);
     if (rejoined && seat.stage === 'in') this.#catchUp(seat, before, frame);
     if (seat.stage !== 'in') return;
     this.#completeMembers(seat, frame);
@@ -717,20 +766,30 @@ export class ChatClient extends Emitter {
   }
 
   #joinRefused(seat, error) {
-    if (!seat.joining && !seat.leaving && JOIN_MAY_CHANGE.has(error.code)) {
-      const pause = Math.max(error.retryAfterMs ?? 0, this.#pause(seat.attempts));
-      seat.attempts += 1;
-      seat.stage = 'later';
-      seat.timer = setTimeout(() => {
-        seat.stage = 'out';
-        if (this.#link?.welcomed) this.#askToJoin(seat);
-      }, pause);
-      return this.#tell(seat, 'rejoinDelayed', { error, retryAt: Date.now() + pause });
+    if (!seat.leaving) {
+      const untilFree = error.code === 'username_taken' ? this.#takenUntil - clock() : 0;
+      if (!seat.joining && JOIN_MAY_CHANGE.has(error.code)) {
+        return this.#joinLater(seat, 'rejoinDelayed', error, Math.max(error.retryAfterMs ?? 0, this.#pause(seat.attempts)));
+      }
+      // the last try is at the end of the time
+      if (seat.joining && untilFree > 0) {
+        return this.#joinLater(seat, 'joinDelayed', error, Math.min(this.#pause(seat.attempts), TAKEN_RETRY_MS, untilFree));
+      }
     }
     const { joining } = seat;
     seat.joining = null;
     this.#left(seat, 'refused', error);
     joining?.reject(error);
+  }
+
+  #joinLater(seat, type, error, pause) {
+    seat.attempts += 1;
+    seat.stage = 'later';
+    seat.timer = setTimeout(() => {
+      seat.stage = 'out';
+      if (this.#link?.welcomed) this.#askToJoin(seat);
+    }, pause);
+    this.#tell(seat, type, { error, retryAt: Date.now() + pause });
   }
 
   /** The connection is gone: what was under way in this room is over, but for messages. */
@@ -742,7 +801,7 @@ export class ChatClient extends Emitter {
     else if (seat.stage !== 'left') seat.stage = 'out';
   }
 
-  #left(seat, reason, error = new ChatError('left_room', 'the room was left before the answer came')) {
+  #left(seat, reason, error = new ChatError('left_room', 'you are no longer in this room')) {
     if (seat.stage === 'left') return;
     seat.stage = 'left';
     seat.held = null;
@@ -764,7 +823,8 @@ export class ChatClient extends Emitter {
 
   #frame(frame) {
     if (frame.type === 'notice') {
-      const room = frame.room === undefined ? null : (this.room(frame.room) ?? null);
+      const room = frame.room === undefined ? undefined : this.#seats.get(frame.room)?.room;
+      if (frame.room !== undefined && !room) return;
       return this.emit('notice', { room, level: frame.level, body: frame.body });
     }
     const seat = this.#seats.get(frame.room);
@@ -887,7 +947,7 @@ export class ChatClient extends Emitter {
     // the server would end the connection, and the message would end the next one as well; 32 is more than `ref` takes
     const size = new TextEncoder().encode(JSON.stringify(command)).length + 32;
     if (size > this.#frameLimit) {
-      const error = new ChatError('message_too_large', `the message is too long: the server takes ${this.#frameLimit} bytes`);
+      const error = new ChatError('message_too_large', `the message is too long: the server accepts at most ${this.#frameLimit} bytes`);
       return seat.lane.settle(message, error, null);
     }
     this.#link.ask(command, (error, frame) => {
@@ -905,12 +965,13 @@ export class ChatClient extends Emitter {
     const { page } = this.#options;
     if (!page) return;
     const { window, document } = page;
+    const isHidden = () => document.visibilityState === 'hidden';
     const listeners = [
       [window, 'online', () => this.reconnect()],
       [window, 'offline', () => this.#link?.probe()],
-      [window, 'pageshow', ({ persisted }) => { if (persisted) { this.#forgetSecret(); this.reconnect(); } }],
-      [window, 'pagehide', () => this.#storeSecret()],
-      [document, 'visibilitychange', () => { if (document.visibilityState === 'visible') this.reconnect(); }],
+      [window, 'pageshow', ({ persisted }) => persisted && this.#seen()],
+      [window, 'pagehide', () => this.#keepSession(true)],
+      [document, 'visibilitychange', () => (isHidden() ? this.#keepSession() : this.#seen())],
     ];
     for (const [target, type, listener] of listeners) target.addEventListener(type, listener);
     this.#unwatch = () => {
@@ -918,37 +979,132 @@ export class ChatClient extends Emitter {
     };
   }
 
-  // The secret lies in the storage only while no page uses it: a tab that is duplicated gets a copy of the storage, and with the
-  // secret in it would throw the first one out.
+  #seen() {
+    this.#keepSession();
+    this.reconnect();
+  }
 
-  #restoreSecret() {
+  // The storage has the secret only while the page is hidden or gone: a browser discards a hidden tab without a word. A tab that is
+  // duplicated gets a copy of the storage, and with the secret in it would take the session of the first one over. While the page is
+  // visible there is only a note that there is a session.
+
+  #restoreSession() {
     const { storage, storageKey, url, username } = this.#options;
     if (!storage) return;
     try {
       const stored = JSON.parse(storage.getItem(storageKey));
-      if (stored?.url === url && stored.username === username) this.#resume = stored.resume;
+      if (stored?.url !== url || stored.username !== username) return;
+      this.#hadSession = true;
+      this.#resume = stored.resume ?? null;
+      storage.setItem(storageKey, JSON.stringify({ url, username }));
     } catch {
       // not ours, or no access: a new session then
     }
-    this.#forgetSecret();
   }
 
-  #storeSecret() {
+  #keepSession(isGoing = this.#options.page?.document.visibilityState === 'hidden') {
     const { storage, storageKey, url, username } = this.#options;
-    if (!storage || !this.#resume) return;
+    if (!storage || !this.#resume || this.#status.state === 'closed') return;
     try {
-      storage.setItem(storageKey, JSON.stringify({ url, username, resume: this.#resume }));
+      storage.setItem(storageKey, JSON.stringify({ url, username, resume: isGoing ? this.#resume : undefined }));
     } catch {
       // full or forbidden: a new session then
     }
   }
 
-  #forgetSecret() {
+  #forgetSession() {
     try {
       this.#options.storage?.removeItem(this.#options.storageKey);
     } catch {
       // no access: then it was never written either
     }
+  }
+
+  // The outbox: what has no ack, over a reload.
+
+  #loadOutbox() {
+    const { outbox, queueLimit } = this.#options;
+    let entries = [];
+    try {
+      entries = [...(outbox?.load() ?? [])];
+    } catch (error) {
+      report(error);
+    }
+    // what does not fit stays where it is, and is loaded the next time
+    this.#unsent = entries.filter(isUnsent).slice(0, queueLimit);
+    this.#queued += this.#unsent.length;
+    for (const { createdAt } of this.#unsent) this.#createdAt = Math.max(this.#createdAt, createdAt);
+  }
+
+  /** Adds to the outbox or removes from it; says whether that is done. A message that is not saved is sent all the same. */
+  #outbox(action, entry) {
+    const { outbox } = this.#options;
+    try {
+      outbox?.[action](entry);
+      return Boolean(outbox);
+    } catch {
+      return false;
+    }
+  }
+
+  #discard(entry) {
+    this.#unsent = this.#unsent.filter((each) => each !== entry);
+    this.#queued -= 1;
+    this.#outbox('remove', entry);
+  }
+
+  /** The room is joined, here are the messages that were shown with that: what the outbox has for it goes before all else. */
+  #sendUnsent(seat, shown) {
+    const entries = this.#unsent.filter(({ room }) => room === seat.name);
+    if (entries.length === 0) return;
+    this.#unsent = this.#unsent.filter((entry) => !entries.includes(entry));
+    const messages = [];
+    for (const entry of entries) {
+      const isStored = shown.some(({ id, from }) => id === entry.id && from === this.username);
+      if (isStored || seat.lane.has(entry.id)) {
+        this.#queued -= 1;
+        if (isStored) this.#outbox('remove', entry);
+        continue;
+      }
+      const { message } = this.#outgoing(seat, entry, { saved: true, restored: true });
+      if (Date.now() - entry.createdAt <= OUTBOX_MAX_AGE_MS) messages.push(message);
+      else message.settle(new ChatError('expired', 'this message is too old to be sent automatically'), null);
+    }
+    seat.lane.addFirst(messages);
+    for (const message of messages) message.pending();
+  }
+}
+
+function isUnsent(entry) {
+  return ['room', 'id', 'body'].every((field) => typeof entry?.[field] === 'string') && Number.isFinite(entry.createdAt);
+}
+
+/**
+ * An outbox in a `Storage`. Each message has a key of its own, so that tabs that share the storage do not overwrite each other's.
+ * The prefix is for one server and one name.
+ */
+export function storageOutbox(storage, prefix) {
+  const keyOf = ({ room, id }) => `${prefix}.${JSON.stringify([room, id])}`;
+  return {
+    load() {
+      const keys = Array.from({ length: storage.length }, (_, index) => storage.key(index));
+      const entries = keys.filter((key) => key?.startsWith(`${prefix}.[`)).map((key) => parsed(storage.getItem(key)));
+      return entries.filter(isUnsent).sort((one, other) => one.createdAt - other.createdAt);
+    },
+    add(message) {
+      storage.setItem(keyOf(message), JSON.stringify(message));
+    },
+    remove(message) {
+      storage.removeItem(keyOf(message));
+    },
+  };
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }
 
