@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ChatClient } from '../client.js';
+import { ChatClient, storageOutbox } from '../client.js';
 
 class Socket {
   static all = [];
@@ -36,17 +36,56 @@ const WELCOME = {
   limits: { message_bytes: 1_000, messages_per_second: 0, burst: 0, rooms: 1 },
 };
 
+const JOINED = { type: 'joined', room: 'lobby', epoch: 'e', seq: 0, members: [], member_count: 0, messages: [], recovered: false };
+const TAKEN = { type: 'error', code: 'username_taken', message: 'somebody else in that room has the name' };
+
+/** A monotonic clock, and a wall clock that can be set. */
+function clocks(t) {
+  const time = { now: 0, wall: Date.UTC(2026, 0, 1) };
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.method(performance, 'now', () => time.now);
+  t.mock.method(Date, 'now', () => time.wall + time.now);
+  return {
+    tick(ms) {
+      for (const end = time.now + ms; time.now < end;) {
+        time.now += 1;
+        t.mock.timers.tick(1);
+      }
+    },
+    setWallClock(by) {
+      time.wall += by;
+    },
+  };
+}
+
 function connected(t, options) {
   Socket.all = [];
-  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  const time = clocks(t);
   const client = new ChatClient({ url: 'http://chat.example/ws', username: 'ana', WebSocket: Socket, random: () => 1, ...options });
   t.after(() => client.close());
   client.connect();
   const [socket] = Socket.all;
   socket.onopen();
   socket.answers(WELCOME);
-  return { client, socket, tick: (ms) => t.mock.timers.tick(ms) };
+  return { client, socket, ...time };
 }
+
+/** A storage that has what is kept over a reload. */
+function storage(items = {}) {
+  const kept = new Map(Object.entries(items));
+  return {
+    kept,
+    get length() {
+      return kept.size;
+    },
+    key: (index) => [...kept.keys()][index] ?? null,
+    getItem: (key) => kept.get(key) ?? null,
+    setItem: (key, value) => void kept.set(key, value),
+    removeItem: (key) => void kept.delete(key),
+  };
+}
+
+const SESSION = { 'chatd.session': JSON.stringify({ url: 'ws://chat.example/ws', username: 'ana' }) };
 
 test('a connection that is silent for a heartbeat is asked, and given up 10 s later', (t) => {
   const { client, socket, tick } = connected(t);
@@ -103,11 +142,11 @@ test('a bye says whether to come back, and when', (t) => {
 
 test('a server that says nothing at all is given up', (t) => {
   Socket.all = [];
-  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  const { tick } = clocks(t);
   const client = new ChatClient({ url: 'ws://chat.example/ws', username: 'ana', WebSocket: Socket });
   t.after(() => client.close());
   client.connect();
-  t.mock.timers.tick(15_000);
+  tick(15_000);
   assert.deepEqual([client.status.state, client.status.reason.code], ['waiting', 'timeout']);
 });
 
@@ -117,11 +156,168 @@ test('what a newer server says is ignored', (t) => {
   assert.equal(client.status.state, 'open');
 });
 
+test('a notice without a room reaches the listener without one', (t) => {
+  const { client, socket } = connected(t);
+  const notices = [];
+  client.on('notice', (notice) => notices.push(notice));
+  socket.says({ type: 'notice', level: 'warning', body: 'back at ten' });
+  client.join('lobby');
+  socket.answers(JOINED);
+  socket.says({ type: 'notice', room: 'lobby', level: 'info', body: 'hello' });
+  socket.says({ type: 'notice', room: 'elsewhere', level: 'info', body: 'not for us' });
+  assert.deepEqual(notices, [
+    { room: undefined, level: 'warning', body: 'back at ten' },
+    { room: client.room('lobby'), level: 'info', body: 'hello' },
+  ]);
+});
+
+test('a wall clock that is set does not hide a dead connection', (t) => {
+  for (const by of [-3_600_000, 3_600_000]) {
+    const { client, socket, tick, setWallClock } = connected(t);
+    socket.says({ type: 'notice', level: 'info', body: 'hello' });
+    setWallClock(by);
+    tick(25_000);
+    assert.deepEqual(socket.sent.map(({ type }) => type), ['hello', 'ping']);
+    setWallClock(by);
+    tick(10_000);
+    assert.deepEqual([client.status.state, client.status.reason.code, client.status.retryInMs], ['waiting', 'silent', 500]);
+    client.close();
+    t.mock.reset();
+  }
+});
+
+test('typing is sent again after 3 s, whatever the wall clock says', (t) => {
+  const { client, socket, tick, setWallClock } = connected(t);
+  client.join('lobby');
+  socket.answers(JOINED);
+  const typings = () => socket.sent.filter(({ type }) => type === 'typing').length;
+  client.typing('lobby');
+  setWallClock(-3_600_000);
+  tick(2_999);
+  client.typing('lobby');
+  assert.equal(typings(), 1);
+  tick(1);
+  client.typing('lobby');
+  assert.equal(typings(), 2);
+});
+
+test('a first join after a lost session is repeated for 15 s, then refused', async (t) => {
+  const { client, socket, tick } = connected(t, { storage: storage(SESSION) });
+  const delays = [];
+  client.on('joinDelayed', ({ error, retryAt }) => delays.push([error.code, retryAt - Date.now()]));
+  const joining = client.join('lobby');
+  const joins = () => socket.sent.filter(({ type }) => type === 'join').length;
+  for (const [tries, pause] of [500, 1_000, 2_000, 2_000, 2_000, 2_000, 2_000, 2_000, 1_500].entries()) {
+    socket.answers(TAKEN);
+    assert.deepEqual(delays.at(-1), ['username_taken', pause]);
+    tick(pause - 1);
+    assert.equal(joins(), tries + 1);
+    tick(1);
+    assert.equal(joins(), tries + 2);
+  }
+  socket.answers(TAKEN);
+  await assert.rejects(joining, { code: 'username_taken' });
+  assert.equal(client.room('lobby'), undefined);
+  // later on a name that is taken is somebody else's
+  const tea = client.join('tea');
+  socket.answers(TAKEN);
+  await assert.rejects(tea, { code: 'username_taken' });
+});
+
+test('a first join is not repeated without a lost session, nor if it was refused for another reason', async (t) => {
+  const first = connected(t);
+  const joining = first.client.join('lobby');
+  first.socket.answers(TAKEN);
+  await assert.rejects(joining, { code: 'username_taken' });
+  t.mock.reset();
+  const second = connected(t, { storage: storage(SESSION) });
+  const banned = second.client.join('lobby');
+  second.socket.answers({ ...TAKEN, code: 'forbidden' });
+  await assert.rejects(banned, { code: 'forbidden' });
+  t.mock.reset();
+  const others = { 'chatd.session': JSON.stringify({ url: 'ws://chat.example/ws', username: 'bob' }) };
+  const third = connected(t, { storage: storage(others) });
+  const taken = third.client.join('lobby');
+  third.socket.answers(TAKEN);
+  await assert.rejects(taken, { code: 'username_taken' });
+});
+
+test('the storage has the secret only while the page is hidden or gone', (t) => {
+  const document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
+  const page = { window: new EventTarget(), document };
+  const kept = storage();
+  const { client, socket } = connected(t, { storage: kept, page });
+  const secret = () => JSON.parse(kept.getItem('chatd.session')).resume;
+  const turn = (visibilityState) => {
+    document.visibilityState = visibilityState;
+    document.dispatchEvent(new Event('visibilitychange'));
+  };
+  assert.equal(secret(), undefined);
+  turn('hidden');
+  assert.equal(secret(), 'secret');
+  // a new session while the page is hidden has a new secret
+  socket.onclose({ code: 1006, reason: '' });
+  client.reconnect();
+  Socket.all.at(-1).onopen();
+  Socket.all.at(-1).answers({ ...WELCOME, resume: 'newer' });
+  assert.equal(secret(), 'newer');
+  turn('visible');
+  assert.equal(secret(), undefined);
+  page.window.dispatchEvent(new Event('pagehide'));
+  assert.equal(secret(), 'newer');
+  const persisted = Object.assign(new Event('pageshow'), { persisted: true });
+  page.window.dispatchEvent(persisted);
+  assert.equal(secret(), undefined);
+  client.close();
+  assert.equal(kept.length, 0);
+});
+
+test('a saved message that is too old is not sent', (t) => {
+  const outbox = storageOutbox(storage(), 'outbox');
+  const { client, socket } = ((createdAt) => {
+    outbox.add({ room: 'lobby', id: 'old', body: 'in five minutes', createdAt });
+    outbox.add({ room: 'lobby', id: 'new', body: 'still true', createdAt: createdAt + 1 });
+    return connected(t, { outbox });
+  })(Date.UTC(2026, 0, 1) - 12 * 3_600_000 - 1);
+  const events = [];
+  client.on('outgoing', ({ id, state, error, restored }) => events.push([id, state, error?.code, restored]));
+  assert.equal(client.queued, 2);
+  client.join('lobby');
+  socket.answers(JOINED);
+  assert.deepEqual(events, [['old', 'failed', 'expired', true], ['new', 'pending', undefined, true]]);
+  assert.deepEqual(socket.sent.filter(({ type }) => type === 'send').map(({ id }) => id), ['new']);
+  assert.deepEqual(outbox.load().map(({ id }) => id), ['new']);
+});
+
+test('an outbox that fails or has anything in it stops nothing', (t) => {
+  const kept = storage({ 'outbox.[1]': 'no json', 'outbox.[2]': '{"room":1}', 'outbox.x': '{}', other: '{}' });
+  const full = { ...storageOutbox(kept, 'outbox'), add: () => { throw new Error('the storage is full'); } };
+  const { client, socket } = connected(t, { outbox: full });
+  assert.deepEqual(client.unsent, []);
+  client.join('lobby');
+  socket.answers(JOINED);
+  const saved = [];
+  client.on('outgoing', (event) => saved.push(event.saved));
+  client.send('lobby', 'hello');
+  assert.deepEqual([saved, socket.sent.at(-1).body], [[false], 'hello']);
+});
+
+test('saved messages keep their order though the wall clock is set back', (t) => {
+  const outbox = storageOutbox(storage(), 'outbox');
+  const { client, socket, setWallClock } = connected(t, { outbox });
+  client.join('lobby');
+  socket.answers(JOINED);
+  for (const body of ['one', 'two', 'three']) {
+    client.send('lobby', body);
+    setWallClock(-3_600_000);
+  }
+  assert.deepEqual(outbox.load().map(({ body }) => body), ['one', 'two', 'three']);
+});
+
 test('a message whose fate is unknown goes again after a pause, before those behind it', async (t) => {
   const { client, socket, tick } = connected(t);
   client.join('lobby');
-  const joined = { type: 'joined', room: 'lobby', epoch: 'e', seq: 0, members: [], member_count: 0, messages: [], recovered: false };
-  socket.answers(joined);
+  socket.answers(JOINED);
   const sends = () => socket.sent.filter(({ type }) => type === 'send').map(({ body }) => body);
   const first = client.send('lobby', 'one');
   socket.answers({ type: 'error', code: 'store_unavailable', message: 'the store does not answer', retry_after_ms: 3_000 });

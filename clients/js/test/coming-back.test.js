@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { storageOutbox } from '../client.js';
 import { client, lineTo, member, next, record, seqs, startServer, upTo } from './chatd.js';
 
 const isOpen = ({ state }) => state === 'open';
@@ -141,7 +142,11 @@ test('a page that is loaded again takes its seat over, and a copy of its storage
   // a tab that is duplicated while this one lives finds no secret
   const copy = client(t, server.url, 'ana', { page: page(), storage: memory(storage) });
   await copy.connect();
-  await assert.rejects(copy.join('lobby'), { code: 'username_taken' });
+  const delayed = next(copy, 'joinDelayed');
+  const joining = copy.join('lobby');
+  assert.equal((await delayed).error.code, 'username_taken');
+  copy.close();
+  await assert.rejects(joining, { code: 'closed' });
 
   first.page.window.dispatchEvent(new Event('pagehide'));
   const closed = next(ana.client, 'state', ({ state }) => state === 'closed');
@@ -152,7 +157,125 @@ test('a page that is loaded again takes its seat over, and a copy of its storage
   await again.room.send('here again');
   await heard.has(1);
   assert.deepEqual(changes, []);
+  assert.ok([...storage.items.values()].every((kept) => !kept.includes('resume')));
+});
+
+test('a tab that was discarded while it was hidden resumes, though its connection looks alive', async (t) => {
+  const server = await startServer(t);
+  const line = await lineTo(t, server);
+  const storage = memory();
+  const page = () => ({ window: new EventTarget(), document: Object.assign(new EventTarget(), { visibilityState: 'visible' }) });
+  const first = { page: page(), storage };
+  await member(t, line.url, 'ana', 'lobby', first);
+  first.page.document.visibilityState = 'hidden';
+  first.page.document.dispatchEvent(new Event('visibilitychange'));
+  // nothing of what the old tab does gets through any more, and the server sees no end of its connection
+  line.freeze();
+  const again = client(t, line.url, 'ana', { page: page(), storage: memory(storage) });
+  again.on('joinDelayed', () => assert.fail('the name is held by our own session'));
+  await again.connect();
+  assert.equal((await again.join('lobby')).room.state, 'in');
+});
+
+test('a page that crashed gets its name back when the server has noticed', async (t) => {
+  const server = await startServer(t);
+  const line = await lineTo(t, server);
+  const storage = memory();
+  const page = () => ({ window: new EventTarget(), document: Object.assign(new EventTarget(), { visibilityState: 'visible' }) });
+  await member(t, line.url, 'ana', 'lobby', { page: page(), storage });
+  line.freeze();
+  const again = client(t, line.url, 'ana', { page: page(), storage: memory(storage) });
+  await again.connect();
+  const delayed = next(again, 'joinDelayed');
+  const joining = again.join('lobby');
+  assert.equal((await delayed).error.code, 'username_taken');
+  assert.equal((await joining).room.state, 'in');
+});
+
+test('unsent messages survive the page, are sent once, and before newer ones', async (t) => {
+  const server = await startServer(t);
+  const line = await lineTo(t, server);
+  const storage = memory();
+  const outbox = () => storageOutbox(storage, 'outbox');
+  const bob = await member(t, server.url, 'bob', 'lobby');
+  const heard = record(bob.room);
+  const ana = await member(t, line.url, 'ana', 'lobby', { outbox: outbox() });
+  const stored = await ana.room.send('stored');
   assert.equal(storage.size, 0);
+  line.cut();
+  await next(ana.client, 'state', isWaiting);
+  const ids = upTo(3).map((number) => ana.room.send(`unsent ${number}`).id);
+  ana.client.close();
+  // the ack of this one was lost with the page
+  outbox().add({ room: 'lobby', id: stored.id, body: 'stored', createdAt: Date.now() - 60_000 });
+
+  const again = client(t, server.url, 'ana', { outbox: outbox() });
+  await again.connect();
+  assert.deepEqual(again.unsent.map(({ id }) => id), [stored.id, ...ids]);
+  assert.equal(again.queued, 4);
+  const events = [];
+  again.on('joined', () => events.push('joined'));
+  again.on('outgoing', ({ id, state, restored }) => restored && events.push(`${state} ${id}`));
+  const joining = again.join('lobby');
+  const newest = again.send('lobby', 'newest');
+  await joining;
+  assert.deepEqual(events.slice(0, 5), ['joined', ...[stored.id, ...ids].map((id) => `pending ${id}`)]);
+  assert.equal((await newest).seq, 5);
+  assert.deepEqual((await heard.has(5)).map(({ body }) => body), ['stored', 'unsent 1', 'unsent 2', 'unsent 3', 'newest']);
+  assert.deepEqual(events.slice(5), [stored.id, ...ids].map((id) => `acked ${id}`));
+  assert.deepEqual([again.queued, again.unsent, storage.size], [0, [], 0]);
+});
+
+test('a saved message that history has is not shown as unsent', async (t) => {
+  const server = await startServer(t);
+  const outbox = storageOutbox(memory(), 'outbox');
+  const ana = await member(t, server.url, 'ana', 'lobby');
+  const { id } = await ana.room.send('stored');
+  await ana.room.leave();
+  outbox.add({ room: 'lobby', id, body: 'stored', createdAt: Date.now() });
+  const again = client(t, server.url, 'ana', { outbox });
+  const events = [];
+  again.on('outgoing', (event) => events.push(event));
+  await again.connect();
+  const { messages } = await again.join('lobby', { history: 10 });
+  assert.deepEqual([messages.map((message) => message.id), events, again.queued, outbox.load()], [[id], [], 0, []]);
+});
+
+test('a saved message stays while its room cannot be joined, and can be discarded', async (t) => {
+  const server = await startServer(t);
+  const outbox = storageOutbox(memory(), 'outbox');
+  outbox.add({ room: 'lobby', id: 'one', body: 'one', createdAt: Date.now() });
+  outbox.add({ room: 'tea', id: 'two', body: 'two', createdAt: Date.now() });
+  const holder = await member(t, server.url, 'ana', 'lobby');
+  const again = client(t, server.url, 'ana', { outbox, queueLimit: 2 });
+  await again.connect();
+  await assert.rejects(again.join('lobby'), { code: 'username_taken' });
+  assert.equal(outbox.load().length, 2);
+  const tea = await again.join('tea');
+  again.discardUnsent('one');
+  assert.deepEqual(again.unsent, []);
+  await holder.room.leave();
+  await again.join('lobby');
+  // acks come in order: by this one, whatever else was sent has its own
+  assert.equal((await again.send('lobby', 'first')).seq, 1);
+  assert.equal((await tea.room.send('more')).seq, 2);
+  assert.deepEqual([again.queued, outbox.load()], [0, []]);
+});
+
+test('a saved message is removed when its room is left or it is refused', async (t) => {
+  const server = await startServer(t, '--message-bytes', '1000');
+  const outbox = storageOutbox(memory(), 'outbox');
+  const line = await lineTo(t, server);
+  const { client: ana, room } = await member(t, line.url, 'ana', 'lobby', { outbox });
+  await assert.rejects(room.send('x'.repeat(1_000)), { code: 'message_too_large' });
+  assert.deepEqual(outbox.load(), []);
+  line.cut();
+  await next(ana, 'state', isWaiting);
+  const sending = room.send('never mind');
+  assert.equal(outbox.load().length, 1);
+  await room.leave();
+  await assert.rejects(sending, { code: 'left_room' });
+  assert.deepEqual(outbox.load(), []);
 });
 
 test('a page comes back at once when it is online again', async (t) => {
@@ -219,6 +342,10 @@ function memory(other) {
     get size() {
       return items.size;
     },
+    get length() {
+      return items.size;
+    },
+    key: (index) => [...items.keys()][index] ?? null,
     getItem: (key) => items.get(key) ?? null,
     setItem: (key, value) => items.set(key, value),
     removeItem: (key) => items.delete(key),
