@@ -21,6 +21,9 @@ pub(crate) const MOST_SPANS: usize = 1_500;
 /// What [`Html`](crate::html::Html) may weigh. Elements and escaped characters are what the sanitiser spends its time on.
 pub(crate) const MOST_WEIGHT: usize = 16_000;
 
+/// How many combining marks one character may have. Languages need up to five or six; hundreds would be drawn over other messages.
+pub const MAX_MARKS: usize = 8;
+
 /// An element weighs this.
 pub(crate) const ELEMENT: usize = 4;
 

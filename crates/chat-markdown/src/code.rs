@@ -43,12 +43,16 @@ impl Default for Highlighter {
 impl Highlighter {
     /// Write a block of code. `info` is what stood behind the fence.
     pub(crate) fn block(&mut self, info: &str, code: &str, html: &mut Html) {
-        html.start("pre");
+        html.start_with("pre", &[("dir", "ltr")]);
         match language_class(info) {
             Some(class) => html.start_with("code", &[("class", &class)]),
             None => html.start("code"),
         }
-        let coloured = match Lang::from_slug(name(info)) {
+        if !is_info(info) {
+            html.text(info);
+            html.text("\n");
+        }
+        let coloured = match Lang::from_slug(name(info)).filter(|_| is_info(info)) {
             Some(language) => self.coloured(language, code, html),
             None => 0,
         };
@@ -124,8 +128,23 @@ fn name(info: &str) -> &str {
     info.split([' ', '\t', ',', '{']).next().unwrap_or_default()
 }
 
+/// Whether what stood behind the fence says what the code is: `rust`, `rust,no_run`, `js {1,3}`, `sh title="x"`. Anything else is the
+/// code's first line, which somebody began right behind the fence.
+fn is_info(info: &str) -> bool {
+    let rest = info.strip_prefix(name(info)).unwrap_or_default().trim_start();
+    info.is_empty()
+        || language(name(info)).is_some()
+            && (rest.is_empty()
+                || rest.starts_with([',', '{'])
+                || rest.split_whitespace().all(|word| word.find('=').is_some_and(|key| key > 0)))
+}
+
 fn language_class(info: &str) -> Option<String> {
-    let class = format!("{LANGUAGE}{}", name(info).to_ascii_lowercase());
+    language(name(info)).filter(|_| is_info(info))
+}
+
+fn language(name: &str) -> Option<String> {
+    let class = format!("{LANGUAGE}{}", name.to_ascii_lowercase());
     is_language_class(&class).then_some(class)
 }
 
@@ -168,6 +187,19 @@ mod tests {
         let mut html = Html::default();
         Highlighter::default().block("js", &"[/\\\n".repeat(MOST_CONTINUED + 1), &mut html);
         assert!(!html.into_string().contains("<span"));
+    }
+
+    #[test]
+    fn a_first_line_behind_the_fence_is_code() {
+        for info in ["", "rust", "rust,no_run", "js {1,3}", "js{1}", "sh title=\"x\"", "c++"] {
+            assert!(is_info(info), "{info}");
+        }
+        for info in ["let a = 1;", "see here", "main()", "<b>", "ü", "a.b"] {
+            assert!(!is_info(info), "{info}");
+            let mut html = Html::default();
+            Highlighter::default().block(info, "b\n", &mut html);
+            assert!(!html.into_string().contains("class"), "{info}");
+        }
     }
 
     #[test]

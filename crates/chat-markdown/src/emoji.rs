@@ -30,6 +30,32 @@ pub(crate) fn with_emoji<'t>(text: &'t str, mut piece: impl FnMut(&'t str)) {
     piece(rest);
 }
 
+/// How many emoji may stand alone to be shown large, and how many bytes that may be at most.
+const MAX_ALONE: usize = 3;
+const MAX_ALONE_BYTES: usize = 128;
+/// No emoji has more bytes.
+const LONGEST_EMOJI: usize = 40;
+
+/// The emoji of a text that has nothing else in it, with the spaces between them. `None` for any other text, and for many.
+pub(crate) fn alone(text: &str) -> Option<String> {
+    let text = text.trim();
+    if text.len() > MAX_ALONE_BYTES || text.chars().next().is_none_or(char::is_alphabetic) {
+        return None;
+    }
+    let mut shown = String::new();
+    with_emoji(text, |piece| shown.push_str(piece));
+    let mut rest = shown.as_str();
+    let mut count = 0;
+    while !rest.is_empty() {
+        let length = (1..=rest.len().min(LONGEST_EMOJI))
+            .rev()
+            .find(|length| rest.get(..*length).is_some_and(|start| emojis::get(start).is_some()))?;
+        count += 1;
+        rest = rest[length..].trim_start_matches(' ');
+    }
+    (count <= MAX_ALONE).then_some(shown)
+}
+
 fn is_of_a_code(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'+' | b'-')
 }
@@ -57,6 +83,21 @@ mod tests {
         {
             assert_eq!(shown(text), text);
         }
+    }
+
+    #[test]
+    fn emoji_alone_are_found() {
+        for text in ["👍", " :tada: ", "❤", "❤️ 🎉", "👩🏽‍❤️‍💋‍👨🏻", "👍🏽👎", ":+1: :+1: 🎉", "🇩🇪"]
+        {
+            assert!(alone(text).is_some(), "{text}");
+        }
+        for text in
+            ["", "a", "a 👍", "👍.", ":nosuch:", "👍👍👍👍", "1", "#", "*", "👍\n👍", &"👍 ".repeat(100)]
+        {
+            assert_eq!(alone(text), None, "{text}");
+        }
+        let longest = emojis::iter().map(|emoji| emoji.as_str().len()).max().unwrap();
+        assert!(longest <= LONGEST_EMOJI, "{longest}");
     }
 
     #[test]

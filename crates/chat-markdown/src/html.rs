@@ -3,11 +3,13 @@
 //! What is written is in the very form in which an HTML serialiser would write it, so the sanitiser has nothing to change.
 
 use crate::bounds::{ATTRIBUTE, ELEMENT, ESCAPE};
+use crate::stacked::Marks;
 
 #[derive(Debug, Default)]
 pub(crate) struct Html {
     written: String,
     weight: usize,
+    marks: Marks,
 }
 
 impl Html {
@@ -25,7 +27,7 @@ impl Html {
             self.written.push(' ');
             self.written.push_str(attribute);
             self.written.push_str("=\"");
-            self.weight += ESCAPE * escape(value, "\"", &mut self.written);
+            self.weight += ESCAPE * escape(&Marks::default().bounded(value), "\"", &mut self.written);
             self.written.push('"');
         }
         self.written.push('>');
@@ -40,7 +42,7 @@ impl Html {
 
     /// Text of a message.
     pub(crate) fn text(&mut self, text: &str) {
-        self.weight += ESCAPE * escape(text, "", &mut self.written);
+        self.weight += ESCAPE * escape(&self.marks.bounded(text), "", &mut self.written);
     }
 
     /// A line break in the HTML's own text, between two blocks.

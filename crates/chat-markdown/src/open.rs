@@ -14,12 +14,23 @@ pub(crate) enum Open {
     DeepInline,
     /// Any other element. None of these can stand in themselves.
     Element(&'static str),
+    Heading(&'static str),
+    /// A paragraph with a line of dashes or equals signs under it.
+    Underlined(String),
     TableHead,
     Table,
     /// A link, which ends with this text where it may not be one.
     Link {
         refused: Option<String>,
+        label: Label,
     },
+}
+
+/// What a link without text is called, and how much was shown before it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Label {
+    pub(crate) url: String,
+    pub(crate) shown: usize,
 }
 
 /// All that is open, the outermost first.

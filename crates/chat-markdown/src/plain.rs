@@ -1,6 +1,7 @@
 //! A text as it was written, when it is not, or no longer, read as Markdown.
 
 use crate::html::escape;
+use crate::stacked::Marks;
 
 /// The class of a text that is shown as it was written. Its line breaks count.
 pub(crate) const CLASS: &str = "md-plain";
@@ -15,7 +16,7 @@ pub(crate) fn plain(text: &str, html: &mut String) {
     }
     html.push_str("<pre class=\"");
     html.push_str(CLASS);
-    html.push_str("\">");
-    escape(text, "", html);
+    html.push_str("\" dir=\"auto\">");
+    escape(&Marks::default().bounded(text), "", html);
     html.push_str("</pre>");
 }

@@ -4,9 +4,13 @@ use std::fmt;
 use ammonia::Builder;
 
 use crate::bounds::MOST_MARKDOWN;
+use crate::emoji;
+use crate::html::Html;
+use crate::literal::shielded;
 use crate::plain::plain;
 use crate::shape::is_hostile;
-use crate::wall::wall;
+use crate::shield::{is_reserved, restored};
+use crate::wall::{EMOJI_CLASS, wall};
 use crate::writer::write;
 
 /// What becomes of an image in a message.
@@ -40,13 +44,17 @@ impl Renderer {
         if body.len() > MOST_MARKDOWN || is_hostile(&body) {
             return with_rest(String::new(), &body);
         }
+        if let Some(emoji) = emoji::alone(&body) {
+            return only_emoji(&emoji);
+        }
+        let body = shielded(&body);
         let (html, end) = write(&body, self.images);
         if html.is_empty() {
-            // Nothing fits, or it is all definitions of links that nothing leads to.
-            return with_rest(html, &body);
+            // Nothing fits.
+            return with_rest(html, &restored(&body));
         }
         let html = self.wall.clean(&html).to_string();
-        with_rest(html, &body[end..])
+        with_rest(html, &restored(&body[end..]))
     }
 }
 
@@ -67,12 +75,26 @@ fn with_rest(mut html: String, rest: &str) -> String {
     html
 }
 
-/// The body with one kind of line break.
+/// A paragraph of emoji alone. They come from the table of emoji, so there is nothing in it to sanitise.
+fn only_emoji(emoji: &str) -> String {
+    let mut html = Html::default();
+    html.start_with("p", &[("class", EMOJI_CLASS), ("dir", "auto")]);
+    html.text(emoji);
+    html.end("p");
+    html.newline();
+    html.into_string()
+}
+
+/// The body with one kind of line break, and without the noncharacters that hide others from the parser.
 fn normalised(body: &str) -> Cow<'_, str> {
-    if !body.contains('\r') {
-        return Cow::Borrowed(body);
+    let mut body = Cow::Borrowed(body);
+    if body.contains('\r') {
+        body = Cow::Owned(body.replace("\r\n", "\n").replace('\r', "\n"));
     }
-    Cow::Owned(body.replace("\r\n", "\n").replace('\r', "\n"))
+    if body.as_bytes().contains(&0xEF) && body.contains(is_reserved) {
+        body = Cow::Owned(body.replace(is_reserved, "\u{fffd}"));
+    }
+    body
 }
 
 #[cfg(test)]
@@ -83,7 +105,7 @@ mod tests {
 
     /// The two walls on their own: the second must find nothing to do.
     fn first_and_second(body: &str, images: RemoteImages) -> (String, String) {
-        let (first, _) = write(&normalised(body), images);
+        let (first, _) = write(&shielded(&normalised(body)), images);
         let second = wall(images).clean(&first).to_string();
         (first, second)
     }

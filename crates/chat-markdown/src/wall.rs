@@ -14,6 +14,15 @@ use crate::run::REL;
 /// The class of a link that stands for an image.
 pub(crate) const IMAGE_CLASS: &str = "md-image";
 
+/// The class of a paragraph of a few emoji and nothing else.
+pub(crate) const EMOJI_CLASS: &str = "md-emoji";
+
+/// The class of a list item that is a task: its box stands in for the bullet.
+pub(crate) const TASK_CLASS: &str = "md-task";
+
+/// Elements that find their direction by their text.
+const BLOCKS: [&str; 12] = ["blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p", "td", "th", "ul"];
+
 const TAGS: [&str; 26] = [
     "a",
     "blockquote",
@@ -45,11 +54,13 @@ const TAGS: [&str; 26] = [
 
 pub(crate) fn wall(images: RemoteImages) -> Builder<'static> {
     let mut tags = HashSet::from(TAGS);
-    let mut attributes = HashMap::from([
+    let mut attributes: HashMap<_, HashSet<_>> = BLOCKS.map(|block| (block, HashSet::from(["dir"]))).into();
+    attributes.extend([
         ("a", HashSet::from(["href", "title", "class"])),
-        ("code", HashSet::from(["class"])),
-        ("ol", HashSet::from(["start"])),
-        ("pre", HashSet::from(["class"])),
+        ("code", HashSet::from(["class", "dir"])),
+        ("li", HashSet::from(["class", "dir", "value"])),
+        ("ol", HashSet::from(["dir", "start"])),
+        ("pre", HashSet::from(["class", "dir"])),
         ("span", HashSet::from(["class"])),
     ]);
     let mut set = HashMap::from([("a", HashMap::from([("target", "_blank")]))]);
@@ -82,7 +93,11 @@ fn may_stay(tag: &str, attribute: &str, value: &str) -> bool {
         ("code", "class") => is_language_class(value),
         ("pre", "class") => value == plain::CLASS,
         ("span", "class") => CLASSES.contains(&value),
-        ("ol", "start") => {
+        ("li", "class") => value == TASK_CLASS,
+        ("code", "dir") => value == "ltr",
+        ("pre", "dir") => matches!(value, "auto" | "ltr"),
+        (_, "dir") => value == "auto",
+        ("ol", "start") | ("li", "value") => {
             !value.is_empty() && value.len() < 10 && value.bytes().all(|byte| byte.is_ascii_digit())
         }
         ("img", "src") => value.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://")),
@@ -107,7 +122,12 @@ mod tests {
             ("<p style='a' id='b' onclick='c' class='d'>e</p>", "<p>e</p>"),
             ("<span class='hl-string evil'>a</span>", "<span>a</span>"),
             ("<code class='language-a b'>a</code>", "<code>a</code>"),
-            ("<ol start='-1'></ol>", "<ol></ol>"),
+            ("<ol start='-1' dir='rtl'></ol>", "<ol></ol>"),
+            ("<li value='1a' class='md-image'></li>", "<li></li>"),
+            (
+                "<code dir='auto'></code><a dir='auto'></a>",
+                "<code></code><a target=\"_blank\" rel=\"noopener noreferrer nofollow\"></a>",
+            ),
             ("<td align='x'>", ""),
             ("<img alt='b' src='http://a'>", "<img alt=\"b\" referrerpolicy=\"no-referrer\">"),
             (

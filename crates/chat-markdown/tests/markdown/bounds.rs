@@ -31,7 +31,7 @@ fn hostile_bodies_stay_within_the_bounds_and_the_stack() {
 fn a_longer_body_is_shown_as_it_was_written() {
     let body = format!("**a**\n<b>{}", "c".repeat(MOST_MARKDOWN));
     let html = Renderer::default().render(&body);
-    assert!(html.starts_with("<pre class=\"md-plain\">**a**\n&lt;b&gt;c"));
+    assert!(html.starts_with("<pre class=\"md-plain\" dir=\"auto\">**a**\n&lt;b&gt;c"));
     assert_eq!(assert_allowed(&body, &html), body);
 
     let worst = "\u{a0}&".repeat(MOST_MARKDOWN);
@@ -42,7 +42,7 @@ fn a_longer_body_is_shown_as_it_was_written() {
 fn what_does_not_fit_is_shown_from_its_block_on() {
     let (fits, does_not) = ("**a**\n\n*b*\n\n", "*c* ".repeat(5_000));
     let html = Renderer::default().render(&format!("{fits}{does_not}"));
-    let start = "<p><strong>a</strong></p>\n<p><em>b</em></p>\n<pre class=\"md-plain\">*c* *c*";
+    let start = "<p dir=\"auto\"><strong>a</strong></p>\n<p dir=\"auto\"><em>b</em></p>\n<pre class=\"md-plain\" dir=\"auto\">*c* *c*";
     assert!(html.starts_with(start), "{}", &html[..200]);
     assert_eq!(html.matches("*c*").count(), 5_000);
 }
@@ -51,13 +51,13 @@ fn what_does_not_fit_is_shown_from_its_block_on() {
 fn blocks_that_are_too_deep_lose_their_markup_and_nothing_else() {
     let body = format!("{}a", "> ".repeat(MOST_BLOCKS + 10));
     let html = Renderer::default().render(&body);
-    assert_eq!(html.matches("<blockquote>").count(), MOST_BLOCKS);
+    assert_eq!(html.matches("<blockquote").count(), MOST_BLOCKS);
     assert_eq!(assert_allowed(&body, &html).trim(), "a");
 
     let items: String = (0..MOST_BLOCKS).map(|i| format!("{}- item{i}\n", "  ".repeat(i))).collect();
     let html = Renderer::default().render(&items);
     let text = assert_allowed(&items, &html);
-    assert_eq!(html.matches("<ul>").count(), MOST_BLOCKS / 2);
+    assert_eq!(html.matches("<ul").count(), MOST_BLOCKS / 2);
     let words: Vec<_> =
         text.split("item").skip(1).map(|word| word.trim().parse::<usize>().unwrap()).collect();
     assert_eq!(words, (0..MOST_BLOCKS).collect::<Vec<_>>());
@@ -70,17 +70,19 @@ fn far_deeper_blocks_are_not_parsed() {
 }
 
 #[test]
-fn a_definition_does_not_multiply() {
-    let body = format!("[a]: http://b/{}\n\n{}", "c".repeat(MOST_URL - 9), "[a] ".repeat(10_000));
-    let html = Renderer::default().render(&body);
-    assert_eq!(assert_allowed(&body, &html).matches('a').count(), 10_000);
-    assert!(html.len() < 5 * body.len(), "{}", html.len());
+fn hidden_characters_count_once() {
+    // What hides a character from the parser takes three bytes for one, and must not loosen the bound.
+    for piece in ["http://a/_*", "C:\\_", "2*3 ", "&a;"] {
+        let body = piece.repeat(MOST_MARKDOWN / piece.len());
+        assert_allowed(&body, &Renderer::default().render(&body));
+    }
 }
 
 #[test]
-fn a_body_of_nothing_but_definitions_is_shown() {
-    let body = "[a]: https://b\n[c]: /d";
-    assert_eq!(assert_allowed(body, &Renderer::default().render(body)), body);
+fn a_definition_is_text() {
+    for body in ["[a]: https://b\n[c]: /d", "[a] [b][a] [c]\n[a]: /d\n[c]: e 'f'"] {
+        assert_eq!(assert_allowed(body, &Renderer::default().render(body)).trim(), body);
+    }
 }
 
 #[test]

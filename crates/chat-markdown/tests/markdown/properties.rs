@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use crate::allowed::assert_allowed;
 
 /// Pieces that mean something to somebody on the way: to the Markdown parser, the link finder, the highlighter, a browser.
-const PIECES: [&str; 66] = [
+const PIECES: [&str; 86] = [
     "a",
     "b c",
     " ",
@@ -73,7 +73,106 @@ const PIECES: [&str; 66] = [
     "\u{202e}",
     ":smile:",
     "https://a.b/c?d=e&f",
+    "https://a.b/__c__/*d*",
+    "www.a.bc",
+    "a@b.cd",
+    "C:\\_a\\*",
+    "a/_b_",
+    "+ ",
+    "007. ",
+    ">:",
+    "\\",
+    "重要",
+    "：",
+    "“",
+    "。",
+    "ب",
+    "\u{301}\u{301}\u{301}",
+    "*.a",
+    "2*",
+    "\u{fdd0}",
+    "\u{fdda}\u{fddb}",
+    "\u{fddc}",
 ];
+
+/// Markup of all kinds, for words to stand between.
+const MARKUP: [&str; 60] = [
+    " ",
+    " ",
+    " ",
+    "\n",
+    "\n",
+    "\n\n",
+    "*",
+    "**",
+    "_",
+    "__",
+    "~",
+    "~~",
+    "`",
+    "``",
+    "```",
+    "```\n",
+    "\n```\n",
+    "~~~",
+    "# ",
+    "\n# ",
+    "#",
+    "\n---\n",
+    "\n===\n",
+    "\n> ",
+    ">",
+    "\n- ",
+    "\n* ",
+    "\n+ ",
+    "\n1. ",
+    "\n7) ",
+    "\n- [ ] ",
+    "|",
+    "\n|",
+    "|\n",
+    "\n|-|:-:|\n",
+    "\n|a|b|\n|-|-:|\n",
+    "[",
+    "]",
+    "(",
+    ")",
+    "](",
+    "](https://a.example/",
+    "](https://a.example \"",
+    "\")",
+    "](/",
+    "]: ",
+    "<",
+    ">",
+    "<!--",
+    "-->",
+    "</",
+    "<b ",
+    "&",
+    ";",
+    "\\",
+    "https://",
+    "www.",
+    "@",
+    "：**",
+    "    ",
+];
+
+/// Words, each another one, with markup between them.
+fn words() -> impl Strategy<Value = (String, Vec<String>)> {
+    prop::collection::vec((prop::sample::select(&MARKUP[..]), any::<bool>()), 1..40).prop_map(|pieces| {
+        let (mut body, mut words) = (String::new(), Vec::new());
+        for (i, (markup, has_word)) in pieces.into_iter().enumerate() {
+            body.push_str(markup);
+            if has_word {
+                words.push(format!("w{i}x"));
+                body.push_str(&words[words.len() - 1]);
+            }
+        }
+        (body, words)
+    })
+}
 
 fn body() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
@@ -104,8 +203,26 @@ proptest! {
         prop_assert_eq!(text.trim(), body.trim());
     }
 
+    /// A word is there to be read, or leads somewhere, or is the language of code.
+    #[test]
+    fn no_word_is_lost((body, words) in words()) {
+        let html = Renderer::default().render(&body);
+        assert_allowed(&body, &html);
+        for word in words {
+            prop_assert!(html.contains(&word), "{} of {:?} in {:?}", word, body, html);
+        }
+    }
+
+    #[test]
+    fn no_sign_is_lost_that_is_not_markup(body in "[a-z]([a-z0-9 +=&%$@^{};'\"/?,.()!|-]|\\\\[a-z0-9 +=&%$@^{};'\"/?,.()]){0,80}") {
+        let text = assert_allowed(&body, &Renderer::default().render(&body));
+        prop_assert_eq!(text.trim(), body.trim());
+    }
+
     #[test]
     fn code_is_kept(code in "[a-z0-9<>&\"'/*\\\\(){}$ #\n]{0,300}", language in prop::sample::select(&["rust", "js", "sh", "py", "html", "css", "yaml", "toml", "json", "md", "docker", "x"][..])) {
+        // An empty block is shown as it was written.
+        let code = format!("a{code}");
         let body = format!("~~~{language}\n{code}\n~~~");
         let text = assert_allowed(&body, &Renderer::default().render(&body));
         prop_assert_eq!(text.trim_end(), code.trim_end());

@@ -85,6 +85,7 @@ fn read_and_written(html: &str) -> String {
         "align",
         "alt",
         "class",
+        "dir",
         "href",
         "loading",
         "referrerpolicy",
@@ -93,6 +94,7 @@ fn read_and_written(html: &str) -> String {
         "start",
         "target",
         "title",
+        "value",
     ];
     let mut sanitiser = ammonia::Builder::empty();
     sanitiser.tags(TAGS.into()).generic_attributes(attributes.into()).link_rel(None);
@@ -198,7 +200,15 @@ fn is_allowed(name: &str, attribute: &Attribute) -> bool {
         ("img", "loading") => value == "lazy",
         ("img", "referrerpolicy") => value == "no-referrer",
         ("td" | "th", "align") => matches!(value, "left" | "center" | "right"),
-        ("ol", "start") => value.parse::<u32>().is_ok(),
+        ("ol", "start") | ("li", "value") => value.parse::<u32>().is_ok(),
+        ("li", "class") => value == "md-task",
+        ("p", "class") => value == "md-emoji",
+        ("code" | "pre", "dir") if value == "ltr" => true,
+        (
+            "blockquote" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "li" | "ol" | "p" | "pre" | "td" | "th"
+            | "ul",
+            "dir",
+        ) => value == "auto",
         ("code", "class") => value.strip_prefix("language-").is_some_and(|language| {
             (1..=32).contains(&language.len())
                 && language.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+-#".contains(&byte))

@@ -29,6 +29,14 @@ pub(crate) fn hostile() -> Vec<(&'static str, String)> {
         ("a short definition, used often", repeated("[a]: http://b\n\n", "[a] ", "")),
         ("many definitions", stairs(|i| format!("[a{i}]: http://b\n"), 3_800)),
         ("a long word of links", repeated("http://", "a.", "")),
+        ("a link of stars", repeated("http://a/", "*", "")),
+        ("a link of brackets", repeated("http://a/", "[]", "")),
+        ("a local part without an end", repeated("", "a", "@")),
+        ("surplus cells", repeated("|a|\n|-|\n", "|b", "")),
+        ("rows of surplus cells", repeated("|a|\n|-|\n", "|b|c\n", "")),
+        ("cells with a direction", repeated("|a|b|\n|:-|-:|\n", "|c|d|\n", "")),
+        ("numbers out of order", stairs(|i| format!("{}. a\n", i * 7 % 1_000), 900)),
+        ("digits in quotes", repeated(&"> ".repeat(20), "1\n", "")),
         ("code that is all colours", repeated("```js\n", "'a' ", "")),
         ("a title without an end", repeated("[](a \"", "![\n", "")),
         ("titles without an end", repeated("[](a '[](a \"", "![](\n", "")),
@@ -47,7 +55,7 @@ pub(crate) fn hostile() -> Vec<(&'static str, String)> {
     all
 }
 
-const REPEATED: [(&str, &str); 61] = [
+const REPEATED: [(&str, &str); 78] = [
     ("quotes", ">"),
     ("list markers", "- "),
     ("numbered list markers", "1. "),
@@ -109,6 +117,23 @@ const REPEATED: [(&str, &str); 61] = [
     ("degrees", "°"),
     ("tables", "|a|\n|-|\n\n"),
     ("escapes", "\\*"),
+    ("stars in URLs", "http://a/*"),
+    ("stars in paths", "a/*"),
+    ("long paths", "/_"),
+    ("backslashes", "\\"),
+    ("backslashes and letters", "\\a"),
+    ("bare hosts without spaces", "www.a."),
+    ("at signs", "@"),
+    ("mail addresses", "a@b.cd "),
+    ("mail addresses without spaces", "a@b.cd"),
+    ("local parts", "a.b+"),
+    ("stars within words", "a*"),
+    ("full-width punctuation and stars", "：**重"),
+    ("combining marks", "\u{301}"),
+    ("quotes in links", "'http://a/'"),
+    ("brackets in links", "http://a/[("),
+    ("definitions", "[a]: b\n"),
+    ("items by number", "7. a\n"),
 ];
 
 fn repeated(before: &str, piece: &str, after: &str) -> String {

@@ -27,7 +27,7 @@ async fn who_asked_gets_it_and_nobody_else() {
     for session in [&mut ana, &mut cleo] {
         let message = session.next("message").await;
         assert_eq!(message["body"], "**hi** <b>there</b>");
-        assert_eq!(message["html"], "<p><strong>hi</strong> &lt;b&gt;there&lt;/b&gt;</p>\n");
+        assert_eq!(message["html"], "<p dir=\"auto\"><strong>hi</strong> &lt;b&gt;there&lt;/b&gt;</p>\n");
     }
     assert!(bob.next("message").await.get("html").is_none(), "not asked for");
     server.stop().await.unwrap();
@@ -41,9 +41,9 @@ async fn history_and_what_was_missed_come_rendered_too() {
         bob.say("r", body).await;
     }
     let expected = [
-        Some("<p><em>one</em></p>\n"),
-        Some("<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>\n"),
-        Some("<p>[x](javascript:alert(1))</p>\n"),
+        Some("<p dir=\"auto\"><em>one</em></p>\n"),
+        Some("<p dir=\"auto\">&lt;script&gt;alert(1)&lt;/script&gt;</p>\n"),
+        Some("<p dir=\"auto\">[x](javascript:alert(1))</p>\n"),
     ];
     let mut ana = rendering(server.address, "ana").await;
     let since = json!({"epoch": joined["epoch"], "seq": 0});
