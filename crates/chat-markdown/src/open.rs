@@ -5,7 +5,11 @@ use crate::bounds::{MOST_BLOCKS, MOST_INLINES};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Open {
     /// A block quote, a list or an item: what blocks stand in.
-    Block(&'static str),
+    Block {
+        name: &'static str,
+        /// Whether it takes its direction from the block around.
+        inherits: bool,
+    },
     /// Such a block that stands too deep to be one. What is in it is shown, and a line break behind it.
     DeepBlock,
     /// Emphasis and the like.
@@ -45,7 +49,7 @@ pub(crate) struct Stack {
 impl Stack {
     pub(crate) fn push(&mut self, open: Open) {
         match &open {
-            Open::Block(_) => self.blocks += 1,
+            Open::Block { .. } => self.blocks += 1,
             Open::Inline(_) => self.inlines += 1,
             Open::Link { .. } => self.links += 1,
             _ => {}
@@ -56,7 +60,7 @@ impl Stack {
     pub(crate) fn pop(&mut self) -> Option<Open> {
         let open = self.open.pop()?;
         match &open {
-            Open::Block(_) => self.blocks -= 1,
+            Open::Block { .. } => self.blocks -= 1,
             Open::Inline(_) => self.inlines -= 1,
             Open::Link { .. } => self.links -= 1,
             _ => {}

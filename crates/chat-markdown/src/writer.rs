@@ -256,8 +256,13 @@ impl Writer<'_> {
             _ => {}
         }
         match self.stack.pop() {
-            Some(Open::Block("li")) => self.html.end("li"),
-            Some(Open::Block(name) | Open::Heading(name)) => {
+            Some(Open::Block { name, inherits }) => {
+                self.inherits &= inherits;
+                if name == "li" || !self.showed_nothing() {
+                    self.html.end(name);
+                }
+            }
+            Some(Open::Heading(name)) => {
                 if !self.showed_nothing() {
                     self.html.end(name);
                 }
@@ -299,8 +304,8 @@ impl Writer<'_> {
     /// A block that other blocks stand in.
     fn block(&mut self, name: &'static str, attributes: &[(&'static str, &str)]) {
         self.start_directed(name, attributes);
+        self.stack.push(Open::Block { name, inherits: self.inherits });
         self.inherits = true;
-        self.stack.push(Open::Block(name));
     }
 
     /// A block of text.

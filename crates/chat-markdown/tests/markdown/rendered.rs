@@ -173,6 +173,8 @@ fn each_block_has_its_direction() {
         ("> ب\n>\n> a", "<blockquote dir=\"auto\"><p>ب</p><p dir=\"auto\">a</p></blockquote>"),
         ("- ب\n- a", "<ul dir=\"auto\"><li>ب</li><li dir=\"auto\">a</li></ul>"),
         ("> 1. ب", "<blockquote dir=\"auto\"><ol><li>ب</li></ol></blockquote>"),
+        ("> 1\n\nب", "<blockquote dir=\"auto\"><p>1</p></blockquote>\n<p dir=\"auto\">ب</p>"),
+        (">\n\nب", "<p dir=\"auto\">&gt;</p>\n<p dir=\"auto\">ب</p>"),
         ("# ب `a`", "<h1 dir=\"auto\">ب <code dir=\"ltr\">a</code></h1>"),
         ("```\nب\n```", "<pre dir=\"ltr\"><code>ب\n</code></pre>"),
         (
