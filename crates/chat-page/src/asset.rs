@@ -1,5 +1,6 @@
 //! The files of the page, and what is known of them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Mutex;
@@ -9,6 +10,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::HeaderValue;
 use rust_embed::{EmbeddedFile, RustEmbed};
+
+use crate::emoji;
 
 #[derive(RustEmbed)]
 #[folder = "page/"]
@@ -47,14 +50,13 @@ pub(crate) struct Assets(Mutex<HashMap<String, ([u8; 32], Asset)>>);
 impl Assets {
     /// What is answered to a path; none where there is nothing. Compressed when it is asked for first.
     pub(crate) fn get(&self, path: &str) -> Option<Asset> {
-        let (file, name, audience) = find(path)?;
-        let hash = file.metadata.sha256_hash();
+        let File { name, audience, data, hash } = find(path)?;
         // whoever panicked with it has left it whole: it is changed by one insertion
         let mut known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some((_, asset)) = known.get(path).filter(|(known, _)| *known == hash) {
             return Some(asset.clone());
         }
-        let plain = Bytes::from(file.data.into_owned());
+        let plain = Bytes::from(data.into_owned());
         let asset = Asset {
             content_type: content_type(name),
             audience,
@@ -74,21 +76,40 @@ pub(crate) const NOT_FOUND: &str = "not found";
 /// Files that have another address than `/page/` and their name, or none.
 const ELSEWHERE: [&str; 3] = ["index.html", "not-found.html", "sw.js"];
 
-/// The file behind a path, and its name.
-fn find(path: &str) -> Option<(EmbeddedFile, &str, Audience)> {
+/// A file before it is compressed.
+struct File<'p> {
+    name: &'p str,
+    audience: Audience,
+    data: Cow<'static, [u8]>,
+    hash: [u8; 32],
+}
+
+impl<'p> File<'p> {
+    fn of_page(name: &'p str) -> Option<Self> {
+        Some(Self::embedded(name, Audience::Page, PageFiles::get(name)?))
+    }
+
+    fn embedded(name: &'p str, audience: Audience, file: EmbeddedFile) -> Self {
+        Self { name, audience, hash: file.metadata.sha256_hash(), data: file.data }
+    }
+}
+
+/// The file that a path stands for.
+fn find(path: &str) -> Option<File<'_>> {
     match path {
         "/client.js" | "/client.d.ts" => {
             let name = &path[1..];
-            Some((ClientFiles::get(name)?, name, Audience::Everyone))
+            Some(File::embedded(name, Audience::Everyone, ClientFiles::get(name)?))
         }
-        "/" => Some((PageFiles::get("index.html")?, "index.html", Audience::Page)),
-        NOT_FOUND => Some((PageFiles::get("not-found.html")?, "not-found.html", Audience::Page)),
+        "/" => File::of_page("index.html"),
+        NOT_FOUND => File::of_page("not-found.html"),
         // a service worker answers for the folder that it comes from, and those below
-        "/sw.js" => Some((PageFiles::get("sw.js")?, "sw.js", Audience::Page)),
-        _ => {
-            let name = path.strip_prefix("/page/").filter(|name| !ELSEWHERE.contains(name))?;
-            Some((PageFiles::get(name)?, name, Audience::Page))
+        "/sw.js" => File::of_page("sw.js"),
+        emoji::PATH => {
+            let (list, hash) = &*emoji::LIST;
+            Some(File { name: path, audience: Audience::Page, data: list.as_bytes().into(), hash: *hash })
         }
+        _ => File::of_page(path.strip_prefix("/page/").filter(|name| !ELSEWHERE.contains(name))?),
     }
 }
 
@@ -99,6 +120,7 @@ fn content_type(name: &str) -> &'static str {
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
         Some("png") => "image/png",
+        Some("json") => "application/json",
         Some("webmanifest") => "application/manifest+json",
         Some("ts") => "text/plain; charset=utf-8",
         _ => "application/octet-stream",

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod asset;
+mod emoji;
 mod headers;
 mod negotiation;
 mod pages;

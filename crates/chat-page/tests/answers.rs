@@ -189,6 +189,19 @@ fn the_client_may_be_imported_by_every_page() {
 }
 
 #[test]
+fn the_short_codes_of_emoji_are_there_and_are_cached() {
+    let list = get("/emoji.json");
+    assert_eq!(header(&list, "content-type"), "application/json");
+    let text = std::str::from_utf8(list.body()).unwrap();
+    assert!(text.starts_with('{') && text.contains("\"tada\":\"🎉\"") && text.contains("\"+1\":\"👍\""));
+    let known = [("if-none-match", header(&list, "etag"))];
+    let again = ask(Method::GET, "/emoji.json", &known).unwrap();
+    assert_eq!((again.status(), again.body().len()), (StatusCode::NOT_MODIFIED, 0));
+    let compressed = ask(Method::GET, "/emoji.json", &[("accept-encoding", "gzip")]).unwrap();
+    assert!(compressed.body().len() < 32 * 1_024, "{}", compressed.body().len());
+}
+
+#[test]
 fn gzip_is_the_same_file_and_smaller() {
     for path in ["/", "/client.js", "/page/style.css"] {
         let plain = get(path);
