@@ -10,7 +10,7 @@ const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21aa', 'best-practice'];
 
 const RICH = [
-  '# Heading', 'A [link](https://example.org/), `code`, **bold**, @ana and @ben.', '', '> quoted', '', '- [x] done', '- [ ] not', '',
+  '# Heading', 'A [link](https://example.org/), `code`, **bold**, @ana and @ben in #tea.', '', '> quoted', '', '- [x] done', '- [ ] not', '',
   '| a | b |', '|---|--:|', '| 1 | 2 |', '',
   '```rust', '#[derive(Debug)]', 'struct Point { x: f64 } // a comment', 'fn main() { let s: &str = "text"; println!("{}", 1 + 2 == MAX); }', '```', '',
   '```html', '<p class="x">text</p>', '```', '', '```css', 'a { color: #fff; margin: 1px }', '```', '', '```yaml', 'key: value', '```', '',
@@ -47,9 +47,13 @@ for (const colorScheme of ['light', 'dark']) {
     await ana.say(RICH.replace('# Heading', '# My heading'));
     await ana.sees('My heading');
     await ana.page.locator('#compose-text').fill(RICH);
-    await ana.page.locator('#toggle-preview').click();
-    await ana.page.locator('#preview-body h1').waitFor();
     found.push(...await faults(ana, 'room'));
+    await ana.page.locator('#compose-text').fill('@b');
+    await ana.page.locator('#completion [role="option"]').waitFor();
+    found.push(...await faults(ana, 'completion'));
+    await ana.page.locator('#leave-room').click();
+    await ana.page.locator('#toast').waitFor();
+    found.push(...await faults(ana, 'no room'));
     assert.deepEqual(found, []);
   });
 

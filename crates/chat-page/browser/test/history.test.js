@@ -148,7 +148,7 @@ browserTest('a line stands where one left off, and one is brought there', async 
 browserTest('an empty room says so', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
-  assert.match(await ana.text('#log-start'), /^No messages yet\./);
+  assert.match(await ana.text('#log-start'), /^No messages yet\. Say hello!/);
   await ana.says('first');
   assert.equal(await ana.text('#log-start'), 'This is the beginning of #lobby.');
 });

@@ -32,7 +32,7 @@ browserTest('from the address to a sent message by keys alone', async (house) =>
   assert.equal(await ana.focused(), 'compose-text');
   await keyboard.type('by keys');
   await keyboard.press('Tab');
-  assert.equal(await ana.focused(), 'toggle-preview');
+  assert.equal(await ana.focused(), 'toggle-formatting');
   await keyboard.press('Tab');
   assert.equal(await ana.focused(), 'send');
   await keyboard.press('Enter');
@@ -47,7 +47,8 @@ browserTest('the order of the keys is that of the page, and each stop can be see
   assert.equal(await ana.shows('.skip'), true, 'the link that skips is seen when it has the focus');
   const passed = await tabTo(ana, 'send');
   assert.deepEqual(passed, [
-    'add-room', 'a', 'open-help', 'open-settings', 'copy-link', 'leave-room', 'open-people', 'messages', 'compose-text', 'toggle-preview', 'send',
+    'add-room', 'a', 'open-help', 'open-settings', 'copy-link', 'leave-room', 'open-people', 'messages', 'copy-invite',
+    'format-bold', 'compose-text', 'toggle-formatting', 'send',
   ]);
   for (const id of passed.filter((name) => name !== 'a' && name !== 'compose-text')) {
     await ana.page.locator(`#${id}`).focus();
@@ -104,8 +105,7 @@ browserTest('one goes from room to room by keys', async (house) => {
   }
   await keyboard.press('Control+k');
   await keyboard.type('te');
-  await until('the rooms are narrowed', async () => await ana.page.locator('#switcher-list button').count() === 1);
-  await tabTo(ana, 'button');
+  await until('the rooms are narrowed', async () => await ana.page.locator('#switcher-list [role="option"]').count() === 2);
   await keyboard.press('Enter');
   await ana.isIn('tea');
 });
@@ -116,6 +116,8 @@ browserTest('messages are read back by keys', async (house) => {
   await ben.fill(150);
   const ana = await house.person(server, 'ana');
   await ana.sees('Message 150');
+  await ana.page.keyboard.press('Shift+Tab');
+  assert.equal(await ana.focused(), 'format-bold');
   await ana.page.keyboard.press('Shift+Tab');
   assert.equal(await ana.focused(), 'messages');
   await until('the beginning is there', async () => {

@@ -24,7 +24,7 @@ browserTest('three people see each other come, write and go', async (house) => {
   }
 
   await cid.page.locator('#leave-room').click();
-  await cid.page.locator('#entry-form').waitFor();
+  await cid.page.locator('#no-room').waitFor();
   await untilEqual(() => ana.people(), ['ana', 'ben']);
   assert.equal(await ana.text('#people-count'), '2');
 

@@ -37,25 +37,6 @@ browserTest('a quick reload keeps the seats: the others see nobody go or come', 
   assert.deepEqual(tries.at(-1), [], `seen in every one of ${tries.length} reloads`);
 });
 
-browserTest('a tab that is duplicated is told kindly, and the first one stays as it is', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
-  const opened = ana.page.context().waitForEvent('page');
-  await ana.page.evaluate(() => { window.open(location.href); });
-  const copy = await house.watch(await opened, server.address);
-  await copy.page.locator('#entry-name[aria-invalid="true"]').waitFor();
-  assert.match(await copy.text('#entry-name-error'), /close your other tab/);
-  assert.equal(await copy.page.locator('#entry-name').inputValue(), 'ana');
-  await ana.says('still here');
-  assert.equal(await ana.banner(), 'none');
-
-  await copy.page.locator('#entry-name').fill('ana-2');
-  await copy.page.keyboard.press('Enter');
-  await copy.isIn('lobby');
-  await copy.sees('still here');
-  await untilEqual(() => ana.people(), ['ana', 'ana-2']);
-});
-
 browserTest('a session that goes on elsewhere says so, and one may start again here', async (house) => {
   const server = await house.server();
   const ana = await house.visitor(server, '/r/lobby');

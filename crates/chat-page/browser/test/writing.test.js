@@ -39,22 +39,6 @@ browserTest('nothing is sent where nothing is written', async (house) => {
   assert.deepEqual(await ana.texts(), ['something']);
 });
 
-browserTest('the preview shows roughly what is sent', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
-  await ana.page.keyboard.press('Control+Shift+KeyY');
-  await ana.page.locator('#preview').waitFor();
-  assert.equal(await ana.page.locator('#toggle-preview').getAttribute('aria-pressed'), 'true');
-  assert.equal(await ana.text('#preview-body'), 'Nothing to preview yet.');
-  await ana.page.locator('#compose-text').fill('**bold** and `code`\n\n- item\n\n```\nblock\n```\n[link](https://example.org/)');
-  await ana.page.locator('#preview-body strong', { hasText: 'bold' }).waitFor();
-  for (const selector of ['p code', 'li', 'pre code', 'a[href="https://example.org/"]']) {
-    assert.equal(await ana.page.locator(`#preview-body ${selector}`).count(), 1, selector);
-  }
-  await ana.page.locator('#toggle-preview').click();
-  await ana.hides('#preview');
-});
-
 browserTest('the box grows with the text up to a bound, and shrinks when it is sent', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');

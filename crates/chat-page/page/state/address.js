@@ -2,12 +2,17 @@
 
 export const pathOf = (room) => `/r/${encodeURIComponent(room)}`;
 
-/** The room that the page's address names; null where it names none. */
-export function roomInAddress() {
-  const [, room] = /^\/r\/([^/]+)\/?$/.exec(location.pathname) ?? [];
+/** The room that an address of this server names. Null if it names no room, or belongs to another server. */
+export function roomAt(address) {
+  const { origin, pathname } = new URL(address, location.href);
+  const [, room] = /^\/r\/([^/]+)\/?$/.exec(pathname) ?? [];
+  if (room === undefined || origin !== location.origin) return null;
   try {
-    return room === undefined ? null : decodeURIComponent(room);
+    return decodeURIComponent(room).normalize('NFC');
   } catch {
     return null;
   }
 }
+
+/** The room that the page's own address names. */
+export const roomInAddress = () => roomAt(location.href);

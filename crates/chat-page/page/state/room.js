@@ -1,9 +1,11 @@
 // A room as the page knows it: its messages in order, what is on its way, what was read. No elements here.
 
 import { ChatError } from '/client.js';
-import { mentions } from '../text/mentions.js';
+import { mentions } from '../text/marks.js';
+import { draftOf, keepDraft } from './drafts.js';
+import { Names } from './names.js';
 import { Signal } from './signal.js';
-import { lasting, ofTab } from './storage.js';
+import { lasting } from './storage.js';
 
 const PAGE = 50;
 /** So many messages are kept; the oldest go first, and are read again when somebody scrolls back. */
@@ -24,7 +26,7 @@ export class RoomState extends Signal {
   /** While older ones are on their way: a promise. */
   loading = null;
   historyFailed = null;
-  /** One's own messages without an ack, by id: `{id, body, since, state: 'pending' | 'failed', error}`. */
+  /** The user's messages without an ack, by id: `{id, body, createdAt, state: 'pending' | 'failed', error}`. */
   outbox = new Map();
   /** The newest message that was read. */
   readSeq = 0;
@@ -42,16 +44,27 @@ export class RoomState extends Signal {
   left = null;
   /** Why it can't be joined again yet. */
   delayed = null;
+  /** The people whose `@name` is a mention, for a text: see `mentionsIn`. */
+  find = (text) => this.#mentionable().find(text);
+  /** Whether the user is in a room of this name. */
+  isRoom = (name) => this.#client.room(name) !== undefined;
   #client;
   #reads;
+  #failed;
   #marking;
+  /** Who wrote the messages that are loaded. */
+  #authors = new Set();
+  /** The members and the authors; null when they have changed. */
+  #names = null;
 
-  constructor(client, room, reads) {
+  constructor(client, room, { reads, failed }) {
     super();
     this.#client = client;
     this.room = room;
-    /** Whether somebody is looking at the newest message right now. */
+    /** Whether the user is looking at the newest message right now. */
     this.#reads = reads;
+    this.#failed = failed;
+    for (const message of failed.of(room.name)) this.outbox.set(message.id, { ...message, state: 'failed' });
   }
 
   get name() {
@@ -63,17 +76,18 @@ export class RoomState extends Signal {
   }
 
   get draft() {
-    return ofTab.get(`draft.${this.name}`) ?? '';
+    return draftOf(this.me, this.name);
   }
 
   set draft(text) {
-    ofTab.set(`draft.${this.name}`, text || null);
+    keepDraft(this.me, this.name, text);
   }
 
   /** The first time in the room. */
   begin({ epoch, seq, messages }) {
     const mark = lasting.get(this.#markKey);
     this.#replace(messages);
+    for (const id of [...this.outbox.keys()]) if (this.#isStored(id)) this.#sent(id);
     this.readSeq = mark?.epoch === epoch ? Math.min(mark.seq, seq) : seq;
     const unseen = messages.filter((message) => this.#isNews(message));
     const unloaded = Math.max(0, (messages[0]?.seq ?? seq + 1) - 1 - this.readSeq);
@@ -85,8 +99,9 @@ export class RoomState extends Signal {
 
   message({ message, missed }) {
     this.#typedNoMore(message.from);
-    this.outbox.delete(message.from === this.me ? message.id : undefined);
+    if (message.from === this.me) this.#sent(message.id);
     this.items.push(message);
+    this.#wrote(message);
     if (this.items.length > MOST_KEPT && this.atEnd) this.#forget(this.items.length - MOST_KEPT + 1_000);
     this.tell('items', { kind: 'appended', count: 1 });
     if (message.from === this.me && !missed) this.#markRead();
@@ -108,10 +123,13 @@ export class RoomState extends Signal {
     this.#markRead();
   }
 
-  outgoing({ id, body, state, error }) {
-    if (state === 'acked') return;
-    if (state === 'pending') this.outbox.set(id, { id, body, state, since: Date.now() });
-    else if (this.outbox.has(id)) this.outbox.set(id, { id, body, state, error });
+  outgoing({ id, body, createdAt, state, error, ack }) {
+    if (state === 'acked') {
+      // one that was stored before the page was loaded again does not come as a message any more
+      if (ack.seq > this.room.seq) return;
+      this.#sent(id);
+    } else if (state === 'pending') this.outbox.set(id, { id, body, createdAt, state });
+    else if (this.outbox.has(id)) this.#refused({ id, body, createdAt, state, error });
     this.tell('outbox');
   }
 
@@ -121,21 +139,28 @@ export class RoomState extends Signal {
     const size = new TextEncoder().encode(JSON.stringify(body)).length + 200;
     if (limits && size > limits.messageBytes) throw new ChatError('message_too_large', 'the message is too long');
     if (this.left) throw new ChatError('not_in_room', 'you are not in that room');
+    if (this.#client.status.state === 'closed') throw new ChatError('disconnected', 'the session has ended');
     const { id } = this.room.send(body);
     if (!this.outbox.has(id)) throw new ChatError('queue_full', 'too many messages wait to be sent');
   }
 
   retry(id) {
     const failed = this.outbox.get(id);
-    this.outbox.delete(id);
+    this.#sent(id);
     // under the same id: should the first one have been stored after all, this is no second one
     this.room.send(failed.body, { id: failed.error?.code === 'id_reused' ? undefined : id });
-    if (!this.outbox.has(id)) this.outbox.set(id, failed);
+    if (!this.outbox.has(id) && !this.#isStored(id)) this.#refused(failed);
     this.tell('outbox');
   }
 
   discard(id) {
-    this.outbox.delete(id);
+    this.#sent(id);
+    this.tell('outbox');
+  }
+
+  /** Takes over the messages that another stay in this room has left without an ack. */
+  adopt(messages) {
+    for (const message of messages) if (!this.#isStored(message.id)) this.#refused(message);
     this.tell('outbox');
   }
 
@@ -151,6 +176,7 @@ export class RoomState extends Signal {
         const page = await this.room.history({ before, limit });
         if (isStale() || page.epoch !== epoch) return;
         this.items.unshift(...page.messages);
+        for (const message of page.messages) this.#wrote(message);
         this.more = page.more;
         this.tell('items', { kind: 'prepended', count: page.messages.length });
       } catch (error) {
@@ -168,6 +194,12 @@ export class RoomState extends Signal {
   /** Reads back until this message is there. */
   async loadBackTo(seq) {
     while (this.more && !this.historyFailed && (this.items[0]?.seq ?? Infinity) > seq) await this.loadOlder(200);
+  }
+
+  /** The list of members is another one. */
+  membersChanged() {
+    this.#names = null;
+    this.tell('people');
   }
 
   joinedAgain() {
@@ -188,7 +220,7 @@ export class RoomState extends Signal {
 
   presence({ left }) {
     for (const name of left) this.#typedNoMore(name);
-    this.tell('people');
+    this.membersChanged();
     if (left.length > 0) this.tell('typing');
   }
 
@@ -205,7 +237,39 @@ export class RoomState extends Signal {
   }
 
   mentionsMe(message) {
-    return message.from !== this.me && !message.erased && mentions(message.body, this.me);
+    return message.from !== this.me && !message.erased && mentions(message, this.me, this.find);
+  }
+
+  #mentionable() {
+    if (this.#names === null) {
+      this.#names = new Names().add(this.me);
+      for (const name of this.room.members.keys()) this.#names.add(name);
+      for (const name of this.#authors) this.#names.add(name);
+    }
+    return this.#names;
+  }
+
+  #wrote({ from }) {
+    if (from === undefined || this.#authors.has(from)) return;
+    this.#authors.add(from);
+    this.#names?.add(from);
+  }
+
+  #isStored(id) {
+    return this.items.some((message) => message.id === id && message.from === this.me);
+  }
+
+  /** The message is no longer in the outbox: it is stored, goes again, or was discarded. */
+  #sent(id) {
+    const message = this.outbox.get(id);
+    if (message?.state === 'failed') this.#failed.remove({ ...message, room: this.name });
+    this.outbox.delete(id);
+  }
+
+  #refused(message) {
+    this.outbox.set(message.id, { ...message, state: 'failed' });
+    const { id, body, createdAt, error } = message;
+    this.#failed.add({ room: this.name, id, body, createdAt, error: { code: error?.code, message: error?.message ?? '' } });
   }
 
   #typedNoMore(name) {
@@ -250,6 +314,7 @@ export class RoomState extends Signal {
 
   #replace(messages) {
     this.items = [...messages];
+    for (const message of messages) this.#wrote(message);
     this.more = this.items.length > 0 && this.items[0].seq > 1;
     this.place = null;
     this.tell('items', { kind: 'replaced', count: messages.length });

@@ -1,15 +1,15 @@
 import { Signal } from './signal.js';
 import { lasting } from './storage.js';
 
-/** Where there is no keyboard with a Ctrl key, Enter is for new lines and a button sends. */
+/** Without a keyboard that has a Ctrl key, Enter makes new lines and a button sends. */
 const isTouch = matchMedia('(pointer: coarse)').matches;
 
-const DEFAULTS = { theme: 'system', send: isTouch ? 'ctrl-enter' : 'enter', notify: false, people: 'shown' };
+const DEFAULTS = { theme: 'system', send: isTouch ? 'ctrl-enter' : 'enter', notify: false, people: 'shown', formatting: !isTouch };
 
 /** As `--bg` in style.css. */
 const BAR_COLOURS = { light: '#ffffff', dark: '#15171c' };
 
-/** What one chose. `on('change', …)`. */
+/** What the user chose. `on('change', …)`. */
 class Settings extends Signal {
   #values = { ...DEFAULTS, ...lasting.get('settings') };
 

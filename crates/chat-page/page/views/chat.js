@@ -1,33 +1,44 @@
-// The page once one is in: which view shows what, and what a choice in one does to the others.
+// The page after the user has entered: which view shows what, and what a choice in one does to the others.
 
 import { byId, closable, dressAvatar, h } from '../dom.js';
 import { pathOf, roomInAddress } from '../state/address.js';
-import { hash } from '../text/words.js';
+import { ofTab } from '../state/storage.js';
+import { tabs } from '../state/tabs.js';
+import { markReferences } from '../text/marks.js';
+import { hash, inWords, plural } from '../text/words.js';
 import { Announcer } from './announcer.js';
 import { Banner } from './banner.js';
 import { Composer } from './composer.js';
 import { Drawer } from './drawer.js';
+import { refuseFiles } from './files.js';
+import { copyLink } from './invite.js';
 import { listenToKeys } from './keys.js';
+import { openRoomLinks } from './links.js';
 import { LogView } from './log.js';
+import { NoRoom } from './no-room.js';
 import { notifyOfMentions, watchTitle } from './notify.js';
 import { keepPage } from './offline.js';
 import { People } from './people.js';
 import { Preferences } from './preferences.js';
 import { Rooms } from './rooms.js';
 import { Switcher } from './switcher.js';
+import { Toast } from './toast.js';
 
 const NOTICE_LASTS_MS = 60_000;
 const hasKeyboard = matchMedia('(pointer: fine)').matches;
 
 let chat = null;
+let offMembers = () => {};
 
 const announcer = new Announcer();
-const composer = new Composer(() => log.toNewest());
+const composer = new Composer({ onsent: () => log.toNewest(), onhelp: () => byId('help').showModal() });
 const log = new LogView(announcer, (text) => composer.put(text));
 const people = new People();
-const banner = new Banner(() => location.reload());
+const banner = new Banner(startAgain);
 const drawer = new Drawer();
 const switcher = new Switcher();
+const noRoom = new NoRoom(() => switcher.open());
+const toast = new Toast();
 const preferences = new Preferences(signOut);
 
 /** Shows a chat that was entered. */
@@ -38,29 +49,71 @@ export function openChat(newChat) {
   dressAvatar(byId('me-avatar'), chat.name);
   new Rooms(chat, () => drawer.close());
   switcher.use(chat);
+  composer.use(chat);
   banner.watch(chat);
   watchTitle(chat);
   notifyOfMentions(chat);
+  tabs.hold(chat.name, () => chat.handOver());
+  chat.on('status', ({ state }) => state === 'closed' && tabs.drop());
   chat.on('shown', showRoom);
   chat.on('notice', showNotice);
   chat.on('left', ({ room }) => announcer.say(`You are no longer in ${hash(room.name)}.`));
   showRoom(chat.shown);
+  joinListed();
+}
+
+/** The other rooms of the last visit. */
+async function joinListed() {
+  const failed = await chat.joinListed();
+  if (failed.length === 0) return;
+  const rooms = failed.map(({ room }) => hash(room)).join(', ');
+  const [{ room, error }] = failed;
+  toast.show(`Couldn’t join ${rooms}. ${inWords(error, { name: chat.name, room })}`, { action: 'Try again', act: joinListed });
 }
 
 function showRoom(room) {
-  if (!room) return signOut();
   drawer.close();
-  byId('room-title').textContent = byId('room-title').title = room.name;
-  const path = pathOf(room.name);
+  noRoom.show(!room);
+  byId('room-title').textContent = byId('room-title').title = room?.name ?? '';
+  const path = room ? pathOf(room.name) : '/';
   if (location.pathname !== path) history.pushState(null, '', path);
   log.show(room);
   people.show(room);
   banner.show(room);
   composer.show(room);
+  offMembers();
+  if (!room) return noRoom.focus();
+  offMembers = room.on('people', () => markLate(room));
   announcer.say(`You are in ${hash(room.name)}.`);
-  // on a phone the keyboard would cover half of what one came to read
+  // on a phone the keyboard would cover half of what the user came to read
   if (hasKeyboard) composer.focus();
   else byId('room-title').focus();
+}
+
+/** Marks names in messages that came before the people of these names. */
+function markLate(room) {
+  for (const body of document.querySelectorAll('#messages .body[data-open]')) markReferences(body, room);
+}
+
+/** Goes to a room, and joins it for that if need be. */
+function goTo(room) {
+  return chat.join(room).catch((error) => switcher.openWith(room, error));
+}
+
+function leave(room) {
+  const { name } = room;
+  const { unsent, undo } = chat.leave(room);
+  const lost = unsent > 0 ? ` ${plural(unsent, 'message was', 'messages were')} not sent.` : '';
+  const act = () => undo().catch((error) => switcher.openWith(name, error));
+  toast.show(`You left ${hash(name)}.${lost}`, { action: 'Undo', act });
+}
+
+/** After the session has ended. If it continues in another tab, it is taken back from there. */
+function startAgain() {
+  const rooms = ofTab.get('rooms');
+  if (rooms) ofTab.set('rooms', { ...rooms, handedOver: undefined });
+  ofTab.set('take', true);
+  location.reload();
 }
 
 function showNotice({ room, level, body }) {
@@ -74,22 +127,12 @@ function showNotice({ room, level, body }) {
 function signOut() {
   chat?.close();
   history.replaceState(null, '', '/');
-  // a page that begins anew has nothing left of the old session
+  // a page that is loaded again has nothing left of the old session
   location.reload();
 }
 
-async function copyLink() {
-  const link = new URL(pathOf(chat.shown.name), location.href).href;
-  const button = byId('copy-link');
-  try {
-    await navigator.clipboard.writeText(link);
-    announcer.say('The link was copied.');
-    button.dataset.done = 'Copied';
-    setTimeout(() => delete button.dataset.done, 2_000);
-  } catch {
-    // a page over plain http may not write there; one can copy by hand
-    prompt('The link to this room:', link);
-  }
+async function copyShownLink() {
+  if (await copyLink(chat.shown.name, byId('copy-link'))) announcer.say('Link copied.');
 }
 
 function openPeople() {
@@ -106,8 +149,10 @@ byId('add-room').addEventListener('click', () => {
 });
 byId('open-rooms').addEventListener('click', () => drawer.open(byId('rooms'), 'left'));
 byId('open-people').addEventListener('click', openPeople);
-byId('copy-link').addEventListener('click', copyLink);
-byId('leave-room').addEventListener('click', () => chat.leave(chat.shown));
+byId('copy-link').addEventListener('click', copyShownLink);
+byId('leave-room').addEventListener('click', () => leave(chat.shown));
+openRoomLinks(byId('messages'), goTo);
+refuseFiles(() => toast.show('Files can’t be sent here.'));
 document.querySelector('.skip').addEventListener('click', (event) => {
   event.preventDefault();
   composer.focus();
@@ -117,19 +162,21 @@ listenToKeys({
   switchRoom: () => switcher.open(),
   step: (by) => chat?.step(by),
   help: () => byId('help').showModal(),
-  preview: () => composer.togglePreview(),
   newest: () => {
-    if (!chat) return;
+    if (!chat?.shown) return;
     if (!log.isAtEnd) log.toNewest();
-    chat.shown?.dropDivider();
+    chat.shown.dropDivider();
   },
 });
 
 window.addEventListener('popstate', () => {
-  const room = roomInAddress();
-  if (chat && room) chat.join(room).catch((error) => switcher.openWith(room, error));
+  if (!chat) return;
+  const name = roomInAddress();
+  const room = chat.rooms.get(name);
+  if (room) return chat.show(room);
+  history.replaceState(null, '', chat.shown ? pathOf(chat.shown.name) : '/');
+  // going back to a room that was left is not yet a wish to join it again
+  if (name !== null) toast.show(`You’re not in ${hash(name)}.`, { action: `Join ${hash(name)}`, act: () => goTo(name) });
 });
 
 keepPage();
-
-export const announce = (text) => announcer.say(text);

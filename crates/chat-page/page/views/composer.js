@@ -1,9 +1,12 @@
-// The box in which one writes.
+// The message box.
 
 import { byId, say } from '../dom.js';
 import { settings } from '../state/settings.js';
-import { renderPreview } from '../text/markdown.js';
+import { commandOf } from '../text/commands.js';
 import { hash, inWords } from '../text/words.js';
+import { Completion } from './completion.js';
+import { Formatting } from './formatting.js';
+import { suggestionsFor } from './suggestions.js';
 
 const growsByItself = CSS.supports('field-sizing', 'content');
 
@@ -12,39 +15,44 @@ export class Composer {
   #text = byId('compose-text');
   #send = byId('send');
   #error = byId('compose-error');
-  #toggle = byId('toggle-preview');
-  #preview = byId('preview');
-  #previewFrame = 0;
+  #completion = new Completion(this.#text, (token) => (this.#room ? suggestionsFor(token, this.#chat, this.#room) : []));
+  #formatting = new Formatting(this.#text);
+  #chat = null;
   #room = null;
   #offs = [];
   #onsent;
+  #onhelp;
 
-  /** `onsent` is called when a message is on its way. */
-  constructor(onsent) {
+  /** `onsent()` is called when a message is on its way, `onhelp()` for `/help`. */
+  constructor({ onsent, onhelp }) {
     this.#onsent = onsent;
+    this.#onhelp = onhelp;
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
       this.#submit();
     });
     this.#text.addEventListener('keydown', (event) => this.#key(event));
     this.#text.addEventListener('input', () => this.#changed());
-    this.#toggle.addEventListener('click', () => this.togglePreview());
     // the box keeps the focus, and a phone its keyboard, when the button is touched
     this.#send.addEventListener('pointerdown', (event) => event.preventDefault());
     settings.on('change', () => this.#hint());
     this.#hint();
   }
 
+  use(chat) {
+    this.#chat = chat;
+  }
+
   show(room) {
     for (const off of this.#offs) off();
+    this.#completion.close();
     this.#room = room;
     this.#offs = room ? [room.on('state', () => this.#enable())] : [];
     if (!room) return;
     this.#text.value = room.draft;
-    say(this.#error, '');
+    this.#complain('');
     this.#enable();
     this.#fit();
-    this.#showPreview();
   }
 
   focus() {
@@ -58,15 +66,10 @@ export class Composer {
     this.focus();
   }
 
-  togglePreview() {
-    const on = this.#toggle.getAttribute('aria-pressed') !== 'true';
-    this.#toggle.setAttribute('aria-pressed', String(on));
-    this.#showPreview();
-  }
-
   #key(event) {
-    // Enter that ends a word of an input method is no Enter
-    if (event.key !== 'Enter' || event.isComposing || event.keyCode === 229) return;
+    // keys that belong to an input method
+    if (event.isComposing || event.keyCode === 229) return;
+    if (this.#completion.key(event) || this.#formatting.key(event) || event.key !== 'Enter') return;
     const withCtrl = event.ctrlKey || event.metaKey;
     const sends = settings.get('send') === 'enter' ? !event.shiftKey && !event.altKey : withCtrl;
     if (!sends) return;
@@ -77,43 +80,39 @@ export class Composer {
   #submit() {
     const body = this.#text.value;
     if (!this.#room || body.trim() === '') return this.focus();
-    try {
-      this.#room.send(body.replace(/\s+$/, ''));
-    } catch (error) {
-      say(this.#error, inWords(error, { room: this.#room.name }));
-      this.#text.setAttribute('aria-invalid', 'true');
-      return;
+    const command = commandOf(body.replace(/\s+$/, ''));
+    if (command.hint) return this.#complain(command.hint);
+    if (command.help) this.#onhelp();
+    else {
+      try {
+        this.#room.send(command.send);
+      } catch (error) {
+        return this.#complain(inWords(error, { room: this.#room.name }));
+      }
     }
     this.#text.value = '';
     this.#changed();
-    this.#onsent();
+    if (command.send) this.#onsent();
   }
 
   #changed() {
     this.#room.draft = this.#text.value;
     if (this.#text.value !== '') this.#room.room.typing();
-    say(this.#error, '');
-    this.#text.removeAttribute('aria-invalid');
+    else this.#completion.close();
+    this.#complain('');
     this.#fit();
-    this.#showPreview();
+  }
+
+  #complain(text) {
+    say(this.#error, text);
+    if (text) this.#text.setAttribute('aria-invalid', 'true');
+    else this.#text.removeAttribute('aria-invalid');
   }
 
   #fit() {
     if (growsByItself) return;
     this.#text.style.height = 'auto';
     this.#text.style.height = `${this.#text.scrollHeight}px`;
-  }
-
-  #showPreview() {
-    if (this.#previewFrame) return;
-    this.#previewFrame = requestAnimationFrame(() => {
-      this.#previewFrame = 0;
-      const shown = this.#toggle.getAttribute('aria-pressed') === 'true';
-      this.#preview.hidden = !shown;
-      if (!shown) return;
-      const text = this.#text.value;
-      byId('preview-body').replaceChildren(text.trim() ? renderPreview(text) : 'Nothing to preview yet.');
-    });
   }
 
   #enable() {
@@ -124,7 +123,7 @@ export class Composer {
 
   #hint() {
     byId('compose-hint').textContent = settings.get('send') === 'enter'
-      ? 'Enter sends, Shift+Enter makes a new line. Markdown works.'
-      : 'Ctrl+Enter or the button sends, Enter makes a new line. Markdown works.';
+      ? 'Enter to send, Shift+Enter for a new line. Markdown is supported.'
+      : 'Ctrl+Enter or the button to send, Enter for a new line. Markdown is supported.';
   }
 }

@@ -46,13 +46,13 @@ export class Entry {
   }
 
   /** As if the form had been sent: after a reload. Resolves with the chat, if there is one. */
-  async enter(name, room) {
+  async enter(name, room, { insist = false } = {}) {
     this.#name.value = name;
     this.#room.value = room;
-    return this.#submit();
+    return this.#submit(insist);
   }
 
-  async #submit() {
+  async #submit(insist = false) {
     if (this.#trying) return;
     const name = this.#name.value.trim();
     // the page writes rooms as #lobby, and so may the user
@@ -68,7 +68,7 @@ export class Entry {
     };
     let chat = null;
     try {
-      chat = await Chat.enter({ name, room, onwait }, this.#trying.signal);
+      chat = await Chat.enter({ name, room, onwait, insist }, this.#trying.signal);
       lasting.set('name', name);
       const { openChat } = await this.#inside.catch(reloadOnce);
       ofTab.set('reloaded', null);

@@ -1,6 +1,6 @@
 // The keys that work everywhere. They are listed in the help dialog.
 
-/** `act` has `switchRoom`, `step(by)`, `help`, `preview` and `newest`. */
+/** `act` has `switchRoom`, `step(by)`, `help` and `newest`. */
 export function listenToKeys(act) {
   document.addEventListener('keydown', (event) => {
     const done = event.isComposing ? null : action(event, act);
@@ -10,13 +10,12 @@ export function listenToKeys(act) {
   });
 }
 
-function action({ key, code, ctrlKey, metaKey, altKey, shiftKey }, act) {
+function action({ key, ctrlKey, metaKey, altKey, shiftKey }, act) {
   const isModal = document.querySelector('dialog[open]') !== null;
   const command = (ctrlKey || metaKey) && !altKey;
   if (isModal) return null;
   if (command && !shiftKey && key.toLowerCase() === 'k') return act.switchRoom;
   if (command && key === '/') return act.help;
-  if (command && shiftKey && code === 'KeyY') return act.preview;
   if (altKey && !ctrlKey && !metaKey && key === 'ArrowUp') return () => act.step(-1);
   if (altKey && !ctrlKey && !metaKey && key === 'ArrowDown') return () => act.step(1);
   if (key === 'Escape') return act.newest;

@@ -6,6 +6,7 @@ import { dayName, onNewDay } from '../text/time.js';
 import { hash, plural } from '../text/words.js';
 import { isCut, toggle } from './long.js';
 import { entryOf, outboxEntry } from './message.js';
+import { welcome } from './welcome.js';
 
 /** Entries in the page at most. */
 const MOST = 300;
@@ -423,7 +424,7 @@ export class LogView {
       this.#beginning.replaceChildren('Couldn’t load earlier messages. ', h('button', { type: 'button', onclick: again }, 'Try again'));
     } else if (state === 'loading') this.#beginning.replaceChildren('Loading earlier messages…');
     else if (state === 'beginning') this.#beginning.replaceChildren(`This is the beginning of ${hash(name)}.`);
-    else this.#beginning.replaceChildren(h('strong', {}, 'No messages yet.'), h('br'), 'Say hello!');
+    else this.#beginning.replaceChildren(...welcome(name));
   }
 
   #tellChips() {

@@ -2,7 +2,7 @@
 
 import { avatar, h, hueOf } from '../dom.js';
 import { insertServerHtml } from '../text/html.js';
-import { markMentions } from '../text/mentions.js';
+import { markReferences } from '../text/marks.js';
 import { clock, dayName, dayOf, full } from '../text/time.js';
 import { inWords } from '../text/words.js';
 import { dress } from './dress.js';
@@ -89,7 +89,7 @@ function bodyOf(message, room) {
   } else {
     insertServerHtml(body, message.html);
   }
-  markMentions(body, room.me);
+  markReferences(body, room);
   dress(body);
   const more = folded(message, body);
   return more ? [body, more] : [body];

@@ -1,7 +1,9 @@
-// The dialog in which one goes to a room, or joins another.
+// The dialog that switches to a room, or joins another one.
 
 import { byId, closable, h, say } from '../dom.js';
-import { inWords } from '../text/words.js';
+import { roomAt } from '../state/address.js';
+import { fold } from '../text/references.js';
+import { hash, inWords } from '../text/words.js';
 
 export class Switcher {
   #dialog = byId('switcher');
@@ -10,16 +12,26 @@ export class Switcher {
   #go = byId('switcher-go');
   #list = byId('switcher-list');
   #chat;
+  /** What can be chosen: `{name, isNew, unread, mentioned}`. */
+  #choices = [];
+  #active = 0;
 
   constructor() {
     closable(this.#dialog);
     byId('switcher-form').addEventListener('submit', (event) => {
       event.preventDefault();
-      this.#enter(this.#input.value.trim());
+      this.#enter(this.#choices[this.#active]?.name);
     });
     this.#input.addEventListener('input', () => {
       this.#tell('');
       this.#suggest();
+    });
+    this.#input.addEventListener('keydown', (event) => this.#key(event));
+    // the box keeps the focus
+    this.#list.addEventListener('pointerdown', (event) => event.preventDefault());
+    this.#list.addEventListener('click', ({ target }) => {
+      const option = target.closest('[role="option"]');
+      if (option) this.#enter(this.#choices[[...this.#list.children].indexOf(option)].name);
     });
   }
 
@@ -44,6 +56,14 @@ export class Switcher {
     this.#tell(inWords(error, { name: this.#chat.name, room }));
   }
 
+  #key(event) {
+    const steps = { ArrowDown: 1, ArrowUp: -1 };
+    if (event.isComposing || event.altKey || !(event.key in steps) || this.#choices.length === 0) return;
+    event.preventDefault();
+    const count = this.#choices.length;
+    this.#activate((this.#active + steps[event.key] + count) % count);
+  }
+
   async #enter(name) {
     if (!name) return this.#input.focus();
     this.#go.disabled = true;
@@ -65,13 +85,53 @@ export class Switcher {
   }
 
   #suggest() {
-    const wanted = this.#input.value.trim().normalize('NFC').toLocaleLowerCase();
-    const rooms = [...this.#chat.rooms.values()].filter(({ name }) => name.toLocaleLowerCase().includes(wanted));
-    this.#list.replaceChildren(...rooms.map(({ name, unread }) => h('li', {},
-      h('button', { type: 'button', class: 'room-link', onclick: () => this.#enter(name) },
-        h('span', { class: 'hash', 'aria-hidden': 'true' }, '#'), h('span', { class: 'room-name', dir: 'auto', title: name }, name),
-        unread > 0 && h('span', { class: 'badge' }, String(unread))))));
-    const isNew = wanted !== '' && !rooms.some(({ name }) => name.toLocaleLowerCase() === wanted);
-    this.#go.textContent = isNew ? 'Join this room' : 'Open';
+    const wanted = wantedRoom(this.#input.value);
+    this.#choices = choices(this.#chat, wanted);
+    this.#list.replaceChildren(...this.#choices.map((choice, index) => option(choice, index)));
+    this.#activate(0);
   }
+
+  #activate(index) {
+    this.#active = index;
+    for (const [at, element] of [...this.#list.children].entries()) element.setAttribute('aria-selected', String(at === index));
+    const active = this.#list.children[index];
+    if (active) this.#input.setAttribute('aria-activedescendant', active.id);
+    else this.#input.removeAttribute('aria-activedescendant');
+    active?.scrollIntoView({ block: 'nearest' });
+    const choice = this.#choices[index];
+    this.#go.disabled = choice === undefined;
+    this.#go.textContent = choice === undefined ? 'Open' : `${choice.isNew ? 'Create' : 'Open'} ${hash(choice.name)}`;
+  }
+}
+
+/** A room's name as the user may write it: with the `#` that the page writes, or as a link. */
+function wantedRoom(text) {
+  const trimmed = text.trim();
+  const linked = /^https?:\/\//.test(trimmed) && URL.canParse(trimmed) ? roomAt(trimmed) : null;
+  return (linked ?? trimmed.replace(/^[#＃]+/, '')).normalize('NFC');
+}
+
+/** The rooms whose name begins with what is wanted, those that contain it, and last a new one of this name. */
+function choices(chat, wanted) {
+  const key = fold(wanted);
+  const rank = ({ name }) => {
+    if (name === wanted) return 0;
+    const at = fold(name).indexOf(key);
+    return at > 0 ? 2 : at === 0 ? 1 : -1;
+  };
+  const rooms = [...chat.rooms.values()].filter((room) => rank(room) >= 0);
+  // with nothing written the room that is shown is the last one to go to
+  const order = wanted === '' ? (room) => Number(room === chat.shown) : rank;
+  rooms.sort((one, other) => order(one) - order(other));
+  const found = rooms.map(({ name, unread, mentioned }) => ({ name, unread, mentioned, isNew: false }));
+  if (wanted !== '' && !chat.rooms.has(wanted)) found.push({ name: wanted, unread: 0, mentioned: 0, isNew: true });
+  return found;
+}
+
+function option({ name, isNew, unread, mentioned }, index) {
+  const words = isNew
+    ? [h('span', { class: 'room-name' }, `Create ${hash(name)}`), h('span', { class: 'quiet create-hint' }, 'or join it')]
+    : [h('span', { class: 'hash', 'aria-hidden': 'true' }, '#'), h('span', { class: 'room-name', dir: 'auto', title: name }, name)];
+  return h('li', { role: 'option', id: `switcher-option-${index}`, class: isNew ? 'room-link create' : 'room-link', 'data-room': name }, words,
+    unread > 0 && h('span', { class: mentioned > 0 ? 'badge mentioned' : 'badge' }, `${mentioned > 0 ? '@' : ''}${unread}`));
 }

@@ -1,0 +1,137 @@
+// What the box completes.
+
+import assert from 'node:assert/strict';
+import { browserTest } from './support/house.js';
+import { until, untilEqual } from './support/until.js';
+
+const options = (person) => person.page.locator('#completion .completion-label').allInnerTexts();
+const value = (person) => person.page.locator('#compose-text').inputValue();
+
+async function room(house, ...names) {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana', 'lobby');
+  for (const name of names) await house.raw(server, name, 'lobby');
+  await until('all are there', async () => (await ana.people()).length === names.length + 1);
+  return ana;
+}
+
+browserTest('@ and the first letters of a name complete a person, by keys', async (house) => {
+  const ana = await room(house, 'ben', 'Benno', 'cid');
+  const { keyboard } = ana.page;
+  const box = ana.page.locator('#compose-text');
+  await keyboard.type('hi @');
+  await untilEqual(() => options(ana), ['ben', 'Benno', 'cid']);
+  await keyboard.type('b');
+  await untilEqual(() => options(ana), ['ben', 'Benno']);
+  assert.equal(await box.getAttribute('aria-controls'), 'completion');
+  assert.equal(await ana.page.locator('#completion').getAttribute('role'), 'listbox');
+  const activeId = await box.getAttribute('aria-activedescendant');
+  assert.equal(await ana.page.locator(`#${activeId}`).getAttribute('aria-selected'), 'true');
+  await keyboard.press('ArrowDown');
+  await keyboard.press('Enter');
+  assert.equal(await value(ana), 'hi @Benno ');
+  assert.equal(await ana.shows('#completion'), false);
+  assert.equal(await box.getAttribute('aria-activedescendant'), null);
+  await keyboard.type('and @c');
+  await untilEqual(() => options(ana), ['cid']);
+  await keyboard.press('Tab');
+  assert.equal(await value(ana), 'hi @Benno and @cid ');
+  await keyboard.press('Enter');
+  const message = await ana.sees('hi @Benno and @cid');
+  assert.deepEqual(await message.locator('.mention').allInnerTexts(), ['@Benno', '@cid']);
+});
+
+browserTest('Escape closes the list, and Tab then moves on as everywhere', async (house) => {
+  const ana = await room(house, 'ben');
+  const { keyboard } = ana.page;
+  await keyboard.type('hi @b');
+  await untilEqual(() => options(ana), ['ben']);
+  await keyboard.press('Escape');
+  await ana.hides('#completion');
+  await keyboard.type('e');
+  assert.equal(await ana.shows('#completion'), false, 'it stays closed for this word');
+  await keyboard.press('Tab');
+  assert.equal(await ana.focused(), 'toggle-formatting');
+  assert.equal(await value(ana), 'hi @be');
+  await ana.page.locator('#compose-text').focus();
+  await keyboard.press('End');
+  await keyboard.type(' @b');
+  await untilEqual(() => options(ana), ['ben']);
+});
+
+browserTest('Enter sends a name that is written in full', async (house) => {
+  const ana = await room(house, 'ben', 'benno');
+  await ana.page.keyboard.type('hi @ben');
+  await untilEqual(() => options(ana), ['ben', 'benno']);
+  await ana.page.keyboard.press('Enter');
+  await ana.sees('hi @ben');
+  assert.equal(await ana.shows('#completion'), false);
+});
+
+browserTest('an emoji is completed from a list that is loaded when it is needed', async (house) => {
+  const ana = await room(house);
+  const asked = () => ana.requests.filter((url) => url.endsWith('/emoji.json')).length;
+  assert.equal(asked(), 0);
+  await ana.page.keyboard.type('at 10:30, :D or :s');
+  assert.equal(asked(), 0);
+  await ana.page.keyboard.type('mil');
+  await until('the list is there', async () => (await options(ana)).includes(':smile:'));
+  await ana.page.keyboard.type('e');
+  await until('the one that is written comes first', async () => (await options(ana))[0] === ':smile:');
+  await ana.page.keyboard.press('Enter');
+  assert.equal(await value(ana), 'at 10:30, :D or 😄 ');
+  await ana.page.keyboard.type(':tada');
+  await until('the list is there', async () => (await options(ana))[0] === ':tada:');
+  await ana.page.keyboard.press('Tab');
+  await ana.page.keyboard.press('Enter');
+  await ana.sees('at 10:30, :D or 😄 🎉');
+  assert.equal(asked(), 1);
+});
+
+browserTest('# completes a room, with the pointer too', async (house) => {
+  const ana = await room(house);
+  await ana.joinAnother('tea');
+  await ana.joinAnother('team');
+  await ana.page.keyboard.type('come to #te');
+  await untilEqual(() => options(ana), ['tea', 'team']);
+  await ana.page.locator('#completion [role="option"]', { hasText: 'team' }).click();
+  assert.equal(await value(ana), 'come to #team ');
+  assert.equal(await ana.focused(), 'compose-text');
+  await ana.page.keyboard.press('Enter');
+  await ana.page.locator('.room-reference', { hasText: '#team' }).waitFor();
+});
+
+browserTest('on a phone a suggestion is taken by touch, and the list is on the screen', async (house) => {
+  const server = await house.server();
+  const viewport = { width: 390, height: 700 };
+  const ana = await house.person(server, 'ana', 'lobby', { viewport, hasTouch: true, isMobile: true });
+  for (let number = 1; number <= 9; number += 1) await house.raw(server, `${'long-name-'.repeat(4)}${number}`, 'lobby');
+  await until('all are there', async () => await ana.text('#people-count') === '10');
+  await ana.page.locator('#compose-text').tap();
+  await ana.page.keyboard.type('@long');
+  await untilEqual(async () => (await options(ana)).length, 8);
+  const { x, y, width, height } = await ana.page.locator('#completion').boundingBox();
+  assert.ok(x >= 0 && y >= 0 && x + width <= viewport.width && y + height <= viewport.height);
+  const option = ana.page.locator('#completion [role="option"]').last();
+  assert.ok((await option.boundingBox()).height >= 44);
+  await option.tap();
+  assert.equal(await value(ana), `@${'long-name-'.repeat(4)}8 `);
+});
+
+browserTest('nothing is completed in code, in addresses and within words', async (house) => {
+  const ana = await room(house, 'ben');
+  for (const text of ['`@b', '```\n@b', 'me@b', 'see http://x/#b', 'a:sm', '# ', '@ben-', 'x @nobody']) {
+    await ana.page.locator('#compose-text').fill(text);
+    await ana.page.locator('#compose-text').press('End');
+    assert.equal(await ana.shows('#completion'), false, text);
+  }
+});
+
+browserTest('in a script without spaces a person is completed within a sentence', async (house) => {
+  const ana = await room(house, '田中', '田村');
+  await ana.page.locator('#compose-text').pressSequentially('これは@田');
+  await untilEqual(() => options(ana), ['田村', '田中']);
+  await ana.page.keyboard.press('ArrowDown');
+  await ana.page.keyboard.press('Tab');
+  assert.equal(await value(ana), 'これは@田中 ');
+});

@@ -1,0 +1,78 @@
+// Links to rooms of the same server, and `#room` in a message.
+
+import assert from 'node:assert/strict';
+import { browserTest } from './support/house.js';
+import { untilEqual } from './support/until.js';
+
+const references = (message) => message.locator('.room-reference').allInnerTexts();
+
+browserTest('a link to a room of this server opens in place: no second tab, no reload', async (house) => {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana', 'lobby');
+  await ana.page.evaluate(() => { window.sameDocument = true; });
+  await ana.says(`come to ${server.address}/r/linka or to [the other one](${server.address}/r/b%C3%BCro)`);
+  await ana.page.locator('.body a', { hasText: '/r/linka' }).click();
+  await ana.isIn('linka');
+  await ana.page.goBack();
+  await ana.isIn('lobby');
+  await ana.page.locator('.body a', { hasText: 'the other one' }).focus();
+  await ana.page.keyboard.press('Enter');
+  await ana.isIn('büro');
+  assert.equal(await ana.page.evaluate(() => window.sameDocument), true);
+  assert.equal(ana.page.context().pages().length, 1);
+});
+
+browserTest('a link to another server, or with Ctrl, opens as links do', async (house) => {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana', 'lobby');
+  await ana.says(`see ${server.address}/r/linka`);
+  const link = ana.page.locator('.body a').first();
+  const opened = ana.page.context().waitForEvent('page');
+  await link.click({ modifiers: ['Control'] });
+  const second = await house.watch(await opened, server.address);
+  await second.page.waitForURL('**/r/linka');
+  assert.equal(await ana.text('#room-title'), 'lobby');
+
+  await ana.says('and http://other.invalid/r/linka');
+  const prevented = await ana.page.evaluate(() => {
+    const foreign = document.querySelector('.body a[href^="http://other.invalid/"]');
+    const event = new MouseEvent('click', { bubbles: true, cancelable: true });
+    document.body.addEventListener('click', (last) => { window.wasPrevented = last.defaultPrevented; last.preventDefault(); }, { once: true });
+    foreign.dispatchEvent(event);
+    return window.wasPrevented;
+  });
+  assert.equal(prevented, false);
+});
+
+browserTest('#room in a text is a link; numbers, colours and code are not', async (house) => {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana', 'lobby');
+  await ana.joinAnother('雑談');
+  await ana.page.keyboard.press('Alt+ArrowUp');
+  await ana.isIn('lobby');
+  const texts = [
+    ['try #tea, (#code-1) and #büro!', ['#tea', '#code-1', '#büro']],
+    ['issue #12 and #1-2, colours #ff8800 and #1a2', []],
+    ['not `#tea`, [not #tea](https://example.org/), a#tea, C# or ##tea', []],
+    ['続きは#雑談で話そう', ['#雑談']],
+    ['at the end #tea-', ['#tea']],
+  ];
+  for (const [text] of texts) await ana.say(text);
+  await ana.sees('at the end');
+  const seen = await ana.page.locator('#messages .body').evaluateAll((bodies) => bodies.map((body) => [...body.querySelectorAll('.room-reference')].map((link) => link.innerText)));
+  assert.deepEqual(seen, texts.map(([, expected]) => expected));
+  await ana.page.locator('.room-reference', { hasText: '#büro' }).click();
+  await ana.isIn('büro');
+  assert.equal(new URL(ana.page.url()).pathname, '/r/b%C3%BCro');
+});
+
+browserTest('a room that cannot be joined by its link says why', async (house) => {
+  const server = await house.server();
+  await house.raw(server, 'ana', 'tea');
+  const ana = await house.person(server, 'ana', 'lobby');
+  await ana.says('see #tea');
+  await ana.page.locator('.room-reference').click();
+  await ana.page.locator('#switcher-error').waitFor();
+  assert.equal(await ana.page.locator('#switcher-room').inputValue(), 'tea');
+  await untilEqual(async () => (await references(ana.message('see'))).length, 1);
+});

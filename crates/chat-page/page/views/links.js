@@ -1,0 +1,16 @@
+// Links to rooms of this server open in place. With a modifier key the browser does what it does with every link.
+
+import { roomAt } from '../state/address.js';
+
+/** `open(room)` goes to a room. */
+export function openRoomLinks(element, open) {
+  element.addEventListener('click', (event) => {
+    const link = event.target.closest('a[href]');
+    const isPlain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+    if (!link || !isPlain || event.defaultPrevented) return;
+    const room = roomAt(link.href);
+    if (room === null) return;
+    event.preventDefault();
+    open(room);
+  });
+}

@@ -1,0 +1,63 @@
+// What a token can be completed to: `{written, insert, symbol, label, hint}`. `written` is what stands in the box if the user wrote it out.
+
+import { emojiList } from '../state/emoji.js';
+import { COMMANDS } from '../text/commands.js';
+import { fold } from '../text/references.js';
+
+const MAX_SUGGESTIONS = 8;
+const byName = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true }).compare;
+
+/** The suggestions for a token, at once or as a promise. */
+export function suggestionsFor({ kind, query }, chat, room) {
+  if (kind === 'person') return people(query, room);
+  if (kind === 'room') return rooms(query, chat);
+  if (kind === 'emoji') return emoji(query);
+  return commands(query);
+}
+
+function people(query, room) {
+  const { members, partial } = room.room;
+  const known = matching([...members.keys()], query, room.me);
+  if (!partial || query === '') return known.map(person);
+  // the list of a large room is a sample
+  const found = room.room.listMembers({ prefix: query, limit: MAX_SUGGESTIONS }).catch(() => ({ members: [] }));
+  return found.then((page) => {
+    const names = new Set([...known, ...page.members.map(({ username }) => username)]);
+    return matching([...names], query, room.me).map(person);
+  });
+}
+
+function matching(names, query, except) {
+  return best(names.filter((name) => name !== except).sort(byName), query, (name) => name);
+}
+
+const person = (name) => ({ written: `@${name}`, insert: `@${name} `, avatar: name, label: name });
+
+function rooms(query, chat) {
+  const names = [...chat.rooms.keys()];
+  return best(names, query, (name) => name).map((name) => ({ written: `#${name}`, insert: `#${name} `, symbol: '#', label: name }));
+}
+
+async function emoji(query) {
+  const found = best(await emojiList(), query, ([code]) => code, 2 * MAX_SUGGESTIONS);
+  const seen = new Set();
+  const each = found.filter(([, character]) => !seen.has(character) && seen.add(character)).slice(0, MAX_SUGGESTIONS);
+  return each.map(([code, character]) => ({ written: character, insert: `${character} `, symbol: character, label: `:${code}:` }));
+}
+
+function commands(query) {
+  return best(COMMANDS, query, ({ name }) => name)
+    .map(({ name, hint, takesText }) => ({ written: `/${name}`, insert: takesText ? `/${name} ` : `/${name}`, symbol: '/', label: name, hint }));
+}
+
+/** Those that are what is asked for, then those that begin with it, then those that contain it. */
+function best(items, query, nameOf, limit = MAX_SUGGESTIONS) {
+  const wanted = fold(query);
+  const ranks = [[], [], []];
+  for (const item of items) {
+    const name = fold(nameOf(item));
+    const at = name.indexOf(wanted);
+    if (at >= 0) ranks[name === wanted ? 0 : at === 0 ? 1 : 2].push(item);
+  }
+  return ranks.flat().slice(0, limit);
+}

@@ -1,0 +1,11 @@
+import { h } from '../dom.js';
+import { inviteButtons } from './invite.js';
+
+/** What stands in a room in which nobody has written yet. */
+export function welcome(room) {
+  return [
+    h('strong', {}, 'No messages yet. Say hello!'), h('br'),
+    'Invite people with a link to this room.',
+    h('span', { class: 'invite-buttons' }, inviteButtons(room)),
+  ];
+}
