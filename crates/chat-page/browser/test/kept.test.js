@@ -74,7 +74,7 @@ browserTest('a room of the list that cannot be joined is named, and can be tried
   const again = await house.visitor(server, '/', { context });
   await again.page.keyboard.press('Enter');
   await again.page.locator('#toast').waitFor();
-  assert.match(await again.text('#toast-text'), /^Could not join #tea\./);
+  assert.match(await again.text('#toast-text'), /^Couldn’t join #tea\./);
   other.leave();
   await until('it is joined', async () => {
     if (await again.shows('#toast-action')) await again.page.locator('#toast-action').click();
@@ -177,7 +177,7 @@ browserTest('a discarded tab waits until the server has noticed that its old lin
   const ana = await house.person(line, 'ana', 'lobby', { context });
   await ana.says('before');
   const kept = await ana.page.evaluate(() => ({ ...sessionStorage }));
-  // nothing gets through, and nobody is told: neither that the page is gone
+  // nothing gets through: the server does not notice that the page is gone
   line.freeze();
   await ana.page.close();
   const page = await context.newPage();

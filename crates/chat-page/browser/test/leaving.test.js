@@ -65,7 +65,7 @@ browserTest('going back to a room that was left asks before it joins', async (ho
   const heard = [];
   ben.room.on('presence', ({ joined }) => heard.push(...joined.map(({ username }) => username)));
   await ana.page.goBack();
-  await until('it is offered', async () => await ana.text('#toast-text') === 'You are not in #tea.');
+  await until('it is offered', async () => await ana.text('#toast-text') === 'You’re not in #tea.');
   assert.equal(await ana.text('#room-title'), 'code');
   assert.equal(new URL(ana.page.url()).pathname, '/r/code');
   await house.raw(server, 'cid', 'tea');

@@ -62,7 +62,7 @@ browserTest('a mention counts if it is seen as one, whatever its case', async (h
   assert.deepEqual(await message.locator('.mention-me').allInnerTexts(), ['@Ana']);
 });
 
-browserTest('a mention of somebody who comes later is marked when they come', async (house) => {
+browserTest('a mention of a user who joins later is marked when they join', async (house) => {
   const { server, ana } = await room(house);
   await ana.says('is @ben here?');
   assert.deepEqual(await marked(ana), [[]]);

@@ -17,7 +17,7 @@ async function twoTabs(house, path = '/') {
 
 browserTest('a second tab says that the name is in use, and suggests another one that works', async (house) => {
   const { server, context, ana, second } = await twoTabs(house);
-  assert.match(await second.text('#entry-other-tab'), /^You are already in the chat as ana in another tab\./);
+  assert.match(await second.text('#entry-other-tab'), /^You’re already in the chat as ana in another tab\./);
   assert.equal(await name(second), 'ana-2');
   assert.equal(await second.page.locator('#entry-name').getAttribute('aria-invalid'), null);
   assert.equal(await second.focused(), 'entry-join');
@@ -94,4 +94,23 @@ browserTest('a duplicated tab gets the same offer, and the first one stays as it
   await copy.isIn('lobby');
   await copy.sees('still here');
   await untilEqual(() => ana.people(), ['ana', 'ana-2']);
+});
+
+browserTest('messages that the first tab could not send are sent by the second one, once', async (house) => {
+  const server = await house.server();
+  const line = await house.line(server);
+  const context = await house.context();
+  const ana = await house.person(line, 'ana', 'lobby', { context });
+  ana.mayLoseTheLine = true;
+  line.freeze();
+  await ana.say('not sent yet');
+  await ana.page.locator('.message[data-state="pending"]').waitFor();
+  const second = await house.visitor(line, '/', { context });
+  await second.page.locator('#entry-use-this-tab').click();
+  await second.isIn('lobby');
+  await second.sees('not sent yet');
+  await second.page.reload();
+  await second.isIn('lobby');
+  await second.says('after');
+  assert.deepEqual((await second.log()).map(({ text, state }) => [text, state]), [['not sent yet', 'stored'], ['after', 'stored']]);
 });

@@ -1,4 +1,4 @@
-// A room in which nobody has written yet.
+// An empty room.
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/house.js';

@@ -150,14 +150,18 @@ export class Chat extends Signal {
     this.#client.reconnect();
   }
 
-  /** Leaves all rooms, for good. What the browser has kept for this name is removed. */
+  /** Ends the session, in all rooms. */
   close() {
+    ofTab.set('rooms', null);
     this.#client.close();
+  }
+
+  /** Removes what the browser has kept for this name. The session is over. */
+  forget() {
     forgetOutbox(this.name);
     this.#failed.forget();
     forgetRooms(this.name);
     forgetDrafts(this.name);
-    ofTab.set('rooms', null);
   }
 
   /** Another tab of this browser continues under this name. */

@@ -8,7 +8,7 @@ import { Signal } from './signal.js';
 import { lasting } from './storage.js';
 
 const PAGE = 50;
-/** So many messages are kept; the oldest go first, and are read again when somebody scrolls back. */
+/** At most this many messages are kept; the oldest go first, and are loaded again when the user scrolls up. */
 const MOST_KEPT = 6_000;
 const TYPING_LASTS_MS = 5_000;
 /** Writing to the browser's storage takes time: not for each message. */
@@ -128,8 +128,10 @@ export class RoomState extends Signal {
       // one that was stored before the page was loaded again does not come as a message any more
       if (ack.seq > this.room.seq) return;
       this.#sent(id);
-    } else if (state === 'pending') this.outbox.set(id, { id, body, createdAt, state });
-    else if (this.outbox.has(id)) this.#refused({ id, body, createdAt, state, error });
+    } else if (state === 'pending') {
+      this.#sent(id);
+      this.outbox.set(id, { id, body, createdAt, state });
+    } else if (this.outbox.has(id)) this.#refused({ id, body, createdAt, state, error });
     this.tell('outbox');
   }
 
@@ -268,6 +270,8 @@ export class RoomState extends Signal {
 
   #refused(message) {
     this.outbox.set(message.id, { ...message, state: 'failed' });
+    // what a client that is closed did not send is still in its outbox
+    if (this.#client.status.state === 'closed') return;
     const { id, body, createdAt, error } = message;
     this.#failed.add({ room: this.name, id, body, createdAt, error: { code: error?.code, message: error?.message ?? '' } });
   }

@@ -4,7 +4,7 @@ import { pathOf } from '../state/address.js';
 import { mentionsIn, roomsIn } from './references.js';
 
 const NOT_IN = 'a, code, pre, button, .mention';
-/** Elements whose text mentions nobody. The server writes their ends, and none of them is within its like. */
+/** Elements in which no mention counts. The server closes each of them, and does not nest an element in another of its name. */
 const SILENT = /<(a|code|pre)\b[^>]*>[^]*?<\/\1>/g;
 const TAG = /<[^>]*>/g;
 
@@ -18,7 +18,7 @@ export function mentions({ body, html }, name, find) {
 
 /**
  * Marks the people and links the rooms that a message's element names. `room` has `me`, `find(text)` and `isRoom(name)`. An element
- * that has an `@` without a known name gets `data-open`: the name may be of somebody who joins later.
+ * that has an `@` without a known name gets `data-open`: a user of that name may join later.
  */
 export function markReferences(element, room) {
   if (!/[@＠#＃]/.test(element.textContent)) return;

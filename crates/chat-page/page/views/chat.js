@@ -126,6 +126,7 @@ function showNotice({ room, level, body }) {
 
 function signOut() {
   chat?.close();
+  chat?.forget();
   history.replaceState(null, '', '/');
   // a page that is loaded again has nothing left of the old session
   location.reload();

@@ -1,7 +1,7 @@
 import { h } from '../dom.js';
 import { inviteButtons } from './invite.js';
 
-/** What stands in a room in which nobody has written yet. */
+/** The card of an empty room. */
 export function welcome(room) {
   return [
     h('strong', {}, 'No messages yet. Say hello!'), h('br'),
