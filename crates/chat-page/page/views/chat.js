@@ -38,7 +38,7 @@ const banner = new Banner(startAgain);
 const drawer = new Drawer();
 const switcher = new Switcher();
 const noRoom = new NoRoom(() => switcher.open());
-const toast = new Toast();
+const toast = new Toast((text) => announcer.say(text));
 const preferences = new Preferences(signOut);
 
 /** Shows a chat that was entered. */
@@ -74,7 +74,7 @@ async function joinListed() {
 function showRoom(room) {
   drawer.close();
   noRoom.show(!room);
-  byId('room-title').textContent = byId('room-title').title = room?.name ?? '';
+  byId('room-title').textContent = byId('room-title').title = room?.name ?? 'No room';
   const path = room ? pathOf(room.name) : '/';
   if (location.pathname !== path) history.pushState(null, '', path);
   log.show(room);
