@@ -184,7 +184,7 @@ browserTest('a discarded tab waits until the server has noticed that its old lin
   await page.addInitScript((items) => {
     for (const [key, value] of Object.entries(items)) if (sessionStorage.getItem(key) === null) sessionStorage.setItem(key, value);
   }, kept);
-  const again = await house.watch(page, server.address);
+  const again = await house.watch(page, line.address);
   await page.goto(`${line.address}/r/lobby`);
   await until('it says what it waits for', async () => /last session has not ended yet/.test(await again.text('#entry-status')));
   await again.isIn('lobby');

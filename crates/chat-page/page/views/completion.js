@@ -107,9 +107,11 @@ export class Completion {
     this.#list.children[index].scrollIntoView({ block: 'nearest' });
   }
 
+  /** A slash alone is a message, too. */
   #isWritten() {
-    const { from, to } = this.#token;
-    return !this.#hasMoved && fold(this.#box.value.slice(from, to)) === fold(this.#suggestions[this.#active].written);
+    const { from, to, kind, query } = this.#token;
+    if (this.#hasMoved) return false;
+    return (kind === 'command' && query === '') || fold(this.#box.value.slice(from, to)) === fold(this.#suggestions[this.#active].written);
   }
 
   #take(index) {
