@@ -10,7 +10,8 @@ browserTest('a link to a room of this server opens in place: no second tab, no r
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby');
   await ana.page.evaluate(() => { window.sameDocument = true; });
-  await ana.says(`come to ${server.address}/r/linka or to [the other one](${server.address}/r/b%C3%BCro)`);
+  await ana.say(`come to ${server.address}/r/linka or to [the other one](${server.address}/r/b%C3%BCro)`);
+  await ana.sees('the other one');
   await ana.page.locator('.body a', { hasText: '/r/linka' }).click();
   await ana.isIn('linka');
   await ana.page.goBack();
