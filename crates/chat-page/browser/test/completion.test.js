@@ -59,6 +59,17 @@ browserTest('Escape closes the list, and Tab then moves on as everywhere', async
   await untilEqual(() => options(ana), ['ben']);
 });
 
+browserTest('a part of a name completes it from its beginning on, and never in the middle', async (house) => {
+  const ana = await room(house, 'small', 'mary-ann', 'tom_ann');
+  await ana.page.keyboard.type('@ann');
+  await untilEqual(() => options(ana), ['mary-ann', 'tom_ann']);
+  await ana.page.keyboard.press('Escape');
+  await ana.page.keyboard.type('a, look, @all');
+  assert.equal(await ana.shows('#completion'), false);
+  await ana.page.keyboard.press('Enter');
+  await ana.sees('@anna, look, @all');
+});
+
 browserTest('Enter sends a name that is written in full', async (house) => {
   const ana = await room(house, 'ben', 'benno');
   await ana.page.keyboard.type('hi @ben');

@@ -50,14 +50,15 @@ function commands(query) {
     .map(({ name, hint, takesText }) => ({ written: `/${name}`, insert: takesText ? `/${name} ` : `/${name}`, symbol: '/', label: name, hint }));
 }
 
-/** Those that are what is asked for, then those that begin with it, then those that contain it. */
+/** Those that are what is asked for, then those that begin with it, then those of which a part begins with it. */
 function best(items, query, nameOf, limit = MAX_SUGGESTIONS) {
   const wanted = fold(query);
   const ranks = [[], [], []];
   for (const item of items) {
     const name = fold(nameOf(item));
-    const at = name.indexOf(wanted);
-    if (at >= 0) ranks[name === wanted ? 0 : at === 0 ? 1 : 2].push(item);
+    if (name === wanted) ranks[0].push(item);
+    else if (name.startsWith(wanted)) ranks[1].push(item);
+    else if (name.includes(`-${wanted}`) || name.includes(`_${wanted}`)) ranks[2].push(item);
   }
   return ranks.flat().slice(0, limit);
 }
