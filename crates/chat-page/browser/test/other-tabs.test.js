@@ -114,3 +114,20 @@ browserTest('messages that the first tab could not send are sent by the second o
   await second.says('after');
   assert.deepEqual((await second.log()).map(({ text, state }) => [text, state]), [['not sent yet', 'stored'], ['after', 'stored']]);
 });
+
+browserTest('a tab that was discarded without a word does not keep its name', async (house) => {
+  const { server, second, ana } = await twoTabs(house);
+  // what is left of such a tab is what the others have heard of it
+  await second.page.evaluate(() => {
+    const channel = new BroadcastChannel('chatd');
+    channel.postMessage({ type: 'here', id: 'discarded', name: 'cid' });
+    channel.close();
+  });
+  await ana.page.close();
+  await second.page.locator('#entry-name').fill('cid');
+  await second.page.locator('#entry-other-tab').waitFor();
+  await second.page.locator('#entry-use-this-tab').click();
+  await second.isIn('lobby');
+  const ben = await house.raw(server, 'ben');
+  await until('cid is there', () => ben.room.members.has('cid'));
+});

@@ -50,6 +50,8 @@ class Tabs extends Signal {
     if (!this.has(name)) return;
     this.#say('give', name);
     await this.#until(() => !this.has(name), GIVES_WITHIN_MS);
+    // a tab that does not answer was discarded without a word: it holds nothing any more
+    for (const [id, held] of this.#names) if (held === name) this.#names.delete(id);
   }
 
   #heard({ type, id, name }) {
