@@ -56,7 +56,7 @@ browserTest('formatting has keys, and Ctrl+Z takes it back', async (house) => {
   const { keyboard } = ana.page;
   for (const [key, after] of [
     ['Control+b', '**|word|**'], ['Control+i', '*|word|*'], ['Control+e', '`|word|`'], ['Control+Shift+KeyX', '~~|word|~~'],
-    ['Control+Shift+KeyU', '[word](|https://|)'], ['Control+Shift+Digit8', '|- word|'], ['Control+Shift+Digit9', '|> word|'],
+    ['Control+Shift+KeyL', '[word](|https://|)'], ['Control+Shift+Digit8', '|- word|'], ['Control+Shift+Digit9', '|> word|'],
   ]) {
     await write(ana, '|word|');
     await keyboard.press(key);

@@ -20,7 +20,7 @@ const ACTIONS = [
   },
   { id: 'code', label: 'Code', key: 'KeyE', path: 'M8.500 7L3.500 12l5 5M15.500 7l5 5-5 5', change: toggleCode },
   {
-    id: 'link', label: 'Link', key: 'KeyU', shift: true,
+    id: 'link', label: 'Link', key: 'KeyL', shift: true,
     path: 'M10 14a4.500 4.500 0 0 0 6.400 0l3.200-3.200a4.500 4.500 0 0 0-6.400-6.400L12 5.600M14 10a4.500 4.500 0 0 0-6.400 0l-3.200 3.200a4.500 4.500 0 0 0 6.400 6.400l1.200-1.200',
     change: makeLink,
   },
