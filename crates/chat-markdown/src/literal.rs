@@ -128,6 +128,7 @@ fn words(body: &str, links: &[Range<usize>], edits: &mut Edits) {
                 links.next();
             }
             piece(body, from..end, edits);
+            faces(word, start, edits);
             runs(body, start..end, edits);
         } else {
             while links.next_if(|link| link.start < end).is_some() {}
@@ -191,6 +192,34 @@ fn is_file_name(text: &str) -> bool {
     bytes.windows(3).any(|three| three[0] == b'_' && three[1] == b'.' && three[2].is_ascii_alphanumeric())
 }
 
+/// Hides underscores between two equal signs, and the stars and tildes that are such signs: `^_^`, `-_-`, `*_*`.
+fn faces(word: &str, start: usize, edits: &mut Edits) {
+    let mut at = 0;
+    while let Some(found) = word[at..].find('_') {
+        let mouth = at + found;
+        at = mouth + word[mouth..].bytes().take_while(|byte| *byte == b'_').count();
+        let (Some(left), Some(right)) = (word[..mouth].chars().next_back(), word[at..].chars().next()) else {
+            continue;
+        };
+        let is_pair = left == right || (left == '>' && right == '<');
+        if !is_pair || left.is_alphanumeric() || matches!(left, '"' | '`' | '|' | '\\' | '/') {
+            continue;
+        }
+        let is_run = word[..mouth - left.len_utf8()].ends_with(left)
+            || word[at + right.len_utf8()..].starts_with(right);
+        if matches!(left, '*' | '~') && is_run {
+            continue;
+        }
+        for at in mouth..at {
+            edits.hide(start + at);
+        }
+        if matches!(left, '*' | '~') {
+            edits.hide(start + mouth - 1);
+            edits.hide(start + at);
+        }
+    }
+}
+
 /// Looks at each run of stars or tildes of a word.
 fn runs(body: &str, word: Range<usize>, edits: &mut Edits) {
     let text = &body[word.clone()];
@@ -229,6 +258,14 @@ fn is_text(start: &str, rest: &str, before: char, after: char, length: usize, is
     }
     if length > 1 {
         return false;
+    }
+    // A face: `(*^_^*)`.
+    if before == '('
+        && is_punctuation(after)
+        && !opens(after)
+        && !matches!(after, '_' | '~' | '`' | '!' | '\\')
+    {
+        return true;
     }
     // A pattern for names.
     let is_first = start.is_empty() || start.ends_with(['/', '(', '"', '\'']);
@@ -298,6 +335,9 @@ mod tests {
             ("x**2 + y**2", "****"),
             ("f*ck this sh*t", "**"),
             ("5~10, 3~4", "~~"),
+            ("^_^ and -__- and ¬_¬", "____"),
+            ("*_* ~_~", "*_*~_~"),
+            ("(*^_^*)", "*_"),
             ("(.*)", "*"),
             (".*foo.*bar", "**"),
         ] {
@@ -313,7 +353,7 @@ mod tests {
             ("007. James", "."),
             ("00) a", ")"),
             (">:(", ">"),
-            (">_<", ">"),
+            (">_<", ">_"),
             ("&amp; &#38; a & b", "&&"),
             ("[a]: https://b.example", ":"),
             ("a\\\nb\\", "\\\\"),
@@ -337,6 +377,7 @@ mod tests {
             "\\# a\n\\> b\n\\- c\n1\\. d\n2\\) e",
             r"2\*3\*4",
             "***a** b*",
+            "**_a_** ~~_b_~~ *_c_* (*\"d\"*) (*_e_*)",
         ] {
             assert_eq!(hidden(body), "", "{body}");
         }
