@@ -148,6 +148,26 @@ browserTest('without a pointer the time of each message is in sight', async (hou
   assert.equal(await time.evaluate((element) => getComputedStyle(element).opacity), '1');
 });
 
+browserTest('a room that is a little higher than the screen can be scrolled to its beginning', async (house) => {
+  const server = await house.server();
+  const ben = await house.raw(server, 'ben');
+  await ben.fill(3);
+  const ana = await house.person(server, 'ana');
+  await ana.sees('Message 3');
+  // as high as it takes for 30 pixels to be out of sight
+  const missing = await ana.page.locator('#messages').evaluate((log) => log.clientHeight - [...log.querySelectorAll('.log-start, .log-list')].reduce((sum, part) => sum + part.offsetHeight, 16));
+  const { width, height } = ana.page.viewportSize();
+  await ana.page.setViewportSize({ width, height: Math.round(height - missing - 30) });
+  const log = ana.page.locator('#messages');
+  await until('a part is out of sight', () => log.evaluate(({ scrollTop }) => scrollTop > 20 && scrollTop < 40));
+  await log.hover();
+  await ana.page.mouse.wheel(0, -500);
+  await ana.page.locator('#jump-newest').waitFor();
+  await untilEqual(() => log.evaluate(({ scrollTop }) => scrollTop), 0);
+  await ana.page.locator('#jump-newest').click();
+  await ana.hides('#jump-newest');
+});
+
 browserTest('a room is shown again at the message that was at the top, wherever that was', async (house) => {
   const server = await house.server();
   const ben = await house.raw(server, 'ben');

@@ -228,10 +228,12 @@ export class LogView {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
     this.#above = scrollTop;
     this.#below = scrollHeight - scrollTop - clientHeight;
+    // of little more than a screen only a part is near the end: the beginning must be in reach
+    const near = Math.min(NEAR, (scrollHeight - clientHeight) / 2);
     // what is in sight also moves when the box below grows: only who scrolls up leaves the end
-    const isScrolledUp = performance.now() >= this.#heldUntil && clientHeight === this.#height && scrollTop < this.#lastTop - 1 && this.#below >= NEAR;
+    const isScrolledUp = performance.now() >= this.#heldUntil && clientHeight === this.#height && scrollTop < this.#lastTop - 1 && this.#below > near;
     if (isScrolledUp) this.#pinned = false;
-    else if (this.#below < NEAR && this.#end === this.#room.items.length) this.#pinned = true;
+    else if (this.#below <= near && this.#end === this.#room.items.length) this.#pinned = true;
     [this.#lastTop, this.#height] = [scrollTop, clientHeight];
     this.#room.atEnd = this.#pinned;
     if (this.#pinned) {

@@ -44,7 +44,9 @@ async function measure() {
     const { left, right, top, bottom } = control.getBoundingClientRect();
     if (left < -1 || right > clientWidth + 1) faults.push(`${named(control)} is off the screen: ${left}..${right}`);
     const hit = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
-    const isReached = hit && (control.contains(hit) || hit.closest('label')?.contains(control) || control.disabled);
+    // a list of suggestions is meant to cover what is behind it
+    const isBehindList = hit?.closest('[role="listbox"]') && !control.closest('[role="listbox"]');
+    const isReached = hit && (control.contains(hit) || hit.closest('label')?.contains(control) || control.disabled || isBehindList);
     if (!isReached) faults.push(`${named(control)} can't be reached: ${hit ? named(hit) : 'nothing'} is in its place`);
   }
   return faults;
