@@ -32,6 +32,10 @@ async function measure() {
       if (!isCutOff) faults.push(`${named(element)} is wider inside than outside: ${element.scrollWidth} in ${element.clientWidth} px`);
     }
   }
+  for (const part of document.querySelectorAll('.bar, #compose')) {
+    const { top, bottom } = part.getBoundingClientRect();
+    if (part.checkVisibility() && (top < -1 || bottom > innerHeight + 1)) faults.push(`${named(part)} leaves the screen: ${top}..${bottom} of ${innerHeight}`);
+  }
   const controls = roots.flatMap((root) => [...root.querySelectorAll('button, input, textarea, select, .room-link')]);
   for (const control of controls) {
     if (!control.checkVisibility({ contentVisibilityAuto: true }) || control.closest('.visually-hidden')) continue;
