@@ -67,7 +67,7 @@ async function picture(browser, name, talk, options) {
 if (!findChromium()) throw new Error('there is no Chromium on this machine: set CHROMIUM to its path');
 const browser = await launch();
 try {
-  const desktop = { viewport: { width: 1280, height: 800 } };
+  const desktop = { viewport: { width: 1280, height: 900 } };
   await picture(browser, 'page-light', TALK, { ...desktop, colorScheme: 'light' });
   await picture(browser, 'page-dark', TALK, { ...desktop, colorScheme: 'dark' });
   await picture(browser, 'page-phone', WIDE, {

@@ -198,3 +198,26 @@ browserTest('a room is shown again at the message that was at the top, wherever 
     assert.ok(Math.abs(after.offset - before.offset) <= 1, `${after.offset} px instead of ${before.offset} px`);
   }
 });
+
+browserTest('a task has no bullet beside its box, and a lone emoji is large', async (house) => {
+  const server = await house.server();
+  const ana = await house.person(server, 'ana');
+  await ana.says('a message');
+  // the classes that chat-markdown gives, whatever this server's version of it does
+  const look = await ana.page.locator('.message .body').evaluate((body) => {
+    const made = ['li', 'li', 'p'].map((name) => document.createElement(name));
+    const [task, item, emoji] = made;
+    task.className = 'md-task';
+    emoji.className = 'md-emoji';
+    const list = document.createElement('ul');
+    list.append(task, item);
+    body.append(list, emoji);
+    return made.map((element) => {
+      const { listStyleType, marginLeft, fontSize } = getComputedStyle(element);
+      return { listStyleType, marginLeft, fontSize };
+    });
+  });
+  assert.deepEqual(look.map(({ listStyleType }) => listStyleType).slice(0, 2), ['none', 'disc']);
+  assert.deepEqual(look.map(({ marginLeft }) => marginLeft), ['0px', '24px', '0px']);
+  assert.equal(look[2].fontSize, '32px');
+});
