@@ -48,9 +48,17 @@ pub(crate) fn copying(path: &Path) -> ConnectionResult<SqliteConnection> {
     open(path, "PRAGMA busy_timeout = 2000;")
 }
 
+/// The path as SQLite takes it (<https://sqlite.org/uri.html>), with the request not to create the file: one that is missing was removed, and
+/// whatever was in it is not in a new one.
+fn uri(path: &Path) -> ConnectionResult<String> {
+    let path = path.to_str().ok_or_else(|| ConnectionError::BadConnection("its path is not UTF-8".into()))?;
+    let authority = if path.starts_with('/') { "//" } else { "" };
+    let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    Ok(format!("file:{authority}{escaped}?mode=rw"))
+}
+
 fn open(path: &Path, setup: &str) -> ConnectionResult<SqliteConnection> {
-    let name = path.to_str().ok_or_else(|| ConnectionError::BadConnection("its path is not UTF-8".into()))?;
-    let mut connection = SqliteConnection::establish(name)?;
+    let mut connection = SqliteConnection::establish(&uri(path)?)?;
     connection.batch_execute(setup).map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }

@@ -14,6 +14,7 @@ use crate::job::{Job, Work};
 use crate::lock::ProcessLock;
 use crate::readers::Readers;
 use crate::seal::{self, SealError};
+use crate::watch::Watch;
 use crate::writer::Writer;
 use crate::{DbError, Durability, OpenError, migrate};
 
@@ -51,7 +52,7 @@ impl Database {
     /// # Errors
     /// [`OpenError`]: it can't be opened, is no database, is newer than the program, or another process has it.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let lock = ProcessLock::take(path)?;
+        let lock = ProcessLock::take_to_open(path)?;
         let mut connection = migrate::open(path)?;
         migrate::pending(&mut connection, path)?;
         let is_as_left = match sealed(&mut connection, &lock) {
@@ -61,23 +62,18 @@ impl Database {
             }
             Err(error) => {
                 // whoever writes next meets the same fault, and says so
-                tracing::warn!(%error, "the database can't be sealed; it counts as another one");
+                tracing::warn!(%error, "the database could not be sealed; a new epoch begins");
                 false
             }
         };
         let (sender, queue) = mpsc::channel();
         let is_damaged = Arc::<AtomicBool>::default();
-        let writer = Writer::new(path.to_owned(), connection, queue, Arc::clone(&is_damaged));
-        let run = move || {
-            if let Some(mut connection) = writer.run() {
-                // an older state that is put back later is known by its seal
-                if let Err(error) = seal::renew(&mut connection, &lock) {
-                    tracing::debug!(%error, "the database was not sealed anew at its end");
-                }
-            }
-            // given up last: whoever opens the file next finds everything written
-            drop(lock);
+        let Some(inode) = lock.inode().cloned() else {
+            return Err(OpenError::Open { path: path.to_owned(), reason: "the file is missing".into() });
         };
+        let watch = Watch::new(path, inode.id());
+        let writer = Writer::new(path.to_owned(), connection, queue, Arc::clone(&is_damaged), (lock, watch));
+        let run = move || writer.run();
         let thread = std::thread::Builder::new()
             .name("chat-db-writer".into())
             .spawn(run)
@@ -87,7 +83,7 @@ impl Database {
                 queue: Mutex::new(Some(sender)),
                 writes: Arc::new(Semaphore::new(QUEUE)),
                 writer: Mutex::new(Some(thread)),
-                readers: Arc::new(Readers::new(path.to_owned())),
+                readers: Arc::new(Readers::new(path.to_owned(), inode)),
                 is_as_left,
                 is_damaged,
             }),
@@ -197,12 +193,12 @@ impl Database {
     pub async fn close(&self) {
         self.shared.queue.lock().take();
         self.shared.writes.close();
-        self.shared.readers.close();
+        self.shared.readers.close().await;
         let writer = self.shared.writer.lock().take();
         if let Some(writer) = writer {
             let ended = tokio::task::spawn_blocking(move || writer.join()).await;
             if !matches!(ended, Ok(Ok(()))) {
-                tracing::error!("the database's writer ended by a panic");
+                tracing::error!("the database writer ended with a panic");
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// What to do about a database that is damaged.
-const REMEDY: &str = "restore a backup, or save what can still be read with sqlite3's .recover";
+const REMEDY: &str = "restore a backup, or recover what is still readable with sqlite3's .recover";
 
 /// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +15,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The lock file beside the database could not be made.
-    #[error("the database {} can't be opened, nor its lock file: {source}", path.display())]
+    #[error("the database {} can't be opened: {source}", path.display())]
     Lock {
         /// The database.
         path: PathBuf,
@@ -47,7 +47,7 @@ pub enum OpenError {
         version: String,
     },
     /// A migration failed. Migrations before it stand.
-    #[error("the database {} can't be brought up to date: {reason}", path.display())]
+    #[error("the database {} can't be migrated: {reason}", path.display())]
     Migrate {
         /// The database.
         path: PathBuf,
@@ -64,7 +64,7 @@ pub enum DbError {
     Query(String),
     /// The database failed: full, locked, read-only. Everything in the same transaction was given up. After
     /// a failed commit the work may have reached the disk all the same.
-    #[error("the database does not answer: {0}")]
+    #[error("the database is unavailable: {0}")]
     Unavailable(String),
     /// What is in the file is not what SQLite has written there. Everything in the same transaction was given up.
     #[error("the database is damaged: {0}; {REMEDY}")]

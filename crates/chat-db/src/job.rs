@@ -42,7 +42,7 @@ where
         let Some(done) = self.done.take() else { return };
         // it is foreign code, and on the writer's thread others wait behind it
         if catch_unwind(AssertUnwindSafe(|| done(result))).is_err() {
-            tracing::error!("whoever was told the result of work on the database panicked");
+            tracing::error!("a callback for a database result panicked");
         }
     }
 }

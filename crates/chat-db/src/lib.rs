@@ -4,12 +4,14 @@ pub mod backup;
 mod connection;
 mod database;
 mod error;
+mod file_id;
 pub mod inspect;
 mod job;
 mod lock;
 pub mod migrate;
 mod readers;
 mod seal;
+mod watch;
 mod writer;
 
 // the bundled SQLite is linked through this crate; diesel only declares it

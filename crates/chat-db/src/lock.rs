@@ -1,41 +1,72 @@
 //! One process to a database file.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::OpenError;
+use crate::file_id::FileId;
 
-/// A longer note is none of ours.
-const MOST_OF_A_NOTE: u64 = 1_024;
+/// A longer note is not one of ours.
+const MAX_NOTE_BYTES: u64 = 1_024;
+
+/// How many links are followed from a name to a file that does not exist yet.
+const MAX_LINKS: usize = 40;
+
+/// The files that this process has locked. A second lock in the same process has to be refused before the file is opened: closing that
+/// descriptor would drop SQLite's own locks.
+static LOCKED: Mutex<BTreeSet<FileId>> = Mutex::new(BTreeSet::new());
 
 /// Held as long as the database is open; the kernel lets go of it when the process ends, however it ends.
+///
+/// There are two locks. The one beside the database keeps others away from its name, also while the file itself is exchanged (a
+/// backup that is restored), and its file has the note. The one on the file itself holds whatever name the file is opened by.
 #[derive(Debug)]
 pub(crate) struct ProcessLock {
     path: PathBuf,
     file: File,
+    /// `None` where there is no database yet.
+    inode: Option<Arc<InodeLock>>,
 }
 
 impl ProcessLock {
-    /// Takes the lock beside the database. It is a file of its own: closing any descriptor of the database itself would
-    /// drop SQLite's own locks on it (<https://sqlite.org/howtocorrupt.html>, section 2.2).
+    /// Takes the locks of a database, which need not exist.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`] or [`OpenError::Lock`].
     pub(crate) fn take(database: &Path) -> Result<Self, OpenError> {
         let mut name = resolved(database).into_os_string();
         name.push(".lock");
         let path = PathBuf::from(name);
         let fault = |source| OpenError::Lock { path: database.to_owned(), source };
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(fault)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { path, file }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: database.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(fault(source)),
+        let file =
+            private().read(true).write(true).create(true).truncate(false).open(&path).map_err(fault)?;
+        try_lock(&file, database)?;
+        let inode = match FileId::at(database) {
+            Ok(id) => Some(Arc::new(InodeLock::take(database, id)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(source) => return Err(fault(source)),
+        };
+        Ok(Self { path, file, inode })
+    }
+
+    /// Takes the locks of a database that is about to be opened. A missing file is created, empty: it needs an inode to be locked.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`] or [`OpenError::Lock`].
+    pub(crate) fn take_to_open(database: &Path) -> Result<Self, OpenError> {
+        let mut lock = Self::take(database)?;
+        if lock.inode.is_none() {
+            let fault = |source| OpenError::Lock { path: database.to_owned(), source };
+            drop(private().write(true).create(true).truncate(false).open(database).map_err(fault)?);
+            let id = FileId::at(database).map_err(fault)?;
+            lock.inode = Some(Arc::new(InodeLock::take(database, id)?));
         }
+        Ok(lock)
     }
 
     /// Its file.
@@ -43,11 +74,16 @@ impl ProcessLock {
         &self.path
     }
 
+    /// The lock on the database file itself; `None` where there is no database yet.
+    pub(crate) fn inode(&self) -> Option<&Arc<InodeLock>> {
+        self.inode.as_ref()
+    }
+
     /// What was noted in the lock's file; nothing in a new one.
     pub(crate) fn note(&self) -> io::Result<String> {
         let mut note = String::new();
         (&self.file).seek(SeekFrom::Start(0))?;
-        (&self.file).take(MOST_OF_A_NOTE).read_to_string(&mut note)?;
+        (&self.file).take(MAX_NOTE_BYTES).read_to_string(&mut note)?;
         Ok(note)
     }
 
@@ -60,14 +96,96 @@ impl ProcessLock {
     }
 }
 
-/// The same file under one name, whichever way it was spelled.
+/// The lock on the database file itself (flock(2), which goes by the inode and does not touch SQLite's locks). It must outlive
+/// every connection of this process: when it ends, its descriptor is closed, and SQLite's locks on the file end with it.
+#[derive(Debug)]
+pub(crate) struct InodeLock {
+    id: FileId,
+    /// `None` once it is given up.
+    file: Option<File>,
+}
+
+impl InodeLock {
+    fn take(database: &Path, id: FileId) -> Result<Self, OpenError> {
+        if cfg!(not(unix)) {
+            // there, a lock would keep SQLite out, too
+            return Ok(Self { id, file: None });
+        }
+        let mut locked = LOCKED.lock();
+        if locked.contains(&id) {
+            return Err(OpenError::InUse { path: database.to_owned() });
+        }
+        let fault = |source| OpenError::Lock { path: database.to_owned(), source };
+        let file = File::open(database).map_err(fault)?;
+        try_lock(&file, database)?;
+        let metadata = file.metadata().map_err(fault)?;
+        warn_of_hard_links(database, &metadata);
+        let id = FileId::of(&metadata);
+        locked.insert(id);
+        Ok(Self { id, file: Some(file) })
+    }
+
+    /// The file that is locked.
+    pub(crate) fn id(&self) -> FileId {
+        self.id
+    }
+}
+
+impl Drop for InodeLock {
+    fn drop(&mut self) {
+        let mut locked = LOCKED.lock();
+        if self.file.take().is_some() {
+            locked.remove(&self.id);
+        }
+    }
+}
+
+fn try_lock(file: &File, database: &Path) -> Result<(), OpenError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: database.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(OpenError::Lock { path: database.to_owned(), source }),
+    }
+}
+
+/// Options for files that only their owner may read: what is said in the rooms is nobody else's business.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+#[cfg(unix)]
+fn warn_of_hard_links(database: &Path, metadata: &std::fs::Metadata) {
+    let links = std::os::unix::fs::MetadataExt::nlink(metadata);
+    if links > 1 {
+        tracing::warn!(
+            database = %database.display(),
+            links,
+            "the database file has several names (hard links): open it by one of them only, because its write-ahead log belongs to the name"
+        );
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_of_hard_links(_: &Path, _: &std::fs::Metadata) {}
+
+/// The same file under one name, whichever way it was spelled, also where links lead to a file that does not exist yet.
 fn resolved(database: &Path) -> PathBuf {
-    if let Ok(path) = database.canonicalize() {
-        return path;
+    let mut path = database.to_owned();
+    for _ in 0..MAX_LINKS {
+        if let Ok(path) = path.canonicalize() {
+            return path;
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let (Ok(folder), Some(name)) = (folder.canonicalize(), path.file_name()) else { break };
+        let in_folder = folder.join(name);
+        match in_folder.read_link() {
+            // a link is relative to its own folder
+            Ok(target) => path = folder.join(target),
+            Err(_) => return in_folder,
+        }
     }
-    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match (folder.canonicalize(), database.file_name()) {
-        (Ok(folder), Some(name)) => folder.join(name),
-        _ => database.to_owned(),
-    }
+    path
 }

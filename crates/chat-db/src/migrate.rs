@@ -18,7 +18,7 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
 /// # Errors
 /// The same as [`Database::open`](crate::Database::open).
 pub fn up(path: &Path) -> Result<Vec<String>, OpenError> {
-    let _lock = ProcessLock::take(path)?;
+    let _lock = ProcessLock::take_to_open(path)?;
     pending(&mut open(path)?, path)
 }
 
@@ -27,7 +27,7 @@ pub fn up(path: &Path) -> Result<Vec<String>, OpenError> {
 /// # Errors
 /// [`OpenError::Migrate`] when there is none to take back; else the same as [`up`].
 pub fn down(path: &Path) -> Result<String, OpenError> {
-    let _lock = ProcessLock::take(path)?;
+    let _lock = ProcessLock::take_to_open(path)?;
     let mut connection = open(path)?;
     refuse_newer(&mut connection, path)?;
     match connection.revert_last_migration(MIGRATIONS) {

@@ -7,6 +7,9 @@ use diesel::{QueryResult, SqliteConnection};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::file_id::FileId;
+use crate::lock::InodeLock;
+use crate::watch::Misplaced;
 use crate::{DbError, connection};
 
 /// How many reads go on at once.
@@ -18,8 +21,15 @@ pub(crate) struct Readers {
     path: PathBuf,
     /// As many permits as connections there may be.
     free: Arc<Semaphore>,
-    /// Those that are open and not in use.
-    idle: Mutex<Vec<Reader>>,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    /// Those that are open and not in use. Before the lock, so that they are closed first.
+    idle: Vec<Reader>,
+    /// `None` once the readers are closed.
+    lock: Option<Arc<InodeLock>>,
 }
 
 struct Reader(SqliteConnection);
@@ -31,8 +41,9 @@ impl std::fmt::Debug for Reader {
 }
 
 impl Readers {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, free: Arc::new(Semaphore::new(READERS)), idle: Mutex::default() }
+    pub(crate) fn new(path: PathBuf, lock: Arc<InodeLock>) -> Self {
+        let open = Open { idle: Vec::new(), lock: Some(lock) };
+        Self { path, free: Arc::new(Semaphore::new(READERS)), open: Mutex::new(open) }
     }
 
     /// Waits for a place among the reads. It has to be held until the read is done, whoever still waits for it.
@@ -45,25 +56,48 @@ impl Readers {
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>,
     ) -> Result<T, DbError> {
-        let idle = self.idle.lock().pop();
+        let mut open = self.open.lock();
+        let idle = open.idle.pop();
+        // held until the connection is closed, or is among the idle ones again
+        let Some(lock) = open.lock.clone() else { return Err(DbError::Closed) };
+        drop(open);
         let mut reader = match idle {
             Some(reader) => reader,
-            None => Reader(connection::reading(&self.path).map_err(|error| DbError::failure(&error))?),
+            None => self.connect(&lock)?,
         };
         let value = work(&mut reader.0).map_err(|error| match error {
             diesel::result::Error::NotFound => DbError::Query(error.to_string()),
             _ => DbError::failure(&error),
         })?;
-        let mut idle = self.idle.lock();
-        if !self.free.is_closed() {
-            idle.push(reader);
+        let mut open = self.open.lock();
+        if open.lock.is_some() {
+            open.idle.push(reader);
+        } else {
+            drop(open);
+            drop(reader);
         }
         Ok(value)
     }
 
-    /// No read begins from now on, and the idle connections are closed.
-    pub(crate) fn close(&self) {
+    /// Opens another connection, to the file that is locked.
+    fn connect(&self, lock: &InodeLock) -> Result<Reader, DbError> {
+        let connection = connection::reading(&self.path).map_err(|error| DbError::failure(&error))?;
+        match FileId::at(&self.path) {
+            Ok(id) if id == lock.id() => Ok(Reader(connection)),
+            Ok(_) => Err(Misplaced::DatabaseReplaced.into()),
+            Err(_) => Err(Misplaced::DatabaseMissing.into()),
+        }
+    }
+
+    /// No read begins from now on. Waits for those that have begun, and closes the connections.
+    pub(crate) async fn close(&self) {
+        let all = self.free.acquire_many(READERS as u32).await;
         self.free.close();
-        self.idle.lock().clear();
+        drop(all);
+        let mut open = self.open.lock();
+        let (idle, lock) = (std::mem::take(&mut open.idle), open.lock.take());
+        drop(open);
+        drop(idle);
+        drop(lock);
     }
 }

@@ -77,7 +77,7 @@ fn what_keeps_it_from_starting_is_one_clear_sentence() {
     says(&with("text.sqlite3"), "the database text.sqlite3 can't be opened: file is not a database");
     says(
         &with("no/folder.sqlite3"),
-        "the database no/folder.sqlite3 can't be opened, nor its lock file: No such file or directory (os error 2)",
+        "the database no/folder.sqlite3 can't be opened: No such file or directory (os error 2)",
     );
 
     let newer = folder.path().join("newer.sqlite3");
