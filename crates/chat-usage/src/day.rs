@@ -15,7 +15,7 @@ pub struct Day(pub(crate) i64);
 
 /// It is no day.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no day: 2026-11-28 is one")]
+#[error("{0:?} is not a valid day; write it like 2026-11-28")]
 pub struct NoDay(String);
 
 impl Day {

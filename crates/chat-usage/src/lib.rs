@@ -35,12 +35,16 @@ struct Unsaved {
     /// The day that what the engine counts belongs to.
     day: Day,
     rooms: HashMap<(Day, RoomName), RoomUsage>,
+    /// The most members of the rooms that somebody is in and in which nothing was said yet on this day. A room has a row only once something is
+    /// said in it: what a client only enters costs no storage.
+    quiet: HashMap<RoomName, u64>,
 }
 
 impl Usage {
     /// Of an engine that [counts](chat_rooms::EngineBuilder::count_usage), in this database.
     pub fn new(database: Database, engine: Engine) -> Self {
-        let unsaved = Unsaved { day: Day::of(Timestamp::now()), rooms: HashMap::new() };
+        let unsaved =
+            Unsaved { day: Day::of(Timestamp::now()), rooms: HashMap::new(), quiet: HashMap::new() };
         Self { database, engine, unsaved: Arc::new(Mutex::new(unsaved)) }
     }
 
@@ -59,7 +63,7 @@ impl Usage {
                 }
             };
             if let Err(error) = kept.await {
-                tracing::warn!(%error, "the usage of rooms is not written down; it will be tried again");
+                tracing::warn!(%error, "room usage could not be written; it will be retried");
             }
         }
     }
@@ -97,14 +101,27 @@ impl Usage {
     /// new one those are in who have stayed.
     fn take(&self, today: Day) -> Vec<(Day, RoomName, RoomUsage)> {
         let counted = self.engine.take_usage();
+        let rooms = self.engine.rooms().into_iter();
+        let now: HashMap<_, _> = rooms.map(|(room, members)| (room, members as u64)).collect();
         let mut unsaved = self.unsaved.lock();
         let day = std::mem::replace(&mut unsaved.day, today);
-        let mut add = |day, room, usage| unsaved.rooms.entry((day, room)).or_default().add(usage);
-        counted.into_iter().for_each(|(room, usage)| add(day, room, usage));
-        if day != today {
-            for (room, members) in self.engine.rooms() {
-                add(today, room, RoomUsage { peak_members: members as u64, ..RoomUsage::default() });
-            }
+        for (room, mut usage) in counted {
+            let before = if usage.messages > 0 {
+                // whoever said something was in
+                let members = now.get(&room).copied().unwrap_or(1);
+                unsaved.quiet.remove(&room).unwrap_or_default().max(members)
+            } else {
+                let peak = unsaved.quiet.entry(room.clone()).or_default();
+                *peak = usage.peak_members.max(*peak);
+                *peak
+            };
+            usage.peak_members = usage.peak_members.max(before);
+            unsaved.rooms.entry((day, room)).or_default().add(usage);
+        }
+        if day == today {
+            unsaved.quiet.retain(|room, _| now.contains_key(room));
+        } else {
+            unsaved.quiet = now;
         }
         std::mem::take(&mut unsaved.rooms)
             .into_iter()

@@ -64,9 +64,19 @@ fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
 }
 
-/// Adds to what is there.
+/// Adds to what is there. Where nothing was said no row is made.
 pub(crate) fn add(connection: &mut SqliteConnection, rows: &[(Day, RoomName, RoomUsage)]) -> QueryResult<()> {
     for (day, room, usage) in rows {
+        if usage.messages == 0 {
+            diesel::sql_query(
+                "UPDATE room_usage SET peak_members = max(peak_members, ?) WHERE day = ? AND room = ?",
+            )
+            .bind::<BigInt, _>(signed(usage.peak_members))
+            .bind::<BigInt, _>(day.0)
+            .bind::<Text, _>(room.as_str())
+            .execute(connection)?;
+            continue;
+        }
         diesel::sql_query(
             "INSERT INTO room_usage (day, room, peak_members, messages, bytes) VALUES (?, ?, ?, ?, ?)
              ON CONFLICT (day, room) DO UPDATE SET peak_members = max(peak_members, excluded.peak_members),

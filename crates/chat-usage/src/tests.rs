@@ -47,6 +47,11 @@ async fn say((member, events): &mut (Membership, Events), body: &str) {
     while !matches!(*events.next().await.unwrap(), Event::Message { .. }) {}
 }
 
+/// A room in which one letter was said.
+fn said() -> RoomUsage {
+    RoomUsage { peak_members: 1, messages: 1, bytes: 1 }
+}
+
 fn all() -> Query {
     Query { from: Day::FIRST, to: Day::LAST, room: None, after: None, limit: 100 }
 }
@@ -65,20 +70,54 @@ async fn what_happens_adds_up_and_a_new_day_begins_with_those_who_are_in() {
     world.usage.save_at(Day(1)).await.unwrap();
     assert_eq!(world.rows(all()).await, [row(1, "a", 2, 1, 5)]);
     say(&mut ana, "again").await;
-    let _cleo = world.join("b", "cleo").await;
-    // this is still of the first day; of the second are those who stayed
+    let mut cleo = world.join("b", "cleo").await;
+    let dan = world.join("b", "dan").await;
+    // this is still of the first day
     world.usage.save_at(Day(2)).await.unwrap();
-    let expected = [row(1, "a", 2, 2, 10), row(1, "b", 1, 0, 0), row(2, "a", 1, 0, 0), row(2, "b", 1, 0, 0)];
-    assert_eq!(world.rows(all()).await, expected);
+    let first_day = row(1, "a", 2, 2, 10);
+    assert_eq!(world.rows(all()).await, [first_day.clone()]);
     world.usage.save_at(Day(2)).await.unwrap();
-    assert_eq!(world.rows(all()).await, expected, "nothing has happened");
+    assert_eq!(world.rows(all()).await, [first_day.clone()], "nothing has happened");
+    // of the second day are those who stayed, once something is said there
+    drop(dan);
+    say(&mut cleo, "morning").await;
+    world.usage.save_at(Day(2)).await.unwrap();
+    assert_eq!(world.rows(all()).await, [first_day, row(2, "b", 2, 1, 7)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rooms_in_which_nothing_is_said_leave_no_rows() {
+    let world = World::new().await;
+    for number in 0..1_000 {
+        drop(world.join(&format!("room{number}"), "ana").await);
+    }
+    world.usage.save_at(Day(1)).await.unwrap();
+    world.usage.save_at(Day(2)).await.unwrap();
+    assert_eq!(world.rows(all()).await, []);
+    let unsaved = world.usage.unsaved.lock();
+    assert_eq!((unsaved.rooms.len(), unsaved.quiet.len()), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_most_members_count_whenever_they_came() {
+    let world = World::new().await;
+    let mut ana = world.join("a", "ana").await;
+    let crowd = (world.join("a", "bob").await, world.join("a", "cleo").await);
+    world.usage.save_at(Day(1)).await.unwrap();
+    drop(crowd);
+    say(&mut ana, "you are gone").await;
+    world.usage.save_at(Day(1)).await.unwrap();
+    assert_eq!(world.rows(all()).await, [row(1, "a", 3, 1, 12)], "they came before anything was said");
+    let _crowd = [world.join("a", "b").await, world.join("a", "c").await, world.join("a", "d").await];
+    world.usage.save_at(Day(1)).await.unwrap();
+    assert_eq!(world.rows(all()).await, [row(1, "a", 4, 1, 12)], "and after it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_have_what_was_asked_for() {
     let world = World::new().await;
     let rows: Vec<_> = (0..10)
-        .flat_map(|day| ["a", "b", "c"].map(|room| (Day(day), room.parse().unwrap(), RoomUsage::default())))
+        .flat_map(|day| ["a", "b", "c"].map(|room| (Day(day), room.parse().unwrap(), said())))
         .collect();
     world.usage.database.write(move |connection| table::add(connection, &rows)).await.unwrap();
     let mut query = Query { from: Day(2), to: Day(4), room: None, after: None, limit: 4 };
@@ -97,15 +136,14 @@ async fn pages_have_what_was_asked_for() {
     assert_eq!(seen.join(" "), "2a 2b 2c 3a 3b 3c 4a 4b 4c");
     assert_eq!(pages, 3);
     let of_b = Query { from: Day(8), room: Some("b".parse().unwrap()), ..all() };
-    assert_eq!(world.rows(of_b).await, [row(8, "b", 0, 0, 0), row(9, "b", 0, 0, 0)]);
+    assert_eq!(world.rows(of_b).await, [row(8, "b", 1, 1, 1), row(9, "b", 1, 1, 1)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_old_goes() {
     let world = World::new().await;
-    let rows: Vec<_> = (0..2_000)
-        .map(|n| (Day(n / 1_000), format!("r{n}").parse().unwrap(), RoomUsage::default()))
-        .collect();
+    let rows: Vec<_> =
+        (0..2_000).map(|n| (Day(n / 1_000), format!("r{n}").parse().unwrap(), said())).collect();
     world.usage.database.write(move |connection| table::add(connection, &rows)).await.unwrap();
     world.usage.forget_before(Day(1)).await.unwrap();
     let left = world.rows(Query { limit: 5_000, ..all() }).await;
@@ -115,7 +153,8 @@ async fn what_is_old_goes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_could_not_be_written_is_written_later() {
     let world = World::new().await;
-    let _ana = world.join("a", "ana").await;
+    let mut ana = world.join("a", "ana").await;
+    say(&mut ana, "one").await;
     let broken = |sql: &'static str| {
         world.usage.database.write(move |connection| diesel::sql_query(sql).execute(connection))
     };
@@ -125,5 +164,5 @@ async fn what_could_not_be_written_is_written_later() {
     world.usage.save_at(Day(1)).await.unwrap_err();
     broken("ALTER TABLE elsewhere RENAME TO room_usage").await.unwrap();
     world.usage.save_at(Day(1)).await.unwrap();
-    assert_eq!(world.rows(all()).await, [row(1, "a", 2, 0, 0)]);
+    assert_eq!(world.rows(all()).await, [row(1, "a", 2, 1, 3)]);
 }
