@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::{Epoch, Message, MessageId, RoomName, Username};
+use chat_protocol::{Epoch, Message, MessageId, RoomName, Timestamp, Username};
 use futures::future::BoxFuture;
 
 /// A message that has no place in its room yet.
@@ -39,7 +39,7 @@ pub struct Appended {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// The same id of the same user in the same room was given to a message with another body. Nothing was stored.
-    #[error("the id was given to another message before")]
+    #[error("the id was already used for another message")]
     IdReused,
     /// The store does not answer. Whether the message was stored is not known; it is safe to append it again with the same id.
     #[error(transparent)]
@@ -48,7 +48,7 @@ pub enum AppendError {
 
 /// The store does not answer: it is full, locked, damaged or closed. It may work again later.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the history store does not answer: {0}")]
+#[error("the history store is unavailable: {0}")]
 pub struct HistoryError(pub String);
 
 /// Takes the answer to an append. Called exactly once, on any thread, in the order of the room's numbers, and before any later
@@ -105,6 +105,14 @@ impl Retention {
     /// Whether everything is kept.
     pub fn keeps_all(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether a message is kept at a moment, in a room whose newest message has the number `newest`.
+    pub fn keeps(&self, seq: u64, sent_at: Timestamp, newest: u64, now: Timestamp) -> bool {
+        let millis = |age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        let is_young = |age| sent_at.0 >= now.0.saturating_sub(millis(age));
+        self.max_count.is_none_or(|count| seq.saturating_add(count) > newest)
+            && self.max_age.is_none_or(is_young)
     }
 }
 

@@ -57,7 +57,7 @@ impl NewStay {
 
 /// The store does not answer: it is full, locked, damaged or closed. It may work again later.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the presence store does not answer: {0}")]
+#[error("the presence store is unavailable: {0}")]
 pub struct StoreError(pub String);
 
 /// Why a stay was not written.

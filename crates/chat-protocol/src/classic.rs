@@ -29,19 +29,19 @@ pub enum Command {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// The frame is not a JSON object that a person could have meant.
-    #[error("this is not JSON that can be read: {0}")]
+    #[error("invalid JSON: {0}")]
     BadJson(String),
     /// It is JSON, but not an object.
-    #[error("a frame has to be a JSON object")]
+    #[error("a frame must be a JSON object")]
     NotAnObject,
     /// A key that every frame has is not there.
     #[error("the key \"{0}\" is missing")]
     Missing(&'static str),
     /// A key holds something of another type, or stands there twice.
-    #[error("a frame is an object with the strings \"type\" and \"message\": {0}")]
+    #[error("a frame must be an object with the strings \"type\" and \"message\": {0}")]
     WrongShape(String),
     /// There is no such type of frame.
-    #[error("there is no type \"{0}\"; what can be sent is \"chat_message\"")]
+    #[error("unknown type \"{0}\"; clients can send \"chat_message\"")]
     UnknownType(String),
 }
 

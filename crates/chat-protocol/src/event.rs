@@ -72,8 +72,8 @@ pub enum Event {
     },
     /// The operator says something.
     Notice {
-        /// Where.
-        room: RoomName,
+        /// Where; `None` where it is to everyone.
+        room: Option<RoomName>,
         /// How much it matters.
         level: NoticeLevel,
         /// What.

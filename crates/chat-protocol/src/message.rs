@@ -10,7 +10,7 @@ use crate::{RoomName, Timestamp, Username};
 
 /// Why a text is no [`MessageId`] or [`Reference`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it has to have {} {max} characters", if *min == 0 { "at most".to_owned() } else { format!("{min} to") })]
+#[error("it must have {} {max} characters", if *min == 0 { "at most".to_owned() } else { format!("{min} to") })]
 pub struct LengthError {
     /// The fewest characters.
     pub min: usize,

@@ -36,7 +36,7 @@ pub enum NameError {
         max: usize,
     },
     /// It has a character that is no letter, mark, number, `_` or `-`, or that is invisible, or it begins with a mark.
-    #[error("a name may have letters, numbers, '_' and '-' only")]
+    #[error("a name may contain only letters, numbers, '_' and '-'")]
     Character,
 }
 

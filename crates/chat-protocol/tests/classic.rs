@@ -34,7 +34,7 @@ fn message(from: &Arc<Member>, body: &str, members: &Arc<MemberList>) -> Event {
 
 fn notice(body: &str, members: Arc<MemberList>) -> Event {
     Event::Notice {
-        room: RoomName::parse("lobby").unwrap(),
+        room: Some(RoomName::parse("lobby").unwrap()),
         level: NoticeLevel::Info,
         body: body.into(),
         members,

@@ -380,7 +380,7 @@ fn events_of_a_room() {
     let events = [
         say("\0\u{1}\r\n\t\"\\ <b>&amp;</b> é 😀"),
         Event::Notice {
-            room: room(),
+            room: Some(room()),
             level: NoticeLevel::Info,
             body: "tea".into(),
             members: members.clone(),
@@ -556,12 +556,12 @@ fn ids_have_1_to_64_characters_and_refs_at_most_64() {
         let rejected = send(wrong.into(), "r1".into()).unwrap_err();
         assert_eq!((rejected.reference, rejected.code), (reference(), ErrorCode::MissingField));
         insta::allow_duplicates! {
-            insta::assert_snapshot!(rejected.message, @r#"the field "id" is wrong: it has to have 1 to 64 characters"#);
+            insta::assert_snapshot!(rejected.message, @r#"the field "id" is invalid: it must have 1 to 64 characters"#);
         }
     }
     let rejected = send(one, over).unwrap_err();
     assert_eq!((rejected.reference, rejected.code), (None, ErrorCode::MissingField));
-    insta::assert_snapshot!(rejected.message, @r#"the field "ref" is wrong: it has to have at most 64 characters"#);
+    insta::assert_snapshot!(rejected.message, @r#"the field "ref" is invalid: it must have at most 64 characters"#);
 }
 
 #[test]
@@ -594,6 +594,14 @@ fn what_is_no_command_is_told_why() {
         "{\"ref\":\"r1\",\"type\":\"send\",\"room\":\"lobby\",\"body\":\"a\nb\"}",
         r#"{"ref":"r1","type":"history","room":"lobby","before":1e999}"#,
         r#"{"ref":"r1","type":"history","room":"lobby","before":01}"#,
+        // numbers out of range, in every field that is a number
+        r#"{"ref":"r1","type":"join","room":"lobby","history":-1}"#,
+        r#"{"ref":"r1","type":"join","room":"lobby","since":{"epoch":"e","seq":-5}}"#,
+        r#"{"ref":"r1","type":"join","room":"lobby","since":{"epoch":"e","seq":1e20}}"#,
+        r#"{"ref":"r1","type":"history","room":"lobby","limit":18446744073709551616}"#,
+        r#"{"ref":"r1","type":"history","room":"lobby","before":-9223372036854775809}"#,
+        r#"{"ref":"r1","type":"history","room":"lobby","after":-1}"#,
+        r#"{"ref":"r1","type":"members","room":"lobby","limit":-1}"#,
         &deep,
         &deep_objects,
         &deep_since,
@@ -631,7 +639,6 @@ fn what_is_no_command_is_told_why() {
         r#"{"ref":"r1","type":"join","room":"lobby","since":{"epoch":7,"seq":5}}"#,
         r#"{"type":"join","room":"lobby","since":{"seq":5,"seq":6},"ref":"r1"}"#,
         r#"{"ref":"r1","type":"join","room":"lobby","history":true}"#,
-        r#"{"ref":"r1","type":"join","room":"lobby","history":-1}"#,
         r#"{"ref":"r1","type":"join","room":"lobby","history":1.0}"#,
         r#"{"ref":"r1","type":"leave"}"#,
         r#"{"ref":"r1","type":"send","body":"hi"}"#,
@@ -644,7 +651,6 @@ fn what_is_no_command_is_told_why() {
         r#"{"ref":"r1","type":"history"}"#,
         r#"{"ref":"r1","type":"history","room":"lobby","before":"5"}"#,
         r#"{"ref":"r1","type":"history","room":"lobby","after":"5"}"#,
-        r#"{"ref":"r1","type":"history","room":"lobby","limit":18446744073709551616}"#,
         r#"{"ref":"r1","type":"members"}"#,
         r#"{"ref":"r1","type":"members","room":"lobby","after":5}"#,
         r#"{"ref":"r1","type":"members","room":"lobby","prefix":5}"#,
@@ -695,7 +701,7 @@ fn what_is_told_stays_short_however_long_the_frame_is() {
     }
     let rejected = rejected(&json!({ "type": long }).to_string());
     assert_eq!(rejected.code, ErrorCode::UnknownType);
-    assert_eq!(rejected.message, format!("there is no type \"{}\"", "é".repeat(64)));
+    assert_eq!(rejected.message, format!("unknown type \"{}\"", "é".repeat(64)));
 }
 
 #[test]

@@ -56,7 +56,11 @@ impl Room {
         catch_up: &mut CatchUp,
         asked: &Asked,
     ) -> Result<Sent, NotJoined> {
+        let kept = self.kept();
         self.change(|core, effects| {
+            if let Some(kept) = kept {
+                core.tail.retain(kept);
+            }
             // looked at in the moment in which the seat is given: it may have been put out while pages were read
             if coming == Coming::Again && !core.stays(member.id) {
                 return Err(NotJoined::Out);
@@ -103,7 +107,11 @@ impl Room {
         read: Option<Messages>,
         asked: &Asked,
     ) -> Result<Option<Sent>, Page> {
+        let kept = self.kept();
         self.change(|core, effects| {
+            if let Some(kept) = kept {
+                core.tail.retain(kept);
+            }
             let Some(Messages { mut messages, more }) = read.or_else(|| in_memory(core, page)) else {
                 return Err(told_only(core, page));
             };

@@ -4,6 +4,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat_log::{Occasional, Passed};
 use chat_presence::PresenceStore;
 use chat_protocol::MemberId;
 use parking_lot::Mutex;
@@ -20,6 +21,8 @@ pub(crate) struct Departures {
     ended: Mutex<Vec<MemberId>>,
     /// Rung when there is something in `ended`.
     added: Notify,
+    /// Limits the log lines about failures.
+    failures: Occasional,
 }
 
 impl Departures {
@@ -38,7 +41,9 @@ impl Departures {
                 continue;
             }
             if let Err(error) = store.leave(ended.clone()).await {
-                tracing::warn!(%error, rows = ended.len(), "rows of members who left are not removed yet");
+                if let Some(Passed { suppressed }) = self.failures.pass() {
+                    tracing::warn!(%error, rows = ended.len(), suppressed, "rows of members who left could not be removed yet");
+                }
                 self.ended.lock().extend(ended);
                 sleep(RETRY).await;
                 self.added.notify_one();

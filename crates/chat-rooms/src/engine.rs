@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use chat_history::{HistoryError, HistoryStore, MemoryHistory, Retention};
+use chat_log::Occasional;
 use chat_presence::{NewStay, PresenceStore, StoreError};
 use chat_protocol::v2::{LeftReason, NoticeLevel};
 use chat_protocol::{ChannelName, Epoch, Member, MemberId, MemberList, RoomName, Timestamp, Username};
@@ -20,6 +21,7 @@ use crate::meters::Meters;
 use crate::outlet::Outlet;
 use crate::pruner::Pruner;
 use crate::reservation::{ReservedName, Row};
+use crate::retained::Retained;
 use crate::room::{Room, RoomContext};
 use crate::runtime::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::runtime::{self, Handle};
@@ -36,7 +38,7 @@ const MOST_ADMISSIONS: usize = 4_096;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum JoinError {
     /// The name is taken in that room. Its holder has been asked for a sign of life.
-    #[error("the name is taken")]
+    #[error("the name is already in use")]
     NameTaken,
     /// There are as many members in the room as there may be.
     #[error("the room is full")]
@@ -57,7 +59,7 @@ pub enum JoinError {
 /// It knows no socket: a member's events go to an [`Outlet`]. A room exists while somebody is in it.
 #[derive(Clone)]
 pub struct Engine {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// What an engine is made of, before it runs.
@@ -110,35 +112,40 @@ impl EngineBuilder {
     pub async fn start(self) -> Result<Engine, StoreError> {
         let left_behind = self.store.clear().await?;
         if left_behind > 0 {
-            tracing::info!(rows = left_behind, "removed the rows of members that the last run left behind");
+            tracing::info!(rows = left_behind, "removed the presence rows that the last run left behind");
         }
         let runtime = Handle::current();
         let departures = Arc::new(Departures::default());
         let remover = runtime.spawn(Arc::clone(&departures).run(Arc::clone(&self.store))).abort_handle();
-        let pruner = Pruner::start(&runtime, Arc::clone(&self.history), self.retention);
+        let retained = Arc::new(Retained::new(self.retention));
         let context = RoomContext {
-            runtime,
+            runtime: runtime.clone(),
+            tails: Arc::default(),
+            retained: Arc::clone(&retained),
             encodings: Encodings::new(self.encodings),
             most_pumps: runtime::parallelism(),
             most_members: AtomicUsize::new(self.most_members),
             meters: Meters::new(),
         };
-        Ok(Engine {
-            shared: Arc::new(Shared {
+        let shared = |this: &Weak<Shared>| {
+            let pruner = Pruner::start(&runtime, Arc::clone(&self.history), retained, this.clone());
+            Shared {
                 store: self.store,
                 history: self.history,
                 context: Arc::new(context),
                 rooms: Mutex::default(),
                 departures,
                 remover,
-                pruner,
+                _pruner: pruner,
+                unstored: Occasional::new(),
                 usage: self.counts_usage.then(Usage::default),
                 closing: AtomicBool::new(false),
                 quiet: AtomicBool::new(false),
                 admissions: Arc::new(Semaphore::new(MOST_ADMISSIONS)),
                 budget: Arc::new(Semaphore::new(BUDGET as usize)),
-            }),
-        })
+            }
+        };
+        Ok(Engine { shared: Arc::new_cyclic(shared) })
     }
 }
 
@@ -177,7 +184,7 @@ impl Engine {
         if self.shared.is_closing() {
             return Err(JoinError::Closing);
         }
-        let too_many = |_| StoreError(format!("{MOST_ADMISSIONS} wait for it already"));
+        let too_many = |_| StoreError(format!("{MOST_ADMISSIONS} joins are waiting for it already"));
         let place = Arc::clone(&self.shared.admissions).try_acquire_owned().map_err(too_many)?;
         let name = ReservedName::take(&self.shared, room, username)?;
         let (answer, written) = oneshot::channel();
@@ -262,6 +269,7 @@ impl Engine {
         if let Some(room) = self.shared.room(room) {
             room.forget(seq);
         }
+        self.shared.context.retained.erase(room, seq);
     }
 
     /// How many rooms there are.
@@ -289,14 +297,6 @@ impl Engine {
         room.is_some()
     }
 
-    /// Tells everybody in every room something from the operator; in how many rooms.
-    pub fn notice_all(&self, level: NoticeLevel, body: impl Into<Arc<str>>) -> usize {
-        let body = body.into();
-        let rooms = self.shared.all_rooms();
-        rooms.iter().for_each(|room| room.notice(level, Arc::clone(&body)));
-        rooms.len()
-    }
-
     /// Whether the engine can take somebody in now.
     ///
     /// # Errors
@@ -314,9 +314,9 @@ impl Engine {
         self.shared.context.most_members.store(most, Ordering::Relaxed);
     }
 
-    /// How long messages are kept from now on. Those that have been kept too long then are removed soon.
+    /// How long messages are kept from now on. Those that have been kept too long then are not shown any more, and are removed soon.
     pub fn set_retention(&self, retention: Retention) {
-        self.shared.pruner.retain(retention);
+        self.shared.context.retained.set(retention);
     }
 
     /// Whether nobody is let in any more.

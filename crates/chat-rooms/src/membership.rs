@@ -207,7 +207,7 @@ impl Membership {
         let told = match self.room.tell_history(self.member.id, page, None, &asked) {
             Ok(told) => told,
             Err(page) => {
-                let read = self.shared.history.page(self.room.name.clone(), page).await?;
+                let read = self.room.read(&*self.shared.history, page).await?;
                 // with what was read it asks for nothing more
                 self.room.tell_history(self.member.id, page, Some(read), &asked).unwrap_or_default()
             }
@@ -312,7 +312,7 @@ async fn join(
         match room.join(member, coming, &outlet, &mut catch_up, &asked) {
             Ok(sent) => return Ok(sent),
             Err(NotJoined::Read(page)) => {
-                catch_up.add(shared.history.page(room.name.clone(), page).await?);
+                catch_up.add(room.read(&*shared.history, page).await?);
             }
             Err(NotJoined::Out) => return Err(ReadError::NotAMember),
         }

@@ -37,26 +37,23 @@ impl Meters {
         describe_histogram!(
             "chatd_fan_out_seconds",
             Unit::Seconds,
-            "From telling something in a room until each of its members was offered it"
+            "Time from queueing an event of a room until it was offered to every member"
         );
         describe_histogram!(
             "chatd_ack_seconds",
             Unit::Seconds,
-            "From taking a message until it is stored and its ack told"
+            "Time from accepting a message until it is stored and its ack is queued"
         );
-        describe_counter!("chatd_messages_total", "Messages that were said, stored and told");
-        describe_counter!("chatd_message_bytes_total", Unit::Bytes, "The text of those messages");
+        describe_counter!("chatd_messages_total", "Messages that were stored and delivered");
+        describe_counter!("chatd_message_bytes_total", Unit::Bytes, "Bytes of text in these messages");
         describe_counter!(
             "chatd_deliveries_total",
-            "Messages that were offered to members: each counts once for each of them"
+            "Message deliveries: each message counts once for each member that it was offered to"
         );
-        describe_counter!("chatd_joins_total", "Members that came into a room");
+        describe_counter!("chatd_joins_total", "Members that joined a room");
         describe_counter!("chatd_leaves_total", "Members that left a room");
-        describe_gauge!(
-            "chatd_members",
-            "Places in rooms that are taken now; who is in two rooms counts twice"
-        );
-        describe_counter!(ERRORS, "Errors that clients were told, by code");
+        describe_gauge!("chatd_members", "Members of all rooms; a user in two rooms counts twice");
+        describe_counter!(ERRORS, "Errors sent to clients, by code");
         // an alert may ask for one before it has happened
         for code in ErrorCode::ALL {
             drop(counter!(ERRORS, "code" => code.name()));

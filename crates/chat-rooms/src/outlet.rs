@@ -13,7 +13,7 @@ use crate::{EncodingId, Frames};
 
 /// The outlet takes nothing more: its reader is too slow, or gone. The member is put out of its room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the reader is too slow, or gone")]
+#[error("the reader is too slow, or disconnected")]
 pub struct PutOut;
 
 /// Takes events as bytes. An [`Outbox`](crate::outbox::Outbox) is one.
@@ -77,14 +77,14 @@ impl Outlet {
 
     /// Whether both lead to the same place.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Events(own), Self::Events(other)) => {
-                std::ptr::addr_eq(Arc::as_ptr(own), Arc::as_ptr(other))
-            }
-            (Self::Frames { sink: own, .. }, Self::Frames { sink: other, .. }) => {
-                std::ptr::addr_eq(Arc::as_ptr(own), Arc::as_ptr(other))
-            }
-            _ => false,
+        self.address() == other.address()
+    }
+
+    /// Where it leads to: the same for all clones, and for all outlets with the same sink.
+    pub(crate) fn address(&self) -> usize {
+        match self {
+            Self::Events(sink) => Arc::as_ptr(sink).addr(),
+            Self::Frames { sink, .. } => Arc::as_ptr(sink).addr(),
         }
     }
 

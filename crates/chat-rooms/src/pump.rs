@@ -119,6 +119,7 @@ fn offer(
     }
 }
 
-fn caught(offer: impl FnOnce() -> Result<(), PutOut>) -> Result<(), PutOut> {
+/// What a sink says to an offer; one that panics takes nothing more.
+pub(crate) fn caught(offer: impl FnOnce() -> Result<(), PutOut>) -> Result<(), PutOut> {
     catch_unwind(AssertUnwindSafe(offer)).unwrap_or(Err(PutOut))
 }

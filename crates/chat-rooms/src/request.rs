@@ -50,7 +50,7 @@ pub struct MembersQuery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// The member is out: its outlet took nothing more.
-    #[error("not in the room any more")]
+    #[error("no longer a member of the room")]
     NotAMember,
 }
 
@@ -58,7 +58,7 @@ pub enum SendError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// The member is out: its outlet took nothing more.
-    #[error("not in the room any more")]
+    #[error("no longer a member of the room")]
     NotAMember,
     /// The store does not answer.
     #[error(transparent)]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use chat_history::{HistoryError, HistoryStore};
+use chat_history::{HistoryError, HistoryStore, Messages, Page};
 use chat_protocol::v2::{ErrorCode, Left, LeftReason, NoticeLevel};
 use chat_protocol::{
     GATHER_ABOVE, GATHER_WINDOW, Member, MemberId, MemberList, Reference, RoomName, Username,
@@ -17,11 +17,12 @@ use crate::encoding::Encodings;
 use crate::meters::Meters;
 use crate::outlet::Outlet;
 use crate::pump;
+use crate::retained::{Kept, Retained};
 use crate::runtime::atomic::{AtomicUsize, Ordering};
 use crate::runtime::{self, Handle, Notify};
 use crate::slot::{Slot, Style};
 use crate::state::{Audience, Effect, Holder, RoomState};
-use crate::tail::Tail;
+use crate::tail::{Tail, Tails};
 
 /// While more than this waits to be offered, those who speak have to wait.
 pub(crate) const MOST_PENDING: usize = 1 << 20;
@@ -35,6 +36,10 @@ pub(crate) struct RoomContext {
     /// Where pumps run. Kept, because a member may leave on a thread that is not the runtime's.
     pub(crate) runtime: Handle,
     pub(crate) encodings: Encodings,
+    /// What the tails of all rooms keep.
+    pub(crate) tails: Arc<Tails>,
+    /// How long messages are kept.
+    pub(crate) retained: Arc<Retained>,
     /// The most pumps of one room.
     pub(crate) most_pumps: usize,
     /// The most members of one room.
@@ -91,7 +96,7 @@ impl Room {
     pub(crate) async fn know(&self, history: &dyn HistoryStore) -> Result<(), HistoryError> {
         let learn = || async {
             let newest = history.newest(self.name.clone()).await?;
-            self.core.lock().tail = Tail::after(newest);
+            self.core.lock().tail = Tail::after(newest).among(&self.context.tails);
             Ok(())
         };
         self.known.get_or_try_init(learn).await.copied()
@@ -264,17 +269,87 @@ impl Room {
         core.slots.get(&to).is_none_or(|slot| core.pumps[slot.pump].offered > sent.position)
     }
 
+    /// What retention keeps now; `None` where it keeps everything.
+    pub(crate) fn kept(&self) -> Option<Kept> {
+        self.context.retained.now()
+    }
+
+    /// Takes what is not kept out of the tail. Gives the number of the newest message, kept or not.
+    pub(crate) fn retain(&self, kept: Option<Kept>) -> u64 {
+        let mut core = self.core.lock();
+        if let Some(kept) = kept {
+            core.tail.retain(kept);
+        }
+        core.tail.newest()
+    }
+
+    /// Reads a page from the store, without what is not kept.
+    ///
+    /// # Errors
+    /// [`HistoryError`] when the store does not answer.
+    pub(crate) async fn read(
+        &self,
+        history: &dyn HistoryStore,
+        page: Page,
+    ) -> Result<Messages, HistoryError> {
+        let mut messages = history.page(self.name.clone(), page).await?;
+        let Some(kept) = self.kept() else { return Ok(messages) };
+        let newest = self.retain(Some(kept));
+        let (Some(gone), Page::After { limit, .. }) = (kept.cut(page, &mut messages, newest), page) else {
+            return Ok(messages);
+        };
+        let seq = self.last_gone(history, kept, gone, newest).await?;
+        messages = history.page(self.name.clone(), Page::After { seq, limit }).await?;
+        kept.cut(page, &mut messages, newest);
+        Ok(messages)
+    }
+
+    /// The number of the last message that is not kept, of those from `gone`, which is not, to `newest`. The store may have many that it has
+    /// not removed yet: they are not read one by one.
+    async fn last_gone(
+        &self,
+        history: &dyn HistoryStore,
+        kept: Kept,
+        mut gone: u64,
+        newest: u64,
+    ) -> Result<u64, HistoryError> {
+        let mut end = newest;
+        while gone < end {
+            let seq = gone + (end - gone) / 2;
+            let found = history.page(self.name.clone(), Page::After { seq, limit: 1 }).await?;
+            match found.messages.first() {
+                Some(message) if message.seq <= end && !kept.keeps_message(message, newest) => {
+                    gone = message.seq;
+                }
+                _ => end = seq,
+            }
+        }
+        Ok(gone)
+    }
+
     /// Forgets what a message said.
     pub(crate) fn forget(&self, seq: u64) {
         self.core.lock().tail.erase(seq);
     }
 
-    /// Tells everybody what the operator says.
+    /// Tells everybody in this room what the operator says.
     pub(crate) fn notice(&self, level: NoticeLevel, body: Arc<str>) {
         self.change(|core, effects| {
-            let notice = core.state.notice(level, body);
+            let notice = core.state.notice(Some(self.name.clone()), level, body);
             effects.push(Effect::Tell(notice, Audience::All));
         });
+    }
+
+    /// Tells those who are told lists what the operator says to everyone. Gives the outlets of all others: they may be in other rooms, too.
+    pub(crate) fn notice_all(&self, level: NoticeLevel, body: Arc<str>) -> Vec<Outlet> {
+        self.change(|core, effects| {
+            if core.state.tells_lists() {
+                let notice = core.state.notice(None, level, body);
+                effects.push(Effect::Tell(notice, Audience::Each));
+            }
+            let others = core.slots.values().filter(|slot| slot.style == Style::Deltas);
+            others.map(|slot| slot.outlet.clone()).collect()
+        })
     }
 
     /// Tells the others who want to know that somebody is typing.

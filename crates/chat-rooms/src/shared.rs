@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chat_history::HistoryStore;
+use chat_log::Occasional;
 use chat_presence::PresenceStore;
 use chat_protocol::RoomName;
 use parking_lot::Mutex;
@@ -28,7 +29,9 @@ pub(crate) struct Shared {
     pub(crate) departures: Arc<Departures>,
     /// The task behind `departures`.
     pub(crate) remover: AbortHandle,
-    pub(crate) pruner: Pruner,
+    pub(crate) _pruner: Pruner,
+    /// Limits the log lines about messages that could not be stored.
+    pub(crate) unstored: Occasional,
     /// None: nobody asks for it.
     pub(crate) usage: Option<Usage>,
     pub(crate) closing: AtomicBool,

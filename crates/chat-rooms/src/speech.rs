@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chat_history::{AppendError, Appended, Durability, HistoryError};
+use chat_log::Passed;
 use chat_protocol::v2::{Ack, ErrorCode, ServerFrame};
 use chat_protocol::{Member, Message, MessageId, Reference};
 use tracing::field::Empty;
@@ -144,9 +145,9 @@ fn ack(message: &Message, Called { id, reference }: Called, durability: Durabili
 
 fn refusal(error: &AppendError) -> (ErrorCode, &'static str) {
     match error {
-        AppendError::IdReused => (ErrorCode::IdReused, "this id was given to another message before"),
+        AppendError::IdReused => (ErrorCode::IdReused, "this id was already used for another message"),
         AppendError::Unavailable(_) => {
-            (ErrorCode::StoreUnavailable, "the store does not answer; send it again with the same id")
+            (ErrorCode::StoreUnavailable, "storage is unavailable; send the message again with the same id")
         }
     }
 }
@@ -171,7 +172,10 @@ impl Ticket {
     fn settle_once(&mut self, outcome: Result<Appended, AppendError>) {
         let Some((speaker, receipt, called)) = self.open.take() else { return };
         if let Err(AppendError::Unavailable(error)) = &outcome {
-            tracing::warn!(room = %self.room.name, username = %speaker.from.username, %error, "a message was not stored");
+            if let Some(Passed { suppressed }) = self.shared.unstored.pass() {
+                let (room, username) = (&self.room.name, &speaker.from.username);
+                tracing::warn!(%room, %username, %error, suppressed, "a message could not be stored");
+            }
         }
         let meters = &self.shared.context.meters;
         if let Ok(Appended { message, again, missed }) = &outcome {
@@ -193,7 +197,7 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if self.open.is_some() {
-            self.settle_once(Err(HistoryError("it gave the message up".into()).into()));
+            self.settle_once(Err(HistoryError("the message was dropped".into()).into()));
         }
     }
 }

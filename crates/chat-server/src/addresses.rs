@@ -5,11 +5,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use chat_log::Passed;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::pace::{Pace, Rate};
+use crate::stranger_log::{Kind, StrangerLog};
 
 /// How many connections beyond the limit are told so. Those that come while so many are being told are dropped without a word.
 const TOLD: usize = 16;
@@ -53,6 +55,7 @@ pub(crate) struct Addresses(Arc<Inner>);
 struct Inner {
     limits: ArcSwap<AddressLimits>,
     known: Mutex<Known>,
+    log: Arc<StrangerLog>,
 }
 
 #[derive(Debug, Default)]
@@ -66,13 +69,11 @@ struct Known {
 struct Usage {
     connections: usize,
     handshakes: Pace,
-    /// Whether the log says already that it was over its limit.
-    is_told: bool,
 }
 
 /// What counts as one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Network {
+pub(crate) enum Network {
     V4(Ipv4Addr),
     /// The first 64 bits.
     V6(u64),
@@ -97,8 +98,8 @@ pub(crate) enum Arrival {
 }
 
 impl Addresses {
-    pub(crate) fn new(limits: AddressLimits) -> Self {
-        Self(Arc::new(Inner { limits: ArcSwap::from_pointee(limits), known: Mutex::default() }))
+    pub(crate) fn new(limits: AddressLimits, log: Arc<StrangerLog>) -> Self {
+        Self(Arc::new(Inner { limits: ArcSwap::from_pointee(limits), known: Mutex::default(), log }))
     }
 
     /// Other limits hold from now on. Who is there stays.
@@ -108,22 +109,26 @@ impl Addresses {
 
     /// Counts a connection.
     pub(crate) fn arrive(&self, address: IpAddr) -> Arrival {
-        let most = self.0.limits.load().connections;
+        let limit = self.0.limits.load().connections;
         let network = Network::of(address);
-        if most == 0 || self.is_free(address) {
+        if limit == 0 || self.is_free(address) {
             return Arrival::In(AddressPlace { counted: None });
         }
         let mut known = self.0.known.lock();
         let usage = known.usage(network, Instant::now());
-        if usage.connections >= most.saturating_add(TOLD) {
+        if usage.connections >= limit.saturating_add(TOLD) {
             return Arrival::FarTooMany;
         }
         usage.connections += 1;
-        let is_over = usage.connections > most;
-        let is_news = is_over && usage.is_news();
+        let is_over = usage.connections > limit;
         drop(known);
-        if is_news {
-            tracing::warn!(%address, most, "too many connections from one address; if it is a proxy's, name it in --trusted-proxies");
+        if is_over && let Some(Passed { suppressed }) = self.0.log.about(Kind::Connections, address) {
+            tracing::warn!(
+                %address,
+                limit,
+                suppressed,
+                "too many connections from one address; if this is a proxy, add it to --trusted-proxies"
+            );
         }
         let place = AddressPlace { counted: Some((self.clone(), network)) };
         if is_over { Arrival::TooMany(place) } else { Arrival::In(place) }
@@ -141,10 +146,13 @@ impl Addresses {
             usage.handshakes.note(1, now, rate);
             return true;
         }
-        let is_news = usage.is_news();
         drop(known);
-        if is_news {
-            tracing::warn!(%address, "handshakes from one address come too fast; if it is a proxy's, name it in --trusted-proxies");
+        if let Some(Passed { suppressed }) = self.0.log.about(Kind::Handshakes, address) {
+            tracing::warn!(
+                %address,
+                suppressed,
+                "too many handshakes a second from one address; if this is a proxy, add it to --trusted-proxies"
+            );
         }
         false
     }
@@ -172,24 +180,19 @@ impl Known {
             self.by_address.retain(|_, usage| !usage.is_idle(now));
             self.sweep_at = self.by_address.len() * 2;
         }
-        let fresh = || Usage { connections: 0, handshakes: Pace::new(now), is_told: false };
+        let fresh = || Usage { connections: 0, handshakes: Pace::new(now) };
         self.by_address.entry(network).or_insert_with(fresh)
     }
 }
 
 impl Usage {
-    /// Whether the log does not say yet that it is over a limit; from now on it does.
-    fn is_news(&mut self) -> bool {
-        !std::mem::replace(&mut self.is_told, true)
-    }
-
     fn is_idle(&self, now: Instant) -> bool {
         self.connections == 0 && self.handshakes.is_rested(now)
     }
 }
 
 impl Network {
-    fn of(address: IpAddr) -> Self {
+    pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address),
             // the higher half
@@ -213,7 +216,7 @@ mod tests {
 
     fn addresses(connections: usize, per_second: u32, burst: u32) -> Addresses {
         let handshakes = Rate { per_second, burst };
-        Addresses::new(AddressLimits { connections, handshakes, loopback: Loopback::Free })
+        Addresses::new(AddressLimits { connections, handshakes, loopback: Loopback::Free }, Arc::default())
     }
 
     fn ip(text: &str) -> IpAddr {

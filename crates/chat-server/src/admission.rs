@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use chat_log::{Passed, cut};
 use chat_protocol::v2::SUBPROTOCOL;
 use chat_protocol::{RoomName, Username};
 use chat_rooms::JoinError;
@@ -12,7 +13,7 @@ use http::header::{
     SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
     TRANSFER_ENCODING, UPGRADE,
 };
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
@@ -24,6 +25,7 @@ use crate::context::Context;
 use crate::deflate;
 use crate::origins::Endpoint;
 use crate::place::{ChatPermit, Peer, Place};
+use crate::stranger_log::Kind;
 
 /// Somebody who is let in.
 #[derive(Debug)]
@@ -140,21 +142,23 @@ impl Refusal {
 
     fn explanation(self) -> &'static str {
         match self {
-            Self::NotFound => "there is no such path, or what stands in it is no name of a room or a user\n",
-            Self::Method => "a WebSocket is opened by GET\n",
-            Self::UpgradeRequired => "only WebSockets are served here (version 13)\n",
-            Self::Malformed => "this is no request that can be read, or no WebSocket handshake\n",
-            Self::NotEncrypted => "this port speaks TLS: https:// or wss://\n",
-            Self::NoSubprotocol => "what is spoken here is chat.v2: offer it in Sec-WebSocket-Protocol\n",
-            Self::Origin => "pages of that origin may not chat here: --allowed-origins\n",
-            Self::NameTaken => "",
-            Self::TooManyFromThere => {
-                "there are too many connections from your address, or they come too fast\n"
+            Self::NotFound => {
+                "not found: there is no such path, or the name of the room or user in it is not valid\n"
             }
+            Self::Method => "method not allowed: open a WebSocket with GET\n",
+            Self::UpgradeRequired => "upgrade required: this path serves only WebSockets (version 13)\n",
+            Self::Malformed => "malformed request, or not a valid WebSocket handshake\n",
+            Self::NotEncrypted => "this port requires TLS: use https:// or wss://\n",
+            Self::NoSubprotocol => "missing subprotocol: offer chat.v2 in Sec-WebSocket-Protocol\n",
+            Self::Origin => {
+                "pages of this origin are not allowed to connect; the server sets this with --allowed-origins\n"
+            }
+            Self::NameTaken => "",
+            Self::TooManyFromThere => "too many connections from your address, or too many in a short time\n",
             Self::RoomFull => "the room is full\n",
-            Self::Full => "there are as many connections as there may be\n",
+            Self::Full => "the server is full: the maximum number of connections is reached\n",
             Self::ShuttingDown => "the server is shutting down\n",
-            Self::Store => "the store does not answer\n",
+            Self::Store => "storage is unavailable; try again later\n",
         }
     }
 }
@@ -180,16 +184,18 @@ pub(crate) async fn admit(
     }
     let (room, username) = classic_target(request.uri().path()).ok_or(Refusal::NotFound)?;
     let mut response = handshake(request)?;
-    look_at_origin(request, Endpoint::Classic, context)?;
-    let deflates = agree_on_deflate(request, &mut response, context);
     let permit = permit(request, place, context)?;
+    look_at_origin(request, Endpoint::Classic, place, context)?;
+    let deflates = agree_on_deflate(request, &mut response, context);
     match context.engine.admit(&room, &username).await {
         Ok(seat) => Ok(Admitted { response, deflates, entrant: Entrant::Classic(seat), permit }),
         Err(JoinError::NameTaken) => Err(Refusal::NameTaken),
         Err(JoinError::RoomFull) => Err(Refusal::RoomFull),
         Err(JoinError::Closing) => Err(Refusal::ShuttingDown),
         Err(error @ (JoinError::Store(_) | JoinError::History(_))) => {
-            tracing::warn!(%room, %username, %error, "somebody was not let in");
+            if let Some(Passed { suppressed }) = context.log.at_all(Kind::Join) {
+                tracing::warn!(%room, %username, %error, suppressed, "a user could not join");
+            }
             Err(Refusal::Store)
         }
     }
@@ -205,11 +211,11 @@ fn admit_session(request: &Request<()>, place: &Place, context: &Context) -> Res
         return Err(Refusal::NoSubprotocol);
     }
     response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
-    look_at_origin(request, Endpoint::V2, context)?;
     if context.engine.is_closing() {
         return Err(Refusal::ShuttingDown);
     }
     let permit = permit(request, place, context)?;
+    look_at_origin(request, Endpoint::V2, place, context)?;
     let deflates = agree_on_deflate(request, &mut response, context);
     Ok(Admitted { response, deflates, entrant: Entrant::V2, permit })
 }
@@ -248,17 +254,39 @@ fn counted(address: IpAddr, context: &Context) -> Result<AddressPlace, Refusal> 
     may_shake_hands(address, context).map(|()| place)
 }
 
+/// The client's address, as far as it is known.
+fn client_address(headers: &HeaderMap, place: &Place, context: &Context) -> IpAddr {
+    match place.peer() {
+        Peer::Client { address, .. } => *address,
+        Peer::Proxy(proxy) => context.config().proxies.client(headers, *proxy),
+    }
+}
+
 fn may_shake_hands(address: IpAddr, context: &Context) -> Result<(), Refusal> {
     context.addresses.may_shake_hands(address, Instant::now()).then_some(()).ok_or(Refusal::TooManyFromThere)
 }
 
-/// Refuses pages that may not chat here: whoever reads them did not choose to.
-fn look_at_origin(request: &Request<()>, endpoint: Endpoint, context: &Context) -> Result<(), Refusal> {
+/// Refuses pages that may not chat here: whoever reads them did not choose to. Asked after the limits of the address, which bound how often
+/// this comes to the log.
+fn look_at_origin(
+    request: &Request<()>,
+    endpoint: Endpoint,
+    place: &Place,
+    context: &Context,
+) -> Result<(), Refusal> {
     if context.config().origins.admit(request.headers(), endpoint) {
         return Ok(());
     }
-    let origin = request.headers().get(ORIGIN).map(HeaderValue::as_bytes).unwrap_or_default();
-    tracing::info!(origin = %origin.escape_ascii(), "a page of that origin may not chat here");
+    let address = client_address(request.headers(), place, context);
+    if let Some(Passed { suppressed }) = context.log.about(Kind::Origin, address) {
+        let origin = request.headers().get(ORIGIN).map(HeaderValue::as_bytes).unwrap_or_default();
+        tracing::info!(
+            %address,
+            origin = %cut(origin),
+            suppressed,
+            "a page of this origin is not allowed to connect; see --allowed-origins"
+        );
+    }
     Err(Refusal::Origin)
 }
 

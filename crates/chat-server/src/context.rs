@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use chat_page::Pages;
@@ -16,6 +17,10 @@ use crate::config::Config;
 use crate::drain::Drain;
 use crate::encodings::Encodings;
 use crate::sessions::Sessions;
+use crate::stranger_log::StrangerLog;
+
+/// How long a client of a server that ends has to answer the close frame.
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// What every connection needs.
 #[derive(Debug)]
@@ -44,9 +49,18 @@ pub(crate) struct Context {
     pub(crate) backlogs: Arc<BacklogBudget>,
     /// What comes from which address.
     pub(crate) addresses: Addresses,
+    /// Limits the log lines that clients can cause.
+    pub(crate) log: Arc<StrangerLog>,
 }
 
 impl Context {
+    /// Resolves once the server ends and a client had the time to answer a close frame, if it answers at all. Connections to which nothing is owed
+    /// wait no longer for their clients.
+    pub(crate) async fn has_waited_for_answers(&self) {
+        self.stopping.cancelled().await;
+        tokio::time::sleep(ANSWER).await;
+    }
+
     /// What is set now. Not to be held for long: a connection asks anew.
     pub(crate) fn config(&self) -> Guard<Arc<Config>> {
         self.config.load()

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use chat_protocol::v2::NoticeLevel;
 use chat_rooms::Engine;
 
 use crate::addresses::AddressLimits;
@@ -27,10 +28,10 @@ pub struct Control {
 #[non_exhaustive]
 pub enum NotReady {
     /// The server is about to end.
-    #[error("the server is about to end")]
+    #[error("the server is shutting down")]
     Ending,
     /// [`Config::max_connections`](crate::Config::max_connections) is reached.
-    #[error("there are as many connections as there may be")]
+    #[error("the maximum number of connections is reached")]
     Full,
     /// [`Control::short_of_memory`] holds.
     #[error("memory is nearly used up")]
@@ -39,7 +40,7 @@ pub enum NotReady {
     #[error("{0}")]
     Engine(#[from] chat_rooms::JoinError),
     /// Its stores do not answer at all.
-    #[error("the presence store has not answered within {0:?}")]
+    #[error("the presence store did not answer within {0:?}")]
     NoAnswer(Duration),
 }
 
@@ -62,6 +63,11 @@ impl Control {
     /// there is none.
     pub fn close_session(&self, id: &str) -> bool {
         self.context.sessions.close(id)
+    }
+
+    /// Sends a notice to everyone, once to each connection, also to sessions that are in no room; gives how many rooms there are.
+    pub fn notice_all(&self, level: NoticeLevel, body: impl Into<Arc<str>>) -> usize {
+        self.context.engine.notice_all_and(level, body, self.context.sessions.outlets())
     }
 
     /// Takes over from a configuration what can change while the server runs: `limits`, `backlog`, `members_per_room`,

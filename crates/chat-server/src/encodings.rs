@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chat_markdown::RemoteImages;
 use chat_protocol::{Event, classic, v2};
-use chat_rooms::{Encoding, EncodingId, EngineBuilder};
+use chat_rooms::{Encoding, EncodingId, EngineBuilder, IsGone};
 
 use crate::deflate::Deflater;
 use crate::frames;
@@ -52,6 +52,11 @@ trait Dialect: Send + Sync + 'static {
 
     /// About how many bytes that will be.
     fn size_hint(&self, event: &Event) -> usize;
+
+    /// See [`Encoding::forget`].
+    fn forget(&self, is_gone: IsGone<'_>) {
+        let _ = is_gone;
+    }
 }
 
 #[derive(Debug)]
@@ -94,6 +99,10 @@ impl Dialect for V2Html {
         // mostly the HTML is a little longer than the text
         2 * v2::size_hint(event)
     }
+
+    fn forget(&self, is_gone: IsGone<'_>) {
+        self.0.forget(is_gone);
+    }
 }
 
 /// A dialect in text frames, compressed where there is a deflater and it makes them shorter.
@@ -116,5 +125,9 @@ impl<D: Dialect> Encoding for InFrames<D> {
 
     fn size_hint(&self, event: &Event) -> usize {
         self.dialect.size_hint(event)
+    }
+
+    fn forget(&self, is_gone: IsGone<'_>) {
+        self.dialect.forget(is_gone);
     }
 }

@@ -23,6 +23,7 @@ mod seats;
 mod server;
 mod sessions;
 mod sips;
+mod stranger_log;
 mod stream;
 mod tls;
 

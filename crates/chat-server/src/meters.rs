@@ -27,27 +27,21 @@ pub(crate) fn describe() {
     describe_histogram!(
         HANDSHAKE,
         Unit::Seconds,
-        "From accepting a connection until its WebSocket handshake is answered and it is in"
+        "Time from accepting a connection until its WebSocket handshake succeeded"
     );
-    describe_counter!(
-        REFUSED,
-        "WebSocket handshakes that were refused, and requests that could not be read, by reason"
-    );
-    describe_gauge!(CONNECTIONS, "WebSocket connections, by dialect");
+    describe_counter!(REFUSED, "Refused WebSocket handshakes and unreadable requests, by reason");
+    describe_gauge!(CONNECTIONS, "Open WebSocket connections, by dialect");
     describe_counter!(
         CLOSES,
-        "WebSocket connections that ended, by who closed and the close code; 1006: without a close frame"
+        "Closed WebSocket connections, by closing side and close code (1006: no close frame)"
     );
-    describe_counter!(
-        PACED,
-        "How often a client's next frame was read later because its frames came too fast"
-    );
-    describe_counter!(SLOW, "Clients that were put out because they read too slowly");
-    describe_gauge!(ROOMS, "Rooms that somebody is in or coming to");
-    describe_gauge!(SESSIONS, "Sessions of chat.v2 that have said hello");
-    describe_gauge!(BACKLOG, Unit::Bytes, "What waits for readers, each buffer counted once");
-    describe_gauge!(MOST_CONNECTIONS, "WebSocket connections that there may be");
-    describe_gauge!(READY, "1 where somebody who comes now would be let in, else 0");
+    describe_counter!(PACED, "How often a client was throttled because it sent frames too fast");
+    describe_counter!(SLOW, "Clients that were disconnected because they read too slowly");
+    describe_gauge!(ROOMS, "Rooms with at least one member, joining members included");
+    describe_gauge!(SESSIONS, "Open chat.v2 sessions");
+    describe_gauge!(BACKLOG, Unit::Bytes, "Data queued for clients, each shared buffer counted once");
+    describe_gauge!(MOST_CONNECTIONS, "Maximum number of WebSocket connections");
+    describe_gauge!(READY, "1 while the server accepts new clients, else 0");
     drop((counter!(PACED), counter!(SLOW)));
     for code in CloseCode::ALL {
         drop(counter!(CLOSES, "by" => "server", "code" => code.code().to_string()));

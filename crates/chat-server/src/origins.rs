@@ -29,7 +29,7 @@ pub struct Origin {
 
 /// What is no list of origins.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no origin: it has to be like https://chat.example or http://localhost:5173")]
+#[error("{0:?} is not a valid origin; write it like https://chat.example or http://localhost:5173")]
 pub struct OriginError(String);
 
 /// What a page wants to talk to.
@@ -66,10 +66,10 @@ impl Origins {
     pub(crate) fn explained(&self) -> &'static str {
         match self {
             Self::Own => {
-                "pages of this server alone may open sessions of chat.v2; pages of every origin may be classic clients"
+                "allowed origins: only pages of this server for chat.v2, pages of every origin for classic clients"
             }
-            Self::Any => "pages of every origin may chat here",
-            Self::Listed(_) => "pages of this server and of the listed origins may chat here",
+            Self::Any => "allowed origins: pages of every origin",
+            Self::Listed(_) => "allowed origins: pages of this server and of the listed origins",
         }
     }
 

@@ -36,7 +36,7 @@ pub struct TrustedProxies(Vec<IpNet>);
 
 /// What is no list of addresses and networks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no address and no network: it has to be like 10.0.0.1 or 10.0.0.0/8")]
+#[error("{0:?} is not a valid address or network; write it like 10.0.0.1 or 10.0.0.0/8")]
 pub struct TrustedProxiesError(String);
 
 impl TrustedProxies {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use chat_markdown::{RemoteImages, Renderer};
 use chat_protocol::v2::Written;
-use chat_protocol::{MessageId, RoomName};
+use chat_protocol::{MessageId, RoomName, Timestamp};
+use chat_rooms::IsGone;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -24,15 +25,22 @@ type Key = (RoomName, u64, MessageId);
 /// Renders messages, each once as long as it is remembered.
 pub(crate) struct Rendered {
     renderer: Renderer,
-    kept: Cache<Key, Arc<str>, ByLength>,
+    kept: Cache<Key, Html, ByLength>,
+}
+
+/// What a message was rendered to.
+#[derive(Debug, Clone)]
+struct Html {
+    sent_at: Timestamp,
+    text: Arc<str>,
 }
 
 #[derive(Debug, Clone)]
 struct ByLength;
 
-impl Weighter<Key, Arc<str>> for ByLength {
-    fn weight(&self, _: &Key, html: &Arc<str>) -> u64 {
-        PER_MESSAGE + html.len() as u64
+impl Weighter<Key, Html> for ByLength {
+    fn weight(&self, _: &Key, html: &Html) -> u64 {
+        PER_MESSAGE + html.text.len() as u64
     }
 }
 
@@ -45,9 +53,17 @@ impl Rendered {
     /// The HTML of a message, sanitised.
     pub(crate) fn html(&self, message: Written<'_>) -> Arc<str> {
         let key = (message.room.clone(), message.seq, message.id.clone());
-        let render = || Ok::<_, Infallible>(self.renderer.render(message.body).into());
+        let render = || {
+            let text = self.renderer.render(message.body).into();
+            Ok::<_, Infallible>(Html { sent_at: message.sent_at, text })
+        };
         let Ok(html) = self.kept.get_or_insert_with(&key, render);
-        html
+        html.text
+    }
+
+    /// Forgets messages that are gone.
+    pub(crate) fn forget(&self, is_gone: IsGone<'_>) {
+        self.kept.retain(|(room, seq, _), html| !is_gone(room, *seq, html.sent_at));
     }
 }
 

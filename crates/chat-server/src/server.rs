@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use chat_history::HistoryStore;
+use chat_log::Passed;
 use chat_markdown::RemoteImages;
 use chat_page::{Images, Pages};
 use chat_presence::{PresenceStore, StoreError};
@@ -27,6 +28,7 @@ use crate::drain::Drain;
 use crate::encodings::Encodings;
 use crate::meters;
 use crate::sessions::Sessions;
+use crate::stranger_log::{Kind, StrangerLog};
 
 /// How long to wait when the system gives no more descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
@@ -69,6 +71,7 @@ impl Server {
             builder.count_usage();
         }
         let encodings = Encodings::add_to(&mut builder, config.remote_images);
+        let log = Arc::<StrangerLog>::default();
         let context = Context {
             engine: builder.start().await?,
             encodings,
@@ -76,7 +79,8 @@ impl Server {
             members: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
             is_short_of_memory: AtomicBool::new(false),
             backlogs: Arc::new(BacklogBudget::new(config.backlog_total_bytes)),
-            addresses: Addresses::new(AddressLimits::of(&config)),
+            addresses: Addresses::new(AddressLimits::of(&config), Arc::clone(&log)),
+            log,
             pages: pages(&config),
             config: ArcSwap::from_pointee(config),
             stopping: CancellationToken::new(),
@@ -118,6 +122,7 @@ impl Server {
         tokio::select! {
             () = accept(&listener, &context) => {}
             () = about_to_end(shutdown, &context) => {}
+            () = context.log.keep_reporting() => {}
         }
         drop(listener);
         // who is still in for a moment chats on, and joins
@@ -130,8 +135,9 @@ impl Server {
         context.engine.close();
         let patience = timings.close + END_SLACK;
         if tokio::time::timeout(patience, context.tasks.wait()).await.is_err() {
-            tracing::warn!(connections = context.tasks.len(), "not every connection could be closed in time");
+            tracing::warn!(connections = context.tasks.len(), "some connections could not be closed in time");
         }
+        context.log.report();
         match tokio::time::timeout(LAST_WRITE, context.engine.shutdown()).await {
             Ok(ended) => ended,
             Err(_) => Err(StoreError(format!("no answer within {LAST_WRITE:?}"))),
@@ -165,23 +171,21 @@ async fn accept(listener: &TcpListener, context: &Arc<Context>) {
     let places = Arc::new(Semaphore::new(most));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let (stream, from) = next_connection(listener).await;
+        let (stream, from) = next_connection(listener, &context.log).await;
         context.tasks.spawn(serve(stream, from, place, Arc::clone(context)));
     }
 }
 
-async fn next_connection(listener: &TcpListener) -> (TcpStream, IpAddr) {
-    let mut told = false;
+async fn next_connection(listener: &TcpListener, log: &StrangerLog) -> (TcpStream, IpAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, from)) => return (stream, from.ip()),
             // the peer gave up in the queue: the next one is waiting
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                if !told {
-                    tracing::warn!(%error, "connections can't be accepted; trying again until they can");
+                if let Some(Passed { suppressed }) = log.at_all(Kind::Accept) {
+                    tracing::warn!(%error, suppressed, "connections can't be accepted; retrying until they can");
                 }
-                told = true;
                 tokio::time::sleep(ACCEPT_AGAIN).await;
             }
         }

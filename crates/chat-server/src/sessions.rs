@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_protocol::{Timestamp, Username};
-use chat_rooms::FrameSink;
+use chat_rooms::{EncodingId, FrameSink, Outlet};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -26,10 +26,14 @@ struct Entry {
     id: u64,
     username: Username,
     began_at: Timestamp,
+    /// Set once its first frame is on its way: nothing comes before it.
+    is_welcomed: AtomicBool,
     /// Set when the operator ends it.
     is_closed: AtomicBool,
     /// By which the session's task is woken.
     outbox: Arc<dyn FrameSink>,
+    /// How it is written to.
+    encoding: EncodingId,
     /// Who takes it over, until the session's task has seen it.
     taker: Mutex<Option<oneshot::Sender<Seats>>>,
 }
@@ -49,14 +53,21 @@ pub(crate) struct Registration {
 
 impl Sessions {
     /// Adds a session, under a new secret.
-    pub(crate) fn register(&self, username: Username, outbox: Arc<dyn FrameSink>) -> Registration {
+    pub(crate) fn register(
+        &self,
+        username: Username,
+        outbox: Arc<dyn FrameSink>,
+        encoding: EncodingId,
+    ) -> Registration {
         let (secret, id) = (rand::random(), rand::random());
         let entry = Arc::new(Entry {
             id,
             username,
             began_at: Timestamp::now(),
+            is_welcomed: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             outbox,
+            encoding,
             taker: Mutex::default(),
         });
         self.by_secret.lock().insert(secret, Arc::clone(&entry));
@@ -88,6 +99,15 @@ impl Sessions {
             entry.outbox.challenge();
             true
         })
+    }
+
+    /// Where the events of all sessions go that have got their `welcome`.
+    pub(crate) fn outlets(&self) -> Vec<Outlet> {
+        let outlet =
+            |entry: &Arc<Entry>| Outlet::Frames { encoding: entry.encoding, sink: Arc::clone(&entry.outbox) };
+        let sessions = self.by_secret.lock();
+        let welcomed = sessions.values().filter(|entry| entry.is_welcomed.load(Ordering::Acquire));
+        welcomed.map(outlet).collect()
     }
 
     /// How many there are.
@@ -134,6 +154,11 @@ fn read_session_id(text: &str) -> Option<u64> {
 }
 
 impl Registration {
+    /// Its first frame is on its way.
+    pub(crate) fn note_welcome(&self) {
+        self.entry.is_welcomed.store(true, Ordering::Release);
+    }
+
     /// Whether the operator ends it.
     pub(crate) fn is_closed(&self) -> bool {
         self.entry.is_closed.load(Ordering::Acquire)

@@ -19,7 +19,7 @@ async fn it_says_whether_the_server_lives_and_is_ready() {
     let _ana = Client::enter(chatd.address, "r", "ana").await;
     let full = asked("/readyz").await;
     assert_eq!(full.status, 503);
-    assert_eq!(full.body, b"not ready: there are as many connections as there may be\n");
+    assert_eq!(full.body, b"not ready: the maximum number of connections is reached\n");
     assert_eq!(asked("/livez").await.status, 200);
     // who chats finds nothing of it, and the operator no chat
     assert_eq!(asked("/ws/chat/r/bob").await.status, 404);

@@ -136,7 +136,7 @@ async fn before_the_end_it_is_not_ready_and_still_lets_people_in() {
     assert_eq!(ready().await.status, 200);
     server.signal(Signal::TERM);
     until("it is not ready", async || ready().await.status == 503).await;
-    assert_eq!(ready().await.body, b"not ready: the server is about to end\n");
+    assert_eq!(ready().await.body, b"not ready: the server is shutting down\n");
     assert_eq!(http::request(admin, "GET", "/livez", &[]).await.status, 200);
     let mut ana = Client::enter(server.address, "r", "ana").await;
     ana.say("one more").await;

@@ -192,7 +192,7 @@ pub(super) async fn notice_all(
     notice: Result<Json<Notice>, JsonRejection>,
 ) -> Result<Json<Told>, Refused> {
     let Notice { body, level } = checked(notice)?;
-    Ok(Json(Told { rooms: admin.control.engine().notice_all(level.into(), body) }))
+    Ok(Json(Told { rooms: admin.control.notice_all(level.into(), body) }))
 }
 
 fn checked(notice: Result<Json<Notice>, JsonRejection>) -> Result<Notice, Refused> {

@@ -126,7 +126,9 @@ impl Flush<'_> {
         let Self { connection, numbers, ids, known, touched, now } = self;
         let room = numbers.touch(connection, known, &message.room, touched)?;
         if !has_place(room.id, room.next_seq) {
-            return Ok(Err(HistoryError("no number is left in this room".into()).into()));
+            return Ok(
+                Err(HistoryError("the room has reached its maximum number of messages".into()).into()),
+            );
         }
         if message.once
             && let Some(first) = ids.claim(connection, room.id, &message, room.next_seq, *now)?

@@ -129,7 +129,7 @@ fn missed(
         match rows.message(row) {
             Ok(message) => missed.push(message),
             // it would keep the room from being written to for ever
-            Err(error) => tracing::error!(%error, "a stored message can't be shown"),
+            Err(error) => tracing::error!(%error, "a stored message can't be read"),
         }
     }
     Ok(missed)

@@ -35,7 +35,7 @@ pub struct Cursor(i64);
 
 /// It is no cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it is no place to go on from")]
+#[error("not a valid position to continue from")]
 pub struct NoCursor;
 
 /// One step of a walk.

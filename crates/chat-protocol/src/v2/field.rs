@@ -17,7 +17,9 @@ pub(super) enum Field<'a> {
     Number(u64),
     Flag(bool),
     Object(Box<Place<'a>>),
-    /// A list, or a number that is negative, too large or no whole number.
+    /// A whole number that is negative or too large.
+    OutOfRange,
+    /// A list, or a number that is not a whole number.
     Other,
 }
 
@@ -69,11 +71,15 @@ impl<'de> Visitor<'de> for FieldVisitor {
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Field<'de>, E> {
-        Ok(Field::Other)
+        // those that are not negative come as u64
+        Ok(Field::OutOfRange)
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Field<'de>, E> {
-        Ok(Field::Other)
+    fn visit_f64<E>(self, number: f64) -> Result<Field<'de>, E> {
+        /// 2^64, the first whole number that does not fit.
+        const LIMIT: f64 = 18_446_744_073_709_551_616.0;
+        let is_out = number.fract() == 0.0 && !(0.0..LIMIT).contains(&number);
+        Ok(if is_out { Field::OutOfRange } else { Field::Other })
     }
 
     fn visit_bool<E>(self, flag: bool) -> Result<Field<'de>, E> {

@@ -93,14 +93,14 @@ pub fn read(frame: &str) -> Result<ClientFrame, Rejected> {
 fn fields(frame: &str) -> Result<Fields<'_>, Wrong> {
     // serde takes an array, too, for the fields of a struct in their order
     if !frame.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
-        return Err(Wrong(ErrorCode::BadJson, "a frame has to be a JSON object".into()));
+        return Err(Wrong(ErrorCode::BadJson, "a frame must be a JSON object".into()));
     }
     serde_json::from_str(frame).map_err(|error| {
         // no field's type is wrong at this point: what is left is a field that stands there twice
         if error.is_data() {
-            Wrong(ErrorCode::MissingField, format!("a field stands there twice: {error}"))
+            Wrong(ErrorCode::MissingField, format!("a field occurs twice: {error}"))
         } else {
-            Wrong(ErrorCode::BadJson, format!("this is not JSON that can be read: {error}"))
+            Wrong(ErrorCode::BadJson, format!("invalid JSON: {error}"))
         }
     })
 }
@@ -174,7 +174,7 @@ fn command(fields: &Fields<'_>) -> Result<Command, Wrong> {
         "ping" => Command::Ping,
         unknown => {
             let quoted: String = unknown.chars().take(QUOTED).collect();
-            return Err(Wrong(ErrorCode::UnknownType, format!("there is no type \"{quoted}\"")));
+            return Err(Wrong(ErrorCode::UnknownType, format!("unknown type \"{quoted}\"")));
         }
     })
 }
@@ -217,11 +217,18 @@ fn text<'f>(field: &'f Field<'_>, name: &str) -> Result<Option<&'f str>, Wrong> 
     }
 }
 
+/// What a number has to be.
+const NUMBER: &str = "a whole number from 0 to 2^64 - 1";
+
 fn number(field: &Field<'_>, name: &str) -> Result<Option<u64>, Wrong> {
     match field {
         Field::Absent => Ok(None),
         Field::Number(number) => Ok(Some(*number)),
-        _ => Err(of_type(name, "a whole number from 0 to 2^64 - 1")),
+        Field::OutOfRange => Err(Wrong(
+            ErrorCode::BadJson,
+            format!("the number in \"{name}\" is out of range: it must be {NUMBER}"),
+        )),
+        _ => Err(of_type(name, NUMBER)),
     }
 }
 
@@ -238,9 +245,9 @@ fn needed<T>(value: Option<T>, name: &str) -> Result<T, Wrong> {
 }
 
 fn wrong(name: &str, error: LengthError) -> Wrong {
-    Wrong(ErrorCode::MissingField, format!("the field \"{name}\" is wrong: {error}"))
+    Wrong(ErrorCode::MissingField, format!("the field \"{name}\" is invalid: {error}"))
 }
 
 fn of_type(name: &str, expected: &str) -> Wrong {
-    Wrong(ErrorCode::MissingField, format!("the field \"{name}\" has to be {expected}"))
+    Wrong(ErrorCode::MissingField, format!("the field \"{name}\" must be {expected}"))
 }

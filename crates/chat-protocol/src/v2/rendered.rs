@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::write::{message_frame, write, write_frame};
 use super::{PAGE_BYTES, ServerFrame, StoredMessage};
 use crate::message::{ERASED_SIZE, json_length, said_size};
-use crate::{Event, MessageId, RoomName};
+use crate::{Event, MessageId, RoomName, Timestamp};
 
 /// In one frame the newest bodies of this many bytes together are rendered: a bound on the time that takes.
 pub const RENDERED_BYTES: usize = 256 << 10;
@@ -22,6 +22,8 @@ pub struct Written<'a> {
     pub seq: u64,
     /// What its sender calls it.
     pub id: &'a MessageId,
+    /// When it was stored.
+    pub sent_at: Timestamp,
     /// What, as it was written.
     pub body: &'a Arc<str>,
 }
@@ -35,7 +37,7 @@ pub fn write_rendered(event: &Event, mut render: impl FnMut(Written<'_>) -> Arc<
         Event::Message { message, .. } => {
             let Some(mut frame) = message_frame(message) else { return };
             let (room, seq, id, body) = (&frame.room, frame.seq, &frame.id, &frame.body);
-            let html = render(Written { room, seq, id, body });
+            let html = render(Written { room, seq, id, sent_at: frame.sent_at, body });
             if message.encoded_size() + FIELD + json_length(&html) <= PAGE_BYTES {
                 frame.html = Some(html);
             }
@@ -69,12 +71,12 @@ fn add_html(
     };
     let (mut encoded, mut rendered) = (messages.iter().map(size).sum::<usize>(), 0);
     for message in messages.iter_mut().rev() {
-        let StoredMessage::Said { seq, id, body, html, .. } = message else { continue };
+        let StoredMessage::Said { seq, id, body, html, sent_at, .. } = message else { continue };
         rendered += body.len();
         if rendered > RENDERED_BYTES {
             return;
         }
-        let text = render(Written { room, seq: *seq, id, body });
+        let text = render(Written { room, seq: *seq, id, sent_at: *sent_at, body });
         encoded += FIELD + json_length(&text);
         if encoded > PAGE_BYTES {
             return;
@@ -87,7 +89,7 @@ fn add_html(
 mod tests {
     use super::*;
     use crate::v2::HistoryPage;
-    use crate::{Content, Epoch, Message, Timestamp, Username};
+    use crate::{Content, Epoch, Message, Username};
 
     fn told(count: usize, body: &str) -> Event {
         let messages = (1..=count as u64).map(|seq| {

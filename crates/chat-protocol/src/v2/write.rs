@@ -17,7 +17,7 @@ pub fn write(event: &Event, out: &mut Vec<u8>) {
             }
         }
         Event::Notice { room, level, body, .. } => {
-            let notice = Notice { room: Some(room.clone()), level: *level, body: Arc::clone(body) };
+            let notice = Notice { room: room.clone(), level: *level, body: Arc::clone(body) };
             write_frame(&ServerFrame::Notice(notice), out);
         }
         Event::Refused { code, reason, reference, .. } => {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use chat_log::{Occasional, Passed};
+
 /// Bounds the memory of what waits in all outboxes that share it. What many wait for is one buffer, and is counted once, for as long as
 /// one of them waits.
 ///
@@ -18,6 +20,8 @@ pub struct BacklogBudget {
     holders: AtomicUsize,
     /// Whether the log says already that there was too much.
     is_told: AtomicBool,
+    /// Limits that line: readers choose how often there is too much.
+    lines: Occasional,
 }
 
 impl BacklogBudget {
@@ -28,6 +32,7 @@ impl BacklogBudget {
             held: AtomicUsize::new(0),
             holders: AtomicUsize::new(0),
             is_told: AtomicBool::new(false),
+            lines: Occasional::new(),
         }
     }
 
@@ -45,10 +50,14 @@ impl BacklogBudget {
         let share = self.most / self.holders.load(Ordering::Relaxed).max(1);
         // shares that were granted when they were larger can add up to more: at twice the bound there is none left
         let is_out = waiting > share || held > self.most.saturating_mul(2);
-        if is_out && !self.is_told.swap(true, Ordering::Relaxed) {
+        if is_out
+            && !self.is_told.swap(true, Ordering::Relaxed)
+            && let Some(Passed { suppressed }) = self.lines.pass()
+        {
             tracing::warn!(
-                bytes = self.most,
-                "too much waits for slow readers in all: those who hold most of it are put out"
+                limit = self.most,
+                suppressed,
+                "the queues of all slow readers together are over the limit: the readers with the longest ones are disconnected"
             );
         }
         is_out

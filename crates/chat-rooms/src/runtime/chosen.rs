@@ -63,7 +63,7 @@ impl Notify {
 }
 
 /// Starts tasks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Handle;
 
 impl Handle {

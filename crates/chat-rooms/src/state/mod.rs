@@ -323,9 +323,14 @@ impl RoomState {
         Event::Message { message, from, members: self.told_list() }
     }
 
-    /// What the operator says, as an event for everybody.
-    pub(crate) fn notice(&mut self, level: NoticeLevel, body: Arc<str>) -> Event {
-        Event::Notice { room: self.room.clone(), level, body, members: self.told_list() }
+    /// Whether some members are told at once who is there.
+    pub(crate) fn tells_lists(&self) -> bool {
+        self.each > 0
+    }
+
+    /// What the operator says, in this room or to everyone, as an event for members.
+    pub(crate) fn notice(&mut self, room: Option<RoomName>, level: NoticeLevel, body: Arc<str>) -> Event {
+        Event::Notice { room, level, body, members: self.told_list() }
     }
 
     /// Somebody is typing, as an event for those who are told so; none when nobody else is, or the member is not in.

@@ -59,7 +59,7 @@ impl Talk for Classic {
     fn hear(&mut self, text: &str) -> Option<Ending> {
         match classic::read(text) {
             Ok(Command::Say { body }) => self.busy = Some(Busy::Saying(body)),
-            Ok(_) => return self.refuse("this server does not know that command"),
+            Ok(_) => return self.refuse("this server does not support this command"),
             Err(error) => return self.refuse(error.to_string()),
         }
         // mostly it can be said at once

@@ -26,8 +26,26 @@ pub(super) struct Clock {
 struct Held {
     since: Instant,
     next_look: Instant,
-    /// Until when the pace holds back, if it does.
+    /// Until when the pace holds back, if it does or did.
     paced_until: Option<Instant>,
+    /// Whether that time has not come yet, as of the last look.
+    is_paced: bool,
+}
+
+impl Held {
+    /// Until when the sender is late, not the server: it has sent faster than it may.
+    fn sender_is_late_until(&self) -> Instant {
+        self.paced_until.unwrap_or(self.since)
+    }
+}
+
+/// For how long reading was held back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct HeldBack {
+    /// In all. Nothing can be heard in that time, whatever the client sends.
+    pub(super) total: Duration,
+    /// The part of it for which the server is the reason, and not the pace of the sender.
+    pub(super) by_server: Duration,
 }
 
 /// What is known of the reading side.
@@ -61,8 +79,11 @@ impl Clock {
     pub(super) fn next(&self, heard: Heard, timings: &Timings) -> Instant {
         if let Some(held) = &self.held {
             // what depends on what is heard stands still
-            let look = held.paced_until.map_or(held.next_look, |until| until.min(held.next_look));
-            return self.next_ping.min(look);
+            let paced_until = held.paced_until.filter(|_| held.is_paced);
+            let look = paced_until.map_or(held.next_look, |until| until.min(held.next_look));
+            let message = heard.incomplete_since.map(|since| since + timings.message);
+            let message = message.filter(|at| held.is_paced && *at <= held.sender_is_late_until());
+            return message.into_iter().fold(self.next_ping.min(look), Instant::min);
         }
         let challenge = self.challenged.map(|since| since + timings.challenge);
         let message = heard.incomplete_since.map(|since| since + timings.message);
@@ -79,7 +100,12 @@ impl Clock {
             if now >= held.next_look {
                 held.next_look = now + HELD_LOOK;
             }
-            held.paced_until = held.paced_until.filter(|until| now < *until);
+            held.is_paced = held.paced_until.is_some_and(|until| now < until);
+            // a message goes on being late while its sender is throttled: else throttling would keep it alive for ever
+            let counted = now.min(held.sender_is_late_until());
+            if heard.incomplete_since.is_some_and(|since| counted >= since + timings.message) {
+                return Due::Incomplete;
+            }
         } else {
             self.forget_answered(heard);
             let unanswered = self.challenged.is_some_and(|since| now >= since + timings.challenge);
@@ -112,21 +138,24 @@ impl Clock {
 
     /// Nothing is read from now on; `until` when, if it is the pace that holds it back.
     pub(super) fn hold(&mut self, now: Instant, until: Option<Instant>) {
-        let begun = || Box::new(Held { since: now, next_look: now + HELD_LOOK, paced_until: None });
+        let begun =
+            || Box::new(Held { since: now, next_look: now + HELD_LOOK, paced_until: None, is_paced: false });
         let held = self.held.get_or_insert_with(begun);
         if until.is_some() {
             held.paced_until = until;
+            held.is_paced = true;
         }
     }
 
-    /// Reading goes on. Gives how long it was held back: for so long the clocks stood still.
-    pub(super) fn release(&mut self, now: Instant) -> Duration {
-        let Some(held) = self.held.take() else { return Duration::ZERO };
+    /// Reading goes on. Gives how long it was held back: for this long the clocks stood still.
+    pub(super) fn release(&mut self, now: Instant) -> HeldBack {
+        let Some(held) = self.held.take() else { return HeldBack::default() };
         if let Some(since) = &mut self.challenged {
             // one that came while reading was held back has waited from then on only
             *since += now - held.since.max(*since);
         }
-        now - held.since
+        let by_server = now.saturating_duration_since(held.sender_is_late_until());
+        HeldBack { total: now - held.since, by_server }
     }
 
     /// Whether the pace holds reading back now.
@@ -245,14 +274,42 @@ mod tests {
     }
 
     #[test]
+    fn throttling_does_not_stop_the_deadline_of_a_message() {
+        let mut watched = Watched::new();
+        watched.heard.incomplete_since = Some(watched.start + seconds(5));
+        // throttled for 20 s, again and again, as a client is that sends frames without end
+        watched.clock.hold(watched.start + seconds(10), Some(watched.start + seconds(30)));
+        assert_eq!(watched.run(10, 30), [(20, Due::Ping)]);
+        let held = watched.clock.release(watched.start + seconds(30));
+        assert_eq!(held, HeldBack { total: seconds(20), by_server: Duration::ZERO });
+        watched.heard.last += held.total;
+        watched.clock.hold(watched.start + seconds(30), Some(watched.start + seconds(50)));
+        assert_eq!(watched.run(30, 60), [(35, Due::Incomplete)]);
+    }
+
+    #[test]
+    fn a_message_that_the_server_is_late_to_read_has_its_full_time() {
+        let mut watched = Watched::new();
+        watched.heard.incomplete_since = Some(watched.start);
+        // throttled for 10 s, and not read for 90 s more because its reader is behind
+        watched.clock.hold(watched.start + seconds(1), Some(watched.start + seconds(11)));
+        assert!(watched.run(1, 101).iter().all(|(_, due)| *due == Due::Ping));
+        let held = watched.clock.release(watched.start + seconds(101));
+        assert_eq!(held, HeldBack { total: seconds(100), by_server: seconds(90) });
+        watched.heard.last += held.total;
+        watched.heard.incomplete_since = Some(watched.start + held.by_server);
+        assert_eq!(watched.run(101, 200).last(), Some(&(120, Due::Incomplete)));
+    }
+
+    #[test]
     fn while_reading_is_held_back_the_clocks_stand_still() {
         let mut watched = Watched::new();
         watched.clock.challenge(watched.start, watched.heard);
         watched.clock.hold(watched.start + seconds(1), None);
         assert!(watched.run(1, 300).iter().all(|(_, due)| *due == Due::Ping));
         let held = watched.clock.release(watched.start + seconds(301));
-        assert_eq!(held, seconds(300));
-        watched.heard.last += held;
+        assert_eq!(held, HeldBack { total: seconds(300), by_server: seconds(300) });
+        watched.heard.last += held.total;
         assert_eq!(watched.run(301, 400), [(310, Due::Silent)]);
     }
 
@@ -261,7 +318,7 @@ mod tests {
         let mut watched = Watched::new();
         watched.clock.hold(watched.start, None);
         watched.clock.challenge(watched.start + seconds(39), watched.heard);
-        watched.heard.last += watched.clock.release(watched.start + seconds(40));
+        watched.heard.last += watched.clock.release(watched.start + seconds(40)).total;
         assert_eq!(watched.run(40, 100).last(), Some(&(50, Due::Silent)));
         let mut watched = Watched::new();
         watched.clock.hold(watched.start, None);

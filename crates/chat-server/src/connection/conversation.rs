@@ -9,7 +9,7 @@ use chat_protocol::CloseCode;
 use chat_rooms::outbox::{Outbox, Signal};
 use futures::{FutureExt, SinkExt};
 use tokio::task::coop::consume_budget;
-use tokio::time::{Duration, Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::clock::{Clock, Due};
@@ -101,14 +101,9 @@ impl<T: Talk> Conversation<T> {
         }
     }
 
-    /// For how many milliseconds the client should stay away, where the server ends.
-    pub(super) fn away_for(&self) -> Option<u64> {
-        self.context.drain.away_for()
-    }
-
-    /// How long the socket may take for what is in its outbox at the end.
-    pub(super) fn patience(&self) -> Duration {
-        self.context.config().timings.close
+    /// What the connection shares with the others.
+    pub(super) fn context(&self) -> Arc<Context> {
+        Arc::clone(&self.context)
     }
 
     #[expect(

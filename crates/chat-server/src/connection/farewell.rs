@@ -9,6 +9,7 @@ use chat_rooms::outbox::{Signal, Unsent};
 use tokio::net::TcpStream;
 
 use super::wire::Wire;
+use crate::context::Context;
 use crate::frames;
 use crate::meters::{self, By};
 use crate::sips::Sips;
@@ -97,15 +98,10 @@ pub(super) async fn settle(last_words: impl Future<Output = ()>, wire: &mut Wire
     }
 }
 
-/// Writes what is still to be written and the close frame, with for how many milliseconds to stay away where the server ends, and waits for the client to close its side, no longer than
-/// `patience` in all.
-pub(super) async fn say(
-    wire: &mut Wire,
-    dialect: Dialect,
-    ending: Ending,
-    away_for: Option<u64>,
-    patience: Duration,
-) {
+/// Writes what is still to be written and the close frame, and waits for the client to close its side, no longer than
+/// [`Timings::close`](crate::Timings::close) in all. Where the server ends, and nothing but the close frame was still to be written, it waits
+/// no longer than a client needs to answer.
+pub(super) async fn say(wire: &mut Wire, dialect: Dialect, ending: Ending, context: &Context) {
     let (code, unsent) = match ending {
         Ending::Gone => return,
         Ending::ClientClosed(_) => (CloseCode::Normal, Unsent::Discard),
@@ -116,19 +112,23 @@ pub(super) async fn say(
     let last = match (ending, dialect) {
         (Ending::ClientClosed(code), _) => frames::close_answer(code),
         (_, Dialect::Classic) => frames::close(code),
-        (Ending::ShuttingDown, Dialect::V2) => frames::bye(code, away_for),
+        (Ending::ShuttingDown, Dialect::V2) => frames::bye(code, context.drain.away_for()),
         (_, Dialect::V2) => frames::bye(code, None),
     };
+    let is_owed = unsent == Unsent::Keep && wire.outbox.waiting().bytes + wire.outbox.waiting_answers() > 0;
     wire.outbox.close(last, unsent);
     let farewell = async {
         if flushed(wire).await {
             let _ = poll_fn(|cx| wire.poll_close(cx)).await;
             // to close a socket with unread bytes in it would reset it, and the close frame could be lost
-            let _ = discard(wire.stream()).await;
+            tokio::select! {
+                _ = discard(wire.stream()) => {}
+                () = context.has_waited_for_answers(), if !is_owed => {}
+            }
         }
     };
-    // whoever does not take it in time has lost it
-    let _ = tokio::time::timeout(patience, farewell).await;
+    // a client that does not take it in time has lost it
+    let _ = tokio::time::timeout(context.config().timings.close, farewell).await;
 }
 
 /// Writes until the last frame is out. False when the socket failed before.

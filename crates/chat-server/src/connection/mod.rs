@@ -110,12 +110,12 @@ fn serve<T: Talk + Send>(
     let mut conversation = Conversation::new(talk, Arc::clone(&wire.outbox), context);
     async move {
         let ending = AssertUnwindSafe(conversation.run(&mut wire)).catch_unwind().await;
-        let (patience, away_for) = (conversation.patience(), conversation.away_for());
+        let context = conversation.context();
         // the rooms hear of it now; the socket may take its time
         drop(conversation);
         let ending = ending.unwrap_or(Ending::Failed(CloseCode::Internal));
         // boxed, so that the connection's future does not carry it all its life
-        Box::pin(farewell::say(&mut wire, dialect, ending, away_for, patience)).await;
+        Box::pin(farewell::say(&mut wire, dialect, ending, &context)).await;
         drop(held);
     }
 }

@@ -6,7 +6,6 @@ use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use chat_protocol::CloseCode;
@@ -19,6 +18,7 @@ use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
 use super::cipher::Cipher;
+use super::clock::HeldBack;
 use super::inflater::Inflater;
 use super::scanner::Scanner;
 use super::tcp::Tcp;
@@ -35,7 +35,7 @@ const MOST_PIECES: u32 = 64;
 
 /// What is read as an error where the connection is to be closed for something that the library does not see, or not yet.
 #[derive(Debug, thiserror::Error)]
-#[error("to be closed with {}", .0.code())]
+#[error("the connection has to be closed with code {}", .0.code())]
 pub(super) struct Refused(pub(super) CloseCode);
 
 fn refused(code: CloseCode) -> io::Error {
@@ -120,11 +120,12 @@ impl Wire {
         self.incomplete_since
     }
 
-    /// For so long nothing was read on purpose: the clocks stood still.
-    pub(super) fn pardon(&mut self, held: Duration) {
-        self.heard += held;
+    /// For this long nothing was read on purpose: the clocks stood still.
+    pub(super) fn pardon(&mut self, held: HeldBack) {
+        self.heard += held.total;
         if let Some(since) = &mut self.incomplete_since {
-            *since += held;
+            // a sender that is throttled has made its message late itself
+            *since += held.by_server;
         }
     }
 

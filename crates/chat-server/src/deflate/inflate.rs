@@ -20,7 +20,7 @@ pub(crate) enum InflateError {
     #[error("the message is too long")]
     TooBig,
     /// Its bytes are not what a compressor writes.
-    #[error("these bytes are no compressed message")]
+    #[error("not a valid compressed message")]
     Garbled,
 }
 

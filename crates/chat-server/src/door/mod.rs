@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use chat_log::{Passed, cut};
 use futures::FutureExt;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION, VARY};
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -29,6 +30,7 @@ use crate::proxies::ProxyHeader;
 use crate::rewound::Rewound;
 use crate::routes;
 use crate::sips::Sips;
+use crate::stranger_log::Kind;
 use crate::stream::{self, Stream};
 use crate::tls::Opening;
 use head::{Head, HeadError};
@@ -49,14 +51,15 @@ pub(crate) async fn open(
     else {
         return;
     };
-    let Some(Some((mut stream, read))) = in_time(deadline, &context, secure(socket, read, &context)).await
+    let Some(Some((mut stream, read))) =
+        in_time(deadline, &context, secure(socket, from, read, &context)).await
     else {
         return;
     };
     let peer = match arrived {
         Arrived::In(peer) => peer,
         Arrived::TooMany(place) => {
-            turn_away(stream, Refusal::TooManyFromThere).await;
+            turn_away(stream, Refusal::TooManyFromThere, &context).await;
             return drop(place);
         }
     };
@@ -64,10 +67,10 @@ pub(crate) async fn open(
     let Some(head) = in_time(deadline, &context, head::read(&mut stream, read)).await else { return };
     match head {
         Err(HeadError::Gone) => {}
-        Err(HeadError::Malformed) => turn_away(stream, Refusal::Malformed).await,
+        Err(HeadError::Malformed) => turn_away(stream, Refusal::Malformed, &context).await,
         Err(HeadError::TooLarge) => {
             meters::refused(Refusal::Malformed);
-            refuse(stream, too_large()).await;
+            refuse(stream, too_large(), &context).await;
         }
         Ok(Head { request, bytes, end }) => {
             let place = Place::new(permit, peer);
@@ -108,7 +111,9 @@ async fn arrive(socket: &mut TcpStream, from: IpAddr, context: &Context) -> Opti
             Some((Some(client), read)) => (client, read),
             Some((None, read)) => return Some((Arrived::In(Peer::Proxy(from)), read)),
             None => {
-                tracing::warn!(proxy = %from, "a proxy sent no header of the PROXY protocol");
+                if let Some(Passed { suppressed }) = context.log.about(Kind::ProxyHeader, from) {
+                    tracing::warn!(proxy = %from, suppressed, "a trusted proxy sent no PROXY protocol header");
+                }
                 return None;
             }
         },
@@ -122,16 +127,23 @@ async fn arrive(socket: &mut TcpStream, from: IpAddr, context: &Context) -> Opti
 }
 
 /// Shakes hands where connections are encrypted; `read` was read already. None when that fails.
-async fn secure(socket: TcpStream, read: BytesMut, context: &Context) -> Option<(Stream, BytesMut)> {
+async fn secure(
+    socket: TcpStream,
+    from: IpAddr,
+    read: BytesMut,
+    context: &Context,
+) -> Option<(Stream, BytesMut)> {
     let Some(tls) = &context.config().tls else { return Some((Stream::Left(socket), read)) };
     match tls.accept(socket, read).await {
         Ok(Opening::Encrypted(stream)) => Some((Stream::Right(stream), BytesMut::new())),
         Ok(Opening::Plain(socket)) => {
-            turn_away(Stream::Left(socket), Refusal::NotEncrypted).await;
+            turn_away(Stream::Left(socket), Refusal::NotEncrypted, context).await;
             None
         }
         Err(error) => {
-            tracing::debug!(%error, "a TLS handshake failed");
+            if let Some(Passed { suppressed }) = context.log.about(Kind::Tls, from) {
+                tracing::debug!(address = %from, error = %cut(error.to_string().as_bytes()), suppressed, "a TLS handshake failed");
+            }
             None
         }
     }
@@ -153,7 +165,7 @@ async fn answer(
     match admitted {
         Err(refusal) => {
             meters::refused(refusal);
-            refuse(stream, refusal.response()).await;
+            refuse(stream, refusal.response(), &context).await;
         }
         Ok(Admitted { response, deflates, entrant, permit }) => {
             let Some(unread) = still_there(&mut stream, behind) else { return };
@@ -181,14 +193,14 @@ fn still_there(stream: &mut Stream, behind: Bytes) -> Option<Bytes> {
 }
 
 /// Refuses somebody before it is known what it wants.
-async fn turn_away(stream: Stream, refusal: Refusal) {
+async fn turn_away(stream: Stream, refusal: Refusal, context: &Context) {
     meters::refused(refusal);
-    refuse(stream, for_everyone(refusal.response())).await;
+    refuse(stream, for_everyone(refusal.response()), context).await;
 }
 
 /// Answers a request that goes nowhere, and sees the answer off: to close a socket with unread bytes in it would reset it,
 /// and the answer could be lost.
-async fn refuse(mut stream: Stream, mut response: Response<&'static str>) {
+async fn refuse(mut stream: Stream, mut response: Response<&'static str>, context: &Context) {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     let answer_and_linger = async {
         let mut answer = written(&response);
@@ -201,8 +213,11 @@ async fn refuse(mut stream: Stream, mut response: Response<&'static str>) {
             }
         }
     };
-    // too slow to take it: its loss
-    let _ = tokio::time::timeout(LINGER, answer_and_linger).await;
+    // a client that is too slow to take it has lost it
+    tokio::select! {
+        _ = tokio::time::timeout(LINGER, answer_and_linger) => {}
+        () = context.has_waited_for_answers() => {}
+    }
 }
 
 fn too_large() -> Response<&'static str> {

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use chat_log::Passed;
 use chat_protocol::{RoomName, Username};
 use http::header::ALLOW;
 use http::{HeaderValue, Method, StatusCode, Uri};
@@ -10,6 +11,7 @@ use serde_json::json;
 
 use super::Visit;
 use crate::admission::decoded;
+use crate::stranger_log::Kind;
 
 pub(super) const PATH: &str = "/chat/get_signed_user";
 
@@ -37,7 +39,9 @@ pub(super) async fn answer(State(Visit { context, .. }): State<Visit>, method: M
     match context.engine.is_present(&room, &username).await {
         Ok(present) => Json(json!({"user_exists": present})).into_response(),
         Err(error) => {
-            tracing::warn!(%error, "a look-up can't be answered");
+            if let Some(Passed { suppressed }) = context.log.at_all(Kind::LookUp) {
+                tracing::warn!(%error, suppressed, "a look-up could not be answered");
+            }
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }

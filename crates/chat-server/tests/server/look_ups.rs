@@ -99,12 +99,12 @@ async fn a_full_server_says_that_it_is() {
     assert_eq!(full.status, 503);
     assert_eq!(
         String::from_utf8(full.body).unwrap(),
-        "not ready: there are as many connections as there may be\n"
+        "not ready: the maximum number of connections is reached\n"
     );
     let refused = Client::knock(server.address, "r", "bob").await.unwrap_err();
     assert_eq!(
         (refused.status, &refused.body[..]),
-        (503, &b"there are as many connections as there may be\n"[..])
+        (503, &b"the server is full: the maximum number of connections is reached\n"[..])
     );
     drop(ana);
     until("there is a place again", async || ready().await.status == 200).await;

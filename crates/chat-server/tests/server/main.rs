@@ -6,6 +6,7 @@ mod big_room;
 mod conformance;
 mod deflate;
 mod door;
+mod endless;
 mod entering;
 mod frames;
 mod leaving;

@@ -1,10 +1,19 @@
 //! The end of a server.
 
 use chat_presence::PresenceStore;
+use chat_server::{Config, Timings};
+use chat_testkit::v2::Session;
 use chat_testkit::{Client, Seen, http, soon};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
+use tokio::time::Duration;
 
-use crate::support::start;
+use crate::support::{config, start, start_with, timings};
+
+/// A server that is very patient with clients to which something is owed.
+fn patient() -> Config {
+    Config { timings: Timings { close: Duration::from_secs(600), ..timings() }, ..config() }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everyone_is_told_and_every_row_is_removed() {
@@ -69,8 +78,47 @@ async fn what_was_read_is_told_before_the_end() {
         ana.say(&i.to_string()).await;
     }
     assert_eq!(ana.messages(200).await.len(), 200);
-    let (task, ..) = server.begin_to_stop();
+    let (task, _store, _folder) = server.begin_to_stop();
     assert_eq!(bob.messages(200).await.len(), 200);
     assert_eq!(bob.see().await, Seen::Close(Some(1001)));
+    soon("the end", task).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_do_not_answer_the_close_frame_do_not_hold_the_end_up() {
+    let server = start_with(patient()).await;
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    assert_eq!(ana.brief().await, "+ana");
+    let mut bob = Session::hello(server.address, "bob").await;
+    bob.join("r").await;
+    let refused = Client::knock(server.address, "r", "ana").await;
+    assert_eq!(refused.unwrap_err().status, 403);
+    let mut kept = TcpStream::connect(server.address).await.unwrap();
+    assert_eq!(http::request_on(&mut kept, "GET", "/livez", &[]).await.status, 200);
+    // nobody answers, and nobody closes
+    server.stop().await.unwrap();
+    assert_eq!((ana.closed().await, bob.closed().await.1), (Some(1001), Some(1001)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_queued_for_a_slow_reader_is_not_lost_at_the_end() {
+    let server = start_with(patient()).await;
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    let mut slow = Client::enter(server.address, "r", "slow").await;
+    let mut idle = TcpStream::connect(server.address).await.unwrap();
+    assert_eq!(http::request_on(&mut idle, "GET", "/livez", &[]).await.status, 200);
+    // more than the system's buffers take
+    const MESSAGES: usize = 80;
+    for _ in 0..MESSAGES {
+        ana.say(&"x".repeat(100_000)).await;
+    }
+    assert_eq!(ana.messages(MESSAGES).await.len(), MESSAGES);
+    let (task, _store, _folder) = server.begin_to_stop();
+    // by now nobody to whom nothing is owed is waited for
+    assert_eq!(ana.closed().await, Some(1001));
+    assert_eq!(idle.read(&mut [0; 1]).await.unwrap(), 0);
+    assert_eq!(slow.messages(MESSAGES).await.len(), MESSAGES);
+    assert_eq!(slow.closed().await, Some(1001));
+    drop(slow);
     soon("the end", task).await.unwrap().unwrap();
 }

@@ -36,7 +36,7 @@ async fn a_locked_database_refuses_those_who_come_and_nobody_else_notices() {
     assert_eq!(http::request(server.address, "GET", "/livez", &[]).await.status, 200);
     assert!(!http::look_up(server.address, "r", "eve").await, "the name is free again");
     bob.say("not stored").await;
-    for expected in ["+bob", "*chatd*: the store does not answer; send it again with the same id"] {
+    for expected in ["+bob", "*chatd*: storage is unavailable; send the message again with the same id"] {
         assert_eq!(bob.brief().await, expected);
     }
     bob.close(None).await;

@@ -8,7 +8,7 @@ use chat_history::{MemoryHistory, SqliteHistory};
 use chat_presence::{NodeId, PresenceStore, SqlitePresence, StoreError};
 use chat_protocol::{Member, RoomName};
 use chat_rooms::Engine;
-use chat_server::{Config, Server, Timings};
+use chat_server::{Config, Control, Server, Timings};
 use chat_testkit::{soon, until};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -20,6 +20,7 @@ use tokio::time::Duration;
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) engine: Engine,
+    pub(crate) control: Control,
     pub(crate) database: PathBuf,
     /// Looks into the server's database.
     store: SqlitePresence,
@@ -64,9 +65,10 @@ async fn begin(config: Config, stores: bool) -> Running {
         Server::new(listener, store(), MemoryHistory::new(), config).await.unwrap()
     };
     let (address, engine) = (server.local_addr().unwrap(), server.engine().clone());
+    let control = server.control();
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(server.run(async { drop(stopped.await) }));
-    Running { address, engine, database, store: store(), stop, task, open, _folder: folder }
+    Running { address, engine, control, database, store: store(), stop, task, open, _folder: folder }
 }
 
 /// Timings for tests of what happens when nothing happens.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use chat_history::Page;
+use chat_log::{Passed, cut};
 use chat_protocol::v2::{
     self, ClientFrame, Command, Error, ErrorCode, Hello, History, Join, LeftReason, Members,
     PAGE_MESSAGES_DEFAULT, Rejected, ServerFrame, Welcome, WelcomeLimits,
@@ -32,6 +33,7 @@ use crate::frames;
 use crate::pace::Pace;
 use crate::seats::Seats;
 use crate::sessions::TakenOver;
+use crate::stranger_log::Kind;
 use identity::Identity;
 use inherited::Inherited;
 use wrong_frames::WrongFrames;
@@ -136,7 +138,7 @@ impl Session {
                     member.typing();
                 }
             }
-            _ => self.error(reference, ErrorCode::UnknownType, "this server does not know that command"),
+            _ => self.error(reference, ErrorCode::UnknownType, "this server does not support this command"),
         }
         None
     }
@@ -145,7 +147,11 @@ impl Session {
     fn member(&self, room: &RoomName, reference: Option<&Reference>) -> Option<Arc<Membership>> {
         let member = self.identity.as_ref().and_then(|identity| identity.rooms.get(room));
         if member.is_none() {
-            self.error(reference.cloned(), ErrorCode::NotInRoom, format!("you are not in the room {room}"));
+            self.error(
+                reference.cloned(),
+                ErrorCode::NotInRoom,
+                format!("you are not in the room \"{room}\""),
+            );
         }
         member.cloned()
     }
@@ -159,13 +165,13 @@ impl Session {
         if let Some(identity) = &mut self.identity {
             identity.rooms.remove_ousted();
         }
-        self.error(reference, ErrorCode::NotInRoom, format!("you are not in the room {room}"));
+        self.error(reference, ErrorCode::NotInRoom, format!("you are not in the room \"{room}\""));
         None
     }
 
     fn hello(&mut self, hello: Hello, reference: Option<Reference>) {
         if self.identity.is_some() {
-            self.error(reference, ErrorCode::Forbidden, "hello was said before");
+            self.error(reference, ErrorCode::Forbidden, "this session has already sent hello");
             return;
         }
         let earlier =
@@ -180,13 +186,16 @@ impl Session {
 
     fn welcome(&mut self, hello: &Hello, reference: Option<Reference>, inherited: Seats) {
         let Hello { username, client, render, .. } = hello;
-        let registration = self.context.sessions.register(username.clone(), Arc::clone(&self.outbox) as _);
+        let encodings = self.context.encodings.of(self.deflates);
+        let encoding = if *render { encodings.v2_html } else { encodings.v2 };
+        let outbox: Arc<dyn FrameSink> = Arc::clone(&self.outbox) as _;
+        let registration = self.context.sessions.register(username.clone(), outbox, encoding);
         let inherited = (!inherited.is_empty())
             .then(|| Inherited::keep(inherited, self.context.config().timings.takeover));
         let limits = self.context.config().limits;
         let heartbeat = self.context.config().timings.ping + HEARTBEAT_SLACK;
-        tracing::debug!(session = %registration.id(), %username, ?client, "session begun");
-        let encodings = self.context.encodings.of(self.deflates);
+        let program = client.as_deref().map(|client| tracing::field::display(cut(client.as_bytes())));
+        tracing::debug!(session = %registration.id(), %username, client = program, "session started");
         self.answer(&ServerFrame::Welcome(Welcome {
             reference,
             session: registration.id(),
@@ -201,9 +210,10 @@ impl Session {
             },
             heartbeat_ms: u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX),
         }));
+        registration.note_welcome();
         self.identity = Some(Box::new(Identity {
             username: username.clone(),
-            encoding: if *render { encodings.v2_html } else { encodings.v2 },
+            encoding,
             rooms: Seats::default(),
             inherited,
             registration,
@@ -216,7 +226,7 @@ impl Session {
         let Some(identity) = &mut self.identity else { return };
         if let Some(is_ousted) = identity.rooms.get(&room).map(|member| member.is_ousted()) {
             if !is_ousted {
-                let message = format!("you are in the room {room} already");
+                let message = format!("you are already in the room \"{room}\"");
                 self.error(reference, ErrorCode::AlreadyInRoom, message);
                 return;
             }
@@ -224,7 +234,11 @@ impl Session {
         }
         let most = self.context.config().limits.rooms;
         if identity.rooms.len() >= most as usize {
-            self.error(reference, ErrorCode::TooManyRooms, format!("you may be in {most} rooms at once"));
+            self.error(
+                reference,
+                ErrorCode::TooManyRooms,
+                format!("a session can be in at most {}", counted(most)),
+            );
             return;
         }
         let history = usize::try_from(history).unwrap_or(usize::MAX);
@@ -260,7 +274,7 @@ impl Session {
         match member.and_then(Arc::into_inner).filter(|member| !member.is_ousted()) {
             Some(member) => member.leave_telling(LeftReason::Asked, reference),
             None => {
-                self.error(reference, ErrorCode::NotInRoom, format!("you are not in the room {room}"));
+                self.error(reference, ErrorCode::NotInRoom, format!("you are not in the room \"{room}\""));
             }
         }
     }
@@ -293,13 +307,11 @@ impl Session {
                 None
             }
             Err(ReadError::History(error)) => {
-                let who = member.member();
-                tracing::warn!(room = %who.room, username = %who.username, %error, "history can't be read");
-                self.error(
-                    reference,
-                    ErrorCode::StoreUnavailable,
-                    "the store does not answer; ask again later",
-                );
+                if let Some(Passed { suppressed }) = self.context.log.at_all(Kind::History) {
+                    let who = member.member();
+                    tracing::warn!(room = %who.room, username = %who.username, %error, suppressed, "history can't be read");
+                }
+                self.error(reference, ErrorCode::StoreUnavailable, "storage is unavailable; try again later");
                 None
             }
             Err(ReadError::NotAMember) => self.out(&member, reference),
@@ -323,16 +335,20 @@ impl Session {
 
     fn refuse_join(&self, error: &JoinError, reference: Option<Reference>) {
         let (code, message, retry_after_ms) = match error {
-            JoinError::NameTaken => (ErrorCode::UsernameTaken, "somebody has that name in that room", None),
+            JoinError::NameTaken => {
+                (ErrorCode::UsernameTaken, "this name is already in use in this room", None)
+            }
             JoinError::RoomFull => {
-                (ErrorCode::RateLimited, "the room is full; join again later", Some(FULL_ROOM_RETRY_MS))
+                (ErrorCode::RateLimited, "the room is full; try again later", Some(FULL_ROOM_RETRY_MS))
             }
             JoinError::Closing => (ErrorCode::StoreUnavailable, "the server is shutting down", None),
             JoinError::Store(_) | JoinError::History(_) => {
                 let username =
                     self.identity.as_ref().map(|identity| tracing::field::display(&identity.username));
-                tracing::warn!(username, %error, "somebody was not let into a room");
-                (ErrorCode::StoreUnavailable, "the store does not answer; join again later", None)
+                if let Some(Passed { suppressed }) = self.context.log.at_all(Kind::Join) {
+                    tracing::warn!(username, %error, suppressed, "a user could not join a room");
+                }
+                (ErrorCode::StoreUnavailable, "storage is unavailable; try again later", None)
             }
         };
         let message = message.into();
@@ -347,8 +363,13 @@ impl Session {
     }
 }
 
+/// How many rooms that is, for a person.
+fn counted(rooms: u32) -> String {
+    if rooms == 1 { "1 room".to_owned() } else { format!("{rooms} rooms") }
+}
+
 fn hello_first(reference: Option<Reference>) -> Rejected {
-    let message = "the first frame has to be hello".to_owned();
+    let message = "the first frame must be hello".to_owned();
     Rejected { reference, code: ErrorCode::HelloFirst, message }
 }
 

@@ -2,9 +2,11 @@
 
 mod answers;
 mod door;
+mod notices;
 mod presence;
 mod rendered;
 mod resume;
+mod retention;
 mod rooms;
 mod takeover;
 

@@ -265,7 +265,7 @@ async fn the_end_is_announced() {
         ana.send(&json!({"type": "send", "room": "r", "body": i.to_string()})).await;
     }
     while ana.next("message").await["seq"] != 1 {}
-    let (task, ..) = server.begin_to_stop();
+    let (task, _store, _folder) = server.begin_to_stop();
     let (mut acked, mut heard) = (0, 1);
     let bye = loop {
         let frame = ana.frame().await;
