@@ -10,7 +10,7 @@ use crate::options::{Bound, Options};
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CertificateError {
-    #[error("--tls-cert and --tls-key belong together: {missing} is not set")]
+    #[error("--tls-cert and --tls-key must be set together: {missing} is not set")]
     Half { missing: &'static str },
     #[error(transparent)]
     Unusable(#[from] TlsError),

@@ -15,10 +15,16 @@ use crate::serve;
 
 /// A self-hosted real-time chat server.
 ///
-/// Every option can also be set in the environment, in a file .env in the current folder, or in a configuration file. A flag goes before
-/// the environment, the environment before .env, that before the configuration file.
+/// Options can be set, in order of precedence, by flag, environment variable, .env file in the current folder, or configuration file.
 #[derive(Debug, Parser)]
-#[command(name = "chatd", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    name = "chatd",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "These are the options that are set most often. --help lists all options, with their environment variables.",
+    after_long_help = "chatd config defaults prints all options as a configuration file."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -29,25 +35,25 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the server, as chatd does by itself
+    /// Run the server (the same as chatd without a command)
     Serve(Box<Options>),
-    /// Ask a running server, and tell it what to do
+    /// Administer a running server: list rooms and sessions, kick users, send notices
     Admin(Admin),
-    /// Copy the database while the server runs, and check the copy
+    /// Back up the database while the server runs, and check the backup
     Backup(Backup),
-    /// Check a backup and put it in the place of the database, while no server runs
+    /// Check a backup and replace the database with it, while the server is stopped
     Restore(Restore),
-    /// Look at the machine for a server that is configured so, and say what to change
+    /// Check whether this machine is ready to run the server, and say what to change
     Doctor(Box<Doctor>),
-    /// Look at the configuration
+    /// Check or show the configuration
     #[command(subcommand)]
     Config(Box<ConfigCommand>),
-    /// Print what makes a shell complete the words of this command
+    /// Print completions for a shell
     Completions {
-        /// Which shell
+        /// Name of the shell
         shell: Shell,
     },
-    /// Print the manual page: chatd man | man -l -
+    /// Print the manual page (read it with: chatd man | man -l -)
     Man,
 }
 

@@ -10,28 +10,54 @@ pub(crate) fn wanted(config: &Config) -> usize {
     config.max_connections.saturating_add(config.other_connections).saturating_add(OWN)
 }
 
+/// Below this limit even a small server runs out of descriptors.
+const FEW: usize = 1_000;
+
+/// What came of asking for descriptors; to be logged once the server has said where it listens.
+#[derive(Debug)]
+pub(crate) enum Fit {
+    /// There are as many as the configuration needs.
+    Enough,
+    /// There are fewer, and so there are fewer connections.
+    Fewer { limit: usize, wanted: usize, connections: usize },
+    /// The system does not say.
+    Unknown(std::io::Error),
+}
+
 /// Asks for as many descriptors as the configuration needs: the usual soft limit of 1,024 is not meant for servers. Where the
 /// system does not give them, there are fewer connections: who finds no place is told so, which takes a descriptor, too.
-pub(crate) fn fit(config: &mut Config) {
+pub(crate) fn fit(config: &mut Config) -> Fit {
     let wanted = wanted(config);
     let limit = match rlimit::increase_nofile_limit(wanted as u64) {
         Ok(limit) => usize::try_from(limit).unwrap_or(usize::MAX),
-        Err(error) => {
-            tracing::warn!(%error, "the limit of open files can't be raised");
-            return;
-        }
+        Err(error) => return Fit::Unknown(error),
     };
     if limit >= wanted {
-        return;
+        return Fit::Enough;
     }
     (config.max_connections, config.other_connections) = shares(limit, config.other_connections);
-    tracing::warn!(
-        limit,
-        wanted,
-        connections = config.max_connections,
-        "the limit of open files allows for fewer connections than --max-connections: raise it (ulimit -n, LimitNOFILE=) or \
-         lower that"
-    );
+    Fit::Fewer { limit, wanted, connections: config.max_connections }
+}
+
+impl Fit {
+    pub(crate) fn log(&self) {
+        match self {
+            Self::Enough => {}
+            Self::Unknown(error) => tracing::warn!(%error, "the limit of open files can't be raised"),
+            Self::Fewer { limit, wanted, connections } if *limit < FEW => tracing::warn!(
+                limit,
+                wanted,
+                connections,
+                "the limit of open files is low: raise it (ulimit -n, or LimitNOFILE= in the unit), or lower --max-connections"
+            ),
+            Self::Fewer { limit, wanted, connections } => tracing::info!(
+                limit,
+                wanted,
+                connections,
+                "the limit of open files allows fewer connections than --max-connections"
+            ),
+        }
+    }
 }
 
 /// How many chat connections and how many others a limit allows for. Of the others there are as many as there should be, but no more

@@ -13,7 +13,7 @@ pub(crate) const BACKLOG: u32 = 4_096;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListenError {
     #[error(
-        "the address {address} is in use: another server runs there, or {option} should name another port"
+        "the address {address} is in use: stop the program that listens there, or choose another port with {option}"
     )]
     InUse { address: String, option: &'static str },
     #[error("can't listen on {address}: {source}")]
@@ -42,6 +42,27 @@ pub(crate) async fn listen(address: &str, option: &'static str) -> Result<TcpLis
         io::ErrorKind::AddrInUse => ListenError::InUse { address: address.to_owned(), option },
         _ => ListenError::System { address: address.to_owned(), source },
     })
+}
+
+/// How many ports above a default that is in use are tried, before the system chooses one.
+const PORTS: u16 = 100;
+
+/// Listens at an address that nobody chose: where it is in use, at the next free port. Starting must not fail for it.
+pub(crate) async fn listen_near(address: &str, option: &'static str) -> Result<TcpListener, ListenError> {
+    let in_use = match listen(address, option).await {
+        Err(ListenError::InUse { .. }) => address.rsplit_once(':'),
+        outcome => return outcome,
+    };
+    let Some((host, Ok(port))) = in_use.map(|(host, port)| (host, port.parse::<u16>())) else {
+        return listen(address, option).await;
+    };
+    for other in (port..=port.saturating_add(PORTS)).skip(1).chain([0]) {
+        match listen(&format!("{host}:{other}"), option).await {
+            Err(ListenError::InUse { .. }) => {}
+            outcome => return outcome,
+        }
+    }
+    listen(address, option).await
 }
 
 /// Listens as the standard library does, but for the backlog.

@@ -1,4 +1,4 @@
-//! `chatd`: a self-hosted real-time chat server. `chatd --help` says what can be set.
+//! `chatd`: a self-hosted real-time chat server. `chatd --help` lists the options.
 
 mod admin;
 mod backup;
@@ -12,11 +12,13 @@ mod log;
 mod memory;
 mod metrics;
 mod options;
+mod refusal;
 mod reload;
 mod serve;
 mod service;
 mod signals;
 mod traces;
+mod words;
 
 use std::process::ExitCode;
 
@@ -37,10 +39,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            #[expect(clippy::print_stderr, reason = "for the person who started it")]
-            {
-                eprintln!("chatd: {error}");
-            }
+            refusal::print(&format!("chatd: {error}\n"));
             ExitCode::FAILURE
         }
     }

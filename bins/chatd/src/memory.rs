@@ -23,9 +23,9 @@ pub(crate) async fn follow(control: Control, limit: MemoryLimit) {
         let Some(resident) = resident() else { return };
         let part = resident as f64 / limit as f64;
         if !is_near && part > NEAR {
-            tracing::warn!(resident, limit, "memory is nearly used up: nobody new is let in");
+            tracing::warn!(resident, limit, "memory is almost used up: new connections are refused");
         } else if is_near && part < FAR {
-            tracing::info!(resident, limit, "there is memory again");
+            tracing::info!(resident, limit, "there is enough memory again: new connections are accepted");
         }
         is_near = part > if is_near { FAR } else { NEAR };
         control.short_of_memory(is_near);

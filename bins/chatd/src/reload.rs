@@ -81,14 +81,14 @@ impl Reload {
         match Loaded::read(&arguments) {
             Ok(loaded) => self.take_over(&loaded),
             Err(error) => {
-                tracing::error!(%error, "SIGHUP: the configuration can't be used; the old one stays");
+                tracing::error!(%error, "SIGHUP: the configuration has mistakes; the old one stays in effect");
             }
         }
         if let Some(tls) = &self.tls {
             match tls.reload() {
-                Ok(()) => tracing::info!("the certificate was read anew; new connections get it"),
+                Ok(()) => tracing::info!("SIGHUP: the certificate was read again; new connections use it"),
                 Err(error) => {
-                    tracing::error!(%error, "the certificate could not be read anew; the old one stays");
+                    tracing::error!(%error, "SIGHUP: the certificate can't be used; the old one stays in effect");
                 }
             }
         }
@@ -100,7 +100,7 @@ impl Reload {
         }
         let options = cli.options();
         if let Err(error) = self.log.filter(&options.log) {
-            tracing::error!(%error, "SIGHUP: the configuration can't be used; the old one stays");
+            tracing::error!(%error, "SIGHUP: the log can't be changed; the old configuration stays in effect");
             return;
         }
         self.control.reconfigure(options.config());
@@ -113,14 +113,14 @@ impl Reload {
             is_changed = true;
             if takes_effect_at_once(&name) {
                 let value = value.clone().unwrap_or_default();
-                tracing::info!(option = name, value, "SIGHUP: changed");
+                tracing::info!(option = name, value, "SIGHUP: option changed");
                 self.values.insert(name, Some(value));
             } else {
-                tracing::warn!(option = name, "SIGHUP: needs a restart to change");
+                tracing::warn!(option = name, "SIGHUP: this option needs a restart to change");
             }
         }
         if !is_changed {
-            tracing::info!("SIGHUP: the configuration is as it was");
+            tracing::info!("SIGHUP: the configuration has not changed");
         }
     }
 }

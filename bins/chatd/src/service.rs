@@ -9,6 +9,8 @@ use chat_server::Control;
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
 
+use crate::words::plural;
+
 /// The listeners that were passed: the first is the server's, the second the operator's.
 pub(crate) struct Passed(ListenFd);
 
@@ -52,13 +54,13 @@ pub(crate) async fn watch(control: Control) {
     loop {
         ticks.tick().await;
         let rooms = control.engine().room_count();
-        notify(&[NotifyState::Watchdog, NotifyState::Status(&format!("{rooms} rooms"))]);
+        notify(&[NotifyState::Watchdog, NotifyState::Status(&plural(rooms, "room"))]);
     }
 }
 
 fn notify(states: &[NotifyState<'_>]) {
     // the environment stays: a process that is asked to read its configuration anew says so again
     if let Err(error) = sd_notify::notify(false, states) {
-        tracing::warn!(%error, "the service manager can't be told");
+        tracing::warn!(%error, "could not notify the service manager");
     }
 }

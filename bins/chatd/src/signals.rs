@@ -1,6 +1,12 @@
 //! What tells the server to end, Ctrl-C and SIGTERM; and to read its configuration anew, SIGHUP.
 
 use std::io;
+use std::time::Duration;
+
+use crate::log::Log;
+
+/// How long the log may hold up an end that is to come at once.
+const LAST_LINES: Duration = Duration::from_millis(100);
 
 /// A write went over the limit on file sizes (signal(7)).
 #[cfg(target_os = "linux")]
@@ -27,11 +33,12 @@ impl Signals {
     }
 
     /// Resolves at the first; a second one ends the process at once.
-    pub(crate) async fn first(mut self) {
+    pub(crate) async fn first(mut self, log: Log) {
         self.next().await;
-        tracing::info!("ending; once more ends at once");
+        tracing::info!("shutting down; a second signal ends the server at once");
         tokio::spawn(async move {
             self.next().await;
+            log.flush(LAST_LINES);
             std::process::exit(1);
         });
     }

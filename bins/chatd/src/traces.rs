@@ -9,10 +9,10 @@ pub(crate) use without::Traces;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TracesError {
     #[cfg(not(feature = "opentelemetry"))]
-    #[error("--trace-endpoint: this chatd was built without the feature opentelemetry")]
+    #[error("--trace-endpoint can't be used: this chatd was built without the feature opentelemetry")]
     NotBuilt,
     #[cfg(feature = "opentelemetry")]
-    #[error("--trace-endpoint: {0}")]
+    #[error("--trace-endpoint can't be used: {0}")]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
 }
 
@@ -39,6 +39,11 @@ mod with {
     pub(crate) struct Traces(Option<SdkTracerProvider>);
 
     impl Traces {
+        /// Whether traces can be sent.
+        pub(crate) fn check(_endpoint: Option<&str>) -> Result<(), TracesError> {
+            Ok(())
+        }
+
         /// Begins; must not be called where there is a runtime. `sample` is the part of them that is sent, from 0 to 1.
         pub(crate) fn start(endpoint: Option<&str>, sample: f64) -> Result<Self, TracesError> {
             let Some(endpoint) = endpoint else { return Ok(Self(None)) };
@@ -64,7 +69,7 @@ mod with {
     impl Drop for Traces {
         fn drop(&mut self) {
             if let Some(Err(error)) = self.0.as_ref().map(|provider| provider.shutdown_with_timeout(LAST)) {
-                tracing::warn!(%error, "the last traces were not sent");
+                tracing::warn!(%error, "could not send the last traces");
             }
         }
     }
@@ -82,8 +87,13 @@ mod without {
     pub(crate) struct Traces;
 
     impl Traces {
+        /// Whether traces can be sent.
+        pub(crate) fn check(endpoint: Option<&str>) -> Result<(), TracesError> {
+            endpoint.map_or(Ok(()), |_| Err(TracesError::NotBuilt))
+        }
+
         pub(crate) fn start(endpoint: Option<&str>, _sample: f64) -> Result<Self, TracesError> {
-            endpoint.map_or(Ok(Self), |_| Err(TracesError::NotBuilt))
+            Self::check(endpoint).map(|()| Self)
         }
 
         pub(crate) fn layer<S: Subscriber>(&self) -> Option<impl Layer<S> + use<S>> {

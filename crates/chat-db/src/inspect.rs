@@ -6,7 +6,7 @@ use std::path::Path;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use crate::backup::{BackupError, beside};
+use crate::backup::{BackupError, NOT_OURS, beside};
 use crate::{connection, migrate};
 
 /// How many faults are told; a file that lies in ruins has thousands.
@@ -42,7 +42,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, BackupError> {
     if faults.is_empty()
         && !migrate::is_ours(&mut connection).map_err(|error| unreadable(error.to_string()))?
     {
-        faults.push("it has no tables of chatd".to_owned());
+        faults.push(NOT_OURS.to_owned());
     }
     let pending = if faults.is_empty() { migrate::waiting(&mut connection, path)? } else { Vec::new() };
     let (bytes, log_bytes) = (size(path), size(&beside(path, "-wal")));

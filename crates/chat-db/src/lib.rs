@@ -7,6 +7,7 @@ mod error;
 mod file_id;
 pub mod inspect;
 mod job;
+mod links;
 mod lock;
 pub mod migrate;
 mod readers;

@@ -232,20 +232,21 @@ fn agree_on_deflate(request: &Request<()>, response: &mut Response<()>, context:
 
 /// A place among the chat connections, if there is one left, and one for who asks.
 fn permit(request: &Request<()>, place: &Place, context: &Context) -> Result<ChatPermit, Refusal> {
-    let address = match place.peer() {
+    let (client, address) = match place.peer() {
         Peer::Client { address, .. } => {
             may_shake_hands(*address, context)?;
-            None
+            (*address, None)
         }
         Peer::Proxy(proxy) => {
-            Some(counted(context.config().proxies.client(request.headers(), *proxy), context)?)
+            let client = context.config().proxies.client(request.headers(), *proxy);
+            (client, Some(counted(client, context)?))
         }
     };
     if context.is_short_of_memory.load(Ordering::Relaxed) {
         return Err(Refusal::Full);
     }
     let permit = Arc::clone(&context.members).try_acquire_owned().map_err(|_| Refusal::Full)?;
-    Ok(ChatPermit { _permit: permit, _address: address })
+    Ok(ChatPermit { _permit: permit, client, _address: address })
 }
 
 /// Counts who asks over a proxy.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::addresses::Addresses;
+use crate::classics::Classics;
 use crate::config::Config;
 use crate::drain::Drain;
 use crate::encodings::Encodings;
@@ -29,6 +30,8 @@ pub(crate) struct Context {
     pub(crate) encodings: Encodings,
     /// The sessions of `chat.v2`, by their secrets.
     pub(crate) sessions: Sessions,
+    /// The classic clients.
+    pub(crate) classics: Classics,
     /// The web page, if it is served.
     pub(crate) pages: Option<Pages>,
     /// As it is now: what changes while the server runs is told by `Control::reconfigure`.

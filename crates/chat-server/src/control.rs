@@ -8,6 +8,7 @@ use chat_protocol::v2::NoticeLevel;
 use chat_rooms::Engine;
 
 use crate::addresses::AddressLimits;
+use crate::classics::ClassicInfo;
 use crate::config::Config;
 use crate::context::Context;
 use crate::meters;
@@ -57,6 +58,11 @@ impl Control {
     /// The sessions of `chat.v2`, the oldest first.
     pub fn sessions(&self) -> Vec<SessionInfo> {
         self.context.sessions.list()
+    }
+
+    /// The classic clients, the oldest first.
+    pub fn classic_clients(&self) -> Vec<ClassicInfo> {
+        self.context.classics.list()
     }
 
     /// Ends a session, by its id: its connection is closed with 4403, its members leave their rooms, and it can't be resumed. False where

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod admission;
+mod classics;
 mod config;
 mod connection;
 mod context;
@@ -28,6 +29,7 @@ mod stream;
 mod tls;
 
 pub use chat_markdown::RemoteImages;
+pub use classics::ClassicInfo;
 pub use config::{Config, Page, Timings};
 pub use control::{Control, NotReady};
 pub use origins::{Origin, OriginError, Origins};

@@ -21,6 +21,8 @@ struct Held {
 #[derive(Debug)]
 pub(crate) struct ChatPermit {
     pub(crate) _permit: OwnedSemaphorePermit,
+    /// Of the client, as a trusted proxy says it.
+    pub(crate) client: IpAddr,
     /// None where the connection that it came on is counted already.
     pub(crate) _address: Option<AddressPlace>,
 }

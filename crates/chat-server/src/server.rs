@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::addresses::{AddressLimits, Addresses};
+use crate::classics::Classics;
 use crate::config::{Config, Page};
 use crate::context::Context;
 use crate::control::Control;
@@ -76,6 +77,7 @@ impl Server {
             engine: builder.start().await?,
             encodings,
             sessions: Sessions::default(),
+            classics: Classics::default(),
             members: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
             is_short_of_memory: AtomicBool::new(false),
             backlogs: Arc::new(BacklogBudget::new(config.backlog_total_bytes)),

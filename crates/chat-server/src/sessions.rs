@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -25,6 +26,7 @@ struct Entry {
     /// For logs and lists.
     id: u64,
     username: Username,
+    address: IpAddr,
     began_at: Timestamp,
     /// Set once its first frame is on its way: nothing comes before it.
     is_welcomed: AtomicBool,
@@ -56,6 +58,7 @@ impl Sessions {
     pub(crate) fn register(
         &self,
         username: Username,
+        address: IpAddr,
         outbox: Arc<dyn FrameSink>,
         encoding: EncodingId,
     ) -> Registration {
@@ -63,6 +66,7 @@ impl Sessions {
         let entry = Arc::new(Entry {
             id,
             username,
+            address,
             began_at: Timestamp::now(),
             is_welcomed: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
@@ -81,6 +85,7 @@ impl Sessions {
         let of = |entry: Arc<Entry>| SessionInfo {
             id: session_id(entry.id),
             username: entry.username.clone(),
+            address: entry.address,
             began_at: entry.began_at,
         };
         entries.into_iter().map(of).collect()
@@ -139,6 +144,8 @@ pub struct SessionInfo {
     pub id: String,
     /// Who it is.
     pub username: Username,
+    /// Where its client connects from, as a trusted proxy says it.
+    pub address: IpAddr,
     /// When it said `hello`.
     pub began_at: Timestamp,
 }

@@ -108,7 +108,16 @@ fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
         .and_then(Iterator::collect)
         .and_then(|chain: Vec<_>| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) })
         .map_err(unreadable("a certificate", certificate))?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(unreadable("a private key", key))?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| {
+        // what says so is no part of the key
+        if std::fs::read(key).is_ok_and(|pem| String::from_utf8_lossy(&pem).contains("ENCRYPTED")) {
+            let reason =
+                "it is encrypted with a passphrase; write it without one: openssl pkey -in KEY -out NEWKEY";
+            TlsError::Unreadable { what: "a private key", path: key.to_owned(), reason: reason.to_owned() }
+        } else {
+            unreadable("a private key", key)(error)
+        }
+    })?;
     let config = with(chain, private).map_err(|source| TlsError::Refused {
         certificate: certificate.to_owned(),
         key: key.to_owned(),
@@ -117,11 +126,16 @@ fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
     Ok(Arc::new(config))
 }
 
+/// What is wrong with a file, without quoting it: it may hold a key.
 fn explained(error: &pem::Error) -> String {
     match error {
-        pem::Error::NoItemsFound => "there is none in PEM format".to_owned(),
+        pem::Error::NoItemsFound => "the file has none in PEM format".to_owned(),
         pem::Error::Io(error) => error.to_string(),
-        error => error.to_string(),
+        pem::Error::MissingSectionEnd { .. } => "a section in PEM format has no end".to_owned(),
+        pem::Error::IllegalSectionStart { .. } => {
+            "a section in PEM format has no valid first line".to_owned()
+        }
+        _ => "the file is not in valid PEM format".to_owned(),
     }
 }
 

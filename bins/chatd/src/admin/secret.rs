@@ -14,17 +14,17 @@ pub(crate) struct Secret(String);
 
 /// What can't be a token, without quoting it.
 #[derive(Debug, thiserror::Error)]
-#[error("a token has at least {SHORTEST} characters, none of them a space or outside of ASCII")]
+#[error("a token needs at least {SHORTEST} characters, without spaces and without characters outside ASCII")]
 pub(crate) struct NoToken;
 
 /// There is no token to be had.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TokenError {
-    #[error("the token in {} can't be read: {error}", path.display())]
+    #[error("the token file {} can't be read: {error}", path.display())]
     Read { path: PathBuf, error: std::io::Error },
-    #[error("{}: {error}", path.display())]
+    #[error("the token file {} can't be used: {error}", path.display())]
     File { path: PathBuf, error: NoToken },
-    #[error(transparent)]
+    #[error("the admin token can't be used: {0}")]
     Given(#[from] NoToken),
 }
 
@@ -70,7 +70,7 @@ impl FromStr for Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(a secret)")
+        f.write_str("(hidden)")
     }
 }
 

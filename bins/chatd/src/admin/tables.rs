@@ -5,16 +5,16 @@ use comfy_table::{Table, presets};
 
 pub(super) fn rooms(answer: &Rooms) -> String {
     let rows = answer.rooms.iter().map(|room| vec![room.room.clone(), room.members.to_string()]);
-    table(&["room", "members"], rows)
+    table(&["room", "members"], rows).unwrap_or_else(|| "no rooms".to_owned())
 }
 
 pub(super) fn members(answer: &Members) -> String {
     let rows = answer.members.iter().map(|member| vec![member.username.clone(), member.joined_at.clone()]);
     let more = match answer.total.saturating_sub(answer.members.len()) {
         0 => String::new(),
-        more => format!("\nand {more} more"),
+        more => format!("\nand {more} more (--all lists them)"),
     };
-    table(&["username", "joined at"], rows) + &more
+    table(&["username", "joined at"], rows).unwrap_or_else(|| "no members".to_owned()) + &more
 }
 
 pub(super) fn usage(rows: &[UsageRow]) -> String {
@@ -23,18 +23,28 @@ pub(super) fn usage(rows: &[UsageRow]) -> String {
         [row.day.clone(), row.room.clone()].into_iter().chain(numbers).collect()
     });
     table(&["day", "room", "members at peak", "messages", "bytes"], rows)
+        .unwrap_or_else(|| "no usage".to_owned())
 }
 
 pub(super) fn sessions(answer: &Sessions) -> String {
-    let rows = answer
-        .sessions
-        .iter()
-        .map(|one| vec![one.session.clone(), one.username.clone(), one.began_at.clone()]);
-    table(&["session", "username", "began at"], rows)
+    let sessions = answer.sessions.iter().map(|one| {
+        let fields = [&one.session, &one.username, &one.address, &one.began_at];
+        [vec!["chat.v2".to_owned()], fields.map(String::clone).to_vec(), vec![String::new()]].concat()
+    });
+    let classic = answer.classic.iter().map(|one| {
+        let fields = [&one.username, &one.address, &one.began_at, &one.room];
+        [vec!["classic".to_owned(), "-".to_owned()], fields.map(String::clone).to_vec()].concat()
+    });
+    let heads = ["protocol", "session", "username", "address", "connected at", "room"];
+    table(&heads, sessions.chain(classic)).unwrap_or_else(|| "no sessions".to_owned())
 }
 
-fn table(heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+/// None where there are no rows.
+fn table(heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Option<String> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(heads).add_rows(rows);
-    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    if table.row_count() == 0 {
+        return None;
+    }
+    Some(table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n"))
 }

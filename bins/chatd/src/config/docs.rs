@@ -10,16 +10,22 @@ use super::layers::options_of;
 /// A configuration file in which every option stands, commented out, with its default.
 pub(super) fn toml(command: &Command) -> String {
     let mut out = String::from(
-        "# The configuration of chatd. What is commented out is the default.\n\
-         # A flag, the environment and .env go before this file: `chatd config show` says what holds and why.\n",
+        "# The configuration of chatd. The lines that are commented out show the defaults.\n\
+         # Flags, environment variables and .env override this file: `chatd config show` shows each value and where it is set.\n",
     );
+    let mut last_heading = String::new();
     for arg in in_file(command) {
         let (name, default) = (key(&arg), default(&arg));
         let value = match default.parse::<i64>() {
             Ok(_) => default,
             Err(_) => format!("{default:?}"),
         };
-        let _ = write!(out, "\n# {}\n# {name} = {value}\n", help(&arg).replace('\n', "\n# "));
+        if let Some(heading) = arg.get_help_heading().filter(|heading| *heading != last_heading) {
+            let _ = write!(out, "\n## {heading}\n");
+            last_heading = heading.to_owned();
+        }
+        let help = help(&arg).replace("\n\n", ".\n").replace('\n', "\n# ");
+        let _ = write!(out, "\n# {help}\n# {name} = {value}\n");
     }
     out.trim_end().to_owned()
 }
@@ -28,39 +34,52 @@ pub(super) fn toml(command: &Command) -> String {
 pub(super) fn markdown(command: &Command) -> String {
     let mut out = String::from(
         "# Configuration\n\n\
-         <!-- Written by `just configuration` from the options themselves; a test says when that is due. -->\n\n\
-         Every option can be set in five places. The first one that sets it holds:\n\n\
+         <!-- Generated from the program's options by `just configuration`; a test fails when this page is out of date. -->\n\n\
+         An option can be set in five places. chatd uses the first one that sets it:\n\n\
          1. a flag: `--message-rate 50`\n\
-         2. the environment: `CHATD_MESSAGE_RATE=50`\n\
-         3. a file `.env` in the current folder: `CHATD_MESSAGE_RATE=50`\n\
-         4. the configuration file: `message_rate = 50`. It is TOML; its name is in `--config`, and without that it is `chatd.toml` in the\n   \
-            current folder, if there is one\n\
+         2. an environment variable: `CHATD_MESSAGE_RATE=50`\n\
+         3. the file `.env` in the current folder: `CHATD_MESSAGE_RATE=50`\n\
+         4. the configuration file: `message_rate = 50`. It is a TOML file. `--config` names it; without that it is `chatd.toml` in the\n   \
+            current folder, if that file exists\n\
          5. the default\n\n\
-         In the configuration file numbers stand as they are, `true` and `false` are `on` and `off`, and a list may be an array of texts:\n\n\
+         A variable that is set to nothing counts as not set. In `.env` chatd reads only the variables that begin with `CHATD_`.\n\n\
+         In the configuration file, numbers are written as they are, `true` and `false` stand for `on` and `off`, and a list may be an array\n\
+         of strings:\n\n\
          ```toml\n\
          listen = \"0.0.0.0:8000\"\n\
          allowed_origins = [\"https://chat.example\", \"https://www.example\"]\n\
          history_max_age = \"90days\"\n\
          page = false\n\
          ```\n\n\
-         A key that is no option is a warning that names the nearest one. `chatd config check` reads everything as the server would and says\n\
-         what is wrong, `chatd config show` (`--json`) says what holds and where it comes from, secrets hidden, and `chatd config defaults`\n\
-         prints a file to begin with.\n\n\
-         On SIGHUP (`systemctl reload`) a running server reads all of it anew. What is marked takes effect at once; of the rest the log says\n\
-         that it needs a restart. Where anything is wrong the old configuration stays as a whole, and the log says why.\n\n\
-         | option | variable | default | at once | what it is |\n\
-         |---|---|---|---|---|\n",
+         A key that is not an option causes a warning that names the nearest option. `chatd config check` lists all mistakes with file and line,\n\
+         `chatd config show` (`--json`) shows each value and where it is set, with secrets hidden, and `chatd config defaults` prints a file to\n\
+         start from.\n\n\
+         On SIGHUP (`systemctl reload`) a running server reads the configuration again. Options marked \"yes\" under \"reload\" take effect at once;\n\
+         for the others the log says that they need a restart. If there is any mistake, the whole old configuration stays in effect, and the log\n\
+         says why.\n",
     );
-    for arg in options_of(command) {
-        let variable = arg.get_env().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let reload =
-            if crate::reload::takes_effect_at_once(arg.get_long().unwrap_or_default()) { "yes" } else { "" };
-        let default = if is_secret(&arg) { String::new() } else { format!("`{}`", default(&arg)) };
-        let name = arg.get_long().unwrap_or_default();
-        let help = help(&arg).replace('|', "\\|").replace('\n', " ");
-        let _ = writeln!(out, "| `--{name}` | `{variable}` | {default} | {reload} | {help} |");
+    let options = options_of(command);
+    let mut headings: Vec<_> = options.iter().filter_map(Arg::get_help_heading).collect();
+    headings.dedup();
+    for heading in headings {
+        let _ = write!(
+            out,
+            "\n## {heading}\n\n| option | variable | default | reload | description |\n|---|---|---|---|---|\n"
+        );
+        for arg in options.iter().filter(|arg| arg.get_help_heading() == Some(heading)) {
+            let _ = writeln!(out, "{}", row(arg));
+        }
     }
     out.trim_end().to_owned()
+}
+
+fn row(arg: &Arg) -> String {
+    let variable = arg.get_env().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = arg.get_long().unwrap_or_default();
+    let reload = if crate::reload::takes_effect_at_once(name) { "yes" } else { "" };
+    let default = if is_secret(arg) { String::new() } else { format!("`{}`", default(arg)) };
+    let help = help(arg).replace('|', "\\|").replace("\n\n", ". ").replace('\n', " ");
+    format!("| `--{name}` | `{variable}` | {default} | {reload} | {help} |")
 }
 
 /// Those that may stand in a configuration file: all but the one that names it.

@@ -1,100 +1,177 @@
 //! The configuration file: TOML, one key for each option, written as its flag with `_` or `-` between the words.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use toml::{Table, Value};
-
-/// A configuration file can't be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum FileError {
-    #[error("the configuration file {} can't be read: {source}", path.display())]
-    Read { path: PathBuf, source: io::Error },
-    #[error("the configuration file {} is no TOML: {source}", path.display())]
-    Toml { path: PathBuf, source: toml::de::Error },
-    #[error("the configuration file {} sets {key} twice, once with - and once with _", path.display())]
-    Twice { path: PathBuf, key: String },
-    #[error("the configuration file {} sets {key} to something that is no text, number, true, false, or list of texts", path.display())]
-    Kind { path: PathBuf, key: String },
-}
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 /// What a configuration file sets: by the names of flags, as flags would have it.
 #[derive(Debug, Default)]
 pub(crate) struct File {
     pub(crate) path: PathBuf,
-    pub(crate) values: BTreeMap<String, String>,
+    values: BTreeMap<String, Entry>,
+    /// What can't be read in it. No value is quoted: it may be a secret.
+    pub(crate) mistakes: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    value: String,
+    line: usize,
 }
 
 impl File {
-    pub(crate) fn read(path: &Path) -> Result<Self, FileError> {
-        let path = path.to_owned();
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Self::parse(path, &text),
-            Err(source) => Err(FileError::Read { path, source }),
+    /// Reads it. One that can't be read is a mistake, too.
+    pub(crate) fn read(path: &Path) -> Self {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(path.to_owned(), &text),
+            Err(error) => {
+                let mistake = format!("the configuration file {} can't be read: {error}", path.display());
+                Self { path: path.to_owned(), mistakes: vec![mistake], ..Self::default() }
+            }
         }
     }
 
-    fn parse(path: PathBuf, text: &str) -> Result<Self, FileError> {
-        let table: Table = match text.parse() {
-            Ok(table) => table,
-            Err(source) => return Err(FileError::Toml { path, source }),
-        };
-        let mut values = BTreeMap::new();
-        for (key, value) in table {
-            let key = key.replace('_', "-");
-            let Some(value) = as_flag(&value) else { return Err(FileError::Kind { path, key }) };
-            if values.insert(key.clone(), value).is_some() {
-                return Err(FileError::Twice { path, key });
+    fn parse(path: PathBuf, text: &str) -> Self {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        let mut file = Self { path, ..Self::default() };
+        let mut wrong_lines = Vec::new();
+        for error in errors {
+            let line = error.span().map_or(1, |span| line_at(text, span.start));
+            // what follows from a mistake in the same line tells nobody anything
+            if !wrong_lines.contains(&line) {
+                wrong_lines.push(line);
+                let place = file.at(line);
+                let key = key_in(text, line).map(|key| format!("{key}: ")).unwrap_or_default();
+                file.mistakes.push(format!("{place}: {key}not valid TOML: {}", error.message()));
             }
         }
-        Ok(Self { path, values })
+        for (key, value) in table.into_inner() {
+            let line = line_at(text, key.span().start);
+            if !wrong_lines.contains(&line) {
+                file.set(key.into_inner().replace('_', "-"), &value, line);
+            }
+        }
+        file
+    }
+
+    fn set(&mut self, key: String, value: &Spanned<DeValue<'_>>, line: usize) {
+        let place = self.at(line);
+        match as_flag(value.get_ref()) {
+            None => self
+                .mistakes
+                .push(format!("{place}: {key}: expected a text, a number, true, false, or a list of texts")),
+            Some(_) if self.values.contains_key(&key) => {
+                self.mistakes.push(format!("{place}: {key}: set twice, once with - and once with _"));
+            }
+            Some(value) => {
+                self.values.insert(key, Entry { value, line });
+            }
+        }
+    }
+
+    /// The value of a key.
+    pub(crate) fn value(&self, key: &str) -> Option<&str> {
+        self.values.get(key).map(|entry| entry.value.as_str())
+    }
+
+    /// Where a key is set, for a person.
+    pub(crate) fn place(&self, key: &str) -> String {
+        self.values.get(key).map_or_else(|| self.path.display().to_string(), |entry| self.at(entry.line))
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
+    fn at(&self, line: usize) -> String {
+        format!("{}, line {line}", self.path.display())
     }
 }
 
 /// A value as a flag would have it: switches are on or off, and lists have commas between their items.
-fn as_flag(value: &Value) -> Option<String> {
+fn as_flag(value: &DeValue<'_>) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Integer(number) => Some(number.to_string()),
-        Value::Boolean(true) => Some("on".to_owned()),
-        Value::Boolean(false) => Some("off".to_owned()),
-        Value::Array(items) => {
-            items.iter().map(Value::as_str).collect::<Option<Vec<_>>>().map(|items| items.join(","))
+        DeValue::String(text) => Some(text.to_string()),
+        // a number in another notation has its underscores removed already
+        DeValue::Integer(number) => {
+            i128::from_str_radix(number.as_str(), number.radix()).ok().map(|n| n.to_string())
         }
-        Value::Float(_) | Value::Datetime(_) | Value::Table(_) => None,
+        DeValue::Boolean(true) => Some("on".to_owned()),
+        DeValue::Boolean(false) => Some("off".to_owned()),
+        DeValue::Array(items) => {
+            let texts = items.iter().map(|item| match item.get_ref() {
+                DeValue::String(text) => Some(text.as_ref()),
+                _ => None,
+            });
+            texts.collect::<Option<Vec<_>>>().map(|texts| texts.join(","))
+        }
+        DeValue::Float(number) => Some(number.as_str().to_owned()),
+        DeValue::Datetime(_) | DeValue::Table(_) => None,
     }
 }
 
+/// The number of the line that has this byte; of the last line where it is the end of the text.
+fn line_at(text: &str, byte: usize) -> usize {
+    let before = text.bytes().take(byte).filter(|byte| *byte == b'\n').count();
+    (before + 1).min(text.lines().count().max(1))
+}
+
+/// The key that a line sets, if there is one.
+fn key_in(text: &str, line: usize) -> Option<&str> {
+    let (key, _) = text.lines().nth(line - 1)?.split_once('=')?;
+    let key = key.trim();
+    let is_key =
+        !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    is_key.then_some(key)
+}
+
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<File, String> {
-        File::parse("chatd.toml".into(), text).map_err(|error| error.to_string())
+    fn parse(text: &str) -> File {
+        File::parse("chatd.toml".into(), text)
     }
 
     #[test]
     fn values_are_what_flags_would_be() {
         let file = parse(
-            "listen = '0.0.0.0:80'\nmessage_rate = 5\nhistory = true\npage = false\nallowed-origins = ['https://a.example', 'https://b.example']",
+            "listen = '0.0.0.0:80'\nmessage_rate = 1_000\nhistory = true\npage = false\nallowed-origins = ['https://a.example', 'https://b.example']\ntrace_sample = 0.5\njoin_rate = 0x10",
         );
         let expected = [
             ("allowed-origins", "https://a.example,https://b.example"),
             ("history", "on"),
+            ("join-rate", "16"),
             ("listen", "0.0.0.0:80"),
-            ("message-rate", "5"),
+            ("message-rate", "1000"),
             ("page", "off"),
+            ("trace-sample", "0.5"),
         ];
-        let values = file.unwrap().values;
-        assert!(values.iter().map(|(key, value)| (&**key, &**value)).eq(expected), "{values:?}");
+        assert_eq!(file.mistakes, [""; 0]);
+        let values: Vec<_> = file.keys().map(|key| (key, file.value(key).unwrap_or_default())).collect();
+        assert_eq!(values, expected);
+        assert_eq!(file.place("page"), "chatd.toml, line 4");
     }
 
     #[test]
-    fn what_is_no_configuration_is_told_with_its_place() {
-        assert!(parse("listen = ").unwrap_err().contains("line 1"));
-        assert!(parse("[limits]\nrooms = 1").unwrap_err().contains("sets limits to something"));
-        assert!(parse("a-b = 1\na_b = 2").unwrap_err().contains("sets a-b twice"));
+    fn every_mistake_is_named_with_its_line_and_key_and_nothing_is_quoted() {
+        let file = parse("listen = \nadmin-token = \"a secret\nadmin_token_file = a secret\n\npage = true\n");
+        let all = file.mistakes.join("\n");
+        for place in ["chatd.toml, line 1: listen: ", "line 2: admin-token: ", "line 3: admin_token_file: "] {
+            assert!(all.contains(place), "{place} in {all}");
+        }
+        assert!(!all.contains("a secret"), "{all}");
+        assert_eq!(file.value("page"), Some("on"), "the rest is read");
+
+        let file = parse("[limits]\nrooms = 1");
+        assert_eq!(
+            file.mistakes,
+            ["chatd.toml, line 1: limits: expected a text, a number, true, false, or a list of texts"]
+        );
+        let file = parse("a-b = 1\na_b = 2");
+        assert!(file.mistakes.join("").ends_with("a-b: set twice, once with - and once with _"), "{file:?}");
+        assert!(parse("a = 1\na = 2").mistakes.join("").contains("line 2: a: "));
     }
 }

@@ -3,20 +3,26 @@
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
-use super::Configuration;
-
-/// What stands in place of a secret.
-const HIDDEN: &str = "(a secret)";
+use super::{Configuration, NO_SECRET, Setting};
 
 pub(super) fn table(configuration: &Configuration) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["option", "value", "from"]);
     for setting in configuration.settings() {
-        let value = setting.value.unwrap_or_else(|| HIDDEN.to_owned());
+        let value = shown(&setting);
         table.add_row([setting.name, value, setting.origin.to_string()]);
     }
     table.trim_fmt()
+}
+
+/// A value for a person.
+fn shown(setting: &Setting) -> String {
+    match &setting.value {
+        None => "(hidden)".to_owned(),
+        Some(value) if setting.is_secret && value == NO_SECRET => "not set".to_owned(),
+        Some(value) => value.clone(),
+    }
 }
 
 pub(super) fn json(configuration: &Configuration) -> serde_json::Result<String> {
@@ -28,12 +34,12 @@ pub(super) fn json(configuration: &Configuration) -> serde_json::Result<String> 
     serde_json::to_string_pretty(&settings)
 }
 
-/// After a check that found nothing that keeps the server from starting.
+/// After a check that found no mistake.
 pub(super) fn checked(configuration: &Configuration) -> String {
     let mut lines = configuration.warnings();
     lines.push(match configuration.layers.file() {
-        Some(path) => format!("{} can be used", path.display()),
-        None => "the configuration can be used; there is no configuration file".to_owned(),
+        Some(path) => format!("{}: no mistakes found", path.display()),
+        None => "no mistakes found; there is no configuration file".to_owned(),
     });
     lines.join("\n")
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use super::finding::Finding;
 
-const WHAT: &str = "clock";
+const SYNC: &str = "clock sync";
+const DATABASE_TIME: &str = "database time";
 
 /// So far in the future a file may be: file systems of other machines have clocks of their own.
 const LEEWAY: Duration = Duration::from_secs(2);
@@ -16,15 +17,15 @@ pub(super) fn synchronized() -> Finding {
     let asked = Command::new("timedatectl").args(["show", "--property=NTPSynchronized", "--value"]).output();
     let answer = asked.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     match answer.as_deref() {
-        Ok("yes") => Finding::good(WHAT, "it is set by the network"),
+        Ok("yes") => Finding::good(SYNC, "the clock is synchronized over the network"),
         Ok("no") => Finding::warning(
-            WHAT,
-            "nothing sets it: the times of messages will be wrong",
-            "systemd-timesyncd or chrony",
+            SYNC,
+            "the clock is not synchronized: messages will have wrong times",
+            "install systemd-timesyncd or chrony",
         ),
         _ => Finding::unknown(
-            WHAT,
-            "whether something sets it is not known here (timedatectl does not answer)",
+            SYNC,
+            "can't find out whether the clock is synchronized: timedatectl does not answer",
         ),
     }
 }
@@ -32,15 +33,18 @@ pub(super) fn synchronized() -> Finding {
 /// Whether the database is from the future.
 pub(super) fn of_file(path: &Path) -> Finding {
     let Ok(changed) = std::fs::metadata(path).and_then(|file| file.modified()) else {
-        return Finding::good(WHAT, "there is no database yet that could be from the future");
+        return Finding::good(DATABASE_TIME, "there is no database yet");
     };
     match changed.duration_since(SystemTime::now()) {
         Ok(ahead) if ahead > LEEWAY => Finding::problem(
-            WHAT,
-            format!("the database was changed {} from now", humantime::format_duration(whole(ahead))),
-            "set the clock: it was ahead, or it is behind",
+            DATABASE_TIME,
+            format!(
+                "the database was last changed {} in the future",
+                humantime::format_duration(whole(ahead))
+            ),
+            "set the clock: it was ahead when the database was written, or it is behind now",
         ),
-        _ => Finding::good(WHAT, "the database was changed in the past"),
+        _ => Finding::good(DATABASE_TIME, "the database was last changed in the past, as it should be"),
     }
 }
 

@@ -22,18 +22,17 @@ const SLOW: Duration = Duration::from_millis(20);
 const HOPELESS: Duration = Duration::from_millis(200);
 
 pub(super) fn space(database: &Path) -> Finding {
-    const WHAT: &str = "disk";
+    const WHAT: &str = "disk space";
     let folder = folder(database);
     let free = match rustix::fs::statvfs(folder) {
         Ok(there) => there.f_bavail.saturating_mul(there.f_frsize),
         Err(error) => {
             let found = format!("{}: {error}", folder.display());
-            return Finding::problem(WHAT, found, "make the folder, or name another --database");
+            return Finding::problem(WHAT, found, "create the folder, or choose another --database");
         }
     };
-    let found = format!("{} are free in {}", size(free), folder.display());
-    let advice =
-        "more space, or --history-max-age and --history-max-count: when it is full nothing is stored";
+    let found = format!("{} free in {}", size(free), folder.display());
+    let advice = "free some space, or set --history-max-age or --history-max-count: on a full disk no message is stored";
     match free {
         ..NEARLY_NONE => Finding::problem(WHAT, found, advice),
         NEARLY_NONE..LITTLE => Finding::warning(WHAT, found, advice),
@@ -55,7 +54,7 @@ pub(super) fn kind(database: &Path) -> Finding {
         (0x00c3_6400, "Ceph"),
     ];
     const FORGETS: [(u64, &str); 3] =
-        [(0x0102_1994, "tmpfs"), (0x8584_58f6, "ramfs"), (0x794c_7630, "overlayfs, a container's own")];
+        [(0x0102_1994, "tmpfs"), (0x8584_58f6, "ramfs"), (0x794c_7630, "overlayfs of a container")];
     let magic = match rustix::fs::statfs(folder(database)) {
         // signed on some machines
         Ok(there) => (there.f_type as u64) & 0xffff_ffff,
@@ -65,40 +64,44 @@ pub(super) fn kind(database: &Path) -> Finding {
         kinds.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name)
     };
     if let Some(name) = named(&NETWORK) {
-        Finding::problem(WHAT, format!("{name}: SQLite needs a disk of this machine"), "a local --database")
+        Finding::problem(
+            WHAT,
+            format!("the database is on a network file system ({name}), which SQLite does not support"),
+            "set --database to a path on a local disk",
+        )
     } else if let Some(name) = named(&FORGETS) {
-        let found = format!("{name}: what is stored here goes with it");
-        Finding::warning(WHAT, found, "a --database on a disk, or in a volume")
+        let found = format!("the database is on a temporary file system ({name}) and is lost with it");
+        Finding::warning(WHAT, found, "set --database to a path on a disk or a volume")
     } else {
-        Finding::good(WHAT, "of this machine")
+        Finding::good(WHAT, "the database is on a local file system")
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 pub(super) fn kind(_database: &Path) -> Finding {
-    Finding::unknown("file system", "it is not looked at on this system")
+    Finding::unknown("file system", "not checked on this operating system")
 }
 
 pub(super) fn sync_time(database: &Path) -> Finding {
-    const WHAT: &str = "sync";
+    const WHAT: &str = "disk sync";
     let times = match measure(folder(database)) {
         Ok(times) => times,
         Err(error) => {
-            let found = format!("nothing can be written beside the database: {error}");
-            return Finding::problem(WHAT, found, "let the server's user write there");
+            let found = format!("can't write next to the database: {error}");
+            return Finding::problem(WHAT, found, "give the server's user write access to the folder");
         }
     };
     let (Some(&median), Some(&longest)) = (times.get(times.len() / 2), times.last()) else {
-        return Finding::unknown(WHAT, "nothing was measured");
+        return Finding::unknown(WHAT, "could not measure");
     };
     let found = format!(
-        "a commit takes {median:.1?} to reach the disk, the longest of {} {longest:.1?}; acks wait for that",
+        "a commit takes {median:.1?} to reach the disk (longest of {}: {longest:.1?}); acks wait for it",
         times.len()
     );
     if median >= HOPELESS {
-        Finding::problem(WHAT, found, "a disk with flash memory, or one that nobody else uses")
+        Finding::problem(WHAT, found, "use an SSD, or a disk that no other program uses")
     } else if median >= SLOW {
-        Finding::warning(WHAT, found, "a disk with flash memory")
+        Finding::warning(WHAT, found, "use an SSD")
     } else {
         Finding::good(WHAT, found)
     }

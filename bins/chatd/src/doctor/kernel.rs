@@ -38,23 +38,23 @@ impl Settings {
             Least {
                 name: "net.core.somaxconn",
                 least: listen::BACKLOG.into(),
-                why: "so many may wait to be let in when all come back at once",
+                why: "the queue of connections to accept; too short when all clients reconnect at once",
             },
             Least {
                 name: "net.ipv4.tcp_max_syn_backlog",
                 least: if has_cookies { 0 } else { listen::BACKLOG.into() },
-                why: "so many may be half connected when all come back at once",
+                why: "the queue of half-open connections; too short when all clients reconnect at once",
             },
-            Least { name: "fs.nr_open", least: descriptors, why: "no limit of open files can be above it" },
+            Least { name: "fs.nr_open", least: descriptors, why: "no limit of open files can be higher" },
             Least {
                 name: "fs.file-max",
                 least: descriptors.saturating_mul(2),
-                why: "all processes together have no more",
+                why: "the maximum of open files of all processes together",
             },
             Least {
                 name: "net.netfilter.nf_conntrack_max",
                 least: connections.saturating_mul(2),
-                why: "the firewall follows no more connections, and drops what comes then",
+                why: "the firewall tracks no more connections than this and drops the rest",
             },
         ]
         .iter()
@@ -64,8 +64,8 @@ impl Settings {
         findings.extend(self.proxy_ports(config));
         if findings.is_empty() {
             findings.push(match self.root.is_dir() {
-                true => Finding::good(WHAT, format!("its settings allow for {connections} connections")),
-                false => Finding::unknown(WHAT, "its settings can't be read here"),
+                true => Finding::good(WHAT, format!("the kernel's settings allow {connections} connections")),
+                false => Finding::unknown(WHAT, "can't read the kernel's settings"),
             });
         }
         findings
@@ -87,7 +87,7 @@ impl Settings {
         let wanted = connections.saturating_mul(SOCKET_BYTES) / rustix::param::page_size() as u64;
         (pressure < wanted).then(|| {
             let found =
-                format!("{name} is {low} {pressure} {high} pages: {connections} sockets take {wanted}");
+                format!("{name} is {low} {pressure} {high} pages, but {connections} sockets need {wanted}");
             Finding::warning(WHAT, found, format!("sysctl -w {name}=\"{wanted} {wanted} {}\"", wanted * 2))
         })
     }
@@ -101,10 +101,10 @@ impl Settings {
         let has_proxy = config.proxies.trusted.contains(std::net::Ipv4Addr::LOCALHOST.into());
         (has_proxy && ports < config.max_connections as u64).then(|| {
             let found =
-                format!("{name} is {first} {last}: a proxy on this machine has no more than {ports} connections");
+                format!("{name} is {first} {last}: a proxy on this machine can open at most {ports} connections to one address");
             let advice = format!(
-                "sysctl -w {name}=\"1024 65535\"; for more, --listen 0.0.0.0:8000 behind a firewall, and 127.0.0.1, 127.0.0.2 and so \
-                 on as the proxy's upstreams"
+                "sysctl -w {name}=\"1024 65535\"; for more connections, set --listen 0.0.0.0:8000 behind a firewall and give the proxy \
+                 several upstreams (127.0.0.1, 127.0.0.2 and so on)"
             );
             Finding::warning(WHAT, found, advice)
         })

@@ -14,26 +14,27 @@ const BYTES_PER_CONNECTION: u64 = 12 << 10;
 const OWN_BYTES: u64 = 64 << 20;
 
 pub(super) fn descriptors(config: &Config, pid: Option<u32>) -> Finding {
-    const WHAT: &str = "descriptors";
+    const WHAT: &str = "open files";
     let (hard, whose) = match pid {
         None => match rlimit::Resource::NOFILE.get() {
             Ok((_, hard)) => (hard, "this shell".to_owned()),
             Err(error) => return Finding::unknown(WHAT, error.to_string()),
         },
         Some(pid) => match hard_limit_of(pid) {
-            Some(hard) => (hard, format!("the process {pid}")),
+            Some(hard) => (hard, format!("process {pid}")),
             None => {
-                return Finding::unknown(WHAT, format!("there is no limit to be read of a process {pid}"));
+                return Finding::unknown(WHAT, format!("can't read the limits of process {pid}"));
             }
         },
     };
     let wanted = descriptors::wanted(config) as u64;
-    let found = format!("{whose} may have {hard} open files; --max-connections needs {wanted}");
+    let found = format!("the limit of {whose} is {hard}; --max-connections needs {wanted}");
     if hard >= wanted {
         Finding::good(WHAT, found)
     } else {
-        let advice =
-            format!("LimitNOFILE={wanted} in the unit, or ulimit -Hn {wanted}; or a lower --max-connections");
+        let advice = format!(
+            "set LimitNOFILE={wanted} in the unit, or run ulimit -Hn {wanted}; or lower --max-connections"
+        );
         Finding::problem(WHAT, found, advice)
     }
 }
@@ -54,18 +55,18 @@ fn hard_limit(limits: &str) -> Option<u64> {
 pub(super) fn memory(config: &Config, limit: MemoryLimit) -> Finding {
     const WHAT: &str = "memory";
     let Some(there) = memory::bytes(limit).into_iter().chain(memory::of_the_machine()).min() else {
-        return Finding::unknown(WHAT, "the system does not say how much there is");
+        return Finding::unknown(WHAT, "can't find out how much memory there is");
     };
     let connections = config.max_connections as u64 * BYTES_PER_CONNECTION;
     let wanted = OWN_BYTES + connections + config.backlog_total_bytes as u64;
     let found = format!(
-        "{} for the server; {} connections and full backlogs take up to {}",
+        "the server may use {}; {} connections with full queues need up to {}",
         size(there),
         config.max_connections,
         size(wanted)
     );
     if there < wanted {
-        Finding::warning(WHAT, found, "more memory, or a lower --max-connections or --backlog-total-bytes")
+        Finding::warning(WHAT, found, "add memory, or lower --max-connections or --backlog-total-bytes")
     } else {
         Finding::good(WHAT, found)
     }

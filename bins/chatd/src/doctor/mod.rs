@@ -13,6 +13,7 @@ use std::error::Error;
 use clap::Args;
 
 use crate::options::{Database, Options, Switch};
+use crate::words::plural;
 use finding::Finding;
 
 /// What to look at: the server's own options, and how.
@@ -21,19 +22,19 @@ pub(crate) struct Doctor {
     #[command(flatten)]
     options: Options,
 
-    /// Process id of a running server, whose limits are looked at in place of this shell's
-    #[arg(long, value_name = "PID")]
+    /// Process id of a running server: check its limits instead of this shell's
+    #[arg(long, value_name = "PID", help_heading = "Doctor")]
     pid: Option<u32>,
 
-    /// For programs
-    #[arg(long)]
+    /// Print JSON
+    #[arg(long, help_heading = "Doctor")]
     json: bool,
 }
 
 /// Something has to be changed.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} of these should be changed before people come")]
-struct Problems(usize);
+#[error("found {0}")]
+struct Problems(String);
 
 impl Doctor {
     /// Looks, prints what was found by `print`, and fails where there is a problem.
@@ -42,7 +43,7 @@ impl Doctor {
         print(&if self.json { finding::json(&findings)? } else { finding::text(&findings) })?;
         match findings.iter().filter(|finding| finding.is_problem()).count() {
             0 => Ok(()),
-            problems => Err(Problems(problems).into()),
+            problems => Err(Problems(plural(problems, "problem")).into()),
         }
     }
 
@@ -62,6 +63,7 @@ impl Doctor {
                     findings.push(disk::sync_time(path));
                 }
                 findings.push(clock::of_file(path));
+                findings.push(database::access(path));
                 findings.push(database::integrity(path));
             }
         }

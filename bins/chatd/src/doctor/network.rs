@@ -9,42 +9,44 @@ use crate::options::{Bound, Options};
 pub(super) fn look(options: &Options) -> Vec<Finding> {
     let mut findings = vec![chat(options)];
     if let Bound(Some(address)) = &options.admin_listen {
-        findings.push(operator(address));
+        findings.push(admin(address.as_str()));
     }
     findings
 }
 
 fn chat(options: &Options) -> Finding {
     const WHAT: &str = "listen";
-    let address = &options.listen;
+    let address = options.listen.as_str();
     match (certificate::open(options), reach(address)) {
-        (Err(error), _) => Finding::problem(WHAT, error.to_string(), "another --tls-cert and --tls-key"),
-        (_, Err(error)) => Finding::problem(WHAT, format!("{address}: {error}"), "another --listen"),
-        (Ok(Some(_)), Ok(_)) => Finding::good(WHAT, format!("{address}, encrypted")),
+        (Err(error), _) => Finding::problem(WHAT, error.to_string(), "change --tls-cert and --tls-key"),
+        (_, Err(error)) => Finding::problem(WHAT, format!("{address}: {error}"), "change --listen"),
+        (Ok(Some(_)), Ok(_)) => Finding::good(WHAT, format!("{address}, encrypted (TLS)")),
         (Ok(None), Ok(Reach::Machine)) => Finding::good(
             WHAT,
-            format!("{address}, not encrypted, for this machine alone: a proxy has to stand before it"),
+            format!(
+                "{address}, not encrypted, reachable from this machine only: use a reverse proxy for other machines"
+            ),
         ),
         (Ok(None), Ok(Reach::Network)) if !options.trusted_proxies.is_empty() => {
             Finding::good(WHAT, format!("{address}, not encrypted, behind trusted proxies"))
         }
         (Ok(None), Ok(Reach::Network)) => Finding::warning(
             WHAT,
-            format!("{address} is not encrypted, and others can reach it"),
-            "--tls-cert and --tls-key, or a proxy that encrypts, named by --trusted-proxies",
+            format!("{address} is not encrypted, and other machines can reach it"),
+            "set --tls-cert and --tls-key, or use a TLS proxy and name it in --trusted-proxies",
         ),
     }
 }
 
-fn operator(address: &str) -> Finding {
+fn admin(address: &str) -> Finding {
     const WHAT: &str = "admin-listen";
     match reach(address) {
-        Err(error) => Finding::problem(WHAT, format!("{address}: {error}"), "another --admin-listen"),
-        Ok(Reach::Machine) => Finding::good(WHAT, format!("{address}, for this machine alone")),
+        Err(error) => Finding::problem(WHAT, format!("{address}: {error}"), "change --admin-listen"),
+        Ok(Reach::Machine) => Finding::good(WHAT, format!("{address}, reachable from this machine only")),
         Ok(Reach::Network) => Finding::warning(
             WHAT,
-            format!("{address}: others can reach it, and the token goes there unencrypted"),
-            "--admin-listen 127.0.0.1:9000, or a network of its own for it",
+            format!("{address}: other machines can reach it, and the token is sent unencrypted"),
+            "set --admin-listen 127.0.0.1:9000, or use a private network for it",
         ),
     }
 }

@@ -3,6 +3,7 @@
 mod values;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chat_history::Retention;
 use chat_protocol::Limits;
@@ -12,196 +13,260 @@ use clap::Args;
 
 use crate::admin::Secret;
 use crate::config::USUAL_FILE;
-use crate::log::LogFormat;
-pub(crate) use values::{Bound, Database, MemoryLimit, Switch};
-use values::{HeaderOfProxies, Part, at_least};
+use crate::log::{Filter, LogFormat};
+pub(crate) use values::{Address, Bound, Database, MemoryLimit, Switch};
+use values::{Age, Count, HeaderOfProxies, Part, at_least, duration, limit};
 
-/// What can be set about a server.
+/// The admin listener's address where none is set.
+pub(crate) const DEFAULT_ADMIN_LISTEN: &str = "127.0.0.1:9000";
+
+/// The headings under which `--help` lists the options.
+mod heading {
+    pub(super) const GENERAL: &str = "General";
+    pub(super) const NETWORK: &str = "Network";
+    pub(super) const TLS: &str = "TLS";
+    pub(super) const STORAGE: &str = "Storage";
+    pub(super) const PAGE: &str = "Web page and messages";
+    pub(super) const LIMITS: &str = "Limits";
+    pub(super) const ADMIN: &str = "Admin";
+    pub(super) const LOGGING: &str = "Logging and traces";
+    pub(super) const SHUTDOWN: &str = "Shutdown";
+}
+
+/// What can be set about a server. `-h` lists the options that are set most, `--help` lists all.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Configuration file: TOML, with one key for each of the other options [default: chatd.toml in the current folder, if there is one]
-    #[arg(long, env = "CHATD_CONFIG", value_name = "PATH", default_value = USUAL_FILE, hide_default_value = true)]
+    /// Configuration file [default: chatd.toml in the current folder, if it exists]
+    ///
+    /// TOML with one key for each of the other options.
+    #[arg(long, env = "CHATD_CONFIG", value_name = "PATH", default_value = USUAL_FILE, hide_default_value = true, help_heading = heading::GENERAL)]
     pub(crate) config: PathBuf,
 
     /// Address and port to listen on
-    #[arg(long, env = "CHATD_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:8000")]
-    pub(crate) listen: String,
+    #[arg(long, env = "CHATD_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:8000", help_heading = heading::NETWORK)]
+    pub(crate) listen: Address,
 
-    /// Address and port for the operator: health, figures and what can be done, over plain HTTP. Not for the internet; off: there is none
-    #[arg(long, env = "CHATD_ADMIN_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
-    pub(crate) admin_listen: Bound<String>,
+    /// Trusted reverse proxies: none, or a comma-separated list of addresses and networks
+    ///
+    /// chatd believes what these proxies say about a client's address. Example: 127.0.0.1,10.0.0.0/8.
+    #[arg(long, env = "CHATD_TRUSTED_PROXIES", value_name = "none|LIST", default_value = "none", help_heading = heading::NETWORK)]
+    pub(crate) trusted_proxies: TrustedProxies,
 
-    /// File with the token that lets the operator do things under /v1 of that listener; off: nothing can be done there
-    #[arg(long, env = "CHATD_ADMIN_TOKEN_FILE", value_name = "PATH", default_value = "off")]
+    /// How trusted proxies send the client's address
+    ///
+    /// x-forwarded-for: in the handshake's X-Forwarded-For header. proxy-protocol: by the PROXY protocol (version 1 or 2) at the start of
+    /// each connection.
+    #[arg(
+        long,
+        env = "CHATD_PROXY_HEADER",
+        value_name = "x-forwarded-for|proxy-protocol",
+        default_value = "x-forwarded-for",
+        hide_possible_values = true,
+        hide_short_help = true,
+        help_heading = heading::NETWORK
+    )]
+    pub(crate) proxy_header: HeaderOfProxies,
+
+    /// Origins whose pages may connect: own, any, or a comma-separated list
+    ///
+    /// own: this server's own page; pages of any origin may use the classic protocol. any: every page. A list of origins (scheme, host, and
+    /// port if it is not the scheme's default) applies to both protocols and to look-ups. Programs outside a browser are not affected.
+    #[arg(long, env = "CHATD_ALLOWED_ORIGINS", value_name = "own|any|LIST", default_value = "own", help_heading = heading::NETWORK)]
+    pub(crate) allowed_origins: Origins,
+
+    /// Compression of messages for clients that offer it (permessage-deflate): on or off
+    ///
+    /// Browsers offer it. It saves a quarter of the bytes of short messages and two thirds of lists and pages of history, and costs
+    /// processor time.
+    #[arg(long, env = "CHATD_COMPRESSION", value_name = "on|off", default_value = "off", hide_short_help = true, help_heading = heading::NETWORK)]
+    pub(crate) compression: Switch,
+
+    /// Certificate file (PEM), including the chain; off: connections are not encrypted
+    ///
+    /// chatd reads the file again on SIGHUP.
+    #[arg(long, env = "CHATD_TLS_CERT", value_name = "PATH", default_value = "off", help_heading = heading::TLS)]
+    pub(crate) tls_cert: Bound<PathBuf>,
+
+    /// Private key file (PEM) of the certificate, not encrypted
+    #[arg(long, env = "CHATD_TLS_KEY", value_name = "PATH", default_value = "off", help_heading = heading::TLS)]
+    pub(crate) tls_key: Bound<PathBuf>,
+
+    /// Database file, created if it does not exist; ":memory:" stores nothing on disk
+    ///
+    /// With ":memory:" everything is in memory and is lost when the server ends.
+    #[arg(long, env = "CHATD_DATABASE", value_name = "PATH", default_value = "./chatd.sqlite3", help_heading = heading::STORAGE)]
+    pub(crate) database: Database,
+
+    /// Storing of messages before they are delivered: on or off
+    ///
+    /// off keeps only the newest messages of each room, in memory. Without a database file messages are not stored.
+    #[arg(long, env = "CHATD_HISTORY", value_name = "on|off", default_value = "on", hide_short_help = true, help_heading = heading::STORAGE)]
+    pub(crate) history: Switch,
+
+    /// Remove messages that are older than this, for example 30days (off: keep all)
+    ///
+    /// The smallest value is 1s.
+    #[arg(long, env = "CHATD_HISTORY_MAX_AGE", value_name = "AGE", default_value = "off", help_heading = heading::STORAGE)]
+    pub(crate) history_max_age: Bound<Age>,
+
+    /// Keep only the newest N messages of each room (off: keep all)
+    ///
+    /// The smallest value is 1.
+    #[arg(long, env = "CHATD_HISTORY_MAX_COUNT", value_name = "N", default_value = "off", hide_short_help = true, help_heading = heading::STORAGE)]
+    pub(crate) history_max_count: Bound<Count>,
+
+    /// Remove usage statistics that are older than this (off: keep all)
+    ///
+    /// The statistics have, for each room and day, the members at peak, the messages and their bytes. The age is rounded up to whole days;
+    /// the smallest value is 1s.
+    #[arg(long, env = "CHATD_USAGE_MAX_AGE", value_name = "AGE", default_value = "400days", hide_short_help = true, help_heading = heading::STORAGE)]
+    pub(crate) usage_max_age: Bound<Age>,
+
+    /// Web page for chatting, at / and /r/ROOM, and the JavaScript client at /client.js: on or off
+    #[arg(long, env = "CHATD_PAGE", value_name = "on|off", default_value = "on", hide_short_help = true, help_heading = heading::PAGE)]
+    pub(crate) page: Switch,
+
+    /// Images from other servers in rendered messages: on or off
+    ///
+    /// off shows links to the images instead, so that nobody's browser tells other servers who reads what.
+    #[arg(long, env = "CHATD_REMOTE_IMAGES", value_name = "on|off", default_value = "off", hide_short_help = true, help_heading = heading::PAGE)]
+    pub(crate) remote_images: Switch,
+
+    /// Maximum number of chat connections
+    ///
+    /// Further connections are answered with 503.
+    #[arg(long, env = "CHATD_MAX_CONNECTIONS", value_name = "N", default_value_t = Config::default().max_connections, value_parser = at_least::<usize, 1>, help_heading = heading::LIMITS)]
+    pub(crate) max_connections: usize,
+
+    /// Maximum memory of the process, in bytes; auto: the limit of the container or service; off: no limit
+    ///
+    /// When the process is close to the limit, new connections are answered with 503.
+    #[arg(long, env = "CHATD_MAX_MEMORY", value_name = "auto|off|BYTES", default_value = "auto", hide_short_help = true, help_heading = heading::LIMITS)]
+    pub(crate) max_memory: MemoryLimit,
+
+    /// Maximum number of members of a room
+    #[arg(long, env = "CHATD_MEMBERS_PER_ROOM", value_name = "N", default_value_t = Config::default().members_per_room, value_parser = at_least::<usize, 1>, hide_short_help = true, help_heading = heading::LIMITS)]
+    pub(crate) members_per_room: usize,
+
+    /// Maximum number of rooms that one chat.v2 session may be in
+    #[arg(long, env = "CHATD_ROOMS_PER_SESSION", value_name = "N", default_value_t = Limits::default().rooms, value_parser = at_least::<u32, 1>, hide_short_help = true, help_heading = heading::LIMITS)]
+    pub(crate) rooms_per_session: u32,
+
+    /// Maximum number of connections from one address, or from one /64 network of IPv6 (0 or off: no limit)
+    ///
+    /// Further connections are answered with 429. Connections from this machine itself are not limited unless proxies are trusted.
+    #[arg(long, env = "CHATD_CONNECTIONS_PER_ADDRESS", value_name = "N", default_value_t = Config::default().connections_per_address, value_parser = limit::<usize>, hide_short_help = true, help_heading = heading::LIMITS)]
+    pub(crate) connections_per_address: usize,
+
+    /// Rate limit for joins: rooms per second for a session, and handshakes per second for an address (0 or off: no limit)
+    ///
+    /// Joins above the rate wait; handshakes above the rate are answered with 429.
+    #[arg(long, env = "CHATD_JOIN_RATE", value_name = "N", default_value_t = Config::default().joins.per_second, value_parser = limit::<u32>, hide_short_help = true, help_heading = heading::LIMITS)]
+    pub(crate) join_rate: u32,
+
+    /// Number of joins, or handshakes, that are allowed at once before the rate limit applies
+    #[arg(long, env = "CHATD_JOIN_BURST", value_name = "N", default_value_t = Config::default().joins.burst, value_parser = at_least::<u32, 1>, hide_short_help = true, help_heading = heading::LIMITS)]
+    pub(crate) join_burst: u32,
+
+    /// Maximum size of a frame and of a message from a client, in bytes
+    #[arg(long, env = "CHATD_MESSAGE_BYTES", value_name = "BYTES", default_value_t = Limits::default().message_bytes, value_parser = at_least::<usize, 256>, hide_short_help = true, help_heading = heading::LIMITS)]
+    pub(crate) message_bytes: usize,
+
+    /// Rate limit for frames from a client, per second (0 or off: no limit)
+    ///
+    /// chatd reads a faster client more slowly.
+    #[arg(long, env = "CHATD_MESSAGE_RATE", value_name = "N", default_value_t = Limits::default().message_rate, value_parser = limit::<u32>, hide_short_help = true, help_heading = heading::LIMITS)]
+    pub(crate) message_rate: u32,
+
+    /// Number of frames that a client may send at once before the rate limit applies
+    #[arg(long, env = "CHATD_MESSAGE_BURST", value_name = "N", default_value_t = Limits::default().message_burst, value_parser = at_least::<u32, 1>, hide_short_help = true, help_heading = heading::LIMITS)]
+    pub(crate) message_burst: u32,
+
+    /// Maximum number of frames in the queue of a slow client; above it the client is disconnected
+    #[arg(long, env = "CHATD_BACKLOG_FRAMES", value_name = "N", default_value_t = BacklogLimits::default().frames, value_parser = at_least::<usize, 1>, hide_short_help = true, help_heading = heading::LIMITS)]
+    pub(crate) backlog_frames: usize,
+
+    /// Maximum number of bytes in the queue of a slow client; above it the client is disconnected
+    #[arg(long, env = "CHATD_BACKLOG_BYTES", value_name = "BYTES", default_value_t = BacklogLimits::default().bytes, value_parser = at_least::<usize, 1>, hide_short_help = true, help_heading = heading::LIMITS)]
+    pub(crate) backlog_bytes: usize,
+
+    /// Maximum number of bytes in the queues of all slow clients together
+    ///
+    /// Above it the clients with the longest queues are disconnected.
+    #[arg(long, env = "CHATD_BACKLOG_TOTAL_BYTES", value_name = "BYTES", default_value_t = Config::default().backlog_total_bytes, value_parser = at_least::<usize, 1>, hide_short_help = true, help_heading = heading::LIMITS)]
+    pub(crate) backlog_total_bytes: usize,
+
+    /// Address and port of the admin listener (health, metrics, admin commands); off: there is none
+    ///
+    /// It speaks plain HTTP and is not meant for the internet. If the default port is in use, chatd takes the next free one and prints it.
+    #[arg(long, env = "CHATD_ADMIN_LISTEN", value_name = "HOST:PORT", default_value = DEFAULT_ADMIN_LISTEN, help_heading = heading::ADMIN)]
+    pub(crate) admin_listen: Bound<Address>,
+
+    /// File with the token for the admin commands (/v1 on the admin listener); off: admin commands are refused
+    #[arg(long, env = "CHATD_ADMIN_TOKEN_FILE", value_name = "PATH", default_value = "off", help_heading = heading::ADMIN)]
     pub(crate) admin_token_file: Bound<PathBuf>,
 
-    /// That token itself, in place of a file; better in the environment than in a flag, which others on the machine can read
+    /// The token itself, instead of a file
+    ///
+    /// Better in the environment than in a flag: other users of the machine can read the flags of a process.
     #[arg(
         long,
         env = "CHATD_ADMIN_TOKEN",
         value_name = "TOKEN",
         default_value = "off",
-        hide_env_values = true
+        hide_env_values = true,
+        hide_short_help = true,
+        help_heading = heading::ADMIN
     )]
     pub(crate) admin_token: Bound<Secret>,
 
-    /// PEM file with the certificate to show, and the chain behind it: connections are encrypted then; off: they are not. Read anew on SIGHUP
-    #[arg(long, env = "CHATD_TLS_CERT", value_name = "PATH", default_value = "off")]
-    pub(crate) tls_cert: Bound<PathBuf>,
+    /// Log level: off, error, warn, info, debug or trace; or levels for parts, such as warn,chat_server=debug
+    ///
+    /// The log goes to standard error. Lines that standard error does not take in time are dropped and counted. Parts that are not named
+    /// have the level info, unless another level is named.
+    #[arg(long, env = "CHATD_LOG", value_name = "LEVEL", default_value = "info", help_heading = heading::LOGGING)]
+    pub(crate) log: Filter,
 
-    /// PEM file with the key of that certificate
-    #[arg(long, env = "CHATD_TLS_KEY", value_name = "PATH", default_value = "off")]
-    pub(crate) tls_key: Bound<PathBuf>,
-
-    /// Database file, made if there is none; ":memory:" keeps everything in memory and forgets it at the end
-    #[arg(long, env = "CHATD_DATABASE", value_name = "PATH", default_value = "./chatd.sqlite3")]
-    pub(crate) database: Database,
-
-    /// Whether messages are stored before they are shown: on, or off to keep only the newest of each room in memory. Without a
-    /// database file they are not
-    #[arg(long, env = "CHATD_HISTORY", value_name = "on|off", default_value = "on")]
-    pub(crate) history: Switch,
-
-    /// Messages older than this are removed, for example 30days; off keeps them
-    #[arg(long, env = "CHATD_HISTORY_MAX_AGE", value_name = "AGE", default_value = "off")]
-    pub(crate) history_max_age: Bound<humantime::Duration>,
-
-    /// All but so many of the newest messages of each room are removed; off keeps them
-    #[arg(long, env = "CHATD_HISTORY_MAX_COUNT", value_name = "COUNT", default_value = "off")]
-    pub(crate) history_max_count: Bound<u64>,
-
-    /// How much each room was used on each day (members at peak, messages, bytes) is forgotten after so long; off keeps it
-    #[arg(long, env = "CHATD_USAGE_MAX_AGE", value_name = "AGE", default_value = "400days")]
-    pub(crate) usage_max_age: Bound<humantime::Duration>,
-
-    /// For so long a server that is told to end says on /readyz that it is not ready, and lets people in all the same: as long as a load balancer
-    /// takes to notice
-    #[arg(long, env = "CHATD_SHUTDOWN_NOTICE", value_name = "TIME", default_value = "0s")]
-    pub(crate) shutdown_notice: humantime::Duration,
-
-    /// Over so long the connections of a server that ends are closed, where they are 100 or more; they are asked to come back later, and not
-    /// all at once
-    #[arg(long, env = "CHATD_SHUTDOWN_DRAIN", value_name = "TIME", default_value = "2s")]
-    pub(crate) shutdown_drain: humantime::Duration,
-
-    /// Pages of which origins may chat here: own (this server's; classic clients may live anywhere), any, or a list of origins (scheme, host,
-    /// and port if it is not the scheme's own) with commas between them, which holds for both dialects and for look-ups
-    #[arg(long, env = "CHATD_ALLOWED_ORIGINS", value_name = "own|any|LIST", default_value = "own")]
-    pub(crate) allowed_origins: Origins,
-
-    /// Whether there is a page to chat in, at / and /r/ROOM, and the client for JavaScript at /client.js
-    #[arg(long, env = "CHATD_PAGE", value_name = "on|off", default_value = "on")]
-    pub(crate) page: Switch,
-
-    /// Whether images in messages are shown where they are rendered: on, or off to show links to them, so that nobody's browser
-    /// tells other servers who reads what
-    #[arg(long, env = "CHATD_REMOTE_IMAGES", value_name = "on|off", default_value = "off")]
-    pub(crate) remote_images: Switch,
-
-    /// Whether messages are compressed on connections whose clients offer it, as browsers do (permessage-deflate): on saves a
-    /// quarter of the bytes of short messages, two thirds of lists and pages of history, and costs processor time
-    #[arg(long, env = "CHATD_COMPRESSION", value_name = "on|off", default_value = "off")]
-    pub(crate) compression: Switch,
-
-    /// What to log, to standard error: error, warn, info, debug, trace, or directives such as chat_server=debug
-    #[arg(long, env = "CHATD_LOG", value_name = "FILTER", default_value = "info")]
-    pub(crate) log: String,
-
-    /// How a line of the log looks; auto: text on a terminal, one JSON object a line elsewhere
+    /// Format of log lines: text, json, or auto (text on a terminal, json elsewhere)
     #[arg(
         long,
         env = "CHATD_LOG_FORMAT",
         value_name = "FORMAT",
         value_enum,
         hide_possible_values = true,
-        default_value = "auto"
+        default_value = "auto",
+        hide_short_help = true,
+        help_heading = heading::LOGGING
     )]
     pub(crate) log_format: LogFormat,
 
-    /// Where traces go: the URL of a collector that takes OTLP over HTTP, for example http://127.0.0.1:4318/v1/traces; off: nowhere. Only where
-    /// chatd was built with the feature opentelemetry
-    #[arg(long, env = "CHATD_TRACE_ENDPOINT", value_name = "URL", default_value = "off")]
+    /// URL of an OpenTelemetry collector that takes OTLP over HTTP; off: no traces
+    ///
+    /// Example: http://127.0.0.1:4318/v1/traces. Available only where chatd was built with the feature opentelemetry.
+    #[arg(long, env = "CHATD_TRACE_ENDPOINT", value_name = "URL", default_value = "off", hide_short_help = true, help_heading = heading::LOGGING)]
     pub(crate) trace_endpoint: Bound<String>,
 
-    /// The part of the traces that is sent, from 0 to 1
-    #[arg(long, env = "CHATD_TRACE_SAMPLE", value_name = "PART", default_value = "0.01")]
+    /// Share of the traces that is sent, from 0 (none) to 1 (all)
+    #[arg(long, env = "CHATD_TRACE_SAMPLE", value_name = "SHARE", default_value = "0.01", hide_short_help = true, help_heading = heading::LOGGING)]
     pub(crate) trace_sample: Part,
 
-    /// Largest frame and largest message a client may send, in bytes
-    #[arg(long, env = "CHATD_MESSAGE_BYTES", value_name = "BYTES", default_value_t = Limits::default().message_bytes, value_parser = at_least::<usize, 256>)]
-    pub(crate) message_bytes: usize,
+    /// How long to keep accepting connections after SIGTERM while /readyz already reports "not ready" (0s: end at once)
+    ///
+    /// Load balancers have this time to stop sending traffic.
+    #[arg(long, env = "CHATD_SHUTDOWN_NOTICE", value_name = "TIME", default_value = "0s", value_parser = duration, hide_short_help = true, help_heading = heading::SHUTDOWN)]
+    pub(crate) shutdown_notice: Duration,
 
-    /// Frames a second that a client may send in the long run; faster ones are read more slowly. 0: no pace
-    #[arg(long, env = "CHATD_MESSAGE_RATE", value_name = "COUNT", default_value_t = Limits::default().message_rate)]
-    pub(crate) message_rate: u32,
-
-    /// Frames that a client may send at once before the rate holds
-    #[arg(long, env = "CHATD_MESSAGE_BURST", value_name = "COUNT", default_value_t = Limits::default().message_burst)]
-    pub(crate) message_burst: u32,
-
-    /// Rooms that one session of chat.v2 may be in
-    #[arg(long, env = "CHATD_ROOMS_PER_SESSION", value_name = "COUNT", default_value_t = Limits::default().rooms, value_parser = at_least::<u32, 1>)]
-    pub(crate) rooms_per_session: u32,
-
-    /// Frames that may wait for a slow reader before it is put out
-    #[arg(long, env = "CHATD_BACKLOG_FRAMES", value_name = "COUNT", default_value_t = BacklogLimits::default().frames, value_parser = at_least::<usize, 1>)]
-    pub(crate) backlog_frames: usize,
-
-    /// Bytes that may wait for a slow reader before it is put out
-    #[arg(long, env = "CHATD_BACKLOG_BYTES", value_name = "BYTES", default_value_t = BacklogLimits::default().bytes, value_parser = at_least::<usize, 1>)]
-    pub(crate) backlog_bytes: usize,
-
-    /// Bytes that may wait for all slow readers together; beyond that those who hold most of it are put out
-    #[arg(long, env = "CHATD_BACKLOG_TOTAL_BYTES", value_name = "BYTES", default_value_t = Config::default().backlog_total_bytes, value_parser = at_least::<usize, 1>)]
-    pub(crate) backlog_total_bytes: usize,
-
-    /// Chat connections at once; the next one is answered by 503
-    #[arg(long, env = "CHATD_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = Config::default().max_connections, value_parser = at_least::<usize, 1>)]
-    pub(crate) max_connections: usize,
-
-    /// Memory, in bytes, that the process should keep within: near to it nobody new is let in (503). auto: the limit of the container or the
-    /// service that it runs in, if there is one; off: any
-    #[arg(long, env = "CHATD_MAX_MEMORY", value_name = "auto|off|BYTES", default_value = "auto")]
-    pub(crate) max_memory: MemoryLimit,
-
-    /// Members that a room may have; to the next one it is full
-    #[arg(long, env = "CHATD_MEMBERS_PER_ROOM", value_name = "COUNT", default_value_t = Config::default().members_per_room, value_parser = at_least::<usize, 1>)]
-    pub(crate) members_per_room: usize,
-
-    /// Connections at once from one address, or one /64 of IPv6; the next one is answered by 429. 0: any number. Those of the machine
-    /// itself are not limited unless proxies are trusted
-    #[arg(long, env = "CHATD_CONNECTIONS_PER_ADDRESS", value_name = "COUNT", default_value_t = Config::default().connections_per_address)]
-    pub(crate) connections_per_address: usize,
-
-    /// Rooms a second that a session may join in the long run, faster ones wait; and handshakes a second from one address, faster ones are
-    /// answered by 429. 0: any number
-    #[arg(long, env = "CHATD_JOIN_RATE", value_name = "COUNT", default_value_t = Config::default().joins.per_second)]
-    pub(crate) join_rate: u32,
-
-    /// How many of them may come at once before the rate holds
-    #[arg(long, env = "CHATD_JOIN_BURST", value_name = "COUNT", default_value_t = Config::default().joins.burst)]
-    pub(crate) join_burst: u32,
-
-    /// Proxies that are believed when they say who it is that they speak for: none, or addresses and networks with commas between them, for
-    /// example 127.0.0.1,10.0.0.0/8
-    #[arg(long, env = "CHATD_TRUSTED_PROXIES", value_name = "none|LIST", default_value = "none")]
-    pub(crate) trusted_proxies: TrustedProxies,
-
-    /// How trusted proxies say it: in the handshake's X-Forwarded-For, or by the PROXY protocol (version 1 or 2) before everything else
-    #[arg(
-        long,
-        env = "CHATD_PROXY_HEADER",
-        value_name = "x-forwarded-for|proxy-protocol",
-        default_value = "x-forwarded-for",
-        hide_possible_values = true
-    )]
-    pub(crate) proxy_header: HeaderOfProxies,
+    /// How long to spread the closing of connections over when the server ends with 100 or more (0s: close all at once)
+    ///
+    /// Clients are asked to reconnect later, and not all at once.
+    #[arg(long, env = "CHATD_SHUTDOWN_DRAIN", value_name = "TIME", default_value = "2s", value_parser = duration, hide_short_help = true, help_heading = heading::SHUTDOWN)]
+    pub(crate) shutdown_drain: Duration,
 }
 
 impl Options {
     /// For how many days usage is kept; none: for ever.
     pub(crate) fn usage_days(&self) -> Option<u32> {
-        let days = |age: humantime::Duration| age.as_secs().div_ceil(24 * 60 * 60);
+        let days = |Age(age): Age| age.as_secs().div_ceil(24 * 60 * 60);
         self.usage_max_age.0.map(|age| u32::try_from(days(age)).unwrap_or(u32::MAX))
     }
 
@@ -227,8 +292,8 @@ impl Options {
                 },
             },
             retention: Retention {
-                max_age: self.history_max_age.0.map(Into::into),
-                max_count: self.history_max_count.0,
+                max_age: self.history_max_age.0.map(|Age(age)| age),
+                max_count: self.history_max_count.0.map(|Count(count)| count),
             },
             deflate: self.compression == Switch::On,
             remote_images: match self.remote_images {
@@ -241,8 +306,8 @@ impl Options {
                 Switch::Off => Page::None,
             },
             timings: Timings {
-                notice: self.shutdown_notice.into(),
-                drain: self.shutdown_drain.into(),
+                notice: self.shutdown_notice,
+                drain: self.shutdown_drain,
                 ..Timings::default()
             },
             // where there is a database to keep it in

@@ -1,7 +1,9 @@
-//! What options can be.
+//! What options can be. Each error says what was expected; the caller says of which option, and what was found.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::ValueEnum;
 
@@ -29,9 +31,45 @@ impl FromStr for Database {
         match text {
             ":memory:" => Ok(Self::Memory),
             // to SQLite it would be a temporary database, another one for each connection
-            "" => Err("a path, or :memory:"),
+            "" => Err("expected a path, or :memory:"),
             path => Ok(Self::File(path.into())),
         }
+    }
+}
+
+/// A host and a port to listen on. The host may be a name, which is looked up when it is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Address(String);
+
+impl Address {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Address {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "expected HOST:PORT, such as 0.0.0.0:8000 or [::]:8000";
+        let (host, port) = text.rsplit_once(':').ok_or(EXPECTED)?;
+        if !port.bytes().all(|byte| byte.is_ascii_digit()) || port.is_empty() {
+            return Err(EXPECTED);
+        }
+        if port.parse::<u16>().is_err() {
+            return Err("expected a port from 0 to 65535 after the colon");
+        }
+        let is_host = match host.strip_prefix('[') {
+            Some(rest) => rest.strip_suffix(']').is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok()),
+            None => !host.is_empty() && !host.contains([':', '/', ']', ' ', '@']),
+        };
+        is_host.then(|| Self(text.to_owned())).ok_or(EXPECTED)
     }
 }
 
@@ -49,7 +87,7 @@ impl FromStr for Switch {
         match text {
             "on" => Ok(Self::On),
             "off" => Ok(Self::Off),
-            _ => Err("on or off"),
+            _ => Err("expected on or off"),
         }
     }
 }
@@ -67,6 +105,44 @@ impl<T: FromStr> FromStr for Bound<T> {
             bound => bound.parse().map(Some).map(Self),
         }
     }
+}
+
+/// How old something may become before it is removed. Never nothing: that would remove everything at once, while with other options 0 means
+/// that there is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Age(pub(crate) Duration);
+
+impl FromStr for Age {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match duration(text) {
+            Ok(age) if age < Duration::from_secs(1) => Err("expected at least 1s; off keeps everything"),
+            Ok(age) => Ok(Self(age)),
+            Err(_) => Err("expected an age such as 12h or 30days, or off to keep everything"),
+        }
+    }
+}
+
+/// How many of something are kept. Never none, as with [`Age`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Count(pub(crate) u64);
+
+impl FromStr for Count {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(0) => Err("expected at least 1; off keeps everything"),
+            Ok(count) => Ok(Self(count)),
+            Err(_) => Err("expected a whole number, or off to keep everything"),
+        }
+    }
+}
+
+/// A time that something takes.
+pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text).map_err(|_| "expected a time such as 10s or 2min")
 }
 
 /// How much memory the process should keep within.
@@ -88,7 +164,7 @@ impl FromStr for MemoryLimit {
             "off" => Ok(Self::Off),
             bytes => match bytes.parse() {
                 Ok(bytes) if bytes > 0 => Ok(Self::Bytes(bytes)),
-                _ => Err("auto, off, or a number of bytes"),
+                _ => Err("expected auto, off, or a number of bytes"),
             },
         }
     }
@@ -103,17 +179,73 @@ impl FromStr for Part {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let part = text.parse().ok().filter(|part| (0.0..=1.0).contains(part));
-        part.map(Self).ok_or("a number from 0 to 1")
+        part.map(Self).ok_or("expected a number from 0 to 1")
     }
 }
 
 /// A number that is not smaller than makes sense.
-pub(crate) fn at_least<T: FromStr<Err = std::num::ParseIntError> + TryInto<u64> + Copy, const LEAST: u64>(
-    text: &str,
-) -> Result<T, String> {
-    let number: T = text.parse().map_err(|error: std::num::ParseIntError| error.to_string())?;
-    match number.try_into() {
-        Ok(value) if value < LEAST => Err(format!("at least {LEAST}")),
-        _ => Ok(number),
+pub(crate) fn at_least<T: FromStr + TryInto<u64> + Copy, const LEAST: u64>(text: &str) -> Result<T, String> {
+    let number = text.parse().ok().filter(|number: &T| {
+        let value: Result<u64, _> = (*number).try_into();
+        value.is_ok_and(|value| value >= LEAST)
+    });
+    number.ok_or_else(|| format!("expected a whole number, at least {LEAST}"))
+}
+
+/// A limit: a number; `off` is the same as 0, and means that there is none.
+pub(crate) fn limit<T: FromStr + Default>(text: &str) -> Result<T, &'static str> {
+    match text {
+        "off" => Ok(T::default()),
+        number => number.parse().map_err(|_| "expected a whole number, or off for no limit"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_a_host_and_a_port() {
+        for good in ["127.0.0.1:0", "localhost:8000", "[::1]:65535", "chat.example.org:80", "[::]:1"] {
+            assert!(good.parse::<Address>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "8000",
+            ":8000",
+            "localhost",
+            "localhost:",
+            "0.0.0.0:99999",
+            "::1:8000",
+            "[::1:80",
+            "[x]:1",
+            "http://127.0.0.1:80",
+            "a:+1",
+            "a:-1",
+            "a b:1",
+        ] {
+            assert!(bad.parse::<Address>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_kept_only_where_that_is_said() {
+        for zero in ["0s", "0", "999ms", "0days", "-1s", ""] {
+            assert!(zero.parse::<Bound<Age>>().is_err(), "{zero}");
+        }
+        assert_eq!("2s".parse(), Ok(Bound(Some(Age(Duration::from_secs(2))))));
+        assert_eq!("off".parse(), Ok(Bound::<Age>(None)));
+        for zero in ["0", "00", "-1", ""] {
+            assert!(zero.parse::<Bound<Count>>().is_err(), "{zero}");
+        }
+        assert_eq!("1".parse(), Ok(Bound(Some(Count(1)))));
+    }
+
+    #[test]
+    fn no_limit_can_be_written_in_two_ways() {
+        assert_eq!((limit::<u32>("off"), limit::<u32>("0"), limit::<u32>("7")), (Ok(0), Ok(0), Ok(7)));
+        assert!(limit::<u32>("-1").is_err() && limit::<u32>("many").is_err());
+        assert_eq!(at_least::<u32, 1>("1"), Ok(1));
+        assert!(at_least::<u32, 1>("0").is_err() && at_least::<u32, 0>("4294967296").is_err());
     }
 }

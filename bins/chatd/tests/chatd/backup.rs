@@ -56,7 +56,10 @@ async fn a_backup_under_load_is_whole_and_comes_back_as_another_life_of_the_room
     assert!(ok && said.starts_with("copy.sqlite3: ") && said.ends_with(" bytes, checked"), "{said}");
     ana.say("lobby", "after").await;
     let again = told(folder, &["backup", "copy.sqlite3"]).await;
-    assert_eq!(again, (false, "chatd: copy.sqlite3 is there already".into()));
+    assert_eq!(
+        again,
+        (false, "chatd: the file copy.sqlite3 exists already: choose another name for the backup".into())
+    );
 
     let (ok, said) = told(folder, &["restore", "copy.sqlite3"]).await;
     assert!(!ok && said.contains("is in use by another chatd"), "{said}");
@@ -64,7 +67,10 @@ async fn a_backup_under_load_is_whole_and_comes_back_as_another_life_of_the_room
     running.signal(Signal::KILL);
     running.end_within(Duration::from_secs(10)).await;
     let (ok, said) = told(folder, &["restore", "copy.sqlite3"]).await;
-    assert!(ok && said.contains("; what was there is ./chatd.sqlite3.replaced-"), "{said}");
+    assert!(
+        ok && said.contains("; the old database is now ") && said.contains("chatd.sqlite3.replaced-"),
+        "{said}"
+    );
     assert_eq!(unfinished(folder), Vec::<PathBuf>::new());
 
     let running = Running::start(&mut chatd(folder));
@@ -112,14 +118,14 @@ async fn what_is_no_sound_backup_replaces_nothing() {
     std::fs::copy(folder.join("copy.sqlite3"), folder.join("live.sqlite3")).unwrap();
     std::fs::write(folder.join("live.sqlite3-wal"), "something").unwrap();
     for (from, what) in [
-        ("damaged.sqlite3", "damaged.sqlite3 is no sound database of chatd: "),
-        ("text.sqlite3", "text.sqlite3 is no sound database of chatd: file is not a database"),
-        ("empty.sqlite3", "empty.sqlite3 is no sound database of chatd: it has no tables of chatd"),
+        ("damaged.sqlite3", "damaged.sqlite3 is not a sound chatd database: "),
+        ("text.sqlite3", "text.sqlite3 is not a sound chatd database: file is not a database"),
+        ("empty.sqlite3", "empty.sqlite3 is not a sound chatd database: it has no chatd tables"),
         (
             "live.sqlite3",
-            "live.sqlite3 has a write-ahead log beside it: it is no backup, but a database that was in use",
+            "live.sqlite3 has a write-ahead log beside it: it is not a backup, but a copy of a database that was in use",
         ),
-        ("nothing.sqlite3", "there is no nothing.sqlite3"),
+        ("nothing.sqlite3", "the file nothing.sqlite3 does not exist"),
     ] {
         let (ok, said) = told(folder, &["restore", from]).await;
         assert!(!ok && said.starts_with(&format!("chatd: {what}")), "{from}: {said}");
@@ -128,7 +134,7 @@ async fn what_is_no_sound_backup_replaces_nothing() {
     }
     let (ok, said) = told(folder, &["backup", "--database", "nowhere.sqlite3", "new.sqlite3"]).await;
     assert!(!ok && !folder.join("nowhere.sqlite3").exists() && !folder.join("new.sqlite3").exists());
-    assert_eq!(said, "chatd: there is no nowhere.sqlite3");
+    assert_eq!(said, "chatd: the file nowhere.sqlite3 does not exist");
     let (ok, said) = told(folder, &["backup", "--database", "damaged.sqlite3", "new.sqlite3"]).await;
     assert!(!ok && !folder.join("new.sqlite3").exists(), "{said}");
 }
@@ -163,4 +169,138 @@ fn a_restored_database_belongs_to_whoever_owned_the_one_before() {
     run(&["restore", "backup"]);
     assert_eq!(owner("chatd.sqlite3").unwrap().0, 815, "the folder's owner");
     assert_eq!(owner("chatd.sqlite3.lock").unwrap().0, 815);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_backup_is_for_its_owner_alone_from_its_first_byte_on() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let mode = |name: &str| std::fs::metadata(at(name)).unwrap().permissions().mode() & 0o777;
+    drop(chat_db::Database::open(&at("chatd.sqlite3")).unwrap());
+    // one of an earlier version, that everybody may read
+    std::fs::set_permissions(at("chatd.sqlite3"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    // what an earlier try has left, readable
+    std::fs::write(at("backup.unfinished"), "left").unwrap();
+    std::fs::set_permissions(at("backup.unfinished"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let run = |arguments: &[&str]| {
+        let program = chatd(folder.path()).get_program().to_owned();
+        let mut shell = process::chatd_at(Path::new("bash"), folder.path());
+        // what is made is looked at while it is made
+        shell.args(["-c", "umask 022; exec \"$0\" \"$@\""]).arg(program).args(arguments);
+        let output = shell.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    run(&["backup", "backup"]);
+    assert_eq!(format!("{:o}", mode("backup")), "600");
+
+    std::fs::set_permissions(at("backup"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    run(&["restore", "--database", "new.sqlite3", "backup"]);
+    assert_eq!(format!("{:o}", mode("new.sqlite3")), "600", "where nothing was there");
+    std::fs::set_permissions(at("new.sqlite3"), std::fs::Permissions::from_mode(0o640)).unwrap();
+    run(&["restore", "--database", "new.sqlite3", "backup"]);
+    assert_eq!(format!("{:o}", mode("new.sqlite3")), "640", "as the one that was there");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_replaces_what_a_link_leads_to_and_the_link_stays() {
+    use std::os::unix::fs::symlink;
+
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::create_dir(folder.join("disk")).unwrap();
+    std::fs::create_dir(folder.join("links")).unwrap();
+    symlink("../disk/real.sqlite3", folder.join("links/second.sqlite3")).unwrap();
+    symlink("links/second.sqlite3", folder.join("chatd.sqlite3")).unwrap();
+    let link = || std::fs::read_link(folder.join("chatd.sqlite3")).unwrap();
+    {
+        let mut running = Running::start(&mut chatd(folder));
+        let (mut ana, _) = v2::Session::enter(running.address, "lobby", "ana").await;
+        ana.say("lobby", "first").await;
+        assert!(told(folder, &["backup", "copy.sqlite3"]).await.0);
+        ana.say("lobby", "second").await;
+        running.signal(Signal::KILL);
+        running.end_within(Duration::from_secs(10)).await;
+    }
+    assert!(folder.join("disk/real.sqlite3").is_file());
+    let (ok, said) = told(folder, &["restore", "copy.sqlite3"]).await;
+    assert!(ok && said.contains("disk/real.sqlite3.replaced-"), "{said}");
+    assert_eq!(link(), Path::new("links/second.sqlite3"));
+    assert!(!std::fs::symlink_metadata(folder.join("disk/real.sqlite3")).unwrap().is_symlink());
+    {
+        let mut running = Running::start(&mut chatd(folder));
+        let (mut bob, restored) = v2::Session::enter(running.address, "lobby", "bob").await;
+        assert_eq!((restored["seq"].clone(), history(&mut bob).await), (json!(1), vec!["first".to_owned()]));
+        running.signal(Signal::TERM);
+        drop(bob);
+        running.end_within(Duration::from_secs(20)).await;
+    }
+    // with its log, which stands beside the file and not beside the link
+    let replaced = std::fs::read_dir(folder.join("disk")).unwrap().map(|file| file.unwrap().path());
+    let replaced = replaced
+        .filter(|path| path.to_string_lossy().contains(".replaced-"))
+        .min_by_key(|path| path.as_os_str().len());
+    let mut command = chatd(folder);
+    let running = Running::start(command.arg("--database").arg(replaced.unwrap()));
+    let (mut bob, _) = v2::Session::enter(running.address, "lobby", "bob").await;
+    assert_eq!(history(&mut bob).await, ["first", "second"]);
+    drop(running);
+
+    // a link to a file that is to come
+    std::fs::remove_file(folder.join("disk/real.sqlite3")).unwrap();
+    assert!(told(folder, &["restore", "copy.sqlite3"]).await.0);
+    assert_eq!(link(), Path::new("links/second.sqlite3"));
+    assert!(folder.join("disk/real.sqlite3").is_file());
+    symlink("disk/linked-backup", folder.join("backup")).unwrap();
+    assert!(told(folder, &["backup", "backup"]).await.0);
+    assert!(folder.join("disk/linked-backup").is_file() && folder.join("backup").is_symlink());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_backups_to_one_name_leave_one_sound_backup_and_blame_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let running = Running::start(&mut chatd(folder));
+    let (mut ana, _) = v2::Session::enter(running.address, "lobby", "ana").await;
+    for number in 0..200 {
+        ana.say("lobby", &format!("{number} {}", "x".repeat(5_000))).await;
+    }
+    for round in 0..5 {
+        let name = format!("copy-{round}");
+        let backups = (0..4).map(|_| {
+            let mut command = chatd(folder);
+            command.args(["backup", &name]);
+            tokio::spawn(process::told(command))
+        });
+        let outcomes = futures::future::join_all(backups).await;
+        let mut done = 0;
+        for outcome in outcomes {
+            let (ok, said) = outcome.unwrap();
+            let is_clear = said
+                == format!("chatd: the file {name} exists already: choose another name for the backup")
+                || said == format!("chatd: the file {name} is being written by another chatd");
+            let is_written = said.ends_with("is being written by another chatd") && said.contains(&name);
+            assert!(ok || is_clear || is_written, "{said}");
+            done += usize::from(ok);
+        }
+        assert_eq!(done, 1);
+        let (ok, said) = told(folder, &["restore", "--database", &format!("new-{round}"), &name]).await;
+        assert!(ok, "{said}");
+        assert_eq!(unfinished(folder), Vec::<PathBuf>::new());
+    }
+}
+
+#[tokio::test]
+async fn the_database_of_the_configuration_is_backed_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    drop(chat_db::Database::open(&folder.join("other.sqlite3")).unwrap());
+    std::fs::write(folder.join("chatd.toml"), "database = 'other.sqlite3'\n").unwrap();
+    let (ok, said) = told(folder, &["backup", "copy"]).await;
+    assert!(ok && said.starts_with("copy: ") && said.ends_with(" bytes, checked"), "{said}");
+    let (ok, said) = told(folder, &["backup", "--database", ":memory:", "copy-2"]).await;
+    assert!(!ok && said.contains("name a database file with --database"), "{said}");
 }

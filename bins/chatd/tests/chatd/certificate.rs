@@ -23,7 +23,7 @@ async fn a_certificate_is_read_anew_on_sighup_and_a_bad_one_is_not_taken() {
     let second = Identity::generate();
     second.write(folder.path());
     server.signal(Signal::HUP);
-    server.log_up_to("the certificate was read anew");
+    server.log_up_to("the certificate was read again");
     assert!(first.connect(server.address).await.is_err());
     let mut bob = Client::enter(second.tunnel(server.address).await, "r", "bob").await;
     assert_eq!(bob.brief().await, "+bob");
@@ -61,4 +61,26 @@ fn what_is_no_certificate_is_told_at_the_start() {
     std::fs::write(&certificate, Identity::generate().certificate_pem()).unwrap();
     let said = refused(chatd(folder.path()).arg("--tls-cert").arg(&certificate).arg("--tls-key").arg(&key));
     assert!(said.contains("can't be used with the key"), "{said}");
+}
+
+#[test]
+fn a_key_that_is_encrypted_or_broken_is_named_and_never_quoted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = Identity::generate().write(folder.path());
+    let plain = std::fs::read_to_string(&key).unwrap();
+    let body: String = plain.lines().filter(|line| !line.starts_with("---")).collect();
+    let says = |pem: &str| {
+        std::fs::write(&key, pem).unwrap();
+        let said =
+            refused(chatd(folder.path()).arg("--tls-cert").arg(&certificate).arg("--tls-key").arg(&key));
+        assert!(said.contains("key.pem") && !said.contains(&body[..32]), "{said}");
+        said
+    };
+    let encrypted = "it is encrypted with a passphrase; write it without one: openssl pkey";
+    assert!(says(&plain.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")).contains(encrypted));
+    let of_openssl = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n";
+    assert!(says(&format!("{of_openssl}{body}\n-----END EC PRIVATE KEY-----\n")).contains(encrypted));
+    // a file whose lines became one line
+    assert!(says(&plain.replace('\n', " ")).contains("PEM"));
+    assert!(says(&plain.replace("-----END", "----END")).contains("PEM"));
 }

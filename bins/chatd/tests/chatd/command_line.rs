@@ -14,7 +14,7 @@ async fn it_starts_with_a_line_that_says_where_and_serves_there() {
     let folder = tempfile::tempdir().unwrap();
     let server = Running::start(&mut chatd(folder.path()));
     let expected = format!(
-        "chatd {} listens on http://{} (database: ./chatd.sqlite3); Ctrl-C ends it\n",
+        "chatd {} listens on http://{} (database: ./chatd.sqlite3); press Ctrl-C to stop it\n",
         env!("CARGO_PKG_VERSION"),
         server.address
     );
@@ -67,7 +67,7 @@ fn what_keeps_it_from_starting_is_one_clear_sentence() {
     says(
         &["--listen", &address],
         &format!(
-            "the address {address} is in use: another server runs there, or --listen should name another port"
+            "the address {address} is in use: stop the program that listens there, or choose another port with --listen"
         ),
     );
     let here = ["--listen", "127.0.0.1:0"];
@@ -94,16 +94,90 @@ fn what_keeps_it_from_starting_is_one_clear_sentence() {
     let _open = Database::open(&folder.path().join("open.sqlite3")).unwrap();
     says(&with("open.sqlite3"), "the database open.sqlite3 is in use by another chatd");
 
-    let said = refused(chatd(folder.path()).env("CHATD_DATABASE", ""));
-    assert!(said.contains("a path, or :memory:"), "{said}");
+    let said = refused(chatd(folder.path()).args(["--database", ""]));
+    assert!(said.contains("expected a path, or :memory:"), "{said}");
     let said = refused(chatd(folder.path()).args(["--listen", "nowhere.invalid:1"]));
     assert!(said.starts_with("chatd: can't listen on nowhere.invalid:1: "), "{said}");
-    let said = refused(chatd(folder.path()).args(["--log", "chat=loudly"]));
-    assert!(said.starts_with("chatd: the log filter \"chat=loudly\" can't be understood: "), "{said}");
+    for (filter, why) in [
+        ("chat=loudly", "\"loudly\" is not a log level (off, error, warn, info, debug, trace)"),
+        (
+            "warning",
+            "\"warning\" is not a log level (off, error, warn, info, debug, trace); did you mean warn?",
+        ),
+        ("inof", "\"inof\" is not a log level (off, error, warn, info, debug, trace); did you mean info?"),
+    ] {
+        let said = refused(chatd(folder.path()).args(["--log", filter]));
+        assert!(said.contains(why), "{said}");
+    }
+}
 
-    std::fs::write(folder.path().join(".env"), "this is no assignment\n").unwrap();
-    let said = refused(&mut chatd(folder.path()));
-    assert_eq!(said, "chatd: the file .env has a line that is no assignment: this is no assignment\n");
+/// For every option: a variable that is set to nothing is one that is not set.
+#[test]
+fn an_empty_variable_counts_as_not_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let shown = |command: &mut std::process::Command| {
+        let output = command.args(["config", "show", "--json"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let plain = shown(chatd(folder.path()).env_remove("CHATD_ADMIN_LISTEN").env_remove("CHATD_LOG_FORMAT"));
+    let mut command = chatd(folder.path());
+    for option in plain.as_object().unwrap().keys() {
+        command.env(format!("CHATD_{}", option.to_uppercase().replace('-', "_")), "");
+    }
+    assert_eq!(shown(&mut command), plain);
+    let mut command = chatd(folder.path());
+    command.env("CHATD_LISTEN", "").env("CHATD_ADMIN_TOKEN_FILE", "").env("CHATD_LOG", "");
+    drop(Running::start(&mut command));
+    let dotenv: Vec<_> = plain.as_object().unwrap().keys().collect();
+    let dotenv: String =
+        dotenv.iter().map(|option| format!("CHATD_{}=\n", option.to_uppercase().replace('-', "_"))).collect();
+    std::fs::write(folder.path().join(".env"), dotenv).unwrap();
+    let mut command = chatd(folder.path());
+    assert_eq!(shown(command.env_remove("CHATD_ADMIN_LISTEN").env_remove("CHATD_LOG_FORMAT")), plain);
+}
+
+/// 0 means that there is no limit, or it is refused; it never means that everything is removed.
+#[test]
+fn nought_is_no_limit_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (option, zero, why) in [
+        ("history-max-count", "0", "at least 1; off keeps everything"),
+        ("history-max-age", "0s", "at least 1s; off keeps everything"),
+        ("usage-max-age", "0s", "at least 1s; off keeps everything"),
+        ("max-connections", "0", "at least 1"),
+        ("members-per-room", "0", "at least 1"),
+        ("rooms-per-session", "0", "at least 1"),
+        ("backlog-frames", "0", "at least 1"),
+        ("backlog-bytes", "0", "at least 1"),
+        ("backlog-total-bytes", "0", "at least 1"),
+        ("message-bytes", "0", "at least 256"),
+        ("message-burst", "0", "at least 1"),
+        ("join-burst", "0", "at least 1"),
+        ("max-memory", "0", "expected auto, off, or a number of bytes"),
+    ] {
+        let said = refused(chatd(folder.path()).args([format!("--{option}"), zero.to_owned()]));
+        assert!(said.contains(why), "{said}");
+    }
+    let check = |limit: &str| {
+        let limits =
+            ["message-rate", "join-rate", "connections-per-address"].map(|name| format!("--{name}={limit}"));
+        chatd(folder.path()).args(["config", "check"]).args(limits).output().unwrap().status.success()
+    };
+    assert!(check("0") && check("off") && !check("none"));
+}
+
+#[test]
+fn a_dotenv_of_another_program_does_not_stop_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let dotenv = folder.path().join(".env");
+    std::fs::write(&dotenv, b"this is not an assignment\nKEY=with spaces\nNAME=caf\xe9\nB=it's\n").unwrap();
+    drop(Running::start(&mut chatd(folder.path())));
+    std::fs::remove_file(&dotenv).unwrap();
+    std::fs::create_dir(&dotenv).unwrap();
+    let mut server = Running::start(&mut chatd(folder.path()));
+    let log = server.log_up_to("the file .env can't be read and is ignored");
+    assert!(log.contains("WARN"), "{log}");
 }
 
 #[test]
@@ -121,10 +195,42 @@ fn help_names_every_flag_with_its_variable_and_its_default() {
         ("backlog-bytes", "8388608"),
         ("max-connections", "50000"),
     ] {
-        let entry = help.split(&format!("--{flag} <")).nth(1).unwrap_or_else(|| panic!("--{flag} in {help}"));
-        let entry = entry.split("\n  -").next().unwrap();
+        let entry =
+            help.split(&format!("\n      --{flag} <")).nth(1).unwrap_or_else(|| panic!("--{flag} in {help}"));
+        let entry = entry.split("\n      --").next().unwrap();
         let variable = format!("CHATD_{}", flag.to_uppercase().replace('-', "_"));
         assert!(entry.contains(&format!("[env: {variable}=]")), "{entry}");
         assert!(entry.contains(&format!("[default: {default}]")), "{entry}");
+    }
+}
+
+#[test]
+fn help_is_grouped_and_the_short_one_is_short() {
+    let folder = tempfile::tempdir().unwrap();
+    let help =
+        |flag: &str| String::from_utf8(chatd(folder.path()).arg(flag).output().unwrap().stdout).unwrap();
+    let (short, long) = (help("-h"), help("--help"));
+    for heading in ["Network", "TLS", "Storage", "Limits", "Admin", "Logging and traces", "Shutdown"] {
+        assert!(long.contains(&format!("\n{heading}:\n")), "{heading} in {long}");
+    }
+    assert!(short.lines().count() < 60, "{} lines: {short}", short.lines().count());
+    for option in ["--listen", "--database", "--tls-cert", "--admin-listen", "--log"] {
+        assert!(short.contains(&format!("{option} <")), "{option} in {short}");
+    }
+    // one line for each option
+    for line in short.lines().filter(|line| line.trim_start().starts_with("--")) {
+        assert!(line.len() <= 160 && line.contains("  "), "{line}");
+    }
+    assert!(!short.contains("backlog") && long.contains("--backlog-total-bytes"), "{short}");
+}
+
+#[test]
+fn a_broken_configuration_does_not_hide_the_help() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("chatd.toml"), "history = 'maybe'\nlisten = ").unwrap();
+    for flag in ["--help", "-h", "--version"] {
+        assert!(
+            chatd(folder.path()).arg(flag).env("CHATD_MESSAGE_RATE", "x").output().unwrap().status.success()
+        );
     }
 }

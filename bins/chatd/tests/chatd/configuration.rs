@@ -77,18 +77,123 @@ fn what_is_wrong_is_told_with_its_place_and_all_of_it_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(folder, "chatd.toml", "join_rate = 'fast'\nproxy_header = 'x'\nconfig = 'other.toml'\n");
-    let expected = "chatd: ./chatd.toml: config: a configuration file can't name another one\n\
-                    ./chatd.toml: join-rate: invalid digit found in string\n\
-                    ./chatd.toml: proxy-header: one of x-forwarded-for, proxy-protocol\n";
+    let expected = "chatd: ./chatd.toml, line 3: config: a configuration file can't name another one\n\
+                    ./chatd.toml, line 2: proxy-header: expected one of x-forwarded-for, proxy-protocol; found \"x\"\n\
+                    ./chatd.toml, line 1: join-rate: expected a whole number, or off for no limit; found \"fast\"\n";
     assert_eq!(refused(chatd(folder).args(["config", "check"])), expected);
     assert_eq!(refused(&mut chatd(folder)), expected, "the server says the same");
 
     write(folder, "chatd.toml", "tls_cert = 'missing.pem'\n");
     let said = refused(chatd(folder).args(["config", "check"]));
-    assert_eq!(said, "chatd: --tls-cert and --tls-key belong together: --tls-key is not set\n");
+    assert_eq!(
+        said,
+        "chatd: ./chatd.toml, line 1: tls-cert: --tls-cert and --tls-key must be set together: --tls-key is not set\n"
+    );
 
     write(folder, ".env", "CHATD_MESSAGE_BYTES=1");
-    assert_eq!(refused(&mut chatd(folder)), "chatd: .env: CHATD_MESSAGE_BYTES: at least 256\n");
+    let expected =
+        "chatd: .env, line 1: CHATD_MESSAGE_BYTES: expected a whole number, at least 256; found \"1\"\n";
+    assert_eq!(refused(&mut chatd(folder)), expected);
+}
+
+#[test]
+fn a_check_finds_every_mistake_in_every_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, "chatd.toml", "mesage_rate = 1\nhistory = 'maybe'\nhistory_max_count = 0\nlisten = [\n");
+    write(folder, ".env", "A=1\nCHATD_LISTEN=0.0.0.0:99999\nCHATD_LITSEN=0.0.0.0:1\nCHATD_LOG=a b c\n");
+    let said = refused(chatd(folder).env("CHATD_JOIN_RATE", "fast").args(["config", "check"]));
+    for expected in [
+        ".env, line 4: CHATD_LOG: not a valid assignment",
+        ".env, line 2: CHATD_LISTEN: expected a port from 0 to 65535 after the colon; found \"0.0.0.0:99999\"",
+        ".env, line 3: there is no option \"CHATD_LITSEN\"; did you mean CHATD_LISTEN?",
+        "environment: CHATD_JOIN_RATE: expected a whole number, or off for no limit; found \"fast\"",
+        "./chatd.toml, line 1: there is no option \"mesage-rate\"; did you mean message-rate?",
+        "./chatd.toml, line 2: history: expected on or off; found \"maybe\"",
+        "./chatd.toml, line 3: history-max-count: expected at least 1; off keeps everything; found \"0\"",
+        "./chatd.toml, line 4: listen: not valid TOML",
+    ] {
+        assert!(said.contains(expected), "{expected:?} in {said}");
+    }
+    assert_eq!(said.lines().count(), 8, "{said}");
+}
+
+#[test]
+fn a_check_tries_addresses_and_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(
+        folder,
+        "chatd.toml",
+        "listen = 'nowhere.invalid:1'\nadmin-listen = 'nowhere.invalid:2'\ntls-cert = 'none.pem'\ntls-key = 'none.pem'\n\
+         admin-token-file = 'none'\ndatabase = 'no/folder.sqlite3'\n",
+    );
+    let said = refused(chatd(folder).env_remove("CHATD_ADMIN_LISTEN").args(["config", "check"]));
+    for expected in [
+        "./chatd.toml, line 1: listen: \"nowhere.invalid:1\" can't be resolved",
+        "./chatd.toml, line 2: admin-listen: \"nowhere.invalid:2\" can't be resolved",
+        "./chatd.toml, line 3: tls-cert: ",
+        "./chatd.toml, line 5: admin-token-file: the token file none can't be read",
+        "./chatd.toml, line 6: database: the folder no does not exist",
+    ] {
+        assert!(said.contains(expected), "{expected:?} in {said}");
+    }
+}
+
+/// Whatever is wrong with a file, and whichever command or signal reads it.
+#[test]
+fn no_error_quotes_a_secret() {
+    const SECRET: &str = "my secret token value";
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for text in [
+        format!("CHATD_ADMIN_TOKEN={SECRET}"),
+        format!("CHATD_ADMIN_TOKEN=\"{SECRET}"),
+        format!("CHATD_ADMIN_TOKEN='{SECRET}\nCHATD_LOG=info"),
+        format!("OTHER='x\nCHATD_ADMIN_TOKEN={SECRET}"),
+        format!("CHATD_ADMIN_TOKEN=\"{SECRET}\""),
+        format!("CHATD_ADMIN_TOKEN {SECRET}"),
+    ] {
+        write(folder, ".env", &text);
+        for command in [&["config", "check"][..], &[], &["admin", "rooms"]] {
+            let said = refused(chatd(folder).args(command));
+            assert!(!said.contains("secret token"), "{text}: {said}");
+        }
+        let said = refused(chatd(folder).args(["config", "check"]));
+        assert!(said.contains(".env, line ") && said.contains("CHATD_ADMIN_TOKEN: "), "{text}: {said}");
+    }
+    std::fs::remove_file(folder.join(".env")).unwrap();
+    for text in [
+        format!("listen = '127.0.0.1:0'\nadmin-token = \"{SECRET}"),
+        format!("\nadmin-token = {SECRET}"),
+        format!("\nadmin-token = \"\"\"{SECRET}"),
+        format!("\nadmin-token = ['{SECRET}', 1]"),
+        format!("\nadmin-token = {{ value = '{SECRET}' }}"),
+        format!("\nadmin-token = '{SECRET}'"),
+        format!("\nadmin-token '{SECRET}'"),
+    ] {
+        write(folder, "chatd.toml", &text);
+        let said = refused(chatd(folder).args(["config", "check"]));
+        assert!(!said.contains("secret token"), "{text}: {said}");
+        assert!(said.contains("./chatd.toml, line 2"), "{text}: {said}");
+    }
+    let said = refused(chatd(folder).args(["--config", "none.toml"]).env("CHATD_ADMIN_TOKEN", SECRET));
+    assert!(!said.contains("secret token"), "{said}");
+}
+
+#[test]
+fn a_secret_that_is_not_set_is_shown_as_not_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = |command: &mut Command| {
+        let shown = printed(command.args(["config", "show"]));
+        let line = shown.lines().find(|line| line.starts_with("admin-token ")).unwrap();
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(line(&mut chatd(folder.path())), "admin-token not set default");
+    let mut command = chatd(folder.path());
+    command.env("CHATD_ADMIN_TOKEN", "0123456789abcdef").args(["--trace-endpoint", "http://ana:pw@host/x"]);
+    assert_eq!(line(&mut command), "admin-token (hidden) environment, CHATD_ADMIN_TOKEN");
+    assert!(!printed(&mut command).contains("ana:pw"));
 }
 
 #[test]
@@ -99,8 +204,8 @@ fn an_unknown_key_is_a_warning_that_names_the_nearest() {
     let said = printed(chatd(folder).args(["config", "check"]));
     assert_eq!(
         said,
-        "./chatd.toml: there is no option mesage-rate; message-rate is near to it\n\
-         ./chatd.toml: there is no option zzz\n./chatd.toml can be used\n"
+        "./chatd.toml, line 1: there is no option \"mesage-rate\"; did you mean message-rate?\n\
+         ./chatd.toml, line 2: there is no option \"zzz\"\n./chatd.toml: no mistakes found\n"
     );
     drop(Running::start(&mut chatd(folder)));
 }
@@ -133,5 +238,5 @@ fn the_page_in_docs_is_what_the_options_are() {
     let folder = tempfile::tempdir().unwrap();
     let docs = printed(chatd(folder.path()).args(["config", "docs"]));
     let written = include_str!("../../../../docs/configuration.md");
-    assert!(docs == written, "docs/configuration.md is out of date: `just configuration` writes it anew");
+    assert!(docs == written, "docs/configuration.md is out of date: `just configuration` writes it again");
 }

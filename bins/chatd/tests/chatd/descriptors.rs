@@ -2,13 +2,15 @@
 
 use chat_testkit::{Client, http, until};
 
+use rustix::process::Signal;
+
 use crate::process::{Running, with_descriptors};
 
 #[tokio::test]
 async fn who_finds_no_descriptor_is_told_so_and_those_inside_stay() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Running::start(&mut with_descriptors(folder.path(), 150));
-    let log = server.log_up_to("the limit of open files allows for fewer connections");
+    let log = server.log_up_to("the limit of open files is low");
     let allowed: usize =
         log.split("connections=").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
     assert!((30..150).contains(&allowed), "{allowed}");
@@ -32,4 +34,15 @@ async fn who_finds_no_descriptor_is_told_so_and_those_inside_stay() {
     let gets_in = async || Client::knock(server.address, "r", "next").await.is_ok();
     until("there is a place again", gets_in).await;
     until("the database can be opened, too", async || status("/readyz").await == 200).await;
+}
+
+#[test]
+fn a_limit_that_is_enough_for_many_is_no_warning_and_comes_after_the_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Running::start(&mut with_descriptors(folder.path(), 4_000));
+    assert!(server.announced.contains("listens on"), "{}", server.announced);
+    server.signal(Signal::TERM);
+    let log = server.log_up_to("stopped");
+    assert!(log.contains("INFO") && log.contains("allows fewer connections than --max-connections"), "{log}");
+    assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
 }

@@ -59,11 +59,132 @@ async fn what_people_say_and_what_lets_them_in_is_in_no_line() {
         let secrets = [secret, again.secret().to_owned()];
         drop((ana, bob, again));
         chatd.signal(Signal::TERM);
-        let log = chatd.log_up_to("ended");
+        let log = chatd.log_up_to("stopped");
         assert!(log.contains("closed"), "{log}");
         for what in [CANARY, &secrets[0], &secrets[1]] {
             let line = log.lines().find(|line| line.contains(what));
             assert_eq!(line, None, "the log has {what}");
         }
     }
+}
+
+/// A server whose log goes into a pipe that nobody reads, which is full.
+struct Unread {
+    server: Running,
+    _reader: std::io::PipeReader,
+    folder: tempfile::TempDir,
+}
+
+impl Unread {
+    fn start(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut command = chatd(folder.path());
+        command.args(["--admin-listen", "127.0.0.1:0"]).args(arguments).stderr(writer);
+        let server = Running::start(&mut command);
+        // the command would keep the pipe's end for writing open
+        drop(command);
+        Self { server, _reader: reader, folder }
+    }
+
+    /// Fills the pipe, and what may wait for it.
+    async fn fill(&self) {
+        let admin = self.server.admin.unwrap();
+        let name = "x".repeat(40);
+        chat_testkit::until("lines are dropped", async || {
+            for number in 0..100 {
+                let mut client = Client::enter(self.server.address, &name, &format!("{name}{number}")).await;
+                client.close(Some(1000)).await;
+            }
+            let metrics = crate::metrics::scraped(admin).await;
+            crate::metrics::value(&metrics, "chatd_log_dropped_lines_total") != "0"
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_holds_nobody_up() {
+    let mut unread = Unread::start(&["--log", "trace"]);
+    unread.fill().await;
+    let mut ana = Client::enter(unread.server.address, "r", "ana").await;
+    ana.say("still here").await;
+    assert_eq!(ana.messages(1).await, ["still here"]);
+    let asked = chat_testkit::http::request(unread.server.address, "GET", "/livez", &[]).await;
+    assert_eq!(asked.status, 200);
+    unread.server.signal(Signal::HUP);
+    unread.server.signal(Signal::TERM);
+    drop(ana);
+    assert!(unread.server.end_within(std::time::Duration::from_secs(10)).await.success());
+    drop(unread.folder);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_that_were_dropped_are_mentioned_once_the_log_is_read_again() {
+    let Unread { mut server, _reader: mut reader, folder } = {
+        let unread = Unread::start(&["--log", "trace"]);
+        unread.fill().await;
+        unread
+    };
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut log = String::new();
+        std::io::Read::read_to_string(&mut reader, &mut log).unwrap();
+        log
+    });
+    let mut ana = Client::enter(server.address, "r", "ana").await;
+    ana.close(Some(1000)).await;
+    server.signal(Signal::TERM);
+    assert!(server.end_within(std::time::Duration::from_secs(10)).await.success());
+    let log = reading.await.unwrap();
+    let mention = log.lines().find(|line| line.contains("log lines were dropped"));
+    let mention = mention.unwrap_or_else(|| panic!("no mention in {} lines", log.lines().count()));
+    let lines: u64 =
+        mention.split("lines=").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
+    assert!(mention.contains("WARN") && lines > 0, "{mention}");
+    assert!(log.contains("stopped"), "the last lines are written");
+    drop(folder);
+}
+
+/// The other things that a server prints: where it listens, and why it did not start.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_output_that_takes_nothing_keeps_it_neither_from_serving_nor_from_ending() {
+    let full = || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut filler = writer.try_clone().unwrap();
+        rustix::io::ioctl_fionbio(&filler, true).unwrap();
+        while std::io::Write::write(&mut filler, &[b'x'; 4_096]).is_ok() {}
+        while std::io::Write::write(&mut filler, b"x").is_ok() {}
+        rustix::io::ioctl_fionbio(&filler, false).unwrap();
+        (reader, writer)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let ((_out_reader, out), (_reader, err)) = (full(), full());
+    let mut command = chatd(folder.path());
+    command.args(["--listen", &address.to_string()]).stdout(out).stderr(err);
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let serves = async || tokio::net::TcpStream::connect(address).await.is_ok();
+    chat_testkit::until("it serves", serves).await;
+    let mut ana = Client::enter(address, "r", "ana").await;
+    ana.say("hello").await;
+    assert_eq!(ana.messages(1).await, ["hello"]);
+    drop(ana);
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), Signal::TERM).unwrap();
+    let ended = tokio::task::spawn_blocking(move || child.wait().unwrap());
+    assert!(
+        tokio::time::timeout(std::time::Duration::from_secs(15), ended).await.unwrap().unwrap().success()
+    );
+
+    let (_reader, err) = full();
+    let mut command = chatd(folder.path());
+    command.args(["--listen", "nowhere.invalid:1"]).stderr(err);
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let ended = tokio::task::spawn_blocking(move || child.wait().unwrap());
+    assert!(
+        !tokio::time::timeout(std::time::Duration::from_secs(60), ended).await.unwrap().unwrap().success()
+    );
 }

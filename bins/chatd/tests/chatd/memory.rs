@@ -39,9 +39,9 @@ async fn nobody_new_is_let_in_and_those_inside_stay() {
 
     drop(slow);
     assert_eq!(ana.brief().await, "-slow");
-    until("there is memory again", async || ready().await.status == 200).await;
+    until("there is enough memory again", async || ready().await.status == 200).await;
     let mut bob = Client::enter(server.address, "r", "bob").await;
     assert_eq!(bob.brief().await, "+bob");
-    let log = server.log_up_to("there is memory again");
+    let log = server.log_up_to("there is enough memory again");
     assert!(log.contains("memory is nearly used up: nobody new is let in"), "{log}");
 }

@@ -45,8 +45,8 @@ async fn what_can_change_does_at_once_and_nobody_is_put_out() {
         "message_bytes = 5000\nallowed_origins = ['https://b.example']\nmembers_per_room = 2\nhistory = false\n",
     );
     let log = reload(&mut server, "option=\"message-bytes\"");
-    assert!(log.contains("needs a restart to change option=\"history\""), "{log}");
-    assert!(log.contains("changed option=\"allowed-origins\" value=\"https://b.example\""), "{log}");
+    assert!(log.contains("this option needs a restart to change option=\"history\""), "{log}");
+    assert!(log.contains("option changed option=\"allowed-origins\" value=\"https://b.example\""), "{log}");
     assert!(!may_read(&server, "https://a.example").await);
     assert!(may_read(&server, "https://b.example").await);
 
@@ -67,18 +67,29 @@ async fn a_bad_file_keeps_the_old_one_and_says_why() {
     for (bad, why) in [
         (
             "allowed_origins = ['https://b.example']\njoin_rate = 'fast'",
-            "join-rate: invalid digit found in string",
+            "chatd.toml, line 2: join-rate: expected a whole number, or off for no limit; found \"fast\"",
         ),
-        ("allowed_origins = ['https://b.example']\nlog = 'chat=loudly'", "can't be understood"),
-        ("allowed_origins = [", "is no TOML"),
+        (
+            "allowed_origins = ['https://b.example']\nlog = 'chat=loudly'",
+            "line 2: log: \"loudly\" is not a log level",
+        ),
+        ("allowed_origins = [", "not valid TOML"),
+        (
+            "allowed_origins = ['https://b.example']\nhistory_max_count = 0",
+            "at least 1; off keeps everything",
+        ),
+        (
+            "allowed_origins = ['https://b.example']\nhistory_max_age = '0s'",
+            "at least 1s; off keeps everything",
+        ),
     ] {
         write(folder.path(), bad);
         let log = reload(&mut server, why);
-        assert!(log.contains("the old one stays"), "{log}");
+        assert!(log.contains("the old one stays in effect"), "{log}");
         assert!(may_read(&server, "https://a.example").await, "{bad}");
     }
     write(folder.path(), "allowed_origins = ['https://b.example']");
-    reload(&mut server, "changed");
+    reload(&mut server, "option changed");
     assert!(may_read(&server, "https://b.example").await);
 }
 

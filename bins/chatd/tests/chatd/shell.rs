@@ -36,6 +36,7 @@ fn other_shells_have_theirs() {
 fn the_manual_page_names_every_option() {
     let page = printed(&["man"]);
     assert!(page.contains(".TH chatd 1"), "{page}");
+    assert!(page.contains("Address and port to listen on"), "{page}");
     for option in ["listen", "database", "message\\-rate", "max\\-memory"] {
         assert!(page.contains(&format!("\\-\\-{option}")), "{option}");
     }

@@ -3,19 +3,20 @@
 use std::str::FromStr;
 
 use axum::Json;
-use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
 
-/// Why something was not done.
+/// Why a request was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// In a sentence, for a person.
+    /// The reason, for people.
     pub error: String,
 }
 
@@ -39,9 +40,9 @@ pub(super) fn missing(what: impl Into<String>) -> Refused {
 /// What any request may be answered with.
 pub(super) fn describe_refusals(operation: &mut Operation) {
     let refusals = [
-        ("400", "a name, a day or another part of the question is none"),
-        ("401", "the token is missing, or another one"),
-        ("403", "the server has no token"),
+        ("400", "a name, a day or another part of the request is not valid"),
+        ("401", "the token is missing or wrong"),
+        ("403", "the server has no admin token"),
     ];
     for (status, why) in refusals {
         let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
@@ -51,8 +52,8 @@ pub(super) fn describe_refusals(operation: &mut Operation) {
 }
 
 /// It is kept in a database file, and there is none.
-pub(super) fn not_kept(what: &str) -> Refused {
-    Refused(StatusCode::CONFLICT, format!("{what} is not stored here: --database and --history"))
+pub(super) fn not_kept(what: &str, need: &str) -> Refused {
+    Refused(StatusCode::CONFLICT, format!("this server does not store {what}: that needs {need}"))
 }
 
 pub(super) fn unavailable(error: &impl ToString) -> Refused {
@@ -70,5 +71,25 @@ pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Ref
 }
 
 pub(super) async fn no_such_path() -> Refused {
-    missing("there is no such path")
+    missing("there is nothing at this path")
+}
+
+pub(super) async fn no_such_method() -> Refused {
+    Refused(StatusCode::METHOD_NOT_ALLOWED, "this path does not support this method".to_owned())
+}
+
+/// What stands in the path: as [`Path`], but a path that can't be read is refused as everything else is, in JSON.
+pub(super) struct InPath<T>(pub(super) T);
+
+impl<T, S> FromRequestParts<S> for InPath<T>
+where
+    Path<T>: FromRequestParts<S, Rejection = axum::extract::rejection::PathRejection>,
+    S: Send + Sync,
+{
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let read = Path::<T>::from_request_parts(parts, state).await;
+        read.map(|Path(parts)| Self(parts)).map_err(|error| bad(error.body_text()))
+    }
 }

@@ -19,7 +19,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use crate::Admin;
 pub use answer::Problem;
 pub use rooms::{Closed, Level, Member, Members, Notice, Room, Rooms, Told};
-pub use sessions::{Session, Sessions};
+pub use sessions::{ClassicClient, Session, Sessions};
 pub(crate) use token::Token;
 pub use usage::{Usage, UsageRow};
 pub use users::{Erased, Said, SaidMessage};
@@ -37,12 +37,13 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         .route("/usage", get(usage::list))
         .route("/users/{username}/messages", get(users::export).delete(users::erase))
         .fallback(answer::no_such_path)
+        .method_not_allowed_fallback(answer::no_such_method)
         .layer(from_fn_with_state(admin.clone(), token::ask))
 }
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "chatd, for its operator", description = "What `--admin-listen` answers to whoever has the token."),
+    info(title = "chatd admin API", description = "Administers a running server. chatd serves it on the admin listener (`--admin-listen`) to clients that send the admin token."),
     paths(
         rooms::list,
         rooms::close,

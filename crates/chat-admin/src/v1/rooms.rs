@@ -2,14 +2,14 @@
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use chat_protocol::v2::NoticeLevel;
 use chat_protocol::{MemberId, RoomName, Username};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Problem, Refused, bad, missing, parsed, query};
+use super::answer::{InPath, Problem, Refused, bad, missing, parsed, query};
 use crate::Admin;
 
 /// How many members a page has.
@@ -18,30 +18,30 @@ const MEMBERS: usize = 100;
 /// The longest notice, in bytes.
 const NOTICE_BYTES: usize = 4_096;
 
-/// The rooms that somebody is in, by name.
+/// The rooms that have members, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Rooms {
-    /// One entry for each.
+    /// One entry per room.
     pub rooms: Vec<Room>,
 }
 
 /// A room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Room {
-    /// Its name.
+    /// The room's name.
     pub room: String,
-    /// How many are in.
+    /// The number of members.
     pub members: usize,
 }
 
-/// A part of those who are in a room: 100 at most.
+/// A page of the members of a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Members {
-    /// In the order of their coming.
+    /// At most 100 members, in the order in which they joined.
     pub members: Vec<Member>,
-    /// How many are in.
+    /// The number of members of the room.
     pub total: usize,
-    /// What to ask for behind this page; none where it is the last.
+    /// The value of `after` for the next page; `null` on the last page.
     pub next: Option<String>,
 }
 
@@ -50,53 +50,53 @@ pub struct Members {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
-    /// `next` of the page before.
+    /// `next` of the previous page.
     after: Option<i64>,
 }
 
 /// A member of a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Member {
-    /// Its name.
+    /// The user's name.
     pub username: String,
-    /// When it came, RFC 3339 in UTC.
+    /// When the user joined, RFC 3339 in UTC.
     pub joined_at: String,
 }
 
-/// How many a closed room had.
+/// The result of closing a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Closed {
-    /// So many.
+    /// The number of members that were removed.
     pub members: usize,
 }
 
-/// Something to say.
+/// A notice to users.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Notice {
-    /// What: 1 to 4,096 bytes.
+    /// The text: 1 to 4,096 bytes.
     #[schema(min_length = 1, max_length = 4096)]
     pub body: String,
-    /// How much it matters.
+    /// The importance.
     #[serde(default)]
     pub level: Level,
 }
 
-/// How much it matters.
+/// The importance of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
-    /// Good to know.
+    /// For information.
     #[default]
     Info,
-    /// Something to act on.
+    /// Users should act on it.
     Warning,
 }
 
-/// In how many rooms it was said.
+/// The result of sending a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Told {
-    /// So many.
+    /// The number of rooms that received it.
     pub rooms: usize,
 }
 
@@ -109,19 +109,19 @@ impl From<Level> for NoticeLevel {
     }
 }
 
-/// The rooms that somebody is in.
+/// List the rooms that have members.
 #[utoipa::path(get, path = "/v1/rooms", operation_id = "list_rooms", responses((status = 200, body = Rooms)))]
 pub(super) async fn list(State(admin): State<Admin>) -> Json<Rooms> {
     let rooms = admin.control.engine().rooms().into_iter();
     Json(Rooms { rooms: rooms.map(|(room, members)| Room { room: room.to_string(), members }).collect() })
 }
 
-/// Who is in a room.
+/// List the members of a room.
 #[utoipa::path(get, path = "/v1/rooms/{room}/members", params(("room" = String, Path), Asked),
-    responses((status = 200, body = Members), (status = 404, body = Problem, description = "nobody is in it")))]
+    responses((status = 200, body = Members), (status = 404, body = Problem, description = "the room has no members")))]
 pub(super) async fn members(
     State(admin): State<Admin>,
-    Path(room): Path<String>,
+    InPath(room): InPath<String>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Members>, Refused> {
     let engine = admin.control.engine();
@@ -137,44 +137,44 @@ pub(super) async fn members(
     Ok(Json(Members { members: members.iter().map(member).collect(), total, next }))
 }
 
-/// Puts somebody out of a room. It may come again.
+/// Remove a user from a room. This is not a ban: the user can rejoin at once.
 #[utoipa::path(delete, path = "/v1/rooms/{room}/members/{username}", params(("room" = String, Path), ("username" = String, Path)),
-    responses((status = 204), (status = 404, body = Problem, description = "nobody has that name there")))]
+    responses((status = 204), (status = 404, body = Problem, description = "the room has no member with this name")))]
 pub(super) async fn kick(
     State(admin): State<Admin>,
-    Path((room, username)): Path<(String, String)>,
+    InPath((room, username)): InPath<(String, String)>,
 ) -> Result<StatusCode, Refused> {
     let (room, username): (RoomName, Username) = (parsed(&room)?, parsed(&username)?);
     if !admin.control.engine().kick(&room, &username) {
-        return Err(missing(format!("there is no {username} in the room {room}")));
+        return Err(missing(format!("there is no member \"{username}\" in the room \"{room}\"")));
     }
-    tracing::info!(%room, %username, "kicked by the operator");
+    tracing::info!(%room, %username, "member removed by an admin");
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Puts everybody out of a room. What was said there stays, and who comes next opens it again.
+/// Remove all members from a room. Its messages stay, and the next user who joins opens it again.
 #[utoipa::path(delete, path = "/v1/rooms/{room}", operation_id = "close_room", params(("room" = String, Path)),
-    responses((status = 200, body = Closed), (status = 404, body = Problem, description = "nobody is in it")))]
+    responses((status = 200, body = Closed), (status = 404, body = Problem, description = "the room has no members")))]
 pub(super) async fn close(
     State(admin): State<Admin>,
-    Path(room): Path<String>,
+    InPath(room): InPath<String>,
 ) -> Result<Json<Closed>, Refused> {
     let room: RoomName = parsed(&room)?;
     match admin.control.engine().close_room(&room) {
         0 => Err(empty(room.as_str())),
         members => {
-            tracing::info!(%room, members, "closed by the operator");
+            tracing::info!(%room, members, "room closed by an admin");
             Ok(Json(Closed { members }))
         }
     }
 }
 
-/// Says something to everybody in a room.
+/// Send a notice to all members of a room.
 #[utoipa::path(post, path = "/v1/rooms/{room}/notice", params(("room" = String, Path)), request_body = Notice,
-    responses((status = 200, body = Told), (status = 400, body = Problem), (status = 404, body = Problem, description = "nobody is in it")))]
+    responses((status = 200, body = Told), (status = 400, body = Problem), (status = 404, body = Problem, description = "the room has no members")))]
 pub(super) async fn notice(
     State(admin): State<Admin>,
-    Path(room): Path<String>,
+    InPath(room): InPath<String>,
     notice: Result<Json<Notice>, JsonRejection>,
 ) -> Result<Json<Told>, Refused> {
     let Notice { body, level } = checked(notice)?;
@@ -184,7 +184,7 @@ pub(super) async fn notice(
     Ok(Json(Told { rooms: 1 }))
 }
 
-/// Says something to everybody in every room.
+/// Send a notice to all users.
 #[utoipa::path(post, path = "/v1/notice", request_body = Notice,
     responses((status = 200, body = Told), (status = 400, body = Problem)))]
 pub(super) async fn notice_all(
@@ -198,11 +198,11 @@ pub(super) async fn notice_all(
 fn checked(notice: Result<Json<Notice>, JsonRejection>) -> Result<Notice, Refused> {
     let Json(notice) = notice.map_err(|error| bad(error.body_text()))?;
     if notice.body.is_empty() || notice.body.len() > NOTICE_BYTES {
-        return Err(bad(format!("a notice has 1 to {NOTICE_BYTES} bytes")));
+        return Err(bad(format!("a notice must have 1 to {NOTICE_BYTES} bytes")));
     }
     Ok(notice)
 }
 
 fn empty(room: &str) -> Refused {
-    missing(format!("nobody is in the room {room}"))
+    missing(format!("the room \"{room}\" has no members"))
 }

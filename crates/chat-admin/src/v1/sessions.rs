@@ -1,53 +1,79 @@
 //! Sessions of `chat.v2`.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::answer::{Problem, Refused, missing};
+use super::answer::{InPath, Problem, Refused, missing};
 use crate::Admin;
 
-/// The sessions that have said `hello`, the oldest first.
+/// The connected clients, the oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Sessions {
-    /// One entry for each.
+    /// The `chat.v2` sessions that have sent `hello`.
     pub sessions: Vec<Session>,
+    /// The classic clients.
+    #[serde(default)]
+    pub classic: Vec<ClassicClient>,
 }
 
-/// A session.
+/// A `chat.v2` session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Session {
-    /// As it stands in `welcome`, and as `connection` in the log.
+    /// The session's id, as in `welcome`, and as `connection` in the log.
     pub session: String,
-    /// Who it is.
+    /// The user's name.
     pub username: String,
-    /// When it said `hello`, RFC 3339 in UTC.
+    /// The address that the client connects from. Behind a trusted proxy it is the address that the proxy reports.
+    #[serde(default)]
+    pub address: String,
+    /// When the session sent `hello`, RFC 3339 in UTC.
     pub began_at: String,
 }
 
-/// The sessions there are.
+/// A classic client: one connection, which is one member of one room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ClassicClient {
+    /// The user's name.
+    pub username: String,
+    /// The name of the room.
+    pub room: String,
+    /// The address that the client connects from. Behind a trusted proxy it is the address that the proxy reports.
+    pub address: String,
+    /// When the client joined, RFC 3339 in UTC.
+    pub began_at: String,
+}
+
+/// List the connected clients.
 #[utoipa::path(get, path = "/v1/sessions", operation_id = "list_sessions", responses((status = 200, body = Sessions)))]
 pub(super) async fn list(State(admin): State<Admin>) -> Json<Sessions> {
     let sessions = admin.control.sessions().into_iter().map(|session| Session {
         session: session.id,
         username: session.username.to_string(),
+        address: session.address.to_canonical().to_string(),
         began_at: session.began_at.to_string(),
     });
-    Json(Sessions { sessions: sessions.collect() })
+    let classic = admin.control.classic_clients().into_iter().map(|client| ClassicClient {
+        username: client.member.username.to_string(),
+        room: client.member.room.to_string(),
+        address: client.address.to_canonical().to_string(),
+        began_at: client.member.joined_at.to_string(),
+    });
+    Json(Sessions { sessions: sessions.collect(), classic: classic.collect() })
 }
 
-/// Closes a session with 4403. It can't be resumed.
+/// End a `chat.v2` session. Its connection is closed with 4403, and it can't be resumed.
 #[utoipa::path(delete, path = "/v1/sessions/{session}", operation_id = "close_session", params(("session" = String, Path)),
     responses((status = 204), (status = 404, body = Problem)))]
 pub(super) async fn close(
     State(admin): State<Admin>,
-    Path(session): Path<String>,
+    InPath(session): InPath<String>,
 ) -> Result<StatusCode, Refused> {
     if !admin.control.close_session(&session) {
-        return Err(missing("there is no such session"));
+        return Err(missing(format!("there is no session {session:?}")));
     }
-    tracing::info!(connection = %session, "closed by the operator");
+    tracing::info!(connection = %session, "session closed by an admin");
     Ok(StatusCode::NO_CONTENT)
 }

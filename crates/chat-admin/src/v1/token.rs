@@ -41,13 +41,15 @@ impl fmt::Debug for Token {
 /// Lets those pass who have it.
 pub(super) async fn ask(State(admin): State<Admin>, request: Request, next: Next) -> Response {
     let Some(token) = &admin.token else {
-        let how = "there is no token: --admin-token-file names a file with one";
+        let how = "this server has no admin token: start it with --admin-token-file";
         return Refused(StatusCode::FORBIDDEN, how.to_owned()).into_response();
     };
     if token.is_in(request.headers()) {
         return next.run(request).await;
     }
-    let refused =
-        Refused(StatusCode::UNAUTHORIZED, "this needs the token: Authorization: Bearer ...".to_owned());
+    let refused = Refused(
+        StatusCode::UNAUTHORIZED,
+        "the admin token is missing or wrong: send it as Authorization: Bearer TOKEN".to_owned(),
+    );
     ([(WWW_AUTHENTICATE, "Bearer")], refused).into_response()
 }

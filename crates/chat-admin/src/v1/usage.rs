@@ -19,50 +19,52 @@ const ROWS: usize = 1_000;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
-    /// The first day, as 2026-11-28; without it today, or the last one where that is given.
+    /// The first day, for example 2026-11-28. Default: `to`.
     from: Option<String>,
-    /// The last day; without it today.
+    /// The last day. Default: today.
     to: Option<String>,
-    /// Of this room alone.
+    /// Only the usage of this room.
     room: Option<String>,
-    /// `next` of the page before.
+    /// `next` of the previous page.
     after: Option<String>,
 }
 
-/// A part of the usage, by day and within a day by room.
+/// A page of usage statistics, ordered by day and room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
-    /// 1,000 rows at most: rooms in which somebody was on that day.
+    /// At most 1,000 rows: the rooms that had members on each day.
     pub usage: Vec<UsageRow>,
-    /// What to ask for behind this page; none where it is the last.
+    /// The value of `after` for the next page; `null` on the last page.
     pub next: Option<String>,
 }
 
-/// A room on a day of UTC.
+/// The usage of a room on a day (UTC).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UsageRow {
-    /// As 2026-11-28.
+    /// The day, for example 2026-11-28.
     pub day: String,
-    /// Its name.
+    /// The room's name.
     pub room: String,
-    /// The most members at once.
+    /// The highest number of members at the same time.
     pub peak_members: u64,
-    /// Messages that were stored.
+    /// The number of messages that were stored.
     pub messages: u64,
-    /// The bytes of their text.
+    /// The number of bytes of their text.
     pub bytes: u64,
 }
 
-/// How much rooms were used, day by day, until now.
+/// List the usage of rooms by day, up to now.
 #[utoipa::path(get, path = "/v1/usage", operation_id = "usage", params(Asked),
     responses((status = 200, body = Usage), (status = 400, body = Problem),
-        (status = 409, body = Problem, description = "there is no database file"),
+        (status = 409, body = Problem, description = "the server has no database file"),
         (status = 503, body = Problem, description = "the database does not answer")))]
 pub(super) async fn list(
     State(admin): State<Admin>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Usage>, Refused> {
-    let Some(usage) = &admin.usage else { return Err(not_kept("usage")) };
+    let Some(usage) = &admin.usage else {
+        return Err(not_kept("usage statistics", "a database file (--database)"));
+    };
     let Asked { from, to, room, after } = query(asked)?;
     let day = |text: Option<String>| text.map(|text| parsed::<Day>(&text)).transpose();
     let to = day(to)?.unwrap_or_else(|| Day::of(Timestamp::now()));

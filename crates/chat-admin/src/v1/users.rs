@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use chat_history::users::{Cursor, UserMessages};
 use chat_protocol::{Content, Message, Username};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Problem, Refused, not_kept, parsed, query, unavailable};
+use super::answer::{InPath, Problem, Refused, not_kept, parsed, query, unavailable};
 use crate::Admin;
 
 /// A request walks for so long at most; whoever asked goes on with the next.
@@ -21,44 +21,44 @@ const WALK: Duration = Duration::from_secs(2);
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
-    /// `next` of the answer before.
+    /// `next` of the previous answer.
     after: Option<String>,
 }
 
-/// A part of what a user said, room by room.
+/// A page of a user's messages, room by room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Said {
-    /// 1 MiB of text or so at most; it may be empty although there is more.
+    /// About 1 MiB of text at most. It may be empty although there are more pages.
     pub messages: Vec<SaidMessage>,
-    /// What to ask for behind this page; none where it is the last.
+    /// The value of `after` for the next page; `null` on the last page.
     pub next: Option<String>,
 }
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SaidMessage {
-    /// Where.
+    /// The room's name.
     pub room: String,
-    /// Its number there.
+    /// The message's number in the room.
     pub seq: u64,
-    /// When, RFC 3339 in UTC.
+    /// When the message was sent, RFC 3339 in UTC.
     pub sent_at: String,
-    /// What its sender calls it.
+    /// The id that the sender gave to the message.
     pub id: String,
-    /// What, as it was written.
+    /// The text, as it was written.
     pub body: String,
 }
 
-/// How much was erased.
+/// The result of erasing messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Erased {
-    /// So many messages.
+    /// The number of messages that were erased.
     pub messages: usize,
-    /// What to ask for to go on; none where all is done.
+    /// The value of `after` for the next request; `null` when all messages are erased.
     pub next: Option<String>,
 }
 
-/// What a user said, in any room: a page of it.
+/// Export a page of a user's messages in all rooms.
 #[utoipa::path(get, path = "/v1/users/{username}/messages", operation_id = "export_messages",
     params(("username" = String, Path), Asked),
     responses((status = 200, body = Said), (status = 400, body = Problem),
@@ -66,7 +66,7 @@ pub struct Erased {
         (status = 503, body = Problem, description = "the database does not answer")))]
 pub(super) async fn export(
     State(admin): State<Admin>,
-    Path(username): Path<String>,
+    InPath(username): InPath<String>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Said>, Refused> {
     let (user, mut after, users) = question(&admin, &username, query(asked)?)?;
@@ -82,8 +82,8 @@ pub(super) async fn export(
     }
 }
 
-/// Erases what a user said, in any room: text, sender and id of each message are gone from the database, its place and time stay. It may
-/// take several requests; what is said meanwhile may stay, so close the user's session first.
+/// Erase a user's messages in all rooms. The text, sender and id of each message are removed from the database; its number and time stay. This
+/// may take several requests. Messages that are sent meanwhile may stay, so close the user's session first.
 #[utoipa::path(delete, path = "/v1/users/{username}/messages", operation_id = "erase_messages",
     params(("username" = String, Path), Asked),
     responses((status = 200, body = Erased), (status = 400, body = Problem),
@@ -91,7 +91,7 @@ pub(super) async fn export(
         (status = 503, body = Problem, description = "the database does not answer")))]
 pub(super) async fn erase(
     State(admin): State<Admin>,
-    Path(username): Path<String>,
+    InPath(username): InPath<String>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Erased>, Refused> {
     let (user, mut after, users) = question(&admin, &username, query(asked)?)?;
@@ -105,7 +105,7 @@ pub(super) async fn erase(
             messages += step.found.len();
             after = step.next;
             if after.is_none() || begun.elapsed() >= WALK {
-                tracing::info!(username = %user, messages, "erased by the operator");
+                tracing::info!(username = %user, messages, "messages erased by an admin");
                 return Ok::<_, chat_history::HistoryError>((messages, after));
             }
         }
@@ -120,7 +120,10 @@ fn question<'a>(
     username: &str,
     asked: Asked,
 ) -> Result<(Username, Option<Cursor>, &'a UserMessages), Refused> {
-    let users = admin.users.as_ref().ok_or_else(|| not_kept("what was said"))?;
+    let users = admin
+        .users
+        .as_ref()
+        .ok_or_else(|| not_kept("messages", "a database file (--database) and --history on"))?;
     Ok((parsed(username)?, asked.after.map(|after| parsed(&after)).transpose()?, users))
 }
 

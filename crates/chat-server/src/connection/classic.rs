@@ -14,6 +14,7 @@ use super::conversation::Talk;
 use super::drained;
 use super::farewell::Ending;
 use super::tcp::Tcp;
+use crate::classics::Listed;
 
 /// The operator has put it out: its connection is for that room alone.
 const KICKED: Ending = Ending::Failed(CloseCode::Forbidden);
@@ -24,6 +25,7 @@ pub(super) struct Classic {
     outbox: Arc<Outbox<Tcp>>,
     /// What has to be done before the next frame is read.
     busy: Option<Busy>,
+    _listed: Listed,
 }
 
 enum Busy {
@@ -35,8 +37,8 @@ enum Busy {
 }
 
 impl Classic {
-    pub(super) fn new(member: Membership, outbox: Arc<Outbox<Tcp>>) -> Self {
-        Self { member, outbox, busy: None }
+    pub(super) fn new(member: Membership, outbox: Arc<Outbox<Tcp>>, listed: Listed) -> Self {
+        Self { member, outbox, busy: None, _listed: listed }
     }
 
     /// Why it is out.

@@ -75,11 +75,12 @@ pub(crate) fn start(opened: Opened, entrant: Entrant, permits: Permits, context:
             let encoding = context.encodings.of(deflates).classic;
             let outlet = Outlet::Frames { encoding, sink: Arc::clone(&outbox) as _ };
             let member = seat.with_window(&send_window(context.config().backlog)).enter(outlet);
-            let talk = Classic::new(member, outbox);
+            let listed = context.classics.add(Arc::clone(member.member()), permits.0.client);
+            let talk = Classic::new(member, outbox, listed);
             context.tasks.spawn(serve(talk, Dialect::Classic, wire, permits, Arc::clone(context)));
         }
         Entrant::V2 => {
-            let talk = Session::new(outbox, deflates, Arc::clone(context));
+            let talk = Session::new(outbox, deflates, permits.0.client, Arc::clone(context));
             context.tasks.spawn(serve(talk, Dialect::V2, wire, permits, Arc::clone(context)));
         }
     }

@@ -5,6 +5,7 @@ mod inherited;
 mod wrong_frames;
 
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -53,6 +54,8 @@ pub(super) struct Session {
     outbox: Arc<Outbox<Tcp>>,
     /// Whether it takes compressed messages.
     deflates: bool,
+    /// Where its client connects from.
+    client: IpAddr,
     /// Who it is, once it has said so.
     identity: Option<Box<Identity>>,
     /// Until when it has to say so.
@@ -84,10 +87,15 @@ enum Done {
 }
 
 impl Session {
-    pub(super) fn new(outbox: Arc<Outbox<Tcp>>, deflates: bool, context: Arc<Context>) -> Self {
+    pub(super) fn new(
+        outbox: Arc<Outbox<Tcp>>,
+        deflates: bool,
+        client: IpAddr,
+        context: Arc<Context>,
+    ) -> Self {
         let hello_by = Instant::now() + context.config().timings.hello;
         let wrong_frames = WrongFrames::default();
-        Self { context, outbox, deflates, identity: None, hello_by, busy: None, wrong_frames }
+        Self { context, outbox, deflates, client, identity: None, hello_by, busy: None, wrong_frames }
     }
 
     /// Sends a frame that has no place among a room's events.
@@ -189,7 +197,7 @@ impl Session {
         let encodings = self.context.encodings.of(self.deflates);
         let encoding = if *render { encodings.v2_html } else { encodings.v2 };
         let outbox: Arc<dyn FrameSink> = Arc::clone(&self.outbox) as _;
-        let registration = self.context.sessions.register(username.clone(), outbox, encoding);
+        let registration = self.context.sessions.register(username.clone(), self.client, outbox, encoding);
         let inherited = (!inherited.is_empty())
             .then(|| Inherited::keep(inherited, self.context.config().timings.takeover));
         let limits = self.context.config().limits;
