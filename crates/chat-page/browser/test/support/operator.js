@@ -2,7 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 const TOKEN = '0123456789abcdef-of-the-operator';
 
@@ -13,12 +16,14 @@ export class Operator {
   static async of(house) {
     const operator = new Operator();
     operator.#port = await freePort();
-    process.env.CHATD_ADMIN_TOKEN = TOKEN;
+    const folder = await mkdtemp(join(tmpdir(), 'chatd-operator-'));
     try {
-      const server = await house.server('--admin-listen', `127.0.0.1:${operator.#port}`);
+      const file = join(folder, 'token');
+      await writeFile(file, TOKEN, { mode: 0o600 });
+      const server = await house.server('--admin-listen', `127.0.0.1:${operator.#port}`, '--admin-token-file', file);
       return { server, operator };
     } finally {
-      delete process.env.CHATD_ADMIN_TOKEN;
+      await rm(folder, { recursive: true });
     }
   }
 
