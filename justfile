@@ -87,7 +87,7 @@ lint:
 deny:
     cargo deny check bans licenses sources
 
-# build the files of a release into target/dist: archive, Debian package, SBOM, checksums (needs cargo-deb, cargo-about, cargo-cyclonedx)
+# build the files of a release into target/dist: archive, Debian package, SBOM, checksums (needs cargo-deb and cargo-cyclonedx)
 dist *TARGET:
     packaging/dist/build.sh {{TARGET}}
 

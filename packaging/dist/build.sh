@@ -2,14 +2,13 @@
 # Builds the files of a release into target/dist: an archive with static programs, a Debian package, an SBOM, and checksums. `just dist`
 # runs it. TARGET is chosen by compile.sh unless it is named.
 #   build.sh [TARGET]
-# Needs cargo-deb, cargo-about and cargo-cyclonedx: `cargo install --locked cargo-deb cargo-cyclonedx` and
-# `cargo install --locked --features cli cargo-about`.
+# Needs cargo-deb and cargo-cyclonedx: `cargo install --locked cargo-deb cargo-cyclonedx`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 dist="${CARGO_TARGET_DIR:-$PWD/target}/dist"
 
-for tool in cargo-deb cargo-about cargo-cyclonedx; do
-    command -v "$tool" >/dev/null || { echo "$tool is missing: see packaging/dist/build.sh" >&2; exit 1; }
+for tool in cargo-deb cargo-cyclonedx; do
+    command -v "$tool" >/dev/null || { echo "$tool is missing: run \`cargo install --locked $tool\`" >&2; exit 1; }
 done
 
 built="$(packaging/dist/compile.sh ${1:+--target "$1"} chatd chat-load)"
@@ -20,8 +19,7 @@ mkdir -p "$dist"
 export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y Cargo.lock)}"
 licenses="$(mktemp)"
 trap 'rm -f "$licenses"' EXIT
-cargo about generate --locked --config packaging/licences/about.toml --workspace --target "$target" \
-    packaging/licences/about.hbs > "$licenses"
+packaging/dist/licenses.sh "$target" > "$licenses"
 packaging/dist/sbom.sh "$target" "$dist/chatd-$("$built/chatd" --version | cut -d' ' -f2)-$target.cdx.json"
 packaging/dist/pack.sh "$target" "$dist" "$licenses" "$built/chatd" "$built/chat-load"
 echo "$dist:"

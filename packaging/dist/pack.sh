@@ -24,7 +24,7 @@ archive="$work/$name"
 mkdir -p "$archive"/{docs,man,completions}
 install -m 755 "${programs[@]}" "$archive"
 cp -r packaging "$archive"
-rm -r "$archive/packaging"/{bare,debian,dist,docker,licences}
+rm -r "$archive/packaging"/{bare,debian,dist,docker}
 cp -r docs/monitoring docs/operations.md docs/configuration.md "$archive/docs"
 cp README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE "$archive"
 cp "$licenses" "$archive/THIRD-PARTY-LICENSES.txt"
