@@ -1,5 +1,5 @@
 //! The built program against a real server, and against the floor.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use std::io::{BufRead, BufReader};
 use std::net::ToSocketAddrs;
