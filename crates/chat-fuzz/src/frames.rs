@@ -106,7 +106,7 @@ async fn talk<'a>(served: &Served, pieces: impl Iterator<Item = &'a [u8]>) -> Ou
     let mut turns = 0;
     while served.engine.room_count() > 1 || watcher.members().total() > 1 {
         turns += 1;
-        assert!(turns < MOST_TURNS, "somebody is left over: {:?}", watcher.members());
+        assert!(turns < MOST_TURNS, "a member is left over: {:?}", watcher.members());
         yield_now().await;
     }
     watcher.settled().await;

@@ -78,7 +78,7 @@ impl Seat {
                 Ok((member, sent))
             }
             Err(ReadError::History(error)) => Err(error),
-            Err(ReadError::NotAMember) => unreachable!("whoever comes first can't be out"),
+            Err(ReadError::NotAMember) => unreachable!("a new member can't have been removed"),
         }
     }
 

@@ -111,7 +111,7 @@ impl House {
         let is_out =
             |stay: &mut Stay| stay.reader.has_refused() && !(stay.is_parked() && stay.member().is_in());
         for stay in self.stays.extract_if(.., is_out) {
-            assert!(is_waiting || !stay.member().is_in(), "put out, and in");
+            assert!(is_waiting || !stay.member().is_in(), "removed, and in");
             self.gone.push(stay.put_out());
         }
         for stay in &mut self.stays {
@@ -161,7 +161,7 @@ impl House {
         self.wait().await;
         self.gone.iter().for_each(Stay::assert_ended);
         let rooms: BTreeSet<_> = self.stays.iter().map(|stay| stay.room.clone()).collect();
-        assert_eq!(self.engine.room_count(), rooms.len(), "a room is there while somebody is in it");
+        assert_eq!(self.engine.room_count(), rooms.len(), "a room exists while it has members");
         self.stays.clear();
         self.gone.clear();
         sleep(Duration::from_millis(1)).await;

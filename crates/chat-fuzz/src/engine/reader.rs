@@ -109,7 +109,7 @@ impl State {
     fn offered(&mut self) {
         self.offers += 1;
         if self.has_refused {
-            self.fault = Some("offered something after it was put out");
+            self.fault = Some("offered something after it was removed");
         }
     }
 }
@@ -157,7 +157,7 @@ impl Pipe {
             match self.outbox.poll_drain(&mut cx) {
                 Poll::Ready(Signal::TooSlow) => {
                     let has_refused = self.state.lock().1.has_refused;
-                    assert!(has_refused, "put out without being offered too much");
+                    assert!(has_refused, "removed without being offered too much");
                     self.outbox.close(Frames::one(LAST.into()), Unsent::Discard);
                 }
                 Poll::Ready(Signal::Challenged) => self.state.lock().1.challenges += 1,
@@ -195,7 +195,7 @@ impl FrameSink for Pipe {
         if taken.is_err() {
             state.has_refused = true;
             if waiting + count <= limits.frames && bytes + length <= limits.bytes {
-                state.fault = Some("put out within its bounds");
+                state.fault = Some("removed within its bounds");
             }
         } else if self.outbox.waiting().frames > limits.frames || self.outbox.waiting().bytes > limits.bytes {
             state.fault = Some("more waits than may");

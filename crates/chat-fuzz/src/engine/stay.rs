@@ -122,7 +122,7 @@ impl Stay {
     /// Everything is read, and nothing is to come.
     pub(super) fn assert_ended(&self) {
         if self.is_told_its_end && !self.reader.has_refused() {
-            assert!(self.watch.has_left(), "{} was not told that it has left", self.name);
+            assert!(self.watch.has_left(), "{} was not notified that it has left", self.name);
         }
     }
 }

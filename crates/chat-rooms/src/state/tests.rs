@@ -172,7 +172,7 @@ impl View {
         let names = |who: &[Arc<Member>]| who.iter().map(|m| m.username.to_string()).collect::<Vec<_>>();
         match event {
             Event::Entered { who, members } if who.iter().any(|member| member.id == id) => {
-                assert_eq!(who.len(), 1, "one's own entering is told alone");
+                assert_eq!(who.len(), 1, "a member's own join is sent alone");
                 self.own_enters += 1;
                 self.seen = names(members.first()).into_iter().collect();
             }
@@ -278,7 +278,7 @@ fn in_a_room_of_many_presence_is_cut_and_the_count_is_right() {
         state.reserve(&member.username).unwrap();
         state.enter(&member, Style::Deltas, &mut effects);
     }
-    assert!(matches!(effects[..], [Effect::OpenPresence]), "nothing is told yet, and no list is built");
+    assert!(matches!(effects[..], [Effect::OpenPresence]), "nothing is sent yet, and no list is built");
     effects.clear();
     state.tell_presence(&mut effects);
     let Some(Effect::Tell(Event::Told(frame), Audience::Deltas)) = effects.pop() else { unreachable!() };
