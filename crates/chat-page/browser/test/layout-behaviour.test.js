@@ -1,0 +1,58 @@
+// Lists of suggestions, toasts and other things that come and go: with long names they keep to their column, too.
+
+import { assertInPlace } from './support/boxes.js';
+import { browserTest } from './support/house.js';
+
+const HEIGHTS = { 320: 568, 390: 844, 1280: 800, 2560: 1440 };
+const NAME = `Wolfgang-${'W'.repeat(41)}`;
+const ROOM = `announcements-and-releases-${'M'.repeat(37)}`;
+
+for (const [key, height] of Object.entries(HEIGHTS)) {
+  const width = Number(key);
+  const options = { viewport: { width, height } };
+
+  browserTest(`suggestions and formatting keep to their column at ${width} px`, async (house) => {
+    const server = await house.server();
+    const person = await house.person(server, NAME, ROOM, options);
+    for (let number = 1; number <= 12; number += 1) await house.raw(server, `${'W'.repeat(47)}-${number}`, ROOM);
+    if (await person.page.locator('#toggle-formatting').getAttribute('aria-pressed') !== 'true') await person.page.locator('#toggle-formatting').click();
+    await assertInPlace(person, 'the formatting bar and the welcome');
+    const box = person.page.locator('#compose-text');
+    for (const text of ['@W', '#ann', ':smi']) {
+      await box.fill('');
+      await box.pressSequentially(text);
+      await person.page.locator('[role="listbox"] [role="option"]').first().waitFor();
+      await assertInPlace(person, `suggestions for ${text}`);
+    }
+    await box.fill('');
+    await box.pressSequentially(`/${'x'.repeat(200)}`);
+    await person.page.keyboard.press('Enter');
+    await assertInPlace(person, 'an unknown command');
+    await box.fill('');
+    await person.page.keyboard.press('Control+k');
+    await person.page.locator('#switcher-room').fill('M'.repeat(64));
+    await assertInPlace(person, 'a new room in the switcher');
+  });
+
+  browserTest(`leaving rooms with long names keeps to the screen at ${width} px`, async (house) => {
+    const server = await house.server();
+    const person = await house.person(server, NAME, ROOM, options);
+    await person.joinAnother('M'.repeat(64));
+    await person.page.locator('#leave-room').click();
+    await person.page.locator('#toast').waitFor();
+    await assertInPlace(person, 'a room was left');
+    await person.page.locator('#leave-room').click();
+    await person.page.locator('#no-room').waitFor();
+    await assertInPlace(person, 'the last room was left');
+  });
+
+  browserTest(`a name that another tab uses keeps to the form at ${width} px`, async (house) => {
+    const server = await house.server();
+    const context = await house.context(options);
+    await house.person(server, NAME, ROOM, { context });
+    const other = await house.visitor(server, `/r/${ROOM}`, { context });
+    await other.page.locator('#entry-name').fill(NAME);
+    await other.page.locator('#entry-other-tab').waitFor();
+    await assertInPlace(other, 'the name is in use in another tab');
+  });
+}
