@@ -2,6 +2,7 @@
 
 import { assertInPlace } from './support/boxes.js';
 import { browserTest } from './support/house.js';
+import { until } from './support/until.js';
 
 const HEIGHTS = { 320: 568, 390: 844, 1280: 800, 2560: 1440 };
 const NAME = `Wolfgang-${'W'.repeat(41)}`;
@@ -15,13 +16,14 @@ for (const [key, height] of Object.entries(HEIGHTS)) {
     const server = await house.server();
     const person = await house.person(server, NAME, ROOM, options);
     for (let number = 1; number <= 12; number += 1) await house.raw(server, `${'W'.repeat(47)}-${number}`, ROOM);
+    await until('all are there', async () => await person.page.locator('#people-count').textContent() === '13');
     if (await person.page.locator('#toggle-formatting').getAttribute('aria-pressed') !== 'true') await person.page.locator('#toggle-formatting').click();
     await assertInPlace(person, 'the formatting bar and the welcome');
     const box = person.page.locator('#compose-text');
     for (const text of ['@W', '#ann', ':smi']) {
       await box.fill('');
       await box.pressSequentially(text);
-      await person.page.locator('[role="listbox"] [role="option"]').first().waitFor();
+      await person.page.locator('#compose [role="option"]').first().waitFor();
       await assertInPlace(person, `suggestions for ${text}`);
     }
     await box.fill('');
