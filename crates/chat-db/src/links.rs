@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// So many links lead on to others, as in the kernel; more go in a circle.
+/// How many links in a row are followed, as in the kernel. More than that form a circle.
 const MAX_LINKS: usize = 40;
 
 /// The file that a name leads to, whether or not it exists.

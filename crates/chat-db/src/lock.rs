@@ -10,12 +10,10 @@ use parking_lot::Mutex;
 
 use crate::OpenError;
 use crate::file_id::FileId;
+use crate::links::resolved;
 
 /// A longer note is not one of ours.
 const MAX_NOTE_BYTES: u64 = 1_024;
-
-/// How many links are followed from a name to a file that does not exist yet.
-const MAX_LINKS: usize = 40;
 
 /// The files that this process has locked. A second lock in the same process has to be refused before the file is opened: closing that
 /// descriptor would drop SQLite's own locks.
@@ -170,22 +168,3 @@ fn warn_of_hard_links(database: &Path, metadata: &std::fs::Metadata) {
 
 #[cfg(not(unix))]
 fn warn_of_hard_links(_: &Path, _: &std::fs::Metadata) {}
-
-/// The same file under one name, whichever way it was spelled, also where links lead to a file that does not exist yet.
-fn resolved(database: &Path) -> PathBuf {
-    let mut path = database.to_owned();
-    for _ in 0..MAX_LINKS {
-        if let Ok(path) = path.canonicalize() {
-            return path;
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let (Ok(folder), Some(name)) = (folder.canonicalize(), path.file_name()) else { break };
-        let in_folder = folder.join(name);
-        match in_folder.read_link() {
-            // a link is relative to its own folder
-            Ok(target) => path = folder.join(target),
-            Err(_) => return in_folder,
-        }
-    }
-    path
-}
