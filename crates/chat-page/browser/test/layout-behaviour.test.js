@@ -21,9 +21,12 @@ for (const [key, height] of Object.entries(HEIGHTS)) {
     await assertInPlace(person, 'the formatting bar and the welcome');
     const box = person.page.locator('#compose-text');
     for (const text of ['@W', '#ann', ':smi']) {
-      await box.fill('');
-      await box.pressSequentially(text);
-      await person.page.locator('#compose [role="option"]').first().waitFor();
+      // the list of emoji is loaded when it is asked for first, and names are known a moment after their people
+      await until(`suggestions for ${text}`, async () => {
+        await box.fill('');
+        await box.pressSequentially(text);
+        return person.page.locator('#compose [role="option"]').first().isVisible();
+      });
       await assertInPlace(person, `suggestions for ${text}`);
     }
     await box.fill('');
