@@ -45,7 +45,7 @@ async fn at_the_start_it_is_told_with_what_to_do() {
     damage(folder.path());
     let said = refused(chatd(folder.path()).args(["--listen", "127.0.0.1:0"]));
     assert!(said.contains("chatd: the database ./chatd.sqlite3 is damaged: "), "{said}");
-    assert!(said.contains("restore a backup, or save what can still be read"), "{said}");
+    assert!(said.contains("restore a backup, or recover what is still readable"), "{said}");
     assert!(!said.contains("secret"), "{said}");
 }
 
