@@ -171,11 +171,11 @@ impl Ticket {
 
     fn settle_once(&mut self, outcome: Result<Appended, AppendError>) {
         let Some((speaker, receipt, called)) = self.open.take() else { return };
-        if let Err(AppendError::Unavailable(error)) = &outcome {
-            if let Some(Passed { suppressed }) = self.shared.unstored.pass() {
-                let (room, username) = (&self.room.name, &speaker.from.username);
-                tracing::warn!(%room, %username, %error, suppressed, "a message could not be stored");
-            }
+        if let Err(AppendError::Unavailable(error)) = &outcome
+            && let Some(Passed { suppressed }) = self.shared.unstored.pass()
+        {
+            let (room, username) = (&self.room.name, &speaker.from.username);
+            tracing::warn!(%room, %username, %error, suppressed, "a message could not be stored");
         }
         let meters = &self.shared.context.meters;
         if let Ok(Appended { message, again, missed }) = &outcome {
