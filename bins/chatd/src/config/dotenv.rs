@@ -48,6 +48,8 @@ impl Dotenv {
                 Err(error) => dotenv.mistakes.extend(mistake(text, &error)),
             }
         }
+        // another program's line with the same value would name ours a second time
+        dotenv.mistakes.dedup();
         dotenv
     }
 
@@ -66,24 +68,35 @@ impl Dotenv {
     }
 }
 
-/// What is wrong with a line; nothing where it is about another program. No value is quoted.
+/// What is wrong with lines that could not be read, as far as they are this program's. No value is quoted.
 fn mistake(text: &str, error: &dotenvy::Error) -> Option<String> {
     let dotenvy::Error::LineParse(raw, _) = error else { return None };
-    // a quotation mark that is not closed takes all lines behind it along
-    let ours = raw.lines().find(|line| name_in(line).is_some_and(|name| name.starts_with(PREFIX)))?;
-    let first = raw.lines().next().unwrap_or_default();
-    let number =
-        |wanted: &str| text.lines().position(|line| line.trim() == wanted.trim()).unwrap_or_default() + 1;
-    Some(match name_in(first) {
-        Some(name) if name.starts_with(PREFIX) => format!(
-            "{NAME}, line {}: {name}: not a valid assignment: put a value with spaces in quotation marks, and close them",
-            number(first)
-        ),
-        _ => {
-            let name = name_in(ours).unwrap_or_default();
-            format!("{NAME}, line {}: {name}: {} line {}", number(ours), INSIDE, number(first))
+    // the library gives the whole of them, or the value alone
+    let begins_here = |at: &usize| {
+        let before = line_up_to(text, *at).trim_end();
+        before.is_empty() || before.ends_with('=')
+    };
+    let starts = text.match_indices(raw.as_str()).map(|(at, _)| at).filter(begins_here);
+    starts.into_iter().find_map(|at| {
+        let begin = at - line_up_to(text, at).len();
+        let number = text[..begin].matches('\n').count() + 1;
+        let mut lines = text[begin..at + raw.len()].lines();
+        match lines.next().and_then(name_in) {
+            Some(name) if name.starts_with(PREFIX) => Some(format!(
+                "{NAME}, line {number}: {name}: not a valid assignment: put a value with spaces in quotation marks, and close them"
+            )),
+            // a quotation mark that is not closed takes all lines after it along
+            _ => lines.zip(number + 1..).find_map(|(line, own_number)| {
+                let name = name_in(line).filter(|name| name.starts_with(PREFIX))?;
+                Some(format!("{NAME}, line {own_number}: {name}: {INSIDE} line {number}"))
+            }),
         }
     })
+}
+
+/// The part of a line that is before this place.
+fn line_up_to(text: &str, at: usize) -> &str {
+    text[..at].rsplit('\n').next().unwrap_or_default()
 }
 
 const INSIDE: &str = "not read, because it is inside the quotation marks that are opened in";

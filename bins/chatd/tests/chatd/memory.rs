@@ -43,5 +43,5 @@ async fn nobody_new_is_let_in_and_those_inside_stay() {
     let mut bob = Client::enter(server.address, "r", "bob").await;
     assert_eq!(bob.brief().await, "+bob");
     let log = server.log_up_to("there is enough memory again");
-    assert!(log.contains("memory is nearly used up: nobody new is let in"), "{log}");
+    assert!(log.contains("memory is almost used up: new connections are refused"), "{log}");
 }

@@ -31,6 +31,7 @@ fn the_unit_names_options_that_there_are() {
     std::fs::write(folder.path().join("chatd.toml"), "").unwrap();
     let here = arguments().into_iter().map(|argument| match argument.as_str() {
         "/etc/chatd/chatd.toml" => "chatd.toml".to_owned(),
+        "/var/lib/chatd/chatd.sqlite3" => "chatd.sqlite3".to_owned(),
         _ => argument,
     });
     let output = chatd(folder.path()).args(["config", "check"]).args(here).output().unwrap();

@@ -20,7 +20,7 @@ async fn refused_pages_write_one_short_line() {
         assert_eq!(Client::shake_hands(stream).await.unwrap_err().status, 403);
     }
     running.signal(Signal::TERM);
-    let log = running.log_up_to("ended");
+    let log = running.log_up_to("stopped");
     assert_eq!(log.matches("is not allowed to connect").count(), 1, "{log}");
     assert!(log.contains("127.0.0.1"), "the line names the address: {log}");
     assert!(log.contains("suppressed=399"), "the others are counted: {log}");
@@ -43,7 +43,7 @@ async fn limits_by_address_come_before_the_log() {
     assert_eq!(statuses[0], 403);
     assert!(statuses.iter().filter(|status| **status == 429).count() > 10, "{statuses:?}");
     running.signal(Signal::TERM);
-    let log = running.log_up_to("ended");
+    let log = running.log_up_to("stopped");
     assert_eq!(log.matches("too many handshakes a second").count(), 1, "{log}");
     assert_eq!(log.matches("is not allowed to connect").count(), 1, "{log}");
 }
