@@ -71,13 +71,14 @@ impl Dotenv {
 /// What is wrong with lines that could not be read, as far as they are this program's. No value is quoted.
 fn mistake(text: &str, error: &dotenvy::Error) -> Option<String> {
     let dotenvy::Error::LineParse(raw, _) = error else { return None };
-    // the library gives the whole of them, or the value alone
+    // the library gives the whole of them, or the value alone; and it was given one more line end
+    let raw = raw.trim_end();
     let begins_here = |at: &usize| {
         let before = line_up_to(text, *at).trim_end();
         before.is_empty() || before.ends_with('=')
     };
-    let starts = text.match_indices(raw.as_str()).map(|(at, _)| at).filter(begins_here);
-    starts.into_iter().find_map(|at| {
+    let mut starts = text.match_indices(raw).map(|(at, _)| at).filter(begins_here);
+    starts.find_map(|at| {
         let begin = at - line_up_to(text, at).len();
         let number = text[..begin].matches('\n').count() + 1;
         let mut lines = text[begin..at + raw.len()].lines();

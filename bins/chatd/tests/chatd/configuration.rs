@@ -191,7 +191,8 @@ fn a_secret_that_is_not_set_is_shown_as_not_set() {
     };
     assert_eq!(line(&mut chatd(folder.path())), "admin-token not set default");
     let mut command = chatd(folder.path());
-    command.env("CHATD_ADMIN_TOKEN", "0123456789abcdef").args(["--trace-endpoint", "http://ana:pw@host/x"]);
+    command.env("CHATD_ADMIN_TOKEN", "0123456789abcdef");
+    command.env("CHATD_TRACE_ENDPOINT", "http://ana:pw@host/x");
     assert_eq!(line(&mut command), "admin-token (hidden) environment, CHATD_ADMIN_TOKEN");
     assert!(!printed(&mut command).contains("ana:pw"));
 }

@@ -311,7 +311,8 @@ async fn usage_outlives_the_rooms_and_the_server() {
         table.lines().map(|line| line.split_whitespace().skip(1).collect::<Vec<_>>()).collect();
     assert_eq!(words[1..], [vec!["café", "2", "2", "11"], vec!["tea", "1", "1", "18"]]);
     let (ok, said) = told(folder.path(), admin, &["usage", "--from", "yesterday"]).await;
-    let expected = format!("chatd: http://{admin}: \"yesterday\" is not a valid day; write it like 2026-11-28");
+    let expected =
+        format!("chatd: http://{admin}: \"yesterday\" is not a valid day; write it like 2026-11-28");
     assert_eq!((ok, said.as_str()), (false, expected.as_str()));
 }
 
