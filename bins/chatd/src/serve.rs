@@ -192,10 +192,10 @@ async fn announce(text: String) {
     match tokio::time::timeout(ANNOUNCE, tokio::task::spawn_blocking(print)).await {
         Ok(Ok(Ok(()))) => {}
         Ok(Ok(Err(error))) => {
-            tracing::warn!(%error, "could not print to standard output that the server listens")
+            tracing::warn!(%error, "could not print to standard output that the server listens");
         }
         Ok(Err(_)) | Err(_) => {
-            tracing::warn!("standard output does not take the line that the server listens")
+            tracing::warn!("standard output does not take the line that the server listens");
         }
     }
 }
@@ -217,7 +217,7 @@ fn finish(outcome: Result<(), StoreError>) {
     match outcome {
         Ok(()) => tracing::info!("stopped"),
         Err(error) => {
-            tracing::warn!(%error, "stopped, but some presence rows are left; the next start removes them")
+            tracing::warn!(%error, "stopped, but some presence rows are left; the next start removes them");
         }
     }
 }

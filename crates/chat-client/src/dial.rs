@@ -73,9 +73,10 @@ async fn connect(options: &Options) -> Result<Socket, ConnectError> {
         .write_buffer_size(WRITE_BUFFER)
         .max_message_size(Some(LARGEST))
         .max_frame_size(Some(LARGEST));
-    let shaken =
-        client_async_tls_with_config(request, Metered::new(stream), Some(config), Some(connector)).await;
-    shaken.map(|(socket, _)| socket).map_err(not_shaken)
+    // a handshake of TLS is large, and lives for a moment
+    let shaking =
+        Box::pin(client_async_tls_with_config(request, Metered::new(stream), Some(config), Some(connector)));
+    shaking.await.map(|(socket, _)| socket).map_err(not_shaken)
 }
 
 /// The handshake's request, and the address that it goes to. `None` if the URL is neither a `ws:` nor, with TLS, a `wss:` one.

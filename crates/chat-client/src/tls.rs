@@ -56,5 +56,6 @@ async fn of_the_system() -> Result<Arc<ClientConfig>, ConnectError> {
 
 /// Whether TLS itself ended the handshake, for example because the certificate is for another name.
 pub(crate) fn is_refusal(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|error| error.is::<rustls::Error>())
+    let Some(source) = error.get_ref() else { return false };
+    source.is::<rustls::Error>()
 }

@@ -1,6 +1,8 @@
 //! Usage over a real file, on days that a test chooses.
 #![allow(clippy::unwrap_used)]
 
+use std::slice;
+
 use chat_presence::{NodeId, SqlitePresence};
 use chat_protocol::Event;
 use chat_rooms::{Events, Membership, Outlet};
@@ -75,9 +77,9 @@ async fn what_happens_adds_up_and_a_new_day_begins_with_those_who_are_in() {
     // this is still of the first day
     world.usage.save_at(Day(2)).await.unwrap();
     let first_day = row(1, "a", 2, 2, 10);
-    assert_eq!(world.rows(all()).await, [first_day.clone()]);
+    assert_eq!(world.rows(all()).await, slice::from_ref(&first_day));
     world.usage.save_at(Day(2)).await.unwrap();
-    assert_eq!(world.rows(all()).await, [first_day.clone()], "nothing has happened");
+    assert_eq!(world.rows(all()).await, slice::from_ref(&first_day), "nothing has happened");
     // of the second day are those who stayed, once something is said there
     drop(dan);
     say(&mut cleo, "morning").await;

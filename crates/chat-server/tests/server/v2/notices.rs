@@ -38,7 +38,7 @@ async fn a_notice_to_everyone_comes_once_to_each_connection() {
     assert_eq!(server.control.notice_all(NoticeLevel::Warning, "back at ten"), 3);
     let expected = json!({ "type": "notice", "level": "warning", "body": "back at ten" });
     for session in [&mut many, &mut rendered, &mut nowhere] {
-        assert_eq!(notices(session).await, [expected.clone()]);
+        assert_eq!(notices(session).await, std::slice::from_ref(&expected));
     }
     // a classic connection is in one room, and its events come in that room's order
     let event = classic.event().await;
