@@ -10,6 +10,7 @@ dist="${CARGO_TARGET_DIR:-$PWD/target}/dist"
 for tool in cargo-deb cargo-cyclonedx; do
     command -v "$tool" >/dev/null || { echo "$tool is missing: run \`cargo install --locked $tool\`" >&2; exit 1; }
 done
+command -v strip >/dev/null || { echo "strip is missing: install binutils" >&2; exit 1; }
 
 built="$(packaging/dist/compile.sh ${1:+--target "$1"} chatd chat-load)"
 target="$(basename "$(dirname "$built")")"
@@ -17,10 +18,13 @@ target="$(basename "$(dirname "$built")")"
 rm -rf "$dist"
 mkdir -p "$dist"
 export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y Cargo.lock)}"
-licenses="$(mktemp)"
-trap 'rm -f "$licenses"' EXIT
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+licenses="$work/licenses"
 packaging/dist/licenses.sh "$target" > "$licenses"
+# Debian wants no symbols in a package
+for program in chatd chat-load; do strip -o "$work/$program" "$built/$program"; done
 packaging/dist/sbom.sh "$target" "$dist/chatd-$("$built/chatd" --version | cut -d' ' -f2)-$target.cdx.json"
-packaging/dist/pack.sh "$target" "$dist" "$licenses" "$built/chatd" "$built/chat-load"
+packaging/dist/pack.sh "$target" "$dist" "$licenses" "$work/chatd" "$work/chat-load"
 echo "$dist:"
 ls -l "$dist"
