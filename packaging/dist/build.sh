@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the files of a release into target/dist: an archive with static programs, a Debian package, an SBOM, and checksums. `just dist`
+# Builds the files of a release into target/dist: an archive with a static program, a Debian package, an SBOM, and checksums. `just dist`
 # runs it. TARGET is chosen by compile.sh unless it is named.
 #   build.sh [TARGET]
 # Needs cargo-deb and cargo-cyclonedx: `cargo install --locked cargo-deb cargo-cyclonedx`.
@@ -12,7 +12,7 @@ for tool in cargo-deb cargo-cyclonedx; do
 done
 command -v strip >/dev/null || { echo "strip is missing: install binutils" >&2; exit 1; }
 
-built="$(packaging/dist/compile.sh ${1:+--target "$1"} chatd chat-load)"
+built="$(packaging/dist/compile.sh ${1:+--target "$1"} chatd)"
 target="$(basename "$(dirname "$built")")"
 
 rm -rf "$dist"
@@ -23,8 +23,8 @@ trap 'rm -rf "$work"' EXIT
 licenses="$work/licenses"
 packaging/dist/licenses.sh "$target" > "$licenses"
 # Debian wants no symbols in a package
-for program in chatd chat-load; do strip -o "$work/$program" "$built/$program"; done
+strip -o "$work/chatd" "$built/chatd"
 packaging/dist/sbom.sh "$target" "$dist/chatd-$("$built/chatd" --version | cut -d' ' -f2)-$target.cdx.json"
-packaging/dist/pack.sh "$target" "$dist" "$licenses" "$work/chatd" "$work/chat-load"
+packaging/dist/pack.sh "$target" "$dist" "$licenses" "$work/chatd"
 echo "$dist:"
 ls -l "$dist"

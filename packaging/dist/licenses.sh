@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the licences of the libraries that are linked into chatd and chat-load, with the texts from their packages. Which licences are
+# Prints the licences of the libraries that are linked into chatd, with the texts from their packages. Which licences are
 # allowed is in deny.toml.
 #   licenses.sh TARGET
 set -euo pipefail
@@ -9,7 +9,7 @@ registry="${CARGO_HOME:-$HOME/.cargo}/registry/src"
 line="$(printf '=%.0s' {1..100})"
 
 cat <<'END'
-The libraries that are linked into chatd and chat-load, and their licences. Besides these:
+The libraries that are linked into chatd, and their licences. Besides these:
 
 - the standard library of Rust: MIT or Apache-2.0, Copyright (c) The Rust Project contributors
 - SQLite, in libsqlite3-sys: public domain
@@ -19,7 +19,7 @@ A library whose package has no text of its licence has the text that LICENSE-MIT
 END
 declare -A first
 # "name v1.2.3|MIT", our own crates aside: these have a path behind the version
-cargo tree --locked -p chatd -p chat-load --edges normal --target "$target" --prefix none --format '{p}|{l}' \
+cargo tree --locked -p chatd --edges normal --target "$target" --prefix none --format '{p}|{l}' \
     | grep -v -e ' (/' -e '^$' | sed 's/ (proc-macro)//; s/ (\*)$//' | sort -u \
     | while IFS='|' read -r package license; do
         name="${package% v*}" version="${package##* v}"

@@ -1,12 +1,9 @@
 #!/usr/bin/env bash
-# Packs programs that are built: writes an archive, a Debian package (cargo-deb) and SHA256SUMS of all files into a folder.
-#   pack.sh TARGET FOLDER THIRD_PARTY_LICENSES CHATD [PROGRAM...]
+# Packs the program that is built: writes an archive, a Debian package (cargo-deb) and SHA256SUMS of all files into a folder.
+#   pack.sh TARGET FOLDER THIRD_PARTY_LICENSES CHATD
 # FAST=1 compresses less. CHATD runs on this machine: it prints its manual, completions and configuration.
 set -euo pipefail
 target="$1" folder="$(realpath "$2")" licenses="$(realpath "$3")" chatd="$(realpath "$4")"
-shift 3
-programs=("$@")
-mapfile -t programs < <(realpath "${programs[@]}")
 cd "$(dirname "$0")/../.."
 # the same sources give the same bytes: files have the time of the last change
 export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y Cargo.lock)}"
@@ -22,7 +19,7 @@ name="chatd-$version-$target"
 # the archive. docs/operations.md uses these files by the names that they have in a checkout
 archive="$work/$name"
 mkdir -p "$archive"/{docs,man,completions}
-install -m 755 "${programs[@]}" "$archive"
+install -m 755 "$chatd" "$archive/chatd"
 cp -r packaging "$archive"
 rm -r "$archive/packaging"/{bare,debian,dist,docker}
 cp -r docs/monitoring docs/operations.md docs/configuration.md "$archive/docs"

@@ -39,9 +39,8 @@ mknod -m 666 "$work/empty/dev/urandom" c 1 9
 mknod -m 666 "$work/empty/dev/random" c 1 8
 tar -xzf "$dist"/chatd-*.tar.gz -C "$work"
 archive="$(echo "$work"/chatd-*)"
-cp "$archive/chatd" "$archive/chat-load" "$work/empty"
+cp "$archive/chatd" "$work/empty"
 serves "$work/empty" /chatd 8098
-chroot "$work/empty" /chat-load --version
 for file in README.md LICENSE-MIT LICENSE-APACHE THIRD-PARTY-LICENSES.txt man/chatd.1 completions/chatd.bash packaging/systemd/chatd.service; do
     [ -s "$archive/$file" ] || { echo "the archive has no $file" >&2; exit 1; }
 done
