@@ -151,6 +151,19 @@ async fn those_who_do_not_read_are_not_held_against_the_server() {
 /// Ended with the test.
 struct Floor(Child);
 
+impl Floor {
+    /// Starts one, and gives the address that it announces.
+    fn start() -> (Self, String) {
+        let child =
+            chat_load().args(["floor", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut floor = Self(child);
+        let mut announced = String::new();
+        BufReader::new(floor.0.stdout.as_mut().unwrap()).read_line(&mut announced).unwrap();
+        let address = announced.split("http://").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        (floor, address)
+    }
+}
+
 impl Drop for Floor {
     fn drop(&mut self) {
         self.0.kill().unwrap();
@@ -160,12 +173,7 @@ impl Drop for Floor {
 
 #[test]
 fn the_floor_takes_the_same_load() {
-    let floor =
-        chat_load().args(["floor", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut floor = Floor(floor);
-    let mut announced = String::new();
-    BufReader::new(floor.0.stdout.as_mut().unwrap()).read_line(&mut announced).unwrap();
-    let address = announced.split("http://").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    let (floor, address) = Floor::start();
     let pid = floor.0.id().to_string();
     let output = chat_load()
         .args(["run", &address, "--members", "50", "--in-flight", "2", "--pid", &pid, "--json"])
@@ -202,12 +210,7 @@ async fn others_flood_meanwhile_and_are_paced() {
 
 #[test]
 fn the_table_is_plain_and_its_plurals_are_right() {
-    let floor =
-        chat_load().args(["floor", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut floor = Floor(floor);
-    let mut announced = String::new();
-    BufReader::new(floor.0.stdout.as_mut().unwrap()).read_line(&mut announced).unwrap();
-    let address = announced.split("http://").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    let (floor, address) = Floor::start();
     let pid = floor.0.id().to_string();
     let run = || {
         let output = chat_load()
