@@ -15,12 +15,12 @@ command="${1:-cargo install just && just test}"
 base="$(packaging/bare/debian.sh)"
 cargo fetch --locked --quiet
 
-# a way into the network, as an installer or a container gives it
-network=()
-for variable in $(compgen -e | grep -iE '^(https?|all|no)_proxy$|^SSL_CERT_(FILE|DIR)$|^CARGO_HTTP_' || true); do
-    network+=("$variable=${!variable}")
+# a way into the network, as an installer or a container gives it; and how cargo builds, or it would build all of it again
+kept=()
+for variable in $(compgen -e | grep -iE '^(https?|all|no)_proxy$|^SSL_CERT_(FILE|DIR)$|^CARGO_(HTTP|PROFILE)_|^CARGO_INCREMENTAL$' || true); do
+    kept+=("$variable=${!variable}")
 done
 machine="$(mktemp -d)"
 trap 'rmdir "$machine"' EXIT
-unshare --mount --pid --ipc --uts --fork --kill-child env -i "${network[@]}" PATH="$PATH" \
+unshare --mount --pid --ipc --uts --fork --kill-child env -i "${kept[@]}" PATH="$PATH" \
     bash packaging/bare/machine.sh "$machine" "$base" "$workspace" "$target" "$toolchain" "$cargo_home" "$command"

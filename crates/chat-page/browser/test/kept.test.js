@@ -70,7 +70,10 @@ browserTest('a room of the list that cannot be joined is named, and can be tried
   await ana.page.keyboard.press('Alt+ArrowUp');
   await ana.isIn('lobby');
   await ana.page.close();
-  const other = await house.raw(server, 'ana', 'tea');
+  const other = await until('the name is free again', () => house.raw(server, 'ana', 'tea').catch((error) => {
+    // the server may not have noticed yet that the page is closed
+    if (error.code !== 'username_taken') throw error;
+  }));
   const again = await house.visitor(server, '/', { context });
   await again.page.keyboard.press('Enter');
   await again.page.locator('#toast').waitFor();

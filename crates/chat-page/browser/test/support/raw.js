@@ -11,7 +11,12 @@ export class Raw {
     const raw = new Raw();
     raw.client = new ChatClient({ url: at.url, username: name, WebSocket, queueLimit: 10_000, backoff: { baseMs: 20, capMs: 200 } });
     await raw.client.connect();
-    ({ room: raw.room } = await raw.client.join(room));
+    try {
+      ({ room: raw.room } = await raw.client.join(room));
+    } catch (error) {
+      raw.leave();
+      throw error;
+    }
     return raw;
   }
 
