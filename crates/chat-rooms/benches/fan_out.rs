@@ -8,9 +8,9 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use chat_outbox::{BacklogLimits, Outbox, Transport};
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{Content, Event};
-use chat_rooms::outbox::{BacklogLimits, Outbox, Transport};
 use chat_rooms::{Encoding, Engine, FrameSink, Frames, Membership, Outlet, PutOut};
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher};

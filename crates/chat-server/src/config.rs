@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use chat_history::Retention;
 use chat_markdown::RemoteImages;
+use chat_outbox::BacklogLimits;
 use chat_protocol::Limits;
-use chat_rooms::outbox::BacklogLimits;
 
-use crate::origins::Origins;
-use crate::pace::Rate;
-use crate::proxies::Proxies;
-use crate::tls::Tls;
+use crate::admission::origins::Origins;
+use crate::admission::proxies::Proxies;
+use crate::admission::rate_limit::Rate;
+use crate::transport::tls::Tls;
 
 /// The largest head of a request, in bytes. Browsers send the cookies of a whole domain along.
 pub(crate) const HEAD_BYTES: usize = 32 * 1024;

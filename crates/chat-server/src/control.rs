@@ -7,12 +7,12 @@ use std::time::Duration;
 use chat_protocol::v2::NoticeLevel;
 use chat_rooms::Engine;
 
-use crate::addresses::AddressLimits;
-use crate::classics::ClassicInfo;
+use crate::admission::addresses::AddressLimits;
 use crate::config::Config;
 use crate::context::Context;
-use crate::meters;
-use crate::sessions::SessionInfo;
+use crate::context::classic_clients::ClassicInfo;
+use crate::context::sessions::SessionInfo;
+use crate::metrics;
 
 /// How long a probe waits for the store.
 const PROBE: Duration = Duration::from_secs(2);
@@ -110,7 +110,7 @@ impl Control {
     pub async fn note_standing(&self) {
         let context = &self.context;
         let is_ready = context.ready().await.is_ok();
-        meters::Standing {
+        metrics::Standing {
             rooms: context.engine.room_count(),
             sessions: context.sessions.count(),
             backlog_bytes: context.backlogs.held(),

@@ -12,24 +12,24 @@ use chat_log::Passed;
 use chat_markdown::RemoteImages;
 use chat_page::{Images, Pages};
 use chat_presence::{PresenceStore, StoreError};
-use chat_rooms::Engine;
-use chat_rooms::outbox::BacklogBudget;
+use chat_rooms::{BacklogBudget, Engine};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::addresses::{AddressLimits, Addresses};
-use crate::classics::Classics;
+use crate::admission::addresses::{AddressLimits, Addresses};
+use crate::admission::stranger_log::{Kind, StrangerLog};
 use crate::config::{Config, Page};
 use crate::context::Context;
+use crate::context::classic_clients::Classics;
+use crate::context::drain::Drain;
+use crate::context::sessions::Sessions;
 use crate::control::Control;
-use crate::door;
-use crate::drain::Drain;
-use crate::encodings::Encodings;
-use crate::meters;
-use crate::sessions::Sessions;
-use crate::stranger_log::{Kind, StrangerLog};
+use crate::encoding::Encodings;
+use crate::handshake::refusal::Refusal;
+use crate::listener;
+use crate::metrics;
 
 /// How long to wait when the system gives no more descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
@@ -65,7 +65,7 @@ impl Server {
         history: impl HistoryStore,
         config: Config,
     ) -> Result<Self, StoreError> {
-        meters::describe();
+        metrics::describe(Refusal::ALL.iter().map(|refusal| refusal.name()));
         let mut builder = Engine::builder(presence);
         builder.history(history).retention(config.retention).members_per_room(config.members_per_room);
         if config.count_usage {
@@ -205,5 +205,5 @@ async fn serve(stream: TcpStream, from: IpAddr, permit: OwnedSemaphorePermit, co
         // what a slow reader does not take waits in its backlog, where it is counted
         let _ = socket.set_tcp_notsent_lowat(MOST_UNSENT);
     }
-    door::open(stream, from, permit, context).await;
+    listener::open(stream, from, permit, context).await;
 }

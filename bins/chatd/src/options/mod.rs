@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use chat_history::Retention;
 use chat_protocol::Limits;
-use chat_rooms::outbox::BacklogLimits;
-use chat_server::{Config, Origins, Page, Proxies, ProxyHeader, Rate, RemoteImages, Timings, TrustedProxies};
+use chat_server::{
+    BacklogLimits, Config, Origins, Page, Proxies, ProxyHeader, Rate, RemoteImages, Timings, TrustedProxies,
+};
 use clap::Args;
 
 use crate::admin::Secret;

@@ -8,7 +8,7 @@ use chat_history::Page;
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::v2::NoticeLevel;
 use chat_protocol::{Reference, RoomName, Username};
-use chat_rooms::outbox::BacklogBudget;
+use chat_rooms::BacklogBudget;
 use chat_rooms::{EncodingId, Engine, MembersQuery};
 use tokio::time::sleep;
 

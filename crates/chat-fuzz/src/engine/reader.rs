@@ -6,9 +6,10 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use chat_outbox::{BacklogLimits, Outbox, Signal, Transport, Unsent};
 use chat_protocol::v2::{self, MessageFrame, ServerFrame};
 use chat_protocol::{Content, Event, MemberList, Who};
-use chat_rooms::outbox::{BacklogBudget, BacklogLimits, Outbox, Signal, Transport, Unsent};
+use chat_rooms::BacklogBudget;
 use chat_rooms::{Encoding, EncodingId, EventSink, FrameSink, Frames, Outlet, PutOut};
 use parking_lot::Mutex;
 

@@ -3,12 +3,9 @@
 #![cfg(shuttle)]
 #![allow(clippy::unwrap_used)]
 
-mod budget;
 mod explore;
 mod names;
-mod outbox;
 mod rooms;
 mod seats;
-mod socket;
 mod stay;
 mod store;

@@ -1,41 +1,32 @@
 //! A chat connection, from the answered handshake to the closed socket.
 
-mod cipher;
-mod classic;
-mod clock;
-mod conversation;
-mod farewell;
-mod inflater;
-mod scanner;
-mod session;
-mod socket;
-mod tcp;
-mod wire;
+mod close;
+mod deadlines;
+mod driver;
+mod input;
 
-use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::task::Poll;
 
 use bytes::Bytes;
+use chat_outbox::Outbox;
 use chat_protocol::CloseCode;
-use chat_rooms::outbox::{BacklogLimits, Outbox};
-use chat_rooms::{Outlet, Seat, SendWindow};
+use chat_rooms::Outlet;
 use futures::FutureExt;
-use tokio::io::Interest;
-use tokio::net::TcpStream;
 
+use crate::admission::permit::{ChatPermit, Place};
 use crate::context::Context;
-use crate::meters::Connected;
-use crate::place::{ChatPermit, Place};
-use crate::stream::Stream;
-use cipher::Cipher;
-use classic::Classic;
-use conversation::{Conversation, Talk};
-use farewell::{Dialect, Ending};
-use session::Session;
-use tcp::{Tcp, Writer};
-use wire::Wire;
+use crate::handshake::Entrant;
+use crate::metrics::Connected;
+use crate::session::classic::Classic;
+use crate::session::ending::{Dialect, Ending};
+use crate::session::protocol::Talk;
+use crate::session::{Session, send_window};
+use crate::transport::cipher::Cipher;
+use crate::transport::stream::Stream;
+use crate::transport::tcp::{Tcp, Writer};
+use crate::transport::wire::Wire;
+use driver::Conversation;
 
 /// A connection's place among the others, held until its socket is closed.
 type Permits = (ChatPermit, Place);
@@ -50,15 +41,6 @@ pub(crate) struct Opened {
     pub(crate) answer: Vec<u8>,
     /// Whether it was agreed upon that messages may be compressed.
     pub(crate) deflates: bool,
-}
-
-/// What was let in.
-#[derive(Debug)]
-pub(crate) enum Entrant {
-    /// A member of one room.
-    Classic(Seat),
-    /// A session that has said nothing yet.
-    V2,
 }
 
 /// Lets the entrant in and starts the connection's task. Whoever has seen the answer to the handshake is in: it is written
@@ -116,42 +98,7 @@ fn serve<T: Talk + Send>(
         drop(conversation);
         let ending = ending.unwrap_or(Ending::Failed(CloseCode::Internal));
         // boxed, so that the connection's future does not carry it all its life
-        Box::pin(farewell::say(&mut wire, dialect, ending, &context)).await;
+        Box::pin(close::say(&mut wire, dialect, ending, &context)).await;
         drop(held);
-    }
-}
-
-/// What a connection may have on its way: with what waits for it already, a half of its backlog at most, it still fits.
-fn send_window(backlog: BacklogLimits) -> SendWindow {
-    SendWindow::new((backlog.frames / 4).clamp(1, 64), (backlog.bytes / 4).clamp(1, 1 << 20))
-}
-
-/// Resolves when no more than half of what may wait for a reader waits. To be polled by the task that writes it.
-async fn drained(outbox: &Outbox<Tcp>) {
-    let most = outbox.limits();
-    poll_fn(|_| {
-        let waiting = outbox.waiting();
-        let reads = waiting.bytes <= most.bytes / 2 && waiting.frames <= most.frames / 2;
-        if reads { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-}
-
-/// How a client has hung up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum HangUp {
-    /// It sends nothing more; what it sent before may still be unread.
-    Finished,
-    /// The connection is gone in both directions.
-    Reset,
-}
-
-/// Whether the client has hung up, as far as the system has told; nothing is read to find out.
-pub(crate) fn hang_up(socket: &TcpStream) -> Option<HangUp> {
-    let ready = socket.ready(Interest::READABLE | Interest::WRITABLE).now_or_never()?.ok()?;
-    match (ready.is_read_closed(), ready.is_write_closed()) {
-        (_, true) => Some(HangUp::Reset),
-        (true, false) => Some(HangUp::Finished),
-        (false, false) => None,
     }
 }

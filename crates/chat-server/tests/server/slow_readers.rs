@@ -1,7 +1,7 @@
 //! Who does not read is put out, and nobody else notices.
 
 use chat_protocol::Limits;
-use chat_rooms::outbox::BacklogLimits;
+use chat_server::BacklogLimits;
 use chat_server::{Config, Timings};
 use chat_testkit::{Client, frame, handshake, path, said, soon};
 use tokio::io::AsyncWriteExt;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chat_protocol::Limits;
-use chat_rooms::outbox::BacklogLimits;
+use chat_server::BacklogLimits;
 use chat_server::{Config, Proxies, ProxyHeader, Tls};
 use chat_testkit::tls::Identity;
 use chat_testkit::v2::Session;

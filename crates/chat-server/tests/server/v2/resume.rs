@@ -1,7 +1,7 @@
 //! Coming back: what was missed, and then the live stream.
 
 use chat_protocol::Limits;
-use chat_rooms::outbox::BacklogLimits;
+use chat_server::BacklogLimits;
 use chat_server::Config;
 use chat_testkit::v2::Session;
 use serde_json::{Value, json};

@@ -1,0 +1,322 @@
+//! What a socket has not taken yet, as plain state.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use chat_rooms::Frames;
+
+/// The most pieces one write is given.
+pub(crate) const PIECES: usize = 16;
+
+/// Frames that wait, and how much of them is written. Control frames (a pong, a ping) overtake what waits, but never
+/// land inside another frame. Holds no heap memory while it is empty.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog {
+    /// In the order in which they are to be written.
+    waiting: VecDeque<Frames>,
+    /// How many bytes of the first of `waiting` are written.
+    written: usize,
+    /// Whole control frames behind one another.
+    control: Vec<u8>,
+    /// How many bytes of `control` are written. Once it is not 0, the rest of `control` comes before all else.
+    control_written: usize,
+    /// The frames of `waiting`, those that are half written included. Answers are not counted.
+    frames: usize,
+    /// The bytes of `waiting` that are not written. Those of answers are not counted.
+    bytes: usize,
+    /// The bytes of answers in `waiting` that are not written.
+    answer_bytes: usize,
+}
+
+impl Backlog {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.control.is_empty()
+    }
+
+    /// How many frames wait, control frames and answers not counted.
+    pub(crate) fn frames(&self) -> usize {
+        self.frames
+    }
+
+    /// How many bytes wait, those of control frames and answers not counted.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many bytes of answers wait.
+    pub(crate) fn answer_bytes(&self) -> usize {
+        self.answer_bytes
+    }
+
+    /// How many bytes of control frames wait.
+    pub(crate) fn control_bytes(&self) -> usize {
+        self.control.len() - self.control_written
+    }
+
+    /// Adds frames of which the first `written` bytes are written already; that many only if nothing waits before them.
+    pub(crate) fn push(&mut self, frames: Frames, written: usize) {
+        debug_assert!(written == 0 || self.is_empty());
+        let bytes = frames.as_bytes().len();
+        if written == bytes {
+            return;
+        }
+        if written > 0 {
+            self.written = written;
+        }
+        if frames.is_answer() {
+            self.answer_bytes += bytes - written;
+        } else {
+            self.frames += frames.count();
+            self.bytes += bytes - written;
+        }
+        self.waiting.push_back(frames);
+    }
+
+    /// Adds whole control frames, of which the first `written` bytes are written already; that many only if nothing waits.
+    pub(crate) fn push_control(&mut self, frames: &[u8], written: usize) {
+        debug_assert!(written == 0 || self.is_empty());
+        if written == frames.len() {
+            return;
+        }
+        self.control.extend_from_slice(frames);
+        self.control_written += written;
+    }
+
+    /// Puts back frames of which so many bytes were written.
+    fn push_begun(&mut self, frames: Frames, written: usize) {
+        self.push(frames, 0);
+        self.advance_waiting(written);
+    }
+
+    /// Forgets everything but the frame that is half written.
+    pub(crate) fn discard(&mut self) {
+        if self.control_written > 0 {
+            // a control frame was begun: what is behind it in the same buffer is short, and goes with it
+            self.waiting.clear();
+            self.written = 0;
+        } else {
+            self.control = Vec::new();
+            self.waiting.truncate(1);
+            if let Some(first) = self.waiting.pop_front() {
+                self.keep_begun(&first);
+            }
+        }
+        (self.frames, self.bytes, self.answer_bytes) = (0, 0, 0);
+        // one frame at the most is left
+        if let Some(begun) = self.waiting.pop_front() {
+            let written = std::mem::take(&mut self.written);
+            self.push_begun(begun, written);
+        }
+        self.release();
+    }
+
+    /// Puts back the frame of `first` that was begun, if one was.
+    fn keep_begun(&mut self, first: &Frames) {
+        let end = first.frame_end(self.written);
+        if end == self.written {
+            self.written = 0;
+            return;
+        }
+        let last = (0..first.count()).find(|frame| first.slice(0..frame + 1).as_bytes().len() == end);
+        let begun = last.unwrap_or_default();
+        self.written -= first.slice(0..begun).as_bytes().len();
+        self.waiting.push_back(first.slice(begun..begun + 1));
+    }
+
+    /// What to write next, in order, and how many pieces that is.
+    pub(crate) fn next<'a>(&'a self, pieces: &mut [IoSlice<'a>; PIECES]) -> usize {
+        let mut count = 0;
+        let mut add = |bytes: &'a [u8]| {
+            if !bytes.is_empty() && count < PIECES {
+                pieces[count] = IoSlice::new(bytes);
+                count += 1;
+            }
+        };
+        let (begun, rest) = self.first_split();
+        if self.control_written > 0 {
+            add(&self.control[self.control_written..]);
+            add(begun);
+        } else {
+            add(begun);
+            add(&self.control);
+        }
+        add(rest);
+        self.waiting.iter().skip(1).take(PIECES).for_each(|frames| add(frames.as_bytes()));
+        count
+    }
+
+    /// What is not written of the first of `waiting`: the rest of a frame that was begun, and the frames behind it.
+    fn first_split(&self) -> (&[u8], &[u8]) {
+        let Some(first) = self.waiting.front() else {
+            return (&[], &[]);
+        };
+        let end = first.frame_end(self.written);
+        let bytes = first.as_bytes();
+        (&bytes[self.written..end], &bytes[end..])
+    }
+
+    /// Takes note that the first `count` bytes of what [`next`](Self::next) gave were written.
+    pub(crate) fn advance(&mut self, mut count: usize) {
+        if self.control_written == 0 {
+            let begun = self.first_split().0.len().min(count);
+            self.advance_waiting(begun);
+            count -= begun;
+        }
+        let control = self.control_bytes().min(count);
+        self.control_written += control;
+        count -= control;
+        if self.control_written == self.control.len() {
+            self.control.clear();
+            self.control_written = 0;
+        }
+        self.advance_waiting(count);
+        self.release();
+    }
+
+    fn advance_waiting(&mut self, mut count: usize) {
+        while let Some(first) = self.waiting.front() {
+            let left = first.as_bytes().len() - self.written;
+            let taken = count.min(left);
+            if first.is_answer() {
+                self.answer_bytes -= taken;
+            } else {
+                self.bytes -= taken;
+            }
+            if taken < left {
+                self.written += taken;
+                return;
+            }
+            count -= left;
+            self.written = 0;
+            if !first.is_answer() {
+                self.frames -= first.count();
+            }
+            self.waiting.pop_front();
+        }
+    }
+
+    /// Gives the memory back once there is nothing in it.
+    fn release(&mut self) {
+        if self.waiting.is_empty() {
+            self.waiting = VecDeque::new();
+        }
+        if self.control.is_empty() {
+            self.control = Vec::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A frame that can be told apart: its kind, its number, filler up to its length, an end.
+    fn frame(kind: u8, number: usize, length: usize) -> Vec<u8> {
+        let mut bytes = vec![kind];
+        bytes.extend_from_slice(&u16::try_from(number).unwrap().to_be_bytes());
+        bytes.resize(length.max(4) - 1, b'.');
+        bytes.push(b'|');
+        bytes
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        /// Frames of these lengths in one buffer; as an answer or not.
+        Push(Vec<usize>, bool),
+        /// A control frame of this length.
+        Control(usize),
+        /// The socket takes this many bytes.
+        Write(usize),
+        /// All but the frame that was begun is given up.
+        Discard,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => (prop::collection::vec(4..40_usize, 1..6), any::<bool>())
+                .prop_map(|(lengths, is_answer)| Step::Push(lengths, is_answer)),
+            2 => (4..12_usize).prop_map(Step::Control),
+            6 => (0..70_usize).prop_map(Step::Write),
+            1 => Just(Step::Discard),
+        ];
+        prop::collection::vec(step, 1..60)
+    }
+
+    /// Cuts what was written into the frames that were made, or fails.
+    fn cut(mut bytes: &[u8], made: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        let mut frames = Vec::new();
+        while !bytes.is_empty() {
+            let frame = made.iter().find(|frame| bytes.starts_with(frame)).expect("a whole frame");
+            frames.push(frame.clone());
+            bytes = &bytes[frame.len()..];
+        }
+        frames
+    }
+
+    fn write(backlog: &mut Backlog, wire: &mut Vec<u8>, most: usize) {
+        let mut pieces = [IoSlice::new(&[]); PIECES];
+        let count = backlog.next(&mut pieces);
+        let offered: Vec<u8> = pieces[..count].iter().flat_map(|piece| piece.to_vec()).collect();
+        let taken = most.min(offered.len());
+        wire.extend_from_slice(&offered[..taken]);
+        backlog.advance(taken);
+    }
+
+    proptest! {
+        /// Whatever the socket takes and when: only whole frames, each kind in its order, none twice, none missing unless
+        /// it was given up, and the counters are what is there.
+        #[test]
+        fn frames_stay_whole_and_in_order(steps in steps()) {
+            let mut backlog = Backlog::default();
+            let (mut made, mut wire, mut discarded) = (Vec::new(), Vec::new(), false);
+            for step in steps {
+                match step {
+                    Step::Push(lengths, is_answer) => {
+                        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+                        for length in lengths {
+                            let frame = frame(b'd', made.len(), length);
+                            bytes.extend_from_slice(&frame);
+                            ends.push(bytes.len());
+                            made.push(frame);
+                        }
+                        let frames = Frames::new(bytes, ends);
+                        backlog.push(if is_answer { frames.as_answer() } else { frames }, 0);
+                    }
+                    Step::Control(length) => {
+                        let frame = frame(b'c', made.len(), length);
+                        backlog.push_control(&frame, 0);
+                        made.push(frame);
+                    }
+                    Step::Write(most) => write(&mut backlog, &mut wire, most),
+                    Step::Discard => {
+                        backlog.discard();
+                        discarded = true;
+                        prop_assert!(backlog.bytes() + backlog.control_bytes() < 40 + 12 * made.len());
+                        prop_assert!(backlog.frames() <= 1);
+                    }
+                }
+                let waiting: usize = backlog.waiting.iter().map(|frames| frames.as_bytes().len()).sum();
+                prop_assert_eq!(backlog.bytes() + backlog.answer_bytes(), waiting - backlog.written);
+                let counted = backlog.waiting.iter().filter(|frames| !frames.is_answer());
+                prop_assert_eq!(backlog.frames(), counted.clone().map(Frames::count).sum::<usize>());
+                let whole = counted.map(|frames| frames.as_bytes().len()).sum::<usize>();
+                prop_assert!(backlog.bytes() <= whole && backlog.bytes() + backlog.written >= whole);
+            }
+            while !backlog.is_empty() {
+                write(&mut backlog, &mut wire, 7);
+            }
+            prop_assert_eq!(backlog.waiting.capacity() + backlog.control.capacity(), 0);
+
+            let got = cut(&wire, &made);
+            for kind in [b'd', b'c'] {
+                let of_kind = |frames: &[Vec<u8>]| frames.iter().filter(|f| f[0] == kind).cloned().collect::<Vec<_>>();
+                let (got, made) = (of_kind(&got), of_kind(&made));
+                prop_assert!(got.is_sorted_by_key(|frame| frame[1..3].to_vec()));
+                if !discarded {
+                    prop_assert_eq!(got, made);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The outbox against a socket that takes what it likes.
+#![allow(clippy::unwrap_used)]
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use chat_outbox::{BacklogLimits, Outbox, Signal, Transport, Unsent};
+use chat_rooms::BacklogBudget;
+use chat_rooms::{FrameSink, Frames, PutOut};
+use futures::task::AtomicWaker;
+use parking_lot::Mutex;
+
+/// Takes at most `room` bytes, and fails once it is broken.
+#[derive(Default)]
+struct Socket {
+    wire: Mutex<Vec<u8>>,
+    room: Mutex<usize>,
+    broken: AtomicBool,
+    writable: AtomicWaker,
+}
+
+impl Socket {
+    fn let_in(&self, bytes: usize) {
+        *self.room.lock() += bytes;
+        self.writable.wake();
+    }
+}
+
+impl Transport for Socket {
+    fn try_write(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        let (mut room, mut wire) = (self.room.lock(), self.wire.lock());
+        let offered: Vec<u8> = pieces.iter().flat_map(|piece| piece.to_vec()).collect();
+        let taken = offered.len().min(*room);
+        wire.extend_from_slice(&offered[..taken]);
+        *room -= taken;
+        if taken == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.writable.register(cx.waker());
+        if *self.room.lock() > 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+}
+
+fn outbox(frames: usize, bytes: usize) -> Outbox<Socket> {
+    Outbox::new(Socket::default(), BacklogLimits { frames, bytes })
+}
+
+fn frame(text: &str) -> Frames {
+    Frames::one(text.into())
+}
+
+fn drain(outbox: &Outbox<Socket>) -> Poll<Signal> {
+    outbox.poll_drain(&mut Context::from_waker(Waker::noop()))
+}
+
+fn wire(outbox: &Outbox<Socket>) -> String {
+    String::from_utf8(outbox.transport().wire.lock().clone()).unwrap()
+}
+
+#[test]
+fn a_control_frame_overtakes_but_never_lands_inside_a_frame() {
+    let outbox = outbox(100, 1_000);
+    outbox.transport().let_in(3);
+    outbox.offer(&[frame("<aaaa>"), frame("<bbbb>")]).unwrap();
+    assert!(outbox.offer_control(b"(pong)"));
+    assert_eq!(wire(&outbox), "<aa");
+    outbox.transport().let_in(5);
+    assert_eq!(drain(&outbox), Poll::Pending);
+    assert_eq!(wire(&outbox), "<aaaa>(p");
+    assert!(outbox.offer_control(b"(ping)"));
+    outbox.transport().let_in(100);
+    assert_eq!(drain(&outbox), Poll::Pending);
+    assert_eq!(wire(&outbox), "<aaaa>(pong)(ping)<bbbb>");
+}
+
+#[test]
+fn control_frames_are_bounded_too() {
+    let outbox = outbox(100, 1_000);
+    let pong = [b'p'; 127];
+    let taken = (0..1_000).filter(|_| outbox.offer_control(&pong)).count();
+    assert_eq!(taken, 4);
+}
+
+#[test]
+fn one_that_failed_ends_like_that_of_a_slow_reader() {
+    let outbox = outbox(100, 1_000);
+    outbox.offer(&[frame("<aaaa>")]).unwrap();
+    outbox.fail();
+    assert_eq!(outbox.offer(&[frame("<late>")]), Err(PutOut));
+    assert_eq!(drain(&outbox), Poll::Ready(Signal::TooSlow));
+}
+
+#[test]
+fn over_a_limit_the_reader_is_too_slow_and_the_last_frame_still_comes() {
+    for (frames, bytes) in [(3, 1_000), (100, 20)] {
+        let outbox = outbox(frames, bytes);
+        outbox.transport().let_in(2);
+        assert_eq!((0..100).map_while(|_| outbox.offer(&[frame("<aaaa>")]).ok()).count(), 3);
+        assert_eq!(outbox.offer(&[frame("<late>")]), Err(PutOut));
+        assert_eq!(drain(&outbox), Poll::Ready(Signal::TooSlow));
+        outbox.close(frame("<bye>"), Unsent::Keep);
+        assert_eq!(drain(&outbox), Poll::Pending);
+        outbox.transport().let_in(100);
+        assert_eq!(drain(&outbox), Poll::Ready(Signal::Flushed));
+        assert_eq!(wire(&outbox), "<aaaa><bye>");
+    }
+}
+
+#[test]
+fn a_buffer_that_many_wait_for_is_counted_once_and_as_long_as_one_waits() {
+    let budget = Arc::new(BacklogBudget::new(1_000));
+    let outboxes: Vec<_> = (0..10).map(|_| outbox(100, 1_000).within(Arc::clone(&budget))).collect();
+    let shared = frame("<shared>");
+    for outbox in &outboxes {
+        outbox.transport().let_in(2);
+        outbox.offer(std::slice::from_ref(&shared)).unwrap();
+    }
+    drop(shared);
+    assert_eq!(budget.held(), 8);
+    for outbox in &outboxes[1..] {
+        outbox.transport().let_in(100);
+        assert_eq!(drain(outbox), Poll::Pending);
+        outbox.offer(&[frame("<taken at once>")]).unwrap();
+    }
+    assert_eq!(budget.held(), 8);
+    drop(outboxes);
+    assert_eq!(budget.held(), 0);
+}
+
+#[test]
+fn over_the_budget_those_go_who_hold_more_than_their_share() {
+    let budget = Arc::new(BacklogBudget::new(100));
+    let reader = || outbox(100, 1_000).within(Arc::clone(&budget));
+    let (greedy, modest, quick) = (reader(), reader(), reader());
+    quick.transport().let_in(1_000);
+    for _ in 0..9 {
+        greedy.offer(&[frame("0123456789")]).unwrap();
+    }
+    modest.offer(&[frame("0123456789")]).unwrap();
+    assert_eq!(budget.held(), 100);
+    modest.offer(&[frame("0123456789").as_answer()]).unwrap();
+    quick.offer(&[frame("0123456789")]).unwrap();
+    assert_eq!(budget.held(), 110, "less than its share of 50 waits for the modest one");
+    assert_eq!(greedy.offer(&[frame("x")]), Err(PutOut));
+    assert_eq!(drain(&greedy), Poll::Ready(Signal::TooSlow));
+    assert_eq!(budget.held(), 20);
+    // alone, it may have all of it
+    for _ in 0..8 {
+        modest.offer(&[frame("0123456789")]).unwrap();
+    }
+    assert_eq!(modest.offer(&[frame("x").as_answer()]), Err(PutOut), "answers are memory, too");
+    assert_eq!(budget.held(), 0);
+}
+
+#[test]
+fn over_twice_the_budget_there_are_no_shares_any_more() {
+    let budget = Arc::new(BacklogBudget::new(100));
+    let mut holders = Vec::new();
+    let all_in = loop {
+        let reader = outbox(1_000, 10_000).within(Arc::clone(&budget));
+        // as much as the share of one who comes now allows
+        if reader.offer(&[frame(&"x".repeat(100 / (holders.len() + 1)))]).is_err() {
+            break budget.held();
+        }
+        holders.push(reader);
+        assert!(budget.held() <= 200 + 100, "{}", budget.held());
+    };
+    assert!((101..=200).contains(&all_in), "{all_in}");
+    assert!(holders.len() > 2);
+    let quick = outbox(1_000, 10_000).within(Arc::clone(&budget));
+    quick.transport().let_in(1_000);
+    quick.offer(&[frame("who reads is not concerned")]).unwrap();
+}
+
+#[test]
+fn closing_keeps_or_discards_what_waits() {
+    for (unsent, expected) in [(Unsent::Keep, "<aa><bb><bye>"), (Unsent::Discard, "<aa><bye>")] {
+        let outbox = outbox(100, 1_000);
+        outbox.transport().let_in(2);
+        outbox.offer(&[frame("<aa>"), frame("<bb>")]).unwrap();
+        outbox.close(frame("<bye>"), unsent);
+        outbox.close(frame("<twice>"), unsent);
+        assert_eq!(outbox.offer(&[frame("<late>")]), Err(PutOut));
+        outbox.transport().let_in(100);
+        assert_eq!(drain(&outbox), Poll::Ready(Signal::Flushed));
+        assert_eq!(wire(&outbox), expected);
+    }
+}
+
+#[test]
+fn a_broken_socket_takes_nothing_more() {
+    let outbox = outbox(100, 1_000);
+    outbox.transport().broken.store(true, Ordering::Relaxed);
+    assert_eq!(outbox.offer(&[frame("<aa>")]), Err(PutOut));
+    assert_eq!(drain(&outbox), Poll::Ready(Signal::Broken));
+}
+
+#[test]
+fn a_challenge_is_signalled_once() {
+    let outbox = outbox(100, 1_000);
+    outbox.challenge();
+    assert_eq!(drain(&outbox), Poll::Ready(Signal::Challenged));
+    assert_eq!(drain(&outbox), Poll::Pending);
+}
+
+/// Offers from two threads while a third drains: each thread's frames in order, none inside another, none missing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn offers_and_drains_at_once_keep_frames_whole() {
+    const EACH: usize = 5_000;
+    let outbox = Arc::new(outbox(usize::MAX, usize::MAX));
+    let draining = tokio::spawn({
+        let outbox = Arc::clone(&outbox);
+        async move { std::future::poll_fn(|cx| outbox.poll_drain(cx)).await }
+    });
+    let offering = ["a", "b"].map(|name| {
+        let outbox = Arc::clone(&outbox);
+        tokio::task::spawn_blocking(move || {
+            for i in 0..EACH {
+                outbox.offer(&[frame(&format!("{name}{i};"))]).unwrap();
+                outbox.transport().let_in(i % 13);
+            }
+        })
+    });
+    for offering in offering {
+        offering.await.unwrap();
+    }
+    outbox.close(frame("end;"), Unsent::Keep);
+    outbox.transport().let_in(1_000_000);
+    assert_eq!(draining.await.unwrap(), Signal::Flushed);
+
+    let wire = wire(&outbox);
+    for name in ["a", "b"] {
+        let got: Vec<&str> = wire.split_terminator(';').filter(|frame| frame.starts_with(name)).collect();
+        let expected: Vec<String> = (0..EACH).map(|i| format!("{name}{i}")).collect();
+        assert_eq!(got, expected);
+    }
+    assert!(wire.ends_with("end;"));
+}

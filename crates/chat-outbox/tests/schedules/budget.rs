@@ -1,0 +1,67 @@
+//! Outboxes that share a budget.
+
+use std::sync::Arc;
+
+use chat_outbox::{BacklogLimits, Outbox, Unsent};
+use chat_rooms::BacklogBudget;
+use chat_rooms::FrameSink;
+use shuttle::future::block_on;
+use shuttle::rand::{Rng, thread_rng};
+use shuttle::thread;
+
+use crate::explore::explore;
+use crate::socket::{Socket, drain, frame};
+
+/// Readers that read, that break down, and that are put out, all waiting for the same buffers. In the end nothing is held, and
+/// nobody is counted.
+#[test]
+fn the_books_are_even_when_all_are_gone() {
+    explore(|| {
+        let budget = Arc::new(BacklogBudget::new(12));
+        let limits = BacklogLimits { frames: 100, bytes: 1_000 };
+        let outboxes: Vec<_> = (0..3)
+            .map(|_| Arc::new(Outbox::new(Socket::default(), limits).within(Arc::clone(&budget))))
+            .collect();
+        let mut threads = Vec::new();
+        for outbox in &outboxes {
+            let draining = Arc::clone(outbox);
+            threads.push(thread::spawn(move || {
+                let _ = block_on(drain(&draining));
+            }));
+            let outbox = Arc::clone(outbox);
+            threads.push(thread::spawn(move || {
+                if thread_rng().gen_bool(0.2) {
+                    outbox.transport().break_down();
+                } else {
+                    outbox.transport().read_as_it_likes();
+                }
+            }));
+        }
+        for name in ["a", "b"] {
+            let outboxes = outboxes.clone();
+            threads.push(thread::spawn(move || {
+                let frames = [frame(&format!("{name}-shared")), frame(name)];
+                // who was put out takes nothing
+                for outbox in outboxes {
+                    let _ = outbox.offer(&frames);
+                }
+            }));
+        }
+        for outbox in outboxes.clone() {
+            threads.push(thread::spawn(move || outbox.close(frame("end"), Unsent::Keep)));
+        }
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        let waiting = outboxes.iter().filter(|outbox| outbox.waiting().bytes > 0).count();
+        assert!(holders(&budget) <= waiting, "somebody is counted for whom nothing waits");
+        drop(outboxes);
+        assert_eq!(budget.held(), 0);
+        assert_eq!(holders(&budget), 0);
+    });
+}
+
+/// Those whom the budget counts: it tells nobody but who debugs it.
+fn holders(budget: &BacklogBudget) -> usize {
+    let books = format!("{budget:?}");
+    let count = books.split("holders: ").nth(1).unwrap().split(',').next().unwrap();
+    count.parse().unwrap()
+}

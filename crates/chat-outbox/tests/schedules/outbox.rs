@@ -1,0 +1,140 @@
+//! One outbox, offered to from all sides while one task drains it.
+
+use std::sync::Arc;
+
+use chat_outbox::{BacklogLimits, Outbox, Unsent};
+use chat_rooms::FrameSink;
+use shuttle::future::block_on;
+use shuttle::rand::{Rng, thread_rng};
+use shuttle::thread::{self, JoinHandle};
+
+use crate::explore::explore;
+use crate::socket::{Drained, Socket, drain, frame, of};
+
+const ROOMY: BacklogLimits = BacklogLimits { frames: 1_000, bytes: 10_000 };
+
+/// Offers three frames, and gives the names of those that were taken.
+fn offer(outbox: &Arc<Outbox<Socket>>, name: char) -> JoinHandle<Vec<String>> {
+    let outbox = Arc::clone(outbox);
+    thread::spawn(move || {
+        let offered =
+            (0..3).map(|i| format!("{name}{i}")).take_while(|name| outbox.offer(&[frame(name)]).is_ok());
+        offered.collect()
+    })
+}
+
+/// Offers two control frames.
+fn offer_control(outbox: &Arc<Outbox<Socket>>) -> JoinHandle<()> {
+    let outbox = Arc::clone(outbox);
+    thread::spawn(move || {
+        assert!(outbox.offer_control(b"p0;"));
+        assert!(outbox.offer_control(b"p1;"));
+    })
+}
+
+fn draining(outbox: &Arc<Outbox<Socket>>) -> JoinHandle<Drained> {
+    let outbox = Arc::clone(outbox);
+    thread::spawn(move || block_on(drain(&outbox)))
+}
+
+fn reading(outbox: &Arc<Outbox<Socket>>) -> JoinHandle<()> {
+    let outbox = Arc::clone(outbox);
+    thread::spawn(move || outbox.transport().read_as_it_likes())
+}
+
+/// Nothing is closed until all of it is there: no other wake-up makes up for one that is missing.
+#[test]
+fn what_is_offered_is_written_whole_and_in_order() {
+    explore(|| {
+        let outbox = Arc::new(Outbox::new(Socket::default(), ROOMY));
+        let (drained, read) = (draining(&outbox), reading(&outbox));
+        // any of them, or nobody wakes for one who is alone
+        let take_part = || thread_rng().r#gen::<bool>();
+        let offering: Vec<_> =
+            ['a', 'b'].into_iter().filter(|_| take_part()).map(|name| (name, offer(&outbox, name))).collect();
+        let control = take_part().then(|| offer_control(&outbox));
+        let expected = offering.len() * 3 + control.iter().len() * 2;
+        block_on(outbox.transport().has_written(expected * "a0;".len()));
+        outbox.close(frame("end"), Unsent::Keep);
+        assert_eq!(drained.join().unwrap(), Drained::default());
+        read.join().unwrap();
+
+        let frames = outbox.transport().frames();
+        for (name, offered) in offering {
+            assert_eq!(of(name, &frames), offered.join().unwrap());
+        }
+        if let Some(control) = control {
+            control.join().unwrap();
+            assert_eq!(of('p', &frames), ["p0", "p1"]);
+        }
+        assert_eq!(frames.len(), expected + 1);
+        assert_eq!(frames.last().unwrap(), "end");
+        assert_eq!(outbox.waiting(), BacklogLimits { frames: 0, bytes: 0 });
+    });
+}
+
+/// Closed at any moment: what was taken before is written, or all of it given up but whole frames; nothing comes after the last.
+#[test]
+fn closing_comes_at_any_moment() {
+    explore(|| {
+        let unsent = if thread_rng().r#gen() { Unsent::Keep } else { Unsent::Discard };
+        let outbox = Arc::new(Outbox::new(Socket::default(), ROOMY));
+        let (drained, read) = (draining(&outbox), reading(&outbox));
+        let (a, b, control) = (offer(&outbox, 'a'), offer(&outbox, 'b'), offer_control(&outbox));
+        let closing = {
+            let outbox = Arc::clone(&outbox);
+            thread::spawn(move || outbox.close(frame("end"), unsent))
+        };
+        for thread in [closing, control, read] {
+            thread.join().unwrap();
+        }
+        assert_eq!(drained.join().unwrap(), Drained::default());
+
+        let frames = outbox.transport().frames();
+        for (name, taken) in [('a', a.join().unwrap()), ('b', b.join().unwrap())] {
+            let got = of(name, &frames);
+            assert_eq!(got, taken[..got.len()]);
+            assert!(got.len() == taken.len() || unsent == Unsent::Discard, "{got:?} of {taken:?}");
+        }
+        assert_eq!(frames.iter().filter(|frame| *frame == "end").count(), 1);
+        assert_eq!(frames.last().unwrap(), "end");
+    });
+}
+
+/// A reader that takes nothing until it is told that it is too slow: the draining task hears of it by itself.
+#[test]
+fn who_reads_too_slowly_is_told_so_and_gets_the_last_frame() {
+    explore(|| {
+        let limits = BacklogLimits { frames: 4, bytes: 1_000 };
+        let outbox = Arc::new(Outbox::new(Socket::default(), limits));
+        outbox.transport().let_in(thread_rng().gen_range(0..5));
+        let drained = draining(&outbox);
+        let (a, b) = (offer(&outbox, 'a'), offer(&outbox, 'b'));
+        let (a, b) = (a.join().unwrap(), b.join().unwrap());
+        assert!((4..6).contains(&(a.len() + b.len())));
+        outbox.transport().let_in(1_000);
+        assert!(drained.join().unwrap().was_too_slow);
+
+        let frames = outbox.transport().frames();
+        for (name, taken) in [('a', a), ('b', b)] {
+            let got = of(name, &frames);
+            assert_eq!(got, taken[..got.len()]);
+        }
+        assert_eq!(frames.last().unwrap(), "slow");
+    });
+}
+
+/// Nothing else happens: the draining task wakes for the challenge alone.
+#[test]
+fn a_challenge_is_heard() {
+    explore(|| {
+        let outbox = Arc::new(Outbox::new(Socket::default(), ROOMY));
+        let challenging = {
+            let outbox = Arc::clone(&outbox);
+            thread::spawn(move || outbox.challenge())
+        };
+        let signal = block_on(std::future::poll_fn(|cx| outbox.poll_drain(cx)));
+        assert_eq!(signal, chat_outbox::Signal::Challenged);
+        challenging.join().unwrap();
+    });
+}

@@ -1,0 +1,75 @@
+//! A message on its way to the history store.
+
+use std::sync::Arc;
+
+use chat_history::{AppendError, Appended, HistoryError};
+use chat_log::Passed;
+use tracing::field::Empty;
+
+use crate::delivery::window::Receipt;
+use crate::registry::Shared;
+use crate::room::Room;
+use crate::room::publish::{Called, Speaker};
+use crate::sync::Instant;
+
+/// Something that was said and is on its way to the store. Settled exactly once: by the store, or as lost when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    shared: Arc<Shared>,
+    room: Arc<Room>,
+    taken_at: Instant,
+    /// For traces: from taking the message until what became of it is told.
+    span: tracing::Span,
+    /// None once it is settled.
+    open: Option<(Speaker, Receipt, Called)>,
+}
+
+impl Ticket {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        room: Arc<Room>,
+        speaker: Speaker,
+        receipt: Receipt,
+        called: Called,
+    ) -> Self {
+        let span = tracing::trace_span!("message", room = %room.name, seq = Empty);
+        Self { shared, room, taken_at: Instant::now(), span, open: Some((speaker, receipt, called)) }
+    }
+
+    /// Tells what became of it.
+    pub(crate) fn settle(mut self, outcome: Result<Appended, AppendError>) {
+        self.settle_once(outcome);
+    }
+
+    fn settle_once(&mut self, outcome: Result<Appended, AppendError>) {
+        let Some((speaker, receipt, called)) = self.open.take() else { return };
+        if let Err(AppendError::Unavailable(error)) = &outcome
+            && let Some(Passed { suppressed }) = self.shared.unstored.pass()
+        {
+            let (room, username) = (&self.room.name, &speaker.from.username);
+            tracing::warn!(%room, %username, %error, suppressed, "a message could not be stored");
+        }
+        let meters = &self.shared.context.meters;
+        if let Ok(Appended { message, again, missed }) = &outcome {
+            self.span.record("seq", message.seq);
+            let new = (!again).then_some(message);
+            for message in missed.iter().chain(new) {
+                meters.stored(message);
+                if let Some(usage) = &self.shared.usage {
+                    usage.stored(message);
+                }
+            }
+        }
+        self.room.settle(&speaker, receipt, outcome, called, self.shared.history.durability());
+        meters.ack.record(self.taken_at.elapsed());
+        self.shared.forget_if_empty(&self.room);
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if self.open.is_some() {
+            self.settle_once(Err(HistoryError("the message was dropped".into()).into()));
+        }
+    }
+}

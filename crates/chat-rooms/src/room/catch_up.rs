@@ -1,0 +1,280 @@
+//! What somebody who comes has missed: gathered from the store, until the rest lies in the room's tail.
+
+use std::sync::Arc;
+
+use chat_history::{Messages, Page};
+use chat_protocol::Message;
+use chat_protocol::v2::{PAGE_BYTES, PAGE_MESSAGES, RECOVERED_MESSAGES};
+
+use crate::room::tail::Tail;
+
+/// So many pages are read at most: a store that is slower than the room's senders never gets to the end.
+const MOST_PAGES: usize = 32;
+
+/// What is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Everything after this place, or the newest.
+    Since(u64),
+    /// The newest.
+    Newest,
+}
+
+/// What is wanted, and what has been read of it.
+#[derive(Debug)]
+pub(crate) struct CatchUp {
+    wanted: Wanted,
+    /// How many of the newest, where `Since` can't be had or was not asked for.
+    newest: usize,
+    /// Read from the store: oldest first, without a hole.
+    read: Vec<Arc<Message>>,
+    /// The encoded size of what was read: counted when it is added, since a step is taken under the room's lock.
+    read_bytes: usize,
+    pages: usize,
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Read this page, and [`add`](CatchUp::add) it.
+    Read(Page),
+    /// This is it.
+    Done(Caught),
+}
+
+/// What was missed, up to the newest message that was told.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Caught {
+    /// Oldest first.
+    pub(crate) messages: Vec<Arc<Message>>,
+    /// Whether it is everything after the place that was asked for.
+    pub(crate) recovered: bool,
+}
+
+impl CatchUp {
+    /// Wants everything after `since`; where that is none, or can't be had, so many of the newest.
+    pub(crate) fn new(since: Option<u64>, newest: usize) -> Self {
+        let wanted = since.map_or(Wanted::Newest, Wanted::Since);
+        Self { wanted, newest: newest.min(PAGE_MESSAGES), read: Vec::new(), read_bytes: 0, pages: 0 }
+    }
+
+    /// What is to be done, as the room stands now.
+    pub(crate) fn step(&mut self, tail: &Tail) -> Step {
+        // committed, and not told yet: that comes with the live stream
+        let told = self.read.partition_point(|message| message.seq <= tail.newest());
+        self.read_bytes -= encoded_size(&self.read[told..]);
+        self.read.truncate(told);
+        if let Wanted::Since(since) = self.wanted {
+            match self.step_since(since, tail) {
+                Some(step) => return step,
+                None => self.give_up(),
+            }
+        }
+        self.step_newest(tail)
+    }
+
+    /// None when it can't be had.
+    fn step_since(&self, since: u64, tail: &Tail) -> Option<Step> {
+        let missed = tail.newest().checked_sub(since)?;
+        if missed > RECOVERED_MESSAGES as u64 || self.pages > MOST_PAGES {
+            return None;
+        }
+        // what can't be told in one answer is not read to its end
+        if self.read_bytes > PAGE_BYTES {
+            return None;
+        }
+        let have = self.read.last().map_or(since, |message| message.seq);
+        let Some(rest) = tail.from(have + 1) else {
+            return Some(Step::Read(Page::After { seq: have, limit: PAGE_MESSAGES }));
+        };
+        let messages: Vec<_> = self.read.iter().chain(rest).map(Arc::clone).collect();
+        let bytes = self.read_bytes + encoded_size(&messages[self.read.len()..]);
+        (bytes <= PAGE_BYTES).then_some(Step::Done(Caught { messages, recovered: true }))
+    }
+
+    fn step_newest(&self, tail: &Tail) -> Step {
+        let from = (tail.newest() + 1).saturating_sub(self.newest as u64).max(1);
+        let enough = |messages: Vec<Arc<Message>>| {
+            Step::Done(Caught { messages: self.newest_of(messages), recovered: false })
+        };
+        if let Some(all) = tail.from(from) {
+            return enough(all.map(Arc::clone).collect());
+        }
+        match self.read.last() {
+            None if self.pages == 0 => {
+                Step::Read(Page::Before { seq: tail.newest() + 1, limit: self.newest })
+            }
+            Some(last) if self.pages <= MOST_PAGES => match tail.from(last.seq + 1) {
+                Some(rest) => enough(self.read.iter().chain(rest).map(Arc::clone).collect()),
+                None => Step::Read(Page::After { seq: last.seq, limit: PAGE_MESSAGES }),
+            },
+            // pruned, or too fast: what is in memory has to do
+            _ => enough(tail.from(tail.oldest()).into_iter().flatten().map(Arc::clone).collect()),
+        }
+    }
+
+    /// As many of the newest as were asked for, and fit.
+    fn newest_of(&self, mut messages: Vec<Arc<Message>>) -> Vec<Arc<Message>> {
+        let mut bytes = 0;
+        let fits = |message: &&Arc<Message>| {
+            bytes += message.encoded_size();
+            bytes <= PAGE_BYTES
+        };
+        let count = messages.iter().rev().take(self.newest).take_while(fits).count();
+        messages.split_off(messages.len() - count)
+    }
+
+    fn give_up(&mut self) {
+        self.wanted = Wanted::Newest;
+        self.read.clear();
+        self.read_bytes = 0;
+        self.pages = 0;
+    }
+
+    /// Adds the page that was asked for.
+    pub(crate) fn add(&mut self, page: Messages) {
+        self.pages += 1;
+        let expected = match (self.read.last(), self.wanted) {
+            (Some(last), _) => Some(last.seq + 1),
+            (None, Wanted::Since(since)) => Some(since + 1),
+            (None, Wanted::Newest) => None,
+        };
+        let first = page.messages.first().map(|message| message.seq);
+        if expected.is_some() && first != expected {
+            // what comes next was pruned
+            self.give_up();
+            return;
+        }
+        self.read_bytes += encoded_size(&page.messages);
+        self.read.extend(page.messages);
+    }
+}
+
+fn encoded_size(messages: &[Arc<Message>]) -> usize {
+    messages.iter().map(|message| message.encoded_size()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_protocol::{Content, RoomName, Timestamp};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn message(seq: u64) -> Arc<Message> {
+        let room = RoomName::parse("r").unwrap();
+        Arc::new(Message { room, seq, sent_at: Timestamp(0), content: Content::Erased })
+    }
+
+    /// A store that keeps what is after `pruned`, and a room whose tail was begun at `begun`.
+    struct World {
+        pruned: u64,
+        stored: u64,
+        tail: Tail,
+    }
+
+    impl World {
+        fn new(pruned: u64, begun: u64, newest: u64) -> Self {
+            let mut tail = Tail::after(begun);
+            (begun + 1..=newest).for_each(|seq| tail.push(message(seq)));
+            Self { pruned, stored: newest, tail }
+        }
+
+        /// So many messages are stored, and as many of them told.
+        fn go_on(&mut self, stored: u64, told: u64) {
+            self.stored += stored;
+            (0..told).for_each(|_| {
+                if self.tail.newest() < self.stored {
+                    self.tail.push(message(self.tail.newest() + 1));
+                }
+            });
+        }
+
+        fn read(&self, page: Page) -> Messages {
+            let range = match page {
+                Page::After { seq, limit } => {
+                    seq.max(self.pruned) + 1..=self.stored.min(seq.max(self.pruned) + limit as u64)
+                }
+                Page::Before { seq, limit } => {
+                    seq.saturating_sub(limit as u64).max(self.pruned + 1)..=self.stored.min(seq - 1)
+                }
+            };
+            Messages { messages: range.map(message).collect(), more: false }
+        }
+
+        fn catch_up(&mut self, since: Option<u64>, newest: usize, speed: u64) -> (Vec<u64>, bool) {
+            let mut catch_up = CatchUp::new(since, newest);
+            loop {
+                match catch_up.step(&self.tail) {
+                    Step::Read(page) => catch_up.add(self.read(page)),
+                    Step::Done(Caught { messages, recovered }) => {
+                        return (messages.iter().map(|message| message.seq).collect(), recovered);
+                    }
+                }
+                self.go_on(speed, speed);
+            }
+        }
+    }
+
+    #[test]
+    fn everything_since_is_recovered_or_the_newest_come() {
+        let seqs = |range: std::ops::RangeInclusive<u64>| range.collect::<Vec<_>>();
+        let world = |newest| World::new(0, newest, newest);
+        assert_eq!(world(10).catch_up(Some(7), 2, 0), (seqs(8..=10), true));
+        assert_eq!(world(10).catch_up(Some(10), 2, 0), (vec![], true));
+        assert_eq!(world(10).catch_up(Some(11), 2, 0), (seqs(9..=10), false), "past the newest");
+        assert_eq!(world(2_000).catch_up(Some(1_000), 2, 0).0.len(), 1_000);
+        assert_eq!(world(2_000).catch_up(Some(999), 2, 0), (seqs(1_999..=2_000), false), "too much");
+        assert_eq!(World::new(8, 10, 10).catch_up(Some(7), 5, 0), (seqs(9..=10), false), "pruned");
+        assert_eq!(World::new(10, 10, 10).catch_up(None, 5, 0), (vec![], false), "all pruned");
+        assert_eq!(world(10).catch_up(None, 0, 0), (vec![], false));
+        assert_eq!(world(0).catch_up(None, 5, 0), (vec![], false));
+        assert_eq!(world(0).catch_up(Some(0), 5, 0), (vec![], true));
+        assert_eq!(world(500).catch_up(None, 9_999, 0), (seqs(301..=500), false), "a page at most");
+    }
+
+    #[test]
+    fn what_is_too_much_is_not_read_to_its_end() {
+        let long = |seq| {
+            let content = Content::Said {
+                id: "id".parse().unwrap(),
+                from: "ana".parse().unwrap(),
+                body: "x".repeat(100_000).into(),
+            };
+            Arc::new(Message { content, ..(*message(seq)).clone() })
+        };
+        let tail = Tail::after(500);
+        let mut catch_up = CatchUp::new(Some(0), 0);
+        let mut pages = 0;
+        while let Step::Read(Page::After { seq, .. }) = catch_up.step(&tail) {
+            pages += 1;
+            catch_up.add(Messages { messages: (seq + 1..seq + 10).map(long).collect(), more: true });
+        }
+        assert_eq!(pages, 2);
+        assert_eq!(catch_up.step(&tail), Step::Done(Caught { messages: vec![], recovered: false }));
+    }
+
+    proptest! {
+        /// However fast the room goes on meanwhile: what comes is without a hole, ends with what was told, and is everything
+        /// since then where it says so.
+        #[test]
+        fn it_ends_where_the_live_stream_begins(
+            (begun, told) in (0..900_u64, 0..400_u64),
+            since in prop::option::of(0..1_500_u64),
+            (pruned, newest, speed, ahead) in (0..900_u64, 0..300_usize, 0..400_u64, 0..5_u64),
+        ) {
+            let mut world = World::new(pruned.min(begun), begun, begun + told);
+            world.go_on(ahead, 0);
+            let (seqs, recovered) = world.catch_up(since, newest, speed);
+            prop_assert!(seqs.windows(2).all(|pair| pair[1] == pair[0] + 1));
+            if let Some(last) = seqs.last() {
+                prop_assert_eq!(*last, world.tail.newest());
+            }
+            if recovered {
+                prop_assert_eq!(seqs.first().copied().unwrap_or(world.tail.newest() + 1), since.unwrap() + 1);
+            } else {
+                prop_assert!(seqs.len() <= newest.min(PAGE_MESSAGES));
+            }
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! What stands under a room's lock: its state, its members' slots, what is to be told, and the pumps' inboxes.
+
+use std::collections::{HashMap, HashSet};
+use std::mem;
+use std::sync::Arc;
+
+use chat_protocol::v2::{Left, ServerFrame};
+use chat_protocol::{Event, Member, MemberId};
+
+use crate::delivery::audience::Audience;
+use crate::delivery::audience::Style;
+use crate::delivery::batch::{Batch, Item};
+use crate::delivery::encoding::{EncodingId, Encodings};
+use crate::delivery::queue::Inbox;
+use crate::delivery::subscriber::Slot;
+use crate::delivery::window::Receipt;
+use crate::room::state::{Effect, RoomState, told};
+use crate::room::tail::Tail;
+use crate::sync::Instant;
+
+/// How much goes into one batch, as the encodings' size hints count it.
+const BATCH_BYTES: usize = 256 << 10;
+
+/// A room gets another pump for each so many members; in schedules, where few are enough, there are several, too.
+const MEMBERS_A_PUMP: usize = if cfg!(shuttle) { 2 } else { 512 };
+
+/// What the smallest event counts: it keeps the number of events in bounds, those that are not encoded too.
+const SMALLEST_CHARGE: usize = 256;
+
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) state: RoomState,
+    /// The newest messages.
+    pub(crate) tail: Tail,
+    /// The members' slots. A member whose connection is being exchanged has none.
+    pub(crate) slots: HashMap<MemberId, Arc<Slot>>,
+    /// Slots of members that have left and whose pumps have yet to offer them their last event.
+    ending: Vec<Arc<Slot>>,
+    /// Those whose messages are on their way to the store.
+    pub(crate) on_the_way: HashMap<MemberId, OnTheWay>,
+    /// Members that the operator has put out, until they themselves are gone.
+    pub(crate) ousted: HashSet<MemberId>,
+    /// Told, but not yet in a batch.
+    unbatched: Vec<Item>,
+    /// When the first of that was told.
+    unbatched_since: Instant,
+    /// The position of the next event.
+    pub(crate) position: u64,
+    /// What was accepted or told and not yet offered to everyone, as the encodings' size hints count it.
+    pub(crate) pending: usize,
+    /// What the last message counted beyond its text.
+    pub(crate) overhead: usize,
+    /// The pumps. A member stays on its pump, which keeps its order.
+    pub(crate) pumps: Vec<Inbox>,
+    /// How many members take each encoding, by style.
+    takers: Vec<[usize; 2]>,
+}
+
+/// Messages of a member that are on their way to the store.
+#[derive(Debug, Default)]
+pub(crate) struct OnTheWay {
+    /// How many, those included whose member had the name before.
+    pub(crate) count: usize,
+    /// Whether the member leaves behind them.
+    pub(crate) then: Option<Farewell>,
+    /// Who has the name now.
+    pub(crate) heir: Option<MemberId>,
+}
+
+/// What the one who leaves is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Farewell {
+    /// Nothing: its outlet takes nothing more.
+    Silent,
+    /// This, behind everything before it.
+    Told(Left),
+}
+
+fn index(style: Style) -> usize {
+    match style {
+        Style::Each => 0,
+        Style::Deltas => 1,
+    }
+}
+
+impl Core {
+    pub(crate) fn new(state: RoomState, encodings: usize) -> Self {
+        Self {
+            state,
+            tail: Tail::default(),
+            slots: HashMap::new(),
+            ending: Vec::new(),
+            on_the_way: HashMap::new(),
+            ousted: HashSet::new(),
+            unbatched: Vec::new(),
+            unbatched_since: Instant::now(),
+            position: 0,
+            pending: 0,
+            overhead: SMALLEST_CHARGE,
+            pumps: Vec::new(),
+            takers: vec![[0, 0]; encodings],
+        }
+    }
+
+    /// Whether a member is in, and not about to leave.
+    pub(crate) fn stays(&self, id: MemberId) -> bool {
+        self.state.seats(id) && self.on_the_way.get(&id).is_none_or(|way| way.then.is_none())
+    }
+
+    /// Whether nobody is in or coming, and nothing that somebody said is on its way.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state.is_empty() && self.on_the_way.is_empty()
+    }
+
+    /// Gives a member its place in the fan-out. Its first event is the last of those that are about to be told.
+    pub(crate) fn seat(
+        &mut self,
+        id: MemberId,
+        style: Style,
+        outlet: crate::Outlet,
+        effects: &[Effect],
+        most_pumps: usize,
+    ) {
+        let start = self.position_after(effects).saturating_sub(1);
+        if let Some(encoding) = outlet.encoding() {
+            self.takers[encoding.0][index(style)] += 1;
+        }
+        // behind the last that the same outlet is told of an earlier stay
+        let before =
+            self.ending.iter().find(|ending| ending.outlet.is_same(&outlet)).map(|ending| ending.pump);
+        let pump = before.unwrap_or_else(|| self.choose_pump(most_pumps));
+        let arrival = self.state.arrival(id).unwrap_or_default();
+        let slot = Arc::new(Slot::new(id, style, arrival, start, outlet, pump));
+        self.slots.insert(id, Arc::clone(&slot));
+        self.pumps[pump].seat(slot);
+    }
+
+    /// The position behind what is about to be told.
+    fn position_after(&self, effects: &[Effect]) -> u64 {
+        let told = effects.iter().filter(|effect| matches!(effect, Effect::Tell(..))).count();
+        self.position + told as u64
+    }
+
+    /// The pump with the fewest members, or a new one when all are full and more are allowed.
+    fn choose_pump(&mut self, most_pumps: usize) -> usize {
+        let fewest = self.pumps.iter().enumerate().min_by_key(|(_, pump)| pump.load);
+        match fewest {
+            Some((number, pump)) if pump.load < MEMBERS_A_PUMP || self.pumps.len() >= most_pumps => number,
+            _ => {
+                self.pumps.reserve_exact(1);
+                self.pumps.push(Inbox::default());
+                self.pumps.len() - 1
+            }
+        }
+    }
+
+    fn remove_slot(&mut self, id: MemberId) -> Option<Arc<Slot>> {
+        let slot = self.slots.remove(&id)?;
+        if let Some(EncodingId(encoding)) = slot.outlet.encoding() {
+            self.takers[encoding][index(slot.style)] -= 1;
+        }
+        Some(slot)
+    }
+
+    /// Takes a member's place in the fan-out at once: nothing more goes to its outlet.
+    pub(crate) fn unseat(&mut self, id: MemberId) {
+        if let Some(slot) = self.remove_slot(id) {
+            slot.set_gone();
+            self.pumps[slot.pump].unseat(&slot);
+        }
+    }
+
+    /// Begins to let a member go, behind its messages that are on their way. False when that stay had ended before.
+    pub(crate) fn leave(&mut self, id: MemberId, farewell: Farewell, effects: &mut Vec<Effect>) -> bool {
+        let Some(way) = self.on_the_way.get_mut(&id) else {
+            return self.finish_leaving(id, farewell, effects);
+        };
+        let is_silent = farewell == Farewell::Silent;
+        way.then = Some(farewell);
+        self.state.begin_to_leave(id);
+        if is_silent {
+            self.unseat(id);
+        }
+        true
+    }
+
+    /// A pump has nothing more for this slot.
+    pub(crate) fn let_go(&mut self, slot: &Arc<Slot>) {
+        self.ending.retain(|ending| !Arc::ptr_eq(ending, slot));
+        self.pumps[slot.pump].let_go(slot);
+    }
+
+    /// Lets a member go whose messages are all told. False when that stay had ended before.
+    pub(crate) fn finish_leaving(
+        &mut self,
+        id: MemberId,
+        farewell: Farewell,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        if !self.state.seats(id) {
+            return false;
+        }
+        match farewell {
+            Farewell::Silent => self.unseat(id),
+            Farewell::Told(left) => {
+                effects.push(Effect::Tell(told(ServerFrame::Left(left)), Audience::Only(id)));
+                let end = self.position_after(effects);
+                if let Some(slot) = self.remove_slot(id) {
+                    // its pump goes on with it until that has been offered
+                    slot.set_end(end);
+                    self.ending.push(slot);
+                }
+            }
+        }
+        self.state.leave(id, effects)
+    }
+
+    /// Lets go at once of a member that is about to leave, and whose name somebody takes now. What it said is still on its way, so the heir
+    /// leaves behind that, too: nobody is to hear somebody who is not in the list.
+    pub(crate) fn finish_leaving_before(&mut self, newcomer: &Member, effects: &mut Vec<Effect>) {
+        let Some(id) = self.state.leaving(&newcomer.username) else { return };
+        let mut farewell = None;
+        if let Some(way) = self.on_the_way.get_mut(&id) {
+            farewell = way.then.take();
+            way.heir = Some(newcomer.id);
+            let inherited = OnTheWay { count: way.count, ..OnTheWay::default() };
+            self.on_the_way.insert(newcomer.id, inherited);
+        }
+        self.finish_leaving(id, farewell.unwrap_or(Farewell::Silent), effects);
+    }
+
+    /// One thing less of a member is on its way. Whoever has left meanwhile, and waited for that alone, leaves now.
+    pub(crate) fn arrived(&mut self, id: MemberId, effects: &mut Vec<Effect>) {
+        let mut next = Some(id);
+        while let Some((id, way)) = next.and_then(|id| Some((id, self.on_the_way.get_mut(&id)?))) {
+            next = way.heir;
+            way.count -= 1;
+            if way.count == 0
+                && let Some(farewell) = self.on_the_way.remove(&id).and_then(|way| way.then)
+            {
+                self.finish_leaving(id, farewell, effects);
+            }
+        }
+    }
+
+    /// Queues an event, and gives about how large it is.
+    pub(crate) fn tell(
+        &mut self,
+        event: Event,
+        audience: Audience,
+        receipt: Option<Receipt>,
+        encodings: &Encodings,
+    ) -> usize {
+        // a member that has left may still wait for its last event: it counts as long as its pump has it
+        if self.pumps.iter().all(|pump| pump.load == 0) {
+            return 0;
+        }
+        let charge = self.charge(&event, audience, encodings);
+        if self.unbatched.is_empty() {
+            self.unbatched_since = Instant::now();
+        }
+        self.unbatched.push(Item { event: Arc::new(event), audience, charge, _receipt: receipt });
+        self.position += 1;
+        self.pending += charge;
+        charge
+    }
+
+    fn charge(&self, event: &Event, audience: Audience, encodings: &Encodings) -> usize {
+        // what is for one member is held against that one, not against the room
+        if matches!(audience, Audience::Only(_)) {
+            return SMALLEST_CHARGE;
+        }
+        let taken = self.takers.iter().enumerate().filter(|(_, takers)| takers.iter().sum::<usize>() > 0);
+        let hints = taken.map(|(id, _)| encodings.get(EncodingId(id)).size_hint(event));
+        hints.max().unwrap_or(0).max(SMALLEST_CHARGE)
+    }
+
+    /// Notes that a resting pump runs, if there is something to batch; which one.
+    pub(crate) fn wake_one(&mut self) -> Option<usize> {
+        if self.unbatched.is_empty() {
+            return None;
+        }
+        let pump = self.pumps.iter().position(|pump| !pump.running && pump.load > 0)?;
+        self.pumps[pump].running = true;
+        Some(pump)
+    }
+
+    /// Makes a batch of what is not in one, up to a size, and gives it to all pumps. Gives those that have to be started.
+    pub(crate) fn cut_batch(&mut self, encodings: &Encodings, running: usize) -> Vec<usize> {
+        if self.unbatched.is_empty() {
+            return Vec::new();
+        }
+        let mut bytes = 0;
+        let fits = |item: &&Item| {
+            bytes += item.charge;
+            bytes <= BATCH_BYTES
+        };
+        let count = self.unbatched.iter().take_while(fits).count().max(1);
+        let rest = self.unbatched.split_off(count);
+        let items = mem::replace(&mut self.unbatched, rest);
+        let first = self.position - (items.len() + self.unbatched.len()) as u64;
+        let batch = Arc::new(Batch::new(first, items, self.unbatched_since, encodings, self.pumps.len()));
+        let mut woken = Vec::new();
+        for (number, pump) in self.pumps.iter_mut().enumerate() {
+            pump.batches.push(Arc::clone(&batch));
+            if number != running && !mem::replace(&mut pump.running, true) {
+                woken.push(number);
+            }
+        }
+        woken
+    }
+}

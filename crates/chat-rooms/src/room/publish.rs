@@ -1,0 +1,139 @@
+//! What a member says, on its way through the store to everyone.
+
+use std::sync::Arc;
+
+use chat_history::{AppendError, Appended, Durability};
+use chat_protocol::v2::{Ack, ErrorCode, ServerFrame};
+use chat_protocol::{Member, Message, MessageId, Reference};
+
+use crate::delivery::audience::Audience;
+use crate::delivery::audience::Style;
+use crate::delivery::subscriber::Slot;
+use crate::delivery::window::Receipt;
+use crate::room::core::Core;
+use crate::room::state::{Effect, told};
+use crate::room::{MOST_PENDING, Room};
+
+/// Whether something may be said now.
+#[derive(Debug)]
+pub(crate) enum Accepted {
+    /// It is on its way, and counts so much until it is settled.
+    OnTheWay(Speaker),
+    /// The room has more to offer than it may gather; try again after a relief.
+    Congested,
+    NotAMember,
+}
+
+/// Who says it, by which connection, and what that counts.
+#[derive(Debug)]
+pub(crate) struct Speaker {
+    pub(crate) from: Arc<Member>,
+    /// The place in the fan-out that hears of the answer; it may be another one by then.
+    slot: Arc<Slot>,
+    pub(crate) charge: usize,
+}
+
+/// What the sender calls a message, and the sending of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Called {
+    pub(crate) id: MessageId,
+    pub(crate) reference: Option<Reference>,
+}
+
+impl Room {
+    /// Notes that a member says something of so many bytes.
+    pub(crate) fn accept(&self, member: &Arc<Member>, bytes: usize) -> Accepted {
+        self.change(|core, _| {
+            if core.pending >= MOST_PENDING {
+                return Accepted::Congested;
+            }
+            // whoever is about to leave has no slot any more, or has said its last
+            let is_leaving = core.on_the_way.get(&member.id).is_some_and(|way| way.then.is_some());
+            let Some(slot) = core.slots.get(&member.id).filter(|_| !is_leaving).cloned() else {
+                return Accepted::NotAMember;
+            };
+            let charge = core.overhead + bytes;
+            core.on_the_way.entry(member.id).or_default().count += 1;
+            core.pending += charge;
+            Accepted::OnTheWay(Speaker { from: Arc::clone(member), slot, charge })
+        })
+    }
+
+    /// Tells what became of something that was said.
+    pub(crate) fn settle(
+        &self,
+        speaker: &Speaker,
+        receipt: Receipt,
+        outcome: Result<Appended, AppendError>,
+        called: Called,
+        durability: Durability,
+    ) {
+        let id = speaker.from.id;
+        self.change(|core, effects| {
+            core.pending -= speaker.charge;
+            let hears = core.slots.get(&id).is_some_and(|slot| Arc::ptr_eq(slot, &speaker.slot));
+            match outcome {
+                Ok(Appended { message, again, missed }) => {
+                    // its own message may be the last of them, or one before: its ack comes before it
+                    let (before, rest) =
+                        missed.split_at(missed.partition_point(|missed| missed.seq < message.seq));
+                    for missed in before {
+                        self.tell_message(core, Arc::clone(missed), None, None);
+                    }
+                    if hears && speaker.slot.style == Style::Deltas {
+                        let ack = told(ServerFrame::Ack(ack(&message, called, durability)));
+                        core.tell(ack, Audience::Only(id), None, self.encodings());
+                    }
+                    for missed in rest {
+                        self.tell_message(core, Arc::clone(missed), None, None);
+                    }
+                    if !again {
+                        self.tell_message(core, message, Some(Arc::clone(&speaker.from)), Some(receipt));
+                    }
+                }
+                Err(error) if hears => {
+                    let (code, reason) = refusal(&error);
+                    let event = core.state.refuse(id, code, reason.into(), called.reference);
+                    effects.extend(event.map(|event| Effect::Tell(event, Audience::Only(id))));
+                }
+                Err(_) => {}
+            }
+            core.arrived(id, effects);
+        });
+        // something accepted may have come to nothing: whoever waits for room looks again
+        self.relieve();
+    }
+
+    /// Tells everyone a message, unless it was told before.
+    fn tell_message(
+        &self,
+        core: &mut Core,
+        message: Arc<Message>,
+        from: Option<Arc<Member>>,
+        receipt: Option<Receipt>,
+    ) {
+        if message.seq <= core.tail.newest() {
+            return;
+        }
+        core.tail.push(Arc::clone(&message));
+        let size = message.size();
+        let event = core.state.said(message, from);
+        let charge = core.tell(event, Audience::All, receipt, self.encodings());
+        core.overhead = charge.saturating_sub(size).max(256);
+    }
+}
+
+fn ack(message: &Message, Called { id, reference }: Called, durability: Durability) -> Ack {
+    let Message { room, seq, sent_at, .. } = message;
+    let stored = durability == Durability::Disk;
+    Ack { reference, room: room.clone(), seq: *seq, id, sent_at: *sent_at, stored }
+}
+
+fn refusal(error: &AppendError) -> (ErrorCode, &'static str) {
+    match error {
+        AppendError::IdReused => (ErrorCode::IdReused, "this id was already used for another message"),
+        AppendError::Unavailable(_) => {
+            (ErrorCode::StoreUnavailable, "storage is unavailable; send the message again with the same id")
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What a member asks for: to be in, a page of what was said, a page of who is there. Each answer has its place among the room's
+//! events, so that what comes before it and after it adds up.
+
+use std::sync::Arc;
+
+use chat_history::{Messages, Page};
+use chat_protocol::v2::{
+    HistoryPage, Joined, MembersPage, PAGE_BYTES, PAGE_MEMBERS, PAGE_MEMBERS_DEFAULT, PAGE_MESSAGES,
+    ServerFrame, StoredMessage,
+};
+use chat_protocol::{Epoch, Member, MemberId, Message, Reference};
+
+use crate::delivery::audience::Audience;
+use crate::delivery::audience::Style;
+use crate::delivery::sink::Outlet;
+use crate::member::options::MembersQuery;
+use crate::room::catch_up::{CatchUp, Caught, Step};
+use crate::room::core::Core;
+use crate::room::state::roster::{RosterPage, RosterQuery};
+use crate::room::state::{Effect, told};
+use crate::room::{Room, Sent};
+
+/// What every answer carries.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) epoch: Epoch,
+    pub(crate) reference: Option<Reference>,
+}
+
+/// Whether a member comes for the first time, or has been in all the time and only its outlet is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coming {
+    First,
+    Again,
+}
+
+/// Why somebody is not in yet.
+#[derive(Debug)]
+pub(crate) enum NotJoined {
+    /// This has to be read from the store before.
+    Read(Page),
+    /// A member that was to come again is out.
+    Out,
+}
+
+impl Room {
+    /// Lets a member in who is told what changes, or in again by another outlet, as soon as all that it missed is at hand. Its
+    /// first event says how things stand; the live stream begins right behind that.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub(crate) fn join(
+        &self,
+        member: &Arc<Member>,
+        coming: Coming,
+        outlet: &Outlet,
+        catch_up: &mut CatchUp,
+        asked: &Asked,
+    ) -> Result<Sent, NotJoined> {
+        let kept = self.kept();
+        self.change(|core, effects| {
+            if let Some(kept) = kept {
+                core.tail.retain(kept);
+            }
+            // looked at in the moment in which the seat is given: it may have been put out while pages were read
+            if coming == Coming::Again && !core.stays(member.id) {
+                return Err(NotJoined::Out);
+            }
+            let Caught { messages, recovered } = match catch_up.step(&core.tail) {
+                Step::Read(page) => return Err(NotJoined::Read(page)),
+                Step::Done(caught) => caught,
+            };
+            if coming == Coming::First {
+                core.finish_leaving_before(member, effects);
+                core.state.enter(member, Style::Deltas, effects);
+            }
+            let query = RosterQuery { after: None, prefix: "", limit: PAGE_MEMBERS_DEFAULT };
+            let (members, count) = core
+                .state
+                .roster_page(member.id, query)
+                .map_or((Vec::new(), 0), |RosterPage { members, count, .. }| (members, count));
+            let joined = Joined {
+                reference: asked.reference.clone(),
+                room: self.name.clone(),
+                epoch: asked.epoch.clone(),
+                seq: core.tail.newest(),
+                members,
+                member_count: count as u64,
+                messages: messages.iter().map(|message| StoredMessage::from(&**message)).collect(),
+                recovered,
+            };
+            effects.push(Effect::Tell(told(ServerFrame::Joined(joined)), Audience::Only(member.id)));
+            core.seat(member.id, Style::Deltas, outlet.clone(), effects, self.most_pumps());
+            let told = effects.iter().filter(|effect| matches!(effect, Effect::Tell(..))).count() as u64;
+            Ok(Sent { position: core.position + told - 1 })
+        })
+    }
+
+    /// Tells a member a page of what was said, as it was read from the store, or from memory where that is enough. Nothing that
+    /// comes with the live stream later is in it.
+    ///
+    /// # Errors
+    /// The page that has to be read from the store before.
+    pub(crate) fn tell_history(
+        &self,
+        to: MemberId,
+        page: Page,
+        read: Option<Messages>,
+        asked: &Asked,
+    ) -> Result<Option<Sent>, Page> {
+        let kept = self.kept();
+        self.change(|core, effects| {
+            if let Some(kept) = kept {
+                core.tail.retain(kept);
+            }
+            let Some(Messages { mut messages, more }) = read.or_else(|| in_memory(core, page)) else {
+                return Err(told_only(core, page));
+            };
+            let told_count = messages.partition_point(|message| message.seq <= core.tail.newest());
+            let more = more && told_count == messages.len();
+            messages.truncate(told_count);
+            let page = HistoryPage {
+                reference: asked.reference.clone(),
+                room: self.name.clone(),
+                epoch: asked.epoch.clone(),
+                messages: messages.iter().map(|message| StoredMessage::from(&**message)).collect(),
+                more,
+            };
+            Ok(answer(core, to, ServerFrame::History(page), effects))
+        })
+    }
+
+    /// Tells a member a page of who is there. None when it is not in, or is told at once who is there.
+    pub(crate) fn tell_members(
+        &self,
+        to: MemberId,
+        query: &MembersQuery,
+        reference: Option<Reference>,
+    ) -> Option<Sent> {
+        self.change(|core, effects| {
+            let query = RosterQuery {
+                after: query.after.as_deref(),
+                prefix: query.prefix.as_deref().unwrap_or_default(),
+                limit: query.limit.unwrap_or(PAGE_MEMBERS_DEFAULT).min(PAGE_MEMBERS),
+            };
+            let RosterPage { members, count, more } = core.state.roster_page(to, query)?;
+            let room = self.name.clone();
+            let page = MembersPage { reference, room, members, member_count: count as u64, more };
+            answer(core, to, ServerFrame::Members(page), effects)
+        })
+    }
+}
+
+fn answer(core: &Core, to: MemberId, frame: ServerFrame, effects: &mut Vec<Effect>) -> Option<Sent> {
+    core.slots.contains_key(&to).then(|| {
+        effects.push(Effect::Tell(told(frame), Audience::Only(to)));
+        Sent { position: core.position }
+    })
+}
+
+/// The same page without what is stored and not yet told.
+fn told_only(core: &Core, page: Page) -> Page {
+    match page {
+        Page::Before { seq, limit } => {
+            Page::Before { seq: seq.min(core.tail.newest() + 1), limit: limit.min(PAGE_MESSAGES) }
+        }
+        Page::After { seq, limit } => Page::After { seq, limit: limit.min(PAGE_MESSAGES) },
+    }
+}
+
+/// A page out of the room's tail; none where the store has to be asked.
+fn in_memory(core: &Core, page: Page) -> Option<Messages> {
+    let mut bytes = 0;
+    let mut fits = |message: &&Arc<Message>| {
+        bytes += message.encoded_size();
+        bytes <= PAGE_BYTES || bytes == message.encoded_size()
+    };
+    match told_only(core, page) {
+        Page::After { seq, limit } => {
+            let rest = core.tail.from(seq.saturating_add(1).min(core.tail.newest() + 1))?;
+            let messages: Vec<_> = rest.take(limit).take_while(&mut fits).map(Arc::clone).collect();
+            let more = messages.last().map_or(seq, |last| last.seq) < core.tail.newest();
+            Some(Messages { messages, more })
+        }
+        Page::Before { seq, limit } => {
+            let from = seq.saturating_sub(limit as u64).max(1);
+            let all: Vec<_> = core.tail.from(from)?.take_while(|message| message.seq < seq).collect();
+            let count = all.iter().rev().copied().take_while(&mut fits).count();
+            let messages: Vec<_> =
+                all[all.len() - count..].iter().map(|message| Arc::clone(message)).collect();
+            let first = messages.first()?.seq;
+            // whether what is before the tail is still stored is for the store to say
+            let more = if first == 1 { false } else { (core.tail.oldest() < first).then_some(true)? };
+            Some(Messages { messages, more })
+        }
+    }
+}

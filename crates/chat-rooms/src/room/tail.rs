@@ -1,0 +1,217 @@
+//! The newest messages of a room, in memory.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use chat_protocol::{Content, Message};
+
+use crate::room::retention::Kept;
+
+/// How much is kept: as much as is told while a page is read from the store, so that whoever comes back finds the rest here.
+const MOST_MESSAGES: usize = 256;
+const MOST_BYTES: usize = 128 << 10;
+
+/// How much the tails of all rooms keep, in bytes: clients choose in how many rooms they say something. Over it a room keeps little, and over twice
+/// of it nothing; what is not here is read from the store.
+const MAX_TOTAL_BYTES: usize = 256 << 20;
+const LITTLE_BYTES: usize = 8 << 10;
+
+/// What the tails of all rooms keep together.
+#[derive(Debug, Default)]
+pub(crate) struct Tails {
+    bytes: AtomicUsize,
+}
+
+impl Tails {
+    /// How many bytes one room may keep.
+    fn share(&self) -> usize {
+        match self.bytes.load(Ordering::Relaxed) {
+            0..=MAX_TOTAL_BYTES => MOST_BYTES,
+            bytes if bytes <= 2 * MAX_TOTAL_BYTES => LITTLE_BYTES,
+            _ => 0,
+        }
+    }
+}
+
+/// What was told last, without a hole, up to the newest message.
+#[derive(Debug, Default)]
+pub(crate) struct Tail {
+    messages: VecDeque<Arc<Message>>,
+    bytes: usize,
+    /// Of all rooms.
+    tails: Arc<Tails>,
+    /// The number of the newest message that was told; 0 where none was.
+    newest: u64,
+}
+
+impl Tail {
+    /// An empty one behind the message with this number.
+    pub(crate) fn after(newest: u64) -> Self {
+        Self { messages: VecDeque::new(), bytes: 0, tails: Arc::default(), newest }
+    }
+
+    /// Counts what is kept among what other rooms keep.
+    pub(crate) fn among(self, tails: &Arc<Tails>) -> Self {
+        debug_assert!(self.messages.is_empty(), "nothing is counted yet");
+        Self { messages: VecDeque::new(), bytes: 0, tails: Arc::clone(tails), newest: self.newest }
+    }
+
+    fn add(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        self.tails.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn subtract(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        self.tails.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.messages.pop_front() {
+            self.subtract(oldest.size());
+        }
+    }
+
+    /// The number of the newest message that was told.
+    pub(crate) fn newest(&self) -> u64 {
+        self.newest
+    }
+
+    /// Adds the message that is told now.
+    pub(crate) fn push(&mut self, message: Arc<Message>) {
+        if message.seq != self.newest + 1 {
+            // never seen with a store that keeps its promise; what is not whole is no tail
+            self.messages.clear();
+            self.subtract(self.bytes);
+        }
+        self.newest = message.seq;
+        self.add(message.size());
+        self.messages.push_back(message);
+        let share = self.tails.share();
+        // one message is kept however long it is, unless there is no room at all
+        let least = usize::from(share == MOST_BYTES);
+        while self.messages.len() > MOST_MESSAGES || (self.bytes > share && self.messages.len() > least) {
+            self.drop_oldest();
+        }
+    }
+
+    /// Forgets what a message said, which is erased in the store. Its place stays.
+    pub(crate) fn erase(&mut self, seq: u64) {
+        let index = seq.checked_sub(self.oldest()).and_then(|index| usize::try_from(index).ok());
+        let Some(message) = index.and_then(|index| self.messages.get_mut(index)) else { return };
+        let Message { room, seq, sent_at, .. } = &**message;
+        let erased = Message { room: room.clone(), seq: *seq, sent_at: *sent_at, content: Content::Erased };
+        let (before, after) = (message.size(), erased.size());
+        *message = Arc::new(erased);
+        self.subtract(before);
+        self.add(after);
+    }
+
+    /// Removes what is not kept: the oldest.
+    pub(crate) fn retain(&mut self, kept: Kept) {
+        while self.messages.front().is_some_and(|oldest| !kept.keeps_message(oldest, self.newest)) {
+            self.drop_oldest();
+        }
+        if self.messages.is_empty() {
+            self.messages = VecDeque::new();
+        }
+    }
+
+    /// The number of the oldest message that is here; one more than the newest where none is.
+    pub(crate) fn oldest(&self) -> u64 {
+        self.messages.front().map_or(self.newest + 1, |message| message.seq)
+    }
+
+    /// Everything from this number on; none where some of that is not here.
+    pub(crate) fn from(&self, seq: u64) -> Option<impl Iterator<Item = &Arc<Message>>> {
+        let skip = usize::try_from(seq.checked_sub(self.oldest())?).unwrap_or(usize::MAX);
+        Some(self.messages.iter().skip(skip))
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        self.subtract(self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_protocol::{Content, RoomName, Timestamp};
+
+    use super::*;
+
+    fn message(seq: u64) -> Arc<Message> {
+        let room = RoomName::parse("r").unwrap();
+        Arc::new(Message { room, seq, sent_at: Timestamp(0), content: Content::Erased })
+    }
+
+    fn seqs(tail: &Tail, from: u64) -> Option<Vec<u64>> {
+        tail.from(from).map(|messages| messages.map(|message| message.seq).collect())
+    }
+
+    #[test]
+    fn it_gives_what_it_has_and_says_what_it_has_not() {
+        let mut tail = Tail::after(7);
+        assert_eq!((tail.newest(), tail.oldest()), (7, 8));
+        assert_eq!(seqs(&tail, 8), Some(vec![]));
+        assert_eq!(seqs(&tail, 7), None);
+        (8..12).for_each(|seq| tail.push(message(seq)));
+        assert_eq!(seqs(&tail, 10), Some(vec![10, 11]));
+        assert_eq!(seqs(&tail, 8), Some(vec![8, 9, 10, 11]));
+        assert_eq!(seqs(&tail, 12), Some(vec![]));
+        assert_eq!(seqs(&tail, 7), None);
+    }
+
+    #[test]
+    fn what_was_erased_keeps_its_place() {
+        let said = |seq| {
+            let content = Content::Said {
+                id: "id".parse().unwrap(),
+                from: "ana".parse().unwrap(),
+                body: "x".repeat(1_000).into(),
+            };
+            Arc::new(Message { content, ..Message::clone(&message(seq)) })
+        };
+        let mut tail = Tail::default();
+        (1..4).for_each(|seq| tail.push(said(seq)));
+        let before = tail.bytes;
+        [0, 2, 9].into_iter().for_each(|seq| tail.erase(seq));
+        let erased: Vec<_> = tail.messages.iter().map(|m| m.content == Content::Erased).collect();
+        assert_eq!(erased, [false, true, false]);
+        assert_eq!(tail.bytes, before - said(2).size() + message(2).size());
+        assert_eq!(seqs(&tail, 1), Some(vec![1, 2, 3]));
+    }
+
+    #[test]
+    fn all_tails_together_are_bounded_and_whoever_is_gone_counts_no_more() {
+        let body: Arc<str> = "x".repeat(100_000).into();
+        let said = |seq| {
+            let (id, from) = ("id".parse().unwrap(), "ana".parse().unwrap());
+            let content = Content::Said { id, from, body: Arc::clone(&body) };
+            Arc::new(Message { content, ..Message::clone(&message(seq)) })
+        };
+        let tails = Arc::new(Tails::default());
+        let mut rooms: Vec<_> = (0..10_000).map(|_| Tail::default().among(&tails)).collect();
+        rooms.iter_mut().for_each(|tail| (1..3).for_each(|seq| tail.push(said(seq))));
+        let bytes = |tails: &Tails| tails.bytes.load(Ordering::Relaxed);
+        assert_eq!(bytes(&tails), rooms.iter().map(|tail| tail.bytes).sum::<usize>());
+        assert!(bytes(&tails) <= MAX_TOTAL_BYTES + MOST_BYTES, "{}", bytes(&tails));
+        let late = rooms.last_mut().unwrap();
+        assert_eq!((late.newest(), late.oldest(), seqs(late, 3)), (2, 3, Some(vec![])), "it goes on without");
+        (3..100).for_each(|seq| late.push(message(seq)));
+        assert!(late.messages.len() > 10, "little is kept all the same");
+        rooms.clear();
+        assert_eq!(bytes(&tails), 0);
+    }
+
+    #[test]
+    fn it_is_bounded() {
+        let mut tail = Tail::default();
+        (1..10_000).for_each(|seq| tail.push(message(seq)));
+        assert_eq!(tail.newest(), 9_999);
+        assert_eq!(tail.messages.len(), MOST_MESSAGES);
+        assert_eq!(tail.oldest(), 10_000 - MOST_MESSAGES as u64);
+    }
+}

@@ -1,0 +1,273 @@
+//! What comes from one address: how many connections there are, and how fast handshakes come.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use chat_log::Passed;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::admission::rate_limit::{Pace, Rate};
+use crate::admission::stranger_log::{Kind, StrangerLog};
+use crate::config::Config;
+
+/// How many connections beyond the limit are told so. Those that come while so many are being told are dropped without a word.
+const TOLD: usize = 16;
+
+/// The least number of addresses that is worth looking through for those that are not needed any more.
+const WORTH_SWEEPING: usize = 1_024;
+
+/// What may come from one address. A network of IPv6 with a prefix of 64 bits is one address: that is what one subscriber has at the
+/// least (RFC 6177).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AddressLimits {
+    /// How many connections there may be at once; 0: any number.
+    pub(crate) connections: usize,
+    /// How fast handshakes may come.
+    pub(crate) handshakes: Rate,
+    /// Whether the machine itself is an address like all others.
+    pub(crate) loopback: Loopback,
+}
+
+/// Whether limits are held against connections of the machine itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loopback {
+    /// They are.
+    Limited,
+    /// They are not: a proxy that nobody has told us of would be one address for all its users.
+    Free,
+}
+
+impl AddressLimits {
+    pub(crate) fn of(config: &Config) -> Self {
+        let loopback = if config.proxies.trusted.is_empty() { Loopback::Free } else { Loopback::Limited };
+        Self { connections: config.connections_per_address, handshakes: config.joins, loopback }
+    }
+}
+
+/// Every address from which something came lately.
+#[derive(Debug, Clone)]
+pub(crate) struct Addresses(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    limits: ArcSwap<AddressLimits>,
+    known: Mutex<Known>,
+    log: Arc<StrangerLog>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    by_address: HashMap<Network, Usage>,
+    /// Look through them when there are so many.
+    sweep_at: usize,
+}
+
+#[derive(Debug)]
+struct Usage {
+    connections: usize,
+    handshakes: Pace,
+}
+
+/// What counts as one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Network {
+    V4(Ipv4Addr),
+    /// The first 64 bits.
+    V6(u64),
+}
+
+/// One connection's share in its address, for as long as it is held.
+#[derive(Debug)]
+pub(crate) struct AddressPlace {
+    /// None where nothing is counted.
+    counted: Option<(Addresses, Network)>,
+}
+
+/// What becomes of a connection from an address.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    /// It may be served.
+    In(AddressPlace),
+    /// There are too many from there: it may be told so.
+    TooMany(AddressPlace),
+    /// There are so many that it is not even told.
+    FarTooMany,
+}
+
+impl Addresses {
+    pub(crate) fn new(limits: AddressLimits, log: Arc<StrangerLog>) -> Self {
+        Self(Arc::new(Inner { limits: ArcSwap::from_pointee(limits), known: Mutex::default(), log }))
+    }
+
+    /// Other limits hold from now on. Who is there stays.
+    pub(crate) fn limit(&self, limits: AddressLimits) {
+        self.0.limits.store(Arc::new(limits));
+    }
+
+    /// Counts a connection.
+    pub(crate) fn arrive(&self, address: IpAddr) -> Arrival {
+        let limit = self.0.limits.load().connections;
+        let network = Network::of(address);
+        if limit == 0 || self.is_free(address) {
+            return Arrival::In(AddressPlace { counted: None });
+        }
+        let mut known = self.0.known.lock();
+        let usage = known.usage(network, Instant::now());
+        if usage.connections >= limit.saturating_add(TOLD) {
+            return Arrival::FarTooMany;
+        }
+        usage.connections += 1;
+        let is_over = usage.connections > limit;
+        drop(known);
+        if is_over && let Some(Passed { suppressed }) = self.0.log.about(Kind::Connections, address) {
+            tracing::warn!(
+                %address,
+                limit,
+                suppressed,
+                "too many connections from one address; if this is a proxy, add it to --trusted-proxies"
+            );
+        }
+        let place = AddressPlace { counted: Some((self.clone(), network)) };
+        if is_over { Arrival::TooMany(place) } else { Arrival::In(place) }
+    }
+
+    /// Notes a handshake. False when they come too fast; that one does not count.
+    pub(crate) fn may_shake_hands(&self, address: IpAddr, now: Instant) -> bool {
+        let rate = self.0.limits.load().handshakes;
+        if rate.per_second == 0 || self.is_free(address) {
+            return true;
+        }
+        let mut known = self.0.known.lock();
+        let usage = known.usage(Network::of(address), now);
+        if usage.handshakes.held_until(now, rate).is_none() {
+            usage.handshakes.note(1, now, rate);
+            return true;
+        }
+        drop(known);
+        if let Some(Passed { suppressed }) = self.0.log.about(Kind::Handshakes, address) {
+            tracing::warn!(
+                %address,
+                suppressed,
+                "too many handshakes a second from one address; if this is a proxy, add it to --trusted-proxies"
+            );
+        }
+        false
+    }
+
+    fn is_free(&self, address: IpAddr) -> bool {
+        self.0.limits.load().loopback == Loopback::Free && address.to_canonical().is_loopback()
+    }
+
+    fn leave(&self, network: Network) {
+        let mut known = self.0.known.lock();
+        if let Some(usage) = known.by_address.get_mut(&network) {
+            usage.connections -= 1;
+            if usage.is_idle(Instant::now()) {
+                known.by_address.remove(&network);
+            }
+        }
+    }
+}
+
+impl Known {
+    /// What came from an address. Those of which nothing need be known any more are forgotten now and then, so that what is remembered
+    /// does not grow with everybody who ever came.
+    fn usage(&mut self, network: Network, now: Instant) -> &mut Usage {
+        if self.by_address.len() >= self.sweep_at.max(WORTH_SWEEPING) {
+            self.by_address.retain(|_, usage| !usage.is_idle(now));
+            self.sweep_at = self.by_address.len() * 2;
+        }
+        let fresh = || Usage { connections: 0, handshakes: Pace::new(now) };
+        self.by_address.entry(network).or_insert_with(fresh)
+    }
+}
+
+impl Usage {
+    fn is_idle(&self, now: Instant) -> bool {
+        self.connections == 0 && self.handshakes.is_rested(now)
+    }
+}
+
+impl Network {
+    pub(crate) fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address),
+            // the higher half
+            IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),
+        }
+    }
+}
+
+impl Drop for AddressPlace {
+    fn drop(&mut self) {
+        if let Some((addresses, network)) = self.counted.take() {
+            addresses.leave(network);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::Duration;
+
+    fn addresses(connections: usize, per_second: u32, burst: u32) -> Addresses {
+        let handshakes = Rate { per_second, burst };
+        Addresses::new(AddressLimits { connections, handshakes, loopback: Loopback::Free }, Arc::default())
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn so_many_connections_and_no_more() {
+        let addresses = addresses(2, 0, 0);
+        let arrive = |from: &str| addresses.arrive(ip(from));
+        let held = [arrive("192.0.2.1"), arrive("::ffff:192.0.2.1")];
+        assert!(held.iter().all(|arrival| matches!(arrival, Arrival::In(_))));
+        let told: Vec<_> = (0..TOLD).map(|_| arrive("192.0.2.1")).collect();
+        assert!(told.iter().all(|arrival| matches!(arrival, Arrival::TooMany(_))));
+        assert!(matches!(arrive("192.0.2.1"), Arrival::FarTooMany));
+        assert!(matches!(arrive("192.0.2.2"), Arrival::In(_)), "another one is not held back");
+        drop(told);
+        assert!(matches!(arrive("192.0.2.1"), Arrival::TooMany(_)));
+        drop(held);
+        assert!(matches!(arrive("192.0.2.1"), Arrival::In(_)));
+        assert!(addresses.0.known.lock().by_address.is_empty());
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address_and_the_machine_itself_is_free() {
+        let addresses = addresses(1, 1, 1);
+        let _held = addresses.arrive(ip("2001:db8::1"));
+        assert!(matches!(addresses.arrive(ip("2001:db8::ffff:0:0:2")), Arrival::TooMany(_)));
+        assert!(matches!(addresses.arrive(ip("2001:db8:0:1::1")), Arrival::In(_)));
+        for own in ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"] {
+            let _held = addresses.arrive(ip(own));
+            assert!(matches!(addresses.arrive(ip(own)), Arrival::In(_)), "{own}");
+            assert!((0..10).all(|_| addresses.may_shake_hands(ip(own), Instant::now())), "{own}");
+        }
+    }
+
+    #[test]
+    fn handshakes_have_a_rate_and_are_forgotten_after_a_while() {
+        let addresses = addresses(0, 2, 3);
+        let start = Instant::now();
+        let shaken = |after: u64| {
+            let now = start + Duration::from_secs(after);
+            (0..10).filter(|_| addresses.may_shake_hands(ip("192.0.2.1"), now)).count()
+        };
+        assert_eq!(shaken(0), 3);
+        assert_eq!(shaken(1), 2);
+        // each comes once, a second after the one before
+        for i in 0..u32::try_from(WORTH_SWEEPING * 10).unwrap() {
+            let now = start + Duration::from_secs(i.into());
+            assert!(addresses.may_shake_hands(Ipv4Addr::from_bits(i).into(), now));
+            assert!(addresses.0.known.lock().by_address.len() <= WORTH_SWEEPING);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Log lines that clients can cause, limited by kind and address.
+
+use std::net::IpAddr;
+
+use chat_log::{Passed, PerKey};
+
+use crate::admission::addresses::Network;
+
+/// What such a line is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A page of an origin that is not allowed.
+    Origin,
+    /// More connections from one address than allowed.
+    Connections,
+    /// Handshakes that come too fast.
+    Handshakes,
+    /// A trusted proxy that sends no header.
+    ProxyHeader,
+    /// A TLS handshake that failed.
+    Tls,
+    /// A join that failed because of a store.
+    Join,
+    /// History that can't be read.
+    History,
+    /// A look-up that can't be answered.
+    LookUp,
+    /// Connections that can't be accepted.
+    Accept,
+}
+
+impl Kind {
+    const ALL: [Self; 9] = [
+        Self::Origin,
+        Self::Connections,
+        Self::Handshakes,
+        Self::ProxyHeader,
+        Self::Tls,
+        Self::Join,
+        Self::History,
+        Self::LookUp,
+        Self::Accept,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Origin => "origin not allowed",
+            Self::Connections => "too many connections from one address",
+            Self::Handshakes => "handshakes too fast",
+            Self::ProxyHeader => "no PROXY protocol header",
+            Self::Tls => "TLS handshake failed",
+            Self::Join => "join failed",
+            Self::History => "history not readable",
+            Self::LookUp => "look-up failed",
+            Self::Accept => "connections not accepted",
+        }
+    }
+}
+
+/// The limits of all kinds of lines: each is written at most once a minute for each address, and the suppressed ones are counted.
+#[derive(Debug, Default)]
+pub(crate) struct StrangerLog {
+    kinds: [PerKey<Option<Network>>; Kind::ALL.len()],
+}
+
+impl StrangerLog {
+    /// Whether a line about this address may be written now.
+    pub(crate) fn about(&self, kind: Kind, address: IpAddr) -> Option<Passed> {
+        self.kinds[kind as usize].pass(Some(Network::of(address)))
+    }
+
+    /// Whether a line of which no address is the cause may be written now, such as one about a store.
+    pub(crate) fn at_all(&self, kind: Kind) -> Option<Passed> {
+        self.kinds[kind as usize].pass(None)
+    }
+
+    /// Logs how many lines were suppressed and not reported yet.
+    pub(crate) fn report(&self) {
+        for kind in Kind::ALL {
+            if let Some(suppressed) = self.kinds[kind as usize].take_suppressed() {
+                tracing::info!(kind = kind.name(), suppressed, "similar log lines were suppressed");
+            }
+        }
+    }
+
+    /// [Reports](Self::report) once a minute, for ever.
+    pub(crate) async fn keep_reporting(&self) {
+        loop {
+            tokio::time::sleep(chat_log::INTERVAL).await;
+            self.report();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_and_each_address_has_its_own_line() {
+        let log = StrangerLog::default();
+        let (ana, bob) = ("2001:db8::1".parse().unwrap(), "192.0.2.1".parse().unwrap());
+        for kind in Kind::ALL {
+            assert!(log.about(kind, ana).is_some(), "{kind:?}");
+            assert!(log.about(kind, bob).is_some(), "{kind:?}");
+            assert!(log.at_all(kind).is_some(), "{kind:?}");
+            // the same network
+            assert!(log.about(kind, "2001:db8::ffff:2".parse().unwrap()).is_none(), "{kind:?}");
+            assert!(log.at_all(kind).is_none(), "{kind:?}");
+            assert_eq!(log.kinds[kind as usize].take_suppressed(), Some(2), "{kind:?}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `/chat/get_signed_user/{room}/{username}`: whether a name is taken.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use chat_log::Passed;
+use chat_protocol::{RoomName, Username};
+use http::header::ALLOW;
+use http::{HeaderValue, Method, StatusCode, Uri};
+use serde_json::json;
+
+use super::Visit;
+use crate::admission::stranger_log::Kind;
+use crate::handshake::decoded;
+
+pub(super) const PATH: &str = "/chat/get_signed_user";
+
+/// What can be asked with, as a 405 and an OPTIONS say it.
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+
+pub(super) async fn answer(State(Visit { context, .. }): State<Visit>, method: Method, uri: Uri) -> Response {
+    let Some((room, username)) = segments(uri.path()) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    match method {
+        Method::GET | Method::HEAD => {}
+        Method::OPTIONS => return (StatusCode::NO_CONTENT, [(ALLOW, METHODS)]).into_response(),
+        Method::POST | Method::PUT | Method::PATCH | Method::DELETE => {
+            return (StatusCode::BAD_REQUEST, Json(json!({"message": "bad request"}))).into_response();
+        }
+        _ => return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, METHODS)]).into_response(),
+    }
+    let room = decoded(room).and_then(|room| RoomName::parse(&room).ok());
+    let username = decoded(username).and_then(|username| Username::parse(&username).ok());
+    // what can't be a name is nobody's
+    let (Some(room), Some(username)) = (room, username) else {
+        return Json(json!({"user_exists": false})).into_response();
+    };
+    match context.engine.is_present(&room, &username).await {
+        Ok(present) => Json(json!({"user_exists": present})).into_response(),
+        Err(error) => {
+            if let Some(Passed { suppressed }) = context.log.at_all(Kind::LookUp) {
+                tracing::warn!(%error, suppressed, "a look-up could not be answered");
+            }
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+    }
+}
+
+/// The two segments behind [`PATH`], as they stand there; none where there are more or fewer, or one is empty.
+fn segments(path: &str) -> Option<(&str, &str)> {
+    let (room, username) = path.strip_prefix(PATH)?.strip_prefix('/')?.split_once('/')?;
+    (!room.is_empty() && !username.is_empty() && !username.contains('/')).then_some((room, username))
+}

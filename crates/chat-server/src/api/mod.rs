@@ -1,0 +1,64 @@
+//! Plain HTTP: look-ups, health, the page, and handshakes that come as a later request on a connection.
+
+mod cors;
+mod health;
+mod lookup;
+mod page;
+mod upgrade;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{any, get};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+
+use crate::admission::permit::Place;
+use crate::config::HEAD_BYTES;
+use crate::context::Context;
+use crate::transport::prefixed::Rewound;
+use crate::transport::stream::Stream;
+
+/// What a route knows: the server, and the place of the connection that the request came on.
+#[derive(Debug, Clone)]
+struct Visit {
+    context: Arc<Context>,
+    place: Place,
+}
+
+/// Serves the requests of one connection until it ends, or until the server does.
+pub(crate) async fn serve(stream: Rewound<Stream>, place: Place, context: Arc<Context>) {
+    let timings = &context.config().timings;
+    let service = TowerToHyperService::new(routes(Visit { context: Arc::clone(&context), place }));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(timings.head)
+        .max_buf_size(HEAD_BYTES)
+        // who has said all it has to say may still wait for the answer
+        .half_close(true)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        // an error is the client's end of the connection; it was answered as far as that goes
+        _ = connection.as_mut() => return,
+        () = context.stopping.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = tokio::time::timeout(timings.close, connection).await;
+}
+
+fn routes(visit: Visit) -> Router {
+    // the look-up splits its path itself: a router would refuse what does not decode
+    Router::new()
+        .route(lookup::PATH, any(lookup::answer))
+        .route(&format!("{}/", lookup::PATH), any(lookup::answer))
+        .route(&format!("{}/{{*path}}", lookup::PATH), any(lookup::answer))
+        .layer(axum::middleware::from_fn_with_state(visit.clone(), cors::let_read))
+        .route("/livez", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/ws", any(upgrade::answer))
+        .route("/ws/{*path}", any(upgrade::answer))
+        .fallback(page::answer)
+        .with_state(visit)
+}

@@ -1,0 +1,43 @@
+//! A handshake that is not the first request of its connection: proxies keep connections and send it over any of them.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::Request as HttpRequest;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+
+use super::Visit;
+use crate::admission::permit::ChatPermit;
+use crate::connection::{self, Opened};
+use crate::handshake::{self, Admitted, Entrant};
+use crate::transport::prefixed::Rewound;
+use crate::transport::stream::Stream;
+
+pub(super) async fn answer(State(visit): State<Visit>, request: Request) -> Response {
+    let (mut parts, _) = request.into_parts();
+    let upgrade = parts.extensions.remove::<OnUpgrade>();
+    match handshake::admit(&HttpRequest::from_parts(parts, ()), &visit.place, &visit.context).await {
+        Err(refusal) => refusal.response().map(axum::body::Body::from).into_response(),
+        Ok(Admitted { response, deflates, entrant, permit }) => {
+            if let Some(upgrade) = upgrade {
+                let context = Arc::clone(&visit.context);
+                context.tasks.spawn(hand_over(upgrade, deflates, entrant, permit, visit));
+            }
+            response.map(|()| axum::body::Body::empty()).into_response()
+        }
+    }
+}
+
+/// Waits until the answer is out, and takes the connection out of HTTP.
+async fn hand_over(upgrade: OnUpgrade, deflates: bool, entrant: Entrant, permit: ChatPermit, visit: Visit) {
+    // a client that is gone by now, or does not take the answer: the seat is given back
+    let patience = visit.context.config().timings.head;
+    let Ok(Ok(upgraded)) = tokio::time::timeout(patience, upgrade).await else { return };
+    let Ok(parts) = upgraded.downcast::<TokioIo<Rewound<Stream>>>() else { return };
+    let (unread, stream) = parts.io.into_inner().into_parts();
+    let unread = [parts.read_buf, unread].concat().into();
+    let opened = Opened { stream, unread, answer: Vec::new(), deflates };
+    connection::start(opened, entrant, (permit, visit.place), &visit.context);
+}

@@ -1,0 +1,249 @@
+//! What goes on while a connection lasts, whatever is spoken on it.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+
+use chat_outbox::{Outbox, Signal};
+use chat_protocol::CloseCode;
+use futures::{FutureExt, SinkExt};
+use tokio::task::coop::consume_budget;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_tungstenite::tungstenite::protocol::Message;
+
+use crate::admission::rate_limit::{Pace, Rate};
+use crate::connection::close;
+use crate::connection::deadlines::{Clock, Due};
+use crate::connection::input::{self, Next, Socket, heard};
+use crate::context::Context;
+use crate::encoding::frames;
+use crate::metrics;
+use crate::session::ending::Ending;
+use crate::session::protocol::Talk;
+use crate::transport::stream::{HangUp, hang_up};
+use crate::transport::tcp::Tcp;
+use crate::transport::wire::Wire;
+
+/// Something to act on.
+enum Step {
+    /// Something is due.
+    Alarm,
+    /// From the outbox.
+    Signal(Signal),
+    /// What the talk had to do is done.
+    Done(Result<(), Ending>),
+    /// From the client.
+    Read(Next),
+}
+
+/// A connection and what is spoken on it.
+pub(super) struct Conversation<T> {
+    talk: T,
+    outbox: Arc<Outbox<Tcp>>,
+    clock: Clock,
+    pace: Pace,
+    context: Arc<Context>,
+}
+
+impl<T: Talk> Conversation<T> {
+    pub(super) fn new(talk: T, outbox: Arc<Outbox<Tcp>>, context: Arc<Context>) -> Self {
+        let now = Instant::now();
+        Self {
+            talk,
+            outbox,
+            clock: Clock::new(&context.config().timings, now),
+            pace: Pace::new(now),
+            context,
+        }
+    }
+
+    /// Talks until there is a reason to end.
+    ///
+    /// Its future is what an idle connection costs most of, so what is large and short-lived in it is boxed.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "it would keep room for its arguments beside what becomes of them"
+    )]
+    pub(super) fn run(&mut self, wire: &mut Wire) -> impl Future<Output = Ending> {
+        async move {
+            self.talk.log("opened", None);
+            let ending = self.listen(wire).await;
+            if ending == Ending::ShuttingDown {
+                Box::pin(close::settle(self.talk.settle(), wire)).await;
+            }
+            self.talk.log("closed", Some(ending));
+            ending.count();
+            ending
+        }
+    }
+
+    /// What the connection shares with the others.
+    pub(super) fn context(&self) -> Arc<Context> {
+        Arc::clone(&self.context)
+    }
+
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "it would keep room for its arguments beside what becomes of them"
+    )]
+    fn listen(&mut self, wire: &mut Wire) -> impl Future<Output = Ending> {
+        async move {
+            let mut socket = Box::pin(input::wrap(wire, &self.context)).await;
+            let stopping = self.context.drain.wave();
+            let mut stopping = pin!(stopping.cancelled());
+            let mut alarm = pin!(sleep_until(self.next_alarm(&socket)));
+            loop {
+                self.set_alarm(alarm.as_mut(), &socket);
+                // nothing of it is kept while something is waited for below: it would be in the future for good
+                let step = tokio::select! {
+                    biased;
+                    () = &mut stopping => return Ending::ShuttingDown,
+                    () = &mut alarm => Step::Alarm,
+                    step = self.step(&mut socket) => step,
+                };
+                let ending = match step {
+                    Step::Alarm => self.ring(&mut socket),
+                    Step::Signal(Signal::TooSlow) => Some(Ending::TooSlow),
+                    Step::Signal(Signal::Broken | Signal::Flushed) => Some(Ending::Gone),
+                    Step::Signal(Signal::Challenged) => self.challenged(&socket),
+                    Step::Done(Ok(())) => {
+                        self.release_unless_held(Instant::now(), &mut socket);
+                        None
+                    }
+                    Step::Done(Err(ending)) => Some(ending),
+                    Step::Read(next) => self.take(next, &mut socket),
+                };
+                if let Some(ending) = ending {
+                    return ending;
+                }
+                if input::has_grown(&socket) {
+                    socket = Box::pin(input::renew(socket, &self.context)).await;
+                }
+                // a burst comes out of memory, and waits for nothing that would let others run
+                consume_budget().await;
+            }
+        }
+    }
+
+    /// Does the next thing there is to do. Cancel-safe.
+    async fn step(&mut self, socket: &mut Socket<'_>) -> Step {
+        let (is_busy, reads) = (self.talk.is_busy(), !self.clock.is_held());
+        // boxed only where there is something to do
+        let mut proceeding = pin!(async { Box::pin(self.talk.proceed()).await });
+        poll_fn(|cx| {
+            // first what waits is written: what the talk goes on with may wait for that
+            if let Poll::Ready(signal) = socket.get_mut().poll_drain(cx) {
+                return Poll::Ready(Step::Signal(signal));
+            }
+            if is_busy && let Poll::Ready(done) = proceeding.as_mut().poll(cx) {
+                return Poll::Ready(Step::Done(done));
+            }
+            if reads { input::poll_next(socket, cx).map(Step::Read) } else { Poll::Pending }
+        })
+        .await
+    }
+
+    /// Sees to it that the alarm rings in time. One that comes too early costs less than moving it for every frame.
+    fn set_alarm(&self, alarm: Pin<&mut Sleep>, socket: &Socket<'_>) {
+        let next = self.next_alarm(socket);
+        if next < alarm.deadline() || alarm.is_elapsed() {
+            alarm.reset(next);
+        }
+    }
+
+    /// Takes what the socket gave. Gives why the connection ends, if it does.
+    fn take(&mut self, next: Next, socket: &mut Socket<'_>) -> Option<Ending> {
+        match next {
+            Next::Pieces | Next::Frame(Some(Ok(Message::Pong(_) | Message::Frame(_)))) => {}
+            Next::Frame(None) => return Some(Ending::Gone),
+            Next::Frame(Some(Err(error))) => return Some(input::ending(&error)),
+            Next::Frame(Some(Ok(Message::Close(close)))) => {
+                return Some(Ending::ClientClosed(close.map(|close| close.code.into())));
+            }
+            Next::Frame(Some(Ok(Message::Binary(_)))) => return Some(Ending::Failed(CloseCode::Unsupported)),
+            Next::Frame(Some(Ok(Message::Text(text)))) => {
+                if let Some(ending) = self.talk.hear(&text) {
+                    return Some(ending);
+                }
+            }
+            // the library writes the pong when it is asked for the next frame, which may take a while
+            Next::Frame(Some(Ok(Message::Ping(_)))) => drop(socket.flush().now_or_never()),
+        }
+        let now = Instant::now();
+        let rate = Rate::of_frames(&self.context.config().limits);
+        let paced_until = self.pace.note(socket.get_mut().take_frames(), now, rate);
+        if paced_until.is_some() || self.talk.is_busy() {
+            if paced_until.is_some() {
+                metrics::paced();
+            }
+            self.clock.hold(now, paced_until);
+            self.look_for_hang_up(now, socket)
+        } else {
+            None
+        }
+    }
+
+    fn release_unless_held(&mut self, now: Instant, socket: &mut Socket<'_>) {
+        if self.clock.is_held() && !self.talk.is_busy() && !self.clock.is_paced(now) {
+            let held = self.clock.release(now);
+            socket.get_mut().pardon(held);
+        }
+    }
+
+    /// Acts on what is due. Gives why the connection ends, if it does.
+    fn ring(&mut self, socket: &mut Socket<'_>) -> Option<Ending> {
+        let now = Instant::now();
+        if self.talk.deadline().is_some_and(|deadline| now >= deadline) {
+            return Some(Ending::Failed(CloseCode::Silent));
+        }
+        if self.clock.is_held() {
+            if let Some(ending) = self.look_for_hang_up(now, socket) {
+                return Some(ending);
+            }
+            self.release_unless_held(now, socket);
+        }
+        loop {
+            match self.clock.due(now, heard(socket), &self.context.config().timings) {
+                Due::Nothing => return None,
+                Due::Silent => return Some(Ending::Failed(CloseCode::Silent)),
+                Due::Incomplete => return Some(Ending::Failed(CloseCode::Policy)),
+                Due::HungUp => return Some(Ending::Gone),
+                Due::Ping => {
+                    let waiting = self.outbox.waiting().bytes + self.outbox.waiting_answers();
+                    let drained = self.outbox.drained_bytes();
+                    if self.clock.is_stalled(now, waiting, drained, &self.context.config().timings) {
+                        return Some(Ending::TooSlow);
+                    }
+                    // one that does not fit waits behind others like it
+                    self.outbox.offer_control(&frames::PING);
+                }
+            }
+        }
+    }
+
+    /// While nothing is read, the end of the client's side does not come as a frame.
+    fn look_for_hang_up(&mut self, now: Instant, socket: &Socket<'_>) -> Option<Ending> {
+        match hang_up(socket.get_ref().stream()) {
+            None => None,
+            Some(HangUp::Reset) => Some(Ending::Gone),
+            Some(HangUp::Finished) => {
+                self.clock.note_hang_up(now);
+                None
+            }
+        }
+    }
+
+    fn challenged(&mut self, socket: &Socket<'_>) -> Option<Ending> {
+        let ending = self.talk.knocked();
+        if ending.is_none() && self.clock.challenge(Instant::now(), heard(socket)) {
+            self.outbox.offer_control(&frames::PING);
+        }
+        ending
+    }
+
+    fn next_alarm(&self, socket: &Socket<'_>) -> Instant {
+        let next = self.clock.next(heard(socket), &self.context.config().timings);
+        self.talk.deadline().map_or(next, |deadline| deadline.min(next))
+    }
+}

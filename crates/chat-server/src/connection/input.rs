@@ -1,0 +1,88 @@
+//! The WebSocket library on a connection: how it is set up, read, and given back what it does not need.
+
+use std::task::{Context, Poll};
+
+use chat_outbox::CONTROL_BYTES;
+use chat_protocol::CloseCode;
+use futures::{FutureExt, SinkExt, StreamExt};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error as WsError, Result as WsResult};
+
+use crate::connection::deadlines::Heard;
+use crate::context;
+use crate::session::ending::Ending;
+use crate::transport::wire::{Refused, Wire};
+
+/// What the WebSocket library reads at a time, in bytes. It has a buffer of this size as long as the connection lasts. What it reads
+/// lies in memory already, so small pieces cost little.
+const READ_BUFFER: usize = 128;
+
+pub(super) type Socket<'a> = WebSocketStream<&'a mut Wire>;
+
+/// The library on a socket of which it holds nothing.
+pub(super) async fn wrap<'a>(wire: &'a mut Wire, context: &context::Context) -> Socket<'a> {
+    let most = context.config().limits.message_bytes;
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        // no more than the outbox takes at once: the library offers all of it again and again
+        .max_write_buffer_size(CONTROL_BYTES)
+        .max_message_size(Some(most))
+        .max_frame_size(Some(most));
+    WebSocketStream::from_raw_socket(wire, Role::Server, Some(config)).await
+}
+
+/// Whether the library's buffer has grown, and can be given back now.
+pub(super) fn has_grown(socket: &Socket<'_>) -> bool {
+    socket.get_ref().can_give_back()
+}
+
+/// Gives the library's grown buffer back, unless a pong still waits in it.
+pub(super) async fn renew<'a>(mut socket: Socket<'a>, context: &context::Context) -> Socket<'a> {
+    if !matches!(socket.flush().now_or_never(), Some(Ok(()))) {
+        return socket;
+    }
+    let wire = socket.into_inner();
+    wire.gave_back();
+    wrap(wire, context).await
+}
+
+/// What comes from a socket.
+pub(super) enum Next {
+    /// A message, a control frame, or the end.
+    Frame(Option<WsResult<Message>>),
+    /// Many pieces of a message that is not complete.
+    Pieces,
+}
+
+pub(super) fn poll_next(socket: &mut Socket<'_>, cx: &mut Context<'_>) -> Poll<Next> {
+    match socket.poll_next_unpin(cx) {
+        Poll::Pending if socket.get_ref().has_many_frames() => Poll::Ready(Next::Pieces),
+        Poll::Pending => Poll::Pending,
+        Poll::Ready(frame) => Poll::Ready(Next::Frame(frame)),
+    }
+}
+
+pub(super) fn heard(socket: &Socket<'_>) -> Heard {
+    let wire = socket.get_ref();
+    Heard { last: wire.heard(), incomplete_since: wire.incomplete_since() }
+}
+
+/// What an error of the library means for the connection.
+pub(super) fn ending(error: &WsError) -> Ending {
+    match error {
+        WsError::Io(error) => match error.get_ref().and_then(|error| error.downcast_ref()) {
+            Some(Refused(code)) => Ending::Failed(*code),
+            None => Ending::Gone,
+        },
+        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+        | WsError::ConnectionClosed
+        | WsError::AlreadyClosed => Ending::Gone,
+        WsError::Protocol(_) => Ending::Failed(CloseCode::Protocol),
+        WsError::Utf8(_) => Ending::Failed(CloseCode::InvalidText),
+        WsError::Capacity(_) => Ending::Failed(CloseCode::TooBig),
+        _ => Ending::Failed(CloseCode::Internal),
+    }
+}

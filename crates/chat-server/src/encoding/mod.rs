@@ -1,0 +1,136 @@
+//! How the engine writes what happens for each kind of connection: an event is encoded once, with its WebSocket frame around it.
+
+pub(crate) mod deflate;
+pub(crate) mod frames;
+mod rendered;
+
+use std::sync::Arc;
+
+use chat_markdown::RemoteImages;
+use chat_protocol::{Event, classic, v2};
+use chat_rooms::{Encoding, EncodingId, EngineBuilder, IsGone};
+
+use crate::encoding::deflate::Deflater;
+use crate::encoding::rendered::Rendered;
+
+/// The engine's encodings, for connections with messages as they are and with compressed ones.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Encodings {
+    plain: OfDialects,
+    deflated: OfDialects,
+}
+
+/// The encodings of the dialects.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OfDialects {
+    pub(crate) classic: EncodingId,
+    pub(crate) v2: EncodingId,
+    /// For sessions that asked for `html`.
+    pub(crate) v2_html: EncodingId,
+}
+
+impl Encodings {
+    /// Adds them to an engine. One that nobody takes costs nothing.
+    pub(crate) fn add_to(builder: &mut EngineBuilder, images: RemoteImages) -> Self {
+        let rendered = Arc::new(Rendered::new(images));
+        let mut add = |deflater: Option<&Arc<Deflater>>| OfDialects {
+            classic: builder.add_encoding(InFrames { dialect: Classic, deflater: deflater.cloned() }),
+            v2: builder.add_encoding(InFrames { dialect: V2, deflater: deflater.cloned() }),
+            v2_html: builder.add_encoding(InFrames {
+                dialect: V2Html(Arc::clone(&rendered)),
+                deflater: deflater.cloned(),
+            }),
+        };
+        Self { plain: add(None), deflated: add(Some(&Arc::default())) }
+    }
+
+    pub(crate) fn of(&self, deflates: bool) -> OfDialects {
+        if deflates { self.deflated } else { self.plain }
+    }
+}
+
+/// How an event becomes a text.
+trait Dialect: Send + Sync + 'static {
+    fn write(&self, event: &Event, json: &mut Vec<u8>);
+
+    /// About how many bytes that will be.
+    fn size_hint(&self, event: &Event) -> usize;
+
+    /// See [`Encoding::forget`].
+    fn forget(&self, is_gone: IsGone<'_>) {
+        let _ = is_gone;
+    }
+}
+
+#[derive(Debug)]
+struct Classic;
+
+impl Dialect for Classic {
+    fn write(&self, event: &Event, json: &mut Vec<u8>) {
+        classic::write(event, json);
+    }
+
+    fn size_hint(&self, event: &Event) -> usize {
+        classic::size_hint(event)
+    }
+}
+
+/// `chat.v2`.
+#[derive(Debug)]
+struct V2;
+
+impl Dialect for V2 {
+    fn write(&self, event: &Event, json: &mut Vec<u8>) {
+        v2::write(event, json);
+    }
+
+    fn size_hint(&self, event: &Event) -> usize {
+        v2::size_hint(event)
+    }
+}
+
+/// `chat.v2` with each message's Markdown as HTML beside it.
+#[derive(Debug)]
+struct V2Html(Arc<Rendered>);
+
+impl Dialect for V2Html {
+    fn write(&self, event: &Event, json: &mut Vec<u8>) {
+        v2::write_rendered(event, |message| self.0.html(message), json);
+    }
+
+    fn size_hint(&self, event: &Event) -> usize {
+        // mostly the HTML is a little longer than the text
+        2 * v2::size_hint(event)
+    }
+
+    fn forget(&self, is_gone: IsGone<'_>) {
+        self.0.forget(is_gone);
+    }
+}
+
+/// A dialect in text frames, compressed where there is a deflater and it makes them shorter.
+#[derive(Debug)]
+struct InFrames<D> {
+    dialect: D,
+    deflater: Option<Arc<Deflater>>,
+}
+
+impl<D: Dialect> Encoding for InFrames<D> {
+    fn encode(&self, event: &Event, frame: &mut Vec<u8>) {
+        let mut json = Vec::with_capacity(self.size_hint(event));
+        self.dialect.write(event, &mut json);
+        let deflated = self.deflater.as_ref().and_then(|deflater| deflater.deflate(&json));
+        match deflated {
+            Some(deflated) => frames::deflated_text(&deflated, frame),
+            None => frames::text(&json, frame),
+        }
+    }
+
+    fn size_hint(&self, event: &Event) -> usize {
+        self.dialect.size_hint(event)
+    }
+
+    fn forget(&self, is_gone: IsGone<'_>) {
+        self.dialect.forget(is_gone);
+    }
+}

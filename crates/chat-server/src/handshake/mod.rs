@@ -1,0 +1,298 @@
+//! Who is let in, decided before the handshake is answered.
+
+pub(crate) mod refusal;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use chat_log::{Passed, cut};
+use chat_protocol::v2::SUBPROTOCOL;
+use chat_protocol::{RoomName, Username};
+use chat_rooms::{JoinError, Seat};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderValue, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING,
+};
+use http::{HeaderMap, Method, Request, Response};
+use percent_encoding::percent_decode_str;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
+use tokio_tungstenite::tungstenite::handshake::server::create_response;
+
+use crate::admission::addresses::{AddressPlace, Arrival};
+use crate::admission::origins::Endpoint;
+use crate::admission::permit::{ChatPermit, Peer, Place};
+use crate::admission::stranger_log::Kind;
+use crate::context::Context;
+use crate::encoding::deflate;
+use crate::handshake::refusal::Refusal;
+
+/// What was let in.
+#[derive(Debug)]
+pub(crate) enum Entrant {
+    /// A member of one room.
+    Classic(Seat),
+    /// A session that has said nothing yet.
+    V2,
+}
+
+/// Somebody who is let in.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    /// The answer to the handshake.
+    pub(crate) response: Response<()>,
+    /// Whether it says that messages may be compressed.
+    pub(crate) deflates: bool,
+    /// Who it is.
+    pub(crate) entrant: Entrant,
+    /// Counts towards the connections there may be, for as long as it is held.
+    pub(crate) permit: ChatPermit,
+}
+
+/// Where sessions of `chat.v2` begin.
+const V2_PATH: &str = "/ws";
+
+/// Whether a path is one that WebSockets are served on.
+pub(crate) fn is_websocket_path(path: &str) -> bool {
+    path == V2_PATH || path.starts_with("/ws/")
+}
+
+/// Decides about a handshake and, if it is let in, keeps its seat.
+///
+/// Cancel-safe: dropped before it resolves, the seat is given back.
+pub(crate) async fn admit(
+    request: &Request<()>,
+    place: &Place,
+    context: &Arc<Context>,
+) -> Result<Admitted, Refusal> {
+    if request.uri().path() == V2_PATH {
+        return admit_session(request, place, context);
+    }
+    let (room, username) = classic_target(request.uri().path()).ok_or(Refusal::NotFound)?;
+    let mut response = handshake(request)?;
+    let permit = permit(request, place, context)?;
+    look_at_origin(request, Endpoint::Classic, place, context)?;
+    let deflates = agree_on_deflate(request, &mut response, context);
+    match context.engine.admit(&room, &username).await {
+        Ok(seat) => Ok(Admitted { response, deflates, entrant: Entrant::Classic(seat), permit }),
+        Err(JoinError::NameTaken) => Err(Refusal::NameTaken),
+        Err(JoinError::RoomFull) => Err(Refusal::RoomFull),
+        Err(JoinError::Closing) => Err(Refusal::ShuttingDown),
+        Err(error @ (JoinError::Store(_) | JoinError::History(_))) => {
+            if let Some(Passed { suppressed }) = context.log.at_all(Kind::Join) {
+                tracing::warn!(%room, %username, %error, suppressed, "a user could not join");
+            }
+            Err(Refusal::Store)
+        }
+    }
+}
+
+/// Lets a session of `chat.v2` in: who it is, it says later.
+fn admit_session(request: &Request<()>, place: &Place, context: &Context) -> Result<Admitted, Refusal> {
+    let mut response = handshake(request)?;
+    // a client that does not offer it would not understand a word (RFC 6455, section 4.2.2)
+    let offered = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let mut offered = offered.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
+    if !offered.any(|name| name.trim() == SUBPROTOCOL) {
+        return Err(Refusal::NoSubprotocol);
+    }
+    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    if context.engine.is_closing() {
+        return Err(Refusal::ShuttingDown);
+    }
+    let permit = permit(request, place, context)?;
+    look_at_origin(request, Endpoint::V2, place, context)?;
+    let deflates = agree_on_deflate(request, &mut response, context);
+    Ok(Admitted { response, deflates, entrant: Entrant::V2, permit })
+}
+
+/// Takes the client's offer to compress messages, if there is one that can be taken, and says whether.
+fn agree_on_deflate(request: &Request<()>, response: &mut Response<()>, context: &Context) -> bool {
+    if !context.config().deflate {
+        return false;
+    }
+    let Some(accepted) = deflate::accept(request.headers()) else { return false };
+    response.headers_mut().insert(SEC_WEBSOCKET_EXTENSIONS, accepted);
+    true
+}
+
+/// A place among the chat connections, if there is one left, and one for who asks.
+fn permit(request: &Request<()>, place: &Place, context: &Context) -> Result<ChatPermit, Refusal> {
+    let (client, address) = match place.peer() {
+        Peer::Client { address, .. } => {
+            may_shake_hands(*address, context)?;
+            (*address, None)
+        }
+        Peer::Proxy(proxy) => {
+            let client = context.config().proxies.client(request.headers(), *proxy);
+            (client, Some(counted(client, context)?))
+        }
+    };
+    if context.is_short_of_memory.load(Ordering::Relaxed) {
+        return Err(Refusal::Full);
+    }
+    let permit = Arc::clone(&context.members).try_acquire_owned().map_err(|_| Refusal::Full)?;
+    Ok(ChatPermit { _permit: permit, client, _address: address })
+}
+
+/// Counts who asks over a proxy.
+fn counted(address: IpAddr, context: &Context) -> Result<AddressPlace, Refusal> {
+    let Arrival::In(place) = context.addresses.arrive(address) else { return Err(Refusal::TooManyFromThere) };
+    may_shake_hands(address, context).map(|()| place)
+}
+
+/// The client's address, as far as it is known.
+fn client_address(headers: &HeaderMap, place: &Place, context: &Context) -> IpAddr {
+    match place.peer() {
+        Peer::Client { address, .. } => *address,
+        Peer::Proxy(proxy) => context.config().proxies.client(headers, *proxy),
+    }
+}
+
+fn may_shake_hands(address: IpAddr, context: &Context) -> Result<(), Refusal> {
+    context.addresses.may_shake_hands(address, Instant::now()).then_some(()).ok_or(Refusal::TooManyFromThere)
+}
+
+/// Refuses pages that may not chat here: whoever reads them did not choose to. Asked after the limits of the address, which bound how often
+/// this comes to the log.
+fn look_at_origin(
+    request: &Request<()>,
+    endpoint: Endpoint,
+    place: &Place,
+    context: &Context,
+) -> Result<(), Refusal> {
+    if context.config().origins.admit(request.headers(), endpoint) {
+        return Ok(());
+    }
+    let address = client_address(request.headers(), place, context);
+    if let Some(Passed { suppressed }) = context.log.about(Kind::Origin, address) {
+        let origin = request.headers().get(ORIGIN).map(HeaderValue::as_bytes).unwrap_or_default();
+        tracing::info!(
+            %address,
+            origin = %cut(origin),
+            suppressed,
+            "a page of this origin is not allowed to connect; see --allowed-origins"
+        );
+    }
+    Err(Refusal::Origin)
+}
+
+/// The room and the name in `/ws/chat/{room}/{username}`.
+fn classic_target(path: &str) -> Option<(RoomName, Username)> {
+    let (room, username) = path.strip_prefix("/ws/chat/")?.split_once('/')?;
+    Some((RoomName::parse(&decoded(room)?).ok()?, Username::parse(&decoded(username)?).ok()?))
+}
+
+/// A segment of a path without its percent-encoding; none where that is not UTF-8.
+pub(crate) fn decoded(segment: &str) -> Option<String> {
+    percent_decode_str(segment).decode_utf8().ok().map(Into::into)
+}
+
+/// The answer to a handshake that is one.
+fn handshake(request: &Request<()>) -> Result<Response<()>, Refusal> {
+    if request.method() != Method::GET {
+        return Err(Refusal::Method);
+    }
+    // a body would be read as frames, and a key must not come twice (RFC 6455, section 11.3.1)
+    let headers = request.headers();
+    let has_body = headers.contains_key(TRANSFER_ENCODING)
+        || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+    if has_body || headers.get_all(SEC_WEBSOCKET_KEY).iter().nth(1).is_some() {
+        return Err(Refusal::Malformed);
+    }
+    create_response(&with_one_connection_line(request)).map_err(|error| match error {
+        WsError::Protocol(
+            ProtocolError::MissingConnectionUpgradeHeader
+            | ProtocolError::MissingUpgradeWebSocketHeader
+            | ProtocolError::MissingSecWebSocketVersionHeader,
+        ) => Refusal::UpgradeRequired,
+        _ => Refusal::Malformed,
+    })
+}
+
+/// The same with all its `Connection` lines in one, which is what they mean (RFC 9110, section 5.3): the library looks at the
+/// first only.
+fn with_one_connection_line(request: &Request<()>) -> Request<()> {
+    let mut request = request.clone();
+    let lines: Vec<_> = request.headers().get_all(CONNECTION).iter().map(HeaderValue::as_bytes).collect();
+    if lines.len() > 1
+        && let Ok(all) = HeaderValue::from_bytes(&lines.join(&b", "[..]))
+    {
+        request.headers_mut().insert(CONNECTION, all);
+    }
+    request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_out_of_the_path() {
+        let target = |path| classic_target(path).map(|(room, name)| (room.to_string(), name.to_string()));
+        assert_eq!(target("/ws/chat/lobby/ana"), Some(("lobby".into(), "ana".into())));
+        assert_eq!(target("/ws/chat/caf%C3%A9/%61na"), Some(("café".into(), "ana".into())));
+        assert_eq!(target("/ws/chat/cafe%CC%81/jose%CC%81"), Some(("café".into(), "josé".into())));
+        for path in [
+            "/ws/chat/lobby",
+            "/ws/chat/lobby/",
+            "/ws/chat//ana",
+            "/ws/chat/lobby/ana/",
+            "/ws/chat/lobby/ana/x",
+            "/ws/chat/lobby/a%2Fb",
+            "/ws/chat/lobby/a%00b",
+            "/ws/chat/lobby/%FF",
+            "/ws/chat/../ana",
+            "/ws/chat/lobby/%E2%80%8Bana",
+            "/ws/chat/lobby/*chatd*",
+            "/ws/other/lobby/ana",
+            "/ws",
+        ] {
+            assert_eq!(target(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_handshake_is_told_what_is_wrong_with_it() {
+        let request = |change: fn(&mut Request<()>)| {
+            let mut request = Request::builder()
+                .uri("/ws/chat/r/ana")
+                .header("Connection", "keep-alive, Upgrade")
+                .header("Upgrade", "websocket")
+                .header("Sec-WebSocket-Version", "13")
+                .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+                .body(())
+                .unwrap();
+            change(&mut request);
+            handshake(&request).map(|response| response.headers()["Sec-WebSocket-Accept"].clone())
+        };
+        // the example of RFC 6455, section 1.3
+        assert_eq!(request(|_| ()).unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        let in_two_lines = |r: &mut Request<()>| {
+            r.headers_mut().insert(CONNECTION, HeaderValue::from_static("keep-alive"));
+            r.headers_mut().append(CONNECTION, HeaderValue::from_static("Upgrade"));
+        };
+        assert!(request(in_two_lines).is_ok());
+        assert_eq!(request(|r| *r.method_mut() = Method::POST), Err(Refusal::Method));
+        assert_eq!(request(|r| drop(r.headers_mut().remove("Upgrade"))), Err(Refusal::UpgradeRequired));
+        assert_eq!(request(|r| drop(r.headers_mut().remove("Connection"))), Err(Refusal::UpgradeRequired));
+        assert_eq!(
+            request(|r| drop(r.headers_mut().insert("Sec-WebSocket-Version", HeaderValue::from_static("8")))),
+            Err(Refusal::UpgradeRequired)
+        );
+        assert_eq!(request(|r| drop(r.headers_mut().remove("Sec-WebSocket-Key"))), Err(Refusal::Malformed));
+        assert_eq!(
+            request(|r| drop(r.headers_mut().insert("Sec-WebSocket-Key", HeaderValue::from_static("short")))),
+            Err(Refusal::Malformed)
+        );
+        assert_eq!(request(|r| *r.version_mut() = http::Version::HTTP_10), Err(Refusal::Malformed));
+        let twice = |r: &mut Request<()>| {
+            r.headers_mut().append(SEC_WEBSOCKET_KEY, HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ=="));
+        };
+        assert_eq!(request(twice), Err(Refusal::Malformed));
+        let body =
+            |r: &mut Request<()>| drop(r.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("3")));
+        assert_eq!(request(body), Err(Refusal::Malformed));
+    }
+}

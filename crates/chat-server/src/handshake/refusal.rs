@@ -1,0 +1,129 @@
+//! Why a handshake is refused, and the response that says so.
+
+use http::header::{
+    ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::{Response, StatusCode};
+
+/// Why a handshake was refused. Nobody in the room notices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// There is nothing under this path, or what stands in it is no name.
+    NotFound,
+    /// Not a GET.
+    Method,
+    /// A plain request, or a version of WebSocket other than 13 (RFC 6455, section 4.4).
+    UpgradeRequired,
+    /// A handshake that is none.
+    Malformed,
+    /// A request that is not encrypted, where that is asked for.
+    NotEncrypted,
+    /// A handshake without an offer of `chat.v2` where that is spoken.
+    NoSubprotocol,
+    /// From a page of an origin that may not.
+    Origin,
+    /// The name is in use in the room.
+    NameTaken,
+    /// There are as many connections from that address as there may be, or its handshakes come too fast.
+    TooManyFromThere,
+    /// There are as many members in the room as there may be.
+    RoomFull,
+    /// There are as many connections as there may be, or as there is memory for.
+    Full,
+    /// The server is shutting down.
+    ShuttingDown,
+    /// The store does not answer.
+    Store,
+}
+
+impl Refusal {
+    /// The answer. A person who tries things out reads its body; that of a taken name is empty, as clients know it.
+    pub(crate) fn response(self) -> Response<&'static str> {
+        let (status, extra): (_, &[(HeaderName, &'static str)]) = match self {
+            Self::NotFound => (StatusCode::NOT_FOUND, &[]),
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, &[(ALLOW, "GET")]),
+            Self::UpgradeRequired => {
+                (StatusCode::UPGRADE_REQUIRED, &[(UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")])
+            }
+            Self::Malformed | Self::NotEncrypted | Self::NoSubprotocol => (StatusCode::BAD_REQUEST, &[]),
+            Self::NameTaken | Self::Origin => (StatusCode::FORBIDDEN, &[]),
+            Self::TooManyFromThere => (StatusCode::TOO_MANY_REQUESTS, &[(RETRY_AFTER, "10")]),
+            Self::RoomFull | Self::Full | Self::ShuttingDown | Self::Store => {
+                (StatusCode::SERVICE_UNAVAILABLE, &[(RETRY_AFTER, "1")])
+            }
+        };
+        let body = self.explanation();
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        if !body.is_empty() {
+            response
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        }
+        for (name, value) in extra {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+impl Refusal {
+    /// Every reason.
+    pub(crate) const ALL: [Self; 13] = [
+        Self::NotFound,
+        Self::Method,
+        Self::UpgradeRequired,
+        Self::Malformed,
+        Self::NotEncrypted,
+        Self::NoSubprotocol,
+        Self::Origin,
+        Self::NameTaken,
+        Self::TooManyFromThere,
+        Self::RoomFull,
+        Self::Full,
+        Self::ShuttingDown,
+        Self::Store,
+    ];
+
+    /// For programs that count.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Method => "method",
+            Self::UpgradeRequired => "upgrade_required",
+            Self::Malformed => "malformed",
+            Self::NotEncrypted => "not_encrypted",
+            Self::NoSubprotocol => "no_subprotocol",
+            Self::Origin => "origin",
+            Self::NameTaken => "name_taken",
+            Self::TooManyFromThere => "too_many_from_there",
+            Self::RoomFull => "room_full",
+            Self::Full => "full",
+            Self::ShuttingDown => "shutting_down",
+            Self::Store => "store",
+        }
+    }
+
+    fn explanation(self) -> &'static str {
+        match self {
+            Self::NotFound => {
+                "not found: there is no such path, or the name of the room or user in it is not valid\n"
+            }
+            Self::Method => "method not allowed: open a WebSocket with GET\n",
+            Self::UpgradeRequired => "upgrade required: this path serves only WebSockets (version 13)\n",
+            Self::Malformed => "malformed request, or not a valid WebSocket handshake\n",
+            Self::NotEncrypted => "this port requires TLS: use https:// or wss://\n",
+            Self::NoSubprotocol => "missing subprotocol: offer chat.v2 in Sec-WebSocket-Protocol\n",
+            Self::Origin => {
+                "pages of this origin are not allowed to connect; the server sets this with --allowed-origins\n"
+            }
+            Self::NameTaken => "",
+            Self::TooManyFromThere => "too many connections from your address, or too many in a short time\n",
+            Self::RoomFull => "the room is full\n",
+            Self::Full => "the server is full: the maximum number of connections is reached\n",
+            Self::ShuttingDown => "the server is shutting down\n",
+            Self::Store => "storage is unavailable; try again later\n",
+        }
+    }
+}

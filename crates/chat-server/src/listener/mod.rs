@@ -1,0 +1,243 @@
+//! The door: one port for WebSockets and for plain HTTP. It reads the head of a connection's first request and decides.
+
+mod forwarded;
+mod head;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use chat_log::{Passed, cut};
+use futures::FutureExt;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION, VARY};
+use http::{HeaderValue, Request, Response, StatusCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout_at};
+use tokio_tungstenite::tungstenite::handshake::server::write_response;
+use tracing::Instrument;
+
+use crate::admission::addresses::{AddressPlace, Arrival};
+use crate::admission::permit::{Peer, Place};
+use crate::admission::proxies::ProxyHeader;
+use crate::admission::stranger_log::Kind;
+use crate::api;
+use crate::config::HEAD_BYTES;
+use crate::connection::{self, Opened};
+use crate::context::Context;
+use crate::handshake::refusal::Refusal;
+use crate::handshake::{self, Admitted};
+use crate::metrics;
+use crate::transport::prefixed::Rewound;
+use crate::transport::stream::{self, Stream};
+use crate::transport::throttled_discard::Sips;
+use crate::transport::tls::Opening;
+use head::{Head, HeadError};
+
+/// How long the answer to a refused request is given to arrive.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Takes a new connection to where it belongs.
+pub(crate) async fn open(
+    mut socket: TcpStream,
+    from: IpAddr,
+    permit: OwnedSemaphorePermit,
+    context: Arc<Context>,
+) {
+    let accepted = Instant::now();
+    let deadline = accepted + context.config().timings.head;
+    let Some(Some((arrived, read))) = in_time(deadline, &context, arrive(&mut socket, from, &context)).await
+    else {
+        return;
+    };
+    let Some(Some((mut stream, read))) =
+        in_time(deadline, &context, secure(socket, from, read, &context)).await
+    else {
+        return;
+    };
+    let peer = match arrived {
+        Arrived::In(peer) => peer,
+        Arrived::TooMany(place) => {
+            turn_away(stream, Refusal::TooManyFromThere, &context).await;
+            return drop(place);
+        }
+    };
+    // too slow: nobody to answer
+    let Some(head) = in_time(deadline, &context, head::read(&mut stream, read)).await else { return };
+    match head {
+        Err(HeadError::Gone) => {}
+        Err(HeadError::Malformed) => turn_away(stream, Refusal::Malformed, &context).await,
+        Err(HeadError::TooLarge) => {
+            metrics::refused(Refusal::Malformed.name());
+            refuse(stream, too_large(), &context).await;
+        }
+        Ok(Head { request, bytes, end }) => {
+            let place = Place::new(permit, peer);
+            if handshake::is_websocket_path(request.uri().path()) {
+                let span = tracing::trace_span!("handshake");
+                answer(stream, request, bytes.slice(end..), place, accepted, context).instrument(span).await;
+            } else {
+                api::serve(Rewound::new(bytes, stream), place, context).await;
+            }
+        }
+    }
+}
+
+/// What a future resolves to; none where that comes too late, or the server ends before.
+async fn in_time<T>(deadline: Instant, context: &Context, future: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        () = context.stopping.cancelled() => None,
+        done = timeout_at(deadline, future) => done.ok(),
+    }
+}
+
+/// A connection before its first request.
+enum Arrived {
+    /// Whose it is.
+    In(Peer),
+    /// There are too many from there; the place is held while that is said.
+    TooMany(AddressPlace),
+}
+
+/// Finds out whose connection it is, and counts it; with what was read behind the header of a proxy. None when it is not served:
+/// there are far too many from there, or the proxy does not say who asks.
+async fn arrive(socket: &mut TcpStream, from: IpAddr, context: &Context) -> Option<(Arrived, BytesMut)> {
+    let proxies = &context.config().proxies;
+    let (client, read) = match (proxies.trust(from), proxies.header) {
+        (false, _) => (from, BytesMut::new()),
+        (true, ProxyHeader::ForwardedFor) => return Some((Arrived::In(Peer::Proxy(from)), BytesMut::new())),
+        (true, ProxyHeader::ProxyProtocol) => match forwarded::read(socket).await {
+            Some((Some(client), read)) => (client, read),
+            Some((None, read)) => return Some((Arrived::In(Peer::Proxy(from)), read)),
+            None => {
+                if let Some(Passed { suppressed }) = context.log.about(Kind::ProxyHeader, from) {
+                    tracing::warn!(proxy = %from, suppressed, "a trusted proxy sent no PROXY protocol header");
+                }
+                return None;
+            }
+        },
+    };
+    let arrived = match context.addresses.arrive(client) {
+        Arrival::In(place) => Arrived::In(Peer::Client { address: client, _counted: place }),
+        Arrival::TooMany(place) => Arrived::TooMany(place),
+        Arrival::FarTooMany => return None,
+    };
+    Some((arrived, read))
+}
+
+/// Shakes hands where connections are encrypted; `read` was read already. None when that fails.
+async fn secure(
+    socket: TcpStream,
+    from: IpAddr,
+    read: BytesMut,
+    context: &Context,
+) -> Option<(Stream, BytesMut)> {
+    let Some(tls) = &context.config().tls else { return Some((Stream::Left(socket), read)) };
+    match tls.accept(socket, read).await {
+        Ok(Opening::Encrypted(stream)) => Some((Stream::Right(stream), BytesMut::new())),
+        Ok(Opening::Plain(socket)) => {
+            turn_away(Stream::Left(socket), Refusal::NotEncrypted, context).await;
+            None
+        }
+        Err(error) => {
+            if let Some(Passed { suppressed }) = context.log.about(Kind::Tls, from) {
+                tracing::debug!(address = %from, error = %cut(error.to_string().as_bytes()), suppressed, "a TLS handshake failed");
+            }
+            None
+        }
+    }
+}
+
+/// Answers a handshake, and leaves the connection to a task of its own that holds nothing of the door.
+async fn answer(
+    mut stream: Stream,
+    request: Request<()>,
+    behind: Bytes,
+    place: Place,
+    accepted: Instant,
+    context: Arc<Context>,
+) {
+    let admitted = tokio::select! {
+        () = context.stopping.cancelled() => Err(Refusal::ShuttingDown),
+        admitted = handshake::admit(&request, &place, &context) => admitted,
+    };
+    match admitted {
+        Err(refusal) => {
+            metrics::refused(refusal.name());
+            refuse(stream, refusal.response(), &context).await;
+        }
+        Ok(Admitted { response, deflates, entrant, permit }) => {
+            let Some(unread) = still_there(&mut stream, behind) else { return };
+            let opened = Opened { stream, unread, answer: written(&response), deflates };
+            connection::start(opened, entrant, (permit, place), &context);
+            metrics::let_in(accepted.elapsed());
+        }
+    }
+}
+
+/// What has arrived behind the head; none when the client has given up while it was waiting to be let in: then nobody in
+/// the room is to notice it. A client that has sent something before it hung up is heard.
+fn still_there(stream: &mut Stream, behind: Bytes) -> Option<Bytes> {
+    if stream::hang_up(stream::socket(stream)).is_none() {
+        return Some(behind);
+    }
+    let mut bytes = Vec::from(behind);
+    let mut chunk = [0; 1024];
+    while bytes.len() < HEAD_BYTES
+        && let Some(Ok(count @ 1..)) = stream.read(&mut chunk).now_or_never()
+    {
+        bytes.extend_from_slice(&chunk[..count]);
+    }
+    (!bytes.is_empty()).then(|| bytes.into())
+}
+
+/// Refuses somebody before it is known what it wants.
+async fn turn_away(stream: Stream, refusal: Refusal, context: &Context) {
+    metrics::refused(refusal.name());
+    refuse(stream, for_everyone(refusal.response()), context).await;
+}
+
+/// Answers a request that goes nowhere, and sees the answer off: to close a socket with unread bytes in it would reset it,
+/// and the answer could be lost.
+async fn refuse(mut stream: Stream, mut response: Response<&'static str>, context: &Context) {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    let answer_and_linger = async {
+        let mut answer = written(&response);
+        answer.extend_from_slice(response.body().as_bytes());
+        if stream.write_all(&answer).await.is_ok() {
+            let _ = stream.shutdown().await;
+            let (mut rest, mut sips) = ([0; 4096], Sips::default());
+            while let Ok(bytes @ 1..) = stream.read(&mut rest).await {
+                sips.took(bytes).await;
+            }
+        }
+    };
+    // a client that is too slow to take it has lost it
+    tokio::select! {
+        _ = tokio::time::timeout(LINGER, answer_and_linger) => {}
+        () = context.has_waited_for_answers() => {}
+    }
+}
+
+fn too_large() -> Response<&'static str> {
+    let mut response = for_everyone(Refusal::Malformed.response());
+    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    response
+}
+
+/// Lets pages of every origin read it: it may have been a look-up that could not be read.
+fn for_everyone(mut response: Response<&'static str>) -> Response<&'static str> {
+    response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+/// The head of a response, as bytes.
+fn written<T>(response: &Response<T>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let written = write_response(&mut bytes, response);
+    debug_assert!(written.is_ok());
+    bytes
+}

@@ -1,0 +1,109 @@
+//! The classic dialect on a connection: one member of one room.
+
+use std::sync::Arc;
+
+use chat_outbox::Outbox;
+use chat_protocol::CloseCode;
+use chat_protocol::classic::{self, Command};
+use chat_protocol::v2::ErrorCode;
+use chat_rooms::{Membership, SendError, Sent};
+use futures::FutureExt;
+use tokio::time::Instant;
+
+use crate::context::classic_clients::Listed;
+use crate::session::ending::Ending;
+use crate::session::protocol::Talk;
+use crate::transport::drained;
+use crate::transport::tcp::Tcp;
+
+/// The operator has put it out: its connection is for that room alone.
+const KICKED: Ending = Ending::Failed(CloseCode::Forbidden);
+
+/// A member and its connection.
+pub(crate) struct Classic {
+    member: Membership,
+    outbox: Arc<Outbox<Tcp>>,
+    /// What has to be done before the next frame is read.
+    busy: Option<Busy>,
+    _listed: Listed,
+}
+
+enum Busy {
+    /// This is to be said, once the room takes it, and once its sender reads what it is told: whoever writes without reading is
+    /// read no further, instead of being put out for its own words.
+    Saying(Arc<str>),
+    /// What was wrong with a frame is on its way to its sender.
+    Answering(Sent),
+}
+
+impl Classic {
+    pub(crate) fn new(member: Membership, outbox: Arc<Outbox<Tcp>>, listed: Listed) -> Self {
+        Self { member, outbox, busy: None, _listed: listed }
+    }
+
+    /// Why it is out.
+    fn out(&self) -> Ending {
+        if self.member.is_ousted() { KICKED } else { Ending::TooSlow }
+    }
+
+    fn refuse(&mut self, reason: impl Into<Arc<str>>) -> Option<Ending> {
+        match self.member.refuse(ErrorCode::BadJson, reason, None) {
+            Ok(sent) => {
+                self.busy = Some(Busy::Answering(sent));
+                None
+            }
+            Err(SendError::NotAMember) => Some(self.out()),
+        }
+    }
+}
+
+impl Talk for Classic {
+    fn hear(&mut self, text: &str) -> Option<Ending> {
+        match classic::read(text) {
+            Ok(Command::Say { body }) => self.busy = Some(Busy::Saying(body)),
+            Ok(_) => return self.refuse("this server does not support this command"),
+            Err(error) => return self.refuse(error.to_string()),
+        }
+        // mostly it can be said at once
+        self.proceed().now_or_never().and_then(Result::err)
+    }
+
+    fn is_busy(&self) -> bool {
+        self.busy.is_some()
+    }
+
+    async fn proceed(&mut self) -> Result<(), Ending> {
+        drained(&self.outbox).await;
+        match &self.busy {
+            None => {}
+            Some(Busy::Saying(body)) => {
+                self.member.send(Arc::clone(body)).await.map_err(|SendError::NotAMember| self.out())?;
+            }
+            Some(Busy::Answering(sent)) => self.member.offered(*sent).await,
+        }
+        self.busy = None;
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn knocked(&mut self) -> Option<Ending> {
+        self.member.is_ousted().then_some(KICKED)
+    }
+
+    async fn settle(&mut self) {
+        if let Some(Busy::Saying(body)) = self.busy.take() {
+            // it fails only for one who is out, and hears of that anyway
+            let _ = self.member.send(body).await;
+        }
+        self.member.settled().await;
+    }
+
+    fn log(&self, what: &str, ending: Option<Ending>) {
+        let who = self.member.member();
+        let (by, code) = Ending::fields(ending);
+        tracing::debug!(connection = %who.channel, room = %who.room, username = %who.username, by, code, "{what}");
+    }
+}

@@ -1,0 +1,44 @@
+//! The seats that a session inherits from an earlier one.
+
+use std::mem;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use chat_protocol::RoomName;
+use chat_rooms::Membership;
+use parking_lot::Mutex;
+
+use crate::context::memberships::Seats;
+
+/// Parked seats of a session that was taken over. Those that nobody claims in time are left, and so are all when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Inherited {
+    seats: Arc<Mutex<Seats>>,
+}
+
+impl Inherited {
+    /// Keeps seats for so long.
+    pub(crate) fn keep(seats: Seats, patience: Duration) -> Self {
+        let seats = Arc::new(Mutex::new(seats));
+        let kept: Weak<_> = Arc::downgrade(&seats);
+        tokio::spawn(async move {
+            tokio::time::sleep(patience).await;
+            if let Some(seats) = kept.upgrade() {
+                // left once the lock is free again
+                let unclaimed = mem::take(&mut *seats.lock());
+                drop(unclaimed);
+            }
+        });
+        Self { seats }
+    }
+
+    /// The seat in a room, if there is one.
+    pub(crate) fn claim(&self, room: &RoomName) -> Option<Arc<Membership>> {
+        self.seats.lock().remove(room)
+    }
+
+    /// All that nobody has claimed.
+    pub(crate) fn take(self) -> Seats {
+        mem::take(&mut *self.seats.lock())
+    }
+}

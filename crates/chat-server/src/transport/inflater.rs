@@ -1,0 +1,125 @@
+//! Takes a client's compressed messages out of the stream of its frames, and puts them back as they were before.
+
+use std::io::Cursor;
+
+use bytes::{Buf, Bytes};
+use chat_protocol::CloseCode;
+use tokio::io::ReadBuf;
+use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use crate::encoding::deflate::{InflateError, inflate};
+
+/// Knows of which message the current frame is a piece. The WebSocket library knows no extension: it gets an inflated message as one frame,
+/// and all else as it came, so that what the library refuses it still refuses, such as a reserved bit where it has no meaning.
+#[derive(Debug)]
+pub(crate) struct Inflater {
+    /// The most bytes of a message.
+    most: usize,
+    /// Whether a message that is not compressed has begun and not ended.
+    in_plain_message: bool,
+    /// The compressed message that has begun and not ended.
+    message: Option<Message>,
+    /// The current frame, if it is a piece of that message.
+    piece: Option<Piece>,
+    /// What is to be handed out before anything else.
+    inflated: Bytes,
+}
+
+#[derive(Debug)]
+struct Message {
+    opcode: OpCode,
+    deflated: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Piece {
+    mask: [u8; 4],
+    is_last: bool,
+}
+
+impl Inflater {
+    /// For messages that have at most so many bytes.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most, in_plain_message: false, message: None, piece: None, inflated: Bytes::new() }
+    }
+
+    /// Hands out what is left of an inflated message. False: nothing is.
+    pub(crate) fn hand_out(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        if self.inflated.is_empty() {
+            return false;
+        }
+        let count = self.inflated.len().min(buf.remaining());
+        buf.put_slice(&self.inflated[..count]);
+        self.inflated.advance(count);
+        if self.inflated.is_empty() {
+            self.inflated = Bytes::new();
+        }
+        true
+    }
+
+    /// Whether nothing is left to hand out.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.inflated.is_empty()
+    }
+
+    /// Looks at a frame that begins with these bytes, and says how long its header is if the frame is a piece of a compressed message: then its
+    /// payload is to be [`take`](Self::take)n. An error: the connection is to be closed with that code.
+    pub(crate) fn begin(&mut self, bytes: &[u8]) -> Result<Option<usize>, CloseCode> {
+        let mut cursor = Cursor::new(bytes);
+        // the scanner has seen that it is one
+        let Ok(Some((frame, _))) = FrameHeader::parse(&mut cursor) else { return Ok(None) };
+        let OpCode::Data(data) = frame.opcode else { return Ok(None) };
+        match (data, self.message.is_some()) {
+            (Data::Continue, true) if !frame.rsv1 => {}
+            // the library does not know that a message has begun
+            (Data::Continue | Data::Text | Data::Binary, true) => return Err(CloseCode::Protocol),
+            (Data::Text | Data::Binary, false) if frame.rsv1 && !self.in_plain_message => {
+                self.message = Some(Message { opcode: frame.opcode, deflated: Vec::new() });
+            }
+            _ => {
+                self.in_plain_message = !frame.is_final;
+                return Ok(None);
+            }
+        }
+        let Some(mask) = frame.mask.filter(|_| !frame.rsv2 && !frame.rsv3) else {
+            return Err(CloseCode::Protocol);
+        };
+        self.piece = Some(Piece { mask, is_last: frame.is_final });
+        // a header is short
+        Ok(Some(cursor.position() as usize))
+    }
+
+    /// Whether the current frame is a piece of a compressed message.
+    pub(crate) fn is_taking(&self) -> bool {
+        self.piece.is_some()
+    }
+
+    /// Takes the next bytes of the current frame's payload; `is_end`: with them it ends. Gives how long the message was that ended with it. An
+    /// error: the connection is to be closed with that code.
+    pub(crate) fn take(&mut self, payload: &[u8], is_end: bool) -> Result<Option<usize>, CloseCode> {
+        let (Some(piece), Some(message)) = (&mut self.piece, &mut self.message) else { return Ok(None) };
+        let mask = piece.mask.iter().cycle();
+        message.deflated.extend(payload.iter().zip(mask).map(|(byte, mask)| byte ^ mask));
+        piece.mask.rotate_left(payload.len() % 4);
+        if !is_end {
+            return Ok(None);
+        }
+        let is_last = piece.is_last;
+        self.piece = None;
+        let Some(Message { opcode, deflated }) = self.message.take_if(|_| is_last) else { return Ok(None) };
+        let inflated = inflate(&deflated, self.most).map_err(|error| match error {
+            InflateError::TooBig => CloseCode::TooBig,
+            InflateError::Garbled => CloseCode::InvalidText,
+        })?;
+        // a mask of zeros leaves everything as it is
+        let header = FrameHeader { opcode, mask: Some([0; 4]), ..FrameHeader::default() };
+        let mut frame = Vec::with_capacity(header.len(inflated.len() as u64) + inflated.len());
+        // a vector takes every write
+        let written = header.format(inflated.len() as u64, &mut frame);
+        debug_assert!(written.is_ok());
+        frame.extend_from_slice(&inflated);
+        self.inflated = frame.into();
+        Ok(Some(inflated.len()))
+    }
+}

@@ -1,0 +1,29 @@
+//! The bytes of a connection: TCP, TLS, frames in and out.
+
+pub(crate) mod cipher;
+pub(crate) mod inflater;
+pub(crate) mod prefixed;
+pub(crate) mod scanner;
+pub(crate) mod stream;
+pub(crate) mod tcp;
+pub(crate) mod throttled_discard;
+pub(crate) mod tls;
+pub(crate) mod wire;
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use chat_outbox::Outbox;
+
+use tcp::Tcp;
+
+/// Resolves when no more than half of what may wait for a reader waits. To be polled by the task that writes it.
+pub(crate) async fn drained(outbox: &Outbox<Tcp>) {
+    let most = outbox.limits();
+    poll_fn(|_| {
+        let waiting = outbox.waiting();
+        let reads = waiting.bytes <= most.bytes / 2 && waiting.frames <= most.frames / 2;
+        if reads { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}

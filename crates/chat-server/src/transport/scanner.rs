@@ -1,0 +1,162 @@
+//! Follows the frames in the bytes of a client, without looking at what is in them.
+
+use std::io::Cursor;
+
+use chat_protocol::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+/// A frame is one more to the pace for every so many bytes that it announces: what it costs to store, to render and to hand on
+/// grows with it.
+const FRAME_BYTES: u64 = 4 * 1024;
+
+/// Knows where in a stream of frames one is. The WebSocket library keeps that to itself; it is needed to give a message a
+/// deadline, and to hand out bytes frame by frame, so that nothing of the next frame lies in the library's buffer when
+/// that is to be given back.
+#[derive(Debug, Default)]
+pub(crate) struct Scanner {
+    /// How many bytes of the current frame are still to come.
+    frame_left: u64,
+    /// Whether the current frame ends its message.
+    ends_message: bool,
+    /// Whether a message in several frames has begun and not ended.
+    in_message: bool,
+    /// How many bytes the frames of the current message announce, up to the current one.
+    message_bytes: u64,
+    /// How many frames have begun since somebody asked; a large one is as good as several.
+    frames: u32,
+    /// Whether a binary message in pieces has begun.
+    is_binary: bool,
+    /// Whether there was something that is no frame: from then on anything is handed out.
+    lost: bool,
+}
+
+impl Scanner {
+    /// How many of these bytes belong to the current frame. 0: they are the beginning of a frame's header, and more is
+    /// needed.
+    pub(crate) fn in_frame(&mut self, bytes: &[u8]) -> usize {
+        if self.lost {
+            return bytes.len();
+        }
+        if self.frame_left == 0 {
+            let mut header = Cursor::new(bytes);
+            match FrameHeader::parse(&mut header) {
+                Ok(None) => return 0,
+                Ok(Some((frame, length))) => self.begin(&frame, header.position(), length),
+                Err(_) => {
+                    self.lost = true;
+                    return bytes.len();
+                }
+            }
+        }
+        usize::try_from(self.frame_left).unwrap_or(usize::MAX).min(bytes.len())
+    }
+
+    fn begin(&mut self, frame: &FrameHeader, header: u64, payload: u64) {
+        self.frame_left = header.saturating_add(payload);
+        self.frames = self.frames.saturating_add(1);
+        self.count_bytes(payload);
+        let is_control =
+            matches!(frame.opcode, OpCode::Control(Control::Close | Control::Ping | Control::Pong));
+        self.ends_message = !is_control && frame.is_final;
+        self.is_binary |= frame.opcode == OpCode::Data(Data::Binary) && !frame.is_final;
+        if !is_control {
+            let before = if self.in_message { self.message_bytes } else { 0 };
+            self.message_bytes = before.saturating_add(payload);
+            self.in_message = true;
+        }
+    }
+
+    /// Has the pace count so many bytes.
+    pub(crate) fn count_bytes(&mut self, count: u64) {
+        let more = u32::try_from(count / FRAME_BYTES).unwrap_or(u32::MAX);
+        self.frames = self.frames.saturating_add(more);
+    }
+
+    /// Refuses a message as soon as its frames announce that it is to be refused, for more than `most` bytes or as a binary one: the library would
+    /// wait for all of it.
+    pub(crate) fn check(&self, most: u64) -> Result<(), CloseCode> {
+        if self.message_bytes > most {
+            return Err(CloseCode::TooBig);
+        }
+        if self.is_binary {
+            return Err(CloseCode::Unsupported);
+        }
+        Ok(())
+    }
+
+    /// How many frames have begun since they were taken, as the pace counts them.
+    pub(crate) fn frames(&self) -> u32 {
+        self.frames
+    }
+
+    /// How many frames have begun since this was asked last, as the pace counts them.
+    pub(crate) fn take_frames(&mut self) -> u32 {
+        std::mem::take(&mut self.frames)
+    }
+
+    /// How many bytes of the current frame are still to be handed out, its header included.
+    pub(crate) fn frame_left(&self) -> u64 {
+        self.frame_left
+    }
+
+    /// So many bytes of the current frame were handed out.
+    pub(crate) fn advance(&mut self, count: usize) {
+        self.frame_left = self.frame_left.saturating_sub(count as u64);
+        if self.frame_left == 0 && self.ends_message {
+            self.in_message = false;
+            self.ends_message = false;
+        }
+    }
+
+    /// Whether all that was handed out are whole messages and whole control frames.
+    pub(crate) fn is_between_messages(&self) -> bool {
+        self.frame_left == 0 && !self.in_message && !self.lost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hands out everything, so many bytes at a time, and notes after how many bytes nothing is half done.
+    fn boundaries(bytes: &[u8], step: usize) -> Vec<usize> {
+        let (mut scanner, mut given, mut boundaries) = (Scanner::default(), 0, Vec::new());
+        let mut seen = 0;
+        while given < bytes.len() {
+            seen = (seen + step).min(bytes.len());
+            while let count @ 1.. = scanner.in_frame(&bytes[given..seen]) {
+                scanner.advance(count);
+                given += count;
+                if scanner.is_between_messages() {
+                    boundaries.push(given);
+                }
+            }
+        }
+        boundaries
+    }
+
+    #[test]
+    fn messages_are_told_apart_in_whatever_pieces() {
+        let text = [&[0x81, 0x83, 1, 2, 3, 4][..], b"abc"].concat();
+        let begun = [&[0x01, 0x81, 0, 0, 0, 0][..], b"a"].concat();
+        let ping = [0x89, 0x80, 0, 0, 0, 0];
+        let ended = [0x80, 0x80, 0, 0, 0, 0];
+        let long = [&[0x81, 0xfe, 0, 200, 0, 0, 0, 0][..], &[b'x'; 200]].concat();
+        let stream = [&text[..], &begun, &ping, &ended, &ping, &long].concat();
+        let expected = [9, 9 + 7 + 6 + 6, 9 + 7 + 6 + 6 + 6, stream.len()];
+        for step in 1..stream.len() {
+            assert_eq!(boundaries(&stream, step), expected, "{step}");
+        }
+    }
+
+    #[test]
+    fn a_frame_of_any_announced_length_is_followed() {
+        let mut scanner = Scanner::default();
+        let header = [0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+        assert_eq!(scanner.in_frame(&header), header.len());
+        scanner.advance(header.len());
+        assert_eq!(scanner.in_frame(b"abc"), 3);
+        assert!(!scanner.is_between_messages());
+    }
+}

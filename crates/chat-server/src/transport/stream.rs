@@ -1,0 +1,38 @@
+//! A client's connection as the door has it.
+
+use futures::FutureExt;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio_util::either::Either;
+
+use crate::transport::tls::Encrypted;
+
+/// Plain, or encrypted.
+pub(crate) type Stream = Either<TcpStream, Box<Encrypted>>;
+
+/// The socket below it.
+pub(crate) fn socket(stream: &Stream) -> &TcpStream {
+    match stream {
+        Either::Left(socket) => socket,
+        Either::Right(encrypted) => encrypted.get_ref().0.get_ref(),
+    }
+}
+
+/// How a client has hung up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HangUp {
+    /// It sends nothing more; what it sent before may still be unread.
+    Finished,
+    /// The connection is gone in both directions.
+    Reset,
+}
+
+/// Whether the client has hung up, as far as the system has told; nothing is read to find out.
+pub(crate) fn hang_up(socket: &TcpStream) -> Option<HangUp> {
+    let ready = socket.ready(Interest::READABLE | Interest::WRITABLE).now_or_never()?.ok()?;
+    match (ready.is_read_closed(), ready.is_write_closed()) {
+        (_, true) => Some(HangUp::Reset),
+        (true, false) => Some(HangUp::Finished),
+        (false, false) => None,
+    }
+}

@@ -1,0 +1,155 @@
+//! TLS: the certificate, and handshakes with it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use parking_lot::RwLock;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::ring::{Ticketer, default_provider};
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{self, ServerConfig};
+use tokio_rustls::server::TlsStream;
+
+use crate::transport::prefixed::Rewound;
+
+/// What a client's first record begins with (RFC 8446, section 5.1).
+const HANDSHAKE_RECORD: u8 = 22;
+
+/// An encrypted connection.
+pub(crate) type Encrypted = TlsStream<Rewound<TcpStream>>;
+
+/// The certificate that a server shows, from PEM files that can be read anew while it runs. TLS 1.2 and 1.3.
+#[derive(Debug)]
+pub struct Tls {
+    certificate: PathBuf,
+    key: PathBuf,
+    /// What new connections are given; those that are open keep what they have.
+    current: RwLock<Arc<ServerConfig>>,
+}
+
+/// Why a certificate can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file can't be read, or holds nothing of the kind.
+    #[error("{what} can't be read from {path}: {reason}")]
+    Unreadable {
+        /// The certificate or the key.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// They are no pair, or of a kind that is not supported.
+    #[error("the certificate in {certificate} can't be used with the key in {key}: {source}")]
+    Refused {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+        /// Why.
+        source: rustls::Error,
+    },
+}
+
+/// What a client begins with.
+pub(crate) enum Opening {
+    /// It has shaken hands.
+    Encrypted(Box<Encrypted>),
+    /// It did not try to, and may be told so.
+    Plain(TcpStream),
+}
+
+impl Tls {
+    /// Reads a certificate with the chain behind it, and its key (PKCS #8, PKCS #1 or SEC 1). Blocks while it reads.
+    ///
+    /// # Errors
+    /// [`TlsError`] when a file can't be read or the two are no pair.
+    pub fn open(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Result<Self, TlsError> {
+        let (certificate, key) = (certificate.into(), key.into());
+        let current = RwLock::new(read(&certificate, &key)?);
+        Ok(Self { certificate, key, current })
+    }
+
+    /// Reads both files anew, for the connections that come from now on. Blocks while it reads.
+    ///
+    /// # Errors
+    /// [`TlsError`], and what was there before stays.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        *self.current.write() = read(&self.certificate, &self.key)?;
+        Ok(())
+    }
+
+    /// Shakes hands with a client of which `read` was read already. Not cancel-safe.
+    pub(crate) async fn accept(&self, mut stream: TcpStream, mut read: BytesMut) -> io::Result<Opening> {
+        if read.is_empty() && stream.read_buf(&mut read).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if read.first() != Some(&HANDSHAKE_RECORD) {
+            return Ok(Opening::Plain(stream));
+        }
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.current.read()));
+        let encrypted = acceptor.accept(Rewound::new(read.freeze(), stream)).await?;
+        Ok(Opening::Encrypted(Box::new(encrypted)))
+    }
+}
+
+fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+    let unreadable = |what: &'static str, path: &Path| {
+        let path = path.to_owned();
+        move |error: pem::Error| TlsError::Unreadable { what, path, reason: explained(&error) }
+    };
+    let chain: Vec<_> = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect)
+        .and_then(|chain: Vec<_>| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) })
+        .map_err(unreadable("a certificate", certificate))?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| {
+        // what says so is no part of the key
+        if std::fs::read(key).is_ok_and(|pem| String::from_utf8_lossy(&pem).contains("ENCRYPTED")) {
+            let reason =
+                "it is encrypted with a passphrase; write it without one: openssl pkey -in KEY -out NEWKEY";
+            TlsError::Unreadable { what: "a private key", path: key.to_owned(), reason: reason.to_owned() }
+        } else {
+            unreadable("a private key", key)(error)
+        }
+    })?;
+    let config = with(chain, private).map_err(|source| TlsError::Refused {
+        certificate: certificate.to_owned(),
+        key: key.to_owned(),
+        source,
+    })?;
+    Ok(Arc::new(config))
+}
+
+/// What is wrong with a file, without quoting it: it may hold a key.
+fn explained(error: &pem::Error) -> String {
+    match error {
+        pem::Error::NoItemsFound => "the file has none in PEM format".to_owned(),
+        pem::Error::Io(error) => error.to_string(),
+        pem::Error::MissingSectionEnd { .. } => "a section in PEM format has no end".to_owned(),
+        pem::Error::IllegalSectionStart { .. } => {
+            "a section in PEM format has no valid first line".to_owned()
+        }
+        _ => "the file is not in valid PEM format".to_owned(),
+    }
+}
+
+fn with(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ServerConfig, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    // RFC 6455 knows no other, and a browser that offers HTTP/2 is told so here
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // who comes back, as all do after a restart of their network, needs no new signature
+    config.ticketer = Ticketer::new()?;
+    Ok(config)
+}
