@@ -2,7 +2,7 @@
 //! they are cut.
 
 use chat_protocol::{Content, Event, RoomName, Username};
-use chat_rooms::Outlet;
+use chat_rooms::{Outlet, Subscribe};
 use chat_server::Config;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use futures::FutureExt;
@@ -99,8 +99,11 @@ fn outcome<'a>(deflate: bool, pieces: impl Iterator<Item = &'a [u8]>) -> Outcome
 async fn talk<'a>(served: &Served, pieces: impl Iterator<Item = &'a [u8]>) -> Outcome {
     let room: RoomName = "r".parse().expect("a name");
     let (outlet, mut events) = Outlet::channel(100_000);
-    let watcher =
-        served.engine.join(&room, &"watcher".parse().expect("a name"), outlet).await.expect("let in");
+    let watcher = served
+        .engine
+        .join(&room, &"watcher".parse().expect("a name"), Subscribe::new(outlet).with_lists())
+        .await
+        .expect("let in");
     let answer = served.answer(pieces).await;
     let code = close_code(&answer);
     let mut turns = 0;

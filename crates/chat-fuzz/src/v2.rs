@@ -1,9 +1,7 @@
 //! Any text of `chat.v2`, as the server reads it from a client, and as a client reads it from the server.
 
-use std::sync::Arc;
-
 use chat_protocol::v2::{self, ClientFrame, Command, ErrorCode, Rejected, ServerFrame};
-use chat_protocol::{Event, MessageId, Reference, RoomName, Username};
+use chat_protocol::{MessageId, Reference, RoomName, Username};
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
@@ -20,7 +18,7 @@ pub(crate) fn run(bytes: &[u8]) {
         Err(rejected) => assert_rejected(&rejected, seen.as_ref()),
     }
     if let Ok(frame) = serde_json::from_str::<ServerFrame>(frame) {
-        assert_told(frame);
+        assert_told(&frame);
     }
 }
 
@@ -121,13 +119,8 @@ fn assert_rejected(rejected: &Rejected, seen: Option<&Object>) {
 }
 
 /// What a client reads is written again as it was.
-fn assert_told(frame: ServerFrame) {
+fn assert_told(frame: &ServerFrame) {
     let mut written = Vec::new();
-    v2::write_frame(&frame, &mut written);
-    assert_eq!(serde_json::from_slice::<ServerFrame>(&written).unwrap(), frame);
-    let mut as_event = Vec::new();
-    let event = Event::Told(Arc::new(frame));
-    v2::write(&event, &mut as_event);
-    assert_eq!(written, as_event);
-    assert!(v2::size_hint(&event) > 0);
+    v2::write_frame(frame, &mut written);
+    assert_eq!(serde_json::from_slice::<ServerFrame>(&written).unwrap(), *frame);
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chat_protocol::classic::{self, Command, ReadError};
 use chat_protocol::v2::{ErrorCode, NoticeLevel};
 use chat_protocol::{
-    ChannelName, Content, Event, Member, MemberId, MemberList, Message, MessageId, RoomName, Timestamp,
-    Username, Who,
+    ChannelName, Content, Event, Member, MemberGroup, MemberId, MemberList, Message, MessageId, RoomName,
+    Timestamp, Username,
 };
 use proptest::prelude::*;
 
@@ -54,14 +54,14 @@ fn written(event: &Event) -> String {
 #[test]
 fn enter() {
     let (ana, bob) = (member(7, "ana"), member(8, "bob"));
-    let event = Event::Entered { who: bob.clone().into(), members: list(&[&ana, &bob]) };
+    let event = Event::Entered { group: bob.clone().into(), members: list(&[&ana, &bob]) };
     insta::assert_snapshot!(written(&event), @r#"{"message":"bob entered the room","username":"bob","type":"chat_enter_room","users":[{"id":7,"room":"lobby","username":"ana","channel_name":"c000000000000c7fa"},{"id":8,"room":"lobby","username":"bob","channel_name":"c000000000000c7fb"}]}"#);
 }
 
 #[test]
 fn leave() {
     let ana = member(7, "ana");
-    let event = Event::Left { who: member(8, "bob").into(), members: list(&[&ana]) };
+    let event = Event::Left { group: member(8, "bob").into(), members: list(&[&ana]) };
     insta::assert_snapshot!(written(&event), @r#"{"message":"bob left the room","username":"bob","type":"chat_leave_room","users":[{"id":7,"room":"lobby","username":"ana","channel_name":"c000000000000c7fa"}]}"#);
 }
 
@@ -86,7 +86,8 @@ fn error_and_notice_come_from_the_server() {
 fn gathered_events_name_three_and_count_the_rest() {
     let people: Vec<_> = (1..=6).map(|id| member(id, &format!("p{id}"))).collect();
     let text = |n: usize| {
-        let event = Event::Left { who: Who::new(people[..n].to_vec()).unwrap(), members: list(&[]) };
+        let event =
+            Event::Left { group: MemberGroup::new(people[..n].to_vec()).unwrap(), members: list(&[]) };
         let frame: serde_json::Value = serde_json::from_str(&written(&event)).unwrap();
         assert_eq!(frame["username"], "p1");
         frame["message"].as_str().unwrap().to_owned()
@@ -106,7 +107,7 @@ fn whoever_an_event_is_about_is_listed_behind_the_first() {
     let (ana, late) = (member(1, "ana"), member(900, "late"));
     let members = Arc::new(MemberList::new(vec![ana], 600));
     for event in [
-        Event::Entered { who: late.clone().into(), members: members.clone() },
+        Event::Entered { group: late.clone().into(), members: members.clone() },
         message(&late, "hi", &members),
     ] {
         let frame: serde_json::Value = serde_json::from_str(&written(&event)).unwrap();
@@ -114,7 +115,7 @@ fn whoever_an_event_is_about_is_listed_behind_the_first() {
         assert_eq!(names, ["ana", "late"]);
     }
     let left: serde_json::Value =
-        serde_json::from_str(&written(&Event::Left { who: late.into(), members })).unwrap();
+        serde_json::from_str(&written(&Event::Left { group: late.into(), members })).unwrap();
     assert_eq!(left["users"].as_array().unwrap().len(), 1);
 }
 

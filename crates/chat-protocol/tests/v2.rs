@@ -9,8 +9,8 @@ use chat_protocol::v2::{
     Send, ServerFrame, Since, StoredMessage, Typing, Welcome, WelcomeLimits,
 };
 use chat_protocol::{
-    ChannelName, Content, Epoch, Event, Member, MemberId, MemberList, Message, MessageId, Reference,
-    RoomName, Timestamp, Username,
+    ChannelName, Content, Epoch, Event, Member, MemberId, MemberList, MemberPage, Message, MessageId,
+    MessagePage, PresenceChange, Reference, RoomName, Timestamp, Username,
 };
 use serde_json::json;
 
@@ -397,7 +397,7 @@ fn events_of_a_room() {
             reference: None,
             members: members.clone(),
         },
-        Event::Told(Arc::new(ServerFrame::Pong { reference: None })),
+        Event::Typing { room: room(), username: name("ana") },
     ];
     let texts = events.each_ref().map(written).join("\n");
     insta::assert_snapshot!(texts, @r#"
@@ -405,7 +405,7 @@ fn events_of_a_room() {
     {"type":"notice","room":"lobby","level":"info","body":"tea"}
     {"type":"error","ref":"r1","code":"id_reused","message":"no"}
     {"type":"error","code":"store_unavailable","message":"no"}
-    {"type":"pong"}
+    {"type":"typing","room":"lobby","username":"ana"}
     "#);
 }
 
@@ -413,8 +413,8 @@ fn events_of_a_room() {
 fn what_the_dialect_has_no_frame_for_writes_nothing() {
     let ana = member("ana");
     for event in [
-        Event::Entered { who: ana.clone().into(), members: list(&[&ana]) },
-        Event::Left { who: ana.into(), members: list(&[]) },
+        Event::Entered { group: ana.clone().into(), members: list(&[&ana]) },
+        Event::Left { group: ana.into(), members: list(&[]) },
         message(Content::Erased),
     ] {
         assert_eq!(written(&event), "", "{event:?}");
@@ -424,46 +424,32 @@ fn what_the_dialect_has_no_frame_for_writes_nothing() {
 #[test]
 fn a_size_is_guessed_from_the_texts() {
     let long = "x".repeat(50_000);
-    let html = "y".repeat(70_000);
-    let stored = || StoredMessage::Said {
-        seq: 1,
-        id: id(),
-        from: name("ana"),
-        body: long.as_str().into(),
-        html: Some(html.as_str().into()),
-        sent_at: MOMENT,
-    };
-    let told = |frame| Event::Told(Arc::new(frame));
+    let stored = |content| Arc::new(Message { room: room(), seq: 1, sent_at: MOMENT, content });
+    let said = |body: &str| stored(Content::Said { id: id(), from: name("ana"), body: body.into() });
     let many: Vec<_> = (0..200).map(|n| info(&format!("{}{n}", "世".repeat(40)))).collect();
-    let page =
-        |messages| HistoryPage { reference: None, room: room(), epoch: epoch(), messages, more: false };
+    let page = |messages| {
+        let page = MessagePage { reference: None, room: room(), epoch: epoch(), messages, more: false };
+        Event::History(Box::new(page))
+    };
     for event in [
         message(Content::Said { id: id(), from: name("ana"), body: long.as_str().into() }),
-        told(ServerFrame::Message(MessageFrame {
-            room: room(),
-            seq: 1,
-            id: id(),
-            from: name("ana"),
-            body: long.as_str().into(),
-            html: Some(html.as_str().into()),
-            sent_at: MOMENT,
-        })),
-        told(ServerFrame::Notice(Notice {
+        Event::Notice {
             room: None,
             level: NoticeLevel::Info,
             body: long.as_str().into(),
-        })),
-        told(ServerFrame::History(page(vec![stored(), stored()]))),
-        told(ServerFrame::History(page((0..200).map(|_| said(None)).collect()))),
-        told(ServerFrame::History(page((0..200).map(|_| erased()).collect()))),
-        told(ServerFrame::Members(MembersPage {
+            members: list(&[]),
+        },
+        page(vec![said(&long), said(&long)]),
+        page((0..200).map(|_| said("hi")).collect()),
+        page((0..200).map(|_| stored(Content::Erased)).collect()),
+        Event::Members(Box::new(MemberPage {
             reference: None,
             room: room(),
             members: many.clone(),
             member_count: 200,
             more: false,
         })),
-        told(ServerFrame::Presence(Presence {
+        Event::PresenceChanged(Box::new(PresenceChange {
             room: room(),
             left: many.iter().map(|member| member.username.clone()).collect(),
             joined: many,

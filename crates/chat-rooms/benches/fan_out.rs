@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use chat_outbox::{BacklogLimits, Outbox, Transport};
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{Content, Event};
-use chat_rooms::{Encoding, Engine, FrameSink, Frames, Membership, Outlet, PutOut};
+use chat_rooms::{Encoding, EncodingId, Engine, FrameSink, Frames, Membership, Outlet, PutOut, Subscribe};
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher};
 use tokio::runtime::{Builder, Runtime};
@@ -79,14 +79,17 @@ struct Room {
 fn room(members: usize, sink: impl Fn() -> Arc<dyn FrameSink>) -> Room {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
     let crowd = runtime.block_on(async {
-        let mut builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
-        let encoding = builder.add_encoding(Plain);
+        let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
+        let encoding = EncodingId::new();
+        let builder = builder.encoding(encoding, Plain);
         let engine = builder.start().await.unwrap();
         let mut crowd = Vec::with_capacity(members);
         for i in 0..members {
             let outlet = Outlet::Frames { encoding, sink: sink() };
             let name = format!("p{i}").parse().unwrap();
-            crowd.push(engine.join(&"r".parse().unwrap(), &name, outlet).await.unwrap());
+            crowd.push(
+                engine.join(&"r".parse().unwrap(), &name, Subscribe::new(outlet).with_lists()).await.unwrap(),
+            );
         }
         // comings are gathered for a moment in a room of this size
         tokio::time::sleep(chat_protocol::GATHER_WINDOW * 2).await;
@@ -100,7 +103,7 @@ impl Room {
     fn tell(&self, messages: usize) {
         self.runtime.block_on(async {
             for _ in 0..messages {
-                self.crowd[0].send(MESSAGE).await.unwrap();
+                self.crowd[0].submit(MESSAGE).await.unwrap();
             }
             self.crowd[0].settled().await;
         });

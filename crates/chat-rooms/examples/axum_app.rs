@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{Content, Event, Member, RoomName, Username};
-use chat_rooms::{Engine, Events, JoinError, Membership, Outlet};
+use chat_rooms::{Engine, Events, JoinError, Membership, Outlet, Subscribe};
 
 /// How many events may queue up for a slow reader.
 const BACKLOG: usize = 1_000;
@@ -42,7 +42,9 @@ async fn join(
     match engine.admit(&room, &name).await {
         Ok(seat) => upgrade.on_upgrade(async move |socket| {
             let (outlet, events) = Outlet::channel(BACKLOG);
-            chat(socket, seat.enter(outlet), events).await;
+            if let Ok((me, _)) = seat.join(Subscribe::new(outlet).with_lists()).await {
+                chat(socket, me, events).await;
+            }
         }),
         Err(JoinError::NameTaken) => StatusCode::CONFLICT.into_response(),
         Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
@@ -63,7 +65,7 @@ async fn chat(mut socket: WebSocket, me: Membership, mut events: Events) {
             },
             frame = socket.recv() => match frame {
                 Some(Ok(Message::Text(text))) => {
-                    if me.send(text.as_str()).await.is_err() {
+                    if me.submit(text.as_str()).await.is_err() {
                         return;
                     }
                 }
@@ -80,15 +82,15 @@ fn line(event: &Event) -> String {
         who.iter().map(|member| member.username.as_str()).collect::<Vec<_>>().join(", ")
     };
     match event {
-        Event::Entered { who, members } => format!("-> {} ({} in the room)", names(who), members.total()),
-        Event::Left { who, members } => format!("<- {} ({} in the room)", names(who), members.total()),
+        Event::Entered { group, members } => format!("-> {} ({} in the room)", names(group), members.total()),
+        Event::Left { group, members } => format!("<- {} ({} in the room)", names(group), members.total()),
         Event::Message { message, .. } => match &message.content {
             Content::Said { from, body, .. } => format!("{from}: {body}"),
             Content::Erased => String::new(),
         },
         Event::Notice { body, .. } => format!("* {body}"),
         Event::Refused { reason, .. } => format!("! {reason}"),
-        // only for members that join with `Seat::join`
-        Event::Told(_) => String::new(),
+        // what else there is goes to members without `with_lists`
+        _ => String::new(),
     }
 }

@@ -5,7 +5,7 @@ use std::error::Error;
 
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{Content, Event};
-use chat_rooms::{Engine, Outlet};
+use chat_rooms::{Engine, Outlet, Subscribe};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -14,23 +14,24 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // each member receives its events on a channel that holds up to 1,000 of them
     let (outlet, mut events) = Outlet::channel(1_000);
-    let ana = engine.join(&lobby, &"ana".parse()?, outlet).await?;
+    let ana = engine.join(&lobby, &"ana".parse()?, Subscribe::new(outlet).with_lists()).await?;
     let (outlet, _bob_events) = Outlet::channel(1_000);
-    let bob = engine.join(&lobby, &"bob".parse()?, outlet).await?;
+    let bob = engine.join(&lobby, &"bob".parse()?, Subscribe::new(outlet).with_lists()).await?;
 
-    bob.send("hello, ana").await?;
+    let stored = bob.send("hello, ana").await?;
+    println!("stored as number {}", stored.seq);
     bob.leave();
 
     while let Some(event) = events.next().await {
         match &*event {
-            Event::Entered { who, .. } => println!("{} entered", who[0].username),
+            Event::Entered { group, .. } => println!("{} entered", group[0].username),
             Event::Message { message, .. } => {
                 if let Content::Said { from, body, .. } = &message.content {
                     println!("{from}: {body}");
                 }
             }
-            Event::Left { who, .. } => {
-                println!("{} left", who[0].username);
+            Event::Left { group, .. } => {
+                println!("{} left", group[0].username);
                 break;
             }
             _ => {}

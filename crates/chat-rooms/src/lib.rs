@@ -3,24 +3,28 @@
 mod delivery;
 mod engine;
 mod error;
+mod limits;
 mod member;
 mod metrics;
 mod registry;
 mod room;
 mod sync;
 
-pub use crate::metrics::count_error;
+pub use delivery::audience::Style;
 pub use delivery::budget::BacklogBudget;
 pub use delivery::encoding::{Encoding, EncodingId, IsGone};
 pub use delivery::frames::Frames;
 pub use delivery::sink::{EventSink, Events, FrameSink, Outlet, PutOut};
 pub use delivery::window::SendWindow;
-pub use engine::{Engine, EngineBuilder};
+pub use engine::Engine;
+pub use engine::builder::EngineBuilder;
 pub use error::{JoinError, ReadError, SendError};
-pub use member::options::{JoinOptions, MembersQuery, Outgoing};
+pub use limits::EngineLimits;
+pub use member::options::{MembersQuery, Outgoing, Stored, Subscribe};
 pub use member::{Membership, Seat};
 pub use registry::usage::RoomUsage;
 pub use room::Sent;
+pub use room::catch_up::CatchUpLimits;
 
 /// Compiles and runs the programs of the guide.
 #[cfg(doctest)]

@@ -3,14 +3,11 @@
 
 use std::fmt;
 
-use chat_protocol::v2::ErrorCode;
-use chat_protocol::{Content, Message};
+use chat_protocol::{Content, ErrorCode, Message};
 use metrics::{
     Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
     histogram,
 };
-
-const ERRORS: &str = "chatd_errors_total";
 
 /// The handles, looked up once.
 pub(crate) struct Meters {
@@ -24,6 +21,8 @@ pub(crate) struct Meters {
     pub(crate) joins: Counter,
     pub(crate) leaves: Counter,
     pub(crate) members: Gauge,
+    /// Errors that the engine sent to members, by code.
+    errors: Vec<(ErrorCode, Counter)>,
 }
 
 impl fmt::Debug for Meters {
@@ -33,41 +32,48 @@ impl fmt::Debug for Meters {
 }
 
 impl Meters {
-    pub(crate) fn new() -> Self {
+    /// `prefix` is what the names begin with.
+    pub(crate) fn new(prefix: &str) -> Self {
+        let name = |name| format!("{prefix}_{name}");
         describe_histogram!(
-            "chatd_fan_out_seconds",
+            name("fan_out_seconds"),
             Unit::Seconds,
             "Time from queueing an event of a room until it was offered to every member"
         );
         describe_histogram!(
-            "chatd_ack_seconds",
+            name("ack_seconds"),
             Unit::Seconds,
             "Time from accepting a message until it is stored and its ack is queued"
         );
-        describe_counter!("chatd_messages_total", "Messages that were stored and delivered");
-        describe_counter!("chatd_message_bytes_total", Unit::Bytes, "Bytes of text in these messages");
+        describe_counter!(name("messages_total"), "Messages that were stored and delivered");
+        describe_counter!(name("message_bytes_total"), Unit::Bytes, "Bytes of text in these messages");
         describe_counter!(
-            "chatd_deliveries_total",
+            name("deliveries_total"),
             "Message deliveries: each message counts once for each member that it was offered to"
         );
-        describe_counter!("chatd_joins_total", "Members that joined a room");
-        describe_counter!("chatd_leaves_total", "Members that left a room");
-        describe_gauge!("chatd_members", "Members of all rooms; a user in two rooms counts twice");
-        describe_counter!(ERRORS, "Errors sent to clients, by code");
+        describe_counter!(name("joins_total"), "Members that joined a room");
+        describe_counter!(name("leaves_total"), "Members that left a room");
+        describe_gauge!(name("members"), "Members of all rooms; a user in two rooms counts twice");
+        describe_counter!(name("errors_total"), "Errors sent to clients, by code");
         // an alert may ask for one before it has happened
-        for code in ErrorCode::ALL {
-            drop(counter!(ERRORS, "code" => code.name()));
-        }
+        let error = |code: ErrorCode| (code, counter!(name("errors_total"), "code" => code.name()));
         Self {
-            fan_out: histogram!("chatd_fan_out_seconds"),
-            ack: histogram!("chatd_ack_seconds"),
-            messages: counter!("chatd_messages_total"),
-            message_bytes: counter!("chatd_message_bytes_total"),
-            deliveries: counter!("chatd_deliveries_total"),
-            joins: counter!("chatd_joins_total"),
-            leaves: counter!("chatd_leaves_total"),
-            members: gauge!("chatd_members"),
+            fan_out: histogram!(name("fan_out_seconds")),
+            ack: histogram!(name("ack_seconds")),
+            messages: counter!(name("messages_total")),
+            message_bytes: counter!(name("message_bytes_total")),
+            deliveries: counter!(name("deliveries_total")),
+            joins: counter!(name("joins_total")),
+            leaves: counter!(name("leaves_total")),
+            members: gauge!(name("members")),
+            errors: ErrorCode::ALL.into_iter().map(error).collect(),
         }
+    }
+
+    /// A member was sent an error.
+    pub(crate) fn refused(&self, code: ErrorCode) {
+        let counter = self.errors.iter().find(|(known, _)| *known == code);
+        counter.into_iter().for_each(|(_, counter)| counter.increment(1));
     }
 
     /// Somebody has come in.
@@ -89,10 +95,4 @@ impl Meters {
         self.leaves.increment(1);
         self.members.decrement(1);
     }
-}
-
-/// Counts an error that a client is told, in `chatd_errors_total`. The engine counts its own; this is for what is refused before it comes
-/// to the engine.
-pub fn count_error(code: ErrorCode) {
-    counter!(ERRORS, "code" => code.name()).increment(1);
 }

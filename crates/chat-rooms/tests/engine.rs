@@ -11,7 +11,8 @@ use chat_presence::{MemoryPresence, NewStay, NodeId, PresenceStore, SqlitePresen
 use chat_protocol::v2::{ErrorCode, NoticeLevel};
 use chat_protocol::{Content, Event, Member, MemberId, RoomName, Username};
 use chat_rooms::{
-    Encoding, Engine, Events, FrameSink, Frames, JoinError, Membership, Outlet, PutOut, RoomUsage, SendError,
+    Encoding, EncodingId, Engine, Events, FrameSink, Frames, JoinError, Membership, Outlet, PutOut,
+    RoomUsage, SendError, Subscribe,
 };
 use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt, join_all};
@@ -31,7 +32,7 @@ async fn engine() -> Engine {
 
 async fn join(engine: &Engine, name: &str) -> (Membership, Events) {
     let (outlet, events) = Outlet::channel(100_000);
-    (engine.join(&room("r"), &user(name), outlet).await.unwrap(), events)
+    (engine.join(&room("r"), &user(name), Subscribe::new(outlet).with_lists()).await.unwrap(), events)
 }
 
 fn names(who: &[Arc<Member>]) -> String {
@@ -41,15 +42,15 @@ fn names(who: &[Arc<Member>]) -> String {
 /// An event in a word, for comparing.
 fn brief(event: &Event) -> String {
     match event {
-        Event::Entered { who, .. } => format!("+{}", names(who)),
-        Event::Left { who, .. } => format!("-{}", names(who)),
+        Event::Entered { group: who, .. } => format!("+{}", names(who)),
+        Event::Left { group: who, .. } => format!("-{}", names(who)),
         Event::Message { message, .. } => match &message.content {
             Content::Said { from, body, .. } => format!("{from}:{body}"),
             Content::Erased => format!("#{}", message.seq),
         },
         Event::Notice { body, .. } => format!("*{body}"),
         Event::Refused { reason, .. } => format!("!{reason}"),
-        Event::Told(frame) => format!("{frame:?}"),
+        other => format!("{other:?}"),
     }
 }
 
@@ -72,9 +73,9 @@ async fn people_come_speak_and_go() {
     let engine = engine().await;
     let (ana, mut anas) = join(&engine, "ana").await;
     let (bob, mut bobs) = join(&engine, "bob").await;
-    bob.send("hi").await.unwrap();
+    bob.submit("hi").await.unwrap();
     bob.refuse(ErrorCode::BadJson, "nonsense", None).unwrap();
-    ana.send("").await.unwrap();
+    ana.submit("").await.unwrap();
     assert!(engine.notice(&room("r"), NoticeLevel::Info, "tea"));
     assert_eq!(names(engine.members(&room("r")).unwrap().first()), "ana bob");
     for expected in ["+bob", "bob:hi", "!nonsense", "ana:", "*tea"] {
@@ -99,7 +100,10 @@ async fn of_a_hundred_who_want_a_name_one_gets_it() {
             let engine = engine.clone();
             tokio::spawn(async move {
                 let (outlet, events) = Outlet::channel(100);
-                engine.join(&room("r"), &user("ana"), outlet).await.map(|member| (member, events))
+                engine
+                    .join(&room("r"), &user("ana"), Subscribe::new(outlet).with_lists())
+                    .await
+                    .map(|member| (member, events))
             })
         });
         let answers: Vec<_> = join_all(asked).await.into_iter().map(Result::unwrap).collect();
@@ -138,7 +142,7 @@ async fn everyone_sees_one_order_and_nothing_is_missing() {
     let (members, streams): (Vec<_>, Vec<_>) = people.into_iter().unzip();
     let speaking = members.iter().map(|member| async {
         for i in 0..EACH {
-            member.send(format!("{i}")).await.unwrap();
+            member.submit(format!("{i}")).await.unwrap();
         }
     });
     join_all(speaking).await;
@@ -162,9 +166,9 @@ async fn who_reads_too_slowly_is_put_out_and_the_others_notice_nothing() {
     let engine = engine().await;
     let (ana, mut anas) = join(&engine, "ana").await;
     let (outlet, mut slow_events) = Outlet::channel(10);
-    let slow = engine.join(&room("r"), &user("slow"), outlet).await.unwrap();
+    let slow = engine.join(&room("r"), &user("slow"), Subscribe::new(outlet).with_lists()).await.unwrap();
     for i in 0..100 {
-        ana.send(i.to_string()).await.unwrap();
+        ana.submit(i.to_string()).await.unwrap();
     }
     let heard: Vec<String> = (&mut anas).take(103).map(|event| brief(&event)).collect().await;
     let said: Vec<_> = heard.iter().filter_map(|event| event.strip_prefix("ana:")).collect();
@@ -172,7 +176,7 @@ async fn who_reads_too_slowly_is_put_out_and_the_others_notice_nothing() {
     assert_eq!(heard.iter().filter(|event| *event == "-slow").count(), 1);
 
     assert!(!slow.is_in());
-    assert_eq!(slow.send("late").await, Err(SendError::NotAMember));
+    assert!(matches!(slow.submit("late").await, Err(SendError::NotAMember)));
     assert!(!engine.is_present(&room("r"), &user("slow")).await.unwrap());
     let (again, _) = join(&engine, "slow").await;
     drop(slow);
@@ -194,12 +198,15 @@ async fn a_sink_that_panics_puts_out_its_own_member_only() {
     }
     let engine = engine().await;
     let (ana, mut anas) = join(&engine, "ana").await;
-    let bad = engine.join(&room("r"), &user("bad"), Outlet::Events(Arc::new(Panics))).await.unwrap();
+    let bad = engine
+        .join(&room("r"), &user("bad"), Subscribe::new(Outlet::Events(Arc::new(Panics))).with_lists())
+        .await
+        .unwrap();
     for expected in ["+ana", "+bad", "-bad"] {
         assert_eq!(next(&mut anas).await, expected);
     }
     assert!(!bad.is_in());
-    ana.send("still here").await.unwrap();
+    ana.submit("still here").await.unwrap();
     assert_eq!(next(&mut anas).await, "ana:still here");
 }
 
@@ -224,14 +231,15 @@ async fn who_gets_nothing_because_an_encoding_panics_is_told_and_the_others_go_o
             self.0.notify_one();
         }
     }
-    let mut builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
-    let encoding = builder.add_encoding(Panics);
+    let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
+    let encoding = EncodingId::new();
+    let builder = builder.encoding(encoding, Panics);
     let engine = builder.start().await.unwrap();
     let (ana, mut anas) = join(&engine, "ana").await;
     let told = Arc::new(Told::default());
     let outlet = Outlet::Frames { encoding, sink: Arc::clone(&told) as _ };
-    let bad = engine.join(&room("r"), &user("bad"), outlet).await.unwrap();
-    ana.send("boom").await.unwrap();
+    let bad = engine.join(&room("r"), &user("bad"), Subscribe::new(outlet).with_lists()).await.unwrap();
+    ana.submit("boom").await.unwrap();
     for expected in ["+ana", "+bad", "ana:boom", "-bad"] {
         assert_eq!(next(&mut anas).await, expected);
     }
@@ -270,10 +278,12 @@ async fn a_big_room_gathers_and_its_lists_add_up() {
                     own_enters += 1;
                     seen = listed(members);
                 }
-                Event::Entered { who, .. } => {
+                Event::Entered { group: who, .. } => {
                     who.iter().for_each(|m| assert!(seen.insert(m.username.to_string())));
                 }
-                Event::Left { who, .. } => who.iter().for_each(|m| assert!(seen.remove(m.username.as_str()))),
+                Event::Left { group: who, .. } => {
+                    who.iter().for_each(|m| assert!(seen.remove(m.username.as_str())));
+                }
                 other => panic!("{other:?}"),
             }
         }
@@ -337,20 +347,29 @@ async fn an_event_is_encoded_once_in_each_encoding_however_many_get_it() {
         }
     }
     for members in [1, 10, 80] {
-        let mut builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
+        let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
         let counters = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
-        let encodings = counters.clone().map(|counter| builder.add_encoding(Counts(counter)));
+        let encodings = [(); 3].map(|()| EncodingId::new());
+        let builder = counters
+            .iter()
+            .zip(encodings)
+            .fold(builder, |builder, (counter, id)| builder.encoding(id, Counts(Arc::clone(counter))));
         let engine = builder.start().await.unwrap();
         let mut crowd = Vec::new();
         for i in 0..members * 2 {
             // nobody takes the third
             let outlet = Outlet::Frames { encoding: encodings[i % 2], sink: Arc::new(Forgets) };
-            crowd.push(engine.join(&room("r"), &user(&format!("p{i}")), outlet).await.unwrap());
+            crowd.push(
+                engine
+                    .join(&room("r"), &user(&format!("p{i}")), Subscribe::new(outlet).with_lists())
+                    .await
+                    .unwrap(),
+            );
         }
         crowd[0].settled().await;
         counters.iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
         for i in 0..50 {
-            crowd[0].send(i.to_string()).await.unwrap();
+            crowd[0].submit(i.to_string()).await.unwrap();
         }
         crowd[0].settled().await;
         let encoded = counters.map(|counter| counter.load(Ordering::Relaxed));
@@ -435,7 +454,7 @@ async fn a_store_that_fails_refuses_those_who_come_and_holds_nobody_back() {
     assert!(matches!(engine.check().await, Err(JoinError::Store(_))));
     assert!(matches!(engine.admit(&room("r"), &user("eve")).await, Err(JoinError::Store(_))));
     drop(bob);
-    ana.send("on").await.unwrap();
+    ana.submit("on").await.unwrap();
     for expected in ["+ana", "+bob", "-bob", "ana:on"] {
         assert_eq!(next(&mut anas).await, expected, "nobody hears of eve, and the room goes on");
     }
@@ -472,14 +491,14 @@ async fn who_does_not_wait_for_a_slow_store_gives_the_name_back_at_once_and_the_
 
 #[tokio::test]
 async fn usage_is_what_happened_since_it_was_taken_last() {
-    let mut builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
-    builder.count_usage();
+    let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
+    let builder = builder.count_usage(true);
     let engine = builder.start().await.unwrap();
     let (ana, mut events) = join(&engine, "ana").await;
     let (bob, _bobs) = join(&engine, "bob").await;
     drop(bob);
-    ana.send("hello").await.unwrap();
-    ana.send("bé").await.unwrap();
+    ana.submit("hello").await.unwrap();
+    ana.submit("bé").await.unwrap();
     while next(&mut events).await != "ana:bé" {}
     let used = engine.take_usage();
     let expected = RoomUsage { peak_members: 2, messages: 2, bytes: 8 };

@@ -8,9 +8,8 @@ use chat_history::{
     Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage, Page, Retention, Told,
 };
 use chat_presence::{MemoryPresence, NodeId};
-use chat_protocol::v2::{ServerFrame, Since, StoredMessage};
-use chat_protocol::{Epoch, Event, RoomName};
-use chat_rooms::{Engine, Events, JoinOptions, Membership, Outlet};
+use chat_protocol::{Epoch, Event, Message, RoomName, Since};
+use chat_rooms::{Engine, Events, Membership, Outlet, Subscribe};
 use futures::future::{BoxFuture, FutureExt, ready};
 
 /// A store that never gets to remove what it is asked to.
@@ -51,27 +50,23 @@ fn room() -> RoomName {
     "r".parse().unwrap()
 }
 
-async fn join(engine: &Engine, name: &str, options: JoinOptions) -> (Membership, Events) {
+async fn join(engine: &Engine, name: &str, since: Option<Since>) -> (Membership, Events) {
     let (outlet, events) = Outlet::channel(10_000);
-    let seat = engine.admit(&room(), &name.parse().unwrap()).await.unwrap();
-    (seat.join(outlet, options).await.unwrap().0, events)
+    let subscribe = Subscribe::new(outlet).since(since).history(10);
+    (engine.join(&room(), &name.parse().unwrap(), subscribe).await.unwrap(), events)
 }
 
-fn seqs(messages: &[StoredMessage]) -> Vec<u64> {
-    let seq = |message: &StoredMessage| match message {
-        StoredMessage::Said { seq, .. } | StoredMessage::Erased { seq, .. } => *seq,
-    };
-    messages.iter().map(seq).collect()
+fn seqs(messages: &[Arc<Message>]) -> Vec<u64> {
+    messages.iter().map(|message| message.seq).collect()
 }
 
 /// The next list of messages: its numbers, and whether it is complete, or there are more.
 async fn listed(events: &mut Events) -> (Vec<u64>, bool) {
     loop {
         let event = events.next().await.unwrap();
-        let Event::Told(frame) = &*event else { continue };
-        match &**frame {
-            ServerFrame::Joined(joined) => return (seqs(&joined.messages), joined.recovered),
-            ServerFrame::History(page) => return (seqs(&page.messages), page.more),
+        match &*event {
+            Event::Joined(joined) => return (seqs(&joined.messages), joined.recovered),
+            Event::History(page) => return (seqs(&page.messages), page.more),
             _ => {}
         }
     }
@@ -79,12 +74,12 @@ async fn listed(events: &mut Events) -> (Vec<u64>, bool) {
 
 /// An engine in whose room 900 messages were said, and a member.
 async fn begin() -> (Engine, Membership, Events) {
-    let mut builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
-    builder.history(Lazy::default());
+    let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
+    let builder = builder.history(Lazy::default());
     let engine = builder.start().await.unwrap();
-    let (ana, mut events) = join(&engine, "ana", JoinOptions::default()).await;
+    let (ana, mut events) = join(&engine, "ana", None).await;
     for number in 0..900 {
-        ana.send(Arc::from(number.to_string())).await.unwrap();
+        ana.submit(Arc::from(number.to_string())).await.unwrap();
     }
     ana.settled().await;
     listed(&mut events).await;
@@ -92,7 +87,7 @@ async fn begin() -> (Engine, Membership, Events) {
 }
 
 async fn page(ana: &Membership, events: &mut Events, page: Page) -> (Vec<u64>, bool) {
-    ana.history(page, None).await.unwrap();
+    ana.history(page, 1 << 20, None).await.unwrap();
     listed(events).await
 }
 
@@ -115,10 +110,7 @@ async fn only_what_is_kept_is_shown_however_late_the_store_is() {
     ] {
         assert_eq!(page(&ana, &mut events, asked).await, expected, "{asked:?}");
     }
-    let since = |seq| {
-        let since = Some(Since { epoch: engine.epoch(), seq });
-        JoinOptions { since, history: 10, ..JoinOptions::default() }
-    };
+    let since = |seq| Some(Since { epoch: engine.epoch(), seq });
     for (name, seq, expected) in [
         ("bob", 600, (kept.clone(), true)),
         ("cid", 599, (kept[290..].to_vec(), false)),

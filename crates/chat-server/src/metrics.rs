@@ -3,9 +3,13 @@
 
 use std::time::Duration;
 
-use chat_protocol::CloseCode;
+use chat_protocol::{CloseCode, ErrorCode};
 use metrics::{Gauge, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
+/// What the names of all metrics begin with, those of the engine included.
+pub(crate) const PREFIX: &str = "chatd";
+
+const ERRORS: &str = "chatd_errors_total";
 const HANDSHAKE: &str = "chatd_handshake_seconds";
 const REFUSED: &str = "chatd_refused_handshakes_total";
 const CONNECTIONS: &str = "chatd_connections";
@@ -131,4 +135,9 @@ pub(crate) fn closed(by: By, code: u16) {
 /// Somebody read too slowly.
 pub(crate) fn too_slow() {
     counter!(SLOW).increment(1);
+}
+
+/// Counts an error that a client was sent before its command came to the engine, which counts its own under the same name.
+pub(crate) fn count_error(code: ErrorCode) {
+    counter!(ERRORS, "code" => code.name()).increment(1);
 }

@@ -12,7 +12,7 @@ use chat_log::Passed;
 use chat_markdown::RemoteImages;
 use chat_page::{Images, Pages};
 use chat_presence::{PresenceStore, StoreError};
-use chat_rooms::{BacklogBudget, Engine};
+use chat_rooms::{BacklogBudget, Engine, EngineLimits};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -66,12 +66,13 @@ impl Server {
         config: Config,
     ) -> Result<Self, StoreError> {
         metrics::describe(Refusal::ALL.iter().map(|refusal| refusal.name()));
-        let mut builder = Engine::builder(presence);
-        builder.history(history).retention(config.retention).members_per_room(config.members_per_room);
-        if config.count_usage {
-            builder.count_usage();
-        }
-        let encodings = Encodings::add_to(&mut builder, config.remote_images);
+        let builder = Engine::builder(presence)
+            .history(history)
+            .retention(config.retention)
+            .limits(EngineLimits { members_per_room: config.members_per_room, ..EngineLimits::default() })
+            .metrics_prefix(metrics::PREFIX)
+            .count_usage(config.count_usage);
+        let (builder, encodings) = Encodings::add_to(builder, config.remote_images);
         let log = Arc::<StrangerLog>::default();
         let context = Context {
             engine: builder.start().await?,

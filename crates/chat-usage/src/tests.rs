@@ -22,9 +22,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(&folder.path().join("chat.sqlite3")).unwrap();
         let presence = SqlitePresence::new(database.clone(), NodeId::new("here"));
-        let mut builder = Engine::builder(presence);
-        builder.count_usage();
-        let engine = builder.start().await.unwrap();
+        let engine = Engine::builder(presence).count_usage(true).start().await.unwrap();
         let usage = Usage::new(database, engine.clone());
         usage.unsaved.lock().day = Day(1);
         Self { _folder: folder, engine, usage }
@@ -32,7 +30,13 @@ impl World {
 
     async fn join(&self, room: &str, name: &str) -> (Membership, Events) {
         let (outlet, events) = Outlet::channel(100);
-        (self.engine.join(&room.parse().unwrap(), &name.parse().unwrap(), outlet).await.unwrap(), events)
+        (
+            self.engine
+                .join(&room.parse().unwrap(), &name.parse().unwrap(), Subscribe::new(outlet).with_lists())
+                .await
+                .unwrap(),
+            events,
+        )
     }
 
     async fn rows(&self, query: Query) -> Vec<(i64, String, u64, u64, u64)> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chat_history::Page;
 use chat_protocol::MessageId;
-use chat_protocol::v2::ErrorCode;
+use chat_protocol::v2::{ErrorCode, PAGE_BYTES};
 use chat_rooms::{MembersQuery, Outgoing, ReadError, SendError};
 use tokio::time::timeout;
 
@@ -30,12 +30,13 @@ impl House {
         let outgoing =
             Outgoing { body: Arc::clone(&body), id: id.clone(), reference: Some(reference.clone()) };
         let append = self.store.appends();
-        match timeout(PATIENCE, stay.member().send(outgoing)).await {
+        match timeout(PATIENCE, stay.member().submit(outgoing)).await {
             Ok(Ok(())) => {
                 assert_eq!(self.store.appends(), append + 1);
                 stay.watch.ask(reference, Asked::Said { id, body, append });
             }
             Ok(Err(SendError::NotAMember)) => assert!(stay.may_be_deaf(), "it is in, and may not speak"),
+            Ok(Err(error)) => panic!("{error}"),
             // given up: nothing was said
             Err(_) => assert_eq!(self.store.appends(), append),
         }
@@ -44,7 +45,7 @@ impl House {
     pub(super) async fn history(&mut self, who: u8, page: Page) {
         let reference = self.reference();
         let Some(stay) = pick(&mut self.stays, who).filter(|stay| !stay.is_told_lists()) else { return };
-        match timeout(PATIENCE, stay.member().history(page, Some(reference.clone()))).await {
+        match timeout(PATIENCE, stay.member().history(page, PAGE_BYTES, Some(reference.clone()))).await {
             Ok(Ok(_)) => stay.watch.ask(reference, Asked::History(page)),
             Ok(Err(ReadError::NotAMember)) => assert!(stay.may_be_deaf()),
             Ok(Err(error)) => panic!("{error}"),

@@ -2,7 +2,7 @@
 
 use chat_protocol::v2::{LeftReason, Since};
 use chat_protocol::{Epoch, RoomName, Username};
-use chat_rooms::{JoinError, JoinOptions, ReadError, Seat, SendWindow};
+use chat_rooms::{JoinError, Outlet, ReadError, Seat, SendWindow, Subscribe};
 
 use super::command::{From, Reads};
 use super::house::{House, pick};
@@ -15,6 +15,19 @@ const MOST_STAYS: usize = 140;
 
 /// Reads whatever comes.
 const READS_WELL: Reads = Reads::Events { capacity: 100_000 };
+
+/// What a member asks for when it joins.
+#[derive(Clone)]
+struct Options {
+    since: Option<Since>,
+    history: usize,
+}
+
+impl Options {
+    fn subscribe(&self, outlet: Outlet) -> Subscribe {
+        Subscribe::new(outlet).since(self.since.clone()).history(self.history)
+    }
+}
 
 impl House {
     /// Asks for a seat: a name is one member's in its room.
@@ -49,7 +62,7 @@ impl House {
         let Some(seat) = self.admit(&room, &name).await else { return };
         let (reader, outlet) = Reader::new(reads, self.lines, &self.budget);
         let start = Start { seq: self.store.count(&room), ..Start::default() };
-        let member = seat.enter(outlet);
+        let (member, _) = seat.join(Subscribe::new(outlet).with_lists()).await.expect("nothing is read");
         self.begins(Stay::new(room, name, member, reader, true, start));
     }
 
@@ -68,7 +81,7 @@ impl House {
         let (reader, outlet) = Reader::new(reads, self.lines, &self.budget);
         let options = self.options(&room, from, history);
         let (member, _) =
-            seat.with_window(&window()).join(outlet, options.clone()).await.expect("memory answers");
+            seat.with_window(&window()).join(options.subscribe(outlet)).await.expect("memory answers");
         let start = self.start(&room, options);
         self.begins(Stay::new(room, name, member, reader, false, start));
     }
@@ -96,7 +109,7 @@ impl House {
         let options = self.options(&room, from, history);
         let (reader, outlet) = Reader::new(reads, self.lines, &self.budget);
         let Some(stay) = pick(&mut self.stays, who).filter(|stay| !stay.is_told_lists()) else { return };
-        let rejoined = stay.member_mut().rejoin(outlet, options.clone(), &window()).await;
+        let rejoined = stay.member_mut().rejoin(options.subscribe(outlet), &window()).await;
         match rejoined {
             Ok(_) => {
                 let since = options.since.map(|since| (since.epoch, since.seq));
@@ -115,18 +128,18 @@ impl House {
         }
     }
 
-    fn options(&mut self, room: &RoomName, from: From, history: usize) -> JoinOptions {
+    fn options(&mut self, room: &RoomName, from: From, history: usize) -> Options {
         let seq = |back: i64| self.store.count(room).saturating_add_signed(-back);
         let since = match from {
             From::Nowhere => None,
             From::Newest { back } => Some(Since { epoch: self.engine.epoch(), seq: seq(back) }),
             From::AnotherEpoch => Some(Since { epoch: Epoch("another".into()), seq: 0 }),
         };
-        JoinOptions { since, history, reference: None }
+        Options { since, history }
     }
 
     /// How a stay begins that has just got its seat.
-    fn start(&self, room: &RoomName, options: JoinOptions) -> Start {
+    fn start(&self, room: &RoomName, options: Options) -> Start {
         let since = options.since.map(|since| (since.epoch, since.seq));
         Start { seq: self.store.count(room), since, history: options.history }
     }

@@ -40,9 +40,10 @@ pub(super) struct House {
 impl House {
     pub(super) async fn open() -> Self {
         let store = Held::default();
-        let mut builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
-        let lines = builder.add_encoding(Lines);
-        builder.history(store.clone());
+        let lines = EncodingId::new();
+        let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")))
+            .encoding(lines, Lines)
+            .history(store.clone());
         let engine = builder.start().await.expect("memory answers");
         let budget = Arc::new(BacklogBudget::new(usize::MAX / 4));
         let (stays, gone) = (Vec::new(), Vec::new());
@@ -70,8 +71,8 @@ impl House {
             Command::After { who, seq, limit } => self.history(who, Page::After { seq, limit }).await,
             Command::Members { who, after, prefix, limit } => {
                 let after = after.map(|name| username(name).to_string());
-                let prefix = prefix.then(|| "n".to_owned());
-                self.members(who, MembersQuery { after, prefix, limit: Some(limit) });
+                let prefix = if prefix { "n" } else { "" };
+                self.members(who, MembersQuery::new(limit).after(after).prefix(prefix));
             }
             Command::Typing { who } => {
                 pick(&mut self.stays, who).into_iter().for_each(|stay| stay.member().typing());

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use chat_outbox::{BacklogLimits, Outbox, Signal, Transport, Unsent};
-use chat_protocol::v2::{self, MessageFrame, ServerFrame};
-use chat_protocol::{Content, Event, MemberList, Who};
+use chat_protocol::v2::{self, ServerFrame};
+use chat_protocol::{Event, MemberGroup, MemberList};
 use chat_rooms::BacklogBudget;
 use chat_rooms::{Encoding, EncodingId, EventSink, FrameSink, Frames, Outlet, PutOut};
 use parking_lot::Mutex;
@@ -19,9 +19,9 @@ use super::command::Reads;
 #[derive(Debug)]
 pub(super) enum Seen {
     /// These came, and these are there now.
-    Came(Who, Arc<MemberList>),
+    Came(MemberGroup, Arc<MemberList>),
     /// These went, and these are there now.
-    Went(Who, Arc<MemberList>),
+    Went(MemberGroup, Arc<MemberList>),
     Frame(ServerFrame),
 }
 
@@ -259,26 +259,8 @@ impl Encoding for Lines {
 
 fn seen(event: &Event) -> Seen {
     match event {
-        Event::Entered { who, members } => Seen::Came(who.clone(), Arc::clone(members)),
-        Event::Left { who, members } => Seen::Went(who.clone(), Arc::clone(members)),
-        Event::Told(frame) => Seen::Frame(ServerFrame::clone(frame)),
-        // not by way of JSON: of all that is done that would be the most
-        Event::Message { message, .. } => {
-            let Content::Said { id, from, body } = &message.content else { panic!("{message:?}") };
-            Seen::Frame(ServerFrame::Message(MessageFrame {
-                room: message.room.clone(),
-                seq: message.seq,
-                id: id.clone(),
-                from: from.clone(),
-                body: Arc::clone(body),
-                html: None,
-                sent_at: message.sent_at,
-            }))
-        }
-        event => {
-            let mut frame = Vec::new();
-            v2::write(event, &mut frame);
-            Seen::Frame(serde_json::from_slice(&frame).expect("a frame"))
-        }
+        Event::Entered { group, members } => Seen::Came(group.clone(), Arc::clone(members)),
+        Event::Left { group, members } => Seen::Went(group.clone(), Arc::clone(members)),
+        event => Seen::Frame(v2::frame(event).unwrap_or_else(|| panic!("{event:?}"))),
     }
 }

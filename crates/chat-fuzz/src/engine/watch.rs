@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chat_history::Page;
 use chat_protocol::v2::{
-    ErrorCode, HistoryPage, Joined, MembersPage, PAGE_MEMBERS, PAGE_MEMBERS_DEFAULT, PAGE_MESSAGES, Presence,
-    ServerFrame, StoredMessage,
+    ErrorCode, HistoryPage, Joined, MembersPage, PAGE_MEMBERS_DEFAULT, PAGE_MESSAGES, Presence, ServerFrame,
+    StoredMessage,
 };
 use chat_protocol::{Epoch, GATHER_ABOVE, Member, MessageId, Reference, RoomName, Username};
 use chat_rooms::MembersQuery;
@@ -278,10 +278,9 @@ impl Watch {
             panic!("a page that answers nothing")
         };
         let Some(view) = self.view.as_ref().filter(|_| !self.is_closed) else { return };
-        let prefix = query.prefix.unwrap_or_default();
         let behind = |name: &Username| query.after.as_deref().is_none_or(|after| name.as_str() > after);
-        let mut fit = view.iter().filter(|name| name.as_str().starts_with(&prefix) && behind(name));
-        let limit = query.limit.unwrap_or(PAGE_MEMBERS_DEFAULT).min(PAGE_MEMBERS);
+        let mut fit = view.iter().filter(|name| name.as_str().starts_with(&query.prefix) && behind(name));
+        let limit = query.limit;
         let expected: Vec<_> = fit.by_ref().take(limit).collect();
         assert_eq!(page.members.iter().map(|member| &member.username).collect::<Vec<_>>(), expected);
         assert_eq!((page.member_count, page.more), (view.len() as u64, fit.next().is_some()));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Epoch, MessageId, Reference, RoomName, Username};
+use crate::{MessageId, Reference, RoomName, Since, Username};
 
 /// One frame of a client: a command, and its `ref`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,16 +68,6 @@ pub struct Hello {
     /// Whether messages should also contain `html`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub render: bool,
-}
-
-/// A position in a room's history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Since {
-    /// The epoch of the store to which `seq` belongs.
-    pub epoch: Epoch,
-    /// The number of the last message that the client has.
-    pub seq: u64,
 }
 
 /// Joins a room.

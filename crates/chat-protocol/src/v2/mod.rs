@@ -5,7 +5,7 @@
 #[cfg(feature = "schema")]
 mod asyncapi;
 mod client;
-mod error_code;
+mod event;
 mod field;
 mod read;
 mod rendered;
@@ -14,15 +14,17 @@ mod write;
 
 #[cfg(feature = "schema")]
 pub use asyncapi::asyncapi;
-pub use client::{ClientFrame, Command, Hello, History, Join, Members, Send, Since};
-pub use error_code::ErrorCode;
+pub use client::{ClientFrame, Command, Hello, History, Join, Members, Send};
+pub use event::frame;
 pub use read::{Rejected, read};
 pub use rendered::{RENDERED_BYTES, Written, write_rendered};
 pub use server::{
-    Ack, Bye, Error, HistoryPage, Joined, Left, LeftReason, MemberInfo, MembersPage, MessageFrame, Notice,
-    NoticeLevel, Presence, ServerFrame, StoredMessage, Typing, Welcome, WelcomeLimits,
+    Ack, Bye, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence, ServerFrame,
+    StoredMessage, Typing, Welcome, WelcomeLimits,
 };
 pub use write::{size_hint, write, write_frame};
+
+pub use crate::model::{ErrorCode, LeftReason, MemberInfo, NoticeLevel, Since};
 
 /// The name of the dialect in `Sec-WebSocket-Protocol`.
 pub const SUBPROTOCOL: &str = "chat.v2";

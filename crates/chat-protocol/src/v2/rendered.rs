@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::write::{message_frame, write, write_frame};
-use super::{PAGE_BYTES, ServerFrame, StoredMessage};
-use crate::message::{ERASED_SIZE, json_length, said_size};
+use super::{PAGE_BYTES, ServerFrame, StoredMessage, frame, write_frame};
+use crate::model::{ERASED_SIZE, json_length, said_size};
 use crate::{Event, MessageId, RoomName, Timestamp};
 
 /// In one frame the newest bodies of this many bytes together are rendered: a bound on the time that takes.
@@ -33,31 +32,20 @@ pub struct Written<'a> {
 /// Where a frame would have more than [`PAGE_BYTES`] with it, and beyond [`RENDERED_BYTES`] of texts, messages have no `html`, the
 /// oldest first.
 pub fn write_rendered(event: &Event, mut render: impl FnMut(Written<'_>) -> Arc<str>, out: &mut Vec<u8>) {
-    match event {
-        Event::Message { message, .. } => {
-            let Some(mut frame) = message_frame(message) else { return };
-            let (room, seq, id, body) = (&frame.room, frame.seq, &frame.id, &frame.body);
-            let html = render(Written { room, seq, id, sent_at: frame.sent_at, body });
-            if message.encoded_size() + FIELD + json_length(&html) <= PAGE_BYTES {
-                frame.html = Some(html);
+    let Some(mut frame) = frame(event) else { return };
+    match &mut frame {
+        ServerFrame::Message(message) => {
+            let (room, seq, id, body) = (&message.room, message.seq, &message.id, &message.body);
+            let html = render(Written { room, seq, id, sent_at: message.sent_at, body });
+            if said_size(id, &message.from, body) + FIELD + json_length(&html) <= PAGE_BYTES {
+                message.html = Some(html);
             }
-            write_frame(&ServerFrame::Message(frame), out);
         }
-        Event::Told(frame) => match &**frame {
-            ServerFrame::Joined(joined) => {
-                let mut joined = joined.clone();
-                add_html(&joined.room, &mut joined.messages, render);
-                write_frame(&ServerFrame::Joined(joined), out);
-            }
-            ServerFrame::History(page) => {
-                let mut page = page.clone();
-                add_html(&page.room, &mut page.messages, render);
-                write_frame(&ServerFrame::History(page), out);
-            }
-            _ => write_frame(frame, out),
-        },
-        _ => write(event, out),
+        ServerFrame::Joined(joined) => add_html(&joined.room, &mut joined.messages, render),
+        ServerFrame::History(page) => add_html(&page.room, &mut page.messages, render),
+        _ => {}
     }
+    write_frame(&frame, out);
 }
 
 fn add_html(
@@ -88,8 +76,7 @@ fn add_html(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::v2::HistoryPage;
-    use crate::{Content, Epoch, Message, Username};
+    use crate::{Content, Epoch, Message, MessagePage, Username};
 
     fn told(count: usize, body: &str) -> Event {
         let messages = (1..=count as u64).map(|seq| {
@@ -99,21 +86,14 @@ mod tests {
                 body: body.into(),
             };
             let room = RoomName::parse("r").unwrap();
-            StoredMessage::from(&Message { room, seq, sent_at: Timestamp::now(), content })
+            Arc::new(Message { room, seq, sent_at: Timestamp::now(), content })
         });
         let mut messages: Vec<_> = messages.collect();
-        messages.push(StoredMessage::Erased {
-            seq: count as u64 + 1,
-            sent_at: Timestamp::now(),
-            erased: true,
-        });
-        Event::Told(Arc::new(ServerFrame::History(HistoryPage {
-            reference: None,
-            room: RoomName::parse("r").unwrap(),
-            epoch: Epoch::from_random(1),
-            messages,
-            more: false,
-        })))
+        let room = RoomName::parse("r").unwrap();
+        let (seq, sent_at) = (count as u64 + 1, Timestamp::now());
+        messages.push(Arc::new(Message { room: room.clone(), seq, sent_at, content: Content::Erased }));
+        let epoch = Epoch::from_random(1);
+        Event::History(Box::new(MessagePage { reference: None, room, epoch, messages, more: false }))
     }
 
     /// Which messages have `html`, and how long the frame is.

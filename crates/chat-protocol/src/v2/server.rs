@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Content, Epoch, Message, MessageId, Reference, RoomName, Timestamp, Username};
-
-use super::ErrorCode;
+use crate::{
+    Content, Epoch, ErrorCode, LeftReason, MemberInfo, Message, MessageId, NoticeLevel, Reference, RoomName,
+    Timestamp, Username,
+};
 
 /// One frame of the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,16 +84,6 @@ pub struct WelcomeLimits {
     pub rooms: u32,
 }
 
-/// A member of a room.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct MemberInfo {
-    /// The member's name.
-    pub username: Username,
-    /// The time at which the member joined.
-    pub joined_at: Timestamp,
-}
-
 /// The session has joined the room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -114,22 +105,6 @@ pub struct Joined {
     pub messages: Vec<StoredMessage>,
     /// Whether `messages` contains everything after `since`.
     pub recovered: bool,
-}
-
-/// Why a session has left a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum LeftReason {
-    /// The client asked to leave.
-    Asked,
-    /// The operator removed the user.
-    Kicked,
-    /// The operator banned the user.
-    Banned,
-    /// The operator closed the room.
-    RoomClosed,
 }
 
 /// The session has left the room.
@@ -308,18 +283,6 @@ pub struct MembersPage {
     pub member_count: u64,
     /// Whether there are more members that match the request.
     pub more: bool,
-}
-
-/// The importance of a notice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum NoticeLevel {
-    /// For information.
-    Info,
-    /// Users should act on it.
-    Warning,
 }
 
 /// An announcement of the operator.

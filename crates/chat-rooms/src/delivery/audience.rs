@@ -16,7 +16,7 @@ impl Moment {
 
 /// How a member is told who is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Style {
+pub enum Style {
     /// At once, with the list of all: by `Entered` and `Left`.
     Each,
     /// By what changed, gathered: by `presence`.

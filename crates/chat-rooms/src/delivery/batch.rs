@@ -2,13 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use chat_protocol::v2::ServerFrame;
 use chat_protocol::{Event, MemberId};
 
 use crate::delivery::audience::Audience;
 use crate::delivery::audience::Moment;
 use crate::delivery::audience::Style;
-use crate::delivery::encoding::{EncodingId, Encodings};
+use crate::delivery::encoding::{EncodingIndex, Encodings};
 use crate::delivery::frames::Frames;
 use crate::delivery::subscriber::Slot;
 use crate::delivery::window::Receipt;
@@ -134,7 +133,7 @@ impl Batch {
     pub(crate) fn pieces(
         &self,
         slot: &Slot,
-        encoding: EncodingId,
+        encoding: EncodingIndex,
         encodings: &Encodings,
         pieces: &mut Vec<Frames>,
     ) {
@@ -143,8 +142,8 @@ impl Batch {
             return;
         }
         let shared = self.shared(slot.style);
-        let frames =
-            shared.encoded[encoding.0].get_or_init(|| self.encode_shared(slot.style, encodings, encoding));
+        let frames = shared.encoded[encoding.get()]
+            .get_or_init(|| self.encode_shared(slot.style, encodings, encoding));
         let mut next = shared.before[start];
         let mut take_until = |until: usize, pieces: &mut Vec<Frames>| {
             if until > next {
@@ -227,12 +226,12 @@ impl Batch {
 
     fn personal_kind(&self, number: usize) -> Exception {
         match &*self.items[number].event {
-            Event::Told(frame) if matches!(**frame, ServerFrame::Ack(_)) => Exception::Ack,
+            Event::Ack(_) => Exception::Ack,
             _ => Exception::Personal,
         }
     }
 
-    fn encode_shared(&self, style: Style, encodings: &Encodings, encoding: EncodingId) -> Frames {
+    fn encode_shared(&self, style: Style, encodings: &Encodings, encoding: EncodingIndex) -> Frames {
         let shared = self.items.iter().filter(|item| item.audience.is_shared(style));
         let (mut bytes, mut ends) = (Vec::with_capacity(self.charge), Vec::with_capacity(self.items.len()));
         for item in shared {
@@ -244,7 +243,7 @@ impl Batch {
     }
 
     /// The frames of items for one member.
-    fn encode(&self, numbers: &[usize], encodings: &Encodings, encoding: EncodingId) -> Frames {
+    fn encode(&self, numbers: &[usize], encodings: &Encodings, encoding: EncodingIndex) -> Frames {
         let (mut bytes, mut ends, mut is_answer) = (Vec::new(), Vec::with_capacity(numbers.len()), false);
         for number in numbers {
             let event = &self.items[*number].event;
@@ -272,10 +271,5 @@ impl Shared {
 
 /// Whether a member has asked for it, so that its size is not held against it.
 pub(crate) fn is_requested(event: &Event) -> bool {
-    match event {
-        Event::Told(frame) => {
-            matches!(**frame, ServerFrame::Joined(_) | ServerFrame::History(_) | ServerFrame::Members(_))
-        }
-        _ => false,
-    }
+    matches!(event, Event::Joined(_) | Event::History(_) | Event::Members(_))
 }

@@ -33,8 +33,11 @@ impl Frames {
         Self::new(bytes, ends)
     }
 
-    /// Frames behind one another; `ends` says where each ends.
-    pub(crate) fn new(bytes: Vec<u8>, ends: Vec<usize>) -> Self {
+    /// Frames one after another. `ends` are the positions in `bytes` at which they end, ascending; the last one is the length of `bytes`.
+    ///
+    /// # Panics
+    /// In debug builds, if `ends` is not as described.
+    pub fn new(bytes: Vec<u8>, ends: Vec<usize>) -> Self {
         debug_assert!(ends.is_sorted() && ends.last().copied().unwrap_or(0) == bytes.len());
         let end = ends.len();
         Self {

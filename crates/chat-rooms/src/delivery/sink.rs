@@ -51,7 +51,7 @@ pub enum Outlet {
     Events(Arc<dyn EventSink>),
     /// To somebody who wants the bytes of one encoding.
     Frames {
-        /// In which encoding.
+        /// The encoding: one that was given to the builder of the engine. With any other the sink fails at its first event.
         encoding: EncodingId,
         /// To whom.
         sink: Arc<dyn FrameSink>,
@@ -100,7 +100,7 @@ impl fmt::Debug for Outlet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Events(_) => f.write_str("Events"),
-            Self::Frames { encoding, .. } => write!(f, "Frames({})", encoding.0),
+            Self::Frames { encoding, .. } => write!(f, "Frames({encoding:?})"),
         }
     }
 }

@@ -4,6 +4,7 @@ use chat_protocol::MemberId;
 
 use crate::Outlet;
 use crate::delivery::audience::{Moment, Style};
+use crate::delivery::encoding::EncodingIndex;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Where the events of one member go, and which events those are. Held by the room and by the member's pump.
@@ -15,6 +16,8 @@ pub(crate) struct Slot {
     /// The position of the first event that is for this member: its own entering.
     pub(crate) start: u64,
     pub(crate) outlet: Outlet,
+    /// The encoding of the outlet, if it takes bytes and its encoding is known.
+    pub(crate) encoding: Option<EncodingIndex>,
     /// The pump it belongs to for as long as it stays.
     pub(crate) pump: usize,
     /// The position behind the last event that is for this member, once that is known.
@@ -32,10 +35,11 @@ impl Slot {
         arrival: Moment,
         start: u64,
         outlet: Outlet,
+        encoding: Option<EncodingIndex>,
         pump: usize,
     ) -> Self {
         let (end, counts, gone) = (AtomicU64::new(u64::MAX), AtomicBool::new(true), AtomicBool::new(false));
-        Self { id, style, arrival, start, outlet, pump, end, counts, gone }
+        Self { id, style, arrival, start, outlet, encoding, pump, end, counts, gone }
     }
 
     pub(crate) fn is_gone(&self) -> bool {

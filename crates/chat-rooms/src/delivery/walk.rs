@@ -89,10 +89,14 @@ fn offer(
             let mut events = batches.iter().flat_map(|batch| batch.events(slot));
             caught(|| events.try_for_each(|event| sink.offer(event)))
         }
-        Outlet::Frames { encoding, sink } => {
+        Outlet::Frames { sink, .. } => {
             pieces.clear();
-            let encode = || batches.iter().for_each(|batch| batch.pieces(slot, *encoding, encodings, pieces));
-            if catch_unwind(AssertUnwindSafe(encode)).is_err() {
+            let encoded = slot.encoding.and_then(|encoding| {
+                let encode =
+                    || batches.iter().for_each(|batch| batch.pieces(slot, encoding, encodings, pieces));
+                catch_unwind(AssertUnwindSafe(encode)).ok()
+            });
+            if encoded.is_none() {
                 return caught(|| {
                     sink.fail();
                     Err(PutOut)

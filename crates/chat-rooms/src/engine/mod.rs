@@ -1,41 +1,35 @@
 //! The rooms of one node.
 
+pub(crate) mod builder;
 mod notice;
 mod pruner;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use chat_history::{HistoryStore, MemoryHistory, Retention};
-use chat_log::Occasional;
+use chat_history::Retention;
 use chat_presence::{NewStay, PresenceStore, StoreError};
-use chat_protocol::v2::{LeftReason, NoticeLevel};
-use chat_protocol::{ChannelName, Epoch, Member, MemberId, MemberList, RoomName, Timestamp, Username};
-use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use chat_protocol::{
+    ChannelName, Epoch, LeftReason, Member, MemberId, MemberList, NoticeLevel, RoomName, Timestamp, Username,
+};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::Instrument;
 
-use crate::delivery::encoding::{Encoding, EncodingId, Encodings};
-use crate::delivery::sink::Outlet;
+use crate::engine::builder::EngineBuilder;
 use crate::error::JoinError;
+use crate::member::options::Subscribe;
 use crate::member::reservation::{ReservedName, Row};
 use crate::member::{Membership, Seat};
-use crate::metrics::Meters;
-use crate::registry::presence_cleanup::Departures;
+use crate::registry::Shared;
 use crate::registry::usage::{RoomUsage, Usage};
-use crate::registry::{BUDGET, Shared};
-use crate::room::retention::Retained;
-use crate::room::{Room, RoomContext};
-use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::sync::{self, Handle, TaskGuard};
+use crate::room::Room;
+use crate::sync;
+use crate::sync::atomic::Ordering;
 
-/// How long somebody who comes waits for the store at most.
-const STORE_DEADLINE: Duration = Duration::from_secs(5);
-
-/// How many may wait for the store at once to be let in.
-const MOST_ADMISSIONS: usize = 4_096;
+/// When a join is worth trying again that found too many waiting.
+const BUSY_RETRY: Duration = Duration::from_secs(1);
 
 /// All rooms of one node: who is in them, in which order things happen, and who is told. Clones are the same engine.
 ///
@@ -45,111 +39,26 @@ pub struct Engine {
     pub(crate) shared: Arc<Shared>,
 }
 
-/// What an engine is made of, before it runs.
-pub struct EngineBuilder {
-    store: Arc<dyn PresenceStore>,
-    history: Arc<dyn HistoryStore>,
-    retention: Retention,
-    encodings: Vec<Box<dyn Encoding>>,
-    most_members: usize,
-    counts_usage: bool,
-}
-
-impl EngineBuilder {
-    /// Adds a way of writing events. The id is for [`Outlet::Frames`] of the engine that is built.
-    pub fn add_encoding(&mut self, encoding: impl Encoding) -> EncodingId {
-        self.encodings.push(Box::new(encoding));
-        EncodingId(self.encodings.len() - 1)
-    }
-
-    /// Where messages are kept. Without this it is the memory of the process.
-    pub fn history(&mut self, history: impl HistoryStore) -> &mut Self {
-        self.history = Arc::new(history);
-        self
-    }
-
-    /// How long messages are kept. Without this everything is.
-    pub fn retention(&mut self, retention: Retention) -> &mut Self {
-        self.retention = retention;
-        self
-    }
-
-    /// How many members a room may have on this node. Without this any number.
-    pub fn members_per_room(&mut self, most: usize) -> &mut Self {
-        self.most_members = most;
-        self
-    }
-
-    /// Counts how much rooms are used, for [`Engine::take_usage`], which has to be called now and then: what it has not taken piles up, an
-    /// entry for each room.
-    pub fn count_usage(&mut self) -> &mut Self {
-        self.counts_usage = true;
-        self
-    }
-
-    /// Removes what the node's last run left in the store, and starts. Has to be called in a tokio runtime with time; the
-    /// engine's tasks run there.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store does not answer.
-    pub async fn start(self) -> Result<Engine, StoreError> {
-        let left_behind = self.store.clear().await?;
-        if left_behind > 0 {
-            tracing::info!(rows = left_behind, "removed the presence rows that the last run left behind");
-        }
-        let runtime = Handle::current();
-        let departures = Arc::new(Departures::default());
-        let remover = runtime.spawn(Arc::clone(&departures).run(Arc::clone(&self.store)));
-        let remover = TaskGuard::new(remover.abort_handle());
-        let retained = Arc::new(Retained::new(self.retention));
-        let context = RoomContext {
-            runtime: runtime.clone(),
-            tails: Arc::default(),
-            retained: Arc::clone(&retained),
-            encodings: Encodings::new(self.encodings),
-            most_pumps: sync::parallelism(),
-            most_members: AtomicUsize::new(self.most_members),
-            meters: Meters::new(),
-        };
-        let shared = |this: &Weak<Shared>| {
-            let pruner = pruner::start(&runtime, Arc::clone(&self.history), retained, this.clone());
-            Shared {
-                store: self.store,
-                history: self.history,
-                context: Arc::new(context),
-                rooms: Mutex::default(),
-                departures,
-                remover,
-                _pruner: pruner,
-                unstored: Occasional::new(),
-                usage: self.counts_usage.then(Usage::default),
-                closing: AtomicBool::new(false),
-                quiet: AtomicBool::new(false),
-                admissions: Arc::new(Semaphore::new(MOST_ADMISSIONS)),
-                budget: Arc::new(Semaphore::new(BUDGET as usize)),
-            }
-        };
-        Ok(Engine { shared: Arc::new_cyclic(shared) })
-    }
-}
-
-impl fmt::Debug for EngineBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EngineBuilder").field("store", &self.store).finish_non_exhaustive()
-    }
-}
-
 impl Engine {
-    /// Begins to build an engine over a presence store.
+    /// Begins to build an engine over a presence store. Messages are kept in memory unless the builder gets a
+    /// [`history`](EngineBuilder::history).
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use chat_history::Retention;
+    /// use chat_presence::{MemoryPresence, NodeId};
+    /// use chat_rooms::{Engine, EngineLimits};
+    ///
+    /// let engine = Engine::builder(MemoryPresence::new(NodeId::new("here")))
+    ///     .limits(EngineLimits { members_per_room: 50, ..EngineLimits::default() })
+    ///     .retention(Retention::default())
+    ///     .start()
+    ///     .await?;
+    /// # drop(engine);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn builder(store: impl PresenceStore) -> EngineBuilder {
-        EngineBuilder {
-            store: Arc::new(store),
-            history: Arc::new(MemoryHistory::new()),
-            retention: Retention::default(),
-            encodings: Vec::new(),
-            most_members: usize::MAX,
-            counts_usage: false,
-        }
+        EngineBuilder::new(store)
     }
 
     /// Keeps a name in a room and writes the stay to the store; the room learns of it when the seat is taken. Of many who
@@ -168,7 +77,7 @@ impl Engine {
         if self.shared.is_closing() {
             return Err(JoinError::Closing);
         }
-        let too_many = |_| StoreError(format!("{MOST_ADMISSIONS} joins are waiting for it already"));
+        let too_many = |_| JoinError::Busy { retry_after: BUSY_RETRY };
         let place = Arc::clone(&self.shared.admissions).try_acquire_owned().map_err(too_many)?;
         let name = ReservedName::take(&self.shared, room, username)?;
         let (answer, written) = oneshot::channel();
@@ -176,25 +85,43 @@ impl Engine {
         let writing =
             write_stay(Arc::clone(&self.shared), Arc::clone(name.room()), username.clone(), place, answer);
         self.shared.context.runtime.spawn(writing);
-        let late = || JoinError::Store(StoreError(format!("no answer within {STORE_DEADLINE:?}")));
-        match sync::timeout(STORE_DEADLINE, written).await {
+        let deadline = self.shared.context.limits.store_timeout;
+        let late = || JoinError::Store(StoreError(format!("no answer within {deadline:?}")));
+        match sync::timeout(deadline, written).await {
             Ok(Ok(row)) => Ok(Seat::new(name, row?)),
             Ok(Err(_)) => Err(JoinError::Closing),
             Err(_) => Err(late()),
         }
     }
 
-    /// [`admit`](Self::admit) and [`Seat::enter`] in one.
+    /// Joins a room under a name that nobody else in it has.
+    ///
+    /// Cancel-safe: dropped before it resolves, the name is free again.
     ///
     /// # Errors
-    /// Those of [`admit`](Self::admit).
+    /// [`JoinError`]; nobody in the room notices.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_protocol::{Event, RoomName, Username};
+    /// # use chat_rooms::{Engine, Outlet, Subscribe};
+    /// let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// let (outlet, mut events) = Outlet::channel(100);
+    /// let subscribe = Subscribe::new(outlet).history(20);
+    /// let ana = engine.join(&RoomName::parse("lobby")?, &Username::parse("ana")?, subscribe).await?;
+    /// assert!(matches!(&*events.next().await.unwrap(), Event::Joined(room) if room.member_count == 1));
+    /// # drop(ana);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub async fn join(
         &self,
         room: &RoomName,
         username: &Username,
-        outlet: Outlet,
+        subscribe: Subscribe,
     ) -> Result<Membership, JoinError> {
-        Ok(self.admit(room, username).await?.enter(outlet))
+        let (member, _) = self.admit(room, username).await?.join(subscribe).await?;
+        Ok(member)
     }
 
     /// Whether a name is taken in a room, here or on another node.
@@ -295,7 +222,7 @@ impl Engine {
 
     /// How many members a room may have on this node from now on. Nobody who is in is put out.
     pub fn set_members_per_room(&self, most: usize) {
-        self.shared.context.most_members.store(most, Ordering::Relaxed);
+        self.shared.context.max_members.store(most, Ordering::Relaxed);
     }
 
     /// How long messages are kept from now on. Those that have been kept too long then are not shown any more, and are removed soon.

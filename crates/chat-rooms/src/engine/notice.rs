@@ -3,8 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use chat_protocol::v2::NoticeLevel;
-use chat_protocol::{Event, MemberList};
+use chat_protocol::{Event, MemberList, NoticeLevel};
 
 use crate::delivery::encoding::Encodings;
 use crate::delivery::frames::Frames;
@@ -57,9 +56,10 @@ impl Encoded<'_> {
         let _ = match outlet {
             Outlet::Events(sink) => caught(|| sink.offer(&self.event)),
             Outlet::Frames { encoding, sink } => {
-                let frames = self.frames.entry(encoding.0).or_insert_with(|| {
+                let Some(index) = self.encodings.find(*encoding) else { return sink.fail() };
+                let frames = self.frames.entry(index.get()).or_insert_with(|| {
                     let mut bytes = Vec::new();
-                    self.encodings.get(*encoding).encode(&self.event, &mut bytes);
+                    self.encodings.get(index).encode(&self.event, &mut bytes);
                     Frames::one(bytes)
                 });
                 caught(|| sink.offer(std::slice::from_ref(frames)))

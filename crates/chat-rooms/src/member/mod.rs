@@ -7,20 +7,20 @@ pub(crate) mod reservation;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use chat_history::{HistoryError, NewMessage, Page};
-use chat_protocol::v2::{ErrorCode, Left, LeftReason};
-use chat_protocol::{Member, MemberList, MessageId, Reference};
+use chat_history::{NewMessage, Page};
+use chat_protocol::{ErrorCode, LeftReason, Member, MemberList, MessageId, Reference};
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
-use crate::Outlet;
+use crate::delivery::audience::Style;
 use crate::delivery::window::SendWindow;
-use crate::error::{ReadError, SendError};
-use crate::member::options::{JoinOptions, MembersQuery, Outgoing};
+use crate::error::{JoinError, ReadError, SendError};
+use crate::member::options::{MembersQuery, Outgoing, Stored, Subscribe};
 use crate::member::pending_append::Ticket;
 use crate::member::reservation::{ReservedName, Row};
-use crate::registry::{BUDGET, Shared};
+use crate::registry::Shared;
 use crate::room::catch_up::CatchUp;
 use crate::room::core::Farewell;
 use crate::room::publish::{Accepted, Called};
@@ -29,9 +29,6 @@ use crate::room::{Room, Sent, Telling};
 
 /// What a message on its way counts beside its text.
 const PER_MESSAGE: usize = 256;
-
-/// A member tells the others at most so often that it is typing.
-const TYPING_PAUSE: Duration = Duration::from_secs(3);
 
 /// A name that is kept in a room until its reader is there. Nobody in the room knows of it yet, and the name is taken.
 /// Dropped, it gives the name back and takes the row out of the store, and nobody ever knew.
@@ -54,36 +51,30 @@ impl Seat {
         self
     }
 
-    /// Takes the seat, to be told at once who is there: by [`Entered`](chat_protocol::Event::Entered) and
-    /// [`Left`](chat_protocol::Event::Left) with the list of all. The room is told, and everything from this on goes to `outlet`,
-    /// one's own entering first.
-    pub fn enter(self, outlet: Outlet) -> Membership {
-        let member = self.take();
-        member.room.enter(&member.member, outlet);
-        member.note_usage();
-        member
-    }
-
-    /// Takes the seat, to be told what changes: the first event is `joined`, with who is there and what was missed, and the live
-    /// stream begins right behind it, without a hole or a repeat. Also gives the place of that first event.
+    /// Joins the room. The room sees the member from now on, and everything that follows goes to the sink of `subscribe`. Also returns the
+    /// position of the member's first event: see [`Membership::delivered`].
     ///
-    /// Cancel-safe: dropped before it resolves, the seat is given back.
+    /// With [`Subscribe::with_lists`] nothing has to be read, and it resolves at once.
+    ///
+    /// Cancel-safe: dropped before it resolves, the name is free again.
     ///
     /// # Errors
-    /// [`HistoryError`] when what was missed can't be read; the seat is given back.
-    pub async fn join(
-        self,
-        outlet: Outlet,
-        options: JoinOptions,
-    ) -> Result<(Membership, Sent), HistoryError> {
+    /// [`JoinError::History`] if missed messages cannot be read; the name is free again.
+    pub async fn join(self, subscribe: Subscribe) -> Result<(Membership, Sent), JoinError> {
         let (shared, room, member) = (self.name.shared(), self.name.room(), self.row.member());
-        match join(shared, room, member, Coming::First, outlet, options).await {
+        if subscribe.presence == Style::Each {
+            let member = self.take();
+            let sent = member.room.enter(&member.member, subscribe.sink);
+            member.note_usage();
+            return Ok((member, sent));
+        }
+        match join(shared, room, member, Coming::First, subscribe).await {
             Ok(sent) => {
                 let member = self.take();
                 member.note_usage();
                 Ok((member, sent))
             }
-            Err(ReadError::History(error)) => Err(error),
+            Err(ReadError::History(error)) => Err(error.into()),
             Err(ReadError::NotAMember) => unreachable!("a new member can't have been removed"),
         }
     }
@@ -148,19 +139,58 @@ impl Membership {
         self.room.seats(self.member.id)
     }
 
-    /// Says something to everybody in the room, oneself included. Resolves when it is on its way: it is told to everyone once it is
-    /// stored, whatever becomes of the member meanwhile, and who joined by [`Seat::join`] gets an `ack` before it. When it can't be
-    /// stored, its sender is told by [`Refused`](chat_protocol::Event::Refused).
+    /// Sends a message to everyone in the room, and resolves when it is stored: with where, or with why not. The member's own sink gets the
+    /// message too, and an [`Ack`](chat_protocol::Event::Ack) before it.
     ///
-    /// Waits while the member's [`SendWindow`] is full, while the room has more to offer to its members than it may gather (1 MiB),
-    /// and while the engine has more on its way to the store than it may have (64 MiB). Cancel-safe: dropped before it resolves,
-    /// nothing was said.
+    /// Waits as [`submit`](Self::submit) does. Not cancel-safe: dropped before it resolves, the message may still be sent. Send it again
+    /// with the same id to be sure.
     ///
     /// # Errors
-    /// [`SendError::NotAMember`] once the member is out.
-    pub async fn send(&self, message: impl Into<Outgoing>) -> Result<(), SendError> {
-        let Outgoing { body, id, reference } = message.into();
-        let bytes = u32::try_from(body.len() + PER_MESSAGE).unwrap_or(u32::MAX).min(BUDGET);
+    /// [`SendError`]; with [`SendError::Store`] it is unknown whether the message is stored.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_protocol::{RoomName, Username};
+    /// # use chat_rooms::{Engine, Outlet, Subscribe};
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let (outlet, _events) = Outlet::channel(100);
+    /// # let (lobby, ana) = (RoomName::parse("lobby")?, Username::parse("ana")?);
+    /// let member = engine.join(&lobby, &ana, Subscribe::new(outlet)).await?;
+    /// let stored = member.send("hello").await?;
+    /// assert_eq!(stored.seq, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub async fn send(&self, message: impl Into<Outgoing>) -> Result<Stored, SendError> {
+        let (answer, outcome) = oneshot::channel();
+        self.submit_and(message.into(), Some(answer)).await?;
+        // the store answers every message, if only by dropping it
+        outcome.await.unwrap_or(Err(SendError::NotAMember))
+    }
+
+    /// Sends a message to everyone in the room, and resolves when it is accepted: it is sent once it is stored, whatever becomes of the
+    /// member meanwhile. What became of it is told by an event, in its place among the events of the room:
+    /// [`Ack`](chat_protocol::Event::Ack), before the message itself, or [`Refused`](chat_protocol::Event::Refused).
+    ///
+    /// Waits while the member's [`SendWindow`] is full, while the room has more to deliver than [`EngineLimits`](crate::EngineLimits)
+    /// allows, and while the engine has more in flight to the store than they allow. Cancel-safe: dropped before it resolves, nothing is
+    /// sent.
+    ///
+    /// # Errors
+    /// [`SendError::NotAMember`] once the member has left.
+    pub async fn submit(&self, message: impl Into<Outgoing>) -> Result<(), SendError> {
+        self.submit_and(message.into(), None).await
+    }
+
+    async fn submit_and(
+        &self,
+        message: Outgoing,
+        answer: Option<oneshot::Sender<Result<Stored, SendError>>>,
+    ) -> Result<(), SendError> {
+        let Outgoing { body, id, reference } = message;
+        let bytes = u32::try_from(body.len() + PER_MESSAGE)
+            .unwrap_or(u32::MAX)
+            .min(self.shared.context.limits.in_flight_bytes);
         let (speaker, budget) = loop {
             self.window.open().await;
             let budget = Arc::clone(&self.shared.budget).acquire_many_owned(bytes).await;
@@ -183,7 +213,8 @@ impl Membership {
         let (room, from) = (self.room.name.clone(), self.member.username.clone());
         let message = NewMessage { room, from, body, id: id.clone(), once };
         let called = Called { id, reference };
-        let ticket = Ticket::new(Arc::clone(&self.shared), Arc::clone(&self.room), speaker, receipt, called);
+        let ticket =
+            Ticket::new(Arc::clone(&self.shared), Arc::clone(&self.room), speaker, receipt, called, answer);
         self.shared.history.append(message, Box::new(move |outcome| ticket.settle(outcome)));
         Ok(())
     }
@@ -206,16 +237,23 @@ impl Membership {
     ///
     /// # Errors
     /// [`ReadError`]; the member is told nothing then.
-    pub async fn history(&self, page: Page, reference: Option<Reference>) -> Result<Sent, ReadError> {
+    pub async fn history(
+        &self,
+        page: Page,
+        max_bytes: usize,
+        reference: Option<Reference>,
+    ) -> Result<Sent, ReadError> {
         // what it said before is in the page, as commands take effect in their order
         self.until(|room| !room.is_speaking(self.member.id)).await;
-        let asked = Asked { epoch: self.shared.history.epoch(), reference };
-        let told = match self.room.tell_history(self.member.id, page, None, &asked) {
+        let asked = Asked { epoch: self.shared.history.epoch(), reference, members: 0 };
+        let told = match self.room.tell_history(self.member.id, page, max_bytes, None, &asked) {
             Ok(told) => told,
             Err(page) => {
                 let read = self.room.read(&*self.shared.history, page).await?;
                 // with what was read it asks for nothing more
-                self.room.tell_history(self.member.id, page, Some(read), &asked).unwrap_or_default()
+                self.room
+                    .tell_history(self.member.id, page, max_bytes, Some(read), &asked)
+                    .unwrap_or_default()
             }
         };
         told.ok_or(ReadError::NotAMember)
@@ -231,7 +269,7 @@ impl Membership {
         query: &MembersQuery,
         reference: Option<Reference>,
     ) -> Result<Sent, ReadError> {
-        self.room.tell_members(self.member.id, query, reference).ok_or(ReadError::NotAMember)
+        self.room.tell_members(self.member.id, query.into(), reference).ok_or(ReadError::NotAMember)
     }
 
     /// Tells the others that this member is typing; at most once in 3 s. What comes sooner is not told, nor what comes while the room
@@ -239,7 +277,7 @@ impl Membership {
     pub fn typing(&self) {
         let now = Instant::now();
         let mut typed = self.typed.lock();
-        if typed.is_none_or(|last| now.duration_since(last) >= TYPING_PAUSE) {
+        if typed.is_none_or(|last| now.duration_since(last) >= self.shared.context.limits.typing_interval) {
             *typed = Some(now);
             drop(typed);
             self.room.typing(self.member.id);
@@ -257,18 +295,13 @@ impl Membership {
     ///
     /// # Errors
     /// [`ReadError::History`] when the store does not answer; [`ReadError::NotAMember`] when the member is out.
-    pub async fn rejoin(
-        &mut self,
-        outlet: Outlet,
-        options: JoinOptions,
-        window: &SendWindow,
-    ) -> Result<Sent, ReadError> {
+    pub async fn rejoin(&mut self, subscribe: Subscribe, window: &SendWindow) -> Result<Sent, ReadError> {
         self.park();
         if !self.is_in() {
             return Err(ReadError::NotAMember);
         }
         self.window = window.clone();
-        join(&self.shared, &self.room, &self.member, Coming::Again, outlet, options).await
+        join(&self.shared, &self.room, &self.member, Coming::Again, subscribe).await
     }
 
     /// Resolves once this member's own outlet has been offered what was sent. Cancel-safe.
@@ -298,7 +331,7 @@ impl Membership {
 
     /// Leaves, and has the member told so behind everything before it.
     pub fn leave_telling(mut self, reason: LeftReason, reference: Option<Reference>) {
-        self.farewell = Farewell::Told(Left { reference, room: self.room.name.clone(), reason });
+        self.farewell = Farewell::Told { reason, reference };
     }
 }
 
@@ -308,14 +341,14 @@ async fn join(
     room: &Room,
     member: &Arc<Member>,
     coming: Coming,
-    outlet: Outlet,
-    options: JoinOptions,
+    subscribe: Subscribe,
 ) -> Result<Sent, ReadError> {
-    let asked = Asked { epoch: shared.history.epoch(), reference: options.reference };
-    let since = options.since.filter(|since| since.epoch == asked.epoch).map(|since| since.seq);
-    let mut catch_up = CatchUp::new(since, options.history);
+    let Subscribe { sink, since, history, limits, members, reference, .. } = subscribe;
+    let asked = Asked { epoch: shared.history.epoch(), reference, members };
+    let since = since.filter(|since| since.epoch == asked.epoch).map(|since| since.seq);
+    let mut catch_up = CatchUp::new(since, history, limits);
     loop {
-        match room.join(member, coming, &outlet, &mut catch_up, &asked) {
+        match room.join(member, coming, &sink, &mut catch_up, &asked) {
             Ok(sent) => return Ok(sent),
             Err(NotJoined::Read(page)) => {
                 catch_up.add(room.read(&*shared.history, page).await?);

@@ -2,19 +2,99 @@
 
 use std::sync::Arc;
 
-use chat_protocol::v2::Since;
-use chat_protocol::{MessageId, Reference};
+use chat_protocol::{MessageId, Reference, Since, Timestamp};
 
-/// How somebody joins who is told what changes.
-#[derive(Debug, Clone, Default)]
-pub struct JoinOptions {
-    /// Everything after this place is wanted.
+use crate::delivery::audience::Style;
+use crate::delivery::sink::Outlet;
+use crate::room::catch_up::CatchUpLimits;
+use crate::room::state::roster::RosterQuery;
+
+/// How a member joins, and what it gets.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Subscribe {
+    /// Where its events go.
+    pub sink: Outlet,
+    /// How it learns who is present.
+    pub presence: Style,
+    /// The position after which it wants every message.
     pub since: Option<Since>,
-    /// How many of the newest messages are wanted where `since` is not given, or can't be had; at most
-    /// [`PAGE_MESSAGES`](chat_protocol::v2::PAGE_MESSAGES).
+    /// How many of the newest messages it wants if `since` is `None` or cannot be recovered.
     pub history: usize,
-    /// What the answer is to be called.
+    /// How much is recovered at most.
+    pub limits: CatchUpLimits,
+    /// How many members its snapshot contains at most.
+    pub members: usize,
+    /// The reference of its snapshot.
     pub reference: Option<Reference>,
+}
+
+impl Subscribe {
+    /// Sends the member's events to `sink`. Its first event is [`Joined`](chat_protocol::Event::Joined), a snapshot with at most 100
+    /// members and no messages; then follows every event of the room, without a gap or a repeat.
+    pub fn new(sink: Outlet) -> Self {
+        Self {
+            sink,
+            presence: Style::Deltas,
+            since: None,
+            history: 0,
+            limits: CatchUpLimits::default(),
+            members: 100,
+            reference: None,
+        }
+    }
+
+    /// The member learns who is present from whole lists: there is no snapshot, and its first event is its own
+    /// [`Entered`](chat_protocol::Event::Entered). The other options have no effect then.
+    #[must_use]
+    pub fn with_lists(self) -> Self {
+        Self { presence: Style::Each, ..self }
+    }
+
+    /// The snapshot contains every message after this position. If it cannot, it contains the newest messages: see
+    /// [`history`](Self::history).
+    #[must_use]
+    pub fn since(self, since: impl Into<Option<Since>>) -> Self {
+        Self { since: since.into(), ..self }
+    }
+
+    /// The snapshot contains up to `count` of the newest messages if [`since`](Self::since) is not given or cannot be recovered.
+    #[must_use]
+    pub fn history(self, count: usize) -> Self {
+        Self { history: count, ..self }
+    }
+
+    /// Limits for the messages of the snapshot.
+    #[must_use]
+    pub fn limits(self, limits: CatchUpLimits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The maximum number of members in the snapshot.
+    #[must_use]
+    pub fn members(self, count: usize) -> Self {
+        Self { members: count, ..self }
+    }
+
+    /// The reference that the snapshot carries.
+    #[must_use]
+    pub fn reference(self, reference: Option<Reference>) -> Self {
+        Self { reference, ..self }
+    }
+}
+
+/// Where a message is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stored {
+    /// The message's number in the room.
+    pub seq: u64,
+    /// The id under which it was sent.
+    pub id: MessageId,
+    /// The time at which it was stored.
+    pub sent_at: Timestamp,
+    /// Whether it survives a crash.
+    pub durable: bool,
 }
 
 /// Something to say.
@@ -34,13 +114,39 @@ impl<T: Into<Arc<str>>> From<T> for Outgoing {
     }
 }
 
-/// Which part of who is there.
-#[derive(Debug, Clone, Default)]
+/// A part of the members, ordered by name.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct MembersQuery {
-    /// Those whose names come after this one.
+    /// Only names after this one.
     pub after: Option<String>,
-    /// Those whose names begin so.
-    pub prefix: Option<String>,
-    /// How many at most; no more than [`PAGE_MEMBERS`](chat_protocol::v2::PAGE_MEMBERS).
-    pub limit: Option<usize>,
+    /// Only names that begin with this prefix.
+    pub prefix: String,
+    /// The maximum number of members.
+    pub limit: usize,
+}
+
+impl MembersQuery {
+    /// The first `limit` members.
+    pub fn new(limit: usize) -> Self {
+        Self { after: None, prefix: String::new(), limit }
+    }
+
+    /// Only names after this one.
+    #[must_use]
+    pub fn after(self, name: impl Into<Option<String>>) -> Self {
+        Self { after: name.into(), ..self }
+    }
+
+    /// Only names that begin with `prefix`.
+    #[must_use]
+    pub fn prefix(self, prefix: impl Into<String>) -> Self {
+        Self { prefix: prefix.into(), ..self }
+    }
+}
+
+impl<'a> From<&'a MembersQuery> for RosterQuery<'a> {
+    fn from(query: &'a MembersQuery) -> Self {
+        Self { after: query.after.as_deref(), prefix: &query.prefix, limit: query.limit }
+    }
 }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use chat_history::{AppendError, Appended, HistoryError};
+use chat_history::{AppendError, Appended, Durability, HistoryError};
 use chat_log::Passed;
+use tokio::sync::oneshot;
 use tracing::field::Empty;
 
 use crate::delivery::window::Receipt;
+use crate::error::SendError;
+use crate::member::options::Stored;
 use crate::registry::Shared;
 use crate::room::Room;
 use crate::room::publish::{Called, Speaker};
@@ -22,6 +25,8 @@ pub(crate) struct Ticket {
     span: tracing::Span,
     /// None once it is settled.
     open: Option<(Speaker, Receipt, Called)>,
+    /// Who waits for what becomes of it.
+    answer: Option<oneshot::Sender<Result<Stored, SendError>>>,
 }
 
 impl Ticket {
@@ -31,9 +36,11 @@ impl Ticket {
         speaker: Speaker,
         receipt: Receipt,
         called: Called,
+        answer: Option<oneshot::Sender<Result<Stored, SendError>>>,
     ) -> Self {
         let span = tracing::trace_span!("message", room = %room.name, seq = Empty);
-        Self { shared, room, taken_at: Instant::now(), span, open: Some((speaker, receipt, called)) }
+        let open = Some((speaker, receipt, called));
+        Self { shared, room, taken_at: Instant::now(), span, open, answer }
     }
 
     /// Tells what became of it.
@@ -60,9 +67,32 @@ impl Ticket {
                 }
             }
         }
+        if let Some(answer) = self.answer.take() {
+            // nobody waits any more: the message is stored all the same
+            let _ = answer.send(self.stored(&outcome, &called));
+        }
         self.room.settle(&speaker, receipt, outcome, called, self.shared.history.durability());
         meters.ack.record(self.taken_at.elapsed());
         self.shared.forget_if_empty(&self.room);
+    }
+}
+
+impl Ticket {
+    fn stored(
+        &self,
+        outcome: &Result<Appended, AppendError>,
+        Called { id, .. }: &Called,
+    ) -> Result<Stored, SendError> {
+        match outcome {
+            Ok(Appended { message, .. }) => Ok(Stored {
+                seq: message.seq,
+                id: id.clone(),
+                sent_at: message.sent_at,
+                durable: self.shared.history.durability() == Durability::Disk,
+            }),
+            Err(AppendError::IdReused) => Err(SendError::IdReused),
+            Err(AppendError::Unavailable(error)) => Err(SendError::Store(error.clone())),
+        }
     }
 }
 

@@ -19,9 +19,6 @@ use crate::room::{Room, RoomContext};
 use crate::sync::TaskGuard;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
-/// How many bytes of messages may be on their way to the history store at once.
-pub(crate) const BUDGET: u32 = 64 << 20;
-
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn PresenceStore>,
     pub(crate) history: Arc<dyn HistoryStore>,

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use chat_history::{Messages, Page};
 use chat_protocol::Message;
-use chat_protocol::v2::{PAGE_BYTES, PAGE_MESSAGES, RECOVERED_MESSAGES};
 
 use crate::room::tail::Tail;
 
@@ -20,12 +19,40 @@ enum Wanted {
     Newest,
 }
 
+/// How many messages one read from the store asks for.
+const READ_MESSAGES: usize = 200;
+
+/// How much is recovered of what a member missed. Above it, the member gets the newest messages instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CatchUpLimits {
+    /// The maximum number of messages.
+    pub messages: usize,
+    /// The maximum size of all messages together, counted by [`Message::encoded_size`]. It also bounds the newest messages.
+    pub bytes: usize,
+}
+
+impl CatchUpLimits {
+    /// Limits of your own.
+    pub fn new(messages: usize, bytes: usize) -> Self {
+        Self { messages, bytes }
+    }
+}
+
+impl Default for CatchUpLimits {
+    /// 1,000 messages, 960 KiB.
+    fn default() -> Self {
+        Self::new(1_000, (1 << 20) - (64 << 10))
+    }
+}
+
 /// What is wanted, and what has been read of it.
 #[derive(Debug)]
 pub(crate) struct CatchUp {
     wanted: Wanted,
     /// How many of the newest, where `Since` can't be had or was not asked for.
     newest: usize,
+    limits: CatchUpLimits,
     /// Read from the store: oldest first, without a hole.
     read: Vec<Arc<Message>>,
     /// The encoded size of what was read: counted when it is added, since a step is taken under the room's lock.
@@ -53,9 +80,9 @@ pub(crate) struct Caught {
 
 impl CatchUp {
     /// Wants everything after `since`; where that is none, or can't be had, so many of the newest.
-    pub(crate) fn new(since: Option<u64>, newest: usize) -> Self {
+    pub(crate) fn new(since: Option<u64>, newest: usize, limits: CatchUpLimits) -> Self {
         let wanted = since.map_or(Wanted::Newest, Wanted::Since);
-        Self { wanted, newest: newest.min(PAGE_MESSAGES), read: Vec::new(), read_bytes: 0, pages: 0 }
+        Self { wanted, newest, limits, read: Vec::new(), read_bytes: 0, pages: 0 }
     }
 
     /// What is to be done, as the room stands now.
@@ -76,20 +103,20 @@ impl CatchUp {
     /// None when it can't be had.
     fn step_since(&self, since: u64, tail: &Tail) -> Option<Step> {
         let missed = tail.newest().checked_sub(since)?;
-        if missed > RECOVERED_MESSAGES as u64 || self.pages > MOST_PAGES {
+        if missed > self.limits.messages as u64 || self.pages > MOST_PAGES {
             return None;
         }
         // what can't be told in one answer is not read to its end
-        if self.read_bytes > PAGE_BYTES {
+        if self.read_bytes > self.limits.bytes {
             return None;
         }
         let have = self.read.last().map_or(since, |message| message.seq);
         let Some(rest) = tail.from(have + 1) else {
-            return Some(Step::Read(Page::After { seq: have, limit: PAGE_MESSAGES }));
+            return Some(Step::Read(Page::After { seq: have, limit: READ_MESSAGES }));
         };
         let messages: Vec<_> = self.read.iter().chain(rest).map(Arc::clone).collect();
         let bytes = self.read_bytes + encoded_size(&messages[self.read.len()..]);
-        (bytes <= PAGE_BYTES).then_some(Step::Done(Caught { messages, recovered: true }))
+        (bytes <= self.limits.bytes).then_some(Step::Done(Caught { messages, recovered: true }))
     }
 
     fn step_newest(&self, tail: &Tail) -> Step {
@@ -106,7 +133,7 @@ impl CatchUp {
             }
             Some(last) if self.pages <= MOST_PAGES => match tail.from(last.seq + 1) {
                 Some(rest) => enough(self.read.iter().chain(rest).map(Arc::clone).collect()),
-                None => Step::Read(Page::After { seq: last.seq, limit: PAGE_MESSAGES }),
+                None => Step::Read(Page::After { seq: last.seq, limit: READ_MESSAGES }),
             },
             // pruned, or too fast: what is in memory has to do
             _ => enough(tail.from(tail.oldest()).into_iter().flatten().map(Arc::clone).collect()),
@@ -118,7 +145,7 @@ impl CatchUp {
         let mut bytes = 0;
         let fits = |message: &&Arc<Message>| {
             bytes += message.encoded_size();
-            bytes <= PAGE_BYTES
+            bytes <= self.limits.bytes
         };
         let count = messages.iter().rev().take(self.newest).take_while(fits).count();
         messages.split_off(messages.len() - count)
@@ -203,7 +230,7 @@ mod tests {
         }
 
         fn catch_up(&mut self, since: Option<u64>, newest: usize, speed: u64) -> (Vec<u64>, bool) {
-            let mut catch_up = CatchUp::new(since, newest);
+            let mut catch_up = CatchUp::new(since, newest, CatchUpLimits::default());
             loop {
                 match catch_up.step(&self.tail) {
                     Step::Read(page) => catch_up.add(self.read(page)),
@@ -230,7 +257,7 @@ mod tests {
         assert_eq!(world(10).catch_up(None, 0, 0), (vec![], false));
         assert_eq!(world(0).catch_up(None, 5, 0), (vec![], false));
         assert_eq!(world(0).catch_up(Some(0), 5, 0), (vec![], true));
-        assert_eq!(world(500).catch_up(None, 9_999, 0), (seqs(301..=500), false), "a page at most");
+        assert_eq!(world(500).catch_up(None, 300, 0), (seqs(201..=500), false), "more than one read");
     }
 
     #[test]
@@ -244,7 +271,7 @@ mod tests {
             Arc::new(Message { content, ..(*message(seq)).clone() })
         };
         let tail = Tail::after(500);
-        let mut catch_up = CatchUp::new(Some(0), 0);
+        let mut catch_up = CatchUp::new(Some(0), 0, CatchUpLimits::default());
         let mut pages = 0;
         while let Step::Read(Page::After { seq, .. }) = catch_up.step(&tail) {
             pages += 1;
@@ -273,7 +300,7 @@ mod tests {
             if recovered {
                 prop_assert_eq!(seqs.first().copied().unwrap_or(world.tail.newest() + 1), since.unwrap() + 1);
             } else {
-                prop_assert!(seqs.len() <= newest.min(PAGE_MESSAGES));
+                prop_assert!(seqs.len() <= newest);
             }
         }
     }

@@ -4,25 +4,19 @@ use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::sync::Arc;
 
-use chat_protocol::v2::{Left, ServerFrame};
-use chat_protocol::{Event, Member, MemberId};
+use chat_protocol::{Event, LeftReason, Member, MemberId, Reference};
 
 use crate::delivery::audience::Audience;
 use crate::delivery::audience::Style;
 use crate::delivery::batch::{Batch, Item};
-use crate::delivery::encoding::{EncodingId, Encodings};
+use crate::delivery::encoding::Encodings;
 use crate::delivery::queue::Inbox;
 use crate::delivery::subscriber::Slot;
 use crate::delivery::window::Receipt;
-use crate::room::state::{Effect, RoomState, told};
+use crate::limits::EngineLimits;
+use crate::room::state::{Effect, RoomState};
 use crate::room::tail::Tail;
 use crate::sync::Instant;
-
-/// How much goes into one batch, as the encodings' size hints count it.
-const BATCH_BYTES: usize = 256 << 10;
-
-/// A room gets another pump for each so many members; in schedules, where few are enough, there are several, too.
-const MEMBERS_A_PUMP: usize = if cfg!(shuttle) { 2 } else { 512 };
 
 /// What the smallest event counts: it keeps the number of events in bounds, those that are not encoded too.
 const SMALLEST_CHARGE: usize = 256;
@@ -30,6 +24,7 @@ const SMALLEST_CHARGE: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) state: RoomState,
+    limits: EngineLimits,
     /// The newest messages.
     pub(crate) tail: Tail,
     /// The members' slots. A member whose connection is being exchanged has none.
@@ -72,8 +67,8 @@ pub(crate) struct OnTheWay {
 pub(crate) enum Farewell {
     /// Nothing: its outlet takes nothing more.
     Silent,
-    /// This, behind everything before it.
-    Told(Left),
+    /// This reason, after everything before it.
+    Told { reason: LeftReason, reference: Option<Reference> },
 }
 
 fn index(style: Style) -> usize {
@@ -84,9 +79,10 @@ fn index(style: Style) -> usize {
 }
 
 impl Core {
-    pub(crate) fn new(state: RoomState, encodings: usize) -> Self {
+    pub(crate) fn new(state: RoomState, encodings: usize, limits: EngineLimits) -> Self {
         Self {
             state,
+            limits,
             tail: Tail::default(),
             slots: HashMap::new(),
             ending: Vec::new(),
@@ -119,18 +115,20 @@ impl Core {
         style: Style,
         outlet: crate::Outlet,
         effects: &[Effect],
-        most_pumps: usize,
+        encodings: &Encodings,
+        max_pumps: usize,
     ) {
         let start = self.position_after(effects).saturating_sub(1);
-        if let Some(encoding) = outlet.encoding() {
-            self.takers[encoding.0][index(style)] += 1;
+        let encoding = outlet.encoding().and_then(|encoding| encodings.find(encoding));
+        if let Some(encoding) = encoding {
+            self.takers[encoding.get()][index(style)] += 1;
         }
         // behind the last that the same outlet is told of an earlier stay
         let before =
             self.ending.iter().find(|ending| ending.outlet.is_same(&outlet)).map(|ending| ending.pump);
-        let pump = before.unwrap_or_else(|| self.choose_pump(most_pumps));
+        let pump = before.unwrap_or_else(|| self.choose_pump(max_pumps));
         let arrival = self.state.arrival(id).unwrap_or_default();
-        let slot = Arc::new(Slot::new(id, style, arrival, start, outlet, pump));
+        let slot = Arc::new(Slot::new(id, style, arrival, start, outlet, encoding, pump));
         self.slots.insert(id, Arc::clone(&slot));
         self.pumps[pump].seat(slot);
     }
@@ -145,7 +143,11 @@ impl Core {
     fn choose_pump(&mut self, most_pumps: usize) -> usize {
         let fewest = self.pumps.iter().enumerate().min_by_key(|(_, pump)| pump.load);
         match fewest {
-            Some((number, pump)) if pump.load < MEMBERS_A_PUMP || self.pumps.len() >= most_pumps => number,
+            Some((number, pump))
+                if pump.load < self.limits.members_per_pump || self.pumps.len() >= most_pumps =>
+            {
+                number
+            }
             _ => {
                 self.pumps.reserve_exact(1);
                 self.pumps.push(Inbox::default());
@@ -156,8 +158,8 @@ impl Core {
 
     fn remove_slot(&mut self, id: MemberId) -> Option<Arc<Slot>> {
         let slot = self.slots.remove(&id)?;
-        if let Some(EncodingId(encoding)) = slot.outlet.encoding() {
-            self.takers[encoding][index(slot.style)] -= 1;
+        if let Some(encoding) = slot.encoding {
+            self.takers[encoding.get()][index(slot.style)] -= 1;
         }
         Some(slot)
     }
@@ -202,8 +204,10 @@ impl Core {
         }
         match farewell {
             Farewell::Silent => self.unseat(id),
-            Farewell::Told(left) => {
-                effects.push(Effect::Tell(told(ServerFrame::Left(left)), Audience::Only(id)));
+            Farewell::Told { reason, reference } => {
+                let room = self.state.room().clone();
+                let notice = Event::LeaveNotice { reference, room, reason };
+                effects.push(Effect::Tell(notice, Audience::Only(id)));
                 let end = self.position_after(effects);
                 if let Some(slot) = self.remove_slot(id) {
                     // its pump goes on with it until that has been offered
@@ -270,8 +274,8 @@ impl Core {
         if matches!(audience, Audience::Only(_)) {
             return SMALLEST_CHARGE;
         }
-        let taken = self.takers.iter().enumerate().filter(|(_, takers)| takers.iter().sum::<usize>() > 0);
-        let hints = taken.map(|(id, _)| encodings.get(EncodingId(id)).size_hint(event));
+        let taken = encodings.iter().filter(|(index, _)| self.takers[index.get()].iter().sum::<usize>() > 0);
+        let hints = taken.map(|(_, encoding)| encoding.size_hint(event));
         hints.max().unwrap_or(0).max(SMALLEST_CHARGE)
     }
 
@@ -291,9 +295,10 @@ impl Core {
             return Vec::new();
         }
         let mut bytes = 0;
+        let max_bytes = self.limits.batch_bytes;
         let fits = |item: &&Item| {
             bytes += item.charge;
-            bytes <= BATCH_BYTES
+            bytes <= max_bytes
         };
         let count = self.unbatched.iter().take_while(fits).count().max(1);
         let rest = self.unbatched.split_off(count);

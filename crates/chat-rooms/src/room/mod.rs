@@ -13,9 +13,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use chat_history::{HistoryError, HistoryStore, Messages, Page};
-use chat_protocol::v2::{ErrorCode, Left, LeftReason, NoticeLevel};
 use chat_protocol::{
-    GATHER_ABOVE, GATHER_WINDOW, Member, MemberId, MemberList, Reference, RoomName, Username,
+    ErrorCode, GATHER_ABOVE, GATHER_WINDOW, LeftReason, Member, MemberId, MemberList, NoticeLevel, Reference,
+    RoomName, Username,
 };
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
@@ -26,6 +26,7 @@ use crate::delivery::batch::Batch;
 use crate::delivery::encoding::Encodings;
 use crate::delivery::sink::Outlet;
 use crate::delivery::subscriber::Slot;
+use crate::limits::EngineLimits;
 use crate::metrics::Meters;
 use crate::room::core::{Core, Farewell};
 use crate::room::retention::{Kept, Retained};
@@ -33,9 +34,6 @@ use crate::room::state::{Effect, Holder, RoomState};
 use crate::room::tail::{Tail, Tails};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{self, Handle, Notify};
-
-/// While more than this waits to be offered, those who speak have to wait.
-pub(crate) const MOST_PENDING: usize = 1 << 20;
 
 /// What a timer and the way to the sockets may take of the time that comings and goings are gathered for at most.
 const TIMER_SLACK: Duration = Duration::from_millis(10);
@@ -51,9 +49,10 @@ pub(crate) struct RoomContext {
     /// How long messages are kept.
     pub(crate) retained: Arc<Retained>,
     /// The most pumps of one room.
-    pub(crate) most_pumps: usize,
+    pub(crate) max_pumps: usize,
     /// The most members of one room.
-    pub(crate) most_members: AtomicUsize,
+    pub(crate) max_members: AtomicUsize,
+    pub(crate) limits: EngineLimits,
     pub(crate) meters: Meters,
 }
 
@@ -88,7 +87,11 @@ pub struct Sent {
 
 impl Room {
     pub(crate) fn new(name: RoomName, context: Arc<RoomContext>) -> Arc<Self> {
-        let core = Core::new(RoomState::new(name.clone(), GATHER_ABOVE), context.encodings.len());
+        let core = Core::new(
+            RoomState::new(name.clone(), GATHER_ABOVE, context.limits.presence_names),
+            context.encodings.len(),
+            context.limits,
+        );
         Arc::new_cyclic(|this| Self {
             name,
             context,
@@ -166,9 +169,9 @@ impl Room {
 
     /// Keeps a name.
     pub(crate) fn reserve(&self, username: &Username) -> Result<(), NotKept> {
-        let most = self.context.most_members.load(Ordering::Relaxed);
+        let max = self.context.max_members.load(Ordering::Relaxed);
         let mut core = self.core.lock();
-        if core.state.names() >= most && !core.state.holds(username) {
+        if core.state.names() >= max && !core.state.holds(username) {
             return Err(NotKept::Full);
         }
         core.state.reserve(username).map_err(|holder| match holder {
@@ -183,12 +186,21 @@ impl Room {
 
     /// Lets in somebody whose name was kept and who is told at once who is there; everything from its own entering on goes to
     /// `outlet`.
-    pub(crate) fn enter(&self, member: &Arc<Member>, outlet: Outlet) {
+    pub(crate) fn enter(&self, member: &Arc<Member>, outlet: Outlet) -> Sent {
         self.change(|core, effects| {
             core.finish_leaving_before(member, effects);
             core.state.enter(member, Style::Each, effects);
-            core.seat(member.id, Style::Each, outlet, effects, self.context.most_pumps);
-        });
+            core.seat(
+                member.id,
+                Style::Each,
+                outlet,
+                effects,
+                &self.context.encodings,
+                self.context.max_pumps,
+            );
+            let told = effects.iter().filter(|effect| matches!(effect, Effect::Tell(..))).count() as u64;
+            Sent { position: (core.position + told).saturating_sub(1) }
+        })
     }
 
     /// Lets somebody go, behind its messages that are on their way. False when that stay had ended before.
@@ -241,8 +253,9 @@ impl Room {
         if core.stays(id) && core.ousted.insert(id) {
             // who is told lists knows no reasons
             let is_told = slot.as_ref().is_some_and(|slot| slot.style == Style::Deltas);
-            let left = Left { reference: None, room: self.name.clone(), reason };
-            core.leave(id, if is_told { Farewell::Told(left) } else { Farewell::Silent }, effects);
+            let farewell =
+                if is_told { Farewell::Told { reason, reference: None } } else { Farewell::Silent };
+            core.leave(id, farewell, effects);
         }
         slot
     }
@@ -267,6 +280,7 @@ impl Room {
     ) -> Option<Sent> {
         self.change(|core, effects| {
             let event = core.state.refuse(to, code, reason, reference)?;
+            self.meters().refused(code);
             let sent = Sent { position: core.position };
             effects.push(Effect::Tell(event, Audience::Only(to)));
             Some(sent)
@@ -366,7 +380,7 @@ impl Room {
     pub(crate) fn typing(&self, id: MemberId) {
         self.change(|core, effects| {
             // it is worth nothing later, and nobody waits for it
-            if core.pending < MOST_PENDING
+            if core.pending < self.context.limits.queued_bytes
                 && let Some(event) = core.state.typing(id)
             {
                 effects.push(Effect::Tell(event, Audience::DeltasBut(id)));
@@ -374,9 +388,13 @@ impl Room {
         });
     }
 
+    pub(crate) fn limits(&self) -> &EngineLimits {
+        &self.context.limits
+    }
+
     /// The most pumps of the room.
-    pub(crate) fn most_pumps(&self) -> usize {
-        self.context.most_pumps
+    pub(crate) fn max_pumps(&self) -> usize {
+        self.context.max_pumps
     }
 
     /// Runs a command on the core, queues what it has to tell, and wakes a pump for it.

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use chat_history::{AppendError, Appended, Durability};
-use chat_protocol::v2::{Ack, ErrorCode, ServerFrame};
-use chat_protocol::{Member, Message, MessageId, Reference};
+use chat_protocol::{Ack, ErrorCode, Event, Member, Message, MessageId, Reference};
 
 use crate::delivery::audience::Audience;
 use crate::delivery::audience::Style;
 use crate::delivery::subscriber::Slot;
 use crate::delivery::window::Receipt;
+use crate::room::Room;
 use crate::room::core::Core;
-use crate::room::state::{Effect, told};
-use crate::room::{MOST_PENDING, Room};
+use crate::room::state::Effect;
 
 /// Whether something may be said now.
 #[derive(Debug)]
@@ -34,7 +33,7 @@ pub(crate) struct Speaker {
 }
 
 /// What the sender calls a message, and the sending of it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Called {
     pub(crate) id: MessageId,
     pub(crate) reference: Option<Reference>,
@@ -44,7 +43,7 @@ impl Room {
     /// Notes that a member says something of so many bytes.
     pub(crate) fn accept(&self, member: &Arc<Member>, bytes: usize) -> Accepted {
         self.change(|core, _| {
-            if core.pending >= MOST_PENDING {
+            if core.pending >= self.limits().queued_bytes {
                 return Accepted::Congested;
             }
             // whoever is about to leave has no slot any more, or has said its last
@@ -81,7 +80,7 @@ impl Room {
                         self.tell_message(core, Arc::clone(missed), None, None);
                     }
                     if hears && speaker.slot.style == Style::Deltas {
-                        let ack = told(ServerFrame::Ack(ack(&message, called, durability)));
+                        let ack = Event::Ack(Box::new(ack(&message, called, durability)));
                         core.tell(ack, Audience::Only(id), None, self.encodings());
                     }
                     for missed in rest {
@@ -94,6 +93,7 @@ impl Room {
                 Err(error) if hears => {
                     let (code, reason) = refusal(&error);
                     let event = core.state.refuse(id, code, reason.into(), called.reference);
+                    event.iter().for_each(|_| self.meters().refused(code));
                     effects.extend(event.map(|event| Effect::Tell(event, Audience::Only(id))));
                 }
                 Err(_) => {}
@@ -125,8 +125,8 @@ impl Room {
 
 fn ack(message: &Message, Called { id, reference }: Called, durability: Durability) -> Ack {
     let Message { room, seq, sent_at, .. } = message;
-    let stored = durability == Durability::Disk;
-    Ack { reference, room: room.clone(), seq: *seq, id, sent_at: *sent_at, stored }
+    let durable = durability == Durability::Disk;
+    Ack { reference, room: room.clone(), seq: *seq, id, sent_at: *sent_at, durable }
 }
 
 fn refusal(error: &AppendError) -> (ErrorCode, &'static str) {

@@ -4,20 +4,15 @@
 use std::sync::Arc;
 
 use chat_history::{Messages, Page};
-use chat_protocol::v2::{
-    HistoryPage, Joined, MembersPage, PAGE_BYTES, PAGE_MEMBERS, PAGE_MEMBERS_DEFAULT, PAGE_MESSAGES,
-    ServerFrame, StoredMessage,
-};
-use chat_protocol::{Epoch, Member, MemberId, Message, Reference};
+use chat_protocol::{Epoch, Event, Member, MemberId, MemberPage, Message, MessagePage, Reference, Snapshot};
 
 use crate::delivery::audience::Audience;
 use crate::delivery::audience::Style;
 use crate::delivery::sink::Outlet;
-use crate::member::options::MembersQuery;
 use crate::room::catch_up::{CatchUp, Caught, Step};
 use crate::room::core::Core;
+use crate::room::state::Effect;
 use crate::room::state::roster::{RosterPage, RosterQuery};
-use crate::room::state::{Effect, told};
 use crate::room::{Room, Sent};
 
 /// What every answer carries.
@@ -25,6 +20,8 @@ use crate::room::{Room, Sent};
 pub(crate) struct Asked {
     pub(crate) epoch: Epoch,
     pub(crate) reference: Option<Reference>,
+    /// The maximum number of members in a snapshot.
+    pub(crate) members: usize,
 }
 
 /// Whether a member comes for the first time, or has been in all the time and only its outlet is another one.
@@ -74,23 +71,23 @@ impl Room {
                 core.finish_leaving_before(member, effects);
                 core.state.enter(member, Style::Deltas, effects);
             }
-            let query = RosterQuery { after: None, prefix: "", limit: PAGE_MEMBERS_DEFAULT };
+            let query = RosterQuery { after: None, prefix: "", limit: asked.members };
             let (members, count) = core
                 .state
                 .roster_page(member.id, query)
                 .map_or((Vec::new(), 0), |RosterPage { members, count, .. }| (members, count));
-            let joined = Joined {
+            let snapshot = Snapshot {
                 reference: asked.reference.clone(),
                 room: self.name.clone(),
                 epoch: asked.epoch.clone(),
                 seq: core.tail.newest(),
                 members,
-                member_count: count as u64,
-                messages: messages.iter().map(|message| StoredMessage::from(&**message)).collect(),
+                member_count: count,
+                messages,
                 recovered,
             };
-            effects.push(Effect::Tell(told(ServerFrame::Joined(joined)), Audience::Only(member.id)));
-            core.seat(member.id, Style::Deltas, outlet.clone(), effects, self.most_pumps());
+            effects.push(Effect::Tell(Event::Joined(Box::new(snapshot)), Audience::Only(member.id)));
+            core.seat(member.id, Style::Deltas, outlet.clone(), effects, self.encodings(), self.max_pumps());
             let told = effects.iter().filter(|effect| matches!(effect, Effect::Tell(..))).count() as u64;
             Ok(Sent { position: core.position + told - 1 })
         })
@@ -105,6 +102,7 @@ impl Room {
         &self,
         to: MemberId,
         page: Page,
+        max_bytes: usize,
         read: Option<Messages>,
         asked: &Asked,
     ) -> Result<Option<Sent>, Page> {
@@ -113,20 +111,22 @@ impl Room {
             if let Some(kept) = kept {
                 core.tail.retain(kept);
             }
-            let Some(Messages { mut messages, more }) = read.or_else(|| in_memory(core, page)) else {
+            let read = read.map(|read| fit(read, page, max_bytes));
+            let Some(Messages { mut messages, more }) = read.or_else(|| in_memory(core, page, max_bytes))
+            else {
                 return Err(told_only(core, page));
             };
             let told_count = messages.partition_point(|message| message.seq <= core.tail.newest());
             let more = more && told_count == messages.len();
             messages.truncate(told_count);
-            let page = HistoryPage {
+            let page = MessagePage {
                 reference: asked.reference.clone(),
                 room: self.name.clone(),
                 epoch: asked.epoch.clone(),
-                messages: messages.iter().map(|message| StoredMessage::from(&**message)).collect(),
+                messages,
                 more,
             };
-            Ok(answer(core, to, ServerFrame::History(page), effects))
+            Ok(answer(core, to, Event::History(Box::new(page)), effects))
         })
     }
 
@@ -134,26 +134,21 @@ impl Room {
     pub(crate) fn tell_members(
         &self,
         to: MemberId,
-        query: &MembersQuery,
+        query: RosterQuery<'_>,
         reference: Option<Reference>,
     ) -> Option<Sent> {
         self.change(|core, effects| {
-            let query = RosterQuery {
-                after: query.after.as_deref(),
-                prefix: query.prefix.as_deref().unwrap_or_default(),
-                limit: query.limit.unwrap_or(PAGE_MEMBERS_DEFAULT).min(PAGE_MEMBERS),
-            };
             let RosterPage { members, count, more } = core.state.roster_page(to, query)?;
             let room = self.name.clone();
-            let page = MembersPage { reference, room, members, member_count: count as u64, more };
-            answer(core, to, ServerFrame::Members(page), effects)
+            let page = MemberPage { reference, room, members, member_count: count, more };
+            answer(core, to, Event::Members(Box::new(page)), effects)
         })
     }
 }
 
-fn answer(core: &Core, to: MemberId, frame: ServerFrame, effects: &mut Vec<Effect>) -> Option<Sent> {
+fn answer(core: &Core, to: MemberId, event: Event, effects: &mut Vec<Effect>) -> Option<Sent> {
     core.slots.contains_key(&to).then(|| {
-        effects.push(Effect::Tell(told(frame), Audience::Only(to)));
+        effects.push(Effect::Tell(event, Audience::Only(to)));
         Sent { position: core.position }
     })
 }
@@ -161,19 +156,17 @@ fn answer(core: &Core, to: MemberId, frame: ServerFrame, effects: &mut Vec<Effec
 /// The same page without what is stored and not yet told.
 fn told_only(core: &Core, page: Page) -> Page {
     match page {
-        Page::Before { seq, limit } => {
-            Page::Before { seq: seq.min(core.tail.newest() + 1), limit: limit.min(PAGE_MESSAGES) }
-        }
-        Page::After { seq, limit } => Page::After { seq, limit: limit.min(PAGE_MESSAGES) },
+        Page::Before { seq, limit } => Page::Before { seq: seq.min(core.tail.newest() + 1), limit },
+        Page::After { seq, limit } => Page::After { seq, limit },
     }
 }
 
 /// A page out of the room's tail; none where the store has to be asked.
-fn in_memory(core: &Core, page: Page) -> Option<Messages> {
+fn in_memory(core: &Core, page: Page, max_bytes: usize) -> Option<Messages> {
     let mut bytes = 0;
     let mut fits = |message: &&Arc<Message>| {
         bytes += message.encoded_size();
-        bytes <= PAGE_BYTES || bytes == message.encoded_size()
+        bytes <= max_bytes || bytes == message.encoded_size()
     };
     match told_only(core, page) {
         Page::After { seq, limit } => {
@@ -194,4 +187,25 @@ fn in_memory(core: &Core, page: Page) -> Option<Messages> {
             Some(Messages { messages, more })
         }
     }
+}
+
+/// Cuts a page that was read from the store to its bytes, at its far end. One message always fits.
+fn fit(Messages { mut messages, mut more }: Messages, page: Page, max_bytes: usize) -> Messages {
+    let mut bytes = 0;
+    let mut fits = |message: &&Arc<Message>| {
+        bytes += message.encoded_size();
+        bytes <= max_bytes || bytes == message.encoded_size()
+    };
+    let count = match page {
+        Page::After { .. } => messages.iter().take_while(&mut fits).count(),
+        Page::Before { .. } => messages.iter().rev().take_while(&mut fits).count(),
+    };
+    if count < messages.len() {
+        more = true;
+        match page {
+            Page::After { .. } => messages.truncate(count),
+            Page::Before { .. } => drop(messages.drain(..messages.len() - count)),
+        }
+    }
+    Messages { messages, more }
 }

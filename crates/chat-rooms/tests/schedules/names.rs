@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chat_presence::PresenceStore;
-use chat_rooms::{Engine, JoinError, JoinOptions};
+use chat_rooms::{Engine, JoinError, Subscribe};
 use futures::FutureExt;
 use futures::future::{Either, select};
 use parking_lot::Mutex;
@@ -40,7 +40,7 @@ async fn wants(engine: &Engine, holders: &Holders) {
         release(holders);
         drop(seat);
     } else {
-        let member = seat.join(Log::new(usize::MAX).outlet(), JoinOptions::default()).await.unwrap().0;
+        let member = seat.join(Subscribe::new(Log::new(usize::MAX).outlet())).await.unwrap().0;
         yield_now().await;
         release(holders);
         member.leave();

@@ -36,7 +36,7 @@ async fn stay(engine: &Engine, name: &str, number: usize, end: End) -> Stay {
     let member = join(engine, name, &log).await;
     let said: Vec<_> = (0..thread_rng().gen_range(0..3)).map(|i| format!("{name}.{number}.{i}")).collect();
     for body in &said {
-        member.send(outgoing(body)).await.unwrap();
+        member.submit(outgoing(body)).await.unwrap();
     }
     let member = match end {
         End::Stays => Some(member),
@@ -133,7 +133,7 @@ fn who_is_in_gets_everything_and_who_left_nothing_more() {
             let gone: Vec<_> =
                 all.iter().filter(|stay| stay.end != End::Stays).map(|stay| stay.log.clone()).collect();
             let told: Vec<_> = gone.iter().map(|log| log.events().len()).collect();
-            zoe.send("after all that").await.unwrap();
+            zoe.submit("after all that").await.unwrap();
             zoe.settled().await;
             assert_eq!(
                 gone.iter().map(|log| log.events().len()).collect::<Vec<_>>(),
@@ -171,13 +171,13 @@ fn who_reads_no_more_is_put_out_and_the_others_miss_nothing() {
                 spawn(async move { stay(&engine, name, 0, End::Stays).await })
             });
             // it may be out already
-            let _ = ana.send(outgoing("ana.0")).await;
+            let _ = ana.submit(outgoing("ana.0")).await;
             let mut all = Vec::new();
             for stay in speaking {
                 all.push(stay.await.unwrap());
             }
             while ana.is_in() {
-                zoe.send("one more").await.unwrap();
+                zoe.submit("one more").await.unwrap();
                 zoe.settled().await;
             }
             let again = join(&engine, "ana", &log).await;

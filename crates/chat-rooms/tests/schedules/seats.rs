@@ -1,7 +1,7 @@
 //! A member whose connection is exchanged again and again while the room goes on.
 
 use chat_protocol::v2::{LeftReason, Since, StoredMessage};
-use chat_rooms::{JoinOptions, ReadError, SendWindow};
+use chat_rooms::{ReadError, SendWindow, Subscribe};
 use shuttle::future::{block_on, spawn};
 use shuttle::rand::{Rng, thread_rng};
 
@@ -24,7 +24,7 @@ fn what_was_missed_and_what_comes_live_meet() {
                     let log = Log::new(usize::MAX);
                     let member = join(&engine, name, &log).await;
                     for i in 0..4 {
-                        member.send(outgoing(&format!("{name}.{i}"))).await.unwrap();
+                        member.submit(outgoing(&format!("{name}.{i}"))).await.unwrap();
                     }
                     member.settled().await;
                 })
@@ -65,17 +65,16 @@ fn a_seat_is_not_put_out_for_the_line_before() {
             let bob = join(&engine, "bob", &bobs).await;
             let mut ana = join(&engine, "ana", &Log::new(thread_rng().gen_range(0..3))).await;
             // it may be out already; if not, it has words on their way when its line breaks
-            let _ = ana.send(outgoing("ana.0")).await;
+            let _ = ana.submit(outgoing("ana.0")).await;
             let speaking = spawn(async move {
                 for i in 0..3 {
-                    bob.send(outgoing(&format!("bob.{i}"))).await.unwrap();
+                    bob.submit(outgoing(&format!("bob.{i}"))).await.unwrap();
                 }
                 bob
             });
             let log = Log::new(usize::MAX);
-            let options =
-                JoinOptions { since: Some(Since { epoch: engine.epoch(), seq: 0 }), ..Default::default() };
-            match ana.rejoin(log.outlet(), options, &SendWindow::default()).await {
+            let subscribe = Subscribe::new(log.outlet()).since(Since { epoch: engine.epoch(), seq: 0 });
+            match ana.rejoin(subscribe, &SendWindow::default()).await {
                 Ok(_) => {
                     let bob = speaking.await.unwrap();
                     bob.settled().await;
@@ -106,7 +105,7 @@ fn two_stays_by_one_line_are_told_one_behind_the_other() {
             for name in ["bob", "cid", "dee"] {
                 let member = join(&engine, name, &Log::new(usize::MAX)).await;
                 others.push(spawn(async move {
-                    member.send(outgoing(&format!("{name}.0"))).await.unwrap();
+                    member.submit(outgoing(&format!("{name}.0"))).await.unwrap();
                     member
                 }));
             }

@@ -3,11 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chat_protocol::v2::{Ack, Joined, ServerFrame, Since};
-use chat_protocol::{Content, Event, RoomName, Username};
-use chat_rooms::{
-    Engine, EventSink, JoinError, JoinOptions, Membership, Outgoing, Outlet, PutOut, SendWindow,
-};
+use chat_protocol::{Ack, Content, Event, RoomName, Since, Snapshot, Username};
+use chat_rooms::{Engine, EventSink, JoinError, Membership, Outgoing, Outlet, PutOut, SendWindow, Subscribe};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -70,7 +67,7 @@ pub(crate) async fn join(engine: &Engine, name: &str, log: &Arc<Log>) -> Members
         match engine.admit(&room(), &user(name)).await {
             Ok(seat) => {
                 let seat = seat.with_window(&SendWindow::new(1, 1 << 20));
-                return seat.join(log.outlet(), JoinOptions::default()).await.unwrap().0;
+                return seat.join(Subscribe::new(log.outlet())).await.unwrap().0;
             }
             Err(JoinError::Store(_)) => {}
             Err(error) => panic!("{name}: {error}"),
@@ -81,8 +78,7 @@ pub(crate) async fn join(engine: &Engine, name: &str, log: &Arc<Log>) -> Members
 /// Gives a member another log, with everything after a message.
 pub(crate) async fn rejoin(engine: &Engine, member: &mut Membership, log: &Arc<Log>, seq: u64) {
     let since = Some(Since { epoch: engine.epoch(), seq });
-    let options = JoinOptions { since, ..JoinOptions::default() };
-    member.rejoin(log.outlet(), options, &SendWindow::default()).await.unwrap();
+    member.rejoin(Subscribe::new(log.outlet()).since(since), &SendWindow::default()).await.unwrap();
 }
 
 /// Something to say whose answer can be told by its text.
@@ -91,12 +87,9 @@ pub(crate) fn outgoing(body: &str) -> Outgoing {
 }
 
 /// The first event, which says how things stood.
-pub(crate) fn joined(events: &[Arc<Event>]) -> &Joined {
+pub(crate) fn joined(events: &[Arc<Event>]) -> &Snapshot {
     match &**events.first().unwrap() {
-        Event::Told(frame) => match &**frame {
-            ServerFrame::Joined(joined) => joined,
-            other => panic!("{other:?} before joined"),
-        },
+        Event::Joined(joined) => joined,
         other => panic!("{other:?} before joined"),
     }
 }
@@ -116,9 +109,10 @@ pub(crate) fn messages(events: &[Arc<Event>]) -> Vec<(u64, String)> {
 }
 
 pub(crate) fn acks(events: &[Arc<Event>]) -> Vec<&Ack> {
-    let frames =
-        events.iter().filter_map(|event| if let Event::Told(frame) = &**event { Some(frame) } else { None });
-    frames.filter_map(|frame| if let ServerFrame::Ack(ack) = &**frame { Some(ack) } else { None }).collect()
+    events
+        .iter()
+        .filter_map(|event| if let Event::Ack(ack) = &**event { Some(&**ack) } else { None })
+        .collect()
 }
 
 /// Whether what was said under this text was answered.
@@ -128,7 +122,7 @@ pub(crate) fn is_answered(events: &[Arc<Event>], body: &str) -> bool {
     };
     events.iter().any(|event| match &**event {
         Event::Refused { reference, .. } => is_it(reference),
-        Event::Told(frame) => matches!(&**frame, ServerFrame::Ack(ack) if is_it(&ack.reference)),
+        Event::Ack(ack) => is_it(&ack.reference),
         _ => false,
     })
 }
@@ -136,19 +130,18 @@ pub(crate) fn is_answered(events: &[Arc<Event>], body: &str) -> bool {
 /// Whether the last event is that the member left.
 pub(crate) fn ends_with_left(events: &[Arc<Event>]) -> bool {
     let last = events.last().map(|event| &**event);
-    matches!(last, Some(Event::Told(frame)) if matches!(&**frame, ServerFrame::Left(_)))
+    matches!(last, Some(Event::LeaveNotice { .. }))
 }
 
 /// Who is there, as one who was told all of this knows it: the list, and what has changed since.
 pub(crate) fn view(events: &[Arc<Event>]) -> BTreeSet<String> {
     let mut view = BTreeSet::new();
     for event in events {
-        let Event::Told(frame) = &**event else { continue };
-        match &**frame {
-            ServerFrame::Joined(joined) => {
+        match &**event {
+            Event::Joined(joined) => {
                 view = joined.members.iter().map(|member| member.username.to_string()).collect();
             }
-            ServerFrame::Presence(presence) => {
+            Event::PresenceChanged(presence) => {
                 view.retain(|username| !presence.left.iter().any(|left| left.as_str() == username));
                 view.extend(presence.joined.iter().map(|member| member.username.to_string()));
             }

@@ -192,7 +192,7 @@ impl PresenceStore for Presence {
 
 /// An engine on such stores.
 pub(crate) async fn engine(store: &Store, presence: &Presence) -> Engine {
-    let mut builder = Engine::builder(presence.clone());
-    builder.history(store.clone());
+    let builder = Engine::builder(presence.clone());
+    let builder = builder.history(store.clone());
     builder.start().await.unwrap()
 }

@@ -12,9 +12,9 @@ use chat_history::{
     Retention, Told,
 };
 use chat_presence::{MemoryPresence, NodeId};
-use chat_protocol::v2::{ErrorCode, LeftReason, ServerFrame, Since, StoredMessage};
+use chat_protocol::v2::{ErrorCode, LeftReason, Since};
 use chat_protocol::{Epoch, Event, Message, RoomName, Timestamp};
-use chat_rooms::{Engine, JoinOptions, Outgoing, Outlet, SendWindow};
+use chat_rooms::{Engine, Outgoing, Outlet, SendWindow, Subscribe};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
@@ -28,8 +28,8 @@ async fn nothing_is_acked_or_told_before_it_is_stored() {
     let (ana, mut anas) = join(&engine, "ana").await;
     let (_bob, mut bobs) = join(&engine, "bob").await;
     gate.shut();
-    ana.send(outgoing("one")).await.unwrap();
-    ana.send(outgoing("two")).await.unwrap();
+    ana.submit(outgoing("one")).await.unwrap();
+    ana.submit(outgoing("two")).await.unwrap();
     assert_eq!(gate.waiting(), 2);
     assert_eq!(next(&mut anas).await, "joined@0");
     assert_eq!(next(&mut anas).await, "+bob", "the room goes on meanwhile, and nothing else came");
@@ -50,10 +50,10 @@ async fn what_is_not_stored_is_told_to_its_sender_alone() {
     let (ana, mut anas) = join(&engine, "ana").await;
     let (_bob, mut bobs) = join(&engine, "bob").await;
     gate.shut();
-    ana.send(outgoing("lost")).await.unwrap();
+    ana.submit(outgoing("lost")).await.unwrap();
     gate.fail();
     gate.open();
-    ana.send(outgoing("kept")).await.unwrap();
+    ana.submit(outgoing("kept")).await.unwrap();
     for expected in ["joined@0", "!StoreUnavailable lost", "ack kept#1", "ana:kept#1"] {
         assert_eq!(next_word(&mut anas).await, expected);
     }
@@ -68,12 +68,12 @@ async fn a_leave_comes_after_what_was_said_and_the_name_is_free_at_once() {
     let gate = Gate::default();
     let engine = engine(&gate).await;
     let (outlet, mut bobs) = Outlet::channel(1_000);
-    let _bob = engine.join(&room(), &user("bob"), outlet).await.unwrap();
+    let _bob = engine.join(&room(), &user("bob"), Subscribe::new(outlet).with_lists()).await.unwrap();
     assert_eq!(next(&mut bobs).await, "+bob");
     for (seq, graceful) in [(1, true), (2, false)] {
         let (ana, mut anas) = join(&engine, "ana").await;
         gate.shut();
-        ana.send(outgoing("last words")).await.unwrap();
+        ana.submit(outgoing("last words")).await.unwrap();
         if graceful {
             ana.leave_telling(LeftReason::Asked, None);
         } else {
@@ -100,14 +100,15 @@ async fn somebody_may_come_under_a_name_whose_last_words_are_still_on_their_way(
     let gate = Gate::default();
     let engine = engine(&gate).await;
     let (outlet, mut watching) = Outlet::channel(1_000);
-    let _watching = engine.join(&room(), &user("watching"), outlet).await.unwrap();
+    let _watching =
+        engine.join(&room(), &user("watching"), Subscribe::new(outlet).with_lists()).await.unwrap();
     let (ana, mut first) = join(&engine, "ana").await;
     gate.shut();
-    ana.send(outgoing("late")).await.unwrap();
+    ana.submit(outgoing("late")).await.unwrap();
     ana.leave_telling(LeftReason::Asked, None);
     let (again, mut second) = join(&engine, "ana").await;
     gate.open();
-    again.send(outgoing("here")).await.unwrap();
+    again.submit(outgoing("here")).await.unwrap();
     for expected in ["joined@0", "left"] {
         assert_eq!(next_word(&mut first).await, expected);
     }
@@ -127,7 +128,7 @@ async fn a_room_that_everyone_left_is_kept_until_the_last_words_are_stored() {
     let engine = engine(&gate).await;
     let (ana, _events) = join(&engine, "ana").await;
     gate.shut();
-    ana.send(outgoing("one")).await.unwrap();
+    ana.submit(outgoing("one")).await.unwrap();
     drop(ana);
     assert_eq!(engine.room_count(), 1);
     gate.open();
@@ -178,17 +179,17 @@ async fn what_a_failed_commit_had_stored_is_told_before_what_comes_next() {
         }
     }
     for retries in [true, false] {
-        let mut builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
-        builder.history(Lies::default());
+        let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
+        let builder = builder.history(Lies::default());
         let engine = builder.start().await.unwrap();
         let (ana, mut anas) = join(&engine, "ana").await;
         let (bob, mut bobs) = join(&engine, "bob").await;
         let once = Outgoing { id: Some("id".parse().unwrap()), ..outgoing("one") };
-        ana.send(once.clone()).await.unwrap();
+        ana.submit(once.clone()).await.unwrap();
         if retries {
-            ana.send(once).await.unwrap();
+            ana.submit(once).await.unwrap();
         } else {
-            bob.send(outgoing("two")).await.unwrap();
+            bob.submit(outgoing("two")).await.unwrap();
         }
         let expected: &[&str] = if retries {
             &["joined@0", "!StoreUnavailable one", "ack one#1", "ana:one#1"]
@@ -211,17 +212,17 @@ async fn a_sender_has_so_much_on_its_way_and_no_more() {
     let window = SendWindow::new(3, 1 << 20);
     let (outlet, _events) = Outlet::channel(1_000);
     let seat = engine.admit(&room(), &user("ana")).await.unwrap().with_window(&window);
-    let (ana, _) = seat.join(outlet, JoinOptions::default()).await.unwrap();
+    let (ana, _) = seat.join(Subscribe::new(outlet)).await.unwrap();
     let (bob, _bobs) = join(&engine, "bob").await;
     gate.shut();
     for _ in 0..3 {
-        ana.send("x").now_or_never().expect("there is room").unwrap();
+        ana.submit("x").now_or_never().expect("there is room").unwrap();
     }
-    assert!(ana.send("x").now_or_never().is_none(), "it waits");
+    assert!(ana.submit("x").now_or_never().is_none(), "it waits");
     assert_eq!(gate.waiting(), 3, "given up, nothing was said");
-    bob.send("x").now_or_never().expect("the window is ana's alone").unwrap();
+    bob.submit("x").now_or_never().expect("the window is ana's alone").unwrap();
     gate.open();
-    ana.send("x").await.unwrap();
+    ana.submit("x").await.unwrap();
     ana.settled().await;
     assert!(window.is_open());
 }
@@ -232,24 +233,22 @@ async fn a_member_goes_on_by_another_outlet_where_it_left_off() {
     let engine = engine(&gate).await;
     let (mut ana, mut first) = join(&engine, "ana").await;
     let (bob, mut bobs) = join(&engine, "bob").await;
-    bob.send(outgoing("one")).await.unwrap();
+    bob.submit(outgoing("one")).await.unwrap();
     assert_eq!(next_word(&mut first).await, "joined@0");
     assert_eq!(next_word(&mut first).await, "bob:one#1");
     gate.shut();
-    ana.send(outgoing("mine")).await.unwrap();
+    ana.submit(outgoing("mine")).await.unwrap();
     ana.park();
     gate.open();
-    bob.send(outgoing("two")).await.unwrap();
+    bob.submit(outgoing("two")).await.unwrap();
     let since = Some(Since { epoch: engine.epoch(), seq: 1 });
     let (outlet, mut second) = Outlet::channel(1_000);
-    let options = JoinOptions { since, ..JoinOptions::default() };
-    ana.rejoin(outlet, options, &SendWindow::default()).await.unwrap();
-    let Event::Told(frame) = &*second.next().await.unwrap() else { unreachable!() };
-    let ServerFrame::Joined(joined) = &**frame else { unreachable!() };
+    ana.rejoin(Subscribe::new(outlet).since(since), &SendWindow::default()).await.unwrap();
+    let Event::Joined(joined) = &*second.next().await.unwrap() else { unreachable!() };
     assert!(joined.recovered);
-    let missed: Vec<u64> = joined.messages.iter().map(StoredMessage::seq).collect();
+    let missed: Vec<u64> = joined.messages.iter().map(|message| message.seq).collect();
     assert!(missed.iter().copied().eq(2..=joined.seq));
-    ana.send(outgoing("three")).await.unwrap();
+    ana.submit(outgoing("three")).await.unwrap();
     let mut last = joined.seq;
     loop {
         let word = next_word(&mut second).await;
@@ -276,9 +275,9 @@ async fn a_member_goes_on_by_another_outlet_where_it_left_off() {
 #[tokio::test(flavor = "multi_thread")]
 async fn old_messages_go_when_that_is_asked_for() {
     let gate = Gate::default();
-    let mut builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
-    builder.history(gate.clone());
-    builder.retention(Retention { max_count: Some(2), ..Retention::default() });
+    let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
+    let builder = builder.history(gate.clone());
+    let builder = builder.retention(Retention { max_count: Some(2), ..Retention::default() });
     let told = |body: &str| NewMessage {
         room: room(),
         from: user("ana"),

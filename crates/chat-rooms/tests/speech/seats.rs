@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_protocol::Event;
 use chat_protocol::v2::{LeftReason, NoticeLevel, Since};
-use chat_rooms::{Engine, EventSink, JoinOptions, Membership, Outlet, PutOut, ReadError, SendWindow};
+use chat_rooms::{Engine, EventSink, Membership, Outlet, PutOut, ReadError, SendWindow, Subscribe};
 use parking_lot::Mutex;
 
 use crate::support::{Gate, brief, engine, join, next, next_word, outgoing, room, user};
@@ -24,7 +24,7 @@ impl EventSink for Line {
 
 async fn join_by(engine: &Engine, name: &str, outlet: Outlet) -> Membership {
     let seat = engine.admit(&room(), &user(name)).await.unwrap();
-    seat.join(outlet, JoinOptions::default()).await.unwrap().0
+    seat.join(Subscribe::new(outlet)).await.unwrap().0
 }
 
 /// Somebody with something on its way to the store whose line breaks; the name is free when this returns.
@@ -32,7 +32,7 @@ async fn put_out_with_words_on_the_way(engine: &Engine, gate: &Gate, line: &Arc<
     let ana = join_by(engine, "ana", Outlet::Events(line.clone())).await;
     ana.settled().await;
     gate.shut();
-    ana.send(outgoing("mine")).await.unwrap();
+    ana.submit(outgoing("mine")).await.unwrap();
     line.is_broken.store(true, Ordering::SeqCst);
     engine.notice(&room(), NoticeLevel::Info, "whatever is told finds out");
     while engine.is_present(&room(), &user("ana")).await.unwrap() {
@@ -41,8 +41,8 @@ async fn put_out_with_words_on_the_way(engine: &Engine, gate: &Gate, line: &Arc<
     ana
 }
 
-fn everything(engine: &Engine) -> JoinOptions {
-    JoinOptions { since: Some(Since { epoch: engine.epoch(), seq: 0 }), ..JoinOptions::default() }
+fn everything(engine: &Engine, outlet: Outlet) -> Subscribe {
+    Subscribe::new(outlet).since(Since { epoch: engine.epoch(), seq: 0 })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,7 +52,7 @@ async fn who_is_about_to_leave_behind_its_last_words_cannot_come_again() {
     let (_bob, mut bobs) = join(&engine, "bob").await;
     let mut ana = put_out_with_words_on_the_way(&engine, &gate, &Arc::default()).await;
     let (outlet, mut events) = Outlet::channel(1_000);
-    let again = ana.rejoin(outlet, everything(&engine), &SendWindow::default()).await;
+    let again = ana.rejoin(everything(&engine, outlet), &SendWindow::default()).await;
     assert!(matches!(again, Err(ReadError::NotAMember)), "{again:?}");
     assert!(events.next().await.is_none());
     gate.open();
@@ -67,7 +67,7 @@ async fn a_name_that_somebody_has_taken_is_not_taken_back() {
     let mut ana = put_out_with_words_on_the_way(&engine, &gate, &Arc::default()).await;
     let (stranger, mut strangers) = join(&engine, "ana").await;
     let (outlet, _events) = Outlet::channel(1_000);
-    let again = ana.rejoin(outlet, everything(&engine), &SendWindow::default()).await;
+    let again = ana.rejoin(everything(&engine, outlet), &SendWindow::default()).await;
     assert!(matches!(again, Err(ReadError::NotAMember)), "{again:?}");
     gate.open();
     while next_word(&mut strangers).await != "ana:mine#1" {}
@@ -91,12 +91,12 @@ async fn a_seat_that_was_taken_over_is_not_put_out_for_the_line_before() {
         let mut ana = join_by(&engine, "ana", outlet).await;
         let line = Arc::new(Breaks(AtomicBool::new(false)));
         let window = SendWindow::default();
-        ana.rejoin(Outlet::Events(line.clone()), JoinOptions::default(), &window).await.unwrap();
+        ana.rejoin(Subscribe::new(Outlet::Events(line.clone())), &window).await.unwrap();
         while !line.0.load(Ordering::SeqCst) {
             std::hint::spin_loop();
         }
         let (outlet, mut second) = Outlet::channel(100);
-        if ana.rejoin(outlet, JoinOptions::default(), &window).await.is_ok() {
+        if ana.rejoin(Subscribe::new(outlet), &window).await.is_ok() {
             // whoever was told that it is in is in
             ana.settled().await;
             assert_eq!(next_word(&mut second).await, "joined@0");
@@ -144,10 +144,10 @@ async fn the_answer_to_a_leave_comes_before_the_answer_to_the_next_join() {
     let (bob, mut bobs) = join(&engine, "bob").await;
     ana.settled().await;
     let held = slow.0.lock();
-    bob.send(outgoing("one")).await.unwrap();
+    bob.submit(outgoing("one")).await.unwrap();
     ana.leave_telling(LeftReason::Asked, None);
     let ana = join_by(&engine, "ana", Outlet::Events(log.clone())).await;
-    bob.send(outgoing("two")).await.unwrap();
+    bob.submit(outgoing("two")).await.unwrap();
     // where there is a second pump, it is through with all of that
     if std::thread::available_parallelism().is_ok_and(|count| count.get() > 1) {
         while next_word(&mut bobs).await != "bob:two#2" {}
@@ -162,7 +162,7 @@ async fn who_takes_a_name_leaves_behind_what_was_said_under_it_before() {
     let gate = Gate::default();
     let engine = engine(&gate).await;
     let (outlet, mut bobs) = Outlet::channel(1_000);
-    let _bob = engine.admit(&room(), &user("bob")).await.unwrap().enter(outlet);
+    let _bob = engine.join(&room(), &user("bob"), Subscribe::new(outlet).with_lists()).await.unwrap();
     let _ana = put_out_with_words_on_the_way(&engine, &gate, &Arc::default()).await;
     // two more have the name and are gone before the first one's words are stored
     for _ in 0..2 {

@@ -8,9 +8,8 @@ use chat_history::{
     Retention, Told,
 };
 use chat_presence::{MemoryPresence, NodeId};
-use chat_protocol::v2::ServerFrame;
 use chat_protocol::{Content, Epoch, Event, RoomName, Username};
-use chat_rooms::{Engine, Events, JoinOptions, Membership, Outgoing, Outlet};
+use chat_rooms::{Engine, Events, Membership, Outgoing, Outlet, Subscribe};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
@@ -107,8 +106,8 @@ pub(crate) fn user(name: &str) -> Username {
 }
 
 pub(crate) async fn engine(gate: &Gate) -> Engine {
-    let mut builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
-    builder.history(gate.clone());
+    let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
+    let builder = builder.history(gate.clone());
     builder.start().await.unwrap()
 }
 
@@ -116,7 +115,7 @@ pub(crate) async fn engine(gate: &Gate) -> Engine {
 pub(crate) async fn join(engine: &Engine, name: &str) -> (Membership, Events) {
     let (outlet, events) = Outlet::channel(100_000);
     let seat = engine.admit(&room(), &user(name)).await.unwrap();
-    let (member, _) = seat.join(outlet, JoinOptions::default()).await.unwrap();
+    let (member, _) = seat.join(Subscribe::new(outlet)).await.unwrap();
     (member, events)
 }
 
@@ -132,20 +131,17 @@ pub(crate) fn brief(event: &Event) -> String {
             Content::Erased => format!("#{}", message.seq),
         },
         Event::Refused { code, reference, .. } => format!("!{code:?} {}", reference.as_ref().unwrap()),
-        Event::Told(frame) => match &**frame {
-            ServerFrame::Joined(joined) => format!("joined@{}", joined.seq),
-            ServerFrame::Ack(ack) => format!("ack {}#{}", ack.reference.as_ref().unwrap(), ack.seq),
-            ServerFrame::Left(_) => "left".to_owned(),
-            ServerFrame::Presence(presence) => {
-                let joined = presence.joined.iter().map(|member| format!("+{}", member.username));
-                let left = presence.left.iter().map(|username| format!("-{username}"));
-                joined.chain(left).collect()
-            }
-            other => format!("{other:?}"),
-        },
-        Event::Entered { who, .. } => format!("+{}", who[0].username),
-        Event::Left { who, .. } => format!("-{}", who[0].username),
-        other @ Event::Notice { .. } => format!("{other:?}"),
+        Event::Joined(joined) => format!("joined@{}", joined.seq),
+        Event::Ack(ack) => format!("ack {}#{}", ack.reference.as_ref().unwrap(), ack.seq),
+        Event::LeaveNotice { .. } => "left".to_owned(),
+        Event::PresenceChanged(presence) => {
+            let joined = presence.joined.iter().map(|member| format!("+{}", member.username));
+            let left = presence.left.iter().map(|username| format!("-{username}"));
+            joined.chain(left).collect()
+        }
+        Event::Entered { group: who, .. } => format!("+{}", who[0].username),
+        Event::Left { group: who, .. } => format!("-{}", who[0].username),
+        other => format!("{other:?}"),
     }
 }
 

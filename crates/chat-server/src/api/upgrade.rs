@@ -39,5 +39,5 @@ async fn hand_over(upgrade: OnUpgrade, deflates: bool, entrant: Entrant, permit:
     let (unread, stream) = parts.io.into_inner().into_parts();
     let unread = [parts.read_buf, unread].concat().into();
     let opened = Opened { stream, unread, answer: Vec::new(), deflates };
-    connection::start(opened, entrant, (permit, visit.place), &visit.context);
+    connection::start(opened, entrant, (permit, visit.place), &visit.context).await;
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chat_outbox::Outbox;
 use chat_protocol::CloseCode;
-use chat_rooms::Outlet;
+use chat_rooms::{Outlet, Subscribe};
 use futures::FutureExt;
 
 use crate::admission::permit::{ChatPermit, Place};
@@ -45,7 +45,7 @@ pub(crate) struct Opened {
 
 /// Lets the entrant in and starts the connection's task. Whoever has seen the answer to the handshake is in: it is written
 /// behind the entering, and before all else.
-pub(crate) fn start(opened: Opened, entrant: Entrant, permits: Permits, context: &Arc<Context>) {
+pub(crate) async fn start(opened: Opened, entrant: Entrant, permits: Permits, context: &Arc<Context>) {
     let Opened { stream, unread, answer, deflates } = opened;
     let (tcp, cipher) = taken_apart(stream);
     let outbox = Outbox::beginning_with(&answer, tcp, context.config().backlog);
@@ -56,7 +56,9 @@ pub(crate) fn start(opened: Opened, entrant: Entrant, permits: Permits, context:
         Entrant::Classic(seat) => {
             let encoding = context.encodings.of(deflates).classic;
             let outlet = Outlet::Frames { encoding, sink: Arc::clone(&outbox) as _ };
-            let member = seat.with_window(&send_window(context.config().backlog)).enter(outlet);
+            let seat = seat.with_window(&send_window(context.config().backlog));
+            // lists need nothing from the store: this resolves at once, and does not fail
+            let Ok((member, _)) = seat.join(Subscribe::new(outlet).with_lists()).await else { return };
             let listed = context.classics.add(Arc::clone(member.member()), permits.0.client);
             let talk = Classic::new(member, outbox, listed);
             context.tasks.spawn(serve(talk, Dialect::Classic, wire, permits, Arc::clone(context)));

@@ -29,19 +29,26 @@ pub(crate) struct OfDialects {
     pub(crate) v2_html: EncodingId,
 }
 
+impl OfDialects {
+    fn new() -> Self {
+        Self { classic: EncodingId::new(), v2: EncodingId::new(), v2_html: EncodingId::new() }
+    }
+}
+
 impl Encodings {
     /// Adds them to an engine. One that nobody takes costs nothing.
-    pub(crate) fn add_to(builder: &mut EngineBuilder, images: RemoteImages) -> Self {
+    pub(crate) fn add_to(mut builder: EngineBuilder, images: RemoteImages) -> (EngineBuilder, Self) {
         let rendered = Arc::new(Rendered::new(images));
-        let mut add = |deflater: Option<&Arc<Deflater>>| OfDialects {
-            classic: builder.add_encoding(InFrames { dialect: Classic, deflater: deflater.cloned() }),
-            v2: builder.add_encoding(InFrames { dialect: V2, deflater: deflater.cloned() }),
-            v2_html: builder.add_encoding(InFrames {
-                dialect: V2Html(Arc::clone(&rendered)),
-                deflater: deflater.cloned(),
-            }),
-        };
-        Self { plain: add(None), deflated: add(Some(&Arc::default())) }
+        let encodings = Self { plain: OfDialects::new(), deflated: OfDialects::new() };
+        let deflater = Arc::<Deflater>::default();
+        for (ids, deflater) in [(encodings.plain, None), (encodings.deflated, Some(deflater))] {
+            let html = V2Html(Arc::clone(&rendered));
+            builder = builder
+                .encoding(ids.classic, InFrames { dialect: Classic, deflater: deflater.clone() })
+                .encoding(ids.v2, InFrames { dialect: V2, deflater: deflater.clone() })
+                .encoding(ids.v2_html, InFrames { dialect: html, deflater });
+        }
+        (builder, encodings)
     }
 
     pub(crate) fn of(&self, deflates: bool) -> OfDialects {

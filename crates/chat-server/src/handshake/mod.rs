@@ -79,7 +79,7 @@ pub(crate) async fn admit(
         Err(JoinError::NameTaken) => Err(Refusal::NameTaken),
         Err(JoinError::RoomFull) => Err(Refusal::RoomFull),
         Err(JoinError::Closing) => Err(Refusal::ShuttingDown),
-        Err(error @ (JoinError::Store(_) | JoinError::History(_))) => {
+        Err(error) => {
             if let Some(Passed { suppressed }) = context.log.at_all(Kind::Join) {
                 tracing::warn!(%room, %username, %error, suppressed, "a user could not join");
             }

@@ -171,7 +171,7 @@ async fn answer(
         Ok(Admitted { response, deflates, entrant, permit }) => {
             let Some(unread) = still_there(&mut stream, behind) else { return };
             let opened = Opened { stream, unread, answer: written(&response), deflates };
-            connection::start(opened, entrant, (permit, place), &context);
+            connection::start(opened, entrant, (permit, place), &context).await;
             metrics::let_in(accepted.elapsed());
         }
     }

@@ -6,7 +6,7 @@ use chat_outbox::Outbox;
 use chat_protocol::CloseCode;
 use chat_protocol::classic::{self, Command};
 use chat_protocol::v2::ErrorCode;
-use chat_rooms::{Membership, SendError, Sent};
+use chat_rooms::{Membership, Sent};
 use futures::FutureExt;
 use tokio::time::Instant;
 
@@ -52,7 +52,7 @@ impl Classic {
                 self.busy = Some(Busy::Answering(sent));
                 None
             }
-            Err(SendError::NotAMember) => Some(self.out()),
+            Err(_) => Some(self.out()),
         }
     }
 }
@@ -77,7 +77,7 @@ impl Talk for Classic {
         match &self.busy {
             None => {}
             Some(Busy::Saying(body)) => {
-                self.member.send(Arc::clone(body)).await.map_err(|SendError::NotAMember| self.out())?;
+                self.member.submit(Arc::clone(body)).await.map_err(|_| self.out())?;
             }
             Some(Busy::Answering(sent)) => self.member.offered(*sent).await,
         }
@@ -96,7 +96,7 @@ impl Talk for Classic {
     async fn settle(&mut self) {
         if let Some(Busy::Saying(body)) = self.busy.take() {
             // it fails only for one who is out, and hears of that anyway
-            let _ = self.member.send(body).await;
+            let _ = self.member.submit(body).await;
         }
         self.member.settled().await;
     }

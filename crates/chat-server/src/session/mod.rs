@@ -1,6 +1,7 @@
 //! A session of `chat.v2` on a connection: a member of any number of rooms.
 
 pub(crate) mod classic;
+mod commands;
 pub(crate) mod ending;
 mod identity;
 mod inherited;
@@ -12,44 +13,26 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
-use chat_history::Page;
-use chat_log::{Passed, cut};
+use chat_log::Passed;
 use chat_outbox::{BacklogLimits, Outbox};
-use chat_protocol::v2::{
-    self, ClientFrame, Command, Error, ErrorCode, Hello, History, Join, LeftReason, Members,
-    PAGE_MESSAGES_DEFAULT, Rejected, ServerFrame, Welcome, WelcomeLimits,
-};
+use chat_protocol::v2::{self, ClientFrame, Command, Error, ErrorCode, Hello, Rejected, ServerFrame};
 use chat_protocol::{CloseCode, Reference, RoomName};
-use chat_rooms::{
-    FrameSink, JoinError, JoinOptions, MembersQuery, Membership, Outgoing, Outlet, ReadError, SendError,
-    SendWindow, Sent, count_error,
-};
+use chat_rooms::{FrameSink, JoinError, Membership, Outgoing, ReadError, SendWindow, Sent};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
-use crate::admission::rate_limit::Pace;
 use crate::admission::stranger_log::Kind;
 use crate::context::Context;
 use crate::context::memberships::Seats;
-use crate::context::sessions::TakenOver;
 use crate::encoding::frames;
+use crate::metrics;
 use crate::session::ending::Ending;
 use crate::session::protocol::Talk;
 use crate::transport::drained;
 use crate::transport::tcp::Tcp;
 use identity::Identity;
-use inherited::Inherited;
 use wrong_frames::WrongFrames;
-
-/// How long a new connection waits for the earlier one to hand its seats over.
-const HAND_OVER: std::time::Duration = std::time::Duration::from_secs(2);
-
-/// When somebody who finds a room full should try again, in milliseconds.
-const FULL_ROOM_RETRY_MS: u64 = 10_000;
-
-/// How much longer than the pings come a client should wait before it asks for a sign of life.
-const HEARTBEAT_SLACK: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// A session and its connection.
 pub(crate) struct Session {
@@ -104,7 +87,7 @@ impl Session {
     /// Sends a frame that has no place among a room's events.
     fn answer(&self, frame: &ServerFrame) {
         if let ServerFrame::Error(error) = frame {
-            count_error(error.code);
+            metrics::count_error(error.code);
         }
         // an outbox that takes nothing more says so to its own task, which is this one
         let _ = self.outbox.offer(&[frames::v2_frame(frame)]);
@@ -123,35 +106,6 @@ impl Session {
         }
         let too_many = code.is_wrong_frame() && self.wrong_frames.note(Instant::now());
         too_many.then_some(Ending::Failed(CloseCode::WrongFrames))
-    }
-
-    fn carry_out(&mut self, ClientFrame { reference, command }: ClientFrame) -> Option<Ending> {
-        match command {
-            Command::Hello(hello) => self.hello(hello, reference),
-            Command::Ping => self.answer(&ServerFrame::Pong { reference }),
-            Command::Join(join) => self.join(join, reference),
-            Command::Leave { room } => self.leave(&room, reference),
-            Command::Send(v2::Send { room, body, id }) => {
-                if let Some(member) = self.member(&room, reference.as_ref()) {
-                    self.busy = Some(Busy::Saying(member, Outgoing { body, id, reference }));
-                }
-            }
-            Command::History(history) => self.history(&history, reference),
-            Command::Members(Members { room, after, prefix, limit }) => {
-                if let Some(member) = self.member(&room, reference.as_ref()) {
-                    let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
-                    let told = member.members_page(&MembersQuery { after, prefix, limit }, reference);
-                    return self.answered(member, told, None);
-                }
-            }
-            Command::Typing { room } => {
-                if let Some(member) = self.member(&room, reference.as_ref()) {
-                    member.typing();
-                }
-            }
-            _ => self.error(reference, ErrorCode::UnknownType, "this server does not support this command"),
-        }
-        None
     }
 
     /// The session's seat in a room; none, and an error, where it has none.
@@ -180,131 +134,6 @@ impl Session {
         None
     }
 
-    fn hello(&mut self, hello: Hello, reference: Option<Reference>) {
-        if self.identity.is_some() {
-            self.error(reference, ErrorCode::Forbidden, "this session has already sent hello");
-            return;
-        }
-        let earlier =
-            hello.resume.as_deref().and_then(|s| self.context.sessions.take_over(s, &hello.username));
-        match earlier {
-            None => self.welcome(&hello, reference, Seats::default()),
-            Some(handing_over) => {
-                self.busy = Some(Busy::Working(take_over(handing_over, hello, reference).boxed()));
-            }
-        }
-    }
-
-    fn welcome(&mut self, hello: &Hello, reference: Option<Reference>, inherited: Seats) {
-        let Hello { username, client, render, .. } = hello;
-        let encodings = self.context.encodings.of(self.deflates);
-        let encoding = if *render { encodings.v2_html } else { encodings.v2 };
-        let outbox: Arc<dyn FrameSink> = Arc::clone(&self.outbox) as _;
-        let registration = self.context.sessions.register(username.clone(), self.client, outbox, encoding);
-        let inherited = (!inherited.is_empty())
-            .then(|| Inherited::keep(inherited, self.context.config().timings.takeover));
-        let limits = self.context.config().limits;
-        let heartbeat = self.context.config().timings.ping + HEARTBEAT_SLACK;
-        let program = client.as_deref().map(|client| tracing::field::display(cut(client.as_bytes())));
-        tracing::debug!(session = %registration.id(), %username, client = program, "session started");
-        self.answer(&ServerFrame::Welcome(Welcome {
-            reference,
-            session: registration.id(),
-            resume: registration.secret(),
-            username: username.clone(),
-            server: concat!("chatd/", env!("CARGO_PKG_VERSION")).to_owned(),
-            limits: WelcomeLimits {
-                message_bytes: limits.message_bytes as u64,
-                messages_per_second: limits.message_rate,
-                burst: limits.message_burst,
-                rooms: limits.rooms,
-            },
-            heartbeat_ms: u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX),
-        }));
-        registration.note_welcome();
-        self.identity = Some(Box::new(Identity {
-            username: username.clone(),
-            encoding,
-            rooms: Seats::default(),
-            inherited,
-            registration,
-            window: send_window(self.context.config().backlog),
-            joins: Pace::new(Instant::now()),
-        }));
-    }
-
-    fn join(&mut self, Join { room, since, history }: Join, reference: Option<Reference>) {
-        let Some(identity) = &mut self.identity else { return };
-        if let Some(is_ousted) = identity.rooms.get(&room).map(|member| member.is_ousted()) {
-            if !is_ousted {
-                let message = format!("you are already in the room \"{room}\"");
-                self.error(reference, ErrorCode::AlreadyInRoom, message);
-                return;
-            }
-            identity.rooms.remove(&room);
-        }
-        let most = self.context.config().limits.rooms;
-        if identity.rooms.len() >= most as usize {
-            self.error(
-                reference,
-                ErrorCode::TooManyRooms,
-                format!("a session can be in at most {}", counted(most)),
-            );
-            return;
-        }
-        let history = usize::try_from(history).unwrap_or(usize::MAX);
-        let options = JoinOptions { since, history, reference: reference.clone() };
-        let outlet = Outlet::Frames { encoding: identity.encoding, sink: Arc::clone(&self.outbox) as _ };
-        let inherited = identity.inherited.as_ref().and_then(|seats| seats.claim(&room));
-        // who takes seats over is in already, and costs the room and the store nothing
-        let not_before =
-            if inherited.is_none() { identity.next_join(self.context.config().joins) } else { None };
-        let (engine, username, window) =
-            (self.context.engine.clone(), identity.username.clone(), identity.window.clone());
-        let joining = async move {
-            if let Some(not_before) = not_before {
-                sleep_until(not_before).await;
-            }
-            if let Some(mut seat) = inherited.and_then(Arc::into_inner) {
-                match seat.rejoin(outlet.clone(), options.clone(), &window).await {
-                    Ok(sent) => return Ok((seat, sent)),
-                    Err(ReadError::History(error)) => return Err(error.into()),
-                    // it was put out meanwhile
-                    Err(ReadError::NotAMember) => drop(seat),
-                }
-            }
-            let seat = engine.admit(&room, &username).await?.with_window(&window);
-            Ok(seat.join(outlet, options).await?)
-        };
-        self.busy = Some(Busy::Working(joining.map(|joined| Done::Joined(joined, reference)).boxed()));
-    }
-
-    fn leave(&mut self, room: &RoomName, reference: Option<Reference>) {
-        // nobody else has it: while a command is carried out no other is read
-        let member = self.identity.as_mut().and_then(|identity| identity.rooms.remove(room));
-        match member.and_then(Arc::into_inner).filter(|member| !member.is_ousted()) {
-            Some(member) => member.leave_telling(LeftReason::Asked, reference),
-            None => {
-                self.error(reference, ErrorCode::NotInRoom, format!("you are not in the room \"{room}\""));
-            }
-        }
-    }
-
-    fn history(&mut self, asked: &History, reference: Option<Reference>) {
-        let History { room, before, after, limit } = asked;
-        let Some(member) = self.member(room, reference.as_ref()) else { return };
-        let limit = limit.map_or(PAGE_MESSAGES_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        let page = match (after, before) {
-            (Some(seq), _) => Page::After { seq: *seq, limit },
-            (None, before) => Page::Before { seq: before.unwrap_or(u64::MAX), limit },
-        };
-        let reading = async move {
-            let read = member.history(page, reference.clone()).await;
-            Done::Read(member, read, reference)
-        };
-        self.busy = Some(Busy::Working(reading.boxed()));
-    }
-
     /// What was asked for is on its way, or is not.
     fn answered(
         &mut self,
@@ -325,7 +154,7 @@ impl Session {
                 self.error(reference, ErrorCode::StoreUnavailable, "storage is unavailable; try again later");
                 None
             }
-            Err(ReadError::NotAMember) => self.out(&member, reference),
+            Err(_) => self.out(&member, reference),
         }
     }
 
@@ -344,28 +173,6 @@ impl Session {
         None
     }
 
-    fn refuse_join(&self, error: &JoinError, reference: Option<Reference>) {
-        let (code, message, retry_after_ms) = match error {
-            JoinError::NameTaken => {
-                (ErrorCode::UsernameTaken, "this name is already in use in this room", None)
-            }
-            JoinError::RoomFull => {
-                (ErrorCode::RateLimited, "the room is full; try again later", Some(FULL_ROOM_RETRY_MS))
-            }
-            JoinError::Closing => (ErrorCode::StoreUnavailable, "the server is shutting down", None),
-            JoinError::Store(_) | JoinError::History(_) => {
-                let username =
-                    self.identity.as_ref().map(|identity| tracing::field::display(&identity.username));
-                if let Some(Passed { suppressed }) = self.context.log.at_all(Kind::Join) {
-                    tracing::warn!(username, %error, suppressed, "a user could not join a room");
-                }
-                (ErrorCode::StoreUnavailable, "storage is unavailable; try again later", None)
-            }
-        };
-        let message = message.into();
-        self.answer(&ServerFrame::Error(Error { reference, code, message, retry_after_ms }));
-    }
-
     /// After a frame: if its reader has much to read, nothing more is read from it.
     fn hold_if_behind(&mut self) {
         if self.busy.is_none() && drained(&self.outbox).now_or_never().is_none() {
@@ -374,20 +181,9 @@ impl Session {
     }
 }
 
-/// How many rooms that is, for a person.
-fn counted(rooms: u32) -> String {
-    if rooms == 1 { "1 room".to_owned() } else { format!("{rooms} rooms") }
-}
-
 fn hello_first(reference: Option<Reference>) -> Rejected {
     let message = "the first frame must be hello".to_owned();
     Rejected { reference, code: ErrorCode::HelloFirst, message }
-}
-
-async fn take_over(handing_over: TakenOver, hello: Hello, reference: Option<Reference>) -> Done {
-    let seats = tokio::time::timeout(HAND_OVER, handing_over).await;
-    // an earlier session that ended by itself meanwhile has left its rooms
-    Done::TookOver(hello, reference, seats.ok().and_then(Result::ok).unwrap_or_default())
 }
 
 impl Talk for Session {
@@ -402,7 +198,7 @@ impl Talk for Session {
             {
                 self.reject(hello_first(reference))
             }
-            Ok(frame) => self.carry_out(frame),
+            Ok(frame) => self.run(frame),
         };
         // mostly it is done at once
         let ending = ending.or_else(|| self.proceed().now_or_never().and_then(Result::err));
@@ -424,9 +220,9 @@ impl Talk for Session {
                 }
                 Busy::Saying(member, outgoing) => {
                     drained(&self.outbox).await;
-                    let sent = member.send(outgoing.clone()).await;
+                    let sent = member.submit(outgoing.clone()).await;
                     let said = self.busy.take();
-                    if let (Err(SendError::NotAMember), Some(Busy::Saying(member, outgoing))) = (sent, said) {
+                    if let (Err(_), Some(Busy::Saying(member, outgoing))) = (sent, said) {
                         self.out(&member, outgoing.reference).map_or(Ok(()), Err)?;
                     }
                 }
@@ -475,7 +271,7 @@ impl Talk for Session {
     async fn settle(&mut self) {
         if let Some(Busy::Saying(member, outgoing)) = self.busy.take() {
             // it fails only for one who is out, and hears of that anyway
-            let _ = member.send(outgoing).await;
+            let _ = member.submit(outgoing).await;
         }
         if let Some(identity) = &self.identity {
             join_all(identity.rooms.iter().map(|member| member.settled())).await;

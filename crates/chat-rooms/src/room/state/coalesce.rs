@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use chat_protocol::{Member, MemberId, Who};
+use chat_protocol::{Member, MemberGroup, MemberId};
 
 use crate::delivery::audience::Moment;
 
@@ -12,9 +12,9 @@ use crate::delivery::audience::Moment;
 pub(crate) struct Gather {
     /// When the window was opened; none while it is closed.
     since: Option<Moment>,
-    /// Who came and is still there, in order of arrival.
+    /// MemberGroup came and is still there, in order of arrival.
     entered: Vec<(Moment, Arc<Member>)>,
-    /// Who went, in the order of going.
+    /// MemberGroup went, in the order of going.
     left: Vec<Departure>,
 }
 
@@ -37,11 +37,11 @@ pub(crate) struct Gathered {
     pub(crate) to_newcomers: Vec<(MemberId, Changes)>,
 }
 
-/// Who went and who came. Whoever came and went in between is in neither.
+/// MemberGroup went and who came. Whoever came and went in between is in neither.
 #[derive(Debug)]
 pub(crate) struct Changes {
-    pub(crate) left: Option<Who>,
-    pub(crate) entered: Option<Who>,
+    pub(crate) left: Option<MemberGroup>,
+    pub(crate) entered: Option<MemberGroup>,
 }
 
 impl Gather {
@@ -69,9 +69,9 @@ impl Gather {
         let before = self.since.take()?;
         let (arrivals, left) = (mem::take(&mut self.entered), mem::take(&mut self.left));
         let gone = |seen: &dyn Fn(&&Departure) -> bool| {
-            Who::new(left.iter().filter(seen).map(|gone| Arc::clone(&gone.member)).collect())
+            MemberGroup::new(left.iter().filter(seen).map(|gone| Arc::clone(&gone.member)).collect())
         };
-        let entered = Who::new(arrivals.iter().map(|(_, member)| Arc::clone(member)).collect());
+        let entered = MemberGroup::new(arrivals.iter().map(|(_, member)| Arc::clone(member)).collect());
         let to_newcomers = arrivals.iter().enumerate().map(|(i, (arrival, newcomer))| {
             let left = gone(&|gone| gone.arrival < *arrival && gone.at > *arrival);
             (newcomer.id, Changes { left, entered: entered.as_ref().and_then(|all| all.after(i + 1)) })

@@ -8,16 +8,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use chat_protocol::v2::{
-    ErrorCode, MemberInfo, NoticeLevel, PARTIAL_PRESENCE, Presence, ServerFrame, Typing,
-};
 use chat_protocol::{
-    Event, LISTED_MEMBERS, Member, MemberId, MemberList, Message, Reference, RoomName, Username,
+    ErrorCode, Event, LISTED_MEMBERS, Member, MemberId, MemberInfo, MemberList, Message, NoticeLevel,
+    PresenceChange, Reference, RoomName, Username,
 };
 
 use crate::delivery::audience::Moment;
 use crate::delivery::audience::{Audience, Style};
-use crate::metrics::count_error;
 use crate::room::state::coalesce::{Changes, Gather, Gathered};
 use crate::room::state::roster::{Roster, RosterChanges, RosterPage, RosterQuery};
 
@@ -32,7 +29,7 @@ pub(crate) enum Effect {
     OpenPresence,
 }
 
-/// Who holds a name.
+/// MemberGroup holds a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Holder {
     /// Somebody whose stay is being written, and who is not in yet.
@@ -54,6 +51,8 @@ pub(crate) struct RoomState {
     room: RoomName,
     /// A room with more members than this gathers comings and goings.
     gather_above: usize,
+    /// The maximum number of names in each list of a change of presence in a room with more than [`LISTED_MEMBERS`] members.
+    presence_names: usize,
     /// Every name that nobody else can have.
     holders: HashMap<Username, Holder>,
     /// Those who are in, in order of arrival.
@@ -75,10 +74,11 @@ pub(crate) struct RoomState {
 }
 
 impl RoomState {
-    pub(crate) fn new(room: RoomName, gather_above: usize) -> Self {
+    pub(crate) fn new(room: RoomName, gather_above: usize, presence_names: usize) -> Self {
         Self {
             room,
             gather_above,
+            presence_names,
             holders: HashMap::new(),
             members: BTreeMap::new(),
             leaving: HashMap::new(),
@@ -90,6 +90,11 @@ impl RoomState {
             deltas: 0,
             now: Moment::default(),
         }
+    }
+
+    /// The room's name.
+    pub(crate) fn room(&self) -> &RoomName {
+        &self.room
     }
 
     /// Whether nobody is in and nobody is coming.
@@ -178,7 +183,7 @@ impl RoomState {
         if !gathers || style == Style::Each {
             let audience = if gathers { Audience::Only(member.id) } else { Audience::Each };
             let who = Arc::clone(member).into();
-            effects.push(Effect::Tell(Event::Entered { who, members: self.told_list() }, audience));
+            effects.push(Effect::Tell(Event::Entered { group: who, members: self.told_list() }, audience));
         }
         if gathers && self.gather.entered(arrival, Arc::clone(member)) {
             effects.push(Effect::OpenWindow);
@@ -208,7 +213,7 @@ impl RoomState {
         }
     }
 
-    /// Who is about to go, and had this name.
+    /// MemberGroup is about to go, and had this name.
     pub(crate) fn leaving(&self, username: &Username) -> Option<MemberId> {
         self.leaving.get(username).copied()
     }
@@ -243,7 +248,7 @@ impl RoomState {
                 effects.push(Effect::OpenWindow);
             }
         } else {
-            let event = Event::Left { who: member.into(), members: self.told_list() };
+            let event = Event::Left { group: member.into(), members: self.told_list() };
             effects.push(Effect::Tell(event, Audience::Each));
         }
         true
@@ -274,10 +279,10 @@ impl RoomState {
     fn tell(&mut self, Changes { left, entered }: Changes, audience: Audience, effects: &mut Vec<Effect>) {
         let members = self.told_list();
         if let Some(who) = left {
-            effects.push(Effect::Tell(Event::Left { who, members: Arc::clone(&members) }, audience));
+            effects.push(Effect::Tell(Event::Left { group: who, members: Arc::clone(&members) }, audience));
         }
         if let Some(who) = entered {
-            effects.push(Effect::Tell(Event::Entered { who, members }, audience));
+            effects.push(Effect::Tell(Event::Entered { group: who, members }, audience));
         }
     }
 
@@ -289,12 +294,12 @@ impl RoomState {
         let RosterChanges { mut joined, mut left, count } = changes;
         let partial = count > LISTED_MEMBERS;
         if partial {
-            joined.truncate(PARTIAL_PRESENCE);
-            left.truncate(PARTIAL_PRESENCE);
+            joined.truncate(self.presence_names);
+            left.truncate(self.presence_names);
         }
         let room = self.room.clone();
-        let presence = Presence { room, joined, left, member_count: count as u64, partial };
-        effects.push(Effect::Tell(told(ServerFrame::Presence(presence)), Audience::Deltas));
+        let change = PresenceChange { room, joined, left, member_count: count, partial };
+        effects.push(Effect::Tell(Event::PresenceChanged(Box::new(change)), Audience::Deltas));
     }
 
     /// A part of the list as it was last told, and the member who asks; none when that is not in, or not told so.
@@ -322,8 +327,7 @@ impl RoomState {
     /// Somebody is typing, as an event for those who are told so; none when nobody else is, or the member is not in.
     pub(crate) fn typing(&self, id: MemberId) -> Option<Event> {
         let member = self.member(id).filter(|_| self.deltas > 1)?;
-        let typing = Typing { room: self.room.clone(), username: member.username.clone() };
-        Some(told(ServerFrame::Typing(typing)))
+        Some(Event::Typing { room: self.room.clone(), username: member.username.clone() })
     }
 
     /// Why something that a member sent was not accepted, as an event for that member; none when it is not in.
@@ -334,10 +338,7 @@ impl RoomState {
         reason: Arc<str>,
         reference: Option<Reference>,
     ) -> Option<Event> {
-        self.seats(to).then(|| {
-            count_error(code);
-            Event::Refused { code, reason, reference, members: self.told_list() }
-        })
+        self.seats(to).then(|| Event::Refused { code, reason, reference, members: self.told_list() })
     }
 
     /// The members as they stand, shared until they change.
@@ -362,11 +363,6 @@ impl RoomState {
     fn told_list(&mut self) -> Arc<MemberList> {
         if self.each == 0 { Arc::clone(&self.untold) } else { self.list() }
     }
-}
-
-/// A frame as an event.
-pub(crate) fn told(frame: ServerFrame) -> Event {
-    Event::Told(Arc::new(frame))
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
-//! Who is there, as those are told who get what changed: a list as the last `presence` left it, and what has changed since.
+//! MemberGroup is there, as those are told who get what changed: a list as the last `presence` left it, and what has changed since.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use chat_protocol::v2::MemberInfo;
-use chat_protocol::{Timestamp, Username};
+use chat_protocol::{MemberInfo, Timestamp, Username};
 
 /// The list of a room, and what has changed since it was last told. Snapshots and changes add up for whoever applies each
 /// change to the last snapshot as to a set.
@@ -12,9 +11,9 @@ use chat_protocol::{Timestamp, Username};
 pub(crate) struct Roster {
     /// As the last changes that were told left it.
     told: BTreeMap<Username, Timestamp>,
-    /// Who came since, and is not in `told`.
+    /// MemberGroup came since, and is not in `told`.
     joined: BTreeMap<Username, Timestamp>,
-    /// Who went since, and is in `told`.
+    /// MemberGroup went since, and is in `told`.
     left: BTreeSet<Username>,
     /// Whether changes are being gathered.
     is_open: bool,

@@ -61,7 +61,7 @@ impl World {
     fn new(gather_above: usize) -> Self {
         let (ids, views) = (HashMap::new(), HashMap::new());
         Self {
-            state: RoomState::new(RoomName::parse("r").unwrap(), gather_above),
+            state: RoomState::new(RoomName::parse("r").unwrap(), gather_above, 50),
             next_id: 0,
             ids,
             views,
@@ -171,17 +171,17 @@ impl View {
     fn tell(&mut self, id: MemberId, event: &Event) {
         let names = |who: &[Arc<Member>]| who.iter().map(|m| m.username.to_string()).collect::<Vec<_>>();
         match event {
-            Event::Entered { who, members } if who.iter().any(|member| member.id == id) => {
+            Event::Entered { group: who, members } if who.iter().any(|member| member.id == id) => {
                 assert_eq!(who.len(), 1, "a member's own join is sent alone");
                 self.own_enters += 1;
                 self.seen = names(members.first()).into_iter().collect();
             }
-            Event::Entered { who, .. } => {
+            Event::Entered { group: who, .. } => {
                 for name in names(who) {
                     assert!(self.seen.insert(name), "nobody enters twice");
                 }
             }
-            Event::Left { who, .. } => {
+            Event::Left { group: who, .. } => {
                 for name in names(who) {
                     assert!(self.seen.remove(&name), "only who is there leaves");
                 }
@@ -190,15 +190,14 @@ impl View {
                 let Content::Said { body, .. } = &message.content else { unreachable!() };
                 self.messages.push(body.to_string());
             }
-            Event::Told(frame) => {
-                let ServerFrame::Presence(presence) = &**frame else { unreachable!() };
+            Event::PresenceChanged(presence) => {
                 for gone in &presence.left {
                     assert!(self.seen.remove(gone.as_str()), "only who is there leaves");
                 }
                 self.seen.extend(presence.joined.iter().map(|member| member.username.to_string()));
-                assert_eq!(presence.member_count, self.seen.len() as u64);
+                assert_eq!(presence.member_count, self.seen.len());
             }
-            Event::Notice { .. } | Event::Refused { .. } => {}
+            other => assert!(matches!(other, Event::Notice { .. } | Event::Refused { .. }), "{other:?}"),
         }
         let own_enters = usize::from(self.style == Style::Each);
         assert!(self.own_enters == own_enters, "its own entering comes first, and once");
@@ -245,7 +244,7 @@ proptest! {
 
 #[test]
 fn a_big_list_is_cut_and_counted() {
-    let mut state = RoomState::new(RoomName::parse("r").unwrap(), 100);
+    let mut state = RoomState::new(RoomName::parse("r").unwrap(), 100, 50);
     for id in 1..=600 {
         let member = member(id, &format!("p{id}"));
         state.reserve(&member.username).unwrap();
@@ -271,7 +270,7 @@ fn a_room_that_shrinks_tells_what_it_gathered_first() {
 
 #[test]
 fn in_a_room_of_many_presence_is_cut_and_the_count_is_right() {
-    let mut state = RoomState::new(RoomName::parse("r").unwrap(), 100);
+    let mut state = RoomState::new(RoomName::parse("r").unwrap(), 100, 50);
     let mut effects = Vec::new();
     for id in 1..=700 {
         let member = member(id, &format!("p{id}"));
@@ -281,10 +280,8 @@ fn in_a_room_of_many_presence_is_cut_and_the_count_is_right() {
     assert!(matches!(effects[..], [Effect::OpenPresence]), "nothing is sent yet, and no list is built");
     effects.clear();
     state.tell_presence(&mut effects);
-    let Some(Effect::Tell(Event::Told(frame), Audience::Deltas)) = effects.pop() else { unreachable!() };
-    let ServerFrame::Presence(presence) = &*frame else { unreachable!() };
-    assert_eq!(
-        (presence.joined.len(), presence.member_count, presence.partial),
-        (PARTIAL_PRESENCE, 700, true)
-    );
+    let Some(Effect::Tell(Event::PresenceChanged(presence), Audience::Deltas)) = effects.pop() else {
+        unreachable!()
+    };
+    assert_eq!((presence.joined.len(), presence.member_count, presence.partial), (50, 700, true));
 }

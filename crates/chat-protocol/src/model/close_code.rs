@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_contract_names_every_code() {
-        let contract = include_str!("../../../docs/protocol.md");
+        let contract = include_str!("../../../../docs/protocol.md");
         for code in CloseCode::ALL.into_iter().filter(|code| *code != CloseCode::Normal) {
             let number = code.code().to_string();
             let named = contract.lines().any(|line| line.starts_with('|') && line.contains(&number));

@@ -114,14 +114,14 @@ impl<'a> From<&'a Member> for User<'a> {
 /// Appends the event as one JSON object; nothing where this dialect has no frame for it.
 pub fn write(event: &Event, out: &mut Vec<u8>) {
     match event {
-        Event::Entered { who, members } => {
-            let about = &who[..who.len().min(NAMED)];
-            let text = format!("{} entered the room", names(who));
-            frame(&text, first(who), "chat_enter_room", members, about, out);
+        Event::Entered { group, members } => {
+            let about = &group[..group.len().min(NAMED)];
+            let text = format!("{} entered the room", names(group));
+            frame(&text, first(group), "chat_enter_room", members, about, out);
         }
-        Event::Left { who, members } => {
-            let text = format!("{} left the room", names(who));
-            frame(&text, first(who), "chat_leave_room", members, &[], out);
+        Event::Left { group, members } => {
+            let text = format!("{} left the room", names(group));
+            frame(&text, first(group), "chat_leave_room", members, &[], out);
         }
         Event::Message { message, from: member, members } => {
             if let Content::Said { from, body, .. } = &message.content {
@@ -130,7 +130,7 @@ pub fn write(event: &Event, out: &mut Vec<u8>) {
         }
         Event::Notice { body, members, .. } => frame(body, SERVER_NAME, "chat_notice", members, &[], out),
         Event::Refused { reason, members, .. } => frame(reason, SERVER_NAME, "chat_error", members, &[], out),
-        Event::Told(_) => {}
+        _ => {}
     }
 }
 
@@ -143,9 +143,9 @@ pub fn size_hint(event: &Event) -> usize {
         Event::Message { message, .. } => message.size(),
         Event::Notice { body, .. } => body.len(),
         Event::Refused { reason, .. } => reason.len(),
-        Event::Entered { .. } | Event::Left { .. } | Event::Told(_) => 0,
+        _ => 0,
     };
-    event.members().map_or(0, |members| FRAME + text + members.classic_open().len())
+    event.members().map_or(0, |members| FRAME + text + members.encoded(open_list).len())
 }
 
 fn first(who: &[Arc<Member>]) -> &str {
@@ -181,7 +181,7 @@ fn frame(
     write_json(&ServerFrame { message, username, kind }, out);
     out.pop();
     out.extend_from_slice(b",\"users\":");
-    out.extend_from_slice(members.classic_open());
+    out.extend_from_slice(members.encoded(open_list));
     let mut empty = members.first().is_empty();
     for member in about.iter().filter(|member| !members.lists(member.id)) {
         if !empty {
@@ -194,7 +194,7 @@ fn frame(
 }
 
 /// The list of members without its closing bracket.
-pub(crate) fn open_list(members: &[Arc<Member>]) -> Vec<u8> {
+fn open_list(members: &[Arc<Member>]) -> Vec<u8> {
     let mut out = Vec::with_capacity(members.len() * 96 + 1);
     out.push(b'[');
     for (i, member) in members.iter().enumerate() {

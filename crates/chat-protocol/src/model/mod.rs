@@ -1,0 +1,22 @@
+//! Rooms, members, messages and events, whatever dialect they are told in. Nothing here knows a frame.
+
+mod close_code;
+mod error_code;
+mod event;
+mod ids;
+mod limits;
+mod member;
+mod message;
+mod name;
+mod time;
+
+pub use close_code::CloseCode;
+pub use error_code::ErrorCode;
+pub use event::{Ack, Event, LeftReason, MemberPage, MessagePage, NoticeLevel, PresenceChange, Snapshot};
+pub use ids::{ChannelName, Epoch, LengthError, MemberId, MessageId, Reference};
+pub use limits::{GATHER_ABOVE, GATHER_WINDOW, LISTED_MEMBERS, Limits};
+pub use member::{Member, MemberGroup, MemberInfo, MemberList};
+pub use message::{Content, Message, Since};
+pub(crate) use message::{ERASED_SIZE, json_length, said_size};
+pub use name::{NameError, RoomName, SERVER_NAME, Username};
+pub use time::Timestamp;

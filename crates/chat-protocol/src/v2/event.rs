@@ -1,0 +1,89 @@
+//! The frames of this dialect for what happens in a room.
+
+use std::sync::Arc;
+
+use super::{
+    Ack, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence, ServerFrame,
+    StoredMessage, Typing,
+};
+use crate::{Content, Event, Message};
+
+/// The frame for an event, or `None` if this dialect has none: `presence` takes the place of `Entered` and `Left`, and an erased message
+/// is not sent.
+pub fn frame(event: &Event) -> Option<ServerFrame> {
+    Some(match event {
+        Event::Entered { .. } | Event::Left { .. } => return None,
+        Event::Message { message, .. } => ServerFrame::Message(message_frame(message)?),
+        Event::Notice { room, level, body, .. } => {
+            ServerFrame::Notice(Notice { room: room.clone(), level: *level, body: Arc::clone(body) })
+        }
+        Event::PresenceChanged(change) => ServerFrame::Presence(Presence {
+            room: change.room.clone(),
+            joined: change.joined.clone(),
+            left: change.left.clone(),
+            member_count: change.member_count as u64,
+            partial: change.partial,
+        }),
+        Event::Typing { room, username } => {
+            ServerFrame::Typing(Typing { room: room.clone(), username: username.clone() })
+        }
+        Event::Refused { code, reason, reference, .. } => ServerFrame::Error(Error {
+            reference: reference.clone(),
+            code: *code,
+            message: Arc::clone(reason),
+            retry_after_ms: None,
+        }),
+        Event::Joined(snapshot) => ServerFrame::Joined(Joined {
+            reference: snapshot.reference.clone(),
+            room: snapshot.room.clone(),
+            epoch: snapshot.epoch.clone(),
+            seq: snapshot.seq,
+            members: snapshot.members.clone(),
+            member_count: snapshot.member_count as u64,
+            messages: listed(&snapshot.messages),
+            recovered: snapshot.recovered,
+        }),
+        Event::Ack(ack) => ServerFrame::Ack(Ack {
+            reference: ack.reference.clone(),
+            room: ack.room.clone(),
+            seq: ack.seq,
+            id: ack.id.clone(),
+            sent_at: ack.sent_at,
+            stored: ack.durable,
+        }),
+        Event::History(page) => ServerFrame::History(HistoryPage {
+            reference: page.reference.clone(),
+            room: page.room.clone(),
+            epoch: page.epoch.clone(),
+            messages: listed(&page.messages),
+            more: page.more,
+        }),
+        Event::Members(page) => ServerFrame::Members(MembersPage {
+            reference: page.reference.clone(),
+            room: page.room.clone(),
+            members: page.members.clone(),
+            member_count: page.member_count as u64,
+            more: page.more,
+        }),
+        Event::LeaveNotice { reference, room, reason } => {
+            ServerFrame::Left(Left { reference: reference.clone(), room: room.clone(), reason: *reason })
+        }
+    })
+}
+
+fn message_frame(message: &Message) -> Option<MessageFrame> {
+    let Content::Said { id, from, body } = &message.content else { return None };
+    Some(MessageFrame {
+        room: message.room.clone(),
+        seq: message.seq,
+        id: id.clone(),
+        from: from.clone(),
+        body: Arc::clone(body),
+        html: None,
+        sent_at: message.sent_at,
+    })
+}
+
+fn listed(messages: &[Arc<Message>]) -> Vec<StoredMessage> {
+    messages.iter().map(|message| StoredMessage::from(&**message)).collect()
+}

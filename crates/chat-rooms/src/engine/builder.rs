@@ -1,0 +1,139 @@
+//! What an engine is made of.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use chat_history::{HistoryStore, MemoryHistory, Retention};
+use chat_log::Occasional;
+use chat_presence::{PresenceStore, StoreError};
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use crate::delivery::encoding::{Encoding, EncodingId, Encodings};
+use crate::engine::{Engine, pruner};
+use crate::limits::EngineLimits;
+use crate::metrics::Meters;
+use crate::registry::Shared;
+use crate::registry::presence_cleanup::Departures;
+use crate::registry::usage::Usage;
+use crate::room::RoomContext;
+use crate::room::retention::Retained;
+use crate::sync::atomic::{AtomicBool, AtomicUsize};
+use crate::sync::{self, Handle, TaskGuard};
+
+/// Builds an [`Engine`]: see [`Engine::builder`].
+#[must_use = "nothing runs before `start`"]
+pub struct EngineBuilder {
+    store: Arc<dyn PresenceStore>,
+    history: Arc<dyn HistoryStore>,
+    retention: Retention,
+    encodings: Vec<(EncodingId, Box<dyn Encoding>)>,
+    limits: EngineLimits,
+    metrics_prefix: String,
+    counts_usage: bool,
+}
+
+impl EngineBuilder {
+    pub(super) fn new(store: impl PresenceStore) -> Self {
+        Self {
+            store: Arc::new(store),
+            history: Arc::new(MemoryHistory::new()),
+            retention: Retention::default(),
+            encodings: Vec::new(),
+            limits: EngineLimits::default(),
+            metrics_prefix: "chat".to_owned(),
+            counts_usage: false,
+        }
+    }
+
+    /// Adds an encoding of events. Sinks that want its bytes name it by `id`: see [`Outlet::Frames`](crate::Outlet::Frames). An encoding
+    /// that no member uses costs nothing.
+    pub fn encoding(mut self, id: EncodingId, encoding: impl Encoding) -> Self {
+        self.encodings.push((id, Box::new(encoding)));
+        self
+    }
+
+    /// Where messages are kept (default: in memory).
+    pub fn history(mut self, history: impl HistoryStore) -> Self {
+        self.history = Arc::new(history);
+        self
+    }
+
+    /// How long messages are kept (default: all of them, forever).
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// How much the engine may hold.
+    pub fn limits(mut self, limits: EngineLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// What the names of the engine's metrics begin with (default: `chat`, as in `chat_messages_total`). The metrics go to the recorder of
+    /// the `metrics` facade that is installed when the engine starts.
+    pub fn metrics_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.metrics_prefix = prefix.into();
+        self
+    }
+
+    /// Counts how much rooms are used. [`Engine::take_usage`] has to be called now and then: until it is taken, the counts grow by an
+    /// entry for each room.
+    pub fn count_usage(mut self, counts: bool) -> Self {
+        self.counts_usage = counts;
+        self
+    }
+
+    /// Removes what the node's last run left in the presence store, and starts the engine. Must be called in a tokio runtime with time; the
+    /// engine's tasks run there.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the presence store fails.
+    pub async fn start(self) -> Result<Engine, StoreError> {
+        let left_behind = self.store.clear().await?;
+        if left_behind > 0 {
+            tracing::info!(rows = left_behind, "removed the presence rows that the last run left behind");
+        }
+        let runtime = Handle::current();
+        let departures = Arc::new(Departures::default());
+        let remover = runtime.spawn(Arc::clone(&departures).run(Arc::clone(&self.store)));
+        let remover = TaskGuard::new(remover.abort_handle());
+        let retained = Arc::new(Retained::new(self.retention));
+        let context = RoomContext {
+            runtime: runtime.clone(),
+            tails: Arc::default(),
+            retained: Arc::clone(&retained),
+            encodings: Encodings::new(self.encodings),
+            max_pumps: sync::parallelism(),
+            max_members: AtomicUsize::new(self.limits.members_per_room),
+            limits: self.limits,
+            meters: Meters::new(&self.metrics_prefix),
+        };
+        let shared = |this: &Weak<Shared>| {
+            let pruner = pruner::start(&runtime, Arc::clone(&self.history), retained, this.clone());
+            Shared {
+                store: self.store,
+                history: self.history,
+                context: Arc::new(context),
+                rooms: Mutex::default(),
+                departures,
+                remover,
+                _pruner: pruner,
+                unstored: Occasional::new(),
+                usage: self.counts_usage.then(Usage::default),
+                closing: AtomicBool::new(false),
+                quiet: AtomicBool::new(false),
+                admissions: Arc::new(Semaphore::new(self.limits.pending_joins.min(Semaphore::MAX_PERMITS))),
+                budget: Arc::new(Semaphore::new(self.limits.in_flight_bytes as usize)),
+            }
+        };
+        Ok(Engine { shared: Arc::new_cyclic(shared) })
+    }
+}
+
+impl fmt::Debug for EngineBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineBuilder").field("store", &self.store).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,52 @@
+//! The limits of an engine.
+
+use std::time::Duration;
+
+/// How much an engine may hold, and for how long it waits. The defaults suit a server with up to some ten thousand members.
+///
+/// ```
+/// use chat_rooms::EngineLimits;
+///
+/// let limits = EngineLimits { members_per_room: 50, ..EngineLimits::default() };
+/// # let _ = limits;
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineLimits {
+    /// The maximum number of members of a room on this node (default: any number).
+    pub members_per_room: usize,
+    /// Senders wait while a room has more bytes of events to deliver than this (default: 1 MiB).
+    pub queued_bytes: usize,
+    /// Senders wait while the engine has more bytes of messages in flight to the history store than this (default: 64 MiB).
+    pub in_flight_bytes: u32,
+    /// The maximum number of joins that wait for the presence store at once (default: 4,096). The next one is
+    /// [`JoinError::Busy`](crate::JoinError::Busy).
+    pub pending_joins: usize,
+    /// How long a join waits for the presence store (default: 5 s).
+    pub store_timeout: Duration,
+    /// How often a member can show that it is typing (default: every 3 s). What comes sooner is ignored.
+    pub typing_interval: Duration,
+    /// The maximum number of names in each list of one change of presence in a room with more than
+    /// [`LISTED_MEMBERS`](chat_protocol::LISTED_MEMBERS) members (default: 50).
+    pub presence_names: usize,
+    /// How many bytes of events are encoded together (default: 256 KiB).
+    pub batch_bytes: usize,
+    /// How many members one task serves before the room gets another one, up to one task per processor (default: 512).
+    pub members_per_pump: usize,
+}
+
+impl Default for EngineLimits {
+    fn default() -> Self {
+        Self {
+            members_per_room: usize::MAX,
+            queued_bytes: 1 << 20,
+            in_flight_bytes: 64 << 20,
+            pending_joins: 4_096,
+            store_timeout: Duration::from_secs(5),
+            typing_interval: Duration::from_secs(3),
+            presence_names: 50,
+            batch_bytes: 256 << 10,
+            // in schedules, where few members are enough, there are several pumps, too
+            members_per_pump: if cfg!(shuttle) { 2 } else { 512 },
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! `hello`: starts the session, or takes an earlier one over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_log::cut;
+use chat_protocol::Reference;
+use chat_protocol::v2::{ErrorCode, Hello, ServerFrame, Welcome, WelcomeLimits};
+use chat_rooms::FrameSink;
+use futures::FutureExt;
+use tokio::time::Instant;
+
+use crate::admission::rate_limit::Pace;
+use crate::context::memberships::Seats;
+use crate::context::sessions::TakenOver;
+use crate::session::identity::Identity;
+use crate::session::inherited::Inherited;
+use crate::session::{Busy, Done, Session, send_window};
+
+/// How long a new connection waits for the earlier one to hand its seats over.
+const HAND_OVER: Duration = Duration::from_secs(2);
+
+/// How much longer than the pings come a client should wait before it asks for a sign of life.
+const HEARTBEAT_SLACK: Duration = Duration::from_secs(5);
+
+impl Session {
+    pub(super) fn hello(&mut self, hello: Hello, reference: Option<Reference>) {
+        if self.identity.is_some() {
+            self.error(reference, ErrorCode::Forbidden, "this session has already sent hello");
+            return;
+        }
+        let earlier =
+            hello.resume.as_deref().and_then(|s| self.context.sessions.take_over(s, &hello.username));
+        match earlier {
+            None => self.welcome(&hello, reference, Seats::default()),
+            Some(handing_over) => {
+                self.busy = Some(Busy::Working(take_over(handing_over, hello, reference).boxed()));
+            }
+        }
+    }
+
+    pub(in crate::session) fn welcome(
+        &mut self,
+        hello: &Hello,
+        reference: Option<Reference>,
+        inherited: Seats,
+    ) {
+        let Hello { username, client, render, .. } = hello;
+        let encodings = self.context.encodings.of(self.deflates);
+        let encoding = if *render { encodings.v2_html } else { encodings.v2 };
+        let outbox: Arc<dyn FrameSink> = Arc::clone(&self.outbox) as _;
+        let registration = self.context.sessions.register(username.clone(), self.client, outbox, encoding);
+        let inherited = (!inherited.is_empty())
+            .then(|| Inherited::keep(inherited, self.context.config().timings.takeover));
+        let limits = self.context.config().limits;
+        let heartbeat = self.context.config().timings.ping + HEARTBEAT_SLACK;
+        let program = client.as_deref().map(|client| tracing::field::display(cut(client.as_bytes())));
+        tracing::debug!(session = %registration.id(), %username, client = program, "session started");
+        self.answer(&ServerFrame::Welcome(Welcome {
+            reference,
+            session: registration.id(),
+            resume: registration.secret(),
+            username: username.clone(),
+            server: concat!("chatd/", env!("CARGO_PKG_VERSION")).to_owned(),
+            limits: WelcomeLimits {
+                message_bytes: limits.message_bytes as u64,
+                messages_per_second: limits.message_rate,
+                burst: limits.message_burst,
+                rooms: limits.rooms,
+            },
+            heartbeat_ms: u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX),
+        }));
+        registration.note_welcome();
+        self.identity = Some(Box::new(Identity {
+            username: username.clone(),
+            encoding,
+            rooms: Seats::default(),
+            inherited,
+            registration,
+            window: send_window(self.context.config().backlog),
+            joins: Pace::new(Instant::now()),
+        }));
+    }
+}
+
+pub(in crate::session) async fn take_over(
+    handing_over: TakenOver,
+    hello: Hello,
+    reference: Option<Reference>,
+) -> Done {
+    let seats = tokio::time::timeout(HAND_OVER, handing_over).await;
+    // an earlier session that ended by itself meanwhile has left its rooms
+    Done::TookOver(hello, reference, seats.ok().and_then(Result::ok).unwrap_or_default())
+}

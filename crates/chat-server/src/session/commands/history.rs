@@ -1,0 +1,26 @@
+//! `history`: reads a page of the messages.
+
+use chat_history::Page;
+use chat_protocol::Reference;
+use chat_protocol::v2::{History, PAGE_BYTES, PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT};
+use futures::FutureExt;
+
+use crate::session::{Busy, Done, Session};
+
+impl Session {
+    pub(super) fn history(&mut self, asked: &History, reference: Option<Reference>) {
+        let History { room, before, after, limit } = asked;
+        let Some(member) = self.member(room, reference.as_ref()) else { return };
+        let limit = limit.map_or(PAGE_MESSAGES_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let limit = limit.min(PAGE_MESSAGES);
+        let page = match (after, before) {
+            (Some(seq), _) => Page::After { seq: *seq, limit },
+            (None, before) => Page::Before { seq: before.unwrap_or(u64::MAX), limit },
+        };
+        let reading = async move {
+            let read = member.history(page, PAGE_BYTES, reference.clone()).await;
+            Done::Read(member, read, reference)
+        };
+        self.busy = Some(Busy::Working(reading.boxed()));
+    }
+}

@@ -1,0 +1,98 @@
+//! `join`: joins a room, or takes the membership over that an earlier connection of the session had there.
+
+use std::sync::Arc;
+
+use chat_log::Passed;
+use chat_protocol::Reference;
+use chat_protocol::v2::{
+    Error, ErrorCode, Join, PAGE_BYTES, PAGE_MEMBERS_DEFAULT, PAGE_MESSAGES, RECOVERED_MESSAGES, ServerFrame,
+};
+use chat_rooms::{CatchUpLimits, JoinError, Outlet, ReadError, Subscribe};
+use futures::FutureExt;
+use tokio::time::sleep_until;
+
+use crate::admission::stranger_log::Kind;
+use crate::session::{Busy, Done, Session};
+
+/// When somebody who finds a room full should try again, in milliseconds.
+const FULL_ROOM_RETRY_MS: u64 = 10_000;
+
+impl Session {
+    pub(super) fn join(&mut self, Join { room, since, history }: Join, reference: Option<Reference>) {
+        let Some(identity) = &mut self.identity else { return };
+        if let Some(is_ousted) = identity.rooms.get(&room).map(|member| member.is_ousted()) {
+            if !is_ousted {
+                let message = format!("you are already in the room \"{room}\"");
+                self.error(reference, ErrorCode::AlreadyInRoom, message);
+                return;
+            }
+            identity.rooms.remove(&room);
+        }
+        let most = self.context.config().limits.rooms;
+        if identity.rooms.len() >= most as usize {
+            self.error(
+                reference,
+                ErrorCode::TooManyRooms,
+                format!("a session can be in at most {}", counted(most)),
+            );
+            return;
+        }
+        let history = usize::try_from(history).unwrap_or(usize::MAX);
+        let outlet = Outlet::Frames { encoding: identity.encoding, sink: Arc::clone(&self.outbox) as _ };
+        let subscribe = Subscribe::new(outlet)
+            .since(since)
+            .history(history.min(PAGE_MESSAGES))
+            .limits(CatchUpLimits::new(RECOVERED_MESSAGES, PAGE_BYTES))
+            .members(PAGE_MEMBERS_DEFAULT)
+            .reference(reference.clone());
+        let inherited = identity.inherited.as_ref().and_then(|seats| seats.claim(&room));
+        // who takes seats over is in already, and costs the room and the store nothing
+        let not_before =
+            if inherited.is_none() { identity.next_join(self.context.config().joins) } else { None };
+        let (engine, username, window) =
+            (self.context.engine.clone(), identity.username.clone(), identity.window.clone());
+        let joining = async move {
+            if let Some(not_before) = not_before {
+                sleep_until(not_before).await;
+            }
+            if let Some(mut seat) = inherited.and_then(Arc::into_inner) {
+                match seat.rejoin(subscribe.clone(), &window).await {
+                    Ok(sent) => return Ok((seat, sent)),
+                    Err(ReadError::History(error)) => return Err(error.into()),
+                    // it was removed meanwhile
+                    Err(_) => drop(seat),
+                }
+            }
+            let seat = engine.admit(&room, &username).await?.with_window(&window);
+            seat.join(subscribe).await
+        };
+        self.busy = Some(Busy::Working(joining.map(|joined| Done::Joined(joined, reference)).boxed()));
+    }
+
+    pub(in crate::session) fn refuse_join(&self, error: &JoinError, reference: Option<Reference>) {
+        let (code, message, retry_after_ms) = match error {
+            JoinError::NameTaken => {
+                (ErrorCode::UsernameTaken, "this name is already in use in this room", None)
+            }
+            JoinError::RoomFull => {
+                (ErrorCode::RateLimited, "the room is full; try again later", Some(FULL_ROOM_RETRY_MS))
+            }
+            JoinError::Closing => (ErrorCode::StoreUnavailable, "the server is shutting down", None),
+            _ => {
+                let username =
+                    self.identity.as_ref().map(|identity| tracing::field::display(&identity.username));
+                if let Some(Passed { suppressed }) = self.context.log.at_all(Kind::Join) {
+                    tracing::warn!(username, %error, suppressed, "a user could not join a room");
+                }
+                (ErrorCode::StoreUnavailable, "storage is unavailable; try again later", None)
+            }
+        };
+        let message = message.into();
+        self.answer(&ServerFrame::Error(Error { reference, code, message, retry_after_ms }));
+    }
+}
+
+/// How many rooms that is, for a person.
+fn counted(rooms: u32) -> String {
+    if rooms == 1 { "1 room".to_owned() } else { format!("{rooms} rooms") }
+}

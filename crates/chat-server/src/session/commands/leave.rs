@@ -1,0 +1,21 @@
+//! `leave`: leaves a room.
+
+use std::sync::Arc;
+
+use chat_protocol::v2::ErrorCode;
+use chat_protocol::{LeftReason, Reference, RoomName};
+
+use crate::session::Session;
+
+impl Session {
+    pub(super) fn leave(&mut self, room: &RoomName, reference: Option<Reference>) {
+        // nobody else has it: while a command is carried out no other is read
+        let member = self.identity.as_mut().and_then(|identity| identity.rooms.remove(room));
+        match member.and_then(Arc::into_inner).filter(|member| !member.is_ousted()) {
+            Some(member) => member.leave_telling(LeftReason::Asked, reference),
+            None => {
+                self.error(reference, ErrorCode::NotInRoom, format!("you are not in the room \"{room}\""));
+            }
+        }
+    }
+}

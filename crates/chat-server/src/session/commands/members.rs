@@ -1,0 +1,23 @@
+//! `members`: reads a page of the members.
+
+use chat_protocol::Reference;
+use chat_protocol::v2::{Members, PAGE_MEMBERS, PAGE_MEMBERS_DEFAULT};
+use chat_rooms::MembersQuery;
+
+use crate::session::Session;
+use crate::session::ending::Ending;
+
+impl Session {
+    pub(super) fn members(
+        &mut self,
+        Members { room, after, prefix, limit }: Members,
+        reference: Option<Reference>,
+    ) -> Option<Ending> {
+        let member = self.member(&room, reference.as_ref())?;
+        let limit = limit.map_or(PAGE_MEMBERS_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let query =
+            MembersQuery::new(limit.min(PAGE_MEMBERS)).after(after).prefix(prefix.unwrap_or_default());
+        let told = member.members_page(&query, reference);
+        self.answered(member, told, None)
+    }
+}
