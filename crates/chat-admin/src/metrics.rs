@@ -31,6 +31,6 @@ impl fmt::Debug for Metrics {
 
 pub(crate) async fn metrics(State(admin): State<Admin>) -> Response {
     let Some(Metrics(render)) = &admin.metrics else { return StatusCode::NOT_FOUND.into_response() };
-    admin.control.note_standing().await;
+    admin.control.record_gauges().await;
     ([(CONTENT_TYPE, TEXT)], render()).into_response()
 }

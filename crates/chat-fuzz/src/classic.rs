@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::json;
 
 /// The longest sentence that says what is wrong: a type is quoted with at most 64 characters.
-const MOST_SAID: usize = 64 * 4 + 200;
+const MAX_SAID: usize = 64 * 4 + 200;
 
 pub(crate) fn run(bytes: &[u8]) {
     let frame = crate::text(bytes);
@@ -30,7 +30,7 @@ pub(crate) fn run(bytes: &[u8]) {
         }
         Ok(other) => panic!("{other:?}"),
         Err(error) => {
-            assert!(error.to_string().len() <= MOST_SAID, "{error}");
+            assert!(error.to_string().len() <= MAX_SAID, "{error}");
             let Some(seen) = &seen else { return };
             assert!(!matches!(error, ReadError::NotAnObject | ReadError::BadJson(_)), "{error}");
             let is_said = kind == Some("chat_message") && message.is_some();

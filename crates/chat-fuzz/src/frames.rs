@@ -2,7 +2,7 @@
 //! they are cut.
 
 use chat_protocol::{Content, Event, RoomName, Username};
-use chat_rooms::{Outlet, Subscribe};
+use chat_rooms::{Sink, Subscribe};
 use chat_server::Config;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use futures::FutureExt;
@@ -14,7 +14,7 @@ use crate::served::{Served, cut, runtime, whole};
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
 /// So many turns are enough for a member to leave.
-const MOST_TURNS: usize = 10_000;
+const MAX_TURNS: usize = 10_000;
 
 /// What becomes of bytes.
 #[derive(Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ fn outcome<'a>(deflate: bool, pieces: impl Iterator<Item = &'a [u8]>) -> Outcome
 
 async fn talk<'a>(served: &Served, pieces: impl Iterator<Item = &'a [u8]>) -> Outcome {
     let room: RoomName = "r".parse().expect("a name");
-    let (outlet, mut events) = Outlet::channel(100_000);
+    let (outlet, mut events) = Sink::channel(100_000);
     let watcher = served
         .engine
         .join(&room, &"watcher".parse().expect("a name"), Subscribe::new(outlet).with_lists())
@@ -109,10 +109,10 @@ async fn talk<'a>(served: &Served, pieces: impl Iterator<Item = &'a [u8]>) -> Ou
     let mut turns = 0;
     while served.engine.room_count() > 1 || watcher.members().total() > 1 {
         turns += 1;
-        assert!(turns < MOST_TURNS, "a member is left over: {:?}", watcher.members());
+        assert!(turns < MAX_TURNS, "a member is left over: {:?}", watcher.members());
         yield_now().await;
     }
-    watcher.settled().await;
+    watcher.idle().await;
     let mut heard = Vec::new();
     while let Some(Some(event)) = events.next().now_or_never() {
         if let Event::Message { message, .. } = &*event

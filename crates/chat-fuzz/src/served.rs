@@ -17,7 +17,7 @@ use tokio::task::yield_now;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The most pieces that bytes are cut into.
-const MOST_PIECES: usize = 64;
+const MAX_PIECES: usize = 64;
 
 /// So many turns of the runtime, and whatever was written has been read.
 const TURNS: usize = 4;
@@ -86,7 +86,7 @@ pub(crate) fn whole(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The bytes cut somewhere.
 pub(crate) fn cut(mut bytes: &[u8], mut seed: u8) -> impl Iterator<Item = &[u8]> {
-    let mut left = MOST_PIECES;
+    let mut left = MAX_PIECES;
     std::iter::from_fn(move || {
         left = left.saturating_sub(1);
         seed = seed.wrapping_mul(5).wrapping_add(29);

@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::json::{self, Object};
 
 /// The longest sentence that says what is wrong: a type is quoted with at most 64 characters.
-const MOST_SAID: usize = 64 * 4 + 200;
+const MAX_SAID: usize = 64 * 4 + 200;
 
 pub(crate) fn run(bytes: &[u8]) {
     let frame = crate::text(bytes);
@@ -104,7 +104,7 @@ fn room(command: &Command) -> Option<&RoomName> {
 /// The answer is short, and carries the `ref` that another reader sees.
 fn assert_rejected(rejected: &Rejected, seen: Option<&Object>) {
     let Rejected { reference, code, message } = rejected;
-    assert!(message.len() <= MOST_SAID, "{message}");
+    assert!(message.len() <= MAX_SAID, "{message}");
     let Some(seen) = seen else { return };
     let known =
         [ErrorCode::UnknownType, ErrorCode::MissingField, ErrorCode::InvalidRoom, ErrorCode::InvalidUsername];

@@ -13,24 +13,24 @@ pub(crate) const PIECES: usize = 16;
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     /// In the order in which they are to be written.
-    waiting: VecDeque<Frames>,
-    /// How many bytes of the first of `waiting` are written.
+    queue: VecDeque<Frames>,
+    /// How many bytes of the first of `queue` are written.
     written: usize,
     /// Whole control frames behind one another.
     control: Vec<u8>,
     /// How many bytes of `control` are written. Once it is not 0, the rest of `control` comes before all else.
     control_written: usize,
-    /// The frames of `waiting`, those that are half written included. Answers are not counted.
+    /// The frames of `queue`, those that are half written included. Answers are not counted.
     frames: usize,
-    /// The bytes of `waiting` that are not written. Those of answers are not counted.
+    /// The bytes of `queue` that are not written. Those of answers are not counted.
     bytes: usize,
-    /// The bytes of answers in `waiting` that are not written.
-    answer_bytes: usize,
+    /// The bytes of answers in `queue` that are not written.
+    reply_bytes: usize,
 }
 
 impl Backlog {
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.control.is_empty()
+        self.queue.is_empty() && self.control.is_empty()
     }
 
     /// How many frames wait, control frames and answers not counted.
@@ -44,8 +44,8 @@ impl Backlog {
     }
 
     /// How many bytes of answers wait.
-    pub(crate) fn answer_bytes(&self) -> usize {
-        self.answer_bytes
+    pub(crate) fn reply_bytes(&self) -> usize {
+        self.reply_bytes
     }
 
     /// How many bytes of control frames wait.
@@ -63,13 +63,13 @@ impl Backlog {
         if written > 0 {
             self.written = written;
         }
-        if frames.is_answer() {
-            self.answer_bytes += bytes - written;
+        if frames.is_reply() {
+            self.reply_bytes += bytes - written;
         } else {
             self.frames += frames.count();
             self.bytes += bytes - written;
         }
-        self.waiting.push_back(frames);
+        self.queue.push_back(frames);
     }
 
     /// Adds whole control frames, of which the first `written` bytes are written already; that many only if nothing waits.
@@ -92,18 +92,18 @@ impl Backlog {
     pub(crate) fn discard(&mut self) {
         if self.control_written > 0 {
             // a control frame was begun: what is behind it in the same buffer is short, and goes with it
-            self.waiting.clear();
+            self.queue.clear();
             self.written = 0;
         } else {
             self.control = Vec::new();
-            self.waiting.truncate(1);
-            if let Some(first) = self.waiting.pop_front() {
+            self.queue.truncate(1);
+            if let Some(first) = self.queue.pop_front() {
                 self.keep_begun(&first);
             }
         }
-        (self.frames, self.bytes, self.answer_bytes) = (0, 0, 0);
+        (self.frames, self.bytes, self.reply_bytes) = (0, 0, 0);
         // one frame at the most is left
-        if let Some(begun) = self.waiting.pop_front() {
+        if let Some(begun) = self.queue.pop_front() {
             let written = std::mem::take(&mut self.written);
             self.push_begun(begun, written);
         }
@@ -120,7 +120,7 @@ impl Backlog {
         let last = (0..first.count()).find(|frame| first.slice(0..frame + 1).as_bytes().len() == end);
         let begun = last.unwrap_or_default();
         self.written -= first.slice(0..begun).as_bytes().len();
-        self.waiting.push_back(first.slice(begun..begun + 1));
+        self.queue.push_back(first.slice(begun..begun + 1));
     }
 
     /// What to write next, in order, and how many pieces that is.
@@ -141,13 +141,13 @@ impl Backlog {
             add(&self.control);
         }
         add(rest);
-        self.waiting.iter().skip(1).take(PIECES).for_each(|frames| add(frames.as_bytes()));
+        self.queue.iter().skip(1).take(PIECES).for_each(|frames| add(frames.as_bytes()));
         count
     }
 
-    /// What is not written of the first of `waiting`: the rest of a frame that was begun, and the frames behind it.
+    /// What is not written of the first of `queue`: the rest of a frame that was begun, and the frames behind it.
     fn first_split(&self) -> (&[u8], &[u8]) {
-        let Some(first) = self.waiting.front() else {
+        let Some(first) = self.queue.front() else {
             return (&[], &[]);
         };
         let end = first.frame_end(self.written);
@@ -174,11 +174,11 @@ impl Backlog {
     }
 
     fn advance_waiting(&mut self, mut count: usize) {
-        while let Some(first) = self.waiting.front() {
+        while let Some(first) = self.queue.front() {
             let left = first.as_bytes().len() - self.written;
             let taken = count.min(left);
-            if first.is_answer() {
-                self.answer_bytes -= taken;
+            if first.is_reply() {
+                self.reply_bytes -= taken;
             } else {
                 self.bytes -= taken;
             }
@@ -188,17 +188,17 @@ impl Backlog {
             }
             count -= left;
             self.written = 0;
-            if !first.is_answer() {
+            if !first.is_reply() {
                 self.frames -= first.count();
             }
-            self.waiting.pop_front();
+            self.queue.pop_front();
         }
     }
 
     /// Gives the memory back once there is nothing in it.
     fn release(&mut self) {
-        if self.waiting.is_empty() {
-            self.waiting = VecDeque::new();
+        if self.queue.is_empty() {
+            self.queue = VecDeque::new();
         }
         if self.control.is_empty() {
             self.control = Vec::new();
@@ -235,7 +235,7 @@ mod tests {
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let step = prop_oneof![
             4 => (prop::collection::vec(4..40_usize, 1..6), any::<bool>())
-                .prop_map(|(lengths, is_answer)| Step::Push(lengths, is_answer)),
+                .prop_map(|(lengths, is_reply)| Step::Push(lengths, is_reply)),
             2 => (4..12_usize).prop_map(Step::Control),
             6 => (0..70_usize).prop_map(Step::Write),
             1 => Just(Step::Discard),
@@ -272,7 +272,7 @@ mod tests {
             let (mut made, mut wire, mut discarded) = (Vec::new(), Vec::new(), false);
             for step in steps {
                 match step {
-                    Step::Push(lengths, is_answer) => {
+                    Step::Push(lengths, is_reply) => {
                         let (mut bytes, mut ends) = (Vec::new(), Vec::new());
                         for length in lengths {
                             let frame = frame(b'd', made.len(), length);
@@ -281,7 +281,7 @@ mod tests {
                             made.push(frame);
                         }
                         let frames = Frames::new(bytes, ends);
-                        backlog.push(if is_answer { frames.as_answer() } else { frames }, 0);
+                        backlog.push(if is_reply { frames.as_reply() } else { frames }, 0);
                     }
                     Step::Control(length) => {
                         let frame = frame(b'c', made.len(), length);
@@ -296,9 +296,9 @@ mod tests {
                         prop_assert!(backlog.frames() <= 1);
                     }
                 }
-                let waiting: usize = backlog.waiting.iter().map(|frames| frames.as_bytes().len()).sum();
-                prop_assert_eq!(backlog.bytes() + backlog.answer_bytes(), waiting - backlog.written);
-                let counted = backlog.waiting.iter().filter(|frames| !frames.is_answer());
+                let waiting: usize = backlog.queue.iter().map(|frames| frames.as_bytes().len()).sum();
+                prop_assert_eq!(backlog.bytes() + backlog.reply_bytes(), waiting - backlog.written);
+                let counted = backlog.queue.iter().filter(|frames| !frames.is_reply());
                 prop_assert_eq!(backlog.frames(), counted.clone().map(Frames::count).sum::<usize>());
                 let whole = counted.map(|frames| frames.as_bytes().len()).sum::<usize>();
                 prop_assert!(backlog.bytes() <= whole && backlog.bytes() + backlog.written >= whole);
@@ -306,7 +306,7 @@ mod tests {
             while !backlog.is_empty() {
                 write(&mut backlog, &mut wire, 7);
             }
-            prop_assert_eq!(backlog.waiting.capacity() + backlog.control.capacity(), 0);
+            prop_assert_eq!(backlog.queue.capacity() + backlog.control.capacity(), 0);
 
             let got = cut(&wire, &made);
             for kind in [b'd', b'c'] {

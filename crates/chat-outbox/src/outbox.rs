@@ -6,7 +6,7 @@ use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use chat_rooms::{BacklogBudget, FrameSink, Frames, PutOut};
+use chat_rooms::{BacklogBudget, FrameSink, Frames, SinkClosed};
 use parking_lot::Mutex;
 
 use crate::backlog::{Backlog, PIECES};
@@ -96,7 +96,7 @@ pub enum Signal {
     /// The socket can't be written any more.
     Broken,
     /// Somebody else asks for the name of the member behind this.
-    Challenged,
+    Probed,
     /// The outbox was closed, and its last frame is written.
     Flushed,
 }
@@ -122,7 +122,7 @@ struct Queue {
     backlog: Backlog,
     phase: Phase,
     /// Set by `challenge` until the draining task has seen it.
-    challenged: bool,
+    probed: bool,
     /// How many bytes that had to wait were written in all.
     drained: u64,
     /// Whether the budget counts this outbox among those in which something waits.
@@ -173,14 +173,14 @@ impl<T: Transport> Outbox<T> {
     }
 
     /// What waits for the reader, control frames and answers not counted.
-    pub fn waiting(&self) -> BacklogLimits {
+    pub fn backlog(&self) -> BacklogLimits {
         let queue = self.queue.lock();
         BacklogLimits { frames: queue.backlog.frames(), bytes: queue.backlog.bytes() }
     }
 
     /// How many bytes of answers wait.
-    pub fn waiting_answers(&self) -> usize {
-        self.queue.lock().backlog.answer_bytes()
+    pub fn queued_reply_bytes(&self) -> usize {
+        self.queue.lock().backlog.reply_bytes()
     }
 
     /// How many bytes that had to wait were written in all. While some wait and this stands still, the reader takes nothing.
@@ -237,8 +237,8 @@ impl<T: Transport> Outbox<T> {
         loop {
             // taken anew for every write, or whoever offers would wait for all of them
             let mut queue = self.queue.lock();
-            if mem::take(&mut queue.challenged) {
-                return Poll::Ready(Signal::Challenged);
+            if mem::take(&mut queue.probed) {
+                return Poll::Ready(Signal::Probed);
             }
             let phase = queue.phase;
             match phase {
@@ -294,14 +294,14 @@ impl<T: Transport> Outbox<T> {
     }
 
     /// Takes the frames in, after what was written of them at once.
-    fn take(&self, queue: &mut Queue, frames: &[Frames]) -> Result<(), PutOut> {
+    fn take(&self, queue: &mut Queue, frames: &[Frames]) -> Result<(), SinkClosed> {
         let mut written = 0;
         if queue.backlog.is_empty() {
             let mut pieces = [IoSlice::new(&[]); PIECES];
             for (piece, frames) in pieces.iter_mut().zip(frames) {
                 *piece = IoSlice::new(frames.as_bytes());
             }
-            written = self.write_now(queue, &pieces[..frames.len().min(PIECES)]).ok_or(PutOut)?;
+            written = self.write_now(queue, &pieces[..frames.len().min(PIECES)]).ok_or(SinkClosed)?;
         }
         for frames in frames {
             let of_these = written.min(frames.as_bytes().len());
@@ -318,13 +318,13 @@ impl<T: Transport> Outbox<T> {
             queue.backlog.discard();
             self.tell_budget(queue);
             queue.phase = Phase::Overflowed;
-            return Err(PutOut);
+            return Err(SinkClosed);
         }
         Ok(())
     }
 
     fn is_too_much(&self, backlog: &Backlog) -> bool {
-        let in_all = backlog.bytes() + backlog.answer_bytes();
+        let in_all = backlog.bytes() + backlog.reply_bytes();
         backlog.frames() > self.limits.frames
             || backlog.bytes() > self.limits.bytes
             || (in_all > 0 && self.budget.as_ref().is_some_and(|budget| budget.is_exceeded_by(in_all)))
@@ -332,7 +332,7 @@ impl<T: Transport> Outbox<T> {
 
     /// Has the budget know whether something waits here.
     fn tell_budget(&self, queue: &mut Queue) {
-        let waits = queue.backlog.bytes() + queue.backlog.answer_bytes() > 0;
+        let waits = queue.backlog.bytes() + queue.backlog.reply_bytes() > 0;
         if waits != queue.is_holder
             && let Some(budget) = &self.budget
         {
@@ -347,10 +347,10 @@ fn blocked(error: &io::Error) -> bool {
 }
 
 impl<T: Transport> FrameSink for Outbox<T> {
-    fn offer(&self, frames: &[Frames]) -> Result<(), PutOut> {
+    fn offer(&self, frames: &[Frames]) -> Result<(), SinkClosed> {
         let mut queue = self.queue.lock();
         if queue.phase != Phase::Open {
-            return Err(PutOut);
+            return Err(SinkClosed);
         }
         let taken = self.take(&mut queue, frames);
         self.wake_unless_idle(&queue);
@@ -368,8 +368,8 @@ impl<T: Transport> FrameSink for Outbox<T> {
         }
     }
 
-    fn challenge(&self) {
-        self.queue.lock().challenged = true;
+    fn probe(&self) {
+        self.queue.lock().probed = true;
         self.drain.wake();
     }
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use chat_outbox::{BacklogLimits, Outbox, Signal, Transport, Unsent};
 use chat_rooms::BacklogBudget;
-use chat_rooms::{FrameSink, Frames, PutOut};
+use chat_rooms::{FrameSink, Frames, SinkClosed};
 use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 
@@ -92,7 +92,7 @@ fn one_that_failed_ends_like_that_of_a_slow_reader() {
     let outbox = outbox(100, 1_000);
     outbox.offer(&[frame("<aaaa>")]).unwrap();
     outbox.fail();
-    assert_eq!(outbox.offer(&[frame("<late>")]), Err(PutOut));
+    assert_eq!(outbox.offer(&[frame("<late>")]), Err(SinkClosed));
     assert_eq!(drain(&outbox), Poll::Ready(Signal::TooSlow));
 }
 
@@ -102,7 +102,7 @@ fn over_a_limit_the_reader_is_too_slow_and_the_last_frame_still_comes() {
         let outbox = outbox(frames, bytes);
         outbox.transport().let_in(2);
         assert_eq!((0..100).map_while(|_| outbox.offer(&[frame("<aaaa>")]).ok()).count(), 3);
-        assert_eq!(outbox.offer(&[frame("<late>")]), Err(PutOut));
+        assert_eq!(outbox.offer(&[frame("<late>")]), Err(SinkClosed));
         assert_eq!(drain(&outbox), Poll::Ready(Signal::TooSlow));
         outbox.close(frame("<bye>"), Unsent::Keep);
         assert_eq!(drain(&outbox), Poll::Pending);
@@ -144,17 +144,17 @@ fn over_the_budget_those_go_who_hold_more_than_their_share() {
     }
     modest.offer(&[frame("0123456789")]).unwrap();
     assert_eq!(budget.held(), 100);
-    modest.offer(&[frame("0123456789").as_answer()]).unwrap();
+    modest.offer(&[frame("0123456789").as_reply()]).unwrap();
     quick.offer(&[frame("0123456789")]).unwrap();
     assert_eq!(budget.held(), 110, "less than its share of 50 waits for the modest one");
-    assert_eq!(greedy.offer(&[frame("x")]), Err(PutOut));
+    assert_eq!(greedy.offer(&[frame("x")]), Err(SinkClosed));
     assert_eq!(drain(&greedy), Poll::Ready(Signal::TooSlow));
     assert_eq!(budget.held(), 20);
     // alone, it may have all of it
     for _ in 0..8 {
         modest.offer(&[frame("0123456789")]).unwrap();
     }
-    assert_eq!(modest.offer(&[frame("x").as_answer()]), Err(PutOut), "answers are memory, too");
+    assert_eq!(modest.offer(&[frame("x").as_reply()]), Err(SinkClosed), "answers are memory, too");
     assert_eq!(budget.held(), 0);
 }
 
@@ -186,7 +186,7 @@ fn closing_keeps_or_discards_what_waits() {
         outbox.offer(&[frame("<aa>"), frame("<bb>")]).unwrap();
         outbox.close(frame("<bye>"), unsent);
         outbox.close(frame("<twice>"), unsent);
-        assert_eq!(outbox.offer(&[frame("<late>")]), Err(PutOut));
+        assert_eq!(outbox.offer(&[frame("<late>")]), Err(SinkClosed));
         outbox.transport().let_in(100);
         assert_eq!(drain(&outbox), Poll::Ready(Signal::Flushed));
         assert_eq!(wire(&outbox), expected);
@@ -197,15 +197,15 @@ fn closing_keeps_or_discards_what_waits() {
 fn a_broken_socket_takes_nothing_more() {
     let outbox = outbox(100, 1_000);
     outbox.transport().broken.store(true, Ordering::Relaxed);
-    assert_eq!(outbox.offer(&[frame("<aa>")]), Err(PutOut));
+    assert_eq!(outbox.offer(&[frame("<aa>")]), Err(SinkClosed));
     assert_eq!(drain(&outbox), Poll::Ready(Signal::Broken));
 }
 
 #[test]
 fn a_challenge_is_signalled_once() {
     let outbox = outbox(100, 1_000);
-    outbox.challenge();
-    assert_eq!(drain(&outbox), Poll::Ready(Signal::Challenged));
+    outbox.probe();
+    assert_eq!(drain(&outbox), Poll::Ready(Signal::Probed));
     assert_eq!(drain(&outbox), Poll::Pending);
 }
 

@@ -49,11 +49,11 @@ fn an_idle_outbox_holds_no_heap_memory() {
     outbox.transport().room.store(1_500, Ordering::Relaxed);
     frames.iter().for_each(|frame| outbox.offer(std::slice::from_ref(frame)).unwrap());
     assert!(outbox.offer_control(b"ping"));
-    assert_eq!(outbox.waiting().bytes, 98_500);
+    assert_eq!(outbox.backlog().bytes, 98_500);
     assert!(dhat::HeapStats::get().curr_bytes > idle.curr_bytes);
 
     outbox.transport().room.store(usize::MAX, Ordering::Relaxed);
     assert_eq!(outbox.poll_drain(&mut Context::from_waker(Waker::noop())), Poll::Pending);
-    assert_eq!(outbox.waiting().bytes, 0);
+    assert_eq!(outbox.backlog().bytes, 0);
     assert_eq!(dhat::HeapStats::get().curr_bytes, idle.curr_bytes);
 }

@@ -5,7 +5,7 @@ mod model;
 pub mod v2;
 
 pub use model::{
-    Ack, ChannelName, CloseCode, Content, Epoch, ErrorCode, Event, GATHER_ABOVE, GATHER_WINDOW,
+    Ack, COALESCE_ABOVE, COALESCE_WINDOW, ChannelName, CloseCode, Content, Epoch, ErrorCode, Event,
     LISTED_MEMBERS, LeftReason, LengthError, Limits, Member, MemberGroup, MemberId, MemberInfo, MemberList,
     MemberPage, Message, MessageId, MessagePage, NameError, NoticeLevel, PresenceChange, Reference, RoomName,
     SERVER_NAME, Since, Snapshot, Timestamp, Username,

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use chat_outbox::{BacklogLimits, Outbox, Transport};
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{Content, Event};
-use chat_rooms::{Encoding, EncodingId, Engine, FrameSink, Frames, Membership, Outlet, PutOut, Subscribe};
+use chat_rooms::{Encoding, EncodingId, Engine, FrameSink, Frames, Membership, Sink, SinkClosed, Subscribe};
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher};
 use tokio::runtime::{Builder, Runtime};
@@ -49,10 +49,10 @@ impl Encoding for Plain {
 }
 
 /// Takes everything.
-struct Sink;
+struct Ready;
 
-impl FrameSink for Sink {
-    fn offer(&self, frames: &[Frames]) -> Result<(), PutOut> {
+impl FrameSink for Ready {
+    fn offer(&self, frames: &[Frames]) -> Result<(), SinkClosed> {
         divan::black_box(frames.iter().map(|frames| frames.as_bytes().len()).sum::<usize>());
         Ok(())
     }
@@ -85,15 +85,15 @@ fn room(members: usize, sink: impl Fn() -> Arc<dyn FrameSink>) -> Room {
         let engine = builder.start().await.unwrap();
         let mut crowd = Vec::with_capacity(members);
         for i in 0..members {
-            let outlet = Outlet::Frames { encoding, sink: sink() };
+            let outlet = Sink::Frames { encoding, sink: sink() };
             let name = format!("p{i}").parse().unwrap();
             crowd.push(
                 engine.join(&"r".parse().unwrap(), &name, Subscribe::new(outlet).with_lists()).await.unwrap(),
             );
         }
         // comings are gathered for a moment in a room of this size
-        tokio::time::sleep(chat_protocol::GATHER_WINDOW * 2).await;
-        crowd[0].settled().await;
+        tokio::time::sleep(chat_protocol::COALESCE_WINDOW * 2).await;
+        crowd[0].idle().await;
         crowd
     });
     Room { runtime, crowd }
@@ -105,7 +105,7 @@ impl Room {
             for _ in 0..messages {
                 self.crowd[0].submit(MESSAGE).await.unwrap();
             }
-            self.crowd[0].settled().await;
+            self.crowd[0].idle().await;
         });
     }
 }
@@ -113,14 +113,14 @@ impl Room {
 /// One message to everyone, from `send` until it was offered to the last.
 #[divan::bench(args = [10, 100, 1_000, 10_000])]
 fn one_message(bencher: Bencher<'_, '_>, members: usize) {
-    let room = room(members, || Arc::new(Sink));
+    let room = room(members, || Arc::new(Ready));
     bencher.counter(ItemsCount::new(members)).bench_local(|| room.tell(1));
 }
 
 /// As many messages as a publisher has in flight, to everyone.
 #[divan::bench(args = [10, 100, 1_000, 10_000])]
 fn several_in_flight(bencher: Bencher<'_, '_>, members: usize) {
-    let room = room(members, || Arc::new(Sink));
+    let room = room(members, || Arc::new(Ready));
     bencher.counter(ItemsCount::new(members * IN_FLIGHT)).bench_local(|| room.tell(IN_FLIGHT));
 }
 

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{Content, Event, Member, RoomName, Username};
-use chat_rooms::{Engine, Events, JoinError, Membership, Outlet, Subscribe};
+use chat_rooms::{Engine, Events, JoinError, Membership, Sink, Subscribe};
 
 /// How many events may queue up for a slow reader.
 const BACKLOG: usize = 1_000;
@@ -41,7 +41,7 @@ async fn join(
     // reserve the name before answering the handshake; the room learns of it when the socket is there
     match engine.admit(&room, &name).await {
         Ok(seat) => upgrade.on_upgrade(async move |socket| {
-            let (outlet, events) = Outlet::channel(BACKLOG);
+            let (outlet, events) = Sink::channel(BACKLOG);
             if let Ok((me, _)) = seat.join(Subscribe::new(outlet).with_lists()).await {
                 chat(socket, me, events).await;
             }

@@ -5,7 +5,7 @@ use std::error::Error;
 
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{Content, Event};
-use chat_rooms::{Engine, Outlet, Subscribe};
+use chat_rooms::{Engine, Sink, Subscribe};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -13,9 +13,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let lobby = "lobby".parse()?;
 
     // each member receives its events on a channel that holds up to 1,000 of them
-    let (outlet, mut events) = Outlet::channel(1_000);
+    let (outlet, mut events) = Sink::channel(1_000);
     let ana = engine.join(&lobby, &"ana".parse()?, Subscribe::new(outlet).with_lists()).await?;
-    let (outlet, _bob_events) = Outlet::channel(1_000);
+    let (outlet, _bob_events) = Sink::channel(1_000);
     let bob = engine.join(&lobby, &"bob".parse()?, Subscribe::new(outlet).with_lists()).await?;
 
     let stored = bob.send("hello, ana").await?;

@@ -8,7 +8,7 @@ use chat_db::Database;
 use chat_history::SqliteHistory;
 use chat_presence::{NodeId, SqlitePresence};
 use chat_protocol::{Content, Event};
-use chat_rooms::{Engine, Outlet, Subscribe};
+use chat_rooms::{Engine, Sink, Subscribe};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -19,7 +19,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .await?;
 
     // the first event is `Joined`, with the newest 50 messages
-    let (outlet, mut events) = Outlet::channel(1_000);
+    let (outlet, mut events) = Sink::channel(1_000);
     let subscribe = Subscribe::new(outlet).history(50);
     let ana = engine.join(&"lobby".parse()?, &"ana".parse()?, subscribe).await?;
     let stored = ana.send("hello from this run").await?;

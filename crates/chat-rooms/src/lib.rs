@@ -10,20 +10,20 @@ mod registry;
 mod room;
 mod sync;
 
-pub use delivery::audience::Style;
+pub use delivery::audience::PresenceStyle;
 pub use delivery::budget::BacklogBudget;
 pub use delivery::encoding::{Encoding, EncodingId, IsGone};
 pub use delivery::frames::Frames;
-pub use delivery::sink::{EventSink, Events, FrameSink, Outlet, PutOut};
+pub use delivery::sink::{EventSink, Events, FrameSink, Sink, SinkClosed};
 pub use delivery::window::SendWindow;
 pub use engine::Engine;
 pub use engine::builder::EngineBuilder;
 pub use error::{JoinError, ReadError, SendError};
 pub use limits::EngineLimits;
 pub use member::options::{MembersQuery, Outgoing, Stored, Subscribe};
-pub use member::{Membership, Seat};
+pub use member::{Admission, Membership};
 pub use registry::usage::RoomUsage;
-pub use room::Sent;
+pub use room::Position;
 pub use room::catch_up::CatchUpLimits;
 
 /// Compiles and runs the programs of the guide.

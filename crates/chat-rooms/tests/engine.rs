@@ -11,8 +11,8 @@ use chat_presence::{MemoryPresence, NewStay, NodeId, PresenceStore, SqlitePresen
 use chat_protocol::v2::{ErrorCode, NoticeLevel};
 use chat_protocol::{Content, Event, Member, MemberId, RoomName, Username};
 use chat_rooms::{
-    Encoding, EncodingId, Engine, Events, FrameSink, Frames, JoinError, Membership, Outlet, PutOut,
-    RoomUsage, SendError, Subscribe,
+    Encoding, EncodingId, Engine, Events, FrameSink, Frames, JoinError, Membership, RoomUsage, SendError,
+    Sink, SinkClosed, Subscribe,
 };
 use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt, join_all};
@@ -31,7 +31,7 @@ async fn engine() -> Engine {
 }
 
 async fn join(engine: &Engine, name: &str) -> (Membership, Events) {
-    let (outlet, events) = Outlet::channel(100_000);
+    let (outlet, events) = Sink::channel(100_000);
     (engine.join(&room("r"), &user(name), Subscribe::new(outlet).with_lists()).await.unwrap(), events)
 }
 
@@ -99,7 +99,7 @@ async fn of_a_hundred_who_want_a_name_one_gets_it() {
         let asked = (0..100).map(|_| {
             let engine = engine.clone();
             tokio::spawn(async move {
-                let (outlet, events) = Outlet::channel(100);
+                let (outlet, events) = Sink::channel(100);
                 engine
                     .join(&room("r"), &user("ana"), Subscribe::new(outlet).with_lists())
                     .await
@@ -165,7 +165,7 @@ async fn everyone_sees_one_order_and_nothing_is_missing() {
 async fn who_reads_too_slowly_is_put_out_and_the_others_notice_nothing() {
     let engine = engine().await;
     let (ana, mut anas) = join(&engine, "ana").await;
-    let (outlet, mut slow_events) = Outlet::channel(10);
+    let (outlet, mut slow_events) = Sink::channel(10);
     let slow = engine.join(&room("r"), &user("slow"), Subscribe::new(outlet).with_lists()).await.unwrap();
     for i in 0..100 {
         ana.submit(i.to_string()).await.unwrap();
@@ -192,14 +192,14 @@ async fn who_reads_too_slowly_is_put_out_and_the_others_notice_nothing() {
 async fn a_sink_that_panics_puts_out_its_own_member_only() {
     struct Panics;
     impl chat_rooms::EventSink for Panics {
-        fn offer(&self, _: &Arc<Event>) -> Result<(), PutOut> {
+        fn offer(&self, _: &Arc<Event>) -> Result<(), SinkClosed> {
             panic!("a fault of this sink, on purpose");
         }
     }
     let engine = engine().await;
     let (ana, mut anas) = join(&engine, "ana").await;
     let bad = engine
-        .join(&room("r"), &user("bad"), Subscribe::new(Outlet::Events(Arc::new(Panics))).with_lists())
+        .join(&room("r"), &user("bad"), Subscribe::new(Sink::Events(Arc::new(Panics))).with_lists())
         .await
         .unwrap();
     for expected in ["+ana", "+bad", "-bad"] {
@@ -224,7 +224,7 @@ async fn who_gets_nothing_because_an_encoding_panics_is_told_and_the_others_go_o
     #[derive(Default)]
     struct Told(Notify);
     impl FrameSink for Told {
-        fn offer(&self, _: &[Frames]) -> Result<(), PutOut> {
+        fn offer(&self, _: &[Frames]) -> Result<(), SinkClosed> {
             Ok(())
         }
         fn fail(&self) {
@@ -237,7 +237,7 @@ async fn who_gets_nothing_because_an_encoding_panics_is_told_and_the_others_go_o
     let engine = builder.start().await.unwrap();
     let (ana, mut anas) = join(&engine, "ana").await;
     let told = Arc::new(Told::default());
-    let outlet = Outlet::Frames { encoding, sink: Arc::clone(&told) as _ };
+    let outlet = Sink::Frames { encoding, sink: Arc::clone(&told) as _ };
     let bad = engine.join(&room("r"), &user("bad"), Subscribe::new(outlet).with_lists()).await.unwrap();
     ana.submit("boom").await.unwrap();
     for expected in ["+ana", "+bad", "ana:boom", "-bad"] {
@@ -327,7 +327,7 @@ async fn rows_follow_members_and_nothing_is_left_behind() {
 struct Forgets;
 
 impl FrameSink for Forgets {
-    fn offer(&self, _: &[Frames]) -> Result<(), PutOut> {
+    fn offer(&self, _: &[Frames]) -> Result<(), SinkClosed> {
         Ok(())
     }
 }
@@ -358,7 +358,7 @@ async fn an_event_is_encoded_once_in_each_encoding_however_many_get_it() {
         let mut crowd = Vec::new();
         for i in 0..members * 2 {
             // nobody takes the third
-            let outlet = Outlet::Frames { encoding: encodings[i % 2], sink: Arc::new(Forgets) };
+            let outlet = Sink::Frames { encoding: encodings[i % 2], sink: Arc::new(Forgets) };
             crowd.push(
                 engine
                     .join(&room("r"), &user(&format!("p{i}")), Subscribe::new(outlet).with_lists())
@@ -366,12 +366,12 @@ async fn an_event_is_encoded_once_in_each_encoding_however_many_get_it() {
                     .unwrap(),
             );
         }
-        crowd[0].settled().await;
+        crowd[0].idle().await;
         counters.iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
         for i in 0..50 {
             crowd[0].submit(i.to_string()).await.unwrap();
         }
-        crowd[0].settled().await;
+        crowd[0].idle().await;
         let encoded = counters.map(|counter| counter.load(Ordering::Relaxed));
         assert_eq!(encoded, [50, 50, 0], "{} members", members * 2);
     }
@@ -412,10 +412,10 @@ impl PresenceStore for Moody {
         .boxed()
     }
 
-    fn leave(&self, stays: Vec<MemberId>) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn leave(&self, is_active: Vec<MemberId>) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
             self.mood()?;
-            self.inner.leave(stays).await
+            self.inner.leave(is_active).await
         }
         .boxed()
     }

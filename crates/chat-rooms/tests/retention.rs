@@ -9,7 +9,7 @@ use chat_history::{
 };
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{Epoch, Event, Message, RoomName, Since};
-use chat_rooms::{Engine, Events, Membership, Outlet, Subscribe};
+use chat_rooms::{Engine, Events, Membership, Sink, Subscribe};
 use futures::future::{BoxFuture, FutureExt, ready};
 
 /// A store that never gets to remove what it is asked to.
@@ -51,7 +51,7 @@ fn room() -> RoomName {
 }
 
 async fn join(engine: &Engine, name: &str, since: Option<Since>) -> (Membership, Events) {
-    let (outlet, events) = Outlet::channel(10_000);
+    let (outlet, events) = Sink::channel(10_000);
     let subscribe = Subscribe::new(outlet).since(since).history(10);
     (engine.join(&room(), &name.parse().unwrap(), subscribe).await.unwrap(), events)
 }
@@ -81,7 +81,7 @@ async fn begin() -> (Engine, Membership, Events) {
     for number in 0..900 {
         ana.submit(Arc::from(number.to_string())).await.unwrap();
     }
-    ana.settled().await;
+    ana.idle().await;
     listed(&mut events).await;
     (engine, ana, events)
 }

@@ -110,7 +110,7 @@ pub struct Timings {
     /// The seats of a session that was taken over are kept for so long, unless they are joined again.
     pub takeover: Duration,
     /// Somebody whose name another asks for has to show a sign of life within this.
-    pub challenge: Duration,
+    pub probe: Duration,
     /// A message has to be complete this long after its first byte. Looked at with every ping at the latest.
     pub message: Duration,
     /// What arrived before a hang-up, and was not read because of the pace, is taken for so long.
@@ -132,7 +132,7 @@ impl Default for Timings {
             silence: Duration::from_secs(50),
             hello: Duration::from_secs(10),
             takeover: Duration::from_secs(10),
-            challenge: Duration::from_secs(10),
+            probe: Duration::from_secs(10),
             message: Duration::from_secs(30),
             hang_up: Duration::from_secs(5),
             close: Duration::from_secs(5),

@@ -30,7 +30,7 @@ pub struct Control {
 pub enum NotReady {
     /// The server is about to end.
     #[error("the server is shutting down")]
-    Ending,
+    CloseReason,
     /// [`Config::max_connections`](crate::Config::max_connections) is reached.
     #[error("the maximum number of connections is reached")]
     Full,
@@ -78,7 +78,7 @@ impl Control {
 
     /// Takes over from a configuration what can change while the server runs: `limits`, `backlog`, `members_per_room`,
     /// `connections_per_address`, `joins`, `proxies`, `deflate`, `retention` and `origins`. The rest stays as it was when the server was made. Who
-    /// is connected stays, and what it may send changes with its next frame; but the size of a message and of its backlog, and whether messages
+    /// is connected is_active, and what it may send changes with its next frame; but the size of a message and of its backlog, and whether messages
     /// are compressed, are its connection's.
     pub fn reconfigure(&self, config: Config) {
         let current = self.context.config();
@@ -107,14 +107,14 @@ impl Control {
 
     /// Brings what is told of the state of things up to date, for a recorder of the [`metrics`] facade that is about to be read. Takes as long
     /// as [`ready`](Self::ready). Cancel-safe.
-    pub async fn note_standing(&self) {
+    pub async fn record_gauges(&self) {
         let context = &self.context;
         let is_ready = context.ready().await.is_ok();
-        metrics::Standing {
+        metrics::Gauges {
             rooms: context.engine.room_count(),
             sessions: context.sessions.count(),
             backlog_bytes: context.backlogs.held(),
-            most_connections: context.config().max_connections,
+            max_connections: context.config().max_connections,
             is_ready,
         }
         .note();
@@ -132,7 +132,7 @@ impl Control {
 impl Context {
     pub(crate) async fn ready(&self) -> Result<(), NotReady> {
         if self.is_ending.load(Ordering::Relaxed) {
-            return Err(NotReady::Ending);
+            return Err(NotReady::CloseReason);
         }
         if self.members.available_permits() == 0 {
             return Err(NotReady::Full);

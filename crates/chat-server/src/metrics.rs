@@ -21,7 +21,7 @@ const SLOW: &str = "chatd_slow_clients_total";
 const ROOMS: &str = "chatd_rooms";
 const SESSIONS: &str = "chatd_sessions";
 const BACKLOG: &str = "chatd_backlog_bytes";
-const MOST_CONNECTIONS: &str = "chatd_most_connections";
+const MAX_CONNECTIONS: &str = "chatd_most_connections";
 const READY: &str = "chatd_ready";
 
 /// Says what each is, and lets begin at 0 what an alert may ask for before it has happened.
@@ -42,7 +42,7 @@ pub(crate) fn describe(refusals: impl Iterator<Item = &'static str>) {
     describe_gauge!(ROOMS, "Rooms with at least one member, joining members included");
     describe_gauge!(SESSIONS, "Open chat.v2 sessions");
     describe_gauge!(BACKLOG, Unit::Bytes, "Data queued for clients, each shared buffer counted once");
-    describe_gauge!(MOST_CONNECTIONS, "Maximum number of WebSocket connections");
+    describe_gauge!(MAX_CONNECTIONS, "Maximum number of WebSocket connections");
     describe_gauge!(READY, "1 while the server accepts new clients, else 0");
     drop((counter!(PACED), counter!(SLOW)));
     for code in CloseCode::ALL {
@@ -55,21 +55,21 @@ pub(crate) fn describe(refusals: impl Iterator<Item = &'static str>) {
 
 /// What is there now.
 #[derive(Debug)]
-pub(crate) struct Standing {
+pub(crate) struct Gauges {
     pub(crate) rooms: usize,
     pub(crate) sessions: usize,
     pub(crate) backlog_bytes: usize,
-    pub(crate) most_connections: usize,
+    pub(crate) max_connections: usize,
     pub(crate) is_ready: bool,
 }
 
-impl Standing {
+impl Gauges {
     pub(crate) fn note(&self) {
         let count = |name: &'static str, count: usize| gauge!(name).set(count as f64);
         count(ROOMS, self.rooms);
         count(SESSIONS, self.sessions);
         count(BACKLOG, self.backlog_bytes);
-        count(MOST_CONNECTIONS, self.most_connections);
+        count(MAX_CONNECTIONS, self.max_connections);
         count(READY, usize::from(self.is_ready));
     }
 }
@@ -102,7 +102,7 @@ pub(crate) fn refused(reason: &'static str) {
 }
 
 /// What a client sends is read later.
-pub(crate) fn paced() {
+pub(crate) fn rate_limited() {
     counter!(PACED).increment(1);
 }
 

@@ -19,10 +19,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admission::addresses::{AddressLimits, Addresses};
-use crate::admission::stranger_log::{Kind, StrangerLog};
+use crate::admission::client_log::{ClientLog, LogKind};
 use crate::config::{Config, Page};
 use crate::context::Context;
-use crate::context::classic_clients::Classics;
+use crate::context::classic_clients::ClassicClients;
 use crate::context::drain::Drain;
 use crate::context::sessions::Sessions;
 use crate::control::Control;
@@ -45,7 +45,7 @@ const LAST_WRITE: Duration = Duration::from_secs(2);
 /// How many bytes the system may keep for a connection beside those that are on their way to the peer. Its own limit is some megabytes
 /// (tcp(7), `tcp_wmem`) for whoever has once read fast.
 #[cfg(target_os = "linux")]
-const MOST_UNSENT: u32 = 256 << 10;
+const MAX_UNSENT: u32 = 256 << 10;
 
 /// A chat server on a bound listener.
 #[derive(Debug)]
@@ -73,12 +73,12 @@ impl Server {
             .metrics_prefix(metrics::PREFIX)
             .count_usage(config.count_usage);
         let (builder, encodings) = Encodings::add_to(builder, config.remote_images);
-        let log = Arc::<StrangerLog>::default();
+        let log = Arc::<ClientLog>::default();
         let context = Context {
             engine: builder.start().await?,
             encodings,
             sessions: Sessions::default(),
-            classics: Classics::default(),
+            classics: ClassicClients::default(),
             members: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
             is_short_of_memory: AtomicBool::new(false),
             backlogs: Arc::new(BacklogBudget::new(config.backlog_total_bytes)),
@@ -129,7 +129,7 @@ impl Server {
         }
         drop(listener);
         // who is still in for a moment chats on, and joins
-        context.engine.be_quiet();
+        context.engine.suppress_leave_events();
         context.stopping.cancel();
         context.tasks.close();
         let timings = context.config().timings.clone();
@@ -179,14 +179,14 @@ async fn accept(listener: &TcpListener, context: &Arc<Context>) {
     }
 }
 
-async fn next_connection(listener: &TcpListener, log: &StrangerLog) -> (TcpStream, IpAddr) {
+async fn next_connection(listener: &TcpListener, log: &ClientLog) -> (TcpStream, IpAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, from)) => return (stream, from.ip()),
             // the peer gave up in the queue: the next one is waiting
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                if let Some(Passed { suppressed }) = log.at_all(Kind::Accept) {
+                if let Some(Passed { suppressed }) = log.at_all(LogKind::Accept) {
                     tracing::warn!(%error, suppressed, "connections can't be accepted; retrying until they can");
                 }
                 tokio::time::sleep(ACCEPT_AGAIN).await;
@@ -204,7 +204,7 @@ async fn serve(stream: TcpStream, from: IpAddr, permit: OwnedSemaphorePermit, co
         let socket = socket2::SockRef::from(&stream);
         let _ = socket.set_tcp_user_timeout(Some(TAKES_NOTHING));
         // what a slow reader does not take waits in its backlog, where it is counted
-        let _ = socket.set_tcp_notsent_lowat(MOST_UNSENT);
+        let _ = socket.set_tcp_notsent_lowat(MAX_UNSENT);
     }
     listener::open(stream, from, permit, context).await;
 }

@@ -5,7 +5,7 @@ use std::slice;
 
 use chat_presence::{NodeId, SqlitePresence};
 use chat_protocol::Event;
-use chat_rooms::{Events, Membership, Outlet};
+use chat_rooms::{Events, Membership, Sink, Subscribe};
 use diesel::prelude::*;
 use tempfile::TempDir;
 
@@ -29,7 +29,7 @@ impl World {
     }
 
     async fn join(&self, room: &str, name: &str) -> (Membership, Events) {
-        let (outlet, events) = Outlet::channel(100);
+        let (outlet, events) = Sink::channel(100);
         (
             self.engine
                 .join(&room.parse().unwrap(), &name.parse().unwrap(), Subscribe::new(outlet).with_lists())

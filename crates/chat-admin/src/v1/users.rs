@@ -101,7 +101,7 @@ pub(super) async fn erase(
         let (begun, mut messages) = (Instant::now(), 0);
         loop {
             let step = users.erase(user.clone(), after).await?;
-            step.found.iter().for_each(|(room, seq)| admin.control.engine().forget(room, *seq));
+            step.found.iter().for_each(|(room, seq)| admin.control.engine().redact(room, *seq));
             messages += step.found.len();
             after = step.next;
             if after.is_none() || begun.elapsed() >= WALK {

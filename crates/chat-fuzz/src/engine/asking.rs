@@ -16,12 +16,12 @@ use super::watch::Asked;
 const PATIENCE: Duration = Duration::from_millis(2);
 
 /// With less than this everything that was said can be recovered, and is kept by the store that forgets.
-const MOST_SAID: usize = 700 << 10;
+const MAX_SAID: usize = 700 << 10;
 
 impl House {
     pub(super) async fn send(&mut self, who: u8, id: Option<u8>, body: u8) {
         let reference = self.reference();
-        let Some(stay) = pick(&mut self.stays, who).filter(|_| self.store.bytes() < MOST_SAID) else {
+        let Some(stay) = pick(&mut self.is_active, who).filter(|_| self.store.bytes() < MAX_SAID) else {
             return;
         };
         let id: Option<MessageId> = id.map(|id| format!("i{id}").parse().expect("short"));
@@ -44,7 +44,7 @@ impl House {
 
     pub(super) async fn history(&mut self, who: u8, page: Page) {
         let reference = self.reference();
-        let Some(stay) = pick(&mut self.stays, who).filter(|stay| !stay.is_told_lists()) else { return };
+        let Some(stay) = pick(&mut self.is_active, who).filter(|stay| !stay.is_told_lists()) else { return };
         match timeout(PATIENCE, stay.member().history(page, PAGE_BYTES, Some(reference.clone()))).await {
             Ok(Ok(_)) => stay.watch.ask(reference, Asked::History(page)),
             Ok(Err(ReadError::NotAMember)) => assert!(stay.may_be_deaf()),
@@ -56,7 +56,7 @@ impl House {
 
     pub(super) fn members(&mut self, who: u8, query: MembersQuery) {
         let reference = self.reference();
-        let Some(stay) = pick(&mut self.stays, who).filter(|stay| !stay.is_told_lists()) else { return };
+        let Some(stay) = pick(&mut self.is_active, who).filter(|stay| !stay.is_told_lists()) else { return };
         match stay.member().members_page(&query, Some(reference.clone())) {
             Ok(_) => stay.watch.ask(reference, Asked::Members(query)),
             Err(_) => assert!(stay.may_be_deaf()),
@@ -65,7 +65,7 @@ impl House {
 
     pub(super) fn refuse(&mut self, who: u8) {
         let reference = self.reference();
-        let Some(stay) = pick(&mut self.stays, who) else { return };
+        let Some(stay) = pick(&mut self.is_active, who) else { return };
         match stay.member().refuse(ErrorCode::BadJson, "nonsense", Some(reference.clone())) {
             Ok(_) => stay.watch.ask(reference, Asked::Refusal),
             Err(_) => assert!(stay.may_be_deaf()),

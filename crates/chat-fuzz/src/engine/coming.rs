@@ -2,7 +2,7 @@
 
 use chat_protocol::v2::{LeftReason, Since};
 use chat_protocol::{Epoch, RoomName, Username};
-use chat_rooms::{JoinError, Outlet, ReadError, Seat, SendWindow, Subscribe};
+use chat_rooms::{Admission, JoinError, ReadError, SendWindow, Sink, Subscribe};
 
 use super::command::{From, Reads};
 use super::house::{House, pick};
@@ -11,7 +11,7 @@ use super::stay::Stay;
 use super::watch::Start;
 
 /// So many are in at most: some more than make a big room.
-const MOST_STAYS: usize = 140;
+const MAX_STAYS: usize = 140;
 
 /// Reads whatever comes.
 const READS_WELL: Reads = Reads::Events { capacity: 100_000 };
@@ -24,26 +24,26 @@ struct Options {
 }
 
 impl Options {
-    fn subscribe(&self, outlet: Outlet) -> Subscribe {
+    fn subscribe(&self, outlet: Sink) -> Subscribe {
         Subscribe::new(outlet).since(self.since.clone()).history(self.history)
     }
 }
 
 impl House {
     /// Asks for a seat: a name is one member's in its room.
-    pub(super) async fn admit(&mut self, room: &RoomName, name: &Username) -> Option<Seat> {
-        let holder = self.stays.iter().find(|stay| stay.is(room, name) && !stay.reader.has_refused());
-        let asked_before = holder.map(|holder| holder.reader.challenges());
+    pub(super) async fn admit(&mut self, room: &RoomName, name: &Username) -> Option<Admission> {
+        let holder = self.is_active.iter().find(|stay| stay.is(room, name) && !stay.reader.has_refused());
+        let asked_before = holder.map(|holder| holder.reader.probes());
         match self.engine.admit(room, name).await {
             Ok(seat) => {
                 assert!(holder.is_none() && !self.is_closed, "{name} is in {room} twice");
                 Some(seat)
             }
             Err(JoinError::NameTaken) => {
-                let may_be = self.stays.iter().any(|stay| stay.is(room, name));
+                let may_be = self.is_active.iter().any(|stay| stay.is(room, name));
                 assert!(may_be, "nobody is {name} in {room}");
                 if let Some(holder) = holder.filter(|holder| holder.shows_challenges()) {
-                    assert!(Some(holder.reader.challenges()) > asked_before, "its holder is asked");
+                    assert!(Some(holder.reader.probes()) > asked_before, "its holder is asked");
                 }
                 None
             }
@@ -56,7 +56,7 @@ impl House {
     }
 
     pub(super) async fn enter(&mut self, room: RoomName, name: Username, reads: Reads) {
-        if self.stays.len() >= MOST_STAYS {
+        if self.is_active.len() >= MAX_STAYS {
             return;
         }
         let Some(seat) = self.admit(&room, &name).await else { return };
@@ -74,7 +74,7 @@ impl House {
         from: From,
         history: usize,
     ) {
-        if self.stays.len() >= MOST_STAYS {
+        if self.is_active.len() >= MAX_STAYS {
             return;
         }
         let Some(seat) = self.admit(&room, &name).await else { return };
@@ -89,7 +89,7 @@ impl House {
     fn begins(&mut self, stay: Stay) {
         let before = self.gone.iter_mut().filter(|gone| gone.is(&stay.room, &stay.name));
         before.for_each(|gone| gone.watch.follow());
-        self.stays.push(stay);
+        self.is_active.push(stay);
     }
 
     pub(super) async fn crowd(&mut self, room: &RoomName, count: u8) {
@@ -104,12 +104,12 @@ impl House {
         }
     }
 
-    pub(super) async fn rejoin(&mut self, who: u8, reads: Reads, from: From, history: usize) {
-        let Some(room) = pick(&mut self.stays, who).map(|stay| stay.room.clone()) else { return };
+    pub(super) async fn reattach(&mut self, who: u8, reads: Reads, from: From, history: usize) {
+        let Some(room) = pick(&mut self.is_active, who).map(|stay| stay.room.clone()) else { return };
         let options = self.options(&room, from, history);
         let (reader, outlet) = Reader::new(reads, self.lines, &self.budget);
-        let Some(stay) = pick(&mut self.stays, who).filter(|stay| !stay.is_told_lists()) else { return };
-        let rejoined = stay.member_mut().rejoin(options.subscribe(outlet), &window()).await;
+        let Some(stay) = pick(&mut self.is_active, who).filter(|stay| !stay.is_told_lists()) else { return };
+        let rejoined = stay.member_mut().reattach(options.subscribe(outlet), &window()).await;
         match rejoined {
             Ok(_) => {
                 let since = options.since.map(|since| (since.epoch, since.seq));
@@ -145,10 +145,10 @@ impl House {
     }
 
     pub(super) fn leave(&mut self, who: u8, told: bool) {
-        if self.stays.is_empty() {
+        if self.is_active.is_empty() {
             return;
         }
-        let mut stay = self.stays.swap_remove(usize::from(who) % self.stays.len());
+        let mut stay = self.is_active.swap_remove(usize::from(who) % self.is_active.len());
         if told {
             let reference = self.reference();
             stay.leave_telling(LeftReason::Asked, reference, self.is_closed);

@@ -29,7 +29,7 @@ pub(super) struct House {
     pub(super) lines: EncodingId,
     pub(super) budget: Arc<BacklogBudget>,
     /// Those who are in.
-    pub(super) stays: Vec<Stay>,
+    pub(super) is_active: Vec<Stay>,
     /// Those who left or were put out.
     pub(super) gone: Vec<Stay>,
     /// Makes references and names differ.
@@ -46,8 +46,8 @@ impl House {
             .history(store.clone());
         let engine = builder.start().await.expect("memory answers");
         let budget = Arc::new(BacklogBudget::new(usize::MAX / 4));
-        let (stays, gone) = (Vec::new(), Vec::new());
-        Self { engine, store, lines, budget, stays, gone, count: 0, is_closed: false }
+        let (is_active, gone) = (Vec::new(), Vec::new());
+        Self { engine, store, lines, budget, is_active, gone, count: 0, is_closed: false }
     }
 
     pub(super) async fn obey(&mut self, command: Command) {
@@ -63,7 +63,7 @@ impl House {
             Command::Leave { who, told } => self.leave(who, told),
             Command::Send { who, id, body } => self.send(who, id, body).await,
             Command::Read { who, amount } => {
-                if let Some(stay) = pick(&mut self.stays, who) {
+                if let Some(stay) = pick(&mut self.is_active, who) {
                     stay.read(amount, &self.store);
                 }
             }
@@ -75,11 +75,11 @@ impl House {
                 self.members(who, MembersQuery::new(limit).after(after).prefix(prefix));
             }
             Command::Typing { who } => {
-                pick(&mut self.stays, who).into_iter().for_each(|stay| stay.member().typing());
+                pick(&mut self.is_active, who).into_iter().for_each(|stay| stay.member().typing());
             }
             Command::Refuse { who } => self.refuse(who),
-            Command::Park { who } => pick(&mut self.stays, who).into_iter().for_each(Stay::park),
-            Command::Rejoin { who, reads, from, history } => self.rejoin(who, reads, from, history).await,
+            Command::Park { who } => pick(&mut self.is_active, who).into_iter().for_each(Stay::detach),
+            Command::Rejoin { who, reads, from, history } => self.reattach(who, reads, from, history).await,
             Command::Notice { room } => {
                 self.engine.notice(&room_name(room), NoticeLevel::Info, "tea");
             }
@@ -93,7 +93,7 @@ impl House {
             Command::Close => {
                 self.engine.close();
                 self.is_closed = true;
-                self.stays.iter_mut().chain(&mut self.gone).for_each(|stay| stay.watch.close());
+                self.is_active.iter_mut().chain(&mut self.gone).for_each(|stay| stay.watch.close());
             }
         }
     }
@@ -111,11 +111,11 @@ impl House {
         // it may have been parked before it was put out, and goes on then
         let is_out =
             |stay: &mut Stay| stay.reader.has_refused() && !(stay.is_parked() && stay.member().is_in());
-        for stay in self.stays.extract_if(.., is_out) {
+        for stay in self.is_active.extract_if(.., is_out) {
             assert!(is_waiting || !stay.member().is_in(), "removed, and in");
             self.gone.push(stay.put_out());
         }
-        for stay in &mut self.stays {
+        for stay in &mut self.is_active {
             stay.reader.assert_sound();
             assert!(stay.member().is_in(), "out without a reason");
         }
@@ -140,7 +140,7 @@ impl House {
         }
         for room in ROOMS.map(room_name) {
             let there = self.there(&room);
-            for stay in self.stays.iter().filter(|stay| stay.room == room && stay.has_read_all()) {
+            for stay in self.is_active.iter().filter(|stay| stay.room == room && stay.has_read_all()) {
                 stay.watch.assert_complete(&self.store);
                 stay.watch.assert_sees(&there);
             }
@@ -148,7 +148,7 @@ impl House {
     }
 
     fn there(&self, room: &RoomName) -> BTreeSet<Username> {
-        let in_it = self.stays.iter().filter(|stay| stay.room == *room);
+        let in_it = self.is_active.iter().filter(|stay| stay.room == *room);
         in_it.map(|stay| stay.name.clone()).collect()
     }
 
@@ -157,13 +157,16 @@ impl House {
         self.store.release();
         for _ in 0..2 {
             self.wait().await;
-            self.stays.iter_mut().chain(&mut self.gone).for_each(|stay| stay.read(usize::MAX, &self.store));
+            self.is_active
+                .iter_mut()
+                .chain(&mut self.gone)
+                .for_each(|stay| stay.read(usize::MAX, &self.store));
         }
         self.wait().await;
         self.gone.iter().for_each(Stay::assert_ended);
-        let rooms: BTreeSet<_> = self.stays.iter().map(|stay| stay.room.clone()).collect();
+        let rooms: BTreeSet<_> = self.is_active.iter().map(|stay| stay.room.clone()).collect();
         assert_eq!(self.engine.room_count(), rooms.len(), "a room exists while it has members");
-        self.stays.clear();
+        self.is_active.clear();
         self.gone.clear();
         sleep(Duration::from_millis(1)).await;
         assert_eq!((self.engine.room_count(), self.budget.held()), (0, 0));
@@ -178,7 +181,7 @@ fn username(number: u8) -> Username {
     format!("n{}", number % 8).parse().expect("a name")
 }
 
-pub(super) fn pick(stays: &mut [Stay], who: u8) -> Option<&mut Stay> {
-    let count = stays.len().max(1);
-    stays.get_mut(usize::from(who) % count)
+pub(super) fn pick(is_active: &mut [Stay], who: u8) -> Option<&mut Stay> {
+    let count = is_active.len().max(1);
+    is_active.get_mut(usize::from(who) % count)
 }

@@ -10,7 +10,7 @@ use chat_outbox::{BacklogLimits, Outbox, Signal, Transport, Unsent};
 use chat_protocol::v2::{self, ServerFrame};
 use chat_protocol::{Event, MemberGroup, MemberList};
 use chat_rooms::BacklogBudget;
-use chat_rooms::{Encoding, EncodingId, EventSink, FrameSink, Frames, Outlet, PutOut};
+use chat_rooms::{Encoding, EncodingId, EventSink, FrameSink, Frames, Sink, SinkClosed};
 use parking_lot::Mutex;
 
 use super::command::Reads;
@@ -32,17 +32,17 @@ pub(super) enum Reader {
 }
 
 impl Reader {
-    pub(super) fn new(reads: Reads, encoding: EncodingId, budget: &Arc<BacklogBudget>) -> (Self, Outlet) {
+    pub(super) fn new(reads: Reads, encoding: EncodingId, budget: &Arc<BacklogBudget>) -> (Self, Sink) {
         match reads {
             Reads::Events { capacity } => {
                 let tap = Arc::new(Tap { capacity, state: Mutex::default() });
-                (Self::Events(Arc::clone(&tap)), Outlet::Events(tap))
+                (Self::Events(Arc::clone(&tap)), Sink::Events(tap))
             }
             Reads::Frames { frames, bytes } => {
                 let outbox = Outbox::new(Valve::default(), BacklogLimits { frames, bytes });
                 let pipe =
                     Arc::new(Pipe { outbox: outbox.within(Arc::clone(budget)), state: Mutex::default() });
-                (Self::Frames(Arc::clone(&pipe)), Outlet::Frames { encoding, sink: pipe })
+                (Self::Frames(Arc::clone(&pipe)), Sink::Frames { encoding, sink: pipe })
             }
         }
     }
@@ -64,8 +64,8 @@ impl Reader {
         self.with_state(|state| state.offers)
     }
 
-    pub(super) fn challenges(&self) -> u64 {
-        self.with_state(|state| state.challenges)
+    pub(super) fn probes(&self) -> u64 {
+        self.with_state(|state| state.probes)
     }
 
     pub(super) fn assert_sound(&self) {
@@ -77,7 +77,7 @@ impl Reader {
         match self {
             Self::Events(tap) => tap.state.lock().0.is_empty(),
             Self::Frames(pipe) => {
-                let waits = pipe.outbox.waiting().frames + pipe.outbox.waiting_answers();
+                let waits = pipe.outbox.backlog().frames + pipe.outbox.queued_reply_bytes();
                 waits == 0
                     && pipe.state.lock().0.is_empty()
                     && pipe.outbox.transport().0.lock().taken.is_empty()
@@ -102,12 +102,12 @@ impl Reader {
 struct State {
     has_refused: bool,
     offers: u64,
-    challenges: u64,
+    probes: u64,
     fault: Option<&'static str>,
 }
 
 impl State {
-    fn offered(&mut self) {
+    fn delivered(&mut self) {
         self.offers += 1;
         if self.has_refused {
             self.fault = Some("offered something after it was removed");
@@ -122,19 +122,19 @@ pub(super) struct Tap {
 }
 
 impl EventSink for Tap {
-    fn offer(&self, event: &Arc<Event>) -> Result<(), PutOut> {
+    fn offer(&self, event: &Arc<Event>) -> Result<(), SinkClosed> {
         let (queue, state) = &mut *self.state.lock();
-        state.offered();
+        state.delivered();
         if queue.len() >= self.capacity {
             state.has_refused = true;
-            return Err(PutOut);
+            return Err(SinkClosed);
         }
         queue.push_back(Arc::clone(event));
         Ok(())
     }
 
-    fn challenge(&self) {
-        self.state.lock().1.challenges += 1;
+    fn probe(&self) {
+        self.state.lock().1.probes += 1;
     }
 }
 
@@ -161,7 +161,7 @@ impl Pipe {
                     assert!(has_refused, "removed without being offered too much");
                     self.outbox.close(Frames::one(LAST.into()), Unsent::Discard);
                 }
-                Poll::Ready(Signal::Challenged) => self.state.lock().1.challenges += 1,
+                Poll::Ready(Signal::Probed) => self.state.lock().1.probes += 1,
                 Poll::Pending | Poll::Ready(Signal::Flushed) => break,
                 Poll::Ready(Signal::Broken) => panic!("this socket does not break"),
             }
@@ -183,12 +183,12 @@ impl Pipe {
 }
 
 impl FrameSink for Pipe {
-    fn offer(&self, frames: &[Frames]) -> Result<(), PutOut> {
+    fn offer(&self, frames: &[Frames]) -> Result<(), SinkClosed> {
         let (_, state) = &mut *self.state.lock();
-        state.offered();
-        let BacklogLimits { frames: waiting, bytes } = self.outbox.waiting();
+        state.delivered();
+        let BacklogLimits { frames: waiting, bytes } = self.outbox.backlog();
         // what it has asked for is not held against it
-        let told = || frames.iter().filter(|frames| !frames.is_answer());
+        let told = || frames.iter().filter(|frames| !frames.is_reply());
         let count: usize = told().map(Frames::count).sum();
         let length: usize = told().map(|frames| frames.as_bytes().len()).sum();
         let taken = self.outbox.offer(frames);
@@ -198,14 +198,14 @@ impl FrameSink for Pipe {
             if waiting + count <= limits.frames && bytes + length <= limits.bytes {
                 state.fault = Some("removed within its bounds");
             }
-        } else if self.outbox.waiting().frames > limits.frames || self.outbox.waiting().bytes > limits.bytes {
+        } else if self.outbox.backlog().frames > limits.frames || self.outbox.backlog().bytes > limits.bytes {
             state.fault = Some("more waits than may");
         }
         taken
     }
 
-    fn challenge(&self) {
-        self.outbox.challenge();
+    fn probe(&self) {
+        self.outbox.probe();
     }
 }
 

@@ -78,9 +78,9 @@ impl Stay {
         self.is_parked
     }
 
-    pub(super) fn park(&mut self) {
+    pub(super) fn detach(&mut self) {
         if !self.is_told_lists {
-            self.member().park();
+            self.member().detach();
             self.is_parked = true;
         }
     }

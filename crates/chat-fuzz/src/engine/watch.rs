@@ -8,7 +8,7 @@ use chat_protocol::v2::{
     ErrorCode, HistoryPage, Joined, MembersPage, PAGE_MEMBERS_DEFAULT, PAGE_MESSAGES, Presence, ServerFrame,
     StoredMessage,
 };
-use chat_protocol::{Epoch, GATHER_ABOVE, Member, MessageId, Reference, RoomName, Username};
+use chat_protocol::{COALESCE_ABOVE, Epoch, Member, MessageId, Reference, RoomName, Username};
 use chat_rooms::MembersQuery;
 
 use super::reader::Seen;
@@ -133,12 +133,12 @@ impl Watch {
     fn change(&mut self, came: BTreeSet<Username>, went: &BTreeSet<Username>, listed: &[Arc<Member>]) {
         let Some(view) = self.view.as_mut().filter(|_| !self.is_closed) else { return };
         // in a big room somebody may have gone and come again under the same name since
-        if listed.len() < GATHER_ABOVE {
+        if listed.len() < COALESCE_ABOVE {
             assert!(went.is_subset(view) && came.is_disjoint(view), "-{went:?} +{came:?} in {view:?}");
         }
         view.retain(|name| !went.contains(name));
         view.extend(came);
-        if listed.len() < GATHER_ABOVE {
+        if listed.len() < COALESCE_ABOVE {
             assert_eq!(view.len(), listed.len(), "the list is the room after that");
         }
         if listed.len() < NAMED {
@@ -216,7 +216,7 @@ impl Watch {
     /// Whoever speaks is in the list, as far as comings and goings are told at once.
     fn assert_there(&self, from: &Username) {
         let view = self.view.as_ref().filter(|_| self.is_told_lists && !self.is_closed);
-        if let Some(view) = view.filter(|view| view.len() < GATHER_ABOVE) {
+        if let Some(view) = view.filter(|view| view.len() < COALESCE_ABOVE) {
             assert!(view.contains(from), "{from} speaks, and is not in {view:?}");
         }
     }

@@ -51,7 +51,7 @@ fn the_books_are_even_when_all_are_gone() {
             threads.push(thread::spawn(move || outbox.close(frame("end"), Unsent::Keep)));
         }
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        let waiting = outboxes.iter().filter(|outbox| outbox.waiting().bytes > 0).count();
+        let waiting = outboxes.iter().filter(|outbox| outbox.backlog().bytes > 0).count();
         assert!(holders(&budget) <= waiting, "somebody is counted for whom nothing waits");
         drop(outboxes);
         assert_eq!(budget.held(), 0);

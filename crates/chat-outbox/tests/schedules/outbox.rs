@@ -69,7 +69,7 @@ fn what_is_offered_is_written_whole_and_in_order() {
         }
         assert_eq!(frames.len(), expected + 1);
         assert_eq!(frames.last().unwrap(), "end");
-        assert_eq!(outbox.waiting(), BacklogLimits { frames: 0, bytes: 0 });
+        assert_eq!(outbox.backlog(), BacklogLimits { frames: 0, bytes: 0 });
     });
 }
 
@@ -131,10 +131,10 @@ fn a_challenge_is_heard() {
         let outbox = Arc::new(Outbox::new(Socket::default(), ROOMY));
         let challenging = {
             let outbox = Arc::clone(&outbox);
-            thread::spawn(move || outbox.challenge())
+            thread::spawn(move || outbox.probe())
         };
         let signal = block_on(std::future::poll_fn(|cx| outbox.poll_drain(cx)));
-        assert_eq!(signal, chat_outbox::Signal::Challenged);
+        assert_eq!(signal, chat_outbox::Signal::Probed);
         challenging.join().unwrap();
     });
 }

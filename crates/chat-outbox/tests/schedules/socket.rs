@@ -93,7 +93,7 @@ impl Transport for Socket {
 pub(crate) struct Drained {
     pub(crate) was_too_slow: bool,
     pub(crate) was_broken: bool,
-    pub(crate) challenges: usize,
+    pub(crate) probes: usize,
 }
 
 /// Drains until the last frame is written, as a connection does: a reader that is too slow gets its last frame, too.
@@ -101,7 +101,7 @@ pub(crate) async fn drain(outbox: &Outbox<Socket>) -> Drained {
     let mut drained = Drained::default();
     loop {
         match poll_fn(|cx| outbox.poll_drain(cx)).await {
-            Signal::Challenged => drained.challenges += 1,
+            Signal::Probed => drained.probes += 1,
             Signal::TooSlow => {
                 drained.was_too_slow = true;
                 outbox.close(frame("slow"), Unsent::Keep);

@@ -23,7 +23,7 @@ pub enum CloseCode {
     /// There are as many connections as there may be.
     Full,
     /// Too many wrong frames.
-    WrongFrames,
+    InvalidFrames,
     /// Who the client says it is was not accepted.
     NotAccepted,
     /// Not allowed.
@@ -50,7 +50,7 @@ impl CloseCode {
         Self::TooBig,
         Self::Internal,
         Self::Full,
-        Self::WrongFrames,
+        Self::InvalidFrames,
         Self::NotAccepted,
         Self::Forbidden,
         Self::Silent,
@@ -71,7 +71,7 @@ impl CloseCode {
             Self::TooBig => 1009,
             Self::Internal => 1011,
             Self::Full => 1013,
-            Self::WrongFrames => 4400,
+            Self::InvalidFrames => 4400,
             Self::NotAccepted => 4401,
             Self::Forbidden => 4403,
             Self::Silent => 4408,
@@ -93,7 +93,7 @@ impl CloseCode {
             Self::TooBig => "a frame or message exceeds the size limit",
             Self::Internal => "an internal server error",
             Self::Full => "the server is full",
-            Self::WrongFrames => "too many invalid frames",
+            Self::InvalidFrames => "too many invalid frames",
             Self::NotAccepted => "authentication failed",
             Self::Forbidden => "not allowed",
             Self::Silent => "no sign of life in time",
@@ -114,7 +114,7 @@ impl CloseCode {
             | Self::Unsupported
             | Self::InvalidText
             | Self::TooBig
-            | Self::WrongFrames
+            | Self::InvalidFrames
             | Self::NotAccepted
             | Self::Forbidden
             | Self::TakenOver

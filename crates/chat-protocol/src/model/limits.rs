@@ -5,11 +5,11 @@ use std::time::Duration;
 /// A list of members in one event names at most this many, and whoever the event is about.
 pub const LISTED_MEMBERS: usize = 500;
 
-/// A room with more members than this gathers, for those who are told at once, comings and goings over [`GATHER_WINDOW`].
-pub const GATHER_ABOVE: usize = 100;
+/// A room with more members than this coalesces, for those who are told at once, comings and goings over [`COALESCE_WINDOW`].
+pub const COALESCE_ABOVE: usize = 100;
 
 /// How long a big room gathers comings and goings at most.
-pub const GATHER_WINDOW: Duration = Duration::from_millis(250);
+pub const COALESCE_WINDOW: Duration = Duration::from_millis(250);
 
 /// What a connection may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

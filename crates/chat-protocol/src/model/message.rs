@@ -33,7 +33,7 @@ pub enum Content {
         /// What, as it was written.
         body: Arc<str>,
     },
-    /// It was erased; its place stays.
+    /// It was erased; its place is_active.
     Erased,
 }
 

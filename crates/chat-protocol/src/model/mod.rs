@@ -14,7 +14,7 @@ pub use close_code::CloseCode;
 pub use error_code::ErrorCode;
 pub use event::{Ack, Event, LeftReason, MemberPage, MessagePage, NoticeLevel, PresenceChange, Snapshot};
 pub use ids::{ChannelName, Epoch, LengthError, MemberId, MessageId, Reference};
-pub use limits::{GATHER_ABOVE, GATHER_WINDOW, LISTED_MEMBERS, Limits};
+pub use limits::{COALESCE_ABOVE, COALESCE_WINDOW, LISTED_MEMBERS, Limits};
 pub use member::{Member, MemberGroup, MemberInfo, MemberList};
 pub use message::{Content, Message, Since};
 pub(crate) use message::{ERASED_SIZE, json_length, said_size};

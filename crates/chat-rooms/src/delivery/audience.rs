@@ -4,9 +4,9 @@ use chat_protocol::MemberId;
 
 /// A point in the order of a room's comings and goings.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Moment(u64);
+pub(crate) struct LogicalTime(u64);
 
-impl Moment {
+impl LogicalTime {
     /// Goes on to the next moment, and gives it.
     pub(crate) fn tick(&mut self) -> Self {
         self.0 += 1;
@@ -16,11 +16,11 @@ impl Moment {
 
 /// How a member is told who is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
+pub enum PresenceStyle {
     /// At once, with the list of all: by `Entered` and `Left`.
-    Each,
+    Lists,
     /// By what changed, gathered: by `presence`.
-    Deltas,
+    Changes,
 }
 
 /// Who is told.
@@ -29,13 +29,13 @@ pub(crate) enum Audience {
     /// Everybody.
     All,
     /// Those who are told at once who is there.
-    Each,
+    Lists,
     /// Those of them who arrived before this moment.
-    EachBefore(Moment),
+    ListsBefore(LogicalTime),
     /// Those who are told what changed.
-    Deltas,
+    Changes,
     /// Those of them who are not this member.
-    DeltasBut(MemberId),
+    ChangesExcept(MemberId),
     /// One member.
     Only(MemberId),
 }

@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock};
 use chat_protocol::{Event, MemberId};
 
 use crate::delivery::audience::Audience;
-use crate::delivery::audience::Moment;
-use crate::delivery::audience::Style;
+use crate::delivery::audience::LogicalTime;
+use crate::delivery::audience::PresenceStyle;
 use crate::delivery::encoding::{EncodingIndex, Encodings};
 use crate::delivery::frames::Frames;
-use crate::delivery::subscriber::Slot;
-use crate::delivery::window::Receipt;
+use crate::delivery::subscriber::Subscriber;
+use crate::delivery::window::InFlightGuard;
 use crate::sync::Instant;
 use crate::sync::atomic::AtomicUsize;
 
@@ -22,7 +22,7 @@ pub(crate) struct Item {
     /// What the room's back-pressure counts for it.
     pub(crate) charge: usize,
     /// What its sender has on its way with it.
-    pub(crate) _receipt: Option<Receipt>,
+    pub(crate) _receipt: Option<InFlightGuard>,
 }
 
 /// A batch of a room's events. Those for several members lie in one buffer for each encoding and style; each member gets a slice
@@ -35,8 +35,8 @@ pub(crate) struct Batch {
     /// When the first of them was told.
     pub(crate) since: Instant,
     /// What is shared by those who are told at once who is there, and by those who get what changed.
-    each: Shared,
-    deltas: Shared,
+    each: SharedItems,
+    deltas: SharedItems,
     /// The items that not all get for whom they lie in the buffer, by their number.
     limited: Vec<(usize, Limit)>,
     /// The items for one member alone, by member and number.
@@ -49,7 +49,7 @@ pub(crate) struct Batch {
 
 /// The items that all members of one style get.
 #[derive(Debug)]
-struct Shared {
+struct SharedItems {
     /// For each item, how many before it are shared, that is, in the buffer.
     before: Vec<usize>,
     /// The buffer in each encoding, once somebody has asked for it.
@@ -60,7 +60,7 @@ struct Shared {
 #[derive(Debug, Clone, Copy)]
 enum Limit {
     /// Those who are told at once and arrived at this moment or later.
-    ArrivedFrom(Moment),
+    ArrivedFrom(LogicalTime),
     /// This member.
     But(MemberId),
 }
@@ -78,11 +78,11 @@ enum Exception {
 
 impl Audience {
     /// Whether all members of a style get it, but for a [`Limit`].
-    fn is_shared(self, style: Style) -> bool {
+    fn is_shared(self, style: PresenceStyle) -> bool {
         match self {
             Self::All => true,
-            Self::Each | Self::EachBefore(_) => style == Style::Each,
-            Self::Deltas | Self::DeltasBut(_) => style == Style::Deltas,
+            Self::Lists | Self::ListsBefore(_) => style == PresenceStyle::Lists,
+            Self::Changes | Self::ChangesExcept(_) => style == PresenceStyle::Changes,
             Self::Only(_) => false,
         }
     }
@@ -99,9 +99,9 @@ impl Batch {
         let (mut limited, mut personal) = (Vec::new(), Vec::new());
         for (number, item) in items.iter().enumerate() {
             match item.audience {
-                Audience::All | Audience::Each | Audience::Deltas => {}
-                Audience::EachBefore(moment) => limited.push((number, Limit::ArrivedFrom(moment))),
-                Audience::DeltasBut(id) => limited.push((number, Limit::But(id))),
+                Audience::All | Audience::Lists | Audience::Changes => {}
+                Audience::ListsBefore(moment) => limited.push((number, Limit::ArrivedFrom(moment))),
+                Audience::ChangesExcept(id) => limited.push((number, Limit::But(id))),
                 Audience::Only(id) => personal.push((id, number)),
             }
         }
@@ -110,8 +110,8 @@ impl Batch {
             first,
             since,
             charge: items.iter().map(|item| item.charge).sum(),
-            each: Shared::new(&items, Style::Each, encodings.len()),
-            deltas: Shared::new(&items, Style::Deltas, encodings.len()),
+            each: SharedItems::new(&items, PresenceStyle::Lists, encodings.len()),
+            deltas: SharedItems::new(&items, PresenceStyle::Changes, encodings.len()),
             limited,
             personal,
             pumps_to_go: AtomicUsize::new(pumps),
@@ -132,18 +132,18 @@ impl Batch {
     /// Adds what of this batch is for a member, in order, to `pieces`.
     pub(crate) fn pieces(
         &self,
-        slot: &Slot,
+        subscriber: &Subscriber,
         encoding: EncodingIndex,
         encodings: &Encodings,
         pieces: &mut Vec<Frames>,
     ) {
-        let (start, end) = self.range(slot);
+        let (start, end) = self.range(subscriber);
         if start >= end {
             return;
         }
-        let shared = self.shared(slot.style);
+        let shared = self.shared(subscriber.style);
         let frames = shared.encoded[encoding.get()]
-            .get_or_init(|| self.encode_shared(slot.style, encodings, encoding));
+            .get_or_init(|| self.encode_shared(subscriber.style, encodings, encoding));
         let mut next = shared.before[start];
         let mut take_until = |until: usize, pieces: &mut Vec<Frames>| {
             if until > next {
@@ -151,7 +151,7 @@ impl Batch {
             }
             next = next.max(until);
         };
-        let exceptions = self.exceptions(slot, start, end);
+        let exceptions = self.exceptions(subscriber, start, end);
         let mut rest = &exceptions[..];
         while let [(number, exception), behind @ ..] = rest {
             rest = behind;
@@ -176,46 +176,50 @@ impl Batch {
     }
 
     /// What of this batch is for a member, in order, as it is.
-    pub(crate) fn events<'a>(&'a self, slot: &'a Slot) -> impl Iterator<Item = &'a Arc<Event>> {
+    pub(crate) fn events<'a>(&'a self, subscriber: &'a Subscriber) -> impl Iterator<Item = &'a Arc<Event>> {
         let is_for = |audience: Audience| match audience {
-            Audience::All | Audience::Each | Audience::Deltas => audience.is_shared(slot.style),
-            Audience::EachBefore(moment) => slot.style == Style::Each && slot.arrival < moment,
-            Audience::DeltasBut(id) => slot.style == Style::Deltas && slot.id != id,
-            Audience::Only(id) => id == slot.id,
+            Audience::All | Audience::Lists | Audience::Changes => audience.is_shared(subscriber.style),
+            Audience::ListsBefore(moment) => {
+                subscriber.style == PresenceStyle::Lists && subscriber.arrival < moment
+            }
+            Audience::ChangesExcept(id) => subscriber.style == PresenceStyle::Changes && subscriber.id != id,
+            Audience::Only(id) => id == subscriber.id,
         };
-        let (start, end) = self.range(slot);
+        let (start, end) = self.range(subscriber);
         self.items[start.min(end)..end]
             .iter()
             .filter(move |item| is_for(item.audience))
             .map(|item| &item.event)
     }
 
-    fn shared(&self, style: Style) -> &Shared {
+    fn shared(&self, style: PresenceStyle) -> &SharedItems {
         match style {
-            Style::Each => &self.each,
-            Style::Deltas => &self.deltas,
+            PresenceStyle::Lists => &self.each,
+            PresenceStyle::Changes => &self.deltas,
         }
     }
 
     /// The numbers of the first item that is in the member's time, and of the first behind it.
-    fn range(&self, slot: &Slot) -> (usize, usize) {
+    fn range(&self, subscriber: &Subscriber) -> (usize, usize) {
         let number = |position: u64| {
             usize::try_from(position.saturating_sub(self.first))
                 .map_or(self.items.len(), |n| n.min(self.items.len()))
         };
-        (number(slot.start), number(slot.end()))
+        (number(subscriber.start), number(subscriber.end()))
     }
 
     /// What is different for a member in a range of items, in order. In most batches there is nothing for anyone.
-    fn exceptions(&self, slot: &Slot, start: usize, end: usize) -> Vec<(usize, Exception)> {
-        let from = self.personal.partition_point(|(id, number)| (*id, *number) < (slot.id, start));
+    fn exceptions(&self, subscriber: &Subscriber, start: usize, end: usize) -> Vec<(usize, Exception)> {
+        let from = self.personal.partition_point(|(id, number)| (*id, *number) < (subscriber.id, start));
         let own = self.personal[from..]
             .iter()
-            .take_while(|(id, number)| *id == slot.id && *number < end)
+            .take_while(|(id, number)| *id == subscriber.id && *number < end)
             .map(|(_, number)| (*number, self.personal_kind(*number)));
         let is_out = |limit: Limit| match limit {
-            Limit::ArrivedFrom(moment) => slot.style == Style::Each && slot.arrival >= moment,
-            Limit::But(id) => slot.style == Style::Deltas && slot.id == id,
+            Limit::ArrivedFrom(moment) => {
+                subscriber.style == PresenceStyle::Lists && subscriber.arrival >= moment
+            }
+            Limit::But(id) => subscriber.style == PresenceStyle::Changes && subscriber.id == id,
         };
         let limited = self.limited.iter().filter(|(n, limit)| (start..end).contains(n) && is_out(*limit));
         let mut exceptions: Vec<_> =
@@ -231,7 +235,7 @@ impl Batch {
         }
     }
 
-    fn encode_shared(&self, style: Style, encodings: &Encodings, encoding: EncodingIndex) -> Frames {
+    fn encode_shared(&self, style: PresenceStyle, encodings: &Encodings, encoding: EncodingIndex) -> Frames {
         let shared = self.items.iter().filter(|item| item.audience.is_shared(style));
         let (mut bytes, mut ends) = (Vec::with_capacity(self.charge), Vec::with_capacity(self.items.len()));
         for item in shared {
@@ -244,20 +248,20 @@ impl Batch {
 
     /// The frames of items for one member.
     fn encode(&self, numbers: &[usize], encodings: &Encodings, encoding: EncodingIndex) -> Frames {
-        let (mut bytes, mut ends, mut is_answer) = (Vec::new(), Vec::with_capacity(numbers.len()), false);
+        let (mut bytes, mut ends, mut is_reply) = (Vec::new(), Vec::with_capacity(numbers.len()), false);
         for number in numbers {
             let event = &self.items[*number].event;
             encodings.get(encoding).encode(event, &mut bytes);
             ends.push(bytes.len());
-            is_answer |= is_requested(event);
+            is_reply |= is_requested(event);
         }
         let frames = Frames::new(bytes, ends);
-        if is_answer { frames.as_answer() } else { frames }
+        if is_reply { frames.as_reply() } else { frames }
     }
 }
 
-impl Shared {
-    fn new(items: &[Item], style: Style, encodings: usize) -> Self {
+impl SharedItems {
+    fn new(items: &[Item], style: PresenceStyle, encodings: usize) -> Self {
         let mut shared = 0;
         let count = |item: &Item| {
             let before = shared;

@@ -13,25 +13,25 @@ use chat_log::{Occasional, Passed};
 /// anything waits when something more is offered, so it is never held for more than that and what is just being offered.
 #[derive(Debug)]
 pub struct BacklogBudget {
-    most: usize,
+    max: usize,
     /// The bytes of the buffers that somebody waits for.
     held: AtomicUsize,
     /// The outboxes in which something waits.
     holders: AtomicUsize,
     /// Whether the log says already that there was too much.
-    is_told: AtomicBool,
+    is_logged: AtomicBool,
     /// Limits that line: readers choose how often there is too much.
     lines: Occasional,
 }
 
 impl BacklogBudget {
     /// A budget of so many bytes.
-    pub fn new(most: usize) -> Self {
+    pub fn new(max: usize) -> Self {
         Self {
-            most,
+            max,
             held: AtomicUsize::new(0),
             holders: AtomicUsize::new(0),
-            is_told: AtomicBool::new(false),
+            is_logged: AtomicBool::new(false),
             lines: Occasional::new(),
         }
     }
@@ -44,18 +44,18 @@ impl BacklogBudget {
     /// Whether a reader with a backlog of `waiting` bytes has to be disconnected.
     pub fn is_exceeded_by(&self, waiting: usize) -> bool {
         let held = self.held();
-        if held <= self.most {
+        if held <= self.max {
             return false;
         }
-        let share = self.most / self.holders.load(Ordering::Relaxed).max(1);
+        let share = self.max / self.holders.load(Ordering::Relaxed).max(1);
         // shares that were granted when they were larger can add up to more: at twice the bound there is none left
-        let is_out = waiting > share || held > self.most.saturating_mul(2);
+        let is_out = waiting > share || held > self.max.saturating_mul(2);
         if is_out
-            && !self.is_told.swap(true, Ordering::Relaxed)
+            && !self.is_logged.swap(true, Ordering::Relaxed)
             && let Some(Passed { suppressed }) = self.lines.pass()
         {
             tracing::warn!(
-                limit = self.most,
+                limit = self.max,
                 suppressed,
                 "the queues of all slow readers together are over the limit: the readers with the longest ones are disconnected"
             );
@@ -91,8 +91,8 @@ impl Charge {
 impl Drop for Charge {
     fn drop(&mut self) {
         let before = self.budget.held.fetch_sub(self.bytes, Ordering::Relaxed);
-        if before - self.bytes <= self.budget.most / 2 {
-            self.budget.is_told.store(false, Ordering::Relaxed);
+        if before - self.bytes <= self.budget.max / 2 {
+            self.budget.is_logged.store(false, Ordering::Relaxed);
         }
     }
 }

@@ -16,7 +16,7 @@ pub trait Encoding: Send + Sync + 'static {
 
     /// Messages were erased, or are not kept any longer: whatever the encoding keeps of them has to go. `is_gone` tells which they are, by room,
     /// number and time. Does nothing unless an encoding keeps something.
-    fn forget(&self, is_gone: IsGone<'_>) {
+    fn redact(&self, is_gone: IsGone<'_>) {
         let _ = is_gone;
     }
 }
@@ -62,9 +62,9 @@ impl Encodings {
         self.0.len()
     }
 
-    /// See [`Encoding::forget`].
-    pub(crate) fn forget(&self, is_gone: IsGone<'_>) {
-        self.0.iter().for_each(|(_, encoding)| encoding.forget(is_gone));
+    /// See [`Encoding::redact`].
+    pub(crate) fn redact(&self, is_gone: IsGone<'_>) {
+        self.0.iter().for_each(|(_, encoding)| encoding.redact(is_gone));
     }
 
     /// Where the encoding with this id is, or `None` if it is not one of this engine.

@@ -15,7 +15,7 @@ pub struct Frames {
     /// The frame behind the last that is meant.
     end: usize,
     /// Whether their reader has asked for them.
-    is_answer: bool,
+    is_reply: bool,
 }
 
 struct Buffer {
@@ -44,19 +44,19 @@ impl Frames {
             buffer: Arc::new(Buffer { bytes, ends, charge: OnceLock::new() }),
             first: 0,
             end,
-            is_answer: false,
+            is_reply: false,
         }
     }
 
     /// The same as an answer that their reader has asked for, which is not held against it while it waits.
     #[must_use]
-    pub fn as_answer(self) -> Self {
-        Self { is_answer: true, ..self }
+    pub fn as_reply(self) -> Self {
+        Self { is_reply: true, ..self }
     }
 
     /// Whether their reader has asked for them.
-    pub fn is_answer(&self) -> bool {
-        self.is_answer
+    pub fn is_reply(&self) -> bool {
+        self.is_reply
     }
 
     /// A range of these frames, in the same buffer.
@@ -70,7 +70,7 @@ impl Frames {
             buffer: Arc::clone(&self.buffer),
             first: self.first + range.start,
             end: self.first + range.end,
-            is_answer: self.is_answer,
+            is_reply: self.is_reply,
         }
     }
 

@@ -14,22 +14,22 @@ use crate::{EncodingId, Frames};
 /// The outlet takes nothing more: its reader is too slow, or gone. The member is put out of its room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the reader is too slow, or disconnected")]
-pub struct PutOut;
+pub struct SinkClosed;
 
 /// Takes events as bytes. An [`Outbox`](crate::delivery::budget::Outbox) is one.
 pub trait FrameSink: Send + Sync + 'static {
     /// Takes all of it at once, or nothing more ever again. Must not wait, and must not call into a room.
     ///
     /// # Errors
-    /// [`PutOut`]: the member leaves.
-    fn offer(&self, frames: &[Frames]) -> Result<(), PutOut>;
+    /// [`SinkClosed`]: the member leaves.
+    fn offer(&self, frames: &[Frames]) -> Result<(), SinkClosed>;
 
     /// What the member was to get could not be encoded (the encoding panicked): the member leaves, and its reader has to hear of it, lest it waits
     /// for ever. Must not wait, and must not call into a room.
     fn fail(&self) {}
 
     /// Somebody else asks for this member's name: find out whether its reader still lives. Must not wait.
-    fn challenge(&self) {}
+    fn probe(&self) {}
 }
 
 /// Takes events as they are.
@@ -37,16 +37,16 @@ pub trait EventSink: Send + Sync + 'static {
     /// Takes the event, or nothing more ever again. Must not wait, and must not call into a room.
     ///
     /// # Errors
-    /// [`PutOut`]: the member leaves.
-    fn offer(&self, event: &Arc<Event>) -> Result<(), PutOut>;
+    /// [`SinkClosed`]: the member leaves.
+    fn offer(&self, event: &Arc<Event>) -> Result<(), SinkClosed>;
 
     /// Somebody else asks for this member's name: find out whether its reader still lives. Must not wait.
-    fn challenge(&self) {}
+    fn probe(&self) {}
 }
 
 /// Where a member's events go.
 #[derive(Clone)]
-pub enum Outlet {
+pub enum Sink {
     /// To somebody who wants them typed: nothing is encoded for it.
     Events(Arc<dyn EventSink>),
     /// To somebody who wants the bytes of one encoding.
@@ -58,7 +58,7 @@ pub enum Outlet {
     },
 }
 
-impl Outlet {
+impl Sink {
     /// A channel of typed events, of which at most `capacity` may wait: whoever lets more gather is put out.
     ///
     /// # Panics
@@ -88,15 +88,15 @@ impl Outlet {
         }
     }
 
-    pub(crate) fn challenge(&self) {
+    pub(crate) fn probe(&self) {
         match self {
-            Self::Events(sink) => sink.challenge(),
-            Self::Frames { sink, .. } => sink.challenge(),
+            Self::Events(sink) => sink.probe(),
+            Self::Frames { sink, .. } => sink.probe(),
         }
     }
 }
 
-impl fmt::Debug for Outlet {
+impl fmt::Debug for Sink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Events(_) => f.write_str("Events"),
@@ -106,12 +106,12 @@ impl fmt::Debug for Outlet {
 }
 
 impl EventSink for mpsc::Sender<Arc<Event>> {
-    fn offer(&self, event: &Arc<Event>) -> Result<(), PutOut> {
-        self.try_send(Arc::clone(event)).map_err(|_| PutOut)
+    fn offer(&self, event: &Arc<Event>) -> Result<(), SinkClosed> {
+        self.try_send(Arc::clone(event)).map_err(|_| SinkClosed)
     }
 }
 
-/// The events of one member, from [`Outlet::channel`].
+/// The events of one member, from [`Sink::channel`].
 #[derive(Debug)]
 pub struct Events {
     receiver: mpsc::Receiver<Arc<Event>>,

@@ -2,39 +2,39 @@
 
 use chat_protocol::MemberId;
 
-use crate::Outlet;
-use crate::delivery::audience::{Moment, Style};
+use crate::Sink;
+use crate::delivery::audience::{LogicalTime, PresenceStyle};
 use crate::delivery::encoding::EncodingIndex;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Where the events of one member go, and which events those are. Held by the room and by the member's pump.
 #[derive(Debug)]
-pub(crate) struct Slot {
+pub(crate) struct Subscriber {
     pub(crate) id: MemberId,
-    pub(crate) style: Style,
-    pub(crate) arrival: Moment,
+    pub(crate) style: PresenceStyle,
+    pub(crate) arrival: LogicalTime,
     /// The position of the first event that is for this member: its own entering.
     pub(crate) start: u64,
-    pub(crate) outlet: Outlet,
+    pub(crate) outlet: Sink,
     /// The encoding of the outlet, if it takes bytes and its encoding is known.
     pub(crate) encoding: Option<EncodingIndex>,
-    /// The pump it belongs to for as long as it stays.
+    /// The pump it belongs to for as long as it is_active.
     pub(crate) pump: usize,
     /// The position behind the last event that is for this member, once that is known.
     end: AtomicU64,
     /// Whether it still counts towards its pump's load.
     counts: AtomicBool,
-    /// Set once nothing more is to go to the outlet; its pump lets go of the slot at its next walk.
+    /// Set once nothing more is to go to the outlet; its pump lets go of the subscriber at its next walk.
     gone: AtomicBool,
 }
 
-impl Slot {
+impl Subscriber {
     pub(crate) fn new(
         id: MemberId,
-        style: Style,
-        arrival: Moment,
+        style: PresenceStyle,
+        arrival: LogicalTime,
         start: u64,
-        outlet: Outlet,
+        outlet: Sink,
         encoding: Option<EncodingIndex>,
         pump: usize,
     ) -> Self {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::delivery::batch::Batch;
 use crate::delivery::encoding::Encodings;
 use crate::delivery::frames::Frames;
-use crate::delivery::sink::{Outlet, PutOut};
-use crate::delivery::subscriber::Slot;
+use crate::delivery::sink::{Sink, SinkClosed};
+use crate::delivery::subscriber::Subscriber;
 use crate::sync::Instant;
 
 /// A walk gives the worker back to the runtime after so many offers or so much time: an offer may be a system call, and
@@ -40,15 +40,15 @@ impl Turn {
 #[derive(Default)]
 pub(crate) struct Walked {
     /// Those who take nothing more.
-    pub(crate) refused: Vec<Arc<Slot>>,
+    pub(crate) refused: Vec<Arc<Subscriber>>,
     /// Those who have got their last event.
-    pub(crate) ended: Vec<Arc<Slot>>,
+    pub(crate) ended: Vec<Arc<Subscriber>>,
 }
 
 /// Offers the batches to each member. Lets go of members that are out.
 pub(crate) async fn walk(
     batches: &[Arc<Batch>],
-    members: &mut Vec<Arc<Slot>>,
+    members: &mut Vec<Arc<Subscriber>>,
     encodings: &Encodings,
     turn: &mut Turn,
 ) -> Walked {
@@ -56,16 +56,16 @@ pub(crate) async fn walk(
     let mut pieces = Vec::new();
     let mut next = 0;
     let end = batches.last().map_or(0, |batch| batch.end());
-    while let Some(slot) = members.get(next) {
-        if slot.is_gone() {
+    while let Some(subscriber) = members.get(next) {
+        if subscriber.is_gone() {
             members.swap_remove(next);
             continue;
         }
-        if offer(slot, batches, encodings, &mut pieces).is_err() {
+        if offer(subscriber, batches, encodings, &mut pieces).is_err() {
             walked.refused.push(members.swap_remove(next));
             continue;
         }
-        if slot.end() <= end {
+        if subscriber.end() <= end {
             walked.ended.push(members.swap_remove(next));
         } else {
             next += 1;
@@ -78,28 +78,28 @@ pub(crate) async fn walk(
 }
 
 fn offer(
-    slot: &Slot,
+    subscriber: &Subscriber,
     batches: &[Arc<Batch>],
     encodings: &Encodings,
     pieces: &mut Vec<Frames>,
-) -> Result<(), PutOut> {
+) -> Result<(), SinkClosed> {
     // a sink that panics is a sink that takes nothing more, an encoding that panics has nothing for it: the others' events go on
-    match &slot.outlet {
-        Outlet::Events(sink) => {
-            let mut events = batches.iter().flat_map(|batch| batch.events(slot));
+    match &subscriber.outlet {
+        Sink::Events(sink) => {
+            let mut events = batches.iter().flat_map(|batch| batch.events(subscriber));
             caught(|| events.try_for_each(|event| sink.offer(event)))
         }
-        Outlet::Frames { sink, .. } => {
+        Sink::Frames { sink, .. } => {
             pieces.clear();
-            let encoded = slot.encoding.and_then(|encoding| {
+            let encoded = subscriber.encoding.and_then(|encoding| {
                 let encode =
-                    || batches.iter().for_each(|batch| batch.pieces(slot, encoding, encodings, pieces));
+                    || batches.iter().for_each(|batch| batch.pieces(subscriber, encoding, encodings, pieces));
                 catch_unwind(AssertUnwindSafe(encode)).ok()
             });
             if encoded.is_none() {
                 return caught(|| {
                     sink.fail();
-                    Err(PutOut)
+                    Err(SinkClosed)
                 });
             }
             if pieces.is_empty() { Ok(()) } else { caught(|| sink.offer(pieces)) }
@@ -108,6 +108,6 @@ fn offer(
 }
 
 /// What a sink says to an offer; one that panics takes nothing more.
-pub(crate) fn caught(offer: impl FnOnce() -> Result<(), PutOut>) -> Result<(), PutOut> {
-    catch_unwind(AssertUnwindSafe(offer)).unwrap_or(Err(PutOut))
+pub(crate) fn caught(offer: impl FnOnce() -> Result<(), SinkClosed>) -> Result<(), SinkClosed> {
+    catch_unwind(AssertUnwindSafe(offer)).unwrap_or(Err(SinkClosed))
 }

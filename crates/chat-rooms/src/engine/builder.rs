@@ -13,11 +13,11 @@ use crate::delivery::encoding::{Encoding, EncodingId, Encodings};
 use crate::engine::{Engine, pruner};
 use crate::limits::EngineLimits;
 use crate::metrics::Meters;
-use crate::registry::Shared;
-use crate::registry::presence_cleanup::Departures;
+use crate::registry::Registry;
+use crate::registry::presence_cleanup::PresenceCleanup;
 use crate::registry::usage::Usage;
 use crate::room::RoomContext;
-use crate::room::retention::Retained;
+use crate::room::retention::RetentionRules;
 use crate::sync::atomic::{AtomicBool, AtomicUsize};
 use crate::sync::{self, Handle, TaskGuard};
 
@@ -46,7 +46,7 @@ impl EngineBuilder {
         }
     }
 
-    /// Adds an encoding of events. Sinks that want its bytes name it by `id`: see [`Outlet::Frames`](crate::Outlet::Frames). An encoding
+    /// Adds an encoding of events. Sinks that want its bytes name it by `id`: see [`Sink::Frames`](crate::Sink::Frames). An encoding
     /// that no member uses costs nothing.
     pub fn encoding(mut self, id: EncodingId, encoding: impl Encoding) -> Self {
         self.encodings.push((id, Box::new(encoding)));
@@ -96,10 +96,10 @@ impl EngineBuilder {
             tracing::info!(rows = left_behind, "removed the presence rows that the last run left behind");
         }
         let runtime = Handle::current();
-        let departures = Arc::new(Departures::default());
-        let remover = runtime.spawn(Arc::clone(&departures).run(Arc::clone(&self.store)));
-        let remover = TaskGuard::new(remover.abort_handle());
-        let retained = Arc::new(Retained::new(self.retention));
+        let presence_cleanup = Arc::new(PresenceCleanup::default());
+        let cleanup_task = runtime.spawn(Arc::clone(&presence_cleanup).run(Arc::clone(&self.store)));
+        let cleanup_task = TaskGuard::new(cleanup_task.abort_handle());
+        let retained = Arc::new(RetentionRules::new(self.retention));
         let context = RoomContext {
             runtime: runtime.clone(),
             tails: Arc::default(),
@@ -110,16 +110,16 @@ impl EngineBuilder {
             limits: self.limits,
             meters: Meters::new(&self.metrics_prefix),
         };
-        let shared = |this: &Weak<Shared>| {
+        let shared = |this: &Weak<Registry>| {
             let pruner = pruner::start(&runtime, Arc::clone(&self.history), retained, this.clone());
-            Shared {
+            Registry {
                 store: self.store,
                 history: self.history,
                 context: Arc::new(context),
                 rooms: Mutex::default(),
-                departures,
-                remover,
-                _pruner: pruner,
+                presence_cleanup,
+                cleanup_task,
+                _pruner_task: pruner,
                 unstored: Occasional::new(),
                 usage: self.counts_usage.then(Usage::default),
                 closing: AtomicBool::new(false),

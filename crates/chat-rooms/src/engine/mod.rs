@@ -20,9 +20,9 @@ use tracing::Instrument;
 use crate::engine::builder::EngineBuilder;
 use crate::error::JoinError;
 use crate::member::options::Subscribe;
-use crate::member::reservation::{ReservedName, Row};
-use crate::member::{Membership, Seat};
-use crate::registry::Shared;
+use crate::member::reservation::{PresenceRow, ReservedName};
+use crate::member::{Admission, Membership};
+use crate::registry::Registry;
 use crate::registry::usage::{RoomUsage, Usage};
 use crate::room::Room;
 use crate::sync;
@@ -33,10 +33,10 @@ const BUSY_RETRY: Duration = Duration::from_secs(1);
 
 /// All rooms of one node: who is in them, in which order things happen, and who is told. Clones are the same engine.
 ///
-/// It knows no socket: a member's events go to an [`Outlet`]. A room exists while somebody is in it.
+/// It knows no socket: a member's events go to an [`Sink`]. A room exists while somebody is in it.
 #[derive(Clone)]
 pub struct Engine {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<Registry>,
 }
 
 impl Engine {
@@ -68,12 +68,12 @@ impl Engine {
     ///
     /// # Errors
     /// [`JoinError`]; nobody in the room notices.
-    pub async fn admit(&self, room: &RoomName, username: &Username) -> Result<Seat, JoinError> {
+    pub async fn admit(&self, room: &RoomName, username: &Username) -> Result<Admission, JoinError> {
         let span = tracing::trace_span!("admit", %room);
         self.admit_one(room, username).instrument(span).await
     }
 
-    async fn admit_one(&self, room: &RoomName, username: &Username) -> Result<Seat, JoinError> {
+    async fn admit_one(&self, room: &RoomName, username: &Username) -> Result<Admission, JoinError> {
         if self.shared.is_closing() {
             return Err(JoinError::Closing);
         }
@@ -81,14 +81,19 @@ impl Engine {
         let place = Arc::clone(&self.shared.admissions).try_acquire_owned().map_err(too_many)?;
         let name = ReservedName::take(&self.shared, room, username)?;
         let (answer, written) = oneshot::channel();
-        // a task of its own: whether or not the caller stays, what is written is known, and goes where nobody wants it
-        let writing =
-            write_stay(Arc::clone(&self.shared), Arc::clone(name.room()), username.clone(), place, answer);
+        // a task of its own: whether or not the caller is_active, what is written is known, and goes where nobody wants it
+        let writing = write_presence(
+            Arc::clone(&self.shared),
+            Arc::clone(name.room()),
+            username.clone(),
+            place,
+            answer,
+        );
         self.shared.context.runtime.spawn(writing);
         let deadline = self.shared.context.limits.store_timeout;
         let late = || JoinError::Store(StoreError(format!("no answer within {deadline:?}")));
         match sync::timeout(deadline, written).await {
-            Ok(Ok(row)) => Ok(Seat::new(name, row?)),
+            Ok(Ok(row)) => Ok(Admission::new(name, row?)),
             Ok(Err(_)) => Err(JoinError::Closing),
             Err(_) => Err(late()),
         }
@@ -105,9 +110,9 @@ impl Engine {
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # use chat_presence::{MemoryPresence, NodeId};
     /// # use chat_protocol::{Event, RoomName, Username};
-    /// # use chat_rooms::{Engine, Outlet, Subscribe};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// let (outlet, mut events) = Outlet::channel(100);
+    /// let (outlet, mut events) = Sink::channel(100);
     /// let subscribe = Subscribe::new(outlet).history(20);
     /// let ana = engine.join(&RoomName::parse("lobby")?, &Username::parse("ana")?, subscribe).await?;
     /// assert!(matches!(&*events.next().await.unwrap(), Event::Joined(room) if room.member_count == 1));
@@ -162,23 +167,23 @@ impl Engine {
         rooms
     }
 
-    /// Puts somebody out of a room, behind what it has said: everybody sees it leave. Who joined by [`Seat::join`] is told
+    /// Puts somebody out of a room, behind what it has said: everybody sees it leave. Who joined by [`Admission::join`] is told
     /// `left` with the reason `kicked`. It may come again. False where nobody has that name there.
     pub fn kick(&self, room: &RoomName, username: &Username) -> bool {
-        self.shared.room(room).is_some_and(|room| room.oust(username, LeftReason::Kicked))
+        self.shared.room(room).is_some_and(|room| room.remove_member(username, LeftReason::Kicked))
     }
 
     /// Puts everybody out of a room, as [`kick`](Self::kick) does, with the reason `room_closed`; how many. What was said there stays
     /// stored, and who comes next opens it again.
     pub fn close_room(&self, room: &RoomName) -> usize {
-        self.shared.room(room).map_or(0, |room| room.oust_all(LeftReason::RoomClosed))
+        self.shared.room(room).map_or(0, |room| room.remove_everyone(LeftReason::RoomClosed))
     }
 
     /// Forgets what a message said that was erased in the store: whoever comes back is given an erased one. Those who have heard it have
     /// heard it.
-    pub fn forget(&self, room: &RoomName, seq: u64) {
+    pub fn redact(&self, room: &RoomName, seq: u64) {
         if let Some(room) = self.shared.room(room) {
-            room.forget(seq);
+            room.redact(seq);
         }
         self.shared.context.retained.erase(room, seq);
     }
@@ -236,13 +241,13 @@ impl Engine {
     }
 
     /// Tells nobody any more who leaves: soon everybody does. People are let in as before.
-    pub fn be_quiet(&self) {
+    pub fn suppress_leave_events(&self) {
         self.shared.quiet.store(true, Ordering::Release);
     }
 
-    /// Lets nobody in any more, and [tells nobody who leaves](Self::be_quiet).
+    /// Lets nobody in any more, and [tells nobody who leaves](Self::suppress_leave_events).
     pub fn close(&self) {
-        self.be_quiet();
+        self.suppress_leave_events();
         self.shared.closing.store(true, Ordering::Release);
     }
 
@@ -254,7 +259,7 @@ impl Engine {
     pub async fn shutdown(&self) -> Result<(), StoreError> {
         self.close();
         // it would remove one by one what is now removed at once
-        self.shared.remover.abort();
+        self.shared.cleanup_task.abort();
         self.shared.store.clear().await.map(drop)
     }
 }
@@ -270,12 +275,12 @@ impl fmt::Debug for Engine {
 
 /// Writes the stay of somebody whose name is kept, and makes sure that the room knows where its messages go on. A row that nobody waits
 /// for any more is dropped, and goes.
-async fn write_stay(
-    shared: Arc<Shared>,
+async fn write_presence(
+    shared: Arc<Registry>,
     room: Arc<Room>,
     username: Username,
     _place: OwnedSemaphorePermit,
-    answer: oneshot::Sender<Result<Row, JoinError>>,
+    answer: oneshot::Sender<Result<PresenceRow, JoinError>>,
 ) {
     let (channel, joined_at) = (ChannelName(rand::random()), Timestamp::now());
     let stay = NewStay { room: room.name.clone(), username, channel, joined_at };
@@ -284,7 +289,7 @@ async fn write_stay(
             chat_presence::JoinError::Taken(_) => JoinError::NameTaken,
             chat_presence::JoinError::Store(error) => error.into(),
         })?;
-        let row = Row::new(Arc::clone(&shared.departures), stay.with_id(id));
+        let row = PresenceRow::new(Arc::clone(&shared.presence_cleanup), stay.with_id(id));
         room.know(&*shared.history).await?;
         Ok(row)
     };

@@ -7,13 +7,13 @@ use chat_protocol::{Event, MemberList, NoticeLevel};
 
 use crate::delivery::encoding::Encodings;
 use crate::delivery::frames::Frames;
-use crate::delivery::sink::Outlet;
+use crate::delivery::sink::Sink;
 use crate::delivery::walk::caught;
 use crate::engine::Engine;
 
 impl Engine {
-    /// Sends a notice to everyone who is in a room; gives in how many rooms. Members who joined by [`Seat::join`](crate::Seat::join) get it once for
-    /// each outlet, however many rooms they are in. Members who entered by [`Seat::enter`](crate::Seat::enter) get it in each of their rooms,
+    /// Sends a notice to everyone who is in a room; gives in how many rooms. Members who joined by [`Admission::join`](crate::Admission::join) get it once for
+    /// each outlet, however many rooms they are in. Members who entered by [`Admission::enter`](crate::Admission::enter) get it in each of their rooms,
     /// with that room's list.
     pub fn notice_all(&self, level: NoticeLevel, body: impl Into<Arc<str>>) -> usize {
         self.notice_all_and(level, body, [])
@@ -24,7 +24,7 @@ impl Engine {
         &self,
         level: NoticeLevel,
         body: impl Into<Arc<str>>,
-        others: impl IntoIterator<Item = Outlet>,
+        others: impl IntoIterator<Item = Sink>,
     ) -> usize {
         let body = body.into();
         let rooms = self.shared.all_rooms();
@@ -51,11 +51,11 @@ struct Encoded<'e> {
 }
 
 impl Encoded<'_> {
-    fn offer(&mut self, outlet: &Outlet) {
+    fn offer(&mut self, outlet: &Sink) {
         // one that takes nothing more says so to the pump of its room, too, which lets its member go
         let _ = match outlet {
-            Outlet::Events(sink) => caught(|| sink.offer(&self.event)),
-            Outlet::Frames { encoding, sink } => {
+            Sink::Events(sink) => caught(|| sink.offer(&self.event)),
+            Sink::Frames { encoding, sink } => {
                 let Some(index) = self.encodings.find(*encoding) else { return sink.fail() };
                 let frames = self.frames.entry(index.get()).or_insert_with(|| {
                     let mut bytes = Vec::new();

@@ -8,8 +8,8 @@ use chat_history::HistoryStore;
 use chat_log::{Occasional, Passed};
 use chat_protocol::RoomName;
 
-use crate::registry::Shared;
-use crate::room::retention::Retained;
+use crate::registry::Registry;
+use crate::room::retention::RetentionRules;
 use crate::sync::{Handle, Instant, TaskGuard, sleep};
 
 /// How long to rest after a step with more to do, when there is nothing to do, and when the store fails.
@@ -24,13 +24,13 @@ const SWEEP: Duration = Duration::from_secs(1);
 pub(crate) fn start(
     runtime: &Handle,
     history: Arc<dyn HistoryStore>,
-    retained: Arc<Retained>,
-    rooms: Weak<Shared>,
+    retained: Arc<RetentionRules>,
+    rooms: Weak<Registry>,
 ) -> TaskGuard {
     TaskGuard::new(runtime.spawn(prune(history, retained, rooms)).abort_handle())
 }
 
-async fn prune(history: Arc<dyn HistoryStore>, retained: Arc<Retained>, rooms: Weak<Shared>) {
+async fn prune(history: Arc<dyn HistoryStore>, retained: Arc<RetentionRules>, rooms: Weak<Registry>) {
     let failures = Occasional::new();
     let mut swept: Option<Instant> = None;
     loop {
@@ -64,14 +64,14 @@ async fn prune(history: Arc<dyn HistoryStore>, retained: Arc<Retained>, rooms: W
 }
 
 /// Takes what is not kept, or was erased, out of the rooms' tails and out of what encodings keep.
-fn sweep(rooms: &Shared, retained: &Retained) {
+fn sweep(rooms: &Registry, retained: &RetentionRules) {
     let (kept, erased) = (retained.now(), retained.take_erased());
     if kept.is_none() && erased.is_empty() {
         return;
     }
     let newest: HashMap<_, _> =
         rooms.all_rooms().into_iter().map(|room| (room.name.clone(), room.retain(kept))).collect();
-    rooms.context.encodings.forget(&|room: &RoomName, seq, sent_at| {
+    rooms.context.encodings.redact(&|room: &RoomName, seq, sent_at| {
         // a room that nobody is in may have had newer messages
         let newest = newest.get(room).copied().unwrap_or(u64::MAX);
         erased.contains(room, seq) || kept.is_some_and(|kept| !kept.keeps(seq, sent_at, newest))

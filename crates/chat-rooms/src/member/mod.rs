@@ -14,18 +14,18 @@ use chat_protocol::{ErrorCode, LeftReason, Member, MemberList, MessageId, Refere
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::delivery::audience::Style;
+use crate::delivery::audience::PresenceStyle;
 use crate::delivery::window::SendWindow;
 use crate::error::{JoinError, ReadError, SendError};
 use crate::member::options::{MembersQuery, Outgoing, Stored, Subscribe};
-use crate::member::pending_append::Ticket;
-use crate::member::reservation::{ReservedName, Row};
-use crate::registry::Shared;
+use crate::member::pending_append::PendingAppend;
+use crate::member::reservation::{PresenceRow, ReservedName};
+use crate::registry::Registry;
 use crate::room::catch_up::CatchUp;
-use crate::room::core::Farewell;
-use crate::room::publish::{Accepted, Called};
-use crate::room::replies::{Asked, Coming, NotJoined};
-use crate::room::{Room, Sent, Telling};
+use crate::room::core::LeaveNotice;
+use crate::room::publish::{Acceptance, RequestKey};
+use crate::room::replies::{JoinKind, NotJoined, ReplyContext};
+use crate::room::{LeaveVisibility, Position, Room};
 
 /// What a message on its way counts beside its text.
 const PER_MESSAGE: usize = 256;
@@ -33,15 +33,15 @@ const PER_MESSAGE: usize = 256;
 /// A name that is kept in a room until its reader is there. Nobody in the room knows of it yet, and the name is taken.
 /// Dropped, it gives the name back and takes the row out of the store, and nobody ever knew.
 #[must_use = "dropping a seat gives the name back"]
-pub struct Seat {
+pub struct Admission {
     /// Before the name, so that it goes first: whoever has the name next finds it on its way out.
-    row: Row,
+    row: PresenceRow,
     name: ReservedName,
     window: SendWindow,
 }
 
-impl Seat {
-    pub(crate) fn new(name: ReservedName, row: Row) -> Self {
+impl Admission {
+    pub(crate) fn new(name: ReservedName, row: PresenceRow) -> Self {
         Self { row, name, window: SendWindow::default() }
     }
 
@@ -60,15 +60,15 @@ impl Seat {
     ///
     /// # Errors
     /// [`JoinError::History`] if missed messages cannot be read; the name is free again.
-    pub async fn join(self, subscribe: Subscribe) -> Result<(Membership, Sent), JoinError> {
+    pub async fn join(self, subscribe: Subscribe) -> Result<(Membership, Position), JoinError> {
         let (shared, room, member) = (self.name.shared(), self.name.room(), self.row.member());
-        if subscribe.presence == Style::Each {
+        if subscribe.presence == PresenceStyle::Lists {
             let member = self.take();
             let sent = member.room.enter(&member.member, subscribe.sink);
             member.note_usage();
             return Ok((member, sent));
         }
-        match join(shared, room, member, Coming::First, subscribe).await {
+        match join(shared, room, member, JoinKind::First, subscribe).await {
             Ok(sent) => {
                 let member = self.take();
                 member.note_usage();
@@ -85,9 +85,9 @@ impl Seat {
     }
 }
 
-impl fmt::Debug for Seat {
+impl fmt::Debug for Admission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Seat").field(self.row.member()).finish()
+        f.debug_tuple("Admission").field(self.row.member()).finish()
     }
 }
 
@@ -95,20 +95,20 @@ impl fmt::Debug for Seat {
 /// the row goes.
 #[must_use = "dropping a membership leaves the room"]
 pub struct Membership {
-    shared: Arc<Shared>,
+    shared: Arc<Registry>,
     room: Arc<Room>,
     member: Arc<Member>,
     window: SendWindow,
     /// What the member is told of its leaving.
-    farewell: Farewell,
+    farewell: LeaveNotice,
     /// When it told the others last that it is typing.
     typed: Mutex<Option<Instant>>,
 }
 
 impl Membership {
-    fn new(shared: Arc<Shared>, room: Arc<Room>, member: Arc<Member>, window: SendWindow) -> Self {
+    fn new(shared: Arc<Registry>, room: Arc<Room>, member: Arc<Member>, window: SendWindow) -> Self {
         shared.context.meters.joined();
-        Self { shared, room, member, window, farewell: Farewell::Silent, typed: Mutex::new(None) }
+        Self { shared, room, member, window, farewell: LeaveNotice::Silent, typed: Mutex::new(None) }
     }
 
     /// It has just come in.
@@ -124,9 +124,9 @@ impl Membership {
     }
 
     /// Whether the operator has put the member out: [`Engine::kick`](crate::Engine::kick), [`Engine::close_room`](crate::Engine::close_room).
-    /// It was told why, where it joined by [`Seat::join`], and its outlet was challenged.
-    pub fn is_ousted(&self) -> bool {
-        self.room.has_ousted(self.member.id)
+    /// It was told why, where it joined by [`Admission::join`], and its outlet was probed.
+    pub fn was_removed(&self) -> bool {
+        self.room.has_removed(self.member.id)
     }
 
     /// The room's members as they stand.
@@ -152,9 +152,9 @@ impl Membership {
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # use chat_presence::{MemoryPresence, NodeId};
     /// # use chat_protocol::{RoomName, Username};
-    /// # use chat_rooms::{Engine, Outlet, Subscribe};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let (outlet, _events) = Outlet::channel(100);
+    /// # let (outlet, _events) = Sink::channel(100);
     /// # let (lobby, ana) = (RoomName::parse("lobby")?, Username::parse("ana")?);
     /// let member = engine.join(&lobby, &ana, Subscribe::new(outlet)).await?;
     /// let stored = member.send("hello").await?;
@@ -196,14 +196,14 @@ impl Membership {
             let budget = Arc::clone(&self.shared.budget).acquire_many_owned(bytes).await;
             // it is never closed
             let budget = budget.map_err(|_| SendError::NotAMember)?;
-            // made before the room is asked, so that no relief is missed in between
-            let relief = self.room.relief();
+            // made before the room is asked, so that no progress is missed in between
+            let progress = self.room.progress();
             match self.room.accept(&self.member, body.len()) {
-                Accepted::OnTheWay(speaker) => break (speaker, budget),
-                Accepted::NotAMember => return Err(SendError::NotAMember),
-                Accepted::Congested => {
+                Acceptance::InFlight(speaker) => break (speaker, budget),
+                Acceptance::NotAMember => return Err(SendError::NotAMember),
+                Acceptance::Congested => {
                     drop(budget);
-                    relief.await;
+                    progress.await;
                 }
             }
         };
@@ -212,9 +212,15 @@ impl Membership {
         let id = id.unwrap_or_else(|| MessageId::from_random(rand::random()));
         let (room, from) = (self.room.name.clone(), self.member.username.clone());
         let message = NewMessage { room, from, body, id: id.clone(), once };
-        let called = Called { id, reference };
-        let ticket =
-            Ticket::new(Arc::clone(&self.shared), Arc::clone(&self.room), speaker, receipt, called, answer);
+        let called = RequestKey { id, reference };
+        let ticket = PendingAppend::new(
+            Arc::clone(&self.shared),
+            Arc::clone(&self.room),
+            speaker,
+            receipt,
+            called,
+            answer,
+        );
         self.shared.history.append(message, Box::new(move |outcome| ticket.settle(outcome)));
         Ok(())
     }
@@ -228,12 +234,12 @@ impl Membership {
         code: ErrorCode,
         reason: impl Into<Arc<str>>,
         reference: Option<Reference>,
-    ) -> Result<Sent, SendError> {
+    ) -> Result<Position, SendError> {
         self.room.refuse(self.member.id, code, reason.into(), reference).ok_or(SendError::NotAMember)
     }
 
     /// Tells this member a page of what was said, in its place among the room's events: nothing of it comes again with them.
-    /// Cancel-safe. For those who joined by [`Seat::join`].
+    /// Cancel-safe. For those who joined by [`Admission::join`].
     ///
     /// # Errors
     /// [`ReadError`]; the member is told nothing then.
@@ -242,17 +248,17 @@ impl Membership {
         page: Page,
         max_bytes: usize,
         reference: Option<Reference>,
-    ) -> Result<Sent, ReadError> {
+    ) -> Result<Position, ReadError> {
         // what it said before is in the page, as commands take effect in their order
-        self.until(|room| !room.is_speaking(self.member.id)).await;
-        let asked = Asked { epoch: self.shared.history.epoch(), reference, members: 0 };
-        let told = match self.room.tell_history(self.member.id, page, max_bytes, None, &asked) {
+        self.until(|room| !room.has_in_flight(self.member.id)).await;
+        let asked = ReplyContext { epoch: self.shared.history.epoch(), reference, members: 0 };
+        let told = match self.room.reply_history(self.member.id, page, max_bytes, None, &asked) {
             Ok(told) => told,
             Err(page) => {
                 let read = self.room.read(&*self.shared.history, page).await?;
                 // with what was read it asks for nothing more
                 self.room
-                    .tell_history(self.member.id, page, max_bytes, Some(read), &asked)
+                    .reply_history(self.member.id, page, max_bytes, Some(read), &asked)
                     .unwrap_or_default()
             }
         };
@@ -260,7 +266,7 @@ impl Membership {
     }
 
     /// Tells this member a page of who is there, as the last `presence` left it, in its place among the room's events. For those who
-    /// joined by [`Seat::join`].
+    /// joined by [`Admission::join`].
     ///
     /// # Errors
     /// [`ReadError::NotAMember`] once the member is out.
@@ -268,8 +274,8 @@ impl Membership {
         &self,
         query: &MembersQuery,
         reference: Option<Reference>,
-    ) -> Result<Sent, ReadError> {
-        self.room.tell_members(self.member.id, query.into(), reference).ok_or(ReadError::NotAMember)
+    ) -> Result<Position, ReadError> {
+        self.room.reply_members(self.member.id, query.into(), reference).ok_or(ReadError::NotAMember)
     }
 
     /// Tells the others that this member is typing; at most once in 3 s. What comes sooner is not told, nor what comes while the room
@@ -285,44 +291,48 @@ impl Membership {
     }
 
     /// Takes this member's outlet away. The member stays in the room and nobody notices; it is told nothing until it
-    /// [rejoins](Self::rejoin).
-    pub fn park(&self) {
-        self.room.park(self.member.id);
+    /// [rejoins](Self::reattach).
+    pub fn detach(&self) {
+        self.room.detach(self.member.id);
     }
 
-    /// Gives this member another outlet, as [`Seat::join`] does; the room sees nobody leave or enter. What it says from now on
+    /// Gives this member another outlet, as [`Admission::join`] does; the room sees nobody leave or enter. What it says from now on
     /// counts towards `window`. Cancel-safe: dropped before it resolves, the member stays parked.
     ///
     /// # Errors
     /// [`ReadError::History`] when the store does not answer; [`ReadError::NotAMember`] when the member is out.
-    pub async fn rejoin(&mut self, subscribe: Subscribe, window: &SendWindow) -> Result<Sent, ReadError> {
-        self.park();
+    pub async fn reattach(
+        &mut self,
+        subscribe: Subscribe,
+        window: &SendWindow,
+    ) -> Result<Position, ReadError> {
+        self.detach();
         if !self.is_in() {
             return Err(ReadError::NotAMember);
         }
         self.window = window.clone();
-        join(&self.shared, &self.room, &self.member, Coming::Again, subscribe).await
+        join(&self.shared, &self.room, &self.member, JoinKind::Again, subscribe).await
     }
 
     /// Resolves once this member's own outlet has been offered what was sent. Cancel-safe.
-    pub async fn offered(&self, sent: Sent) {
-        self.until(|room| room.has_offered(sent, self.member.id)).await;
+    pub async fn delivered(&self, sent: Position) {
+        self.until(|room| room.has_delivered(sent, self.member.id)).await;
     }
 
     /// Resolves once everything that was said and told in the room has been offered to everyone in it. Cancel-safe.
-    pub async fn settled(&self) {
-        self.until(Room::is_settled).await;
+    pub async fn idle(&self) {
+        self.until(Room::is_idle).await;
     }
 
-    /// Resolves once this holds of the room; looked at after each relief.
+    /// Resolves once this holds of the room; looked at after each progress.
     async fn until(&self, holds: impl Fn(&Room) -> bool) {
         loop {
-            // made before the room is asked, so that no relief is missed in between
-            let relief = self.room.relief();
+            // made before the room is asked, so that no progress is missed in between
+            let progress = self.room.progress();
             if holds(&self.room) {
                 return;
             }
-            relief.await;
+            progress.await;
         }
     }
 
@@ -331,20 +341,20 @@ impl Membership {
 
     /// Leaves, and has the member told so behind everything before it.
     pub fn leave_telling(mut self, reason: LeftReason, reference: Option<Reference>) {
-        self.farewell = Farewell::Told { reason, reference };
+        self.farewell = LeaveNotice::Told { reason, reference };
     }
 }
 
 /// Lets a member in, or in again, once all that it missed is at hand.
 async fn join(
-    shared: &Shared,
+    shared: &Registry,
     room: &Room,
     member: &Arc<Member>,
-    coming: Coming,
+    coming: JoinKind,
     subscribe: Subscribe,
-) -> Result<Sent, ReadError> {
+) -> Result<Position, ReadError> {
     let Subscribe { sink, since, history, limits, members, reference, .. } = subscribe;
-    let asked = Asked { epoch: shared.history.epoch(), reference, members };
+    let asked = ReplyContext { epoch: shared.history.epoch(), reference, members };
     let since = since.filter(|since| since.epoch == asked.epoch).map(|since| since.seq);
     let mut catch_up = CatchUp::new(since, history, limits);
     loop {
@@ -360,10 +370,14 @@ async fn join(
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        let telling = if self.shared.is_quiet() { Telling::Nobody } else { Telling::Everybody };
-        let farewell = mem::replace(&mut self.farewell, Farewell::Silent);
+        let telling = if self.shared.suppresses_leave_events() {
+            LeaveVisibility::Nobody
+        } else {
+            LeaveVisibility::Everybody
+        };
+        let farewell = mem::replace(&mut self.farewell, LeaveNotice::Silent);
         self.room.leave(self.member.id, farewell, telling);
-        self.shared.departures.add(self.member.id);
+        self.shared.presence_cleanup.add(self.member.id);
         self.shared.context.meters.left();
         self.shared.forget_if_empty(&self.room);
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chat_protocol::{MessageId, Reference, Since, Timestamp};
 
-use crate::delivery::audience::Style;
-use crate::delivery::sink::Outlet;
+use crate::delivery::audience::PresenceStyle;
+use crate::delivery::sink::Sink;
 use crate::room::catch_up::CatchUpLimits;
 use crate::room::state::roster::RosterQuery;
 
@@ -14,9 +14,9 @@ use crate::room::state::roster::RosterQuery;
 #[non_exhaustive]
 pub struct Subscribe {
     /// Where its events go.
-    pub sink: Outlet,
+    pub sink: Sink,
     /// How it learns who is present.
-    pub presence: Style,
+    pub presence: PresenceStyle,
     /// The position after which it wants every message.
     pub since: Option<Since>,
     /// How many of the newest messages it wants if `since` is `None` or cannot be recovered.
@@ -32,10 +32,10 @@ pub struct Subscribe {
 impl Subscribe {
     /// Sends the member's events to `sink`. Its first event is [`Joined`](chat_protocol::Event::Joined), a snapshot with at most 100
     /// members and no messages; then follows every event of the room, without a gap or a repeat.
-    pub fn new(sink: Outlet) -> Self {
+    pub fn new(sink: Sink) -> Self {
         Self {
             sink,
-            presence: Style::Deltas,
+            presence: PresenceStyle::Changes,
             since: None,
             history: 0,
             limits: CatchUpLimits::default(),
@@ -48,7 +48,7 @@ impl Subscribe {
     /// [`Entered`](chat_protocol::Event::Entered). The other options have no effect then.
     #[must_use]
     pub fn with_lists(self) -> Self {
-        Self { presence: Style::Each, ..self }
+        Self { presence: PresenceStyle::Lists, ..self }
     }
 
     /// The snapshot contains every message after this position. If it cannot, it contains the newest messages: see

@@ -7,35 +7,35 @@ use chat_log::Passed;
 use tokio::sync::oneshot;
 use tracing::field::Empty;
 
-use crate::delivery::window::Receipt;
+use crate::delivery::window::InFlightGuard;
 use crate::error::SendError;
 use crate::member::options::Stored;
-use crate::registry::Shared;
+use crate::registry::Registry;
 use crate::room::Room;
-use crate::room::publish::{Called, Speaker};
+use crate::room::publish::{RequestKey, Sender};
 use crate::sync::Instant;
 
 /// Something that was said and is on its way to the store. Settled exactly once: by the store, or as lost when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Ticket {
-    shared: Arc<Shared>,
+pub(crate) struct PendingAppend {
+    shared: Arc<Registry>,
     room: Arc<Room>,
     taken_at: Instant,
     /// For traces: from taking the message until what became of it is told.
     span: tracing::Span,
     /// None once it is settled.
-    open: Option<(Speaker, Receipt, Called)>,
+    open: Option<(Sender, InFlightGuard, RequestKey)>,
     /// Who waits for what becomes of it.
     answer: Option<oneshot::Sender<Result<Stored, SendError>>>,
 }
 
-impl Ticket {
+impl PendingAppend {
     pub(crate) fn new(
-        shared: Arc<Shared>,
+        shared: Arc<Registry>,
         room: Arc<Room>,
-        speaker: Speaker,
-        receipt: Receipt,
-        called: Called,
+        speaker: Sender,
+        receipt: InFlightGuard,
+        called: RequestKey,
         answer: Option<oneshot::Sender<Result<Stored, SendError>>>,
     ) -> Self {
         let span = tracing::trace_span!("message", room = %room.name, seq = Empty);
@@ -77,11 +77,11 @@ impl Ticket {
     }
 }
 
-impl Ticket {
+impl PendingAppend {
     fn stored(
         &self,
         outcome: &Result<Appended, AppendError>,
-        Called { id, .. }: &Called,
+        RequestKey { id, .. }: &RequestKey,
     ) -> Result<Stored, SendError> {
         match outcome {
             Ok(Appended { message, .. }) => Ok(Stored {
@@ -96,7 +96,7 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for PendingAppend {
     fn drop(&mut self) {
         if self.open.is_some() {
             self.settle_once(Err(HistoryError("the message was dropped".into()).into()));

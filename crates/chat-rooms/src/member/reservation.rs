@@ -5,13 +5,13 @@ use std::sync::Arc;
 use chat_protocol::{Member, RoomName, Username};
 
 use crate::error::JoinError;
-use crate::registry::Shared;
-use crate::registry::presence_cleanup::Departures;
+use crate::registry::Registry;
+use crate::registry::presence_cleanup::PresenceCleanup;
 use crate::room::{NotKept, Room};
 
 /// A name that is kept in a room's memory. Dropped, it is free again.
 pub(crate) struct ReservedName {
-    shared: Arc<Shared>,
+    shared: Arc<Registry>,
     room: Arc<Room>,
     username: Username,
     /// Whether somebody has entered under it.
@@ -24,7 +24,7 @@ impl ReservedName {
     /// # Errors
     /// [`JoinError::NameTaken`] or [`JoinError::RoomFull`].
     pub(crate) fn take(
-        shared: &Arc<Shared>,
+        shared: &Arc<Registry>,
         name: &RoomName,
         username: &Username,
     ) -> Result<Self, JoinError> {
@@ -39,8 +39,8 @@ impl ReservedName {
             Ok(()) => Ok(Self { shared: Arc::clone(shared), room, username: username.clone(), used: false }),
             Err(NotKept::Full) => Err(JoinError::RoomFull),
             Err(NotKept::Taken(holder)) => {
-                if let Some(slot) = holder {
-                    slot.outlet.challenge();
+                if let Some(subscriber) = holder {
+                    subscriber.outlet.probe();
                 }
                 Err(JoinError::NameTaken)
             }
@@ -51,28 +51,28 @@ impl ReservedName {
         &self.room
     }
 
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<Registry> {
         &self.shared
     }
 
     /// Leaves the name to the member that enters under it.
-    pub(crate) fn keep(mut self) -> (Arc<Shared>, Arc<Room>) {
+    pub(crate) fn keep(mut self) -> (Arc<Registry>, Arc<Room>) {
         self.used = true;
         (Arc::clone(&self.shared), Arc::clone(&self.room))
     }
 }
 
 /// The row of somebody who is not in yet. Dropped, it goes out of the store.
-pub(crate) struct Row {
-    departures: Arc<Departures>,
+pub(crate) struct PresenceRow {
+    presence_cleanup: Arc<PresenceCleanup>,
     member: Arc<Member>,
     /// Whether the member is in, and takes care of it.
     used: bool,
 }
 
-impl Row {
-    pub(crate) fn new(departures: Arc<Departures>, member: Member) -> Self {
-        Self { departures, member: Arc::new(member), used: false }
+impl PresenceRow {
+    pub(crate) fn new(presence_cleanup: Arc<PresenceCleanup>, member: Member) -> Self {
+        Self { presence_cleanup, member: Arc::new(member), used: false }
     }
 
     pub(crate) fn member(&self) -> &Arc<Member> {
@@ -86,10 +86,10 @@ impl Row {
     }
 }
 
-impl Drop for Row {
+impl Drop for PresenceRow {
     fn drop(&mut self) {
         if !self.used {
-            self.departures.add(self.member.id);
+            self.presence_cleanup.add(self.member.id);
         }
     }
 }

@@ -13,22 +13,22 @@ use chat_protocol::RoomName;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-use crate::registry::presence_cleanup::Departures;
+use crate::registry::presence_cleanup::PresenceCleanup;
 use crate::registry::usage::Usage;
 use crate::room::{Room, RoomContext};
 use crate::sync::TaskGuard;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
-pub(crate) struct Shared {
+pub(crate) struct Registry {
     pub(crate) store: Arc<dyn PresenceStore>,
     pub(crate) history: Arc<dyn HistoryStore>,
     pub(crate) context: Arc<RoomContext>,
     /// The rooms that somebody is in or coming to. Locked before a room's own lock, never after it.
     pub(crate) rooms: Mutex<HashMap<RoomName, Arc<Room>>>,
-    pub(crate) departures: Arc<Departures>,
-    /// The task behind `departures`.
-    pub(crate) remover: TaskGuard,
-    pub(crate) _pruner: TaskGuard,
+    pub(crate) presence_cleanup: Arc<PresenceCleanup>,
+    /// The task behind `presence_cleanup`.
+    pub(crate) cleanup_task: TaskGuard,
+    pub(crate) _pruner_task: TaskGuard,
     /// Limits the log lines about messages that could not be stored.
     pub(crate) unstored: Occasional,
     /// None: nobody asks for it.
@@ -42,18 +42,18 @@ pub(crate) struct Shared {
     pub(crate) budget: Arc<Semaphore>,
 }
 
-impl std::fmt::Debug for Shared {
+impl std::fmt::Debug for Registry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
+        f.debug_struct("Registry").finish_non_exhaustive()
     }
 }
 
-impl Shared {
+impl Registry {
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
     }
 
-    pub(crate) fn is_quiet(&self) -> bool {
+    pub(crate) fn suppresses_leave_events(&self) -> bool {
         self.quiet.load(Ordering::Acquire)
     }
 

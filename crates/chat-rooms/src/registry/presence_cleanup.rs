@@ -17,7 +17,7 @@ const RETRY: Duration = Duration::from_millis(500);
 /// Stays that have ended, whose rows are still there. There are never more than there were members, and nobody waits for
 /// them: a leave never fails because of the store.
 #[derive(Debug, Default)]
-pub(crate) struct Departures {
+pub(crate) struct PresenceCleanup {
     ended: Mutex<Vec<MemberId>>,
     /// Rung when there is something in `ended`.
     added: Notify,
@@ -25,7 +25,7 @@ pub(crate) struct Departures {
     failures: Occasional,
 }
 
-impl Departures {
+impl PresenceCleanup {
     /// Hands over the row of a stay that has ended.
     pub(crate) fn add(&self, id: MemberId) {
         self.ended.lock().push(id);

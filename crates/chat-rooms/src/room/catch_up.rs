@@ -8,7 +8,7 @@ use chat_protocol::Message;
 use crate::room::tail::Tail;
 
 /// So many pages are read at most: a store that is slower than the room's senders never gets to the end.
-const MOST_PAGES: usize = 32;
+const MAX_PAGES: usize = 32;
 
 /// What is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl CatchUp {
     /// None when it can't be had.
     fn step_since(&self, since: u64, tail: &Tail) -> Option<Step> {
         let missed = tail.newest().checked_sub(since)?;
-        if missed > self.limits.messages as u64 || self.pages > MOST_PAGES {
+        if missed > self.limits.messages as u64 || self.pages > MAX_PAGES {
             return None;
         }
         // what can't be told in one answer is not read to its end
@@ -131,7 +131,7 @@ impl CatchUp {
             None if self.pages == 0 => {
                 Step::Read(Page::Before { seq: tail.newest() + 1, limit: self.newest })
             }
-            Some(last) if self.pages <= MOST_PAGES => match tail.from(last.seq + 1) {
+            Some(last) if self.pages <= MAX_PAGES => match tail.from(last.seq + 1) {
                 Some(rest) => enough(self.read.iter().chain(rest).map(Arc::clone).collect()),
                 None => Step::Read(Page::After { seq: last.seq, limit: READ_MESSAGES }),
             },

@@ -1,4 +1,4 @@
-//! What stands under a room's lock: its state, its members' slots, what is to be told, and the pumps' inboxes.
+//! What stands under a room's lock: its state, its members' subscribers, what is to be told, and the pumps' inboxes.
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
@@ -7,12 +7,12 @@ use std::sync::Arc;
 use chat_protocol::{Event, LeftReason, Member, MemberId, Reference};
 
 use crate::delivery::audience::Audience;
-use crate::delivery::audience::Style;
+use crate::delivery::audience::PresenceStyle;
 use crate::delivery::batch::{Batch, Item};
 use crate::delivery::encoding::Encodings;
-use crate::delivery::queue::Inbox;
-use crate::delivery::subscriber::Slot;
-use crate::delivery::window::Receipt;
+use crate::delivery::queue::PumpQueue;
+use crate::delivery::subscriber::Subscriber;
+use crate::delivery::window::InFlightGuard;
 use crate::limits::EngineLimits;
 use crate::room::state::{Effect, RoomState};
 use crate::room::tail::Tail;
@@ -27,14 +27,14 @@ pub(crate) struct Core {
     limits: EngineLimits,
     /// The newest messages.
     pub(crate) tail: Tail,
-    /// The members' slots. A member whose connection is being exchanged has none.
-    pub(crate) slots: HashMap<MemberId, Arc<Slot>>,
+    /// The members' subscribers. A member whose connection is being exchanged has none.
+    pub(crate) subscribers: HashMap<MemberId, Arc<Subscriber>>,
     /// Slots of members that have left and whose pumps have yet to offer them their last event.
-    ending: Vec<Arc<Slot>>,
+    ending: Vec<Arc<Subscriber>>,
     /// Those whose messages are on their way to the store.
-    pub(crate) on_the_way: HashMap<MemberId, OnTheWay>,
+    pub(crate) in_flight: HashMap<MemberId, InFlight>,
     /// Members that the operator has put out, until they themselves are gone.
-    pub(crate) ousted: HashSet<MemberId>,
+    pub(crate) removed: HashSet<MemberId>,
     /// Told, but not yet in a batch.
     unbatched: Vec<Item>,
     /// When the first of that was told.
@@ -46,35 +46,35 @@ pub(crate) struct Core {
     /// What the last message counted beyond its text.
     pub(crate) overhead: usize,
     /// The pumps. A member stays on its pump, which keeps its order.
-    pub(crate) pumps: Vec<Inbox>,
+    pub(crate) pumps: Vec<PumpQueue>,
     /// How many members take each encoding, by style.
     takers: Vec<[usize; 2]>,
 }
 
 /// Messages of a member that are on their way to the store.
 #[derive(Debug, Default)]
-pub(crate) struct OnTheWay {
+pub(crate) struct InFlight {
     /// How many, those included whose member had the name before.
     pub(crate) count: usize,
     /// Whether the member leaves behind them.
-    pub(crate) then: Option<Farewell>,
+    pub(crate) then: Option<LeaveNotice>,
     /// Who has the name now.
     pub(crate) heir: Option<MemberId>,
 }
 
 /// What the one who leaves is told of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Farewell {
+pub(crate) enum LeaveNotice {
     /// Nothing: its outlet takes nothing more.
     Silent,
     /// This reason, after everything before it.
     Told { reason: LeftReason, reference: Option<Reference> },
 }
 
-fn index(style: Style) -> usize {
+fn index(style: PresenceStyle) -> usize {
     match style {
-        Style::Each => 0,
-        Style::Deltas => 1,
+        PresenceStyle::Lists => 0,
+        PresenceStyle::Changes => 1,
     }
 }
 
@@ -84,10 +84,10 @@ impl Core {
             state,
             limits,
             tail: Tail::default(),
-            slots: HashMap::new(),
+            subscribers: HashMap::new(),
             ending: Vec::new(),
-            on_the_way: HashMap::new(),
-            ousted: HashSet::new(),
+            in_flight: HashMap::new(),
+            removed: HashSet::new(),
             unbatched: Vec::new(),
             unbatched_since: Instant::now(),
             position: 0,
@@ -99,21 +99,21 @@ impl Core {
     }
 
     /// Whether a member is in, and not about to leave.
-    pub(crate) fn stays(&self, id: MemberId) -> bool {
-        self.state.seats(id) && self.on_the_way.get(&id).is_none_or(|way| way.then.is_none())
+    pub(crate) fn is_active(&self, id: MemberId) -> bool {
+        self.state.seats(id) && self.in_flight.get(&id).is_none_or(|way| way.then.is_none())
     }
 
     /// Whether nobody is in or coming, and nothing that somebody said is on its way.
     pub(crate) fn is_empty(&self) -> bool {
-        self.state.is_empty() && self.on_the_way.is_empty()
+        self.state.is_empty() && self.in_flight.is_empty()
     }
 
     /// Gives a member its place in the fan-out. Its first event is the last of those that are about to be told.
     pub(crate) fn seat(
         &mut self,
         id: MemberId,
-        style: Style,
-        outlet: crate::Outlet,
+        style: PresenceStyle,
+        outlet: crate::Sink,
         effects: &[Effect],
         encodings: &Encodings,
         max_pumps: usize,
@@ -128,91 +128,91 @@ impl Core {
             self.ending.iter().find(|ending| ending.outlet.is_same(&outlet)).map(|ending| ending.pump);
         let pump = before.unwrap_or_else(|| self.choose_pump(max_pumps));
         let arrival = self.state.arrival(id).unwrap_or_default();
-        let slot = Arc::new(Slot::new(id, style, arrival, start, outlet, encoding, pump));
-        self.slots.insert(id, Arc::clone(&slot));
-        self.pumps[pump].seat(slot);
+        let subscriber = Arc::new(Subscriber::new(id, style, arrival, start, outlet, encoding, pump));
+        self.subscribers.insert(id, Arc::clone(&subscriber));
+        self.pumps[pump].seat(subscriber);
     }
 
     /// The position behind what is about to be told.
     fn position_after(&self, effects: &[Effect]) -> u64 {
-        let told = effects.iter().filter(|effect| matches!(effect, Effect::Tell(..))).count();
+        let told = effects.iter().filter(|effect| matches!(effect, Effect::Send(..))).count();
         self.position + told as u64
     }
 
     /// The pump with the fewest members, or a new one when all are full and more are allowed.
-    fn choose_pump(&mut self, most_pumps: usize) -> usize {
+    fn choose_pump(&mut self, max_pumps: usize) -> usize {
         let fewest = self.pumps.iter().enumerate().min_by_key(|(_, pump)| pump.load);
         match fewest {
             Some((number, pump))
-                if pump.load < self.limits.members_per_pump || self.pumps.len() >= most_pumps =>
+                if pump.load < self.limits.members_per_pump || self.pumps.len() >= max_pumps =>
             {
                 number
             }
             _ => {
                 self.pumps.reserve_exact(1);
-                self.pumps.push(Inbox::default());
+                self.pumps.push(PumpQueue::default());
                 self.pumps.len() - 1
             }
         }
     }
 
-    fn remove_slot(&mut self, id: MemberId) -> Option<Arc<Slot>> {
-        let slot = self.slots.remove(&id)?;
-        if let Some(encoding) = slot.encoding {
-            self.takers[encoding.get()][index(slot.style)] -= 1;
+    fn remove_slot(&mut self, id: MemberId) -> Option<Arc<Subscriber>> {
+        let subscriber = self.subscribers.remove(&id)?;
+        if let Some(encoding) = subscriber.encoding {
+            self.takers[encoding.get()][index(subscriber.style)] -= 1;
         }
-        Some(slot)
+        Some(subscriber)
     }
 
     /// Takes a member's place in the fan-out at once: nothing more goes to its outlet.
-    pub(crate) fn unseat(&mut self, id: MemberId) {
-        if let Some(slot) = self.remove_slot(id) {
-            slot.set_gone();
-            self.pumps[slot.pump].unseat(&slot);
+    pub(crate) fn unsubscribe(&mut self, id: MemberId) {
+        if let Some(subscriber) = self.remove_slot(id) {
+            subscriber.set_gone();
+            self.pumps[subscriber.pump].unsubscribe(&subscriber);
         }
     }
 
     /// Begins to let a member go, behind its messages that are on their way. False when that stay had ended before.
-    pub(crate) fn leave(&mut self, id: MemberId, farewell: Farewell, effects: &mut Vec<Effect>) -> bool {
-        let Some(way) = self.on_the_way.get_mut(&id) else {
+    pub(crate) fn leave(&mut self, id: MemberId, farewell: LeaveNotice, effects: &mut Vec<Effect>) -> bool {
+        let Some(way) = self.in_flight.get_mut(&id) else {
             return self.finish_leaving(id, farewell, effects);
         };
-        let is_silent = farewell == Farewell::Silent;
+        let is_silent = farewell == LeaveNotice::Silent;
         way.then = Some(farewell);
         self.state.begin_to_leave(id);
         if is_silent {
-            self.unseat(id);
+            self.unsubscribe(id);
         }
         true
     }
 
-    /// A pump has nothing more for this slot.
-    pub(crate) fn let_go(&mut self, slot: &Arc<Slot>) {
-        self.ending.retain(|ending| !Arc::ptr_eq(ending, slot));
-        self.pumps[slot.pump].let_go(slot);
+    /// A pump has nothing more for this subscriber.
+    pub(crate) fn let_go(&mut self, subscriber: &Arc<Subscriber>) {
+        self.ending.retain(|ending| !Arc::ptr_eq(ending, subscriber));
+        self.pumps[subscriber.pump].let_go(subscriber);
     }
 
     /// Lets a member go whose messages are all told. False when that stay had ended before.
     pub(crate) fn finish_leaving(
         &mut self,
         id: MemberId,
-        farewell: Farewell,
+        farewell: LeaveNotice,
         effects: &mut Vec<Effect>,
     ) -> bool {
         if !self.state.seats(id) {
             return false;
         }
         match farewell {
-            Farewell::Silent => self.unseat(id),
-            Farewell::Told { reason, reference } => {
+            LeaveNotice::Silent => self.unsubscribe(id),
+            LeaveNotice::Told { reason, reference } => {
                 let room = self.state.room().clone();
                 let notice = Event::LeaveNotice { reference, room, reason };
-                effects.push(Effect::Tell(notice, Audience::Only(id)));
+                effects.push(Effect::Send(notice, Audience::Only(id)));
                 let end = self.position_after(effects);
-                if let Some(slot) = self.remove_slot(id) {
+                if let Some(subscriber) = self.remove_slot(id) {
                     // its pump goes on with it until that has been offered
-                    slot.set_end(end);
-                    self.ending.push(slot);
+                    subscriber.set_end(end);
+                    self.ending.push(subscriber);
                 }
             }
         }
@@ -224,23 +224,23 @@ impl Core {
     pub(crate) fn finish_leaving_before(&mut self, newcomer: &Member, effects: &mut Vec<Effect>) {
         let Some(id) = self.state.leaving(&newcomer.username) else { return };
         let mut farewell = None;
-        if let Some(way) = self.on_the_way.get_mut(&id) {
+        if let Some(way) = self.in_flight.get_mut(&id) {
             farewell = way.then.take();
             way.heir = Some(newcomer.id);
-            let inherited = OnTheWay { count: way.count, ..OnTheWay::default() };
-            self.on_the_way.insert(newcomer.id, inherited);
+            let inherited = InFlight { count: way.count, ..InFlight::default() };
+            self.in_flight.insert(newcomer.id, inherited);
         }
-        self.finish_leaving(id, farewell.unwrap_or(Farewell::Silent), effects);
+        self.finish_leaving(id, farewell.unwrap_or(LeaveNotice::Silent), effects);
     }
 
     /// One thing less of a member is on its way. Whoever has left meanwhile, and waited for that alone, leaves now.
     pub(crate) fn arrived(&mut self, id: MemberId, effects: &mut Vec<Effect>) {
         let mut next = Some(id);
-        while let Some((id, way)) = next.and_then(|id| Some((id, self.on_the_way.get_mut(&id)?))) {
+        while let Some((id, way)) = next.and_then(|id| Some((id, self.in_flight.get_mut(&id)?))) {
             next = way.heir;
             way.count -= 1;
             if way.count == 0
-                && let Some(farewell) = self.on_the_way.remove(&id).and_then(|way| way.then)
+                && let Some(farewell) = self.in_flight.remove(&id).and_then(|way| way.then)
             {
                 self.finish_leaving(id, farewell, effects);
             }
@@ -252,7 +252,7 @@ impl Core {
         &mut self,
         event: Event,
         audience: Audience,
-        receipt: Option<Receipt>,
+        receipt: Option<InFlightGuard>,
         encodings: &Encodings,
     ) -> usize {
         // a member that has left may still wait for its last event: it counts as long as its pump has it

@@ -14,22 +14,22 @@ use std::time::Duration;
 
 use chat_history::{HistoryError, HistoryStore, Messages, Page};
 use chat_protocol::{
-    ErrorCode, GATHER_ABOVE, GATHER_WINDOW, LeftReason, Member, MemberId, MemberList, NoticeLevel, Reference,
-    RoomName, Username,
+    COALESCE_ABOVE, COALESCE_WINDOW, ErrorCode, LeftReason, Member, MemberId, MemberList, NoticeLevel,
+    Reference, RoomName, Username,
 };
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use crate::delivery::audience::Audience;
-use crate::delivery::audience::Style;
+use crate::delivery::audience::PresenceStyle;
 use crate::delivery::batch::Batch;
 use crate::delivery::encoding::Encodings;
-use crate::delivery::sink::Outlet;
-use crate::delivery::subscriber::Slot;
+use crate::delivery::sink::Sink;
+use crate::delivery::subscriber::Subscriber;
 use crate::limits::EngineLimits;
 use crate::metrics::Meters;
-use crate::room::core::{Core, Farewell};
-use crate::room::retention::{Kept, Retained};
+use crate::room::core::{Core, LeaveNotice};
+use crate::room::retention::{RetentionCutoff, RetentionRules};
 use crate::room::state::{Effect, Holder, RoomState};
 use crate::room::tail::{Tail, Tails};
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -41,13 +41,13 @@ const TIMER_SLACK: Duration = Duration::from_millis(10);
 /// What the rooms of an engine share.
 #[derive(Debug)]
 pub(crate) struct RoomContext {
-    /// Where pumps run. Kept, because a member may leave on a thread that is not the runtime's.
+    /// Where pumps run. RetentionCutoff, because a member may leave on a thread that is not the runtime's.
     pub(crate) runtime: Handle,
     pub(crate) encodings: Encodings,
     /// What the tails of all rooms keep.
     pub(crate) tails: Arc<Tails>,
     /// How long messages are kept.
-    pub(crate) retained: Arc<Retained>,
+    pub(crate) retained: Arc<RetentionRules>,
     /// The most pumps of one room.
     pub(crate) max_pumps: usize,
     /// The most members of one room.
@@ -60,7 +60,7 @@ pub(crate) struct RoomContext {
 #[derive(Debug)]
 pub(crate) enum NotKept {
     /// It is taken. By whom; none while that one is still coming, or its connection is being exchanged.
-    Taken(Option<Arc<Slot>>),
+    Taken(Option<Arc<Subscriber>>),
     /// There are as many members as there may be.
     Full,
 }
@@ -76,19 +76,19 @@ pub(crate) struct Room {
     /// Set once the room knows the number of its newest message. Nobody is let in before.
     known: OnceCell<()>,
     /// Rung whenever a pump has offered something to all of its members, or something accepted came to nothing.
-    relief: Notify,
+    progress: Notify,
 }
 
 /// Something that was told in a room: where it stands in the room's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sent {
+pub struct Position {
     pub(crate) position: u64,
 }
 
 impl Room {
     pub(crate) fn new(name: RoomName, context: Arc<RoomContext>) -> Arc<Self> {
         let core = Core::new(
-            RoomState::new(name.clone(), GATHER_ABOVE, context.limits.presence_names),
+            RoomState::new(name.clone(), COALESCE_ABOVE, context.limits.presence_names),
             context.encodings.len(),
             context.limits,
         );
@@ -98,7 +98,7 @@ impl Room {
             this: this.clone(),
             core: Mutex::new(core),
             known: OnceCell::new(),
-            relief: Notify::new(),
+            progress: Notify::new(),
         })
     }
 
@@ -120,24 +120,24 @@ impl Room {
     }
 
     /// Resolves after the next time that a pump has offered something to all of its members.
-    pub(crate) fn relief(&self) -> tokio::sync::futures::Notified<'_> {
-        self.relief.notified()
+    pub(crate) fn progress(&self) -> tokio::sync::futures::Notified<'_> {
+        self.progress.notified()
     }
 
     /// Wakes those who wait for something to be offered, or to come to nothing.
-    pub(crate) fn relieve(&self) {
-        self.relief.notify_waiters();
+    pub(crate) fn notify_progress(&self) {
+        self.progress.notify_waiters();
     }
 
     /// Whether everything that was accepted or told has been offered to everyone.
-    pub(crate) fn is_settled(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         let core = self.core.lock();
-        core.pending == 0 && core.on_the_way.is_empty()
+        core.pending == 0 && core.in_flight.is_empty()
     }
 
     /// Whether something that a member said is on its way to the store.
-    pub(crate) fn is_speaking(&self, id: MemberId) -> bool {
-        self.core.lock().on_the_way.contains_key(&id)
+    pub(crate) fn has_in_flight(&self, id: MemberId) -> bool {
+        self.core.lock().in_flight.contains_key(&id)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -176,7 +176,7 @@ impl Room {
         }
         core.state.reserve(username).map_err(|holder| match holder {
             Holder::Reserved => NotKept::Taken(None),
-            Holder::Member(id) => NotKept::Taken(core.slots.get(&id).cloned()),
+            Holder::Member(id) => NotKept::Taken(core.subscribers.get(&id).cloned()),
         })
     }
 
@@ -186,33 +186,33 @@ impl Room {
 
     /// Lets in somebody whose name was kept and who is told at once who is there; everything from its own entering on goes to
     /// `outlet`.
-    pub(crate) fn enter(&self, member: &Arc<Member>, outlet: Outlet) -> Sent {
+    pub(crate) fn enter(&self, member: &Arc<Member>, outlet: Sink) -> Position {
         self.change(|core, effects| {
             core.finish_leaving_before(member, effects);
-            core.state.enter(member, Style::Each, effects);
+            core.state.enter(member, PresenceStyle::Lists, effects);
             core.seat(
                 member.id,
-                Style::Each,
+                PresenceStyle::Lists,
                 outlet,
                 effects,
                 &self.context.encodings,
                 self.context.max_pumps,
             );
-            let told = effects.iter().filter(|effect| matches!(effect, Effect::Tell(..))).count() as u64;
-            Sent { position: (core.position + told).saturating_sub(1) }
+            let told = effects.iter().filter(|effect| matches!(effect, Effect::Send(..))).count() as u64;
+            Position { position: (core.position + told).saturating_sub(1) }
         })
     }
 
     /// Lets somebody go, behind its messages that are on their way. False when that stay had ended before.
-    pub(crate) fn leave(&self, id: MemberId, farewell: Farewell, telling: Telling) -> bool {
+    pub(crate) fn leave(&self, id: MemberId, farewell: LeaveNotice, telling: LeaveVisibility) -> bool {
         self.change(|core, effects| {
-            if telling == Telling::Nobody {
-                let left = core.finish_leaving(id, Farewell::Silent, effects);
+            if telling == LeaveVisibility::Nobody {
+                let left = core.finish_leaving(id, LeaveNotice::Silent, effects);
                 effects.clear();
                 return left;
             }
             // it was told why it has to go, behind its messages, and has gone by that
-            if core.ousted.remove(&id) {
+            if core.removed.remove(&id) {
                 return false;
             }
             core.leave(id, farewell, effects)
@@ -220,54 +220,55 @@ impl Room {
     }
 
     /// Puts somebody out, behind its messages that are on their way, and tells it why. False where nobody has that name.
-    pub(crate) fn oust(&self, username: &Username, reason: LeftReason) -> bool {
-        let ousted = self.change(|core, effects| {
+    pub(crate) fn remove_member(&self, username: &Username, reason: LeftReason) -> bool {
+        let removed = self.change(|core, effects| {
             let id = core.state.holder(username)?;
-            Some(self.oust_one(core, effects, id, reason))
+            Some(self.remove_one(core, effects, id, reason))
         });
         // it learns of it at once, whatever waits for it
-        ousted.is_some_and(|slot| {
-            slot.inspect(|slot| slot.outlet.challenge());
+        removed.is_some_and(|subscriber| {
+            subscriber.inspect(|subscriber| subscriber.outlet.probe());
             true
         })
     }
 
     /// Puts everybody out; how many.
-    pub(crate) fn oust_all(&self, reason: LeftReason) -> usize {
-        let ousted = self.change(|core, effects| {
+    pub(crate) fn remove_everyone(&self, reason: LeftReason) -> usize {
+        let removed = self.change(|core, effects| {
             let ids = core.state.ids();
-            ids.into_iter().map(|id| self.oust_one(core, effects, id, reason)).collect::<Vec<_>>()
+            ids.into_iter().map(|id| self.remove_one(core, effects, id, reason)).collect::<Vec<_>>()
         });
-        ousted.iter().flatten().for_each(|slot| slot.outlet.challenge());
-        ousted.len()
+        removed.iter().flatten().for_each(|subscriber| subscriber.outlet.probe());
+        removed.len()
     }
 
-    fn oust_one(
+    fn remove_one(
         &self,
         core: &mut Core,
         effects: &mut Vec<Effect>,
         id: MemberId,
         reason: LeftReason,
-    ) -> Option<Arc<Slot>> {
-        let slot = core.slots.get(&id).cloned();
-        if core.stays(id) && core.ousted.insert(id) {
+    ) -> Option<Arc<Subscriber>> {
+        let subscriber = core.subscribers.get(&id).cloned();
+        if core.is_active(id) && core.removed.insert(id) {
             // who is told lists knows no reasons
-            let is_told = slot.as_ref().is_some_and(|slot| slot.style == Style::Deltas);
+            let is_told =
+                subscriber.as_ref().is_some_and(|subscriber| subscriber.style == PresenceStyle::Changes);
             let farewell =
-                if is_told { Farewell::Told { reason, reference: None } } else { Farewell::Silent };
+                if is_told { LeaveNotice::Told { reason, reference: None } } else { LeaveNotice::Silent };
             core.leave(id, farewell, effects);
         }
-        slot
+        subscriber
     }
 
     /// Whether the operator has put this member out.
-    pub(crate) fn has_ousted(&self, id: MemberId) -> bool {
-        self.core.lock().ousted.contains(&id)
+    pub(crate) fn has_removed(&self, id: MemberId) -> bool {
+        self.core.lock().removed.contains(&id)
     }
 
-    /// Takes a member's outlet away; the member stays, and gets another one by coming again.
-    pub(crate) fn park(&self, id: MemberId) {
-        self.core.lock().unseat(id);
+    /// Takes a member's outlet away; the member is_active, and gets another one by coming again.
+    pub(crate) fn detach(&self, id: MemberId) {
+        self.core.lock().unsubscribe(id);
     }
 
     /// Tells a member why something was not accepted. None when it is not in.
@@ -277,29 +278,31 @@ impl Room {
         code: ErrorCode,
         reason: Arc<str>,
         reference: Option<Reference>,
-    ) -> Option<Sent> {
+    ) -> Option<Position> {
         self.change(|core, effects| {
             let event = core.state.refuse(to, code, reason, reference)?;
             self.meters().refused(code);
-            let sent = Sent { position: core.position };
-            effects.push(Effect::Tell(event, Audience::Only(to)));
+            let sent = Position { position: core.position };
+            effects.push(Effect::Send(event, Audience::Only(to)));
             Some(sent)
         })
     }
 
     /// Whether a member has been offered what was sent, or has no outlet any more.
-    pub(crate) fn has_offered(&self, sent: Sent, to: MemberId) -> bool {
+    pub(crate) fn has_delivered(&self, sent: Position, to: MemberId) -> bool {
         let core = self.core.lock();
-        core.slots.get(&to).is_none_or(|slot| core.pumps[slot.pump].offered > sent.position)
+        core.subscribers
+            .get(&to)
+            .is_none_or(|subscriber| core.pumps[subscriber.pump].delivered > sent.position)
     }
 
     /// What retention keeps now; `None` where it keeps everything.
-    pub(crate) fn kept(&self) -> Option<Kept> {
+    pub(crate) fn kept(&self) -> Option<RetentionCutoff> {
         self.context.retained.now()
     }
 
     /// Takes what is not kept out of the tail. Gives the number of the newest message, kept or not.
-    pub(crate) fn retain(&self, kept: Option<Kept>) -> u64 {
+    pub(crate) fn retain(&self, kept: Option<RetentionCutoff>) -> u64 {
         let mut core = self.core.lock();
         if let Some(kept) = kept {
             core.tail.retain(kept);
@@ -333,7 +336,7 @@ impl Room {
     async fn last_gone(
         &self,
         history: &dyn HistoryStore,
-        kept: Kept,
+        kept: RetentionCutoff,
         mut gone: u64,
         newest: u64,
     ) -> Result<u64, HistoryError> {
@@ -352,7 +355,7 @@ impl Room {
     }
 
     /// Forgets what a message said.
-    pub(crate) fn forget(&self, seq: u64) {
+    pub(crate) fn redact(&self, seq: u64) {
         self.core.lock().tail.erase(seq);
     }
 
@@ -360,19 +363,20 @@ impl Room {
     pub(crate) fn notice(&self, level: NoticeLevel, body: Arc<str>) {
         self.change(|core, effects| {
             let notice = core.state.notice(Some(self.name.clone()), level, body);
-            effects.push(Effect::Tell(notice, Audience::All));
+            effects.push(Effect::Send(notice, Audience::All));
         });
     }
 
     /// Tells those who are told lists what the operator says to everyone. Gives the outlets of all others: they may be in other rooms, too.
-    pub(crate) fn notice_all(&self, level: NoticeLevel, body: Arc<str>) -> Vec<Outlet> {
+    pub(crate) fn notice_all(&self, level: NoticeLevel, body: Arc<str>) -> Vec<Sink> {
         self.change(|core, effects| {
-            if core.state.tells_lists() {
+            if core.state.has_list_members() {
                 let notice = core.state.notice(None, level, body);
-                effects.push(Effect::Tell(notice, Audience::Each));
+                effects.push(Effect::Send(notice, Audience::Lists));
             }
-            let others = core.slots.values().filter(|slot| slot.style == Style::Deltas);
-            others.map(|slot| slot.outlet.clone()).collect()
+            let others =
+                core.subscribers.values().filter(|subscriber| subscriber.style == PresenceStyle::Changes);
+            others.map(|subscriber| subscriber.outlet.clone()).collect()
         })
     }
 
@@ -383,7 +387,7 @@ impl Room {
             if core.pending < self.context.limits.queued_bytes
                 && let Some(event) = core.state.typing(id)
             {
-                effects.push(Effect::Tell(event, Audience::DeltasBut(id)));
+                effects.push(Effect::Send(event, Audience::ChangesExcept(id)));
             }
         });
     }
@@ -407,7 +411,7 @@ impl Room {
             match effect {
                 Effect::OpenWindow => opens_window = true,
                 Effect::OpenPresence => opens_presence = true,
-                Effect::Tell(event, audience) => {
+                Effect::Send(event, audience) => {
                     core.tell(event, audience, None, &self.context.encodings);
                 }
             }
@@ -421,7 +425,7 @@ impl Room {
             self.later(RoomState::close_window);
         }
         if opens_presence {
-            self.later(RoomState::tell_presence);
+            self.later(RoomState::flush_presence);
         }
         outcome
     }
@@ -436,7 +440,7 @@ impl Room {
     fn later(&self, tell: fn(&mut RoomState, &mut Vec<Effect>)) {
         let room = self.this.clone();
         self.context.runtime.spawn(async move {
-            sync::sleep(GATHER_WINDOW - TIMER_SLACK).await;
+            sync::sleep(COALESCE_WINDOW - TIMER_SLACK).await;
             if let Some(room) = room.upgrade() {
                 room.change(|core, effects| tell(&mut core.state, effects));
             }
@@ -444,12 +448,16 @@ impl Room {
     }
 
     /// The members of a pump that begins to run.
-    pub(crate) fn start_pump(&self, pump: usize) -> Vec<Arc<Slot>> {
+    pub(crate) fn start_pump(&self, pump: usize) -> Vec<Arc<Subscriber>> {
         std::mem::take(&mut self.core.lock().pumps[pump].members)
     }
 
     /// What a pump offers next; none when there is nothing, and the pump has stopped.
-    pub(crate) fn next_batches(&self, pump: usize, members: &mut Vec<Arc<Slot>>) -> Option<Vec<Arc<Batch>>> {
+    pub(crate) fn next_batches(
+        &self,
+        pump: usize,
+        members: &mut Vec<Arc<Subscriber>>,
+    ) -> Option<Vec<Arc<Batch>>> {
         let mut core = self.core.lock();
         let mut woken = Vec::new();
         if core.pumps[pump].batches.is_empty() {
@@ -462,7 +470,7 @@ impl Room {
     }
 
     /// A pump has offered these batches to all of its members, and let go of those for whom that was the end.
-    pub(crate) fn offered(&self, pump: usize, batches: &[Arc<Batch>], ended: &[Arc<Slot>]) {
+    pub(crate) fn delivered(&self, pump: usize, batches: &[Arc<Batch>], ended: &[Arc<Subscriber>]) {
         let mut charge = 0;
         for batch in batches {
             if batch.pumps_to_go.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -472,12 +480,12 @@ impl Room {
         }
         let mut core = self.core.lock();
         core.pending -= charge;
-        ended.iter().for_each(|slot| core.let_go(slot));
+        ended.iter().for_each(|subscriber| core.let_go(subscriber));
         if let Some(last) = batches.last() {
-            core.pumps[pump].offered = last.end();
+            core.pumps[pump].delivered = last.end();
         }
         drop(core);
-        self.relieve();
+        self.notify_progress();
     }
 
     pub(crate) fn meters(&self) -> &Meters {
@@ -485,13 +493,17 @@ impl Room {
     }
 
     /// Lets those go whose outlets take nothing more.
-    pub(crate) fn put_out(&self, slots: &[Arc<Slot>]) {
-        for slot in slots {
+    pub(crate) fn put_out(&self, subscribers: &[Arc<Subscriber>]) {
+        for subscriber in subscribers {
             self.change(|core, effects| {
-                core.let_go(slot);
+                core.let_go(subscriber);
                 // it may have left meanwhile, or come again by another connection
-                if core.slots.get(&slot.id).is_some_and(|current| Arc::ptr_eq(current, slot)) {
-                    core.leave(slot.id, Farewell::Silent, effects);
+                if core
+                    .subscribers
+                    .get(&subscriber.id)
+                    .is_some_and(|current| Arc::ptr_eq(current, subscriber))
+                {
+                    core.leave(subscriber.id, LeaveNotice::Silent, effects);
                 }
             });
         }
@@ -500,7 +512,7 @@ impl Room {
 
 /// Who is told of a leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Telling {
+pub(crate) enum LeaveVisibility {
     Everybody,
     Nobody,
 }

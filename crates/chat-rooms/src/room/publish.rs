@@ -6,111 +6,114 @@ use chat_history::{AppendError, Appended, Durability};
 use chat_protocol::{Ack, ErrorCode, Event, Member, Message, MessageId, Reference};
 
 use crate::delivery::audience::Audience;
-use crate::delivery::audience::Style;
-use crate::delivery::subscriber::Slot;
-use crate::delivery::window::Receipt;
+use crate::delivery::audience::PresenceStyle;
+use crate::delivery::subscriber::Subscriber;
+use crate::delivery::window::InFlightGuard;
 use crate::room::Room;
 use crate::room::core::Core;
 use crate::room::state::Effect;
 
 /// Whether something may be said now.
 #[derive(Debug)]
-pub(crate) enum Accepted {
+pub(crate) enum Acceptance {
     /// It is on its way, and counts so much until it is settled.
-    OnTheWay(Speaker),
-    /// The room has more to offer than it may gather; try again after a relief.
+    InFlight(Sender),
+    /// The room has more to offer than it may gather; try again after a progress.
     Congested,
     NotAMember,
 }
 
 /// Who says it, by which connection, and what that counts.
 #[derive(Debug)]
-pub(crate) struct Speaker {
+pub(crate) struct Sender {
     pub(crate) from: Arc<Member>,
     /// The place in the fan-out that hears of the answer; it may be another one by then.
-    slot: Arc<Slot>,
+    subscriber: Arc<Subscriber>,
     pub(crate) charge: usize,
 }
 
 /// What the sender calls a message, and the sending of it.
 #[derive(Debug)]
-pub(crate) struct Called {
+pub(crate) struct RequestKey {
     pub(crate) id: MessageId,
     pub(crate) reference: Option<Reference>,
 }
 
 impl Room {
     /// Notes that a member says something of so many bytes.
-    pub(crate) fn accept(&self, member: &Arc<Member>, bytes: usize) -> Accepted {
+    pub(crate) fn accept(&self, member: &Arc<Member>, bytes: usize) -> Acceptance {
         self.change(|core, _| {
             if core.pending >= self.limits().queued_bytes {
-                return Accepted::Congested;
+                return Acceptance::Congested;
             }
-            // whoever is about to leave has no slot any more, or has said its last
-            let is_leaving = core.on_the_way.get(&member.id).is_some_and(|way| way.then.is_some());
-            let Some(slot) = core.slots.get(&member.id).filter(|_| !is_leaving).cloned() else {
-                return Accepted::NotAMember;
+            // whoever is about to leave has no subscriber any more, or has said its last
+            let is_leaving = core.in_flight.get(&member.id).is_some_and(|way| way.then.is_some());
+            let Some(subscriber) = core.subscribers.get(&member.id).filter(|_| !is_leaving).cloned() else {
+                return Acceptance::NotAMember;
             };
             let charge = core.overhead + bytes;
-            core.on_the_way.entry(member.id).or_default().count += 1;
+            core.in_flight.entry(member.id).or_default().count += 1;
             core.pending += charge;
-            Accepted::OnTheWay(Speaker { from: Arc::clone(member), slot, charge })
+            Acceptance::InFlight(Sender { from: Arc::clone(member), subscriber, charge })
         })
     }
 
     /// Tells what became of something that was said.
     pub(crate) fn settle(
         &self,
-        speaker: &Speaker,
-        receipt: Receipt,
+        speaker: &Sender,
+        receipt: InFlightGuard,
         outcome: Result<Appended, AppendError>,
-        called: Called,
+        called: RequestKey,
         durability: Durability,
     ) {
         let id = speaker.from.id;
         self.change(|core, effects| {
             core.pending -= speaker.charge;
-            let hears = core.slots.get(&id).is_some_and(|slot| Arc::ptr_eq(slot, &speaker.slot));
+            let hears = core
+                .subscribers
+                .get(&id)
+                .is_some_and(|subscriber| Arc::ptr_eq(subscriber, &speaker.subscriber));
             match outcome {
                 Ok(Appended { message, again, missed }) => {
                     // its own message may be the last of them, or one before: its ack comes before it
                     let (before, rest) =
                         missed.split_at(missed.partition_point(|missed| missed.seq < message.seq));
                     for missed in before {
-                        self.tell_message(core, Arc::clone(missed), None, None);
+                        self.deliver_message(core, Arc::clone(missed), None, None);
                     }
-                    if hears && speaker.slot.style == Style::Deltas {
+                    if hears && speaker.subscriber.style == PresenceStyle::Changes {
                         let ack = Event::Ack(Box::new(ack(&message, called, durability)));
                         core.tell(ack, Audience::Only(id), None, self.encodings());
                     }
                     for missed in rest {
-                        self.tell_message(core, Arc::clone(missed), None, None);
+                        self.deliver_message(core, Arc::clone(missed), None, None);
                     }
                     if !again {
-                        self.tell_message(core, message, Some(Arc::clone(&speaker.from)), Some(receipt));
+                        self.deliver_message(core, message, Some(Arc::clone(&speaker.from)), Some(receipt));
                     }
                 }
                 Err(error) if hears => {
                     let (code, reason) = refusal(&error);
                     let event = core.state.refuse(id, code, reason.into(), called.reference);
                     event.iter().for_each(|_| self.meters().refused(code));
-                    effects.extend(event.map(|event| Effect::Tell(event, Audience::Only(id))));
+                    effects.extend(event.map(|event| Effect::Send(event, Audience::Only(id))));
                 }
                 Err(_) => {}
             }
             core.arrived(id, effects);
         });
         // something accepted may have come to nothing: whoever waits for room looks again
-        self.relieve();
+        self.notify_progress();
     }
 
     /// Tells everyone a message, unless it was told before.
-    fn tell_message(
+    fn deliver_message(
         &self,
         core: &mut Core,
         message: Arc<Message>,
         from: Option<Arc<Member>>,
-        receipt: Option<Receipt>,
+        receipt: Option<InFlightGuard>,
     ) {
         if message.seq <= core.tail.newest() {
             return;
@@ -123,7 +126,7 @@ impl Room {
     }
 }
 
-fn ack(message: &Message, Called { id, reference }: Called, durability: Durability) -> Ack {
+fn ack(message: &Message, RequestKey { id, reference }: RequestKey, durability: Durability) -> Ack {
     let Message { room, seq, sent_at, .. } = message;
     let durable = durability == Durability::Disk;
     Ack { reference, room: room.clone(), seq: *seq, id, sent_at: *sent_at, durable }

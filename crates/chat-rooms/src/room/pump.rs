@@ -14,7 +14,7 @@ pub(crate) async fn run(room: Arc<Room>, pump: usize) {
         room.meters().deliveries.increment((messages * members.len()) as u64);
         let span = tracing::trace_span!("fan_out", room = %room.name, messages, members = members.len());
         let Walked { refused, ended } = walk(&batches, &mut members, room.encodings(), &mut turn).await;
-        room.offered(pump, &batches, &ended);
+        room.delivered(pump, &batches, &ended);
         drop(span);
         room.put_out(&refused);
     }

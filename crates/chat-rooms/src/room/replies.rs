@@ -7,17 +7,17 @@ use chat_history::{Messages, Page};
 use chat_protocol::{Epoch, Event, Member, MemberId, MemberPage, Message, MessagePage, Reference, Snapshot};
 
 use crate::delivery::audience::Audience;
-use crate::delivery::audience::Style;
-use crate::delivery::sink::Outlet;
+use crate::delivery::audience::PresenceStyle;
+use crate::delivery::sink::Sink;
 use crate::room::catch_up::{CatchUp, Caught, Step};
 use crate::room::core::Core;
 use crate::room::state::Effect;
 use crate::room::state::roster::{RosterPage, RosterQuery};
-use crate::room::{Room, Sent};
+use crate::room::{Position, Room};
 
 /// What every answer carries.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct ReplyContext {
     pub(crate) epoch: Epoch,
     pub(crate) reference: Option<Reference>,
     /// The maximum number of members in a snapshot.
@@ -26,7 +26,7 @@ pub(crate) struct Asked {
 
 /// Whether a member comes for the first time, or has been in all the time and only its outlet is another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Coming {
+pub(crate) enum JoinKind {
     First,
     Again,
 }
@@ -49,27 +49,27 @@ impl Room {
     pub(crate) fn join(
         &self,
         member: &Arc<Member>,
-        coming: Coming,
-        outlet: &Outlet,
+        coming: JoinKind,
+        outlet: &Sink,
         catch_up: &mut CatchUp,
-        asked: &Asked,
-    ) -> Result<Sent, NotJoined> {
+        asked: &ReplyContext,
+    ) -> Result<Position, NotJoined> {
         let kept = self.kept();
         self.change(|core, effects| {
             if let Some(kept) = kept {
                 core.tail.retain(kept);
             }
             // looked at in the moment in which the seat is given: it may have been put out while pages were read
-            if coming == Coming::Again && !core.stays(member.id) {
+            if coming == JoinKind::Again && !core.is_active(member.id) {
                 return Err(NotJoined::Out);
             }
             let Caught { messages, recovered } = match catch_up.step(&core.tail) {
                 Step::Read(page) => return Err(NotJoined::Read(page)),
                 Step::Done(caught) => caught,
             };
-            if coming == Coming::First {
+            if coming == JoinKind::First {
                 core.finish_leaving_before(member, effects);
-                core.state.enter(member, Style::Deltas, effects);
+                core.state.enter(member, PresenceStyle::Changes, effects);
             }
             let query = RosterQuery { after: None, prefix: "", limit: asked.members };
             let (members, count) = core
@@ -86,10 +86,17 @@ impl Room {
                 messages,
                 recovered,
             };
-            effects.push(Effect::Tell(Event::Joined(Box::new(snapshot)), Audience::Only(member.id)));
-            core.seat(member.id, Style::Deltas, outlet.clone(), effects, self.encodings(), self.max_pumps());
-            let told = effects.iter().filter(|effect| matches!(effect, Effect::Tell(..))).count() as u64;
-            Ok(Sent { position: core.position + told - 1 })
+            effects.push(Effect::Send(Event::Joined(Box::new(snapshot)), Audience::Only(member.id)));
+            core.seat(
+                member.id,
+                PresenceStyle::Changes,
+                outlet.clone(),
+                effects,
+                self.encodings(),
+                self.max_pumps(),
+            );
+            let told = effects.iter().filter(|effect| matches!(effect, Effect::Send(..))).count() as u64;
+            Ok(Position { position: core.position + told - 1 })
         })
     }
 
@@ -98,14 +105,14 @@ impl Room {
     ///
     /// # Errors
     /// The page that has to be read from the store before.
-    pub(crate) fn tell_history(
+    pub(crate) fn reply_history(
         &self,
         to: MemberId,
         page: Page,
         max_bytes: usize,
         read: Option<Messages>,
-        asked: &Asked,
-    ) -> Result<Option<Sent>, Page> {
+        asked: &ReplyContext,
+    ) -> Result<Option<Position>, Page> {
         let kept = self.kept();
         self.change(|core, effects| {
             if let Some(kept) = kept {
@@ -114,11 +121,11 @@ impl Room {
             let read = read.map(|read| fit(read, page, max_bytes));
             let Some(Messages { mut messages, more }) = read.or_else(|| in_memory(core, page, max_bytes))
             else {
-                return Err(told_only(core, page));
+                return Err(only_delivered(core, page));
             };
-            let told_count = messages.partition_point(|message| message.seq <= core.tail.newest());
-            let more = more && told_count == messages.len();
-            messages.truncate(told_count);
+            let delivered_count = messages.partition_point(|message| message.seq <= core.tail.newest());
+            let more = more && delivered_count == messages.len();
+            messages.truncate(delivered_count);
             let page = MessagePage {
                 reference: asked.reference.clone(),
                 room: self.name.clone(),
@@ -131,12 +138,12 @@ impl Room {
     }
 
     /// Tells a member a page of who is there. None when it is not in, or is told at once who is there.
-    pub(crate) fn tell_members(
+    pub(crate) fn reply_members(
         &self,
         to: MemberId,
         query: RosterQuery<'_>,
         reference: Option<Reference>,
-    ) -> Option<Sent> {
+    ) -> Option<Position> {
         self.change(|core, effects| {
             let RosterPage { members, count, more } = core.state.roster_page(to, query)?;
             let room = self.name.clone();
@@ -146,15 +153,15 @@ impl Room {
     }
 }
 
-fn answer(core: &Core, to: MemberId, event: Event, effects: &mut Vec<Effect>) -> Option<Sent> {
-    core.slots.contains_key(&to).then(|| {
-        effects.push(Effect::Tell(event, Audience::Only(to)));
-        Sent { position: core.position }
+fn answer(core: &Core, to: MemberId, event: Event, effects: &mut Vec<Effect>) -> Option<Position> {
+    core.subscribers.contains_key(&to).then(|| {
+        effects.push(Effect::Send(event, Audience::Only(to)));
+        Position { position: core.position }
     })
 }
 
 /// The same page without what is stored and not yet told.
-fn told_only(core: &Core, page: Page) -> Page {
+fn only_delivered(core: &Core, page: Page) -> Page {
     match page {
         Page::Before { seq, limit } => Page::Before { seq: seq.min(core.tail.newest() + 1), limit },
         Page::After { seq, limit } => Page::After { seq, limit },
@@ -168,7 +175,7 @@ fn in_memory(core: &Core, page: Page, max_bytes: usize) -> Option<Messages> {
         bytes += message.encoded_size();
         bytes <= max_bytes || bytes == message.encoded_size()
     };
-    match told_only(core, page) {
+    match only_delivered(core, page) {
         Page::After { seq, limit } => {
             let rest = core.tail.from(seq.saturating_add(1).min(core.tail.newest() + 1))?;
             let messages: Vec<_> = rest.take(limit).take_while(&mut fits).map(Arc::clone).collect();

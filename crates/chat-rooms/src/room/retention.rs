@@ -15,20 +15,20 @@ const MAX_ERASED: usize = 100_000;
 
 /// What an engine keeps, and what was erased and may still be in memory.
 #[derive(Default)]
-pub(crate) struct Retained {
+pub(crate) struct RetentionRules {
     retention: Mutex<Retention>,
     erased: Mutex<Erased>,
     /// Rung when one of them is another one.
     pub(crate) changed: Notify,
 }
 
-impl fmt::Debug for Retained {
+impl fmt::Debug for RetentionRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Retained").field(&*self.retention.lock()).finish()
+        f.debug_tuple("RetentionRules").field(&*self.retention.lock()).finish()
     }
 }
 
-impl Retained {
+impl RetentionRules {
     pub(crate) fn new(retention: Retention) -> Self {
         Self { retention: Mutex::new(retention), ..Self::default() }
     }
@@ -55,20 +55,20 @@ impl Retained {
     }
 
     /// What is kept now; `None` where everything is.
-    pub(crate) fn now(&self) -> Option<Kept> {
+    pub(crate) fn now(&self) -> Option<RetentionCutoff> {
         let retention = self.retention();
-        (!retention.keeps_all()).then(|| Kept { retention, now: Timestamp::now() })
+        (!retention.keeps_all()).then(|| RetentionCutoff { retention, now: Timestamp::now() })
     }
 }
 
 /// What retention keeps at a moment.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Kept {
+pub(crate) struct RetentionCutoff {
     retention: Retention,
     now: Timestamp,
 }
 
-impl Kept {
+impl RetentionCutoff {
     /// Whether a message of a room with this newest number is kept.
     pub(crate) fn keeps(self, seq: u64, sent_at: Timestamp, newest: u64) -> bool {
         self.retention.keeps(seq, sent_at, newest, self.now)

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chat_protocol::{Content, Message};
 
-use crate::room::retention::Kept;
+use crate::room::retention::RetentionCutoff;
 
 /// How much is kept: as much as is told while a page is read from the store, so that whoever comes back finds the rest here.
-const MOST_MESSAGES: usize = 256;
-const MOST_BYTES: usize = 128 << 10;
+const MAX_MESSAGES: usize = 256;
+const MAX_BYTES: usize = 128 << 10;
 
 /// How much the tails of all rooms keep, in bytes: clients choose in how many rooms they say something. Over it a room keeps little, and over twice
 /// of it nothing; what is not here is read from the store.
@@ -27,7 +27,7 @@ impl Tails {
     /// How many bytes one room may keep.
     fn share(&self) -> usize {
         match self.bytes.load(Ordering::Relaxed) {
-            0..=MAX_TOTAL_BYTES => MOST_BYTES,
+            0..=MAX_TOTAL_BYTES => MAX_BYTES,
             bytes if bytes <= 2 * MAX_TOTAL_BYTES => LITTLE_BYTES,
             _ => 0,
         }
@@ -90,13 +90,13 @@ impl Tail {
         self.messages.push_back(message);
         let share = self.tails.share();
         // one message is kept however long it is, unless there is no room at all
-        let least = usize::from(share == MOST_BYTES);
-        while self.messages.len() > MOST_MESSAGES || (self.bytes > share && self.messages.len() > least) {
+        let least = usize::from(share == MAX_BYTES);
+        while self.messages.len() > MAX_MESSAGES || (self.bytes > share && self.messages.len() > least) {
             self.drop_oldest();
         }
     }
 
-    /// Forgets what a message said, which is erased in the store. Its place stays.
+    /// Forgets what a message said, which is erased in the store. Its place is_active.
     pub(crate) fn erase(&mut self, seq: u64) {
         let index = seq.checked_sub(self.oldest()).and_then(|index| usize::try_from(index).ok());
         let Some(message) = index.and_then(|index| self.messages.get_mut(index)) else { return };
@@ -109,7 +109,7 @@ impl Tail {
     }
 
     /// Removes what is not kept: the oldest.
-    pub(crate) fn retain(&mut self, kept: Kept) {
+    pub(crate) fn retain(&mut self, kept: RetentionCutoff) {
         while self.messages.front().is_some_and(|oldest| !kept.keeps_message(oldest, self.newest)) {
             self.drop_oldest();
         }
@@ -197,7 +197,7 @@ mod tests {
         rooms.iter_mut().for_each(|tail| (1..3).for_each(|seq| tail.push(said(seq))));
         let bytes = |tails: &Tails| tails.bytes.load(Ordering::Relaxed);
         assert_eq!(bytes(&tails), rooms.iter().map(|tail| tail.bytes).sum::<usize>());
-        assert!(bytes(&tails) <= MAX_TOTAL_BYTES + MOST_BYTES, "{}", bytes(&tails));
+        assert!(bytes(&tails) <= MAX_TOTAL_BYTES + MAX_BYTES, "{}", bytes(&tails));
         let late = rooms.last_mut().unwrap();
         assert_eq!((late.newest(), late.oldest(), seqs(late, 3)), (2, 3, Some(vec![])), "it goes on without");
         (3..100).for_each(|seq| late.push(message(seq)));
@@ -211,7 +211,7 @@ mod tests {
         let mut tail = Tail::default();
         (1..10_000).for_each(|seq| tail.push(message(seq)));
         assert_eq!(tail.newest(), 9_999);
-        assert_eq!(tail.messages.len(), MOST_MESSAGES);
-        assert_eq!(tail.oldest(), 10_000 - MOST_MESSAGES as u64);
+        assert_eq!(tail.messages.len(), MAX_MESSAGES);
+        assert_eq!(tail.oldest(), 10_000 - MAX_MESSAGES as u64);
     }
 }

@@ -30,7 +30,7 @@ struct Stay {
     _member: Option<Membership>,
 }
 
-/// Comes, says something, and goes or stays.
+/// Comes, says something, and goes or is_active.
 async fn stay(engine: &Engine, name: &str, number: usize, end: End) -> Stay {
     let log = Log::new(usize::MAX);
     let member = join(engine, name, &log).await;
@@ -53,7 +53,7 @@ async fn stay(engine: &Engine, name: &str, number: usize, end: End) -> Stay {
 }
 
 /// Two stays of one user, one right behind the other: a name is free as soon as its holder has left.
-async fn stays(engine: Engine, name: &'static str) -> Vec<Stay> {
+async fn is_active(engine: Engine, name: &'static str) -> Vec<Stay> {
     let first = if thread_rng().r#gen() { End::Leaves } else { End::Told };
     let then = if thread_rng().gen_bool(0.7) { End::Stays } else { first };
     vec![stay(&engine, name, 0, first).await, stay(&engine, name, 1, then).await]
@@ -113,19 +113,19 @@ fn who_is_in_gets_everything_and_who_left_nothing_more() {
         block_on(async {
             let (store, presence) = (Store::new(0.1), Presence::new());
             let engine = engine(&store, &presence).await;
-            // one who stays: the room lives as long as everybody
+            // one who is_active: the room lives as long as everybody
             let log = Log::new(usize::MAX);
             let zoe = join(&engine, "zoe", &log).await;
             let coming = ["ana", "bob", "cid"].map(|name| spawn(stays(engine.clone(), name)));
             let mut all = Vec::new();
             for stays in coming {
-                all.extend(stays.await.unwrap());
+                all.extend(is_active.await.unwrap());
             }
             // `left` comes behind everything of that stay, and that may still be on its way
             for stay in all.iter().filter(|stay| stay.end == End::Told) {
                 stay.log.until(ends_with_left).await;
             }
-            zoe.settled().await;
+            zoe.idle().await;
 
             let stored = store.all(&room());
             all.iter().for_each(|stay| check(stay, &stored));
@@ -134,7 +134,7 @@ fn who_is_in_gets_everything_and_who_left_nothing_more() {
                 all.iter().filter(|stay| stay.end != End::Stays).map(|stay| stay.log.clone()).collect();
             let told: Vec<_> = gone.iter().map(|log| log.events().len()).collect();
             zoe.submit("after all that").await.unwrap();
-            zoe.settled().await;
+            zoe.idle().await;
             assert_eq!(
                 gone.iter().map(|log| log.events().len()).collect::<Vec<_>>(),
                 told,
@@ -178,13 +178,13 @@ fn who_reads_no_more_is_put_out_and_the_others_miss_nothing() {
             }
             while ana.is_in() {
                 zoe.submit("one more").await.unwrap();
-                zoe.settled().await;
+                zoe.idle().await;
             }
             let again = join(&engine, "ana", &log).await;
             drop(ana);
             assert!(again.is_in(), "the stay before is not this one");
             again.leave();
-            zoe.settled().await;
+            zoe.idle().await;
             let stored = store.all(&room());
             all.iter().for_each(|stay| check(stay, &stored));
             drop((zoe, all));

@@ -6,7 +6,7 @@ use shuttle::future::{block_on, spawn};
 use shuttle::rand::{Rng, thread_rng};
 
 use crate::explore::explore;
-use crate::stay::{Log, ends_with_left, join, joined, messages, outgoing, rejoin, room};
+use crate::stay::{Log, ends_with_left, join, joined, messages, outgoing, reattach, room};
 use crate::store::{Presence, Store, engine};
 
 /// What was missed and what comes live meet without a hole or a repeat, whenever it is that one comes back; and nobody sees it leave.
@@ -26,17 +26,17 @@ fn what_was_missed_and_what_comes_live_meet() {
                     for i in 0..4 {
                         member.submit(outgoing(&format!("{name}.{i}"))).await.unwrap();
                     }
-                    member.settled().await;
+                    member.idle().await;
                 })
             });
             let mut seen = Vec::new();
             for _ in 0..3 {
                 // the line breaks: what is on its way to it is lost, and what came stays
-                ana.park();
+                ana.detach();
                 seen.extend(numbers(&log));
                 log = Log::new(usize::MAX);
                 rejoin(&engine, &mut ana, &log, seen.len() as u64).await;
-                ana.settled().await;
+                ana.idle().await;
                 let events = log.events();
                 let joined = joined(&events);
                 assert!(joined.recovered);
@@ -45,7 +45,7 @@ fn what_was_missed_and_what_comes_live_meet() {
             for speaker in speaking {
                 speaker.await.unwrap();
             }
-            ana.settled().await;
+            ana.idle().await;
             seen.extend(numbers(&log));
             assert_eq!(seen, (1..=store.all(&room()).len() as u64).collect::<Vec<_>>());
         });
@@ -74,10 +74,10 @@ fn a_seat_is_not_put_out_for_the_line_before() {
             });
             let log = Log::new(usize::MAX);
             let subscribe = Subscribe::new(log.outlet()).since(Since { epoch: engine.epoch(), seq: 0 });
-            match ana.rejoin(subscribe, &SendWindow::default()).await {
+            match ana.reattach(subscribe, &SendWindow::default()).await {
                 Ok(_) => {
                     let bob = speaking.await.unwrap();
-                    bob.settled().await;
+                    bob.idle().await;
                     assert!(ana.is_in());
                     let events = log.events();
                     let recovered = joined(&events).messages.len();
@@ -85,7 +85,7 @@ fn a_seat_is_not_put_out_for_the_line_before() {
                 }
                 Err(error) => {
                     assert_eq!(error, ReadError::NotAMember);
-                    speaking.await.unwrap().settled().await;
+                    speaking.await.unwrap().idle().await;
                     assert!(!ana.is_in() && log.events().is_empty());
                 }
             }
@@ -114,9 +114,9 @@ fn two_stays_by_one_line_are_told_one_behind_the_other() {
             ana.leave_telling(LeftReason::Asked, None);
             let ana = join(&engine, "ana", &log).await;
             for other in &mut others {
-                other.await.unwrap().settled().await;
+                other.await.unwrap().idle().await;
             }
-            ana.settled().await;
+            ana.idle().await;
 
             let events = log.events();
             let left = events.iter().position(|event| ends_with_left(std::slice::from_ref(event))).unwrap();

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chat_protocol::{Ack, Content, Event, RoomName, Since, Snapshot, Username};
-use chat_rooms::{Engine, EventSink, JoinError, Membership, Outgoing, Outlet, PutOut, SendWindow, Subscribe};
+use chat_rooms::{
+    Engine, EventSink, JoinError, Membership, Outgoing, SendWindow, Sink, SinkClosed, Subscribe,
+};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -20,8 +22,8 @@ impl Log {
         Arc::new(Self { events: Mutex::default(), most, told: Notify::new() })
     }
 
-    pub(crate) fn outlet(self: &Arc<Self>) -> Outlet {
-        Outlet::Events(Arc::clone(self) as Arc<dyn EventSink>)
+    pub(crate) fn outlet(self: &Arc<Self>) -> Sink {
+        Sink::Events(Arc::clone(self) as Arc<dyn EventSink>)
     }
 
     pub(crate) fn events(&self) -> Vec<Arc<Event>> {
@@ -41,10 +43,10 @@ impl Log {
 }
 
 impl EventSink for Log {
-    fn offer(&self, event: &Arc<Event>) -> Result<(), PutOut> {
+    fn offer(&self, event: &Arc<Event>) -> Result<(), SinkClosed> {
         let mut events = self.events.lock();
-        if events.len() == self.most {
-            return Err(PutOut);
+        if events.len() == self.max {
+            return Err(SinkClosed);
         }
         events.push(Arc::clone(event));
         drop(events);
@@ -76,9 +78,9 @@ pub(crate) async fn join(engine: &Engine, name: &str, log: &Arc<Log>) -> Members
 }
 
 /// Gives a member another log, with everything after a message.
-pub(crate) async fn rejoin(engine: &Engine, member: &mut Membership, log: &Arc<Log>, seq: u64) {
+pub(crate) async fn reattach(engine: &Engine, member: &mut Membership, log: &Arc<Log>, seq: u64) {
     let since = Some(Since { epoch: engine.epoch(), seq });
-    member.rejoin(Subscribe::new(log.outlet()).since(since), &SendWindow::default()).await.unwrap();
+    member.reattach(Subscribe::new(log.outlet()).since(since), &SendWindow::default()).await.unwrap();
 }
 
 /// Something to say whose answer can be told by its text.

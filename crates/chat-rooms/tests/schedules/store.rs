@@ -45,7 +45,7 @@ impl Store {
     async fn commit(self) {
         loop {
             self.added.notified().await;
-            let waiting = std::mem::take(&mut self.waiting.lock().0);
+            let waiting = std::mem::take(&mut self.backlog.lock().0);
             let answers: Vec<_> =
                 waiting.into_iter().map(|(message, told)| (self.store(message), told)).collect();
             yield_now().await;
@@ -106,7 +106,7 @@ impl HistoryStore for Store {
     }
 
     fn append(&self, message: NewMessage, told: Told) {
-        self.waiting.lock().0.push((message, told));
+        self.backlog.lock().0.push((message, told));
         self.added.notify_one();
     }
 
@@ -161,10 +161,10 @@ impl PresenceStore for Presence {
         .boxed()
     }
 
-    fn leave(&self, stays: Vec<MemberId>) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn leave(&self, is_active: Vec<MemberId>) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
             yield_now().await;
-            self.0.leave(stays).await
+            self.0.leave(is_active).await
         }
         .boxed()
     }

@@ -14,7 +14,7 @@ use chat_history::{
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::v2::{ErrorCode, LeftReason, Since};
 use chat_protocol::{Epoch, Event, Message, RoomName, Timestamp};
-use chat_rooms::{Engine, Outgoing, Outlet, SendWindow, Subscribe};
+use chat_rooms::{Engine, Outgoing, SendWindow, Sink, Subscribe};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
@@ -30,7 +30,7 @@ async fn nothing_is_acked_or_told_before_it_is_stored() {
     gate.shut();
     ana.submit(outgoing("one")).await.unwrap();
     ana.submit(outgoing("two")).await.unwrap();
-    assert_eq!(gate.waiting(), 2);
+    assert_eq!(gate.backlog(), 2);
     assert_eq!(next(&mut anas).await, "joined@0");
     assert_eq!(next(&mut anas).await, "+bob", "the room goes on meanwhile, and nothing else came");
     assert!(anas.next().now_or_never().is_none());
@@ -60,14 +60,14 @@ async fn what_is_not_stored_is_told_to_its_sender_alone() {
     for expected in ["joined@0", "ana:kept#1"] {
         assert_eq!(next_word(&mut bobs).await, expected);
     }
-    ana.settled().await;
+    ana.idle().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leave_comes_after_what_was_said_and_the_name_is_free_at_once() {
     let gate = Gate::default();
     let engine = engine(&gate).await;
-    let (outlet, mut bobs) = Outlet::channel(1_000);
+    let (outlet, mut bobs) = Sink::channel(1_000);
     let _bob = engine.join(&room(), &user("bob"), Subscribe::new(outlet).with_lists()).await.unwrap();
     assert_eq!(next(&mut bobs).await, "+bob");
     for (seq, graceful) in [(1, true), (2, false)] {
@@ -99,7 +99,7 @@ async fn a_leave_comes_after_what_was_said_and_the_name_is_free_at_once() {
 async fn somebody_may_come_under_a_name_whose_last_words_are_still_on_their_way() {
     let gate = Gate::default();
     let engine = engine(&gate).await;
-    let (outlet, mut watching) = Outlet::channel(1_000);
+    let (outlet, mut watching) = Sink::channel(1_000);
     let _watching =
         engine.join(&room(), &user("watching"), Subscribe::new(outlet).with_lists()).await.unwrap();
     let (ana, mut first) = join(&engine, "ana").await;
@@ -210,7 +210,7 @@ async fn a_sender_has_so_much_on_its_way_and_no_more() {
     let gate = Gate::default();
     let engine = engine(&gate).await;
     let window = SendWindow::new(3, 1 << 20);
-    let (outlet, _events) = Outlet::channel(1_000);
+    let (outlet, _events) = Sink::channel(1_000);
     let seat = engine.admit(&room(), &user("ana")).await.unwrap().with_window(&window);
     let (ana, _) = seat.join(Subscribe::new(outlet)).await.unwrap();
     let (bob, _bobs) = join(&engine, "bob").await;
@@ -219,11 +219,11 @@ async fn a_sender_has_so_much_on_its_way_and_no_more() {
         ana.submit("x").now_or_never().expect("there is room").unwrap();
     }
     assert!(ana.submit("x").now_or_never().is_none(), "it waits");
-    assert_eq!(gate.waiting(), 3, "given up, nothing was said");
+    assert_eq!(gate.backlog(), 3, "given up, nothing was said");
     bob.submit("x").now_or_never().expect("the window is ana's alone").unwrap();
     gate.open();
     ana.submit("x").await.unwrap();
-    ana.settled().await;
+    ana.idle().await;
     assert!(window.is_open());
 }
 
@@ -238,12 +238,12 @@ async fn a_member_goes_on_by_another_outlet_where_it_left_off() {
     assert_eq!(next_word(&mut first).await, "bob:one#1");
     gate.shut();
     ana.submit(outgoing("mine")).await.unwrap();
-    ana.park();
+    ana.detach();
     gate.open();
     bob.submit(outgoing("two")).await.unwrap();
     let since = Some(Since { epoch: engine.epoch(), seq: 1 });
-    let (outlet, mut second) = Outlet::channel(1_000);
-    ana.rejoin(Subscribe::new(outlet).since(since), &SendWindow::default()).await.unwrap();
+    let (outlet, mut second) = Sink::channel(1_000);
+    ana.reattach(Subscribe::new(outlet).since(since), &SendWindow::default()).await.unwrap();
     let Event::Joined(joined) = &*second.next().await.unwrap() else { unreachable!() };
     assert!(joined.recovered);
     let missed: Vec<u64> = joined.messages.iter().map(|message| message.seq).collect();

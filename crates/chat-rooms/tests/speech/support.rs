@@ -9,7 +9,7 @@ use chat_history::{
 };
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{Content, Epoch, Event, RoomName, Username};
-use chat_rooms::{Engine, Events, Membership, Outgoing, Outlet, Subscribe};
+use chat_rooms::{Engine, Events, Membership, Outgoing, Sink, Subscribe};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
@@ -56,7 +56,7 @@ impl Gate {
         }
     }
 
-    pub(crate) fn waiting(&self) -> usize {
+    pub(crate) fn backlog(&self) -> usize {
         self.held.lock().waiting.len()
     }
 }
@@ -113,7 +113,7 @@ pub(crate) async fn engine(gate: &Gate) -> Engine {
 
 /// Joins, to be told what changes.
 pub(crate) async fn join(engine: &Engine, name: &str) -> (Membership, Events) {
-    let (outlet, events) = Outlet::channel(100_000);
+    let (outlet, events) = Sink::channel(100_000);
     let seat = engine.admit(&room(), &user(name)).await.unwrap();
     let (member, _) = seat.join(Subscribe::new(outlet)).await.unwrap();
     (member, events)

@@ -9,8 +9,8 @@ use chat_log::Passed;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::admission::rate_limit::{Pace, Rate};
-use crate::admission::stranger_log::{Kind, StrangerLog};
+use crate::admission::client_log::{ClientLog, LogKind};
+use crate::admission::rate_limit::{Rate, RateLimiter};
 use crate::config::Config;
 
 /// How many connections beyond the limit are told so. Those that come while so many are being told are dropped without a word.
@@ -55,7 +55,7 @@ pub(crate) struct Addresses(Arc<Inner>);
 struct Inner {
     limits: ArcSwap<AddressLimits>,
     known: Mutex<Known>,
-    log: Arc<StrangerLog>,
+    log: Arc<ClientLog>,
 }
 
 #[derive(Debug, Default)]
@@ -68,7 +68,7 @@ struct Known {
 #[derive(Debug)]
 struct Usage {
     connections: usize,
-    handshakes: Pace,
+    handshakes: RateLimiter,
 }
 
 /// What counts as one address.
@@ -81,7 +81,7 @@ pub(crate) enum Network {
 
 /// One connection's share in its address, for as long as it is held.
 #[derive(Debug)]
-pub(crate) struct AddressPlace {
+pub(crate) struct AddressPermit {
     /// None where nothing is counted.
     counted: Option<(Addresses, Network)>,
 }
@@ -90,19 +90,19 @@ pub(crate) struct AddressPlace {
 #[derive(Debug)]
 pub(crate) enum Arrival {
     /// It may be served.
-    In(AddressPlace),
+    In(AddressPermit),
     /// There are too many from there: it may be told so.
-    TooMany(AddressPlace),
+    TooMany(AddressPermit),
     /// There are so many that it is not even told.
     FarTooMany,
 }
 
 impl Addresses {
-    pub(crate) fn new(limits: AddressLimits, log: Arc<StrangerLog>) -> Self {
+    pub(crate) fn new(limits: AddressLimits, log: Arc<ClientLog>) -> Self {
         Self(Arc::new(Inner { limits: ArcSwap::from_pointee(limits), known: Mutex::default(), log }))
     }
 
-    /// Other limits hold from now on. Who is there stays.
+    /// Other limits hold from now on. Who is there is_active.
     pub(crate) fn limit(&self, limits: AddressLimits) {
         self.0.limits.store(Arc::new(limits));
     }
@@ -112,7 +112,7 @@ impl Addresses {
         let limit = self.0.limits.load().connections;
         let network = Network::of(address);
         if limit == 0 || self.is_free(address) {
-            return Arrival::In(AddressPlace { counted: None });
+            return Arrival::In(AddressPermit { counted: None });
         }
         let mut known = self.0.known.lock();
         let usage = known.usage(network, Instant::now());
@@ -122,7 +122,7 @@ impl Addresses {
         usage.connections += 1;
         let is_over = usage.connections > limit;
         drop(known);
-        if is_over && let Some(Passed { suppressed }) = self.0.log.about(Kind::Connections, address) {
+        if is_over && let Some(Passed { suppressed }) = self.0.log.about(LogKind::Connections, address) {
             tracing::warn!(
                 %address,
                 limit,
@@ -130,7 +130,7 @@ impl Addresses {
                 "too many connections from one address; if this is a proxy, add it to --trusted-proxies"
             );
         }
-        let place = AddressPlace { counted: Some((self.clone(), network)) };
+        let place = AddressPermit { counted: Some((self.clone(), network)) };
         if is_over { Arrival::TooMany(place) } else { Arrival::In(place) }
     }
 
@@ -147,7 +147,7 @@ impl Addresses {
             return true;
         }
         drop(known);
-        if let Some(Passed { suppressed }) = self.0.log.about(Kind::Handshakes, address) {
+        if let Some(Passed { suppressed }) = self.0.log.about(LogKind::Handshakes, address) {
             tracing::warn!(
                 %address,
                 suppressed,
@@ -180,7 +180,7 @@ impl Known {
             self.by_address.retain(|_, usage| !usage.is_idle(now));
             self.sweep_at = self.by_address.len() * 2;
         }
-        let fresh = || Usage { connections: 0, handshakes: Pace::new(now) };
+        let fresh = || Usage { connections: 0, handshakes: RateLimiter::new(now) };
         self.by_address.entry(network).or_insert_with(fresh)
     }
 }
@@ -201,7 +201,7 @@ impl Network {
     }
 }
 
-impl Drop for AddressPlace {
+impl Drop for AddressPermit {
     fn drop(&mut self) {
         if let Some((addresses, network)) = self.counted.take() {
             addresses.leave(network);

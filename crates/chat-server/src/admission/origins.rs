@@ -16,7 +16,7 @@ pub enum Origins {
     /// Every page.
     Any,
     /// Pages of this server itself and of these origins, for all endpoints.
-    Listed(Vec<Origin>),
+    ClassicEntry(Vec<Origin>),
 }
 
 /// An origin: scheme, host, and port where it is not the scheme's own (RFC 6454, section 6.2).
@@ -58,7 +58,7 @@ impl Origins {
         let origin = headers.get(ORIGIN)?;
         match self {
             Self::Own | Self::Any => Some(HeaderValue::from_static("*")),
-            Self::Listed(_) => self.admit(headers, Endpoint::Classic).then(|| origin.clone()),
+            Self::ClassicEntry(_) => self.admit(headers, Endpoint::Classic).then(|| origin.clone()),
         }
     }
 
@@ -69,12 +69,12 @@ impl Origins {
                 "allowed origins: only pages of this server for chat.v2, pages of every origin for classic clients"
             }
             Self::Any => "allowed origins: pages of every origin",
-            Self::Listed(_) => "allowed origins: pages of this server and of the listed origins",
+            Self::ClassicEntry(_) => "allowed origins: pages of this server and of the listed origins",
         }
     }
 
     fn lists(&self, origin: &Origin) -> bool {
-        matches!(self, Self::Listed(listed) if listed.contains(origin))
+        matches!(self, Self::ClassicEntry(listed) if listed.contains(origin))
     }
 }
 
@@ -86,7 +86,7 @@ impl FromStr for Origins {
         match text.trim() {
             "own" => Ok(Self::Own),
             "any" => Ok(Self::Any),
-            list => list.split(',').map(str::parse).collect::<Result<_, _>>().map(Self::Listed),
+            list => list.split(',').map(str::parse).collect::<Result<_, _>>().map(Self::ClassicEntry),
         }
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::admission::addresses::AddressPlace;
+use crate::admission::addresses::AddressPermit;
 
 /// One of the places for a connection, held until the connection has ended.
 #[derive(Debug, Clone)]
-pub(crate) struct Place(Arc<Held>);
+pub(crate) struct ConnectionPermit(Arc<Held>);
 
 #[derive(Debug)]
 struct Held {
@@ -24,19 +24,19 @@ pub(crate) struct ChatPermit {
     /// Of the client, as a trusted proxy says it.
     pub(crate) client: IpAddr,
     /// None where the connection that it came on is counted already.
-    pub(crate) _address: Option<AddressPlace>,
+    pub(crate) _address: Option<AddressPermit>,
 }
 
 /// Who is at the other end.
 #[derive(Debug)]
 pub(crate) enum Peer {
     /// A client, which is counted.
-    Client { address: IpAddr, _counted: AddressPlace },
+    Client { address: IpAddr, _counted: AddressPermit },
     /// A proxy, which says who asks with each handshake.
     Proxy(IpAddr),
 }
 
-impl Place {
+impl ConnectionPermit {
     pub(crate) fn new(permit: OwnedSemaphorePermit, peer: Peer) -> Self {
         Self(Arc::new(Held { _permit: permit, peer }))
     }

@@ -32,12 +32,12 @@ impl Rate {
 /// Lets a burst through at once and a rate in the long run: a leaky bucket as a meter, in the form of the generic cell rate
 /// algorithm (ITU-T I.371, annex A).
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace {
+pub(crate) struct RateLimiter {
     /// When the next would come if they came evenly.
     due: Instant,
 }
 
-impl Pace {
+impl RateLimiter {
     pub(crate) fn new(now: Instant) -> Self {
         Self { due: now }
     }
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn a_burst_passes_and_then_the_rate_holds() {
         let start = Instant::now();
-        let (mut pace, rate) = (Pace::new(start), rate(10, 5));
+        let (mut pace, rate) = (RateLimiter::new(start), rate(10, 5));
         assert_eq!((0..4).filter_map(|_| pace.note(1, start, rate)).count(), 0);
         let mut now = start;
         for _ in 0..20 {
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn a_pause_gives_the_burst_back_and_no_more() {
         let start = Instant::now();
-        let (mut pace, rate) = (Pace::new(start), rate(10, 5));
+        let (mut pace, rate) = (RateLimiter::new(start), rate(10, 5));
         assert_eq!((0..5).filter_map(|_| pace.note(1, start, rate)).count(), 1);
         let later = start + Duration::from_secs(3_600);
         assert!(!pace.is_rested(start) && pace.is_rested(later));
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn no_rate_is_no_pace() {
         let start = Instant::now();
-        let (mut pace, rate) = (Pace::new(start), rate(0, 1));
+        let (mut pace, rate) = (RateLimiter::new(start), rate(0, 1));
         assert!((0..100_000).all(|_| pace.note(1, start, rate).is_none()));
     }
 }

@@ -10,7 +10,7 @@ use http::{HeaderValue, Method, StatusCode, Uri};
 use serde_json::json;
 
 use super::Visit;
-use crate::admission::stranger_log::Kind;
+use crate::admission::client_log::LogKind;
 use crate::handshake::decoded;
 
 pub(super) const PATH: &str = "/chat/get_signed_user";
@@ -39,7 +39,7 @@ pub(super) async fn answer(State(Visit { context, .. }): State<Visit>, method: M
     match context.engine.is_present(&room, &username).await {
         Ok(present) => Json(json!({"user_exists": present})).into_response(),
         Err(error) => {
-            if let Some(Passed { suppressed }) = context.log.at_all(Kind::LookUp) {
+            if let Some(Passed { suppressed }) = context.log.at_all(LogKind::LookUp) {
                 tracing::warn!(%error, suppressed, "a look-up could not be answered");
             }
             StatusCode::SERVICE_UNAVAILABLE.into_response()

@@ -14,21 +14,21 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 
-use crate::admission::permit::Place;
+use crate::admission::permit::ConnectionPermit;
 use crate::config::HEAD_BYTES;
 use crate::context::Context;
-use crate::transport::prefixed::Rewound;
+use crate::transport::prefixed::Prefixed;
 use crate::transport::stream::Stream;
 
 /// What a route knows: the server, and the place of the connection that the request came on.
 #[derive(Debug, Clone)]
 struct Visit {
     context: Arc<Context>,
-    place: Place,
+    place: ConnectionPermit,
 }
 
 /// Serves the requests of one connection until it ends, or until the server does.
-pub(crate) async fn serve(stream: Rewound<Stream>, place: Place, context: Arc<Context>) {
+pub(crate) async fn serve(stream: Prefixed<Stream>, place: ConnectionPermit, context: Arc<Context>) {
     let timings = &context.config().timings;
     let service = TowerToHyperService::new(routes(Visit { context: Arc::clone(&context), place }));
     let connection = http1::Builder::new()

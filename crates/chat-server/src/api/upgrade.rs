@@ -10,9 +10,9 @@ use hyper_util::rt::TokioIo;
 
 use super::Visit;
 use crate::admission::permit::ChatPermit;
-use crate::connection::{self, Opened};
-use crate::handshake::{self, Admitted, Entrant};
-use crate::transport::prefixed::Rewound;
+use crate::connection::{self, OpenConnection};
+use crate::handshake::{self, Accepted, Admitted};
+use crate::transport::prefixed::Prefixed;
 use crate::transport::stream::Stream;
 
 pub(super) async fn answer(State(visit): State<Visit>, request: Request) -> Response {
@@ -31,13 +31,13 @@ pub(super) async fn answer(State(visit): State<Visit>, request: Request) -> Resp
 }
 
 /// Waits until the answer is out, and takes the connection out of HTTP.
-async fn hand_over(upgrade: OnUpgrade, deflates: bool, entrant: Entrant, permit: ChatPermit, visit: Visit) {
+async fn hand_over(upgrade: OnUpgrade, deflates: bool, entrant: Accepted, permit: ChatPermit, visit: Visit) {
     // a client that is gone by now, or does not take the answer: the seat is given back
     let patience = visit.context.config().timings.head;
     let Ok(Ok(upgraded)) = tokio::time::timeout(patience, upgrade).await else { return };
-    let Ok(parts) = upgraded.downcast::<TokioIo<Rewound<Stream>>>() else { return };
+    let Ok(parts) = upgraded.downcast::<TokioIo<Prefixed<Stream>>>() else { return };
     let (unread, stream) = parts.io.into_inner().into_parts();
     let unread = [parts.read_buf, unread].concat().into();
-    let opened = Opened { stream, unread, answer: Vec::new(), deflates };
+    let opened = OpenConnection { stream, unread, answer: Vec::new(), deflates };
     connection::start(opened, entrant, (permit, visit.place), &visit.context).await;
 }

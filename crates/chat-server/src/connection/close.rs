@@ -10,8 +10,8 @@ use tokio::net::TcpStream;
 
 use crate::context::Context;
 use crate::encoding::frames;
-use crate::session::ending::{Dialect, Ending};
-use crate::transport::throttled_discard::Sips;
+use crate::session::ending::{CloseReason, Dialect};
+use crate::transport::throttled_discard::ThrottledDiscard;
 use crate::transport::wire::Wire;
 
 /// How long a server that ends waits for the last words on a connection to be stored and told.
@@ -34,21 +34,22 @@ pub(super) async fn settle(last_words: impl Future<Output = ()>, wire: &mut Wire
 /// Writes what is still to be written and the close frame, and waits for the client to close its side, no longer than
 /// [`Timings::close`](crate::Timings::close) in all. Where the server ends, and nothing but the close frame was still to be written, it waits
 /// no longer than a client needs to answer.
-pub(super) async fn say(wire: &mut Wire, dialect: Dialect, ending: Ending, context: &Context) {
+pub(super) async fn say(wire: &mut Wire, dialect: Dialect, ending: CloseReason, context: &Context) {
     let (code, unsent) = match ending {
-        Ending::Gone => return,
-        Ending::ClientClosed(_) => (CloseCode::Normal, Unsent::Discard),
-        Ending::Failed(code) => (code, Unsent::Discard),
-        Ending::TooSlow => (CloseCode::TooSlow, Unsent::Discard),
-        Ending::ShuttingDown => (CloseCode::GoingAway, Unsent::Keep),
+        CloseReason::Gone => return,
+        CloseReason::ClientClosed(_) => (CloseCode::Normal, Unsent::Discard),
+        CloseReason::Failed(code) => (code, Unsent::Discard),
+        CloseReason::TooSlow => (CloseCode::TooSlow, Unsent::Discard),
+        CloseReason::ShuttingDown => (CloseCode::GoingAway, Unsent::Keep),
     };
     let last = match (ending, dialect) {
-        (Ending::ClientClosed(code), _) => frames::close_answer(code),
+        (CloseReason::ClientClosed(code), _) => frames::close_answer(code),
         (_, Dialect::Classic) => frames::close(code),
-        (Ending::ShuttingDown, Dialect::V2) => frames::bye(code, context.drain.away_for()),
+        (CloseReason::ShuttingDown, Dialect::V2) => frames::bye(code, context.drain.away_for()),
         (_, Dialect::V2) => frames::bye(code, None),
     };
-    let is_owed = unsent == Unsent::Keep && wire.outbox.waiting().bytes + wire.outbox.waiting_answers() > 0;
+    let is_owed =
+        unsent == Unsent::Keep && wire.outbox.backlog().bytes + wire.outbox.queued_reply_bytes() > 0;
     wire.outbox.close(last, unsent);
     let farewell = async {
         if flushed(wire).await {
@@ -70,14 +71,14 @@ async fn flushed(wire: &mut Wire) -> bool {
         match poll_fn(|cx| wire.poll_drain(cx)).await {
             Signal::Flushed => return true,
             Signal::Broken => return false,
-            Signal::Challenged | Signal::TooSlow => {}
+            Signal::Probed | Signal::TooSlow => {}
         }
     }
 }
 
 /// Reads to the end, and forgets it.
 async fn discard(stream: &TcpStream) -> io::Result<()> {
-    let (mut rest, mut sips) = (vec![0; 4096], Sips::default());
+    let (mut rest, mut sips) = (vec![0; 4096], ThrottledDiscard::default());
     loop {
         stream.readable().await?;
         match stream.try_read(&mut rest) {

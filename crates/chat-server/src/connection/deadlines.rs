@@ -10,10 +10,10 @@ const HELD_LOOK: Duration = Duration::from_millis(250);
 
 /// What a connection waits for, beside the next frame.
 #[derive(Debug)]
-pub(super) struct Clock {
+pub(super) struct Deadlines {
     next_ping: Instant,
     /// Since when a sign of life is asked for by somebody who wants the name.
-    challenged: Option<Instant>,
+    probed: Option<Instant>,
     /// While reading is held back; boxed, since it seldom is, and every connection would have room for it.
     held: Option<Box<Held>>,
     /// When the client was seen to have hung up while reading was held back.
@@ -28,15 +28,15 @@ struct Held {
     since: Instant,
     next_look: Instant,
     /// Until when the pace holds back, if it does or did.
-    paced_until: Option<Instant>,
+    limited_until: Option<Instant>,
     /// Whether that time has not come yet, as of the last look.
-    is_paced: bool,
+    is_limited: bool,
 }
 
 impl Held {
     /// Until when the sender is late, not the server: it has sent faster than it may.
     fn sender_is_late_until(&self) -> Instant {
-        self.paced_until.unwrap_or(self.since)
+        self.limited_until.unwrap_or(self.since)
     }
 }
 
@@ -62,22 +62,22 @@ pub(super) enum Due {
     HungUp,
 }
 
-impl Clock {
+impl Deadlines {
     pub(super) fn new(timings: &Timings, now: Instant) -> Self {
-        Self { next_ping: now + timings.ping, challenged: None, held: None, hung_up: None, drained: (0, now) }
+        Self { next_ping: now + timings.ping, probed: None, held: None, hung_up: None, drained: (0, now) }
     }
 
     /// When something is due at the earliest.
     pub(super) fn next(&self, heard: Heard, timings: &Timings) -> Instant {
         if let Some(held) = &self.held {
             // what depends on what is heard stands still
-            let paced_until = held.paced_until.filter(|_| held.is_paced);
-            let look = paced_until.map_or(held.next_look, |until| until.min(held.next_look));
+            let limited_until = held.limited_until.filter(|_| held.is_limited);
+            let look = limited_until.map_or(held.next_look, |until| until.min(held.next_look));
             let message = heard.incomplete_since.map(|since| since + timings.message);
-            let message = message.filter(|at| held.is_paced && *at <= held.sender_is_late_until());
+            let message = message.filter(|at| held.is_limited && *at <= held.sender_is_late_until());
             return message.into_iter().fold(self.next_ping.min(look), Instant::min);
         }
-        let challenge = self.challenged.map(|since| since + timings.challenge);
+        let challenge = self.probed.map(|since| since + timings.probe);
         let message = heard.incomplete_since.map(|since| since + timings.message);
         let silence = heard.last + timings.silence;
         [challenge, message].into_iter().flatten().fold(self.next_ping.min(silence), Instant::min)
@@ -92,7 +92,7 @@ impl Clock {
             if now >= held.next_look {
                 held.next_look = now + HELD_LOOK;
             }
-            held.is_paced = held.paced_until.is_some_and(|until| now < until);
+            held.is_limited = held.limited_until.is_some_and(|until| now < until);
             // a message goes on being late while its sender is throttled: else throttling would keep it alive for ever
             let counted = now.min(held.sender_is_late_until());
             if heard.incomplete_since.is_some_and(|since| counted >= since + timings.message) {
@@ -100,7 +100,7 @@ impl Clock {
             }
         } else {
             self.forget_answered(heard);
-            let unanswered = self.challenged.is_some_and(|since| now >= since + timings.challenge);
+            let unanswered = self.probed.is_some_and(|since| now >= since + timings.probe);
             if unanswered || now >= heard.last + timings.silence {
                 return Due::Silent;
             }
@@ -116,33 +116,34 @@ impl Clock {
     }
 
     /// Somebody else asks for the name. True when no answer to an earlier one is waited for, and a ping is to be sent.
-    pub(super) fn challenge(&mut self, now: Instant, heard: Heard) -> bool {
+    pub(super) fn probe(&mut self, now: Instant, heard: Heard) -> bool {
         self.forget_answered(heard);
-        let new = self.challenged.is_none();
-        self.challenged.get_or_insert(now);
+        let new = self.probed.is_none();
+        self.probed.get_or_insert(now);
         new
     }
 
     /// Any byte answers a challenge.
     fn forget_answered(&mut self, heard: Heard) {
-        self.challenged = self.challenged.filter(|since| heard.last <= *since);
+        self.probed = self.probed.filter(|since| heard.last <= *since);
     }
 
     /// Nothing is read from now on; `until` when, if it is the pace that holds it back.
     pub(super) fn hold(&mut self, now: Instant, until: Option<Instant>) {
-        let begun =
-            || Box::new(Held { since: now, next_look: now + HELD_LOOK, paced_until: None, is_paced: false });
+        let begun = || {
+            Box::new(Held { since: now, next_look: now + HELD_LOOK, limited_until: None, is_limited: false })
+        };
         let held = self.held.get_or_insert_with(begun);
         if until.is_some() {
-            held.paced_until = until;
-            held.is_paced = true;
+            held.limited_until = until;
+            held.is_limited = true;
         }
     }
 
     /// Reading goes on. Gives how long it was held back: for this long the clocks stood still.
     pub(super) fn release(&mut self, now: Instant) -> HeldBack {
         let Some(held) = self.held.take() else { return HeldBack::default() };
-        if let Some(since) = &mut self.challenged {
+        if let Some(since) = &mut self.probed {
             // one that came while reading was held back has waited from then on only
             *since += now - held.since.max(*since);
         }
@@ -151,9 +152,9 @@ impl Clock {
     }
 
     /// Whether the pace holds reading back now.
-    pub(super) fn is_paced(&self, now: Instant) -> bool {
-        let paced_until = self.held.as_ref().and_then(|held| held.paced_until);
-        paced_until.is_some_and(|until| now < until)
+    pub(super) fn is_limited(&self, now: Instant) -> bool {
+        let limited_until = self.held.as_ref().and_then(|held| held.limited_until);
+        limited_until.is_some_and(|until| now < until)
     }
 
     /// Whether reading is held back.
@@ -190,7 +191,7 @@ mod tests {
     }
 
     struct Watched {
-        clock: Clock,
+        clock: Deadlines,
         start: Instant,
         heard: Heard,
     }
@@ -199,7 +200,7 @@ mod tests {
         fn new() -> Self {
             let start = Instant::now();
             let heard = Heard { last: start, incomplete_since: None };
-            Self { clock: Clock::new(&Timings::default(), start), start, heard }
+            Self { clock: Deadlines::new(&Timings::default(), start), start, heard }
         }
 
         /// Follows the clock's own alarms for a while, and gives what was due, and when.
@@ -243,17 +244,14 @@ mod tests {
     #[test]
     fn a_challenge_is_answered_by_any_byte_and_only_asked_once() {
         let mut watched = Watched::new();
-        assert!(watched.clock.challenge(watched.start + seconds(1), watched.heard));
-        assert!(!watched.clock.challenge(watched.start + seconds(9), watched.heard));
+        assert!(watched.clock.probe(watched.start + seconds(1), watched.heard));
+        assert!(!watched.clock.probe(watched.start + seconds(9), watched.heard));
         assert_eq!(watched.run(1, 30), [(11, Due::Silent)]);
 
         let mut watched = Watched::new();
-        watched.clock.challenge(watched.start + seconds(1), watched.heard);
+        watched.clock.probe(watched.start + seconds(1), watched.heard);
         watched.heard.last = watched.start + seconds(2);
-        assert!(
-            watched.clock.challenge(watched.start + seconds(3), watched.heard),
-            "the first one was answered"
-        );
+        assert!(watched.clock.probe(watched.start + seconds(3), watched.heard), "the first one was answered");
         watched.heard.last = watched.start + seconds(4);
         assert_eq!(watched.run(4, 30), [(20, Due::Ping)]);
     }
@@ -296,7 +294,7 @@ mod tests {
     #[test]
     fn while_reading_is_held_back_the_clocks_stand_still() {
         let mut watched = Watched::new();
-        watched.clock.challenge(watched.start, watched.heard);
+        watched.clock.probe(watched.start, watched.heard);
         watched.clock.hold(watched.start + seconds(1), None);
         assert!(watched.run(1, 300).iter().all(|(_, due)| *due == Due::Ping));
         let held = watched.clock.release(watched.start + seconds(301));
@@ -309,12 +307,12 @@ mod tests {
     fn a_challenge_that_comes_while_reading_is_held_back_waits_from_the_release_on() {
         let mut watched = Watched::new();
         watched.clock.hold(watched.start, None);
-        watched.clock.challenge(watched.start + seconds(39), watched.heard);
+        watched.clock.probe(watched.start + seconds(39), watched.heard);
         watched.heard.last += watched.clock.release(watched.start + seconds(40)).total;
         assert_eq!(watched.run(40, 100).last(), Some(&(50, Due::Silent)));
         let mut watched = Watched::new();
         watched.clock.hold(watched.start, None);
-        watched.clock.challenge(watched.start + seconds(39), watched.heard);
+        watched.clock.probe(watched.start + seconds(39), watched.heard);
         watched.clock.release(watched.start + seconds(40));
         watched.heard.last = watched.start + seconds(41);
         assert_eq!(watched.run(41, 200).last(), Some(&(91, Due::Silent)), "any byte after it is an answer");

@@ -12,15 +12,15 @@ use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::protocol::Message;
 
-use crate::admission::rate_limit::{Pace, Rate};
+use crate::admission::rate_limit::{Rate, RateLimiter};
 use crate::connection::close;
-use crate::connection::deadlines::{Clock, Due};
+use crate::connection::deadlines::{Deadlines, Due};
 use crate::connection::input::{self, Next, Socket, heard};
 use crate::context::Context;
 use crate::encoding::frames;
 use crate::metrics;
-use crate::session::ending::Ending;
-use crate::session::protocol::Talk;
+use crate::session::ending::CloseReason;
+use crate::session::protocol::Protocol;
 use crate::transport::stream::{HangUp, hang_up};
 use crate::transport::tcp::Tcp;
 use crate::transport::wire::Wire;
@@ -32,28 +32,28 @@ enum Step {
     /// From the outbox.
     Signal(Signal),
     /// What the talk had to do is done.
-    Done(Result<(), Ending>),
+    Done(Result<(), CloseReason>),
     /// From the client.
     Read(Next),
 }
 
 /// A connection and what is spoken on it.
-pub(super) struct Conversation<T> {
+pub(super) struct ConnectionDriver<T> {
     talk: T,
     outbox: Arc<Outbox<Tcp>>,
-    clock: Clock,
-    pace: Pace,
+    clock: Deadlines,
+    pace: RateLimiter,
     context: Arc<Context>,
 }
 
-impl<T: Talk> Conversation<T> {
+impl<T: Protocol> ConnectionDriver<T> {
     pub(super) fn new(talk: T, outbox: Arc<Outbox<Tcp>>, context: Arc<Context>) -> Self {
         let now = Instant::now();
         Self {
             talk,
             outbox,
-            clock: Clock::new(&context.config().timings, now),
-            pace: Pace::new(now),
+            clock: Deadlines::new(&context.config().timings, now),
+            pace: RateLimiter::new(now),
             context,
         }
     }
@@ -65,11 +65,11 @@ impl<T: Talk> Conversation<T> {
         clippy::manual_async_fn,
         reason = "it would keep room for its arguments beside what becomes of them"
     )]
-    pub(super) fn run(&mut self, wire: &mut Wire) -> impl Future<Output = Ending> {
+    pub(super) fn run(&mut self, wire: &mut Wire) -> impl Future<Output = CloseReason> {
         async move {
             self.talk.log("opened", None);
             let ending = self.listen(wire).await;
-            if ending == Ending::ShuttingDown {
+            if ending == CloseReason::ShuttingDown {
                 Box::pin(close::settle(self.talk.settle(), wire)).await;
             }
             self.talk.log("closed", Some(ending));
@@ -87,7 +87,7 @@ impl<T: Talk> Conversation<T> {
         clippy::manual_async_fn,
         reason = "it would keep room for its arguments beside what becomes of them"
     )]
-    fn listen(&mut self, wire: &mut Wire) -> impl Future<Output = Ending> {
+    fn listen(&mut self, wire: &mut Wire) -> impl Future<Output = CloseReason> {
         async move {
             let mut socket = Box::pin(input::wrap(wire, &self.context)).await;
             let stopping = self.context.drain.wave();
@@ -98,15 +98,15 @@ impl<T: Talk> Conversation<T> {
                 // nothing of it is kept while something is waited for below: it would be in the future for good
                 let step = tokio::select! {
                     biased;
-                    () = &mut stopping => return Ending::ShuttingDown,
+                    () = &mut stopping => return CloseReason::ShuttingDown,
                     () = &mut alarm => Step::Alarm,
                     step = self.step(&mut socket) => step,
                 };
                 let ending = match step {
                     Step::Alarm => self.ring(&mut socket),
-                    Step::Signal(Signal::TooSlow) => Some(Ending::TooSlow),
-                    Step::Signal(Signal::Broken | Signal::Flushed) => Some(Ending::Gone),
-                    Step::Signal(Signal::Challenged) => self.challenged(&socket),
+                    Step::Signal(Signal::TooSlow) => Some(CloseReason::TooSlow),
+                    Step::Signal(Signal::Broken | Signal::Flushed) => Some(CloseReason::Gone),
+                    Step::Signal(Signal::Probed) => self.probed(&socket),
                     Step::Done(Ok(())) => {
                         self.release_unless_held(Instant::now(), &mut socket);
                         None
@@ -153,17 +153,19 @@ impl<T: Talk> Conversation<T> {
     }
 
     /// Takes what the socket gave. Gives why the connection ends, if it does.
-    fn take(&mut self, next: Next, socket: &mut Socket<'_>) -> Option<Ending> {
+    fn take(&mut self, next: Next, socket: &mut Socket<'_>) -> Option<CloseReason> {
         match next {
             Next::Pieces | Next::Frame(Some(Ok(Message::Pong(_) | Message::Frame(_)))) => {}
-            Next::Frame(None) => return Some(Ending::Gone),
+            Next::Frame(None) => return Some(CloseReason::Gone),
             Next::Frame(Some(Err(error))) => return Some(input::ending(&error)),
             Next::Frame(Some(Ok(Message::Close(close)))) => {
-                return Some(Ending::ClientClosed(close.map(|close| close.code.into())));
+                return Some(CloseReason::ClientClosed(close.map(|close| close.code.into())));
             }
-            Next::Frame(Some(Ok(Message::Binary(_)))) => return Some(Ending::Failed(CloseCode::Unsupported)),
+            Next::Frame(Some(Ok(Message::Binary(_)))) => {
+                return Some(CloseReason::Failed(CloseCode::Unsupported));
+            }
             Next::Frame(Some(Ok(Message::Text(text)))) => {
-                if let Some(ending) = self.talk.hear(&text) {
+                if let Some(ending) = self.talk.on_text(&text) {
                     return Some(ending);
                 }
             }
@@ -172,12 +174,12 @@ impl<T: Talk> Conversation<T> {
         }
         let now = Instant::now();
         let rate = Rate::of_frames(&self.context.config().limits);
-        let paced_until = self.pace.note(socket.get_mut().take_frames(), now, rate);
-        if paced_until.is_some() || self.talk.is_busy() {
-            if paced_until.is_some() {
-                metrics::paced();
+        let limited_until = self.pace.note(socket.get_mut().take_frames(), now, rate);
+        if limited_until.is_some() || self.talk.is_busy() {
+            if limited_until.is_some() {
+                metrics::rate_limited();
             }
-            self.clock.hold(now, paced_until);
+            self.clock.hold(now, limited_until);
             self.look_for_hang_up(now, socket)
         } else {
             None
@@ -185,17 +187,17 @@ impl<T: Talk> Conversation<T> {
     }
 
     fn release_unless_held(&mut self, now: Instant, socket: &mut Socket<'_>) {
-        if self.clock.is_held() && !self.talk.is_busy() && !self.clock.is_paced(now) {
+        if self.clock.is_held() && !self.talk.is_busy() && !self.clock.is_limited(now) {
             let held = self.clock.release(now);
             socket.get_mut().pardon(held);
         }
     }
 
     /// Acts on what is due. Gives why the connection ends, if it does.
-    fn ring(&mut self, socket: &mut Socket<'_>) -> Option<Ending> {
+    fn ring(&mut self, socket: &mut Socket<'_>) -> Option<CloseReason> {
         let now = Instant::now();
         if self.talk.deadline().is_some_and(|deadline| now >= deadline) {
-            return Some(Ending::Failed(CloseCode::Silent));
+            return Some(CloseReason::Failed(CloseCode::Silent));
         }
         if self.clock.is_held() {
             if let Some(ending) = self.look_for_hang_up(now, socket) {
@@ -206,14 +208,14 @@ impl<T: Talk> Conversation<T> {
         loop {
             match self.clock.due(now, heard(socket), &self.context.config().timings) {
                 Due::Nothing => return None,
-                Due::Silent => return Some(Ending::Failed(CloseCode::Silent)),
-                Due::Incomplete => return Some(Ending::Failed(CloseCode::Policy)),
-                Due::HungUp => return Some(Ending::Gone),
+                Due::Silent => return Some(CloseReason::Failed(CloseCode::Silent)),
+                Due::Incomplete => return Some(CloseReason::Failed(CloseCode::Policy)),
+                Due::HungUp => return Some(CloseReason::Gone),
                 Due::Ping => {
-                    let waiting = self.outbox.waiting().bytes + self.outbox.waiting_answers();
+                    let waiting = self.outbox.backlog().bytes + self.outbox.queued_reply_bytes();
                     let drained = self.outbox.drained_bytes();
                     if self.clock.is_stalled(now, waiting, drained, &self.context.config().timings) {
-                        return Some(Ending::TooSlow);
+                        return Some(CloseReason::TooSlow);
                     }
                     // one that does not fit waits behind others like it
                     self.outbox.offer_control(&frames::PING);
@@ -223,10 +225,10 @@ impl<T: Talk> Conversation<T> {
     }
 
     /// While nothing is read, the end of the client's side does not come as a frame.
-    fn look_for_hang_up(&mut self, now: Instant, socket: &Socket<'_>) -> Option<Ending> {
+    fn look_for_hang_up(&mut self, now: Instant, socket: &Socket<'_>) -> Option<CloseReason> {
         match hang_up(socket.get_ref().stream()) {
             None => None,
-            Some(HangUp::Reset) => Some(Ending::Gone),
+            Some(HangUp::Reset) => Some(CloseReason::Gone),
             Some(HangUp::Finished) => {
                 self.clock.note_hang_up(now);
                 None
@@ -234,9 +236,9 @@ impl<T: Talk> Conversation<T> {
         }
     }
 
-    fn challenged(&mut self, socket: &Socket<'_>) -> Option<Ending> {
-        let ending = self.talk.knocked();
-        if ending.is_none() && self.clock.challenge(Instant::now(), heard(socket)) {
+    fn probed(&mut self, socket: &Socket<'_>) -> Option<CloseReason> {
+        let ending = self.talk.on_probe();
+        if ending.is_none() && self.clock.probe(Instant::now(), heard(socket)) {
             self.outbox.offer_control(&frames::PING);
         }
         ending

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Result as WsResult};
 
 use crate::connection::deadlines::Heard;
 use crate::context;
-use crate::session::ending::Ending;
+use crate::session::ending::CloseReason;
 use crate::transport::wire::{Refused, Wire};
 
 /// What the WebSocket library reads at a time, in bytes. It has a buffer of this size as long as the connection lasts. What it reads
@@ -71,18 +71,18 @@ pub(super) fn heard(socket: &Socket<'_>) -> Heard {
 }
 
 /// What an error of the library means for the connection.
-pub(super) fn ending(error: &WsError) -> Ending {
+pub(super) fn ending(error: &WsError) -> CloseReason {
     match error {
         WsError::Io(error) => match error.get_ref().and_then(|error| error.downcast_ref()) {
-            Some(Refused(code)) => Ending::Failed(*code),
-            None => Ending::Gone,
+            Some(Refused(code)) => CloseReason::Failed(*code),
+            None => CloseReason::Gone,
         },
         WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake)
         | WsError::ConnectionClosed
-        | WsError::AlreadyClosed => Ending::Gone,
-        WsError::Protocol(_) => Ending::Failed(CloseCode::Protocol),
-        WsError::Utf8(_) => Ending::Failed(CloseCode::InvalidText),
-        WsError::Capacity(_) => Ending::Failed(CloseCode::TooBig),
-        _ => Ending::Failed(CloseCode::Internal),
+        | WsError::AlreadyClosed => CloseReason::Gone,
+        WsError::Protocol(_) => CloseReason::Failed(CloseCode::Protocol),
+        WsError::Utf8(_) => CloseReason::Failed(CloseCode::InvalidText),
+        WsError::Capacity(_) => CloseReason::Failed(CloseCode::TooBig),
+        _ => CloseReason::Failed(CloseCode::Internal),
     }
 }

@@ -11,29 +11,29 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chat_outbox::Outbox;
 use chat_protocol::CloseCode;
-use chat_rooms::{Outlet, Subscribe};
+use chat_rooms::{Sink, Subscribe};
 use futures::FutureExt;
 
-use crate::admission::permit::{ChatPermit, Place};
+use crate::admission::permit::{ChatPermit, ConnectionPermit};
 use crate::context::Context;
-use crate::handshake::Entrant;
+use crate::handshake::Accepted;
 use crate::metrics::Connected;
 use crate::session::classic::Classic;
-use crate::session::ending::{Dialect, Ending};
-use crate::session::protocol::Talk;
+use crate::session::ending::{CloseReason, Dialect};
+use crate::session::protocol::Protocol;
 use crate::session::{Session, send_window};
 use crate::transport::cipher::Cipher;
 use crate::transport::stream::Stream;
 use crate::transport::tcp::{Tcp, Writer};
 use crate::transport::wire::Wire;
-use driver::Conversation;
+use driver::ConnectionDriver;
 
 /// A connection's place among the others, held until its socket is closed.
-type Permits = (ChatPermit, Place);
+type Permits = (ChatPermit, ConnectionPermit);
 
 /// A connection as the door leaves it.
 #[derive(Debug)]
-pub(crate) struct Opened {
+pub(crate) struct OpenConnection {
     pub(crate) stream: Stream,
     /// Read from it already.
     pub(crate) unread: Bytes,
@@ -45,17 +45,22 @@ pub(crate) struct Opened {
 
 /// Lets the entrant in and starts the connection's task. Whoever has seen the answer to the handshake is in: it is written
 /// behind the entering, and before all else.
-pub(crate) async fn start(opened: Opened, entrant: Entrant, permits: Permits, context: &Arc<Context>) {
-    let Opened { stream, unread, answer, deflates } = opened;
+pub(crate) async fn start(
+    opened: OpenConnection,
+    entrant: Accepted,
+    permits: Permits,
+    context: &Arc<Context>,
+) {
+    let OpenConnection { stream, unread, answer, deflates } = opened;
     let (tcp, cipher) = taken_apart(stream);
     let outbox = Outbox::beginning_with(&answer, tcp, context.config().backlog);
     let outbox = Arc::new(outbox.within(Arc::clone(&context.backlogs)));
     let most = context.config().limits.message_bytes;
     let wire = Wire::new(Arc::clone(&outbox), cipher, unread, deflates, most);
     match entrant {
-        Entrant::Classic(seat) => {
+        Accepted::Classic(seat) => {
             let encoding = context.encodings.of(deflates).classic;
-            let outlet = Outlet::Frames { encoding, sink: Arc::clone(&outbox) as _ };
+            let outlet = Sink::Frames { encoding, sink: Arc::clone(&outbox) as _ };
             let seat = seat.with_window(&send_window(context.config().backlog));
             // lists need nothing from the store: this resolves at once, and does not fail
             let Ok((member, _)) = seat.join(Subscribe::new(outlet).with_lists()).await else { return };
@@ -63,7 +68,7 @@ pub(crate) async fn start(opened: Opened, entrant: Entrant, permits: Permits, co
             let talk = Classic::new(member, outbox, listed);
             context.tasks.spawn(serve(talk, Dialect::Classic, wire, permits, Arc::clone(context)));
         }
-        Entrant::V2 => {
+        Accepted::V2 => {
             let talk = Session::new(outbox, deflates, permits.0.client, Arc::clone(context));
             context.tasks.spawn(serve(talk, Dialect::V2, wire, permits, Arc::clone(context)));
         }
@@ -84,7 +89,7 @@ fn taken_apart(stream: Stream) -> (Tcp, Option<Box<Cipher>>) {
 }
 
 /// All of a connection, as a future. Not an `async fn`, which would keep room for its arguments beside what becomes of them.
-fn serve<T: Talk + Send>(
+fn serve<T: Protocol + Send>(
     talk: T,
     dialect: Dialect,
     mut wire: Wire,
@@ -92,13 +97,13 @@ fn serve<T: Talk + Send>(
     context: Arc<Context>,
 ) -> impl Future<Output = ()> + Send {
     let held = (permits, Connected::by(dialect.name()));
-    let mut conversation = Conversation::new(talk, Arc::clone(&wire.outbox), context);
+    let mut conversation = ConnectionDriver::new(talk, Arc::clone(&wire.outbox), context);
     async move {
         let ending = AssertUnwindSafe(conversation.run(&mut wire)).catch_unwind().await;
         let context = conversation.context();
         // the rooms hear of it now; the socket may take its time
         drop(conversation);
-        let ending = ending.unwrap_or(Ending::Failed(CloseCode::Internal));
+        let ending = ending.unwrap_or(CloseReason::Failed(CloseCode::Internal));
         // boxed, so that the connection's future does not carry it all its life
         Box::pin(close::say(&mut wire, dialect, ending, &context)).await;
         drop(held);

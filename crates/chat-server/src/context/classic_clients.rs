@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 /// Every classic client that is connected. Clones are the same.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Classics(Arc<Mutex<Known>>);
+pub(crate) struct ClassicClients(Arc<Mutex<Known>>);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -29,19 +29,19 @@ pub struct ClassicInfo {
 
 /// An entry in the list, for as long as it is held.
 #[derive(Debug)]
-pub(crate) struct Listed {
-    classics: Classics,
+pub(crate) struct ClassicEntry {
+    classics: ClassicClients,
     key: u64,
 }
 
-impl Classics {
+impl ClassicClients {
     /// Adds a client.
-    pub(crate) fn add(&self, member: Arc<Member>, address: IpAddr) -> Listed {
+    pub(crate) fn add(&self, member: Arc<Member>, address: IpAddr) -> ClassicEntry {
         let mut known = self.0.lock();
         let key = known.next;
         known.next += 1;
         known.clients.insert(key, (member, address));
-        Listed { classics: self.clone(), key }
+        ClassicEntry { classics: self.clone(), key }
     }
 
     /// All of them, the oldest first.
@@ -55,7 +55,7 @@ impl Classics {
     }
 }
 
-impl Drop for Listed {
+impl Drop for ClassicEntry {
     fn drop(&mut self) {
         self.classics.0.lock().clients.remove(&self.key);
     }

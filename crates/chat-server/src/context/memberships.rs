@@ -8,9 +8,9 @@ use chat_rooms::Membership;
 /// A session's seats, in the order of their rooms' names. Most sessions have one, and none has many: a list is smaller than a map,
 /// and as fast.
 #[derive(Debug, Default)]
-pub(crate) struct Seats(Vec<Arc<Membership>>);
+pub(crate) struct Memberships(Vec<Arc<Membership>>);
 
-impl Seats {
+impl Memberships {
     fn find(&self, room: &RoomName) -> Result<usize, usize> {
         self.0.binary_search_by(|seat| seat.member().room.cmp(room))
     }
@@ -48,8 +48,8 @@ impl Seats {
     }
 
     /// Gives up the seats in rooms that the operator has put the session out of.
-    pub(crate) fn remove_ousted(&mut self) {
-        self.0.retain(|seat| !seat.is_ousted());
+    pub(crate) fn drop_removed(&mut self) {
+        self.0.retain(|seat| !seat.was_removed());
     }
 
     /// Adds all of another session's.

@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admission::addresses::Addresses;
-use crate::admission::stranger_log::StrangerLog;
+use crate::admission::client_log::ClientLog;
 use crate::config::Config;
-use crate::context::classic_clients::Classics;
+use crate::context::classic_clients::ClassicClients;
 use crate::context::drain::Drain;
 use crate::context::sessions::Sessions;
 use crate::encoding::Encodings;
@@ -35,7 +35,7 @@ pub(crate) struct Context {
     /// The sessions of `chat.v2`, by their secrets.
     pub(crate) sessions: Sessions,
     /// The classic clients.
-    pub(crate) classics: Classics,
+    pub(crate) classics: ClassicClients,
     /// The web page, if it is served.
     pub(crate) pages: Option<Pages>,
     /// As it is now: what changes while the server runs is told by `Control::reconfigure`.
@@ -57,7 +57,7 @@ pub(crate) struct Context {
     /// What comes from which address.
     pub(crate) addresses: Addresses,
     /// Limits the log lines that clients can cause.
-    pub(crate) log: Arc<StrangerLog>,
+    pub(crate) log: Arc<ClientLog>,
 }
 
 impl Context {

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_protocol::{Timestamp, Username};
-use chat_rooms::{EncodingId, FrameSink, Outlet};
+use chat_rooms::{EncodingId, FrameSink, Sink};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::context::memberships::Seats;
+use crate::context::memberships::Memberships;
 
 /// Resolves to the seats of a session that is taken over; to an error when that ends by itself before.
-pub(crate) type TakenOver = oneshot::Receiver<Seats>;
+pub(crate) type Takeover = oneshot::Receiver<Memberships>;
 
 /// Every session that has begun.
 #[derive(Debug, Default, Clone)]
@@ -37,7 +37,7 @@ struct Entry {
     /// How it is written to.
     encoding: EncodingId,
     /// Who takes it over, until the session's task has seen it.
-    taker: Mutex<Option<oneshot::Sender<Seats>>>,
+    taker: Mutex<Option<oneshot::Sender<Memberships>>>,
 }
 
 impl fmt::Debug for Entry {
@@ -101,15 +101,15 @@ impl Sessions {
         drop(sessions);
         entry.is_some_and(|entry| {
             entry.is_closed.store(true, Ordering::Release);
-            entry.outbox.challenge();
+            entry.outbox.probe();
             true
         })
     }
 
     /// Where the events of all sessions go that have got their `welcome`.
-    pub(crate) fn outlets(&self) -> Vec<Outlet> {
+    pub(crate) fn outlets(&self) -> Vec<Sink> {
         let outlet =
-            |entry: &Arc<Entry>| Outlet::Frames { encoding: entry.encoding, sink: Arc::clone(&entry.outbox) };
+            |entry: &Arc<Entry>| Sink::Frames { encoding: entry.encoding, sink: Arc::clone(&entry.outbox) };
         let sessions = self.by_secret.lock();
         let welcomed = sessions.values().filter(|entry| entry.is_welcomed.load(Ordering::Acquire));
         welcomed.map(outlet).collect()
@@ -122,7 +122,7 @@ impl Sessions {
 
     /// Asks the session with this secret for its seats. None where there is none, or it belongs to another name. The secret is good
     /// for one time: of several who try exactly one gets the seats.
-    pub(crate) fn take_over(&self, secret: &str, username: &Username) -> Option<TakenOver> {
+    pub(crate) fn take_over(&self, secret: &str, username: &Username) -> Option<Takeover> {
         let secret = u128::from_str_radix(secret, 16).ok()?;
         let mut sessions = self.by_secret.lock();
         if sessions.get(&secret)?.username != *username {
@@ -132,7 +132,7 @@ impl Sessions {
         drop(sessions);
         let (taker, seats) = oneshot::channel();
         *entry.taker.lock() = Some(taker);
-        entry.outbox.challenge();
+        entry.outbox.probe();
         Some(seats)
     }
 }
@@ -182,7 +182,7 @@ impl Registration {
     }
 
     /// Who takes the session over, if somebody does.
-    pub(crate) fn taker(&self) -> Option<oneshot::Sender<Seats>> {
+    pub(crate) fn taker(&self) -> Option<oneshot::Sender<Memberships>> {
         self.entry.taker.lock().take()
     }
 }

@@ -44,9 +44,9 @@ impl Encodings {
         for (ids, deflater) in [(encodings.plain, None), (encodings.deflated, Some(deflater))] {
             let html = V2Html(Arc::clone(&rendered));
             builder = builder
-                .encoding(ids.classic, InFrames { dialect: Classic, deflater: deflater.clone() })
-                .encoding(ids.v2, InFrames { dialect: V2, deflater: deflater.clone() })
-                .encoding(ids.v2_html, InFrames { dialect: html, deflater });
+                .encoding(ids.classic, Framed { dialect: Classic, deflater: deflater.clone() })
+                .encoding(ids.v2, Framed { dialect: V2, deflater: deflater.clone() })
+                .encoding(ids.v2_html, Framed { dialect: html, deflater });
         }
         (builder, encodings)
     }
@@ -63,8 +63,8 @@ trait Dialect: Send + Sync + 'static {
     /// About how many bytes that will be.
     fn size_hint(&self, event: &Event) -> usize;
 
-    /// See [`Encoding::forget`].
-    fn forget(&self, is_gone: IsGone<'_>) {
+    /// See [`Encoding::redact`].
+    fn redact(&self, is_gone: IsGone<'_>) {
         let _ = is_gone;
     }
 }
@@ -110,19 +110,19 @@ impl Dialect for V2Html {
         2 * v2::size_hint(event)
     }
 
-    fn forget(&self, is_gone: IsGone<'_>) {
-        self.0.forget(is_gone);
+    fn redact(&self, is_gone: IsGone<'_>) {
+        self.0.redact(is_gone);
     }
 }
 
 /// A dialect in text frames, compressed where there is a deflater and it makes them shorter.
 #[derive(Debug)]
-struct InFrames<D> {
+struct Framed<D> {
     dialect: D,
     deflater: Option<Arc<Deflater>>,
 }
 
-impl<D: Dialect> Encoding for InFrames<D> {
+impl<D: Dialect> Encoding for Framed<D> {
     fn encode(&self, event: &Event, frame: &mut Vec<u8>) {
         let mut json = Vec::with_capacity(self.size_hint(event));
         self.dialect.write(event, &mut json);
@@ -137,7 +137,7 @@ impl<D: Dialect> Encoding for InFrames<D> {
         self.dialect.size_hint(event)
     }
 
-    fn forget(&self, is_gone: IsGone<'_>) {
-        self.dialect.forget(is_gone);
+    fn redact(&self, is_gone: IsGone<'_>) {
+        self.dialect.redact(is_gone);
     }
 }

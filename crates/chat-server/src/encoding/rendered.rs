@@ -62,7 +62,7 @@ impl Rendered {
     }
 
     /// Forgets messages that are gone.
-    pub(crate) fn forget(&self, is_gone: IsGone<'_>) {
+    pub(crate) fn redact(&self, is_gone: IsGone<'_>) {
         self.kept.retain(|(room, seq, _), html| !is_gone(room, *seq, html.sent_at));
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use chat_log::{Passed, cut};
 use chat_protocol::v2::SUBPROTOCOL;
 use chat_protocol::{RoomName, Username};
-use chat_rooms::{JoinError, Seat};
+use chat_rooms::{Admission, JoinError};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderValue, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING,
@@ -20,19 +20,19 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 
-use crate::admission::addresses::{AddressPlace, Arrival};
+use crate::admission::addresses::{AddressPermit, Arrival};
+use crate::admission::client_log::LogKind;
 use crate::admission::origins::Endpoint;
-use crate::admission::permit::{ChatPermit, Peer, Place};
-use crate::admission::stranger_log::Kind;
+use crate::admission::permit::{ChatPermit, ConnectionPermit, Peer};
 use crate::context::Context;
 use crate::encoding::deflate;
 use crate::handshake::refusal::Refusal;
 
 /// What was let in.
 #[derive(Debug)]
-pub(crate) enum Entrant {
+pub(crate) enum Accepted {
     /// A member of one room.
-    Classic(Seat),
+    Classic(Admission),
     /// A session that has said nothing yet.
     V2,
 }
@@ -45,7 +45,7 @@ pub(crate) struct Admitted {
     /// Whether it says that messages may be compressed.
     pub(crate) deflates: bool,
     /// Who it is.
-    pub(crate) entrant: Entrant,
+    pub(crate) entrant: Accepted,
     /// Counts towards the connections there may be, for as long as it is held.
     pub(crate) permit: ChatPermit,
 }
@@ -63,7 +63,7 @@ pub(crate) fn is_websocket_path(path: &str) -> bool {
 /// Cancel-safe: dropped before it resolves, the seat is given back.
 pub(crate) async fn admit(
     request: &Request<()>,
-    place: &Place,
+    place: &ConnectionPermit,
     context: &Arc<Context>,
 ) -> Result<Admitted, Refusal> {
     if request.uri().path() == V2_PATH {
@@ -75,12 +75,12 @@ pub(crate) async fn admit(
     look_at_origin(request, Endpoint::Classic, place, context)?;
     let deflates = agree_on_deflate(request, &mut response, context);
     match context.engine.admit(&room, &username).await {
-        Ok(seat) => Ok(Admitted { response, deflates, entrant: Entrant::Classic(seat), permit }),
+        Ok(seat) => Ok(Admitted { response, deflates, entrant: Accepted::Classic(seat), permit }),
         Err(JoinError::NameTaken) => Err(Refusal::NameTaken),
         Err(JoinError::RoomFull) => Err(Refusal::RoomFull),
         Err(JoinError::Closing) => Err(Refusal::ShuttingDown),
         Err(error) => {
-            if let Some(Passed { suppressed }) = context.log.at_all(Kind::Join) {
+            if let Some(Passed { suppressed }) = context.log.at_all(LogKind::Join) {
                 tracing::warn!(%room, %username, %error, suppressed, "a user could not join");
             }
             Err(Refusal::Store)
@@ -89,7 +89,11 @@ pub(crate) async fn admit(
 }
 
 /// Lets a session of `chat.v2` in: who it is, it says later.
-fn admit_session(request: &Request<()>, place: &Place, context: &Context) -> Result<Admitted, Refusal> {
+fn admit_session(
+    request: &Request<()>,
+    place: &ConnectionPermit,
+    context: &Context,
+) -> Result<Admitted, Refusal> {
     let mut response = handshake(request)?;
     // a client that does not offer it would not understand a word (RFC 6455, section 4.2.2)
     let offered = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
@@ -104,7 +108,7 @@ fn admit_session(request: &Request<()>, place: &Place, context: &Context) -> Res
     let permit = permit(request, place, context)?;
     look_at_origin(request, Endpoint::V2, place, context)?;
     let deflates = agree_on_deflate(request, &mut response, context);
-    Ok(Admitted { response, deflates, entrant: Entrant::V2, permit })
+    Ok(Admitted { response, deflates, entrant: Accepted::V2, permit })
 }
 
 /// Takes the client's offer to compress messages, if there is one that can be taken, and says whether.
@@ -118,7 +122,7 @@ fn agree_on_deflate(request: &Request<()>, response: &mut Response<()>, context:
 }
 
 /// A place among the chat connections, if there is one left, and one for who asks.
-fn permit(request: &Request<()>, place: &Place, context: &Context) -> Result<ChatPermit, Refusal> {
+fn permit(request: &Request<()>, place: &ConnectionPermit, context: &Context) -> Result<ChatPermit, Refusal> {
     let (client, address) = match place.peer() {
         Peer::Client { address, .. } => {
             may_shake_hands(*address, context)?;
@@ -137,13 +141,13 @@ fn permit(request: &Request<()>, place: &Place, context: &Context) -> Result<Cha
 }
 
 /// Counts who asks over a proxy.
-fn counted(address: IpAddr, context: &Context) -> Result<AddressPlace, Refusal> {
+fn counted(address: IpAddr, context: &Context) -> Result<AddressPermit, Refusal> {
     let Arrival::In(place) = context.addresses.arrive(address) else { return Err(Refusal::TooManyFromThere) };
     may_shake_hands(address, context).map(|()| place)
 }
 
 /// The client's address, as far as it is known.
-fn client_address(headers: &HeaderMap, place: &Place, context: &Context) -> IpAddr {
+fn client_address(headers: &HeaderMap, place: &ConnectionPermit, context: &Context) -> IpAddr {
     match place.peer() {
         Peer::Client { address, .. } => *address,
         Peer::Proxy(proxy) => context.config().proxies.client(headers, *proxy),
@@ -159,14 +163,14 @@ fn may_shake_hands(address: IpAddr, context: &Context) -> Result<(), Refusal> {
 fn look_at_origin(
     request: &Request<()>,
     endpoint: Endpoint,
-    place: &Place,
+    place: &ConnectionPermit,
     context: &Context,
 ) -> Result<(), Refusal> {
     if context.config().origins.admit(request.headers(), endpoint) {
         return Ok(());
     }
     let address = client_address(request.headers(), place, context);
-    if let Some(Passed { suppressed }) = context.log.about(Kind::Origin, address) {
+    if let Some(Passed { suppressed }) = context.log.about(LogKind::Origin, address) {
         let origin = request.headers().get(ORIGIN).map(HeaderValue::as_bytes).unwrap_or_default();
         tracing::info!(
             %address,

@@ -7,21 +7,21 @@ use proxy_header::{Error, ParseConfig, ProxyHeader};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// The largest header, in bytes: what it says beside the addresses is not long in practice.
-const MOST_BYTES: usize = 4 * 1024;
+const MAX_BYTES: usize = 4 * 1024;
 
 /// The longest header of version 1, in bytes (section 2.1). The library looks at that only while the end of the line has not come.
-const MOST_TEXT_BYTES: usize = 107;
+const MAX_TEXT_BYTES: usize = 107;
 
 /// Reads the header of the PROXY protocol (HAProxy's `proxy-protocol.txt`, sections 2.1 and 2.2), and what came behind it. No address
 /// where the proxy speaks for itself. None where there is no header. Not cancel-safe: what was read is lost.
 pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<(Option<IpAddr>, BytesMut)> {
     let mut bytes = BytesMut::with_capacity(1024);
     loop {
-        if bytes.len() >= MOST_BYTES || !matches!(stream.read_buf(&mut bytes).await, Ok(1..)) {
+        if bytes.len() >= MAX_BYTES || !matches!(stream.read_buf(&mut bytes).await, Ok(1..)) {
             return None;
         }
         match ProxyHeader::parse(&bytes, ParseConfig::default()) {
-            Ok((_, length)) if bytes.starts_with(b"PROXY") && length > MOST_TEXT_BYTES => return None,
+            Ok((_, length)) if bytes.starts_with(b"PROXY") && length > MAX_TEXT_BYTES => return None,
             Ok((header, length)) => {
                 let client = header.proxied_address().map(|address| address.source.ip());
                 bytes.advance(length);

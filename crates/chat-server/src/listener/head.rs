@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use crate::config::HEAD_BYTES;
 
 /// The most header fields.
-const MOST_FIELDS: usize = 100;
+const MAX_FIELDS: usize = 100;
 
 /// The head of a request, with what arrived behind it.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ fn find_end(bytes: &[u8], searched: usize) -> Option<usize> {
 
 /// The request, and where its head ends; none while it is not complete.
 fn parse(bytes: &[u8]) -> Result<Option<(Request<()>, usize)>, HeadError> {
-    let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
+    let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut parsed = httparse::Request::new(&mut fields);
     let end = match parsed.parse(bytes) {
         Ok(httparse::Status::Complete(end)) => end,
@@ -136,7 +136,7 @@ mod tests {
         ] {
             assert_eq!(read_now(bytes).unwrap_err(), error, "{:?}", String::from_utf8_lossy(bytes));
         }
-        let field = b"X-A: 1234567890\r\n".repeat(MOST_FIELDS + 1);
+        let field = b"X-A: 1234567890\r\n".repeat(MAX_FIELDS + 1);
         let many = [b"GET / HTTP/1.1\r\nHost: a\r\n", &field[..], b"\r\n"].concat();
         assert_eq!(read_now(&many).unwrap_err(), HeadError::TooLarge);
         let long = [b"GET / HTTP/1.1\r\nX-A: ", &b"a".repeat(20_000_000)[..], b"\r\n\r\n"].concat();

@@ -19,20 +19,20 @@ use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::handshake::server::write_response;
 use tracing::Instrument;
 
-use crate::admission::addresses::{AddressPlace, Arrival};
-use crate::admission::permit::{Peer, Place};
+use crate::admission::addresses::{AddressPermit, Arrival};
+use crate::admission::client_log::LogKind;
+use crate::admission::permit::{ConnectionPermit, Peer};
 use crate::admission::proxies::ProxyHeader;
-use crate::admission::stranger_log::Kind;
 use crate::api;
 use crate::config::HEAD_BYTES;
-use crate::connection::{self, Opened};
+use crate::connection::{self, OpenConnection};
 use crate::context::Context;
 use crate::handshake::refusal::Refusal;
 use crate::handshake::{self, Admitted};
 use crate::metrics;
-use crate::transport::prefixed::Rewound;
+use crate::transport::prefixed::Prefixed;
 use crate::transport::stream::{self, Stream};
-use crate::transport::throttled_discard::Sips;
+use crate::transport::throttled_discard::ThrottledDiscard;
 use crate::transport::tls::Opening;
 use head::{Head, HeadError};
 
@@ -74,12 +74,12 @@ pub(crate) async fn open(
             refuse(stream, too_large(), &context).await;
         }
         Ok(Head { request, bytes, end }) => {
-            let place = Place::new(permit, peer);
+            let place = ConnectionPermit::new(permit, peer);
             if handshake::is_websocket_path(request.uri().path()) {
                 let span = tracing::trace_span!("handshake");
                 answer(stream, request, bytes.slice(end..), place, accepted, context).instrument(span).await;
             } else {
-                api::serve(Rewound::new(bytes, stream), place, context).await;
+                api::serve(Prefixed::new(bytes, stream), place, context).await;
             }
         }
     }
@@ -98,7 +98,7 @@ enum Arrived {
     /// Whose it is.
     In(Peer),
     /// There are too many from there; the place is held while that is said.
-    TooMany(AddressPlace),
+    TooMany(AddressPermit),
 }
 
 /// Finds out whose connection it is, and counts it; with what was read behind the header of a proxy. None when it is not served:
@@ -112,7 +112,7 @@ async fn arrive(socket: &mut TcpStream, from: IpAddr, context: &Context) -> Opti
             Some((Some(client), read)) => (client, read),
             Some((None, read)) => return Some((Arrived::In(Peer::Proxy(from)), read)),
             None => {
-                if let Some(Passed { suppressed }) = context.log.about(Kind::ProxyHeader, from) {
+                if let Some(Passed { suppressed }) = context.log.about(LogKind::ProxyHeader, from) {
                     tracing::warn!(proxy = %from, suppressed, "a trusted proxy sent no PROXY protocol header");
                 }
                 return None;
@@ -142,7 +142,7 @@ async fn secure(
             None
         }
         Err(error) => {
-            if let Some(Passed { suppressed }) = context.log.about(Kind::Tls, from) {
+            if let Some(Passed { suppressed }) = context.log.about(LogKind::Tls, from) {
                 tracing::debug!(address = %from, error = %cut(error.to_string().as_bytes()), suppressed, "a TLS handshake failed");
             }
             None
@@ -155,7 +155,7 @@ async fn answer(
     mut stream: Stream,
     request: Request<()>,
     behind: Bytes,
-    place: Place,
+    place: ConnectionPermit,
     accepted: Instant,
     context: Arc<Context>,
 ) {
@@ -170,7 +170,7 @@ async fn answer(
         }
         Ok(Admitted { response, deflates, entrant, permit }) => {
             let Some(unread) = still_there(&mut stream, behind) else { return };
-            let opened = Opened { stream, unread, answer: written(&response), deflates };
+            let opened = OpenConnection { stream, unread, answer: written(&response), deflates };
             connection::start(opened, entrant, (permit, place), &context).await;
             metrics::let_in(accepted.elapsed());
         }
@@ -208,7 +208,7 @@ async fn refuse(mut stream: Stream, mut response: Response<&'static str>, contex
         answer.extend_from_slice(response.body().as_bytes());
         if stream.write_all(&answer).await.is_ok() {
             let _ = stream.shutdown().await;
-            let (mut rest, mut sips) = ([0; 4096], Sips::default());
+            let (mut rest, mut sips) = ([0; 4096], ThrottledDiscard::default());
             while let Ok(bytes @ 1..) = stream.read(&mut rest).await {
                 sips.took(bytes).await;
             }

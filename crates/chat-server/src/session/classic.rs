@@ -6,18 +6,18 @@ use chat_outbox::Outbox;
 use chat_protocol::CloseCode;
 use chat_protocol::classic::{self, Command};
 use chat_protocol::v2::ErrorCode;
-use chat_rooms::{Membership, Sent};
+use chat_rooms::{Membership, Position};
 use futures::FutureExt;
 use tokio::time::Instant;
 
-use crate::context::classic_clients::Listed;
-use crate::session::ending::Ending;
-use crate::session::protocol::Talk;
+use crate::context::classic_clients::ClassicEntry;
+use crate::session::ending::CloseReason;
+use crate::session::protocol::Protocol;
 use crate::transport::drained;
 use crate::transport::tcp::Tcp;
 
 /// The operator has put it out: its connection is for that room alone.
-const KICKED: Ending = Ending::Failed(CloseCode::Forbidden);
+const KICKED: CloseReason = CloseReason::Failed(CloseCode::Forbidden);
 
 /// A member and its connection.
 pub(crate) struct Classic {
@@ -25,7 +25,7 @@ pub(crate) struct Classic {
     outbox: Arc<Outbox<Tcp>>,
     /// What has to be done before the next frame is read.
     busy: Option<Busy>,
-    _listed: Listed,
+    _listed: ClassicEntry,
 }
 
 enum Busy {
@@ -33,20 +33,20 @@ enum Busy {
     /// read no further, instead of being put out for its own words.
     Saying(Arc<str>),
     /// What was wrong with a frame is on its way to its sender.
-    Answering(Sent),
+    Answering(Position),
 }
 
 impl Classic {
-    pub(crate) fn new(member: Membership, outbox: Arc<Outbox<Tcp>>, listed: Listed) -> Self {
+    pub(crate) fn new(member: Membership, outbox: Arc<Outbox<Tcp>>, listed: ClassicEntry) -> Self {
         Self { member, outbox, busy: None, _listed: listed }
     }
 
     /// Why it is out.
-    fn out(&self) -> Ending {
-        if self.member.is_ousted() { KICKED } else { Ending::TooSlow }
+    fn out(&self) -> CloseReason {
+        if self.member.was_removed() { KICKED } else { CloseReason::TooSlow }
     }
 
-    fn refuse(&mut self, reason: impl Into<Arc<str>>) -> Option<Ending> {
+    fn refuse(&mut self, reason: impl Into<Arc<str>>) -> Option<CloseReason> {
         match self.member.refuse(ErrorCode::BadJson, reason, None) {
             Ok(sent) => {
                 self.busy = Some(Busy::Answering(sent));
@@ -57,8 +57,8 @@ impl Classic {
     }
 }
 
-impl Talk for Classic {
-    fn hear(&mut self, text: &str) -> Option<Ending> {
+impl Protocol for Classic {
+    fn on_text(&mut self, text: &str) -> Option<CloseReason> {
         match classic::read(text) {
             Ok(Command::Say { body }) => self.busy = Some(Busy::Saying(body)),
             Ok(_) => return self.refuse("this server does not support this command"),
@@ -72,14 +72,14 @@ impl Talk for Classic {
         self.busy.is_some()
     }
 
-    async fn proceed(&mut self) -> Result<(), Ending> {
+    async fn proceed(&mut self) -> Result<(), CloseReason> {
         drained(&self.outbox).await;
         match &self.busy {
             None => {}
             Some(Busy::Saying(body)) => {
                 self.member.submit(Arc::clone(body)).await.map_err(|_| self.out())?;
             }
-            Some(Busy::Answering(sent)) => self.member.offered(*sent).await,
+            Some(Busy::Answering(sent)) => self.member.delivered(*sent).await,
         }
         self.busy = None;
         Ok(())
@@ -89,8 +89,8 @@ impl Talk for Classic {
         None
     }
 
-    fn knocked(&mut self) -> Option<Ending> {
-        self.member.is_ousted().then_some(KICKED)
+    fn on_probe(&mut self) -> Option<CloseReason> {
+        self.member.was_removed().then_some(KICKED)
     }
 
     async fn settle(&mut self) {
@@ -98,12 +98,12 @@ impl Talk for Classic {
             // it fails only for one who is out, and hears of that anyway
             let _ = self.member.submit(body).await;
         }
-        self.member.settled().await;
+        self.member.idle().await;
     }
 
-    fn log(&self, what: &str, ending: Option<Ending>) {
+    fn log(&self, what: &str, ending: Option<CloseReason>) {
         let who = self.member.member();
-        let (by, code) = Ending::fields(ending);
+        let (by, code) = CloseReason::fields(ending);
         tracing::debug!(connection = %who.channel, room = %who.room, username = %who.username, by, code, "{what}");
     }
 }

@@ -22,7 +22,7 @@ impl Dialect {
 
 /// Why a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub(crate) enum CloseReason {
     /// The client closed, with a code or without.
     ClientClosed(Option<u16>),
     /// There is nobody any more.
@@ -35,7 +35,7 @@ pub(crate) enum Ending {
     ShuttingDown,
 }
 
-impl Ending {
+impl CloseReason {
     /// Who ended it.
     pub(crate) fn by(self) -> By {
         match self {

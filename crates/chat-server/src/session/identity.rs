@@ -4,9 +4,9 @@ use chat_protocol::Username;
 use chat_rooms::{EncodingId, SendWindow};
 use tokio::time::Instant;
 
-use super::inherited::Inherited;
-use crate::admission::rate_limit::{Pace, Rate};
-use crate::context::memberships::Seats;
+use super::inherited::InheritedMemberships;
+use crate::admission::rate_limit::{Rate, RateLimiter};
+use crate::context::memberships::Memberships;
 use crate::context::sessions::Registration;
 
 /// What a session is from its `hello` on.
@@ -14,16 +14,16 @@ pub(crate) struct Identity {
     pub(crate) username: Username,
     /// How it is told what happens in its rooms.
     pub(crate) encoding: EncodingId,
-    pub(crate) rooms: Seats,
-    /// Seats of the session that was taken over, which have not been joined again yet.
-    pub(crate) inherited: Option<Inherited>,
+    pub(crate) rooms: Memberships,
+    /// Memberships of the session that was taken over, which have not been joined again yet.
+    pub(crate) inherited: Option<InheritedMemberships>,
     /// The session's entry among the others, by which a later connection finds it. Dropped behind the seats: who finds none
     /// any more finds the names free.
     pub(crate) registration: Registration,
     /// What it says in all its rooms counts towards this.
     pub(crate) window: SendWindow,
     /// How fast it joins.
-    pub(crate) joins: Pace,
+    pub(crate) joins: RateLimiter,
 }
 
 impl Identity {

@@ -8,17 +8,17 @@ use chat_protocol::RoomName;
 use chat_rooms::Membership;
 use parking_lot::Mutex;
 
-use crate::context::memberships::Seats;
+use crate::context::memberships::Memberships;
 
 /// Parked seats of a session that was taken over. Those that nobody claims in time are left, and so are all when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Inherited {
-    seats: Arc<Mutex<Seats>>,
+pub(crate) struct InheritedMemberships {
+    seats: Arc<Mutex<Memberships>>,
 }
 
-impl Inherited {
+impl InheritedMemberships {
     /// Keeps seats for so long.
-    pub(crate) fn keep(seats: Seats, patience: Duration) -> Self {
+    pub(crate) fn keep(seats: Memberships, patience: Duration) -> Self {
         let seats = Arc::new(Mutex::new(seats));
         let kept: Weak<_> = Arc::downgrade(&seats);
         tokio::spawn(async move {
@@ -38,7 +38,7 @@ impl Inherited {
     }
 
     /// All that nobody has claimed.
-    pub(crate) fn take(self) -> Seats {
+    pub(crate) fn take(self) -> Memberships {
         mem::take(&mut *self.seats.lock())
     }
 }

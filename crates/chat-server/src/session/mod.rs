@@ -17,22 +17,22 @@ use chat_log::Passed;
 use chat_outbox::{BacklogLimits, Outbox};
 use chat_protocol::v2::{self, ClientFrame, Command, Error, ErrorCode, Hello, Rejected, ServerFrame};
 use chat_protocol::{CloseCode, Reference, RoomName};
-use chat_rooms::{FrameSink, JoinError, Membership, Outgoing, ReadError, SendWindow, Sent};
+use chat_rooms::{FrameSink, JoinError, Membership, Outgoing, Position, ReadError, SendWindow};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use tokio::time::Instant;
 
-use crate::admission::stranger_log::Kind;
+use crate::admission::client_log::LogKind;
 use crate::context::Context;
-use crate::context::memberships::Seats;
+use crate::context::memberships::Memberships;
 use crate::encoding::frames;
 use crate::metrics;
-use crate::session::ending::Ending;
-use crate::session::protocol::Talk;
+use crate::session::ending::CloseReason;
+use crate::session::protocol::Protocol;
 use crate::transport::drained;
 use crate::transport::tcp::Tcp;
 use identity::Identity;
-use wrong_frames::WrongFrames;
+use wrong_frames::InvalidFrames;
 
 /// A session and its connection.
 pub(crate) struct Session {
@@ -48,7 +48,7 @@ pub(crate) struct Session {
     hello_by: Instant,
     /// What has to be done before the next frame is read.
     busy: Option<Busy>,
-    wrong_frames: WrongFrames,
+    wrong_frames: InvalidFrames,
 }
 
 enum Busy {
@@ -57,7 +57,7 @@ enum Busy {
     /// Something to say, once the room takes it.
     Saying(Arc<Membership>, Outgoing),
     /// An answer is on its way: nothing more is read until it is out, since it is not held against the reader's backlog.
-    Answering(Arc<Membership>, Sent),
+    Answering(Arc<Membership>, Position),
     /// The reader has much to read.
     Draining,
 }
@@ -65,11 +65,11 @@ enum Busy {
 /// What came of a command.
 enum Done {
     /// Of `hello`.
-    TookOver(Hello, Option<Reference>, Seats),
+    TookOver(Hello, Option<Reference>, Memberships),
     /// Of `join`.
-    Joined(Result<(Membership, Sent), JoinError>, Option<Reference>),
+    Joined(Result<(Membership, Position), JoinError>, Option<Reference>),
     /// Of `history`.
-    Read(Arc<Membership>, Result<Sent, ReadError>, Option<Reference>),
+    Read(Arc<Membership>, Result<Position, ReadError>, Option<Reference>),
 }
 
 impl Session {
@@ -80,7 +80,7 @@ impl Session {
         context: Arc<Context>,
     ) -> Self {
         let hello_by = Instant::now() + context.config().timings.hello;
-        let wrong_frames = WrongFrames::default();
+        let wrong_frames = InvalidFrames::default();
         Self { context, outbox, deflates, client, identity: None, hello_by, busy: None, wrong_frames }
     }
 
@@ -99,13 +99,13 @@ impl Session {
     }
 
     /// Answers a frame that was no command.
-    fn reject(&mut self, Rejected { reference, code, message }: Rejected) -> Option<Ending> {
+    fn reject(&mut self, Rejected { reference, code, message }: Rejected) -> Option<CloseReason> {
         self.error(reference, code, message);
         if self.identity.is_none() && code == ErrorCode::InvalidUsername {
-            return Some(Ending::Failed(CloseCode::NotAccepted));
+            return Some(CloseReason::Failed(CloseCode::NotAccepted));
         }
         let too_many = code.is_wrong_frame() && self.wrong_frames.note(Instant::now());
-        too_many.then_some(Ending::Failed(CloseCode::WrongFrames))
+        too_many.then_some(CloseReason::Failed(CloseCode::InvalidFrames))
     }
 
     /// The session's seat in a room; none, and an error, where it has none.
@@ -122,13 +122,13 @@ impl Session {
     }
 
     /// A member is not in any more: the operator has put it out, and the session goes on without that room; or it read too slowly.
-    fn out(&mut self, member: &Membership, reference: Option<Reference>) -> Option<Ending> {
-        if !member.is_ousted() {
-            return Some(Ending::TooSlow);
+    fn out(&mut self, member: &Membership, reference: Option<Reference>) -> Option<CloseReason> {
+        if !member.was_removed() {
+            return Some(CloseReason::TooSlow);
         }
         let room = &member.member().room;
         if let Some(identity) = &mut self.identity {
-            identity.rooms.remove_ousted();
+            identity.rooms.drop_removed();
         }
         self.error(reference, ErrorCode::NotInRoom, format!("you are not in the room \"{room}\""));
         None
@@ -138,16 +138,16 @@ impl Session {
     fn answered(
         &mut self,
         member: Arc<Membership>,
-        told: Result<Sent, ReadError>,
+        told: Result<Position, ReadError>,
         reference: Option<Reference>,
-    ) -> Option<Ending> {
+    ) -> Option<CloseReason> {
         match told {
             Ok(sent) => {
                 self.busy = Some(Busy::Answering(member, sent));
                 None
             }
             Err(ReadError::History(error)) => {
-                if let Some(Passed { suppressed }) = self.context.log.at_all(Kind::History) {
+                if let Some(Passed { suppressed }) = self.context.log.at_all(LogKind::History) {
                     let who = member.member();
                     tracing::warn!(room = %who.room, username = %who.username, %error, suppressed, "history can't be read");
                 }
@@ -158,7 +158,7 @@ impl Session {
         }
     }
 
-    fn finish(&mut self, done: Done) -> Option<Ending> {
+    fn finish(&mut self, done: Done) -> Option<CloseReason> {
         match done {
             Done::TookOver(hello, reference, seats) => self.welcome(&hello, reference, seats),
             Done::Read(member, told, reference) => return self.answered(member, told, reference),
@@ -186,8 +186,8 @@ fn hello_first(reference: Option<Reference>) -> Rejected {
     Rejected { reference, code: ErrorCode::HelloFirst, message }
 }
 
-impl Talk for Session {
-    fn hear(&mut self, text: &str) -> Option<Ending> {
+impl Protocol for Session {
+    fn on_text(&mut self, text: &str) -> Option<CloseReason> {
         let ending = match v2::read(text) {
             Err(Rejected { reference, code: ErrorCode::UnknownType, .. }) if self.identity.is_none() => {
                 self.reject(hello_first(reference))
@@ -210,7 +210,7 @@ impl Talk for Session {
         self.busy.is_some()
     }
 
-    async fn proceed(&mut self) -> Result<(), Ending> {
+    async fn proceed(&mut self) -> Result<(), CloseReason> {
         while let Some(busy) = &mut self.busy {
             match busy {
                 Busy::Working(work) => {
@@ -227,8 +227,8 @@ impl Talk for Session {
                     }
                 }
                 Busy::Answering(member, sent) => {
-                    member.offered(*sent).await;
-                    poll_fn(|_| match self.outbox.waiting_answers() {
+                    member.delivered(*sent).await;
+                    poll_fn(|_| match self.outbox.queued_reply_bytes() {
                         0 => Poll::Ready(()),
                         _ => Poll::Pending,
                     })
@@ -248,13 +248,13 @@ impl Talk for Session {
         self.identity.is_none().then_some(self.hello_by)
     }
 
-    fn knocked(&mut self) -> Option<Ending> {
+    fn on_probe(&mut self) -> Option<CloseReason> {
         let identity = self.identity.as_mut()?;
         if identity.registration.is_closed() {
-            return Some(Ending::Failed(CloseCode::Forbidden));
+            return Some(CloseReason::Failed(CloseCode::Forbidden));
         }
         // what it is in the middle of hears of it by itself
-        identity.rooms.remove_ousted();
+        identity.rooms.drop_removed();
         let taker = identity.registration.taker()?;
         // what is in the middle of something gives up its seat
         self.busy = None;
@@ -262,10 +262,10 @@ impl Talk for Session {
         if let Some(inherited) = identity.inherited.take() {
             seats.extend(inherited.take());
         }
-        seats.iter().for_each(|member| member.park());
+        seats.iter().for_each(|member| member.detach());
         // a taker that has gone by now leaves the seats to be dropped
         let _ = taker.send(seats);
-        Some(Ending::Failed(CloseCode::TakenOver))
+        Some(CloseReason::Failed(CloseCode::TakenOver))
     }
 
     async fn settle(&mut self) {
@@ -274,12 +274,12 @@ impl Talk for Session {
             let _ = member.submit(outgoing).await;
         }
         if let Some(identity) = &self.identity {
-            join_all(identity.rooms.iter().map(|member| member.settled())).await;
+            join_all(identity.rooms.iter().map(|member| member.idle())).await;
         }
     }
 
-    fn log(&self, what: &str, ending: Option<Ending>) {
-        let (by, code) = Ending::fields(ending);
+    fn log(&self, what: &str, ending: Option<CloseReason>) {
+        let (by, code) = CloseReason::fields(ending);
         match &self.identity {
             None => tracing::debug!(by, code, "{what}"),
             Some(identity) => {

@@ -11,9 +11,9 @@ const WITHIN: Duration = Duration::from_secs(60);
 /// When the latest wrong frames came. Holds no memory while there are none: most clients have no fault.
 #[derive(Debug, Default)]
 #[expect(clippy::box_collection, reason = "every session has room for it")]
-pub(crate) struct WrongFrames(Option<Box<VecDeque<Instant>>>);
+pub(crate) struct InvalidFrames(Option<Box<VecDeque<Instant>>>);
 
-impl WrongFrames {
+impl InvalidFrames {
     /// Notes one. True when there were too many.
     pub(crate) fn note(&mut self, now: Instant) -> bool {
         let at = self.0.get_or_insert_default();
@@ -31,14 +31,14 @@ mod tests {
 
     #[test]
     fn too_many_at_once_are_too_many() {
-        let (mut wrong, now) = (WrongFrames::default(), Instant::now());
+        let (mut wrong, now) = (InvalidFrames::default(), Instant::now());
         assert!((1..MOST).all(|_| !wrong.note(now)));
         assert!(wrong.note(now));
     }
 
     #[test]
     fn as_many_over_a_longer_time_are_not() {
-        let (mut wrong, start) = (WrongFrames::default(), Instant::now());
+        let (mut wrong, start) = (InvalidFrames::default(), Instant::now());
         assert!((0..1_000).all(|i| !wrong.note(start + Duration::from_secs(4) * i)));
         assert!(wrong.0.unwrap().len() < MOST);
     }

@@ -15,7 +15,7 @@ use crate::encoding::deflate::{InflateError, inflate};
 #[derive(Debug)]
 pub(crate) struct Inflater {
     /// The most bytes of a message.
-    most: usize,
+    max: usize,
     /// Whether a message that is not compressed has begun and not ended.
     in_plain_message: bool,
     /// The compressed message that has begun and not ended.
@@ -40,8 +40,8 @@ struct Piece {
 
 impl Inflater {
     /// For messages that have at most so many bytes.
-    pub(crate) fn new(most: usize) -> Self {
-        Self { most, in_plain_message: false, message: None, piece: None, inflated: Bytes::new() }
+    pub(crate) fn new(max: usize) -> Self {
+        Self { max, in_plain_message: false, message: None, piece: None, inflated: Bytes::new() }
     }
 
     /// Hands out what is left of an inflated message. False: nothing is.
@@ -108,7 +108,7 @@ impl Inflater {
         let is_last = piece.is_last;
         self.piece = None;
         let Some(Message { opcode, deflated }) = self.message.take_if(|_| is_last) else { return Ok(None) };
-        let inflated = inflate(&deflated, self.most).map_err(|error| match error {
+        let inflated = inflate(&deflated, self.max).map_err(|error| match error {
             InflateError::TooBig => CloseCode::TooBig,
             InflateError::Garbled => CloseCode::InvalidText,
         })?;

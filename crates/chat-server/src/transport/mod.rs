@@ -21,7 +21,7 @@ use tcp::Tcp;
 pub(crate) async fn drained(outbox: &Outbox<Tcp>) {
     let most = outbox.limits();
     poll_fn(|_| {
-        let waiting = outbox.waiting();
+        let waiting = outbox.backlog();
         let reads = waiting.bytes <= most.bytes / 2 && waiting.frames <= most.frames / 2;
         if reads { Poll::Ready(()) } else { Poll::Pending }
     })

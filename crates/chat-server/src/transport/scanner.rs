@@ -75,8 +75,8 @@ impl Scanner {
 
     /// Refuses a message as soon as its frames announce that it is to be refused, for more than `most` bytes or as a binary one: the library would
     /// wait for all of it.
-    pub(crate) fn check(&self, most: u64) -> Result<(), CloseCode> {
-        if self.message_bytes > most {
+    pub(crate) fn check(&self, max: u64) -> Result<(), CloseCode> {
+        if self.message_bytes > max {
             return Err(CloseCode::TooBig);
         }
         if self.is_binary {

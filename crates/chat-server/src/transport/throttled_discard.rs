@@ -9,11 +9,11 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// Counts what is thrown away.
 #[derive(Debug, Default)]
-pub(crate) struct Sips {
+pub(crate) struct ThrottledDiscard {
     taken: usize,
 }
 
-impl Sips {
+impl ThrottledDiscard {
     /// So much was read: waits where it is time to. Cancel-safe.
     pub(crate) async fn took(&mut self, bytes: usize) {
         self.taken += bytes;

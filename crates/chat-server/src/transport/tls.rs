@@ -15,13 +15,13 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
-use crate::transport::prefixed::Rewound;
+use crate::transport::prefixed::Prefixed;
 
 /// What a client's first record begins with (RFC 8446, section 5.1).
 const HANDSHAKE_RECORD: u8 = 22;
 
 /// An encrypted connection.
-pub(crate) type Encrypted = TlsStream<Rewound<TcpStream>>;
+pub(crate) type Encrypted = TlsStream<Prefixed<TcpStream>>;
 
 /// The certificate that a server shows, from PEM files that can be read anew while it runs. TLS 1.2 and 1.3.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Tls {
     /// Reads both files anew, for the connections that come from now on. Blocks while it reads.
     ///
     /// # Errors
-    /// [`TlsError`], and what was there before stays.
+    /// [`TlsError`], and what was there before is_active.
     pub fn reload(&self) -> Result<(), TlsError> {
         *self.current.write() = read(&self.certificate, &self.key)?;
         Ok(())
@@ -94,7 +94,7 @@ impl Tls {
             return Ok(Opening::Plain(stream));
         }
         let acceptor = TlsAcceptor::from(Arc::clone(&self.current.read()));
-        let encrypted = acceptor.accept(Rewound::new(read.freeze(), stream)).await?;
+        let encrypted = acceptor.accept(Prefixed::new(read.freeze(), stream)).await?;
         Ok(Opening::Encrypted(Box::new(encrypted)))
     }
 }

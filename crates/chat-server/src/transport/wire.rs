@@ -30,7 +30,7 @@ const LARGEST_READ: u32 = 64 * 1024;
 const BUFFER_KEPT: u64 = 4 * 1024;
 
 /// How many frames may begin before the pace is told of them.
-const MOST_PIECES: u32 = 64;
+const MAX_PIECES: u32 = 64;
 
 /// What is read as an error where the connection is to be closed for something that the library does not see, or not yet.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +70,7 @@ pub(crate) struct Wire {
     /// Whether the library's buffer has grown to more than is kept.
     has_grown: bool,
     /// The most bytes of a message.
-    most: u64,
+    max: u64,
 }
 
 impl Wire {
@@ -80,10 +80,10 @@ impl Wire {
         cipher: Option<Box<Cipher>>,
         unread: Bytes,
         deflates: bool,
-        most: usize,
+        max: usize,
     ) -> Self {
         Self {
-            inflater: deflates.then(|| Box::new(Inflater::new(most))),
+            inflater: deflates.then(|| Box::new(Inflater::new(max))),
             outbox,
             cipher,
             unread,
@@ -92,7 +92,7 @@ impl Wire {
             heard: Instant::now(),
             incomplete_since: None,
             has_grown: false,
-            most: most as u64,
+            max: max as u64,
         }
     }
 
@@ -151,7 +151,7 @@ impl Wire {
     /// Whether so many frames have begun that the pace has to know before more is read: nothing is handed out until
     /// [`take_frames`](Self::take_frames) is called, and nobody is woken for it.
     pub(crate) fn has_many_frames(&self) -> bool {
-        self.scanner.frames() >= MOST_PIECES
+        self.scanner.frames() >= MAX_PIECES
     }
 
     /// How many frames have begun since this was asked last, as the pace counts them.
@@ -166,14 +166,14 @@ impl Wire {
             if inflater.hand_out(buf) {
                 return Ok(true);
             }
-            if self.scanner.frames() >= MOST_PIECES {
+            if self.scanner.frames() >= MAX_PIECES {
                 return Ok(false);
             }
             let is_new = self.scanner.frame_left() == 0;
             let count = self.scanner.in_frame(&self.unread);
             let header = if is_new && count > 0 { inflater.begin(&self.unread[..count])? } else { Some(0) };
             let Some(header) = header.filter(|_| inflater.is_taking()) else { break };
-            self.scanner.check(self.most)?;
+            self.scanner.check(self.max)?;
             if count == 0 {
                 return Ok(false);
             }
@@ -193,7 +193,7 @@ impl Wire {
         if count == 0 {
             return Ok(false);
         }
-        self.scanner.check(self.most)?;
+        self.scanner.check(self.max)?;
         buf.put_slice(&self.unread[..count]);
         self.has_grown |= self.scanner.frame_left() > BUFFER_KEPT;
         self.passed(count);

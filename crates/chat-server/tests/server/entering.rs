@@ -65,7 +65,7 @@ async fn of_a_hundred_handshakes_for_one_name_one_gets_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_holder_without_a_sign_of_life_loses_the_name() {
-    let timings = Timings { challenge: Duration::from_millis(300), ..timings() };
+    let timings = Timings { probe: Duration::from_millis(300), ..timings() };
     let server = start_with(Config { timings, ..config() }).await;
     let mut dead = Client::enter(server.address, "r", "ana").await;
     let mut bob = Client::enter(server.address, "r", "bob").await;
@@ -86,7 +86,7 @@ async fn a_holder_without_a_sign_of_life_loses_the_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_holder_that_answers_keeps_the_name() {
-    let timings = Timings { challenge: Duration::from_millis(100), ..timings() };
+    let timings = Timings { probe: Duration::from_millis(100), ..timings() };
     let server = start_with(Config { timings, ..config() }).await;
     let mut ana = Client::enter(server.address, "r", "ana").await;
     assert_eq!(ana.brief().await, "+ana");

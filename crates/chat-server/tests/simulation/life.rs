@@ -69,7 +69,7 @@ fn config() -> Config {
         silence: seconds(5),
         hello: seconds(3),
         takeover: seconds(2),
-        challenge: seconds(1),
+        probe: seconds(1),
         message: seconds(4),
         hang_up: seconds(1),
         close: seconds(1),

@@ -13,19 +13,19 @@ use chat_protocol::{
     PresenceChange, Reference, RoomName, Username,
 };
 
-use crate::delivery::audience::Moment;
-use crate::delivery::audience::{Audience, Style};
-use crate::room::state::coalesce::{Changes, Gather, Gathered};
+use crate::delivery::audience::LogicalTime;
+use crate::delivery::audience::{Audience, PresenceStyle};
+use crate::room::state::coalesce::{BatchedPresence, Changes, PresenceBatcher};
 use crate::room::state::roster::{Roster, RosterChanges, RosterPage, RosterQuery};
 
 /// What the room has to do after a command.
 #[derive(Debug)]
 pub(crate) enum Effect {
     /// Tell this, after everything before it.
-    Tell(Event, Audience),
+    Send(Event, Audience),
     /// Call [`RoomState::close_window`] after the time that comings and goings are gathered for.
     OpenWindow,
-    /// Call [`RoomState::tell_presence`] after the time that changes are gathered for.
+    /// Call [`RoomState::flush_presence`] after the time that changes are gathered for.
     OpenPresence,
 }
 
@@ -39,24 +39,24 @@ pub(crate) enum Holder {
 }
 
 #[derive(Debug)]
-struct Seated {
+struct MemberEntry {
     member: Arc<Member>,
-    arrival: Moment,
-    style: Style,
+    arrival: LogicalTime,
+    style: PresenceStyle,
 }
 
 /// A room's members and names.
 #[derive(Debug)]
 pub(crate) struct RoomState {
     room: RoomName,
-    /// A room with more members than this gathers comings and goings.
-    gather_above: usize,
+    /// A room with more members than this coalesces comings and goings.
+    coalesce_above: usize,
     /// The maximum number of names in each list of a change of presence in a room with more than [`LISTED_MEMBERS`] members.
     presence_names: usize,
     /// Every name that nobody else can have.
     holders: HashMap<Username, Holder>,
     /// Those who are in, in order of arrival.
-    members: BTreeMap<MemberId, Seated>,
+    members: BTreeMap<MemberId, MemberEntry>,
     /// Those of them who are about to go, and whose names are free already.
     leaving: HashMap<Username, MemberId>,
     /// How many members are told at once who is there.
@@ -65,19 +65,19 @@ pub(crate) struct RoomState {
     list: Option<Arc<MemberList>>,
     /// What goes with events while nobody is told lists.
     untold: Arc<MemberList>,
-    gather: Gather,
+    batcher: PresenceBatcher,
     /// What the others are told; none while there are no others.
     roster: Option<Roster>,
     /// How many of the others there are.
     deltas: usize,
-    now: Moment,
+    now: LogicalTime,
 }
 
 impl RoomState {
-    pub(crate) fn new(room: RoomName, gather_above: usize, presence_names: usize) -> Self {
+    pub(crate) fn new(room: RoomName, coalesce_above: usize, presence_names: usize) -> Self {
         Self {
             room,
-            gather_above,
+            coalesce_above,
             presence_names,
             holders: HashMap::new(),
             members: BTreeMap::new(),
@@ -85,10 +85,10 @@ impl RoomState {
             each: 0,
             list: None,
             untold: Arc::new(MemberList::new(Vec::new(), 0)),
-            gather: Gather::default(),
+            batcher: PresenceBatcher::default(),
             roster: None,
             deltas: 0,
-            now: Moment::default(),
+            now: LogicalTime::default(),
         }
     }
 
@@ -131,7 +131,7 @@ impl RoomState {
     }
 
     /// When this stay began.
-    pub(crate) fn arrival(&self, id: MemberId) -> Option<Moment> {
+    pub(crate) fn arrival(&self, id: MemberId) -> Option<LogicalTime> {
         self.members.get(&id).map(|seated| seated.arrival)
     }
 
@@ -165,27 +165,32 @@ impl RoomState {
 
     /// Lets in somebody whose name was kept. Gives the moment of arrival. The first event of a member that is told at once is its
     /// own entering.
-    pub(crate) fn enter(&mut self, member: &Arc<Member>, style: Style, effects: &mut Vec<Effect>) -> Moment {
-        self.each += usize::from(style == Style::Each);
-        self.deltas += usize::from(style == Style::Deltas);
-        let gathers = self.members.len() + 1 > self.gather_above;
-        if !gathers {
+    pub(crate) fn enter(
+        &mut self,
+        member: &Arc<Member>,
+        style: PresenceStyle,
+        effects: &mut Vec<Effect>,
+    ) -> LogicalTime {
+        self.each += usize::from(style == PresenceStyle::Lists);
+        self.deltas += usize::from(style == PresenceStyle::Changes);
+        let coalesces = self.members.len() + 1 > self.coalesce_above;
+        if !coalesces {
             self.close_window(effects);
         }
         let arrival = self.now.tick();
         self.holders.insert(member.username.clone(), Holder::Member(member.id));
-        self.members.insert(member.id, Seated { member: Arc::clone(member), arrival, style });
+        self.members.insert(member.id, MemberEntry { member: Arc::clone(member), arrival, style });
         self.list = None;
         self.note_in_roster(member, effects);
         if self.each == 0 {
             return arrival;
         }
-        if !gathers || style == Style::Each {
-            let audience = if gathers { Audience::Only(member.id) } else { Audience::Each };
+        if !coalesces || style == PresenceStyle::Lists {
+            let audience = if coalesces { Audience::Only(member.id) } else { Audience::Lists };
             let who = Arc::clone(member).into();
-            effects.push(Effect::Tell(Event::Entered { group: who, members: self.told_list() }, audience));
+            effects.push(Effect::Send(Event::Entered { group: who, members: self.event_list() }, audience));
         }
-        if gathers && self.gather.entered(arrival, Arc::clone(member)) {
+        if coalesces && self.batcher.entered(arrival, Arc::clone(member)) {
             effects.push(Effect::OpenWindow);
         }
         arrival
@@ -220,14 +225,14 @@ impl RoomState {
 
     /// Lets somebody go. False when that stay had ended before.
     pub(crate) fn leave(&mut self, id: MemberId, effects: &mut Vec<Effect>) -> bool {
-        let gathers = self.members.len() > self.gather_above;
+        let coalesces = self.members.len() > self.coalesce_above;
         if !self.seats(id) {
             return false;
         }
-        if !gathers {
+        if !coalesces {
             self.close_window(effects);
         }
-        let Some(Seated { member, arrival, style }) = self.members.remove(&id) else {
+        let Some(MemberEntry { member, arrival, style }) = self.members.remove(&id) else {
             return false;
         };
         if self.holders.get(&member.username) == Some(&Holder::Member(id)) {
@@ -239,23 +244,23 @@ impl RoomState {
         self.list = None;
         let now = self.now.tick();
         self.strike_from_roster(&member, style, effects);
-        self.each -= usize::from(style == Style::Each);
+        self.each -= usize::from(style == PresenceStyle::Lists);
         if self.each == 0 {
             // nobody is left whom what was gathered is for
-            self.gather = Gather::default();
-        } else if gathers {
-            if self.gather.left(now, member, arrival) {
+            self.batcher = PresenceBatcher::default();
+        } else if coalesces {
+            if self.batcher.left(now, member, arrival) {
                 effects.push(Effect::OpenWindow);
             }
         } else {
-            let event = Event::Left { group: member.into(), members: self.told_list() };
-            effects.push(Effect::Tell(event, Audience::Each));
+            let event = Event::Left { group: member.into(), members: self.event_list() };
+            effects.push(Effect::Send(event, Audience::Lists));
         }
         true
     }
 
-    fn strike_from_roster(&mut self, member: &Arc<Member>, style: Style, effects: &mut Vec<Effect>) {
-        self.deltas -= usize::from(style == Style::Deltas);
+    fn strike_from_roster(&mut self, member: &Arc<Member>, style: PresenceStyle, effects: &mut Vec<Effect>) {
+        self.deltas -= usize::from(style == PresenceStyle::Changes);
         if self.deltas == 0 {
             self.roster = None;
         } else if self.roster.as_mut().is_some_and(|roster| roster.left(&member.username)) {
@@ -265,29 +270,29 @@ impl RoomState {
 
     /// Tells at last who came and went, to those who are told with lists. Does nothing when no window is open.
     pub(crate) fn close_window(&mut self, effects: &mut Vec<Effect>) {
-        let Some(Gathered { to_all, before, to_newcomers }) = self.gather.close() else {
+        let Some(BatchedPresence { to_all, before, to_newcomers }) = self.batcher.close() else {
             return;
         };
-        self.tell(to_all, Audience::EachBefore(before), effects);
+        self.tell(to_all, Audience::ListsBefore(before), effects);
         for (newcomer, changes) in to_newcomers {
-            if self.members.get(&newcomer).is_some_and(|seated| seated.style == Style::Each) {
+            if self.members.get(&newcomer).is_some_and(|seated| seated.style == PresenceStyle::Lists) {
                 self.tell(changes, Audience::Only(newcomer), effects);
             }
         }
     }
 
     fn tell(&mut self, Changes { left, entered }: Changes, audience: Audience, effects: &mut Vec<Effect>) {
-        let members = self.told_list();
+        let members = self.event_list();
         if let Some(who) = left {
-            effects.push(Effect::Tell(Event::Left { group: who, members: Arc::clone(&members) }, audience));
+            effects.push(Effect::Send(Event::Left { group: who, members: Arc::clone(&members) }, audience));
         }
         if let Some(who) = entered {
-            effects.push(Effect::Tell(Event::Entered { group: who, members }, audience));
+            effects.push(Effect::Send(Event::Entered { group: who, members }, audience));
         }
     }
 
     /// Tells what has changed, to those who are told so. Does nothing when nothing has.
-    pub(crate) fn tell_presence(&mut self, effects: &mut Vec<Effect>) {
+    pub(crate) fn flush_presence(&mut self, effects: &mut Vec<Effect>) {
         let Some(changes) = self.roster.as_mut().and_then(Roster::close) else {
             return;
         };
@@ -299,7 +304,7 @@ impl RoomState {
         }
         let room = self.room.clone();
         let change = PresenceChange { room, joined, left, member_count: count, partial };
-        effects.push(Effect::Tell(Event::PresenceChanged(Box::new(change)), Audience::Deltas));
+        effects.push(Effect::Send(Event::PresenceChanged(Box::new(change)), Audience::Changes));
     }
 
     /// A part of the list as it was last told, and the member who asks; none when that is not in, or not told so.
@@ -311,17 +316,17 @@ impl RoomState {
 
     /// A message of somebody who is in, or was, as an event for everybody.
     pub(crate) fn said(&mut self, message: Arc<Message>, from: Option<Arc<Member>>) -> Event {
-        Event::Message { message, from, members: self.told_list() }
+        Event::Message { message, from, members: self.event_list() }
     }
 
     /// Whether some members are told at once who is there.
-    pub(crate) fn tells_lists(&self) -> bool {
+    pub(crate) fn has_list_members(&self) -> bool {
         self.each > 0
     }
 
     /// What the operator says, in this room or to everyone, as an event for members.
     pub(crate) fn notice(&mut self, room: Option<RoomName>, level: NoticeLevel, body: Arc<str>) -> Event {
-        Event::Notice { room, level, body, members: self.told_list() }
+        Event::Notice { room, level, body, members: self.event_list() }
     }
 
     /// Somebody is typing, as an event for those who are told so; none when nobody else is, or the member is not in.
@@ -338,7 +343,7 @@ impl RoomState {
         reason: Arc<str>,
         reference: Option<Reference>,
     ) -> Option<Event> {
-        self.seats(to).then(|| Event::Refused { code, reason, reference, members: self.told_list() })
+        self.seats(to).then(|| Event::Refused { code, reason, reference, members: self.event_list() })
     }
 
     /// The members as they stand, shared until they change.
@@ -360,7 +365,7 @@ impl RoomState {
     }
 
     /// The list for an event: nothing is listed while nobody is told lists.
-    fn told_list(&mut self) -> Arc<MemberList> {
+    fn event_list(&mut self) -> Arc<MemberList> {
         if self.each == 0 { Arc::clone(&self.untold) } else { self.list() }
     }
 }

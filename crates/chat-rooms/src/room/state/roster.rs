@@ -95,15 +95,15 @@ impl Roster {
 
     /// A part of the list as it was last told, and whoever asks.
     pub(crate) fn page(&self, own: &MemberInfo, query: RosterQuery<'_>) -> RosterPage {
-        let is_told = self.told.contains_key(&own.username);
-        let count = self.told.len() + usize::from(!is_told);
+        let is_listed = self.told.contains_key(&own.username);
+        let count = self.told.len() + usize::from(!is_listed);
         // names are compared as text, so a prefix is a place in their order
         let after = query.after.filter(|after| *after >= query.prefix);
         let from = after.map_or(Bound::Included(query.prefix), Bound::Excluded);
         let behind = |name: &str| after.is_none_or(|after| name > after);
         let fits = |name: &str| name.starts_with(query.prefix);
         let mut own =
-            (!is_told && fits(own.username.as_str()) && behind(own.username.as_str())).then(|| own.clone());
+            (!is_listed && fits(own.username.as_str()) && behind(own.username.as_str())).then(|| own.clone());
         let mut members = Vec::new();
         let mut told = self
             .told

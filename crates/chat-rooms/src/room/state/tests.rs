@@ -19,8 +19,8 @@ fn member(id: i64, name: &str) -> Arc<Member> {
 
 /// What one member has been told.
 struct View {
-    style: Style,
-    arrival: Moment,
+    style: PresenceStyle,
+    arrival: LogicalTime,
     seen: BTreeSet<String>,
     own_enters: usize,
     messages: Vec<String>,
@@ -47,7 +47,7 @@ struct World {
 
 #[derive(Debug, Clone)]
 enum Command {
-    Enter(u8, Style),
+    Enter(u8, PresenceStyle),
     Leave(u8),
     /// The name is free at once, the leave comes later.
     LeaveInTwo(u8),
@@ -58,10 +58,10 @@ enum Command {
 }
 
 impl World {
-    fn new(gather_above: usize) -> Self {
+    fn new(coalesce_above: usize) -> Self {
         let (ids, views) = (HashMap::new(), HashMap::new());
         Self {
-            state: RoomState::new(RoomName::parse("r").unwrap(), gather_above, 50),
+            state: RoomState::new(RoomName::parse("r").unwrap(), coalesce_above, 50),
             next_id: 0,
             ids,
             views,
@@ -119,7 +119,7 @@ impl World {
                 let from = self.ids.get(&name(*n)).and_then(|id| self.state.member(*id)).cloned();
                 if from.is_some() {
                     let said = self.state.said(message(self.said.len(), &name(*n)), from);
-                    effects.push(Effect::Tell(said, Audience::All));
+                    effects.push(Effect::Send(said, Audience::All));
                     self.said.push(format!("m{}", self.said.len()));
                 }
             }
@@ -132,7 +132,7 @@ impl World {
                 assert_eq!(self.state.holds(&username), self.ids.contains_key(&name(*n)));
             }
             Command::CloseWindow => self.state.close_window(&mut effects),
-            Command::TellPresence => self.state.tell_presence(&mut effects),
+            Command::TellPresence => self.state.flush_presence(&mut effects),
         }
         self.apply(effects);
     }
@@ -146,17 +146,19 @@ impl World {
 
     fn apply(&mut self, effects: Vec<Effect>) {
         for effect in effects {
-            let Effect::Tell(event, audience) = effect else {
+            let Effect::Send(event, audience) = effect else {
                 self.windows += 1;
                 continue;
             };
             for (id, view) in &mut self.views {
                 let told = match audience {
                     Audience::All => true,
-                    Audience::Each => view.style == Style::Each,
-                    Audience::EachBefore(moment) => view.style == Style::Each && view.arrival < moment,
-                    Audience::Deltas => view.style == Style::Deltas,
-                    Audience::DeltasBut(but) => view.style == Style::Deltas && *id != but,
+                    Audience::Lists => view.style == PresenceStyle::Lists,
+                    Audience::ListsBefore(moment) => {
+                        view.style == PresenceStyle::Lists && view.arrival < moment
+                    }
+                    Audience::Changes => view.style == PresenceStyle::Changes,
+                    Audience::ChangesExcept(but) => view.style == PresenceStyle::Changes && *id != but,
                     Audience::Only(only) => only == *id,
                 };
                 if told {
@@ -199,14 +201,14 @@ impl View {
             }
             other => assert!(matches!(other, Event::Notice { .. } | Event::Refused { .. }), "{other:?}"),
         }
-        let own_enters = usize::from(self.style == Style::Each);
+        let own_enters = usize::from(self.style == PresenceStyle::Lists);
         assert!(self.own_enters == own_enters, "its own entering comes first, and once");
     }
 }
 
 fn commands() -> impl Strategy<Value = Vec<Command>> {
     let command = prop_oneof![
-        5 => (0..12_u8, prop_oneof![Just(Style::Each), Just(Style::Deltas)])
+        5 => (0..12_u8, prop_oneof![Just(PresenceStyle::Lists), Just(PresenceStyle::Changes)])
             .prop_map(|(n, style)| Command::Enter(n, style)),
         4 => (0..12_u8).prop_map(Command::Leave),
         1 => (0..12_u8).prop_map(Command::LeaveInTwo),
@@ -223,8 +225,8 @@ proptest! {
     /// first and once where it is told at all, nobody is told of a coming or going that it could not have seen, and once nothing is gathered
     /// any more everyone's list is the room's.
     #[test]
-    fn what_members_are_told_adds_up(commands in commands(), gather_above in 0..14_usize) {
-        let mut world = World::new(gather_above);
+    fn what_members_are_told_adds_up(commands in commands(), coalesce_above in 0..14_usize) {
+        let mut world = World::new(coalesce_above);
         for command in &commands {
             world.run(command);
             let list = world.state.list();
@@ -248,7 +250,7 @@ fn a_big_list_is_cut_and_counted() {
     for id in 1..=600 {
         let member = member(id, &format!("p{id}"));
         state.reserve(&member.username).unwrap();
-        state.enter(&member, Style::Each, &mut Vec::new());
+        state.enter(&member, PresenceStyle::Lists, &mut Vec::new());
     }
     let list = state.list();
     assert_eq!((list.first().len(), list.total()), (LISTED_MEMBERS, 600));
@@ -260,7 +262,7 @@ fn a_big_list_is_cut_and_counted() {
 fn a_room_that_shrinks_tells_what_it_gathered_first() {
     let mut world = World::new(2);
     for n in 0..3 {
-        world.run(&Command::Enter(n, Style::Each));
+        world.run(&Command::Enter(n, PresenceStyle::Lists));
     }
     world.run(&Command::Leave(2));
     assert_eq!(world.windows, 1);
@@ -275,12 +277,12 @@ fn in_a_room_of_many_presence_is_cut_and_the_count_is_right() {
     for id in 1..=700 {
         let member = member(id, &format!("p{id}"));
         state.reserve(&member.username).unwrap();
-        state.enter(&member, Style::Deltas, &mut effects);
+        state.enter(&member, PresenceStyle::Changes, &mut effects);
     }
     assert!(matches!(effects[..], [Effect::OpenPresence]), "nothing is sent yet, and no list is built");
     effects.clear();
-    state.tell_presence(&mut effects);
-    let Some(Effect::Tell(Event::PresenceChanged(presence), Audience::Deltas)) = effects.pop() else {
+    state.flush_presence(&mut effects);
+    let Some(Effect::Send(Event::PresenceChanged(presence), Audience::Changes)) = effects.pop() else {
         unreachable!()
     };
     assert_eq!((presence.joined.len(), presence.member_count, presence.partial), (50, 700, true));

@@ -11,7 +11,7 @@ const FIRST_GUESS: usize = 4;
 const END: [u8; 5] = [0x01, 0x00, 0x00, 0xff, 0xff];
 
 /// What more than doubles a message, and by more bytes than this, was made to cost time: no compressor writes that.
-const MOST_OVERHEAD: usize = 1024;
+const MAX_OVERHEAD: usize = 1024;
 
 /// Why there is no message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +55,7 @@ pub(crate) fn inflate(deflated: &[u8], most: usize) -> Result<Vec<u8>, InflateEr
             Status::Ok | Status::BufError => return Err(InflateError::Garbled),
         }
     }
-    if deflated.len() > 2 * inflated.len() + MOST_OVERHEAD {
+    if deflated.len() > 2 * inflated.len() + MAX_OVERHEAD {
         return Err(InflateError::Garbled);
     }
     Ok(inflated)

@@ -10,11 +10,11 @@ use chat_rooms::FrameSink;
 use futures::FutureExt;
 use tokio::time::Instant;
 
-use crate::admission::rate_limit::Pace;
-use crate::context::memberships::Seats;
-use crate::context::sessions::TakenOver;
+use crate::admission::rate_limit::RateLimiter;
+use crate::context::memberships::Memberships;
+use crate::context::sessions::Takeover;
 use crate::session::identity::Identity;
-use crate::session::inherited::Inherited;
+use crate::session::inherited::InheritedMemberships;
 use crate::session::{Busy, Done, Session, send_window};
 
 /// How long a new connection waits for the earlier one to hand its seats over.
@@ -32,7 +32,7 @@ impl Session {
         let earlier =
             hello.resume.as_deref().and_then(|s| self.context.sessions.take_over(s, &hello.username));
         match earlier {
-            None => self.welcome(&hello, reference, Seats::default()),
+            None => self.welcome(&hello, reference, Memberships::default()),
             Some(handing_over) => {
                 self.busy = Some(Busy::Working(take_over(handing_over, hello, reference).boxed()));
             }
@@ -43,7 +43,7 @@ impl Session {
         &mut self,
         hello: &Hello,
         reference: Option<Reference>,
-        inherited: Seats,
+        inherited: Memberships,
     ) {
         let Hello { username, client, render, .. } = hello;
         let encodings = self.context.encodings.of(self.deflates);
@@ -51,7 +51,7 @@ impl Session {
         let outbox: Arc<dyn FrameSink> = Arc::clone(&self.outbox) as _;
         let registration = self.context.sessions.register(username.clone(), self.client, outbox, encoding);
         let inherited = (!inherited.is_empty())
-            .then(|| Inherited::keep(inherited, self.context.config().timings.takeover));
+            .then(|| InheritedMemberships::keep(inherited, self.context.config().timings.takeover));
         let limits = self.context.config().limits;
         let heartbeat = self.context.config().timings.ping + HEARTBEAT_SLACK;
         let program = client.as_deref().map(|client| tracing::field::display(cut(client.as_bytes())));
@@ -74,17 +74,17 @@ impl Session {
         self.identity = Some(Box::new(Identity {
             username: username.clone(),
             encoding,
-            rooms: Seats::default(),
+            rooms: Memberships::default(),
             inherited,
             registration,
             window: send_window(self.context.config().backlog),
-            joins: Pace::new(Instant::now()),
+            joins: RateLimiter::new(Instant::now()),
         }));
     }
 }
 
 pub(in crate::session) async fn take_over(
-    handing_over: TakenOver,
+    handing_over: Takeover,
     hello: Hello,
     reference: Option<Reference>,
 ) -> Done {

@@ -7,11 +7,11 @@ use chat_protocol::Reference;
 use chat_protocol::v2::{
     Error, ErrorCode, Join, PAGE_BYTES, PAGE_MEMBERS_DEFAULT, PAGE_MESSAGES, RECOVERED_MESSAGES, ServerFrame,
 };
-use chat_rooms::{CatchUpLimits, JoinError, Outlet, ReadError, Subscribe};
+use chat_rooms::{CatchUpLimits, JoinError, ReadError, Sink, Subscribe};
 use futures::FutureExt;
 use tokio::time::sleep_until;
 
-use crate::admission::stranger_log::Kind;
+use crate::admission::client_log::LogKind;
 use crate::session::{Busy, Done, Session};
 
 /// When somebody who finds a room full should try again, in milliseconds.
@@ -20,8 +20,8 @@ const FULL_ROOM_RETRY_MS: u64 = 10_000;
 impl Session {
     pub(super) fn join(&mut self, Join { room, since, history }: Join, reference: Option<Reference>) {
         let Some(identity) = &mut self.identity else { return };
-        if let Some(is_ousted) = identity.rooms.get(&room).map(|member| member.is_ousted()) {
-            if !is_ousted {
+        if let Some(was_removed) = identity.rooms.get(&room).map(|member| member.was_removed()) {
+            if !was_removed {
                 let message = format!("you are already in the room \"{room}\"");
                 self.error(reference, ErrorCode::AlreadyInRoom, message);
                 return;
@@ -38,7 +38,7 @@ impl Session {
             return;
         }
         let history = usize::try_from(history).unwrap_or(usize::MAX);
-        let outlet = Outlet::Frames { encoding: identity.encoding, sink: Arc::clone(&self.outbox) as _ };
+        let outlet = Sink::Frames { encoding: identity.encoding, sink: Arc::clone(&self.outbox) as _ };
         let subscribe = Subscribe::new(outlet)
             .since(since)
             .history(history.min(PAGE_MESSAGES))
@@ -56,7 +56,7 @@ impl Session {
                 sleep_until(not_before).await;
             }
             if let Some(mut seat) = inherited.and_then(Arc::into_inner) {
-                match seat.rejoin(subscribe.clone(), &window).await {
+                match seat.reattach(subscribe.clone(), &window).await {
                     Ok(sent) => return Ok((seat, sent)),
                     Err(ReadError::History(error)) => return Err(error.into()),
                     // it was removed meanwhile
@@ -81,7 +81,7 @@ impl Session {
             _ => {
                 let username =
                     self.identity.as_ref().map(|identity| tracing::field::display(&identity.username));
-                if let Some(Passed { suppressed }) = self.context.log.at_all(Kind::Join) {
+                if let Some(Passed { suppressed }) = self.context.log.at_all(LogKind::Join) {
                     tracing::warn!(username, %error, suppressed, "a user could not join a room");
                 }
                 (ErrorCode::StoreUnavailable, "storage is unavailable; try again later", None)

@@ -11,7 +11,7 @@ impl Session {
     pub(super) fn leave(&mut self, room: &RoomName, reference: Option<Reference>) {
         // nobody else has it: while a command is carried out no other is read
         let member = self.identity.as_mut().and_then(|identity| identity.rooms.remove(room));
-        match member.and_then(Arc::into_inner).filter(|member| !member.is_ousted()) {
+        match member.and_then(Arc::into_inner).filter(|member| !member.was_removed()) {
             Some(member) => member.leave_telling(LeftReason::Asked, reference),
             None => {
                 self.error(reference, ErrorCode::NotInRoom, format!("you are not in the room \"{room}\""));

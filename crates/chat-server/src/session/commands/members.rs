@@ -5,14 +5,14 @@ use chat_protocol::v2::{Members, PAGE_MEMBERS, PAGE_MEMBERS_DEFAULT};
 use chat_rooms::MembersQuery;
 
 use crate::session::Session;
-use crate::session::ending::Ending;
+use crate::session::ending::CloseReason;
 
 impl Session {
     pub(super) fn members(
         &mut self,
         Members { room, after, prefix, limit }: Members,
         reference: Option<Reference>,
-    ) -> Option<Ending> {
+    ) -> Option<CloseReason> {
         let member = self.member(&room, reference.as_ref())?;
         let limit = limit.map_or(PAGE_MEMBERS_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let query =

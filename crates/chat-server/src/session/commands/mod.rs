@@ -17,11 +17,11 @@ mod typing;
 use chat_protocol::v2::{ClientFrame, Command, ErrorCode};
 
 use crate::session::Session;
-use crate::session::ending::Ending;
+use crate::session::ending::CloseReason;
 
 impl Session {
     /// Carries out a command. Returns why the connection ends, if it does.
-    pub(super) fn run(&mut self, ClientFrame { reference, command }: ClientFrame) -> Option<Ending> {
+    pub(super) fn run(&mut self, ClientFrame { reference, command }: ClientFrame) -> Option<CloseReason> {
         match command {
             Command::Hello(hello) => self.hello(hello, reference),
             Command::Join(join) => self.join(join, reference),

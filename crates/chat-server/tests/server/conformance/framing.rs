@@ -12,7 +12,7 @@ const SIZES: [usize; 7] = [0, 125, 126, 127, 128, 65_535, 65_536];
 const CHOPPED: usize = 997;
 
 /// Sizes up to this one are sent in octets, too: it costs a call to the system each.
-const MOST_OCTETS: usize = 128;
+const MAX_OCTETS: usize = 128;
 
 pub(super) fn cases() -> Table {
     let mut table = Table::new(1);
@@ -84,7 +84,7 @@ fn text(size: usize) -> (Vec<u8>, Step) {
 /// A frame in one write, and in smaller ones.
 fn ways(frame: Vec<u8>) -> Vec<(&'static str, Step)> {
     // header and mask
-    let chopped = if frame.len() > MOST_OCTETS + 8 {
+    let chopped = if frame.len() > MAX_OCTETS + 8 {
         (", in pieces of 997", Step::Chop(CHOPPED, frame.clone()))
     } else {
         (", in octets", octets(frame.clone()))

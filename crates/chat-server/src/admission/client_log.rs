@@ -8,7 +8,7 @@ use crate::admission::addresses::Network;
 
 /// What such a line is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum LogKind {
     /// A page of an origin that is not allowed.
     Origin,
     /// More connections from one address than allowed.
@@ -29,7 +29,7 @@ pub(crate) enum Kind {
     Accept,
 }
 
-impl Kind {
+impl LogKind {
     const ALL: [Self; 9] = [
         Self::Origin,
         Self::Connections,
@@ -59,24 +59,24 @@ impl Kind {
 
 /// The limits of all kinds of lines: each is written at most once a minute for each address, and the suppressed ones are counted.
 #[derive(Debug, Default)]
-pub(crate) struct StrangerLog {
-    kinds: [PerKey<Option<Network>>; Kind::ALL.len()],
+pub(crate) struct ClientLog {
+    kinds: [PerKey<Option<Network>>; LogKind::ALL.len()],
 }
 
-impl StrangerLog {
+impl ClientLog {
     /// Whether a line about this address may be written now.
-    pub(crate) fn about(&self, kind: Kind, address: IpAddr) -> Option<Passed> {
+    pub(crate) fn about(&self, kind: LogKind, address: IpAddr) -> Option<Passed> {
         self.kinds[kind as usize].pass(Some(Network::of(address)))
     }
 
     /// Whether a line of which no address is the cause may be written now, such as one about a store.
-    pub(crate) fn at_all(&self, kind: Kind) -> Option<Passed> {
+    pub(crate) fn at_all(&self, kind: LogKind) -> Option<Passed> {
         self.kinds[kind as usize].pass(None)
     }
 
     /// Logs how many lines were suppressed and not reported yet.
     pub(crate) fn report(&self) {
-        for kind in Kind::ALL {
+        for kind in LogKind::ALL {
             if let Some(suppressed) = self.kinds[kind as usize].take_suppressed() {
                 tracing::info!(kind = kind.name(), suppressed, "similar log lines were suppressed");
             }
@@ -98,9 +98,9 @@ mod tests {
 
     #[test]
     fn each_kind_and_each_address_has_its_own_line() {
-        let log = StrangerLog::default();
+        let log = ClientLog::default();
         let (ana, bob) = ("2001:db8::1".parse().unwrap(), "192.0.2.1".parse().unwrap());
-        for kind in Kind::ALL {
+        for kind in LogKind::ALL {
             assert!(log.about(kind, ana).is_some(), "{kind:?}");
             assert!(log.about(kind, bob).is_some(), "{kind:?}");
             assert!(log.at_all(kind).is_some(), "{kind:?}");
