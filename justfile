@@ -43,7 +43,7 @@ test *FILTER:
 # test the engine and the outbox under COUNT schedules of their tasks: `just schedules 100000 $RANDOM`
 schedules COUNT="2000" FROM="1":
     RUSTFLAGS="--cfg shuttle" SCHEDULES={{COUNT}} SCHEDULES_FROM={{FROM}} \
-        cargo test -p chat-rooms --no-default-features --test schedules
+        cargo test -p chat-rooms -p chat-outbox --no-default-features --test schedules
 
 # simulate SEEDS worlds with partitions, delays, a failing disk and restarts: `just simulate 10000 $RANDOM`; repeat one: `just simulate 1 4711`
 simulate SEEDS="1000" SEED="1":

@@ -1,0 +1,99 @@
+//! Imports inside a crate point down: from the top of its layers, as docs/architecture.md lists them, to the bottom.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+use crate::tree::{read, top};
+
+/// The layers of each crate, from the top to the bottom.
+fn layers() -> BTreeMap<String, Vec<String>> {
+    let page = read("docs/architecture.md");
+    let (_, section) = page.split_once("\n## Layers\n").expect("a section");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | "));
+    let rows = rows.filter(|(name, _)| *name != "crate");
+    rows.map(|(name, layers)| (name.to_owned(), layers.split(", ").map(str::to_owned).collect())).collect()
+}
+
+/// The source folder of a crate or program.
+fn sources(name: &str) -> PathBuf {
+    let folder = ["crates", "bins"].map(|folder| top().join(folder).join(name).join("src"));
+    folder.into_iter().find(|folder| folder.is_dir()).unwrap_or_else(|| panic!("there is no crate {name}"))
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The path of a file's module inside its crate: `room/state/mod.rs` is `[room, state]`.
+fn module(file: &Path, sources: &Path) -> Vec<String> {
+    let path = file.strip_prefix(sources).unwrap().with_extension("");
+    let mut parts: Vec<_> = path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    if parts.last().is_some_and(|last| ["mod", "lib", "main"].contains(&last.as_str())) {
+        parts.pop();
+    }
+    parts
+}
+
+/// The top-level modules that a file names: after `crate::`, or after enough `super::`.
+fn named(code: &str, module: &[String]) -> Vec<String> {
+    let path = Regex::new(r"\b(crate|super(?:::super)*)::(\w+)").unwrap();
+    let code = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let mut found = Vec::new();
+    for captures in path.captures_iter(&code) {
+        let up = if &captures[1] == "crate" { module.len() } else { captures[1].split("::").count() };
+        // a path that stays below the file's own top-level module, or one of a module inside the file
+        if up == module.len() {
+            found.push(captures[2].to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn imports_point_down() {
+    let layers = layers();
+    for name in ["chat-rooms", "chat-server", "chat-client", "chatd"] {
+        assert!(layers.contains_key(name), "docs/architecture.md has no layers of {name}");
+    }
+    let mut wrong = Vec::new();
+    for (name, layers) in &layers {
+        let sources = sources(name);
+        let layer = |module: &str| layers.iter().position(|layer| layer == module);
+        for file in rust_files(&sources) {
+            let module = module(&file, &sources);
+            let Some(own) = module.first() else { continue };
+            let Some(from) = layer(own) else {
+                wrong.push(format!("{name}: {own} is not in the table of layers"));
+                continue;
+            };
+            for other in named(&std::fs::read_to_string(&file).unwrap(), &module) {
+                if layer(&other).is_some_and(|to| to < from) {
+                    wrong.push(format!("{}: {own} imports {other}, which is above it", file.display()));
+                }
+            }
+        }
+    }
+    wrong.sort();
+    wrong.dedup();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn paths_are_resolved_from_the_module_that_names_them() {
+    let module = |path: &[&str]| path.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
+    let code = "use crate::room::Core;\n// use crate::engine::Engine;\nuse super::delivery::Batch;\nuse super::super::member;\n";
+    assert_eq!(named(code, &module(&["sync"])), ["room", "delivery"]);
+    assert_eq!(named(code, &module(&["room", "core"])), ["room", "member"]);
+}
