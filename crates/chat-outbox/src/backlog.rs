@@ -1,30 +1,33 @@
-//! What a socket has not taken yet, as plain state.
+//! The backlog of a socket, as plain state without a lock or a task.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use chat_rooms::Frames;
 
-/// The most pieces one write is given.
+/// The maximum number of pieces in one write.
 pub(crate) const PIECES: usize = 16;
 
-/// Frames that wait, and how much of them is written. Control frames (a pong, a ping) overtake what waits, but never
-/// land inside another frame. Holds no heap memory while it is empty.
+/// Queued frames, and how much of them has been written.
+///
+/// Control frames (pings and pongs) overtake queued frames, but never land inside another frame. An
+/// empty backlog holds no heap memory.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
-    /// In the order in which they are to be written.
+    /// In the order in which they are written.
     queue: VecDeque<Frames>,
-    /// How many bytes of the first of `queue` are written.
+    /// The number of bytes written of the first element of `queue`.
     written: usize,
-    /// Whole control frames behind one another.
+    /// Whole control frames, one after another.
     control: Vec<u8>,
-    /// How many bytes of `control` are written. Once it is not 0, the rest of `control` comes before all else.
+    /// The number of bytes written of `control`. Once it is not 0, the rest of `control` comes
+    /// before everything else.
     control_written: usize,
-    /// The frames of `queue`, those that are half written included. Answers are not counted.
+    /// The number of frames in `queue`, including partially written ones. Replies do not count.
     frames: usize,
-    /// The bytes of `queue` that are not written. Those of answers are not counted.
+    /// The number of unwritten bytes in `queue`. Those of replies do not count.
     bytes: usize,
-    /// The bytes of answers in `queue` that are not written.
+    /// The number of unwritten bytes of replies in `queue`.
     reply_bytes: usize,
 }
 
@@ -33,27 +36,28 @@ impl Backlog {
         self.queue.is_empty() && self.control.is_empty()
     }
 
-    /// How many frames wait, control frames and answers not counted.
+    /// The number of queued frames, except control frames and replies.
     pub(crate) fn frames(&self) -> usize {
         self.frames
     }
 
-    /// How many bytes wait, those of control frames and answers not counted.
+    /// The number of queued bytes, except those of control frames and replies.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// How many bytes of answers wait.
+    /// The number of queued bytes of replies.
     pub(crate) fn reply_bytes(&self) -> usize {
         self.reply_bytes
     }
 
-    /// How many bytes of control frames wait.
+    /// The number of queued bytes of control frames.
     pub(crate) fn control_bytes(&self) -> usize {
         self.control.len() - self.control_written
     }
 
-    /// Adds frames of which the first `written` bytes are written already; that many only if nothing waits before them.
+    /// Adds frames of which the first `written` bytes are written already. That may be more than 0
+    /// only if the backlog is empty.
     pub(crate) fn push(&mut self, frames: Frames, written: usize) {
         debug_assert!(written == 0 || self.is_empty());
         let bytes = frames.as_bytes().len();
@@ -72,7 +76,8 @@ impl Backlog {
         self.queue.push_back(frames);
     }
 
-    /// Adds whole control frames, of which the first `written` bytes are written already; that many only if nothing waits.
+    /// Adds whole control frames of which the first `written` bytes are written already. That may
+    /// be more than 0 only if the backlog is empty.
     pub(crate) fn push_control(&mut self, frames: &[u8], written: usize) {
         debug_assert!(written == 0 || self.is_empty());
         if written == frames.len() {
@@ -82,16 +87,17 @@ impl Backlog {
         self.control_written += written;
     }
 
-    /// Puts back frames of which so many bytes were written.
+    /// Puts back frames of which `written` bytes are written.
     fn push_begun(&mut self, frames: Frames, written: usize) {
         self.push(frames, 0);
         self.advance_waiting(written);
     }
 
-    /// Forgets everything but the frame that is half written.
+    /// Discards everything except a partially written frame.
     pub(crate) fn discard(&mut self) {
         if self.control_written > 0 {
-            // a control frame was begun: what is behind it in the same buffer is short, and goes with it
+            // a control frame is partially written: the frames after it in the same buffer are
+            // short, and are kept with it
             self.queue.clear();
             self.written = 0;
         } else {
@@ -102,7 +108,7 @@ impl Backlog {
             }
         }
         (self.frames, self.bytes, self.reply_bytes) = (0, 0, 0);
-        // one frame at the most is left
+        // at most one frame is left
         if let Some(begun) = self.queue.pop_front() {
             let written = std::mem::take(&mut self.written);
             self.push_begun(begun, written);
@@ -110,7 +116,7 @@ impl Backlog {
         self.release();
     }
 
-    /// Puts back the frame of `first` that was begun, if one was.
+    /// Puts back the partially written frame of `first`, if there is one.
     fn keep_begun(&mut self, first: &Frames) {
         let end = first.frame_end(self.written);
         if end == self.written {
@@ -123,7 +129,7 @@ impl Backlog {
         self.queue.push_back(first.slice(begun..begun + 1));
     }
 
-    /// What to write next, in order, and how many pieces that is.
+    /// Fills `pieces` with the bytes to write next, in order, and returns the number of pieces.
     pub(crate) fn next<'a>(&'a self, pieces: &mut [IoSlice<'a>; PIECES]) -> usize {
         let mut count = 0;
         let mut add = |bytes: &'a [u8]| {
@@ -145,7 +151,8 @@ impl Backlog {
         count
     }
 
-    /// What is not written of the first of `queue`: the rest of a frame that was begun, and the frames behind it.
+    /// The unwritten part of the first element of `queue`: the rest of a partially written frame,
+    /// and the frames after it.
     fn first_split(&self) -> (&[u8], &[u8]) {
         let Some(first) = self.queue.front() else {
             return (&[], &[]);
@@ -155,7 +162,7 @@ impl Backlog {
         (&bytes[self.written..end], &bytes[end..])
     }
 
-    /// Takes note that the first `count` bytes of what [`next`](Self::next) gave were written.
+    /// Records that the first `count` bytes returned by [`next`](Self::next) were written.
     pub(crate) fn advance(&mut self, mut count: usize) {
         if self.control_written == 0 {
             let begun = self.first_split().0.len().min(count);
@@ -195,7 +202,7 @@ impl Backlog {
         }
     }
 
-    /// Gives the memory back once there is nothing in it.
+    /// Frees the memory of what is empty.
     fn release(&mut self) {
         if self.queue.is_empty() {
             self.queue = VecDeque::new();
@@ -211,7 +218,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A frame that can be told apart: its kind, its number, filler up to its length, an end.
+    /// A frame that can be recognized: its kind, its number, filler up to its length, and an end
+    /// mark.
     fn frame(kind: u8, number: usize, length: usize) -> Vec<u8> {
         let mut bytes = vec![kind];
         bytes.extend_from_slice(&u16::try_from(number).unwrap().to_be_bytes());
@@ -222,13 +230,13 @@ mod tests {
 
     #[derive(Debug, Clone)]
     enum Step {
-        /// Frames of these lengths in one buffer; as an answer or not.
+        /// Frames of these lengths in one buffer, as a reply or not.
         Push(Vec<usize>, bool),
         /// A control frame of this length.
         Control(usize),
-        /// The socket takes this many bytes.
+        /// The socket accepts this many bytes.
         Write(usize),
-        /// All but the frame that was begun is given up.
+        /// Everything except a partially written frame is discarded.
         Discard,
     }
 
@@ -243,7 +251,7 @@ mod tests {
         prop::collection::vec(step, 1..60)
     }
 
-    /// Cuts what was written into the frames that were made, or fails.
+    /// Splits the written bytes into the frames that were created, or fails.
     fn cut(mut bytes: &[u8], made: &[Vec<u8>]) -> Vec<Vec<u8>> {
         let mut frames = Vec::new();
         while !bytes.is_empty() {
@@ -264,8 +272,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the socket takes and when: only whole frames, each kind in its order, none twice, none missing unless
-        /// it was given up, and the counters are what is there.
+        /// Whatever the socket accepts and when: only whole frames are written, each kind in its
+        /// order, none twice, none missing unless it was discarded, and the counters match the
+        /// queue.
         #[test]
         fn frames_stay_whole_and_in_order(steps in steps()) {
             let mut backlog = Backlog::default();

@@ -1,4 +1,4 @@
-//! The outbox against a socket that takes what it likes.
+//! Tests the outbox against a socket that accepts as much as the test allows.
 #![allow(clippy::unwrap_used)]
 
 use std::io::{self, IoSlice};
@@ -12,7 +12,7 @@ use chat_rooms::{FrameSink, Frames, SinkClosed};
 use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 
-/// Takes at most `room` bytes, and fails once it is broken.
+/// Accepts at most `capacity` bytes, and fails once it is broken.
 #[derive(Default)]
 struct Socket {
     wire: Mutex<Vec<u8>>,
@@ -150,7 +150,7 @@ fn over_the_budget_those_go_who_hold_more_than_their_share() {
     assert_eq!(greedy.offer(&[frame("x")]), Err(SinkClosed));
     assert_eq!(drain(&greedy), Poll::Ready(Signal::TooSlow));
     assert_eq!(budget.held(), 20);
-    // alone, it may have all of it
+    // as the only one with a backlog, it may use the whole budget
     for _ in 0..8 {
         modest.offer(&[frame("0123456789")]).unwrap();
     }
@@ -164,7 +164,7 @@ fn over_twice_the_budget_there_are_no_shares_any_more() {
     let mut holders = Vec::new();
     let all_in = loop {
         let reader = outbox(1_000, 10_000).within(Arc::clone(&budget));
-        // as much as the share of one who comes now allows
+        // as much as the share of a further reader allows
         if reader.offer(&[frame(&"x".repeat(100 / (holders.len() + 1)))]).is_err() {
             break budget.held();
         }
@@ -209,7 +209,8 @@ fn a_challenge_is_signalled_once() {
     assert_eq!(drain(&outbox), Poll::Pending);
 }
 
-/// Offers from two threads while a third drains: each thread's frames in order, none inside another, none missing.
+/// Two threads offer frames while a third one drains: each thread's frames are written in order,
+/// none inside another, none missing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn offers_and_drains_at_once_keep_frames_whole() {
     const EACH: usize = 5_000;

@@ -1,4 +1,5 @@
-//! An outbox holds no heap memory while nothing waits in it. Alone in its file: the allocator counts for the whole process.
+//! An outbox holds no heap memory while its backlog is empty. This test is alone in its file,
+//! because the allocator counts for the whole process.
 #![allow(clippy::unwrap_used)]
 
 use std::io::{self, IoSlice};
@@ -11,7 +12,7 @@ use chat_rooms::{FrameSink, Frames};
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-/// A socket that takes so many bytes more.
+/// A socket that accepts `capacity` more bytes.
 struct Socket {
     room: AtomicUsize,
 }

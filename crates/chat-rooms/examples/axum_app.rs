@@ -1,4 +1,5 @@
-//! Rooms behind your own axum application: `cargo run -p chat-rooms --example axum_app`. The program of docs/embedding.md.
+//! Rooms behind your own axum application: `cargo run -p chat-rooms --example axum_app`. The
+//! program of docs/embedding.md.
 #![allow(clippy::print_stdout)]
 
 use axum::Router;
@@ -38,7 +39,7 @@ async fn join(
     let (Ok(room), Ok(name)) = (RoomName::parse(&room), Username::parse(&params.name)) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    // reserve the name before answering the handshake; the room learns of it when the socket is there
+    // reserve the name before answering the handshake; the others see it once the socket is ready
     match engine.admit(&room, &name).await {
         Ok(seat) => upgrade.on_upgrade(async move |socket| {
             let (outlet, events) = Sink::channel(BACKLOG);
@@ -90,7 +91,7 @@ fn line(event: &Event) -> String {
         },
         Event::Notice { body, .. } => format!("* {body}"),
         Event::Refused { reason, .. } => format!("! {reason}"),
-        // what else there is goes to members without `with_lists`
+        // other events go to members without `with_lists`
         _ => String::new(),
     }
 }

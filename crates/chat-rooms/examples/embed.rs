@@ -1,4 +1,5 @@
-//! Two members in one room, in memory: `cargo run -p chat-rooms --example embed`. The program of docs/embedding.md.
+//! Two members in one room, in memory: `cargo run -p chat-rooms --example embed`. The program of
+//! docs/embedding.md.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;

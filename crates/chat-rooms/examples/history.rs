@@ -1,4 +1,5 @@
-//! A room whose messages are on disk: `cargo run -p chat-rooms --example history`, twice. The program of docs/embedding.md.
+//! A room whose messages are on disk: `cargo run -p chat-rooms --example history`, twice. The
+//! program of docs/embedding.md.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;

@@ -12,8 +12,8 @@ use shuttle::thread;
 use crate::explore::explore;
 use crate::socket::{Socket, drain, frame};
 
-/// Readers that read, that break down, and that are put out, all waiting for the same buffers. In the end nothing is held, and
-/// nobody is counted.
+/// Readers that read, that break down and that are disconnected all wait for the same buffers. In
+/// the end no memory is held and no outbox is counted.
 #[test]
 fn the_books_are_even_when_all_are_gone() {
     explore(|| {
@@ -41,7 +41,7 @@ fn the_books_are_even_when_all_are_gone() {
             let outboxes = outboxes.clone();
             threads.push(thread::spawn(move || {
                 let frames = [frame(&format!("{name}-shared")), frame(name)];
-                // who was put out takes nothing
+                // an outbox that is over its limits accepts nothing
                 for outbox in outboxes {
                     let _ = outbox.offer(&frames);
                 }
@@ -59,7 +59,7 @@ fn the_books_are_even_when_all_are_gone() {
     });
 }
 
-/// Those whom the budget counts: it tells nobody but who debugs it.
+/// The number of outboxes that the budget counts, which only its debug output shows.
 fn holders(budget: &BacklogBudget) -> usize {
     let books = format!("{budget:?}");
     let count = books.split("holders: ").nth(1).unwrap().split(',').next().unwrap();

@@ -1,4 +1,4 @@
-//! One outbox, offered to from all sides while one task drains it.
+//! One outbox that several threads offer frames to while one task drains it.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::socket::{Drained, Socket, drain, frame, of};
 
 const ROOMY: BacklogLimits = BacklogLimits { frames: 1_000, bytes: 10_000 };
 
-/// Offers three frames, and gives the names of those that were taken.
+/// Offers three frames, and returns the names of those that were accepted.
 fn offer(outbox: &Arc<Outbox<Socket>>, name: char) -> JoinHandle<Vec<String>> {
     let outbox = Arc::clone(outbox);
     thread::spawn(move || {
@@ -42,13 +42,14 @@ fn reading(outbox: &Arc<Outbox<Socket>>) -> JoinHandle<()> {
     thread::spawn(move || outbox.transport().read_as_it_likes())
 }
 
-/// Nothing is closed until all of it is there: no other wake-up makes up for one that is missing.
+/// The outbox is closed only after everything is written, so that no other wake-up makes up for a
+/// missing one.
 #[test]
 fn what_is_offered_is_written_whole_and_in_order() {
     explore(|| {
         let outbox = Arc::new(Outbox::new(Socket::default(), ROOMY));
         let (drained, read) = (draining(&outbox), reading(&outbox));
-        // any of them, or nobody wakes for one who is alone
+        // any subset of them, so that one that is alone has to wake the draining task itself
         let take_part = || thread_rng().r#gen::<bool>();
         let offering: Vec<_> =
             ['a', 'b'].into_iter().filter(|_| take_part()).map(|name| (name, offer(&outbox, name))).collect();
@@ -73,7 +74,8 @@ fn what_is_offered_is_written_whole_and_in_order() {
     });
 }
 
-/// Closed at any moment: what was taken before is written, or all of it given up but whole frames; nothing comes after the last.
+/// The outbox is closed at any time. Frames accepted before are written or, as whole frames,
+/// discarded; nothing follows the last frame.
 #[test]
 fn closing_comes_at_any_moment() {
     explore(|| {
@@ -101,7 +103,7 @@ fn closing_comes_at_any_moment() {
     });
 }
 
-/// A reader that takes nothing until it is told that it is too slow: the draining task hears of it by itself.
+/// The reader reads nothing until it is too slow: the draining task learns of it by itself.
 #[test]
 fn who_reads_too_slowly_is_told_so_and_gets_the_last_frame() {
     explore(|| {
@@ -124,7 +126,7 @@ fn who_reads_too_slowly_is_told_so_and_gets_the_last_frame() {
     });
 }
 
-/// Nothing else happens: the draining task wakes for the challenge alone.
+/// Nothing else happens, so the draining task is woken by the probe alone.
 #[test]
 fn a_challenge_is_heard() {
     explore(|| {

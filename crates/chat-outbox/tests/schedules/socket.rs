@@ -1,4 +1,4 @@
-//! A socket whose reader takes what it likes, and the outbox in front of it.
+//! A socket whose reader reads at random, and the draining of the outbox in front of it.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -13,16 +13,16 @@ use shuttle::rand::{Rng, thread_rng};
 #[derive(Default)]
 pub(crate) struct Socket {
     state: Mutex<State>,
-    /// The drain, while the socket takes nothing.
+    /// The draining task, while the socket accepts nothing.
     writable: AtomicWaker,
-    /// Whoever waits for something to be written.
+    /// The task that waits for something to be written.
     written: AtomicWaker,
 }
 
 #[derive(Default)]
 struct State {
     wire: Vec<u8>,
-    /// How many bytes it takes now.
+    /// How many bytes the socket accepts now.
     room: usize,
     is_broken: bool,
 }
@@ -33,7 +33,7 @@ impl Socket {
         self.writable.wake();
     }
 
-    /// Takes a little now and then, and everything in the end.
+    /// Reads a little now and then, and everything in the end.
     pub(crate) fn read_as_it_likes(&self) {
         for _ in 0..thread_rng().gen_range(0..6) {
             self.let_in(thread_rng().gen_range(1..9));
@@ -53,7 +53,7 @@ impl Socket {
         wire.split_terminator(';').map(str::to_owned).collect()
     }
 
-    /// Resolves once so many bytes are on the wire. For one task.
+    /// Waits until `bytes` bytes are on the wire. For one task.
     pub(crate) async fn has_written(&self, bytes: usize) {
         poll_fn(|cx| {
             self.written.register(cx.waker());
@@ -88,7 +88,7 @@ impl Transport for Socket {
     }
 }
 
-/// What came of draining an outbox to its end.
+/// The result of draining an outbox to its end.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Drained {
     pub(crate) was_too_slow: bool,
@@ -96,7 +96,8 @@ pub(crate) struct Drained {
     pub(crate) probes: usize,
 }
 
-/// Drains until the last frame is written, as a connection does: a reader that is too slow gets its last frame, too.
+/// Drains until the last frame is written, as a connection does: a reader that is too slow receives
+/// its last frame as well.
 pub(crate) async fn drain(outbox: &Outbox<Socket>) -> Drained {
     let mut drained = Drained::default();
     loop {
@@ -119,7 +120,7 @@ pub(crate) fn frame(name: &str) -> Frames {
     Frames::one(format!("{name};").into_bytes())
 }
 
-/// The frames of one that offers, as they came.
+/// The frames of one thread, in the order in which they were written.
 pub(crate) fn of(name: char, frames: &[String]) -> Vec<String> {
     frames.iter().filter(|frame| frame.starts_with(name)).cloned().collect()
 }

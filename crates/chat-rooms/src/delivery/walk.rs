@@ -1,4 +1,4 @@
-//! Offers what happened to the members of a room, a share of them to a pump.
+//! Offers batches of events to the members of one pump.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use crate::delivery::sink::{Sink, SinkClosed};
 use crate::delivery::subscriber::Subscriber;
 use crate::sync::Instant;
 
-/// A walk gives the worker back to the runtime after so many offers or so much time: an offer may be a system call, and
-/// spends none of the runtime's own budget.
+/// A walk yields to the runtime after this many offers or this much time: an offer may be a system
+/// call, and does not consume the runtime's own cooperative budget.
 const OFFERS_A_TURN: usize = 64;
 const TIME_A_TURN: Duration = Duration::from_micros(200);
 
-/// How long a pump has held its worker.
+/// How long a pump has run without yielding.
 pub(crate) struct Turn {
     since: Instant,
     offers: usize,
@@ -27,7 +27,8 @@ impl Turn {
         Self { since: Instant::now(), offers: 0 }
     }
 
-    /// Gives the worker back if it was held long enough. Looking at the clock costs a part of an offer.
+    /// Yields if the pump has run long enough. Reading the clock costs a fraction of an offer, so
+    /// it is not done every time.
     async fn pass_on(&mut self, look_at_clock: bool) {
         if self.offers >= OFFERS_A_TURN || (look_at_clock && self.since.elapsed() >= TIME_A_TURN) {
             tokio::task::yield_now().await;
@@ -36,16 +37,16 @@ impl Turn {
     }
 }
 
-/// Members that a walk let go of.
+/// Members that a walk dropped.
 #[derive(Default)]
 pub(crate) struct Walked {
-    /// Those who take nothing more.
+    /// The members whose sinks are closed.
     pub(crate) refused: Vec<Arc<Subscriber>>,
-    /// Those who have got their last event.
+    /// The members that have received their last event.
     pub(crate) ended: Vec<Arc<Subscriber>>,
 }
 
-/// Offers the batches to each member. Lets go of members that are out.
+/// Offers the batches to each member. Drops the members that are out of the room.
 pub(crate) async fn walk(
     batches: &[Arc<Batch>],
     members: &mut Vec<Arc<Subscriber>>,
@@ -83,7 +84,8 @@ fn offer(
     encodings: &Encodings,
     pieces: &mut Vec<Frames>,
 ) -> Result<(), SinkClosed> {
-    // a sink that panics is a sink that takes nothing more, an encoding that panics has nothing for it: the others' events go on
+    // a panic in a sink closes that sink, and a panic in an encoding closes the sinks that use it:
+    // the other members are not affected
     match &subscriber.outlet {
         Sink::Events(sink) => {
             let mut events = batches.iter().flat_map(|batch| batch.events(subscriber));
@@ -107,7 +109,7 @@ fn offer(
     }
 }
 
-/// What a sink says to an offer; one that panics takes nothing more.
+/// Offers to a sink. A sink that panics counts as closed.
 pub(crate) fn caught(offer: impl FnOnce() -> Result<(), SinkClosed>) -> Result<(), SinkClosed> {
     catch_unwind(AssertUnwindSafe(offer)).unwrap_or(Err(SinkClosed))
 }

@@ -1,4 +1,4 @@
-//! Notices to everyone: each outlet gets them once, whatever rooms it is in.
+//! Notices to all rooms. Each sink receives them once, however many rooms it is in.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,14 +12,17 @@ use crate::delivery::walk::caught;
 use crate::engine::Engine;
 
 impl Engine {
-    /// Sends a notice to everyone who is in a room; gives in how many rooms. Members who joined by [`Admission::join`](crate::Admission::join) get it once for
-    /// each outlet, however many rooms they are in. Members who entered by [`Admission::enter`](crate::Admission::enter) get it in each of their rooms,
-    /// with that room's list.
+    /// Sends a notice from the operator to the members of all rooms. Returns the number of rooms.
+    ///
+    /// A sink that is in several rooms receives the notice once. Members that joined [with
+    /// lists](crate::Subscribe::with_lists) receive it in each of their rooms, with the list of
+    /// that room.
     pub fn notice_all(&self, level: NoticeLevel, body: impl Into<Arc<str>>) -> usize {
         self.notice_all_and(level, body, [])
     }
 
-    /// The same as [`notice_all`](Self::notice_all), and to outlets that may be in no room. An outlet that is in a room as well gets it once.
+    /// Sends a notice as [`notice_all`](Self::notice_all) does, and also to the sinks `others`,
+    /// which may be in no room. A sink that is in a room as well receives it once.
     pub fn notice_all_and(
         &self,
         level: NoticeLevel,
@@ -43,7 +46,7 @@ impl Engine {
     }
 }
 
-/// A notice, encoded at most once in each encoding.
+/// A notice, encoded at most once per encoding.
 struct Encoded<'e> {
     event: Arc<Event>,
     encodings: &'e Encodings,
@@ -52,7 +55,8 @@ struct Encoded<'e> {
 
 impl Encoded<'_> {
     fn offer(&mut self, outlet: &Sink) {
-        // one that takes nothing more says so to the pump of its room, too, which lets its member go
+        // a closed sink also refuses the next event of its room, and the room's pump then removes
+        // the member
         let _ = match outlet {
             Sink::Events(sink) => caught(|| sink.offer(&self.event)),
             Sink::Frames { encoding, sink } => {

@@ -1,4 +1,4 @@
-//! A message on its way to the history store.
+//! A message in flight to the history store.
 
 use std::sync::Arc;
 
@@ -15,17 +15,18 @@ use crate::room::Room;
 use crate::room::publish::{RequestKey, Sender};
 use crate::sync::Instant;
 
-/// Something that was said and is on its way to the store. Settled exactly once: by the store, or as lost when it is dropped.
+/// A message in flight to the store. It is settled exactly once: by the store, or as lost when it
+/// is dropped.
 #[derive(Debug)]
 pub(crate) struct PendingAppend {
     shared: Arc<Registry>,
     room: Arc<Room>,
     taken_at: Instant,
-    /// For traces: from taking the message until what became of it is told.
+    /// Traces the message from its acceptance until its outcome is sent.
     span: tracing::Span,
-    /// None once it is settled.
+    /// `None` once it is settled.
     open: Option<(Sender, InFlightGuard, RequestKey)>,
-    /// Who waits for what becomes of it.
+    /// Receives the outcome, if the sender waits for it.
     answer: Option<oneshot::Sender<Result<Stored, SendError>>>,
 }
 
@@ -43,7 +44,7 @@ impl PendingAppend {
         Self { shared, room, taken_at: Instant::now(), span, open, answer }
     }
 
-    /// Tells what became of it.
+    /// Sends the outcome.
     pub(crate) fn settle(mut self, outcome: Result<Appended, AppendError>) {
         self.settle_once(outcome);
     }
@@ -68,7 +69,7 @@ impl PendingAppend {
             }
         }
         if let Some(answer) = self.answer.take() {
-            // nobody waits any more: the message is stored all the same
+            // if the sender does not wait any more, the message is stored all the same
             let _ = answer.send(self.stored(&outcome, &called));
         }
         self.room.settle(&speaker, receipt, outcome, called, self.shared.history.durability());

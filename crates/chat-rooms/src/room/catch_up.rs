@@ -1,4 +1,5 @@
-//! What somebody who comes has missed: gathered from the store, until the rest lies in the room's tail.
+//! Recovers the messages that a joining member missed: reads them from the store until the rest is
+//! in the room's tail.
 
 use std::sync::Arc;
 
@@ -7,55 +8,59 @@ use chat_protocol::Message;
 
 use crate::room::tail::Tail;
 
-/// So many pages are read at most: a store that is slower than the room's senders never gets to the end.
+/// The maximum number of pages read. A store that is slower than the room's senders would never get
+/// to the end.
 const MAX_PAGES: usize = 32;
 
-/// What is wanted.
+/// The messages to recover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
-    /// Everything after this place, or the newest.
+    /// All messages after this number, or else the newest ones.
     Since(u64),
-    /// The newest.
+    /// The newest messages.
     Newest,
 }
 
 /// How many messages one read from the store asks for.
 const READ_MESSAGES: usize = 200;
 
-/// How much is recovered of what a member missed. Above it, the member gets the newest messages instead.
+/// Limits the messages that a joining member recovers. If it missed more, it receives the newest
+/// messages instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CatchUpLimits {
     /// The maximum number of messages.
     pub messages: usize,
-    /// The maximum size of all messages together, counted by [`Message::encoded_size`]. It also bounds the newest messages.
+    /// The maximum size of all messages together, counted by [`Message::encoded_size`]. It also
+    /// limits the newest messages.
     pub bytes: usize,
 }
 
 impl CatchUpLimits {
-    /// Limits of your own.
+    /// Creates limits of `messages` messages and `bytes` bytes.
     pub fn new(messages: usize, bytes: usize) -> Self {
         Self { messages, bytes }
     }
 }
 
 impl Default for CatchUpLimits {
-    /// 1,000 messages, 960 KiB.
+    /// 1,000 messages and 960 KiB.
     fn default() -> Self {
         Self::new(1_000, (1 << 20) - (64 << 10))
     }
 }
 
-/// What is wanted, and what has been read of it.
+/// The messages to recover, and those that were read so far.
 #[derive(Debug)]
 pub(crate) struct CatchUp {
     wanted: Wanted,
-    /// How many of the newest, where `Since` can't be had or was not asked for.
+    /// How many of the newest messages to send if `Since` cannot be recovered or was not requested.
     newest: usize,
     limits: CatchUpLimits,
-    /// Read from the store: oldest first, without a hole.
+    /// Read from the store, oldest first, without a gap.
     read: Vec<Arc<Message>>,
-    /// The encoded size of what was read: counted when it is added, since a step is taken under the room's lock.
+    /// The encoded size of `read`. It is counted when messages are added, because a step runs under
+    /// the room's lock.
     read_bytes: usize,
     pages: usize,
 }
@@ -65,29 +70,30 @@ pub(crate) struct CatchUp {
 pub(crate) enum Step {
     /// Read this page, and [`add`](CatchUp::add) it.
     Read(Page),
-    /// This is it.
+    /// Recovery is complete.
     Done(Caught),
 }
 
-/// What was missed, up to the newest message that was told.
+/// The recovered messages, up to the newest message that was delivered.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Caught {
     /// Oldest first.
     pub(crate) messages: Vec<Arc<Message>>,
-    /// Whether it is everything after the place that was asked for.
+    /// Whether these are all messages after the requested position.
     pub(crate) recovered: bool,
 }
 
 impl CatchUp {
-    /// Wants everything after `since`; where that is none, or can't be had, so many of the newest.
+    /// Recovers all messages after `since`, or up to `newest` of the newest messages if `since` is
+    /// `None` or cannot be recovered.
     pub(crate) fn new(since: Option<u64>, newest: usize, limits: CatchUpLimits) -> Self {
         let wanted = since.map_or(Wanted::Newest, Wanted::Since);
         Self { wanted, newest, limits, read: Vec::new(), read_bytes: 0, pages: 0 }
     }
 
-    /// What is to be done, as the room stands now.
+    /// Returns what to do next, given the current tail of the room.
     pub(crate) fn step(&mut self, tail: &Tail) -> Step {
-        // committed, and not told yet: that comes with the live stream
+        // messages that are committed but not delivered yet arrive with the live stream
         let told = self.read.partition_point(|message| message.seq <= tail.newest());
         self.read_bytes -= encoded_size(&self.read[told..]);
         self.read.truncate(told);
@@ -100,13 +106,13 @@ impl CatchUp {
         self.step_newest(tail)
     }
 
-    /// None when it can't be had.
+    /// Returns `None` if the messages after `since` cannot be recovered.
     fn step_since(&self, since: u64, tail: &Tail) -> Option<Step> {
         let missed = tail.newest().checked_sub(since)?;
         if missed > self.limits.messages as u64 || self.pages > MAX_PAGES {
             return None;
         }
-        // what can't be told in one answer is not read to its end
+        // messages that do not fit into one reply are not read to the end
         if self.read_bytes > self.limits.bytes {
             return None;
         }
@@ -135,12 +141,12 @@ impl CatchUp {
                 Some(rest) => enough(self.read.iter().chain(rest).map(Arc::clone).collect()),
                 None => Step::Read(Page::After { seq: last.seq, limit: READ_MESSAGES }),
             },
-            // pruned, or too fast: what is in memory has to do
+            // pruned, or the room is too fast: send what is in memory
             _ => enough(tail.from(tail.oldest()).into_iter().flatten().map(Arc::clone).collect()),
         }
     }
 
-    /// As many of the newest as were asked for, and fit.
+    /// Returns the newest messages, as many as were requested and fit.
     fn newest_of(&self, mut messages: Vec<Arc<Message>>) -> Vec<Arc<Message>> {
         let mut bytes = 0;
         let fits = |message: &&Arc<Message>| {
@@ -158,7 +164,7 @@ impl CatchUp {
         self.pages = 0;
     }
 
-    /// Adds the page that was asked for.
+    /// Adds the page that was requested.
     pub(crate) fn add(&mut self, page: Messages) {
         self.pages += 1;
         let expected = match (self.read.last(), self.wanted) {
@@ -168,7 +174,7 @@ impl CatchUp {
         };
         let first = page.messages.first().map(|message| message.seq);
         if expected.is_some() && first != expected {
-            // what comes next was pruned
+            // the next message was pruned
             self.give_up();
             return;
         }
@@ -193,7 +199,8 @@ mod tests {
         Arc::new(Message { room, seq, sent_at: Timestamp(0), content: Content::Erased })
     }
 
-    /// A store that keeps what is after `pruned`, and a room whose tail was begun at `begun`.
+    /// A store that keeps the messages after `pruned`, and a room whose tail begins after
+    /// `tail_start`.
     struct World {
         pruned: u64,
         stored: u64,
@@ -207,7 +214,7 @@ mod tests {
             Self { pruned, stored: newest, tail }
         }
 
-        /// So many messages are stored, and as many of them told.
+        /// Stores `stored` messages, and delivers up to `delivered` of those that are stored.
         fn go_on(&mut self, stored: u64, told: u64) {
             self.stored += stored;
             (0..told).for_each(|_| {
@@ -282,8 +289,9 @@ mod tests {
     }
 
     proptest! {
-        /// However fast the room goes on meanwhile: what comes is without a hole, ends with what was told, and is everything
-        /// since then where it says so.
+        /// However fast the room goes on in the meantime, the recovered messages have no gap, end
+        /// with the newest message that was delivered and, if they are marked as recovered, begin
+        /// right after `since`.
         #[test]
         fn it_ends_where_the_live_stream_begins(
             (begun, told) in (0..900_u64, 0..400_u64),

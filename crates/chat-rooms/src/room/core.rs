@@ -1,4 +1,5 @@
-//! What stands under a room's lock: its state, its members' subscribers, what is to be told, and the pumps' inboxes.
+//! The part of a room under its lock: its state, the subscribers of its members, the events that
+//! are not delivered yet, and the queues of the pumps.
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
@@ -18,7 +19,8 @@ use crate::room::state::{Effect, RoomState};
 use crate::room::tail::Tail;
 use crate::sync::Instant;
 
-/// What the smallest event counts: it keeps the number of events in bounds, those that are not encoded too.
+/// What the smallest event counts. It also limits the number of events, including those that are
+/// not encoded.
 const SMALLEST_CHARGE: usize = 256;
 
 #[derive(Debug)]
@@ -27,47 +29,49 @@ pub(crate) struct Core {
     limits: EngineLimits,
     /// The newest messages.
     pub(crate) tail: Tail,
-    /// The members' subscribers. A member whose connection is being exchanged has none.
+    /// The subscribers of the members. A detached member has none.
     pub(crate) subscribers: HashMap<MemberId, Arc<Subscriber>>,
-    /// Slots of members that have left and whose pumps have yet to offer them their last event.
+    /// The subscribers of members that have left and whose pumps have not offered them their last
+    /// event yet.
     ending: Vec<Arc<Subscriber>>,
-    /// Those whose messages are on their way to the store.
+    /// The members whose messages are in flight to the store.
     pub(crate) in_flight: HashMap<MemberId, InFlight>,
-    /// Members that the operator has put out, until they themselves are gone.
+    /// The members that an operator removed, until their memberships are dropped.
     pub(crate) removed: HashSet<MemberId>,
-    /// Told, but not yet in a batch.
+    /// Events that are queued, but not in a batch yet.
     unbatched: Vec<Item>,
-    /// When the first of that was told.
+    /// When the first of these events was queued.
     unbatched_since: Instant,
     /// The position of the next event.
     pub(crate) position: u64,
-    /// What was accepted or told and not yet offered to everyone, as the encodings' size hints count it.
+    /// The size of everything that was accepted or queued and not yet offered to every member,
+    /// counted by the size hints of the encodings.
     pub(crate) pending: usize,
-    /// What the last message counted beyond its text.
+    /// What the last message counted in addition to its text.
     pub(crate) overhead: usize,
-    /// The pumps. A member stays on its pump, which keeps its order.
+    /// The pumps. A member stays on one pump, which keeps its events in order.
     pub(crate) pumps: Vec<PumpQueue>,
-    /// How many members take each encoding, by style.
+    /// How many members use each encoding, by presence style.
     takers: Vec<[usize; 2]>,
 }
 
-/// Messages of a member that are on their way to the store.
+/// The messages of a member that are in flight to the store.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
-    /// How many, those included whose member had the name before.
+    /// How many there are, including those of the member that had the name before.
     pub(crate) count: usize,
-    /// Whether the member leaves behind them.
+    /// Set once the member is to leave after them.
     pub(crate) then: Option<LeaveNotice>,
-    /// Who has the name now.
+    /// The member that has the name now.
     pub(crate) heir: Option<MemberId>,
 }
 
-/// What the one who leaves is told of it.
+/// What a leaving member receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum LeaveNotice {
-    /// Nothing: its outlet takes nothing more.
+    /// Nothing: its sink receives no more events.
     Silent,
-    /// This reason, after everything before it.
+    /// A leave notice with this reason, after everything before it.
     Told { reason: LeftReason, reference: Option<Reference> },
 }
 
@@ -98,17 +102,17 @@ impl Core {
         }
     }
 
-    /// Whether a member is in, and not about to leave.
+    /// Whether a member is in the room, and not about to leave.
     pub(crate) fn is_active(&self, id: MemberId) -> bool {
         self.state.seats(id) && self.in_flight.get(&id).is_none_or(|way| way.then.is_none())
     }
 
-    /// Whether nobody is in or coming, and nothing that somebody said is on its way.
+    /// Whether the room has no members, reserved names or messages in flight.
     pub(crate) fn is_empty(&self) -> bool {
         self.state.is_empty() && self.in_flight.is_empty()
     }
 
-    /// Gives a member its place in the fan-out. Its first event is the last of those that are about to be told.
+    /// Subscribes a member to the events of the room. Its first event is the last one in `effects`.
     pub(crate) fn seat(
         &mut self,
         id: MemberId,
@@ -123,7 +127,8 @@ impl Core {
         if let Some(encoding) = encoding {
             self.takers[encoding.get()][index(style)] += 1;
         }
-        // behind the last that the same outlet is told of an earlier stay
+        // the same pump as for an earlier membership with this sink, so that its last events come
+        // first
         let before =
             self.ending.iter().find(|ending| ending.outlet.is_same(&outlet)).map(|ending| ending.pump);
         let pump = before.unwrap_or_else(|| self.choose_pump(max_pumps));
@@ -133,13 +138,13 @@ impl Core {
         self.pumps[pump].seat(subscriber);
     }
 
-    /// The position behind what is about to be told.
+    /// The position after the events that are about to be queued.
     fn position_after(&self, effects: &[Effect]) -> u64 {
         let told = effects.iter().filter(|effect| matches!(effect, Effect::Send(..))).count();
         self.position + told as u64
     }
 
-    /// The pump with the fewest members, or a new one when all are full and more are allowed.
+    /// The pump with the fewest members, or a new one if all are full and more are allowed.
     fn choose_pump(&mut self, max_pumps: usize) -> usize {
         let fewest = self.pumps.iter().enumerate().min_by_key(|(_, pump)| pump.load);
         match fewest {
@@ -164,7 +169,7 @@ impl Core {
         Some(subscriber)
     }
 
-    /// Takes a member's place in the fan-out at once: nothing more goes to its outlet.
+    /// Ends a member's subscription at once: its sink receives nothing more.
     pub(crate) fn unsubscribe(&mut self, id: MemberId) {
         if let Some(subscriber) = self.remove_slot(id) {
             subscriber.set_gone();
@@ -172,7 +177,8 @@ impl Core {
         }
     }
 
-    /// Begins to let a member go, behind its messages that are on their way. False when that stay had ended before.
+    /// Begins to remove a member, after its messages in flight. Returns `false` if it had left
+    /// before.
     pub(crate) fn leave(&mut self, id: MemberId, farewell: LeaveNotice, effects: &mut Vec<Effect>) -> bool {
         let Some(way) = self.in_flight.get_mut(&id) else {
             return self.finish_leaving(id, farewell, effects);
@@ -186,13 +192,13 @@ impl Core {
         true
     }
 
-    /// A pump has nothing more for this subscriber.
+    /// A pump has no more events for this subscriber.
     pub(crate) fn let_go(&mut self, subscriber: &Arc<Subscriber>) {
         self.ending.retain(|ending| !Arc::ptr_eq(ending, subscriber));
         self.pumps[subscriber.pump].let_go(subscriber);
     }
 
-    /// Lets a member go whose messages are all told. False when that stay had ended before.
+    /// Removes a member whose messages are all delivered. Returns `false` if it had left before.
     pub(crate) fn finish_leaving(
         &mut self,
         id: MemberId,
@@ -210,7 +216,7 @@ impl Core {
                 effects.push(Effect::Send(notice, Audience::Only(id)));
                 let end = self.position_after(effects);
                 if let Some(subscriber) = self.remove_slot(id) {
-                    // its pump goes on with it until that has been offered
+                    // its pump keeps the subscriber until it has offered the notice
                     subscriber.set_end(end);
                     self.ending.push(subscriber);
                 }
@@ -219,8 +225,9 @@ impl Core {
         self.state.leave(id, effects)
     }
 
-    /// Lets go at once of a member that is about to leave, and whose name somebody takes now. What it said is still on its way, so the heir
-    /// leaves behind that, too: nobody is to hear somebody who is not in the list.
+    /// Removes at once a member that is about to leave and whose name `newcomer` takes now. The
+    /// messages of that member are still in flight, so the newcomer, when it leaves, has to leave
+    /// after them, too: no message may come from somebody who is not in the list.
     pub(crate) fn finish_leaving_before(&mut self, newcomer: &Member, effects: &mut Vec<Effect>) {
         let Some(id) = self.state.leaving(&newcomer.username) else { return };
         let mut farewell = None;
@@ -233,7 +240,8 @@ impl Core {
         self.finish_leaving(id, farewell.unwrap_or(LeaveNotice::Silent), effects);
     }
 
-    /// One thing less of a member is on its way. Whoever has left meanwhile, and waited for that alone, leaves now.
+    /// One message of a member is settled. If the member has left in the meantime and this was its
+    /// last message in flight, it is removed now.
     pub(crate) fn arrived(&mut self, id: MemberId, effects: &mut Vec<Effect>) {
         let mut next = Some(id);
         while let Some((id, way)) = next.and_then(|id| Some((id, self.in_flight.get_mut(&id)?))) {
@@ -247,7 +255,7 @@ impl Core {
         }
     }
 
-    /// Queues an event, and gives about how large it is.
+    /// Queues an event, and returns its approximate size.
     pub(crate) fn tell(
         &mut self,
         event: Event,
@@ -255,7 +263,8 @@ impl Core {
         receipt: Option<InFlightGuard>,
         encodings: &Encodings,
     ) -> usize {
-        // a member that has left may still wait for its last event: it counts as long as its pump has it
+        // a member that has left may still wait for its last event: it counts as long as its pump
+        // has it
         if self.pumps.iter().all(|pump| pump.load == 0) {
             return 0;
         }
@@ -270,7 +279,7 @@ impl Core {
     }
 
     fn charge(&self, event: &Event, audience: Audience, encodings: &Encodings) -> usize {
-        // what is for one member is held against that one, not against the room
+        // an event for one member counts against that member, not against the room
         if matches!(audience, Audience::Only(_)) {
             return SMALLEST_CHARGE;
         }
@@ -279,7 +288,7 @@ impl Core {
         hints.max().unwrap_or(0).max(SMALLEST_CHARGE)
     }
 
-    /// Notes that a resting pump runs, if there is something to batch; which one.
+    /// Marks an idle pump as running if there are events to batch, and returns it.
     pub(crate) fn wake_one(&mut self) -> Option<usize> {
         if self.unbatched.is_empty() {
             return None;
@@ -289,7 +298,8 @@ impl Core {
         Some(pump)
     }
 
-    /// Makes a batch of what is not in one, up to a size, and gives it to all pumps. Gives those that have to be started.
+    /// Cuts a batch of limited size from the queued events and gives it to all pumps. Returns the
+    /// pumps that have to be started.
     pub(crate) fn cut_batch(&mut self, encodings: &Encodings, running: usize) -> Vec<usize> {
         if self.unbatched.is_empty() {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! What a member says, on its way through the store to everyone.
+//! Publishing: the way of a message through the store to every member.
 
 use std::sync::Arc;
 
@@ -13,26 +13,26 @@ use crate::room::Room;
 use crate::room::core::Core;
 use crate::room::state::Effect;
 
-/// Whether something may be said now.
+/// Whether a member can send a message now.
 #[derive(Debug)]
 pub(crate) enum Acceptance {
-    /// It is on its way, and counts so much until it is settled.
+    /// The message is accepted, and counts towards the limits until it is settled.
     InFlight(Sender),
-    /// The room has more to offer than it may gather; try again after a progress.
+    /// The room has too much to deliver. Try again after its next progress.
     Congested,
     NotAMember,
 }
 
-/// Who says it, by which connection, and what that counts.
+/// Who sends a message, through which subscriber, and what the message counts.
 #[derive(Debug)]
 pub(crate) struct Sender {
     pub(crate) from: Arc<Member>,
-    /// The place in the fan-out that hears of the answer; it may be another one by then.
+    /// The subscriber that receives the reply. The member may have another one by then.
     subscriber: Arc<Subscriber>,
     pub(crate) charge: usize,
 }
 
-/// What the sender calls a message, and the sending of it.
+/// The sender's id for a message, and the reference of the command that sends it.
 #[derive(Debug)]
 pub(crate) struct RequestKey {
     pub(crate) id: MessageId,
@@ -40,13 +40,13 @@ pub(crate) struct RequestKey {
 }
 
 impl Room {
-    /// Notes that a member says something of so many bytes.
+    /// Accepts a message of `bytes` bytes from a member, if possible.
     pub(crate) fn accept(&self, member: &Arc<Member>, bytes: usize) -> Acceptance {
         self.change(|core, _| {
             if core.pending >= self.limits().queued_bytes {
                 return Acceptance::Congested;
             }
-            // whoever is about to leave has no subscriber any more, or has said its last
+            // a leaving member has no subscriber any more, or has sent its last message
             let is_leaving = core.in_flight.get(&member.id).is_some_and(|way| way.then.is_some());
             let Some(subscriber) = core.subscribers.get(&member.id).filter(|_| !is_leaving).cloned() else {
                 return Acceptance::NotAMember;
@@ -58,7 +58,7 @@ impl Room {
         })
     }
 
-    /// Tells what became of something that was said.
+    /// Sends the outcome of a message.
     pub(crate) fn settle(
         &self,
         speaker: &Sender,
@@ -76,7 +76,8 @@ impl Room {
                 .is_some_and(|subscriber| Arc::ptr_eq(subscriber, &speaker.subscriber));
             match outcome {
                 Ok(Appended { message, again, missed }) => {
-                    // its own message may be the last of them, or one before: its ack comes before it
+                    // the sender's own message may be the last of them, or an earlier one: its ack
+                    // comes before it
                     let (before, rest) =
                         missed.split_at(missed.partition_point(|missed| missed.seq < message.seq));
                     for missed in before {
@@ -103,11 +104,11 @@ impl Room {
             }
             core.arrived(id, effects);
         });
-        // something accepted may have come to nothing: whoever waits for room looks again
+        // an accepted message may have failed: those that wait for capacity check again
         self.notify_progress();
     }
 
-    /// Tells everyone a message, unless it was told before.
+    /// Delivers a message to every member, unless it was delivered before.
     fn deliver_message(
         &self,
         core: &mut Core,

@@ -1,11 +1,11 @@
-//! The tasks that offer a room's events to its members, each to a share of them.
+//! The pumps: tasks that offer a room's events to its members, each to a part of them.
 
 use std::sync::Arc;
 
 use crate::delivery::walk::{Turn, Walked, walk};
 use crate::room::Room;
 
-/// Runs one pump of a room until there is nothing to offer.
+/// Runs one pump of a room until there is nothing left to offer.
 pub(crate) async fn run(room: Arc<Room>, pump: usize) {
     let mut members = room.start_pump(pump);
     let mut turn = Turn::new();

@@ -1,5 +1,6 @@
-//! What a member asks for: to be in, a page of what was said, a page of who is there. Each answer has its place among the room's
-//! events, so that what comes before it and after it adds up.
+//! Replies to a member's requests: to join, for a page of messages, for a page of members. Each
+//! reply is ordered with the events of the room, so that it is consistent with the events before
+//! and after it.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::room::state::Effect;
 use crate::room::state::roster::{RosterPage, RosterQuery};
 use crate::room::{Position, Room};
 
-/// What every answer carries.
+/// What every reply carries.
 #[derive(Debug, Clone)]
 pub(crate) struct ReplyContext {
     pub(crate) epoch: Epoch,
@@ -24,28 +25,29 @@ pub(crate) struct ReplyContext {
     pub(crate) members: usize,
 }
 
-/// Whether a member comes for the first time, or has been in all the time and only its outlet is another one.
+/// Whether a member joins, or is in the room already and only changes its sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum JoinKind {
     First,
     Again,
 }
 
-/// Why somebody is not in yet.
+/// Why a member cannot join yet.
 #[derive(Debug)]
 pub(crate) enum NotJoined {
-    /// This has to be read from the store before.
+    /// This page has to be read from the store first.
     Read(Page),
-    /// A member that was to come again is out.
+    /// A member that is to be reattached is not in the room any more.
     Out,
 }
 
 impl Room {
-    /// Lets a member in who is told what changes, or in again by another outlet, as soon as all that it missed is at hand. Its
-    /// first event says how things stand; the live stream begins right behind that.
+    /// Joins a member with [`PresenceStyle::Changes`], or gives it another sink, as soon as all
+    /// messages that it missed are at hand. Its first event is a snapshot of the room, and the live
+    /// stream begins right after it.
     ///
     /// # Errors
-    /// What is in the way.
+    /// [`NotJoined`] if it cannot join yet.
     pub(crate) fn join(
         &self,
         member: &Arc<Member>,
@@ -59,7 +61,8 @@ impl Room {
             if let Some(kept) = kept {
                 core.tail.retain(kept);
             }
-            // looked at in the moment in which the seat is given: it may have been put out while pages were read
+            // checked at the time of the subscription: the member may have been removed while pages
+            // were read
             if coming == JoinKind::Again && !core.is_active(member.id) {
                 return Err(NotJoined::Out);
             }
@@ -100,11 +103,11 @@ impl Room {
         })
     }
 
-    /// Tells a member a page of what was said, as it was read from the store, or from memory where that is enough. Nothing that
-    /// comes with the live stream later is in it.
+    /// Sends a member a page of messages, as read from the store, or from memory if that is
+    /// sufficient. The page contains no message that arrives later with the live stream.
     ///
     /// # Errors
-    /// The page that has to be read from the store before.
+    /// The page that has to be read from the store first.
     pub(crate) fn reply_history(
         &self,
         to: MemberId,
@@ -137,7 +140,8 @@ impl Room {
         })
     }
 
-    /// Tells a member a page of who is there. None when it is not in, or is told at once who is there.
+    /// Sends a member a page of members. Returns `None` if it is not in the room, or the room has
+    /// no members with [`PresenceStyle::Changes`].
     pub(crate) fn reply_members(
         &self,
         to: MemberId,
@@ -160,7 +164,7 @@ fn answer(core: &Core, to: MemberId, event: Event, effects: &mut Vec<Effect>) ->
     })
 }
 
-/// The same page without what is stored and not yet told.
+/// The same page, without messages that are stored but not delivered yet.
 fn only_delivered(core: &Core, page: Page) -> Page {
     match page {
         Page::Before { seq, limit } => Page::Before { seq: seq.min(core.tail.newest() + 1), limit },
@@ -168,7 +172,7 @@ fn only_delivered(core: &Core, page: Page) -> Page {
     }
 }
 
-/// A page out of the room's tail; none where the store has to be asked.
+/// A page from the room's tail, or `None` if the store has to be asked.
 fn in_memory(core: &Core, page: Page, max_bytes: usize) -> Option<Messages> {
     let mut bytes = 0;
     let mut fits = |message: &&Arc<Message>| {
@@ -189,14 +193,15 @@ fn in_memory(core: &Core, page: Page, max_bytes: usize) -> Option<Messages> {
             let messages: Vec<_> =
                 all[all.len() - count..].iter().map(|message| Arc::clone(message)).collect();
             let first = messages.first()?.seq;
-            // whether what is before the tail is still stored is for the store to say
+            // only the store knows whether the messages before the tail still exist
             let more = if first == 1 { false } else { (core.tail.oldest() < first).then_some(true)? };
             Some(Messages { messages, more })
         }
     }
 }
 
-/// Cuts a page that was read from the store to its bytes, at its far end. One message always fits.
+/// Cuts a page that was read from the store to `max_bytes`, at its far end. One message always
+/// fits.
 fn fit(Messages { mut messages, mut more }: Messages, page: Page, max_bytes: usize) -> Messages {
     let mut bytes = 0;
     let mut fits = |message: &&Arc<Message>| {

@@ -8,23 +8,25 @@ use chat_protocol::{Content, Message};
 
 use crate::room::retention::RetentionCutoff;
 
-/// How much is kept: as much as is told while a page is read from the store, so that whoever comes back finds the rest here.
+/// The limits of one tail. It has to cover the messages that are delivered while a page is read
+/// from the store, so that a member that catches up finds the rest here.
 const MAX_MESSAGES: usize = 256;
 const MAX_BYTES: usize = 128 << 10;
 
-/// How much the tails of all rooms keep, in bytes: clients choose in how many rooms they say something. Over it a room keeps little, and over twice
-/// of it nothing; what is not here is read from the store.
+/// The limit on the tails of all rooms together, in bytes: clients determine how many rooms have
+/// messages. Above it a room keeps little, and above twice the limit nothing. Messages that are not
+/// here are read from the store.
 const MAX_TOTAL_BYTES: usize = 256 << 20;
 const LITTLE_BYTES: usize = 8 << 10;
 
-/// What the tails of all rooms keep together.
+/// Counts the tails of all rooms.
 #[derive(Debug, Default)]
 pub(crate) struct Tails {
     bytes: AtomicUsize,
 }
 
 impl Tails {
-    /// How many bytes one room may keep.
+    /// The number of bytes that one room may keep.
     fn share(&self) -> usize {
         match self.bytes.load(Ordering::Relaxed) {
             0..=MAX_TOTAL_BYTES => MAX_BYTES,
@@ -34,24 +36,24 @@ impl Tails {
     }
 }
 
-/// What was told last, without a hole, up to the newest message.
+/// The messages that were delivered last, without a gap, up to the newest one.
 #[derive(Debug, Default)]
 pub(crate) struct Tail {
     messages: VecDeque<Arc<Message>>,
     bytes: usize,
-    /// Of all rooms.
+    /// The tails of all rooms.
     tails: Arc<Tails>,
-    /// The number of the newest message that was told; 0 where none was.
+    /// The number of the newest message that was delivered; 0 if there was none.
     newest: u64,
 }
 
 impl Tail {
-    /// An empty one behind the message with this number.
+    /// Creates an empty tail after the message with this number.
     pub(crate) fn after(newest: u64) -> Self {
         Self { messages: VecDeque::new(), bytes: 0, tails: Arc::default(), newest }
     }
 
-    /// Counts what is kept among what other rooms keep.
+    /// Counts the tail together with those of the other rooms.
     pub(crate) fn among(self, tails: &Arc<Tails>) -> Self {
         debug_assert!(self.messages.is_empty(), "nothing is counted yet");
         Self { messages: VecDeque::new(), bytes: 0, tails: Arc::clone(tails), newest: self.newest }
@@ -73,15 +75,15 @@ impl Tail {
         }
     }
 
-    /// The number of the newest message that was told.
+    /// The number of the newest message that was delivered.
     pub(crate) fn newest(&self) -> u64 {
         self.newest
     }
 
-    /// Adds the message that is told now.
+    /// Adds the message that is being delivered.
     pub(crate) fn push(&mut self, message: Arc<Message>) {
         if message.seq != self.newest + 1 {
-            // never seen with a store that keeps its promise; what is not whole is no tail
+            // does not happen with a store that keeps its promise; a tail must not have gaps
             self.messages.clear();
             self.subtract(self.bytes);
         }
@@ -89,14 +91,14 @@ impl Tail {
         self.add(message.size());
         self.messages.push_back(message);
         let share = self.tails.share();
-        // one message is kept however long it is, unless there is no room at all
+        // one message is kept, however long it is, unless the limit on all tails is exceeded
         let least = usize::from(share == MAX_BYTES);
         while self.messages.len() > MAX_MESSAGES || (self.bytes > share && self.messages.len() > least) {
             self.drop_oldest();
         }
     }
 
-    /// Forgets what a message said, which is erased in the store. Its place is_active.
+    /// Removes the text of a message that was erased in the store. The message keeps its position.
     pub(crate) fn erase(&mut self, seq: u64) {
         let index = seq.checked_sub(self.oldest()).and_then(|index| usize::try_from(index).ok());
         let Some(message) = index.and_then(|index| self.messages.get_mut(index)) else { return };
@@ -108,7 +110,7 @@ impl Tail {
         self.add(after);
     }
 
-    /// Removes what is not kept: the oldest.
+    /// Removes expired messages, which are the oldest ones.
     pub(crate) fn retain(&mut self, kept: RetentionCutoff) {
         while self.messages.front().is_some_and(|oldest| !kept.keeps_message(oldest, self.newest)) {
             self.drop_oldest();
@@ -118,12 +120,12 @@ impl Tail {
         }
     }
 
-    /// The number of the oldest message that is here; one more than the newest where none is.
+    /// The number of the oldest message in the tail; if it is empty, one more than the newest.
     pub(crate) fn oldest(&self) -> u64 {
         self.messages.front().map_or(self.newest + 1, |message| message.seq)
     }
 
-    /// Everything from this number on; none where some of that is not here.
+    /// Returns all messages from this number on, or `None` if some of them are not in the tail.
     pub(crate) fn from(&self, seq: u64) -> Option<impl Iterator<Item = &Arc<Message>>> {
         let skip = usize::try_from(seq.checked_sub(self.oldest())?).unwrap_or(usize::MAX);
         Some(self.messages.iter().skip(skip))

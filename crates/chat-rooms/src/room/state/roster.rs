@@ -1,64 +1,66 @@
-//! MemberGroup is there, as those are told who get what changed: a list as the last `presence` left it, and what has changed since.
+//! The list for members with [`PresenceStyle::Changes`](crate::PresenceStyle::Changes): as of the
+//! last change of presence, and what has changed since.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use chat_protocol::{MemberInfo, Timestamp, Username};
 
-/// The list of a room, and what has changed since it was last told. Snapshots and changes add up for whoever applies each
-/// change to the last snapshot as to a set.
+/// The list of a room's members, and the changes since it was last announced. Snapshots and changes
+/// are consistent for a client that applies each change to its last snapshot as to a set.
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
-    /// As the last changes that were told left it.
+    /// The list as of the last announced changes.
     told: BTreeMap<Username, Timestamp>,
-    /// MemberGroup came since, and is not in `told`.
+    /// The members that joined since and are not in `announced`.
     joined: BTreeMap<Username, Timestamp>,
-    /// MemberGroup went since, and is in `told`.
+    /// The members that left since and are in `announced`.
     left: BTreeSet<Username>,
-    /// Whether changes are being gathered.
+    /// Whether changes are being coalesced.
     is_open: bool,
 }
 
-/// What changed.
+/// The changes of a list.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RosterChanges {
     pub(crate) joined: Vec<MemberInfo>,
     pub(crate) left: Vec<Username>,
-    /// How many there are now.
+    /// The number of members now.
     pub(crate) count: usize,
 }
 
-/// A part of the list.
+/// A page of the list.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RosterPage {
     pub(crate) members: Vec<MemberInfo>,
-    /// How many there are in all.
+    /// The number of all members.
     pub(crate) count: usize,
-    /// Whether more fit what was asked for.
+    /// Whether more members match the query.
     pub(crate) more: bool,
 }
 
-/// Which part of the list.
+/// A query for a page of the list.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RosterQuery<'a> {
-    /// Those behind this name.
+    /// Only names after this one.
     pub(crate) after: Option<&'a str>,
-    /// Those whose names begin so.
+    /// Only names that begin with this prefix.
     pub(crate) prefix: &'a str,
-    /// How many at most.
+    /// The maximum number of members.
     pub(crate) limit: usize,
 }
 
 impl Roster {
-    /// A list that is known to all.
+    /// Creates a list that every member knows.
     pub(crate) fn new(told: impl Iterator<Item = (Username, Timestamp)>) -> Self {
         Self { told: told.collect(), ..Self::default() }
     }
 
-    /// Somebody came. True when this is the first change since the last were told.
+    /// Notes that a member joined. Returns `true` if this is the first change since the last
+    /// announcement.
     pub(crate) fn entered(&mut self, username: &Username, joined_at: Timestamp) -> bool {
         if self.left.remove(username) {
-            // gone and back: to the others nothing has changed
+            // left and rejoined: nothing has changed for the others
             self.told.insert(username.clone(), joined_at);
         } else {
             self.joined.insert(username.clone(), joined_at);
@@ -66,7 +68,8 @@ impl Roster {
         self.open()
     }
 
-    /// Somebody went. True when this is the first change since the last were told.
+    /// Notes that a member left. Returns `true` if this is the first change since the last
+    /// announcement.
     pub(crate) fn left(&mut self, username: &Username) -> bool {
         if self.joined.remove(username).is_none() {
             self.left.insert(username.clone());
@@ -78,7 +81,7 @@ impl Roster {
         !std::mem::replace(&mut self.is_open, true)
     }
 
-    /// Ends the gathering, and gives what is to be told; none where nothing has changed.
+    /// Closes the window and returns the changes to announce, or `None` if there are none.
     pub(crate) fn close(&mut self) -> Option<RosterChanges> {
         self.is_open = false;
         let (joined, left) = (std::mem::take(&mut self.joined), std::mem::take(&mut self.left));
@@ -93,11 +96,11 @@ impl Roster {
         Some(RosterChanges { joined, left: left.into_iter().collect(), count: self.told.len() })
     }
 
-    /// A part of the list as it was last told, and whoever asks.
+    /// Returns a page of the list as it was last announced, with the requesting member itself.
     pub(crate) fn page(&self, own: &MemberInfo, query: RosterQuery<'_>) -> RosterPage {
         let is_listed = self.told.contains_key(&own.username);
         let count = self.told.len() + usize::from(!is_listed);
-        // names are compared as text, so a prefix is a place in their order
+        // names are ordered as text, so the names with a prefix are a range
         let after = query.after.filter(|after| *after >= query.prefix);
         let from = after.map_or(Bound::Included(query.prefix), Bound::Excluded);
         let behind = |name: &str| after.is_none_or(|after| name > after);
@@ -194,7 +197,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever takes a snapshot at any time and applies the changes that are told after it knows who is there.
+        /// A client that takes a snapshot at any time and applies the changes announced after it
+        /// knows who is present.
         #[test]
         fn snapshots_and_changes_add_up(steps in prop::collection::vec((0..12_u8, 0..4_u8), 1..200)) {
             let mut roster = Roster::default();

@@ -1,4 +1,4 @@
-//! Rooms that are driven by random commands, and what their members are told.
+//! Rooms driven by random commands, and what their members receive.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -17,7 +17,7 @@ fn member(id: i64, name: &str) -> Arc<Member> {
     })
 }
 
-/// What one member has been told.
+/// What one member has received.
 struct View {
     style: PresenceStyle,
     arrival: LogicalTime,
@@ -35,7 +35,7 @@ fn message(seq: usize, from: &str) -> Arc<Message> {
     Arc::new(Message { room: RoomName::parse("r").unwrap(), seq: seq as u64, sent_at: Timestamp(0), content })
 }
 
-/// A room and what its members have been told.
+/// A room, and what its members have received.
 struct World {
     state: RoomState,
     next_id: i64,
@@ -49,7 +49,7 @@ struct World {
 enum Command {
     Enter(u8, PresenceStyle),
     Leave(u8),
-    /// The name is free at once, the leave comes later.
+    /// The name is free at once, and the member leaves later.
     LeaveInTwo(u8),
     Say(u8),
     Reserve(u8),
@@ -137,7 +137,7 @@ impl World {
         self.apply(effects);
     }
 
-    /// The list that somebody is given who asks for it; nothing for those who are told at once.
+    /// The list in the snapshot of a member; empty for members with lists.
     fn snapshot(&self, id: MemberId) -> BTreeSet<String> {
         let query = RosterQuery { after: None, prefix: "", limit: usize::MAX };
         let page = self.state.roster_page(id, query);
@@ -221,9 +221,10 @@ fn commands() -> impl Strategy<Value = Vec<Command>> {
 }
 
 proptest! {
-    /// Whatever happens in which order, in rooms that gather and in rooms that do not: everyone's own entering comes
-    /// first and once where it is told at all, nobody is told of a coming or going that it could not have seen, and once nothing is gathered
-    /// any more everyone's list is the room's.
+    /// Whatever happens in whatever order, in rooms that coalesce and in rooms that do not: the own
+    /// entry of a member with lists comes first and once, no member receives a join or leave that
+    /// it could not have seen, and once nothing is being coalesced every member's list is the
+    /// room's.
     #[test]
     fn what_members_are_told_adds_up(commands in commands(), coalesce_above in 0..14_usize) {
         let mut world = World::new(coalesce_above);
