@@ -6,7 +6,7 @@ use std::io::IoSlice;
 use chat_rooms::Frames;
 
 /// The maximum number of pieces in one write.
-pub(crate) const PIECES: usize = 16;
+pub(crate) const MAX_PIECES: usize = 16;
 
 /// Queued frames, and how much of them has been written.
 ///
@@ -88,9 +88,9 @@ impl Backlog {
     }
 
     /// Puts back frames of which `written` bytes are written.
-    fn push_begun(&mut self, frames: Frames, written: usize) {
+    fn put_back(&mut self, frames: Frames, written: usize) {
         self.push(frames, 0);
-        self.advance_waiting(written);
+        self.advance_queue(written);
     }
 
     /// Discards everything except a partially written frame.
@@ -104,50 +104,50 @@ impl Backlog {
             self.control = Vec::new();
             self.queue.truncate(1);
             if let Some(first) = self.queue.pop_front() {
-                self.keep_begun(&first);
+                self.put_back_partial(&first);
             }
         }
         (self.frames, self.bytes, self.reply_bytes) = (0, 0, 0);
         // at most one frame is left
-        if let Some(begun) = self.queue.pop_front() {
+        if let Some(partial) = self.queue.pop_front() {
             let written = std::mem::take(&mut self.written);
-            self.push_begun(begun, written);
+            self.put_back(partial, written);
         }
         self.release();
     }
 
     /// Puts back the partially written frame of `first`, if there is one.
-    fn keep_begun(&mut self, first: &Frames) {
+    fn put_back_partial(&mut self, first: &Frames) {
         let end = first.frame_end(self.written);
         if end == self.written {
             self.written = 0;
             return;
         }
         let last = (0..first.count()).find(|frame| first.slice(0..frame + 1).as_bytes().len() == end);
-        let begun = last.unwrap_or_default();
-        self.written -= first.slice(0..begun).as_bytes().len();
-        self.queue.push_back(first.slice(begun..begun + 1));
+        let partial = last.unwrap_or_default();
+        self.written -= first.slice(0..partial).as_bytes().len();
+        self.queue.push_back(first.slice(partial..partial + 1));
     }
 
     /// Fills `pieces` with the bytes to write next, in order, and returns the number of pieces.
-    pub(crate) fn next<'a>(&'a self, pieces: &mut [IoSlice<'a>; PIECES]) -> usize {
+    pub(crate) fn next<'a>(&'a self, pieces: &mut [IoSlice<'a>; MAX_PIECES]) -> usize {
         let mut count = 0;
         let mut add = |bytes: &'a [u8]| {
-            if !bytes.is_empty() && count < PIECES {
+            if !bytes.is_empty() && count < MAX_PIECES {
                 pieces[count] = IoSlice::new(bytes);
                 count += 1;
             }
         };
-        let (begun, rest) = self.first_split();
+        let (partial, rest) = self.first_split();
         if self.control_written > 0 {
             add(&self.control[self.control_written..]);
-            add(begun);
+            add(partial);
         } else {
-            add(begun);
+            add(partial);
             add(&self.control);
         }
         add(rest);
-        self.queue.iter().skip(1).take(PIECES).for_each(|frames| add(frames.as_bytes()));
+        self.queue.iter().skip(1).take(MAX_PIECES).for_each(|frames| add(frames.as_bytes()));
         count
     }
 
@@ -165,9 +165,9 @@ impl Backlog {
     /// Records that the first `count` bytes returned by [`next`](Self::next) were written.
     pub(crate) fn advance(&mut self, mut count: usize) {
         if self.control_written == 0 {
-            let begun = self.first_split().0.len().min(count);
-            self.advance_waiting(begun);
-            count -= begun;
+            let partial = self.first_split().0.len().min(count);
+            self.advance_queue(partial);
+            count -= partial;
         }
         let control = self.control_bytes().min(count);
         self.control_written += control;
@@ -176,24 +176,24 @@ impl Backlog {
             self.control.clear();
             self.control_written = 0;
         }
-        self.advance_waiting(count);
+        self.advance_queue(count);
         self.release();
     }
 
-    fn advance_waiting(&mut self, mut count: usize) {
+    fn advance_queue(&mut self, mut count: usize) {
         while let Some(first) = self.queue.front() {
-            let left = first.as_bytes().len() - self.written;
-            let taken = count.min(left);
+            let unwritten = first.as_bytes().len() - self.written;
+            let taken = count.min(unwritten);
             if first.is_reply() {
                 self.reply_bytes -= taken;
             } else {
                 self.bytes -= taken;
             }
-            if taken < left {
+            if taken < unwritten {
                 self.written += taken;
                 return;
             }
-            count -= left;
+            count -= unwritten;
             self.written = 0;
             if !first.is_reply() {
                 self.frames -= first.count();
@@ -252,21 +252,21 @@ mod tests {
     }
 
     /// Splits the written bytes into the frames that were created, or fails.
-    fn cut(mut bytes: &[u8], made: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    fn cut(mut bytes: &[u8], created: &[Vec<u8>]) -> Vec<Vec<u8>> {
         let mut frames = Vec::new();
         while !bytes.is_empty() {
-            let frame = made.iter().find(|frame| bytes.starts_with(frame)).expect("a whole frame");
+            let frame = created.iter().find(|frame| bytes.starts_with(frame)).expect("a whole frame");
             frames.push(frame.clone());
             bytes = &bytes[frame.len()..];
         }
         frames
     }
 
-    fn write(backlog: &mut Backlog, wire: &mut Vec<u8>, most: usize) {
-        let mut pieces = [IoSlice::new(&[]); PIECES];
+    fn write(backlog: &mut Backlog, wire: &mut Vec<u8>, max: usize) {
+        let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
         let count = backlog.next(&mut pieces);
         let offered: Vec<u8> = pieces[..count].iter().flat_map(|piece| piece.to_vec()).collect();
-        let taken = most.min(offered.len());
+        let taken = max.min(offered.len());
         wire.extend_from_slice(&offered[..taken]);
         backlog.advance(taken);
     }
@@ -278,30 +278,30 @@ mod tests {
         #[test]
         fn frames_stay_whole_and_in_order(steps in steps()) {
             let mut backlog = Backlog::default();
-            let (mut made, mut wire, mut discarded) = (Vec::new(), Vec::new(), false);
+            let (mut created, mut wire, mut discarded) = (Vec::new(), Vec::new(), false);
             for step in steps {
                 match step {
                     Step::Push(lengths, is_reply) => {
                         let (mut bytes, mut ends) = (Vec::new(), Vec::new());
                         for length in lengths {
-                            let frame = frame(b'd', made.len(), length);
+                            let frame = frame(b'd', created.len(), length);
                             bytes.extend_from_slice(&frame);
                             ends.push(bytes.len());
-                            made.push(frame);
+                            created.push(frame);
                         }
                         let frames = Frames::new(bytes, ends);
                         backlog.push(if is_reply { frames.as_reply() } else { frames }, 0);
                     }
                     Step::Control(length) => {
-                        let frame = frame(b'c', made.len(), length);
+                        let frame = frame(b'c', created.len(), length);
                         backlog.push_control(&frame, 0);
-                        made.push(frame);
+                        created.push(frame);
                     }
-                    Step::Write(most) => write(&mut backlog, &mut wire, most),
+                    Step::Write(max) => write(&mut backlog, &mut wire, max),
                     Step::Discard => {
                         backlog.discard();
                         discarded = true;
-                        prop_assert!(backlog.bytes() + backlog.control_bytes() < 40 + 12 * made.len());
+                        prop_assert!(backlog.bytes() + backlog.control_bytes() < 40 + 12 * created.len());
                         prop_assert!(backlog.frames() <= 1);
                     }
                 }
@@ -317,13 +317,13 @@ mod tests {
             }
             prop_assert_eq!(backlog.queue.capacity() + backlog.control.capacity(), 0);
 
-            let got = cut(&wire, &made);
+            let got = cut(&wire, &created);
             for kind in [b'd', b'c'] {
                 let of_kind = |frames: &[Vec<u8>]| frames.iter().filter(|f| f[0] == kind).cloned().collect::<Vec<_>>();
-                let (got, made) = (of_kind(&got), of_kind(&made));
+                let (got, created) = (of_kind(&got), of_kind(&created));
                 prop_assert!(got.is_sorted_by_key(|frame| frame[1..3].to_vec()));
                 if !discarded {
-                    prop_assert_eq!(got, made);
+                    prop_assert_eq!(got, created);
                 }
             }
         }

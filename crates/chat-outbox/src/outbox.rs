@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use chat_rooms::{BacklogBudget, FrameSink, Frames, SinkClosed};
 use parking_lot::Mutex;
 
-use crate::backlog::{Backlog, PIECES};
+use crate::backlog::{Backlog, MAX_PIECES};
 use crate::waker::AtomicWaker;
 
 /// The maximum number of queued bytes of control frames, and of those accepted at once.
@@ -60,7 +60,7 @@ impl<T: Transport> Drain for &T {
         loop {
             ready!(self.poll_writable(cx))?;
             match self.try_write(pieces) {
-                Err(error) if blocked(&error) => {}
+                Err(error) if would_block(&error) => {}
                 outcome => return Poll::Ready(outcome),
             }
         }
@@ -269,7 +269,7 @@ impl<T: Transport> Outbox<T> {
                 Phase::Overflowed => return Poll::Ready(Signal::TooSlow),
                 Phase::Broken => return Poll::Ready(Signal::Broken),
                 Phase::Open | Phase::Closing if !queue.backlog.is_empty() => {
-                    ready!(self.poll_write_waiting(cx, &mut queue, drain));
+                    ready!(self.poll_write_backlog(cx, &mut queue, drain));
                 }
                 Phase::Open | Phase::Closing => match ready!(drain.poll_flush(cx)) {
                     Ok(()) if phase == Phase::Closing => return Poll::Ready(Signal::Flushed),
@@ -280,19 +280,19 @@ impl<T: Transport> Outbox<T> {
         }
     }
 
-    fn poll_write_waiting(
+    fn poll_write_backlog(
         &self,
         cx: &mut Context<'_>,
         queue: &mut Queue,
         drain: &mut impl Drain,
     ) -> Poll<()> {
-        let mut pieces = [IoSlice::new(&[]); PIECES];
+        let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
         let count = queue.backlog.next(&mut pieces);
         match ready!(drain.poll_write(cx, &pieces[..count])) {
             Ok(written) => {
                 queue.backlog.advance(written);
                 queue.drained += written as u64;
-                self.tell_budget(queue);
+                self.update_budget(queue);
             }
             Err(_) => queue.phase = Phase::Broken,
         }
@@ -303,7 +303,7 @@ impl<T: Transport> Outbox<T> {
     fn write_now(&self, queue: &mut Queue, pieces: &[IoSlice<'_>]) -> Option<usize> {
         match self.transport.try_write(pieces) {
             Ok(written) => Some(written),
-            Err(error) if blocked(&error) => Some(0),
+            Err(error) if would_block(&error) => Some(0),
             Err(_) => {
                 queue.phase = Phase::Broken;
                 None
@@ -318,55 +318,55 @@ impl<T: Transport> Outbox<T> {
     }
 
     /// Accepts frames: writes what the socket accepts at once, and queues the rest.
-    fn take(&self, queue: &mut Queue, frames: &[Frames]) -> Result<(), SinkClosed> {
+    fn accept(&self, queue: &mut Queue, frames: &[Frames]) -> Result<(), SinkClosed> {
         let mut written = 0;
         if queue.backlog.is_empty() {
-            let mut pieces = [IoSlice::new(&[]); PIECES];
+            let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
             for (piece, frames) in pieces.iter_mut().zip(frames) {
                 *piece = IoSlice::new(frames.as_bytes());
             }
-            written = self.write_now(queue, &pieces[..frames.len().min(PIECES)]).ok_or(SinkClosed)?;
+            written = self.write_now(queue, &pieces[..frames.len().min(MAX_PIECES)]).ok_or(SinkClosed)?;
         }
         for frames in frames {
-            let of_these = written.min(frames.as_bytes().len());
-            written -= of_these;
-            queue.backlog.push(frames.clone(), of_these);
+            let written_of_these = written.min(frames.as_bytes().len());
+            written -= written_of_these;
+            queue.backlog.push(frames.clone(), written_of_these);
             if let Some(budget) = &self.budget
-                && of_these < frames.as_bytes().len()
+                && written_of_these < frames.as_bytes().len()
             {
                 frames.charge(budget);
             }
         }
-        self.tell_budget(queue);
-        if self.is_too_much(&queue.backlog) {
+        self.update_budget(queue);
+        if self.is_over_limits(&queue.backlog) {
             queue.backlog.discard();
-            self.tell_budget(queue);
+            self.update_budget(queue);
             queue.phase = Phase::Overflowed;
             return Err(SinkClosed);
         }
         Ok(())
     }
 
-    fn is_too_much(&self, backlog: &Backlog) -> bool {
-        let in_all = backlog.bytes() + backlog.reply_bytes();
+    fn is_over_limits(&self, backlog: &Backlog) -> bool {
+        let total = backlog.bytes() + backlog.reply_bytes();
         backlog.frames() > self.limits.frames
             || backlog.bytes() > self.limits.bytes
-            || (in_all > 0 && self.budget.as_ref().is_some_and(|budget| budget.is_exceeded_by(in_all)))
+            || (total > 0 && self.budget.as_ref().is_some_and(|budget| budget.is_exceeded_by(total)))
     }
 
     /// Tells the budget whether this outbox has a backlog.
-    fn tell_budget(&self, queue: &mut Queue) {
-        let waits = queue.backlog.bytes() + queue.backlog.reply_bytes() > 0;
-        if waits != queue.is_holder
+    fn update_budget(&self, queue: &mut Queue) {
+        let has_backlog = queue.backlog.bytes() + queue.backlog.reply_bytes() > 0;
+        if has_backlog != queue.is_holder
             && let Some(budget) = &self.budget
         {
-            queue.is_holder = waits;
-            if waits { budget.add_holder() } else { budget.remove_holder() }
+            queue.is_holder = has_backlog;
+            if has_backlog { budget.add_holder() } else { budget.remove_holder() }
         }
     }
 }
 
-fn blocked(error: &io::Error) -> bool {
+fn would_block(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
@@ -376,9 +376,9 @@ impl<T: Transport> FrameSink for Outbox<T> {
         if queue.phase != Phase::Open {
             return Err(SinkClosed);
         }
-        let taken = self.take(&mut queue, frames);
+        let accepted = self.accept(&mut queue, frames);
         self.wake_unless_idle(&queue);
-        taken
+        accepted
     }
 
     /// Ends the outbox as if its reader were too slow: a client that reconnects asks for what it
@@ -387,7 +387,7 @@ impl<T: Transport> FrameSink for Outbox<T> {
         let mut queue = self.queue.lock();
         if queue.phase == Phase::Open {
             queue.backlog.discard();
-            self.tell_budget(&mut queue);
+            self.update_budget(&mut queue);
             queue.phase = Phase::Overflowed;
             self.drain.wake();
         }

@@ -74,39 +74,39 @@ impl Transport for Socket {
 
 struct Room {
     runtime: Runtime,
-    crowd: Vec<Membership>,
+    memberships: Vec<Membership>,
 }
 
 fn room(members: usize, sink: impl Fn() -> Arc<dyn FrameSink>) -> Room {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
-    let crowd = runtime.block_on(async {
+    let memberships = runtime.block_on(async {
         let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
         let encoding = EncodingId::new();
         let builder = builder.encoding(encoding, Plain);
         let engine = builder.start().await.unwrap();
-        let mut crowd = Vec::with_capacity(members);
+        let mut memberships = Vec::with_capacity(members);
         for i in 0..members {
-            let outlet = Sink::Frames { encoding, sink: sink() };
+            let sink = Sink::Frames { encoding, sink: sink() };
             let name = format!("p{i}").parse().unwrap();
-            crowd.push(
-                engine.join(&"r".parse().unwrap(), &name, Subscribe::new(outlet).with_lists()).await.unwrap(),
+            memberships.push(
+                engine.join(&"r".parse().unwrap(), &name, Subscribe::new(sink).with_lists()).await.unwrap(),
             );
         }
         // joins are coalesced for a moment in a room of this size
         tokio::time::sleep(chat_protocol::COALESCE_WINDOW * 2).await;
-        crowd[0].idle().await;
-        crowd
+        memberships[0].idle().await;
+        memberships
     });
-    Room { runtime, crowd }
+    Room { runtime, memberships }
 }
 
 impl Room {
-    fn tell(&self, messages: usize) {
+    fn publish(&self, messages: usize) {
         self.runtime.block_on(async {
             for _ in 0..messages {
-                self.crowd[0].submit(MESSAGE).await.unwrap();
+                self.memberships[0].submit(MESSAGE).await.unwrap();
             }
-            self.crowd[0].idle().await;
+            self.memberships[0].idle().await;
         });
     }
 }
@@ -115,21 +115,21 @@ impl Room {
 #[divan::bench(args = [10, 100, 1_000, 10_000])]
 fn one_message(bencher: Bencher<'_, '_>, members: usize) {
     let room = room(members, || Arc::new(Ready));
-    bencher.counter(ItemsCount::new(members)).bench_local(|| room.tell(1));
+    bencher.counter(ItemsCount::new(members)).bench_local(|| room.publish(1));
 }
 
 /// As many messages as a publisher has in flight, to all members.
 #[divan::bench(args = [10, 100, 1_000, 10_000])]
 fn several_in_flight(bencher: Bencher<'_, '_>, members: usize) {
     let room = room(members, || Arc::new(Ready));
-    bencher.counter(ItemsCount::new(members * IN_FLIGHT)).bench_local(|| room.tell(IN_FLIGHT));
+    bencher.counter(ItemsCount::new(members * IN_FLIGHT)).bench_local(|| room.publish(IN_FLIGHT));
 }
 
 /// The same through real outboxes on sockets that accept everything.
 #[divan::bench(args = [1_000])]
 fn through_outboxes(bencher: Bencher<'_, '_>, members: usize) {
     let room = room(members, || Arc::new(Outbox::new(Socket, BacklogLimits::default())));
-    bencher.counter(ItemsCount::new(members)).bench_local(|| room.tell(1));
+    bencher.counter(ItemsCount::new(members)).bench_local(|| room.publish(1));
 }
 
 /// Offers frames to an outbox whose socket accepts everything: nothing is allocated.

@@ -41,9 +41,9 @@ async fn join(
     };
     // reserve the name before answering the handshake; the others see it once the socket is ready
     match engine.admit(&room, &name).await {
-        Ok(seat) => upgrade.on_upgrade(async move |socket| {
-            let (outlet, events) = Sink::channel(BACKLOG);
-            if let Ok((me, _)) = seat.join(Subscribe::new(outlet).with_lists()).await {
+        Ok(admission) => upgrade.on_upgrade(async move |socket| {
+            let (sink, events) = Sink::channel(BACKLOG);
+            if let Ok((me, _)) = admission.join(Subscribe::new(sink).with_lists()).await {
                 chat(socket, me, events).await;
             }
         }),
@@ -79,8 +79,8 @@ async fn chat(mut socket: WebSocket, me: Membership, mut events: Events) {
 
 /// This application's own format: one line of text per event.
 fn line(event: &Event) -> String {
-    let names = |who: &[std::sync::Arc<Member>]| {
-        who.iter().map(|member| member.username.as_str()).collect::<Vec<_>>().join(", ")
+    let names = |group: &[std::sync::Arc<Member>]| {
+        group.iter().map(|member| member.username.as_str()).collect::<Vec<_>>().join(", ")
     };
     match event {
         Event::Entered { group, members } => format!("-> {} ({} in the room)", names(group), members.total()),

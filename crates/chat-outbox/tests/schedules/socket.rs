@@ -23,22 +23,22 @@ pub(crate) struct Socket {
 struct State {
     wire: Vec<u8>,
     /// How many bytes the socket accepts now.
-    room: usize,
+    capacity: usize,
     is_broken: bool,
 }
 
 impl Socket {
-    pub(crate) fn let_in(&self, bytes: usize) {
-        self.state.lock().room += bytes;
+    pub(crate) fn accept(&self, bytes: usize) {
+        self.state.lock().capacity += bytes;
         self.writable.wake();
     }
 
     /// Reads a little now and then, and everything in the end.
-    pub(crate) fn read_as_it_likes(&self) {
+    pub(crate) fn read_at_random(&self) {
         for _ in 0..thread_rng().gen_range(0..6) {
-            self.let_in(thread_rng().gen_range(1..9));
+            self.accept(thread_rng().gen_range(1..9));
         }
-        self.let_in(1_000);
+        self.accept(1_000);
     }
 
     pub(crate) fn break_down(&self) {
@@ -71,9 +71,9 @@ impl Transport for Socket {
         }
         let before = state.wire.len();
         for piece in pieces {
-            let taken = piece.len().min(state.room);
+            let taken = piece.len().min(state.capacity);
             state.wire.extend_from_slice(&piece[..taken]);
-            state.room -= taken;
+            state.capacity -= taken;
         }
         let taken = state.wire.len() - before;
         drop(state);
@@ -84,7 +84,7 @@ impl Transport for Socket {
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.writable.register(cx.waker());
         let state = self.state.lock();
-        if state.is_broken || state.room > 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if state.is_broken || state.capacity > 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 }
 
@@ -121,6 +121,6 @@ pub(crate) fn frame(name: &str) -> Frames {
 }
 
 /// The frames of one thread, in the order in which they were written.
-pub(crate) fn of(name: char, frames: &[String]) -> Vec<String> {
+pub(crate) fn frames_of(name: char, frames: &[String]) -> Vec<String> {
     frames.iter().filter(|frame| frame.starts_with(name)).cloned().collect()
 }

@@ -23,7 +23,7 @@ pub(crate) struct Item {
     /// The bytes that count towards the room's back-pressure.
     pub(crate) charge: usize,
     /// Keeps the message counted in its sender's window until the batch is delivered.
-    pub(crate) _receipt: Option<InFlightGuard>,
+    pub(crate) _guard: Option<InFlightGuard>,
 }
 
 /// A batch of a room's events.
@@ -40,8 +40,8 @@ pub(crate) struct Batch {
     pub(crate) since: Instant,
     /// The items shared by the members with [`PresenceStyle::Lists`], and by those with
     /// [`PresenceStyle::Changes`].
-    each: SharedItems,
-    deltas: SharedItems,
+    lists: SharedItems,
+    changes: SharedItems,
     /// The shared items that some members do not receive, by index.
     limited: Vec<(usize, Limit)>,
     /// The items for a single member, ordered by member and index.
@@ -103,12 +103,12 @@ impl Batch {
         pumps: usize,
     ) -> Self {
         let (mut limited, mut personal) = (Vec::new(), Vec::new());
-        for (number, item) in items.iter().enumerate() {
+        for (index, item) in items.iter().enumerate() {
             match item.audience {
                 Audience::All | Audience::Lists | Audience::Changes => {}
-                Audience::ListsBefore(moment) => limited.push((number, Limit::ArrivedFrom(moment))),
-                Audience::ChangesExcept(id) => limited.push((number, Limit::But(id))),
-                Audience::Only(id) => personal.push((id, number)),
+                Audience::ListsBefore(time) => limited.push((index, Limit::ArrivedFrom(time))),
+                Audience::ChangesExcept(id) => limited.push((index, Limit::But(id))),
+                Audience::Only(id) => personal.push((id, index)),
             }
         }
         personal.sort_unstable();
@@ -116,8 +116,8 @@ impl Batch {
             first,
             since,
             charge: items.iter().map(|item| item.charge).sum(),
-            each: SharedItems::new(&items, PresenceStyle::Lists, encodings.len()),
-            deltas: SharedItems::new(&items, PresenceStyle::Changes, encodings.len()),
+            lists: SharedItems::new(&items, PresenceStyle::Lists, encodings.len()),
+            changes: SharedItems::new(&items, PresenceStyle::Changes, encodings.len()),
             limited,
             personal,
             pumps_to_go: AtomicUsize::new(pumps),
@@ -159,22 +159,23 @@ impl Batch {
         };
         let exceptions = self.exceptions(subscriber, start, end);
         let mut rest = &exceptions[..];
-        while let [(number, exception), behind @ ..] = rest {
-            rest = behind;
-            take_until(shared.before[*number], pieces);
+        while let [(index, exception), following @ ..] = rest {
+            rest = following;
+            take_until(shared.before[*index], pieces);
             match exception {
-                Exception::Skipped => take_until(shared.before[*number] + 1, &mut Vec::new()),
-                Exception::Personal => pieces.push(self.encode(&[*number], encodings, encoding)),
+                Exception::Skipped => take_until(shared.before[*index] + 1, &mut Vec::new()),
+                Exception::Personal => pieces.push(self.encode(&[*index], encodings, encoding)),
                 Exception::Ack => {
                     // the acks that follow are sent in the same piece: the messages that they
                     // confirm come later in any case
-                    let run = behind.iter().take_while(|(_, exception)| *exception == Exception::Ack).count();
-                    let numbers: Vec<_> = [*number]
+                    let run =
+                        following.iter().take_while(|(_, exception)| *exception == Exception::Ack).count();
+                    let indices: Vec<_> = [*index]
                         .into_iter()
-                        .chain(behind[..run].iter().map(|(number, _)| *number))
+                        .chain(following[..run].iter().map(|(index, _)| *index))
                         .collect();
-                    pieces.push(self.encode(&numbers, encodings, encoding));
-                    rest = &behind[run..];
+                    pieces.push(self.encode(&indices, encodings, encoding));
+                    rest = &following[run..];
                 }
             }
         }
@@ -186,8 +187,8 @@ impl Batch {
     pub(crate) fn events<'a>(&'a self, subscriber: &'a Subscriber) -> impl Iterator<Item = &'a Arc<Event>> {
         let is_for = |audience: Audience| match audience {
             Audience::All | Audience::Lists | Audience::Changes => audience.is_shared(subscriber.style),
-            Audience::ListsBefore(moment) => {
-                subscriber.style == PresenceStyle::Lists && subscriber.arrival < moment
+            Audience::ListsBefore(time) => {
+                subscriber.style == PresenceStyle::Lists && subscriber.arrival < time
             }
             Audience::ChangesExcept(id) => subscriber.style == PresenceStyle::Changes && subscriber.id != id,
             Audience::Only(id) => id == subscriber.id,
@@ -201,42 +202,43 @@ impl Batch {
 
     fn shared(&self, style: PresenceStyle) -> &SharedItems {
         match style {
-            PresenceStyle::Lists => &self.each,
-            PresenceStyle::Changes => &self.deltas,
+            PresenceStyle::Lists => &self.lists,
+            PresenceStyle::Changes => &self.changes,
         }
     }
 
     /// The indices of the first item for the member, and of the first item after its last one.
     fn range(&self, subscriber: &Subscriber) -> (usize, usize) {
-        let number = |position: u64| {
+        let index = |position: u64| {
             usize::try_from(position.saturating_sub(self.first))
                 .map_or(self.items.len(), |n| n.min(self.items.len()))
         };
-        (number(subscriber.start), number(subscriber.end()))
+        (index(subscriber.start), index(subscriber.end()))
     }
 
     /// The items of a range that differ for one member, in order. Most batches have none.
     fn exceptions(&self, subscriber: &Subscriber, start: usize, end: usize) -> Vec<(usize, Exception)> {
-        let from = self.personal.partition_point(|(id, number)| (*id, *number) < (subscriber.id, start));
+        let from = self.personal.partition_point(|(id, index)| (*id, *index) < (subscriber.id, start));
         let own = self.personal[from..]
             .iter()
-            .take_while(|(id, number)| *id == subscriber.id && *number < end)
-            .map(|(_, number)| (*number, self.personal_kind(*number)));
-        let is_out = |limit: Limit| match limit {
-            Limit::ArrivedFrom(moment) => {
-                subscriber.style == PresenceStyle::Lists && subscriber.arrival >= moment
+            .take_while(|(id, index)| *id == subscriber.id && *index < end)
+            .map(|(_, index)| (*index, self.personal_kind(*index)));
+        let is_excluded = |limit: Limit| match limit {
+            Limit::ArrivedFrom(time) => {
+                subscriber.style == PresenceStyle::Lists && subscriber.arrival >= time
             }
             Limit::But(id) => subscriber.style == PresenceStyle::Changes && subscriber.id == id,
         };
-        let limited = self.limited.iter().filter(|(n, limit)| (start..end).contains(n) && is_out(*limit));
+        let limited =
+            self.limited.iter().filter(|(n, limit)| (start..end).contains(n) && is_excluded(*limit));
         let mut exceptions: Vec<_> =
-            own.chain(limited.map(|(number, _)| (*number, Exception::Skipped))).collect();
+            own.chain(limited.map(|(index, _)| (*index, Exception::Skipped))).collect();
         exceptions.sort_unstable();
         exceptions
     }
 
-    fn personal_kind(&self, number: usize) -> Exception {
-        match &*self.items[number].event {
+    fn personal_kind(&self, index: usize) -> Exception {
+        match &*self.items[index].event {
             Event::Ack(_) => Exception::Ack,
             _ => Exception::Personal,
         }
@@ -254,10 +256,10 @@ impl Batch {
     }
 
     /// Encodes items for one member.
-    fn encode(&self, numbers: &[usize], encodings: &Encodings, encoding: EncodingIndex) -> Frames {
-        let (mut bytes, mut ends, mut is_reply) = (Vec::new(), Vec::with_capacity(numbers.len()), false);
-        for number in numbers {
-            let event = &self.items[*number].event;
+    fn encode(&self, indices: &[usize], encodings: &Encodings, encoding: EncodingIndex) -> Frames {
+        let (mut bytes, mut ends, mut is_reply) = (Vec::new(), Vec::with_capacity(indices.len()), false);
+        for index in indices {
+            let event = &self.items[*index].event;
             encodings.get(encoding).encode(event, &mut bytes);
             ends.push(bytes.len());
             is_reply |= is_requested(event);

@@ -26,7 +26,7 @@ pub struct BacklogBudget {
     /// Whether the log already says that the limit is exceeded.
     is_logged: AtomicBool,
     /// Limits the rate of that log line, because readers determine how often the limit is exceeded.
-    lines: Occasional,
+    warnings: Occasional,
 }
 
 impl BacklogBudget {
@@ -37,7 +37,7 @@ impl BacklogBudget {
             held: AtomicUsize::new(0),
             holders: AtomicUsize::new(0),
             is_logged: AtomicBool::new(false),
-            lines: Occasional::new(),
+            warnings: Occasional::new(),
         }
     }
 
@@ -55,10 +55,10 @@ impl BacklogBudget {
         let share = self.max / self.holders.load(Ordering::Relaxed).max(1);
         // shares that were granted when they were larger can add up to more than the limit: above
         // twice the limit nobody has a share
-        let is_out = waiting > share || held > self.max.saturating_mul(2);
-        if is_out
+        let is_over = waiting > share || held > self.max.saturating_mul(2);
+        if is_over
             && !self.is_logged.swap(true, Ordering::Relaxed)
-            && let Some(Passed { suppressed }) = self.lines.pass()
+            && let Some(Passed { suppressed }) = self.warnings.pass()
         {
             tracing::warn!(
                 limit = self.max,
@@ -66,7 +66,7 @@ impl BacklogBudget {
                 "the queues of all slow readers together are over the limit: the readers with the longest ones are disconnected"
             );
         }
-        is_out
+        is_over
     }
 
     /// Counts an outbox whose backlog is no longer empty.

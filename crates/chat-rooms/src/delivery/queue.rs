@@ -7,7 +7,7 @@ use crate::delivery::batch::Batch;
 use crate::delivery::subscriber::Subscriber;
 
 /// The maximum number of batches that one walk delivers.
-const BATCHES_A_WALK: usize = 8;
+const MAX_BATCHES_PER_WALK: usize = 8;
 
 /// What a pump has to do the next time it runs. Protected by the room's lock.
 #[derive(Debug, Default)]
@@ -31,27 +31,27 @@ pub(crate) struct PumpQueue {
 
 impl PumpQueue {
     /// Adds a member.
-    pub(crate) fn seat(&mut self, subscriber: Arc<Subscriber>) {
+    pub(crate) fn subscribe(&mut self, subscriber: Arc<Subscriber>) {
         self.load += 1;
         self.arrivals.push(subscriber);
     }
 
     /// Stops counting a subscriber.
-    pub(crate) fn let_go(&mut self, subscriber: &Subscriber) {
+    pub(crate) fn release(&mut self, subscriber: &Subscriber) {
         self.load -= usize::from(subscriber.uncount());
     }
 
     /// Removes a member at once or, if the pump runs, at the end of its run: a subscriber holds a
     /// sink, and a sink may hold a socket.
     pub(crate) fn unsubscribe(&mut self, subscriber: &Arc<Subscriber>) {
-        self.let_go(subscriber);
+        self.release(subscriber);
         if self.running {
             self.stale = true;
             return;
         }
         for subscribers in [&mut self.arrivals, &mut self.members] {
-            if let Some(place) = subscribers.iter().rposition(|seated| Arc::ptr_eq(seated, subscriber)) {
-                subscribers.swap_remove(place);
+            if let Some(index) = subscribers.iter().rposition(|other| Arc::ptr_eq(other, subscriber)) {
+                subscribers.swap_remove(index);
             }
         }
     }
@@ -67,7 +67,7 @@ impl PumpQueue {
             self.running = false;
             return None;
         }
-        let rest = self.batches.split_off(self.batches.len().min(BATCHES_A_WALK));
+        let rest = self.batches.split_off(self.batches.len().min(MAX_BATCHES_PER_WALK));
         Some(mem::replace(&mut self.batches, rest))
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Subscriber {
     pub(crate) arrival: LogicalTime,
     /// The position of the first event for this member: its own entry.
     pub(crate) start: u64,
-    pub(crate) outlet: Sink,
+    pub(crate) sink: Sink,
     /// The encoding of the sink; `None` if the sink takes typed events, or its encoding is unknown.
     pub(crate) encoding: Option<EncodingIndex>,
     /// The pump that it belongs to for as long as it exists.
@@ -35,12 +35,12 @@ impl Subscriber {
         style: PresenceStyle,
         arrival: LogicalTime,
         start: u64,
-        outlet: Sink,
+        sink: Sink,
         encoding: Option<EncodingIndex>,
         pump: usize,
     ) -> Self {
         let (end, counts, gone) = (AtomicU64::new(u64::MAX), AtomicBool::new(true), AtomicBool::new(false));
-        Self { id, style, arrival, start, outlet, encoding, pump, end, counts, gone }
+        Self { id, style, arrival, start, sink, encoding, pump, end, counts, gone }
     }
 
     pub(crate) fn is_gone(&self) -> bool {

@@ -13,8 +13,8 @@ use crate::sync::Instant;
 
 /// A walk yields to the runtime after this many offers or this much time: an offer may be a system
 /// call, and does not consume the runtime's own cooperative budget.
-const OFFERS_A_TURN: usize = 64;
-const TIME_A_TURN: Duration = Duration::from_micros(200);
+const MAX_OFFERS_PER_TURN: usize = 64;
+const MAX_TURN_TIME: Duration = Duration::from_micros(200);
 
 /// How long a pump has run without yielding.
 pub(crate) struct Turn {
@@ -29,8 +29,8 @@ impl Turn {
 
     /// Yields if the pump has run long enough. Reading the clock costs a fraction of an offer, so
     /// it is not done every time.
-    async fn pass_on(&mut self, look_at_clock: bool) {
-        if self.offers >= OFFERS_A_TURN || (look_at_clock && self.since.elapsed() >= TIME_A_TURN) {
+    async fn yield_if_due(&mut self, look_at_clock: bool) {
+        if self.offers >= MAX_OFFERS_PER_TURN || (look_at_clock && self.since.elapsed() >= MAX_TURN_TIME) {
             tokio::task::yield_now().await;
             *self = Self::new();
         }
@@ -41,7 +41,7 @@ impl Turn {
 #[derive(Default)]
 pub(crate) struct Walked {
     /// The members whose sinks are closed.
-    pub(crate) refused: Vec<Arc<Subscriber>>,
+    pub(crate) closed: Vec<Arc<Subscriber>>,
     /// The members that have received their last event.
     pub(crate) ended: Vec<Arc<Subscriber>>,
 }
@@ -63,7 +63,7 @@ pub(crate) async fn walk(
             continue;
         }
         if offer(subscriber, batches, encodings, &mut pieces).is_err() {
-            walked.refused.push(members.swap_remove(next));
+            walked.closed.push(members.swap_remove(next));
             continue;
         }
         if subscriber.end() <= end {
@@ -72,9 +72,9 @@ pub(crate) async fn walk(
             next += 1;
         }
         turn.offers += 1;
-        turn.pass_on(turn.offers.is_multiple_of(8)).await;
+        turn.yield_if_due(turn.offers.is_multiple_of(8)).await;
     }
-    turn.pass_on(true).await;
+    turn.yield_if_due(true).await;
     walked
 }
 
@@ -86,10 +86,10 @@ fn offer(
 ) -> Result<(), SinkClosed> {
     // a panic in a sink closes that sink, and a panic in an encoding closes the sinks that use it:
     // the other members are not affected
-    match &subscriber.outlet {
+    match &subscriber.sink {
         Sink::Events(sink) => {
             let mut events = batches.iter().flat_map(|batch| batch.events(subscriber));
-            caught(|| events.try_for_each(|event| sink.offer(event)))
+            catch_panic(|| events.try_for_each(|event| sink.offer(event)))
         }
         Sink::Frames { sink, .. } => {
             pieces.clear();
@@ -99,17 +99,17 @@ fn offer(
                 catch_unwind(AssertUnwindSafe(encode)).ok()
             });
             if encoded.is_none() {
-                return caught(|| {
+                return catch_panic(|| {
                     sink.fail();
                     Err(SinkClosed)
                 });
             }
-            if pieces.is_empty() { Ok(()) } else { caught(|| sink.offer(pieces)) }
+            if pieces.is_empty() { Ok(()) } else { catch_panic(|| sink.offer(pieces)) }
         }
     }
 }
 
 /// Offers to a sink. A sink that panics counts as closed.
-pub(crate) fn caught(offer: impl FnOnce() -> Result<(), SinkClosed>) -> Result<(), SinkClosed> {
+pub(crate) fn catch_panic(offer: impl FnOnce() -> Result<(), SinkClosed>) -> Result<(), SinkClosed> {
     catch_unwind(AssertUnwindSafe(offer)).unwrap_or(Err(SinkClosed))
 }

@@ -100,19 +100,19 @@ impl EngineBuilder {
     /// # Errors
     /// [`StoreError`] if the presence store fails.
     pub async fn start(self) -> Result<Engine, StoreError> {
-        let left_behind = self.store.clear().await?;
-        if left_behind > 0 {
-            tracing::info!(rows = left_behind, "removed the presence rows that the last run left behind");
+        let stale = self.store.clear().await?;
+        if stale > 0 {
+            tracing::info!(rows = stale, "removed the presence rows that the last run left behind");
         }
         let runtime = Handle::current();
         let presence_cleanup = Arc::new(PresenceCleanup::default());
         let cleanup_task = runtime.spawn(Arc::clone(&presence_cleanup).run(Arc::clone(&self.store)));
         let cleanup_task = TaskGuard::new(cleanup_task.abort_handle());
-        let retained = Arc::new(RetentionRules::new(self.retention));
+        let rules = Arc::new(RetentionRules::new(self.retention));
         let context = RoomContext {
             runtime: runtime.clone(),
             tails: Arc::default(),
-            retained: Arc::clone(&retained),
+            retention: Arc::clone(&rules),
             encodings: Encodings::new(self.encodings),
             max_pumps: sync::parallelism(),
             max_members: AtomicUsize::new(self.limits.members_per_room),
@@ -120,7 +120,7 @@ impl EngineBuilder {
             meters: Meters::new(&self.metrics_prefix),
         };
         let shared = |this: &Weak<Registry>| {
-            let pruner = pruner::start(&runtime, Arc::clone(&self.history), retained, this.clone());
+            let pruner = pruner::start(&runtime, Arc::clone(&self.history), rules, this.clone());
             Registry {
                 store: self.store,
                 history: self.history,
@@ -129,10 +129,10 @@ impl EngineBuilder {
                 presence_cleanup,
                 cleanup_task,
                 _pruner_task: pruner,
-                unstored: Occasional::new(),
+                append_failures: Occasional::new(),
                 usage: self.counts_usage.then(Usage::default),
                 closing: AtomicBool::new(false),
-                quiet: AtomicBool::new(false),
+                leave_events_suppressed: AtomicBool::new(false),
                 admissions: Arc::new(Semaphore::new(self.limits.pending_joins.min(Semaphore::MAX_PERMITS))),
                 budget: Arc::new(Semaphore::new(self.limits.in_flight_bytes as usize)),
             }

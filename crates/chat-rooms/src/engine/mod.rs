@@ -87,26 +87,26 @@ impl Engine {
         if self.shared.is_closing() {
             return Err(JoinError::Closing);
         }
-        let too_many = |_| JoinError::Busy { retry_after: BUSY_RETRY };
-        let place = Arc::clone(&self.shared.admissions).try_acquire_owned().map_err(too_many)?;
+        let busy = |_| JoinError::Busy { retry_after: BUSY_RETRY };
+        let permit = Arc::clone(&self.shared.admissions).try_acquire_owned().map_err(busy)?;
         let name = ReservedName::take(&self.shared, room, username)?;
-        let (answer, written) = oneshot::channel();
+        let (reply, outcome) = oneshot::channel();
         // a task of its own, so that the outcome of the write is known even if the caller is gone;
         // an unwanted record is then removed
-        let writing = write_presence(
+        let write = write_presence(
             Arc::clone(&self.shared),
             Arc::clone(name.room()),
             username.clone(),
-            place,
-            answer,
+            permit,
+            reply,
         );
-        self.shared.context.runtime.spawn(writing);
+        self.shared.context.runtime.spawn(write);
         let deadline = self.shared.context.limits.store_timeout;
-        let late = || JoinError::Store(StoreError(format!("no answer within {deadline:?}")));
-        match sync::timeout(deadline, written).await {
+        let timed_out = || JoinError::Store(StoreError(format!("no answer within {deadline:?}")));
+        match sync::timeout(deadline, outcome).await {
             Ok(Ok(row)) => Ok(Admission::new(name, row?)),
             Ok(Err(_)) => Err(JoinError::Closing),
-            Err(_) => Err(late()),
+            Err(_) => Err(timed_out()),
         }
     }
 
@@ -126,8 +126,8 @@ impl Engine {
     /// # use chat_protocol::{Event, RoomName, Username};
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// let (outlet, mut events) = Sink::channel(100);
-    /// let subscribe = Subscribe::new(outlet).history(20);
+    /// let (sink, mut events) = Sink::channel(100);
+    /// let subscribe = Subscribe::new(sink).history(20);
     /// let ana = engine.join(&RoomName::parse("lobby")?, &Username::parse("ana")?, subscribe).await?;
     /// assert!(matches!(&*events.next().await.unwrap(), Event::Joined(room) if room.member_count == 1));
     /// # drop(ana);
@@ -150,7 +150,7 @@ impl Engine {
     /// # Errors
     /// [`StoreError`] if the name is not taken on this node and the store fails.
     pub async fn is_present(&self, room: &RoomName, username: &Username) -> Result<bool, StoreError> {
-        if self.shared.room(room).is_some_and(|room| room.holds(username)) {
+        if self.shared.room(room).is_some_and(|room| room.is_name_taken(username)) {
             return Ok(true);
         }
         // this node's own members are known in memory; a record of this node that is still in the
@@ -215,7 +215,7 @@ impl Engine {
         if let Some(room) = self.shared.room(room) {
             room.redact(seq);
         }
-        self.shared.context.retained.erase(room, seq);
+        self.shared.context.retention.erase(room, seq);
     }
 
     /// Returns the number of rooms, including those that only a pending join or a message in flight
@@ -263,14 +263,14 @@ impl Engine {
 
     /// Sets the maximum number of members of a room on this node. Members that are already in a
     /// room stay, even if there are more.
-    pub fn set_members_per_room(&self, most: usize) {
-        self.shared.context.max_members.store(most, Ordering::Relaxed);
+    pub fn set_members_per_room(&self, max: usize) {
+        self.shared.context.max_members.store(max, Ordering::Relaxed);
     }
 
     /// Sets how long messages are kept. Messages that have expired under the new setting are not
     /// returned any more, and are removed soon.
     pub fn set_retention(&self, retention: Retention) {
-        self.shared.context.retained.set(retention);
+        self.shared.context.retention.set(retention);
     }
 
     /// Returns whether the engine refuses new members because it is closing.
@@ -281,7 +281,7 @@ impl Engine {
     /// Stops sending leave events, because all members are about to leave. New members are admitted
     /// as before.
     pub fn suppress_leave_events(&self) {
-        self.shared.quiet.store(true, Ordering::Release);
+        self.shared.leave_events_suppressed.store(true, Ordering::Release);
     }
 
     /// Refuses new members from now on, and [stops sending leave
@@ -323,19 +323,19 @@ async fn write_presence(
     shared: Arc<Registry>,
     room: Arc<Room>,
     username: Username,
-    _place: OwnedSemaphorePermit,
-    answer: oneshot::Sender<Result<PresenceRow, JoinError>>,
+    _permit: OwnedSemaphorePermit,
+    reply: oneshot::Sender<Result<PresenceRow, JoinError>>,
 ) {
     let (channel, joined_at) = (ChannelName(rand::random()), Timestamp::now());
-    let stay = NewStay { room: room.name.clone(), username, channel, joined_at };
-    let written = async {
-        let id = shared.store.join(stay.clone()).await.map_err(|error| match error {
+    let record = NewStay { room: room.name.clone(), username, channel, joined_at };
+    let outcome = async {
+        let id = shared.store.join(record.clone()).await.map_err(|error| match error {
             chat_presence::JoinError::Taken(_) => JoinError::NameTaken,
             chat_presence::JoinError::Store(error) => error.into(),
         })?;
-        let row = PresenceRow::new(Arc::clone(&shared.presence_cleanup), stay.with_id(id));
-        room.know(&*shared.history).await?;
+        let row = PresenceRow::new(Arc::clone(&shared.presence_cleanup), record.with_id(id));
+        room.load_newest_seq(&*shared.history).await?;
         Ok(row)
     };
-    let _ = answer.send(written.await);
+    let _ = reply.send(outcome.await);
 }

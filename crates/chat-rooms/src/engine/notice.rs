@@ -8,7 +8,7 @@ use chat_protocol::{Event, MemberList, NoticeLevel};
 use crate::delivery::encoding::Encodings;
 use crate::delivery::frames::Frames;
 use crate::delivery::sink::Sink;
-use crate::delivery::walk::caught;
+use crate::delivery::walk::catch_panic;
 use crate::engine::Engine;
 
 impl Engine {
@@ -32,8 +32,8 @@ impl Engine {
         let body = body.into();
         let rooms = self.shared.all_rooms();
         let in_rooms = rooms.iter().flat_map(|room| room.notice_all(level, Arc::clone(&body)));
-        let mut outlets: Vec<_> = in_rooms.collect();
-        outlets.extend(others);
+        let mut sinks: Vec<_> = in_rooms.collect();
+        sinks.extend(others);
         let members = Arc::new(MemberList::new(Vec::new(), 0));
         let mut notice = Encoded {
             event: Arc::new(Event::Notice { room: None, level, body, members }),
@@ -41,7 +41,7 @@ impl Engine {
             frames: HashMap::new(),
         };
         let mut seen = HashSet::new();
-        outlets.iter().filter(|outlet| seen.insert(outlet.address())).for_each(|outlet| notice.offer(outlet));
+        sinks.iter().filter(|sink| seen.insert(sink.address())).for_each(|sink| notice.offer(sink));
         rooms.len()
     }
 }
@@ -54,11 +54,11 @@ struct Encoded<'e> {
 }
 
 impl Encoded<'_> {
-    fn offer(&mut self, outlet: &Sink) {
+    fn offer(&mut self, sink: &Sink) {
         // a closed sink also refuses the next event of its room, and the room's pump then removes
         // the member
-        let _ = match outlet {
-            Sink::Events(sink) => caught(|| sink.offer(&self.event)),
+        let _ = match sink {
+            Sink::Events(sink) => catch_panic(|| sink.offer(&self.event)),
             Sink::Frames { encoding, sink } => {
                 let Some(index) = self.encodings.find(*encoding) else { return sink.fail() };
                 let frames = self.frames.entry(index.get()).or_insert_with(|| {
@@ -66,7 +66,7 @@ impl Encoded<'_> {
                     self.encodings.get(index).encode(&self.event, &mut bytes);
                     Frames::one(bytes)
                 });
-                caught(|| sink.offer(std::slice::from_ref(frames)))
+                catch_panic(|| sink.offer(std::slice::from_ref(frames)))
             }
         };
     }

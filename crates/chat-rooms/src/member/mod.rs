@@ -35,7 +35,7 @@ const PER_MESSAGE: usize = 256;
 /// The name is taken and the presence record is written, but the other members do not see the
 /// client yet. [`join`](Self::join) turns the admission into a [`Membership`]. Dropping it releases
 /// the name and removes the record, and nobody notices.
-#[must_use = "dropping a seat gives the name back"]
+#[must_use = "dropping an admission releases the name"]
 pub struct Admission {
     /// Declared before the name, so that it is dropped first: when the name is free again, the
     /// removal of the record is queued already.
@@ -70,15 +70,15 @@ impl Admission {
     pub async fn join(self, subscribe: Subscribe) -> Result<(Membership, Position), JoinError> {
         let (shared, room, member) = (self.name.shared(), self.name.room(), self.row.member());
         if subscribe.presence == PresenceStyle::Lists {
-            let member = self.take();
+            let member = self.into_membership();
             let sent = member.room.enter(&member.member, subscribe.sink);
-            member.note_usage();
+            member.count_usage();
             return Ok((member, sent));
         }
         match join(shared, room, member, JoinKind::First, subscribe).await {
             Ok(sent) => {
-                let member = self.take();
-                member.note_usage();
+                let member = self.into_membership();
+                member.count_usage();
                 Ok((member, sent))
             }
             Err(ReadError::History(error)) => Err(error.into()),
@@ -86,7 +86,7 @@ impl Admission {
         }
     }
 
-    fn take(self) -> Membership {
+    fn into_membership(self) -> Membership {
         let (shared, room) = self.name.keep();
         Membership::new(shared, room, self.row.keep(), self.window)
     }
@@ -109,19 +109,26 @@ pub struct Membership {
     member: Arc<Member>,
     window: SendWindow,
     /// What the member receives when it leaves.
-    farewell: LeaveNotice,
+    leave_notice: LeaveNotice,
     /// When the member last indicated that it is typing.
-    typed: Mutex<Option<Instant>>,
+    last_typing: Mutex<Option<Instant>>,
 }
 
 impl Membership {
     fn new(shared: Arc<Registry>, room: Arc<Room>, member: Arc<Member>, window: SendWindow) -> Self {
         shared.context.meters.joined();
-        Self { shared, room, member, window, farewell: LeaveNotice::Silent, typed: Mutex::new(None) }
+        Self {
+            shared,
+            room,
+            member,
+            window,
+            leave_notice: LeaveNotice::Silent,
+            last_typing: Mutex::new(None),
+        }
     }
 
     /// Counts the join in the usage of the room.
-    fn note_usage(&self) {
+    fn count_usage(&self) {
         if let Some(usage) = &self.shared.usage {
             usage.joined(&self.room.name, self.room.count());
         }
@@ -149,7 +156,7 @@ impl Membership {
     /// Returns whether the member is still in the room. It is removed when its sink is closed, and
     /// by an operator.
     pub fn is_in(&self) -> bool {
-        self.room.seats(self.member.id)
+        self.room.has_member(self.member.id)
     }
 
     /// Sends a message to all members of the room, and waits until it is stored.
@@ -172,16 +179,16 @@ impl Membership {
     /// # use chat_protocol::{RoomName, Username};
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let (outlet, _events) = Sink::channel(100);
+    /// # let (sink, _events) = Sink::channel(100);
     /// # let (lobby, ana) = (RoomName::parse("lobby")?, Username::parse("ana")?);
-    /// let member = engine.join(&lobby, &ana, Subscribe::new(outlet)).await?;
+    /// let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
     /// let stored = member.send("hello").await?;
     /// assert_eq!(stored.seq, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn send(&self, message: impl Into<Outgoing>) -> Result<Stored, SendError> {
-        let (answer, outcome) = oneshot::channel();
-        self.submit_and(message.into(), Some(answer)).await?;
+        let (reply, outcome) = oneshot::channel();
+        self.submit_and(message.into(), Some(reply)).await?;
         // the store settles every message, if only by dropping it
         outcome.await.unwrap_or(Err(SendError::NotAMember))
     }
@@ -209,13 +216,13 @@ impl Membership {
     async fn submit_and(
         &self,
         message: Outgoing,
-        answer: Option<oneshot::Sender<Result<Stored, SendError>>>,
+        reply: Option<oneshot::Sender<Result<Stored, SendError>>>,
     ) -> Result<(), SendError> {
         let Outgoing { body, id, reference } = message;
         let bytes = u32::try_from(body.len() + PER_MESSAGE)
             .unwrap_or(u32::MAX)
             .min(self.shared.context.limits.in_flight_bytes);
-        let (speaker, budget) = loop {
+        let (sender, budget) = loop {
             self.window.open().await;
             let budget = Arc::clone(&self.shared.budget).acquire_many_owned(bytes).await;
             // the semaphore is never closed
@@ -223,7 +230,7 @@ impl Membership {
             // created before the room is checked, so that no progress is missed in between
             let progress = self.room.progress();
             match self.room.accept(&self.member, body.len()) {
-                Acceptance::InFlight(speaker) => break (speaker, budget),
+                Acceptance::InFlight(sender) => break (sender, budget),
                 Acceptance::NotAMember => return Err(SendError::NotAMember),
                 Acceptance::Congested => {
                     drop(budget);
@@ -231,21 +238,15 @@ impl Membership {
                 }
             }
         };
-        let receipt = self.window.take(speaker.charge, budget);
+        let guard = self.window.take(sender.charge, budget);
         let once = id.is_some();
         let id = id.unwrap_or_else(|| MessageId::from_random(rand::random()));
         let (room, from) = (self.room.name.clone(), self.member.username.clone());
         let message = NewMessage { room, from, body, id: id.clone(), once };
-        let called = RequestKey { id, reference };
-        let ticket = PendingAppend::new(
-            Arc::clone(&self.shared),
-            Arc::clone(&self.room),
-            speaker,
-            receipt,
-            called,
-            answer,
-        );
-        self.shared.history.append(message, Box::new(move |outcome| ticket.settle(outcome)));
+        let key = RequestKey { id, reference };
+        let pending =
+            PendingAppend::new(Arc::clone(&self.shared), Arc::clone(&self.room), sender, guard, key, reply);
+        self.shared.history.append(message, Box::new(move |outcome| pending.settle(outcome)));
         Ok(())
     }
 
@@ -283,18 +284,18 @@ impl Membership {
         // the page contains what the member has sent before, because commands take effect in their
         // order
         self.until(|room| !room.has_in_flight(self.member.id)).await;
-        let asked = ReplyContext { epoch: self.shared.history.epoch(), reference, members: 0 };
-        let told = match self.room.reply_history(self.member.id, page, max_bytes, None, &asked) {
-            Ok(told) => told,
+        let context = ReplyContext { epoch: self.shared.history.epoch(), reference, members: 0 };
+        let sent = match self.room.reply_history(self.member.id, page, max_bytes, None, &context) {
+            Ok(sent) => sent,
             Err(page) => {
                 let read = self.room.read(&*self.shared.history, page).await?;
                 // with the page at hand, nothing more has to be read
                 self.room
-                    .reply_history(self.member.id, page, max_bytes, Some(read), &asked)
+                    .reply_history(self.member.id, page, max_bytes, Some(read), &context)
                     .unwrap_or_default()
             }
         };
-        told.ok_or(ReadError::NotAMember)
+        sent.ok_or(ReadError::NotAMember)
     }
 
     /// Sends this member a page of the room's members, as of the last
@@ -320,18 +321,20 @@ impl Membership {
     /// [`EngineLimits::queued_bytes`](crate::EngineLimits::queued_bytes).
     pub fn typing(&self) {
         let now = Instant::now();
-        let mut typed = self.typed.lock();
-        if typed.is_none_or(|last| now.duration_since(last) >= self.shared.context.limits.typing_interval) {
-            *typed = Some(now);
-            drop(typed);
+        let mut last_typing = self.last_typing.lock();
+        if last_typing
+            .is_none_or(|last| now.duration_since(last) >= self.shared.context.limits.typing_interval)
+        {
+            *last_typing = Some(now);
+            drop(last_typing);
             self.room.typing(self.member.id);
         }
     }
 
     /// Detaches the sink of this member.
     ///
-    /// The member stays in the room, and the other members do not notice. It receives no events,
-    /// and its messages are refused, until it is [reattached](Self::reattach).
+    /// The member stays in the room, and the other members do not notice. Until it is
+    /// [reattached](Self::reattach), it receives no events and cannot send messages.
     pub fn detach(&self) {
         self.room.detach(self.member.id);
     }
@@ -357,7 +360,7 @@ impl Membership {
             return Err(ReadError::NotAMember);
         }
         self.window = window.clone();
-        join(&self.shared, &self.room, &self.member, JoinKind::Again, subscribe).await
+        join(&self.shared, &self.room, &self.member, JoinKind::Reattach, subscribe).await
     }
 
     /// Waits until the event at the position `sent` was offered to this member's sink, or the
@@ -390,7 +393,7 @@ impl Membership {
     /// Leaves the room. The member's last event, after everything before it, is
     /// [`LeaveNotice`](chat_protocol::Event::LeaveNotice) with this reason and reference.
     pub fn leave_telling(mut self, reason: LeftReason, reference: Option<Reference>) {
-        self.farewell = LeaveNotice::Told { reason, reference };
+        self.leave_notice = LeaveNotice::Send { reason, reference };
     }
 }
 
@@ -399,36 +402,36 @@ async fn join(
     shared: &Registry,
     room: &Room,
     member: &Arc<Member>,
-    coming: JoinKind,
+    kind: JoinKind,
     subscribe: Subscribe,
 ) -> Result<Position, ReadError> {
     let Subscribe { sink, since, history, limits, members, reference, .. } = subscribe;
-    let asked = ReplyContext { epoch: shared.history.epoch(), reference, members };
-    let since = since.filter(|since| since.epoch == asked.epoch).map(|since| since.seq);
+    let context = ReplyContext { epoch: shared.history.epoch(), reference, members };
+    let since = since.filter(|since| since.epoch == context.epoch).map(|since| since.seq);
     let mut catch_up = CatchUp::new(since, history, limits);
     loop {
-        match room.join(member, coming, &sink, &mut catch_up, &asked) {
+        match room.join(member, kind, &sink, &mut catch_up, &context) {
             Ok(sent) => return Ok(sent),
             Err(NotJoined::Read(page)) => {
                 catch_up.add(room.read(&*shared.history, page).await?);
             }
-            Err(NotJoined::Out) => return Err(ReadError::NotAMember),
+            Err(NotJoined::NotAMember) => return Err(ReadError::NotAMember),
         }
     }
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        let telling = if self.shared.suppresses_leave_events() {
-            LeaveVisibility::Nobody
+        let visibility = if self.shared.suppresses_leave_events() {
+            LeaveVisibility::Suppressed
         } else {
-            LeaveVisibility::Everybody
+            LeaveVisibility::Announced
         };
-        let farewell = mem::replace(&mut self.farewell, LeaveNotice::Silent);
-        self.room.leave(self.member.id, farewell, telling);
+        let leave_notice = mem::replace(&mut self.leave_notice, LeaveNotice::Silent);
+        self.room.leave(self.member.id, leave_notice, visibility);
         self.shared.presence_cleanup.add(self.member.id);
         self.shared.context.meters.left();
-        self.shared.forget_if_empty(&self.room);
+        self.shared.remove_if_empty(&self.room);
     }
 }
 

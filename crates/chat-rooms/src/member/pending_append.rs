@@ -27,21 +27,21 @@ pub(crate) struct PendingAppend {
     /// `None` once it is settled.
     open: Option<(Sender, InFlightGuard, RequestKey)>,
     /// Receives the outcome, if the sender waits for it.
-    answer: Option<oneshot::Sender<Result<Stored, SendError>>>,
+    reply: Option<oneshot::Sender<Result<Stored, SendError>>>,
 }
 
 impl PendingAppend {
     pub(crate) fn new(
         shared: Arc<Registry>,
         room: Arc<Room>,
-        speaker: Sender,
-        receipt: InFlightGuard,
-        called: RequestKey,
-        answer: Option<oneshot::Sender<Result<Stored, SendError>>>,
+        sender: Sender,
+        guard: InFlightGuard,
+        key: RequestKey,
+        reply: Option<oneshot::Sender<Result<Stored, SendError>>>,
     ) -> Self {
         let span = tracing::trace_span!("message", room = %room.name, seq = Empty);
-        let open = Some((speaker, receipt, called));
-        Self { shared, room, taken_at: Instant::now(), span, open, answer }
+        let open = Some((sender, guard, key));
+        Self { shared, room, taken_at: Instant::now(), span, open, reply }
     }
 
     /// Sends the outcome.
@@ -50,11 +50,11 @@ impl PendingAppend {
     }
 
     fn settle_once(&mut self, outcome: Result<Appended, AppendError>) {
-        let Some((speaker, receipt, called)) = self.open.take() else { return };
+        let Some((sender, guard, key)) = self.open.take() else { return };
         if let Err(AppendError::Unavailable(error)) = &outcome
-            && let Some(Passed { suppressed }) = self.shared.unstored.pass()
+            && let Some(Passed { suppressed }) = self.shared.append_failures.pass()
         {
-            let (room, username) = (&self.room.name, &speaker.from.username);
+            let (room, username) = (&self.room.name, &sender.from.username);
             tracing::warn!(%room, %username, %error, suppressed, "a message could not be stored");
         }
         let meters = &self.shared.context.meters;
@@ -68,13 +68,13 @@ impl PendingAppend {
                 }
             }
         }
-        if let Some(answer) = self.answer.take() {
+        if let Some(reply) = self.reply.take() {
             // if the sender does not wait any more, the message is stored all the same
-            let _ = answer.send(self.stored(&outcome, &called));
+            let _ = reply.send(self.stored(&outcome, &key));
         }
-        self.room.settle(&speaker, receipt, outcome, called, self.shared.history.durability());
+        self.room.settle(&sender, guard, outcome, key, self.shared.history.durability());
         meters.ack.record(self.taken_at.elapsed());
-        self.shared.forget_if_empty(&self.room);
+        self.shared.remove_if_empty(&self.room);
     }
 }
 

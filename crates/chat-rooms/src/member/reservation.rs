@@ -8,7 +8,7 @@ use chat_protocol::{Member, RoomName, Username};
 use crate::error::JoinError;
 use crate::registry::Registry;
 use crate::registry::presence_cleanup::PresenceCleanup;
-use crate::room::{NotKept, Room};
+use crate::room::{ReserveError, Room};
 
 /// A name that is reserved in a room's memory. Dropping it releases the name.
 pub(crate) struct ReservedName {
@@ -35,14 +35,14 @@ impl ReservedName {
             rooms.entry(name.clone()).or_insert_with(|| Room::new(name.clone(), Arc::clone(&shared.context)));
         let room = Arc::clone(room);
         // under the lock of all rooms: the room can't be removed before the name is reserved in it
-        let kept = room.reserve(username);
+        let reserved = room.reserve(username);
         drop(rooms);
-        match kept {
+        match reserved {
             Ok(()) => Ok(Self { shared: Arc::clone(shared), room, username: username.clone(), used: false }),
-            Err(NotKept::Full) => Err(JoinError::RoomFull),
-            Err(NotKept::Taken(holder)) => {
+            Err(ReserveError::RoomFull) => Err(JoinError::RoomFull),
+            Err(ReserveError::NameTaken(holder)) => {
                 if let Some(subscriber) = holder {
-                    subscriber.outlet.probe();
+                    subscriber.sink.probe();
                 }
                 Err(JoinError::NameTaken)
             }
@@ -101,7 +101,7 @@ impl Drop for ReservedName {
     fn drop(&mut self) {
         if !self.used {
             self.room.release(&self.username);
-            self.shared.forget_if_empty(&self.room);
+            self.shared.remove_if_empty(&self.room);
         }
     }
 }

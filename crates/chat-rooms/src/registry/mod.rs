@@ -31,12 +31,12 @@ pub(crate) struct Registry {
     pub(crate) cleanup_task: TaskGuard,
     pub(crate) _pruner_task: TaskGuard,
     /// Limits the rate of log lines about messages that could not be stored.
-    pub(crate) unstored: Occasional,
+    pub(crate) append_failures: Occasional,
     /// `None` if usage is not counted.
     pub(crate) usage: Option<Usage>,
     pub(crate) closing: AtomicBool,
     /// Whether leave events are suppressed.
-    pub(crate) quiet: AtomicBool,
+    pub(crate) leave_events_suppressed: AtomicBool,
     /// One permit for each join that may wait for the presence store.
     pub(crate) admissions: Arc<Semaphore>,
     /// One permit for each byte that may be in flight to the history store.
@@ -55,7 +55,7 @@ impl Registry {
     }
 
     pub(crate) fn suppresses_leave_events(&self) -> bool {
-        self.quiet.load(Ordering::Acquire)
+        self.leave_events_suppressed.load(Ordering::Acquire)
     }
 
     pub(crate) fn room(&self, name: &RoomName) -> Option<Arc<Room>> {
@@ -69,7 +69,7 @@ impl Registry {
     }
 
     /// Removes a room that has no members, pending joins or messages in flight.
-    pub(crate) fn forget_if_empty(&self, room: &Arc<Room>) {
+    pub(crate) fn remove_if_empty(&self, room: &Arc<Room>) {
         if !room.is_empty() {
             return;
         }

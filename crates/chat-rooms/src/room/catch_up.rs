@@ -71,12 +71,12 @@ pub(crate) enum Step {
     /// Read this page, and [`add`](CatchUp::add) it.
     Read(Page),
     /// Recovery is complete.
-    Done(Caught),
+    Done(CaughtUp),
 }
 
 /// The recovered messages, up to the newest message that was delivered.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Caught {
+pub(crate) struct CaughtUp {
     /// Oldest first.
     pub(crate) messages: Vec<Arc<Message>>,
     /// Whether these are all messages after the requested position.
@@ -94,9 +94,9 @@ impl CatchUp {
     /// Returns what to do next, given the current tail of the room.
     pub(crate) fn step(&mut self, tail: &Tail) -> Step {
         // messages that are committed but not delivered yet arrive with the live stream
-        let told = self.read.partition_point(|message| message.seq <= tail.newest());
-        self.read_bytes -= encoded_size(&self.read[told..]);
-        self.read.truncate(told);
+        let delivered = self.read.partition_point(|message| message.seq <= tail.newest());
+        self.read_bytes -= encoded_size(&self.read[delivered..]);
+        self.read.truncate(delivered);
         if let Wanted::Since(since) = self.wanted {
             match self.step_since(since, tail) {
                 Some(step) => return step,
@@ -122,27 +122,27 @@ impl CatchUp {
         };
         let messages: Vec<_> = self.read.iter().chain(rest).map(Arc::clone).collect();
         let bytes = self.read_bytes + encoded_size(&messages[self.read.len()..]);
-        (bytes <= self.limits.bytes).then_some(Step::Done(Caught { messages, recovered: true }))
+        (bytes <= self.limits.bytes).then_some(Step::Done(CaughtUp { messages, recovered: true }))
     }
 
     fn step_newest(&self, tail: &Tail) -> Step {
         let from = (tail.newest() + 1).saturating_sub(self.newest as u64).max(1);
-        let enough = |messages: Vec<Arc<Message>>| {
-            Step::Done(Caught { messages: self.newest_of(messages), recovered: false })
+        let done = |messages: Vec<Arc<Message>>| {
+            Step::Done(CaughtUp { messages: self.newest_of(messages), recovered: false })
         };
         if let Some(all) = tail.from(from) {
-            return enough(all.map(Arc::clone).collect());
+            return done(all.map(Arc::clone).collect());
         }
         match self.read.last() {
             None if self.pages == 0 => {
                 Step::Read(Page::Before { seq: tail.newest() + 1, limit: self.newest })
             }
             Some(last) if self.pages <= MAX_PAGES => match tail.from(last.seq + 1) {
-                Some(rest) => enough(self.read.iter().chain(rest).map(Arc::clone).collect()),
+                Some(rest) => done(self.read.iter().chain(rest).map(Arc::clone).collect()),
                 None => Step::Read(Page::After { seq: last.seq, limit: READ_MESSAGES }),
             },
             // pruned, or the room is too fast: send what is in memory
-            _ => enough(tail.from(tail.oldest()).into_iter().flatten().map(Arc::clone).collect()),
+            _ => done(tail.from(tail.oldest()).into_iter().flatten().map(Arc::clone).collect()),
         }
     }
 
@@ -208,16 +208,16 @@ mod tests {
     }
 
     impl World {
-        fn new(pruned: u64, begun: u64, newest: u64) -> Self {
-            let mut tail = Tail::after(begun);
-            (begun + 1..=newest).for_each(|seq| tail.push(message(seq)));
+        fn new(pruned: u64, tail_start: u64, newest: u64) -> Self {
+            let mut tail = Tail::after(tail_start);
+            (tail_start + 1..=newest).for_each(|seq| tail.push(message(seq)));
             Self { pruned, stored: newest, tail }
         }
 
         /// Stores `stored` messages, and delivers up to `delivered` of those that are stored.
-        fn go_on(&mut self, stored: u64, told: u64) {
+        fn advance(&mut self, stored: u64, delivered: u64) {
             self.stored += stored;
-            (0..told).for_each(|_| {
+            (0..delivered).for_each(|_| {
                 if self.tail.newest() < self.stored {
                     self.tail.push(message(self.tail.newest() + 1));
                 }
@@ -241,17 +241,17 @@ mod tests {
             loop {
                 match catch_up.step(&self.tail) {
                     Step::Read(page) => catch_up.add(self.read(page)),
-                    Step::Done(Caught { messages, recovered }) => {
+                    Step::Done(CaughtUp { messages, recovered }) => {
                         return (messages.iter().map(|message| message.seq).collect(), recovered);
                     }
                 }
-                self.go_on(speed, speed);
+                self.advance(speed, speed);
             }
         }
     }
 
     #[test]
-    fn everything_since_is_recovered_or_the_newest_come() {
+    fn recovers_everything_since_a_position_or_the_newest() {
         let seqs = |range: std::ops::RangeInclusive<u64>| range.collect::<Vec<_>>();
         let world = |newest| World::new(0, newest, newest);
         assert_eq!(world(10).catch_up(Some(7), 2, 0), (seqs(8..=10), true));
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_much_is_not_read_to_its_end() {
+    fn reading_stops_once_the_messages_exceed_the_limit() {
         let long = |seq| {
             let content = Content::Said {
                 id: "id".parse().unwrap(),
@@ -285,7 +285,7 @@ mod tests {
             catch_up.add(Messages { messages: (seq + 1..seq + 10).map(long).collect(), more: true });
         }
         assert_eq!(pages, 2);
-        assert_eq!(catch_up.step(&tail), Step::Done(Caught { messages: vec![], recovered: false }));
+        assert_eq!(catch_up.step(&tail), Step::Done(CaughtUp { messages: vec![], recovered: false }));
     }
 
     proptest! {
@@ -293,13 +293,13 @@ mod tests {
         /// with the newest message that was delivered and, if they are marked as recovered, begin
         /// right after `since`.
         #[test]
-        fn it_ends_where_the_live_stream_begins(
-            (begun, told) in (0..900_u64, 0..400_u64),
+        fn recovery_ends_where_the_live_stream_begins(
+            (tail_start, delivered) in (0..900_u64, 0..400_u64),
             since in prop::option::of(0..1_500_u64),
             (pruned, newest, speed, ahead) in (0..900_u64, 0..300_usize, 0..400_u64, 0..5_u64),
         ) {
-            let mut world = World::new(pruned.min(begun), begun, begun + told);
-            world.go_on(ahead, 0);
+            let mut world = World::new(pruned.min(tail_start), tail_start, tail_start + delivered);
+            world.advance(ahead, 0);
             let (seqs, recovered) = world.catch_up(since, newest, speed);
             prop_assert!(seqs.windows(2).all(|pair| pair[1] == pair[0] + 1));
             if let Some(last) = seqs.last() {

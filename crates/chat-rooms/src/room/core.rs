@@ -61,9 +61,9 @@ pub(crate) struct InFlight {
     /// How many there are, including those of the member that had the name before.
     pub(crate) count: usize,
     /// Set once the member is to leave after them.
-    pub(crate) then: Option<LeaveNotice>,
+    pub(crate) leave_notice: Option<LeaveNotice>,
     /// The member that has the name now.
-    pub(crate) heir: Option<MemberId>,
+    pub(crate) successor: Option<MemberId>,
 }
 
 /// What a leaving member receives.
@@ -72,7 +72,7 @@ pub(crate) enum LeaveNotice {
     /// Nothing: its sink receives no more events.
     Silent,
     /// A leave notice with this reason, after everything before it.
-    Told { reason: LeftReason, reference: Option<Reference> },
+    Send { reason: LeftReason, reference: Option<Reference> },
 }
 
 fn index(style: PresenceStyle) -> usize {
@@ -104,7 +104,8 @@ impl Core {
 
     /// Whether a member is in the room, and not about to leave.
     pub(crate) fn is_active(&self, id: MemberId) -> bool {
-        self.state.seats(id) && self.in_flight.get(&id).is_none_or(|way| way.then.is_none())
+        self.state.has_member(id)
+            && self.in_flight.get(&id).is_none_or(|in_flight| in_flight.leave_notice.is_none())
     }
 
     /// Whether the room has no members, reserved names or messages in flight.
@@ -113,35 +114,34 @@ impl Core {
     }
 
     /// Subscribes a member to the events of the room. Its first event is the last one in `effects`.
-    pub(crate) fn seat(
+    pub(crate) fn subscribe(
         &mut self,
         id: MemberId,
         style: PresenceStyle,
-        outlet: crate::Sink,
+        sink: crate::Sink,
         effects: &[Effect],
         encodings: &Encodings,
         max_pumps: usize,
     ) {
         let start = self.position_after(effects).saturating_sub(1);
-        let encoding = outlet.encoding().and_then(|encoding| encodings.find(encoding));
+        let encoding = sink.encoding().and_then(|encoding| encodings.find(encoding));
         if let Some(encoding) = encoding {
             self.takers[encoding.get()][index(style)] += 1;
         }
         // the same pump as for an earlier membership with this sink, so that its last events come
         // first
-        let before =
-            self.ending.iter().find(|ending| ending.outlet.is_same(&outlet)).map(|ending| ending.pump);
-        let pump = before.unwrap_or_else(|| self.choose_pump(max_pumps));
+        let earlier = self.ending.iter().find(|ending| ending.sink.is_same(&sink)).map(|ending| ending.pump);
+        let pump = earlier.unwrap_or_else(|| self.choose_pump(max_pumps));
         let arrival = self.state.arrival(id).unwrap_or_default();
-        let subscriber = Arc::new(Subscriber::new(id, style, arrival, start, outlet, encoding, pump));
+        let subscriber = Arc::new(Subscriber::new(id, style, arrival, start, sink, encoding, pump));
         self.subscribers.insert(id, Arc::clone(&subscriber));
-        self.pumps[pump].seat(subscriber);
+        self.pumps[pump].subscribe(subscriber);
     }
 
     /// The position after the events that are about to be queued.
     fn position_after(&self, effects: &[Effect]) -> u64 {
-        let told = effects.iter().filter(|effect| matches!(effect, Effect::Send(..))).count();
-        self.position + told as u64
+        let queued = effects.iter().filter(|effect| matches!(effect, Effect::Send(..))).count();
+        self.position + queued as u64
     }
 
     /// The pump with the fewest members, or a new one if all are full and more are allowed.
@@ -161,7 +161,7 @@ impl Core {
         }
     }
 
-    fn remove_slot(&mut self, id: MemberId) -> Option<Arc<Subscriber>> {
+    fn take_subscriber(&mut self, id: MemberId) -> Option<Arc<Subscriber>> {
         let subscriber = self.subscribers.remove(&id)?;
         if let Some(encoding) = subscriber.encoding {
             self.takers[encoding.get()][index(subscriber.style)] -= 1;
@@ -171,7 +171,7 @@ impl Core {
 
     /// Ends a member's subscription at once: its sink receives nothing more.
     pub(crate) fn unsubscribe(&mut self, id: MemberId) {
-        if let Some(subscriber) = self.remove_slot(id) {
+        if let Some(subscriber) = self.take_subscriber(id) {
             subscriber.set_gone();
             self.pumps[subscriber.pump].unsubscribe(&subscriber);
         }
@@ -179,13 +179,18 @@ impl Core {
 
     /// Begins to remove a member, after its messages in flight. Returns `false` if it had left
     /// before.
-    pub(crate) fn leave(&mut self, id: MemberId, farewell: LeaveNotice, effects: &mut Vec<Effect>) -> bool {
-        let Some(way) = self.in_flight.get_mut(&id) else {
-            return self.finish_leaving(id, farewell, effects);
+    pub(crate) fn leave(
+        &mut self,
+        id: MemberId,
+        leave_notice: LeaveNotice,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let Some(in_flight) = self.in_flight.get_mut(&id) else {
+            return self.finish_leaving(id, leave_notice, effects);
         };
-        let is_silent = farewell == LeaveNotice::Silent;
-        way.then = Some(farewell);
-        self.state.begin_to_leave(id);
+        let is_silent = leave_notice == LeaveNotice::Silent;
+        in_flight.leave_notice = Some(leave_notice);
+        self.state.begin_leaving(id);
         if is_silent {
             self.unsubscribe(id);
         }
@@ -193,29 +198,29 @@ impl Core {
     }
 
     /// A pump has no more events for this subscriber.
-    pub(crate) fn let_go(&mut self, subscriber: &Arc<Subscriber>) {
+    pub(crate) fn release(&mut self, subscriber: &Arc<Subscriber>) {
         self.ending.retain(|ending| !Arc::ptr_eq(ending, subscriber));
-        self.pumps[subscriber.pump].let_go(subscriber);
+        self.pumps[subscriber.pump].release(subscriber);
     }
 
     /// Removes a member whose messages are all delivered. Returns `false` if it had left before.
     pub(crate) fn finish_leaving(
         &mut self,
         id: MemberId,
-        farewell: LeaveNotice,
+        leave_notice: LeaveNotice,
         effects: &mut Vec<Effect>,
     ) -> bool {
-        if !self.state.seats(id) {
+        if !self.state.has_member(id) {
             return false;
         }
-        match farewell {
+        match leave_notice {
             LeaveNotice::Silent => self.unsubscribe(id),
-            LeaveNotice::Told { reason, reference } => {
+            LeaveNotice::Send { reason, reference } => {
                 let room = self.state.room().clone();
                 let notice = Event::LeaveNotice { reference, room, reason };
                 effects.push(Effect::Send(notice, Audience::Only(id)));
                 let end = self.position_after(effects);
-                if let Some(subscriber) = self.remove_slot(id) {
+                if let Some(subscriber) = self.take_subscriber(id) {
                     // its pump keeps the subscriber until it has offered the notice
                     subscriber.set_end(end);
                     self.ending.push(subscriber);
@@ -227,40 +232,41 @@ impl Core {
 
     /// Removes at once a member that is about to leave and whose name `newcomer` takes now. The
     /// messages of that member are still in flight, so the newcomer, when it leaves, has to leave
-    /// after them, too: no message may come from somebody who is not in the list.
-    pub(crate) fn finish_leaving_before(&mut self, newcomer: &Member, effects: &mut Vec<Effect>) {
+    /// after them, too: no message may come from a user that is not in the list.
+    pub(crate) fn finish_leaving_namesake(&mut self, newcomer: &Member, effects: &mut Vec<Effect>) {
         let Some(id) = self.state.leaving(&newcomer.username) else { return };
-        let mut farewell = None;
-        if let Some(way) = self.in_flight.get_mut(&id) {
-            farewell = way.then.take();
-            way.heir = Some(newcomer.id);
-            let inherited = InFlight { count: way.count, ..InFlight::default() };
+        let mut leave_notice = None;
+        if let Some(in_flight) = self.in_flight.get_mut(&id) {
+            leave_notice = in_flight.leave_notice.take();
+            in_flight.successor = Some(newcomer.id);
+            let inherited = InFlight { count: in_flight.count, ..InFlight::default() };
             self.in_flight.insert(newcomer.id, inherited);
         }
-        self.finish_leaving(id, farewell.unwrap_or(LeaveNotice::Silent), effects);
+        self.finish_leaving(id, leave_notice.unwrap_or(LeaveNotice::Silent), effects);
     }
 
     /// One message of a member is settled. If the member has left in the meantime and this was its
     /// last message in flight, it is removed now.
-    pub(crate) fn arrived(&mut self, id: MemberId, effects: &mut Vec<Effect>) {
+    pub(crate) fn message_settled(&mut self, id: MemberId, effects: &mut Vec<Effect>) {
         let mut next = Some(id);
-        while let Some((id, way)) = next.and_then(|id| Some((id, self.in_flight.get_mut(&id)?))) {
-            next = way.heir;
-            way.count -= 1;
-            if way.count == 0
-                && let Some(farewell) = self.in_flight.remove(&id).and_then(|way| way.then)
+        while let Some((id, in_flight)) = next.and_then(|id| Some((id, self.in_flight.get_mut(&id)?))) {
+            next = in_flight.successor;
+            in_flight.count -= 1;
+            if in_flight.count == 0
+                && let Some(leave_notice) =
+                    self.in_flight.remove(&id).and_then(|in_flight| in_flight.leave_notice)
             {
-                self.finish_leaving(id, farewell, effects);
+                self.finish_leaving(id, leave_notice, effects);
             }
         }
     }
 
     /// Queues an event, and returns its approximate size.
-    pub(crate) fn tell(
+    pub(crate) fn enqueue(
         &mut self,
         event: Event,
         audience: Audience,
-        receipt: Option<InFlightGuard>,
+        guard: Option<InFlightGuard>,
         encodings: &Encodings,
     ) -> usize {
         // a member that has left may still wait for its last event: it counts as long as its pump
@@ -272,7 +278,7 @@ impl Core {
         if self.unbatched.is_empty() {
             self.unbatched_since = Instant::now();
         }
-        self.unbatched.push(Item { event: Arc::new(event), audience, charge, _receipt: receipt });
+        self.unbatched.push(Item { event: Arc::new(event), audience, charge, _guard: guard });
         self.position += 1;
         self.pending += charge;
         charge
@@ -283,8 +289,8 @@ impl Core {
         if matches!(audience, Audience::Only(_)) {
             return SMALLEST_CHARGE;
         }
-        let taken = encodings.iter().filter(|(index, _)| self.takers[index.get()].iter().sum::<usize>() > 0);
-        let hints = taken.map(|(_, encoding)| encoding.size_hint(event));
+        let used = encodings.iter().filter(|(index, _)| self.takers[index.get()].iter().sum::<usize>() > 0);
+        let hints = used.map(|(_, encoding)| encoding.size_hint(event));
         hints.max().unwrap_or(0).max(SMALLEST_CHARGE)
     }
 

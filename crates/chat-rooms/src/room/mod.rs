@@ -35,8 +35,8 @@ use crate::room::tail::{Tail, Tails};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{self, Handle, Notify};
 
-/// The part of the coalescing window that is left for the delay of the timer and the way to the
-/// sockets.
+/// The part of the coalescing window that is reserved for the delay of the timer and of the
+/// delivery.
 const TIMER_SLACK: Duration = Duration::from_millis(10);
 
 /// What all rooms of an engine share.
@@ -49,7 +49,7 @@ pub(crate) struct RoomContext {
     /// Counts the tails of all rooms.
     pub(crate) tails: Arc<Tails>,
     /// How long messages are kept.
-    pub(crate) retained: Arc<RetentionRules>,
+    pub(crate) retention: Arc<RetentionRules>,
     /// The maximum number of pumps of a room.
     pub(crate) max_pumps: usize,
     /// The maximum number of members of a room.
@@ -60,12 +60,12 @@ pub(crate) struct RoomContext {
 
 /// Why a name cannot be reserved.
 #[derive(Debug)]
-pub(crate) enum NotKept {
+pub(crate) enum ReserveError {
     /// The name is taken, by the member with this subscriber. `None` if that member has not joined
     /// yet, or is detached.
-    Taken(Option<Arc<Subscriber>>),
+    NameTaken(Option<Arc<Subscriber>>),
     /// The room has its maximum number of members.
-    Full,
+    RoomFull,
 }
 
 /// A room. Nothing in it waits for the store, a socket or another room.
@@ -77,7 +77,7 @@ pub(crate) struct Room {
     this: Weak<Room>,
     core: Mutex<Core>,
     /// Set once the room knows the number of its newest message. Nobody joins before.
-    known: OnceCell<()>,
+    newest_loaded: OnceCell<()>,
     /// Notified whenever a pump has offered events to all of its members, or an accepted message is
     /// settled.
     progress: Notify,
@@ -101,7 +101,7 @@ impl Room {
             context,
             this: this.clone(),
             core: Mutex::new(core),
-            known: OnceCell::new(),
+            newest_loaded: OnceCell::new(),
             progress: Notify::new(),
         })
     }
@@ -110,13 +110,13 @@ impl Room {
     ///
     /// # Errors
     /// [`HistoryError`] if the store fails. The next client that joins tries again.
-    pub(crate) async fn know(&self, history: &dyn HistoryStore) -> Result<(), HistoryError> {
-        let learn = || async {
+    pub(crate) async fn load_newest_seq(&self, history: &dyn HistoryStore) -> Result<(), HistoryError> {
+        let load = || async {
             let newest = history.newest(self.name.clone()).await?;
-            self.core.lock().tail = Tail::after(newest).among(&self.context.tails);
+            self.core.lock().tail = Tail::after(newest).counted_in(&self.context.tails);
             Ok(())
         };
-        self.known.get_or_try_init(learn).await.copied()
+        self.newest_loaded.get_or_try_init(load).await.copied()
     }
 
     pub(crate) fn encodings(&self) -> &Encodings {
@@ -149,12 +149,12 @@ impl Room {
         self.core.lock().is_empty()
     }
 
-    pub(crate) fn holds(&self, username: &Username) -> bool {
-        self.core.lock().state.holds(username)
+    pub(crate) fn is_name_taken(&self, username: &Username) -> bool {
+        self.core.lock().state.is_name_taken(username)
     }
 
-    pub(crate) fn seats(&self, id: MemberId) -> bool {
-        self.core.lock().state.seats(id)
+    pub(crate) fn has_member(&self, id: MemberId) -> bool {
+        self.core.lock().state.has_member(id)
     }
 
     /// The number of members.
@@ -173,15 +173,15 @@ impl Room {
     }
 
     /// Reserves a name.
-    pub(crate) fn reserve(&self, username: &Username) -> Result<(), NotKept> {
+    pub(crate) fn reserve(&self, username: &Username) -> Result<(), ReserveError> {
         let max = self.context.max_members.load(Ordering::Relaxed);
         let mut core = self.core.lock();
-        if core.state.names() >= max && !core.state.holds(username) {
-            return Err(NotKept::Full);
+        if core.state.names() >= max && !core.state.is_name_taken(username) {
+            return Err(ReserveError::RoomFull);
         }
         core.state.reserve(username).map_err(|holder| match holder {
-            Holder::Reserved => NotKept::Taken(None),
-            Holder::Member(id) => NotKept::Taken(core.subscribers.get(&id).cloned()),
+            Holder::Reserved => ReserveError::NameTaken(None),
+            Holder::Member(id) => ReserveError::NameTaken(core.subscribers.get(&id).cloned()),
         })
     }
 
@@ -191,27 +191,27 @@ impl Room {
 
     /// Joins a member with [`PresenceStyle::Lists`] whose name is reserved. Every event from its
     /// own entry on goes to `sink`.
-    pub(crate) fn enter(&self, member: &Arc<Member>, outlet: Sink) -> Position {
+    pub(crate) fn enter(&self, member: &Arc<Member>, sink: Sink) -> Position {
         self.change(|core, effects| {
-            core.finish_leaving_before(member, effects);
+            core.finish_leaving_namesake(member, effects);
             core.state.enter(member, PresenceStyle::Lists, effects);
-            core.seat(
+            core.subscribe(
                 member.id,
                 PresenceStyle::Lists,
-                outlet,
+                sink,
                 effects,
                 &self.context.encodings,
                 self.context.max_pumps,
             );
-            let told = effects.iter().filter(|effect| matches!(effect, Effect::Send(..))).count() as u64;
-            Position { position: (core.position + told).saturating_sub(1) }
+            let queued = effects.iter().filter(|effect| matches!(effect, Effect::Send(..))).count() as u64;
+            Position { position: (core.position + queued).saturating_sub(1) }
         })
     }
 
     /// Removes a member, after its messages in flight. Returns `false` if it had left before.
-    pub(crate) fn leave(&self, id: MemberId, farewell: LeaveNotice, telling: LeaveVisibility) -> bool {
+    pub(crate) fn leave(&self, id: MemberId, leave_notice: LeaveNotice, visibility: LeaveVisibility) -> bool {
         self.change(|core, effects| {
-            if telling == LeaveVisibility::Nobody {
+            if visibility == LeaveVisibility::Suppressed {
                 let left = core.finish_leaving(id, LeaveNotice::Silent, effects);
                 effects.clear();
                 return left;
@@ -221,7 +221,7 @@ impl Room {
             if core.removed.remove(&id) {
                 return false;
             }
-            core.leave(id, farewell, effects)
+            core.leave(id, leave_notice, effects)
         })
     }
 
@@ -234,7 +234,7 @@ impl Room {
         });
         // so that the connection learns of it at once, however much is queued for it
         removed.is_some_and(|subscriber| {
-            subscriber.inspect(|subscriber| subscriber.outlet.probe());
+            subscriber.inspect(|subscriber| subscriber.sink.probe());
             true
         })
     }
@@ -245,7 +245,7 @@ impl Room {
             let ids = core.state.ids();
             ids.into_iter().map(|id| self.remove_one(core, effects, id, reason)).collect::<Vec<_>>()
         });
-        removed.iter().flatten().for_each(|subscriber| subscriber.outlet.probe());
+        removed.iter().flatten().for_each(|subscriber| subscriber.sink.probe());
         removed.len()
     }
 
@@ -259,11 +259,14 @@ impl Room {
         let subscriber = core.subscribers.get(&id).cloned();
         if core.is_active(id) && core.removed.insert(id) {
             // members with lists receive no reasons
-            let is_told =
+            let receives_reason =
                 subscriber.as_ref().is_some_and(|subscriber| subscriber.style == PresenceStyle::Changes);
-            let farewell =
-                if is_told { LeaveNotice::Told { reason, reference: None } } else { LeaveNotice::Silent };
-            core.leave(id, farewell, effects);
+            let leave_notice = if receives_reason {
+                LeaveNotice::Send { reason, reference: None }
+            } else {
+                LeaveNotice::Silent
+            };
+            core.leave(id, leave_notice, effects);
         }
         subscriber
     }
@@ -306,16 +309,16 @@ impl Room {
     }
 
     /// What retention keeps now; `None` if it keeps everything.
-    pub(crate) fn kept(&self) -> Option<RetentionCutoff> {
-        self.context.retained.now()
+    pub(crate) fn cutoff(&self) -> Option<RetentionCutoff> {
+        self.context.retention.cutoff()
     }
 
     /// Removes expired messages from the tail. Returns the number of the newest message, expired or
     /// not.
-    pub(crate) fn retain(&self, kept: Option<RetentionCutoff>) -> u64 {
+    pub(crate) fn retain(&self, cutoff: Option<RetentionCutoff>) -> u64 {
         let mut core = self.core.lock();
-        if let Some(kept) = kept {
-            core.tail.retain(kept);
+        if let Some(cutoff) = cutoff {
+            core.tail.retain(cutoff);
         }
         core.tail.newest()
     }
@@ -330,38 +333,39 @@ impl Room {
         page: Page,
     ) -> Result<Messages, HistoryError> {
         let mut messages = history.page(self.name.clone(), page).await?;
-        let Some(kept) = self.kept() else { return Ok(messages) };
-        let newest = self.retain(Some(kept));
-        let (Some(gone), Page::After { limit, .. }) = (kept.cut(page, &mut messages, newest), page) else {
+        let Some(cutoff) = self.cutoff() else { return Ok(messages) };
+        let newest = self.retain(Some(cutoff));
+        let (Some(expired), Page::After { limit, .. }) = (cutoff.trim(page, &mut messages, newest), page)
+        else {
             return Ok(messages);
         };
-        let seq = self.last_gone(history, kept, gone, newest).await?;
+        let seq = self.last_expired(history, cutoff, expired, newest).await?;
         messages = history.page(self.name.clone(), Page::After { seq, limit }).await?;
-        kept.cut(page, &mut messages, newest);
+        cutoff.trim(page, &mut messages, newest);
         Ok(messages)
     }
 
     /// Returns the number of the last expired message, of those from `expired`, which is one, to
     /// `newest`. The store may have many that it has not removed yet, so this is a binary search.
-    async fn last_gone(
+    async fn last_expired(
         &self,
         history: &dyn HistoryStore,
-        kept: RetentionCutoff,
-        mut gone: u64,
+        cutoff: RetentionCutoff,
+        mut expired: u64,
         newest: u64,
     ) -> Result<u64, HistoryError> {
         let mut end = newest;
-        while gone < end {
-            let seq = gone + (end - gone) / 2;
+        while expired < end {
+            let seq = expired + (end - expired) / 2;
             let found = history.page(self.name.clone(), Page::After { seq, limit: 1 }).await?;
             match found.messages.first() {
-                Some(message) if message.seq <= end && !kept.keeps_message(message, newest) => {
-                    gone = message.seq;
+                Some(message) if message.seq <= end && !cutoff.keeps_message(message, newest) => {
+                    expired = message.seq;
                 }
                 _ => end = seq,
             }
         }
-        Ok(gone)
+        Ok(expired)
     }
 
     /// Removes the text of a message from memory.
@@ -387,7 +391,7 @@ impl Room {
             }
             let others =
                 core.subscribers.values().filter(|subscriber| subscriber.style == PresenceStyle::Changes);
-            others.map(|subscriber| subscriber.outlet.clone()).collect()
+            others.map(|subscriber| subscriber.sink.clone()).collect()
         })
     }
 
@@ -423,7 +427,7 @@ impl Room {
                 Effect::OpenWindow => opens_window = true,
                 Effect::OpenPresence => opens_presence = true,
                 Effect::Send(event, audience) => {
-                    core.tell(event, audience, None, &self.context.encodings);
+                    core.enqueue(event, audience, None, &self.context.encodings);
                 }
             }
         }
@@ -433,10 +437,10 @@ impl Room {
             self.spawn_pump(pump);
         }
         if opens_window {
-            self.later(RoomState::close_window);
+            self.flush_later(RoomState::close_window);
         }
         if opens_presence {
-            self.later(RoomState::flush_presence);
+            self.flush_later(RoomState::flush_presence);
         }
         outcome
     }
@@ -448,12 +452,12 @@ impl Room {
     }
 
     /// Flushes coalesced changes at the end of the coalescing window.
-    fn later(&self, tell: fn(&mut RoomState, &mut Vec<Effect>)) {
+    fn flush_later(&self, flush: fn(&mut RoomState, &mut Vec<Effect>)) {
         let room = self.this.clone();
         self.context.runtime.spawn(async move {
             sync::sleep(COALESCE_WINDOW - TIMER_SLACK).await;
             if let Some(room) = room.upgrade() {
-                room.change(|core, effects| tell(&mut core.state, effects));
+                room.change(|core, effects| flush(&mut core.state, effects));
             }
         });
     }
@@ -493,7 +497,7 @@ impl Room {
         }
         let mut core = self.core.lock();
         core.pending -= charge;
-        ended.iter().for_each(|subscriber| core.let_go(subscriber));
+        ended.iter().for_each(|subscriber| core.release(subscriber));
         if let Some(last) = batches.last() {
             core.pumps[pump].delivered = last.end();
         }
@@ -506,10 +510,10 @@ impl Room {
     }
 
     /// Removes the members whose sinks are closed.
-    pub(crate) fn put_out(&self, subscribers: &[Arc<Subscriber>]) {
+    pub(crate) fn remove_closed(&self, subscribers: &[Arc<Subscriber>]) {
         for subscriber in subscribers {
             self.change(|core, effects| {
-                core.let_go(subscriber);
+                core.release(subscriber);
                 // it may have left in the meantime, or have been reattached with another sink
                 if core
                     .subscribers
@@ -526,6 +530,6 @@ impl Room {
 /// Whether the other members are notified of a leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LeaveVisibility {
-    Everybody,
-    Nobody,
+    Announced,
+    Suppressed,
 }

@@ -1,4 +1,4 @@
-//! Publishing: the way of a message through the store to every member.
+//! Publishing: a message goes through the store to every member.
 
 use std::sync::Arc;
 
@@ -47,7 +47,8 @@ impl Room {
                 return Acceptance::Congested;
             }
             // a leaving member has no subscriber any more, or has sent its last message
-            let is_leaving = core.in_flight.get(&member.id).is_some_and(|way| way.then.is_some());
+            let is_leaving =
+                core.in_flight.get(&member.id).is_some_and(|in_flight| in_flight.leave_notice.is_some());
             let Some(subscriber) = core.subscribers.get(&member.id).filter(|_| !is_leaving).cloned() else {
                 return Acceptance::NotAMember;
             };
@@ -61,19 +62,19 @@ impl Room {
     /// Sends the outcome of a message.
     pub(crate) fn settle(
         &self,
-        speaker: &Sender,
-        receipt: InFlightGuard,
+        sender: &Sender,
+        guard: InFlightGuard,
         outcome: Result<Appended, AppendError>,
-        called: RequestKey,
+        key: RequestKey,
         durability: Durability,
     ) {
-        let id = speaker.from.id;
+        let id = sender.from.id;
         self.change(|core, effects| {
-            core.pending -= speaker.charge;
-            let hears = core
+            core.pending -= sender.charge;
+            let is_subscribed = core
                 .subscribers
                 .get(&id)
-                .is_some_and(|subscriber| Arc::ptr_eq(subscriber, &speaker.subscriber));
+                .is_some_and(|subscriber| Arc::ptr_eq(subscriber, &sender.subscriber));
             match outcome {
                 Ok(Appended { message, again, missed }) => {
                     // the sender's own message may be the last of them, or an earlier one: its ack
@@ -83,26 +84,26 @@ impl Room {
                     for missed in before {
                         self.deliver_message(core, Arc::clone(missed), None, None);
                     }
-                    if hears && speaker.subscriber.style == PresenceStyle::Changes {
-                        let ack = Event::Ack(Box::new(ack(&message, called, durability)));
-                        core.tell(ack, Audience::Only(id), None, self.encodings());
+                    if is_subscribed && sender.subscriber.style == PresenceStyle::Changes {
+                        let ack = Event::Ack(Box::new(ack(&message, key, durability)));
+                        core.enqueue(ack, Audience::Only(id), None, self.encodings());
                     }
                     for missed in rest {
                         self.deliver_message(core, Arc::clone(missed), None, None);
                     }
                     if !again {
-                        self.deliver_message(core, message, Some(Arc::clone(&speaker.from)), Some(receipt));
+                        self.deliver_message(core, message, Some(Arc::clone(&sender.from)), Some(guard));
                     }
                 }
-                Err(error) if hears => {
+                Err(error) if is_subscribed => {
                     let (code, reason) = refusal(&error);
-                    let event = core.state.refuse(id, code, reason.into(), called.reference);
+                    let event = core.state.refuse(id, code, reason.into(), key.reference);
                     event.iter().for_each(|_| self.meters().refused(code));
                     effects.extend(event.map(|event| Effect::Send(event, Audience::Only(id))));
                 }
                 Err(_) => {}
             }
-            core.arrived(id, effects);
+            core.message_settled(id, effects);
         });
         // an accepted message may have failed: those that wait for capacity check again
         self.notify_progress();
@@ -114,15 +115,15 @@ impl Room {
         core: &mut Core,
         message: Arc<Message>,
         from: Option<Arc<Member>>,
-        receipt: Option<InFlightGuard>,
+        guard: Option<InFlightGuard>,
     ) {
         if message.seq <= core.tail.newest() {
             return;
         }
         core.tail.push(Arc::clone(&message));
         let size = message.size();
-        let event = core.state.said(message, from);
-        let charge = core.tell(event, Audience::All, receipt, self.encodings());
+        let event = core.state.message_event(message, from);
+        let charge = core.enqueue(event, Audience::All, guard, self.encodings());
         core.overhead = charge.saturating_sub(size).max(256);
     }
 }

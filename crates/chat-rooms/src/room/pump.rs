@@ -13,9 +13,9 @@ pub(crate) async fn run(room: Arc<Room>, pump: usize) {
         let messages: usize = batches.iter().map(|batch| batch.messages()).sum();
         room.meters().deliveries.increment((messages * members.len()) as u64);
         let span = tracing::trace_span!("fan_out", room = %room.name, messages, members = members.len());
-        let Walked { refused, ended } = walk(&batches, &mut members, room.encodings(), &mut turn).await;
+        let Walked { closed, ended } = walk(&batches, &mut members, room.encodings(), &mut turn).await;
         room.delivered(pump, &batches, &ended);
         drop(span);
-        room.put_out(&refused);
+        room.remove_closed(&closed);
     }
 }

@@ -10,7 +10,7 @@ use chat_protocol::{Epoch, Event, Member, MemberId, MemberPage, Message, Message
 use crate::delivery::audience::Audience;
 use crate::delivery::audience::PresenceStyle;
 use crate::delivery::sink::Sink;
-use crate::room::catch_up::{CatchUp, Caught, Step};
+use crate::room::catch_up::{CatchUp, CaughtUp, Step};
 use crate::room::core::Core;
 use crate::room::state::Effect;
 use crate::room::state::roster::{RosterPage, RosterQuery};
@@ -29,7 +29,7 @@ pub(crate) struct ReplyContext {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum JoinKind {
     First,
-    Again,
+    Reattach,
 }
 
 /// Why a member cannot join yet.
@@ -38,7 +38,7 @@ pub(crate) enum NotJoined {
     /// This page has to be read from the store first.
     Read(Page),
     /// A member that is to be reattached is not in the room any more.
-    Out,
+    NotAMember,
 }
 
 impl Room {
@@ -51,38 +51,38 @@ impl Room {
     pub(crate) fn join(
         &self,
         member: &Arc<Member>,
-        coming: JoinKind,
-        outlet: &Sink,
+        kind: JoinKind,
+        sink: &Sink,
         catch_up: &mut CatchUp,
-        asked: &ReplyContext,
+        context: &ReplyContext,
     ) -> Result<Position, NotJoined> {
-        let kept = self.kept();
+        let cutoff = self.cutoff();
         self.change(|core, effects| {
-            if let Some(kept) = kept {
-                core.tail.retain(kept);
+            if let Some(cutoff) = cutoff {
+                core.tail.retain(cutoff);
             }
             // checked at the time of the subscription: the member may have been removed while pages
             // were read
-            if coming == JoinKind::Again && !core.is_active(member.id) {
-                return Err(NotJoined::Out);
+            if kind == JoinKind::Reattach && !core.is_active(member.id) {
+                return Err(NotJoined::NotAMember);
             }
-            let Caught { messages, recovered } = match catch_up.step(&core.tail) {
+            let CaughtUp { messages, recovered } = match catch_up.step(&core.tail) {
                 Step::Read(page) => return Err(NotJoined::Read(page)),
                 Step::Done(caught) => caught,
             };
-            if coming == JoinKind::First {
-                core.finish_leaving_before(member, effects);
+            if kind == JoinKind::First {
+                core.finish_leaving_namesake(member, effects);
                 core.state.enter(member, PresenceStyle::Changes, effects);
             }
-            let query = RosterQuery { after: None, prefix: "", limit: asked.members };
+            let query = RosterQuery { after: None, prefix: "", limit: context.members };
             let (members, count) = core
                 .state
                 .roster_page(member.id, query)
                 .map_or((Vec::new(), 0), |RosterPage { members, count, .. }| (members, count));
             let snapshot = Snapshot {
-                reference: asked.reference.clone(),
+                reference: context.reference.clone(),
                 room: self.name.clone(),
-                epoch: asked.epoch.clone(),
+                epoch: context.epoch.clone(),
                 seq: core.tail.newest(),
                 members,
                 member_count: count,
@@ -90,16 +90,16 @@ impl Room {
                 recovered,
             };
             effects.push(Effect::Send(Event::Joined(Box::new(snapshot)), Audience::Only(member.id)));
-            core.seat(
+            core.subscribe(
                 member.id,
                 PresenceStyle::Changes,
-                outlet.clone(),
+                sink.clone(),
                 effects,
                 self.encodings(),
                 self.max_pumps(),
             );
-            let told = effects.iter().filter(|effect| matches!(effect, Effect::Send(..))).count() as u64;
-            Ok(Position { position: core.position + told - 1 })
+            let queued = effects.iter().filter(|effect| matches!(effect, Effect::Send(..))).count() as u64;
+            Ok(Position { position: core.position + queued - 1 })
         })
     }
 
@@ -114,12 +114,12 @@ impl Room {
         page: Page,
         max_bytes: usize,
         read: Option<Messages>,
-        asked: &ReplyContext,
+        context: &ReplyContext,
     ) -> Result<Option<Position>, Page> {
-        let kept = self.kept();
+        let cutoff = self.cutoff();
         self.change(|core, effects| {
-            if let Some(kept) = kept {
-                core.tail.retain(kept);
+            if let Some(cutoff) = cutoff {
+                core.tail.retain(cutoff);
             }
             let read = read.map(|read| fit(read, page, max_bytes));
             let Some(Messages { mut messages, more }) = read.or_else(|| in_memory(core, page, max_bytes))
@@ -130,13 +130,13 @@ impl Room {
             let more = more && delivered_count == messages.len();
             messages.truncate(delivered_count);
             let page = MessagePage {
-                reference: asked.reference.clone(),
+                reference: context.reference.clone(),
                 room: self.name.clone(),
-                epoch: asked.epoch.clone(),
+                epoch: context.epoch.clone(),
                 messages,
                 more,
             };
-            Ok(answer(core, to, Event::History(Box::new(page)), effects))
+            Ok(reply(core, to, Event::History(Box::new(page)), effects))
         })
     }
 
@@ -152,12 +152,12 @@ impl Room {
             let RosterPage { members, count, more } = core.state.roster_page(to, query)?;
             let room = self.name.clone();
             let page = MemberPage { reference, room, members, member_count: count, more };
-            answer(core, to, Event::Members(Box::new(page)), effects)
+            reply(core, to, Event::Members(Box::new(page)), effects)
         })
     }
 }
 
-fn answer(core: &Core, to: MemberId, event: Event, effects: &mut Vec<Effect>) -> Option<Position> {
+fn reply(core: &Core, to: MemberId, event: Event, effects: &mut Vec<Effect>) -> Option<Position> {
     core.subscribers.contains_key(&to).then(|| {
         effects.push(Effect::Send(event, Audience::Only(to)));
         Position { position: core.position }

@@ -55,7 +55,7 @@ impl RetentionRules {
     }
 
     /// What retention keeps now; `None` if it keeps everything.
-    pub(crate) fn now(&self) -> Option<RetentionCutoff> {
+    pub(crate) fn cutoff(&self) -> Option<RetentionCutoff> {
         let retention = self.retention();
         (!retention.keeps_all()).then(|| RetentionCutoff { retention, now: Timestamp::now() })
     }
@@ -82,11 +82,11 @@ impl RetentionCutoff {
     ///
     /// If that leaves a page of newer messages empty and the store has more, returns the number of
     /// the last message removed: messages that are kept may follow it.
-    pub(crate) fn cut(self, page: Page, messages: &mut Messages, newest: u64) -> Option<u64> {
-        let gone =
+    pub(crate) fn trim(self, page: Page, messages: &mut Messages, newest: u64) -> Option<u64> {
+        let expired =
             messages.messages.iter().take_while(|message| !self.keeps_message(message, newest)).count();
-        let last = messages.messages[..gone].last().map(|message| message.seq)?;
-        messages.messages.drain(..gone);
+        let last = messages.messages[..expired].last().map(|message| message.seq)?;
+        messages.messages.drain(..expired);
         match page {
             // everything before the page is older
             Page::Before { .. } => {

@@ -17,7 +17,7 @@ const MAX_BYTES: usize = 128 << 10;
 /// messages. Above it a room keeps little, and above twice the limit nothing. Messages that are not
 /// here are read from the store.
 const MAX_TOTAL_BYTES: usize = 256 << 20;
-const LITTLE_BYTES: usize = 8 << 10;
+const REDUCED_BYTES: usize = 8 << 10;
 
 /// Counts the tails of all rooms.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ impl Tails {
     fn share(&self) -> usize {
         match self.bytes.load(Ordering::Relaxed) {
             0..=MAX_TOTAL_BYTES => MAX_BYTES,
-            bytes if bytes <= 2 * MAX_TOTAL_BYTES => LITTLE_BYTES,
+            bytes if bytes <= 2 * MAX_TOTAL_BYTES => REDUCED_BYTES,
             _ => 0,
         }
     }
@@ -54,7 +54,7 @@ impl Tail {
     }
 
     /// Counts the tail together with those of the other rooms.
-    pub(crate) fn among(self, tails: &Arc<Tails>) -> Self {
+    pub(crate) fn counted_in(self, tails: &Arc<Tails>) -> Self {
         debug_assert!(self.messages.is_empty(), "nothing is counted yet");
         Self { messages: VecDeque::new(), bytes: 0, tails: Arc::clone(tails), newest: self.newest }
     }
@@ -92,8 +92,9 @@ impl Tail {
         self.messages.push_back(message);
         let share = self.tails.share();
         // one message is kept, however long it is, unless the limit on all tails is exceeded
-        let least = usize::from(share == MAX_BYTES);
-        while self.messages.len() > MAX_MESSAGES || (self.bytes > share && self.messages.len() > least) {
+        let min_messages = usize::from(share == MAX_BYTES);
+        while self.messages.len() > MAX_MESSAGES || (self.bytes > share && self.messages.len() > min_messages)
+        {
             self.drop_oldest();
         }
     }
@@ -111,8 +112,8 @@ impl Tail {
     }
 
     /// Removes expired messages, which are the oldest ones.
-    pub(crate) fn retain(&mut self, kept: RetentionCutoff) {
-        while self.messages.front().is_some_and(|oldest| !kept.keeps_message(oldest, self.newest)) {
+    pub(crate) fn retain(&mut self, cutoff: RetentionCutoff) {
+        while self.messages.front().is_some_and(|oldest| !cutoff.keeps_message(oldest, self.newest)) {
             self.drop_oldest();
         }
         if self.messages.is_empty() {
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn it_gives_what_it_has_and_says_what_it_has_not() {
+    fn returns_messages_only_if_it_has_all_of_them() {
         let mut tail = Tail::after(7);
         assert_eq!((tail.newest(), tail.oldest()), (7, 8));
         assert_eq!(seqs(&tail, 8), Some(vec![]));
@@ -167,8 +168,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_erased_keeps_its_place() {
-        let said = |seq| {
+    fn an_erased_message_keeps_its_position() {
+        let text_message = |seq| {
             let content = Content::Said {
                 id: "id".parse().unwrap(),
                 from: "ana".parse().unwrap(),
@@ -177,39 +178,43 @@ mod tests {
             Arc::new(Message { content, ..Message::clone(&message(seq)) })
         };
         let mut tail = Tail::default();
-        (1..4).for_each(|seq| tail.push(said(seq)));
+        (1..4).for_each(|seq| tail.push(text_message(seq)));
         let before = tail.bytes;
         [0, 2, 9].into_iter().for_each(|seq| tail.erase(seq));
         let erased: Vec<_> = tail.messages.iter().map(|m| m.content == Content::Erased).collect();
         assert_eq!(erased, [false, true, false]);
-        assert_eq!(tail.bytes, before - said(2).size() + message(2).size());
+        assert_eq!(tail.bytes, before - text_message(2).size() + message(2).size());
         assert_eq!(seqs(&tail, 1), Some(vec![1, 2, 3]));
     }
 
     #[test]
-    fn all_tails_together_are_bounded_and_whoever_is_gone_counts_no_more() {
+    fn all_tails_together_are_bounded_and_dropped_ones_do_not_count() {
         let body: Arc<str> = "x".repeat(100_000).into();
-        let said = |seq| {
+        let text_message = |seq| {
             let (id, from) = ("id".parse().unwrap(), "ana".parse().unwrap());
             let content = Content::Said { id, from, body: Arc::clone(&body) };
             Arc::new(Message { content, ..Message::clone(&message(seq)) })
         };
         let tails = Arc::new(Tails::default());
-        let mut rooms: Vec<_> = (0..10_000).map(|_| Tail::default().among(&tails)).collect();
-        rooms.iter_mut().for_each(|tail| (1..3).for_each(|seq| tail.push(said(seq))));
+        let mut rooms: Vec<_> = (0..10_000).map(|_| Tail::default().counted_in(&tails)).collect();
+        rooms.iter_mut().for_each(|tail| (1..3).for_each(|seq| tail.push(text_message(seq))));
         let bytes = |tails: &Tails| tails.bytes.load(Ordering::Relaxed);
         assert_eq!(bytes(&tails), rooms.iter().map(|tail| tail.bytes).sum::<usize>());
         assert!(bytes(&tails) <= MAX_TOTAL_BYTES + MAX_BYTES, "{}", bytes(&tails));
-        let late = rooms.last_mut().unwrap();
-        assert_eq!((late.newest(), late.oldest(), seqs(late, 3)), (2, 3, Some(vec![])), "it goes on without");
-        (3..100).for_each(|seq| late.push(message(seq)));
-        assert!(late.messages.len() > 10, "little is kept all the same");
+        let last = rooms.last_mut().unwrap();
+        assert_eq!(
+            (last.newest(), last.oldest(), seqs(last, 3)),
+            (2, 3, Some(vec![])),
+            "an empty tail still counts"
+        );
+        (3..100).for_each(|seq| last.push(message(seq)));
+        assert!(last.messages.len() > 10, "small messages are still kept");
         rooms.clear();
         assert_eq!(bytes(&tails), 0);
     }
 
     #[test]
-    fn it_is_bounded() {
+    fn a_tail_is_bounded() {
         let mut tail = Tail::default();
         (1..10_000).for_each(|seq| tail.push(message(seq)));
         assert_eq!(tail.newest(), 9_999);

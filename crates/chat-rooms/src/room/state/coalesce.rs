@@ -70,17 +70,17 @@ impl PresenceBatcher {
     pub(crate) fn close(&mut self) -> Option<BatchedPresence> {
         let before = self.since.take()?;
         let (arrivals, left) = (mem::take(&mut self.entered), mem::take(&mut self.left));
-        let gone = |seen: &dyn Fn(&&Departure) -> bool| {
-            MemberGroup::new(left.iter().filter(seen).map(|gone| Arc::clone(&gone.member)).collect())
+        let departed = |seen: &dyn Fn(&&Departure) -> bool| {
+            MemberGroup::new(left.iter().filter(seen).map(|departed| Arc::clone(&departed.member)).collect())
         };
         let entered = MemberGroup::new(arrivals.iter().map(|(_, member)| Arc::clone(member)).collect());
         let to_newcomers = arrivals.iter().enumerate().map(|(i, (arrival, newcomer))| {
-            let left = gone(&|gone| gone.arrival < *arrival && gone.at > *arrival);
+            let left = departed(&|departed| departed.arrival < *arrival && departed.at > *arrival);
             (newcomer.id, Changes { left, entered: entered.as_ref().and_then(|all| all.after(i + 1)) })
         });
         Some(BatchedPresence {
             to_newcomers: to_newcomers.collect(),
-            to_all: Changes { left: gone(&|gone| gone.arrival < before), entered },
+            to_all: Changes { left: departed(&|departed| departed.arrival < before), entered },
             before,
         })
     }

@@ -61,16 +61,16 @@ pub(crate) struct RoomState {
     /// The members that are about to leave and whose names are free already.
     leaving: HashMap<Username, MemberId>,
     /// How many members have [`PresenceStyle::Lists`].
-    each: usize,
+    list_members: usize,
     /// The current list of members; `None` after a change, until it is needed.
     list: Option<Arc<MemberList>>,
     /// The list for events while no member receives lists.
-    untold: Arc<MemberList>,
+    empty_list: Arc<MemberList>,
     batcher: PresenceBatcher,
     /// The list for members with [`PresenceStyle::Changes`]; `None` while there are none.
     roster: Option<Roster>,
     /// How many members have [`PresenceStyle::Changes`].
-    deltas: usize,
+    change_members: usize,
     now: LogicalTime,
 }
 
@@ -83,12 +83,12 @@ impl RoomState {
             holders: HashMap::new(),
             members: BTreeMap::new(),
             leaving: HashMap::new(),
-            each: 0,
+            list_members: 0,
             list: None,
-            untold: Arc::new(MemberList::new(Vec::new(), 0)),
+            empty_list: Arc::new(MemberList::new(Vec::new(), 0)),
             batcher: PresenceBatcher::default(),
             roster: None,
-            deltas: 0,
+            change_members: 0,
             now: LogicalTime::default(),
         }
     }
@@ -104,7 +104,7 @@ impl RoomState {
     }
 
     /// Whether a name is taken or reserved.
-    pub(crate) fn holds(&self, username: &Username) -> bool {
+    pub(crate) fn is_name_taken(&self, username: &Username) -> bool {
         self.holders.contains_key(username)
     }
 
@@ -122,18 +122,18 @@ impl RoomState {
     }
 
     /// Whether this member is in the room.
-    pub(crate) fn seats(&self, id: MemberId) -> bool {
+    pub(crate) fn has_member(&self, id: MemberId) -> bool {
         self.members.contains_key(&id)
     }
 
     /// The member with this id.
     pub(crate) fn member(&self, id: MemberId) -> Option<&Arc<Member>> {
-        self.members.get(&id).map(|seated| &seated.member)
+        self.members.get(&id).map(|entry| &entry.member)
     }
 
     /// When this member joined.
     pub(crate) fn arrival(&self, id: MemberId) -> Option<LogicalTime> {
-        self.members.get(&id).map(|seated| seated.arrival)
+        self.members.get(&id).map(|entry| entry.arrival)
     }
 
     /// The number of names that are taken: those of the members, and the reserved ones.
@@ -172,8 +172,8 @@ impl RoomState {
         style: PresenceStyle,
         effects: &mut Vec<Effect>,
     ) -> LogicalTime {
-        self.each += usize::from(style == PresenceStyle::Lists);
-        self.deltas += usize::from(style == PresenceStyle::Changes);
+        self.list_members += usize::from(style == PresenceStyle::Lists);
+        self.change_members += usize::from(style == PresenceStyle::Changes);
         let coalesces = self.members.len() + 1 > self.coalesce_above;
         if !coalesces {
             self.close_window(effects);
@@ -182,14 +182,14 @@ impl RoomState {
         self.holders.insert(member.username.clone(), Holder::Member(member.id));
         self.members.insert(member.id, MemberEntry { member: Arc::clone(member), arrival, style });
         self.list = None;
-        self.note_in_roster(member, effects);
-        if self.each == 0 {
+        self.add_to_roster(member, effects);
+        if self.list_members == 0 {
             return arrival;
         }
         if !coalesces || style == PresenceStyle::Lists {
             let audience = if coalesces { Audience::Only(member.id) } else { Audience::Lists };
-            let who = Arc::clone(member).into();
-            effects.push(Effect::Send(Event::Entered { group: who, members: self.event_list() }, audience));
+            let group = Arc::clone(member).into();
+            effects.push(Effect::Send(Event::Entered { group, members: self.event_list() }, audience));
         }
         if coalesces && self.batcher.entered(arrival, Arc::clone(member)) {
             effects.push(Effect::OpenWindow);
@@ -197,23 +197,23 @@ impl RoomState {
         arrival
     }
 
-    fn note_in_roster(&mut self, member: &Arc<Member>, effects: &mut Vec<Effect>) {
+    fn add_to_roster(&mut self, member: &Arc<Member>, effects: &mut Vec<Effect>) {
         if let Some(roster) = &mut self.roster {
             if roster.entered(&member.username, member.joined_at) {
                 effects.push(Effect::OpenPresence);
             }
-        } else if self.deltas > 0 {
+        } else if self.change_members > 0 {
             // the first member that receives changes: it has just joined, and knows everyone from
             // its snapshot
-            let names = self.members.values().map(|seated| &seated.member);
+            let names = self.members.values().map(|entry| &entry.member);
             self.roster = Some(Roster::new(names.map(|m| (m.username.clone(), m.joined_at))));
         }
     }
 
     /// Frees the name of a member that leaves as soon as its last messages are delivered.
-    pub(crate) fn begin_to_leave(&mut self, id: MemberId) {
-        let Some(seated) = self.members.get(&id) else { return };
-        let username = &seated.member.username;
+    pub(crate) fn begin_leaving(&mut self, id: MemberId) {
+        let Some(entry) = self.members.get(&id) else { return };
+        let username = &entry.member.username;
         if self.holders.get(username) == Some(&Holder::Member(id)) {
             self.holders.remove(username);
             self.leaving.insert(username.clone(), id);
@@ -228,7 +228,7 @@ impl RoomState {
     /// Removes a member. Returns `false` if it had left before.
     pub(crate) fn leave(&mut self, id: MemberId, effects: &mut Vec<Effect>) -> bool {
         let coalesces = self.members.len() > self.coalesce_above;
-        if !self.seats(id) {
+        if !self.has_member(id) {
             return false;
         }
         if !coalesces {
@@ -245,9 +245,9 @@ impl RoomState {
         }
         self.list = None;
         let now = self.now.tick();
-        self.strike_from_roster(&member, style, effects);
-        self.each -= usize::from(style == PresenceStyle::Lists);
-        if self.each == 0 {
+        self.remove_from_roster(&member, style, effects);
+        self.list_members -= usize::from(style == PresenceStyle::Lists);
+        if self.list_members == 0 {
             // nobody is left to receive the coalesced changes
             self.batcher = PresenceBatcher::default();
         } else if coalesces {
@@ -261,9 +261,9 @@ impl RoomState {
         true
     }
 
-    fn strike_from_roster(&mut self, member: &Arc<Member>, style: PresenceStyle, effects: &mut Vec<Effect>) {
-        self.deltas -= usize::from(style == PresenceStyle::Changes);
-        if self.deltas == 0 {
+    fn remove_from_roster(&mut self, member: &Arc<Member>, style: PresenceStyle, effects: &mut Vec<Effect>) {
+        self.change_members -= usize::from(style == PresenceStyle::Changes);
+        if self.change_members == 0 {
             self.roster = None;
         } else if self.roster.as_mut().is_some_and(|roster| roster.left(&member.username)) {
             effects.push(Effect::OpenPresence);
@@ -276,21 +276,26 @@ impl RoomState {
         let Some(BatchedPresence { to_all, before, to_newcomers }) = self.batcher.close() else {
             return;
         };
-        self.tell(to_all, Audience::ListsBefore(before), effects);
+        self.push_changes(to_all, Audience::ListsBefore(before), effects);
         for (newcomer, changes) in to_newcomers {
-            if self.members.get(&newcomer).is_some_and(|seated| seated.style == PresenceStyle::Lists) {
-                self.tell(changes, Audience::Only(newcomer), effects);
+            if self.members.get(&newcomer).is_some_and(|entry| entry.style == PresenceStyle::Lists) {
+                self.push_changes(changes, Audience::Only(newcomer), effects);
             }
         }
     }
 
-    fn tell(&mut self, Changes { left, entered }: Changes, audience: Audience, effects: &mut Vec<Effect>) {
+    fn push_changes(
+        &mut self,
+        Changes { left, entered }: Changes,
+        audience: Audience,
+        effects: &mut Vec<Effect>,
+    ) {
         let members = self.event_list();
-        if let Some(who) = left {
-            effects.push(Effect::Send(Event::Left { group: who, members: Arc::clone(&members) }, audience));
+        if let Some(group) = left {
+            effects.push(Effect::Send(Event::Left { group, members: Arc::clone(&members) }, audience));
         }
-        if let Some(who) = entered {
-            effects.push(Effect::Send(Event::Entered { group: who, members }, audience));
+        if let Some(group) = entered {
+            effects.push(Effect::Send(Event::Entered { group, members }, audience));
         }
     }
 
@@ -313,20 +318,20 @@ impl RoomState {
 
     /// A page of the list as it was last sent, with the requesting member itself. `None` if that is
     /// not in the room, or no member receives changes.
-    pub(crate) fn roster_page(&self, asks: MemberId, query: RosterQuery<'_>) -> Option<RosterPage> {
-        let member = self.member(asks)?;
+    pub(crate) fn roster_page(&self, requester: MemberId, query: RosterQuery<'_>) -> Option<RosterPage> {
+        let member = self.member(requester)?;
         let own = MemberInfo { username: member.username.clone(), joined_at: member.joined_at };
         Some(self.roster.as_ref()?.page(&own, query))
     }
 
     /// The event for a message from a current or former member.
-    pub(crate) fn said(&mut self, message: Arc<Message>, from: Option<Arc<Member>>) -> Event {
+    pub(crate) fn message_event(&mut self, message: Arc<Message>, from: Option<Arc<Member>>) -> Event {
         Event::Message { message, from, members: self.event_list() }
     }
 
     /// Whether any member receives lists.
     pub(crate) fn has_list_members(&self) -> bool {
-        self.each > 0
+        self.list_members > 0
     }
 
     /// The event for a notice, in this room or in all rooms.
@@ -337,7 +342,7 @@ impl RoomState {
     /// The event for a member that is typing. `None` if no other member would receive it, or the
     /// member is not in the room.
     pub(crate) fn typing(&self, id: MemberId) -> Option<Event> {
-        let member = self.member(id).filter(|_| self.deltas > 1)?;
+        let member = self.member(id).filter(|_| self.change_members > 1)?;
         Some(Event::Typing { room: self.room.clone(), username: member.username.clone() })
     }
 
@@ -350,7 +355,7 @@ impl RoomState {
         reason: Arc<str>,
         reference: Option<Reference>,
     ) -> Option<Event> {
-        self.seats(to).then(|| Event::Refused { code, reason, reference, members: self.event_list() })
+        self.has_member(to).then(|| Event::Refused { code, reason, reference, members: self.event_list() })
     }
 
     /// The current list of members, shared until they change.
@@ -358,7 +363,7 @@ impl RoomState {
         let members = &self.members;
         let build = || {
             let first =
-                members.values().take(LISTED_MEMBERS).map(|seated| Arc::clone(&seated.member)).collect();
+                members.values().take(LISTED_MEMBERS).map(|entry| Arc::clone(&entry.member)).collect();
             Arc::new(MemberList::new(first, members.len()))
         };
         Arc::clone(self.list.get_or_insert_with(build))
@@ -368,12 +373,12 @@ impl RoomState {
     pub(crate) fn members_after(&self, after: Option<MemberId>, limit: usize) -> Vec<Arc<Member>> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let members = self.members.range((from, Bound::Unbounded)).take(limit);
-        members.map(|(_, seated)| Arc::clone(&seated.member)).collect()
+        members.map(|(_, entry)| Arc::clone(&entry.member)).collect()
     }
 
     /// The list for an event: it is empty while no member receives lists.
     fn event_list(&mut self) -> Arc<MemberList> {
-        if self.each == 0 { Arc::clone(&self.untold) } else { self.list() }
+        if self.list_members == 0 { Arc::clone(&self.empty_list) } else { self.list() }
     }
 }
 

@@ -11,7 +11,7 @@ use chat_protocol::{MemberInfo, Timestamp, Username};
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
     /// The list as of the last announced changes.
-    told: BTreeMap<Username, Timestamp>,
+    announced: BTreeMap<Username, Timestamp>,
     /// The members that joined since and are not in `announced`.
     joined: BTreeMap<Username, Timestamp>,
     /// The members that left since and are in `announced`.
@@ -52,8 +52,8 @@ pub(crate) struct RosterQuery<'a> {
 
 impl Roster {
     /// Creates a list that every member knows.
-    pub(crate) fn new(told: impl Iterator<Item = (Username, Timestamp)>) -> Self {
-        Self { told: told.collect(), ..Self::default() }
+    pub(crate) fn new(announced: impl Iterator<Item = (Username, Timestamp)>) -> Self {
+        Self { announced: announced.collect(), ..Self::default() }
     }
 
     /// Notes that a member joined. Returns `true` if this is the first change since the last
@@ -61,7 +61,7 @@ impl Roster {
     pub(crate) fn entered(&mut self, username: &Username, joined_at: Timestamp) -> bool {
         if self.left.remove(username) {
             // left and rejoined: nothing has changed for the others
-            self.told.insert(username.clone(), joined_at);
+            self.announced.insert(username.clone(), joined_at);
         } else {
             self.joined.insert(username.clone(), joined_at);
         }
@@ -89,41 +89,41 @@ impl Roster {
             return None;
         }
         for username in &left {
-            self.told.remove(username);
+            self.announced.remove(username);
         }
         let joined: Vec<_> = joined.into_iter().map(info).collect();
-        self.told.extend(joined.iter().map(|member| (member.username.clone(), member.joined_at)));
-        Some(RosterChanges { joined, left: left.into_iter().collect(), count: self.told.len() })
+        self.announced.extend(joined.iter().map(|member| (member.username.clone(), member.joined_at)));
+        Some(RosterChanges { joined, left: left.into_iter().collect(), count: self.announced.len() })
     }
 
     /// Returns a page of the list as it was last announced, with the requesting member itself.
     pub(crate) fn page(&self, own: &MemberInfo, query: RosterQuery<'_>) -> RosterPage {
-        let is_listed = self.told.contains_key(&own.username);
-        let count = self.told.len() + usize::from(!is_listed);
+        let is_listed = self.announced.contains_key(&own.username);
+        let count = self.announced.len() + usize::from(!is_listed);
         // names are ordered as text, so the names with a prefix are a range
         let after = query.after.filter(|after| *after >= query.prefix);
         let from = after.map_or(Bound::Included(query.prefix), Bound::Excluded);
-        let behind = |name: &str| after.is_none_or(|after| name > after);
-        let fits = |name: &str| name.starts_with(query.prefix);
-        let mut own =
-            (!is_listed && fits(own.username.as_str()) && behind(own.username.as_str())).then(|| own.clone());
+        let is_after = |name: &str| after.is_none_or(|after| name > after);
+        let matches = |name: &str| name.starts_with(query.prefix);
+        let mut own = (!is_listed && matches(own.username.as_str()) && is_after(own.username.as_str()))
+            .then(|| own.clone());
         let mut members = Vec::new();
-        let mut told = self
-            .told
+        let mut announced = self
+            .announced
             .range::<str, _>((from, Bound::Unbounded))
-            .take_while(|(username, _)| fits(username.as_str()))
+            .take_while(|(username, _)| matches(username.as_str()))
             .map(|(username, joined_at)| MemberInfo { username: username.clone(), joined_at: *joined_at })
             .peekable();
         while members.len() < query.limit {
-            let own_is_next = match (&own, told.peek()) {
+            let own_is_next = match (&own, announced.peek()) {
                 (Some(own), Some(next)) => own.username < next.username,
                 (Some(_), None) => true,
                 (None, Some(_)) => false,
                 (None, None) => break,
             };
-            members.extend(if own_is_next { own.take() } else { told.next() });
+            members.extend(if own_is_next { own.take() } else { announced.next() });
         }
-        let more = own.is_some() || told.next().is_some();
+        let more = own.is_some() || announced.next().is_some();
         RosterPage { members, count, more }
     }
 }
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn who_came_and_went_in_between_is_in_neither_list() {
+    fn a_member_that_joins_and_leaves_in_between_is_in_neither_list() {
         let mut roster = Roster::new([(name(1), Timestamp(0))].into_iter());
         assert!(roster.entered(&name(2), Timestamp(0)));
         assert!(!roster.left(&name(2)));
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_by_name_and_have_whoever_asks() {
+    fn pages_are_ordered_by_name_and_include_the_requester() {
         let mut roster = Roster::new((0..10).map(|n| (name(n * 2), Timestamp(0))));
         roster.entered(&name(5), Timestamp(0));
         let me = member(5);
@@ -188,7 +188,7 @@ mod tests {
         let expected: Vec<_> = [0, 2, 4, 5, 6, 8, 10, 12, 14, 16, 18].map(name).into();
         assert_eq!(seen, expected);
         let query = RosterQuery { after: Some("a"), prefix: "p00", limit: 100 };
-        assert_eq!(roster.page(&me, query).members.len(), 6, "a name before the prefix is before all of it");
+        assert_eq!(roster.page(&me, query).members.len(), 6, "an `after` before the prefix has no effect");
         let query = RosterQuery { after: Some("p004"), prefix: "p00", limit: 1 };
         let page = roster.page(&me, query);
         assert_eq!((page.members, page.more), (vec![member(5)], true));
@@ -202,26 +202,26 @@ mod tests {
         #[test]
         fn snapshots_and_changes_add_up(steps in prop::collection::vec((0..12_u8, 0..4_u8), 1..200)) {
             let mut roster = Roster::default();
-            let mut there = BTreeSet::new();
+            let mut present = BTreeSet::new();
             let mut views: Vec<(Username, BTreeSet<Username>)> = Vec::new();
             for (n, step) in steps {
                 match step {
-                    0 | 1 if there.insert(name(n)) => {
+                    0 | 1 if present.insert(name(n)) => {
                         roster.entered(&name(n), Timestamp(0));
                         let snapshot = all(&roster, &member(n));
                         prop_assert!(snapshot.contains(&name(n)));
                         views.push((name(n), snapshot));
                     }
-                    2 if there.remove(&name(n)) => {
+                    2 if present.remove(&name(n)) => {
                         roster.left(&name(n));
-                        views.retain(|(who, _)| *who != name(n));
+                        views.retain(|(username, _)| *username != name(n));
                     }
                     _ => if let Some(changes) = roster.close() {
-                        prop_assert_eq!(changes.count, there.len());
+                        prop_assert_eq!(changes.count, present.len());
                         for (_, view) in &mut views {
-                            changes.left.iter().for_each(|gone| { view.remove(gone); });
+                            changes.left.iter().for_each(|username| { view.remove(username); });
                             view.extend(changes.joined.iter().map(|member| member.username.clone()));
-                            prop_assert_eq!(&*view, &there);
+                            prop_assert_eq!(&*view, &present);
                         }
                     },
                 }
