@@ -1,30 +1,33 @@
-//! What a socket has not taken yet, as plain state.
+//! The backlog of a socket, as plain state without a lock or a task.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use chat_rooms::Frames;
 
-/// The most pieces one write is given.
-pub(crate) const PIECES: usize = 16;
+/// The maximum number of pieces in one write.
+pub(crate) const MAX_PIECES: usize = 16;
 
-/// Frames that wait, and how much of them is written. Control frames (a pong, a ping) overtake what waits, but never
-/// land inside another frame. Holds no heap memory while it is empty.
+/// Queued frames, and how much of them has been written.
+///
+/// Control frames (pings and pongs) overtake queued frames, but never land inside another frame. An
+/// empty backlog holds no heap memory.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
-    /// In the order in which they are to be written.
+    /// In the order in which they are written.
     queue: VecDeque<Frames>,
-    /// How many bytes of the first of `queue` are written.
+    /// The number of bytes written of the first element of `queue`.
     written: usize,
-    /// Whole control frames behind one another.
+    /// Whole control frames, one after another.
     control: Vec<u8>,
-    /// How many bytes of `control` are written. Once it is not 0, the rest of `control` comes before all else.
+    /// The number of bytes written of `control`. Once it is not 0, the rest of `control` comes
+    /// before everything else.
     control_written: usize,
-    /// The frames of `queue`, those that are half written included. Answers are not counted.
+    /// The number of frames in `queue`, including partially written ones. Replies do not count.
     frames: usize,
-    /// The bytes of `queue` that are not written. Those of answers are not counted.
+    /// The number of unwritten bytes in `queue`. Those of replies do not count.
     bytes: usize,
-    /// The bytes of answers in `queue` that are not written.
+    /// The number of unwritten bytes of replies in `queue`.
     reply_bytes: usize,
 }
 
@@ -33,27 +36,28 @@ impl Backlog {
         self.queue.is_empty() && self.control.is_empty()
     }
 
-    /// How many frames wait, control frames and answers not counted.
+    /// The number of queued frames, except control frames and replies.
     pub(crate) fn frames(&self) -> usize {
         self.frames
     }
 
-    /// How many bytes wait, those of control frames and answers not counted.
+    /// The number of queued bytes, except those of control frames and replies.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// How many bytes of answers wait.
+    /// The number of queued bytes of replies.
     pub(crate) fn reply_bytes(&self) -> usize {
         self.reply_bytes
     }
 
-    /// How many bytes of control frames wait.
+    /// The number of queued bytes of control frames.
     pub(crate) fn control_bytes(&self) -> usize {
         self.control.len() - self.control_written
     }
 
-    /// Adds frames of which the first `written` bytes are written already; that many only if nothing waits before them.
+    /// Adds frames of which the first `written` bytes are written already. That may be more than 0
+    /// only if the backlog is empty.
     pub(crate) fn push(&mut self, frames: Frames, written: usize) {
         debug_assert!(written == 0 || self.is_empty());
         let bytes = frames.as_bytes().len();
@@ -72,7 +76,8 @@ impl Backlog {
         self.queue.push_back(frames);
     }
 
-    /// Adds whole control frames, of which the first `written` bytes are written already; that many only if nothing waits.
+    /// Adds whole control frames of which the first `written` bytes are written already. That may
+    /// be more than 0 only if the backlog is empty.
     pub(crate) fn push_control(&mut self, frames: &[u8], written: usize) {
         debug_assert!(written == 0 || self.is_empty());
         if written == frames.len() {
@@ -82,70 +87,72 @@ impl Backlog {
         self.control_written += written;
     }
 
-    /// Puts back frames of which so many bytes were written.
-    fn push_begun(&mut self, frames: Frames, written: usize) {
+    /// Puts back frames of which `written` bytes are written.
+    fn put_back(&mut self, frames: Frames, written: usize) {
         self.push(frames, 0);
-        self.advance_waiting(written);
+        self.advance_queue(written);
     }
 
-    /// Forgets everything but the frame that is half written.
+    /// Discards everything except a partially written frame.
     pub(crate) fn discard(&mut self) {
         if self.control_written > 0 {
-            // a control frame was begun: what is behind it in the same buffer is short, and goes with it
+            // a control frame is partially written: the frames after it in the same buffer are
+            // short, and are kept with it
             self.queue.clear();
             self.written = 0;
         } else {
             self.control = Vec::new();
             self.queue.truncate(1);
             if let Some(first) = self.queue.pop_front() {
-                self.keep_begun(&first);
+                self.put_back_partial(&first);
             }
         }
         (self.frames, self.bytes, self.reply_bytes) = (0, 0, 0);
-        // one frame at the most is left
-        if let Some(begun) = self.queue.pop_front() {
+        // at most one frame is left
+        if let Some(partial) = self.queue.pop_front() {
             let written = std::mem::take(&mut self.written);
-            self.push_begun(begun, written);
+            self.put_back(partial, written);
         }
         self.release();
     }
 
-    /// Puts back the frame of `first` that was begun, if one was.
-    fn keep_begun(&mut self, first: &Frames) {
+    /// Puts back the partially written frame of `first`, if there is one.
+    fn put_back_partial(&mut self, first: &Frames) {
         let end = first.frame_end(self.written);
         if end == self.written {
             self.written = 0;
             return;
         }
         let last = (0..first.count()).find(|frame| first.slice(0..frame + 1).as_bytes().len() == end);
-        let begun = last.unwrap_or_default();
-        self.written -= first.slice(0..begun).as_bytes().len();
-        self.queue.push_back(first.slice(begun..begun + 1));
+        let partial = last.unwrap_or_default();
+        self.written -= first.slice(0..partial).as_bytes().len();
+        self.queue.push_back(first.slice(partial..partial + 1));
     }
 
-    /// What to write next, in order, and how many pieces that is.
-    pub(crate) fn next<'a>(&'a self, pieces: &mut [IoSlice<'a>; PIECES]) -> usize {
+    /// Fills `pieces` with the bytes to write next, in order, and returns the number of pieces.
+    pub(crate) fn next<'a>(&'a self, pieces: &mut [IoSlice<'a>; MAX_PIECES]) -> usize {
         let mut count = 0;
         let mut add = |bytes: &'a [u8]| {
-            if !bytes.is_empty() && count < PIECES {
+            if !bytes.is_empty() && count < MAX_PIECES {
                 pieces[count] = IoSlice::new(bytes);
                 count += 1;
             }
         };
-        let (begun, rest) = self.first_split();
+        let (partial, rest) = self.first_split();
         if self.control_written > 0 {
             add(&self.control[self.control_written..]);
-            add(begun);
+            add(partial);
         } else {
-            add(begun);
+            add(partial);
             add(&self.control);
         }
         add(rest);
-        self.queue.iter().skip(1).take(PIECES).for_each(|frames| add(frames.as_bytes()));
+        self.queue.iter().skip(1).take(MAX_PIECES).for_each(|frames| add(frames.as_bytes()));
         count
     }
 
-    /// What is not written of the first of `queue`: the rest of a frame that was begun, and the frames behind it.
+    /// The unwritten part of the first element of `queue`: the rest of a partially written frame,
+    /// and the frames after it.
     fn first_split(&self) -> (&[u8], &[u8]) {
         let Some(first) = self.queue.front() else {
             return (&[], &[]);
@@ -155,12 +162,12 @@ impl Backlog {
         (&bytes[self.written..end], &bytes[end..])
     }
 
-    /// Takes note that the first `count` bytes of what [`next`](Self::next) gave were written.
+    /// Records that the first `count` bytes returned by [`next`](Self::next) were written.
     pub(crate) fn advance(&mut self, mut count: usize) {
         if self.control_written == 0 {
-            let begun = self.first_split().0.len().min(count);
-            self.advance_waiting(begun);
-            count -= begun;
+            let partial = self.first_split().0.len().min(count);
+            self.advance_queue(partial);
+            count -= partial;
         }
         let control = self.control_bytes().min(count);
         self.control_written += control;
@@ -169,24 +176,24 @@ impl Backlog {
             self.control.clear();
             self.control_written = 0;
         }
-        self.advance_waiting(count);
+        self.advance_queue(count);
         self.release();
     }
 
-    fn advance_waiting(&mut self, mut count: usize) {
+    fn advance_queue(&mut self, mut count: usize) {
         while let Some(first) = self.queue.front() {
-            let left = first.as_bytes().len() - self.written;
-            let taken = count.min(left);
+            let unwritten = first.as_bytes().len() - self.written;
+            let taken = count.min(unwritten);
             if first.is_reply() {
                 self.reply_bytes -= taken;
             } else {
                 self.bytes -= taken;
             }
-            if taken < left {
+            if taken < unwritten {
                 self.written += taken;
                 return;
             }
-            count -= left;
+            count -= unwritten;
             self.written = 0;
             if !first.is_reply() {
                 self.frames -= first.count();
@@ -195,7 +202,7 @@ impl Backlog {
         }
     }
 
-    /// Gives the memory back once there is nothing in it.
+    /// Frees the memory of what is empty.
     fn release(&mut self) {
         if self.queue.is_empty() {
             self.queue = VecDeque::new();
@@ -211,7 +218,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A frame that can be told apart: its kind, its number, filler up to its length, an end.
+    /// A frame that can be recognized: its kind, its number, filler up to its length, and an end
+    /// mark.
     fn frame(kind: u8, number: usize, length: usize) -> Vec<u8> {
         let mut bytes = vec![kind];
         bytes.extend_from_slice(&u16::try_from(number).unwrap().to_be_bytes());
@@ -222,13 +230,13 @@ mod tests {
 
     #[derive(Debug, Clone)]
     enum Step {
-        /// Frames of these lengths in one buffer; as an answer or not.
+        /// Frames of these lengths in one buffer, as a reply or not.
         Push(Vec<usize>, bool),
         /// A control frame of this length.
         Control(usize),
-        /// The socket takes this many bytes.
+        /// The socket accepts this many bytes.
         Write(usize),
-        /// All but the frame that was begun is given up.
+        /// Everything except a partially written frame is discarded.
         Discard,
     }
 
@@ -243,56 +251,57 @@ mod tests {
         prop::collection::vec(step, 1..60)
     }
 
-    /// Cuts what was written into the frames that were made, or fails.
-    fn cut(mut bytes: &[u8], made: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    /// Splits the written bytes into the frames that were created, or fails.
+    fn cut(mut bytes: &[u8], created: &[Vec<u8>]) -> Vec<Vec<u8>> {
         let mut frames = Vec::new();
         while !bytes.is_empty() {
-            let frame = made.iter().find(|frame| bytes.starts_with(frame)).expect("a whole frame");
+            let frame = created.iter().find(|frame| bytes.starts_with(frame)).expect("a whole frame");
             frames.push(frame.clone());
             bytes = &bytes[frame.len()..];
         }
         frames
     }
 
-    fn write(backlog: &mut Backlog, wire: &mut Vec<u8>, most: usize) {
-        let mut pieces = [IoSlice::new(&[]); PIECES];
+    fn write(backlog: &mut Backlog, wire: &mut Vec<u8>, max: usize) {
+        let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
         let count = backlog.next(&mut pieces);
         let offered: Vec<u8> = pieces[..count].iter().flat_map(|piece| piece.to_vec()).collect();
-        let taken = most.min(offered.len());
+        let taken = max.min(offered.len());
         wire.extend_from_slice(&offered[..taken]);
         backlog.advance(taken);
     }
 
     proptest! {
-        /// Whatever the socket takes and when: only whole frames, each kind in its order, none twice, none missing unless
-        /// it was given up, and the counters are what is there.
+        /// Whatever the socket accepts and when: only whole frames are written, each kind in its
+        /// order, none twice, none missing unless it was discarded, and the counters match the
+        /// queue.
         #[test]
         fn frames_stay_whole_and_in_order(steps in steps()) {
             let mut backlog = Backlog::default();
-            let (mut made, mut wire, mut discarded) = (Vec::new(), Vec::new(), false);
+            let (mut created, mut wire, mut discarded) = (Vec::new(), Vec::new(), false);
             for step in steps {
                 match step {
                     Step::Push(lengths, is_reply) => {
                         let (mut bytes, mut ends) = (Vec::new(), Vec::new());
                         for length in lengths {
-                            let frame = frame(b'd', made.len(), length);
+                            let frame = frame(b'd', created.len(), length);
                             bytes.extend_from_slice(&frame);
                             ends.push(bytes.len());
-                            made.push(frame);
+                            created.push(frame);
                         }
                         let frames = Frames::new(bytes, ends);
                         backlog.push(if is_reply { frames.as_reply() } else { frames }, 0);
                     }
                     Step::Control(length) => {
-                        let frame = frame(b'c', made.len(), length);
+                        let frame = frame(b'c', created.len(), length);
                         backlog.push_control(&frame, 0);
-                        made.push(frame);
+                        created.push(frame);
                     }
-                    Step::Write(most) => write(&mut backlog, &mut wire, most),
+                    Step::Write(max) => write(&mut backlog, &mut wire, max),
                     Step::Discard => {
                         backlog.discard();
                         discarded = true;
-                        prop_assert!(backlog.bytes() + backlog.control_bytes() < 40 + 12 * made.len());
+                        prop_assert!(backlog.bytes() + backlog.control_bytes() < 40 + 12 * created.len());
                         prop_assert!(backlog.frames() <= 1);
                     }
                 }
@@ -308,13 +317,13 @@ mod tests {
             }
             prop_assert_eq!(backlog.queue.capacity() + backlog.control.capacity(), 0);
 
-            let got = cut(&wire, &made);
+            let got = cut(&wire, &created);
             for kind in [b'd', b'c'] {
                 let of_kind = |frames: &[Vec<u8>]| frames.iter().filter(|f| f[0] == kind).cloned().collect::<Vec<_>>();
-                let (got, made) = (of_kind(&got), of_kind(&made));
+                let (got, created) = (of_kind(&got), of_kind(&created));
                 prop_assert!(got.is_sorted_by_key(|frame| frame[1..3].to_vec()));
                 if !discarded {
-                    prop_assert_eq!(got, made);
+                    prop_assert_eq!(got, created);
                 }
             }
         }

@@ -1,4 +1,5 @@
-//! The one writer of a socket: writes at once what the socket takes, keeps the rest in bounds.
+//! The only writer of a socket: it writes at once what the socket accepts, and queues the rest
+//! within limits.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -9,41 +10,48 @@ use std::task::{Context, Poll, ready};
 use chat_rooms::{BacklogBudget, FrameSink, Frames, SinkClosed};
 use parking_lot::Mutex;
 
-use crate::backlog::{Backlog, PIECES};
+use crate::backlog::{Backlog, MAX_PIECES};
 use crate::waker::AtomicWaker;
 
-/// How many bytes of control frames may wait; more are never taken at once either. A ping that does not fit is not answered by itself: an answer to the
-/// latest is enough (RFC 6455, section 5.5.3).
+/// The maximum number of queued bytes of control frames, and of those accepted at once.
+///
+/// A ping whose pong does not fit need not be answered: a pong for the latest ping is sufficient
+/// (RFC 6455, section 5.5.3).
 pub const CONTROL_BYTES: usize = 512;
 
-/// A socket that can be written without waiting.
+/// A socket that can be written to without blocking.
 pub trait Transport: Send + Sync + 'static {
-    /// Writes as much as it takes now, and says how many bytes that was.
+    /// Writes as many bytes as the socket accepts now, and returns how many that were.
     ///
     /// # Errors
-    /// `WouldBlock` when it takes nothing now; anything else is its end.
+    /// `WouldBlock` if the socket accepts nothing now. Any other error means that the connection
+    /// has ended.
     fn try_write(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
 
-    /// Resolves when a write is worth trying again. Only one task asks.
+    /// Resolves when it is worthwhile to try a write again. Only one task polls it.
     ///
     /// # Errors
-    /// The socket's end.
+    /// Any error means that the connection has ended.
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
-/// What the task that drains an outbox writes to. Every [`Transport`] is one. Another is needed where the transport takes nothing by itself,
-/// because only that task can write: it has the keys of an encrypted connection.
+/// The writer that [`Outbox::poll_drain_into`] writes the backlog to.
+///
+/// Every [`Transport`] is one. A separate one is needed if only the draining task can write, for
+/// example because it holds the keys of an encrypted connection. The transport then accepts nothing
+/// itself.
 pub trait Drain {
-    /// Writes as much as it takes, and says how many bytes that was. Pending when it takes nothing now.
+    /// Writes as many bytes as the writer accepts, and returns how many that were. Pending while it
+    /// accepts nothing.
     ///
     /// # Errors
-    /// The socket's end.
+    /// Any error means that the connection has ended.
     fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
 
-    /// Resolves when all it has taken is written.
+    /// Resolves when everything that the writer has accepted is written.
     ///
     /// # Errors
-    /// The socket's end.
+    /// Any error means that the connection has ended.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
@@ -52,7 +60,7 @@ impl<T: Transport> Drain for &T {
         loop {
             ready!(self.poll_writable(cx))?;
             match self.try_write(pieces) {
-                Err(error) if blocked(&error) => {}
+                Err(error) if would_block(&error) => {}
                 outcome => return Poll::Ready(outcome),
             }
         }
@@ -63,55 +71,61 @@ impl<T: Transport> Drain for &T {
     }
 }
 
-/// How much waits for a reader, or may wait before it is too slow.
+/// The size of a backlog, or its limits: a reader whose backlog exceeds them is too slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BacklogLimits {
-    /// Frames.
+    /// The number of frames.
     pub frames: usize,
-    /// Bytes.
+    /// The number of bytes.
     pub bytes: usize,
 }
 
 impl Default for BacklogLimits {
-    /// 65,536 frames, 8 MiB. What waits is shared with the others who wait for it in the same room.
+    /// 65,536 frames and 8 MiB.
+    ///
+    /// The memory of the backlog is shared with the other readers in the same room that wait for
+    /// the same frames.
     fn default() -> Self {
         Self { frames: 65_536, bytes: 8 << 20 }
     }
 }
 
-/// What becomes of the frames that wait when a connection is closed.
+/// What happens to queued frames when an outbox is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unsent {
     /// They are written before the last frame.
     Keep,
-    /// They are given up, but for the one that is half written.
+    /// They are discarded, except for a partially written one.
     Discard,
 }
 
-/// What the task that drains an outbox has to act on.
+/// A condition that the task that drains an outbox has to act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// The backlog went over its limits. Everything in it is given up; the outbox waits to be closed.
+    /// The backlog exceeded its limits, or an event could not be encoded. The backlog is discarded,
+    /// and the outbox has to be closed.
     TooSlow,
-    /// The socket can't be written any more.
+    /// The socket failed, and cannot be written to any more.
     Broken,
-    /// Somebody else asks for the name of the member behind this.
+    /// Another client asks for the name of this member: the connection should be checked.
     Probed,
     /// The outbox was closed, and its last frame is written.
     Flushed,
 }
 
-/// Frames on their way into one socket.
+/// The bounded write queue of one socket.
 ///
-/// Anyone may offer frames; what the socket takes is written at once by whoever offers it, and what it does not take
-/// waits, in bounds, until the task that owns the socket writes it in [`poll_drain`](Self::poll_drain). Holds no heap memory
-/// while nothing waits.
+/// Any thread may offer frames. What the socket accepts is written at once by the caller. The rest
+/// is queued, within limits, until the task that owns the socket writes it in
+/// [`poll_drain`](Self::poll_drain).
+///
+/// An outbox holds no heap memory while its backlog is empty.
 pub struct Outbox<T> {
     transport: T,
     limits: BacklogLimits,
-    /// What may wait here and elsewhere together.
+    /// The limit on this backlog and others together.
     budget: Option<Arc<BacklogBudget>>,
-    /// The order of the frames; held while a non-blocking write goes on, never across an await.
+    /// Keeps the frames in order. Held during a non-blocking write, never across an await.
     queue: Mutex<Queue>,
     /// The task in `poll_drain`.
     drain: AtomicWaker,
@@ -121,75 +135,81 @@ pub struct Outbox<T> {
 struct Queue {
     backlog: Backlog,
     phase: Phase,
-    /// Set by `challenge` until the draining task has seen it.
+    /// Set by `probe` until the draining task has seen it.
     probed: bool,
-    /// How many bytes that had to wait were written in all.
+    /// The total number of queued bytes that were written.
     drained: u64,
-    /// Whether the budget counts this outbox among those in which something waits.
+    /// Whether the budget counts this outbox as one with a backlog.
     is_holder: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Takes frames.
+    /// Accepts frames.
     #[default]
     Open,
-    /// Over its limits; waits to be closed.
+    /// Over its limits, and to be closed.
     Overflowed,
-    /// Has got its last frame.
+    /// Has its last frame.
     Closing,
     /// The socket failed.
     Broken,
 }
 
 impl<T: Transport> Outbox<T> {
-    /// An empty outbox.
+    /// Creates an empty outbox.
     pub fn new(transport: T, limits: BacklogLimits) -> Self {
         Self { transport, limits, budget: None, queue: Mutex::default(), drain: AtomicWaker::new() }
     }
 
-    /// The same, with a bound on what waits in all the outboxes of a budget together. To be set before anything is offered.
+    /// Limits the backlog together with those of all other outboxes of `budget`. Has to be called
+    /// before anything is offered.
     #[must_use]
     pub fn within(mut self, budget: Arc<BacklogBudget>) -> Self {
         self.budget = Some(budget);
         self
     }
 
-    /// An outbox in which these bytes wait already: whatever is offered comes behind them, control frames too.
+    /// Creates an outbox in which the bytes `first` are queued already. Everything that is offered
+    /// is written after them, including control frames.
     pub fn beginning_with(first: &[u8], transport: T, limits: BacklogLimits) -> Self {
         let outbox = Self::new(transport, limits);
         outbox.queue.lock().backlog.push_control(first, 0);
         outbox
     }
 
-    /// The socket.
+    /// Returns the socket.
     pub fn transport(&self) -> &T {
         &self.transport
     }
 
-    /// How much may wait.
+    /// Returns the limits of the backlog.
     pub fn limits(&self) -> BacklogLimits {
         self.limits
     }
 
-    /// What waits for the reader, control frames and answers not counted.
+    /// Returns the size of the backlog, without control frames and replies.
     pub fn backlog(&self) -> BacklogLimits {
         let queue = self.queue.lock();
         BacklogLimits { frames: queue.backlog.frames(), bytes: queue.backlog.bytes() }
     }
 
-    /// How many bytes of answers wait.
+    /// Returns the number of queued bytes of replies.
     pub fn queued_reply_bytes(&self) -> usize {
         self.queue.lock().backlog.reply_bytes()
     }
 
-    /// How many bytes that had to wait were written in all. While some wait and this stands still, the reader takes nothing.
+    /// Returns the total number of queued bytes that were written. While the backlog is not empty
+    /// and this number does not change, the reader reads nothing.
     pub fn drained_bytes(&self) -> u64 {
         self.queue.lock().drained
     }
 
-    /// Takes whole control frames, which overtake what waits. False when they do not fit: nothing of them is taken then.
-    /// They are given up when the outbox is closed.
+    /// Offers whole control frames, which overtake queued frames.
+    ///
+    /// Returns `false` if they do not fit into the limit [`CONTROL_BYTES`]; none of them is
+    /// accepted in that case. Once the outbox accepts no more frames, control frames are discarded
+    /// and this returns `true`.
     pub fn offer_control(&self, frames: &[u8]) -> bool {
         let mut queue = self.queue.lock();
         if queue.phase != Phase::Open {
@@ -210,7 +230,7 @@ impl<T: Transport> Outbox<T> {
         true
     }
 
-    /// Takes one last frame, whatever waits and whatever the limits. Nothing is taken after it.
+    /// Queues one last frame, whatever the limits. Nothing is accepted after it.
     pub fn close(&self, last: Frames, unsent: Unsent) {
         let mut queue = self.queue.lock();
         if matches!(queue.phase, Phase::Closing | Phase::Broken) {
@@ -225,17 +245,21 @@ impl<T: Transport> Outbox<T> {
         self.drain.wake();
     }
 
-    /// Writes what waits whenever the socket takes it, until there is something to act on. Pending while nothing waits.
-    /// Only one task may poll it. Nothing is lost by not polling it again.
+    /// Writes the backlog as the socket accepts it, until there is something to act on. Pending
+    /// while the backlog is empty.
+    ///
+    /// Only one task may poll it. If it is not polled again, nothing is lost.
     pub fn poll_drain(&self, cx: &mut Context<'_>) -> Poll<Signal> {
         self.poll_drain_into(cx, &mut &self.transport)
     }
 
-    /// The same for a transport that takes nothing by itself: what waits is written to `drain`, which has to be the same each time.
+    /// Writes the backlog to `drain` as [`poll_drain`](Self::poll_drain) does to the socket, for a
+    /// transport that accepts nothing itself. `drain` has to be the same each time.
     pub fn poll_drain_into(&self, cx: &mut Context<'_>, drain: &mut impl Drain) -> Poll<Signal> {
         self.drain.register(cx.waker());
         loop {
-            // taken anew for every write, or whoever offers would wait for all of them
+            // locked again for every write, so that threads that offer frames do not wait for all
+            // of them
             let mut queue = self.queue.lock();
             if mem::take(&mut queue.probed) {
                 return Poll::Ready(Signal::Probed);
@@ -245,7 +269,7 @@ impl<T: Transport> Outbox<T> {
                 Phase::Overflowed => return Poll::Ready(Signal::TooSlow),
                 Phase::Broken => return Poll::Ready(Signal::Broken),
                 Phase::Open | Phase::Closing if !queue.backlog.is_empty() => {
-                    ready!(self.poll_write_waiting(cx, &mut queue, drain));
+                    ready!(self.poll_write_backlog(cx, &mut queue, drain));
                 }
                 Phase::Open | Phase::Closing => match ready!(drain.poll_flush(cx)) {
                     Ok(()) if phase == Phase::Closing => return Poll::Ready(Signal::Flushed),
@@ -256,30 +280,30 @@ impl<T: Transport> Outbox<T> {
         }
     }
 
-    fn poll_write_waiting(
+    fn poll_write_backlog(
         &self,
         cx: &mut Context<'_>,
         queue: &mut Queue,
         drain: &mut impl Drain,
     ) -> Poll<()> {
-        let mut pieces = [IoSlice::new(&[]); PIECES];
+        let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
         let count = queue.backlog.next(&mut pieces);
         match ready!(drain.poll_write(cx, &pieces[..count])) {
             Ok(written) => {
                 queue.backlog.advance(written);
                 queue.drained += written as u64;
-                self.tell_budget(queue);
+                self.update_budget(queue);
             }
             Err(_) => queue.phase = Phase::Broken,
         }
         Poll::Ready(())
     }
 
-    /// Writes without anything waiting; none when the socket failed.
+    /// Writes to the socket at once. `None` if it failed.
     fn write_now(&self, queue: &mut Queue, pieces: &[IoSlice<'_>]) -> Option<usize> {
         match self.transport.try_write(pieces) {
             Ok(written) => Some(written),
-            Err(error) if blocked(&error) => Some(0),
+            Err(error) if would_block(&error) => Some(0),
             Err(_) => {
                 queue.phase = Phase::Broken;
                 None
@@ -293,56 +317,56 @@ impl<T: Transport> Outbox<T> {
         }
     }
 
-    /// Takes the frames in, after what was written of them at once.
-    fn take(&self, queue: &mut Queue, frames: &[Frames]) -> Result<(), SinkClosed> {
+    /// Accepts frames: writes what the socket accepts at once, and queues the rest.
+    fn accept(&self, queue: &mut Queue, frames: &[Frames]) -> Result<(), SinkClosed> {
         let mut written = 0;
         if queue.backlog.is_empty() {
-            let mut pieces = [IoSlice::new(&[]); PIECES];
+            let mut pieces = [IoSlice::new(&[]); MAX_PIECES];
             for (piece, frames) in pieces.iter_mut().zip(frames) {
                 *piece = IoSlice::new(frames.as_bytes());
             }
-            written = self.write_now(queue, &pieces[..frames.len().min(PIECES)]).ok_or(SinkClosed)?;
+            written = self.write_now(queue, &pieces[..frames.len().min(MAX_PIECES)]).ok_or(SinkClosed)?;
         }
         for frames in frames {
-            let of_these = written.min(frames.as_bytes().len());
-            written -= of_these;
-            queue.backlog.push(frames.clone(), of_these);
+            let written_of_these = written.min(frames.as_bytes().len());
+            written -= written_of_these;
+            queue.backlog.push(frames.clone(), written_of_these);
             if let Some(budget) = &self.budget
-                && of_these < frames.as_bytes().len()
+                && written_of_these < frames.as_bytes().len()
             {
                 frames.charge(budget);
             }
         }
-        self.tell_budget(queue);
-        if self.is_too_much(&queue.backlog) {
+        self.update_budget(queue);
+        if self.is_over_limits(&queue.backlog) {
             queue.backlog.discard();
-            self.tell_budget(queue);
+            self.update_budget(queue);
             queue.phase = Phase::Overflowed;
             return Err(SinkClosed);
         }
         Ok(())
     }
 
-    fn is_too_much(&self, backlog: &Backlog) -> bool {
-        let in_all = backlog.bytes() + backlog.reply_bytes();
+    fn is_over_limits(&self, backlog: &Backlog) -> bool {
+        let total = backlog.bytes() + backlog.reply_bytes();
         backlog.frames() > self.limits.frames
             || backlog.bytes() > self.limits.bytes
-            || (in_all > 0 && self.budget.as_ref().is_some_and(|budget| budget.is_exceeded_by(in_all)))
+            || (total > 0 && self.budget.as_ref().is_some_and(|budget| budget.is_exceeded_by(total)))
     }
 
-    /// Has the budget know whether something waits here.
-    fn tell_budget(&self, queue: &mut Queue) {
-        let waits = queue.backlog.bytes() + queue.backlog.reply_bytes() > 0;
-        if waits != queue.is_holder
+    /// Tells the budget whether this outbox has a backlog.
+    fn update_budget(&self, queue: &mut Queue) {
+        let has_backlog = queue.backlog.bytes() + queue.backlog.reply_bytes() > 0;
+        if has_backlog != queue.is_holder
             && let Some(budget) = &self.budget
         {
-            queue.is_holder = waits;
-            if waits { budget.add_holder() } else { budget.remove_holder() }
+            queue.is_holder = has_backlog;
+            if has_backlog { budget.add_holder() } else { budget.remove_holder() }
         }
     }
 }
 
-fn blocked(error: &io::Error) -> bool {
+fn would_block(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
@@ -352,17 +376,18 @@ impl<T: Transport> FrameSink for Outbox<T> {
         if queue.phase != Phase::Open {
             return Err(SinkClosed);
         }
-        let taken = self.take(&mut queue, frames);
+        let accepted = self.accept(&mut queue, frames);
         self.wake_unless_idle(&queue);
-        taken
+        accepted
     }
 
-    /// Ends as if its reader were too slow: whoever comes back asks for what was missed.
+    /// Ends the outbox as if its reader were too slow: a client that reconnects asks for what it
+    /// missed.
     fn fail(&self) {
         let mut queue = self.queue.lock();
         if queue.phase == Phase::Open {
             queue.backlog.discard();
-            self.tell_budget(&mut queue);
+            self.update_budget(&mut queue);
             queue.phase = Phase::Overflowed;
             self.drain.wake();
         }

@@ -1,4 +1,5 @@
-//! The waker of the draining task. Under `cfg(shuttle)` each operation on it is a step that the scheduler chooses.
+//! The waker of the draining task. Under `cfg(shuttle)`, each of its operations is a step that the
+//! scheduler chooses.
 
 #[cfg(not(shuttle))]
 pub(crate) use futures::task::AtomicWaker;
@@ -15,7 +16,7 @@ mod scheduled {
     #[derive(Default)]
     pub(crate) struct AtomicWaker(futures::task::AtomicWaker);
 
-    /// Lets other tasks take steps.
+    /// Lets other tasks run.
     fn step() {
         AtomicBool::new(false).load(Ordering::SeqCst);
     }

@@ -1,7 +1,8 @@
-//! What telling a room something costs, with outlets in memory: `cargo bench -p chat-rooms`.
+//! The cost of sending a message to a room, with sinks in memory: `cargo bench -p chat-rooms`.
 //!
-//! The classic list of members makes an event of a big room large, so the frames here are the message alone: it is the engine
-//! that is timed, not a dialect. The allocations are counted, too: they do not grow with the members.
+//! The classic list of members makes the events of a big room large. The frames here are therefore
+//! the message alone, so that the engine is timed and not a dialect. Allocations are counted as
+//! well: they do not grow with the number of members.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::io::{self, IoSlice};
@@ -24,14 +25,14 @@ const MESSAGE: &str = match str::from_utf8(&[b'x'; 128]) {
     Err(_) => unreachable!(),
 };
 
-/// How many messages go out together, as one publisher with so many in flight sends them.
+/// How many messages are sent together, as by one publisher with this many in flight.
 const IN_FLIGHT: usize = 8;
 
 fn main() {
     divan::main();
 }
 
-/// The message as it is.
+/// Encodes the text of a message, and nothing else.
 struct Plain;
 
 impl Encoding for Plain {
@@ -48,7 +49,7 @@ impl Encoding for Plain {
     }
 }
 
-/// Takes everything.
+/// A sink that accepts everything.
 struct Ready;
 
 impl FrameSink for Ready {
@@ -58,7 +59,7 @@ impl FrameSink for Ready {
     }
 }
 
-/// A socket that takes everything at once.
+/// A socket that accepts everything at once.
 struct Socket;
 
 impl Transport for Socket {
@@ -73,65 +74,65 @@ impl Transport for Socket {
 
 struct Room {
     runtime: Runtime,
-    crowd: Vec<Membership>,
+    memberships: Vec<Membership>,
 }
 
 fn room(members: usize, sink: impl Fn() -> Arc<dyn FrameSink>) -> Room {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
-    let crowd = runtime.block_on(async {
+    let memberships = runtime.block_on(async {
         let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
         let encoding = EncodingId::new();
         let builder = builder.encoding(encoding, Plain);
         let engine = builder.start().await.unwrap();
-        let mut crowd = Vec::with_capacity(members);
+        let mut memberships = Vec::with_capacity(members);
         for i in 0..members {
-            let outlet = Sink::Frames { encoding, sink: sink() };
+            let sink = Sink::Frames { encoding, sink: sink() };
             let name = format!("p{i}").parse().unwrap();
-            crowd.push(
-                engine.join(&"r".parse().unwrap(), &name, Subscribe::new(outlet).with_lists()).await.unwrap(),
+            memberships.push(
+                engine.join(&"r".parse().unwrap(), &name, Subscribe::new(sink).with_lists()).await.unwrap(),
             );
         }
-        // comings are gathered for a moment in a room of this size
+        // joins are coalesced for a moment in a room of this size
         tokio::time::sleep(chat_protocol::COALESCE_WINDOW * 2).await;
-        crowd[0].idle().await;
-        crowd
+        memberships[0].idle().await;
+        memberships
     });
-    Room { runtime, crowd }
+    Room { runtime, memberships }
 }
 
 impl Room {
-    fn tell(&self, messages: usize) {
+    fn publish(&self, messages: usize) {
         self.runtime.block_on(async {
             for _ in 0..messages {
-                self.crowd[0].submit(MESSAGE).await.unwrap();
+                self.memberships[0].submit(MESSAGE).await.unwrap();
             }
-            self.crowd[0].idle().await;
+            self.memberships[0].idle().await;
         });
     }
 }
 
-/// One message to everyone, from `send` until it was offered to the last.
+/// One message to all members, from `submit` until it was offered to the last one.
 #[divan::bench(args = [10, 100, 1_000, 10_000])]
 fn one_message(bencher: Bencher<'_, '_>, members: usize) {
     let room = room(members, || Arc::new(Ready));
-    bencher.counter(ItemsCount::new(members)).bench_local(|| room.tell(1));
+    bencher.counter(ItemsCount::new(members)).bench_local(|| room.publish(1));
 }
 
-/// As many messages as a publisher has in flight, to everyone.
+/// As many messages as a publisher has in flight, to all members.
 #[divan::bench(args = [10, 100, 1_000, 10_000])]
 fn several_in_flight(bencher: Bencher<'_, '_>, members: usize) {
     let room = room(members, || Arc::new(Ready));
-    bencher.counter(ItemsCount::new(members * IN_FLIGHT)).bench_local(|| room.tell(IN_FLIGHT));
+    bencher.counter(ItemsCount::new(members * IN_FLIGHT)).bench_local(|| room.publish(IN_FLIGHT));
 }
 
-/// The same through real outboxes on sockets that take everything.
+/// The same through real outboxes on sockets that accept everything.
 #[divan::bench(args = [1_000])]
 fn through_outboxes(bencher: Bencher<'_, '_>, members: usize) {
     let room = room(members, || Arc::new(Outbox::new(Socket, BacklogLimits::default())));
-    bencher.counter(ItemsCount::new(members)).bench_local(|| room.tell(1));
+    bencher.counter(ItemsCount::new(members)).bench_local(|| room.publish(1));
 }
 
-/// Offering to an outbox whose socket takes everything: nothing is allocated.
+/// Offers frames to an outbox whose socket accepts everything: nothing is allocated.
 #[divan::bench]
 fn outbox_takes_at_once(bencher: Bencher<'_, '_>) {
     let outbox = Outbox::new(Socket, BacklogLimits::default());

@@ -1,4 +1,5 @@
-//! Rooms behind your own axum application: `cargo run -p chat-rooms --example axum_app`. The program of docs/embedding.md.
+//! Rooms behind your own axum application: `cargo run -p chat-rooms --example axum_app`. The
+//! program of docs/embedding.md.
 #![allow(clippy::print_stdout)]
 
 use axum::Router;
@@ -38,11 +39,11 @@ async fn join(
     let (Ok(room), Ok(name)) = (RoomName::parse(&room), Username::parse(&params.name)) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    // reserve the name before answering the handshake; the room learns of it when the socket is there
+    // reserve the name before answering the handshake; the others see it once the socket is ready
     match engine.admit(&room, &name).await {
-        Ok(seat) => upgrade.on_upgrade(async move |socket| {
-            let (outlet, events) = Sink::channel(BACKLOG);
-            if let Ok((me, _)) = seat.join(Subscribe::new(outlet).with_lists()).await {
+        Ok(admission) => upgrade.on_upgrade(async move |socket| {
+            let (sink, events) = Sink::channel(BACKLOG);
+            if let Ok((me, _)) = admission.join(Subscribe::new(sink).with_lists()).await {
                 chat(socket, me, events).await;
             }
         }),
@@ -78,8 +79,8 @@ async fn chat(mut socket: WebSocket, me: Membership, mut events: Events) {
 
 /// This application's own format: one line of text per event.
 fn line(event: &Event) -> String {
-    let names = |who: &[std::sync::Arc<Member>]| {
-        who.iter().map(|member| member.username.as_str()).collect::<Vec<_>>().join(", ")
+    let names = |group: &[std::sync::Arc<Member>]| {
+        group.iter().map(|member| member.username.as_str()).collect::<Vec<_>>().join(", ")
     };
     match event {
         Event::Entered { group, members } => format!("-> {} ({} in the room)", names(group), members.total()),
@@ -90,7 +91,7 @@ fn line(event: &Event) -> String {
         },
         Event::Notice { body, .. } => format!("* {body}"),
         Event::Refused { reason, .. } => format!("! {reason}"),
-        // what else there is goes to members without `with_lists`
+        // other events go to members without `with_lists`
         _ => String::new(),
     }
 }

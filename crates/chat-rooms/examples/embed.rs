@@ -1,4 +1,5 @@
-//! Two members in one room, in memory: `cargo run -p chat-rooms --example embed`. The program of docs/embedding.md.
+//! Two members in one room, in memory: `cargo run -p chat-rooms --example embed`. The program of
+//! docs/embedding.md.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -13,10 +14,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let lobby = "lobby".parse()?;
 
     // each member receives its events on a channel that holds up to 1,000 of them
-    let (outlet, mut events) = Sink::channel(1_000);
-    let ana = engine.join(&lobby, &"ana".parse()?, Subscribe::new(outlet).with_lists()).await?;
-    let (outlet, _bob_events) = Sink::channel(1_000);
-    let bob = engine.join(&lobby, &"bob".parse()?, Subscribe::new(outlet).with_lists()).await?;
+    let (sink, mut events) = Sink::channel(1_000);
+    let ana = engine.join(&lobby, &"ana".parse()?, Subscribe::new(sink).with_lists()).await?;
+    let (sink, _bob_events) = Sink::channel(1_000);
+    let bob = engine.join(&lobby, &"bob".parse()?, Subscribe::new(sink).with_lists()).await?;
 
     let stored = bob.send("hello, ana").await?;
     println!("stored as number {}", stored.seq);

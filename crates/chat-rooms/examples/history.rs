@@ -1,4 +1,5 @@
-//! A room whose messages are on disk: `cargo run -p chat-rooms --example history`, twice. The program of docs/embedding.md.
+//! A room whose messages are on disk: `cargo run -p chat-rooms --example history`, twice. The
+//! program of docs/embedding.md.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -19,8 +20,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .await?;
 
     // the first event is `Joined`, with the newest 50 messages
-    let (outlet, mut events) = Sink::channel(1_000);
-    let subscribe = Subscribe::new(outlet).history(50);
+    let (sink, mut events) = Sink::channel(1_000);
+    let subscribe = Subscribe::new(sink).history(50);
     let ana = engine.join(&"lobby".parse()?, &"ana".parse()?, subscribe).await?;
     let stored = ana.send("hello from this run").await?;
     println!("stored as number {}", stored.seq);

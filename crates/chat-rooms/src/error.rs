@@ -1,15 +1,15 @@
-//! Why something that a program asked for did not happen.
+//! The errors of the engine.
 
 use std::time::Duration;
 
 use chat_history::HistoryError;
 use chat_presence::StoreError;
 
-/// Why somebody was not let into a room.
+/// The error returned if a client cannot join a room.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// The name is taken in that room. Its holder has been asked for a sign of life.
+    /// The name is taken in that room. The connection of the member that has it is probed.
     #[error("the name is already in use")]
     NameTaken,
     /// The room has its maximum number of members.
@@ -18,40 +18,42 @@ pub enum JoinError {
     /// Too many joins are waiting for the presence store.
     #[error("too many joins are waiting for the presence store")]
     Busy {
-        /// When a retry is worthwhile.
+        /// The time after which a retry is worthwhile.
         retry_after: Duration,
     },
     /// The engine is shutting down.
     #[error("the engine is shutting down")]
     Closing,
-    /// The presence store did not answer in time. The name is free again.
+    /// The presence store failed, or did not answer in time. The name is free again.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The history store did not answer. The name is free again.
+    /// The history store failed. The name is free again.
     #[error(transparent)]
     History(#[from] HistoryError),
 }
 
-/// Why a message was not stored.
+/// The error returned if a message is not stored.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The member has left the room, or was removed: its sink is closed, or the operator removed it.
+    /// The member has left the room or was removed from it: its sink is closed, or an operator
+    /// removed it.
     #[error("no longer a member of the room")]
     NotAMember,
     /// The id was used before, with another text.
     #[error("this id was already used for another message")]
     IdReused,
-    /// The history store failed. It is unknown whether the message is stored: send it again with the same id.
+    /// The history store failed. It is unknown whether the message is stored: send it again with
+    /// the same id.
     #[error("the message could not be stored")]
     Store(#[source] HistoryError),
 }
 
-/// Why something cannot be read.
+/// The error returned if something cannot be read.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The member has left the room, or was removed.
+    /// The member has left the room or was removed from it.
     #[error("no longer a member of the room")]
     NotAMember,
     /// The history store failed.

@@ -1,5 +1,5 @@
-//! What the engine counts and times, for whoever has installed a recorder of the [`metrics`] facade before it was built. Without one it
-//! costs next to nothing.
+//! The counters and timers of the engine, for the recorder of the [`metrics`] facade that is
+//! installed before the engine is built. Without a recorder they cost next to nothing.
 
 use std::fmt;
 
@@ -11,9 +11,9 @@ use metrics::{
 
 /// The handles, looked up once.
 pub(crate) struct Meters {
-    /// Seconds from telling something until every member of the room was offered it.
+    /// Seconds from queueing an event until it was offered to every member of the room.
     pub(crate) fan_out: Histogram,
-    /// Seconds from taking a message until what became of it is told, its commit included.
+    /// Seconds from accepting a message until its outcome is queued, its commit included.
     pub(crate) ack: Histogram,
     pub(crate) messages: Counter,
     pub(crate) message_bytes: Counter,
@@ -32,7 +32,7 @@ impl fmt::Debug for Meters {
 }
 
 impl Meters {
-    /// `prefix` is what the names begin with.
+    /// Creates the metrics with names that begin with `prefix`.
     pub(crate) fn new(prefix: &str) -> Self {
         let name = |name| format!("{prefix}_{name}");
         describe_histogram!(
@@ -55,7 +55,7 @@ impl Meters {
         describe_counter!(name("leaves_total"), "Members that left a room");
         describe_gauge!(name("members"), "Members of all rooms; a user in two rooms counts twice");
         describe_counter!(name("errors_total"), "Errors sent to clients, by code");
-        // an alert may ask for one before it has happened
+        // registered now, so that an alert can query a code before it has occurred
         let error = |code: ErrorCode| (code, counter!(name("errors_total"), "code" => code.name()));
         Self {
             fan_out: histogram!(name("fan_out_seconds")),
@@ -70,19 +70,19 @@ impl Meters {
         }
     }
 
-    /// A member was sent an error.
+    /// Counts an error that was sent to a member.
     pub(crate) fn refused(&self, code: ErrorCode) {
         let counter = self.errors.iter().find(|(known, _)| *known == code);
         counter.into_iter().for_each(|(_, counter)| counter.increment(1));
     }
 
-    /// Somebody has come in.
+    /// Counts a member that joined.
     pub(crate) fn joined(&self) {
         self.joins.increment(1);
         self.members.increment(1);
     }
 
-    /// A message is stored.
+    /// Counts a message that was stored.
     pub(crate) fn stored(&self, message: &Message) {
         self.messages.increment(1);
         if let Content::Said { body, .. } = &message.content {
@@ -90,7 +90,7 @@ impl Meters {
         }
     }
 
-    /// Somebody has left.
+    /// Counts a member that left.
     pub(crate) fn left(&self) {
         self.leaves.increment(1);
         self.members.decrement(1);

@@ -12,10 +12,10 @@ use shuttle::thread;
 use crate::explore::explore;
 use crate::socket::{Socket, drain, frame};
 
-/// Readers that read, that break down, and that are put out, all waiting for the same buffers. In the end nothing is held, and
-/// nobody is counted.
+/// Readers that read, that break down and that are disconnected all wait for the same buffers. In
+/// the end no memory is held and no outbox is counted.
 #[test]
-fn the_books_are_even_when_all_are_gone() {
+fn the_budget_is_empty_once_all_outboxes_are_dropped() {
     explore(|| {
         let budget = Arc::new(BacklogBudget::new(12));
         let limits = BacklogLimits { frames: 100, bytes: 1_000 };
@@ -33,7 +33,7 @@ fn the_books_are_even_when_all_are_gone() {
                 if thread_rng().gen_bool(0.2) {
                     outbox.transport().break_down();
                 } else {
-                    outbox.transport().read_as_it_likes();
+                    outbox.transport().read_at_random();
                 }
             }));
         }
@@ -41,7 +41,7 @@ fn the_books_are_even_when_all_are_gone() {
             let outboxes = outboxes.clone();
             threads.push(thread::spawn(move || {
                 let frames = [frame(&format!("{name}-shared")), frame(name)];
-                // who was put out takes nothing
+                // an outbox that is over its limits accepts nothing
                 for outbox in outboxes {
                     let _ = outbox.offer(&frames);
                 }
@@ -52,16 +52,16 @@ fn the_books_are_even_when_all_are_gone() {
         }
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         let waiting = outboxes.iter().filter(|outbox| outbox.backlog().bytes > 0).count();
-        assert!(holders(&budget) <= waiting, "somebody is counted for whom nothing waits");
+        assert!(holders(&budget) <= waiting, "an outbox without a backlog is counted");
         drop(outboxes);
         assert_eq!(budget.held(), 0);
         assert_eq!(holders(&budget), 0);
     });
 }
 
-/// Those whom the budget counts: it tells nobody but who debugs it.
+/// The number of outboxes that the budget counts, which only its debug output shows.
 fn holders(budget: &BacklogBudget) -> usize {
-    let books = format!("{budget:?}");
-    let count = books.split("holders: ").nth(1).unwrap().split(',').next().unwrap();
+    let debug = format!("{budget:?}");
+    let count = debug.split("holders: ").nth(1).unwrap().split(',').next().unwrap();
     count.parse().unwrap()
 }

@@ -1,4 +1,4 @@
-//! One outbox, offered to from all sides while one task drains it.
+//! One outbox that several threads offer frames to while one task drains it.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread::{self, JoinHandle};
 
 use crate::explore::explore;
-use crate::socket::{Drained, Socket, drain, frame, of};
+use crate::socket::{Drained, Socket, drain, frame, frames_of};
 
 const ROOMY: BacklogLimits = BacklogLimits { frames: 1_000, bytes: 10_000 };
 
-/// Offers three frames, and gives the names of those that were taken.
+/// Offers three frames, and returns the names of those that were accepted.
 fn offer(outbox: &Arc<Outbox<Socket>>, name: char) -> JoinHandle<Vec<String>> {
     let outbox = Arc::clone(outbox);
     thread::spawn(move || {
@@ -39,20 +39,24 @@ fn draining(outbox: &Arc<Outbox<Socket>>) -> JoinHandle<Drained> {
 
 fn reading(outbox: &Arc<Outbox<Socket>>) -> JoinHandle<()> {
     let outbox = Arc::clone(outbox);
-    thread::spawn(move || outbox.transport().read_as_it_likes())
+    thread::spawn(move || outbox.transport().read_at_random())
 }
 
-/// Nothing is closed until all of it is there: no other wake-up makes up for one that is missing.
+/// The outbox is closed only after everything is written, so that no other wake-up makes up for a
+/// missing one.
 #[test]
-fn what_is_offered_is_written_whole_and_in_order() {
+fn offered_frames_are_written_whole_and_in_order() {
     explore(|| {
         let outbox = Arc::new(Outbox::new(Socket::default(), ROOMY));
         let (drained, read) = (draining(&outbox), reading(&outbox));
-        // any of them, or nobody wakes for one who is alone
-        let take_part = || thread_rng().r#gen::<bool>();
-        let offering: Vec<_> =
-            ['a', 'b'].into_iter().filter(|_| take_part()).map(|name| (name, offer(&outbox, name))).collect();
-        let control = take_part().then(|| offer_control(&outbox));
+        // any subset of them, so that one that is alone has to wake the draining task itself
+        let takes_part = || thread_rng().r#gen::<bool>();
+        let offering: Vec<_> = ['a', 'b']
+            .into_iter()
+            .filter(|_| takes_part())
+            .map(|name| (name, offer(&outbox, name)))
+            .collect();
+        let control = takes_part().then(|| offer_control(&outbox));
         let expected = offering.len() * 3 + control.iter().len() * 2;
         block_on(outbox.transport().has_written(expected * "a0;".len()));
         outbox.close(frame("end"), Unsent::Keep);
@@ -61,11 +65,11 @@ fn what_is_offered_is_written_whole_and_in_order() {
 
         let frames = outbox.transport().frames();
         for (name, offered) in offering {
-            assert_eq!(of(name, &frames), offered.join().unwrap());
+            assert_eq!(frames_of(name, &frames), offered.join().unwrap());
         }
         if let Some(control) = control {
             control.join().unwrap();
-            assert_eq!(of('p', &frames), ["p0", "p1"]);
+            assert_eq!(frames_of('p', &frames), ["p0", "p1"]);
         }
         assert_eq!(frames.len(), expected + 1);
         assert_eq!(frames.last().unwrap(), "end");
@@ -73,9 +77,10 @@ fn what_is_offered_is_written_whole_and_in_order() {
     });
 }
 
-/// Closed at any moment: what was taken before is written, or all of it given up but whole frames; nothing comes after the last.
+/// The outbox is closed at any time. Frames accepted before are written or, as whole frames,
+/// discarded; nothing follows the last frame.
 #[test]
-fn closing_comes_at_any_moment() {
+fn an_outbox_can_be_closed_at_any_time() {
     explore(|| {
         let unsent = if thread_rng().r#gen() { Unsent::Keep } else { Unsent::Discard };
         let outbox = Arc::new(Outbox::new(Socket::default(), ROOMY));
@@ -91,50 +96,50 @@ fn closing_comes_at_any_moment() {
         assert_eq!(drained.join().unwrap(), Drained::default());
 
         let frames = outbox.transport().frames();
-        for (name, taken) in [('a', a.join().unwrap()), ('b', b.join().unwrap())] {
-            let got = of(name, &frames);
-            assert_eq!(got, taken[..got.len()]);
-            assert!(got.len() == taken.len() || unsent == Unsent::Discard, "{got:?} of {taken:?}");
+        for (name, accepted) in [('a', a.join().unwrap()), ('b', b.join().unwrap())] {
+            let got = frames_of(name, &frames);
+            assert_eq!(got, accepted[..got.len()]);
+            assert!(got.len() == accepted.len() || unsent == Unsent::Discard, "{got:?} of {accepted:?}");
         }
         assert_eq!(frames.iter().filter(|frame| *frame == "end").count(), 1);
         assert_eq!(frames.last().unwrap(), "end");
     });
 }
 
-/// A reader that takes nothing until it is told that it is too slow: the draining task hears of it by itself.
+/// The reader reads nothing until it is too slow: the draining task learns of it by itself.
 #[test]
-fn who_reads_too_slowly_is_told_so_and_gets_the_last_frame() {
+fn a_slow_reader_is_detected_and_receives_the_last_frame() {
     explore(|| {
         let limits = BacklogLimits { frames: 4, bytes: 1_000 };
         let outbox = Arc::new(Outbox::new(Socket::default(), limits));
-        outbox.transport().let_in(thread_rng().gen_range(0..5));
+        outbox.transport().accept(thread_rng().gen_range(0..5));
         let drained = draining(&outbox);
         let (a, b) = (offer(&outbox, 'a'), offer(&outbox, 'b'));
         let (a, b) = (a.join().unwrap(), b.join().unwrap());
         assert!((4..6).contains(&(a.len() + b.len())));
-        outbox.transport().let_in(1_000);
+        outbox.transport().accept(1_000);
         assert!(drained.join().unwrap().was_too_slow);
 
         let frames = outbox.transport().frames();
-        for (name, taken) in [('a', a), ('b', b)] {
-            let got = of(name, &frames);
-            assert_eq!(got, taken[..got.len()]);
+        for (name, accepted) in [('a', a), ('b', b)] {
+            let got = frames_of(name, &frames);
+            assert_eq!(got, accepted[..got.len()]);
         }
         assert_eq!(frames.last().unwrap(), "slow");
     });
 }
 
-/// Nothing else happens: the draining task wakes for the challenge alone.
+/// Nothing else happens, so the draining task is woken by the probe alone.
 #[test]
-fn a_challenge_is_heard() {
+fn a_probe_wakes_the_draining_task() {
     explore(|| {
         let outbox = Arc::new(Outbox::new(Socket::default(), ROOMY));
-        let challenging = {
+        let probing = {
             let outbox = Arc::clone(&outbox);
             thread::spawn(move || outbox.probe())
         };
         let signal = block_on(std::future::poll_fn(|cx| outbox.poll_drain(cx)));
         assert_eq!(signal, chat_outbox::Signal::Probed);
-        challenging.join().unwrap();
+        probing.join().unwrap();
     });
 }

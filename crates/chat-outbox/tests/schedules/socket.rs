@@ -1,4 +1,4 @@
-//! A socket whose reader takes what it likes, and the outbox in front of it.
+//! A socket whose reader reads at random, and the draining of the outbox in front of it.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -13,32 +13,32 @@ use shuttle::rand::{Rng, thread_rng};
 #[derive(Default)]
 pub(crate) struct Socket {
     state: Mutex<State>,
-    /// The drain, while the socket takes nothing.
+    /// The draining task, while the socket accepts nothing.
     writable: AtomicWaker,
-    /// Whoever waits for something to be written.
+    /// The task that waits for something to be written.
     written: AtomicWaker,
 }
 
 #[derive(Default)]
 struct State {
     wire: Vec<u8>,
-    /// How many bytes it takes now.
-    room: usize,
+    /// How many bytes the socket accepts now.
+    capacity: usize,
     is_broken: bool,
 }
 
 impl Socket {
-    pub(crate) fn let_in(&self, bytes: usize) {
-        self.state.lock().room += bytes;
+    pub(crate) fn accept(&self, bytes: usize) {
+        self.state.lock().capacity += bytes;
         self.writable.wake();
     }
 
-    /// Takes a little now and then, and everything in the end.
-    pub(crate) fn read_as_it_likes(&self) {
+    /// Reads a little now and then, and everything in the end.
+    pub(crate) fn read_at_random(&self) {
         for _ in 0..thread_rng().gen_range(0..6) {
-            self.let_in(thread_rng().gen_range(1..9));
+            self.accept(thread_rng().gen_range(1..9));
         }
-        self.let_in(1_000);
+        self.accept(1_000);
     }
 
     pub(crate) fn break_down(&self) {
@@ -53,7 +53,7 @@ impl Socket {
         wire.split_terminator(';').map(str::to_owned).collect()
     }
 
-    /// Resolves once so many bytes are on the wire. For one task.
+    /// Waits until `bytes` bytes are on the wire. For one task.
     pub(crate) async fn has_written(&self, bytes: usize) {
         poll_fn(|cx| {
             self.written.register(cx.waker());
@@ -71,9 +71,9 @@ impl Transport for Socket {
         }
         let before = state.wire.len();
         for piece in pieces {
-            let taken = piece.len().min(state.room);
+            let taken = piece.len().min(state.capacity);
             state.wire.extend_from_slice(&piece[..taken]);
-            state.room -= taken;
+            state.capacity -= taken;
         }
         let taken = state.wire.len() - before;
         drop(state);
@@ -84,11 +84,11 @@ impl Transport for Socket {
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.writable.register(cx.waker());
         let state = self.state.lock();
-        if state.is_broken || state.room > 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if state.is_broken || state.capacity > 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 }
 
-/// What came of draining an outbox to its end.
+/// The result of draining an outbox to its end.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Drained {
     pub(crate) was_too_slow: bool,
@@ -96,7 +96,8 @@ pub(crate) struct Drained {
     pub(crate) probes: usize,
 }
 
-/// Drains until the last frame is written, as a connection does: a reader that is too slow gets its last frame, too.
+/// Drains until the last frame is written, as a connection does: a reader that is too slow receives
+/// its last frame as well.
 pub(crate) async fn drain(outbox: &Outbox<Socket>) -> Drained {
     let mut drained = Drained::default();
     loop {
@@ -119,7 +120,7 @@ pub(crate) fn frame(name: &str) -> Frames {
     Frames::one(format!("{name};").into_bytes())
 }
 
-/// The frames of one that offers, as they came.
-pub(crate) fn of(name: char, frames: &[String]) -> Vec<String> {
+/// The frames of one thread, in the order in which they were written.
+pub(crate) fn frames_of(name: char, frames: &[String]) -> Vec<String> {
     frames.iter().filter(|frame| frame.starts_with(name)).cloned().collect()
 }

@@ -1,40 +1,43 @@
-//! Which members an event is for.
+//! Which members receive an event.
 
 use chat_protocol::MemberId;
 
-/// A point in the order of a room's comings and goings.
+/// A point in the order in which a room's members join and leave.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LogicalTime(u64);
 
 impl LogicalTime {
-    /// Goes on to the next moment, and gives it.
+    /// Advances to the next point in time and returns it.
     pub(crate) fn tick(&mut self) -> Self {
         self.0 += 1;
         *self
     }
 }
 
-/// How a member is told who is there.
+/// How a member learns who is present in the room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PresenceStyle {
-    /// At once, with the list of all: by `Entered` and `Left`.
+    /// By [`Entered`](chat_protocol::Event::Entered) and [`Left`](chat_protocol::Event::Left)
+    /// events, each with the list of all members. They are sent at once, unless the room is large
+    /// enough to coalesce them.
     Lists,
-    /// By what changed, gathered: by `presence`.
+    /// By [`PresenceChanged`](chat_protocol::Event::PresenceChanged) events, each with the changes
+    /// since the previous one.
     Changes,
 }
 
-/// Who is told.
+/// The members that receive an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// Everybody.
+    /// All members.
     All,
-    /// Those who are told at once who is there.
+    /// The members with [`PresenceStyle::Lists`].
     Lists,
-    /// Those of them who arrived before this moment.
+    /// The members with [`PresenceStyle::Lists`] that arrived before this time.
     ListsBefore(LogicalTime),
-    /// Those who are told what changed.
+    /// The members with [`PresenceStyle::Changes`].
     Changes,
-    /// Those of them who are not this member.
+    /// The members with [`PresenceStyle::Changes`], except this one.
     ChangesExcept(MemberId),
     /// One member.
     Only(MemberId),

@@ -1,4 +1,5 @@
-//! Some events behind one another, encoded at most once in each encoding, however many members get them.
+//! A batch of consecutive events. It is encoded at most once per encoding, however many members
+//! receive it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -14,70 +15,75 @@ use crate::delivery::window::InFlightGuard;
 use crate::sync::Instant;
 use crate::sync::atomic::AtomicUsize;
 
-/// An event in a batch, and who gets it.
+/// An event in a batch, and its audience.
 #[derive(Debug)]
 pub(crate) struct Item {
     pub(crate) event: Arc<Event>,
     pub(crate) audience: Audience,
-    /// What the room's back-pressure counts for it.
+    /// The bytes that count towards the room's back-pressure.
     pub(crate) charge: usize,
-    /// What its sender has on its way with it.
-    pub(crate) _receipt: Option<InFlightGuard>,
+    /// Keeps the message counted in its sender's window until the batch is delivered.
+    pub(crate) _guard: Option<InFlightGuard>,
 }
 
-/// A batch of a room's events. Those for several members lie in one buffer for each encoding and style; each member gets a slice
-/// of it that begins with its first event. What is for one member alone is encoded for that member.
+/// A batch of a room's events.
+///
+/// The events for several members are encoded into one buffer per encoding and presence style. Each
+/// member receives a slice of that buffer that begins with the member's first event. An event for a
+/// single member is encoded for that member alone.
 #[derive(Debug)]
 pub(crate) struct Batch {
     /// The position of the first item in the room's order.
     first: u64,
     items: Vec<Item>,
-    /// When the first of them was told.
+    /// When the first event of the batch was queued.
     pub(crate) since: Instant,
-    /// What is shared by those who are told at once who is there, and by those who get what changed.
-    each: SharedItems,
-    deltas: SharedItems,
-    /// The items that not all get for whom they lie in the buffer, by their number.
+    /// The items shared by the members with [`PresenceStyle::Lists`], and by those with
+    /// [`PresenceStyle::Changes`].
+    lists: SharedItems,
+    changes: SharedItems,
+    /// The shared items that some members do not receive, by index.
     limited: Vec<(usize, Limit)>,
-    /// The items for one member alone, by member and number.
+    /// The items for a single member, ordered by member and index.
     personal: Vec<(MemberId, usize)>,
-    /// How many pumps have not yet offered it to all of their members.
+    /// The number of pumps that have not yet offered the batch to all of their members.
     pub(crate) pumps_to_go: AtomicUsize,
-    /// What the room's back-pressure counts for all of it.
+    /// The bytes of the whole batch that count towards the room's back-pressure.
     pub(crate) charge: usize,
 }
 
-/// The items that all members of one style get.
+/// The items that all members with one presence style share.
 #[derive(Debug)]
 struct SharedItems {
-    /// For each item, how many before it are shared, that is, in the buffer.
+    /// For each item, the number of shared items before it, which is its index in the buffer.
     before: Vec<usize>,
-    /// The buffer in each encoding, once somebody has asked for it.
+    /// The buffer in each encoding, filled on first use.
     encoded: Box<[OnceLock<Frames>]>,
 }
 
-/// Who does not get a shared item.
+/// Which members do not receive a shared item.
 #[derive(Debug, Clone, Copy)]
 enum Limit {
-    /// Those who are told at once and arrived at this moment or later.
+    /// The members with [`PresenceStyle::Lists`] that arrived at this time or later.
     ArrivedFrom(LogicalTime),
     /// This member.
     But(MemberId),
 }
 
-/// What is different for one member about an item.
+/// How an item differs for one member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Exception {
-    /// It lies in the buffer, and is not for this member.
+    /// The item is in the buffer, but not for this member.
     Skipped,
-    /// It is for this member alone.
+    /// The item is for this member alone.
     Personal,
-    /// It is an answer to this member that may come before what lies between it and the answers before it.
+    /// The item is an ack for this member. It may be sent together with the ack before it, ahead of
+    /// the shared items between the two.
     Ack,
 }
 
 impl Audience {
-    /// Whether all members of a style get it, but for a [`Limit`].
+    /// Whether all members with this style receive the event, apart from a [`Limit`].
     fn is_shared(self, style: PresenceStyle) -> bool {
         match self {
             Self::All => true,
@@ -97,12 +103,12 @@ impl Batch {
         pumps: usize,
     ) -> Self {
         let (mut limited, mut personal) = (Vec::new(), Vec::new());
-        for (number, item) in items.iter().enumerate() {
+        for (index, item) in items.iter().enumerate() {
             match item.audience {
                 Audience::All | Audience::Lists | Audience::Changes => {}
-                Audience::ListsBefore(moment) => limited.push((number, Limit::ArrivedFrom(moment))),
-                Audience::ChangesExcept(id) => limited.push((number, Limit::But(id))),
-                Audience::Only(id) => personal.push((id, number)),
+                Audience::ListsBefore(time) => limited.push((index, Limit::ArrivedFrom(time))),
+                Audience::ChangesExcept(id) => limited.push((index, Limit::But(id))),
+                Audience::Only(id) => personal.push((id, index)),
             }
         }
         personal.sort_unstable();
@@ -110,8 +116,8 @@ impl Batch {
             first,
             since,
             charge: items.iter().map(|item| item.charge).sum(),
-            each: SharedItems::new(&items, PresenceStyle::Lists, encodings.len()),
-            deltas: SharedItems::new(&items, PresenceStyle::Changes, encodings.len()),
+            lists: SharedItems::new(&items, PresenceStyle::Lists, encodings.len()),
+            changes: SharedItems::new(&items, PresenceStyle::Changes, encodings.len()),
             limited,
             personal,
             pumps_to_go: AtomicUsize::new(pumps),
@@ -119,17 +125,17 @@ impl Batch {
         }
     }
 
-    /// How many messages are in it.
+    /// The number of messages in the batch.
     pub(crate) fn messages(&self) -> usize {
         self.items.iter().filter(|item| matches!(*item.event, Event::Message { .. })).count()
     }
 
-    /// The position behind its last item.
+    /// The position after the last item.
     pub(crate) fn end(&self) -> u64 {
         self.first + self.items.len() as u64
     }
 
-    /// Adds what of this batch is for a member, in order, to `pieces`.
+    /// Appends this member's part of the batch to `pieces`, in order.
     pub(crate) fn pieces(
         &self,
         subscriber: &Subscriber,
@@ -153,21 +159,23 @@ impl Batch {
         };
         let exceptions = self.exceptions(subscriber, start, end);
         let mut rest = &exceptions[..];
-        while let [(number, exception), behind @ ..] = rest {
-            rest = behind;
-            take_until(shared.before[*number], pieces);
+        while let [(index, exception), following @ ..] = rest {
+            rest = following;
+            take_until(shared.before[*index], pieces);
             match exception {
-                Exception::Skipped => take_until(shared.before[*number] + 1, &mut Vec::new()),
-                Exception::Personal => pieces.push(self.encode(&[*number], encodings, encoding)),
+                Exception::Skipped => take_until(shared.before[*index] + 1, &mut Vec::new()),
+                Exception::Personal => pieces.push(self.encode(&[*index], encodings, encoding)),
                 Exception::Ack => {
-                    // the acks behind it go out with it: one piece for all, and what they are about comes after them anyway
-                    let run = behind.iter().take_while(|(_, exception)| *exception == Exception::Ack).count();
-                    let numbers: Vec<_> = [*number]
+                    // the acks that follow are sent in the same piece: the messages that they
+                    // confirm come later in any case
+                    let run =
+                        following.iter().take_while(|(_, exception)| *exception == Exception::Ack).count();
+                    let indices: Vec<_> = [*index]
                         .into_iter()
-                        .chain(behind[..run].iter().map(|(number, _)| *number))
+                        .chain(following[..run].iter().map(|(index, _)| *index))
                         .collect();
-                    pieces.push(self.encode(&numbers, encodings, encoding));
-                    rest = &behind[run..];
+                    pieces.push(self.encode(&indices, encodings, encoding));
+                    rest = &following[run..];
                 }
             }
         }
@@ -175,12 +183,12 @@ impl Batch {
         take_until(shared_end, pieces);
     }
 
-    /// What of this batch is for a member, in order, as it is.
+    /// This member's part of the batch, in order, not encoded.
     pub(crate) fn events<'a>(&'a self, subscriber: &'a Subscriber) -> impl Iterator<Item = &'a Arc<Event>> {
         let is_for = |audience: Audience| match audience {
             Audience::All | Audience::Lists | Audience::Changes => audience.is_shared(subscriber.style),
-            Audience::ListsBefore(moment) => {
-                subscriber.style == PresenceStyle::Lists && subscriber.arrival < moment
+            Audience::ListsBefore(time) => {
+                subscriber.style == PresenceStyle::Lists && subscriber.arrival < time
             }
             Audience::ChangesExcept(id) => subscriber.style == PresenceStyle::Changes && subscriber.id != id,
             Audience::Only(id) => id == subscriber.id,
@@ -194,42 +202,43 @@ impl Batch {
 
     fn shared(&self, style: PresenceStyle) -> &SharedItems {
         match style {
-            PresenceStyle::Lists => &self.each,
-            PresenceStyle::Changes => &self.deltas,
+            PresenceStyle::Lists => &self.lists,
+            PresenceStyle::Changes => &self.changes,
         }
     }
 
-    /// The numbers of the first item that is in the member's time, and of the first behind it.
+    /// The indices of the first item for the member, and of the first item after its last one.
     fn range(&self, subscriber: &Subscriber) -> (usize, usize) {
-        let number = |position: u64| {
+        let index = |position: u64| {
             usize::try_from(position.saturating_sub(self.first))
                 .map_or(self.items.len(), |n| n.min(self.items.len()))
         };
-        (number(subscriber.start), number(subscriber.end()))
+        (index(subscriber.start), index(subscriber.end()))
     }
 
-    /// What is different for a member in a range of items, in order. In most batches there is nothing for anyone.
+    /// The items of a range that differ for one member, in order. Most batches have none.
     fn exceptions(&self, subscriber: &Subscriber, start: usize, end: usize) -> Vec<(usize, Exception)> {
-        let from = self.personal.partition_point(|(id, number)| (*id, *number) < (subscriber.id, start));
+        let from = self.personal.partition_point(|(id, index)| (*id, *index) < (subscriber.id, start));
         let own = self.personal[from..]
             .iter()
-            .take_while(|(id, number)| *id == subscriber.id && *number < end)
-            .map(|(_, number)| (*number, self.personal_kind(*number)));
-        let is_out = |limit: Limit| match limit {
-            Limit::ArrivedFrom(moment) => {
-                subscriber.style == PresenceStyle::Lists && subscriber.arrival >= moment
+            .take_while(|(id, index)| *id == subscriber.id && *index < end)
+            .map(|(_, index)| (*index, self.personal_kind(*index)));
+        let is_excluded = |limit: Limit| match limit {
+            Limit::ArrivedFrom(time) => {
+                subscriber.style == PresenceStyle::Lists && subscriber.arrival >= time
             }
             Limit::But(id) => subscriber.style == PresenceStyle::Changes && subscriber.id == id,
         };
-        let limited = self.limited.iter().filter(|(n, limit)| (start..end).contains(n) && is_out(*limit));
+        let limited =
+            self.limited.iter().filter(|(n, limit)| (start..end).contains(n) && is_excluded(*limit));
         let mut exceptions: Vec<_> =
-            own.chain(limited.map(|(number, _)| (*number, Exception::Skipped))).collect();
+            own.chain(limited.map(|(index, _)| (*index, Exception::Skipped))).collect();
         exceptions.sort_unstable();
         exceptions
     }
 
-    fn personal_kind(&self, number: usize) -> Exception {
-        match &*self.items[number].event {
+    fn personal_kind(&self, index: usize) -> Exception {
+        match &*self.items[index].event {
             Event::Ack(_) => Exception::Ack,
             _ => Exception::Personal,
         }
@@ -246,11 +255,11 @@ impl Batch {
         Frames::new(bytes, ends)
     }
 
-    /// The frames of items for one member.
-    fn encode(&self, numbers: &[usize], encodings: &Encodings, encoding: EncodingIndex) -> Frames {
-        let (mut bytes, mut ends, mut is_reply) = (Vec::new(), Vec::with_capacity(numbers.len()), false);
-        for number in numbers {
-            let event = &self.items[*number].event;
+    /// Encodes items for one member.
+    fn encode(&self, indices: &[usize], encodings: &Encodings, encoding: EncodingIndex) -> Frames {
+        let (mut bytes, mut ends, mut is_reply) = (Vec::new(), Vec::with_capacity(indices.len()), false);
+        for index in indices {
+            let event = &self.items[*index].event;
             encodings.get(encoding).encode(event, &mut bytes);
             ends.push(bytes.len());
             is_reply |= is_requested(event);
@@ -273,7 +282,8 @@ impl SharedItems {
     }
 }
 
-/// Whether a member has asked for it, so that its size is not held against it.
+/// Whether the member requested the event, so that its size does not count against the member's
+/// backlog.
 pub(crate) fn is_requested(event: &Event) -> bool {
     matches!(event, Event::Joined(_) | Event::History(_) | Event::Members(_))
 }

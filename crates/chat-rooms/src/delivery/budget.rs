@@ -1,58 +1,64 @@
-//! What may wait in many outboxes together.
+//! A limit on the total size of many backlogs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use chat_log::{Occasional, Passed};
 
-/// Bounds the memory of what waits in all outboxes that share it. What many wait for is one buffer, and is counted once, for as long as
-/// one of them waits.
+/// Limits the total memory of the backlogs of all outboxes that share it.
 ///
-/// Over the bound, a reader for whom more waits than its share (the bound, divided by those for whom something waits) is put out
-/// when it is offered something more. So it is those who hold the memory that pay for it. Over twice the bound everybody goes for whom
-/// anything waits when something more is offered, so it is never held for more than that and what is just being offered.
+/// A buffer that several readers wait for is counted once, for as long as at least one of them
+/// waits for it.
+///
+/// While the limit is exceeded, a reader is disconnected when it is offered an event and its
+/// backlog is larger than its share. The share is the limit divided by the number of outboxes with
+/// a backlog, so the readers that hold the memory are the ones that are disconnected. While twice
+/// the limit is exceeded, every reader that has a backlog is disconnected when it is offered an
+/// event. The memory held therefore never exceeds twice the limit, plus the events that are being
+/// offered.
 #[derive(Debug)]
 pub struct BacklogBudget {
     max: usize,
-    /// The bytes of the buffers that somebody waits for.
+    /// The bytes of the buffers that at least one reader waits for.
     held: AtomicUsize,
-    /// The outboxes in which something waits.
+    /// The number of outboxes that have a backlog.
     holders: AtomicUsize,
-    /// Whether the log says already that there was too much.
+    /// Whether the log already says that the limit is exceeded.
     is_logged: AtomicBool,
-    /// Limits that line: readers choose how often there is too much.
-    lines: Occasional,
+    /// Limits the rate of that log line, because readers determine how often the limit is exceeded.
+    warnings: Occasional,
 }
 
 impl BacklogBudget {
-    /// A budget of so many bytes.
+    /// Creates a budget of `max` bytes.
     pub fn new(max: usize) -> Self {
         Self {
             max,
             held: AtomicUsize::new(0),
             holders: AtomicUsize::new(0),
             is_logged: AtomicBool::new(false),
-            lines: Occasional::new(),
+            warnings: Occasional::new(),
         }
     }
 
-    /// The bytes of the buffers that somebody waits for.
+    /// Returns the total size of the buffers that at least one reader waits for, in bytes.
     pub fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// Whether a reader with a backlog of `waiting` bytes has to be disconnected.
+    /// Returns whether a reader with a backlog of `waiting` bytes has to be disconnected.
     pub fn is_exceeded_by(&self, waiting: usize) -> bool {
         let held = self.held();
         if held <= self.max {
             return false;
         }
         let share = self.max / self.holders.load(Ordering::Relaxed).max(1);
-        // shares that were granted when they were larger can add up to more: at twice the bound there is none left
-        let is_out = waiting > share || held > self.max.saturating_mul(2);
-        if is_out
+        // shares that were granted when they were larger can add up to more than the limit: above
+        // twice the limit nobody has a share
+        let is_over = waiting > share || held > self.max.saturating_mul(2);
+        if is_over
             && !self.is_logged.swap(true, Ordering::Relaxed)
-            && let Some(Passed { suppressed }) = self.lines.pass()
+            && let Some(Passed { suppressed }) = self.warnings.pass()
         {
             tracing::warn!(
                 limit = self.max,
@@ -60,21 +66,22 @@ impl BacklogBudget {
                 "the queues of all slow readers together are over the limit: the readers with the longest ones are disconnected"
             );
         }
-        is_out
+        is_over
     }
 
-    /// Counts a queue that is no longer empty.
+    /// Counts an outbox whose backlog is no longer empty.
     pub fn add_holder(&self) {
         self.holders.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a queue out that is empty again, or dropped. Each call follows one of [`add_holder`](Self::add_holder).
+    /// Stops counting an outbox whose backlog is empty again, or that was dropped. Each call must
+    /// follow one of [`add_holder`](Self::add_holder).
     pub fn remove_holder(&self) {
         self.holders.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// A buffer's bytes in a budget, until it is dropped.
+/// Counts the bytes of a buffer in a budget until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Charge {
     budget: Arc<BacklogBudget>,

@@ -1,4 +1,4 @@
-//! Who turns events into bytes.
+//! The encodings that turn events into bytes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,31 +6,39 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use chat_protocol::{Event, RoomName, Timestamp};
 
-/// A way of writing events, such as a dialect in WebSocket frames. An event is written at most once in each.
+/// Turns events into bytes, for example into the WebSocket frames of one dialect.
+///
+/// An event for several members is encoded at most once per encoding and presence style.
 pub trait Encoding: Send + Sync + 'static {
-    /// Appends the event as one frame.
+    /// Appends the event to `frame` as one frame.
     fn encode(&self, event: &Event, frame: &mut Vec<u8>);
 
-    /// About how many bytes [`encode`](Self::encode) will append. The room's back-pressure counts with it.
+    /// Returns about how many bytes [`encode`](Self::encode) will append. The back-pressure of the
+    /// room counts with this number.
     fn size_hint(&self, event: &Event) -> usize;
 
-    /// Messages were erased, or are not kept any longer: whatever the encoding keeps of them has to go. `is_gone` tells which they are, by room,
-    /// number and time. Does nothing unless an encoding keeps something.
+    /// Called after messages were erased or have expired: everything that the encoding keeps of
+    /// them has to be removed. `is_gone` tells which messages they are.
+    ///
+    /// The default implementation does nothing, which is right for an encoding that keeps nothing.
     fn redact(&self, is_gone: IsGone<'_>) {
         let _ = is_gone;
     }
 }
 
-/// Whether the message with this number, stored at this time, is gone from this room.
+/// Returns whether the message of this room with this number, stored at this time, is gone.
 pub type IsGone<'a> = &'a dyn Fn(&RoomName, u64, Timestamp) -> bool;
 
-/// Names an encoding of an engine: given to the builder with the encoding, and to each sink that wants its bytes. Every call of
-/// [`new`](Self::new) makes a different one, so that an id never names an encoding of another engine.
+/// Identifies an encoding of an engine. It is passed to the builder with the encoding, and to each
+/// sink that takes its bytes.
+///
+/// Every call of [`new`](Self::new) returns a different id, so an id never denotes an encoding of
+/// another engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncodingId(u32);
 
 impl EncodingId {
-    /// A new id.
+    /// Creates a new id.
     #[expect(clippy::new_without_default, reason = "two defaults would not be equal")]
     pub fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -38,7 +46,7 @@ impl EncodingId {
     }
 }
 
-/// The place of an encoding among those of an engine.
+/// The index of an encoding among those of an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EncodingIndex(u16);
 
@@ -53,7 +61,7 @@ impl EncodingIndex {
 pub(crate) struct Encodings(Arc<[(EncodingId, Box<dyn Encoding>)]>);
 
 impl Encodings {
-    /// At most 65,535 of them can be used.
+    /// At most 65,535 encodings can be used.
     pub(crate) fn new(encodings: Vec<(EncodingId, Box<dyn Encoding>)>) -> Self {
         Self(encodings.into())
     }
@@ -67,7 +75,8 @@ impl Encodings {
         self.0.iter().for_each(|(_, encoding)| encoding.redact(is_gone));
     }
 
-    /// Where the encoding with this id is, or `None` if it is not one of this engine.
+    /// Returns the index of the encoding with this id, or `None` if the engine has no such
+    /// encoding.
     pub(crate) fn find(&self, id: EncodingId) -> Option<EncodingIndex> {
         let index = self.0.iter().position(|(known, _)| *known == id)?;
         u16::try_from(index).ok().map(EncodingIndex)
@@ -77,7 +86,7 @@ impl Encodings {
         &*self.0[index.get()].1
     }
 
-    /// All of them, with their places.
+    /// Returns all encodings with their indices.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (EncodingIndex, &dyn Encoding)> {
         (0..).map(EncodingIndex).zip(self.0.iter().map(|(_, encoding)| &**encoding))
     }

@@ -1,4 +1,4 @@
-//! Encoded events, shared by everyone who gets them.
+//! Encoded events, shared by all members that receive them.
 
 use std::fmt;
 use std::ops::Range;
@@ -6,34 +6,37 @@ use std::sync::{Arc, OnceLock};
 
 use crate::delivery::budget::{BacklogBudget, Charge};
 
-/// Some frames lying one behind the other in one shared buffer. A clone shares it, a slice too.
+/// Consecutive frames in a shared buffer.
+///
+/// Cloning and slicing are cheap: a clone and a slice share the buffer.
 #[derive(Clone)]
 pub struct Frames {
     buffer: Arc<Buffer>,
-    /// The first frame of the buffer that is meant.
+    /// The first frame of the buffer that belongs to this value.
     first: usize,
-    /// The frame behind the last that is meant.
+    /// The frame after the last one that belongs to this value.
     end: usize,
-    /// Whether their reader has asked for them.
+    /// Whether the reader requested the frames.
     is_reply: bool,
 }
 
 struct Buffer {
     bytes: Vec<u8>,
-    /// Where each frame ends in `bytes`, ascending.
+    /// The offset in `bytes` at which each frame ends, ascending.
     ends: Vec<usize>,
-    /// Counts it once somebody has to wait for it.
+    /// Counts the buffer in a budget once it is in a backlog.
     charge: OnceLock<Charge>,
 }
 
 impl Frames {
-    /// One frame.
+    /// Creates a single frame.
     pub fn one(bytes: Vec<u8>) -> Self {
         let ends = vec![bytes.len()];
         Self::new(bytes, ends)
     }
 
-    /// Frames one after another. `ends` are the positions in `bytes` at which they end, ascending; the last one is the length of `bytes`.
+    /// Creates consecutive frames. `ends` are the offsets in `bytes` at which the frames end, in
+    /// ascending order; the last one is the length of `bytes`.
     ///
     /// # Panics
     /// In debug builds, if `ends` is not as described.
@@ -48,18 +51,19 @@ impl Frames {
         }
     }
 
-    /// The same as an answer that their reader has asked for, which is not held against it while it waits.
+    /// Marks the frames as a reply that the reader requested. A reply does not count against the
+    /// reader's limits while it is queued.
     #[must_use]
     pub fn as_reply(self) -> Self {
         Self { is_reply: true, ..self }
     }
 
-    /// Whether their reader has asked for them.
+    /// Returns whether the frames are a reply that the reader requested.
     pub fn is_reply(&self) -> bool {
         self.is_reply
     }
 
-    /// A range of these frames, in the same buffer.
+    /// Returns a range of these frames, in the same buffer.
     ///
     /// # Panics
     /// In debug builds, if the range is not within `0..count()`.
@@ -74,23 +78,24 @@ impl Frames {
         }
     }
 
-    /// Counts the buffer in a budget for as long as there is a clone of it. Counted once, and in one budget.
+    /// Counts the buffer in a budget until its last clone is dropped. Only the first call has an
+    /// effect: a buffer is counted once, and in one budget.
     pub fn charge(&self, budget: &Arc<BacklogBudget>) {
         self.buffer.charge.get_or_init(|| Charge::new(budget, self.buffer.bytes.len()));
     }
 
-    /// How many frames these are.
+    /// Returns the number of frames.
     pub fn count(&self) -> usize {
         self.end - self.first
     }
 
-    /// The frames' bytes, one frame behind the other.
+    /// Returns the bytes of the frames, one frame after another.
     pub fn as_bytes(&self) -> &[u8] {
         &self.buffer.bytes[self.byte(self.first)..self.byte(self.end)]
     }
 
-    /// The end of the frame in which byte `offset` of [`as_bytes`](Self::as_bytes) lies; `offset` itself where a frame
-    /// begins there.
+    /// Returns the end of the frame that contains byte `offset` of [`as_bytes`](Self::as_bytes), or
+    /// `offset` itself if a frame begins there.
     pub fn frame_end(&self, offset: usize) -> usize {
         let base = self.byte(self.first);
         let ends = &self.buffer.ends[self.first..self.end];
@@ -101,7 +106,7 @@ impl Frames {
         }
     }
 
-    /// Where a frame of the buffer begins.
+    /// The offset at which a frame of the buffer begins.
     fn byte(&self, frame: usize) -> usize {
         frame.checked_sub(1).map_or(0, |before| self.buffer.ends[before])
     }

@@ -1,4 +1,5 @@
-//! How events reach the members of a room: queued, cut into batches, encoded once for all, and offered to each sink.
+//! How events reach the members of a room: they are queued, cut into batches, encoded once for all
+//! members, and offered to each sink.
 
 pub(crate) mod audience;
 pub(crate) mod batch;

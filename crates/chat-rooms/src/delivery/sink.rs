@@ -1,4 +1,4 @@
-//! Where a member's events go: the face of whatever stands behind a member.
+//! Sinks: where the events of a member go.
 
 use std::fmt;
 use std::pin::Pin;
@@ -11,58 +11,76 @@ use tokio::sync::mpsc;
 
 use crate::{EncodingId, Frames};
 
-/// The outlet takes nothing more: its reader is too slow, or gone. The member is put out of its room.
+/// The sink accepts no more events, because its reader is disconnected or too slow.
+///
+/// The member is removed from the room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the reader is too slow, or disconnected")]
 pub struct SinkClosed;
 
-/// Takes events as bytes. An [`Outbox`](crate::delivery::budget::Outbox) is one.
+/// Accepts encoded events. The `Outbox` of the crate `chat-outbox` is one.
 pub trait FrameSink: Send + Sync + 'static {
-    /// Takes all of it at once, or nothing more ever again. Must not wait, and must not call into a room.
+    /// Accepts all of the frames at once, or nothing now and never again.
+    ///
+    /// Must not block, and must not call into a room.
     ///
     /// # Errors
-    /// [`SinkClosed`]: the member leaves.
+    /// [`SinkClosed`] if the sink accepts no more frames. The member leaves the room.
     fn offer(&self, frames: &[Frames]) -> Result<(), SinkClosed>;
 
-    /// What the member was to get could not be encoded (the encoding panicked): the member leaves, and its reader has to hear of it, lest it waits
-    /// for ever. Must not wait, and must not call into a room.
+    /// Called when an event for the member could not be encoded: its encoding panicked, or is not
+    /// one of the engine's encodings. The member leaves the room. The sink has to end its reader's
+    /// connection, so that the reader does not wait forever.
+    ///
+    /// Must not block, and must not call into a room. The default implementation does nothing.
     fn fail(&self) {}
 
-    /// Somebody else asks for this member's name: find out whether its reader still lives. Must not wait.
+    /// Called when another client asks for this member's name: the sink should check whether its
+    /// reader is still alive.
+    ///
+    /// Must not block. The default implementation does nothing.
     fn probe(&self) {}
 }
 
-/// Takes events as they are.
+/// Accepts typed events, without encoding them.
 pub trait EventSink: Send + Sync + 'static {
-    /// Takes the event, or nothing more ever again. Must not wait, and must not call into a room.
+    /// Accepts the event, or nothing now and never again.
+    ///
+    /// Must not block, and must not call into a room.
     ///
     /// # Errors
-    /// [`SinkClosed`]: the member leaves.
+    /// [`SinkClosed`] if the sink accepts no more events. The member leaves the room.
     fn offer(&self, event: &Arc<Event>) -> Result<(), SinkClosed>;
 
-    /// Somebody else asks for this member's name: find out whether its reader still lives. Must not wait.
+    /// Called when another client asks for this member's name: the sink should check whether its
+    /// reader is still alive.
+    ///
+    /// Must not block. The default implementation does nothing.
     fn probe(&self) {}
 }
 
-/// Where a member's events go.
+/// Where the events of a member go.
 #[derive(Clone)]
 pub enum Sink {
-    /// To somebody who wants them typed: nothing is encoded for it.
+    /// A sink for typed events. Nothing is encoded for it.
     Events(Arc<dyn EventSink>),
-    /// To somebody who wants the bytes of one encoding.
+    /// A sink for the bytes of one encoding.
     Frames {
-        /// The encoding: one that was given to the builder of the engine. With any other the sink fails at its first event.
+        /// The encoding, which has to be one that was given to the builder of the engine. With any
+        /// other, the sink fails at its first event.
         encoding: EncodingId,
-        /// To whom.
+        /// The sink.
         sink: Arc<dyn FrameSink>,
     },
 }
 
 impl Sink {
-    /// A channel of typed events, of which at most `capacity` may wait: whoever lets more gather is put out.
+    /// Creates a channel of typed events that buffers at most `capacity` of them.
+    ///
+    /// The member is removed from its room if an event arrives while the buffer is full.
     ///
     /// # Panics
-    /// When `capacity` is 0.
+    /// If `capacity` is 0.
     pub fn channel(capacity: usize) -> (Self, Events) {
         let (sender, receiver) = mpsc::channel(capacity);
         (Self::Events(Arc::new(sender)), Events { receiver })
@@ -75,12 +93,12 @@ impl Sink {
         }
     }
 
-    /// Whether both lead to the same place.
+    /// Whether both lead to the same underlying sink.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.address() == other.address()
     }
 
-    /// Where it leads to: the same for all clones, and for all outlets with the same sink.
+    /// The address of the underlying sink, which is the same for all clones.
     pub(crate) fn address(&self) -> usize {
         match self {
             Self::Events(sink) => Arc::as_ptr(sink).addr(),
@@ -111,15 +129,20 @@ impl EventSink for mpsc::Sender<Arc<Event>> {
     }
 }
 
-/// The events of one member, from [`Sink::channel`].
+/// The receiving half of [`Sink::channel`]: the events of one member.
 #[derive(Debug)]
 pub struct Events {
     receiver: mpsc::Receiver<Arc<Event>>,
 }
 
 impl Events {
-    /// The next event. None once the member is out of the room: it left, or it was put out because it read too slowly, and
-    /// has read what was left. Cancel-safe.
+    /// Receives the next event.
+    ///
+    /// Returns `None` once the member is out of the room and every buffered event was received. A
+    /// member is out of the room after it has left, and after it was removed, for example because
+    /// it read too slowly.
+    ///
+    /// Cancel-safe.
     pub async fn next(&mut self) -> Option<Arc<Event>> {
         self.receiver.recv().await
     }

@@ -1,4 +1,4 @@
-//! A member's place in the fan-out.
+//! A member's subscription to the events of its room.
 
 use chat_protocol::MemberId;
 
@@ -7,24 +7,25 @@ use crate::delivery::audience::{LogicalTime, PresenceStyle};
 use crate::delivery::encoding::EncodingIndex;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Where the events of one member go, and which events those are. Held by the room and by the member's pump.
+/// The sink of one member, and the range of events that it receives. Held by the room and by the
+/// member's pump.
 #[derive(Debug)]
 pub(crate) struct Subscriber {
     pub(crate) id: MemberId,
     pub(crate) style: PresenceStyle,
     pub(crate) arrival: LogicalTime,
-    /// The position of the first event that is for this member: its own entering.
+    /// The position of the first event for this member: its own entry.
     pub(crate) start: u64,
-    pub(crate) outlet: Sink,
-    /// The encoding of the outlet, if it takes bytes and its encoding is known.
+    pub(crate) sink: Sink,
+    /// The encoding of the sink; `None` if the sink takes typed events, or its encoding is unknown.
     pub(crate) encoding: Option<EncodingIndex>,
-    /// The pump it belongs to for as long as it is_active.
+    /// The pump that it belongs to for as long as it exists.
     pub(crate) pump: usize,
-    /// The position behind the last event that is for this member, once that is known.
+    /// The position after the last event for this member, once that is known.
     end: AtomicU64,
-    /// Whether it still counts towards its pump's load.
+    /// Whether it still counts towards the load of its pump.
     counts: AtomicBool,
-    /// Set once nothing more is to go to the outlet; its pump lets go of the subscriber at its next walk.
+    /// Set once the sink must receive nothing more; the pump drops the subscriber on its next walk.
     gone: AtomicBool,
 }
 
@@ -34,12 +35,12 @@ impl Subscriber {
         style: PresenceStyle,
         arrival: LogicalTime,
         start: u64,
-        outlet: Sink,
+        sink: Sink,
         encoding: Option<EncodingIndex>,
         pump: usize,
     ) -> Self {
         let (end, counts, gone) = (AtomicU64::new(u64::MAX), AtomicBool::new(true), AtomicBool::new(false));
-        Self { id, style, arrival, start, outlet, encoding, pump, end, counts, gone }
+        Self { id, style, arrival, start, sink, encoding, pump, end, counts, gone }
     }
 
     pub(crate) fn is_gone(&self) -> bool {
@@ -54,12 +55,13 @@ impl Subscriber {
         self.end.load(Ordering::Acquire)
     }
 
-    /// Nothing at or behind this position is for this member.
+    /// Ends the subscription: no event at or after this position is for this member.
     pub(crate) fn set_end(&self, position: u64) {
         self.end.store(position, Ordering::Release);
     }
 
-    /// Takes it out of its pump's load. False when it was out before.
+    /// Stops counting it towards the load of its pump. Returns `false` if it was not counted any
+    /// more.
     pub(crate) fn uncount(&self) -> bool {
         self.counts.swap(false, Ordering::AcqRel)
     }

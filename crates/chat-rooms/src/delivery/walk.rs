@@ -1,4 +1,4 @@
-//! Offers what happened to the members of a room, a share of them to a pump.
+//! Offers batches of events to the members of one pump.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use crate::delivery::sink::{Sink, SinkClosed};
 use crate::delivery::subscriber::Subscriber;
 use crate::sync::Instant;
 
-/// A walk gives the worker back to the runtime after so many offers or so much time: an offer may be a system call, and
-/// spends none of the runtime's own budget.
-const OFFERS_A_TURN: usize = 64;
-const TIME_A_TURN: Duration = Duration::from_micros(200);
+/// A walk yields to the runtime after this many offers or this much time: an offer may be a system
+/// call, and does not consume the runtime's own cooperative budget.
+const MAX_OFFERS_PER_TURN: usize = 64;
+const MAX_TURN_TIME: Duration = Duration::from_micros(200);
 
-/// How long a pump has held its worker.
+/// How long a pump has run without yielding.
 pub(crate) struct Turn {
     since: Instant,
     offers: usize,
@@ -27,25 +27,26 @@ impl Turn {
         Self { since: Instant::now(), offers: 0 }
     }
 
-    /// Gives the worker back if it was held long enough. Looking at the clock costs a part of an offer.
-    async fn pass_on(&mut self, look_at_clock: bool) {
-        if self.offers >= OFFERS_A_TURN || (look_at_clock && self.since.elapsed() >= TIME_A_TURN) {
+    /// Yields if the pump has run long enough. Reading the clock costs a fraction of an offer, so
+    /// it is not done every time.
+    async fn yield_if_due(&mut self, look_at_clock: bool) {
+        if self.offers >= MAX_OFFERS_PER_TURN || (look_at_clock && self.since.elapsed() >= MAX_TURN_TIME) {
             tokio::task::yield_now().await;
             *self = Self::new();
         }
     }
 }
 
-/// Members that a walk let go of.
+/// Members that a walk dropped.
 #[derive(Default)]
 pub(crate) struct Walked {
-    /// Those who take nothing more.
-    pub(crate) refused: Vec<Arc<Subscriber>>,
-    /// Those who have got their last event.
+    /// The members whose sinks are closed.
+    pub(crate) closed: Vec<Arc<Subscriber>>,
+    /// The members that have received their last event.
     pub(crate) ended: Vec<Arc<Subscriber>>,
 }
 
-/// Offers the batches to each member. Lets go of members that are out.
+/// Offers the batches to each member. Drops the members that are out of the room.
 pub(crate) async fn walk(
     batches: &[Arc<Batch>],
     members: &mut Vec<Arc<Subscriber>>,
@@ -62,7 +63,7 @@ pub(crate) async fn walk(
             continue;
         }
         if offer(subscriber, batches, encodings, &mut pieces).is_err() {
-            walked.refused.push(members.swap_remove(next));
+            walked.closed.push(members.swap_remove(next));
             continue;
         }
         if subscriber.end() <= end {
@@ -71,9 +72,9 @@ pub(crate) async fn walk(
             next += 1;
         }
         turn.offers += 1;
-        turn.pass_on(turn.offers.is_multiple_of(8)).await;
+        turn.yield_if_due(turn.offers.is_multiple_of(8)).await;
     }
-    turn.pass_on(true).await;
+    turn.yield_if_due(true).await;
     walked
 }
 
@@ -83,11 +84,12 @@ fn offer(
     encodings: &Encodings,
     pieces: &mut Vec<Frames>,
 ) -> Result<(), SinkClosed> {
-    // a sink that panics is a sink that takes nothing more, an encoding that panics has nothing for it: the others' events go on
-    match &subscriber.outlet {
+    // a panic in a sink closes that sink, and a panic in an encoding closes the sinks that use it:
+    // the other members are not affected
+    match &subscriber.sink {
         Sink::Events(sink) => {
             let mut events = batches.iter().flat_map(|batch| batch.events(subscriber));
-            caught(|| events.try_for_each(|event| sink.offer(event)))
+            catch_panic(|| events.try_for_each(|event| sink.offer(event)))
         }
         Sink::Frames { sink, .. } => {
             pieces.clear();
@@ -97,17 +99,17 @@ fn offer(
                 catch_unwind(AssertUnwindSafe(encode)).ok()
             });
             if encoded.is_none() {
-                return caught(|| {
+                return catch_panic(|| {
                     sink.fail();
                     Err(SinkClosed)
                 });
             }
-            if pieces.is_empty() { Ok(()) } else { caught(|| sink.offer(pieces)) }
+            if pieces.is_empty() { Ok(()) } else { catch_panic(|| sink.offer(pieces)) }
         }
     }
 }
 
-/// What a sink says to an offer; one that panics takes nothing more.
-pub(crate) fn caught(offer: impl FnOnce() -> Result<(), SinkClosed>) -> Result<(), SinkClosed> {
+/// Offers to a sink. A sink that panics counts as closed.
+pub(crate) fn catch_panic(offer: impl FnOnce() -> Result<(), SinkClosed>) -> Result<(), SinkClosed> {
     catch_unwind(AssertUnwindSafe(offer)).unwrap_or(Err(SinkClosed))
 }

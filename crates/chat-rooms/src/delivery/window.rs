@@ -1,4 +1,4 @@
-//! How much one sender may have on its way.
+//! The limit on one sender's messages in flight.
 
 use std::sync::Arc;
 
@@ -7,8 +7,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::sync::Notify;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
-/// How much a sender may have on its way at once: accepted, and not yet stored and offered to everyone. Clones are the same
-/// window: a connection that speaks in several rooms has one for all of them.
+/// Limits the messages that a sender has in flight: accepted, but not yet stored and offered to
+/// every member.
+///
+/// Clones share the same window. A connection that sends to several rooms uses one window for all
+/// of them.
 #[derive(Debug, Clone)]
 pub struct SendWindow {
     state: Arc<State>,
@@ -20,35 +23,37 @@ struct State {
     max_bytes: usize,
     messages: AtomicUsize,
     bytes: AtomicUsize,
-    /// Rung whenever something has arrived.
+    /// Notified whenever a message is no longer in flight.
     progress: Notify,
 }
 
 impl Default for SendWindow {
-    /// 64 messages, 1 MiB.
+    /// 64 messages and 1 MiB.
     fn default() -> Self {
         Self::new(64, 1 << 20)
     }
 }
 
 impl SendWindow {
-    /// A window of so many messages and so many bytes, as the engine counts them: about what they take on the wire. The message
-    /// that reaches a limit is still taken.
+    /// Creates a window of `max_messages` messages and `max_bytes` bytes. The engine counts about
+    /// the bytes that a message takes on the wire.
+    ///
+    /// The message that reaches a limit is still accepted.
     pub fn new(max_messages: usize, max_bytes: usize) -> Self {
         let (messages, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Self { state: Arc::new(State { max_messages, max_bytes, messages, bytes, progress: Notify::new() }) }
     }
 
-    /// Whether one more may be sent now.
+    /// Returns whether one more message can be sent now.
     pub fn is_open(&self) -> bool {
         let State { max_messages, max_bytes, messages, bytes, .. } = &*self.state;
         messages.load(Ordering::Acquire) < *max_messages && bytes.load(Ordering::Acquire) < *max_bytes
     }
 
-    /// Resolves when one more may be sent. Cancel-safe.
+    /// Waits until one more message can be sent. Cancel-safe.
     pub async fn open(&self) {
         loop {
-            // made before the state is looked at, so that nothing is missed in between
+            // created before the check, so that no progress is missed in between
             let progress = self.state.progress.notified();
             if self.is_open() {
                 return;
@@ -64,8 +69,10 @@ impl SendWindow {
     }
 }
 
-/// A place in a sender's window and in the engine's budget. Given back when it is dropped: with the batch that told the
-/// message, once everyone was offered it, or when the message was refused.
+/// A message's share of a sender's window and of the engine's budget.
+///
+/// Dropping it returns the share. It is dropped with the batch that contains the message, once that
+/// was offered to every member, or when the message is refused.
 #[derive(Debug)]
 pub(crate) struct InFlightGuard {
     state: Arc<State>,

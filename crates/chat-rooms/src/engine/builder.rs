@@ -1,4 +1,4 @@
-//! What an engine is made of.
+//! The builder of an engine.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -21,7 +21,7 @@ use crate::room::retention::RetentionRules;
 use crate::sync::atomic::{AtomicBool, AtomicUsize};
 use crate::sync::{self, Handle, TaskGuard};
 
-/// Builds an [`Engine`]: see [`Engine::builder`].
+/// Configures and starts an [`Engine`]. Created by [`Engine::builder`].
 #[must_use = "nothing runs before `start`"]
 pub struct EngineBuilder {
     store: Arc<dyn PresenceStore>,
@@ -46,64 +46,73 @@ impl EngineBuilder {
         }
     }
 
-    /// Adds an encoding of events. Sinks that want its bytes name it by `id`: see [`Sink::Frames`](crate::Sink::Frames). An encoding
-    /// that no member uses costs nothing.
+    /// Adds an encoding of events. A sink that takes its bytes refers to it by `id`: see
+    /// [`Sink::Frames`](crate::Sink::Frames).
+    ///
+    /// An encoding that no member uses costs nothing.
     pub fn encoding(mut self, id: EncodingId, encoding: impl Encoding) -> Self {
         self.encodings.push((id, Box::new(encoding)));
         self
     }
 
-    /// Where messages are kept (default: in memory).
+    /// Sets the store that keeps messages (default: in memory).
     pub fn history(mut self, history: impl HistoryStore) -> Self {
         self.history = Arc::new(history);
         self
     }
 
-    /// How long messages are kept (default: all of them, forever).
+    /// Sets how long messages are kept (default: all of them, forever).
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
         self
     }
 
-    /// How much the engine may hold.
+    /// Sets the limits of the engine. See [`EngineLimits`] for the defaults.
     pub fn limits(mut self, limits: EngineLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// What the names of the engine's metrics begin with (default: `chat`, as in `chat_messages_total`). The metrics go to the recorder of
-    /// the `metrics` facade that is installed when the engine starts.
+    /// Sets the prefix of the names of the engine's metrics (default: `chat`, as in
+    /// `chat_messages_total`).
+    ///
+    /// The metrics go to the recorder of the `metrics` facade that is installed when the engine
+    /// starts.
     pub fn metrics_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.metrics_prefix = prefix.into();
         self
     }
 
-    /// Counts how much rooms are used. [`Engine::take_usage`] has to be called now and then: until it is taken, the counts grow by an
-    /// entry for each room.
+    /// Sets whether the usage of each room is counted (default: no).
+    ///
+    /// If it is, call [`Engine::take_usage`] regularly: until they are taken, the counts grow by
+    /// one entry per room.
     pub fn count_usage(mut self, counts: bool) -> Self {
         self.counts_usage = counts;
         self
     }
 
-    /// Removes what the node's last run left in the presence store, and starts the engine. Must be called in a tokio runtime with time; the
-    /// engine's tasks run there.
+    /// Removes the rows that the node's previous run left in the presence store, and starts the
+    /// engine.
+    ///
+    /// Must be called within a Tokio runtime with time enabled. The tasks of the engine run there.
     ///
     /// # Errors
     /// [`StoreError`] if the presence store fails.
     pub async fn start(self) -> Result<Engine, StoreError> {
-        let left_behind = self.store.clear().await?;
-        if left_behind > 0 {
-            tracing::info!(rows = left_behind, "removed the presence rows that the last run left behind");
+        let stale = self.store.clear().await?;
+        if stale > 0 {
+            tracing::info!(rows = stale, "removed the presence rows that the last run left behind");
         }
         let runtime = Handle::current();
         let presence_cleanup = Arc::new(PresenceCleanup::default());
         let cleanup_task = runtime.spawn(Arc::clone(&presence_cleanup).run(Arc::clone(&self.store)));
         let cleanup_task = TaskGuard::new(cleanup_task.abort_handle());
-        let retained = Arc::new(RetentionRules::new(self.retention));
+        let rules = Arc::new(RetentionRules::new(self.retention));
         let context = RoomContext {
             runtime: runtime.clone(),
             tails: Arc::default(),
-            retained: Arc::clone(&retained),
+            retention: Arc::clone(&rules),
             encodings: Encodings::new(self.encodings),
             max_pumps: sync::parallelism(),
             max_members: AtomicUsize::new(self.limits.members_per_room),
@@ -111,7 +120,7 @@ impl EngineBuilder {
             meters: Meters::new(&self.metrics_prefix),
         };
         let shared = |this: &Weak<Registry>| {
-            let pruner = pruner::start(&runtime, Arc::clone(&self.history), retained, this.clone());
+            let pruner = pruner::start(&runtime, Arc::clone(&self.history), rules, this.clone());
             Registry {
                 store: self.store,
                 history: self.history,
@@ -120,10 +129,10 @@ impl EngineBuilder {
                 presence_cleanup,
                 cleanup_task,
                 _pruner_task: pruner,
-                unstored: Occasional::new(),
+                append_failures: Occasional::new(),
                 usage: self.counts_usage.then(Usage::default),
                 closing: AtomicBool::new(false),
-                quiet: AtomicBool::new(false),
+                leave_events_suppressed: AtomicBool::new(false),
                 admissions: Arc::new(Semaphore::new(self.limits.pending_joins.min(Semaphore::MAX_PERMITS))),
                 budget: Arc::new(Semaphore::new(self.limits.in_flight_bytes as usize)),
             }

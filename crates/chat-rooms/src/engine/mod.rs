@@ -1,4 +1,4 @@
-//! The rooms of one node.
+//! The engine: the rooms of one node.
 
 pub(crate) mod builder;
 mod notice;
@@ -28,19 +28,26 @@ use crate::room::Room;
 use crate::sync;
 use crate::sync::atomic::Ordering;
 
-/// When a join is worth trying again that found too many waiting.
+/// How long a client should wait before it retries a join that was refused because too many are
+/// pending.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
 
-/// All rooms of one node: who is in them, in which order things happen, and who is told. Clones are the same engine.
+/// All rooms of one node: their members, the order of their events, and the delivery of those
+/// events.
 ///
-/// It knows no socket: a member's events go to an [`Sink`]. A room exists while somebody is in it.
+/// The engine uses no sockets: the events of a member go to a [`Sink`](crate::Sink). A room exists
+/// while it has members, and needs no setup.
+///
+/// Cloning is cheap: all clones are handles to the same engine.
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) shared: Arc<Registry>,
 }
 
 impl Engine {
-    /// Begins to build an engine over a presence store. Messages are kept in memory unless the builder gets a
+    /// Creates a builder for an engine that records its members in `store`.
+    ///
+    /// Messages are kept in memory unless the builder is given a
     /// [`history`](EngineBuilder::history).
     ///
     /// ```
@@ -61,13 +68,16 @@ impl Engine {
         EngineBuilder::new(store)
     }
 
-    /// Keeps a name in a room and writes the stay to the store; the room learns of it when the seat is taken. Of many who
-    /// ask for one name at once exactly one gets it.
+    /// Reserves a name in a room and writes the presence record to the store. The other members do
+    /// not notice until [`Admission::join`] is called.
     ///
-    /// Cancel-safe: dropped before it resolves, the name is given back, and the row with it.
+    /// If several clients ask for one name at the same time, exactly one of them gets it.
+    ///
+    /// Cancel-safe: if the future is dropped before it resolves, the name is released and the
+    /// record is removed.
     ///
     /// # Errors
-    /// [`JoinError`]; nobody in the room notices.
+    /// [`JoinError`] if the name cannot be reserved. The other members do not notice.
     pub async fn admit(&self, room: &RoomName, username: &Username) -> Result<Admission, JoinError> {
         let span = tracing::trace_span!("admit", %room);
         self.admit_one(room, username).instrument(span).await
@@ -77,34 +87,38 @@ impl Engine {
         if self.shared.is_closing() {
             return Err(JoinError::Closing);
         }
-        let too_many = |_| JoinError::Busy { retry_after: BUSY_RETRY };
-        let place = Arc::clone(&self.shared.admissions).try_acquire_owned().map_err(too_many)?;
+        let busy = |_| JoinError::Busy { retry_after: BUSY_RETRY };
+        let permit = Arc::clone(&self.shared.admissions).try_acquire_owned().map_err(busy)?;
         let name = ReservedName::take(&self.shared, room, username)?;
-        let (answer, written) = oneshot::channel();
-        // a task of its own: whether or not the caller is_active, what is written is known, and goes where nobody wants it
-        let writing = write_presence(
+        let (reply, outcome) = oneshot::channel();
+        // a task of its own, so that the outcome of the write is known even if the caller is gone;
+        // an unwanted record is then removed
+        let write = write_presence(
             Arc::clone(&self.shared),
             Arc::clone(name.room()),
             username.clone(),
-            place,
-            answer,
+            permit,
+            reply,
         );
-        self.shared.context.runtime.spawn(writing);
+        self.shared.context.runtime.spawn(write);
         let deadline = self.shared.context.limits.store_timeout;
-        let late = || JoinError::Store(StoreError(format!("no answer within {deadline:?}")));
-        match sync::timeout(deadline, written).await {
+        let timed_out = || JoinError::Store(StoreError(format!("no answer within {deadline:?}")));
+        match sync::timeout(deadline, outcome).await {
             Ok(Ok(row)) => Ok(Admission::new(name, row?)),
             Ok(Err(_)) => Err(JoinError::Closing),
-            Err(_) => Err(late()),
+            Err(_) => Err(timed_out()),
         }
     }
 
-    /// Joins a room under a name that nobody else in it has.
+    /// Joins a room under a name that nobody else in the room has.
     ///
-    /// Cancel-safe: dropped before it resolves, the name is free again.
+    /// This is [`admit`](Self::admit) followed by [`Admission::join`].
+    ///
+    /// Cancel-safe: if the future is dropped before it resolves, the name is free again.
     ///
     /// # Errors
-    /// [`JoinError`]; nobody in the room notices.
+    /// [`JoinError`] if the name cannot be reserved, or missed messages cannot be read. The other
+    /// members do not notice.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -112,8 +126,8 @@ impl Engine {
     /// # use chat_protocol::{Event, RoomName, Username};
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// let (outlet, mut events) = Sink::channel(100);
-    /// let subscribe = Subscribe::new(outlet).history(20);
+    /// let (sink, mut events) = Sink::channel(100);
+    /// let subscribe = Subscribe::new(sink).history(20);
     /// let ana = engine.join(&RoomName::parse("lobby")?, &Username::parse("ana")?, subscribe).await?;
     /// assert!(matches!(&*events.next().await.unwrap(), Event::Joined(room) if room.member_count == 1));
     /// # drop(ana);
@@ -129,26 +143,32 @@ impl Engine {
         Ok(member)
     }
 
-    /// Whether a name is taken in a room, here or on another node.
+    /// Returns whether a name is taken in a room, on this node or on another one.
+    ///
+    /// Cancel-safe.
     ///
     /// # Errors
-    /// [`StoreError`] when nobody has it here and the store does not answer. Cancel-safe.
+    /// [`StoreError`] if the name is not taken on this node and the store fails.
     pub async fn is_present(&self, room: &RoomName, username: &Username) -> Result<bool, StoreError> {
-        if self.shared.room(room).is_some_and(|room| room.holds(username)) {
+        if self.shared.room(room).is_some_and(|room| room.is_name_taken(username)) {
             return Ok(true);
         }
-        // what this node knows of its own members is in memory; a row of its own is on its way out
+        // this node's own members are known in memory; a record of this node that is still in the
+        // store is about to be removed
         let holder = self.shared.store.holder(room.clone(), username.clone()).await?;
         Ok(holder.is_some_and(|node| node != *self.shared.store.node()))
     }
 
-    /// The members of a room as they stand; none where nobody is.
+    /// Returns the current members of a room, or `None` if it has none.
     pub fn members(&self, room: &RoomName) -> Option<Arc<MemberList>> {
         self.shared.room(room).map(|room| room.list()).filter(|list| list.total() > 0)
     }
 
-    /// Some of the members of a room, in the order of their coming: so many at most, of those behind one; and how many there are. None where
-    /// nobody is.
+    /// Returns up to `limit` members of a room in the order in which they joined, and the number of
+    /// all its members. The members follow the one with the id `after`, or begin with the first if
+    /// that is `None`.
+    ///
+    /// Returns `None` if the room has no members.
     pub fn members_after(
         &self,
         room: &RoomName,
@@ -158,7 +178,7 @@ impl Engine {
         self.shared.room(room).map(|room| room.members_after(after, limit)).filter(|(_, total)| *total > 0)
     }
 
-    /// The rooms that somebody is in, by name, with how many.
+    /// Returns the rooms that have members, ordered by name, each with the number of its members.
     pub fn rooms(&self) -> Vec<(RoomName, usize)> {
         let rooms = self.shared.all_rooms().into_iter();
         let mut rooms: Vec<_> = rooms.map(|room| (room.name.clone(), room.count())).collect();
@@ -167,44 +187,60 @@ impl Engine {
         rooms
     }
 
-    /// Puts somebody out of a room, behind what it has said: everybody sees it leave. Who joined by [`Admission::join`] is told
-    /// `left` with the reason `kicked`. It may come again. False where nobody has that name there.
+    /// Removes a member from a room, after the messages that it has sent. The other members see it
+    /// leave.
+    ///
+    /// Unless the member joined [with lists](Subscribe::with_lists), its last event is
+    /// [`LeaveNotice`](chat_protocol::Event::LeaveNotice) with the reason `kicked`. It may join
+    /// again.
+    ///
+    /// Returns `false` if no member of the room has that name.
     pub fn kick(&self, room: &RoomName, username: &Username) -> bool {
         self.shared.room(room).is_some_and(|room| room.remove_member(username, LeftReason::Kicked))
     }
 
-    /// Puts everybody out of a room, as [`kick`](Self::kick) does, with the reason `room_closed`; how many. What was said there stays
-    /// stored, and who comes next opens it again.
+    /// Removes all members from a room, as [`kick`](Self::kick) does, with the reason
+    /// `room_closed`. Returns how many they were.
+    ///
+    /// The messages of the room stay in the store, and the next client that joins opens the room
+    /// again.
     pub fn close_room(&self, room: &RoomName) -> usize {
         self.shared.room(room).map_or(0, |room| room.remove_everyone(LeftReason::RoomClosed))
     }
 
-    /// Forgets what a message said that was erased in the store: whoever comes back is given an erased one. Those who have heard it have
-    /// heard it.
+    /// Removes the text of a message from memory, after the message was erased in the store.
+    /// Clients that recover it later receive an erased message. Clients that have already received
+    /// the text are not notified.
     pub fn redact(&self, room: &RoomName, seq: u64) {
         if let Some(room) = self.shared.room(room) {
             room.redact(seq);
         }
-        self.shared.context.retained.erase(room, seq);
+        self.shared.context.retention.erase(room, seq);
     }
 
-    /// How many rooms there are.
+    /// Returns the number of rooms, including those that only a pending join or a message in flight
+    /// keeps open.
     pub fn room_count(&self) -> usize {
         self.shared.rooms.lock().len()
     }
 
-    /// How much rooms were used since this was called last: those in which somebody came in or something was said. Empty without
-    /// [`EngineBuilder::count_usage`].
+    /// Returns the usage of each room since the previous call. It contains the rooms in which a
+    /// member joined or a message was stored.
+    ///
+    /// Always empty without [`EngineBuilder::count_usage`].
     pub fn take_usage(&self) -> HashMap<RoomName, RoomUsage> {
         self.shared.usage.as_ref().map(Usage::take).unwrap_or_default()
     }
 
-    /// The life of the history store.
+    /// Returns the epoch of the history store. Message numbers are comparable only within one
+    /// epoch.
     pub fn epoch(&self) -> Epoch {
         self.shared.history.epoch()
     }
 
-    /// Tells everybody in a room something from the operator. False where nobody is.
+    /// Sends a notice from the operator to all members of a room.
+    ///
+    /// Returns `false` if there is no such room.
     pub fn notice(&self, room: &RoomName, level: NoticeLevel, body: impl Into<Arc<str>>) -> bool {
         let room = self.shared.room(room);
         if let Some(room) = &room {
@@ -213,10 +249,10 @@ impl Engine {
         room.is_some()
     }
 
-    /// Whether the engine can take somebody in now.
+    /// Checks whether the engine can admit a member now.
     ///
     /// # Errors
-    /// [`JoinError::Closing`], [`JoinError::Store`] or [`JoinError::History`] says why not.
+    /// [`JoinError::Closing`], [`JoinError::Store`] or [`JoinError::History`] if it cannot.
     pub async fn check(&self) -> Result<(), JoinError> {
         if self.shared.is_closing() {
             return Err(JoinError::Closing);
@@ -225,40 +261,47 @@ impl Engine {
         Ok(self.shared.history.check().await?)
     }
 
-    /// How many members a room may have on this node from now on. Nobody who is in is put out.
-    pub fn set_members_per_room(&self, most: usize) {
-        self.shared.context.max_members.store(most, Ordering::Relaxed);
+    /// Sets the maximum number of members of a room on this node. Members that are already in a
+    /// room stay, even if there are more.
+    pub fn set_members_per_room(&self, max: usize) {
+        self.shared.context.max_members.store(max, Ordering::Relaxed);
     }
 
-    /// How long messages are kept from now on. Those that have been kept too long then are not shown any more, and are removed soon.
+    /// Sets how long messages are kept. Messages that have expired under the new setting are not
+    /// returned any more, and are removed soon.
     pub fn set_retention(&self, retention: Retention) {
-        self.shared.context.retained.set(retention);
+        self.shared.context.retention.set(retention);
     }
 
-    /// Whether nobody is let in any more.
+    /// Returns whether the engine refuses new members because it is closing.
     pub fn is_closing(&self) -> bool {
         self.shared.is_closing()
     }
 
-    /// Tells nobody any more who leaves: soon everybody does. People are let in as before.
+    /// Stops sending leave events, because all members are about to leave. New members are admitted
+    /// as before.
     pub fn suppress_leave_events(&self) {
-        self.shared.quiet.store(true, Ordering::Release);
+        self.shared.leave_events_suppressed.store(true, Ordering::Release);
     }
 
-    /// Lets nobody in any more, and [tells nobody who leaves](Self::suppress_leave_events).
+    /// Refuses new members from now on, and [stops sending leave
+    /// events](Self::suppress_leave_events).
     pub fn close(&self) {
         self.suppress_leave_events();
         self.shared.closing.store(true, Ordering::Release);
     }
 
-    /// [Closes](Self::close), and removes every row of this node. Whoever is still in stays until dropped, and is not in the
-    /// store any more.
+    /// [Closes](Self::close) the engine, and removes every row of this node from the presence
+    /// store.
+    ///
+    /// Remaining members stay connected until their memberships are dropped, but have no presence
+    /// rows any more.
     ///
     /// # Errors
-    /// [`StoreError`] when the store does not answer; the next start removes the rows then.
+    /// [`StoreError`] if the store fails. The rows are then removed at the next start.
     pub async fn shutdown(&self) -> Result<(), StoreError> {
         self.close();
-        // it would remove one by one what is now removed at once
+        // the task would remove one by one the rows that are removed all at once here
         self.shared.cleanup_task.abort();
         self.shared.store.clear().await.map(drop)
     }
@@ -273,25 +316,26 @@ impl fmt::Debug for Engine {
     }
 }
 
-/// Writes the stay of somebody whose name is kept, and makes sure that the room knows where its messages go on. A row that nobody waits
-/// for any more is dropped, and goes.
+/// Writes the presence record of a client whose name is reserved, and makes sure that the room
+/// knows the number of its newest message. If the caller is gone, the record is dropped and thereby
+/// removed.
 async fn write_presence(
     shared: Arc<Registry>,
     room: Arc<Room>,
     username: Username,
-    _place: OwnedSemaphorePermit,
-    answer: oneshot::Sender<Result<PresenceRow, JoinError>>,
+    _permit: OwnedSemaphorePermit,
+    reply: oneshot::Sender<Result<PresenceRow, JoinError>>,
 ) {
     let (channel, joined_at) = (ChannelName(rand::random()), Timestamp::now());
-    let stay = NewStay { room: room.name.clone(), username, channel, joined_at };
-    let written = async {
-        let id = shared.store.join(stay.clone()).await.map_err(|error| match error {
+    let record = NewStay { room: room.name.clone(), username, channel, joined_at };
+    let outcome = async {
+        let id = shared.store.join(record.clone()).await.map_err(|error| match error {
             chat_presence::JoinError::Taken(_) => JoinError::NameTaken,
             chat_presence::JoinError::Store(error) => error.into(),
         })?;
-        let row = PresenceRow::new(Arc::clone(&shared.presence_cleanup), stay.with_id(id));
-        room.know(&*shared.history).await?;
+        let row = PresenceRow::new(Arc::clone(&shared.presence_cleanup), record.with_id(id));
+        room.load_newest_seq(&*shared.history).await?;
         Ok(row)
     };
-    let _ = answer.send(written.await);
+    let _ = reply.send(outcome.await);
 }

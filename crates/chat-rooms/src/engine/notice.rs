@@ -1,4 +1,4 @@
-//! Notices to everyone: each outlet gets them once, whatever rooms it is in.
+//! Notices to all rooms. Each sink receives them once, however many rooms it is in.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -8,18 +8,21 @@ use chat_protocol::{Event, MemberList, NoticeLevel};
 use crate::delivery::encoding::Encodings;
 use crate::delivery::frames::Frames;
 use crate::delivery::sink::Sink;
-use crate::delivery::walk::caught;
+use crate::delivery::walk::catch_panic;
 use crate::engine::Engine;
 
 impl Engine {
-    /// Sends a notice to everyone who is in a room; gives in how many rooms. Members who joined by [`Admission::join`](crate::Admission::join) get it once for
-    /// each outlet, however many rooms they are in. Members who entered by [`Admission::enter`](crate::Admission::enter) get it in each of their rooms,
-    /// with that room's list.
+    /// Sends a notice from the operator to the members of all rooms. Returns the number of rooms.
+    ///
+    /// A sink that is in several rooms receives the notice once. Members that joined [with
+    /// lists](crate::Subscribe::with_lists) receive it in each of their rooms, with the list of
+    /// that room.
     pub fn notice_all(&self, level: NoticeLevel, body: impl Into<Arc<str>>) -> usize {
         self.notice_all_and(level, body, [])
     }
 
-    /// The same as [`notice_all`](Self::notice_all), and to outlets that may be in no room. An outlet that is in a room as well gets it once.
+    /// Sends a notice as [`notice_all`](Self::notice_all) does, and also to the sinks `others`,
+    /// which may be in no room. A sink that is in a room as well receives it once.
     pub fn notice_all_and(
         &self,
         level: NoticeLevel,
@@ -29,8 +32,8 @@ impl Engine {
         let body = body.into();
         let rooms = self.shared.all_rooms();
         let in_rooms = rooms.iter().flat_map(|room| room.notice_all(level, Arc::clone(&body)));
-        let mut outlets: Vec<_> = in_rooms.collect();
-        outlets.extend(others);
+        let mut sinks: Vec<_> = in_rooms.collect();
+        sinks.extend(others);
         let members = Arc::new(MemberList::new(Vec::new(), 0));
         let mut notice = Encoded {
             event: Arc::new(Event::Notice { room: None, level, body, members }),
@@ -38,12 +41,12 @@ impl Engine {
             frames: HashMap::new(),
         };
         let mut seen = HashSet::new();
-        outlets.iter().filter(|outlet| seen.insert(outlet.address())).for_each(|outlet| notice.offer(outlet));
+        sinks.iter().filter(|sink| seen.insert(sink.address())).for_each(|sink| notice.offer(sink));
         rooms.len()
     }
 }
 
-/// A notice, encoded at most once in each encoding.
+/// A notice, encoded at most once per encoding.
 struct Encoded<'e> {
     event: Arc<Event>,
     encodings: &'e Encodings,
@@ -51,10 +54,11 @@ struct Encoded<'e> {
 }
 
 impl Encoded<'_> {
-    fn offer(&mut self, outlet: &Sink) {
-        // one that takes nothing more says so to the pump of its room, too, which lets its member go
-        let _ = match outlet {
-            Sink::Events(sink) => caught(|| sink.offer(&self.event)),
+    fn offer(&mut self, sink: &Sink) {
+        // a closed sink also refuses the next event of its room, and the room's pump then removes
+        // the member
+        let _ = match sink {
+            Sink::Events(sink) => catch_panic(|| sink.offer(&self.event)),
             Sink::Frames { encoding, sink } => {
                 let Some(index) = self.encodings.find(*encoding) else { return sink.fail() };
                 let frames = self.frames.entry(index.get()).or_insert_with(|| {
@@ -62,7 +66,7 @@ impl Encoded<'_> {
                     self.encodings.get(index).encode(&self.event, &mut bytes);
                     Frames::one(bytes)
                 });
-                caught(|| sink.offer(std::slice::from_ref(frames)))
+                catch_panic(|| sink.offer(std::slice::from_ref(frames)))
             }
         };
     }

@@ -1,4 +1,4 @@
-//! Removes messages that are not to be kept any longer, from the store a small step at a time, and from memory.
+//! Removes expired messages, from memory and, in small steps, from the store.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -12,68 +12,70 @@ use crate::registry::Registry;
 use crate::room::retention::RetentionRules;
 use crate::sync::{Handle, Instant, TaskGuard, sleep};
 
-/// How long to rest after a step with more to do, when there is nothing to do, and when the store fails.
-const ON: Duration = Duration::from_millis(25);
-const AGAIN: Duration = Duration::from_secs(5);
-const RETRY: Duration = Duration::from_secs(1);
+/// How long to pause after a step if there is more to do, if there is nothing to do, and if the
+/// store fails.
+const STEP_PAUSE: Duration = Duration::from_millis(25);
+const IDLE_PAUSE: Duration = Duration::from_secs(5);
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often memory is looked through while the store has more to do.
-const SWEEP: Duration = Duration::from_secs(1);
+/// How often memory is searched while the store has more to do.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Starts the task that does it. `rooms` are those of the engine, as soon as it runs.
+/// Starts the task. `rooms` are those of the engine, available once it runs.
 pub(crate) fn start(
     runtime: &Handle,
     history: Arc<dyn HistoryStore>,
-    retained: Arc<RetentionRules>,
+    rules: Arc<RetentionRules>,
     rooms: Weak<Registry>,
 ) -> TaskGuard {
-    TaskGuard::new(runtime.spawn(prune(history, retained, rooms)).abort_handle())
+    TaskGuard::new(runtime.spawn(prune(history, rules, rooms)).abort_handle())
 }
 
-async fn prune(history: Arc<dyn HistoryStore>, retained: Arc<RetentionRules>, rooms: Weak<Registry>) {
+async fn prune(history: Arc<dyn HistoryStore>, rules: Arc<RetentionRules>, rooms: Weak<Registry>) {
     let failures = Occasional::new();
     let mut swept: Option<Instant> = None;
     loop {
-        if swept.is_none_or(|at| at.elapsed() >= SWEEP) {
+        if swept.is_none_or(|at| at.elapsed() >= SWEEP_INTERVAL) {
             if let Some(rooms) = rooms.upgrade() {
-                sweep(&rooms, &retained);
+                sweep(&rooms, &rules);
             }
             swept = Some(Instant::now());
         }
-        let retention = retained.retention();
+        let retention = rules.retention();
         if retention.keeps_all() {
-            retained.changed.notified().await;
+            rules.changed.notified().await;
             swept = None;
             continue;
         }
-        let rest = match history.prune(retention).await {
-            Ok(true) => ON,
-            Ok(false) => AGAIN,
+        let pause = match history.prune(retention).await {
+            Ok(true) => STEP_PAUSE,
+            Ok(false) => IDLE_PAUSE,
             Err(error) => {
                 if let Some(Passed { suppressed }) = failures.pass() {
                     tracing::warn!(%error, suppressed, "old messages could not be removed yet");
                 }
-                RETRY
+                RETRY_PAUSE
             }
         };
         tokio::select! {
-            () = retained.changed.notified() => swept = None,
-            () = sleep(rest) => {}
+            () = rules.changed.notified() => swept = None,
+            () = sleep(pause) => {}
         }
     }
 }
 
-/// Takes what is not kept, or was erased, out of the rooms' tails and out of what encodings keep.
-fn sweep(rooms: &Registry, retained: &RetentionRules) {
-    let (kept, erased) = (retained.now(), retained.take_erased());
-    if kept.is_none() && erased.is_empty() {
+/// Removes expired and erased messages from the tails of the rooms and from the caches of the
+/// encodings.
+fn sweep(rooms: &Registry, rules: &RetentionRules) {
+    let (cutoff, erased) = (rules.cutoff(), rules.take_erased());
+    if cutoff.is_none() && erased.is_empty() {
         return;
     }
     let newest: HashMap<_, _> =
-        rooms.all_rooms().into_iter().map(|room| (room.name.clone(), room.retain(kept))).collect();
+        rooms.all_rooms().into_iter().map(|room| (room.name.clone(), room.retain(cutoff))).collect();
     rooms.context.encodings.redact(&|room: &RoomName, seq, sent_at| {
-        // a room that nobody is in may have had newer messages
+        // a room that is not in memory may have had newer messages
         let newest = newest.get(room).copied().unwrap_or(u64::MAX);
-        erased.contains(room, seq) || kept.is_some_and(|kept| !kept.keeps(seq, sent_at, newest))
+        erased.contains(room, seq) || cutoff.is_some_and(|cutoff| !cutoff.keeps(seq, sent_at, newest))
     });
 }

@@ -1,4 +1,4 @@
-//! What a member holds: first the seat that is kept for it, then its place in the room.
+//! A member's handles: first the admission that reserves its name, then its membership in the room.
 
 pub(crate) mod options;
 mod pending_append;
@@ -27,14 +27,18 @@ use crate::room::publish::{Acceptance, RequestKey};
 use crate::room::replies::{JoinKind, NotJoined, ReplyContext};
 use crate::room::{LeaveVisibility, Position, Room};
 
-/// What a message on its way counts beside its text.
+/// What a message in flight counts in addition to its text, in bytes.
 const PER_MESSAGE: usize = 256;
 
-/// A name that is kept in a room until its reader is there. Nobody in the room knows of it yet, and the name is taken.
-/// Dropped, it gives the name back and takes the row out of the store, and nobody ever knew.
-#[must_use = "dropping a seat gives the name back"]
+/// A reserved name in a room, for a client that is about to join.
+///
+/// The name is taken and the presence record is written, but the other members do not see the
+/// client yet. [`join`](Self::join) turns the admission into a [`Membership`]. Dropping it releases
+/// the name and removes the record, and nobody notices.
+#[must_use = "dropping an admission releases the name"]
 pub struct Admission {
-    /// Before the name, so that it goes first: whoever has the name next finds it on its way out.
+    /// Declared before the name, so that it is dropped first: when the name is free again, the
+    /// removal of the record is queued already.
     row: PresenceRow,
     name: ReservedName,
     window: SendWindow,
@@ -45,33 +49,36 @@ impl Admission {
         Self { row, name, window: SendWindow::default() }
     }
 
-    /// What the member says counts towards this window. Without this it has one of its own.
+    /// Counts the member's messages towards `window` (default: a window of its own).
     pub fn with_window(mut self, window: &SendWindow) -> Self {
         self.window = window.clone();
         self
     }
 
-    /// Joins the room. The room sees the member from now on, and everything that follows goes to the sink of `subscribe`. Also returns the
-    /// position of the member's first event: see [`Membership::delivered`].
+    /// Joins the room.
     ///
-    /// With [`Subscribe::with_lists`] nothing has to be read, and it resolves at once.
+    /// The other members see the member from now on, and every event that follows goes to the sink
+    /// of `subscribe`. Also returns the position of the member's first event: see
+    /// [`Membership::delivered`].
     ///
-    /// Cancel-safe: dropped before it resolves, the name is free again.
+    /// With [`Subscribe::with_lists`] nothing has to be read, and the future resolves at once.
+    ///
+    /// Cancel-safe: if the future is dropped before it resolves, the name is free again.
     ///
     /// # Errors
-    /// [`JoinError::History`] if missed messages cannot be read; the name is free again.
+    /// [`JoinError::History`] if missed messages cannot be read. The name is free again.
     pub async fn join(self, subscribe: Subscribe) -> Result<(Membership, Position), JoinError> {
         let (shared, room, member) = (self.name.shared(), self.name.room(), self.row.member());
         if subscribe.presence == PresenceStyle::Lists {
-            let member = self.take();
+            let member = self.into_membership();
             let sent = member.room.enter(&member.member, subscribe.sink);
-            member.note_usage();
+            member.count_usage();
             return Ok((member, sent));
         }
         match join(shared, room, member, JoinKind::First, subscribe).await {
             Ok(sent) => {
-                let member = self.take();
-                member.note_usage();
+                let member = self.into_membership();
+                member.count_usage();
                 Ok((member, sent))
             }
             Err(ReadError::History(error)) => Err(error.into()),
@@ -79,7 +86,7 @@ impl Admission {
         }
     }
 
-    fn take(self) -> Membership {
+    fn into_membership(self) -> Membership {
         let (shared, room) = self.name.keep();
         Membership::new(shared, room, self.row.keep(), self.window)
     }
@@ -91,62 +98,80 @@ impl fmt::Debug for Admission {
     }
 }
 
-/// A member's place in a room. Dropped, the member leaves behind what it said: the others are told, the name is free at once, and
-/// the row goes.
+/// A member of a room.
+///
+/// Dropping it leaves the room, after the messages that the member has sent. The other members are
+/// notified, the name is free at once, and the presence record is removed.
 #[must_use = "dropping a membership leaves the room"]
 pub struct Membership {
     shared: Arc<Registry>,
     room: Arc<Room>,
     member: Arc<Member>,
     window: SendWindow,
-    /// What the member is told of its leaving.
-    farewell: LeaveNotice,
-    /// When it told the others last that it is typing.
-    typed: Mutex<Option<Instant>>,
+    /// What the member receives when it leaves.
+    leave_notice: LeaveNotice,
+    /// When the member last indicated that it is typing.
+    last_typing: Mutex<Option<Instant>>,
 }
 
 impl Membership {
     fn new(shared: Arc<Registry>, room: Arc<Room>, member: Arc<Member>, window: SendWindow) -> Self {
         shared.context.meters.joined();
-        Self { shared, room, member, window, farewell: LeaveNotice::Silent, typed: Mutex::new(None) }
+        Self {
+            shared,
+            room,
+            member,
+            window,
+            leave_notice: LeaveNotice::Silent,
+            last_typing: Mutex::new(None),
+        }
     }
 
-    /// It has just come in.
-    fn note_usage(&self) {
+    /// Counts the join in the usage of the room.
+    fn count_usage(&self) {
         if let Some(usage) = &self.shared.usage {
             usage.joined(&self.room.name, self.room.count());
         }
     }
 
-    /// Who this is.
+    /// Returns the record of this member.
     pub fn member(&self) -> &Arc<Member> {
         &self.member
     }
 
-    /// Whether the operator has put the member out: [`Engine::kick`](crate::Engine::kick), [`Engine::close_room`](crate::Engine::close_room).
-    /// It was told why, where it joined by [`Admission::join`], and its outlet was probed.
+    /// Returns whether an operator removed the member, by [`Engine::kick`](crate::Engine::kick) or
+    /// [`Engine::close_room`](crate::Engine::close_room).
+    ///
+    /// Its sink was then probed and, unless it joined [with lists](Subscribe::with_lists), was sent
+    /// the reason.
     pub fn was_removed(&self) -> bool {
         self.room.has_removed(self.member.id)
     }
 
-    /// The room's members as they stand.
+    /// Returns the current members of the room.
     pub fn members(&self) -> Arc<MemberList> {
         self.room.list()
     }
 
-    /// Whether the member is still in: it is put out when its outlet takes nothing more.
+    /// Returns whether the member is still in the room. It is removed when its sink is closed, and
+    /// by an operator.
     pub fn is_in(&self) -> bool {
-        self.room.seats(self.member.id)
+        self.room.has_member(self.member.id)
     }
 
-    /// Sends a message to everyone in the room, and resolves when it is stored: with where, or with why not. The member's own sink gets the
-    /// message too, and an [`Ack`](chat_protocol::Event::Ack) before it.
+    /// Sends a message to all members of the room, and waits until it is stored.
     ///
-    /// Waits as [`submit`](Self::submit) does. Not cancel-safe: dropped before it resolves, the message may still be sent. Send it again
-    /// with the same id to be sure.
+    /// The member's own sink receives the message too. Unless the member joined [with
+    /// lists](Subscribe::with_lists), it receives an [`Ack`](chat_protocol::Event::Ack) before it.
+    ///
+    /// Waits for capacity as [`submit`](Self::submit) does.
+    ///
+    /// Not cancel-safe: if the future is dropped before it resolves, the message may still be sent.
+    /// Send it again with the same id to be sure.
     ///
     /// # Errors
-    /// [`SendError`]; with [`SendError::Store`] it is unknown whether the message is stored.
+    /// [`SendError`] if the message is not stored. With [`SendError::Store`] it is unknown whether
+    /// it is stored.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -154,30 +179,36 @@ impl Membership {
     /// # use chat_protocol::{RoomName, Username};
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let (outlet, _events) = Sink::channel(100);
+    /// # let (sink, _events) = Sink::channel(100);
     /// # let (lobby, ana) = (RoomName::parse("lobby")?, Username::parse("ana")?);
-    /// let member = engine.join(&lobby, &ana, Subscribe::new(outlet)).await?;
+    /// let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
     /// let stored = member.send("hello").await?;
     /// assert_eq!(stored.seq, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn send(&self, message: impl Into<Outgoing>) -> Result<Stored, SendError> {
-        let (answer, outcome) = oneshot::channel();
-        self.submit_and(message.into(), Some(answer)).await?;
-        // the store answers every message, if only by dropping it
+        let (reply, outcome) = oneshot::channel();
+        self.submit_and(message.into(), Some(reply)).await?;
+        // the store settles every message, if only by dropping it
         outcome.await.unwrap_or(Err(SendError::NotAMember))
     }
 
-    /// Sends a message to everyone in the room, and resolves when it is accepted: it is sent once it is stored, whatever becomes of the
-    /// member meanwhile. What became of it is told by an event, in its place among the events of the room:
-    /// [`Ack`](chat_protocol::Event::Ack), before the message itself, or [`Refused`](chat_protocol::Event::Refused).
+    /// Sends a message to all members of the room, and waits only until it is accepted.
     ///
-    /// Waits while the member's [`SendWindow`] is full, while the room has more to deliver than [`EngineLimits`](crate::EngineLimits)
-    /// allows, and while the engine has more in flight to the store than they allow. Cancel-safe: dropped before it resolves, nothing is
-    /// sent.
+    /// An accepted message is sent once it is stored, even if the member has left by then. The
+    /// outcome arrives as an event, in order with the other events of the room:
+    /// [`Ack`](chat_protocol::Event::Ack), before the message itself, or
+    /// [`Refused`](chat_protocol::Event::Refused). A member that joined [with
+    /// lists](Subscribe::with_lists) receives no `Ack`.
+    ///
+    /// Waits while the member's [`SendWindow`] is full, while the room has more to deliver than
+    /// [`EngineLimits`](crate::EngineLimits) allows, and while the engine has more in flight to the
+    /// store than they allow.
+    ///
+    /// Cancel-safe: if the future is dropped before it resolves, nothing is sent.
     ///
     /// # Errors
-    /// [`SendError::NotAMember`] once the member has left.
+    /// [`SendError::NotAMember`] if the member has left the room, or is [detached](Self::detach).
     pub async fn submit(&self, message: impl Into<Outgoing>) -> Result<(), SendError> {
         self.submit_and(message.into(), None).await
     }
@@ -185,21 +216,21 @@ impl Membership {
     async fn submit_and(
         &self,
         message: Outgoing,
-        answer: Option<oneshot::Sender<Result<Stored, SendError>>>,
+        reply: Option<oneshot::Sender<Result<Stored, SendError>>>,
     ) -> Result<(), SendError> {
         let Outgoing { body, id, reference } = message;
         let bytes = u32::try_from(body.len() + PER_MESSAGE)
             .unwrap_or(u32::MAX)
             .min(self.shared.context.limits.in_flight_bytes);
-        let (speaker, budget) = loop {
+        let (sender, budget) = loop {
             self.window.open().await;
             let budget = Arc::clone(&self.shared.budget).acquire_many_owned(bytes).await;
-            // it is never closed
+            // the semaphore is never closed
             let budget = budget.map_err(|_| SendError::NotAMember)?;
-            // made before the room is asked, so that no progress is missed in between
+            // created before the room is checked, so that no progress is missed in between
             let progress = self.room.progress();
             match self.room.accept(&self.member, body.len()) {
-                Acceptance::InFlight(speaker) => break (speaker, budget),
+                Acceptance::InFlight(sender) => break (sender, budget),
                 Acceptance::NotAMember => return Err(SendError::NotAMember),
                 Acceptance::Congested => {
                     drop(budget);
@@ -207,28 +238,23 @@ impl Membership {
                 }
             }
         };
-        let receipt = self.window.take(speaker.charge, budget);
+        let guard = self.window.take(sender.charge, budget);
         let once = id.is_some();
         let id = id.unwrap_or_else(|| MessageId::from_random(rand::random()));
         let (room, from) = (self.room.name.clone(), self.member.username.clone());
         let message = NewMessage { room, from, body, id: id.clone(), once };
-        let called = RequestKey { id, reference };
-        let ticket = PendingAppend::new(
-            Arc::clone(&self.shared),
-            Arc::clone(&self.room),
-            speaker,
-            receipt,
-            called,
-            answer,
-        );
-        self.shared.history.append(message, Box::new(move |outcome| ticket.settle(outcome)));
+        let key = RequestKey { id, reference };
+        let pending =
+            PendingAppend::new(Arc::clone(&self.shared), Arc::clone(&self.room), sender, guard, key, reply);
+        self.shared.history.append(message, Box::new(move |outcome| pending.settle(outcome)));
         Ok(())
     }
 
-    /// Tells this member alone why something it sent was not accepted, in its place among the room's events.
+    /// Sends this member alone the reason why something that it sent was not accepted, in order
+    /// with the events of the room.
     ///
     /// # Errors
-    /// [`SendError::NotAMember`] once the member is out.
+    /// [`SendError::NotAMember`] if the member is not in the room any more.
     pub fn refuse(
         &self,
         code: ErrorCode,
@@ -238,38 +264,48 @@ impl Membership {
         self.room.refuse(self.member.id, code, reason.into(), reference).ok_or(SendError::NotAMember)
     }
 
-    /// Tells this member a page of what was said, in its place among the room's events: nothing of it comes again with them.
-    /// Cancel-safe. For those who joined by [`Admission::join`].
+    /// Sends this member a page of messages, in order with the events of the room: no message of
+    /// the page arrives later as an event.
+    ///
+    /// Waits until the messages that the member has in flight are settled. For members that joined
+    /// without [lists](Subscribe::with_lists).
+    ///
+    /// Cancel-safe.
     ///
     /// # Errors
-    /// [`ReadError`]; the member is told nothing then.
+    /// [`ReadError`] if the page cannot be read, or the member is not in the room any more. The
+    /// member is sent nothing in that case.
     pub async fn history(
         &self,
         page: Page,
         max_bytes: usize,
         reference: Option<Reference>,
     ) -> Result<Position, ReadError> {
-        // what it said before is in the page, as commands take effect in their order
+        // the page contains what the member has sent before, because commands take effect in their
+        // order
         self.until(|room| !room.has_in_flight(self.member.id)).await;
-        let asked = ReplyContext { epoch: self.shared.history.epoch(), reference, members: 0 };
-        let told = match self.room.reply_history(self.member.id, page, max_bytes, None, &asked) {
-            Ok(told) => told,
+        let context = ReplyContext { epoch: self.shared.history.epoch(), reference, members: 0 };
+        let sent = match self.room.reply_history(self.member.id, page, max_bytes, None, &context) {
+            Ok(sent) => sent,
             Err(page) => {
                 let read = self.room.read(&*self.shared.history, page).await?;
-                // with what was read it asks for nothing more
+                // with the page at hand, nothing more has to be read
                 self.room
-                    .reply_history(self.member.id, page, max_bytes, Some(read), &asked)
+                    .reply_history(self.member.id, page, max_bytes, Some(read), &context)
                     .unwrap_or_default()
             }
         };
-        told.ok_or(ReadError::NotAMember)
+        sent.ok_or(ReadError::NotAMember)
     }
 
-    /// Tells this member a page of who is there, as the last `presence` left it, in its place among the room's events. For those who
-    /// joined by [`Admission::join`].
+    /// Sends this member a page of the room's members, as of the last
+    /// [`PresenceChanged`](chat_protocol::Event::PresenceChanged), in order with the events of the
+    /// room.
+    ///
+    /// For members that joined without [lists](Subscribe::with_lists).
     ///
     /// # Errors
-    /// [`ReadError::NotAMember`] once the member is out.
+    /// [`ReadError::NotAMember`] if the member is not in the room any more.
     pub fn members_page(
         &self,
         query: &MembersQuery,
@@ -278,29 +314,42 @@ impl Membership {
         self.room.reply_members(self.member.id, query.into(), reference).ok_or(ReadError::NotAMember)
     }
 
-    /// Tells the others that this member is typing; at most once in 3 s. What comes sooner is not told, nor what comes while the room
-    /// has more to offer than it may gather.
+    /// Notifies the other members that this member is typing.
+    ///
+    /// Ignored within [`EngineLimits::typing_interval`](crate::EngineLimits::typing_interval) after
+    /// the previous call, and while the room has more to deliver than
+    /// [`EngineLimits::queued_bytes`](crate::EngineLimits::queued_bytes).
     pub fn typing(&self) {
         let now = Instant::now();
-        let mut typed = self.typed.lock();
-        if typed.is_none_or(|last| now.duration_since(last) >= self.shared.context.limits.typing_interval) {
-            *typed = Some(now);
-            drop(typed);
+        let mut last_typing = self.last_typing.lock();
+        if last_typing
+            .is_none_or(|last| now.duration_since(last) >= self.shared.context.limits.typing_interval)
+        {
+            *last_typing = Some(now);
+            drop(last_typing);
             self.room.typing(self.member.id);
         }
     }
 
-    /// Takes this member's outlet away. The member stays in the room and nobody notices; it is told nothing until it
-    /// [rejoins](Self::reattach).
+    /// Detaches the sink of this member.
+    ///
+    /// The member stays in the room, and the other members do not notice. Until it is
+    /// [reattached](Self::reattach), it receives no events and cannot send messages.
     pub fn detach(&self) {
         self.room.detach(self.member.id);
     }
 
-    /// Gives this member another outlet, as [`Admission::join`] does; the room sees nobody leave or enter. What it says from now on
-    /// counts towards `window`. Cancel-safe: dropped before it resolves, the member stays parked.
+    /// Gives this member another sink, as [`Admission::join`] does, without leaving the room: the
+    /// other members do not notice.
+    ///
+    /// From now on, the member's messages count towards `window`. For members that joined without
+    /// [lists](Subscribe::with_lists).
+    ///
+    /// Cancel-safe: if the future is dropped before it resolves, the member stays detached.
     ///
     /// # Errors
-    /// [`ReadError::History`] when the store does not answer; [`ReadError::NotAMember`] when the member is out.
+    /// [`ReadError::History`] if the history store fails; [`ReadError::NotAMember`] if the member
+    /// is not in the room any more.
     pub async fn reattach(
         &mut self,
         subscribe: Subscribe,
@@ -311,23 +360,25 @@ impl Membership {
             return Err(ReadError::NotAMember);
         }
         self.window = window.clone();
-        join(&self.shared, &self.room, &self.member, JoinKind::Again, subscribe).await
+        join(&self.shared, &self.room, &self.member, JoinKind::Reattach, subscribe).await
     }
 
-    /// Resolves once this member's own outlet has been offered what was sent. Cancel-safe.
+    /// Waits until the event at the position `sent` was offered to this member's sink, or the
+    /// member has no sink any more. Cancel-safe.
     pub async fn delivered(&self, sent: Position) {
         self.until(|room| room.has_delivered(sent, self.member.id)).await;
     }
 
-    /// Resolves once everything that was said and told in the room has been offered to everyone in it. Cancel-safe.
+    /// Waits until everything that was sent in the room was offered to all of its members.
+    /// Cancel-safe.
     pub async fn idle(&self) {
         self.until(Room::is_idle).await;
     }
 
-    /// Resolves once this holds of the room; looked at after each progress.
+    /// Waits until the condition holds. It is checked after each progress of the room.
     async fn until(&self, holds: impl Fn(&Room) -> bool) {
         loop {
-            // made before the room is asked, so that no progress is missed in between
+            // created before the room is checked, so that no progress is missed in between
             let progress = self.room.progress();
             if holds(&self.room) {
                 return;
@@ -336,50 +387,51 @@ impl Membership {
         }
     }
 
-    /// Leaves now. The same as dropping it.
+    /// Leaves the room. This is the same as dropping the membership.
     pub fn leave(self) {}
 
-    /// Leaves, and has the member told so behind everything before it.
+    /// Leaves the room. The member's last event, after everything before it, is
+    /// [`LeaveNotice`](chat_protocol::Event::LeaveNotice) with this reason and reference.
     pub fn leave_telling(mut self, reason: LeftReason, reference: Option<Reference>) {
-        self.farewell = LeaveNotice::Told { reason, reference };
+        self.leave_notice = LeaveNotice::Send { reason, reference };
     }
 }
 
-/// Lets a member in, or in again, once all that it missed is at hand.
+/// Joins a member, or gives it another sink, as soon as all messages that it missed have been read.
 async fn join(
     shared: &Registry,
     room: &Room,
     member: &Arc<Member>,
-    coming: JoinKind,
+    kind: JoinKind,
     subscribe: Subscribe,
 ) -> Result<Position, ReadError> {
     let Subscribe { sink, since, history, limits, members, reference, .. } = subscribe;
-    let asked = ReplyContext { epoch: shared.history.epoch(), reference, members };
-    let since = since.filter(|since| since.epoch == asked.epoch).map(|since| since.seq);
+    let context = ReplyContext { epoch: shared.history.epoch(), reference, members };
+    let since = since.filter(|since| since.epoch == context.epoch).map(|since| since.seq);
     let mut catch_up = CatchUp::new(since, history, limits);
     loop {
-        match room.join(member, coming, &sink, &mut catch_up, &asked) {
+        match room.join(member, kind, &sink, &mut catch_up, &context) {
             Ok(sent) => return Ok(sent),
             Err(NotJoined::Read(page)) => {
                 catch_up.add(room.read(&*shared.history, page).await?);
             }
-            Err(NotJoined::Out) => return Err(ReadError::NotAMember),
+            Err(NotJoined::NotAMember) => return Err(ReadError::NotAMember),
         }
     }
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        let telling = if self.shared.suppresses_leave_events() {
-            LeaveVisibility::Nobody
+        let visibility = if self.shared.suppresses_leave_events() {
+            LeaveVisibility::Suppressed
         } else {
-            LeaveVisibility::Everybody
+            LeaveVisibility::Announced
         };
-        let farewell = mem::replace(&mut self.farewell, LeaveNotice::Silent);
-        self.room.leave(self.member.id, farewell, telling);
+        let leave_notice = mem::replace(&mut self.leave_notice, LeaveNotice::Silent);
+        self.room.leave(self.member.id, leave_notice, visibility);
         self.shared.presence_cleanup.add(self.member.id);
         self.shared.context.meters.left();
-        self.shared.forget_if_empty(&self.room);
+        self.shared.remove_if_empty(&self.room);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a member asks for, and why it may not get it.
+//! The options and arguments of a member's commands.
 
 use std::sync::Arc;
 
@@ -9,29 +9,33 @@ use crate::delivery::sink::Sink;
 use crate::room::catch_up::CatchUpLimits;
 use crate::room::state::roster::RosterQuery;
 
-/// How a member joins, and what it gets.
+/// How a member joins a room, and what it receives.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Subscribe {
-    /// Where its events go.
+    /// Where the events of the member go.
     pub sink: Sink,
-    /// How it learns who is present.
+    /// How the member learns who is present.
     pub presence: PresenceStyle,
-    /// The position after which it wants every message.
+    /// The position after which the member wants every message.
     pub since: Option<Since>,
-    /// How many of the newest messages it wants if `since` is `None` or cannot be recovered.
+    /// How many of the newest messages the member wants if `since` is `None` or cannot be
+    /// recovered.
     pub history: usize,
-    /// How much is recovered at most.
+    /// The limits on the messages that are recovered.
     pub limits: CatchUpLimits,
-    /// How many members its snapshot contains at most.
+    /// The maximum number of members in the snapshot.
     pub members: usize,
-    /// The reference of its snapshot.
+    /// The reference that the snapshot carries.
     pub reference: Option<Reference>,
 }
 
 impl Subscribe {
-    /// Sends the member's events to `sink`. Its first event is [`Joined`](chat_protocol::Event::Joined), a snapshot with at most 100
-    /// members and no messages; then follows every event of the room, without a gap or a repeat.
+    /// Sends the events of the member to `sink`.
+    ///
+    /// The first event is [`Joined`](chat_protocol::Event::Joined), a snapshot with at most 100
+    /// members and no messages. After it, the member receives every event of the room, without a
+    /// gap or a repeat.
     pub fn new(sink: Sink) -> Self {
         Self {
             sink,
@@ -44,39 +48,42 @@ impl Subscribe {
         }
     }
 
-    /// The member learns who is present from whole lists: there is no snapshot, and its first event is its own
-    /// [`Entered`](chat_protocol::Event::Entered). The other options have no effect then.
+    /// Sends the member whole lists of who is present.
+    ///
+    /// There is no snapshot: the first event is the member's own
+    /// [`Entered`](chat_protocol::Event::Entered). The other options have no effect in this case.
     #[must_use]
     pub fn with_lists(self) -> Self {
         Self { presence: PresenceStyle::Lists, ..self }
     }
 
-    /// The snapshot contains every message after this position. If it cannot, it contains the newest messages: see
-    /// [`history`](Self::history).
+    /// Includes every message after this position in the snapshot. If that is not possible, the
+    /// snapshot contains the newest messages: see [`history`](Self::history).
     #[must_use]
     pub fn since(self, since: impl Into<Option<Since>>) -> Self {
         Self { since: since.into(), ..self }
     }
 
-    /// The snapshot contains up to `count` of the newest messages if [`since`](Self::since) is not given or cannot be recovered.
+    /// Includes up to `count` of the newest messages in the snapshot, if [`since`](Self::since) is
+    /// not set or cannot be recovered.
     #[must_use]
     pub fn history(self, count: usize) -> Self {
         Self { history: count, ..self }
     }
 
-    /// Limits for the messages of the snapshot.
+    /// Sets the limits for the messages in the snapshot.
     #[must_use]
     pub fn limits(self, limits: CatchUpLimits) -> Self {
         Self { limits, ..self }
     }
 
-    /// The maximum number of members in the snapshot.
+    /// Sets the maximum number of members in the snapshot.
     #[must_use]
     pub fn members(self, count: usize) -> Self {
         Self { members: count, ..self }
     }
 
-    /// The reference that the snapshot carries.
+    /// Sets the reference that the snapshot carries.
     #[must_use]
     pub fn reference(self, reference: Option<Reference>) -> Self {
         Self { reference, ..self }
@@ -87,24 +94,27 @@ impl Subscribe {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stored {
-    /// The message's number in the room.
+    /// The number of the message in its room.
     pub seq: u64,
-    /// The id under which it was sent.
+    /// The id under which the message was sent.
     pub id: MessageId,
-    /// The time at which it was stored.
+    /// The time at which the message was stored.
     pub sent_at: Timestamp,
-    /// Whether it survives a crash.
+    /// Whether the message survives a crash.
     pub durable: bool,
 }
 
-/// Something to say.
+/// A message to send.
+///
+/// Anything that converts to `Arc<str>` converts to a message without an id and a reference.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
-    /// What.
+    /// The text.
     pub body: Arc<str>,
-    /// What its sender calls it: sent again under the same id, it is the same message. None: each is a new one.
+    /// The sender's id for the message: if it is sent again with the same id, it is the same
+    /// message. `None` if each one is a new message.
     pub id: Option<MessageId>,
-    /// What the answer is to be called.
+    /// The reference that the reply carries.
     pub reference: Option<Reference>,
 }
 
@@ -114,7 +124,7 @@ impl<T: Into<Arc<str>>> From<T> for Outgoing {
     }
 }
 
-/// A part of the members, ordered by name.
+/// A query for a range of the members, ordered by name.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct MembersQuery {
@@ -127,18 +137,18 @@ pub struct MembersQuery {
 }
 
 impl MembersQuery {
-    /// The first `limit` members.
+    /// Queries the first `limit` members.
     pub fn new(limit: usize) -> Self {
         Self { after: None, prefix: String::new(), limit }
     }
 
-    /// Only names after this one.
+    /// Restricts the query to names after this one.
     #[must_use]
     pub fn after(self, name: impl Into<Option<String>>) -> Self {
         Self { after: name.into(), ..self }
     }
 
-    /// Only names that begin with `prefix`.
+    /// Restricts the query to names that begin with `prefix`.
     #[must_use]
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         Self { prefix: prefix.into(), ..self }

@@ -1,4 +1,4 @@
-//! A message on its way to the history store.
+//! A message in flight to the history store.
 
 use std::sync::Arc;
 
@@ -15,45 +15,46 @@ use crate::room::Room;
 use crate::room::publish::{RequestKey, Sender};
 use crate::sync::Instant;
 
-/// Something that was said and is on its way to the store. Settled exactly once: by the store, or as lost when it is dropped.
+/// A message in flight to the store. It is settled exactly once: by the store, or as lost when it
+/// is dropped.
 #[derive(Debug)]
 pub(crate) struct PendingAppend {
     shared: Arc<Registry>,
     room: Arc<Room>,
     taken_at: Instant,
-    /// For traces: from taking the message until what became of it is told.
+    /// Traces the message from its acceptance until its outcome is sent.
     span: tracing::Span,
-    /// None once it is settled.
+    /// `None` once it is settled.
     open: Option<(Sender, InFlightGuard, RequestKey)>,
-    /// Who waits for what becomes of it.
-    answer: Option<oneshot::Sender<Result<Stored, SendError>>>,
+    /// Receives the outcome, if the sender waits for it.
+    reply: Option<oneshot::Sender<Result<Stored, SendError>>>,
 }
 
 impl PendingAppend {
     pub(crate) fn new(
         shared: Arc<Registry>,
         room: Arc<Room>,
-        speaker: Sender,
-        receipt: InFlightGuard,
-        called: RequestKey,
-        answer: Option<oneshot::Sender<Result<Stored, SendError>>>,
+        sender: Sender,
+        guard: InFlightGuard,
+        key: RequestKey,
+        reply: Option<oneshot::Sender<Result<Stored, SendError>>>,
     ) -> Self {
         let span = tracing::trace_span!("message", room = %room.name, seq = Empty);
-        let open = Some((speaker, receipt, called));
-        Self { shared, room, taken_at: Instant::now(), span, open, answer }
+        let open = Some((sender, guard, key));
+        Self { shared, room, taken_at: Instant::now(), span, open, reply }
     }
 
-    /// Tells what became of it.
+    /// Sends the outcome.
     pub(crate) fn settle(mut self, outcome: Result<Appended, AppendError>) {
         self.settle_once(outcome);
     }
 
     fn settle_once(&mut self, outcome: Result<Appended, AppendError>) {
-        let Some((speaker, receipt, called)) = self.open.take() else { return };
+        let Some((sender, guard, key)) = self.open.take() else { return };
         if let Err(AppendError::Unavailable(error)) = &outcome
-            && let Some(Passed { suppressed }) = self.shared.unstored.pass()
+            && let Some(Passed { suppressed }) = self.shared.append_failures.pass()
         {
-            let (room, username) = (&self.room.name, &speaker.from.username);
+            let (room, username) = (&self.room.name, &sender.from.username);
             tracing::warn!(%room, %username, %error, suppressed, "a message could not be stored");
         }
         let meters = &self.shared.context.meters;
@@ -67,13 +68,13 @@ impl PendingAppend {
                 }
             }
         }
-        if let Some(answer) = self.answer.take() {
-            // nobody waits any more: the message is stored all the same
-            let _ = answer.send(self.stored(&outcome, &called));
+        if let Some(reply) = self.reply.take() {
+            // if the sender does not wait any more, the message is stored all the same
+            let _ = reply.send(self.stored(&outcome, &key));
         }
-        self.room.settle(&speaker, receipt, outcome, called, self.shared.history.durability());
+        self.room.settle(&sender, guard, outcome, key, self.shared.history.durability());
         meters.ack.record(self.taken_at.elapsed());
-        self.shared.forget_if_empty(&self.room);
+        self.shared.remove_if_empty(&self.room);
     }
 }
 

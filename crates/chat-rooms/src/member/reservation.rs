@@ -1,4 +1,5 @@
-//! What is kept for somebody who is coming: the name in memory, and the row in the store.
+//! The reservations of a client that is about to join: its name in memory, and its row in the
+//! presence store.
 
 use std::sync::Arc;
 
@@ -7,19 +8,20 @@ use chat_protocol::{Member, RoomName, Username};
 use crate::error::JoinError;
 use crate::registry::Registry;
 use crate::registry::presence_cleanup::PresenceCleanup;
-use crate::room::{NotKept, Room};
+use crate::room::{ReserveError, Room};
 
-/// A name that is kept in a room's memory. Dropped, it is free again.
+/// A name that is reserved in a room's memory. Dropping it releases the name.
 pub(crate) struct ReservedName {
     shared: Arc<Registry>,
     room: Arc<Room>,
     username: Username,
-    /// Whether somebody has entered under it.
+    /// Whether a member has joined under the name.
     used: bool,
 }
 
 impl ReservedName {
-    /// Keeps a name in a room, which is made if need be. Where it is taken its holder is asked for a sign of life.
+    /// Reserves a name in a room, which is created if necessary. If the name is taken, the sink of
+    /// the member that has it is probed.
     ///
     /// # Errors
     /// [`JoinError::NameTaken`] or [`JoinError::RoomFull`].
@@ -32,15 +34,15 @@ impl ReservedName {
         let room =
             rooms.entry(name.clone()).or_insert_with(|| Room::new(name.clone(), Arc::clone(&shared.context)));
         let room = Arc::clone(room);
-        // under the lock of the rooms: the room can't be forgotten before the name is kept in it
-        let kept = room.reserve(username);
+        // under the lock of all rooms: the room can't be removed before the name is reserved in it
+        let reserved = room.reserve(username);
         drop(rooms);
-        match kept {
+        match reserved {
             Ok(()) => Ok(Self { shared: Arc::clone(shared), room, username: username.clone(), used: false }),
-            Err(NotKept::Full) => Err(JoinError::RoomFull),
-            Err(NotKept::Taken(holder)) => {
+            Err(ReserveError::RoomFull) => Err(JoinError::RoomFull),
+            Err(ReserveError::NameTaken(holder)) => {
                 if let Some(subscriber) = holder {
-                    subscriber.outlet.probe();
+                    subscriber.sink.probe();
                 }
                 Err(JoinError::NameTaken)
             }
@@ -55,18 +57,19 @@ impl ReservedName {
         &self.shared
     }
 
-    /// Leaves the name to the member that enters under it.
+    /// Passes the name on to the member that joins under it.
     pub(crate) fn keep(mut self) -> (Arc<Registry>, Arc<Room>) {
         self.used = true;
         (Arc::clone(&self.shared), Arc::clone(&self.room))
     }
 }
 
-/// The row of somebody who is not in yet. Dropped, it goes out of the store.
+/// The presence row of a client that has not joined yet. Dropping it removes the row from the
+/// store.
 pub(crate) struct PresenceRow {
     presence_cleanup: Arc<PresenceCleanup>,
     member: Arc<Member>,
-    /// Whether the member is in, and takes care of it.
+    /// Whether a member has joined, which then owns the row.
     used: bool,
 }
 
@@ -79,7 +82,7 @@ impl PresenceRow {
         &self.member
     }
 
-    /// Leaves the row to the member that enters.
+    /// Passes the row on to the member that joins.
     pub(crate) fn keep(mut self) -> Arc<Member> {
         self.used = true;
         Arc::clone(&self.member)
@@ -98,7 +101,7 @@ impl Drop for ReservedName {
     fn drop(&mut self) {
         if !self.used {
             self.room.release(&self.username);
-            self.shared.forget_if_empty(&self.room);
+            self.shared.remove_if_empty(&self.room);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the clones of an engine, its seats and its members share.
+//! The state that the clones of an engine share with its admissions and its members.
 
 pub(crate) mod presence_cleanup;
 pub(crate) mod usage;
@@ -23,22 +23,23 @@ pub(crate) struct Registry {
     pub(crate) store: Arc<dyn PresenceStore>,
     pub(crate) history: Arc<dyn HistoryStore>,
     pub(crate) context: Arc<RoomContext>,
-    /// The rooms that somebody is in or coming to. Locked before a room's own lock, never after it.
+    /// The rooms that have members, pending joins or messages in flight. Locked before the lock of
+    /// a room, never after it.
     pub(crate) rooms: Mutex<HashMap<RoomName, Arc<Room>>>,
     pub(crate) presence_cleanup: Arc<PresenceCleanup>,
-    /// The task behind `presence_cleanup`.
+    /// The task that runs `presence_cleanup`.
     pub(crate) cleanup_task: TaskGuard,
     pub(crate) _pruner_task: TaskGuard,
-    /// Limits the log lines about messages that could not be stored.
-    pub(crate) unstored: Occasional,
-    /// None: nobody asks for it.
+    /// Limits the rate of log lines about messages that could not be stored.
+    pub(crate) append_failures: Occasional,
+    /// `None` if usage is not counted.
     pub(crate) usage: Option<Usage>,
     pub(crate) closing: AtomicBool,
-    /// Whether nobody is told any more who leaves.
-    pub(crate) quiet: AtomicBool,
-    /// A permit for each who may wait for the store to be let in.
+    /// Whether leave events are suppressed.
+    pub(crate) leave_events_suppressed: AtomicBool,
+    /// One permit for each join that may wait for the presence store.
     pub(crate) admissions: Arc<Semaphore>,
-    /// A permit for each byte that may be on its way to the history store.
+    /// One permit for each byte that may be in flight to the history store.
     pub(crate) budget: Arc<Semaphore>,
 }
 
@@ -54,20 +55,21 @@ impl Registry {
     }
 
     pub(crate) fn suppresses_leave_events(&self) -> bool {
-        self.quiet.load(Ordering::Acquire)
+        self.leave_events_suppressed.load(Ordering::Acquire)
     }
 
     pub(crate) fn room(&self, name: &RoomName) -> Option<Arc<Room>> {
         self.rooms.lock().get(name).cloned()
     }
 
-    /// All of them. Each has a lock of its own, which is not to be waited for under the one of all.
+    /// Returns all rooms. Each has a lock of its own, which must not be waited for while the lock
+    /// of all rooms is held.
     pub(crate) fn all_rooms(&self) -> Vec<Arc<Room>> {
         self.rooms.lock().values().cloned().collect()
     }
 
-    /// Forgets a room that nobody is in or coming to.
-    pub(crate) fn forget_if_empty(&self, room: &Arc<Room>) {
+    /// Removes a room that has no members, pending joins or messages in flight.
+    pub(crate) fn remove_if_empty(&self, room: &Arc<Room>) {
         if !room.is_empty() {
             return;
         }

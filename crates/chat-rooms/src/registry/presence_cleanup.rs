@@ -1,4 +1,4 @@
-//! The rows of those who left, on their way out of the store.
+//! Removes the presence rows of members that have left.
 
 use std::mem;
 use std::sync::Arc;
@@ -11,28 +11,28 @@ use parking_lot::Mutex;
 
 use crate::sync::{Notify, sleep};
 
-/// How long to wait after a failure before the store is asked again.
+/// How long to wait before the store is asked again after a failure.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Stays that have ended, whose rows are still there. There are never more than there were members, and nobody waits for
-/// them: a leave never fails because of the store.
+/// The members that have left and whose rows are still in the store. There are never more than
+/// there were members. Nobody waits for the removal: leaving never fails because of the store.
 #[derive(Debug, Default)]
 pub(crate) struct PresenceCleanup {
     ended: Mutex<Vec<MemberId>>,
-    /// Rung when there is something in `ended`.
+    /// Notified when `ended` is not empty any more.
     added: Notify,
-    /// Limits the log lines about failures.
+    /// Limits the rate of log lines about failures.
     failures: Occasional,
 }
 
 impl PresenceCleanup {
-    /// Hands over the row of a stay that has ended.
+    /// Queues the removal of the row of a member that has left.
     pub(crate) fn add(&self, id: MemberId) {
         self.ended.lock().push(id);
         self.added.notify_one();
     }
 
-    /// Removes rows as they are handed over, all that have gathered at once, until the task is aborted.
+    /// Removes the queued rows, all of them at once, until the task is aborted.
     pub(crate) async fn run(self: Arc<Self>, store: Arc<dyn PresenceStore>) {
         loop {
             self.added.notified().await;

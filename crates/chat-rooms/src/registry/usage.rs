@@ -1,23 +1,23 @@
-//! How much rooms are used, for whoever keeps accounts of it.
+//! The usage of rooms, for accounting.
 
 use std::collections::HashMap;
 
 use chat_protocol::{Content, Message, RoomName};
 use parking_lot::Mutex;
 
-/// What happened in a room since it was last asked.
+/// The usage of a room since it was last taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RoomUsage {
-    /// The most members that were in at once when somebody came in.
+    /// The maximum number of members at the times when a member joined.
     pub peak_members: u64,
-    /// Messages that were stored.
+    /// The number of messages that were stored.
     pub messages: u64,
-    /// The bytes of their text.
+    /// The size of their text, in bytes.
     pub bytes: u64,
 }
 
 impl RoomUsage {
-    /// Adds what happened at another time.
+    /// Adds the usage of another period.
     pub fn add(&mut self, other: Self) {
         self.peak_members = self.peak_members.max(other.peak_members);
         self.messages += other.messages;
@@ -25,19 +25,20 @@ impl RoomUsage {
     }
 }
 
-/// Counts. One lock for all rooms: it is taken for a few instructions, once for each message and each who comes.
+/// Counts the usage of rooms. One lock protects all rooms: it is held for a few instructions, once
+/// for each message and each join.
 #[derive(Debug, Default)]
 pub(crate) struct Usage {
     rooms: Mutex<HashMap<RoomName, RoomUsage>>,
 }
 
 impl Usage {
-    /// Somebody has come in, and so many are in now.
+    /// Counts a join, after which the room has `members` members.
     pub(crate) fn joined(&self, room: &RoomName, members: usize) {
         self.add(room, RoomUsage { peak_members: members as u64, ..RoomUsage::default() });
     }
 
-    /// A message is stored.
+    /// Counts a message that was stored.
     pub(crate) fn stored(&self, message: &Message) {
         let bytes = match &message.content {
             Content::Said { body, .. } => body.len() as u64,
@@ -48,7 +49,7 @@ impl Usage {
 
     fn add(&self, room: &RoomName, usage: RoomUsage) {
         let mut rooms = self.rooms.lock();
-        // most are known, and need no name of their own
+        // most rooms are known, so that their name need not be cloned
         match rooms.get_mut(room) {
             Some(known) => known.add(usage),
             None => {
@@ -57,7 +58,7 @@ impl Usage {
         }
     }
 
-    /// What happened since this was called last.
+    /// Returns the usage since the previous call.
     pub(crate) fn take(&self) -> HashMap<RoomName, RoomUsage> {
         std::mem::take(&mut self.rooms.lock())
     }

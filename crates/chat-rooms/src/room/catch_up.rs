@@ -1,4 +1,5 @@
-//! What somebody who comes has missed: gathered from the store, until the rest lies in the room's tail.
+//! Recovers the messages that a joining member missed: reads them from the store until the rest is
+//! in the room's tail.
 
 use std::sync::Arc;
 
@@ -7,55 +8,59 @@ use chat_protocol::Message;
 
 use crate::room::tail::Tail;
 
-/// So many pages are read at most: a store that is slower than the room's senders never gets to the end.
+/// The maximum number of pages read. A store that is slower than the room's senders would never get
+/// to the end.
 const MAX_PAGES: usize = 32;
 
-/// What is wanted.
+/// The messages to recover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
-    /// Everything after this place, or the newest.
+    /// All messages after this number, or else the newest ones.
     Since(u64),
-    /// The newest.
+    /// The newest messages.
     Newest,
 }
 
 /// How many messages one read from the store asks for.
 const READ_MESSAGES: usize = 200;
 
-/// How much is recovered of what a member missed. Above it, the member gets the newest messages instead.
+/// Limits the messages that a joining member recovers. If it missed more, it receives the newest
+/// messages instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CatchUpLimits {
     /// The maximum number of messages.
     pub messages: usize,
-    /// The maximum size of all messages together, counted by [`Message::encoded_size`]. It also bounds the newest messages.
+    /// The maximum size of all messages together, counted by [`Message::encoded_size`]. It also
+    /// limits the newest messages.
     pub bytes: usize,
 }
 
 impl CatchUpLimits {
-    /// Limits of your own.
+    /// Creates limits of `messages` messages and `bytes` bytes.
     pub fn new(messages: usize, bytes: usize) -> Self {
         Self { messages, bytes }
     }
 }
 
 impl Default for CatchUpLimits {
-    /// 1,000 messages, 960 KiB.
+    /// 1,000 messages and 960 KiB.
     fn default() -> Self {
         Self::new(1_000, (1 << 20) - (64 << 10))
     }
 }
 
-/// What is wanted, and what has been read of it.
+/// The messages to recover, and those that were read so far.
 #[derive(Debug)]
 pub(crate) struct CatchUp {
     wanted: Wanted,
-    /// How many of the newest, where `Since` can't be had or was not asked for.
+    /// How many of the newest messages to send if `Since` cannot be recovered or was not requested.
     newest: usize,
     limits: CatchUpLimits,
-    /// Read from the store: oldest first, without a hole.
+    /// Read from the store, oldest first, without a gap.
     read: Vec<Arc<Message>>,
-    /// The encoded size of what was read: counted when it is added, since a step is taken under the room's lock.
+    /// The encoded size of `read`. It is counted when messages are added, because a step runs under
+    /// the room's lock.
     read_bytes: usize,
     pages: usize,
 }
@@ -65,32 +70,33 @@ pub(crate) struct CatchUp {
 pub(crate) enum Step {
     /// Read this page, and [`add`](CatchUp::add) it.
     Read(Page),
-    /// This is it.
-    Done(Caught),
+    /// Recovery is complete.
+    Done(CaughtUp),
 }
 
-/// What was missed, up to the newest message that was told.
+/// The recovered messages, up to the newest message that was delivered.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Caught {
+pub(crate) struct CaughtUp {
     /// Oldest first.
     pub(crate) messages: Vec<Arc<Message>>,
-    /// Whether it is everything after the place that was asked for.
+    /// Whether these are all messages after the requested position.
     pub(crate) recovered: bool,
 }
 
 impl CatchUp {
-    /// Wants everything after `since`; where that is none, or can't be had, so many of the newest.
+    /// Recovers all messages after `since`, or up to `newest` of the newest messages if `since` is
+    /// `None` or cannot be recovered.
     pub(crate) fn new(since: Option<u64>, newest: usize, limits: CatchUpLimits) -> Self {
         let wanted = since.map_or(Wanted::Newest, Wanted::Since);
         Self { wanted, newest, limits, read: Vec::new(), read_bytes: 0, pages: 0 }
     }
 
-    /// What is to be done, as the room stands now.
+    /// Returns what to do next, given the current tail of the room.
     pub(crate) fn step(&mut self, tail: &Tail) -> Step {
-        // committed, and not told yet: that comes with the live stream
-        let told = self.read.partition_point(|message| message.seq <= tail.newest());
-        self.read_bytes -= encoded_size(&self.read[told..]);
-        self.read.truncate(told);
+        // messages that are committed but not delivered yet arrive with the live stream
+        let delivered = self.read.partition_point(|message| message.seq <= tail.newest());
+        self.read_bytes -= encoded_size(&self.read[delivered..]);
+        self.read.truncate(delivered);
         if let Wanted::Since(since) = self.wanted {
             match self.step_since(since, tail) {
                 Some(step) => return step,
@@ -100,13 +106,13 @@ impl CatchUp {
         self.step_newest(tail)
     }
 
-    /// None when it can't be had.
+    /// Returns `None` if the messages after `since` cannot be recovered.
     fn step_since(&self, since: u64, tail: &Tail) -> Option<Step> {
         let missed = tail.newest().checked_sub(since)?;
         if missed > self.limits.messages as u64 || self.pages > MAX_PAGES {
             return None;
         }
-        // what can't be told in one answer is not read to its end
+        // messages that do not fit into one reply are not read to the end
         if self.read_bytes > self.limits.bytes {
             return None;
         }
@@ -116,31 +122,31 @@ impl CatchUp {
         };
         let messages: Vec<_> = self.read.iter().chain(rest).map(Arc::clone).collect();
         let bytes = self.read_bytes + encoded_size(&messages[self.read.len()..]);
-        (bytes <= self.limits.bytes).then_some(Step::Done(Caught { messages, recovered: true }))
+        (bytes <= self.limits.bytes).then_some(Step::Done(CaughtUp { messages, recovered: true }))
     }
 
     fn step_newest(&self, tail: &Tail) -> Step {
         let from = (tail.newest() + 1).saturating_sub(self.newest as u64).max(1);
-        let enough = |messages: Vec<Arc<Message>>| {
-            Step::Done(Caught { messages: self.newest_of(messages), recovered: false })
+        let done = |messages: Vec<Arc<Message>>| {
+            Step::Done(CaughtUp { messages: self.newest_of(messages), recovered: false })
         };
         if let Some(all) = tail.from(from) {
-            return enough(all.map(Arc::clone).collect());
+            return done(all.map(Arc::clone).collect());
         }
         match self.read.last() {
             None if self.pages == 0 => {
                 Step::Read(Page::Before { seq: tail.newest() + 1, limit: self.newest })
             }
             Some(last) if self.pages <= MAX_PAGES => match tail.from(last.seq + 1) {
-                Some(rest) => enough(self.read.iter().chain(rest).map(Arc::clone).collect()),
+                Some(rest) => done(self.read.iter().chain(rest).map(Arc::clone).collect()),
                 None => Step::Read(Page::After { seq: last.seq, limit: READ_MESSAGES }),
             },
-            // pruned, or too fast: what is in memory has to do
-            _ => enough(tail.from(tail.oldest()).into_iter().flatten().map(Arc::clone).collect()),
+            // pruned, or the room is too fast: send what is in memory
+            _ => done(tail.from(tail.oldest()).into_iter().flatten().map(Arc::clone).collect()),
         }
     }
 
-    /// As many of the newest as were asked for, and fit.
+    /// Returns the newest messages, as many as were requested and fit.
     fn newest_of(&self, mut messages: Vec<Arc<Message>>) -> Vec<Arc<Message>> {
         let mut bytes = 0;
         let fits = |message: &&Arc<Message>| {
@@ -158,7 +164,7 @@ impl CatchUp {
         self.pages = 0;
     }
 
-    /// Adds the page that was asked for.
+    /// Adds the page that was requested.
     pub(crate) fn add(&mut self, page: Messages) {
         self.pages += 1;
         let expected = match (self.read.last(), self.wanted) {
@@ -168,7 +174,7 @@ impl CatchUp {
         };
         let first = page.messages.first().map(|message| message.seq);
         if expected.is_some() && first != expected {
-            // what comes next was pruned
+            // the next message was pruned
             self.give_up();
             return;
         }
@@ -193,7 +199,8 @@ mod tests {
         Arc::new(Message { room, seq, sent_at: Timestamp(0), content: Content::Erased })
     }
 
-    /// A store that keeps what is after `pruned`, and a room whose tail was begun at `begun`.
+    /// A store that keeps the messages after `pruned`, and a room whose tail begins after
+    /// `tail_start`.
     struct World {
         pruned: u64,
         stored: u64,
@@ -201,16 +208,16 @@ mod tests {
     }
 
     impl World {
-        fn new(pruned: u64, begun: u64, newest: u64) -> Self {
-            let mut tail = Tail::after(begun);
-            (begun + 1..=newest).for_each(|seq| tail.push(message(seq)));
+        fn new(pruned: u64, tail_start: u64, newest: u64) -> Self {
+            let mut tail = Tail::after(tail_start);
+            (tail_start + 1..=newest).for_each(|seq| tail.push(message(seq)));
             Self { pruned, stored: newest, tail }
         }
 
-        /// So many messages are stored, and as many of them told.
-        fn go_on(&mut self, stored: u64, told: u64) {
+        /// Stores `stored` messages, and delivers up to `delivered` of those that are stored.
+        fn advance(&mut self, stored: u64, delivered: u64) {
             self.stored += stored;
-            (0..told).for_each(|_| {
+            (0..delivered).for_each(|_| {
                 if self.tail.newest() < self.stored {
                     self.tail.push(message(self.tail.newest() + 1));
                 }
@@ -234,17 +241,17 @@ mod tests {
             loop {
                 match catch_up.step(&self.tail) {
                     Step::Read(page) => catch_up.add(self.read(page)),
-                    Step::Done(Caught { messages, recovered }) => {
+                    Step::Done(CaughtUp { messages, recovered }) => {
                         return (messages.iter().map(|message| message.seq).collect(), recovered);
                     }
                 }
-                self.go_on(speed, speed);
+                self.advance(speed, speed);
             }
         }
     }
 
     #[test]
-    fn everything_since_is_recovered_or_the_newest_come() {
+    fn recovers_everything_since_a_position_or_the_newest() {
         let seqs = |range: std::ops::RangeInclusive<u64>| range.collect::<Vec<_>>();
         let world = |newest| World::new(0, newest, newest);
         assert_eq!(world(10).catch_up(Some(7), 2, 0), (seqs(8..=10), true));
@@ -261,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_much_is_not_read_to_its_end() {
+    fn reading_stops_once_the_messages_exceed_the_limit() {
         let long = |seq| {
             let content = Content::Said {
                 id: "id".parse().unwrap(),
@@ -278,20 +285,21 @@ mod tests {
             catch_up.add(Messages { messages: (seq + 1..seq + 10).map(long).collect(), more: true });
         }
         assert_eq!(pages, 2);
-        assert_eq!(catch_up.step(&tail), Step::Done(Caught { messages: vec![], recovered: false }));
+        assert_eq!(catch_up.step(&tail), Step::Done(CaughtUp { messages: vec![], recovered: false }));
     }
 
     proptest! {
-        /// However fast the room goes on meanwhile: what comes is without a hole, ends with what was told, and is everything
-        /// since then where it says so.
+        /// However fast the room goes on in the meantime, the recovered messages have no gap, end
+        /// with the newest message that was delivered and, if they are marked as recovered, begin
+        /// right after `since`.
         #[test]
-        fn it_ends_where_the_live_stream_begins(
-            (begun, told) in (0..900_u64, 0..400_u64),
+        fn recovery_ends_where_the_live_stream_begins(
+            (tail_start, delivered) in (0..900_u64, 0..400_u64),
             since in prop::option::of(0..1_500_u64),
             (pruned, newest, speed, ahead) in (0..900_u64, 0..300_usize, 0..400_u64, 0..5_u64),
         ) {
-            let mut world = World::new(pruned.min(begun), begun, begun + told);
-            world.go_on(ahead, 0);
+            let mut world = World::new(pruned.min(tail_start), tail_start, tail_start + delivered);
+            world.advance(ahead, 0);
             let (seqs, recovered) = world.catch_up(since, newest, speed);
             prop_assert!(seqs.windows(2).all(|pair| pair[1] == pair[0] + 1));
             if let Some(last) = seqs.last() {

@@ -1,4 +1,5 @@
-//! What stands under a room's lock: its state, its members' subscribers, what is to be told, and the pumps' inboxes.
+//! The part of a room under its lock: its state, the subscribers of its members, the events that
+//! are not delivered yet, and the queues of the pumps.
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
@@ -18,7 +19,8 @@ use crate::room::state::{Effect, RoomState};
 use crate::room::tail::Tail;
 use crate::sync::Instant;
 
-/// What the smallest event counts: it keeps the number of events in bounds, those that are not encoded too.
+/// What the smallest event counts. It also limits the number of events, including those that are
+/// not encoded.
 const SMALLEST_CHARGE: usize = 256;
 
 #[derive(Debug)]
@@ -27,48 +29,50 @@ pub(crate) struct Core {
     limits: EngineLimits,
     /// The newest messages.
     pub(crate) tail: Tail,
-    /// The members' subscribers. A member whose connection is being exchanged has none.
+    /// The subscribers of the members. A detached member has none.
     pub(crate) subscribers: HashMap<MemberId, Arc<Subscriber>>,
-    /// Slots of members that have left and whose pumps have yet to offer them their last event.
+    /// The subscribers of members that have left and whose pumps have not offered them their last
+    /// event yet.
     ending: Vec<Arc<Subscriber>>,
-    /// Those whose messages are on their way to the store.
+    /// The members whose messages are in flight to the store.
     pub(crate) in_flight: HashMap<MemberId, InFlight>,
-    /// Members that the operator has put out, until they themselves are gone.
+    /// The members that an operator removed, until their memberships are dropped.
     pub(crate) removed: HashSet<MemberId>,
-    /// Told, but not yet in a batch.
+    /// Events that are queued, but not in a batch yet.
     unbatched: Vec<Item>,
-    /// When the first of that was told.
+    /// When the first of these events was queued.
     unbatched_since: Instant,
     /// The position of the next event.
     pub(crate) position: u64,
-    /// What was accepted or told and not yet offered to everyone, as the encodings' size hints count it.
+    /// The size of everything that was accepted or queued and not yet offered to every member,
+    /// counted by the size hints of the encodings.
     pub(crate) pending: usize,
-    /// What the last message counted beyond its text.
+    /// What the last message counted in addition to its text.
     pub(crate) overhead: usize,
-    /// The pumps. A member stays on its pump, which keeps its order.
+    /// The pumps. A member stays on one pump, which keeps its events in order.
     pub(crate) pumps: Vec<PumpQueue>,
-    /// How many members take each encoding, by style.
+    /// How many members use each encoding, by presence style.
     takers: Vec<[usize; 2]>,
 }
 
-/// Messages of a member that are on their way to the store.
+/// The messages of a member that are in flight to the store.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
-    /// How many, those included whose member had the name before.
+    /// How many there are, including those of the member that had the name before.
     pub(crate) count: usize,
-    /// Whether the member leaves behind them.
-    pub(crate) then: Option<LeaveNotice>,
-    /// Who has the name now.
-    pub(crate) heir: Option<MemberId>,
+    /// Set once the member is to leave after them.
+    pub(crate) leave_notice: Option<LeaveNotice>,
+    /// The member that has the name now.
+    pub(crate) successor: Option<MemberId>,
 }
 
-/// What the one who leaves is told of it.
+/// What a leaving member receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum LeaveNotice {
-    /// Nothing: its outlet takes nothing more.
+    /// Nothing: its sink receives no more events.
     Silent,
-    /// This reason, after everything before it.
-    Told { reason: LeftReason, reference: Option<Reference> },
+    /// A leave notice with this reason, after everything before it.
+    Send { reason: LeftReason, reference: Option<Reference> },
 }
 
 fn index(style: PresenceStyle) -> usize {
@@ -98,48 +102,49 @@ impl Core {
         }
     }
 
-    /// Whether a member is in, and not about to leave.
+    /// Whether a member is in the room, and not about to leave.
     pub(crate) fn is_active(&self, id: MemberId) -> bool {
-        self.state.seats(id) && self.in_flight.get(&id).is_none_or(|way| way.then.is_none())
+        self.state.has_member(id)
+            && self.in_flight.get(&id).is_none_or(|in_flight| in_flight.leave_notice.is_none())
     }
 
-    /// Whether nobody is in or coming, and nothing that somebody said is on its way.
+    /// Whether the room has no members, reserved names or messages in flight.
     pub(crate) fn is_empty(&self) -> bool {
         self.state.is_empty() && self.in_flight.is_empty()
     }
 
-    /// Gives a member its place in the fan-out. Its first event is the last of those that are about to be told.
-    pub(crate) fn seat(
+    /// Subscribes a member to the events of the room. Its first event is the last one in `effects`.
+    pub(crate) fn subscribe(
         &mut self,
         id: MemberId,
         style: PresenceStyle,
-        outlet: crate::Sink,
+        sink: crate::Sink,
         effects: &[Effect],
         encodings: &Encodings,
         max_pumps: usize,
     ) {
         let start = self.position_after(effects).saturating_sub(1);
-        let encoding = outlet.encoding().and_then(|encoding| encodings.find(encoding));
+        let encoding = sink.encoding().and_then(|encoding| encodings.find(encoding));
         if let Some(encoding) = encoding {
             self.takers[encoding.get()][index(style)] += 1;
         }
-        // behind the last that the same outlet is told of an earlier stay
-        let before =
-            self.ending.iter().find(|ending| ending.outlet.is_same(&outlet)).map(|ending| ending.pump);
-        let pump = before.unwrap_or_else(|| self.choose_pump(max_pumps));
+        // the same pump as for an earlier membership with this sink, so that its last events come
+        // first
+        let earlier = self.ending.iter().find(|ending| ending.sink.is_same(&sink)).map(|ending| ending.pump);
+        let pump = earlier.unwrap_or_else(|| self.choose_pump(max_pumps));
         let arrival = self.state.arrival(id).unwrap_or_default();
-        let subscriber = Arc::new(Subscriber::new(id, style, arrival, start, outlet, encoding, pump));
+        let subscriber = Arc::new(Subscriber::new(id, style, arrival, start, sink, encoding, pump));
         self.subscribers.insert(id, Arc::clone(&subscriber));
-        self.pumps[pump].seat(subscriber);
+        self.pumps[pump].subscribe(subscriber);
     }
 
-    /// The position behind what is about to be told.
+    /// The position after the events that are about to be queued.
     fn position_after(&self, effects: &[Effect]) -> u64 {
-        let told = effects.iter().filter(|effect| matches!(effect, Effect::Send(..))).count();
-        self.position + told as u64
+        let queued = effects.iter().filter(|effect| matches!(effect, Effect::Send(..))).count();
+        self.position + queued as u64
     }
 
-    /// The pump with the fewest members, or a new one when all are full and more are allowed.
+    /// The pump with the fewest members, or a new one if all are full and more are allowed.
     fn choose_pump(&mut self, max_pumps: usize) -> usize {
         let fewest = self.pumps.iter().enumerate().min_by_key(|(_, pump)| pump.load);
         match fewest {
@@ -156,7 +161,7 @@ impl Core {
         }
     }
 
-    fn remove_slot(&mut self, id: MemberId) -> Option<Arc<Subscriber>> {
+    fn take_subscriber(&mut self, id: MemberId) -> Option<Arc<Subscriber>> {
         let subscriber = self.subscribers.remove(&id)?;
         if let Some(encoding) = subscriber.encoding {
             self.takers[encoding.get()][index(subscriber.style)] -= 1;
@@ -164,53 +169,59 @@ impl Core {
         Some(subscriber)
     }
 
-    /// Takes a member's place in the fan-out at once: nothing more goes to its outlet.
+    /// Ends a member's subscription at once: its sink receives nothing more.
     pub(crate) fn unsubscribe(&mut self, id: MemberId) {
-        if let Some(subscriber) = self.remove_slot(id) {
+        if let Some(subscriber) = self.take_subscriber(id) {
             subscriber.set_gone();
             self.pumps[subscriber.pump].unsubscribe(&subscriber);
         }
     }
 
-    /// Begins to let a member go, behind its messages that are on their way. False when that stay had ended before.
-    pub(crate) fn leave(&mut self, id: MemberId, farewell: LeaveNotice, effects: &mut Vec<Effect>) -> bool {
-        let Some(way) = self.in_flight.get_mut(&id) else {
-            return self.finish_leaving(id, farewell, effects);
+    /// Begins to remove a member, after its messages in flight. Returns `false` if it had left
+    /// before.
+    pub(crate) fn leave(
+        &mut self,
+        id: MemberId,
+        leave_notice: LeaveNotice,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let Some(in_flight) = self.in_flight.get_mut(&id) else {
+            return self.finish_leaving(id, leave_notice, effects);
         };
-        let is_silent = farewell == LeaveNotice::Silent;
-        way.then = Some(farewell);
-        self.state.begin_to_leave(id);
+        let is_silent = leave_notice == LeaveNotice::Silent;
+        in_flight.leave_notice = Some(leave_notice);
+        self.state.begin_leaving(id);
         if is_silent {
             self.unsubscribe(id);
         }
         true
     }
 
-    /// A pump has nothing more for this subscriber.
-    pub(crate) fn let_go(&mut self, subscriber: &Arc<Subscriber>) {
+    /// A pump has no more events for this subscriber.
+    pub(crate) fn release(&mut self, subscriber: &Arc<Subscriber>) {
         self.ending.retain(|ending| !Arc::ptr_eq(ending, subscriber));
-        self.pumps[subscriber.pump].let_go(subscriber);
+        self.pumps[subscriber.pump].release(subscriber);
     }
 
-    /// Lets a member go whose messages are all told. False when that stay had ended before.
+    /// Removes a member whose messages are all delivered. Returns `false` if it had left before.
     pub(crate) fn finish_leaving(
         &mut self,
         id: MemberId,
-        farewell: LeaveNotice,
+        leave_notice: LeaveNotice,
         effects: &mut Vec<Effect>,
     ) -> bool {
-        if !self.state.seats(id) {
+        if !self.state.has_member(id) {
             return false;
         }
-        match farewell {
+        match leave_notice {
             LeaveNotice::Silent => self.unsubscribe(id),
-            LeaveNotice::Told { reason, reference } => {
+            LeaveNotice::Send { reason, reference } => {
                 let room = self.state.room().clone();
                 let notice = Event::LeaveNotice { reference, room, reason };
                 effects.push(Effect::Send(notice, Audience::Only(id)));
                 let end = self.position_after(effects);
-                if let Some(subscriber) = self.remove_slot(id) {
-                    // its pump goes on with it until that has been offered
+                if let Some(subscriber) = self.take_subscriber(id) {
+                    // its pump keeps the subscriber until it has offered the notice
                     subscriber.set_end(end);
                     self.ending.push(subscriber);
                 }
@@ -219,43 +230,47 @@ impl Core {
         self.state.leave(id, effects)
     }
 
-    /// Lets go at once of a member that is about to leave, and whose name somebody takes now. What it said is still on its way, so the heir
-    /// leaves behind that, too: nobody is to hear somebody who is not in the list.
-    pub(crate) fn finish_leaving_before(&mut self, newcomer: &Member, effects: &mut Vec<Effect>) {
+    /// Removes at once a member that is about to leave and whose name `newcomer` takes now. The
+    /// messages of that member are still in flight, so the newcomer, when it leaves, has to leave
+    /// after them, too: no message may come from a user that is not in the list.
+    pub(crate) fn finish_leaving_namesake(&mut self, newcomer: &Member, effects: &mut Vec<Effect>) {
         let Some(id) = self.state.leaving(&newcomer.username) else { return };
-        let mut farewell = None;
-        if let Some(way) = self.in_flight.get_mut(&id) {
-            farewell = way.then.take();
-            way.heir = Some(newcomer.id);
-            let inherited = InFlight { count: way.count, ..InFlight::default() };
+        let mut leave_notice = None;
+        if let Some(in_flight) = self.in_flight.get_mut(&id) {
+            leave_notice = in_flight.leave_notice.take();
+            in_flight.successor = Some(newcomer.id);
+            let inherited = InFlight { count: in_flight.count, ..InFlight::default() };
             self.in_flight.insert(newcomer.id, inherited);
         }
-        self.finish_leaving(id, farewell.unwrap_or(LeaveNotice::Silent), effects);
+        self.finish_leaving(id, leave_notice.unwrap_or(LeaveNotice::Silent), effects);
     }
 
-    /// One thing less of a member is on its way. Whoever has left meanwhile, and waited for that alone, leaves now.
-    pub(crate) fn arrived(&mut self, id: MemberId, effects: &mut Vec<Effect>) {
+    /// One message of a member is settled. If the member has left in the meantime and this was its
+    /// last message in flight, it is removed now.
+    pub(crate) fn message_settled(&mut self, id: MemberId, effects: &mut Vec<Effect>) {
         let mut next = Some(id);
-        while let Some((id, way)) = next.and_then(|id| Some((id, self.in_flight.get_mut(&id)?))) {
-            next = way.heir;
-            way.count -= 1;
-            if way.count == 0
-                && let Some(farewell) = self.in_flight.remove(&id).and_then(|way| way.then)
+        while let Some((id, in_flight)) = next.and_then(|id| Some((id, self.in_flight.get_mut(&id)?))) {
+            next = in_flight.successor;
+            in_flight.count -= 1;
+            if in_flight.count == 0
+                && let Some(leave_notice) =
+                    self.in_flight.remove(&id).and_then(|in_flight| in_flight.leave_notice)
             {
-                self.finish_leaving(id, farewell, effects);
+                self.finish_leaving(id, leave_notice, effects);
             }
         }
     }
 
-    /// Queues an event, and gives about how large it is.
-    pub(crate) fn tell(
+    /// Queues an event, and returns its approximate size.
+    pub(crate) fn enqueue(
         &mut self,
         event: Event,
         audience: Audience,
-        receipt: Option<InFlightGuard>,
+        guard: Option<InFlightGuard>,
         encodings: &Encodings,
     ) -> usize {
-        // a member that has left may still wait for its last event: it counts as long as its pump has it
+        // a member that has left may still wait for its last event: it counts as long as its pump
+        // has it
         if self.pumps.iter().all(|pump| pump.load == 0) {
             return 0;
         }
@@ -263,23 +278,23 @@ impl Core {
         if self.unbatched.is_empty() {
             self.unbatched_since = Instant::now();
         }
-        self.unbatched.push(Item { event: Arc::new(event), audience, charge, _receipt: receipt });
+        self.unbatched.push(Item { event: Arc::new(event), audience, charge, _guard: guard });
         self.position += 1;
         self.pending += charge;
         charge
     }
 
     fn charge(&self, event: &Event, audience: Audience, encodings: &Encodings) -> usize {
-        // what is for one member is held against that one, not against the room
+        // an event for one member counts against that member, not against the room
         if matches!(audience, Audience::Only(_)) {
             return SMALLEST_CHARGE;
         }
-        let taken = encodings.iter().filter(|(index, _)| self.takers[index.get()].iter().sum::<usize>() > 0);
-        let hints = taken.map(|(_, encoding)| encoding.size_hint(event));
+        let used = encodings.iter().filter(|(index, _)| self.takers[index.get()].iter().sum::<usize>() > 0);
+        let hints = used.map(|(_, encoding)| encoding.size_hint(event));
         hints.max().unwrap_or(0).max(SMALLEST_CHARGE)
     }
 
-    /// Notes that a resting pump runs, if there is something to batch; which one.
+    /// Marks an idle pump as running if there are events to batch, and returns it.
     pub(crate) fn wake_one(&mut self) -> Option<usize> {
         if self.unbatched.is_empty() {
             return None;
@@ -289,7 +304,8 @@ impl Core {
         Some(pump)
     }
 
-    /// Makes a batch of what is not in one, up to a size, and gives it to all pumps. Gives those that have to be started.
+    /// Cuts a batch of limited size from the queued events and gives it to all pumps. Returns the
+    /// pumps that have to be started.
     pub(crate) fn cut_batch(&mut self, encodings: &Encodings, running: usize) -> Vec<usize> {
         if self.unbatched.is_empty() {
             return Vec::new();

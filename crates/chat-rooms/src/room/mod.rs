@@ -1,4 +1,4 @@
-//! A room at work: its core under a lock, and the pumps that tell its members.
+//! A room at work: its core under a lock, and the pumps that deliver events to its members.
 
 pub(crate) mod catch_up;
 pub(crate) mod core;
@@ -35,34 +35,37 @@ use crate::room::tail::{Tail, Tails};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{self, Handle, Notify};
 
-/// What a timer and the way to the sockets may take of the time that comings and goings are gathered for at most.
+/// The part of the coalescing window that is reserved for the delay of the timer and of the
+/// delivery.
 const TIMER_SLACK: Duration = Duration::from_millis(10);
 
-/// What the rooms of an engine share.
+/// What all rooms of an engine share.
 #[derive(Debug)]
 pub(crate) struct RoomContext {
-    /// Where pumps run. RetentionCutoff, because a member may leave on a thread that is not the runtime's.
+    /// The runtime of the pumps. Stored here, because a member may leave on a thread outside the
+    /// runtime.
     pub(crate) runtime: Handle,
     pub(crate) encodings: Encodings,
-    /// What the tails of all rooms keep.
+    /// Counts the tails of all rooms.
     pub(crate) tails: Arc<Tails>,
     /// How long messages are kept.
-    pub(crate) retained: Arc<RetentionRules>,
-    /// The most pumps of one room.
+    pub(crate) retention: Arc<RetentionRules>,
+    /// The maximum number of pumps of a room.
     pub(crate) max_pumps: usize,
-    /// The most members of one room.
+    /// The maximum number of members of a room.
     pub(crate) max_members: AtomicUsize,
     pub(crate) limits: EngineLimits,
     pub(crate) meters: Meters,
 }
 
-/// Why a name was not kept.
+/// Why a name cannot be reserved.
 #[derive(Debug)]
-pub(crate) enum NotKept {
-    /// It is taken. By whom; none while that one is still coming, or its connection is being exchanged.
-    Taken(Option<Arc<Subscriber>>),
-    /// There are as many members as there may be.
-    Full,
+pub(crate) enum ReserveError {
+    /// The name is taken, by the member with this subscriber. `None` if that member has not joined
+    /// yet, or is detached.
+    NameTaken(Option<Arc<Subscriber>>),
+    /// The room has its maximum number of members.
+    RoomFull,
 }
 
 /// A room. Nothing in it waits for the store, a socket or another room.
@@ -73,13 +76,14 @@ pub(crate) struct Room {
     /// For the tasks that the room starts.
     this: Weak<Room>,
     core: Mutex<Core>,
-    /// Set once the room knows the number of its newest message. Nobody is let in before.
-    known: OnceCell<()>,
-    /// Rung whenever a pump has offered something to all of its members, or something accepted came to nothing.
+    /// Set once the room knows the number of its newest message. Nobody joins before.
+    newest_loaded: OnceCell<()>,
+    /// Notified whenever a pump has offered events to all of its members, or an accepted message is
+    /// settled.
     progress: Notify,
 }
 
-/// Something that was told in a room: where it stands in the room's order.
+/// The position of an event in the order of its room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     pub(crate) position: u64,
@@ -97,45 +101,46 @@ impl Room {
             context,
             this: this.clone(),
             core: Mutex::new(core),
-            known: OnceCell::new(),
+            newest_loaded: OnceCell::new(),
             progress: Notify::new(),
         })
     }
 
-    /// Finds out the number of the room's newest message, once. Cancel-safe.
+    /// Reads the number of the room's newest message from the store, once. Cancel-safe.
     ///
     /// # Errors
-    /// [`HistoryError`]; asked again by whoever comes next.
-    pub(crate) async fn know(&self, history: &dyn HistoryStore) -> Result<(), HistoryError> {
-        let learn = || async {
+    /// [`HistoryError`] if the store fails. The next client that joins tries again.
+    pub(crate) async fn load_newest_seq(&self, history: &dyn HistoryStore) -> Result<(), HistoryError> {
+        let load = || async {
             let newest = history.newest(self.name.clone()).await?;
-            self.core.lock().tail = Tail::after(newest).among(&self.context.tails);
+            self.core.lock().tail = Tail::after(newest).counted_in(&self.context.tails);
             Ok(())
         };
-        self.known.get_or_try_init(learn).await.copied()
+        self.newest_loaded.get_or_try_init(load).await.copied()
     }
 
     pub(crate) fn encodings(&self) -> &Encodings {
         &self.context.encodings
     }
 
-    /// Resolves after the next time that a pump has offered something to all of its members.
+    /// Resolves the next time that a pump has offered events to all of its members, or an accepted
+    /// message is settled.
     pub(crate) fn progress(&self) -> tokio::sync::futures::Notified<'_> {
         self.progress.notified()
     }
 
-    /// Wakes those who wait for something to be offered, or to come to nothing.
+    /// Wakes the tasks that wait for a delivery, or for an accepted message to be settled.
     pub(crate) fn notify_progress(&self) {
         self.progress.notify_waiters();
     }
 
-    /// Whether everything that was accepted or told has been offered to everyone.
+    /// Whether everything that was accepted or queued has been offered to every member.
     pub(crate) fn is_idle(&self) -> bool {
         let core = self.core.lock();
         core.pending == 0 && core.in_flight.is_empty()
     }
 
-    /// Whether something that a member said is on its way to the store.
+    /// Whether a member has a message in flight to the store.
     pub(crate) fn has_in_flight(&self, id: MemberId) -> bool {
         self.core.lock().in_flight.contains_key(&id)
     }
@@ -144,15 +149,15 @@ impl Room {
         self.core.lock().is_empty()
     }
 
-    pub(crate) fn holds(&self, username: &Username) -> bool {
-        self.core.lock().state.holds(username)
+    pub(crate) fn is_name_taken(&self, username: &Username) -> bool {
+        self.core.lock().state.is_name_taken(username)
     }
 
-    pub(crate) fn seats(&self, id: MemberId) -> bool {
-        self.core.lock().state.seats(id)
+    pub(crate) fn has_member(&self, id: MemberId) -> bool {
+        self.core.lock().state.has_member(id)
     }
 
-    /// How many are in.
+    /// The number of members.
     pub(crate) fn count(&self) -> usize {
         self.core.lock().state.count()
     }
@@ -161,22 +166,22 @@ impl Room {
         self.core.lock().state.list()
     }
 
-    /// Some of the members, and how many there are.
+    /// A range of the members, and the number of all members.
     pub(crate) fn members_after(&self, after: Option<MemberId>, limit: usize) -> (Vec<Arc<Member>>, usize) {
         let core = self.core.lock();
         (core.state.members_after(after, limit), core.state.count())
     }
 
-    /// Keeps a name.
-    pub(crate) fn reserve(&self, username: &Username) -> Result<(), NotKept> {
+    /// Reserves a name.
+    pub(crate) fn reserve(&self, username: &Username) -> Result<(), ReserveError> {
         let max = self.context.max_members.load(Ordering::Relaxed);
         let mut core = self.core.lock();
-        if core.state.names() >= max && !core.state.holds(username) {
-            return Err(NotKept::Full);
+        if core.state.names() >= max && !core.state.is_name_taken(username) {
+            return Err(ReserveError::RoomFull);
         }
         core.state.reserve(username).map_err(|holder| match holder {
-            Holder::Reserved => NotKept::Taken(None),
-            Holder::Member(id) => NotKept::Taken(core.subscribers.get(&id).cloned()),
+            Holder::Reserved => ReserveError::NameTaken(None),
+            Holder::Member(id) => ReserveError::NameTaken(core.subscribers.get(&id).cloned()),
         })
     }
 
@@ -184,61 +189,63 @@ impl Room {
         self.core.lock().state.release(username);
     }
 
-    /// Lets in somebody whose name was kept and who is told at once who is there; everything from its own entering on goes to
-    /// `outlet`.
-    pub(crate) fn enter(&self, member: &Arc<Member>, outlet: Sink) -> Position {
+    /// Joins a member with [`PresenceStyle::Lists`] whose name is reserved. Every event from its
+    /// own entry on goes to `sink`.
+    pub(crate) fn enter(&self, member: &Arc<Member>, sink: Sink) -> Position {
         self.change(|core, effects| {
-            core.finish_leaving_before(member, effects);
+            core.finish_leaving_namesake(member, effects);
             core.state.enter(member, PresenceStyle::Lists, effects);
-            core.seat(
+            core.subscribe(
                 member.id,
                 PresenceStyle::Lists,
-                outlet,
+                sink,
                 effects,
                 &self.context.encodings,
                 self.context.max_pumps,
             );
-            let told = effects.iter().filter(|effect| matches!(effect, Effect::Send(..))).count() as u64;
-            Position { position: (core.position + told).saturating_sub(1) }
+            let queued = effects.iter().filter(|effect| matches!(effect, Effect::Send(..))).count() as u64;
+            Position { position: (core.position + queued).saturating_sub(1) }
         })
     }
 
-    /// Lets somebody go, behind its messages that are on their way. False when that stay had ended before.
-    pub(crate) fn leave(&self, id: MemberId, farewell: LeaveNotice, telling: LeaveVisibility) -> bool {
+    /// Removes a member, after its messages in flight. Returns `false` if it had left before.
+    pub(crate) fn leave(&self, id: MemberId, leave_notice: LeaveNotice, visibility: LeaveVisibility) -> bool {
         self.change(|core, effects| {
-            if telling == LeaveVisibility::Nobody {
+            if visibility == LeaveVisibility::Suppressed {
                 let left = core.finish_leaving(id, LeaveNotice::Silent, effects);
                 effects.clear();
                 return left;
             }
-            // it was told why it has to go, behind its messages, and has gone by that
+            // the operator's removal has sent it the reason, after its messages, and has removed it
+            // already
             if core.removed.remove(&id) {
                 return false;
             }
-            core.leave(id, farewell, effects)
+            core.leave(id, leave_notice, effects)
         })
     }
 
-    /// Puts somebody out, behind its messages that are on their way, and tells it why. False where nobody has that name.
+    /// Removes a member by name, after its messages in flight, and sends it the reason. Returns
+    /// `false` if no member has that name.
     pub(crate) fn remove_member(&self, username: &Username, reason: LeftReason) -> bool {
         let removed = self.change(|core, effects| {
             let id = core.state.holder(username)?;
             Some(self.remove_one(core, effects, id, reason))
         });
-        // it learns of it at once, whatever waits for it
+        // so that the connection learns of it at once, however much is queued for it
         removed.is_some_and(|subscriber| {
-            subscriber.inspect(|subscriber| subscriber.outlet.probe());
+            subscriber.inspect(|subscriber| subscriber.sink.probe());
             true
         })
     }
 
-    /// Puts everybody out; how many.
+    /// Removes all members, and returns how many they were.
     pub(crate) fn remove_everyone(&self, reason: LeftReason) -> usize {
         let removed = self.change(|core, effects| {
             let ids = core.state.ids();
             ids.into_iter().map(|id| self.remove_one(core, effects, id, reason)).collect::<Vec<_>>()
         });
-        removed.iter().flatten().for_each(|subscriber| subscriber.outlet.probe());
+        removed.iter().flatten().for_each(|subscriber| subscriber.sink.probe());
         removed.len()
     }
 
@@ -251,27 +258,31 @@ impl Room {
     ) -> Option<Arc<Subscriber>> {
         let subscriber = core.subscribers.get(&id).cloned();
         if core.is_active(id) && core.removed.insert(id) {
-            // who is told lists knows no reasons
-            let is_told =
+            // members with lists receive no reasons
+            let receives_reason =
                 subscriber.as_ref().is_some_and(|subscriber| subscriber.style == PresenceStyle::Changes);
-            let farewell =
-                if is_told { LeaveNotice::Told { reason, reference: None } } else { LeaveNotice::Silent };
-            core.leave(id, farewell, effects);
+            let leave_notice = if receives_reason {
+                LeaveNotice::Send { reason, reference: None }
+            } else {
+                LeaveNotice::Silent
+            };
+            core.leave(id, leave_notice, effects);
         }
         subscriber
     }
 
-    /// Whether the operator has put this member out.
+    /// Whether an operator removed this member.
     pub(crate) fn has_removed(&self, id: MemberId) -> bool {
         self.core.lock().removed.contains(&id)
     }
 
-    /// Takes a member's outlet away; the member is_active, and gets another one by coming again.
+    /// Detaches the sink of a member. The member stays in the room, and may be given another sink.
     pub(crate) fn detach(&self, id: MemberId) {
         self.core.lock().unsubscribe(id);
     }
 
-    /// Tells a member why something was not accepted. None when it is not in.
+    /// Sends a member the reason why something was not accepted. Returns `None` if it is not in the
+    /// room.
     pub(crate) fn refuse(
         &self,
         to: MemberId,
@@ -288,7 +299,8 @@ impl Room {
         })
     }
 
-    /// Whether a member has been offered what was sent, or has no outlet any more.
+    /// Whether the event at this position was offered to a member, or the member has no sink any
+    /// more.
     pub(crate) fn has_delivered(&self, sent: Position, to: MemberId) -> bool {
         let core = self.core.lock();
         core.subscribers
@@ -296,70 +308,72 @@ impl Room {
             .is_none_or(|subscriber| core.pumps[subscriber.pump].delivered > sent.position)
     }
 
-    /// What retention keeps now; `None` where it keeps everything.
-    pub(crate) fn kept(&self) -> Option<RetentionCutoff> {
-        self.context.retained.now()
+    /// What retention keeps now; `None` if it keeps everything.
+    pub(crate) fn cutoff(&self) -> Option<RetentionCutoff> {
+        self.context.retention.cutoff()
     }
 
-    /// Takes what is not kept out of the tail. Gives the number of the newest message, kept or not.
-    pub(crate) fn retain(&self, kept: Option<RetentionCutoff>) -> u64 {
+    /// Removes expired messages from the tail. Returns the number of the newest message, expired or
+    /// not.
+    pub(crate) fn retain(&self, cutoff: Option<RetentionCutoff>) -> u64 {
         let mut core = self.core.lock();
-        if let Some(kept) = kept {
-            core.tail.retain(kept);
+        if let Some(cutoff) = cutoff {
+            core.tail.retain(cutoff);
         }
         core.tail.newest()
     }
 
-    /// Reads a page from the store, without what is not kept.
+    /// Reads a page from the store, without expired messages.
     ///
     /// # Errors
-    /// [`HistoryError`] when the store does not answer.
+    /// [`HistoryError`] if the store fails.
     pub(crate) async fn read(
         &self,
         history: &dyn HistoryStore,
         page: Page,
     ) -> Result<Messages, HistoryError> {
         let mut messages = history.page(self.name.clone(), page).await?;
-        let Some(kept) = self.kept() else { return Ok(messages) };
-        let newest = self.retain(Some(kept));
-        let (Some(gone), Page::After { limit, .. }) = (kept.cut(page, &mut messages, newest), page) else {
+        let Some(cutoff) = self.cutoff() else { return Ok(messages) };
+        let newest = self.retain(Some(cutoff));
+        let (Some(expired), Page::After { limit, .. }) = (cutoff.trim(page, &mut messages, newest), page)
+        else {
             return Ok(messages);
         };
-        let seq = self.last_gone(history, kept, gone, newest).await?;
+        let seq = self.last_expired(history, cutoff, expired, newest).await?;
         messages = history.page(self.name.clone(), Page::After { seq, limit }).await?;
-        kept.cut(page, &mut messages, newest);
+        cutoff.trim(page, &mut messages, newest);
         Ok(messages)
     }
 
-    /// The number of the last message that is not kept, of those from `gone`, which is not, to `newest`. The store may have many that it has
-    /// not removed yet: they are not read one by one.
-    async fn last_gone(
+    /// Returns the number of the last expired message, of those from `expired`, which is one, to
+    /// `newest`. The store may have many that it has not removed yet, so this is a binary search.
+    async fn last_expired(
         &self,
         history: &dyn HistoryStore,
-        kept: RetentionCutoff,
-        mut gone: u64,
+        cutoff: RetentionCutoff,
+        mut expired: u64,
         newest: u64,
     ) -> Result<u64, HistoryError> {
         let mut end = newest;
-        while gone < end {
-            let seq = gone + (end - gone) / 2;
+        while expired < end {
+            let seq = expired + (end - expired) / 2;
             let found = history.page(self.name.clone(), Page::After { seq, limit: 1 }).await?;
             match found.messages.first() {
-                Some(message) if message.seq <= end && !kept.keeps_message(message, newest) => {
-                    gone = message.seq;
+                Some(message) if message.seq <= end && !cutoff.keeps_message(message, newest) => {
+                    expired = message.seq;
                 }
                 _ => end = seq,
             }
         }
-        Ok(gone)
+        Ok(expired)
     }
 
-    /// Forgets what a message said.
+    /// Removes the text of a message from memory.
     pub(crate) fn redact(&self, seq: u64) {
         self.core.lock().tail.erase(seq);
     }
 
-    /// Tells everybody in this room what the operator says.
+    /// Sends a notice to all members of this room.
     pub(crate) fn notice(&self, level: NoticeLevel, body: Arc<str>) {
         self.change(|core, effects| {
             let notice = core.state.notice(Some(self.name.clone()), level, body);
@@ -367,7 +381,8 @@ impl Room {
         });
     }
 
-    /// Tells those who are told lists what the operator says to everyone. Gives the outlets of all others: they may be in other rooms, too.
+    /// Sends a notice for all rooms to the members with lists. Returns the sinks of the other
+    /// members, which may be in several rooms.
     pub(crate) fn notice_all(&self, level: NoticeLevel, body: Arc<str>) -> Vec<Sink> {
         self.change(|core, effects| {
             if core.state.has_list_members() {
@@ -376,14 +391,14 @@ impl Room {
             }
             let others =
                 core.subscribers.values().filter(|subscriber| subscriber.style == PresenceStyle::Changes);
-            others.map(|subscriber| subscriber.outlet.clone()).collect()
+            others.map(|subscriber| subscriber.sink.clone()).collect()
         })
     }
 
-    /// Tells the others who want to know that somebody is typing.
+    /// Notifies the other members with [`PresenceStyle::Changes`] that a member is typing.
     pub(crate) fn typing(&self, id: MemberId) {
         self.change(|core, effects| {
-            // it is worth nothing later, and nobody waits for it
+            // it is worthless later, and nobody waits for it
             if core.pending < self.context.limits.queued_bytes
                 && let Some(event) = core.state.typing(id)
             {
@@ -396,12 +411,12 @@ impl Room {
         &self.context.limits
     }
 
-    /// The most pumps of the room.
+    /// The maximum number of pumps of the room.
     pub(crate) fn max_pumps(&self) -> usize {
         self.context.max_pumps
     }
 
-    /// Runs a command on the core, queues what it has to tell, and wakes a pump for it.
+    /// Runs a command on the core, queues the events that it produces, and wakes a pump for them.
     pub(crate) fn change<T>(&self, command: impl FnOnce(&mut Core, &mut Vec<Effect>) -> T) -> T {
         let mut effects = Vec::new();
         let mut core = self.core.lock();
@@ -412,7 +427,7 @@ impl Room {
                 Effect::OpenWindow => opens_window = true,
                 Effect::OpenPresence => opens_presence = true,
                 Effect::Send(event, audience) => {
-                    core.tell(event, audience, None, &self.context.encodings);
+                    core.enqueue(event, audience, None, &self.context.encodings);
                 }
             }
         }
@@ -422,10 +437,10 @@ impl Room {
             self.spawn_pump(pump);
         }
         if opens_window {
-            self.later(RoomState::close_window);
+            self.flush_later(RoomState::close_window);
         }
         if opens_presence {
-            self.later(RoomState::flush_presence);
+            self.flush_later(RoomState::flush_presence);
         }
         outcome
     }
@@ -436,23 +451,24 @@ impl Room {
         }
     }
 
-    /// Tells what has been gathered once the time for that is over.
-    fn later(&self, tell: fn(&mut RoomState, &mut Vec<Effect>)) {
+    /// Flushes coalesced changes at the end of the coalescing window.
+    fn flush_later(&self, flush: fn(&mut RoomState, &mut Vec<Effect>)) {
         let room = self.this.clone();
         self.context.runtime.spawn(async move {
             sync::sleep(COALESCE_WINDOW - TIMER_SLACK).await;
             if let Some(room) = room.upgrade() {
-                room.change(|core, effects| tell(&mut core.state, effects));
+                room.change(|core, effects| flush(&mut core.state, effects));
             }
         });
     }
 
-    /// The members of a pump that begins to run.
+    /// Takes the members of a pump that starts to run.
     pub(crate) fn start_pump(&self, pump: usize) -> Vec<Arc<Subscriber>> {
         std::mem::take(&mut self.core.lock().pumps[pump].members)
     }
 
-    /// What a pump offers next; none when there is nothing, and the pump has stopped.
+    /// Returns the batches that a pump has to offer next, or `None` if there are none and the pump
+    /// has stopped.
     pub(crate) fn next_batches(
         &self,
         pump: usize,
@@ -469,7 +485,8 @@ impl Room {
         batches
     }
 
-    /// A pump has offered these batches to all of its members, and let go of those for whom that was the end.
+    /// Called when a pump has offered these batches to all of its members, and has dropped the
+    /// subscribers for which they were the last ones.
     pub(crate) fn delivered(&self, pump: usize, batches: &[Arc<Batch>], ended: &[Arc<Subscriber>]) {
         let mut charge = 0;
         for batch in batches {
@@ -480,7 +497,7 @@ impl Room {
         }
         let mut core = self.core.lock();
         core.pending -= charge;
-        ended.iter().for_each(|subscriber| core.let_go(subscriber));
+        ended.iter().for_each(|subscriber| core.release(subscriber));
         if let Some(last) = batches.last() {
             core.pumps[pump].delivered = last.end();
         }
@@ -492,12 +509,12 @@ impl Room {
         &self.context.meters
     }
 
-    /// Lets those go whose outlets take nothing more.
-    pub(crate) fn put_out(&self, subscribers: &[Arc<Subscriber>]) {
+    /// Removes the members whose sinks are closed.
+    pub(crate) fn remove_closed(&self, subscribers: &[Arc<Subscriber>]) {
         for subscriber in subscribers {
             self.change(|core, effects| {
-                core.let_go(subscriber);
-                // it may have left meanwhile, or come again by another connection
+                core.release(subscriber);
+                // it may have left in the meantime, or have been reattached with another sink
                 if core
                     .subscribers
                     .get(&subscriber.id)
@@ -510,9 +527,9 @@ impl Room {
     }
 }
 
-/// Who is told of a leave.
+/// Whether the other members are notified of a leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LeaveVisibility {
-    Everybody,
-    Nobody,
+    Announced,
+    Suppressed,
 }

@@ -1,4 +1,4 @@
-//! What a member says, on its way through the store to everyone.
+//! Publishing: a message goes through the store to every member.
 
 use std::sync::Arc;
 
@@ -13,26 +13,26 @@ use crate::room::Room;
 use crate::room::core::Core;
 use crate::room::state::Effect;
 
-/// Whether something may be said now.
+/// Whether a member can send a message now.
 #[derive(Debug)]
 pub(crate) enum Acceptance {
-    /// It is on its way, and counts so much until it is settled.
+    /// The message is accepted, and counts towards the limits until it is settled.
     InFlight(Sender),
-    /// The room has more to offer than it may gather; try again after a progress.
+    /// The room has too much to deliver. Try again after its next progress.
     Congested,
     NotAMember,
 }
 
-/// Who says it, by which connection, and what that counts.
+/// Who sends a message, through which subscriber, and what the message counts.
 #[derive(Debug)]
 pub(crate) struct Sender {
     pub(crate) from: Arc<Member>,
-    /// The place in the fan-out that hears of the answer; it may be another one by then.
+    /// The subscriber that receives the reply. The member may have another one by then.
     subscriber: Arc<Subscriber>,
     pub(crate) charge: usize,
 }
 
-/// What the sender calls a message, and the sending of it.
+/// The sender's id for a message, and the reference of the command that sends it.
 #[derive(Debug)]
 pub(crate) struct RequestKey {
     pub(crate) id: MessageId,
@@ -40,14 +40,15 @@ pub(crate) struct RequestKey {
 }
 
 impl Room {
-    /// Notes that a member says something of so many bytes.
+    /// Accepts a message of `bytes` bytes from a member, if possible.
     pub(crate) fn accept(&self, member: &Arc<Member>, bytes: usize) -> Acceptance {
         self.change(|core, _| {
             if core.pending >= self.limits().queued_bytes {
                 return Acceptance::Congested;
             }
-            // whoever is about to leave has no subscriber any more, or has said its last
-            let is_leaving = core.in_flight.get(&member.id).is_some_and(|way| way.then.is_some());
+            // a leaving member has no subscriber any more, or has sent its last message
+            let is_leaving =
+                core.in_flight.get(&member.id).is_some_and(|in_flight| in_flight.leave_notice.is_some());
             let Some(subscriber) = core.subscribers.get(&member.id).filter(|_| !is_leaving).cloned() else {
                 return Acceptance::NotAMember;
             };
@@ -58,70 +59,71 @@ impl Room {
         })
     }
 
-    /// Tells what became of something that was said.
+    /// Sends the outcome of a message.
     pub(crate) fn settle(
         &self,
-        speaker: &Sender,
-        receipt: InFlightGuard,
+        sender: &Sender,
+        guard: InFlightGuard,
         outcome: Result<Appended, AppendError>,
-        called: RequestKey,
+        key: RequestKey,
         durability: Durability,
     ) {
-        let id = speaker.from.id;
+        let id = sender.from.id;
         self.change(|core, effects| {
-            core.pending -= speaker.charge;
-            let hears = core
+            core.pending -= sender.charge;
+            let is_subscribed = core
                 .subscribers
                 .get(&id)
-                .is_some_and(|subscriber| Arc::ptr_eq(subscriber, &speaker.subscriber));
+                .is_some_and(|subscriber| Arc::ptr_eq(subscriber, &sender.subscriber));
             match outcome {
                 Ok(Appended { message, again, missed }) => {
-                    // its own message may be the last of them, or one before: its ack comes before it
+                    // the sender's own message may be the last of them, or an earlier one: its ack
+                    // comes before it
                     let (before, rest) =
                         missed.split_at(missed.partition_point(|missed| missed.seq < message.seq));
                     for missed in before {
                         self.deliver_message(core, Arc::clone(missed), None, None);
                     }
-                    if hears && speaker.subscriber.style == PresenceStyle::Changes {
-                        let ack = Event::Ack(Box::new(ack(&message, called, durability)));
-                        core.tell(ack, Audience::Only(id), None, self.encodings());
+                    if is_subscribed && sender.subscriber.style == PresenceStyle::Changes {
+                        let ack = Event::Ack(Box::new(ack(&message, key, durability)));
+                        core.enqueue(ack, Audience::Only(id), None, self.encodings());
                     }
                     for missed in rest {
                         self.deliver_message(core, Arc::clone(missed), None, None);
                     }
                     if !again {
-                        self.deliver_message(core, message, Some(Arc::clone(&speaker.from)), Some(receipt));
+                        self.deliver_message(core, message, Some(Arc::clone(&sender.from)), Some(guard));
                     }
                 }
-                Err(error) if hears => {
+                Err(error) if is_subscribed => {
                     let (code, reason) = refusal(&error);
-                    let event = core.state.refuse(id, code, reason.into(), called.reference);
+                    let event = core.state.refuse(id, code, reason.into(), key.reference);
                     event.iter().for_each(|_| self.meters().refused(code));
                     effects.extend(event.map(|event| Effect::Send(event, Audience::Only(id))));
                 }
                 Err(_) => {}
             }
-            core.arrived(id, effects);
+            core.message_settled(id, effects);
         });
-        // something accepted may have come to nothing: whoever waits for room looks again
+        // an accepted message may have failed: those that wait for capacity check again
         self.notify_progress();
     }
 
-    /// Tells everyone a message, unless it was told before.
+    /// Delivers a message to every member, unless it was delivered before.
     fn deliver_message(
         &self,
         core: &mut Core,
         message: Arc<Message>,
         from: Option<Arc<Member>>,
-        receipt: Option<InFlightGuard>,
+        guard: Option<InFlightGuard>,
     ) {
         if message.seq <= core.tail.newest() {
             return;
         }
         core.tail.push(Arc::clone(&message));
         let size = message.size();
-        let event = core.state.said(message, from);
-        let charge = core.tell(event, Audience::All, receipt, self.encodings());
+        let event = core.state.message_event(message, from);
+        let charge = core.enqueue(event, Audience::All, guard, self.encodings());
         core.overhead = charge.saturating_sub(size).max(256);
     }
 }

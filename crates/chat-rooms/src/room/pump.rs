@@ -1,11 +1,11 @@
-//! The tasks that offer a room's events to its members, each to a share of them.
+//! The pumps: tasks that offer a room's events to its members, each to a part of them.
 
 use std::sync::Arc;
 
 use crate::delivery::walk::{Turn, Walked, walk};
 use crate::room::Room;
 
-/// Runs one pump of a room until there is nothing to offer.
+/// Runs one pump of a room until there is nothing left to offer.
 pub(crate) async fn run(room: Arc<Room>, pump: usize) {
     let mut members = room.start_pump(pump);
     let mut turn = Turn::new();
@@ -13,9 +13,9 @@ pub(crate) async fn run(room: Arc<Room>, pump: usize) {
         let messages: usize = batches.iter().map(|batch| batch.messages()).sum();
         room.meters().deliveries.increment((messages * members.len()) as u64);
         let span = tracing::trace_span!("fan_out", room = %room.name, messages, members = members.len());
-        let Walked { refused, ended } = walk(&batches, &mut members, room.encodings(), &mut turn).await;
+        let Walked { closed, ended } = walk(&batches, &mut members, room.encodings(), &mut turn).await;
         room.delivered(pump, &batches, &ended);
         drop(span);
-        room.put_out(&refused);
+        room.remove_closed(&closed);
     }
 }

@@ -1,5 +1,6 @@
-//! What a member asks for: to be in, a page of what was said, a page of who is there. Each answer has its place among the room's
-//! events, so that what comes before it and after it adds up.
+//! Replies to a member's requests: to join, for a page of messages, for a page of members. Each
+//! reply is ordered with the events of the room, so that it is consistent with the events before
+//! and after it.
 
 use std::sync::Arc;
 
@@ -9,13 +10,13 @@ use chat_protocol::{Epoch, Event, Member, MemberId, MemberPage, Message, Message
 use crate::delivery::audience::Audience;
 use crate::delivery::audience::PresenceStyle;
 use crate::delivery::sink::Sink;
-use crate::room::catch_up::{CatchUp, Caught, Step};
+use crate::room::catch_up::{CatchUp, CaughtUp, Step};
 use crate::room::core::Core;
 use crate::room::state::Effect;
 use crate::room::state::roster::{RosterPage, RosterQuery};
 use crate::room::{Position, Room};
 
-/// What every answer carries.
+/// What every reply carries.
 #[derive(Debug, Clone)]
 pub(crate) struct ReplyContext {
     pub(crate) epoch: Epoch,
@@ -24,62 +25,64 @@ pub(crate) struct ReplyContext {
     pub(crate) members: usize,
 }
 
-/// Whether a member comes for the first time, or has been in all the time and only its outlet is another one.
+/// Whether a member joins, or is in the room already and only changes its sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum JoinKind {
     First,
-    Again,
+    Reattach,
 }
 
-/// Why somebody is not in yet.
+/// Why a member cannot join yet.
 #[derive(Debug)]
 pub(crate) enum NotJoined {
-    /// This has to be read from the store before.
+    /// This page has to be read from the store first.
     Read(Page),
-    /// A member that was to come again is out.
-    Out,
+    /// A member that is to be reattached is not in the room any more.
+    NotAMember,
 }
 
 impl Room {
-    /// Lets a member in who is told what changes, or in again by another outlet, as soon as all that it missed is at hand. Its
-    /// first event says how things stand; the live stream begins right behind that.
+    /// Joins a member with [`PresenceStyle::Changes`], or gives it another sink, as soon as all
+    /// messages that it missed are at hand. Its first event is a snapshot of the room, and the live
+    /// stream begins right after it.
     ///
     /// # Errors
-    /// What is in the way.
+    /// [`NotJoined`] if it cannot join yet.
     pub(crate) fn join(
         &self,
         member: &Arc<Member>,
-        coming: JoinKind,
-        outlet: &Sink,
+        kind: JoinKind,
+        sink: &Sink,
         catch_up: &mut CatchUp,
-        asked: &ReplyContext,
+        context: &ReplyContext,
     ) -> Result<Position, NotJoined> {
-        let kept = self.kept();
+        let cutoff = self.cutoff();
         self.change(|core, effects| {
-            if let Some(kept) = kept {
-                core.tail.retain(kept);
+            if let Some(cutoff) = cutoff {
+                core.tail.retain(cutoff);
             }
-            // looked at in the moment in which the seat is given: it may have been put out while pages were read
-            if coming == JoinKind::Again && !core.is_active(member.id) {
-                return Err(NotJoined::Out);
+            // checked at the time of the subscription: the member may have been removed while pages
+            // were read
+            if kind == JoinKind::Reattach && !core.is_active(member.id) {
+                return Err(NotJoined::NotAMember);
             }
-            let Caught { messages, recovered } = match catch_up.step(&core.tail) {
+            let CaughtUp { messages, recovered } = match catch_up.step(&core.tail) {
                 Step::Read(page) => return Err(NotJoined::Read(page)),
                 Step::Done(caught) => caught,
             };
-            if coming == JoinKind::First {
-                core.finish_leaving_before(member, effects);
+            if kind == JoinKind::First {
+                core.finish_leaving_namesake(member, effects);
                 core.state.enter(member, PresenceStyle::Changes, effects);
             }
-            let query = RosterQuery { after: None, prefix: "", limit: asked.members };
+            let query = RosterQuery { after: None, prefix: "", limit: context.members };
             let (members, count) = core
                 .state
                 .roster_page(member.id, query)
                 .map_or((Vec::new(), 0), |RosterPage { members, count, .. }| (members, count));
             let snapshot = Snapshot {
-                reference: asked.reference.clone(),
+                reference: context.reference.clone(),
                 room: self.name.clone(),
-                epoch: asked.epoch.clone(),
+                epoch: context.epoch.clone(),
                 seq: core.tail.newest(),
                 members,
                 member_count: count,
@@ -87,36 +90,36 @@ impl Room {
                 recovered,
             };
             effects.push(Effect::Send(Event::Joined(Box::new(snapshot)), Audience::Only(member.id)));
-            core.seat(
+            core.subscribe(
                 member.id,
                 PresenceStyle::Changes,
-                outlet.clone(),
+                sink.clone(),
                 effects,
                 self.encodings(),
                 self.max_pumps(),
             );
-            let told = effects.iter().filter(|effect| matches!(effect, Effect::Send(..))).count() as u64;
-            Ok(Position { position: core.position + told - 1 })
+            let queued = effects.iter().filter(|effect| matches!(effect, Effect::Send(..))).count() as u64;
+            Ok(Position { position: core.position + queued - 1 })
         })
     }
 
-    /// Tells a member a page of what was said, as it was read from the store, or from memory where that is enough. Nothing that
-    /// comes with the live stream later is in it.
+    /// Sends a member a page of messages, as read from the store, or from memory if that is
+    /// sufficient. The page contains no message that arrives later with the live stream.
     ///
     /// # Errors
-    /// The page that has to be read from the store before.
+    /// The page that has to be read from the store first.
     pub(crate) fn reply_history(
         &self,
         to: MemberId,
         page: Page,
         max_bytes: usize,
         read: Option<Messages>,
-        asked: &ReplyContext,
+        context: &ReplyContext,
     ) -> Result<Option<Position>, Page> {
-        let kept = self.kept();
+        let cutoff = self.cutoff();
         self.change(|core, effects| {
-            if let Some(kept) = kept {
-                core.tail.retain(kept);
+            if let Some(cutoff) = cutoff {
+                core.tail.retain(cutoff);
             }
             let read = read.map(|read| fit(read, page, max_bytes));
             let Some(Messages { mut messages, more }) = read.or_else(|| in_memory(core, page, max_bytes))
@@ -127,17 +130,18 @@ impl Room {
             let more = more && delivered_count == messages.len();
             messages.truncate(delivered_count);
             let page = MessagePage {
-                reference: asked.reference.clone(),
+                reference: context.reference.clone(),
                 room: self.name.clone(),
-                epoch: asked.epoch.clone(),
+                epoch: context.epoch.clone(),
                 messages,
                 more,
             };
-            Ok(answer(core, to, Event::History(Box::new(page)), effects))
+            Ok(reply(core, to, Event::History(Box::new(page)), effects))
         })
     }
 
-    /// Tells a member a page of who is there. None when it is not in, or is told at once who is there.
+    /// Sends a member a page of members. Returns `None` if it is not in the room, or the room has
+    /// no members with [`PresenceStyle::Changes`].
     pub(crate) fn reply_members(
         &self,
         to: MemberId,
@@ -148,19 +152,19 @@ impl Room {
             let RosterPage { members, count, more } = core.state.roster_page(to, query)?;
             let room = self.name.clone();
             let page = MemberPage { reference, room, members, member_count: count, more };
-            answer(core, to, Event::Members(Box::new(page)), effects)
+            reply(core, to, Event::Members(Box::new(page)), effects)
         })
     }
 }
 
-fn answer(core: &Core, to: MemberId, event: Event, effects: &mut Vec<Effect>) -> Option<Position> {
+fn reply(core: &Core, to: MemberId, event: Event, effects: &mut Vec<Effect>) -> Option<Position> {
     core.subscribers.contains_key(&to).then(|| {
         effects.push(Effect::Send(event, Audience::Only(to)));
         Position { position: core.position }
     })
 }
 
-/// The same page without what is stored and not yet told.
+/// The same page, without messages that are stored but not delivered yet.
 fn only_delivered(core: &Core, page: Page) -> Page {
     match page {
         Page::Before { seq, limit } => Page::Before { seq: seq.min(core.tail.newest() + 1), limit },
@@ -168,7 +172,7 @@ fn only_delivered(core: &Core, page: Page) -> Page {
     }
 }
 
-/// A page out of the room's tail; none where the store has to be asked.
+/// A page from the room's tail, or `None` if the store has to be asked.
 fn in_memory(core: &Core, page: Page, max_bytes: usize) -> Option<Messages> {
     let mut bytes = 0;
     let mut fits = |message: &&Arc<Message>| {
@@ -189,14 +193,15 @@ fn in_memory(core: &Core, page: Page, max_bytes: usize) -> Option<Messages> {
             let messages: Vec<_> =
                 all[all.len() - count..].iter().map(|message| Arc::clone(message)).collect();
             let first = messages.first()?.seq;
-            // whether what is before the tail is still stored is for the store to say
+            // only the store knows whether the messages before the tail still exist
             let more = if first == 1 { false } else { (core.tail.oldest() < first).then_some(true)? };
             Some(Messages { messages, more })
         }
     }
 }
 
-/// Cuts a page that was read from the store to its bytes, at its far end. One message always fits.
+/// Cuts a page that was read from the store to `max_bytes`, at its far end. One message always
+/// fits.
 fn fit(Messages { mut messages, mut more }: Messages, page: Page, max_bytes: usize) -> Messages {
     let mut bytes = 0;
     let mut fits = |message: &&Arc<Message>| {

@@ -1,5 +1,5 @@
-//! What retention keeps. It holds for what is in memory and for what is read, from the moment in which it is set: the store removes its rows
-//! step by step.
+//! The retention rules. They apply to messages in memory and to reads as soon as they are set,
+//! because the store removes its rows step by step.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -10,15 +10,15 @@ use parking_lot::Mutex;
 
 use crate::sync::Notify;
 
-/// When more erased messages than this are noted, everything that is rendered is forgotten instead.
+/// If more erased messages than this are noted, everything that is cached counts as erased.
 const MAX_ERASED: usize = 100_000;
 
-/// What an engine keeps, and what was erased and may still be in memory.
+/// The retention of an engine, and the messages that were erased and may still be in memory.
 #[derive(Default)]
 pub(crate) struct RetentionRules {
     retention: Mutex<Retention>,
     erased: Mutex<Erased>,
-    /// Rung when one of them is another one.
+    /// Notified when one of them has changed.
     pub(crate) changed: Notify,
 }
 
@@ -37,7 +37,7 @@ impl RetentionRules {
         *self.retention.lock()
     }
 
-    /// Keeps messages for another time from now on.
+    /// Sets how long messages are kept from now on.
     pub(crate) fn set(&self, retention: Retention) {
         *self.retention.lock() = retention;
         self.changed.notify_one();
@@ -49,19 +49,19 @@ impl RetentionRules {
         self.changed.notify_one();
     }
 
-    /// What was erased since this was called last.
+    /// Returns the messages that were erased since the previous call.
     pub(crate) fn take_erased(&self) -> Erased {
         std::mem::take(&mut *self.erased.lock())
     }
 
-    /// What is kept now; `None` where everything is.
-    pub(crate) fn now(&self) -> Option<RetentionCutoff> {
+    /// What retention keeps now; `None` if it keeps everything.
+    pub(crate) fn cutoff(&self) -> Option<RetentionCutoff> {
         let retention = self.retention();
         (!retention.keeps_all()).then(|| RetentionCutoff { retention, now: Timestamp::now() })
     }
 }
 
-/// What retention keeps at a moment.
+/// What retention keeps at one point in time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RetentionCutoff {
     retention: Retention,
@@ -69,7 +69,7 @@ pub(crate) struct RetentionCutoff {
 }
 
 impl RetentionCutoff {
-    /// Whether a message of a room with this newest number is kept.
+    /// Whether a message is kept, given the newest number in its room.
     pub(crate) fn keeps(self, seq: u64, sent_at: Timestamp, newest: u64) -> bool {
         self.retention.keeps(seq, sent_at, newest, self.now)
     }
@@ -78,15 +78,17 @@ impl RetentionCutoff {
         self.keeps(message.seq, message.sent_at, newest)
     }
 
-    /// Takes out of a page what is not kept: the oldest of it. Gives the number of the last message that was taken out, if that is all there was and
-    /// what is kept comes behind it.
-    pub(crate) fn cut(self, page: Page, messages: &mut Messages, newest: u64) -> Option<u64> {
-        let gone =
+    /// Removes the expired messages from a page: its oldest ones.
+    ///
+    /// If that leaves a page of newer messages empty and the store has more, returns the number of
+    /// the last message removed: messages that are kept may follow it.
+    pub(crate) fn trim(self, page: Page, messages: &mut Messages, newest: u64) -> Option<u64> {
+        let expired =
             messages.messages.iter().take_while(|message| !self.keeps_message(message, newest)).count();
-        let last = messages.messages[..gone].last().map(|message| message.seq)?;
-        messages.messages.drain(..gone);
+        let last = messages.messages[..expired].last().map(|message| message.seq)?;
+        messages.messages.drain(..expired);
         match page {
-            // what is before the page is older
+            // everything before the page is older
             Page::Before { .. } => {
                 messages.more = false;
                 None
@@ -96,7 +98,7 @@ impl RetentionCutoff {
     }
 }
 
-/// Messages that were erased.
+/// Erased messages.
 #[derive(Debug, Default)]
 pub(crate) struct Erased {
     seqs: HashMap<RoomName, HashSet<u64>>,
@@ -117,7 +119,7 @@ impl Erased {
         self.count == 0
     }
 
-    /// Whether a message may be one of them.
+    /// Whether a message may be erased.
     pub(crate) fn contains(&self, room: &RoomName, seq: u64) -> bool {
         self.count > MAX_ERASED || self.seqs.get(room).is_some_and(|seqs| seqs.contains(&seq))
     }

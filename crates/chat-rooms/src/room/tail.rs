@@ -8,51 +8,53 @@ use chat_protocol::{Content, Message};
 
 use crate::room::retention::RetentionCutoff;
 
-/// How much is kept: as much as is told while a page is read from the store, so that whoever comes back finds the rest here.
+/// The limits of one tail. It has to cover the messages that are delivered while a page is read
+/// from the store, so that a member that catches up finds the rest here.
 const MAX_MESSAGES: usize = 256;
 const MAX_BYTES: usize = 128 << 10;
 
-/// How much the tails of all rooms keep, in bytes: clients choose in how many rooms they say something. Over it a room keeps little, and over twice
-/// of it nothing; what is not here is read from the store.
+/// The limit on the tails of all rooms together, in bytes: clients determine how many rooms have
+/// messages. Above it a room keeps little, and above twice the limit nothing. Messages that are not
+/// here are read from the store.
 const MAX_TOTAL_BYTES: usize = 256 << 20;
-const LITTLE_BYTES: usize = 8 << 10;
+const REDUCED_BYTES: usize = 8 << 10;
 
-/// What the tails of all rooms keep together.
+/// Counts the tails of all rooms.
 #[derive(Debug, Default)]
 pub(crate) struct Tails {
     bytes: AtomicUsize,
 }
 
 impl Tails {
-    /// How many bytes one room may keep.
+    /// The number of bytes that one room may keep.
     fn share(&self) -> usize {
         match self.bytes.load(Ordering::Relaxed) {
             0..=MAX_TOTAL_BYTES => MAX_BYTES,
-            bytes if bytes <= 2 * MAX_TOTAL_BYTES => LITTLE_BYTES,
+            bytes if bytes <= 2 * MAX_TOTAL_BYTES => REDUCED_BYTES,
             _ => 0,
         }
     }
 }
 
-/// What was told last, without a hole, up to the newest message.
+/// The messages that were delivered last, without a gap, up to the newest one.
 #[derive(Debug, Default)]
 pub(crate) struct Tail {
     messages: VecDeque<Arc<Message>>,
     bytes: usize,
-    /// Of all rooms.
+    /// The tails of all rooms.
     tails: Arc<Tails>,
-    /// The number of the newest message that was told; 0 where none was.
+    /// The number of the newest message that was delivered; 0 if there was none.
     newest: u64,
 }
 
 impl Tail {
-    /// An empty one behind the message with this number.
+    /// Creates an empty tail after the message with this number.
     pub(crate) fn after(newest: u64) -> Self {
         Self { messages: VecDeque::new(), bytes: 0, tails: Arc::default(), newest }
     }
 
-    /// Counts what is kept among what other rooms keep.
-    pub(crate) fn among(self, tails: &Arc<Tails>) -> Self {
+    /// Counts the tail together with those of the other rooms.
+    pub(crate) fn counted_in(self, tails: &Arc<Tails>) -> Self {
         debug_assert!(self.messages.is_empty(), "nothing is counted yet");
         Self { messages: VecDeque::new(), bytes: 0, tails: Arc::clone(tails), newest: self.newest }
     }
@@ -73,15 +75,15 @@ impl Tail {
         }
     }
 
-    /// The number of the newest message that was told.
+    /// The number of the newest message that was delivered.
     pub(crate) fn newest(&self) -> u64 {
         self.newest
     }
 
-    /// Adds the message that is told now.
+    /// Adds the message that is being delivered.
     pub(crate) fn push(&mut self, message: Arc<Message>) {
         if message.seq != self.newest + 1 {
-            // never seen with a store that keeps its promise; what is not whole is no tail
+            // does not happen with a store that keeps its promise; a tail must not have gaps
             self.messages.clear();
             self.subtract(self.bytes);
         }
@@ -89,14 +91,15 @@ impl Tail {
         self.add(message.size());
         self.messages.push_back(message);
         let share = self.tails.share();
-        // one message is kept however long it is, unless there is no room at all
-        let least = usize::from(share == MAX_BYTES);
-        while self.messages.len() > MAX_MESSAGES || (self.bytes > share && self.messages.len() > least) {
+        // one message is kept, however long it is, unless the limit on all tails is exceeded
+        let min_messages = usize::from(share == MAX_BYTES);
+        while self.messages.len() > MAX_MESSAGES || (self.bytes > share && self.messages.len() > min_messages)
+        {
             self.drop_oldest();
         }
     }
 
-    /// Forgets what a message said, which is erased in the store. Its place is_active.
+    /// Removes the text of a message that was erased in the store. The message keeps its position.
     pub(crate) fn erase(&mut self, seq: u64) {
         let index = seq.checked_sub(self.oldest()).and_then(|index| usize::try_from(index).ok());
         let Some(message) = index.and_then(|index| self.messages.get_mut(index)) else { return };
@@ -108,9 +111,9 @@ impl Tail {
         self.add(after);
     }
 
-    /// Removes what is not kept: the oldest.
-    pub(crate) fn retain(&mut self, kept: RetentionCutoff) {
-        while self.messages.front().is_some_and(|oldest| !kept.keeps_message(oldest, self.newest)) {
+    /// Removes expired messages, which are the oldest ones.
+    pub(crate) fn retain(&mut self, cutoff: RetentionCutoff) {
+        while self.messages.front().is_some_and(|oldest| !cutoff.keeps_message(oldest, self.newest)) {
             self.drop_oldest();
         }
         if self.messages.is_empty() {
@@ -118,12 +121,12 @@ impl Tail {
         }
     }
 
-    /// The number of the oldest message that is here; one more than the newest where none is.
+    /// The number of the oldest message in the tail; if it is empty, one more than the newest.
     pub(crate) fn oldest(&self) -> u64 {
         self.messages.front().map_or(self.newest + 1, |message| message.seq)
     }
 
-    /// Everything from this number on; none where some of that is not here.
+    /// Returns all messages from this number on, or `None` if some of them are not in the tail.
     pub(crate) fn from(&self, seq: u64) -> Option<impl Iterator<Item = &Arc<Message>>> {
         let skip = usize::try_from(seq.checked_sub(self.oldest())?).unwrap_or(usize::MAX);
         Some(self.messages.iter().skip(skip))
@@ -152,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn it_gives_what_it_has_and_says_what_it_has_not() {
+    fn returns_messages_only_if_it_has_all_of_them() {
         let mut tail = Tail::after(7);
         assert_eq!((tail.newest(), tail.oldest()), (7, 8));
         assert_eq!(seqs(&tail, 8), Some(vec![]));
@@ -165,8 +168,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_erased_keeps_its_place() {
-        let said = |seq| {
+    fn an_erased_message_keeps_its_position() {
+        let text_message = |seq| {
             let content = Content::Said {
                 id: "id".parse().unwrap(),
                 from: "ana".parse().unwrap(),
@@ -175,39 +178,43 @@ mod tests {
             Arc::new(Message { content, ..Message::clone(&message(seq)) })
         };
         let mut tail = Tail::default();
-        (1..4).for_each(|seq| tail.push(said(seq)));
+        (1..4).for_each(|seq| tail.push(text_message(seq)));
         let before = tail.bytes;
         [0, 2, 9].into_iter().for_each(|seq| tail.erase(seq));
         let erased: Vec<_> = tail.messages.iter().map(|m| m.content == Content::Erased).collect();
         assert_eq!(erased, [false, true, false]);
-        assert_eq!(tail.bytes, before - said(2).size() + message(2).size());
+        assert_eq!(tail.bytes, before - text_message(2).size() + message(2).size());
         assert_eq!(seqs(&tail, 1), Some(vec![1, 2, 3]));
     }
 
     #[test]
-    fn all_tails_together_are_bounded_and_whoever_is_gone_counts_no_more() {
+    fn all_tails_together_are_bounded_and_dropped_ones_do_not_count() {
         let body: Arc<str> = "x".repeat(100_000).into();
-        let said = |seq| {
+        let text_message = |seq| {
             let (id, from) = ("id".parse().unwrap(), "ana".parse().unwrap());
             let content = Content::Said { id, from, body: Arc::clone(&body) };
             Arc::new(Message { content, ..Message::clone(&message(seq)) })
         };
         let tails = Arc::new(Tails::default());
-        let mut rooms: Vec<_> = (0..10_000).map(|_| Tail::default().among(&tails)).collect();
-        rooms.iter_mut().for_each(|tail| (1..3).for_each(|seq| tail.push(said(seq))));
+        let mut rooms: Vec<_> = (0..10_000).map(|_| Tail::default().counted_in(&tails)).collect();
+        rooms.iter_mut().for_each(|tail| (1..3).for_each(|seq| tail.push(text_message(seq))));
         let bytes = |tails: &Tails| tails.bytes.load(Ordering::Relaxed);
         assert_eq!(bytes(&tails), rooms.iter().map(|tail| tail.bytes).sum::<usize>());
         assert!(bytes(&tails) <= MAX_TOTAL_BYTES + MAX_BYTES, "{}", bytes(&tails));
-        let late = rooms.last_mut().unwrap();
-        assert_eq!((late.newest(), late.oldest(), seqs(late, 3)), (2, 3, Some(vec![])), "it goes on without");
-        (3..100).for_each(|seq| late.push(message(seq)));
-        assert!(late.messages.len() > 10, "little is kept all the same");
+        let last = rooms.last_mut().unwrap();
+        assert_eq!(
+            (last.newest(), last.oldest(), seqs(last, 3)),
+            (2, 3, Some(vec![])),
+            "an empty tail still counts"
+        );
+        (3..100).for_each(|seq| last.push(message(seq)));
+        assert!(last.messages.len() > 10, "small messages are still kept");
         rooms.clear();
         assert_eq!(bytes(&tails), 0);
     }
 
     #[test]
-    fn it_is_bounded() {
+    fn a_tail_is_bounded() {
         let mut tail = Tail::default();
         (1..10_000).for_each(|seq| tail.push(message(seq)));
         assert_eq!(tail.newest(), 9_999);

@@ -1,6 +1,6 @@
-//! What concurrency is made of here: atomics, wake-ups, tasks and time. They are the standard library's, futures' and tokio's; under
-//! `cfg(shuttle)` they are those of a scheduler that chooses every step, for `tests/schedules`. Locks are exchanged in `Cargo.toml`,
-//! by name.
+//! The primitives of concurrency: atomics, notifications, tasks and time. They are those of the
+//! standard library and Tokio. Under `cfg(shuttle)` they are those of a scheduler that chooses
+//! every step, for `tests/schedules`. Locks are replaced in `Cargo.toml`, by name.
 
 #[cfg(shuttle)]
 mod scheduled;
@@ -18,7 +18,7 @@ pub(crate) use {
 #[cfg(shuttle)]
 pub(crate) use scheduled::{AbortHandle, Handle, Instant, Notify, atomic, sleep, timeout};
 
-/// How many tasks run at once at most.
+/// The maximum number of tasks that run in parallel.
 pub(crate) fn parallelism() -> usize {
     if cfg!(shuttle) { 2 } else { std::thread::available_parallelism().map_or(1, usize::from) }
 }

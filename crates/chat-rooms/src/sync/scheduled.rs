@@ -1,4 +1,5 @@
-//! Where every step is chosen: before each operation any other task may take steps, and what takes time takes any time.
+//! Primitives whose every step is chosen by the scheduler: before each operation other tasks may
+//! run, and everything that takes time takes an arbitrary amount of it.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -12,12 +13,12 @@ use tokio::sync::futures::Notified;
 pub(crate) use shuttle::future::AbortHandle;
 pub(crate) use shuttle::sync::atomic;
 
-/// Others may take steps here.
+/// Lets other tasks run.
 fn step() {
     atomic::AtomicBool::new(false).load(atomic::Ordering::SeqCst);
 }
 
-/// Each operation is one step.
+/// A `Notify` each of whose operations is one step.
 #[derive(Debug, Default)]
 pub(crate) struct Notify(tokio::sync::Notify);
 
@@ -42,7 +43,7 @@ impl Notify {
     }
 }
 
-/// Starts tasks.
+/// Spawns tasks.
 #[derive(Debug, Clone)]
 pub(crate) struct Handle;
 
@@ -56,7 +57,7 @@ impl Handle {
     }
 }
 
-/// A moment since when either nothing or very much time has passed.
+/// An instant since which either no time or very much time has passed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Instant;
 
@@ -74,7 +75,7 @@ pub(crate) async fn sleep(_: Duration) {
     yield_now().await;
 }
 
-/// Lets a future come to its end, or gives it up after some steps.
+/// Runs a future to completion, or gives up after some steps.
 pub(crate) async fn timeout<F: Future>(_: Duration, future: F) -> Result<F::Output, ()> {
     if thread_rng().gen_bool(0.75) {
         return Ok(future.await);

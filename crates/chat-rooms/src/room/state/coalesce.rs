@@ -1,4 +1,4 @@
-//! Comings and goings that a big room coalesces before it tells them.
+//! Coalesces the joins and leaves of a large room.
 
 use std::mem;
 use std::sync::Arc;
@@ -7,14 +7,14 @@ use chat_protocol::{Member, MemberGroup, MemberId};
 
 use crate::delivery::audience::LogicalTime;
 
-/// What has come and gone since the window was opened. Empty while no window is open.
+/// The joins and leaves since the window was opened. Empty while no window is open.
 #[derive(Debug, Default)]
 pub(crate) struct PresenceBatcher {
-    /// When the window was opened; none while it is closed.
+    /// When the window was opened; `None` while it is closed.
     since: Option<LogicalTime>,
-    /// MemberGroup came and is still there, in order of arrival.
+    /// The members that joined and are still in the room, in order of arrival.
     entered: Vec<(LogicalTime, Arc<Member>)>,
-    /// MemberGroup went, in the order of going.
+    /// The members that left, in the order in which they left.
     left: Vec<Departure>,
 }
 
@@ -22,22 +22,23 @@ pub(crate) struct PresenceBatcher {
 struct Departure {
     at: LogicalTime,
     member: Arc<Member>,
-    /// When it had come.
+    /// When the member had joined.
     arrival: LogicalTime,
 }
 
-/// What is to be told when the window closes, and to whom.
+/// The events to send when the window closes, and their audiences.
 #[derive(Debug)]
 pub(crate) struct BatchedPresence {
-    /// The changes as they look to those who were there before the window was opened.
+    /// The changes for the members that joined before the window was opened.
     pub(crate) to_all: Changes,
-    /// Whoever arrived before this moment is one of them.
+    /// Those are the members that arrived before this time.
     pub(crate) before: LogicalTime,
-    /// Each newcomer, and the changes since it came.
+    /// Each newcomer, with the changes since it joined.
     pub(crate) to_newcomers: Vec<(MemberId, Changes)>,
 }
 
-/// MemberGroup went and who came. Whoever came and went in between is in neither.
+/// The members that left and those that joined. A member that joined and left in between is in
+/// neither.
 #[derive(Debug)]
 pub(crate) struct Changes {
     pub(crate) left: Option<MemberGroup>,
@@ -45,13 +46,14 @@ pub(crate) struct Changes {
 }
 
 impl PresenceBatcher {
-    /// Notes somebody who came. True when this opened the window.
+    /// Notes that a member joined. Returns `true` if this opened the window.
     pub(crate) fn entered(&mut self, at: LogicalTime, member: Arc<Member>) -> bool {
         self.entered.push((at, member));
         self.open(at)
     }
 
-    /// Notes that somebody went, who had come at `arrival`. True when this opened the window.
+    /// Notes that a member left that had joined at `arrival`. Returns `true` if this opened the
+    /// window.
     pub(crate) fn left(&mut self, at: LogicalTime, member: Arc<Member>, arrival: LogicalTime) -> bool {
         self.entered.retain(|(_, entered)| entered.id != member.id);
         self.left.push(Departure { at, member, arrival });
@@ -68,17 +70,17 @@ impl PresenceBatcher {
     pub(crate) fn close(&mut self) -> Option<BatchedPresence> {
         let before = self.since.take()?;
         let (arrivals, left) = (mem::take(&mut self.entered), mem::take(&mut self.left));
-        let gone = |seen: &dyn Fn(&&Departure) -> bool| {
-            MemberGroup::new(left.iter().filter(seen).map(|gone| Arc::clone(&gone.member)).collect())
+        let departed = |seen: &dyn Fn(&&Departure) -> bool| {
+            MemberGroup::new(left.iter().filter(seen).map(|departed| Arc::clone(&departed.member)).collect())
         };
         let entered = MemberGroup::new(arrivals.iter().map(|(_, member)| Arc::clone(member)).collect());
         let to_newcomers = arrivals.iter().enumerate().map(|(i, (arrival, newcomer))| {
-            let left = gone(&|gone| gone.arrival < *arrival && gone.at > *arrival);
+            let left = departed(&|departed| departed.arrival < *arrival && departed.at > *arrival);
             (newcomer.id, Changes { left, entered: entered.as_ref().and_then(|all| all.after(i + 1)) })
         });
         Some(BatchedPresence {
             to_newcomers: to_newcomers.collect(),
-            to_all: Changes { left: gone(&|gone| gone.arrival < before), entered },
+            to_all: Changes { left: departed(&|departed| departed.arrival < before), entered },
             before,
         })
     }

@@ -1,5 +1,5 @@
-//! A room as plain state: who holds which name, who is in, and what is to be told to whom. It knows no task, no lock and no
-//! clock; commands go in, effects come out.
+//! The state of a room: who holds which name, who is in the room, and who receives which event. It
+//! uses no task, no lock and no clock: commands go in, effects come out.
 
 pub(crate) mod coalesce;
 pub(crate) mod roster;
@@ -21,18 +21,18 @@ use crate::room::state::roster::{Roster, RosterChanges, RosterPage, RosterQuery}
 /// What the room has to do after a command.
 #[derive(Debug)]
 pub(crate) enum Effect {
-    /// Tell this, after everything before it.
+    /// Send this event, after everything before it.
     Send(Event, Audience),
-    /// Call [`RoomState::close_window`] after the time that comings and goings are gathered for.
+    /// Call [`RoomState::close_window`] when the window that coalesces joins and leaves is over.
     OpenWindow,
-    /// Call [`RoomState::flush_presence`] after the time that changes are gathered for.
+    /// Call [`RoomState::flush_presence`] when the window that coalesces changes is over.
     OpenPresence,
 }
 
-/// MemberGroup holds a name.
+/// Who holds a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Holder {
-    /// Somebody whose stay is being written, and who is not in yet.
+    /// A client that has reserved the name and has not joined yet.
     Reserved,
     /// A member.
     Member(MemberId),
@@ -45,31 +45,32 @@ struct MemberEntry {
     style: PresenceStyle,
 }
 
-/// A room's members and names.
+/// The members of a room, and their names.
 #[derive(Debug)]
 pub(crate) struct RoomState {
     room: RoomName,
-    /// A room with more members than this coalesces comings and goings.
+    /// A room with more members than this coalesces joins and leaves.
     coalesce_above: usize,
-    /// The maximum number of names in each list of a change of presence in a room with more than [`LISTED_MEMBERS`] members.
+    /// The maximum number of names in each list of a change of presence, in a room with more than
+    /// [`LISTED_MEMBERS`] members.
     presence_names: usize,
-    /// Every name that nobody else can have.
+    /// Every name that is taken.
     holders: HashMap<Username, Holder>,
-    /// Those who are in, in order of arrival.
+    /// The members, in order of arrival.
     members: BTreeMap<MemberId, MemberEntry>,
-    /// Those of them who are about to go, and whose names are free already.
+    /// The members that are about to leave and whose names are free already.
     leaving: HashMap<Username, MemberId>,
-    /// How many members are told at once who is there.
-    each: usize,
-    /// The list as it stands; none after a change, until somebody asks for it.
+    /// How many members have [`PresenceStyle::Lists`].
+    list_members: usize,
+    /// The current list of members; `None` after a change, until it is needed.
     list: Option<Arc<MemberList>>,
-    /// What goes with events while nobody is told lists.
-    untold: Arc<MemberList>,
+    /// The list for events while no member receives lists.
+    empty_list: Arc<MemberList>,
     batcher: PresenceBatcher,
-    /// What the others are told; none while there are no others.
+    /// The list for members with [`PresenceStyle::Changes`]; `None` while there are none.
     roster: Option<Roster>,
-    /// How many of the others there are.
-    deltas: usize,
+    /// How many members have [`PresenceStyle::Changes`].
+    change_members: usize,
     now: LogicalTime,
 }
 
@@ -82,32 +83,32 @@ impl RoomState {
             holders: HashMap::new(),
             members: BTreeMap::new(),
             leaving: HashMap::new(),
-            each: 0,
+            list_members: 0,
             list: None,
-            untold: Arc::new(MemberList::new(Vec::new(), 0)),
+            empty_list: Arc::new(MemberList::new(Vec::new(), 0)),
             batcher: PresenceBatcher::default(),
             roster: None,
-            deltas: 0,
+            change_members: 0,
             now: LogicalTime::default(),
         }
     }
 
-    /// The room's name.
+    /// The name of the room.
     pub(crate) fn room(&self) -> &RoomName {
         &self.room
     }
 
-    /// Whether nobody is in and nobody is coming.
+    /// Whether the room has neither members nor reserved names.
     pub(crate) fn is_empty(&self) -> bool {
         self.holders.is_empty() && self.members.is_empty()
     }
 
-    /// Whether somebody has this name, or is about to.
-    pub(crate) fn holds(&self, username: &Username) -> bool {
+    /// Whether a name is taken or reserved.
+    pub(crate) fn is_name_taken(&self, username: &Username) -> bool {
         self.holders.contains_key(username)
     }
 
-    /// Whose name that is; none where nobody has it, or somebody is still coming.
+    /// The member that has a name; `None` if nobody has it, or it is only reserved.
     pub(crate) fn holder(&self, username: &Username) -> Option<MemberId> {
         match self.holders.get(username)? {
             Holder::Reserved => None,
@@ -115,37 +116,37 @@ impl RoomState {
         }
     }
 
-    /// Everybody who is in.
+    /// The ids of all members.
     pub(crate) fn ids(&self) -> Vec<MemberId> {
         self.members.keys().copied().collect()
     }
 
-    /// Whether this stay goes on.
-    pub(crate) fn seats(&self, id: MemberId) -> bool {
+    /// Whether this member is in the room.
+    pub(crate) fn has_member(&self, id: MemberId) -> bool {
         self.members.contains_key(&id)
     }
 
-    /// The member of this stay.
+    /// The member with this id.
     pub(crate) fn member(&self, id: MemberId) -> Option<&Arc<Member>> {
-        self.members.get(&id).map(|seated| &seated.member)
+        self.members.get(&id).map(|entry| &entry.member)
     }
 
-    /// When this stay began.
+    /// When this member joined.
     pub(crate) fn arrival(&self, id: MemberId) -> Option<LogicalTime> {
-        self.members.get(&id).map(|seated| seated.arrival)
+        self.members.get(&id).map(|entry| entry.arrival)
     }
 
-    /// How many names nobody else can have: those of the members, and of those who are coming.
+    /// The number of names that are taken: those of the members, and the reserved ones.
     pub(crate) fn names(&self) -> usize {
         self.holders.len()
     }
 
-    /// How many are in.
+    /// The number of members.
     pub(crate) fn count(&self) -> usize {
         self.members.len()
     }
 
-    /// Keeps a name for somebody, or says who has it.
+    /// Reserves a name. Returns who has it if it is taken.
     pub(crate) fn reserve(&mut self, username: &Username) -> Result<(), Holder> {
         match self.holders.get(username) {
             Some(holder) => Err(*holder),
@@ -156,23 +157,23 @@ impl RoomState {
         }
     }
 
-    /// Gives up a name that was kept for somebody who did not come.
+    /// Releases a name whose client did not join.
     pub(crate) fn release(&mut self, username: &Username) {
         if self.holders.get(username) == Some(&Holder::Reserved) {
             self.holders.remove(username);
         }
     }
 
-    /// Lets in somebody whose name was kept. Gives the moment of arrival. The first event of a member that is told at once is its
-    /// own entering.
+    /// Joins a member whose name is reserved, and returns the time of its arrival. The first event
+    /// of a member with [`PresenceStyle::Lists`] is its own entry.
     pub(crate) fn enter(
         &mut self,
         member: &Arc<Member>,
         style: PresenceStyle,
         effects: &mut Vec<Effect>,
     ) -> LogicalTime {
-        self.each += usize::from(style == PresenceStyle::Lists);
-        self.deltas += usize::from(style == PresenceStyle::Changes);
+        self.list_members += usize::from(style == PresenceStyle::Lists);
+        self.change_members += usize::from(style == PresenceStyle::Changes);
         let coalesces = self.members.len() + 1 > self.coalesce_above;
         if !coalesces {
             self.close_window(effects);
@@ -181,14 +182,14 @@ impl RoomState {
         self.holders.insert(member.username.clone(), Holder::Member(member.id));
         self.members.insert(member.id, MemberEntry { member: Arc::clone(member), arrival, style });
         self.list = None;
-        self.note_in_roster(member, effects);
-        if self.each == 0 {
+        self.add_to_roster(member, effects);
+        if self.list_members == 0 {
             return arrival;
         }
         if !coalesces || style == PresenceStyle::Lists {
             let audience = if coalesces { Audience::Only(member.id) } else { Audience::Lists };
-            let who = Arc::clone(member).into();
-            effects.push(Effect::Send(Event::Entered { group: who, members: self.event_list() }, audience));
+            let group = Arc::clone(member).into();
+            effects.push(Effect::Send(Event::Entered { group, members: self.event_list() }, audience));
         }
         if coalesces && self.batcher.entered(arrival, Arc::clone(member)) {
             effects.push(Effect::OpenWindow);
@@ -196,37 +197,38 @@ impl RoomState {
         arrival
     }
 
-    fn note_in_roster(&mut self, member: &Arc<Member>, effects: &mut Vec<Effect>) {
+    fn add_to_roster(&mut self, member: &Arc<Member>, effects: &mut Vec<Effect>) {
         if let Some(roster) = &mut self.roster {
             if roster.entered(&member.username, member.joined_at) {
                 effects.push(Effect::OpenPresence);
             }
-        } else if self.deltas > 0 {
-            // the first who is to be told: it has just come, and knows everyone from its snapshot
-            let names = self.members.values().map(|seated| &seated.member);
+        } else if self.change_members > 0 {
+            // the first member that receives changes: it has just joined, and knows everyone from
+            // its snapshot
+            let names = self.members.values().map(|entry| &entry.member);
             self.roster = Some(Roster::new(names.map(|m| (m.username.clone(), m.joined_at))));
         }
     }
 
-    /// Frees the name of somebody who will go as soon as its last words are told.
-    pub(crate) fn begin_to_leave(&mut self, id: MemberId) {
-        let Some(seated) = self.members.get(&id) else { return };
-        let username = &seated.member.username;
+    /// Frees the name of a member that leaves as soon as its last messages are delivered.
+    pub(crate) fn begin_leaving(&mut self, id: MemberId) {
+        let Some(entry) = self.members.get(&id) else { return };
+        let username = &entry.member.username;
         if self.holders.get(username) == Some(&Holder::Member(id)) {
             self.holders.remove(username);
             self.leaving.insert(username.clone(), id);
         }
     }
 
-    /// MemberGroup is about to go, and had this name.
+    /// The member that is about to leave and had this name.
     pub(crate) fn leaving(&self, username: &Username) -> Option<MemberId> {
         self.leaving.get(username).copied()
     }
 
-    /// Lets somebody go. False when that stay had ended before.
+    /// Removes a member. Returns `false` if it had left before.
     pub(crate) fn leave(&mut self, id: MemberId, effects: &mut Vec<Effect>) -> bool {
         let coalesces = self.members.len() > self.coalesce_above;
-        if !self.seats(id) {
+        if !self.has_member(id) {
             return false;
         }
         if !coalesces {
@@ -243,10 +245,10 @@ impl RoomState {
         }
         self.list = None;
         let now = self.now.tick();
-        self.strike_from_roster(&member, style, effects);
-        self.each -= usize::from(style == PresenceStyle::Lists);
-        if self.each == 0 {
-            // nobody is left whom what was gathered is for
+        self.remove_from_roster(&member, style, effects);
+        self.list_members -= usize::from(style == PresenceStyle::Lists);
+        if self.list_members == 0 {
+            // nobody is left to receive the coalesced changes
             self.batcher = PresenceBatcher::default();
         } else if coalesces {
             if self.batcher.left(now, member, arrival) {
@@ -259,39 +261,46 @@ impl RoomState {
         true
     }
 
-    fn strike_from_roster(&mut self, member: &Arc<Member>, style: PresenceStyle, effects: &mut Vec<Effect>) {
-        self.deltas -= usize::from(style == PresenceStyle::Changes);
-        if self.deltas == 0 {
+    fn remove_from_roster(&mut self, member: &Arc<Member>, style: PresenceStyle, effects: &mut Vec<Effect>) {
+        self.change_members -= usize::from(style == PresenceStyle::Changes);
+        if self.change_members == 0 {
             self.roster = None;
         } else if self.roster.as_mut().is_some_and(|roster| roster.left(&member.username)) {
             effects.push(Effect::OpenPresence);
         }
     }
 
-    /// Tells at last who came and went, to those who are told with lists. Does nothing when no window is open.
+    /// Sends the coalesced joins and leaves to the members with lists. Does nothing if no window is
+    /// open.
     pub(crate) fn close_window(&mut self, effects: &mut Vec<Effect>) {
         let Some(BatchedPresence { to_all, before, to_newcomers }) = self.batcher.close() else {
             return;
         };
-        self.tell(to_all, Audience::ListsBefore(before), effects);
+        self.push_changes(to_all, Audience::ListsBefore(before), effects);
         for (newcomer, changes) in to_newcomers {
-            if self.members.get(&newcomer).is_some_and(|seated| seated.style == PresenceStyle::Lists) {
-                self.tell(changes, Audience::Only(newcomer), effects);
+            if self.members.get(&newcomer).is_some_and(|entry| entry.style == PresenceStyle::Lists) {
+                self.push_changes(changes, Audience::Only(newcomer), effects);
             }
         }
     }
 
-    fn tell(&mut self, Changes { left, entered }: Changes, audience: Audience, effects: &mut Vec<Effect>) {
+    fn push_changes(
+        &mut self,
+        Changes { left, entered }: Changes,
+        audience: Audience,
+        effects: &mut Vec<Effect>,
+    ) {
         let members = self.event_list();
-        if let Some(who) = left {
-            effects.push(Effect::Send(Event::Left { group: who, members: Arc::clone(&members) }, audience));
+        if let Some(group) = left {
+            effects.push(Effect::Send(Event::Left { group, members: Arc::clone(&members) }, audience));
         }
-        if let Some(who) = entered {
-            effects.push(Effect::Send(Event::Entered { group: who, members }, audience));
+        if let Some(group) = entered {
+            effects.push(Effect::Send(Event::Entered { group, members }, audience));
         }
     }
 
-    /// Tells what has changed, to those who are told so. Does nothing when nothing has.
+    /// Sends the changes to the members with [`PresenceStyle::Changes`]. Does nothing if there are
+    /// none.
     pub(crate) fn flush_presence(&mut self, effects: &mut Vec<Effect>) {
         let Some(changes) = self.roster.as_mut().and_then(Roster::close) else {
             return;
@@ -307,35 +316,38 @@ impl RoomState {
         effects.push(Effect::Send(Event::PresenceChanged(Box::new(change)), Audience::Changes));
     }
 
-    /// A part of the list as it was last told, and the member who asks; none when that is not in, or not told so.
-    pub(crate) fn roster_page(&self, asks: MemberId, query: RosterQuery<'_>) -> Option<RosterPage> {
-        let member = self.member(asks)?;
+    /// A page of the list as it was last sent, with the requesting member itself. `None` if that is
+    /// not in the room, or no member receives changes.
+    pub(crate) fn roster_page(&self, requester: MemberId, query: RosterQuery<'_>) -> Option<RosterPage> {
+        let member = self.member(requester)?;
         let own = MemberInfo { username: member.username.clone(), joined_at: member.joined_at };
         Some(self.roster.as_ref()?.page(&own, query))
     }
 
-    /// A message of somebody who is in, or was, as an event for everybody.
-    pub(crate) fn said(&mut self, message: Arc<Message>, from: Option<Arc<Member>>) -> Event {
+    /// The event for a message from a current or former member.
+    pub(crate) fn message_event(&mut self, message: Arc<Message>, from: Option<Arc<Member>>) -> Event {
         Event::Message { message, from, members: self.event_list() }
     }
 
-    /// Whether some members are told at once who is there.
+    /// Whether any member receives lists.
     pub(crate) fn has_list_members(&self) -> bool {
-        self.each > 0
+        self.list_members > 0
     }
 
-    /// What the operator says, in this room or to everyone, as an event for members.
+    /// The event for a notice, in this room or in all rooms.
     pub(crate) fn notice(&mut self, room: Option<RoomName>, level: NoticeLevel, body: Arc<str>) -> Event {
         Event::Notice { room, level, body, members: self.event_list() }
     }
 
-    /// Somebody is typing, as an event for those who are told so; none when nobody else is, or the member is not in.
+    /// The event for a member that is typing. `None` if no other member would receive it, or the
+    /// member is not in the room.
     pub(crate) fn typing(&self, id: MemberId) -> Option<Event> {
-        let member = self.member(id).filter(|_| self.deltas > 1)?;
+        let member = self.member(id).filter(|_| self.change_members > 1)?;
         Some(Event::Typing { room: self.room.clone(), username: member.username.clone() })
     }
 
-    /// Why something that a member sent was not accepted, as an event for that member; none when it is not in.
+    /// The event for something that a member sent and that was not accepted. `None` if the member
+    /// is not in the room.
     pub(crate) fn refuse(
         &mut self,
         to: MemberId,
@@ -343,30 +355,30 @@ impl RoomState {
         reason: Arc<str>,
         reference: Option<Reference>,
     ) -> Option<Event> {
-        self.seats(to).then(|| Event::Refused { code, reason, reference, members: self.event_list() })
+        self.has_member(to).then(|| Event::Refused { code, reason, reference, members: self.event_list() })
     }
 
-    /// The members as they stand, shared until they change.
+    /// The current list of members, shared until they change.
     pub(crate) fn list(&mut self) -> Arc<MemberList> {
         let members = &self.members;
         let build = || {
             let first =
-                members.values().take(LISTED_MEMBERS).map(|seated| Arc::clone(&seated.member)).collect();
+                members.values().take(LISTED_MEMBERS).map(|entry| Arc::clone(&entry.member)).collect();
             Arc::new(MemberList::new(first, members.len()))
         };
         Arc::clone(self.list.get_or_insert_with(build))
     }
 
-    /// Some of the members, in order of arrival.
+    /// A range of the members, in order of arrival.
     pub(crate) fn members_after(&self, after: Option<MemberId>, limit: usize) -> Vec<Arc<Member>> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let members = self.members.range((from, Bound::Unbounded)).take(limit);
-        members.map(|(_, seated)| Arc::clone(&seated.member)).collect()
+        members.map(|(_, entry)| Arc::clone(&entry.member)).collect()
     }
 
-    /// The list for an event: nothing is listed while nobody is told lists.
+    /// The list for an event: it is empty while no member receives lists.
     fn event_list(&mut self) -> Arc<MemberList> {
-        if self.each == 0 { Arc::clone(&self.untold) } else { self.list() }
+        if self.list_members == 0 { Arc::clone(&self.empty_list) } else { self.list() }
     }
 }
 

@@ -1,72 +1,75 @@
-//! MemberGroup is there, as those are told who get what changed: a list as the last `presence` left it, and what has changed since.
+//! The list for members with [`PresenceStyle::Changes`](crate::PresenceStyle::Changes): as of the
+//! last change of presence, and what has changed since.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use chat_protocol::{MemberInfo, Timestamp, Username};
 
-/// The list of a room, and what has changed since it was last told. Snapshots and changes add up for whoever applies each
-/// change to the last snapshot as to a set.
+/// The list of a room's members, and the changes since it was last announced. Snapshots and changes
+/// are consistent for a client that applies each change to its last snapshot as to a set.
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
-    /// As the last changes that were told left it.
-    told: BTreeMap<Username, Timestamp>,
-    /// MemberGroup came since, and is not in `told`.
+    /// The list as of the last announced changes.
+    announced: BTreeMap<Username, Timestamp>,
+    /// The members that joined since and are not in `announced`.
     joined: BTreeMap<Username, Timestamp>,
-    /// MemberGroup went since, and is in `told`.
+    /// The members that left since and are in `announced`.
     left: BTreeSet<Username>,
-    /// Whether changes are being gathered.
+    /// Whether changes are being coalesced.
     is_open: bool,
 }
 
-/// What changed.
+/// The changes of a list.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RosterChanges {
     pub(crate) joined: Vec<MemberInfo>,
     pub(crate) left: Vec<Username>,
-    /// How many there are now.
+    /// The number of members now.
     pub(crate) count: usize,
 }
 
-/// A part of the list.
+/// A page of the list.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RosterPage {
     pub(crate) members: Vec<MemberInfo>,
-    /// How many there are in all.
+    /// The number of all members.
     pub(crate) count: usize,
-    /// Whether more fit what was asked for.
+    /// Whether more members match the query.
     pub(crate) more: bool,
 }
 
-/// Which part of the list.
+/// A query for a page of the list.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RosterQuery<'a> {
-    /// Those behind this name.
+    /// Only names after this one.
     pub(crate) after: Option<&'a str>,
-    /// Those whose names begin so.
+    /// Only names that begin with this prefix.
     pub(crate) prefix: &'a str,
-    /// How many at most.
+    /// The maximum number of members.
     pub(crate) limit: usize,
 }
 
 impl Roster {
-    /// A list that is known to all.
-    pub(crate) fn new(told: impl Iterator<Item = (Username, Timestamp)>) -> Self {
-        Self { told: told.collect(), ..Self::default() }
+    /// Creates a list that every member knows.
+    pub(crate) fn new(announced: impl Iterator<Item = (Username, Timestamp)>) -> Self {
+        Self { announced: announced.collect(), ..Self::default() }
     }
 
-    /// Somebody came. True when this is the first change since the last were told.
+    /// Notes that a member joined. Returns `true` if this is the first change since the last
+    /// announcement.
     pub(crate) fn entered(&mut self, username: &Username, joined_at: Timestamp) -> bool {
         if self.left.remove(username) {
-            // gone and back: to the others nothing has changed
-            self.told.insert(username.clone(), joined_at);
+            // left and rejoined: nothing has changed for the others
+            self.announced.insert(username.clone(), joined_at);
         } else {
             self.joined.insert(username.clone(), joined_at);
         }
         self.open()
     }
 
-    /// Somebody went. True when this is the first change since the last were told.
+    /// Notes that a member left. Returns `true` if this is the first change since the last
+    /// announcement.
     pub(crate) fn left(&mut self, username: &Username) -> bool {
         if self.joined.remove(username).is_none() {
             self.left.insert(username.clone());
@@ -78,7 +81,7 @@ impl Roster {
         !std::mem::replace(&mut self.is_open, true)
     }
 
-    /// Ends the gathering, and gives what is to be told; none where nothing has changed.
+    /// Closes the window and returns the changes to announce, or `None` if there are none.
     pub(crate) fn close(&mut self) -> Option<RosterChanges> {
         self.is_open = false;
         let (joined, left) = (std::mem::take(&mut self.joined), std::mem::take(&mut self.left));
@@ -86,41 +89,41 @@ impl Roster {
             return None;
         }
         for username in &left {
-            self.told.remove(username);
+            self.announced.remove(username);
         }
         let joined: Vec<_> = joined.into_iter().map(info).collect();
-        self.told.extend(joined.iter().map(|member| (member.username.clone(), member.joined_at)));
-        Some(RosterChanges { joined, left: left.into_iter().collect(), count: self.told.len() })
+        self.announced.extend(joined.iter().map(|member| (member.username.clone(), member.joined_at)));
+        Some(RosterChanges { joined, left: left.into_iter().collect(), count: self.announced.len() })
     }
 
-    /// A part of the list as it was last told, and whoever asks.
+    /// Returns a page of the list as it was last announced, with the requesting member itself.
     pub(crate) fn page(&self, own: &MemberInfo, query: RosterQuery<'_>) -> RosterPage {
-        let is_listed = self.told.contains_key(&own.username);
-        let count = self.told.len() + usize::from(!is_listed);
-        // names are compared as text, so a prefix is a place in their order
+        let is_listed = self.announced.contains_key(&own.username);
+        let count = self.announced.len() + usize::from(!is_listed);
+        // names are ordered as text, so the names with a prefix are a range
         let after = query.after.filter(|after| *after >= query.prefix);
         let from = after.map_or(Bound::Included(query.prefix), Bound::Excluded);
-        let behind = |name: &str| after.is_none_or(|after| name > after);
-        let fits = |name: &str| name.starts_with(query.prefix);
-        let mut own =
-            (!is_listed && fits(own.username.as_str()) && behind(own.username.as_str())).then(|| own.clone());
+        let is_after = |name: &str| after.is_none_or(|after| name > after);
+        let matches = |name: &str| name.starts_with(query.prefix);
+        let mut own = (!is_listed && matches(own.username.as_str()) && is_after(own.username.as_str()))
+            .then(|| own.clone());
         let mut members = Vec::new();
-        let mut told = self
-            .told
+        let mut announced = self
+            .announced
             .range::<str, _>((from, Bound::Unbounded))
-            .take_while(|(username, _)| fits(username.as_str()))
+            .take_while(|(username, _)| matches(username.as_str()))
             .map(|(username, joined_at)| MemberInfo { username: username.clone(), joined_at: *joined_at })
             .peekable();
         while members.len() < query.limit {
-            let own_is_next = match (&own, told.peek()) {
+            let own_is_next = match (&own, announced.peek()) {
                 (Some(own), Some(next)) => own.username < next.username,
                 (Some(_), None) => true,
                 (None, Some(_)) => false,
                 (None, None) => break,
             };
-            members.extend(if own_is_next { own.take() } else { told.next() });
+            members.extend(if own_is_next { own.take() } else { announced.next() });
         }
-        let more = own.is_some() || told.next().is_some();
+        let more = own.is_some() || announced.next().is_some();
         RosterPage { members, count, more }
     }
 }
@@ -151,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn who_came_and_went_in_between_is_in_neither_list() {
+    fn a_member_that_joins_and_leaves_in_between_is_in_neither_list() {
         let mut roster = Roster::new([(name(1), Timestamp(0))].into_iter());
         assert!(roster.entered(&name(2), Timestamp(0)));
         assert!(!roster.left(&name(2)));
@@ -166,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_by_name_and_have_whoever_asks() {
+    fn pages_are_ordered_by_name_and_include_the_requester() {
         let mut roster = Roster::new((0..10).map(|n| (name(n * 2), Timestamp(0))));
         roster.entered(&name(5), Timestamp(0));
         let me = member(5);
@@ -185,7 +188,7 @@ mod tests {
         let expected: Vec<_> = [0, 2, 4, 5, 6, 8, 10, 12, 14, 16, 18].map(name).into();
         assert_eq!(seen, expected);
         let query = RosterQuery { after: Some("a"), prefix: "p00", limit: 100 };
-        assert_eq!(roster.page(&me, query).members.len(), 6, "a name before the prefix is before all of it");
+        assert_eq!(roster.page(&me, query).members.len(), 6, "an `after` before the prefix has no effect");
         let query = RosterQuery { after: Some("p004"), prefix: "p00", limit: 1 };
         let page = roster.page(&me, query);
         assert_eq!((page.members, page.more), (vec![member(5)], true));
@@ -194,30 +197,31 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever takes a snapshot at any time and applies the changes that are told after it knows who is there.
+        /// A client that takes a snapshot at any time and applies the changes announced after it
+        /// knows who is present.
         #[test]
         fn snapshots_and_changes_add_up(steps in prop::collection::vec((0..12_u8, 0..4_u8), 1..200)) {
             let mut roster = Roster::default();
-            let mut there = BTreeSet::new();
+            let mut present = BTreeSet::new();
             let mut views: Vec<(Username, BTreeSet<Username>)> = Vec::new();
             for (n, step) in steps {
                 match step {
-                    0 | 1 if there.insert(name(n)) => {
+                    0 | 1 if present.insert(name(n)) => {
                         roster.entered(&name(n), Timestamp(0));
                         let snapshot = all(&roster, &member(n));
                         prop_assert!(snapshot.contains(&name(n)));
                         views.push((name(n), snapshot));
                     }
-                    2 if there.remove(&name(n)) => {
+                    2 if present.remove(&name(n)) => {
                         roster.left(&name(n));
-                        views.retain(|(who, _)| *who != name(n));
+                        views.retain(|(username, _)| *username != name(n));
                     }
                     _ => if let Some(changes) = roster.close() {
-                        prop_assert_eq!(changes.count, there.len());
+                        prop_assert_eq!(changes.count, present.len());
                         for (_, view) in &mut views {
-                            changes.left.iter().for_each(|gone| { view.remove(gone); });
+                            changes.left.iter().for_each(|username| { view.remove(username); });
                             view.extend(changes.joined.iter().map(|member| member.username.clone()));
-                            prop_assert_eq!(&*view, &there);
+                            prop_assert_eq!(&*view, &present);
                         }
                     },
                 }

@@ -1,4 +1,4 @@
-//! Rooms that are driven by random commands, and what their members are told.
+//! Rooms driven by random commands, and what their members receive.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -17,7 +17,7 @@ fn member(id: i64, name: &str) -> Arc<Member> {
     })
 }
 
-/// What one member has been told.
+/// What one member has received.
 struct View {
     style: PresenceStyle,
     arrival: LogicalTime,
@@ -35,26 +35,26 @@ fn message(seq: usize, from: &str) -> Arc<Message> {
     Arc::new(Message { room: RoomName::parse("r").unwrap(), seq: seq as u64, sent_at: Timestamp(0), content })
 }
 
-/// A room and what its members have been told.
+/// A room, and what its members have received.
 struct World {
     state: RoomState,
     next_id: i64,
     ids: HashMap<String, MemberId>,
     views: HashMap<MemberId, View>,
     windows: usize,
-    said: Vec<String>,
+    sent: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
 enum Command {
     Enter(u8, PresenceStyle),
     Leave(u8),
-    /// The name is free at once, the leave comes later.
-    LeaveInTwo(u8),
-    Say(u8),
+    /// The name is free at once, and the member leaves later.
+    LeaveInTwoSteps(u8),
+    Send(u8),
     Reserve(u8),
     CloseWindow,
-    TellPresence,
+    FlushPresence,
 }
 
 impl World {
@@ -66,7 +66,7 @@ impl World {
             ids,
             views,
             windows: 0,
-            said: Vec::new(),
+            sent: Vec::new(),
         }
     }
 
@@ -100,13 +100,13 @@ impl World {
                     self.views.remove(&id);
                     assert!(!self.state.leave(id, &mut effects));
                 }
-                None => assert!(!self.state.holds(&Username::parse(&name(*n)).unwrap())),
+                None => assert!(!self.state.is_name_taken(&Username::parse(&name(*n)).unwrap())),
             },
-            Command::LeaveInTwo(n) => {
+            Command::LeaveInTwoSteps(n) => {
                 if let Some(id) = self.ids.remove(&name(*n)) {
                     let username = Username::parse(&name(*n)).unwrap();
-                    self.state.begin_to_leave(id);
-                    assert!(!self.state.holds(&username), "the name is free");
+                    self.state.begin_leaving(id);
+                    assert!(!self.state.is_name_taken(&username), "the name is free");
                     assert_eq!(self.state.leaving(&username), Some(id));
                     assert!(self.state.reserve(&username).is_ok());
                     self.state.release(&username);
@@ -115,29 +115,29 @@ impl World {
                     self.views.remove(&id);
                 }
             }
-            Command::Say(n) => {
+            Command::Send(n) => {
                 let from = self.ids.get(&name(*n)).and_then(|id| self.state.member(*id)).cloned();
                 if from.is_some() {
-                    let said = self.state.said(message(self.said.len(), &name(*n)), from);
-                    effects.push(Effect::Send(said, Audience::All));
-                    self.said.push(format!("m{}", self.said.len()));
+                    let event = self.state.message_event(message(self.sent.len(), &name(*n)), from);
+                    effects.push(Effect::Send(event, Audience::All));
+                    self.sent.push(format!("m{}", self.sent.len()));
                 }
             }
             Command::Reserve(n) => {
                 let username = Username::parse(&name(*n)).unwrap();
                 if self.state.reserve(&username).is_ok() {
-                    assert!(self.state.holds(&username));
+                    assert!(self.state.is_name_taken(&username));
                     self.state.release(&username);
                 }
-                assert_eq!(self.state.holds(&username), self.ids.contains_key(&name(*n)));
+                assert_eq!(self.state.is_name_taken(&username), self.ids.contains_key(&name(*n)));
             }
             Command::CloseWindow => self.state.close_window(&mut effects),
-            Command::TellPresence => self.state.flush_presence(&mut effects),
+            Command::FlushPresence => self.state.flush_presence(&mut effects),
         }
         self.apply(effects);
     }
 
-    /// The list that somebody is given who asks for it; nothing for those who are told at once.
+    /// The list in the snapshot of a member; empty for members with lists.
     fn snapshot(&self, id: MemberId) -> BTreeSet<String> {
         let query = RosterQuery { after: None, prefix: "", limit: usize::MAX };
         let page = self.state.roster_page(id, query);
@@ -151,18 +151,16 @@ impl World {
                 continue;
             };
             for (id, view) in &mut self.views {
-                let told = match audience {
+                let receives = match audience {
                     Audience::All => true,
                     Audience::Lists => view.style == PresenceStyle::Lists,
-                    Audience::ListsBefore(moment) => {
-                        view.style == PresenceStyle::Lists && view.arrival < moment
-                    }
+                    Audience::ListsBefore(time) => view.style == PresenceStyle::Lists && view.arrival < time,
                     Audience::Changes => view.style == PresenceStyle::Changes,
-                    Audience::ChangesExcept(but) => view.style == PresenceStyle::Changes && *id != but,
+                    Audience::ChangesExcept(except) => view.style == PresenceStyle::Changes && *id != except,
                     Audience::Only(only) => only == *id,
                 };
-                if told {
-                    view.tell(*id, &event);
+                if receives {
+                    view.receive(*id, &event);
                 }
             }
         }
@@ -170,22 +168,22 @@ impl World {
 }
 
 impl View {
-    fn tell(&mut self, id: MemberId, event: &Event) {
-        let names = |who: &[Arc<Member>]| who.iter().map(|m| m.username.to_string()).collect::<Vec<_>>();
+    fn receive(&mut self, id: MemberId, event: &Event) {
+        let names = |group: &[Arc<Member>]| group.iter().map(|m| m.username.to_string()).collect::<Vec<_>>();
         match event {
-            Event::Entered { group: who, members } if who.iter().any(|member| member.id == id) => {
-                assert_eq!(who.len(), 1, "a member's own join is sent alone");
+            Event::Entered { group, members } if group.iter().any(|member| member.id == id) => {
+                assert_eq!(group.len(), 1, "a member's own join is sent alone");
                 self.own_enters += 1;
                 self.seen = names(members.first()).into_iter().collect();
             }
-            Event::Entered { group: who, .. } => {
-                for name in names(who) {
-                    assert!(self.seen.insert(name), "nobody enters twice");
+            Event::Entered { group, .. } => {
+                for name in names(group) {
+                    assert!(self.seen.insert(name), "no member enters twice");
                 }
             }
-            Event::Left { group: who, .. } => {
-                for name in names(who) {
-                    assert!(self.seen.remove(&name), "only who is there leaves");
+            Event::Left { group, .. } => {
+                for name in names(group) {
+                    assert!(self.seen.remove(&name), "only a member that is present leaves");
                 }
             }
             Event::Message { message, .. } => {
@@ -193,8 +191,8 @@ impl View {
                 self.messages.push(body.to_string());
             }
             Event::PresenceChanged(presence) => {
-                for gone in &presence.left {
-                    assert!(self.seen.remove(gone.as_str()), "only who is there leaves");
+                for username in &presence.left {
+                    assert!(self.seen.remove(username.as_str()), "only a member that is present leaves");
                 }
                 self.seen.extend(presence.joined.iter().map(|member| member.username.to_string()));
                 assert_eq!(presence.member_count, self.seen.len());
@@ -202,7 +200,7 @@ impl View {
             other => assert!(matches!(other, Event::Notice { .. } | Event::Refused { .. }), "{other:?}"),
         }
         let own_enters = usize::from(self.style == PresenceStyle::Lists);
-        assert!(self.own_enters == own_enters, "its own entering comes first, and once");
+        assert!(self.own_enters == own_enters, "the own entry comes first, and once");
     }
 }
 
@@ -211,21 +209,22 @@ fn commands() -> impl Strategy<Value = Vec<Command>> {
         5 => (0..12_u8, prop_oneof![Just(PresenceStyle::Lists), Just(PresenceStyle::Changes)])
             .prop_map(|(n, style)| Command::Enter(n, style)),
         4 => (0..12_u8).prop_map(Command::Leave),
-        1 => (0..12_u8).prop_map(Command::LeaveInTwo),
-        2 => (0..12_u8).prop_map(Command::Say),
+        1 => (0..12_u8).prop_map(Command::LeaveInTwoSteps),
+        2 => (0..12_u8).prop_map(Command::Send),
         1 => (0..12_u8).prop_map(Command::Reserve),
         2 => Just(Command::CloseWindow),
-        2 => Just(Command::TellPresence),
+        2 => Just(Command::FlushPresence),
     ];
     prop::collection::vec(command, 1..120)
 }
 
 proptest! {
-    /// Whatever happens in which order, in rooms that gather and in rooms that do not: everyone's own entering comes
-    /// first and once where it is told at all, nobody is told of a coming or going that it could not have seen, and once nothing is gathered
-    /// any more everyone's list is the room's.
+    /// Whatever happens in whatever order, in rooms that coalesce and in rooms that do not: the own
+    /// entry of a member with lists comes first and once, no member receives a join or leave that
+    /// it could not have seen, and once nothing is being coalesced every member's list is the
+    /// room's.
     #[test]
-    fn what_members_are_told_adds_up(commands in commands(), coalesce_above in 0..14_usize) {
+    fn members_receive_a_consistent_view(commands in commands(), coalesce_above in 0..14_usize) {
         let mut world = World::new(coalesce_above);
         for command in &commands {
             world.run(command);
@@ -235,17 +234,17 @@ proptest! {
             prop_assert_eq!(world.state.is_empty(), world.ids.is_empty());
         }
         world.run(&Command::CloseWindow);
-        world.run(&Command::TellPresence);
-        let there: BTreeSet<String> = world.ids.keys().cloned().collect();
+        world.run(&Command::FlushPresence);
+        let present: BTreeSet<String> = world.ids.keys().cloned().collect();
         for view in world.views.values() {
-            prop_assert_eq!(&view.seen, &there);
-            prop_assert!(world.said.ends_with(&view.messages), "the messages since it came, in order");
+            prop_assert_eq!(&view.seen, &present);
+            prop_assert!(world.sent.ends_with(&view.messages), "the messages since it joined, in order");
         }
     }
 }
 
 #[test]
-fn a_big_list_is_cut_and_counted() {
+fn a_large_list_is_cut_but_counts_all_members() {
     let mut state = RoomState::new(RoomName::parse("r").unwrap(), 100, 50);
     for id in 1..=600 {
         let member = member(id, &format!("p{id}"));
@@ -259,7 +258,7 @@ fn a_big_list_is_cut_and_counted() {
 }
 
 #[test]
-fn a_room_that_shrinks_tells_what_it_gathered_first() {
+fn a_shrinking_room_sends_coalesced_changes_first() {
     let mut world = World::new(2);
     for n in 0..3 {
         world.run(&Command::Enter(n, PresenceStyle::Lists));
@@ -271,7 +270,7 @@ fn a_room_that_shrinks_tells_what_it_gathered_first() {
 }
 
 #[test]
-fn in_a_room_of_many_presence_is_cut_and_the_count_is_right() {
+fn a_large_room_cuts_presence_lists_but_counts_all_members() {
     let mut state = RoomState::new(RoomName::parse("r").unwrap(), 100, 50);
     let mut effects = Vec::new();
     for id in 1..=700 {
