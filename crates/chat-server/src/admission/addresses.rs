@@ -1,4 +1,4 @@
-//! What comes from one address: how many connections there are, and how fast handshakes come.
+//! Limits per client address: number of connections and rate of handshakes.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,30 +13,32 @@ use crate::admission::client_log::{ClientLog, LogKind};
 use crate::admission::rate_limit::{Rate, RateLimiter};
 use crate::config::Config;
 
-/// How many connections beyond the limit are told so. Those that come while so many are being told are dropped without a word.
+/// How many connections over the limit are answered with a refusal at once. Beyond that,
+/// connections are dropped without an answer.
 const TOLD: usize = 16;
 
-/// The least number of addresses that is worth looking through for those that are not needed any more.
+/// Minimum number of addresses before idle ones are swept.
 const WORTH_SWEEPING: usize = 1_024;
 
-/// What may come from one address. A network of IPv6 with a prefix of 64 bits is one address: that is what one subscriber has at the
-/// least (RFC 6177).
+/// Limits per address. An IPv6 /64 network counts as one address: a subscriber gets at least that
+/// (RFC 6177).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AddressLimits {
-    /// How many connections there may be at once; 0: any number.
+    /// Maximum number of connections; 0 means no limit.
     pub(crate) connections: usize,
-    /// How fast handshakes may come.
+    /// Maximum rate of handshakes.
     pub(crate) handshakes: Rate,
-    /// Whether the machine itself is an address like all others.
+    /// Whether the limits apply to loopback addresses.
     pub(crate) loopback: Loopback,
 }
 
-/// Whether limits are held against connections of the machine itself.
+/// Whether the limits apply to connections from the machine itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Loopback {
-    /// They are.
+    /// The limits apply.
     Limited,
-    /// They are not: a proxy that nobody has told us of would be one address for all its users.
+    /// The limits do not apply: with a proxy that is not configured as trusted, all its users would
+    /// share one address.
     Free,
 }
 
@@ -47,7 +49,7 @@ impl AddressLimits {
     }
 }
 
-/// Every address from which something came lately.
+/// Usage of every recently seen address. Clones share the same state.
 #[derive(Debug, Clone)]
 pub(crate) struct Addresses(Arc<Inner>);
 
@@ -61,7 +63,7 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Known {
     by_address: HashMap<Network, Usage>,
-    /// Look through them when there are so many.
+    /// Number of addresses at which idle ones are swept.
     sweep_at: usize,
 }
 
@@ -79,21 +81,21 @@ pub(crate) enum Network {
     V6(u64),
 }
 
-/// One connection's share in its address, for as long as it is held.
+/// One connection counted for its address, until dropped.
 #[derive(Debug)]
 pub(crate) struct AddressPermit {
-    /// None where nothing is counted.
+    /// `None` if the connection is not counted.
     counted: Option<(Addresses, Network)>,
 }
 
-/// What becomes of a connection from an address.
+/// Whether a connection from an address may be served.
 #[derive(Debug)]
 pub(crate) enum Arrival {
     /// It may be served.
     In(AddressPermit),
-    /// There are too many from there: it may be told so.
+    /// The address is over its limit. The connection may be answered with a refusal.
     TooMany(AddressPermit),
-    /// There are so many that it is not even told.
+    /// The address is far over its limit. The connection is dropped without an answer.
     FarTooMany,
 }
 
@@ -102,7 +104,7 @@ impl Addresses {
         Self(Arc::new(Inner { limits: ArcSwap::from_pointee(limits), known: Mutex::default(), log }))
     }
 
-    /// Other limits hold from now on. Who is there is_active.
+    /// Sets new limits. Open connections are kept.
     pub(crate) fn limit(&self, limits: AddressLimits) {
         self.0.limits.store(Arc::new(limits));
     }
@@ -134,7 +136,8 @@ impl Addresses {
         if is_over { Arrival::TooMany(place) } else { Arrival::In(place) }
     }
 
-    /// Notes a handshake. False when they come too fast; that one does not count.
+    /// Counts a handshake. Returns `false` if handshakes come too fast; a refused one is not
+    /// counted.
     pub(crate) fn may_shake_hands(&self, address: IpAddr, now: Instant) -> bool {
         let rate = self.0.limits.load().handshakes;
         if rate.per_second == 0 || self.is_free(address) {
@@ -173,8 +176,8 @@ impl Addresses {
 }
 
 impl Known {
-    /// What came from an address. Those of which nothing need be known any more are forgotten now and then, so that what is remembered
-    /// does not grow with everybody who ever came.
+    /// The usage of an address. Sweeps idle addresses from time to time, so that the table does not
+    /// grow with every address ever seen.
     fn usage(&mut self, network: Network, now: Instant) -> &mut Usage {
         if self.by_address.len() >= self.sweep_at.max(WORTH_SWEEPING) {
             self.by_address.retain(|_, usage| !usage.is_idle(now));
@@ -195,7 +198,7 @@ impl Network {
     pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address),
-            // the higher half
+            // the upper half
             IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),
         }
     }
@@ -263,7 +266,7 @@ mod tests {
         };
         assert_eq!(shaken(0), 3);
         assert_eq!(shaken(1), 2);
-        // each comes once, a second after the one before
+        // one handshake per address, one second apart
         for i in 0..u32::try_from(WORTH_SWEEPING * 10).unwrap() {
             let now = start + Duration::from_secs(i.into());
             assert!(addresses.may_shake_hands(Ipv4Addr::from_bits(i).into(), now));

@@ -1,4 +1,4 @@
-//! Log lines that clients can cause, limited by kind and address.
+//! Log lines that clients can cause, rate limited by kind and address.
 
 use std::net::IpAddr;
 
@@ -6,26 +6,26 @@ use chat_log::{Passed, PerKey};
 
 use crate::admission::addresses::Network;
 
-/// What such a line is about.
+/// Kind of such a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogKind {
     /// A page of an origin that is not allowed.
     Origin,
-    /// More connections from one address than allowed.
+    /// Too many connections from one address.
     Connections,
     /// Handshakes that come too fast.
     Handshakes,
     /// A trusted proxy that sends no header.
     ProxyHeader,
-    /// A TLS handshake that failed.
+    /// A failed TLS handshake.
     Tls,
     /// A join that failed because of a store.
     Join,
-    /// History that can't be read.
+    /// History that cannot be read.
     History,
-    /// A look-up that can't be answered.
+    /// A look-up that cannot be answered.
     LookUp,
-    /// Connections that can't be accepted.
+    /// Connections that cannot be accepted.
     Accept,
 }
 
@@ -57,7 +57,8 @@ impl LogKind {
     }
 }
 
-/// The limits of all kinds of lines: each is written at most once a minute for each address, and the suppressed ones are counted.
+/// Rate limits for all kinds of lines. Each is written at most once a minute per address;
+/// suppressed lines are counted.
 #[derive(Debug, Default)]
 pub(crate) struct ClientLog {
     kinds: [PerKey<Option<Network>>; LogKind::ALL.len()],
@@ -69,12 +70,12 @@ impl ClientLog {
         self.kinds[kind as usize].pass(Some(Network::of(address)))
     }
 
-    /// Whether a line of which no address is the cause may be written now, such as one about a store.
+    /// Whether a line that no address causes, such as one about a store, may be written now.
     pub(crate) fn at_all(&self, kind: LogKind) -> Option<Passed> {
         self.kinds[kind as usize].pass(None)
     }
 
-    /// Logs how many lines were suppressed and not reported yet.
+    /// Logs how many lines were suppressed since the last report.
     pub(crate) fn report(&self) {
         for kind in LogKind::ALL {
             if let Some(suppressed) = self.kinds[kind as usize].take_suppressed() {
@@ -83,7 +84,7 @@ impl ClientLog {
         }
     }
 
-    /// [Reports](Self::report) once a minute, for ever.
+    /// [Reports](Self::report) once a minute, until dropped.
     pub(crate) async fn keep_reporting(&self) {
         loop {
             tokio::time::sleep(chat_log::INTERVAL).await;

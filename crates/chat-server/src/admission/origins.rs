@@ -1,38 +1,39 @@
-//! Pages of which origins may talk to the server.
+//! Which web origins may use the server.
 
 use std::str::FromStr;
 
 use http::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
 use http::uri::{Authority, Scheme};
 
-/// Pages of which origins may open WebSockets and read look-ups. Browsers say in `Origin` which page it is that asks (RFC 6454,
-/// section 7); what comes without it is no page, and nothing is asked of it here.
+/// Origins whose pages may open WebSockets and read look-ups. Browsers send the page's origin in
+/// `Origin` (RFC 6454, section 7). A request without it does not come from a page and is not
+/// restricted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Origins {
-    /// Sessions of `chat.v2` from pages of this server itself, by the request's `Host`; for the classic endpoints, whose clients live
-    /// elsewhere, every page.
+    /// For `chat.v2`, only pages of this server, identified by the request's `Host`. For the
+    /// classic endpoints, whose clients are hosted elsewhere, pages of every origin.
     #[default]
     Own,
-    /// Every page.
+    /// Pages of every origin.
     Any,
-    /// Pages of this server itself and of these origins, for all endpoints.
+    /// Pages of this server and of these origins, on all endpoints.
     ClassicEntry(Vec<Origin>),
 }
 
-/// An origin: scheme, host, and port where it is not the scheme's own (RFC 6454, section 6.2).
+/// A web origin: scheme, host, and port unless it is the scheme's default (RFC 6454, section 6.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     scheme: Scheme,
-    /// In lower case, without the port that the scheme has anyway.
+    /// In lower case, without the scheme's default port.
     authority: String,
 }
 
-/// What is no list of origins.
+/// Not a valid list of origins.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a valid origin; write it like https://chat.example or http://localhost:5173")]
 pub struct OriginError(String);
 
-/// What a page wants to talk to.
+/// The endpoint a page connects to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     Classic,
@@ -40,7 +41,7 @@ pub(crate) enum Endpoint {
 }
 
 impl Origins {
-    /// Whether a request may come from where it comes from.
+    /// Whether the request's origin may use this endpoint.
     pub(crate) fn admit(&self, headers: &HeaderMap, endpoint: Endpoint) -> bool {
         if matches!((self, endpoint), (Self::Any, _) | (Self::Own, Endpoint::Classic)) {
             return true;
@@ -48,12 +49,13 @@ impl Origins {
         let mut lines = headers.get_all(ORIGIN).into_iter();
         let (first, second) = (lines.next(), lines.next());
         let Some(line) = first else { return true };
-        // `null` is one that says nothing of itself
+        // `null` stands for an opaque origin and does not parse
         let origin = line.to_str().ok().and_then(|line| line.parse::<Origin>().ok());
         second.is_none() && origin.is_some_and(|origin| self.lists(&origin) || origin.is_of(headers))
     }
 
-    /// What a page from elsewhere that asks for a look-up is told in `Access-Control-Allow-Origin`; none: it may not read the answer.
+    /// The `Access-Control-Allow-Origin` value for a look-up from another origin. `None` if the
+    /// page may not read the response.
     pub(crate) fn reader(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let origin = headers.get(ORIGIN)?;
         match self {
@@ -62,7 +64,7 @@ impl Origins {
         }
     }
 
-    /// For the log.
+    /// Description for the log.
     pub(crate) fn explained(&self) -> &'static str {
         match self {
             Self::Own => {
@@ -81,7 +83,7 @@ impl Origins {
 impl FromStr for Origins {
     type Err = OriginError;
 
-    /// `own`, `any`, or origins with commas between them.
+    /// Parses `own`, `any`, or a comma-separated list of origins.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.trim() {
             "own" => Ok(Self::Own),
@@ -92,7 +94,8 @@ impl FromStr for Origins {
 }
 
 impl Origin {
-    /// Whether it is the server's that this request was sent to. Behind a proxy the scheme may be another one there.
+    /// Whether this is the origin of the server the request was sent to. Only host and port are
+    /// compared: behind a proxy the scheme may differ.
     fn is_of(&self, headers: &HeaderMap) -> bool {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         host.and_then(|host| authority(host, &self.scheme)).is_some_and(|host| host == self.authority)
@@ -111,10 +114,10 @@ impl FromStr for Origin {
     }
 }
 
-/// Host and port in one form; none where there is more than that.
+/// Normalizes host and port. `None` if the text contains anything else.
 fn authority(text: &str, scheme: &Scheme) -> Option<String> {
     let authority: Authority = text.parse().ok()?;
-    // a path, a name or a wildcard
+    // rejects an empty host, user info and wildcards
     if authority.host().is_empty() || authority.as_str().contains(['@', '*']) {
         return None;
     }

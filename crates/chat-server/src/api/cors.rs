@@ -1,4 +1,4 @@
-//! Who may read an answer from a page of another origin.
+//! CORS: which origins may read a response.
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -11,14 +11,14 @@ use http::{HeaderValue, Method, StatusCode};
 
 use super::Visit;
 
-/// What a preflight allows: the methods that are answered, be it by 400.
+/// Methods that a preflight allows: all that get a response, even if it is a 400.
 const METHODS: HeaderValue = HeaderValue::from_static("DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT");
 
-/// A preflight is good for a day, in seconds.
+/// How long a browser may cache a preflight, in seconds: one day.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
 
-/// Lets pages of the origins that may read the answer, whatever its status, and answers preflights (Fetch standard, section
-/// "CORS protocol").
+/// Lets pages of allowed origins read the response, whatever its status, and answers preflights
+/// (Fetch standard, section "CORS protocol").
 pub(super) async fn let_read(
     State(Visit { context, .. }): State<Visit>,
     request: Request,

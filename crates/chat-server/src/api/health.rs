@@ -1,4 +1,4 @@
-//! For whoever watches over the process.
+//! Health checks for process monitors and load balancers.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -6,12 +6,12 @@ use http::StatusCode;
 
 use super::Visit;
 
-/// The process runs and answers.
+/// Liveness: the process runs and answers.
 pub(super) async fn alive() -> &'static str {
     "alive\n"
 }
 
-/// Whether somebody who comes now would be let in; if not, why.
+/// Readiness: whether the server would admit a new client, and if not, why.
 pub(super) async fn ready(State(Visit { context, .. }): State<Visit>) -> Response {
     match context.ready().await {
         Ok(()) => "ready\n".into_response(),

@@ -1,4 +1,4 @@
-//! The web page, and the client for JavaScript.
+//! The web page and the JavaScript client.
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use super::Visit;
 
-/// Answers whatever no other route does.
+/// Answers every request that no other route matches.
 pub(super) async fn answer(State(Visit { context, .. }): State<Visit>, request: Request) -> Response {
     let (request, _) = request.into_parts();
     match context.pages.as_ref().and_then(|pages| pages.answer(&request)) {

@@ -1,4 +1,5 @@
-//! A handshake that is not the first request of its connection: proxies keep connections and send it over any of them.
+//! Handshakes that are not the first request of their connection: proxies keep connections alive
+//! and send them over any.
 
 use std::sync::Arc;
 
@@ -30,9 +31,9 @@ pub(super) async fn answer(State(visit): State<Visit>, request: Request) -> Resp
     }
 }
 
-/// Waits until the answer is out, and takes the connection out of HTTP.
+/// Waits until the response is sent, and takes the connection over from HTTP.
 async fn hand_over(upgrade: OnUpgrade, deflates: bool, entrant: Accepted, permit: ChatPermit, visit: Visit) {
-    // a client that is gone by now, or does not take the answer: the seat is given back
+    // if the client is gone or does not read the response, the admission is released
     let patience = visit.context.config().timings.head;
     let Ok(Ok(upgraded)) = tokio::time::timeout(patience, upgrade).await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<Prefixed<Stream>>>() else { return };

@@ -1,4 +1,4 @@
-//! How a connection ends.
+//! Closing a connection.
 
 use std::future::poll_fn;
 use std::io;
@@ -14,13 +14,14 @@ use crate::session::ending::{CloseReason, Dialect};
 use crate::transport::throttled_discard::ThrottledDiscard;
 use crate::transport::wire::Wire;
 
-/// How long a server that ends waits for the last words on a connection to be stored and told.
+/// How long a server that shuts down waits for messages already read from a connection to be stored
+/// and delivered.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Waits for the last words, and writes meanwhile.
+/// Waits for pending messages, and keeps writing meanwhile.
 pub(super) async fn settle(last_words: impl Future<Output = ()>, wire: &mut Wire) {
     let draining = async {
-        // a signal would end the connection, which ends anyway
+        // a signal would end the connection, which is ending anyway
         poll_fn(|cx| wire.poll_drain(cx)).await;
         std::future::pending::<()>().await;
     };
@@ -31,9 +32,9 @@ pub(super) async fn settle(last_words: impl Future<Output = ()>, wire: &mut Wire
     }
 }
 
-/// Writes what is still to be written and the close frame, and waits for the client to close its side, no longer than
-/// [`Timings::close`](crate::Timings::close) in all. Where the server ends, and nothing but the close frame was still to be written, it waits
-/// no longer than a client needs to answer.
+/// Writes the remaining data and the close frame, and waits for the client to close its side, for
+/// at most [`Timings::close`](crate::Timings::close) in all. If the server shuts down and only the
+/// close frame was left to write, it waits no longer than a client needs to answer.
 pub(super) async fn say(wire: &mut Wire, dialect: Dialect, ending: CloseReason, context: &Context) {
     let (code, unsent) = match ending {
         CloseReason::Gone => return,
@@ -54,18 +55,18 @@ pub(super) async fn say(wire: &mut Wire, dialect: Dialect, ending: CloseReason, 
     let farewell = async {
         if flushed(wire).await {
             let _ = poll_fn(|cx| wire.poll_close(cx)).await;
-            // to close a socket with unread bytes in it would reset it, and the close frame could be lost
+            // closing a socket with unread bytes would reset it, and the close frame could be lost
             tokio::select! {
                 _ = discard(wire.stream()) => {}
                 () = context.has_waited_for_answers(), if !is_owed => {}
             }
         }
     };
-    // a client that does not take it in time has lost it
+    // a client that does not read in time loses the rest
     let _ = tokio::time::timeout(context.config().timings.close, farewell).await;
 }
 
-/// Writes until the last frame is out. False when the socket failed before.
+/// Writes until the last frame is sent. Returns `false` if the socket failed first.
 async fn flushed(wire: &mut Wire) -> bool {
     loop {
         match poll_fn(|cx| wire.poll_drain(cx)).await {
@@ -76,7 +77,7 @@ async fn flushed(wire: &mut Wire) -> bool {
     }
 }
 
-/// Reads to the end, and forgets it.
+/// Reads and discards everything until the end of the stream.
 async fn discard(stream: &TcpStream) -> io::Result<()> {
     let (mut rest, mut sips) = (vec![0; 4096], ThrottledDiscard::default());
     loop {

@@ -1,51 +1,55 @@
-//! When a connection has to be looked at, and what is due then. It reads no clock itself.
+//! When a connection has to be checked, and what is due then. Never reads the clock: callers pass
+//! the time.
 
 use tokio::time::{Duration, Instant};
 
 use crate::config::Timings;
 use crate::transport::wire::HeldBack;
 
-/// While reading is held back, the connection is looked at this often, lest a hang-up goes unnoticed.
+/// How often a connection is checked while reading is paused, so that a hang-up does not go
+/// unnoticed.
 const HELD_LOOK: Duration = Duration::from_millis(250);
 
-/// What a connection waits for, beside the next frame.
+/// The deadlines of a connection.
 #[derive(Debug)]
 pub(super) struct Deadlines {
     next_ping: Instant,
-    /// Since when a sign of life is asked for by somebody who wants the name.
+    /// When a sign of life was requested because another client wants the name.
     probed: Option<Instant>,
-    /// While reading is held back; boxed, since it seldom is, and every connection would have room for it.
+    /// Set while reading is paused. Boxed because that is rare, and every connection has this
+    /// field.
     held: Option<Box<Held>>,
-    /// When the client was seen to have hung up while reading was held back.
+    /// When the client was first seen to have hung up while reading was paused.
     hung_up: Option<Instant>,
-    /// What the socket had taken of the backlog, and when that last changed.
+    /// How much of the backlog the socket had taken, and when that last changed.
     drained: (u64, Instant),
 }
 
-/// A time in which nothing is read.
+/// A period in which nothing is read.
 #[derive(Debug)]
 struct Held {
     since: Instant,
     next_look: Instant,
-    /// Until when the pace holds back, if it does or did.
+    /// End of the rate limit's delay, if the rate limit paused reading during this period.
     limited_until: Option<Instant>,
-    /// Whether that time has not come yet, as of the last look.
+    /// Whether that delay was still running at the last check.
     is_limited: bool,
 }
 
 impl Held {
-    /// Until when the sender is late, not the server: it has sent faster than it may.
+    /// Until when the sender is responsible for the delay, because it exceeded the rate limit.
+    /// After that the server is.
     fn sender_is_late_until(&self) -> Instant {
         self.limited_until.unwrap_or(self.since)
     }
 }
 
-/// What is known of the reading side.
+/// State of the reading side.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Heard {
-    /// When the last byte came.
+    /// When the last byte arrived.
     pub(super) last: Instant,
-    /// Since when a message is incomplete, if one is.
+    /// When the current incomplete message began, if there is one.
     pub(super) incomplete_since: Option<Instant>,
 }
 
@@ -58,7 +62,7 @@ pub(super) enum Due {
     Silent,
     /// A message was not complete in time.
     Incomplete,
-    /// What arrived before a hang-up was taken long enough.
+    /// The time to process what arrived before a hang-up is over.
     HungUp,
 }
 
@@ -67,10 +71,10 @@ impl Deadlines {
         Self { next_ping: now + timings.ping, probed: None, held: None, hung_up: None, drained: (0, now) }
     }
 
-    /// When something is due at the earliest.
+    /// When something may be due next.
     pub(super) fn next(&self, heard: Heard, timings: &Timings) -> Instant {
         if let Some(held) = &self.held {
-            // what depends on what is heard stands still
+            // deadlines that depend on received bytes are suspended
             let limited_until = held.limited_until.filter(|_| held.is_limited);
             let look = limited_until.map_or(held.next_look, |until| until.min(held.next_look));
             let message = heard.incomplete_since.map(|since| since + timings.message);
@@ -83,7 +87,7 @@ impl Deadlines {
         [challenge, message].into_iter().flatten().fold(self.next_ping.min(silence), Instant::min)
     }
 
-    /// What is due now. Asked again until nothing is.
+    /// What is due now. Call it again until it returns [`Due::Nothing`].
     pub(super) fn due(&mut self, now: Instant, heard: Heard, timings: &Timings) -> Due {
         if self.hung_up.is_some_and(|at| now >= at + timings.hang_up) {
             return Due::HungUp;
@@ -93,7 +97,8 @@ impl Deadlines {
                 held.next_look = now + HELD_LOOK;
             }
             held.is_limited = held.limited_until.is_some_and(|until| now < until);
-            // a message goes on being late while its sender is throttled: else throttling would keep it alive for ever
+            // the deadline of a message keeps running while its sender is throttled; otherwise
+            // throttling would keep the message alive forever
             let counted = now.min(held.sender_is_late_until());
             if heard.incomplete_since.is_some_and(|since| counted >= since + timings.message) {
                 return Due::Incomplete;
@@ -115,7 +120,8 @@ impl Deadlines {
         Due::Nothing
     }
 
-    /// Somebody else asks for the name. True when no answer to an earlier one is waited for, and a ping is to be sent.
+    /// Records that another client wants the name. Returns `true` if no earlier probe is
+    /// unanswered, so that a ping has to be sent.
     pub(super) fn probe(&mut self, now: Instant, heard: Heard) -> bool {
         self.forget_answered(heard);
         let new = self.probed.is_none();
@@ -123,12 +129,12 @@ impl Deadlines {
         new
     }
 
-    /// Any byte answers a challenge.
+    /// Any byte answers a probe.
     fn forget_answered(&mut self, heard: Heard) {
         self.probed = self.probed.filter(|since| heard.last <= *since);
     }
 
-    /// Nothing is read from now on; `until` when, if it is the pace that holds it back.
+    /// Pauses reading; `until` is set if the rate limit is the reason.
     pub(super) fn hold(&mut self, now: Instant, until: Option<Instant>) {
         let begun = || {
             Box::new(Held { since: now, next_look: now + HELD_LOOK, limited_until: None, is_limited: false })
@@ -140,34 +146,35 @@ impl Deadlines {
         }
     }
 
-    /// Reading goes on. Gives how long it was held back: for this long the clocks stood still.
+    /// Resumes reading. Returns how long it was paused; the deadlines were suspended for that time.
     pub(super) fn release(&mut self, now: Instant) -> HeldBack {
         let Some(held) = self.held.take() else { return HeldBack::default() };
         if let Some(since) = &mut self.probed {
-            // one that came while reading was held back has waited from then on only
+            // a probe that came during the pause counts only from the resumption
             *since += now - held.since.max(*since);
         }
         let by_server = now.saturating_duration_since(held.sender_is_late_until());
         HeldBack { total: now - held.since, by_server }
     }
 
-    /// Whether the pace holds reading back now.
+    /// Whether the rate limit still forbids reading.
     pub(super) fn is_limited(&self, now: Instant) -> bool {
         let limited_until = self.held.as_ref().and_then(|held| held.limited_until);
         limited_until.is_some_and(|until| now < until)
     }
 
-    /// Whether reading is held back.
+    /// Whether reading is paused.
     pub(super) fn is_held(&self) -> bool {
         self.held.is_some()
     }
 
-    /// The client was seen to have hung up.
+    /// Records that the client has hung up.
     pub(super) fn note_hang_up(&mut self, now: Instant) {
         self.hung_up.get_or_insert(now);
     }
 
-    /// Notes how much the socket has taken of what waits for it in all. True when it has taken nothing for too long.
+    /// Records how much of the queued data the socket has taken in total. Returns `true` if it has
+    /// taken nothing for too long.
     pub(super) fn is_stalled(
         &mut self,
         now: Instant,
@@ -203,7 +210,7 @@ mod tests {
             Self { clock: Deadlines::new(&Timings::default(), start), start, heard }
         }
 
-        /// Follows the clock's own alarms for a while, and gives what was due, and when.
+        /// Follows the alarms for a while, and returns what was due and when.
         fn run(&mut self, from: u64, to: u64) -> Vec<(u64, Due)> {
             let timings = Timings::default();
             let (mut now, mut seen) = (self.start + seconds(from), Vec::new());
@@ -267,7 +274,7 @@ mod tests {
     fn throttling_does_not_stop_the_deadline_of_a_message() {
         let mut watched = Watched::new();
         watched.heard.incomplete_since = Some(watched.start + seconds(5));
-        // throttled for 20 s, again and again, as a client is that sends frames without end
+        // throttled for 20 s again and again, like a client that sends frames endlessly
         watched.clock.hold(watched.start + seconds(10), Some(watched.start + seconds(30)));
         assert_eq!(watched.run(10, 30), [(20, Due::Ping)]);
         let held = watched.clock.release(watched.start + seconds(30));
@@ -281,7 +288,7 @@ mod tests {
     fn a_message_that_the_server_is_late_to_read_has_its_full_time() {
         let mut watched = Watched::new();
         watched.heard.incomplete_since = Some(watched.start);
-        // throttled for 10 s, and not read for 90 s more because its reader is behind
+        // throttled for 10 s, and not read for another 90 s because its reader is behind
         watched.clock.hold(watched.start + seconds(1), Some(watched.start + seconds(11)));
         assert!(watched.run(1, 101).iter().all(|(_, due)| *due == Due::Ping));
         let held = watched.clock.release(watched.start + seconds(101));

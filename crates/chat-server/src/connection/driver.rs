@@ -1,4 +1,4 @@
-//! What goes on while a connection lasts, whatever is spoken on it.
+//! Drives an open connection, whatever dialect it uses.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -27,17 +27,17 @@ use crate::transport::wire::Wire;
 
 /// Something to act on.
 enum Step {
-    /// Something is due.
+    /// The alarm rang.
     Alarm,
-    /// From the outbox.
+    /// The outbox has a signal.
     Signal(Signal),
-    /// What the talk had to do is done.
+    /// The protocol has finished its pending work.
     Done(Result<(), CloseReason>),
-    /// From the client.
+    /// The client sent something.
     Read(Next),
 }
 
-/// A connection and what is spoken on it.
+/// A connection and the protocol on it.
 pub(super) struct ConnectionDriver<T> {
     talk: T,
     outbox: Arc<Outbox<Tcp>>,
@@ -58,9 +58,10 @@ impl<T: Protocol> ConnectionDriver<T> {
         }
     }
 
-    /// Talks until there is a reason to end.
+    /// Runs until there is a reason to close.
     ///
-    /// Its future is what an idle connection costs most of, so what is large and short-lived in it is boxed.
+    /// This future makes up most of the memory of an idle connection, so large, short-lived parts
+    /// of it are boxed.
     #[expect(
         clippy::manual_async_fn,
         reason = "it would keep room for its arguments beside what becomes of them"
@@ -78,7 +79,7 @@ impl<T: Protocol> ConnectionDriver<T> {
         }
     }
 
-    /// What the connection shares with the others.
+    /// The state shared by all connections.
     pub(super) fn context(&self) -> Arc<Context> {
         Arc::clone(&self.context)
     }
@@ -95,7 +96,8 @@ impl<T: Protocol> ConnectionDriver<T> {
             let mut alarm = pin!(sleep_until(self.next_alarm(&socket)));
             loop {
                 self.set_alarm(alarm.as_mut(), &socket);
-                // nothing of it is kept while something is waited for below: it would be in the future for good
+                // nothing of it lives across the awaits below, since that would permanently enlarge
+                // the future
                 let step = tokio::select! {
                     biased;
                     () = &mut stopping => return CloseReason::ShuttingDown,
@@ -120,19 +122,20 @@ impl<T: Protocol> ConnectionDriver<T> {
                 if input::has_grown(&socket) {
                     socket = Box::pin(input::renew(socket, &self.context)).await;
                 }
-                // a burst comes out of memory, and waits for nothing that would let others run
+                // a burst is served from memory and never waits, so other tasks would not get to
+                // run
                 consume_budget().await;
             }
         }
     }
 
-    /// Does the next thing there is to do. Cancel-safe.
+    /// Performs the next step. Cancel-safe.
     async fn step(&mut self, socket: &mut Socket<'_>) -> Step {
         let (is_busy, reads) = (self.talk.is_busy(), !self.clock.is_held());
-        // boxed only where there is something to do
+        // boxed only if there is work to do
         let mut proceeding = pin!(async { Box::pin(self.talk.proceed()).await });
         poll_fn(|cx| {
-            // first what waits is written: what the talk goes on with may wait for that
+            // writing comes first: the protocol's pending work may depend on it
             if let Poll::Ready(signal) = socket.get_mut().poll_drain(cx) {
                 return Poll::Ready(Step::Signal(signal));
             }
@@ -144,7 +147,8 @@ impl<T: Protocol> ConnectionDriver<T> {
         .await
     }
 
-    /// Sees to it that the alarm rings in time. One that comes too early costs less than moving it for every frame.
+    /// Makes sure that the alarm rings in time. An alarm that rings too early costs less than
+    /// moving it for every frame.
     fn set_alarm(&self, alarm: Pin<&mut Sleep>, socket: &Socket<'_>) {
         let next = self.next_alarm(socket);
         if next < alarm.deadline() || alarm.is_elapsed() {
@@ -152,7 +156,7 @@ impl<T: Protocol> ConnectionDriver<T> {
         }
     }
 
-    /// Takes what the socket gave. Gives why the connection ends, if it does.
+    /// Handles what the socket returned. Returns why the connection ends, if it does.
     fn take(&mut self, next: Next, socket: &mut Socket<'_>) -> Option<CloseReason> {
         match next {
             Next::Pieces | Next::Frame(Some(Ok(Message::Pong(_) | Message::Frame(_)))) => {}
@@ -169,7 +173,8 @@ impl<T: Protocol> ConnectionDriver<T> {
                     return Some(ending);
                 }
             }
-            // the library writes the pong when it is asked for the next frame, which may take a while
+            // the library would write the pong only when polled for the next frame, which may be
+            // much later
             Next::Frame(Some(Ok(Message::Ping(_)))) => drop(socket.flush().now_or_never()),
         }
         let now = Instant::now();
@@ -193,7 +198,7 @@ impl<T: Protocol> ConnectionDriver<T> {
         }
     }
 
-    /// Acts on what is due. Gives why the connection ends, if it does.
+    /// Acts on everything that is due. Returns why the connection ends, if it does.
     fn ring(&mut self, socket: &mut Socket<'_>) -> Option<CloseReason> {
         let now = Instant::now();
         if self.talk.deadline().is_some_and(|deadline| now >= deadline) {
@@ -217,14 +222,14 @@ impl<T: Protocol> ConnectionDriver<T> {
                     if self.clock.is_stalled(now, waiting, drained, &self.context.config().timings) {
                         return Some(CloseReason::TooSlow);
                     }
-                    // one that does not fit waits behind others like it
+                    // a ping that does not fit is dropped; others like it are queued already
                     self.outbox.offer_control(&frames::PING);
                 }
             }
         }
     }
 
-    /// While nothing is read, the end of the client's side does not come as a frame.
+    /// While reading is paused, the client's end of stream is not seen as a frame.
     fn look_for_hang_up(&mut self, now: Instant, socket: &Socket<'_>) -> Option<CloseReason> {
         match hang_up(socket.get_ref().stream()) {
             None => None,

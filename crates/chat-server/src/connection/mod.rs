@@ -28,23 +28,24 @@ use crate::transport::tcp::{Tcp, Writer};
 use crate::transport::wire::Wire;
 use driver::ConnectionDriver;
 
-/// A connection's place among the others, held until its socket is closed.
+/// The permits of a connection, held until its socket is closed.
 type Permits = (ChatPermit, ConnectionPermit);
 
-/// A connection as the door leaves it.
+/// A connection after its handshake.
 #[derive(Debug)]
 pub(crate) struct OpenConnection {
     pub(crate) stream: Stream,
-    /// Read from it already.
+    /// Bytes already read from it.
     pub(crate) unread: Bytes,
-    /// The answer to the handshake; empty where it is out already.
+    /// The response to the handshake; empty if it is already sent.
     pub(crate) answer: Vec<u8>,
-    /// Whether it was agreed upon that messages may be compressed.
+    /// Whether compression was negotiated.
     pub(crate) deflates: bool,
 }
 
-/// Lets the entrant in and starts the connection's task. Whoever has seen the answer to the handshake is in: it is written
-/// behind the entering, and before all else.
+/// Joins a classic member to its room and starts the connection's task. The response to the
+/// handshake is written after the join and before anything else, so a client that has received it
+/// is a member.
 pub(crate) async fn start(
     opened: OpenConnection,
     entrant: Accepted,
@@ -62,7 +63,7 @@ pub(crate) async fn start(
             let encoding = context.encodings.of(deflates).classic;
             let outlet = Sink::Frames { encoding, sink: Arc::clone(&outbox) as _ };
             let seat = seat.with_window(&send_window(context.config().backlog));
-            // lists need nothing from the store: this resolves at once, and does not fail
+            // with lists nothing is read from the store, so this resolves at once and cannot fail
             let Ok((member, _)) = seat.join(Subscribe::new(outlet).with_lists()).await else { return };
             let listed = context.classics.add(Arc::clone(member.member()), permits.0.client);
             let talk = Classic::new(member, outbox, listed);
@@ -75,20 +76,22 @@ pub(crate) async fn start(
     }
 }
 
-/// The socket, and what it is encrypted with.
+/// Splits a stream into the socket and its encryption.
 fn taken_apart(stream: Stream) -> (Tcp, Option<Box<Cipher>>) {
     match stream {
         Stream::Left(plain) => (Tcp::new(plain, Writer::Anyone), None),
         Stream::Right(encrypted) => {
             let (socket, keys) = encrypted.into_inner();
-            // a client has nothing to say before the server's first word: what was read early went into the handshake
+            // a client sends nothing before the server's first flight, so everything read early was
+            // consumed by the handshake
             let (_, socket) = socket.into_parts();
             (Tcp::new(socket, Writer::OwnTask), Some(Box::new(Cipher::new(keys))))
         }
     }
 }
 
-/// All of a connection, as a future. Not an `async fn`, which would keep room for its arguments beside what becomes of them.
+/// The whole life of a connection. Not an `async fn`, which would reserve space for its arguments
+/// besides the values made from them.
 fn serve<T: Protocol + Send>(
     talk: T,
     dialect: Dialect,
@@ -101,10 +104,10 @@ fn serve<T: Protocol + Send>(
     async move {
         let ending = AssertUnwindSafe(conversation.run(&mut wire)).catch_unwind().await;
         let context = conversation.context();
-        // the rooms hear of it now; the socket may take its time
+        // leaves the rooms now; closing the socket may take time
         drop(conversation);
         let ending = ending.unwrap_or(CloseReason::Failed(CloseCode::Internal));
-        // boxed, so that the connection's future does not carry it all its life
+        // boxed, so that the connection's future does not reserve space for it
         Box::pin(close::say(&mut wire, dialect, ending, &context)).await;
         drop(held);
     }

@@ -1,31 +1,33 @@
-//! The end of all connections, in waves: those of a large server would all come back in one moment, to one that is just starting.
+//! Closes all connections at shutdown, in waves: otherwise the clients of a large server would all
+//! reconnect at the same moment, to a server that is just starting.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-/// In so many waves the connections end.
+/// Number of waves.
 const WAVES: usize = 16;
 
-/// A server with fewer connections ends them all at once: nobody notices when they come back.
+/// A server with fewer connections closes them all at once: their reconnects are too few to matter.
 const SPREAD_FROM: usize = 100;
 
-/// So many a second come back.
+/// Rate at which clients are asked to reconnect.
 const COME_BACK_A_SECOND: u64 = 2_000;
 
-/// Nobody is asked to stay away for longer.
+/// Maximum time over which reconnects are spread.
 const LONGEST_AWAY: Duration = Duration::from_secs(30);
 
-/// Who ends when, and for how long it is asked to stay away.
+/// When each connection is closed, and when its client is asked to reconnect.
 #[derive(Debug)]
 pub(crate) struct Drain {
     waves: Vec<CancellationToken>,
-    /// Which wave the next connection belongs to.
+    /// The wave of the next connection.
     next: AtomicUsize,
-    /// Over how many milliseconds those who end now are asked to come back; 0: at once.
+    /// Milliseconds over which reconnects are spread; 0 means at once.
     spread: AtomicU64,
-    /// After how many more, since there is nobody to come back to.
+    /// Milliseconds until the last wave, added because there is no server to reconnect to before
+    /// that.
     remaining: AtomicU64,
 }
 
@@ -39,12 +41,12 @@ impl Drain {
         }
     }
 
-    /// What tells a new connection that it is to end.
+    /// The token that tells a new connection to close.
     pub(crate) fn wave(&self) -> CancellationToken {
         self.waves[self.next.fetch_add(1, Ordering::Relaxed) % WAVES].clone()
     }
 
-    /// Ends them all, so many connections within this.
+    /// Closes all `connections` within this time.
     pub(crate) async fn run(&self, connections: usize, within: Duration) {
         if connections < SPREAD_FROM {
             self.waves.iter().for_each(CancellationToken::cancel);
@@ -62,7 +64,7 @@ impl Drain {
         }
     }
 
-    /// For how many milliseconds somebody who ends now is asked to stay away.
+    /// How many milliseconds a client that is closed now is asked to wait before it reconnects.
     pub(crate) fn away_for(&self) -> Option<u64> {
         let spread = self.spread.load(Ordering::Relaxed);
         (spread > 0).then(|| self.remaining.load(Ordering::Relaxed) + rand::random_range(0..=spread))

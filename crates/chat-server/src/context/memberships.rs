@@ -1,12 +1,12 @@
-//! Where a session sits.
+//! The memberships of a session.
 
 use std::sync::Arc;
 
 use chat_protocol::RoomName;
 use chat_rooms::Membership;
 
-/// A session's seats, in the order of their rooms' names. Most sessions have one, and none has many: a list is smaller than a map,
-/// and as fast.
+/// A session's memberships, sorted by room name. Most sessions have one and none has many, so a
+/// list is smaller than a map and as fast.
 #[derive(Debug, Default)]
 pub(crate) struct Memberships(Vec<Arc<Membership>>);
 
@@ -27,12 +27,12 @@ impl Memberships {
         self.0.iter()
     }
 
-    /// The seat in a room.
+    /// The membership in a room.
     pub(crate) fn get(&self, room: &RoomName) -> Option<&Arc<Membership>> {
         self.find(room).ok().map(|place| &self.0[place])
     }
 
-    /// Adds a seat. One in the same room is left.
+    /// Adds a membership. An existing one in the same room is dropped.
     pub(crate) fn insert(&mut self, seat: Arc<Membership>) {
         match self.find(&seat.member().room) {
             Ok(place) => self.0[place] = seat,
@@ -47,12 +47,12 @@ impl Memberships {
         self.find(room).ok().map(|place| self.0.remove(place))
     }
 
-    /// Gives up the seats in rooms that the operator has put the session out of.
+    /// Drops the memberships in rooms that an admin has removed the session from.
     pub(crate) fn drop_removed(&mut self) {
         self.0.retain(|seat| !seat.was_removed());
     }
 
-    /// Adds all of another session's.
+    /// Adds all memberships of another session.
     pub(crate) fn extend(&mut self, others: Self) {
         others.0.into_iter().for_each(|seat| self.insert(seat));
     }

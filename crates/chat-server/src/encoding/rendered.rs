@@ -1,4 +1,4 @@
-//! Messages as HTML.
+//! Messages rendered to HTML.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -11,24 +11,25 @@ use chat_rooms::IsGone;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-/// How much HTML is kept, in bytes: what a room's newcomers ask for was mostly rendered a moment ago.
+/// Maximum size of the HTML cache, in bytes. Most of what newcomers to a room request was rendered
+/// shortly before.
 const KEPT: u64 = 32 << 20;
 
-/// What one message counts beside its HTML.
+/// Bytes a message counts in the cache in addition to its HTML.
 const PER_MESSAGE: u64 = 256;
 
-/// About how long a message's HTML is; only how the cache lays out its tables depends on it.
+/// Estimated length of a message's HTML. It only affects the layout of the cache's tables.
 const USUAL: usize = 512;
 
 type Key = (RoomName, u64, MessageId);
 
-/// Renders messages, each once as long as it is remembered.
+/// Renders messages, each once while it is cached.
 pub(crate) struct Rendered {
     renderer: Renderer,
     kept: Cache<Key, Html, ByLength>,
 }
 
-/// What a message was rendered to.
+/// A rendered message.
 #[derive(Debug, Clone)]
 struct Html {
     sent_at: Timestamp,
@@ -50,7 +51,7 @@ impl Rendered {
         Self { renderer: Renderer::new(images), kept }
     }
 
-    /// The HTML of a message, sanitised.
+    /// The sanitised HTML of a message.
     pub(crate) fn html(&self, message: Written<'_>) -> Arc<str> {
         let key = (message.room.clone(), message.seq, message.id.clone());
         let render = || {
@@ -61,7 +62,7 @@ impl Rendered {
         html.text
     }
 
-    /// Forgets messages that are gone.
+    /// Removes redacted messages from the cache.
     pub(crate) fn redact(&self, is_gone: IsGone<'_>) {
         self.kept.retain(|(room, seq, _), html| !is_gone(room, *seq, html.sent_at));
     }

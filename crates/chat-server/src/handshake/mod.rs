@@ -1,4 +1,4 @@
-//! Who is let in, decided before the handshake is answered.
+//! Admission: decided before the handshake is answered.
 
 pub(crate) mod refusal;
 
@@ -28,39 +28,39 @@ use crate::context::Context;
 use crate::encoding::deflate;
 use crate::handshake::refusal::Refusal;
 
-/// What was let in.
+/// What was admitted.
 #[derive(Debug)]
 pub(crate) enum Accepted {
-    /// A member of one room.
+    /// A classic client, admitted to one room.
     Classic(Admission),
-    /// A session that has said nothing yet.
+    /// A session that has not sent `hello` yet.
     V2,
 }
 
-/// Somebody who is let in.
+/// An admitted handshake.
 #[derive(Debug)]
 pub(crate) struct Admitted {
-    /// The answer to the handshake.
+    /// The response to the handshake.
     pub(crate) response: Response<()>,
-    /// Whether it says that messages may be compressed.
+    /// Whether the response agrees to compression.
     pub(crate) deflates: bool,
-    /// Who it is.
+    /// What was admitted.
     pub(crate) entrant: Accepted,
-    /// Counts towards the connections there may be, for as long as it is held.
+    /// Counts the chat connection until dropped.
     pub(crate) permit: ChatPermit,
 }
 
-/// Where sessions of `chat.v2` begin.
+/// Path of the `chat.v2` endpoint.
 const V2_PATH: &str = "/ws";
 
-/// Whether a path is one that WebSockets are served on.
+/// Whether WebSockets are served on a path.
 pub(crate) fn is_websocket_path(path: &str) -> bool {
     path == V2_PATH || path.starts_with("/ws/")
 }
 
-/// Decides about a handshake and, if it is let in, keeps its seat.
+/// Decides about a handshake. An admitted classic client has its name reserved.
 ///
-/// Cancel-safe: dropped before it resolves, the seat is given back.
+/// Cancel-safe: if dropped before it resolves, the name is free again.
 pub(crate) async fn admit(
     request: &Request<()>,
     place: &ConnectionPermit,
@@ -88,14 +88,15 @@ pub(crate) async fn admit(
     }
 }
 
-/// Lets a session of `chat.v2` in: who it is, it says later.
+/// Admits a `chat.v2` session, which sends its username later.
 fn admit_session(
     request: &Request<()>,
     place: &ConnectionPermit,
     context: &Context,
 ) -> Result<Admitted, Refusal> {
     let mut response = handshake(request)?;
-    // a client that does not offer it would not understand a word (RFC 6455, section 4.2.2)
+    // a client that does not offer the subprotocol would not understand it (RFC 6455, section
+    // 4.2.2)
     let offered = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
     let mut offered = offered.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
     if !offered.any(|name| name.trim() == SUBPROTOCOL) {
@@ -111,7 +112,7 @@ fn admit_session(
     Ok(Admitted { response, deflates, entrant: Accepted::V2, permit })
 }
 
-/// Takes the client's offer to compress messages, if there is one that can be taken, and says whether.
+/// Accepts the client's offer of compression, if there is a suitable one. Returns whether it did.
 fn agree_on_deflate(request: &Request<()>, response: &mut Response<()>, context: &Context) -> bool {
     if !context.config().deflate {
         return false;
@@ -121,7 +122,8 @@ fn agree_on_deflate(request: &Request<()>, response: &mut Response<()>, context:
     true
 }
 
-/// A place among the chat connections, if there is one left, and one for who asks.
+/// Takes a permit for a chat connection, if one is left and the client's address is within its
+/// limits.
 fn permit(request: &Request<()>, place: &ConnectionPermit, context: &Context) -> Result<ChatPermit, Refusal> {
     let (client, address) = match place.peer() {
         Peer::Client { address, .. } => {
@@ -140,7 +142,7 @@ fn permit(request: &Request<()>, place: &ConnectionPermit, context: &Context) ->
     Ok(ChatPermit { _permit: permit, client, _address: address })
 }
 
-/// Counts who asks over a proxy.
+/// Counts a client that connects through a proxy.
 fn counted(address: IpAddr, context: &Context) -> Result<AddressPermit, Refusal> {
     let Arrival::In(place) = context.addresses.arrive(address) else { return Err(Refusal::TooManyFromThere) };
     may_shake_hands(address, context).map(|()| place)
@@ -158,8 +160,8 @@ fn may_shake_hands(address: IpAddr, context: &Context) -> Result<(), Refusal> {
     context.addresses.may_shake_hands(address, Instant::now()).then_some(()).ok_or(Refusal::TooManyFromThere)
 }
 
-/// Refuses pages that may not chat here: whoever reads them did not choose to. Asked after the limits of the address, which bound how often
-/// this comes to the log.
+/// Refuses pages whose origin is not allowed: their readers did not choose to chat here. Checked
+/// after the limits of the address, which bound how often a refusal is logged.
 fn look_at_origin(
     request: &Request<()>,
     endpoint: Endpoint,
@@ -182,23 +184,23 @@ fn look_at_origin(
     Err(Refusal::Origin)
 }
 
-/// The room and the name in `/ws/chat/{room}/{username}`.
+/// Parses the room and the name in `/ws/chat/{room}/{username}`.
 fn classic_target(path: &str) -> Option<(RoomName, Username)> {
     let (room, username) = path.strip_prefix("/ws/chat/")?.split_once('/')?;
     Some((RoomName::parse(&decoded(room)?).ok()?, Username::parse(&decoded(username)?).ok()?))
 }
 
-/// A segment of a path without its percent-encoding; none where that is not UTF-8.
+/// A path segment without its percent-encoding. `None` if it is not UTF-8.
 pub(crate) fn decoded(segment: &str) -> Option<String> {
     percent_decode_str(segment).decode_utf8().ok().map(Into::into)
 }
 
-/// The answer to a handshake that is one.
+/// The response to a valid handshake.
 fn handshake(request: &Request<()>) -> Result<Response<()>, Refusal> {
     if request.method() != Method::GET {
         return Err(Refusal::Method);
     }
-    // a body would be read as frames, and a key must not come twice (RFC 6455, section 11.3.1)
+    // a body would be read as frames, and a key must not be repeated (RFC 6455, section 11.3.1)
     let headers = request.headers();
     let has_body = headers.contains_key(TRANSFER_ENCODING)
         || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
@@ -215,8 +217,8 @@ fn handshake(request: &Request<()>) -> Result<Response<()>, Refusal> {
     })
 }
 
-/// The same with all its `Connection` lines in one, which is what they mean (RFC 9110, section 5.3): the library looks at the
-/// first only.
+/// Joins all `Connection` lines into one, which is equivalent (RFC 9110, section 5.3): the library
+/// looks only at the first.
 fn with_one_connection_line(request: &Request<()>) -> Request<()> {
     let mut request = request.clone();
     let lines: Vec<_> = request.headers().get_all(CONNECTION).iter().map(HeaderValue::as_bytes).collect();

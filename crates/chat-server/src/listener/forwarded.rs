@@ -1,4 +1,4 @@
-//! The PROXY protocol: whom a proxy in front of the server speaks for.
+//! The PROXY protocol: the client's address as reported by a proxy in front of the server.
 
 use std::net::IpAddr;
 
@@ -6,14 +6,17 @@ use bytes::{Buf, BytesMut};
 use proxy_header::{Error, ParseConfig, ProxyHeader};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// The largest header, in bytes: what it says beside the addresses is not long in practice.
+/// Maximum size of a header, in bytes. In practice what it holds besides the addresses is short.
 const MAX_BYTES: usize = 4 * 1024;
 
-/// The longest header of version 1, in bytes (section 2.1). The library looks at that only while the end of the line has not come.
+/// Maximum size of a version 1 header, in bytes (section 2.1). The library enforces it only until
+/// the end of the line has arrived.
 const MAX_TEXT_BYTES: usize = 107;
 
-/// Reads the header of the PROXY protocol (HAProxy's `proxy-protocol.txt`, sections 2.1 and 2.2), and what came behind it. No address
-/// where the proxy speaks for itself. None where there is no header. Not cancel-safe: what was read is lost.
+/// Reads the PROXY protocol header (HAProxy's `proxy-protocol.txt`, sections 2.1 and 2.2), and
+/// returns the client's address and the bytes read after the header. The address is `None` if the
+/// proxy connects on its own behalf. Returns `None` if there is no valid header. Not cancel-safe:
+/// what was read is lost.
 pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<(Option<IpAddr>, BytesMut)> {
     let mut bytes = BytesMut::with_capacity(1024);
     loop {
@@ -43,7 +46,7 @@ mod tests {
         read(&mut bytes).now_or_never().expect("reading from memory waits for nothing")
     }
 
-    /// Version 2, TCP over IPv4, from 203.0.113.9 (section 2.2).
+    /// A version 2 header: TCP over IPv4, from 203.0.113.9 (section 2.2).
     fn binary(command: u8) -> Vec<u8> {
         let head = [b"\r\n\r\n\0\r\nQUIT\n", &[0x20 | command, 0x11, 0, 12][..]].concat();
         [&head[..], &[203, 0, 113, 9, 192, 0, 2, 1, 0x12, 0x34, 0, 80]].concat()

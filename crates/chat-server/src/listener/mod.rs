@@ -1,4 +1,5 @@
-//! The door: one port for WebSockets and for plain HTTP. It reads the head of a connection's first request and decides.
+//! One port for WebSockets and plain HTTP: reads the head of a connection's first request and
+//! decides which it is.
 
 mod forwarded;
 mod head;
@@ -36,10 +37,11 @@ use crate::transport::throttled_discard::ThrottledDiscard;
 use crate::transport::tls::Opening;
 use head::{Head, HeadError};
 
-/// How long the answer to a refused request is given to arrive.
+/// Time for the response to a refused request to arrive.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Takes a new connection to where it belongs.
+/// Reads the first request of a new connection and passes the connection on to the code that serves
+/// it.
 pub(crate) async fn open(
     mut socket: TcpStream,
     from: IpAddr,
@@ -64,7 +66,7 @@ pub(crate) async fn open(
             return drop(place);
         }
     };
-    // too slow: nobody to answer
+    // if it takes too long there is no request to answer
     let Some(head) = in_time(deadline, &context, head::read(&mut stream, read)).await else { return };
     match head {
         Err(HeadError::Gone) => {}
@@ -85,7 +87,7 @@ pub(crate) async fn open(
     }
 }
 
-/// What a future resolves to; none where that comes too late, or the server ends before.
+/// The output of a future. `None` if the deadline passes or the server shuts down first.
 async fn in_time<T>(deadline: Instant, context: &Context, future: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         () = context.stopping.cancelled() => None,
@@ -95,14 +97,15 @@ async fn in_time<T>(deadline: Instant, context: &Context, future: impl Future<Ou
 
 /// A connection before its first request.
 enum Arrived {
-    /// Whose it is.
+    /// It may be served.
     In(Peer),
-    /// There are too many from there; the place is held while that is said.
+    /// The address is over its limit. The permit is held while the refusal is sent.
     TooMany(AddressPermit),
 }
 
-/// Finds out whose connection it is, and counts it; with what was read behind the header of a proxy. None when it is not served:
-/// there are far too many from there, or the proxy does not say who asks.
+/// Determines the peer of a connection and counts it. Also returns the bytes read after a proxy's
+/// header. `None` if the connection is not served: its address is far over the limit, or the proxy
+/// reports no client.
 async fn arrive(socket: &mut TcpStream, from: IpAddr, context: &Context) -> Option<(Arrived, BytesMut)> {
     let proxies = &context.config().proxies;
     let (client, read) = match (proxies.trust(from), proxies.header) {
@@ -127,7 +130,8 @@ async fn arrive(socket: &mut TcpStream, from: IpAddr, context: &Context) -> Opti
     Some((arrived, read))
 }
 
-/// Shakes hands where connections are encrypted; `read` was read already. None when that fails.
+/// Performs the TLS handshake, if the server uses TLS. `read` was read before. `None` if the
+/// handshake fails.
 async fn secure(
     socket: TcpStream,
     from: IpAddr,
@@ -150,7 +154,8 @@ async fn secure(
     }
 }
 
-/// Answers a handshake, and leaves the connection to a task of its own that holds nothing of the door.
+/// Answers a handshake. An admitted connection continues in a task of its own that holds nothing of
+/// the listener.
 async fn answer(
     mut stream: Stream,
     request: Request<()>,
@@ -177,8 +182,9 @@ async fn answer(
     }
 }
 
-/// What has arrived behind the head; none when the client has given up while it was waiting to be let in: then nobody in
-/// the room is to notice it. A client that has sent something before it hung up is heard.
+/// The bytes that arrived after the head. `None` if the client gave up while it waited for
+/// admission, so that the room does not notice it. A client that sent something before it hung up
+/// is still served.
 fn still_there(stream: &mut Stream, behind: Bytes) -> Option<Bytes> {
     if stream::hang_up(stream::socket(stream)).is_none() {
         return Some(behind);
@@ -193,14 +199,14 @@ fn still_there(stream: &mut Stream, behind: Bytes) -> Option<Bytes> {
     (!bytes.is_empty()).then(|| bytes.into())
 }
 
-/// Refuses somebody before it is known what it wants.
+/// Refuses a connection before its request is known.
 async fn turn_away(stream: Stream, refusal: Refusal, context: &Context) {
     metrics::refused(refusal.name());
     refuse(stream, for_everyone(refusal.response()), context).await;
 }
 
-/// Answers a request that goes nowhere, and sees the answer off: to close a socket with unread bytes in it would reset it,
-/// and the answer could be lost.
+/// Refuses a request and waits until the client has read the response: closing a socket with unread
+/// bytes would reset it, and the response could be lost.
 async fn refuse(mut stream: Stream, mut response: Response<&'static str>, context: &Context) {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     let answer_and_linger = async {
@@ -214,7 +220,7 @@ async fn refuse(mut stream: Stream, mut response: Response<&'static str>, contex
             }
         }
     };
-    // a client that is too slow to take it has lost it
+    // a client that does not read in time loses the response
     tokio::select! {
         _ = tokio::time::timeout(LINGER, answer_and_linger) => {}
         () = context.has_waited_for_answers() => {}
@@ -227,14 +233,15 @@ fn too_large() -> Response<&'static str> {
     response
 }
 
-/// Lets pages of every origin read it: it may have been a look-up that could not be read.
+/// Lets pages of every origin read the response: the request may have been a look-up that could not
+/// be read.
 fn for_everyone(mut response: Response<&'static str>) -> Response<&'static str> {
     response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
     response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response
 }
 
-/// The head of a response, as bytes.
+/// The serialized head of a response.
 fn written<T>(response: &Response<T>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let written = write_response(&mut bytes, response);

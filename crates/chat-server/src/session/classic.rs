@@ -16,7 +16,7 @@ use crate::session::protocol::Protocol;
 use crate::transport::drained;
 use crate::transport::tcp::Tcp;
 
-/// The operator has put it out: its connection is for that room alone.
+/// An admin has removed the member. The connection serves only that room.
 const KICKED: CloseReason = CloseReason::Failed(CloseCode::Forbidden);
 
 /// A member and its connection.
@@ -29,10 +29,11 @@ pub(crate) struct Classic {
 }
 
 enum Busy {
-    /// This is to be said, once the room takes it, and once its sender reads what it is told: whoever writes without reading is
-    /// read no further, instead of being put out for its own words.
+    /// A message to send once the room accepts it and its sender has read enough of its backlog. A
+    /// client that sends without reading is no longer read from, instead of being disconnected for
+    /// its own messages.
     Saying(Arc<str>),
-    /// What was wrong with a frame is on its way to its sender.
+    /// An error reply to an invalid frame is being delivered.
     Answering(Position),
 }
 
@@ -41,7 +42,7 @@ impl Classic {
         Self { member, outbox, busy: None, _listed: listed }
     }
 
-    /// Why it is out.
+    /// Why the member is no longer in the room.
     fn out(&self) -> CloseReason {
         if self.member.was_removed() { KICKED } else { CloseReason::TooSlow }
     }
@@ -64,7 +65,7 @@ impl Protocol for Classic {
             Ok(_) => return self.refuse("this server does not support this command"),
             Err(error) => return self.refuse(error.to_string()),
         }
-        // mostly it can be said at once
+        // usually the message can be sent at once
         self.proceed().now_or_never().and_then(Result::err)
     }
 
@@ -95,7 +96,7 @@ impl Protocol for Classic {
 
     async fn settle(&mut self) {
         if let Some(Busy::Saying(body)) = self.busy.take() {
-            // it fails only for one who is out, and hears of that anyway
+            // it fails only if the member has been removed, and that is reported anyway
             let _ = self.member.submit(body).await;
         }
         self.member.idle().await;

@@ -1,4 +1,4 @@
-//! A session of `chat.v2` on a connection: a member of any number of rooms.
+//! A `chat.v2` session on a connection: a member of any number of rooms.
 
 pub(crate) mod classic;
 mod commands;
@@ -38,13 +38,13 @@ use wrong_frames::InvalidFrames;
 pub(crate) struct Session {
     context: Arc<Context>,
     outbox: Arc<Outbox<Tcp>>,
-    /// Whether it takes compressed messages.
+    /// Whether compression was negotiated.
     deflates: bool,
-    /// Where its client connects from.
+    /// Address of its client.
     client: IpAddr,
-    /// Who it is, once it has said so.
+    /// Set once it has sent `hello`.
     identity: Option<Box<Identity>>,
-    /// Until when it has to say so.
+    /// Until when it has to send `hello`.
     hello_by: Instant,
     /// What has to be done before the next frame is read.
     busy: Option<Busy>,
@@ -52,17 +52,18 @@ pub(crate) struct Session {
 }
 
 enum Busy {
-    /// A command that is carried out elsewhere.
+    /// A command that is being carried out.
     Working(BoxFuture<'static, Done>),
-    /// Something to say, once the room takes it.
+    /// A message to send once the room accepts it.
     Saying(Arc<Membership>, Outgoing),
-    /// An answer is on its way: nothing more is read until it is out, since it is not held against the reader's backlog.
+    /// A reply is being written. Nothing more is read until it is sent, since replies do not count
+    /// towards the reader's backlog.
     Answering(Arc<Membership>, Position),
-    /// The reader has much to read.
+    /// The client has to read part of its backlog first.
     Draining,
 }
 
-/// What came of a command.
+/// Result of a command.
 enum Done {
     /// Of `hello`.
     TookOver(Hello, Option<Reference>, Memberships),
@@ -84,12 +85,12 @@ impl Session {
         Self { context, outbox, deflates, client, identity: None, hello_by, busy: None, wrong_frames }
     }
 
-    /// Sends a frame that has no place among a room's events.
+    /// Sends a frame that is not one of a room's events.
     fn answer(&self, frame: &ServerFrame) {
         if let ServerFrame::Error(error) = frame {
             metrics::count_error(error.code);
         }
-        // an outbox that takes nothing more says so to its own task, which is this one
+        // an outbox that no longer accepts frames signals that to its own task, which is this one
         let _ = self.outbox.offer(&[frames::v2_frame(frame)]);
     }
 
@@ -98,7 +99,7 @@ impl Session {
         self.answer(&ServerFrame::Error(Error { reference, code, message, retry_after_ms: None }));
     }
 
-    /// Answers a frame that was no command.
+    /// Replies to a frame that was not a valid command.
     fn reject(&mut self, Rejected { reference, code, message }: Rejected) -> Option<CloseReason> {
         self.error(reference, code, message);
         if self.identity.is_none() && code == ErrorCode::InvalidUsername {
@@ -108,7 +109,7 @@ impl Session {
         too_many.then_some(CloseReason::Failed(CloseCode::InvalidFrames))
     }
 
-    /// The session's seat in a room; none, and an error, where it has none.
+    /// The session's membership in a room. If there is none, sends an error and returns `None`.
     fn member(&self, room: &RoomName, reference: Option<&Reference>) -> Option<Arc<Membership>> {
         let member = self.identity.as_ref().and_then(|identity| identity.rooms.get(room));
         if member.is_none() {
@@ -121,7 +122,8 @@ impl Session {
         member.cloned()
     }
 
-    /// A member is not in any more: the operator has put it out, and the session goes on without that room; or it read too slowly.
+    /// Handles a member that is no longer in its room. If an admin removed it, the session
+    /// continues without that room; otherwise it read too slowly, and the connection ends.
     fn out(&mut self, member: &Membership, reference: Option<Reference>) -> Option<CloseReason> {
         if !member.was_removed() {
             return Some(CloseReason::TooSlow);
@@ -134,7 +136,7 @@ impl Session {
         None
     }
 
-    /// What was asked for is on its way, or is not.
+    /// Waits for a reply that is being delivered, or reports the error.
     fn answered(
         &mut self,
         member: Arc<Membership>,
@@ -173,7 +175,7 @@ impl Session {
         None
     }
 
-    /// After a frame: if its reader has much to read, nothing more is read from it.
+    /// After a frame: stops reading if the client has much of its backlog left to read.
     fn hold_if_behind(&mut self) {
         if self.busy.is_none() && drained(&self.outbox).now_or_never().is_none() {
             self.busy = Some(Busy::Draining);
@@ -200,7 +202,7 @@ impl Protocol for Session {
             }
             Ok(frame) => self.run(frame),
         };
-        // mostly it is done at once
+        // usually it completes at once
         let ending = ending.or_else(|| self.proceed().now_or_never().and_then(Result::err));
         self.hold_if_behind();
         ending
@@ -253,24 +255,24 @@ impl Protocol for Session {
         if identity.registration.is_closed() {
             return Some(CloseReason::Failed(CloseCode::Forbidden));
         }
-        // what it is in the middle of hears of it by itself
+        // pending work on such a membership notices the removal by itself
         identity.rooms.drop_removed();
         let taker = identity.registration.taker()?;
-        // what is in the middle of something gives up its seat
+        // pending work may hold a membership: it is abandoned to give that up
         self.busy = None;
         let mut seats = std::mem::take(&mut identity.rooms);
         if let Some(inherited) = identity.inherited.take() {
             seats.extend(inherited.take());
         }
         seats.iter().for_each(|member| member.detach());
-        // a taker that has gone by now leaves the seats to be dropped
+        // if the other connection is gone, the memberships are dropped
         let _ = taker.send(seats);
         Some(CloseReason::Failed(CloseCode::TakenOver))
     }
 
     async fn settle(&mut self) {
         if let Some(Busy::Saying(member, outgoing)) = self.busy.take() {
-            // it fails only for one who is out, and hears of that anyway
+            // it fails only if the member has been removed, and that is reported anyway
             let _ = member.submit(outgoing).await;
         }
         if let Some(identity) = &self.identity {
@@ -291,7 +293,8 @@ impl Protocol for Session {
     }
 }
 
-/// What a connection may have on its way: with what waits for it already, a half of its backlog at most, it still fits.
+/// How much a connection may have in flight. It still fits when the backlog is half full, which is
+/// the most at which a session reads on.
 pub(crate) fn send_window(backlog: BacklogLimits) -> SendWindow {
     SendWindow::new((backlog.frames / 4).clamp(1, 64), (backlog.bytes / 4).clamp(1, 1 << 20))
 }

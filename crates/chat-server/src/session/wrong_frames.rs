@@ -1,20 +1,21 @@
-//! How many frames of a client were wrong lately.
+//! Counts a client's recent invalid frames.
 
 use std::collections::VecDeque;
 
 use tokio::time::{Duration, Instant};
 
-/// So many wrong frames within so long are a client with a fault.
+/// A client with this many invalid frames within this time is faulty.
 const MOST: usize = 20;
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// When the latest wrong frames came. Holds no memory while there are none: most clients have no fault.
+/// When the latest invalid frames came. Allocates nothing while there are none: most clients send
+/// none.
 #[derive(Debug, Default)]
 #[expect(clippy::box_collection, reason = "every session has room for it")]
 pub(crate) struct InvalidFrames(Option<Box<VecDeque<Instant>>>);
 
 impl InvalidFrames {
-    /// Notes one. True when there were too many.
+    /// Records an invalid frame. Returns `true` if there were too many.
     pub(crate) fn note(&mut self, now: Instant) -> bool {
         let at = self.0.get_or_insert_default();
         while at.front().is_some_and(|at| now.duration_since(*at) >= WITHIN) {

@@ -1,4 +1,4 @@
-//! An encrypted connection's own side: it reads and writes the socket through its keys.
+//! An encrypted connection as its own task sees it: reads and writes the socket through TLS.
 
 use std::io::{self, BufRead, IoSlice, Read, Write};
 use std::task::{Context, Poll, ready};
@@ -9,22 +9,23 @@ use tokio_rustls::rustls::ServerConnection;
 
 use crate::transport::tcp::Tcp;
 
-/// The keys of a connection, and what is on its way through them. Only the connection's own task has it, so it is under no lock:
-/// whoever offers frames leaves them in the outbox.
+/// The TLS state of a connection. Only the connection's own task uses it, so it needs no lock:
+/// other tasks leave their frames in the outbox.
 #[derive(Debug)]
 pub(crate) struct Cipher {
     keys: ServerConnection,
-    /// Whether the last word, `close_notify`, is said.
+    /// Whether `close_notify` has been sent.
     is_closed: bool,
 }
 
 impl Cipher {
-    /// A connection that has shaken hands.
+    /// Wraps a connection after its TLS handshake.
     pub(crate) fn new(keys: ServerConnection) -> Self {
         Self { keys, is_closed: false }
     }
 
-    /// Reads what the next record holds behind `unread`, and gives how many bytes that were: none at the end of the stream.
+    /// Reads the next record and appends its content to `unread`. Returns the number of bytes; 0 at
+    /// the end of the stream.
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -34,7 +35,7 @@ impl Cipher {
         loop {
             match self.take_read(unread) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // a cut is told by the missing close frame
+                // a truncated stream is noticed by its missing close frame
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Poll::Ready(Ok(0)),
                 outcome => return Poll::Ready(outcome),
             }
@@ -58,19 +59,19 @@ impl Cipher {
 
     fn decrypt(&mut self, tcp: &Tcp) -> io::Result<()> {
         self.keys.process_new_packets().map_err(|error| {
-            // the alert that says why, if the socket takes it: it ends here anyway
+            // sends the alert if the socket accepts it; the connection ends anyway
             let _ = self.keys.write_tls(&mut Raw(tcp));
             io::Error::new(io::ErrorKind::InvalidData, error)
         })?;
         Ok(())
     }
 
-    /// Where the outbox is drained to.
+    /// The writer into which the outbox is drained.
     pub(crate) fn drain<'a>(&'a mut self, tcp: &'a Tcp) -> impl Drain + 'a {
         Draining { keys: &mut self.keys, tcp }
     }
 
-    /// Says that nothing more comes (RFC 8446, section 6.1), and writes all there is.
+    /// Sends `close_notify` (RFC 8446, section 6.1), and writes everything that is left.
     pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>, tcp: &Tcp) -> Poll<io::Result<()>> {
         if !self.is_closed {
             self.keys.send_close_notify();
@@ -86,7 +87,8 @@ struct Draining<'a> {
 }
 
 impl Drain for Draining<'_> {
-    /// Gathers records up to the library's bound, 64 KiB, before it writes them: one write for many frames.
+    /// Collects records up to the library's limit of 64 KiB before it writes them: one write for
+    /// many frames.
     fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         loop {
             match self.keys.writer().write_vectored(pieces) {
@@ -110,7 +112,7 @@ impl Drain for Draining<'_> {
     }
 }
 
-/// The socket, for the library. Nothing waits.
+/// The socket as the library uses it. Never blocks.
 struct Raw<'a>(&'a Tcp);
 
 impl Read for Raw<'_> {

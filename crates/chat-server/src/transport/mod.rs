@@ -1,4 +1,4 @@
-//! The bytes of a connection: TCP, TLS, frames in and out.
+//! The bytes of a connection: TCP, TLS, and WebSocket frames.
 
 pub(crate) mod cipher;
 pub(crate) mod inflater;
@@ -17,7 +17,8 @@ use chat_outbox::Outbox;
 
 use tcp::Tcp;
 
-/// Resolves when no more than half of what may wait for a reader waits. To be polled by the task that writes it.
+/// Resolves when the backlog is at most half full. Only the task that drains the outbox may poll
+/// it.
 pub(crate) async fn drained(outbox: &Outbox<Tcp>) {
     let most = outbox.limits();
     poll_fn(|_| {

@@ -1,7 +1,8 @@
-//! Compressed messages: the extension `permessage-deflate` of WebSocket (RFC 7692).
+//! Compressed messages: the WebSocket extension `permessage-deflate` (RFC 7692).
 //!
-//! No message is compressed with the help of an earlier one (`no_context_takeover`, section 7.1.1), in neither direction. So one compressed
-//! frame serves everybody in a room who takes compressed ones, and a connection keeps nothing for it between two messages.
+//! Neither side uses earlier messages to compress a message (`no_context_takeover`, section 7.1.1).
+//! One compressed frame therefore serves every member of a room that uses compression, and a
+//! connection keeps no compression state between messages.
 
 mod deflater;
 mod inflate;
@@ -11,10 +12,11 @@ pub(crate) use deflater::Deflater;
 pub(crate) use inflate::{InflateError, inflate};
 pub(crate) use offer::accept;
 
-/// How far back a compressed message refers, as a power of two: clients ask for as little as 4 KiB, and a frame is the same for all.
+/// Window size as a power of two. Clients request as little as 4 KiB, and all of them share the
+/// same frame.
 const WINDOW_BITS: u8 = 12;
 
-/// What the last block of a message ends with, which is left out on the way (section 7.2.1).
+/// The end of a message's last block, which is not transmitted (section 7.2.1).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
 #[cfg(test)]
@@ -53,7 +55,7 @@ mod tests {
         assert_eq!(deflater.deflate(&payload).unwrap(), first);
     }
 
-    /// Bytes in which nothing repeats.
+    /// Incompressible bytes.
     fn noise(from: u32, length: usize) -> Vec<u8> {
         let mut state = from.wrapping_mul(2_654_435_761) | 1;
         let mut next = || {

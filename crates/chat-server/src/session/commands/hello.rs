@@ -1,4 +1,4 @@
-//! `hello`: starts the session, or takes an earlier one over.
+//! `hello`: starts a session, or takes over an earlier one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::session::identity::Identity;
 use crate::session::inherited::InheritedMemberships;
 use crate::session::{Busy, Done, Session, send_window};
 
-/// How long a new connection waits for the earlier one to hand its seats over.
+/// How long a new connection waits for the earlier one to hand over its memberships.
 const HAND_OVER: Duration = Duration::from_secs(2);
 
-/// How much longer than the pings come a client should wait before it asks for a sign of life.
+/// How much longer than the ping interval a client should wait before it checks the connection.
 const HEARTBEAT_SLACK: Duration = Duration::from_secs(5);
 
 impl Session {
@@ -89,6 +89,6 @@ pub(in crate::session) async fn take_over(
     reference: Option<Reference>,
 ) -> Done {
     let seats = tokio::time::timeout(HAND_OVER, handing_over).await;
-    // an earlier session that ended by itself meanwhile has left its rooms
+    // an earlier session that ended in the meantime has left its rooms
     Done::TookOver(hello, reference, seats.ok().and_then(Result::ok).unwrap_or_default())
 }

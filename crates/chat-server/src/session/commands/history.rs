@@ -1,4 +1,4 @@
-//! `history`: reads a page of the messages.
+//! `history`: reads a page of messages.
 
 use chat_history::Page;
 use chat_protocol::Reference;

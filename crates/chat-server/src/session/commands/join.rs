@@ -1,4 +1,5 @@
-//! `join`: joins a room, or takes the membership over that an earlier connection of the session had there.
+//! `join`: joins a room, or resumes the membership that an earlier connection of the session had in
+//! it.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use tokio::time::sleep_until;
 use crate::admission::client_log::LogKind;
 use crate::session::{Busy, Done, Session};
 
-/// When somebody who finds a room full should try again, in milliseconds.
+/// When a client that finds a room full should retry, in milliseconds.
 const FULL_ROOM_RETRY_MS: u64 = 10_000;
 
 impl Session {
@@ -46,7 +47,7 @@ impl Session {
             .members(PAGE_MEMBERS_DEFAULT)
             .reference(reference.clone());
         let inherited = identity.inherited.as_ref().and_then(|seats| seats.claim(&room));
-        // who takes seats over is in already, and costs the room and the store nothing
+        // an inherited membership is in the room already, and costs the room and the store nothing
         let not_before =
             if inherited.is_none() { identity.next_join(self.context.config().joins) } else { None };
         let (engine, username, window) =
@@ -59,7 +60,7 @@ impl Session {
                 match seat.reattach(subscribe.clone(), &window).await {
                     Ok(sent) => return Ok((seat, sent)),
                     Err(ReadError::History(error)) => return Err(error.into()),
-                    // it was removed meanwhile
+                    // it was removed in the meantime
                     Err(_) => drop(seat),
                 }
             }
@@ -92,7 +93,7 @@ impl Session {
     }
 }
 
-/// How many rooms that is, for a person.
+/// A number of rooms, for a person.
 fn counted(rooms: u32) -> String {
     if rooms == 1 { "1 room".to_owned() } else { format!("{rooms} rooms") }
 }

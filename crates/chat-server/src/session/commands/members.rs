@@ -1,4 +1,4 @@
-//! `members`: reads a page of the members.
+//! `members`: reads a page of the member list.
 
 use chat_protocol::Reference;
 use chat_protocol::v2::{Members, PAGE_MEMBERS, PAGE_MEMBERS_DEFAULT};
