@@ -30,7 +30,7 @@ pub struct Control {
 pub enum NotReady {
     /// The server is about to shut down.
     #[error("the server is shutting down")]
-    CloseReason,
+    ShuttingDown,
     /// [`Config::max_connections`](crate::Config::max_connections) is reached.
     #[error("the maximum number of connections is reached")]
     Full,
@@ -74,7 +74,7 @@ impl Control {
     /// Sends a notice to every connection once, including sessions that are in no room. Returns the
     /// number of rooms.
     pub fn notice_all(&self, level: NoticeLevel, body: impl Into<Arc<str>>) -> usize {
-        self.context.engine.notice_all_and(level, body, self.context.sessions.outlets())
+        self.context.engine.notice_all_and(level, body, self.context.sessions.sinks())
     }
 
     /// Applies the settings that can change while the server runs: `limits`, `backlog`,
@@ -98,7 +98,7 @@ impl Control {
             origins: config.origins,
             ..Config::clone(&current)
         };
-        self.context.addresses.limit(AddressLimits::of(&changed));
+        self.context.addresses.set_limits(AddressLimits::of(&changed));
         self.context.engine.set_members_per_room(changed.members_per_room);
         self.context.engine.set_retention(changed.retention);
         self.context.config.store(Arc::new(changed));
@@ -118,11 +118,11 @@ impl Control {
         metrics::Gauges {
             rooms: context.engine.room_count(),
             sessions: context.sessions.count(),
-            backlog_bytes: context.backlogs.held(),
+            backlog_bytes: context.backlog_budget.held(),
             max_connections: context.config().max_connections,
             is_ready,
         }
-        .note();
+        .record();
     }
 
     /// Checks whether the server would admit a new client now. Takes at most 2 s. Cancel-safe.
@@ -137,9 +137,9 @@ impl Control {
 impl Context {
     pub(crate) async fn ready(&self) -> Result<(), NotReady> {
         if self.is_ending.load(Ordering::Relaxed) {
-            return Err(NotReady::CloseReason);
+            return Err(NotReady::ShuttingDown);
         }
-        if self.members.available_permits() == 0 {
+        if self.chat_permits.available_permits() == 0 {
             return Err(NotReady::Full);
         }
         if self.is_short_of_memory.load(Ordering::Relaxed) {

@@ -15,7 +15,7 @@ const HANDSHAKE: &str = "chatd_handshake_seconds";
 const REFUSED: &str = "chatd_refused_handshakes_total";
 const CONNECTIONS: &str = "chatd_connections";
 const CLOSES: &str = "chatd_closes_total";
-const PACED: &str = "chatd_paced_total";
+const RATE_LIMITED: &str = "chatd_paced_total";
 const SLOW: &str = "chatd_slow_clients_total";
 
 /// Gauges that are updated only on request.
@@ -38,14 +38,14 @@ pub(crate) fn describe(refusals: impl Iterator<Item = &'static str>) {
         CLOSES,
         "Closed WebSocket connections, by closing side and close code (1006: no close frame)"
     );
-    describe_counter!(PACED, "How often a client was throttled because it sent frames too fast");
+    describe_counter!(RATE_LIMITED, "How often a client was throttled because it sent frames too fast");
     describe_counter!(SLOW, "Clients that were disconnected because they read too slowly");
     describe_gauge!(ROOMS, "Rooms with at least one member, joining members included");
     describe_gauge!(SESSIONS, "Open chat.v2 sessions");
     describe_gauge!(BACKLOG, Unit::Bytes, "Data queued for clients, each shared buffer counted once");
     describe_gauge!(MAX_CONNECTIONS, "Maximum number of WebSocket connections");
     describe_gauge!(READY, "1 while the server accepts new clients, else 0");
-    drop((counter!(PACED), counter!(SLOW)));
+    drop((counter!(RATE_LIMITED), counter!(SLOW)));
     for code in CloseCode::ALL {
         drop(counter!(CLOSES, "by" => "server", "code" => code.code().to_string()));
     }
@@ -65,7 +65,7 @@ pub(crate) struct Gauges {
 }
 
 impl Gauges {
-    pub(crate) fn note(&self) {
+    pub(crate) fn record(&self) {
         let count = |name: &'static str, count: usize| gauge!(name).set(count as f64);
         count(ROOMS, self.rooms);
         count(SESSIONS, self.sessions);
@@ -93,28 +93,28 @@ impl Drop for Connected {
 }
 
 /// Records how long a successful handshake took.
-pub(crate) fn let_in(after: Duration) {
+pub(crate) fn handshake_completed(after: Duration) {
     histogram!(HANDSHAKE).record(after);
 }
 
 /// Counts a refused handshake.
-pub(crate) fn refused(reason: &'static str) {
+pub(crate) fn handshake_refused(reason: &'static str) {
     counter!(REFUSED, "reason" => reason).increment(1);
 }
 
 /// Counts a client that is throttled: its next frames are read later.
 pub(crate) fn rate_limited() {
-    counter!(PACED).increment(1);
+    counter!(RATE_LIMITED).increment(1);
 }
 
 /// Which side closed a connection.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum By {
+pub(crate) enum ClosedBy {
     Client,
     Server,
 }
 
-impl By {
+impl ClosedBy {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Client => "client",
@@ -124,11 +124,11 @@ impl By {
 }
 
 /// Counts a closed connection by its close code.
-pub(crate) fn closed(by: By, code: u16) {
+pub(crate) fn closed(by: ClosedBy, code: u16) {
     /// RFC 6455, section 7.4.1: a close frame without a code, and an end without a close frame.
-    const WITHOUT: [u16; 2] = [1005, 1006];
+    const NO_CODE: [u16; 2] = [1005, 1006];
     // a client may send any number, so unknown codes share one label
-    let is_known = WITHOUT.contains(&code) || CloseCode::ALL.iter().any(|known| known.code() == code);
+    let is_known = NO_CODE.contains(&code) || CloseCode::ALL.iter().any(|known| known.code() == code);
     let code = if is_known { code.to_string() } else { "other".to_owned() };
     counter!(CLOSES, "by" => by.name(), "code" => code).increment(1);
 }

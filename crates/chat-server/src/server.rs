@@ -31,18 +31,18 @@ use crate::handshake::refusal::Refusal;
 use crate::listener;
 use crate::metrics;
 
-/// Delay before accepting again after the system refused, for example for lack of file descriptors.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// Delay before accepting again after an error, such as a lack of file descriptors.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// A peer that acknowledges nothing for this long is considered dead (`TCP_USER_TIMEOUT`). Longer
 /// than the timeouts of a chat connection.
 #[cfg(target_os = "linux")]
-const TAKES_NOTHING: Duration = Duration::from_secs(60);
+const USER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Extra time at shutdown beyond the closing of connections, and the time the store gets after
 /// that.
-const END_SLACK: Duration = Duration::from_secs(1);
-const LAST_WRITE: Duration = Duration::from_secs(2);
+const CLOSE_SLACK: Duration = Duration::from_secs(1);
+const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How many bytes the kernel may buffer for a connection beyond those in flight. Its own limit is
 /// several megabytes (tcp(7), `tcp_wmem`) for a peer that once read fast.
@@ -82,9 +82,9 @@ impl Server {
             encodings,
             sessions: Sessions::default(),
             classics: ClassicClients::default(),
-            members: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
+            chat_permits: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
             is_short_of_memory: AtomicBool::new(false),
-            backlogs: Arc::new(BacklogBudget::new(config.backlog_total_bytes)),
+            backlog_budget: Arc::new(BacklogBudget::new(config.backlog_total_bytes)),
             addresses: Addresses::new(AddressLimits::of(&config), Arc::clone(&log)),
             log,
             pages: pages(&config),
@@ -127,10 +127,10 @@ impl Server {
     /// [`StoreError`] when the rows could not be removed. The next start removes them.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
         let Self { listener, context } = self;
-        tracing::info!("{}", context.config().origins.explained());
+        tracing::info!("{}", context.config().origins.description());
         tokio::select! {
             () = accept(&listener, &context) => {}
-            () = about_to_end(shutdown, &context) => {}
+            () = notice_over(shutdown, &context) => {}
             () = context.log.keep_reporting() => {}
         }
         drop(listener);
@@ -142,20 +142,20 @@ impl Server {
         // connections that cannot be closed do not delay the others
         context.drain.run(context.tasks.len(), timings.drain).await;
         context.engine.close();
-        let patience = timings.close + END_SLACK;
-        if tokio::time::timeout(patience, context.tasks.wait()).await.is_err() {
+        let close_timeout = timings.close + CLOSE_SLACK;
+        if tokio::time::timeout(close_timeout, context.tasks.wait()).await.is_err() {
             tracing::warn!(connections = context.tasks.len(), "some connections could not be closed in time");
         }
         context.log.report();
-        match tokio::time::timeout(LAST_WRITE, context.engine.shutdown()).await {
-            Ok(ended) => ended,
-            Err(_) => Err(StoreError(format!("no answer within {LAST_WRITE:?}"))),
+        match tokio::time::timeout(STORE_TIMEOUT, context.engine.shutdown()).await {
+            Ok(result) => result,
+            Err(_) => Err(StoreError(format!("no answer within {STORE_TIMEOUT:?}"))),
         }
     }
 }
 
 /// Resolves once `shutdown` has resolved and the notice period is over.
-async fn about_to_end(shutdown: impl Future<Output = ()>, context: &Context) {
+async fn notice_over(shutdown: impl Future<Output = ()>, context: &Context) {
     shutdown.await;
     context.is_ending.store(true, Ordering::Relaxed);
     let notice = context.config().timings.notice;
@@ -175,13 +175,13 @@ fn pages(config: &Config) -> Option<Pages> {
 /// Accepts connections until the task is dropped.
 async fn accept(listener: &TcpListener, context: &Arc<Context>) {
     let config = context.config();
-    let most = config.max_connections.saturating_add(config.other_connections).min(Semaphore::MAX_PERMITS);
+    let max = config.max_connections.saturating_add(config.other_connections).min(Semaphore::MAX_PERMITS);
     drop(config);
-    let places = Arc::new(Semaphore::new(most));
+    let permits = Arc::new(Semaphore::new(max));
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         let (stream, from) = next_connection(listener, &context.log).await;
-        context.tasks.spawn(serve(stream, from, place, Arc::clone(context)));
+        context.tasks.spawn(serve(stream, from, permit, Arc::clone(context)));
     }
 }
 
@@ -192,10 +192,10 @@ async fn next_connection(listener: &TcpListener, log: &ClientLog) -> (TcpStream,
             // the peer gave up while it was queued; the next one is waiting
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                if let Some(Passed { suppressed }) = log.at_all(LogKind::Accept) {
+                if let Some(Passed { suppressed }) = log.pass(LogKind::Accept) {
                     tracing::warn!(%error, suppressed, "connections can't be accepted; retrying until they can");
                 }
-                tokio::time::sleep(ACCEPT_AGAIN).await;
+                tokio::time::sleep(ACCEPT_RETRY).await;
             }
         }
     }
@@ -208,7 +208,7 @@ async fn serve(stream: TcpStream, from: IpAddr, permit: OwnedSemaphorePermit, co
     #[cfg(target_os = "linux")]
     {
         let socket = socket2::SockRef::from(&stream);
-        let _ = socket.set_tcp_user_timeout(Some(TAKES_NOTHING));
+        let _ = socket.set_tcp_user_timeout(Some(USER_TIMEOUT));
         // keeps data that a slow reader does not take in its backlog, where it is counted
         let _ = socket.set_tcp_notsent_lowat(MAX_UNSENT);
     }

@@ -66,12 +66,12 @@ pub(crate) struct ClientLog {
 
 impl ClientLog {
     /// Whether a line about this address may be written now.
-    pub(crate) fn about(&self, kind: LogKind, address: IpAddr) -> Option<Passed> {
+    pub(crate) fn pass_for(&self, kind: LogKind, address: IpAddr) -> Option<Passed> {
         self.kinds[kind as usize].pass(Some(Network::of(address)))
     }
 
     /// Whether a line that no address causes, such as one about a store, may be written now.
-    pub(crate) fn at_all(&self, kind: LogKind) -> Option<Passed> {
+    pub(crate) fn pass(&self, kind: LogKind) -> Option<Passed> {
         self.kinds[kind as usize].pass(None)
     }
 
@@ -98,16 +98,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_and_each_address_has_its_own_line() {
+    fn each_kind_and_address_is_limited_separately() {
         let log = ClientLog::default();
         let (ana, bob) = ("2001:db8::1".parse().unwrap(), "192.0.2.1".parse().unwrap());
         for kind in LogKind::ALL {
-            assert!(log.about(kind, ana).is_some(), "{kind:?}");
-            assert!(log.about(kind, bob).is_some(), "{kind:?}");
-            assert!(log.at_all(kind).is_some(), "{kind:?}");
+            assert!(log.pass_for(kind, ana).is_some(), "{kind:?}");
+            assert!(log.pass_for(kind, bob).is_some(), "{kind:?}");
+            assert!(log.pass(kind).is_some(), "{kind:?}");
             // the same network
-            assert!(log.about(kind, "2001:db8::ffff:2".parse().unwrap()).is_none(), "{kind:?}");
-            assert!(log.at_all(kind).is_none(), "{kind:?}");
+            assert!(log.pass_for(kind, "2001:db8::ffff:2".parse().unwrap()).is_none(), "{kind:?}");
+            assert!(log.pass(kind).is_none(), "{kind:?}");
             assert_eq!(log.kinds[kind as usize].take_suppressed(), Some(2), "{kind:?}");
         }
     }

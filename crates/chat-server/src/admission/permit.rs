@@ -9,10 +9,10 @@ use crate::admission::addresses::AddressPermit;
 
 /// Counts a connection until the connection has ended.
 #[derive(Debug, Clone)]
-pub(crate) struct ConnectionPermit(Arc<Held>);
+pub(crate) struct ConnectionPermit(Arc<Inner>);
 
 #[derive(Debug)]
-struct Held {
+struct Inner {
     _permit: OwnedSemaphorePermit,
     peer: Peer,
 }
@@ -31,14 +31,14 @@ pub(crate) struct ChatPermit {
 #[derive(Debug)]
 pub(crate) enum Peer {
     /// A client, counted for its address.
-    Client { address: IpAddr, _counted: AddressPermit },
+    Client { address: IpAddr, _permit: AddressPermit },
     /// A trusted proxy, which reports the client's address with each handshake.
     Proxy(IpAddr),
 }
 
 impl ConnectionPermit {
     pub(crate) fn new(permit: OwnedSemaphorePermit, peer: Peer) -> Self {
-        Self(Arc::new(Held { _permit: permit, peer }))
+        Self(Arc::new(Inner { _permit: permit, peer }))
     }
 
     pub(crate) fn peer(&self) -> &Peer {

@@ -73,7 +73,7 @@ impl FromStr for TrustedProxies {
 
 impl Proxies {
     /// Whether the peer is a trusted proxy.
-    pub(crate) fn trust(&self, peer: IpAddr) -> bool {
+    pub(crate) fn is_trusted(&self, peer: IpAddr) -> bool {
         self.trusted.contains(peer.to_canonical())
     }
 
@@ -81,18 +81,19 @@ impl Proxies {
     /// `X-Forwarded-For` that is not a trusted proxy's. Entries before it can be forged by the
     /// client.
     ///
-    /// Entries are read from the end, up to the first that is not an address. If there is none
-    /// before it, this is the proxy's own address.
+    /// Entries are read from the end, up to the first that is not an address. If all of them are
+    /// trusted proxies, the result is the last one read, or `proxy` if there was none. It is
+    /// `proxy` for any [`ProxyHeader`] but `ForwardedFor`.
     pub(crate) fn client(&self, headers: &HeaderMap, proxy: IpAddr) -> IpAddr {
         let mut client = proxy;
         if self.header != ProxyHeader::ForwardedFor {
             return client;
         }
         let lines = headers.get_all(FORWARDED_FOR).iter().rev();
-        for said in lines.flat_map(|line| line.to_str().unwrap_or("?").rsplit(',')) {
-            let Some(address) = address(said.trim()) else { break };
+        for entry in lines.flat_map(|line| line.to_str().unwrap_or("?").rsplit(',')) {
+            let Some(address) = address(entry.trim()) else { break };
             client = address;
-            if !self.trust(client) {
+            if !self.is_trusted(client) {
                 break;
             }
         }
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_names_addresses_and_networks() {
+    fn a_list_contains_addresses_and_networks() {
         let proxies = proxies("10.0.0.0/8, 192.0.2.7 ,2001:db8::/32");
         for (peer, trusted) in [
             ("10.200.0.1", true),
@@ -134,7 +135,7 @@ mod tests {
             ("2001:db8::9", true),
             ("::1", false),
         ] {
-            assert_eq!(proxies.trust(peer.parse().unwrap()), trusted, "{peer}");
+            assert_eq!(proxies.is_trusted(peer.parse().unwrap()), trusted, "{peer}");
         }
         assert!("none".parse::<TrustedProxies>().unwrap().is_empty());
         for wrong in ["", "10.0.0.0/33", "proxy.example", "10.0.0.1,"] {
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_that_no_proxy_is_asks() {
+    fn the_client_is_the_last_address_that_is_not_a_proxy() {
         let proxies = proxies("10.0.0.0/8");
         assert_eq!(client(&proxies, &["203.0.113.9"]), "203.0.113.9");
         assert_eq!(client(&proxies, &["198.51.100.1, 203.0.113.9"]), "203.0.113.9");
@@ -154,13 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_proxy_does_not_say_is_not_believed() {
+    fn without_a_valid_entry_the_client_is_the_proxy() {
         let proxies = proxies("10.0.0.0/8");
         assert_eq!(client(&proxies, &[]), "10.0.0.1");
         assert_eq!(client(&proxies, &["unknown"]), "10.0.0.1");
         // written by the client, before an entry that the proxy could not determine
         assert_eq!(client(&proxies, &["198.51.100.1, unknown, 10.0.0.2"]), "10.0.0.2");
-        let told_apart = Proxies { header: ProxyHeader::ProxyProtocol, ..proxies };
-        assert_eq!(client(&told_apart, &["203.0.113.9"]), "10.0.0.1");
+        let proxy_protocol = Proxies { header: ProxyHeader::ProxyProtocol, ..proxies };
+        assert_eq!(client(&proxy_protocol, &["203.0.113.9"]), "10.0.0.1");
     }
 }

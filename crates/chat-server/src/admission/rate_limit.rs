@@ -44,19 +44,19 @@ impl RateLimiter {
 
     /// Records `count` events at `now`. Returns when the next one may come, or `None` if it may
     /// come at once.
-    pub(crate) fn note(&mut self, count: u32, now: Instant, rate: Rate) -> Option<Instant> {
+    pub(crate) fn record(&mut self, count: u32, now: Instant, rate: Rate) -> Option<Instant> {
         self.due = self.due.max(now) + rate.interval() * count;
-        self.held_until(now, rate)
+        self.limited_until(now, rate)
     }
 
     /// When the next event may come, or `None` if it may come at once.
-    pub(crate) fn held_until(&self, now: Instant, rate: Rate) -> Option<Instant> {
+    pub(crate) fn limited_until(&self, now: Instant, rate: Rate) -> Option<Instant> {
         let next = self.due.checked_sub(rate.tolerance())?;
         (next > now).then_some(next)
     }
 
     /// Whether the limiter is in the same state as a new one.
-    pub(crate) fn is_rested(&self, now: Instant) -> bool {
+    pub(crate) fn is_idle(&self, now: Instant) -> bool {
         self.due <= now
     }
 }
@@ -70,34 +70,34 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_passes_and_then_the_rate_holds() {
+    fn a_burst_passes_and_then_the_rate_applies() {
         let start = Instant::now();
-        let (mut pace, rate) = (RateLimiter::new(start), rate(10, 5));
-        assert_eq!((0..4).filter_map(|_| pace.note(1, start, rate)).count(), 0);
+        let (mut limiter, rate) = (RateLimiter::new(start), rate(10, 5));
+        assert_eq!((0..4).filter_map(|_| limiter.record(1, start, rate)).count(), 0);
         let mut now = start;
         for _ in 0..20 {
-            let next = pace.note(1, now, rate).expect("the burst is used up");
+            let next = limiter.record(1, now, rate).expect("the burst is used up");
             assert_eq!(next - now, Duration::from_millis(100));
-            assert_eq!(pace.held_until(now, rate), Some(next));
+            assert_eq!(limiter.limited_until(now, rate), Some(next));
             now = next;
         }
     }
 
     #[test]
-    fn a_pause_gives_the_burst_back_and_no_more() {
+    fn a_pause_restores_the_burst_and_no_more() {
         let start = Instant::now();
-        let (mut pace, rate) = (RateLimiter::new(start), rate(10, 5));
-        assert_eq!((0..5).filter_map(|_| pace.note(1, start, rate)).count(), 1);
+        let (mut limiter, rate) = (RateLimiter::new(start), rate(10, 5));
+        assert_eq!((0..5).filter_map(|_| limiter.record(1, start, rate)).count(), 1);
         let later = start + Duration::from_secs(3_600);
-        assert!(!pace.is_rested(start) && pace.is_rested(later));
-        assert_eq!((0..4).filter_map(|_| pace.note(1, later, rate)).count(), 0);
-        assert!(pace.note(1, later, rate).is_some());
+        assert!(!limiter.is_idle(start) && limiter.is_idle(later));
+        assert_eq!((0..4).filter_map(|_| limiter.record(1, later, rate)).count(), 0);
+        assert!(limiter.record(1, later, rate).is_some());
     }
 
     #[test]
-    fn no_rate_is_no_pace() {
+    fn a_rate_of_zero_means_no_limit() {
         let start = Instant::now();
-        let (mut pace, rate) = (RateLimiter::new(start), rate(0, 1));
-        assert!((0..100_000).all(|_| pace.note(1, start, rate).is_none()));
+        let (mut limiter, rate) = (RateLimiter::new(start), rate(0, 1));
+        assert!((0..100_000).all(|_| limiter.record(1, start, rate).is_none()));
     }
 }

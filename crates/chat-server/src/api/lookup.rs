@@ -9,7 +9,7 @@ use http::header::ALLOW;
 use http::{HeaderValue, Method, StatusCode, Uri};
 use serde_json::json;
 
-use super::Visit;
+use super::RouteState;
 use crate::admission::client_log::LogKind;
 use crate::handshake::decoded;
 
@@ -18,7 +18,11 @@ pub(super) const PATH: &str = "/chat/get_signed_user";
 /// Methods that a 405 and an OPTIONS response list in `Allow`.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 
-pub(super) async fn answer(State(Visit { context, .. }): State<Visit>, method: Method, uri: Uri) -> Response {
+pub(super) async fn answer(
+    State(RouteState { context, .. }): State<RouteState>,
+    method: Method,
+    uri: Uri,
+) -> Response {
     let Some((room, username)) = segments(uri.path()) else {
         return StatusCode::NOT_FOUND.into_response();
     };
@@ -39,7 +43,7 @@ pub(super) async fn answer(State(Visit { context, .. }): State<Visit>, method: M
     match context.engine.is_present(&room, &username).await {
         Ok(present) => Json(json!({"user_exists": present})).into_response(),
         Err(error) => {
-            if let Some(Passed { suppressed }) = context.log.at_all(LogKind::LookUp) {
+            if let Some(Passed { suppressed }) = context.log.pass(LogKind::LookUp) {
                 tracing::warn!(%error, suppressed, "a look-up could not be answered");
             }
             StatusCode::SERVICE_UNAVAILABLE.into_response()

@@ -24,15 +24,20 @@ use crate::transport::stream::Stream;
 /// State shared by the routes: the server, and the permit of the connection that carries the
 /// request.
 #[derive(Debug, Clone)]
-struct Visit {
+struct RouteState {
     context: Arc<Context>,
-    place: ConnectionPermit,
+    connection_permit: ConnectionPermit,
 }
 
 /// Serves the requests of one connection until it ends or the server shuts down.
-pub(crate) async fn serve(stream: Prefixed<Stream>, place: ConnectionPermit, context: Arc<Context>) {
+pub(crate) async fn serve(
+    stream: Prefixed<Stream>,
+    connection_permit: ConnectionPermit,
+    context: Arc<Context>,
+) {
     let timings = &context.config().timings;
-    let service = TowerToHyperService::new(routes(Visit { context: Arc::clone(&context), place }));
+    let service =
+        TowerToHyperService::new(routes(RouteState { context: Arc::clone(&context), connection_permit }));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(timings.head)
@@ -51,17 +56,17 @@ pub(crate) async fn serve(stream: Prefixed<Stream>, place: ConnectionPermit, con
     let _ = tokio::time::timeout(timings.close, connection).await;
 }
 
-fn routes(visit: Visit) -> Router {
+fn routes(state: RouteState) -> Router {
     // the look-up splits its path itself: a router would reject segments that do not decode
     Router::new()
         .route(lookup::PATH, any(lookup::answer))
         .route(&format!("{}/", lookup::PATH), any(lookup::answer))
         .route(&format!("{}/{{*path}}", lookup::PATH), any(lookup::answer))
-        .layer(axum::middleware::from_fn_with_state(visit.clone(), cors::let_read))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), cors::allow_cross_origin))
         .route("/livez", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/ws", any(upgrade::answer))
         .route("/ws/{*path}", any(upgrade::answer))
         .fallback(page::answer)
-        .with_state(visit)
+        .with_state(state)
 }

@@ -48,36 +48,36 @@ pub(crate) struct OpenConnection {
 /// is a member.
 pub(crate) async fn start(
     opened: OpenConnection,
-    entrant: Accepted,
+    accepted: Accepted,
     permits: Permits,
     context: &Arc<Context>,
 ) {
     let OpenConnection { stream, unread, answer, deflates } = opened;
-    let (tcp, cipher) = taken_apart(stream);
+    let (tcp, cipher) = split(stream);
     let outbox = Outbox::beginning_with(&answer, tcp, context.config().backlog);
-    let outbox = Arc::new(outbox.within(Arc::clone(&context.backlogs)));
-    let most = context.config().limits.message_bytes;
-    let wire = Wire::new(Arc::clone(&outbox), cipher, unread, deflates, most);
-    match entrant {
-        Accepted::Classic(seat) => {
-            let encoding = context.encodings.of(deflates).classic;
-            let outlet = Sink::Frames { encoding, sink: Arc::clone(&outbox) as _ };
-            let seat = seat.with_window(&send_window(context.config().backlog));
+    let outbox = Arc::new(outbox.within(Arc::clone(&context.backlog_budget)));
+    let max = context.config().limits.message_bytes;
+    let wire = Wire::new(Arc::clone(&outbox), cipher, unread, deflates, max);
+    match accepted {
+        Accepted::Classic(admission) => {
+            let encoding = context.encodings.for_connection(deflates).classic;
+            let sink = Sink::Frames { encoding, sink: Arc::clone(&outbox) as _ };
+            let admission = admission.with_window(&send_window(context.config().backlog));
             // with lists nothing is read from the store, so this resolves at once and cannot fail
-            let Ok((member, _)) = seat.join(Subscribe::new(outlet).with_lists()).await else { return };
-            let listed = context.classics.add(Arc::clone(member.member()), permits.0.client);
-            let talk = Classic::new(member, outbox, listed);
-            context.tasks.spawn(serve(talk, Dialect::Classic, wire, permits, Arc::clone(context)));
+            let Ok((member, _)) = admission.join(Subscribe::new(sink).with_lists()).await else { return };
+            let entry = context.classics.add(Arc::clone(member.member()), permits.0.client);
+            let protocol = Classic::new(member, outbox, entry);
+            context.tasks.spawn(serve(protocol, Dialect::Classic, wire, permits, Arc::clone(context)));
         }
         Accepted::V2 => {
-            let talk = Session::new(outbox, deflates, permits.0.client, Arc::clone(context));
-            context.tasks.spawn(serve(talk, Dialect::V2, wire, permits, Arc::clone(context)));
+            let protocol = Session::new(outbox, deflates, permits.0.client, Arc::clone(context));
+            context.tasks.spawn(serve(protocol, Dialect::V2, wire, permits, Arc::clone(context)));
         }
     }
 }
 
 /// Splits a stream into the socket and its encryption.
-fn taken_apart(stream: Stream) -> (Tcp, Option<Box<Cipher>>) {
+fn split(stream: Stream) -> (Tcp, Option<Box<Cipher>>) {
     match stream {
         Stream::Left(plain) => (Tcp::new(plain, Writer::Anyone), None),
         Stream::Right(encrypted) => {
@@ -93,22 +93,22 @@ fn taken_apart(stream: Stream) -> (Tcp, Option<Box<Cipher>>) {
 /// The whole life of a connection. Not an `async fn`, which would reserve space for its arguments
 /// besides the values made from them.
 fn serve<T: Protocol + Send>(
-    talk: T,
+    protocol: T,
     dialect: Dialect,
     mut wire: Wire,
     permits: Permits,
     context: Arc<Context>,
 ) -> impl Future<Output = ()> + Send {
-    let held = (permits, Connected::by(dialect.name()));
-    let mut conversation = ConnectionDriver::new(talk, Arc::clone(&wire.outbox), context);
+    let guards = (permits, Connected::by(dialect.name()));
+    let mut driver = ConnectionDriver::new(protocol, Arc::clone(&wire.outbox), context);
     async move {
-        let ending = AssertUnwindSafe(conversation.run(&mut wire)).catch_unwind().await;
-        let context = conversation.context();
+        let reason = AssertUnwindSafe(driver.run(&mut wire)).catch_unwind().await;
+        let context = driver.context();
         // leaves the rooms now; closing the socket may take time
-        drop(conversation);
-        let ending = ending.unwrap_or(CloseReason::Failed(CloseCode::Internal));
+        drop(driver);
+        let reason = reason.unwrap_or(CloseReason::Failed(CloseCode::Internal));
         // boxed, so that the connection's future does not reserve space for it
-        Box::pin(close::say(&mut wire, dialect, ending, &context)).await;
-        drop(held);
+        Box::pin(close::close_connection(&mut wire, dialect, reason, &context)).await;
+        drop(guards);
     }
 }

@@ -25,7 +25,7 @@ use crate::context::sessions::Sessions;
 use crate::encoding::Encodings;
 
 /// Time for a client to answer the close frame of a server that shuts down.
-const ANSWER: Duration = Duration::from_secs(1);
+const CLOSE_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// State that every connection uses.
 #[derive(Debug)]
@@ -49,11 +49,11 @@ pub(crate) struct Context {
     /// The tasks of all connections.
     pub(crate) tasks: TaskTracker,
     /// One permit per chat connection.
-    pub(crate) members: Arc<Semaphore>,
+    pub(crate) chat_permits: Arc<Semaphore>,
     /// Whether memory is nearly used up.
     pub(crate) is_short_of_memory: AtomicBool,
     /// Bounds the backlogs of all connections together.
-    pub(crate) backlogs: Arc<BacklogBudget>,
+    pub(crate) backlog_budget: Arc<BacklogBudget>,
     /// Usage per client address.
     pub(crate) addresses: Addresses,
     /// Limits the log lines that clients can cause.
@@ -63,9 +63,9 @@ pub(crate) struct Context {
 impl Context {
     /// Resolves once the server is shutting down and clients have had time to answer a close frame.
     /// Connections with nothing left to write do not wait longer for their clients.
-    pub(crate) async fn has_waited_for_answers(&self) {
+    pub(crate) async fn shutdown_grace_elapsed(&self) {
         self.stopping.cancelled().await;
-        tokio::time::sleep(ANSWER).await;
+        tokio::time::sleep(CLOSE_ANSWER_TIMEOUT).await;
     }
 
     /// The current configuration. Do not hold the guard for long: load it again instead.

@@ -38,7 +38,7 @@ struct Entry {
     /// Encoding of the frames sent to it.
     encoding: EncodingId,
     /// The connection that takes the session over, until the session's task has picked it up.
-    taker: Mutex<Option<oneshot::Sender<Memberships>>>,
+    successor: Mutex<Option<oneshot::Sender<Memberships>>>,
 }
 
 impl fmt::Debug for Entry {
@@ -73,7 +73,7 @@ impl Sessions {
             is_closed: AtomicBool::new(false),
             outbox,
             encoding,
-            taker: Mutex::default(),
+            successor: Mutex::default(),
         });
         self.by_secret.lock().insert(secret, Arc::clone(&entry));
         Registration { sessions: self.clone(), secret, entry }
@@ -94,7 +94,7 @@ impl Sessions {
 
     /// Ends the session with this id; it cannot be resumed. Returns `false` if there is none.
     pub(crate) fn close(&self, id: &str) -> bool {
-        let Some(id) = read_session_id(id) else { return false };
+        let Some(id) = parse_session_id(id) else { return false };
         let mut sessions = self.by_secret.lock();
         let found = sessions.iter().find(|(_, entry)| entry.id == id);
         let Some(secret) = found.map(|(secret, _)| *secret) else { return false };
@@ -108,12 +108,12 @@ impl Sessions {
     }
 
     /// The sinks of all sessions whose `welcome` is queued.
-    pub(crate) fn outlets(&self) -> Vec<Sink> {
-        let outlet =
+    pub(crate) fn sinks(&self) -> Vec<Sink> {
+        let sink =
             |entry: &Arc<Entry>| Sink::Frames { encoding: entry.encoding, sink: Arc::clone(&entry.outbox) };
         let sessions = self.by_secret.lock();
         let welcomed = sessions.values().filter(|entry| entry.is_welcomed.load(Ordering::Acquire));
-        welcomed.map(outlet).collect()
+        welcomed.map(sink).collect()
     }
 
     /// The number of sessions.
@@ -132,10 +132,10 @@ impl Sessions {
         }
         let entry = sessions.remove(&secret)?;
         drop(sessions);
-        let (taker, seats) = oneshot::channel();
-        *entry.taker.lock() = Some(taker);
+        let (successor, memberships) = oneshot::channel();
+        *entry.successor.lock() = Some(successor);
         entry.outbox.probe();
-        Some(seats)
+        Some(memberships)
     }
 }
 
@@ -157,14 +157,14 @@ fn session_id(id: u64) -> String {
 }
 
 /// Parses a session id; only its canonical form is valid.
-fn read_session_id(text: &str) -> Option<u64> {
+fn parse_session_id(text: &str) -> Option<u64> {
     let id = u64::from_str_radix(text.strip_prefix('s')?, 16).ok()?;
     (session_id(id) == text).then_some(id)
 }
 
 impl Registration {
     /// Records that `welcome` is queued.
-    pub(crate) fn note_welcome(&self) {
+    pub(crate) fn mark_welcomed(&self) {
         self.entry.is_welcomed.store(true, Ordering::Release);
     }
 
@@ -184,8 +184,8 @@ impl Registration {
     }
 
     /// Takes the sender for the connection that takes this session over, if there is one.
-    pub(crate) fn taker(&self) -> Option<oneshot::Sender<Memberships>> {
-        self.entry.taker.lock().take()
+    pub(crate) fn take_successor(&self) -> Option<oneshot::Sender<Memberships>> {
+        self.entry.successor.lock().take()
     }
 }
 

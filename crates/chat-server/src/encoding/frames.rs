@@ -30,15 +30,15 @@ pub(crate) fn bye(code: CloseCode, after_ms: Option<u64>) -> Frames {
 
 /// Appends a text frame.
 pub(crate) fn text(payload: &[u8], frame: &mut Vec<u8>) {
-    put(false, payload, frame);
+    append_frame(false, payload, frame);
 }
 
 /// Appends a text frame with a compressed message (RFC 7692, section 6).
 pub(crate) fn deflated_text(payload: &[u8], frame: &mut Vec<u8>) {
-    put(true, payload, frame);
+    append_frame(true, payload, frame);
 }
 
-fn put(rsv1: bool, payload: &[u8], frame: &mut Vec<u8>) {
+fn append_frame(rsv1: bool, payload: &[u8], frame: &mut Vec<u8>) {
     let header = FrameHeader { opcode: OpCode::Data(Data::Text), rsv1, ..FrameHeader::default() };
     let length = payload.len() as u64;
     frame.reserve(header.len(length) + payload.len());

@@ -17,20 +17,20 @@ use crate::encoding::rendered::Rendered;
 /// The engine's encodings, for connections without and with compression.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Encodings {
-    plain: OfDialects,
-    deflated: OfDialects,
+    plain: DialectEncodings,
+    deflated: DialectEncodings,
 }
 
 /// The encodings of the dialects.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct OfDialects {
+pub(crate) struct DialectEncodings {
     pub(crate) classic: EncodingId,
     pub(crate) v2: EncodingId,
     /// For sessions that asked for `html`.
     pub(crate) v2_html: EncodingId,
 }
 
-impl OfDialects {
+impl DialectEncodings {
     fn new() -> Self {
         Self { classic: EncodingId::new(), v2: EncodingId::new(), v2_html: EncodingId::new() }
     }
@@ -40,7 +40,7 @@ impl Encodings {
     /// Adds them to an engine. An encoding that no connection uses costs nothing.
     pub(crate) fn add_to(mut builder: EngineBuilder, images: RemoteImages) -> (EngineBuilder, Self) {
         let rendered = Arc::new(Rendered::new(images));
-        let encodings = Self { plain: OfDialects::new(), deflated: OfDialects::new() };
+        let encodings = Self { plain: DialectEncodings::new(), deflated: DialectEncodings::new() };
         let deflater = Arc::<Deflater>::default();
         for (ids, deflater) in [(encodings.plain, None), (encodings.deflated, Some(deflater))] {
             let html = V2Html(Arc::clone(&rendered));
@@ -52,7 +52,7 @@ impl Encodings {
         (builder, encodings)
     }
 
-    pub(crate) fn of(&self, deflates: bool) -> OfDialects {
+    pub(crate) fn for_connection(&self, deflates: bool) -> DialectEncodings {
         if deflates { self.deflated } else { self.plain }
     }
 }

@@ -13,20 +13,20 @@ use quick_cache::sync::Cache;
 
 /// Maximum size of the HTML cache, in bytes. Most of what newcomers to a room request was rendered
 /// shortly before.
-const KEPT: u64 = 32 << 20;
+const CACHE_BYTES: u64 = 32 << 20;
 
 /// Bytes a message counts in the cache in addition to its HTML.
-const PER_MESSAGE: u64 = 256;
+const MESSAGE_OVERHEAD: u64 = 256;
 
 /// Estimated length of a message's HTML. It only affects the layout of the cache's tables.
-const USUAL: usize = 512;
+const ESTIMATED_BYTES: usize = 512;
 
 type Key = (RoomName, u64, MessageId);
 
 /// Renders messages, each once while it is cached.
 pub(crate) struct Rendered {
     renderer: Renderer,
-    kept: Cache<Key, Html, ByLength>,
+    cache: Cache<Key, Html, ByLength>,
 }
 
 /// A rendered message.
@@ -41,14 +41,14 @@ struct ByLength;
 
 impl Weighter<Key, Html> for ByLength {
     fn weight(&self, _: &Key, html: &Html) -> u64 {
-        PER_MESSAGE + html.text.len() as u64
+        MESSAGE_OVERHEAD + html.text.len() as u64
     }
 }
 
 impl Rendered {
     pub(crate) fn new(images: RemoteImages) -> Self {
-        let kept = Cache::with_weighter(KEPT as usize / USUAL, KEPT, ByLength);
-        Self { renderer: Renderer::new(images), kept }
+        let cache = Cache::with_weighter(CACHE_BYTES as usize / ESTIMATED_BYTES, CACHE_BYTES, ByLength);
+        Self { renderer: Renderer::new(images), cache }
     }
 
     /// The sanitised HTML of a message.
@@ -58,18 +58,18 @@ impl Rendered {
             let text = self.renderer.render(message.body).into();
             Ok::<_, Infallible>(Html { sent_at: message.sent_at, text })
         };
-        let Ok(html) = self.kept.get_or_insert_with(&key, render);
+        let Ok(html) = self.cache.get_or_insert_with(&key, render);
         html.text
     }
 
     /// Removes redacted messages from the cache.
     pub(crate) fn redact(&self, is_gone: IsGone<'_>) {
-        self.kept.retain(|(room, seq, _), html| !is_gone(room, *seq, html.sent_at));
+        self.cache.retain(|(room, seq, _), html| !is_gone(room, *seq, html.sent_at));
     }
 }
 
 impl fmt::Debug for Rendered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rendered").field("kept", &self.kept.len()).finish_non_exhaustive()
+        f.debug_struct("Rendered").field("kept", &self.cache.len()).finish_non_exhaustive()
     }
 }

@@ -45,7 +45,7 @@ pub(crate) struct Admitted {
     /// Whether the response agrees to compression.
     pub(crate) deflates: bool,
     /// What was admitted.
-    pub(crate) entrant: Accepted,
+    pub(crate) accepted: Accepted,
     /// Counts the chat connection until dropped.
     pub(crate) permit: ChatPermit,
 }
@@ -63,24 +63,24 @@ pub(crate) fn is_websocket_path(path: &str) -> bool {
 /// Cancel-safe: if dropped before it resolves, the name is free again.
 pub(crate) async fn admit(
     request: &Request<()>,
-    place: &ConnectionPermit,
+    connection_permit: &ConnectionPermit,
     context: &Arc<Context>,
 ) -> Result<Admitted, Refusal> {
     if request.uri().path() == V2_PATH {
-        return admit_session(request, place, context);
+        return admit_session(request, connection_permit, context);
     }
     let (room, username) = classic_target(request.uri().path()).ok_or(Refusal::NotFound)?;
     let mut response = handshake(request)?;
-    let permit = permit(request, place, context)?;
-    look_at_origin(request, Endpoint::Classic, place, context)?;
-    let deflates = agree_on_deflate(request, &mut response, context);
+    let permit = chat_permit(request, connection_permit, context)?;
+    check_origin(request, Endpoint::Classic, connection_permit, context)?;
+    let deflates = negotiate_deflate(request, &mut response, context);
     match context.engine.admit(&room, &username).await {
-        Ok(seat) => Ok(Admitted { response, deflates, entrant: Accepted::Classic(seat), permit }),
+        Ok(admission) => Ok(Admitted { response, deflates, accepted: Accepted::Classic(admission), permit }),
         Err(JoinError::NameTaken) => Err(Refusal::NameTaken),
         Err(JoinError::RoomFull) => Err(Refusal::RoomFull),
         Err(JoinError::Closing) => Err(Refusal::ShuttingDown),
         Err(error) => {
-            if let Some(Passed { suppressed }) = context.log.at_all(LogKind::Join) {
+            if let Some(Passed { suppressed }) = context.log.pass(LogKind::Join) {
                 tracing::warn!(%room, %username, %error, suppressed, "a user could not join");
             }
             Err(Refusal::Store)
@@ -91,7 +91,7 @@ pub(crate) async fn admit(
 /// Admits a `chat.v2` session, which sends its username later.
 fn admit_session(
     request: &Request<()>,
-    place: &ConnectionPermit,
+    connection_permit: &ConnectionPermit,
     context: &Context,
 ) -> Result<Admitted, Refusal> {
     let mut response = handshake(request)?;
@@ -106,14 +106,14 @@ fn admit_session(
     if context.engine.is_closing() {
         return Err(Refusal::ShuttingDown);
     }
-    let permit = permit(request, place, context)?;
-    look_at_origin(request, Endpoint::V2, place, context)?;
-    let deflates = agree_on_deflate(request, &mut response, context);
-    Ok(Admitted { response, deflates, entrant: Accepted::V2, permit })
+    let permit = chat_permit(request, connection_permit, context)?;
+    check_origin(request, Endpoint::V2, connection_permit, context)?;
+    let deflates = negotiate_deflate(request, &mut response, context);
+    Ok(Admitted { response, deflates, accepted: Accepted::V2, permit })
 }
 
 /// Accepts the client's offer of compression, if there is a suitable one. Returns whether it did.
-fn agree_on_deflate(request: &Request<()>, response: &mut Response<()>, context: &Context) -> bool {
+fn negotiate_deflate(request: &Request<()>, response: &mut Response<()>, context: &Context) -> bool {
     if !context.config().deflate {
         return false;
     }
@@ -122,57 +122,63 @@ fn agree_on_deflate(request: &Request<()>, response: &mut Response<()>, context:
     true
 }
 
-/// Takes a permit for a chat connection, if one is left and the client's address is within its
-/// limits.
-fn permit(request: &Request<()>, place: &ConnectionPermit, context: &Context) -> Result<ChatPermit, Refusal> {
-    let (client, address) = match place.peer() {
+/// Takes a permit for a chat connection, if one is left, memory is not short, and the client's
+/// address is within its limits.
+fn chat_permit(
+    request: &Request<()>,
+    connection_permit: &ConnectionPermit,
+    context: &Context,
+) -> Result<ChatPermit, Refusal> {
+    let (client, address) = match connection_permit.peer() {
         Peer::Client { address, .. } => {
-            may_shake_hands(*address, context)?;
+            check_handshake_rate(*address, context)?;
             (*address, None)
         }
         Peer::Proxy(proxy) => {
             let client = context.config().proxies.client(request.headers(), *proxy);
-            (client, Some(counted(client, context)?))
+            (client, Some(count_client(client, context)?))
         }
     };
     if context.is_short_of_memory.load(Ordering::Relaxed) {
         return Err(Refusal::Full);
     }
-    let permit = Arc::clone(&context.members).try_acquire_owned().map_err(|_| Refusal::Full)?;
+    let permit = Arc::clone(&context.chat_permits).try_acquire_owned().map_err(|_| Refusal::Full)?;
     Ok(ChatPermit { _permit: permit, client, _address: address })
 }
 
 /// Counts a client that connects through a proxy.
-fn counted(address: IpAddr, context: &Context) -> Result<AddressPermit, Refusal> {
-    let Arrival::In(place) = context.addresses.arrive(address) else { return Err(Refusal::TooManyFromThere) };
-    may_shake_hands(address, context).map(|()| place)
+fn count_client(address: IpAddr, context: &Context) -> Result<AddressPermit, Refusal> {
+    let Arrival::Allowed(permit) = context.addresses.count_connection(address) else {
+        return Err(Refusal::TooManyFromThere);
+    };
+    check_handshake_rate(address, context).map(|()| permit)
 }
 
 /// The client's address, as far as it is known.
-fn client_address(headers: &HeaderMap, place: &ConnectionPermit, context: &Context) -> IpAddr {
-    match place.peer() {
+fn client_address(headers: &HeaderMap, connection_permit: &ConnectionPermit, context: &Context) -> IpAddr {
+    match connection_permit.peer() {
         Peer::Client { address, .. } => *address,
         Peer::Proxy(proxy) => context.config().proxies.client(headers, *proxy),
     }
 }
 
-fn may_shake_hands(address: IpAddr, context: &Context) -> Result<(), Refusal> {
-    context.addresses.may_shake_hands(address, Instant::now()).then_some(()).ok_or(Refusal::TooManyFromThere)
+fn check_handshake_rate(address: IpAddr, context: &Context) -> Result<(), Refusal> {
+    context.addresses.allow_handshake(address, Instant::now()).then_some(()).ok_or(Refusal::TooManyFromThere)
 }
 
 /// Refuses pages whose origin is not allowed: their readers did not choose to chat here. Checked
 /// after the limits of the address, which bound how often a refusal is logged.
-fn look_at_origin(
+fn check_origin(
     request: &Request<()>,
     endpoint: Endpoint,
-    place: &ConnectionPermit,
+    connection_permit: &ConnectionPermit,
     context: &Context,
 ) -> Result<(), Refusal> {
-    if context.config().origins.admit(request.headers(), endpoint) {
+    if context.config().origins.allows(request.headers(), endpoint) {
         return Ok(());
     }
-    let address = client_address(request.headers(), place, context);
-    if let Some(Passed { suppressed }) = context.log.about(LogKind::Origin, address) {
+    let address = client_address(request.headers(), connection_permit, context);
+    if let Some(Passed { suppressed }) = context.log.pass_for(LogKind::Origin, address) {
         let origin = request.headers().get(ORIGIN).map(HeaderValue::as_bytes).unwrap_or_default();
         tracing::info!(
             %address,
@@ -235,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_come_out_of_the_path() {
+    fn the_path_names_the_room_and_the_user() {
         let target = |path| classic_target(path).map(|(room, name)| (room.to_string(), name.to_string()));
         assert_eq!(target("/ws/chat/lobby/ana"), Some(("lobby".into(), "ana".into())));
         assert_eq!(target("/ws/chat/caf%C3%A9/%61na"), Some(("café".into(), "ana".into())));
@@ -260,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_is_told_what_is_wrong_with_it() {
+    fn an_invalid_handshake_is_refused_with_its_reason() {
         let request = |change: fn(&mut Request<()>)| {
             let mut request = Request::builder()
                 .uri("/ws/chat/r/ana")

@@ -98,17 +98,17 @@ mod tests {
 
     fn read_now(mut bytes: &[u8]) -> Result<Head, HeadError> {
         use futures::FutureExt;
-        read(&mut bytes, BytesMut::new()).now_or_never().expect("reading from memory waits for nothing")
+        read(&mut bytes, BytesMut::new()).now_or_never().expect("reading from memory never waits")
     }
 
     /// A stream that yields `step` bytes at a time.
     fn trickled(bytes: &'static [u8], step: usize) -> impl AsyncRead + Unpin {
-        let nothing = Box::new(tokio::io::empty()) as Box<dyn AsyncRead + Unpin>;
-        bytes.chunks(step).fold(nothing, |before, chunk| Box::new(AsyncReadExt::chain(before, chunk)))
+        let empty = Box::new(tokio::io::empty()) as Box<dyn AsyncRead + Unpin>;
+        bytes.chunks(step).fold(empty, |before, chunk| Box::new(AsyncReadExt::chain(before, chunk)))
     }
 
     #[tokio::test]
-    async fn a_head_is_read_in_whatever_pieces() {
+    async fn a_head_is_read_in_pieces_of_any_size() {
         for step in 1..HEAD.len() {
             let (before, rest) = HEAD.split_at(step - 1);
             let head = read(&mut trickled(rest, step), before.into()).await.unwrap();
@@ -119,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_behind_the_head_is_kept() {
+    fn bytes_after_the_head_are_kept() {
         let head = read_now(&[HEAD, b"\x81\x80frames"].concat()).unwrap();
         assert_eq!(&head.bytes[head.end..], b"\x81\x80frames");
     }
 
     #[test]
-    fn what_is_no_head_is_refused() {
+    fn an_invalid_head_is_refused() {
         for (bytes, error) in [
             (&b""[..], HeadError::Gone),
             (b"GET / HTTP/1.1\r\nHost: a\r\n", HeadError::Gone),
@@ -147,7 +147,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_a_head_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn any_input_is_a_head_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             if let Ok(head) = read_now(&bytes) {
                 prop_assert!(head.end <= bytes.len());
             }

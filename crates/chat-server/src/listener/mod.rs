@@ -48,40 +48,43 @@ pub(crate) async fn open(
     permit: OwnedSemaphorePermit,
     context: Arc<Context>,
 ) {
-    let accepted = Instant::now();
-    let deadline = accepted + context.config().timings.head;
-    let Some(Some((arrived, read))) = in_time(deadline, &context, arrive(&mut socket, from, &context)).await
+    let accepted_at = Instant::now();
+    let deadline = accepted_at + context.config().timings.head;
+    let Some(Some((arrived, read))) =
+        in_time(deadline, &context, identify_peer(&mut socket, from, &context)).await
     else {
         return;
     };
     let Some(Some((mut stream, read))) =
-        in_time(deadline, &context, secure(socket, from, read, &context)).await
+        in_time(deadline, &context, tls_handshake(socket, from, read, &context)).await
     else {
         return;
     };
     let peer = match arrived {
-        Arrived::In(peer) => peer,
-        Arrived::TooMany(place) => {
-            turn_away(stream, Refusal::TooManyFromThere, &context).await;
-            return drop(place);
+        Arrived::Allowed(peer) => peer,
+        Arrived::TooMany(address_permit) => {
+            refuse_early(stream, Refusal::TooManyFromThere, &context).await;
+            return drop(address_permit);
         }
     };
     // if it takes too long there is no request to answer
     let Some(head) = in_time(deadline, &context, head::read(&mut stream, read)).await else { return };
     match head {
         Err(HeadError::Gone) => {}
-        Err(HeadError::Malformed) => turn_away(stream, Refusal::Malformed, &context).await,
+        Err(HeadError::Malformed) => refuse_early(stream, Refusal::Malformed, &context).await,
         Err(HeadError::TooLarge) => {
-            metrics::refused(Refusal::Malformed.name());
+            metrics::handshake_refused(Refusal::Malformed.name());
             refuse(stream, too_large(), &context).await;
         }
         Ok(Head { request, bytes, end }) => {
-            let place = ConnectionPermit::new(permit, peer);
+            let connection_permit = ConnectionPermit::new(permit, peer);
             if handshake::is_websocket_path(request.uri().path()) {
                 let span = tracing::trace_span!("handshake");
-                answer(stream, request, bytes.slice(end..), place, accepted, context).instrument(span).await;
+                answer(stream, request, bytes.slice(end..), connection_permit, accepted_at, context)
+                    .instrument(span)
+                    .await;
             } else {
-                api::serve(Prefixed::new(bytes, stream), place, context).await;
+                api::serve(Prefixed::new(bytes, stream), connection_permit, context).await;
             }
         }
     }
@@ -106,25 +109,33 @@ enum Arrived {
 /// Determines the peer of a connection and counts it. Also returns the bytes read after a proxy's
 /// header. `None` if the connection is not served: its address is far over the limit, or the proxy
 /// reports no client.
-async fn arrive(socket: &mut TcpStream, from: IpAddr, context: &Context) -> Option<(Arrived, BytesMut)> {
+async fn identify_peer(
+    socket: &mut TcpStream,
+    from: IpAddr,
+    context: &Context,
+) -> Option<(Arrived, BytesMut)> {
     let proxies = &context.config().proxies;
-    let (client, read) = match (proxies.trust(from), proxies.header) {
+    let (client, read) = match (proxies.is_trusted(from), proxies.header) {
         (false, _) => (from, BytesMut::new()),
-        (true, ProxyHeader::ForwardedFor) => return Some((Arrived::In(Peer::Proxy(from)), BytesMut::new())),
+        (true, ProxyHeader::ForwardedFor) => {
+            return Some((Arrived::Allowed(Peer::Proxy(from)), BytesMut::new()));
+        }
         (true, ProxyHeader::ProxyProtocol) => match forwarded::read(socket).await {
             Some((Some(client), read)) => (client, read),
-            Some((None, read)) => return Some((Arrived::In(Peer::Proxy(from)), read)),
+            Some((None, read)) => return Some((Arrived::Allowed(Peer::Proxy(from)), read)),
             None => {
-                if let Some(Passed { suppressed }) = context.log.about(LogKind::ProxyHeader, from) {
+                if let Some(Passed { suppressed }) = context.log.pass_for(LogKind::ProxyHeader, from) {
                     tracing::warn!(proxy = %from, suppressed, "a trusted proxy sent no PROXY protocol header");
                 }
                 return None;
             }
         },
     };
-    let arrived = match context.addresses.arrive(client) {
-        Arrival::In(place) => Arrived::In(Peer::Client { address: client, _counted: place }),
-        Arrival::TooMany(place) => Arrived::TooMany(place),
+    let arrived = match context.addresses.count_connection(client) {
+        Arrival::Allowed(address_permit) => {
+            Arrived::Allowed(Peer::Client { address: client, _permit: address_permit })
+        }
+        Arrival::TooMany(address_permit) => Arrived::TooMany(address_permit),
         Arrival::FarTooMany => return None,
     };
     Some((arrived, read))
@@ -132,7 +143,7 @@ async fn arrive(socket: &mut TcpStream, from: IpAddr, context: &Context) -> Opti
 
 /// Performs the TLS handshake, if the server uses TLS. `read` was read before. `None` if the
 /// handshake fails.
-async fn secure(
+async fn tls_handshake(
     socket: TcpStream,
     from: IpAddr,
     read: BytesMut,
@@ -142,11 +153,11 @@ async fn secure(
     match tls.accept(socket, read).await {
         Ok(Opening::Encrypted(stream)) => Some((Stream::Right(stream), BytesMut::new())),
         Ok(Opening::Plain(socket)) => {
-            turn_away(Stream::Left(socket), Refusal::NotEncrypted, context).await;
+            refuse_early(Stream::Left(socket), Refusal::NotEncrypted, context).await;
             None
         }
         Err(error) => {
-            if let Some(Passed { suppressed }) = context.log.about(LogKind::Tls, from) {
+            if let Some(Passed { suppressed }) = context.log.pass_for(LogKind::Tls, from) {
                 tracing::debug!(address = %from, error = %cut(error.to_string().as_bytes()), suppressed, "a TLS handshake failed");
             }
             None
@@ -159,25 +170,25 @@ async fn secure(
 async fn answer(
     mut stream: Stream,
     request: Request<()>,
-    behind: Bytes,
-    place: ConnectionPermit,
-    accepted: Instant,
+    unread: Bytes,
+    connection_permit: ConnectionPermit,
+    accepted_at: Instant,
     context: Arc<Context>,
 ) {
     let admitted = tokio::select! {
         () = context.stopping.cancelled() => Err(Refusal::ShuttingDown),
-        admitted = handshake::admit(&request, &place, &context) => admitted,
+        admitted = handshake::admit(&request, &connection_permit, &context) => admitted,
     };
     match admitted {
         Err(refusal) => {
-            metrics::refused(refusal.name());
+            metrics::handshake_refused(refusal.name());
             refuse(stream, refusal.response(), &context).await;
         }
-        Ok(Admitted { response, deflates, entrant, permit }) => {
-            let Some(unread) = still_there(&mut stream, behind) else { return };
-            let opened = OpenConnection { stream, unread, answer: written(&response), deflates };
-            connection::start(opened, entrant, (permit, place), &context).await;
-            metrics::let_in(accepted.elapsed());
+        Ok(Admitted { response, deflates, accepted, permit }) => {
+            let Some(unread) = unread_if_connected(&mut stream, unread) else { return };
+            let opened = OpenConnection { stream, unread, answer: serialized(&response), deflates };
+            connection::start(opened, accepted, (permit, connection_permit), &context).await;
+            metrics::handshake_completed(accepted_at.elapsed());
         }
     }
 }
@@ -185,11 +196,11 @@ async fn answer(
 /// The bytes that arrived after the head. `None` if the client gave up while it waited for
 /// admission, so that the room does not notice it. A client that sent something before it hung up
 /// is still served.
-fn still_there(stream: &mut Stream, behind: Bytes) -> Option<Bytes> {
+fn unread_if_connected(stream: &mut Stream, unread: Bytes) -> Option<Bytes> {
     if stream::hang_up(stream::socket(stream)).is_none() {
-        return Some(behind);
+        return Some(unread);
     }
-    let mut bytes = Vec::from(behind);
+    let mut bytes = Vec::from(unread);
     let mut chunk = [0; 1024];
     while bytes.len() < HEAD_BYTES
         && let Some(Ok(count @ 1..)) = stream.read(&mut chunk).now_or_never()
@@ -200,9 +211,9 @@ fn still_there(stream: &mut Stream, behind: Bytes) -> Option<Bytes> {
 }
 
 /// Refuses a connection before its request is known.
-async fn turn_away(stream: Stream, refusal: Refusal, context: &Context) {
-    metrics::refused(refusal.name());
-    refuse(stream, for_everyone(refusal.response()), context).await;
+async fn refuse_early(stream: Stream, refusal: Refusal, context: &Context) {
+    metrics::handshake_refused(refusal.name());
+    refuse(stream, readable_from_any_origin(refusal.response()), context).await;
 }
 
 /// Refuses a request and waits until the client has read the response: closing a socket with unread
@@ -210,41 +221,41 @@ async fn turn_away(stream: Stream, refusal: Refusal, context: &Context) {
 async fn refuse(mut stream: Stream, mut response: Response<&'static str>, context: &Context) {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     let answer_and_linger = async {
-        let mut answer = written(&response);
+        let mut answer = serialized(&response);
         answer.extend_from_slice(response.body().as_bytes());
         if stream.write_all(&answer).await.is_ok() {
             let _ = stream.shutdown().await;
-            let (mut rest, mut sips) = ([0; 4096], ThrottledDiscard::default());
+            let (mut rest, mut throttle) = ([0; 4096], ThrottledDiscard::default());
             while let Ok(bytes @ 1..) = stream.read(&mut rest).await {
-                sips.took(bytes).await;
+                throttle.discarded(bytes).await;
             }
         }
     };
     // a client that does not read in time loses the response
     tokio::select! {
         _ = tokio::time::timeout(LINGER, answer_and_linger) => {}
-        () = context.has_waited_for_answers() => {}
+        () = context.shutdown_grace_elapsed() => {}
     }
 }
 
 fn too_large() -> Response<&'static str> {
-    let mut response = for_everyone(Refusal::Malformed.response());
+    let mut response = readable_from_any_origin(Refusal::Malformed.response());
     *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
     response
 }
 
 /// Lets pages of every origin read the response: the request may have been a look-up that could not
 /// be read.
-fn for_everyone(mut response: Response<&'static str>) -> Response<&'static str> {
+fn readable_from_any_origin(mut response: Response<&'static str>) -> Response<&'static str> {
     response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
     response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response
 }
 
 /// The serialized head of a response.
-fn written<T>(response: &Response<T>) -> Vec<u8> {
+fn serialized<T>(response: &Response<T>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let written = write_response(&mut bytes, response);
-    debug_assert!(written.is_ok());
+    let serialized = write_response(&mut bytes, response);
+    debug_assert!(serialized.is_ok());
     bytes
 }

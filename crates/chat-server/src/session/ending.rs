@@ -2,7 +2,7 @@
 
 use chat_protocol::CloseCode;
 
-use crate::metrics::{self, By};
+use crate::metrics::{self, ClosedBy};
 
 /// The dialect of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,10 +37,10 @@ pub(crate) enum CloseReason {
 
 impl CloseReason {
     /// Which side closed it.
-    pub(crate) fn by(self) -> By {
+    pub(crate) fn by(self) -> ClosedBy {
         match self {
-            Self::ClientClosed(_) | Self::Gone => By::Client,
-            Self::Failed(_) | Self::TooSlow | Self::ShuttingDown => By::Server,
+            Self::ClientClosed(_) | Self::Gone => ClosedBy::Client,
+            Self::Failed(_) | Self::TooSlow | Self::ShuttingDown => ClosedBy::Server,
         }
     }
 
@@ -59,8 +59,8 @@ impl CloseReason {
     }
 
     /// The closing side and the close code, as log fields. `None` while the connection is open.
-    pub(crate) fn fields(ending: Option<Self>) -> (Option<&'static str>, Option<u16>) {
-        (ending.map(|ending| ending.by().name()), ending.map(Self::code))
+    pub(crate) fn fields(reason: Option<Self>) -> (Option<&'static str>, Option<u16>) {
+        (reason.map(|reason| reason.by().name()), reason.map(Self::code))
     }
 
     /// Counts it in the metrics.

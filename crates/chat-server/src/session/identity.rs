@@ -30,8 +30,8 @@ impl Identity {
     /// Counts a join. Returns when it may take place, or `None` if that is now.
     pub(crate) fn next_join(&mut self, rate: Rate) -> Option<Instant> {
         let now = Instant::now();
-        let not_before = self.joins.held_until(now, rate);
-        self.joins.note(1, not_before.unwrap_or(now), rate);
+        let not_before = self.joins.limited_until(now, rate);
+        self.joins.record(1, not_before.unwrap_or(now), rate);
         not_before
     }
 }

@@ -14,32 +14,32 @@ use crate::context::memberships::Memberships;
 /// are left when this is dropped.
 #[derive(Debug)]
 pub(crate) struct InheritedMemberships {
-    seats: Arc<Mutex<Memberships>>,
+    memberships: Arc<Mutex<Memberships>>,
 }
 
 impl InheritedMemberships {
     /// Keeps the memberships for this long.
-    pub(crate) fn keep(seats: Memberships, patience: Duration) -> Self {
-        let seats = Arc::new(Mutex::new(seats));
-        let kept: Weak<_> = Arc::downgrade(&seats);
+    pub(crate) fn keep(memberships: Memberships, timeout: Duration) -> Self {
+        let memberships = Arc::new(Mutex::new(memberships));
+        let kept: Weak<_> = Arc::downgrade(&memberships);
         tokio::spawn(async move {
-            tokio::time::sleep(patience).await;
-            if let Some(seats) = kept.upgrade() {
+            tokio::time::sleep(timeout).await;
+            if let Some(memberships) = kept.upgrade() {
                 // dropped, and thereby left, after the lock is released
-                let unclaimed = mem::take(&mut *seats.lock());
+                let unclaimed = mem::take(&mut *memberships.lock());
                 drop(unclaimed);
             }
         });
-        Self { seats }
+        Self { memberships }
     }
 
     /// Takes the membership in a room, if there is one.
     pub(crate) fn claim(&self, room: &RoomName) -> Option<Arc<Membership>> {
-        self.seats.lock().remove(room)
+        self.memberships.lock().remove(room)
     }
 
     /// Takes all memberships that were not claimed.
     pub(crate) fn take(self) -> Memberships {
-        mem::take(&mut *self.seats.lock())
+        mem::take(&mut *self.memberships.lock())
     }
 }

@@ -48,17 +48,17 @@ pub(crate) struct Session {
     hello_by: Instant,
     /// What has to be done before the next frame is read.
     busy: Option<Busy>,
-    wrong_frames: InvalidFrames,
+    invalid_frames: InvalidFrames,
 }
 
 enum Busy {
     /// A command that is being carried out.
     Working(BoxFuture<'static, Done>),
     /// A message to send once the room accepts it.
-    Saying(Arc<Membership>, Outgoing),
+    Sending(Arc<Membership>, Outgoing),
     /// A reply is being written. Nothing more is read until it is sent, since replies do not count
     /// towards the reader's backlog.
-    Answering(Arc<Membership>, Position),
+    Replying(Arc<Membership>, Position),
     /// The client has to read part of its backlog first.
     Draining,
 }
@@ -81,8 +81,8 @@ impl Session {
         context: Arc<Context>,
     ) -> Self {
         let hello_by = Instant::now() + context.config().timings.hello;
-        let wrong_frames = InvalidFrames::default();
-        Self { context, outbox, deflates, client, identity: None, hello_by, busy: None, wrong_frames }
+        let invalid_frames = InvalidFrames::default();
+        Self { context, outbox, deflates, client, identity: None, hello_by, busy: None, invalid_frames }
     }
 
     /// Sends a frame that is not one of a room's events.
@@ -105,7 +105,7 @@ impl Session {
         if self.identity.is_none() && code == ErrorCode::InvalidUsername {
             return Some(CloseReason::Failed(CloseCode::NotAccepted));
         }
-        let too_many = code.is_wrong_frame() && self.wrong_frames.note(Instant::now());
+        let too_many = code.is_wrong_frame() && self.invalid_frames.record(Instant::now());
         too_many.then_some(CloseReason::Failed(CloseCode::InvalidFrames))
     }
 
@@ -124,7 +124,7 @@ impl Session {
 
     /// Handles a member that is no longer in its room. If an admin removed it, the session
     /// continues without that room; otherwise it read too slowly, and the connection ends.
-    fn out(&mut self, member: &Membership, reference: Option<Reference>) -> Option<CloseReason> {
+    fn handle_removed(&mut self, member: &Membership, reference: Option<Reference>) -> Option<CloseReason> {
         if !member.was_removed() {
             return Some(CloseReason::TooSlow);
         }
@@ -137,38 +137,38 @@ impl Session {
     }
 
     /// Waits for a reply that is being delivered, or reports the error.
-    fn answered(
+    fn wait_for_reply(
         &mut self,
         member: Arc<Membership>,
-        told: Result<Position, ReadError>,
+        result: Result<Position, ReadError>,
         reference: Option<Reference>,
     ) -> Option<CloseReason> {
-        match told {
-            Ok(sent) => {
-                self.busy = Some(Busy::Answering(member, sent));
+        match result {
+            Ok(position) => {
+                self.busy = Some(Busy::Replying(member, position));
                 None
             }
             Err(ReadError::History(error)) => {
-                if let Some(Passed { suppressed }) = self.context.log.at_all(LogKind::History) {
-                    let who = member.member();
-                    tracing::warn!(room = %who.room, username = %who.username, %error, suppressed, "history can't be read");
+                if let Some(Passed { suppressed }) = self.context.log.pass(LogKind::History) {
+                    let member = member.member();
+                    tracing::warn!(room = %member.room, username = %member.username, %error, suppressed, "history can't be read");
                 }
                 self.error(reference, ErrorCode::StoreUnavailable, "storage is unavailable; try again later");
                 None
             }
-            Err(_) => self.out(&member, reference),
+            Err(_) => self.handle_removed(&member, reference),
         }
     }
 
     fn finish(&mut self, done: Done) -> Option<CloseReason> {
         match done {
-            Done::TookOver(hello, reference, seats) => self.welcome(&hello, reference, seats),
-            Done::Read(member, told, reference) => return self.answered(member, told, reference),
-            Done::Joined(Ok((member, sent)), _) => {
+            Done::TookOver(hello, reference, memberships) => self.welcome(&hello, reference, memberships),
+            Done::Read(member, result, reference) => return self.wait_for_reply(member, result, reference),
+            Done::Joined(Ok((member, position)), _) => {
                 let identity = self.identity.as_mut()?;
                 let member = Arc::new(member);
                 identity.rooms.insert(Arc::clone(&member));
-                self.busy = Some(Busy::Answering(member, sent));
+                self.busy = Some(Busy::Replying(member, position));
             }
             Done::Joined(Err(error), reference) => self.refuse_join(&error, reference),
         }
@@ -176,7 +176,7 @@ impl Session {
     }
 
     /// After a frame: stops reading if the client has much of its backlog left to read.
-    fn hold_if_behind(&mut self) {
+    fn pause_if_behind(&mut self) {
         if self.busy.is_none() && drained(&self.outbox).now_or_never().is_none() {
             self.busy = Some(Busy::Draining);
         }
@@ -190,7 +190,7 @@ fn hello_first(reference: Option<Reference>) -> Rejected {
 
 impl Protocol for Session {
     fn on_text(&mut self, text: &str) -> Option<CloseReason> {
-        let ending = match v2::read(text) {
+        let reason = match v2::read(text) {
             Err(Rejected { reference, code: ErrorCode::UnknownType, .. }) if self.identity.is_none() => {
                 self.reject(hello_first(reference))
             }
@@ -203,8 +203,8 @@ impl Protocol for Session {
             Ok(frame) => self.run(frame),
         };
         // usually it completes at once
-        let ending = ending.or_else(|| self.proceed().now_or_never().and_then(Result::err));
-        self.hold_if_behind();
+        let reason = reason.or_else(|| self.proceed().now_or_never().and_then(Result::err));
+        self.pause_if_behind();
         ending
     }
 
@@ -220,16 +220,16 @@ impl Protocol for Session {
                     self.busy = None;
                     self.finish(done).map_or(Ok(()), Err)?;
                 }
-                Busy::Saying(member, outgoing) => {
+                Busy::Sending(member, outgoing) => {
                     drained(&self.outbox).await;
-                    let sent = member.submit(outgoing.clone()).await;
-                    let said = self.busy.take();
-                    if let (Err(_), Some(Busy::Saying(member, outgoing))) = (sent, said) {
-                        self.out(&member, outgoing.reference).map_or(Ok(()), Err)?;
+                    let result = member.submit(outgoing.clone()).await;
+                    let busy = self.busy.take();
+                    if let (Err(_), Some(Busy::Sending(member, outgoing))) = (result, busy) {
+                        self.handle_removed(&member, outgoing.reference).map_or(Ok(()), Err)?;
                     }
                 }
-                Busy::Answering(member, sent) => {
-                    member.delivered(*sent).await;
+                Busy::Replying(member, position) => {
+                    member.delivered(*position).await;
                     poll_fn(|_| match self.outbox.queued_reply_bytes() {
                         0 => Poll::Ready(()),
                         _ => Poll::Pending,
@@ -257,21 +257,21 @@ impl Protocol for Session {
         }
         // pending work on such a membership notices the removal by itself
         identity.rooms.drop_removed();
-        let taker = identity.registration.taker()?;
+        let successor = identity.registration.take_successor()?;
         // pending work may hold a membership: it is abandoned to give that up
         self.busy = None;
-        let mut seats = std::mem::take(&mut identity.rooms);
+        let mut memberships = std::mem::take(&mut identity.rooms);
         if let Some(inherited) = identity.inherited.take() {
-            seats.extend(inherited.take());
+            memberships.extend(inherited.take());
         }
-        seats.iter().for_each(|member| member.detach());
+        memberships.iter().for_each(|member| member.detach());
         // if the other connection is gone, the memberships are dropped
-        let _ = taker.send(seats);
+        let _ = successor.send(memberships);
         Some(CloseReason::Failed(CloseCode::TakenOver))
     }
 
     async fn settle(&mut self) {
-        if let Some(Busy::Saying(member, outgoing)) = self.busy.take() {
+        if let Some(Busy::Sending(member, outgoing)) = self.busy.take() {
             // it fails only if the member has been removed, and that is reported anyway
             let _ = member.submit(outgoing).await;
         }
@@ -280,8 +280,8 @@ impl Protocol for Session {
         }
     }
 
-    fn log(&self, what: &str, ending: Option<CloseReason>) {
-        let (by, code) = CloseReason::fields(ending);
+    fn log(&self, what: &str, reason: Option<CloseReason>) {
+        let (by, code) = CloseReason::fields(reason);
         match &self.identity {
             None => tracing::debug!(by, code, "{what}"),
             Some(identity) => {
@@ -293,8 +293,8 @@ impl Protocol for Session {
     }
 }
 
-/// How much a connection may have in flight. It still fits when the backlog is half full, which is
-/// the most at which a session reads on.
+/// How much a connection may have in flight. A session reads only while its backlog is at most half
+/// full, so this much still fits.
 pub(crate) fn send_window(backlog: BacklogLimits) -> SendWindow {
     SendWindow::new((backlog.frames / 4).clamp(1, 64), (backlog.bytes / 4).clamp(1, 1 << 20))
 }

@@ -29,5 +29,5 @@ pub(crate) trait Protocol {
     fn settle(&mut self) -> impl Future<Output = ()> + Send;
 
     /// Writes a log line.
-    fn log(&self, what: &str, ending: Option<CloseReason>);
+    fn log(&self, what: &str, reason: Option<CloseReason>);
 }

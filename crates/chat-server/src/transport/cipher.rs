@@ -13,15 +13,15 @@ use crate::transport::tcp::Tcp;
 /// other tasks leave their frames in the outbox.
 #[derive(Debug)]
 pub(crate) struct Cipher {
-    keys: ServerConnection,
+    tls: ServerConnection,
     /// Whether `close_notify` has been sent.
     is_closed: bool,
 }
 
 impl Cipher {
     /// Wraps a connection after its TLS handshake.
-    pub(crate) fn new(keys: ServerConnection) -> Self {
-        Self { keys, is_closed: false }
+    pub(crate) fn new(tls: ServerConnection) -> Self {
+        Self { tls, is_closed: false }
     }
 
     /// Reads the next record and appends its content to `unread`. Returns the number of bytes; 0 at
@@ -40,7 +40,7 @@ impl Cipher {
                 outcome => return Poll::Ready(outcome),
             }
             ready!(tcp.stream().poll_read_ready(cx))?;
-            match self.keys.read_tls(&mut Raw(tcp)) {
+            match self.tls.read_tls(&mut Raw(tcp)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok(_) => self.decrypt(tcp)?,
@@ -49,7 +49,7 @@ impl Cipher {
     }
 
     fn take_read(&mut self, unread: &mut Bytes) -> io::Result<usize> {
-        let mut reader = self.keys.reader();
+        let mut reader = self.tls.reader();
         let read = reader.fill_buf()?;
         let count = read.len();
         *unread = [unread, read].concat().into();
@@ -58,9 +58,9 @@ impl Cipher {
     }
 
     fn decrypt(&mut self, tcp: &Tcp) -> io::Result<()> {
-        self.keys.process_new_packets().map_err(|error| {
+        self.tls.process_new_packets().map_err(|error| {
             // sends the alert if the socket accepts it; the connection ends anyway
-            let _ = self.keys.write_tls(&mut Raw(tcp));
+            let _ = self.tls.write_tls(&mut Raw(tcp));
             io::Error::new(io::ErrorKind::InvalidData, error)
         })?;
         Ok(())
@@ -68,13 +68,13 @@ impl Cipher {
 
     /// The writer into which the outbox is drained.
     pub(crate) fn drain<'a>(&'a mut self, tcp: &'a Tcp) -> impl Drain + 'a {
-        Draining { keys: &mut self.keys, tcp }
+        Draining { tls: &mut self.tls, tcp }
     }
 
     /// Sends `close_notify` (RFC 8446, section 6.1), and writes everything that is left.
     pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>, tcp: &Tcp) -> Poll<io::Result<()>> {
         if !self.is_closed {
-            self.keys.send_close_notify();
+            self.tls.send_close_notify();
             self.is_closed = true;
         }
         self.drain(tcp).poll_flush(cx)
@@ -82,7 +82,7 @@ impl Cipher {
 }
 
 struct Draining<'a> {
-    keys: &'a mut ServerConnection,
+    tls: &'a mut ServerConnection,
     tcp: &'a Tcp,
 }
 
@@ -91,7 +91,7 @@ impl Drain for Draining<'_> {
     /// many frames.
     fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         loop {
-            match self.keys.writer().write_vectored(pieces) {
+            match self.tls.writer().write_vectored(pieces) {
                 Ok(0) => ready!(self.poll_flush(cx))?,
                 outcome => return Poll::Ready(outcome),
             }
@@ -99,8 +99,8 @@ impl Drain for Draining<'_> {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.keys.wants_write() {
-            match self.keys.write_tls(&mut Raw(self.tcp)) {
+        while self.tls.wants_write() {
+            match self.tls.write_tls(&mut Raw(self.tcp)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.tcp.stream().poll_write_ready(cx))?;
                 }

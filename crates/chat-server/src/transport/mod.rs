@@ -20,11 +20,11 @@ use tcp::Tcp;
 /// Resolves when the backlog is at most half full. Only the task that drains the outbox may poll
 /// it.
 pub(crate) async fn drained(outbox: &Outbox<Tcp>) {
-    let most = outbox.limits();
+    let limits = outbox.limits();
     poll_fn(|_| {
-        let waiting = outbox.backlog();
-        let reads = waiting.bytes <= most.bytes / 2 && waiting.frames <= most.frames / 2;
-        if reads { Poll::Ready(()) } else { Poll::Pending }
+        let backlog = outbox.backlog();
+        let is_half_empty = backlog.bytes <= limits.bytes / 2 && backlog.frames <= limits.frames / 2;
+        if is_half_empty { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
 }

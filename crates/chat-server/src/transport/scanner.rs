@@ -122,15 +122,15 @@ mod tests {
     /// Hands out all bytes, `step` at a time, and returns the offsets at which no message is
     /// incomplete.
     fn boundaries(bytes: &[u8], step: usize) -> Vec<usize> {
-        let (mut scanner, mut given, mut boundaries) = (Scanner::default(), 0, Vec::new());
+        let (mut scanner, mut handed_out, mut boundaries) = (Scanner::default(), 0, Vec::new());
         let mut seen = 0;
-        while given < bytes.len() {
+        while handed_out < bytes.len() {
             seen = (seen + step).min(bytes.len());
-            while let count @ 1.. = scanner.in_frame(&bytes[given..seen]) {
+            while let count @ 1.. = scanner.in_frame(&bytes[handed_out..seen]) {
                 scanner.advance(count);
-                given += count;
+                handed_out += count;
                 if scanner.is_between_messages() {
-                    boundaries.push(given);
+                    boundaries.push(handed_out);
                 }
             }
         }
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_told_apart_in_whatever_pieces() {
+    fn message_boundaries_are_found_in_pieces_of_any_size() {
         let text = [&[0x81, 0x83, 1, 2, 3, 4][..], b"abc"].concat();
         let begun = [&[0x01, 0x81, 0, 0, 0, 0][..], b"a"].concat();
         let ping = [0x89, 0x80, 0, 0, 0, 0];
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_of_any_announced_length_is_followed() {
+    fn a_frame_of_any_announced_length_is_tracked() {
         let mut scanner = Scanner::default();
         let header = [0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
         assert_eq!(scanner.in_frame(&header), header.len());

@@ -61,10 +61,10 @@ impl Tcp {
         let mut joined = [0; SMALL_WRITE];
         let mut length = 0;
         for piece in pieces {
-            let Some(place) = joined.get_mut(length..length + piece.len()) else {
+            let Some(slot) = joined.get_mut(length..length + piece.len()) else {
                 return self.stream.try_write_vectored(pieces);
             };
-            place.copy_from_slice(piece);
+            slot.copy_from_slice(piece);
             length += piece.len();
         }
         self.send(&joined[..length])

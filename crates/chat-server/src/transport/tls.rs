@@ -104,7 +104,7 @@ impl Tls {
 fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
     let unreadable = |what: &'static str, path: &Path| {
         let path = path.to_owned();
-        move |error: pem::Error| TlsError::Unreadable { what, path, reason: explained(&error) }
+        move |error: pem::Error| TlsError::Unreadable { what, path, reason: describe(&error) }
     };
     let chain: Vec<_> = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)
@@ -120,7 +120,7 @@ fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
             unreadable("a private key", key)(error)
         }
     })?;
-    let config = with(chain, private).map_err(|source| TlsError::Refused {
+    let config = server_config(chain, private).map_err(|source| TlsError::Refused {
         certificate: certificate.to_owned(),
         key: key.to_owned(),
         source,
@@ -129,7 +129,7 @@ fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
 }
 
 /// Describes what is wrong with a file without quoting it: it may contain a key.
-fn explained(error: &pem::Error) -> String {
+fn describe(error: &pem::Error) -> String {
     match error {
         pem::Error::NoItemsFound => "the file has none in PEM format".to_owned(),
         pem::Error::Io(error) => error.to_string(),
@@ -141,7 +141,7 @@ fn explained(error: &pem::Error) -> String {
     }
 }
 
-fn with(
+fn server_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Result<ServerConfig, rustls::Error> {
@@ -149,7 +149,8 @@ fn with(
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
-    // RFC 6455 requires HTTP/1.1; this is how a browser that also offers HTTP/2 learns of it
+    // RFC 6455 is defined for HTTP/1.1 only; this is how a browser that also offers HTTP/2 learns
+    // of it
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // clients that reconnect, as all do after a network restart, need no new signature
     config.ticketer = Ticketer::new()?;

@@ -28,10 +28,10 @@ const LARGEST_READ: u32 = 64 * 1024;
 
 /// After a frame larger than this, in bytes, the library's buffer has grown to its size and is
 /// replaced.
-const BUFFER_KEPT: u64 = 4 * 1024;
+const MAX_KEPT_BUFFER: u64 = 4 * 1024;
 
 /// How many frames may begin before the rate limit has to count them.
-const MAX_PIECES: u32 = 64;
+const MAX_PENDING_FRAMES: u32 = 64;
 
 /// Returned as a read error if the connection has to be closed for something that the library does
 /// not detect, or not yet.
@@ -45,7 +45,7 @@ fn refused(code: CloseCode) -> io::Error {
 
 /// How long reading was paused.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct HeldBack {
+pub(crate) struct ReadPause {
     /// The whole pause. Nothing is received in that time, whatever the client sends.
     pub(crate) total: Duration,
     /// The part of it caused by the server and not by the sender's rate.
@@ -67,7 +67,7 @@ pub(crate) struct Wire {
     /// Decompresses messages, if compression was negotiated.
     inflater: Option<Box<Inflater>>,
     /// When the last byte arrived.
-    heard: Instant,
+    last_byte_at: Instant,
     /// When the current incomplete message began. `None` between messages.
     incomplete_since: Option<Instant>,
     /// Whether the library's buffer has grown beyond the size that is kept.
@@ -93,7 +93,7 @@ impl Wire {
             unread,
             next_read: SMALLEST_READ,
             scanner: Scanner::default(),
-            heard: Instant::now(),
+            last_byte_at: Instant::now(),
             incomplete_since: None,
             has_grown: false,
             max: max as u64,
@@ -123,8 +123,8 @@ impl Wire {
     }
 
     /// When the last byte arrived.
-    pub(crate) fn heard(&self) -> Instant {
-        self.heard
+    pub(crate) fn last_byte_at(&self) -> Instant {
+        self.last_byte_at
     }
 
     /// When the current incomplete message began, if there is one.
@@ -133,22 +133,22 @@ impl Wire {
     }
 
     /// Extends the deadlines by a pause in which nothing was read on purpose.
-    pub(crate) fn pardon(&mut self, held: HeldBack) {
-        self.heard += held.total;
+    pub(crate) fn exclude_pause(&mut self, pause: ReadPause) {
+        self.last_byte_at += pause.total;
         if let Some(since) = &mut self.incomplete_since {
             // a throttled sender has delayed its message itself
-            *since += held.by_server;
+            *since += pause.by_server;
         }
     }
 
     /// Whether the library's buffer has grown beyond the size that is kept, and is empty.
-    pub(crate) fn can_give_back(&self) -> bool {
+    pub(crate) fn can_release_buffer(&self) -> bool {
         let is_handed_out = self.inflater.as_ref().is_none_or(|inflater| inflater.is_empty());
         self.has_grown && is_handed_out && self.scanner.is_between_messages()
     }
 
     /// Records that the library's buffer was replaced.
-    pub(crate) fn gave_back(&mut self) {
+    pub(crate) fn buffer_replaced(&mut self) {
         self.has_grown = false;
     }
 
@@ -156,7 +156,7 @@ impl Wire {
     /// Nothing is handed out until [`take_frames`](Self::take_frames) is called, and no task is
     /// woken for that.
     pub(crate) fn has_many_frames(&self) -> bool {
-        self.scanner.frames() >= MAX_PIECES
+        self.scanner.frames() >= MAX_PENDING_FRAMES
     }
 
     /// Takes the number of frames that have begun, weighted for the rate limit.
@@ -171,7 +171,7 @@ impl Wire {
             if inflater.hand_out(buf) {
                 return Ok(true);
             }
-            if self.scanner.frames() >= MAX_PIECES {
+            if self.scanner.frames() >= MAX_PENDING_FRAMES {
                 return Ok(false);
             }
             let is_new = self.scanner.frame_left() == 0;
@@ -184,9 +184,9 @@ impl Wire {
             }
             let is_end = count as u64 == self.scanner.frame_left();
             let length = inflater.take(&self.unread[header..count], is_end)?;
-            self.passed(count);
+            self.advance(count);
             if let Some(length) = length {
-                self.has_grown |= length as u64 > BUFFER_KEPT;
+                self.has_grown |= length as u64 > MAX_KEPT_BUFFER;
                 self.scanner.count_bytes(length as u64);
             }
         }
@@ -200,13 +200,13 @@ impl Wire {
         }
         self.scanner.check(self.max)?;
         buf.put_slice(&self.unread[..count]);
-        self.has_grown |= self.scanner.frame_left() > BUFFER_KEPT;
-        self.passed(count);
+        self.has_grown |= self.scanner.frame_left() > MAX_KEPT_BUFFER;
+        self.advance(count);
         Ok(true)
     }
 
     /// Records that `count` bytes of the current frame were handed out.
-    fn passed(&mut self, count: usize) {
+    fn advance(&mut self, count: usize) {
         self.unread.advance(count);
         if self.unread.is_empty() {
             self.unread = Bytes::new();
@@ -226,7 +226,7 @@ impl Wire {
             Some(cipher) => ready!(cipher.poll_read(cx, self.outbox.transport(), &mut self.unread))?,
         };
         if count > 0 {
-            self.heard = Instant::now();
+            self.last_byte_at = Instant::now();
         }
         Poll::Ready(Ok(count))
     }

@@ -5,10 +5,10 @@ use flate2::{Decompress, FlushDecompress, Status};
 use super::TAIL;
 
 /// Initial capacity, as a multiple of the compressed length. It grows as needed.
-const FIRST_GUESS: usize = 4;
+const CAPACITY_FACTOR: usize = 4;
 
 /// An empty final block. It is read as one only if the data before it is complete.
-const END: [u8; 5] = [0x01, 0x00, 0x00, 0xff, 0xff];
+const FINAL_BLOCK: [u8; 5] = [0x01, 0x00, 0x00, 0xff, 0xff];
 
 /// Allowed overhead in bytes. A message whose compressed form is longer than twice its text plus
 /// this was made to waste time: no compressor writes that.
@@ -27,21 +27,21 @@ pub(crate) enum InflateError {
 
 /// Decompresses a message (RFC 7692, section 7.2.2) of at most `max` bytes. Never allocates for
 /// more than that, however much the data would expand to.
-pub(crate) fn inflate(deflated: &[u8], most: usize) -> Result<Vec<u8>, InflateError> {
-    let whole = [deflated, &TAIL, &END].concat();
-    let mut rest = &whole[..];
+pub(crate) fn inflate(deflated: &[u8], max: usize) -> Result<Vec<u8>, InflateError> {
+    let input = [deflated, &TAIL, &FINAL_BLOCK].concat();
+    let mut rest = &input[..];
     let mut decompress = Decompress::new(false);
     // one byte over the limit proves that the message is too big
-    let enough = most.saturating_add(1);
-    let mut inflated = Vec::with_capacity(rest.len().saturating_mul(FIRST_GUESS).min(enough));
+    let max_capacity = max.saturating_add(1);
+    let mut inflated = Vec::with_capacity(rest.len().saturating_mul(CAPACITY_FACTOR).min(max_capacity));
     loop {
         let before = decompress.total_in();
         let status = decompress.decompress_vec(rest, &mut inflated, FlushDecompress::Sync);
         let status = status.map_err(|_| InflateError::Garbled)?;
         // never more than there was
-        let taken = usize::try_from(decompress.total_in() - before).unwrap_or(rest.len());
-        rest = &rest[taken..];
-        if inflated.len() > most {
+        let consumed = usize::try_from(decompress.total_in() - before).unwrap_or(rest.len());
+        rest = &rest[consumed..];
+        if inflated.len() > max {
             return Err(InflateError::TooBig);
         }
         match status {
@@ -49,7 +49,7 @@ pub(crate) fn inflate(deflated: &[u8], most: usize) -> Result<Vec<u8>, InflateEr
             // a message may continue after a block marked as final (section 7.2.3.4)
             Status::StreamEnd => decompress.reset(false),
             Status::Ok | Status::BufError if inflated.len() == inflated.capacity() => {
-                inflated.reserve_exact(inflated.len().max(64).min(enough - inflated.len()));
+                inflated.reserve_exact(inflated.len().max(64).min(max_capacity - inflated.len()));
             }
             Status::Ok if !rest.is_empty() => {}
             // the data is truncated, or makes no progress
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_examples_of_the_rfc() {
+    fn the_examples_of_the_rfc_are_decompressed() {
         // RFC 7692, sections 7.2.3.1 to 7.2.3.5
         for deflated in [
             &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00][..],
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_deflate_is_told() {
+    fn invalid_data_is_an_error() {
         // a block of a reserved type
         assert_eq!(inflate(&[0x06, 0xff], 100), Err(InflateError::Garbled));
         // data cut off at every position, including at the start

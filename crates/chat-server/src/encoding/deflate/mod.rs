@@ -30,7 +30,7 @@ mod tests {
     }
 
     #[test]
-    fn what_repeats_becomes_shorter() {
+    fn repetitive_data_gets_shorter() {
         let payload =
             br#"{"type":"message","body":"the same over and over, the same over and over"}"#.repeat(4);
         let deflated = deflated(&payload).unwrap();
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_become_longer_stays_as_it_is() {
+    fn data_that_would_get_longer_is_not_compressed() {
         assert_eq!(deflated(b""), None);
         assert_eq!(deflated(b"short"), None);
         let noise: Vec<u8> =
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deflater_that_was_used_is_as_new() {
+    fn a_used_deflater_works_like_a_new_one() {
         let deflater = Deflater::default();
         let payload = b"what was said before must not be needed to read it ".repeat(3);
         let first = deflater.deflate(&payload).unwrap();
@@ -56,8 +56,8 @@ mod tests {
     }
 
     /// Incompressible bytes.
-    fn noise(from: u32, length: usize) -> Vec<u8> {
-        let mut state = from.wrapping_mul(2_654_435_761) | 1;
+    fn noise(seed: u32, length: usize) -> Vec<u8> {
+        let mut state = seed.wrapping_mul(2_654_435_761) | 1;
         let mut next = || {
             state ^= state << 13;
             state ^= state >> 17;
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deflater_takes_any_number_of_messages_that_become_no_shorter() {
+    fn a_deflater_survives_many_incompressible_messages() {
         let deflater = Deflater::default();
         for i in 0..1_000 {
             assert_eq!(deflater.deflate(&noise(i, 200 + i as usize % 400)), None);
@@ -79,7 +79,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_deflated_is_inflated(words in prop::collection::vec("[a-e]{1,8}|é|\\PC{0,3}", 0..2_000)) {
+        fn compressed_messages_are_restored(words in prop::collection::vec("[a-e]{1,8}|é|\\PC{0,3}", 0..2_000)) {
             let payload = words.join(" ").into_bytes();
             if let Some(deflated) = deflated(&payload) {
                 prop_assert!(deflated.len() < payload.len());
@@ -89,9 +89,9 @@ mod tests {
         }
 
         #[test]
-        fn anything_may_come(bytes in prop::collection::vec(any::<u8>(), 0..500), most in 0..2_000_usize) {
-            if let Ok(inflated) = inflate(&bytes, most) {
-                prop_assert!(inflated.len() <= most);
+        fn any_input_is_handled_within_the_limit(bytes in prop::collection::vec(any::<u8>(), 0..500), max in 0..2_000_usize) {
+            if let Ok(inflated) = inflate(&bytes, max) {
+                prop_assert!(inflated.len() <= max);
             }
         }
     }

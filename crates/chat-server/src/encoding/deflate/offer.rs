@@ -8,7 +8,7 @@ use super::WINDOW_BITS;
 const NAME: &str = "permessage-deflate";
 
 /// The response to every offer that is accepted.
-const ACCEPTED: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+const RESPONSE: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
 /// Window sizes that a client may name. Its messages are decompressed with the largest one.
 const WINDOWS: std::ops::RangeInclusive<u8> = 8..=15;
@@ -16,11 +16,11 @@ const WINDOWS: std::ops::RangeInclusive<u8> = 8..=15;
 /// The response to the first offer of the extension that can be accepted.
 pub(crate) fn accept(headers: &HeaderMap) -> Option<HeaderValue> {
     let lines = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter().filter_map(|line| line.to_str().ok());
-    let is_asked_for = lines.flat_map(|line| line.split(',')).find_map(read)?;
-    Some(if is_asked_for.server_window {
-        HeaderValue::from_str(&format!("{ACCEPTED}; server_max_window_bits={WINDOW_BITS}")).ok()?
+    let offer = lines.flat_map(|line| line.split(',')).find_map(parse)?;
+    Some(if offer.server_window {
+        HeaderValue::from_str(&format!("{RESPONSE}; server_max_window_bits={WINDOW_BITS}")).ok()?
     } else {
-        HeaderValue::from_static(ACCEPTED)
+        HeaderValue::from_static(RESPONSE)
     })
 }
 
@@ -33,14 +33,14 @@ struct Offer {
 
 /// Parses an offer. `None` if it is another extension, or one that has to be declined: because of
 /// an unknown parameter, a repeated one, or an invalid value (RFC 7692, section 7.1).
-fn read(offer: &str) -> Option<Offer> {
+fn parse(offer: &str) -> Option<Offer> {
     let mut parts = offer.split(';').map(str::trim);
     // names of extensions and parameters are case-sensitive: RFC 6455, section 9.1, defines no case
     // folding
     if parts.next() != Some(NAME) {
         return None;
     }
-    let (mut read, mut seen) = (Offer::default(), Vec::new());
+    let (mut parsed, mut seen) = (Offer::default(), Vec::new());
     for part in parts {
         let (name, value) = part
             .split_once('=')
@@ -55,18 +55,18 @@ fn read(offer: &str) -> Option<Offer> {
                 None,
             ) => {}
             ("client_max_window_bits", Some(value)) => {
-                window(value)?;
+                parse_window(value)?;
             }
             ("server_max_window_bits", Some(value)) => {
-                if window(value)? < WINDOW_BITS {
+                if parse_window(value)? < WINDOW_BITS {
                     return None;
                 }
-                read.server_window = true;
+                parsed.server_window = true;
             }
             _ => return None,
         }
     }
-    Some(read)
+    Some(parsed)
 }
 
 /// Removes the quotes around a value.
@@ -75,7 +75,7 @@ fn unquoted(value: &str) -> &str {
 }
 
 /// Parses a number of bits without leading zeros.
-fn window(value: &str) -> Option<u8> {
+fn parse_window(value: &str) -> Option<u8> {
     let is_plain = value.bytes().all(|byte| byte.is_ascii_digit()) && !value.starts_with('0');
     value.parse().ok().filter(|bits| is_plain && WINDOWS.contains(bits))
 }
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn offers_that_are_taken() {
+    fn valid_offers_are_accepted() {
         for lines in [
             &["permessage-deflate"][..],
             // browsers and ws
@@ -106,20 +106,20 @@ mod tests {
             &["permessage-deflate; server_max_window_bits=10, permessage-deflate"],
             &["permessage-deflate; unknown, permessage-deflate; client_max_window_bits"],
         ] {
-            assert_eq!(accepted(lines).as_deref(), Some(ACCEPTED), "{lines:?}");
+            assert_eq!(accepted(lines).as_deref(), Some(RESPONSE), "{lines:?}");
         }
         for line in [
             // the websockets library for Python
             "permessage-deflate; server_max_window_bits=12; client_max_window_bits=12",
             "permessage-deflate; server_max_window_bits=\"15\"",
         ] {
-            let expected = format!("{ACCEPTED}; server_max_window_bits=12");
+            let expected = format!("{RESPONSE}; server_max_window_bits=12");
             assert_eq!(accepted(&[line]), Some(expected), "{line}");
         }
     }
 
     #[test]
-    fn offers_that_are_not() {
+    fn invalid_offers_are_declined() {
         for line in [
             "",
             "permessage-bzip2",

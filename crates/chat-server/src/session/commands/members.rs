@@ -17,7 +17,7 @@ impl Session {
         let limit = limit.map_or(PAGE_MEMBERS_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let query =
             MembersQuery::new(limit.min(PAGE_MEMBERS)).after(after).prefix(prefix.unwrap_or_default());
-        let told = member.members_page(&query, reference);
-        self.answered(member, told, None)
+        let result = member.members_page(&query, reference);
+        self.wait_for_reply(member, result, None)
     }
 }
