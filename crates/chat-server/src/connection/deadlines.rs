@@ -74,7 +74,8 @@ impl Deadlines {
     /// When something may be due next.
     pub(super) fn next(&self, status: ReadStatus, timings: &Timings) -> Instant {
         if let Some(paused) = &self.paused {
-            // deadlines that depend on received bytes are suspended
+            // deadlines that depend on received bytes are suspended, except that of a message while
+            // its sender is throttled
             let limited_until = paused.limited_until.filter(|_| paused.is_limited);
             let check = limited_until.map_or(paused.next_check, |until| until.min(paused.next_check));
             let message = status.incomplete_since.map(|since| since + timings.message);

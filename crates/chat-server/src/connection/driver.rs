@@ -64,7 +64,7 @@ impl<T: Protocol> ConnectionDriver<T> {
     /// of it are boxed.
     #[expect(
         clippy::manual_async_fn,
-        reason = "it would keep room for its arguments beside what becomes of them"
+        reason = "it would reserve space for its arguments besides the values made from them"
     )]
     pub(super) fn run(&mut self, wire: &mut Wire) -> impl Future<Output = CloseReason> {
         async move {
@@ -75,7 +75,7 @@ impl<T: Protocol> ConnectionDriver<T> {
             }
             self.protocol.log("closed", Some(reason));
             reason.count();
-            ending
+            reason
         }
     }
 
@@ -86,7 +86,7 @@ impl<T: Protocol> ConnectionDriver<T> {
 
     #[expect(
         clippy::manual_async_fn,
-        reason = "it would keep room for its arguments beside what becomes of them"
+        reason = "it would reserve space for its arguments besides the values made from them"
     )]
     fn drive(&mut self, wire: &mut Wire) -> impl Future<Output = CloseReason> {
         async move {
@@ -246,7 +246,7 @@ impl<T: Protocol> ConnectionDriver<T> {
         if reason.is_none() && self.deadlines.probe(Instant::now(), read_status(socket)) {
             self.outbox.offer_control(&frames::PING);
         }
-        ending
+        reason
     }
 
     fn next_alarm(&self, socket: &Socket<'_>) -> Instant {

@@ -81,11 +81,11 @@ fn split(stream: Stream) -> (Tcp, Option<Box<Cipher>>) {
     match stream {
         Stream::Left(plain) => (Tcp::new(plain, Writer::Anyone), None),
         Stream::Right(encrypted) => {
-            let (socket, keys) = encrypted.into_inner();
+            let (socket, tls) = encrypted.into_inner();
             // a client sends nothing before the server's first flight, so everything read early was
             // consumed by the handshake
             let (_, socket) = socket.into_parts();
-            (Tcp::new(socket, Writer::OwnTask), Some(Box::new(Cipher::new(keys))))
+            (Tcp::new(socket, Writer::OwnTask), Some(Box::new(Cipher::new(tls))))
         }
     }
 }

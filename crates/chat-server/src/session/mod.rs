@@ -205,7 +205,7 @@ impl Protocol for Session {
         // usually it completes at once
         let reason = reason.or_else(|| self.proceed().now_or_never().and_then(Result::err));
         self.pause_if_behind();
-        ending
+        reason
     }
 
     fn is_busy(&self) -> bool {

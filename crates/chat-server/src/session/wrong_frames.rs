@@ -11,7 +11,7 @@ const WITHIN: Duration = Duration::from_secs(60);
 /// When the latest invalid frames came. Allocates nothing while there are none: most clients send
 /// none.
 #[derive(Debug, Default)]
-#[expect(clippy::box_collection, reason = "every session has room for it")]
+#[expect(clippy::box_collection, reason = "every session has this field, so it is kept small")]
 pub(crate) struct InvalidFrames(Option<Box<VecDeque<Instant>>>);
 
 impl InvalidFrames {
