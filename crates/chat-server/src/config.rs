@@ -1,4 +1,4 @@
-//! What can be set.
+//! Server configuration.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,66 +13,70 @@ use crate::admission::proxies::Proxies;
 use crate::admission::rate_limit::Rate;
 use crate::transport::tls::Tls;
 
-/// The largest head of a request, in bytes. Browsers send the cookies of a whole domain along.
+/// Maximum size of a request head, in bytes. Browsers send the cookies of the whole domain.
 pub(crate) const HEAD_BYTES: usize = 32 * 1024;
 
-/// What can be set about a server. The default is the contract's.
+/// Configuration of a [`Server`](crate::Server). The defaults are those of the protocol contract.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What a connection may send.
+    /// Limits on what a connection may send.
     pub limits: Limits,
-    /// How much may wait for a slow reader.
+    /// Maximum backlog of a slow reader.
     pub backlog: BacklogLimits,
-    /// The memory, in bytes, of what waits for all readers together. Over it, those who hold more than their share are put out: see
-    /// [`BacklogBudget`](chat_rooms::outbox::BacklogBudget).
+    /// Memory limit, in bytes, for the backlogs of all readers together. Above it, readers that
+    /// hold more than their share are disconnected: see
+    /// [`BacklogBudget`](chat_rooms::BacklogBudget).
     pub backlog_total_bytes: usize,
-    /// How many chat connections there may be at once; the next one is answered by 503.
+    /// Maximum number of chat connections. Further handshakes are answered with 503.
     pub max_connections: usize,
-    /// How many connections there may be beside the chat connections: look-ups, probes, handshakes on their way. Beyond that nothing is
-    /// accepted until one ends.
+    /// Maximum number of other connections: look-ups, health probes and handshakes in progress. At
+    /// the limit, the server accepts nothing until a connection ends.
     pub other_connections: usize,
-    /// How many members a room may have; to the next one it is full.
+    /// Maximum number of members of a room. Further joins are refused because the room is full.
     pub members_per_room: usize,
-    /// How many connections there may be at once from one address (of IPv6: one network with a prefix of 64 bits); the next one is
-    /// answered by 429. 0: any number. Connections of the machine itself are not limited unless proxies are trusted.
+    /// Maximum number of connections from one address (for IPv6: one /64 network). Further
+    /// connections are answered with 429. 0 means no limit. Loopback connections are exempt unless
+    /// proxies are trusted.
     pub connections_per_address: usize,
-    /// How fast one session may join rooms, which waits when it is faster; and how fast handshakes may come from one address, which are
-    /// answered by 429 when they are faster.
+    /// Rate at which one session may join rooms; faster joins wait. Also the rate of handshakes
+    /// from one address; faster handshakes are answered with 429.
     pub joins: Rate,
-    /// Which proxies are believed when they say who it is that they speak for.
+    /// Which proxies are trusted to report the client's address.
     pub proxies: Proxies,
-    /// Whether messages are compressed on connections whose clients offer it (`permessage-deflate`, RFC 7692).
+    /// Whether messages are compressed for clients that offer `permessage-deflate` (RFC 7692).
     pub deflate: bool,
-    /// The certificate to shake hands with; none: connections are not encrypted.
+    /// TLS certificate. If `None`, connections are not encrypted.
     pub tls: Option<Arc<Tls>>,
     /// How long messages are kept.
     pub retention: Retention,
-    /// Whether the engine counts how much rooms are used, for [`Engine::take_usage`](chat_rooms::Engine::take_usage), which has to be
-    /// called now and then in that case.
+    /// Whether the engine counts room usage. The counts accumulate until
+    /// [`Engine::take_usage`](chat_rooms::Engine::take_usage) is called, so it has to be called
+    /// regularly.
     pub count_usage: bool,
-    /// What becomes of images in messages that are rendered.
+    /// How images in rendered messages are handled.
     pub remote_images: RemoteImages,
-    /// Pages of which origins may talk to the server.
+    /// Which web origins may use the server.
     pub origins: Origins,
-    /// Whether the page is served.
+    /// Whether the web page is served.
     pub page: Page,
-    /// How long things may take.
+    /// Timeouts and intervals.
     pub timings: Timings,
 }
 
-/// Whether there is a web page to chat in, at `/` and `/r/{room}`.
+/// Whether the web page for chatting is served, at `/` and `/r/{room}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Page {
-    /// It is served.
+    /// The page is served.
     #[default]
     Served,
-    /// There is none; the client for JavaScript is not served either.
+    /// The page is not served, and neither is the JavaScript client.
     None,
 }
 
 impl Default for Config {
-    /// 512 MiB that wait in all, 50,000 chat connections and 1,024 others, 100,000 members of a room, 200 connections from one
-    /// address, 10 joins a second and 200 at once, no proxies, no compression, no TLS, every message is kept, and the defaults of the parts.
+    /// A backlog of 512 MiB in all, 50,000 chat connections and 1,024 others, 100,000 members per
+    /// room, 200 connections from one address, 10 joins a second with a burst of 200, no proxies,
+    /// no compression, no TLS, unlimited retention, and the defaults of the other types.
     fn default() -> Self {
         Self {
             limits: Limits::default(),
@@ -96,31 +100,35 @@ impl Default for Config {
     }
 }
 
-/// How long things may take. The default is the contract's; tests have less patience.
+/// Timeouts and intervals. The defaults are those of the protocol contract; tests use shorter ones.
 #[derive(Debug, Clone)]
 pub struct Timings {
-    /// A request's head has to be complete this long after the connection was made or the last request answered.
+    /// Time for a request head to arrive in full, counted from the connection's start or from the
+    /// previous response.
     pub head: Duration,
-    /// A ping is sent this often.
+    /// Interval between pings.
     pub ping: Duration,
-    /// A connection without a single byte for so long is out.
+    /// A connection that sends not a single byte for this long is closed.
     pub silence: Duration,
-    /// A session has to say `hello` this long after its handshake.
+    /// Time after the handshake within which a session has to send `hello`.
     pub hello: Duration,
-    /// The seats of a session that was taken over are kept for so long, unless they are joined again.
+    /// How long the memberships of a session that was taken over are kept, unless they are joined
+    /// again.
     pub takeover: Duration,
-    /// Somebody whose name another asks for has to show a sign of life within this.
+    /// Time for a member to show a sign of life after another client asked for its name.
     pub probe: Duration,
-    /// A message has to be complete this long after its first byte. Looked at with every ping at the latest.
+    /// Time for a message to arrive in full, counted from its first byte. It is checked at every
+    /// ping at the latest.
     pub message: Duration,
-    /// What arrived before a hang-up, and was not read because of the pace, is taken for so long.
+    /// How long data that arrived before the client hung up, and was not read because of the rate
+    /// limit, is still processed.
     pub hang_up: Duration,
-    /// A close has to be done, with everything that was to be sent before it, within this.
+    /// Time for closing a connection, including everything that has to be sent first.
     pub close: Duration,
-    /// For so long a server that is about to end is not ready and lets people in all the same: whoever asks whether it is sends nobody
-    /// more.
+    /// How long a server that is about to shut down reports that it is not ready but still admits
+    /// clients, so that load balancers stop sending new ones.
     pub notice: Duration,
-    /// Over so long the connections of a server that ends are closed, where they are many.
+    /// Period over which a server that shuts down closes its connections, if there are many.
     pub drain: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! A running server in the hand of its operator.
+//! Control of a running server.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,33 +14,33 @@ use crate::context::classic_clients::ClassicInfo;
 use crate::context::sessions::SessionInfo;
 use crate::metrics;
 
-/// How long a probe waits for the store.
+/// How long a readiness check waits for the store.
 const PROBE: Duration = Duration::from_secs(2);
 
-/// A running server in the hand of its operator: asked how it is, and told what to do. Clones are the same server; a server that
-/// has ended is not ready.
+/// Inspects and controls a running server. Clones refer to the same server. A server that has shut
+/// down is not ready.
 #[derive(Debug, Clone)]
 pub struct Control {
     context: Arc<Context>,
 }
 
-/// Why somebody who comes now would not be let in. The text is for the operator.
+/// Why the server would not admit a new client. The text is for the operator.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotReady {
-    /// The server is about to end.
+    /// The server is about to shut down.
     #[error("the server is shutting down")]
-    CloseReason,
+    ShuttingDown,
     /// [`Config::max_connections`](crate::Config::max_connections) is reached.
     #[error("the maximum number of connections is reached")]
     Full,
-    /// [`Control::short_of_memory`] holds.
+    /// Memory is short: see [`Control::short_of_memory`].
     #[error("memory is nearly used up")]
     Memory,
-    /// The server is ending, or its stores do not answer as they should.
+    /// The engine is closing, or one of its stores reports an error.
     #[error("{0}")]
     Engine(#[from] chat_rooms::JoinError),
-    /// Its stores do not answer at all.
+    /// The presence store does not answer.
     #[error("the presence store did not answer within {0:?}")]
     NoAnswer(Duration),
 }
@@ -50,36 +50,40 @@ impl Control {
         Self { context }
     }
 
-    /// The rooms.
+    /// The engine that holds the rooms.
     pub fn engine(&self) -> &Engine {
         &self.context.engine
     }
 
-    /// The sessions of `chat.v2`, the oldest first.
+    /// The `chat.v2` sessions, oldest first.
     pub fn sessions(&self) -> Vec<SessionInfo> {
         self.context.sessions.list()
     }
 
-    /// The classic clients, the oldest first.
+    /// The classic clients, oldest first.
     pub fn classic_clients(&self) -> Vec<ClassicInfo> {
         self.context.classics.list()
     }
 
-    /// Ends a session, by its id: its connection is closed with 4403, its members leave their rooms, and it can't be resumed. False where
-    /// there is none.
+    /// Ends the session with this id: its connection is closed with 4403, its members leave their
+    /// rooms, and it cannot be resumed. Returns `false` if there is no such session.
     pub fn close_session(&self, id: &str) -> bool {
         self.context.sessions.close(id)
     }
 
-    /// Sends a notice to everyone, once to each connection, also to sessions that are in no room; gives how many rooms there are.
+    /// Sends a notice to every connection once, including sessions that are in no room. Returns the
+    /// number of rooms.
     pub fn notice_all(&self, level: NoticeLevel, body: impl Into<Arc<str>>) -> usize {
-        self.context.engine.notice_all_and(level, body, self.context.sessions.outlets())
+        self.context.engine.notice_all_and(level, body, self.context.sessions.sinks())
     }
 
-    /// Takes over from a configuration what can change while the server runs: `limits`, `backlog`, `members_per_room`,
-    /// `connections_per_address`, `joins`, `proxies`, `deflate`, `retention` and `origins`. The rest stays as it was when the server was made. Who
-    /// is connected is_active, and what it may send changes with its next frame; but the size of a message and of its backlog, and whether messages
-    /// are compressed, are its connection's.
+    /// Applies the settings that can change while the server runs: `limits`, `backlog`,
+    /// `members_per_room`, `connections_per_address`, `joins`, `proxies`, `deflate`, `retention`
+    /// and `origins`. All others keep the values the server was built with.
+    ///
+    /// Existing connections stay open. Their frames are checked against the new limits from the
+    /// next one on, but an open connection keeps its maximum message size, its backlog limits and
+    /// its compression.
     pub fn reconfigure(&self, config: Config) {
         let current = self.context.config();
         let changed = Config {
@@ -94,33 +98,34 @@ impl Control {
             origins: config.origins,
             ..Config::clone(&current)
         };
-        self.context.addresses.limit(AddressLimits::of(&changed));
+        self.context.addresses.set_limits(AddressLimits::of(&changed));
         self.context.engine.set_members_per_room(changed.members_per_room);
         self.context.engine.set_retention(changed.retention);
         self.context.config.store(Arc::new(changed));
     }
 
-    /// While memory is short nobody new is let in: connections are answered by 503.
+    /// While memory is short, the server admits no new chat connection and answers handshakes with
+    /// 503.
     pub fn short_of_memory(&self, is_short: bool) {
         self.context.is_short_of_memory.store(is_short, Ordering::Relaxed);
     }
 
-    /// Brings what is told of the state of things up to date, for a recorder of the [`metrics`] facade that is about to be read. Takes as long
-    /// as [`ready`](Self::ready). Cancel-safe.
+    /// Updates the gauges. Call it before a recorder of the [`metrics`] facade is read. Takes as
+    /// long as [`ready`](Self::ready). Cancel-safe.
     pub async fn record_gauges(&self) {
         let context = &self.context;
         let is_ready = context.ready().await.is_ok();
         metrics::Gauges {
             rooms: context.engine.room_count(),
             sessions: context.sessions.count(),
-            backlog_bytes: context.backlogs.held(),
+            backlog_bytes: context.backlog_budget.held(),
             max_connections: context.config().max_connections,
             is_ready,
         }
-        .note();
+        .record();
     }
 
-    /// Whether somebody who comes now would be let in. Takes 2 s at most. Cancel-safe.
+    /// Checks whether the server would admit a new client now. Takes at most 2 s. Cancel-safe.
     ///
     /// # Errors
     /// [`NotReady`] says why not.
@@ -132,9 +137,9 @@ impl Control {
 impl Context {
     pub(crate) async fn ready(&self) -> Result<(), NotReady> {
         if self.is_ending.load(Ordering::Relaxed) {
-            return Err(NotReady::CloseReason);
+            return Err(NotReady::ShuttingDown);
         }
-        if self.members.available_permits() == 0 {
+        if self.chat_permits.available_permits() == 0 {
             return Err(NotReady::Full);
         }
         if self.is_short_of_memory.load(Ordering::Relaxed) {

@@ -1,12 +1,13 @@
-//! What the server counts and times, for whoever has installed a recorder of the [`metrics`] facade before it was built. Labels are
-//! codes and reasons that the server knows: none grows with users, rooms or what clients send.
+//! Counters, gauges and histograms of the server, for a recorder of the [`metrics`] facade that was
+//! installed before the server was built. Labels are codes and reasons from fixed sets: their
+//! number does not grow with users, rooms or client input.
 
 use std::time::Duration;
 
 use chat_protocol::{CloseCode, ErrorCode};
 use metrics::{Gauge, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
-/// What the names of all metrics begin with, those of the engine included.
+/// Prefix of all metric names, including those of the engine.
 pub(crate) const PREFIX: &str = "chatd";
 
 const ERRORS: &str = "chatd_errors_total";
@@ -14,17 +15,17 @@ const HANDSHAKE: &str = "chatd_handshake_seconds";
 const REFUSED: &str = "chatd_refused_handshakes_total";
 const CONNECTIONS: &str = "chatd_connections";
 const CLOSES: &str = "chatd_closes_total";
-const PACED: &str = "chatd_paced_total";
+const RATE_LIMITED: &str = "chatd_paced_total";
 const SLOW: &str = "chatd_slow_clients_total";
 
-/// What is there at this moment, found out when somebody asks.
+/// Gauges that are updated only on request.
 const ROOMS: &str = "chatd_rooms";
 const SESSIONS: &str = "chatd_sessions";
 const BACKLOG: &str = "chatd_backlog_bytes";
 const MAX_CONNECTIONS: &str = "chatd_most_connections";
 const READY: &str = "chatd_ready";
 
-/// Says what each is, and lets begin at 0 what an alert may ask for before it has happened.
+/// Describes the metrics, and sets counters to 0 that an alert may query before the first event.
 pub(crate) fn describe(refusals: impl Iterator<Item = &'static str>) {
     describe_histogram!(
         HANDSHAKE,
@@ -37,14 +38,14 @@ pub(crate) fn describe(refusals: impl Iterator<Item = &'static str>) {
         CLOSES,
         "Closed WebSocket connections, by closing side and close code (1006: no close frame)"
     );
-    describe_counter!(PACED, "How often a client was throttled because it sent frames too fast");
+    describe_counter!(RATE_LIMITED, "How often a client was throttled because it sent frames too fast");
     describe_counter!(SLOW, "Clients that were disconnected because they read too slowly");
     describe_gauge!(ROOMS, "Rooms with at least one member, joining members included");
     describe_gauge!(SESSIONS, "Open chat.v2 sessions");
     describe_gauge!(BACKLOG, Unit::Bytes, "Data queued for clients, each shared buffer counted once");
     describe_gauge!(MAX_CONNECTIONS, "Maximum number of WebSocket connections");
     describe_gauge!(READY, "1 while the server accepts new clients, else 0");
-    drop((counter!(PACED), counter!(SLOW)));
+    drop((counter!(RATE_LIMITED), counter!(SLOW)));
     for code in CloseCode::ALL {
         drop(counter!(CLOSES, "by" => "server", "code" => code.code().to_string()));
     }
@@ -53,7 +54,7 @@ pub(crate) fn describe(refusals: impl Iterator<Item = &'static str>) {
     }
 }
 
-/// What is there now.
+/// Values of the gauges.
 #[derive(Debug)]
 pub(crate) struct Gauges {
     pub(crate) rooms: usize,
@@ -64,7 +65,7 @@ pub(crate) struct Gauges {
 }
 
 impl Gauges {
-    pub(crate) fn note(&self) {
+    pub(crate) fn record(&self) {
         let count = |name: &'static str, count: usize| gauge!(name).set(count as f64);
         count(ROOMS, self.rooms);
         count(SESSIONS, self.sessions);
@@ -74,7 +75,7 @@ impl Gauges {
     }
 }
 
-/// Counts a connection for as long as it is held.
+/// Counts an open connection until it is dropped.
 pub(crate) struct Connected(Gauge);
 
 impl Connected {
@@ -91,29 +92,29 @@ impl Drop for Connected {
     }
 }
 
-/// A handshake has taken so long, and was answered.
-pub(crate) fn let_in(after: Duration) {
+/// Records how long a successful handshake took.
+pub(crate) fn handshake_completed(after: Duration) {
     histogram!(HANDSHAKE).record(after);
 }
 
-/// A handshake was refused.
-pub(crate) fn refused(reason: &'static str) {
+/// Counts a refused handshake.
+pub(crate) fn handshake_refused(reason: &'static str) {
     counter!(REFUSED, "reason" => reason).increment(1);
 }
 
-/// What a client sends is read later.
+/// Counts a client that is throttled: its next frames are read later.
 pub(crate) fn rate_limited() {
-    counter!(PACED).increment(1);
+    counter!(RATE_LIMITED).increment(1);
 }
 
-/// Who closed a connection.
+/// Which side closed a connection.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum By {
+pub(crate) enum ClosedBy {
     Client,
     Server,
 }
 
-impl By {
+impl ClosedBy {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Client => "client",
@@ -122,22 +123,23 @@ impl By {
     }
 }
 
-/// A connection has ended, with this close code.
-pub(crate) fn closed(by: By, code: u16) {
+/// Counts a closed connection by its close code.
+pub(crate) fn closed(by: ClosedBy, code: u16) {
     /// RFC 6455, section 7.4.1: a close frame without a code, and an end without a close frame.
-    const WITHOUT: [u16; 2] = [1005, 1006];
-    // a client may send any number
-    let is_known = WITHOUT.contains(&code) || CloseCode::ALL.iter().any(|known| known.code() == code);
+    const NO_CODE: [u16; 2] = [1005, 1006];
+    // a client may send any number, so unknown codes share one label
+    let is_known = NO_CODE.contains(&code) || CloseCode::ALL.iter().any(|known| known.code() == code);
     let code = if is_known { code.to_string() } else { "other".to_owned() };
     counter!(CLOSES, "by" => by.name(), "code" => code).increment(1);
 }
 
-/// Somebody read too slowly.
+/// Counts a client that was disconnected because it read too slowly.
 pub(crate) fn too_slow() {
     counter!(SLOW).increment(1);
 }
 
-/// Counts an error that a client was sent before its command came to the engine, which counts its own under the same name.
+/// Counts an error sent for a command that did not reach the engine. The engine counts its own
+/// errors under the same name.
 pub(crate) fn count_error(code: ErrorCode) {
     counter!(ERRORS, "code" => code.name()).increment(1);
 }

@@ -1,4 +1,4 @@
-//! The server: accepts connections, and ends them all.
+//! The server: accepts connections and closes all of them at shutdown.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -31,19 +31,21 @@ use crate::handshake::refusal::Refusal;
 use crate::listener;
 use crate::metrics;
 
-/// How long to wait when the system gives no more descriptors.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// Delay before accepting again after an error, such as a lack of file descriptors.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// A peer that takes nothing of what is sent to it for so long is gone. More than a chat connection is given.
+/// A peer that acknowledges nothing for this long is considered dead (`TCP_USER_TIMEOUT`). Longer
+/// than the timeouts of a chat connection.
 #[cfg(target_os = "linux")]
-const TAKES_NOTHING: Duration = Duration::from_secs(60);
+const USER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the end may take beyond the closing of connections, and how long it waits for the store after that.
-const END_SLACK: Duration = Duration::from_secs(1);
-const LAST_WRITE: Duration = Duration::from_secs(2);
+/// Extra time at shutdown beyond the closing of connections, and the time the store gets after
+/// that.
+const CLOSE_SLACK: Duration = Duration::from_secs(1);
+const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How many bytes the system may keep for a connection beside those that are on their way to the peer. Its own limit is some megabytes
-/// (tcp(7), `tcp_wmem`) for whoever has once read fast.
+/// How many bytes the kernel may buffer for a connection beyond those in flight. Its own limit is
+/// several megabytes (tcp(7), `tcp_wmem`) for a peer that once read fast.
 #[cfg(target_os = "linux")]
 const MAX_UNSENT: u32 = 256 << 10;
 
@@ -55,7 +57,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Makes a server, its engine with it: what the node's last run left behind is removed from the store.
+    /// Creates a server and its engine. Presence rows left by the node's previous run are removed
+    /// from the store.
     ///
     /// # Errors
     /// [`StoreError`] when the store does not answer.
@@ -79,9 +82,9 @@ impl Server {
             encodings,
             sessions: Sessions::default(),
             classics: ClassicClients::default(),
-            members: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
+            chat_permits: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
             is_short_of_memory: AtomicBool::new(false),
-            backlogs: Arc::new(BacklogBudget::new(config.backlog_total_bytes)),
+            backlog_budget: Arc::new(BacklogBudget::new(config.backlog_total_bytes)),
             addresses: Addresses::new(AddressLimits::of(&config), Arc::clone(&log)),
             log,
             pages: pages(&config),
@@ -94,62 +97,65 @@ impl Server {
         Ok(Self { listener, context: Arc::new(context) })
     }
 
-    /// Where it listens.
+    /// The local address of the listener.
     ///
     /// # Errors
-    /// What the system says.
+    /// Any error of the operating system.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// The rooms.
+    /// The engine that holds the rooms.
     pub fn engine(&self) -> &Engine {
         &self.context.engine
     }
 
-    /// The server in the hand of its operator, also while it runs.
+    /// A handle to inspect and control the server, also while it runs.
     pub fn control(&self) -> Control {
         Control::new(Arc::clone(&self.context))
     }
 
-    /// Serves until `shutdown` resolves. From then on it is [not ready](Control::ready). After
-    /// [`Timings::notice`](crate::Timings::notice) it accepts nothing more and closes every connection with 1001, many of them over
-    /// [`Timings::drain`](crate::Timings::drain), with `after_ms` so that they don't come back all at once. It waits for them as long
-    /// as [`Timings::close`](crate::Timings::close) and a little more, whatever clients do, and removes its rows.
+    /// Serves until `shutdown` resolves. From then on the server is [not ready](Control::ready).
+    ///
+    /// After [`Timings::notice`](crate::Timings::notice) it stops accepting connections and closes
+    /// every open one with 1001. If there are many, it spreads them over
+    /// [`Timings::drain`](crate::Timings::drain) and sends `after_ms`, so that clients do not all
+    /// reconnect at once. It waits for them for [`Timings::close`](crate::Timings::close) plus a
+    /// short slack, whatever clients do, and then removes its presence rows.
     ///
     /// # Errors
-    /// [`StoreError`] when the rows could not be removed at the end: the next start does it.
+    /// [`StoreError`] when the rows could not be removed. The next start removes them.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
         let Self { listener, context } = self;
-        tracing::info!("{}", context.config().origins.explained());
+        tracing::info!("{}", context.config().origins.description());
         tokio::select! {
             () = accept(&listener, &context) => {}
-            () = about_to_end(shutdown, &context) => {}
+            () = notice_over(shutdown, &context) => {}
             () = context.log.keep_reporting() => {}
         }
         drop(listener);
-        // who is still in for a moment chats on, and joins
+        // clients that are still connected can keep chatting and joining
         context.engine.suppress_leave_events();
         context.stopping.cancel();
         context.tasks.close();
         let timings = context.config().timings.clone();
-        // those that can't be closed do not hold up the others
+        // connections that cannot be closed do not delay the others
         context.drain.run(context.tasks.len(), timings.drain).await;
         context.engine.close();
-        let patience = timings.close + END_SLACK;
-        if tokio::time::timeout(patience, context.tasks.wait()).await.is_err() {
+        let close_timeout = timings.close + CLOSE_SLACK;
+        if tokio::time::timeout(close_timeout, context.tasks.wait()).await.is_err() {
             tracing::warn!(connections = context.tasks.len(), "some connections could not be closed in time");
         }
         context.log.report();
-        match tokio::time::timeout(LAST_WRITE, context.engine.shutdown()).await {
-            Ok(ended) => ended,
-            Err(_) => Err(StoreError(format!("no answer within {LAST_WRITE:?}"))),
+        match tokio::time::timeout(STORE_TIMEOUT, context.engine.shutdown()).await {
+            Ok(result) => result,
+            Err(_) => Err(StoreError(format!("no answer within {STORE_TIMEOUT:?}"))),
         }
     }
 }
 
-/// Resolves when the server has to end, some time after it has said that it will.
-async fn about_to_end(shutdown: impl Future<Output = ()>, context: &Context) {
+/// Resolves once `shutdown` has resolved and the notice period is over.
+async fn notice_over(shutdown: impl Future<Output = ()>, context: &Context) {
     shutdown.await;
     context.is_ending.store(true, Ordering::Relaxed);
     let notice = context.config().timings.notice;
@@ -166,16 +172,16 @@ fn pages(config: &Config) -> Option<Pages> {
     (config.page == Page::Served).then(|| Pages::new(images))
 }
 
-/// Accepts connections for ever.
+/// Accepts connections until the task is dropped.
 async fn accept(listener: &TcpListener, context: &Arc<Context>) {
     let config = context.config();
-    let most = config.max_connections.saturating_add(config.other_connections).min(Semaphore::MAX_PERMITS);
+    let max = config.max_connections.saturating_add(config.other_connections).min(Semaphore::MAX_PERMITS);
     drop(config);
-    let places = Arc::new(Semaphore::new(most));
+    let permits = Arc::new(Semaphore::new(max));
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         let (stream, from) = next_connection(listener, &context.log).await;
-        context.tasks.spawn(serve(stream, from, place, Arc::clone(context)));
+        context.tasks.spawn(serve(stream, from, permit, Arc::clone(context)));
     }
 }
 
@@ -183,27 +189,27 @@ async fn next_connection(listener: &TcpListener, log: &ClientLog) -> (TcpStream,
     loop {
         match listener.accept().await {
             Ok((stream, from)) => return (stream, from.ip()),
-            // the peer gave up in the queue: the next one is waiting
+            // the peer gave up while it was queued; the next one is waiting
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                if let Some(Passed { suppressed }) = log.at_all(LogKind::Accept) {
+                if let Some(Passed { suppressed }) = log.pass(LogKind::Accept) {
                     tracing::warn!(%error, suppressed, "connections can't be accepted; retrying until they can");
                 }
-                tokio::time::sleep(ACCEPT_AGAIN).await;
+                tokio::time::sleep(ACCEPT_RETRY).await;
             }
         }
     }
 }
 
 async fn serve(stream: TcpStream, from: IpAddr, permit: OwnedSemaphorePermit, context: Arc<Context>) {
-    // small frames go out at once; without it they are late, not wrong
+    // sends small frames at once; if this fails they are only delayed
     let _ = stream.set_nodelay(true);
-    // a peer that takes nothing is gone for the system, too, whoever waits for it (tcp(7))
+    // makes the kernel give up on a dead peer too, whatever waits for it (tcp(7))
     #[cfg(target_os = "linux")]
     {
         let socket = socket2::SockRef::from(&stream);
-        let _ = socket.set_tcp_user_timeout(Some(TAKES_NOTHING));
-        // what a slow reader does not take waits in its backlog, where it is counted
+        let _ = socket.set_tcp_user_timeout(Some(USER_TIMEOUT));
+        // keeps data that a slow reader does not take in its backlog, where it is counted
         let _ = socket.set_tcp_notsent_lowat(MAX_UNSENT);
     }
     listener::open(stream, from, permit, context).await;

@@ -1,4 +1,4 @@
-//! What comes from one address: how many connections there are, and how fast handshakes come.
+//! Limits per client address: number of connections and rate of handshakes.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,55 +13,57 @@ use crate::admission::client_log::{ClientLog, LogKind};
 use crate::admission::rate_limit::{Rate, RateLimiter};
 use crate::config::Config;
 
-/// How many connections beyond the limit are told so. Those that come while so many are being told are dropped without a word.
-const TOLD: usize = 16;
+/// How many connections over the limit are answered with a refusal at once. Beyond that,
+/// connections are dropped without an answer.
+const MAX_REFUSALS: usize = 16;
 
-/// The least number of addresses that is worth looking through for those that are not needed any more.
-const WORTH_SWEEPING: usize = 1_024;
+/// Minimum number of addresses before idle ones are swept.
+const MIN_SWEEP: usize = 1_024;
 
-/// What may come from one address. A network of IPv6 with a prefix of 64 bits is one address: that is what one subscriber has at the
-/// least (RFC 6177).
+/// Limits per address. An IPv6 /64 network counts as one address: a subscriber gets at least that
+/// (RFC 6177).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AddressLimits {
-    /// How many connections there may be at once; 0: any number.
+    /// Maximum number of connections; 0 means no limit.
     pub(crate) connections: usize,
-    /// How fast handshakes may come.
+    /// Maximum rate of handshakes.
     pub(crate) handshakes: Rate,
-    /// Whether the machine itself is an address like all others.
+    /// Whether the limits apply to loopback addresses.
     pub(crate) loopback: Loopback,
 }
 
-/// Whether limits are held against connections of the machine itself.
+/// Whether the limits apply to connections from the machine itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Loopback {
-    /// They are.
+    /// The limits apply.
     Limited,
-    /// They are not: a proxy that nobody has told us of would be one address for all its users.
-    Free,
+    /// The limits do not apply: with a proxy that is not configured as trusted, all its users would
+    /// share one address.
+    Exempt,
 }
 
 impl AddressLimits {
     pub(crate) fn of(config: &Config) -> Self {
-        let loopback = if config.proxies.trusted.is_empty() { Loopback::Free } else { Loopback::Limited };
+        let loopback = if config.proxies.trusted.is_empty() { Loopback::Exempt } else { Loopback::Limited };
         Self { connections: config.connections_per_address, handshakes: config.joins, loopback }
     }
 }
 
-/// Every address from which something came lately.
+/// Usage of every recently seen address. Clones share the same state.
 #[derive(Debug, Clone)]
 pub(crate) struct Addresses(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     limits: ArcSwap<AddressLimits>,
-    known: Mutex<Known>,
+    table: Mutex<UsageTable>,
     log: Arc<ClientLog>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct UsageTable {
     by_address: HashMap<Network, Usage>,
-    /// Look through them when there are so many.
+    /// Number of addresses at which idle ones are swept.
     sweep_at: usize,
 }
 
@@ -79,50 +81,50 @@ pub(crate) enum Network {
     V6(u64),
 }
 
-/// One connection's share in its address, for as long as it is held.
+/// One connection counted for its address, until dropped.
 #[derive(Debug)]
 pub(crate) struct AddressPermit {
-    /// None where nothing is counted.
+    /// `None` if the connection is not counted.
     counted: Option<(Addresses, Network)>,
 }
 
-/// What becomes of a connection from an address.
+/// Whether a connection from an address may be served.
 #[derive(Debug)]
 pub(crate) enum Arrival {
     /// It may be served.
-    In(AddressPermit),
-    /// There are too many from there: it may be told so.
+    Allowed(AddressPermit),
+    /// The address is over its limit. The connection may be answered with a refusal.
     TooMany(AddressPermit),
-    /// There are so many that it is not even told.
+    /// The address is far over its limit. The connection is dropped without an answer.
     FarTooMany,
 }
 
 impl Addresses {
     pub(crate) fn new(limits: AddressLimits, log: Arc<ClientLog>) -> Self {
-        Self(Arc::new(Inner { limits: ArcSwap::from_pointee(limits), known: Mutex::default(), log }))
+        Self(Arc::new(Inner { limits: ArcSwap::from_pointee(limits), table: Mutex::default(), log }))
     }
 
-    /// Other limits hold from now on. Who is there is_active.
-    pub(crate) fn limit(&self, limits: AddressLimits) {
+    /// Sets new limits. Open connections are kept.
+    pub(crate) fn set_limits(&self, limits: AddressLimits) {
         self.0.limits.store(Arc::new(limits));
     }
 
     /// Counts a connection.
-    pub(crate) fn arrive(&self, address: IpAddr) -> Arrival {
+    pub(crate) fn count_connection(&self, address: IpAddr) -> Arrival {
         let limit = self.0.limits.load().connections;
         let network = Network::of(address);
-        if limit == 0 || self.is_free(address) {
-            return Arrival::In(AddressPermit { counted: None });
+        if limit == 0 || self.is_exempt(address) {
+            return Arrival::Allowed(AddressPermit { counted: None });
         }
-        let mut known = self.0.known.lock();
-        let usage = known.usage(network, Instant::now());
-        if usage.connections >= limit.saturating_add(TOLD) {
+        let mut table = self.0.table.lock();
+        let usage = table.usage(network, Instant::now());
+        if usage.connections >= limit.saturating_add(MAX_REFUSALS) {
             return Arrival::FarTooMany;
         }
         usage.connections += 1;
         let is_over = usage.connections > limit;
-        drop(known);
-        if is_over && let Some(Passed { suppressed }) = self.0.log.about(LogKind::Connections, address) {
+        drop(table);
+        if is_over && let Some(Passed { suppressed }) = self.0.log.pass_for(LogKind::Connections, address) {
             tracing::warn!(
                 %address,
                 limit,
@@ -130,24 +132,25 @@ impl Addresses {
                 "too many connections from one address; if this is a proxy, add it to --trusted-proxies"
             );
         }
-        let place = AddressPermit { counted: Some((self.clone(), network)) };
-        if is_over { Arrival::TooMany(place) } else { Arrival::In(place) }
+        let permit = AddressPermit { counted: Some((self.clone(), network)) };
+        if is_over { Arrival::TooMany(permit) } else { Arrival::Allowed(permit) }
     }
 
-    /// Notes a handshake. False when they come too fast; that one does not count.
-    pub(crate) fn may_shake_hands(&self, address: IpAddr, now: Instant) -> bool {
+    /// Counts a handshake. Returns `false` if handshakes come too fast; a refused one is not
+    /// counted.
+    pub(crate) fn allow_handshake(&self, address: IpAddr, now: Instant) -> bool {
         let rate = self.0.limits.load().handshakes;
-        if rate.per_second == 0 || self.is_free(address) {
+        if rate.per_second == 0 || self.is_exempt(address) {
             return true;
         }
-        let mut known = self.0.known.lock();
-        let usage = known.usage(Network::of(address), now);
-        if usage.handshakes.held_until(now, rate).is_none() {
-            usage.handshakes.note(1, now, rate);
+        let mut table = self.0.table.lock();
+        let usage = table.usage(Network::of(address), now);
+        if usage.handshakes.limited_until(now, rate).is_none() {
+            usage.handshakes.record(1, now, rate);
             return true;
         }
-        drop(known);
-        if let Some(Passed { suppressed }) = self.0.log.about(LogKind::Handshakes, address) {
+        drop(table);
+        if let Some(Passed { suppressed }) = self.0.log.pass_for(LogKind::Handshakes, address) {
             tracing::warn!(
                 %address,
                 suppressed,
@@ -157,37 +160,37 @@ impl Addresses {
         false
     }
 
-    fn is_free(&self, address: IpAddr) -> bool {
-        self.0.limits.load().loopback == Loopback::Free && address.to_canonical().is_loopback()
+    fn is_exempt(&self, address: IpAddr) -> bool {
+        self.0.limits.load().loopback == Loopback::Exempt && address.to_canonical().is_loopback()
     }
 
-    fn leave(&self, network: Network) {
-        let mut known = self.0.known.lock();
-        if let Some(usage) = known.by_address.get_mut(&network) {
+    fn release(&self, network: Network) {
+        let mut table = self.0.table.lock();
+        if let Some(usage) = table.by_address.get_mut(&network) {
             usage.connections -= 1;
             if usage.is_idle(Instant::now()) {
-                known.by_address.remove(&network);
+                table.by_address.remove(&network);
             }
         }
     }
 }
 
-impl Known {
-    /// What came from an address. Those of which nothing need be known any more are forgotten now and then, so that what is remembered
-    /// does not grow with everybody who ever came.
+impl UsageTable {
+    /// The usage of an address. Sweeps idle addresses from time to time, so that the table does not
+    /// grow with every address ever seen.
     fn usage(&mut self, network: Network, now: Instant) -> &mut Usage {
-        if self.by_address.len() >= self.sweep_at.max(WORTH_SWEEPING) {
+        if self.by_address.len() >= self.sweep_at.max(MIN_SWEEP) {
             self.by_address.retain(|_, usage| !usage.is_idle(now));
             self.sweep_at = self.by_address.len() * 2;
         }
-        let fresh = || Usage { connections: 0, handshakes: RateLimiter::new(now) };
-        self.by_address.entry(network).or_insert_with(fresh)
+        let new = || Usage { connections: 0, handshakes: RateLimiter::new(now) };
+        self.by_address.entry(network).or_insert_with(new)
     }
 }
 
 impl Usage {
     fn is_idle(&self, now: Instant) -> bool {
-        self.connections == 0 && self.handshakes.is_rested(now)
+        self.connections == 0 && self.handshakes.is_idle(now)
     }
 }
 
@@ -195,7 +198,7 @@ impl Network {
     pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address),
-            // the higher half
+            // the upper half
             IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),
         }
     }
@@ -204,7 +207,7 @@ impl Network {
 impl Drop for AddressPermit {
     fn drop(&mut self) {
         if let Some((addresses, network)) = self.counted.take() {
-            addresses.leave(network);
+            addresses.release(network);
         }
     }
 }
@@ -216,7 +219,7 @@ mod tests {
 
     fn addresses(connections: usize, per_second: u32, burst: u32) -> Addresses {
         let handshakes = Rate { per_second, burst };
-        Addresses::new(AddressLimits { connections, handshakes, loopback: Loopback::Free }, Arc::default())
+        Addresses::new(AddressLimits { connections, handshakes, loopback: Loopback::Exempt }, Arc::default())
     }
 
     fn ip(text: &str) -> IpAddr {
@@ -224,50 +227,50 @@ mod tests {
     }
 
     #[test]
-    fn so_many_connections_and_no_more() {
+    fn connections_over_the_limit_are_refused_and_then_dropped() {
         let addresses = addresses(2, 0, 0);
-        let arrive = |from: &str| addresses.arrive(ip(from));
-        let held = [arrive("192.0.2.1"), arrive("::ffff:192.0.2.1")];
-        assert!(held.iter().all(|arrival| matches!(arrival, Arrival::In(_))));
-        let told: Vec<_> = (0..TOLD).map(|_| arrive("192.0.2.1")).collect();
-        assert!(told.iter().all(|arrival| matches!(arrival, Arrival::TooMany(_))));
-        assert!(matches!(arrive("192.0.2.1"), Arrival::FarTooMany));
-        assert!(matches!(arrive("192.0.2.2"), Arrival::In(_)), "another one is not held back");
-        drop(told);
-        assert!(matches!(arrive("192.0.2.1"), Arrival::TooMany(_)));
+        let connect = |from: &str| addresses.count_connection(ip(from));
+        let held = [connect("192.0.2.1"), connect("::ffff:192.0.2.1")];
+        assert!(held.iter().all(|arrival| matches!(arrival, Arrival::Allowed(_))));
+        let refused: Vec<_> = (0..MAX_REFUSALS).map(|_| connect("192.0.2.1")).collect();
+        assert!(refused.iter().all(|arrival| matches!(arrival, Arrival::TooMany(_))));
+        assert!(matches!(connect("192.0.2.1"), Arrival::FarTooMany));
+        assert!(matches!(connect("192.0.2.2"), Arrival::Allowed(_)), "other addresses are not limited");
+        drop(refused);
+        assert!(matches!(connect("192.0.2.1"), Arrival::TooMany(_)));
         drop(held);
-        assert!(matches!(arrive("192.0.2.1"), Arrival::In(_)));
-        assert!(addresses.0.known.lock().by_address.is_empty());
+        assert!(matches!(connect("192.0.2.1"), Arrival::Allowed(_)));
+        assert!(addresses.0.table.lock().by_address.is_empty());
     }
 
     #[test]
-    fn a_network_of_ipv6_is_one_address_and_the_machine_itself_is_free() {
+    fn an_ipv6_network_is_one_address_and_loopback_is_exempt() {
         let addresses = addresses(1, 1, 1);
-        let _held = addresses.arrive(ip("2001:db8::1"));
-        assert!(matches!(addresses.arrive(ip("2001:db8::ffff:0:0:2")), Arrival::TooMany(_)));
-        assert!(matches!(addresses.arrive(ip("2001:db8:0:1::1")), Arrival::In(_)));
-        for own in ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"] {
-            let _held = addresses.arrive(ip(own));
-            assert!(matches!(addresses.arrive(ip(own)), Arrival::In(_)), "{own}");
-            assert!((0..10).all(|_| addresses.may_shake_hands(ip(own), Instant::now())), "{own}");
+        let _held = addresses.count_connection(ip("2001:db8::1"));
+        assert!(matches!(addresses.count_connection(ip("2001:db8::ffff:0:0:2")), Arrival::TooMany(_)));
+        assert!(matches!(addresses.count_connection(ip("2001:db8:0:1::1")), Arrival::Allowed(_)));
+        for loopback in ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"] {
+            let _held = addresses.count_connection(ip(loopback));
+            assert!(matches!(addresses.count_connection(ip(loopback)), Arrival::Allowed(_)), "{loopback}");
+            assert!((0..10).all(|_| addresses.allow_handshake(ip(loopback), Instant::now())), "{loopback}");
         }
     }
 
     #[test]
-    fn handshakes_have_a_rate_and_are_forgotten_after_a_while() {
+    fn handshakes_are_rate_limited_and_idle_addresses_are_swept() {
         let addresses = addresses(0, 2, 3);
         let start = Instant::now();
-        let shaken = |after: u64| {
+        let accepted = |after: u64| {
             let now = start + Duration::from_secs(after);
-            (0..10).filter(|_| addresses.may_shake_hands(ip("192.0.2.1"), now)).count()
+            (0..10).filter(|_| addresses.allow_handshake(ip("192.0.2.1"), now)).count()
         };
-        assert_eq!(shaken(0), 3);
-        assert_eq!(shaken(1), 2);
-        // each comes once, a second after the one before
-        for i in 0..u32::try_from(WORTH_SWEEPING * 10).unwrap() {
+        assert_eq!(accepted(0), 3);
+        assert_eq!(accepted(1), 2);
+        // one handshake per address, one second apart
+        for i in 0..u32::try_from(MIN_SWEEP * 10).unwrap() {
             let now = start + Duration::from_secs(i.into());
-            assert!(addresses.may_shake_hands(Ipv4Addr::from_bits(i).into(), now));
-            assert!(addresses.0.known.lock().by_address.len() <= WORTH_SWEEPING);
+            assert!(addresses.allow_handshake(Ipv4Addr::from_bits(i).into(), now));
+            assert!(addresses.0.table.lock().by_address.len() <= MIN_SWEEP);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Log lines that clients can cause, limited by kind and address.
+//! Log lines that clients can cause, rate limited by kind and address.
 
 use std::net::IpAddr;
 
@@ -6,26 +6,26 @@ use chat_log::{Passed, PerKey};
 
 use crate::admission::addresses::Network;
 
-/// What such a line is about.
+/// Kind of such a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogKind {
     /// A page of an origin that is not allowed.
     Origin,
-    /// More connections from one address than allowed.
+    /// Too many connections from one address.
     Connections,
     /// Handshakes that come too fast.
     Handshakes,
     /// A trusted proxy that sends no header.
     ProxyHeader,
-    /// A TLS handshake that failed.
+    /// A failed TLS handshake.
     Tls,
     /// A join that failed because of a store.
     Join,
-    /// History that can't be read.
+    /// History that cannot be read.
     History,
-    /// A look-up that can't be answered.
+    /// A look-up that cannot be answered.
     LookUp,
-    /// Connections that can't be accepted.
+    /// Connections that cannot be accepted.
     Accept,
 }
 
@@ -57,7 +57,8 @@ impl LogKind {
     }
 }
 
-/// The limits of all kinds of lines: each is written at most once a minute for each address, and the suppressed ones are counted.
+/// Rate limits for all kinds of lines. Each is written at most once a minute per address;
+/// suppressed lines are counted.
 #[derive(Debug, Default)]
 pub(crate) struct ClientLog {
     kinds: [PerKey<Option<Network>>; LogKind::ALL.len()],
@@ -65,16 +66,16 @@ pub(crate) struct ClientLog {
 
 impl ClientLog {
     /// Whether a line about this address may be written now.
-    pub(crate) fn about(&self, kind: LogKind, address: IpAddr) -> Option<Passed> {
+    pub(crate) fn pass_for(&self, kind: LogKind, address: IpAddr) -> Option<Passed> {
         self.kinds[kind as usize].pass(Some(Network::of(address)))
     }
 
-    /// Whether a line of which no address is the cause may be written now, such as one about a store.
-    pub(crate) fn at_all(&self, kind: LogKind) -> Option<Passed> {
+    /// Whether a line that no address causes, such as one about a store, may be written now.
+    pub(crate) fn pass(&self, kind: LogKind) -> Option<Passed> {
         self.kinds[kind as usize].pass(None)
     }
 
-    /// Logs how many lines were suppressed and not reported yet.
+    /// Logs how many lines were suppressed since the last report.
     pub(crate) fn report(&self) {
         for kind in LogKind::ALL {
             if let Some(suppressed) = self.kinds[kind as usize].take_suppressed() {
@@ -83,7 +84,7 @@ impl ClientLog {
         }
     }
 
-    /// [Reports](Self::report) once a minute, for ever.
+    /// [Reports](Self::report) once a minute, until dropped.
     pub(crate) async fn keep_reporting(&self) {
         loop {
             tokio::time::sleep(chat_log::INTERVAL).await;
@@ -97,16 +98,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_and_each_address_has_its_own_line() {
+    fn each_kind_and_address_is_limited_separately() {
         let log = ClientLog::default();
         let (ana, bob) = ("2001:db8::1".parse().unwrap(), "192.0.2.1".parse().unwrap());
         for kind in LogKind::ALL {
-            assert!(log.about(kind, ana).is_some(), "{kind:?}");
-            assert!(log.about(kind, bob).is_some(), "{kind:?}");
-            assert!(log.at_all(kind).is_some(), "{kind:?}");
+            assert!(log.pass_for(kind, ana).is_some(), "{kind:?}");
+            assert!(log.pass_for(kind, bob).is_some(), "{kind:?}");
+            assert!(log.pass(kind).is_some(), "{kind:?}");
             // the same network
-            assert!(log.about(kind, "2001:db8::ffff:2".parse().unwrap()).is_none(), "{kind:?}");
-            assert!(log.at_all(kind).is_none(), "{kind:?}");
+            assert!(log.pass_for(kind, "2001:db8::ffff:2".parse().unwrap()).is_none(), "{kind:?}");
+            assert!(log.pass(kind).is_none(), "{kind:?}");
             assert_eq!(log.kinds[kind as usize].take_suppressed(), Some(2), "{kind:?}");
         }
     }

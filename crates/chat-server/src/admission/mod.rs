@@ -1,4 +1,4 @@
-//! Who may connect, from where, how often and how fast.
+//! Who may connect: origins, proxies, addresses and rates.
 
 pub(crate) mod addresses;
 pub(crate) mod client_log;

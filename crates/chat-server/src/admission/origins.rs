@@ -1,38 +1,39 @@
-//! Pages of which origins may talk to the server.
+//! Which web origins may use the server.
 
 use std::str::FromStr;
 
 use http::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
 use http::uri::{Authority, Scheme};
 
-/// Pages of which origins may open WebSockets and read look-ups. Browsers say in `Origin` which page it is that asks (RFC 6454,
-/// section 7); what comes without it is no page, and nothing is asked of it here.
+/// Origins whose pages may open WebSockets and read look-ups. Browsers send the page's origin in
+/// `Origin` (RFC 6454, section 7). A request without it does not come from a page and is not
+/// restricted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Origins {
-    /// Sessions of `chat.v2` from pages of this server itself, by the request's `Host`; for the classic endpoints, whose clients live
-    /// elsewhere, every page.
+    /// For `chat.v2`, only pages of this server, identified by the request's `Host`. For the
+    /// classic endpoints, whose clients are hosted elsewhere, pages of every origin.
     #[default]
     Own,
-    /// Every page.
+    /// Pages of every origin.
     Any,
-    /// Pages of this server itself and of these origins, for all endpoints.
-    ClassicEntry(Vec<Origin>),
+    /// Pages of this server and of these origins, on all endpoints.
+    Listed(Vec<Origin>),
 }
 
-/// An origin: scheme, host, and port where it is not the scheme's own (RFC 6454, section 6.2).
+/// A web origin: scheme, host, and port unless it is the scheme's default (RFC 6454, section 6.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     scheme: Scheme,
-    /// In lower case, without the port that the scheme has anyway.
+    /// In lower case, without the scheme's default port.
     authority: String,
 }
 
-/// What is no list of origins.
+/// Not a valid list of origins.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a valid origin; write it like https://chat.example or http://localhost:5173")]
 pub struct OriginError(String);
 
-/// What a page wants to talk to.
+/// The endpoint a page connects to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     Classic,
@@ -40,60 +41,63 @@ pub(crate) enum Endpoint {
 }
 
 impl Origins {
-    /// Whether a request may come from where it comes from.
-    pub(crate) fn admit(&self, headers: &HeaderMap, endpoint: Endpoint) -> bool {
+    /// Whether the request's origin may use this endpoint.
+    pub(crate) fn allows(&self, headers: &HeaderMap, endpoint: Endpoint) -> bool {
         if matches!((self, endpoint), (Self::Any, _) | (Self::Own, Endpoint::Classic)) {
             return true;
         }
         let mut lines = headers.get_all(ORIGIN).into_iter();
         let (first, second) = (lines.next(), lines.next());
         let Some(line) = first else { return true };
-        // `null` is one that says nothing of itself
+        // `null` stands for an opaque origin and does not parse
         let origin = line.to_str().ok().and_then(|line| line.parse::<Origin>().ok());
-        second.is_none() && origin.is_some_and(|origin| self.lists(&origin) || origin.is_of(headers))
+        second.is_none()
+            && origin.is_some_and(|origin| self.is_listed(&origin) || origin.is_same_origin(headers))
     }
 
-    /// What a page from elsewhere that asks for a look-up is told in `Access-Control-Allow-Origin`; none: it may not read the answer.
-    pub(crate) fn reader(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+    /// The `Access-Control-Allow-Origin` value for a look-up from another origin. `None` if the
+    /// page may not read the response.
+    pub(crate) fn allow_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let origin = headers.get(ORIGIN)?;
         match self {
             Self::Own | Self::Any => Some(HeaderValue::from_static("*")),
-            Self::ClassicEntry(_) => self.admit(headers, Endpoint::Classic).then(|| origin.clone()),
+            Self::Listed(_) => self.allows(headers, Endpoint::Classic).then(|| origin.clone()),
         }
     }
 
-    /// For the log.
-    pub(crate) fn explained(&self) -> &'static str {
+    /// Description for the log.
+    pub(crate) fn description(&self) -> &'static str {
         match self {
             Self::Own => {
                 "allowed origins: only pages of this server for chat.v2, pages of every origin for classic clients"
             }
             Self::Any => "allowed origins: pages of every origin",
-            Self::ClassicEntry(_) => "allowed origins: pages of this server and of the listed origins",
+            Self::Listed(_) => "allowed origins: pages of this server and of the listed origins",
         }
     }
 
-    fn lists(&self, origin: &Origin) -> bool {
-        matches!(self, Self::ClassicEntry(listed) if listed.contains(origin))
+    fn is_listed(&self, origin: &Origin) -> bool {
+        matches!(self, Self::Listed(listed) if listed.contains(origin))
     }
 }
 
 impl FromStr for Origins {
     type Err = OriginError;
 
-    /// `own`, `any`, or origins with commas between them.
+    /// Parses `own`, `any`, or a comma-separated list of origins.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.trim() {
             "own" => Ok(Self::Own),
             "any" => Ok(Self::Any),
-            list => list.split(',').map(str::parse).collect::<Result<_, _>>().map(Self::ClassicEntry),
+            list => list.split(',').map(str::parse).collect::<Result<_, _>>().map(Self::Listed),
         }
     }
 }
 
 impl Origin {
-    /// Whether it is the server's that this request was sent to. Behind a proxy the scheme may be another one there.
-    fn is_of(&self, headers: &HeaderMap) -> bool {
+    /// Whether this is the origin of the server the request was sent to. Only host and port are
+    /// compared: behind a proxy the scheme may differ.
+    fn is_same_origin(&self, headers: &HeaderMap) -> bool {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         host.and_then(|host| authority(host, &self.scheme)).is_some_and(|host| host == self.authority)
     }
@@ -111,18 +115,18 @@ impl FromStr for Origin {
     }
 }
 
-/// Host and port in one form; none where there is more than that.
+/// Normalizes host and port. `None` if the text contains anything else.
 fn authority(text: &str, scheme: &Scheme) -> Option<String> {
     let authority: Authority = text.parse().ok()?;
-    // a path, a name or a wildcard
+    // rejects an empty host, user info and wildcards
     if authority.host().is_empty() || authority.as_str().contains(['@', '*']) {
         return None;
     }
     let host = authority.host().to_ascii_lowercase();
-    let own_port = if *scheme == Scheme::HTTPS { 443 } else { 80 };
+    let default_port = if *scheme == Scheme::HTTPS { 443 } else { 80 };
     match authority.port() {
         None => Some(host),
-        Some(port) if port.as_u16() == own_port => Some(host),
+        Some(port) if port.as_u16() == default_port => Some(host),
         Some(port) => Some(format!("{host}:{port}")),
     }
 }
@@ -142,9 +146,9 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_our_own_is_one_with_our_host() {
+    fn a_page_is_our_own_if_its_origin_matches_the_host() {
         let own = Origins::default();
-        for (host, origin, admitted) in [
+        for (host, origin, allowed) in [
             ("localhost:8000", "http://localhost:8000", true),
             ("chat.example", "https://chat.example", true),
             ("chat.example:443", "https://chat.example", true),
@@ -160,18 +164,21 @@ mod tests {
             ("chat.example", "", false),
         ] {
             let headers = headers(host, &[origin]);
-            assert_eq!(own.admit(&headers, Endpoint::V2), admitted, "{origin} at {host}");
-            assert!(own.admit(&headers, Endpoint::Classic));
-            assert!(Origins::Any.admit(&headers, Endpoint::V2));
+            assert_eq!(own.allows(&headers, Endpoint::V2), allowed, "{origin} at {host}");
+            assert!(own.allows(&headers, Endpoint::Classic));
+            assert!(Origins::Any.allows(&headers, Endpoint::V2));
         }
-        assert!(own.admit(&headers("a", &[]), Endpoint::V2), "no page");
-        assert!(!own.admit(&headers("a", &["http://a", "http://a"]), Endpoint::V2), "which of them?");
+        assert!(own.allows(&headers("a", &[]), Endpoint::V2), "not a page");
+        assert!(
+            !own.allows(&headers("a", &["http://a", "http://a"]), Endpoint::V2),
+            "two origins are ambiguous"
+        );
     }
 
     #[test]
-    fn a_list_holds_for_every_endpoint_and_for_reading() {
+    fn a_list_applies_to_every_endpoint_and_to_look_ups() {
         let listed: Origins = "https://a.example, http://localhost:5173".parse().unwrap();
-        for (origin, admitted) in [
+        for (origin, allowed) in [
             ("https://a.example", true),
             ("http://localhost:5173", true),
             ("https://here", true),
@@ -181,16 +188,19 @@ mod tests {
         ] {
             let headers = headers("here", &[origin]);
             for endpoint in [Endpoint::Classic, Endpoint::V2] {
-                assert_eq!(listed.admit(&headers, endpoint), admitted, "{origin}");
+                assert_eq!(listed.allows(&headers, endpoint), allowed, "{origin}");
             }
-            assert_eq!(listed.reader(&headers).is_some_and(|reader| reader == origin), admitted);
+            assert_eq!(
+                listed.allow_origin(&headers).is_some_and(|allowed_origin| allowed_origin == origin),
+                allowed
+            );
         }
-        assert_eq!(Origins::Own.reader(&headers("a", &["http://b"])).unwrap(), "*");
-        assert_eq!(Origins::Own.reader(&headers("a", &[])), None);
+        assert_eq!(Origins::Own.allow_origin(&headers("a", &["http://b"])).unwrap(), "*");
+        assert_eq!(Origins::Own.allow_origin(&headers("a", &[])), None);
     }
 
     #[test]
-    fn what_is_no_origin_is_no_list() {
+    fn an_invalid_origin_makes_the_list_invalid() {
         for text in [
             "",
             "*",

@@ -1,4 +1,4 @@
-//! A connection's place among the others.
+//! Permits that count connections.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,38 +7,38 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::admission::addresses::AddressPermit;
 
-/// One of the places for a connection, held until the connection has ended.
+/// Counts a connection until the connection has ended.
 #[derive(Debug, Clone)]
-pub(crate) struct ConnectionPermit(Arc<Held>);
+pub(crate) struct ConnectionPermit(Arc<Inner>);
 
 #[derive(Debug)]
-struct Held {
+struct Inner {
     _permit: OwnedSemaphorePermit,
     peer: Peer,
 }
 
-/// One of the places for a chat connection, and its share in the address it comes from.
+/// Counts a chat connection, both in total and for its client's address.
 #[derive(Debug)]
 pub(crate) struct ChatPermit {
     pub(crate) _permit: OwnedSemaphorePermit,
-    /// Of the client, as a trusted proxy says it.
+    /// Address of the client, as reported by a trusted proxy if there is one.
     pub(crate) client: IpAddr,
-    /// None where the connection that it came on is counted already.
+    /// `None` if the connection that carried the handshake already counts for the address.
     pub(crate) _address: Option<AddressPermit>,
 }
 
-/// Who is at the other end.
+/// The peer of a connection.
 #[derive(Debug)]
 pub(crate) enum Peer {
-    /// A client, which is counted.
-    Client { address: IpAddr, _counted: AddressPermit },
-    /// A proxy, which says who asks with each handshake.
+    /// A client, counted for its address.
+    Client { address: IpAddr, _permit: AddressPermit },
+    /// A trusted proxy, which reports the client's address with each handshake.
     Proxy(IpAddr),
 }
 
 impl ConnectionPermit {
     pub(crate) fn new(permit: OwnedSemaphorePermit, peer: Peer) -> Self {
-        Self(Arc::new(Held { _permit: permit, peer }))
+        Self(Arc::new(Inner { _permit: permit, peer }))
     }
 
     pub(crate) fn peer(&self) -> &Peer {

@@ -1,4 +1,4 @@
-//! Proxies in front of the server, and whom they speak for.
+//! Trusted proxies, and the client addresses they report.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -7,45 +7,48 @@ use http::HeaderMap;
 use http::header::HeaderName;
 use ipnet::IpNet;
 
-/// The header field in which a proxy says who asks. A de facto standard; what each proxy appends stands at the end.
+/// Header field in which a proxy reports the client's address. A de facto standard: each proxy
+/// appends the address it sees.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Which peers are proxies, and how they say who it is that they speak for. By default nobody is.
+/// Which peers are trusted proxies, and how they report the client's address. By default there are
+/// none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Proxies {
-    /// Who is believed.
+    /// Peers that are trusted.
     pub trusted: TrustedProxies,
-    /// How they say it.
+    /// How they report the client's address.
     pub header: ProxyHeader,
 }
 
-/// How a proxy says who it is that it speaks for. It is set, never guessed: what a client sends must not be taken for it.
+/// How a proxy reports the client's address. It is configured and never guessed, so that data from
+/// a client cannot be mistaken for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ProxyHeader {
-    /// By `X-Forwarded-For` in the handshake: the last address in it that is no trusted proxy's.
+    /// In the handshake's `X-Forwarded-For`: the last address in it that is not a trusted proxy's.
     #[default]
     ForwardedFor,
-    /// By the PROXY protocol, version 1 or 2, in front of everything else on the connection (HAProxy's `proxy-protocol.txt`). A
-    /// trusted proxy that sends no such header is not served.
+    /// With the PROXY protocol, version 1 or 2, at the start of the connection (HAProxy's
+    /// `proxy-protocol.txt`). A trusted proxy that sends no such header is not served.
     ProxyProtocol,
 }
 
-/// Addresses and networks of the proxies that are believed.
+/// Addresses and networks of the trusted proxies.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
 
-/// What is no list of addresses and networks.
+/// Not a valid list of addresses and networks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a valid address or network; write it like 10.0.0.1 or 10.0.0.0/8")]
 pub struct TrustedProxiesError(String);
 
 impl TrustedProxies {
-    /// Whether nobody is believed.
+    /// Whether no proxy is trusted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether somebody at this address is believed.
+    /// Whether a proxy at this address is trusted.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
@@ -54,7 +57,7 @@ impl TrustedProxies {
 impl FromStr for TrustedProxies {
     type Err = TrustedProxiesError;
 
-    /// `none`, or addresses and networks with commas between them.
+    /// Parses `none`, or a comma-separated list of addresses and networks.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.trim() == "none" {
             return Ok(Self::default());
@@ -69,23 +72,28 @@ impl FromStr for TrustedProxies {
 }
 
 impl Proxies {
-    /// Whether a peer is a proxy that is believed.
-    pub(crate) fn trust(&self, peer: IpAddr) -> bool {
+    /// Whether the peer is a trusted proxy.
+    pub(crate) fn is_trusted(&self, peer: IpAddr) -> bool {
         self.trusted.contains(peer.to_canonical())
     }
 
-    /// Who asks, where the request comes over a proxy that is believed: the last in `X-Forwarded-For` that no such proxy is, since what
-    /// stands before that is only what somebody says. The proxy itself where it does not say, or says what is no address.
+    /// The client's address for a request that came through a trusted proxy: the last address in
+    /// `X-Forwarded-For` that is not a trusted proxy's. Entries before it can be forged by the
+    /// client.
+    ///
+    /// Entries are read from the end, up to the first that is not an address. If all of them are
+    /// trusted proxies, the result is the last one read, or `proxy` if there was none. It is
+    /// `proxy` for any [`ProxyHeader`] but `ForwardedFor`.
     pub(crate) fn client(&self, headers: &HeaderMap, proxy: IpAddr) -> IpAddr {
         let mut client = proxy;
         if self.header != ProxyHeader::ForwardedFor {
             return client;
         }
         let lines = headers.get_all(FORWARDED_FOR).iter().rev();
-        for said in lines.flat_map(|line| line.to_str().unwrap_or("?").rsplit(',')) {
-            let Some(address) = address(said.trim()) else { break };
+        for entry in lines.flat_map(|line| line.to_str().unwrap_or("?").rsplit(',')) {
+            let Some(address) = address(entry.trim()) else { break };
             client = address;
-            if !self.trust(client) {
+            if !self.is_trusted(client) {
                 break;
             }
         }
@@ -93,7 +101,7 @@ impl Proxies {
     }
 }
 
-/// An address, with or without a port.
+/// Parses an address with or without a port.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let with_port = || text.parse().map(|address: std::net::SocketAddr| address.ip());
@@ -117,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_names_addresses_and_networks() {
+    fn a_list_contains_addresses_and_networks() {
         let proxies = proxies("10.0.0.0/8, 192.0.2.7 ,2001:db8::/32");
         for (peer, trusted) in [
             ("10.200.0.1", true),
@@ -127,7 +135,7 @@ mod tests {
             ("2001:db8::9", true),
             ("::1", false),
         ] {
-            assert_eq!(proxies.trust(peer.parse().unwrap()), trusted, "{peer}");
+            assert_eq!(proxies.is_trusted(peer.parse().unwrap()), trusted, "{peer}");
         }
         assert!("none".parse::<TrustedProxies>().unwrap().is_empty());
         for wrong in ["", "10.0.0.0/33", "proxy.example", "10.0.0.1,"] {
@@ -136,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_that_no_proxy_is_asks() {
+    fn the_client_is_the_last_address_that_is_not_a_proxy() {
         let proxies = proxies("10.0.0.0/8");
         assert_eq!(client(&proxies, &["203.0.113.9"]), "203.0.113.9");
         assert_eq!(client(&proxies, &["198.51.100.1, 203.0.113.9"]), "203.0.113.9");
@@ -147,13 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_proxy_does_not_say_is_not_believed() {
+    fn without_a_valid_entry_the_client_is_the_proxy() {
         let proxies = proxies("10.0.0.0/8");
         assert_eq!(client(&proxies, &[]), "10.0.0.1");
         assert_eq!(client(&proxies, &["unknown"]), "10.0.0.1");
-        // what the client itself wrote, before what the proxy could not read
+        // written by the client, before an entry that the proxy could not determine
         assert_eq!(client(&proxies, &["198.51.100.1, unknown, 10.0.0.2"]), "10.0.0.2");
-        let told_apart = Proxies { header: ProxyHeader::ProxyProtocol, ..proxies };
-        assert_eq!(client(&told_apart, &["203.0.113.9"]), "10.0.0.1");
+        let proxy_protocol = Proxies { header: ProxyHeader::ProxyProtocol, ..proxies };
+        assert_eq!(client(&proxy_protocol, &["203.0.113.9"]), "10.0.0.1");
     }
 }

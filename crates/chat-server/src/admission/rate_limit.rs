@@ -1,39 +1,39 @@
-//! How fast something may happen.
+//! Rate limits.
 
 use chat_protocol::Limits;
 use tokio::time::{Duration, Instant};
 
-/// How often something may happen.
+/// A rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// Times a second in the long run. 0: as often as one likes.
+    /// Events per second in the long run; 0 means no limit.
     pub per_second: u32,
-    /// How many times at once before the rate holds. 0 is as good as 1.
+    /// How many events may come at once before the rate applies; 0 is the same as 1.
     pub burst: u32,
 }
 
 impl Rate {
-    /// How fast frames may come.
+    /// The rate limit for frames.
     pub(crate) fn of_frames(limits: &Limits) -> Self {
         Self { per_second: limits.message_rate, burst: limits.message_burst }
     }
 
-    /// The time that one stands for; zero where there is no pace.
+    /// Time between two events at this rate; zero if there is no limit.
     fn interval(self) -> Duration {
         Duration::from_secs(1).checked_div(self.per_second).unwrap_or_default()
     }
 
-    /// How far ahead of the clock they may come.
+    /// How far ahead of schedule events may come.
     fn tolerance(self) -> Duration {
         self.interval() * self.burst.saturating_sub(1)
     }
 }
 
-/// Lets a burst through at once and a rate in the long run: a leaky bucket as a meter, in the form of the generic cell rate
-/// algorithm (ITU-T I.371, annex A).
+/// Lets a burst through at once and enforces the rate in the long run. A leaky bucket used as a
+/// meter, implemented as the generic cell rate algorithm (ITU-T I.371, annex A).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RateLimiter {
-    /// When the next would come if they came evenly.
+    /// When the next event would come if events were evenly spaced.
     due: Instant,
 }
 
@@ -42,20 +42,21 @@ impl RateLimiter {
         Self { due: now }
     }
 
-    /// Notes so many that came now, and says until when none is to be let through; none where the next may come at once.
-    pub(crate) fn note(&mut self, count: u32, now: Instant, rate: Rate) -> Option<Instant> {
+    /// Records `count` events at `now`. Returns when the next one may come, or `None` if it may
+    /// come at once.
+    pub(crate) fn record(&mut self, count: u32, now: Instant, rate: Rate) -> Option<Instant> {
         self.due = self.due.max(now) + rate.interval() * count;
-        self.held_until(now, rate)
+        self.limited_until(now, rate)
     }
 
-    /// Until when none is to be let through; none where the next may come at once.
-    pub(crate) fn held_until(&self, now: Instant, rate: Rate) -> Option<Instant> {
+    /// When the next event may come, or `None` if it may come at once.
+    pub(crate) fn limited_until(&self, now: Instant, rate: Rate) -> Option<Instant> {
         let next = self.due.checked_sub(rate.tolerance())?;
         (next > now).then_some(next)
     }
 
-    /// Whether it is as good as a new one.
-    pub(crate) fn is_rested(&self, now: Instant) -> bool {
+    /// Whether the limiter is in the same state as a new one.
+    pub(crate) fn is_idle(&self, now: Instant) -> bool {
         self.due <= now
     }
 }
@@ -69,34 +70,34 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_passes_and_then_the_rate_holds() {
+    fn a_burst_passes_and_then_the_rate_applies() {
         let start = Instant::now();
-        let (mut pace, rate) = (RateLimiter::new(start), rate(10, 5));
-        assert_eq!((0..4).filter_map(|_| pace.note(1, start, rate)).count(), 0);
+        let (mut limiter, rate) = (RateLimiter::new(start), rate(10, 5));
+        assert_eq!((0..4).filter_map(|_| limiter.record(1, start, rate)).count(), 0);
         let mut now = start;
         for _ in 0..20 {
-            let next = pace.note(1, now, rate).expect("the burst is used up");
+            let next = limiter.record(1, now, rate).expect("the burst is used up");
             assert_eq!(next - now, Duration::from_millis(100));
-            assert_eq!(pace.held_until(now, rate), Some(next));
+            assert_eq!(limiter.limited_until(now, rate), Some(next));
             now = next;
         }
     }
 
     #[test]
-    fn a_pause_gives_the_burst_back_and_no_more() {
+    fn a_pause_restores_the_burst_and_no_more() {
         let start = Instant::now();
-        let (mut pace, rate) = (RateLimiter::new(start), rate(10, 5));
-        assert_eq!((0..5).filter_map(|_| pace.note(1, start, rate)).count(), 1);
+        let (mut limiter, rate) = (RateLimiter::new(start), rate(10, 5));
+        assert_eq!((0..5).filter_map(|_| limiter.record(1, start, rate)).count(), 1);
         let later = start + Duration::from_secs(3_600);
-        assert!(!pace.is_rested(start) && pace.is_rested(later));
-        assert_eq!((0..4).filter_map(|_| pace.note(1, later, rate)).count(), 0);
-        assert!(pace.note(1, later, rate).is_some());
+        assert!(!limiter.is_idle(start) && limiter.is_idle(later));
+        assert_eq!((0..4).filter_map(|_| limiter.record(1, later, rate)).count(), 0);
+        assert!(limiter.record(1, later, rate).is_some());
     }
 
     #[test]
-    fn no_rate_is_no_pace() {
+    fn a_rate_of_zero_means_no_limit() {
         let start = Instant::now();
-        let (mut pace, rate) = (RateLimiter::new(start), rate(0, 1));
-        assert!((0..100_000).all(|_| pace.note(1, start, rate).is_none()));
+        let (mut limiter, rate) = (RateLimiter::new(start), rate(0, 1));
+        assert!((0..100_000).all(|_| limiter.record(1, start, rate).is_none()));
     }
 }

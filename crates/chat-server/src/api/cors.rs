@@ -1,4 +1,4 @@
-//! Who may read an answer from a page of another origin.
+//! CORS: which origins may read a response.
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -9,23 +9,23 @@ use http::header::{
 };
 use http::{HeaderValue, Method, StatusCode};
 
-use super::Visit;
+use super::RouteState;
 
-/// What a preflight allows: the methods that are answered, be it by 400.
+/// Methods that a preflight allows: all that get a response, even if it is a 400.
 const METHODS: HeaderValue = HeaderValue::from_static("DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT");
 
-/// A preflight is good for a day, in seconds.
+/// How long a browser may cache a preflight, in seconds: one day.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
 
-/// Lets pages of the origins that may read the answer, whatever its status, and answers preflights (Fetch standard, section
-/// "CORS protocol").
-pub(super) async fn let_read(
-    State(Visit { context, .. }): State<Visit>,
+/// Lets pages of allowed origins read the response, whatever its status, and answers preflights
+/// (Fetch standard, section "CORS protocol").
+pub(super) async fn allow_cross_origin(
+    State(RouteState { context, .. }): State<RouteState>,
     request: Request,
     next: Next,
 ) -> Response {
     let headers = request.headers();
-    let reader = context.config().origins.reader(headers);
+    let allow_origin = context.config().origins.allow_origin(headers);
     let is_preflight =
         request.method() == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = if is_preflight {
@@ -33,8 +33,8 @@ pub(super) async fn let_read(
         let allowed = response.headers_mut();
         allowed.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
         allowed.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
-        if let Some(asked) = headers.get(ACCESS_CONTROL_REQUEST_HEADERS) {
-            allowed.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+        if let Some(requested) = headers.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+            allowed.insert(ACCESS_CONTROL_ALLOW_HEADERS, requested.clone());
         }
         response
     } else {
@@ -42,8 +42,8 @@ pub(super) async fn let_read(
     };
     let headers = response.headers_mut();
     headers.insert(VARY, HeaderValue::from_static("Origin"));
-    if let Some(reader) = reader {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, reader);
+    if let Some(allow_origin) = allow_origin {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allow_origin);
     }
     response
 }

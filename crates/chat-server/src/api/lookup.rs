@@ -9,16 +9,20 @@ use http::header::ALLOW;
 use http::{HeaderValue, Method, StatusCode, Uri};
 use serde_json::json;
 
-use super::Visit;
+use super::RouteState;
 use crate::admission::client_log::LogKind;
 use crate::handshake::decoded;
 
 pub(super) const PATH: &str = "/chat/get_signed_user";
 
-/// What can be asked with, as a 405 and an OPTIONS say it.
+/// Methods that a 405 and an OPTIONS response list in `Allow`.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 
-pub(super) async fn answer(State(Visit { context, .. }): State<Visit>, method: Method, uri: Uri) -> Response {
+pub(super) async fn answer(
+    State(RouteState { context, .. }): State<RouteState>,
+    method: Method,
+    uri: Uri,
+) -> Response {
     let Some((room, username)) = segments(uri.path()) else {
         return StatusCode::NOT_FOUND.into_response();
     };
@@ -32,14 +36,14 @@ pub(super) async fn answer(State(Visit { context, .. }): State<Visit>, method: M
     }
     let room = decoded(room).and_then(|room| RoomName::parse(&room).ok());
     let username = decoded(username).and_then(|username| Username::parse(&username).ok());
-    // what can't be a name is nobody's
+    // nobody can have a name that is not valid
     let (Some(room), Some(username)) = (room, username) else {
         return Json(json!({"user_exists": false})).into_response();
     };
     match context.engine.is_present(&room, &username).await {
         Ok(present) => Json(json!({"user_exists": present})).into_response(),
         Err(error) => {
-            if let Some(Passed { suppressed }) = context.log.at_all(LogKind::LookUp) {
+            if let Some(Passed { suppressed }) = context.log.pass(LogKind::LookUp) {
                 tracing::warn!(%error, suppressed, "a look-up could not be answered");
             }
             StatusCode::SERVICE_UNAVAILABLE.into_response()
@@ -47,7 +51,8 @@ pub(super) async fn answer(State(Visit { context, .. }): State<Visit>, method: M
     }
 }
 
-/// The two segments behind [`PATH`], as they stand there; none where there are more or fewer, or one is empty.
+/// The two path segments after [`PATH`], still percent-encoded. `None` if there are more or fewer,
+/// or if one is empty.
 fn segments(path: &str) -> Option<(&str, &str)> {
     let (room, username) = path.strip_prefix(PATH)?.strip_prefix('/')?.split_once('/')?;
     (!room.is_empty() && !username.is_empty() && !username.contains('/')).then_some((room, username))

@@ -1,4 +1,5 @@
-//! Plain HTTP: look-ups, health, the page, and handshakes that come as a later request on a connection.
+//! Plain HTTP: look-ups, health, the page, and handshakes that are not the first request of their
+//! connection.
 
 mod cors;
 mod health;
@@ -20,45 +21,52 @@ use crate::context::Context;
 use crate::transport::prefixed::Prefixed;
 use crate::transport::stream::Stream;
 
-/// What a route knows: the server, and the place of the connection that the request came on.
+/// State shared by the routes: the server, and the permit of the connection that carries the
+/// request.
 #[derive(Debug, Clone)]
-struct Visit {
+struct RouteState {
     context: Arc<Context>,
-    place: ConnectionPermit,
+    connection_permit: ConnectionPermit,
 }
 
-/// Serves the requests of one connection until it ends, or until the server does.
-pub(crate) async fn serve(stream: Prefixed<Stream>, place: ConnectionPermit, context: Arc<Context>) {
+/// Serves the requests of one connection until it ends or the server shuts down.
+pub(crate) async fn serve(
+    stream: Prefixed<Stream>,
+    connection_permit: ConnectionPermit,
+    context: Arc<Context>,
+) {
     let timings = &context.config().timings;
-    let service = TowerToHyperService::new(routes(Visit { context: Arc::clone(&context), place }));
+    let service =
+        TowerToHyperService::new(routes(RouteState { context: Arc::clone(&context), connection_permit }));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(timings.head)
         .max_buf_size(HEAD_BYTES)
-        // who has said all it has to say may still wait for the answer
+        // a client that has finished sending may still wait for the response
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
-        // an error is the client's end of the connection; it was answered as far as that goes
+        // the client ended the connection, or sent something invalid that hyper has already
+        // answered
         _ = connection.as_mut() => return,
         () = context.stopping.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     let _ = tokio::time::timeout(timings.close, connection).await;
 }
 
-fn routes(visit: Visit) -> Router {
-    // the look-up splits its path itself: a router would refuse what does not decode
+fn routes(state: RouteState) -> Router {
+    // the look-up splits its path itself: a router would reject segments that do not decode
     Router::new()
         .route(lookup::PATH, any(lookup::answer))
         .route(&format!("{}/", lookup::PATH), any(lookup::answer))
         .route(&format!("{}/{{*path}}", lookup::PATH), any(lookup::answer))
-        .layer(axum::middleware::from_fn_with_state(visit.clone(), cors::let_read))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), cors::allow_cross_origin))
         .route("/livez", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/ws", any(upgrade::answer))
         .route("/ws/{*path}", any(upgrade::answer))
         .fallback(page::answer)
-        .with_state(visit)
+        .with_state(state)
 }

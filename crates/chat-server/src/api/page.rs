@@ -1,17 +1,20 @@
-//! The web page, and the client for JavaScript.
+//! The web page and the JavaScript client.
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
-use super::Visit;
+use super::RouteState;
 
-/// Answers whatever no other route does.
-pub(super) async fn answer(State(Visit { context, .. }): State<Visit>, request: Request) -> Response {
+/// Answers every request that no other route matches.
+pub(super) async fn answer(
+    State(RouteState { context, .. }): State<RouteState>,
+    request: Request,
+) -> Response {
     let (request, _) = request.into_parts();
     match context.pages.as_ref().and_then(|pages| pages.answer(&request)) {
-        Some(answer) => answer.map(Body::from),
+        Some(response) => response.map(Body::from),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }

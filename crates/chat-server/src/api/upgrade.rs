@@ -1,4 +1,5 @@
-//! A handshake that is not the first request of its connection: proxies keep connections and send it over any of them.
+//! Handshakes that are not the first request of their connection: proxies keep connections alive
+//! and send them over any.
 
 use std::sync::Arc;
 
@@ -8,36 +9,44 @@ use http::Request as HttpRequest;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
-use super::Visit;
+use super::RouteState;
 use crate::admission::permit::ChatPermit;
 use crate::connection::{self, OpenConnection};
 use crate::handshake::{self, Accepted, Admitted};
 use crate::transport::prefixed::Prefixed;
 use crate::transport::stream::Stream;
 
-pub(super) async fn answer(State(visit): State<Visit>, request: Request) -> Response {
+pub(super) async fn answer(State(state): State<RouteState>, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
     let upgrade = parts.extensions.remove::<OnUpgrade>();
-    match handshake::admit(&HttpRequest::from_parts(parts, ()), &visit.place, &visit.context).await {
+    match handshake::admit(&HttpRequest::from_parts(parts, ()), &state.connection_permit, &state.context)
+        .await
+    {
         Err(refusal) => refusal.response().map(axum::body::Body::from).into_response(),
-        Ok(Admitted { response, deflates, entrant, permit }) => {
+        Ok(Admitted { response, deflates, accepted, permit }) => {
             if let Some(upgrade) = upgrade {
-                let context = Arc::clone(&visit.context);
-                context.tasks.spawn(hand_over(upgrade, deflates, entrant, permit, visit));
+                let context = Arc::clone(&state.context);
+                context.tasks.spawn(finish_upgrade(upgrade, deflates, accepted, permit, state));
             }
             response.map(|()| axum::body::Body::empty()).into_response()
         }
     }
 }
 
-/// Waits until the answer is out, and takes the connection out of HTTP.
-async fn hand_over(upgrade: OnUpgrade, deflates: bool, entrant: Accepted, permit: ChatPermit, visit: Visit) {
-    // a client that is gone by now, or does not take the answer: the seat is given back
-    let patience = visit.context.config().timings.head;
-    let Ok(Ok(upgraded)) = tokio::time::timeout(patience, upgrade).await else { return };
+/// Waits until the response is sent, and takes the connection over from HTTP.
+async fn finish_upgrade(
+    upgrade: OnUpgrade,
+    deflates: bool,
+    accepted: Accepted,
+    permit: ChatPermit,
+    state: RouteState,
+) {
+    // if the client is gone or does not read the response, the admission is released
+    let timeout = state.context.config().timings.head;
+    let Ok(Ok(upgraded)) = tokio::time::timeout(timeout, upgrade).await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<Prefixed<Stream>>>() else { return };
     let (unread, stream) = parts.io.into_inner().into_parts();
     let unread = [parts.read_buf, unread].concat().into();
     let opened = OpenConnection { stream, unread, answer: Vec::new(), deflates };
-    connection::start(opened, entrant, (permit, visit.place), &visit.context).await;
+    connection::start(opened, accepted, (permit, state.connection_permit), &state.context).await;
 }

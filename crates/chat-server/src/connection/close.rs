@@ -1,4 +1,4 @@
-//! How a connection ends.
+//! Closing a connection.
 
 use std::future::poll_fn;
 use std::io;
@@ -14,59 +14,65 @@ use crate::session::ending::{CloseReason, Dialect};
 use crate::transport::throttled_discard::ThrottledDiscard;
 use crate::transport::wire::Wire;
 
-/// How long a server that ends waits for the last words on a connection to be stored and told.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long a server that shuts down waits for messages already read from a connection to be stored
+/// and delivered.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Waits for the last words, and writes meanwhile.
-pub(super) async fn settle(last_words: impl Future<Output = ()>, wire: &mut Wire) {
+/// Waits for pending messages, and keeps writing meanwhile.
+pub(super) async fn settle(pending: impl Future<Output = ()>, wire: &mut Wire) {
     let draining = async {
-        // a signal would end the connection, which ends anyway
+        // a signal would end the connection, which is ending anyway
         poll_fn(|cx| wire.poll_drain(cx)).await;
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = last_words => {}
+        () = pending => {}
         () = draining => {}
-        () = tokio::time::sleep(LAST_WORDS) => {}
+        () = tokio::time::sleep(SETTLE_TIMEOUT) => {}
     }
 }
 
-/// Writes what is still to be written and the close frame, and waits for the client to close its side, no longer than
-/// [`Timings::close`](crate::Timings::close) in all. Where the server ends, and nothing but the close frame was still to be written, it waits
-/// no longer than a client needs to answer.
-pub(super) async fn say(wire: &mut Wire, dialect: Dialect, ending: CloseReason, context: &Context) {
-    let (code, unsent) = match ending {
+/// Writes the remaining data and the close frame, and waits for the client to close its side, for
+/// at most [`Timings::close`](crate::Timings::close) in all. If the server shuts down and only the
+/// close frame was left to write, it waits no longer than a client needs to answer.
+pub(super) async fn close_connection(
+    wire: &mut Wire,
+    dialect: Dialect,
+    reason: CloseReason,
+    context: &Context,
+) {
+    let (code, unsent) = match reason {
         CloseReason::Gone => return,
         CloseReason::ClientClosed(_) => (CloseCode::Normal, Unsent::Discard),
         CloseReason::Failed(code) => (code, Unsent::Discard),
         CloseReason::TooSlow => (CloseCode::TooSlow, Unsent::Discard),
         CloseReason::ShuttingDown => (CloseCode::GoingAway, Unsent::Keep),
     };
-    let last = match (ending, dialect) {
+    let last_frame = match (reason, dialect) {
         (CloseReason::ClientClosed(code), _) => frames::close_answer(code),
         (_, Dialect::Classic) => frames::close(code),
-        (CloseReason::ShuttingDown, Dialect::V2) => frames::bye(code, context.drain.away_for()),
+        (CloseReason::ShuttingDown, Dialect::V2) => frames::bye(code, context.drain.reconnect_delay()),
         (_, Dialect::V2) => frames::bye(code, None),
     };
-    let is_owed =
+    let has_unsent =
         unsent == Unsent::Keep && wire.outbox.backlog().bytes + wire.outbox.queued_reply_bytes() > 0;
-    wire.outbox.close(last, unsent);
-    let farewell = async {
-        if flushed(wire).await {
+    wire.outbox.close(last_frame, unsent);
+    let closing = async {
+        if flush(wire).await {
             let _ = poll_fn(|cx| wire.poll_close(cx)).await;
-            // to close a socket with unread bytes in it would reset it, and the close frame could be lost
+            // closing a socket with unread bytes would reset it, and the close frame could be lost
             tokio::select! {
                 _ = discard(wire.stream()) => {}
-                () = context.has_waited_for_answers(), if !is_owed => {}
+                () = context.shutdown_grace_elapsed(), if !has_unsent => {}
             }
         }
     };
-    // a client that does not take it in time has lost it
-    let _ = tokio::time::timeout(context.config().timings.close, farewell).await;
+    // a client that does not read in time loses the rest
+    let _ = tokio::time::timeout(context.config().timings.close, closing).await;
 }
 
-/// Writes until the last frame is out. False when the socket failed before.
-async fn flushed(wire: &mut Wire) -> bool {
+/// Writes until the last frame is sent. Returns `false` if the socket failed first.
+async fn flush(wire: &mut Wire) -> bool {
     loop {
         match poll_fn(|cx| wire.poll_drain(cx)).await {
             Signal::Flushed => return true,
@@ -76,14 +82,14 @@ async fn flushed(wire: &mut Wire) -> bool {
     }
 }
 
-/// Reads to the end, and forgets it.
+/// Reads and discards everything until the end of the stream.
 async fn discard(stream: &TcpStream) -> io::Result<()> {
-    let (mut rest, mut sips) = (vec![0; 4096], ThrottledDiscard::default());
+    let (mut rest, mut throttle) = (vec![0; 4096], ThrottledDiscard::default());
     loop {
         stream.readable().await?;
         match stream.try_read(&mut rest) {
             Ok(0) => return Ok(()),
-            Ok(bytes) => sips.took(bytes).await,
+            Ok(bytes) => throttle.discarded(bytes).await,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }

@@ -1,51 +1,55 @@
-//! When a connection has to be looked at, and what is due then. It reads no clock itself.
+//! When a connection has to be checked, and what is due then. Never reads the clock: callers pass
+//! the time.
 
 use tokio::time::{Duration, Instant};
 
 use crate::config::Timings;
-use crate::transport::wire::HeldBack;
+use crate::transport::wire::ReadPause;
 
-/// While reading is held back, the connection is looked at this often, lest a hang-up goes unnoticed.
-const HELD_LOOK: Duration = Duration::from_millis(250);
+/// How often a connection is checked while reading is paused, so that a hang-up does not go
+/// unnoticed.
+const PAUSE_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// What a connection waits for, beside the next frame.
+/// The deadlines of a connection.
 #[derive(Debug)]
 pub(super) struct Deadlines {
     next_ping: Instant,
-    /// Since when a sign of life is asked for by somebody who wants the name.
+    /// When a sign of life was requested because another client wants the name.
     probed: Option<Instant>,
-    /// While reading is held back; boxed, since it seldom is, and every connection would have room for it.
-    held: Option<Box<Held>>,
-    /// When the client was seen to have hung up while reading was held back.
+    /// Set while reading is paused. Boxed because that is rare, and every connection has this
+    /// field.
+    paused: Option<Box<Paused>>,
+    /// When the client was first seen to have hung up while reading was paused.
     hung_up: Option<Instant>,
-    /// What the socket had taken of the backlog, and when that last changed.
+    /// How much of the backlog the socket had taken, and when that last changed.
     drained: (u64, Instant),
 }
 
-/// A time in which nothing is read.
+/// A period in which nothing is read.
 #[derive(Debug)]
-struct Held {
+struct Paused {
     since: Instant,
-    next_look: Instant,
-    /// Until when the pace holds back, if it does or did.
+    next_check: Instant,
+    /// End of the rate limit's delay, if the rate limit paused reading during this period.
     limited_until: Option<Instant>,
-    /// Whether that time has not come yet, as of the last look.
+    /// Whether that delay was still running at the last check.
     is_limited: bool,
 }
 
-impl Held {
-    /// Until when the sender is late, not the server: it has sent faster than it may.
-    fn sender_is_late_until(&self) -> Instant {
+impl Paused {
+    /// Until when the sender is responsible for the delay, because it exceeded the rate limit.
+    /// After that the server is.
+    fn sender_late_until(&self) -> Instant {
         self.limited_until.unwrap_or(self.since)
     }
 }
 
-/// What is known of the reading side.
+/// State of the reading side.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Heard {
-    /// When the last byte came.
-    pub(super) last: Instant,
-    /// Since when a message is incomplete, if one is.
+pub(super) struct ReadStatus {
+    /// When the last byte arrived.
+    pub(super) last_byte: Instant,
+    /// When the current incomplete message began, if there is one.
     pub(super) incomplete_since: Option<Instant>,
 }
 
@@ -58,53 +62,55 @@ pub(super) enum Due {
     Silent,
     /// A message was not complete in time.
     Incomplete,
-    /// What arrived before a hang-up was taken long enough.
+    /// The time to process what arrived before a hang-up is over.
     HungUp,
 }
 
 impl Deadlines {
     pub(super) fn new(timings: &Timings, now: Instant) -> Self {
-        Self { next_ping: now + timings.ping, probed: None, held: None, hung_up: None, drained: (0, now) }
+        Self { next_ping: now + timings.ping, probed: None, paused: None, hung_up: None, drained: (0, now) }
     }
 
-    /// When something is due at the earliest.
-    pub(super) fn next(&self, heard: Heard, timings: &Timings) -> Instant {
-        if let Some(held) = &self.held {
-            // what depends on what is heard stands still
-            let limited_until = held.limited_until.filter(|_| held.is_limited);
-            let look = limited_until.map_or(held.next_look, |until| until.min(held.next_look));
-            let message = heard.incomplete_since.map(|since| since + timings.message);
-            let message = message.filter(|at| held.is_limited && *at <= held.sender_is_late_until());
-            return message.into_iter().fold(self.next_ping.min(look), Instant::min);
+    /// When something may be due next.
+    pub(super) fn next(&self, status: ReadStatus, timings: &Timings) -> Instant {
+        if let Some(paused) = &self.paused {
+            // deadlines that depend on received bytes are suspended, except that of a message while
+            // its sender is throttled
+            let limited_until = paused.limited_until.filter(|_| paused.is_limited);
+            let check = limited_until.map_or(paused.next_check, |until| until.min(paused.next_check));
+            let message = status.incomplete_since.map(|since| since + timings.message);
+            let message = message.filter(|at| paused.is_limited && *at <= paused.sender_late_until());
+            return message.into_iter().fold(self.next_ping.min(check), Instant::min);
         }
-        let challenge = self.probed.map(|since| since + timings.probe);
-        let message = heard.incomplete_since.map(|since| since + timings.message);
-        let silence = heard.last + timings.silence;
-        [challenge, message].into_iter().flatten().fold(self.next_ping.min(silence), Instant::min)
+        let probe = self.probed.map(|since| since + timings.probe);
+        let message = status.incomplete_since.map(|since| since + timings.message);
+        let silence = status.last_byte + timings.silence;
+        [probe, message].into_iter().flatten().fold(self.next_ping.min(silence), Instant::min)
     }
 
-    /// What is due now. Asked again until nothing is.
-    pub(super) fn due(&mut self, now: Instant, heard: Heard, timings: &Timings) -> Due {
+    /// What is due now. Call it again until it returns [`Due::Nothing`].
+    pub(super) fn due(&mut self, now: Instant, status: ReadStatus, timings: &Timings) -> Due {
         if self.hung_up.is_some_and(|at| now >= at + timings.hang_up) {
             return Due::HungUp;
         }
-        if let Some(held) = &mut self.held {
-            if now >= held.next_look {
-                held.next_look = now + HELD_LOOK;
+        if let Some(paused) = &mut self.paused {
+            if now >= paused.next_check {
+                paused.next_check = now + PAUSE_CHECK_INTERVAL;
             }
-            held.is_limited = held.limited_until.is_some_and(|until| now < until);
-            // a message goes on being late while its sender is throttled: else throttling would keep it alive for ever
-            let counted = now.min(held.sender_is_late_until());
-            if heard.incomplete_since.is_some_and(|since| counted >= since + timings.message) {
+            paused.is_limited = paused.limited_until.is_some_and(|until| now < until);
+            // the deadline of a message keeps running while its sender is throttled; otherwise
+            // throttling would keep the message alive forever
+            let counted_until = now.min(paused.sender_late_until());
+            if status.incomplete_since.is_some_and(|since| counted_until >= since + timings.message) {
                 return Due::Incomplete;
             }
         } else {
-            self.forget_answered(heard);
+            self.clear_answered_probe(status);
             let unanswered = self.probed.is_some_and(|since| now >= since + timings.probe);
-            if unanswered || now >= heard.last + timings.silence {
+            if unanswered || now >= status.last_byte + timings.silence {
                 return Due::Silent;
             }
-            if heard.incomplete_since.is_some_and(|since| now >= since + timings.message) {
+            if status.incomplete_since.is_some_and(|since| now >= since + timings.message) {
                 return Due::Incomplete;
             }
         }
@@ -115,67 +121,74 @@ impl Deadlines {
         Due::Nothing
     }
 
-    /// Somebody else asks for the name. True when no answer to an earlier one is waited for, and a ping is to be sent.
-    pub(super) fn probe(&mut self, now: Instant, heard: Heard) -> bool {
-        self.forget_answered(heard);
-        let new = self.probed.is_none();
+    /// Records that another client wants the name. Returns `true` if no earlier probe is
+    /// unanswered, so that a ping has to be sent.
+    pub(super) fn probe(&mut self, now: Instant, status: ReadStatus) -> bool {
+        self.clear_answered_probe(status);
+        let is_new = self.probed.is_none();
         self.probed.get_or_insert(now);
-        new
+        is_new
     }
 
-    /// Any byte answers a challenge.
-    fn forget_answered(&mut self, heard: Heard) {
-        self.probed = self.probed.filter(|since| heard.last <= *since);
+    /// Any byte answers a probe.
+    fn clear_answered_probe(&mut self, status: ReadStatus) {
+        self.probed = self.probed.filter(|since| status.last_byte <= *since);
     }
 
-    /// Nothing is read from now on; `until` when, if it is the pace that holds it back.
-    pub(super) fn hold(&mut self, now: Instant, until: Option<Instant>) {
-        let begun = || {
-            Box::new(Held { since: now, next_look: now + HELD_LOOK, limited_until: None, is_limited: false })
+    /// Pauses reading; `until` is set if the rate limit is the reason.
+    pub(super) fn pause(&mut self, now: Instant, until: Option<Instant>) {
+        let new = || {
+            Box::new(Paused {
+                since: now,
+                next_check: now + PAUSE_CHECK_INTERVAL,
+                limited_until: None,
+                is_limited: false,
+            })
         };
-        let held = self.held.get_or_insert_with(begun);
+        let paused = self.paused.get_or_insert_with(new);
         if until.is_some() {
-            held.limited_until = until;
-            held.is_limited = true;
+            paused.limited_until = until;
+            paused.is_limited = true;
         }
     }
 
-    /// Reading goes on. Gives how long it was held back: for this long the clocks stood still.
-    pub(super) fn release(&mut self, now: Instant) -> HeldBack {
-        let Some(held) = self.held.take() else { return HeldBack::default() };
+    /// Resumes reading. Returns how long it was paused; the deadlines were suspended for that time.
+    pub(super) fn resume(&mut self, now: Instant) -> ReadPause {
+        let Some(paused) = self.paused.take() else { return ReadPause::default() };
         if let Some(since) = &mut self.probed {
-            // one that came while reading was held back has waited from then on only
-            *since += now - held.since.max(*since);
+            // a probe that came during the pause counts only from the resumption
+            *since += now - paused.since.max(*since);
         }
-        let by_server = now.saturating_duration_since(held.sender_is_late_until());
-        HeldBack { total: now - held.since, by_server }
+        let by_server = now.saturating_duration_since(paused.sender_late_until());
+        ReadPause { total: now - paused.since, by_server }
     }
 
-    /// Whether the pace holds reading back now.
+    /// Whether the rate limit still forbids reading.
     pub(super) fn is_limited(&self, now: Instant) -> bool {
-        let limited_until = self.held.as_ref().and_then(|held| held.limited_until);
+        let limited_until = self.paused.as_ref().and_then(|paused| paused.limited_until);
         limited_until.is_some_and(|until| now < until)
     }
 
-    /// Whether reading is held back.
-    pub(super) fn is_held(&self) -> bool {
-        self.held.is_some()
+    /// Whether reading is paused.
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused.is_some()
     }
 
-    /// The client was seen to have hung up.
+    /// Records that the client has hung up.
     pub(super) fn note_hang_up(&mut self, now: Instant) {
         self.hung_up.get_or_insert(now);
     }
 
-    /// Notes how much the socket has taken of what waits for it in all. True when it has taken nothing for too long.
+    /// Records how much of the queued data the socket has taken in total. Returns `true` if it has
+    /// taken nothing for too long.
     pub(super) fn is_stalled(
         &mut self,
         now: Instant,
-        waiting: usize,
+        queued: usize,
         drained: u64,
         timings: &Timings,
     ) -> bool {
-        if waiting == 0 || drained != self.drained.0 {
+        if queued == 0 || drained != self.drained.0 {
             self.drained = (drained, now);
         }
         now >= self.drained.1 + timings.silence
@@ -190,25 +203,25 @@ mod tests {
         Duration::from_secs(count)
     }
 
-    struct Watched {
-        clock: Deadlines,
+    struct Timeline {
+        deadlines: Deadlines,
         start: Instant,
-        heard: Heard,
+        status: ReadStatus,
     }
 
-    impl Watched {
+    impl Timeline {
         fn new() -> Self {
             let start = Instant::now();
-            let heard = Heard { last: start, incomplete_since: None };
-            Self { clock: Deadlines::new(&Timings::default(), start), start, heard }
+            let status = ReadStatus { last_byte: start, incomplete_since: None };
+            Self { deadlines: Deadlines::new(&Timings::default(), start), start, status }
         }
 
-        /// Follows the clock's own alarms for a while, and gives what was due, and when.
+        /// Follows the alarms for a while, and returns what was due and when.
         fn run(&mut self, from: u64, to: u64) -> Vec<(u64, Due)> {
             let timings = Timings::default();
             let (mut now, mut seen) = (self.start + seconds(from), Vec::new());
             loop {
-                match self.clock.due(now, self.heard, &timings) {
+                match self.deadlines.due(now, self.status, &timings) {
                     Due::Nothing => {}
                     due => {
                         seen.push(((now - self.start).as_secs(), due));
@@ -218,8 +231,8 @@ mod tests {
                         continue;
                     }
                 }
-                let next = self.clock.next(self.heard, &timings);
-                assert!(next > now, "an alarm is in the future once nothing is due");
+                let next = self.deadlines.next(self.status, &timings);
+                assert!(next > now, "the next alarm is in the future once nothing is due");
                 now = next;
                 if now > self.start + seconds(to) {
                     return seen;
@@ -229,112 +242,115 @@ mod tests {
     }
 
     #[test]
-    fn pings_come_and_silence_ends() {
-        let mut watched = Watched::new();
-        assert_eq!(watched.run(0, 100), [(20, Due::Ping), (40, Due::Ping), (50, Due::Silent)]);
+    fn pings_are_sent_and_silence_ends_the_connection() {
+        let mut timeline = Timeline::new();
+        assert_eq!(timeline.run(0, 100), [(20, Due::Ping), (40, Due::Ping), (50, Due::Silent)]);
     }
 
     #[test]
-    fn a_byte_moves_the_silence() {
-        let mut watched = Watched::new();
-        watched.heard.last = watched.start + seconds(41);
-        assert_eq!(watched.run(41, 200).last(), Some(&(91, Due::Silent)));
+    fn a_byte_extends_the_silence_timeout() {
+        let mut timeline = Timeline::new();
+        timeline.status.last_byte = timeline.start + seconds(41);
+        assert_eq!(timeline.run(41, 200).last(), Some(&(91, Due::Silent)));
     }
 
     #[test]
-    fn a_challenge_is_answered_by_any_byte_and_only_asked_once() {
-        let mut watched = Watched::new();
-        assert!(watched.clock.probe(watched.start + seconds(1), watched.heard));
-        assert!(!watched.clock.probe(watched.start + seconds(9), watched.heard));
-        assert_eq!(watched.run(1, 30), [(11, Due::Silent)]);
+    fn any_byte_answers_a_probe_and_only_one_is_sent_at_a_time() {
+        let mut timeline = Timeline::new();
+        assert!(timeline.deadlines.probe(timeline.start + seconds(1), timeline.status));
+        assert!(!timeline.deadlines.probe(timeline.start + seconds(9), timeline.status));
+        assert_eq!(timeline.run(1, 30), [(11, Due::Silent)]);
 
-        let mut watched = Watched::new();
-        watched.clock.probe(watched.start + seconds(1), watched.heard);
-        watched.heard.last = watched.start + seconds(2);
-        assert!(watched.clock.probe(watched.start + seconds(3), watched.heard), "the first one was answered");
-        watched.heard.last = watched.start + seconds(4);
-        assert_eq!(watched.run(4, 30), [(20, Due::Ping)]);
+        let mut timeline = Timeline::new();
+        timeline.deadlines.probe(timeline.start + seconds(1), timeline.status);
+        timeline.status.last_byte = timeline.start + seconds(2);
+        assert!(
+            timeline.deadlines.probe(timeline.start + seconds(3), timeline.status),
+            "the first one was answered"
+        );
+        timeline.status.last_byte = timeline.start + seconds(4);
+        assert_eq!(timeline.run(4, 30), [(20, Due::Ping)]);
     }
 
     #[test]
     fn an_incomplete_message_has_a_deadline() {
-        let mut watched = Watched::new();
-        watched.heard.incomplete_since = Some(watched.start + seconds(5));
-        assert_eq!(watched.run(5, 60), [(20, Due::Ping), (35, Due::Incomplete)]);
+        let mut timeline = Timeline::new();
+        timeline.status.incomplete_since = Some(timeline.start + seconds(5));
+        assert_eq!(timeline.run(5, 60), [(20, Due::Ping), (35, Due::Incomplete)]);
     }
 
     #[test]
     fn throttling_does_not_stop_the_deadline_of_a_message() {
-        let mut watched = Watched::new();
-        watched.heard.incomplete_since = Some(watched.start + seconds(5));
-        // throttled for 20 s, again and again, as a client is that sends frames without end
-        watched.clock.hold(watched.start + seconds(10), Some(watched.start + seconds(30)));
-        assert_eq!(watched.run(10, 30), [(20, Due::Ping)]);
-        let held = watched.clock.release(watched.start + seconds(30));
-        assert_eq!(held, HeldBack { total: seconds(20), by_server: Duration::ZERO });
-        watched.heard.last += held.total;
-        watched.clock.hold(watched.start + seconds(30), Some(watched.start + seconds(50)));
-        assert_eq!(watched.run(30, 60), [(35, Due::Incomplete)]);
+        let mut timeline = Timeline::new();
+        timeline.status.incomplete_since = Some(timeline.start + seconds(5));
+        // throttled for 20 s again and again, like a client that sends frames endlessly
+        timeline.deadlines.pause(timeline.start + seconds(10), Some(timeline.start + seconds(30)));
+        assert_eq!(timeline.run(10, 30), [(20, Due::Ping)]);
+        let paused = timeline.deadlines.resume(timeline.start + seconds(30));
+        assert_eq!(paused, ReadPause { total: seconds(20), by_server: Duration::ZERO });
+        timeline.status.last_byte += paused.total;
+        timeline.deadlines.pause(timeline.start + seconds(30), Some(timeline.start + seconds(50)));
+        assert_eq!(timeline.run(30, 60), [(35, Due::Incomplete)]);
     }
 
     #[test]
-    fn a_message_that_the_server_is_late_to_read_has_its_full_time() {
-        let mut watched = Watched::new();
-        watched.heard.incomplete_since = Some(watched.start);
-        // throttled for 10 s, and not read for 90 s more because its reader is behind
-        watched.clock.hold(watched.start + seconds(1), Some(watched.start + seconds(11)));
-        assert!(watched.run(1, 101).iter().all(|(_, due)| *due == Due::Ping));
-        let held = watched.clock.release(watched.start + seconds(101));
-        assert_eq!(held, HeldBack { total: seconds(100), by_server: seconds(90) });
-        watched.heard.last += held.total;
-        watched.heard.incomplete_since = Some(watched.start + held.by_server);
-        assert_eq!(watched.run(101, 200).last(), Some(&(120, Due::Incomplete)));
+    fn a_message_that_the_server_reads_late_gets_its_full_time() {
+        let mut timeline = Timeline::new();
+        timeline.status.incomplete_since = Some(timeline.start);
+        // throttled for 10 s, and not read for another 90 s because its reader is behind
+        timeline.deadlines.pause(timeline.start + seconds(1), Some(timeline.start + seconds(11)));
+        assert!(timeline.run(1, 101).iter().all(|(_, due)| *due == Due::Ping));
+        let paused = timeline.deadlines.resume(timeline.start + seconds(101));
+        assert_eq!(paused, ReadPause { total: seconds(100), by_server: seconds(90) });
+        timeline.status.last_byte += paused.total;
+        timeline.status.incomplete_since = Some(timeline.start + paused.by_server);
+        assert_eq!(timeline.run(101, 200).last(), Some(&(120, Due::Incomplete)));
     }
 
     #[test]
-    fn while_reading_is_held_back_the_clocks_stand_still() {
-        let mut watched = Watched::new();
-        watched.clock.probe(watched.start, watched.heard);
-        watched.clock.hold(watched.start + seconds(1), None);
-        assert!(watched.run(1, 300).iter().all(|(_, due)| *due == Due::Ping));
-        let held = watched.clock.release(watched.start + seconds(301));
-        assert_eq!(held, HeldBack { total: seconds(300), by_server: seconds(300) });
-        watched.heard.last += held.total;
-        assert_eq!(watched.run(301, 400), [(310, Due::Silent)]);
+    fn deadlines_are_suspended_while_reading_is_paused() {
+        let mut timeline = Timeline::new();
+        timeline.deadlines.probe(timeline.start, timeline.status);
+        timeline.deadlines.pause(timeline.start + seconds(1), None);
+        assert!(timeline.run(1, 300).iter().all(|(_, due)| *due == Due::Ping));
+        let paused = timeline.deadlines.resume(timeline.start + seconds(301));
+        assert_eq!(paused, ReadPause { total: seconds(300), by_server: seconds(300) });
+        timeline.status.last_byte += paused.total;
+        assert_eq!(timeline.run(301, 400), [(310, Due::Silent)]);
     }
 
     #[test]
-    fn a_challenge_that_comes_while_reading_is_held_back_waits_from_the_release_on() {
-        let mut watched = Watched::new();
-        watched.clock.hold(watched.start, None);
-        watched.clock.probe(watched.start + seconds(39), watched.heard);
-        watched.heard.last += watched.clock.release(watched.start + seconds(40)).total;
-        assert_eq!(watched.run(40, 100).last(), Some(&(50, Due::Silent)));
-        let mut watched = Watched::new();
-        watched.clock.hold(watched.start, None);
-        watched.clock.probe(watched.start + seconds(39), watched.heard);
-        watched.clock.release(watched.start + seconds(40));
-        watched.heard.last = watched.start + seconds(41);
-        assert_eq!(watched.run(41, 200).last(), Some(&(91, Due::Silent)), "any byte after it is an answer");
+    fn a_probe_during_a_pause_counts_from_the_resumption() {
+        let mut timeline = Timeline::new();
+        timeline.deadlines.pause(timeline.start, None);
+        timeline.deadlines.probe(timeline.start + seconds(39), timeline.status);
+        timeline.status.last_byte += timeline.deadlines.resume(timeline.start + seconds(40)).total;
+        assert_eq!(timeline.run(40, 100).last(), Some(&(50, Due::Silent)));
+        let mut timeline = Timeline::new();
+        timeline.deadlines.pause(timeline.start, None);
+        timeline.deadlines.probe(timeline.start + seconds(39), timeline.status);
+        timeline.deadlines.resume(timeline.start + seconds(40));
+        timeline.status.last_byte = timeline.start + seconds(41);
+        assert_eq!(timeline.run(41, 200).last(), Some(&(91, Due::Silent)), "any later byte answers it");
     }
 
     #[test]
-    fn a_hang_up_while_held_back_is_patient_for_a_while() {
-        let mut watched = Watched::new();
-        watched.clock.hold(watched.start, None);
-        watched.clock.note_hang_up(watched.start + seconds(2));
-        watched.clock.note_hang_up(watched.start + seconds(4));
-        assert_eq!(watched.run(2, 60), [(7, Due::HungUp)]);
+    fn after_a_hang_up_during_a_pause_the_connection_lasts_a_while() {
+        let mut timeline = Timeline::new();
+        timeline.deadlines.pause(timeline.start, None);
+        timeline.deadlines.note_hang_up(timeline.start + seconds(2));
+        timeline.deadlines.note_hang_up(timeline.start + seconds(4));
+        assert_eq!(timeline.run(2, 60), [(7, Due::HungUp)]);
     }
 
     #[test]
-    fn a_reader_that_takes_nothing_is_stalled() {
-        let (mut watched, timings) = (Watched::new(), Timings::default());
-        let at = |second| watched.start + seconds(second);
-        assert!(!watched.clock.is_stalled(at(60), 0, 0, &timings));
-        assert!(!watched.clock.is_stalled(at(100), 10, 0, &timings));
-        assert!(!watched.clock.is_stalled(at(109), 10, 5, &timings));
-        assert!(!watched.clock.is_stalled(at(158), 10, 5, &timings));
-        assert!(watched.clock.is_stalled(at(159), 10, 5, &timings));
+    fn a_reader_that_reads_nothing_is_stalled() {
+        let (mut timeline, timings) = (Timeline::new(), Timings::default());
+        let at = |second| timeline.start + seconds(second);
+        assert!(!timeline.deadlines.is_stalled(at(60), 0, 0, &timings));
+        assert!(!timeline.deadlines.is_stalled(at(100), 10, 0, &timings));
+        assert!(!timeline.deadlines.is_stalled(at(109), 10, 5, &timings));
+        assert!(!timeline.deadlines.is_stalled(at(158), 10, 5, &timings));
+        assert!(timeline.deadlines.is_stalled(at(159), 10, 5, &timings));
     }
 }

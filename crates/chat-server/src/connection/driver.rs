@@ -1,4 +1,4 @@
-//! What goes on while a connection lasts, whatever is spoken on it.
+//! Drives an open connection, whatever dialect it uses.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::Message;
 use crate::admission::rate_limit::{Rate, RateLimiter};
 use crate::connection::close;
 use crate::connection::deadlines::{Deadlines, Due};
-use crate::connection::input::{self, Next, Socket, heard};
+use crate::connection::input::{self, Next, Socket, read_status};
 use crate::context::Context;
 use crate::encoding::frames;
 use crate::metrics;
@@ -27,67 +27,68 @@ use crate::transport::wire::Wire;
 
 /// Something to act on.
 enum Step {
-    /// Something is due.
+    /// The alarm rang.
     Alarm,
-    /// From the outbox.
+    /// The outbox has a signal.
     Signal(Signal),
-    /// What the talk had to do is done.
+    /// The protocol has finished its pending work.
     Done(Result<(), CloseReason>),
-    /// From the client.
+    /// The client sent something.
     Read(Next),
 }
 
-/// A connection and what is spoken on it.
+/// A connection and the protocol on it.
 pub(super) struct ConnectionDriver<T> {
-    talk: T,
+    protocol: T,
     outbox: Arc<Outbox<Tcp>>,
-    clock: Deadlines,
-    pace: RateLimiter,
+    deadlines: Deadlines,
+    rate_limiter: RateLimiter,
     context: Arc<Context>,
 }
 
 impl<T: Protocol> ConnectionDriver<T> {
-    pub(super) fn new(talk: T, outbox: Arc<Outbox<Tcp>>, context: Arc<Context>) -> Self {
+    pub(super) fn new(protocol: T, outbox: Arc<Outbox<Tcp>>, context: Arc<Context>) -> Self {
         let now = Instant::now();
         Self {
-            talk,
+            protocol,
             outbox,
-            clock: Deadlines::new(&context.config().timings, now),
-            pace: RateLimiter::new(now),
+            deadlines: Deadlines::new(&context.config().timings, now),
+            rate_limiter: RateLimiter::new(now),
             context,
         }
     }
 
-    /// Talks until there is a reason to end.
+    /// Runs until there is a reason to close.
     ///
-    /// Its future is what an idle connection costs most of, so what is large and short-lived in it is boxed.
+    /// This future makes up most of the memory of an idle connection, so large, short-lived parts
+    /// of it are boxed.
     #[expect(
         clippy::manual_async_fn,
-        reason = "it would keep room for its arguments beside what becomes of them"
+        reason = "it would reserve space for its arguments besides the values made from them"
     )]
     pub(super) fn run(&mut self, wire: &mut Wire) -> impl Future<Output = CloseReason> {
         async move {
-            self.talk.log("opened", None);
-            let ending = self.listen(wire).await;
-            if ending == CloseReason::ShuttingDown {
-                Box::pin(close::settle(self.talk.settle(), wire)).await;
+            self.protocol.log("opened", None);
+            let reason = self.drive(wire).await;
+            if reason == CloseReason::ShuttingDown {
+                Box::pin(close::settle(self.protocol.settle(), wire)).await;
             }
-            self.talk.log("closed", Some(ending));
-            ending.count();
-            ending
+            self.protocol.log("closed", Some(reason));
+            reason.count();
+            reason
         }
     }
 
-    /// What the connection shares with the others.
+    /// The state shared by all connections.
     pub(super) fn context(&self) -> Arc<Context> {
         Arc::clone(&self.context)
     }
 
     #[expect(
         clippy::manual_async_fn,
-        reason = "it would keep room for its arguments beside what becomes of them"
+        reason = "it would reserve space for its arguments besides the values made from them"
     )]
-    fn listen(&mut self, wire: &mut Wire) -> impl Future<Output = CloseReason> {
+    fn drive(&mut self, wire: &mut Wire) -> impl Future<Output = CloseReason> {
         async move {
             let mut socket = Box::pin(input::wrap(wire, &self.context)).await;
             let stopping = self.context.drain.wave();
@@ -95,56 +96,59 @@ impl<T: Protocol> ConnectionDriver<T> {
             let mut alarm = pin!(sleep_until(self.next_alarm(&socket)));
             loop {
                 self.set_alarm(alarm.as_mut(), &socket);
-                // nothing of it is kept while something is waited for below: it would be in the future for good
+                // nothing of it lives across the awaits below, since that would permanently enlarge
+                // the future
                 let step = tokio::select! {
                     biased;
                     () = &mut stopping => return CloseReason::ShuttingDown,
                     () = &mut alarm => Step::Alarm,
                     step = self.step(&mut socket) => step,
                 };
-                let ending = match step {
-                    Step::Alarm => self.ring(&mut socket),
+                let reason = match step {
+                    Step::Alarm => self.on_alarm(&mut socket),
                     Step::Signal(Signal::TooSlow) => Some(CloseReason::TooSlow),
                     Step::Signal(Signal::Broken | Signal::Flushed) => Some(CloseReason::Gone),
-                    Step::Signal(Signal::Probed) => self.probed(&socket),
+                    Step::Signal(Signal::Probed) => self.on_probe(&socket),
                     Step::Done(Ok(())) => {
-                        self.release_unless_held(Instant::now(), &mut socket);
+                        self.resume_if_ready(Instant::now(), &mut socket);
                         None
                     }
-                    Step::Done(Err(ending)) => Some(ending),
-                    Step::Read(next) => self.take(next, &mut socket),
+                    Step::Done(Err(reason)) => Some(reason),
+                    Step::Read(next) => self.on_read(next, &mut socket),
                 };
-                if let Some(ending) = ending {
-                    return ending;
+                if let Some(reason) = reason {
+                    return reason;
                 }
                 if input::has_grown(&socket) {
-                    socket = Box::pin(input::renew(socket, &self.context)).await;
+                    socket = Box::pin(input::shrink(socket, &self.context)).await;
                 }
-                // a burst comes out of memory, and waits for nothing that would let others run
+                // a burst is served from memory and never waits, so other tasks would not get to
+                // run
                 consume_budget().await;
             }
         }
     }
 
-    /// Does the next thing there is to do. Cancel-safe.
+    /// Performs the next step. Cancel-safe.
     async fn step(&mut self, socket: &mut Socket<'_>) -> Step {
-        let (is_busy, reads) = (self.talk.is_busy(), !self.clock.is_held());
-        // boxed only where there is something to do
-        let mut proceeding = pin!(async { Box::pin(self.talk.proceed()).await });
+        let (is_busy, is_reading) = (self.protocol.is_busy(), !self.deadlines.is_paused());
+        // boxed only if there is work to do
+        let mut work = pin!(async { Box::pin(self.protocol.proceed()).await });
         poll_fn(|cx| {
-            // first what waits is written: what the talk goes on with may wait for that
+            // writing comes first: the protocol's pending work may depend on it
             if let Poll::Ready(signal) = socket.get_mut().poll_drain(cx) {
                 return Poll::Ready(Step::Signal(signal));
             }
-            if is_busy && let Poll::Ready(done) = proceeding.as_mut().poll(cx) {
+            if is_busy && let Poll::Ready(done) = work.as_mut().poll(cx) {
                 return Poll::Ready(Step::Done(done));
             }
-            if reads { input::poll_next(socket, cx).map(Step::Read) } else { Poll::Pending }
+            if is_reading { input::poll_next(socket, cx).map(Step::Read) } else { Poll::Pending }
         })
         .await
     }
 
-    /// Sees to it that the alarm rings in time. One that comes too early costs less than moving it for every frame.
+    /// Makes sure that the alarm rings in time. An alarm that rings too early costs less than
+    /// moving it for every frame.
     fn set_alarm(&self, alarm: Pin<&mut Sleep>, socket: &Socket<'_>) {
         let next = self.next_alarm(socket);
         if next < alarm.deadline() || alarm.is_elapsed() {
@@ -152,12 +156,12 @@ impl<T: Protocol> ConnectionDriver<T> {
         }
     }
 
-    /// Takes what the socket gave. Gives why the connection ends, if it does.
-    fn take(&mut self, next: Next, socket: &mut Socket<'_>) -> Option<CloseReason> {
+    /// Handles what the socket returned. Returns why the connection ends, if it does.
+    fn on_read(&mut self, next: Next, socket: &mut Socket<'_>) -> Option<CloseReason> {
         match next {
-            Next::Pieces | Next::Frame(Some(Ok(Message::Pong(_) | Message::Frame(_)))) => {}
+            Next::ManyFrames | Next::Frame(Some(Ok(Message::Pong(_) | Message::Frame(_)))) => {}
             Next::Frame(None) => return Some(CloseReason::Gone),
-            Next::Frame(Some(Err(error))) => return Some(input::ending(&error)),
+            Next::Frame(Some(Err(error))) => return Some(input::close_reason(&error)),
             Next::Frame(Some(Ok(Message::Close(close)))) => {
                 return Some(CloseReason::ClientClosed(close.map(|close| close.code.into())));
             }
@@ -165,87 +169,88 @@ impl<T: Protocol> ConnectionDriver<T> {
                 return Some(CloseReason::Failed(CloseCode::Unsupported));
             }
             Next::Frame(Some(Ok(Message::Text(text)))) => {
-                if let Some(ending) = self.talk.on_text(&text) {
-                    return Some(ending);
+                if let Some(reason) = self.protocol.on_text(&text) {
+                    return Some(reason);
                 }
             }
-            // the library writes the pong when it is asked for the next frame, which may take a while
+            // the library would write the pong only when polled for the next frame, which may be
+            // much later
             Next::Frame(Some(Ok(Message::Ping(_)))) => drop(socket.flush().now_or_never()),
         }
         let now = Instant::now();
         let rate = Rate::of_frames(&self.context.config().limits);
-        let limited_until = self.pace.note(socket.get_mut().take_frames(), now, rate);
-        if limited_until.is_some() || self.talk.is_busy() {
+        let limited_until = self.rate_limiter.record(socket.get_mut().take_frames(), now, rate);
+        if limited_until.is_some() || self.protocol.is_busy() {
             if limited_until.is_some() {
                 metrics::rate_limited();
             }
-            self.clock.hold(now, limited_until);
-            self.look_for_hang_up(now, socket)
+            self.deadlines.pause(now, limited_until);
+            self.check_hang_up(now, socket)
         } else {
             None
         }
     }
 
-    fn release_unless_held(&mut self, now: Instant, socket: &mut Socket<'_>) {
-        if self.clock.is_held() && !self.talk.is_busy() && !self.clock.is_limited(now) {
-            let held = self.clock.release(now);
-            socket.get_mut().pardon(held);
+    fn resume_if_ready(&mut self, now: Instant, socket: &mut Socket<'_>) {
+        if self.deadlines.is_paused() && !self.protocol.is_busy() && !self.deadlines.is_limited(now) {
+            let pause = self.deadlines.resume(now);
+            socket.get_mut().exclude_pause(pause);
         }
     }
 
-    /// Acts on what is due. Gives why the connection ends, if it does.
-    fn ring(&mut self, socket: &mut Socket<'_>) -> Option<CloseReason> {
+    /// Acts on everything that is due. Returns why the connection ends, if it does.
+    fn on_alarm(&mut self, socket: &mut Socket<'_>) -> Option<CloseReason> {
         let now = Instant::now();
-        if self.talk.deadline().is_some_and(|deadline| now >= deadline) {
+        if self.protocol.deadline().is_some_and(|deadline| now >= deadline) {
             return Some(CloseReason::Failed(CloseCode::Silent));
         }
-        if self.clock.is_held() {
-            if let Some(ending) = self.look_for_hang_up(now, socket) {
-                return Some(ending);
+        if self.deadlines.is_paused() {
+            if let Some(reason) = self.check_hang_up(now, socket) {
+                return Some(reason);
             }
-            self.release_unless_held(now, socket);
+            self.resume_if_ready(now, socket);
         }
         loop {
-            match self.clock.due(now, heard(socket), &self.context.config().timings) {
+            match self.deadlines.due(now, read_status(socket), &self.context.config().timings) {
                 Due::Nothing => return None,
                 Due::Silent => return Some(CloseReason::Failed(CloseCode::Silent)),
                 Due::Incomplete => return Some(CloseReason::Failed(CloseCode::Policy)),
                 Due::HungUp => return Some(CloseReason::Gone),
                 Due::Ping => {
-                    let waiting = self.outbox.backlog().bytes + self.outbox.queued_reply_bytes();
+                    let queued = self.outbox.backlog().bytes + self.outbox.queued_reply_bytes();
                     let drained = self.outbox.drained_bytes();
-                    if self.clock.is_stalled(now, waiting, drained, &self.context.config().timings) {
+                    if self.deadlines.is_stalled(now, queued, drained, &self.context.config().timings) {
                         return Some(CloseReason::TooSlow);
                     }
-                    // one that does not fit waits behind others like it
+                    // a ping that does not fit is dropped; others like it are queued already
                     self.outbox.offer_control(&frames::PING);
                 }
             }
         }
     }
 
-    /// While nothing is read, the end of the client's side does not come as a frame.
-    fn look_for_hang_up(&mut self, now: Instant, socket: &Socket<'_>) -> Option<CloseReason> {
+    /// While reading is paused, the client's end of stream is not seen as a frame.
+    fn check_hang_up(&mut self, now: Instant, socket: &Socket<'_>) -> Option<CloseReason> {
         match hang_up(socket.get_ref().stream()) {
             None => None,
             Some(HangUp::Reset) => Some(CloseReason::Gone),
             Some(HangUp::Finished) => {
-                self.clock.note_hang_up(now);
+                self.deadlines.note_hang_up(now);
                 None
             }
         }
     }
 
-    fn probed(&mut self, socket: &Socket<'_>) -> Option<CloseReason> {
-        let ending = self.talk.on_probe();
-        if ending.is_none() && self.clock.probe(Instant::now(), heard(socket)) {
+    fn on_probe(&mut self, socket: &Socket<'_>) -> Option<CloseReason> {
+        let reason = self.protocol.on_probe();
+        if reason.is_none() && self.deadlines.probe(Instant::now(), read_status(socket)) {
             self.outbox.offer_control(&frames::PING);
         }
-        ending
+        reason
     }
 
     fn next_alarm(&self, socket: &Socket<'_>) -> Instant {
-        let next = self.clock.next(heard(socket), &self.context.config().timings);
-        self.talk.deadline().map_or(next, |deadline| deadline.min(next))
+        let next = self.deadlines.next(read_status(socket), &self.context.config().timings);
+        self.protocol.deadline().map_or(next, |deadline| deadline.min(next))
     }
 }

@@ -1,4 +1,5 @@
-//! The WebSocket library on a connection: how it is set up, read, and given back what it does not need.
+//! The WebSocket library on a connection: configures it, reads from it and releases its grown
+//! buffer.
 
 use std::task::{Context, Poll};
 
@@ -10,68 +11,68 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Result as WsResult};
 
-use crate::connection::deadlines::Heard;
+use crate::connection::deadlines::ReadStatus;
 use crate::context;
 use crate::session::ending::CloseReason;
 use crate::transport::wire::{Refused, Wire};
 
-/// What the WebSocket library reads at a time, in bytes. It has a buffer of this size as long as the connection lasts. What it reads
-/// lies in memory already, so small pieces cost little.
+/// How many bytes the WebSocket library reads at a time. It keeps a buffer of this size for the
+/// whole connection. It reads from memory, so small reads are cheap.
 const READ_BUFFER: usize = 128;
 
 pub(super) type Socket<'a> = WebSocketStream<&'a mut Wire>;
 
-/// The library on a socket of which it holds nothing.
+/// Wraps a socket from which the library has buffered nothing.
 pub(super) async fn wrap<'a>(wire: &'a mut Wire, context: &context::Context) -> Socket<'a> {
-    let most = context.config().limits.message_bytes;
+    let max = context.config().limits.message_bytes;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
-        // no more than the outbox takes at once: the library offers all of it again and again
+        // no more than the outbox accepts at once: the library retries with its whole buffer
         .max_write_buffer_size(CONTROL_BYTES)
-        .max_message_size(Some(most))
-        .max_frame_size(Some(most));
+        .max_message_size(Some(max))
+        .max_frame_size(Some(max));
     WebSocketStream::from_raw_socket(wire, Role::Server, Some(config)).await
 }
 
-/// Whether the library's buffer has grown, and can be given back now.
+/// Whether the library's buffer has grown and can be released now.
 pub(super) fn has_grown(socket: &Socket<'_>) -> bool {
-    socket.get_ref().can_give_back()
+    socket.get_ref().can_release_buffer()
 }
 
-/// Gives the library's grown buffer back, unless a pong still waits in it.
-pub(super) async fn renew<'a>(mut socket: Socket<'a>, context: &context::Context) -> Socket<'a> {
+/// Releases the library's grown buffer, unless it still holds a pong.
+pub(super) async fn shrink<'a>(mut socket: Socket<'a>, context: &context::Context) -> Socket<'a> {
     if !matches!(socket.flush().now_or_never(), Some(Ok(()))) {
         return socket;
     }
     let wire = socket.into_inner();
-    wire.gave_back();
+    wire.buffer_replaced();
     wrap(wire, context).await
 }
 
-/// What comes from a socket.
+/// What a socket yields.
 pub(super) enum Next {
     /// A message, a control frame, or the end.
     Frame(Option<WsResult<Message>>),
-    /// Many pieces of a message that is not complete.
-    Pieces,
+    /// Many frames of an incomplete message have begun; the rate limit has to count them.
+    ManyFrames,
 }
 
 pub(super) fn poll_next(socket: &mut Socket<'_>, cx: &mut Context<'_>) -> Poll<Next> {
     match socket.poll_next_unpin(cx) {
-        Poll::Pending if socket.get_ref().has_many_frames() => Poll::Ready(Next::Pieces),
+        Poll::Pending if socket.get_ref().has_many_frames() => Poll::Ready(Next::ManyFrames),
         Poll::Pending => Poll::Pending,
         Poll::Ready(frame) => Poll::Ready(Next::Frame(frame)),
     }
 }
 
-pub(super) fn heard(socket: &Socket<'_>) -> Heard {
+pub(super) fn read_status(socket: &Socket<'_>) -> ReadStatus {
     let wire = socket.get_ref();
-    Heard { last: wire.heard(), incomplete_since: wire.incomplete_since() }
+    ReadStatus { last_byte: wire.last_byte_at(), incomplete_since: wire.incomplete_since() }
 }
 
-/// What an error of the library means for the connection.
-pub(super) fn ending(error: &WsError) -> CloseReason {
+/// Maps an error of the library to the reason for closing.
+pub(super) fn close_reason(error: &WsError) -> CloseReason {
     match error {
         WsError::Io(error) => match error.get_ref().and_then(|error| error.downcast_ref()) {
             Some(Refused(code)) => CloseReason::Failed(*code),

@@ -28,84 +28,87 @@ use crate::transport::tcp::{Tcp, Writer};
 use crate::transport::wire::Wire;
 use driver::ConnectionDriver;
 
-/// A connection's place among the others, held until its socket is closed.
+/// The permits of a connection, held until its socket is closed.
 type Permits = (ChatPermit, ConnectionPermit);
 
-/// A connection as the door leaves it.
+/// A connection after its handshake.
 #[derive(Debug)]
 pub(crate) struct OpenConnection {
     pub(crate) stream: Stream,
-    /// Read from it already.
+    /// Bytes already read from it.
     pub(crate) unread: Bytes,
-    /// The answer to the handshake; empty where it is out already.
+    /// The response to the handshake; empty if it is already sent.
     pub(crate) answer: Vec<u8>,
-    /// Whether it was agreed upon that messages may be compressed.
+    /// Whether compression was negotiated.
     pub(crate) deflates: bool,
 }
 
-/// Lets the entrant in and starts the connection's task. Whoever has seen the answer to the handshake is in: it is written
-/// behind the entering, and before all else.
+/// Joins a classic member to its room and starts the connection's task. The response to the
+/// handshake is written after the join and before anything else, so a client that has received it
+/// is a member.
 pub(crate) async fn start(
     opened: OpenConnection,
-    entrant: Accepted,
+    accepted: Accepted,
     permits: Permits,
     context: &Arc<Context>,
 ) {
     let OpenConnection { stream, unread, answer, deflates } = opened;
-    let (tcp, cipher) = taken_apart(stream);
+    let (tcp, cipher) = split(stream);
     let outbox = Outbox::beginning_with(&answer, tcp, context.config().backlog);
-    let outbox = Arc::new(outbox.within(Arc::clone(&context.backlogs)));
-    let most = context.config().limits.message_bytes;
-    let wire = Wire::new(Arc::clone(&outbox), cipher, unread, deflates, most);
-    match entrant {
-        Accepted::Classic(seat) => {
-            let encoding = context.encodings.of(deflates).classic;
-            let outlet = Sink::Frames { encoding, sink: Arc::clone(&outbox) as _ };
-            let seat = seat.with_window(&send_window(context.config().backlog));
-            // lists need nothing from the store: this resolves at once, and does not fail
-            let Ok((member, _)) = seat.join(Subscribe::new(outlet).with_lists()).await else { return };
-            let listed = context.classics.add(Arc::clone(member.member()), permits.0.client);
-            let talk = Classic::new(member, outbox, listed);
-            context.tasks.spawn(serve(talk, Dialect::Classic, wire, permits, Arc::clone(context)));
+    let outbox = Arc::new(outbox.within(Arc::clone(&context.backlog_budget)));
+    let max = context.config().limits.message_bytes;
+    let wire = Wire::new(Arc::clone(&outbox), cipher, unread, deflates, max);
+    match accepted {
+        Accepted::Classic(admission) => {
+            let encoding = context.encodings.for_connection(deflates).classic;
+            let sink = Sink::Frames { encoding, sink: Arc::clone(&outbox) as _ };
+            let admission = admission.with_window(&send_window(context.config().backlog));
+            // with lists nothing is read from the store, so this resolves at once and cannot fail
+            let Ok((member, _)) = admission.join(Subscribe::new(sink).with_lists()).await else { return };
+            let entry = context.classics.add(Arc::clone(member.member()), permits.0.client);
+            let protocol = Classic::new(member, outbox, entry);
+            context.tasks.spawn(serve(protocol, Dialect::Classic, wire, permits, Arc::clone(context)));
         }
         Accepted::V2 => {
-            let talk = Session::new(outbox, deflates, permits.0.client, Arc::clone(context));
-            context.tasks.spawn(serve(talk, Dialect::V2, wire, permits, Arc::clone(context)));
+            let protocol = Session::new(outbox, deflates, permits.0.client, Arc::clone(context));
+            context.tasks.spawn(serve(protocol, Dialect::V2, wire, permits, Arc::clone(context)));
         }
     }
 }
 
-/// The socket, and what it is encrypted with.
-fn taken_apart(stream: Stream) -> (Tcp, Option<Box<Cipher>>) {
+/// Splits a stream into the socket and its encryption.
+fn split(stream: Stream) -> (Tcp, Option<Box<Cipher>>) {
     match stream {
         Stream::Left(plain) => (Tcp::new(plain, Writer::Anyone), None),
         Stream::Right(encrypted) => {
-            let (socket, keys) = encrypted.into_inner();
-            // a client has nothing to say before the server's first word: what was read early went into the handshake
+            let (socket, tls) = encrypted.into_inner();
+            // a client sends nothing before the server's first flight, so everything read early was
+            // consumed by the handshake
             let (_, socket) = socket.into_parts();
-            (Tcp::new(socket, Writer::OwnTask), Some(Box::new(Cipher::new(keys))))
+            (Tcp::new(socket, Writer::OwnTask), Some(Box::new(Cipher::new(tls))))
         }
     }
 }
 
-/// All of a connection, as a future. Not an `async fn`, which would keep room for its arguments beside what becomes of them.
+/// The whole life of a connection. Not an `async fn`, which would reserve space for its arguments
+/// besides the values made from them.
 fn serve<T: Protocol + Send>(
-    talk: T,
+    protocol: T,
     dialect: Dialect,
     mut wire: Wire,
     permits: Permits,
     context: Arc<Context>,
 ) -> impl Future<Output = ()> + Send {
-    let held = (permits, Connected::by(dialect.name()));
-    let mut conversation = ConnectionDriver::new(talk, Arc::clone(&wire.outbox), context);
+    let guards = (permits, Connected::by(dialect.name()));
+    let mut driver = ConnectionDriver::new(protocol, Arc::clone(&wire.outbox), context);
     async move {
-        let ending = AssertUnwindSafe(conversation.run(&mut wire)).catch_unwind().await;
-        let context = conversation.context();
-        // the rooms hear of it now; the socket may take its time
-        drop(conversation);
-        let ending = ending.unwrap_or(CloseReason::Failed(CloseCode::Internal));
-        // boxed, so that the connection's future does not carry it all its life
-        Box::pin(close::say(&mut wire, dialect, ending, &context)).await;
-        drop(held);
+        let reason = AssertUnwindSafe(driver.run(&mut wire)).catch_unwind().await;
+        let context = driver.context();
+        // leaves the rooms now; closing the socket may take time
+        drop(driver);
+        let reason = reason.unwrap_or(CloseReason::Failed(CloseCode::Internal));
+        // boxed, so that the connection's future does not reserve space for it
+        Box::pin(close::close_connection(&mut wire, dialect, reason, &context)).await;
+        drop(guards);
     }
 }

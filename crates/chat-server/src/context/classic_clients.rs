@@ -1,4 +1,4 @@
-//! The classic clients that are connected, for lists.
+//! The connected classic clients.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,27 +7,27 @@ use std::sync::Arc;
 use chat_protocol::Member;
 use parking_lot::Mutex;
 
-/// Every classic client that is connected. Clones are the same.
+/// All connected classic clients. Clones share the same list.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct ClassicClients(Arc<Mutex<Known>>);
 
 #[derive(Debug, Default)]
 struct Known {
     next: u64,
-    /// By when they came.
+    /// In the order in which they connected.
     clients: BTreeMap<u64, (Arc<Member>, IpAddr)>,
 }
 
-/// A classic client, for a list of clients.
+/// A connected classic client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClassicInfo {
-    /// What it is in its room.
+    /// Its member in the room.
     pub member: Arc<Member>,
-    /// Where it connects from, as a trusted proxy says it.
+    /// Its address, as reported by a trusted proxy if there is one.
     pub address: IpAddr,
 }
 
-/// An entry in the list, for as long as it is held.
+/// An entry in the list, removed when dropped.
 #[derive(Debug)]
 pub(crate) struct ClassicEntry {
     classics: ClassicClients,
@@ -44,7 +44,7 @@ impl ClassicClients {
         ClassicEntry { classics: self.clone(), key }
     }
 
-    /// All of them, the oldest first.
+    /// All clients, oldest first.
     pub(crate) fn list(&self) -> Vec<ClassicInfo> {
         let known = self.0.lock();
         let info = |(member, address): &(Arc<Member>, IpAddr)| ClassicInfo {

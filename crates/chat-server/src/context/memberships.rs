@@ -1,18 +1,18 @@
-//! Where a session sits.
+//! The memberships of a session.
 
 use std::sync::Arc;
 
 use chat_protocol::RoomName;
 use chat_rooms::Membership;
 
-/// A session's seats, in the order of their rooms' names. Most sessions have one, and none has many: a list is smaller than a map,
-/// and as fast.
+/// A session's memberships, sorted by room name. Most sessions have one and none has many, so a
+/// list is smaller than a map and as fast.
 #[derive(Debug, Default)]
 pub(crate) struct Memberships(Vec<Arc<Membership>>);
 
 impl Memberships {
     fn find(&self, room: &RoomName) -> Result<usize, usize> {
-        self.0.binary_search_by(|seat| seat.member().room.cmp(room))
+        self.0.binary_search_by(|membership| membership.member().room.cmp(room))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -27,33 +27,33 @@ impl Memberships {
         self.0.iter()
     }
 
-    /// The seat in a room.
+    /// The membership in a room.
     pub(crate) fn get(&self, room: &RoomName) -> Option<&Arc<Membership>> {
-        self.find(room).ok().map(|place| &self.0[place])
+        self.find(room).ok().map(|index| &self.0[index])
     }
 
-    /// Adds a seat. One in the same room is left.
-    pub(crate) fn insert(&mut self, seat: Arc<Membership>) {
-        match self.find(&seat.member().room) {
-            Ok(place) => self.0[place] = seat,
-            Err(place) => {
+    /// Adds a membership. An existing one in the same room is dropped, and thereby left.
+    pub(crate) fn insert(&mut self, membership: Arc<Membership>) {
+        match self.find(&membership.member().room) {
+            Ok(index) => self.0[index] = membership,
+            Err(index) => {
                 self.0.reserve_exact(1);
-                self.0.insert(place, seat);
+                self.0.insert(index, membership);
             }
         }
     }
 
     pub(crate) fn remove(&mut self, room: &RoomName) -> Option<Arc<Membership>> {
-        self.find(room).ok().map(|place| self.0.remove(place))
+        self.find(room).ok().map(|index| self.0.remove(index))
     }
 
-    /// Gives up the seats in rooms that the operator has put the session out of.
+    /// Drops the memberships in rooms that an admin has removed the session from.
     pub(crate) fn drop_removed(&mut self) {
-        self.0.retain(|seat| !seat.was_removed());
+        self.0.retain(|membership| !membership.was_removed());
     }
 
-    /// Adds all of another session's.
+    /// Adds all memberships of another session.
     pub(crate) fn extend(&mut self, others: Self) {
-        others.0.into_iter().for_each(|seat| self.insert(seat));
+        others.0.into_iter().for_each(|membership| self.insert(membership));
     }
 }

@@ -1,4 +1,4 @@
-//! What the parts of a running server share.
+//! State shared by the parts of a running server.
 
 pub(crate) mod classic_clients;
 pub(crate) mod drain;
@@ -24,51 +24,51 @@ use crate::context::drain::Drain;
 use crate::context::sessions::Sessions;
 use crate::encoding::Encodings;
 
-/// How long a client of a server that ends has to answer the close frame.
-const ANSWER: Duration = Duration::from_secs(1);
+/// Time for a client to answer the close frame of a server that shuts down.
+const CLOSE_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What every connection needs.
+/// State that every connection uses.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) engine: Engine,
     pub(crate) encodings: Encodings,
-    /// The sessions of `chat.v2`, by their secrets.
+    /// The `chat.v2` sessions, by secret.
     pub(crate) sessions: Sessions,
     /// The classic clients.
     pub(crate) classics: ClassicClients,
     /// The web page, if it is served.
     pub(crate) pages: Option<Pages>,
-    /// As it is now: what changes while the server runs is told by `Control::reconfigure`.
+    /// The current configuration; `Control::reconfigure` replaces it.
     pub(crate) config: ArcSwap<Config>,
-    /// Cancelled when the server is to end, for all but chat connections.
+    /// Cancelled at shutdown, for everything but chat connections.
     pub(crate) stopping: CancellationToken,
-    /// Who is told by this that it is to end.
+    /// Tells chat connections to close at shutdown.
     pub(crate) drain: Drain,
-    /// Set when the server is about to end.
+    /// Set when the server is about to shut down.
     pub(crate) is_ending: AtomicBool,
-    /// Every task that holds a connection.
+    /// The tasks of all connections.
     pub(crate) tasks: TaskTracker,
-    /// A permit for each chat connection there may be.
-    pub(crate) members: Arc<Semaphore>,
+    /// One permit per chat connection.
+    pub(crate) chat_permits: Arc<Semaphore>,
     /// Whether memory is nearly used up.
     pub(crate) is_short_of_memory: AtomicBool,
-    /// What may wait for all connections together.
-    pub(crate) backlogs: Arc<BacklogBudget>,
-    /// What comes from which address.
+    /// Bounds the backlogs of all connections together.
+    pub(crate) backlog_budget: Arc<BacklogBudget>,
+    /// Usage per client address.
     pub(crate) addresses: Addresses,
     /// Limits the log lines that clients can cause.
     pub(crate) log: Arc<ClientLog>,
 }
 
 impl Context {
-    /// Resolves once the server ends and a client had the time to answer a close frame, if it answers at all. Connections to which nothing is owed
-    /// wait no longer for their clients.
-    pub(crate) async fn has_waited_for_answers(&self) {
+    /// Resolves once the server is shutting down and clients have had time to answer a close frame.
+    /// Connections with nothing left to write do not wait longer for their clients.
+    pub(crate) async fn shutdown_grace_elapsed(&self) {
         self.stopping.cancelled().await;
-        tokio::time::sleep(ANSWER).await;
+        tokio::time::sleep(CLOSE_ANSWER_TIMEOUT).await;
     }
 
-    /// What is set now. Not to be held for long: a connection asks anew.
+    /// The current configuration. Do not hold the guard for long: load it again instead.
     pub(crate) fn config(&self) -> Guard<Arc<Config>> {
         self.config.load()
     }

@@ -1,4 +1,4 @@
-//! The sessions that are there, by the secrets that let a later connection take them over.
+//! The open sessions, by the secrets that let a later connection take them over.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,10 +13,11 @@ use tokio::sync::oneshot;
 
 use crate::context::memberships::Memberships;
 
-/// Resolves to the seats of a session that is taken over; to an error when that ends by itself before.
+/// Resolves to the memberships of a session that is taken over, or to an error if that session ends
+/// by itself first.
 pub(crate) type Takeover = oneshot::Receiver<Memberships>;
 
-/// Every session that has begun.
+/// All open sessions. Clones share the same state.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Sessions {
     by_secret: Arc<Mutex<HashMap<u128, Arc<Entry>>>>,
@@ -28,16 +29,16 @@ struct Entry {
     username: Username,
     address: IpAddr,
     began_at: Timestamp,
-    /// Set once its first frame is on its way: nothing comes before it.
+    /// Set once the `welcome` frame is queued: no other frame may precede it.
     is_welcomed: AtomicBool,
-    /// Set when the operator ends it.
+    /// Set when an admin ends the session.
     is_closed: AtomicBool,
-    /// By which the session's task is woken.
+    /// The session's outbox. Probing it wakes the session's task.
     outbox: Arc<dyn FrameSink>,
-    /// How it is written to.
+    /// Encoding of the frames sent to it.
     encoding: EncodingId,
-    /// Who takes it over, until the session's task has seen it.
-    taker: Mutex<Option<oneshot::Sender<Memberships>>>,
+    /// The connection that takes the session over, until the session's task has picked it up.
+    successor: Mutex<Option<oneshot::Sender<Memberships>>>,
 }
 
 impl fmt::Debug for Entry {
@@ -46,7 +47,7 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// A session's place among the others, for as long as it is held. Its secret is in no log.
+/// A session's entry in the table, removed when dropped. Its secret is never logged.
 pub(crate) struct Registration {
     sessions: Sessions,
     secret: u128,
@@ -54,7 +55,7 @@ pub(crate) struct Registration {
 }
 
 impl Sessions {
-    /// Adds a session, under a new secret.
+    /// Adds a session under a new secret.
     pub(crate) fn register(
         &self,
         username: Username,
@@ -72,13 +73,13 @@ impl Sessions {
             is_closed: AtomicBool::new(false),
             outbox,
             encoding,
-            taker: Mutex::default(),
+            successor: Mutex::default(),
         });
         self.by_secret.lock().insert(secret, Arc::clone(&entry));
         Registration { sessions: self.clone(), secret, entry }
     }
 
-    /// All of them, the oldest first.
+    /// All sessions, oldest first.
     pub(crate) fn list(&self) -> Vec<SessionInfo> {
         let mut entries: Vec<_> = self.by_secret.lock().values().cloned().collect();
         entries.sort_unstable_by_key(|entry| (entry.began_at, entry.id));
@@ -91,9 +92,9 @@ impl Sessions {
         entries.into_iter().map(of).collect()
     }
 
-    /// Ends the session with this id: it can't be resumed. False where there is none.
+    /// Ends the session with this id; it cannot be resumed. Returns `false` if there is none.
     pub(crate) fn close(&self, id: &str) -> bool {
-        let Some(id) = read_session_id(id) else { return false };
+        let Some(id) = parse_session_id(id) else { return false };
         let mut sessions = self.by_secret.lock();
         let found = sessions.iter().find(|(_, entry)| entry.id == id);
         let Some(secret) = found.map(|(secret, _)| *secret) else { return false };
@@ -106,22 +107,23 @@ impl Sessions {
         })
     }
 
-    /// Where the events of all sessions go that have got their `welcome`.
-    pub(crate) fn outlets(&self) -> Vec<Sink> {
-        let outlet =
+    /// The sinks of all sessions whose `welcome` is queued.
+    pub(crate) fn sinks(&self) -> Vec<Sink> {
+        let sink =
             |entry: &Arc<Entry>| Sink::Frames { encoding: entry.encoding, sink: Arc::clone(&entry.outbox) };
         let sessions = self.by_secret.lock();
         let welcomed = sessions.values().filter(|entry| entry.is_welcomed.load(Ordering::Acquire));
-        welcomed.map(outlet).collect()
+        welcomed.map(sink).collect()
     }
 
-    /// How many there are.
+    /// The number of sessions.
     pub(crate) fn count(&self) -> usize {
         self.by_secret.lock().len()
     }
 
-    /// Asks the session with this secret for its seats. None where there is none, or it belongs to another name. The secret is good
-    /// for one time: of several who try exactly one gets the seats.
+    /// Requests the memberships of the session with this secret. `None` if there is no such session
+    /// or it belongs to another name. A secret works once: of several concurrent attempts exactly
+    /// one succeeds.
     pub(crate) fn take_over(&self, secret: &str, username: &Username) -> Option<Takeover> {
         let secret = u128::from_str_radix(secret, 16).ok()?;
         let mut sessions = self.by_secret.lock();
@@ -130,23 +132,23 @@ impl Sessions {
         }
         let entry = sessions.remove(&secret)?;
         drop(sessions);
-        let (taker, seats) = oneshot::channel();
-        *entry.taker.lock() = Some(taker);
+        let (successor, memberships) = oneshot::channel();
+        *entry.successor.lock() = Some(successor);
         entry.outbox.probe();
-        Some(seats)
+        Some(memberships)
     }
 }
 
-/// A session of `chat.v2`, as the operator sees it.
+/// A `chat.v2` session, for an admin's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionInfo {
-    /// Its id, as it stands in the log.
+    /// Its id, as in the log.
     pub id: String,
-    /// Who it is.
+    /// The user's name.
     pub username: Username,
-    /// Where its client connects from, as a trusted proxy says it.
+    /// Address of its client, as reported by a trusted proxy if there is one.
     pub address: IpAddr,
-    /// When it said `hello`.
+    /// When it sent `hello`.
     pub began_at: Timestamp,
 }
 
@@ -154,24 +156,24 @@ fn session_id(id: u64) -> String {
     format!("s{id:016x}")
 }
 
-/// The number in an id that is written just so.
-fn read_session_id(text: &str) -> Option<u64> {
+/// Parses a session id; only its canonical form is valid.
+fn parse_session_id(text: &str) -> Option<u64> {
     let id = u64::from_str_radix(text.strip_prefix('s')?, 16).ok()?;
     (session_id(id) == text).then_some(id)
 }
 
 impl Registration {
-    /// Its first frame is on its way.
-    pub(crate) fn note_welcome(&self) {
+    /// Records that `welcome` is queued.
+    pub(crate) fn mark_welcomed(&self) {
         self.entry.is_welcomed.store(true, Ordering::Release);
     }
 
-    /// Whether the operator ends it.
+    /// Whether an admin has ended the session.
     pub(crate) fn is_closed(&self) -> bool {
         self.entry.is_closed.load(Ordering::Acquire)
     }
 
-    /// An id for logs and lists. It grants nothing.
+    /// The id for logs and lists. It grants nothing.
     pub(crate) fn id(&self) -> String {
         session_id(self.entry.id)
     }
@@ -181,9 +183,9 @@ impl Registration {
         format!("{:032x}", self.secret)
     }
 
-    /// Who takes the session over, if somebody does.
-    pub(crate) fn taker(&self) -> Option<oneshot::Sender<Memberships>> {
-        self.entry.taker.lock().take()
+    /// Takes the sender for the connection that takes this session over, if there is one.
+    pub(crate) fn take_successor(&self) -> Option<oneshot::Sender<Memberships>> {
+        self.entry.successor.lock().take()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Frames that the server writes itself. They are not masked (RFC 6455, section 5.1).
+//! Frames that the server builds itself. They are not masked (RFC 6455, section 5.1).
 
 use chat_protocol::CloseCode;
 use chat_protocol::v2::{self, Bye, ServerFrame};
@@ -9,8 +9,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame, FrameHe
 /// A ping without a payload (RFC 6455, section 5.5.2).
 pub(crate) const PING: [u8; 2] = [0x89, 0x00];
 
-/// A frame of `chat.v2` that has no place in a room, as a text frame. It is never compressed: `welcome` holds the session's secret, and how
-/// long a text is when it is compressed says something of what is in it.
+/// Encodes a `chat.v2` frame that is not one of a room's events, as a text frame. It is never
+/// compressed: `welcome` contains the session's secret, and the length of compressed text leaks
+/// information about its content.
 pub(crate) fn v2_frame(frame: &ServerFrame) -> Frames {
     let (mut json, mut bytes) = (Vec::new(), Vec::new());
     v2::write_frame(frame, &mut json);
@@ -18,7 +19,7 @@ pub(crate) fn v2_frame(frame: &ServerFrame) -> Frames {
     Frames::one(bytes)
 }
 
-/// A `bye` of `chat.v2` and the close frame behind it.
+/// A `bye` of `chat.v2`, followed by the close frame.
 pub(crate) fn bye(code: CloseCode, after_ms: Option<u64>) -> Frames {
     let bye =
         Bye { code: code.code(), reason: code.reason().to_owned(), reconnect: code.reconnect(), after_ms };
@@ -29,19 +30,19 @@ pub(crate) fn bye(code: CloseCode, after_ms: Option<u64>) -> Frames {
 
 /// Appends a text frame.
 pub(crate) fn text(payload: &[u8], frame: &mut Vec<u8>) {
-    put(false, payload, frame);
+    append_frame(false, payload, frame);
 }
 
 /// Appends a text frame with a compressed message (RFC 7692, section 6).
 pub(crate) fn deflated_text(payload: &[u8], frame: &mut Vec<u8>) {
-    put(true, payload, frame);
+    append_frame(true, payload, frame);
 }
 
-fn put(rsv1: bool, payload: &[u8], frame: &mut Vec<u8>) {
+fn append_frame(rsv1: bool, payload: &[u8], frame: &mut Vec<u8>) {
     let header = FrameHeader { opcode: OpCode::Data(Data::Text), rsv1, ..FrameHeader::default() };
     let length = payload.len() as u64;
     frame.reserve(header.len(length) + payload.len());
-    // a vector takes every write
+    // writing to a `Vec` cannot fail
     let written = header.format(length, frame);
     debug_assert!(written.is_ok());
     frame.extend_from_slice(payload);
@@ -52,7 +53,7 @@ pub(crate) fn close(code: CloseCode) -> Frames {
     close_with(code.code(), code.reason())
 }
 
-/// The answer to a client's close: its own code, 1000 where it gave none.
+/// The answer to a client's close frame: it echoes the code, or sends 1000 if there was none.
 pub(crate) fn close_answer(code: Option<u16>) -> Frames {
     close_with(code.unwrap_or(CloseCode::Normal.code()), "")
 }

@@ -1,4 +1,5 @@
-//! How the engine writes what happens for each kind of connection: an event is encoded once, with its WebSocket frame around it.
+//! How the engine encodes events for each kind of connection. An event is encoded once, including
+//! its WebSocket frame.
 
 pub(crate) mod deflate;
 pub(crate) mod frames;
@@ -13,33 +14,33 @@ use chat_rooms::{Encoding, EncodingId, EngineBuilder, IsGone};
 use crate::encoding::deflate::Deflater;
 use crate::encoding::rendered::Rendered;
 
-/// The engine's encodings, for connections with messages as they are and with compressed ones.
+/// The engine's encodings, for connections without and with compression.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Encodings {
-    plain: OfDialects,
-    deflated: OfDialects,
+    plain: DialectEncodings,
+    deflated: DialectEncodings,
 }
 
 /// The encodings of the dialects.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct OfDialects {
+pub(crate) struct DialectEncodings {
     pub(crate) classic: EncodingId,
     pub(crate) v2: EncodingId,
     /// For sessions that asked for `html`.
     pub(crate) v2_html: EncodingId,
 }
 
-impl OfDialects {
+impl DialectEncodings {
     fn new() -> Self {
         Self { classic: EncodingId::new(), v2: EncodingId::new(), v2_html: EncodingId::new() }
     }
 }
 
 impl Encodings {
-    /// Adds them to an engine. One that nobody takes costs nothing.
+    /// Adds them to an engine. An encoding that no connection uses costs nothing.
     pub(crate) fn add_to(mut builder: EngineBuilder, images: RemoteImages) -> (EngineBuilder, Self) {
         let rendered = Arc::new(Rendered::new(images));
-        let encodings = Self { plain: OfDialects::new(), deflated: OfDialects::new() };
+        let encodings = Self { plain: DialectEncodings::new(), deflated: DialectEncodings::new() };
         let deflater = Arc::<Deflater>::default();
         for (ids, deflater) in [(encodings.plain, None), (encodings.deflated, Some(deflater))] {
             let html = V2Html(Arc::clone(&rendered));
@@ -51,16 +52,16 @@ impl Encodings {
         (builder, encodings)
     }
 
-    pub(crate) fn of(&self, deflates: bool) -> OfDialects {
+    pub(crate) fn for_connection(&self, deflates: bool) -> DialectEncodings {
         if deflates { self.deflated } else { self.plain }
     }
 }
 
-/// How an event becomes a text.
+/// How an event becomes JSON text.
 trait Dialect: Send + Sync + 'static {
     fn write(&self, event: &Event, json: &mut Vec<u8>);
 
-    /// About how many bytes that will be.
+    /// Approximate length of that text, in bytes.
     fn size_hint(&self, event: &Event) -> usize;
 
     /// See [`Encoding::redact`].
@@ -96,7 +97,7 @@ impl Dialect for V2 {
     }
 }
 
-/// `chat.v2` with each message's Markdown as HTML beside it.
+/// `chat.v2` with the rendered HTML of each message beside its Markdown.
 #[derive(Debug)]
 struct V2Html(Arc<Rendered>);
 
@@ -106,7 +107,7 @@ impl Dialect for V2Html {
     }
 
     fn size_hint(&self, event: &Event) -> usize {
-        // mostly the HTML is a little longer than the text
+        // the HTML is usually a little longer than the text
         2 * v2::size_hint(event)
     }
 
@@ -115,7 +116,7 @@ impl Dialect for V2Html {
     }
 }
 
-/// A dialect in text frames, compressed where there is a deflater and it makes them shorter.
+/// A dialect in text frames, compressed if there is a deflater and compression makes them shorter.
 #[derive(Debug)]
 struct Framed<D> {
     dialect: D,

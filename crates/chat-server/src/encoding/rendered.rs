@@ -1,4 +1,4 @@
-//! Messages as HTML.
+//! Messages rendered to HTML.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -11,24 +11,25 @@ use chat_rooms::IsGone;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-/// How much HTML is kept, in bytes: what a room's newcomers ask for was mostly rendered a moment ago.
-const KEPT: u64 = 32 << 20;
+/// Maximum size of the HTML cache, in bytes. Most of what newcomers to a room request was rendered
+/// shortly before.
+const CACHE_BYTES: u64 = 32 << 20;
 
-/// What one message counts beside its HTML.
-const PER_MESSAGE: u64 = 256;
+/// Bytes a message counts in the cache in addition to its HTML.
+const MESSAGE_OVERHEAD: u64 = 256;
 
-/// About how long a message's HTML is; only how the cache lays out its tables depends on it.
-const USUAL: usize = 512;
+/// Estimated length of a message's HTML. It only affects the layout of the cache's tables.
+const ESTIMATED_BYTES: usize = 512;
 
 type Key = (RoomName, u64, MessageId);
 
-/// Renders messages, each once as long as it is remembered.
+/// Renders messages, each once while it is cached.
 pub(crate) struct Rendered {
     renderer: Renderer,
-    kept: Cache<Key, Html, ByLength>,
+    cache: Cache<Key, Html, ByLength>,
 }
 
-/// What a message was rendered to.
+/// A rendered message.
 #[derive(Debug, Clone)]
 struct Html {
     sent_at: Timestamp,
@@ -40,35 +41,35 @@ struct ByLength;
 
 impl Weighter<Key, Html> for ByLength {
     fn weight(&self, _: &Key, html: &Html) -> u64 {
-        PER_MESSAGE + html.text.len() as u64
+        MESSAGE_OVERHEAD + html.text.len() as u64
     }
 }
 
 impl Rendered {
     pub(crate) fn new(images: RemoteImages) -> Self {
-        let kept = Cache::with_weighter(KEPT as usize / USUAL, KEPT, ByLength);
-        Self { renderer: Renderer::new(images), kept }
+        let cache = Cache::with_weighter(CACHE_BYTES as usize / ESTIMATED_BYTES, CACHE_BYTES, ByLength);
+        Self { renderer: Renderer::new(images), cache }
     }
 
-    /// The HTML of a message, sanitised.
+    /// The sanitised HTML of a message.
     pub(crate) fn html(&self, message: Written<'_>) -> Arc<str> {
         let key = (message.room.clone(), message.seq, message.id.clone());
         let render = || {
             let text = self.renderer.render(message.body).into();
             Ok::<_, Infallible>(Html { sent_at: message.sent_at, text })
         };
-        let Ok(html) = self.kept.get_or_insert_with(&key, render);
+        let Ok(html) = self.cache.get_or_insert_with(&key, render);
         html.text
     }
 
-    /// Forgets messages that are gone.
+    /// Removes redacted messages from the cache.
     pub(crate) fn redact(&self, is_gone: IsGone<'_>) {
-        self.kept.retain(|(room, seq, _), html| !is_gone(room, *seq, html.sent_at));
+        self.cache.retain(|(room, seq, _), html| !is_gone(room, *seq, html.sent_at));
     }
 }
 
 impl fmt::Debug for Rendered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rendered").field("kept", &self.kept.len()).finish_non_exhaustive()
+        f.debug_struct("Rendered").field("kept", &self.cache.len()).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! Who is let in, decided before the handshake is answered.
+//! Admission: decided before the handshake is answered.
 
 pub(crate) mod refusal;
 
@@ -28,59 +28,59 @@ use crate::context::Context;
 use crate::encoding::deflate;
 use crate::handshake::refusal::Refusal;
 
-/// What was let in.
+/// What was admitted.
 #[derive(Debug)]
 pub(crate) enum Accepted {
-    /// A member of one room.
+    /// A classic client, admitted to one room.
     Classic(Admission),
-    /// A session that has said nothing yet.
+    /// A session that has not sent `hello` yet.
     V2,
 }
 
-/// Somebody who is let in.
+/// An admitted handshake.
 #[derive(Debug)]
 pub(crate) struct Admitted {
-    /// The answer to the handshake.
+    /// The response to the handshake.
     pub(crate) response: Response<()>,
-    /// Whether it says that messages may be compressed.
+    /// Whether the response agrees to compression.
     pub(crate) deflates: bool,
-    /// Who it is.
-    pub(crate) entrant: Accepted,
-    /// Counts towards the connections there may be, for as long as it is held.
+    /// What was admitted.
+    pub(crate) accepted: Accepted,
+    /// Counts the chat connection until dropped.
     pub(crate) permit: ChatPermit,
 }
 
-/// Where sessions of `chat.v2` begin.
+/// Path of the `chat.v2` endpoint.
 const V2_PATH: &str = "/ws";
 
-/// Whether a path is one that WebSockets are served on.
+/// Whether WebSockets are served on a path.
 pub(crate) fn is_websocket_path(path: &str) -> bool {
     path == V2_PATH || path.starts_with("/ws/")
 }
 
-/// Decides about a handshake and, if it is let in, keeps its seat.
+/// Decides about a handshake. An admitted classic client has its name reserved.
 ///
-/// Cancel-safe: dropped before it resolves, the seat is given back.
+/// Cancel-safe: if dropped before it resolves, the name is free again.
 pub(crate) async fn admit(
     request: &Request<()>,
-    place: &ConnectionPermit,
+    connection_permit: &ConnectionPermit,
     context: &Arc<Context>,
 ) -> Result<Admitted, Refusal> {
     if request.uri().path() == V2_PATH {
-        return admit_session(request, place, context);
+        return admit_session(request, connection_permit, context);
     }
     let (room, username) = classic_target(request.uri().path()).ok_or(Refusal::NotFound)?;
     let mut response = handshake(request)?;
-    let permit = permit(request, place, context)?;
-    look_at_origin(request, Endpoint::Classic, place, context)?;
-    let deflates = agree_on_deflate(request, &mut response, context);
+    let permit = chat_permit(request, connection_permit, context)?;
+    check_origin(request, Endpoint::Classic, connection_permit, context)?;
+    let deflates = negotiate_deflate(request, &mut response, context);
     match context.engine.admit(&room, &username).await {
-        Ok(seat) => Ok(Admitted { response, deflates, entrant: Accepted::Classic(seat), permit }),
+        Ok(admission) => Ok(Admitted { response, deflates, accepted: Accepted::Classic(admission), permit }),
         Err(JoinError::NameTaken) => Err(Refusal::NameTaken),
         Err(JoinError::RoomFull) => Err(Refusal::RoomFull),
         Err(JoinError::Closing) => Err(Refusal::ShuttingDown),
         Err(error) => {
-            if let Some(Passed { suppressed }) = context.log.at_all(LogKind::Join) {
+            if let Some(Passed { suppressed }) = context.log.pass(LogKind::Join) {
                 tracing::warn!(%room, %username, %error, suppressed, "a user could not join");
             }
             Err(Refusal::Store)
@@ -88,14 +88,15 @@ pub(crate) async fn admit(
     }
 }
 
-/// Lets a session of `chat.v2` in: who it is, it says later.
+/// Admits a `chat.v2` session, which sends its username later.
 fn admit_session(
     request: &Request<()>,
-    place: &ConnectionPermit,
+    connection_permit: &ConnectionPermit,
     context: &Context,
 ) -> Result<Admitted, Refusal> {
     let mut response = handshake(request)?;
-    // a client that does not offer it would not understand a word (RFC 6455, section 4.2.2)
+    // a client that does not offer the subprotocol would not understand it (RFC 6455, section
+    // 4.2.2)
     let offered = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).iter();
     let mut offered = offered.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
     if !offered.any(|name| name.trim() == SUBPROTOCOL) {
@@ -105,14 +106,14 @@ fn admit_session(
     if context.engine.is_closing() {
         return Err(Refusal::ShuttingDown);
     }
-    let permit = permit(request, place, context)?;
-    look_at_origin(request, Endpoint::V2, place, context)?;
-    let deflates = agree_on_deflate(request, &mut response, context);
-    Ok(Admitted { response, deflates, entrant: Accepted::V2, permit })
+    let permit = chat_permit(request, connection_permit, context)?;
+    check_origin(request, Endpoint::V2, connection_permit, context)?;
+    let deflates = negotiate_deflate(request, &mut response, context);
+    Ok(Admitted { response, deflates, accepted: Accepted::V2, permit })
 }
 
-/// Takes the client's offer to compress messages, if there is one that can be taken, and says whether.
-fn agree_on_deflate(request: &Request<()>, response: &mut Response<()>, context: &Context) -> bool {
+/// Accepts the client's offer of compression, if there is a suitable one. Returns whether it did.
+fn negotiate_deflate(request: &Request<()>, response: &mut Response<()>, context: &Context) -> bool {
     if !context.config().deflate {
         return false;
     }
@@ -121,56 +122,63 @@ fn agree_on_deflate(request: &Request<()>, response: &mut Response<()>, context:
     true
 }
 
-/// A place among the chat connections, if there is one left, and one for who asks.
-fn permit(request: &Request<()>, place: &ConnectionPermit, context: &Context) -> Result<ChatPermit, Refusal> {
-    let (client, address) = match place.peer() {
+/// Takes a permit for a chat connection, if one is left, memory is not short, and the client's
+/// address is within its limits.
+fn chat_permit(
+    request: &Request<()>,
+    connection_permit: &ConnectionPermit,
+    context: &Context,
+) -> Result<ChatPermit, Refusal> {
+    let (client, address) = match connection_permit.peer() {
         Peer::Client { address, .. } => {
-            may_shake_hands(*address, context)?;
+            check_handshake_rate(*address, context)?;
             (*address, None)
         }
         Peer::Proxy(proxy) => {
             let client = context.config().proxies.client(request.headers(), *proxy);
-            (client, Some(counted(client, context)?))
+            (client, Some(count_client(client, context)?))
         }
     };
     if context.is_short_of_memory.load(Ordering::Relaxed) {
         return Err(Refusal::Full);
     }
-    let permit = Arc::clone(&context.members).try_acquire_owned().map_err(|_| Refusal::Full)?;
+    let permit = Arc::clone(&context.chat_permits).try_acquire_owned().map_err(|_| Refusal::Full)?;
     Ok(ChatPermit { _permit: permit, client, _address: address })
 }
 
-/// Counts who asks over a proxy.
-fn counted(address: IpAddr, context: &Context) -> Result<AddressPermit, Refusal> {
-    let Arrival::In(place) = context.addresses.arrive(address) else { return Err(Refusal::TooManyFromThere) };
-    may_shake_hands(address, context).map(|()| place)
+/// Counts a client that connects through a proxy.
+fn count_client(address: IpAddr, context: &Context) -> Result<AddressPermit, Refusal> {
+    let Arrival::Allowed(permit) = context.addresses.count_connection(address) else {
+        return Err(Refusal::TooManyFromThere);
+    };
+    check_handshake_rate(address, context).map(|()| permit)
 }
 
 /// The client's address, as far as it is known.
-fn client_address(headers: &HeaderMap, place: &ConnectionPermit, context: &Context) -> IpAddr {
-    match place.peer() {
+fn client_address(headers: &HeaderMap, connection_permit: &ConnectionPermit, context: &Context) -> IpAddr {
+    match connection_permit.peer() {
         Peer::Client { address, .. } => *address,
         Peer::Proxy(proxy) => context.config().proxies.client(headers, *proxy),
     }
 }
 
-fn may_shake_hands(address: IpAddr, context: &Context) -> Result<(), Refusal> {
-    context.addresses.may_shake_hands(address, Instant::now()).then_some(()).ok_or(Refusal::TooManyFromThere)
+fn check_handshake_rate(address: IpAddr, context: &Context) -> Result<(), Refusal> {
+    context.addresses.allow_handshake(address, Instant::now()).then_some(()).ok_or(Refusal::TooManyFromThere)
 }
 
-/// Refuses pages that may not chat here: whoever reads them did not choose to. Asked after the limits of the address, which bound how often
-/// this comes to the log.
-fn look_at_origin(
+/// Refuses pages whose origin is not allowed: their readers did not choose to chat here. Checked
+/// after the limits of the address, which bound how often a refusal is logged.
+fn check_origin(
     request: &Request<()>,
     endpoint: Endpoint,
-    place: &ConnectionPermit,
+    connection_permit: &ConnectionPermit,
     context: &Context,
 ) -> Result<(), Refusal> {
-    if context.config().origins.admit(request.headers(), endpoint) {
+    if context.config().origins.allows(request.headers(), endpoint) {
         return Ok(());
     }
-    let address = client_address(request.headers(), place, context);
-    if let Some(Passed { suppressed }) = context.log.about(LogKind::Origin, address) {
+    let address = client_address(request.headers(), connection_permit, context);
+    if let Some(Passed { suppressed }) = context.log.pass_for(LogKind::Origin, address) {
         let origin = request.headers().get(ORIGIN).map(HeaderValue::as_bytes).unwrap_or_default();
         tracing::info!(
             %address,
@@ -182,23 +190,23 @@ fn look_at_origin(
     Err(Refusal::Origin)
 }
 
-/// The room and the name in `/ws/chat/{room}/{username}`.
+/// Parses the room and the name in `/ws/chat/{room}/{username}`.
 fn classic_target(path: &str) -> Option<(RoomName, Username)> {
     let (room, username) = path.strip_prefix("/ws/chat/")?.split_once('/')?;
     Some((RoomName::parse(&decoded(room)?).ok()?, Username::parse(&decoded(username)?).ok()?))
 }
 
-/// A segment of a path without its percent-encoding; none where that is not UTF-8.
+/// A path segment without its percent-encoding. `None` if it is not UTF-8.
 pub(crate) fn decoded(segment: &str) -> Option<String> {
     percent_decode_str(segment).decode_utf8().ok().map(Into::into)
 }
 
-/// The answer to a handshake that is one.
+/// The response to a valid handshake.
 fn handshake(request: &Request<()>) -> Result<Response<()>, Refusal> {
     if request.method() != Method::GET {
         return Err(Refusal::Method);
     }
-    // a body would be read as frames, and a key must not come twice (RFC 6455, section 11.3.1)
+    // a body would be read as frames, and a key must not be repeated (RFC 6455, section 11.3.1)
     let headers = request.headers();
     let has_body = headers.contains_key(TRANSFER_ENCODING)
         || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
@@ -215,8 +223,8 @@ fn handshake(request: &Request<()>) -> Result<Response<()>, Refusal> {
     })
 }
 
-/// The same with all its `Connection` lines in one, which is what they mean (RFC 9110, section 5.3): the library looks at the
-/// first only.
+/// Joins all `Connection` lines into one, which is equivalent (RFC 9110, section 5.3): the library
+/// looks only at the first.
 fn with_one_connection_line(request: &Request<()>) -> Request<()> {
     let mut request = request.clone();
     let lines: Vec<_> = request.headers().get_all(CONNECTION).iter().map(HeaderValue::as_bytes).collect();
@@ -233,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_come_out_of_the_path() {
+    fn the_path_names_the_room_and_the_user() {
         let target = |path| classic_target(path).map(|(room, name)| (room.to_string(), name.to_string()));
         assert_eq!(target("/ws/chat/lobby/ana"), Some(("lobby".into(), "ana".into())));
         assert_eq!(target("/ws/chat/caf%C3%A9/%61na"), Some(("café".into(), "ana".into())));
@@ -258,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_is_told_what_is_wrong_with_it() {
+    fn an_invalid_handshake_is_refused_with_its_reason() {
         let request = |change: fn(&mut Request<()>)| {
             let mut request = Request::builder()
                 .uri("/ws/chat/r/ana")

@@ -1,34 +1,34 @@
-//! Why a handshake is refused, and the response that says so.
+//! Reasons to refuse a handshake, and the responses to it.
 
 use http::header::{
     ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Response, StatusCode};
 
-/// Why a handshake was refused. Nobody in the room notices.
+/// Why a handshake was refused. The members of the room do not notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// There is nothing under this path, or what stands in it is no name.
+    /// There is nothing at this path, or it contains an invalid name.
     NotFound,
-    /// Not a GET.
+    /// The method is not GET.
     Method,
-    /// A plain request, or a version of WebSocket other than 13 (RFC 6455, section 4.4).
+    /// A plain request, or a WebSocket version other than 13 (RFC 6455, section 4.4).
     UpgradeRequired,
-    /// A handshake that is none.
+    /// Not a valid handshake.
     Malformed,
-    /// A request that is not encrypted, where that is asked for.
+    /// A plain request where TLS is required.
     NotEncrypted,
-    /// A handshake without an offer of `chat.v2` where that is spoken.
+    /// A handshake on the `chat.v2` endpoint that does not offer `chat.v2`.
     NoSubprotocol,
-    /// From a page of an origin that may not.
+    /// The page's origin is not allowed.
     Origin,
     /// The name is in use in the room.
     NameTaken,
-    /// There are as many connections from that address as there may be, or its handshakes come too fast.
+    /// Too many connections from the address, or its handshakes come too fast.
     TooManyFromThere,
-    /// There are as many members in the room as there may be.
+    /// The room has its maximum number of members.
     RoomFull,
-    /// There are as many connections as there may be, or as there is memory for.
+    /// The maximum number of connections is reached, or memory is short.
     Full,
     /// The server is shutting down.
     ShuttingDown,
@@ -37,7 +37,8 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// The answer. A person who tries things out reads its body; that of a taken name is empty, as clients know it.
+    /// The response. Its body explains the refusal to a person; for a taken name it is empty, as
+    /// classic clients expect.
     pub(crate) fn response(self) -> Response<&'static str> {
         let (status, extra): (_, &[(HeaderName, &'static str)]) = match self {
             Self::NotFound => (StatusCode::NOT_FOUND, &[]),
@@ -69,7 +70,7 @@ impl Refusal {
 }
 
 impl Refusal {
-    /// Every reason.
+    /// All reasons.
     pub(crate) const ALL: [Self; 13] = [
         Self::NotFound,
         Self::Method,
@@ -86,7 +87,7 @@ impl Refusal {
         Self::Store,
     ];
 
-    /// For programs that count.
+    /// Label for metrics.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::NotFound => "not_found",

@@ -1,4 +1,4 @@
-//! The PROXY protocol: whom a proxy in front of the server speaks for.
+//! The PROXY protocol: the client's address as reported by a proxy in front of the server.
 
 use std::net::IpAddr;
 
@@ -6,14 +6,17 @@ use bytes::{Buf, BytesMut};
 use proxy_header::{Error, ParseConfig, ProxyHeader};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// The largest header, in bytes: what it says beside the addresses is not long in practice.
+/// Maximum size of a header, in bytes. In practice what it holds besides the addresses is short.
 const MAX_BYTES: usize = 4 * 1024;
 
-/// The longest header of version 1, in bytes (section 2.1). The library looks at that only while the end of the line has not come.
-const MAX_TEXT_BYTES: usize = 107;
+/// Maximum size of a version 1 header, in bytes (section 2.1). The library enforces it only until
+/// the end of the line has arrived.
+const MAX_V1_BYTES: usize = 107;
 
-/// Reads the header of the PROXY protocol (HAProxy's `proxy-protocol.txt`, sections 2.1 and 2.2), and what came behind it. No address
-/// where the proxy speaks for itself. None where there is no header. Not cancel-safe: what was read is lost.
+/// Reads the PROXY protocol header (HAProxy's `proxy-protocol.txt`, sections 2.1 and 2.2), and
+/// returns the client's address and the bytes read after the header. The address is `None` if the
+/// proxy connects on its own behalf. Returns `None` if there is no valid header. Not cancel-safe:
+/// what was read is lost.
 pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<(Option<IpAddr>, BytesMut)> {
     let mut bytes = BytesMut::with_capacity(1024);
     loop {
@@ -21,7 +24,7 @@ pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<(Optio
             return None;
         }
         match ProxyHeader::parse(&bytes, ParseConfig::default()) {
-            Ok((_, length)) if bytes.starts_with(b"PROXY") && length > MAX_TEXT_BYTES => return None,
+            Ok((_, length)) if bytes.starts_with(b"PROXY") && length > MAX_V1_BYTES => return None,
             Ok((header, length)) => {
                 let client = header.proxied_address().map(|address| address.source.ip());
                 bytes.advance(length);
@@ -40,17 +43,17 @@ mod tests {
     use proptest::prelude::*;
 
     fn read_now(mut bytes: &[u8]) -> Option<(Option<IpAddr>, BytesMut)> {
-        read(&mut bytes).now_or_never().expect("reading from memory waits for nothing")
+        read(&mut bytes).now_or_never().expect("reading from memory never waits")
     }
 
-    /// Version 2, TCP over IPv4, from 203.0.113.9 (section 2.2).
+    /// A version 2 header: TCP over IPv4, from 203.0.113.9 (section 2.2).
     fn binary(command: u8) -> Vec<u8> {
         let head = [b"\r\n\r\n\0\r\nQUIT\n", &[0x20 | command, 0x11, 0, 12][..]].concat();
         [&head[..], &[203, 0, 113, 9, 192, 0, 2, 1, 0x12, 0x34, 0, 80]].concat()
     }
 
     #[test]
-    fn both_versions_say_who_asks() {
+    fn both_versions_report_the_client() {
         let client = Some(IpAddr::from([203, 0, 113, 9]));
         let text = b"PROXY TCP4 203.0.113.9 192.0.2.1 4711 80\r\n";
         for (header, expected) in [
@@ -59,14 +62,14 @@ mod tests {
             (b"PROXY UNKNOWN\r\n", None),
             (&binary(0)[..], None),
         ] {
-            let whole = [header, b"GET /"].concat();
-            assert_eq!(read_now(&whole), Some((expected, b"GET /"[..].into())));
-            assert_eq!(read_now(&header[..header.len() - 1]), None, "it is not whole");
+            let input = [header, b"GET /"].concat();
+            assert_eq!(read_now(&input), Some((expected, b"GET /"[..].into())));
+            assert_eq!(read_now(&header[..header.len() - 1]), None, "the header is incomplete");
         }
     }
 
     #[test]
-    fn a_line_that_is_too_long_is_no_header_however_it_comes() {
+    fn a_line_that_is_too_long_is_not_a_header_however_it_arrives() {
         for (length, expected) in [(107, Some((None, BytesMut::new()))), (108, None)] {
             let line = format!("PROXY UNKNOWN{:length$}\r\n", "", length = length - 15);
             assert_eq!(read_now(line.as_bytes()), expected, "{length} bytes");
@@ -77,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header_is_told_at_once() {
+    fn an_invalid_header_is_rejected_at_once() {
         for wrong in [
             &b""[..],
             b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -94,9 +97,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_a_header_or_none(bytes in prop::collection::vec(any::<u8>(), 0..200), version in 0..3_usize) {
-            let before: &[u8] = [&b""[..], b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"][version];
-            let _ = read_now(&[before, &bytes].concat());
+        fn any_input_is_a_header_or_rejected(bytes in prop::collection::vec(any::<u8>(), 0..200), version in 0..3_usize) {
+            let prefix: &[u8] = [&b""[..], b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"][version];
+            let _ = read_now(&[prefix, &bytes].concat());
         }
     }
 }

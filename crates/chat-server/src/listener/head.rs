@@ -1,4 +1,4 @@
-//! Reads the head of a request, bounded in bytes, however slowly it trickles in.
+//! Reads the head of a request. Its size is bounded, however slowly it arrives.
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Uri, Version};
@@ -6,31 +6,32 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::config::HEAD_BYTES;
 
-/// The most header fields.
+/// Maximum number of header fields.
 const MAX_FIELDS: usize = 100;
 
-/// The head of a request, with what arrived behind it.
+/// The head of a request, and the bytes that arrived after it.
 #[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) request: Request<()>,
-    /// Everything that was read.
+    /// All bytes that were read.
     pub(crate) bytes: Bytes,
     /// Where the head ends in `bytes`.
     pub(crate) end: usize,
 }
 
-/// Why there is no head.
+/// Why a head could not be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum HeadError {
-    /// The connection ended before it was complete.
+    /// The connection ended before the head was complete.
     Gone,
-    /// It is no HTTP.
+    /// It is not HTTP.
     Malformed,
     /// It is too large, or has too many fields.
     TooLarge,
 }
 
-/// Reads up to the end of the head, and not much further; `bytes` were read already. Not cancel-safe: what was read is lost.
+/// Reads up to the end of the head, and not much further. `bytes` were read before. Not
+/// cancel-safe: what was read is lost.
 pub(crate) async fn read(
     stream: &mut (impl AsyncRead + Unpin),
     mut bytes: BytesMut,
@@ -41,7 +42,8 @@ pub(crate) async fn read(
         if bytes.len() == searched && stream.read_buf(&mut bytes).await.map_err(|_| HeadError::Gone)? == 0 {
             return Err(HeadError::Gone);
         }
-        // what can't become a head is told at once; what may is parsed once more when it is complete
+        // what cannot become a head is refused at once; everything else is parsed once more when it
+        // is complete
         let complete = find_end(&bytes, searched).is_some();
         if (complete || searched == 0)
             && let Some((request, end)) = parse(&bytes)?
@@ -55,7 +57,7 @@ pub(crate) async fn read(
     }
 }
 
-/// Where an empty line ends that was not complete in the first `searched` bytes.
+/// Where the first empty line ends that was not complete in the first `searched` bytes.
 fn find_end(bytes: &[u8], searched: usize) -> Option<usize> {
     let from = searched.saturating_sub(3);
     let ends = |(i, byte): (usize, &u8)| {
@@ -65,7 +67,7 @@ fn find_end(bytes: &[u8], searched: usize) -> Option<usize> {
     bytes[from..].iter().enumerate().find_map(ends)
 }
 
-/// The request, and where its head ends; none while it is not complete.
+/// The request and where its head ends. `None` while it is incomplete.
 fn parse(bytes: &[u8]) -> Result<Option<(Request<()>, usize)>, HeadError> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut parsed = httparse::Request::new(&mut fields);
@@ -96,17 +98,17 @@ mod tests {
 
     fn read_now(mut bytes: &[u8]) -> Result<Head, HeadError> {
         use futures::FutureExt;
-        read(&mut bytes, BytesMut::new()).now_or_never().expect("reading from memory waits for nothing")
+        read(&mut bytes, BytesMut::new()).now_or_never().expect("reading from memory never waits")
     }
 
-    /// A stream that gives so many bytes at a time.
+    /// A stream that yields `step` bytes at a time.
     fn trickled(bytes: &'static [u8], step: usize) -> impl AsyncRead + Unpin {
-        let nothing = Box::new(tokio::io::empty()) as Box<dyn AsyncRead + Unpin>;
-        bytes.chunks(step).fold(nothing, |before, chunk| Box::new(AsyncReadExt::chain(before, chunk)))
+        let empty = Box::new(tokio::io::empty()) as Box<dyn AsyncRead + Unpin>;
+        bytes.chunks(step).fold(empty, |before, chunk| Box::new(AsyncReadExt::chain(before, chunk)))
     }
 
     #[tokio::test]
-    async fn a_head_is_read_in_whatever_pieces() {
+    async fn a_head_is_read_in_pieces_of_any_size() {
         for step in 1..HEAD.len() {
             let (before, rest) = HEAD.split_at(step - 1);
             let head = read(&mut trickled(rest, step), before.into()).await.unwrap();
@@ -117,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_behind_the_head_is_kept() {
+    fn bytes_after_the_head_are_kept() {
         let head = read_now(&[HEAD, b"\x81\x80frames"].concat()).unwrap();
         assert_eq!(&head.bytes[head.end..], b"\x81\x80frames");
     }
 
     #[test]
-    fn what_is_no_head_is_refused() {
+    fn an_invalid_head_is_refused() {
         for (bytes, error) in [
             (&b""[..], HeadError::Gone),
             (b"GET / HTTP/1.1\r\nHost: a\r\n", HeadError::Gone),
@@ -145,7 +147,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_a_head_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn any_input_is_a_head_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             if let Ok(head) = read_now(&bytes) {
                 prop_assert!(head.end <= bytes.len());
             }

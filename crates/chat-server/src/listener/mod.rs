@@ -1,4 +1,5 @@
-//! The door: one port for WebSockets and for plain HTTP. It reads the head of a connection's first request and decides.
+//! One port for WebSockets and plain HTTP: reads the head of a connection's first request and
+//! decides which it is.
 
 mod forwarded;
 mod head;
@@ -36,56 +37,60 @@ use crate::transport::throttled_discard::ThrottledDiscard;
 use crate::transport::tls::Opening;
 use head::{Head, HeadError};
 
-/// How long the answer to a refused request is given to arrive.
+/// Time for the response to a refused request to arrive.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Takes a new connection to where it belongs.
+/// Reads the first request of a new connection and passes the connection on to the code that serves
+/// it.
 pub(crate) async fn open(
     mut socket: TcpStream,
     from: IpAddr,
     permit: OwnedSemaphorePermit,
     context: Arc<Context>,
 ) {
-    let accepted = Instant::now();
-    let deadline = accepted + context.config().timings.head;
-    let Some(Some((arrived, read))) = in_time(deadline, &context, arrive(&mut socket, from, &context)).await
+    let accepted_at = Instant::now();
+    let deadline = accepted_at + context.config().timings.head;
+    let Some(Some((arrived, read))) =
+        in_time(deadline, &context, identify_peer(&mut socket, from, &context)).await
     else {
         return;
     };
     let Some(Some((mut stream, read))) =
-        in_time(deadline, &context, secure(socket, from, read, &context)).await
+        in_time(deadline, &context, tls_handshake(socket, from, read, &context)).await
     else {
         return;
     };
     let peer = match arrived {
-        Arrived::In(peer) => peer,
-        Arrived::TooMany(place) => {
-            turn_away(stream, Refusal::TooManyFromThere, &context).await;
-            return drop(place);
+        Arrived::Allowed(peer) => peer,
+        Arrived::TooMany(address_permit) => {
+            refuse_early(stream, Refusal::TooManyFromThere, &context).await;
+            return drop(address_permit);
         }
     };
-    // too slow: nobody to answer
+    // if it takes too long there is no request to answer
     let Some(head) = in_time(deadline, &context, head::read(&mut stream, read)).await else { return };
     match head {
         Err(HeadError::Gone) => {}
-        Err(HeadError::Malformed) => turn_away(stream, Refusal::Malformed, &context).await,
+        Err(HeadError::Malformed) => refuse_early(stream, Refusal::Malformed, &context).await,
         Err(HeadError::TooLarge) => {
-            metrics::refused(Refusal::Malformed.name());
+            metrics::handshake_refused(Refusal::Malformed.name());
             refuse(stream, too_large(), &context).await;
         }
         Ok(Head { request, bytes, end }) => {
-            let place = ConnectionPermit::new(permit, peer);
+            let connection_permit = ConnectionPermit::new(permit, peer);
             if handshake::is_websocket_path(request.uri().path()) {
                 let span = tracing::trace_span!("handshake");
-                answer(stream, request, bytes.slice(end..), place, accepted, context).instrument(span).await;
+                answer(stream, request, bytes.slice(end..), connection_permit, accepted_at, context)
+                    .instrument(span)
+                    .await;
             } else {
-                api::serve(Prefixed::new(bytes, stream), place, context).await;
+                api::serve(Prefixed::new(bytes, stream), connection_permit, context).await;
             }
         }
     }
 }
 
-/// What a future resolves to; none where that comes too late, or the server ends before.
+/// The output of a future. `None` if the deadline passes or the server shuts down first.
 async fn in_time<T>(deadline: Instant, context: &Context, future: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         () = context.stopping.cancelled() => None,
@@ -95,40 +100,50 @@ async fn in_time<T>(deadline: Instant, context: &Context, future: impl Future<Ou
 
 /// A connection before its first request.
 enum Arrived {
-    /// Whose it is.
+    /// It may be served.
     In(Peer),
-    /// There are too many from there; the place is held while that is said.
+    /// The address is over its limit. The permit is held while the refusal is sent.
     TooMany(AddressPermit),
 }
 
-/// Finds out whose connection it is, and counts it; with what was read behind the header of a proxy. None when it is not served:
-/// there are far too many from there, or the proxy does not say who asks.
-async fn arrive(socket: &mut TcpStream, from: IpAddr, context: &Context) -> Option<(Arrived, BytesMut)> {
+/// Determines the peer of a connection and counts it. Also returns the bytes read after a proxy's
+/// header. `None` if the connection is not served: its address is far over the limit, or the proxy
+/// reports no client.
+async fn identify_peer(
+    socket: &mut TcpStream,
+    from: IpAddr,
+    context: &Context,
+) -> Option<(Arrived, BytesMut)> {
     let proxies = &context.config().proxies;
-    let (client, read) = match (proxies.trust(from), proxies.header) {
+    let (client, read) = match (proxies.is_trusted(from), proxies.header) {
         (false, _) => (from, BytesMut::new()),
-        (true, ProxyHeader::ForwardedFor) => return Some((Arrived::In(Peer::Proxy(from)), BytesMut::new())),
+        (true, ProxyHeader::ForwardedFor) => {
+            return Some((Arrived::Allowed(Peer::Proxy(from)), BytesMut::new()));
+        }
         (true, ProxyHeader::ProxyProtocol) => match forwarded::read(socket).await {
             Some((Some(client), read)) => (client, read),
-            Some((None, read)) => return Some((Arrived::In(Peer::Proxy(from)), read)),
+            Some((None, read)) => return Some((Arrived::Allowed(Peer::Proxy(from)), read)),
             None => {
-                if let Some(Passed { suppressed }) = context.log.about(LogKind::ProxyHeader, from) {
+                if let Some(Passed { suppressed }) = context.log.pass_for(LogKind::ProxyHeader, from) {
                     tracing::warn!(proxy = %from, suppressed, "a trusted proxy sent no PROXY protocol header");
                 }
                 return None;
             }
         },
     };
-    let arrived = match context.addresses.arrive(client) {
-        Arrival::In(place) => Arrived::In(Peer::Client { address: client, _counted: place }),
-        Arrival::TooMany(place) => Arrived::TooMany(place),
+    let arrived = match context.addresses.count_connection(client) {
+        Arrival::Allowed(address_permit) => {
+            Arrived::Allowed(Peer::Client { address: client, _permit: address_permit })
+        }
+        Arrival::TooMany(address_permit) => Arrived::TooMany(address_permit),
         Arrival::FarTooMany => return None,
     };
     Some((arrived, read))
 }
 
-/// Shakes hands where connections are encrypted; `read` was read already. None when that fails.
-async fn secure(
+/// Performs the TLS handshake, if the server uses TLS. `read` was read before. `None` if the
+/// handshake fails.
+async fn tls_handshake(
     socket: TcpStream,
     from: IpAddr,
     read: BytesMut,
@@ -138,11 +153,11 @@ async fn secure(
     match tls.accept(socket, read).await {
         Ok(Opening::Encrypted(stream)) => Some((Stream::Right(stream), BytesMut::new())),
         Ok(Opening::Plain(socket)) => {
-            turn_away(Stream::Left(socket), Refusal::NotEncrypted, context).await;
+            refuse_early(Stream::Left(socket), Refusal::NotEncrypted, context).await;
             None
         }
         Err(error) => {
-            if let Some(Passed { suppressed }) = context.log.about(LogKind::Tls, from) {
+            if let Some(Passed { suppressed }) = context.log.pass_for(LogKind::Tls, from) {
                 tracing::debug!(address = %from, error = %cut(error.to_string().as_bytes()), suppressed, "a TLS handshake failed");
             }
             None
@@ -150,40 +165,42 @@ async fn secure(
     }
 }
 
-/// Answers a handshake, and leaves the connection to a task of its own that holds nothing of the door.
+/// Answers a handshake. An admitted connection continues in a task of its own that holds nothing of
+/// the listener.
 async fn answer(
     mut stream: Stream,
     request: Request<()>,
-    behind: Bytes,
-    place: ConnectionPermit,
-    accepted: Instant,
+    unread: Bytes,
+    connection_permit: ConnectionPermit,
+    accepted_at: Instant,
     context: Arc<Context>,
 ) {
     let admitted = tokio::select! {
         () = context.stopping.cancelled() => Err(Refusal::ShuttingDown),
-        admitted = handshake::admit(&request, &place, &context) => admitted,
+        admitted = handshake::admit(&request, &connection_permit, &context) => admitted,
     };
     match admitted {
         Err(refusal) => {
-            metrics::refused(refusal.name());
+            metrics::handshake_refused(refusal.name());
             refuse(stream, refusal.response(), &context).await;
         }
-        Ok(Admitted { response, deflates, entrant, permit }) => {
-            let Some(unread) = still_there(&mut stream, behind) else { return };
-            let opened = OpenConnection { stream, unread, answer: written(&response), deflates };
-            connection::start(opened, entrant, (permit, place), &context).await;
-            metrics::let_in(accepted.elapsed());
+        Ok(Admitted { response, deflates, accepted, permit }) => {
+            let Some(unread) = unread_if_connected(&mut stream, unread) else { return };
+            let opened = OpenConnection { stream, unread, answer: serialized(&response), deflates };
+            connection::start(opened, accepted, (permit, connection_permit), &context).await;
+            metrics::handshake_completed(accepted_at.elapsed());
         }
     }
 }
 
-/// What has arrived behind the head; none when the client has given up while it was waiting to be let in: then nobody in
-/// the room is to notice it. A client that has sent something before it hung up is heard.
-fn still_there(stream: &mut Stream, behind: Bytes) -> Option<Bytes> {
+/// The bytes that arrived after the head. `None` if the client gave up while it waited for
+/// admission, so that the room does not notice it. A client that sent something before it hung up
+/// is still served.
+fn unread_if_connected(stream: &mut Stream, unread: Bytes) -> Option<Bytes> {
     if stream::hang_up(stream::socket(stream)).is_none() {
-        return Some(behind);
+        return Some(unread);
     }
-    let mut bytes = Vec::from(behind);
+    let mut bytes = Vec::from(unread);
     let mut chunk = [0; 1024];
     while bytes.len() < HEAD_BYTES
         && let Some(Ok(count @ 1..)) = stream.read(&mut chunk).now_or_never()
@@ -193,51 +210,52 @@ fn still_there(stream: &mut Stream, behind: Bytes) -> Option<Bytes> {
     (!bytes.is_empty()).then(|| bytes.into())
 }
 
-/// Refuses somebody before it is known what it wants.
-async fn turn_away(stream: Stream, refusal: Refusal, context: &Context) {
-    metrics::refused(refusal.name());
-    refuse(stream, for_everyone(refusal.response()), context).await;
+/// Refuses a connection before its request is known.
+async fn refuse_early(stream: Stream, refusal: Refusal, context: &Context) {
+    metrics::handshake_refused(refusal.name());
+    refuse(stream, readable_from_any_origin(refusal.response()), context).await;
 }
 
-/// Answers a request that goes nowhere, and sees the answer off: to close a socket with unread bytes in it would reset it,
-/// and the answer could be lost.
+/// Refuses a request and waits until the client has read the response: closing a socket with unread
+/// bytes would reset it, and the response could be lost.
 async fn refuse(mut stream: Stream, mut response: Response<&'static str>, context: &Context) {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     let answer_and_linger = async {
-        let mut answer = written(&response);
+        let mut answer = serialized(&response);
         answer.extend_from_slice(response.body().as_bytes());
         if stream.write_all(&answer).await.is_ok() {
             let _ = stream.shutdown().await;
-            let (mut rest, mut sips) = ([0; 4096], ThrottledDiscard::default());
+            let (mut rest, mut throttle) = ([0; 4096], ThrottledDiscard::default());
             while let Ok(bytes @ 1..) = stream.read(&mut rest).await {
-                sips.took(bytes).await;
+                throttle.discarded(bytes).await;
             }
         }
     };
-    // a client that is too slow to take it has lost it
+    // a client that does not read in time loses the response
     tokio::select! {
         _ = tokio::time::timeout(LINGER, answer_and_linger) => {}
-        () = context.has_waited_for_answers() => {}
+        () = context.shutdown_grace_elapsed() => {}
     }
 }
 
 fn too_large() -> Response<&'static str> {
-    let mut response = for_everyone(Refusal::Malformed.response());
+    let mut response = readable_from_any_origin(Refusal::Malformed.response());
     *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
     response
 }
 
-/// Lets pages of every origin read it: it may have been a look-up that could not be read.
-fn for_everyone(mut response: Response<&'static str>) -> Response<&'static str> {
+/// Lets pages of every origin read the response: the request may have been a look-up that could not
+/// be read.
+fn readable_from_any_origin(mut response: Response<&'static str>) -> Response<&'static str> {
     response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
     response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response
 }
 
-/// The head of a response, as bytes.
-fn written<T>(response: &Response<T>) -> Vec<u8> {
+/// The serialized head of a response.
+fn serialized<T>(response: &Response<T>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let written = write_response(&mut bytes, response);
-    debug_assert!(written.is_ok());
+    let serialized = write_response(&mut bytes, response);
+    debug_assert!(serialized.is_ok());
     bytes
 }

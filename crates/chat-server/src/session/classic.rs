@@ -16,7 +16,7 @@ use crate::session::protocol::Protocol;
 use crate::transport::drained;
 use crate::transport::tcp::Tcp;
 
-/// The operator has put it out: its connection is for that room alone.
+/// An admin has removed the member. The connection serves only that room.
 const KICKED: CloseReason = CloseReason::Failed(CloseCode::Forbidden);
 
 /// A member and its connection.
@@ -25,34 +25,35 @@ pub(crate) struct Classic {
     outbox: Arc<Outbox<Tcp>>,
     /// What has to be done before the next frame is read.
     busy: Option<Busy>,
-    _listed: ClassicEntry,
+    _entry: ClassicEntry,
 }
 
 enum Busy {
-    /// This is to be said, once the room takes it, and once its sender reads what it is told: whoever writes without reading is
-    /// read no further, instead of being put out for its own words.
-    Saying(Arc<str>),
-    /// What was wrong with a frame is on its way to its sender.
-    Answering(Position),
+    /// A message to send once the room accepts it and its sender has read enough of its backlog. A
+    /// client that sends without reading is no longer read from, instead of being disconnected for
+    /// its own messages.
+    Sending(Arc<str>),
+    /// An error reply to an invalid frame is being delivered.
+    Replying(Position),
 }
 
 impl Classic {
-    pub(crate) fn new(member: Membership, outbox: Arc<Outbox<Tcp>>, listed: ClassicEntry) -> Self {
-        Self { member, outbox, busy: None, _listed: listed }
+    pub(crate) fn new(member: Membership, outbox: Arc<Outbox<Tcp>>, entry: ClassicEntry) -> Self {
+        Self { member, outbox, busy: None, _entry: entry }
     }
 
-    /// Why it is out.
-    fn out(&self) -> CloseReason {
+    /// Why the member is no longer in the room.
+    fn removal_reason(&self) -> CloseReason {
         if self.member.was_removed() { KICKED } else { CloseReason::TooSlow }
     }
 
     fn refuse(&mut self, reason: impl Into<Arc<str>>) -> Option<CloseReason> {
         match self.member.refuse(ErrorCode::BadJson, reason, None) {
-            Ok(sent) => {
-                self.busy = Some(Busy::Answering(sent));
+            Ok(position) => {
+                self.busy = Some(Busy::Replying(position));
                 None
             }
-            Err(_) => Some(self.out()),
+            Err(_) => Some(self.removal_reason()),
         }
     }
 }
@@ -60,11 +61,11 @@ impl Classic {
 impl Protocol for Classic {
     fn on_text(&mut self, text: &str) -> Option<CloseReason> {
         match classic::read(text) {
-            Ok(Command::Say { body }) => self.busy = Some(Busy::Saying(body)),
+            Ok(Command::Say { body }) => self.busy = Some(Busy::Sending(body)),
             Ok(_) => return self.refuse("this server does not support this command"),
             Err(error) => return self.refuse(error.to_string()),
         }
-        // mostly it can be said at once
+        // usually the message can be sent at once
         self.proceed().now_or_never().and_then(Result::err)
     }
 
@@ -76,10 +77,10 @@ impl Protocol for Classic {
         drained(&self.outbox).await;
         match &self.busy {
             None => {}
-            Some(Busy::Saying(body)) => {
-                self.member.submit(Arc::clone(body)).await.map_err(|_| self.out())?;
+            Some(Busy::Sending(body)) => {
+                self.member.submit(Arc::clone(body)).await.map_err(|_| self.removal_reason())?;
             }
-            Some(Busy::Answering(sent)) => self.member.delivered(*sent).await,
+            Some(Busy::Replying(position)) => self.member.delivered(*position).await,
         }
         self.busy = None;
         Ok(())
@@ -94,16 +95,16 @@ impl Protocol for Classic {
     }
 
     async fn settle(&mut self) {
-        if let Some(Busy::Saying(body)) = self.busy.take() {
-            // it fails only for one who is out, and hears of that anyway
+        if let Some(Busy::Sending(body)) = self.busy.take() {
+            // it fails only if the member has been removed, and that is reported anyway
             let _ = self.member.submit(body).await;
         }
         self.member.idle().await;
     }
 
-    fn log(&self, what: &str, ending: Option<CloseReason>) {
-        let who = self.member.member();
-        let (by, code) = CloseReason::fields(ending);
-        tracing::debug!(connection = %who.channel, room = %who.room, username = %who.username, by, code, "{what}");
+    fn log(&self, what: &str, reason: Option<CloseReason>) {
+        let member = self.member.member();
+        let (by, code) = CloseReason::fields(reason);
+        tracing::debug!(connection = %member.channel, room = %member.room, username = %member.username, by, code, "{what}");
     }
 }

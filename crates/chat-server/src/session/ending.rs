@@ -1,10 +1,10 @@
-//! Why a connection ends, and in which dialect that is said.
+//! Why a connection ends, and in which dialect the client is notified.
 
 use chat_protocol::CloseCode;
 
-use crate::metrics::{self, By};
+use crate::metrics::{self, ClosedBy};
 
-/// What is spoken on a connection.
+/// The dialect of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
     Classic,
@@ -23,28 +23,29 @@ impl Dialect {
 /// Why a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CloseReason {
-    /// The client closed, with a code or without.
+    /// The client closed it, with or without a code.
     ClientClosed(Option<u16>),
-    /// There is nobody any more.
+    /// The client is gone.
     Gone,
-    /// The server closes, with this code.
+    /// The server closes it with this code.
     Failed(CloseCode),
     /// The client reads too slowly.
     TooSlow,
-    /// The server ends.
+    /// The server is shutting down.
     ShuttingDown,
 }
 
 impl CloseReason {
-    /// Who ended it.
-    pub(crate) fn by(self) -> By {
+    /// Which side closed it.
+    pub(crate) fn by(self) -> ClosedBy {
         match self {
-            Self::ClientClosed(_) | Self::Gone => By::Client,
-            Self::Failed(_) | Self::TooSlow | Self::ShuttingDown => By::Server,
+            Self::ClientClosed(_) | Self::Gone => ClosedBy::Client,
+            Self::Failed(_) | Self::TooSlow | Self::ShuttingDown => ClosedBy::Server,
         }
     }
 
-    /// The close code, as RFC 6455, section 7.1.5, has it for ends without one, too.
+    /// The close code. Ends without one get the codes that RFC 6455, section 7.1.5, reserves for
+    /// them.
     pub(crate) fn code(self) -> u16 {
         const NO_CODE: u16 = 1005;
         const NO_FRAME: u16 = 1006;
@@ -57,12 +58,12 @@ impl CloseReason {
         }
     }
 
-    /// Who ended it and the close code, as fields of a line of the log; none while it goes on.
-    pub(crate) fn fields(ending: Option<Self>) -> (Option<&'static str>, Option<u16>) {
-        (ending.map(|ending| ending.by().name()), ending.map(Self::code))
+    /// The closing side and the close code, as log fields. `None` while the connection is open.
+    pub(crate) fn fields(reason: Option<Self>) -> (Option<&'static str>, Option<u16>) {
+        (reason.map(|reason| reason.by().name()), reason.map(Self::code))
     }
 
-    /// For those who watch.
+    /// Counts it in the metrics.
     pub(crate) fn count(self) {
         metrics::closed(self.by(), self.code());
         if self == Self::TooSlow {

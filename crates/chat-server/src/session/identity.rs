@@ -1,4 +1,4 @@
-//! Who a session is, and where.
+//! The user of a session, and the rooms it is in.
 
 use chat_protocol::Username;
 use chat_rooms::{EncodingId, SendWindow};
@@ -9,29 +9,29 @@ use crate::admission::rate_limit::{Rate, RateLimiter};
 use crate::context::memberships::Memberships;
 use crate::context::sessions::Registration;
 
-/// What a session is from its `hello` on.
+/// What a session knows after `hello`.
 pub(crate) struct Identity {
     pub(crate) username: Username,
-    /// How it is told what happens in its rooms.
+    /// Encoding of the events it receives.
     pub(crate) encoding: EncodingId,
     pub(crate) rooms: Memberships,
-    /// Memberships of the session that was taken over, which have not been joined again yet.
+    /// Memberships of the session that was taken over that have not been joined again yet.
     pub(crate) inherited: Option<InheritedMemberships>,
-    /// The session's entry among the others, by which a later connection finds it. Dropped behind the seats: who finds none
-    /// any more finds the names free.
+    /// The session's entry in the table, by which a later connection finds it. Dropped after the
+    /// memberships: once the session cannot be found, its names are free.
     pub(crate) registration: Registration,
-    /// What it says in all its rooms counts towards this.
+    /// Bounds the messages in flight in all its rooms.
     pub(crate) window: SendWindow,
-    /// How fast it joins.
+    /// Rate limit for joins.
     pub(crate) joins: RateLimiter,
 }
 
 impl Identity {
-    /// Counts a join; when it may be, if that is not now.
+    /// Counts a join. Returns when it may take place, or `None` if that is now.
     pub(crate) fn next_join(&mut self, rate: Rate) -> Option<Instant> {
         let now = Instant::now();
-        let not_before = self.joins.held_until(now, rate);
-        self.joins.note(1, not_before.unwrap_or(now), rate);
+        let not_before = self.joins.limited_until(now, rate);
+        self.joins.record(1, not_before.unwrap_or(now), rate);
         not_before
     }
 }

@@ -1,4 +1,4 @@
-//! The seats that a session inherits from an earlier one.
+//! Memberships that a session inherits from an earlier one.
 
 use std::mem;
 use std::sync::{Arc, Weak};
@@ -10,35 +10,36 @@ use parking_lot::Mutex;
 
 use crate::context::memberships::Memberships;
 
-/// Parked seats of a session that was taken over. Those that nobody claims in time are left, and so are all when this is dropped.
+/// Detached memberships of a session that was taken over. Those not claimed in time are left; all
+/// are left when this is dropped.
 #[derive(Debug)]
 pub(crate) struct InheritedMemberships {
-    seats: Arc<Mutex<Memberships>>,
+    memberships: Arc<Mutex<Memberships>>,
 }
 
 impl InheritedMemberships {
-    /// Keeps seats for so long.
-    pub(crate) fn keep(seats: Memberships, patience: Duration) -> Self {
-        let seats = Arc::new(Mutex::new(seats));
-        let kept: Weak<_> = Arc::downgrade(&seats);
+    /// Keeps the memberships for this long.
+    pub(crate) fn keep(memberships: Memberships, timeout: Duration) -> Self {
+        let memberships = Arc::new(Mutex::new(memberships));
+        let kept: Weak<_> = Arc::downgrade(&memberships);
         tokio::spawn(async move {
-            tokio::time::sleep(patience).await;
-            if let Some(seats) = kept.upgrade() {
-                // left once the lock is free again
-                let unclaimed = mem::take(&mut *seats.lock());
+            tokio::time::sleep(timeout).await;
+            if let Some(memberships) = kept.upgrade() {
+                // dropped, and thereby left, after the lock is released
+                let unclaimed = mem::take(&mut *memberships.lock());
                 drop(unclaimed);
             }
         });
-        Self { seats }
+        Self { memberships }
     }
 
-    /// The seat in a room, if there is one.
+    /// Takes the membership in a room, if there is one.
     pub(crate) fn claim(&self, room: &RoomName) -> Option<Arc<Membership>> {
-        self.seats.lock().remove(room)
+        self.memberships.lock().remove(room)
     }
 
-    /// All that nobody has claimed.
+    /// Takes all memberships that were not claimed.
     pub(crate) fn take(self) -> Memberships {
-        mem::take(&mut *self.seats.lock())
+        mem::take(&mut *self.memberships.lock())
     }
 }

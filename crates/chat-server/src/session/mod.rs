@@ -1,4 +1,4 @@
-//! A session of `chat.v2` on a connection: a member of any number of rooms.
+//! A `chat.v2` session on a connection: a member of any number of rooms.
 
 pub(crate) mod classic;
 mod commands;
@@ -38,31 +38,32 @@ use wrong_frames::InvalidFrames;
 pub(crate) struct Session {
     context: Arc<Context>,
     outbox: Arc<Outbox<Tcp>>,
-    /// Whether it takes compressed messages.
+    /// Whether compression was negotiated.
     deflates: bool,
-    /// Where its client connects from.
+    /// Address of its client.
     client: IpAddr,
-    /// Who it is, once it has said so.
+    /// Set once it has sent `hello`.
     identity: Option<Box<Identity>>,
-    /// Until when it has to say so.
+    /// Until when it has to send `hello`.
     hello_by: Instant,
     /// What has to be done before the next frame is read.
     busy: Option<Busy>,
-    wrong_frames: InvalidFrames,
+    invalid_frames: InvalidFrames,
 }
 
 enum Busy {
-    /// A command that is carried out elsewhere.
+    /// A command that is being carried out.
     Working(BoxFuture<'static, Done>),
-    /// Something to say, once the room takes it.
-    Saying(Arc<Membership>, Outgoing),
-    /// An answer is on its way: nothing more is read until it is out, since it is not held against the reader's backlog.
-    Answering(Arc<Membership>, Position),
-    /// The reader has much to read.
+    /// A message to send once the room accepts it.
+    Sending(Arc<Membership>, Outgoing),
+    /// A reply is being written. Nothing more is read until it is sent, since replies do not count
+    /// towards the reader's backlog.
+    Replying(Arc<Membership>, Position),
+    /// The client has to read part of its backlog first.
     Draining,
 }
 
-/// What came of a command.
+/// Result of a command.
 enum Done {
     /// Of `hello`.
     TookOver(Hello, Option<Reference>, Memberships),
@@ -80,16 +81,16 @@ impl Session {
         context: Arc<Context>,
     ) -> Self {
         let hello_by = Instant::now() + context.config().timings.hello;
-        let wrong_frames = InvalidFrames::default();
-        Self { context, outbox, deflates, client, identity: None, hello_by, busy: None, wrong_frames }
+        let invalid_frames = InvalidFrames::default();
+        Self { context, outbox, deflates, client, identity: None, hello_by, busy: None, invalid_frames }
     }
 
-    /// Sends a frame that has no place among a room's events.
+    /// Sends a frame that is not one of a room's events.
     fn answer(&self, frame: &ServerFrame) {
         if let ServerFrame::Error(error) = frame {
             metrics::count_error(error.code);
         }
-        // an outbox that takes nothing more says so to its own task, which is this one
+        // an outbox that no longer accepts frames signals that to its own task, which is this one
         let _ = self.outbox.offer(&[frames::v2_frame(frame)]);
     }
 
@@ -98,17 +99,17 @@ impl Session {
         self.answer(&ServerFrame::Error(Error { reference, code, message, retry_after_ms: None }));
     }
 
-    /// Answers a frame that was no command.
+    /// Replies to a frame that was not a valid command.
     fn reject(&mut self, Rejected { reference, code, message }: Rejected) -> Option<CloseReason> {
         self.error(reference, code, message);
         if self.identity.is_none() && code == ErrorCode::InvalidUsername {
             return Some(CloseReason::Failed(CloseCode::NotAccepted));
         }
-        let too_many = code.is_wrong_frame() && self.wrong_frames.note(Instant::now());
+        let too_many = code.is_wrong_frame() && self.invalid_frames.record(Instant::now());
         too_many.then_some(CloseReason::Failed(CloseCode::InvalidFrames))
     }
 
-    /// The session's seat in a room; none, and an error, where it has none.
+    /// The session's membership in a room. If there is none, sends an error and returns `None`.
     fn member(&self, room: &RoomName, reference: Option<&Reference>) -> Option<Arc<Membership>> {
         let member = self.identity.as_ref().and_then(|identity| identity.rooms.get(room));
         if member.is_none() {
@@ -121,8 +122,9 @@ impl Session {
         member.cloned()
     }
 
-    /// A member is not in any more: the operator has put it out, and the session goes on without that room; or it read too slowly.
-    fn out(&mut self, member: &Membership, reference: Option<Reference>) -> Option<CloseReason> {
+    /// Handles a member that is no longer in its room. If an admin removed it, the session
+    /// continues without that room; otherwise it read too slowly, and the connection ends.
+    fn handle_removed(&mut self, member: &Membership, reference: Option<Reference>) -> Option<CloseReason> {
         if !member.was_removed() {
             return Some(CloseReason::TooSlow);
         }
@@ -134,47 +136,47 @@ impl Session {
         None
     }
 
-    /// What was asked for is on its way, or is not.
-    fn answered(
+    /// Waits for a reply that is being delivered, or reports the error.
+    fn wait_for_reply(
         &mut self,
         member: Arc<Membership>,
-        told: Result<Position, ReadError>,
+        result: Result<Position, ReadError>,
         reference: Option<Reference>,
     ) -> Option<CloseReason> {
-        match told {
-            Ok(sent) => {
-                self.busy = Some(Busy::Answering(member, sent));
+        match result {
+            Ok(position) => {
+                self.busy = Some(Busy::Replying(member, position));
                 None
             }
             Err(ReadError::History(error)) => {
-                if let Some(Passed { suppressed }) = self.context.log.at_all(LogKind::History) {
-                    let who = member.member();
-                    tracing::warn!(room = %who.room, username = %who.username, %error, suppressed, "history can't be read");
+                if let Some(Passed { suppressed }) = self.context.log.pass(LogKind::History) {
+                    let member = member.member();
+                    tracing::warn!(room = %member.room, username = %member.username, %error, suppressed, "history can't be read");
                 }
                 self.error(reference, ErrorCode::StoreUnavailable, "storage is unavailable; try again later");
                 None
             }
-            Err(_) => self.out(&member, reference),
+            Err(_) => self.handle_removed(&member, reference),
         }
     }
 
     fn finish(&mut self, done: Done) -> Option<CloseReason> {
         match done {
-            Done::TookOver(hello, reference, seats) => self.welcome(&hello, reference, seats),
-            Done::Read(member, told, reference) => return self.answered(member, told, reference),
-            Done::Joined(Ok((member, sent)), _) => {
+            Done::TookOver(hello, reference, memberships) => self.welcome(&hello, reference, memberships),
+            Done::Read(member, result, reference) => return self.wait_for_reply(member, result, reference),
+            Done::Joined(Ok((member, position)), _) => {
                 let identity = self.identity.as_mut()?;
                 let member = Arc::new(member);
                 identity.rooms.insert(Arc::clone(&member));
-                self.busy = Some(Busy::Answering(member, sent));
+                self.busy = Some(Busy::Replying(member, position));
             }
             Done::Joined(Err(error), reference) => self.refuse_join(&error, reference),
         }
         None
     }
 
-    /// After a frame: if its reader has much to read, nothing more is read from it.
-    fn hold_if_behind(&mut self) {
+    /// After a frame: stops reading if the client has much of its backlog left to read.
+    fn pause_if_behind(&mut self) {
         if self.busy.is_none() && drained(&self.outbox).now_or_never().is_none() {
             self.busy = Some(Busy::Draining);
         }
@@ -188,7 +190,7 @@ fn hello_first(reference: Option<Reference>) -> Rejected {
 
 impl Protocol for Session {
     fn on_text(&mut self, text: &str) -> Option<CloseReason> {
-        let ending = match v2::read(text) {
+        let reason = match v2::read(text) {
             Err(Rejected { reference, code: ErrorCode::UnknownType, .. }) if self.identity.is_none() => {
                 self.reject(hello_first(reference))
             }
@@ -200,10 +202,10 @@ impl Protocol for Session {
             }
             Ok(frame) => self.run(frame),
         };
-        // mostly it is done at once
-        let ending = ending.or_else(|| self.proceed().now_or_never().and_then(Result::err));
-        self.hold_if_behind();
-        ending
+        // usually it completes at once
+        let reason = reason.or_else(|| self.proceed().now_or_never().and_then(Result::err));
+        self.pause_if_behind();
+        reason
     }
 
     fn is_busy(&self) -> bool {
@@ -218,16 +220,16 @@ impl Protocol for Session {
                     self.busy = None;
                     self.finish(done).map_or(Ok(()), Err)?;
                 }
-                Busy::Saying(member, outgoing) => {
+                Busy::Sending(member, outgoing) => {
                     drained(&self.outbox).await;
-                    let sent = member.submit(outgoing.clone()).await;
-                    let said = self.busy.take();
-                    if let (Err(_), Some(Busy::Saying(member, outgoing))) = (sent, said) {
-                        self.out(&member, outgoing.reference).map_or(Ok(()), Err)?;
+                    let result = member.submit(outgoing.clone()).await;
+                    let busy = self.busy.take();
+                    if let (Err(_), Some(Busy::Sending(member, outgoing))) = (result, busy) {
+                        self.handle_removed(&member, outgoing.reference).map_or(Ok(()), Err)?;
                     }
                 }
-                Busy::Answering(member, sent) => {
-                    member.delivered(*sent).await;
+                Busy::Replying(member, position) => {
+                    member.delivered(*position).await;
                     poll_fn(|_| match self.outbox.queued_reply_bytes() {
                         0 => Poll::Ready(()),
                         _ => Poll::Pending,
@@ -253,24 +255,24 @@ impl Protocol for Session {
         if identity.registration.is_closed() {
             return Some(CloseReason::Failed(CloseCode::Forbidden));
         }
-        // what it is in the middle of hears of it by itself
+        // pending work on such a membership notices the removal by itself
         identity.rooms.drop_removed();
-        let taker = identity.registration.taker()?;
-        // what is in the middle of something gives up its seat
+        let successor = identity.registration.take_successor()?;
+        // pending work may hold a membership: it is abandoned to give that up
         self.busy = None;
-        let mut seats = std::mem::take(&mut identity.rooms);
+        let mut memberships = std::mem::take(&mut identity.rooms);
         if let Some(inherited) = identity.inherited.take() {
-            seats.extend(inherited.take());
+            memberships.extend(inherited.take());
         }
-        seats.iter().for_each(|member| member.detach());
-        // a taker that has gone by now leaves the seats to be dropped
-        let _ = taker.send(seats);
+        memberships.iter().for_each(|member| member.detach());
+        // if the other connection is gone, the memberships are dropped
+        let _ = successor.send(memberships);
         Some(CloseReason::Failed(CloseCode::TakenOver))
     }
 
     async fn settle(&mut self) {
-        if let Some(Busy::Saying(member, outgoing)) = self.busy.take() {
-            // it fails only for one who is out, and hears of that anyway
+        if let Some(Busy::Sending(member, outgoing)) = self.busy.take() {
+            // it fails only if the member has been removed, and that is reported anyway
             let _ = member.submit(outgoing).await;
         }
         if let Some(identity) = &self.identity {
@@ -278,8 +280,8 @@ impl Protocol for Session {
         }
     }
 
-    fn log(&self, what: &str, ending: Option<CloseReason>) {
-        let (by, code) = CloseReason::fields(ending);
+    fn log(&self, what: &str, reason: Option<CloseReason>) {
+        let (by, code) = CloseReason::fields(reason);
         match &self.identity {
             None => tracing::debug!(by, code, "{what}"),
             Some(identity) => {
@@ -291,7 +293,8 @@ impl Protocol for Session {
     }
 }
 
-/// What a connection may have on its way: with what waits for it already, a half of its backlog at most, it still fits.
+/// How much a connection may have in flight. A session reads only while its backlog is at most half
+/// full, so this much still fits.
 pub(crate) fn send_window(backlog: BacklogLimits) -> SendWindow {
     SendWindow::new((backlog.frames / 4).clamp(1, 64), (backlog.bytes / 4).clamp(1, 1 << 20))
 }

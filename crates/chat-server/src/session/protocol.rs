@@ -1,30 +1,33 @@
-//! What a dialect has to do for a connection.
+//! The interface between a connection and its dialect.
 
 use tokio::time::Instant;
 
 use crate::session::ending::CloseReason;
 
-/// What a dialect makes of a connection.
+/// Handles a connection in one dialect.
 pub(crate) trait Protocol {
-    /// Takes a text frame. Gives why the connection ends, if it does. It may be [busy](Self::is_busy) with it afterwards.
+    /// Handles a text frame. Returns why the connection ends, if it does. May leave the protocol
+    /// [busy](Self::is_busy).
     fn on_text(&mut self, text: &str) -> Option<CloseReason>;
 
-    /// Whether something has to be done before the next frame is read.
+    /// Whether work has to be done before the next frame is read.
     fn is_busy(&self) -> bool;
 
-    /// Goes on with what has to be done; resolves when it is, or with the reason why the connection ends. Cancel-safe: what was
-    /// begun goes on when it is called again.
+    /// Continues the pending work. Resolves when it is done, or with the reason why the connection
+    /// ends. Cancel-safe: work that has begun continues with the next call.
     fn proceed(&mut self) -> impl Future<Output = Result<(), CloseReason>> + Send;
 
-    /// Until when the client has to have said something that it has not said yet.
+    /// Until when the client has to send something that it has not sent yet.
     fn deadline(&self) -> Option<Instant>;
 
-    /// Somebody else asks for what this connection holds. Gives why the connection ends, if it does.
+    /// Another client asks for a name or a session that this connection holds. Returns why the
+    /// connection ends, if it does.
     fn on_probe(&mut self) -> Option<CloseReason>;
 
-    /// Says what was read and not yet said, and waits until it and everything before it has reached everyone's outbox.
+    /// Sends what was read but not yet sent, and waits until it and everything before it has
+    /// reached every member's outbox.
     fn settle(&mut self) -> impl Future<Output = ()> + Send;
 
-    /// For the log.
-    fn log(&self, what: &str, ending: Option<CloseReason>);
+    /// Writes a log line.
+    fn log(&self, what: &str, reason: Option<CloseReason>);
 }

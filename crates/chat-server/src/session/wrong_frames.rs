@@ -1,27 +1,28 @@
-//! How many frames of a client were wrong lately.
+//! Counts a client's recent invalid frames.
 
 use std::collections::VecDeque;
 
 use tokio::time::{Duration, Instant};
 
-/// So many wrong frames within so long are a client with a fault.
-const MOST: usize = 20;
+/// A client with this many invalid frames within this time is faulty.
+const MAX_INVALID: usize = 20;
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// When the latest wrong frames came. Holds no memory while there are none: most clients have no fault.
+/// When the latest invalid frames came. Allocates nothing while there are none: most clients send
+/// none.
 #[derive(Debug, Default)]
-#[expect(clippy::box_collection, reason = "every session has room for it")]
+#[expect(clippy::box_collection, reason = "every session has this field, so it is kept small")]
 pub(crate) struct InvalidFrames(Option<Box<VecDeque<Instant>>>);
 
 impl InvalidFrames {
-    /// Notes one. True when there were too many.
-    pub(crate) fn note(&mut self, now: Instant) -> bool {
-        let at = self.0.get_or_insert_default();
-        while at.front().is_some_and(|at| now.duration_since(*at) >= WITHIN) {
-            at.pop_front();
+    /// Records an invalid frame. Returns `true` if there were too many.
+    pub(crate) fn record(&mut self, now: Instant) -> bool {
+        let times = self.0.get_or_insert_default();
+        while times.front().is_some_and(|at| now.duration_since(*at) >= WITHIN) {
+            times.pop_front();
         }
-        at.push_back(now);
-        at.len() >= MOST
+        times.push_back(now);
+        times.len() >= MAX_INVALID
     }
 }
 
@@ -30,16 +31,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn too_many_at_once_are_too_many() {
-        let (mut wrong, now) = (InvalidFrames::default(), Instant::now());
-        assert!((1..MOST).all(|_| !wrong.note(now)));
-        assert!(wrong.note(now));
+    fn too_many_invalid_frames_at_once_are_reported() {
+        let (mut frames, now) = (InvalidFrames::default(), Instant::now());
+        assert!((1..MAX_INVALID).all(|_| !frames.record(now)));
+        assert!(frames.record(now));
     }
 
     #[test]
-    fn as_many_over_a_longer_time_are_not() {
-        let (mut wrong, start) = (InvalidFrames::default(), Instant::now());
-        assert!((0..1_000).all(|i| !wrong.note(start + Duration::from_secs(4) * i)));
-        assert!(wrong.0.unwrap().len() < MOST);
+    fn the_same_number_over_a_longer_time_is_not() {
+        let (mut frames, start) = (InvalidFrames::default(), Instant::now());
+        assert!((0..1_000).all(|i| !frames.record(start + Duration::from_secs(4) * i)));
+        assert!(frames.0.unwrap().len() < MAX_INVALID);
     }
 }

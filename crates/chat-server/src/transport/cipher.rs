@@ -1,4 +1,4 @@
-//! An encrypted connection's own side: it reads and writes the socket through its keys.
+//! An encrypted connection as its own task sees it: reads and writes the socket through TLS.
 
 use std::io::{self, BufRead, IoSlice, Read, Write};
 use std::task::{Context, Poll, ready};
@@ -9,22 +9,23 @@ use tokio_rustls::rustls::ServerConnection;
 
 use crate::transport::tcp::Tcp;
 
-/// The keys of a connection, and what is on its way through them. Only the connection's own task has it, so it is under no lock:
-/// whoever offers frames leaves them in the outbox.
+/// The TLS state of a connection. Only the connection's own task uses it, so it needs no lock:
+/// other tasks leave their frames in the outbox.
 #[derive(Debug)]
 pub(crate) struct Cipher {
-    keys: ServerConnection,
-    /// Whether the last word, `close_notify`, is said.
+    tls: ServerConnection,
+    /// Whether `close_notify` has been sent.
     is_closed: bool,
 }
 
 impl Cipher {
-    /// A connection that has shaken hands.
-    pub(crate) fn new(keys: ServerConnection) -> Self {
-        Self { keys, is_closed: false }
+    /// Wraps a connection after its TLS handshake.
+    pub(crate) fn new(tls: ServerConnection) -> Self {
+        Self { tls, is_closed: false }
     }
 
-    /// Reads what the next record holds behind `unread`, and gives how many bytes that were: none at the end of the stream.
+    /// Reads the next record and appends its content to `unread`. Returns the number of bytes; 0 at
+    /// the end of the stream.
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -34,12 +35,12 @@ impl Cipher {
         loop {
             match self.take_read(unread) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // a cut is told by the missing close frame
+                // a truncated stream is noticed by its missing close frame
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Poll::Ready(Ok(0)),
                 outcome => return Poll::Ready(outcome),
             }
             ready!(tcp.stream().poll_read_ready(cx))?;
-            match self.keys.read_tls(&mut Raw(tcp)) {
+            match self.tls.read_tls(&mut Raw(tcp)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok(_) => self.decrypt(tcp)?,
@@ -48,7 +49,7 @@ impl Cipher {
     }
 
     fn take_read(&mut self, unread: &mut Bytes) -> io::Result<usize> {
-        let mut reader = self.keys.reader();
+        let mut reader = self.tls.reader();
         let read = reader.fill_buf()?;
         let count = read.len();
         *unread = [unread, read].concat().into();
@@ -57,23 +58,23 @@ impl Cipher {
     }
 
     fn decrypt(&mut self, tcp: &Tcp) -> io::Result<()> {
-        self.keys.process_new_packets().map_err(|error| {
-            // the alert that says why, if the socket takes it: it ends here anyway
-            let _ = self.keys.write_tls(&mut Raw(tcp));
+        self.tls.process_new_packets().map_err(|error| {
+            // sends the alert if the socket accepts it; the connection ends anyway
+            let _ = self.tls.write_tls(&mut Raw(tcp));
             io::Error::new(io::ErrorKind::InvalidData, error)
         })?;
         Ok(())
     }
 
-    /// Where the outbox is drained to.
+    /// The writer into which the outbox is drained.
     pub(crate) fn drain<'a>(&'a mut self, tcp: &'a Tcp) -> impl Drain + 'a {
-        Draining { keys: &mut self.keys, tcp }
+        Draining { tls: &mut self.tls, tcp }
     }
 
-    /// Says that nothing more comes (RFC 8446, section 6.1), and writes all there is.
+    /// Sends `close_notify` (RFC 8446, section 6.1), and writes everything that is left.
     pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>, tcp: &Tcp) -> Poll<io::Result<()>> {
         if !self.is_closed {
-            self.keys.send_close_notify();
+            self.tls.send_close_notify();
             self.is_closed = true;
         }
         self.drain(tcp).poll_flush(cx)
@@ -81,15 +82,16 @@ impl Cipher {
 }
 
 struct Draining<'a> {
-    keys: &'a mut ServerConnection,
+    tls: &'a mut ServerConnection,
     tcp: &'a Tcp,
 }
 
 impl Drain for Draining<'_> {
-    /// Gathers records up to the library's bound, 64 KiB, before it writes them: one write for many frames.
+    /// Collects records up to the library's limit of 64 KiB before it writes them: one write for
+    /// many frames.
     fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         loop {
-            match self.keys.writer().write_vectored(pieces) {
+            match self.tls.writer().write_vectored(pieces) {
                 Ok(0) => ready!(self.poll_flush(cx))?,
                 outcome => return Poll::Ready(outcome),
             }
@@ -97,8 +99,8 @@ impl Drain for Draining<'_> {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.keys.wants_write() {
-            match self.keys.write_tls(&mut Raw(self.tcp)) {
+        while self.tls.wants_write() {
+            match self.tls.write_tls(&mut Raw(self.tcp)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.tcp.stream().poll_write_ready(cx))?;
                 }
@@ -110,7 +112,7 @@ impl Drain for Draining<'_> {
     }
 }
 
-/// The socket, for the library. Nothing waits.
+/// The socket as the library uses it. Never blocks.
 struct Raw<'a>(&'a Tcp);
 
 impl Read for Raw<'_> {

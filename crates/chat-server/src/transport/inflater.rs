@@ -1,4 +1,4 @@
-//! Takes a client's compressed messages out of the stream of its frames, and puts them back as they were before.
+//! Replaces the compressed messages in a client's stream of frames with decompressed ones.
 
 use std::io::Cursor;
 
@@ -10,19 +10,20 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::encoding::deflate::{InflateError, inflate};
 
-/// Knows of which message the current frame is a piece. The WebSocket library knows no extension: it gets an inflated message as one frame,
-/// and all else as it came, so that what the library refuses it still refuses, such as a reserved bit where it has no meaning.
+/// Tracks to which message the current frame belongs. The WebSocket library supports no extensions:
+/// it receives a decompressed message as one frame, and everything else unchanged. What the library
+/// refuses is therefore still refused, such as a reserved bit where it has no meaning.
 #[derive(Debug)]
 pub(crate) struct Inflater {
-    /// The most bytes of a message.
+    /// Maximum size of a message, in bytes.
     max: usize,
-    /// Whether a message that is not compressed has begun and not ended.
+    /// Whether an uncompressed message is incomplete.
     in_plain_message: bool,
-    /// The compressed message that has begun and not ended.
+    /// The incomplete compressed message.
     message: Option<Message>,
-    /// The current frame, if it is a piece of that message.
+    /// The current frame, if it belongs to that message.
     piece: Option<Piece>,
-    /// What is to be handed out before anything else.
+    /// Decompressed bytes to hand out before anything else.
     inflated: Bytes,
 }
 
@@ -39,12 +40,12 @@ struct Piece {
 }
 
 impl Inflater {
-    /// For messages that have at most so many bytes.
+    /// For messages of at most `max` bytes.
     pub(crate) fn new(max: usize) -> Self {
         Self { max, in_plain_message: false, message: None, piece: None, inflated: Bytes::new() }
     }
 
-    /// Hands out what is left of an inflated message. False: nothing is.
+    /// Hands out the rest of a decompressed message. Returns `false` if there is none.
     pub(crate) fn hand_out(&mut self, buf: &mut ReadBuf<'_>) -> bool {
         if self.inflated.is_empty() {
             return false;
@@ -63,16 +64,17 @@ impl Inflater {
         self.inflated.is_empty()
     }
 
-    /// Looks at a frame that begins with these bytes, and says how long its header is if the frame is a piece of a compressed message: then its
-    /// payload is to be [`take`](Self::take)n. An error: the connection is to be closed with that code.
+    /// Inspects the frame that begins with these bytes. If it belongs to a compressed message,
+    /// returns the length of its header; its payload then has to be passed to [`take`](Self::take).
+    /// On an error, close the connection with that code.
     pub(crate) fn begin(&mut self, bytes: &[u8]) -> Result<Option<usize>, CloseCode> {
         let mut cursor = Cursor::new(bytes);
-        // the scanner has seen that it is one
+        // the scanner has already parsed this header
         let Ok(Some((frame, _))) = FrameHeader::parse(&mut cursor) else { return Ok(None) };
         let OpCode::Data(data) = frame.opcode else { return Ok(None) };
         match (data, self.message.is_some()) {
             (Data::Continue, true) if !frame.rsv1 => {}
-            // the library does not know that a message has begun
+            // refused here, since the library does not know that a message has begun
             (Data::Continue | Data::Text | Data::Binary, true) => return Err(CloseCode::Protocol),
             (Data::Text | Data::Binary, false) if frame.rsv1 && !self.in_plain_message => {
                 self.message = Some(Message { opcode: frame.opcode, deflated: Vec::new() });
@@ -90,13 +92,14 @@ impl Inflater {
         Ok(Some(cursor.position() as usize))
     }
 
-    /// Whether the current frame is a piece of a compressed message.
+    /// Whether the current frame belongs to a compressed message.
     pub(crate) fn is_taking(&self) -> bool {
         self.piece.is_some()
     }
 
-    /// Takes the next bytes of the current frame's payload; `is_end`: with them it ends. Gives how long the message was that ended with it. An
-    /// error: the connection is to be closed with that code.
+    /// Takes the next bytes of the current frame's payload; `is_end` says whether the frame ends
+    /// with them. If that completes a message, returns its length. On an error, close the
+    /// connection with that code.
     pub(crate) fn take(&mut self, payload: &[u8], is_end: bool) -> Result<Option<usize>, CloseCode> {
         let (Some(piece), Some(message)) = (&mut self.piece, &mut self.message) else { return Ok(None) };
         let mask = piece.mask.iter().cycle();
@@ -112,10 +115,10 @@ impl Inflater {
             InflateError::TooBig => CloseCode::TooBig,
             InflateError::Garbled => CloseCode::InvalidText,
         })?;
-        // a mask of zeros leaves everything as it is
+        // a mask of zeros leaves the payload unchanged
         let header = FrameHeader { opcode, mask: Some([0; 4]), ..FrameHeader::default() };
         let mut frame = Vec::with_capacity(header.len(inflated.len() as u64) + inflated.len());
-        // a vector takes every write
+        // writing to a `Vec` cannot fail
         let written = header.format(inflated.len() as u64, &mut frame);
         debug_assert!(written.is_ok());
         frame.extend_from_slice(&inflated);

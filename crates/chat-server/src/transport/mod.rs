@@ -1,4 +1,4 @@
-//! The bytes of a connection: TCP, TLS, frames in and out.
+//! The bytes of a connection: TCP, TLS, and WebSocket frames.
 
 pub(crate) mod cipher;
 pub(crate) mod inflater;
@@ -17,13 +17,14 @@ use chat_outbox::Outbox;
 
 use tcp::Tcp;
 
-/// Resolves when no more than half of what may wait for a reader waits. To be polled by the task that writes it.
+/// Resolves when the backlog is at most half full. Only the task that drains the outbox may poll
+/// it.
 pub(crate) async fn drained(outbox: &Outbox<Tcp>) {
-    let most = outbox.limits();
+    let limits = outbox.limits();
     poll_fn(|_| {
-        let waiting = outbox.backlog();
-        let reads = waiting.bytes <= most.bytes / 2 && waiting.frames <= most.frames / 2;
-        if reads { Poll::Ready(()) } else { Poll::Pending }
+        let backlog = outbox.backlog();
+        let is_half_empty = backlog.bytes <= limits.bytes / 2 && backlog.frames <= limits.frames / 2;
+        if is_half_empty { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
 }

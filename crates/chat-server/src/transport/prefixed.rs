@@ -1,4 +1,4 @@
-//! A connection of which something was read already.
+//! A stream of which some bytes were read already.
 
 use std::io;
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Gives what was read once more, and then the rest of the stream.
+/// Yields the bytes that were already read, and then the rest of the stream.
 #[derive(Debug)]
 pub(crate) struct Prefixed<S> {
     read: Bytes,
@@ -19,12 +19,12 @@ impl<S> Prefixed<S> {
         Self { read, stream }
     }
 
-    /// What is left of what was read, and the stream.
+    /// The bytes not yet read again, and the stream.
     pub(crate) fn into_parts(self) -> (Bytes, S) {
         (self.read, self.stream)
     }
 
-    /// The stream itself.
+    /// The underlying stream.
     pub(crate) fn get_ref(&self) -> &S {
         &self.stream
     }

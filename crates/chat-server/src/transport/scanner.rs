@@ -1,4 +1,4 @@
-//! Follows the frames in the bytes of a client, without looking at what is in them.
+//! Tracks the frames in a client's bytes, without looking at their payloads.
 
 use std::io::Cursor;
 
@@ -6,34 +6,34 @@ use chat_protocol::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-/// A frame is one more to the pace for every so many bytes that it announces: what it costs to store, to render and to hand on
-/// grows with it.
+/// The rate limit counts a frame once more for each of these bytes: the cost of storing, rendering
+/// and delivering it grows with its size.
 const FRAME_BYTES: u64 = 4 * 1024;
 
-/// Knows where in a stream of frames one is. The WebSocket library keeps that to itself; it is needed to give a message a
-/// deadline, and to hand out bytes frame by frame, so that nothing of the next frame lies in the library's buffer when
-/// that is to be given back.
+/// Tracks the position in a stream of frames. The WebSocket library does not expose it. It is
+/// needed for the deadline of a message, and to hand out bytes frame by frame, so that the
+/// library's buffer holds nothing of the next frame when it is released.
 #[derive(Debug, Default)]
 pub(crate) struct Scanner {
     /// How many bytes of the current frame are still to come.
     frame_left: u64,
     /// Whether the current frame ends its message.
     ends_message: bool,
-    /// Whether a message in several frames has begun and not ended.
+    /// Whether a message is incomplete.
     in_message: bool,
-    /// How many bytes the frames of the current message announce, up to the current one.
+    /// Announced size of the current message, up to and including the current frame.
     message_bytes: u64,
-    /// How many frames have begun since somebody asked; a large one is as good as several.
+    /// How many frames have begun since the count was last taken; a large frame counts as several.
     frames: u32,
-    /// Whether a binary message in pieces has begun.
+    /// Whether a fragmented binary message has begun.
     is_binary: bool,
-    /// Whether there was something that is no frame: from then on anything is handed out.
+    /// Whether something that is not a frame was found. From then on all bytes are handed out.
     lost: bool,
 }
 
 impl Scanner {
-    /// How many of these bytes belong to the current frame. 0: they are the beginning of a frame's header, and more is
-    /// needed.
+    /// How many of these bytes belong to the current frame. 0 means that they are an incomplete
+    /// header, and more bytes are needed.
     pub(crate) fn in_frame(&mut self, bytes: &[u8]) -> usize {
         if self.lost {
             return bytes.len();
@@ -67,14 +67,14 @@ impl Scanner {
         }
     }
 
-    /// Has the pace count so many bytes.
+    /// Counts bytes towards the rate limit.
     pub(crate) fn count_bytes(&mut self, count: u64) {
         let more = u32::try_from(count / FRAME_BYTES).unwrap_or(u32::MAX);
         self.frames = self.frames.saturating_add(more);
     }
 
-    /// Refuses a message as soon as its frames announce that it is to be refused, for more than `most` bytes or as a binary one: the library would
-    /// wait for all of it.
+    /// Refuses a message as soon as its frames announce that it is longer than `max` bytes or
+    /// binary: the library would wait for all of it.
     pub(crate) fn check(&self, max: u64) -> Result<(), CloseCode> {
         if self.message_bytes > max {
             return Err(CloseCode::TooBig);
@@ -85,22 +85,22 @@ impl Scanner {
         Ok(())
     }
 
-    /// How many frames have begun since they were taken, as the pace counts them.
+    /// How many frames have begun since the count was last taken, weighted for the rate limit.
     pub(crate) fn frames(&self) -> u32 {
         self.frames
     }
 
-    /// How many frames have begun since this was asked last, as the pace counts them.
+    /// Takes the number of frames that have begun, weighted for the rate limit.
     pub(crate) fn take_frames(&mut self) -> u32 {
         std::mem::take(&mut self.frames)
     }
 
-    /// How many bytes of the current frame are still to be handed out, its header included.
+    /// How many bytes of the current frame are still to be handed out, including its header.
     pub(crate) fn frame_left(&self) -> u64 {
         self.frame_left
     }
 
-    /// So many bytes of the current frame were handed out.
+    /// Records that `count` bytes of the current frame were handed out.
     pub(crate) fn advance(&mut self, count: usize) {
         self.frame_left = self.frame_left.saturating_sub(count as u64);
         if self.frame_left == 0 && self.ends_message {
@@ -109,7 +109,7 @@ impl Scanner {
         }
     }
 
-    /// Whether all that was handed out are whole messages and whole control frames.
+    /// Whether only complete messages and control frames have been handed out.
     pub(crate) fn is_between_messages(&self) -> bool {
         self.frame_left == 0 && !self.in_message && !self.lost
     }
@@ -119,17 +119,18 @@ impl Scanner {
 mod tests {
     use super::*;
 
-    /// Hands out everything, so many bytes at a time, and notes after how many bytes nothing is half done.
+    /// Hands out all bytes, `step` at a time, and returns the offsets at which no message is
+    /// incomplete.
     fn boundaries(bytes: &[u8], step: usize) -> Vec<usize> {
-        let (mut scanner, mut given, mut boundaries) = (Scanner::default(), 0, Vec::new());
+        let (mut scanner, mut handed_out, mut boundaries) = (Scanner::default(), 0, Vec::new());
         let mut seen = 0;
-        while given < bytes.len() {
+        while handed_out < bytes.len() {
             seen = (seen + step).min(bytes.len());
-            while let count @ 1.. = scanner.in_frame(&bytes[given..seen]) {
+            while let count @ 1.. = scanner.in_frame(&bytes[handed_out..seen]) {
                 scanner.advance(count);
-                given += count;
+                handed_out += count;
                 if scanner.is_between_messages() {
-                    boundaries.push(given);
+                    boundaries.push(handed_out);
                 }
             }
         }
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_told_apart_in_whatever_pieces() {
+    fn message_boundaries_are_found_in_pieces_of_any_size() {
         let text = [&[0x81, 0x83, 1, 2, 3, 4][..], b"abc"].concat();
         let begun = [&[0x01, 0x81, 0, 0, 0, 0][..], b"a"].concat();
         let ping = [0x89, 0x80, 0, 0, 0, 0];
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_of_any_announced_length_is_followed() {
+    fn a_frame_of_any_announced_length_is_tracked() {
         let mut scanner = Scanner::default();
         let header = [0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
         assert_eq!(scanner.in_frame(&header), header.len());

@@ -9,22 +9,22 @@ use rustix::net::{RecvFlags, SendFlags};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-/// Pieces that are no longer than this together are written as one.
+/// Pieces that are no longer than this in total are joined into one write.
 const SMALL_WRITE: usize = 1024;
 
-/// A TCP connection that is written without waiting.
+/// A TCP connection with non-blocking writes.
 #[derive(Debug)]
 pub(crate) struct Tcp {
     stream: TcpStream,
     writer: Writer,
 }
 
-/// Who writes to a socket.
+/// Which tasks write to a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Writer {
-    /// Whoever has something for it.
+    /// Any task that has something to send.
     Anyone,
-    /// The connection's own task: it has the keys.
+    /// Only the connection's own task, which holds the TLS state.
     OwnTask,
 }
 
@@ -37,8 +37,9 @@ impl Tcp {
         &self.stream
     }
 
-    /// Writes straight to the system, which knows best whether the socket takes something; what the runtime knows of that lies
-    /// elsewhere in memory, and is asked only when the socket is full, so that it learns of it.
+    /// Writes directly to the kernel, which knows best whether the socket accepts data. The
+    /// runtime's readiness state is elsewhere in memory. It is consulted only when the socket is
+    /// full, so that it is updated.
     pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         let send = || -> io::Result<usize> {
             Ok(rustix::net::send(&self.stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
@@ -51,26 +52,27 @@ impl Tcp {
         }
     }
 
-    /// Writes what the socket takes of all the pieces.
+    /// Writes as much of the pieces as the socket accepts.
     pub(crate) fn send_all(&self, pieces: &[io::IoSlice<'_>]) -> io::Result<usize> {
         if let [piece] = pieces {
             return self.send(piece);
         }
-        // an ack and a message: copying them costs less than a vectored write
+        // typically an ack and a message: copying them is cheaper than a vectored write
         let mut joined = [0; SMALL_WRITE];
         let mut length = 0;
         for piece in pieces {
-            let Some(place) = joined.get_mut(length..length + piece.len()) else {
+            let Some(slot) = joined.get_mut(length..length + piece.len()) else {
                 return self.stream.try_write_vectored(pieces);
             };
-            place.copy_from_slice(piece);
+            slot.copy_from_slice(piece);
             length += piece.len();
         }
         self.send(&joined[..length])
     }
 
-    /// Reads what there is. A read that is not filled has emptied the socket (epoll(7)): the runtime is told so, which saves
-    /// the next read, in vain. `length` is the room in the buffer.
+    /// Reads the available bytes. A read that does not fill the buffer has emptied the socket
+    /// (epoll(7)): the runtime is notified, which saves a futile read. `length` is the capacity of
+    /// the buffer.
     pub(crate) fn receive(&self, buffer: impl Buffer<u8>, length: usize) -> io::Result<usize> {
         let mut count = 0;
         let received = self.stream.try_io(Interest::READABLE, || {

@@ -1,24 +1,25 @@
-//! What is read only to be thrown away is read in sips: a client that goes on sending after it was told to go would otherwise keep the
-//! server as busy as it can send.
+//! Throttles the discarding of input: a client that keeps sending after it was refused or closed
+//! would otherwise keep the server as busy as it can send.
 
 use std::time::Duration;
 
-/// So much at once, and then a pause: some 6 MB a second. What a client had on its way when it was told to go is gone in a moment.
-const SIP: usize = 64 << 10;
+/// Reads this much and then pauses: about 6 MB/s. Data that was in flight when the client was
+/// refused is discarded quickly.
+const BURST: usize = 64 << 10;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Counts what is thrown away.
+/// Counts discarded bytes.
 #[derive(Debug, Default)]
 pub(crate) struct ThrottledDiscard {
-    taken: usize,
+    read: usize,
 }
 
 impl ThrottledDiscard {
-    /// So much was read: waits where it is time to. Cancel-safe.
-    pub(crate) async fn took(&mut self, bytes: usize) {
-        self.taken += bytes;
-        if self.taken >= SIP {
-            self.taken = 0;
+    /// Records that `bytes` were read, and pauses if it is time to. Cancel-safe.
+    pub(crate) async fn discarded(&mut self, bytes: usize) {
+        self.read += bytes;
+        if self.read >= BURST {
+            self.read = 0;
             tokio::time::sleep(PAUSE).await;
         }
     }

@@ -1,4 +1,4 @@
-//! TLS: the certificate, and handshakes with it.
+//! TLS: the certificate and the handshake.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,25 +17,26 @@ use tokio_rustls::server::TlsStream;
 
 use crate::transport::prefixed::Prefixed;
 
-/// What a client's first record begins with (RFC 8446, section 5.1).
+/// First byte of a client's first record (RFC 8446, section 5.1).
 const HANDSHAKE_RECORD: u8 = 22;
 
 /// An encrypted connection.
 pub(crate) type Encrypted = TlsStream<Prefixed<TcpStream>>;
 
-/// The certificate that a server shows, from PEM files that can be read anew while it runs. TLS 1.2 and 1.3.
+/// A server's certificate, from PEM files that can be reloaded while the server runs. TLS 1.2 and
+/// 1.3.
 #[derive(Debug)]
 pub struct Tls {
     certificate: PathBuf,
     key: PathBuf,
-    /// What new connections are given; those that are open keep what they have.
+    /// Used for new connections; open ones keep what they have.
     current: RwLock<Arc<ServerConfig>>,
 }
 
-/// Why a certificate can't be used.
+/// Why a certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file can't be read, or holds nothing of the kind.
+    /// A file cannot be read, or does not contain what is expected.
     #[error("{what} can't be read from {path}: {reason}")]
     Unreadable {
         /// The certificate or the key.
@@ -45,47 +46,48 @@ pub enum TlsError {
         /// What is wrong with it.
         reason: String,
     },
-    /// They are no pair, or of a kind that is not supported.
+    /// The certificate and the key do not match, or are of an unsupported kind.
     #[error("the certificate in {certificate} can't be used with the key in {key}: {source}")]
     Refused {
         /// The certificate's file.
         certificate: PathBuf,
         /// The key's file.
         key: PathBuf,
-        /// Why.
+        /// The cause.
         source: rustls::Error,
     },
 }
 
-/// What a client begins with.
+/// How a client opens a connection.
 pub(crate) enum Opening {
-    /// It has shaken hands.
+    /// The TLS handshake is complete.
     Encrypted(Box<Encrypted>),
-    /// It did not try to, and may be told so.
+    /// It did not start a TLS handshake, and may be answered in plain text.
     Plain(TcpStream),
 }
 
 impl Tls {
-    /// Reads a certificate with the chain behind it, and its key (PKCS #8, PKCS #1 or SEC 1). Blocks while it reads.
+    /// Reads a certificate, with its chain, and its key (PKCS #8, PKCS #1 or SEC 1). Blocks while
+    /// it reads.
     ///
     /// # Errors
-    /// [`TlsError`] when a file can't be read or the two are no pair.
+    /// [`TlsError`] when a file cannot be read or the two do not match.
     pub fn open(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Result<Self, TlsError> {
         let (certificate, key) = (certificate.into(), key.into());
         let current = RwLock::new(read(&certificate, &key)?);
         Ok(Self { certificate, key, current })
     }
 
-    /// Reads both files anew, for the connections that come from now on. Blocks while it reads.
+    /// Reads both files again, for new connections. Blocks while it reads.
     ///
     /// # Errors
-    /// [`TlsError`], and what was there before is_active.
+    /// [`TlsError`]; the previous certificate stays in use.
     pub fn reload(&self) -> Result<(), TlsError> {
         *self.current.write() = read(&self.certificate, &self.key)?;
         Ok(())
     }
 
-    /// Shakes hands with a client of which `read` was read already. Not cancel-safe.
+    /// Performs the TLS handshake with a client of which `read` was already read. Not cancel-safe.
     pub(crate) async fn accept(&self, mut stream: TcpStream, mut read: BytesMut) -> io::Result<Opening> {
         if read.is_empty() && stream.read_buf(&mut read).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -102,14 +104,14 @@ impl Tls {
 fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
     let unreadable = |what: &'static str, path: &Path| {
         let path = path.to_owned();
-        move |error: pem::Error| TlsError::Unreadable { what, path, reason: explained(&error) }
+        move |error: pem::Error| TlsError::Unreadable { what, path, reason: describe(&error) }
     };
     let chain: Vec<_> = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)
         .and_then(|chain: Vec<_>| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) })
         .map_err(unreadable("a certificate", certificate))?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| {
-        // what says so is no part of the key
+        // this marker is not part of the key
         if std::fs::read(key).is_ok_and(|pem| String::from_utf8_lossy(&pem).contains("ENCRYPTED")) {
             let reason =
                 "it is encrypted with a passphrase; write it without one: openssl pkey -in KEY -out NEWKEY";
@@ -118,7 +120,7 @@ fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
             unreadable("a private key", key)(error)
         }
     })?;
-    let config = with(chain, private).map_err(|source| TlsError::Refused {
+    let config = server_config(chain, private).map_err(|source| TlsError::Refused {
         certificate: certificate.to_owned(),
         key: key.to_owned(),
         source,
@@ -126,8 +128,8 @@ fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
     Ok(Arc::new(config))
 }
 
-/// What is wrong with a file, without quoting it: it may hold a key.
-fn explained(error: &pem::Error) -> String {
+/// Describes what is wrong with a file without quoting it: it may contain a key.
+fn describe(error: &pem::Error) -> String {
     match error {
         pem::Error::NoItemsFound => "the file has none in PEM format".to_owned(),
         pem::Error::Io(error) => error.to_string(),
@@ -139,7 +141,7 @@ fn explained(error: &pem::Error) -> String {
     }
 }
 
-fn with(
+fn server_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Result<ServerConfig, rustls::Error> {
@@ -147,9 +149,10 @@ fn with(
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
-    // RFC 6455 knows no other, and a browser that offers HTTP/2 is told so here
+    // RFC 6455 is defined for HTTP/1.1 only; this is how a browser that also offers HTTP/2 learns
+    // of it
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // who comes back, as all do after a restart of their network, needs no new signature
+    // clients that reconnect, as all do after a network restart, need no new signature
     config.ticketer = Ticketer::new()?;
     Ok(config)
 }

@@ -1,5 +1,5 @@
-//! The socket as the WebSocket library sees it: it reads the client's frames from it, and what it writes goes through the
-//! outbox, whole frames at a time.
+//! The socket as the WebSocket library sees it: the library reads the client's frames from it, and
+//! its writes go through the outbox in whole frames.
 
 use std::io;
 use std::net::Shutdown;
@@ -22,17 +22,19 @@ use crate::transport::inflater::Inflater;
 use crate::transport::scanner::Scanner;
 use crate::transport::tcp::Tcp;
 
-/// How much one read asks the system for: little at first, more while it comes filled.
+/// How many bytes one read requests: few at first, more while reads fill the buffer.
 const SMALLEST_READ: u32 = 2 * 1024;
 const LARGEST_READ: u32 = 64 * 1024;
 
-/// After a frame larger than this, in bytes, the library's buffer, which has grown to it, is made anew.
-const BUFFER_KEPT: u64 = 4 * 1024;
+/// After a frame larger than this, in bytes, the library's buffer has grown to its size and is
+/// replaced.
+const MAX_KEPT_BUFFER: u64 = 4 * 1024;
 
-/// How many frames may begin before the pace is told of them.
-const MAX_PIECES: u32 = 64;
+/// How many frames may begin before the rate limit has to count them.
+const MAX_PENDING_FRAMES: u32 = 64;
 
-/// What is read as an error where the connection is to be closed for something that the library does not see, or not yet.
+/// Returned as a read error if the connection has to be closed for something that the library does
+/// not detect, or not yet.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection has to be closed with code {}", .0.code())]
 pub(crate) struct Refused(pub(crate) CloseCode);
@@ -41,40 +43,42 @@ fn refused(code: CloseCode) -> io::Error {
     io::Error::other(Refused(code))
 }
 
-/// For how long reading was held back.
+/// How long reading was paused.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct HeldBack {
-    /// In all. Nothing can be heard in that time, whatever the client sends.
+pub(crate) struct ReadPause {
+    /// The whole pause. Nothing is received in that time, whatever the client sends.
     pub(crate) total: Duration,
-    /// The part of it for which the server is the reason, and not the pace of the sender.
+    /// The part of it caused by the server and not by the sender's rate.
     pub(crate) by_server: Duration,
 }
 
-/// What is read from the socket, and what is known of it.
+/// What is read from the socket, and the state of its stream.
 #[derive(Debug)]
 pub(crate) struct Wire {
     pub(crate) outbox: Arc<Outbox<Tcp>>,
-    /// What the connection is encrypted with, if it is.
+    /// The encryption of the connection, if it has any.
     cipher: Option<Box<Cipher>>,
-    /// Read from the socket, not yet handed to the library. Empty, and without memory, while nothing comes.
+    /// Read from the socket, but not yet handed to the library. Empty, and without an allocation,
+    /// while nothing arrives.
     unread: Bytes,
-    /// How much the next read asks for.
+    /// How many bytes the next read requests.
     next_read: u32,
     scanner: Scanner,
-    /// Takes compressed messages, where they were agreed upon.
+    /// Decompresses messages, if compression was negotiated.
     inflater: Option<Box<Inflater>>,
-    /// When the last byte came.
-    heard: Instant,
-    /// Since when a message is incomplete; none between messages.
+    /// When the last byte arrived.
+    last_byte_at: Instant,
+    /// When the current incomplete message began. `None` between messages.
     incomplete_since: Option<Instant>,
-    /// Whether the library's buffer has grown to more than is kept.
+    /// Whether the library's buffer has grown beyond the size that is kept.
     has_grown: bool,
-    /// The most bytes of a message.
+    /// Maximum size of a message, in bytes.
     max: u64,
 }
 
 impl Wire {
-    /// A connection of which `unread` was read already; `deflates`: messages may be compressed.
+    /// A connection of which `unread` was already read; `deflates` says whether messages may be
+    /// compressed.
     pub(crate) fn new(
         outbox: Arc<Outbox<Tcp>>,
         cipher: Option<Box<Cipher>>,
@@ -89,14 +93,14 @@ impl Wire {
             unread,
             next_read: SMALLEST_READ,
             scanner: Scanner::default(),
-            heard: Instant::now(),
+            last_byte_at: Instant::now(),
             incomplete_since: None,
             has_grown: false,
             max: max as u64,
         }
     }
 
-    /// Writes what waits in the outbox: see [`Outbox::poll_drain`].
+    /// Writes the outbox to the socket: see [`Outbox::poll_drain`].
     pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Signal> {
         match &mut self.cipher {
             None => self.outbox.poll_drain(cx),
@@ -104,7 +108,7 @@ impl Wire {
         }
     }
 
-    /// Writes the end of the stream, behind all that was drained.
+    /// Ends the stream after everything that was drained.
     pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let tcp = self.outbox.transport();
         if let Some(cipher) = &mut self.cipher {
@@ -118,55 +122,56 @@ impl Wire {
         self.outbox.transport().stream()
     }
 
-    /// When the last byte came.
-    pub(crate) fn heard(&self) -> Instant {
-        self.heard
+    /// When the last byte arrived.
+    pub(crate) fn last_byte_at(&self) -> Instant {
+        self.last_byte_at
     }
 
-    /// Since when a message is incomplete, if one is.
+    /// When the current incomplete message began, if there is one.
     pub(crate) fn incomplete_since(&self) -> Option<Instant> {
         self.incomplete_since
     }
 
-    /// For this long nothing was read on purpose: the clocks stood still.
-    pub(crate) fn pardon(&mut self, held: HeldBack) {
-        self.heard += held.total;
+    /// Extends the deadlines by a pause in which nothing was read on purpose.
+    pub(crate) fn exclude_pause(&mut self, pause: ReadPause) {
+        self.last_byte_at += pause.total;
         if let Some(since) = &mut self.incomplete_since {
-            // a sender that is throttled has made its message late itself
-            *since += held.by_server;
+            // a throttled sender has delayed its message itself
+            *since += pause.by_server;
         }
     }
 
-    /// Whether the library's buffer has grown to more than is kept, and holds nothing.
-    pub(crate) fn can_give_back(&self) -> bool {
+    /// Whether the library's buffer has grown beyond the size that is kept, and is empty.
+    pub(crate) fn can_release_buffer(&self) -> bool {
         let is_handed_out = self.inflater.as_ref().is_none_or(|inflater| inflater.is_empty());
         self.has_grown && is_handed_out && self.scanner.is_between_messages()
     }
 
-    /// The library's buffer is new.
-    pub(crate) fn gave_back(&mut self) {
+    /// Records that the library's buffer was replaced.
+    pub(crate) fn buffer_replaced(&mut self) {
         self.has_grown = false;
     }
 
-    /// Whether so many frames have begun that the pace has to know before more is read: nothing is handed out until
-    /// [`take_frames`](Self::take_frames) is called, and nobody is woken for it.
+    /// Whether so many frames have begun that the rate limit has to count them before more is read.
+    /// Nothing is handed out until [`take_frames`](Self::take_frames) is called, and no task is
+    /// woken for that.
     pub(crate) fn has_many_frames(&self) -> bool {
-        self.scanner.frames() >= MAX_PIECES
+        self.scanner.frames() >= MAX_PENDING_FRAMES
     }
 
-    /// How many frames have begun since this was asked last, as the pace counts them.
+    /// Takes the number of frames that have begun, weighted for the rate limit.
     pub(crate) fn take_frames(&mut self) -> u32 {
         self.scanner.take_frames()
     }
 
-    /// Hands out what belongs to the current frame; a compressed message when it is complete. False when more is needed first. An error: the
-    /// connection is to be closed with that code.
+    /// Hands out bytes of the current frame, or a compressed message once it is complete. Returns
+    /// `false` if more has to be read first. On an error, close the connection with that code.
     fn hand_out(&mut self, buf: &mut ReadBuf<'_>) -> Result<bool, CloseCode> {
         while let Some(inflater) = &mut self.inflater {
             if inflater.hand_out(buf) {
                 return Ok(true);
             }
-            if self.scanner.frames() >= MAX_PIECES {
+            if self.scanner.frames() >= MAX_PENDING_FRAMES {
                 return Ok(false);
             }
             let is_new = self.scanner.frame_left() == 0;
@@ -179,9 +184,9 @@ impl Wire {
             }
             let is_end = count as u64 == self.scanner.frame_left();
             let length = inflater.take(&self.unread[header..count], is_end)?;
-            self.passed(count);
+            self.advance(count);
             if let Some(length) = length {
-                self.has_grown |= length as u64 > BUFFER_KEPT;
+                self.has_grown |= length as u64 > MAX_KEPT_BUFFER;
                 self.scanner.count_bytes(length as u64);
             }
         }
@@ -195,13 +200,13 @@ impl Wire {
         }
         self.scanner.check(self.max)?;
         buf.put_slice(&self.unread[..count]);
-        self.has_grown |= self.scanner.frame_left() > BUFFER_KEPT;
-        self.passed(count);
+        self.has_grown |= self.scanner.frame_left() > MAX_KEPT_BUFFER;
+        self.advance(count);
         Ok(true)
     }
 
-    /// So many bytes of the current frame have gone where they belong.
-    fn passed(&mut self, count: usize) {
+    /// Records that `count` bytes of the current frame were handed out.
+    fn advance(&mut self, count: usize) {
         self.unread.advance(count);
         if self.unread.is_empty() {
             self.unread = Bytes::new();
@@ -214,14 +219,14 @@ impl Wire {
         }
     }
 
-    /// Reads behind what is there, and gives how many bytes that were.
+    /// Reads and appends to `unread`. Returns the number of bytes.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let count = match &mut self.cipher {
             None => ready!(self.poll_fill_plain(cx))?,
             Some(cipher) => ready!(cipher.poll_read(cx, self.outbox.transport(), &mut self.unread))?,
         };
         if count > 0 {
-            self.heard = Instant::now();
+            self.last_byte_at = Instant::now();
         }
         Poll::Ready(Ok(count))
     }
@@ -263,8 +268,8 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // the library reads on through the pieces of a message: it is stopped now and then, so that they can be paced, and
-        // so that others run meanwhile
+        // the library reads on through the fragments of a message; it is stopped now and then, so
+        // that the rate limit applies and other tasks can run
         if self.has_many_frames() {
             return Poll::Pending;
         }
@@ -284,10 +289,11 @@ impl AsyncRead for Wire {
     }
 }
 
-/// Takes whole frames: the library's own write buffer is off, so it writes a frame in one piece.
+/// Accepts whole frames: the library's own write buffer is disabled, so it writes each frame in one
+/// piece.
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, frame: &[u8]) -> Poll<io::Result<usize>> {
-        // the library tries again whenever it is asked to read, and keeps the latest pong only
+        // the library retries whenever it is polled for reading, and keeps only the latest pong
         if self.outbox.offer_control(frame) { Poll::Ready(Ok(frame.len())) } else { Poll::Pending }
     }
 

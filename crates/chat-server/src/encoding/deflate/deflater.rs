@@ -1,4 +1,4 @@
-//! The server's own messages, compressed.
+//! Compression of the server's messages.
 
 use std::fmt;
 
@@ -7,40 +7,44 @@ use parking_lot::Mutex;
 
 use super::{TAIL, WINDOW_BITS};
 
-/// Shorter ones gain little, and most of their bytes are their frame's and the system's anyway.
-const WORTH_IT: usize = 128;
+/// Minimum length of a message to compress. Shorter ones gain little: most of what they cost is
+/// framing and system overhead.
+const MIN_BYTES: usize = 128;
 
-/// How hard it is tried: on what is said in a chat more takes up to a third longer and saves a fiftieth at most; less saves half as much
-/// (docs/benchmarks.md).
+/// Compression level. On chat messages a higher level takes up to a third longer and saves at most
+/// a fiftieth more; a lower one saves half as much (docs/benchmarks.md).
 const LEVEL: Compression = Compression::new(2);
 
-/// How many compressors are kept for later, some 260 KB each. Only so many tasks run at once that one is seldom made anew.
-const KEPT: usize = 16;
+/// How many idle compressors are kept, at about 260 KB each. Few tasks run at once, so new ones are
+/// rarely created.
+const MAX_IDLE: usize = 16;
 
-/// Compresses messages. Shared by all who write any.
+/// Compresses messages. Shared by all connections.
 #[derive(Default)]
 pub(crate) struct Deflater {
     idle: Mutex<Vec<Compress>>,
 }
 
 impl Deflater {
-    /// The message compressed, as a frame with RSV1 carries it (RFC 7692, section 7.2.1); none where that is no shorter.
+    /// Compresses a message as the payload of a frame with RSV1 (RFC 7692, section 7.2.1). `None`
+    /// if that is not shorter.
     pub(crate) fn deflate(&self, payload: &[u8]) -> Option<Vec<u8>> {
-        if payload.len() < WORTH_IT {
+        if payload.len() < MIN_BYTES {
             return None;
         }
         let idle = self.idle.lock().pop();
         let mut compress = idle.unwrap_or_else(|| Compress::new_with_window_bits(LEVEL, false, WINDOW_BITS));
-        // room for whatever may come out: zlib-rs 0.6 forgets on a reset that something waited for room, and panics after some such messages
-        let most = payload.len() + payload.len() / 4 + 64;
-        let mut deflated = Vec::with_capacity(most);
+        // enough space for any output: on a reset, zlib-rs 0.6 loses track of output that was
+        // waiting for space, and panics after some such messages
+        let max = payload.len() + payload.len() / 4 + 64;
+        let mut deflated = Vec::with_capacity(max);
         let status = compress.compress_vec(payload, &mut deflated, FlushCompress::Sync);
         if !matches!(status, Ok(Status::Ok)) || deflated.len() == deflated.capacity() {
             return None;
         }
         compress.reset();
         let mut idle = self.idle.lock();
-        if idle.len() < KEPT {
+        if idle.len() < MAX_IDLE {
             idle.push(compress);
         }
         drop(idle);

@@ -1,7 +1,8 @@
-//! Compressed messages: the extension `permessage-deflate` of WebSocket (RFC 7692).
+//! Compressed messages: the WebSocket extension `permessage-deflate` (RFC 7692).
 //!
-//! No message is compressed with the help of an earlier one (`no_context_takeover`, section 7.1.1), in neither direction. So one compressed
-//! frame serves everybody in a room who takes compressed ones, and a connection keeps nothing for it between two messages.
+//! Neither side uses earlier messages to compress a message (`no_context_takeover`, section 7.1.1).
+//! One compressed frame therefore serves every member of a room that uses compression, and a
+//! connection keeps no compression state between messages.
 
 mod deflater;
 mod inflate;
@@ -11,10 +12,11 @@ pub(crate) use deflater::Deflater;
 pub(crate) use inflate::{InflateError, inflate};
 pub(crate) use offer::accept;
 
-/// How far back a compressed message refers, as a power of two: clients ask for as little as 4 KiB, and a frame is the same for all.
+/// Window size as a power of two. Clients request as little as 4 KiB, and all of them share the
+/// same frame.
 const WINDOW_BITS: u8 = 12;
 
-/// What the last block of a message ends with, which is left out on the way (section 7.2.1).
+/// The end of a message's last block, which is not transmitted (section 7.2.1).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
 #[cfg(test)]
@@ -28,7 +30,7 @@ mod tests {
     }
 
     #[test]
-    fn what_repeats_becomes_shorter() {
+    fn repetitive_data_gets_shorter() {
         let payload =
             br#"{"type":"message","body":"the same over and over, the same over and over"}"#.repeat(4);
         let deflated = deflated(&payload).unwrap();
@@ -37,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_become_longer_stays_as_it_is() {
+    fn data_that_would_get_longer_is_not_compressed() {
         assert_eq!(deflated(b""), None);
         assert_eq!(deflated(b"short"), None);
         let noise: Vec<u8> =
@@ -46,16 +48,16 @@ mod tests {
     }
 
     #[test]
-    fn a_deflater_that_was_used_is_as_new() {
+    fn a_used_deflater_works_like_a_new_one() {
         let deflater = Deflater::default();
         let payload = b"what was said before must not be needed to read it ".repeat(3);
         let first = deflater.deflate(&payload).unwrap();
         assert_eq!(deflater.deflate(&payload).unwrap(), first);
     }
 
-    /// Bytes in which nothing repeats.
-    fn noise(from: u32, length: usize) -> Vec<u8> {
-        let mut state = from.wrapping_mul(2_654_435_761) | 1;
+    /// Incompressible bytes.
+    fn noise(seed: u32, length: usize) -> Vec<u8> {
+        let mut state = seed.wrapping_mul(2_654_435_761) | 1;
         let mut next = || {
             state ^= state << 13;
             state ^= state >> 17;
@@ -66,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deflater_takes_any_number_of_messages_that_become_no_shorter() {
+    fn a_deflater_survives_many_incompressible_messages() {
         let deflater = Deflater::default();
         for i in 0..1_000 {
             assert_eq!(deflater.deflate(&noise(i, 200 + i as usize % 400)), None);
@@ -77,7 +79,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_deflated_is_inflated(words in prop::collection::vec("[a-e]{1,8}|é|\\PC{0,3}", 0..2_000)) {
+        fn compressed_messages_are_restored(words in prop::collection::vec("[a-e]{1,8}|é|\\PC{0,3}", 0..2_000)) {
             let payload = words.join(" ").into_bytes();
             if let Some(deflated) = deflated(&payload) {
                 prop_assert!(deflated.len() < payload.len());
@@ -87,9 +89,9 @@ mod tests {
         }
 
         #[test]
-        fn anything_may_come(bytes in prop::collection::vec(any::<u8>(), 0..500), most in 0..2_000_usize) {
-            if let Ok(inflated) = inflate(&bytes, most) {
-                prop_assert!(inflated.len() <= most);
+        fn any_input_is_handled_within_the_limit(bytes in prop::collection::vec(any::<u8>(), 0..500), max in 0..2_000_usize) {
+            if let Ok(inflated) = inflate(&bytes, max) {
+                prop_assert!(inflated.len() <= max);
             }
         }
     }

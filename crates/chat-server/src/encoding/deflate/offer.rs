@@ -1,4 +1,4 @@
-//! What a client offers, and what is taken of it (RFC 6455, section 9.1; RFC 7692, sections 5 and 7.1).
+//! Negotiation of the extension (RFC 6455, section 9.1; RFC 7692, sections 5 and 7.1).
 
 use http::HeaderMap;
 use http::header::{HeaderValue, SEC_WEBSOCKET_EXTENSIONS};
@@ -7,39 +7,40 @@ use super::WINDOW_BITS;
 
 const NAME: &str = "permessage-deflate";
 
-/// What is answered to every offer that is taken.
-const ACCEPTED: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+/// The response to every offer that is accepted.
+const RESPONSE: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
-/// What clients send is read with the largest window there is, so that they may ask for any.
+/// Window sizes that a client may name. Its messages are decompressed with the largest one.
 const WINDOWS: std::ops::RangeInclusive<u8> = 8..=15;
 
-/// The answer to a client that offers the extension in a way that can be taken: the first such offer is.
+/// The response to the first offer of the extension that can be accepted.
 pub(crate) fn accept(headers: &HeaderMap) -> Option<HeaderValue> {
     let lines = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter().filter_map(|line| line.to_str().ok());
-    let is_asked_for = lines.flat_map(|line| line.split(',')).find_map(read)?;
-    Some(if is_asked_for.server_window {
-        HeaderValue::from_str(&format!("{ACCEPTED}; server_max_window_bits={WINDOW_BITS}")).ok()?
+    let offer = lines.flat_map(|line| line.split(',')).find_map(parse)?;
+    Some(if offer.server_window {
+        HeaderValue::from_str(&format!("{RESPONSE}; server_max_window_bits={WINDOW_BITS}")).ok()?
     } else {
-        HeaderValue::from_static(ACCEPTED)
+        HeaderValue::from_static(RESPONSE)
     })
 }
 
-/// What an offer asks for that has to be answered.
+/// The parameters of an offer that the response has to repeat.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Offer {
-    /// The server is to look no further back than so far, which is far enough.
+    /// The client limits the server's window. The limit is large enough.
     server_window: bool,
 }
 
-/// None: it is another extension, or one that can't be taken as it is offered: with a parameter that is not known, or comes twice, or has a
-/// value that it must not have (RFC 7692, section 7.1).
-fn read(offer: &str) -> Option<Offer> {
+/// Parses an offer. `None` if it is another extension, or one that has to be declined: because of
+/// an unknown parameter, a repeated one, or an invalid value (RFC 7692, section 7.1).
+fn parse(offer: &str) -> Option<Offer> {
     let mut parts = offer.split(';').map(str::trim);
-    // names of extensions and parameters are compared as they are (RFC 6455, section 9.1, knows no case folding)
+    // names of extensions and parameters are case-sensitive: RFC 6455, section 9.1, defines no case
+    // folding
     if parts.next() != Some(NAME) {
         return None;
     }
-    let (mut read, mut seen) = (Offer::default(), Vec::new());
+    let (mut parsed, mut seen) = (Offer::default(), Vec::new());
     for part in parts {
         let (name, value) = part
             .split_once('=')
@@ -54,27 +55,27 @@ fn read(offer: &str) -> Option<Offer> {
                 None,
             ) => {}
             ("client_max_window_bits", Some(value)) => {
-                window(value)?;
+                parse_window(value)?;
             }
             ("server_max_window_bits", Some(value)) => {
-                if window(value)? < WINDOW_BITS {
+                if parse_window(value)? < WINDOW_BITS {
                     return None;
                 }
-                read.server_window = true;
+                parsed.server_window = true;
             }
             _ => return None,
         }
     }
-    Some(read)
+    Some(parsed)
 }
 
-/// A value may stand between quotes.
+/// Removes the quotes around a value.
 fn unquoted(value: &str) -> &str {
     value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value)
 }
 
-/// A number of bits, without zeros in front of it.
-fn window(value: &str) -> Option<u8> {
+/// Parses a number of bits without leading zeros.
+fn parse_window(value: &str) -> Option<u8> {
     let is_plain = value.bytes().all(|byte| byte.is_ascii_digit()) && !value.starts_with('0');
     value.parse().ok().filter(|bits| is_plain && WINDOWS.contains(bits))
 }
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn offers_that_are_taken() {
+    fn valid_offers_are_accepted() {
         for lines in [
             &["permessage-deflate"][..],
             // browsers and ws
@@ -101,24 +102,24 @@ mod tests {
             &["permessage-deflate;server_no_context_takeover ; client_no_context_takeover"],
             &["x-webkit-deflate-frame, permessage-deflate"],
             &["x-webkit-deflate-frame", "permessage-deflate"],
-            // the second is taken where the first can't be
+            // the second offer is accepted if the first cannot be
             &["permessage-deflate; server_max_window_bits=10, permessage-deflate"],
             &["permessage-deflate; unknown, permessage-deflate; client_max_window_bits"],
         ] {
-            assert_eq!(accepted(lines).as_deref(), Some(ACCEPTED), "{lines:?}");
+            assert_eq!(accepted(lines).as_deref(), Some(RESPONSE), "{lines:?}");
         }
         for line in [
-            // websockets of Python
+            // the websockets library for Python
             "permessage-deflate; server_max_window_bits=12; client_max_window_bits=12",
             "permessage-deflate; server_max_window_bits=\"15\"",
         ] {
-            let expected = format!("{ACCEPTED}; server_max_window_bits=12");
+            let expected = format!("{RESPONSE}; server_max_window_bits=12");
             assert_eq!(accepted(&[line]), Some(expected), "{line}");
         }
     }
 
     #[test]
-    fn offers_that_are_not() {
+    fn invalid_offers_are_declined() {
         for line in [
             "",
             "permessage-bzip2",

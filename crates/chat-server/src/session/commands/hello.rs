@@ -1,4 +1,4 @@
-//! `hello`: starts the session, or takes an earlier one over.
+//! `hello`: starts a session, or takes over an earlier one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::session::identity::Identity;
 use crate::session::inherited::InheritedMemberships;
 use crate::session::{Busy, Done, Session, send_window};
 
-/// How long a new connection waits for the earlier one to hand its seats over.
-const HAND_OVER: Duration = Duration::from_secs(2);
+/// How long a new connection waits for the earlier one to hand over its memberships.
+const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How much longer than the pings come a client should wait before it asks for a sign of life.
+/// How much longer than the ping interval a client should wait before it checks the connection.
 const HEARTBEAT_SLACK: Duration = Duration::from_secs(5);
 
 impl Session {
@@ -29,12 +29,12 @@ impl Session {
             self.error(reference, ErrorCode::Forbidden, "this session has already sent hello");
             return;
         }
-        let earlier =
+        let takeover =
             hello.resume.as_deref().and_then(|s| self.context.sessions.take_over(s, &hello.username));
-        match earlier {
+        match takeover {
             None => self.welcome(&hello, reference, Memberships::default()),
-            Some(handing_over) => {
-                self.busy = Some(Busy::Working(take_over(handing_over, hello, reference).boxed()));
+            Some(takeover) => {
+                self.busy = Some(Busy::Working(take_over(takeover, hello, reference).boxed()));
             }
         }
     }
@@ -46,7 +46,7 @@ impl Session {
         inherited: Memberships,
     ) {
         let Hello { username, client, render, .. } = hello;
-        let encodings = self.context.encodings.of(self.deflates);
+        let encodings = self.context.encodings.for_connection(self.deflates);
         let encoding = if *render { encodings.v2_html } else { encodings.v2 };
         let outbox: Arc<dyn FrameSink> = Arc::clone(&self.outbox) as _;
         let registration = self.context.sessions.register(username.clone(), self.client, outbox, encoding);
@@ -70,7 +70,7 @@ impl Session {
             },
             heartbeat_ms: u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX),
         }));
-        registration.note_welcome();
+        registration.mark_welcomed();
         self.identity = Some(Box::new(Identity {
             username: username.clone(),
             encoding,
@@ -84,11 +84,11 @@ impl Session {
 }
 
 pub(in crate::session) async fn take_over(
-    handing_over: Takeover,
+    takeover: Takeover,
     hello: Hello,
     reference: Option<Reference>,
 ) -> Done {
-    let seats = tokio::time::timeout(HAND_OVER, handing_over).await;
-    // an earlier session that ended by itself meanwhile has left its rooms
-    Done::TookOver(hello, reference, seats.ok().and_then(Result::ok).unwrap_or_default())
+    let memberships = tokio::time::timeout(HAND_OVER_TIMEOUT, takeover).await;
+    // an earlier session that ended in the meantime has left its rooms
+    Done::TookOver(hello, reference, memberships.ok().and_then(Result::ok).unwrap_or_default())
 }

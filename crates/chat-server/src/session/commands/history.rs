@@ -1,4 +1,4 @@
-//! `history`: reads a page of the messages.
+//! `history`: reads a page of messages.
 
 use chat_history::Page;
 use chat_protocol::Reference;
@@ -8,8 +8,8 @@ use futures::FutureExt;
 use crate::session::{Busy, Done, Session};
 
 impl Session {
-    pub(super) fn history(&mut self, asked: &History, reference: Option<Reference>) {
-        let History { room, before, after, limit } = asked;
+    pub(super) fn history(&mut self, request: &History, reference: Option<Reference>) {
+        let History { room, before, after, limit } = request;
         let Some(member) = self.member(room, reference.as_ref()) else { return };
         let limit = limit.map_or(PAGE_MESSAGES_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let limit = limit.min(PAGE_MESSAGES);
@@ -17,10 +17,10 @@ impl Session {
             (Some(seq), _) => Page::After { seq: *seq, limit },
             (None, before) => Page::Before { seq: before.unwrap_or(u64::MAX), limit },
         };
-        let reading = async move {
+        let work = async move {
             let read = member.history(page, PAGE_BYTES, reference.clone()).await;
             Done::Read(member, read, reference)
         };
-        self.busy = Some(Busy::Working(reading.boxed()));
+        self.busy = Some(Busy::Working(work.boxed()));
     }
 }

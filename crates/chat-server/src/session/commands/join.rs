@@ -1,4 +1,5 @@
-//! `join`: joins a room, or takes the membership over that an earlier connection of the session had there.
+//! `join`: joins a room, or resumes the membership that an earlier connection of the session had in
+//! it.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use tokio::time::sleep_until;
 use crate::admission::client_log::LogKind;
 use crate::session::{Busy, Done, Session};
 
-/// When somebody who finds a room full should try again, in milliseconds.
+/// When a client that finds a room full should retry, in milliseconds.
 const FULL_ROOM_RETRY_MS: u64 = 10_000;
 
 impl Session {
@@ -28,25 +29,25 @@ impl Session {
             }
             identity.rooms.remove(&room);
         }
-        let most = self.context.config().limits.rooms;
-        if identity.rooms.len() >= most as usize {
+        let max = self.context.config().limits.rooms;
+        if identity.rooms.len() >= max as usize {
             self.error(
                 reference,
                 ErrorCode::TooManyRooms,
-                format!("a session can be in at most {}", counted(most)),
+                format!("a session can be in at most {}", room_count(max)),
             );
             return;
         }
         let history = usize::try_from(history).unwrap_or(usize::MAX);
-        let outlet = Sink::Frames { encoding: identity.encoding, sink: Arc::clone(&self.outbox) as _ };
-        let subscribe = Subscribe::new(outlet)
+        let sink = Sink::Frames { encoding: identity.encoding, sink: Arc::clone(&self.outbox) as _ };
+        let subscribe = Subscribe::new(sink)
             .since(since)
             .history(history.min(PAGE_MESSAGES))
             .limits(CatchUpLimits::new(RECOVERED_MESSAGES, PAGE_BYTES))
             .members(PAGE_MEMBERS_DEFAULT)
             .reference(reference.clone());
-        let inherited = identity.inherited.as_ref().and_then(|seats| seats.claim(&room));
-        // who takes seats over is in already, and costs the room and the store nothing
+        let inherited = identity.inherited.as_ref().and_then(|inherited| inherited.claim(&room));
+        // an inherited membership is in the room already, and costs the room and the store nothing
         let not_before =
             if inherited.is_none() { identity.next_join(self.context.config().joins) } else { None };
         let (engine, username, window) =
@@ -55,16 +56,16 @@ impl Session {
             if let Some(not_before) = not_before {
                 sleep_until(not_before).await;
             }
-            if let Some(mut seat) = inherited.and_then(Arc::into_inner) {
-                match seat.reattach(subscribe.clone(), &window).await {
-                    Ok(sent) => return Ok((seat, sent)),
+            if let Some(mut membership) = inherited.and_then(Arc::into_inner) {
+                match membership.reattach(subscribe.clone(), &window).await {
+                    Ok(position) => return Ok((membership, position)),
                     Err(ReadError::History(error)) => return Err(error.into()),
-                    // it was removed meanwhile
-                    Err(_) => drop(seat),
+                    // it was removed in the meantime
+                    Err(_) => drop(membership),
                 }
             }
-            let seat = engine.admit(&room, &username).await?.with_window(&window);
-            seat.join(subscribe).await
+            let admission = engine.admit(&room, &username).await?.with_window(&window);
+            admission.join(subscribe).await
         };
         self.busy = Some(Busy::Working(joining.map(|joined| Done::Joined(joined, reference)).boxed()));
     }
@@ -81,7 +82,7 @@ impl Session {
             _ => {
                 let username =
                     self.identity.as_ref().map(|identity| tracing::field::display(&identity.username));
-                if let Some(Passed { suppressed }) = self.context.log.at_all(LogKind::Join) {
+                if let Some(Passed { suppressed }) = self.context.log.pass(LogKind::Join) {
                     tracing::warn!(username, %error, suppressed, "a user could not join a room");
                 }
                 (ErrorCode::StoreUnavailable, "storage is unavailable; try again later", None)
@@ -92,7 +93,7 @@ impl Session {
     }
 }
 
-/// How many rooms that is, for a person.
-fn counted(rooms: u32) -> String {
+/// A number of rooms, for a person.
+fn room_count(rooms: u32) -> String {
     if rooms == 1 { "1 room".to_owned() } else { format!("{rooms} rooms") }
 }

@@ -1,4 +1,4 @@
-//! `members`: reads a page of the members.
+//! `members`: reads a page of the member list.
 
 use chat_protocol::Reference;
 use chat_protocol::v2::{Members, PAGE_MEMBERS, PAGE_MEMBERS_DEFAULT};
@@ -17,7 +17,7 @@ impl Session {
         let limit = limit.map_or(PAGE_MEMBERS_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let query =
             MembersQuery::new(limit.min(PAGE_MEMBERS)).after(after).prefix(prefix.unwrap_or_default());
-        let told = member.members_page(&query, reference);
-        self.answered(member, told, None)
+        let result = member.members_page(&query, reference);
+        self.wait_for_reply(member, result, None)
     }
 }

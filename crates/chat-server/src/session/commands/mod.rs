@@ -1,9 +1,16 @@
 //! The commands of `chat.v2`, one file each.
 //!
-//! A new command touches these places: its request in `chat-protocol/src/v2/client.rs` and its fields in `v2/read.rs`; the frame
-//! that answers it in `v2/server.rs`, with its event in `model/event.rs` and their mapping in `v2/event.rs`; a file here and a line
-//! in [`Session::run`]; both clients (`chat-client/src`, `clients/js/client.js` and `client.d.ts`); `docs/protocol.md`. The
-//! description for programs, `docs/asyncapi.json`, is generated from the types, and the tests of chat-protocol compare all of them.
+//! To add a command, change these files:
+//!
+//! - `chat-protocol/src/v2/client.rs` for the request, and `v2/read.rs` for its fields;
+//! - `v2/server.rs` for the frame that answers it, `model/event.rs` for its event, and
+//!   `v2/event.rs` for their mapping;
+//! - a file here, and a line in [`Session::run`];
+//! - both clients: `chat-client/src`, `clients/js/client.js` and `client.d.ts`;
+//! - `docs/protocol.md`.
+//!
+//! The machine-readable description, `docs/asyncapi.json`, is generated from the types. The tests
+//! of chat-protocol check that all of these agree.
 
 mod hello;
 mod history;

@@ -9,7 +9,7 @@ use crate::session::{Busy, Session};
 impl Session {
     pub(super) fn send(&mut self, v2::Send { room, body, id }: v2::Send, reference: Option<Reference>) {
         if let Some(member) = self.member(&room, reference.as_ref()) {
-            self.busy = Some(Busy::Saying(member, Outgoing { body, id, reference }));
+            self.busy = Some(Busy::Sending(member, Outgoing { body, id, reference }));
         }
     }
 }
