@@ -12,7 +12,8 @@ fn layers() -> BTreeMap<String, Vec<String>> {
     let page = read("docs/architecture.md");
     let (_, section) = page.split_once("\n## Layers\n").expect("a section");
     let section = section.split("\n## ").next().unwrap_or_default();
-    let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | "));
+    let rows =
+        section.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | "));
     let rows = rows.filter(|(name, _)| *name != "crate");
     rows.map(|(name, layers)| (name.to_owned(), layers.split(", ").map(str::to_owned).collect())).collect()
 }
@@ -49,7 +50,8 @@ fn module(file: &Path, sources: &Path) -> Vec<String> {
 /// The top-level modules that a file names: after `crate::`, or after enough `super::`.
 fn named(code: &str, module: &[String]) -> Vec<String> {
     let path = Regex::new(r"\b(crate|super(?:::super)*)::(\w+)").unwrap();
-    let code = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let code =
+        code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
     let mut found = Vec::new();
     for captures in path.captures_iter(&code) {
         let up = if &captures[1] == "crate" { module.len() } else { captures[1].split("::").count() };

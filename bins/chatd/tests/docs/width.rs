@@ -33,7 +33,8 @@ fn check(folder: &Path, wide: &mut Vec<String>) {
             continue;
         }
         let extension = path.extension().map(|extension| extension.to_string_lossy().into_owned());
-        let Some(extension) = extension.filter(|extension| ["rs", "js", "mjs", "ts", "css"].contains(&extension.as_str()))
+        let Some(extension) =
+            extension.filter(|extension| ["rs", "js", "mjs", "ts", "css"].contains(&extension.as_str()))
         else {
             continue;
         };
