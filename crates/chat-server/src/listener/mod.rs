@@ -101,7 +101,7 @@ async fn in_time<T>(deadline: Instant, context: &Context, future: impl Future<Ou
 /// A connection before its first request.
 enum Arrived {
     /// It may be served.
-    In(Peer),
+    Allowed(Peer),
     /// The address is over its limit. The permit is held while the refusal is sent.
     TooMany(AddressPermit),
 }
