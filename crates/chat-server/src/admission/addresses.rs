@@ -37,8 +37,8 @@ pub(crate) struct AddressLimits {
 pub(crate) enum Loopback {
     /// The limits apply.
     Limited,
-    /// The limits do not apply: with a proxy that is not configured as trusted, all its users would
-    /// share one address.
+    /// The limits do not apply: all users of a proxy on this machine that is not configured as
+    /// trusted would share one address.
     Exempt,
 }
 

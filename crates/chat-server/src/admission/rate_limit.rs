@@ -55,7 +55,7 @@ impl RateLimiter {
         (next > now).then_some(next)
     }
 
-    /// Whether the limiter is in the same state as a new one.
+    /// Whether the limiter behaves like a new one.
     pub(crate) fn is_idle(&self, now: Instant) -> bool {
         self.due <= now
     }

@@ -9,10 +9,10 @@ use parking_lot::Mutex;
 
 /// All connected classic clients. Clones share the same list.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct ClassicClients(Arc<Mutex<Known>>);
+pub(crate) struct ClassicClients(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct Inner {
     next: u64,
     /// In the order in which they connected.
     clients: BTreeMap<u64, (Arc<Member>, IpAddr)>,
@@ -37,21 +37,21 @@ pub(crate) struct ClassicEntry {
 impl ClassicClients {
     /// Adds a client.
     pub(crate) fn add(&self, member: Arc<Member>, address: IpAddr) -> ClassicEntry {
-        let mut known = self.0.lock();
-        let key = known.next;
-        known.next += 1;
-        known.clients.insert(key, (member, address));
+        let mut inner = self.0.lock();
+        let key = inner.next;
+        inner.next += 1;
+        inner.clients.insert(key, (member, address));
         ClassicEntry { classics: self.clone(), key }
     }
 
     /// All clients, oldest first.
     pub(crate) fn list(&self) -> Vec<ClassicInfo> {
-        let known = self.0.lock();
+        let inner = self.0.lock();
         let info = |(member, address): &(Arc<Member>, IpAddr)| ClassicInfo {
             member: Arc::clone(member),
             address: *address,
         };
-        known.clients.values().map(info).collect()
+        inner.clients.values().map(info).collect()
     }
 }
 
