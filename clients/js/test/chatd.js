@@ -2,7 +2,7 @@
 
 import WebSocket from 'ws';
 import { ChatClient } from '../client.js';
-import { Line } from './support/line.js';
+import { Line } from './support/proxy.js';
 import { Server } from './support/server.js';
 
 export async function startServer(t, ...args) {

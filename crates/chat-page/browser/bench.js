@@ -3,8 +3,8 @@
 // Exits with 1 if a task took more than 50 ms. Needs a release build of the server and an idle machine.
 
 import { findChromium, launch } from './test/support/chromium.js';
-import { Person } from './test/support/person.js';
-import { Raw } from './test/support/raw.js';
+import { Person } from './test/support/user.js';
+import { Raw } from './test/support/bot.js';
 import { Server } from '../../../clients/js/test/support/server.js';
 
 const MESSAGES = 5_000;

@@ -3,8 +3,8 @@
 import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { findChromium, launch } from './test/support/chromium.js';
-import { Person } from './test/support/person.js';
-import { Raw } from './test/support/raw.js';
+import { Person } from './test/support/user.js';
+import { Raw } from './test/support/bot.js';
 import { Server } from '../../../clients/js/test/support/server.js';
 
 const DOCS = fileURLToPath(new URL('../../../docs/', import.meta.url));

@@ -1,8 +1,8 @@
 // Addresses that lead nowhere, and a server that does not answer.
 
 import assert from 'node:assert/strict';
-import { assertInPlace } from './support/boxes.js';
-import { browserTest } from './support/house.js';
+import { assertInPlace } from './support/layout.js';
+import { browserTest } from './support/fixture.js';
 import { until } from './support/until.js';
 
 browserTest('an address where nothing is says so, and leads to the chat', async (house) => {

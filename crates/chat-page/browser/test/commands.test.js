@@ -1,7 +1,7 @@
 // Texts that begin with a slash.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { untilEqual } from './support/until.js';
 
 browserTest('/me is an action in italics, also for other clients', async (house) => {

@@ -1,7 +1,7 @@
 // What the box completes.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
 const options = (person) => person.page.locator('#completion .completion-label').allInnerTexts();

@@ -1,7 +1,7 @@
 // A line that breaks, and what becomes of what one writes meanwhile.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
 browserTest('offline and back: what is written meanwhile goes out once, in order', async (house) => {

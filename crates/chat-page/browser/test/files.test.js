@@ -1,7 +1,7 @@
 // Files that are dropped or pasted.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until } from './support/until.js';
 
 const WORDS = 'Files can’t be sent here.';

@@ -1,7 +1,7 @@
 // Somebody who knows nothing but the address.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 
 browserTest('a newcomer gets from the address to a message by a name, Enter, a text and Enter', async (house) => {
   const server = await house.server();

@@ -1,7 +1,7 @@
 // The bar with which a text is formatted, its keys, and lists that continue.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { untilEqual } from './support/until.js';
 
 const box = (person) => person.page.locator('#compose-text');

@@ -1,7 +1,7 @@
 // What was said before: it comes as one scrolls up, and what one reads stays where it is.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
 /** Messages of different heights. */

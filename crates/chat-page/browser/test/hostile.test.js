@@ -1,7 +1,7 @@
 // Messages that want more than to be read. The page has two walls: what the server renders, and the policy that it sends.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 
 const RUN = 'window.ran=1';
 const AWAY = 'https://elsewhere.example';

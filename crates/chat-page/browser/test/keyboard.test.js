@@ -1,7 +1,7 @@
 // Without a pointer.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until } from './support/until.js';
 
 /** The ids of what one gets to by Tab, up to `last`. */

@@ -1,7 +1,7 @@
 // Lists of suggestions, toasts and other things that come and go: with long names they keep to their column, too.
 
-import { assertInPlace } from './support/boxes.js';
-import { browserTest } from './support/house.js';
+import { assertInPlace } from './support/layout.js';
+import { browserTest } from './support/fixture.js';
 import { until } from './support/until.js';
 
 const HEIGHTS = { 320: 568, 390: 844, 1280: 800, 2560: 1440 };

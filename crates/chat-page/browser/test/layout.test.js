@@ -1,8 +1,8 @@
 // Whatever users write and whatever they are called, every box keeps to its column and every control stays on the screen.
 
 import assert from 'node:assert/strict';
-import { assertInPlace, brokenWords } from './support/boxes.js';
-import { browserTest } from './support/house.js';
+import { assertInPlace, brokenWords } from './support/layout.js';
+import { browserTest } from './support/fixture.js';
 import { until } from './support/until.js';
 
 const WIDTHS = [320, 390, 1280, 2560];

@@ -1,7 +1,7 @@
 // Leaving a room, and the ways back.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
 const rooms = (person) => person.page.locator('#rooms-list li').evaluateAll((items) => items.map((item) => item.dataset.room));

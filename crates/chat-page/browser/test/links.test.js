@@ -1,7 +1,7 @@
 // Links to rooms of the same server, and `#room` in a message.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { untilEqual } from './support/until.js';
 
 const references = (message) => message.locator('.room-reference').allInnerTexts();

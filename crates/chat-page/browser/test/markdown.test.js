@@ -1,7 +1,7 @@
 // Markdown as one sees it.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 
 const FENCE = '```';
 const TEXT = [

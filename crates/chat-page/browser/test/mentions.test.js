@@ -1,7 +1,7 @@
 // Which names in a message are mentions.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
 const marked = (person) => person.page.locator('#messages .body').evaluateAll((bodies) => bodies.map((body) => [...body.querySelectorAll('.mention')].map((mention) => mention.innerText)));

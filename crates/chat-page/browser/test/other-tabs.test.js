@@ -1,7 +1,7 @@
 // A second tab of the same browser.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
 const name = (person) => person.page.locator('#entry-name').inputValue();

@@ -1,7 +1,7 @@
 // Three people in a room: who is there, who writes, who goes.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
 browserTest('three people see each other come, write and go', async (house) => {

@@ -1,7 +1,7 @@
 // How messages are read: days, long messages, code, directions, and the place in the room.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
 const FENCE = '```';

@@ -1,9 +1,9 @@
 // What the page says and offers after a moderator removed the user from a room.
 
 import assert from 'node:assert/strict';
-import { assertInPlace } from './support/boxes.js';
-import { browserTest } from './support/house.js';
-import { Operator } from './support/operator.js';
+import { assertInPlace } from './support/layout.js';
+import { browserTest } from './support/fixture.js';
+import { Operator } from './support/admin.js';
 import { until, untilEqual } from './support/until.js';
 
 browserTest('after a kick the page says so, and the user can rejoin', async (house) => {

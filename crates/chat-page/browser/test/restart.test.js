@@ -1,7 +1,7 @@
 // The server goes away and comes back under open pages.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
 /** Two people who say so many messages each, one after the other, without looking at how the line stands. */

@@ -1,7 +1,7 @@
 // Several rooms, and what is new in those that one does not look at.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
 const badge = (person, room) => person.page.locator(`#rooms-list li[data-room="${room}"] .badge`);

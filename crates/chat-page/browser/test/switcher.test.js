@@ -1,7 +1,7 @@
 // The dialog that switches rooms.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { untilEqual } from './support/until.js';
 
 const options = (person) => person.page.locator('#switcher-list [role="option"]').evaluateAll((items) => items.map((item) => item.innerText.replace(/\s+/g, ' ').trim()));

@@ -1,7 +1,7 @@
 // An empty room.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
 browserTest('an empty room says hello, and has a link to invite people', async (house) => {

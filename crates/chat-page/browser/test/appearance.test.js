@@ -1,7 +1,7 @@
 // Light and dark, large and small.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until } from './support/until.js';
 
 /** How light a colour is, from 0 to 1. */

@@ -1,7 +1,7 @@
 // The box in which one writes.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
 browserTest('Enter sends and Shift+Enter makes a line, or the other way as one chooses', async (house) => {

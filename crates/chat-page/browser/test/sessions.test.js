@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import WebSocket from 'ws';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
 // a browser closes the connection when its page is reloaded: the seats are free until the new page has joined, and nobody hears of it where that is

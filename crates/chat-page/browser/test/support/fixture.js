@@ -2,9 +2,9 @@
 
 import { after, test } from 'node:test';
 import { findChromium, launch } from './chromium.js';
-import { Line } from '../../../../../clients/js/test/support/line.js';
-import { Person } from './person.js';
-import { Raw } from './raw.js';
+import { Line } from '../../../../../clients/js/test/support/proxy.js';
+import { Person } from './user.js';
+import { Raw } from './bot.js';
 import { Server } from '../../../../../clients/js/test/support/server.js';
 
 const ABSENT = 'there is no Chromium on this machine (set CHROMIUM to its path): the page was not tried in a browser';

@@ -1,7 +1,7 @@
 // Small things: the form's help, colours outside the page, what is remembered, colours that the user forces.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
