@@ -1,6 +1,7 @@
-// How smoothly a room of 5,000 messages scrolls: from the newest to the first and back, in the steps of a mouse wheel. Prints the longest task
-// of the page (PerformanceObserver, `longtask`: those of 50 ms and more), the longest frame and the highest number of entries in the page.
-// Exits with 1 if a task took more than 50 ms. Needs a release build of the server and an idle machine.
+// Measures how smoothly a room of 5,000 messages scrolls: from the newest message to the first and
+// back, in mouse-wheel steps. Prints the longest task of the page (PerformanceObserver, `longtask`:
+// those of 50 ms and more), the longest frame and the maximum number of entries in the DOM. Exits
+// with 1 if a task took more than 50 ms. Needs a release build of the server and an idle machine.
 
 import { findChromium, launch } from './test/support/chromium.js';
 import { Person } from './test/support/user.js';
@@ -19,7 +20,7 @@ const KINDS = [
   (number) => `| what | how many |\n|---|--:|\n| tea | ${number} |\n| coffee | 0 |`,
 ];
 
-/** Runs in the page: scrolls by so many pixels each frame until `isThere`. */
+/** Runs in the page: scrolls by this many pixels per frame until the end is reached. */
 async function scroll(by) {
   const log = document.querySelector('#messages');
   const start = document.querySelector('#log-start');

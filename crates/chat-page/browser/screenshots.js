@@ -1,4 +1,4 @@
-// The pictures in docs/: a lively room, in light, in dark, and on a phone.
+// Takes the screenshots in docs/: a busy room in light, in dark, and on a phone.
 
 import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { Server } from '../../../clients/js/test/support/server.js';
 
 const DOCS = fileURLToPath(new URL('../../../docs/', import.meta.url));
 const FENCE = '```';
-/** What the desktop shows: a working day. */
+/** The desktop screenshots show a working day. */
 const TALK = [
   ['mira', 'Good morning! The new release is on the **test server** since eight o’clock.'],
   ['jonas', 'Morning. I restarted it twice under load, and the page reconnected each time.'],
@@ -19,7 +19,7 @@ const TALK = [
   ['ana', 'Looks good to me. Let’s ship it after lunch.'],
   ['jonas', '@ana could you have a look at the [notes](https://example.org/notes) before?'],
 ];
-/** What the phone shows: what is wide, on a narrow screen. */
+/** The phone screenshot shows wide content on a narrow screen. */
 const WIDE = [
   ['mira', 'The notes for today: https://docs.example.org/engineering/releases/2026/november/notes-for-the-second-release-candidate'],
   ['leo', 'Numbers from last night:\n\n| members | median | 99 % | lost |\n|---|--:|--:|--:|\n| 100 | 0.4 ms | 1.1 ms | 0 |\n| 1,000 | 1.9 ms | 4.6 ms | 0 |'],

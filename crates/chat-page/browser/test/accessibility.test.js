@@ -1,4 +1,4 @@
-// What axe-core finds in each view, in both colours.
+// Violations that axe-core finds in each view, in both colour schemes.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -17,10 +17,10 @@ const RICH = [
   '```bash', 'echo "$HOME" # say', '```',
 ].join('\n');
 
-/** Serious and critical faults, each with where it is. */
+/** The serious and critical violations, each with its location. */
 async function faults(person, what) {
-  // what moves is half transparent
-  await until('nothing moves', () => person.page.evaluate(() => document.getAnimations().length === 0));
+  // Elements are half transparent during animations.
+  await until('all animations have ended', () => person.page.evaluate(() => document.getAnimations().length === 0));
   await person.page.evaluate(AXE);
   const { violations } = await person.page.evaluate((values) => window.axe.run(document, { runOnly: { type: 'tag', values } }), TAGS);
   return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
@@ -28,7 +28,7 @@ async function faults(person, what) {
 }
 
 for (const colorScheme of ['light', 'dark']) {
-  browserTest(`no serious fault in the form and the room, ${colorScheme}`, async (house) => {
+  browserTest(`the form and the room have no serious violation, ${colorScheme}`, async (house) => {
     const server = await house.server();
     const ben = await house.raw(server, 'ben');
     const ana = await house.visitor(server, '/', { colorScheme });
@@ -36,7 +36,7 @@ for (const colorScheme of ['light', 'dark']) {
     await ana.page.locator('#entry-name').fill('a name');
     await ana.page.keyboard.press('Enter');
     await ana.page.locator('#entry-name[aria-invalid]').waitFor();
-    found.push(...await faults(ana, 'form with a fault'));
+    found.push(...await faults(ana, 'form with an error'));
     await ana.page.locator('#entry-name').fill('ana');
     await ana.page.keyboard.press('Enter');
     await ana.isIn('lobby');
@@ -57,7 +57,7 @@ for (const colorScheme of ['light', 'dark']) {
     assert.deepEqual(found, []);
   });
 
-  browserTest(`no serious fault in the dialogs, ${colorScheme}`, async (house) => {
+  browserTest(`the dialogs have no serious violation, ${colorScheme}`, async (house) => {
     const server = await house.server();
     const ana = await house.person(server, 'ana', 'lobby', { colorScheme });
     await ana.joinAnother('tea');
@@ -82,7 +82,7 @@ for (const colorScheme of ['light', 'dark']) {
     assert.deepEqual(found, []);
   });
 
-  browserTest(`no serious fault while the line is down, ${colorScheme}`, async (house) => {
+  browserTest(`the page has no serious violation while disconnected, ${colorScheme}`, async (house) => {
     const server = await house.server();
     const line = await house.line(server);
     const ana = await house.person(line, 'ana', 'lobby', { colorScheme });

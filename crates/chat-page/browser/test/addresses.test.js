@@ -1,23 +1,23 @@
-// Addresses that lead nowhere, and a server that does not answer.
+// Addresses that do not exist, and a server that does not answer.
 
 import assert from 'node:assert/strict';
 import { assertInPlace } from './support/layout.js';
 import { browserTest } from './support/fixture.js';
 import { until } from './support/until.js';
 
-browserTest('an address where nothing is says so, and leads to the chat', async (house) => {
+browserTest('an unknown address shows a 404 page with a link to the chat', async (house) => {
   const server = await house.server();
   const page = await (await house.context({ viewport: { width: 320, height: 568 } })).newPage();
   const answer = await page.goto(`${server.address}/login`);
   assert.equal(answer.status(), 404);
   const lost = { page };
-  await assertInPlace(lost, 'the page for nothing');
+  await assertInPlace(lost, 'the 404 page');
   assert.equal(await page.locator('h1').innerText(), 'Page not found');
   await page.getByRole('link', { name: 'Open the chat' }).click();
   await page.locator('#entry-form').waitFor();
 });
 
-browserTest('an address with a slash too many leads to its room, and one without a room to the form', async (house) => {
+browserTest('a trailing slash redirects to the room, and a missing room to the form', async (house) => {
   const server = await house.server();
   const ana = await house.visitor(server, '/r/tea/');
   assert.equal(new URL(ana.page.url()).pathname, '/r/tea');
@@ -26,7 +26,7 @@ browserTest('an address with a slash too many leads to its room, and one without
   assert.equal(await ana.text('#entry-title'), 'Join the chat');
 });
 
-browserTest('while the server is away the page is shown all the same, and gets in when it is back', async (house) => {
+browserTest('the page loads while the server is down, and joins when it is back', async (house) => {
   const server = await house.server();
   const context = await house.context({ serviceWorkers: 'allow' });
   const ana = await house.person(server, 'ana', 'lobby', { context });
@@ -35,7 +35,7 @@ browserTest('while the server is away the page is shown all the same, and gets i
     if (!(await caches.has('chatd-page'))) return [];
     return (await (await caches.open('chatd-page')).keys()).map(({ url }) => new URL(url).pathname);
   });
-  await until('the page is kept', async () => {
+  await until('the page is cached', async () => {
     const files = await kept();
     return ['/', '/client.js', '/page/style.css', '/page/views/log.js', '/page/text/words.js'].every((file) => files.includes(file));
   });
@@ -45,18 +45,18 @@ browserTest('while the server is away the page is shown all the same, and gets i
   assert.equal(await other.text('#entry-title'), 'Join #tea');
   await other.page.locator('#entry-name').fill('ben');
   await other.page.keyboard.press('Enter');
-  await until('the form says why it waits', async () => await other.text('#entry-status') === 'Can’t reach the server. Still trying…');
+  await until('the form shows why it is waiting', async () => await other.text('#entry-status') === 'Can’t reach the server. Still trying…');
   await server.up();
   await other.isIn('tea');
   await other.says('here');
 });
 
-browserTest('a new server brings a new page, whatever is kept', async (house) => {
+browserTest('a new server brings a new page, whatever is cached', async (house) => {
   const server = await house.server();
   const context = await house.context({ serviceWorkers: 'allow' });
   const ana = await house.person(server, 'ana', 'lobby', { context });
-  await until('the worker is there', () => ana.page.evaluate(() => navigator.serviceWorker.controller !== null));
-  await until('the page is kept', () => ana.page.evaluate(async () => (await caches.match('/')) !== undefined));
+  await until('the service worker is active', () => ana.page.evaluate(() => navigator.serviceWorker.controller !== null));
+  await until('the page is cached', () => ana.page.evaluate(async () => (await caches.match('/')) !== undefined));
   await ana.page.evaluate(async () => {
     const cache = await caches.open('chatd-page');
     await cache.put('/', new Response('<!doctype html><title>old</title>', { headers: { 'content-type': 'text/html' } }));

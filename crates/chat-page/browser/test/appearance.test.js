@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
 import { until } from './support/until.js';
 
-/** How light a colour is, from 0 to 1. */
+/** The lightness of a colour, from 0 to 1. */
 function lightness(colour) {
   const [red, green, blue] = /\d+, \d+, \d+/.exec(colour)[0].split(', ').map(Number);
   return (red + green + blue) / 765;
@@ -13,11 +13,11 @@ function lightness(colour) {
 async function isDark(person) {
   const background = lightness(await person.style('body', 'backgroundColor'));
   const text = lightness(await person.style('body', 'color'));
-  assert.ok(Math.abs(background - text) > 0.6, 'text and ground differ');
+  assert.ok(Math.abs(background - text) > 0.6, 'text and background differ');
   return background < text;
 }
 
-browserTest('the colours follow the system, or one’s own choice, over a reload too', async (house) => {
+browserTest('the theme follows the system or the setting, after a reload too', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby', { colorScheme: 'dark' });
   assert.equal(await isDark(ana), true);
@@ -42,7 +42,7 @@ const PHONE = { viewport: { width: 375, height: 667 }, deviceScaleFactor: 2, has
 const NARROW = { ...PHONE, viewport: { width: 320, height: 568 } };
 const LOAD = 'word '.repeat(40) + 'x'.repeat(200) + '\n\n```\n' + 'y'.repeat(200) + '\n```\n\n|a|b|c|d|e|f|\n|-|-|-|-|-|-|\n|' + 'a longer cell|'.repeat(6);
 
-/** What sticks out of the screen to the side, as elements with their classes. */
+/** The elements that extend beyond the sides of the screen. */
 function sidewise(person) {
   return person.page.evaluate(() => {
     const { clientWidth, scrollWidth } = document.documentElement;
@@ -55,7 +55,10 @@ function sidewise(person) {
   });
 }
 
-/** What can be touched and is smaller than 44 pixels either way. Links in messages are part of a text. */
+/**
+ * The touch targets smaller than 44 pixels in either dimension. Links in messages are exempt, as
+ * part of a text.
+ */
 function tooSmall(person) {
   return person.page.evaluate(() => {
     const all = document.querySelectorAll('button, input, textarea, select, a[href], label:has(input)');
@@ -69,7 +72,7 @@ function tooSmall(person) {
 }
 
 for (const [name, options] of [['375', PHONE], ['320', NARROW]]) {
-  browserTest(`on a phone ${name} pixels wide everything is in reach, and nothing to the side`, async (house) => {
+  browserTest(`on a phone ${name} pixels wide everything is reachable and nothing overflows`, async (house) => {
     const server = await house.server();
     const ana = await house.visitor(server, '/', options);
     assert.deepEqual(await sidewise(ana), { scrolls: false, out: [] });
@@ -77,7 +80,7 @@ for (const [name, options] of [['375', PHONE], ['320', NARROW]]) {
     await ana.page.locator('#entry-name').fill('ana');
     await ana.page.locator('#entry-join').tap();
     await ana.isIn('lobby');
-    assert.equal(await ana.focused(), 'room-title', 'the keyboard of the phone does not come by itself');
+    assert.equal(await ana.focused(), 'room-title', 'the on-screen keyboard does not open by itself');
 
     const ben = await house.raw(server, 'ben');
     await ben.say(LOAD);
@@ -92,13 +95,13 @@ for (const [name, options] of [['375', PHONE], ['320', NARROW]]) {
 
     await ana.page.locator('#open-rooms').tap();
     await ana.page.locator('#drawer #rooms-list').waitFor();
-    await until('it stands', () => ana.page.locator('#drawer').evaluate((drawer) => drawer.getAnimations().length === 0));
+    await until('the animation has ended', () => ana.page.locator('#drawer').evaluate((drawer) => drawer.getAnimations().length === 0));
     assert.deepEqual(await tooSmall(ana), []);
     for (const id of ['open-settings', 'open-help']) {
       await ana.page.locator(`#${id}`).tap();
       const dialog = ana.page.locator(id === 'open-help' ? '#help' : '#settings');
       await dialog.waitFor();
-      await until('it stands', () => dialog.evaluate((element) => element.getAnimations().length === 0));
+      await until('the animation has ended', () => dialog.evaluate((element) => element.getAnimations().length === 0));
       const box = await dialog.boundingBox();
       assert.ok(box.x >= 0 && box.x + box.width <= options.viewport.width, `${id} is on the screen`);
       assert.deepEqual(await tooSmall(ana), []);
@@ -114,11 +117,11 @@ for (const [name, options] of [['375', PHONE], ['320', NARROW]]) {
     await ana.page.locator('#drawer #people-list li[data-name="ana"]').waitFor();
     await ana.page.locator('#drawer .drawer-close').tap();
     await ana.hides('#drawer');
-    await until('the list is back in its place', async () => await ana.page.locator('#chat > #people').count() === 1);
+    await until('the list is back in its column', async () => await ana.page.locator('#chat > #people').count() === 1);
   });
 }
 
-browserTest('on a phone news elsewhere are seen at the button of the rooms', async (house) => {
+browserTest('on a phone the rooms button shows unread messages in other rooms', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby', PHONE);
   await ana.page.locator('#open-rooms').tap();
@@ -138,7 +141,7 @@ browserTest('on a phone news elsewhere are seen at the button of the rooms', asy
   await ana.hides('#drawer');
 });
 
-browserTest('who wants less motion gets none', async (house) => {
+browserTest('reduced motion disables all animations', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby', { reducedMotion: 'reduce' });
   await ana.page.locator('#open-settings').click();

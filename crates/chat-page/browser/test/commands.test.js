@@ -1,10 +1,10 @@
-// Texts that begin with a slash.
+// Slash commands.
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
 import { untilEqual } from './support/until.js';
 
-browserTest('/me is an action in italics, also for other clients', async (house) => {
+browserTest('/me is shown as an action in italics, in other clients too', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   const ben = await house.raw(server, 'ben');
@@ -20,7 +20,7 @@ browserTest('/me is an action in italics, also for other clients', async (house)
   assert.deepEqual(await ana.page.locator('.body > p > em').allInnerTexts(), ['waves', 'says hi', '手を振る']);
 });
 
-browserTest('/help opens the help, and nothing is sent', async (house) => {
+browserTest('/help opens the help and sends nothing', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   await ana.say('/help');
@@ -31,7 +31,7 @@ browserTest('/help opens the help, and nothing is sent', async (house) => {
   assert.deepEqual(await ana.texts(), ['done']);
 });
 
-browserTest('an unknown command is not sent, and the hint says how it would be', async (house) => {
+browserTest('an unknown command is not sent, and the hint says how to send it', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   await ana.say('/nick anna');
@@ -47,7 +47,7 @@ browserTest('an unknown command is not sent, and the hint says how it would be',
   assert.deepEqual(await ana.texts(), ['/nick anna']);
 });
 
-browserTest('paths and comments are texts like any other', async (house) => {
+browserTest('paths and comments are not commands', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   const texts = ['/usr/bin/env is a path', '/ alone', '// a comment', '1/2', '/'];
@@ -55,7 +55,7 @@ browserTest('paths and comments are texts like any other', async (house) => {
   await untilEqual(() => ana.texts(), texts);
 });
 
-browserTest('commands are suggested', async (house) => {
+browserTest('the completion suggests commands', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   await ana.page.keyboard.type('/');

@@ -1,10 +1,10 @@
-// The box in which one writes.
+// The message box.
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
-browserTest('Enter sends and Shift+Enter makes a line, or the other way as one chooses', async (house) => {
+browserTest('Enter sends and Shift+Enter adds a line, or Ctrl+Enter sends if set', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   const { keyboard } = ana.page;
@@ -30,7 +30,7 @@ browserTest('Enter sends and Shift+Enter makes a line, or the other way as one c
   assert.match(await ana.text('#compose-hint'), /^Ctrl\+Enter/, 'the choice is kept');
 });
 
-browserTest('nothing is sent where nothing is written', async (house) => {
+browserTest('an empty message is not sent', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   await ana.say('  \n ');
@@ -39,7 +39,7 @@ browserTest('nothing is sent where nothing is written', async (house) => {
   assert.deepEqual(await ana.texts(), ['something']);
 });
 
-browserTest('the box grows with the text up to a bound, and shrinks when it is sent', async (house) => {
+browserTest('the box grows with the text up to a limit, and shrinks after sending', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   const box = ana.page.locator('#compose-text');
@@ -50,10 +50,10 @@ browserTest('the box grows with the text up to a bound, and shrinks when it is s
   await box.fill('line\n'.repeat(200));
   assert.ok(await height() <= 800 * 0.4 + 1);
   await box.press('Enter');
-  await until('it is small again', async () => await height() === one);
+  await until('the box has its initial height', async () => await height() === one);
 });
 
-browserTest('a notification is asked for only when one wants it', async (house) => {
+browserTest('notifications are shown only if enabled, and only for mentions', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   await ana.page.locator('#open-settings').click();
@@ -71,7 +71,7 @@ browserTest('a notification is asked for only when one wants it', async (house) 
     };
   });
   await ana.page.locator('#set-notify').check();
-  await until('it is on', () => ana.page.locator('#set-notify').isChecked());
+  await until('notifications are on', () => ana.page.locator('#set-notify').isChecked());
   await ana.page.keyboard.press('Escape');
   await ana.joinAnother('tea');
   const ben = await house.raw(server, 'ben', 'lobby');

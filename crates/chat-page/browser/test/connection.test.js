@@ -1,10 +1,10 @@
-// A line that breaks, and what becomes of what one writes meanwhile.
+// Lost connections, and the messages that are written while the page is offline.
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
-browserTest('offline and back: what is written meanwhile goes out once, in order', async (house) => {
+browserTest('messages written offline are sent once and in order after reconnecting', async (house) => {
   const server = await house.server();
   const line = await house.line(server);
   const ana = await house.person(line, 'ana');
@@ -25,7 +25,7 @@ browserTest('offline and back: what is written meanwhile goes out once, in order
   assert.deepEqual(await ana.log(), await ben.log());
 });
 
-browserTest('a short break is no news', async (house) => {
+browserTest('a short outage shows no banner', async (house) => {
   const server = await house.server();
   const line = await house.line(server);
   const ana = await house.person(line, 'ana');
@@ -34,7 +34,7 @@ browserTest('a short break is no news', async (house) => {
     window.kinds = [];
     const banner = document.querySelector('#banner');
     new MutationObserver(() => window.kinds.push(banner.dataset.kind)).observe(banner, { attributes: true, attributeFilter: ['data-kind'] });
-    // the pauses of coming back are random: here they are short
+    // The reconnect delays are random: here they are short.
     Math.random = () => 0.01;
   });
   line.cut();
@@ -58,10 +58,10 @@ browserTest('a message is pending until it is stored', async (house) => {
   line.thaw();
   const stored = await ana.sees('on its way');
   assert.equal(await stored.getAttribute('data-id'), id);
-  await until('it is there once', async () => await ana.page.locator('.message').count() === 1);
+  await until('the message is shown once', async () => await ana.page.locator('.message').count() === 1);
 });
 
-browserTest('a message that is too long stays in the box, with the reason', async (house) => {
+browserTest('a message that is too long stays in the box, with an error', async (house) => {
   const server = await house.server('--message-bytes', '2000');
   const ana = await house.person(server, 'ana');
   const long = 'word '.repeat(500).trim();
@@ -77,7 +77,10 @@ browserTest('a message that is too long stays in the box, with the reason', asyn
   await ana.sees('shorter');
 });
 
-/** Messages that were taken while the server was away, and are too long for the one that comes back. */
+/**
+ * Messages that were accepted while the server was down, and are too long for the server that comes
+ * back.
+ */
 async function failed(house, ...texts) {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
@@ -92,28 +95,28 @@ async function failed(house, ...texts) {
 
 const LONG = 'A long story. '.repeat(100).trim();
 
-browserTest('a message that failed says so, and can be edited or discarded', async (house) => {
+browserTest('a failed message is marked, and can be edited or discarded', async (house) => {
   const { ana } = await failed(house, `first ${LONG}`, `second ${LONG}`);
   const messages = ana.page.locator('.message[data-state="failed"]');
   assert.equal(await messages.first().getAttribute('aria-label'), 'Your message, not sent');
   assert.match(await messages.first().innerText(), /Not sent\. This message is too long for this server/);
   await messages.first().locator('[data-action="discard"]').click();
-  await until('it is gone', async () => await messages.count() === 1);
+  await until('the message is gone', async () => await messages.count() === 1);
   await ana.page.locator('#compose-text').fill('and more');
   await messages.first().locator('[data-action="edit"]').click();
-  await until('it is back in the box', async () => await messages.count() === 0);
+  await until('the message is back in the box', async () => await messages.count() === 0);
   assert.equal(await ana.page.locator('#compose-text').inputValue(), `second ${LONG}\nand more`);
   assert.equal(await ana.focused(), 'compose-text');
   await ana.says('short');
   await untilEqual(() => ana.texts(), ['short']);
 });
 
-browserTest('a message that failed can be tried again, and is stored once', async (house) => {
+browserTest('a failed message can be retried, and is stored once', async (house) => {
   const { server, ana } = await failed(house, LONG);
   const message = ana.page.locator('.message[data-state="failed"]');
   await message.locator('[data-action="retry"]').click();
   await message.waitFor();
-  assert.equal(await message.count(), 1, 'it failed again, and is still there once');
+  assert.equal(await message.count(), 1, 'the message failed again, and is shown once');
   await server.kill();
   await ana.bannerSays('down');
   await server.up('--message-bytes', '131072');
@@ -124,7 +127,7 @@ browserTest('a message that failed can be tried again, and is stored once', asyn
   await untilEqual(() => ana.texts(), [LONG]);
 });
 
-browserTest('the browser asks before messages that were not sent are lost', async (house) => {
+browserTest('the browser asks before it closes a page with unsent messages', async (house) => {
   const server = await house.server();
   const line = await house.line(server);
   const ana = await house.person(line, 'ana');
@@ -136,7 +139,7 @@ browserTest('the browser asks before messages that were not sent are lost', asyn
   assert.equal((await asked).type(), 'beforeunload');
 });
 
-browserTest('a server that compresses is talked to compressed', async (house) => {
+browserTest('the page uses compression if the server offers it', async (house) => {
   const server = await house.server('--compression', 'on');
   const ana = await house.person(server, 'ana');
   const ben = await house.person(server, 'ben');

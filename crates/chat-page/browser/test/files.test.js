@@ -6,7 +6,10 @@ import { until } from './support/until.js';
 
 const WORDS = 'Files can’t be sent here.';
 
-/** Drags files or a text over an element and drops them; the result says which events the page has prevented. */
+/**
+ * Drags files or text over an element and drops them. Returns which of the events the page
+ * prevented.
+ */
 function drop(person, selector, { file, text }) {
   return person.page.locator(selector).evaluate((element, what) => {
     const dataTransfer = new DataTransfer();
@@ -31,30 +34,30 @@ function paste(person, { file, text }) {
   }, { file, text });
 }
 
-browserTest('a dropped file does not replace the page, and the page says why nothing happens', async (house) => {
+browserTest('a dropped file does not replace the page, and a toast explains why', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   for (const place of ['#messages', '#compose-text', '#people']) {
     assert.deepEqual(await drop(ana, place, { file: 'cat.png' }), [true, true, true], place);
-    await until('it is said', async () => await ana.text('#toast-text') === WORDS);
+    await until('the message is shown', async () => await ana.text('#toast-text') === WORDS);
     await ana.page.locator('#toast [aria-label="Dismiss"]').click();
   }
   await ana.says('still here');
 });
 
-browserTest('a file that is dropped on the form does not replace it', async (house) => {
+browserTest('a file dropped on the form does not replace the page', async (house) => {
   const server = await house.server();
   const ana = await house.visitor(server, '/');
   await ana.page.evaluate(() => import('/page/views/chat.js'));
   assert.deepEqual(await drop(ana, '#entry', { file: 'cat.png' }), [true, true, true]);
 });
 
-browserTest('a pasted picture is answered in words, a pasted text is pasted', async (house) => {
+browserTest('a pasted picture shows a toast, and pasted text is inserted', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby', { permissions: ['clipboard-read', 'clipboard-write'] });
   assert.equal(await paste(ana, { file: 'cat.png' }), true);
-  await until('it is said', async () => await ana.text('#toast-text') === WORDS);
-  // an office program puts a picture of the text beside the text
+  await until('the message is shown', async () => await ana.text('#toast-text') === WORDS);
+  // An office program adds a picture of the text to the text.
   assert.equal(await paste(ana, { file: 'cat.png', text: 'a table' }), false);
   assert.deepEqual(await drop(ana, '#compose-text', { text: 'a text' }), [false, false, false]);
   await ana.page.evaluate(() => navigator.clipboard.writeText('from the clipboard'));

@@ -1,9 +1,9 @@
-// Somebody who knows nothing but the address.
+// The first visit of a user who knows only the address.
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
 
-browserTest('a newcomer gets from the address to a message by a name, Enter, a text and Enter', async (house) => {
+browserTest('a new user sends a message with a name, Enter, a text and Enter', async (house) => {
   const server = await house.server();
   const ben = await house.person(server, 'ben');
 
@@ -25,7 +25,7 @@ browserTest('a newcomer gets from the address to a message by a name, Enter, a t
   assert.equal(await ana.page.title(), 'lobby – chatd');
 });
 
-browserTest('a link leads to its room, and the name is remembered the next time', async (house) => {
+browserTest('a link opens its room, and the next visit remembers the name', async (house) => {
   const server = await house.server();
   const context = await house.context();
   const ana = await house.visitor(server, '/r/tea-%C3%BCber', { context });
@@ -43,7 +43,7 @@ browserTest('a link leads to its room, and the name is remembered the next time'
   await again.isIn('tea-über');
 });
 
-browserTest('the link to a room can be copied, and works', async (house) => {
+browserTest('the link to a room can be copied and opened', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'tea', { permissions: ['clipboard-read', 'clipboard-write'] });
   await ana.page.locator('#copy-link').click();
@@ -54,7 +54,7 @@ browserTest('the link to a room can be copied, and works', async (house) => {
   assert.equal(await ben.text('#entry-title'), 'Join #tea');
 });
 
-browserTest('a name that somebody has is said to be taken, at its field', async (house) => {
+browserTest('a taken name is reported at its field', async (house) => {
   const server = await house.server();
   await house.person(server, 'ana');
   const other = await house.visitor(server, '/r/lobby');
@@ -67,13 +67,13 @@ browserTest('a name that somebody has is said to be taken, at its field', async 
   assert.ok(described.split(' ').includes('entry-name-error'));
 
   await other.page.keyboard.type('anna');
-  assert.equal(await other.page.locator('#entry-name').inputValue(), 'anna', 'the name was selected, and is written over');
+  assert.equal(await other.page.locator('#entry-name').inputValue(), 'anna', 'the name was selected, so typing replaces it');
   assert.equal(await other.page.locator('#entry-name').getAttribute('aria-invalid'), null);
   await other.page.keyboard.press('Enter');
   await other.isIn('lobby');
 });
 
-browserTest('what can be no name is said at its field, and nothing is lost', async (house) => {
+browserTest('an invalid name is reported at its field, and the input is kept', async (house) => {
   const server = await house.server();
   const ana = await house.visitor(server, '/');
   const { page } = ana;

@@ -1,4 +1,4 @@
-// The bar with which a text is formatted, its keys, and lists that continue.
+// The formatting toolbar, its keyboard shortcuts, and lists that continue.
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
@@ -7,7 +7,7 @@ import { untilEqual } from './support/until.js';
 const box = (person) => person.page.locator('#compose-text');
 const value = (person) => box(person).inputValue();
 
-/** Puts a text into the box; what stands between two bars is selected. */
+/** Puts a text into the box. The part between two bars is selected. */
 async function write(person, text) {
   const start = text.indexOf('|');
   const plain = text.replaceAll('|', '');
@@ -16,13 +16,13 @@ async function write(person, text) {
   await box(person).evaluate((element, range) => element.setSelectionRange(...range), start < 0 ? [plain.length, plain.length] : [start, end]);
 }
 
-/** The text of the box with its selection. */
+/** The text of the box, with bars around the selection. */
 function written(person) {
   return box(person).evaluate(({ value: text, selectionStart: start, selectionEnd: end }) => (
     start === end ? `${text.slice(0, start)}|${text.slice(end)}` : `${text.slice(0, start)}|${text.slice(start, end)}|${text.slice(end)}`));
 }
 
-browserTest('each button formats what is selected', async (house) => {
+browserTest('each button formats the selection', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   const cases = [
@@ -50,7 +50,7 @@ browserTest('each button formats what is selected', async (house) => {
   }
 });
 
-browserTest('formatting has keys, and Ctrl+Z takes it back', async (house) => {
+browserTest('formatting has keyboard shortcuts, and Ctrl+Z undoes it', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   const { keyboard } = ana.page;
@@ -71,7 +71,7 @@ browserTest('formatting has keys, and Ctrl+Z takes it back', async (house) => {
   assert.equal(await value(ana), 'typed');
 });
 
-browserTest('lists and quotes continue on a new line, and end with an empty item', async (house) => {
+browserTest('lists and quotes continue on a new line, and end at an empty item', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   const { keyboard } = ana.page;
@@ -92,7 +92,7 @@ browserTest('lists and quotes continue on a new line, and end with an empty item
   assert.deepEqual(await message.locator('li').allInnerTexts(), ['one', 'two']);
 });
 
-browserTest('the bar is one stop of the Tab key, and can be put away', async (house) => {
+browserTest('the toolbar is one tab stop, and can be hidden', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   const { keyboard } = ana.page;
@@ -112,7 +112,7 @@ browserTest('the bar is one stop of the Tab key, and can be put away', async (ho
   assert.equal(await ana.shows('#formatting'), false, 'the choice is kept');
 });
 
-browserTest('the box follows the direction of what is written', async (house) => {
+browserTest('the box follows the direction of its text', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   for (const [text, direction] of [['مرحبا بالعالم!', 'rtl'], ['hello', 'ltr'], ['שלום', 'rtl']]) {
@@ -121,7 +121,7 @@ browserTest('the box follows the direction of what is written', async (house) =>
   }
 });
 
-browserTest('there is no preview that shows something else than what is sent', async (house) => {
+browserTest('there is no preview that could differ from the message', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   assert.equal(await ana.page.locator('#preview, #toggle-preview').count(), 0);

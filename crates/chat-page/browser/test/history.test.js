@@ -1,4 +1,4 @@
-// What was said before: it comes as one scrolls up, and what one reads stays where it is.
+// Older messages: they are loaded as the user scrolls up, and visible messages keep their position.
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
@@ -21,8 +21,9 @@ function scrollTo(person, where) {
 }
 
 /**
- * Scrolls up by the wheel, frame by frame, until the beginning is there. In each frame what is in sight has to be where it was in the one
- * before, but for what was scrolled. Answers the largest number of pixels by which it was not, and the largest number of entries.
+ * Scrolls up in wheel steps, frame by frame, until the beginning is reached. In each frame visible
+ * messages must be where they were in the frame before, apart from the scrolled distance. Returns
+ * the largest deviation in pixels, and the largest number of entries.
  */
 function scrollUpWatching(person) {
   return person.page.evaluate(async () => {
@@ -41,7 +42,7 @@ function scrollUpWatching(person) {
       log.scrollTop -= 400;
       const entry = middle();
       const before = entry && place(entry);
-      // the page works in the first frame; what it did is drawn before the second
+      // The page works in the first frame. Its changes are drawn before the second.
       await frame();
       await frame();
       if (entry?.isConnected) moved = Math.max(moved, Math.abs(place(entry) - before));
@@ -50,12 +51,12 @@ function scrollUpWatching(person) {
   });
 }
 
-browserTest('older messages come as one scrolls up, without a jump and without a hole', async (house) => {
+browserTest('older messages are loaded while scrolling up, without jumps or gaps', async (house) => {
   const { server } = await filled(house, 300);
   const ana = await house.person(server, 'ana');
   await ana.sees('Message 300');
   const { moved, most } = await scrollUpWatching(ana);
-  assert.ok(moved < 3, `what is in sight moved by ${moved} pixels`);
+  assert.ok(moved < 3, `visible messages moved by ${moved} pixels`);
   assert.ok(most <= 400, `${most} entries in the page`);
   const seen = await seqs(ana);
   assert.equal(seen[0], 1);
@@ -63,12 +64,12 @@ browserTest('older messages come as one scrolls up, without a jump and without a
   assert.equal(await ana.text('#log-start'), 'This is the beginning of #lobby.');
 });
 
-browserTest('of thousands of messages only a part is in the page, from one end to the other', async (house) => {
+browserTest('only a part of thousands of messages is in the page at any time', async (house) => {
   const { server } = await filled(house, 2_000);
   const ana = await house.person(server, 'ana');
   await ana.sees('Message 2000');
   const { moved, most } = await scrollUpWatching(ana);
-  assert.ok(moved < 3, `what is in sight moved by ${moved} pixels`);
+  assert.ok(moved < 3, `visible messages moved by ${moved} pixels`);
   assert.ok(most <= 400, `${most} entries in the page`);
   await ana.page.locator('#messages').focus();
   await ana.page.keyboard.press('End');
@@ -78,7 +79,7 @@ browserTest('of thousands of messages only a part is in the page, from one end t
   assert.deepEqual(seen, seen.map((_, index) => seen[0] + index));
 });
 
-browserTest('who reads back is not moved by what others say, and gets to it by a button', async (house) => {
+browserTest('new messages do not move a user who reads back, and a button jumps to them', async (house) => {
   const { server, ben } = await filled(house, 100);
   const ana = await house.person(server, 'ana');
   await ana.sees('Message 100');
@@ -88,18 +89,18 @@ browserTest('who reads back is not moved by what others say, and gets to it by a
   const before = await anchor.evaluate((entry) => entry.getBoundingClientRect().top);
   await ben.say('news one');
   await ben.say('news two');
-  await until('the button counts', async () => await ana.text('#jump-newest') === '2 new messages');
+  await until('the button shows the count', async () => await ana.text('#jump-newest') === '2 new messages');
   assert.ok(Math.abs(await anchor.evaluate((entry) => entry.getBoundingClientRect().top) - before) < 3);
   await untilEqual(() => ana.page.title(), '(2) lobby – chatd');
   await ana.page.locator('#jump-newest').click();
   await ana.hides('#jump-newest');
   const last = (await ana.sees('news two')).boundingBox();
   const { y, height } = await ana.page.locator('#messages').boundingBox();
-  assert.ok((await last).y < y + height, 'the newest is in sight');
+  assert.ok((await last).y < y + height, 'the newest message is visible');
   await untilEqual(() => ana.page.title(), 'lobby – chatd');
 });
 
-browserTest('at the end, new messages push up what is there', async (house) => {
+browserTest('at the end the log follows new messages', async (house) => {
   const { server, ben } = await filled(house, 60);
   const ana = await house.person(server, 'ana');
   await ana.sees('Message 60');
@@ -113,7 +114,7 @@ browserTest('at the end, new messages push up what is there', async (house) => {
   await untilEqual(distance, 0);
 });
 
-browserTest('a line stands where one left off, and one is brought there', async (house) => {
+browserTest('a line marks where the user left off, and a button jumps to it', async (house) => {
   const { server, ben } = await filled(house, 30);
   const context = await house.context();
   const ana = await house.person(server, 'ana', 'lobby', { context });
@@ -133,19 +134,19 @@ browserTest('a line stands where one left off, and one is brought there', async 
   const entry = back.page.locator('.entry', { has: back.page.locator('#new-line') });
   await entry.waitFor();
   assert.equal(await entry.getAttribute('data-seq'), '31');
-  assert.deepEqual(await back.page.evaluate(() => [...window.linesSeen]), ['31'], 'it never stood elsewhere');
+  assert.deepEqual(await back.page.evaluate(() => [...window.linesSeen]), ['31'], 'the line was never anywhere else');
   const box = await entry.boundingBox();
   const log = await back.page.locator('#messages').boundingBox();
-  assert.ok(box.y >= log.y && box.y < log.y + log.height, 'the line is in sight');
+  assert.ok(box.y >= log.y && box.y < log.y + log.height, 'the line is visible');
   assert.equal(await back.page.locator('#new-line').count(), 1);
 
   await back.page.keyboard.press('Escape');
   await back.page.keyboard.press('Escape');
-  await until('the line has done its work', async () => await back.page.locator('#new-line').count() === 0);
+  await until('the line is removed', async () => await back.page.locator('#new-line').count() === 0);
   await back.sees('while away 80');
 });
 
-browserTest('an empty room says so', async (house) => {
+browserTest('an empty room shows a welcome text', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   assert.match(await ana.text('#log-start'), /^No messages yet\. Say hello!/);

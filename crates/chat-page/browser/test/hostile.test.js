@@ -1,4 +1,5 @@
-// Messages that want more than to be read. The page has two walls: what the server renders, and the policy that it sends.
+// Hostile messages. The page has two lines of defence: the server's rendering, and the
+// Content-Security-Policy.
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
@@ -47,7 +48,7 @@ const ALLOWED = new Set([
   ...'a blockquote br code del em h1 h2 h3 h4 h5 h6 hr li ol p pre span strong table tbody td th thead tr ul'.split(' '),
 ]);
 
-browserTest('nothing of a hostile message runs, loads, or reaches the rest of the page', async (house) => {
+browserTest('hostile messages run nothing, load nothing and do not reach the rest of the page', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   const ben = await house.person(server, 'ben');
@@ -79,7 +80,7 @@ browserTest('nothing of a hostile message runs, loads, or reaches the rest of th
   }
 });
 
-/** The pointer goes over every element. */
+/** Moves the pointer over every element. */
 async function touchAll(page) {
   await page.locator('.message .body').evaluateAll((bodies) => {
     for (const element of bodies.flatMap((body) => [body, ...body.querySelectorAll('*')])) {
@@ -88,7 +89,7 @@ async function touchAll(page) {
   });
 }
 
-browserTest('names and rooms are text, too', async (house) => {
+browserTest('names and rooms are never parsed as HTML', async (house) => {
   const server = await house.server();
   const ana = await house.visitor(server, `/r/${encodeURIComponent('<img src=x onerror=window.ran=1>')}`);
   assert.equal(await ana.text('#entry-title'), 'Join #<img src=x onerror=window.ran=1>');
@@ -98,7 +99,7 @@ browserTest('names and rooms are text, too', async (house) => {
   assert.equal(await ana.page.evaluate(() => window.ran), undefined);
 });
 
-browserTest('the page comes with a policy under which nothing else would run', async (house) => {
+browserTest('the Content-Security-Policy blocks all other code', async (house) => {
   const server = await house.server();
   const ana = await house.visitor(server, '/');
   const answer = await ana.page.request.get(`${server.address}/r/lobby`);
@@ -107,7 +108,7 @@ browserTest('the page comes with a policy under which nothing else would run', a
     assert.ok(policy.includes(part), part);
   }
   assert.doesNotMatch(policy, /unsafe-/);
-  // what gets past the first wall is held by the second
+  // The second defence stops what gets past the first.
   const page = await unwatched(house, server);
   const outcome = await page.evaluate(async () => {
     const violations = [];
@@ -133,7 +134,7 @@ browserTest('the page comes with a policy under which nothing else would run', a
   }
 });
 
-/** A page in which faults are what the test is after. */
+/** A page in which errors are expected. */
 async function unwatched(house, server) {
   const page = await (await house.context()).newPage();
   await page.goto(server.address);

@@ -1,10 +1,10 @@
-// Without a pointer.
+// Using the page without a pointer.
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
 import { until } from './support/until.js';
 
-/** The ids of what one gets to by Tab, up to `last`. */
+/** The ids of the elements that Tab reaches, up to `last`. */
 async function tabTo(person, last) {
   const passed = [];
   for (let step = 0; step < 40; step += 1) {
@@ -15,7 +15,7 @@ async function tabTo(person, last) {
   throw new Error(`${last} is not reached: ${passed.join(' ')}`);
 }
 
-browserTest('from the address to a sent message by keys alone', async (house) => {
+browserTest('a message can be sent with the keyboard alone', async (house) => {
   const server = await house.server();
   const ana = await house.visitor(server, '/');
   const { keyboard } = ana.page;
@@ -39,12 +39,12 @@ browserTest('from the address to a sent message by keys alone', async (house) =>
   await ana.sees('by keys');
 });
 
-browserTest('the order of the keys is that of the page, and each stop can be seen', async (house) => {
+browserTest('the tab order follows the page, and each stop has a visible focus', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   await ana.page.evaluate(() => document.activeElement.blur());
   await ana.page.locator('#chat').evaluate((chat) => chat.querySelector('.skip').focus());
-  assert.equal(await ana.shows('.skip'), true, 'the link that skips is seen when it has the focus');
+  assert.equal(await ana.shows('.skip'), true, 'the skip link is visible when it has the focus');
   const passed = await tabTo(ana, 'send');
   assert.deepEqual(passed, [
     'add-room', 'a', 'open-help', 'open-settings', 'copy-link', 'leave-room', 'open-people', 'messages', 'copy-invite',
@@ -59,7 +59,7 @@ browserTest('the order of the keys is that of the page, and each stop can be see
   }
 });
 
-browserTest('the link that skips leads to the box', async (house) => {
+browserTest('the skip link moves the focus to the box', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   await ana.page.locator('.skip').focus();
@@ -67,14 +67,14 @@ browserTest('the link that skips leads to the box', async (house) => {
   assert.equal(await ana.focused(), 'compose-text');
 });
 
-browserTest('dialogs close by Escape and give the focus back', async (house) => {
+browserTest('Escape closes dialogs and returns the focus', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   for (const [opener, dialog] of [['open-settings', 'settings'], ['open-help', 'help'], ['add-room', 'switcher']]) {
     await ana.page.locator(`#${opener}`).focus();
     await ana.page.keyboard.press('Enter');
     await ana.page.locator(`#${dialog}`).waitFor();
-    assert.equal(await ana.page.evaluate((id) => document.activeElement.closest('dialog')?.id === id, dialog), true, 'the focus is in it');
+    assert.equal(await ana.page.evaluate((id) => document.activeElement.closest('dialog')?.id === id, dialog), true, 'the focus is in the dialog');
     await ana.page.keyboard.press('Escape');
     await ana.hides(`#${dialog}`);
     assert.equal(await ana.focused(), opener);
@@ -92,7 +92,7 @@ browserTest('dialogs close by Escape and give the focus back', async (house) => 
   await ana.hides('#help');
 });
 
-browserTest('one goes from room to room by keys', async (house) => {
+browserTest('keys switch between rooms', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby');
   await ana.joinAnother('tea');
@@ -105,12 +105,12 @@ browserTest('one goes from room to room by keys', async (house) => {
   }
   await keyboard.press('Control+k');
   await keyboard.type('te');
-  await until('the rooms are narrowed', async () => await ana.page.locator('#switcher-list [role="option"]').count() === 2);
+  await until('the list of rooms is filtered', async () => await ana.page.locator('#switcher-list [role="option"]').count() === 2);
   await keyboard.press('Enter');
   await ana.isIn('tea');
 });
 
-browserTest('messages are read back by keys', async (house) => {
+browserTest('keys scroll through older messages', async (house) => {
   const server = await house.server();
   const ben = await house.raw(server, 'ben');
   await ben.fill(150);
@@ -120,7 +120,7 @@ browserTest('messages are read back by keys', async (house) => {
   assert.equal(await ana.focused(), 'format-bold');
   await ana.page.keyboard.press('Shift+Tab');
   assert.equal(await ana.focused(), 'messages');
-  await until('the beginning is there', async () => {
+  await until('the beginning is reached', async () => {
     await ana.page.keyboard.press('PageUp');
     return await ana.page.locator('#log-start').getAttribute('data-state') === 'beginning';
   });
@@ -130,11 +130,11 @@ browserTest('messages are read back by keys', async (house) => {
   await ana.sees('Message 150');
 });
 
-browserTest('new messages are said to who cannot see them', async (house) => {
+browserTest('new messages are announced to screen readers', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   assert.equal(await ana.page.locator('#announcer').getAttribute('aria-live'), 'polite');
   const ben = await house.raw(server, 'ben');
   await ben.say('hello out there');
-  await until('it is said', async () => (await ana.page.locator('#announcer').textContent()).includes('ben: hello out there'));
+  await until('the message is shown', async () => (await ana.page.locator('#announcer').textContent()).includes('ben: hello out there'));
 });

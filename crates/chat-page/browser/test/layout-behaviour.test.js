@@ -1,4 +1,5 @@
-// Lists of suggestions, toasts and other things that come and go: with long names they keep to their column, too.
+// Suggestions, toasts and other temporary elements: even with long names they stay within their
+// column.
 
 import { assertInPlace } from './support/layout.js';
 import { browserTest } from './support/fixture.js';
@@ -12,16 +13,17 @@ for (const [key, height] of Object.entries(HEIGHTS)) {
   const width = Number(key);
   const options = { viewport: { width, height } };
 
-  browserTest(`suggestions and formatting keep to their column at ${width} px`, async (house) => {
+  browserTest(`suggestions and formatting stay within their column at ${width} px`, async (house) => {
     const server = await house.server();
     const person = await house.person(server, NAME, ROOM, options);
     for (let number = 1; number <= 12; number += 1) await house.raw(server, `${'W'.repeat(47)}-${number}`, ROOM);
-    await until('all are there', async () => await person.page.locator('#people-count').textContent() === '13');
+    await until('all users are listed', async () => await person.page.locator('#people-count').textContent() === '13');
     if (await person.page.locator('#toggle-formatting').getAttribute('aria-pressed') !== 'true') await person.page.locator('#toggle-formatting').click();
-    await assertInPlace(person, 'the formatting bar and the welcome');
+    await assertInPlace(person, 'the formatting toolbar and the welcome card');
     const box = person.page.locator('#compose-text');
     for (const text of ['@W', '#ann', ':smi']) {
-      // the list of emoji is loaded when it is asked for first, and names are known a moment after their people
+      // The emoji list is loaded on first use, and names are known a moment after their users have
+      // joined.
       await until(`suggestions for ${text}`, async () => {
         await box.fill('');
         await box.pressSequentially(text);
@@ -39,19 +41,19 @@ for (const [key, height] of Object.entries(HEIGHTS)) {
     await assertInPlace(person, 'a new room in the switcher');
   });
 
-  browserTest(`leaving rooms with long names keeps to the screen at ${width} px`, async (house) => {
+  browserTest(`leaving rooms with long names stays on the screen at ${width} px`, async (house) => {
     const server = await house.server();
     const person = await house.person(server, NAME, ROOM, options);
     await person.joinAnother('M'.repeat(64));
     await person.page.locator('#leave-room').click();
     await person.page.locator('#toast').waitFor();
-    await assertInPlace(person, 'a room was left');
+    await assertInPlace(person, 'after leaving a room');
     await person.page.locator('#leave-room').click();
     await person.page.locator('#no-room').waitFor();
-    await assertInPlace(person, 'the last room was left');
+    await assertInPlace(person, 'after leaving the last room');
   });
 
-  browserTest(`a name that another tab uses keeps to the form at ${width} px`, async (house) => {
+  browserTest(`the notice about another tab stays within the form at ${width} px`, async (house) => {
     const server = await house.server();
     const context = await house.context(options);
     await house.person(server, NAME, ROOM, { context });

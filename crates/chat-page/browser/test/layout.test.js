@@ -1,4 +1,5 @@
-// Whatever users write and whatever they are called, every box keeps to its column and every control stays on the screen.
+// Whatever users write and whatever their names are, every box stays within its column and every
+// control on the screen.
 
 import assert from 'node:assert/strict';
 import { assertInPlace, brokenWords } from './support/layout.js';
@@ -39,7 +40,7 @@ async function fullRoom(house, width) {
   const options = { viewport: { width, height: HEIGHTS[width] }, ...(width < 500 && { isMobile: true, hasTouch: true, deviceScaleFactor: 2 }) };
   const person = await house.person(server, NAME, ROOM, options);
   for (const body of MESSAGES) await other.say(body);
-  await until('all are there', async () => (await person.log()).length === MESSAGES.length);
+  await until('all users are listed', async () => (await person.log()).length === MESSAGES.length);
   return { server, other, person };
 }
 
@@ -48,7 +49,7 @@ const box = (person, selector) => person.page.locator(selector).first().bounding
 for (const width of WIDTHS) {
   const isWide = width >= 1_120;
 
-  browserTest(`the form keeps to the screen at ${width} px`, async (house) => {
+  browserTest(`the form stays on the screen at ${width} px`, async (house) => {
     const server = await house.server();
     await house.raw(server, NAME, ROOM);
     const options = { viewport: { width, height: HEIGHTS[width] } };
@@ -66,20 +67,20 @@ for (const width of WIDTHS) {
     await assertInPlace(lost, 'the form without a room');
   });
 
-  browserTest(`messages of every kind keep to their column at ${width} px`, async (house) => {
+  browserTest(`messages of every kind stay within their column at ${width} px`, async (house) => {
     const { person } = await fullRoom(house, width);
     for (const seq of MESSAGES.keys()) {
       await person.page.locator(`.entry[data-seq="${seq + 1}"]`).scrollIntoViewIfNeeded();
       await assertInPlace(person, `message ${seq + 1}`);
     }
-    assert.deepEqual(await brokenWords(person.page.locator('.entry[data-seq="6"] :is(th, td)')), [], 'words of the table are whole');
+    assert.deepEqual(await brokenWords(person.page.locator('.entry[data-seq="6"] :is(th, td)')), [], 'words in the table are not broken');
     const cells = await person.page.locator('.entry[data-seq="8"] td').evaluateAll((all) => all.map((cell) => cell.offsetWidth));
     for (const cell of cells) assert.ok(cell > 120, `a cell with a long word is ${cell} px wide`);
     const text = await box(person, '.entry[data-seq="12"] .body p');
     assert.ok(text.width <= 760, `lines are ${text.width} px long`);
   });
 
-  browserTest(`a long text in the box moves nothing at ${width} px`, async (house) => {
+  browserTest(`a long text in the box moves nothing else at ${width} px`, async (house) => {
     const server = await house.server();
     const person = await house.person(server, NAME, ROOM, { viewport: { width, height: HEIGHTS[width] } });
     await assertInPlace(person, 'an empty box with a long room name');
@@ -88,21 +89,21 @@ for (const width of WIDTHS) {
       await person.page.locator('#compose-text').fill(text);
       await assertInPlace(person, `the box with ${text.slice(0, 20)}`);
       const { x, width: ofSend } = await box(person, '#send');
-      assert.deepEqual([x, ofSend], [before.x, before.width], 'Send is where it was');
+      assert.deepEqual([x, ofSend], [before.x, before.width], 'Send has not moved');
     }
     await person.page.locator('#send').click();
     await person.page.locator('.show-more, .message').first().waitFor();
-    await assertInPlace(person, 'what was sent');
+    await assertInPlace(person, 'the sent message');
   });
 
-  browserTest(`long names of people and rooms end in an ellipsis at ${width} px`, async (house) => {
+  browserTest(`long names of users and rooms end in an ellipsis at ${width} px`, async (house) => {
     const { server, other, person } = await fullRoom(house, width);
     for (const name of [`${'W'.repeat(64)}`, 'general']) await person.joinAnother(name);
     for (let number = 1; number <= 15; number += 1) await house.raw(server, `${'G'.repeat(45)}-${number}`, 'general');
     await other.say(`@${NAME} look`);
     const badge = person.page.locator(`#rooms-list li[data-room="${ROOM}"] .badge`);
     await badge.waitFor({ state: 'attached' });
-    await until('all are there', async () => await person.page.locator('#people-count').textContent() === '16');
+    await until('all users are listed', async () => await person.page.locator('#people-count').textContent() === '16');
     await assertInPlace(person, 'the room');
     for (const [opener, column, cutOff, kept] of [
       ['#open-rooms', '#rooms', `li[data-room="${ROOM}"] .room-name`, `li[data-room="${ROOM}"] .badge`],
@@ -113,10 +114,10 @@ for (const width of WIDTHS) {
       await assertInPlace(person, column);
       const outer = await box(person, column);
       const inner = await box(person, `${column} ${kept}`);
-      assert.ok(inner.x + inner.width <= outer.x + outer.width, `${kept} is in sight`);
+      assert.ok(inner.x + inner.width <= outer.x + outer.width, `${kept} is visible`);
       const name = person.page.locator(`${column} ${cutOff}`);
       assert.equal(await name.evaluate((element) => element.scrollWidth > element.clientWidth), true, 'the name is cut off');
-      assert.equal(await name.getAttribute('title'), await name.textContent(), 'and whole in its tooltip');
+      assert.equal(await name.getAttribute('title'), await name.textContent(), 'the tooltip has the full name');
       if (!isWide) await person.page.keyboard.press('Escape');
     }
     await person.page.keyboard.press('Control+k');
@@ -128,10 +129,10 @@ for (const width of WIDTHS) {
     await other.room.typing();
     await person.page.keyboard.press('Alt+ArrowDown');
     await person.isIn(ROOM);
-    await assertInPlace(person, 'somebody with a long name types');
+    await assertInPlace(person, 'a user with a long name is typing');
   });
 
-  browserTest(`dialogs keep to the screen at ${width} px`, async (house) => {
+  browserTest(`dialogs stay on the screen at ${width} px`, async (house) => {
     const server = await house.server();
     const person = await house.person(server, NAME, ROOM, { viewport: { width, height: HEIGHTS[width] } });
     for (const dialog of ['settings', 'help']) {
@@ -145,7 +146,7 @@ for (const width of WIDTHS) {
     }
   });
 
-  browserTest(`what the page says about the connection keeps to its column at ${width} px`, async (house) => {
+  browserTest(`the connection banner stays within its column at ${width} px`, async (house) => {
     const server = await house.server();
     const line = await house.line(server);
     const person = await house.person(line, NAME, ROOM, { viewport: { width, height: HEIGHTS[width] } });
@@ -154,6 +155,6 @@ for (const width of WIDTHS) {
     await person.bannerSays('down');
     await person.say(`${WORD} ${URL_120}`);
     await person.page.locator('.message[data-state="pending"]').waitFor();
-    await assertInPlace(person, 'the line is down');
+    await assertInPlace(person, 'the connection is lost');
   });
 }

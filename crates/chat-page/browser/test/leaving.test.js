@@ -1,4 +1,4 @@
-// Leaving a room, and the ways back.
+// Leaving a room, and undoing it.
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
@@ -6,7 +6,7 @@ import { until, untilEqual } from './support/until.js';
 
 const rooms = (person) => person.page.locator('#rooms-list li').evaluateAll((items) => items.map((item) => item.dataset.room));
 
-browserTest('leaving can be undone: the room is back in its place', async (house) => {
+browserTest('leaving can be undone, and the room returns to its position in the list', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby');
   await ana.joinAnother('tea');
@@ -30,13 +30,13 @@ browserTest('leaving can be undone: the room is back in its place', async (house
   await untilEqual(() => rooms(ana), ['lobby', 'tea', 'code']);
 });
 
-browserTest('leaving the only room stays in the chat, with two ways on', async (house) => {
+browserTest('leaving the only room keeps the session and offers to rejoin or join another', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby');
   const ben = await house.raw(server, 'ben', 'lobby');
   await ana.page.locator('#leave-room').click();
   await ana.page.locator('#no-room').waitFor();
-  await until('the seat is free', () => !ben.room.members.has('ana'));
+  await until('ana has left the room', () => !ben.room.members.has('ana'));
   assert.equal(await ana.shows('#entry'), false);
   assert.equal(await ana.focused(), 'no-room-join');
   await ana.page.locator('#toast-action').click();
@@ -51,7 +51,7 @@ browserTest('leaving the only room stays in the chat, with two ways on', async (
   await ana.says('in tea');
 });
 
-browserTest('going back to a room that was left asks before it joins', async (house) => {
+browserTest('going back to a room that the user left asks before joining', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby');
   const ben = await house.raw(server, 'ben', 'tea');
@@ -61,11 +61,11 @@ browserTest('going back to a room that was left asks before it joins', async (ho
   await ana.isIn('tea');
   await ana.page.locator('#leave-room').click();
   await ana.isIn('code');
-  await until('tea is left', () => !ben.room.members.has('ana'));
+  await until('ana has left tea', () => !ben.room.members.has('ana'));
   const heard = [];
   ben.room.on('presence', ({ joined }) => heard.push(...joined.map(({ username }) => username)));
   await ana.page.goBack();
-  await until('it is offered', async () => await ana.text('#toast-text') === 'You’re not in #tea.');
+  await until('the toast offers to join', async () => await ana.text('#toast-text') === 'You’re not in #tea.');
   assert.equal(await ana.text('#room-title'), 'code');
   assert.equal(new URL(ana.page.url()).pathname, '/r/code');
   await house.raw(server, 'cid', 'tea');
@@ -75,7 +75,7 @@ browserTest('going back to a room that was left asks before it joins', async (ho
   await ana.isIn('tea');
 });
 
-browserTest('messages that were not sent come back with the room', async (house) => {
+browserTest('undoing restores unsent messages', async (house) => {
   const server = await house.server();
   const line = await house.line(server);
   const ana = await house.person(line, 'ana', 'lobby');

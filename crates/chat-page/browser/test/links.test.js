@@ -6,7 +6,7 @@ import { untilEqual } from './support/until.js';
 
 const references = (message) => message.locator('.room-reference').allInnerTexts();
 
-browserTest('a link to a room of this server opens in place: no second tab, no reload', async (house) => {
+browserTest('a link to a room of this server opens in place', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby');
   await ana.page.evaluate(() => { window.sameDocument = true; });
@@ -23,7 +23,7 @@ browserTest('a link to a room of this server opens in place: no second tab, no r
   assert.equal(ana.page.context().pages().length, 1);
 });
 
-browserTest('a link to another server, or with Ctrl, opens as links do', async (house) => {
+browserTest('links to other servers, and Ctrl+click, are left to the browser', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby');
   await ana.says(`see ${server.address}/r/linka`);
@@ -45,7 +45,7 @@ browserTest('a link to another server, or with Ctrl, opens as links do', async (
   assert.equal(prevented, false);
 });
 
-browserTest('#room in a text is a link; numbers, colours and code are not', async (house) => {
+browserTest('#room in a text is a link, but numbers, colours and code are not', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby');
   await ana.joinAnother('雑談');
@@ -67,7 +67,7 @@ browserTest('#room in a text is a link; numbers, colours and code are not', asyn
   assert.equal(new URL(ana.page.url()).pathname, '/r/b%C3%BCro');
 });
 
-browserTest('a room that cannot be joined by its link says why', async (house) => {
+browserTest('a room link that cannot be joined shows why', async (house) => {
   const server = await house.server();
   await house.raw(server, 'ana', 'tea');
   const ana = await house.person(server, 'ana', 'lobby');

@@ -1,4 +1,4 @@
-// Markdown as one sees it.
+// Rendered Markdown.
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
@@ -27,7 +27,7 @@ const TEXT = [
   'See [the page](https://example.org/a?b=c&d) and https://example.org/bare',
 ].join('\n');
 
-/** What there is to be seen of a message: the same wherever it comes from. */
+/** What a message looks like, independent of who sees it. */
 function look(message) {
   return message.evaluate((article) => {
     const body = article.querySelector('.body');
@@ -50,7 +50,7 @@ function look(message) {
   });
 }
 
-browserTest('all kinds of Markdown look the same to both, and after a reload', async (house) => {
+browserTest('all Markdown looks the same to both users, and after a reload', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   const ben = await house.person(server, 'ben');
@@ -73,7 +73,7 @@ browserTest('all kinds of Markdown look the same to both, and after a reload', a
   assert.deepEqual(await look(await ben.sees('A heading')), seen);
 });
 
-browserTest('line breaks and what looks like HTML stay as they were written', async (house) => {
+browserTest('line breaks and HTML-like text stay as they were typed', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   await ana.say('first line\nsecond line\n<b>not bold</b> & fine');
@@ -82,7 +82,7 @@ browserTest('line breaks and what looks like HTML stay as they were written', as
   assert.equal(await body.locator('b').count(), 0);
 });
 
-browserTest('what is too much for Markdown is shown as it was written, with the look of prose', async (house) => {
+browserTest('text that is too complex for Markdown is shown as typed, in the font of prose', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   const deep = `${'> '.repeat(70)}deep\nand a second line`;
@@ -94,10 +94,10 @@ browserTest('what is too much for Markdown is shown as it was written, with the 
     return { whiteSpace, isProse: fontFamily === getComputedStyle(document.body).fontFamily, backgroundColor, borderTopWidth };
   });
   assert.deepEqual(style, { whiteSpace: 'pre-wrap', isProse: true, backgroundColor: 'rgba(0, 0, 0, 0)', borderTopWidth: '0px' });
-  assert.equal(await plain.evaluate((element) => element.scrollWidth > element.clientWidth), false, 'long lines are broken');
+  assert.equal(await plain.evaluate((element) => element.scrollWidth > element.clientWidth), false, 'long lines wrap');
 });
 
-browserTest('an image is a link, so that nobody is told who reads what', async (house) => {
+browserTest('an image is a link, so that no other server learns who reads the message', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   await ana.say('![a cat](https://example.org/cat.png)');
@@ -106,7 +106,7 @@ browserTest('an image is a link, so that nobody is told who reads what', async (
   assert.equal(await ana.page.locator('.body img').count(), 0);
 });
 
-browserTest('wide code and wide tables scroll by themselves, and the room does not', async (house) => {
+browserTest('wide code and wide tables scroll, and the log does not', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   await ana.say(`wide\n\n${FENCE}\n${'x'.repeat(400)}\n${FENCE}\n\n|${'a column|'.repeat(40)}\n|${'-|'.repeat(40)}\n|${'words|'.repeat(40)}`);

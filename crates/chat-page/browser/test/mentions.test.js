@@ -11,11 +11,11 @@ async function room(house, ...names) {
   const ana = await house.person(server, 'ana', 'lobby');
   const raws = [];
   for (const name of names) raws.push(await house.raw(server, name, 'lobby'));
-  await until('all are there', async () => (await ana.people()).length === names.length + 1);
+  await until('all users are listed', async () => (await ana.people()).length === names.length + 1);
   return { server, ana, raws };
 }
 
-browserTest('only names of people look like mentions', async (house) => {
+browserTest('only names of known users look like mentions', async (house) => {
   const { ana } = await room(house, 'ben', 'ben-2', 'Zoë');
   const texts = [
     ['hello @ben and (@Zoë)!', ['@ben', '@Zoë']],
@@ -31,7 +31,7 @@ browserTest('only names of people look like mentions', async (house) => {
   assert.deepEqual(await marked(ana), texts.map(([, expected]) => expected));
 });
 
-browserTest('a name is found in a script that writes no spaces, and the longest one counts', async (house) => {
+browserTest('a name is found in a script without spaces, and the longest match wins', async (house) => {
   const { ana } = await room(house, '田中', '山田', '山田太郎', '민수', 'สมชาย');
   const texts = [
     ['@田中さん、こんにちは', ['@田中']],
@@ -47,7 +47,7 @@ browserTest('a name is found in a script that writes no spaces, and the longest 
   assert.deepEqual(await marked(ana), texts.map(([, expected]) => expected));
 });
 
-browserTest('a mention counts if it is seen as one, whatever its case', async (house) => {
+browserTest('a mention that is marked counts as one, regardless of case', async (house) => {
   const { ana, raws: [ben] } = await room(house, 'ben', 'anabel');
   await ana.joinAnother('tea');
   const badge = ana.page.locator('#rooms-list li[data-room="lobby"] .badge');

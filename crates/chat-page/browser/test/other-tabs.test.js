@@ -1,4 +1,4 @@
-// A second tab of the same browser.
+// Two tabs of the same browser.
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
@@ -15,7 +15,7 @@ async function twoTabs(house, path = '/') {
   return { server, context, ana, second };
 }
 
-browserTest('a second tab says that the name is in use, and suggests another one that works', async (house) => {
+browserTest('a second tab shows that the name is in use, and suggests one that works', async (house) => {
   const { server, context, ana, second } = await twoTabs(house);
   assert.match(await second.text('#entry-other-tab'), /^You’re already in the chat as ana in another tab\./);
   assert.equal(await name(second), 'ana-2');
@@ -29,7 +29,7 @@ browserTest('a second tab says that the name is in use, and suggests another one
   await untilEqual(() => name(third), 'ana-3');
 });
 
-browserTest('a second tab can be used instead of the first one, and back', async (house) => {
+browserTest('a second tab can take over from the first one, and back', async (house) => {
   const { server, ana, second } = await twoTabs(house);
   const ben = await house.raw(server, 'ben');
   await ana.says('from the first tab');
@@ -40,7 +40,7 @@ browserTest('a second tab can be used instead of the first one, and back', async
   assert.equal(await second.page.locator('#compose-text').inputValue(), 'half a thought');
   await ana.bannerSays('taken-over');
   await second.says('from the second tab');
-  await until('ben has heard it', () => ben.room.seq >= 2);
+  await until('ben has received the message', () => ben.room.seq >= 2);
   assert.deepEqual([...ben.room.members.keys()].sort(), ['ana', 'ben']);
 
   await ana.page.locator('#banner-action').click();
@@ -49,7 +49,7 @@ browserTest('a second tab can be used instead of the first one, and back', async
   await second.bannerSays('taken-over');
 });
 
-browserTest('a tab that was given up shows the form when it is loaded again', async (house) => {
+browserTest('a tab that lost its session shows the form after a reload', async (house) => {
   const { ana, second } = await twoTabs(house);
   await second.page.locator('#entry-use-this-tab').click();
   await second.isIn('lobby');
@@ -70,7 +70,7 @@ browserTest('when the other tab is closed, the name is free again', async (house
   await second.isIn('lobby');
 });
 
-browserTest('a name that the user writes is left alone', async (house) => {
+browserTest('a name that the user types is not changed', async (house) => {
   const { second } = await twoTabs(house);
   await second.page.locator('#entry-name').fill('cid');
   await second.hides('#entry-other-tab');
@@ -79,7 +79,7 @@ browserTest('a name that the user writes is left alone', async (house) => {
   assert.equal(await name(second), 'ana');
 });
 
-browserTest('a duplicated tab gets the same offer, and the first one stays as it is', async (house) => {
+browserTest('a duplicated tab gets the same offer, and the first one keeps its session', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   const opened = ana.page.context().waitForEvent('page');
@@ -96,7 +96,7 @@ browserTest('a duplicated tab gets the same offer, and the first one stays as it
   await untilEqual(() => ana.people(), ['ana', 'ana-2']);
 });
 
-browserTest('messages that the first tab could not send are sent by the second one, once', async (house) => {
+browserTest('the second tab sends the first tab’s unsent messages once', async (house) => {
   const server = await house.server();
   const line = await house.line(server);
   const context = await house.context();
@@ -115,9 +115,9 @@ browserTest('messages that the first tab could not send are sent by the second o
   assert.deepEqual((await second.log()).map(({ text, state }) => [text, state]), [['not sent yet', 'stored'], ['after', 'stored']]);
 });
 
-browserTest('a tab that was discarded without a word does not keep its name', async (house) => {
+browserTest('a tab that was discarded without notice does not keep its name', async (house) => {
   const { server, second, ana } = await twoTabs(house);
-  // what is left of such a tab is what the others have heard of it
+  // All that remains of such a tab is what the other tabs have received from it.
   await second.page.evaluate(() => {
     const channel = new BroadcastChannel('chatd');
     channel.postMessage({ type: 'here', id: 'discarded', name: 'cid' });
@@ -129,5 +129,5 @@ browserTest('a tab that was discarded without a word does not keep its name', as
   await second.page.locator('#entry-use-this-tab').click();
   await second.isIn('lobby');
   const ben = await house.raw(server, 'ben');
-  await until('cid is there', () => ben.room.members.has('cid'));
+  await until('cid has joined', () => ben.room.members.has('cid'));
 });

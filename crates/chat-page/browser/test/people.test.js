@@ -1,10 +1,10 @@
-// Three people in a room: who is there, who writes, who goes.
+// Three users in a room: who is there, who writes, who leaves.
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
-browserTest('three people see each other come, write and go', async (house) => {
+browserTest('three users see each other join, write and leave', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   const ben = await house.person(server, 'ben');
@@ -32,7 +32,7 @@ browserTest('three people see each other come, write and go', async (house) => {
   await untilEqual(() => ana.people(), ['ana']);
 });
 
-browserTest('one sees who is typing, and no more when the message is there', async (house) => {
+browserTest('typing is shown until the message arrives', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   const ben = await house.person(server, 'ben');
@@ -40,25 +40,25 @@ browserTest('one sees who is typing, and no more when the message is there', asy
   await ana.page.locator('#compose-text').pressSequentially('wait');
   await until('ben sees ana typing', async () => await ben.text('#typing') === 'ana is typing…');
   await cid.page.locator('#compose-text').pressSequentially('me too');
-  await until('ben sees both', async () => await ben.text('#typing') === 'ana and cid are typing…');
-  assert.equal(await ana.text('#typing'), 'cid is typing…', 'nobody is told of oneself');
+  await until('ben sees both typing', async () => await ben.text('#typing') === 'ana and cid are typing…');
+  assert.equal(await ana.text('#typing'), 'cid is typing…', 'users do not see themselves typing');
   await ana.page.keyboard.press('Enter');
   await ben.sees('wait');
-  await until('ana is typing no more', async () => !(await ben.text('#typing')).includes('ana'));
+  await until('ana is no longer typing', async () => !(await ben.text('#typing')).includes('ana'));
 });
 
-browserTest('in a larger room one can find a person', async (house) => {
+browserTest('people can be searched in a larger room', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   for (let number = 1; number <= 16; number += 1) await house.raw(server, `guest-${number}`);
-  await until('all are there', async () => await ana.text('#people-count') === '17');
+  await until('all users are listed', async () => await ana.text('#people-count') === '17');
   await ana.page.locator('#people-search').fill('GUEST-1');
   await untilEqual(() => ana.people(), ['guest-1', 'guest-10', 'guest-11', 'guest-12', 'guest-13', 'guest-14', 'guest-15', 'guest-16']);
   await ana.page.locator('#people-search').fill('guest-16');
   await untilEqual(() => ana.people(), ['guest-16']);
 });
 
-browserTest('the list of people can be put away beside the messages', async (house) => {
+browserTest('the people list beside the messages can be hidden', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   assert.equal(await ana.shows('#people-list'), true);

@@ -1,4 +1,4 @@
-// What a browser keeps: rooms, drafts, messages that were not sent.
+// What the browser stores: rooms, drafts, unsent messages.
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
@@ -7,7 +7,7 @@ import { until, untilEqual } from './support/until.js';
 const rooms = (person) => person.page.locator('#rooms-list li').evaluateAll((items) => items.map((item) => item.dataset.room));
 const pending = (person) => person.page.locator('.message[data-state="pending"]');
 
-browserTest('the list of rooms is there again after the tab was closed', async (house) => {
+browserTest('the room list is restored after the tab was closed', async (house) => {
   const server = await house.server();
   const context = await house.context();
   const ana = await house.person(server, 'ana', 'lobby', { context });
@@ -27,7 +27,7 @@ browserTest('the list of rooms is there again after the tab was closed', async (
   await again.says('still here');
 });
 
-browserTest('each name has its own list, and tabs do not disturb each other', async (house) => {
+browserTest('each name has its own room list, and tabs do not interfere', async (house) => {
   const server = await house.server();
   const context = await house.context();
   const ana = await house.person(server, 'ana', 'lobby', { context });
@@ -46,7 +46,7 @@ browserTest('each name has its own list, and tabs do not disturb each other', as
   await untilEqual(() => rooms(other), ['lobby', 'code']);
 });
 
-browserTest('after signing out nothing is left of the name', async (house) => {
+browserTest('signing out removes everything stored for the name', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby');
   await ana.joinAnother('tea');
@@ -62,7 +62,7 @@ browserTest('after signing out nothing is left of the name', async (house) => {
   assert.equal(await ana.page.locator('#compose-text').inputValue(), '');
 });
 
-browserTest('a room of the list that cannot be joined is named, and can be tried again', async (house) => {
+browserTest('a listed room that cannot be joined is reported, and can be retried', async (house) => {
   const server = await house.server();
   const context = await house.context();
   const ana = await house.person(server, 'ana', 'lobby', { context });
@@ -70,8 +70,8 @@ browserTest('a room of the list that cannot be joined is named, and can be tried
   await ana.page.keyboard.press('Alt+ArrowUp');
   await ana.isIn('lobby');
   await ana.page.close();
-  const other = await until('the name is free again', () => house.raw(server, 'ana', 'tea').catch((error) => {
-    // the server may not have noticed yet that the page is closed
+  const other = await until('the name is free', () => house.raw(server, 'ana', 'tea').catch((error) => {
+    // The server may not have noticed yet that the page is closed.
     if (error.code !== 'username_taken') throw error;
   }));
   const again = await house.visitor(server, '/', { context });
@@ -79,13 +79,13 @@ browserTest('a room of the list that cannot be joined is named, and can be tried
   await again.page.locator('#toast').waitFor();
   assert.match(await again.text('#toast-text'), /^Couldn’t join #tea\./);
   other.leave();
-  await until('it is joined', async () => {
+  await until('the room is joined', async () => {
     if (await again.shows('#toast-action')) await again.page.locator('#toast-action').click();
     return (await rooms(again)).includes('tea');
   });
 });
 
-browserTest('messages that were not sent survive a reload, and are sent once', async (house) => {
+browserTest('unsent messages survive a reload, and are sent once', async (house) => {
   const server = await house.server();
   const line = await house.line(server);
   const ana = await house.person(line, 'ana');
@@ -104,11 +104,11 @@ browserTest('messages that were not sent survive a reload, and are sent once', a
   await ana.sees('two');
   assert.deepEqual(await ana.stored(), ['before', 'one', 'two']);
   const stored = await ana.page.locator('.message[data-state="stored"]').evaluateAll((messages) => messages.map((message) => message.dataset.id));
-  assert.deepEqual(stored.slice(1), ids, 'under the same ids');
+  assert.deepEqual(stored.slice(1), ids, 'with the same ids');
   await untilEqual(() => heard, ['before', 'one', 'two']);
 });
 
-browserTest('messages that were not sent survive the tab, in all rooms', async (house) => {
+browserTest('unsent messages survive closing the tab, in all rooms', async (house) => {
   const server = await house.server();
   const context = await house.context();
   const ana = await house.person(server, 'ana', 'lobby', { context });
@@ -133,7 +133,7 @@ browserTest('messages that were not sent survive the tab, in all rooms', async (
   assert.deepEqual(await again.stored(), ['for tea']);
 });
 
-browserTest('a message that failed is still there after a reload, to be edited or discarded', async (house) => {
+browserTest('a failed message survives a reload, and can be edited or discarded', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   ana.mayLoseTheLine = true;
@@ -156,7 +156,7 @@ browserTest('a message that failed is still there after a reload, to be edited o
   assert.equal(await ana.page.locator('#compose-text').inputValue(), long);
 });
 
-browserTest('drafts survive the tab', async (house) => {
+browserTest('drafts survive closing the tab', async (house) => {
   const server = await house.server();
   const context = await house.context();
   const ana = await house.person(server, 'ana', 'lobby', { context });
@@ -173,14 +173,14 @@ browserTest('drafts survive the tab', async (house) => {
   assert.equal(await again.page.locator('#compose-text').inputValue(), '');
 });
 
-browserTest('a discarded tab waits until the server has noticed that its old line is dead', async (house) => {
+browserTest('a discarded tab waits until the server notices that its old connection is dead', async (house) => {
   const server = await house.server();
   const line = await house.line(server);
   const context = await house.context();
   const ana = await house.person(line, 'ana', 'lobby', { context });
   await ana.says('before');
   const kept = await ana.page.evaluate(() => ({ ...sessionStorage }));
-  // nothing gets through: the server does not notice that the page is gone
+  // Nothing gets through: the server does not notice that the page is gone.
   line.freeze();
   await ana.page.close();
   const page = await context.newPage();
@@ -189,7 +189,7 @@ browserTest('a discarded tab waits until the server has noticed that its old lin
   }, kept);
   const again = await house.watch(page, line.address);
   await page.goto(`${line.address}/r/lobby`);
-  await until('it says what it waits for', async () => /last session has not ended yet/.test(await again.text('#entry-status')));
+  await until('the form shows what it is waiting for', async () => /last session has not ended yet/.test(await again.text('#entry-status')));
   await again.isIn('lobby');
   await again.says('after');
 });

@@ -1,4 +1,4 @@
-// How messages are read: days, long messages, code, directions, and the place in the room.
+// Reading messages: days, long messages, code, text directions, and the scroll position.
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
@@ -8,7 +8,7 @@ const FENCE = '```';
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 const days = (person) => person.page.locator('.day').allInnerTexts();
 
-browserTest('the names of days move at midnight', async (house) => {
+browserTest('the names of days change at midnight', async (house) => {
   const server = await house.server();
   const ben = await house.raw(server, 'ben');
   await ben.say('on the first day');
@@ -22,10 +22,10 @@ browserTest('the names of days move at midnight', async (house) => {
   await ana.page.clock.fastForward('24:00:00');
   await untilEqual(() => days(ana), ['Yesterday']);
   await ana.page.clock.fastForward('24:00:00');
-  await until('the day has its date', async () => /^\p{L}+day/u.test((await days(ana))[0]) && (await days(ana))[0] !== 'Yesterday');
+  await until('the day is shown as a date', async () => /^\p{L}+day/u.test((await days(ana))[0]) && (await days(ana))[0] !== 'Yesterday');
 });
 
-browserTest('the names of days are in the language of the other dates', async (house) => {
+browserTest('the names of days are in the language of the dates', async (house) => {
   const server = await house.server();
   const ben = await house.raw(server, 'ben');
   await ben.say('hello');
@@ -34,7 +34,7 @@ browserTest('the names of days are in the language of the other dates', async (h
   assert.deepEqual(await days(ana), ['Heute']);
 });
 
-browserTest('a very long message shows its beginning, and the rest on request', async (house) => {
+browserTest('a very long message is collapsed and can be expanded', async (house) => {
   const server = await house.server();
   const ben = await house.raw(server, 'ben');
   const ana = await house.person(server, 'ana');
@@ -49,34 +49,34 @@ browserTest('a very long message shows its beginning, and the rest on request', 
   const top = async () => (await message.boundingBox()).y;
   const before = await top();
   await button.click();
-  await until('it is there whole', async () => await height() > 5_000);
-  assert.ok(Math.abs(await top() - before) < 2, 'what is read stays where it is');
+  await until('the message is expanded', async () => await height() > 5_000);
+  assert.ok(Math.abs(await top() - before) < 2, 'the text keeps its position');
   assert.deepEqual([await button.innerText(), await button.getAttribute('aria-expanded')], ['Show less', 'true']);
-  // it stays open when it comes into the page again
+  // It stays expanded when it is rendered again.
   await ana.joinAnother('tea');
   await ana.page.keyboard.press('Alt+ArrowUp');
   await ana.isIn('lobby');
-  await until('it is still open', async () => await height() > 5_000);
+  await until('the message is still expanded', async () => await height() > 5_000);
   await button.click();
-  await until('it is cut again', async () => await height() < 500);
-  assert.ok(await top() >= (await ana.page.locator('#messages').boundingBox()).y - 1, 'its beginning is in sight');
+  await until('the message is collapsed again', async () => await height() < 500);
+  assert.ok(await top() >= (await ana.page.locator('#messages').boundingBox()).y - 1, 'its beginning is visible');
   assert.equal(await (await ana.sees('a short one')).locator('.show-more').count(), 0);
 });
 
-browserTest('a link in the part that is cut off opens the message when it gets the focus', async (house) => {
+browserTest('focusing a link in the hidden part expands the message', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   await ana.say(`top\n${'line\n'.repeat(100)}https://example.org/last`);
   const message = await ana.sees('top');
   await message.locator('.show-more').waitFor();
   await message.locator('a').focus();
-  await until('it is open', async () => await message.locator('.body.cut').count() === 0);
+  await until('the message is expanded', async () => await message.locator('.body.cut').count() === 0);
   const { y, height } = await message.locator('a').boundingBox();
   const log = await ana.page.locator('#messages').boundingBox();
-  assert.ok(y >= log.y && y + height <= log.y + log.height, 'the link is in sight');
+  assert.ok(y >= log.y && y + height <= log.y + log.height, 'the link is visible');
 });
 
-browserTest('code says its language, and is copied by a button', async (house) => {
+browserTest('code blocks show their language and have a copy button', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby', { permissions: ['clipboard-read', 'clipboard-write'] });
   await ana.say(`code\n\n${FENCE}rust\nfn main() {\n    run(); // <b>\n}\n${FENCE}\n\n${FENCE}\nplain\n${FENCE}`);
@@ -92,7 +92,7 @@ browserTest('code says its language, and is copied by a button', async (house) =
   assert.equal(await ana.page.evaluate(() => navigator.clipboard.readText()), 'plain');
 });
 
-browserTest('code is copied where the browser has no clipboard for scripts', async (house) => {
+browserTest('code can be copied without the clipboard API', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   await ana.page.evaluate(() => {
@@ -106,7 +106,7 @@ browserTest('code is copied where the browser has no clipboard for scripts', asy
   assert.equal(await button.getAttribute('data-done'), 'Copied');
 });
 
-browserTest('text of both directions stands on its side, quotes and lists too', async (house) => {
+browserTest('text of each direction is aligned to its side, in quotes and lists too', async (house) => {
   const server = await house.server();
   const ben = await house.raw(server, 'فاطمة');
   const ana = await house.person(server, 'ana');
@@ -118,13 +118,13 @@ browserTest('text of both directions stands on its side, quotes and lists too', 
   assert.equal(await style('li', 'marginRight'), '24px');
   for (const name of [message.locator('.from'), ana.page.locator('li[data-name="فاطمة"] .person-name')]) {
     assert.equal(await name.evaluate((element) => getComputedStyle(element).direction), 'rtl');
-    assert.equal(await name.evaluate((element) => getComputedStyle(element).textAlign), 'left', 'a name stands where names stand');
+    assert.equal(await name.evaluate((element) => getComputedStyle(element).textAlign), 'left', 'all names are aligned to the same side');
   }
   await ben.room.typing();
   await untilEqual(() => ana.page.locator('#typing').textContent(), '\u2068فاطمة\u2069 is typing…');
 });
 
-browserTest('stacked marks paint over nothing but their own message', async (house) => {
+browserTest('stacked combining marks do not paint over other messages', async (house) => {
   const server = await house.server();
   const ben = await house.raw(server, 'ben');
   const ana = await house.person(server, 'ana');
@@ -138,7 +138,7 @@ browserTest('stacked marks paint over nothing but their own message', async (hou
   assert.deepEqual([...new Set(overflow)], ['clip']);
 });
 
-browserTest('without a pointer the time of each message is in sight', async (house) => {
+browserTest('without a pointer the time of each message is visible', async (house) => {
   const server = await house.server();
   const ben = await house.raw(server, 'ben');
   await ben.say('one');
@@ -148,18 +148,18 @@ browserTest('without a pointer the time of each message is in sight', async (hou
   assert.equal(await time.evaluate((element) => getComputedStyle(element).opacity), '1');
 });
 
-browserTest('a room that is a little higher than the screen can be scrolled to its beginning', async (house) => {
+browserTest('a room slightly taller than the screen can be scrolled to its beginning', async (house) => {
   const server = await house.server();
   const ben = await house.raw(server, 'ben');
   await ben.fill(3);
   const ana = await house.person(server, 'ana');
   await ana.sees('Message 3');
-  // as high as it takes for 30 pixels to be out of sight
+  // The height at which 30 pixels are out of sight.
   const missing = await ana.page.locator('#messages').evaluate((log) => log.clientHeight - [...log.querySelectorAll('.log-start, .log-list')].reduce((sum, part) => sum + part.offsetHeight, 16));
   const { width, height } = ana.page.viewportSize();
   await ana.page.setViewportSize({ width, height: Math.round(height - missing - 30) });
   const log = ana.page.locator('#messages');
-  await until('a part is out of sight', () => log.evaluate(({ scrollTop }) => scrollTop > 20 && scrollTop < 40));
+  await until('a part is out of view', () => log.evaluate(({ scrollTop }) => scrollTop > 20 && scrollTop < 40));
   await log.hover();
   await ana.page.mouse.wheel(0, -500);
   await ana.page.locator('#jump-newest').waitFor();
@@ -168,7 +168,7 @@ browserTest('a room that is a little higher than the screen can be scrolled to i
   await ana.hides('#jump-newest');
 });
 
-browserTest('a room is shown again at the message that was at the top, wherever that was', async (house) => {
+browserTest('switching back to a room restores its exact scroll position', async (house) => {
   const server = await house.server();
   const ben = await house.raw(server, 'ben');
   await ben.fill(100, (number) => `Message ${number}${number % 3 === 0 ? '\n\n# A heading of another height' : ''}${number % 5 === 0 ? ' 你好 مرحبا' : ''}`);
@@ -182,7 +182,7 @@ browserTest('a room is shown again at the message that was at the top, wherever 
     const entry = [...log.querySelectorAll('.entry')].find((each) => each.getBoundingClientRect().bottom > top);
     return { seq: entry?.dataset.seq, offset: entry && entry.getBoundingClientRect().top - top };
   });
-  // up to the beginning, and then by whole and half pixels, so that the first message is cut off at every height
+  // Whole and half pixels, so that the first visible message is cut off at different heights.
   for (const step of [0, 1, 7, 0.5, 13, 23, 31]) {
     await ana.page.locator('#messages').evaluate(async (log, by) => {
       log.scrollTop = 900 + by;
@@ -199,11 +199,11 @@ browserTest('a room is shown again at the message that was at the top, wherever 
   }
 });
 
-browserTest('a task has no bullet beside its box, and a lone emoji is large', async (house) => {
+browserTest('a task has no bullet, and a lone emoji is large', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   await ana.says('a message');
-  // the classes that chat-markdown gives, whatever this server's version of it does
+  // The classes that chat-markdown sets, whatever the version of this server does.
   const look = await ana.page.locator('.message .body').evaluate((body) => {
     const made = ['li', 'li', 'p'].map((name) => document.createElement(name));
     const [task, item, emoji] = made;

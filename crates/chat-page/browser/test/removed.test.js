@@ -1,4 +1,4 @@
-// What the page says and offers after a moderator removed the user from a room.
+// What the page shows and offers after a moderator removed the user from a room.
 
 import assert from 'node:assert/strict';
 import { assertInPlace } from './support/layout.js';
@@ -6,7 +6,7 @@ import { browserTest } from './support/fixture.js';
 import { Operator } from './support/admin.js';
 import { until, untilEqual } from './support/until.js';
 
-browserTest('after a kick the page says so, and the user can rejoin', async (house) => {
+browserTest('after a kick the page shows it, and the user can rejoin', async (house) => {
   const { server, operator } = await Operator.of(house);
   await house.raw(server, 'ben');
   const ana = await house.person(server, 'ana');
@@ -28,14 +28,14 @@ browserTest('after a kick the page says so, and the user can rejoin', async (hou
   await ana.says('after');
 });
 
-browserTest('a user who can’t rejoin is told why', async (house) => {
+browserTest('a failed rejoin shows the reason', async (house) => {
   const { server, operator } = await Operator.of(house);
   const ana = await house.person(server, 'ana');
   await operator.kick('lobby', 'ana');
   await ana.bannerSays('left');
   await house.raw(server, 'ana');
   await ana.page.locator('#banner-action').click();
-  await until('the banner says why', async () => /The name ana is already in use in #lobby/.test(await ana.text('#banner-text')));
+  await until('the banner shows the reason', async () => /The name ana is already in use in #lobby/.test(await ana.text('#banner-text')));
   assert.equal(await ana.text('#banner-action'), 'Rejoin', 'and the user can try again');
 });
 
@@ -51,7 +51,7 @@ browserTest('a room that a moderator closed can be removed from the list', async
 });
 
 for (const width of [320, 390, 1280]) {
-  browserTest(`removals and announcements keep to their column at ${width} px`, async (house) => {
+  browserTest(`removals and announcements stay within their column at ${width} px`, async (house) => {
     const { server, operator } = await Operator.of(house);
     const room = `announcements-${'M'.repeat(50)}`;
     const ana = await house.person(server, 'W'.repeat(50), room, { viewport: { width, height: 700 } });

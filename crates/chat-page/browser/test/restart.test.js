@@ -1,17 +1,20 @@
-// The server goes away and comes back under open pages.
+// The server stops and comes back while pages are open.
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
-/** Two people who say so many messages each, one after the other, without looking at how the line stands. */
+/**
+ * Each user sends this many messages, one after the other, regardless of the state of the
+ * connection.
+ */
 async function talk(people, count) {
   for (let number = 1; number <= count; number += 1) {
     for (const { person, name } of people) await person.say(`${name} ${number}`);
   }
 }
 
-browserTest('a server that is killed amid messages loses none and shows none twice', async (house) => {
+browserTest('killing the server loses no message and shows none twice', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   const ben = await house.person(server, 'ben');
@@ -32,12 +35,12 @@ browserTest('a server that is killed amid messages loses none and shows none twi
   const all = people.flatMap(({ name }) => Array.from({ length: each }, (_, index) => `${name} ${index + 1}`)).sort();
   for (const person of [ana, ben]) await untilEqual(async () => (await person.stored()).sort(), all);
   const [one, other] = [await ana.log(), await ben.log()];
-  assert.deepEqual(one, other, 'both see one order');
+  assert.deepEqual(one, other, 'both users see the same order');
   assert.deepEqual(one.map(({ seq }) => seq), all.map((_, index) => index + 1));
   assert.ok(one.every(({ state }) => state === 'stored'));
   for (const { name } of people) {
     const own = one.filter(({ from }) => from === name).map(({ text }) => text);
-    assert.deepEqual(own, Array.from({ length: each }, (_, index) => `${name} ${index + 1}`), 'in the order in which they were said');
+    assert.deepEqual(own, Array.from({ length: each }, (_, index) => `${name} ${index + 1}`), 'in the order in which they were sent');
   }
   await ana.bannerSays('none');
 
@@ -46,7 +49,7 @@ browserTest('a server that is killed amid messages loses none and shows none twi
   await untilEqual(() => ana.log(), one);
 });
 
-browserTest('what others said while one was cut off is there when one is back', async (house) => {
+browserTest('messages missed while disconnected are shown after reconnecting', async (house) => {
   const server = await house.server();
   const line = await house.line(server);
   const ana = await house.person(line, 'ana');
@@ -64,10 +67,10 @@ browserTest('what others said while one was cut off is there when one is back', 
   await ana.sees('after');
   const seqs = (await ana.log()).map(({ seq }) => seq);
   assert.equal(seqs.at(-1), 302);
-  assert.deepEqual(seqs, seqs.map((_, index) => seqs[0] + index), 'no hole, and none twice');
+  assert.deepEqual(seqs, seqs.map((_, index) => seqs[0] + index), 'no gaps and no duplicates');
 });
 
-browserTest('a restart is announced, and one comes back by oneself', async (house) => {
+browserTest('the page shows a restart and reconnects by itself', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   const ben = await house.person(server, 'ben');
@@ -75,7 +78,7 @@ browserTest('a restart is announced, and one comes back by oneself', async (hous
   await ana.says('before');
   await server.stop();
   assert.match(await ana.bannerSays('down'), /^The server is restarting\. Your messages will be sent when you’re back online\./);
-  await until('the pause is told', async () => /Reconnecting in \d+ s|Connecting…/.test(await ana.text('#banner-countdown')));
+  await until('the countdown is shown', async () => /Reconnecting in \d+ s|Connecting…/.test(await ana.text('#banner-countdown')));
   await ana.say('meanwhile');
   await ana.page.locator('.message[data-state="pending"]', { hasText: 'meanwhile' }).waitFor();
   await server.up();
@@ -86,7 +89,7 @@ browserTest('a restart is announced, and one comes back by oneself', async (hous
   await untilEqual(() => ben.people(), ['ben', 'ana']);
 });
 
-browserTest('a server without its history begins anew, and the page with it', async (house) => {
+browserTest('if the server lost its history, the page starts with an empty log', async (house) => {
   const server = await house.server('--database', ':memory:');
   const ana = await house.person(server, 'ana');
   ana.mayLoseTheLine = true;
@@ -95,11 +98,11 @@ browserTest('a server without its history begins anew, and the page with it', as
   await server.up();
   await ana.bannerSays('none');
   await untilEqual(() => ana.texts(), []);
-  await ana.says('anew');
-  await untilEqual(() => ana.texts(), ['anew']);
+  await ana.says('a new beginning');
+  await untilEqual(() => ana.texts(), ['a new beginning']);
 });
 
-browserTest('who wants to enter while the server is away is told so, and gets in when it is back', async (house) => {
+browserTest('joining while the server is down shows why, and succeeds when it is back', async (house) => {
   const server = await house.server();
   const line = await house.line(server);
   const ana = await house.visitor(line, '/r/lobby');
@@ -108,15 +111,15 @@ browserTest('who wants to enter while the server is away is told so, and gets in
   line.cut();
   await ana.page.locator('#entry-name').fill('ana');
   await ana.page.keyboard.press('Enter');
-  await until('the form says why', async () => /^Can’t reach the server\. Still trying…/.test(await ana.text('#entry-status')));
+  await until('the form shows why', async () => /^Can’t reach the server\. Still trying…/.test(await ana.text('#entry-status')));
   await ana.page.locator('#entry-cancel').click();
-  await until('one may change one’s mind', async () => await ana.page.locator('#entry-join').isEnabled());
+  await until('the attempt can be cancelled', async () => await ana.page.locator('#entry-join').isEnabled());
   await ana.page.locator('#entry-join').click();
   line.mend();
   await ana.isIn('lobby');
 });
 
-browserTest('a page of which a part did not arrive gets it when one enters', async (house) => {
+browserTest('a part of the page that failed to load is loaded on entering', async (house) => {
   const server = await house.server();
   const context = await house.context();
   await context.route('**/page/views/log.js', (route) => route.abort(), { times: 1 });
@@ -126,7 +129,7 @@ browserTest('a page of which a part did not arrive gets it when one enters', asy
   await ana.says('all there');
 });
 
-browserTest('a page of which a part never arrives says so, and holds no seat', async (house) => {
+browserTest('if a part of the page never loads, the form says so and the name stays free', async (house) => {
   const server = await house.server();
   const context = await house.context();
   await context.route('**/page/views/log.js', (route) => route.abort());
@@ -134,6 +137,6 @@ browserTest('a page of which a part never arrives says so, and holds no seat', a
   ana.mayLoseTheLine = true;
   await ana.page.locator('#entry-name').fill('ana');
   await ana.page.keyboard.press('Enter');
-  await until('it is said', async () => /part of the page could not be loaded/.test(await ana.text('#entry-status')));
+  await until('the message is shown', async () => /part of the page could not be loaded/.test(await ana.text('#entry-status')));
   await house.person(server, 'ana');
 });

@@ -1,4 +1,4 @@
-// Several rooms, and what is new in those that one does not look at.
+// Several rooms, and unread messages in those that are not shown.
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
@@ -7,7 +7,7 @@ import { until, untilEqual } from './support/until.js';
 const badge = (person, room) => person.page.locator(`#rooms-list li[data-room="${room}"] .badge`);
 const current = (person) => person.page.locator('#rooms-list a[aria-current="page"]').getAttribute('data-room');
 
-browserTest('unread messages are counted at their room and in the title, until one looks', async (house) => {
+browserTest('unread messages are counted in the list and in the title until they are read', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby');
   await ana.joinAnother('tea');
@@ -28,7 +28,7 @@ browserTest('unread messages are counted at their room and in the title, until o
   await untilEqual(() => ana.page.title(), 'lobby – chatd');
 });
 
-browserTest('a mention is marked in the text and at its room', async (house) => {
+browserTest('a mention is marked in the text and in the room list', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby');
   await ana.joinAnother('tea');
@@ -44,7 +44,7 @@ browserTest('a mention is marked in the text and at its room', async (house) => 
   assert.deepEqual(await message.locator('.mention-me').allInnerTexts(), ['@ana']);
 });
 
-browserTest('rooms are left one by one, and the last one leaves a way back', async (house) => {
+browserTest('rooms can be left one by one', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby');
   await ana.joinAnother('tea');
@@ -60,7 +60,7 @@ browserTest('rooms are left one by one, and the last one leaves a way back', asy
   assert.equal(await ana.shows('#compose-text'), false);
 });
 
-browserTest('back and forward go from room to room', async (house) => {
+browserTest('the back and forward buttons switch rooms', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby');
   await ana.joinAnother('tea');
@@ -70,7 +70,7 @@ browserTest('back and forward go from room to room', async (house) => {
   await ana.isIn('tea');
 });
 
-browserTest('each room keeps its own draft, and one finds one’s place again', async (house) => {
+browserTest('each room keeps its own draft and scroll position', async (house) => {
   const server = await house.server();
   const ben = await house.raw(server, 'ben', 'lobby');
   await ben.fill(100);
@@ -89,13 +89,13 @@ browserTest('each room keeps its own draft, and one finds one’s place again', 
   await ana.page.keyboard.press('Alt+ArrowUp');
   await ana.isIn('lobby');
   assert.equal(await ana.page.locator('#compose-text').inputValue(), 'half a thought');
-  await until('one is where one was', async () => await firstInSight() === place);
+  await until('the scroll position is restored', async () => await firstInSight() === place);
   await ana.page.reload();
   await ana.isIn('lobby');
-  assert.equal(await ana.page.locator('#compose-text').inputValue(), 'half a thought', 'over a reload, too');
+  assert.equal(await ana.page.locator('#compose-text').inputValue(), 'half a thought', 'after a reload too');
 });
 
-browserTest('a room that is refused is said in the dialog, which stays', async (house) => {
+browserTest('a refused room is reported in the dialog, which stays open', async (house) => {
   const server = await house.server();
   await house.raw(server, 'ana', 'tea');
   const ana = await house.person(server, 'ana', 'lobby');
@@ -103,11 +103,11 @@ browserTest('a room that is refused is said in the dialog, which stays', async (
   await ana.page.locator('#switcher-room').fill('tea');
   await untilEqual(() => ana.text('#switcher-go'), 'Create #tea');
   await ana.page.keyboard.press('Enter');
-  await until('the reason is there', async () => /The name ana is already in use in #tea/.test(await ana.text('#switcher-error')));
+  await until('the reason is shown', async () => /The name ana is already in use in #tea/.test(await ana.text('#switcher-error')));
   assert.equal(await ana.page.locator('#switcher-room').getAttribute('aria-invalid'), 'true');
   await ana.page.locator('#switcher-room').fill('not a room');
   await ana.page.keyboard.press('Enter');
-  await until('the reason is there', async () => /That room name won’t work/.test(await ana.text('#switcher-error')));
+  await until('the reason is shown', async () => /That room name won’t work/.test(await ana.text('#switcher-error')));
   await ana.page.locator('#switcher-room').fill('code');
   await ana.page.keyboard.press('Enter');
   await ana.isIn('code');

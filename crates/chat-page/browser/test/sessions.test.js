@@ -1,20 +1,22 @@
-// A page that is loaded again, twice, or beside itself.
+// Reloads, sessions that move, and signing out.
 
 import assert from 'node:assert/strict';
 import WebSocket from 'ws';
 import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
-// a browser closes the connection when its page is reloaded: the seats are free until the new page has joined, and nobody hears of it where that is
-// within the quarter of a second over which the server gathers who came and went. A busy machine may be slower: one quick reload is enough
-browserTest('a quick reload keeps the seats: the others see nobody go or come', async (house) => {
+// A browser closes the connection when its page is reloaded: the user leaves the rooms until the
+// new page has joined. Others are not notified if that takes less than the quarter of a second over
+// which the server batches presence events. A busy machine may be slower, so one quick reload is
+// enough.
+browserTest('others see no leave or join during a quick reload', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby');
   await ana.joinAnother('tea');
   await ana.page.keyboard.press('Alt+ArrowUp');
   await ana.isIn('lobby');
   const ben = await house.raw(server, 'ben', 'lobby');
-  await until('ben knows ana', () => ben.room.members.has('ana'));
+  await until('ben sees ana', () => ben.room.members.has('ana'));
   let seen = [];
   ben.room.on('presence', ({ joined, left }) => seen.push(...joined.map(({ username }) => `${username} came`), ...left.map((name) => `${name} went`)));
   await ben.say('before');
@@ -28,7 +30,7 @@ browserTest('a quick reload keeps the seats: the others see nobody go or come', 
     await ana.sees('before');
     await untilEqual(() => ana.page.locator('#rooms-list li').evaluateAll((items) => items.map((item) => item.dataset.room)), ['lobby', 'tea']);
     await ana.says(`after ${tries.length}`);
-    // what is told of people is gathered: once this one was seen, all that was before is known
+    // Presence events are batched: once this one has been received, so have all earlier ones.
     const name = `cid${tries.length}`;
     await house.raw(server, name, 'lobby');
     await until(`${name} was seen`, () => seen.includes(`${name} came`));
@@ -37,7 +39,7 @@ browserTest('a quick reload keeps the seats: the others see nobody go or come', 
   assert.deepEqual(tries.at(-1), [], `seen in every one of ${tries.length} reloads`);
 });
 
-browserTest('a session that goes on elsewhere says so, and one may start again here', async (house) => {
+browserTest('a session that continues elsewhere is reported, and can be taken back', async (house) => {
   const server = await house.server();
   const ana = await house.visitor(server, '/r/lobby');
   const secret = new Promise((resolve) => {
@@ -56,7 +58,7 @@ browserTest('a session that goes on elsewhere says so, and one may start again h
   await ana.says('here again');
 });
 
-/** Another program goes on with the session; resolves when it has the seat. */
+/** Another program continues the session. Resolves when it has joined the room. */
 function takeOver(server, username, resume) {
   const socket = new WebSocket(`ws://127.0.0.1:${server.port}/ws`, 'chat.v2');
   return new Promise((resolve, reject) => {
@@ -69,7 +71,7 @@ function takeOver(server, username, resume) {
   });
 }
 
-browserTest('who signs out is out, and is asked for a name anew', async (house) => {
+browserTest('signing out leaves the room and shows the form', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   const ben = await house.person(server, 'ben');

@@ -16,7 +16,7 @@ async function inThreeRooms(house) {
   return ana;
 }
 
-browserTest('Enter opens the first room that fits, and creates none', async (house) => {
+browserTest('Enter opens the first match and creates no room', async (house) => {
   const ana = await inThreeRooms(house);
   await ana.page.keyboard.press('Control+k');
   await ana.page.keyboard.type('thr');
@@ -39,7 +39,7 @@ browserTest('the last row of the switcher creates a room', async (house) => {
   assert.deepEqual(await rooms(ana), ['lobby', 'three', 'two', 'thr']);
 });
 
-browserTest('arrow keys move in the switcher, and a screen reader follows', async (house) => {
+browserTest('arrow keys move in the switcher and update the active option', async (house) => {
   const ana = await inThreeRooms(house);
   await ana.page.keyboard.press('Control+k');
   await untilEqual(() => options(ana), ['# lobby', '# three', '# two']);
@@ -57,7 +57,7 @@ browserTest('arrow keys move in the switcher, and a screen reader follows', asyn
   await ana.isIn('three');
 });
 
-browserTest('a room is found as the page writes it, as a link, and regardless of case', async (house) => {
+browserTest('a room is found with #, as a link, and regardless of case', async (house) => {
   const ana = await inThreeRooms(house);
   for (const [written, room] of [['#three', 'three'], ['LOB', 'lobby'], [`${ana.address}/r/two`, 'two'], ['  #lobby ', 'lobby'], ['wo', 'two']]) {
     await ana.page.keyboard.press('Control+k');
@@ -69,7 +69,7 @@ browserTest('a room is found as the page writes it, as a link, and regardless of
   assert.deepEqual(await rooms(ana), ['lobby', 'three', 'two']);
 });
 
-browserTest('a room whose name is written in full comes first, whatever else begins like it', async (house) => {
+browserTest('an exact match comes first', async (house) => {
   const ana = await inThreeRooms(house);
   await ana.page.keyboard.press('Control+k');
   await ana.page.keyboard.type('tw');

@@ -1,4 +1,4 @@
-// Small things: the form's help, colours outside the page, what is remembered, colours that the user forces.
+// Details: suggested names, the theme outside the page, remembered settings, forced colours.
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
@@ -6,7 +6,7 @@ import { until, untilEqual } from './support/until.js';
 
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 
-browserTest('a name with a space is offered without it', async (house) => {
+browserTest('a name with spaces gets a valid suggestion', async (house) => {
   const server = await house.server();
   const ana = await house.visitor(server, '/r/lobby');
   await ana.page.locator('#entry-name').fill(' Anna  Müller! ');
@@ -19,7 +19,7 @@ browserTest('a name with a space is offered without it', async (house) => {
   assert.equal(await ana.text('#me-name'), 'Anna-Müller');
 });
 
-browserTest('for a name that is taken another one is offered, and the next if that is taken as well', async (house) => {
+browserTest('a taken name gets a suggestion, and the next one if that is taken too', async (house) => {
   const server = await house.server();
   for (const name of ['ana', 'ana-2']) await house.raw(server, name);
   const ana = await house.visitor(server, '/r/lobby');
@@ -35,7 +35,7 @@ browserTest('for a name that is taken another one is offered, and the next if th
   assert.equal(await ana.text('#me-name'), 'ana-3');
 });
 
-browserTest('a name without anything that can be kept is offered nothing', async (house) => {
+browserTest('a name without any valid character gets no suggestion', async (house) => {
   const server = await house.server();
   const ana = await house.visitor(server, '/r/lobby');
   await ana.page.locator('#entry-name').fill('!!!');
@@ -44,7 +44,7 @@ browserTest('a name without anything that can be kept is offered nothing', async
   assert.equal(await ana.shows('#entry-suggestion'), false);
 });
 
-browserTest('the form takes as many characters as a name may have, and a room as the page writes it', async (house) => {
+browserTest('the form limits the length of names and accepts a room with #', async (house) => {
   const server = await house.server();
   const ana = await house.visitor(server, '/');
   await ana.page.locator('#entry-name').pressSequentially('a'.repeat(55));
@@ -54,10 +54,10 @@ browserTest('the form takes as many characters as a name may have, and a room as
   await ana.isIn('tea');
 });
 
-browserTest('the browser’s own bar takes the colour of the theme that the user chose', async (house) => {
+browserTest('the browser’s address bar takes the colour of the chosen theme', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby', { colorScheme: 'light' });
-  /** The colour of the first of the tags that apply, as a browser chooses it. */
+  /** The colour of the first tag that applies, as a browser chooses it. */
   const bar = () => ana.page.evaluate(() => [...document.querySelectorAll('meta[name="theme-color"]')].find(({ media }) => matchMedia(media).matches).content);
   const ground = () => ana.page.evaluate(() => {
     const [red, green, blue] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
@@ -71,7 +71,7 @@ browserTest('the browser’s own bar takes the colour of the theme that the user
   }
   await ana.page.reload();
   await ana.isIn('lobby');
-  assert.equal(await bar(), '#15171c', 'after a reload, too');
+  assert.equal(await bar(), '#15171c', 'after a reload too');
   await ana.page.locator('#open-settings').click();
   await ana.page.locator('input[name="theme"][value="system"]').check();
   assert.equal(await bar(), '#ffffff');
@@ -79,7 +79,7 @@ browserTest('the browser’s own bar takes the colour of the theme that the user
   assert.equal(await bar(), '#15171c');
 });
 
-browserTest('a list of people that was hidden stays hidden', async (house) => {
+browserTest('a hidden people list stays hidden after a reload', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   const opener = ana.page.locator('#open-people');
@@ -96,7 +96,7 @@ browserTest('a list of people that was hidden stays hidden', async (house) => {
   await ana.page.locator('#drawer #people-list').waitFor();
 });
 
-browserTest('the button of the list says how many people there are, in the right number', async (house) => {
+browserTest('the button of the people list has a count with the right plural', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana');
   await ana.page.getByRole('button', { name: '1 person here' }).waitFor();
@@ -104,7 +104,7 @@ browserTest('the button of the list says how many people there are, in the right
   await ana.page.getByRole('button', { name: '2 people here' }).waitFor();
 });
 
-browserTest('on a phone the settings stand beside their boxes, and no key is offered that is not there', async (house) => {
+browserTest('on a phone setting labels are next to their boxes, and no keyboard keys are mentioned', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby', PHONE);
   await ana.page.locator('#open-rooms').tap();
@@ -120,7 +120,7 @@ browserTest('on a phone the settings stand beside their boxes, and no key is off
   assert.doesNotMatch(await ana.text('#help'), /Ctrl/);
 });
 
-browserTest('with forced colours the focus, the current room and Send can be told apart', async (house) => {
+browserTest('the focus, the current room and Send are distinct with forced colours', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'lobby', { forcedColors: 'active' });
   await ana.joinAnother('tea');
@@ -131,5 +131,5 @@ browserTest('with forced colours the focus, the current room and Send can be tol
   for (const name of ['borderTopStyle', 'borderTopWidth']) assert.doesNotMatch(await ana.style('#send', name), /^(none|0px)$/);
   await ana.says('mine');
   const bar = await ana.page.locator('.message.mine').evaluate((element) => getComputedStyle(element, '::before').backgroundColor);
-  assert.notEqual(bar, await background('body'), 'the bar of my messages is in sight');
+  assert.notEqual(bar, await background('body'), 'the bar of the user’s own messages is visible');
 });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
-browserTest('an empty room says hello, and has a link to invite people', async (house) => {
+browserTest('an empty room shows a welcome card with an invite link', async (house) => {
   const server = await house.server();
   const ana = await house.person(server, 'ana', 'tea', { permissions: ['clipboard-read', 'clipboard-write'] });
   assert.match(await ana.text('#log-start'), /^No messages yet\. Say hello!/);
@@ -16,7 +16,7 @@ browserTest('an empty room says hello, and has a link to invite people', async (
   await ben.enter('ben');
   await ben.says('hello');
   await ana.sees('hello');
-  await until('the card is gone', async () => await ana.page.locator('#copy-invite').count() === 0);
+  await until('the card is removed', async () => await ana.page.locator('#copy-invite').count() === 0);
 });
 
 browserTest('on a phone the invitation opens the share sheet', async (house) => {

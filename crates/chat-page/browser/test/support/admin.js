@@ -1,4 +1,4 @@
-// A server with an operator: what `chatd admin` does, over HTTP.
+// A server with an admin API: what `chatd admin` does, over HTTP.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ const TOKEN = '0123456789abcdef-of-the-operator';
 export class Operator {
   #port;
 
-  /** A server of the house, and its operator. */
+  /** Starts a server with an admin API. */
   static async of(house) {
     const operator = new Operator();
     operator.#port = await freePort();

@@ -1,4 +1,5 @@
-// Somebody in a room by the client alone, who speaks faster than a page can.
+// A user who has joined a room with the client alone, without a page. It sends faster than a page
+// can.
 
 import WebSocket from 'ws';
 import { ChatClient } from '../../../../../clients/js/client.js';
@@ -20,12 +21,12 @@ export class Raw {
     return raw;
   }
 
-  /** Resolves when it is stored. */
+  /** Resolves when the message is stored. */
   say(body) {
     return this.room.send(body);
   }
 
-  /** So many messages, one after the other, whose text is made from their number: 1, 2, 3 and so on. */
+  /** Sends this many messages in order. The text is made from the number: 1, 2, 3 and so on. */
   async fill(count, text = (number) => `Message ${number}`) {
     await Promise.all(Array.from({ length: count }, (_, index) => this.room.send(text(index + 1))));
   }

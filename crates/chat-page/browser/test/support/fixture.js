@@ -1,4 +1,5 @@
-// What a test starts, and what is ended with it: a browser for each file, servers and people for each test.
+// What a test starts, and what is cleaned up after it: one browser per file, servers and users per
+// test.
 
 import { after, test } from 'node:test';
 import { findChromium, launch } from './chromium.js';
@@ -7,12 +8,12 @@ import { Person } from './user.js';
 import { Raw } from './bot.js';
 import { Server } from '../../../../../clients/js/test/support/server.js';
 
-const ABSENT = 'there is no Chromium on this machine (set CHROMIUM to its path): the page was not tried in a browser';
+const ABSENT = 'there is no Chromium on this machine (set CHROMIUM to its path): the page was not tested in a browser';
 
 let browser = null;
 after(() => browser?.close());
 
-/** A test that needs the browser. Without one that starts it is skipped; in CI it fails. */
+/** A test that needs a browser. Without one that starts it is skipped. In CI it fails. */
 export function browserTest(name, run) {
   const isAbsent = findChromium() === null;
   const skip = isAbsent && !process.env.CI && ABSENT;
@@ -57,14 +58,17 @@ export class House {
     return line;
   }
 
-  /** A browser of one's own: nothing is known there of the others. Without the page's worker, which would keep requests from a test. */
+  /**
+   * A separate browser context: it shares no storage with the others. Service workers are blocked,
+   * because they would hide requests from the test.
+   */
   async context(options = {}) {
     const context = await this.#browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', serviceWorkers: 'block', ...options });
     this.#contexts.push(context);
     return context;
   }
 
-  /** A page on this address, watched for whatever goes wrong in it. `at` has an `address`. */
+  /** A page at this address. Errors in it fail the test. `at` has an `address`. */
   async visitor(at, path = '/', options = {}) {
     const context = options.context ?? await this.context(options);
     const person = await this.watch(await context.newPage(), at.address);
@@ -78,21 +82,21 @@ export class House {
     return person;
   }
 
-  /** Somebody who is in the room. */
+  /** A user who has joined the room in a page. */
   async person(at, name, room = 'lobby', options = {}) {
     const person = await this.visitor(at, `/r/${encodeURIComponent(room)}`, options);
     await person.enter(name);
     return person;
   }
 
-  /** Somebody in the room without a browser. */
+  /** A user in the room who has no browser. */
   async raw(at, name, room = 'lobby') {
     const raw = await Raw.in(at, name, room);
     this.#ends.push(() => raw.leave());
     return raw;
   }
 
-  /** Nothing went wrong in any page. */
+  /** Asserts that no page had errors. */
   check() {
     for (const person of this.#people) person.check();
   }

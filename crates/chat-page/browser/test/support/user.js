@@ -1,10 +1,10 @@
-// Somebody at a page, with eyes for what goes wrong in it.
+// A user at a page. Records everything that goes wrong in it.
 
 import assert from 'node:assert/strict';
 import { until } from './until.js';
 
 const PATIENCE_MS = 60_000;
-/** What the browser itself says of a server that is not there. */
+/** What the browser itself logs if the server is not reachable. */
 const OUTAGE = /WebSocket connection to .* failed|Failed to load resource: net::ERR_/;
 
 export class Person {
@@ -18,7 +18,7 @@ export class Person {
     const person = new Person(page, address);
     await page.addInitScript(() => {
       window.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
-        console.error(`against the policy: ${violatedDirective} ${blockedURI}`);
+        console.error(`policy violation: ${violatedDirective} ${blockedURI}`);
       });
     });
     return person;
@@ -43,9 +43,9 @@ export class Person {
     this.mayLoseTheLine = false;
   }
 
-  // What a person does.
+  // Actions.
 
-  /** Fills in the form, whose room is in the address. */
+  /** Submits the form. The room is in the address. */
   async enter(name) {
     await this.page.locator('#entry-name').fill(name);
     await this.page.keyboard.press('Enter');
@@ -57,7 +57,7 @@ export class Person {
     await this.page.locator('#compose-text').press('Enter');
   }
 
-  /** Says it, and waits until it is stored. */
+  /** Sends a message, and waits until it is stored. */
   async says(text) {
     await this.say(text);
     await this.sees(text);
@@ -70,7 +70,7 @@ export class Person {
     await this.isIn(room);
   }
 
-  // What a person sees.
+  // Observations.
 
   async isIn(room) {
     await this.page.locator('#chat').waitFor();
@@ -91,7 +91,7 @@ export class Person {
     return this.page.locator(selector).innerText();
   }
 
-  /** Whether it is there to be seen. */
+  /** Whether the element is visible. */
   shows(selector) {
     return this.page.locator(selector).first().isVisible();
   }
@@ -112,7 +112,7 @@ export class Person {
     return (await this.log()).map(({ text }) => text);
   }
 
-  /** The texts of the messages that have their ack. */
+  /** The texts of the acknowledged messages. */
   async stored() {
     return (await this.log()).filter(({ state }) => state === 'stored').map(({ text }) => text);
   }
@@ -125,13 +125,16 @@ export class Person {
     return this.page.locator('#banner').getAttribute('data-kind');
   }
 
-  /** Waits for the banner of this kind, and answers what it says. */
+  /** Waits for a banner of this kind, and returns its text. */
   async bannerSays(kind) {
     await this.page.locator(`#banner[data-kind="${kind}"]`).waitFor({ state: kind === 'none' ? 'hidden' : 'visible' });
     return this.page.locator('#banner-text').innerText();
   }
 
-  /** Presses the banner's button, whether or not it is still to be seen: the page may come back by itself meanwhile. */
+  /**
+   * Clicks the banner's button, even if it is no longer visible: the page may have reconnected by
+   * itself.
+   */
   triesNow() {
     return this.page.locator('#banner-action').evaluate((button) => button.click());
   }
@@ -144,12 +147,12 @@ export class Person {
     return this.page.locator(selector).first().evaluate((element, name) => getComputedStyle(element)[name], property);
   }
 
-  // At the end.
+  // Final checks.
 
   check() {
-    assert.deepEqual(this.#faults, [], 'faults in the page');
+    assert.deepEqual(this.#faults, [], 'errors in the page');
     if (!this.mayLoseTheLine) assert.equal(this.#outages, 0, 'connections of the page failed');
     const elsewhere = this.requests.filter((url) => !/^(data|blob):/.test(url) && new URL(url).host !== new URL(this.address).host);
-    assert.deepEqual(elsewhere, [], 'requests to elsewhere');
+    assert.deepEqual(elsewhere, [], 'requests to other servers');
   }
 }
