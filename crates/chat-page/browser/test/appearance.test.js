@@ -10,16 +10,16 @@ function lightness(colour) {
   return (red + green + blue) / 765;
 }
 
-async function isDark(person) {
-  const background = lightness(await person.style('body', 'backgroundColor'));
-  const text = lightness(await person.style('body', 'color'));
+async function isDark(user) {
+  const background = lightness(await user.style('body', 'backgroundColor'));
+  const text = lightness(await user.style('body', 'color'));
   assert.ok(Math.abs(background - text) > 0.6, 'text and background differ');
   return background < text;
 }
 
-browserTest('the theme follows the system or the setting, after a reload too', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby', { colorScheme: 'dark' });
+browserTest('the theme follows the system or the setting, after a reload too', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby', { colorScheme: 'dark' });
   assert.equal(await isDark(ana), true);
   await ana.page.emulateMedia({ colorScheme: 'light' });
   assert.equal(await isDark(ana), false);
@@ -28,7 +28,7 @@ browserTest('the theme follows the system or the setting, after a reload too', a
   await ana.page.locator('input[name="theme"][value="dark"]').check();
   assert.equal(await isDark(ana), true);
   await ana.page.reload();
-  await ana.isIn('lobby');
+  await ana.waitForRoom('lobby');
   assert.equal(await isDark(ana), true);
   await ana.page.emulateMedia({ colorScheme: 'dark' });
   await ana.page.locator('#open-settings').click();
@@ -43,8 +43,8 @@ const NARROW = { ...PHONE, viewport: { width: 320, height: 568 } };
 const LOAD = 'word '.repeat(40) + 'x'.repeat(200) + '\n\n```\n' + 'y'.repeat(200) + '\n```\n\n|a|b|c|d|e|f|\n|-|-|-|-|-|-|\n|' + 'a longer cell|'.repeat(6);
 
 /** The elements that extend beyond the sides of the screen. */
-function sidewise(person) {
-  return person.page.evaluate(() => {
+function sidewise(user) {
+  return user.page.evaluate(() => {
     const { clientWidth, scrollWidth } = document.documentElement;
     const out = [...document.querySelectorAll('#chat *, #entry *')].filter((element) => {
       const { left, right, width } = element.getBoundingClientRect();
@@ -59,8 +59,8 @@ function sidewise(person) {
  * The touch targets smaller than 44 pixels in either dimension. Links in messages are exempt, as
  * part of a text.
  */
-function tooSmall(person) {
-  return person.page.evaluate(() => {
+function tooSmall(user) {
+  return user.page.evaluate(() => {
     const all = document.querySelectorAll('button, input, textarea, select, a[href], label:has(input)');
     const seen = [...all].filter((element) => element.checkVisibility() && !element.closest('.body, .visually-hidden, .skip'));
     const bare = seen.filter((element) => !element.matches('label input'));
@@ -72,22 +72,22 @@ function tooSmall(person) {
 }
 
 for (const [name, options] of [['375', PHONE], ['320', NARROW]]) {
-  browserTest(`on a phone ${name} pixels wide everything is reachable and nothing overflows`, async (house) => {
-    const server = await house.server();
-    const ana = await house.visitor(server, '/', options);
+  browserTest(`on a phone ${name} pixels wide everything is reachable and nothing overflows`, async (fixture) => {
+    const server = await fixture.server();
+    const ana = await fixture.visitor(server, '/', options);
     assert.deepEqual(await sidewise(ana), { scrolls: false, out: [] });
     assert.deepEqual(await tooSmall(ana), []);
     await ana.page.locator('#entry-name').fill('ana');
     await ana.page.locator('#entry-join').tap();
-    await ana.isIn('lobby');
+    await ana.waitForRoom('lobby');
     assert.equal(await ana.focused(), 'room-title', 'the on-screen keyboard does not open by itself');
 
-    const ben = await house.raw(server, 'ben');
-    await ben.say(LOAD);
+    const ben = await fixture.bot(server, 'ben');
+    await ben.send(LOAD);
     await ana.page.locator('#compose-text').fill('from a phone');
     await ana.page.locator('#send').tap();
-    await ana.sees('from a phone');
-    await ana.sees('word');
+    await ana.waitForMessage('from a phone');
+    await ana.waitForMessage('word');
     assert.deepEqual(await sidewise(ana), { scrolls: false, out: [] });
     assert.deepEqual(await tooSmall(ana), []);
     const { y, height } = await ana.page.locator('#compose').boundingBox();
@@ -111,39 +111,39 @@ for (const [name, options] of [['375', PHONE], ['320', NARROW]]) {
     await ana.page.locator('#add-room').tap();
     await ana.page.locator('#switcher-room').fill('tea');
     await ana.page.locator('#switcher-go').tap();
-    await ana.isIn('tea');
+    await ana.waitForRoom('tea');
 
     await ana.page.locator('#open-people').tap();
     await ana.page.locator('#drawer #people-list li[data-name="ana"]').waitFor();
     await ana.page.locator('#drawer .drawer-close').tap();
-    await ana.hides('#drawer');
+    await ana.waitUntilHidden('#drawer');
     await until('the list is back in its column', async () => await ana.page.locator('#chat > #people').count() === 1);
   });
 }
 
-browserTest('on a phone the rooms button shows unread messages in other rooms', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby', PHONE);
+browserTest('on a phone the rooms button shows unread messages in other rooms', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby', PHONE);
   await ana.page.locator('#open-rooms').tap();
   await ana.page.locator('#add-room').tap();
   await ana.page.locator('#switcher-room').fill('tea');
   await ana.page.locator('#switcher-go').tap();
-  await ana.isIn('tea');
-  assert.equal(await ana.shows('#elsewhere'), false);
-  const ben = await house.raw(server, 'ben', 'lobby');
-  await ben.say('news');
+  await ana.waitForRoom('tea');
+  assert.equal(await ana.isVisible('#elsewhere'), false);
+  const ben = await fixture.bot(server, 'ben', 'lobby');
+  await ben.send('news');
   await ana.page.locator('#elsewhere').waitFor();
   assert.equal(await ana.page.locator('#open-rooms').getAttribute('aria-label'), 'Rooms, 1 room has new messages');
   await ana.page.locator('#open-rooms').tap();
   await ana.page.locator('#rooms-list li[data-room="lobby"] a').tap();
-  await ana.isIn('lobby');
-  await ana.sees('news');
-  await ana.hides('#drawer');
+  await ana.waitForRoom('lobby');
+  await ana.waitForMessage('news');
+  await ana.waitUntilHidden('#drawer');
 });
 
-browserTest('reduced motion disables all animations', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby', { reducedMotion: 'reduce' });
+browserTest('reduced motion disables all animations', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby', { reducedMotion: 'reduce' });
   await ana.page.locator('#open-settings').click();
   assert.equal(await ana.page.evaluate(() => document.getAnimations().length), 0);
 });

@@ -9,39 +9,39 @@ import { until, untilEqual } from './support/until.js';
 // new page has joined. Others are not notified if that takes less than the quarter of a second over
 // which the server batches presence events. A busy machine may be slower, so one quick reload is
 // enough.
-browserTest('others see no leave or join during a quick reload', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby');
-  await ana.joinAnother('tea');
+browserTest('others see no leave or join during a quick reload', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby');
+  await ana.joinRoom('tea');
   await ana.page.keyboard.press('Alt+ArrowUp');
-  await ana.isIn('lobby');
-  const ben = await house.raw(server, 'ben', 'lobby');
+  await ana.waitForRoom('lobby');
+  const ben = await fixture.bot(server, 'ben', 'lobby');
   await until('ben sees ana', () => ben.room.members.has('ana'));
   let seen = [];
   ben.room.on('presence', ({ joined, left }) => seen.push(...joined.map(({ username }) => `${username} came`), ...left.map((name) => `${name} went`)));
-  await ben.say('before');
-  await ana.sees('before');
+  await ben.send('before');
+  await ana.waitForMessage('before');
 
   const tries = [];
   while (tries.length < 10 && !tries.some((events) => events.length === 0)) {
     seen = [];
     await ana.page.reload();
-    await ana.isIn('lobby');
-    await ana.sees('before');
+    await ana.waitForRoom('lobby');
+    await ana.waitForMessage('before');
     await untilEqual(() => ana.page.locator('#rooms-list li').evaluateAll((items) => items.map((item) => item.dataset.room)), ['lobby', 'tea']);
-    await ana.says(`after ${tries.length}`);
+    await ana.sendAndWait(`after ${tries.length}`);
     // Presence events are batched: once this one has been received, so have all earlier ones.
     const name = `cid${tries.length}`;
-    await house.raw(server, name, 'lobby');
+    await fixture.bot(server, name, 'lobby');
     await until(`${name} was seen`, () => seen.includes(`${name} came`));
     tries.push(seen.filter((event) => event.startsWith('ana')));
   }
   assert.deepEqual(tries.at(-1), [], `seen in every one of ${tries.length} reloads`);
 });
 
-browserTest('a session that continues elsewhere is reported, and can be taken back', async (house) => {
-  const server = await house.server();
-  const ana = await house.visitor(server, '/r/lobby');
+browserTest('a session that continues elsewhere is reported, and can be taken back', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.visitor(server, '/r/lobby');
   const secret = new Promise((resolve) => {
     ana.page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => {
       const frame = JSON.parse(payload);
@@ -50,12 +50,12 @@ browserTest('a session that continues elsewhere is reported, and can be taken ba
   });
   await ana.enter('ana');
   const other = await takeOver(server, 'ana', await secret);
-  assert.match(await ana.bannerSays('taken-over'), /You’re using this chat in another tab/);
+  assert.match(await ana.waitForBanner('taken-over'), /You’re using this chat in another tab/);
   assert.equal(await ana.text('#banner-action'), 'Use this tab');
   other.close();
   await ana.page.locator('#banner-action').click();
-  await ana.isIn('lobby');
-  await ana.says('here again');
+  await ana.waitForRoom('lobby');
+  await ana.sendAndWait('here again');
 });
 
 /** Another program continues the session. Resolves when it has joined the room. */
@@ -71,10 +71,10 @@ function takeOver(server, username, resume) {
   });
 }
 
-browserTest('signing out leaves the room and shows the form', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
-  const ben = await house.person(server, 'ben');
+browserTest('signing out leaves the room and shows the form', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
+  const ben = await fixture.user(server, 'ben');
   await ana.page.locator('#open-settings').click();
   await ana.page.locator('#sign-out').click();
   await ana.page.locator('#entry-form').waitFor();

@@ -4,30 +4,30 @@
 import WebSocket from 'ws';
 import { ChatClient } from '../../../../../clients/js/client.js';
 
-export class Raw {
+export class Bot {
   client;
   room;
 
-  static async in(at, name, room) {
-    const raw = new Raw();
-    raw.client = new ChatClient({ url: at.url, username: name, WebSocket, queueLimit: 10_000, backoff: { baseMs: 20, capMs: 200 } });
-    await raw.client.connect();
+  static async join(at, name, room) {
+    const bot = new Bot();
+    bot.client = new ChatClient({ url: at.url, username: name, WebSocket, queueLimit: 10_000, backoff: { baseMs: 20, capMs: 200 } });
+    await bot.client.connect();
     try {
-      ({ room: raw.room } = await raw.client.join(room));
+      ({ room: bot.room } = await bot.client.join(room));
     } catch (error) {
-      raw.leave();
+      bot.leave();
       throw error;
     }
-    return raw;
+    return bot;
   }
 
   /** Resolves when the message is stored. */
-  say(body) {
+  send(body) {
     return this.room.send(body);
   }
 
   /** Sends this many messages in order. The text is made from the number: 1, 2, 3 and so on. */
-  async fill(count, text = (number) => `Message ${number}`) {
+  async sendMany(count, text = (number) => `Message ${number}`) {
     await Promise.all(Array.from({ length: count }, (_, index) => this.room.send(text(index + 1))));
   }
 

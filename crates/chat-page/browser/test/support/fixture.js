@@ -3,12 +3,12 @@
 
 import { after, test } from 'node:test';
 import { findChromium, launch } from './chromium.js';
-import { Line } from '../../../../../clients/js/test/support/proxy.js';
-import { Person } from './user.js';
-import { Raw } from './bot.js';
+import { TcpProxy } from '../../../../../clients/js/test/support/proxy.js';
+import { User } from './user.js';
+import { Bot } from './bot.js';
 import { Server } from '../../../../../clients/js/test/support/server.js';
 
-const ABSENT = 'there is no Chromium on this machine (set CHROMIUM to its path): the page was not tested in a browser';
+const NO_BROWSER = 'there is no Chromium on this machine (set CHROMIUM to its path): the page was not tested in a browser';
 
 let browser = null;
 after(() => browser?.close());
@@ -16,9 +16,9 @@ after(() => browser?.close());
 /** A test that needs a browser. Without one that starts it is skipped. In CI it fails. */
 export function browserTest(name, run) {
   const isAbsent = findChromium() === null;
-  const skip = isAbsent && !process.env.CI && ABSENT;
+  const skip = isAbsent && !process.env.CI && NO_BROWSER;
   test(name, { skip }, async (t) => {
-    if (isAbsent) throw new Error(ABSENT);
+    if (isAbsent) throw new Error(NO_BROWSER);
     try {
       browser ??= await launch();
     } catch (error) {
@@ -26,21 +26,21 @@ export function browserTest(name, run) {
       t.skip(`Chromium does not start on this machine: ${error.message.split('\n')[0]}`);
       return;
     }
-    const house = new House(browser);
+    const fixture = new Fixture(browser);
     try {
-      await run(house);
-      house.check();
+      await run(fixture);
+      fixture.check();
     } finally {
-      await house.end();
+      await fixture.close();
     }
   });
 }
 
-export class House {
+export class Fixture {
   #browser;
   #contexts = [];
-  #people = [];
-  #ends = [];
+  #users = [];
+  #cleanups = [];
 
   constructor(browser) {
     this.#browser = browser;
@@ -48,14 +48,14 @@ export class House {
 
   async server(...args) {
     const server = await Server.start(args);
-    this.#ends.push(() => server.remove());
+    this.#cleanups.push(() => server.remove());
     return server;
   }
 
-  async line(server) {
-    const line = await Line.to(server);
-    this.#ends.push(() => line.end());
-    return line;
+  async proxy(server) {
+    const proxy = await TcpProxy.to(server);
+    this.#cleanups.push(() => proxy.close());
+    return proxy;
   }
 
   /**
@@ -71,38 +71,38 @@ export class House {
   /** A page at this address. Errors in it fail the test. `at` has an `address`. */
   async visitor(at, path = '/', options = {}) {
     const context = options.context ?? await this.context(options);
-    const person = await this.watch(await context.newPage(), at.address);
-    await person.page.goto(at.address + path);
-    return person;
+    const user = await this.watch(await context.newPage(), at.address);
+    await user.page.goto(at.address + path);
+    return user;
   }
 
   async watch(page, address) {
-    const person = await Person.on(page, address);
-    this.#people.push(person);
-    return person;
+    const user = await User.at(page, address);
+    this.#users.push(user);
+    return user;
   }
 
   /** A user who has joined the room in a page. */
-  async person(at, name, room = 'lobby', options = {}) {
-    const person = await this.visitor(at, `/r/${encodeURIComponent(room)}`, options);
-    await person.enter(name);
-    return person;
+  async user(at, name, room = 'lobby', options = {}) {
+    const user = await this.visitor(at, `/r/${encodeURIComponent(room)}`, options);
+    await user.enter(name);
+    return user;
   }
 
   /** A user in the room who has no browser. */
-  async raw(at, name, room = 'lobby') {
-    const raw = await Raw.in(at, name, room);
-    this.#ends.push(() => raw.leave());
-    return raw;
+  async bot(at, name, room = 'lobby') {
+    const bot = await Bot.join(at, name, room);
+    this.#cleanups.push(() => bot.leave());
+    return bot;
   }
 
   /** Asserts that no page had errors. */
   check() {
-    for (const person of this.#people) person.check();
+    for (const user of this.#users) user.check();
   }
 
-  async end() {
+  async close() {
     for (const context of this.#contexts) await context.close();
-    for (const end of this.#ends.reverse()) await end();
+    for (const cleanup of this.#cleanups.reverse()) await cleanup();
   }
 }

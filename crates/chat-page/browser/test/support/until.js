@@ -2,29 +2,29 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 
-const LOOK_EVERY_MS = 25;
-const GIVE_UP_MS = 60_000;
+const POLL_INTERVAL_MS = 25;
+const TIMEOUT_MS = 60_000;
 
 /** Resolves with the result of `check` as soon as it is truthy. `what` describes the condition. */
-export async function until(what, look) {
-  const end = Date.now() + GIVE_UP_MS;
+export async function until(what, check) {
+  const end = Date.now() + TIMEOUT_MS;
   for (;;) {
-    const seen = await look();
-    if (seen) return seen;
+    const result = await check();
+    if (result) return result;
     if (Date.now() > end) throw new Error(`timed out waiting until ${what}`);
-    await pause(LOOK_EVERY_MS);
+    await pause(POLL_INTERVAL_MS);
   }
 }
 
 /**
  * Waits until `check` returns the expected value. If it never does, the error shows the last value.
  */
-export async function untilEqual(look, expected) {
-  const wanted = JSON.stringify(expected);
-  let seen;
+export async function untilEqual(check, expected) {
+  const expectedJson = JSON.stringify(expected);
+  let result;
   try {
-    await until('', async () => JSON.stringify(seen = await look()) === wanted);
+    await until('', async () => JSON.stringify(result = await check()) === expectedJson);
   } catch {
-    throw new Error(`expected ${wanted}, but it stayed ${JSON.stringify(seen)}`);
+    throw new Error(`expected ${expectedJson}, but it stayed ${JSON.stringify(result)}`);
   }
 }

@@ -3,36 +3,36 @@
 import assert from 'node:assert/strict';
 import { until } from './until.js';
 
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 /** What the browser itself logs if the server is not reachable. */
 const OUTAGE = /WebSocket connection to .* failed|Failed to load resource: net::ERR_/;
 
-export class Person {
+export class User {
   /** The address of every request that the page made. */
   requests = [];
   dialogs = [];
-  #faults = [];
+  #problems = [];
   #outages = 0;
 
-  static async on(page, address) {
-    const person = new Person(page, address);
+  static async at(page, address) {
+    const user = new User(page, address);
     await page.addInitScript(() => {
       window.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
         console.error(`policy violation: ${violatedDirective} ${blockedURI}`);
       });
     });
-    return person;
+    return user;
   }
 
   constructor(page, address) {
     this.page = page;
     this.address = address;
-    page.setDefaultTimeout(PATIENCE_MS);
-    page.on('pageerror', (error) => this.#faults.push(`pageerror: ${error.stack}`));
+    page.setDefaultTimeout(TIMEOUT_MS);
+    page.on('pageerror', (error) => this.#problems.push(`pageerror: ${error.stack}`));
     page.on('console', (message) => {
       if (message.type() !== 'error') return;
       if (OUTAGE.test(message.text())) this.#outages += 1;
-      else this.#faults.push(`console: ${message.text()}`);
+      else this.#problems.push(`console: ${message.text()}`);
     });
     page.on('request', (request) => this.requests.push(request.url()));
     page.on('websocket', (socket) => this.requests.push(socket.url()));
@@ -40,7 +40,7 @@ export class Person {
       this.dialogs.push(dialog.message());
       dialog.accept().catch(() => {});
     });
-    this.mayLoseTheLine = false;
+    this.expectsOutage = false;
   }
 
   // Actions.
@@ -49,30 +49,30 @@ export class Person {
   async enter(name) {
     await this.page.locator('#entry-name').fill(name);
     await this.page.keyboard.press('Enter');
-    await this.isIn();
+    await this.waitForRoom();
   }
 
-  async say(text) {
+  async send(text) {
     await this.page.locator('#compose-text').fill(text);
     await this.page.locator('#compose-text').press('Enter');
   }
 
   /** Sends a message, and waits until it is stored. */
-  async says(text) {
-    await this.say(text);
-    await this.sees(text);
+  async sendAndWait(text) {
+    await this.send(text);
+    await this.waitForMessage(text);
   }
 
-  async joinAnother(room) {
+  async joinRoom(room) {
     await this.page.keyboard.press('Control+k');
     await this.page.locator('#switcher-room').fill(room);
     await this.page.keyboard.press('Enter');
-    await this.isIn(room);
+    await this.waitForRoom(room);
   }
 
   // Observations.
 
-  async isIn(room) {
+  async waitForRoom(room) {
     await this.page.locator('#chat').waitFor();
     if (room) await until(`${room} is shown`, async () => await this.text('#room-title') === room);
   }
@@ -82,7 +82,7 @@ export class Person {
     return this.page.locator('.message[data-state="stored"]', { has: this.page.locator('.body', { hasText: text }) });
   }
 
-  async sees(text) {
+  async waitForMessage(text) {
     await this.message(text).first().waitFor();
     return this.message(text).first();
   }
@@ -92,11 +92,11 @@ export class Person {
   }
 
   /** Whether the element is visible. */
-  shows(selector) {
+  isVisible(selector) {
     return this.page.locator(selector).first().isVisible();
   }
 
-  hides(selector) {
+  waitUntilHidden(selector) {
     return this.page.locator(selector).first().waitFor({ state: 'hidden' });
   }
 
@@ -126,7 +126,7 @@ export class Person {
   }
 
   /** Waits for a banner of this kind, and returns its text. */
-  async bannerSays(kind) {
+  async waitForBanner(kind) {
     await this.page.locator(`#banner[data-kind="${kind}"]`).waitFor({ state: kind === 'none' ? 'hidden' : 'visible' });
     return this.page.locator('#banner-text').innerText();
   }
@@ -135,7 +135,7 @@ export class Person {
    * Clicks the banner's button, even if it is no longer visible: the page may have reconnected by
    * itself.
    */
-  triesNow() {
+  clickBannerAction() {
     return this.page.locator('#banner-action').evaluate((button) => button.click());
   }
 
@@ -150,9 +150,9 @@ export class Person {
   // Final checks.
 
   check() {
-    assert.deepEqual(this.#faults, [], 'errors in the page');
-    if (!this.mayLoseTheLine) assert.equal(this.#outages, 0, 'connections of the page failed');
-    const elsewhere = this.requests.filter((url) => !/^(data|blob):/.test(url) && new URL(url).host !== new URL(this.address).host);
-    assert.deepEqual(elsewhere, [], 'requests to other servers');
+    assert.deepEqual(this.#problems, [], 'errors in the page');
+    if (!this.expectsOutage) assert.equal(this.#outages, 0, 'connections of the page failed');
+    const foreign = this.requests.filter((url) => !/^(data|blob):/.test(url) && new URL(url).host !== new URL(this.address).host);
+    assert.deepEqual(foreign, [], 'requests to other servers');
   }
 }
