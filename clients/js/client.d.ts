@@ -2,7 +2,10 @@
 export interface ChatClientOptions {
   /** The user's name. It is the same in every room. */
   username: string;
-  /** The address of the server's `/ws`, as `ws:`, `wss:`, `http:` or `https:`. Default: `/ws` on the server of the current page. */
+  /**
+   * The address of the server's `/ws`, as `ws:`, `wss:`, `http:` or `https:`. Default: `/ws` on the
+   * server of the current page.
+   */
   url?: string | URL;
   /** A token that identifies the user, for servers that require one. */
   token?: string;
@@ -10,32 +13,48 @@ export interface ChatClientOptions {
   client?: string;
   /** Ask for messages with `html`, if the server renders messages. Default false. */
   render?: boolean;
-  /** How many messages may wait for their ack. Beyond it `send` fails with `queue_full`. Default 500. */
+  /**
+   * The maximum number of unacknowledged messages. Beyond it `send` fails with `queue_full`.
+   * Default 500.
+   */
   queueLimit?: number;
-  /** A gap of more messages than this is reported as `gap` and not filled from history. Default: every gap is filled. */
+  /**
+   * A gap of more messages than this is reported as `gap` and not filled from history. Default:
+   * every gap is filled.
+   */
   gapLimit?: number;
-  /** In rooms with up to this many members the list is read completely. Default 1,000. */
+  /** In rooms with up to this many members the member list is read completely. Default 1,000. */
   memberLimit?: number;
-  /** Delays before reconnecting: random, up to `baseMs` times 2 to the power of failures, at most `capMs`. Default 500 and 30,000. */
+  /**
+   * Delays before reconnecting: random, up to `baseMs` times 2 to the power of failures, at most
+   * `capMs`. Default 500 and 30,000.
+   */
   backoff?: { baseMs: number; capMs: number };
   /**
-   * A storage of this tab alone, such as `sessionStorage`. While the page is hidden or gone it has the session's secret, so that the
-   * page resumes its session after a reload or after the tab was discarded. Never use `localStorage`, which all tabs share.
+   * A storage that belongs to this tab alone, such as `sessionStorage`. While the page is hidden or
+   * gone it has the session's secret, so that the page resumes its session after a reload or after
+   * the tab was discarded. Never use `localStorage`, which all tabs share.
    */
   storage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | null;
-  /** Default `chatd.session`. */
+  /** The key in `storage`. Default `chatd.session`. */
   storageKey?: string;
-  /** Where unsent messages are saved, so that they survive a reload: see `storageOutbox`. Default: in memory only. */
+  /**
+   * Where unsent messages are saved so that they survive a reload: see `storageOutbox`. Default: in
+   * memory only.
+   */
   outbox?: Outbox | null;
-  /** A WebSocket class, if there is no global one: for example the one of the package `ws`. */
+  /** A WebSocket class, if there is no global one: for example that of the package `ws`. */
   WebSocket?: unknown;
-  /** The page whose events (`online`, `pagehide` and so on) are observed. Default: the current page, if there is one. null: none. */
+  /**
+   * The page whose events (`online`, `pagehide` and so on) are observed. Default: the current page,
+   * if there is one. `null`: none.
+   */
   page?: { window: EventTarget; document: EventTarget & { visibilityState?: string } } | null;
   /** Returns a number from 0 to 1, for the jitter of delays. */
   random?: () => number;
 }
 
-/** A message that has no ack yet, as an outbox stores it. `room` and `id` together identify it. */
+/** An unacknowledged message, as an outbox stores it. `room` and `id` together identify it. */
 export interface UnsentMessage {
   room: string;
   id: string;
@@ -44,23 +63,33 @@ export interface UnsentMessage {
   createdAt: number;
 }
 
-/** Stores messages until they have their ack. If a method throws, the message is still sent, but it is not saved. */
+/**
+ * Stores messages until they are acknowledged. If a method throws, the message is still sent, but
+ * it is not saved.
+ */
 export interface Outbox {
   /** All stored messages, oldest first. Called once, by `connect`. */
   load(): UnsentMessage[];
   /** Called before a message is sent. */
   add(message: UnsentMessage): void;
-  /** Called when a message was acknowledged, has failed, or was discarded. The message may be unknown to this outbox. */
+  /**
+   * Called when a message was acknowledged, has failed, or was discarded. The message may be
+   * unknown to this outbox.
+   */
   remove(message: UnsentMessage): void;
 }
 
 /**
- * An outbox in `localStorage` or `sessionStorage`. Each message has a key of its own, so tabs that share the storage do not overwrite
- * each other's messages. Use a prefix of its own for each server and each name.
+ * An outbox in `localStorage` or `sessionStorage`. Each message has its own key, so tabs that share
+ * the storage do not overwrite each other's messages. Use a separate prefix for each server and
+ * each name.
  */
 export function storageOutbox(storage: Storage, prefix: string): Outbox;
 
-/** The codes of the protocol and those of this client. There may be more: treat a code that you do not know like `internal`. */
+/**
+ * The codes of the protocol and those of this client. There may be more: treat an unknown code like
+ * `internal`.
+ */
 export type ErrorCode =
   | 'bad_json' | 'unknown_type' | 'missing_field' | 'hello_first' | 'invalid_room' | 'invalid_username' | 'username_taken'
   | 'not_in_room' | 'already_in_room' | 'too_many_rooms' | 'message_too_large' | 'id_reused' | 'rate_limited' | 'unauthorized'
@@ -69,7 +98,10 @@ export type ErrorCode =
   | 'disconnected'
   /** `close` was called. */
   | 'closed'
-  /** The client left the room before the server answered. It is not known whether a message was stored. */
+  /**
+   * The client left the room before the server answered. It is not known whether a message was
+   * stored.
+   */
   | 'left_room'
   /** `queueLimit` messages have no ack. */
   | 'queue_full'
@@ -86,7 +118,7 @@ export class ChatError extends Error {
   readonly code: ErrorCode;
   /** The WebSocket's close code, if a connection ended. */
   readonly closeCode?: number;
-  /** After this time it makes sense to try again. */
+  /** How long to wait before trying again. */
   readonly retryAfterMs?: number;
 }
 
@@ -113,8 +145,9 @@ export type Status =
   | { state: 'connecting'; attempt: number }
   | OpenStatus
   /**
-   * The connection ended or could not be made. The next attempt is at `retryAt` (ms since 1970), `retryInMs` after this event. The
-   * wall clock may be changed meanwhile: measure a countdown from `retryInMs` with `performance.now()`.
+   * The connection ended or could not be made. The next attempt is at `retryAt` (ms since 1970),
+   * `retryInMs` after this event. The wall clock may change in the meantime: measure a countdown
+   * from `retryInMs` with `performance.now()`.
    */
   | { state: 'waiting'; reason: ChatError; retryAt: number; retryInMs: number; attempt: number }
   /** Final. */
@@ -163,14 +196,17 @@ export interface Since {
 export interface JoinOptions {
   /** How many of the newest messages to return, at most 200. Default 0. */
   history?: number;
-  /** The last message that the application has. Everything after it is delivered as `message` events. */
+  /**
+   * The last message that the application has. Every later message is delivered as a `message`
+   * event.
+   */
   since?: Since;
 }
 
 export interface Joined {
   room: Room;
   epoch: string;
-  /** The number of the room's newest message. Live messages begin after it. */
+  /** The seq of the room's newest message. Live messages begin after it. */
   seq: number;
   /** True after a reconnect, or with `since`. Missed messages then follow as `message` events. */
   rejoined: boolean;
@@ -206,12 +242,15 @@ export interface MembersQuery {
 export interface MembersPage {
   /** Ordered by name. */
   members: Member[];
-  /** The number of all members. */
+  /** The total number of members. */
   memberCount: number;
   more: boolean;
 }
 
-/** A promise of the ack, with the message's id. You need not handle its rejection: `outgoing` reports it too. */
+/**
+ * A promise of the ack, with the message's id. You need not handle its rejection: `outgoing`
+ * reports it too.
+ */
 export type Sending = Promise<Ack> & { readonly id: string };
 
 export type Outgoing = {
@@ -226,22 +265,34 @@ export type Outgoing = {
   restored: boolean;
 } & (
   | { state: 'pending' }
-  /** `ack.seq <= room.seq`: the message was stored earlier. Usually `ack.seq` is larger, and a `message` event follows. */
+  /**
+   * `ack.seq <= room.seq`: the message was stored earlier. Usually `ack.seq` is larger, and a
+   * `message` event follows.
+   */
   | { state: 'acked'; ack: Ack }
   | { state: 'failed'; error: ChatError }
 );
 
-/** The events of a room. None comes before its `joined` or after its `left`, except `joinDelayed` and failing `outgoing`. */
+/**
+ * The events of a room. None comes before its `joined` or after its `left`, except `joinDelayed`
+ * and `outgoing` with `state: 'failed'`.
+ */
 export interface RoomEvents {
   /** The client has joined the room: the first time, and after each reconnect. */
   joined: Joined;
-  /** Each message once, in the order of `seq`. `missed`: it was sent while the client was disconnected. */
+  /**
+   * Each message once, in the order of `seq`. `missed`: it was sent while the client was
+   * disconnected.
+   */
   message: { room: Room; message: Message; missed: boolean };
   /** After a reconnect: all missed messages have been delivered. */
   recovered: { room: Room; count: number };
-  /** The messages between these two numbers (exclusive) are not delivered. */
+  /** The messages between these two numbers (exclusive) will not be delivered. */
   gap: { room: Room; after: number; before: number };
-  /** The room's history was replaced. Discard what was delivered before. `messages` are the newest, as many as `join` requested. */
+  /**
+   * The room's history was replaced. Discard what was delivered before. `messages` are the newest,
+   * as many as `join` requested.
+   */
   reset: { room: Room; epoch: string; messages: Message[] };
   /** Your own messages, from the call of `send` to the ack. */
   outgoing: Outgoing;
@@ -250,9 +301,12 @@ export interface RoomEvents {
   /** `Room.members` was read again. */
   members: { room: Room };
   typing: { room: Room; username: string };
-  /** The name looks taken, probably by this page's own lost session. The client repeats the first `join` at `retryAt`. */
+  /**
+   * The name looks taken, probably by this page's own lost session. The client retries the first
+   * `join` at `retryAt`.
+   */
   joinDelayed: { room: Room; error: ChatError; retryAt: number };
-  /** After a reconnect the room cannot be joined yet. The client tries again at `retryAt`. */
+  /** After a reconnect the room cannot be joined yet. The client retries at `retryAt`. */
   rejoinDelayed: { room: Room; error: ChatError; retryAt: number };
   /** The client is no longer in the room, and it will not rejoin by itself. */
   left: { room: Room; reason: 'asked' | 'kicked' | 'banned' | 'room_closed' | 'refused' | 'closed' | (string & {}); error?: ChatError };
@@ -267,7 +321,10 @@ export interface ClientEvents extends RoomEvents {
 }
 
 declare class Emitter<Events> {
-  /** Adds a listener. Call the returned function to remove it. An exception in a listener is reported and stops nothing. */
+  /**
+   * Adds a listener. Call the returned function to remove it. An exception in a listener is
+   * reported, and the other listeners still run.
+   */
   on<Type extends keyof Events>(type: Type, listener: (event: Events[Type]) => void): () => void;
   once<Type extends keyof Events>(type: Type, listener: (event: Events[Type]) => void): () => void;
   off<Type extends keyof Events>(type: Type, listener: (event: Events[Type]) => void): void;
@@ -277,22 +334,25 @@ declare class Emitter<Events> {
 export class Room extends Emitter<RoomEvents> {
   private constructor();
   readonly name: string;
-  /** `rejoining`: the connection is down, or the server does not let the client in again yet. */
+  /** `rejoining`: the connection is down, or the server does not admit the client yet. */
   readonly state: 'joining' | 'in' | 'rejoining' | 'left';
   readonly epoch: string | null;
   /** The newest message that was delivered. */
   readonly seq: number;
-  /** By name: a live view. */
+  /** By name. A live view. */
   readonly members: ReadonlyMap<string, Member>;
   readonly memberCount: number;
-  /** Whether `members` is a sample: in rooms over `memberLimit`, and when more than 500 members join or leave at once. */
+  /**
+   * Whether `members` is a sample: in rooms over `memberLimit`, and when more than 500 members join
+   * or leave at once.
+   */
   readonly partial: boolean;
   send(body: string, options?: { id?: string }): Sending;
   history(query?: HistoryQuery): Promise<HistoryPage>;
   listMembers(query?: MembersQuery): Promise<MembersPage>;
   /** Reads `members` again, up to `limit` names. */
   refreshMembers(limit?: number): Promise<void>;
-  /** Call it as often as you like: at most one is sent in 3 s. */
+  /** Call it as often as you like: at most one report is sent in 3 s. */
   typing(): void;
   leave(): Promise<void>;
 }
@@ -306,17 +366,26 @@ export class ChatClient extends Emitter<ClientEvents> {
   readonly queued: number;
   /** Messages of the outbox whose room has not been joined yet, oldest first. */
   readonly unsent: UnsentMessage[];
-  /** Resolves with the first session. From then on the client reconnects by itself. Rejects if there will be no session. */
+  /**
+   * Resolves with the first session. From then on the client reconnects by itself. Rejects if there
+   * will be no session.
+   */
   connect(): Promise<OpenStatus>;
-  /** Reconnects now instead of waiting; if there is a connection, checks it with a ping. */
+  /** Reconnects now instead of waiting. If there is a connection, checks it with a ping. */
   reconnect(): void;
   /** Leaves all rooms and closes the connection, for good. The outbox keeps unsent messages. */
   close(): void;
   room(name: string): Room | undefined;
-  /** May be called before there is a connection. `message` events may come before the promise's continuation runs: see `joined`. */
+  /**
+   * May be called before there is a connection. `message` events may come before the promise's
+   * continuation runs: see `joined`.
+   */
   join(room: string, options?: JoinOptions): Promise<Joined>;
   leave(room: string): Promise<void>;
-  /** Sent under one id until it is acknowledged or refused, or the room is left: it is stored once. */
+  /**
+   * The message is sent under one id until it is acknowledged or refused, or the room is left. It
+   * is stored once.
+   */
   send(room: string, body: string, options?: { id?: string }): Sending;
   /** Removes one of `unsent` from the outbox: it will not be sent. */
   discardUnsent(id: string): void;

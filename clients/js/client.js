@@ -1,38 +1,47 @@
-// The client for chatd's dialect chat.v2: one module, no dependencies, for browsers and Node.
-// The contract is docs/protocol.md of chatd. What is public here is typed in client.d.ts.
+// The client for chatd's dialect chat.v2: one module without dependencies, for browsers and Node.
+// The protocol is specified in docs/protocol.md of chatd. The public API is typed in client.d.ts.
 
 const DIALECT = 'chat.v2';
-/** From the first byte to `welcome`. */
+/** From opening the socket to `welcome`. */
 const CONNECT_TIMEOUT_MS = 15_000;
-/** How long a `pong` may take. */
-const PONG_DEADLINE_MS = 10_000;
-const TYPING_EVERY_MS = 3_000;
-/** The server's largest page of history and of members. */
-const PAGE = 200;
-/** While a gap is filled, live messages are held back up to this number; beyond it they are read from history as well. */
-const MOST_HELD = 2_000;
-/** After a lost session the name may look taken until the server notices: for this long a first join is tried again. */
-const TAKEN_FOR_MS = 15_000;
+/** The maximum time to wait for a `pong`. */
+const PONG_TIMEOUT_MS = 10_000;
+const TYPING_INTERVAL_MS = 3_000;
+/** The server's maximum page size for history and for members. */
+const MAX_PAGE_SIZE = 200;
+/**
+ * While a gap is filled, up to this many live messages are buffered. Beyond that the buffer is
+ * dropped, and those messages are read from history too.
+ */
+const MAX_BUFFERED = 2_000;
+/**
+ * After a lost session the name may look taken until the server notices that the old connection is
+ * dead. A first join is retried for this long.
+ */
+const TAKEN_TIMEOUT_MS = 15_000;
 const TAKEN_RETRY_MS = 2_000;
-/** Older messages of the outbox are not sent. The server recognises an id for 24 h. */
+/**
+ * Messages in the outbox that are older than this are not sent. The server recognises a message id
+ * for 24 h.
+ */
 const OUTBOX_MAX_AGE_MS = 12 * 3_600_000;
 
-/** What the close codes of the protocol mean, as `ChatError.code`. */
+/** The `ChatError.code` of each close code of the protocol. */
 const CLOSE_CODES = new Map([
   [1001, 'shutting_down'], [1009, 'message_too_large'], [1011, 'internal'], [1013, 'server_full'], [4400, 'protocol'],
   [4401, 'unauthorized'], [4403, 'forbidden'], [4408, 'no_sign_of_life'], [4409, 'taken_over'], [4429, 'rate_limited'],
   [4503, 'too_slow'],
 ]);
-/** Closes after which coming back is of no use, even without a `bye`. */
-const NO_HOPE = new Set([4401, 4403, 4409]);
-/** Answers to `hello` that would be the same the next time. */
-const HELLO_REFUSED = new Set([
+/** Close codes after which a reconnect is useless, even without a `bye`. */
+const FINAL_CLOSE_CODES = new Set([4401, 4403, 4409]);
+/** Errors in reply to `hello` that would be the same next time. */
+const FINAL_HELLO_ERRORS = new Set([
   'bad_json', 'unknown_type', 'missing_field', 'hello_first', 'invalid_username', 'unauthorized', 'forbidden',
 ]);
-/** Answers to a `join` that may be another one after a while. */
-const JOIN_MAY_CHANGE = new Set(['username_taken', 'store_unavailable', 'rate_limited', 'internal']);
+/** Errors in reply to a `join` that may succeed later. */
+const RETRYABLE_ERRORS = new Set(['username_taken', 'store_unavailable', 'rate_limited', 'internal']);
 
-/** Why something was not done. `code` is for the program, `message` a sentence for a person. */
+/** Why an operation failed. `code` is for programs, `message` is a sentence for people. */
 export class ChatError extends Error {
   constructor(code, message, details = {}) {
     super(message);
@@ -45,13 +54,13 @@ export class ChatError extends Error {
 
 const disconnected = () => new ChatError('disconnected', 'not connected to the server');
 
-/** For durations. The wall clock may be set back. */
-const clock = () => performance.now();
+/** Monotonic, for durations. The wall clock may be set back. */
+const monotonicNow = () => performance.now();
 
 class Emitter {
   #listeners = new Map();
 
-  /** Listens; the answer stops it again. */
+  /** Adds a listener. Call the returned function to remove it. */
   on(type, listener) {
     const listeners = this.#listeners.get(type) ?? new Set();
     this.#listeners.set(type, listeners.add(listener));
@@ -70,7 +79,10 @@ class Emitter {
     return off;
   }
 
-  /** A listener that throws is the application's fault and must not stop the stream: it is reported, and the rest goes on. */
+  /**
+   * An exception in a listener is a bug in the application and must not stop the stream: it is
+   * reported, and the other listeners still run.
+   */
   emit(type, event) {
     for (const listener of [...(this.#listeners.get(type) ?? [])]) {
       try {
@@ -87,72 +99,81 @@ function report(error) {
   else console.error(error);
 }
 
-/** A connection from its opening to its end: frames, answers by `ref`, signs of life. It never comes back; the client makes a new one. */
-class Link {
+/**
+ * One connection from opening to end: frames, replies matched by `ref`, and the heartbeat. It does
+ * not reconnect; the client creates a new one.
+ */
+class Connection {
   #socket;
   #handlers;
-  #answers = new Map();
+  #callbacks = new Map();
   #nextRef = 1;
   #bye = null;
   #refused = null;
   #ended = false;
-  #heard = 0;
+  #lastReceivedAt = 0;
   #timer;
   #heartbeatMs = 0;
   #pingedAt = null;
   welcomed = false;
 
-  /** `handlers`: `welcome(frame)`, `frame(frame)`, and `end(error, bye)`, which is called once. */
+  /**
+   * `handlers` has `welcome(frame)`, `frame(frame)`, and `end(error, bye)`, which is called once.
+   */
   constructor(WebSocket, url, hello, handlers) {
     this.#handlers = handlers;
     this.#timer = setTimeout(() => this.drop('timeout', 'the server did not answer in time'), CONNECT_TIMEOUT_MS);
     this.#socket = new WebSocket(url, DIALECT);
-    this.#socket.onopen = () => this.ask(hello, (error, welcome) => (error ? this.#helloRefused(error) : this.#welcome(welcome)));
-    this.#socket.onmessage = ({ data }) => this.#read(data);
-    // whatever it was, the close that follows tells
+    this.#socket.onopen = () => this.request(hello, (error, welcome) => (error ? this.#helloRefused(error) : this.#welcome(welcome)));
+    this.#socket.onmessage = ({ data }) => this.#onData(data);
+    // The close event that follows carries the reason.
     this.#socket.onerror = () => {};
-    this.#socket.onclose = ({ code, reason }) => this.#closed(code, reason);
+    this.#socket.onclose = ({ code, reason }) => this.#onClose(code, reason);
   }
 
-  /** Sends a command; `answer(error, frame)` is called once, in the order of the stream, also when the connection ends first. */
-  ask(command, answer) {
-    if (this.#ended) return answer(disconnected());
+  /**
+   * Sends a command. `callback(error, frame)` is called exactly once, in stream order, or with an
+   * error if the connection ends first.
+   */
+  request(command, callback) {
+    if (this.#ended) return callback(disconnected());
     const ref = String(this.#nextRef++);
-    this.#answers.set(ref, answer);
+    this.#callbacks.set(ref, callback);
     this.post({ ...command, ref });
   }
 
-  /** Sends a command that nothing answers. */
+  /** Sends a command that has no reply. */
   post(command) {
     if (!this.#ended && this.#socket.readyState === 1) this.#socket.send(JSON.stringify(command));
   }
 
-  /** Asks for a sign of life now, unless one was asked for already. */
+  /** Sends a ping now, unless one is already pending. */
   probe() {
     if (!this.welcomed || this.#pingedAt !== null) return;
-    this.#pingedAt = clock();
+    this.#pingedAt = monotonicNow();
     this.post({ type: 'ping' });
-    this.#arm(PONG_DEADLINE_MS);
+    this.#arm(PONG_TIMEOUT_MS);
   }
 
-  /** Ends it at once, without waiting for the other side. */
+  /** Ends the connection at once, without waiting for the closing handshake. */
   drop(code, message) {
     const socket = this.#socket;
     this.#end(this.#refused ?? new ChatError(code, message));
-    // a line that is dead would keep a closing handshake waiting; ws can do without
+    // On a dead connection the closing handshake would never finish. `terminate` of the package
+    // `ws` skips it.
     if (typeof socket.terminate === 'function') socket.terminate();
     else socket.close();
   }
 
-  /** Ends it as one who leaves. */
+  /** Closes the connection normally. */
   close() {
     const socket = this.#socket;
     this.#end(new ChatError('closed', 'the client is closed'));
     socket.close(1000);
   }
 
-  #read(data) {
-    this.#heard = clock();
+  #onData(data) {
+    this.#lastReceivedAt = monotonicNow();
     let frame;
     try {
       frame = JSON.parse(data);
@@ -161,15 +182,15 @@ class Link {
     }
     if (frame === null || typeof frame !== 'object') return;
     if (frame.type === 'bye') this.#bye = frame;
-    else if (frame.ref !== undefined && this.#answers.has(frame.ref)) this.#answer(frame);
+    else if (frame.ref !== undefined && this.#callbacks.has(frame.ref)) this.#onReply(frame);
     else this.#handlers.frame(frame);
   }
 
-  #answer(frame) {
-    const answer = this.#answers.get(frame.ref);
-    this.#answers.delete(frame.ref);
-    if (frame.type === 'error') answer(new ChatError(frame.code, frame.message, { retryAfterMs: frame.retry_after_ms }), null);
-    else answer(null, frame);
+  #onReply(frame) {
+    const callback = this.#callbacks.get(frame.ref);
+    this.#callbacks.delete(frame.ref);
+    if (frame.type === 'error') callback(new ChatError(frame.code, frame.message, { retryAfterMs: frame.retry_after_ms }), null);
+    else callback(null, frame);
   }
 
   #welcome(frame) {
@@ -187,25 +208,26 @@ class Link {
 
   #arm(ms) {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#beat(), ms);
+    this.#timer = setTimeout(() => this.#checkHeartbeat(), ms);
   }
 
-  #beat() {
-    const now = clock();
-    if (this.#pingedAt !== null && this.#heard < this.#pingedAt) {
-      // the timer of a page that slept is late: what came meanwhile may still wait behind it, so one more turn
-      const late = now - this.#pingedAt > PONG_DEADLINE_MS * 2;
+  #checkHeartbeat() {
+    const now = monotonicNow();
+    if (this.#pingedAt !== null && this.#lastReceivedAt < this.#pingedAt) {
+      // The timers of a suspended page fire late: frames that arrived meanwhile may still be queued
+      // after this callback. Probe once more before giving up.
+      const late = now - this.#pingedAt > PONG_TIMEOUT_MS * 2;
       if (!late) return this.drop('silent', 'the server stopped responding');
       this.#pingedAt = null;
       return this.probe();
     }
     this.#pingedAt = null;
-    const silent = now - this.#heard;
-    if (silent >= this.#heartbeatMs) this.probe();
-    else this.#arm(this.#heartbeatMs - silent);
+    const idleMs = now - this.#lastReceivedAt;
+    if (idleMs >= this.#heartbeatMs) this.probe();
+    else this.#arm(this.#heartbeatMs - idleMs);
   }
 
-  #closed(code, reason) {
+  #onClose(code, reason) {
     if (this.#ended) return;
     const known = CLOSE_CODES.get(this.#bye?.code ?? code);
     const error = this.#refused
@@ -221,25 +243,27 @@ class Link {
     this.#ended = true;
     clearTimeout(this.#timer);
     this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
-    const answers = [...this.#answers.values()];
-    this.#answers.clear();
-    for (const answer of answers) answer(disconnected(), null);
+    const callbacks = [...this.#callbacks.values()];
+    this.#callbacks.clear();
+    for (const callback of callbacks) callback(disconnected(), null);
     this.#handlers.end(error, this.#bye);
   }
 }
 
-/** The messages of one room that have no ack, in the order in which they were said. */
-class Lane {
-  /** By id: `{id, body, state, settle(error, ack)}`. A Map keeps the order of insertion. */
+/** The unacknowledged messages of one room, in the order in which they were sent. */
+class SendQueue {
+  /** By id: `{id, body, state, settle(error, ack)}`. A Map keeps insertion order. */
   #pending = new Map();
   #open = false;
-  /** The store failed: nothing goes until the oldest got through, alone. */
-  #held = false;
+  /**
+   * The store failed: only the oldest message is retried, and the others wait until it succeeds.
+   */
+  #blocked = false;
   #failures = 0;
   #timer;
   #write;
 
-  /** `write(message)` puts a message on the wire. */
+  /** `write(message)` sends a message to the server. */
   constructor(write) {
     this.#write = write;
   }
@@ -254,44 +278,47 @@ class Lane {
 
   add(message) {
     this.#pending.set(message.id, message);
-    if (this.#open && !this.#held) this.#go(message);
+    if (this.#open && !this.#blocked) this.#transmit(message);
   }
 
-  /** Messages from before all others, while the lane is shut. */
-  addFirst(messages) {
+  /** Inserts messages before all others. The queue must be closed. */
+  prepend(messages) {
     this.#pending = new Map([...messages.map((message) => [message.id, message]), ...this.#pending]);
   }
 
-  /** The room is joined: everything goes, again or for the first time. */
+  /** The room is joined: sends every message, again or for the first time. */
   open() {
     this.#open = true;
-    this.#held = false;
+    this.#blocked = false;
     this.#failures = 0;
-    for (const message of [...this.#pending.values()]) this.#go(message);
+    for (const message of [...this.#pending.values()]) this.#transmit(message);
   }
 
-  /** The connection is gone, and with it whatever was on its way. */
-  shut() {
+  /** The connection is lost: no message is in flight any more. */
+  close() {
     this.#open = false;
     clearTimeout(this.#timer);
-    for (const message of this.#pending.values()) message.onItsWay = false;
+    for (const message of this.#pending.values()) message.inFlight = false;
   }
 
-  /** The message has its answer, for good. */
+  /** The message has its final outcome. */
   settle(message, error, ack) {
     if (!this.#pending.delete(message.id)) return;
     message.settle(error, ack);
-    if (!error && this.#open && this.#held) this.open();
-    else if (this.#held) this.#tryOldest();
+    if (!error && this.#open && this.#blocked) this.open();
+    else if (this.#blocked) this.#retryOldest();
   }
 
-  /** The fate of the message is unknown: it goes again under its id after a pause, and before those behind it. */
-  putOff(message, pause) {
-    message.onItsWay = false;
-    if (!this.#held) this.#failures += 1;
-    this.#held = true;
+  /**
+   * The outcome of the message is unknown: it is sent again under the same id after a pause, and
+   * the messages after it wait.
+   */
+  defer(message, pause) {
+    message.inFlight = false;
+    if (!this.#blocked) this.#failures += 1;
+    this.#blocked = true;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#tryOldest(), pause(this.#failures));
+    this.#timer = setTimeout(() => this.#retryOldest(), pause(this.#failures));
   }
 
   fail(error) {
@@ -301,58 +328,61 @@ class Lane {
     for (const message of pending) message.settle(error, null);
   }
 
-  #tryOldest() {
+  #retryOldest() {
     const [oldest] = this.#pending.values();
-    if (!oldest) this.#held = false;
-    else if (this.#open && ![...this.#pending.values()].some((message) => message.onItsWay)) {
+    if (!oldest) this.#blocked = false;
+    else if (this.#open && ![...this.#pending.values()].some((message) => message.inFlight)) {
       this.#failures += 1;
-      this.#go(oldest);
+      this.#transmit(oldest);
     }
   }
 
-  #go(message) {
-    if (message.onItsWay || !this.#pending.has(message.id)) return;
-    message.onItsWay = true;
+  #transmit(message) {
+    if (message.inFlight || !this.#pending.has(message.id)) return;
+    message.inFlight = true;
     this.#write(message);
   }
 }
 
-/** Who is in a room, as far as this client knows. */
+/** The members of a room, as far as this client knows. */
 class Roster {
   names = new Map();
   count = 0;
   complete = true;
-  /** While the list is asked for anew: what is known of the new one. */
-  #fresh = null;
+  /** While the list is read again: the part of the new list that has been read. */
+  #incoming = null;
 
   snapshot(members, count) {
-    this.names = named(members);
+    this.names = byUsername(members);
     this.count = count;
     this.complete = this.names.size >= count;
-    this.#fresh = null;
+    this.#incoming = null;
   }
 
   begin() {
-    this.#fresh = new Map();
+    this.#incoming = new Map();
   }
 
   page(members, count) {
-    for (const [name, member] of named(members)) this.#fresh?.set(name, member);
+    for (const [name, member] of byUsername(members)) this.#incoming?.set(name, member);
     this.count = count;
   }
 
   end(complete) {
-    if (!this.#fresh) return;
-    this.names = this.#fresh;
-    this.#fresh = null;
+    if (!this.#incoming) return;
+    this.names = this.#incoming;
+    this.#incoming = null;
     this.complete = complete;
   }
 
-  /** Applied as to a set; a list that is being asked for anew is told as well, so that pages and changes add up. */
-  change({ joined, left, member_count: count, partial }) {
-    for (const names of [this.names, this.#fresh]) {
+  /**
+   * Applies a change to the current list, and to the one that is being read, so that pages and
+   * changes agree.
+   */
+  apply({ joined, left, member_count: count, partial }) {
+    for (const names of [this.names, this.#incoming]) {
       if (!names) continue;
-      for (const [name, member] of named(joined)) names.set(name, member);
+      for (const [name, member] of byUsername(joined)) names.set(name, member);
       for (const name of left) names.delete(name);
     }
     this.count = count;
@@ -360,23 +390,26 @@ class Roster {
   }
 }
 
-function named(members) {
+function byUsername(members) {
   return new Map(members.map(({ username, joined_at: joinedAt }) => [username, { username, joinedAt }]));
 }
 
-/** What the client knows of a room to be in. It outlives connections. */
-class Seat {
-  /** `out`: to be asked for with the next connection, `asked`, `in`, `later`: refused, and asked again after a pause. */
+/** The client's state of one joined room. It outlives connections. */
+class Membership {
+  /**
+   * `out`: to be requested on the next connection; `requested`; `in`; `delayed`: refused, and
+   * retried after a pause; `left`.
+   */
   stage = 'out';
   epoch = null;
-  /** The newest message that was told. */
+  /** The newest message that was delivered. */
   seq = 0;
-  /** While a gap is filled: what came behind it, in order. Null otherwise. */
-  held = null;
-  /** The seq at which the stream goes on, where `held` is empty. */
-  until = 0;
-  /** How many missed messages were told since the last join. */
-  missed = 0;
+  /** While a gap is filled: the live messages after it, in order. Otherwise `null`. */
+  buffered = null;
+  /** The first seq after the gap, if `buffered` is empty. */
+  gapEnd = 0;
+  /** How many missed messages were delivered since the last join. */
+  missedCount = 0;
   roster = new Roster();
   joining = null;
   leaving = null;
@@ -395,48 +428,51 @@ class Seat {
   }
 }
 
-/** A room, for as long as one is in it. Made by `ChatClient.join`. */
+/** A room that the client has joined. Created by `ChatClient.join`. */
 export class Room extends Emitter {
-  #seat;
+  #membership;
   #client;
 
-  constructor(seat, client) {
+  constructor(membership, client) {
     super();
-    this.#seat = seat;
+    this.#membership = membership;
     this.#client = client;
   }
 
   get name() {
-    return this.#seat.name;
+    return this.#membership.name;
   }
 
-  /** `joining`, `in`, `rejoining` (the line is down, or the room does not let us in again yet) or `left`. */
+  /**
+   * `joining`, `in`, `rejoining` (disconnected, or the server does not admit the client yet) or
+   * `left`.
+   */
   get state() {
-    const { stage, epoch, joining } = this.#seat;
+    const { stage, epoch, joining } = this.#membership;
     if (stage === 'in' || stage === 'left') return stage;
     return epoch === null || joining ? 'joining' : 'rejoining';
   }
 
   get epoch() {
-    return this.#seat.epoch;
+    return this.#membership.epoch;
   }
 
   get seq() {
-    return this.#seat.seq;
+    return this.#membership.seq;
   }
 
-  /** By username: a live view, not to be changed. */
+  /** By username. A live view: do not modify it. */
   get members() {
-    return this.#seat.roster.names;
+    return this.#membership.roster.names;
   }
 
   get memberCount() {
-    return this.#seat.roster.count;
+    return this.#membership.roster.count;
   }
 
-  /** Whether `members` is a sample only. */
+  /** Whether `members` is only a sample. */
   get partial() {
-    return !this.#seat.roster.complete;
+    return !this.#membership.roster.complete;
   }
 
   send(body, options) {
@@ -466,9 +502,9 @@ export class Room extends Emitter {
 
 export class ChatClient extends Emitter {
   #options;
-  #link = null;
+  #connection = null;
   #status = { state: 'idle' };
-  #seats = new Map();
+  #memberships = new Map();
   #resume = null;
   #frameLimit = Infinity;
   #attempts = 0;
@@ -476,11 +512,16 @@ export class ChatClient extends Emitter {
   #timer;
   #connecting = null;
   #queued = 0;
-  /** Messages of the outbox whose rooms are not joined yet. */
+  /** Messages of the outbox whose room is not joined yet. */
   #unsent = [];
-  /** The newest `createdAt`. Each message gets a later one, so that they keep their order whatever the clock does. */
+  /**
+   * The newest `createdAt`. Each message gets a larger value, so that the order survives changes of
+   * the wall clock.
+   */
   #createdAt = 0;
-  /** Whether this page had a session before, and until when its name may look taken because of that. */
+  /**
+   * Whether this page had a session before, and until when its name may look taken because of it.
+   */
   #hadSession = false;
   #takenUntil = -Infinity;
   #unwatch = () => {};
@@ -498,7 +539,7 @@ export class ChatClient extends Emitter {
     };
   }
 
-  /** Where the connection stands: `{state: 'idle' | 'connecting' | 'open' | 'waiting' | 'closed', …}`. */
+  /** The connection state: `{state: 'idle' | 'connecting' | 'open' | 'waiting' | 'closed', …}`. */
   get status() {
     return this.#status;
   }
@@ -513,25 +554,28 @@ export class ChatClient extends Emitter {
     return this.#queued;
   }
 
-  /** The messages of the outbox that wait until their room is joined, oldest first. */
+  /** The messages of the outbox whose room is not joined yet, oldest first. */
   get unsent() {
     return [...this.#unsent];
   }
 
-  /** Removes one of `unsent`, for good. */
+  /** Removes one of `unsent` from the outbox: it will not be sent. */
   discardUnsent(id) {
     for (const message of this.#unsent.filter((each) => each.id === id)) this.#discard(message);
   }
 
   room(name) {
-    return this.#seats.get(name.normalize('NFC'))?.room;
+    return this.#memberships.get(name.normalize('NFC'))?.room;
   }
 
   get rooms() {
-    return [...this.#seats.values()].map((seat) => seat.room);
+    return [...this.#memberships.values()].map((membership) => membership.room);
   }
 
-  /** Connects, and from then on comes back by itself. Resolves with the first session; rejects when there will be none. */
+  /**
+   * Connects, and from then on reconnects by itself. Resolves with the first session. Rejects if
+   * there will be none.
+   */
   connect() {
     if (this.#connecting) return this.#connecting.promise;
     this.#connecting = deferred();
@@ -545,13 +589,13 @@ export class ChatClient extends Emitter {
     return this.#connecting.promise;
   }
 
-  /** Tries again now where a pause would have to be waited for; asks for a sign of life where the line seems to stand. */
+  /** Reconnects now instead of waiting. If there is a connection, checks it with a ping. */
   reconnect() {
     if (this.#status.state === 'waiting') this.#open();
-    else this.#link?.probe();
+    else this.#connection?.probe();
   }
 
-  /** Ends it for good, in all rooms. */
+  /** Leaves all rooms and closes the connection, for good. */
   close() {
     this.#closeFor(new ChatError('closed', 'the client is closed'));
   }
@@ -559,106 +603,113 @@ export class ChatClient extends Emitter {
   join(name, { history = 0, since } = {}) {
     name = name.normalize('NFC');
     if (this.#status.state === 'closed') return Promise.reject(closedError(this.#status.reason));
-    const present = this.#seats.get(name);
-    if (present?.leaving) return present.leaving.promise.then(() => this.join(name, { history, since }));
-    if (present) return Promise.reject(new ChatError('already_in_room', 'you are already in that room'));
-    const seat = new Seat(name, history, since);
-    seat.room = new Room(seat, this);
-    seat.lane = new Lane((message) => this.#write(seat, message));
-    seat.joining = deferred();
-    this.#seats.set(name, seat);
-    if (this.#link?.welcomed) this.#askToJoin(seat);
-    return seat.joining.promise;
+    const existing = this.#memberships.get(name);
+    if (existing?.leaving) return existing.leaving.promise.then(() => this.join(name, { history, since }));
+    if (existing) return Promise.reject(new ChatError('already_in_room', 'you are already in that room'));
+    const membership = new Membership(name, history, since);
+    membership.room = new Room(membership, this);
+    membership.sendQueue = new SendQueue((message) => this.#write(membership, message));
+    membership.joining = deferred();
+    this.#memberships.set(name, membership);
+    if (this.#connection?.welcomed) this.#requestJoin(membership);
+    return membership.joining.promise;
   }
 
   leave(name) {
-    const seat = this.#seats.get(name.normalize('NFC'));
-    if (!seat) return Promise.reject(notInRoom());
-    if (seat.leaving) return seat.leaving.promise;
-    seat.leaving = deferred();
-    const { promise } = seat.leaving;
-    if (!this.#link?.welcomed || seat.stage === 'out' || seat.stage === 'later') this.#left(seat, 'asked');
+    const membership = this.#memberships.get(name.normalize('NFC'));
+    if (!membership) return Promise.reject(notInRoom());
+    if (membership.leaving) return membership.leaving.promise;
+    membership.leaving = deferred();
+    const { promise } = membership.leaving;
+    if (!this.#connection?.welcomed || membership.stage === 'out' || membership.stage === 'delayed') this.#left(membership, 'asked');
     else {
-      // where `joined` has not come yet it comes first: commands about one room take effect in the order sent
-      this.#link.ask({ type: 'leave', room: seat.name }, () => this.#left(seat, 'asked'));
+      // If `joined` has not arrived yet, it arrives first: commands about one room take effect in
+      // the order sent.
+      this.#connection.request({ type: 'leave', room: membership.name }, () => this.#left(membership, 'asked'));
     }
     return promise;
   }
 
-  /** Resolves with the ack. The promise has the message's `id`, which is also in the `outgoing` events and in the room's `message`. */
+  /**
+   * Resolves with the ack. The promise carries the message's `id`, which is also in the `outgoing`
+   * events and in the room's `message` event.
+   */
   send(name, body, { id = uuid() } = {}) {
-    const seat = this.#seats.get(name.normalize('NFC'));
+    const membership = this.#memberships.get(name.normalize('NFC'));
     const refuse = (error) => Object.assign(handled(Promise.reject(error)), { id });
     if (this.#status.state === 'closed') return refuse(closedError(this.#status.reason));
-    if (!seat || seat.leaving) return refuse(notInRoom());
-    if (seat.lane.has(id)) return refuse(new ChatError('id_reused', 'a message with this id is being sent'));
+    if (!membership || membership.leaving) return refuse(notInRoom());
+    if (membership.sendQueue.has(id)) return refuse(new ChatError('id_reused', 'a message with this id is being sent'));
     if (this.#queued >= this.#options.queueLimit) {
       return refuse(new ChatError('queue_full', 'too many messages are waiting to be sent'));
     }
     this.#createdAt = Math.max(Date.now(), this.#createdAt + 1);
-    const entry = { room: seat.name, id, body, createdAt: this.#createdAt };
+    const entry = { room: membership.name, id, body, createdAt: this.#createdAt };
     const saved = this.#outbox('add', entry);
-    const { message, promise } = this.#outgoing(seat, entry, { saved, restored: false });
+    const { message, promise } = this.#outgoing(membership, entry, { saved, restored: false });
     this.#queued += 1;
     message.pending();
-    seat.lane.add(message);
+    membership.sendQueue.add(message);
     return Object.assign(promise, { id });
   }
 
-  /** A message for a lane. What becomes of it is told, and settles the promise. */
-  #outgoing(seat, entry, more) {
+  /** A message for a send queue. Its outcome is emitted as `outgoing`, and settles the promise. */
+  #outgoing(membership, entry, extra) {
     const outcome = deferred();
     const { id, body, createdAt } = entry;
-    const tell = (news) => this.#tell(seat, 'outgoing', { id, body, createdAt, ...more, ...news });
+    const notify = (change) => this.#emitInRoom(membership, 'outgoing', { id, body, createdAt, ...extra, ...change });
     const settle = (error, ack) => {
       this.#queued -= 1;
-      // what a closed client did not get rid of, the next one sends
+      // A closed client leaves its messages in the outbox: the next client sends them.
       if (this.#status.state !== 'closed') this.#outbox('remove', entry);
       if (error) outcome.reject(error);
       else outcome.resolve(ack);
-      tell(error ? { state: 'failed', error } : { state: 'acked', ack });
+      notify(error ? { state: 'failed', error } : { state: 'acked', ack });
     };
-    const message = { id, body, settle, pending: () => tell({ state: 'pending' }), onItsWay: false };
+    const message = { id, body, settle, pending: () => notify({ state: 'pending' }), inFlight: false };
     return { message, promise: outcome.promise };
   }
 
-  /** A page of what was said, oldest first: `{epoch, messages, more}`. */
+  /** A page of history, oldest first: `{epoch, messages, more}`. */
   async history(name, { before, after, limit } = {}) {
     const page = await this.#call(name, { type: 'history', before, after, limit });
     return { epoch: page.epoch, messages: page.messages, more: page.more };
   }
 
-  /** A page of who is there, by name. */
+  /** A page of members, ordered by name. */
   async members(name, { after, prefix, limit } = {}) {
     const page = await this.#call(name, { type: 'members', after, prefix, limit });
-    return { members: [...named(page.members).values()], memberCount: page.member_count, more: page.more };
+    return { members: [...byUsername(page.members).values()], memberCount: page.member_count, more: page.more };
   }
 
-  /** Reads the room's list anew, up to `limit` names. Worth it in a large room when somebody looks at the list. */
+  /**
+   * Reads the room's member list again, up to `limit` names. Useful in a large room when the user
+   * opens the list.
+   */
   refreshMembers(name, limit = this.#options.memberLimit) {
-    const seat = this.#seats.get(name.normalize('NFC'));
-    if (!seat || seat.stage !== 'in') return Promise.reject(seat ? disconnected() : notInRoom());
+    const membership = this.#memberships.get(name.normalize('NFC'));
+    if (!membership || membership.stage !== 'in') return Promise.reject(membership ? disconnected() : notInRoom());
     return new Promise((resolve, reject) => {
-      seat.roster.begin();
-      this.#readMembers(seat, undefined, limit, (error) => (error ? reject(error) : resolve()));
+      membership.roster.begin();
+      this.#readMembers(membership, undefined, limit, (error) => (error ? reject(error) : resolve()));
     });
   }
 
-  /** Says that the user is typing; at most one in 3 s goes out. */
+  /** Reports that the user is typing. At most one report is sent in 3 s. */
   typing(name) {
-    const seat = this.#seats.get(name.normalize('NFC'));
-    const now = clock();
-    if (seat?.stage !== 'in' || now - seat.typedAt < TYPING_EVERY_MS) return;
-    seat.typedAt = now;
-    this.#link.post({ type: 'typing', room: seat.name });
+    const membership = this.#memberships.get(name.normalize('NFC'));
+    const now = monotonicNow();
+    if (membership?.stage !== 'in' || now - membership.typedAt < TYPING_INTERVAL_MS) return;
+    membership.typedAt = now;
+    this.#connection.post({ type: 'typing', room: membership.name });
   }
 
   #call(name, command) {
-    const seat = this.#seats.get(name.normalize('NFC'));
-    if (!seat) return Promise.reject(notInRoom());
-    if (seat.stage !== 'in') return Promise.reject(disconnected());
+    const membership = this.#memberships.get(name.normalize('NFC'));
+    if (!membership) return Promise.reject(notInRoom());
+    if (membership.stage !== 'in') return Promise.reject(disconnected());
     return new Promise((resolve, reject) => {
-      this.#link.ask({ ...command, room: seat.name }, (error, page) => (error ? reject(error) : resolve(page)));
+      this.#connection.request({ ...command, room: membership.name }, (error, page) => (error ? reject(error) : resolve(page)));
     });
   }
 
@@ -669,7 +720,7 @@ export class ChatClient extends Emitter {
     this.#setStatus({ state: 'connecting', attempt: this.#attempts });
     const { WebSocket, url, username, token, client, render } = this.#options;
     const hello = { type: 'hello', username, token, client, render, resume: this.#resume ?? undefined };
-    this.#link = new Link(WebSocket, url, hello, {
+    this.#connection = new Connection(WebSocket, url, hello, {
       welcome: (frame) => this.#welcomed(frame),
       frame: (frame) => this.#frame(frame),
       end: (error, bye) => this.#ended(error, bye),
@@ -678,35 +729,39 @@ export class ChatClient extends Emitter {
 
   #welcomed({ session, resume, username, server, limits }) {
     this.#resume = resume;
-    this.#openedAt = clock();
-    if (this.#hadSession) this.#takenUntil = clock() + TAKEN_FOR_MS;
+    this.#openedAt = monotonicNow();
+    if (this.#hadSession) this.#takenUntil = monotonicNow() + TAKEN_TIMEOUT_MS;
     this.#hadSession = false;
-    this.#keepSession();
+    this.#saveSession();
     this.#frameLimit = limits.message_bytes || Infinity;
-    const pace = { messagesPerSecond: limits.messages_per_second, burst: limits.burst };
-    const told = { messageBytes: limits.message_bytes, rooms: limits.rooms, ...pace };
-    this.#setStatus({ state: 'open', session, username, server, limits: told });
+    const rate = { messagesPerSecond: limits.messages_per_second, burst: limits.burst };
+    const clientLimits = { messageBytes: limits.message_bytes, rooms: limits.rooms, ...rate };
+    this.#setStatus({ state: 'open', session, username, server, limits: clientLimits });
     this.#connecting.resolve(this.#status);
-    for (const seat of [...this.#seats.values()]) if (seat.stage === 'out') this.#askToJoin(seat);
+    for (const membership of [...this.#memberships.values()]) if (membership.stage === 'out') this.#requestJoin(membership);
   }
 
   #ended(error, bye) {
     const welcomed = this.#openedAt !== null;
-    if (welcomed && clock() - this.#openedAt > this.#options.backoff.capMs) this.#attempts = 0;
-    this.#link = null;
+    if (welcomed && monotonicNow() - this.#openedAt > this.#options.backoff.capMs) this.#attempts = 0;
+    this.#connection = null;
     this.#openedAt = null;
-    for (const seat of [...this.#seats.values()]) this.#interrupted(seat);
+    for (const membership of [...this.#memberships.values()]) this.#interrupted(membership);
     if (this.#status.state === 'closed') return;
-    const final = bye ? bye.reconnect === false : NO_HOPE.has(error.closeCode) || (!welcomed && HELLO_REFUSED.has(error.code));
+    const final = bye ? bye.reconnect === false : FINAL_CLOSE_CODES.has(error.closeCode) || (!welcomed && FINAL_HELLO_ERRORS.has(error.code));
     if (final) return this.#closeFor(error);
-    // on top of what the server asks for: everyone whom it tells the same would come at the same moment
+    // Added to the delay that the server asked for: all clients that received the same delay would
+    // otherwise reconnect at the same moment.
     const pause = (error.retryAfterMs ?? 0) + this.#pause(this.#attempts);
     this.#attempts += 1;
     this.#timer = setTimeout(() => this.#open(), pause);
     this.#setStatus({ state: 'waiting', reason: error, retryAt: Date.now() + pause, retryInMs: pause, attempt: this.#attempts });
   }
 
-  /** Exponential with full jitter, so that many who lost the same server do not come back at once. */
+  /**
+   * Exponential backoff with full jitter, so that the clients of a failed server do not all
+   * reconnect at the same moment.
+   */
   #pause(attempt) {
     const { backoff: { baseMs, capMs }, random } = this.#options;
     return Math.max(Math.min(50, baseMs), random() * Math.min(capMs, baseMs * 2 ** Math.min(attempt, 30)));
@@ -718,12 +773,12 @@ export class ChatClient extends Emitter {
     this.#unwatch();
     this.#forgetSession();
     this.#setStatus({ state: 'closed', reason: error });
-    this.#link?.close();
+    this.#connection?.close();
     this.#connecting?.reject(closedError(error));
-    for (const seat of [...this.#seats.values()]) {
-      const { joining } = seat;
-      seat.joining = null;
-      this.#left(seat, 'closed', closedError(error));
+    for (const membership of [...this.#memberships.values()]) {
+      const { joining } = membership;
+      membership.joining = null;
+      this.#left(membership, 'closed', closedError(error));
       joining?.reject(closedError(error));
     }
   }
@@ -735,231 +790,232 @@ export class ChatClient extends Emitter {
 
   // Rooms.
 
-  #askToJoin(seat) {
-    seat.stage = 'asked';
-    const join = { type: 'join', room: seat.name, since: seat.since, history: seat.history };
-    this.#link.ask(join, (error, frame) => {
-      if (seat.stage !== 'asked') return;
-      if (!error) this.#joined(seat, frame);
-      else if (error.code !== 'disconnected') this.#joinRefused(seat, error);
+  #requestJoin(membership) {
+    membership.stage = 'requested';
+    const join = { type: 'join', room: membership.name, since: membership.since, history: membership.history };
+    this.#connection.request(join, (error, frame) => {
+      if (membership.stage !== 'requested') return;
+      if (!error) this.#joined(membership, frame);
+      else if (error.code !== 'disconnected') this.#joinRefused(membership, error);
     });
   }
 
-  #joined(seat, frame) {
-    const rejoined = seat.epoch !== null;
-    const before = seat.since;
-    seat.stage = 'in';
-    seat.attempts = 0;
-    seat.missed = 0;
-    seat.roster.snapshot(frame.members, frame.member_count);
-    const told = { epoch: frame.epoch, seq: frame.seq, rejoined, messages: rejoined ? [] : frame.messages };
-    if (!rejoined) [seat.epoch, seat.seq] = [frame.epoch, frame.seq];
-    this.#tell(seat, 'joined', told);
-    const { joining } = seat;
-    seat.joining = null;
-    joining?.resolve({ room: seat.room, ...told });
-    if (seat.stage === 'in') this.#sendUnsent(seat, frame.messages);
-    if (rejoined && seat.stage === 'in') this.#catchUp(seat, before, frame);
-    if (seat.stage !== 'in') return;
-    this.#completeMembers(seat, frame);
-    seat.lane.open();
+  #joined(membership, frame) {
+    const rejoined = membership.epoch !== null;
+    const before = membership.since;
+    membership.stage = 'in';
+    membership.attempts = 0;
+    membership.missedCount = 0;
+    membership.roster.snapshot(frame.members, frame.member_count);
+    const details = { epoch: frame.epoch, seq: frame.seq, rejoined, messages: rejoined ? [] : frame.messages };
+    if (!rejoined) [membership.epoch, membership.seq] = [frame.epoch, frame.seq];
+    this.#emitInRoom(membership, 'joined', details);
+    const { joining } = membership;
+    membership.joining = null;
+    joining?.resolve({ room: membership.room, ...details });
+    if (membership.stage === 'in') this.#sendUnsent(membership, frame.messages);
+    if (rejoined && membership.stage === 'in') this.#catchUp(membership, before, frame);
+    if (membership.stage !== 'in') return;
+    this.#completeMembers(membership, frame);
+    membership.sendQueue.open();
   }
 
-  #joinRefused(seat, error) {
-    if (!seat.leaving) {
-      const untilFree = error.code === 'username_taken' ? this.#takenUntil - clock() : 0;
-      if (!seat.joining && JOIN_MAY_CHANGE.has(error.code)) {
-        return this.#joinLater(seat, 'rejoinDelayed', error, Math.max(error.retryAfterMs ?? 0, this.#pause(seat.attempts)));
+  #joinRefused(membership, error) {
+    if (!membership.leaving) {
+      const untilFree = error.code === 'username_taken' ? this.#takenUntil - monotonicNow() : 0;
+      if (!membership.joining && RETRYABLE_ERRORS.has(error.code)) {
+        return this.#delayJoin(membership, 'rejoinDelayed', error, Math.max(error.retryAfterMs ?? 0, this.#pause(membership.attempts)));
       }
-      // the last try is at the end of the time
-      if (seat.joining && untilFree > 0) {
-        return this.#joinLater(seat, 'joinDelayed', error, Math.min(this.#pause(seat.attempts), TAKEN_RETRY_MS, untilFree));
+      // The last attempt is made when the time is up.
+      if (membership.joining && untilFree > 0) {
+        return this.#delayJoin(membership, 'joinDelayed', error, Math.min(this.#pause(membership.attempts), TAKEN_RETRY_MS, untilFree));
       }
     }
-    const { joining } = seat;
-    seat.joining = null;
-    this.#left(seat, 'refused', error);
+    const { joining } = membership;
+    membership.joining = null;
+    this.#left(membership, 'refused', error);
     joining?.reject(error);
   }
 
-  #joinLater(seat, type, error, pause) {
-    seat.attempts += 1;
-    seat.stage = 'later';
-    seat.timer = setTimeout(() => {
-      seat.stage = 'out';
-      if (this.#link?.welcomed) this.#askToJoin(seat);
+  #delayJoin(membership, type, error, pause) {
+    membership.attempts += 1;
+    membership.stage = 'delayed';
+    membership.timer = setTimeout(() => {
+      membership.stage = 'out';
+      if (this.#connection?.welcomed) this.#requestJoin(membership);
     }, pause);
-    this.#tell(seat, type, { error, retryAt: Date.now() + pause });
+    this.#emitInRoom(membership, type, { error, retryAt: Date.now() + pause });
   }
 
-  /** The connection is gone: what was under way in this room is over, but for messages. */
-  #interrupted(seat) {
-    clearTimeout(seat.timer);
-    seat.lane.shut();
-    seat.held = null;
-    if (seat.leaving) this.#left(seat, 'asked');
-    else if (seat.stage !== 'left') seat.stage = 'out';
+  /** The connection is lost: everything pending in this room is cancelled, except messages. */
+  #interrupted(membership) {
+    clearTimeout(membership.timer);
+    membership.sendQueue.close();
+    membership.buffered = null;
+    if (membership.leaving) this.#left(membership, 'asked');
+    else if (membership.stage !== 'left') membership.stage = 'out';
   }
 
-  #left(seat, reason, error = new ChatError('left_room', 'you are no longer in this room')) {
-    if (seat.stage === 'left') return;
-    seat.stage = 'left';
-    seat.held = null;
-    clearTimeout(seat.timer);
-    if (this.#seats.get(seat.name) === seat) this.#seats.delete(seat.name);
-    seat.lane.fail(error);
-    seat.joining?.reject(error);
-    seat.leaving?.resolve();
-    this.#tell(seat, 'left', { reason, error: reason === 'refused' || reason === 'closed' ? error : undefined });
+  #left(membership, reason, error = new ChatError('left_room', 'you are no longer in this room')) {
+    if (membership.stage === 'left') return;
+    membership.stage = 'left';
+    membership.buffered = null;
+    clearTimeout(membership.timer);
+    if (this.#memberships.get(membership.name) === membership) this.#memberships.delete(membership.name);
+    membership.sendQueue.fail(error);
+    membership.joining?.reject(error);
+    membership.leaving?.resolve();
+    this.#emitInRoom(membership, 'left', { reason, error: reason === 'refused' || reason === 'closed' ? error : undefined });
   }
 
-  #tell(seat, type, event) {
-    const told = { room: seat.room, ...event };
-    seat.room.emit(type, told);
-    this.emit(type, told);
+  #emitInRoom(membership, type, event) {
+    const roomEvent = { room: membership.room, ...event };
+    membership.room.emit(type, roomEvent);
+    this.emit(type, roomEvent);
   }
 
-  // What the server says unasked.
+  // Frames that are not replies.
 
   #frame(frame) {
     if (frame.type === 'notice') {
-      const room = frame.room === undefined ? undefined : this.#seats.get(frame.room)?.room;
+      const room = frame.room === undefined ? undefined : this.#memberships.get(frame.room)?.room;
       if (frame.room !== undefined && !room) return;
       return this.emit('notice', { room, level: frame.level, body: frame.body });
     }
-    const seat = this.#seats.get(frame.room);
+    const membership = this.#memberships.get(frame.room);
     if (frame.type === 'error') return this.emit('error', new ChatError(frame.code, frame.message));
-    if (!seat) return;
-    if (frame.type === 'left') return this.#left(seat, frame.reason);
-    if (seat.stage !== 'in') return;
+    if (!membership) return;
+    if (frame.type === 'left') return this.#left(membership, frame.reason);
+    if (membership.stage !== 'in') return;
     if (frame.type === 'message') {
       const { type: _, room: __, ...message } = frame;
-      this.#said(seat, message);
+      this.#onMessage(membership, message);
     } else if (frame.type === 'presence') {
-      seat.roster.change(frame);
-      const joined = [...named(frame.joined).values()];
-      this.#tell(seat, 'presence', { joined, left: frame.left, memberCount: frame.member_count, partial: frame.partial === true });
+      membership.roster.apply(frame);
+      const joined = [...byUsername(frame.joined).values()];
+      this.#emitInRoom(membership, 'presence', { joined, left: frame.left, memberCount: frame.member_count, partial: frame.partial === true });
     } else if (frame.type === 'typing') {
-      this.#tell(seat, 'typing', { username: frame.username });
+      this.#emitInRoom(membership, 'typing', { username: frame.username });
     }
   }
 
-  // The stream of a room: each message once, in order.
+  // The message stream of a room: each message once, in order.
 
-  #said(seat, message) {
-    if (seat.held) {
-      if (seat.held.length >= MOST_HELD) seat.held.length = 0;
-      seat.held.push(message);
-    } else if (message.seq > seat.seq + 1) {
-      seat.held = [message];
-      this.#fill(seat);
-    } else if (message.seq > seat.seq) {
-      this.#deliver(seat, message, false);
+  #onMessage(membership, message) {
+    if (membership.buffered) {
+      if (membership.buffered.length >= MAX_BUFFERED) membership.buffered.length = 0;
+      membership.buffered.push(message);
+    } else if (message.seq > membership.seq + 1) {
+      membership.buffered = [message];
+      this.#fillGap(membership);
+    } else if (message.seq > membership.seq) {
+      this.#deliver(membership, message, false);
     }
   }
 
-  #deliver(seat, message, missed) {
-    if (message.seq <= seat.seq || seat.stage === 'left') return;
-    if (message.seq > seat.seq + 1) this.#tell(seat, 'gap', { after: seat.seq, before: message.seq });
-    seat.seq = message.seq;
-    if (missed) seat.missed += 1;
-    this.#tell(seat, 'message', { message, missed });
+  #deliver(membership, message, missed) {
+    if (message.seq <= membership.seq || membership.stage === 'left') return;
+    if (message.seq > membership.seq + 1) this.#emitInRoom(membership, 'gap', { after: membership.seq, before: message.seq });
+    membership.seq = message.seq;
+    if (missed) membership.missedCount += 1;
+    this.#emitInRoom(membership, 'message', { message, missed });
   }
 
-  #catchUp(seat, since, frame) {
+  #catchUp(membership, since, frame) {
     const first = frame.messages[0]?.seq ?? frame.seq + 1;
     if (frame.epoch !== since.epoch || frame.seq < since.seq) {
-      [seat.epoch, seat.seq] = [frame.epoch, frame.seq];
-      return this.#tell(seat, 'reset', { epoch: frame.epoch, messages: frame.messages });
+      [membership.epoch, membership.seq] = [frame.epoch, frame.seq];
+      return this.#emitInRoom(membership, 'reset', { epoch: frame.epoch, messages: frame.messages });
     }
     if (!frame.recovered && first - 1 - since.seq > this.#options.gapLimit) {
-      this.#tell(seat, 'gap', { after: since.seq, before: first });
-      seat.seq = first - 1;
+      this.#emitInRoom(membership, 'gap', { after: since.seq, before: first });
+      membership.seq = first - 1;
     }
-    seat.held = frame.messages.filter((message) => message.seq > seat.seq);
-    seat.until = frame.seq + 1;
-    this.#fill(seat);
+    membership.buffered = frame.messages.filter((message) => message.seq > membership.seq);
+    membership.gapEnd = frame.seq + 1;
+    this.#fillGap(membership);
   }
 
-  /** Tells what was missed, page by page, up to what is held back, and then that. */
-  #fill(seat) {
-    const target = () => seat.held[0]?.seq ?? seat.until;
-    if (seat.seq + 1 >= target()) return this.#filled(seat);
-    const { held } = seat;
-    this.#link.ask({ type: 'history', room: seat.name, after: seat.seq, limit: PAGE }, (error, page) => {
-      if (seat.held !== held || seat.stage !== 'in') return;
-      if (error && JOIN_MAY_CHANGE.has(error.code)) {
-        seat.timer = setTimeout(() => seat.held === held && seat.stage === 'in' && this.#fill(seat), error.retryAfterMs ?? 1_000);
+  /** Reads the missed messages page by page, up to the buffered ones, and then delivers those. */
+  #fillGap(membership) {
+    const target = () => membership.buffered[0]?.seq ?? membership.gapEnd;
+    if (membership.seq + 1 >= target()) return this.#finishFill(membership);
+    const { buffered } = membership;
+    this.#connection.request({ type: 'history', room: membership.name, after: membership.seq, limit: MAX_PAGE_SIZE }, (error, page) => {
+      if (membership.buffered !== buffered || membership.stage !== 'in') return;
+      if (error && RETRYABLE_ERRORS.has(error.code)) {
+        membership.timer = setTimeout(() => membership.buffered === buffered && membership.stage === 'in' && this.#fillGap(membership), error.retryAfterMs ?? 1_000);
         return;
       }
-      const told = seat.seq;
-      if (page?.epoch === seat.epoch) {
-        for (const message of page.messages) if (message.seq < target()) this.#deliver(seat, message, true);
+      const before = membership.seq;
+      if (page?.epoch === membership.epoch) {
+        for (const message of page.messages) if (message.seq < target()) this.#deliver(membership, message, true);
       }
-      if (seat.held !== held) return;
-      if (seat.seq > told && page.more) this.#fill(seat);
-      else this.#filled(seat);
+      if (membership.buffered !== buffered) return;
+      if (membership.seq > before && page.more) this.#fillGap(membership);
+      else this.#finishFill(membership);
     });
   }
 
-  #filled(seat) {
-    const { held } = seat;
-    seat.held = null;
-    // where the server has less than it promised, the first of these tells the gap
-    for (const message of held) this.#deliver(seat, message, message.seq < seat.until);
-    if (seat.stage === 'in' && seat.seq < seat.until - 1) {
-      this.#tell(seat, 'gap', { after: seat.seq, before: seat.until });
-      seat.seq = seat.until - 1;
+  #finishFill(membership) {
+    const { buffered } = membership;
+    membership.buffered = null;
+    // If history has fewer messages than expected, the first of these emits the `gap`.
+    for (const message of buffered) this.#deliver(membership, message, message.seq < membership.gapEnd);
+    if (membership.stage === 'in' && membership.seq < membership.gapEnd - 1) {
+      this.#emitInRoom(membership, 'gap', { after: membership.seq, before: membership.gapEnd });
+      membership.seq = membership.gapEnd - 1;
     }
-    if (seat.stage === 'in') this.#tell(seat, 'recovered', { count: seat.missed });
-    seat.missed = 0;
+    if (membership.stage === 'in') this.#emitInRoom(membership, 'recovered', { count: membership.missedCount });
+    membership.missedCount = 0;
   }
 
   // Members.
 
-  #completeMembers(seat, frame) {
-    if (seat.roster.complete || frame.member_count > this.#options.memberLimit) return this.#tell(seat, 'members', {});
-    seat.roster.begin();
-    seat.roster.page(frame.members, frame.member_count);
+  #completeMembers(membership, frame) {
+    if (membership.roster.complete || frame.member_count > this.#options.memberLimit) return this.#emitInRoom(membership, 'members', {});
+    membership.roster.begin();
+    membership.roster.page(frame.members, frame.member_count);
     const last = frame.members.at(-1)?.username;
-    this.#readMembers(seat, last, this.#options.memberLimit - frame.members.length, () => {});
+    this.#readMembers(membership, last, this.#options.memberLimit - frame.members.length, () => {});
   }
 
-  #readMembers(seat, after, left, done) {
-    const limit = Math.min(PAGE, left);
-    this.#link.ask({ type: 'members', room: seat.name, after, limit }, (error, page) => {
-      if (error || seat.stage !== 'in') return done(error ?? disconnected());
-      seat.roster.page(page.members, page.member_count);
+  #readMembers(membership, after, left, done) {
+    const limit = Math.min(MAX_PAGE_SIZE, left);
+    this.#connection.request({ type: 'members', room: membership.name, after, limit }, (error, page) => {
+      if (error || membership.stage !== 'in') return done(error ?? disconnected());
+      membership.roster.page(page.members, page.member_count);
       const last = page.members.at(-1)?.username;
       if (page.more && last !== undefined && left > page.members.length) {
-        return this.#readMembers(seat, last, left - page.members.length, done);
+        return this.#readMembers(membership, last, left - page.members.length, done);
       }
-      seat.roster.end(!page.more);
-      this.#tell(seat, 'members', {});
+      membership.roster.end(!page.more);
+      this.#emitInRoom(membership, 'members', {});
       done(null);
     });
   }
 
-  // What was said and has no ack.
+  // Sending messages.
 
-  #write(seat, message) {
-    const command = { type: 'send', room: seat.name, id: message.id, body: message.body };
-    // the server would end the connection, and the message would end the next one as well; 32 is more than `ref` takes
+  #write(membership, message) {
+    const command = { type: 'send', room: membership.name, id: message.id, body: message.body };
+    // The server would close the connection because of a larger frame, and the message would then
+    // close the next connection too. 32 bytes are more than `ref` takes.
     const size = new TextEncoder().encode(JSON.stringify(command)).length + 32;
     if (size > this.#frameLimit) {
       const error = new ChatError('message_too_large', `the message is too long: the server accepts at most ${this.#frameLimit} bytes`);
-      return seat.lane.settle(message, error, null);
+      return membership.sendQueue.settle(message, error, null);
     }
-    this.#link.ask(command, (error, frame) => {
+    this.#connection.request(command, (error, frame) => {
       if (error?.code === 'disconnected') return;
       if (error?.code === 'store_unavailable') {
-        seat.lane.putOff(message, (failures) => Math.max(error.retryAfterMs ?? 0, this.#pause(failures)));
-      } else if (error) seat.lane.settle(message, error, null);
-      else seat.lane.settle(message, null, { id: frame.id, seq: frame.seq, sentAt: frame.sent_at, stored: frame.stored !== false });
+        membership.sendQueue.defer(message, (failures) => Math.max(error.retryAfterMs ?? 0, this.#pause(failures)));
+      } else if (error) membership.sendQueue.settle(message, error, null);
+      else membership.sendQueue.settle(message, null, { id: frame.id, seq: frame.seq, sentAt: frame.sent_at, stored: frame.stored !== false });
     });
   }
 
-  // The page around it: when it comes back to life, and what it keeps over a reload.
+  // The page: becoming visible or online, and the session that survives a reload.
 
   #watchPage() {
     const { page } = this.#options;
@@ -968,10 +1024,10 @@ export class ChatClient extends Emitter {
     const isHidden = () => document.visibilityState === 'hidden';
     const listeners = [
       [window, 'online', () => this.reconnect()],
-      [window, 'offline', () => this.#link?.probe()],
-      [window, 'pageshow', ({ persisted }) => persisted && this.#seen()],
-      [window, 'pagehide', () => this.#keepSession(true)],
-      [document, 'visibilitychange', () => (isHidden() ? this.#keepSession() : this.#seen())],
+      [window, 'offline', () => this.#connection?.probe()],
+      [window, 'pageshow', ({ persisted }) => persisted && this.#onVisible()],
+      [window, 'pagehide', () => this.#saveSession(true)],
+      [document, 'visibilitychange', () => (isHidden() ? this.#saveSession() : this.#onVisible())],
     ];
     for (const [target, type, listener] of listeners) target.addEventListener(type, listener);
     this.#unwatch = () => {
@@ -979,14 +1035,15 @@ export class ChatClient extends Emitter {
     };
   }
 
-  #seen() {
-    this.#keepSession();
+  #onVisible() {
+    this.#saveSession();
     this.reconnect();
   }
 
-  // The storage has the secret only while the page is hidden or gone: a browser discards a hidden tab without a word. A tab that is
-  // duplicated gets a copy of the storage, and with the secret in it would take the session of the first one over. While the page is
-  // visible there is only a note that there is a session.
+  // The storage has the secret only while the page is hidden or gone, because a browser discards a
+  // hidden tab without notice. A duplicated tab gets a copy of the storage: with the secret in it,
+  // it would take over the session of the first tab. While the page is visible, the storage has
+  // only a note that there is a session.
 
   #restoreSession() {
     const { storage, storageKey, url, username } = this.#options;
@@ -998,17 +1055,17 @@ export class ChatClient extends Emitter {
       this.#resume = stored.resume ?? null;
       storage.setItem(storageKey, JSON.stringify({ url, username }));
     } catch {
-      // not ours, or no access: a new session then
+      // Not readable: start a new session.
     }
   }
 
-  #keepSession(isGoing = this.#options.page?.document.visibilityState === 'hidden') {
+  #saveSession(withSecret = this.#options.page?.document.visibilityState === 'hidden') {
     const { storage, storageKey, url, username } = this.#options;
     if (!storage || !this.#resume || this.#status.state === 'closed') return;
     try {
-      storage.setItem(storageKey, JSON.stringify({ url, username, resume: isGoing ? this.#resume : undefined }));
+      storage.setItem(storageKey, JSON.stringify({ url, username, resume: withSecret ? this.#resume : undefined }));
     } catch {
-      // full or forbidden: a new session then
+      // Full or forbidden: the next page starts a new session.
     }
   }
 
@@ -1016,11 +1073,11 @@ export class ChatClient extends Emitter {
     try {
       this.#options.storage?.removeItem(this.#options.storageKey);
     } catch {
-      // no access: then it was never written either
+      // No access: then nothing was written either.
     }
   }
 
-  // The outbox: what has no ack, over a reload.
+  // The outbox: unacknowledged messages that survive a reload.
 
   #loadOutbox() {
     const { outbox, queueLimit } = this.#options;
@@ -1030,13 +1087,16 @@ export class ChatClient extends Emitter {
     } catch (error) {
       report(error);
     }
-    // what does not fit stays where it is, and is loaded the next time
+    // Messages beyond the limit stay in the outbox and are loaded the next time.
     this.#unsent = entries.filter(isUnsent).slice(0, queueLimit);
     this.#queued += this.#unsent.length;
     for (const { createdAt } of this.#unsent) this.#createdAt = Math.max(this.#createdAt, createdAt);
   }
 
-  /** Adds to the outbox or removes from it; says whether that is done. A message that is not saved is sent all the same. */
+  /**
+   * Adds to or removes from the outbox. Returns whether it succeeded. A message that cannot be
+   * saved is still sent.
+   */
   #outbox(action, entry) {
     const { outbox } = this.#options;
     try {
@@ -1053,24 +1113,27 @@ export class ChatClient extends Emitter {
     this.#outbox('remove', entry);
   }
 
-  /** The room is joined, here are the messages that were shown with that: what the outbox has for it goes before all else. */
-  #sendUnsent(seat, shown) {
-    const entries = this.#unsent.filter(({ room }) => room === seat.name);
+  /**
+   * The room is joined, and `recent` are the messages that came with it. Queues the outbox's
+   * messages for this room before all others.
+   */
+  #sendUnsent(membership, recent) {
+    const entries = this.#unsent.filter(({ room }) => room === membership.name);
     if (entries.length === 0) return;
     this.#unsent = this.#unsent.filter((entry) => !entries.includes(entry));
     const messages = [];
     for (const entry of entries) {
-      const isStored = shown.some(({ id, from }) => id === entry.id && from === this.username);
-      if (isStored || seat.lane.has(entry.id)) {
+      const isStored = recent.some(({ id, from }) => id === entry.id && from === this.username);
+      if (isStored || membership.sendQueue.has(entry.id)) {
         this.#queued -= 1;
         if (isStored) this.#outbox('remove', entry);
         continue;
       }
-      const { message } = this.#outgoing(seat, entry, { saved: true, restored: true });
+      const { message } = this.#outgoing(membership, entry, { saved: true, restored: true });
       if (Date.now() - entry.createdAt <= OUTBOX_MAX_AGE_MS) messages.push(message);
       else message.settle(new ChatError('expired', 'this message is too old to be sent automatically'), null);
     }
-    seat.lane.addFirst(messages);
+    membership.sendQueue.prepend(messages);
     for (const message of messages) message.pending();
   }
 }
@@ -1080,8 +1143,8 @@ function isUnsent(entry) {
 }
 
 /**
- * An outbox in a `Storage`. Each message has a key of its own, so that tabs that share the storage do not overwrite each other's.
- * The prefix is for one server and one name.
+ * An outbox in a `Storage`. Each message has its own key, so that tabs that share the storage do
+ * not overwrite each other's messages. Use one prefix for each server and name.
  */
 export function storageOutbox(storage, prefix) {
   const keyOf = ({ room, id }) => `${prefix}.${JSON.stringify([room, id])}`;
@@ -1116,14 +1179,17 @@ function closedError(reason) {
   return reason.code === 'closed' ? reason : new ChatError(reason.code, reason.message, { closeCode: reason.closeCode });
 }
 
-/** `http:` and `https:` addresses are taken for the sockets beside them; without an address it is the page's own server. */
+/**
+ * Converts `http:` and `https:` to `ws:` and `wss:`. Default: `/ws` on the server of the current
+ * page.
+ */
 function socketUrl(url = new URL('/ws', globalThis.location?.href)) {
   const parsed = new URL(url, globalThis.location?.href);
   parsed.protocol = parsed.protocol.replace(/^http/, 'ws');
   return parsed.href;
 }
 
-/** `crypto.randomUUID` is missing on pages that came over plain http. */
+/** `crypto.randomUUID` is missing on pages that were loaded over plain HTTP. */
 function uuid() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;
@@ -1132,7 +1198,7 @@ function uuid() {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-/** A promise whose refusal need not be looked at: events tell it as well. */
+/** A promise whose rejection may go unhandled: events report it too. */
 function deferred() {
   const parts = {};
   parts.promise = handled(new Promise((resolve, reject) => Object.assign(parts, { resolve, reject })));

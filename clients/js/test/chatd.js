@@ -1,8 +1,8 @@
-// A running chatd and its clients, ended with the test.
+// Starts chatd and clients, and stops them after the test.
 
 import WebSocket from 'ws';
 import { ChatClient } from '../client.js';
-import { Line } from './support/line.js';
+import { TcpProxy } from './support/proxy.js';
 import { Server } from './support/server.js';
 
 export async function startServer(t, ...args) {
@@ -11,39 +11,39 @@ export async function startServer(t, ...args) {
   return server;
 }
 
-/** A line to a server that can be cut, and mended again. */
-export async function lineTo(t, server) {
-  const line = await Line.to(server);
-  t.after(() => line.end());
-  return line;
+/** A TCP proxy to a server: its connections can be cut and restored. */
+export async function proxyTo(t, server) {
+  const proxy = await TcpProxy.to(server);
+  t.after(() => proxy.close());
+  return proxy;
 }
 
-/** A client that comes back fast. */
+/** A client that reconnects quickly. */
 export function client(t, url, username, options = {}) {
-  const made = new ChatClient({ url, username, WebSocket, backoff: { baseMs: 20, capMs: 200 }, ...options });
-  t.after(() => made.close());
-  return made;
+  const chatClient = new ChatClient({ url, username, WebSocket, backoff: { baseMs: 20, capMs: 200 }, ...options });
+  t.after(() => chatClient.close());
+  return chatClient;
 }
 
 export async function member(t, url, username, room, options = {}) {
-  const made = client(t, url, username, options);
-  await made.connect();
-  const joined = await made.join(room, { history: options.history });
-  return { client: made, room: joined.room, joined };
+  const chatClient = client(t, url, username, options);
+  await chatClient.connect();
+  const joined = await chatClient.join(room, { history: options.history });
+  return { client: chatClient, room: joined.room, joined };
 }
 
-/** The next event of this type for which `fits` holds. */
-export function next(emitter, type, fits = () => true) {
+/** The next event of this type that `matches`. */
+export function next(emitter, type, matches = () => true) {
   return new Promise((resolve) => {
     const off = emitter.on(type, (event) => {
-      if (!fits(event)) return;
+      if (!matches(event)) return;
       off();
       resolve(event);
     });
   });
 }
 
-/** Everything that is said in a room, and a promise of the moment when there is enough of it. */
+/** Records the messages of a room. `has(count)` resolves when at least this many have arrived. */
 export function record(room) {
   const messages = [];
   room.on('message', ({ message }) => messages.push(message));

@@ -3,24 +3,24 @@ import test from 'node:test';
 import WebSocket from 'ws';
 import { client, member, next, record, startServer, upTo } from './chatd.js';
 
-test('two people talk', async (t) => {
+test('two users exchange messages', async (t) => {
   const server = await startServer(t);
   const ana = await member(t, server.url, 'ana', 'lobby');
   const bob = await member(t, server.url, 'bob', 'lobby');
-  const heard = record(bob.room);
+  const received = record(bob.room);
   const steps = [];
   ana.room.on('outgoing', ({ id, state }) => steps.push([id, state]));
   ana.room.on('message', ({ message }) => steps.push([message.id, 'message']));
   const sending = ana.room.send('*hi*');
   const ack = await sending;
-  const [message] = await heard.has(1);
+  const [message] = await received.has(1);
   assert.deepEqual([message.from, message.body, message.seq, message.id], ['ana', '*hi*', 1, sending.id]);
   assert.deepEqual(ack, { id: sending.id, seq: 1, sentAt: message.sent_at, stored: true });
   while (steps.length < 3) await next(ana.room, 'message');
   assert.deepEqual(steps, ['pending', 'acked', 'message'].map((state) => [sending.id, state]));
 });
 
-test('one session sits in many rooms and leaves them one by one', async (t) => {
+test('one session joins several rooms and leaves them one by one', async (t) => {
   const server = await startServer(t);
   const { client: ana, room: lobby } = await member(t, server.url, 'ana', 'lobby');
   const { room: tea } = await ana.join('tea');
@@ -31,14 +31,14 @@ test('one session sits in many rooms and leaves them one by one', async (t) => {
   const { room, reason } = await left;
   assert.deepEqual([room, reason, tea.state, lobby.state], [tea, 'asked', 'left', 'in']);
   await assert.rejects(tea.send('hello?'), { code: 'not_in_room' });
-  // left and joined in one breath: in the order in which it was asked
+  // Commands to leave and join take effect in the order sent.
   lobby.leave();
   const again = await ana.join('lobby');
   assert.equal(again.room.state, 'in');
   assert.notEqual(again.room, lobby);
 });
 
-test('a name that is taken is refused, and free when it is given up', async (t) => {
+test('a taken name is refused, and free after its user has left', async (t) => {
   const server = await startServer(t);
   const first = await member(t, server.url, 'ana', 'lobby');
   const second = client(t, server.url, 'ana');
@@ -49,7 +49,7 @@ test('a name that is taken is refused, and free when it is given up', async (t) 
   assert.equal((await second.join('lobby')).room.state, 'in');
 });
 
-test('what is no name is refused', async (t) => {
+test('an invalid name is refused', async (t) => {
   const server = await startServer(t);
   const nobody = client(t, server.url, 'not a name');
   const closed = next(nobody, 'state', ({ state }) => state === 'closed');
@@ -61,7 +61,7 @@ test('what is no name is refused', async (t) => {
   await assert.rejects(ana.join('no room'), { code: 'invalid_room' });
 });
 
-test('two spellings of a name are one', async (t) => {
+test('two Unicode spellings of a name are the same name', async (t) => {
   const server = await startServer(t);
   const { client: zoe, room } = await member(t, server.url, 'Zoe\u0308', 'cafe\u0301');
   assert.deepEqual([zoe.username, room.name, zoe.room('caf\u00e9')], ['Zo\u00eb', 'caf\u00e9', room]);
@@ -82,21 +82,21 @@ test('history is read page by page, in both directions', async (t) => {
   assert.deepEqual([bodies(newer.messages), newer.more], [[29, 30], false]);
 });
 
-test('the list of members follows who comes and goes', async (t) => {
+test('the member list follows joins and leaves', async (t) => {
   const server = await startServer(t);
   const { room } = await member(t, server.url, 'ana', 'lobby');
-  const came = next(room, 'presence', ({ joined }) => joined.some(({ username }) => username === 'bob'));
+  const joined = next(room, 'presence', ({ joined }) => joined.some(({ username }) => username === 'bob'));
   const bob = await member(t, server.url, 'bob', 'lobby');
-  await came;
+  await joined;
   assert.deepEqual([[...room.members.keys()].sort(), room.memberCount, room.partial], [['ana', 'bob'], 2, false]);
   assert.deepEqual([...bob.room.members.keys()].sort(), ['ana', 'bob']);
-  const went = next(room, 'presence', ({ left }) => left.includes('bob'));
+  const left = next(room, 'presence', ({ left }) => left.includes('bob'));
   bob.client.close();
-  await went;
+  await left;
   assert.deepEqual([[...room.members.keys()], room.memberCount], [['ana'], 1]);
 });
 
-test('a list that is longer than a page is completed, or said to be a sample', async (t) => {
+test('a long member list is completed, or marked as a sample', async (t) => {
   const server = await startServer(t);
   const crowd = upTo(130).map((number) => `guest${String(number).padStart(3, '0')}`);
   const [{ room: first }] = await Promise.all(crowd.map((name) => member(t, server.url, name, 'hall')));
@@ -119,35 +119,35 @@ test('a list that is longer than a page is completed, or said to be a sample', a
   assert.deepEqual([sample.members.size, sample.partial], [132, false]);
 });
 
-test('typing is told to the others, at most once in a while', async (t) => {
+test('typing is sent to the others, at most once in 3 s', async (t) => {
   const server = await startServer(t);
   const { room } = await member(t, server.url, 'ana', 'lobby');
   const bob = await member(t, server.url, 'bob', 'lobby');
-  const told = [];
-  room.on('typing', ({ username }) => told.push(username));
-  const heard = record(room);
+  const typing = [];
+  room.on('typing', ({ username }) => typing.push(username));
+  const received = record(room);
   bob.room.typing();
   bob.room.typing();
   await bob.room.send('done');
-  await heard.has(1);
-  assert.deepEqual(told, ['bob']);
+  await received.has(1);
+  assert.deepEqual(typing, ['bob']);
 });
 
 test('a listener that throws does not stop the stream', async (t) => {
   const server = await startServer(t);
   const { room } = await member(t, server.url, 'ana', 'lobby');
-  const said = t.mock.method(console, 'error', () => {});
+  const reported = t.mock.method(console, 'error', () => {});
   room.on('message', () => {
-    throw new Error('a fault of the application');
+    throw new Error('a bug in the application');
   });
-  const heard = record(room);
+  const received = record(room);
   await room.send('one');
   await room.send('two');
-  await heard.has(2);
-  assert.equal(said.mock.callCount(), 2);
+  await received.has(2);
+  assert.equal(reported.mock.callCount(), 2);
 });
 
-test('messages are compressed where both sides want it', async (t) => {
+test('messages are compressed if both sides support it', async (t) => {
   const server = await startServer(t, '--compression', 'on');
   const sockets = [];
   class Watched extends WebSocket {
@@ -159,12 +159,12 @@ test('messages are compressed where both sides want it', async (t) => {
   const ana = await member(t, server.url, 'ana', 'lobby', { WebSocket: Watched });
   const bob = await member(t, server.url, 'bob', 'lobby', { WebSocket: Watched });
   assert.deepEqual(sockets.map(({ extensions }) => extensions), ['permessage-deflate', 'permessage-deflate']);
-  const heard = record(bob.room);
-  // ws compresses what has more than a kilobyte
+  const received = record(bob.room);
+  // The package ws compresses messages of more than a kilobyte.
   const long = 'the same over and over '.repeat(200);
   await ana.room.send(long);
   await ana.room.send('short');
-  assert.deepEqual((await heard.has(2)).map(({ body }) => body), [long, 'short']);
+  assert.deepEqual((await received.has(2)).map(({ body }) => body), [long, 'short']);
   const { messages } = await bob.room.history();
   assert.deepEqual(messages.map(({ body }) => body), [long, 'short']);
 });

@@ -1,6 +1,9 @@
-// Copying a text.
+// Copying text.
 
-/** Copies; resolves with whether it worked. Over plain HTTP the browser has no clipboard for scripts: a selection is copied instead. */
+/**
+ * Copies a text. Resolves with whether it worked. Over plain HTTP scripts have no access to the
+ * clipboard API: a selection is copied instead.
+ */
 export async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -11,7 +14,7 @@ export async function copyText(text) {
 }
 
 function copySelected(text) {
-  const before = document.activeElement;
+  const focused = document.activeElement;
   const area = document.createElement('textarea');
   area.className = 'visually-hidden';
   area.value = text;
@@ -19,6 +22,6 @@ function copySelected(text) {
   area.select();
   const done = document.execCommand('copy');
   area.remove();
-  before?.focus({ preventScroll: true });
+  focused?.focus({ preventScroll: true });
   return done;
 }

@@ -1,6 +1,9 @@
-// Making and finding elements.
+// Creating and finding elements.
 
-/** `h('p', {class: 'x', onclick: f}, 'text', child)`. A property of null or false is left out. */
+/**
+ * `h('p', {class: 'x', onclick: f}, 'text', child)`. A property or child that is `null`,
+ * `undefined` or `false` is omitted.
+ */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -12,27 +15,27 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
-/** The element with this id, which `index.html` has. */
+/** The element of `index.html` with this id. */
 export function byId(id) {
   return document.getElementById(id);
 }
 
-/** Shows a text, or hides the element where there is none. */
-export function say(element, text) {
+/** Shows a text. Hides the element if the text is empty. */
+export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
   element.hidden = text === '';
 }
 
-/** Closes a dialog by its own buttons and by a click beside it. */
+/** Lets a dialog be closed by its close buttons and by a click outside it. */
 export function closable(dialog) {
   dialog.addEventListener('click', (event) => {
-    const asked = event.target.closest('[data-close]');
-    if (asked || (event.target === dialog && isOutside(dialog, event))) dialog.close();
+    const isCloseButton = event.target.closest('[data-close]');
+    if (isCloseButton || (event.target === dialog && isOutside(dialog, event))) dialog.close();
   });
 }
 
 function isOutside(dialog, { clientX, clientY, detail }) {
-  // a click that a key made has no place
+  // A click that was made with a key has no coordinates.
   if (detail === 0) return false;
   const { left, right, top, bottom } = dialog.getBoundingClientRect();
   return clientX < left || clientX > right || clientY < top || clientY > bottom;
@@ -40,7 +43,7 @@ function isOutside(dialog, { clientX, clientY, detail }) {
 
 const HUES = [15, 45, 75, 120, 150, 180, 210, 240, 265, 290, 320, 345];
 
-/** A person's colour: the same everywhere, without asking anybody. */
+/** The colour of a user. It is derived from the name, so it is the same everywhere. */
 export function hueOf(name) {
   let hash = 7;
   for (const character of name) hash = (hash * 31 + character.codePointAt(0)) % 9973;
@@ -49,11 +52,11 @@ export function hueOf(name) {
 
 export function avatar(name, ...classes) {
   const element = h('span', { class: ['avatar', ...classes].join(' '), 'aria-hidden': 'true' });
-  dressAvatar(element, name);
+  setAvatar(element, name);
   return element;
 }
 
-export function dressAvatar(element, name) {
+export function setAvatar(element, name) {
   element.style.setProperty('--hue', hueOf(name));
   element.textContent = [...name.replace(/^[_-]+/u, '')][0]?.toUpperCase() ?? name[0];
 }

@@ -1,16 +1,20 @@
-// Shows the page while the server is away. The server's answer always goes first, so that a new server brings a new page; what it
-// answered last is kept for the time when it does not answer.
+// The service worker: shows the page while the server is unavailable. It asks the server first, so
+// that a new server brings a new page, and uses the last cached response only if the server does
+// not answer.
 
-const KEPT = 'chatd-page';
-/** A line that is dead without a sign would hold the page up for minutes. */
-const PATIENCE_MS = 8_000;
-/** What a proxy answers for a server that is away. */
-const AWAY = new Set([502, 503, 504]);
+const CACHE = 'chatd-page';
+/** Without a timeout a dead connection would block the page for minutes. */
+const TIMEOUT_MS = 8_000;
+/** Status codes with which a proxy answers for a server that is unavailable. */
+const UNAVAILABLE = new Set([502, 503, 504]);
 
 self.addEventListener('install', () => self.skipWaiting());
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
 
-/** The page says which files it is made of: those that were loaded before this worker was there are kept, too. */
+/**
+ * The page posts the files it consists of, so that those loaded before this worker was active are
+ * cached too.
+ */
 self.addEventListener('message', (event) => {
   const keys = new Set(['/', ...event.data.files.map((file) => keyOf(new URL(file))).filter((key) => key !== null)]);
   event.waitUntil(Promise.all([...keys].map((key) => fromServer(new Request(key), key).catch(() => {}))));
@@ -19,21 +23,23 @@ self.addEventListener('message', (event) => {
 self.addEventListener('fetch', (event) => {
   const { request } = event;
   const key = request.method === 'GET' ? keyOf(new URL(request.url)) : null;
-  if (key !== null) event.respondWith(answer(request, key));
+  if (key !== null) event.respondWith(respond(request, key));
 });
 
-async function answer(request, key) {
+async function respond(request, key) {
   try {
     const response = await fromServer(request, key);
-    return AWAY.has(response.status) ? await kept(key) ?? response : response;
+    return UNAVAILABLE.has(response.status) ? await fromCache(key) ?? response : response;
   } catch (error) {
-    const response = await kept(key);
+    const response = await fromCache(key);
     if (response) return response;
     throw error;
   }
 }
 
-/** Under which key something is kept; null for all that is not the page. Every room has the same page. */
+/**
+ * The cache key of an address, or `null` if it is not part of the page. All rooms share one page.
+ */
 function keyOf({ origin, pathname }) {
   if (origin !== self.location.origin) return null;
   if (pathname === '/' || /^\/r\/[^/]+$/.test(pathname)) return '/';
@@ -41,11 +47,11 @@ function keyOf({ origin, pathname }) {
 }
 
 async function fromServer(request, key) {
-  const response = await fetch(request, { signal: AbortSignal.timeout(PATIENCE_MS) });
-  if (response.ok && response.type === 'basic') await (await caches.open(KEPT)).put(key, response.clone());
+  const response = await fetch(request, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+  if (response.ok && response.type === 'basic') await (await caches.open(CACHE)).put(key, response.clone());
   return response;
 }
 
-async function kept(key) {
-  return (await caches.open(KEPT)).match(key);
+async function fromCache(key) {
+  return (await caches.open(CACHE)).match(key);
 }

@@ -1,4 +1,4 @@
-//! The files of the page, and what is known of them.
+//! The files of the page and their metadata.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -23,37 +23,39 @@ struct PageFiles;
 #[include = "client.d.ts"]
 struct ClientFiles;
 
-/// Who may load a file.
+/// Which pages may load a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// Our own page.
+    /// The page of this server.
     Page,
-    /// Pages of every origin.
+    /// Pages of any origin.
     Everyone,
 }
 
-/// A file as it is answered.
+/// A file as it is served.
 #[derive(Debug, Clone)]
 pub(crate) struct Asset {
     pub(crate) content_type: &'static str,
     pub(crate) audience: Audience,
     pub(crate) plain: Bytes,
-    /// The same in gzip, where that is smaller.
+    /// The gzip encoding, if it is smaller.
     pub(crate) gzip: Option<Bytes>,
     pub(crate) etag: HeaderValue,
 }
 
-/// The files that were asked for, by path, with the hash of what was in them.
+/// The files requested so far, by path, with the hash of their contents.
 #[derive(Debug, Default)]
 pub(crate) struct Assets(Mutex<HashMap<String, ([u8; 32], Asset)>>);
 
 impl Assets {
-    /// What is answered to a path; none where there is nothing. Compressed when it is asked for first.
+    /// Returns the file at a path, or `None` if there is none. It is compressed on the first
+    /// request, and again if its contents have changed.
     pub(crate) fn get(&self, path: &str) -> Option<Asset> {
         let File { name, audience, data, hash } = find(path)?;
-        // whoever panicked with it has left it whole: it is changed by one insertion
-        let mut known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some((_, asset)) = known.get(path).filter(|(known, _)| *known == hash) {
+        // The map is consistent even if the lock is poisoned: it is only changed by a single
+        // insertion.
+        let mut cached = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some((_, asset)) = cached.get(path).filter(|(cached, _)| *cached == hash) {
             return Some(asset.clone());
         }
         let plain = Bytes::from(data.into_owned());
@@ -64,19 +66,19 @@ impl Assets {
             plain,
             etag: etag(&hash)?,
         };
-        // only paths of files come here, so there are no more than files, and rooms share one
-        known.insert(path.to_owned(), (hash, asset.clone()));
+        // Only paths of files get here, so the map is bounded. All rooms share one path.
+        cached.insert(path.to_owned(), (hash, asset.clone()));
         Some(asset)
     }
 }
 
-/// Stands for the page that says that there is nothing at an address. No request has this path.
+/// The key of the 404 page. No request has this path.
 pub(crate) const NOT_FOUND: &str = "not found";
 
-/// Files that have another address than `/page/` and their name, or none.
-const ELSEWHERE: [&str; 3] = ["index.html", "not-found.html", "sw.js"];
+/// Files that are not served under `/page/` with their name.
+const NOT_UNDER_PAGE: [&str; 3] = ["index.html", "not-found.html", "sw.js"];
 
-/// A file before it is compressed.
+/// A file before compression.
 struct File<'p> {
     name: &'p str,
     audience: Audience,
@@ -85,7 +87,7 @@ struct File<'p> {
 }
 
 impl<'p> File<'p> {
-    fn of_page(name: &'p str) -> Option<Self> {
+    fn page(name: &'p str) -> Option<Self> {
         Some(Self::embedded(name, Audience::Page, PageFiles::get(name)?))
     }
 
@@ -94,22 +96,22 @@ impl<'p> File<'p> {
     }
 }
 
-/// The file that a path stands for.
+/// Finds the file at a path.
 fn find(path: &str) -> Option<File<'_>> {
     match path {
         "/client.js" | "/client.d.ts" => {
             let name = &path[1..];
             Some(File::embedded(name, Audience::Everyone, ClientFiles::get(name)?))
         }
-        "/" => File::of_page("index.html"),
-        NOT_FOUND => File::of_page("not-found.html"),
-        // a service worker answers for the folder that it comes from, and those below
-        "/sw.js" => File::of_page("sw.js"),
+        "/" => File::page("index.html"),
+        NOT_FOUND => File::page("not-found.html"),
+        // The scope of a service worker is the folder it is served from: here the whole site.
+        "/sw.js" => File::page("sw.js"),
         emoji::PATH => {
             let (list, hash) = &*emoji::LIST;
             Some(File { name: path, audience: Audience::Page, data: list.as_bytes().into(), hash: *hash })
         }
-        _ => File::of_page(path.strip_prefix("/page/").filter(|name| !ELSEWHERE.contains(name))?),
+        _ => File::page(path.strip_prefix("/page/").filter(|name| !NOT_UNDER_PAGE.contains(name))?),
     }
 }
 
@@ -134,7 +136,7 @@ fn gzip(plain: &[u8]) -> Option<Bytes> {
     (compressed.len() < plain.len()).then(|| compressed.into())
 }
 
-/// Weak, since it stands for the file in either encoding (RFC 9110, section 8.8.1).
+/// Weak, because it identifies the file in both encodings (RFC 9110, section 8.8.1).
 fn etag(hash: &[u8; 32]) -> Option<HeaderValue> {
     let digits: String = hash[..12].iter().map(|byte| format!("{byte:02x}")).collect();
     HeaderValue::from_str(&format!("W/\"{digits}\"")).ok()
@@ -145,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_has_a_type() {
+    fn every_file_has_a_content_type() {
         let (page, client) = (PageFiles::iter(), ClientFiles::iter());
         let names: Vec<_> = page.chain(client).collect();
         assert!(names.len() > 20, "{names:?}");

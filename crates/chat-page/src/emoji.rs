@@ -1,13 +1,13 @@
-//! The short codes of emoji, for the completion of `:smile:` in the message box.
+//! The short codes of emoji, for completing `:smile:` in the message box.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::LazyLock;
 
-/// The path that answers with the list.
+/// The path of the list.
 pub(crate) const PATH: &str = "/emoji.json";
 
-/// The list as JSON, and a hash of it.
+/// The list as JSON, and its hash.
 pub(crate) static LIST: LazyLock<(String, [u8; 32])> = LazyLock::new(|| {
     let list = list();
     let mut hasher = DefaultHasher::new();
@@ -17,10 +17,11 @@ pub(crate) static LIST: LazyLock<(String, [u8; 32])> = LazyLock::new(|| {
     (list, hash)
 });
 
-/// `{"smile":"😄",…}`: those that `chat-markdown` knows, in the order in which keyboards show emoji.
+/// `{"smile":"😄",…}`: the codes that `chat-markdown` knows, in the order in which keyboards show
+/// emoji.
 fn list() -> String {
     let codes = emojis::iter().flat_map(|emoji| emoji.shortcodes().map(move |code| (code, emoji.as_str())));
-    // neither short codes nor emoji have characters that JSON escapes
+    // Neither short codes nor emoji contain characters that need escaping in JSON.
     let entries: Vec<String> = codes.map(|(code, emoji)| format!("\"{code}\":\"{emoji}\"")).collect();
     format!("{{{}}}", entries.join(","))
 }

@@ -1,4 +1,4 @@
-//! What a browser is told beside a file.
+//! The headers of every response.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, VARY,
@@ -11,15 +11,16 @@ use crate::asset::Audience;
 /// Which images the page may show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Images {
-    /// Its own.
+    /// Only its own.
     #[default]
     Own,
-    /// Those of messages, too, from any server that has `https`.
+    /// Images in messages too, from any server with `https`.
     Remote,
 }
 
-/// What the page may do: load its own files, talk to its own server, and set HTML by one policy only. `connect-src 'self'` covers
-/// WebSockets of the same origin (CSP Level 3, section 6.7.2.8).
+/// The Content-Security-Policy: the page may load its own files, connect to its own server, and set
+/// HTML through a single policy. `connect-src 'self'` covers WebSockets of the same origin (CSP
+/// Level 3, section 6.7.2.8).
 fn policy(images: Images) -> HeaderValue {
     macro_rules! policy {
         ($images:literal) => {
@@ -37,7 +38,7 @@ fn policy(images: Images) -> HeaderValue {
     })
 }
 
-/// Adds what goes with every answer.
+/// Adds the headers that every response has.
 pub(crate) fn add(headers: &mut HeaderMap, audience: Audience, images: Images) {
     let fixed = [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),

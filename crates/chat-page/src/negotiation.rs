@@ -1,44 +1,46 @@
-//! What a request says of what it has and takes.
+//! Content negotiation and conditional requests.
 
 use http::HeaderMap;
 use http::header::{ACCEPT, ACCEPT_ENCODING, IF_NONE_MATCH};
 
-/// The elements of a list that may stand in several lines (RFC 9110, section 5.6.1).
+/// The elements of a list header, which may be split over several lines (RFC 9110, section 5.6.1).
 fn elements(headers: &HeaderMap, name: http::HeaderName) -> impl Iterator<Item = &str> {
     let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(str::trim).filter(|element| !element.is_empty())
 }
 
-/// Whether gzip is taken (RFC 9110, section 12.5.3).
-pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
-    let mut any = false;
+/// Whether the client accepts gzip (RFC 9110, section 12.5.3).
+pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let mut wildcard = false;
     for element in elements(headers, ACCEPT_ENCODING) {
         let (coding, parameters) = element.split_once(';').unwrap_or((element, ""));
         let weight = parameters.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
-        let is_taken = weight.is_none_or(|(_, weight)| weight.trim().parse::<f32>().is_ok_and(|q| q > 0.0));
+        let is_accepted =
+            weight.is_none_or(|(_, weight)| weight.trim().parse::<f32>().is_ok_and(|q| q > 0.0));
         let coding = coding.trim();
         if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") {
-            return is_taken;
+            return is_accepted;
         }
-        any |= coding == "*" && is_taken;
+        wildcard |= coding == "*" && is_accepted;
     }
-    any
+    wildcard
 }
 
-/// Whether a person is likely to look at the answer: browsers ask for `text/html` by name when they open an address.
-pub(crate) fn takes_html(headers: &HeaderMap) -> bool {
+/// Whether the client is probably a browser that opens an address: those ask for `text/html` by
+/// name.
+pub(crate) fn accepts_html(headers: &HeaderMap) -> bool {
     elements(headers, ACCEPT).any(|element| {
         let (kind, _) = element.split_once(';').unwrap_or((element, ""));
         kind.trim().eq_ignore_ascii_case("text/html")
     })
 }
 
-/// Whether the client has what this tag stands for, by weak comparison (RFC 9110, section 13.1.2).
-pub(crate) fn has(headers: &HeaderMap, etag: &str) -> bool {
-    elements(headers, IF_NONE_MATCH).any(|tag| tag == "*" || opaque(tag) == opaque(etag))
+/// Whether the client's copy has this ETag, by weak comparison (RFC 9110, section 13.1.2).
+pub(crate) fn etag_matches(headers: &HeaderMap, etag: &str) -> bool {
+    elements(headers, IF_NONE_MATCH).any(|tag| tag == "*" || opaque_tag(tag) == opaque_tag(etag))
 }
 
-fn opaque(tag: &str) -> &str {
+fn opaque_tag(tag: &str) -> &str {
     tag.strip_prefix("W/").unwrap_or(tag)
 }
 
@@ -51,8 +53,8 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_taken_by_who_says_so() {
-        for (lines, takes) in [
+    fn gzip_is_accepted_only_if_listed() {
+        for (lines, accepts) in [
             (&[][..], false),
             (&["gzip"], true),
             (&["br, GZIP;q=0.5"], true),
@@ -64,25 +66,25 @@ mod tests {
             (&["identity"], false),
             (&["gzip;q=x"], false),
         ] {
-            assert_eq!(takes_gzip(&headers(&ACCEPT_ENCODING, lines)), takes, "{lines:?}");
+            assert_eq!(accepts_gzip(&headers(&ACCEPT_ENCODING, lines)), accepts, "{lines:?}");
         }
     }
 
     #[test]
-    fn html_is_for_clients_that_ask_for_it_by_name() {
-        for (lines, takes) in [
+    fn html_is_accepted_only_if_named() {
+        for (lines, accepts) in [
             (&["text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"][..], true),
             (&["application/json", "Text/HTML;q=0.5"], true),
             (&["*/*"], false),
             (&["application/json"], false),
             (&[], false),
         ] {
-            assert_eq!(takes_html(&headers(&ACCEPT, lines)), takes, "{lines:?}");
+            assert_eq!(accepts_html(&headers(&ACCEPT, lines)), accepts, "{lines:?}");
         }
     }
 
     #[test]
-    fn a_tag_is_known_in_either_strength_and_among_others() {
+    fn an_etag_matches_weakly_and_in_a_list() {
         for (lines, known) in [
             (&[][..], false),
             (&["W/\"a\""], true),
@@ -92,7 +94,7 @@ mod tests {
             (&["*"], true),
             (&["\"b\""], false),
         ] {
-            assert_eq!(has(&headers(&IF_NONE_MATCH, lines), "W/\"a\""), known, "{lines:?}");
+            assert_eq!(etag_matches(&headers(&IF_NONE_MATCH, lines), "W/\"a\""), known, "{lines:?}");
         }
     }
 }

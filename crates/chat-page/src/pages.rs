@@ -1,4 +1,4 @@
-//! Requests for the page and their answers.
+//! Responses to requests for the page.
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION};
@@ -6,9 +6,9 @@ use http::{HeaderValue, Method, Response, StatusCode, Uri, request};
 
 use crate::asset::{Asset, Assets, Audience, NOT_FOUND};
 use crate::headers::{self, Images};
-use crate::negotiation::{has, takes_gzip, takes_html};
+use crate::negotiation::{accepts_gzip, accepts_html, etag_matches};
 
-/// Answers requests for the page, for what it is made of, and for the client for JavaScript.
+/// Answers requests for the page, its files, and the JavaScript client.
 #[derive(Debug, Default)]
 pub struct Pages {
     assets: Assets,
@@ -16,21 +16,23 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Pages that may show these images.
+    /// Creates pages that may show these images.
     pub fn new(images: Images) -> Self {
         Self { assets: Assets::default(), images }
     }
 
-    /// The answer to a request; `None` if the path is not one of the page's and the client does not ask for HTML. A browser gets a
-    /// page that says so, with the status 404. A `HEAD` is answered without a body, another method than that and `GET` by 405.
+    /// Answers a request. Returns `None` if the path does not belong to the page and the client
+    /// does not ask for HTML. A browser gets a page with the status 404 instead. The response to
+    /// `HEAD` has no body, and methods other than `GET` and `HEAD` on a path of the page get the
+    /// status 405. `/r`, `/r/` and a trailing slash are redirected.
     pub fn answer(&self, request: &request::Parts) -> Option<Response<Bytes>> {
         let is_read = matches!(request.method, Method::GET | Method::HEAD);
-        if let Some(location) = moved(&request.uri).filter(|_| is_read) {
+        if let Some(location) = redirect_target(&request.uri).filter(|_| is_read) {
             return Some(self.redirect(location));
         }
-        let (asset, status) = match self.assets.get(path(request.uri.path())) {
+        let (asset, status) = match self.assets.get(asset_path(request.uri.path())) {
             Some(asset) => (asset, StatusCode::OK),
-            None if is_read && takes_html(&request.headers) => {
+            None if is_read && accepts_html(&request.headers) => {
                 (self.assets.get(NOT_FOUND)?, StatusCode::NOT_FOUND)
             }
             None => return None,
@@ -45,15 +47,15 @@ impl Pages {
         }
         let Asset { content_type, etag, gzip, plain, .. } = asset;
         if status == StatusCode::OK {
-            let is_known = etag.to_str().is_ok_and(|etag| has(&request.headers, etag));
+            let is_not_modified = etag.to_str().is_ok_and(|etag| etag_matches(&request.headers, etag));
             response.headers_mut().insert(ETAG, etag);
-            if is_known {
+            if is_not_modified {
                 *response.status_mut() = StatusCode::NOT_MODIFIED;
                 return Some(response);
             }
         }
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        let body = match gzip.filter(|_| takes_gzip(&request.headers)) {
+        let body = match gzip.filter(|_| accepts_gzip(&request.headers)) {
             Some(gzip) => {
                 response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
                 gzip
@@ -77,8 +79,9 @@ impl Pages {
     }
 }
 
-/// Where an address leads that is nearly one of the page's: `/r` and `/r/` name no room, `/r/lobby/` has a slash too many.
-fn moved(uri: &Uri) -> Option<HeaderValue> {
+/// Where an address redirects to: `/r` and `/r/` name no room, and `/r/lobby/` has a trailing
+/// slash.
+fn redirect_target(uri: &Uri) -> Option<HeaderValue> {
     let rest = uri.path().strip_prefix("/r").filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
     let room = rest.trim_matches('/');
     let path = match room {
@@ -90,8 +93,9 @@ fn moved(uri: &Uri) -> Option<HeaderValue> {
     HeaderValue::try_from(path + &query).ok()
 }
 
-/// Where what is asked for stands: every room has the same page, which reads the room's name off its own address.
-fn path(path: &str) -> &str {
+/// The path of the file that serves a request. All rooms share one page, which reads the room's
+/// name from its own address.
+fn asset_path(path: &str) -> &str {
     let room = path.strip_prefix("/r/").filter(|room| !room.is_empty() && !room.contains('/'));
     if room.is_some() { "/" } else { path }
 }

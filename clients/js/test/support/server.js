@@ -1,4 +1,4 @@
-// A chatd of a test's own: a free port, a database in a folder that is removed with it.
+// Runs chatd for one test: on a free port, with a database in a folder that is removed afterwards.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,7 +17,7 @@ export class Server {
     const server = new Server();
     server.#args = args;
     server.#folder = await mkdtemp(join(tmpdir(), 'chatd-test-'));
-    await server.up();
+    await server.start();
     return server;
   }
 
@@ -29,14 +29,17 @@ export class Server {
     return `${this.address.replace('http', 'ws')}/ws`;
   }
 
-  /** Starts it, on the same port and database as before; other arguments replace those that it was started with. */
-  async up(...args) {
+  /**
+   * Starts the server, on the same port and database as before. Arguments given here replace the
+   * earlier ones.
+   */
+  async start(...args) {
     const program = process.env.CHATD;
     if (!program) throw new Error('set CHATD to the path of the chatd program');
     if (args.length > 0) this.#args = args;
     const admin = this.#args.includes('--admin-listen') ? [] : ['--admin-listen', 'off'];
     const all = ['--listen', `127.0.0.1:${this.port}`, ...admin, '--message-rate', '0', ...this.#args];
-    // nothing of the environment changes it
+    // The environment must not change the server's configuration.
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CHATD_')));
     this.#child = spawn(resolve(program), all, { cwd: this.#folder, env, stdio: ['ignore', 'pipe', 'ignore'] });
     this.port = Number(await new Promise((found, failed) => {
@@ -49,12 +52,12 @@ export class Server {
     }));
   }
 
-  /** As if the power went. */
+  /** Simulates a crash. */
   kill() {
     return this.#end('SIGKILL');
   }
 
-  /** As an operator stops it. */
+  /** Stops the server as an admin would. */
   stop() {
     return this.#end('SIGTERM');
   }

@@ -1,9 +1,9 @@
-// What axe-core finds in each view, in both colours.
+// Violations that axe-core finds in each view, in both colour schemes.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until } from './support/until.js';
 
 const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -17,80 +17,80 @@ const RICH = [
   '```bash', 'echo "$HOME" # say', '```',
 ].join('\n');
 
-/** Serious and critical faults, each with where it is. */
-async function faults(person, what) {
-  // what moves is half transparent
-  await until('nothing moves', () => person.page.evaluate(() => document.getAnimations().length === 0));
-  await person.page.evaluate(AXE);
-  const { violations } = await person.page.evaluate((values) => window.axe.run(document, { runOnly: { type: 'tag', values } }), TAGS);
+/** The serious and critical violations, each with its location. */
+async function problems(user, what) {
+  // Elements are half transparent during animations.
+  await until('all animations have ended', () => user.page.evaluate(() => document.getAnimations().length === 0));
+  await user.page.evaluate(AXE);
+  const { violations } = await user.page.evaluate((values) => window.axe.run(document, { runOnly: { type: 'tag', values } }), TAGS);
   return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${what}: ${id} at ${target}: ${failureSummary}`));
 }
 
 for (const colorScheme of ['light', 'dark']) {
-  browserTest(`no serious fault in the form and the room, ${colorScheme}`, async (house) => {
-    const server = await house.server();
-    const ben = await house.raw(server, 'ben');
-    const ana = await house.visitor(server, '/', { colorScheme });
-    const found = await faults(ana, 'form');
+  browserTest(`the form and the room have no serious violation, ${colorScheme}`, async (fixture) => {
+    const server = await fixture.server();
+    const ben = await fixture.bot(server, 'ben');
+    const ana = await fixture.visitor(server, '/', { colorScheme });
+    const found = await problems(ana, 'form');
     await ana.page.locator('#entry-name').fill('a name');
     await ana.page.keyboard.press('Enter');
     await ana.page.locator('#entry-name[aria-invalid]').waitFor();
-    found.push(...await faults(ana, 'form with a fault'));
+    found.push(...await problems(ana, 'form with an error'));
     await ana.page.locator('#entry-name').fill('ana');
     await ana.page.keyboard.press('Enter');
-    await ana.isIn('lobby');
-    found.push(...await faults(ana, 'empty room'));
+    await ana.waitForRoom('lobby');
+    found.push(...await problems(ana, 'empty room'));
 
-    await ben.say(RICH);
-    await ana.sees('quoted');
-    await ana.say(RICH.replace('# Heading', '# My heading'));
-    await ana.sees('My heading');
+    await ben.send(RICH);
+    await ana.waitForMessage('quoted');
+    await ana.send(RICH.replace('# Heading', '# My heading'));
+    await ana.waitForMessage('My heading');
     await ana.page.locator('#compose-text').fill(RICH);
-    found.push(...await faults(ana, 'room'));
+    found.push(...await problems(ana, 'room'));
     await ana.page.locator('#compose-text').fill('@b');
     await ana.page.locator('#completion [role="option"]').waitFor();
-    found.push(...await faults(ana, 'completion'));
+    found.push(...await problems(ana, 'completion'));
     await ana.page.locator('#leave-room').click();
     await ana.page.locator('#toast').waitFor();
-    found.push(...await faults(ana, 'no room'));
+    found.push(...await problems(ana, 'no room'));
     assert.deepEqual(found, []);
   });
 
-  browserTest(`no serious fault in the dialogs, ${colorScheme}`, async (house) => {
-    const server = await house.server();
-    const ana = await house.person(server, 'ana', 'lobby', { colorScheme });
-    await ana.joinAnother('tea');
-    const ben = await house.raw(server, 'ben', 'lobby');
-    await ben.say('hello @ana');
+  browserTest(`the dialogs have no serious violation, ${colorScheme}`, async (fixture) => {
+    const server = await fixture.server();
+    const ana = await fixture.user(server, 'ana', 'lobby', { colorScheme });
+    await ana.joinRoom('tea');
+    const ben = await fixture.bot(server, 'ben', 'lobby');
+    await ben.send('hello @ana');
     await ana.page.locator('.badge.mentioned').waitFor();
     const found = [];
     for (const [opener, dialog] of [['open-settings', 'settings'], ['open-help', 'help'], ['add-room', 'switcher']]) {
       await ana.page.locator(`#${opener}`).click();
       await ana.page.locator(`#${dialog}`).waitFor();
-      found.push(...await faults(ana, dialog));
+      found.push(...await problems(ana, dialog));
       await ana.page.keyboard.press('Escape');
     }
     await ana.page.setViewportSize({ width: 375, height: 667 });
     for (const opener of ['open-rooms', 'open-people']) {
       await ana.page.locator(`#${opener}`).click();
       await ana.page.locator('#drawer').waitFor();
-      found.push(...await faults(ana, `drawer of ${opener}`));
+      found.push(...await problems(ana, `drawer of ${opener}`));
       await ana.page.keyboard.press('Escape');
-      await ana.hides('#drawer');
+      await ana.waitUntilHidden('#drawer');
     }
     assert.deepEqual(found, []);
   });
 
-  browserTest(`no serious fault while the line is down, ${colorScheme}`, async (house) => {
-    const server = await house.server();
-    const line = await house.line(server);
-    const ana = await house.person(line, 'ana', 'lobby', { colorScheme });
-    ana.mayLoseTheLine = true;
-    line.cut();
-    await ana.bannerSays('down');
-    await ana.say('not sent yet');
+  browserTest(`the page has no serious violation while disconnected, ${colorScheme}`, async (fixture) => {
+    const server = await fixture.server();
+    const proxy = await fixture.proxy(server);
+    const ana = await fixture.user(proxy, 'ana', 'lobby', { colorScheme });
+    ana.expectsOutage = true;
+    proxy.cut();
+    await ana.waitForBanner('down');
+    await ana.send('not sent yet');
     await ana.page.locator('.message[data-state="pending"]').waitFor();
-    assert.deepEqual(await faults(ana, 'down'), []);
+    assert.deepEqual(await problems(ana, 'down'), []);
   });
 }

@@ -1,67 +1,67 @@
-// Addresses that lead nowhere, and a server that does not answer.
+// Addresses that do not exist, and a server that does not answer.
 
 import assert from 'node:assert/strict';
-import { assertInPlace } from './support/boxes.js';
-import { browserTest } from './support/house.js';
+import { assertLayout } from './support/layout.js';
+import { browserTest } from './support/fixture.js';
 import { until } from './support/until.js';
 
-browserTest('an address where nothing is says so, and leads to the chat', async (house) => {
-  const server = await house.server();
-  const page = await (await house.context({ viewport: { width: 320, height: 568 } })).newPage();
+browserTest('an unknown address shows a 404 page with a link to the chat', async (fixture) => {
+  const server = await fixture.server();
+  const page = await (await fixture.context({ viewport: { width: 320, height: 568 } })).newPage();
   const answer = await page.goto(`${server.address}/login`);
   assert.equal(answer.status(), 404);
   const lost = { page };
-  await assertInPlace(lost, 'the page for nothing');
+  await assertLayout(lost, 'the 404 page');
   assert.equal(await page.locator('h1').innerText(), 'Page not found');
   await page.getByRole('link', { name: 'Open the chat' }).click();
   await page.locator('#entry-form').waitFor();
 });
 
-browserTest('an address with a slash too many leads to its room, and one without a room to the form', async (house) => {
-  const server = await house.server();
-  const ana = await house.visitor(server, '/r/tea/');
+browserTest('a trailing slash redirects to the room, and a missing room to the form', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.visitor(server, '/r/tea/');
   assert.equal(new URL(ana.page.url()).pathname, '/r/tea');
   assert.equal(await ana.text('#entry-title'), 'Join #tea');
   await ana.page.goto(`${server.address}/r/`);
   assert.equal(await ana.text('#entry-title'), 'Join the chat');
 });
 
-browserTest('while the server is away the page is shown all the same, and gets in when it is back', async (house) => {
-  const server = await house.server();
-  const context = await house.context({ serviceWorkers: 'allow' });
-  const ana = await house.person(server, 'ana', 'lobby', { context });
-  ana.mayLoseTheLine = true;
+browserTest('the page loads while the server is down, and joins when it is back', async (fixture) => {
+  const server = await fixture.server();
+  const context = await fixture.context({ serviceWorkers: 'allow' });
+  const ana = await fixture.user(server, 'ana', 'lobby', { context });
+  ana.expectsOutage = true;
   const kept = () => ana.page.evaluate(async () => {
     if (!(await caches.has('chatd-page'))) return [];
     return (await (await caches.open('chatd-page')).keys()).map(({ url }) => new URL(url).pathname);
   });
-  await until('the page is kept', async () => {
+  await until('the page is cached', async () => {
     const files = await kept();
     return ['/', '/client.js', '/page/style.css', '/page/views/log.js', '/page/text/words.js'].every((file) => files.includes(file));
   });
   await server.kill();
-  const other = await house.visitor(server, '/r/tea', { context });
-  other.mayLoseTheLine = true;
+  const other = await fixture.visitor(server, '/r/tea', { context });
+  other.expectsOutage = true;
   assert.equal(await other.text('#entry-title'), 'Join #tea');
   await other.page.locator('#entry-name').fill('ben');
   await other.page.keyboard.press('Enter');
-  await until('the form says why it waits', async () => await other.text('#entry-status') === 'Can’t reach the server. Still trying…');
-  await server.up();
-  await other.isIn('tea');
-  await other.says('here');
+  await until('the form shows why it is waiting', async () => await other.text('#entry-status') === 'Can’t reach the server. Still trying…');
+  await server.start();
+  await other.waitForRoom('tea');
+  await other.sendAndWait('here');
 });
 
-browserTest('a new server brings a new page, whatever is kept', async (house) => {
-  const server = await house.server();
-  const context = await house.context({ serviceWorkers: 'allow' });
-  const ana = await house.person(server, 'ana', 'lobby', { context });
-  await until('the worker is there', () => ana.page.evaluate(() => navigator.serviceWorker.controller !== null));
-  await until('the page is kept', () => ana.page.evaluate(async () => (await caches.match('/')) !== undefined));
+browserTest('a new server brings a new page, whatever is cached', async (fixture) => {
+  const server = await fixture.server();
+  const context = await fixture.context({ serviceWorkers: 'allow' });
+  const ana = await fixture.user(server, 'ana', 'lobby', { context });
+  await until('the service worker is active', () => ana.page.evaluate(() => navigator.serviceWorker.controller !== null));
+  await until('the page is cached', () => ana.page.evaluate(async () => (await caches.match('/')) !== undefined));
   await ana.page.evaluate(async () => {
     const cache = await caches.open('chatd-page');
     await cache.put('/', new Response('<!doctype html><title>old</title>', { headers: { 'content-type': 'text/html' } }));
   });
   await ana.page.reload();
-  await ana.isIn('lobby');
+  await ana.waitForRoom('lobby');
   assert.equal(await ana.page.title(), 'lobby – chatd');
 });

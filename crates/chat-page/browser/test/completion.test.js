@@ -1,22 +1,22 @@
-// What the box completes.
+// Completion in the message box.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
-const options = (person) => person.page.locator('#completion .completion-label').allInnerTexts();
-const value = (person) => person.page.locator('#compose-text').inputValue();
+const options = (user) => user.page.locator('#completion .completion-label').allInnerTexts();
+const value = (user) => user.page.locator('#compose-text').inputValue();
 
-async function room(house, ...names) {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby');
-  for (const name of names) await house.raw(server, name, 'lobby');
-  await until('all are there', async () => (await ana.people()).length === names.length + 1);
+async function room(fixture, ...names) {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby');
+  for (const name of names) await fixture.bot(server, name, 'lobby');
+  await until('all users are listed', async () => (await ana.people()).length === names.length + 1);
   return ana;
 }
 
-browserTest('@ and the first letters of a name complete a person, by keys', async (house) => {
-  const ana = await room(house, 'ben', 'Benno', 'cid');
+browserTest('@ and the first letters of a name complete a user by keyboard', async (fixture) => {
+  const ana = await room(fixture, 'ben', 'Benno', 'cid');
   const { keyboard } = ana.page;
   const box = ana.page.locator('#compose-text');
   await keyboard.type('hi @');
@@ -30,26 +30,26 @@ browserTest('@ and the first letters of a name complete a person, by keys', asyn
   await keyboard.press('ArrowDown');
   await keyboard.press('Enter');
   assert.equal(await value(ana), 'hi @Benno ');
-  assert.equal(await ana.shows('#completion'), false);
+  assert.equal(await ana.isVisible('#completion'), false);
   assert.equal(await box.getAttribute('aria-activedescendant'), null);
   await keyboard.type('and @c');
   await untilEqual(() => options(ana), ['cid']);
   await keyboard.press('Tab');
   assert.equal(await value(ana), 'hi @Benno and @cid ');
   await keyboard.press('Enter');
-  const message = await ana.sees('hi @Benno and @cid');
+  const message = await ana.waitForMessage('hi @Benno and @cid');
   assert.deepEqual(await message.locator('.mention').allInnerTexts(), ['@Benno', '@cid']);
 });
 
-browserTest('Escape closes the list, and Tab then moves on as everywhere', async (house) => {
-  const ana = await room(house, 'ben');
+browserTest('Escape closes the list, and Tab then moves the focus', async (fixture) => {
+  const ana = await room(fixture, 'ben');
   const { keyboard } = ana.page;
   await keyboard.type('hi @b');
   await untilEqual(() => options(ana), ['ben']);
   await keyboard.press('Escape');
-  await ana.hides('#completion');
+  await ana.waitUntilHidden('#completion');
   await keyboard.type('e');
-  assert.equal(await ana.shows('#completion'), false, 'it stays closed for this word');
+  assert.equal(await ana.isVisible('#completion'), false, 'the list stays closed for this word');
   await keyboard.press('Tab');
   assert.equal(await ana.focused(), 'toggle-formatting');
   assert.equal(await value(ana), 'hi @be');
@@ -59,50 +59,50 @@ browserTest('Escape closes the list, and Tab then moves on as everywhere', async
   await untilEqual(() => options(ana), ['ben']);
 });
 
-browserTest('a part of a name completes it from its beginning on, and never in the middle', async (house) => {
-  const ana = await room(house, 'small', 'mary-ann', 'tom_ann');
+browserTest('the beginning of any part of a name completes it, but not its middle', async (fixture) => {
+  const ana = await room(fixture, 'small', 'mary-ann', 'tom_ann');
   await ana.page.keyboard.type('@ann');
   await untilEqual(() => options(ana), ['mary-ann', 'tom_ann']);
   await ana.page.keyboard.press('Escape');
   await ana.page.keyboard.type('a, look, @all');
-  assert.equal(await ana.shows('#completion'), false);
+  assert.equal(await ana.isVisible('#completion'), false);
   await ana.page.keyboard.press('Enter');
-  await ana.sees('@anna, look, @all');
+  await ana.waitForMessage('@anna, look, @all');
 });
 
-browserTest('Enter sends a name that is written in full', async (house) => {
-  const ana = await room(house, 'ben', 'benno');
+browserTest('Enter sends a message that ends with a full name', async (fixture) => {
+  const ana = await room(fixture, 'ben', 'benno');
   await ana.page.keyboard.type('hi @ben');
   await untilEqual(() => options(ana), ['ben', 'benno']);
   await ana.page.keyboard.press('Enter');
-  await ana.sees('hi @ben');
-  assert.equal(await ana.shows('#completion'), false);
+  await ana.waitForMessage('hi @ben');
+  assert.equal(await ana.isVisible('#completion'), false);
 });
 
-browserTest('an emoji is completed from a list that is loaded when it is needed', async (house) => {
-  const ana = await room(house);
+browserTest('emoji are completed from a list that is loaded on demand', async (fixture) => {
+  const ana = await room(fixture);
   const asked = () => ana.requests.filter((url) => url.endsWith('/emoji.json')).length;
   assert.equal(asked(), 0);
   await ana.page.keyboard.type('at 10:30, :D or :s');
   assert.equal(asked(), 0);
   await ana.page.keyboard.type('mil');
-  await until('the list is there', async () => (await options(ana)).includes(':smile:'));
+  await until('the suggestions are shown', async () => (await options(ana)).includes(':smile:'));
   await ana.page.keyboard.type('e');
-  await until('the one that is written comes first', async () => (await options(ana))[0] === ':smile:');
+  await until('the exact match comes first', async () => (await options(ana))[0] === ':smile:');
   await ana.page.keyboard.press('Enter');
   assert.equal(await value(ana), 'at 10:30, :D or 😄 ');
   await ana.page.keyboard.type(':tada');
-  await until('the list is there', async () => (await options(ana))[0] === ':tada:');
+  await until('the suggestions are shown', async () => (await options(ana))[0] === ':tada:');
   await ana.page.keyboard.press('Tab');
   await ana.page.keyboard.press('Enter');
-  await ana.sees('at 10:30, :D or 😄 🎉');
+  await ana.waitForMessage('at 10:30, :D or 😄 🎉');
   assert.equal(asked(), 1);
 });
 
-browserTest('# completes a room, with the pointer too', async (house) => {
-  const ana = await room(house);
-  await ana.joinAnother('tea');
-  await ana.joinAnother('team');
+browserTest('# completes a room, by pointer too', async (fixture) => {
+  const ana = await room(fixture);
+  await ana.joinRoom('tea');
+  await ana.joinRoom('team');
   await ana.page.keyboard.type('come to #te');
   await untilEqual(() => options(ana), ['tea', 'team']);
   await ana.page.locator('#completion [role="option"]', { hasText: 'team' }).click();
@@ -112,12 +112,12 @@ browserTest('# completes a room, with the pointer too', async (house) => {
   await ana.page.locator('.room-reference', { hasText: '#team' }).waitFor();
 });
 
-browserTest('on a phone a suggestion is taken by touch, and the list is on the screen', async (house) => {
-  const server = await house.server();
+browserTest('on a phone a suggestion is accepted by touch, and the list is on the screen', async (fixture) => {
+  const server = await fixture.server();
   const viewport = { width: 390, height: 700 };
-  const ana = await house.person(server, 'ana', 'lobby', { viewport, hasTouch: true, isMobile: true });
-  for (let number = 1; number <= 9; number += 1) await house.raw(server, `${'long-name-'.repeat(4)}${number}`, 'lobby');
-  await until('all are there', async () => await ana.text('#people-count') === '10');
+  const ana = await fixture.user(server, 'ana', 'lobby', { viewport, hasTouch: true, isMobile: true });
+  for (let number = 1; number <= 9; number += 1) await fixture.bot(server, `${'long-name-'.repeat(4)}${number}`, 'lobby');
+  await until('all users are listed', async () => await ana.text('#people-count') === '10');
   await ana.page.locator('#compose-text').tap();
   await ana.page.keyboard.type('@long');
   await untilEqual(async () => (await options(ana)).length, 8);
@@ -129,17 +129,17 @@ browserTest('on a phone a suggestion is taken by touch, and the list is on the s
   assert.equal(await value(ana), `@${'long-name-'.repeat(4)}8 `);
 });
 
-browserTest('nothing is completed in code, in addresses and within words', async (house) => {
-  const ana = await room(house, 'ben');
+browserTest('nothing is completed in code, in addresses or inside words', async (fixture) => {
+  const ana = await room(fixture, 'ben');
   for (const text of ['`@b', '```\n@b', 'me@b', 'see http://x/#b', 'a:sm', '# ', '@ben-', 'x @nobody']) {
     await ana.page.locator('#compose-text').fill(text);
     await ana.page.locator('#compose-text').press('End');
-    assert.equal(await ana.shows('#completion'), false, text);
+    assert.equal(await ana.isVisible('#completion'), false, text);
   }
 });
 
-browserTest('in a script without spaces a person is completed within a sentence', async (house) => {
-  const ana = await room(house, '田中', '田村');
+browserTest('in a script without spaces a user is completed inside a sentence', async (fixture) => {
+  const ana = await room(fixture, '田中', '田村');
   await ana.page.locator('#compose-text').pressSequentially('これは@田');
   await untilEqual(() => options(ana), ['田中', '田村']);
   await ana.page.keyboard.press('ArrowDown');

@@ -1,14 +1,17 @@
 // Files that are dropped or pasted.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until } from './support/until.js';
 
 const WORDS = 'Files can’t be sent here.';
 
-/** Drags files or a text over an element and drops them; the result says which events the page has prevented. */
-function drop(person, selector, { file, text }) {
-  return person.page.locator(selector).evaluate((element, what) => {
+/**
+ * Drags files or text over an element and drops them. Returns which of the events the page
+ * prevented.
+ */
+function drop(user, selector, { file, text }) {
+  return user.page.locator(selector).evaluate((element, what) => {
     const dataTransfer = new DataTransfer();
     if (what.file) dataTransfer.items.add(new File(['content'], what.file, { type: 'image/png' }));
     if (what.text) dataTransfer.setData('text/plain', what.text);
@@ -20,8 +23,8 @@ function drop(person, selector, { file, text }) {
   }, { file, text });
 }
 
-function paste(person, { file, text }) {
-  return person.page.locator('#compose-text').evaluate((box, what) => {
+function paste(user, { file, text }) {
+  return user.page.locator('#compose-text').evaluate((box, what) => {
     const clipboardData = new DataTransfer();
     if (what.file) clipboardData.items.add(new File(['content'], what.file, { type: 'image/png' }));
     if (what.text) clipboardData.setData('text/plain', what.text);
@@ -31,30 +34,30 @@ function paste(person, { file, text }) {
   }, { file, text });
 }
 
-browserTest('a dropped file does not replace the page, and the page says why nothing happens', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
-  for (const place of ['#messages', '#compose-text', '#people']) {
-    assert.deepEqual(await drop(ana, place, { file: 'cat.png' }), [true, true, true], place);
-    await until('it is said', async () => await ana.text('#toast-text') === WORDS);
+browserTest('a dropped file does not replace the page, and a toast explains why', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
+  for (const selector of ['#messages', '#compose-text', '#people']) {
+    assert.deepEqual(await drop(ana, selector, { file: 'cat.png' }), [true, true, true], selector);
+    await until('the message is shown', async () => await ana.text('#toast-text') === WORDS);
     await ana.page.locator('#toast [aria-label="Dismiss"]').click();
   }
-  await ana.says('still here');
+  await ana.sendAndWait('still here');
 });
 
-browserTest('a file that is dropped on the form does not replace it', async (house) => {
-  const server = await house.server();
-  const ana = await house.visitor(server, '/');
+browserTest('a file dropped on the form does not replace the page', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.visitor(server, '/');
   await ana.page.evaluate(() => import('/page/views/chat.js'));
   assert.deepEqual(await drop(ana, '#entry', { file: 'cat.png' }), [true, true, true]);
 });
 
-browserTest('a pasted picture is answered in words, a pasted text is pasted', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby', { permissions: ['clipboard-read', 'clipboard-write'] });
+browserTest('a pasted picture shows a toast, and pasted text is inserted', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby', { permissions: ['clipboard-read', 'clipboard-write'] });
   assert.equal(await paste(ana, { file: 'cat.png' }), true);
-  await until('it is said', async () => await ana.text('#toast-text') === WORDS);
-  // an office program puts a picture of the text beside the text
+  await until('the message is shown', async () => await ana.text('#toast-text') === WORDS);
+  // An office program adds a picture of the text to the text.
   assert.equal(await paste(ana, { file: 'cat.png', text: 'a table' }), false);
   assert.deepEqual(await drop(ana, '#compose-text', { text: 'a text' }), [false, false, false]);
   await ana.page.evaluate(() => navigator.clipboard.writeText('from the clipboard'));

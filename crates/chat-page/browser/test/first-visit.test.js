@@ -1,63 +1,63 @@
-// Somebody who knows nothing but the address.
+// The first visit of a user who knows only the address.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 
-browserTest('a newcomer gets from the address to a message by a name, Enter, a text and Enter', async (house) => {
-  const server = await house.server();
-  const ben = await house.person(server, 'ben');
+browserTest('a new user sends a message with a name, Enter, a text and Enter', async (fixture) => {
+  const server = await fixture.server();
+  const ben = await fixture.user(server, 'ben');
 
-  const ana = await house.visitor(server, '/');
+  const ana = await fixture.visitor(server, '/');
   assert.equal(await ana.focused(), 'entry-name');
   assert.equal(await ana.page.locator('#entry-room').inputValue(), 'lobby');
   await ana.page.keyboard.type('ana');
   await ana.page.keyboard.press('Enter');
-  await ana.isIn('lobby');
+  await ana.waitForRoom('lobby');
   assert.equal(await ana.focused(), 'compose-text');
   await ana.page.keyboard.type('Hello, I am new here');
   await ana.page.keyboard.press('Enter');
 
-  const seen = await ben.sees('Hello, I am new here');
+  const seen = await ben.waitForMessage('Hello, I am new here');
   assert.equal(await seen.getAttribute('data-from'), 'ana');
-  const own = await ana.sees('Hello, I am new here');
+  const own = await ana.waitForMessage('Hello, I am new here');
   assert.match(await own.getAttribute('class'), /\bmine\b/);
   assert.equal(new URL(ana.page.url()).pathname, '/r/lobby');
   assert.equal(await ana.page.title(), 'lobby – chatd');
 });
 
-browserTest('a link leads to its room, and the name is remembered the next time', async (house) => {
-  const server = await house.server();
-  const context = await house.context();
-  const ana = await house.visitor(server, '/r/tea-%C3%BCber', { context });
+browserTest('a link opens its room, and the next visit remembers the name', async (fixture) => {
+  const server = await fixture.server();
+  const context = await fixture.context();
+  const ana = await fixture.visitor(server, '/r/tea-%C3%BCber', { context });
   assert.equal(await ana.text('#entry-title'), 'Join #tea-über');
   assert.equal(await ana.page.locator('#entry-room').inputValue(), 'tea-über');
   await ana.enter('ana');
-  await ana.isIn('tea-über');
+  await ana.waitForRoom('tea-über');
   await ana.page.close();
 
-  const again = await house.visitor(server, '/', { context });
-  assert.equal(await again.page.locator('#entry-name').inputValue(), 'ana');
-  assert.equal(await again.page.locator('#entry-room').inputValue(), 'tea-über');
-  assert.equal(await again.focused(), 'entry-join');
-  await again.page.keyboard.press('Enter');
-  await again.isIn('tea-über');
+  const revisit = await fixture.visitor(server, '/', { context });
+  assert.equal(await revisit.page.locator('#entry-name').inputValue(), 'ana');
+  assert.equal(await revisit.page.locator('#entry-room').inputValue(), 'tea-über');
+  assert.equal(await revisit.focused(), 'entry-join');
+  await revisit.page.keyboard.press('Enter');
+  await revisit.waitForRoom('tea-über');
 });
 
-browserTest('the link to a room can be copied, and works', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'tea', { permissions: ['clipboard-read', 'clipboard-write'] });
+browserTest('the link to a room can be copied and opened', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'tea', { permissions: ['clipboard-read', 'clipboard-write'] });
   await ana.page.locator('#copy-link').click();
   await ana.page.locator('#copy-link[data-done]').waitFor();
   const link = await ana.page.evaluate(() => navigator.clipboard.readText());
   assert.equal(link, `${server.address}/r/tea`);
-  const ben = await house.visitor(server, new URL(link).pathname);
+  const ben = await fixture.visitor(server, new URL(link).pathname);
   assert.equal(await ben.text('#entry-title'), 'Join #tea');
 });
 
-browserTest('a name that somebody has is said to be taken, at its field', async (house) => {
-  const server = await house.server();
-  await house.person(server, 'ana');
-  const other = await house.visitor(server, '/r/lobby');
+browserTest('a taken name is reported at its field', async (fixture) => {
+  const server = await fixture.server();
+  await fixture.user(server, 'ana');
+  const other = await fixture.visitor(server, '/r/lobby');
   await other.page.locator('#entry-name').fill('ana');
   await other.page.keyboard.press('Enter');
   await other.page.locator('#entry-name[aria-invalid="true"]').waitFor();
@@ -67,15 +67,15 @@ browserTest('a name that somebody has is said to be taken, at its field', async 
   assert.ok(described.split(' ').includes('entry-name-error'));
 
   await other.page.keyboard.type('anna');
-  assert.equal(await other.page.locator('#entry-name').inputValue(), 'anna', 'the name was selected, and is written over');
+  assert.equal(await other.page.locator('#entry-name').inputValue(), 'anna', 'the name was selected, so typing replaces it');
   assert.equal(await other.page.locator('#entry-name').getAttribute('aria-invalid'), null);
   await other.page.keyboard.press('Enter');
-  await other.isIn('lobby');
+  await other.waitForRoom('lobby');
 });
 
-browserTest('what can be no name is said at its field, and nothing is lost', async (house) => {
-  const server = await house.server();
-  const ana = await house.visitor(server, '/');
+browserTest('an invalid name is reported at its field, and the input is kept', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.visitor(server, '/');
   const { page } = ana;
   const tries = [
     { name: '', room: 'lobby', field: 'name', text: /Enter a name/ },

@@ -1,30 +1,30 @@
-// The bar with which a text is formatted, its keys, and lists that continue.
+// The formatting toolbar, its keyboard shortcuts, and lists that continue.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { untilEqual } from './support/until.js';
 
-const box = (person) => person.page.locator('#compose-text');
-const value = (person) => box(person).inputValue();
+const box = (user) => user.page.locator('#compose-text');
+const value = (user) => box(user).inputValue();
 
-/** Puts a text into the box; what stands between two bars is selected. */
-async function write(person, text) {
+/** Puts a text into the box. The part between two bars is selected. */
+async function write(user, text) {
   const start = text.indexOf('|');
   const plain = text.replaceAll('|', '');
   const end = text.lastIndexOf('|') - (start === text.lastIndexOf('|') ? 0 : 1);
-  await box(person).fill(plain);
-  await box(person).evaluate((element, range) => element.setSelectionRange(...range), start < 0 ? [plain.length, plain.length] : [start, end]);
+  await box(user).fill(plain);
+  await box(user).evaluate((element, range) => element.setSelectionRange(...range), start < 0 ? [plain.length, plain.length] : [start, end]);
 }
 
-/** The text of the box with its selection. */
-function written(person) {
-  return box(person).evaluate(({ value: text, selectionStart: start, selectionEnd: end }) => (
+/** The text of the box, with bars around the selection. */
+function written(user) {
+  return box(user).evaluate(({ value: text, selectionStart: start, selectionEnd: end }) => (
     start === end ? `${text.slice(0, start)}|${text.slice(end)}` : `${text.slice(0, start)}|${text.slice(start, end)}|${text.slice(end)}`));
 }
 
-browserTest('each button formats what is selected', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
+browserTest('each button formats the selection', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
   const cases = [
     ['bold', 'a |word| b', 'a **|word|** b'],
     ['bold', 'a **|word|** b', 'a |word| b'],
@@ -50,9 +50,9 @@ browserTest('each button formats what is selected', async (house) => {
   }
 });
 
-browserTest('formatting has keys, and Ctrl+Z takes it back', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
+browserTest('formatting has keyboard shortcuts, and Ctrl+Z undoes it', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
   const { keyboard } = ana.page;
   for (const [key, after] of [
     ['Control+b', '**|word|**'], ['Control+i', '*|word|*'], ['Control+e', '`|word|`'], ['Control+Shift+KeyX', '~~|word|~~'],
@@ -71,9 +71,9 @@ browserTest('formatting has keys, and Ctrl+Z takes it back', async (house) => {
   assert.equal(await value(ana), 'typed');
 });
 
-browserTest('lists and quotes continue on a new line, and end with an empty item', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
+browserTest('lists and quotes continue on a new line, and end at an empty item', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
   const { keyboard } = ana.page;
   for (const [before, after] of [
     ['- one', '- one\n- |'], ['9. one', '9. one\n10. |'], ['- [x] one', '- [x] one\n- [ ] |'], ['> one', '> one\n> |'],
@@ -88,13 +88,13 @@ browserTest('lists and quotes continue on a new line, and end with an empty item
   await keyboard.press('Shift+Enter');
   await keyboard.type('two');
   await keyboard.press('Enter');
-  const message = await ana.sees('two');
+  const message = await ana.waitForMessage('two');
   assert.deepEqual(await message.locator('li').allInnerTexts(), ['one', 'two']);
 });
 
-browserTest('the bar is one stop of the Tab key, and can be put away', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
+browserTest('the toolbar is one tab stop, and can be hidden', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
   const { keyboard } = ana.page;
   await keyboard.press('Shift+Tab');
   assert.equal(await ana.focused(), 'format-bold');
@@ -105,24 +105,24 @@ browserTest('the bar is one stop of the Tab key, and can be put away', async (ho
   await keyboard.press('Tab');
   assert.equal(await ana.focused(), 'compose-text');
   await ana.page.locator('#toggle-formatting').click();
-  await ana.hides('#formatting');
+  await ana.waitUntilHidden('#formatting');
   assert.equal(await ana.page.locator('#toggle-formatting').getAttribute('aria-pressed'), 'false');
   await ana.page.reload();
-  await ana.isIn('lobby');
-  assert.equal(await ana.shows('#formatting'), false, 'the choice is kept');
+  await ana.waitForRoom('lobby');
+  assert.equal(await ana.isVisible('#formatting'), false, 'the choice is kept');
 });
 
-browserTest('the box follows the direction of what is written', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
+browserTest('the box follows the direction of its text', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
   for (const [text, direction] of [['مرحبا بالعالم!', 'rtl'], ['hello', 'ltr'], ['שלום', 'rtl']]) {
     await box(ana).fill(text);
     await untilEqual(() => box(ana).evaluate((element) => (element.matches(':dir(rtl)') ? 'rtl' : 'ltr')), direction);
   }
 });
 
-browserTest('there is no preview that shows something else than what is sent', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
+browserTest('there is no preview that could differ from the message', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
   assert.equal(await ana.page.locator('#preview, #toggle-preview').count(), 0);
 });

@@ -1,34 +1,35 @@
-// What was said before: it comes as one scrolls up, and what one reads stays where it is.
+// Older messages: they are loaded as the user scrolls up, and visible messages keep their position.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
 /** Messages of different heights. */
 const text = (number) => `Message ${number}${number % 7 === 0 ? `\n\n\`\`\`js\nlet a = ${number};\nlet b;\n\`\`\`` : ''}${number % 3 === 0 ? ' and more words'.repeat(20) : ''}`;
 
-async function filled(house, count) {
-  const server = await house.server();
-  const ben = await house.raw(server, 'ben');
-  await ben.fill(count, text);
+async function filled(fixture, count) {
+  const server = await fixture.server();
+  const ben = await fixture.bot(server, 'ben');
+  await ben.sendMany(count, text);
   return { server, ben };
 }
 
-const seqs = async (person) => (await person.log()).map(({ seq }) => seq);
+const seqs = async (user) => (await user.log()).map(({ seq }) => seq);
 
-function scrollTo(person, where) {
-  return person.page.locator('#messages').evaluate((log, top) => { log.scrollTop = top ?? log.scrollHeight; }, where);
+function scrollTo(user, where) {
+  return user.page.locator('#messages').evaluate((log, top) => { log.scrollTop = top ?? log.scrollHeight; }, where);
 }
 
 /**
- * Scrolls up by the wheel, frame by frame, until the beginning is there. In each frame what is in sight has to be where it was in the one
- * before, but for what was scrolled. Answers the largest number of pixels by which it was not, and the largest number of entries.
+ * Scrolls up in wheel steps, frame by frame, until the beginning is reached. In each frame visible
+ * messages must be where they were in the frame before, apart from the scrolled distance. Returns
+ * the largest deviation in pixels, and the largest number of entries.
  */
-function scrollUpWatching(person) {
-  return person.page.evaluate(async () => {
+function scrollUpWatching(user) {
+  return user.page.evaluate(async () => {
     const log = document.querySelector('#messages');
     const frame = () => new Promise((resolve) => requestAnimationFrame(() => resolve()));
-    const place = (entry) => entry.getBoundingClientRect().top;
+    const topOf = (entry) => entry.getBoundingClientRect().top;
     const middle = () => {
       const { left, top, height, width } = log.getBoundingClientRect();
       return document.elementFromPoint(left + width / 2, top + height / 2)?.closest('.entry');
@@ -40,22 +41,22 @@ function scrollUpWatching(person) {
       if (done) return { moved, most };
       log.scrollTop -= 400;
       const entry = middle();
-      const before = entry && place(entry);
-      // the page works in the first frame; what it did is drawn before the second
+      const before = entry && topOf(entry);
+      // The page works in the first frame. Its changes are drawn before the second.
       await frame();
       await frame();
-      if (entry?.isConnected) moved = Math.max(moved, Math.abs(place(entry) - before));
+      if (entry?.isConnected) moved = Math.max(moved, Math.abs(topOf(entry) - before));
       most = Math.max(most, log.querySelectorAll('.entry').length);
     }
   });
 }
 
-browserTest('older messages come as one scrolls up, without a jump and without a hole', async (house) => {
-  const { server } = await filled(house, 300);
-  const ana = await house.person(server, 'ana');
-  await ana.sees('Message 300');
+browserTest('older messages are loaded while scrolling up, without jumps or gaps', async (fixture) => {
+  const { server } = await filled(fixture, 300);
+  const ana = await fixture.user(server, 'ana');
+  await ana.waitForMessage('Message 300');
   const { moved, most } = await scrollUpWatching(ana);
-  assert.ok(moved < 3, `what is in sight moved by ${moved} pixels`);
+  assert.ok(moved < 3, `visible messages moved by ${moved} pixels`);
   assert.ok(most <= 400, `${most} entries in the page`);
   const seen = await seqs(ana);
   assert.equal(seen[0], 1);
@@ -63,48 +64,48 @@ browserTest('older messages come as one scrolls up, without a jump and without a
   assert.equal(await ana.text('#log-start'), 'This is the beginning of #lobby.');
 });
 
-browserTest('of thousands of messages only a part is in the page, from one end to the other', async (house) => {
-  const { server } = await filled(house, 2_000);
-  const ana = await house.person(server, 'ana');
-  await ana.sees('Message 2000');
+browserTest('only a part of thousands of messages is in the page at any time', async (fixture) => {
+  const { server } = await filled(fixture, 2_000);
+  const ana = await fixture.user(server, 'ana');
+  await ana.waitForMessage('Message 2000');
   const { moved, most } = await scrollUpWatching(ana);
-  assert.ok(moved < 3, `what is in sight moved by ${moved} pixels`);
+  assert.ok(moved < 3, `visible messages moved by ${moved} pixels`);
   assert.ok(most <= 400, `${most} entries in the page`);
   await ana.page.locator('#messages').focus();
   await ana.page.keyboard.press('End');
-  await ana.sees('Message 2000');
+  await ana.waitForMessage('Message 2000');
   const seen = await seqs(ana);
   assert.ok(seen.length <= 400);
   assert.deepEqual(seen, seen.map((_, index) => seen[0] + index));
 });
 
-browserTest('who reads back is not moved by what others say, and gets to it by a button', async (house) => {
-  const { server, ben } = await filled(house, 100);
-  const ana = await house.person(server, 'ana');
-  await ana.sees('Message 100');
+browserTest('new messages do not move a user who reads back, and a button jumps to them', async (fixture) => {
+  const { server, ben } = await filled(fixture, 100);
+  const ana = await fixture.user(server, 'ana');
+  await ana.waitForMessage('Message 100');
   await scrollTo(ana, 900);
   await ana.page.locator('#jump-newest').waitFor();
   const anchor = ana.page.locator('.entry').filter({ has: ana.page.locator('[data-seq="80"]') });
   const before = await anchor.evaluate((entry) => entry.getBoundingClientRect().top);
-  await ben.say('news one');
-  await ben.say('news two');
-  await until('the button counts', async () => await ana.text('#jump-newest') === '2 new messages');
+  await ben.send('news one');
+  await ben.send('news two');
+  await until('the button shows the count', async () => await ana.text('#jump-newest') === '2 new messages');
   assert.ok(Math.abs(await anchor.evaluate((entry) => entry.getBoundingClientRect().top) - before) < 3);
   await untilEqual(() => ana.page.title(), '(2) lobby – chatd');
   await ana.page.locator('#jump-newest').click();
-  await ana.hides('#jump-newest');
-  const last = (await ana.sees('news two')).boundingBox();
+  await ana.waitUntilHidden('#jump-newest');
+  const last = (await ana.waitForMessage('news two')).boundingBox();
   const { y, height } = await ana.page.locator('#messages').boundingBox();
-  assert.ok((await last).y < y + height, 'the newest is in sight');
+  assert.ok((await last).y < y + height, 'the newest message is visible');
   await untilEqual(() => ana.page.title(), 'lobby – chatd');
 });
 
-browserTest('at the end, new messages push up what is there', async (house) => {
-  const { server, ben } = await filled(house, 60);
-  const ana = await house.person(server, 'ana');
-  await ana.sees('Message 60');
-  await ben.fill(40, (number) => `more ${number}`);
-  await ana.sees('more 40');
+browserTest('at the end the log follows new messages', async (fixture) => {
+  const { server, ben } = await filled(fixture, 60);
+  const ana = await fixture.user(server, 'ana');
+  await ana.waitForMessage('Message 60');
+  await ben.sendMany(40, (number) => `more ${number}`);
+  await ana.waitForMessage('more 40');
   const distance = () => ana.page.locator('#messages').evaluate((log) => Math.round(log.scrollHeight - log.scrollTop - log.clientHeight));
   await untilEqual(distance, 0);
   await ana.page.locator('#compose-text').fill('a\nb\nc\nd\ne\nf');
@@ -113,13 +114,13 @@ browserTest('at the end, new messages push up what is there', async (house) => {
   await untilEqual(distance, 0);
 });
 
-browserTest('a line stands where one left off, and one is brought there', async (house) => {
-  const { server, ben } = await filled(house, 30);
-  const context = await house.context();
-  const ana = await house.person(server, 'ana', 'lobby', { context });
-  await ana.sees('Message 30');
+browserTest('a line marks where the user left off, and a button jumps to it', async (fixture) => {
+  const { server, ben } = await filled(fixture, 30);
+  const context = await fixture.context();
+  const ana = await fixture.user(server, 'ana', 'lobby', { context });
+  await ana.waitForMessage('Message 30');
   await ana.page.close();
-  await ben.fill(80, (number) => `while away ${number}`);
+  await ben.sendMany(80, (number) => `while away ${number}`);
 
   await context.addInitScript(() => {
     window.linesSeen = new Set();
@@ -128,27 +129,27 @@ browserTest('a line stands where one left off, and one is brought there', async 
       if (line) window.linesSeen.add(line.closest('.entry').dataset.seq);
     }).observe(document, { childList: true, subtree: true });
   });
-  const back = await house.person(server, 'ana', 'lobby', { context });
+  const back = await fixture.user(server, 'ana', 'lobby', { context });
   await back.page.locator('#jump-unread').click();
   const entry = back.page.locator('.entry', { has: back.page.locator('#new-line') });
   await entry.waitFor();
   assert.equal(await entry.getAttribute('data-seq'), '31');
-  assert.deepEqual(await back.page.evaluate(() => [...window.linesSeen]), ['31'], 'it never stood elsewhere');
+  assert.deepEqual(await back.page.evaluate(() => [...window.linesSeen]), ['31'], 'the line was never anywhere else');
   const box = await entry.boundingBox();
   const log = await back.page.locator('#messages').boundingBox();
-  assert.ok(box.y >= log.y && box.y < log.y + log.height, 'the line is in sight');
+  assert.ok(box.y >= log.y && box.y < log.y + log.height, 'the line is visible');
   assert.equal(await back.page.locator('#new-line').count(), 1);
 
   await back.page.keyboard.press('Escape');
   await back.page.keyboard.press('Escape');
-  await until('the line has done its work', async () => await back.page.locator('#new-line').count() === 0);
-  await back.sees('while away 80');
+  await until('the line is removed', async () => await back.page.locator('#new-line').count() === 0);
+  await back.waitForMessage('while away 80');
 });
 
-browserTest('an empty room says so', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
+browserTest('an empty room shows a welcome text', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
   assert.match(await ana.text('#log-start'), /^No messages yet\. Say hello!/);
-  await ana.says('first');
+  await ana.sendAndWait('first');
   assert.equal(await ana.text('#log-start'), 'This is the beginning of #lobby.');
 });

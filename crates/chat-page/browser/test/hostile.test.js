@@ -1,7 +1,8 @@
-// Messages that want more than to be read. The page has two walls: what the server renders, and the policy that it sends.
+// Hostile messages. The page has two lines of defence: the server's rendering, and the
+// Content-Security-Policy.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 
 const RUN = 'window.ran=1';
 const AWAY = 'https://elsewhere.example';
@@ -47,23 +48,23 @@ const ALLOWED = new Set([
   ...'a blockquote br code del em h1 h2 h3 h4 h5 h6 hr li ol p pre span strong table tbody td th thead tr ul'.split(' '),
 ]);
 
-browserTest('nothing of a hostile message runs, loads, or reaches the rest of the page', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
-  const ben = await house.person(server, 'ben');
+browserTest('hostile messages run nothing, load nothing and do not reach the rest of the page', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
+  const ben = await fixture.user(server, 'ben');
   for (const [index, vector] of VECTORS.entries()) {
     await ana.page.locator('#compose-text').fill(`no. ${index + 1}\n\n${vector}`);
     await ana.page.locator('#send').click();
   }
-  await ben.sees(`no. ${VECTORS.length}`);
+  await ben.waitForMessage(`no. ${VECTORS.length}`);
   await ben.page.reload();
-  await ben.isIn('lobby');
-  await ben.sees(`no. ${VECTORS.length}`);
+  await ben.waitForRoom('lobby');
+  await ben.waitForMessage(`no. ${VECTORS.length}`);
 
-  for (const person of [ana, ben]) {
-    assert.equal(await person.page.locator('.message').count(), VECTORS.length);
-    await touchAll(person.page);
-    const elements = await person.page.locator('.message .body *:not(.code-block, .code-block > :not(pre), .copy *)').evaluateAll((all) => all.map((element) => ({
+  for (const user of [ana, ben]) {
+    assert.equal(await user.page.locator('.message').count(), VECTORS.length);
+    await touchAll(user.page);
+    const elements = await user.page.locator('.message .body *:not(.code-block, .code-block > :not(pre), .copy *)').evaluateAll((all) => all.map((element) => ({
       name: element.localName, attributes: element.getAttributeNames(), href: element.getAttribute('href'),
     })));
     for (const { name, attributes, href } of elements) {
@@ -72,14 +73,14 @@ browserTest('nothing of a hostile message runs, loads, or reaches the rest of th
       assert.deepEqual(bad, [], `of <${name}>`);
       if (href !== null) assert.match(href, /^(https?|mailto):/);
     }
-    assert.equal(await person.page.evaluate(() => window.ran), undefined);
-    assert.deepEqual(person.dialogs, []);
-    assert.equal(await person.page.locator('#compose-text').count(), 1);
-    assert.equal(person.page.context().pages().length, 1, 'no window was opened');
+    assert.equal(await user.page.evaluate(() => window.ran), undefined);
+    assert.deepEqual(user.dialogs, []);
+    assert.equal(await user.page.locator('#compose-text').count(), 1);
+    assert.equal(user.page.context().pages().length, 1, 'no window was opened');
   }
 });
 
-/** The pointer goes over every element. */
+/** Moves the pointer over every element. */
 async function touchAll(page) {
   await page.locator('.message .body').evaluateAll((bodies) => {
     for (const element of bodies.flatMap((body) => [body, ...body.querySelectorAll('*')])) {
@@ -88,9 +89,9 @@ async function touchAll(page) {
   });
 }
 
-browserTest('names and rooms are text, too', async (house) => {
-  const server = await house.server();
-  const ana = await house.visitor(server, `/r/${encodeURIComponent('<img src=x onerror=window.ran=1>')}`);
+browserTest('names and rooms are never parsed as HTML', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.visitor(server, `/r/${encodeURIComponent('<img src=x onerror=window.ran=1>')}`);
   assert.equal(await ana.text('#entry-title'), 'Join #<img src=x onerror=window.ran=1>');
   await ana.page.locator('#entry-name').fill('<b>ana</b>');
   await ana.page.keyboard.press('Enter');
@@ -98,17 +99,17 @@ browserTest('names and rooms are text, too', async (house) => {
   assert.equal(await ana.page.evaluate(() => window.ran), undefined);
 });
 
-browserTest('the page comes with a policy under which nothing else would run', async (house) => {
-  const server = await house.server();
-  const ana = await house.visitor(server, '/');
+browserTest('the Content-Security-Policy blocks all other code', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.visitor(server, '/');
   const answer = await ana.page.request.get(`${server.address}/r/lobby`);
   const policy = answer.headers()['content-security-policy'];
   for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "base-uri 'none'", "require-trusted-types-for 'script'"]) {
     assert.ok(policy.includes(part), part);
   }
   assert.doesNotMatch(policy, /unsafe-/);
-  // what gets past the first wall is held by the second
-  const page = await unwatched(house, server);
+  // The second defence stops what gets past the first.
+  const page = await unwatched(fixture, server);
   const outcome = await page.evaluate(async () => {
     const violations = [];
     document.addEventListener('securitypolicyviolation', ({ effectiveDirective }) => violations.push(effectiveDirective));
@@ -133,9 +134,9 @@ browserTest('the page comes with a policy under which nothing else would run', a
   }
 });
 
-/** A page in which faults are what the test is after. */
-async function unwatched(house, server) {
-  const page = await (await house.context()).newPage();
+/** A page in which errors are expected. */
+async function unwatched(fixture, server) {
+  const page = await (await fixture.context()).newPage();
   await page.goto(server.address);
   return page;
 }

@@ -1,23 +1,23 @@
-// Without a pointer.
+// Using the page without a pointer.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until } from './support/until.js';
 
-/** The ids of what one gets to by Tab, up to `last`. */
-async function tabTo(person, last) {
+/** The ids of the elements that Tab reaches, up to `last`. */
+async function tabTo(user, last) {
   const passed = [];
   for (let step = 0; step < 40; step += 1) {
-    await person.page.keyboard.press('Tab');
-    passed.push(await person.focused());
+    await user.page.keyboard.press('Tab');
+    passed.push(await user.focused());
     if (passed.at(-1) === last) return passed;
   }
   throw new Error(`${last} is not reached: ${passed.join(' ')}`);
 }
 
-browserTest('from the address to a sent message by keys alone', async (house) => {
-  const server = await house.server();
-  const ana = await house.visitor(server, '/');
+browserTest('a message can be sent with the keyboard alone', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.visitor(server, '/');
   const { keyboard } = ana.page;
   assert.equal(await ana.focused(), 'entry-name');
   await keyboard.type('ana');
@@ -28,7 +28,7 @@ browserTest('from the address to a sent message by keys alone', async (house) =>
   await keyboard.press('Tab');
   assert.equal(await ana.focused(), 'entry-join');
   await keyboard.press('Space');
-  await ana.isIn('tea');
+  await ana.waitForRoom('tea');
   assert.equal(await ana.focused(), 'compose-text');
   await keyboard.type('by keys');
   await keyboard.press('Tab');
@@ -36,15 +36,15 @@ browserTest('from the address to a sent message by keys alone', async (house) =>
   await keyboard.press('Tab');
   assert.equal(await ana.focused(), 'send');
   await keyboard.press('Enter');
-  await ana.sees('by keys');
+  await ana.waitForMessage('by keys');
 });
 
-browserTest('the order of the keys is that of the page, and each stop can be seen', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
+browserTest('the tab order follows the page, and each stop has a visible focus', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
   await ana.page.evaluate(() => document.activeElement.blur());
   await ana.page.locator('#chat').evaluate((chat) => chat.querySelector('.skip').focus());
-  assert.equal(await ana.shows('.skip'), true, 'the link that skips is seen when it has the focus');
+  assert.equal(await ana.isVisible('.skip'), true, 'the skip link is visible when it has the focus');
   const passed = await tabTo(ana, 'send');
   assert.deepEqual(passed, [
     'add-room', 'a', 'open-help', 'open-settings', 'copy-link', 'leave-room', 'open-people', 'messages', 'copy-invite',
@@ -59,24 +59,24 @@ browserTest('the order of the keys is that of the page, and each stop can be see
   }
 });
 
-browserTest('the link that skips leads to the box', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
+browserTest('the skip link moves the focus to the box', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
   await ana.page.locator('.skip').focus();
   await ana.page.keyboard.press('Enter');
   assert.equal(await ana.focused(), 'compose-text');
 });
 
-browserTest('dialogs close by Escape and give the focus back', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
+browserTest('Escape closes dialogs and returns the focus', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
   for (const [opener, dialog] of [['open-settings', 'settings'], ['open-help', 'help'], ['add-room', 'switcher']]) {
     await ana.page.locator(`#${opener}`).focus();
     await ana.page.keyboard.press('Enter');
     await ana.page.locator(`#${dialog}`).waitFor();
-    assert.equal(await ana.page.evaluate((id) => document.activeElement.closest('dialog')?.id === id, dialog), true, 'the focus is in it');
+    assert.equal(await ana.page.evaluate((id) => document.activeElement.closest('dialog')?.id === id, dialog), true, 'the focus is in the dialog');
     await ana.page.keyboard.press('Escape');
-    await ana.hides(`#${dialog}`);
+    await ana.waitUntilHidden(`#${dialog}`);
     assert.equal(await ana.focused(), opener);
   }
   await ana.page.locator('#compose-text').focus();
@@ -84,57 +84,57 @@ browserTest('dialogs close by Escape and give the focus back', async (house) => 
   await ana.page.locator('#switcher').waitFor();
   assert.equal(await ana.focused(), 'switcher-room');
   await ana.page.keyboard.press('Escape');
-  await ana.hides('#switcher');
+  await ana.waitUntilHidden('#switcher');
   assert.equal(await ana.focused(), 'compose-text');
   await ana.page.keyboard.press('Control+/');
   await ana.page.locator('#help').waitFor();
   await ana.page.keyboard.press('Escape');
-  await ana.hides('#help');
+  await ana.waitUntilHidden('#help');
 });
 
-browserTest('one goes from room to room by keys', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby');
-  await ana.joinAnother('tea');
-  await ana.joinAnother('code');
+browserTest('keys switch between rooms', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby');
+  await ana.joinRoom('tea');
+  await ana.joinRoom('code');
   const { keyboard } = ana.page;
   for (const [key, room] of [['Alt+ArrowUp', 'tea'], ['Alt+ArrowUp', 'lobby'], ['Alt+ArrowUp', 'code'], ['Alt+ArrowDown', 'lobby']]) {
     await keyboard.press(key);
-    await ana.isIn(room);
+    await ana.waitForRoom(room);
     assert.equal(await ana.focused(), 'compose-text');
   }
   await keyboard.press('Control+k');
   await keyboard.type('te');
-  await until('the rooms are narrowed', async () => await ana.page.locator('#switcher-list [role="option"]').count() === 2);
+  await until('the list of rooms is filtered', async () => await ana.page.locator('#switcher-list [role="option"]').count() === 2);
   await keyboard.press('Enter');
-  await ana.isIn('tea');
+  await ana.waitForRoom('tea');
 });
 
-browserTest('messages are read back by keys', async (house) => {
-  const server = await house.server();
-  const ben = await house.raw(server, 'ben');
-  await ben.fill(150);
-  const ana = await house.person(server, 'ana');
-  await ana.sees('Message 150');
+browserTest('keys scroll through older messages', async (fixture) => {
+  const server = await fixture.server();
+  const ben = await fixture.bot(server, 'ben');
+  await ben.sendMany(150);
+  const ana = await fixture.user(server, 'ana');
+  await ana.waitForMessage('Message 150');
   await ana.page.keyboard.press('Shift+Tab');
   assert.equal(await ana.focused(), 'format-bold');
   await ana.page.keyboard.press('Shift+Tab');
   assert.equal(await ana.focused(), 'messages');
-  await until('the beginning is there', async () => {
+  await until('the beginning is reached', async () => {
     await ana.page.keyboard.press('PageUp');
     return await ana.page.locator('#log-start').getAttribute('data-state') === 'beginning';
   });
-  await ana.sees('Message 1');
+  await ana.waitForMessage('Message 1');
   await ana.page.keyboard.press('End');
-  await ana.hides('#jump-newest');
-  await ana.sees('Message 150');
+  await ana.waitUntilHidden('#jump-newest');
+  await ana.waitForMessage('Message 150');
 });
 
-browserTest('new messages are said to who cannot see them', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
+browserTest('new messages are announced to screen readers', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
   assert.equal(await ana.page.locator('#announcer').getAttribute('aria-live'), 'polite');
-  const ben = await house.raw(server, 'ben');
-  await ben.say('hello out there');
-  await until('it is said', async () => (await ana.page.locator('#announcer').textContent()).includes('ben: hello out there'));
+  const ben = await fixture.bot(server, 'ben');
+  await ben.send('hello out there');
+  await until('the message is shown', async () => (await ana.page.locator('#announcer').textContent()).includes('ben: hello out there'));
 });

@@ -1,8 +1,9 @@
-// Whatever users write and whatever they are called, every box keeps to its column and every control stays on the screen.
+// Whatever users write and whatever their names are, every box stays within its column and every
+// control on the screen.
 
 import assert from 'node:assert/strict';
-import { assertInPlace, brokenWords } from './support/boxes.js';
-import { browserTest } from './support/house.js';
+import { assertLayout, brokenWords } from './support/layout.js';
+import { browserTest } from './support/fixture.js';
 import { until } from './support/until.js';
 
 const WIDTHS = [320, 390, 1280, 2560];
@@ -33,127 +34,127 @@ const MESSAGES = [
   'line\n'.repeat(100) + WORD,
 ];
 
-async function fullRoom(house, width) {
-  const server = await house.server();
-  const other = await house.raw(server, OTHER, ROOM);
+async function fullRoom(fixture, width) {
+  const server = await fixture.server();
+  const other = await fixture.bot(server, OTHER, ROOM);
   const options = { viewport: { width, height: HEIGHTS[width] }, ...(width < 500 && { isMobile: true, hasTouch: true, deviceScaleFactor: 2 }) };
-  const person = await house.person(server, NAME, ROOM, options);
-  for (const body of MESSAGES) await other.say(body);
-  await until('all are there', async () => (await person.log()).length === MESSAGES.length);
-  return { server, other, person };
+  const user = await fixture.user(server, NAME, ROOM, options);
+  for (const body of MESSAGES) await other.send(body);
+  await until('all users are listed', async () => (await user.log()).length === MESSAGES.length);
+  return { server, other, user };
 }
 
-const box = (person, selector) => person.page.locator(selector).first().boundingBox();
+const box = (user, selector) => user.page.locator(selector).first().boundingBox();
 
 for (const width of WIDTHS) {
   const isWide = width >= 1_120;
 
-  browserTest(`the form keeps to the screen at ${width} px`, async (house) => {
-    const server = await house.server();
-    await house.raw(server, NAME, ROOM);
+  browserTest(`the form stays on the screen at ${width} px`, async (fixture) => {
+    const server = await fixture.server();
+    await fixture.bot(server, NAME, ROOM);
     const options = { viewport: { width, height: HEIGHTS[width] } };
-    const ana = await house.visitor(server, `/r/${ROOM}`, options);
-    await assertInPlace(ana, 'the form');
+    const ana = await fixture.visitor(server, `/r/${ROOM}`, options);
+    await assertLayout(ana, 'the form');
     await ana.page.locator('#entry-name').fill(NAME);
     await ana.page.keyboard.press('Enter');
     await ana.page.locator('#entry-suggestion').waitFor();
-    await assertInPlace(ana, 'a name that is taken');
+    await assertLayout(ana, 'a name that is taken');
     await ana.page.locator('#entry-name').fill(`a name ${'W'.repeat(60)}`);
     await ana.page.keyboard.press('Enter');
     await ana.page.locator('#entry-name-error', { hasText: 'won’t work' }).waitFor();
-    await assertInPlace(ana, 'a name that is not valid');
-    const lost = await house.visitor(server, '/', options);
-    await assertInPlace(lost, 'the form without a room');
+    await assertLayout(ana, 'a name that is not valid');
+    const lost = await fixture.visitor(server, '/', options);
+    await assertLayout(lost, 'the form without a room');
   });
 
-  browserTest(`messages of every kind keep to their column at ${width} px`, async (house) => {
-    const { person } = await fullRoom(house, width);
+  browserTest(`messages of every kind stay within their column at ${width} px`, async (fixture) => {
+    const { user } = await fullRoom(fixture, width);
     for (const seq of MESSAGES.keys()) {
-      await person.page.locator(`.entry[data-seq="${seq + 1}"]`).scrollIntoViewIfNeeded();
-      await assertInPlace(person, `message ${seq + 1}`);
+      await user.page.locator(`.entry[data-seq="${seq + 1}"]`).scrollIntoViewIfNeeded();
+      await assertLayout(user, `message ${seq + 1}`);
     }
-    assert.deepEqual(await brokenWords(person.page.locator('.entry[data-seq="6"] :is(th, td)')), [], 'words of the table are whole');
-    const cells = await person.page.locator('.entry[data-seq="8"] td').evaluateAll((all) => all.map((cell) => cell.offsetWidth));
+    assert.deepEqual(await brokenWords(user.page.locator('.entry[data-seq="6"] :is(th, td)')), [], 'words in the table are not broken');
+    const cells = await user.page.locator('.entry[data-seq="8"] td').evaluateAll((all) => all.map((cell) => cell.offsetWidth));
     for (const cell of cells) assert.ok(cell > 120, `a cell with a long word is ${cell} px wide`);
-    const text = await box(person, '.entry[data-seq="12"] .body p');
+    const text = await box(user, '.entry[data-seq="12"] .body p');
     assert.ok(text.width <= 760, `lines are ${text.width} px long`);
   });
 
-  browserTest(`a long text in the box moves nothing at ${width} px`, async (house) => {
-    const server = await house.server();
-    const person = await house.person(server, NAME, ROOM, { viewport: { width, height: HEIGHTS[width] } });
-    await assertInPlace(person, 'an empty box with a long room name');
-    const before = await box(person, '#send');
+  browserTest(`a long text in the box moves nothing else at ${width} px`, async (fixture) => {
+    const server = await fixture.server();
+    const user = await fixture.user(server, NAME, ROOM, { viewport: { width, height: HEIGHTS[width] } });
+    await assertLayout(user, 'an empty box with a long room name');
+    const before = await box(user, '#send');
     for (const text of [URL_120, 'x'.repeat(140_000), `${WORD}\n${WORD}`, '你'.repeat(500)]) {
-      await person.page.locator('#compose-text').fill(text);
-      await assertInPlace(person, `the box with ${text.slice(0, 20)}`);
-      const { x, width: ofSend } = await box(person, '#send');
-      assert.deepEqual([x, ofSend], [before.x, before.width], 'Send is where it was');
+      await user.page.locator('#compose-text').fill(text);
+      await assertLayout(user, `the box with ${text.slice(0, 20)}`);
+      const { x, width: ofSend } = await box(user, '#send');
+      assert.deepEqual([x, ofSend], [before.x, before.width], 'Send has not moved');
     }
-    await person.page.locator('#send').click();
-    await person.page.locator('.show-more, .message').first().waitFor();
-    await assertInPlace(person, 'what was sent');
+    await user.page.locator('#send').click();
+    await user.page.locator('.show-more, .message').first().waitFor();
+    await assertLayout(user, 'the sent message');
   });
 
-  browserTest(`long names of people and rooms end in an ellipsis at ${width} px`, async (house) => {
-    const { server, other, person } = await fullRoom(house, width);
-    for (const name of [`${'W'.repeat(64)}`, 'general']) await person.joinAnother(name);
-    for (let number = 1; number <= 15; number += 1) await house.raw(server, `${'G'.repeat(45)}-${number}`, 'general');
-    await other.say(`@${NAME} look`);
-    const badge = person.page.locator(`#rooms-list li[data-room="${ROOM}"] .badge`);
+  browserTest(`long names of users and rooms end in an ellipsis at ${width} px`, async (fixture) => {
+    const { server, other, user } = await fullRoom(fixture, width);
+    for (const name of [`${'W'.repeat(64)}`, 'general']) await user.joinRoom(name);
+    for (let number = 1; number <= 15; number += 1) await fixture.bot(server, `${'G'.repeat(45)}-${number}`, 'general');
+    await other.send(`@${NAME} look`);
+    const badge = user.page.locator(`#rooms-list li[data-room="${ROOM}"] .badge`);
     await badge.waitFor({ state: 'attached' });
-    await until('all are there', async () => await person.page.locator('#people-count').textContent() === '16');
-    await assertInPlace(person, 'the room');
+    await until('all users are listed', async () => await user.page.locator('#people-count').textContent() === '16');
+    await assertLayout(user, 'the room');
     for (const [opener, column, cutOff, kept] of [
       ['#open-rooms', '#rooms', `li[data-room="${ROOM}"] .room-name`, `li[data-room="${ROOM}"] .badge`],
       ['#open-people', '#people', `li[data-name="${NAME}"] .person-name`, `li[data-name="${NAME}"] .you`],
     ]) {
-      if (!isWide) await person.page.locator(opener).click();
-      await person.page.locator(column).waitFor();
-      await assertInPlace(person, column);
-      const outer = await box(person, column);
-      const inner = await box(person, `${column} ${kept}`);
-      assert.ok(inner.x + inner.width <= outer.x + outer.width, `${kept} is in sight`);
-      const name = person.page.locator(`${column} ${cutOff}`);
+      if (!isWide) await user.page.locator(opener).click();
+      await user.page.locator(column).waitFor();
+      await assertLayout(user, column);
+      const outer = await box(user, column);
+      const inner = await box(user, `${column} ${kept}`);
+      assert.ok(inner.x + inner.width <= outer.x + outer.width, `${kept} is visible`);
+      const name = user.page.locator(`${column} ${cutOff}`);
       assert.equal(await name.evaluate((element) => element.scrollWidth > element.clientWidth), true, 'the name is cut off');
-      assert.equal(await name.getAttribute('title'), await name.textContent(), 'and whole in its tooltip');
-      if (!isWide) await person.page.keyboard.press('Escape');
+      assert.equal(await name.getAttribute('title'), await name.textContent(), 'the tooltip has the full name');
+      if (!isWide) await user.page.keyboard.press('Escape');
     }
-    await person.page.keyboard.press('Control+k');
-    await person.page.locator('#switcher-list .badge').waitFor();
-    await assertInPlace(person, 'the switcher');
-    await person.page.locator('#switcher-room').fill('x'.repeat(64));
-    await assertInPlace(person, 'the switcher with a new name');
-    await person.page.keyboard.press('Escape');
+    await user.page.keyboard.press('Control+k');
+    await user.page.locator('#switcher-list .badge').waitFor();
+    await assertLayout(user, 'the switcher');
+    await user.page.locator('#switcher-room').fill('x'.repeat(64));
+    await assertLayout(user, 'the switcher with a new name');
+    await user.page.keyboard.press('Escape');
     await other.room.typing();
-    await person.page.keyboard.press('Alt+ArrowDown');
-    await person.isIn(ROOM);
-    await assertInPlace(person, 'somebody with a long name types');
+    await user.page.keyboard.press('Alt+ArrowDown');
+    await user.waitForRoom(ROOM);
+    await assertLayout(user, 'a user with a long name is typing');
   });
 
-  browserTest(`dialogs keep to the screen at ${width} px`, async (house) => {
-    const server = await house.server();
-    const person = await house.person(server, NAME, ROOM, { viewport: { width, height: HEIGHTS[width] } });
+  browserTest(`dialogs stay on the screen at ${width} px`, async (fixture) => {
+    const server = await fixture.server();
+    const user = await fixture.user(server, NAME, ROOM, { viewport: { width, height: HEIGHTS[width] } });
     for (const dialog of ['settings', 'help']) {
-      if (width < 768) await person.page.locator('#open-rooms').click();
-      await person.page.locator(`#open-${dialog}`).click();
-      await person.page.locator(`#${dialog}`).waitFor();
-      await assertInPlace(person, dialog);
-      await person.page.keyboard.press('Escape');
-      await person.hides(`#${dialog}`);
-      if (width < 768) await person.page.keyboard.press('Escape');
+      if (width < 768) await user.page.locator('#open-rooms').click();
+      await user.page.locator(`#open-${dialog}`).click();
+      await user.page.locator(`#${dialog}`).waitFor();
+      await assertLayout(user, dialog);
+      await user.page.keyboard.press('Escape');
+      await user.waitUntilHidden(`#${dialog}`);
+      if (width < 768) await user.page.keyboard.press('Escape');
     }
   });
 
-  browserTest(`what the page says about the connection keeps to its column at ${width} px`, async (house) => {
-    const server = await house.server();
-    const line = await house.line(server);
-    const person = await house.person(line, NAME, ROOM, { viewport: { width, height: HEIGHTS[width] } });
-    person.mayLoseTheLine = true;
-    line.cut();
-    await person.bannerSays('down');
-    await person.say(`${WORD} ${URL_120}`);
-    await person.page.locator('.message[data-state="pending"]').waitFor();
-    await assertInPlace(person, 'the line is down');
+  browserTest(`the connection banner stays within its column at ${width} px`, async (fixture) => {
+    const server = await fixture.server();
+    const proxy = await fixture.proxy(server);
+    const user = await fixture.user(proxy, NAME, ROOM, { viewport: { width, height: HEIGHTS[width] } });
+    user.expectsOutage = true;
+    proxy.cut();
+    await user.waitForBanner('down');
+    await user.send(`${WORD} ${URL_120}`);
+    await user.page.locator('.message[data-state="pending"]').waitFor();
+    await assertLayout(user, 'the connection is lost');
   });
 }

@@ -1,40 +1,40 @@
 // Links to rooms of the same server, and `#room` in a message.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { untilEqual } from './support/until.js';
 
 const references = (message) => message.locator('.room-reference').allInnerTexts();
 
-browserTest('a link to a room of this server opens in place: no second tab, no reload', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby');
+browserTest('a link to a room of this server opens in place', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby');
   await ana.page.evaluate(() => { window.sameDocument = true; });
-  await ana.say(`come to ${server.address}/r/linka or to [the other one](${server.address}/r/b%C3%BCro)`);
-  await ana.sees('the other one');
+  await ana.send(`come to ${server.address}/r/linka or to [the other one](${server.address}/r/b%C3%BCro)`);
+  await ana.waitForMessage('the other one');
   await ana.page.locator('.body a', { hasText: '/r/linka' }).click();
-  await ana.isIn('linka');
+  await ana.waitForRoom('linka');
   await ana.page.goBack();
-  await ana.isIn('lobby');
+  await ana.waitForRoom('lobby');
   await ana.page.locator('.body a', { hasText: 'the other one' }).focus();
   await ana.page.keyboard.press('Enter');
-  await ana.isIn('büro');
+  await ana.waitForRoom('büro');
   assert.equal(await ana.page.evaluate(() => window.sameDocument), true);
   assert.equal(ana.page.context().pages().length, 1);
 });
 
-browserTest('a link to another server, or with Ctrl, opens as links do', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby');
-  await ana.says(`see ${server.address}/r/linka`);
+browserTest('links to other servers, and Ctrl+click, are left to the browser', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby');
+  await ana.sendAndWait(`see ${server.address}/r/linka`);
   const link = ana.page.locator('.body a').first();
   const opened = ana.page.context().waitForEvent('page');
   await link.click({ modifiers: ['Control'] });
-  const second = await house.watch(await opened, server.address);
+  const second = await fixture.watch(await opened, server.address);
   await second.page.waitForURL('**/r/linka');
   assert.equal(await ana.text('#room-title'), 'lobby');
 
-  await ana.says('and http://other.invalid/r/linka');
+  await ana.sendAndWait('and http://other.invalid/r/linka');
   const prevented = await ana.page.evaluate(() => {
     const foreign = document.querySelector('.body a[href^="http://other.invalid/"]');
     const event = new MouseEvent('click', { bubbles: true, cancelable: true });
@@ -45,12 +45,12 @@ browserTest('a link to another server, or with Ctrl, opens as links do', async (
   assert.equal(prevented, false);
 });
 
-browserTest('#room in a text is a link; numbers, colours and code are not', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby');
-  await ana.joinAnother('雑談');
+browserTest('#room in a text is a link, but numbers, colours and code are not', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby');
+  await ana.joinRoom('雑談');
   await ana.page.keyboard.press('Alt+ArrowUp');
-  await ana.isIn('lobby');
+  await ana.waitForRoom('lobby');
   const texts = [
     ['try #tea, (#code-1) and #büro!', ['#tea', '#code-1', '#büro']],
     ['issue #12 and #1-2, colours #ff8800 and #1a2', []],
@@ -58,20 +58,20 @@ browserTest('#room in a text is a link; numbers, colours and code are not', asyn
     ['続きは#雑談で話そう', ['#雑談']],
     ['at the end #tea-', ['#tea']],
   ];
-  for (const [text] of texts) await ana.say(text);
-  await ana.sees('at the end');
+  for (const [text] of texts) await ana.send(text);
+  await ana.waitForMessage('at the end');
   const seen = await ana.page.locator('#messages .body').evaluateAll((bodies) => bodies.map((body) => [...body.querySelectorAll('.room-reference')].map((link) => link.innerText)));
   assert.deepEqual(seen, texts.map(([, expected]) => expected));
   await ana.page.locator('.room-reference', { hasText: '#büro' }).click();
-  await ana.isIn('büro');
+  await ana.waitForRoom('büro');
   assert.equal(new URL(ana.page.url()).pathname, '/r/b%C3%BCro');
 });
 
-browserTest('a room that cannot be joined by its link says why', async (house) => {
-  const server = await house.server();
-  await house.raw(server, 'ana', 'tea');
-  const ana = await house.person(server, 'ana', 'lobby');
-  await ana.says('see #tea');
+browserTest('a room link that cannot be joined shows why', async (fixture) => {
+  const server = await fixture.server();
+  await fixture.bot(server, 'ana', 'tea');
+  const ana = await fixture.user(server, 'ana', 'lobby');
+  await ana.sendAndWait('see #tea');
   await ana.page.locator('.room-reference').click();
   await ana.page.locator('#switcher-error').waitFor();
   assert.equal(await ana.page.locator('#switcher-room').inputValue(), 'tea');

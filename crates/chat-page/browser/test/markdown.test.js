@@ -1,7 +1,7 @@
-// Markdown as one sees it.
+// Rendered Markdown.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 
 const FENCE = '```';
 const TEXT = [
@@ -27,7 +27,7 @@ const TEXT = [
   'See [the page](https://example.org/a?b=c&d) and https://example.org/bare',
 ].join('\n');
 
-/** What there is to be seen of a message: the same wherever it comes from. */
+/** What a message looks like, independent of who sees it. */
 function look(message) {
   return message.evaluate((article) => {
     const body = article.querySelector('.body');
@@ -50,12 +50,12 @@ function look(message) {
   });
 }
 
-browserTest('all kinds of Markdown look the same to both, and after a reload', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
-  const ben = await house.person(server, 'ben');
-  await ana.say(TEXT);
-  const seen = await look(await ben.sees('A heading'));
+browserTest('all Markdown looks the same to both users, and after a reload', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
+  const ben = await fixture.user(server, 'ben');
+  await ana.send(TEXT);
+  const seen = await look(await ben.waitForMessage('A heading'));
   const rel = 'noopener noreferrer nofollow';
   assert.deepEqual({ ...seen, pieces: undefined }, {
     heading: 'A heading', bold: 'bold', slanted: 'slanted', gone: 'gone', code: 'code', quoted: 'quoted',
@@ -67,50 +67,50 @@ browserTest('all kinds of Markdown look the same to both, and after a reload', a
     ],
   });
   for (const piece of ['hl-comment', 'hl-keyword', 'hl-number', 'hl-string']) assert.ok(seen.pieces.includes(piece), piece);
-  assert.deepEqual(await look(await ana.sees('A heading')), seen);
+  assert.deepEqual(await look(await ana.waitForMessage('A heading')), seen);
   await ben.page.reload();
-  await ben.isIn('lobby');
-  assert.deepEqual(await look(await ben.sees('A heading')), seen);
+  await ben.waitForRoom('lobby');
+  assert.deepEqual(await look(await ben.waitForMessage('A heading')), seen);
 });
 
-browserTest('line breaks and what looks like HTML stay as they were written', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
-  await ana.say('first line\nsecond line\n<b>not bold</b> & fine');
-  const body = (await ana.sees('first line')).locator('.body');
+browserTest('line breaks and HTML-like text stay as they were typed', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
+  await ana.send('first line\nsecond line\n<b>not bold</b> & fine');
+  const body = (await ana.waitForMessage('first line')).locator('.body');
   assert.equal(await body.innerText(), 'first line\nsecond line\n<b>not bold</b> & fine');
   assert.equal(await body.locator('b').count(), 0);
 });
 
-browserTest('what is too much for Markdown is shown as it was written, with the look of prose', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
+browserTest('text that is too complex for Markdown is shown as typed, in the font of prose', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
   const deep = `${'> '.repeat(70)}deep\nand a second line`;
-  await ana.say(deep);
-  const plain = (await ana.sees('deep')).locator('pre.md-plain');
+  await ana.send(deep);
+  const plain = (await ana.waitForMessage('deep')).locator('pre.md-plain');
   assert.equal(await plain.innerText(), deep);
   const style = await plain.evaluate((element) => {
     const { whiteSpace, fontFamily, backgroundColor, borderTopWidth } = getComputedStyle(element);
     return { whiteSpace, isProse: fontFamily === getComputedStyle(document.body).fontFamily, backgroundColor, borderTopWidth };
   });
   assert.deepEqual(style, { whiteSpace: 'pre-wrap', isProse: true, backgroundColor: 'rgba(0, 0, 0, 0)', borderTopWidth: '0px' });
-  assert.equal(await plain.evaluate((element) => element.scrollWidth > element.clientWidth), false, 'long lines are broken');
+  assert.equal(await plain.evaluate((element) => element.scrollWidth > element.clientWidth), false, 'long lines wrap');
 });
 
-browserTest('an image is a link, so that nobody is told who reads what', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
-  await ana.say('![a cat](https://example.org/cat.png)');
-  const link = (await ana.sees('a cat')).locator('a.md-image');
+browserTest('an image is a link, so that no other server learns who reads the message', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
+  await ana.send('![a cat](https://example.org/cat.png)');
+  const link = (await ana.waitForMessage('a cat')).locator('a.md-image');
   assert.equal(await link.getAttribute('href'), 'https://example.org/cat.png');
   assert.equal(await ana.page.locator('.body img').count(), 0);
 });
 
-browserTest('wide code and wide tables scroll by themselves, and the room does not', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
-  await ana.say(`wide\n\n${FENCE}\n${'x'.repeat(400)}\n${FENCE}\n\n|${'a column|'.repeat(40)}\n|${'-|'.repeat(40)}\n|${'words|'.repeat(40)}`);
-  const message = await ana.sees('wide');
+browserTest('wide code and wide tables scroll, and the log does not', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
+  await ana.send(`wide\n\n${FENCE}\n${'x'.repeat(400)}\n${FENCE}\n\n|${'a column|'.repeat(40)}\n|${'-|'.repeat(40)}\n|${'words|'.repeat(40)}`);
+  const message = await ana.waitForMessage('wide');
   for (const selector of ['pre', 'table']) {
     assert.equal(await message.locator(selector).evaluate((element) => element.scrollWidth > element.clientWidth), true, selector);
   }

@@ -1,22 +1,22 @@
 // Which names in a message are mentions.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
-const marked = (person) => person.page.locator('#messages .body').evaluateAll((bodies) => bodies.map((body) => [...body.querySelectorAll('.mention')].map((mention) => mention.innerText)));
+const marked = (user) => user.page.locator('#messages .body').evaluateAll((bodies) => bodies.map((body) => [...body.querySelectorAll('.mention')].map((mention) => mention.innerText)));
 
-async function room(house, ...names) {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby');
-  const raws = [];
-  for (const name of names) raws.push(await house.raw(server, name, 'lobby'));
-  await until('all are there', async () => (await ana.people()).length === names.length + 1);
-  return { server, ana, raws };
+async function room(fixture, ...names) {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby');
+  const bots = [];
+  for (const name of names) bots.push(await fixture.bot(server, name, 'lobby'));
+  await until('all users are listed', async () => (await ana.people()).length === names.length + 1);
+  return { server, ana, bots };
 }
 
-browserTest('only names of people look like mentions', async (house) => {
-  const { ana } = await room(house, 'ben', 'ben-2', 'Zoë');
+browserTest('only names of known users look like mentions', async (fixture) => {
+  const { ana } = await room(fixture, 'ben', 'ben-2', 'Zoë');
   const texts = [
     ['hello @ben and (@Zoë)!', ['@ben', '@Zoë']],
     ['@ben-2, not @ben-3, not @benno', ['@ben-2']],
@@ -26,13 +26,13 @@ browserTest('only names of people look like mentions', async (house) => {
     ['`@ben` and [@ben](https://example.org/)', []],
     ['**@ben**: done', ['@ben']],
   ];
-  for (const [text] of texts) await ana.say(text);
-  await ana.sees('done');
+  for (const [text] of texts) await ana.send(text);
+  await ana.waitForMessage('done');
   assert.deepEqual(await marked(ana), texts.map(([, expected]) => expected));
 });
 
-browserTest('a name is found in a script that writes no spaces, and the longest one counts', async (house) => {
-  const { ana } = await room(house, '田中', '山田', '山田太郎', '민수', 'สมชาย');
+browserTest('a name is found in a script without spaces, and the longest match wins', async (fixture) => {
+  const { ana } = await room(fixture, '田中', '山田', '山田太郎', '민수', 'สมชาย');
   const texts = [
     ['@田中さん、こんにちは', ['@田中']],
     ['これは@田中に頼む', ['@田中']],
@@ -42,30 +42,30 @@ browserTest('a name is found in a script that writes no spaces, and the longest 
     ['メールは田中@ana.example.jpへ', []],
     ['最後', []],
   ];
-  for (const [text] of texts) await ana.say(text);
-  await ana.sees('最後');
+  for (const [text] of texts) await ana.send(text);
+  await ana.waitForMessage('最後');
   assert.deepEqual(await marked(ana), texts.map(([, expected]) => expected));
 });
 
-browserTest('a mention counts if it is seen as one, whatever its case', async (house) => {
-  const { ana, raws: [ben] } = await room(house, 'ben', 'anabel');
-  await ana.joinAnother('tea');
+browserTest('a mention that is marked counts as one, regardless of case', async (fixture) => {
+  const { ana, bots: [ben] } = await room(fixture, 'ben', 'anabel');
+  await ana.joinRoom('tea');
   const badge = ana.page.locator('#rooms-list li[data-room="lobby"] .badge');
-  for (const text of ['@anabel', '@all', '`@ana`', '[@ana](https://example.org/)', 'me@ana', '@ana-2']) await ben.say(text);
+  for (const text of ['@anabel', '@all', '`@ana`', '[@ana](https://example.org/)', 'me@ana', '@ana-2']) await ben.send(text);
   await untilEqual(() => badge.innerText(), '6');
-  await ben.say('@Ana, look');
+  await ben.send('@Ana, look');
   await untilEqual(() => badge.innerText(), '@7');
   await ana.page.keyboard.press('Alt+ArrowUp');
-  await ana.isIn('lobby');
-  const message = await ana.sees('@Ana, look');
+  await ana.waitForRoom('lobby');
+  const message = await ana.waitForMessage('@Ana, look');
   assert.match(await message.getAttribute('class'), /\bfor-me\b/);
   assert.deepEqual(await message.locator('.mention-me').allInnerTexts(), ['@Ana']);
 });
 
-browserTest('a mention of a user who joins later is marked when they join', async (house) => {
-  const { server, ana } = await room(house);
-  await ana.says('is @ben here?');
+browserTest('a mention of a user who joins later is marked when they join', async (fixture) => {
+  const { server, ana } = await room(fixture);
+  await ana.sendAndWait('is @ben here?');
   assert.deepEqual(await marked(ana), [[]]);
-  await house.raw(server, 'ben', 'lobby');
+  await fixture.bot(server, 'ben', 'lobby');
   await untilEqual(() => marked(ana), [['@ben']]);
 });

@@ -1,26 +1,26 @@
-// Three people in a room: who is there, who writes, who goes.
+// Three users in a room: who is there, who writes, who leaves.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
-browserTest('three people see each other come, write and go', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
-  const ben = await house.person(server, 'ben');
-  const cid = await house.person(server, 'cid');
+browserTest('three users see each other join, write and leave', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
+  const ben = await fixture.user(server, 'ben');
+  const cid = await fixture.user(server, 'cid');
 
-  for (const [person, names] of [[ana, ['ana', 'ben', 'cid']], [ben, ['ben', 'ana', 'cid']], [cid, ['cid', 'ana', 'ben']]]) {
-    await untilEqual(() => person.people(), names);
-    assert.equal(await person.text('#people-count'), '3');
-    assert.equal(await person.text('#people-total'), '3');
+  for (const [user, names] of [[ana, ['ana', 'ben', 'cid']], [ben, ['ben', 'ana', 'cid']], [cid, ['cid', 'ana', 'ben']]]) {
+    await untilEqual(() => user.people(), names);
+    assert.equal(await user.text('#people-count'), '3');
+    assert.equal(await user.text('#people-total'), '3');
   }
 
-  await ana.says('one');
-  await ben.says('two');
-  await cid.says('three');
-  for (const person of [ana, ben, cid]) {
-    await untilEqual(async () => (await person.log()).map(({ from, text }) => [from, text]), [['ana', 'one'], ['ben', 'two'], ['cid', 'three']]);
+  await ana.sendAndWait('one');
+  await ben.sendAndWait('two');
+  await cid.sendAndWait('three');
+  for (const user of [ana, ben, cid]) {
+    await untilEqual(async () => (await user.log()).map(({ from, text }) => [from, text]), [['ana', 'one'], ['ben', 'two'], ['cid', 'three']]);
   }
 
   await cid.page.locator('#leave-room').click();
@@ -32,38 +32,38 @@ browserTest('three people see each other come, write and go', async (house) => {
   await untilEqual(() => ana.people(), ['ana']);
 });
 
-browserTest('one sees who is typing, and no more when the message is there', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
-  const ben = await house.person(server, 'ben');
-  const cid = await house.person(server, 'cid');
+browserTest('typing is shown until the message arrives', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
+  const ben = await fixture.user(server, 'ben');
+  const cid = await fixture.user(server, 'cid');
   await ana.page.locator('#compose-text').pressSequentially('wait');
   await until('ben sees ana typing', async () => await ben.text('#typing') === 'ana is typing…');
   await cid.page.locator('#compose-text').pressSequentially('me too');
-  await until('ben sees both', async () => await ben.text('#typing') === 'ana and cid are typing…');
-  assert.equal(await ana.text('#typing'), 'cid is typing…', 'nobody is told of oneself');
+  await until('ben sees both typing', async () => await ben.text('#typing') === 'ana and cid are typing…');
+  assert.equal(await ana.text('#typing'), 'cid is typing…', 'users do not see themselves typing');
   await ana.page.keyboard.press('Enter');
-  await ben.sees('wait');
-  await until('ana is typing no more', async () => !(await ben.text('#typing')).includes('ana'));
+  await ben.waitForMessage('wait');
+  await until('ana is no longer typing', async () => !(await ben.text('#typing')).includes('ana'));
 });
 
-browserTest('in a larger room one can find a person', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
-  for (let number = 1; number <= 16; number += 1) await house.raw(server, `guest-${number}`);
-  await until('all are there', async () => await ana.text('#people-count') === '17');
+browserTest('people can be searched in a larger room', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
+  for (let number = 1; number <= 16; number += 1) await fixture.bot(server, `guest-${number}`);
+  await until('all users are listed', async () => await ana.text('#people-count') === '17');
   await ana.page.locator('#people-search').fill('GUEST-1');
   await untilEqual(() => ana.people(), ['guest-1', 'guest-10', 'guest-11', 'guest-12', 'guest-13', 'guest-14', 'guest-15', 'guest-16']);
   await ana.page.locator('#people-search').fill('guest-16');
   await untilEqual(() => ana.people(), ['guest-16']);
 });
 
-browserTest('the list of people can be put away beside the messages', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
-  assert.equal(await ana.shows('#people-list'), true);
+browserTest('the people list beside the messages can be hidden', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
+  assert.equal(await ana.isVisible('#people-list'), true);
   await ana.page.locator('#open-people').click();
-  await ana.hides('#people-list');
+  await ana.waitUntilHidden('#people-list');
   assert.equal(await ana.page.locator('#open-people').getAttribute('aria-expanded'), 'false');
   await ana.page.locator('#open-people').click();
   await ana.page.locator('#people-list').waitFor();

@@ -1,81 +1,81 @@
-// Several rooms, and what is new in those that one does not look at.
+// Several rooms, and unread messages in those that are not shown.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
-const badge = (person, room) => person.page.locator(`#rooms-list li[data-room="${room}"] .badge`);
-const current = (person) => person.page.locator('#rooms-list a[aria-current="page"]').getAttribute('data-room');
+const badge = (user, room) => user.page.locator(`#rooms-list li[data-room="${room}"] .badge`);
+const current = (user) => user.page.locator('#rooms-list a[aria-current="page"]').getAttribute('data-room');
 
-browserTest('unread messages are counted at their room and in the title, until one looks', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby');
-  await ana.joinAnother('tea');
+browserTest('unread messages are counted in the list and in the title until they are read', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby');
+  await ana.joinRoom('tea');
   assert.equal(await current(ana), 'tea');
   assert.equal(new URL(ana.page.url()).pathname, '/r/tea');
-  const ben = await house.raw(server, 'ben', 'lobby');
-  await ben.say('one');
-  await ben.say('two');
+  const ben = await fixture.bot(server, 'ben', 'lobby');
+  await ben.send('one');
+  await ben.send('two');
   await untilEqual(() => badge(ana, 'lobby').innerText(), '2');
   await untilEqual(() => ana.page.title(), '(2) tea – chatd');
   assert.match(await ana.page.locator('#rooms-list li[data-room="lobby"]').textContent(), /, 2 new messages/);
   assert.deepEqual(await ana.texts(), []);
 
   await ana.page.locator('#rooms-list li[data-room="lobby"] a').click();
-  await ana.isIn('lobby');
-  await ana.sees('two');
+  await ana.waitForRoom('lobby');
+  await ana.waitForMessage('two');
   await badge(ana, 'lobby').waitFor({ state: 'hidden' });
   await untilEqual(() => ana.page.title(), 'lobby – chatd');
 });
 
-browserTest('a mention is marked in the text and at its room', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby');
-  await ana.joinAnother('tea');
-  const ben = await house.raw(server, 'ben', 'lobby');
-  await ben.say('hello @ana and @cid, not `@ana` and not me@ana');
+browserTest('a mention is marked in the text and in the room list', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby');
+  await ana.joinRoom('tea');
+  const ben = await fixture.bot(server, 'ben', 'lobby');
+  await ben.send('hello @ana and @cid, not `@ana` and not me@ana');
   await untilEqual(() => badge(ana, 'lobby').innerText(), '@1');
   assert.match(await badge(ana, 'lobby').getAttribute('class'), /\bmentioned\b/);
   assert.match(await ana.page.locator('#rooms-list li[data-room="lobby"]').textContent(), /you are mentioned/);
   await ana.page.locator('#rooms-list li[data-room="lobby"] a').click();
-  const message = await ana.sees('hello @ana');
+  const message = await ana.waitForMessage('hello @ana');
   assert.match(await message.getAttribute('class'), /\bfor-me\b/);
   assert.deepEqual(await message.locator('.mention').allInnerTexts(), ['@ana']);
   assert.deepEqual(await message.locator('.mention-me').allInnerTexts(), ['@ana']);
 });
 
-browserTest('rooms are left one by one, and the last one leaves a way back', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby');
-  await ana.joinAnother('tea');
-  await ana.joinAnother('code');
+browserTest('rooms can be left one by one', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby');
+  await ana.joinRoom('tea');
+  await ana.joinRoom('code');
   await untilEqual(() => ana.page.locator('#rooms-list li').evaluateAll((items) => items.map((item) => item.dataset.room)), ['lobby', 'tea', 'code']);
   await ana.page.locator('#leave-room').click();
-  await ana.isIn('tea');
+  await ana.waitForRoom('tea');
   await ana.page.locator('#leave-room').click();
-  await ana.isIn('lobby');
+  await ana.waitForRoom('lobby');
   await ana.page.locator('#leave-room').click();
   await ana.page.locator('#no-room').waitFor();
   assert.equal(new URL(ana.page.url()).pathname, '/');
-  assert.equal(await ana.shows('#compose-text'), false);
+  assert.equal(await ana.isVisible('#compose-text'), false);
 });
 
-browserTest('back and forward go from room to room', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby');
-  await ana.joinAnother('tea');
+browserTest('the back and forward buttons switch rooms', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby');
+  await ana.joinRoom('tea');
   await ana.page.goBack();
-  await ana.isIn('lobby');
+  await ana.waitForRoom('lobby');
   await ana.page.goForward();
-  await ana.isIn('tea');
+  await ana.waitForRoom('tea');
 });
 
-browserTest('each room keeps its own draft, and one finds one’s place again', async (house) => {
-  const server = await house.server();
-  const ben = await house.raw(server, 'ben', 'lobby');
-  await ben.fill(100);
-  const ana = await house.person(server, 'ana', 'lobby');
-  await ana.sees('Message 100');
+browserTest('each room keeps its own draft and scroll position', async (fixture) => {
+  const server = await fixture.server();
+  const ben = await fixture.bot(server, 'ben', 'lobby');
+  await ben.sendMany(100);
+  const ana = await fixture.user(server, 'ana', 'lobby');
+  await ana.waitForMessage('Message 100');
   await ana.page.locator('#compose-text').fill('half a thought');
   await ana.page.locator('#messages').evaluate((log) => { log.scrollTop = 800; });
   await ana.page.locator('#jump-newest').waitFor();
@@ -83,33 +83,33 @@ browserTest('each room keeps its own draft, and one finds one’s place again', 
     const { top } = log.getBoundingClientRect();
     return [...log.querySelectorAll('.entry')].find((entry) => entry.getBoundingClientRect().bottom > top)?.dataset.seq;
   });
-  const place = await firstInSight();
-  await ana.joinAnother('tea');
+  const position = await firstInSight();
+  await ana.joinRoom('tea');
   assert.equal(await ana.page.locator('#compose-text').inputValue(), '');
   await ana.page.keyboard.press('Alt+ArrowUp');
-  await ana.isIn('lobby');
+  await ana.waitForRoom('lobby');
   assert.equal(await ana.page.locator('#compose-text').inputValue(), 'half a thought');
-  await until('one is where one was', async () => await firstInSight() === place);
+  await until('the scroll position is restored', async () => await firstInSight() === position);
   await ana.page.reload();
-  await ana.isIn('lobby');
-  assert.equal(await ana.page.locator('#compose-text').inputValue(), 'half a thought', 'over a reload, too');
+  await ana.waitForRoom('lobby');
+  assert.equal(await ana.page.locator('#compose-text').inputValue(), 'half a thought', 'after a reload too');
 });
 
-browserTest('a room that is refused is said in the dialog, which stays', async (house) => {
-  const server = await house.server();
-  await house.raw(server, 'ana', 'tea');
-  const ana = await house.person(server, 'ana', 'lobby');
+browserTest('a refused room is reported in the dialog, which stays open', async (fixture) => {
+  const server = await fixture.server();
+  await fixture.bot(server, 'ana', 'tea');
+  const ana = await fixture.user(server, 'ana', 'lobby');
   await ana.page.keyboard.press('Control+k');
   await ana.page.locator('#switcher-room').fill('tea');
   await untilEqual(() => ana.text('#switcher-go'), 'Create #tea');
   await ana.page.keyboard.press('Enter');
-  await until('the reason is there', async () => /The name ana is already in use in #tea/.test(await ana.text('#switcher-error')));
+  await until('the reason is shown', async () => /The name ana is already in use in #tea/.test(await ana.text('#switcher-error')));
   assert.equal(await ana.page.locator('#switcher-room').getAttribute('aria-invalid'), 'true');
   await ana.page.locator('#switcher-room').fill('not a room');
   await ana.page.keyboard.press('Enter');
-  await until('the reason is there', async () => /That room name won’t work/.test(await ana.text('#switcher-error')));
+  await until('the reason is shown', async () => /That room name won’t work/.test(await ana.text('#switcher-error')));
   await ana.page.locator('#switcher-room').fill('code');
   await ana.page.keyboard.press('Enter');
-  await ana.isIn('code');
-  await ana.hides('#switcher');
+  await ana.waitForRoom('code');
+  await ana.waitUntilHidden('#switcher');
 });

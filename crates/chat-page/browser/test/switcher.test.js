@@ -1,46 +1,46 @@
 // The dialog that switches rooms.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { untilEqual } from './support/until.js';
 
-const options = (person) => person.page.locator('#switcher-list [role="option"]').evaluateAll((items) => items.map((item) => item.innerText.replace(/\s+/g, ' ').trim()));
-const active = (person) => person.page.locator('#switcher-list [aria-selected="true"]').getAttribute('data-room');
-const rooms = (person) => person.page.locator('#rooms-list li').evaluateAll((items) => items.map((item) => item.dataset.room));
+const options = (user) => user.page.locator('#switcher-list [role="option"]').evaluateAll((items) => items.map((item) => item.innerText.replace(/\s+/g, ' ').trim()));
+const active = (user) => user.page.locator('#switcher-list [aria-selected="true"]').getAttribute('data-room');
+const rooms = (user) => user.page.locator('#rooms-list li').evaluateAll((items) => items.map((item) => item.dataset.room));
 
-async function inThreeRooms(house) {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby');
-  await ana.joinAnother('three');
-  await ana.joinAnother('two');
+async function inThreeRooms(fixture) {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby');
+  await ana.joinRoom('three');
+  await ana.joinRoom('two');
   return ana;
 }
 
-browserTest('Enter opens the first room that fits, and creates none', async (house) => {
-  const ana = await inThreeRooms(house);
+browserTest('Enter opens the first match and creates no room', async (fixture) => {
+  const ana = await inThreeRooms(fixture);
   await ana.page.keyboard.press('Control+k');
   await ana.page.keyboard.type('thr');
   await untilEqual(() => options(ana), ['# three', 'Create #thr or join it']);
   assert.equal(await ana.text('#switcher-go'), 'Open #three');
   await ana.page.keyboard.press('Enter');
-  await ana.isIn('three');
+  await ana.waitForRoom('three');
   assert.deepEqual(await rooms(ana), ['lobby', 'three', 'two']);
 });
 
-browserTest('the last row of the switcher creates a room', async (house) => {
-  const ana = await inThreeRooms(house);
+browserTest('the last row of the switcher creates a room', async (fixture) => {
+  const ana = await inThreeRooms(fixture);
   await ana.page.keyboard.press('Control+k');
   await ana.page.keyboard.type('thr');
   await ana.page.keyboard.press('ArrowUp');
   assert.equal(await active(ana), 'thr');
   assert.equal(await ana.text('#switcher-go'), 'Create #thr');
   await ana.page.keyboard.press('Enter');
-  await ana.isIn('thr');
+  await ana.waitForRoom('thr');
   assert.deepEqual(await rooms(ana), ['lobby', 'three', 'two', 'thr']);
 });
 
-browserTest('arrow keys move in the switcher, and a screen reader follows', async (house) => {
-  const ana = await inThreeRooms(house);
+browserTest('arrow keys move in the switcher and update the active option', async (fixture) => {
+  const ana = await inThreeRooms(fixture);
   await ana.page.keyboard.press('Control+k');
   await untilEqual(() => options(ana), ['# lobby', '# three', '# two']);
   const input = ana.page.locator('#switcher-room');
@@ -54,28 +54,28 @@ browserTest('arrow keys move in the switcher, and a screen reader follows', asyn
     assert.equal(await ana.page.locator(`#${described}`).getAttribute('data-room'), room);
   }
   await ana.page.keyboard.press('Enter');
-  await ana.isIn('three');
+  await ana.waitForRoom('three');
 });
 
-browserTest('a room is found as the page writes it, as a link, and regardless of case', async (house) => {
-  const ana = await inThreeRooms(house);
+browserTest('a room is found with #, as a link, and regardless of case', async (fixture) => {
+  const ana = await inThreeRooms(fixture);
   for (const [written, room] of [['#three', 'three'], ['LOB', 'lobby'], [`${ana.address}/r/two`, 'two'], ['  #lobby ', 'lobby'], ['wo', 'two']]) {
     await ana.page.keyboard.press('Control+k');
     await ana.page.locator('#switcher-room').fill(written);
     assert.equal(await active(ana), room, written);
     await ana.page.keyboard.press('Enter');
-    await ana.isIn(room);
+    await ana.waitForRoom(room);
   }
   assert.deepEqual(await rooms(ana), ['lobby', 'three', 'two']);
 });
 
-browserTest('a room whose name is written in full comes first, whatever else begins like it', async (house) => {
-  const ana = await inThreeRooms(house);
+browserTest('an exact match comes first', async (fixture) => {
+  const ana = await inThreeRooms(fixture);
   await ana.page.keyboard.press('Control+k');
   await ana.page.keyboard.type('tw');
   await ana.page.locator('#switcher-list .create').click();
-  await ana.isIn('tw');
-  await ana.joinAnother('two');
-  await ana.joinAnother('tw');
+  await ana.waitForRoom('tw');
+  await ana.joinRoom('two');
+  await ana.joinRoom('tw');
   assert.deepEqual(await rooms(ana), ['lobby', 'three', 'two', 'tw']);
 });

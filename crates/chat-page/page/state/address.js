@@ -1,8 +1,8 @@
-// A room's address.
+// The addresses of rooms.
 
 export const pathOf = (room) => `/r/${encodeURIComponent(room)}`;
 
-/** The room that an address of this server names. Null if it names no room, or belongs to another server. */
+/** The room that an address names. `null` if it names no room or belongs to another server. */
 export function roomAt(address) {
   const { origin, pathname } = new URL(address, location.href);
   const [, room] = /^\/r\/([^/]+)\/?$/.exec(pathname) ?? [];
@@ -14,5 +14,5 @@ export function roomAt(address) {
   }
 }
 
-/** The room that the page's own address names. */
+/** The room that the address of the page names. */
 export const roomInAddress = () => roomAt(location.href);

@@ -1,6 +1,6 @@
-// Texts that were not sent yet, by name and room.
+// Unsent texts, by name and room.
 
-import { lasting } from './storage.js';
+import { persistent } from './storage.js';
 
 const MAX_DRAFTS = 50;
 
@@ -8,23 +8,23 @@ const prefixOf = (name) => `draft.${name}.`;
 const keyOf = (name, room) => prefixOf(name) + room;
 
 export function draftOf(name, room) {
-  return lasting.get(keyOf(name, room))?.text ?? '';
+  return persistent.get(keyOf(name, room))?.text ?? '';
 }
 
-export function keepDraft(name, room, text) {
+export function saveDraft(name, room, text) {
   const key = keyOf(name, room);
-  if (text === '') return lasting.set(key, null);
-  if (lasting.get(key) === null) dropOldest();
-  lasting.set(key, { text, at: Date.now() });
+  if (text === '') return persistent.set(key, null);
+  if (persistent.get(key) === null) dropOldest();
+  persistent.set(key, { text, at: Date.now() });
 }
 
-/** Removes all drafts of a name, for example when its user signs out. */
+/** Removes all drafts of a name, for example on sign-out. */
 export function forgetDrafts(name) {
-  for (const key of lasting.keys(prefixOf(name))) lasting.set(key, null);
+  for (const key of persistent.keys(prefixOf(name))) persistent.set(key, null);
 }
 
 function dropOldest() {
-  const drafts = lasting.keys('draft.').map((key) => ({ key, at: lasting.get(key)?.at ?? 0 }));
+  const drafts = persistent.keys('draft.').map((key) => ({ key, at: persistent.get(key)?.at ?? 0 }));
   drafts.sort((one, other) => other.at - one.at);
-  for (const { key } of drafts.slice(MAX_DRAFTS - 1)) lasting.set(key, null);
+  for (const { key } of drafts.slice(MAX_DRAFTS - 1)) persistent.set(key, null);
 }

@@ -1,8 +1,8 @@
-// The short codes of emoji. The list is loaded when a user begins to write one.
+// The short codes of emoji. The list is loaded when the user begins to type one.
 
 let list = null;
 
-/** Resolves with `[code, emoji]` pairs. A list that could not be loaded is asked for again the next time. */
+/** Resolves with `[code, emoji]` pairs. If loading fails, the next call tries again. */
 export function emojiList() {
   list ??= load();
   return list;

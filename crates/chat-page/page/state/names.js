@@ -1,9 +1,9 @@
 import { fold } from '../text/references.js';
 
-/** A set of names that is asked without regard to case. */
+/** A set of names with case-insensitive lookup. */
 export class Names {
   #byFold = new Map();
-  /** The length of the longest name, decomposed: nothing longer needs to be looked up. */
+  /** The length of the longest name, decomposed: longer texts need no lookup. */
   #longest = 0;
 
   add(name) {
@@ -15,7 +15,10 @@ export class Names {
     return this;
   }
 
-  /** The names that a text stands for: exactly that one, or all that differ in case only. */
+  /**
+   * The names that match a text: the exact name if there is one, otherwise all that differ in case
+   * only.
+   */
   find(text) {
     if (text.length > this.#longest) return [];
     const names = this.#byFold.get(fold(text)) ?? [];

@@ -1,4 +1,5 @@
-// Messages that have no ack yet, and those that failed, kept by the browser over a reload, a crash and a discarded tab.
+// Messages that are unacknowledged or have failed. The browser stores them, so that they survive a
+// reload, a crash and a discarded tab.
 
 import { storageOutbox } from '/client.js';
 import { browserStorage } from './storage.js';
@@ -11,13 +12,16 @@ export function outboxOf(name) {
   return storage && storageOutbox(storage, `chatd.outbox.${name}`);
 }
 
-/** Removes what was not sent under this name. */
+/** Removes the unsent messages of this name. */
 export function forgetOutbox(name) {
   const outbox = outboxOf(name);
   for (const message of loaded(outbox)) outbox.remove(message);
 }
 
-/** The messages of one user that the server refused: they stay until the user sends, edits or discards them. */
+/**
+ * A user's messages that the server refused. They are kept until the user sends, edits or discards
+ * them.
+ */
 export class FailedMessages {
   #store;
 
@@ -26,7 +30,10 @@ export class FailedMessages {
     this.#store = storage && storageOutbox(storage, `chatd.failed.${name}`);
   }
 
-  /** Those of one room, oldest first: `{room, id, body, createdAt, error: {code, message}}`. */
+  /**
+   * The failed messages of one room, oldest first: `{room, id, body, createdAt, error: {code,
+   * message}}`.
+   */
   of(room) {
     return loaded(this.#store).filter((message) => message.room === room);
   }
@@ -36,7 +43,7 @@ export class FailedMessages {
       for (const oldest of loaded(this.#store).slice(0, 1 - MAX_FAILED)) this.remove(oldest);
       this.#store?.add(message);
     } catch {
-      // the storage is full: the message is on the page only
+      // The storage is full: the message is only in the page.
     }
   }
 
@@ -44,7 +51,7 @@ export class FailedMessages {
     try {
       this.#store?.remove(message);
     } catch {
-      // no access: then it was never added either
+      // No access: then nothing was stored either.
     }
   }
 

@@ -1,19 +1,19 @@
-// The rooms of each name, in the order of the list, so that they are there again after the tab was closed. Tabs share the lists: each one
-// changes only the entries of the rooms that it joins or leaves.
+// The rooms of each name in list order, so that they are restored after the tab was closed. Tabs
+// share the lists: each tab changes only the entries of the rooms that it joins or leaves.
 
-import { lasting } from './storage.js';
+import { persistent } from './storage.js';
 
 const MAX_NAMES = 8;
 const MAX_ROOMS = 500;
 
-const lists = () => lasting.get('lists') ?? {};
+const lists = () => persistent.get('lists') ?? {};
 
 function write(name, rooms) {
   const { [name]: _, ...others } = lists();
-  // the name that was used last comes last, and the first one is dropped
+  // The most recently used name is last, and the first one is dropped.
   const kept = Object.entries(others).slice(1 - MAX_NAMES);
   if (rooms.length > 0) kept.push([name, rooms.slice(-MAX_ROOMS)]);
-  lasting.set('lists', kept.length > 0 ? Object.fromEntries(kept) : null);
+  persistent.set('lists', kept.length > 0 ? Object.fromEntries(kept) : null);
 }
 
 export function listedRooms(name) {
@@ -21,12 +21,12 @@ export function listedRooms(name) {
   return Array.isArray(rooms) ? rooms.filter((room) => typeof room === 'string') : [];
 }
 
-/** Puts a room on the list: at its end, or before another one. */
+/** Inserts a room before another one, or at the end. */
 export function listRoom(name, room, before = null) {
   const rooms = listedRooms(name);
   if (rooms.includes(room)) return;
-  const at = rooms.indexOf(before);
-  rooms.splice(at < 0 ? rooms.length : at, 0, room);
+  const index = rooms.indexOf(before);
+  rooms.splice(index < 0 ? rooms.length : index, 0, room);
   write(name, rooms);
 }
 

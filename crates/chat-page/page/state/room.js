@@ -1,68 +1,75 @@
-// A room as the page knows it: its messages in order, what is on its way, what was read. No elements here.
+// The page's model of a room: its messages in order, the outbox and the read position. It contains
+// no DOM elements.
 
 import { ChatError } from '/client.js';
 import { mentions } from '../text/marks.js';
-import { draftOf, keepDraft } from './drafts.js';
+import { draftOf, saveDraft } from './drafts.js';
 import { Names } from './names.js';
 import { Signal } from './signal.js';
-import { lasting } from './storage.js';
+import { persistent } from './storage.js';
 
-const PAGE = 50;
-/** At most this many messages are kept; the oldest go first, and are loaded again when the user scrolls up. */
-const MOST_KEPT = 6_000;
-const TYPING_LASTS_MS = 5_000;
-/** Writing to the browser's storage takes time: not for each message. */
-const MARK_EVERY_MS = 250;
+const PAGE_SIZE = 50;
+/**
+ * At most this many messages are kept. The oldest are dropped first, and loaded again when the user
+ * scrolls up.
+ */
+const MAX_ITEMS = 6_000;
+const TYPING_TIMEOUT_MS = 5_000;
+/** Writing to the browser's storage is slow, so the read position is not saved for each message. */
+const MARK_INTERVAL_MS = 250;
 
 /**
- * Tells `items` `{kind: 'appended' | 'prepended' | 'replaced' | 'forgotten', count}`, `outbox`, `unread`, `divider`, `typing`,
- * `people`, `history`, `state`.
+ * Emits `items` with `{kind: 'appended' | 'prepended' | 'replaced' | 'dropped', count}`, `outbox`,
+ * `unread`, `divider`, `typing`, `people`, `history`, `state`.
  */
 export class RoomState extends Signal {
-  /** Without a hole, oldest first. */
+  /** The loaded messages, oldest first, without gaps. */
   items = [];
-  /** Whether there is something before them. */
+  /** Whether the server has older messages. */
   more = false;
-  /** While older ones are on their way: a promise. */
+  /** A promise while older messages are being loaded. */
   loading = null;
   historyFailed = null;
-  /** The user's messages without an ack, by id: `{id, body, createdAt, state: 'pending' | 'failed', error}`. */
+  /**
+   * The user's unacknowledged messages, by id: `{id, body, createdAt, state: 'pending' | 'failed',
+   * error}`.
+   */
   outbox = new Map();
-  /** The newest message that was read. */
+  /** The seq of the newest message that was read. */
   readSeq = 0;
   unread = 0;
   mentioned = 0;
-  /** The line "new messages" stands behind this seq. Null: there is none. */
+  /** The "New messages" line is after this seq. `null` if there is none. */
   dividerSeq = null;
-  /** Who is typing, with the timer that forgets it. */
+  /** The users who are typing, each with the timer that removes them. */
   typing = new Map();
-  /** Whether the newest message is on the screen: told by the log. */
+  /** Whether the newest message is on the screen. Set by the log. */
   atEnd = true;
-  /** Where the log stood when another room was shown: `{seq, offset}`, null at the end. */
-  place = null;
-  /** Why one is not in it any more. */
+  /** The scroll position when another room was shown: `{seq, offset}`, or `null` at the end. */
+  scrollPosition = null;
+  /** Why the user is no longer in the room, or `null`. */
   left = null;
-  /** Why it can't be joined again yet. */
+  /** Why the room cannot be rejoined yet, or `null`. */
   delayed = null;
-  /** The people whose `@name` is a mention, for a text: see `mentionsIn`. */
+  /** The users whose `@name` in a text is a mention: see `mentionsIn`. */
   find = (text) => this.#mentionable().find(text);
   /** Whether the user is in a room of this name. */
   isRoom = (name) => this.#client.room(name) !== undefined;
   #client;
-  #reads;
+  #isRead;
   #failed;
-  #marking;
-  /** Who wrote the messages that are loaded. */
+  #markTimer;
+  /** The authors of the loaded messages. */
   #authors = new Set();
-  /** The members and the authors; null when they have changed. */
+  /** The members and the authors. `null` after a change. */
   #names = null;
 
-  constructor(client, room, { reads, failed }) {
+  constructor(client, room, { isRead, failed }) {
     super();
     this.#client = client;
     this.room = room;
     /** Whether the user is looking at the newest message right now. */
-    this.#reads = reads;
+    this.#isRead = isRead;
     this.#failed = failed;
     for (const message of failed.of(room.name)) this.outbox.set(message.id, { ...message, state: 'failed' });
   }
@@ -80,41 +87,41 @@ export class RoomState extends Signal {
   }
 
   set draft(text) {
-    keepDraft(this.me, this.name, text);
+    saveDraft(this.me, this.name, text);
   }
 
-  /** The first time in the room. */
+  /** Called when the room is joined for the first time. */
   begin({ epoch, seq, messages }) {
-    const mark = lasting.get(this.#markKey);
+    const mark = persistent.get(this.#markKey);
     this.#replace(messages);
-    for (const id of [...this.outbox.keys()]) if (this.#isStored(id)) this.#sent(id);
+    for (const id of [...this.outbox.keys()]) if (this.#isStored(id)) this.#removeFromOutbox(id);
     this.readSeq = mark?.epoch === epoch ? Math.min(mark.seq, seq) : seq;
-    const unseen = messages.filter((message) => this.#isNews(message));
+    const unread = messages.filter((message) => this.#isUnread(message));
     const unloaded = Math.max(0, (messages[0]?.seq ?? seq + 1) - 1 - this.readSeq);
-    this.unread = unseen.length + unloaded;
-    this.mentioned = unseen.filter((message) => this.mentionsMe(message)).length;
+    this.unread = unread.length + unloaded;
+    this.mentioned = unread.filter((message) => this.mentionsMe(message)).length;
     if (this.unread > 0) this.dividerSeq = this.readSeq;
     else this.#markRead();
   }
 
   message({ message, missed }) {
-    this.#typedNoMore(message.from);
-    if (message.from === this.me) this.#sent(message.id);
+    this.#stopTyping(message.from);
+    if (message.from === this.me) this.#removeFromOutbox(message.id);
     this.items.push(message);
-    this.#wrote(message);
-    if (this.items.length > MOST_KEPT && this.atEnd) this.#forget(this.items.length - MOST_KEPT + 1_000);
-    this.tell('items', { kind: 'appended', count: 1 });
+    this.#addAuthor(message);
+    if (this.items.length > MAX_ITEMS && this.atEnd) this.#dropOldest(this.items.length - MAX_ITEMS + 1_000);
+    this.emit('items', { kind: 'appended', count: 1 });
     if (message.from === this.me && !missed) this.#markRead();
-    else if (this.#isNews(message)) this.#news(message);
-    this.tell('typing');
+    else if (this.#isUnread(message)) this.#addUnread(message);
+    this.emit('typing');
   }
 
-  /** Nothing is known of what lies between: what is shown begins anew behind it. */
+  /** The messages in between are not available: the log starts again after the gap. */
   gap({ before }) {
     this.#replace([]);
     this.more = before > 1;
     this.unread = Math.max(this.unread, before - 1 - this.readSeq);
-    this.tell('unread');
+    this.emit('unread');
   }
 
   reset({ messages }) {
@@ -125,17 +132,20 @@ export class RoomState extends Signal {
 
   outgoing({ id, body, createdAt, state, error, ack }) {
     if (state === 'acked') {
-      // one that was stored before the page was loaded again does not come as a message any more
+      // A message that was stored before the page was reloaded does not arrive as a message any
+      // more.
       if (ack.seq > this.room.seq) return;
-      this.#sent(id);
+      this.#removeFromOutbox(id);
     } else if (state === 'pending') {
-      this.#sent(id);
+      this.#removeFromOutbox(id);
       this.outbox.set(id, { id, body, createdAt, state });
-    } else if (this.outbox.has(id)) this.#refused({ id, body, createdAt, state, error });
-    this.tell('outbox');
+    } else if (this.outbox.has(id)) this.#addFailed({ id, body, createdAt, state, error });
+    this.emit('outbox');
   }
 
-  /** Sends; throws where the message was not even taken: then the text belongs back into the box. */
+  /**
+   * Sends a message. Throws if the client did not accept it: then the text goes back into the box.
+   */
   send(body) {
     const { limits } = this.#client.status;
     const size = new TextEncoder().encode(JSON.stringify(body)).length + 200;
@@ -148,26 +158,27 @@ export class RoomState extends Signal {
 
   retry(id) {
     const failed = this.outbox.get(id);
-    this.#sent(id);
-    // under the same id: should the first one have been stored after all, this is no second one
+    this.#removeFromOutbox(id);
+    // Under the same id: if the first attempt was stored after all, the server does not store it
+    // twice.
     this.room.send(failed.body, { id: failed.error?.code === 'id_reused' ? undefined : id });
-    if (!this.outbox.has(id) && !this.#isStored(id)) this.#refused(failed);
-    this.tell('outbox');
+    if (!this.outbox.has(id) && !this.#isStored(id)) this.#addFailed(failed);
+    this.emit('outbox');
   }
 
   discard(id) {
-    this.#sent(id);
-    this.tell('outbox');
+    this.#removeFromOutbox(id);
+    this.emit('outbox');
   }
 
-  /** Takes over the messages that another stay in this room has left without an ack. */
+  /** Takes over the unacknowledged messages of an earlier membership in this room. */
   adopt(messages) {
-    for (const message of messages) if (!this.#isStored(message.id)) this.#refused(message);
-    this.tell('outbox');
+    for (const message of messages) if (!this.#isStored(message.id)) this.#addFailed(message);
+    this.emit('outbox');
   }
 
-  /** One page of what was said before; resolves when it is there, or failed. */
-  loadOlder(limit = PAGE) {
+  /** Loads one page of older messages. Resolves when it has been loaded or has failed. */
+  loadOlder(limit = PAGE_SIZE) {
     if (this.loading || !this.more) return this.loading ?? Promise.resolve();
     this.historyFailed = null;
     const { epoch } = this.room;
@@ -178,64 +189,64 @@ export class RoomState extends Signal {
         const page = await this.room.history({ before, limit });
         if (isStale() || page.epoch !== epoch) return;
         this.items.unshift(...page.messages);
-        for (const message of page.messages) this.#wrote(message);
+        for (const message of page.messages) this.#addAuthor(message);
         this.more = page.more;
-        this.tell('items', { kind: 'prepended', count: page.messages.length });
+        this.emit('items', { kind: 'prepended', count: page.messages.length });
       } catch (error) {
         this.historyFailed = error;
       } finally {
         this.loading = null;
-        this.tell('history');
+        this.emit('history');
       }
     };
     this.loading = load();
-    this.tell('history');
+    this.emit('history');
     return this.loading;
   }
 
-  /** Reads back until this message is there. */
+  /** Loads older messages until this one is included. */
   async loadBackTo(seq) {
     while (this.more && !this.historyFailed && (this.items[0]?.seq ?? Infinity) > seq) await this.loadOlder(200);
   }
 
-  /** The list of members is another one. */
+  /** The member list has changed. */
   membersChanged() {
     this.#names = null;
-    this.tell('people');
+    this.emit('people');
   }
 
-  joinedAgain() {
+  rejoined() {
     this.delayed = null;
     this.historyFailed = null;
-    this.tell('state');
-    this.tell('history');
+    this.emit('state');
+    this.emit('history');
   }
 
-  isTyping({ username }) {
+  typingStarted({ username }) {
     clearTimeout(this.typing.get(username));
     this.typing.set(username, setTimeout(() => {
       this.typing.delete(username);
-      this.tell('typing');
-    }, TYPING_LASTS_MS));
-    this.tell('typing');
+      this.emit('typing');
+    }, TYPING_TIMEOUT_MS));
+    this.emit('typing');
   }
 
   presence({ left }) {
-    for (const name of left) this.#typedNoMore(name);
+    for (const name of left) this.#stopTyping(name);
     this.membersChanged();
-    if (left.length > 0) this.tell('typing');
+    if (left.length > 0) this.emit('typing');
   }
 
-  /** Somebody looks: if the newest message is on the screen, it is read now. */
-  looked() {
-    if (this.unread > 0 && this.#reads(this)) this.#markRead();
+  /** Marks the room as read if the user sees the newest message. */
+  markReadIfSeen() {
+    if (this.unread > 0 && this.#isRead(this)) this.#markRead();
   }
 
-  /** The line where one left off has done its work. */
+  /** Removes the "New messages" line, unless there are unread messages. */
   dropDivider() {
     if (this.dividerSeq === null || this.unread > 0) return;
     this.dividerSeq = null;
-    this.tell('divider');
+    this.emit('divider');
   }
 
   mentionsMe(message) {
@@ -251,7 +262,7 @@ export class RoomState extends Signal {
     return this.#names;
   }
 
-  #wrote({ from }) {
+  #addAuthor({ from }) {
     if (from === undefined || this.#authors.has(from)) return;
     this.#authors.add(from);
     this.#names?.add(from);
@@ -261,55 +272,55 @@ export class RoomState extends Signal {
     return this.items.some((message) => message.id === id && message.from === this.me);
   }
 
-  /** The message is no longer in the outbox: it is stored, goes again, or was discarded. */
-  #sent(id) {
+  /** Removes a message from the outbox: it was stored, is sent again, or was discarded. */
+  #removeFromOutbox(id) {
     const message = this.outbox.get(id);
     if (message?.state === 'failed') this.#failed.remove({ ...message, room: this.name });
     this.outbox.delete(id);
   }
 
-  #refused(message) {
+  #addFailed(message) {
     this.outbox.set(message.id, { ...message, state: 'failed' });
-    // what a client that is closed did not send is still in its outbox
+    // Messages that a closed client did not send are still in its outbox.
     if (this.#client.status.state === 'closed') return;
     const { id, body, createdAt, error } = message;
     this.#failed.add({ room: this.name, id, body, createdAt, error: { code: error?.code, message: error?.message ?? '' } });
   }
 
-  #typedNoMore(name) {
+  #stopTyping(name) {
     clearTimeout(this.typing.get(name));
     this.typing.delete(name);
   }
 
-  #isNews(message) {
+  #isUnread(message) {
     return message.seq > this.readSeq && !message.erased && message.from !== this.me;
   }
 
-  #news(message) {
-    if (this.#reads(this)) return this.#markRead();
+  #addUnread(message) {
+    if (this.#isRead(this)) return this.#markRead();
     if (this.unread === 0) {
       this.dividerSeq = message.seq - 1;
-      this.tell('divider');
+      this.emit('divider');
     }
     this.unread += 1;
     if (this.mentionsMe(message)) this.mentioned += 1;
-    this.tell('unread');
+    this.emit('unread');
   }
 
   #markRead() {
     this.readSeq = this.room.seq;
     this.unread = 0;
     this.mentioned = 0;
-    this.#marking ??= setTimeout(() => this.keepMark(), MARK_EVERY_MS);
-    this.tell('unread');
+    this.#markTimer ??= setTimeout(() => this.saveReadMark(), MARK_INTERVAL_MS);
+    this.emit('unread');
   }
 
-  /** Remembers where one left off. */
-  keepMark() {
-    if (this.#marking === undefined) return;
-    clearTimeout(this.#marking);
-    this.#marking = undefined;
-    lasting.set(this.#markKey, { epoch: this.room.epoch, seq: this.readSeq });
+  /** Saves the read position. */
+  saveReadMark() {
+    if (this.#markTimer === undefined) return;
+    clearTimeout(this.#markTimer);
+    this.#markTimer = undefined;
+    persistent.set(this.#markKey, { epoch: this.room.epoch, seq: this.readSeq });
   }
 
   get #markKey() {
@@ -318,15 +329,15 @@ export class RoomState extends Signal {
 
   #replace(messages) {
     this.items = [...messages];
-    for (const message of messages) this.#wrote(message);
+    for (const message of messages) this.#addAuthor(message);
     this.more = this.items.length > 0 && this.items[0].seq > 1;
-    this.place = null;
-    this.tell('items', { kind: 'replaced', count: messages.length });
+    this.scrollPosition = null;
+    this.emit('items', { kind: 'replaced', count: messages.length });
   }
 
-  #forget(count) {
+  #dropOldest(count) {
     this.items.splice(0, count);
     this.more = true;
-    this.tell('items', { kind: 'forgotten', count });
+    this.emit('items', { kind: 'dropped', count });
   }
 }

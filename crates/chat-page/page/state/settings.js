@@ -1,17 +1,17 @@
 import { Signal } from './signal.js';
-import { lasting } from './storage.js';
+import { persistent } from './storage.js';
 
-/** Without a keyboard that has a Ctrl key, Enter makes new lines and a button sends. */
+/** On a touch device without a Ctrl key, Enter inserts a new line and a button sends. */
 const isTouch = matchMedia('(pointer: coarse)').matches;
 
 const DEFAULTS = { theme: 'system', send: isTouch ? 'ctrl-enter' : 'enter', notify: false, people: 'shown', formatting: !isTouch };
 
-/** As `--bg` in style.css. */
-const BAR_COLOURS = { light: '#ffffff', dark: '#15171c' };
+/** Equal to `--bg` in style.css. */
+const THEME_COLOURS = { light: '#ffffff', dark: '#15171c' };
 
-/** What the user chose. `on('change', …)`. */
+/** The user's settings. Emits `change` with the name of the setting. */
 class Settings extends Signal {
-  #values = { ...DEFAULTS, ...lasting.get('settings') };
+  #values = { ...DEFAULTS, ...persistent.get('settings') };
 
   get(name) {
     return this.#values[name];
@@ -19,8 +19,8 @@ class Settings extends Signal {
 
   set(name, value) {
     this.#values[name] = value;
-    lasting.set('settings', this.#values);
-    this.tell('change', name);
+    persistent.set('settings', this.#values);
+    this.emit('change', name);
   }
 }
 
@@ -29,8 +29,9 @@ export const settings = new Settings();
 export function applyTheme() {
   const theme = settings.get('theme');
   document.documentElement.dataset.theme = theme;
-  // the browser's own bar takes the colour too: for a theme that the user chose, whatever the system has
+  // The browser's address bar takes the colour of the theme that the user chose, whatever the
+  // system theme is.
   for (const meta of document.querySelectorAll('meta[name="theme-color"]')) {
-    meta.content = BAR_COLOURS[theme] ?? BAR_COLOURS[meta.media.includes('dark') ? 'dark' : 'light'];
+    meta.content = THEME_COLOURS[theme] ?? THEME_COLOURS[meta.media.includes('dark') ? 'dark' : 'light'];
   }
 }

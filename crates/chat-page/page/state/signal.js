@@ -1,15 +1,15 @@
-/** Tells those who listen that something changed. */
+/** A minimal event emitter. */
 export class Signal {
   #listeners = new Map();
 
-  /** The answer stops it. */
+  /** Adds a listener. Call the returned function to remove it. */
   on(type, listener) {
     if (!this.#listeners.has(type)) this.#listeners.set(type, new Set());
     const listeners = this.#listeners.get(type).add(listener);
     return () => listeners.delete(listener);
   }
 
-  tell(type, event) {
+  emit(type, event) {
     for (const listener of [...(this.#listeners.get(type) ?? [])]) listener(event);
   }
 }

@@ -1,9 +1,10 @@
-// What the browser keeps. If it keeps nothing (private windows, a full disk), everything works and nothing is remembered.
+// The browser's storage. If it stores nothing (private windows, a full disk), everything works and
+// nothing is remembered.
 
 const PREFIX = 'chatd.';
 
-/** A view of a Storage in which values are JSON and nothing throws. */
-function jsonIn(storage) {
+/** A view of a Storage with JSON values that never throws. */
+function jsonView(storage) {
   return {
     get(key) {
       try {
@@ -17,13 +18,13 @@ function jsonIn(storage) {
         if (value === null) storage().removeItem(PREFIX + key);
         else storage().setItem(PREFIX + key, JSON.stringify(value));
       } catch {
-        // not remembered, then
+        // Not stored.
       }
     },
-    /** The keys that begin with this. */
-    keys(beginning) {
+    /** The keys with this prefix. */
+    keys(prefix) {
       try {
-        return Object.keys(storage()).filter((key) => key.startsWith(PREFIX + beginning)).map((key) => key.slice(PREFIX.length));
+        return Object.keys(storage()).filter((key) => key.startsWith(PREFIX + prefix)).map((key) => key.slice(PREFIX.length));
       } catch {
         return [];
       }
@@ -31,13 +32,18 @@ function jsonIn(storage) {
   };
 }
 
-/** Over tabs and restarts: the name, settings, rooms, drafts, what was read. */
-export const lasting = jsonIn(() => localStorage);
+/**
+ * Shared by all tabs, and kept across restarts: the name, settings, rooms, drafts, read positions.
+ */
+export const persistent = jsonView(() => localStorage);
 
-/** Of this tab: its rooms. */
-export const ofTab = jsonIn(() => sessionStorage);
+/** Of this tab alone: its rooms. */
+export const perTab = jsonView(() => sessionStorage);
 
-/** The storage itself, for the client, which keeps the session's secret in the one of the tab. Null if it must not be touched. */
+/**
+ * The Storage itself, for the client, which keeps the session's secret in that of the tab. `null`
+ * if access is denied.
+ */
 export function browserStorage(name) {
   try {
     return globalThis[name];

@@ -1,84 +1,88 @@
-// The other tabs and windows of this browser: which names are in use there, and how a name moves from one tab to another.
+// The other tabs and windows of this browser: which names they use, and how a name moves from one
+// tab to another.
 
 import { Signal } from './signal.js';
 
-/** A tab that was not heard of within this time is asleep, or is not there. */
-const ANSWER_WITHIN_MS = 300;
-/** A tab gives up its session within this time, or never. */
-const GIVES_WITHIN_MS = 5_000;
+/** A tab that does not answer within this time is suspended or closed. */
+const ANSWER_TIMEOUT_MS = 300;
+/** A tab that does not release its name within this time never will. */
+const RELEASE_TIMEOUT_MS = 5_000;
 
-/** Signals `change` when names are taken into use or given up in other tabs. */
+/** Emits `change` when another tab claims or releases a name. */
 class Tabs extends Signal {
   #channel = typeof BroadcastChannel === 'function' ? new BroadcastChannel('chatd') : null;
   #id = Math.random().toString(36).slice(2);
-  /** By the other tab's id. */
+  /** The names in use, by the other tab's id. */
   #names = new Map();
   #held = null;
   #release = () => {};
 
   constructor() {
     super();
-    this.#channel?.addEventListener('message', ({ data }) => this.#heard(data));
-    window.addEventListener('pagehide', () => this.#held !== null && this.#say('gone'));
-    window.addEventListener('pageshow', ({ persisted }) => persisted && this.#held !== null && this.#say('here', this.#held));
-    this.#say('ask');
+    this.#channel?.addEventListener('message', ({ data }) => this.#onMessage(data));
+    window.addEventListener('pagehide', () => this.#held !== null && this.#post('gone'));
+    window.addEventListener('pageshow', ({ persisted }) => persisted && this.#held !== null && this.#post('here', this.#held));
+    this.#post('ask');
   }
 
   has(name) {
     return [...this.#names.values()].includes(name);
   }
 
-  /** This tab uses a name from now on, until another tab asks for it: then `release()` is called. */
+  /** Claims a name for this tab. `release()` is called when another tab asks for it. */
   hold(name, release) {
     this.#held = name;
     this.#release = release;
-    this.#say('here', name);
+    this.#post('here', name);
   }
 
-  /** Gives the name up without being asked. */
+  /** Releases the name without being asked. */
   drop() {
     this.#held = null;
-    this.#say('gone');
+    this.#post('gone');
   }
 
-  /** Asks the other tabs to give a name up; resolves when none of them uses it any more, or does not answer. */
+  /**
+   * Asks the other tabs to release a name. Resolves when no tab uses it, or when the tab that did
+   * does not answer.
+   */
   async takeOver(name) {
     if (!this.has(name)) {
-      this.#say('ask');
-      await this.#until(() => this.has(name), ANSWER_WITHIN_MS);
+      this.#post('ask');
+      await this.#waitFor(() => this.has(name), ANSWER_TIMEOUT_MS);
     }
     if (!this.has(name)) return;
-    this.#say('give', name);
-    await this.#until(() => !this.has(name), GIVES_WITHIN_MS);
-    // a tab that does not answer was discarded without a word: it holds nothing any more
+    this.#post('give', name);
+    await this.#waitFor(() => !this.has(name), RELEASE_TIMEOUT_MS);
+    // A tab that does not answer was discarded without notice: it no longer uses the name.
     for (const [id, held] of this.#names) if (held === name) this.#names.delete(id);
   }
 
-  #heard({ type, id, name }) {
-    if (type === 'ask' && this.#held !== null) this.#say('here', this.#held);
+  #onMessage({ type, id, name }) {
+    if (type === 'ask' && this.#held !== null) this.#post('here', this.#held);
     else if (type === 'give' && name === this.#held) {
       this.#release();
       this.drop();
     } else if (type === 'here' || type === 'gone') {
       if (type === 'here') this.#names.set(id, name);
       else this.#names.delete(id);
-      this.tell('change');
+      this.emit('change');
     }
   }
 
-  #say(type, name) {
+  #post(type, name) {
     this.#channel?.postMessage({ type, id: this.#id, name });
   }
 
-  #until(isSo, withinMs) {
+  #waitFor(condition, timeoutMs) {
     return new Promise((resolve) => {
       const end = () => {
         off();
         clearTimeout(timer);
         resolve();
       };
-      const off = this.on('change', () => isSo() && end());
-      const timer = setTimeout(end, withinMs);
+      const off = this.on('change', () => condition() && end());
+      const timer = setTimeout(end, timeoutMs);
     });
   }
 }

@@ -1,7 +1,8 @@
-// Slash commands. `/me waves` is sent as `*waves*`, the old convention of chats for an action: every client shows it under the name of
-// the sender, in italics if it renders Markdown and between asterisks if it does not.
+// Slash commands. `/me waves` is sent as `*waves*`, a long-standing convention of chats for
+// actions: every client shows it after the sender's name, in italics if it renders Markdown and
+// between asterisks if it does not.
 
-/** The commands, with what the completion says about them. */
+/** The commands, with the hints that the completion shows. */
 export const COMMANDS = [
   { name: 'me', hint: 'an action, such as /me waves', takesText: true },
   { name: 'help', hint: 'keyboard shortcuts and help', takesText: false },
@@ -10,8 +11,8 @@ export const COMMANDS = [
 const COMMAND = /^\/(?<name>\p{L}[\p{L}\p{N}_-]*)(?:\s+(?<rest>[^]*))?$/u;
 
 /**
- * What a text in the box means: `{send}`, a message; `{help: true}`; or `{hint}`, why it is not sent. A slash that is written twice is
- * sent once.
+ * What a text in the box means: `{send}`, a message; `{help: true}`; or `{hint}`, why it is not
+ * sent. A double slash at the beginning is sent as a single one.
  */
 export function commandOf(text) {
   if (text.startsWith('//') && COMMAND.test(text.slice(1))) return { send: text.slice(1) };
@@ -22,7 +23,10 @@ export function commandOf(text) {
   return { hint: `There is no command “/${name}”. To send this as a message, begin it with two slashes: //${name}` };
 }
 
-/** Each paragraph is in italics by itself: emphasis ends with the paragraph. Beside another star `_` is the mark. */
+/**
+ * Each paragraph is emphasised separately, because emphasis ends with the paragraph. If the
+ * paragraph begins or ends with `*`, the marker is `_`.
+ */
 function action(text) {
   const inItalics = (paragraph) => (/^\*|\*$/.test(paragraph) ? `_${paragraph}_` : `*${paragraph}*`);
   return text.trim().split(/\n\s*\n/).map((paragraph) => inItalics(paragraph.trim())).join('\n\n');

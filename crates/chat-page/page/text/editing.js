@@ -1,11 +1,15 @@
-// Changes of a Markdown text in the message box. A text is `{value, start, end}`, with the selection from `start` to `end`; a change is
-// `{from, to, insert, start, end}`: what is replaced by what, and what is selected after that. Null: nothing changes.
+// Edits of the Markdown text in the message box. A text is `{value, start, end}`, with the
+// selection from `start` to `end`. An edit is `{from, to, insert, start, end}`: the range to
+// replace, its replacement, and the selection after that. `null` means no edit.
 
 const MARKER = /^(?<indent>\s*)(?:(?<bullet>[-*+])(?<task> \[[ xX]\])?|(?<number>\d{1,9})(?<dot>[.)])|(?<quote>>)) +/;
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
 const NEW_LINK = 'https://';
 
-/** Puts marks such as `**` around the selection, or takes them away. In a selection of several lines each line gets its own. */
+/**
+ * Adds a mark such as `**` around the selection, or removes it. If the selection has several lines,
+ * each line is marked separately.
+ */
 export function toggleMark({ value, start, end }, mark) {
   const [from, to] = trimmed(value, start, end);
   const selected = value.slice(from, to);
@@ -20,7 +24,7 @@ export function toggleMark({ value, start, end }, mark) {
   return { from, to, insert: mark + selected + mark, start: from + size, end: to + size };
 }
 
-/** Makes the selection code: within a line, or as a block of its own. */
+/** Makes the selection code: inline, or a code block if it has several lines. */
 export function toggleCode({ value, start, end }) {
   const selected = value.slice(start, end);
   if (!selected.includes('\n')) return toggleMark({ value, start, end }, '`');
@@ -32,7 +36,7 @@ export function toggleCode({ value, start, end }) {
   return { from: start, to: end, insert: `${opening}${body}\n${fence}${after}`, start: start + opening.length, end: start + opening.length + body.length };
 }
 
-/** Makes the selection a link. An address becomes the target, any other text the words. */
+/** Makes the selection a link. A selected URL becomes the target, any other text the link text. */
 export function makeLink({ value, start, end }) {
   const [from, to] = trimmed(value, start, end);
   const selected = value.slice(from, to);
@@ -46,7 +50,7 @@ export function makeLink({ value, start, end }) {
     : { from, to, insert, start: target, end: target + NEW_LINK.length };
 }
 
-/** Begins each line of the selection with `- ` or `> `, or takes that away if all have it. */
+/** Adds `- ` or `> ` to each line of the selection, or removes it if all lines have it. */
 export function toggleLines({ value, start, end }, prefix) {
   const from = value.lastIndexOf('\n', start - 1) + 1;
   const next = value.indexOf('\n', end > start && value[end - 1] === '\n' ? end - 1 : end);
@@ -66,7 +70,10 @@ export function toggleLines({ value, start, end }, prefix) {
   return { from, to, insert, start: from, end: from + insert.length };
 }
 
-/** A new line within a list or a quote begins like the one before it. An item without a text ends the list. */
+/**
+ * The edit for a new line: within a list or a quote it begins like the line before it. An empty
+ * item ends the list.
+ */
 export function continueLine({ value, start, end }) {
   if (start !== end) return null;
   const from = value.lastIndexOf('\n', start - 1) + 1;
@@ -100,7 +107,10 @@ function toggleInLines(selected, from, mark) {
   return { from, to: from + selected.length, insert, start: from, end: from + insert.length };
 }
 
-/** The selection without the spaces at its ends: Markdown takes no mark that stands beside one. */
+/**
+ * The selection without leading and trailing spaces: in Markdown a mark must not be next to a
+ * space.
+ */
 function trimmed(value, start, end) {
   const selected = value.slice(start, end);
   if (selected.trim() === '') return [start, end];
@@ -118,7 +128,7 @@ function isAround(value, from, to, mark) {
   return mark !== '*' || (isOdd(/\*+$/.exec(before)) && isOdd(/^\*+/.exec(after)));
 }
 
-/** Of `**` no star is a mark of its own; of `***` one is. */
+/** `**` contains no mark `*`, but `***` does. */
 function isOdd([stars]) {
   return stars.length % 2 === 1;
 }
@@ -132,7 +142,7 @@ function lineEnd(value, at) {
   return end < 0 ? value.length : end;
 }
 
-/** Whether a text ends within a block of code that is still open. */
+/** Whether a text ends inside an open code block. */
 export function isInFence(before) {
   let open = null;
   for (const line of before.split('\n')) {

@@ -1,4 +1,5 @@
-// The one place where HTML of the server goes into the page. It is sanitised there, and nothing else may come here.
+// The only place where the server's HTML is inserted into the page. The server has sanitised it.
+// Nothing else may be passed in.
 
 const WORKER = '/sw.js';
 const policy = globalThis.trustedTypes?.createPolicy('chatd', { createHTML: (html) => html, createScriptURL: () => WORKER });
@@ -7,7 +8,7 @@ export function insertServerHtml(element, html) {
   element.innerHTML = policy ? policy.createHTML(html) : html;
 }
 
-/** The one script that is loaded by its address. */
+/** The address of the service worker, the only script that is loaded by a URL. */
 export function workerUrl() {
   return policy ? policy.createScriptURL('') : WORKER;
 }

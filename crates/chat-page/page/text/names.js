@@ -1,30 +1,37 @@
-// Names of people and rooms: how they stand in a sentence, and one that works in place of one that does not.
+// Names of users and rooms: how they appear in a sentence, and valid alternatives to invalid or
+// taken ones.
 
-const LONGEST = 50;
+const MAX_NAME_LENGTH = 50;
 const RIGHT_TO_LEFT = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
-const NOT_IN_A_NAME = /[^\p{L}\p{M}\p{N}_-]+/gu;
+const INVALID_CHARACTERS = /[^\p{L}\p{M}\p{N}_-]+/gu;
 const NUMBERED = /^(?<stem>.*)-(?<number>[1-9]\d{0,3})$/u;
 
-/** A name within a sentence, kept from turning the words around it. */
+/**
+ * A name for use within a sentence, isolated so that it does not change the direction of the text
+ * around it.
+ */
 export function isolated(name) {
   return RIGHT_TO_LEFT.test(name) ? `\u2068${name}\u2069` : name;
 }
 
-/** What a user probably meant by a text that is not a valid name: `Anna Müller` becomes `Anna-Müller`. Null if nothing is left of it. */
-export function asName(text) {
-  const joined = text.normalize('NFC').trim().replace(NOT_IN_A_NAME, '-');
-  const name = cut(joined.replace(/^[-\p{M}]+|-+$/gu, ''), LONGEST);
+/**
+ * The valid name that is closest to an invalid one: `Anna Müller` becomes `Anna-Müller`. `null` if
+ * nothing is left of it.
+ */
+export function validNameFrom(text) {
+  const joined = text.normalize('NFC').trim().replace(INVALID_CHARACTERS, '-');
+  const name = truncate(joined.replace(/^[-\p{M}]+|-+$/gu, ''), MAX_NAME_LENGTH);
   return name === '' || name === text ? null : name;
 }
 
-/** Another name for one that is taken: `ana`, `ana-2`, `ana-3` and so on. */
+/** An alternative to a name that is taken: `ana`, `ana-2`, `ana-3` and so on. */
 export function nextName(name) {
   const { stem, number } = NUMBERED.exec(name)?.groups ?? { stem: name, number: '1' };
   const ending = `-${Number(number) + 1}`;
-  return cut(stem, LONGEST - ending.length) + ending;
+  return truncate(stem, MAX_NAME_LENGTH - ending.length) + ending;
 }
 
-/** At most this many characters, counted as the server counts them. */
-function cut(text, most) {
-  return [...text].slice(0, most).join('').replace(/-+$/, '');
+/** Truncates to this many characters, counted as the server counts them. */
+function truncate(text, max) {
+  return [...text].slice(0, max).join('').replace(/-+$/, '');
 }

@@ -1,34 +1,39 @@
-// `@name` and `#room` in a text: where a name ends, and which names are meant. The protocol says what a name is made of: letters, marks,
-// numbers, `_` and `-`.
+// `@name` and `#room` in a text: where a name ends, and which names are meant. According to the
+// protocol a name consists of letters, marks, numbers, `_` and `-`.
 
-/** The characters of a name, for a class of a regular expression. */
+/** The characters of a name, for a character class of a regular expression. */
 export const IN_NAME = '\\p{L}\\p{M}\\p{N}_\\-';
 /** Scripts that put no space between a name and the next word, or attach particles to a name. */
 const UNSPACED = ['Han', 'Hiragana', 'Katakana', 'Hangul', 'Thai', 'Lao', 'Khmer', 'Myanmar'].map((name) => `\\p{scx=${name}}`).join('');
-/** Longer than any name, decomposed characters included. */
+/** Longer than any name, even in decomposed form. */
 const MAX_RUN = 160;
 const MAX_ROOM_NAME = 64;
-/** Beyond this many in one text the rest is not looked at, so that a hostile message costs little. */
+/**
+ * References beyond this number in one text are ignored, so that a hostile message costs little.
+ */
 const MAX_REFERENCES = 1_000;
 
-/** What may stand before a reference. In an unspaced script a letter may; in any other that is a mail address or a part of a word. */
+/**
+ * What may precede a reference. A letter may only in an unspaced script; elsewhere it would be a
+ * mail address or part of a word.
+ */
 export const BEFORE = `(?<=^|[${UNSPACED}]|[^${IN_NAME}@＠#＃+/&])`;
 const MENTION = new RegExp(`${BEFORE}[@＠](?<run>[\\p{L}\\p{N}_-][${IN_NAME}]*)`, 'gu');
 const ROOM = new RegExp(`${BEFORE}[#＃](?<run>[\\p{L}\\p{N}_-][${IN_NAME}]*)`, 'gu');
 const NAME_CHARACTER = new RegExp(`[${IN_NAME}]`, 'u');
 const UNSPACED_CHARACTER = new RegExp(`[${UNSPACED}]`, 'u');
 const MARK = /\p{M}/u;
-/** What is left of a run when only dashes and underscores follow a name. */
+/** The rest of a run if only dashes and underscores follow a name. */
 const ONLY_TRAILING = new RegExp(`[_-]+(?![${IN_NAME}])`, 'uy');
 const DOMAIN_FOLLOWS = /\.[\p{L}\p{N}]/uy;
 const HEX_COLOUR = /^(?=.*\d)(?:[\da-f]{3,4}|[\da-f]{6}|[\da-f]{8})$/i;
 
-/** Names that differ only in case, or in how their characters are composed, have the same fold. */
+/** Names that differ only in case or in Unicode composition have the same fold. */
 export const fold = (name) => name.normalize('NFC').toLowerCase();
 
 /**
- * The mentions in a text: `{index, length, names}`. `find(text)` returns the people whose name this text is; of all names that fit at a
- * place, the longest one counts.
+ * The mentions in a text: `{index, length, names}`. `find(text)` returns the users with this name.
+ * If several names match at a position, the longest one wins.
  */
 export function mentionsIn(text, find) {
   const found = [];
@@ -39,7 +44,10 @@ export function mentionsIn(text, find) {
   return found;
 }
 
-/** The rooms in a text: `{index, length, room}`. `isKnown(name)` says whether the user is in a room of this name. */
+/**
+ * The rooms in a text: `{index, length, room}`. `isKnown(name)` tells whether the user is in a room
+ * of this name.
+ */
 export function roomsIn(text, isKnown) {
   const found = [];
   for (const { index, run } of candidates(ROOM, text)) {
@@ -60,12 +68,12 @@ function* candidates(pattern, text) {
   }
 }
 
-/** `#12` is a number, `#ff8800` a colour. */
+/** `#12` is a number and `#ff8800` is a colour: neither is a room. */
 function looksLikeRoom(name) {
   return /\p{L}/u.test(name) && !HEX_COLOUR.test(name) && [...name.normalize('NFC')].length <= MAX_ROOM_NAME;
 }
 
-/** The longest beginning of the run that `find` knows and that ends where a name can end. */
+/** The longest prefix of the run that `find` knows and that ends where a name can end. */
 function longest(text, start, run, find) {
   for (let end = start + Math.min(run.length, MAX_RUN); end > start; end -= isPairBefore(text, end) ? 2 : 1) {
     if (!canEndAt(text, end)) continue;
@@ -83,7 +91,7 @@ function canEndAt(text, end) {
   return matchesAt(ONLY_TRAILING, text, end);
 }
 
-/** `田中@example.com`: the letter before does not tell, but what follows does. */
+/** `田中@example.com`: the preceding letter is not enough to tell, but a domain that follows is. */
 function isMailAddress(text, index, end) {
   return index > 0 && /[\p{L}\p{N}]/u.test(characterBefore(text, index)) && matchesAt(DOMAIN_FOLLOWS, text, end);
 }

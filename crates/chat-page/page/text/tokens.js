@@ -1,21 +1,24 @@
-// What the user is writing at the caret that can be completed.
+// The token at the caret that can be completed.
 
 import { isInFence } from './editing.js';
 import { BEFORE, IN_NAME } from './references.js';
 
-/** Nothing that can be completed is longer. */
+/** No token that can be completed is longer. */
 const MAX_LENGTH = 80;
 
 const TOKENS = [
   { kind: 'person', pattern: new RegExp(`${BEFORE}[@＠](?<query>[${IN_NAME}]{0,64})$`, 'u') },
-  // `#` alone is the beginning of a heading
+  // `#` alone is the beginning of a heading.
   { kind: 'room', pattern: new RegExp(`${BEFORE}[#＃](?<query>[${IN_NAME}]{1,64})$`, 'u') },
-  // after one letter it may be `:D`
+  // After one letter it may be `:D`.
   { kind: 'emoji', pattern: new RegExp(`${BEFORE}(?<!:):(?<query>[\\w+-]{2,40})$`, 'u') },
 ];
 const COMMAND = /^\/(?<query>\p{L}*)$/u;
 
-/** `{kind: 'person' | 'room' | 'emoji' | 'command', query, from}`, or null. `from` is where the token begins. */
+/**
+ * `{kind: 'person' | 'room' | 'emoji' | 'command', query, from}`, or `null`. `from` is the start of
+ * the token.
+ */
 export function tokenAt(value, caret) {
   const command = COMMAND.exec(value.slice(0, caret))?.groups;
   if (command) return { kind: 'command', query: command.query, from: 0 };

@@ -1,4 +1,4 @@
-// What went wrong, in plain words.
+// Error messages for users.
 
 import { isolated } from './names.js';
 
@@ -30,16 +30,16 @@ const WORDS = {
   id_reused: 'This message could not be resent. Copy the text and send it again.',
 };
 
-/** A room as people write it: `#lobby`. */
+/** A room as the page writes it: `#lobby`. */
 export const hash = (room) => isolated(`#${room}`);
 
-/** `name` and `room` are those of a join that failed. */
+/** The message for an error. `name` and `room` are those of a join that failed. */
 export function inWords(error, { name, room } = {}) {
   const isJoin = name !== undefined && room !== undefined;
   if (isJoin && error.code === 'username_taken') {
     return `The name ${isolated(name)} is already in use in ${hash(room)}. Pick another one, or close your other tab.`;
   }
-  // a join is never too fast: the server refuses it this way where the room is full
+  // Joins are not rate limited: the server answers with this code if the room is full.
   if (isJoin && error.code === 'rate_limited' && !error.closeCode) return WORDS.room_full;
   return WORDS[error.code] ?? `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`;
 }

@@ -1,22 +1,23 @@
 import { byId, h } from '../dom.js';
 
-const MOST_LINES = 6;
-const MOST_CHARACTERS = 300;
+const MAX_LINES = 6;
+const MAX_CHARACTERS = 300;
 
 /**
- * Says new messages to a screen reader. The log itself is silent: older messages that are put in above, and those that are taken out and put
- * back while one scrolls, are no news.
+ * Announces new messages to screen readers. The log itself is not a live region, because older
+ * messages that are inserted above, and messages that are removed and restored while the user
+ * scrolls, are not new.
  */
 export class Announcer {
   #element = byId('announcer');
 
   messages(messages) {
-    if (messages.length > 3) return this.say(`${messages.length} new messages`);
-    for (const { from, body } of messages) this.say(`${from}: ${body.slice(0, MOST_CHARACTERS)}`);
+    if (messages.length > 3) return this.announce(`${messages.length} new messages`);
+    for (const { from, body } of messages) this.announce(`${from}: ${body.slice(0, MAX_CHARACTERS)}`);
   }
 
-  say(text) {
+  announce(text) {
     this.#element.append(h('p', {}, text));
-    while (this.#element.childElementCount > MOST_LINES) this.#element.firstElementChild.remove();
+    while (this.#element.childElementCount > MAX_LINES) this.#element.firstElementChild.remove();
   }
 }

@@ -1,14 +1,14 @@
-// What is to be known of the connection, said honestly.
+// The banner that shows the state of the connection and of the room.
 
-import { byId, say } from '../dom.js';
+import { byId, setText } from '../dom.js';
 import { hash, inWords, whyLeft } from '../text/words.js';
 
-/** A line that is back within so long was hardly away. */
-const PATIENCE_MS = 600;
+/** An outage shorter than this is not shown. */
+const SHOW_AFTER_MS = 600;
 
-/** Reasons that are worth more than "Connection lost". */
-const WORTH_SAYING = new Set(['shutting_down', 'server_full', 'too_slow']);
-/** Removals that a new join would not change. */
+/** Reasons that are more helpful than "Connection lost". */
+const EXPLAINED = new Set(['shutting_down', 'server_full', 'too_slow']);
+/** Removals after which rejoining is not possible. */
 const FINAL = new Set(['banned', 'forbidden', 'unauthorized']);
 
 export class Banner {
@@ -19,118 +19,118 @@ export class Banner {
   #second = byId('banner-second');
   #chat = null;
   #room = null;
-  #offs = [];
+  #unsubscribes = [];
   #restart;
-  #act = () => {};
-  #actSecond = () => {};
+  #onAction = () => {};
+  #onSecond = () => {};
   #timer;
   #downSince = null;
-  /** Why the line went down: what the later tries say is no news. */
-  #why = null;
+  /** Why the connection was lost. The errors of later attempts are not shown. */
+  #reason = null;
 
-  /** `restart()` begins anew after an end for good. */
+  /** `restart()` starts a new session after the current one has ended. */
   constructor(restart) {
     this.#restart = restart;
-    this.#action.addEventListener('click', () => this.#act());
-    this.#second.addEventListener('click', () => this.#actSecond());
-    for (const type of ['online', 'offline']) window.addEventListener(type, () => this.#tell());
+    this.#action.addEventListener('click', () => this.#onAction());
+    this.#second.addEventListener('click', () => this.#onSecond());
+    for (const type of ['online', 'offline']) window.addEventListener(type, () => this.#update());
   }
 
   watch(chat) {
     this.#chat = chat;
-    chat.on('status', () => this.#tell());
-    this.#tell();
+    chat.on('status', () => this.#update());
+    this.#update();
   }
 
   show(room) {
-    for (const off of this.#offs) off();
+    for (const unsubscribe of this.#unsubscribes) unsubscribe();
     this.#room = room;
-    this.#offs = room ? [room.on('state', () => this.#tell())] : [];
-    this.#tell();
+    this.#unsubscribes = room ? [room.on('state', () => this.#update())] : [];
+    this.#update();
   }
 
-  #tell() {
+  #update() {
     clearTimeout(this.#timer);
     if (!this.#chat) return;
     const { status } = this.#chat;
-    if (status.state === 'open') this.#downSince = this.#why = null;
+    if (status.state === 'open') this.#downSince = this.#reason = null;
     else this.#downSince ??= Date.now();
-    if (status.state === 'closed') return this.#ended(status.reason);
+    if (status.state === 'closed') return this.#showEnded(status.reason);
     if (status.state !== 'open') {
-      this.#why ??= status.reason?.code ?? null;
-      const wait = this.#downSince + PATIENCE_MS - Date.now();
-      if (wait > 0 && this.#element.hidden) this.#timer = setTimeout(() => this.#tell(), wait);
-      else this.#down(status);
+      this.#reason ??= status.reason?.code ?? null;
+      const wait = this.#downSince + SHOW_AFTER_MS - Date.now();
+      if (wait > 0 && this.#element.hidden) this.#timer = setTimeout(() => this.#update(), wait);
+      else this.#showDown(status);
       return;
     }
     const { left, delayed, name } = this.#room ?? {};
-    if (left) return this.#left(whyLeft(name, left.reason, left.error), left);
+    if (left) return this.#showLeft(whyLeft(name, left.reason, left.error), left);
     if (delayed) {
       const taken = `Someone else in ${hash(name)} is using your name.`;
       const why = delayed.error.code === 'username_taken' ? taken : inWords(delayed.error, { name: this.#chat.name, room: name });
-      return this.#say('delayed', `${why} Still trying to rejoin…`);
+      return this.#display('delayed', `${why} Still trying to rejoin…`);
     }
     this.#element.hidden = true;
     this.#element.dataset.kind = 'none';
     this.#text.textContent = '';
   }
 
-  #left(text, { reason, error }) {
+  #showLeft(text, { reason, error }) {
     const room = this.#room;
     const remove = ['Remove from list', () => this.#chat.leave(room)];
-    if (FINAL.has(reason) || FINAL.has(error?.code)) return this.#say('left', text, remove);
+    if (FINAL.has(reason) || FINAL.has(error?.code)) return this.#display('left', text, remove);
     const rejoin = async () => {
       this.#action.disabled = true;
       try {
         await this.#chat.join(room.name);
       } catch (problem) {
-        if (this.#room === room) this.#left(inWords(problem, { name: this.#chat.name, room: room.name }), { reason, error: problem });
+        if (this.#room === room) this.#showLeft(inWords(problem, { name: this.#chat.name, room: room.name }), { reason, error: problem });
       } finally {
         this.#action.disabled = false;
       }
     };
-    this.#say('left', text, ['Rejoin', rejoin], remove);
+    this.#display('left', text, ['Rejoin', rejoin], remove);
   }
 
-  #down(status) {
+  #showDown(status) {
     const offline = navigator.onLine === false;
-    const why = offline ? 'You’re offline.' : inWords({ code: WORTH_SAYING.has(this.#why) ? this.#why : 'lost' });
-    const tryNow = ['Try now', () => this.#chat.tryNow()];
-    this.#say(offline ? 'offline' : 'down', `${why} Your messages will be sent when you’re back online.`, tryNow);
-    this.#count(status);
+    const why = offline ? 'You’re offline.' : inWords({ code: EXPLAINED.has(this.#reason) ? this.#reason : 'lost' });
+    const tryNow = ['Try now', () => this.#chat.reconnect()];
+    this.#display(offline ? 'offline' : 'down', `${why} Your messages will be sent when you’re back online.`, tryNow);
+    this.#countDown(status);
   }
 
-  /** Seconds are for the eye only: a screen reader would say each. */
-  #count(status) {
+  /** The seconds are not in the live region: a screen reader would read each one aloud. */
+  #countDown(status) {
     if (status.state !== 'waiting') {
       this.#countdown.textContent = 'Connecting…';
       return;
     }
     const seconds = Math.max(1, Math.ceil((status.retryAt - Date.now()) / 1_000));
     this.#countdown.textContent = `Reconnecting in ${seconds} s`;
-    this.#timer = setTimeout(() => this.#count(status), 500);
+    this.#timer = setTimeout(() => this.#countDown(status), 500);
   }
 
-  #ended(reason) {
+  #showEnded(reason) {
     if (reason.code === 'closed') return;
     if (reason.code === 'taken_over') {
-      return this.#say('taken-over', 'You’re using this chat in another tab.', ['Use this tab', this.#restart]);
+      return this.#display('taken-over', 'You’re using this chat in another tab.', ['Use this tab', this.#restart]);
     }
-    this.#say('ended', inWords(reason), ['Sign in again', this.#restart]);
+    this.#display('ended', inWords(reason), ['Sign in again', this.#restart]);
   }
 
-  /** `action` and `second` are a button's label and what it does. */
-  #say(kind, text, action, second) {
+  /** `action` and `second` are a button's label and its handler. */
+  #display(kind, text, action, second) {
     this.#element.hidden = false;
     this.#element.dataset.kind = kind;
     if (this.#text.textContent !== text) this.#text.textContent = text;
     this.#countdown.textContent = '';
-    this.#act = offer(this.#action, action);
-    this.#actSecond = offer(this.#second, second);
+    this.#onAction = setButton(this.#action, action);
+    this.#onSecond = setButton(this.#second, second);
   }
 }
 
-function offer(button, [label, act] = ['', () => {}]) {
-  say(button, label);
+function setButton(button, [label, act] = ['', () => {}]) {
+  setText(button, label);
   return act;
 }

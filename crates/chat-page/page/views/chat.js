@@ -1,8 +1,8 @@
-// The page after the user has entered: which view shows what, and what a choice in one does to the others.
+// The page after the user has entered: creates the views and connects them.
 
-import { byId, closable, dressAvatar, h } from '../dom.js';
+import { byId, closable, h, setAvatar } from '../dom.js';
 import { pathOf, roomInAddress } from '../state/address.js';
-import { ofTab } from '../state/storage.js';
+import { perTab } from '../state/storage.js';
 import { tabs } from '../state/tabs.js';
 import { markReferences } from '../text/marks.js';
 import { hash, inWords, plural } from '../text/words.js';
@@ -28,7 +28,7 @@ const NOTICE_LASTS_MS = 60_000;
 const hasKeyboard = matchMedia('(pointer: fine)').matches;
 
 let chat = null;
-let offMembers = () => {};
+let stopMarking = () => {};
 
 const announcer = new Announcer();
 const composer = new Composer({ onsent: () => log.toNewest(), onhelp: () => byId('help').showModal() });
@@ -38,15 +38,15 @@ const banner = new Banner(startAgain);
 const drawer = new Drawer();
 const switcher = new Switcher();
 const noRoom = new NoRoom(() => switcher.open());
-const toast = new Toast((text) => announcer.say(text));
+const toast = new Toast((text) => announcer.announce(text));
 const preferences = new Preferences(signOut);
 
-/** Shows a chat that was entered. */
+/** Shows a chat that the user has entered. */
 export function openChat(newChat) {
   chat = newChat;
   byId('chat').hidden = false;
   byId('me-name').textContent = byId('me-name').title = chat.name;
-  dressAvatar(byId('me-avatar'), chat.name);
+  setAvatar(byId('me-avatar'), chat.name);
   new Rooms(chat, () => drawer.close());
   switcher.use(chat);
   composer.use(chat);
@@ -57,12 +57,12 @@ export function openChat(newChat) {
   chat.on('status', ({ state }) => state === 'closed' && tabs.drop());
   chat.on('shown', showRoom);
   chat.on('notice', showNotice);
-  chat.on('left', ({ room }) => announcer.say(`You are no longer in ${hash(room.name)}.`));
+  chat.on('left', ({ room }) => announcer.announce(`You are no longer in ${hash(room.name)}.`));
   showRoom(chat.shown);
   joinListed();
 }
 
-/** The other rooms of the last visit. */
+/** Joins the other rooms of the last visit. */
 async function joinListed() {
   const failed = await chat.joinListed();
   if (failed.length === 0) return;
@@ -81,21 +81,21 @@ function showRoom(room) {
   people.show(room);
   banner.show(room);
   composer.show(room);
-  offMembers();
+  stopMarking();
   if (!room) return noRoom.focus();
-  offMembers = room.on('people', () => markLate(room));
-  announcer.say(`You are in ${hash(room.name)}.`);
-  // on a phone the keyboard would cover half of what the user came to read
+  stopMarking = room.on('people', () => markOpenReferences(room));
+  announcer.announce(`You are in ${hash(room.name)}.`);
+  // On a phone the keyboard would cover half of the messages.
   if (hasKeyboard) composer.focus();
   else byId('room-title').focus();
 }
 
-/** Marks names in messages that came before the people of these names. */
-function markLate(room) {
+/** Marks mentions in messages that arrived before the users of these names. */
+function markOpenReferences(room) {
   for (const body of document.querySelectorAll('#messages .body[data-open]')) markReferences(body, room);
 }
 
-/** Goes to a room, and joins it for that if need be. */
+/** Shows a room, and joins it first if necessary. */
 function goTo(room) {
   return chat.join(room).catch((error) => switcher.openWith(room, error));
 }
@@ -108,11 +108,13 @@ function leave(room) {
   toast.show(`You left ${hash(name)}.${lost}`, { action: 'Undo', act });
 }
 
-/** After the session has ended. If it continues in another tab, it is taken back from there. */
+/**
+ * Starts again after the session has ended. If it continues in another tab, this tab takes it back.
+ */
 function startAgain() {
-  const rooms = ofTab.get('rooms');
-  if (rooms) ofTab.set('rooms', { ...rooms, handedOver: undefined });
-  ofTab.set('take', true);
+  const rooms = perTab.get('rooms');
+  if (rooms) perTab.set('rooms', { ...rooms, handedOver: undefined });
+  perTab.set('take', true);
   location.reload();
 }
 
@@ -128,12 +130,12 @@ function signOut() {
   chat?.close();
   chat?.forget();
   history.replaceState(null, '', '/');
-  // a page that is loaded again has nothing left of the old session
+  // A reloaded page keeps nothing of the old session.
   location.reload();
 }
 
 async function copyShownLink() {
-  if (await copyLink(chat.shown.name, byId('copy-link'))) announcer.say('Link copied.');
+  if (await copyLink(chat.shown.name, byId('copy-link'))) announcer.announce('Link copied.');
 }
 
 function openPeople() {
@@ -176,7 +178,7 @@ window.addEventListener('popstate', () => {
   const room = chat.rooms.get(name);
   if (room) return chat.show(room);
   history.replaceState(null, '', chat.shown ? pathOf(chat.shown.name) : '/');
-  // going back to a room that was left is not yet a wish to join it again
+  // Going back to a room that the user left does not mean that they want to rejoin it.
   if (name !== null) toast.show(`You’re not in ${hash(name)}.`, { action: `Join ${hash(name)}`, act: () => goTo(name) });
 });
 

@@ -1,5 +1,6 @@
-// The list of suggestions above the message box. The box stays a text field for assistive technology: HTML allows a textarea no other
-// role. It names the list and the active option by `aria-controls` and `aria-activedescendant`.
+// The list of suggestions above the message box. The box remains a plain text field for assistive
+// technology, because HTML allows no other role for a textarea. It refers to the list and the
+// active option with `aria-controls` and `aria-activedescendant`.
 
 import { avatar, h } from '../dom.js';
 import { fold } from '../text/references.js';
@@ -15,26 +16,29 @@ export class Completion {
   #token = null;
   #suggestions = [];
   #active = 0;
-  /** Whether the user has moved in the list: then Enter takes what is active, even if it is written already. */
+  /**
+   * Whether the user has moved in the list. Then Enter accepts the active option even if it is
+   * already typed in full.
+   */
   #hasMoved = false;
-  /** Where the token begins that the user does not want to be completed. */
+  /** The start of the token for which the user dismissed the list, or -1. */
   #dismissed = -1;
   #latest = 0;
 
-  /** `suggest(token)` answers with suggestions, or with a promise of them. */
+  /** `suggest(token)` returns suggestions, or a promise of them. */
   constructor(box, suggest) {
     this.#box = box;
     this.#suggest = suggest;
     box.setAttribute('aria-autocomplete', 'list');
     box.parentElement.append(this.#list, this.#status);
-    box.addEventListener('input', () => this.#look());
+    box.addEventListener('input', () => this.#update());
     box.addEventListener('blur', () => this.close());
     document.addEventListener('selectionchange', () => this.#caretMoved());
-    // the box keeps the focus, and a phone its keyboard
+    // The box keeps the focus, so a phone keeps its keyboard open.
     this.#list.addEventListener('pointerdown', (event) => event.preventDefault());
     this.#list.addEventListener('click', ({ target }) => {
       const option = target.closest('[role="option"]');
-      if (option) this.#take([...this.#list.children].indexOf(option));
+      if (option) this.#accept([...this.#list.children].indexOf(option));
     });
   }
 
@@ -42,7 +46,7 @@ export class Completion {
     return !this.#list.hidden;
   }
 
-  /** Whether the key was for the list. */
+  /** Handles a key. Returns whether the list used it. */
   key(event) {
     const { key, altKey, ctrlKey, metaKey, shiftKey } = event;
     if (!this.isOpen || altKey || ctrlKey || metaKey || shiftKey) return false;
@@ -53,7 +57,7 @@ export class Completion {
     } else if (key === 'Escape') {
       this.#dismissed = this.#token.from;
       this.close();
-    } else if (key === 'Tab' || (key === 'Enter' && !this.#isWritten())) this.#take(this.#active);
+    } else if (key === 'Tab' || (key === 'Enter' && !this.#isTyped())) this.#accept(this.#active);
     else return false;
     event.preventDefault();
     event.stopPropagation();
@@ -70,16 +74,16 @@ export class Completion {
     for (const name of ['aria-controls', 'aria-activedescendant']) this.#box.removeAttribute(name);
   }
 
-  async #look() {
+  async #update() {
     const { value, selectionStart, selectionEnd } = this.#box;
     const token = selectionStart === selectionEnd ? tokenAt(value, selectionStart) : null;
     if (token?.from !== this.#dismissed) this.#dismissed = -1;
     if (token === null || token.from === this.#dismissed) return this.close();
     this.#latest += 1;
-    const turn = this.#latest;
-    const answer = this.#suggest(token);
-    const suggestions = answer instanceof Promise ? await answer : answer;
-    if (turn !== this.#latest) return;
+    const request = this.#latest;
+    const result = this.#suggest(token);
+    const suggestions = result instanceof Promise ? await result : result;
+    if (request !== this.#latest) return;
     if (suggestions.length === 0) return this.close();
     this.#token = { ...token, to: selectionStart };
     this.#show(suggestions);
@@ -107,14 +111,14 @@ export class Completion {
     this.#list.children[index].scrollIntoView({ block: 'nearest' });
   }
 
-  /** A slash alone is a message, too. */
-  #isWritten() {
+  /** Whether the token is typed in full, so that Enter sends it. A slash alone is a message too. */
+  #isTyped() {
     const { from, to, kind, query } = this.#token;
     if (this.#hasMoved) return false;
-    return (kind === 'command' && query === '') || fold(this.#box.value.slice(from, to)) === fold(this.#suggestions[this.#active].written);
+    return (kind === 'command' && query === '') || fold(this.#box.value.slice(from, to)) === fold(this.#suggestions[this.#active].typed);
   }
 
-  #take(index) {
+  #accept(index) {
     const { from, to } = this.#token;
     const { insert } = this.#suggestions[index];
     const text = this.#box.value.startsWith(' ', to) ? insert.trimEnd() : insert;

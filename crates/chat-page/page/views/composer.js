@@ -1,6 +1,6 @@
 // The message box.
 
-import { byId, say } from '../dom.js';
+import { byId, setText } from '../dom.js';
 import { settings } from '../state/settings.js';
 import { commandOf } from '../text/commands.js';
 import { hash, inWords } from '../text/words.js';
@@ -8,7 +8,7 @@ import { Completion } from './completion.js';
 import { Formatting } from './formatting.js';
 import { suggestionsFor } from './suggestions.js';
 
-const growsByItself = CSS.supports('field-sizing', 'content');
+const resizesItself = CSS.supports('field-sizing', 'content');
 
 export class Composer {
   #form = byId('compose');
@@ -19,11 +19,11 @@ export class Composer {
   #formatting = new Formatting(this.#text);
   #chat = null;
   #room = null;
-  #offs = [];
+  #unsubscribes = [];
   #onsent;
   #onhelp;
 
-  /** `onsent()` is called when a message is on its way, `onhelp()` for `/help`. */
+  /** `onsent()` is called when a message has been passed to the client, `onhelp()` for `/help`. */
   constructor({ onsent, onhelp }) {
     this.#onsent = onsent;
     this.#onhelp = onhelp;
@@ -33,10 +33,10 @@ export class Composer {
     });
     this.#text.addEventListener('keydown', (event) => this.#key(event));
     this.#text.addEventListener('input', () => this.#changed());
-    // the box keeps the focus, and a phone its keyboard, when the button is touched
+    // Touching the button leaves the focus in the box, so a phone keeps its keyboard open.
     this.#send.addEventListener('pointerdown', (event) => event.preventDefault());
-    settings.on('change', () => this.#hint());
-    this.#hint();
+    settings.on('change', () => this.#updateHint());
+    this.#updateHint();
   }
 
   use(chat) {
@@ -44,22 +44,22 @@ export class Composer {
   }
 
   show(room) {
-    for (const off of this.#offs) off();
+    for (const unsubscribe of this.#unsubscribes) unsubscribe();
     this.#completion.close();
     this.#room = room;
-    this.#offs = room ? [room.on('state', () => this.#enable())] : [];
+    this.#unsubscribes = room ? [room.on('state', () => this.#enable())] : [];
     if (!room) return;
     this.#text.value = room.draft;
-    this.#complain('');
+    this.#showError('');
     this.#enable();
-    this.#fit();
+    this.#resize();
   }
 
   focus() {
     this.#text.focus({ preventScroll: true });
   }
 
-  /** Puts a text into the box, before what is in it already. */
+  /** Inserts a text into the box, before the current one. */
   put(text) {
     this.#text.value = this.#text.value ? `${text}\n${this.#text.value}` : text;
     this.#changed();
@@ -67,7 +67,7 @@ export class Composer {
   }
 
   #key(event) {
-    // keys that belong to an input method
+    // Keys that belong to an input method.
     if (event.isComposing || event.keyCode === 229) return;
     if (this.#completion.key(event) || this.#formatting.key(event) || event.key !== 'Enter') return;
     const withCtrl = event.ctrlKey || event.metaKey;
@@ -81,13 +81,13 @@ export class Composer {
     const body = this.#text.value;
     if (!this.#room || body.trim() === '') return this.focus();
     const command = commandOf(body.replace(/\s+$/, ''));
-    if (command.hint) return this.#complain(command.hint);
+    if (command.hint) return this.#showError(command.hint);
     if (command.help) this.#onhelp();
     else {
       try {
         this.#room.send(command.send);
       } catch (error) {
-        return this.#complain(inWords(error, { room: this.#room.name }));
+        return this.#showError(inWords(error, { room: this.#room.name }));
       }
     }
     this.#text.value = '';
@@ -99,29 +99,29 @@ export class Composer {
     this.#room.draft = this.#text.value;
     if (this.#text.value !== '') this.#room.room.typing();
     else this.#completion.close();
-    this.#complain('');
-    this.#fit();
+    this.#showError('');
+    this.#resize();
   }
 
-  #complain(text) {
-    say(this.#error, text);
+  #showError(text) {
+    setText(this.#error, text);
     if (text) this.#text.setAttribute('aria-invalid', 'true');
     else this.#text.removeAttribute('aria-invalid');
   }
 
-  #fit() {
-    if (growsByItself) return;
+  #resize() {
+    if (resizesItself) return;
     this.#text.style.height = 'auto';
     this.#text.style.height = `${this.#text.scrollHeight}px`;
   }
 
   #enable() {
-    const out = this.#room.left !== null;
-    this.#text.placeholder = out ? `You’re not in ${hash(this.#room.name)}` : `Message ${hash(this.#room.name)}`;
-    this.#text.disabled = this.#send.disabled = out;
+    const isOut = this.#room.left !== null;
+    this.#text.placeholder = isOut ? `You’re not in ${hash(this.#room.name)}` : `Message ${hash(this.#room.name)}`;
+    this.#text.disabled = this.#send.disabled = isOut;
   }
 
-  #hint() {
+  #updateHint() {
     byId('compose-hint').textContent = settings.get('send') === 'enter'
       ? 'Enter to send, Shift+Enter for a new line. Markdown is supported.'
       : 'Ctrl+Enter or the button to send, Enter for a new line. Markdown is supported.';

@@ -1,24 +1,25 @@
-// Where there is no room for them beside the messages, the rooms and the people are in a drawer: the same elements, put into a dialog.
+// On a narrow screen, rooms and people are shown in a drawer: the same elements, moved into a
+// dialog.
 
 import { byId, closable } from '../dom.js';
 
 export class Drawer {
   #dialog = byId('drawer');
-  /** What is in it, and where that belongs. */
-  #guest = null;
-  #home = null;
+  /** The element in the drawer, and the placeholder at its usual position. */
+  #content = null;
+  #placeholder = null;
 
   constructor() {
     closable(this.#dialog);
-    this.#dialog.addEventListener('close', () => this.#takeHome());
+    this.#dialog.addEventListener('close', () => this.#putBack());
     for (const width of ['(min-width: 48rem)', '(min-width: 70rem)']) matchMedia(width).addEventListener('change', () => this.close());
   }
 
   open(element, side) {
     this.close();
-    this.#guest = element;
-    this.#home = document.createComment('');
-    element.replaceWith(this.#home);
+    this.#content = element;
+    this.#placeholder = document.createComment('');
+    element.replaceWith(this.#placeholder);
     this.#dialog.append(element);
     this.#dialog.dataset.side = side;
     this.#dialog.setAttribute('aria-label', element.getAttribute('aria-label'));
@@ -27,11 +28,11 @@ export class Drawer {
 
   close() {
     if (this.#dialog.open) this.#dialog.close();
-    this.#takeHome();
+    this.#putBack();
   }
 
-  #takeHome() {
-    this.#home?.replaceWith(this.#guest);
-    this.#guest = this.#home = null;
+  #putBack() {
+    this.#placeholder?.replaceWith(this.#content);
+    this.#content = this.#placeholder = null;
   }
 }

@@ -1,11 +1,15 @@
-// What the page adds to the server's HTML of a message: a bar for each block of code, and classes that the styles need.
+// What the page adds to the server's HTML of a message: a toolbar for each code block, and classes
+// that the styles need.
 
 import { copyText } from '../clipboard.js';
 import { h } from '../dom.js';
 
-const DONE_LASTS_MS = 2_000;
-/** A cell with more than this needs a column in which it can be read, and may break a word that is longer than the column. */
-const MUCH = 28;
+const DONE_TIMEOUT_MS = 2_000;
+/**
+ * A cell with more characters than this needs a column wide enough to read, and may break a word
+ * that is wider than the column.
+ */
+const WIDE_CELL_LENGTH = 28;
 
 const LANGUAGES = {
   bash: 'Bash', sh: 'Shell', c: 'C', 'c++': 'C++', cpp: 'C++', css: 'CSS', diff: 'Diff', dockerfile: 'Dockerfile', go: 'Go', html: 'HTML',
@@ -14,12 +18,12 @@ const LANGUAGES = {
   yaml: 'YAML', yml: 'YAML',
 };
 
-export function dress(body) {
-  for (const pre of body.querySelectorAll('pre:not(.md-plain)')) withBar(pre);
-  for (const cell of body.querySelectorAll('th, td')) cell.classList.toggle('has-much', cell.textContent.length > MUCH);
+export function decorate(body) {
+  for (const pre of body.querySelectorAll('pre:not(.md-plain)')) addToolbar(pre);
+  for (const cell of body.querySelectorAll('th, td')) cell.classList.toggle('has-much', cell.textContent.length > WIDE_CELL_LENGTH);
 }
 
-function withBar(pre) {
+function addToolbar(pre) {
   const code = pre.querySelector('code') ?? pre;
   const language = /(?:^|\s)language-(\S+)/.exec(code.className)?.[1];
   const block = h('div', { class: 'code-block' });
@@ -38,7 +42,7 @@ function copyButton(code) {
     setTimeout(() => {
       delete button.dataset.done;
       button.setAttribute('aria-label', 'Copy code');
-    }, DONE_LASTS_MS);
+    }, DONE_TIMEOUT_MS);
   }
   return button;
 }

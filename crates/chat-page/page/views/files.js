@@ -1,7 +1,8 @@
-// Files that are dropped on the page or pasted into it. The server takes none: without this the browser would open them instead of the chat.
+// Files that are dropped or pasted. The server accepts none, and without this the browser would
+// open a dropped file in place of the chat.
 
-/** `tell()` says that files are not sent. */
-export function refuseFiles(tell) {
+/** `notify()` tells the user that files cannot be sent. */
+export function refuseFiles(notify) {
   for (const type of ['dragenter', 'dragover']) {
     document.addEventListener(type, (event) => {
       if (!hasFilesOnly(event.dataTransfer)) return;
@@ -12,16 +13,16 @@ export function refuseFiles(tell) {
   document.addEventListener('drop', (event) => {
     if (!hasFilesOnly(event.dataTransfer)) return;
     event.preventDefault();
-    tell();
+    notify();
   });
   document.addEventListener('paste', (event) => {
     if (!hasFilesOnly(event.clipboardData)) return;
     event.preventDefault();
-    tell();
+    notify();
   });
 }
 
-/** A text that comes with a picture of itself, as from an office program, is a text. */
+/** Text that comes with a picture of itself, as from an office program, counts as text. */
 function hasFilesOnly(transfer) {
   const types = [...(transfer?.types ?? [])];
   return types.includes('Files') && !types.includes('text/plain');

@@ -1,4 +1,4 @@
-// The bar with which a text is formatted, and its keys.
+// The formatting toolbar and its keyboard shortcuts.
 
 import { byId, h } from '../dom.js';
 import { settings } from '../state/settings.js';
@@ -36,7 +36,7 @@ export class Formatting {
   constructor(box) {
     this.#box = box;
     this.#bar.append(...ACTIONS.map((action, index) => this.#button(action, index)));
-    // the box keeps the focus and its selection
+    // The box keeps the focus and its selection.
     for (const element of [this.#bar, this.#toggle]) element.addEventListener('pointerdown', (event) => event.preventDefault());
     this.#bar.addEventListener('keydown', (event) => this.#move(event));
     this.#toggle.addEventListener('click', () => {
@@ -53,11 +53,12 @@ export class Formatting {
     this.#show();
   }
 
-  /** Whether the key was one of the bar's. */
+  /** Handles a key. Returns whether it was a shortcut of the toolbar. */
   key(event) {
     const { ctrlKey, metaKey, altKey, shiftKey } = event;
     if (altKey || (isMac ? !metaKey || ctrlKey : !ctrlKey || metaKey)) return false;
-    // the letter that the layout has there, or the place of the key if it has none of these
+    // The letter that the keyboard layout has on this key, or the physical key if that is not a
+    // Latin letter.
     const code = /^[a-z]$/i.test(event.key) ? `Key${event.key.toUpperCase()}` : event.code;
     const action = ACTIONS.find(({ key, shift = false }) => key === code && shift === shiftKey);
     if (!action) return false;
@@ -83,7 +84,7 @@ export class Formatting {
     }, svg);
   }
 
-  /** The bar is one stop of the Tab key; arrow keys move within it. */
+  /** The toolbar is a single tab stop. Arrow keys move within it. */
   #move(event) {
     const buttons = [...this.#bar.children];
     const at = buttons.indexOf(document.activeElement);

@@ -1,19 +1,19 @@
-// The link to a room: copied, or handed to the share sheet of a phone.
+// The link to a room: copied, or passed to the share sheet of a phone.
 
 import { copyText } from '../clipboard.js';
 import { h } from '../dom.js';
 import { pathOf } from '../state/address.js';
 
-const DONE_LASTS_MS = 2_000;
+const DONE_TIMEOUT_MS = 2_000;
 const hasShareSheet = typeof navigator.share === 'function' && matchMedia('(pointer: coarse)').matches;
 
 export const linkTo = (room) => new URL(pathOf(room), location.href).href;
 
-/** Copies the link to a room and says at the button whether that worked. */
+/** Copies the link to a room and shows the result on the button. */
 export async function copyLink(room, button) {
   const done = await copyText(linkTo(room));
   button.dataset.done = done ? 'Copied' : 'Not copied';
-  setTimeout(() => delete button.dataset.done, DONE_LASTS_MS);
+  setTimeout(() => delete button.dataset.done, DONE_TIMEOUT_MS);
   return done;
 }
 
@@ -23,7 +23,7 @@ export function inviteButtons(room) {
   copy.addEventListener('click', () => copyLink(room, copy));
   if (!hasShareSheet) return [copy];
   const share = h('button', { type: 'button', class: 'invite', id: 'share-invite' }, 'Share');
-  // the user may close the sheet: that is not an error
+  // The user may close the share sheet: that is not an error.
   share.addEventListener('click', () => navigator.share({ title: `#${room}`, url: linkTo(room) }).catch(() => {}));
   return [share, copy];
 }

@@ -1,4 +1,4 @@
-// The keys that work everywhere. They are listed in the help dialog.
+// Global keyboard shortcuts. The help dialog lists them.
 
 /** `act` has `switchRoom`, `step(by)`, `help` and `newest`. */
 export function listenToKeys(act) {

@@ -1,8 +1,9 @@
-// Links to rooms of this server open in place. With a modifier key the browser does what it does with every link.
+// Opens links to rooms of this server in place. With a modifier key the browser handles them like
+// any other link.
 
 import { roomAt } from '../state/address.js';
 
-/** `open(room)` goes to a room. */
+/** `open(room)` shows a room. */
 export function openRoomLinks(element, open) {
   element.addEventListener('click', (event) => {
     const link = event.target.closest('a[href]');

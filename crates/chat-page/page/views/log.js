@@ -1,5 +1,6 @@
-// The messages of the room that is shown. Of a long history only a window is in the page: it grows at the end that one scrolls to, a few
-// entries a frame, and shrinks at the other. What is in sight stays where it is.
+// The messages of the room that is shown. Only a window of a long history is in the DOM: it grows
+// at the end towards which the user scrolls, a few entries per frame, and shrinks at the other end.
+// Visible messages keep their position.
 
 import { byId, h } from '../dom.js';
 import { dayName, onNewDay } from '../text/time.js';
@@ -8,18 +9,18 @@ import { isCut, toggle } from './long.js';
 import { entryOf, outboxEntry } from './message.js';
 import { welcome } from './welcome.js';
 
-/** Entries in the page at most. */
-const MOST = 300;
-/** Entries that one frame may add. */
-const STEP = 30;
-/** Entries that a room is opened with. */
-const FIRST = 60;
-/** This many pixels beyond what is in sight are kept filled. */
-const AHEAD = 1_200;
-/** So near to the end counts as being there. */
-const NEAR = 40;
-/** A smooth scroll takes no longer than that after the key or the wheel that began it. */
-const SCROLL_LASTS_MS = 500;
+/** The maximum number of entries in the DOM. */
+const MAX_ENTRIES = 300;
+/** The maximum number of entries that one frame adds. */
+const ENTRIES_PER_FRAME = 30;
+/** The number of entries with which a room opens. */
+const INITIAL_ENTRIES = 60;
+/** The window extends at least this far beyond the visible part. */
+const PREFETCH_PX = 1_200;
+/** The log counts as scrolled to the end within this distance. */
+const END_TOLERANCE_PX = 40;
+/** A smooth scroll ends within this time after the key or wheel event that started it. */
+const SCROLL_TIMEOUT_MS = 500;
 
 export class LogView {
   #scroller = byId('messages');
@@ -31,37 +32,40 @@ export class LogView {
   #announcer;
   #edit;
   #room = null;
-  #offs = [];
-  /** The children of the list are the room's items from `#start` up to `#end`. */
+  #unsubscribes = [];
+  /** The children of the list are the room's items from `#start` up to, not including, `#end`. */
   #start = 0;
   #end = 0;
-  /** Whether the newest message is in sight, and new ones shall push it up. */
+  /** Whether the log is at the end and follows new messages. */
   #pinned = true;
-  /** Until then, or until one does something, what is left of a scroll that a key or a wheel began leads nowhere: one went to the newest. */
-  #heldUntil = 0;
-  /** What the next frame has to do besides. */
-  #due = { open: false, outbox: false, head: false };
+  /**
+   * After a jump to the newest message, the rest of an earlier smooth scroll is ignored until this
+   * time, or until the next input.
+   */
+  #pinLockedUntil = 0;
+  /** What else the next frame has to do. */
+  #pending = { open: false, outbox: false, head: false };
   #arrived = [];
   #frame = 0;
-  /** The entry at the top of what is in sight, and where it is. */
+  /** The topmost visible entry and its offset. */
   #anchor = null;
-  /** The entry that was last put somewhere, and where that is, before rounding. */
+  /** The entry that was last scrolled into position, and its exact offset before rounding. */
   #settled = null;
   #width = 0;
-  /** How far it was scrolled when that was last looked at. */
+  /** The scroll position at the last measurement. */
   #lastTop = 0;
   #height = 0;
-  /** Pixels above and below what is in sight. */
+  /** Pixels above and below the visible part. */
   #above = 0;
   #below = 0;
 
-  /** `edit(text)` puts a text back into the box. */
+  /** `edit(text)` puts a text back into the message box. */
   constructor(announcer, edit) {
     this.#announcer = announcer;
     this.#edit = edit;
     this.#scroller.addEventListener('scroll', () => this.#schedule(), { passive: true });
-    const free = () => (this.#heldUntil = 0);
-    for (const type of ['wheel', 'touchstart', 'pointerdown', 'keydown']) document.addEventListener(type, free, { capture: true, passive: true });
+    const unlock = () => (this.#pinLockedUntil = 0);
+    for (const type of ['wheel', 'touchstart', 'pointerdown', 'keydown']) document.addEventListener(type, unlock, { capture: true, passive: true });
     this.#scroller.addEventListener('keydown', (event) => {
       if (event.key === 'End' && event.target === this.#scroller) {
         event.preventDefault();
@@ -77,17 +81,17 @@ export class LogView {
       const button = target.closest('.show-more');
       if (button) this.#toggleLong(button);
     });
-    // the focus, or the browser's search, went to what is cut off
+    // The focus, or the browser's search, moved to the hidden part of a message.
     this.#scroller.addEventListener('scroll', ({ target }) => isCut(target) && this.#reveal(target), { capture: true, passive: true });
-    onNewDay(() => this.#nameDays());
+    onNewDay(() => this.#updateDayLabels());
     const observer = new ResizeObserver(() => this.#resized());
     observer.observe(this.#scroller);
     observer.observe(this.#list);
   }
 
   show(room) {
-    for (const off of this.#offs) off();
-    if (this.#room) this.#room.place = this.#placeNow();
+    for (const unsubscribe of this.#unsubscribes) unsubscribe();
+    if (this.#room) this.#room.scrollPosition = this.#currentPosition();
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     this.#room = room;
@@ -95,24 +99,24 @@ export class LogView {
     this.#list.replaceChildren();
     this.#outbox.replaceChildren();
     [this.#start, this.#end] = [0, 0];
-    this.#offs = [];
+    this.#unsubscribes = [];
     if (!room) return;
-    this.#offs = [
+    this.#unsubscribes = [
       room.on('items', (change) => this.#changed(change)),
       room.on('outbox', () => this.#schedule('outbox')),
       room.on('divider', () => this.#schedule('head')),
       room.on('unread', () => this.#schedule()),
       room.on('history', () => this.#schedule()),
     ];
-    this.#due = { open: true, outbox: true, head: false };
-    // at once: the room that was shown before must not be seen under the new name
-    this.#work();
+    this.#pending = { open: true, outbox: true, head: false };
+    // Immediately: the messages of the previous room must not be visible under the new name.
+    this.#update();
   }
 
   toNewest() {
     const { items } = this.#room;
-    if (this.#end < items.length) this.#render(items.length - FIRST, items.length);
-    if (!this.#pinned) this.#heldUntil = performance.now() + SCROLL_LASTS_MS;
+    if (this.#end < items.length) this.#render(items.length - INITIAL_ENTRIES, items.length);
+    if (!this.#pinned) this.#pinLockedUntil = performance.now() + SCROLL_TIMEOUT_MS;
     this.#pinned = true;
     this.#toEnd();
     this.#schedule();
@@ -122,24 +126,24 @@ export class LogView {
     return this.#pinned;
   }
 
-  // What changed in the room. Indices are kept right at once, the page follows with the next frame.
+  // Changes of the room. Indices are updated at once, the DOM in the next frame.
 
   #changed({ kind, count }) {
     if (kind === 'appended') {
       const message = this.#room.items.at(-1);
       if (message.from !== this.#room.me && !message.erased) this.#arrived.push(message);
     } else if (kind === 'prepended') {
-      // the entry that was the first of all has a neighbour now, and may be of one piece with it
-      if (this.#start === 0 && this.#list.firstElementChild) this.#due.head = true;
+      // The entry that was the very first now has a predecessor, and may belong to the same group.
+      if (this.#start === 0 && this.#list.firstElementChild) this.#pending.head = true;
       this.#start += count;
       this.#end += count;
-    } else if (kind === 'forgotten') {
+    } else if (kind === 'dropped') {
       const gone = Math.max(0, count - this.#start);
       for (let left = gone; left > 0 && this.#list.firstElementChild; left -= 1) this.#list.firstElementChild.remove();
       this.#start = Math.max(0, this.#start - count);
       this.#end = Math.max(0, this.#end - count);
     } else {
-      this.#due.open = true;
+      this.#pending.open = true;
       this.#list.replaceChildren();
       [this.#start, this.#end] = [0, 0];
     }
@@ -147,56 +151,57 @@ export class LogView {
   }
 
   #schedule(what) {
-    if (what) this.#due[what] = true;
-    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#work());
+    if (what) this.#pending[what] = true;
+    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#update());
   }
 
-  #work() {
+  #update() {
     this.#frame = 0;
     if (!this.#room) return;
-    if (this.#due.open) this.#open();
-    else if (this.#due.head) this.#keep(() => this.#rebuildHead());
-    this.#due.open = this.#due.head = false;
-    this.#look();
+    if (this.#pending.open) this.#open();
+    else if (this.#pending.head) this.#keepPosition(() => this.#rebuildHead());
+    this.#pending.open = this.#pending.head = false;
+    this.#measure();
     this.#extend();
-    if (this.#due.outbox || this.#outbox.childElementCount > this.#room.outbox.size) this.#showOutbox();
+    if (this.#pending.outbox || this.#outbox.childElementCount > this.#room.outbox.size) this.#showOutbox();
     if (this.#pinned) this.#toEnd();
     this.#announce();
-    this.#tellBeginning();
-    this.#tellChips();
+    this.#updateBeginning();
+    this.#updateJumpButtons();
   }
 
-  // Opening.
+  // Opening a room.
 
   #open() {
-    const { items, place, dividerSeq, unread } = this.#room;
+    const { items, scrollPosition, dividerSeq, unread } = this.#room;
     const first = items[0]?.seq ?? 0;
-    if (place && place.seq >= first) this.#openAt(place.seq - first, place.offset);
+    if (scrollPosition && scrollPosition.seq >= first) this.#openAt(scrollPosition.seq - first, scrollPosition.offset);
     else if (unread > 0 && dividerSeq !== null && dividerSeq + 1 >= first && !this.#room.atEndOnce) this.#openAt(dividerSeq + 1 - first, 24);
     else {
       this.#pinned = true;
-      this.#render(items.length - FIRST, items.length);
+      this.#render(items.length - INITIAL_ENTRIES, items.length);
       this.#toEnd();
     }
     this.#room.atEndOnce = true;
   }
 
-  /** Shows this item so many pixels below the top. */
+  /** Shows an item this many pixels below the top. */
   #openAt(index, offset) {
     const { items } = this.#room;
     const at = Math.min(index, items.length - 1);
-    this.#render(at - FIRST / 2, at + FIRST);
+    this.#render(at - INITIAL_ENTRIES / 2, at + INITIAL_ENTRIES);
     const entry = this.#list.children[at - this.#start];
     if (!entry) return;
     this.#pinned = false;
-    this.#put(entry, offset);
+    this.#scrollEntryTo(entry, offset);
   }
 
   /**
-   * Scrolls until the entry is so many pixels below the top. Heights are fractions of a pixel and a scroller stops at whole ones, so it
-   * is rounded, to the side on which the first entry in sight remains the first.
+   * Scrolls until the entry is this many pixels below the top. Heights are fractional but scroll
+   * positions are whole pixels, so the position is rounded, in the direction in which the first
+   * visible entry remains the first.
    */
-  #put(entry, offset) {
+  #scrollEntryTo(entry, offset) {
     const moved = entry.getBoundingClientRect().top - this.#top() - offset;
     this.#settled = { entry, offset };
     if (Math.abs(moved) < 0.01) return;
@@ -223,46 +228,47 @@ export class LogView {
 
   // The window.
 
-  /** Where one is: read once a frame, while nothing is changed. */
-  #look() {
+  /** Measures the scroll position: once a frame, before anything changes. */
+  #measure() {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
     this.#above = scrollTop;
     this.#below = scrollHeight - scrollTop - clientHeight;
-    // of little more than a screen only a part is near the end: the beginning must be in reach
-    const near = Math.min(NEAR, (scrollHeight - clientHeight) / 2);
-    // what is in sight also moves when the box below grows: only who scrolls up leaves the end
-    const isScrolledUp = performance.now() >= this.#heldUntil && clientHeight === this.#height && scrollTop < this.#lastTop - 1 && this.#below > near;
+    // If there is little more than a screenful, only a part of it counts as the end, so that the
+    // beginning stays reachable.
+    const near = Math.min(END_TOLERANCE_PX, (scrollHeight - clientHeight) / 2);
+    // The visible part also moves when the box below it grows: only scrolling up leaves the end.
+    const isScrolledUp = performance.now() >= this.#pinLockedUntil && clientHeight === this.#height && scrollTop < this.#lastTop - 1 && this.#below > near;
     if (isScrolledUp) this.#pinned = false;
     else if (this.#below <= near && this.#end === this.#room.items.length) this.#pinned = true;
     [this.#lastTop, this.#height] = [scrollTop, clientHeight];
     this.#room.atEnd = this.#pinned;
     if (this.#pinned) {
       this.#anchor = null;
-      this.#room.looked();
+      this.#room.markReadIfSeen();
     } else {
-      this.#anchor = this.#atTop();
+      this.#anchor = this.#topEntry();
     }
   }
 
   #extend() {
     const { items } = this.#room;
-    const behind = items.length - this.#end;
-    // more than can be read: only the end of it is made
-    if (this.#pinned && behind > STEP) this.#render(items.length - STEP, items.length);
-    else if (behind > 0 && (this.#pinned || this.#below < AHEAD)) this.#extendDown();
-    if (this.#above >= AHEAD) return;
+    const remaining = items.length - this.#end;
+    // More than anyone can read: create only the last entries.
+    if (this.#pinned && remaining > ENTRIES_PER_FRAME) this.#render(items.length - ENTRIES_PER_FRAME, items.length);
+    else if (remaining > 0 && (this.#pinned || this.#below < PREFETCH_PX)) this.#extendDown();
+    if (this.#above >= PREFETCH_PX) return;
     if (this.#start > 0) this.#extendUp();
     else if (this.#room.more && !this.#room.historyFailed) this.#room.loadOlder();
   }
 
   #extendDown() {
     const { items } = this.#room;
-    const to = Math.min(items.length, this.#end + STEP);
+    const to = Math.min(items.length, this.#end + ENTRIES_PER_FRAME);
     this.#list.append(this.#entries(this.#end, to));
     this.#end = to;
     this.#outbox.hidden = to < items.length;
-    const surplus = this.#list.childElementCount - MOST;
-    if (surplus > 0) this.#keep(() => this.#cutTop(surplus));
+    const surplus = this.#list.childElementCount - MAX_ENTRIES;
+    if (surplus > 0) this.#keepPosition(() => this.#cutTop(surplus));
     if (to < items.length) this.#schedule();
   }
 
@@ -272,15 +278,15 @@ export class LogView {
   }
 
   #extendUp() {
-    this.#keep(() => this.#prepend());
+    this.#keepPosition(() => this.#prepend());
     this.#schedule();
   }
 
   #prepend() {
-    const from = Math.max(0, this.#start - STEP);
+    const from = Math.max(0, this.#start - ENTRIES_PER_FRAME);
     this.#list.prepend(this.#entries(from, this.#start));
     this.#start = from;
-    for (let surplus = this.#list.childElementCount - MOST; surplus > 0; surplus -= 1) {
+    for (let surplus = this.#list.childElementCount - MAX_ENTRIES; surplus > 0; surplus -= 1) {
       this.#list.lastElementChild.remove();
       this.#end -= 1;
     }
@@ -288,35 +294,38 @@ export class LogView {
   }
 
   /**
-   * The first entry may get lower: it loses its day and its name. Near the top there is nothing to scroll by for that, unless what comes
-   * above it is there in the same moment.
+   * The first entry may become lower, because it loses its day and its name. Near the top there is
+   * no room to scroll by the difference, unless the entries above it are added at the same time.
    */
   #rebuildHead() {
     this.#rebuildEdges();
-    if (this.#start > 0 && this.#above < AHEAD) this.#prepend();
+    if (this.#start > 0 && this.#above < PREFETCH_PX) this.#prepend();
   }
 
-  /** Changes something outside of what is in sight, and puts what is in sight back where it was. */
-  #keep(change) {
+  /** Applies a change outside the visible part, and keeps the visible part in position. */
+  #keepPosition(change) {
     if (this.#pinned) {
       change();
       return this.#toEnd();
     }
-    const anchor = this.#atTop();
+    const anchor = this.#topEntry();
     const bottom = anchor?.entry.getBoundingClientRect().bottom;
     change();
     if (!anchor || anchor.entry.isConnected) return this.#restore(anchor);
-    // an entry that was made again may have another height: what is below it stays
+    // An entry that was created again may have another height: keep what is below it in position.
     const entry = this.#list.querySelector(`:scope > [data-seq="${anchor.entry.dataset.seq}"]`);
     if (entry) this.#scroller.scrollTop += entry.getBoundingClientRect().bottom - bottom;
   }
 
   #restore(anchor) {
-    if (anchor?.entry.isConnected) this.#put(anchor.entry, anchor.offset);
+    if (anchor?.entry.isConnected) this.#scrollEntryTo(anchor.entry, anchor.offset);
   }
 
-  /** The first entry that can be seen, and where it is: exactly, if it was put there and rounding moved it since. */
-  #atTop() {
+  /**
+   * The first visible entry and its offset: the exact offset if the entry was scrolled into
+   * position and only rounding moved it.
+   */
+  #topEntry() {
     const { children } = this.#list;
     const top = this.#top();
     let [low, high] = [0, children.length - 1];
@@ -332,7 +341,7 @@ export class LogView {
     return { entry, offset: isSettled ? this.#settled.offset : offset };
   }
 
-  #placeNow() {
+  #currentPosition() {
     if (this.#pinned || !this.#anchor?.entry.isConnected) return null;
     return { seq: Number(this.#anchor.entry.dataset.seq), offset: this.#anchor.offset };
   }
@@ -354,7 +363,7 @@ export class LogView {
     this.#width = clientWidth;
   }
 
-  /** The first entry, and those where the line of new messages is or was, are made anew. */
+  /** Creates the first entry again, and those that have or had the "New messages" line. */
   #rebuildEdges() {
     const { items, dividerSeq } = this.#room;
     const stale = new Set([this.#list.firstElementChild, this.#list.querySelector('.new-line')?.closest('.entry')]);
@@ -365,8 +374,8 @@ export class LogView {
     }
   }
 
-  /** Labels like "Today" are right for one day only. */
-  #nameDays() {
+  /** Labels like "Today" are correct for one day only. */
+  #updateDayLabels() {
     if (!this.#room) return;
     const { items } = this.#room;
     for (const label of this.#list.querySelectorAll('.day > span')) {
@@ -375,7 +384,10 @@ export class LogView {
     }
   }
 
-  /** What the user reads stays where it is: at the end, too, a message that grows is not followed. */
+  /**
+   * Expands or collapses a long message. What the user reads keeps its position, even at the end of
+   * the log: it does not follow a message that grows.
+   */
   #toggleLong(button) {
     this.#pinned = false;
     const isOpen = toggle(button);
@@ -390,10 +402,10 @@ export class LogView {
     this.#scroller.scrollTop += scrolled;
   }
 
-  // What is said around it.
+  // Everything around the messages.
 
   #showOutbox() {
-    this.#due.outbox = false;
+    this.#pending.outbox = false;
     const act = (what, id) => {
       const { body } = this.#room.outbox.get(id) ?? {};
       if (what === 'retry') return this.#room.retry(id);
@@ -408,33 +420,33 @@ export class LogView {
     if (arrived.length > 0) this.#announcer.messages(arrived);
   }
 
-  #tellBeginning() {
+  #updateBeginning() {
     const { more, loading, historyFailed, items, name } = this.#room;
     const state = historyFailed ? 'failed' : loading || more || this.#start > 0 ? 'loading' : items.length > 0 ? 'beginning' : 'empty';
     if (this.#beginning.dataset.state === state && this.#beginning.dataset.room === name) return;
-    // it may get higher or lower by that
-    this.#keep(() => this.#showBeginning(state, name));
+    // Its height may change.
+    this.#keepPosition(() => this.#showBeginning(state, name));
   }
 
   #showBeginning(state, name) {
     Object.assign(this.#beginning.dataset, { state, room: name });
     if (state === 'failed') {
-      const again = () => {
+      const retry = () => {
         this.#room.historyFailed = null;
         this.#schedule();
       };
-      this.#beginning.replaceChildren('Couldn’t load earlier messages. ', h('button', { type: 'button', onclick: again }, 'Try again'));
+      this.#beginning.replaceChildren('Couldn’t load earlier messages. ', h('button', { type: 'button', onclick: retry }, 'Try again'));
     } else if (state === 'loading') this.#beginning.replaceChildren('Loading earlier messages…');
     else if (state === 'beginning') this.#beginning.replaceChildren(`This is the beginning of ${hash(name)}.`);
     else this.#beginning.replaceChildren(...welcome(name));
   }
 
-  #tellChips() {
+  #updateJumpButtons() {
     const { unread, dividerSeq } = this.#room;
     this.#toNewest.hidden = this.#pinned;
     byId('jump-newest-text').textContent = unread > 0 ? plural(unread, 'new message', 'new messages') : 'Jump to latest';
     const line = byId('new-line')?.getBoundingClientRect();
-    const first = Number((this.#anchor ?? this.#atTop())?.entry.dataset.seq ?? 0);
+    const first = Number((this.#anchor ?? this.#topEntry())?.entry.dataset.seq ?? 0);
     const isAbove = dividerSeq !== null && (line ? line.bottom < this.#top() : first > dividerSeq + 1);
     if (line && !isAbove) this.#room.dividerSeen = dividerSeq;
     this.#toUnread.hidden = !isAbove || this.#room.dividerSeen === dividerSeq;

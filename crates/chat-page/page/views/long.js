@@ -2,30 +2,33 @@
 
 import { h } from '../dom.js';
 
-/** Longer messages are cut, by an estimate: to measure each message would cost a layout. */
-const MOST_LINES = 40;
-const LINE = 80;
+/**
+ * Longer messages are collapsed. The length is estimated, because measuring each message would
+ * force a layout.
+ */
+const MAX_LINES = 40;
+const CHARACTERS_PER_LINE = 80;
 /** Characters of scripts that are about twice as wide as Latin. */
 const WIDE = /[\u2e80-\uffdc]/g;
 
-/** Messages that the user opened stay open when they come into the page again. */
-const opened = new WeakSet();
+/** Messages that the user expanded stay expanded when they are rendered again. */
+const expanded = new WeakSet();
 const messageOf = new WeakMap();
 
 /** Some estimates are too high: a message that fits after all needs no button. */
-const fitting = new ResizeObserver((entries) => {
+const fitObserver = new ResizeObserver((entries) => {
   for (const { target: body } of entries) {
     if (body.classList.contains('cut')) body.nextElementSibling.hidden = body.scrollHeight <= body.clientHeight + 1;
   }
 });
 
-/** The button for a message's body, if it is a long one. */
-export function folded(message, body) {
+/** The button that expands a message's body, or `null` if the message is not long. */
+export function expandButton(message, body) {
   if (!isLong(message.body)) return null;
   const button = h('button', { class: 'show-more', type: 'button' });
   messageOf.set(button, message);
-  show(button, body, opened.has(message));
-  fitting.observe(body);
+  show(button, body, expanded.has(message));
+  fitObserver.observe(body);
   return button;
 }
 
@@ -33,12 +36,12 @@ export function isCut(body) {
   return body.classList?.contains('cut') === true;
 }
 
-/** Opens a message that is cut, or the other way round. */
+/** Expands a collapsed message, or collapses it again. Returns whether it is expanded now. */
 export function toggle(button) {
   const message = messageOf.get(button);
-  const open = !opened.has(message);
-  if (open) opened.add(message);
-  else opened.delete(message);
+  const open = !expanded.has(message);
+  if (open) expanded.add(message);
+  else expanded.delete(message);
   show(button, button.previousElementSibling, open);
   return open;
 }
@@ -50,12 +53,12 @@ function show(button, body, open) {
 }
 
 function isLong(text) {
-  if (text.length < MOST_LINES) return false;
+  if (text.length < MAX_LINES) return false;
   let lines = 0;
   for (const line of text.split('\n')) {
     const width = line.length + (line.match(WIDE)?.length ?? 0);
-    lines += Math.max(1, Math.ceil(width / LINE));
-    if (lines > MOST_LINES) return true;
+    lines += Math.max(1, Math.ceil(width / CHARACTERS_PER_LINE));
+    if (lines > MAX_LINES) return true;
   }
   return false;
 }

@@ -1,31 +1,34 @@
-// One message as it stands in the log, with what stands above it: a day, the line where one left off.
+// One entry of the log: a message, and above it the day or the "New messages" line.
 
 import { avatar, h, hueOf } from '../dom.js';
 import { insertServerHtml } from '../text/html.js';
 import { markReferences } from '../text/marks.js';
 import { clock, dayName, dayOf, full } from '../text/time.js';
 import { inWords } from '../text/words.js';
-import { dress } from './dress.js';
-import { folded } from './long.js';
+import { decorate } from './dress.js';
+import { expandButton } from './long.js';
 
-/** Messages of one person within so long stand under one name. */
-const TOGETHER_MS = 5 * 60_000;
-/** Of a long run of one person every so many-th stands under the name again, so that it is never far away. */
-const RUN = 20;
+/** Consecutive messages of one user within this time are grouped under one name. */
+const GROUP_MS = 5 * 60_000;
+/**
+ * In a long run of messages of one user, every message whose seq is a multiple of this shows the
+ * name again.
+ */
+const GROUP_SIZE = 20;
 
-/** `previous` is the message before it; undefined at the beginning. */
+/** `previous` is the message before this one, or `undefined` if it is the first one loaded. */
 export function entryOf(message, previous, room) {
   const sent = new Date(message.sent_at);
   const newDay = !previous || dayOf(new Date(previous.sent_at)) !== dayOf(sent);
   const isNew = isFirstNew(message, previous, room);
-  const goesOn = !newDay && !isNew && isTogether(message, previous, sent);
+  const isContinued = !newDay && !isNew && isSameGroup(message, previous, sent);
   return h('div', { class: 'entry', 'data-seq': message.seq },
     newDay && h('div', { class: 'day' }, h('span', {}, dayName(sent))),
     isNew && h('div', { class: 'new-line', id: 'new-line' }, h('span', {}, 'New messages')),
-    message.erased ? erased(message, sent) : said(message, sent, goesOn, room));
+    message.erased ? erasedMessage(message, sent) : postedMessage(message, sent, isContinued, room));
 }
 
-/** One's own message that is not stored yet. */
+/** A message of the user that is not stored yet. */
 export function outboxEntry(message, room, act) {
   const failed = message.state === 'failed';
   const article = h('article', {
@@ -47,28 +50,28 @@ export function outboxEntry(message, room, act) {
 
 function isFirstNew(message, previous, { dividerSeq, more }) {
   if (dividerSeq === null || message.seq <= dividerSeq) return false;
-  // what is the first here need not be the first that is new: that may not be loaded yet
+  // The first loaded message need not be the first unread one: that may not be loaded yet.
   return previous ? previous.seq <= dividerSeq : !more || message.seq === dividerSeq + 1;
 }
 
-function isTogether(message, previous, sent) {
-  return message.seq % RUN !== 0 && !previous.erased && previous.from === message.from && sent - new Date(previous.sent_at) < TOGETHER_MS;
+function isSameGroup(message, previous, sent) {
+  return message.seq % GROUP_SIZE !== 0 && !previous.erased && previous.from === message.from && sent - new Date(previous.sent_at) < GROUP_MS;
 }
 
-function said(message, sent, goesOn, room) {
+function postedMessage(message, sent, isContinued, room) {
   const mine = message.from === room.me;
   const classes = ['message'];
   if (mine) classes.push('mine');
-  if (goesOn) classes.push('goes-on');
+  if (isContinued) classes.push('goes-on');
   if (room.mentionsMe(message)) classes.push('for-me');
   const time = h('time', { datetime: message.sent_at, title: full(sent) }, clock(sent));
   return h('article', {
     class: classes.join(' '), 'data-seq': message.seq, 'data-id': message.id, 'data-from': message.from, 'data-state': 'stored',
     'aria-label': `${mine ? 'You' : message.from}, ${clock(sent)}`,
-  }, goesOn ? time : [avatar(message.from), head(message.from, time, mine)], bodyOf(message, room));
+  }, isContinued ? time : [avatar(message.from), head(message.from, time, mine)], bodyOf(message, room));
 }
 
-function erased(message, sent) {
+function erasedMessage(message, sent) {
   const time = h('time', { datetime: message.sent_at, title: full(sent) }, clock(sent));
   return h('article', { class: 'message goes-on erased', 'data-seq': message.seq, 'data-state': 'erased' },
     time, h('p', { class: 'body' }, 'Message deleted.'));
@@ -80,7 +83,7 @@ function head(name, time, mine) {
   return h('header', { class: 'message-head' }, from, mine && h('span', { class: 'you' }, 'you'), time);
 }
 
-/** The body, and the button for the rest of it where it is long. */
+/** The body, and the button that expands it if it is long. */
 function bodyOf(message, room) {
   const body = h('div', { class: 'body', dir: 'auto' });
   if (message.html === undefined) {
@@ -90,7 +93,7 @@ function bodyOf(message, room) {
     insertServerHtml(body, message.html);
   }
   markReferences(body, room);
-  dress(body);
-  const more = folded(message, body);
+  decorate(body);
+  const more = expandButton(message, body);
   return more ? [body, more] : [body];
 }

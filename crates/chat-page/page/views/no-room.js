@@ -1,4 +1,4 @@
-// What is shown in place of a room to a user who has left the last one.
+// Shown in place of a room when the user is in none.
 
 import { byId, h } from '../dom.js';
 

@@ -1,17 +1,17 @@
-// What reaches one who looks elsewhere: the title, and notifications of mentions.
+// What reaches a user who is looking elsewhere: the title, and notifications of mentions.
 
 import { settings } from '../state/settings.js';
 import { isolated } from '../text/names.js';
 import { hash } from '../text/words.js';
 
 export function watchTitle(chat) {
-  const tell = () => {
+  const update = () => {
     const room = chat.shown ? `${isolated(chat.shown.name)} – chatd` : 'chatd';
     document.title = chat.unread > 0 ? `(${chat.unread}) ${room}` : room;
   };
-  chat.on('rooms', tell);
-  chat.on('shown', tell);
-  tell();
+  chat.on('rooms', update);
+  chat.on('shown', update);
+  update();
 }
 
 export function notifyOfMentions(chat) {
@@ -27,7 +27,7 @@ export function notifyOfMentions(chat) {
         notification.close();
       });
     } catch {
-      // some phones let only service workers do this
+      // Some phones allow notifications only from service workers.
     }
   });
 }

@@ -1,8 +1,8 @@
-// Keeps the page in the browser for the time when the server is away.
+// Caches the page in the browser for times when the server is unavailable.
 
 import { workerUrl } from '../text/html.js';
 
-/** The browser has no such thing over plain HTTP: then the page needs the server, and that is all. */
+/** Service workers do not exist over plain HTTP. Without one the page needs the server. */
 export async function keepPage() {
   if (!('serviceWorker' in navigator)) return;
   try {
@@ -10,6 +10,6 @@ export async function keepPage() {
     const { active } = await navigator.serviceWorker.ready;
     active.postMessage({ files: performance.getEntriesByType('resource').map(({ name }) => name) });
   } catch {
-    // private windows and full disks: the page works without it
+    // Private windows and full disks: the page works without it.
   }
 }

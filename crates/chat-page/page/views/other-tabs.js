@@ -1,4 +1,4 @@
-// What the form at the beginning says when its name is in use in another tab of this browser.
+// What the form shows if its name is in use in another tab of this browser.
 
 import { byId, h } from '../dom.js';
 import { tabs } from '../state/tabs.js';
@@ -10,12 +10,12 @@ export class OtherTabs {
   #element = h('div', { class: 'alert other-tab', id: 'entry-other-tab', role: 'status', hidden: true },
     this.#text, h('button', { type: 'button', id: 'entry-use-this-tab', onclick: () => this.#take() }, 'Use this tab instead'));
   #use;
-  /** The name that is in use, for as long as the form suggests another one. */
+  /** The name that is in use elsewhere, while the form suggests another one. */
   #taken = null;
   #isTouched = false;
   #isWriting = false;
 
-  /** `use(name)` enters under a name that no other tab has any more. */
+  /** `use(name)` enters under a name that no other tab uses any more. */
   constructor(use) {
     this.#use = use;
     byId('entry-status').after(this.#element);
@@ -28,9 +28,12 @@ export class OtherTabs {
     this.update();
   }
 
-  /** Looks whether the name in the form is in use elsewhere; if the user did not write it, another one is suggested. */
+  /**
+   * Checks whether the name in the form is in use elsewhere. If the user did not type it, another
+   * one is suggested.
+   */
   update() {
-    // the form is on its way in, or was left behind
+    // The form is being submitted, or is hidden already.
     if (byId('entry').hidden || byId('entry-join').disabled) return;
     const name = this.#name.value.trim().normalize('NFC');
     if (tabs.has(name)) {
@@ -46,7 +49,7 @@ export class OtherTabs {
 
   #write(name) {
     this.#name.value = name;
-    // what was said about the name that stood there is no longer so
+    // Clears the error of the name that was there before.
     this.#isWriting = true;
     this.#name.dispatchEvent(new Event('input'));
     this.#isWriting = false;

@@ -1,14 +1,14 @@
-// Who is in the room, and who of them is typing.
+// The people in the room, and who is typing.
 
-import { avatar, byId, h, say } from '../dom.js';
+import { avatar, byId, h, setText } from '../dom.js';
 import { settings } from '../state/settings.js';
 import { isolated } from '../text/names.js';
 import { plural } from '../text/words.js';
 
-/** More names than this are not listed: one searches then. */
-const MOST = 200;
-const SEARCH_FROM = 15;
-/** From this width on the list has a column of its own. */
+/** No more names than this are listed. The rest can be found with the search. */
+const MAX_LISTED = 200;
+const MIN_FOR_SEARCH = 15;
+/** From this width on the list has its own column. */
 const besideMessages = matchMedia('(min-width: 70rem)');
 const byName = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true }).compare;
 
@@ -16,42 +16,45 @@ export class People {
   #list = byId('people-list');
   #search = byId('people-search');
   #room = null;
-  #offs = [];
+  #unsubscribes = [];
   #frame = 0;
 
   constructor() {
     this.#search.addEventListener('input', () => this.#schedule());
-    besideMessages.addEventListener('change', () => this.#tellOpener());
-    this.#tellOpener();
+    besideMessages.addEventListener('change', () => this.#updateOpener());
+    this.#updateOpener();
   }
 
   show(room) {
-    for (const off of this.#offs) off();
+    for (const unsubscribe of this.#unsubscribes) unsubscribe();
     this.#room = room;
     this.#search.value = '';
     this.#list.replaceChildren();
-    this.#offs = room ? [
-      room.on('people', () => this.#schedule()), room.on('state', () => this.#schedule()), room.on('typing', () => this.#tellTyping()),
+    this.#unsubscribes = room ? [
+      room.on('people', () => this.#schedule()), room.on('state', () => this.#schedule()), room.on('typing', () => this.#updateTyping()),
     ] : [];
     if (!room) return;
-    this.#work();
-    this.#tellTyping();
+    this.#render();
+    this.#updateTyping();
   }
 
-  /** The user opens the list: of a large room it is a sample that may be old. */
+  /** Called when the user opens the list. In a large room it is a sample that may be outdated. */
   opened() {
     if (this.#room?.room.partial) this.#room.room.refreshMembers().catch(() => {});
   }
 
-  /** Hides the column, or shows it again. Answers whether there is such a column: else the list belongs into a drawer. */
+  /**
+   * Hides or shows the column. Returns whether there is one: otherwise the list belongs in a
+   * drawer.
+   */
   toggleColumn() {
     if (!besideMessages.matches) return false;
     settings.set('people', settings.get('people') === 'hidden' ? 'shown' : 'hidden');
-    this.#tellOpener();
+    this.#updateOpener();
     return true;
   }
 
-  #tellOpener() {
+  #updateOpener() {
     const isHidden = settings.get('people') === 'hidden';
     document.body.classList.toggle('no-people', isHidden);
     const opener = byId('open-people');
@@ -60,35 +63,36 @@ export class People {
   }
 
   #schedule() {
-    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#work());
+    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#render());
   }
 
-  #work() {
+  #render() {
     this.#frame = 0;
     if (!this.#room) return;
     const { room, me, left } = this.#room;
-    // after a removal nobody says who comes and goes: what is certain is that this user is out
+    // After a removal there are no more presence events. What is certain is that this user is not
+    // in the room.
     const isOut = left !== null && room.members.has(me);
     const wanted = this.#search.value.trim().normalize('NFC').toLocaleLowerCase();
     const names = [...room.members.keys()].filter((name) => name.toLocaleLowerCase().includes(wanted) && !(isOut && name === me));
     names.sort((one, other) => (other === me) - (one === me) || byName(one, other));
-    this.#list.replaceChildren(...this.#items(names.slice(0, MOST), me));
+    this.#list.replaceChildren(...this.#items(names.slice(0, MAX_LISTED), me));
     const count = room.memberCount - (isOut ? 1 : 0);
     byId('people-count').textContent = byId('people-total').textContent = count.toLocaleString();
     byId('people-words').textContent = count === 1 ? ' person here' : ' people here';
-    byId('people-filter').hidden = count < SEARCH_FROM;
-    const unlisted = (wanted ? names.length : count) - Math.min(names.length, MOST);
-    say(byId('people-more'), unlisted > 0 ? `and ${plural(unlisted, 'other', 'others')}` : '');
+    byId('people-filter').hidden = count < MIN_FOR_SEARCH;
+    const unlisted = (wanted ? names.length : count) - Math.min(names.length, MAX_LISTED);
+    setText(byId('people-more'), unlisted > 0 ? `and ${plural(unlisted, 'other', 'others')}` : '');
   }
 
-  /** Those who are there already keep their elements. */
+  /** Names that are listed already keep their elements. */
   #items(names, me) {
-    const present = new Map([...this.#list.children].map((item) => [item.dataset.name, item]));
-    return names.map((name) => present.get(name) ?? h('li', { class: 'person', 'data-name': name },
+    const existing = new Map([...this.#list.children].map((item) => [item.dataset.name, item]));
+    return names.map((name) => existing.get(name) ?? h('li', { class: 'person', 'data-name': name },
       avatar(name, 'small'), h('span', { class: 'person-name', dir: 'auto', title: name }, name), name === me && h('span', { class: 'you' }, 'you')));
   }
 
-  #tellTyping() {
+  #updateTyping() {
     const names = [...this.#room.typing.keys()].sort(byName).map(isolated);
     const [first, second, third] = names;
     let text = '';

@@ -1,4 +1,4 @@
-// The settings dialog, and what the settings change in the page.
+// The settings dialog, and the effects of the settings on the page.
 
 import { byId, closable } from '../dom.js';
 import { applyTheme, settings } from '../state/settings.js';
@@ -10,16 +10,16 @@ export class Preferences {
   constructor(signOut) {
     closable(this.#dialog);
     for (const name of ['theme', 'send']) this.#choice(name);
-    this.#notify.addEventListener('change', () => this.#allow());
+    this.#notify.addEventListener('change', () => this.#requestPermission());
     byId('sign-out').addEventListener('click', () => {
       this.#dialog.close();
       signOut();
     });
-    this.#tellNotify();
+    this.#updateNotify();
   }
 
   open() {
-    this.#tellNotify();
+    this.#updateNotify();
     this.#dialog.showModal();
   }
 
@@ -34,14 +34,14 @@ export class Preferences {
   }
 
   /** The browser asks for permission only when the user ticks the box. */
-  async #allow() {
+  async #requestPermission() {
     const wanted = this.#notify.checked;
     const allowed = wanted && 'Notification' in window && await Notification.requestPermission() === 'granted';
     settings.set('notify', allowed);
-    this.#tellNotify(wanted && !allowed);
+    this.#updateNotify(wanted && !allowed);
   }
 
-  #tellNotify(refused = false) {
+  #updateNotify(refused = false) {
     const can = 'Notification' in window && window.isSecureContext;
     this.#notify.disabled = !can;
     this.#notify.checked = can && settings.get('notify') && Notification.permission === 'granted';

@@ -1,4 +1,4 @@
-// The rooms one is in, with what is unread.
+// The list of the user's rooms, with unread counts.
 
 import { byId, h } from '../dom.js';
 import { pathOf } from '../state/address.js';
@@ -11,9 +11,9 @@ export class Rooms {
 
   constructor(chat, onchosen) {
     this.#chat = chat;
-    chat.on('rooms', () => this.#work());
-    chat.on('shown', () => this.#work());
-    // once, for this list and its copy in the switcher
+    chat.on('rooms', () => this.#render());
+    chat.on('shown', () => this.#render());
+    // Assigned, so that there is never more than one handler.
     this.#list.onclick = (event) => {
       const link = event.target.closest('a[data-room]');
       if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -21,12 +21,12 @@ export class Rooms {
       chat.show(chat.rooms.get(link.dataset.room));
       onchosen();
     };
-    this.#work();
+    this.#render();
   }
 
-  #work() {
-    const present = new Map([...this.#list.children].map((item) => [item.dataset.room, item]));
-    const items = [...this.#chat.rooms.values()].map((room) => this.#item(room, present.get(room.name)));
+  #render() {
+    const existing = new Map([...this.#list.children].map((item) => [item.dataset.room, item]));
+    const items = [...this.#chat.rooms.values()].map((room) => this.#item(room, existing.get(room.name)));
     const isSame = items.length === this.#list.childElementCount && items.every((item, index) => this.#list.children[index] === item);
     if (!isSame) this.#list.replaceChildren(...items);
     const others = [...this.#chat.rooms.values()].filter((room) => room !== this.#chat.shown && room.unread > 0);
@@ -35,8 +35,8 @@ export class Rooms {
     byId('open-rooms').setAttribute('aria-label', others.length > 0 ? `Rooms, ${plural(others.length, 'room has', 'rooms have')} new messages` : 'Rooms');
   }
 
-  #item(room, present) {
-    const item = present ?? h('li', { 'data-room': room.name },
+  #item(room, existing) {
+    const item = existing ?? h('li', { 'data-room': room.name },
       h('a', { class: 'room-link', href: pathOf(room.name), 'data-room': room.name },
         h('span', { class: 'hash', 'aria-hidden': 'true' }, '#'), h('span', { class: 'room-name', dir: 'auto', title: room.name }, room.name),
         h('span', { class: 'badge', hidden: true }), h('span', { class: 'visually-hidden' })));

@@ -1,4 +1,5 @@
-// What a token can be completed to: `{written, insert, symbol, label, hint}`. `written` is what stands in the box if the user wrote it out.
+// The suggestions for a token: `{typed, insert, symbol, label, hint}`. `typed` is the text in the
+// box if the user types it in full.
 
 import { emojiList } from '../state/emoji.js';
 import { COMMANDS } from '../text/commands.js';
@@ -19,7 +20,7 @@ function people(query, room) {
   const { members, partial } = room.room;
   const known = matching([...members.keys()], query, room.me);
   if (!partial || query === '') return known.map(person);
-  // the list of a large room is a sample
+  // The member list of a large room is a sample.
   const found = room.room.listMembers({ prefix: query, limit: MAX_SUGGESTIONS }).catch(() => ({ members: [] }));
   return found.then((page) => {
     const names = new Set([...known, ...page.members.map(({ username }) => username)]);
@@ -31,26 +32,29 @@ function matching(names, query, except) {
   return best(names.filter((name) => name !== except).sort(byName), query, (name) => name);
 }
 
-const person = (name) => ({ written: `@${name}`, insert: `@${name} `, avatar: name, label: name });
+const person = (name) => ({ typed: `@${name}`, insert: `@${name} `, avatar: name, label: name });
 
 function rooms(query, chat) {
   const names = [...chat.rooms.keys()];
-  return best(names, query, (name) => name).map((name) => ({ written: `#${name}`, insert: `#${name} `, symbol: '#', label: name }));
+  return best(names, query, (name) => name).map((name) => ({ typed: `#${name}`, insert: `#${name} `, symbol: '#', label: name }));
 }
 
 async function emoji(query) {
   const found = best(await emojiList(), query, ([code]) => code, 2 * MAX_SUGGESTIONS);
   const seen = new Set();
   const each = found.filter(([, character]) => !seen.has(character) && seen.add(character)).slice(0, MAX_SUGGESTIONS);
-  return each.map(([code, character]) => ({ written: character, insert: `${character} `, symbol: character, label: `:${code}:` }));
+  return each.map(([code, character]) => ({ typed: character, insert: `${character} `, symbol: character, label: `:${code}:` }));
 }
 
 function commands(query) {
   return best(COMMANDS, query, ({ name }) => name)
-    .map(({ name, hint, takesText }) => ({ written: `/${name}`, insert: takesText ? `/${name} ` : `/${name}`, symbol: '/', label: name, hint }));
+    .map(({ name, hint, takesText }) => ({ typed: `/${name}`, insert: takesText ? `/${name} ` : `/${name}`, symbol: '/', label: name, hint }));
 }
 
-/** Those that are what is asked for, then those that begin with it, then those of which a part begins with it. */
+/**
+ * Exact matches first, then names that begin with the query, then names in which a part begins with
+ * it.
+ */
 function best(items, query, nameOf, limit = MAX_SUGGESTIONS) {
   const wanted = fold(query);
   const ranks = [[], [], []];

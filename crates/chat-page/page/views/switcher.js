@@ -1,6 +1,6 @@
-// The dialog that switches to a room, or joins another one.
+// The dialog that switches to a room or joins another one.
 
-import { byId, closable, h, say } from '../dom.js';
+import { byId, closable, h, setText } from '../dom.js';
 import { roomAt } from '../state/address.js';
 import { fold } from '../text/references.js';
 import { hash, inWords } from '../text/words.js';
@@ -12,7 +12,7 @@ export class Switcher {
   #go = byId('switcher-go');
   #list = byId('switcher-list');
   #chat;
-  /** What can be chosen: `{name, isNew, unread, mentioned}`. */
+  /** The options: `{name, isNew, unread, mentioned}`. */
   #choices = [];
   #active = 0;
 
@@ -23,11 +23,11 @@ export class Switcher {
       this.#enter(this.#choices[this.#active]?.name);
     });
     this.#input.addEventListener('input', () => {
-      this.#tell('');
+      this.#showError('');
       this.#suggest();
     });
     this.#input.addEventListener('keydown', (event) => this.#key(event));
-    // the box keeps the focus
+    // The text field keeps the focus.
     this.#list.addEventListener('pointerdown', (event) => event.preventDefault());
     this.#list.addEventListener('click', ({ target }) => {
       const option = target.closest('[role="option"]');
@@ -42,18 +42,18 @@ export class Switcher {
   open() {
     if (!this.#chat || this.#dialog.open) return;
     this.#input.value = '';
-    this.#tell('');
+    this.#showError('');
     this.#suggest();
     this.#dialog.showModal();
     this.#input.focus();
   }
 
-  /** With a room that could not be joined. */
+  /** Opens the dialog with a room that could not be joined. */
   openWith(room, error) {
     this.open();
     this.#input.value = room;
     this.#suggest();
-    this.#tell(inWords(error, { name: this.#chat.name, room }));
+    this.#showError(inWords(error, { name: this.#chat.name, room }));
   }
 
   #key(event) {
@@ -71,15 +71,15 @@ export class Switcher {
       await this.#chat.join(name);
       this.#dialog.close();
     } catch (error) {
-      this.#tell(inWords(error, { name: this.#chat.name, room: name }));
+      this.#showError(inWords(error, { name: this.#chat.name, room: name }));
       this.#input.focus();
     } finally {
       this.#go.disabled = false;
     }
   }
 
-  #tell(text) {
-    say(this.#error, text);
+  #showError(text) {
+    setText(this.#error, text);
     if (text) this.#input.setAttribute('aria-invalid', 'true');
     else this.#input.removeAttribute('aria-invalid');
   }
@@ -104,14 +104,17 @@ export class Switcher {
   }
 }
 
-/** A room's name as the user may write it: with the `#` that the page writes, or as a link. */
+/** A room's name as the user may type it: with a leading `#`, or as a link. */
 function wantedRoom(text) {
   const trimmed = text.trim();
   const linked = /^https?:\/\//.test(trimmed) && URL.canParse(trimmed) ? roomAt(trimmed) : null;
   return (linked ?? trimmed.replace(/^[#＃]+/, '')).normalize('NFC');
 }
 
-/** The rooms whose name begins with what is wanted, those that contain it, and last a new one of this name. */
+/**
+ * The rooms whose name begins with the text, then those that contain it, and last a new room of
+ * this name.
+ */
 function choices(chat, wanted) {
   const key = fold(wanted);
   const rank = ({ name }) => {
@@ -120,7 +123,7 @@ function choices(chat, wanted) {
     return at > 0 ? 2 : at === 0 ? 1 : -1;
   };
   const rooms = [...chat.rooms.values()].filter((room) => rank(room) >= 0);
-  // with nothing written the room that is shown is the last one to go to
+  // With an empty field the room that is shown comes last.
   const order = wanted === '' ? (room) => Number(room === chat.shown) : rank;
   rooms.sort((one, other) => order(one) - order(other));
   const found = rooms.map(({ name, unread, mentioned }) => ({ name, unread, mentioned, isNew: false }));

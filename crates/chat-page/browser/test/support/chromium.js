@@ -1,4 +1,4 @@
-// The browser on this machine.
+// Finds and starts Chromium.
 
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
@@ -11,7 +11,10 @@ const ARGS = [
   '--disable-sync',
 ];
 
-/** The path of a Chromium; null where there is none. One that is asked for by `CHROMIUM` is not replaced by another. */
+/**
+ * The path of a Chromium, or `null` if there is none. If `CHROMIUM` is set, no other browser is
+ * used in its place.
+ */
 export function findChromium() {
   const { CHROMIUM, PATH = '' } = process.env;
   const inPath = PATH.split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)));
@@ -32,7 +35,10 @@ export function launch() {
   return chromium.launch({ executablePath: findChromium(), args: ARGS, headless: true, env: { ...process.env, ...fonts(process.env.FONTS) } });
 }
 
-/** The fonts that the browser may use: those of a file in `fonts/`, by its name, or of another fontconfig file, by its path. */
+/**
+ * The environment that limits the fonts of the browser: to a file in `fonts/`, given by its name,
+ * or to another fontconfig file, given by its path.
+ */
 function fonts(name) {
   if (!name) return {};
   const isPath = name.includes('/') || name.includes('.');

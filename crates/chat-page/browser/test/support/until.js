@@ -1,28 +1,30 @@
-// Waiting for a condition, and for nothing else.
+// Waiting for a condition, never for a time.
 
 import { setTimeout as pause } from 'node:timers/promises';
 
-const LOOK_EVERY_MS = 25;
-const GIVE_UP_MS = 60_000;
+const POLL_INTERVAL_MS = 25;
+const TIMEOUT_MS = 60_000;
 
-/** Resolves with what `look` answers, as soon as that is true. `what` says in words what was waited for. */
-export async function until(what, look) {
-  const end = Date.now() + GIVE_UP_MS;
+/** Resolves with the result of `check` as soon as it is truthy. `what` describes the condition. */
+export async function until(what, check) {
+  const end = Date.now() + TIMEOUT_MS;
   for (;;) {
-    const seen = await look();
-    if (seen) return seen;
-    if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
-    await pause(LOOK_EVERY_MS);
+    const result = await check();
+    if (result) return result;
+    if (Date.now() > end) throw new Error(`timed out waiting until ${what}`);
+    await pause(POLL_INTERVAL_MS);
   }
 }
 
-/** Waits until `look` answers what is expected, and shows the last answer where it never does. */
-export async function untilEqual(look, expected) {
-  const wanted = JSON.stringify(expected);
-  let seen;
+/**
+ * Waits until `check` returns the expected value. If it never does, the error shows the last value.
+ */
+export async function untilEqual(check, expected) {
+  const expectedJson = JSON.stringify(expected);
+  let result;
   try {
-    await until('', async () => JSON.stringify(seen = await look()) === wanted);
+    await until('', async () => JSON.stringify(result = await check()) === expectedJson);
   } catch {
-    throw new Error(`expected ${wanted}, and it was ${JSON.stringify(seen)} to the end`);
+    throw new Error(`expected ${expectedJson}, but it stayed ${JSON.stringify(result)}`);
   }
 }

@@ -1,38 +1,38 @@
-// Somebody at a page, with eyes for what goes wrong in it.
+// A user at a page. Records everything that goes wrong in it.
 
 import assert from 'node:assert/strict';
 import { until } from './until.js';
 
-const PATIENCE_MS = 60_000;
-/** What the browser itself says of a server that is not there. */
+const TIMEOUT_MS = 60_000;
+/** What the browser itself logs if the server is not reachable. */
 const OUTAGE = /WebSocket connection to .* failed|Failed to load resource: net::ERR_/;
 
-export class Person {
+export class User {
   /** The address of every request that the page made. */
   requests = [];
   dialogs = [];
-  #faults = [];
+  #problems = [];
   #outages = 0;
 
-  static async on(page, address) {
-    const person = new Person(page, address);
+  static async at(page, address) {
+    const user = new User(page, address);
     await page.addInitScript(() => {
       window.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
-        console.error(`against the policy: ${violatedDirective} ${blockedURI}`);
+        console.error(`policy violation: ${violatedDirective} ${blockedURI}`);
       });
     });
-    return person;
+    return user;
   }
 
   constructor(page, address) {
     this.page = page;
     this.address = address;
-    page.setDefaultTimeout(PATIENCE_MS);
-    page.on('pageerror', (error) => this.#faults.push(`pageerror: ${error.stack}`));
+    page.setDefaultTimeout(TIMEOUT_MS);
+    page.on('pageerror', (error) => this.#problems.push(`pageerror: ${error.stack}`));
     page.on('console', (message) => {
       if (message.type() !== 'error') return;
       if (OUTAGE.test(message.text())) this.#outages += 1;
-      else this.#faults.push(`console: ${message.text()}`);
+      else this.#problems.push(`console: ${message.text()}`);
     });
     page.on('request', (request) => this.requests.push(request.url()));
     page.on('websocket', (socket) => this.requests.push(socket.url()));
@@ -40,39 +40,39 @@ export class Person {
       this.dialogs.push(dialog.message());
       dialog.accept().catch(() => {});
     });
-    this.mayLoseTheLine = false;
+    this.expectsOutage = false;
   }
 
-  // What a person does.
+  // Actions.
 
-  /** Fills in the form, whose room is in the address. */
+  /** Submits the form. The room is in the address. */
   async enter(name) {
     await this.page.locator('#entry-name').fill(name);
     await this.page.keyboard.press('Enter');
-    await this.isIn();
+    await this.waitForRoom();
   }
 
-  async say(text) {
+  async send(text) {
     await this.page.locator('#compose-text').fill(text);
     await this.page.locator('#compose-text').press('Enter');
   }
 
-  /** Says it, and waits until it is stored. */
-  async says(text) {
-    await this.say(text);
-    await this.sees(text);
+  /** Sends a message, and waits until it is stored. */
+  async sendAndWait(text) {
+    await this.send(text);
+    await this.waitForMessage(text);
   }
 
-  async joinAnother(room) {
+  async joinRoom(room) {
     await this.page.keyboard.press('Control+k');
     await this.page.locator('#switcher-room').fill(room);
     await this.page.keyboard.press('Enter');
-    await this.isIn(room);
+    await this.waitForRoom(room);
   }
 
-  // What a person sees.
+  // Observations.
 
-  async isIn(room) {
+  async waitForRoom(room) {
     await this.page.locator('#chat').waitFor();
     if (room) await until(`${room} is shown`, async () => await this.text('#room-title') === room);
   }
@@ -82,7 +82,7 @@ export class Person {
     return this.page.locator('.message[data-state="stored"]', { has: this.page.locator('.body', { hasText: text }) });
   }
 
-  async sees(text) {
+  async waitForMessage(text) {
     await this.message(text).first().waitFor();
     return this.message(text).first();
   }
@@ -91,12 +91,12 @@ export class Person {
     return this.page.locator(selector).innerText();
   }
 
-  /** Whether it is there to be seen. */
-  shows(selector) {
+  /** Whether the element is visible. */
+  isVisible(selector) {
     return this.page.locator(selector).first().isVisible();
   }
 
-  hides(selector) {
+  waitUntilHidden(selector) {
     return this.page.locator(selector).first().waitFor({ state: 'hidden' });
   }
 
@@ -112,7 +112,7 @@ export class Person {
     return (await this.log()).map(({ text }) => text);
   }
 
-  /** The texts of the messages that have their ack. */
+  /** The texts of the acknowledged messages. */
   async stored() {
     return (await this.log()).filter(({ state }) => state === 'stored').map(({ text }) => text);
   }
@@ -125,14 +125,17 @@ export class Person {
     return this.page.locator('#banner').getAttribute('data-kind');
   }
 
-  /** Waits for the banner of this kind, and answers what it says. */
-  async bannerSays(kind) {
+  /** Waits for a banner of this kind, and returns its text. */
+  async waitForBanner(kind) {
     await this.page.locator(`#banner[data-kind="${kind}"]`).waitFor({ state: kind === 'none' ? 'hidden' : 'visible' });
     return this.page.locator('#banner-text').innerText();
   }
 
-  /** Presses the banner's button, whether or not it is still to be seen: the page may come back by itself meanwhile. */
-  triesNow() {
+  /**
+   * Clicks the banner's button, even if it is no longer visible: the page may have reconnected by
+   * itself.
+   */
+  clickBannerAction() {
     return this.page.locator('#banner-action').evaluate((button) => button.click());
   }
 
@@ -144,12 +147,12 @@ export class Person {
     return this.page.locator(selector).first().evaluate((element, name) => getComputedStyle(element)[name], property);
   }
 
-  // At the end.
+  // Final checks.
 
   check() {
-    assert.deepEqual(this.#faults, [], 'faults in the page');
-    if (!this.mayLoseTheLine) assert.equal(this.#outages, 0, 'connections of the page failed');
-    const elsewhere = this.requests.filter((url) => !/^(data|blob):/.test(url) && new URL(url).host !== new URL(this.address).host);
-    assert.deepEqual(elsewhere, [], 'requests to elsewhere');
+    assert.deepEqual(this.#problems, [], 'errors in the page');
+    if (!this.expectsOutage) assert.equal(this.#outages, 0, 'connections of the page failed');
+    const foreign = this.requests.filter((url) => !/^(data|blob):/.test(url) && new URL(url).host !== new URL(this.address).host);
+    assert.deepEqual(foreign, [], 'requests to other servers');
   }
 }

@@ -1,12 +1,12 @@
-// The box in which one writes.
+// The message box.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
-browserTest('Enter sends and Shift+Enter makes a line, or the other way as one chooses', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
+browserTest('Enter sends and Shift+Enter adds a line, or Ctrl+Enter sends if set', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
   const { keyboard } = ana.page;
   await keyboard.type('one');
   await keyboard.press('Shift+Enter');
@@ -26,22 +26,22 @@ browserTest('Enter sends and Shift+Enter makes a line, or the other way as one c
   await untilEqual(() => ana.texts(), ['one\ntwo', 'three\nfour']);
 
   await ana.page.reload();
-  await ana.isIn('lobby');
+  await ana.waitForRoom('lobby');
   assert.match(await ana.text('#compose-hint'), /^Ctrl\+Enter/, 'the choice is kept');
 });
 
-browserTest('nothing is sent where nothing is written', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
-  await ana.say('  \n ');
+browserTest('an empty message is not sent', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
+  await ana.send('  \n ');
   await ana.page.locator('#send').click();
-  await ana.says('something');
+  await ana.sendAndWait('something');
   assert.deepEqual(await ana.texts(), ['something']);
 });
 
-browserTest('the box grows with the text up to a bound, and shrinks when it is sent', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
+browserTest('the box grows with the text up to a limit, and shrinks after sending', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
   const box = ana.page.locator('#compose-text');
   const height = async () => (await box.boundingBox()).height;
   const one = await height();
@@ -50,32 +50,32 @@ browserTest('the box grows with the text up to a bound, and shrinks when it is s
   await box.fill('line\n'.repeat(200));
   assert.ok(await height() <= 800 * 0.4 + 1);
   await box.press('Enter');
-  await until('it is small again', async () => await height() === one);
+  await until('the box has its initial height', async () => await height() === one);
 });
 
-browserTest('a notification is asked for only when one wants it', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
+browserTest('notifications are shown only if enabled, and only for mentions', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
   await ana.page.locator('#open-settings').click();
   assert.equal(await ana.page.locator('#set-notify').isChecked(), false);
   await ana.page.context().grantPermissions(['notifications']);
   await ana.page.evaluate(() => {
-    window.told = [];
+    window.notifications = [];
     window.Notification = class extends EventTarget {
       static permission = 'granted';
       static requestPermission = async () => 'granted';
       constructor(title, { body }) {
         super();
-        window.told.push(`${title}: ${body}`);
+        window.notifications.push(`${title}: ${body}`);
       }
     };
   });
   await ana.page.locator('#set-notify').check();
-  await until('it is on', () => ana.page.locator('#set-notify').isChecked());
+  await until('notifications are on', () => ana.page.locator('#set-notify').isChecked());
   await ana.page.keyboard.press('Escape');
-  await ana.joinAnother('tea');
-  const ben = await house.raw(server, 'ben', 'lobby');
-  await ben.say('not for anybody');
-  await ben.say('look here, @ana');
-  await untilEqual(() => ana.page.evaluate(() => window.told), ['ben in #lobby: look here, @ana']);
+  await ana.joinRoom('tea');
+  const ben = await fixture.bot(server, 'ben', 'lobby');
+  await ben.send('not for anybody');
+  await ben.send('look here, @ana');
+  await untilEqual(() => ana.page.evaluate(() => window.notifications), ['ben in #lobby: look here, @ana']);
 });

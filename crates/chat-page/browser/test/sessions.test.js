@@ -1,45 +1,47 @@
-// A page that is loaded again, twice, or beside itself.
+// Reloads, sessions that move, and signing out.
 
 import assert from 'node:assert/strict';
 import WebSocket from 'ws';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
-// a browser closes the connection when its page is reloaded: the seats are free until the new page has joined, and nobody hears of it where that is
-// within the quarter of a second over which the server gathers who came and went. A busy machine may be slower: one quick reload is enough
-browserTest('a quick reload keeps the seats: the others see nobody go or come', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby');
-  await ana.joinAnother('tea');
+// A browser closes the connection when its page is reloaded: the user leaves the rooms until the
+// new page has joined. Others are not notified if that takes less than the quarter of a second over
+// which the server batches presence events. A busy machine may be slower, so one quick reload is
+// enough.
+browserTest('others see no leave or join during a quick reload', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby');
+  await ana.joinRoom('tea');
   await ana.page.keyboard.press('Alt+ArrowUp');
-  await ana.isIn('lobby');
-  const ben = await house.raw(server, 'ben', 'lobby');
-  await until('ben knows ana', () => ben.room.members.has('ana'));
+  await ana.waitForRoom('lobby');
+  const ben = await fixture.bot(server, 'ben', 'lobby');
+  await until('ben sees ana', () => ben.room.members.has('ana'));
   let seen = [];
   ben.room.on('presence', ({ joined, left }) => seen.push(...joined.map(({ username }) => `${username} came`), ...left.map((name) => `${name} went`)));
-  await ben.say('before');
-  await ana.sees('before');
+  await ben.send('before');
+  await ana.waitForMessage('before');
 
   const tries = [];
   while (tries.length < 10 && !tries.some((events) => events.length === 0)) {
     seen = [];
     await ana.page.reload();
-    await ana.isIn('lobby');
-    await ana.sees('before');
+    await ana.waitForRoom('lobby');
+    await ana.waitForMessage('before');
     await untilEqual(() => ana.page.locator('#rooms-list li').evaluateAll((items) => items.map((item) => item.dataset.room)), ['lobby', 'tea']);
-    await ana.says(`after ${tries.length}`);
-    // what is told of people is gathered: once this one was seen, all that was before is known
+    await ana.sendAndWait(`after ${tries.length}`);
+    // Presence events are batched: once this one has been received, so have all earlier ones.
     const name = `cid${tries.length}`;
-    await house.raw(server, name, 'lobby');
+    await fixture.bot(server, name, 'lobby');
     await until(`${name} was seen`, () => seen.includes(`${name} came`));
     tries.push(seen.filter((event) => event.startsWith('ana')));
   }
   assert.deepEqual(tries.at(-1), [], `seen in every one of ${tries.length} reloads`);
 });
 
-browserTest('a session that goes on elsewhere says so, and one may start again here', async (house) => {
-  const server = await house.server();
-  const ana = await house.visitor(server, '/r/lobby');
+browserTest('a session that continues elsewhere is reported, and can be taken back', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.visitor(server, '/r/lobby');
   const secret = new Promise((resolve) => {
     ana.page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => {
       const frame = JSON.parse(payload);
@@ -48,15 +50,15 @@ browserTest('a session that goes on elsewhere says so, and one may start again h
   });
   await ana.enter('ana');
   const other = await takeOver(server, 'ana', await secret);
-  assert.match(await ana.bannerSays('taken-over'), /You’re using this chat in another tab/);
+  assert.match(await ana.waitForBanner('taken-over'), /You’re using this chat in another tab/);
   assert.equal(await ana.text('#banner-action'), 'Use this tab');
   other.close();
   await ana.page.locator('#banner-action').click();
-  await ana.isIn('lobby');
-  await ana.says('here again');
+  await ana.waitForRoom('lobby');
+  await ana.sendAndWait('here again');
 });
 
-/** Another program goes on with the session; resolves when it has the seat. */
+/** Another program continues the session. Resolves when it has joined the room. */
 function takeOver(server, username, resume) {
   const socket = new WebSocket(`ws://127.0.0.1:${server.port}/ws`, 'chat.v2');
   return new Promise((resolve, reject) => {
@@ -69,10 +71,10 @@ function takeOver(server, username, resume) {
   });
 }
 
-browserTest('who signs out is out, and is asked for a name anew', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana');
-  const ben = await house.person(server, 'ben');
+browserTest('signing out leaves the room and shows the form', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
+  const ben = await fixture.user(server, 'ben');
   await ana.page.locator('#open-settings').click();
   await ana.page.locator('#sign-out').click();
   await ana.page.locator('#entry-form').waitFor();

@@ -1,4 +1,4 @@
-//! What a browser gets.
+//! What a browser receives.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use chat_page::{Images, Pages};
 use http::{Method, Request, Response, StatusCode};
 
-fn ask(method: Method, path: &str, headers: &[(&str, &str)]) -> Option<Response<Bytes>> {
+fn request(method: Method, path: &str, headers: &[(&str, &str)]) -> Option<Response<Bytes>> {
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -17,14 +17,14 @@ fn ask(method: Method, path: &str, headers: &[(&str, &str)]) -> Option<Response<
 }
 
 fn get(path: &str) -> Response<Bytes> {
-    ask(Method::GET, path, &[]).unwrap_or_else(|| panic!("{path} is there"))
+    request(Method::GET, path, &[]).unwrap_or_else(|| panic!("{path} exists"))
 }
 
 fn header<'a>(response: &'a Response<Bytes>, name: &str) -> &'a str {
     response.headers().get(name).map_or("", |value| value.to_str().expect("ASCII"))
 }
 
-/// What a text refers to by absolute paths within quotation marks, and imports by relative ones.
+/// The files that a text refers to, by absolute paths in quotes, or by relative imports.
 fn references(path: &str, text: &str) -> BTreeSet<String> {
     let quoted = text.split(['"', '\'']).skip(1);
     let base = path.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -55,7 +55,7 @@ fn references(path: &str, text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn everything_that_the_page_refers_to_is_there() {
+fn everything_the_page_refers_to_exists() {
     let (mut seen, mut open) = (BTreeSet::new(), vec!["/".to_owned()]);
     while let Some(path) = open.pop() {
         let response = get(&path);
@@ -71,7 +71,7 @@ fn everything_that_the_page_refers_to_is_there() {
 }
 
 #[test]
-fn a_room_has_the_page_and_nothing_else_is_a_room() {
+fn every_room_has_the_page_and_other_paths_do_not() {
     let page = get("/");
     assert_eq!(header(&page, "content-type"), "text/html; charset=utf-8");
     for room in ["/r/lobby", "/r/b%C3%BCro", "/r/..", "/r/a?b=c"] {
@@ -92,15 +92,15 @@ fn a_room_has_the_page_and_nothing_else_is_a_room() {
         "/ws",
         "/x",
     ] {
-        assert!(ask(Method::GET, path, &[]).is_none(), "{path}");
+        assert!(request(Method::GET, path, &[]).is_none(), "{path}");
     }
     for path in ["/page/../Cargo.toml", "/page/..%2fCargo.toml", "/page//etc/passwd", "/page/state"] {
-        assert!(ask(Method::GET, path, &[]).is_none(), "{path}");
+        assert!(request(Method::GET, path, &[]).is_none(), "{path}");
     }
 }
 
 #[test]
-fn an_address_that_is_nearly_right_leads_to_the_right_one() {
+fn an_almost_correct_address_is_redirected() {
     for (path, location) in [
         ("/r", "/"),
         ("/r/", "/"),
@@ -110,46 +110,46 @@ fn an_address_that_is_nearly_right_leads_to_the_right_one() {
         ("/r//example.org/", "/r/example.org"),
     ] {
         for method in [Method::GET, Method::HEAD] {
-            let response = ask(method, path, &[]).unwrap_or_else(|| panic!("{path} is answered"));
+            let response = request(method, path, &[]).unwrap_or_else(|| panic!("{path} is answered"));
             assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT, "{path}");
             assert_eq!(header(&response, "location"), location, "{path}");
             assert!(header(&response, "content-security-policy").starts_with("default-src 'none'"));
         }
-        assert!(ask(Method::POST, path, &[]).is_none(), "{path}");
+        assert!(request(Method::POST, path, &[]).is_none(), "{path}");
     }
 }
 
 #[test]
-fn a_browser_gets_a_page_for_an_address_where_nothing_is() {
+fn a_browser_gets_a_404_page_for_an_unknown_address() {
     let browser = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
     for path in ["/login", "/r/a/b", "/page/none.html", "/favicon.ico"] {
-        let response = ask(Method::GET, path, &browser).unwrap_or_else(|| panic!("{path} is answered"));
+        let response = request(Method::GET, path, &browser).unwrap_or_else(|| panic!("{path} is answered"));
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
         assert_eq!(header(&response, "content-type"), "text/html; charset=utf-8");
-        assert_eq!(header(&response, "etag"), "", "it stands for no file");
+        assert_eq!(header(&response, "etag"), "", "the 404 page has no etag");
         let text = String::from_utf8(response.body().to_vec()).unwrap();
         assert!(text.contains("Page not found") && text.contains("href=\"/\""), "{text}");
         for found in references(path, &text) {
             assert_eq!(get(&found).status(), StatusCode::OK, "{found}");
         }
-        assert!(ask(Method::GET, path, &[("accept", "*/*")]).is_none(), "programs get no page");
-        assert!(ask(Method::POST, path, &browser).is_none());
+        assert!(request(Method::GET, path, &[("accept", "*/*")]).is_none(), "programs get no 404 page");
+        assert!(request(Method::POST, path, &browser).is_none());
     }
     let known = [browser[0], ("if-none-match", "*")];
-    assert_eq!(ask(Method::GET, "/login", &known).unwrap().status(), StatusCode::NOT_FOUND);
-    assert_eq!(ask(Method::HEAD, "/login", &browser).unwrap().body().len(), 0);
-    assert_eq!(ask(Method::GET, "/r/lobby", &browser).unwrap().status(), StatusCode::OK);
+    assert_eq!(request(Method::GET, "/login", &known).unwrap().status(), StatusCode::NOT_FOUND);
+    assert_eq!(request(Method::HEAD, "/login", &browser).unwrap().body().len(), 0);
+    assert_eq!(request(Method::GET, "/r/lobby", &browser).unwrap().status(), StatusCode::OK);
 }
 
 #[test]
-fn the_worker_answers_for_the_whole_page() {
+fn the_service_worker_is_served_from_the_root() {
     let worker = get("/sw.js");
     assert_eq!(header(&worker, "content-type"), "text/javascript; charset=utf-8");
     assert!(header(&worker, "content-security-policy").contains("connect-src 'self'"));
 }
 
 #[test]
-fn the_policy_lets_no_inline_code_run_and_nothing_be_loaded_from_elsewhere() {
+fn the_policy_blocks_inline_code_and_other_origins() {
     let page = get("/");
     let policy = header(&page, "content-security-policy");
     assert!(
@@ -172,14 +172,14 @@ fn the_policy_lets_no_inline_code_run_and_nothing_be_loaded_from_elsewhere() {
 }
 
 #[test]
-fn remote_images_are_allowed_only_where_they_are_shown() {
+fn remote_images_are_allowed_only_if_configured() {
     let request = Request::get("/").body(()).unwrap().into_parts().0;
     let page = Pages::new(Images::Remote).answer(&request).unwrap();
     assert!(header(&page, "content-security-policy").contains("img-src 'self' data: https:;"));
 }
 
 #[test]
-fn the_client_may_be_imported_by_every_page() {
+fn any_page_may_import_the_client() {
     let client = get("/client.js");
     assert_eq!(header(&client, "access-control-allow-origin"), "*");
     assert_eq!(header(&client, "cross-origin-resource-policy"), "cross-origin");
@@ -189,25 +189,25 @@ fn the_client_may_be_imported_by_every_page() {
 }
 
 #[test]
-fn the_short_codes_of_emoji_are_there_and_are_cached() {
+fn the_emoji_list_is_served_and_cached() {
     let list = get("/emoji.json");
     assert_eq!(header(&list, "content-type"), "application/json");
     let text = std::str::from_utf8(list.body()).unwrap();
     assert!(text.starts_with('{') && text.contains("\"tada\":\"🎉\"") && text.contains("\"+1\":\"👍\""));
     let known = [("if-none-match", header(&list, "etag"))];
-    let again = ask(Method::GET, "/emoji.json", &known).unwrap();
-    assert_eq!((again.status(), again.body().len()), (StatusCode::NOT_MODIFIED, 0));
-    let compressed = ask(Method::GET, "/emoji.json", &[("accept-encoding", "gzip")]).unwrap();
+    let repeated = request(Method::GET, "/emoji.json", &known).unwrap();
+    assert_eq!((repeated.status(), repeated.body().len()), (StatusCode::NOT_MODIFIED, 0));
+    let compressed = request(Method::GET, "/emoji.json", &[("accept-encoding", "gzip")]).unwrap();
     assert!(compressed.body().len() < 32 * 1_024, "{}", compressed.body().len());
 }
 
 #[test]
-fn gzip_is_the_same_file_and_smaller() {
+fn gzip_is_the_same_file_but_smaller() {
     for path in ["/", "/client.js", "/page/style.css"] {
         let plain = get(path);
         assert_eq!(header(&plain, "content-encoding"), "");
         assert_eq!(header(&plain, "vary"), "accept-encoding");
-        let gzip = ask(Method::GET, path, &[("accept-encoding", "gzip, deflate, br")]).unwrap();
+        let gzip = request(Method::GET, path, &[("accept-encoding", "gzip, deflate, br")]).unwrap();
         assert_eq!(header(&gzip, "content-encoding"), "gzip");
         assert_eq!(header(&gzip, "content-length"), gzip.body().len().to_string());
         assert!(gzip.body().len() < plain.body().len() / 2);
@@ -218,35 +218,36 @@ fn gzip_is_the_same_file_and_smaller() {
 }
 
 #[test]
-fn who_has_it_already_is_told_so() {
+fn a_current_copy_is_not_sent_again() {
     let first = get("/page/main.js");
     let etag = header(&first, "etag");
-    let again = ask(Method::GET, "/page/main.js", &[("if-none-match", etag)]).unwrap();
-    assert_eq!((again.status(), again.body().len()), (StatusCode::NOT_MODIFIED, 0));
-    assert_eq!(header(&again, "etag"), etag);
-    let other = ask(Method::GET, "/page/main.js", &[("if-none-match", "\"x\"")]).unwrap();
+    let repeated = request(Method::GET, "/page/main.js", &[("if-none-match", etag)]).unwrap();
+    assert_eq!((repeated.status(), repeated.body().len()), (StatusCode::NOT_MODIFIED, 0));
+    assert_eq!(header(&repeated, "etag"), etag);
+    let other = request(Method::GET, "/page/main.js", &[("if-none-match", "\"x\"")]).unwrap();
     assert_eq!(other.status(), StatusCode::OK);
     assert_ne!(header(&get("/client.js"), "etag"), etag);
 }
 
 #[test]
-fn other_methods_are_answered_as_http_says() {
-    let head = ask(Method::HEAD, "/", &[]).unwrap();
+fn head_and_other_methods_follow_http() {
+    let head = request(Method::HEAD, "/", &[]).unwrap();
     assert_eq!((head.status(), head.body().len()), (StatusCode::OK, 0));
     assert_eq!(header(&head, "content-length"), get("/").body().len().to_string());
-    let post = ask(Method::POST, "/", &[]).unwrap();
+    let post = request(Method::POST, "/", &[]).unwrap();
     assert_eq!((post.status(), header(&post, "allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD"));
 }
 
 #[test]
-fn the_first_view_is_light() {
-    // all that is loaded before somebody can type a name
+fn the_first_view_is_small() {
+    // Everything that is loaded before a user can type a name.
     let index = get("/");
     let text = String::from_utf8(index.body().to_vec()).unwrap();
     let mut files = references("/", &text);
     files.insert("/".into());
-    let sizes =
-        files.iter().map(|path| ask(Method::GET, path, &[("accept-encoding", "gzip")]).unwrap().body().len());
+    let sizes = files
+        .iter()
+        .map(|path| request(Method::GET, path, &[("accept-encoding", "gzip")]).unwrap().body().len());
     let total: usize = sizes.sum();
     assert!((10_000..60 * 1_024).contains(&total), "{total} bytes");
 }

@@ -1,4 +1,4 @@
-// What depends on time, against a socket and a clock of our own.
+// Everything that depends on time, with a fake socket and fake clocks.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -22,12 +22,12 @@ class Socket {
     this.readyState = 3;
   }
 
-  says(frame) {
+  deliver(frame) {
     this.onmessage({ data: typeof frame === 'string' ? frame : JSON.stringify(frame) });
   }
 
-  answers(frame) {
-    this.says({ ...frame, ref: this.sent.at(-1).ref });
+  reply(frame) {
+    this.deliver({ ...frame, ref: this.sent.at(-1).ref });
   }
 }
 
@@ -37,7 +37,7 @@ const WELCOME = {
 };
 
 const JOINED = { type: 'joined', room: 'lobby', epoch: 'e', seq: 0, members: [], member_count: 0, messages: [], recovered: false };
-const TAKEN = { type: 'error', code: 'username_taken', message: 'somebody else in that room has the name' };
+const TAKEN = { type: 'error', code: 'username_taken', message: 'the name is taken in that room' };
 
 /** A monotonic clock, and a wall clock that can be set. */
 function clocks(t) {
@@ -66,11 +66,11 @@ function connected(t, options) {
   client.connect();
   const [socket] = Socket.all;
   socket.onopen();
-  socket.answers(WELCOME);
+  socket.reply(WELCOME);
   return { client, socket, ...time };
 }
 
-/** A storage that has what is kept over a reload. */
+/** A storage that survives a reload. */
 function storage(items = {}) {
   const kept = new Map(Object.entries(items));
   return {
@@ -87,17 +87,17 @@ function storage(items = {}) {
 
 const SESSION = { 'chatd.session': JSON.stringify({ url: 'ws://chat.example/ws', username: 'ana' }) };
 
-test('a connection that is silent for a heartbeat is asked, and given up 10 s later', (t) => {
+test('a connection that is silent for a heartbeat is pinged, and dropped 10 s later', (t) => {
   const { client, socket, tick } = connected(t);
   assert.deepEqual([socket.url, socket.protocol], ['ws://chat.example/ws', 'chat.v2']);
   tick(20_000);
-  socket.says({ type: 'notice', level: 'info', body: 'hello' });
+  socket.deliver({ type: 'notice', level: 'info', body: 'hello' });
   tick(24_999);
   assert.equal(socket.sent.at(-1).type, 'hello');
   tick(1);
   assert.equal(socket.sent.at(-1).type, 'ping');
   tick(9_000);
-  socket.says({ type: 'pong' });
+  socket.deliver({ type: 'pong' });
   tick(16_000);
   assert.deepEqual(socket.sent.map(({ type }) => type), ['hello', 'ping']);
   tick(9_000);
@@ -106,7 +106,7 @@ test('a connection that is silent for a heartbeat is asked, and given up 10 s la
   assert.deepEqual([client.status.state, client.status.reason.code], ['waiting', 'silent']);
 });
 
-test('pauses double up to the longest, and a secret comes along', (t) => {
+test('reconnect delays double up to the maximum, and the session is resumed', (t) => {
   const { client, socket, tick } = connected(t);
   socket.onclose({ code: 1006, reason: '' });
   const pauses = [];
@@ -126,21 +126,21 @@ test('pauses double up to the longest, and a secret comes along', (t) => {
   assert.equal(Socket.all.at(-1).sent[0].resume, 'secret');
 });
 
-test('a bye says whether to come back, and when', (t) => {
+test('a bye tells whether and when to reconnect', (t) => {
   const { client, socket, tick } = connected(t);
-  socket.says({ type: 'bye', code: 1001, reason: 'at noon', reconnect: true, after_ms: 60_000 });
+  socket.deliver({ type: 'bye', code: 1001, reason: 'at noon', reconnect: true, after_ms: 60_000 });
   socket.onclose({ code: 1001, reason: '' });
   assert.deepEqual([client.status.reason.message, client.status.retryAt - Date.now()], ['at noon', 60_500]);
   tick(60_500);
   const again = Socket.all.at(-1);
   again.onopen();
-  again.answers(WELCOME);
-  again.says({ type: 'bye', code: 4429, reason: 'enough', reconnect: false });
+  again.reply(WELCOME);
+  again.deliver({ type: 'bye', code: 4429, reason: 'enough', reconnect: false });
   again.onclose({ code: 4429, reason: '' });
   assert.deepEqual([client.status.state, client.status.reason.code], ['closed', 'rate_limited']);
 });
 
-test('a server that says nothing at all is given up', (t) => {
+test('a server that does not answer is given up', (t) => {
   Socket.all = [];
   const { tick } = clocks(t);
   const client = new ChatClient({ url: 'ws://chat.example/ws', username: 'ana', WebSocket: Socket });
@@ -150,31 +150,31 @@ test('a server that says nothing at all is given up', (t) => {
   assert.deepEqual([client.status.state, client.status.reason.code], ['waiting', 'timeout']);
 });
 
-test('what a newer server says is ignored', (t) => {
+test('unknown frames are ignored', (t) => {
   const { client, socket } = connected(t);
-  for (const frame of ['no json', 'null', '[]', '1', { type: 'aurora', room: 'lobby' }, { type: 'pong', ref: '99' }]) socket.says(frame);
+  for (const frame of ['not JSON', 'null', '[]', '1', { type: 'aurora', room: 'lobby' }, { type: 'pong', ref: '99' }]) socket.deliver(frame);
   assert.equal(client.status.state, 'open');
 });
 
-test('a notice without a room reaches the listener without one', (t) => {
+test('a notice has a room only if it is for one room', (t) => {
   const { client, socket } = connected(t);
   const notices = [];
   client.on('notice', (notice) => notices.push(notice));
-  socket.says({ type: 'notice', level: 'warning', body: 'back at ten' });
+  socket.deliver({ type: 'notice', level: 'warning', body: 'back at ten' });
   client.join('lobby');
-  socket.answers(JOINED);
-  socket.says({ type: 'notice', room: 'lobby', level: 'info', body: 'hello' });
-  socket.says({ type: 'notice', room: 'elsewhere', level: 'info', body: 'not for us' });
+  socket.reply(JOINED);
+  socket.deliver({ type: 'notice', room: 'lobby', level: 'info', body: 'hello' });
+  socket.deliver({ type: 'notice', room: 'elsewhere', level: 'info', body: 'not for us' });
   assert.deepEqual(notices, [
     { room: undefined, level: 'warning', body: 'back at ten' },
     { room: client.room('lobby'), level: 'info', body: 'hello' },
   ]);
 });
 
-test('a wall clock that is set does not hide a dead connection', (t) => {
+test('changes of the wall clock do not hide a dead connection', (t) => {
   for (const by of [-3_600_000, 3_600_000]) {
     const { client, socket, tick, setWallClock } = connected(t);
-    socket.says({ type: 'notice', level: 'info', body: 'hello' });
+    socket.deliver({ type: 'notice', level: 'info', body: 'hello' });
     setWallClock(by);
     tick(25_000);
     assert.deepEqual(socket.sent.map(({ type }) => type), ['hello', 'ping']);
@@ -186,10 +186,10 @@ test('a wall clock that is set does not hide a dead connection', (t) => {
   }
 });
 
-test('typing is sent again after 3 s, whatever the wall clock says', (t) => {
+test('typing is sent at most every 3 s, regardless of the wall clock', (t) => {
   const { client, socket, tick, setWallClock } = connected(t);
   client.join('lobby');
-  socket.answers(JOINED);
+  socket.reply(JOINED);
   const typings = () => socket.sent.filter(({ type }) => type === 'typing').length;
   client.typing('lobby');
   setWallClock(-3_600_000);
@@ -201,44 +201,44 @@ test('typing is sent again after 3 s, whatever the wall clock says', (t) => {
   assert.equal(typings(), 2);
 });
 
-test('a first join after a lost session is repeated for 15 s, then refused', async (t) => {
+test('a first join after a lost session is retried for 15 s, then refused', async (t) => {
   const { client, socket, tick } = connected(t, { storage: storage(SESSION) });
   const delays = [];
   client.on('joinDelayed', ({ error, retryAt }) => delays.push([error.code, retryAt - Date.now()]));
   const joining = client.join('lobby');
   const joins = () => socket.sent.filter(({ type }) => type === 'join').length;
   for (const [tries, pause] of [500, 1_000, 2_000, 2_000, 2_000, 2_000, 2_000, 2_000, 1_500].entries()) {
-    socket.answers(TAKEN);
+    socket.reply(TAKEN);
     assert.deepEqual(delays.at(-1), ['username_taken', pause]);
     tick(pause - 1);
     assert.equal(joins(), tries + 1);
     tick(1);
     assert.equal(joins(), tries + 2);
   }
-  socket.answers(TAKEN);
+  socket.reply(TAKEN);
   await assert.rejects(joining, { code: 'username_taken' });
   assert.equal(client.room('lobby'), undefined);
-  // later on a name that is taken is somebody else's
+  // After that time, a taken name belongs to another user.
   const tea = client.join('tea');
-  socket.answers(TAKEN);
+  socket.reply(TAKEN);
   await assert.rejects(tea, { code: 'username_taken' });
 });
 
-test('a first join is not repeated without a lost session, nor if it was refused for another reason', async (t) => {
+test('a first join is retried only after a lost session, and only if the name is taken', async (t) => {
   const first = connected(t);
   const joining = first.client.join('lobby');
-  first.socket.answers(TAKEN);
+  first.socket.reply(TAKEN);
   await assert.rejects(joining, { code: 'username_taken' });
   t.mock.reset();
   const second = connected(t, { storage: storage(SESSION) });
   const banned = second.client.join('lobby');
-  second.socket.answers({ ...TAKEN, code: 'forbidden' });
+  second.socket.reply({ ...TAKEN, code: 'forbidden' });
   await assert.rejects(banned, { code: 'forbidden' });
   t.mock.reset();
   const others = { 'chatd.session': JSON.stringify({ url: 'ws://chat.example/ws', username: 'bob' }) };
   const third = connected(t, { storage: storage(others) });
   const taken = third.client.join('lobby');
-  third.socket.answers(TAKEN);
+  third.socket.reply(TAKEN);
   await assert.rejects(taken, { code: 'username_taken' });
 });
 
@@ -248,20 +248,20 @@ test('the storage has the secret only while the page is hidden or gone', (t) => 
   const kept = storage();
   const { client, socket } = connected(t, { storage: kept, page });
   const secret = () => JSON.parse(kept.getItem('chatd.session')).resume;
-  const turn = (visibilityState) => {
+  const setVisibility = (visibilityState) => {
     document.visibilityState = visibilityState;
     document.dispatchEvent(new Event('visibilitychange'));
   };
   assert.equal(secret(), undefined);
-  turn('hidden');
+  setVisibility('hidden');
   assert.equal(secret(), 'secret');
-  // a new session while the page is hidden has a new secret
+  // A new session while the page is hidden has a new secret.
   socket.onclose({ code: 1006, reason: '' });
   client.reconnect();
   Socket.all.at(-1).onopen();
-  Socket.all.at(-1).answers({ ...WELCOME, resume: 'newer' });
+  Socket.all.at(-1).reply({ ...WELCOME, resume: 'newer' });
   assert.equal(secret(), 'newer');
-  turn('visible');
+  setVisibility('visible');
   assert.equal(secret(), undefined);
   page.window.dispatchEvent(new Event('pagehide'));
   assert.equal(secret(), 'newer');
@@ -283,30 +283,30 @@ test('a saved message that is too old is not sent', (t) => {
   client.on('outgoing', ({ id, state, error, restored }) => events.push([id, state, error?.code, restored]));
   assert.equal(client.queued, 2);
   client.join('lobby');
-  socket.answers(JOINED);
+  socket.reply(JOINED);
   assert.deepEqual(events, [['old', 'failed', 'expired', true], ['new', 'pending', undefined, true]]);
   assert.deepEqual(socket.sent.filter(({ type }) => type === 'send').map(({ id }) => id), ['new']);
   assert.deepEqual(outbox.load().map(({ id }) => id), ['new']);
 });
 
-test('an outbox that fails or has anything in it stops nothing', (t) => {
-  const kept = storage({ 'outbox.[1]': 'no json', 'outbox.[2]': '{"room":1}', 'outbox.x': '{}', other: '{}' });
+test('a failing or corrupt outbox does not stop the client', (t) => {
+  const kept = storage({ 'outbox.[1]': 'not JSON', 'outbox.[2]': '{"room":1}', 'outbox.x': '{}', other: '{}' });
   const full = { ...storageOutbox(kept, 'outbox'), add: () => { throw new Error('the storage is full'); } };
   const { client, socket } = connected(t, { outbox: full });
   assert.deepEqual(client.unsent, []);
   client.join('lobby');
-  socket.answers(JOINED);
+  socket.reply(JOINED);
   const saved = [];
   client.on('outgoing', (event) => saved.push(event.saved));
   client.send('lobby', 'hello');
   assert.deepEqual([saved, socket.sent.at(-1).body], [[false], 'hello']);
 });
 
-test('saved messages keep their order though the wall clock is set back', (t) => {
+test('saved messages keep their order when the wall clock is set back', (t) => {
   const outbox = storageOutbox(storage(), 'outbox');
   const { client, socket, setWallClock } = connected(t, { outbox });
   client.join('lobby');
-  socket.answers(JOINED);
+  socket.reply(JOINED);
   for (const body of ['one', 'two', 'three']) {
     client.send('lobby', body);
     setWallClock(-3_600_000);
@@ -314,18 +314,18 @@ test('saved messages keep their order though the wall clock is set back', (t) =>
   assert.deepEqual(outbox.load().map(({ body }) => body), ['one', 'two', 'three']);
 });
 
-test('a message whose fate is unknown goes again after a pause, before those behind it', async (t) => {
+test('a message with an unknown outcome is sent again after a pause, before later ones', async (t) => {
   const { client, socket, tick } = connected(t);
   client.join('lobby');
-  socket.answers(JOINED);
+  socket.reply(JOINED);
   const sends = () => socket.sent.filter(({ type }) => type === 'send').map(({ body }) => body);
   const first = client.send('lobby', 'one');
-  socket.answers({ type: 'error', code: 'store_unavailable', message: 'the store does not answer', retry_after_ms: 3_000 });
+  socket.reply({ type: 'error', code: 'store_unavailable', message: 'the store does not answer', retry_after_ms: 3_000 });
   const second = client.send('lobby', 'two');
   assert.deepEqual(sends(), ['one']);
   tick(3_000);
   assert.deepEqual(sends(), ['one', 'one']);
-  socket.answers({ type: 'ack', room: 'lobby', id: first.id, seq: 1, sent_at: '2026-01-01T00:00:00.000Z' });
+  socket.reply({ type: 'ack', room: 'lobby', id: first.id, seq: 1, sent_at: '2026-01-01T00:00:00.000Z' });
   assert.equal((await first).seq, 1);
   assert.deepEqual(sends(), ['one', 'one', 'two']);
   assert.equal(client.queued, 1);

@@ -1,20 +1,21 @@
-// A line to a server that can be cut, and mended again. A browser's own "offline" leaves open WebSockets alone.
+// A TCP proxy to a server: its connections can be cut and restored. Going offline in a browser does
+// not close open WebSockets.
 
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 
-export class Line {
+export class TcpProxy {
   #sockets = new Set();
-  #isUp = true;
+  #isOpen = true;
   #listener;
   #server;
 
   static async to(server) {
-    const line = new Line();
-    line.#server = server;
-    line.#listener = createServer((socket) => line.#carry(socket)).listen(0, '127.0.0.1');
-    await once(line.#listener, 'listening');
-    return line;
+    const proxy = new TcpProxy();
+    proxy.#server = server;
+    proxy.#listener = createServer((socket) => proxy.#forward(socket)).listen(0, '127.0.0.1');
+    await once(proxy.#listener, 'listening');
+    return proxy;
   }
 
   get address() {
@@ -25,18 +26,18 @@ export class Line {
     return `${this.address.replace('http', 'ws')}/ws`;
   }
 
-  /** Both ends see a reset: nobody says goodbye. */
+  /** Resets all connections: neither end receives a close frame. */
   cut() {
-    this.#isUp = false;
+    this.#isOpen = false;
     for (const socket of this.#sockets) socket.resetAndDestroy();
     this.#sockets.clear();
   }
 
-  mend() {
-    this.#isUp = true;
+  restore() {
+    this.#isOpen = true;
   }
 
-  /** Nothing gets through any more, and nobody is told. */
+  /** Stops forwarding. Neither end notices. */
   freeze() {
     for (const socket of this.#sockets) socket.pause();
   }
@@ -45,14 +46,14 @@ export class Line {
     for (const socket of this.#sockets) socket.resume();
   }
 
-  async end() {
+  async close() {
     this.cut();
     this.#listener.close();
     await once(this.#listener, 'close');
   }
 
-  #carry(socket) {
-    if (!this.#isUp) return socket.resetAndDestroy();
+  #forward(socket) {
+    if (!this.#isOpen) return socket.resetAndDestroy();
     const other = connect(this.#server.port, '127.0.0.1');
     for (const end of [socket, other]) {
       this.#sockets.add(end);

@@ -1,25 +1,25 @@
 // Light and dark, large and small.
 
 import assert from 'node:assert/strict';
-import { browserTest } from './support/house.js';
+import { browserTest } from './support/fixture.js';
 import { until } from './support/until.js';
 
-/** How light a colour is, from 0 to 1. */
+/** The lightness of a colour, from 0 to 1. */
 function lightness(colour) {
   const [red, green, blue] = /\d+, \d+, \d+/.exec(colour)[0].split(', ').map(Number);
   return (red + green + blue) / 765;
 }
 
-async function isDark(person) {
-  const background = lightness(await person.style('body', 'backgroundColor'));
-  const text = lightness(await person.style('body', 'color'));
-  assert.ok(Math.abs(background - text) > 0.6, 'text and ground differ');
+async function isDark(user) {
+  const background = lightness(await user.style('body', 'backgroundColor'));
+  const text = lightness(await user.style('body', 'color'));
+  assert.ok(Math.abs(background - text) > 0.6, 'text and background differ');
   return background < text;
 }
 
-browserTest('the colours follow the system, or one’s own choice, over a reload too', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby', { colorScheme: 'dark' });
+browserTest('the theme follows the system or the setting, after a reload too', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby', { colorScheme: 'dark' });
   assert.equal(await isDark(ana), true);
   await ana.page.emulateMedia({ colorScheme: 'light' });
   assert.equal(await isDark(ana), false);
@@ -28,7 +28,7 @@ browserTest('the colours follow the system, or one’s own choice, over a reload
   await ana.page.locator('input[name="theme"][value="dark"]').check();
   assert.equal(await isDark(ana), true);
   await ana.page.reload();
-  await ana.isIn('lobby');
+  await ana.waitForRoom('lobby');
   assert.equal(await isDark(ana), true);
   await ana.page.emulateMedia({ colorScheme: 'dark' });
   await ana.page.locator('#open-settings').click();
@@ -42,9 +42,9 @@ const PHONE = { viewport: { width: 375, height: 667 }, deviceScaleFactor: 2, has
 const NARROW = { ...PHONE, viewport: { width: 320, height: 568 } };
 const LOAD = 'word '.repeat(40) + 'x'.repeat(200) + '\n\n```\n' + 'y'.repeat(200) + '\n```\n\n|a|b|c|d|e|f|\n|-|-|-|-|-|-|\n|' + 'a longer cell|'.repeat(6);
 
-/** What sticks out of the screen to the side, as elements with their classes. */
-function sidewise(person) {
-  return person.page.evaluate(() => {
+/** The elements that extend beyond the sides of the screen. */
+function sidewise(user) {
+  return user.page.evaluate(() => {
     const { clientWidth, scrollWidth } = document.documentElement;
     const out = [...document.querySelectorAll('#chat *, #entry *')].filter((element) => {
       const { left, right, width } = element.getBoundingClientRect();
@@ -55,9 +55,12 @@ function sidewise(person) {
   });
 }
 
-/** What can be touched and is smaller than 44 pixels either way. Links in messages are part of a text. */
-function tooSmall(person) {
-  return person.page.evaluate(() => {
+/**
+ * The touch targets smaller than 44 pixels in either dimension. Links in messages are exempt, as
+ * part of a text.
+ */
+function tooSmall(user) {
+  return user.page.evaluate(() => {
     const all = document.querySelectorAll('button, input, textarea, select, a[href], label:has(input)');
     const seen = [...all].filter((element) => element.checkVisibility() && !element.closest('.body, .visually-hidden, .skip'));
     const bare = seen.filter((element) => !element.matches('label input'));
@@ -69,22 +72,22 @@ function tooSmall(person) {
 }
 
 for (const [name, options] of [['375', PHONE], ['320', NARROW]]) {
-  browserTest(`on a phone ${name} pixels wide everything is in reach, and nothing to the side`, async (house) => {
-    const server = await house.server();
-    const ana = await house.visitor(server, '/', options);
+  browserTest(`on a phone ${name} pixels wide everything is reachable and nothing overflows`, async (fixture) => {
+    const server = await fixture.server();
+    const ana = await fixture.visitor(server, '/', options);
     assert.deepEqual(await sidewise(ana), { scrolls: false, out: [] });
     assert.deepEqual(await tooSmall(ana), []);
     await ana.page.locator('#entry-name').fill('ana');
     await ana.page.locator('#entry-join').tap();
-    await ana.isIn('lobby');
-    assert.equal(await ana.focused(), 'room-title', 'the keyboard of the phone does not come by itself');
+    await ana.waitForRoom('lobby');
+    assert.equal(await ana.focused(), 'room-title', 'the on-screen keyboard does not open by itself');
 
-    const ben = await house.raw(server, 'ben');
-    await ben.say(LOAD);
+    const ben = await fixture.bot(server, 'ben');
+    await ben.send(LOAD);
     await ana.page.locator('#compose-text').fill('from a phone');
     await ana.page.locator('#send').tap();
-    await ana.sees('from a phone');
-    await ana.sees('word');
+    await ana.waitForMessage('from a phone');
+    await ana.waitForMessage('word');
     assert.deepEqual(await sidewise(ana), { scrolls: false, out: [] });
     assert.deepEqual(await tooSmall(ana), []);
     const { y, height } = await ana.page.locator('#compose').boundingBox();
@@ -92,13 +95,13 @@ for (const [name, options] of [['375', PHONE], ['320', NARROW]]) {
 
     await ana.page.locator('#open-rooms').tap();
     await ana.page.locator('#drawer #rooms-list').waitFor();
-    await until('it stands', () => ana.page.locator('#drawer').evaluate((drawer) => drawer.getAnimations().length === 0));
+    await until('the animation has ended', () => ana.page.locator('#drawer').evaluate((drawer) => drawer.getAnimations().length === 0));
     assert.deepEqual(await tooSmall(ana), []);
     for (const id of ['open-settings', 'open-help']) {
       await ana.page.locator(`#${id}`).tap();
       const dialog = ana.page.locator(id === 'open-help' ? '#help' : '#settings');
       await dialog.waitFor();
-      await until('it stands', () => dialog.evaluate((element) => element.getAnimations().length === 0));
+      await until('the animation has ended', () => dialog.evaluate((element) => element.getAnimations().length === 0));
       const box = await dialog.boundingBox();
       assert.ok(box.x >= 0 && box.x + box.width <= options.viewport.width, `${id} is on the screen`);
       assert.deepEqual(await tooSmall(ana), []);
@@ -108,39 +111,39 @@ for (const [name, options] of [['375', PHONE], ['320', NARROW]]) {
     await ana.page.locator('#add-room').tap();
     await ana.page.locator('#switcher-room').fill('tea');
     await ana.page.locator('#switcher-go').tap();
-    await ana.isIn('tea');
+    await ana.waitForRoom('tea');
 
     await ana.page.locator('#open-people').tap();
     await ana.page.locator('#drawer #people-list li[data-name="ana"]').waitFor();
     await ana.page.locator('#drawer .drawer-close').tap();
-    await ana.hides('#drawer');
-    await until('the list is back in its place', async () => await ana.page.locator('#chat > #people').count() === 1);
+    await ana.waitUntilHidden('#drawer');
+    await until('the list is back in its column', async () => await ana.page.locator('#chat > #people').count() === 1);
   });
 }
 
-browserTest('on a phone news elsewhere are seen at the button of the rooms', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby', PHONE);
+browserTest('on a phone the rooms button shows unread messages in other rooms', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby', PHONE);
   await ana.page.locator('#open-rooms').tap();
   await ana.page.locator('#add-room').tap();
   await ana.page.locator('#switcher-room').fill('tea');
   await ana.page.locator('#switcher-go').tap();
-  await ana.isIn('tea');
-  assert.equal(await ana.shows('#elsewhere'), false);
-  const ben = await house.raw(server, 'ben', 'lobby');
-  await ben.say('news');
+  await ana.waitForRoom('tea');
+  assert.equal(await ana.isVisible('#elsewhere'), false);
+  const ben = await fixture.bot(server, 'ben', 'lobby');
+  await ben.send('news');
   await ana.page.locator('#elsewhere').waitFor();
   assert.equal(await ana.page.locator('#open-rooms').getAttribute('aria-label'), 'Rooms, 1 room has new messages');
   await ana.page.locator('#open-rooms').tap();
   await ana.page.locator('#rooms-list li[data-room="lobby"] a').tap();
-  await ana.isIn('lobby');
-  await ana.sees('news');
-  await ana.hides('#drawer');
+  await ana.waitForRoom('lobby');
+  await ana.waitForMessage('news');
+  await ana.waitUntilHidden('#drawer');
 });
 
-browserTest('who wants less motion gets none', async (house) => {
-  const server = await house.server();
-  const ana = await house.person(server, 'ana', 'lobby', { reducedMotion: 'reduce' });
+browserTest('reduced motion disables all animations', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby', { reducedMotion: 'reduce' });
   await ana.page.locator('#open-settings').click();
   assert.equal(await ana.page.evaluate(() => document.getAnimations().length), 0);
 });

@@ -1,4 +1,4 @@
-// A server with an operator: what `chatd admin` does, over HTTP.
+// A server with an admin API: what `chatd admin` does, over HTTP.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -9,40 +9,40 @@ import { join } from 'node:path';
 
 const TOKEN = '0123456789abcdef-of-the-operator';
 
-export class Operator {
+export class Admin {
   #port;
 
-  /** A server of the house, and its operator. */
-  static async of(house) {
-    const operator = new Operator();
-    operator.#port = await freePort();
+  /** Starts a server with an admin API. */
+  static async start(fixture) {
+    const admin = new Admin();
+    admin.#port = await freePort();
     const folder = await mkdtemp(join(tmpdir(), 'chatd-operator-'));
     try {
       const file = join(folder, 'token');
       await writeFile(file, TOKEN, { mode: 0o600 });
-      const server = await house.server('--admin-listen', `127.0.0.1:${operator.#port}`, '--admin-token-file', file);
-      return { server, operator };
+      const server = await fixture.server('--admin-listen', `127.0.0.1:${admin.#port}`, '--admin-token-file', file);
+      return { server, admin };
     } finally {
       await rm(folder, { recursive: true });
     }
   }
 
   kick(room, name) {
-    return this.#ask('DELETE', `/v1/rooms/${encodeURIComponent(room)}/members/${encodeURIComponent(name)}`);
+    return this.#request('DELETE', `/v1/rooms/${encodeURIComponent(room)}/members/${encodeURIComponent(name)}`);
   }
 
   close(room) {
-    return this.#ask('DELETE', `/v1/rooms/${encodeURIComponent(room)}`);
+    return this.#request('DELETE', `/v1/rooms/${encodeURIComponent(room)}`);
   }
 
   notice(room, body) {
-    return this.#ask('POST', `/v1/rooms/${encodeURIComponent(room)}/notice`, { body });
+    return this.#request('POST', `/v1/rooms/${encodeURIComponent(room)}/notice`, { body });
   }
 
-  async #ask(method, path, body) {
+  async #request(method, path, body) {
     const headers = { authorization: `Bearer ${TOKEN}`, ...(body && { 'content-type': 'application/json' }) };
-    const answer = await fetch(`http://127.0.0.1:${this.#port}${path}`, { method, headers, body: body && JSON.stringify(body) });
-    assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${await answer.text()}`);
+    const response = await fetch(`http://127.0.0.1:${this.#port}${path}`, { method, headers, body: body && JSON.stringify(body) });
+    assert.ok(response.ok, `${method} ${path}: ${response.status} ${await response.text()}`);
   }
 }
 
