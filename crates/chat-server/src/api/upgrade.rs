@@ -11,8 +11,9 @@ use hyper_util::rt::TokioIo;
 
 use super::RouteState;
 use crate::admission::permit::ChatPermit;
-use crate::connection::{self, OpenConnection};
-use crate::handshake::{self, Accepted, Admitted};
+use crate::connection::{self, Joined, OpenConnection};
+use crate::handshake::refusal::Refusal;
+use crate::handshake::{self, Admitted};
 use crate::transport::prefixed::Prefixed;
 use crate::transport::stream::Stream;
 
@@ -24,9 +25,13 @@ pub(super) async fn answer(State(state): State<RouteState>, request: Request) ->
     {
         Err(refusal) => refusal.response().map(axum::body::Body::from).into_response(),
         Ok(Admitted { response, deflates, accepted, permit }) => {
+            // before the response, so that a client that has received it is a member
+            let Some(joined) = connection::join_early(accepted, deflates, &state.context).await else {
+                return Refusal::Store.response().map(axum::body::Body::from).into_response();
+            };
             if let Some(upgrade) = upgrade {
                 let context = Arc::clone(&state.context);
-                context.tasks.spawn(finish_upgrade(upgrade, deflates, accepted, permit, state));
+                context.tasks.spawn(finish_upgrade(upgrade, deflates, joined, permit, state));
             }
             response.map(|()| axum::body::Body::empty()).into_response()
         }
@@ -37,16 +42,16 @@ pub(super) async fn answer(State(state): State<RouteState>, request: Request) ->
 async fn finish_upgrade(
     upgrade: OnUpgrade,
     deflates: bool,
-    accepted: Accepted,
+    joined: Joined,
     permit: ChatPermit,
     state: RouteState,
 ) {
-    // if the client is gone or does not read the response, the admission is released
+    // if the client is gone or does not read the response, the member leaves
     let timeout = state.context.config().timings.head;
     let Ok(Ok(upgraded)) = tokio::time::timeout(timeout, upgrade).await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<Prefixed<Stream>>>() else { return };
     let (unread, stream) = parts.io.into_inner().into_parts();
     let unread = [parts.read_buf, unread].concat().into();
     let opened = OpenConnection { stream, unread, answer: Vec::new(), deflates };
-    connection::start(opened, accepted, (permit, state.connection_permit), &state.context).await;
+    connection::start_joined(opened, joined, (permit, state.connection_permit), &state.context);
 }

@@ -2,6 +2,7 @@
 
 mod close;
 mod deadlines;
+mod deferred;
 mod driver;
 mod input;
 
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chat_outbox::Outbox;
 use chat_protocol::CloseCode;
-use chat_rooms::{Sink, Subscribe};
+use chat_rooms::{Admission, FrameSink, Membership, Sink, Subscribe};
 use futures::FutureExt;
 
 use crate::admission::permit::{ChatPermit, ConnectionPermit};
@@ -26,6 +27,7 @@ use crate::transport::cipher::Cipher;
 use crate::transport::stream::Stream;
 use crate::transport::tcp::{Tcp, Writer};
 use crate::transport::wire::Wire;
+use deferred::DeferredSink;
 use driver::ConnectionDriver;
 
 /// The permits of a connection, held until its socket is closed.
@@ -43,6 +45,14 @@ pub(crate) struct OpenConnection {
     pub(crate) deflates: bool,
 }
 
+/// What a connection is once its client may use it.
+pub(crate) enum Joined {
+    /// A member of one room, whose frames are queued until its socket is there.
+    Classic(Membership, Arc<DeferredSink>),
+    /// A session that has sent nothing yet.
+    V2,
+}
+
 /// Joins a classic member to its room and starts the connection's task. The response to the
 /// handshake is written after the join and before anything else, so a client that has received it
 /// is a member.
@@ -52,28 +62,72 @@ pub(crate) async fn start(
     permits: Permits,
     context: &Arc<Context>,
 ) {
+    let deflates = opened.deflates;
+    let wire = wire(opened, context);
+    match accepted {
+        Accepted::Classic(admission) => {
+            let sink = Arc::clone(&wire.outbox) as _;
+            if let Some(member) = join(admission, sink, deflates, context).await {
+                serve_classic(member, wire, permits, context);
+            }
+        }
+        Accepted::V2 => serve_v2(wire, deflates, permits, context),
+    }
+}
+
+/// Joins a classic member to its room before its socket is there. `None` if it could not join.
+pub(crate) async fn join_early(accepted: Accepted, deflates: bool, context: &Arc<Context>) -> Option<Joined> {
+    let Accepted::Classic(admission) = accepted else { return Some(Joined::V2) };
+    let sink = DeferredSink::new(context.config().backlog);
+    let member = join(admission, Arc::clone(&sink) as _, deflates, context).await?;
+    Some(Joined::Classic(member, sink))
+}
+
+/// Starts the connection's task for what [`join_early`] returned. The response is sent already.
+pub(crate) fn start_joined(opened: OpenConnection, joined: Joined, permits: Permits, context: &Arc<Context>) {
+    let deflates = opened.deflates;
+    let wire = wire(opened, context);
+    match joined {
+        Joined::Classic(member, sink) => {
+            sink.attach(Arc::clone(&wire.outbox) as _);
+            serve_classic(member, wire, permits, context);
+        }
+        Joined::V2 => serve_v2(wire, deflates, permits, context),
+    }
+}
+
+async fn join(
+    admission: Admission,
+    sink: Arc<dyn FrameSink>,
+    deflates: bool,
+    context: &Context,
+) -> Option<Membership> {
+    let encoding = context.encodings.for_connection(deflates).classic;
+    let subscribe = Subscribe::new(Sink::Frames { encoding, sink }).with_lists();
+    let admission = admission.with_window(&send_window(context.config().backlog));
+    // with lists nothing is read from the store, so this resolves at once and cannot fail
+    let (member, _) = admission.join(subscribe).await.ok()?;
+    Some(member)
+}
+
+fn wire(opened: OpenConnection, context: &Context) -> Wire {
     let OpenConnection { stream, unread, answer, deflates } = opened;
     let (tcp, cipher) = split(stream);
     let outbox = Outbox::beginning_with(&answer, tcp, context.config().backlog);
     let outbox = Arc::new(outbox.within(Arc::clone(&context.backlog_budget)));
-    let max = context.config().limits.message_bytes;
-    let wire = Wire::new(Arc::clone(&outbox), cipher, unread, deflates, max);
-    match accepted {
-        Accepted::Classic(admission) => {
-            let encoding = context.encodings.for_connection(deflates).classic;
-            let sink = Sink::Frames { encoding, sink: Arc::clone(&outbox) as _ };
-            let admission = admission.with_window(&send_window(context.config().backlog));
-            // with lists nothing is read from the store, so this resolves at once and cannot fail
-            let Ok((member, _)) = admission.join(Subscribe::new(sink).with_lists()).await else { return };
-            let entry = context.classics.add(Arc::clone(member.member()), permits.0.client);
-            let protocol = Classic::new(member, outbox, entry);
-            context.tasks.spawn(serve(protocol, Dialect::Classic, wire, permits, Arc::clone(context)));
-        }
-        Accepted::V2 => {
-            let protocol = Session::new(outbox, deflates, permits.0.client, Arc::clone(context));
-            context.tasks.spawn(serve(protocol, Dialect::V2, wire, permits, Arc::clone(context)));
-        }
-    }
+    Wire::new(outbox, cipher, unread, deflates, context.config().limits.message_bytes)
+}
+
+fn serve_classic(member: Membership, wire: Wire, permits: Permits, context: &Arc<Context>) {
+    let entry = context.classics.add(Arc::clone(member.member()), permits.0.client);
+    let protocol = Classic::new(member, Arc::clone(&wire.outbox), entry);
+    context.tasks.spawn(serve(protocol, Dialect::Classic, wire, permits, Arc::clone(context)));
+}
+
+fn serve_v2(wire: Wire, deflates: bool, permits: Permits, context: &Arc<Context>) {
+    let outbox = Arc::clone(&wire.outbox);
+    let protocol = Session::new(outbox, deflates, permits.0.client, Arc::clone(context));
+    context.tasks.spawn(serve(protocol, Dialect::V2, wire, permits, Arc::clone(context)));
 }
 
 /// Splits a stream into the socket and its encryption.

@@ -1,7 +1,5 @@
 //! Replaces the compressed messages in a client's stream of frames with decompressed ones.
 
-use std::io::Cursor;
-
 use bytes::{Buf, Bytes};
 use chat_protocol::CloseCode;
 use tokio::io::ReadBuf;
@@ -64,14 +62,11 @@ impl Inflater {
         self.inflated.is_empty()
     }
 
-    /// Inspects the frame that begins with these bytes. If it belongs to a compressed message,
-    /// returns the length of its header; its payload then has to be passed to [`take`](Self::take).
-    /// On an error, close the connection with that code.
-    pub(crate) fn begin(&mut self, bytes: &[u8]) -> Result<Option<usize>, CloseCode> {
-        let mut cursor = Cursor::new(bytes);
-        // the scanner has already parsed this header
-        let Ok(Some((frame, _))) = FrameHeader::parse(&mut cursor) else { return Ok(None) };
-        let OpCode::Data(data) = frame.opcode else { return Ok(None) };
+    /// Looks at the header of the next frame. If it belongs to a compressed message,
+    /// [`is_taking`](Self::is_taking) is true afterwards, and its payload has to be passed to
+    /// [`take`](Self::take). On an error, close the connection with that code.
+    pub(crate) fn begin(&mut self, frame: &FrameHeader) -> Result<(), CloseCode> {
+        let OpCode::Data(data) = frame.opcode else { return Ok(()) };
         match (data, self.message.is_some()) {
             (Data::Continue, true) if !frame.rsv1 => {}
             // refused here, since the library does not know that a message has begun
@@ -81,15 +76,14 @@ impl Inflater {
             }
             _ => {
                 self.in_plain_message = !frame.is_final;
-                return Ok(None);
+                return Ok(());
             }
         }
         let Some(mask) = frame.mask.filter(|_| !frame.rsv2 && !frame.rsv3) else {
             return Err(CloseCode::Protocol);
         };
         self.piece = Some(Piece { mask, is_last: frame.is_final });
-        // a header is short
-        Ok(Some(cursor.position() as usize))
+        Ok(())
     }
 
     /// Whether the current frame belongs to a compressed message.

@@ -1,9 +1,9 @@
 //! The bytes of a connection: TCP, TLS, and WebSocket frames.
 
 pub(crate) mod cipher;
+pub(crate) mod frame_scanner;
 pub(crate) mod inflater;
 pub(crate) mod prefixed;
-pub(crate) mod scanner;
 pub(crate) mod stream;
 pub(crate) mod tcp;
 pub(crate) mod throttled_discard;

@@ -18,8 +18,8 @@ use tokio::task::coop::consume_budget;
 use tokio::time::{Duration, Instant};
 
 use crate::transport::cipher::Cipher;
+use crate::transport::frame_scanner::{Piece, Scanner};
 use crate::transport::inflater::Inflater;
-use crate::transport::scanner::Scanner;
 use crate::transport::tcp::Tcp;
 
 /// How many bytes one read requests: few at first, more while reads fill the buffer.
@@ -174,16 +174,21 @@ impl Wire {
             if self.scanner.frames() >= MAX_PENDING_FRAMES {
                 return Ok(false);
             }
-            let is_new = self.scanner.frame_left() == 0;
-            let count = self.scanner.in_frame(&self.unread);
-            let header = if is_new && count > 0 { inflater.begin(&self.unread[..count])? } else { Some(0) };
-            let Some(header) = header.filter(|_| inflater.is_taking()) else { break };
+            let Piece { count, header } = self.scanner.in_frame(&self.unread);
+            let mut header_bytes = 0;
+            if let Some((frame, length)) = header {
+                inflater.begin(&frame)?;
+                header_bytes = length;
+            }
+            if !inflater.is_taking() {
+                break;
+            }
             self.scanner.check(self.max)?;
             if count == 0 {
                 return Ok(false);
             }
             let is_end = count as u64 == self.scanner.frame_left();
-            let length = inflater.take(&self.unread[header..count], is_end)?;
+            let length = inflater.take(&self.unread[header_bytes..count], is_end)?;
             self.advance(count);
             if let Some(length) = length {
                 self.has_grown |= length as u64 > MAX_KEPT_BUFFER;
@@ -194,7 +199,7 @@ impl Wire {
     }
 
     fn hand_out_raw(&mut self, buf: &mut ReadBuf<'_>) -> Result<bool, CloseCode> {
-        let count = self.scanner.in_frame(&self.unread).min(buf.remaining());
+        let count = self.scanner.in_frame(&self.unread).count.min(buf.remaining());
         if count == 0 {
             return Ok(false);
         }

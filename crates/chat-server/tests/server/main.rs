@@ -9,6 +9,7 @@ mod door;
 mod endless;
 mod entering;
 mod frames;
+mod later_request;
 mod leaving;
 mod look_ups;
 mod origins;

@@ -31,25 +31,41 @@ pub(crate) struct Scanner {
     lost: bool,
 }
 
+/// Bytes that belong to the current frame.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    /// How many bytes these are. 0 means that they are an incomplete header, and more are needed.
+    pub(crate) count: usize,
+    /// The header of the frame and its length, if the frame begins with these bytes.
+    pub(crate) header: Option<(FrameHeader, usize)>,
+}
+
 impl Scanner {
-    /// How many of these bytes belong to the current frame. 0 means that they are an incomplete
-    /// header, and more bytes are needed.
-    pub(crate) fn in_frame(&mut self, bytes: &[u8]) -> usize {
+    /// How many of these bytes belong to the current frame. This is the only place that parses
+    /// frame headers before the WebSocket library does.
+    pub(crate) fn in_frame(&mut self, bytes: &[u8]) -> Piece {
+        let piece = |count| Piece { count, header: None };
         if self.lost {
-            return bytes.len();
+            return piece(bytes.len());
         }
+        let mut begun = None;
         if self.frame_left == 0 {
             let mut header = Cursor::new(bytes);
             match FrameHeader::parse(&mut header) {
-                Ok(None) => return 0,
-                Ok(Some((frame, length))) => self.begin(&frame, header.position(), length),
+                Ok(None) => return piece(0),
+                Ok(Some((frame, length))) => {
+                    self.begin(&frame, header.position(), length);
+                    // a header is short
+                    begun = Some((frame, header.position() as usize));
+                }
                 Err(_) => {
                     self.lost = true;
-                    return bytes.len();
+                    return piece(bytes.len());
                 }
             }
         }
-        usize::try_from(self.frame_left).unwrap_or(usize::MAX).min(bytes.len())
+        let count = usize::try_from(self.frame_left).unwrap_or(usize::MAX).min(bytes.len());
+        Piece { count, header: begun }
     }
 
     fn begin(&mut self, frame: &FrameHeader, header: u64, payload: u64) {
@@ -126,7 +142,7 @@ mod tests {
         let mut seen = 0;
         while handed_out < bytes.len() {
             seen = (seen + step).min(bytes.len());
-            while let count @ 1.. = scanner.in_frame(&bytes[handed_out..seen]) {
+            while let count @ 1.. = scanner.in_frame(&bytes[handed_out..seen]).count {
                 scanner.advance(count);
                 handed_out += count;
                 if scanner.is_between_messages() {
@@ -155,9 +171,9 @@ mod tests {
     fn a_frame_of_any_announced_length_is_tracked() {
         let mut scanner = Scanner::default();
         let header = [0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
-        assert_eq!(scanner.in_frame(&header), header.len());
+        assert_eq!(scanner.in_frame(&header).count, header.len());
         scanner.advance(header.len());
-        assert_eq!(scanner.in_frame(b"abc"), 3);
+        assert_eq!(scanner.in_frame(b"abc").count, 3);
         assert!(!scanner.is_between_messages());
     }
 }
