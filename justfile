@@ -105,8 +105,8 @@ bench-engine *FILTER:
 
 # compare chatd with what this machine can do: `just bench`, `just bench --rounds 1 idle`
 bench *OPTIONS:
-    cargo build --release -p chatd -p chat-load
-    $({{just_executable()}} target-folder)/release/chat-load bench {{OPTIONS}}
+    cargo build --release -p chatd -p chat-lab
+    $({{just_executable()}} target-folder)/release/chat-lab bench {{OPTIONS}}
 
 # load-test a running server: throughput, latency, CPU cost and lost messages: `just load 127.0.0.1:8000 --members 1000`
 load *OPTIONS:
@@ -114,8 +114,8 @@ load *OPTIONS:
 
 # run a server for half an hour under traffic, broken connections, restarts and kill -9: `just soak`, `just soak --duration 2m`
 soak *OPTIONS:
-    cargo build --release -p chatd -p chat-load
-    $({{just_executable()}} target-folder)/release/chat-load soak {{OPTIONS}}
+    cargo build --release -p chatd -p chat-lab
+    $({{just_executable()}} target-folder)/release/chat-lab soak {{OPTIONS}}
 
 # fuzz each target for SECONDS: `just fuzz`, `just fuzz engine 600` (needs cargo-fuzz and a C++ compiler)
 fuzz TARGET="all" SECONDS="60" *OPTIONS:

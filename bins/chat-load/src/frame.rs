@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-pub(crate) const TEXT: u8 = 0x1;
-pub(crate) const CLOSE: u8 = 0x8;
-pub(crate) const PING: u8 = 0x9;
-pub(crate) const PONG: u8 = 0xa;
+pub const TEXT: u8 = 0x1;
+pub const CLOSE: u8 = 0x8;
+pub const PING: u8 = 0x9;
+pub const PONG: u8 = 0xa;
 
 const FIN: u8 = 0x80;
 const RSV1: u8 = 0x40;
@@ -15,16 +15,16 @@ const MASKED: u8 = 0x80;
 const MASK: [u8; 4] = [0x3a, 0x91, 0xc4, 0x57];
 
 /// A frame as it lies in what was read.
-pub(crate) struct Frame {
-    pub(crate) opcode: u8,
+pub struct Frame {
+    pub opcode: u8,
     /// Whether its message is compressed (RFC 7692, section 6).
-    pub(crate) is_deflated: bool,
-    pub(crate) payload: Range<usize>,
+    pub is_deflated: bool,
+    pub payload: Range<usize>,
 }
 
 /// The frame that begins at `start`, if all of it is there. An error: these bytes are no frame of a server that sends whole messages, with no
 /// extension but permessage-deflate.
-pub(crate) fn parse(bytes: &[u8], start: usize) -> Result<Option<Frame>, &'static str> {
+pub fn parse(bytes: &[u8], start: usize) -> Result<Option<Frame>, &'static str> {
     let Some([first, second, rest @ ..]) = bytes.get(start..) else { return Ok(None) };
     if first & !RSV1 & 0xf0 != FIN {
         return Err("a fragment, or a reserved bit");
@@ -52,7 +52,7 @@ pub(crate) fn parse(bytes: &[u8], start: usize) -> Result<Option<Frame>, &'stati
 }
 
 /// Appends a client's frame.
-pub(crate) fn put_masked(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
+pub fn put_masked(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
     put_header(out, opcode, payload.len(), MASKED);
     out.extend_from_slice(&MASK);
     let start = out.len();
@@ -61,13 +61,13 @@ pub(crate) fn put_masked(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
 }
 
 /// Appends a server's frame.
-pub(crate) fn put(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
+pub fn put(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
     put_header(out, opcode, payload.len(), 0);
     out.extend_from_slice(payload);
 }
 
 /// Masks, or unmasks.
-pub(crate) fn toggle_mask(payload: &mut [u8], mask: [u8; 4]) {
+pub fn toggle_mask(payload: &mut [u8], mask: [u8; 4]) {
     payload.iter_mut().zip(mask.into_iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
 }
 

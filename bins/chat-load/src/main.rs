@@ -1,16 +1,7 @@
-//! `chat-load`: a load tool for chatd, and the floor to compare it with. `chat-load --help` says what it does.
+//! `chat-load`: a load tool for chatd. `chat-load --help` says what it does.
 
-mod bench;
-mod floor;
-mod frame;
-mod load;
-mod machine;
-mod options;
-mod plot;
-mod report;
-mod server;
-mod soak;
-mod unsent;
+mod chart;
+mod cli;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -18,18 +9,15 @@ use std::process::ExitCode;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use load::Progress;
-use options::{Command, Options, Run};
-use report::{Report, number};
+use chat_load::Progress;
+use chat_load::report::{Report, number};
+use cli::{Command, Options, Run};
 
 fn main() -> ExitCode {
     // connections are files, and there are often more than the soft limit of 1,024
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let outcome = match &Options::parse().command {
         Command::Run(options) => run(options),
-        Command::Floor { listen } => floor::serve(listen).map(|()| true).map_err(Into::into),
-        Command::Bench(options) => bench::run(options),
-        Command::Soak(options) => soak::run(options),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -49,7 +37,7 @@ fn run(options: &Run) -> Result<bool, Box<dyn Error>> {
     let plan = options.plan()?;
     let bar =
         ProgressBar::new(1_000).with_style(ProgressStyle::with_template("{bar:30} {elapsed_precise} {msg}")?);
-    let outcome = load::run(&plan, options.pid, |progress| show(&bar, progress));
+    let outcome = chat_load::run(&plan, options.pid, |progress| show(&bar, progress));
     bar.finish_and_clear();
     let outcome = outcome?;
     let report = Report::of(&plan, &outcome);
@@ -59,7 +47,7 @@ fn run(options: &Run) -> Result<bool, Box<dyn Error>> {
         println!("{text}");
     }
     if let Some(path) = &options.svg {
-        plot::latency(path, &report.load(), &outcome.tally.slots)?;
+        chart::latency(path, &report.load(), &outcome.tally.slots)?;
     }
     Ok(report.is_whole())
 }

@@ -6,74 +6,77 @@ use std::time::Duration;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
-use crate::load::{Churned, Dialect, Faults, Flooded, Latency, Measured, Outcome, Pace, Plan};
+use crate::measure::{Faults, Latency};
+use crate::plan::{Pace, Plan};
+use crate::protocol::Dialect;
+use crate::run::{Churned, Flooded, Measured, Outcome};
 
 /// Memory comes and goes by pages whatever a server does: less than this is not what connections take.
 const MIN_GROWTH: u64 = 64 << 10;
 
 /// The figures of a run. Times are in milliseconds unless their names say otherwise.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Report {
-    pub(crate) dialect: Dialect,
-    pub(crate) rooms: usize,
-    pub(crate) members: usize,
-    pub(crate) publishers: usize,
-    pub(crate) deaf: usize,
+pub struct Report {
+    pub dialect: Dialect,
+    pub rooms: usize,
+    pub members: usize,
+    pub publishers: usize,
+    pub deaf: usize,
     /// Messages a second that were to be sent; none in a closed loop.
-    pub(crate) rate: Option<f64>,
+    pub rate: Option<f64>,
     /// Messages of each publisher that were on their way; none in an open loop.
-    pub(crate) in_flight: Option<usize>,
-    pub(crate) size: usize,
-    pub(crate) seconds: f64,
-    pub(crate) connecting_ms: f64,
-    pub(crate) joining_ms: f64,
-    pub(crate) join: Option<Percentiles>,
-    pub(crate) sent_per_second: f64,
-    pub(crate) came_back_per_second: f64,
-    pub(crate) deliveries: u64,
-    pub(crate) deliveries_per_second: f64,
-    pub(crate) bytes_per_second: f64,
-    pub(crate) latency: Option<Percentiles>,
-    pub(crate) faults: Faults,
-    pub(crate) ended: BTreeMap<String, u64>,
-    pub(crate) errors: BTreeMap<String, u64>,
-    pub(crate) churn: Option<Churned>,
-    pub(crate) flood: Option<Flooded>,
-    pub(crate) server: Option<Server>,
+    pub in_flight: Option<usize>,
+    pub size: usize,
+    pub seconds: f64,
+    pub connecting_ms: f64,
+    pub joining_ms: f64,
+    pub join: Option<Percentiles>,
+    pub sent_per_second: f64,
+    pub came_back_per_second: f64,
+    pub deliveries: u64,
+    pub deliveries_per_second: f64,
+    pub bytes_per_second: f64,
+    pub latency: Option<Percentiles>,
+    pub faults: Faults,
+    pub ended: BTreeMap<String, u64>,
+    pub errors: BTreeMap<String, u64>,
+    pub churn: Option<Churned>,
+    pub flood: Option<Flooded>,
+    pub server: Option<Server>,
     /// What the load spent itself: microseconds for each delivery, and how much of one processor.
-    pub(crate) load_us_per_delivery: Option<f64>,
-    pub(crate) load_processors: Option<f64>,
+    pub load_us_per_delivery: Option<f64>,
+    pub load_processors: Option<f64>,
     /// What may be wrong with the figures.
-    pub(crate) remarks: Vec<String>,
+    pub remarks: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct Percentiles {
-    pub(crate) p50: f64,
-    pub(crate) p99: f64,
+pub struct Percentiles {
+    pub p50: f64,
+    pub p99: f64,
     #[serde(rename = "p99.9")]
-    pub(crate) p99_9: f64,
-    pub(crate) max: f64,
+    pub p99_9: f64,
+    pub max: f64,
 }
 
 /// What the server spent.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct Server {
+pub struct Server {
     /// Of processor time.
-    pub(crate) us_per_delivery: Option<f64>,
-    pub(crate) ns_per_byte: Option<f64>,
+    pub us_per_delivery: Option<f64>,
+    pub ns_per_byte: Option<f64>,
     /// How much of one processor.
-    pub(crate) processors: f64,
+    pub processors: f64,
     /// With everybody in and nothing said, beyond what it had before.
     /// `None` if it is below what can be measured.
-    pub(crate) kib_per_connection: Option<f64>,
+    pub kib_per_connection: Option<f64>,
     /// The most while messages were sent, and how much that is beyond what it had with everybody in.
-    pub(crate) peak_mib: f64,
-    pub(crate) growth_mib: f64,
+    pub peak_mib: f64,
+    pub growth_mib: f64,
 }
 
 impl Report {
-    pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> Self {
+    pub fn of(plan: &Plan, outcome: &Outcome) -> Self {
         let tally = &outcome.tally;
         let seconds = outcome.counted.as_secs_f64();
         let each = |time: Duration, count: u64| (count > 0).then(|| time.as_secs_f64() / count as f64);
@@ -152,7 +155,7 @@ impl Report {
     }
 
     /// The load in one line.
-    pub(crate) fn load(&self) -> String {
+    pub fn load(&self) -> String {
         let rate = match (self.rate, self.in_flight) {
             (_, Some(count)) => format!("{} in flight per sender", counted(count, "message")),
             (Some(rate), None) => format!("{} messages/s in total", number(rate)),
@@ -170,7 +173,7 @@ impl Report {
     }
 
     /// For a person.
-    pub(crate) fn table(&self) -> String {
+    pub fn table(&self) -> String {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         let mut row = |what: &str, value: String| {
@@ -238,7 +241,7 @@ impl Report {
     }
 
     /// Whether every message arrived where it had to, once and in order.
-    pub(crate) fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         self.faults == Faults::default()
     }
 }
@@ -275,7 +278,7 @@ fn cpu(us_per_delivery: Option<f64>, processors: f64) -> String {
 }
 
 /// A number and its noun, in the plural if need be: `1 room`, `2 rooms`.
-pub(crate) fn counted(count: impl TryInto<u64>, noun: &str) -> String {
+pub fn counted(count: impl TryInto<u64>, noun: &str) -> String {
     let count = count.try_into().unwrap_or(u64::MAX);
     format!("{} {noun}{}", number(count as f64), if count == 1 { "" } else { "s" })
 }
@@ -285,7 +288,7 @@ fn milliseconds(time: Duration) -> f64 {
 }
 
 /// With thousands apart, and decimals where there are few digits before them.
-pub(crate) fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     if value.abs() < 100.0 && value.fract() != 0.0 {
         return format!("{value:.1}");
     }

@@ -1,9 +1,8 @@
-//! The built program against a real server, and against the floor.
+//! The built program against a real server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
-use std::io::{BufRead, BufReader};
 use std::net::ToSocketAddrs;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use chat_history::MemoryHistory;
@@ -148,43 +147,6 @@ async fn those_who_do_not_read_are_not_held_against_the_server() {
     assert!((800..=1_900).contains(&report["deliveries"].as_u64().unwrap()), "{report}");
 }
 
-/// Ended with the test.
-struct Floor(Child);
-
-impl Floor {
-    /// Starts one, and gives the address that it announces.
-    fn start() -> (Self, String) {
-        let child =
-            chat_load().args(["floor", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
-        let mut floor = Self(child);
-        let mut announced = String::new();
-        BufReader::new(floor.0.stdout.as_mut().unwrap()).read_line(&mut announced).unwrap();
-        let address = announced.split("http://").nth(1).unwrap().split(' ').next().unwrap().to_owned();
-        (floor, address)
-    }
-}
-
-impl Drop for Floor {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-#[test]
-fn the_floor_takes_the_same_load() {
-    let (floor, address) = Floor::start();
-    let pid = floor.0.id().to_string();
-    let output = chat_load()
-        .args(["run", &address, "--members", "50", "--in-flight", "2", "--pid", &pid, "--json"])
-        .args(["--warm-up", "200ms", "--duration", "1s"])
-        .output()
-        .unwrap();
-    let report = report(&output);
-    assert!(report["deliveries"].as_u64().unwrap() > 1_000, "{report}");
-    assert!(report["server"]["us_per_delivery"].as_f64().unwrap() > 0.0, "{report}");
-}
-
 #[test]
 fn where_there_is_no_server_it_says_so() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
@@ -206,28 +168,6 @@ async fn others_flood_meanwhile_and_are_paced() {
         assert_eq!((&flood["of"], &flood["clients"], &flood["failed"]), (&what.into(), &2.into(), &0.into()));
         assert!(flood["frames"].as_u64().unwrap() >= 200, "{flood}");
     }
-}
-
-#[test]
-fn the_table_is_plain_and_its_plurals_are_right() {
-    let (floor, address) = Floor::start();
-    let pid = floor.0.id().to_string();
-    let run = || {
-        let output = chat_load()
-            .args(["run", &address, "--members", "10", "--pid", &pid])
-            .args(["--warm-up", "100ms", "--duration", "300ms"])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let table = run();
-    assert!(table.contains("chat.v2, 1 room, 10 members and 1 sender per room"), "{table}");
-    assert!(table.contains("lost, duplicated, out of order"), "{table}");
-    // the floor has the memory for ten connections already
-    let warm = run();
-    assert!(warm.contains("memory per connection is below what can be measured"), "{warm}");
-    assert!(!warm.contains("0.00 KiB"), "{warm}");
 }
 
 #[test]
