@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use chat_testkit::frame::{TEXT, whole};
+use chat_testkit::frame::{TEXT, parse, whole};
 use chat_testkit::v2::PROTOCOL;
 use chat_testkit::{handshake_with, http};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -70,15 +70,11 @@ impl Writer {
         let count = self.stream.read_buf(&mut self.unread).await.unwrap();
         assert!(count > 0, "the server hung up");
         let (mut acks, mut at) = (0, 0);
-        while let Some(header) = self.unread.get(at..at + 4) {
-            let (start, length) = match header[1] {
-                126 => (4, usize::from(u16::from_be_bytes([header[2], header[3]]))),
-                length => (2, usize::from(length)),
-            };
-            let Some(payload) = self.unread.get(at + start..at + start + length) else { break };
+        while let Some(frame) = parse(&self.unread, at).unwrap() {
+            at = frame.payload.end;
+            let payload = &self.unread[frame.payload];
             acks += u64::from(payload.starts_with(br#"{"type":"ack""#));
             assert!(!payload.starts_with(br#"{"type":"error""#), "{}", String::from_utf8_lossy(payload));
-            at += start + length;
         }
         self.unread.drain(..at);
         acks

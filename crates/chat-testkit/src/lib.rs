@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use frame::{BINARY, CLOSE, PING, PONG, RSV1, TEXT};
+use frame::{BINARY, CLOSE, Frame, Inflater, PING, PONG, TEXT};
 
 /// How long anything may take.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -66,9 +66,9 @@ pub struct Client {
     extensions: Option<String>,
     /// How many compressed messages were seen.
     deflated: usize,
+    /// Created by the first compressed message: it is large, and some programs hold thousands of clients.
+    inflater: Option<Inflater>,
 }
-
-const DEFLATED_TEXT: u8 = TEXT | RSV1;
 
 /// The path of a classic connection.
 pub fn path(room: &str, username: &str) -> String {
@@ -124,7 +124,7 @@ impl Client {
         // the example of RFC 6455, section 1.3
         assert_eq!(answer.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
         let extensions = answer.header("sec-websocket-extensions").map(str::to_owned);
-        Ok(Self { stream, unread, answers_pings: true, extensions, deflated: 0 })
+        Ok(Self { stream, unread, answers_pings: true, extensions, deflated: 0, inflater: None })
     }
 
     /// What the server has said about extensions in its answer to the handshake.
@@ -185,15 +185,20 @@ impl Client {
 
     async fn next(&mut self) -> Seen {
         loop {
-            while let Some((opcode, payload, length)) = frame::parse(&self.unread) {
-                self.unread.drain(..length);
+            while let Some(Frame { opcode, is_compressed, payload }) =
+                frame::parse(&self.unread, 0).expect("a frame of a server")
+            {
+                let rest = self.unread.split_off(payload.end);
+                let payload = std::mem::replace(&mut self.unread, rest).split_off(payload.start);
                 match opcode {
-                    TEXT => return Seen::Event(serde_json::from_slice(&payload).expect("JSON")),
-                    DEFLATED_TEXT if self.extensions.is_some() => {
+                    TEXT if is_compressed && self.extensions.is_some() => {
                         self.deflated += 1;
-                        let payload = frame::inflated(&payload);
-                        return Seen::Event(serde_json::from_slice(&payload).expect("JSON"));
+                        let inflater = self.inflater.get_or_insert_default();
+                        let message = inflater.inflate(&payload).expect("a compressed message");
+                        return Seen::Event(serde_json::from_slice(message).expect("JSON"));
                     }
+                    _ if is_compressed => panic!("opcode {opcode} with RSV1"),
+                    TEXT => return Seen::Event(serde_json::from_slice(&payload).expect("JSON")),
                     PING if self.answers_pings => {
                         // the server may have gone; then the end is seen next
                         let _ = self.stream.write_all(&frame::whole(PONG, &payload)).await;
