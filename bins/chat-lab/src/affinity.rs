@@ -1,17 +1,17 @@
-//! Which processors the threads and processes of this program run on.
+//! The CPUs on which the threads and processes of this program run.
 
 use std::io;
 
 use rustix::thread::CpuSet;
 
-/// Keeps the calling thread, and the threads and processes that it starts from now on, on one processor.
-pub(crate) fn pin(processor: usize) -> io::Result<()> {
+/// Pins the calling thread, and the threads and processes that it starts from now on, to one CPU.
+pub(crate) fn pin(cpu: usize) -> io::Result<()> {
     let mut set = CpuSet::new();
-    set.set(processor);
+    set.set(cpu);
     set_affinity(&set)
 }
 
-/// Where the calling thread may run.
+/// The CPUs on which the calling thread may run.
 pub(crate) fn affinity() -> io::Result<CpuSet> {
     Ok(rustix::thread::sched_getaffinity(None)?)
 }

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::soak;
 
-/// Measures chatd: against the floor, and over hours of everything that a server meets.
+/// Measures chatd: its cost compared with the floor or with an older build, and its reliability over hours
 #[derive(Debug, Parser)]
 #[command(name = "chat-lab", version)]
 pub(crate) struct Options {
@@ -23,12 +23,14 @@ pub(crate) enum Command {
         #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8001")]
         listen: String,
     },
-    /// Compare chatd with the floor: start them in turn, put both under the same load, and print the ratios
-    Bench(Bench),
-    /// Run a chatd for hours under everything that a server meets, in both dialects
+    /// Compare chatd with the floor, or with an older build: put both under the same load by turns, and print the ratios
     ///
-    /// Clients join and leave, connections break, readers stop reading, and the server is restarted and killed. The report says
-    /// whether a message was lost or duplicated, and whether the memory has grown.
+    /// Exit code: 0 if all limits were met, 2 if not, 1 if a measurement failed.
+    Bench(Bench),
+    /// Run chatd for hours with traffic in both dialects and with faults
+    ///
+    /// Clients join and leave, connections break, readers stop reading, and the server is restarted and killed. The report contains
+    /// every message that was lost or duplicated, and the growth of the memory.
     Soak(Soak),
 }
 
@@ -43,25 +45,32 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) chatd: Option<PathBuf>,
 
-    /// Run only the cases whose names contain this text
+    /// Run only the cases whose names contain one of these texts
     #[arg(value_name = "CASE")]
-    pub(crate) filter: Option<String>,
+    pub(crate) cases: Vec<String>,
 
-    /// How long to measure each case
-    #[arg(long, value_name = "TIME", default_value = "5s", help_heading = MEASUREMENT)]
-    pub(crate) duration: humantime::Duration,
+    /// Duration of each measurement [default: 5s, and 4s with --against]
+    #[arg(long, value_name = "TIME", help_heading = MEASUREMENT)]
+    pub(crate) duration: Option<humantime::Duration>,
 
     /// Number of times that each case is measured; the median is reported
     #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = positive(), help_heading = MEASUREMENT)]
     pub(crate) rounds: u64,
 
-    /// Number of the processor that the server runs on
+    /// Number of the CPU that the server runs on
     #[arg(long, value_name = "NUMBER", default_value_t = 0, help_heading = MEASUREMENT)]
-    pub(crate) server_processor: usize,
+    pub(crate) server_cpu: usize,
 
-    /// Number of the processor that the load runs on
+    /// Number of the CPU that the load runs on
     #[arg(long, value_name = "NUMBER", default_value_t = 1, help_heading = MEASUREMENT)]
-    pub(crate) load_processor: usize,
+    pub(crate) load_cpu: usize,
+}
+
+impl Bench {
+    /// Whether a case runs: its name contains one of the texts, or there is no text.
+    pub(crate) fn selects(&self, name: &str) -> bool {
+        self.cases.is_empty() || self.cases.iter().any(|text| name.contains(text.as_str()))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -87,7 +96,7 @@ pub(crate) struct Soak {
     pub(crate) classic: u16,
 
     /// Messages per second, all senders together
-    #[arg(long, value_name = "MESSAGES", default_value_t = 300.0, value_parser = more_than_nothing, help_heading = LOAD)]
+    #[arg(long, value_name = "MESSAGES", default_value_t = 300.0, value_parser = greater_than_zero, help_heading = LOAD)]
     pub(crate) rate: f64,
 
     /// Size of the text of a message
@@ -105,7 +114,7 @@ impl Soak {
             rooms: usize::from(self.rooms),
             members: usize::from(self.members),
             classic: usize::from(self.classic),
-            deaf: usize::from(self.rooms.div_ceil(2)),
+            stalled_readers: usize::from(self.rooms.div_ceil(2)),
             guests: usize::from(self.rooms),
             rate: self.rate,
             size: self.size,
@@ -114,7 +123,7 @@ impl Soak {
     }
 }
 
-fn more_than_nothing(text: &str) -> Result<f64, String> {
+fn greater_than_zero(text: &str) -> Result<f64, String> {
     not_negative(text).and_then(|number| {
         if number > 0.0 { Ok(number) } else { Err("the number must be greater than 0".into()) }
     })
@@ -129,5 +138,17 @@ fn not_negative(text: &str) -> Result<f64, String> {
         Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
         Ok(_) => Err("the number must be 0 or greater".into()),
         Err(_) => Err("this is not a number".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_valid() {
+        Options::command().debug_assert();
     }
 }

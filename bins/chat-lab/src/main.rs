@@ -1,4 +1,4 @@
-//! `chat-lab`: what chatd is measured by. `chat-lab --help` says what it does.
+//! `chat-lab`: the measurements of chatd. `chat-lab --help` describes them.
 
 mod affinity;
 mod bench;
@@ -14,18 +14,18 @@ use clap::Parser;
 use cli::{Command, Options};
 
 fn main() -> ExitCode {
-    // connections are files, and there are often more than the soft limit of 1,024
+    // each connection needs a file descriptor, and the soft limit is often 1,024
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let outcome = match &Options::parse().command {
         Command::Floor { listen } => floor::serve(listen).map(|()| true).map_err(Into::into),
         Command::Bench(options) => bench::run(options),
-        Command::Soak(options) => soak::run(options),
+        Command::Soak(options) => soak::run(&options.plan(), options.chatd.as_deref(), options.json),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(2),
         Err(error) => {
-            #[expect(clippy::print_stderr, reason = "for the person who started it")]
+            #[expect(clippy::print_stderr, reason = "the error of a command")]
             {
                 eprintln!("chat-lab: {error}");
             }

@@ -1,5 +1,6 @@
-//! A server process of our own: chatd, or the floor.
+//! A server process under measurement: chatd, or the floor.
 
+use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::affinity;
 
-/// A server does not run.
+/// A server did not start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
     #[error("\"{program}\" does not start: {why}", program = .0.display(), why = .1)]
@@ -20,46 +21,56 @@ pub(crate) enum StartError {
     System(#[from] io::Error),
 }
 
-/// Where a server runs: its folder, in which its database is, and its processor.
+/// Where a server runs. Clones share the folder.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct Sandbox {
+    /// The working directory, and the folder of the database.
     pub(crate) folder: Arc<TempDir>,
-    /// None: any.
-    pub(crate) processor: Option<usize>,
+    /// The CPU of the server. `None`: any.
+    pub(crate) cpu: Option<usize>,
 }
 
-impl Place {
-    /// An empty folder, gone with the last of those who have it.
-    pub(crate) fn new(processor: Option<usize>) -> io::Result<Self> {
-        Ok(Self { folder: Arc::new(tempfile::tempdir()?), processor })
+impl Sandbox {
+    /// A sandbox with an empty folder, which is removed with the last clone.
+    pub(crate) fn new(cpu: Option<usize>) -> io::Result<Self> {
+        Ok(Self { folder: Arc::new(tempfile::tempdir()?), cpu })
     }
 }
 
-/// A server process; killed when this is dropped.
+/// A server process. It is killed when this is dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     child: Child,
-    _place: Place,
+    _sandbox: Sandbox,
 }
 
 impl Server {
-    /// The chatd that is meant: the one that was named, or the one beside this program.
-    pub(crate) fn program(named: Option<&Path>) -> io::Result<PathBuf> {
-        match named {
-            Some(program) => program.canonicalize(),
+    /// The path of chatd: `path`, or the program beside this one.
+    pub(crate) fn program(path: Option<&Path>) -> io::Result<PathBuf> {
+        match path {
+            Some(path) => path.canonicalize(),
             None => Ok(std::env::current_exe()?.with_file_name("chatd")),
         }
     }
 
-    /// Returns when it says where it listens. Nothing of its configuration comes from this process's environment.
-    pub(crate) fn start(program: &Path, place: &Place, arguments: &[&str]) -> Result<Self, StartError> {
+    /// Starts a server, and returns once it has printed its address. The server does not inherit
+    /// environment variables that configure chatd.
+    pub(crate) fn start<A: AsRef<OsStr>>(
+        program: &Path,
+        sandbox: &Sandbox,
+        arguments: &[A],
+    ) -> Result<Self, StartError> {
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(place.folder.path()).stdin(Stdio::null()).stdout(Stdio::piped());
+        command
+            .args(arguments)
+            .current_dir(sandbox.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CHATD_")) {
             command.env_remove(name);
         }
         let not_started = |why: String| StartError::NotStarted(program.to_owned(), why);
-        let child = spawn(&mut command, place.processor)?;
+        let child = spawn(&mut command, sandbox.cpu)?;
         let mut child = child.map_err(|error| not_started(error.to_string()))?;
         let mut announced = String::new();
         if let Some(output) = &mut child.stdout {
@@ -71,15 +82,15 @@ impl Server {
             let _ = child.wait();
             return Err(not_started("it does not print the address it listens on".into()));
         };
-        Ok(Self { address, child, _place: place.clone() })
+        Ok(Self { address, child, _sandbox: sandbox.clone() })
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Asks it to end, as a service manager would, and waits until it has.
-    pub(crate) fn end(mut self) -> io::Result<ExitStatus> {
+    /// Shuts the server down like a service manager, and waits for its end.
+    pub(crate) fn shut_down(mut self) -> io::Result<ExitStatus> {
         if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {
             kill_process(pid, Signal::TERM)?;
         }
@@ -87,11 +98,11 @@ impl Server {
     }
 }
 
-/// A process starts where the thread is that starts it.
-fn spawn(command: &mut Command, processor: Option<usize>) -> io::Result<io::Result<Child>> {
-    let Some(processor) = processor else { return Ok(command.spawn()) };
+/// Starts a process on a CPU. A process inherits the affinity of the thread that starts it.
+fn spawn(command: &mut Command, cpu: Option<usize>) -> io::Result<io::Result<Child>> {
+    let Some(cpu) = cpu else { return Ok(command.spawn()) };
     let own = affinity::affinity()?;
-    affinity::pin(processor)?;
+    affinity::pin(cpu)?;
     let child = command.spawn();
     affinity::set_affinity(&own)?;
     Ok(child)
@@ -99,7 +110,7 @@ fn spawn(command: &mut Command, processor: Option<usize>) -> io::Result<io::Resu
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // one that has ended is waited for again
+        // after `shut_down` both calls succeed and do nothing
         let ended: io::Result<()> = self.child.kill().and_then(|()| self.child.wait().map(|_| ()));
         debug_assert!(ended.is_ok());
     }

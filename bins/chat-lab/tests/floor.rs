@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use chat_load::{Dialect, Pace, Plan, Report};
+use chat_load::{Dialect, LoopMode, Plan, Report};
 
 /// A floor process, killed when this is dropped.
 struct Floor {
@@ -29,7 +29,7 @@ impl Floor {
     }
 
     /// Runs a load against this floor.
-    fn load(&self, members: usize, pace: Pace, warm_up: Duration, duration: Duration) -> Report {
+    fn load(&self, members: usize, mode: LoopMode, warm_up: Duration, duration: Duration) -> Report {
         let plan = Plan {
             server: self.address,
             trust: None,
@@ -40,20 +40,20 @@ impl Floor {
             rooms: 1,
             members,
             publishers: 1,
-            deaf: 0,
+            stalled_readers: 0,
             sample: 1,
-            pace,
+            mode,
             size: 128,
             churn: 0.0,
             flood: None,
-            flooders: 0,
-            at_once: 256,
+            flood_clients: 0,
+            concurrency: 256,
             warm_up,
             duration,
             threads: 1,
         };
         let outcome = chat_load::run(&plan, Some(self.process.id()), |_| ()).unwrap();
-        Report::of(&plan, &outcome)
+        Report::new(&plan, &outcome)
     }
 }
 
@@ -67,8 +67,8 @@ impl Drop for Floor {
 #[test]
 fn the_floor_carries_the_same_load() {
     let floor = Floor::start();
-    let report = floor.load(50, Pace::InFlight(2), Duration::from_millis(200), Duration::from_secs(1));
-    assert!(report.is_whole(), "{report:?}");
+    let report = floor.load(50, LoopMode::Closed(2), Duration::from_millis(200), Duration::from_secs(1));
+    assert!(report.is_complete(), "{report:?}");
     assert!(report.deliveries > 1_000, "{report:?}");
     assert!(report.server.unwrap().us_per_delivery.unwrap() > 0.0, "{report:?}");
 }
@@ -78,8 +78,8 @@ fn the_table_is_plain_and_its_plurals_are_right() {
     let floor = Floor::start();
     let run = || {
         let report =
-            floor.load(10, Pace::Rate(50.0), Duration::from_millis(100), Duration::from_millis(300));
-        assert!(report.is_whole(), "{report:?}");
+            floor.load(10, LoopMode::Open(50.0), Duration::from_millis(100), Duration::from_millis(300));
+        assert!(report.is_complete(), "{report:?}");
         report.table()
     };
     let table = run();

@@ -1,4 +1,4 @@
-//! Latency over time as a chart, fit for a page in light or dark colours.
+//! A chart of latency over time, legible on light and dark pages.
 
 use std::error::Error;
 use std::path::Path;
@@ -11,13 +11,14 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use chat_load::Latency;
 
 const SIZE: (u32, u32) = (960, 440);
-/// Right of the lines: their labels.
-const FOR_LABELS: u32 = 64;
-const MIN_DISTANCE_OF_LABELS: i32 = 18;
+/// The space to the right of the lines, for their labels.
+const LABEL_MARGIN: u32 = 64;
+const MIN_LABEL_DISTANCE: i32 = 18;
 
-/// A point stands for at least this many messages, if there are as many, so that p99 differs from the maximum.
+/// The minimum number of messages of a point, if there are that many, so that p99 differs from the
+/// maximum.
 const MIN_MESSAGES: u64 = 200;
-/// More points than this make a line no clearer, and fewer than that are no line.
+/// More points do not make a line clearer, and fewer do not make a line.
 const MAX_POINTS: usize = 100;
 const MIN_POINTS: usize = 10;
 
@@ -28,7 +29,7 @@ const P50: RGBColor = RGBColor(0, 98, 204);
 const P99: RGBColor = RGBColor(200, 80, 0);
 const MAX: RGBColor = RGBColor(140, 149, 159);
 
-/// The same colours where a page is dark. Rules of style go before the attributes that the chart is drawn with.
+/// The colours for a dark page. Style rules override the attributes with which the chart is drawn.
 const STYLE: &str = r##"<style>
 text { font-family: system-ui, sans-serif; }
 @media (prefers-color-scheme: dark) {
@@ -44,8 +45,9 @@ text { font-family: system-ui, sans-serif; }
 </style>
 "##;
 
-/// Writes a chart of p50, p99 and the maximum to a file. `load` describes the load in one line. A slot is 100 ms.
-pub(crate) fn latency(path: &Path, load: &str, slots: &[Latency]) -> Result<(), Box<dyn Error>> {
+/// Writes a chart of p50, p99 and the maximum to a file. `load` describes the load in one line.
+/// Each slot is 100 ms.
+pub(crate) fn write(path: &Path, load: &str, slots: &[Latency]) -> Result<(), Box<dyn Error>> {
     let mut svg = String::new();
     draw(&mut svg, load, &points(slots))?;
     let Some(head) = svg.find('>').map(|end| end + 1) else { return Err("the chart is empty".into()) };
@@ -65,14 +67,14 @@ struct Point {
 
 type Line = (&'static str, RGBColor, u32, fn(&Point) -> f64);
 
-/// From the back to the front: where they meet, the maximum is the one that is hidden.
+/// The lines from back to front: the maximum is hidden where lines meet.
 const LINES: [Line; 3] = [
     ("max", MAX, 2, |point| point.max),
     ("p99", P99, 2, |point| point.p99),
     ("p50", P50, 3, |point| point.p50),
 ];
 
-/// Joins slots until a point has enough messages.
+/// Merges slots until each point has enough messages.
 fn points(slots: &[Latency]) -> Vec<Point> {
     let messages: u64 = slots.iter().map(Latency::count).sum();
     let each = messages.div_ceil(slots.len().max(1) as u64).max(1);
@@ -95,8 +97,8 @@ fn points(slots: &[Latency]) -> Vec<Point> {
         .collect()
 }
 
-/// The scale of milliseconds: it ends at 1, 2 or 5 of a power of ten just beyond the points, and has a mark at each of these; at the
-/// powers alone where it is long.
+/// The marks of the latency axis, in milliseconds. They are 1, 2 and 5 times powers of ten, or only
+/// the powers if there would be more than ten, and they enclose all points.
 fn scale(points: &[Point]) -> Vec<f64> {
     let least = points.iter().map(|point| point.p50).fold(f64::INFINITY, f64::min).max(0.001);
     let most = points.iter().map(|point| point.max).fold(0.001, f64::max);
@@ -126,7 +128,7 @@ fn draw(svg: &mut String, load: &str, points: &[Point]) -> Result<(), Box<dyn Er
         .margin_top(72)
         .margin_bottom(12)
         .margin_left(12)
-        .margin_right(FOR_LABELS)
+        .margin_right(LABEL_MARGIN)
         .x_label_area_size(46)
         .y_label_area_size(64)
         .build_cartesian_2d(
@@ -142,8 +144,8 @@ fn draw(svg: &mut String, load: &str, points: &[Point]) -> Result<(), Box<dyn Er
         .axis_style(TEXT)
         .bold_line_style(GRID)
         .light_line_style(TRANSPARENT)
-        .y_label_formatter(&|ms| rounded(*ms))
-        .x_label_formatter(&|seconds| rounded(*seconds))
+        .y_label_formatter(&|ms| format_decimal(*ms))
+        .x_label_formatter(&|seconds| format_decimal(*seconds))
         .draw()?;
     let mut labels = Vec::new();
     for (name, color, width, value) in LINES {
@@ -161,7 +163,7 @@ fn draw(svg: &mut String, load: &str, points: &[Point]) -> Result<(), Box<dyn Er
     let mut free_from = i32::MIN;
     for ((x, y), name, color) in labels {
         let y = y.max(free_from);
-        free_from = y + MIN_DISTANCE_OF_LABELS;
+        free_from = y + MIN_LABEL_DISTANCE;
         let style = text(14).color(&color).pos(Pos::new(HPos::Left, VPos::Center));
         area.draw(&Text::new(name, (x + 10, y), style))?;
     }
@@ -169,8 +171,8 @@ fn draw(svg: &mut String, load: &str, points: &[Point]) -> Result<(), Box<dyn Er
     Ok(())
 }
 
-/// Without the digits that binary fractions add.
-fn rounded(value: f64) -> String {
+/// Formats a number without the digits that binary fractions add.
+fn format_decimal(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
@@ -186,8 +188,8 @@ mod tests {
         latency
     }
 
-    /// What a text that the chart has looks like, and where it is: `x`, `y`.
-    fn place(svg: &str, text: &str) -> (f64, f64) {
+    /// The position of a text in the chart: `x`, `y`.
+    fn position(svg: &str, text: &str) -> (f64, f64) {
         let texts = svg.split("<text ").skip(1);
         let found = texts.filter(|one| one.contains(&format!("\n{text}\n"))).last().unwrap();
         let number = |name: &str| {
@@ -199,7 +201,7 @@ mod tests {
     fn chart(slots: &[Latency]) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("latency.svg");
-        latency(&path, "chat.v2, 1 room", slots).unwrap();
+        write(&path, "chat.v2, 1 room", slots).unwrap();
         std::fs::read_to_string(path).unwrap()
     }
 
@@ -228,7 +230,7 @@ mod tests {
         assert_eq!(lines.len(), 3, "{svg}");
         let end = lines.iter().flatten().map(|(x, _)| *x).fold(0.0, f64::max);
         for label in ["max", "p99", "p50"] {
-            assert!(place(&svg, label).0 > end, "{label} covers a line");
+            assert!(position(&svg, label).0 > end, "{label} covers a line");
         }
     }
 
@@ -255,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn it_can_be_read_on_a_dark_page() {
+    fn the_chart_is_legible_on_a_dark_page() {
         let svg = chart(&[slot(&[1.0])]);
         assert!(svg.contains("prefers-color-scheme: dark"));
         for color in [BACKGROUND, TEXT, P50, P99] {

@@ -4,14 +4,13 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chat_load::connection::{Trust, TrustError};
+use chat_load::format::counted;
+use chat_load::{Dialect, Flood, LoopMode, Plan};
 use clap::{Args, Parser, Subcommand};
 
-use chat_load::connection::{Trust, TrustError};
-use chat_load::report::counted;
-use chat_load::{Dialect, Flood, Pace, Plan};
-
-/// A load tool for chatd. It fills rooms, sends messages, and reports throughput, latency, the CPU time and memory of the server,
-/// and every message that was lost, duplicated or out of order.
+/// A load tool for chatd. It fills rooms, sends messages, and reports throughput, latency, the CPU
+/// time and memory of the server, and every message that was lost, duplicated or out of order.
 #[derive(Debug, Parser)]
 #[command(name = "chat-load", version)]
 pub(crate) struct Options {
@@ -23,12 +22,13 @@ pub(crate) struct Options {
 pub(crate) enum Command {
     /// Load-test a running server
     ///
-    /// Exit code: 0 if every message arrived once and in order, 2 if not, 1 if the test could not run.
+    /// Exit code: 0 if every message arrived once and in order, 2 if not, 1 if the test could not
+    /// run.
     Run(Box<Run>),
 }
 
-/// How long one of several addresses of a server may take to accept a connection.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long each of several addresses of a server may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Headings of `--help`.
 const LOAD: &str = "Load";
@@ -71,7 +71,8 @@ pub(crate) struct Run {
     #[arg(long, value_name = "MESSAGES", default_value_t = 50.0, conflicts_with = "in_flight", value_parser = not_negative, help_heading = LOAD)]
     pub(crate) rate: f64,
 
-    /// Closed loop: keep N messages of each sender in flight; a message is in flight until its sender receives it
+    /// Closed loop: keep N messages of each sender in flight; a message is in flight until its
+    /// sender receives it
     #[arg(long, value_name = "N", value_parser = positive(), help_heading = LOAD)]
     pub(crate) in_flight: Option<u64>,
 
@@ -88,10 +89,11 @@ pub(crate) struct Run {
     pub(crate) warm_up: humantime::Duration,
 
     /// Percentage of the members of each room that stop reading when the messages begin
-    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = per_cent, help_heading = DISTURBANCE)]
-    pub(crate) deaf: f64,
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percentage, help_heading = DISTURBANCE)]
+    pub(crate) stalled_readers: f64,
 
-    /// Measure latency at one of N members, and at the senders; read the others every 100 ms, which takes less CPU time here
+    /// Measure latency at one of N members, and at the senders; read the others every 100 ms, which
+    /// uses less CPU time here
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive(), help_heading = MEASUREMENT)]
     pub(crate) sample: u64,
 
@@ -99,23 +101,25 @@ pub(crate) struct Run {
     #[arg(long, value_name = "JOINS", default_value_t = 0.0, value_parser = not_negative, help_heading = DISTURBANCE)]
     pub(crate) churn: f64,
 
-    /// Flood a room of its own with these frames, as fast as the server reads them, while the others are measured
+    /// Flood a room of its own with these frames, as fast as the server reads them, while the
+    /// others are measured
     #[arg(long, value_enum, value_name = "FRAMES", conflicts_with = "tls", help_heading = DISTURBANCE)]
     pub(crate) flood: Option<Flood>,
 
     /// Number of clients that flood
     #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = positive(), help_heading = DISTURBANCE)]
-    pub(crate) flooders: u64,
+    pub(crate) flood_clients: u64,
 
     /// Number of handshakes, and then of joins, in flight at the same time
     #[arg(long, value_name = "COUNT", default_value_t = 256, value_parser = positive(), help_heading = CONNECTION)]
-    pub(crate) at_once: u64,
+    pub(crate) concurrency: u64,
 
     /// Number of threads of the load
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = positive(), help_heading = MEASUREMENT)]
     pub(crate) threads: u64,
 
-    /// Prefix of the names of rooms and users; two tests at once need two prefixes [default: from the process id]
+    /// Prefix of the names of rooms and users; two tests at once need two prefixes [default: from
+    /// the process id]
     #[arg(long, value_name = "TEXT", help_heading = LOAD)]
     pub(crate) prefix: Option<String>,
 
@@ -144,39 +148,43 @@ fn not_negative(text: &str) -> Result<f64, String> {
     }
 }
 
-fn per_cent(text: &str) -> Result<f64, String> {
+fn percentage(text: &str) -> Result<f64, String> {
     not_negative(text).and_then(|number| {
         if number <= 100.0 { Ok(number) } else { Err("the number must be at most 100".into()) }
     })
 }
 
-/// The options contradict each other, or name something that can't be used.
+/// The options contradict each other, or name something that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanError {
     #[error("\"{0}\" is not the address of a server: {1}; write HOST:PORT, for example 127.0.0.1:8000")]
-    NoAddress(String, String),
+    InvalidAddress(String, String),
     #[error(
-        "a room of {members} has no place for {} that {}{and_deaf}; raise --members or lower --publishers",
+        "a room of {members} is too small for {} that {}{and_stalled}; raise --members or lower --publishers",
         counted(*publishers, "member"), if *publishers == 1 { "sends" } else { "send" }
     )]
-    TooManyPublishers { members: usize, publishers: usize, and_deaf: String },
+    TooManyPublishers { members: usize, publishers: usize, and_stalled: String },
     #[error(transparent)]
     Trust(#[from] TrustError),
     #[error("--publishers is at most 65536 for each room")]
-    TooMany,
+    PublisherLimit,
 }
 
 impl Run {
     pub(crate) fn plan(&self) -> Result<Plan, PlanError> {
         let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         let (members, publishers) = (number(self.members), number(self.publishers));
-        let deaf = (members as f64 * self.deaf / 100.0).round() as usize;
-        if publishers + deaf > members {
-            let and_deaf = if deaf > 0 { format!(" and {deaf} that read nothing") } else { String::new() };
-            return Err(PlanError::TooManyPublishers { members, publishers, and_deaf });
+        let stalled_readers = (members as f64 * self.stalled_readers / 100.0).round() as usize;
+        if publishers + stalled_readers > members {
+            let and_stalled = if stalled_readers > 0 {
+                format!(" and {stalled_readers} that read nothing")
+            } else {
+                String::new()
+            };
+            return Err(PlanError::TooManyPublishers { members, publishers, and_stalled });
         }
         if publishers > usize::from(u16::MAX) + 1 {
-            return Err(PlanError::TooMany);
+            return Err(PlanError::PublisherLimit);
         }
         let trust = self.tls.as_deref().map(|file| Trust::read(file, host(&self.server))).transpose()?;
         Ok(Plan {
@@ -189,14 +197,14 @@ impl Run {
             rooms: number(self.rooms),
             members,
             publishers,
-            deaf,
+            stalled_readers,
             sample: number(self.sample),
-            pace: self.in_flight.map_or(Pace::Rate(self.rate), |count| Pace::InFlight(number(count))),
+            mode: self.in_flight.map_or(LoopMode::Open(self.rate), |count| LoopMode::Closed(number(count))),
             size: self.size,
             churn: self.churn,
             flood: self.flood,
-            flooders: number(self.flooders),
-            at_once: number(self.at_once),
+            flood_clients: number(self.flood_clients),
+            concurrency: number(self.concurrency),
             warm_up: Duration::from(self.warm_up),
             duration: Duration::from(self.duration).max(Duration::from_millis(100)),
             threads: number(self.threads),
@@ -204,29 +212,30 @@ impl Run {
     }
 }
 
-/// Name and port. A `ws://` or the like before them and a path behind them are left out.
+/// The host name and the port, without a scheme before them and a path after them.
 fn authority(server: &str) -> &str {
     let rest = server.split_once("://").map_or(server, |(_, rest)| rest);
     rest.split('/').next().unwrap_or_default()
 }
 
-/// The name alone.
+/// The host name without the port.
 fn host(server: &str) -> &str {
     let authority = authority(server);
     authority.rsplit_once(':').map_or(authority, |(host, _)| host).trim_matches(['[', ']'])
 }
 
-/// The address of a name. If there are several (`localhost` is often `::1` and `127.0.0.1`), the first at which a server listens.
+/// Resolves the address of a server. A name may have several addresses (`localhost` is often `::1`
+/// and `127.0.0.1`): the first one with a server is used.
 fn resolve(server: &str) -> Result<SocketAddr, PlanError> {
     let name = authority(server);
-    let no_address = |why: String| PlanError::NoAddress(server.to_owned(), why);
-    let found: Vec<_> = name.to_socket_addrs().map_err(|error| no_address(error.to_string()))?.collect();
-    let listens = |address: &&SocketAddr| TcpStream::connect_timeout(address, PATIENCE).is_ok();
+    let invalid = |why: String| PlanError::InvalidAddress(server.to_owned(), why);
+    let found: Vec<_> = name.to_socket_addrs().map_err(|error| invalid(error.to_string()))?.collect();
+    let listens = |address: &&SocketAddr| TcpStream::connect_timeout(address, CONNECT_TIMEOUT).is_ok();
     let chosen = match &found[..] {
         [one] => Some(one),
         several => several.iter().find(listens).or(several.first()),
     };
-    chosen.copied().ok_or_else(|| no_address("the name does not resolve".to_owned()))
+    chosen.copied().ok_or_else(|| invalid("the name does not resolve".to_owned()))
 }
 
 #[cfg(test)]
@@ -243,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_is_valid() {
         Options::command().debug_assert();
     }
 
@@ -252,24 +261,24 @@ mod tests {
         for server in ["127.0.0.1:9000", "ws://127.0.0.1:9000/ws", "http://127.0.0.1:9000"] {
             assert_eq!(run(&[server]).unwrap().server, "127.0.0.1:9000".parse().unwrap());
         }
-        assert!(matches!(run(&["nowhere"]), Err(PlanError::NoAddress(..))));
+        assert!(matches!(run(&["nowhere"]), Err(PlanError::InvalidAddress(..))));
     }
 
     #[test]
-    fn publishers_read() {
-        let plan = run(&["--members", "100", "--publishers", "95", "--deaf", "5"]).unwrap();
-        assert_eq!((plan.publishers, plan.deaf), (95, 5));
-        let error = run(&["--members", "100", "--publishers", "96", "--deaf", "5"]).unwrap_err();
+    fn publishers_do_not_stall() {
+        let plan = run(&["--members", "100", "--publishers", "95", "--stalled-readers", "5"]).unwrap();
+        assert_eq!((plan.publishers, plan.stalled_readers), (95, 5));
+        let error = run(&["--members", "100", "--publishers", "96", "--stalled-readers", "5"]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "a room of 100 has no place for 96 members that send and 5 that read nothing; raise --members or lower --publishers"
+            "a room of 100 is too small for 96 members that send and 5 that read nothing; raise --members or lower --publishers"
         );
     }
 
     #[test]
     fn the_loop_is_open_or_closed() {
-        assert_eq!(run(&["--rate", "10"]).unwrap().pace, Pace::Rate(10.0));
-        assert_eq!(run(&["--in-flight", "8"]).unwrap().pace, Pace::InFlight(8));
+        assert_eq!(run(&["--rate", "10"]).unwrap().mode, LoopMode::Open(10.0));
+        assert_eq!(run(&["--in-flight", "8"]).unwrap().mode, LoopMode::Closed(8));
         assert!(Options::try_parse_from(["chat-load", "run", "--in-flight", "8", "--rate", "1"]).is_err());
         assert!(Options::try_parse_from(["chat-load", "run", "--rate", "-1"]).is_err());
     }

@@ -1,99 +1,152 @@
-//! What a run is to do.
+//! What a run does.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::protocol::Dialect;
-use crate::run::Flood;
+use clap::ValueEnum;
+use serde::Serialize;
+
 use crate::connection::Trust;
 
-/// Connections, messages, and for how long.
+/// The connections and messages of a run, and its duration.
 #[derive(Debug, Clone)]
 pub struct Plan {
+    /// The address of the server.
     pub server: SocketAddr,
-    /// What the server's certificate is held against; none: the connections are not encrypted.
+    /// Verifies the server's certificate. `None`: the connections are not encrypted.
     pub trust: Option<Trust>,
-    /// What the handshakes call the server.
+    /// The `Host` header of the handshakes.
     pub host: String,
+    /// The protocol of all clients, except those that flood.
     pub dialect: Dialect,
-    /// Whether compressed messages are asked for.
+    /// Whether compressed messages are requested.
     pub compression: bool,
-    /// What the names of rooms and users begin with, so that two runs do not meet.
+    /// The prefix of the names of rooms and users. It keeps concurrent runs apart.
     pub prefix: String,
+    /// The number of rooms.
     pub rooms: usize,
-    /// In each room.
+    /// The number of members of each room, publishers included.
     pub members: usize,
-    /// How many of a room's members speak.
+    /// The number of members of each room that send.
     pub publishers: usize,
-    /// How many of a room's members stop reading when the messages begin: the last ones.
-    pub deaf: usize,
-    /// Latency is measured at one of so many members of a room, and at those who speak. The others are read every 100 ms: most of
-    /// what a load costs is waking up for each message.
+    /// The number of members of each room that stop reading when the messages begin: the last
+    /// ones.
+    pub stalled_readers: usize,
+    /// Latency is measured at one of `sample` members of a room, and at the publishers. The other
+    /// members are read every 100 ms: most of the cost of a load is waking up for each message.
     pub sample: usize,
-    pub pace: Pace,
-    /// Bytes of a message's text.
+    /// What triggers the next message.
+    pub mode: LoopMode,
+    /// The length of a message's text, in bytes.
     pub size: usize,
-    /// Sessions that come and go while messages are sent: so many joins, and as many leaves, a second.
+    /// Joins per second, and as many leaves, by additional sessions while messages are sent.
     pub churn: f64,
-    /// What others write meanwhile, as fast as they are let, into a room of their own; and how many of them there are.
+    /// What additional clients send to a room of their own, as fast as the server reads.
     pub flood: Option<Flood>,
-    pub flooders: usize,
-    /// Handshakes, and then joins, that wait for their answer at once.
-    pub at_once: usize,
-    /// From the first message until it counts.
+    /// The number of clients that flood.
+    pub flood_clients: usize,
+    /// The maximum number of handshakes, and then of joins, that wait for a response.
+    pub concurrency: usize,
+    /// The time from the first message to the start of the measurement.
     pub warm_up: Duration,
-    /// For how long it counts.
+    /// The duration of the measurement.
     pub duration: Duration,
+    /// The number of threads of the load.
     pub threads: usize,
 }
 
-/// When the next message is sent.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Pace {
-    /// So many a second by all publishers together, whatever comes back (an open loop).
-    Rate(f64),
-    /// Each publisher as soon as fewer than so many of its messages have not come back to it (a closed loop).
-    InFlight(usize),
+/// The protocol of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialect {
+    /// chat.v2: sessions with acks; the list of members is sent once
+    V2,
+    /// classic: one room per connection; the list of users is in every event
+    Classic,
 }
 
-/// One member of one room.
+/// What triggers the next message.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum LoopMode {
+    /// An open loop: messages per second of all publishers together, whatever the server does.
+    Open(f64),
+    /// A closed loop: each publisher keeps this number of messages in flight. A message is in
+    /// flight until its publisher receives it.
+    Closed(usize),
+}
+
+/// The frames of a flood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Flood {
+    /// Messages.
+    Messages,
+    /// Leaves and joins.
+    Joins,
+    /// Typing notifications.
+    Typing,
+}
+
+/// One member of one room, by their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seat {
-    pub room: usize,
-    pub member: usize,
+pub(crate) struct Participant {
+    pub(crate) room: usize,
+    pub(crate) member: usize,
 }
 
 impl Plan {
-    /// How many connections there are.
+    /// The number of connections, without those that flood, and join and leave.
     pub fn connections(&self) -> usize {
         self.rooms * self.members
     }
 
-    /// The members that one of the threads is.
-    pub fn seats_of(&self, thread: usize) -> impl Iterator<Item = Seat> + use<'_> {
+    /// The participants of one thread.
+    pub(crate) fn participants_of(&self, thread: usize) -> impl Iterator<Item = Participant> + use<'_> {
         (thread..self.connections())
             .step_by(self.threads)
-            .map(|i| Seat { room: i % self.rooms, member: i / self.rooms })
+            .map(|i| Participant { room: i % self.rooms, member: i / self.rooms })
     }
 
-    pub fn speaks(&self, seat: Seat) -> bool {
-        seat.member < self.publishers
+    pub(crate) fn is_publisher(&self, participant: Participant) -> bool {
+        participant.member < self.publishers
     }
 
-    pub fn is_deaf(&self, seat: Seat) -> bool {
-        seat.member >= self.members - self.deaf
+    pub(crate) fn is_stalled(&self, participant: Participant) -> bool {
+        participant.member >= self.members - self.stalled_readers
     }
 
-    /// Whether it is read every 100 ms only.
-    pub fn is_seldom(&self, seat: Seat) -> bool {
-        !self.speaks(seat) && !self.is_deaf(seat) && !seat.member.is_multiple_of(self.sample)
+    /// Whether the participant is read every 100 ms instead of when something arrives.
+    pub(crate) fn is_batched(&self, participant: Participant) -> bool {
+        !self.is_publisher(participant)
+            && !self.is_stalled(participant)
+            && !participant.member.is_multiple_of(self.sample)
     }
 
-    pub fn room_name(&self, room: usize) -> String {
+    pub(crate) fn room_name(&self, room: usize) -> String {
         format!("{}-{room}", self.prefix)
     }
 
-    pub fn username(&self, seat: Seat) -> String {
-        format!("{}-{}-{}", self.prefix, seat.room, seat.member)
+    pub(crate) fn username(&self, participant: Participant) -> String {
+        format!("{}-{}-{}", self.prefix, participant.room, participant.member)
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V2 => "chat.v2",
+            Self::Classic => "classic",
+        })
+    }
+}
+
+impl fmt::Display for Flood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Messages => "messages",
+            Self::Joins => "joins",
+            Self::Typing => "typing",
+        })
     }
 }

@@ -1,5 +1,23 @@
-//! Comparisons of two servers under the same load, by turns.
+//! Comparisons of servers under the same load.
+//!
+//! The speed of a shared machine changes from hour to hour. The ratio of two runs that follow each
+//! other changes much less, so every comparison alternates between its two servers.
+//! [`baseline`] compares chatd with the floor, and one way of using chatd with another.
 
 mod baseline;
+mod figure;
+mod measurement;
+mod statistics;
+mod workload;
 
-pub(crate) use baseline::run;
+use std::error::Error;
+
+use crate::affinity;
+use crate::cli::Bench;
+
+/// Measures, and prints a table. Returns whether all limits were met.
+pub(crate) fn run(options: &Bench) -> Result<bool, Box<dyn Error>> {
+    // the threads of the load inherit the affinity of this one
+    affinity::pin(options.load_cpu)?;
+    baseline::run(options)
+}

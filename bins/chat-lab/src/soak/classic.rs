@@ -1,9 +1,10 @@
-//! A member in the classic dialect: it says something now and then, and enters again when its connection ends.
+//! A member in the classic dialect. It sends at intervals, and reconnects when its connection ends.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat_load::{Faults, Stamp};
 use chat_protocol::{RoomName, Username};
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -14,25 +15,24 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::plan::Plan;
-use super::shared::{Counts, Phase, one_more};
-use super::stream::Stream;
-use chat_load::{Faults, Stamp};
+use super::state::{Counts, Phase, increment};
+use super::stream::StreamChecker;
 
-/// A person types about so fast.
-const EVERY: Duration = Duration::from_secs(2);
+/// The interval between two messages of a member.
+const PUBLISH_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long to wait before entering again.
-const PAUSE: Duration = Duration::from_millis(200);
+/// The delay before a refused member connects again.
+const RETRY_DELAY: Duration = Duration::from_millis(200);
 
-pub(super) struct Classic {
-    pub(super) server: SocketAddr,
-    pub(super) room: RoomName,
-    pub(super) username: Username,
-    pub(super) publisher: u16,
-    pub(super) size: usize,
+pub(super) struct ClassicMember {
+    server: SocketAddr,
+    room: RoomName,
+    username: Username,
+    publisher: u16,
+    size: usize,
 }
 
-impl Classic {
+impl ClassicMember {
     pub(super) fn new(
         plan: &Plan,
         server: SocketAddr,
@@ -43,46 +43,46 @@ impl Classic {
         Self { server, room, username, publisher, size: plan.size }
     }
 
-    /// Is there until all is over. Gives what was wrong with what it heard, connection by connection.
-    pub(super) async fn live(self, mut phase: watch::Receiver<Phase>, counts: Arc<Counts>) -> Faults {
+    /// Runs until the soak test is finished. Returns the faults of all connections.
+    pub(super) async fn run(self, mut phase: watch::Receiver<Phase>, counts: Arc<Counts>) -> Faults {
         let mut faults = Faults::default();
         let mut count = 0;
-        while *phase.borrow() != Phase::Over {
-            // while the server is down, or takes the name for still held, it does not let in
-            match self.enter().await {
-                Ok(socket) => faults += self.stay(socket, &mut count, &mut phase, &counts).await,
-                Err(_) => sleep(PAUSE).await,
+        while *phase.borrow() != Phase::Finished {
+            // the server refuses while it is down, and while it still holds the name
+            match self.connect().await {
+                Ok(socket) => faults += self.run_connection(socket, &mut count, &mut phase, &counts).await,
+                Err(_) => sleep(RETRY_DELAY).await,
             }
         }
         faults
     }
 
-    async fn enter(&self) -> Result<WebSocketStream<TcpStream>, tungstenite::Error> {
+    async fn connect(&self) -> Result<WebSocketStream<TcpStream>, tungstenite::Error> {
         let stream = TcpStream::connect(self.server).await?;
         let url = format!("ws://{}/ws/chat/{}/{}", self.server, self.room, self.username);
         Ok(tokio_tungstenite::client_async(url, stream).await?.0)
     }
 
-    async fn stay(
+    async fn run_connection(
         &self,
         mut socket: WebSocketStream<TcpStream>,
         count: &mut u32,
         phase: &mut watch::Receiver<Phase>,
         counts: &Counts,
     ) -> Faults {
-        let mut stream = Stream::default();
-        let mut next = Instant::now() + EVERY.mul_f64(rand::random());
+        let mut stream = StreamChecker::default();
+        let mut next = Instant::now() + PUBLISH_INTERVAL.mul_f64(rand::random());
         loop {
             tokio::select! {
                 read = socket.next() => match read {
-                    Some(Ok(Message::Text(text))) => hear(&text, &mut stream, counts),
+                    Some(Ok(Message::Text(text))) => record(&text, &mut stream, counts),
                     Some(Ok(_)) => {}
                     Some(Err(_)) | None => break,
                 },
-                () = sleep_until(next), if *phase.borrow() == Phase::Speak => {
-                    next += EVERY;
+                () = sleep_until(next), if *phase.borrow() == Phase::Publish => {
+                    next += PUBLISH_INTERVAL;
                     let mut text = Vec::new();
-                    Stamp { due: 0, publisher: self.publisher, count: *count }.put(self.size, &mut text);
+                    Stamp { due: 0, publisher: self.publisher, count: *count }.write(self.size, &mut text);
                     *count += 1;
                     let message = String::from_utf8_lossy(&text);
                     let frame = json!({ "type": "chat_message", "message": message, "username": self.username });
@@ -90,25 +90,25 @@ impl Classic {
                         break;
                     }
                 }
-                changed = phase.changed() => if changed.is_err() || *phase.borrow() == Phase::Over {
-                    // the answer is of no interest any more
+                changed = phase.changed() => if changed.is_err() || *phase.borrow() == Phase::Finished {
+                    // the connection ends here, whether the server answers or not
                     let _ = socket.close(None).await;
                     break;
                 }
             }
         }
-        stream.in_between()
+        stream.partial_faults()
     }
 }
 
-fn hear(text: &str, stream: &mut Stream, counts: &Counts) {
+fn record(text: &str, stream: &mut StreamChecker, counts: &Counts) {
     let Ok(frame) = serde_json::from_str::<Value>(text) else {
-        return counts.wrong("a classic frame cannot be read");
+        return counts.violation("a classic frame cannot be read");
     };
-    // entering, leaving and what the server itself says have no stamp
+    // joins, leaves and notices have no stamp
     let stamp = frame["message"].as_str().and_then(|text| Stamp::read(text.as_bytes()));
     if let Some(stamp) = stamp.filter(|_| frame["type"] == "chat_message") {
-        one_more(&counts.delivered_classic);
-        stream.hear(stamp, None);
+        increment(&counts.delivered_classic);
+        stream.record(stamp, None);
     }
 }

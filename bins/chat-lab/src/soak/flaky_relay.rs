@@ -1,4 +1,4 @@
-//! A bad line: what comes through it is passed on until it breaks.
+//! A relay that forwards connections and breaks them after a while.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,24 +8,25 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// Passes connections on to the server, each for a random time of `around` half to one and a half, until it is dropped.
+/// Forwards connections to the server until it is dropped, each for a random time between 0.5 and
+/// 1.5 times `mean_lifetime`.
 #[derive(Debug)]
-pub(super) struct Relay {
+pub(super) struct FlakyRelay {
     pub(super) address: SocketAddr,
     task: JoinHandle<()>,
 }
 
-impl Relay {
-    pub(super) async fn to(server: SocketAddr, around: Duration) -> io::Result<Self> {
+impl FlakyRelay {
+    pub(super) async fn start(server: SocketAddr, mean_lifetime: Duration) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let task = tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
                 tokio::spawn(async move {
                     if let Ok(mut far) = TcpStream::connect(server).await {
-                        let life = around.mul_f64(0.5 + rand::random::<f64>());
-                        // broken or ended: both sockets are closed
-                        let _ = timeout(life, tokio::io::copy_bidirectional(&mut near, &mut far)).await;
+                        let lifetime = mean_lifetime.mul_f64(0.5 + rand::random::<f64>());
+                        // both sockets are closed, whether the time is up or a side has closed
+                        let _ = timeout(lifetime, tokio::io::copy_bidirectional(&mut near, &mut far)).await;
                     }
                 });
             }
@@ -34,7 +35,7 @@ impl Relay {
     }
 }
 
-impl Drop for Relay {
+impl Drop for FlakyRelay {
     fn drop(&mut self) {
         self.task.abort();
     }

@@ -1,4 +1,4 @@
-//! Somebody who connects, joins, leaves and is gone, again and again.
+//! A guest that connects, joins and leaves rooms, and disconnects, again and again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,52 +9,52 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::plan;
-use super::shared::{Counts, Phase, one_more};
+use super::state::{Counts, Phase, increment};
 
-/// How long one stays at most.
-const STAY: Duration = Duration::from_millis(400);
+/// The maximum time in a room, and between two visits.
+const MAX_STAY: Duration = Duration::from_millis(400);
 
-/// So many rooms are joined by one connection.
+/// The number of rooms that one connection joins.
 const ROOMS: usize = 3;
 
-/// Nobody waits for longer to get in or out: the server may be down.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// The maximum duration of a visit: the server may be down.
+const VISIT_TIMEOUT: Duration = Duration::from_secs(15);
 
-pub(super) async fn live(
+pub(super) async fn run(
     url: String,
     username: Username,
     rooms: usize,
     phase: watch::Receiver<Phase>,
     counts: Arc<Counts>,
 ) {
-    while *phase.borrow() == Phase::Speak {
-        match timeout(PATIENCE, visit(&url, &username, rooms, &counts)).await {
+    while *phase.borrow() == Phase::Publish {
+        match timeout(VISIT_TIMEOUT, visit(&url, &username, rooms, &counts)).await {
             Ok(Some(())) => {}
-            Ok(None) | Err(_) => one_more(&counts.not_let_in),
+            Ok(None) | Err(_) => increment(&counts.guests_refused),
         }
-        sleep(STAY.mul_f64(rand::random())).await;
+        sleep(MAX_STAY.mul_f64(rand::random())).await;
     }
 }
 
-/// None: it was not let in somewhere.
+/// One connection. `None` if the server refused it, or one of its joins.
 async fn visit(url: &str, username: &Username, rooms: usize, counts: &Counts) -> Option<()> {
     let (client, mut events) = Client::connect(Options::new(url, username.clone())).await.ok()?;
-    // what is said meanwhile is not looked at, but read
-    let listening = tokio::spawn(async move { while events.next().await.is_some() {} });
-    let mut is_let_in = Some(());
+    // the client stops reading from the server while events are unread
+    let reader = tokio::spawn(async move { while events.next().await.is_some() {} });
+    let mut accepted = Some(());
     for _ in 0..ROOMS {
         let room = plan::room(rand::random_range(0..rooms));
         if client.join(&room, JoinOptions::default()).await.is_err() {
-            is_let_in = None;
+            accepted = None;
             continue;
         }
-        sleep(STAY.mul_f64(rand::random())).await;
+        sleep(MAX_STAY.mul_f64(rand::random())).await;
         if client.leave(&room).await.is_ok() {
-            one_more(&counts.came_and_went);
+            increment(&counts.guest_visits);
         }
     }
     client.close().await;
-    // it ends by itself: a client that is closed has no more events
-    let _ = listening.await;
-    is_let_in
+    // the events end once the client is closed
+    let _ = reader.await;
+    accepted
 }

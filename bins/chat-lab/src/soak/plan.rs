@@ -1,51 +1,53 @@
-//! What a soak is to do, and when.
+//! The participants of a soak test, and its schedule.
 
 use std::time::Duration;
 
 use chat_protocol::{RoomName, Username};
 
-/// Of each room's members that speak `chat.v2`, so many publish.
+/// The number of publishers among each room's members in `chat.v2`.
 pub(super) const PUBLISHERS: usize = 2;
 
-/// Every so many-th member of `chat.v2` comes by a line that breaks.
-pub(super) const ONE_IN_WITH_A_BAD_LINE: usize = 4;
+/// One in this many members in `chat.v2` connects through a relay that breaks connections.
+pub(super) const FLAKY_INTERVAL: usize = 4;
 
-/// The publishers of the classic dialect are numbered from here on.
-pub(super) const CLASSIC: u16 = 1_000;
+/// The number of the first publisher in the classic dialect.
+pub(super) const FIRST_CLASSIC_PUBLISHER: u16 = 1_000;
 
-/// Who does what.
+/// The participants, and the duration.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) rooms: usize,
-    /// Of each room, in `chat.v2`.
+    /// Members of each room in `chat.v2`.
     pub(crate) members: usize,
-    /// Of each room, in the classic dialect; they all speak.
+    /// Members of each room in the classic dialect. All of them send.
     pub(crate) classic: usize,
-    /// Who stop reading, are put out and come back: in all.
-    pub(crate) deaf: usize,
-    /// Who come and go: in all.
+    /// Clients that stop reading, are disconnected and reconnect, in all rooms together.
+    pub(crate) stalled_readers: usize,
+    /// Clients that connect, join and leave, in all rooms together.
     pub(crate) guests: usize,
-    /// Messages a second of `chat.v2`, in all.
+    /// Messages per second in `chat.v2`, in all rooms together.
     pub(crate) rate: f64,
-    /// Bytes of a message's text.
+    /// The length of a message's text, in bytes.
     pub(crate) size: usize,
     pub(crate) duration: Duration,
 }
 
-/// What happens to the server, or is looked at, and which part of the duration has passed by then.
+/// A step of the schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// SIGTERM, and a new start.
     Restart,
     /// SIGKILL, and a new start.
     Kill,
-    /// What it has in memory, before and after the long stretch.
+    /// The first measurement of the memory.
     MeasureFirst,
+    /// The last measurement of the memory.
     MeasureLast,
 }
 
-/// The server is made to start again before the first look at its memory and after the last one, so that between them it lives as long as
-/// possible. Of half an hour the first look is at five minutes.
+/// The steps, and the share of the duration after which each happens. The server restarts before
+/// the first measurement of its memory and after the last one, so that it runs as long as possible
+/// between them. Of half an hour, the first measurement is after five minutes.
 pub(super) const STEPS: [(f64, Step); 6] = [
     (1.0 / 30.0, Step::Restart),
     (2.0 / 30.0, Step::Kill),
@@ -56,24 +58,24 @@ pub(super) const STEPS: [(f64, Step); 6] = [
 ];
 
 impl Plan {
-    /// How much time lies between two messages of one publisher of `chat.v2`.
-    pub(super) fn every(&self) -> Duration {
+    /// The interval between two messages of one publisher in `chat.v2`.
+    pub(super) fn publish_interval(&self) -> Duration {
         Duration::from_secs_f64((self.rooms * PUBLISHERS) as f64 / self.rate)
     }
 
-    /// For how long a look at the memory lasts.
-    pub(super) fn look(&self) -> Duration {
+    /// The duration of a measurement of the memory.
+    pub(super) fn measurement(&self) -> Duration {
         self.duration / 60
     }
 }
 
-/// A name of ours is one: letters, digits and a hyphen.
 pub(super) fn room(number: usize) -> RoomName {
-    RoomName::parse(&format!("soak-{number}")).unwrap_or_else(|_| unreachable!("it is a name"))
+    // letters, digits and a hyphen are a valid name
+    RoomName::parse(&format!("soak-{number}")).unwrap_or_else(|_| unreachable!("the name is valid"))
 }
 
 pub(super) fn username(kind: &str, room: usize, number: usize) -> Username {
-    Username::parse(&format!("{kind}-{room}-{number}")).unwrap_or_else(|_| unreachable!("it is a name"))
+    Username::parse(&format!("{kind}-{room}-{number}")).unwrap_or_else(|_| unreachable!("the name is valid"))
 }
 
 #[cfg(test)]
@@ -81,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_follow_each_other_within_the_duration() {
+    fn steps_are_in_order_and_within_the_duration() {
         assert!(STEPS.windows(2).all(|pair| pair[0].0 <= pair[1].0));
         assert!(STEPS.iter().all(|(part, _)| (0.0..1.0).contains(part)));
     }

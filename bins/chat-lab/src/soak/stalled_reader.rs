@@ -1,4 +1,4 @@
-//! A reader that stops reading until the server puts it out, and comes again.
+//! A client that stops reading until the server disconnects it, and then reconnects.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,51 +17,53 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::shared::{Counts, Phase, end_of, one_more};
+use super::state::{Counts, Phase, end_of, increment};
 
-/// The code of a reader that is too slow.
+/// The close code for a reader that is too slow.
 const TOO_SLOW: u16 = 4503;
 
-/// How much the system keeps for it, so that the server's backlog is what fills.
-const RECEIVE_BUFFER: u32 = 4 << 10;
+/// The receive buffer while the client does not read: small, so that the server's backlog fills.
+const STALLED_BUFFER: u32 = 4 << 10;
 
-/// Later it wants to read what has gathered, and soon.
-const ROOMY_BUFFER: usize = 1 << 20;
+/// The receive buffer while the client reads the backlog: large, so that this is fast.
+const READING_BUFFER: usize = 1 << 20;
 
-/// How long it may take to read what lies in the buffers of both systems.
-const READING: Duration = Duration::from_secs(10);
+/// The maximum time for reading what both systems have buffered.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long to wait before coming again.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The delay before the client reconnects.
+const RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
-pub(super) struct Deaf {
+pub(super) struct StalledReader {
     pub(super) server: SocketAddr,
     pub(super) room: RoomName,
     pub(super) username: Username,
-    /// For how long it does not read.
-    pub(super) pause: Duration,
+    /// How long the client does not read.
+    pub(super) stall: Duration,
 }
 
-impl Deaf {
-    pub(super) async fn live(self, mut phase: watch::Receiver<Phase>, counts: Arc<Counts>) {
-        while *phase.borrow() == Phase::Speak {
-            let ends = counts.ends.load(Ordering::Relaxed);
-            if let Ok(socket) = self.enter().await {
-                let _ = timeout(self.pause, end_of(Phase::Speak, &mut phase)).await;
-                match end(socket).await {
-                    End::TooSlow => one_more(&counts.put_out),
-                    // unless it ended with the server
-                    End::Broken if counts.ends.load(Ordering::Relaxed) == ends => one_more(&counts.put_out),
+impl StalledReader {
+    pub(super) async fn run(self, mut phase: watch::Receiver<Phase>, counts: Arc<Counts>) {
+        while *phase.borrow() == Phase::Publish {
+            let server_ends = counts.server_ends.load(Ordering::Relaxed);
+            if let Ok(socket) = self.join().await {
+                let _ = timeout(self.stall, end_of(Phase::Publish, &mut phase)).await;
+                match read_to_end(socket).await {
+                    End::TooSlow => increment(&counts.slow_readers_disconnected),
+                    // unless the server itself has ended
+                    End::Broken if counts.server_ends.load(Ordering::Relaxed) == server_ends => {
+                        increment(&counts.slow_readers_disconnected);
+                    }
                     End::Broken | End::Other => {}
                 }
             }
-            sleep(PAUSE).await;
+            sleep(RECONNECT_DELAY).await;
         }
     }
 
-    async fn enter(&self) -> Result<WebSocketStream<TcpStream>, tungstenite::Error> {
+    async fn join(&self) -> Result<WebSocketStream<TcpStream>, tungstenite::Error> {
         let socket = TcpSocket::new_v4()?;
-        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        socket.set_recv_buffer_size(STALLED_BUFFER)?;
         let stream = socket.connect(self.server).await?;
         let mut request = format!("ws://{}/ws", self.server).into_client_request()?;
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("chat.v2"));
@@ -72,7 +74,7 @@ impl Deaf {
         ] {
             socket.send(Message::text(frame.to_string())).await?;
         }
-        // welcome, joined
+        // `welcome` and `joined`
         for _ in 0..2 {
             socket.next().await.ok_or(tungstenite::Error::ConnectionClosed)??;
         }
@@ -82,19 +84,20 @@ impl Deaf {
 
 /// How a connection ended that was not read for a while.
 enum End {
-    /// It was told that it is too slow.
+    /// With the close code for a slow reader.
     TooSlow,
-    /// It just ended: the server gives the close frame a few seconds, and who is deaf for longer does not see it.
+    /// Without a close frame: the server waits a few seconds for the reader to accept it, and a
+    /// client that stalls for longer does not receive it.
     Broken,
-    /// It was closed for another reason, or not at all: it was not deaf for long enough.
+    /// For another reason, or not at all: the client did not stall for long enough.
     Other,
 }
 
-/// Reads what the systems have kept until the end, or closes where there is none.
-async fn end(mut socket: WebSocketStream<TcpStream>) -> End {
-    // it is only slower without
-    let _ = set_socket_recv_buffer_size(socket.get_ref(), ROOMY_BUFFER);
-    let read_to_the_end = async {
+/// Reads what both systems have buffered, up to the end of the connection.
+async fn read_to_end(mut socket: WebSocketStream<TcpStream>) -> End {
+    // without the larger buffer, reading only takes longer
+    let _ = set_socket_recv_buffer_size(socket.get_ref(), READING_BUFFER);
+    let read = async {
         loop {
             match socket.next().await {
                 Some(Ok(Message::Close(Some(frame)))) if u16::from(frame.code) == TOO_SLOW => {
@@ -106,5 +109,5 @@ async fn end(mut socket: WebSocketStream<TcpStream>) -> End {
             }
         }
     };
-    timeout(READING, read_to_the_end).await.unwrap_or(End::Other)
+    timeout(READ_TIMEOUT, read).await.unwrap_or(End::Other)
 }

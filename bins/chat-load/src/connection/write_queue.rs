@@ -1,15 +1,16 @@
-//! What a socket has not taken yet.
+//! Bytes that a socket has not accepted yet.
 
 use std::io::{self, ErrorKind, Write};
 
-/// Writes as much of it as the socket takes now. When there is room for more, or when it is connected, that is told by an event.
-pub fn flush(stream: &mut impl Write, unsent: &mut Vec<u8>) -> io::Result<()> {
+/// Writes as much of `queue` as the socket accepts now, and removes it from the queue. An event
+/// reports when the socket accepts more, and when it is connected.
+pub fn flush(stream: &mut impl Write, queue: &mut Vec<u8>) -> io::Result<()> {
     let mut written = 0;
     let outcome = loop {
-        let outcome = if written < unsent.len() {
-            stream.write(&unsent[written..])
+        let outcome = if written < queue.len() {
+            stream.write(&queue[written..])
         } else {
-            // for a socket there is nothing to do; encryption may hold something back
+            // TLS may hold bytes back; for a plain socket this does nothing
             stream.flush().map(|()| 0)
         };
         match outcome {
@@ -22,6 +23,6 @@ pub fn flush(stream: &mut impl Write, unsent: &mut Vec<u8>) -> io::Result<()> {
             Err(error) => break Err(error),
         }
     };
-    unsent.drain(..written);
+    queue.drain(..written);
     outcome
 }

@@ -1,42 +1,44 @@
-//! What one member has heard, checked: each message of each publisher once, in order.
+//! Checks that one member receives each message of each publisher once and in order.
 
 use crate::protocol::Stamp;
 
 /// The stream of one member.
 #[derive(Debug, Default)]
-pub(crate) struct Checked {
-    /// The number that the next message of each publisher has to have.
+pub(crate) struct StreamChecker {
+    /// The number of the next message of each publisher.
     next: Box<[u32]>,
-    /// The room's number of the newest message; none before the first, and in a dialect without numbers.
+    /// The number of the newest message in the room. `None` before the first one, and in a dialect
+    /// without numbers.
     seq: Option<u64>,
-    pub faults: Faults,
+    pub(crate) faults: Faults,
 }
 
-/// What was wrong.
+/// Messages that did not arrive once and in order.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Faults {
-    /// Messages that did not come.
-    pub missed: u64,
-    /// Messages that came twice, or after a later one of the same publisher.
-    pub repeated: u64,
-    /// Messages whose number in the room did not follow on the one before.
+    /// Messages that did not arrive.
+    pub lost: u64,
+    /// Messages that arrived twice, or after a later one of the same publisher.
+    pub duplicated: u64,
+    /// Messages whose number in the room did not follow the previous one.
     pub out_of_order: u64,
 }
 
 impl std::ops::AddAssign for Faults {
     fn add_assign(&mut self, other: Self) {
-        self.missed += other.missed;
-        self.repeated += other.repeated;
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
         self.out_of_order += other.out_of_order;
     }
 }
 
-impl Checked {
-    pub fn new(publishers: usize, seq: Option<u64>) -> Self {
+impl StreamChecker {
+    pub(crate) fn new(publishers: usize, seq: Option<u64>) -> Self {
         Self { next: vec![0; publishers].into(), seq, faults: Faults::default() }
     }
 
-    pub fn hear(&mut self, stamp: Stamp, seq: Option<u64>) {
+    /// Records a message that arrived.
+    pub(crate) fn record(&mut self, stamp: Stamp, seq: Option<u64>) {
         if let (Some(before), Some(seq)) = (self.seq, seq)
             && seq != before + 1
         {
@@ -44,27 +46,27 @@ impl Checked {
         }
         self.seq = seq.or(self.seq);
         let Some(next) = self.next.get_mut(usize::from(stamp.publisher)) else {
-            self.faults.repeated += 1;
+            self.faults.duplicated += 1;
             return;
         };
         if stamp.count < *next {
-            self.faults.repeated += 1;
+            self.faults.duplicated += 1;
             return;
         }
-        self.faults.missed += u64::from(stamp.count - *next);
+        self.faults.lost += u64::from(stamp.count - *next);
         *next = stamp.count + 1;
     }
 
-    /// Whether it has everything, when its publishers have sent so many.
-    pub fn has_all(&self, sent: &[u32]) -> bool {
+    /// Whether everything has arrived, if `sent` is the number of messages of each publisher.
+    pub(crate) fn is_complete(&self, sent: &[u32]) -> bool {
         self.next.iter().zip(sent).all(|(next, sent)| next >= sent)
     }
 
-    /// What was wrong, with what is not to come any more.
-    pub fn at_the_end(&self, sent: &[u32]) -> Faults {
+    /// The faults once nothing more will arrive: messages that are still missing are lost.
+    pub(crate) fn final_faults(&self, sent: &[u32]) -> Faults {
         let outstanding =
             self.next.iter().zip(sent).map(|(next, sent)| u64::from(sent.saturating_sub(*next)));
-        Faults { missed: self.faults.missed + outstanding.sum::<u64>(), ..self.faults }
+        Faults { lost: self.faults.lost + outstanding.sum::<u64>(), ..self.faults }
     }
 }
 
@@ -72,31 +74,31 @@ impl Checked {
 mod tests {
     use super::*;
 
-    fn heard(stream: &[(u16, u32, u64)]) -> Checked {
-        let mut checked = Checked::new(2, Some(10));
+    fn received(stream: &[(u16, u32, u64)]) -> StreamChecker {
+        let mut checker = StreamChecker::new(2, Some(10));
         for &(publisher, count, seq) in stream {
-            checked.hear(Stamp { due: 0, publisher, count }, Some(seq));
+            checker.record(Stamp { due: 0, publisher, count }, Some(seq));
         }
-        checked
+        checker
     }
 
     #[test]
-    fn a_whole_stream_is_without_fault() {
-        let checked = heard(&[(0, 0, 11), (1, 0, 12), (1, 1, 13), (0, 1, 14)]);
-        assert!(checked.has_all(&[2, 2]));
-        assert_eq!(checked.at_the_end(&[2, 2]), Faults::default());
+    fn a_complete_stream_has_no_fault() {
+        let checker = received(&[(0, 0, 11), (1, 0, 12), (1, 1, 13), (0, 1, 14)]);
+        assert!(checker.is_complete(&[2, 2]));
+        assert_eq!(checker.final_faults(&[2, 2]), Faults::default());
     }
 
     #[test]
-    fn what_is_missing_twice_or_out_of_order_is_counted() {
-        let hole = heard(&[(0, 0, 11), (0, 2, 13)]);
-        assert_eq!(hole.faults, Faults { missed: 1, repeated: 0, out_of_order: 1 });
-        let twice = heard(&[(0, 0, 11), (0, 0, 11)]);
-        assert_eq!(twice.faults, Faults { missed: 0, repeated: 1, out_of_order: 1 });
-        let short = heard(&[(0, 0, 11)]);
-        assert!(!short.has_all(&[1, 3]));
-        assert_eq!(short.at_the_end(&[1, 3]), Faults { missed: 3, repeated: 0, out_of_order: 0 });
-        let stranger = heard(&[(7, 0, 11)]);
-        assert_eq!(stranger.faults.repeated, 1);
+    fn lost_duplicated_and_reordered_messages_are_counted() {
+        let gap = received(&[(0, 0, 11), (0, 2, 13)]);
+        assert_eq!(gap.faults, Faults { lost: 1, duplicated: 0, out_of_order: 1 });
+        let twice = received(&[(0, 0, 11), (0, 0, 11)]);
+        assert_eq!(twice.faults, Faults { lost: 0, duplicated: 1, out_of_order: 1 });
+        let short = received(&[(0, 0, 11)]);
+        assert!(!short.is_complete(&[1, 3]));
+        assert_eq!(short.final_faults(&[1, 3]), Faults { lost: 3, duplicated: 0, out_of_order: 0 });
+        let unknown = received(&[(7, 0, 11)]);
+        assert_eq!(unknown.faults.duplicated, 1);
     }
 }

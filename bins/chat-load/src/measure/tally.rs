@@ -1,4 +1,4 @@
-//! What a run has measured.
+//! The figures of a run.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,57 +6,64 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use super::checker::Faults;
+use super::nanoseconds;
 
-/// How finely latency is shown over time.
+/// The resolution of latency over time.
 const SLOT: Duration = Duration::from_millis(100);
 
-/// Of one thread, or of all together.
+/// The figures of one thread, or of all threads together.
 #[derive(Debug, Clone)]
 pub struct Tally {
-    /// Messages that were sent while it counted, and that came back to their senders in that time.
+    /// Messages sent during the measurement.
     pub sent: u64,
-    pub came_back: u64,
-    /// Messages that arrived at a member while it counted, and all that these connections read in that time.
+    /// Messages that arrived back at their publishers during the measurement.
+    pub echoed: u64,
+    /// Messages that arrived at a member during the measurement.
     pub deliveries: u64,
+    /// Bytes that all connections read during the measurement.
     pub bytes: u64,
-    /// Nanoseconds from when a message was due until it was read.
+    /// The time from when a message was due until a member read it.
     pub latency: Latency,
-    /// Nanoseconds from asking to be in the room until being there.
-    pub joins: Latency,
-    /// Latency in each tenth of a second of the run.
+    /// The time from a request to join until the response.
+    pub join_latency: Latency,
+    /// Latency in each 100 ms of the measurement.
     pub slots: Vec<Latency>,
+    /// Messages that did not arrive once and in order.
     pub faults: Faults,
-    /// Connections that ended before the run did, and errors of the server, by what it said.
+    /// Connections that ended before the run did, by reason.
     pub ended: BTreeMap<String, u64>,
+    /// Errors of the server, by text.
     pub errors: BTreeMap<String, u64>,
     /// Whether the server has accepted a connection.
     pub has_connected: bool,
-    /// How many messages a second the server takes from each session, as it said; 0: it did not say, or it is any number.
-    pub paced_to: f64,
+    /// The server's rate limit for each session, in messages per second. 0: the server has none,
+    /// or did not announce one.
+    pub rate_limit: f64,
 }
 
 impl Tally {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             sent: 0,
-            came_back: 0,
+            echoed: 0,
             deliveries: 0,
             bytes: 0,
             latency: Latency::new(),
-            joins: Latency::new(),
+            join_latency: Latency::new(),
             slots: Vec::new(),
             faults: Faults::default(),
             ended: BTreeMap::new(),
             errors: BTreeMap::new(),
             has_connected: false,
-            paced_to: 0.0,
+            rate_limit: 0.0,
         }
     }
 
-    /// A message arrived so late; `at` since it counts.
-    pub fn time(&mut self, latency: u64, at: u64) {
+    /// Records the latency of one delivery. `at` is the time since the measurement began. Both are
+    /// in nanoseconds.
+    pub(crate) fn record_latency(&mut self, latency: u64, at: u64) {
         self.latency.record(latency);
-        let slot = usize::try_from(at / crate::run::nanoseconds(SLOT)).unwrap_or_default();
+        let slot = usize::try_from(at / nanoseconds(SLOT)).unwrap_or_default();
         while self.slots.len() <= slot {
             self.slots.push(Latency::new());
         }
@@ -65,13 +72,13 @@ impl Tally {
         }
     }
 
-    pub fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.sent += other.sent;
-        self.came_back += other.came_back;
+        self.echoed += other.echoed;
         self.deliveries += other.deliveries;
         self.bytes += other.bytes;
         self.latency.add(&other.latency);
-        self.joins.add(&other.joins);
+        self.join_latency.add(&other.join_latency);
         for (i, slot) in other.slots.iter().enumerate() {
             match self.slots.get_mut(i) {
                 Some(own) => own.add(slot),
@@ -85,44 +92,56 @@ impl Tally {
                 *own.entry(what.clone()).or_default() += count;
             }
         }
-        self.paced_to = self.paced_to.max(other.paced_to);
+        self.rate_limit = self.rate_limit.max(other.rate_limit);
     }
 }
 
-/// A distribution of times, to two digits.
+/// A distribution of durations, with two significant digits.
 #[derive(Debug, Clone)]
 pub struct Latency(Histogram<u64>);
 
+impl Default for Latency {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Latency {
+    /// An empty distribution.
     pub fn new() -> Self {
         // from 1 us to 1 minute; two significant digits are valid
         #[expect(clippy::expect_used, reason = "the bounds are constants")]
         Self(Histogram::new_with_bounds(1_000, 60_000_000_000, 2).expect("these bounds"))
     }
 
+    /// Adds a duration. It is clamped to the range from 1 us to 1 minute.
     pub fn record(&mut self, nanoseconds: u64) {
         self.0.saturating_record(nanoseconds);
     }
 
+    /// Adds all durations of another distribution.
     pub fn add(&mut self, other: &Self) {
         // both have the same bounds
         let added = self.0.add(&other.0);
         debug_assert!(added.is_ok());
     }
 
+    /// The number of durations.
     pub fn count(&self) -> u64 {
         self.0.len()
     }
 
+    /// Whether nothing has been recorded.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The time that so many percent of all are not above.
+    /// The duration that `percent` of all do not exceed.
     pub fn percentile(&self, percent: f64) -> Duration {
         Duration::from_nanos(self.0.value_at_percentile(percent))
     }
 
+    /// The longest duration.
     pub fn max(&self) -> Duration {
         Duration::from_nanos(self.0.max())
     }

@@ -1,56 +1,41 @@
-//! The two dialects, as far as a run needs them.
+//! The frames of both dialects, as far as a run needs them.
 
 mod stamp;
 mod text;
 
+pub use stamp::Stamp;
+
 use memchr::memmem;
 use serde::Deserialize;
 
-pub use stamp::Stamp;
+use crate::plan::{Dialect, Participant, Plan};
 
-use crate::plan::{Plan, Seat};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Dialect {
-    /// chat.v2: sessions with acks; the list of members is sent once
-    V2,
-    /// classic: one room per connection; the list of users is in every event
-    Classic,
-}
-
-/// What a frame says.
+/// What a frame of the server contains.
 #[derive(Debug)]
-pub enum Heard<'a> {
-    /// A message's text as JSON has it, and in v2 its number.
+pub(crate) enum ServerEvent<'a> {
+    /// A message: its text as JSON encodes it, and in chat.v2 its number.
     Message { seq: Option<u64>, text: &'a [u8] },
-    /// The session is open; how many messages a second the server takes from it in the long run, 0: any number.
+    /// The session has begun. `messages_per_second` is the server's rate limit; 0: none.
     Welcome { messages_per_second: f64 },
-    /// It is in the room, and the number of the newest message there.
+    /// The session has joined its room; `seq` is the number of the newest message there.
     Joined { seq: u64 },
-    /// The server refuses something.
+    /// The server refuses a command.
     Error(String),
-    /// The server is about to close.
+    /// The server is about to close the connection.
     Bye(String),
-    /// What a run does not look at.
+    /// A frame that a run ignores.
     Other,
-}
-
-impl std::fmt::Display for Dialect {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::V2 => "chat.v2",
-            Self::Classic => "classic",
-        })
-    }
 }
 
 impl Dialect {
     /// The request that opens a connection.
-    pub fn handshake(self, plan: &Plan, seat: Seat) -> Vec<u8> {
+    pub(crate) fn handshake(self, plan: &Plan, participant: Participant) -> Vec<u8> {
         let (path, protocol) = match self {
             Self::V2 => ("/ws".to_owned(), "Sec-WebSocket-Protocol: chat.v2\r\n"),
-            Self::Classic => (format!("/ws/chat/{}/{}", plan.room_name(seat.room), plan.username(seat)), ""),
+            Self::Classic => {
+                let (room, username) = (plan.room_name(participant.room), plan.username(participant));
+                (format!("/ws/chat/{room}/{username}"), "")
+            }
         };
         let extensions =
             if plan.compression { "Sec-WebSocket-Extensions: permessage-deflate\r\n" } else { "" };
@@ -63,21 +48,27 @@ impl Dialect {
     }
 
     /// The first frame of a session.
-    pub fn hello(plan: &Plan, seat: Seat) -> String {
-        format!(r#"{{"type":"hello","username":"{}","client":"chat-load"}}"#, plan.username(seat))
+    pub(crate) fn hello(plan: &Plan, participant: Participant) -> String {
+        format!(r#"{{"type":"hello","username":"{}","client":"chat-load"}}"#, plan.username(participant))
     }
 
-    pub fn join(plan: &Plan, seat: Seat) -> String {
-        format!(r#"{{"type":"join","room":"{}"}}"#, plan.room_name(seat.room))
+    pub(crate) fn join(plan: &Plan, participant: Participant) -> String {
+        format!(r#"{{"type":"join","room":"{}"}}"#, plan.room_name(participant.room))
     }
 
-    /// Puts what says a message into `out`.
-    pub fn say(self, plan: &Plan, seat: Seat, stamp: Stamp, out: &mut Vec<u8>) {
+    /// Appends the frame that sends a message.
+    pub(crate) fn write_message(
+        self,
+        plan: &Plan,
+        participant: Participant,
+        stamp: Stamp,
+        out: &mut Vec<u8>,
+    ) {
         match self {
             Self::V2 => {
                 let head = format!(
                     r#"{{"type":"send","room":"{}","id":"{}-{}","body":""#,
-                    plan.room_name(seat.room),
+                    plan.room_name(participant.room),
                     plan.prefix,
                     stamp.count,
                 );
@@ -85,31 +76,32 @@ impl Dialect {
             }
             Self::Classic => out.extend_from_slice(br#"{"type":"chat_message","message":""#),
         }
-        stamp.put(plan.size, out);
+        stamp.write(plan.size, out);
         out.extend_from_slice(br#""}"#);
     }
 
-    pub fn hear(self, frame: &[u8]) -> Heard<'_> {
+    pub(crate) fn parse(self, frame: &[u8]) -> ServerEvent<'_> {
         match self {
             Self::V2 if frame.starts_with(br#"{"type":"message","#) => {
-                let text = behind(frame, br#""body":""#).unwrap_or_default();
-                Heard::Message { seq: behind(frame, br#""seq":"#).map(number), text }
+                let text = text_after(frame, br#""body":""#).unwrap_or_default();
+                ServerEvent::Message { seq: text_after(frame, br#""seq":"#).map(number), text }
             }
-            Self::V2 => hear_rest(frame),
-            Self::Classic => match behind(frame, br#""type":"chat_message""#) {
+            Self::V2 => parse_other(frame),
+            Self::Classic => match text_after(frame, br#""type":"chat_message""#) {
                 Some(_) => {
-                    Heard::Message { seq: None, text: behind(frame, br#""message":""#).unwrap_or_default() }
+                    let text = text_after(frame, br#""message":""#).unwrap_or_default();
+                    ServerEvent::Message { seq: None, text }
                 }
-                None => Heard::Other,
+                None => ServerEvent::Other,
             },
         }
     }
 }
 
-/// What stands behind the first place where `what` stands. A field's name cannot stand inside a text: its quotation marks would be
-/// escaped there.
-fn behind<'a>(frame: &'a [u8], what: &[u8]) -> Option<&'a [u8]> {
-    memmem::find(frame, what).map(|at| &frame[at + what.len()..])
+/// The bytes after the first occurrence of `key`. A key with its quotation marks cannot occur in
+/// a text: JSON escapes quotation marks there.
+fn text_after<'a>(frame: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+    memmem::find(frame, key).map(|at| &frame[at + key.len()..])
 }
 
 fn number(digits: &[u8]) -> u64 {
@@ -119,8 +111,8 @@ fn number(digits: &[u8]) -> u64 {
         .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
 }
 
-/// What comes seldom is read as it should be.
-fn hear_rest(frame: &[u8]) -> Heard<'static> {
+/// Parses the frames that are rare, and may take longer.
+fn parse_other(frame: &[u8]) -> ServerEvent<'static> {
     #[derive(Deserialize)]
     #[serde(tag = "type", rename_all = "snake_case")]
     enum Rest {
@@ -146,11 +138,13 @@ fn hear_rest(frame: &[u8]) -> Heard<'static> {
         messages_per_second: f64,
     }
     match serde_json::from_slice(frame) {
-        Ok(Rest::Welcome { limits }) => Heard::Welcome { messages_per_second: limits.messages_per_second },
-        Ok(Rest::Joined { seq }) => Heard::Joined { seq },
-        Ok(Rest::Error { code, message }) => Heard::Error(format!("{code}: {message}")),
-        Ok(Rest::Bye { code, reason }) => Heard::Bye(format!("{code}: {reason}")),
-        Ok(Rest::Other) => Heard::Other,
-        Err(error) => Heard::Error(format!("cannot read a frame: {error}")),
+        Ok(Rest::Welcome { limits }) => {
+            ServerEvent::Welcome { messages_per_second: limits.messages_per_second }
+        }
+        Ok(Rest::Joined { seq }) => ServerEvent::Joined { seq },
+        Ok(Rest::Error { code, message }) => ServerEvent::Error(format!("{code}: {message}")),
+        Ok(Rest::Bye { code, reason }) => ServerEvent::Bye(format!("{code}: {reason}")),
+        Ok(Rest::Other) => ServerEvent::Other,
+        Err(error) => ServerEvent::Error(format!("cannot read a frame: {error}")),
     }
 }

@@ -1,33 +1,34 @@
-//! What a message's text says about itself: when it was due, who sent it, and as which of its sender's.
+//! The beginning of a message's text: when the message was due, its publisher, and its number.
 
 use super::text;
 
-/// Digits of a stamp.
-pub const LENGTH: usize = 16 + 4 + 8;
+/// The number of digits of a stamp.
+const LENGTH: usize = 16 + 4 + 8;
 
+/// The identity of one message of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
-    /// Nanoseconds since the run began.
+    /// When the message was due, in nanoseconds since the run started.
     pub due: u64,
-    /// Which of the room's publishers.
+    /// The number of the publisher in its room.
     pub publisher: u16,
-    /// 0 is its first message.
+    /// The number of the message among those of its publisher, from 0.
     pub count: u32,
 }
 
 impl Stamp {
-    /// Appends a text of so many bytes, or of a stamp's if that is more.
-    pub fn put(self, size: usize, out: &mut Vec<u8>) {
+    /// Appends a text of `size` bytes that begins with the stamp. It is longer if the stamp is.
+    pub fn write(self, size: usize, out: &mut Vec<u8>) {
         let Self { due, publisher, count } = self;
         for (value, digits) in [(due, 16), (u64::from(publisher), 4), (u64::from(count), 8)] {
             for digit in (0..digits).rev() {
                 out.push(b"0123456789abcdef"[(value >> (4 * digit)) as usize & 0xf]);
             }
         }
-        text::put(count as usize, size.saturating_sub(LENGTH), out);
+        text::write(count as usize, size.saturating_sub(LENGTH), out);
     }
 
-    /// The stamp at the beginning of a text; none: the text is not of a run of ours.
+    /// The stamp at the beginning of a text. `None` if the text has none.
     pub fn read(text: &[u8]) -> Option<Self> {
         let digits = text.get(..LENGTH)?;
         let (due, rest) = digits.split_at(16);
@@ -57,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_put_is_read() {
+    fn a_written_stamp_is_read_back() {
         for stamp in [
             Stamp { due: 0, publisher: 0, count: 0 },
             Stamp { due: u64::MAX, publisher: u16::MAX, count: u32::MAX },
@@ -65,7 +66,7 @@ mod tests {
         ] {
             for size in [0, LENGTH, 128] {
                 let mut text = Vec::new();
-                stamp.put(size, &mut text);
+                stamp.write(size, &mut text);
                 assert_eq!(text.len(), size.max(LENGTH));
                 assert_eq!(Stamp::read(&text), Some(stamp));
             }

@@ -1,4 +1,5 @@
-//! People who come and go while others speak: sessions of `chat-client`, the way a program of a user's own would.
+//! Sessions that join and leave rooms while others send, by `chat-client`, like the programs of
+//! users.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,14 +12,15 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::plan::Plan;
 
-/// So many joins a second one session does at most.
-const MOST_OF_ONE: f64 = 20.0;
+/// The maximum number of joins per second of one session.
+const MAX_SESSION_RATE: f64 = 20.0;
 
-/// What those have done who came and went.
+/// What the sessions that join and leave have done.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize)]
-pub struct Churned {
-    /// Each of them was followed by a leave.
+pub struct ChurnStats {
+    /// Joins, each followed by a leave.
     pub joins: u64,
+    /// Joins or leaves that were refused, and sessions that could not begin.
     pub failed: u64,
 }
 
@@ -26,7 +28,7 @@ pub struct Churned {
 struct Counts {
     joins: AtomicU64,
     failed: AtomicU64,
-    is_over: AtomicBool,
+    is_stopped: AtomicBool,
 }
 
 /// A thread with sessions that join and leave.
@@ -36,15 +38,15 @@ pub(super) struct Churn {
 }
 
 impl Churn {
-    /// Begins as many joins a second as the plan says; with none there is no thread.
-    pub(super) fn begin(plan: &Plan) -> Self {
+    /// Starts the thread, unless the plan has no churn.
+    pub(super) fn start(plan: &Plan) -> Self {
         let counts = Arc::<Counts>::default();
         let thread = (plan.churn > 0.0).then(|| {
             let (plan, counts) = (plan.clone(), Arc::clone(&counts));
             std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 match runtime {
-                    Ok(runtime) => runtime.block_on(all(&plan, &counts)),
+                    Ok(runtime) => runtime.block_on(run_sessions(&plan, &counts)),
                     Err(_) => {
                         counts.failed.fetch_add(1, Ordering::Relaxed);
                     }
@@ -54,23 +56,23 @@ impl Churn {
         Self { counts, thread }
     }
 
-    pub(super) fn end(self) -> Churned {
-        self.counts.is_over.store(true, Ordering::Relaxed);
+    pub(super) fn stop(self) -> ChurnStats {
+        self.counts.is_stopped.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread
             && thread.join().is_err()
         {
             self.counts.failed.fetch_add(1, Ordering::Relaxed);
         }
-        Churned {
+        ChurnStats {
             joins: self.counts.joins.load(Ordering::Relaxed),
             failed: self.counts.failed.load(Ordering::Relaxed),
         }
     }
 }
 
-async fn all(plan: &Plan, counts: &Arc<Counts>) {
-    let sessions = (plan.churn / MOST_OF_ONE).ceil().max(1.0);
-    let every = Duration::from_secs_f64(sessions / plan.churn);
+async fn run_sessions(plan: &Plan, counts: &Arc<Counts>) {
+    let sessions = (plan.churn / MAX_SESSION_RATE).ceil().max(1.0);
+    let interval = Duration::from_secs_f64(sessions / plan.churn);
     let tasks: Vec<_> = (0..sessions as usize)
         .map(|i| {
             let rooms: Vec<_> =
@@ -78,11 +80,11 @@ async fn all(plan: &Plan, counts: &Arc<Counts>) {
             let username = Username::parse(&format!("{}-guest-{i}", plan.prefix));
             let (url, counts) = (format!("ws://{}/ws", plan.server), Arc::clone(counts));
             tokio::spawn(async move {
-                let done = match username {
-                    Ok(username) => one(url, username, &rooms, i, every, &counts).await,
+                let completed = match username {
+                    Ok(username) => run_session(url, username, &rooms, i, interval, &counts).await,
                     Err(_) => None,
                 };
-                if done.is_none() {
+                if completed.is_none() {
                     counts.failed.fetch_add(1, Ordering::Relaxed);
                 }
             })
@@ -93,23 +95,24 @@ async fn all(plan: &Plan, counts: &Arc<Counts>) {
     }
 }
 
-/// One session; none: it could not go on.
-async fn one(
+/// Joins and leaves the rooms in turn, from number `first` on. `None` if the session could not
+/// begin.
+async fn run_session(
     url: String,
     username: Username,
     rooms: &[RoomName],
     first: usize,
-    every: Duration,
+    interval: Duration,
     counts: &Counts,
 ) -> Option<()> {
     let (client, mut events) = Client::connect(Options::new(url, username)).await.ok()?;
-    // what is said meanwhile is not looked at, but read
-    let listener = tokio::spawn(async move { while events.next().await.is_some() {} });
+    // the client stops reading from the server while events are unread
+    let reader = tokio::spawn(async move { while events.next().await.is_some() {} });
     let mut next = Instant::now();
-    let mut place = first;
-    while !counts.is_over.load(Ordering::Relaxed) {
-        let room = rooms.get(place % rooms.len())?;
-        place += 1;
+    let mut turn = first;
+    while !counts.is_stopped.load(Ordering::Relaxed) {
+        let room = rooms.get(turn % rooms.len())?;
+        turn += 1;
         let joined = client.join(room, JoinOptions::default()).await;
         let left = client.leave(room).await;
         if joined.is_err() || left.is_err() {
@@ -117,10 +120,10 @@ async fn one(
         } else {
             counts.joins.fetch_add(1, Ordering::Relaxed);
         }
-        next += every;
+        next += interval;
         sleep_until(next).await;
     }
     client.close().await;
-    listener.abort();
+    reader.abort();
     Some(())
 }

@@ -1,4 +1,5 @@
-//! Clients that write as fast as they are let, into a room of their own, while others speak: what does that do to the others?
+//! Clients that write to a room of their own as fast as the server reads, while others send. They
+//! show what a flood does to the latency of other rooms.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -6,34 +7,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-use clap::ValueEnum;
+use chat_testkit::frame::{self, TEXT};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::frame::{self, TEXT};
-use crate::plan::{Plan, Seat};
-use crate::protocol::Dialect;
+use crate::plan::{Dialect, Flood, Participant, Plan};
 
-/// Frames that are written at once.
-const AT_ONCE: usize = 100;
+/// The number of frames that are written at once.
+const FRAMES_PER_WRITE: usize = 100;
 
-/// What is written without end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Flood {
-    Messages,
-    Joins,
-    Typing,
-}
-
-/// What came of it.
+/// What the clients that flood have done.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct Flooded {
-    pub of: Flood,
+pub struct FloodStats {
+    /// The kind of frames.
+    pub kind: Flood,
+    /// The number of clients.
     pub clients: usize,
-    /// Frames that the system took from them: the server has read them, but for what lies in buffers.
+    /// Frames that the system accepted: all that the server has read, and those in socket buffers.
     pub frames: u64,
-    /// Clients that ended early.
+    /// Clients whose connection ended early.
     pub failed: u64,
 }
 
@@ -41,37 +33,38 @@ pub struct Flooded {
 struct Counts {
     frames: AtomicU64,
     failed: AtomicU64,
-    is_over: AtomicBool,
+    is_stopped: AtomicBool,
 }
 
-/// Threads of the clients that flood: one writes and one reads for each. They wait for the server nearly all of the time, so they cost
-/// the load little.
-pub(super) struct Flooding {
-    of: Option<Flood>,
+/// The clients that flood, with two threads each: one writes, one reads. The threads wait for the
+/// server nearly all of the time, so they cost the load little.
+pub(super) struct FloodClients {
+    kind: Option<Flood>,
     counts: Arc<Counts>,
     sockets: Vec<TcpStream>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Flooding {
-    /// Lets as many in as the plan says, and begins.
-    pub(super) fn begin(plan: &Plan) -> io::Result<Self> {
-        let mut flooding =
-            Self { of: plan.flood, counts: Arc::default(), sockets: Vec::new(), threads: Vec::new() };
-        let Some(flood) = plan.flood else { return Ok(flooding) };
-        for client in 0..plan.flooders {
-            let socket = enter(plan, client)?;
+impl FloodClients {
+    /// Connects the clients of the plan, and starts the flood.
+    pub(super) fn start(plan: &Plan) -> io::Result<Self> {
+        let mut flood =
+            Self { kind: plan.flood, counts: Arc::default(), sockets: Vec::new(), threads: Vec::new() };
+        let Some(kind) = plan.flood else { return Ok(flood) };
+        for client in 0..plan.flood_clients {
+            let socket = connect(plan, client)?;
             let (reader, writer) = (socket.try_clone()?, socket.try_clone()?);
-            flooding.sockets.push(socket);
-            flooding.threads.push(std::thread::spawn(move || read_all(reader)));
-            let (counts, frames) = (Arc::clone(&flooding.counts), flood.frames(&room(plan)));
-            flooding.threads.push(std::thread::spawn(move || write_all(writer, &frames, &counts)));
+            flood.sockets.push(socket);
+            flood.threads.push(std::thread::spawn(move || read_all(reader)));
+            let (counts, frames) = (Arc::clone(&flood.counts), kind.frames(&room(plan)));
+            flood.threads.push(std::thread::spawn(move || write_all(writer, &frames, &counts)));
         }
-        Ok(flooding)
+        Ok(flood)
     }
 
-    pub(super) fn end(self) -> Option<Flooded> {
-        self.counts.is_over.store(true, Ordering::Relaxed);
+    /// Stops the flood. `None` if the plan has none.
+    pub(super) fn stop(self) -> Option<FloodStats> {
+        self.counts.is_stopped.store(true, Ordering::Relaxed);
         let clients = self.sockets.len();
         for socket in self.sockets {
             let _ = socket.shutdown(Shutdown::Both);
@@ -81,7 +74,7 @@ impl Flooding {
         }
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let (frames, failed) = (load(&self.counts.frames), load(&self.counts.failed));
-        self.of.map(|of| Flooded { of, clients, frames, failed })
+        self.kind.map(|kind| FloodStats { kind, clients, frames, failed })
     }
 }
 
@@ -89,18 +82,18 @@ fn room(plan: &Plan) -> String {
     format!("{}-flood", plan.prefix)
 }
 
-/// A session in the room that is flooded.
-fn enter(plan: &Plan, client: usize) -> io::Result<TcpStream> {
+/// Opens a session and joins the flooded room.
+fn connect(plan: &Plan, client: usize) -> io::Result<TcpStream> {
     let mut socket = TcpStream::connect(plan.server)?;
-    socket.write_all(&Dialect::V2.handshake(plan, Seat { room: 0, member: 0 }))?;
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\n") {
+    socket.write_all(&Dialect::V2.handshake(plan, Participant { room: 0, member: 0 }))?;
+    let mut response = Vec::new();
+    while !response.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
         socket.read_exact(&mut byte)?;
-        answer.extend_from_slice(&byte);
+        response.extend_from_slice(&byte);
     }
-    if !answer.starts_with(b"HTTP/1.1 101") {
-        return Err(io::Error::other(String::from_utf8_lossy(&answer).into_owned()));
+    if !response.starts_with(b"HTTP/1.1 101") {
+        return Err(io::Error::other(String::from_utf8_lossy(&response).into_owned()));
     }
     let hello = json!({ "type": "hello", "username": format!("{}-flood-{client}", plan.prefix) });
     let join = json!({ "type": "join", "room": room(plan) });
@@ -109,34 +102,23 @@ fn enter(plan: &Plan, client: usize) -> io::Result<TcpStream> {
 }
 
 impl Flood {
-    /// What is written again and again.
+    /// The bytes of one write.
     fn frames(self, room: &str) -> Vec<u8> {
-        let turn: &[_] = match self {
+        let cycle: &[_] = match self {
             Self::Messages => &[json!({ "type": "send", "room": room, "body": "a flood of messages" })],
             Self::Typing => &[json!({ "type": "typing", "room": room })],
             Self::Joins => {
                 &[json!({ "type": "leave", "room": room }), json!({ "type": "join", "room": room })]
             }
         };
-        masked(turn.iter().cycle().take(AT_ONCE))
+        masked(cycle.iter().cycle().take(FRAMES_PER_WRITE))
     }
 }
 
-impl std::fmt::Display for Flood {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Messages => "messages",
-            Self::Joins => "joins",
-            Self::Typing => "typing",
-        })
-    }
-}
-
-/// These, one behind the other, as a client sends them.
 fn masked<'a>(frames: impl IntoIterator<Item = &'a Value>) -> Vec<u8> {
     let mut bytes = Vec::new();
     for frame in frames {
-        frame::put_masked(&mut bytes, TEXT, frame.to_string().as_bytes());
+        frame::write_masked(&mut bytes, TEXT, frame.to_string().as_bytes());
     }
     bytes
 }
@@ -147,13 +129,13 @@ fn read_all(mut socket: TcpStream) {
 }
 
 fn write_all(mut socket: TcpStream, frames: &[u8], counts: &Counts) {
-    while !counts.is_over.load(Ordering::Relaxed) {
+    while !counts.is_stopped.load(Ordering::Relaxed) {
         match socket.write_all(frames) {
             Ok(()) => {
-                counts.frames.fetch_add(AT_ONCE as u64, Ordering::Relaxed);
+                counts.frames.fetch_add(FRAMES_PER_WRITE as u64, Ordering::Relaxed);
             }
-            // the end of the run shuts it down
-            Err(_) if counts.is_over.load(Ordering::Relaxed) => {}
+            // `stop` shuts the socket down
+            Err(_) if counts.is_stopped.load(Ordering::Relaxed) => {}
             Err(_) => {
                 counts.failed.fetch_add(1, Ordering::Relaxed);
                 return;

@@ -1,6 +1,8 @@
-//! The load itself: connections that join, speak, listen and check what they hear.
+//! One run: threads that connect, join, send and receive, and a coordinator that leads them
+//! through the phases.
 
 mod churn;
+mod coordinator;
 mod flood;
 mod state;
 mod totals;
@@ -8,152 +10,175 @@ mod worker;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-pub use self::churn::Churned;
-pub use self::flood::{Flood, Flooded};
-pub(crate) use self::state::nanoseconds;
+pub use self::churn::ChurnStats;
+pub use self::flood::FloodStats;
+pub use self::state::MessageCounts;
 
-use self::churn::Churn;
-use self::flood::Flooding;
-use self::state::{Course, Done, Phase};
+use self::coordinator::Coordinator;
+use self::state::{Phase, RunState};
 use self::totals::Totals;
 use self::worker::Worker;
-use crate::measure::Tally;
-use crate::measure::process::{self, Usage};
+use crate::format::counted;
+use crate::measure::{Tally, process};
 use crate::plan::Plan;
-use crate::report::counted;
 
-/// How long all joins together may take, and how long nothing may arrive while there is something left to arrive.
-const PATIENCE: Duration = Duration::from_secs(60);
-const SILENCE: Duration = Duration::from_secs(3);
-/// What joins have stirred up (lists, presence) is over after this.
-const SETTLE: Duration = Duration::from_millis(1_500);
-/// How often the one that leads looks around.
-const LOOK: Duration = Duration::from_millis(20);
-
-/// A run can't go on.
+/// A run failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LoadError {
-    /// No socket, most likely because the process has no file descriptor left.
+    /// A socket could not be opened, most likely because the process has no file descriptor left.
     #[error("Cannot open a socket: {0}. Each connection needs a file descriptor: raise `ulimit -n`")]
     Socket(io::Error),
-    /// The event loop.
+    /// The event loop failed.
     #[error("Cannot wait for sockets: {0}")]
     Poll(#[from] io::Error),
     /// No connection was opened.
     #[error("Cannot connect to {server}: {why}. Check the address, and that the server is running")]
-    NotConnected { server: SocketAddr, why: String },
+    NotConnected {
+        /// The address of the server.
+        server: SocketAddr,
+        /// Why connections ended.
+        why: String,
+    },
     /// Some members, or all, could not join.
     #[error("Only {joined} of {connections} connections joined their rooms{why}")]
-    NotJoined { joined: usize, connections: usize, why: String },
+    NotJoined {
+        /// Connections that joined.
+        joined: usize,
+        /// All connections of the plan.
+        connections: usize,
+        /// The most frequent reason, after a colon.
+        why: String,
+    },
     /// A thread ended early.
     #[error("A thread of chat-load panicked")]
     Panicked,
 }
 
-/// What a run brought.
+/// The figures of a run.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Outcome {
+    /// What the connections measured.
     pub tally: Tally,
-    /// From the first connection until all were open (in v2: welcomed), and from the first join until all were in.
+    /// The time from the first connection until all were open (in chat.v2: welcomed).
     pub connecting: Duration,
+    /// The time from the first join until all members had joined.
     pub joining: Duration,
-    /// For how long it counted.
-    pub counted: Duration,
-    pub server: Option<Measured>,
-    /// What the load itself spent while it counted.
-    pub own_processor: Option<Duration>,
-    pub churned: Churned,
-    pub flooded: Option<Flooded>,
+    /// The duration of the measurement.
+    pub measured_for: Duration,
+    /// The usage of the server's process, if its id was given and the system has `/proc`.
+    pub server: Option<ServerUsage>,
+    /// The CPU time that the load itself used during the measurement.
+    pub load_cpu: Option<Duration>,
+    /// The sessions that joined and left.
+    pub churn: ChurnStats,
+    /// The clients that flooded.
+    pub flood: Option<FloodStats>,
 }
 
-/// The server's process.
+/// The usage of the server's process.
 #[derive(Debug, Clone, Copy)]
-pub struct Measured {
-    /// While it counted.
-    pub processor: Duration,
+pub struct ServerUsage {
+    /// The CPU time during the measurement.
+    pub cpu_time: Duration,
+    /// The resident memory before the first connection, in bytes.
     pub resident_before: u64,
-    /// With everybody in and nothing said.
+    /// The resident memory once all members had joined and before the first message.
     pub resident_joined: u64,
-    /// The most that was seen while messages were sent.
+    /// The maximum resident memory that was seen from then on.
     pub resident_peak: u64,
 }
 
-/// What is going on, to be shown.
+/// The progress of a run, for a progress bar.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum Progress {
+    /// Connections are opened.
     Connecting {
+        /// Connections that are open.
         done: usize,
+        /// All connections of the plan.
         of: usize,
     },
+    /// Members join their rooms.
     Joining {
+        /// Members that have joined.
         done: usize,
+        /// All members of the plan.
         of: usize,
     },
+    /// The presence events of the joins are delivered.
     Settling,
+    /// Messages are sent and not measured yet.
     WarmingUp,
-    /// `done` is without the warm-up.
-    Counting {
+    /// The measurement.
+    Measuring {
+        /// The time since the measurement began.
         elapsed: Duration,
+        /// The duration of the measurement.
         of: Duration,
-        done: Done,
+        /// Messages since the measurement began.
+        done: MessageCounts,
     },
+    /// Messages in flight may still arrive.
     Draining,
 }
 
-/// Does what the plan says. `pid` is the server's, to see what it costs; `show` is told every 20 ms what is going on.
-pub fn run(
-    plan: &Plan,
-    pid: Option<u32>,
-    mut show: impl FnMut(Progress),
-) -> Result<Outcome, LoadError> {
-    let course = Course::begin();
+/// Runs the plan. `pid` is the process id of the server, to measure its usage. `show` is called
+/// at least every 20 ms while members connect and messages are sent.
+///
+/// # Errors
+/// [`LoadError`] if the load could not be generated. Messages that were lost, and connections that
+/// ended, are figures and not errors.
+pub fn run(plan: &Plan, pid: Option<u32>, mut show: impl FnMut(Progress)) -> Result<Outcome, LoadError> {
+    let state = RunState::new();
     let totals = Totals::new(plan);
     let before = pid.and_then(process::usage);
     thread::scope(|scope| {
         let threads: Vec<_> = (0..plan.threads)
             .map(|thread| {
-                let (course, totals) = (&course, &totals);
-                scope.spawn(move || Worker::new(plan, course, thread)?.run(totals))
+                let (state, totals) = (&state, &totals);
+                scope.spawn(move || Worker::new(plan, state, thread)?.run(totals))
             })
             .collect();
         let all_run = || threads.iter().all(|thread| !thread.is_finished());
-        let mut lead = Lead { plan, course: &course, pid, peak: 0 };
-        let led = lead.all(&all_run, &mut show);
-        course.enter(Phase::Over);
+        let mut coordinator = Coordinator::new(plan, &state, pid);
+        let phases = coordinator.run_phases(&all_run, &mut show);
+        state.enter(Phase::Finished);
         let mut tally = Tally::new();
         for thread in threads {
             tally.add(&thread.join().map_err(|_| LoadError::Panicked)??);
         }
-        let led = led.map_err(|error| error.because(plan.server, &tally))?;
-        let server = before.zip(led.joined).zip(led.counted_from.zip(led.counted_until));
+        let phases = phases.map_err(|error| error.with_cause(plan.server, &tally))?;
+        let server = before.zip(phases.joined).zip(phases.measurement);
         Ok(Outcome {
-            connecting: led.connecting,
-            joining: led.joining,
-            counted: plan.duration,
-            server: server.map(|((before, joined), (from, until))| Measured {
-                processor: until.processor.saturating_sub(from.processor),
+            connecting: phases.connecting,
+            joining: phases.joining,
+            measured_for: plan.duration,
+            server: server.map(|((before, joined), (from, until))| ServerUsage {
+                cpu_time: until.cpu_time.saturating_sub(from.cpu_time),
                 resident_before: before.resident_bytes,
                 resident_joined: joined.resident_bytes,
-                resident_peak: lead.peak,
+                resident_peak: coordinator.peak(),
             }),
-            own_processor: led.own.map(|(from, until)| until.processor.saturating_sub(from.processor)),
-            churned: led.churned,
-            flooded: led.flooded,
+            load_cpu: phases.own.map(|(from, until)| until.cpu_time.saturating_sub(from.cpu_time)),
+            churn: phases.churn,
+            flood: phases.flood,
             tally,
         })
     })
 }
 
 impl LoadError {
-    /// With what the connections have heard instead.
-    fn because(self, server: SocketAddr, tally: &Tally) -> Self {
+    /// Adds the most frequent reason for which connections ended or commands were refused.
+    fn with_cause(self, server: SocketAddr, tally: &Tally) -> Self {
         let Self::NotJoined { joined, connections, .. } = self else { return self };
-        let what = tally.ended.iter().chain(&tally.errors).max_by_key(|(_, count)| **count);
-        match what {
+        let cause = tally.ended.iter().chain(&tally.errors).max_by_key(|(_, count)| **count);
+        match cause {
             Some((why, _)) if joined == 0 && !tally.has_connected => {
                 Self::NotConnected { server, why: why.clone() }
             }
@@ -163,120 +188,5 @@ impl LoadError {
             }
             None => Self::NotJoined { joined, connections, why: ": the server does not answer".to_owned() },
         }
-    }
-}
-
-/// Leads the threads from phase to phase.
-struct Lead<'a> {
-    plan: &'a Plan,
-    course: &'a Course,
-    pid: Option<u32>,
-    peak: u64,
-}
-
-struct Led {
-    connecting: Duration,
-    joining: Duration,
-    joined: Option<Usage>,
-    counted_from: Option<Usage>,
-    counted_until: Option<Usage>,
-    own: Option<(Usage, Usage)>,
-    churned: Churned,
-    flooded: Option<Flooded>,
-}
-
-impl Lead<'_> {
-    fn all(&mut self, all_run: &dyn Fn() -> bool, show: &mut dyn FnMut(Progress)) -> Result<Led, LoadError> {
-        let Self { plan, course, .. } = *self;
-        let of = plan.connections();
-        let begun = Instant::now();
-        let ended = || course.ended.load(Ordering::Acquire);
-        let connected = || course.connected.load(Ordering::Acquire);
-        let joined = || course.joined.load(Ordering::Acquire);
-        // one that ended before it was in can't come in any more; one that was in and ended counts among both
-        let not_in = || LoadError::NotJoined { joined: joined(), connections: of, why: String::new() };
-        let wait = |done: &dyn Fn() -> usize,
-                    show: &mut dyn FnMut(Progress),
-                    progress: &dyn Fn(usize) -> Progress| {
-            while done() < of {
-                if begun.elapsed() > PATIENCE || ended() > 0 || !all_run() {
-                    return Err(not_in());
-                }
-                show(progress(done()));
-                thread::sleep(Duration::from_millis(1));
-            }
-            Ok(())
-        };
-        wait(&connected, show, &|done| Progress::Connecting { done, of })?;
-        let connecting = begun.elapsed();
-        let joining_from = Instant::now();
-        course.enter(Phase::Join);
-        wait(&joined, show, &|done| Progress::Joining { done, of })?;
-        let joining = joining_from.elapsed();
-        course.enter(Phase::Settle);
-        show(Progress::Settling);
-        thread::sleep(SETTLE);
-        let settled = self.usage();
-
-        let churn = Churn::begin(plan);
-        let flooding = Flooding::begin(plan).map_err(LoadError::Socket)?;
-        course.speak(plan.warm_up, plan.duration);
-        show(Progress::WarmingUp);
-        self.sleep_until(course.count_from(), all_run, &mut |_| ());
-        let warm_up = course.progress();
-        let (counted_from, own_from) = (self.usage(), process::own_usage());
-        self.sleep_until(course.count_until(), all_run, &mut |now| {
-            show(Progress::Counting {
-                elapsed: Duration::from_nanos(now - course.count_from()),
-                of: plan.duration,
-                done: course.progress().since(warm_up),
-            });
-        });
-        let (counted_until, own_until) = (self.usage(), process::own_usage());
-        let churned = churn.end();
-        let flooded = flooding.end();
-
-        course.enter(Phase::Drain);
-        show(Progress::Draining);
-        let mut last = (course.delivered.load(Ordering::Relaxed), Instant::now());
-        while course.complete.load(Ordering::Acquire) < plan.threads
-            && last.1.elapsed() < SILENCE
-            && all_run()
-        {
-            thread::sleep(LOOK);
-            let delivered = course.delivered.load(Ordering::Relaxed);
-            if delivered != last.0 {
-                last = (delivered, Instant::now());
-            }
-        }
-        Ok(Led {
-            connecting,
-            joining,
-            joined: settled,
-            counted_from,
-            counted_until,
-            own: own_from.zip(own_until),
-            churned,
-            flooded,
-        })
-    }
-
-    fn sleep_until(&mut self, at: u64, all_run: &dyn Fn() -> bool, each: &mut dyn FnMut(u64)) {
-        loop {
-            let now = self.course.now();
-            if now >= at || !all_run() {
-                return;
-            }
-            self.usage();
-            each(now);
-            thread::sleep(LOOK.min(Duration::from_nanos(at - now)));
-        }
-    }
-
-    /// Looks at the server's process.
-    fn usage(&mut self) -> Option<Usage> {
-        let usage = self.pid.and_then(process::usage);
-        self.peak = self.peak.max(usage.map_or(0, |usage| usage.resident_bytes));
-        usage
     }
 }

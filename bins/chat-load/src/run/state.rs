@@ -1,9 +1,11 @@
-//! How far a run has come: what the threads and the one that leads them tell each other.
+//! The state of a run that its threads and the coordinator share.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// What is being done.
+use crate::measure::nanoseconds;
+
+/// The phases of a run, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(super) enum Phase {
@@ -11,48 +13,51 @@ pub(super) enum Phase {
     Connect,
     /// Rooms are joined.
     Join,
-    /// Nothing, until what the joins have stirred up has settled.
+    /// Nothing is sent until the presence events of the joins have been delivered.
     Settle,
     /// Messages are sent.
-    Speak,
-    /// What is on its way may arrive.
+    Publish,
+    /// Nothing is sent; messages in flight may arrive.
     Drain,
-    /// All is over.
-    Over,
+    /// The threads end.
+    Finished,
 }
 
 const PHASES: [Phase; 6] =
-    [Phase::Connect, Phase::Join, Phase::Settle, Phase::Speak, Phase::Drain, Phase::Over];
+    [Phase::Connect, Phase::Join, Phase::Settle, Phase::Publish, Phase::Drain, Phase::Finished];
 
+/// The phase, the times of the measurement, and counters of the progress.
 #[derive(Debug)]
-pub(super) struct Course {
-    begun: Instant,
+pub(super) struct RunState {
+    started: Instant,
     phase: AtomicU8,
-    /// When messages begin, in nanoseconds since the beginning.
-    speak_from: AtomicU64,
-    /// From when on it counts.
-    count_from: AtomicU64,
-    /// Until when it counts, and messages are sent.
-    count_until: AtomicU64,
+    /// The start of the messages. All times are in nanoseconds since the run started.
+    publish_from: AtomicU64,
+    /// The start of the measurement.
+    measure_from: AtomicU64,
+    /// The end of the measurement, and of the messages.
+    measure_until: AtomicU64,
     pub(super) connected: AtomicUsize,
     pub(super) joined: AtomicUsize,
-    /// Connections that ended, for whatever reason.
+    /// Connections that ended, for any reason.
     pub(super) ended: AtomicUsize,
     pub(super) sent: AtomicU64,
     pub(super) delivered: AtomicU64,
-    /// How many threads have heard all that was to be heard.
+    /// The number of threads whose members have received everything.
     pub(super) complete: AtomicUsize,
 }
 
 /// Messages so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Done {
+pub struct MessageCounts {
+    /// Messages sent.
     pub sent: u64,
+    /// Messages that arrived at a member.
     pub delivered: u64,
 }
 
-impl Done {
-    /// Without those of before.
+impl MessageCounts {
+    /// The counts without those of an earlier time.
     pub(super) fn since(self, before: Self) -> Self {
         Self {
             sent: self.sent.saturating_sub(before.sent),
@@ -61,14 +66,14 @@ impl Done {
     }
 }
 
-impl Course {
-    pub(super) fn begin() -> Self {
+impl RunState {
+    pub(super) fn new() -> Self {
         Self {
-            begun: Instant::now(),
+            started: Instant::now(),
             phase: AtomicU8::new(Phase::Connect as u8),
-            speak_from: AtomicU64::new(u64::MAX),
-            count_from: AtomicU64::new(u64::MAX),
-            count_until: AtomicU64::new(u64::MAX),
+            publish_from: AtomicU64::new(u64::MAX),
+            measure_from: AtomicU64::new(u64::MAX),
+            measure_until: AtomicU64::new(u64::MAX),
             connected: AtomicUsize::new(0),
             joined: AtomicUsize::new(0),
             ended: AtomicUsize::new(0),
@@ -78,9 +83,9 @@ impl Course {
         }
     }
 
-    /// Nanoseconds since the beginning.
+    /// Nanoseconds since the run started.
     pub(super) fn now(&self) -> u64 {
-        nanoseconds(self.begun.elapsed())
+        nanoseconds(self.started.elapsed())
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -91,40 +96,39 @@ impl Course {
         self.phase.store(phase as u8, Ordering::Release);
     }
 
-    /// Messages begin now.
-    pub(super) fn speak(&self, warm_up: Duration, duration: Duration) {
+    /// Enters [`Phase::Publish`].
+    pub(super) fn start_publishing(&self, warm_up: Duration, duration: Duration) {
         let from = self.now();
-        let count_from = from + nanoseconds(warm_up);
-        self.speak_from.store(from, Ordering::Relaxed);
-        self.count_from.store(count_from, Ordering::Relaxed);
-        self.count_until.store(count_from + nanoseconds(duration), Ordering::Relaxed);
-        self.enter(Phase::Speak);
+        let measure_from = from + nanoseconds(warm_up);
+        self.publish_from.store(from, Ordering::Relaxed);
+        self.measure_from.store(measure_from, Ordering::Relaxed);
+        self.measure_until.store(measure_from + nanoseconds(duration), Ordering::Relaxed);
+        self.enter(Phase::Publish);
     }
 
-    /// What has been sent and delivered, the warm-up included.
-    pub(super) fn progress(&self) -> Done {
-        Done { sent: self.sent.load(Ordering::Relaxed), delivered: self.delivered.load(Ordering::Relaxed) }
+    /// The messages sent and delivered, including those of the warm-up.
+    pub(super) fn progress(&self) -> MessageCounts {
+        MessageCounts {
+            sent: self.sent.load(Ordering::Relaxed),
+            delivered: self.delivered.load(Ordering::Relaxed),
+        }
     }
 
-    pub(super) fn speak_from(&self) -> u64 {
-        self.speak_from.load(Ordering::Relaxed)
+    pub(super) fn publish_from(&self) -> u64 {
+        self.publish_from.load(Ordering::Relaxed)
     }
 
-    pub(super) fn count_from(&self) -> u64 {
-        self.count_from.load(Ordering::Relaxed)
+    pub(super) fn measure_from(&self) -> u64 {
+        self.measure_from.load(Ordering::Relaxed)
     }
 
-    pub(super) fn count_until(&self) -> u64 {
-        self.count_until.load(Ordering::Relaxed)
+    pub(super) fn measure_until(&self) -> u64 {
+        self.measure_until.load(Ordering::Relaxed)
     }
 
-    pub(super) fn counts(&self, at: u64) -> bool {
-        (self.count_from()..self.count_until()).contains(&at)
+    pub(super) fn is_measured(&self, at: u64) -> bool {
+        (self.measure_from()..self.measure_until()).contains(&at)
     }
-}
-
-pub(crate) fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -133,13 +137,13 @@ mod tests {
 
     #[test]
     fn progress_is_counted_without_the_warm_up() {
-        let course = Course::begin();
-        course.sent.store(101, Ordering::Relaxed);
-        course.delivered.store(10_100, Ordering::Relaxed);
-        let warm_up = course.progress();
-        assert_eq!(course.progress().since(warm_up), Done { sent: 0, delivered: 0 });
-        course.sent.fetch_add(1, Ordering::Relaxed);
-        course.delivered.fetch_add(100, Ordering::Relaxed);
-        assert_eq!(course.progress().since(warm_up), Done { sent: 1, delivered: 100 });
+        let state = RunState::new();
+        state.sent.store(101, Ordering::Relaxed);
+        state.delivered.store(10_100, Ordering::Relaxed);
+        let warm_up = state.progress();
+        assert_eq!(state.progress().since(warm_up), MessageCounts { sent: 0, delivered: 0 });
+        state.sent.fetch_add(1, Ordering::Relaxed);
+        state.delivered.fetch_add(100, Ordering::Relaxed);
+        assert_eq!(state.progress().since(warm_up), MessageCounts { sent: 1, delivered: 100 });
     }
 }

@@ -1,42 +1,51 @@
-//! What every publisher has sent in all, so that each member can be asked whether it has heard it.
+//! The number of messages that each publisher has sent, to check whether each member has received
+//! them.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use crate::plan::{Plan, Seat};
+use crate::plan::{Participant, Plan};
 
 pub(super) struct Totals {
-    /// By room and publisher, and how many threads have still to tell theirs.
-    gathered: Mutex<(Vec<Vec<u32>>, usize)>,
+    pending: Mutex<Pending>,
     all: OnceLock<Vec<Vec<u32>>>,
+}
+
+struct Pending {
+    /// Messages by room and publisher.
+    sent: Vec<Vec<u32>>,
+    /// The number of threads that have not reported yet.
+    threads: usize,
 }
 
 impl Totals {
     pub(super) fn new(plan: &Plan) -> Self {
-        let none = vec![vec![0; plan.publishers]; plan.rooms];
-        Self { gathered: Mutex::new((none, plan.threads)), all: OnceLock::new() }
+        let sent = vec![vec![0; plan.publishers]; plan.rooms];
+        Self { pending: Mutex::new(Pending { sent, threads: plan.threads }), all: OnceLock::new() }
     }
 
-    /// One thread's publishers have sent so many each.
-    pub(super) fn tell(&self, sent: impl Iterator<Item = (Seat, u32)>) {
-        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
-        for (seat, count) in sent {
-            if let Some(total) = gathered.0.get_mut(seat.room).and_then(|room| room.get_mut(seat.member)) {
+    /// Reports the messages of one thread's publishers. Each thread reports once.
+    pub(super) fn report(&self, sent: impl Iterator<Item = (Participant, u32)>) {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        for (participant, count) in sent {
+            let room = pending.sent.get_mut(participant.room);
+            if let Some(total) = room.and_then(|room| room.get_mut(participant.member)) {
                 *total = count;
             }
         }
-        gathered.1 = gathered.1.saturating_sub(1);
-        if gathered.1 == 0 {
-            // told once, by the last
-            let _ = self.all.set(std::mem::take(&mut gathered.0));
+        pending.threads = pending.threads.saturating_sub(1);
+        if pending.threads == 0 {
+            // only the last thread gets here
+            let _ = self.all.set(std::mem::take(&mut pending.sent));
         }
     }
 
-    pub(super) fn are_told(&self) -> bool {
+    /// Whether all threads have reported.
+    pub(super) fn are_complete(&self) -> bool {
         self.all.get().is_some()
     }
 
-    /// What the publishers of a room have sent; nothing while not all have told.
-    pub(super) fn of(&self, room: usize) -> &[u32] {
+    /// The messages of a room's publishers. Empty until all threads have reported.
+    pub(super) fn sent_in(&self, room: usize) -> &[u32] {
         self.all.get().and_then(|all| all.get(room)).map_or(&[], Vec::as_slice)
     }
 }

@@ -1,159 +1,134 @@
-//! What is measured.
+//! The comparisons with the floor, and between two ways of using chatd.
 
-use std::net::SocketAddr;
+use std::fmt;
 use std::time::Duration;
 
-use chat_load::{Dialect, Flood, Pace, Plan};
+use chat_load::{Dialect, Flood, LoopMode};
 
-/// What a load is put on.
+use crate::bench::figure::Figure::{
+    self, CpuPerByte, CpuPerDelivery, CpuPercent, DeliveriesPerSecond, GrowthMib, JoiningMilliseconds,
+    KibPerConnection, P50Milliseconds, P99Milliseconds,
+};
+use crate::bench::workload::{BUSY, ROOMS, STEADY, Workload};
+use Bound::{Absolute, Ratio};
+use Limit::{AtLeast, AtMost};
+
+/// The server under load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Under {
+pub(super) enum Target {
     Floor,
     /// chatd, with these options.
     Chatd(&'static [&'static str]),
 }
 
-pub(super) const HISTORY_OFF: Under = Under::Chatd(&["--message-rate", "0", "--history", "off"]);
-pub(super) const HISTORY_ON: Under = Under::Chatd(&["--message-rate", "0"]);
-/// As it comes.
-pub(super) const AS_IT_IS: Under = Under::Chatd(&[]);
+const HISTORY_OFF: Target = Target::Chatd(&["--message-rate", "0", "--history", "off"]);
+const HISTORY_ON: Target = Target::Chatd(&["--message-rate", "0"]);
+/// chatd with its default options.
+const DEFAULTS: Target = Target::Chatd(&[]);
 
 /// One load on one server.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run {
-    pub(super) under: Under,
-    pub(super) load: Load,
+    pub(super) target: Target,
+    pub(super) workload: Workload,
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Load {
-    pub(super) dialect: Dialect,
-    pub(super) rooms: usize,
-    pub(super) members: usize,
-    pub(super) publishers: usize,
-    pub(super) deaf: usize,
-    pub(super) pace: Pace,
-    pub(super) flood: Option<Flood>,
-    pub(super) at_once: usize,
-    /// Measured for at least so long: pings come every 20 s.
-    pub(super) at_least: Duration,
-}
-
-const QUIET: Load = Load {
-    dialect: Dialect::V2,
-    rooms: 1,
-    members: 1_000,
-    publishers: 1,
-    deaf: 0,
-    pace: Pace::Rate(50.0),
-    flood: None,
-    at_once: 256,
-    at_least: Duration::ZERO,
-};
-
-/// A question: two runs by turns, and how one stands to the other.
+/// A comparison: two runs by turns, and the bounds of their figures.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Case {
     pub(super) name: &'static str,
-    /// What it is held against.
+    /// The run to compare with.
     pub(super) base: Run,
     pub(super) run: Run,
     pub(super) bounds: &'static [Bound],
 }
 
-/// A figure, and what it should be.
+/// A figure, and its limit.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Bound {
-    /// Times the base's.
-    Ratio(Figure, Least),
-    /// By itself.
-    Absolute(Figure, Least),
+    /// The limit is for the ratio to the base.
+    Ratio(Figure, Limit),
+    /// The limit is for the figure itself.
+    Absolute(Figure, Limit),
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Least {
+pub(super) enum Limit {
     AtLeast(f64),
     AtMost(f64),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Figure {
-    DeliveriesPerSecond,
-    /// Microseconds of the server's processor.
-    PerDelivery,
-    /// Nanoseconds of it.
-    PerByte,
-    P50Milliseconds,
-    P99Milliseconds,
-    KibPerConnection,
-    /// Per cent of a processor.
-    Processor,
-    JoiningMilliseconds,
-    /// The most of the server's memory beyond what it had when everybody was in, in MiB.
-    GrowthMib,
+impl Limit {
+    /// Whether a value meets the limit. NaN, which was not measured, never does.
+    pub(super) fn is_met(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(limit) => value >= limit,
+            Self::AtMost(limit) => value <= limit,
+        }
+    }
 }
 
-use Bound::{Absolute, Ratio};
-use Figure::{
-    DeliveriesPerSecond, GrowthMib, JoiningMilliseconds, KibPerConnection, P50Milliseconds, P99Milliseconds,
-    PerByte, PerDelivery, Processor,
-};
-use Least::{AtLeast, AtMost};
-
-const fn on(under: Under, load: Load) -> Run {
-    Run { under, load }
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtLeast(limit) => write!(f, ">= {limit}"),
+            Self::AtMost(limit) => write!(f, "<= {limit}"),
+        }
+    }
 }
 
-const BUSY: Load = Load { pace: Pace::InFlight(8), ..QUIET };
-const ROOMS: Load = Load { rooms: 200, members: 10, pace: Pace::InFlight(1), ..QUIET };
-const BUSY_ROOMS: Load = Load { pace: Pace::InFlight(8), ..ROOMS };
-const HUNDRED: Load = Load { members: 100, pace: Pace::Rate(200.0), ..QUIET };
-const IDLE: Load = Load {
+const fn on(target: Target, workload: Workload) -> Run {
+    Run { target, workload }
+}
+
+const BUSY_ROOMS: Workload = Workload { mode: LoopMode::Closed(8), ..ROOMS };
+const HUNDRED: Workload = Workload { members: 100, mode: LoopMode::Open(200.0), ..STEADY };
+const IDLE: Workload = Workload {
     rooms: 1_000,
     members: 10,
     publishers: 0,
-    pace: Pace::Rate(0.0),
-    at_least: Duration::from_secs(45),
-    ..QUIET
+    mode: LoopMode::Open(0.0),
+    min_duration: Duration::from_secs(45),
+    ..STEADY
 };
 
-/// Twenty rooms of ten with 15 messages a second each.
-const BESIDE_A_FLOOD: Load = Load { rooms: 20, members: 10, pace: Pace::Rate(300.0), ..QUIET };
+/// 20 rooms of 10 with 15 messages per second each.
+const TWENTY_ROOMS: Workload = Workload { rooms: 20, members: 10, mode: LoopMode::Open(300.0), ..STEADY };
 
 const fn flooded(what: Flood) -> Run {
-    on(AS_IT_IS, Load { flood: Some(what), ..BESIDE_A_FLOOD })
+    on(DEFAULTS, Workload { flood: Some(what), ..TWENTY_ROOMS })
 }
 
-/// Rooms of a size that get 50,000 deliveries a second together.
-const fn sized(rooms: usize, members: usize) -> Load {
-    Load { rooms, members, pace: Pace::Rate(50_000.0 / members as f64), ..QUIET }
+/// Rooms with 50,000 deliveries per second in total.
+const fn sized(rooms: usize, members: usize) -> Workload {
+    Workload { rooms, members, mode: LoopMode::Open(50_000.0 / members as f64), ..STEADY }
 }
 
-/// The server and the load have a processor each.
+/// All comparisons. The server and the load have a CPU each.
 pub(super) const CASES: &[Case] = &[
     Case {
         name: "room of 1,000, 50,000 deliveries/s",
-        base: on(Under::Floor, QUIET),
-        run: on(HISTORY_OFF, QUIET),
-        bounds: &[Ratio(PerDelivery, AtMost(1.10)), Ratio(P99Milliseconds, AtMost(1.0))],
+        base: on(Target::Floor, STEADY),
+        run: on(HISTORY_OFF, STEADY),
+        bounds: &[Ratio(CpuPerDelivery, AtMost(1.10)), Ratio(P99Milliseconds, AtMost(1.0))],
     },
     Case {
         name: "room of 1,000, 8 in flight",
-        base: on(Under::Floor, BUSY),
+        base: on(Target::Floor, BUSY),
         run: on(HISTORY_OFF, BUSY),
-        bounds: &[Ratio(DeliveriesPerSecond, AtLeast(5.0)), Ratio(PerDelivery, AtMost(0.15))],
+        bounds: &[Ratio(DeliveriesPerSecond, AtLeast(5.0)), Ratio(CpuPerDelivery, AtMost(0.15))],
     },
     Case {
         name: "200 rooms of 10",
-        base: on(Under::Floor, ROOMS),
+        base: on(Target::Floor, ROOMS),
         run: on(HISTORY_OFF, ROOMS),
-        bounds: &[Ratio(DeliveriesPerSecond, AtLeast(0.9)), Ratio(PerDelivery, AtMost(1.0))],
+        bounds: &[Ratio(DeliveriesPerSecond, AtLeast(0.9)), Ratio(CpuPerDelivery, AtMost(1.0))],
     },
     Case {
         name: "200 rooms of 10, 8 in flight each",
-        base: on(Under::Floor, BUSY_ROOMS),
+        base: on(Target::Floor, BUSY_ROOMS),
         run: on(HISTORY_OFF, BUSY_ROOMS),
-        bounds: &[Ratio(DeliveriesPerSecond, AtLeast(0.9)), Ratio(PerDelivery, AtMost(1.0))],
+        bounds: &[Ratio(DeliveriesPerSecond, AtLeast(0.9)), Ratio(CpuPerDelivery, AtMost(1.0))],
     },
     Case {
         name: "200 rooms of 10, history on against off",
@@ -164,90 +139,73 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "room of 100, classic against v2",
         base: on(HISTORY_OFF, HUNDRED),
-        run: on(HISTORY_OFF, Load { dialect: Dialect::Classic, ..HUNDRED }),
-        bounds: &[Ratio(PerByte, AtMost(1.5))],
+        run: on(HISTORY_OFF, Workload { dialect: Dialect::Classic, ..HUNDRED }),
+        bounds: &[Ratio(CpuPerByte, AtMost(1.5))],
     },
     Case {
         name: "room of 1,000, 50 do not read, against none",
-        base: on(HISTORY_OFF, QUIET),
-        run: on(HISTORY_OFF, Load { deaf: 50, ..QUIET }),
-        // 50 readers with at most 4 MiB each
+        base: on(HISTORY_OFF, STEADY),
+        run: on(HISTORY_OFF, Workload { stalled_readers: 50, ..STEADY }),
+        // at most 4 MiB for each of the 50 readers
         bounds: &[Ratio(P99Milliseconds, AtMost(1.1)), Absolute(GrowthMib, AtMost(200.0))],
     },
     Case {
         name: "10,000 idle",
-        base: on(Under::Floor, IDLE),
+        base: on(Target::Floor, IDLE),
         run: on(HISTORY_OFF, IDLE),
-        bounds: &[Absolute(KibPerConnection, AtMost(3.0)), Absolute(Processor, AtMost(1.0))],
+        bounds: &[Absolute(KibPerConnection, AtMost(3.0)), Absolute(CpuPercent, AtMost(1.0))],
     },
     Case {
         name: "1,000 joins at once",
-        base: on(Under::Floor, Load { at_once: 1_000, ..QUIET }),
-        run: on(HISTORY_ON, Load { at_once: 1_000, ..QUIET }),
+        base: on(Target::Floor, Workload { concurrency: 1_000, ..STEADY }),
+        run: on(HISTORY_ON, Workload { concurrency: 1_000, ..STEADY }),
         bounds: &[Absolute(JoiningMilliseconds, AtMost(1_000.0))],
     },
     Case {
         name: "rooms of 100 against rooms of 10",
         base: on(HISTORY_OFF, sized(100, 10)),
         run: on(HISTORY_OFF, sized(10, 100)),
-        bounds: &[Ratio(PerDelivery, AtMost(1.0))],
+        bounds: &[Ratio(CpuPerDelivery, AtMost(1.0))],
     },
     Case {
         name: "a room of 1,000 against rooms of 100",
         base: on(HISTORY_OFF, sized(10, 100)),
         run: on(HISTORY_OFF, sized(1, 1_000)),
-        bounds: &[Ratio(PerDelivery, AtMost(1.0))],
+        bounds: &[Ratio(CpuPerDelivery, AtMost(1.0))],
     },
     Case {
         name: "a room of 10,000 against one of 1,000",
         base: on(HISTORY_OFF, sized(1, 1_000)),
         run: on(HISTORY_OFF, sized(1, 10_000)),
-        bounds: &[Ratio(PerDelivery, AtMost(1.0))],
+        bounds: &[Ratio(CpuPerDelivery, AtMost(1.0))],
     },
     Case {
         name: "20 rooms of 10 beside a flood of messages, against none",
-        base: on(AS_IT_IS, BESIDE_A_FLOOD),
+        base: on(DEFAULTS, TWENTY_ROOMS),
         run: flooded(Flood::Messages),
         bounds: &[Ratio(P50Milliseconds, AtMost(1.1)), Ratio(P99Milliseconds, AtMost(1.1))],
     },
     Case {
         name: "20 rooms of 10 beside a flood of typing, against none",
-        base: on(AS_IT_IS, BESIDE_A_FLOOD),
+        base: on(DEFAULTS, TWENTY_ROOMS),
         run: flooded(Flood::Typing),
         bounds: &[Ratio(P50Milliseconds, AtMost(1.1)), Ratio(P99Milliseconds, AtMost(1.1))],
     },
     Case {
         name: "20 rooms of 10 beside a flood of joins, against none",
-        base: on(AS_IT_IS, BESIDE_A_FLOOD),
+        base: on(DEFAULTS, TWENTY_ROOMS),
         run: flooded(Flood::Joins),
         bounds: &[Ratio(P50Milliseconds, AtMost(1.1)), Ratio(P99Milliseconds, AtMost(1.1))],
     },
 ];
 
-impl Load {
-    /// What is to be done to a server.
-    pub(super) fn plan(self, server: SocketAddr, duration: Duration) -> Plan {
-        Plan {
-            server,
-            trust: None,
-            host: server.to_string(),
-            dialect: self.dialect,
-            compression: false,
-            prefix: "bench".into(),
-            rooms: self.rooms,
-            members: self.members,
-            publishers: self.publishers,
-            deaf: self.deaf,
-            sample: 10,
-            pace: self.pace,
-            size: 128,
-            churn: 0.0,
-            flood: self.flood,
-            flooders: 5,
-            at_once: self.at_once,
-            warm_up: Duration::from_secs(1),
-            duration: duration.max(self.at_least),
-            threads: 1,
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_that_was_not_measured_meets_no_limit() {
+        assert!(AtLeast(1.0).is_met(1.0) && AtMost(1.0).is_met(1.0));
+        assert!(!AtLeast(1.0).is_met(f64::NAN) && !AtMost(1.0).is_met(f64::NAN));
     }
 }
