@@ -45,6 +45,10 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) chatd: Option<PathBuf>,
 
+    /// Compare chatd with this older build of it, and not with the floor
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) against: Option<PathBuf>,
+
     /// Run only the cases whose names contain one of these texts
     #[arg(value_name = "CASE")]
     pub(crate) cases: Vec<String>,
@@ -54,8 +58,12 @@ pub(crate) struct Bench {
     pub(crate) duration: Option<humantime::Duration>,
 
     /// Number of times that each case is measured; the median is reported
-    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = positive(), help_heading = MEASUREMENT)]
+    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = positive(), conflicts_with = "against", help_heading = MEASUREMENT)]
     pub(crate) rounds: u64,
+
+    /// Number of pairs, old and new, that each case is measured
+    #[arg(long, value_name = "COUNT", default_value_t = 12, value_parser = positive(), requires = "against", help_heading = MEASUREMENT)]
+    pub(crate) pairs: u64,
 
     /// Number of the CPU that the server runs on
     #[arg(long, value_name = "NUMBER", default_value_t = 0, help_heading = MEASUREMENT)]
@@ -150,5 +158,15 @@ mod tests {
     #[test]
     fn the_command_line_is_valid() {
         Options::command().debug_assert();
+    }
+
+    #[test]
+    fn pairs_are_for_comparisons_with_a_build_and_rounds_for_the_others() {
+        let parse = |arguments: &[&str]| {
+            Options::try_parse_from([&["chat-lab", "bench"][..], arguments].concat()).is_ok()
+        };
+        assert!(parse(&[]) && parse(&["--rounds", "1", "idle"]) && parse(&["busy room", "storing"]));
+        assert!(parse(&["--against", "old"]) && parse(&["--against", "old", "--pairs", "5"]));
+        assert!(!parse(&["--against", "old", "--rounds", "5"]) && !parse(&["--pairs", "5"]));
     }
 }

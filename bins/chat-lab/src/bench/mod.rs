@@ -3,7 +3,9 @@
 //! The speed of a shared machine changes from hour to hour. The ratio of two runs that follow each
 //! other changes much less, so every comparison alternates between its two servers.
 //! [`baseline`] compares chatd with the floor, and one way of using chatd with another.
+//! [`against`] compares two builds of chatd.
 
+mod against;
 mod baseline;
 mod figure;
 mod measurement;
@@ -19,5 +21,8 @@ use crate::cli::Bench;
 pub(crate) fn run(options: &Bench) -> Result<bool, Box<dyn Error>> {
     // the threads of the load inherit the affinity of this one
     affinity::pin(options.load_cpu)?;
-    baseline::run(options)
+    match &options.against {
+        Some(old) => against::run(old, options),
+        None => baseline::run(options),
+    }
 }
