@@ -9,16 +9,15 @@ use chat_protocol::{MessageId, RoomName};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::counters::Counting;
-use crate::dial::dial;
-use crate::gate::{Asked, Gate, Kind, Reply};
-use crate::link::Link;
-use crate::request::Request;
-use crate::session::Session;
-use crate::task::Task;
-use crate::{
-    CommandError, ConnectError, Counters, Events, JoinOptions, Joined, MembersQuery, Options, Page, Receipt,
+use crate::command::{Asked, Gate, Kind, Reply, Request};
+use crate::connection::{Link, dial};
+use crate::driver::Task;
+use crate::events::Events;
+use crate::model::{
+    CommandError, ConnectError, Counters, Counting, JoinOptions, Joined, MembersQuery, Options, Page,
 };
+use crate::receipt::Receipt;
+use crate::session::Session;
 
 /// How many commands beside messages may be on their way at once.
 const CALLS: usize = 64;

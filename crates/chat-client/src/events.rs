@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use futures::Stream;
 use tokio::sync::mpsc;
 
-use crate::Event;
+use crate::model::Event;
 
 /// What happens, in its order: the first is [`Event::Connected`], the last [`Event::Closed`].
 ///

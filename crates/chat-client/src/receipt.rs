@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 use chat_protocol::MessageId;
 use chat_protocol::v2::Ack;
 
-use crate::CommandError;
-use crate::gate::Asked;
+use crate::command::Asked;
+use crate::model::CommandError;
 
 /// A message that was sent. It resolves once: when the server has stored it or refused it, or the client is closed for good.
 ///

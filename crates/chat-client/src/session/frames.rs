@@ -11,8 +11,7 @@ use tokio::time::Instant;
 use super::room::Stage;
 use super::stream::Stream;
 use super::{Call, Out, Session};
-use crate::clock::after;
-use crate::{CommandError, Event, Joined};
+use crate::model::{CommandError, Event, Joined, after};
 
 /// What can be read of a frame that can't be read.
 #[derive(Deserialize)]

@@ -1,11 +1,11 @@
 //! What a client knows: the rooms it is in, how far their streams were told, what was asked and is not answered, what is to be
 //! written next and told next. It outlives connections, does no I/O and has no clock of its own.
 
-mod ending;
+mod commands;
+mod disconnect;
 mod frames;
-mod lane;
-mod requests;
 mod room;
+mod send_queue;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -21,9 +21,8 @@ use chat_protocol::{Reference, RoomName};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::counters::Counting;
-use crate::gate::Reply;
-use crate::{CommandError, Connected, Event, Options};
+use crate::command::Reply;
+use crate::model::{CommandError, Connected, Counting, Event, Options};
 use room::{Room, Stage};
 
 /// With so many frames to write no further command is taken.

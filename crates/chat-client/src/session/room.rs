@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::lane::Lane;
+use super::send_queue::Lane;
 use super::stream::Stream;
-use crate::Joined;
-use crate::gate::Reply;
+use crate::command::Reply;
+use crate::model::Joined;
 
 /// How far the room is joined on the present connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use chat_protocol::v2::{self, Since, StoredMessage};
 use chat_protocol::{Epoch, RoomName};
 
-use crate::counters::Counting;
-use crate::{Event, Gap};
+use crate::model::{Counting, Event, Gap};
 
 /// The stream of one room: every message once, in the order of `seq`.
 #[derive(Debug)]

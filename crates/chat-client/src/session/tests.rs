@@ -5,9 +5,8 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::gate::{Asked, Gate, Kind};
-use crate::request::Request;
-use crate::{Closed, ConnectError, Disconnect};
+use crate::command::{Asked, Gate, Kind, Request};
+use crate::model::{Closed, ConnectError, Disconnect};
 
 struct Talk {
     session: Session,

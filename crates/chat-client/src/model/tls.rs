@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
-use crate::ConnectError;
+use super::error::ConnectError;
 
 /// Which certificates a client trusts.
 #[derive(Debug, Clone)]

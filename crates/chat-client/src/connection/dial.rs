@@ -14,11 +14,11 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
-use crate::heartbeat::Heartbeat;
-use crate::metered::Metered;
+use super::byte_counter::Metered;
+use super::heartbeat::Heartbeat;
+use super::wire::Wire;
+use crate::model::{ConnectError, Options};
 use crate::session::json;
-use crate::wire::Wire;
-use crate::{ConnectError, Options};
 
 /// Small buffers: a program may hold many connections. What is larger than them is read and written all the same.
 const READ_BUFFER: usize = 8 * 1024;
@@ -132,7 +132,7 @@ fn not_shaken(error: Error) -> ConnectError {
         #[cfg(feature = "tls")]
         Error::Tls(error) => ConnectError::Tls(error.to_string()),
         #[cfg(feature = "tls")]
-        Error::Io(error) if crate::tls::is_refusal(&error) => ConnectError::Tls(error.to_string()),
+        Error::Io(error) if crate::model::is_refusal(&error) => ConnectError::Tls(error.to_string()),
         Error::Http(response) => ConnectError::Handshake { status: response.status().as_u16() },
         Error::Io(_) | Error::Protocol(ProtocolError::HandshakeIncomplete) => {
             ConnectError::Ended(error.to_string())

@@ -10,14 +10,10 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::clock::after;
-use crate::gate::Gate;
-use crate::heartbeat::Beat;
-use crate::link::{Link, Progress};
-use crate::request::Request;
+use crate::command::{Gate, Request};
+use crate::connection::{Beat, Incoming, Link, Progress};
+use crate::model::{Disconnect, Event, Options, after};
 use crate::session::Session;
-use crate::wire::Incoming;
-use crate::{Disconnect, Event, Options};
 
 /// With nothing else to wake up for.
 const FAR: Duration = Duration::from_secs(24 * 60 * 60);

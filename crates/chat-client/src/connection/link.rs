@@ -10,10 +10,10 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::time::{Sleep, sleep};
 
-use crate::dial::dial;
+use super::dial::dial;
+use super::wire::{Incoming, Wire};
+use crate::model::{ConnectError, Options};
 use crate::session::Session;
-use crate::wire::{Incoming, Wire};
-use crate::{ConnectError, Options};
 
 type Dialed = Result<(Box<Wire>, Welcome), ConnectError>;
 

@@ -11,8 +11,8 @@ use chat_protocol::MessageId;
 use chat_protocol::v2::Ack;
 use tokio::time::Instant;
 
-use crate::clock::after;
-use crate::gate::Reply;
+use crate::command::Reply;
+use crate::model::after;
 
 /// A message that has no ack.
 #[derive(Debug)]
@@ -156,8 +156,7 @@ impl Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::{Gate, Kind};
-    use crate::request::Request;
+    use crate::command::{Gate, Kind, Request};
 
     const PAUSE: Duration = Duration::from_secs(1);
 

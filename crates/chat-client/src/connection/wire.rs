@@ -9,9 +9,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use crate::Disconnect;
-use crate::heartbeat::{Beat, Heartbeat};
-use crate::metered::Metered;
+use super::byte_counter::Metered;
+use super::heartbeat::{Beat, Heartbeat};
+use crate::model::Disconnect;
 
 /// What stands in place of a code where a close frame has none (RFC 6455, section 7.4.1).
 const NO_CODE: u16 = 1005;

@@ -8,9 +8,8 @@ use tokio::time::Instant;
 
 use super::room::{Room, Stage};
 use super::{Call, Out, Session};
-use crate::gate::Reply;
-use crate::request::Request;
-use crate::{CommandError, Event, Joined};
+use crate::command::{Reply, Request};
+use crate::model::{CommandError, Event, Joined};
 
 impl Session {
     /// Takes a command: it is answered at once, or what it needs is written and somebody's answer is waited for.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use chat_protocol::Username;
 
-use crate::Backoff;
+use super::backoff::Backoff;
 #[cfg(feature = "tls")]
-use crate::tls::Tls;
-use crate::token::TokenSource;
+use super::tls::Tls;
+use super::token::TokenSource;
 
 /// How a client is set up. `Options::new` gives sound defaults, the methods change them.
 #[derive(Clone)]

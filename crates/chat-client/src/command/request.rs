@@ -6,8 +6,8 @@ use std::time::Duration;
 use chat_protocol::v2::{self, Ack, HistoryPage, MembersPage};
 use chat_protocol::{MessageId, RoomName};
 
-use crate::Joined;
-use crate::gate::Reply;
+use super::queue::Reply;
+use crate::model::Joined;
 
 /// One command, and who waits for its answer.
 #[derive(Debug)]

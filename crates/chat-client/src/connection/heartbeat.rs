@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::clock::after;
+use crate::model::after;
 
 /// What there is to do about a silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use chat_protocol::v2::{Bye, LeftReason};
 use tokio::time::Instant;
 
 use super::{Call, Session};
-use crate::{Closed, CommandError, ConnectError, Disconnect, Event};
+use crate::model::{Closed, CommandError, ConnectError, Disconnect, Event};
 
 impl Session {
     /// The connection ended. How long to wait before the next one; none where there is to be none.

@@ -8,7 +8,7 @@ use chat_protocol::v2::{
 };
 use chat_protocol::{Epoch, RoomName, Username};
 
-use crate::ConnectError;
+use super::error::ConnectError;
 
 /// Something that happened, in the order in which it did.
 ///

@@ -12,8 +12,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::CommandError;
-use crate::request::Request;
+use super::request::Request;
+use crate::model::CommandError;
 
 /// What has places of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
