@@ -103,7 +103,7 @@ try-bare:
 bench-engine *FILTER:
     cargo bench -p chat-rooms --bench fan_out -- {{FILTER}}
 
-# compare chatd with what this machine can do: `just bench`, `just bench --rounds 1 idle`
+# compare chatd with what this machine can do, or with an older build: `just bench`, `just bench --rounds 1 idle`, `just bench --against OLD_BINARY`
 bench *OPTIONS:
     cargo build --release -p chatd -p chat-lab
     $({{just_executable()}} target-folder)/release/chat-lab bench {{OPTIONS}}

@@ -7,7 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::soak;
 
-/// Measures chatd: its cost compared with the floor or with an older build, and its reliability over hours
+/// Measures chatd: its cost compared with the floor or with an older build, and its reliability
+/// over hours
 #[derive(Debug, Parser)]
 #[command(name = "chat-lab", version)]
 pub(crate) struct Options {

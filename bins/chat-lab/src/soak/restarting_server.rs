@@ -1,5 +1,5 @@
-//! A chatd that is restarted and killed during a soak test. Its address and its database stay the
-//! same.
+//! A chatd that is restarted and killed during a soak test. Its address and its database do
+//! not change.
 
 use std::error::Error;
 use std::net::SocketAddr;

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 pub(super) enum Phase {
     /// Send, join and leave.
     Publish,
-    /// Stay connected, and receive messages in flight.
+    /// Receive messages in flight.
     Drain,
     /// Disconnect.
     Finished,

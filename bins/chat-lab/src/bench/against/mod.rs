@@ -138,7 +138,7 @@ fn table(all: &[Measurements]) -> (Table, bool) {
     (table, all_hold)
 }
 
-/// What a reader of the table has to know.
+/// Restrictions on the validity of the table.
 fn notes(cases: &[&Case], builds: &[&Build], pairs: u64) -> Vec<String> {
     let mut notes = Vec::new();
     for build in builds {
