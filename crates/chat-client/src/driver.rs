@@ -1,4 +1,5 @@
-//! The task that owns the connection: it moves frames, commands and events between the socket, the session and the handles.
+//! The task of a client. It owns the connection, and moves frames, commands and events between the
+//! socket, the session and the handles.
 
 use std::ops::ControlFlow;
 use std::pin::pin;
@@ -10,52 +11,53 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::command::{Gate, Request};
-use crate::connection::{Beat, Incoming, Link, Progress};
+use crate::command::{CommandQueue, Request};
+use crate::connection::{Incoming, Link, Liveness, Progress};
 use crate::model::{Disconnect, Event, Options, after};
 use crate::session::Session;
 
-/// With nothing else to wake up for.
-const FAR: Duration = Duration::from_secs(24 * 60 * 60);
+/// The maximum time without a wake-up.
+const MAX_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The task of one client.
-pub(crate) struct Task {
+pub(crate) struct Driver {
     pub(crate) options: Arc<Options>,
     pub(crate) session: Session,
     pub(crate) link: Link,
-    /// From the handles: closed when there is nobody to answer.
-    pub(crate) gate: Arc<Gate>,
-    /// What comes through it.
+    /// Closed at the end, so that commands without an answer fail.
+    pub(crate) queue: Arc<CommandQueue>,
+    /// The commands of the handles.
     pub(crate) commands: mpsc::UnboundedReceiver<Request>,
     /// To the user's `Events`.
     pub(crate) events: mpsc::Sender<Event>,
-    /// From the handles: true, or no handle left, when there is to be an end.
+    /// From the handles: true once the client must close. The sender is dropped with the last
+    /// handle, which means the same.
     pub(crate) closing: watch::Receiver<bool>,
-    /// By when it has to be over; none as long as nobody asked.
+    /// When closing must be complete. `None` until it is requested.
     pub(crate) close_by: Option<Instant>,
-    /// To the handles: the connection is closed for good.
+    /// To the handles: true once the client is closed for good.
     pub(crate) done: watch::Sender<bool>,
 }
 
-/// What the task woke up for.
-enum Happened {
+/// Why the task woke up.
+enum Wakeup {
     Progress(Progress),
-    Asked(Request),
-    /// There is room for an event, or nobody to read it.
-    Room,
-    Time,
+    Request(Request),
+    /// The user has read an event, or has dropped `Events`.
+    EventCapacity,
+    Timer,
     Close,
 }
 
-impl Task {
-    /// Runs until the client is closed for good and everything was told.
+impl Driver {
+    /// Runs until the client is closed for good and its events have been delivered.
     pub(crate) async fn run(mut self) {
-        self.live().await;
-        let Self { mut session, link, gate, commands, events, done, .. } = self;
+        self.run_until_closed().await;
+        let Self { mut session, link, queue, commands, events, done, .. } = self;
         drop(link);
         let last: Vec<_> = std::iter::from_fn(|| session.next_event()).collect();
-        // whoever waits for an answer learns that there will be none
-        gate.close();
+        // dropping the commands without an answer makes their futures resolve
+        queue.close();
         drop((commands, session));
         done.send_replace(true);
         for event in last {
@@ -65,110 +67,111 @@ impl Task {
         }
     }
 
-    async fn live(&mut self) {
-        let mut timer = pin!(sleep_until(Instant::now() + FAR));
+    async fn run_until_closed(&mut self) {
+        let mut timer = pin!(sleep_until(Instant::now() + MAX_SLEEP));
         loop {
-            self.tell();
-            // what is not told yet is the measure: while the user is behind, nothing more is read
+            self.deliver_events();
+            // back-pressure: nothing is read from the server while events are undelivered
             let reading = !self.session.has_events();
             let wake_at = self.wake_at();
             if timer.is_elapsed() || wake_at < timer.deadline() {
                 timer.as_mut().reset(wake_at);
             }
-            let takes_requests = self.close_by.is_none() && self.session.takes_requests();
-            let happened = tokio::select! {
-                progress = self.link.next(&mut self.session, reading) => Happened::Progress(progress),
-                Some(request) = self.commands.recv(), if takes_requests => Happened::Asked(request),
-                _ = self.events.reserve(), if !reading => Happened::Room,
-                () = timer.as_mut() => Happened::Time,
-                () = asked_to_close(&mut self.closing), if self.close_by.is_none() => Happened::Close,
+            let accepts_requests = self.close_by.is_none() && self.session.accepts_requests();
+            let wakeup = tokio::select! {
+                progress = self.link.next(|| self.session.next_frame(), reading) => Wakeup::Progress(progress),
+                Some(request) = self.commands.recv(), if accepts_requests => Wakeup::Request(request),
+                _ = self.events.reserve(), if !reading => Wakeup::EventCapacity,
+                () = timer.as_mut() => Wakeup::Timer,
+                () = close_requested(&mut self.closing), if self.close_by.is_none() => Wakeup::Close,
             };
-            if self.happened(happened, reading).is_break() {
+            if self.on_wakeup(wakeup, reading).is_break() {
                 return;
             }
         }
     }
 
-    fn happened(&mut self, happened: Happened, reading: bool) -> ControlFlow<()> {
+    fn on_wakeup(&mut self, wakeup: Wakeup, reading: bool) -> ControlFlow<()> {
         let now = Instant::now();
-        match happened {
-            Happened::Progress(progress) => self.progress(progress, now),
-            Happened::Asked(request) => {
-                self.session.request(request, now);
+        match wakeup {
+            Wakeup::Progress(progress) => self.on_progress(progress, now),
+            Wakeup::Request(request) => {
+                self.session.on_request(request, now);
                 ControlFlow::Continue(())
             }
-            Happened::Room => {
-                // the silence of a connection that was not read says nothing
+            Wakeup::EventCapacity => {
+                // the connection was not read, so the time without a byte says nothing
                 if let Some(wire) = self.link.wire() {
-                    wire.heard(now);
+                    wire.on_activity(now);
                 }
                 ControlFlow::Continue(())
             }
-            Happened::Time => self.time(now, reading),
-            Happened::Close => self.close(now),
+            Wakeup::Timer => self.on_timer(now, reading),
+            Wakeup::Close => self.close(now),
         }
     }
 
-    fn progress(&mut self, progress: Progress, now: Instant) -> ControlFlow<()> {
+    fn on_progress(&mut self, progress: Progress, now: Instant) -> ControlFlow<()> {
         match progress {
-            Progress::Incoming(Incoming::Ended(end)) => return self.ended(end, now),
+            Progress::Incoming(Incoming::Ended(end)) => return self.on_ended(end, now),
             Progress::Incoming(incoming) => {
                 if let Some(wire) = self.link.wire() {
-                    wire.heard(now);
+                    wire.on_activity(now);
                 }
                 if let Incoming::Frame(frame) = incoming {
-                    self.session.frame(&frame, now);
+                    self.session.on_frame(&frame, now);
                 }
             }
-            Progress::Rested => self.link = Link::dial(&self.options, self.session.hello()),
+            Progress::DelayOver => self.link = Link::dial(&self.options, self.session.hello()),
             Progress::Dialed(Ok((wire, welcome))) => {
-                self.link = Link::Up(wire);
-                self.session.connected(welcome, now);
+                self.link = Link::Connected(wire);
+                self.session.on_connected(welcome, now);
             }
             Progress::Dialed(Err(error)) => {
-                let pause = self.session.unreachable(error);
-                return self.come_back(pause);
+                let delay = self.session.on_connect_failed(error);
+                return self.reconnect_after(delay);
             }
         }
         ControlFlow::Continue(())
     }
 
-    fn time(&mut self, now: Instant, reading: bool) -> ControlFlow<()> {
+    fn on_timer(&mut self, now: Instant, reading: bool) -> ControlFlow<()> {
         if self.close_by.is_some_and(|close_by| close_by <= now) {
-            self.session.closed();
+            self.session.on_closed();
             return ControlFlow::Break(());
         }
         if self.session.deadline().is_some_and(|deadline| deadline <= now) {
-            self.session.time(now);
+            self.session.on_deadline(now);
         }
         let Some(wire) = self.link.wire() else { return ControlFlow::Continue(()) };
         if !reading {
-            wire.show_life(now);
+            wire.keep_alive(now);
             return ControlFlow::Continue(());
         }
         match wire.check(now) {
-            Beat::Fine => {}
-            Beat::Ping => self.session.ping(),
-            Beat::Dead => {
-                // a program that was asleep finds both: that the time is up, and the answer
-                return match self.link.next(&mut self.session, reading).now_or_never() {
-                    Some(progress) => self.progress(progress, now),
-                    None => self.ended(Disconnect::Silent, now),
+            Liveness::Alive => {}
+            Liveness::PingDue => self.session.ping(),
+            Liveness::Dead => {
+                // after a system was suspended, the timeout and the answer are found together
+                let progress = self.link.next(|| self.session.next_frame(), reading).now_or_never();
+                return match progress {
+                    Some(progress) => self.on_progress(progress, now),
+                    None => self.on_ended(Disconnect::HeartbeatTimeout, now),
                 };
             }
         }
         ControlFlow::Continue(())
     }
 
-    /// Takes what was asked before, writes it, and closes.
+    /// Takes the commands that were submitted before, and closes once they are written.
     fn close(&mut self, now: Instant) -> ControlFlow<()> {
-        while self.session.takes_requests()
+        while self.session.accepts_requests()
             && let Ok(request) = self.commands.try_recv()
         {
-            self.session.request(request, now);
+            self.session.on_request(request, now);
         }
         let Some(wire) = self.link.wire() else {
-            self.session.closed();
+            self.session.on_closed();
             return ControlFlow::Break(());
         };
         wire.close();
@@ -176,45 +179,45 @@ impl Task {
         ControlFlow::Continue(())
     }
 
-    fn ended(&mut self, end: Disconnect, now: Instant) -> ControlFlow<()> {
+    fn on_ended(&mut self, end: Disconnect, now: Instant) -> ControlFlow<()> {
         if self.close_by.is_some() {
-            self.session.closed();
+            self.session.on_closed();
             return ControlFlow::Break(());
         }
-        let pause = self.session.disconnected(end, now);
-        self.come_back(pause)
+        let delay = self.session.on_disconnected(end, now);
+        self.reconnect_after(delay)
     }
 
-    fn come_back(&mut self, pause: Option<Duration>) -> ControlFlow<()> {
-        let Some(pause) = pause else { return ControlFlow::Break(()) };
-        self.link = Link::pause(pause);
+    fn reconnect_after(&mut self, delay: Option<Duration>) -> ControlFlow<()> {
+        let Some(delay) = delay else { return ControlFlow::Break(()) };
+        self.link = Link::wait(delay);
         ControlFlow::Continue(())
     }
 
-    /// Hands over as many events as there is room for.
-    fn tell(&mut self) {
+    /// Delivers as many events as the channel has capacity for.
+    fn deliver_events(&mut self) {
         while self.session.has_events() {
             match self.events.try_reserve() {
-                Ok(room) => {
+                Ok(capacity) => {
                     if let Some(event) = self.session.next_event() {
-                        room.send(event);
+                        capacity.send(event);
                     }
                 }
                 Err(TrySendError::Full(())) => return,
-                Err(TrySendError::Closed(())) => self.session.forget_events(),
+                Err(TrySendError::Closed(())) => self.session.discard_events(),
             }
         }
     }
 
     fn wake_at(&mut self) -> Instant {
-        let silence = self.link.wire().map(|wire| wire.deadline());
-        let wakes = silence.into_iter().chain(self.session.deadline()).chain(self.close_by);
-        wakes.min().unwrap_or_else(|| Instant::now() + FAR)
+        let heartbeat = self.link.wire().map(|wire| wire.deadline());
+        let deadlines = heartbeat.into_iter().chain(self.session.deadline()).chain(self.close_by);
+        deadlines.min().unwrap_or_else(|| Instant::now() + MAX_SLEEP)
     }
 }
 
-/// Resolves when a handle asks for the end, or none is left. Cancel-safe.
-async fn asked_to_close(closing: &mut watch::Receiver<bool>) {
-    // an error: no handle is left
+/// Resolves when a handle requests the end, or no handle is left. Cancel-safe.
+async fn close_requested(closing: &mut watch::Receiver<bool>) {
+    // an error means that no handle is left
     let _ = closing.wait_for(|closing| *closing).await;
 }

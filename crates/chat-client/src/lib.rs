@@ -1,21 +1,31 @@
 #![doc = include_str!("../README.md")]
 
+// From top to bottom: each module uses only those below it.
 mod client;
-mod command;
-mod connection;
-mod driver;
 mod events;
-mod model;
 mod receipt;
+
+mod driver;
+
+mod connection;
 mod session;
 
-/// The types that commands, answers and events are made of.
-pub use chat_protocol;
+mod command;
+
+mod model;
+
+pub use chat_protocol::v2::{
+    Ack, Bye, ErrorCode, HistoryPage, LeftReason, MemberInfo, MembersPage, Notice, NoticeLevel, Presence,
+    StoredMessage, Typing, WelcomeLimits,
+};
+pub use chat_protocol::{
+    CloseCode, Epoch, LengthError, MessageId, NameError, Reference, RoomName, Timestamp, Username,
+};
 pub use client::Client;
 pub use events::Events;
 pub use model::{
-    Backoff, Closed, CommandError, ConnectError, Connected, Counters, Disconnect, Event, Gap, JoinOptions, Joined,
-    MembersQuery, Options, Page,
+    Backoff, Closed, CommandError, ConnectError, Connected, Counters, Disconnect, Event, Gap, JoinOptions,
+    Joined, MembersQuery, Options, Page,
 };
 pub use receipt::Receipt;
 /// The TLS library, for [`Options::tls`].

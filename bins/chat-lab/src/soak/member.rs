@@ -158,7 +158,7 @@ impl Receiver {
                 Event::RejoinRefused { message, .. } => {
                     self.counts.violation(format!("a member could not rejoin: {message}"));
                 }
-                Event::Closed(Closed::Asked) => {}
+                Event::Closed(Closed::Requested) => {}
                 Event::Closed(reason) => {
                     self.counts.violation(format!("a session was closed: {reason:?}"));
                 }

@@ -1,8 +1,13 @@
-//! The way from the handles to the task: commands in the order in which they were asked, so many at once and no more.
+//! The queue from the handles to the task: commands in the order in which they were submitted, with
+//! a bounded number in flight.
 //!
-//! A command has its place from the moment it is asked until it is answered. Where all places are taken it waits in line, kept
-//! by the future that waits for it: dropped, it is taken out of the line. So what is kept is bounded by the places and by what the
-//! user's own futures hold, and the channel behind needs no bound of its own.
+//! A command holds a permit from its submission until its answer. Without a free permit it waits,
+//! and the future that waits for the answer owns it: if that future is dropped, the command is
+//! removed. Memory is therefore bounded by the permits and by the futures that the user holds, and
+//! the channel to the task needs no bound of its own.
+//!
+//! The order is decided when a command is submitted, and not when its future is first polled. A
+//! semaphore does not offer that.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,116 +17,88 @@ use std::task::{Context, Poll, ready};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::reply::{Class, Permit, PermitPool, Responder};
 use super::request::Request;
 use crate::model::CommandError;
 
-/// What has places of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Messages that have no ack.
-    Message,
-    /// Other commands that have no answer.
-    Call,
-}
+/// A command that lacks only its permit.
+type Unpermitted = Box<dyn FnOnce(Permit) -> Request + Send>;
 
-/// A command that only lacks its place.
-type Unplaced = Box<dyn FnOnce(Place) -> Request + Send>;
-
-/// The way from the handles to the task.
-pub(crate) struct Gate {
+/// The queue from the handles to the task.
+pub(crate) struct CommandQueue {
     state: Mutex<State>,
-    /// To the task. Written with the state locked: that is what keeps the order.
+    /// To the task. Written while `state` is locked, which preserves the order.
     commands: mpsc::UnboundedSender<Request>,
 }
 
 struct State {
-    messages: Line,
-    calls: Line,
-    /// The number of the next command that has to wait.
+    messages: Permits,
+    calls: Permits,
+    /// The number of the next command that waits.
     next: u64,
-    /// Nothing goes through any more.
     closed: bool,
 }
 
 #[derive(Default)]
-struct Line {
-    /// Places that nobody has.
+struct Permits {
     free: usize,
-    /// Those without a place, by number.
+    /// Commands without a permit, in their order.
     waiting: BTreeMap<u64, Waiting>,
 }
 
 struct Waiting {
-    command: Unplaced,
-    /// Told when it has its place; the other end may be gone.
-    placed: oneshot::Sender<()>,
+    command: Unpermitted,
+    /// Notified when the command gets its permit; the other end may have been dropped.
+    accepted: oneshot::Sender<()>,
 }
 
-impl Gate {
-    /// A gate with so many places of each kind, and the task's end of it.
+impl CommandQueue {
+    /// A queue with this number of permits for each class, and the task's end of it.
     pub(crate) fn new(messages: usize, calls: usize) -> (Arc<Self>, mpsc::UnboundedReceiver<Request>) {
-        let (commands, to_do) = mpsc::unbounded_channel();
-        let line = |free| Line { free, waiting: BTreeMap::new() };
-        let state = State { messages: line(messages), calls: line(calls), next: 0, closed: false };
-        (Arc::new(Self { state: Mutex::new(state), commands }), to_do)
+        let (commands, receiver) = mpsc::unbounded_channel();
+        let permits = |free| Permits { free, waiting: BTreeMap::new() };
+        let state = State { messages: permits(messages), calls: permits(calls), next: 0, closed: false };
+        (Arc::new(Self { state: Mutex::new(state), commands }), receiver)
     }
 
-    /// Asks for something, in its order. It is answered once, or dropped when there will be no answer.
-    pub(crate) fn ask<T: Send + 'static>(
+    /// Submits a command. It is answered once, or dropped if there will be no answer.
+    pub(crate) fn submit<T: Send + 'static>(
         self: &Arc<Self>,
-        kind: Kind,
-        request: impl FnOnce(Reply<T>) -> Request + Send + 'static,
-    ) -> Asked<T> {
-        let (to, answer) = oneshot::channel();
-        let command = move |place| request(Reply { to, _place: place });
-        Asked { answer, wait: self.enter(kind, command) }
+        class: Class,
+        request: impl FnOnce(Responder<T>) -> Request + Send + 'static,
+    ) -> PendingReply<T> {
+        let (sender, answer) = oneshot::channel();
+        let command = move |permit| request(Responder::new(sender, permit));
+        PendingReply { answer, wait: self.enqueue(class, command) }
     }
 
-    fn enter(
+    fn enqueue(
         self: &Arc<Self>,
-        kind: Kind,
-        command: impl FnOnce(Place) -> Request + Send + 'static,
+        class: Class,
+        command: impl FnOnce(Permit) -> Request + Send + 'static,
     ) -> Option<Wait> {
         let mut state = self.state();
         if state.closed {
             return None;
         }
         let number = state.next;
-        let line = state.line(kind);
-        if let Some(free) = line.free.checked_sub(1) {
-            line.free = free;
-            let unsent = self.commands.send(command(self.place(kind)));
-            // what the task does not take any more gives its place back, and for that the state has to be unlocked
+        let permits = state.permits(class);
+        if let Some(free) = permits.free.checked_sub(1) {
+            permits.free = free;
+            let unsent = self.commands.send(command(self.permit(class)));
+            // dropping a command that the task no longer accepts releases its permit, which locks
+            // the state
             drop(state);
             drop(unsent);
             return None;
         }
-        let (placed, has_place) = oneshot::channel();
-        line.waiting.insert(number, Waiting { command: Box::new(command), placed });
+        let (accepted, is_accepted) = oneshot::channel();
+        permits.waiting.insert(number, Waiting { command: Box::new(command), accepted });
         state.next += 1;
-        Some(Wait { gate: Arc::clone(self), kind, number, has_place })
+        Some(Wait { queue: Arc::clone(self), class, number, is_accepted })
     }
 
-    /// Somebody gives a place back: it is the next one's in line.
-    fn give_back(self: &Arc<Self>, kind: Kind) {
-        let mut state = self.state();
-        if state.closed || self.commands.is_closed() {
-            drop(state);
-            self.close();
-            return;
-        }
-        let line = state.line(kind);
-        let Some((_, next)) = line.waiting.pop_first() else {
-            line.free += 1;
-            return;
-        };
-        let unsent = self.commands.send((next.command)(self.place(kind)));
-        let _ = next.placed.send(());
-        drop(state);
-        drop(unsent);
-    }
-
-    /// Lets nothing through any more. Whoever waits learns that there will be no answer.
+    /// Accepts no more commands. Waiting ones are dropped, so their futures resolve.
     pub(crate) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
@@ -134,95 +111,90 @@ impl Gate {
         self.state().closed
     }
 
-    fn place(self: &Arc<Self>, kind: Kind) -> Place {
-        Place { gate: Arc::clone(self), kind }
+    fn permit(self: &Arc<Self>, class: Class) -> Permit {
+        let pool: Arc<dyn PermitPool> = Arc::<Self>::clone(self);
+        Permit::new(pool, class)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // nothing panics half-way through a change of it
+        // no panic leaves the state half changed
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl PermitPool for CommandQueue {
+    /// Passes the permit to the next command that waits.
+    fn release(self: Arc<Self>, class: Class) {
+        let mut state = self.state();
+        if state.closed || self.commands.is_closed() {
+            drop(state);
+            self.close();
+            return;
+        }
+        let permits = state.permits(class);
+        let Some((_, next)) = permits.waiting.pop_first() else {
+            permits.free += 1;
+            return;
+        };
+        let unsent = self.commands.send((next.command)(self.permit(class)));
+        let _ = next.accepted.send(());
+        drop(state);
+        drop(unsent);
+    }
+}
+
 impl State {
-    fn line(&mut self, kind: Kind) -> &mut Line {
-        match kind {
-            Kind::Message => &mut self.messages,
-            Kind::Call => &mut self.calls,
+    fn permits(&mut self, class: Class) -> &mut Permits {
+        match class {
+            Class::Message => &mut self.messages,
+            Class::Call => &mut self.calls,
         }
     }
 }
 
-impl fmt::Debug for Gate {
+impl fmt::Debug for CommandQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("is_closed", &self.is_closed()).finish_non_exhaustive()
+        f.debug_struct("CommandQueue").field("is_closed", &self.is_closed()).finish_non_exhaustive()
     }
 }
 
-/// A place; dropped, it is given back.
-#[derive(Debug)]
-pub(crate) struct Place {
-    gate: Arc<Gate>,
-    kind: Kind,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.gate.give_back(self.kind);
-    }
-}
-
-/// Where an answer goes.
-#[derive(Debug)]
-pub(crate) struct Reply<T> {
-    /// The other end may be gone: then nobody wants to know any more.
-    to: oneshot::Sender<Result<T, CommandError>>,
-    /// Given back with the answer.
-    _place: Place,
-}
-
-impl<T> Reply<T> {
-    pub(crate) fn answer(self, answer: Result<T, CommandError>) {
-        let _ = self.to.send(answer);
-    }
-}
-
-/// A place in the line; dropped, what waits there is asked no more.
+/// A command that waits for a permit. The command is removed when this is dropped.
 #[derive(Debug)]
 struct Wait {
-    gate: Arc<Gate>,
-    kind: Kind,
+    queue: Arc<CommandQueue>,
+    class: Class,
     number: u64,
-    has_place: oneshot::Receiver<()>,
+    is_accepted: oneshot::Receiver<()>,
 }
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        // dropped when the state is unlocked again
-        let _waited = self.gate.state().line(self.kind).waiting.remove(&self.number);
+        // the command is dropped after the state is unlocked
+        let _removed = self.queue.state().permits(self.class).waiting.remove(&self.number);
     }
 }
 
-/// Something that was asked. Resolves with the answer. Dropped while it waits for its place, it was never asked.
+/// A submitted command. Resolves with the answer. A command that is dropped while it waits for a
+/// permit is never sent.
 #[derive(Debug)]
-pub(crate) struct Asked<T> {
+pub(crate) struct PendingReply<T> {
     answer: oneshot::Receiver<Result<T, CommandError>>,
-    /// None when it did not have to wait.
+    /// `None` if the command did not have to wait.
     wait: Option<Wait>,
 }
 
-impl<T> Asked<T> {
-    /// Resolves when it has its place. Cancel-safe.
-    pub(crate) async fn placed(&mut self) -> Result<(), CommandError> {
+impl<T> PendingReply<T> {
+    /// Resolves when the command has its permit. Cancel-safe.
+    pub(crate) async fn accepted(&mut self) -> Result<(), CommandError> {
         if let Some(wait) = &mut self.wait {
-            (&mut wait.has_place).await.map_err(|_| CommandError::Closed)?;
+            (&mut wait.is_accepted).await.map_err(|_| CommandError::Closed)?;
             self.wait = None;
         }
         Ok(())
     }
 }
 
-impl<T> Future for Asked<T> {
+impl<T> Future for PendingReply<T> {
     type Output = Result<T, CommandError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -238,62 +210,63 @@ mod tests {
 
     use super::*;
 
-    fn ask(gate: &Arc<Gate>) -> Asked<Duration> {
-        gate.ask(Kind::Call, |reply| Request::Ping { reply })
+    fn submit(queue: &Arc<CommandQueue>) -> PendingReply<Duration> {
+        queue.submit(Class::Call, |responder| Request::Ping { responder })
     }
 
-    fn answer(to_do: &mut mpsc::UnboundedReceiver<Request>, millis: u64) {
-        let Ok(Request::Ping { reply }) = to_do.try_recv() else { panic!("nothing to do") };
-        reply.answer(Ok(Duration::from_millis(millis)));
+    fn answer(commands: &mut mpsc::UnboundedReceiver<Request>, millis: u64) {
+        let Ok(Request::Ping { responder }) = commands.try_recv() else { panic!("no command") };
+        responder.respond(Ok(Duration::from_millis(millis)));
     }
 
-    fn answered(asked: Asked<Duration>) -> Result<u128, CommandError> {
-        asked.now_or_never().unwrap().map(|time| time.as_millis())
+    fn answered(reply: PendingReply<Duration>) -> Result<u128, CommandError> {
+        reply.now_or_never().unwrap().map(|time| time.as_millis())
     }
 
     #[test]
-    fn who_has_no_place_waits_in_line() {
-        let (gate, mut to_do) = Gate::new(1, 2);
-        let (first, second, mut third, fourth) = (ask(&gate), ask(&gate), ask(&gate), ask(&gate));
-        assert_eq!(to_do.len(), 2);
-        assert!(third.placed().now_or_never().is_none());
-        answer(&mut to_do, 1);
-        assert!(third.placed().now_or_never().is_some());
+    fn commands_without_a_permit_wait_in_order() {
+        let (queue, mut commands) = CommandQueue::new(1, 2);
+        let (first, second, mut third, fourth) =
+            (submit(&queue), submit(&queue), submit(&queue), submit(&queue));
+        assert_eq!(commands.len(), 2);
+        assert!(third.accepted().now_or_never().is_none());
+        answer(&mut commands, 1);
+        assert!(third.accepted().now_or_never().is_some());
         for millis in [2, 3, 4] {
-            answer(&mut to_do, millis);
+            answer(&mut commands, millis);
         }
         let answers = [first, second, third, fourth].map(answered);
         assert_eq!(answers, [Ok(1), Ok(2), Ok(3), Ok(4)]);
     }
 
     #[test]
-    fn who_goes_away_is_asked_for_no_more() {
-        let (gate, mut to_do) = Gate::new(1, 1);
-        let (_first, second, third) = (ask(&gate), ask(&gate), ask(&gate));
+    fn a_dropped_command_is_not_sent() {
+        let (queue, mut commands) = CommandQueue::new(1, 1);
+        let (_first, second, third) = (submit(&queue), submit(&queue), submit(&queue));
         drop(second);
-        answer(&mut to_do, 1);
-        answer(&mut to_do, 3);
+        answer(&mut commands, 1);
+        answer(&mut commands, 3);
         assert_eq!(answered(third), Ok(3));
-        assert!(to_do.is_empty());
+        assert!(commands.is_empty());
     }
 
     #[test]
-    fn nobody_waits_at_a_closed_gate() {
-        let (gate, to_do) = Gate::new(1, 1);
-        let (first, mut second) = (ask(&gate), ask(&gate));
-        gate.close();
-        assert_eq!(second.placed().now_or_never(), Some(Err(CommandError::Closed)));
-        drop(to_do);
+    fn commands_do_not_wait_for_a_closed_queue() {
+        let (queue, commands) = CommandQueue::new(1, 1);
+        let (first, mut second) = (submit(&queue), submit(&queue));
+        queue.close();
+        assert_eq!(second.accepted().now_or_never(), Some(Err(CommandError::Closed)));
+        drop(commands);
         assert_eq!(answered(first), Err(CommandError::Closed));
-        assert_eq!(answered(ask(&gate)), Err(CommandError::Closed));
+        assert_eq!(answered(submit(&queue)), Err(CommandError::Closed));
     }
 
     #[test]
-    fn a_task_that_is_gone_closes_it() {
-        let (gate, to_do) = Gate::new(1, 1);
-        let asked = [ask(&gate), ask(&gate), ask(&gate)];
-        drop(to_do);
-        assert!(asked.into_iter().all(|asked| answered(asked) == Err(CommandError::Closed)));
-        assert!(gate.is_closed());
+    fn the_end_of_the_task_closes_the_queue() {
+        let (queue, commands) = CommandQueue::new(1, 1);
+        let replies = [submit(&queue), submit(&queue), submit(&queue)];
+        drop(commands);
+        assert!(replies.into_iter().all(|reply| answered(reply) == Err(CommandError::Closed)));
+        assert!(queue.is_closed());
     }
 }

@@ -1,4 +1,4 @@
-//! What the handles ask of the client's task.
+//! The commands that handles send to the client's task.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,17 +6,17 @@ use std::time::Duration;
 use chat_protocol::v2::{self, Ack, HistoryPage, MembersPage};
 use chat_protocol::{MessageId, RoomName};
 
-use super::queue::Reply;
+use super::reply::Responder;
 use crate::model::Joined;
 
-/// One command, and who waits for its answer.
+/// One command, and where its answer goes.
 #[derive(Debug)]
 pub(crate) enum Request {
-    Join { room: RoomName, history: u64, reply: Reply<Arc<Joined>> },
-    Leave { room: RoomName, reply: Reply<()> },
-    Send { room: RoomName, body: Arc<str>, id: MessageId, reply: Reply<Ack> },
-    History { query: v2::History, reply: Reply<HistoryPage> },
-    Members { query: v2::Members, reply: Reply<MembersPage> },
-    Typing { room: RoomName, reply: Reply<()> },
-    Ping { reply: Reply<Duration> },
+    Join { room: RoomName, history: u64, responder: Responder<Arc<Joined>> },
+    Leave { room: RoomName, responder: Responder<()> },
+    Send { room: RoomName, body: Arc<str>, id: MessageId, responder: Responder<Ack> },
+    History { query: v2::History, responder: Responder<HistoryPage> },
+    Members { query: v2::Members, responder: Responder<MembersPage> },
+    Typing { room: RoomName, responder: Responder<()> },
+    Ping { responder: Responder<Duration> },
 }

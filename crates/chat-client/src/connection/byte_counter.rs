@@ -1,4 +1,4 @@
-//! A socket that counts what comes in, below any encryption.
+//! A socket that counts received bytes, below any encryption.
 
 use std::io;
 use std::pin::Pin;
@@ -7,25 +7,26 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A socket that counts the bytes that come in: on a slow line a large frame takes longer than a silence may.
+/// A socket that counts received bytes. On a slow network a large frame takes longer than the
+/// heartbeat interval, so the heartbeat must see its parts.
 #[derive(Debug)]
-pub(crate) struct Metered {
+pub(super) struct ByteCounter {
     stream: TcpStream,
     received: u64,
 }
 
-impl Metered {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+impl ByteCounter {
+    pub(super) fn new(stream: TcpStream) -> Self {
         Self { stream, received: 0 }
     }
 
-    /// How many bytes have come in.
-    pub(crate) fn received(&self) -> u64 {
+    /// The number of received bytes.
+    pub(super) fn received(&self) -> u64 {
         self.received
     }
 }
 
-impl AsyncRead for Metered {
+impl AsyncRead for ByteCounter {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -38,7 +39,7 @@ impl AsyncRead for Metered {
     }
 }
 
-impl AsyncWrite for Metered {
+impl AsyncWrite for ByteCounter {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }

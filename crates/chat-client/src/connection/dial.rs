@@ -1,4 +1,4 @@
-//! From an address to a session: connecting, the handshake, `hello` and `welcome`.
+//! Establishes a session: TCP, TLS, the WebSocket handshake, `hello` and `welcome`.
 
 use std::time::Duration;
 
@@ -14,27 +14,26 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
-use super::byte_counter::Metered;
+use super::byte_counter::ByteCounter;
 use super::heartbeat::Heartbeat;
 use super::wire::Wire;
-use crate::model::{ConnectError, Options};
-use crate::session::json;
+use crate::model::{ConnectError, Options, to_json};
 
-/// Small buffers: a program may hold many connections. What is larger than them is read and written all the same.
+/// Small buffers, because a program may hold many connections. Larger frames only take more reads
+/// and writes.
 const READ_BUFFER: usize = 8 * 1024;
 const WRITE_BUFFER: usize = 4 * 1024;
 
-/// The largest frame that is taken. A page of history ends at 1 MiB of text, which escapes and rendered copies make several times
-/// as much on the wire.
-const LARGEST: usize = 32 << 20;
+/// The maximum size of a frame. A page of history ends at 1 MiB of text, and escapes and rendered
+/// copies multiply that.
+const MAX_FRAME_BYTES: usize = 32 << 20;
 
-/// Where `welcome` names no heartbeat.
-const HEARTBEAT: Duration = Duration::from_secs(25);
+/// The heartbeat interval if `welcome` has none.
+const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(25);
 
-/// A socket, or one that is encrypted.
-type Socket = WebSocketStream<MaybeTlsStream<Metered>>;
+type Socket = WebSocketStream<MaybeTlsStream<ByteCounter>>;
 
-/// Gets the token, connects, sends `hello` and waits for `welcome`.
+/// Fetches the token, connects, sends `hello`, and waits for `welcome`.
 pub(crate) async fn dial(options: &Options, mut hello: Hello) -> Result<(Box<Wire>, Welcome), ConnectError> {
     let timeout = options.connect_timeout;
     let dialing = async {
@@ -43,18 +42,18 @@ pub(crate) async fn dial(options: &Options, mut hello: Hello) -> Result<(Box<Wir
             hello.token = Some(token);
         }
         let mut socket = connect(options).await?;
-        let welcome = begin(&mut socket, hello).await?;
+        let welcome = open_session(&mut socket, hello).await?;
         Ok((socket, welcome))
     };
     let (socket, welcome) =
         tokio::time::timeout(timeout, dialing).await.unwrap_or(Err(ConnectError::TimedOut(timeout)))?;
-    let every = match (options.heartbeat, welcome.heartbeat_ms) {
-        (Some(every), _) => every,
-        (None, 0) => HEARTBEAT,
+    let interval = match (options.heartbeat_interval, welcome.heartbeat_ms) {
+        (Some(interval), _) => interval,
+        (None, 0) => DEFAULT_HEARTBEAT,
         (None, millis) => Duration::from_millis(millis),
     };
     let received = socket.get_ref().get_ref().received();
-    let heartbeat = Heartbeat::new(every, options.pong_timeout, Instant::now(), received);
+    let heartbeat = Heartbeat::new(interval, options.pong_timeout, Instant::now(), received);
     Ok((Box::new(Wire::new(socket, heartbeat)), welcome))
 }
 
@@ -66,20 +65,25 @@ async fn connect(options: &Options) -> Result<Socket, ConnectError> {
         _ => Connector::Plain,
     };
     let stream = TcpStream::connect(address).await.map_err(unreachable)?;
-    // frames are small and go out as soon as there is nothing to add to them
+    // frames are small, and are written once there is nothing to add
     stream.set_nodelay(true).map_err(unreachable)?;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
-        .max_message_size(Some(LARGEST))
-        .max_frame_size(Some(LARGEST));
-    // a handshake of TLS is large, and lives for a moment
-    let shaking =
-        Box::pin(client_async_tls_with_config(request, Metered::new(stream), Some(config), Some(connector)));
-    shaking.await.map(|(socket, _)| socket).map_err(not_shaken)
+        .max_message_size(Some(MAX_FRAME_BYTES))
+        .max_frame_size(Some(MAX_FRAME_BYTES));
+    // the future of a TLS handshake is large and short-lived
+    let handshake = Box::pin(client_async_tls_with_config(
+        request,
+        ByteCounter::new(stream),
+        Some(config),
+        Some(connector),
+    ));
+    handshake.await.map(|(socket, _)| socket).map_err(handshake_error)
 }
 
-/// The handshake's request, and the address that it goes to. `None` if the URL is neither a `ws:` nor, with TLS, a `wss:` one.
+/// The request of the handshake, and the address to connect to. `None` if the URL is neither a
+/// `ws:` nor, with TLS, a `wss:` one.
 fn request(url: &str) -> Option<(Request<()>, String)> {
     let uri = url.parse::<Uri>().ok()?;
     let port = match uri.scheme_str()? {
@@ -93,10 +97,10 @@ fn request(url: &str) -> Option<(Request<()>, String)> {
     Some((request, address))
 }
 
-async fn begin(socket: &mut Socket, hello: Hello) -> Result<Welcome, ConnectError> {
-    let hello = json(&ClientFrame { reference: None, command: Command::Hello(hello) });
-    // the server may have ended it before; then what it said is read below
-    let said = socket.send(Message::text(hello)).await;
+async fn open_session(socket: &mut Socket, hello: Hello) -> Result<Welcome, ConnectError> {
+    let hello = to_json(&ClientFrame { reference: None, command: Command::Hello(hello) });
+    // if this fails, the server may have sent the reason before
+    let sent = socket.send(Message::text(hello)).await;
     while let Some(message) = socket.next().await {
         match message.map_err(|error| ConnectError::Ended(error.to_string()))? {
             Message::Text(frame) => match serde_json::from_str(&frame) {
@@ -110,7 +114,7 @@ async fn begin(socket: &mut Socket, hello: Hello) -> Result<Welcome, ConnectErro
                     });
                 }
                 Ok(ServerFrame::Bye(bye)) => return Err(ConnectError::Bye(bye)),
-                // a notice, or something that this client does not know yet
+                // a notice, or a frame of a newer server
                 _ => {}
             },
             Message::Close(Some(frame)) => {
@@ -119,7 +123,7 @@ async fn begin(socket: &mut Socket, hello: Hello) -> Result<Welcome, ConnectErro
             _ => {}
         }
     }
-    Err(ConnectError::Ended(said.err().map_or_else(|| "it was closed".into(), |error| error.to_string())))
+    Err(ConnectError::Ended(sent.err().map_or_else(|| "it was closed".into(), |error| error.to_string())))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
@@ -127,7 +131,7 @@ fn unreachable(error: std::io::Error) -> ConnectError {
     ConnectError::Unreachable { kind: error.kind(), message: error.to_string() }
 }
 
-fn not_shaken(error: Error) -> ConnectError {
+fn handshake_error(error: Error) -> ConnectError {
     match error {
         #[cfg(feature = "tls")]
         Error::Tls(error) => ConnectError::Tls(error.to_string()),
@@ -146,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_says_where_to_go() {
+    fn the_address_is_part_of_the_url() {
         let address = |url| request(url).map(|(_, address)| address);
         assert_eq!(address("ws://localhost:8000/ws").as_deref(), Some("localhost:8000"));
         assert_eq!(address("ws://chat.example/ws").as_deref(), Some("chat.example:80"));

@@ -1,4 +1,4 @@
-//! Whether the other end still lives.
+//! Detects a connection whose other end has vanished.
 
 use std::time::Duration;
 
@@ -6,66 +6,67 @@ use tokio::time::Instant;
 
 use crate::model::after;
 
-/// What there is to do about a silence.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Beat {
-    /// Nothing: there was a sign of life.
-    Fine,
-    /// Ask for one.
-    Ping,
-    /// Give the connection up: it was asked for and did not come.
+pub(crate) enum Liveness {
+    /// Bytes have arrived in time, or may still arrive.
+    Alive,
+    /// Nothing has arrived for the interval: a `ping` is due.
+    PingDue,
+    /// Nothing followed the `ping` in time: the connection is dead.
     Dead,
 }
 
-/// The clock of one connection's silence. Any byte is a sign of life, a part of a large frame on a slow line too.
+/// The time since a connection last received something. Any byte counts, also a part of a large
+/// frame on a slow network.
 #[derive(Debug)]
-pub(crate) struct Heartbeat {
-    /// After so long a silence a ping goes out.
-    every: Duration,
-    /// So long it may stay unanswered.
-    patience: Duration,
-    /// When something came last, as far as it was looked at.
-    heard_at: Instant,
-    /// How many bytes had come by then.
+pub(super) struct Heartbeat {
+    /// The time without a byte after which a `ping` is due.
+    interval: Duration,
+    /// The time without a byte after the `ping` after which the connection is dead.
+    pong_timeout: Duration,
+    /// The last known time at which something arrived.
+    last_activity: Instant,
+    /// The number of bytes received by then.
     received: u64,
-    /// The ping that nothing followed yet.
+    /// The time of the `ping` that nothing has followed yet.
     pinged_at: Option<Instant>,
 }
 
 impl Heartbeat {
-    pub(crate) fn new(every: Duration, patience: Duration, now: Instant, received: u64) -> Self {
-        Self { every, patience, heard_at: now, received, pinged_at: None }
+    pub(super) fn new(interval: Duration, pong_timeout: Duration, now: Instant, received: u64) -> Self {
+        Self { interval, pong_timeout, last_activity: now, received, pinged_at: None }
     }
 
-    /// Something came; or the clock stands still, as nobody listens.
-    pub(crate) fn heard(&mut self, now: Instant, received: u64) {
-        self.heard_at = now;
+    /// Starts the interval again: something has arrived, or the connection is not read.
+    pub(super) fn on_activity(&mut self, now: Instant, received: u64) {
+        self.last_activity = now;
         self.received = received;
         self.pinged_at = None;
     }
 
-    /// When to [check](Self::check) next.
-    pub(crate) fn deadline(&self) -> Instant {
+    /// The time of the next [`check`](Self::check).
+    pub(super) fn deadline(&self) -> Instant {
         match self.pinged_at {
-            Some(pinged_at) => after(pinged_at, self.patience),
-            None => after(self.heard_at, self.every),
+            Some(pinged_at) => after(pinged_at, self.pong_timeout),
+            None => after(self.last_activity, self.interval),
         }
     }
 
-    /// Looks at the clock, and at how many bytes have come by now.
-    pub(crate) fn check(&mut self, now: Instant, received: u64) -> Beat {
+    /// Checks the time, and whether bytes have arrived meanwhile.
+    pub(super) fn check(&mut self, now: Instant, received: u64) -> Liveness {
         if now < self.deadline() {
-            return Beat::Fine;
+            return Liveness::Alive;
         }
         if received != self.received {
-            self.heard(now, received);
-            return Beat::Fine;
+            self.on_activity(now, received);
+            return Liveness::Alive;
         }
         if self.pinged_at.is_some() {
-            return Beat::Dead;
+            return Liveness::Dead;
         }
         self.pinged_at = Some(now);
-        Beat::Ping
+        Liveness::PingDue
     }
 }
 
@@ -80,33 +81,33 @@ mod tests {
     }
 
     #[test]
-    fn a_silence_is_asked_about_and_then_is_death() {
+    fn silence_causes_a_ping_and_then_the_end() {
         let start = Instant::now();
         let mut heartbeat = heartbeat(start);
-        assert_eq!(heartbeat.check(start + 24 * SECOND, 0), Beat::Fine);
-        assert_eq!(heartbeat.check(start + 25 * SECOND, 0), Beat::Ping);
+        assert_eq!(heartbeat.check(start + 24 * SECOND, 0), Liveness::Alive);
+        assert_eq!(heartbeat.check(start + 25 * SECOND, 0), Liveness::PingDue);
         assert_eq!(heartbeat.deadline(), start + 35 * SECOND);
-        assert_eq!(heartbeat.check(start + 34 * SECOND, 0), Beat::Fine);
-        assert_eq!(heartbeat.check(start + 35 * SECOND, 0), Beat::Dead);
+        assert_eq!(heartbeat.check(start + 34 * SECOND, 0), Liveness::Alive);
+        assert_eq!(heartbeat.check(start + 35 * SECOND, 0), Liveness::Dead);
     }
 
     #[test]
-    fn any_frame_is_an_answer() {
+    fn any_frame_answers_a_ping() {
         let start = Instant::now();
         let mut heartbeat = heartbeat(start);
-        assert_eq!(heartbeat.check(start + 25 * SECOND, 0), Beat::Ping);
-        heartbeat.heard(start + 30 * SECOND, 9);
-        assert_eq!(heartbeat.check(start + 35 * SECOND, 9), Beat::Fine);
-        assert_eq!(heartbeat.check(start + 55 * SECOND, 9), Beat::Ping);
+        assert_eq!(heartbeat.check(start + 25 * SECOND, 0), Liveness::PingDue);
+        heartbeat.on_activity(start + 30 * SECOND, 9);
+        assert_eq!(heartbeat.check(start + 35 * SECOND, 9), Liveness::Alive);
+        assert_eq!(heartbeat.check(start + 55 * SECOND, 9), Liveness::PingDue);
     }
 
     #[test]
-    fn a_frame_that_trickles_in_is_life() {
+    fn parts_of_a_frame_keep_the_connection_alive() {
         let start = Instant::now();
         let mut heartbeat = heartbeat(start);
-        assert_eq!(heartbeat.check(start + 25 * SECOND, 1), Beat::Fine);
-        assert_eq!(heartbeat.check(start + 50 * SECOND, 1), Beat::Ping);
-        assert_eq!(heartbeat.check(start + 60 * SECOND, 2), Beat::Fine);
+        assert_eq!(heartbeat.check(start + 25 * SECOND, 1), Liveness::Alive);
+        assert_eq!(heartbeat.check(start + 50 * SECOND, 1), Liveness::PingDue);
+        assert_eq!(heartbeat.check(start + 60 * SECOND, 2), Liveness::Alive);
         assert_eq!(heartbeat.deadline(), start + 85 * SECOND);
     }
 }

@@ -1,4 +1,4 @@
-//! The way to the server: a connection, a pause, or an attempt.
+//! The link to the server: a connection, a delay, or an attempt to connect.
 
 use std::future::{pending, poll_fn};
 use std::pin::Pin;
@@ -13,33 +13,32 @@ use tokio::time::{Sleep, sleep};
 use super::dial::dial;
 use super::wire::{Incoming, Wire};
 use crate::model::{ConnectError, Options};
-use crate::session::Session;
 
 type Dialed = Result<(Box<Wire>, Welcome), ConnectError>;
 
-/// The way to the server.
+/// The link to the server.
 pub(crate) enum Link {
-    /// There is a connection with a session.
-    Up(Box<Wire>),
-    /// The next attempt waits.
-    Pausing(Pin<Box<Sleep>>),
-    /// An attempt is made.
+    /// A connection with a session.
+    Connected(Box<Wire>),
+    /// The delay before the next attempt.
+    Waiting(Pin<Box<Sleep>>),
+    /// An attempt to connect.
     Dialing(BoxFuture<'static, Dialed>),
 }
 
-/// What happened on the way.
+/// What happened on the link.
 pub(crate) enum Progress {
-    /// Something came in.
+    /// Something arrived.
     Incoming(Incoming),
-    /// The pause is over.
-    Rested,
+    /// The delay is over.
+    DelayOver,
     /// The attempt is over.
     Dialed(Dialed),
 }
 
 impl Link {
-    pub(crate) fn pause(pause: Duration) -> Self {
-        Self::Pausing(Box::pin(sleep(pause)))
+    pub(crate) fn wait(delay: Duration) -> Self {
+        Self::Waiting(Box::pin(sleep(delay)))
     }
 
     pub(crate) fn dial(options: &Arc<Options>, hello: Hello) -> Self {
@@ -47,25 +46,29 @@ impl Link {
         Self::Dialing(async move { dial(&options, hello).await }.boxed())
     }
 
+    /// The connection, if there is one.
     pub(crate) fn wire(&mut self) -> Option<&mut Wire> {
         match self {
-            Self::Up(wire) => Some(wire),
+            Self::Connected(wire) => Some(wire),
             _ => None,
         }
     }
 
-    /// Goes on: writes what there is to write, and gives what happens next. While `reading` is false nothing comes in, and no
-    /// attempt is made. Cancel-safe.
-    pub(crate) async fn next(&mut self, session: &mut Session, reading: bool) -> Progress {
+    /// Writes the frames that `next_frame` returns, and resolves with what happens next. While
+    /// `reading` is false, nothing is read, and no attempt is made. Cancel-safe.
+    pub(crate) async fn next(
+        &mut self,
+        mut next_frame: impl FnMut() -> Option<String>,
+        reading: bool,
+    ) -> Progress {
         match self {
-            Self::Up(wire) => {
-                let incoming = poll_fn(|cx| wire.poll(cx, || session.next_frame(), reading)).await;
-                Progress::Incoming(incoming)
+            Self::Connected(wire) => {
+                Progress::Incoming(poll_fn(|cx| wire.poll(cx, &mut next_frame, reading)).await)
             }
             _ if !reading => pending().await,
-            Self::Pausing(pause) => {
-                pause.as_mut().await;
-                Progress::Rested
+            Self::Waiting(delay) => {
+                delay.as_mut().await;
+                Progress::DelayOver
             }
             Self::Dialing(dialing) => Progress::Dialed(dialing.as_mut().await),
         }

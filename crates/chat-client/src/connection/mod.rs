@@ -1,4 +1,4 @@
-//! The connection to the server: frames in and out, nothing of what they mean.
+//! The connection to the server: frames in and out, without their meaning.
 
 mod byte_counter;
 mod dial;
@@ -7,6 +7,6 @@ mod link;
 mod wire;
 
 pub(crate) use dial::dial;
-pub(crate) use heartbeat::Beat;
+pub(crate) use heartbeat::Liveness;
 pub(crate) use link::{Link, Progress};
 pub(crate) use wire::Incoming;

@@ -1,4 +1,5 @@
-//! One connection: frames in and out, nothing of what they mean.
+//! One WebSocket connection, once it has a session. It reads and writes frames without their
+//! meaning.
 
 use std::task::{Context, Poll, ready};
 
@@ -9,65 +10,73 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use super::byte_counter::Metered;
-use super::heartbeat::{Beat, Heartbeat};
+use super::byte_counter::ByteCounter;
+use super::heartbeat::{Heartbeat, Liveness};
 use crate::model::Disconnect;
 
-/// What stands in place of a code where a close frame has none (RFC 6455, section 7.4.1).
+/// The code that stands for a close frame without a code (RFC 6455, section 7.4.1).
 const NO_CODE: u16 = 1005;
 
-/// What came in.
+/// What arrived.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    /// A frame of the dialect.
+    /// A text frame.
     Frame(Utf8Bytes),
-    /// A sign of life, and no more.
-    Heard,
-    /// The end.
+    /// A frame that only shows that the server is alive.
+    Activity,
+    /// The end of the connection.
     Ended(Disconnect),
 }
 
-/// One connection, once it has a session. Everything in it ends with it.
+/// One connection.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    socket: WebSocketStream<MaybeTlsStream<Metered>>,
+    socket: WebSocketStream<MaybeTlsStream<ByteCounter>>,
     heartbeat: Heartbeat,
-    /// A sign of life of one's own is due.
+    /// An unsolicited pong is due.
     pong_due: bool,
-    /// How far closing it has come.
     closing: Closing,
-    /// Why nothing more can be written. What the server wrote before can still be read, and ends it.
-    broken: Option<String>,
+    /// Why writing failed. Frames that the server sent before can still be read, and then the
+    /// connection ends.
+    write_error: Option<String>,
     /// The server's close frame, while the answer to it is written.
-    closed: Option<Disconnect>,
+    close_received: Option<Disconnect>,
 }
 
+/// The progress of closing the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Closing {
-    No,
-    /// When everything else is written.
-    Soon,
-    /// The close frame is written.
-    Said,
+    Open,
+    /// A close frame is due once everything else has been written.
+    Requested,
+    /// The close frame has been written.
+    Sent,
 }
 
 impl Wire {
-    pub(crate) fn new(socket: WebSocketStream<MaybeTlsStream<Metered>>, heartbeat: Heartbeat) -> Self {
-        Self { socket, heartbeat, pong_due: false, closing: Closing::No, broken: None, closed: None }
+    pub(super) fn new(socket: WebSocketStream<MaybeTlsStream<ByteCounter>>, heartbeat: Heartbeat) -> Self {
+        Self {
+            socket,
+            heartbeat,
+            pong_due: false,
+            closing: Closing::Open,
+            write_error: None,
+            close_received: None,
+        }
     }
 
-    /// Writes what there is to write, and gives what comes in; nothing comes in while `reading` is false, and then the server finds
-    /// that its writes are not taken.
-    pub(crate) fn poll(
+    /// Writes the frames that `next_frame` returns, and returns what arrives. While `reading` is
+    /// false nothing is read, so that the server's writes stall.
+    pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        mut next: impl FnMut() -> Option<String>,
+        mut next_frame: impl FnMut() -> Option<String>,
         reading: bool,
     ) -> Poll<Incoming> {
-        if let Err(error) = self.write(cx, &mut next) {
-            self.broken = Some(error.to_string());
+        if let Err(error) = self.write(cx, &mut next_frame) {
+            self.write_error = Some(error.to_string());
         }
-        if let Some(end) = self.closed.take() {
+        if let Some(end) = self.close_received.take() {
             return self.answer_close(cx, end);
         }
         if !reading {
@@ -76,27 +85,29 @@ impl Wire {
         Poll::Ready(match ready!(self.socket.poll_next_unpin(cx)) {
             Some(Ok(Message::Text(frame))) => Incoming::Frame(frame),
             Some(Ok(Message::Close(frame))) => return self.answer_close(cx, closed(frame)),
-            Some(Ok(_)) => Incoming::Heard,
+            Some(Ok(_)) => Incoming::Activity,
             Some(Err(error)) => Incoming::Ended(Disconnect::Lost(error.to_string())),
             None => {
-                let why = self.broken.take().unwrap_or_else(|| "the server closed the connection".into());
-                Incoming::Ended(Disconnect::Lost(why))
+                let error = self.write_error.take();
+                let error = error.unwrap_or_else(|| "the server closed the connection".into());
+                Incoming::Ended(Disconnect::Lost(error))
             }
         })
     }
 
-    /// Writes as much as the socket takes. tungstenite queues the answers to pings when it reads them: flushing writes those, too.
+    /// Writes as much as the socket accepts. Flushing also writes the answers to pings, which
+    /// tungstenite queues when it reads them.
     fn write(
         &mut self,
         cx: &mut Context<'_>,
-        next: &mut impl FnMut() -> Option<String>,
+        next_frame: &mut impl FnMut() -> Option<String>,
     ) -> Result<(), Error> {
-        if self.broken.is_some() || self.closed.is_some() {
+        if self.write_error.is_some() || self.close_received.is_some() {
             return Ok(());
         }
         while let Poll::Ready(ready) = self.socket.poll_ready_unpin(cx) {
             ready?;
-            let Some(message) = self.next_message(next) else { break };
+            let Some(message) = self.next_message(next_frame) else { break };
             self.socket.start_send_unpin(message)?;
         }
         match self.socket.poll_flush_unpin(cx) {
@@ -105,15 +116,15 @@ impl Wire {
         }
     }
 
-    fn next_message(&mut self, next: &mut impl FnMut() -> Option<String>) -> Option<Message> {
-        if self.closing == Closing::Said {
+    fn next_message(&mut self, next_frame: &mut impl FnMut() -> Option<String>) -> Option<Message> {
+        if self.closing == Closing::Sent {
             return None;
         }
-        if let Some(frame) = next() {
+        if let Some(frame) = next_frame() {
             return Some(Message::text(frame));
         }
-        if self.closing == Closing::Soon {
-            self.closing = Closing::Said;
+        if self.closing == Closing::Requested {
+            self.closing = Closing::Sent;
             return Some(Message::Close(Some(CloseFrame {
                 code: CloseCode::Normal,
                 reason: Utf8Bytes::default(),
@@ -122,44 +133,46 @@ impl Wire {
         std::mem::take(&mut self.pong_due).then(|| Message::Pong(Default::default()))
     }
 
-    /// The server closed: it ends once the answer is written, or can't be.
+    /// The server has closed the connection: it ends once the answer is written, or cannot be.
     fn answer_close(&mut self, cx: &mut Context<'_>, end: Disconnect) -> Poll<Incoming> {
         if self.socket.poll_flush_unpin(cx).is_pending() {
-            self.closed = Some(end);
+            self.close_received = Some(end);
             return Poll::Pending;
         }
         Poll::Ready(Incoming::Ended(end))
     }
 
-    /// Closes with 1000 once everything else is written; the server's answer ends it.
+    /// Closes the connection with code 1000 once everything else has been written. It ends with
+    /// the server's answer.
     pub(crate) fn close(&mut self) {
-        if self.closing == Closing::No {
-            self.closing = Closing::Soon;
+        if self.closing == Closing::Open {
+            self.closing = Closing::Requested;
         }
     }
 
-    /// Something came, or what comes is not read.
-    pub(crate) fn heard(&mut self, now: Instant) {
+    /// Starts the heartbeat interval again: something has arrived, or the connection is not read.
+    pub(crate) fn on_activity(&mut self, now: Instant) {
         let received = self.received();
-        self.heartbeat.heard(now, received);
+        self.heartbeat.on_activity(now, received);
     }
 
-    /// When to look at the silence next.
+    /// The time of the next [`check`](Self::check).
     pub(crate) fn deadline(&self) -> Instant {
         self.heartbeat.deadline()
     }
 
-    /// Looks at how long nothing came.
-    pub(crate) fn check(&mut self, now: Instant) -> Beat {
+    /// Checks whether the other end is alive.
+    pub(crate) fn check(&mut self, now: Instant) -> Liveness {
         let received = self.received();
         self.heartbeat.check(now, received)
     }
 
-    /// While nothing is read, a ping of the server's is not seen either. An unsolicited pong (RFC 6455, section 5.5.3) shows that this
-    /// end lives, and asks for no answer that would be added to what is not read.
-    pub(crate) fn show_life(&mut self, now: Instant) {
+    /// Queues an unsolicited pong (RFC 6455, section 5.5.3) when the deadline has passed. While
+    /// nothing is read, the server's pings are not seen either. The pong shows that this end is
+    /// alive, and needs no answer, which would add to what is unread.
+    pub(crate) fn keep_alive(&mut self, now: Instant) {
         if now >= self.deadline() {
-            self.heard(now);
+            self.on_activity(now);
             self.pong_due = true;
         }
     }

@@ -1,15 +1,16 @@
-//! Moments to come.
+//! Points in time.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Further away than anybody waits.
-const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+/// The maximum time that a deadline is ahead.
+const MAX_AHEAD: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
-/// When so much time has passed. The pause may be what a server or a user says, however long: beyond 30 years it is cut.
-pub(crate) fn after(now: Instant, pause: Duration) -> Instant {
-    now + pause.min(FAR)
+/// The time `delay` after `now`. Servers and users may choose any delay: more than 30 years count
+/// as 30 years.
+pub(crate) fn after(now: Instant, delay: Duration) -> Instant {
+    now + delay.min(MAX_AHEAD)
 }
 
 #[cfg(test)]
@@ -17,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn never_is_a_moment_too() {
+    fn the_longest_delay_does_not_overflow() {
         let now = Instant::now();
         assert!(after(now, Duration::MAX) > after(now, Duration::from_secs(1)));
     }

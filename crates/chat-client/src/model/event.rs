@@ -1,4 +1,4 @@
-//! What a client tells its user.
+//! Events of a client.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,90 +10,97 @@ use chat_protocol::{Epoch, RoomName, Username};
 
 use super::error::ConnectError;
 
-/// Something that happened, in the order in which it did.
+/// An event, in the order in which events happened.
 ///
-/// What the user asked for is answered where it was asked; what comes from others, and what the client does by itself, is told
-/// here. Of a room nothing comes before its [`Joined`](Self::Joined) or after its [`Left`](Self::Left) or
-/// [`RejoinRefused`](Self::RejoinRefused).
+/// The answer to a command is returned by the command. Events are what others do, and what the
+/// client does on its own. No event of a room comes before its [`Joined`](Self::Joined), or after
+/// its [`Left`](Self::Left) or [`RejoinRefused`](Self::RejoinRefused).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A session began: the first one, and one after each [`Disconnected`](Self::Disconnected) that could be mended.
+    /// A session began: the first one, and one after each [`Disconnected`](Self::Disconnected)
+    /// from which the client recovered.
     Connected(Connected),
-    /// The connection ended, or could not be made again. The client tries again after a pause.
+    /// The connection ended, or could not be established again. The client tries again after a
+    /// delay.
     Disconnected {
-        /// Why.
+        /// The reason.
         reason: Disconnect,
-        /// How long the pause is.
+        /// The delay.
         retry_in: Duration,
     },
-    /// The session is in a room. [`Client::join`](crate::Client::join) has the same answer; it is told here too, since only here is it
-    /// in its place in front of the room's first message and first change of presence. Also after each reconnect, for each room.
+    /// The session has joined a room. [`Client::join`](crate::Client::join) returns the same value;
+    /// the event marks its position before the room's first message and first change of presence.
+    /// It is repeated after each reconnect, for each room.
     Joined(Arc<Joined>),
-    /// Somebody said something in a room: each message once, in the order of `seq`. After a reconnect those that were missed are
-    /// told in the same way, and messages that were erased meanwhile are among them.
+    /// A message in a room: each message once, in the order of `seq`. After a reconnect, missed
+    /// messages are delivered in the same way, and among them messages that were erased meanwhile.
     Message {
-        /// Where.
+        /// The room.
         room: RoomName,
-        /// What.
+        /// The message.
         message: StoredMessage,
     },
-    /// After a reconnect: everything that was missed has been told, as messages between the room's [`Joined`](Self::Joined) and this.
+    /// After a reconnect: every missed message has been delivered, between the room's
+    /// [`Joined`](Self::Joined) and this event.
     Recovered {
-        /// Where.
+        /// The room.
         room: RoomName,
-        /// How many messages that were.
+        /// The number of missed messages.
         count: u64,
     },
-    /// After a reconnect: messages may be missing. It comes before the first message behind the gap.
+    /// After a reconnect: messages may be missing. The event comes before the first message after
+    /// the gap.
     Gap(Gap),
-    /// A fault of the server: a message came whose `seq` does not follow the last one's. It is told next. Counted in
-    /// [`Counters::holes`](crate::Counters::holes).
-    Hole {
-        /// Where.
+    /// A fault of the server: a message whose `seq` does not follow the previous one. The message
+    /// is delivered next. Counted in
+    /// [`Counters::sequence_gaps`](crate::Counters::sequence_gaps).
+    SequenceGap {
+        /// The room.
         room: RoomName,
-        /// The seq that should have come.
+        /// The expected `seq`.
         expected: u64,
-        /// The seq that came.
+        /// The `seq` that arrived.
         got: u64,
     },
-    /// Who came and who went, to be applied as to a set to [`Joined::members`].
+    /// Members joined and left: changes to the set that [`Joined::members`] began.
     Presence(Presence),
-    /// Somebody is typing.
+    /// A member is typing.
     Typing(Typing),
-    /// The operator says something.
+    /// A notice of the operator.
     Notice(Notice),
-    /// The session is not in a room any more, and the client will not join it again by itself.
+    /// The session has left a room, and the client does not join it again on its own.
     Left {
-        /// Where.
+        /// The room.
         room: RoomName,
-        /// Why.
+        /// The reason.
         reason: LeftReason,
     },
-    /// After a reconnect: the room can't be joined again yet; the client tries again after a pause, until it is let in or told to
-    /// leave. With [`UsernameTaken`](ErrorCode::UsernameTaken) either its own dead connection still holds the name, for 10 s at most,
-    /// or somebody else took it.
+    /// After a reconnect: the room cannot be joined yet. The client tries again after a delay,
+    /// until it has joined, or the program leaves the room. The code
+    /// [`UsernameTaken`](ErrorCode::UsernameTaken) means that the client's own lost connection
+    /// still holds the name, for at most 10 s, or that another user has taken it.
     RejoinDelayed {
-        /// Which.
+        /// The room.
         room: RoomName,
-        /// Why, for a program.
+        /// The reason, for a program.
         code: ErrorCode,
-        /// Why, for a person.
+        /// The reason, for a person.
         message: Arc<str>,
-        /// How long the pause is.
+        /// The delay.
         retry_in: Duration,
     },
-    /// After a reconnect: the room does not let the session in any more, and the client gives it up. Messages to it that had no
-    /// ack are refused with the same code.
+    /// After a reconnect: the server refuses the room for good, and the client gives it up.
+    /// Messages to the room without an ack are refused with the same code.
     RejoinRefused {
-        /// Which.
+        /// The room.
         room: RoomName,
-        /// Why, for a program.
+        /// The reason, for a program.
         code: ErrorCode,
-        /// Why, for a person.
+        /// The reason, for a person.
         message: Arc<str>,
     },
-    /// The client is closed for good. The last event there is.
+    /// The client is closed for good. This is the last event.
     Closed(Closed),
 }
 
@@ -101,70 +108,75 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Connected {
-    /// An id for logs. It grants nothing.
+    /// An id for logs. It grants no access.
     pub session: String,
     /// The name, in the spelling that everyone sees.
     pub username: Username,
-    /// The server's name and version.
+    /// The name and the version of the server.
     pub server: String,
-    /// What the client may send.
+    /// The limits for what the client sends.
     pub limits: WelcomeLimits,
 }
 
-/// A room as it stood when it was joined.
+/// The state of a room at the time of joining.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Joined {
-    /// Which.
+    /// The room.
     pub room: RoomName,
-    /// The life of the store.
+    /// The epoch of the store.
     pub epoch: Epoch,
-    /// The newest message's; the live stream begins behind it.
+    /// The number of the newest message. The live stream begins after it.
     pub seq: u64,
-    /// The first page of who is there, by username; [`Client::members`](crate::Client::members) has the rest.
+    /// The first page of the members, ordered by username.
+    /// [`Client::members`](crate::Client::members) returns the others.
     pub members: Vec<MemberInfo>,
-    /// How many are there in all.
+    /// The number of all members.
     pub member_count: u64,
-    /// The newest messages, as many as [`JoinOptions::history`](crate::JoinOptions::history) asked for, oldest first. Empty where the
-    /// client joined again by itself: what it missed comes as [`Event::Message`].
+    /// The newest messages, oldest first, as many as
+    /// [`JoinOptions::history`](crate::JoinOptions::history) requests. Empty if the client rejoined
+    /// on its own: missed messages are delivered as [`Event::Message`].
     pub messages: Vec<StoredMessage>,
-    /// Whether the client joined again by itself after a reconnect. What was known of the members is replaced by `members`.
+    /// Whether the client rejoined on its own after a reconnect. `members` then replaces the
+    /// earlier list.
     pub rejoined: bool,
 }
 
-/// A place in a room's stream at which messages may be missing.
+/// A position in a room's stream at which messages may be missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap {
-    /// Where.
+    /// The room.
     pub room: RoomName,
-    /// The last seq that was told before.
+    /// The `seq` of the last message that was delivered before.
     pub last_seen: u64,
-    /// The seq with which the stream goes on: of the next message that is told, now or later. Without a change of epoch, those from
-    /// `last_seen + 1` up to here can be read by [`Client::history`](crate::Client::history) with [`Page::After`](crate::Page::After).
+    /// The `seq` of the next message that will be delivered, now or later. Unless the epoch has
+    /// changed, [`Client::history`](crate::Client::history) with
+    /// [`Page::After`](crate::Page::After) returns the messages from `last_seen + 1` up to it.
     pub resumes_at: u64,
-    /// Whether the room's history is another one now: what was told before is void, and its seqs mean nothing any more.
+    /// Whether the room's history was replaced by another one. The messages delivered before are
+    /// then void, and their numbers have no meaning any more.
     pub epoch_changed: bool,
 }
 
-/// Why a connection ended, or did not come about again.
+/// Why a connection ended, or could not be established again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Disconnect {
-    /// The server said that it would close it.
+    /// The server announced the end with a `bye`.
     Bye(Bye),
-    /// The server closed it without a `bye`.
+    /// The server closed the connection without a `bye`.
     Closed {
-        /// The code in its close frame; 1005 where there was none.
+        /// The code of the close frame; 1005 if it had none.
         code: u16,
-        /// The reason in its close frame.
+        /// The reason of the close frame.
         reason: String,
     },
-    /// It broke.
+    /// The connection broke.
     Lost(String),
-    /// The server gave no sign of life: nothing came for a heartbeat, and nothing followed a `ping`.
-    Silent,
-    /// It could not be made again.
+    /// Nothing arrived for a heartbeat interval, and nothing followed a `ping` in time.
+    HeartbeatTimeout,
+    /// The connection could not be established again.
     Unreachable(ConnectError),
 }
 
@@ -172,17 +184,19 @@ pub enum Disconnect {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Closed {
-    /// [`Client::close`](crate::Client::close) was called, or the last [`Client`](crate::Client) was dropped.
-    Asked,
-    /// The server said not to come back.
+    /// [`Client::close`](crate::Client::close) was called, or the last [`Client`](crate::Client)
+    /// was dropped.
+    Requested,
+    /// The server asked the client not to reconnect.
     Bye(Bye),
-    /// The server closed the connection with a code that says that coming back is of no use: 4401, 4403 or 4409.
+    /// The server closed the connection with a code after which reconnecting is useless: 4401, 4403
+    /// or 4409.
     Forbidden {
-        /// The code in its close frame.
+        /// The code of the close frame.
         code: u16,
-        /// The reason in its close frame.
+        /// The reason of the close frame.
         reason: String,
     },
-    /// The server refused the session when the client came back, in a way that would not change.
+    /// The server refused the session of a reconnecting client, and would refuse it again.
     Refused(ConnectError),
 }

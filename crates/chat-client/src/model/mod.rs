@@ -1,8 +1,9 @@
-//! The types that users and all other modules share.
+//! The types that users and all other modules share: options, events, queries and errors.
 
 mod backoff;
 mod counters;
 mod deadline;
+mod encode;
 mod error;
 mod event;
 mod options;
@@ -12,9 +13,10 @@ mod tls;
 mod token;
 
 pub use backoff::Backoff;
+pub(crate) use counters::CounterCells;
 pub use counters::Counters;
-pub(crate) use counters::Counting;
 pub(crate) use deadline::after;
+pub(crate) use encode::to_json;
 pub use error::{CommandError, ConnectError};
 pub use event::{Closed, Connected, Disconnect, Event, Gap, Joined};
 pub use options::Options;

@@ -1,4 +1,4 @@
-//! How a client is set up.
+//! The configuration of a client.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,19 @@ use super::backoff::Backoff;
 use super::tls::Tls;
 use super::token::TokenSource;
 
-/// How a client is set up. `Options::new` gives sound defaults, the methods change them.
+/// The configuration of a client: [`Options::new`] has useful defaults, and each method changes
+/// one of them.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use chat_client::Options;
+///
+/// let options = Options::new("ws://127.0.0.1:8000/ws", "ana".parse()?)
+///     .client("weather bot 1.2")
+///     .connect_timeout(Duration::from_secs(5));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Options {
     pub(crate) url: String,
@@ -22,16 +34,23 @@ pub struct Options {
     pub(crate) render: bool,
     pub(crate) backoff: Backoff,
     pub(crate) event_buffer: usize,
-    pub(crate) unacked: usize,
+    pub(crate) max_in_flight: usize,
     pub(crate) connect_timeout: Duration,
-    /// None: what `welcome` says.
-    pub(crate) heartbeat: Option<Duration>,
+    /// `None`: the interval in the server's `welcome`.
+    pub(crate) heartbeat_interval: Option<Duration>,
     pub(crate) pong_timeout: Duration,
     pub(crate) close_timeout: Duration,
 }
 
 impl Options {
-    /// `url` is the server's address: `wss://host/ws` with TLS, `ws://host:port/ws` without. It is checked when connecting.
+    /// The address of the server, and the name of the user. `url` is `wss://host/ws` with TLS, and
+    /// `ws://host:port/ws` without. [`Client::connect`](crate::Client::connect) checks it.
+    ///
+    /// ```
+    /// # use chat_client::Options;
+    /// let options = Options::new("wss://chat.example/ws", "ana".parse()?);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(url: impl Into<String>, username: Username) -> Self {
         Self {
             url: url.into(),
@@ -43,30 +62,40 @@ impl Options {
             render: false,
             backoff: Backoff::default(),
             event_buffer: 1_024,
-            unacked: 256,
+            max_in_flight: 256,
             connect_timeout: Duration::from_secs(10),
-            heartbeat: None,
+            heartbeat_interval: None,
             pong_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(5),
         }
     }
 
-    /// The token that proves who the user is, for servers that ask for one. Every session begins with it. It never appears in a log
-    /// or in `Debug`. For tokens that expire there is [`token_provider`](Self::token_provider); the later of the two calls counts.
+    /// The token that authenticates the user, for servers that require one. Every session begins
+    /// with it. It never appears in a log or in `Debug`. For tokens that expire, use
+    /// [`token_provider`](Self::token_provider); the later of the two calls counts.
+    ///
+    /// ```
+    /// # use chat_client::Options;
+    /// # let secret = "secret";
+    /// let options = Options::new("wss://chat.example/ws", "ana".parse()?).token(secret);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(TokenSource::Fixed(token.into().into()));
         self
     }
 
-    /// Where tokens come from that expire: called once before each session, the first and every later one. The time that it takes
-    /// counts towards [`connect_timeout`](Self::connect_timeout), and its future is dropped when that is over. An error is a
-    /// [`ConnectError::Token`](crate::ConnectError::Token): [`Client::connect`](crate::Client::connect) fails with it, and a client
-    /// that reconnects tries again later.
+    /// The source of tokens that expire: called once before each session. Its duration counts
+    /// towards [`connect_timeout`](Self::connect_timeout), after which its future is dropped. An
+    /// error becomes [`ConnectError::Token`](crate::ConnectError::Token):
+    /// [`Client::connect`](crate::Client::connect) fails with it, and a client that reconnects
+    /// tries again later.
     ///
     /// ```
     /// # use chat_client::Options;
-    /// # async fn token_of_this_minute() -> Result<String, std::io::Error> { Ok("secret".into()) }
-    /// let options = Options::new("wss://chat.example/ws", "ana".parse()?).token_provider(token_of_this_minute);
+    /// # async fn fetch_token() -> Result<String, std::io::Error> { Ok("secret".into()) }
+    /// let options = Options::new("wss://chat.example/ws", "ana".parse()?)
+    ///     .token_provider(fetch_token);
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn token_provider<F, R, E>(mut self, provider: F) -> Self
@@ -79,8 +108,9 @@ impl Options {
         self
     }
 
-    /// What `wss:` connections are made with, for example roots of your own or a client certificate. By default the certificates
-    /// that the system trusts, or those of the file in the variable `SSL_CERT_FILE`.
+    /// The TLS configuration of `wss:` connections, for example with your own root certificates or
+    /// a client certificate (default: the certificates that the system trusts, or those of the file
+    /// in the variable `SSL_CERT_FILE`).
     ///
     /// ```
     /// # use chat_client::Options;
@@ -98,62 +128,131 @@ impl Options {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     #[cfg(feature = "tls")]
-    pub fn tls(mut self, config: std::sync::Arc<crate::rustls::ClientConfig>) -> Self {
+    pub fn tls(mut self, config: std::sync::Arc<tokio_rustls::rustls::ClientConfig>) -> Self {
         self.tls = Tls::Config(config);
         self
     }
 
-    /// What this program is, in free text, for the server's log.
+    /// A description of this program, in free text, for the server's log.
+    ///
+    /// ```
+    /// # use chat_client::Options;
+    /// let options = Options::new("wss://chat.example/ws", "ana".parse()?)
+    ///     .client("weather bot 1.2");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn client(mut self, client: impl Into<String>) -> Self {
         self.client = Some(client.into());
         self
     }
 
-    /// Messages come with `html`, too: rendered from Markdown and sanitised.
+    /// Requests `html` with each message: its Markdown, rendered and sanitised.
+    ///
+    /// ```
+    /// # use chat_client::Options;
+    /// let options = Options::new("wss://chat.example/ws", "ana".parse()?).render();
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn render(mut self) -> Self {
         self.render = true;
         self
     }
 
-    /// How long to wait before coming back, before joining a room again and before sending again what could not be stored.
-    /// Without this from 100 ms up to 10 s.
+    /// The delay before the client reconnects, rejoins a room, and sends a message again that could
+    /// not be stored (default: from 100 ms up to 10 s).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use chat_client::{Backoff, Options};
+    /// let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
+    /// let options = Options::new("wss://chat.example/ws", "ana".parse()?).backoff(backoff);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self
     }
 
-    /// How many events may wait to be read before the client reads no further from the server; at least 1, without this 1,024.
+    /// The number of unread events after which the client stops reading from the server, at least 1
+    /// (default: 1,024).
+    ///
+    /// ```
+    /// # use chat_client::Options;
+    /// let options = Options::new("wss://chat.example/ws", "ana".parse()?).event_buffer(10_000);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn event_buffer(mut self, events: usize) -> Self {
         self.event_buffer = events.max(1);
         self
     }
 
-    /// How many messages may be on their way to their ack at once; at least 1, without this 256. What is sent beyond that waits for its
-    /// place. They are kept in memory: at most so many times the largest frame that the server takes.
-    pub fn unacked(mut self, messages: usize) -> Self {
-        self.unacked = messages.max(1);
+    /// The maximum number of messages without an ack, at least 1 (default: 256). Further messages
+    /// wait for capacity. The client keeps the messages in memory: at most this number times the
+    /// largest frame that the server accepts.
+    ///
+    /// ```
+    /// # use chat_client::Options;
+    /// let options = Options::new("wss://chat.example/ws", "ana".parse()?).max_in_flight(16);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn max_in_flight(mut self, messages: usize) -> Self {
+        self.max_in_flight = messages.max(1);
         self
     }
 
-    /// How long connecting may take, up to the server's `welcome`. Without this 10 s.
+    /// The maximum time for connecting, up to the server's `welcome` (default: 10 s).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use chat_client::Options;
+    /// let options = Options::new("wss://chat.example/ws", "ana".parse()?)
+    ///     .connect_timeout(Duration::from_secs(3));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// After so long a silence of the server the client asks for a sign of life. Without this as the server's `welcome` says.
-    pub fn heartbeat(mut self, silence: Duration) -> Self {
-        self.heartbeat = Some(silence);
+    /// The time without a byte from the server after which the client sends a `ping` (default: the
+    /// interval in the server's `welcome`).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use chat_client::Options;
+    /// let options = Options::new("wss://chat.example/ws", "ana".parse()?)
+    ///     .heartbeat_interval(Duration::from_secs(5));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
+        self.heartbeat_interval = Some(interval);
         self
     }
 
-    /// How long the answer to that may take before the client comes back by a new connection. Without this 10 s.
+    /// The time without a byte after that `ping` after which the client reconnects (default: 10 s).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use chat_client::Options;
+    /// let options = Options::new("wss://chat.example/ws", "ana".parse()?)
+    ///     .pong_timeout(Duration::from_secs(3));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pong_timeout(mut self, timeout: Duration) -> Self {
         self.pong_timeout = timeout;
         self
     }
 
-    /// How long [`Client::close`](crate::Client::close) waits for the server at most. Without this 5 s.
+    /// The maximum time that [`Client::close`](crate::Client::close) waits for the server (default:
+    /// 5 s).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use chat_client::Options;
+    /// let options = Options::new("wss://chat.example/ws", "ana".parse()?)
+    ///     .close_timeout(Duration::from_secs(1));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
@@ -161,7 +260,7 @@ impl Options {
 }
 
 impl fmt::Debug for Options {
-    /// All but the token.
+    /// Omits the token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("url", &self.url)
@@ -177,7 +276,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_token_is_not_shown() {
+    fn debug_omits_the_token() {
         let options =
             Options::new("ws://localhost/ws", "ana".parse().unwrap()).token("s3cret").event_buffer(0);
         assert!(!format!("{options:?}").contains("s3cret"));

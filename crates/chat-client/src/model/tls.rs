@@ -11,12 +11,12 @@ use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
 use super::error::ConnectError;
 
-/// Which certificates a client trusts.
+/// The certificates that a client trusts.
 #[derive(Debug, Clone)]
 pub(crate) enum Tls {
-    /// Those that the system trusts. They are read from its files once, by the first connection that needs them.
+    /// Those that the system trusts. The first connection that needs them reads the system's files.
     System(Arc<OnceCell<Arc<ClientConfig>>>),
-    /// What the program decided.
+    /// The configuration of the program.
     Config(Arc<ClientConfig>),
 }
 
@@ -25,18 +25,18 @@ impl Tls {
         Self::System(Arc::default())
     }
 
-    /// What to shake hands with. Cancel-safe: a read of the system's certificates that nobody waits for is repeated by the next
-    /// connection.
+    /// The configuration of a connection. Cancel-safe: if this is dropped while it reads the
+    /// system's certificates, the next connection reads them again.
     pub(crate) async fn config(&self) -> Result<Arc<ClientConfig>, ConnectError> {
         match self {
             Self::Config(config) => Ok(Arc::clone(config)),
-            Self::System(once) => once.get_or_try_init(of_the_system).await.map(Arc::clone),
+            Self::System(once) => once.get_or_try_init(system_config).await.map(Arc::clone),
         }
     }
 }
 
-async fn of_the_system() -> Result<Arc<ClientConfig>, ConnectError> {
-    // the certificates of a system are some hundred files
+async fn system_config() -> Result<Arc<ClientConfig>, ConnectError> {
+    // there may be some hundred files
     let found = spawn_blocking(load_native_certs).await;
     let CertificateResult { certs, errors, .. } =
         found.map_err(|error| ConnectError::Tls(error.to_string()))?;
@@ -45,7 +45,7 @@ async fn of_the_system() -> Result<Arc<ClientConfig>, ConnectError> {
         let why = errors.first().map(|error| format!(": {error}")).unwrap_or_default();
         return Err(ConnectError::Tls(format!("this system has no trusted root certificates{why}")));
     }
-    // the provider is named: a program that uses another one elsewhere has no default that would do for both
+    // an explicit provider: a program that also uses another one has no usable default
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| ConnectError::Tls(error.to_string()))?

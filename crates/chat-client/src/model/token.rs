@@ -1,4 +1,4 @@
-//! The token that a session begins with.
+//! The token of a session.
 
 use std::error::Error;
 use std::fmt;
@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 
 type ProviderError = Box<dyn Error + Send + Sync>;
 
-/// Where the token of the next session comes from. A token is a secret, so `Debug` does not show it.
+/// The source of the token of each session. A token is a secret, so `Debug` does not show it.
 #[derive(Clone)]
 pub(crate) enum TokenSource {
     Fixed(Arc<str>),
@@ -29,7 +29,7 @@ impl TokenSource {
         }))
     }
 
-    /// The token for the session that is about to begin.
+    /// The token of the next session.
     pub(crate) async fn token(&self) -> Result<String, ProviderError> {
         match self {
             Self::Fixed(token) => Ok(token.to_string()),

@@ -1,4 +1,4 @@
-//! What the user asks for.
+//! Commands of the user.
 
 use std::sync::Arc;
 
@@ -7,122 +7,120 @@ use chat_protocol::{MessageId, RoomName};
 use tokio::time::Instant;
 
 use super::room::{Room, Stage};
-use super::{Call, Out, Session};
-use crate::command::{Reply, Request};
+use super::{Outgoing, PendingCall, Session};
+use crate::command::{Request, Responder};
 use crate::model::{CommandError, Event, Joined};
 
 impl Session {
-    /// Takes a command: it is answered at once, or what it needs is written and somebody's answer is waited for.
-    pub(crate) fn request(&mut self, request: Request, now: Instant) {
+    /// Takes a command: answers it at once, or queues a frame and waits for the server's answer.
+    pub(crate) fn on_request(&mut self, request: Request, now: Instant) {
         match request {
-            Request::Join { room, history, reply } => self.join(&room, history, reply),
-            Request::Leave { room, reply } => self.leave(room, reply),
-            Request::Send { room, body, id, reply } => self.send(room, body, id, reply),
-            Request::History { query, reply } => {
-                if let Some(reply) = self.only_up(reply) {
-                    self.ask(Call::History(reply), Command::History(query));
+            Request::Join { room, history, responder } => self.join(&room, history, responder),
+            Request::Leave { room, responder } => self.leave(room, responder),
+            Request::Send { room, body, id, responder } => self.send(room, body, id, responder),
+            Request::History { query, responder } => {
+                if let Some(responder) = self.if_connected(responder) {
+                    self.call(PendingCall::History(responder), Command::History(query));
                 }
             }
-            Request::Members { query, reply } => {
-                if let Some(reply) = self.only_up(reply) {
-                    self.ask(Call::Members(reply), Command::Members(query));
+            Request::Members { query, responder } => {
+                if let Some(responder) = self.if_connected(responder) {
+                    self.call(PendingCall::Members(responder), Command::Members(query));
                 }
             }
-            Request::Ping { reply } => {
-                if let Some(reply) = self.only_up(reply) {
-                    self.ask(Call::Ping(reply, now), Command::Ping);
+            Request::Ping { responder } => {
+                if let Some(responder) = self.if_connected(responder) {
+                    self.call(PendingCall::Ping(responder, now), Command::Ping);
                 }
             }
-            Request::Typing { room, reply } => {
-                if let Some(reply) = self.only_up(reply) {
+            Request::Typing { room, responder } => {
+                if let Some(responder) = self.if_connected(responder) {
                     let command = Command::Typing { room };
-                    self.out.push_back(Out::Command(ClientFrame { reference: None, command }));
-                    reply.answer(Ok(()));
+                    self.outgoing.push_back(Outgoing::Command(ClientFrame { reference: None, command }));
+                    responder.respond(Ok(()));
                 }
             }
         }
     }
 
-    /// What belongs to one connection fails at once where there is none.
-    fn only_up<T>(&self, reply: Reply<T>) -> Option<Reply<T>> {
-        if self.is_up() {
-            return Some(reply);
+    /// Commands that belong to one connection fail at once without one.
+    fn if_connected<T>(&self, responder: Responder<T>) -> Option<Responder<T>> {
+        if self.is_connected() {
+            return Some(responder);
         }
-        reply.answer(Err(CommandError::Disconnected));
+        responder.respond(Err(CommandError::Disconnected));
         None
     }
 
-    fn join(&mut self, name: &RoomName, history: u64, reply: Reply<Arc<Joined>>) {
+    fn join(&mut self, name: &RoomName, history: u64, responder: Responder<Arc<Joined>>) {
         if let Some(room) = self.rooms.get(name) {
             let why = if room.leaving.is_some() {
                 "the session is still leaving this room"
             } else {
                 "the session has already joined this room"
             };
-            reply.answer(Err(CommandError::refused(ErrorCode::AlreadyInRoom, why)));
+            responder.respond(Err(CommandError::refused(ErrorCode::AlreadyInRoom, why)));
             return;
         }
-        self.rooms.insert(name.clone(), Room::new(history, reply));
-        if self.is_up() {
-            self.ask_to_join(name);
+        self.rooms.insert(name.clone(), Room::new(history, responder));
+        if self.is_connected() {
+            self.request_join(name);
         }
     }
 
-    fn leave(&mut self, name: RoomName, reply: Reply<()>) {
+    fn leave(&mut self, name: RoomName, responder: Responder<()>) {
         let Some(room) = self.rooms.get_mut(&name).filter(|room| room.leaving.is_none()) else {
-            reply.answer(Err(CommandError::refused(
-                ErrorCode::NotInRoom,
-                "the session has not joined this room",
-            )));
+            responder.respond(Err(not_in_room()));
             return;
         };
-        room.leaving = Some(reply);
+        room.leaving = Some(responder);
         match room.stage {
-            Stage::In => {
-                self.ask(Call::Leave(name.clone()), Command::Leave { room: name });
+            Stage::Joined => {
+                self.call(PendingCall::Leave(name.clone()), Command::Leave { room: name });
             }
-            // behind what was said before, which waits for `joined`
-            Stage::Asked(_) => {}
-            _ => self.leave_now(&name, LeftReason::Asked),
+            // `leave` follows the messages that wait for `joined`
+            Stage::Requested(_) => {}
+            _ => self.remove_room(&name, LeftReason::Asked),
         }
     }
 
-    fn send(&mut self, name: RoomName, body: Arc<str>, id: MessageId, reply: Reply<Ack>) {
+    fn send(&mut self, name: RoomName, body: Arc<str>, id: MessageId, responder: Responder<Ack>) {
         let key = self.new_key();
         let Some(room) = self.rooms.get_mut(&name).filter(|room| room.leaving.is_none()) else {
-            reply.answer(Err(CommandError::refused(
-                ErrorCode::NotInRoom,
-                "the session has not joined this room",
-            )));
+            responder.respond(Err(not_in_room()));
             return;
         };
-        let may_go = room.lane.add(key, body, id, reply);
-        self.calls.insert(key, Call::Send(name.clone()));
-        if may_go {
-            self.out.push_back(Out::Send(name, key));
+        let is_sent = room.send_queue.push(key, body, id, responder);
+        self.pending.insert(key, PendingCall::Send(name.clone()));
+        if is_sent {
+            self.outgoing.push_back(Outgoing::Send(name, key));
         }
     }
 
-    /// The session is not in a room any more.
-    pub(super) fn leave_now(&mut self, name: &RoomName, reason: LeftReason) {
+    /// The session has left a room.
+    pub(super) fn remove_room(&mut self, name: &RoomName, reason: LeftReason) {
         let Some(room) = self.rooms.remove(name) else { return };
         if room.stream.is_some() {
             self.events.push_back(Event::Left { room: name.clone(), reason });
         }
-        self.abandon(room, &CommandError::LeftRoom);
+        self.fail_commands(room, &CommandError::LeftRoom);
     }
 
-    /// Answers whoever waits for something in a room that is given up.
-    pub(super) fn abandon(&mut self, mut room: Room, why: &CommandError) {
+    /// Answers all commands about a room that has been removed.
+    pub(super) fn fail_commands(&mut self, mut room: Room, error: &CommandError) {
         if let Some(leaving) = room.leaving.take() {
-            leaving.answer(Ok(()));
+            leaving.respond(Ok(()));
         }
         if let Some(joining) = room.joining.take() {
-            joining.answer(Err(why.clone()));
+            joining.respond(Err(error.clone()));
         }
-        for (key, reply) in room.lane.drain() {
-            self.calls.remove(&key);
-            reply.answer(Err(why.clone()));
+        for (key, responder) in room.send_queue.drain() {
+            self.pending.remove(&key);
+            responder.respond(Err(error.clone()));
         }
     }
+}
+
+fn not_in_room() -> CommandError {
+    CommandError::refused(ErrorCode::NotInRoom, "the session has not joined this room")
 }

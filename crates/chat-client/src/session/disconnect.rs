@@ -1,4 +1,5 @@
-//! What the end of a connection means: whether to come back and when, and what becomes of what was under way.
+//! The end of a connection: whether and when to reconnect, and what happens to commands without an
+//! answer.
 
 use std::time::Duration;
 
@@ -6,68 +7,71 @@ use chat_protocol::CloseCode;
 use chat_protocol::v2::{Bye, LeftReason};
 use tokio::time::Instant;
 
-use super::{Call, Session};
+use super::{PendingCall, Session};
 use crate::model::{Closed, CommandError, ConnectError, Disconnect, Event};
 
 impl Session {
-    /// The connection ended. How long to wait before the next one; none where there is to be none.
-    pub(crate) fn disconnected(&mut self, end: Disconnect, now: Instant) -> Option<Duration> {
+    /// The connection ended. Returns the delay before the next one. `None`: the client is closed.
+    pub(crate) fn on_disconnected(&mut self, end: Disconnect, now: Instant) -> Option<Duration> {
         let reason = self.bye.take().map_or(end, Disconnect::Bye);
-        let lasted = self.began_at.take().map_or(Duration::ZERO, |began_at| now - began_at);
+        let lasted = self.connected_at.take().map_or(Duration::ZERO, |connected_at| now - connected_at);
         if lasted > self.options.backoff.cap() {
             self.attempts = 0;
         }
-        self.forget_connection();
-        self.come_back(reason)
+        self.reset_connection();
+        self.reconnect(reason)
     }
 
-    /// A connection did not come about. How long to wait before the next try; none where there is to be none.
-    pub(crate) fn unreachable(&mut self, error: ConnectError) -> Option<Duration> {
+    /// An attempt to connect failed. Returns the delay before the next one. `None`: the client is
+    /// closed.
+    pub(crate) fn on_connect_failed(&mut self, error: ConnectError) -> Option<Duration> {
         let reason = match error {
             ConnectError::Bye(bye) => Disconnect::Bye(bye),
             error => Disconnect::Unreachable(error),
         };
-        self.come_back(reason)
+        self.reconnect(reason)
     }
 
-    /// The user wants no more of it. Whoever waits for something learns that when the session is dropped.
-    pub(crate) fn closed(&mut self) {
-        self.events.push_back(Event::Closed(Closed::Asked));
+    /// The user has closed the client. Commands without an answer fail when the session is dropped.
+    pub(crate) fn on_closed(&mut self) {
+        self.events.push_back(Event::Closed(Closed::Requested));
     }
 
-    /// What was asked on a connection is not answered on the next one, but for joins and messages: those are asked again there.
-    fn forget_connection(&mut self) {
-        self.out.clear();
-        self.due = None;
-        let (messages, others) = self.calls.drain().partition(|(_, call)| matches!(call, Call::Send(_)));
-        self.calls = messages;
+    /// Fails the commands that the next connection does not answer. Joins and messages are sent
+    /// again there.
+    fn reset_connection(&mut self) {
+        self.outgoing.clear();
+        self.next_deadline = None;
+        let (messages, others) =
+            self.pending.drain().partition(|(_, call)| matches!(call, PendingCall::Send(_)));
+        self.pending = messages;
         for call in others.into_values() {
             match call {
-                Call::History(reply) => reply.answer(Err(CommandError::Disconnected)),
-                Call::Members(reply) => reply.answer(Err(CommandError::Disconnected)),
-                Call::Ping(reply, _) => reply.answer(Err(CommandError::Disconnected)),
-                Call::Join(_) | Call::Leave(_) | Call::Send(_) => {}
+                PendingCall::History(responder) => responder.respond(Err(CommandError::Disconnected)),
+                PendingCall::Members(responder) => responder.respond(Err(CommandError::Disconnected)),
+                PendingCall::Ping(responder, _) => responder.respond(Err(CommandError::Disconnected)),
+                PendingCall::Join(_) | PendingCall::Leave(_) | PendingCall::Send(_) => {}
             }
         }
-        // a connection that is gone is in no room
+        // the end of a connection is the end of its memberships
         let leaving = self.rooms.iter().filter(|(_, room)| room.leaving.is_some());
         let leaving: Vec<_> = leaving.map(|(name, _)| name.clone()).collect();
         for name in leaving {
-            self.leave_now(&name, LeftReason::Asked);
+            self.remove_room(&name, LeftReason::Asked);
         }
         for room in self.rooms.values_mut() {
-            room.shut();
+            room.on_disconnected();
         }
     }
 
-    fn come_back(&mut self, reason: Disconnect) -> Option<Duration> {
-        if let Some(closed) = for_good(&reason) {
+    fn reconnect(&mut self, reason: Disconnect) -> Option<Duration> {
+        if let Some(closed) = final_reason(&reason) {
             tracing::info!(?closed, "the client is closed");
             self.events.push_back(Event::Closed(closed));
             return None;
         }
-        // on top of what the server asks for: everyone whom it says the same to would come at the same moment
-        let retry_in = not_before(&reason) + self.pause(self.attempts);
+        // jitter in addition to the server's delay, which is the same for many clients
+        let retry_in = server_delay(&reason) + self.delay(self.attempts);
         self.attempts = self.attempts.saturating_add(1);
         tracing::info!(?reason, ?retry_in, "disconnected");
         self.events.push_back(Event::Disconnected { reason, retry_in });
@@ -75,12 +79,13 @@ impl Session {
     }
 }
 
-/// Whether an end is one for good. A `bye` says so itself; an end without one means to come back, unless its code leaves no hope.
-fn for_good(reason: &Disconnect) -> Option<Closed> {
-    const NO_HOPE: [CloseCode; 3] = [CloseCode::NotAccepted, CloseCode::Forbidden, CloseCode::TakenOver];
+/// Why the client is closed for good, if it is. A `bye` decides it. Without one the client
+/// reconnects, unless the close code is final.
+fn final_reason(reason: &Disconnect) -> Option<Closed> {
+    const FINAL_CODES: [CloseCode; 3] = [CloseCode::NotAccepted, CloseCode::Forbidden, CloseCode::TakenOver];
     match reason {
         Disconnect::Bye(bye) if !bye.reconnect => Some(Closed::Bye(bye.clone())),
-        Disconnect::Closed { code, reason } if NO_HOPE.iter().any(|hopeless| hopeless.code() == *code) => {
+        Disconnect::Closed { code, reason } if FINAL_CODES.iter().any(|known| known.code() == *code) => {
             Some(Closed::Forbidden { code: *code, reason: reason.clone() })
         }
         Disconnect::Unreachable(error) if error.is_final() => Some(Closed::Refused(error.clone())),
@@ -88,7 +93,7 @@ fn for_good(reason: &Disconnect) -> Option<Closed> {
     }
 }
 
-fn not_before(reason: &Disconnect) -> Duration {
+fn server_delay(reason: &Disconnect) -> Duration {
     match reason {
         Disconnect::Bye(Bye { after_ms: Some(after), .. }) => Duration::from_millis(*after),
         Disconnect::Unreachable(ConnectError::Refused { retry_after: Some(after), .. }) => *after,
