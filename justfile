@@ -145,7 +145,7 @@ configuration:
 storing SECONDS="5":
     #!/usr/bin/env bash
     set -euo pipefail
-    cargo build --release -p chatd -p chat-testkit --bins --examples
+    cargo build --release -p chatd -p chat-lab --bins --examples
     folder=$(mktemp -d)
     built="$({{just_executable()}} target-folder)/release"
     "$built/chatd" --listen 127.0.0.1:8090 --admin-listen off --database "$folder/chatd.sqlite3" --message-rate 0 --log warn &
