@@ -1,5 +1,6 @@
-//! What presence costs in one big room of a running server: `big_room ADDRESS MEMBERS SECONDS`. So many join one room; then some of
-//! them come and go as fast as they can, and it is counted what the others are told.
+//! The cost of presence in one large room of a running server: `big_room ADDRESS MEMBERS SECONDS`.
+//! MEMBERS sessions join one room. Then further sessions join and leave as fast as they can, and
+//! the example counts what the server sends to the others.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::net::SocketAddr;
@@ -9,14 +10,14 @@ use chat_testkit::v2::Session;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-/// How many come and go.
-const RESTLESS: usize = 50;
+/// The number of sessions that join and leave.
+const VISITORS: usize = 50;
 
-/// How many are listened to.
+/// The number of members whose frames are counted.
 const WATCHED: usize = 20;
 
-/// How many join at once.
-const AT_ONCE: usize = 200;
+/// The number of concurrent joins.
+const CONCURRENCY: usize = 200;
 
 fn size(frame: &Value) -> usize {
     frame.to_string().len()
@@ -32,9 +33,9 @@ async fn main() {
 
     let (mut crowd, mut largest) = (Vec::new(), 0);
     let began = Instant::now();
-    for first in (0..members).step_by(AT_ONCE) {
+    for first in (0..members).step_by(CONCURRENCY) {
         let mut joining = JoinSet::new();
-        for i in first..members.min(first + AT_ONCE) {
+        for i in first..members.min(first + CONCURRENCY) {
             joining.spawn(async move { Session::enter(server, "big", &format!("member{i}")).await });
         }
         while let Some(joined) = joining.join_next().await {
@@ -49,10 +50,10 @@ async fn main() {
     );
 
     let until = Instant::now() + seconds;
-    let mut restless = JoinSet::new();
-    for i in 0..RESTLESS {
-        restless.spawn(async move {
-            let mut session = Session::hello(server, &format!("restless{i}")).await;
+    let mut visitors = JoinSet::new();
+    for i in 0..VISITORS {
+        visitors.spawn(async move {
+            let mut session = Session::hello(server, &format!("visitor{i}")).await;
             let mut rounds = 0_u64;
             while Instant::now() < until {
                 session.join("big").await;
@@ -65,7 +66,7 @@ async fn main() {
     let mut watching = JoinSet::new();
     for mut session in crowd.drain(..WATCHED.min(members)) {
         watching.spawn(async move {
-            // what was told while the room filled is read first
+            // the first second drains the frames that were sent while the room filled
             let (mut frames, mut bytes) = (0_u64, 0);
             let began = Instant::now();
             while let Ok(frame) = tokio::time::timeout_at(until.into(), session.frame()).await {
@@ -85,12 +86,12 @@ async fn main() {
         watched += 1;
     }
     let mut rounds = 0;
-    while let Some(done) = restless.join_next().await {
+    while let Some(done) = visitors.join_next().await {
         rounds += done.unwrap();
     }
     let listened = (seconds.as_secs_f64() - 1.0) * watched as f64;
     println!(
-        "{:.0} joins and leaves a second: each member is told {:.1} frames and {:.0} bytes a second",
+        "{:.0} joins and leaves a second: each member receives {:.1} frames and {:.0} bytes a second",
         2.0 * rounds as f64 / seconds.as_secs_f64(),
         frames as f64 / listened,
         bytes as f64 / listened

@@ -1,7 +1,9 @@
-//! How fast a running server stores messages, and how soon it acks them: `storing ADDRESS SECONDS [ROOMS] [IN_FLIGHT]`.
+//! How fast a running server stores messages, and the latency of its acks: `storing ADDRESS SECONDS
+//! [ROOMS] [IN_FLIGHT]`.
 //!
-//! So many rooms of one member each, so that it is storing that is measured: first everyone has so many messages in flight, then
-//! all together send 1,000 a second. Start the server with `--message-rate 0`, on a processor of its own.
+//! Each of the ROOMS rooms has one member, so that the cost of storing dominates. First each member
+//! keeps IN_FLIGHT messages in flight, then all together send 1,000 per second. Start the server
+//! with `--message-rate 0`, on a CPU of its own.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::net::SocketAddr;
@@ -13,20 +15,20 @@ use chat_testkit::{handshake_with, http};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// What is said, 128 bytes.
+/// The text of a message, 128 bytes.
 const BODY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\
                     0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// How many messages a second all send together in the second part.
+/// The total number of messages per second in the second part.
 const RATE: u32 = 1_000;
 
-/// A member alone in its room.
+/// The only member of a room.
 struct Writer {
     number: usize,
     stream: TcpStream,
     sent: u64,
-    /// Read and not yet looked at.
-    unread: Vec<u8>,
+    /// Bytes that were read and not parsed yet.
+    read_buffer: Vec<u8>,
 }
 
 impl Writer {
@@ -34,7 +36,7 @@ impl Writer {
         let mut stream = TcpStream::connect(server).await.unwrap();
         stream.set_nodelay(true).unwrap();
         stream.write_all(handshake_with("/ws", PROTOCOL).as_bytes()).await.unwrap();
-        let mut writer = Self { number, stream, sent: 0, unread: Vec::new() };
+        let mut writer = Self { number, stream, sent: 0, read_buffer: Vec::new() };
         let hello = format!(r#"{{"type":"hello","username":"w{number}"}}"#);
         let join = format!(r#"{{"type":"join","room":"room{number}"}}"#);
         let both = [whole(TEXT, hello.as_bytes()), whole(TEXT, join.as_bytes())].concat();
@@ -49,7 +51,7 @@ impl Writer {
         writer
     }
 
-    /// So many messages as frames.
+    /// The frames of `count` messages.
     fn messages(&mut self, count: u64) -> Vec<u8> {
         let number = self.number;
         (0..count)
@@ -64,23 +66,23 @@ impl Writer {
             .collect()
     }
 
-    /// Waits for frames, and gives how many of them were acks.
+    /// Waits for frames, and returns the number of acks among them.
     async fn acks(&mut self) -> u64 {
-        self.unread.reserve(65_536);
-        let count = self.stream.read_buf(&mut self.unread).await.unwrap();
+        self.read_buffer.reserve(65_536);
+        let count = self.stream.read_buf(&mut self.read_buffer).await.unwrap();
         assert!(count > 0, "the server hung up");
         let (mut acks, mut at) = (0, 0);
-        while let Some(frame) = parse(&self.unread, at).unwrap() {
+        while let Some(frame) = parse(&self.read_buffer, at).unwrap() {
             at = frame.payload.end;
-            let payload = &self.unread[frame.payload];
+            let payload = &self.read_buffer[frame.payload];
             acks += u64::from(payload.starts_with(br#"{"type":"ack""#));
             assert!(!payload.starts_with(br#"{"type":"error""#), "{}", String::from_utf8_lossy(payload));
         }
-        self.unread.drain(..at);
+        self.read_buffer.drain(..at);
         acks
     }
 
-    /// Keeps so many in flight until the end; gives how many were acked.
+    /// Keeps `in_flight` messages in flight until the end. Returns the number of acks.
     async fn fill(mut self, in_flight: u64, until: Instant) -> (Self, u64) {
         let (mut acked, mut open) = (0, in_flight);
         let first = self.messages(in_flight);
@@ -98,21 +100,26 @@ impl Writer {
         (self, acked)
     }
 
-    /// Sends one message at each interval; gives how long each ack took.
-    async fn pace(mut self, first: Duration, interval: Duration, until: Instant) -> Vec<Duration> {
+    /// Sends one message at each interval. Returns the latency of each ack.
+    async fn send_at_interval(
+        mut self,
+        first: Duration,
+        interval: Duration,
+        until: Instant,
+    ) -> Vec<Duration> {
         tokio::time::sleep(first).await;
         let mut ticks = tokio::time::interval(interval);
-        let mut took = Vec::new();
+        let mut latencies = Vec::new();
         loop {
             ticks.tick().await;
             if Instant::now() >= until {
-                return took;
+                return latencies;
             }
             let message = self.messages(1);
             let sent = Instant::now();
             self.stream.write_all(&message).await.unwrap();
             while self.acks().await == 0 {}
-            took.push(sent.elapsed());
+            latencies.push(sent.elapsed());
         }
     }
 }
@@ -145,22 +152,22 @@ async fn main() {
 
     let interval = Duration::from_secs(1) * u32::try_from(rooms).unwrap() / RATE;
     let until = Instant::now() + seconds;
-    let pacing = writers.into_iter().enumerate().map(|(i, writer)| {
-        tokio::spawn(writer.pace(
+    let sending = writers.into_iter().enumerate().map(|(i, writer)| {
+        tokio::spawn(writer.send_at_interval(
             interval * u32::try_from(i).unwrap() / u32::try_from(rooms).unwrap(),
             interval,
             until,
         ))
     });
-    let mut took = Vec::new();
-    for pacing in pacing.collect::<Vec<_>>() {
-        took.extend(pacing.await.unwrap());
+    let mut latencies = Vec::new();
+    for task in sending.collect::<Vec<_>>() {
+        latencies.extend(task.await.unwrap());
     }
-    took.sort_unstable();
-    let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_secs_f64() * 1_000.0;
+    latencies.sort_unstable();
+    let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize].as_secs_f64() * 1_000.0;
     println!(
         "{:.0} messages/s: ack p50 {:.2} ms, p99 {:.2} ms, max {:.2} ms",
-        took.len() as f64 / seconds.as_secs_f64(),
+        latencies.len() as f64 / seconds.as_secs_f64(),
         at(0.5),
         at(0.99),
         at(1.0)

@@ -18,20 +18,23 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run the floor: a bare loop that writes one encoded frame to each socket of a room, as a base for comparison
+    /// Run the floor: a bare loop that writes one encoded frame to each socket of a room, as a base
+    /// for comparison
     Floor {
         /// Address and port to listen on
         #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8001")]
         listen: String,
     },
-    /// Compare chatd with the floor, or with an older build: put both under the same load by turns, and print the ratios
+    /// Compare chatd with the floor, or with an older build: put both under the same load by turns,
+    /// and print the ratios
     ///
     /// Exit code: 0 if all limits were met, 2 if not, 1 if a measurement failed.
     Bench(Bench),
     /// Run chatd for hours with traffic in both dialects and with faults
     ///
-    /// Clients join and leave, connections break, readers stop reading, and the server is restarted and killed. The report contains
-    /// every message that was lost or duplicated, and the growth of the memory.
+    /// Clients join and leave, connections break, readers stop reading, and the server is restarted
+    /// and killed. The report contains every message that was lost or duplicated, and the growth of
+    /// the memory.
     Soak(Soak),
 }
 
