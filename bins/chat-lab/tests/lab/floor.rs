@@ -1,12 +1,13 @@
 //! The floor under load, as a base for comparisons.
-#![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use chat_load::{Dialect, LoopMode, Plan, Report};
+
+use crate::chat_lab;
 
 /// A floor process, killed when this is dropped.
 struct Floor {
@@ -16,7 +17,7 @@ struct Floor {
 
 impl Floor {
     fn start() -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_chat-lab"))
+        let mut process = chat_lab()
             .args(["floor", "--listen", "127.0.0.1:0"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
