@@ -76,7 +76,7 @@ impl Session {
             ServerFrame::Pong { reference: None } => {}
             ServerFrame::Pong { reference } => match self.take_pending(reference.as_ref()) {
                 Some((_, PendingCall::Ping(responder, since))) => {
-                    responder.respond(Ok(now.saturating_duration_since(since)))
+                    responder.respond(Ok(now.saturating_duration_since(since)));
                 }
                 other => self.unexpected(other, "pong"),
             },
