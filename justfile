@@ -103,10 +103,10 @@ try-bare:
 bench-engine *FILTER:
     cargo bench -p chat-rooms --bench fan_out -- {{FILTER}}
 
-# compare chatd with what this machine can do: `just bench`, `just bench --rounds 1 idle`
+# compare chatd with what this machine can do, or with an older build: `just bench`, `just bench --rounds 1 idle`, `just bench --against OLD_BINARY`
 bench *OPTIONS:
-    cargo build --release -p chatd -p chat-load
-    $({{just_executable()}} target-folder)/release/chat-load bench {{OPTIONS}}
+    cargo build --release -p chatd -p chat-lab
+    $({{just_executable()}} target-folder)/release/chat-lab bench {{OPTIONS}}
 
 # load-test a running server: throughput, latency, CPU cost and lost messages: `just load 127.0.0.1:8000 --members 1000`
 load *OPTIONS:
@@ -114,8 +114,8 @@ load *OPTIONS:
 
 # run a server for half an hour under traffic, broken connections, restarts and kill -9: `just soak`, `just soak --duration 2m`
 soak *OPTIONS:
-    cargo build --release -p chatd -p chat-load
-    $({{just_executable()}} target-folder)/release/chat-load soak {{OPTIONS}}
+    cargo build --release -p chatd -p chat-lab
+    $({{just_executable()}} target-folder)/release/chat-lab soak {{OPTIONS}}
 
 # fuzz each target for SECONDS: `just fuzz`, `just fuzz engine 600` (needs cargo-fuzz and a C++ compiler)
 fuzz TARGET="all" SECONDS="60" *OPTIONS:
@@ -145,7 +145,7 @@ configuration:
 storing SECONDS="5":
     #!/usr/bin/env bash
     set -euo pipefail
-    cargo build --release -p chatd -p chat-testkit --bins --examples
+    cargo build --release -p chatd -p chat-lab --bins --examples
     folder=$(mktemp -d)
     built="$({{just_executable()}} target-folder)/release"
     "$built/chatd" --listen 127.0.0.1:8090 --admin-listen off --database "$folder/chatd.sqlite3" --message-rate 0 --log warn &

@@ -1,41 +1,27 @@
-//! `chat-load`: a load tool for chatd, and the floor to compare it with. `chat-load --help` says what it does.
+//! `chat-load`: a load tool for chatd. `chat-load --help` describes it.
 
-mod bench;
-mod floor;
-mod frame;
-mod load;
-mod machine;
-mod options;
-mod plot;
-mod report;
-mod server;
-mod soak;
-mod unsent;
+mod chart;
+mod cli;
 
 use std::error::Error;
 use std::process::ExitCode;
 
+use chat_load::format::number;
+use chat_load::{Progress, Report};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use load::Progress;
-use options::{Command, Options, Run};
-use report::{Report, number};
+use cli::{Command, Options, Run};
 
 fn main() -> ExitCode {
-    // connections are files, and there are often more than the soft limit of 1,024
+    // each connection needs a file descriptor, and the soft limit is often 1,024
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let outcome = match &Options::parse().command {
-        Command::Run(options) => run(options),
-        Command::Floor { listen } => floor::serve(listen).map(|()| true).map_err(Into::into),
-        Command::Bench(options) => bench::run(options),
-        Command::Soak(options) => soak::run(options),
-    };
-    match outcome {
+    let Command::Run(options) = &Options::parse().command;
+    match run(options) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(2),
         Err(error) => {
-            #[expect(clippy::print_stderr, reason = "for the person who started it")]
+            #[expect(clippy::print_stderr, reason = "the error of a command")]
             {
                 eprintln!("chat-load: {error}");
             }
@@ -44,24 +30,24 @@ fn main() -> ExitCode {
     }
 }
 
-/// False: something was missed, repeated or out of order.
+/// Returns whether every message arrived once and in order.
 fn run(options: &Run) -> Result<bool, Box<dyn Error>> {
     let plan = options.plan()?;
     let bar =
         ProgressBar::new(1_000).with_style(ProgressStyle::with_template("{bar:30} {elapsed_precise} {msg}")?);
-    let outcome = load::run(&plan, options.pid, |progress| show(&bar, progress));
+    let outcome = chat_load::run(&plan, options.pid, |progress| show(&bar, progress));
     bar.finish_and_clear();
     let outcome = outcome?;
-    let report = Report::of(&plan, &outcome);
+    let report = Report::new(&plan, &outcome);
     let text = if options.json { serde_json::to_string_pretty(&report)? } else { report.table() };
-    #[expect(clippy::print_stdout, reason = "it is what was asked for")]
+    #[expect(clippy::print_stdout, reason = "the output of a command")]
     {
         println!("{text}");
     }
     if let Some(path) = &options.svg {
-        plot::latency(path, &report.load(), &outcome.tally.slots)?;
+        chart::write(path, &report.load(), &outcome.tally.slots)?;
     }
-    Ok(report.is_whole())
+    Ok(report.is_complete())
 }
 
 fn show(bar: &ProgressBar, progress: Progress) {
@@ -80,11 +66,12 @@ fn show(bar: &ProgressBar, progress: Progress) {
             part(0.0, 1.0);
             bar.set_message("warming up");
         }
-        Progress::Counting { elapsed, of, done } => {
+        Progress::Measuring { elapsed, of, done } => {
             part(elapsed.as_secs_f64(), of.as_secs_f64());
             let (sent, delivered) = (number(done.sent as f64), number(done.delivered as f64));
             bar.set_message(format!("{sent} sent, {delivered} delivered"));
         }
         Progress::Draining => bar.set_message("waiting for messages in flight"),
+        _ => {}
     }
 }

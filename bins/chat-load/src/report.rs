@@ -1,4 +1,4 @@
-//! What a run brought, for people and for programs.
+//! The figures of a run, for people and for programs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,109 +6,143 @@ use std::time::Duration;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
-use crate::load::{Churned, Dialect, Faults, Flooded, Latency, Measured, Outcome, Pace, Plan};
+use crate::format::{counted, number};
+use crate::measure::{Faults, Latency};
+use crate::plan::{Dialect, LoopMode, Plan};
+use crate::run::{ChurnStats, FloodStats, Outcome, ServerUsage};
 
-/// Memory comes and goes by pages whatever a server does: less than this is not what connections take.
+/// The resident memory of a process varies by some pages: less growth is not what connections use.
 const MIN_GROWTH: u64 = 64 << 10;
 
-/// The figures of a run. Times are in milliseconds unless their names say otherwise.
+/// The figures of a run. Times are in milliseconds unless a name contains another unit.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Report {
-    pub(crate) dialect: Dialect,
-    pub(crate) rooms: usize,
-    pub(crate) members: usize,
-    pub(crate) publishers: usize,
-    pub(crate) deaf: usize,
-    /// Messages a second that were to be sent; none in a closed loop.
-    pub(crate) rate: Option<f64>,
-    /// Messages of each publisher that were on their way; none in an open loop.
-    pub(crate) in_flight: Option<usize>,
-    pub(crate) size: usize,
-    pub(crate) seconds: f64,
-    pub(crate) connecting_ms: f64,
-    pub(crate) joining_ms: f64,
-    pub(crate) join: Option<Percentiles>,
-    pub(crate) sent_per_second: f64,
-    pub(crate) came_back_per_second: f64,
-    pub(crate) deliveries: u64,
-    pub(crate) deliveries_per_second: f64,
-    pub(crate) bytes_per_second: f64,
-    pub(crate) latency: Option<Percentiles>,
-    pub(crate) faults: Faults,
-    pub(crate) ended: BTreeMap<String, u64>,
-    pub(crate) errors: BTreeMap<String, u64>,
-    pub(crate) churn: Option<Churned>,
-    pub(crate) flood: Option<Flooded>,
-    pub(crate) server: Option<Server>,
-    /// What the load spent itself: microseconds for each delivery, and how much of one processor.
-    pub(crate) load_us_per_delivery: Option<f64>,
-    pub(crate) load_processors: Option<f64>,
-    /// What may be wrong with the figures.
-    pub(crate) remarks: Vec<String>,
+#[non_exhaustive]
+pub struct Report {
+    /// The protocol of the clients.
+    pub dialect: Dialect,
+    /// The number of rooms.
+    pub rooms: usize,
+    /// The members of each room.
+    pub members: usize,
+    /// The publishers of each room.
+    pub publishers: usize,
+    /// The members of each room that stopped reading.
+    pub stalled_readers: usize,
+    /// The planned messages per second. `None` in a closed loop.
+    pub rate: Option<f64>,
+    /// The messages of each publisher in flight. `None` in an open loop.
+    pub in_flight: Option<usize>,
+    /// The length of a message's text, in bytes.
+    pub size: usize,
+    /// The duration of the measurement.
+    pub seconds: f64,
+    /// The time until all connections were open.
+    pub connecting_ms: f64,
+    /// The time from then on until all members had joined.
+    pub joining_ms: f64,
+    /// The time that each join took.
+    pub join: Option<Percentiles>,
+    /// Messages sent per second.
+    pub sent_per_second: f64,
+    /// Messages per second that arrived back at their publishers.
+    pub echoed_per_second: f64,
+    /// Messages that arrived at a member during the measurement.
+    pub deliveries: u64,
+    /// The same per second.
+    pub deliveries_per_second: f64,
+    /// Bytes that all connections read per second.
+    pub bytes_per_second: f64,
+    /// The time from when a message was due until a member read it.
+    pub latency: Option<Percentiles>,
+    /// Messages that did not arrive once and in order.
+    pub faults: Faults,
+    /// Connections that ended, by reason.
+    pub ended: BTreeMap<String, u64>,
+    /// Errors of the server, by text.
+    pub errors: BTreeMap<String, u64>,
+    /// Additional sessions that joined and left.
+    pub churn: Option<ChurnStats>,
+    /// Additional clients that flooded.
+    pub flood: Option<FloodStats>,
+    /// The usage of the server's process, if it was measured.
+    pub server: Option<ServerReport>,
+    /// The CPU time that the load itself used for each delivery, in microseconds.
+    pub load_us_per_delivery: Option<f64>,
+    /// The CPUs that the load itself used: 1 is one busy CPU.
+    pub load_processors: Option<f64>,
+    /// What may distort the figures.
+    pub notes: Vec<String>,
 }
 
+/// Percentiles of a distribution, in milliseconds.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct Percentiles {
-    pub(crate) p50: f64,
-    pub(crate) p99: f64,
+#[non_exhaustive]
+pub struct Percentiles {
+    /// The median.
+    pub p50: f64,
+    /// The 99th percentile.
+    pub p99: f64,
+    /// The 99.9th percentile.
     #[serde(rename = "p99.9")]
-    pub(crate) p99_9: f64,
-    pub(crate) max: f64,
+    pub p99_9: f64,
+    /// The maximum.
+    pub max: f64,
 }
 
-/// What the server spent.
+/// The usage of the server's process.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct Server {
-    /// Of processor time.
-    pub(crate) us_per_delivery: Option<f64>,
-    pub(crate) ns_per_byte: Option<f64>,
-    /// How much of one processor.
-    pub(crate) processors: f64,
-    /// With everybody in and nothing said, beyond what it had before.
+#[non_exhaustive]
+pub struct ServerReport {
+    /// The CPU time for each delivery, in microseconds. `None` without deliveries.
+    pub us_per_delivery: Option<f64>,
+    /// The CPU time for each byte that was delivered, in nanoseconds.
+    pub ns_per_byte: Option<f64>,
+    /// The CPUs that the server used: 1 is one busy CPU.
+    pub processors: f64,
+    /// The memory of each connection, once all members have joined and before the first message.
     /// `None` if it is below what can be measured.
-    pub(crate) kib_per_connection: Option<f64>,
-    /// The most while messages were sent, and how much that is beyond what it had with everybody in.
-    pub(crate) peak_mib: f64,
-    pub(crate) growth_mib: f64,
+    pub kib_per_connection: Option<f64>,
+    /// The maximum memory from then on.
+    pub peak_mib: f64,
+    /// The growth from then on to the maximum.
+    pub growth_mib: f64,
 }
 
 impl Report {
-    pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> Self {
+    /// The figures of a run of `plan`.
+    pub fn new(plan: &Plan, outcome: &Outcome) -> Self {
         let tally = &outcome.tally;
-        let seconds = outcome.counted.as_secs_f64();
+        let seconds = outcome.measured_for.as_secs_f64();
         let each = |time: Duration, count: u64| (count > 0).then(|| time.as_secs_f64() / count as f64);
-        let server = outcome.server.map(|server| Server {
-            us_per_delivery: each(server.processor, tally.deliveries).map(|each| each * 1e6),
-            ns_per_byte: each(server.processor, tally.bytes).map(|each| each * 1e9),
-            processors: server.processor.as_secs_f64() / seconds,
-            kib_per_connection: per_connection(&server, plan.connections()),
-            peak_mib: server.resident_peak as f64 / f64::from(1 << 20),
-            growth_mib: server.resident_peak.saturating_sub(server.resident_joined) as f64
-                / f64::from(1 << 20),
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        let server = outcome.server.map(|server| ServerReport {
+            us_per_delivery: each(server.cpu_time, tally.deliveries).map(|each| each * 1e6),
+            ns_per_byte: each(server.cpu_time, tally.bytes).map(|each| each * 1e9),
+            processors: server.cpu_time.as_secs_f64() / seconds,
+            kib_per_connection: kib_per_connection(&server, plan.connections()),
+            peak_mib: mib(server.resident_peak),
+            growth_mib: mib(server.resident_peak.saturating_sub(server.resident_joined)),
         });
-        let load_us =
-            outcome.own_processor.and_then(|own| each(own, tally.deliveries)).map(|each| each * 1e6);
+        let load_us = outcome.load_cpu.and_then(|own| each(own, tally.deliveries)).map(|each| each * 1e6);
+        let (rate, in_flight) = match plan.mode {
+            LoopMode::Open(rate) => (Some(rate), None),
+            LoopMode::Closed(in_flight) => (None, Some(in_flight)),
+        };
         let mut report = Self {
             dialect: plan.dialect,
             rooms: plan.rooms,
             members: plan.members,
             publishers: plan.publishers,
-            deaf: plan.deaf,
-            rate: match plan.pace {
-                Pace::Rate(rate) => Some(rate),
-                Pace::InFlight(_) => None,
-            },
-            in_flight: match plan.pace {
-                Pace::Rate(_) => None,
-                Pace::InFlight(count) => Some(count),
-            },
+            stalled_readers: plan.stalled_readers,
+            rate,
+            in_flight,
             size: plan.size,
             seconds,
             connecting_ms: milliseconds(outcome.connecting),
             joining_ms: milliseconds(outcome.joining),
-            join: Percentiles::of(&tally.joins),
+            join: Percentiles::of(&tally.join_latency),
             sent_per_second: tally.sent as f64 / seconds,
-            came_back_per_second: tally.came_back as f64 / seconds,
+            echoed_per_second: tally.echoed as f64 / seconds,
             deliveries: tally.deliveries,
             deliveries_per_second: tally.deliveries as f64 / seconds,
             bytes_per_second: tally.bytes as f64 / seconds,
@@ -116,43 +150,43 @@ impl Report {
             faults: tally.faults,
             ended: tally.ended.clone(),
             errors: tally.errors.clone(),
-            churn: (plan.churn > 0.0).then_some(outcome.churned),
-            flood: outcome.flooded,
+            churn: (plan.churn > 0.0).then_some(outcome.churn),
+            flood: outcome.flood,
             server,
             load_us_per_delivery: load_us,
-            load_processors: outcome.own_processor.map(|own| own.as_secs_f64() / seconds),
-            remarks: Vec::new(),
+            load_processors: outcome.load_cpu.map(|own| own.as_secs_f64() / seconds),
+            notes: Vec::new(),
         };
-        report.remark(plan, tally.paced_to);
+        report.add_notes(plan, tally.rate_limit);
         report
     }
 
-    fn remark(&mut self, plan: &Plan, paced_to: f64) {
-        let speakers = (plan.rooms * plan.publishers) as f64;
-        if let Some(rate) = self.rate.filter(|_| speakers > 0.0) {
-            if paced_to > 0.0 && rate / speakers > paced_to {
-                self.remarks.push(format!(
-                    "each sender should send {:.0} messages/s, but the rate limit of the server is {paced_to:.0} per session \
+    fn add_notes(&mut self, plan: &Plan, rate_limit: f64) {
+        let publishers = (plan.rooms * plan.publishers) as f64;
+        if let Some(rate) = self.rate.filter(|_| publishers > 0.0) {
+            if rate_limit > 0.0 && rate / publishers > rate_limit {
+                self.notes.push(format!(
+                    "each sender should send {:.0} messages/s, but the rate limit of the server is {rate_limit:.0} per session \
                      (chatd: --message-rate)",
-                    rate / speakers
+                    rate / publishers
                 ));
             }
             if self.sent_per_second < 0.98 * rate {
-                self.remarks.push("fewer messages were sent than --rate asks for: the server read too slowly, or chat-load was at its limit".into());
+                self.notes.push("fewer messages were sent than --rate asks for: the server read too slowly, or chat-load was at its limit".into());
             }
-        } else if paced_to > 0.0 && speakers > 0.0 {
-            self.remarks.push(format!(
-                "the rate limit of the server is {paced_to:.0} messages/s per session (chatd: --message-rate 0 turns it off)"
+        } else if rate_limit > 0.0 && publishers > 0.0 {
+            self.notes.push(format!(
+                "the rate limit of the server is {rate_limit:.0} messages/s per session (chatd: --message-rate 0 turns it off)"
             ));
         }
         if self.load_processors.is_some_and(|processors| processors > 0.9 * plan.threads as f64) {
-            self.remarks
+            self.notes
                 .push("chat-load was busy all the time and may be the bottleneck; raise --threads".into());
         }
     }
 
     /// The load in one line.
-    pub(crate) fn load(&self) -> String {
+    pub fn load(&self) -> String {
         let rate = match (self.rate, self.in_flight) {
             (_, Some(count)) => format!("{} in flight per sender", counted(count, "message")),
             (Some(rate), None) => format!("{} messages/s in total", number(rate)),
@@ -169,8 +203,8 @@ impl Report {
         )
     }
 
-    /// For a person.
-    pub(crate) fn table(&self) -> String {
+    /// The report as a table for a terminal.
+    pub fn table(&self) -> String {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         let mut row = |what: &str, value: String| {
@@ -190,7 +224,7 @@ impl Report {
             format!(
                 "{} messages/s; {}/s arrived back at their senders",
                 number(self.sent_per_second),
-                number(self.came_back_per_second)
+                number(self.echoed_per_second)
             ),
         );
         row(
@@ -205,20 +239,20 @@ impl Report {
         if let Some(latency) = self.latency {
             row("latency", latency.to_string());
         }
-        let Faults { missed, repeated, out_of_order } = self.faults;
-        row("lost, duplicated, out of order", format!("{missed}, {repeated}, {out_of_order}"));
+        let Faults { lost, duplicated, out_of_order } = self.faults;
+        row("lost, duplicated, out of order", format!("{lost}, {duplicated}, {out_of_order}"));
         for (what, counts) in [("connections lost", &self.ended), ("errors", &self.errors)] {
             for (why, count) in counts {
-                row(what, format!("{} times: {why}", number(*count as f64)));
+                row(what, format!("{}: {why}", counted(*count, "time")));
             }
         }
         if let Some(churn) = self.churn {
             row("joins and leaves", format!("{} ({} failed)", churn.joins, churn.failed));
         }
         if let Some(flood) = self.flood {
-            let Flooded { of, clients, frames, failed } = flood;
+            let FloodStats { kind, clients, frames, failed } = flood;
             let (frames, clients) = (counted(frames, "frame"), counted(clients, "client"));
-            row("flood", format!("{frames} ({of}) from {clients}, {failed} failed"));
+            row("flood", format!("{frames} ({kind}) from {clients}, {failed} failed"));
         }
         if let Some(server) = self.server {
             row("server CPU", cpu(server.us_per_delivery, server.processors));
@@ -231,14 +265,14 @@ impl Report {
         if let Some(processors) = self.load_processors {
             row("chat-load CPU", cpu(self.load_us_per_delivery, processors));
         }
-        for remark in &self.remarks {
-            row("note", remark.clone());
+        for note in &self.notes {
+            row("note", note.clone());
         }
         table.to_string()
     }
 
-    /// Whether every message arrived where it had to, once and in order.
-    pub(crate) fn is_whole(&self) -> bool {
+    /// Whether every message arrived once and in order.
+    pub fn is_complete(&self) -> bool {
         self.faults == Faults::default()
     }
 }
@@ -261,43 +295,20 @@ impl std::fmt::Display for Percentiles {
     }
 }
 
-/// KiB of memory that each connection takes: what the server has grown by while they joined. `None` if that is too little to be
-/// measured: on a warm server connections take memory that it has already.
-fn per_connection(server: &Measured, connections: usize) -> Option<f64> {
+/// The growth of the server's memory for each connection. `None` if it is too small to be
+/// measured: a warm server has memory for connections already.
+fn kib_per_connection(server: &ServerUsage, connections: usize) -> Option<f64> {
     let growth = server.resident_joined.saturating_sub(server.resident_before);
     (growth >= MIN_GROWTH).then(|| growth as f64 / 1024.0 / connections as f64)
 }
 
-/// Processor time: microseconds per delivery, and how much of one processor.
 fn cpu(us_per_delivery: Option<f64>, processors: f64) -> String {
     let each = us_per_delivery.map_or(String::new(), |us| format!("{us:.2} us per delivery, "));
     format!("{each}{:.0} % of one core", 100.0 * processors)
 }
 
-/// A number and its noun, in the plural if need be: `1 room`, `2 rooms`.
-pub(crate) fn counted(count: impl TryInto<u64>, noun: &str) -> String {
-    let count = count.try_into().unwrap_or(u64::MAX);
-    format!("{} {noun}{}", number(count as f64), if count == 1 { "" } else { "s" })
-}
-
 fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
-}
-
-/// With thousands apart, and decimals where there are few digits before them.
-pub(crate) fn number(value: f64) -> String {
-    if value.abs() < 100.0 && value.fract() != 0.0 {
-        return format!("{value:.1}");
-    }
-    let digits = format!("{value:.0}");
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && digit.is_ascii_digit() && (digits.len() - i).is_multiple_of(3) && !out.ends_with('-') {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]
@@ -305,36 +316,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nouns_agree_with_their_number() {
-        assert_eq!(counted(0_usize, "sender"), "0 senders");
-        assert_eq!(counted(1_usize, "sender"), "1 sender");
-        assert_eq!(counted(1_000_u64, "room"), "1,000 rooms");
-    }
-
-    #[test]
     fn memory_that_cannot_be_measured_is_not_a_figure() {
-        let measured = |before, joined| Measured {
-            processor: Duration::ZERO,
+        let usage = |before, joined| ServerUsage {
+            cpu_time: Duration::ZERO,
             resident_before: before,
             resident_joined: joined,
             resident_peak: joined,
         };
-        assert_eq!(per_connection(&measured(1 << 20, 2 << 20), 1_024), Some(1.0));
-        assert_eq!(per_connection(&measured(1 << 20, 1 << 20), 100), None);
-        assert_eq!(per_connection(&measured(2 << 20, 1 << 20), 100), None, "a server that has shrunk");
-    }
-
-    #[test]
-    fn numbers_are_read_by_people() {
-        for (value, expected) in [
-            (0.0, "0"),
-            (1.5, "1.5"),
-            (999.6, "1,000"),
-            (1_234_567.0, "1,234,567"),
-            (-1_234.0, "-1,234"),
-            (123.0, "123"),
-        ] {
-            assert_eq!(number(value), expected);
-        }
+        assert_eq!(kib_per_connection(&usage(1 << 20, 2 << 20), 1_024), Some(1.0));
+        assert_eq!(kib_per_connection(&usage(1 << 20, 1 << 20), 100), None);
+        assert_eq!(kib_per_connection(&usage(2 << 20, 1 << 20), 100), None, "a server that has shrunk");
     }
 }

@@ -1,11 +1,11 @@
-//! A chat in a terminal: `cargo run -p chat-client --example talk -- ROOM NAME [URL]`. It sends each line that you type, and prints
-//! what happens in the room. The end of the input (Ctrl-D) ends it.
+//! A chat in a terminal: `cargo run -p chat-client --example talk -- ROOM NAME [URL]`. It sends
+//! each line that you type, and prints what happens in the room. The end of the input (Ctrl-D) ends
+//! it.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::error::Error;
 
-use chat_client::chat_protocol::v2::StoredMessage;
-use chat_client::{Client, Event, Events, JoinOptions, Options};
+use chat_client::{Client, Event, Events, JoinOptions, Options, StoredMessage};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 #[tokio::main]
@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         if line.trim().is_empty() {
             continue;
         }
-        // its ack is awaited elsewhere: what comes after it is typed while it is stored
+        // the ack is awaited in another task, so that the next line can be typed meanwhile
         let mut receipt = client.send(&room, line);
         receipt.accepted().await?;
         tokio::spawn(async move {

@@ -9,23 +9,23 @@ use chat_protocol::{MessageId, RoomName};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::counters::Counting;
-use crate::dial::dial;
-use crate::gate::{Asked, Gate, Kind, Reply};
-use crate::link::Link;
-use crate::request::Request;
-use crate::session::Session;
-use crate::task::Task;
-use crate::{
-    CommandError, ConnectError, Counters, Events, JoinOptions, Joined, MembersQuery, Options, Page, Receipt,
+use crate::command::{Class, CommandQueue, PendingReply, Request, Responder};
+use crate::connection::{Link, dial};
+use crate::driver::Driver;
+use crate::events::Events;
+use crate::model::{
+    CommandError, ConnectError, CounterCells, Counters, JoinOptions, Joined, MembersQuery, Options, Page,
 };
+use crate::receipt::Receipt;
+use crate::session::Session;
 
-/// How many commands beside messages may be on their way at once.
-const CALLS: usize = 64;
+/// The maximum number of commands in flight, without messages.
+const MAX_CALLS: usize = 64;
 
-/// The handle of a client. Clones are the same client; a task of its own holds the connection, and makes it anew when it breaks.
+/// The handle of a client. Clones are handles of the same client. A task of the client owns the
+/// connection, and replaces it when it breaks.
 ///
-/// When the last handle is dropped, the client closes as by [`close`](Self::close), and nobody waits for it.
+/// When the last handle is dropped, the client closes as if by [`close`](Self::close).
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -33,166 +33,266 @@ pub struct Client {
 
 struct Shared {
     /// To the task.
-    gate: Arc<Gate>,
-    /// The task counts.
-    counting: Arc<Counting>,
-    /// To the task: true when there is to be an end. Dropped with the last handle.
+    queue: Arc<CommandQueue>,
+    /// Updated by the task.
+    counters: Arc<CounterCells>,
+    /// To the task: true once the client must close. Dropped with the last handle.
     closing: watch::Sender<bool>,
-    /// From the task: true once the connection is closed for good.
+    /// From the task: true once the client is closed for good.
     done: watch::Receiver<bool>,
 }
 
 impl Client {
-    /// Connects and begins a session. Has to be called in a tokio runtime with time and I/O; the client's task runs there. From then on
-    /// the client comes back by itself after any end of the connection, until it is closed. Cancel-safe: dropped before it
-    /// resolves, there is no client.
+    /// Connects and begins a session. Must be called in a tokio runtime with time and I/O, on which
+    /// the client's task then runs. Whenever the connection ends, the client reconnects, until it
+    /// is closed. Cancel-safe: if this is dropped before it resolves, there is no client.
     ///
     /// # Errors
-    /// [`ConnectError`] when that does not work out at once: this first time nothing is tried again.
+    /// [`ConnectError`] if the first attempt fails: it is not repeated.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// use chat_client::{Client, Options};
+    ///
+    /// let options = Options::new("ws://127.0.0.1:8000/ws", "ana".parse()?);
+    /// let (client, mut events) = Client::connect(options).await?;
+    /// println!("{:?}", events.next().await);
+    /// # Ok(()) }
+    /// ```
     pub async fn connect(options: Options) -> Result<(Self, Events), ConnectError> {
         let options = Arc::new(options);
-        let counting = Arc::new(Counting::default());
-        let mut session = Session::new(Arc::clone(&options), Arc::clone(&counting), rand::random::<f64>);
+        let counters = Arc::new(CounterCells::default());
+        let mut session = Session::new(Arc::clone(&options), Arc::clone(&counters), rand::random::<f64>);
         let (wire, welcome) = dial(&options, session.hello()).await?;
-        session.connected(welcome, Instant::now());
+        session.on_connected(welcome, Instant::now());
 
-        let (gate, commands) = Gate::new(options.unacked, CALLS);
-        let (told, events) = mpsc::channel(options.event_buffer);
-        let (closing, asked_to_close) = watch::channel(false);
+        let (queue, commands) = CommandQueue::new(options.max_in_flight, MAX_CALLS);
+        let (event_sender, events) = mpsc::channel(options.event_buffer);
+        let (closing, close_requested) = watch::channel(false);
         let (is_done, done) = watch::channel(false);
-        let task = Task {
+        let driver = Driver {
             options,
             session,
-            link: Link::Up(wire),
-            gate: Arc::clone(&gate),
+            link: Link::Connected(wire),
+            queue: Arc::clone(&queue),
             commands,
-            events: told,
-            closing: asked_to_close,
+            events: event_sender,
+            closing: close_requested,
             close_by: None,
             done: is_done,
         };
-        tokio::spawn(task.run());
-        let shared = Shared { gate, counting, closing, done };
+        tokio::spawn(driver.run());
+        let shared = Shared { queue, counters, closing, done };
         Ok((Self { shared: Arc::new(shared) }, Events::new(events)))
     }
 
-    /// Becomes a member of a room, and stays one over every reconnect until it is left. While there is no connection the answer waits for
-    /// one. What is said to the room meanwhile waits, too.
+    /// Joins a room, and rejoins it after every reconnect until it is left. While the client is not
+    /// connected, the join waits, and messages to the room wait as well.
     ///
-    /// Not cancel-safe: dropped before it resolves, the room may be joined all the same; [`Event::Joined`](crate::Event::Joined) says so.
+    /// Not cancel-safe: if this is dropped before it resolves, the room may be joined anyway, which
+    /// [`Event::Joined`](crate::Event::Joined) reports.
     ///
     /// # Errors
-    /// [`CommandError::Refused`]: the name is taken in that room (this first time nothing is tried again), the session is in it or
-    /// being put out of it, it is in too many, or not allowed in. [`CommandError::LeftRoom`] when the room was left meanwhile.
+    /// [`CommandError::Refused`]: the name is taken in that room (the first join is not repeated),
+    /// the session is already in the room or is leaving it, it is in too many rooms, or it is not
+    /// allowed to join. [`CommandError::LeftRoom`] if the room was left meanwhile.
     /// [`CommandError::Closed`].
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use chat_client::JoinOptions;
+    ///
+    /// let joined = client.join(&"lobby".parse()?, JoinOptions::default().history(50)).await?;
+    /// println!("{} members, {} messages", joined.member_count, joined.messages.len());
+    /// # Ok(()) }
+    /// ```
     pub async fn join(&self, room: &RoomName, options: JoinOptions) -> Result<Arc<Joined>, CommandError> {
         let (room, history) = (room.clone(), options.history);
-        self.call(move |reply| Request::Join { room, history, reply }).await
+        self.call(move |responder| Request::Join { room, history, responder }).await
     }
 
-    /// Is no member of a room any more. What was said to it before is sent before; what has no ack by then gets none
-    /// ([`CommandError::LeftRoom`]). Where there is no connection, it is done at once.
+    /// Leaves a room. Messages that were sent to it before are written before. Those without an ack
+    /// by then fail with [`CommandError::LeftRoom`]. Without a connection, this resolves at once.
     ///
-    /// Not cancel-safe: dropped before it resolves, the room may be left all the same.
+    /// Not cancel-safe: if this is dropped before it resolves, the room may be left anyway.
     ///
     /// # Errors
-    /// [`CommandError::Refused`] with [`NotInRoom`](chat_protocol::v2::ErrorCode::NotInRoom); [`CommandError::Closed`].
+    /// [`CommandError::Refused`] with [`NotInRoom`](chat_protocol::v2::ErrorCode::NotInRoom);
+    /// [`CommandError::Closed`].
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// client.leave(&"lobby".parse()?).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn leave(&self, room: &RoomName) -> Result<(), CommandError> {
         let room = room.clone();
-        self.call(move |reply| Request::Leave { room, reply }).await
+        self.call(move |responder| Request::Leave { room, responder }).await
     }
 
-    /// Says something in a room. The message has its place in the order when this returns; awaited, the [`Receipt`] says when it is
-    /// stored. Over reconnects it is sent again, always under the same random id, so that it is stored and shown once.
+    /// Sends a message to a room. The position of the message in the order is fixed when this
+    /// returns. The [`Receipt`] resolves when the message is stored. After a reconnect the message
+    /// is sent again, always under the same random id, so that it is stored and delivered once.
     ///
-    /// Within a room messages go out in the order in which they were sent, again after each reconnect, and once the room is joined.
-    /// When the server's store does not answer, the message waits with all that were sent after it to that room, and goes again under
-    /// the same id after a pause; only what was on its way already may overtake it.
+    /// The messages of a room are sent in the order of the calls, also after a reconnect, and once
+    /// the room is joined. If the server's store does not answer, the message and all later ones
+    /// to that room wait, and are sent again after a delay under the same id. Only messages in
+    /// flight may overtake it.
     ///
-    /// So many may be on their way at once as [`Options::unacked`] says; what is sent beyond that waits for its place, and is kept by its
-    /// receipt. [`Receipt::accepted`] waits for that alone.
+    /// [`Options::max_in_flight`] limits the messages without an ack. Further messages wait for
+    /// capacity, owned by their receipts. [`Receipt::accepted`] waits for capacity alone.
     ///
     /// # Errors
-    /// Of the receipt: [`CommandError::Refused`]: it will not be stored. [`CommandError::LeftRoom`] and [`CommandError::Closed`]:
-    /// whether it was is not known.
+    /// The receipt resolves with [`CommandError::Refused`] if the message will not be stored. With
+    /// [`CommandError::LeftRoom`] and [`CommandError::Closed`] it is unknown whether it was stored.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let ack = client.send(&"lobby".parse()?, "hello, *all*").await?;
+    /// println!("stored as number {}", ack.seq);
+    /// # Ok(()) }
+    /// ```
     pub fn send(&self, room: &RoomName, body: impl Into<Arc<str>>) -> Receipt {
         self.send_with_id(room, body, MessageId::from_random(rand::random()))
     }
 
-    /// [`send`](Self::send) under an id of one's own: what was sent under it to that room before, by this client or an earlier one of
-    /// the same name, within 24 h, is the same message.
+    /// [Sends](Self::send) a message under your own id. A message that this client, or an earlier
+    /// one of the same name, sent to the room under this id within 24 h is the same message.
     ///
     /// # Errors
-    /// Those of [`send`](Self::send); with another body than before [`IdReused`](chat_protocol::v2::ErrorCode::IdReused).
+    /// Those of [`send`](Self::send). If the text differs from the earlier one,
+    /// [`IdReused`](chat_protocol::v2::ErrorCode::IdReused).
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// // a bridge that restarts does not post the same mail twice
+    /// let ack = client.send_with_id(&"inbox".parse()?, "new mail", "mail-4711".parse()?).await?;
+    /// println!("{}", if ack.stored { "posted" } else { "posted before" });
+    /// # Ok(()) }
+    /// ```
     pub fn send_with_id(&self, room: &RoomName, body: impl Into<Arc<str>>, id: MessageId) -> Receipt {
-        let (room, body, called) = (room.clone(), body.into(), id.clone());
-        let send = move |reply| Request::Send { room, body, id: called, reply };
-        Receipt::new(id, self.shared.gate.ask(Kind::Message, send))
+        let (room, body, message_id) = (room.clone(), body.into(), id.clone());
+        let send = move |responder| Request::Send { room, body, id: message_id, responder };
+        Receipt::new(id, self.shared.queue.submit(Class::Message, send))
     }
 
-    /// Reads a page of what was said in a room that is joined. Cancel-safe.
+    /// Reads a page of the history of a room that has been joined. Cancel-safe.
     ///
     /// # Errors
-    /// [`CommandError::Refused`]; [`CommandError::Disconnected`] where there is no connection, or it ends before the answer;
-    /// [`CommandError::Closed`].
+    /// [`CommandError::Refused`]; [`CommandError::Disconnected`] if the client is not connected, or
+    /// the connection ends before the answer; [`CommandError::Closed`].
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use chat_client::Page;
+    ///
+    /// let page = client.history(&"lobby".parse()?, Page::After { seq: 41, limit: 100 }).await?;
+    /// println!("{} messages after number 41", page.messages.len());
+    /// # Ok(()) }
+    /// ```
     pub async fn history(&self, room: &RoomName, page: Page) -> Result<HistoryPage, CommandError> {
-        let query = page.of(room.clone());
-        self.call(move |reply| Request::History { query, reply }).await
+        let query = page.into_frame(room.clone());
+        self.call(move |responder| Request::History { query, responder }).await
     }
 
-    /// Reads a page of who is in a room that is joined. Cancel-safe.
+    /// Reads a page of the members of a room that has been joined. Cancel-safe.
     ///
     /// # Errors
     /// Those of [`history`](Self::history).
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use chat_client::MembersQuery;
+    ///
+    /// let page = client.members(&"lobby".parse()?, MembersQuery::default().prefix("an")).await?;
+    /// page.members.iter().for_each(|member| println!("{}", member.username));
+    /// # Ok(()) }
+    /// ```
     pub async fn members(&self, room: &RoomName, query: MembersQuery) -> Result<MembersPage, CommandError> {
-        let query = query.of(room.clone());
-        self.call(move |reply| Request::Members { query, reply }).await
+        let query = query.into_frame(room.clone());
+        self.call(move |responder| Request::Members { query, responder }).await
     }
 
-    /// Tells the others in a room that one is typing. Resolves when that is on its way; nobody answers it, and the server passes on at most
-    /// one in 3 s. Cancel-safe.
+    /// Notifies the other members of a room that the user is typing. Resolves when the frame is
+    /// queued. The server does not answer it, and forwards at most one in 3 s. Cancel-safe.
     ///
     /// # Errors
-    /// [`CommandError::Disconnected`] where there is no connection; [`CommandError::Closed`].
+    /// [`CommandError::Disconnected`] if the client is not connected; [`CommandError::Closed`].
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// client.typing(&"lobby".parse()?).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn typing(&self, room: &RoomName) -> Result<(), CommandError> {
         let room = room.clone();
-        self.call(move |reply| Request::Typing { room, reply }).await
+        self.call(move |responder| Request::Typing { room, responder }).await
     }
 
-    /// How long the server's answer takes now. Cancel-safe.
+    /// Measures the round-trip time to the server. Cancel-safe.
     ///
     /// # Errors
-    /// [`CommandError::Disconnected`] where there is no connection, or it ends before the answer; [`CommandError::Closed`].
+    /// [`CommandError::Disconnected`] if the client is not connected, or the connection ends before
+    /// the answer; [`CommandError::Closed`].
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// println!("{:?}", client.ping().await?);
+    /// # Ok(()) }
+    /// ```
     pub async fn ping(&self) -> Result<Duration, CommandError> {
-        self.call(move |reply| Request::Ping { reply }).await
+        self.call(move |responder| Request::Ping { responder }).await
     }
 
-    /// Closes the client for good: what was asked before is written, then a close frame with 1000. Resolves when the server has answered
-    /// it, or after [`Options::close_timeout`]. Whatever has no answer by then gets [`CommandError::Closed`]; events that were not read
-    /// can still be read. Closing again resolves together with the first.
+    /// Closes the client for good: writes the commands that were submitted before, and then a close
+    /// frame with code 1000. Resolves when the server has answered it, or after
+    /// [`Options::close_timeout`]. Commands without an answer by then fail with
+    /// [`CommandError::Closed`]. Unread events can still be read. Another call resolves together
+    /// with the first.
     ///
-    /// Not cancel-safe: dropped before it resolves, it closes all the same, and nobody waits for it.
+    /// Not cancel-safe: if this is dropped before it resolves, the client closes anyway.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) {
+    /// client.close().await;
+    /// assert!(client.is_closed());
+    /// # }
+    /// ```
     pub async fn close(&self) {
         self.shared.closing.send_replace(true);
-        // an error: the task is gone
+        // an error means that the task has ended
         let _ = self.shared.done.clone().wait_for(|done| *done).await;
     }
 
     /// Whether the client is closed for good.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) {
+    /// if client.is_closed() {
+    ///     println!("connect again to continue");
+    /// }
+    /// # }
+    /// ```
     pub fn is_closed(&self) -> bool {
-        self.shared.gate.is_closed()
+        self.shared.queue.is_closed()
     }
 
-    /// What was counted so far.
+    /// The counts so far.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) {
+    /// println!("{} reconnects", client.counters().sessions - 1);
+    /// # }
+    /// ```
     pub fn counters(&self) -> Counters {
-        self.shared.counting.read()
+        self.shared.counters.read()
     }
 
     fn call<T: Send + 'static>(
         &self,
-        request: impl FnOnce(Reply<T>) -> Request + Send + 'static,
-    ) -> Asked<T> {
-        self.shared.gate.ask(Kind::Call, request)
+        request: impl FnOnce(Responder<T>) -> Request + Send + 'static,
+    ) -> PendingReply<T> {
+        self.shared.queue.submit(Class::Call, request)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The reader's end of what a client tells.
+//! The stream of events.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,15 +6,34 @@ use std::task::{Context, Poll};
 use futures::Stream;
 use tokio::sync::mpsc;
 
-use crate::Event;
+use crate::model::Event;
 
-/// What happens, in its order: the first is [`Event::Connected`], the last [`Event::Closed`].
+/// The events of a client in their order: the first is [`Event::Connected`], the last is
+/// [`Event::Closed`].
 ///
-/// It has to be read for the client to go on: with [`Options::event_buffer`](crate::Options::event_buffer) events unread, nothing more
-/// is read from the server, and so no command is answered either. So read it in a task of its own, or beside the commands, never
-/// only after them. Who does not want to know drops it: then events are thrown away, and everything else goes on.
+/// The client makes progress only while the program reads them. While
+/// [`Options::event_buffer`](crate::Options::event_buffer) events are unread, the client reads
+/// nothing more from the server, so commands are not answered either. Read events in a task of
+/// their own or concurrently with commands, never only after them. A program that does not need
+/// events drops this: then they are discarded, and everything else continues.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use chat_client::{Client, Event, Options};
+///
+/// let options = Options::new("ws://127.0.0.1:8000/ws", "ana".parse()?);
+/// let (client, mut events) = Client::connect(options).await?;
+/// tokio::spawn(async move {
+///     while let Some(event) = events.next().await {
+///         if let Event::Message { room, message } = event {
+///             println!("{room}: {message:?}");
+///         }
+///     }
+/// });
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
-#[must_use = "with many events unread the client stands still; drop it to hear none"]
+#[must_use = "the client stalls while too many events are unread; drop this to discard them"]
 pub struct Events {
     events: mpsc::Receiver<Event>,
 }
@@ -24,7 +43,16 @@ impl Events {
         Self { events }
     }
 
-    /// The next event; none after [`Event::Closed`]. Cancel-safe: dropped before it resolves, no event is lost.
+    /// The next event. `None` after [`Event::Closed`]. Cancel-safe: if this is dropped before it
+    /// resolves, no event is lost.
+    ///
+    /// ```no_run
+    /// # async fn run(mut events: chat_client::Events) {
+    /// while let Some(event) = events.next().await {
+    ///     println!("{event:?}");
+    /// }
+    /// # }
+    /// ```
     pub async fn next(&mut self) -> Option<Event> {
         self.events.recv().await
     }

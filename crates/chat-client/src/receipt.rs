@@ -1,4 +1,4 @@
-//! A message on its way.
+//! The receipt of a message.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,38 +6,73 @@ use std::task::{Context, Poll};
 use chat_protocol::MessageId;
 use chat_protocol::v2::Ack;
 
-use crate::CommandError;
-use crate::gate::Asked;
+use crate::command::PendingReply;
+use crate::model::CommandError;
 
-/// A message that was sent. It resolves once: when the server has stored it or refused it, or the client is closed for good.
+/// The receipt of a message. It resolves once: when the server has stored or refused the message,
+/// or when the client is closed for good.
 ///
-/// Not cancel-safe: dropped before it was [accepted](Self::accepted), nothing is said; later, the message is sent all the same. It may
-/// be moved to another task and awaited there.
+/// Not cancel-safe: if this is dropped before the message was [accepted](Self::accepted), the
+/// message is not sent. If it is dropped later, the message is sent anyway. A receipt may be moved
+/// to another task and awaited there.
+///
+/// ```no_run
+/// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let receipt = client.send(&"lobby".parse()?, "hello");
+/// let ack = receipt.await?;
+/// println!("stored as number {}", ack.seq);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
-#[must_use = "dropped, nobody learns whether the message was stored, and one that still waits for its place is not sent"]
+#[must_use = "without its receipt, a message that waits for capacity is not sent, and the outcome is unknown"]
 pub struct Receipt {
     id: MessageId,
-    asked: Asked<Ack>,
+    reply: PendingReply<Ack>,
 }
 
 impl Receipt {
-    pub(crate) fn new(id: MessageId, asked: Asked<Ack>) -> Self {
-        Self { id, asked }
+    pub(crate) fn new(id: MessageId, reply: PendingReply<Ack>) -> Self {
+        Self { id, reply }
     }
 
-    /// What the message is called.
+    /// The id of the message.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let receipt = client.send(&"lobby".parse()?, "hello");
+    /// println!("sending {}", receipt.id());
+    /// # receipt.await?;
+    /// # Ok(()) }
+    /// ```
     pub fn id(&self) -> &MessageId {
         &self.id
     }
 
-    /// Resolves when the message is one of the [`Options::unacked`](crate::Options::unacked) that may wait for their ack: from then on
-    /// it is sent whatever becomes of this. Who sends one message after the other without awaiting acks awaits this, so that no
-    /// more gather than can be sent. Cancel-safe: dropped before it resolves, the message goes on waiting for its place.
+    /// Resolves when the message is one of the
+    /// [`Options::max_in_flight`](crate::Options::max_in_flight) messages in flight. From then on
+    /// it is sent, even if the receipt is dropped. Await this after each message when you send many
+    /// without awaiting their acks, so that the backlog does not grow. Cancel-safe: if this is
+    /// dropped before it resolves, the message keeps waiting for capacity.
     ///
     /// # Errors
-    /// [`CommandError::Closed`]: nothing was said.
+    /// [`CommandError::Closed`]: the message was not sent.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let lobby = "lobby".parse()?;
+    /// for line in ["one", "two", "three"] {
+    ///     let mut receipt = client.send(&lobby, line);
+    ///     receipt.accepted().await?;
+    ///     tokio::spawn(async move {
+    ///         if let Err(error) = receipt.await {
+    ///             eprintln!("not sent: {error}");
+    ///         }
+    ///     });
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn accepted(&mut self) -> Result<(), CommandError> {
-        self.asked.placed().await
+        self.reply.accepted().await
     }
 }
 
@@ -45,6 +80,6 @@ impl Future for Receipt {
     type Output = Result<Ack, CommandError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.asked).poll(cx)
+        Pin::new(&mut self.reply).poll(cx)
     }
 }

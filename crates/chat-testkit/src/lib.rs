@@ -1,7 +1,9 @@
-//! A client for chatd's own tests. It writes and reads WebSocket frames on a bare socket and shares no code with the server, so
-//! that a fault in a library is not on both ends; and it can do what no well-behaved client would.
+//! WebSocket frames and clients on bare sockets, for chatd's own tests and load tools.
 //!
-//! Everything that waits gives up after [`PATIENCE`] by a panic: a test that hangs is a test that fails.
+//! The client writes and reads frames on a bare socket and shares no code with the server, so that
+//! both ends do not have the same fault. It can also violate the protocol.
+//!
+//! Everything that waits panics after [`PATIENCE`]: a test that would hang fails instead.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 pub mod frame;
@@ -16,12 +18,12 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use frame::{BINARY, CLOSE, PING, PONG, RSV1, TEXT};
+use frame::{BINARY, CLOSE, Frame, Inflater, PING, PONG, TEXT};
 
-/// How long anything may take.
+/// The maximum duration of any wait.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Resolves as the future does, or panics after [`PATIENCE`].
+/// Resolves like the future, or panics after [`PATIENCE`].
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, future).await {
         Ok(value) => value,
@@ -29,7 +31,7 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Resolves when the condition has come about by itself, or panics after [`PATIENCE`].
+/// Resolves once the condition is true, or panics after [`PATIENCE`].
 pub async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
     let looking = async {
         while !condition().await {
@@ -39,7 +41,7 @@ pub async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() ->
     soon(what, looking).await;
 }
 
-/// What a client sees.
+/// What a client received.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Seen {
     /// A text frame.
@@ -58,29 +60,30 @@ pub enum Seen {
 #[derive(Debug)]
 pub struct Client {
     stream: TcpStream,
-    /// Read and not yet looked at.
-    unread: Vec<u8>,
+    /// Bytes that were read and not parsed yet.
+    read_buffer: Vec<u8>,
     /// Whether pings are answered.
     answers_pings: bool,
-    /// What the server has said about extensions.
+    /// The extensions that the server accepted.
     extensions: Option<String>,
-    /// How many compressed messages were seen.
+    /// The number of compressed messages so far.
     deflated: usize,
+    /// Created by the first compressed message: it is large, and some programs hold thousands of
+    /// clients.
+    inflater: Option<Inflater>,
 }
-
-const DEFLATED_TEXT: u8 = TEXT | RSV1;
 
 /// The path of a classic connection.
 pub fn path(room: &str, username: &str) -> String {
     format!("/ws/chat/{room}/{username}")
 }
 
-/// A handshake's head.
+/// The request of a handshake.
 pub fn handshake(path: &str) -> String {
     handshake_with(path, "")
 }
 
-/// A handshake's head with more header lines, each ended by CR LF.
+/// The request of a handshake with additional header lines, each ended by CR LF.
 pub fn handshake_with(path: &str, lines: &str) -> String {
     format!(
         "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -89,65 +92,65 @@ pub fn handshake_with(path: &str, lines: &str) -> String {
 }
 
 impl Client {
-    /// Enters a room.
+    /// Connects in the classic dialect, which enters a room.
     pub async fn enter(server: SocketAddr, room: &str, username: &str) -> Self {
         Self::knock(server, room, username).await.expect("let in")
     }
 
-    /// Asks to enter a room.
+    /// Tries to connect in the classic dialect.
     ///
     /// # Errors
-    /// The server's answer, when it is not 101.
+    /// The server's response, unless it is 101.
     pub async fn knock(server: SocketAddr, room: &str, username: &str) -> Result<Self, http::Answer> {
         Self::open(server, &handshake(&path(room, username))).await
     }
 
-    /// Opens a connection by this handshake.
+    /// Opens a connection with this handshake.
     ///
     /// # Errors
-    /// The server's answer, when it is not 101.
+    /// The server's response, unless it is 101.
     pub async fn open(server: SocketAddr, handshake: &str) -> Result<Self, http::Answer> {
         let mut stream = TcpStream::connect(server).await.expect("a connection");
         stream.write_all(handshake.as_bytes()).await.expect("the handshake is sent");
         Self::shake_hands(stream).await
     }
 
-    /// Takes the answer to a handshake that was sent.
+    /// Reads the response to a handshake that has been sent.
     ///
     /// # Errors
-    /// The server's answer, when it is not 101.
+    /// The server's response, unless it is 101.
     pub async fn shake_hands(mut stream: TcpStream) -> Result<Self, http::Answer> {
-        let (answer, unread) = http::read_head(&mut stream).await;
+        let (answer, read_buffer) = http::read_head(&mut stream).await;
         if answer.status != 101 {
-            return Err(answer.with_body(&mut stream, unread).await);
+            return Err(answer.with_body(&mut stream, read_buffer).await);
         }
         // the example of RFC 6455, section 1.3
         assert_eq!(answer.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
         let extensions = answer.header("sec-websocket-extensions").map(str::to_owned);
-        Ok(Self { stream, unread, answers_pings: true, extensions, deflated: 0 })
+        Ok(Self { stream, read_buffer, answers_pings: true, extensions, deflated: 0, inflater: None })
     }
 
-    /// What the server has said about extensions in its answer to the handshake.
+    /// The extensions that the server accepted in its response to the handshake.
     pub fn extensions(&self) -> Option<&str> {
         self.extensions.as_deref()
     }
 
-    /// How many compressed messages were seen.
+    /// The number of compressed messages so far.
     pub fn deflated(&self) -> usize {
         self.deflated
     }
 
-    /// From now on pings are shown and not answered.
+    /// From now on pings are returned and not answered.
     pub fn ignore_pings(&mut self) {
         self.answers_pings = false;
     }
 
-    /// The socket itself.
+    /// The socket.
     pub fn stream(&mut self) -> &mut TcpStream {
         &mut self.stream
     }
 
-    /// Writes bytes as they are.
+    /// Writes bytes without framing them.
     pub async fn write(&mut self, bytes: &[u8]) {
         soon("the server reads", self.stream.write_all(bytes)).await.expect("sent");
     }
@@ -157,12 +160,12 @@ impl Client {
         self.write(&frame::whole(TEXT, text.as_bytes())).await;
     }
 
-    /// Sends a text frame, unless the connection is gone. False when it is.
+    /// Sends a text frame. Returns false if the connection is closed.
     pub async fn try_send(&mut self, text: &str) -> bool {
         soon("the server reads", self.stream.write_all(&frame::whole(TEXT, text.as_bytes()))).await.is_ok()
     }
 
-    /// Says something to the room.
+    /// Sends a message to the room in the classic dialect.
     pub async fn say(&mut self, message: &str) {
         self.send(&said(message)).await;
     }
@@ -178,24 +181,30 @@ impl Client {
         self.write(&frame::whole(PING, payload)).await;
     }
 
-    /// The next thing there is to see. Pings are answered on the way, unless they are ignored.
+    /// The next frame, or the end of the stream. Pings are answered meanwhile, unless they are
+    /// ignored.
     pub async fn see(&mut self) -> Seen {
         soon("something to see", self.next()).await
     }
 
     async fn next(&mut self) -> Seen {
         loop {
-            while let Some((opcode, payload, length)) = frame::parse(&self.unread) {
-                self.unread.drain(..length);
+            while let Some(Frame { opcode, is_compressed, payload }) =
+                frame::parse(&self.read_buffer, 0).expect("a frame of a server")
+            {
+                let rest = self.read_buffer.split_off(payload.end);
+                let payload = std::mem::replace(&mut self.read_buffer, rest).split_off(payload.start);
                 match opcode {
-                    TEXT => return Seen::Event(serde_json::from_slice(&payload).expect("JSON")),
-                    DEFLATED_TEXT if self.extensions.is_some() => {
+                    TEXT if is_compressed && self.extensions.is_some() => {
                         self.deflated += 1;
-                        let payload = frame::inflated(&payload);
-                        return Seen::Event(serde_json::from_slice(&payload).expect("JSON"));
+                        let inflater = self.inflater.get_or_insert_default();
+                        let message = inflater.inflate(&payload).expect("a compressed message");
+                        return Seen::Event(serde_json::from_slice(message).expect("JSON"));
                     }
+                    _ if is_compressed => panic!("opcode {opcode} with RSV1"),
+                    TEXT => return Seen::Event(serde_json::from_slice(&payload).expect("JSON")),
                     PING if self.answers_pings => {
-                        // the server may have gone; then the end is seen next
+                        // the server may have closed the connection; the end follows
                         let _ = self.stream.write_all(&frame::whole(PONG, &payload)).await;
                     }
                     PING => return Seen::Ping(payload),
@@ -210,7 +219,7 @@ impl Client {
             let mut chunk = vec![0; 65_536];
             match self.stream.read(&mut chunk).await {
                 Ok(0) | Err(_) => return Seen::End,
-                Ok(count) => self.unread.extend_from_slice(&chunk[..count]),
+                Ok(count) => self.read_buffer.extend_from_slice(&chunk[..count]),
             }
         }
     }
@@ -223,12 +232,12 @@ impl Client {
         }
     }
 
-    /// The next event in a word: `+ana`, `-ana`, `ana: text`, `*chatd*: text`.
+    /// The next event as a short text: `+ana`, `-ana`, `ana: text`, `*chatd*: text`.
     pub async fn brief(&mut self) -> String {
         brief(&self.event().await)
     }
 
-    /// The texts of the next messages, whatever comes in between.
+    /// The texts of the next messages. Other events are skipped.
     pub async fn messages(&mut self, count: usize) -> Vec<String> {
         let mut messages = Vec::with_capacity(count);
         while messages.len() < count {
@@ -240,7 +249,7 @@ impl Client {
         messages
     }
 
-    /// Reads to the end, and gives the code of the close frame if one came.
+    /// Reads to the end. Returns the code of the close frame, if there was one.
     pub async fn closed(&mut self) -> Option<u16> {
         let mut code = None;
         loop {
@@ -252,23 +261,23 @@ impl Client {
         }
     }
 
-    /// Hangs up by a reset.
+    /// Resets the connection.
     pub fn reset(self) {
         socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
-    /// Sends nothing more, and goes on reading.
+    /// Shuts down the sending side. Reading is still possible.
     pub async fn finish(&mut self) {
         self.stream.shutdown().await.unwrap();
     }
 }
 
-/// A message as a classic client sends it, with a name that the server has to ignore.
+/// A message of a classic client, with a name that the server must ignore.
 pub fn said(message: &str) -> String {
     json!({"message": message, "username": "somebody_else", "type": "chat_message"}).to_string()
 }
 
-/// An event in a word, for comparing. Checks its four keys on the way.
+/// An event as a short text for comparisons. Panics unless it has the four keys of a classic event.
 pub fn brief(event: &Value) -> String {
     let keys: Vec<_> = event.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(keys, ["message", "type", "username", "users"], "exactly these four keys");
@@ -280,7 +289,7 @@ pub fn brief(event: &Value) -> String {
     }
 }
 
-/// The names in an event's list, in its order.
+/// The names in the list of an event, in its order.
 pub fn listed(event: &Value) -> Vec<&str> {
     event["users"].as_array().unwrap().iter().map(|user| user["username"].as_str().unwrap()).collect()
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{Client, Seen, handshake_with, http};
 
-/// The header line that asks for the dialect.
+/// The header line that requests the dialect.
 pub const PROTOCOL: &str = "Sec-WebSocket-Protocol: chat.v2\r\n";
 
 /// A session of `chat.v2`.
@@ -14,30 +14,30 @@ pub const PROTOCOL: &str = "Sec-WebSocket-Protocol: chat.v2\r\n";
 pub struct Session {
     /// The connection.
     pub client: Client,
-    /// The answer to its `hello`.
+    /// The server's answer to the `hello`.
     pub welcome: Value,
 }
 
-/// Opens a connection that has not said anything.
+/// Opens a connection without a session.
 ///
 /// # Errors
-/// The server's answer, when it is not 101.
+/// The server's response, unless it is 101.
 pub async fn open(server: SocketAddr) -> Result<Client, http::Answer> {
     Client::open(server, &handshake_with("/ws", PROTOCOL)).await
 }
 
 impl Session {
-    /// Opens a connection and says who it is.
+    /// Opens a connection and begins a session with this name.
     pub async fn hello(server: SocketAddr, username: &str) -> Self {
         Self::hello_with(server, json!({ "username": username })).await
     }
 
-    /// Opens a connection and says `hello` with these fields.
+    /// Opens a connection and begins a session with these fields of `hello`.
     pub async fn hello_with(server: SocketAddr, hello: Value) -> Self {
         Self::hello_on(open(server).await.expect("let in"), hello).await
     }
 
-    /// Says `hello` with these fields on a connection that has not said anything.
+    /// Begins a session with these fields of `hello` on a connection without one.
     pub async fn hello_on(client: Client, mut hello: Value) -> Self {
         hello["type"] = "hello".into();
         let mut session = Self { client, welcome: Value::Null };
@@ -47,14 +47,14 @@ impl Session {
         session
     }
 
-    /// Opens a connection and joins a room; also gives the answer.
+    /// Begins a session and joins a room. Also returns the server's answer.
     pub async fn enter(server: SocketAddr, room: &str, username: &str) -> (Self, Value) {
         let mut session = Self::hello(server, username).await;
         let joined = session.join(room).await;
         (session, joined)
     }
 
-    /// The secret with which a later session takes this one over.
+    /// The secret with which a later session resumes this one.
     pub fn secret(&self) -> &str {
         self.welcome["resume"].as_str().expect("a secret")
     }
@@ -69,7 +69,7 @@ impl Session {
         self.client.event().await
     }
 
-    /// The next frame of a type, whatever comes before it.
+    /// The next frame of a type. Other frames are skipped, but an error panics.
     pub async fn next(&mut self, kind: &str) -> Value {
         loop {
             let frame = self.frame().await;
@@ -80,7 +80,7 @@ impl Session {
         }
     }
 
-    /// The next error, whatever comes before it.
+    /// The next error. Other frames are skipped.
     pub async fn next_error(&mut self) -> Value {
         loop {
             let frame = self.frame().await;
@@ -90,7 +90,7 @@ impl Session {
         }
     }
 
-    /// Sends a frame, and gives what answers it: the next frame with its `ref`, whatever comes before.
+    /// Sends a frame, and returns its answer: the next frame with the same `ref`.
     pub async fn ask(&mut self, mut frame: Value) -> Value {
         frame["ref"] = "asked".into();
         self.send(&frame).await;
@@ -102,21 +102,21 @@ impl Session {
         }
     }
 
-    /// Joins a room, and gives the answer.
+    /// Joins a room, and returns the server's answer.
     pub async fn join(&mut self, room: &str) -> Value {
         let joined = self.ask(json!({ "type": "join", "room": room })).await;
         assert_eq!(joined["type"], "joined", "{joined}");
         joined
     }
 
-    /// Says something, and gives its number once it is stored.
+    /// Sends a message, and returns its number once it is stored.
     pub async fn say(&mut self, room: &str, body: &str) -> u64 {
         let ack = self.ask(json!({ "type": "send", "room": room, "body": body })).await;
         assert_eq!(ack["type"], "ack", "{ack}");
         ack["seq"].as_u64().expect("a number")
     }
 
-    /// Reads to the end, and gives the `bye` and the close code, if they came.
+    /// Reads to the end. Returns the `bye` and the close code, if there were any.
     pub async fn closed(&mut self) -> (Option<Value>, Option<u16>) {
         let (mut bye, mut code) = (None, None);
         loop {

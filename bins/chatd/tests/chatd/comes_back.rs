@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chat_client::chat_protocol::RoomName;
-use chat_client::chat_protocol::v2::{Ack, StoredMessage};
-use chat_client::{Backoff, Client, Event, Events, Gap, JoinOptions, Options, Page};
+use chat_client::{
+    Ack, Backoff, Client, Event, Events, Gap, JoinOptions, Options, Page, RoomName, StoredMessage,
+};
 use chat_testkit::soon;
 use futures::future::join_all;
 use rand::RngExt;
@@ -176,13 +176,13 @@ async fn read(
                     }
                 }
             }
-            Event::Hole { expected, got, .. } => panic!("a hole: {got} instead of {expected}"),
+            Event::SequenceGap { expected, got, .. } => panic!("a gap: {got} instead of {expected}"),
             Event::Closed(why) => panic!("closed: {why:?}"),
             _ => {}
         }
     }
     let counters = client.counters();
-    assert_eq!((counters.holes, counters.repeats), (0, 0));
+    assert_eq!((counters.sequence_gaps, counters.duplicates), (0, 0));
     client.close().await;
     seen
 }

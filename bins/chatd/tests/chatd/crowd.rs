@@ -5,9 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chat_client::chat_protocol::RoomName;
-use chat_client::chat_protocol::v2::StoredMessage;
-use chat_client::{Backoff, Client, Event, Events, JoinOptions, Options};
+use chat_client::{Backoff, Client, Event, Events, JoinOptions, Options, RoomName, StoredMessage};
 use chat_testkit::v2::Session;
 use chat_testkit::{soon, until};
 use diesel::connection::SimpleConnection;
@@ -51,7 +49,7 @@ async fn back(events: &mut Events, said: &str) -> Instant {
             Event::Recovered { .. } => is_back = Some(Instant::now()),
             Event::Message { message: StoredMessage::Said { body, .. }, .. } if *body == *said => heard += 1,
             Event::Gap(gap) => panic!("not resumed: {gap:?}"),
-            Event::Hole { expected, got, .. } => panic!("a hole: {got} instead of {expected}"),
+            Event::SequenceGap { expected, got, .. } => panic!("a gap: {got} instead of {expected}"),
             Event::Closed(why) => panic!("closed: {why:?}"),
             _ => {}
         }
@@ -153,6 +151,6 @@ async fn after_kill_minus_nine_and_after_an_end_all_are_in_again_and_nothing_is_
         stranger.ask(serde_json::json!({"type": "leave", "room": "r0"})).await;
     }
     for (client, _) in &crowd.people {
-        assert_eq!((client.counters().repeats, client.counters().holes), (0, 0));
+        assert_eq!((client.counters().duplicates, client.counters().sequence_gaps), (0, 0));
     }
 }

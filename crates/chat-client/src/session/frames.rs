@@ -1,4 +1,4 @@
-//! What the server says.
+//! Frames of the server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +10,10 @@ use tokio::time::Instant;
 
 use super::room::Stage;
 use super::stream::Stream;
-use super::{Call, Out, Session};
-use crate::clock::after;
-use crate::{CommandError, Event, Joined};
+use super::{Outgoing, PendingCall, Session};
+use crate::model::{CommandError, Event, Joined, after};
 
-/// What can be read of a frame that can't be read.
+/// The fields that a frame of unknown type may have.
 #[derive(Deserialize)]
 struct Outline {
     #[serde(rename = "ref")]
@@ -25,16 +24,17 @@ struct Outline {
 
 impl Session {
     /// Takes a frame of the server.
-    pub(crate) fn frame(&mut self, text: &str, now: Instant) {
+    pub(crate) fn on_frame(&mut self, text: &str, now: Instant) {
         match serde_json::from_str(text) {
-            Ok(frame) => self.read(frame, now),
-            Err(error) => self.unreadable(text, &error, now),
+            Ok(frame) => self.dispatch(frame, now),
+            Err(error) => self.on_unknown(text, &error, now),
         }
     }
 
-    /// A newer server may know more types, codes and reasons than this client. Whoever waits for such an answer is told.
-    fn unreadable(&mut self, text: &str, error: &serde_json::Error, now: Instant) {
-        self.counting.stray();
+    /// A newer server may use types, codes and reasons that this client does not know. A command
+    /// whose answer cannot be read fails.
+    fn on_unknown(&mut self, text: &str, error: &serde_json::Error, now: Instant) {
+        self.counters.unexpected_frame();
         tracing::warn!(%error, "cannot read a frame from the server");
         let Ok(Outline { reference: Some(reference), code, message }) = serde_json::from_str(text) else {
             return;
@@ -44,99 +44,101 @@ impl Session {
             _ => "cannot read the answer of the server".into(),
         };
         let code = ErrorCode::Internal;
-        self.error(Error { reference: Some(reference), code, message, retry_after_ms: None }, now);
+        self.on_error(Error { reference: Some(reference), code, message, retry_after_ms: None }, now);
     }
 
-    fn read(&mut self, frame: ServerFrame, now: Instant) {
+    fn dispatch(&mut self, frame: ServerFrame, now: Instant) {
         match frame {
-            ServerFrame::Message(message) => self.said(message),
-            ServerFrame::Ack(ack) => self.acked(ack),
+            ServerFrame::Message(message) => self.on_message(message),
+            ServerFrame::Ack(ack) => self.on_ack(ack),
             ServerFrame::Presence(presence) => {
-                self.told_in(&presence.room.clone(), Event::Presence(presence));
+                self.room_event(&presence.room.clone(), Event::Presence(presence));
             }
-            ServerFrame::Typing(typing) => self.told_in(&typing.room.clone(), Event::Typing(typing)),
-            ServerFrame::Joined(joined) => self.joined(joined),
+            ServerFrame::Typing(typing) => self.room_event(&typing.room.clone(), Event::Typing(typing)),
+            ServerFrame::Joined(joined) => self.on_joined(joined),
             ServerFrame::Left(left) => {
-                match self.take_call(left.reference.as_ref()) {
-                    // by the room it is known who waits for this
-                    None | Some((_, Call::Leave(_))) => {}
-                    other => self.misplaced(other, "left"),
+                match self.take_pending(left.reference.as_ref()) {
+                    // the room knows the command that waits for this
+                    None | Some((_, PendingCall::Leave(_))) => {}
+                    other => self.unexpected(other, "left"),
                 }
-                self.leave_now(&left.room, left.reason);
+                self.remove_room(&left.room, left.reason);
             }
-            ServerFrame::History(mut page) => match self.take_call(page.reference.take().as_ref()) {
-                Some((_, Call::History(reply))) => reply.answer(Ok(page)),
-                other => self.misplaced(other, "history"),
+            ServerFrame::History(mut page) => match self.take_pending(page.reference.take().as_ref()) {
+                Some((_, PendingCall::History(responder))) => responder.respond(Ok(page)),
+                other => self.unexpected(other, "history"),
             },
-            ServerFrame::Members(mut page) => match self.take_call(page.reference.take().as_ref()) {
-                Some((_, Call::Members(reply))) => reply.answer(Ok(page)),
-                other => self.misplaced(other, "members"),
+            ServerFrame::Members(mut page) => match self.take_pending(page.reference.take().as_ref()) {
+                Some((_, PendingCall::Members(responder))) => responder.respond(Ok(page)),
+                other => self.unexpected(other, "members"),
             },
-            // the heartbeat's own has no `ref`
+            // the answer to a `ping` of the heartbeat has no `ref`
             ServerFrame::Pong { reference: None } => {}
-            ServerFrame::Pong { reference } => match self.take_call(reference.as_ref()) {
-                Some((_, Call::Ping(reply, since))) => reply.answer(Ok(now.saturating_duration_since(since))),
-                other => self.misplaced(other, "pong"),
+            ServerFrame::Pong { reference } => match self.take_pending(reference.as_ref()) {
+                Some((_, PendingCall::Ping(responder, since))) => {
+                    responder.respond(Ok(now.saturating_duration_since(since)));
+                }
+                other => self.unexpected(other, "pong"),
             },
             ServerFrame::Notice(notice) => self.events.push_back(Event::Notice(notice)),
-            ServerFrame::Error(error) => self.error(error, now),
+            ServerFrame::Error(error) => self.on_error(error, now),
             ServerFrame::Bye(bye) => self.bye = Some(bye),
-            _ => self.misplaced(None, "a frame"),
+            _ => self.unexpected(None, "a frame"),
         }
     }
 
-    fn take_call(&mut self, reference: Option<&Reference>) -> Option<(u64, Call)> {
-        self.calls.remove_entry(&key(reference?)?)
+    fn take_pending(&mut self, reference: Option<&Reference>) -> Option<(u64, PendingCall)> {
+        self.pending.remove_entry(&key(reference?)?)
     }
 
-    /// Something came where it has no place, or as an answer to something else: that goes on waiting.
-    fn misplaced(&mut self, call: Option<(u64, Call)>, what: &str) {
-        self.counting.stray();
+    /// A frame was not expected, or answers another kind of command. That command keeps waiting.
+    fn unexpected(&mut self, call: Option<(u64, PendingCall)>, what: &str) {
+        self.counters.unexpected_frame();
         tracing::warn!("unexpected: {what}");
-        self.calls.extend(call);
+        self.pending.extend(call);
     }
 
-    /// An event of a room that has to be joined.
-    fn told_in(&mut self, room: &RoomName, event: Event) {
-        if self.rooms.get(room).is_some_and(|room| room.stage == Stage::In) {
+    /// Delivers an event of a room, if the room is joined.
+    fn room_event(&mut self, room: &RoomName, event: Event) {
+        if self.rooms.get(room).is_some_and(|room| room.stage == Stage::Joined) {
             self.events.push_back(event);
         } else {
-            self.misplaced(None, "an event of a room");
+            self.unexpected(None, "an event of a room");
         }
     }
 
-    fn said(&mut self, message: MessageFrame) {
+    fn on_message(&mut self, message: MessageFrame) {
         let MessageFrame { room: name, seq, id, from, body, html, sent_at } = message;
-        let room = self.rooms.get_mut(&name).filter(|room| room.stage == Stage::In);
+        let room = self.rooms.get_mut(&name).filter(|room| room.stage == Stage::Joined);
         let Some(stream) = room.and_then(|room| room.stream.as_mut()) else {
-            self.misplaced(None, "a message");
+            self.unexpected(None, "a message");
             return;
         };
         let message = StoredMessage::Said { seq, id, from, body, html, sent_at };
-        stream.tell(message, &mut self.events, &self.counting);
+        stream.deliver(message, &mut self.events, &self.counters);
     }
 
-    fn acked(&mut self, mut ack: v2::Ack) {
+    fn on_ack(&mut self, mut ack: v2::Ack) {
         let Some(key) = ack.reference.take().and_then(|reference| key(&reference)) else {
-            self.misplaced(None, "an ack");
+            self.unexpected(None, "an ack");
             return;
         };
-        // what was sent again may be acked twice
+        // a message that was sent again may be acked twice
         self.settle(&ack.room.clone(), key, Ok(ack));
     }
 
-    fn joined(&mut self, joined: v2::Joined) {
-        let asked = joined.reference.as_ref().and_then(key);
+    fn on_joined(&mut self, joined: v2::Joined) {
+        let requested = joined.reference.as_ref().and_then(key);
         let room = self.rooms.get_mut(&joined.room);
-        let room = room.filter(|room| asked.is_some_and(|key| room.stage == Stage::Asked(key)));
-        let (Some(room), Some(key)) = (room, asked) else {
-            self.misplaced(None, "joined");
+        let room = room.filter(|room| requested.is_some_and(|key| room.stage == Stage::Requested(key)));
+        let (Some(room), Some(key)) = (room, requested) else {
+            self.unexpected(None, "joined");
             return;
         };
-        self.calls.remove(&key);
-        room.stage = Stage::In;
+        self.pending.remove(&key);
+        room.stage = Stage::Joined;
         room.attempts = 0;
-        room.may_be_seated = false;
+        room.may_hold_name = false;
         let mut answer = Joined {
             room: joined.room.clone(),
             epoch: joined.epoch.clone(),
@@ -147,71 +149,72 @@ impl Session {
             rejoined: room.stream.is_some(),
         };
         let name = joined.room.clone();
-        let now_out = room.lane.open();
+        let to_send = room.send_queue.open();
         if let Some(stream) = &mut room.stream {
             self.events.push_back(Event::Joined(Arc::new(answer)));
-            stream.catch_up(joined, &mut self.events, &self.counting);
+            stream.catch_up(joined, &mut self.events, &self.counters);
         } else {
             room.stream = Some(Stream::new(name.clone(), joined.epoch, joined.seq));
             answer.messages = joined.messages;
             let answer = Arc::new(answer);
             if let Some(joining) = room.joining.take() {
-                joining.answer(Ok(Arc::clone(&answer)));
+                joining.respond(Ok(Arc::clone(&answer)));
             }
             self.events.push_back(Event::Joined(answer));
         }
         let leaves = room.leaving.is_some();
-        self.out.extend(now_out.into_iter().map(|key| Out::Send(name.clone(), key)));
+        self.outgoing.extend(to_send.into_iter().map(|key| Outgoing::Send(name.clone(), key)));
         if leaves {
-            self.ask(Call::Leave(name.clone()), Command::Leave { room: name });
+            self.call(PendingCall::Leave(name.clone()), Command::Leave { room: name });
         }
     }
 
-    fn error(&mut self, error: Error, now: Instant) {
+    fn on_error(&mut self, error: Error, now: Instant) {
         let Error { reference, code, message, retry_after_ms } = error;
         let retry_after = retry_after_ms.map(Duration::from_millis);
         let Some(key) = reference.as_ref().and_then(key) else {
-            // of what is not answered, such as `typing`
-            tracing::debug!(?code, %message, "the server refused something");
+            // for a command without an answer, such as `typing`
+            tracing::debug!(?code, %message, "the server refused a command");
             return;
         };
         let refused = || CommandError::Refused { code, message: Arc::clone(&message), retry_after };
-        match self.calls.remove(&key) {
-            Some(Call::Send(room)) if code == ErrorCode::StoreUnavailable => {
-                self.put_off(&room, key, retry_after.unwrap_or_default(), now);
+        match self.pending.remove(&key) {
+            Some(PendingCall::Send(room)) if code == ErrorCode::StoreUnavailable => {
+                self.postpone(&room, key, retry_after.unwrap_or_default(), now);
             }
-            Some(Call::Send(room)) => self.settle(&room, key, Err(refused())),
-            Some(Call::Join(room)) => self.join_refused(&room, key, code, &message, retry_after, now),
-            Some(Call::Leave(room)) => {
-                // none where the server put the session out meanwhile
+            Some(PendingCall::Send(room)) => self.settle(&room, key, Err(refused())),
+            Some(PendingCall::Join(room)) => self.join_refused(&room, key, code, &message, retry_after, now),
+            Some(PendingCall::Leave(room)) => {
+                // `None` if the server has removed the session meanwhile
                 let leaving = self.rooms.get_mut(&room).and_then(|room| room.leaving.take());
                 let Some(leaving) = leaving else { return };
                 if code == ErrorCode::NotInRoom {
-                    leaving.answer(Ok(()));
-                    self.leave_now(&room, v2::LeftReason::Asked);
+                    leaving.respond(Ok(()));
+                    self.remove_room(&room, v2::LeftReason::Asked);
                 } else {
-                    leaving.answer(Err(refused()));
+                    leaving.respond(Err(refused()));
                 }
             }
-            Some(Call::History(reply)) => reply.answer(Err(refused())),
-            Some(Call::Members(reply)) => reply.answer(Err(refused())),
-            Some(Call::Ping(reply, _)) => reply.answer(Err(refused())),
-            None => tracing::debug!(?code, %message, "the server refused what is answered already"),
+            Some(PendingCall::History(responder)) => responder.respond(Err(refused())),
+            Some(PendingCall::Members(responder)) => responder.respond(Err(refused())),
+            Some(PendingCall::Ping(responder, _)) => responder.respond(Err(refused())),
+            None => tracing::debug!(?code, %message, "the server refused a command that is answered already"),
         }
     }
 
-    /// The store could not take a message, and its fate is not known: it goes again under the same id.
-    fn put_off(&mut self, name: &RoomName, key: u64, at_least: Duration, now: Instant) {
+    /// The store could not take a message, and may have stored it: sends it again later, under the
+    /// same id.
+    fn postpone(&mut self, name: &RoomName, key: u64, at_least: Duration, now: Instant) {
         let (backoff, jitter) = (self.options.backoff, (self.jitter)());
-        let pause = |failures| backoff.delay(failures, jitter).max(at_least);
+        let delay = |failures| backoff.delay(failures, jitter).max(at_least);
         let Some(room) = self.rooms.get_mut(name) else { return };
-        self.calls.insert(key, Call::Send(name.clone()));
-        if let Some(until) = room.lane.put_off(key, now, pause) {
+        self.pending.insert(key, PendingCall::Send(name.clone()));
+        if let Some(until) = room.send_queue.postpone(key, now, delay) {
             self.schedule(until);
         }
-        // it may have been the last on its way after the pause was over
-        if let Some(key) = self.rooms.get_mut(name).and_then(|room| room.lane.due(now)) {
-            self.out.push_back(Out::Send(name.clone(), key));
+        // this was perhaps the last message in flight, and the delay is over
+        if let Some(key) = self.rooms.get_mut(name).and_then(|room| room.send_queue.due(now)) {
+            self.outgoing.push_back(Outgoing::Send(name.clone(), key));
         }
     }
 
@@ -224,13 +227,15 @@ impl Session {
         retry_after: Option<Duration>,
         now: Instant,
     ) {
-        let pause = |session: &Self, attempts| session.pause(attempts).max(retry_after.unwrap_or_default());
-        let Some(room) = self.rooms.get(name).filter(|room| room.stage == Stage::Asked(key)) else { return };
-        if room.is_rejoin() && room.leaving.is_none() && may_change(code) {
-            let retry_in = pause(self, room.attempts);
+        let delay = |session: &Self, attempts| session.delay(attempts).max(retry_after.unwrap_or_default());
+        let Some(room) = self.rooms.get(name).filter(|room| room.stage == Stage::Requested(key)) else {
+            return;
+        };
+        if room.is_rejoin() && room.leaving.is_none() && is_temporary(code) {
+            let retry_in = delay(self, room.attempts);
             if let Some(room) = self.rooms.get_mut(name) {
                 room.attempts = room.attempts.saturating_add(1);
-                room.stage = Stage::Later(after(now, retry_in));
+                room.stage = Stage::RetryAt(after(now, retry_in));
             }
             self.schedule(after(now, retry_in));
             let (room, message) = (name.clone(), Arc::clone(message));
@@ -242,12 +247,12 @@ impl Session {
             let (room, message) = (name.clone(), Arc::clone(message));
             self.events.push_back(Event::RejoinRefused { room, code, message });
         }
-        self.abandon(room, &CommandError::Refused { code, message: Arc::clone(message), retry_after });
+        self.fail_commands(room, &CommandError::Refused { code, message: Arc::clone(message), retry_after });
     }
 }
 
-/// Whether a room that one was in may let one in again later.
-fn may_change(code: ErrorCode) -> bool {
+/// Whether a rejoin that was refused with this code may succeed later.
+fn is_temporary(code: ErrorCode) -> bool {
     matches!(
         code,
         ErrorCode::UsernameTaken | ErrorCode::RateLimited | ErrorCode::StoreUnavailable | ErrorCode::Internal

@@ -1,11 +1,17 @@
-//! What a client knows: the rooms it is in, how far their streams were told, what was asked and is not answered, what is to be
-//! written next and told next. It outlives connections, does no I/O and has no clock of its own.
+//! The state of a client: the rooms it is in, the position in each room's stream, the commands
+//! without an answer, the frames to write, and the events to deliver. It outlives connections. It
+//! does no I/O and has no clock.
+//!
+//! Commands come in through [`on_request`](Session::on_request) (`commands`), frames of the server
+//! through [`on_frame`](Session::on_frame) (`frames`), the end of a connection through
+//! [`on_disconnected`](Session::on_disconnected) (`disconnect`). Frames and events go out through
+//! [`next_frame`](Session::next_frame) and [`next_event`](Session::next_event).
 
-mod ending;
+mod commands;
+mod disconnect;
 mod frames;
-mod lane;
-mod requests;
 mod room;
+mod send_queue;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -18,88 +24,88 @@ use chat_protocol::v2::{
     self, Bye, ClientFrame, Command, ErrorCode, Hello, HistoryPage, MembersPage, Welcome,
 };
 use chat_protocol::{Reference, RoomName};
-use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::counters::Counting;
-use crate::gate::Reply;
-use crate::{CommandError, Connected, Event, Options};
+use crate::command::Responder;
+use crate::model::{CommandError, Connected, CounterCells, Event, Options, to_json};
 use room::{Room, Stage};
 
-/// With so many frames to write no further command is taken.
-const MOST_OUT: usize = 1_024;
+/// The number of frames to write at which no further command is accepted.
+const MAX_OUTGOING: usize = 1_024;
 
-/// A command that is not answered.
+/// A command without an answer.
 #[derive(Debug)]
-enum Call {
+enum PendingCall {
     Join(RoomName),
     Leave(RoomName),
     Send(RoomName),
-    History(Reply<HistoryPage>),
-    Members(Reply<MembersPage>),
-    /// Since when.
-    Ping(Reply<Duration>, Instant),
+    History(Responder<HistoryPage>),
+    Members(Responder<MembersPage>),
+    /// With the time at which it was sent.
+    Ping(Responder<Duration>, Instant),
 }
 
-/// Something to write.
+/// A frame to write.
 #[derive(Debug)]
-enum Out {
+enum Outgoing {
     Command(ClientFrame),
-    /// The message under this key in this room, if it still has no answer by then: it is kept once, where it waits for its ack.
+    /// The message under this key in this room, if it still has no answer when it is written. The
+    /// room's send queue holds the message itself.
     Send(RoomName, u64),
 }
 
-/// What a client knows. It holds secrets, so it can't be printed.
+/// The state of a client. It contains secrets, so it has no `Debug`.
 pub(crate) struct Session {
     options: Arc<Options>,
-    /// Draws from 0 to 1.
+    /// Returns a random number between 0 and 1.
     jitter: fn() -> f64,
-    counting: Arc<Counting>,
-    /// The rooms to be in.
+    counters: Arc<CounterCells>,
+    /// The rooms that the user wants to be in.
     rooms: BTreeMap<RoomName, Room>,
-    /// What is not answered, by the number in its `ref`. Messages stay over a reconnect, everything else does not.
-    calls: HashMap<u64, Call>,
-    /// The next `ref`. None is used twice, on whatever connection.
+    /// The commands without an answer, by the number in their `ref`. Only messages survive a
+    /// reconnect.
+    pending: HashMap<u64, PendingCall>,
+    /// The next `ref`. It is unique across connections.
     next_key: u64,
-    /// What is to be written on this connection.
-    out: VecDeque<Out>,
-    /// What is to be told.
+    /// The frames to write on this connection.
+    outgoing: VecDeque<Outgoing>,
+    /// The events to deliver.
     events: VecDeque<Event>,
-    /// Since when the present connection has a session.
-    began_at: Option<Instant>,
+    /// When the session of the current connection began.
+    connected_at: Option<Instant>,
     /// The secret of the last `welcome`.
     resume: Option<String>,
-    /// The largest frame that the server takes, in bytes.
-    largest: usize,
-    /// What the server said before the end that is to come.
+    /// The size of the largest frame that the server accepts.
+    max_frame_bytes: usize,
+    /// The `bye` that announced the end of the current connection.
     bye: Option<Bye>,
-    /// How often in a row there was no lasting connection.
+    /// The number of consecutive attempts without a lasting connection.
     attempts: u32,
-    /// When there may be something to do without being told; never too late.
-    due: Option<Instant>,
+    /// The earliest time at which something may be due.
+    next_deadline: Option<Instant>,
 }
 
 impl Session {
-    pub(crate) fn new(options: Arc<Options>, counting: Arc<Counting>, jitter: fn() -> f64) -> Self {
+    pub(crate) fn new(options: Arc<Options>, counters: Arc<CounterCells>, jitter: fn() -> f64) -> Self {
         Self {
             options,
             jitter,
-            counting,
+            counters,
             rooms: BTreeMap::new(),
-            calls: HashMap::new(),
+            pending: HashMap::new(),
             next_key: 1,
-            out: VecDeque::new(),
+            outgoing: VecDeque::new(),
             events: VecDeque::new(),
-            began_at: None,
+            connected_at: None,
             resume: None,
-            largest: usize::MAX,
+            max_frame_bytes: usize::MAX,
             bye: None,
             attempts: 0,
-            due: None,
+            next_deadline: None,
         }
     }
 
-    /// What the next connection begins with, all but the token.
+    /// The `hello` of the next connection, without the token.
     pub(crate) fn hello(&self) -> Hello {
         Hello {
             username: self.options.username.clone(),
@@ -110,12 +116,12 @@ impl Session {
         }
     }
 
-    /// A session began: every room is joined, again or for the first time.
-    pub(crate) fn connected(&mut self, welcome: Welcome, now: Instant) {
-        self.counting.session();
-        self.began_at = Some(now);
+    /// A session began: requests to join every room.
+    pub(crate) fn on_connected(&mut self, welcome: Welcome, now: Instant) {
+        self.counters.session();
+        self.connected_at = Some(now);
         self.resume = Some(welcome.resume);
-        self.largest = usize::try_from(welcome.limits.message_bytes).unwrap_or(usize::MAX);
+        self.max_frame_bytes = usize::try_from(welcome.limits.message_bytes).unwrap_or(usize::MAX);
         self.events.push_back(Event::Connected(Connected {
             session: welcome.session,
             username: welcome.username,
@@ -124,16 +130,16 @@ impl Session {
         }));
         let rooms: Vec<_> = self.rooms.keys().cloned().collect();
         for room in rooms {
-            self.ask_to_join(&room);
+            self.request_join(&room);
         }
     }
 
     /// The next frame to write.
     pub(crate) fn next_frame(&mut self) -> Option<String> {
-        while let Some(out) = self.out.pop_front() {
-            let frame = match out {
-                Out::Command(frame) => Some(json(&frame)),
-                Out::Send(room, key) => self.message(&room, key),
+        while let Some(outgoing) = self.outgoing.pop_front() {
+            let frame = match outgoing {
+                Outgoing::Command(frame) => Some(to_json(&frame)),
+                Outgoing::Send(room, key) => self.message(&room, key),
             };
             if frame.is_some() {
                 return frame;
@@ -142,62 +148,62 @@ impl Session {
         None
     }
 
-    /// The next event to tell.
+    /// The next event to deliver.
     pub(crate) fn next_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
-    /// Whether there is something to tell.
+    /// Whether there are events to deliver.
     pub(crate) fn has_events(&self) -> bool {
         !self.events.is_empty()
     }
 
-    /// Nobody wants to be told anything any more.
-    pub(crate) fn forget_events(&mut self) {
+    /// Discards the events: the user has dropped the stream of events.
+    pub(crate) fn discard_events(&mut self) {
         self.events.clear();
     }
 
-    /// Whether more commands may come.
-    pub(crate) fn takes_requests(&self) -> bool {
-        self.out.len() < MOST_OUT
+    /// Whether another command may be accepted.
+    pub(crate) fn accepts_requests(&self) -> bool {
+        self.outgoing.len() < MAX_OUTGOING
     }
 
-    /// Asks for a sign of life.
+    /// Queues a `ping` of the heartbeat.
     pub(crate) fn ping(&mut self) {
-        self.out.push_back(Out::Command(ClientFrame { reference: None, command: Command::Ping }));
+        self.outgoing.push_back(Outgoing::Command(ClientFrame { reference: None, command: Command::Ping }));
     }
 
-    /// When to call [`time`](Self::time).
+    /// When to call [`on_deadline`](Self::on_deadline).
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.due
+        self.next_deadline
     }
 
     /// Does what is due.
-    pub(crate) fn time(&mut self, now: Instant) {
+    pub(crate) fn on_deadline(&mut self, now: Instant) {
         let mut rejoin = Vec::new();
         for (name, room) in &mut self.rooms {
-            if matches!(room.stage, Stage::Later(until) if until <= now) {
+            if matches!(room.stage, Stage::RetryAt(at) if at <= now) {
                 rejoin.push(name.clone());
             }
-            if let Some(key) = room.lane.due(now) {
-                self.out.push_back(Out::Send(name.clone(), key));
+            if let Some(key) = room.send_queue.due(now) {
+                self.outgoing.push_back(Outgoing::Send(name.clone(), key));
             }
         }
         for room in rejoin {
-            self.ask_to_join(&room);
+            self.request_join(&room);
         }
-        self.due = self.rooms.values().filter_map(Room::deadline).min();
+        self.next_deadline = self.rooms.values().filter_map(Room::deadline).min();
     }
 
-    fn is_up(&self) -> bool {
-        self.began_at.is_some()
+    fn is_connected(&self) -> bool {
+        self.connected_at.is_some()
     }
 
     fn schedule(&mut self, at: Instant) {
-        self.due = Some(self.due.map_or(at, |due| due.min(at)));
+        self.next_deadline = Some(self.next_deadline.map_or(at, |deadline| deadline.min(at)));
     }
 
-    fn pause(&self, attempt: u32) -> Duration {
+    fn delay(&self, attempt: u32) -> Duration {
         self.options.backoff.delay(attempt, (self.jitter)())
     }
 
@@ -207,59 +213,54 @@ impl Session {
         key
     }
 
-    /// Writes a command, and notes who waits for the answer.
-    fn ask(&mut self, call: Call, command: Command) -> u64 {
+    /// Queues a command, and records who waits for the answer.
+    fn call(&mut self, call: PendingCall, command: Command) -> u64 {
         let key = self.new_key();
-        self.calls.insert(key, call);
-        self.out.push_back(Out::Command(ClientFrame { reference: reference(key), command }));
+        self.pending.insert(key, call);
+        self.outgoing.push_back(Outgoing::Command(ClientFrame { reference: reference(key), command }));
         key
     }
 
-    fn ask_to_join(&mut self, name: &RoomName) {
+    fn request_join(&mut self, name: &RoomName) {
         let Some(room) = self.rooms.get(name) else { return };
         let since = room.stream.as_ref().map(stream::Stream::since);
         let join = v2::Join { room: name.clone(), since, history: room.history };
-        let key = self.ask(Call::Join(name.clone()), Command::Join(join));
+        let key = self.call(PendingCall::Join(name.clone()), Command::Join(join));
         if let Some(room) = self.rooms.get_mut(name) {
-            room.stage = Stage::Asked(key);
+            room.stage = Stage::Requested(key);
         }
     }
 
-    /// The frame of a message. None when it has its answer by now; one that the server would not take gets it here: the server would
-    /// end the connection, and the message would end the next one, too.
+    /// The frame of a message. `None` if the message has been answered meanwhile. A frame that is
+    /// too large is refused here: the server would end the connection, and the message would end
+    /// the next one as well.
     fn message(&mut self, room: &RoomName, key: u64) -> Option<String> {
-        let (body, id) = self.rooms.get(room)?.lane.get(key)?;
+        let (body, id) = self.rooms.get(room)?.send_queue.get(key)?;
         let send = v2::Send { room: room.clone(), body: Arc::clone(body), id: Some(id.clone()) };
-        let frame = json(&ClientFrame { reference: reference(key), command: Command::Send(send) });
-        if frame.len() <= self.largest {
+        let frame = to_json(&ClientFrame { reference: reference(key), command: Command::Send(send) });
+        if frame.len() <= self.max_frame_bytes {
             return Some(frame);
         }
-        let too_large =
-            format!("a frame of {} bytes is too large: the server takes {}", frame.len(), self.largest);
+        let too_large = format!(
+            "a frame of {} bytes is too large: the server takes {}",
+            frame.len(),
+            self.max_frame_bytes
+        );
         self.settle(room, key, Err(CommandError::refused(ErrorCode::MessageTooLarge, &too_large)));
         None
     }
 
-    /// Gives a message its answer, and lets those go that waited for it.
+    /// Answers a message, and sends those that waited for it.
     fn settle(&mut self, room: &RoomName, key: u64, answer: Result<v2::Ack, CommandError>) {
-        let Some((reply, now_out)) = self.rooms.get_mut(room).and_then(|room| room.lane.settle(key)) else {
-            return;
-        };
-        self.calls.remove(&key);
-        reply.answer(answer);
-        self.out.extend(now_out.into_iter().map(|key| Out::Send(room.clone(), key)));
+        let settled = self.rooms.get_mut(room).and_then(|room| room.send_queue.settle(key));
+        let Some((responder, to_send)) = settled else { return };
+        self.pending.remove(&key);
+        responder.respond(answer);
+        self.outgoing.extend(to_send.into_iter().map(|key| Outgoing::Send(room.clone(), key)));
     }
 }
 
 fn reference(key: u64) -> Option<Reference> {
-    // a number has at most 20 digits
+    // a number has at most 20 digits, which a reference may have
     key.to_string().parse().ok()
-}
-
-/// What goes over the wire.
-pub(crate) fn json(frame: &impl Serialize) -> String {
-    // structs of strings and numbers cannot fail to serialize
-    let written = serde_json::to_string(frame);
-    debug_assert!(written.is_ok());
-    written.unwrap_or_default()
 }

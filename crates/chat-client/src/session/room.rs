@@ -4,79 +4,81 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::lane::Lane;
+use super::send_queue::SendQueue;
 use super::stream::Stream;
-use crate::Joined;
-use crate::gate::Reply;
+use crate::command::Responder;
+use crate::model::Joined;
 
-/// How far the room is joined on the present connection.
+/// The progress of joining a room on the current connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Not at all.
-    Out,
-    /// Asked for, under this key.
-    Asked(u64),
-    /// Refused for now; to be asked for again then.
-    Later(Instant),
+    /// Not requested.
+    NotJoined,
+    /// Requested, under this key.
+    Requested(u64),
+    /// Refused for now; to be requested again at this time.
+    RetryAt(Instant),
     /// Joined.
-    In,
+    Joined,
 }
 
-/// A room that the user wants to be in. It is joined again after each reconnect until it is left.
+/// A room that the user wants to be in. The client rejoins it after each reconnect until the user
+/// leaves it.
 #[derive(Debug)]
 pub(super) struct Room {
-    /// How many of the newest messages are asked for where what was missed can't be had.
+    /// The number of newest messages to request if missed ones cannot be recovered.
     pub(super) history: u64,
     pub(super) stage: Stage,
-    /// How far its stream was told; none before it was joined for the first time.
+    /// The position in the room's stream. `None` before the first join.
     pub(super) stream: Option<Stream>,
-    /// Who waits for the answer to the first join.
-    pub(super) joining: Option<Reply<Arc<Joined>>>,
-    /// Who waits for the answer to `leave`, which is on its way.
-    pub(super) leaving: Option<Reply<()>>,
-    /// A join was on its way when a connection ended: the dead connection may hold the name there.
-    pub(super) may_be_seated: bool,
-    /// How often in a row it was refused for now.
+    /// The caller of the first `join`, until the answer.
+    pub(super) joining: Option<Responder<Arc<Joined>>>,
+    /// The caller of `leave`, until the answer.
+    pub(super) leaving: Option<Responder<()>>,
+    /// Whether a connection ended while a join was unanswered: the lost connection may hold the
+    /// name in this room.
+    pub(super) may_hold_name: bool,
+    /// The number of consecutive refusals.
     pub(super) attempts: u32,
-    /// What is said there and has no ack.
-    pub(super) lane: Lane,
+    /// The messages to this room without an ack.
+    pub(super) send_queue: SendQueue,
 }
 
 impl Room {
-    pub(super) fn new(history: u64, joining: Reply<Arc<Joined>>) -> Self {
+    pub(super) fn new(history: u64, joining: Responder<Arc<Joined>>) -> Self {
         Self {
             history,
-            stage: Stage::Out,
+            stage: Stage::NotJoined,
             stream: None,
             joining: Some(joining),
             leaving: None,
-            may_be_seated: false,
+            may_hold_name: false,
             attempts: 0,
-            lane: Lane::new(),
+            send_queue: SendQueue::new(),
         }
     }
 
-    /// Whether a join is one that the client does by itself.
+    /// Whether a refused join is repeated: the room was joined before, or may have been.
     pub(super) fn is_rejoin(&self) -> bool {
-        self.stream.is_some() || self.may_be_seated
+        self.stream.is_some() || self.may_hold_name
     }
 
     /// The connection ended.
-    pub(super) fn shut(&mut self) {
-        if matches!(self.stage, Stage::Asked(_)) {
-            self.may_be_seated = true;
+    pub(super) fn on_disconnected(&mut self) {
+        if matches!(self.stage, Stage::Requested(_)) {
+            self.may_hold_name = true;
         }
-        self.stage = Stage::Out;
+        self.stage = Stage::NotJoined;
         self.attempts = 0;
-        self.lane.shut();
+        self.send_queue.close();
     }
 
-    /// When there is something to do without being told.
+    /// When the room needs attention although nothing has arrived.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let rejoin = match self.stage {
-            Stage::Later(until) => Some(until),
+            Stage::RetryAt(at) => Some(at),
             _ => None,
         };
-        rejoin.into_iter().chain(self.lane.deadline()).min()
+        rejoin.into_iter().chain(self.send_queue.deadline()).min()
     }
 }

@@ -1,18 +1,17 @@
-//! The session without a socket: frames and commands in, frames and events out.
+//! The session without a socket: commands and frames go in, frames and events come out.
 
 use futures::FutureExt;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::gate::{Asked, Gate, Kind};
-use crate::request::Request;
-use crate::{Closed, ConnectError, Disconnect};
+use crate::command::{Class, CommandQueue, PendingReply, Request};
+use crate::model::{Closed, ConnectError, Disconnect};
 
-struct Talk {
+struct Fixture {
     session: Session,
-    gate: Arc<Gate>,
-    asked: mpsc::UnboundedReceiver<Request>,
+    queue: Arc<CommandQueue>,
+    commands: mpsc::UnboundedReceiver<Request>,
     now: Instant,
 }
 
@@ -20,33 +19,33 @@ fn lobby() -> RoomName {
     "lobby".parse().unwrap()
 }
 
-/// The answer, which is there.
-fn answer<T>(asked: Asked<T>) -> Result<T, CommandError> {
-    asked.now_or_never().expect("an answer")
+/// The answer of a command that has been answered.
+fn answer<T>(reply: PendingReply<T>) -> Result<T, CommandError> {
+    reply.now_or_never().expect("an answer")
 }
 
-fn error_of<T: std::fmt::Debug>(asked: Asked<T>) -> CommandError {
-    answer(asked).unwrap_err()
+fn error_of<T: std::fmt::Debug>(reply: PendingReply<T>) -> CommandError {
+    answer(reply).unwrap_err()
 }
 
-impl Talk {
-    /// Connected, and in no room.
-    fn begun() -> Self {
+impl Fixture {
+    /// A connected session in no room.
+    fn connected() -> Self {
         let options = Arc::new(Options::new("ws://localhost/ws", "ana".parse().unwrap()));
         let session = Session::new(options, Arc::default(), || 1.0);
-        let (gate, asked) = Gate::new(100, 100);
-        let mut talk = Self { session, gate, asked, now: Instant::now() };
-        talk.welcome();
-        talk
+        let (queue, commands) = CommandQueue::new(100, 100);
+        let mut fixture = Self { session, queue, commands, now: Instant::now() };
+        fixture.welcome();
+        fixture
     }
 
-    /// Connected, and in the lobby up to 5.
+    /// A session in the lobby, at number 5.
     fn in_lobby() -> Self {
-        let mut talk = Self::begun();
-        let _joining = talk.join();
-        talk.joined(5, &json!([]), false);
-        talk.events();
-        talk
+        let mut fixture = Self::connected();
+        let _joining = fixture.join();
+        fixture.joined(5, &json!([]), false);
+        fixture.events();
+        fixture
     }
 
     fn welcome(&mut self) {
@@ -54,45 +53,45 @@ impl Talk {
             "session": "s1", "resume": "secret", "username": "ana", "server": "test", "heartbeat_ms": 25_000,
             "limits": {"message_bytes": 1_000, "messages_per_second": 0, "burst": 0, "rooms": 10},
         });
-        self.session.connected(serde_json::from_value(welcome).unwrap(), self.now);
+        self.session.on_connected(serde_json::from_value(welcome).unwrap(), self.now);
     }
 
-    fn ask<T: Send + 'static>(
+    fn submit<T: Send + 'static>(
         &mut self,
-        request: impl FnOnce(Reply<T>) -> Request + Send + 'static,
-    ) -> Asked<T> {
-        let asked = self.gate.ask(Kind::Call, request);
-        self.session.request(self.asked.try_recv().unwrap(), self.now);
-        asked
+        request: impl FnOnce(Responder<T>) -> Request + Send + 'static,
+    ) -> PendingReply<T> {
+        let reply = self.queue.submit(Class::Call, request);
+        self.session.on_request(self.commands.try_recv().unwrap(), self.now);
+        reply
     }
 
-    fn join(&mut self) -> Asked<Arc<crate::Joined>> {
-        self.ask(|reply| Request::Join { room: lobby(), history: 9, reply })
+    fn join(&mut self) -> PendingReply<Arc<crate::model::Joined>> {
+        self.submit(|responder| Request::Join { room: lobby(), history: 9, responder })
     }
 
-    fn leave(&mut self) -> Asked<()> {
-        self.ask(|reply| Request::Leave { room: lobby(), reply })
+    fn leave(&mut self) -> PendingReply<()> {
+        self.submit(|responder| Request::Leave { room: lobby(), responder })
     }
 
-    fn send(&mut self, body: &str) -> Asked<v2::Ack> {
+    fn send(&mut self, body: &str) -> PendingReply<v2::Ack> {
         let id = body.chars().take(8).collect::<String>().parse().unwrap();
         let body = body.into();
-        self.ask(move |reply| Request::Send { room: lobby(), body, id, reply })
+        self.submit(move |responder| Request::Send { room: lobby(), body, id, responder })
     }
 
-    fn history(&mut self) -> Asked<HistoryPage> {
-        let query = crate::Page::Newest { limit: 1 }.of(lobby());
-        self.ask(|reply| Request::History { query, reply })
+    fn history(&mut self) -> PendingReply<HistoryPage> {
+        let query = crate::model::Page::Newest { limit: 1 }.into_frame(lobby());
+        self.submit(|responder| Request::History { query, responder })
     }
 
-    /// What the session writes now.
+    /// The frames that the session writes now.
     fn written(&mut self) -> Vec<Value> {
         std::iter::from_fn(|| self.session.next_frame())
             .map(|frame| serde_json::from_str(&frame).unwrap())
             .collect()
     }
 
-    /// The bodies of the messages that it writes now.
+    /// The texts of the messages that the session writes now.
     fn bodies(&mut self) -> Vec<String> {
         self.written().iter().map(|frame| frame["body"].as_str().unwrap_or_default().to_owned()).collect()
     }
@@ -101,83 +100,87 @@ impl Talk {
         std::iter::from_fn(|| self.session.next_event()).collect()
     }
 
-    fn hears(&mut self, frame: &Value) {
-        self.session.frame(&frame.to_string(), self.now);
+    fn receives(&mut self, frame: &Value) {
+        self.session.on_frame(&frame.to_string(), self.now);
     }
 
-    /// The server answers the join that was written last.
+    /// The server answers the last join.
     fn joined(&mut self, seq: u64, messages: &Value, recovered: bool) -> Value {
         let join = self.written().into_iter().rfind(|frame| frame["type"] == "join").unwrap();
-        self.hears(&json!({
+        self.receives(&json!({
             "type": "joined", "ref": join["ref"], "room": "lobby", "epoch": "e", "seq": seq, "members": [],
             "member_count": 1, "messages": messages, "recovered": recovered,
         }));
         join
     }
 
-    fn refuses(&mut self, frame: &Value, code: &str) {
-        self.hears(&json!({"type": "error", "ref": frame["ref"], "code": code, "message": "no"}));
+    fn refused(&mut self, frame: &Value, code: &str) {
+        self.receives(&json!({"type": "error", "ref": frame["ref"], "code": code, "message": "no"}));
     }
 
-    fn acks(&mut self, frame: &Value, seq: u64) {
-        self.hears(&json!({
+    fn acked(&mut self, frame: &Value, seq: u64) {
+        self.receives(&json!({
             "type": "ack", "ref": frame["ref"], "room": "lobby", "seq": seq, "id": frame["id"],
             "sent_at": "2026-01-01T00:00:00.000Z",
         }));
     }
 
-    fn cut(&mut self) -> Option<Duration> {
-        self.session.disconnected(Disconnect::Lost("cut".into()), self.now)
+    fn disconnect(&mut self) -> Option<Duration> {
+        self.session.on_disconnected(Disconnect::Lost("reset".into()), self.now)
     }
 
-    fn passes(&mut self, time: Duration) {
+    fn advance(&mut self, time: Duration) {
         self.now += time;
         if self.session.deadline().is_some_and(|deadline| deadline <= self.now) {
-            self.session.time(self.now);
+            self.session.on_deadline(self.now);
         }
     }
 }
 
 #[test]
-fn what_is_said_goes_out_once_the_room_is_joined() {
-    let mut talk = Talk::begun();
-    let joining = talk.join();
-    let sent = talk.send("one");
-    drop(talk.send("two"));
-    let join = talk.joined(0, &json!([]), false);
+fn messages_are_sent_once_the_room_is_joined() {
+    let mut fixture = Fixture::connected();
+    let joining = fixture.join();
+    let sent = fixture.send("one");
+    drop(fixture.send("two"));
+    let join = fixture.joined(0, &json!([]), false);
     assert_eq!((&join["history"], &join["since"]), (&json!(9), &Value::Null));
     assert_eq!(answer(joining).unwrap().seq, 0);
-    let frames = talk.written();
+    let frames = fixture.written();
     assert_eq!((&frames[0]["body"], &frames[1]["body"]), (&json!("one"), &json!("two")));
-    talk.acks(&frames[0], 1);
+    fixture.acked(&frames[0], 1);
     assert_eq!(answer(sent).unwrap().seq, 1);
-    talk.acks(&frames[0], 1);
-    assert_eq!(talk.session.counting.read().strays, 0, "what was sent again may be acked twice");
+    fixture.acked(&frames[0], 1);
+    assert_eq!(
+        fixture.session.counters.read().unexpected_frames,
+        0,
+        "a message that was sent again may be acked twice"
+    );
 }
 
 #[test]
-fn after_a_reconnect_the_room_is_joined_from_its_place_and_what_has_no_ack_goes_again() {
-    let mut talk = Talk::in_lobby();
-    assert_eq!(talk.session.hello().resume.as_deref(), Some("secret"));
-    let sent = talk.send("one");
-    drop(talk.send("two"));
-    let first = talk.written();
-    talk.acks(&first[0], 6);
+fn a_reconnect_resumes_the_room_and_sends_unacked_messages_again() {
+    let mut fixture = Fixture::in_lobby();
+    assert_eq!(fixture.session.hello().resume.as_deref(), Some("secret"));
+    let sent = fixture.send("one");
+    drop(fixture.send("two"));
+    let first = fixture.written();
+    fixture.acked(&first[0], 6);
     assert!(answer(sent).is_ok());
-    assert!(talk.cut().is_some());
-    drop(talk.send("three"));
-    assert_eq!(talk.written(), [] as [Value; 0], "there is no connection");
-    talk.welcome();
+    assert!(fixture.disconnect().is_some());
+    drop(fixture.send("three"));
+    assert_eq!(fixture.written(), [] as [Value; 0], "not connected");
+    fixture.welcome();
     let message =
         json!({"seq": 6, "id": "one", "from": "ana", "body": "one", "sent_at": "2026-01-01T00:00:00Z"});
-    let join = talk.joined(6, &json!([message]), true);
+    let join = fixture.joined(6, &json!([message]), true);
     assert_eq!(join["since"], json!({"epoch": "e", "seq": 5}));
-    let again = talk.written();
+    let resent = fixture.written();
     assert_eq!(
-        (&again[0]["body"], &again[0]["id"], &again[1]["body"]),
+        (&resent[0]["body"], &resent[0]["id"], &resent[1]["body"]),
         (&json!("two"), &first[1]["id"], &json!("three"))
     );
-    let events = talk.events();
+    let events = fixture.events();
     assert!(
         matches!(&events[..], [
         Event::Disconnected { .. },
@@ -191,212 +194,220 @@ fn after_a_reconnect_the_room_is_joined_from_its_place_and_what_has_no_ack_goes_
 }
 
 #[test]
-fn a_join_that_was_lost_is_asked_for_again_and_may_meet_its_own_ghost() {
-    let mut talk = Talk::begun();
-    let joining = talk.join();
-    talk.written();
-    talk.cut();
-    talk.welcome();
-    let join = talk.written().pop().unwrap();
+fn a_lost_join_is_repeated_and_may_find_its_own_name_taken() {
+    let mut fixture = Fixture::connected();
+    let joining = fixture.join();
+    fixture.written();
+    fixture.disconnect();
+    fixture.welcome();
+    let join = fixture.written().pop().unwrap();
     assert_eq!(join["since"], Value::Null);
-    talk.refuses(&join, "username_taken");
-    talk.passes(Duration::from_millis(100));
-    talk.joined(7, &json!([]), false);
+    fixture.refused(&join, "username_taken");
+    fixture.advance(Duration::from_millis(100));
+    fixture.joined(7, &json!([]), false);
     assert!(!answer(joining).unwrap().rejoined);
 }
 
 #[test]
 fn a_first_join_is_refused_at_once() {
-    let mut talk = Talk::begun();
-    let joining = talk.join();
-    let sent = talk.send("one");
-    let join = talk.written().pop().unwrap();
-    talk.refuses(&join, "username_taken");
+    let mut fixture = Fixture::connected();
+    let joining = fixture.join();
+    let sent = fixture.send("one");
+    let join = fixture.written().pop().unwrap();
+    fixture.refused(&join, "username_taken");
     assert_eq!(error_of(joining).code(), Some(ErrorCode::UsernameTaken));
     assert_eq!(error_of(sent).code(), Some(ErrorCode::UsernameTaken));
-    assert!(talk.session.rooms.is_empty() && talk.session.calls.is_empty());
+    assert!(fixture.session.rooms.is_empty() && fixture.session.pending.is_empty());
 }
 
 #[test]
-fn what_the_store_can_t_take_goes_again_in_order() {
-    let mut talk = Talk::in_lobby();
-    let sent = talk.send("one");
-    drop((talk.send("two"), talk.send("three")));
-    let frames = talk.written();
-    talk.refuses(&frames[0], "store_unavailable");
-    talk.refuses(&frames[1], "store_unavailable");
-    talk.refuses(&frames[2], "store_unavailable");
-    drop(talk.send("four"));
-    talk.passes(Duration::from_millis(99));
-    assert_eq!(talk.bodies(), [""; 0]);
-    talk.passes(Duration::from_millis(1));
-    let again = talk.written();
-    assert_eq!((again.len(), &again[0]["id"], &again[0]["ref"]), (1, &frames[0]["id"], &frames[0]["ref"]));
-    talk.refuses(&again[0], "store_unavailable");
-    talk.passes(Duration::from_millis(199));
-    assert_eq!(talk.bodies(), [""; 0], "the pause grows");
-    talk.passes(Duration::from_millis(1));
-    let again = talk.written();
-    talk.acks(&again[0], 6);
+fn messages_that_the_store_refuses_are_sent_again_in_order() {
+    let mut fixture = Fixture::in_lobby();
+    let sent = fixture.send("one");
+    drop((fixture.send("two"), fixture.send("three")));
+    let frames = fixture.written();
+    fixture.refused(&frames[0], "store_unavailable");
+    fixture.refused(&frames[1], "store_unavailable");
+    fixture.refused(&frames[2], "store_unavailable");
+    drop(fixture.send("four"));
+    fixture.advance(Duration::from_millis(99));
+    assert_eq!(fixture.bodies(), [""; 0]);
+    fixture.advance(Duration::from_millis(1));
+    let resent = fixture.written();
+    assert_eq!((resent.len(), &resent[0]["id"], &resent[0]["ref"]), (1, &frames[0]["id"], &frames[0]["ref"]));
+    fixture.refused(&resent[0], "store_unavailable");
+    fixture.advance(Duration::from_millis(199));
+    assert_eq!(fixture.bodies(), [""; 0], "the delay grows");
+    fixture.advance(Duration::from_millis(1));
+    let resent = fixture.written();
+    fixture.acked(&resent[0], 6);
     assert!(answer(sent).is_ok());
-    assert_eq!(talk.bodies(), ["two", "three", "four"]);
+    assert_eq!(fixture.bodies(), ["two", "three", "four"]);
 }
 
 #[test]
-fn a_frame_that_the_server_would_not_take_is_not_written() {
-    let mut talk = Talk::in_lobby();
-    let sent = talk.send(&"x".repeat(1_000));
-    drop(talk.send("small"));
-    assert_eq!(talk.bodies(), ["small"]);
+fn a_frame_over_the_limit_is_not_written() {
+    let mut fixture = Fixture::in_lobby();
+    let sent = fixture.send(&"x".repeat(1_000));
+    drop(fixture.send("small"));
+    assert_eq!(fixture.bodies(), ["small"]);
     assert_eq!(error_of(sent).code(), Some(ErrorCode::MessageTooLarge));
 }
 
 #[test]
-fn a_server_that_says_never_is_not_asked_again() {
-    let mut talk = Talk::in_lobby();
-    let _sent = talk.send("one");
-    let send = talk.written().pop().unwrap();
-    talk.hears(&json!({"type": "error", "ref": send["ref"], "code": "store_unavailable", "message": "no",
+fn an_endless_retry_delay_is_accepted() {
+    let mut fixture = Fixture::in_lobby();
+    let _sent = fixture.send("one");
+    let send = fixture.written().pop().unwrap();
+    fixture
+        .receives(&json!({"type": "error", "ref": send["ref"], "code": "store_unavailable", "message": "no",
                        "retry_after_ms": u64::MAX}));
-    talk.passes(Duration::from_secs(3_600));
-    assert_eq!(talk.bodies(), [""; 0]);
-    talk.hears(&json!({"type": "bye", "code": 1001, "reason": "r", "reconnect": true, "after_ms": u64::MAX}));
-    assert!(talk.cut() > Some(Duration::from_secs(3_600)));
+    fixture.advance(Duration::from_secs(3_600));
+    assert_eq!(fixture.bodies(), [""; 0]);
+    fixture.receives(
+        &json!({"type": "bye", "code": 1001, "reason": "r", "reconnect": true, "after_ms": u64::MAX}),
+    );
+    assert!(fixture.disconnect() > Some(Duration::from_secs(3_600)));
 }
 
 #[test]
-fn reads_end_with_their_connection() {
-    let mut talk = Talk::in_lobby();
-    let read = talk.history();
-    talk.cut();
+fn queries_fail_when_their_connection_ends() {
+    let mut fixture = Fixture::in_lobby();
+    let read = fixture.history();
+    fixture.disconnect();
     assert_eq!(error_of(read), CommandError::Disconnected);
-    assert_eq!(error_of(talk.history()), CommandError::Disconnected);
+    assert_eq!(error_of(fixture.history()), CommandError::Disconnected);
 }
 
 #[test]
 fn a_room_that_was_left_is_not_joined_again() {
-    let mut talk = Talk::in_lobby();
-    let sent = talk.send("one");
-    let leaving = talk.leave();
-    assert_eq!(error_of(talk.send("two")).code(), Some(ErrorCode::NotInRoom));
-    assert_eq!(error_of(talk.join()).code(), Some(ErrorCode::AlreadyInRoom));
-    let frames = talk.written();
+    let mut fixture = Fixture::in_lobby();
+    let sent = fixture.send("one");
+    let leaving = fixture.leave();
+    assert_eq!(error_of(fixture.send("two")).code(), Some(ErrorCode::NotInRoom));
+    assert_eq!(error_of(fixture.join()).code(), Some(ErrorCode::AlreadyInRoom));
+    let frames = fixture.written();
     assert_eq!((&frames[0]["type"], &frames[1]["type"]), (&json!("send"), &json!("leave")));
-    talk.cut();
+    fixture.disconnect();
     assert_eq!(answer(leaving), Ok(()));
     assert_eq!(error_of(sent), CommandError::LeftRoom);
-    talk.welcome();
-    assert_eq!(talk.written(), [] as [Value; 0]);
-    let events = talk.events();
+    fixture.welcome();
+    assert_eq!(fixture.written(), [] as [Value; 0]);
+    let events = fixture.events();
     assert!(matches!(&events[..], [Event::Left { .. }, Event::Disconnected { .. }, Event::Connected(_)]));
 }
 
 #[test]
-fn being_put_out_while_leaving_ends_both() {
-    let mut talk = Talk::in_lobby();
-    let leaving = talk.leave();
-    let leave = talk.written().pop().unwrap();
-    talk.hears(&json!({"type": "left", "room": "lobby", "reason": "kicked"}));
+fn being_removed_while_leaving_answers_both() {
+    let mut fixture = Fixture::in_lobby();
+    let leaving = fixture.leave();
+    let leave = fixture.written().pop().unwrap();
+    fixture.receives(&json!({"type": "left", "room": "lobby", "reason": "kicked"}));
     assert_eq!(answer(leaving), Ok(()));
-    let joining = talk.join();
-    talk.refuses(&leave, "not_in_room");
-    talk.joined(9, &json!([]), false);
-    assert!(answer(joining).is_ok(), "the late answer is not about the new stay");
+    let joining = fixture.join();
+    fixture.refused(&leave, "not_in_room");
+    fixture.joined(9, &json!([]), false);
+    assert!(answer(joining).is_ok(), "the late answer is not for the new join");
 }
 
 #[test]
-fn an_answer_that_can_t_be_read_is_an_answer() {
-    let mut talk = Talk::in_lobby();
-    let read = talk.history();
-    let frame = talk.written().pop().unwrap();
-    talk.refuses(&frame, "of_next_year");
+fn an_unreadable_answer_is_an_error() {
+    let mut fixture = Fixture::in_lobby();
+    let read = fixture.history();
+    let frame = fixture.written().pop().unwrap();
+    fixture.refused(&frame, "unknown_thing");
     let CommandError::Refused { code, message, .. } = error_of(read) else { panic!("not refused") };
-    assert_eq!((code, &*message), (ErrorCode::Internal, "of_next_year: no"));
-    talk.hears(&json!({"type": "of_next_year"}));
-    assert_eq!(talk.session.counting.read().strays, 2);
+    assert_eq!((code, &*message), (ErrorCode::Internal, "unknown_thing: no"));
+    fixture.receives(&json!({"type": "unknown_thing"}));
+    assert_eq!(fixture.session.counters.read().unexpected_frames, 2);
 }
 
 #[test]
-fn what_has_no_place_is_counted_and_not_told() {
-    let mut talk = Talk::begun();
-    talk.events();
-    talk.hears(&json!({"type": "typing", "room": "lobby", "username": "bob"}));
-    talk.hears(&json!({"type": "message", "room": "lobby", "seq": 1, "id": "i", "from": "bob", "body": "hi",
-                       "sent_at": "2026-01-01T00:00:00Z"}));
-    talk.hears(&json!({"type": "pong", "ref": "77"}));
-    talk.hears(&json!({"type": "pong"}));
-    assert_eq!((talk.events().len(), talk.session.counting.read().strays), (0, 3));
+fn unexpected_frames_are_counted_and_not_delivered() {
+    let mut fixture = Fixture::connected();
+    fixture.events();
+    fixture.receives(&json!({"type": "typing", "room": "lobby", "username": "bob"}));
+    fixture.receives(
+        &json!({"type": "message", "room": "lobby", "seq": 1, "id": "i", "from": "bob", "body": "hi",
+                       "sent_at": "2026-01-01T00:00:00Z"}),
+    );
+    fixture.receives(&json!({"type": "pong", "ref": "77"}));
+    fixture.receives(&json!({"type": "pong"}));
+    assert_eq!((fixture.events().len(), fixture.session.counters.read().unexpected_frames), (0, 3));
 }
 
 #[test]
-fn pauses_grow_until_a_connection_lasts() {
-    let mut talk = Talk::begun();
-    assert_eq!(talk.cut(), Some(Duration::from_millis(100)));
+fn delays_grow_until_a_connection_lasts() {
+    let mut fixture = Fixture::connected();
+    assert_eq!(fixture.disconnect(), Some(Duration::from_millis(100)));
     let refused = ConnectError::Handshake { status: 503 };
-    assert_eq!(talk.session.unreachable(refused), Some(Duration::from_millis(200)));
-    talk.welcome();
-    assert_eq!(talk.cut(), Some(Duration::from_millis(400)), "a short one is none");
-    talk.welcome();
-    talk.passes(Duration::from_secs(11));
-    assert_eq!(talk.cut(), Some(Duration::from_millis(100)));
+    assert_eq!(fixture.session.on_connect_failed(refused), Some(Duration::from_millis(200)));
+    fixture.welcome();
+    assert_eq!(fixture.disconnect(), Some(Duration::from_millis(400)), "a short connection does not count");
+    fixture.welcome();
+    fixture.advance(Duration::from_secs(11));
+    assert_eq!(fixture.disconnect(), Some(Duration::from_millis(100)));
 }
 
 #[test]
-fn a_bye_decides_and_without_one_a_few_codes_do() {
+fn a_bye_decides_whether_to_reconnect_and_otherwise_the_close_code() {
     let bye = |reconnect, after: Option<u64>| {
-        let mut talk = Talk::begun();
-        talk.hears(
+        let mut fixture = Fixture::connected();
+        fixture.receives(
             &json!({"type": "bye", "code": 1001, "reason": "r", "reconnect": reconnect, "after_ms": after}),
         );
-        talk.cut()
+        fixture.disconnect()
     };
     assert_eq!(bye(false, None), None);
     assert_eq!(bye(true, None), Some(Duration::from_millis(100)));
     assert_eq!(bye(true, Some(3_000)), Some(Duration::from_millis(3_100)));
     for code in [4401, 4403, 4409] {
-        let mut talk = Talk::begun();
+        let mut fixture = Fixture::connected();
         let end = Disconnect::Closed { code, reason: String::new() };
-        assert_eq!(talk.session.disconnected(end, talk.now), None);
-        assert!(matches!(talk.events().pop(), Some(Event::Closed(Closed::Forbidden { .. }))));
+        assert_eq!(fixture.session.on_disconnected(end, fixture.now), None);
+        assert!(matches!(fixture.events().pop(), Some(Event::Closed(Closed::Forbidden { .. }))));
     }
     for code in [1000, 1001, 1005, 1009, 4408, 4503] {
-        let mut talk = Talk::begun();
+        let mut fixture = Fixture::connected();
         assert!(
-            talk.session.disconnected(Disconnect::Closed { code, reason: String::new() }, talk.now).is_some()
+            fixture
+                .session
+                .on_disconnected(Disconnect::Closed { code, reason: String::new() }, fixture.now)
+                .is_some()
         );
     }
 }
 
 #[test]
-fn a_leave_that_was_answered_is_forgotten() {
-    let mut talk = Talk::begun();
+fn an_answered_leave_is_removed() {
+    let mut fixture = Fixture::connected();
     for _ in 0..3 {
-        let _joining = talk.join();
-        talk.joined(5, &json!([]), false);
-        let _leaving = talk.leave();
-        let leave = talk.written().pop().unwrap();
-        talk.hears(&json!({"type": "left", "ref": leave["ref"], "room": "lobby", "reason": "asked"}));
-        talk.events();
+        let _joining = fixture.join();
+        fixture.joined(5, &json!([]), false);
+        let _leaving = fixture.leave();
+        let leave = fixture.written().pop().unwrap();
+        fixture.receives(&json!({"type": "left", "ref": leave["ref"], "room": "lobby", "reason": "asked"}));
+        fixture.events();
     }
-    assert!(talk.session.rooms.is_empty());
-    assert_eq!(talk.session.calls.len(), 0);
+    assert!(fixture.session.rooms.is_empty());
+    assert_eq!(fixture.session.pending.len(), 0);
 }
 
 #[test]
-fn what_was_said_before_a_leave_goes_before_it_also_while_the_join_is_unanswered() {
-    let mut talk = Talk::begun();
-    let _joining = talk.join();
-    let join = talk.written().pop().unwrap();
-    let _receipt = talk.send("hello");
-    let leaving = talk.leave();
-    assert!(talk.written().is_empty());
-    talk.hears(&json!({
+fn messages_precede_a_later_leave_while_the_join_is_unanswered() {
+    let mut fixture = Fixture::connected();
+    let _joining = fixture.join();
+    let join = fixture.written().pop().unwrap();
+    let _receipt = fixture.send("hello");
+    let leaving = fixture.leave();
+    assert!(fixture.written().is_empty());
+    fixture.receives(&json!({
         "type": "joined", "ref": join["ref"], "room": "lobby", "epoch": "e", "seq": 5, "members": [],
         "member_count": 1, "messages": [], "recovered": false,
     }));
-    let written = talk.written();
+    let written = fixture.written();
     let types: Vec<_> = written.iter().map(|frame| frame["type"].as_str().unwrap()).collect();
     assert_eq!(types, ["send", "leave"]);
-    talk.hears(&json!({"type": "left", "ref": written[1]["ref"], "room": "lobby", "reason": "asked"}));
+    fixture.receives(&json!({"type": "left", "ref": written[1]["ref"], "room": "lobby", "reason": "asked"}));
     assert_eq!(answer(leaving), Ok(()));
 }

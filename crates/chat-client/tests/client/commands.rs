@@ -1,25 +1,24 @@
-//! What is asked and how it is answered, on one connection.
+//! Commands and their answers, on one connection.
 
-use chat_client::chat_protocol::v2::{ErrorCode, StoredMessage};
-use chat_client::{CommandError, Event, JoinOptions, MembersQuery, Page};
+use chat_client::{CommandError, ErrorCode, Event, JoinOptions, MembersQuery, Page, StoredMessage};
 use futures::FutureExt;
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::server::{SENT_AT, Server, lobby, soon};
+use crate::server::{SENT_AT, Server, lobby, within_timeout};
 
 #[tokio::test]
-async fn join_say_and_hear() {
+async fn join_send_and_receive() {
     let server = Server::start().await;
-    let (client, mut told, mut peer) = server.client(server.options()).await;
+    let (client, mut received, mut peer) = server.client(server.options()).await;
     let answering = async {
-        let join = peer.hears("join").await;
+        let join = peer.receive("join").await;
         assert_eq!((&join["room"], &join["history"]), (&json!("lobby"), &json!(2)));
         peer.joined(&join, "e", 5, &[4, 5], false).await;
-        let send = peer.hears("send").await;
+        let send = peer.receive("send").await;
         assert_eq!((&send["room"], &send["body"]), (&json!("lobby"), &json!("hello")));
         assert_eq!(send["id"].as_str().unwrap().len(), 32);
-        peer.stores(&send, 6).await;
+        peer.store(&send, 6).await;
     };
     let asking = async {
         let joined = client.join(&lobby(), JoinOptions::default().history(2)).await.unwrap();
@@ -29,46 +28,46 @@ async fn join_say_and_hear() {
     };
     let (ack, ()) = tokio::join!(asking, answering);
     assert_eq!((ack.seq, ack.stored), (6, true));
-    assert_eq!(told.several(2).await, ["joined 5", "6: hello"]);
+    assert_eq!(received.next_events(2).await, ["joined 5", "6: hello"]);
 }
 
 #[tokio::test]
-async fn what_others_do_is_told() {
+async fn events_of_others_are_delivered() {
     let server = Server::start().await;
-    let (_client, mut told, mut peer) = server.client_in_lobby(server.options()).await;
-    peer.says(json!({"type": "presence", "room": "lobby", "joined": [], "left": ["bob"], "member_count": 1}))
+    let (_client, mut received, mut peer) = server.client_in_lobby(server.options()).await;
+    peer.send(json!({"type": "presence", "room": "lobby", "joined": [], "left": ["bob"], "member_count": 1}))
         .await;
-    peer.says(json!({"type": "typing", "room": "lobby", "username": "eve"})).await;
-    peer.says(json!({"type": "notice", "level": "warning", "body": "back in five minutes"})).await;
-    peer.says(json!({"type": "left", "room": "lobby", "reason": "kicked"})).await;
-    assert!(matches!(told.event().await, Event::Presence(presence) if presence.left.len() == 1));
-    assert!(matches!(told.event().await, Event::Typing(typing) if typing.username.as_str() == "eve"));
-    assert!(matches!(told.event().await, Event::Notice(notice) if notice.room.is_none()));
-    assert_eq!(told.next().await, "left Kicked");
+    peer.send(json!({"type": "typing", "room": "lobby", "username": "eve"})).await;
+    peer.send(json!({"type": "notice", "level": "warning", "body": "back in five minutes"})).await;
+    peer.send(json!({"type": "left", "room": "lobby", "reason": "kicked"})).await;
+    assert!(matches!(received.event().await, Event::Presence(presence) if presence.left.len() == 1));
+    assert!(matches!(received.event().await, Event::Typing(typing) if typing.username.as_str() == "eve"));
+    assert!(matches!(received.event().await, Event::Notice(notice) if notice.room.is_none()));
+    assert_eq!(received.next().await, "left Kicked");
 }
 
 #[tokio::test]
-async fn questions_and_their_answers() {
+async fn queries_are_matched_with_their_answers() {
     let server = Server::start().await;
     let (client, _told, mut peer) = server.client_in_lobby(server.options()).await;
     let answering = async {
-        let history = peer.hears("history").await;
+        let history = peer.receive("history").await;
         assert_eq!((&history["after"], &history["limit"]), (&json!(3), &json!(10)));
-        let members = peer.hears("members").await;
+        let members = peer.receive("members").await;
         assert_eq!(
             (&members["after"], &members["prefix"], &members["limit"]),
             (&json!("ana"), &json!("b"), &json!(7))
         );
-        let ping = peer.hears("ping").await;
-        peer.hears("typing").await;
-        // in another order than they were asked
-        peer.says(json!({"type": "pong", "ref": ping["ref"]})).await;
-        peer.says(
+        let ping = peer.receive("ping").await;
+        peer.receive("typing").await;
+        // not in the order of the commands
+        peer.send(json!({"type": "pong", "ref": ping["ref"]})).await;
+        peer.send(
             json!({"type": "members", "ref": members["ref"], "room": "lobby", "member_count": 9, "more": true,
                          "members": [{"username": "bob", "joined_at": SENT_AT}]}),
         )
         .await;
-        peer.says(
+        peer.send(
             json!({"type": "history", "ref": history["ref"], "room": "lobby", "epoch": "e", "more": false,
                          "messages": [{"seq": 4, "sent_at": SENT_AT, "erased": true}]}),
         )
@@ -91,24 +90,24 @@ async fn questions_and_their_answers() {
 }
 
 #[tokio::test]
-async fn what_is_refused() {
+async fn refused_commands_return_the_code() {
     let server = Server::start().await;
-    let (client, mut told, mut peer) = server.client(server.options()).await;
+    let (client, mut received, mut peer) = server.client(server.options()).await;
     let room = lobby();
     let refusing = async {
-        let join = peer.hears("join").await;
-        peer.refuses(&join, "username_taken").await;
-        let history = peer.hears("history").await;
-        peer.says(
+        let join = peer.receive("join").await;
+        peer.refuse(&join, "username_taken").await;
+        let history = peer.receive("history").await;
+        peer.send(
             json!({"type": "error", "ref": history["ref"], "code": "rate_limited", "message": "slower",
                          "retry_after_ms": 1_500}),
         )
         .await;
-        let join = peer.hears("join").await;
+        let join = peer.receive("join").await;
         peer.joined(&join, "e", 5, &[], false).await;
-        let send = peer.hears("send").await;
+        let send = peer.receive("send").await;
         assert_eq!(send["id"], "mine");
-        peer.refuses(&send, "id_reused").await;
+        peer.refuse(&send, "id_reused").await;
     };
     let asking = async {
         let taken = client.join(&room, JoinOptions::default()).await.unwrap_err();
@@ -128,41 +127,41 @@ async fn what_is_refused() {
         assert_eq!((reused.code(), reused.to_string().as_str()), (Some(ErrorCode::IdReused), "no"));
     };
     tokio::join!(asking, refusing);
-    assert_eq!(told.next().await, "joined 5");
+    assert_eq!(received.next().await, "joined 5");
 }
 
 #[tokio::test]
-async fn leaving_is_answered_and_told() {
+async fn leaving_is_answered_and_reported() {
     let server = Server::start().await;
-    let (client, mut told, mut peer) = server.client_in_lobby(server.options()).await;
+    let (client, mut received, mut peer) = server.client_in_lobby(server.options()).await;
     let (room, answering) = (lobby(), async {
-        let leave = peer.hears("leave").await;
-        peer.tells(6).await;
-        peer.says(json!({"type": "left", "ref": leave["ref"], "room": "lobby", "reason": "asked"})).await;
+        let leave = peer.receive("leave").await;
+        peer.deliver(6).await;
+        peer.send(json!({"type": "left", "ref": leave["ref"], "room": "lobby", "reason": "asked"})).await;
     });
     let (left, ()) = tokio::join!(client.leave(&room), answering);
     assert_eq!(left, Ok(()));
-    assert_eq!(told.several(2).await, ["6: text 6", "left Asked"]);
+    assert_eq!(received.next_events(2).await, ["6: text 6", "left Asked"]);
     assert_eq!(client.leave(&room).await.unwrap_err().code(), Some(ErrorCode::NotInRoom));
 }
 
 #[tokio::test]
-async fn many_are_sent_in_order_and_acked_in_any() {
+async fn messages_are_sent_in_order_and_acked_in_any() {
     const MANY: u64 = 200;
     let server = Server::start().await;
     let (client, _told, mut peer) = server.client_in_lobby(server.options()).await;
     let room = lobby();
     let sends = join_all((0..MANY).map(|number| client.send(&room, number.to_string())));
     let answering = async {
-        // the others wait for these
+        // no message waits for the ack of an earlier one
         let mut sends = Vec::new();
         for number in 0..MANY {
-            sends.push(peer.hears("send").await);
+            sends.push(peer.receive("send").await);
             assert_eq!(sends.last().unwrap()["body"], number.to_string());
         }
         let newest_first = std::iter::successors(Some(5 + MANY), |seq| seq.checked_sub(1));
         for (send, seq) in sends.iter().rev().zip(newest_first) {
-            peer.acks(send, seq).await;
+            peer.ack(send, seq).await;
         }
     };
     let (acks, ()) = tokio::join!(sends, answering);
@@ -171,37 +170,37 @@ async fn many_are_sent_in_order_and_acked_in_any() {
 }
 
 #[tokio::test]
-async fn a_sender_waits_when_too_much_has_no_ack() {
+async fn a_sender_waits_while_too_many_messages_are_in_flight() {
     let server = Server::start().await;
-    let (client, _told, mut peer) = server.client_in_lobby(server.options().unacked(2)).await;
+    let (client, _told, mut peer) = server.client_in_lobby(server.options().max_in_flight(2)).await;
     let room = lobby();
     let first = client.send(&room, "1");
     let second = client.send(&room, "2");
     let mut third = client.send(&room, "3");
     assert!(third.accepted().now_or_never().is_none());
-    let send = peer.hears("send").await;
-    peer.hears("send").await;
+    let send = peer.receive("send").await;
+    peer.receive("send").await;
     assert!(third.accepted().now_or_never().is_none());
-    peer.acks(&send, 6).await;
+    peer.ack(&send, 6).await;
     assert_eq!(first.await.unwrap().seq, 6);
-    soon("room for the third", third.accepted()).await.unwrap();
-    assert_eq!(peer.hears("send").await["body"], "3");
+    within_timeout("room for the third", third.accepted()).await.unwrap();
+    assert_eq!(peer.receive("send").await["body"], "3");
     drop(second);
 }
 
 #[tokio::test]
-async fn what_the_store_can_t_take_is_sent_again_under_its_id() {
+async fn a_message_that_the_store_refuses_is_sent_again_under_its_id() {
     let server = Server::start().await;
     let (client, _told, mut peer) = server.client_in_lobby(server.options()).await;
     let receipts = (client.send(&lobby(), "1"), client.send(&lobby(), "2"));
-    let (first, second) = (peer.hears("send").await, peer.hears("send").await);
-    peer.refuses(&first, "store_unavailable").await;
-    peer.refuses(&second, "store_unavailable").await;
-    let again = peer.hears("send").await;
+    let (first, second) = (peer.receive("send").await, peer.receive("send").await);
+    peer.refuse(&first, "store_unavailable").await;
+    peer.refuse(&second, "store_unavailable").await;
+    let again = peer.receive("send").await;
     assert_eq!((&again["id"], &again["body"]), (&first["id"], &json!("1")));
-    peer.acks(&again, 6).await;
-    let again = peer.hears("send").await;
+    peer.ack(&again, 6).await;
+    let again = peer.receive("send").await;
     assert_eq!(again["id"], second["id"]);
-    peer.acks(&again, 7).await;
+    peer.ack(&again, 7).await;
     assert_eq!((receipts.0.await.unwrap().seq, receipts.1.await.unwrap().seq), (6, 7));
 }

@@ -1,29 +1,28 @@
-//! How a client begins and how it ends.
+//! How a client begins, and how it ends.
 
 use std::time::Duration;
 
-use chat_client::chat_protocol::v2::ErrorCode;
-use chat_client::{Client, Closed, CommandError, ConnectError, Event, JoinOptions, Options};
+use chat_client::{Client, Closed, CommandError, ConnectError, ErrorCode, Event, JoinOptions, Options};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpSocket;
 use tokio_tungstenite::accept_async;
 
-use crate::server::{Server, lobby, soon};
+use crate::server::{Server, lobby, within_timeout};
 
 async fn refused(options: Options) -> ConnectError {
-    soon("the end of connecting", Client::connect(options)).await.unwrap_err()
+    within_timeout("the result of connect", Client::connect(options)).await.unwrap_err()
 }
 
 #[tokio::test]
-async fn hello_says_who_comes_and_welcome_who_is_there() {
+async fn hello_and_welcome_carry_the_options_and_the_limits() {
     let server = Server::start().await;
     let options = server.options().token("let me in").client("a test").render();
     let (connected, (_peer, hello)) = tokio::join!(Client::connect(options), server.welcome());
-    let hello_of_a_first = json!({
+    let first_hello = json!({
         "type": "hello", "username": "ana", "token": "let me in", "client": "a test", "render": true,
     });
-    assert_eq!(hello, hello_of_a_first);
+    assert_eq!(hello, first_hello);
     let (client, mut events) = connected.unwrap();
     let Some(Event::Connected(connected)) = events.next().await else { panic!("not connected") };
     assert_eq!(
@@ -35,8 +34,8 @@ async fn hello_says_who_comes_and_welcome_who_is_there() {
 }
 
 #[tokio::test]
-async fn nobody_at_the_address() {
-    // bound and not listening: whoever connects is refused, and nobody else gets the port
+async fn an_unreachable_address_is_an_error() {
+    // bound and not listening: connections are refused, and no other process gets the port
     let taken = TcpSocket::new_v4().unwrap();
     taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let options = Options::new(format!("ws://{}/ws", taken.local_addr().unwrap()), "ana".parse().unwrap());
@@ -46,7 +45,7 @@ async fn nobody_at_the_address() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_full() {
+async fn a_full_server_is_an_error() {
     let server = Server::start().await;
     let full = async {
         let answer = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
@@ -57,7 +56,7 @@ async fn a_server_that_is_full() {
 }
 
 #[tokio::test]
-async fn a_server_of_another_kind() {
+async fn a_server_without_chat_v2_is_an_error() {
     let server = Server::start().await;
     let (error, _) =
         tokio::join!(refused(server.options()), async { accept_async(server.socket().await).await });
@@ -65,12 +64,12 @@ async fn a_server_of_another_kind() {
 }
 
 #[tokio::test]
-async fn a_hello_that_is_refused() {
+async fn a_refused_hello_is_an_error() {
     let server = Server::start().await;
     let refusing = async {
         let mut peer = server.accept().await;
-        let hello = peer.hears("hello").await;
-        peer.refuses(&hello, "unauthorized").await;
+        let hello = peer.receive("hello").await;
+        peer.refuse(&hello, "unauthorized").await;
         peer.close(4401).await;
     };
     let (error, ()) = tokio::join!(refused(server.options()), refusing);
@@ -79,14 +78,14 @@ async fn a_hello_that_is_refused() {
 }
 
 #[tokio::test]
-async fn a_server_that_says_bye_or_nothing_or_ends_it() {
+async fn a_bye_a_silent_server_and_a_lost_connection_are_errors() {
     let server = Server::start().await;
     let (error, ()) = tokio::join!(refused(server.options()), async {
         server.accept().await.bye(1001, true, Some(5)).await;
     });
     assert!(matches!(error, ConnectError::Bye(bye) if bye.after_ms == Some(5)));
 
-    let (error, ()) = tokio::join!(refused(server.options()), async { server.accept().await.cut() });
+    let (error, ()) = tokio::join!(refused(server.options()), async { server.accept().await.reset() });
     assert!(matches!(error, ConnectError::Ended(_)), "{error}");
 
     let hurried = server.options().connect_timeout(Duration::from_millis(50));
@@ -95,54 +94,54 @@ async fn a_server_that_says_bye_or_nothing_or_ends_it() {
 }
 
 #[tokio::test]
-async fn closing_says_so_and_waits_for_the_answer() {
+async fn close_sends_a_close_frame_and_waits_for_the_answer() {
     let server = Server::start().await;
-    let (client, told, mut peer) = server.client_in_lobby(server.options()).await;
+    let (client, received, mut peer) = server.client_in_lobby(server.options()).await;
     let receipt = client.send(&lobby(), "last words");
     let ending = async {
-        let send = peer.hears("send").await;
-        peer.acks(&send, 6).await;
+        let send = peer.receive("send").await;
+        peer.ack(&send, 6).await;
         peer.closed().await
     };
-    let ((), code) = tokio::join!(soon("the close", client.close()), ending);
+    let ((), code) = tokio::join!(within_timeout("the close", client.close()), ending);
     assert_eq!(code, Some(1000));
     assert_eq!(receipt.await.unwrap().seq, 6);
     assert!(client.is_closed());
     assert_eq!(client.send(&lobby(), "too late").await, Err(CommandError::Closed));
     assert_eq!(client.join(&lobby(), JoinOptions::default()).await, Err(CommandError::Closed));
     client.close().await;
-    assert_eq!(told.rest().await, ["closed"]);
+    assert_eq!(received.rest().await, ["closed"]);
 }
 
 #[tokio::test]
-async fn closing_does_not_wait_for_ever() {
+async fn close_waits_no_longer_than_its_timeout() {
     let server = Server::start().await;
     let options = server.options().close_timeout(Duration::from_millis(20));
-    let (client, mut told, _peer) = server.client_in_lobby(options).await;
+    let (client, mut received, _peer) = server.client_in_lobby(options).await;
     let receipt = client.send(&lobby(), "last words");
-    soon("the close", client.close()).await;
+    within_timeout("the close", client.close()).await;
     assert_eq!(receipt.await, Err(CommandError::Closed));
-    assert_eq!(told.event().await, Event::Closed(Closed::Asked));
+    assert_eq!(received.event().await, Event::Closed(Closed::Requested));
 }
 
 #[tokio::test]
-async fn closing_between_two_connections_is_done_at_once() {
+async fn close_resolves_at_once_without_a_connection() {
     let server = Server::start().await;
-    let (client, told, peer) = server.client(server.options()).await;
+    let (client, received, peer) = server.client(server.options()).await;
     peer.bye(1001, true, Some(3_600_000)).await;
-    soon("the close", client.close()).await;
-    assert_eq!(told.rest().await, ["disconnected", "closed"]);
+    within_timeout("the close", client.close()).await;
+    assert_eq!(received.rest().await, ["disconnected", "closed"]);
 }
 
 #[tokio::test]
-async fn the_last_handle_takes_the_client_with_it() {
+async fn dropping_the_last_handle_closes_the_client() {
     let server = Server::start().await;
-    let (client, told, mut peer) = server.client_in_lobby(server.options()).await;
+    let (client, received, mut peer) = server.client_in_lobby(server.options()).await;
     drop(client.clone());
     let receipt = client.send(&lobby(), "last words");
     drop(client);
-    peer.hears("send").await;
+    peer.receive("send").await;
     assert_eq!(peer.closed().await, Some(1000));
-    assert_eq!(told.rest().await, ["closed"]);
+    assert_eq!(received.rest().await, ["closed"]);
     assert_eq!(receipt.await, Err(CommandError::Closed));
 }

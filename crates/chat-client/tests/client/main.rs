@@ -1,4 +1,4 @@
-//! The client against a server that follows a script, over real sockets.
+//! The client against a scripted server, over real sockets.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod commands;

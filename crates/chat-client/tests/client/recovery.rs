@@ -1,99 +1,99 @@
-//! A room's stream: each message once and in order, over reconnects too.
+//! The stream of a room: each message once and in order, across reconnects.
 
 use crate::server::{Server, lobby};
 use serde_json::json;
 
 #[tokio::test]
-async fn what_was_missed_is_told_once_and_the_stream_goes_on() {
+async fn missed_messages_are_delivered_once_and_the_stream_continues() {
     let server = Server::start().await;
-    let (client, mut told, mut peer) = server.client_in_lobby(server.options()).await;
-    peer.tells(6).await;
-    assert_eq!(told.next().await, "6: text 6");
-    peer.cut();
-    let (mut peer, join) = server.comes_back().await;
+    let (client, mut received, mut peer) = server.client_in_lobby(server.options()).await;
+    peer.deliver(6).await;
+    assert_eq!(received.next().await, "6: text 6");
+    peer.reset();
+    let (mut peer, join) = server.reconnects().await;
     assert_eq!(join["since"], json!({"epoch": "e", "seq": 6}));
     peer.joined(&join, "e", 9, &[7, 8, 9], true).await;
-    peer.tells(10).await;
-    told.connected().await;
-    let told = told.several(6).await;
-    assert_eq!(told, ["rejoined 9", "7: text 7", "8: text 8", "9: text 9", "recovered 3", "10: text 10"]);
+    peer.deliver(10).await;
+    received.connected().await;
+    let received = received.next_events(6).await;
+    assert_eq!(received, ["rejoined 9", "7: text 7", "8: text 8", "9: text 9", "recovered 3", "10: text 10"]);
     let counters = client.counters();
-    assert_eq!((counters.repeats, counters.holes, counters.strays), (0, 0, 0));
+    assert_eq!((counters.duplicates, counters.sequence_gaps, counters.unexpected_frames), (0, 0, 0));
 }
 
 #[tokio::test]
-async fn what_is_on_its_way_to_the_user_is_not_asked_for_again() {
+async fn undelivered_events_are_not_requested_again() {
     let server = Server::start().await;
-    let (_client, mut told, mut peer) = server.client_in_lobby(server.options().event_buffer(1)).await;
+    let (_client, mut received, mut peer) = server.client_in_lobby(server.options().event_buffer(1)).await;
     for seq in 6..=9 {
-        peer.tells(seq).await;
+        peer.deliver(seq).await;
     }
-    // there is room for one event: the others come when the end is on its way
+    // the buffer holds one event: the client reads the others after the server has closed
     let (seen, (), (mut peer, join)) = tokio::join!(
         async {
             let mut seen = Vec::new();
             while seen.last().is_none_or(|event| event != "connected") {
-                seen.push(told.next().await);
+                seen.push(received.next().await);
             }
             seen
         },
         peer.close(1001),
-        server.comes_back()
+        server.reconnects()
     );
     assert_eq!(seen, ["6: text 6", "7: text 7", "8: text 8", "9: text 9", "disconnected", "connected"]);
     assert_eq!(join["since"]["seq"], 9);
     peer.joined(&join, "e", 9, &[], true).await;
-    assert_eq!(told.several(2).await, ["rejoined 9", "recovered 0"]);
+    assert_eq!(received.next_events(2).await, ["rejoined 9", "recovered 0"]);
 }
 
 #[tokio::test]
-async fn what_can_t_be_had_is_a_gap() {
+async fn messages_that_cannot_be_recovered_are_a_gap() {
     let server = Server::start().await;
-    let (_client, mut told, peer) = server.client_in_lobby(server.options()).await;
-    peer.cut();
-    let (mut peer, join) = server.comes_back().await;
+    let (_client, mut received, peer) = server.client_in_lobby(server.options()).await;
+    peer.reset();
+    let (mut peer, join) = server.reconnects().await;
     peer.joined(&join, "e", 2_000, &[1_999, 2_000], false).await;
-    peer.tells(2_001).await;
-    told.connected().await;
+    peer.deliver(2_001).await;
+    received.connected().await;
     assert_eq!(
-        told.several(5).await,
+        received.next_events(5).await,
         ["rejoined 2000", "gap 5..1999", "1999: text 1999", "2000: text 2000", "2001: text 2001"]
     );
-    peer.cut();
-    let (mut peer, join) = server.comes_back().await;
+    peer.reset();
+    let (mut peer, join) = server.reconnects().await;
     peer.joined(&join, "another", 1, &[], false).await;
-    peer.tells(2).await;
-    told.connected().await;
-    assert_eq!(told.several(3).await, ["rejoined 1", "anew 2001..2", "2: text 2"]);
-    peer.cut();
-    let (_peer, join) = server.comes_back().await;
+    peer.deliver(2).await;
+    received.connected().await;
+    assert_eq!(received.next_events(3).await, ["rejoined 1", "new 2001..2", "2: text 2"]);
+    peer.reset();
+    let (_peer, join) = server.reconnects().await;
     assert_eq!(join["since"], json!({"epoch": "another", "seq": 2}));
 }
 
 #[tokio::test]
-async fn repeats_are_dropped_and_holes_reported() {
+async fn duplicates_are_dropped_and_sequence_gaps_reported() {
     let server = Server::start().await;
-    let (client, mut told, mut peer) = server.client_in_lobby(server.options()).await;
+    let (client, mut received, mut peer) = server.client_in_lobby(server.options()).await;
     for seq in [6, 6, 5, 7, 10, 11] {
-        peer.tells(seq).await;
+        peer.deliver(seq).await;
     }
-    let told = told.several(5).await;
-    assert_eq!(told, ["6: text 6", "7: text 7", "hole 8..10", "10: text 10", "11: text 11"]);
-    assert_eq!((client.counters().repeats, client.counters().holes), (2, 1));
+    let received = received.next_events(5).await;
+    assert_eq!(received, ["6: text 6", "7: text 7", "sequence gap 8..10", "10: text 10", "11: text 11"]);
+    assert_eq!((client.counters().duplicates, client.counters().sequence_gaps), (2, 1));
 }
 
 #[tokio::test]
-async fn an_erased_message_keeps_its_place() {
+async fn an_erased_message_keeps_its_number() {
     let server = Server::start().await;
-    let (client, mut told, peer) = server.client_in_lobby(server.options()).await;
-    peer.cut();
-    let (mut peer, join) = server.comes_back().await;
-    peer.says(json!({
+    let (client, mut received, peer) = server.client_in_lobby(server.options()).await;
+    peer.reset();
+    let (mut peer, join) = server.reconnects().await;
+    peer.send(json!({
         "type": "joined", "ref": join["ref"], "room": lobby(), "epoch": "e", "seq": 6, "members": [], "member_count": 1,
         "messages": [{"seq": 6, "sent_at": "2026-01-01T00:00:00.000Z", "erased": true}], "recovered": true,
     }))
     .await;
-    told.connected().await;
-    assert_eq!(told.several(3).await, ["rejoined 6", "6: erased", "recovered 1"]);
-    assert_eq!(client.counters().holes, 0);
+    received.connected().await;
+    assert_eq!(received.next_events(3).await, ["rejoined 6", "6: erased", "recovered 1"]);
+    assert_eq!(client.counters().sequence_gaps, 0);
 }

@@ -1,14 +1,12 @@
-//! A server that does what the test says, and nothing else.
+//! A scripted server: it does only what the test scripts.
 //!
-//! Everything that waits gives up after [`PATIENCE`] by a panic.
+//! Everything that waits panics after [`TIMEOUT`].
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use chat_client::chat_protocol::RoomName;
-use chat_client::chat_protocol::v2::StoredMessage;
-use chat_client::{Backoff, Client, Event, Events, Gap, JoinOptions, Options};
+use chat_client::{Backoff, Client, Event, Events, Gap, JoinOptions, Options, RoomName, StoredMessage};
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,24 +16,24 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) const SENT_AT: &str = "2026-01-01T00:00:00.000Z";
 
-/// Resolves as the future does, or panics.
-pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    let waiting = tokio::time::timeout(PATIENCE, future).await;
-    waiting.unwrap_or_else(|_| panic!("still waiting after {PATIENCE:?}: {what}"))
+/// Resolves like the future, or panics after [`TIMEOUT`].
+pub(crate) async fn within_timeout<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let waiting = tokio::time::timeout(TIMEOUT, future).await;
+    waiting.unwrap_or_else(|_| panic!("still waiting after {TIMEOUT:?}: {what}"))
 }
 
 pub(crate) fn lobby() -> RoomName {
     "lobby".parse().unwrap()
 }
 
-/// Where clients come to.
+/// A listening server.
 pub(crate) struct Server {
     listener: TcpListener,
-    /// How many sessions began.
+    /// The number of sessions that began.
     sessions: AtomicU64,
 }
 
@@ -48,7 +46,7 @@ impl Server {
         self.listener.local_addr().unwrap()
     }
 
-    /// Comes back soon.
+    /// The options of a client that reconnects soon.
     pub(crate) fn options(&self) -> Options {
         Options::new(format!("ws://{}/ws", self.address()), "ana".parse().unwrap())
             .backoff(Backoff::new(Duration::from_millis(1), Duration::from_millis(20)))
@@ -56,7 +54,7 @@ impl Server {
 
     /// The next connection, before its handshake.
     pub(crate) async fn socket(&self) -> TcpStream {
-        soon("a connection", self.listener.accept()).await.unwrap().0
+        within_timeout("a connection", self.listener.accept()).await.unwrap().0
     }
 
     /// The next connection, before its `hello`.
@@ -69,15 +67,15 @@ impl Server {
             Ok(response)
         }
         let socket = self.socket().await;
-        Peer { socket: soon("a handshake", accept_hdr_async(socket, choose)).await.unwrap() }
+        Peer { socket: within_timeout("a handshake", accept_hdr_async(socket, choose)).await.unwrap() }
     }
 
-    /// The next connection with its session, and the `hello` that it began with.
+    /// The next connection with its session, and the client's `hello`.
     pub(crate) async fn welcome(&self) -> (Peer, Value) {
         let mut peer = self.accept().await;
-        let hello = peer.hears("hello").await;
+        let hello = peer.receive("hello").await;
         let number = self.sessions.fetch_add(1, Ordering::Relaxed) + 1;
-        peer.says(json!({
+        peer.send(json!({
             "type": "welcome", "session": format!("session-{number}"), "resume": format!("secret-{number}"),
             "username": "ana", "server": "script 1", "heartbeat_ms": 60_000,
             "limits": {"message_bytes": 131_072, "messages_per_second": 100, "burst": 100, "rooms": 10},
@@ -86,34 +84,34 @@ impl Server {
         (peer, hello)
     }
 
-    /// A client with its session, and this end of it.
-    pub(crate) async fn client(&self, options: Options) -> (Client, Told, Peer) {
+    /// A client with its session, and the server's end of it.
+    pub(crate) async fn client(&self, options: Options) -> (Client, Received, Peer) {
         let (connected, (peer, _)) = tokio::join!(Client::connect(options), self.welcome());
         let (client, events) = connected.unwrap();
-        let mut told = Told { events };
-        assert_eq!(told.next().await, "connected");
-        (client, told, peer)
+        let mut received = Received { events };
+        assert_eq!(received.next().await, "connected");
+        (client, received, peer)
     }
 
-    /// A client in the lobby, where 5 messages were said, and this end of it.
-    pub(crate) async fn client_in_lobby(&self, options: Options) -> (Client, Told, Peer) {
-        let (client, mut told, mut peer) = self.client(options).await;
+    /// A client in the lobby, where 5 messages have been sent, and the server's end of it.
+    pub(crate) async fn client_in_lobby(&self, options: Options) -> (Client, Received, Peer) {
+        let (client, mut received, mut peer) = self.client(options).await;
         let answer = async {
-            let join = peer.hears("join").await;
+            let join = peer.receive("join").await;
             peer.joined(&join, "e", 5, &[], false).await;
         };
         let room = lobby();
         let (joined, ()) = tokio::join!(client.join(&room, JoinOptions::default()), answer);
         assert_eq!(joined.unwrap().seq, 5);
-        assert_eq!(told.next().await, "joined 5");
-        (client, told, peer)
+        assert_eq!(received.next().await, "joined 5");
+        (client, received, peer)
     }
 
-    /// The client comes back, and joins the lobby: its `join`, not answered.
-    pub(crate) async fn comes_back(&self) -> (Peer, Value) {
+    /// The client reconnects and requests the lobby. Returns its `join`, which is not answered.
+    pub(crate) async fn reconnects(&self) -> (Peer, Value) {
         let (mut peer, hello) = self.welcome().await;
         assert!(hello["resume"].as_str().unwrap().starts_with("secret-"));
-        let join = peer.hears("join").await;
+        let join = peer.receive("join").await;
         (peer, join)
     }
 }
@@ -124,19 +122,20 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// The next message of any kind; pings and closes are answered on the way.
+    /// The next message of any kind. Pings and close frames are answered meanwhile.
     pub(crate) async fn message(&mut self) -> Option<Message> {
-        soon("a message", self.socket.next()).await.and_then(Result::ok)
+        within_timeout("a message", self.socket.next()).await.and_then(Result::ok)
     }
 
-    /// The next frame, which has to be of this type. A ping of the heartbeat's is answered on the way, unless it is what is waited for.
-    pub(crate) async fn hears(&mut self, kind: &str) -> Value {
+    /// The next frame, which must be of this type. Pings of the heartbeat are answered meanwhile,
+    /// unless the test waits for one.
+    pub(crate) async fn receive(&mut self, kind: &str) -> Value {
         loop {
             match self.message().await {
                 Some(Message::Text(text)) => {
                     let frame: Value = serde_json::from_str(&text).unwrap();
                     if kind != "ping" && frame["type"] == "ping" && frame["ref"].is_null() {
-                        self.says(json!({"type": "pong"})).await;
+                        self.send(json!({"type": "pong"})).await;
                         continue;
                     }
                     assert_eq!(frame["type"], kind, "{frame}");
@@ -148,18 +147,18 @@ impl Peer {
         }
     }
 
-    /// The code of the client's close frame, when that is the next thing to come, and then the end.
+    /// The code of the client's close frame, which must come next and be followed by the end.
     pub(crate) async fn closed(&mut self) -> Option<u16> {
         let Some(Message::Close(frame)) = self.message().await else { return None };
         while self.message().await.is_some() {}
         frame.map(|frame| frame.code.into())
     }
 
-    pub(crate) async fn says(&mut self, frame: Value) {
-        soon("the client reads", self.socket.send(Message::text(frame.to_string()))).await.unwrap();
+    pub(crate) async fn send(&mut self, frame: Value) {
+        within_timeout("the client reads", self.socket.send(Message::text(frame.to_string()))).await.unwrap();
     }
 
-    /// Answers a `join`; the messages have these seqs.
+    /// Answers a `join`. `messages` are the numbers of its messages.
     pub(crate) async fn joined(
         &mut self,
         join: &Value,
@@ -168,8 +167,8 @@ impl Peer {
         messages: &[u64],
         recovered: bool,
     ) {
-        let messages: Vec<_> = messages.iter().map(|seq| said(*seq)).collect();
-        self.says(json!({
+        let messages: Vec<_> = messages.iter().map(|seq| stored_message(*seq)).collect();
+        self.send(json!({
             "type": "joined", "ref": join["ref"], "room": "lobby", "epoch": epoch, "seq": seq,
             "members": [{"username": "ana", "joined_at": SENT_AT}], "member_count": 1,
             "messages": messages, "recovered": recovered,
@@ -177,84 +176,84 @@ impl Peer {
         .await;
     }
 
-    pub(crate) async fn refuses(&mut self, frame: &Value, code: &str) {
-        self.says(json!({"type": "error", "ref": frame["ref"], "code": code, "message": "no"})).await;
+    pub(crate) async fn refuse(&mut self, frame: &Value, code: &str) {
+        self.send(json!({"type": "error", "ref": frame["ref"], "code": code, "message": "no"})).await;
     }
 
-    /// Answers a `send`, and shows the message to its sender.
-    pub(crate) async fn stores(&mut self, send: &Value, seq: u64) {
-        self.acks(send, seq).await;
-        let mut message = said(seq);
+    /// Acks a `send`, and delivers the message to its sender.
+    pub(crate) async fn store(&mut self, send: &Value, seq: u64) {
+        self.ack(send, seq).await;
+        let mut message = stored_message(seq);
         message["type"] = "message".into();
         message["room"] = "lobby".into();
         message["id"] = send["id"].clone();
         message["body"] = send["body"].clone();
-        self.says(message).await;
+        self.send(message).await;
     }
 
-    pub(crate) async fn acks(&mut self, send: &Value, seq: u64) {
-        self.says(json!({
+    pub(crate) async fn ack(&mut self, send: &Value, seq: u64) {
+        self.send(json!({
             "type": "ack", "ref": send["ref"], "room": "lobby", "seq": seq, "id": send["id"], "sent_at": SENT_AT,
         }))
         .await;
     }
 
-    /// Somebody says something in the lobby.
-    pub(crate) async fn tells(&mut self, seq: u64) {
-        let mut message = said(seq);
+    /// Delivers a message of another member in the lobby.
+    pub(crate) async fn deliver(&mut self, seq: u64) {
+        let mut message = stored_message(seq);
         message["type"] = "message".into();
         message["room"] = "lobby".into();
-        self.says(message).await;
+        self.send(message).await;
     }
 
-    /// Says `bye`, closes and waits for the end.
+    /// Sends `bye`, closes the connection, and waits for its end.
     pub(crate) async fn bye(mut self, code: u16, reconnect: bool, after_ms: Option<u64>) {
-        self.says(json!({"type": "bye", "code": code, "reason": "so", "reconnect": reconnect, "after_ms": after_ms}))
+        self.send(json!({"type": "bye", "code": code, "reason": "so", "reconnect": reconnect, "after_ms": after_ms}))
             .await;
         self.close(code).await;
     }
 
-    /// Closes and waits for the end.
+    /// Closes the connection, and waits for its end.
     pub(crate) async fn close(mut self, code: u16) {
         self.socket.close(Some(CloseFrame { code: code.into(), reason: "so".into() })).await.unwrap();
         while self.message().await.is_some() {}
     }
 
-    /// Breaks the connection by a reset.
-    pub(crate) fn cut(self) {
+    /// Resets the connection.
+    pub(crate) fn reset(self) {
         let stream = self.socket.into_inner();
         socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
 }
 
 /// A message in a list.
-fn said(seq: u64) -> Value {
+fn stored_message(seq: u64) -> Value {
     json!({"seq": seq, "id": format!("id-{seq}"), "from": "bob", "body": format!("text {seq}"), "sent_at": SENT_AT})
 }
 
-/// What the client tells, in a word each, for comparing.
-pub(crate) struct Told {
+/// The events of the client, as short texts for comparisons.
+pub(crate) struct Received {
     pub(crate) events: Events,
 }
 
-impl Told {
+impl Received {
     pub(crate) async fn event(&mut self) -> Event {
-        soon("an event", self.events.next()).await.expect("an event")
+        within_timeout("an event", self.events.next()).await.expect("an event")
     }
 
     pub(crate) async fn next(&mut self) -> String {
         brief(&self.event().await)
     }
 
-    pub(crate) async fn several(&mut self, count: usize) -> Vec<String> {
-        let mut several = Vec::new();
-        while several.len() < count {
-            several.push(self.next().await);
+    pub(crate) async fn next_events(&mut self, count: usize) -> Vec<String> {
+        let mut events = Vec::new();
+        while events.len() < count {
+            events.push(self.next().await);
         }
-        several
+        events
     }
 
-    /// The next but the tries in vain.
+    /// Skips failed attempts up to the next connection.
     pub(crate) async fn connected(&mut self) {
         loop {
             match self.next().await.as_str() {
@@ -265,10 +264,10 @@ impl Told {
         }
     }
 
-    /// All that is left.
+    /// All remaining events.
     pub(crate) async fn rest(mut self) -> Vec<String> {
         let mut rest = Vec::new();
-        while let Some(event) = soon("an event", self.events.next()).await {
+        while let Some(event) = within_timeout("an event", self.events.next()).await {
             rest.push(brief(&event));
         }
         rest
@@ -285,9 +284,9 @@ fn brief(event: &Event) -> String {
         Event::Message { message, .. } => format!("{}: erased", message.seq()),
         Event::Recovered { count, .. } => format!("recovered {count}"),
         Event::Gap(Gap { last_seen, resumes_at, epoch_changed, .. }) => {
-            format!("{} {last_seen}..{resumes_at}", if *epoch_changed { "anew" } else { "gap" })
+            format!("{} {last_seen}..{resumes_at}", if *epoch_changed { "new" } else { "gap" })
         }
-        Event::Hole { expected, got, .. } => format!("hole {expected}..{got}"),
+        Event::SequenceGap { expected, got, .. } => format!("sequence gap {expected}..{got}"),
         Event::Left { reason, .. } => format!("left {reason:?}"),
         Event::RejoinDelayed { code, .. } => format!("delayed {code:?}"),
         Event::RejoinRefused { code, .. } => format!("refused {code:?}"),

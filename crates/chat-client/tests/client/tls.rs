@@ -13,9 +13,9 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::server::{Server, lobby, soon};
+use crate::server::{Server, lobby, within_timeout};
 
-/// The port of something that ends TLS in front of a server.
+/// Starts a TLS terminator for a server, and returns its port.
 async fn encrypted(server: SocketAddr, identity: &Identity) -> u16 {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = identity.write(folder.path());
@@ -65,34 +65,35 @@ async fn a_session_is_encrypted_and_reconnects() {
     let (connected, (peer, _)) = tokio::join!(Client::connect(options), server.welcome());
     let (client, _events) = connected.unwrap();
     drop(peer);
-    let (mut peer, _) = soon("the next session", server.welcome()).await;
+    let (mut peer, _) = within_timeout("the next session", server.welcome()).await;
     let join = tokio::spawn(async move { client.join(&lobby(), Default::default()).await.map(drop) });
-    let asked = peer.hears("join").await;
+    let asked = peer.receive("join").await;
     peer.joined(&asked, "e1", 0, &[], false).await;
-    soon("the answer", join).await.unwrap().unwrap();
+    within_timeout("the answer", join).await.unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn a_certificate_has_to_be_trusted_and_for_the_host() {
+async fn an_untrusted_certificate_or_another_host_is_an_error() {
     let (server, identity) = (Server::start().await, Identity::generate());
     let port = encrypted(server.address(), &identity).await;
     let another = trusting(&Identity::generate());
     for options in
         [options("localhost", port).tls(another), options("127.0.0.1", port).tls(trusting(&identity))]
     {
-        let error = soon("the end of connecting", Client::connect(options)).await.unwrap_err();
+        let error = within_timeout("the result of connect", Client::connect(options)).await.unwrap_err();
         assert!(matches!(error, ConnectError::Tls(_)), "{error}");
     }
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_told_apart() {
+async fn a_server_without_tls_is_a_tls_error() {
     let server = Server::start().await;
     let options = options("127.0.0.1", server.address().port()).tls(trusting(&Identity::generate()));
     let answering = async {
         let mut socket = server.socket().await;
         tokio::io::AsyncWriteExt::write_all(&mut socket, b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
     };
-    let (error, ()) = tokio::join!(soon("the end of connecting", Client::connect(options)), answering);
+    let (error, ()) =
+        tokio::join!(within_timeout("the result of connect", Client::connect(options)), answering);
     assert!(matches!(error, Err(ConnectError::Tls(_))), "{error:?}");
 }

@@ -1,4 +1,4 @@
-//! Tokens that a program gets for each session.
+//! Tokens that a program fetches for each session.
 
 use std::io;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use std::time::Duration;
 use chat_client::{Client, ConnectError, Disconnect, Event, Options};
 use futures::future::pending;
 
-use crate::server::{Server, soon};
+use crate::server::{Server, within_timeout};
 
-/// Numbered tokens; the one with this number can't be had.
+/// Options with numbered tokens. The provider fails for the token with number `missing`.
 fn tokens(options: Options, missing: u32) -> Options {
     let asked = Arc::new(AtomicU32::new(0));
     options.token_provider(move || {
@@ -33,10 +33,10 @@ async fn each_session_begins_with_a_new_token() {
     let (_client, mut events) = connected.unwrap();
     drop(peer);
 
-    let (_peer, hello) = soon("the next session", server.welcome()).await;
+    let (_peer, hello) = within_timeout("the next session", server.welcome()).await;
     assert_eq!((&hello["token"], &hello["resume"]), (&"token 3".into(), &"secret-1".into()));
     let mut without = None;
-    while let Some(event) = soon("an event", events.next()).await {
+    while let Some(event) = within_timeout("an event", events.next()).await {
         match event {
             Event::Disconnected { reason: Disconnect::Unreachable(error), .. } => without = Some(error),
             Event::Connected(_) if without.is_some() => break,
@@ -47,7 +47,7 @@ async fn each_session_begins_with_a_new_token() {
 }
 
 #[tokio::test]
-async fn without_a_token_there_is_no_first_session() {
+async fn the_first_session_fails_without_a_token() {
     let server = Server::start().await;
     let error = Client::connect(tokens(server.options(), 1)).await.unwrap_err();
     assert_eq!(error, ConnectError::Token("the issuer is down".into()));
@@ -55,17 +55,17 @@ async fn without_a_token_there_is_no_first_session() {
 }
 
 #[tokio::test]
-async fn a_token_has_to_come_in_time() {
+async fn a_slow_token_provider_times_out() {
     let server = Server::start().await;
     let limit = Duration::from_millis(50);
     let never = || pending::<Result<String, io::Error>>();
     let options = server.options().connect_timeout(limit).token_provider(never);
-    let connecting = soon("the end of connecting", Client::connect(options)).await;
+    let connecting = within_timeout("the result of connect", Client::connect(options)).await;
     assert_eq!(connecting.unwrap_err(), ConnectError::TimedOut(limit));
 }
 
 #[test]
-fn neither_a_token_nor_its_provider_is_shown() {
+fn debug_omits_the_token_and_its_provider() {
     let options = Options::new("ws://localhost/ws", "ana".parse().unwrap());
     assert!(!format!("{:?}", options.clone().token("s3cret")).contains("s3cret"));
     assert!(!format!("{:?}", tokens(options, 0)).contains("token 1"));

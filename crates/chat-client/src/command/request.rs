@@ -1,0 +1,22 @@
+//! The commands that handles send to the client's task.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_protocol::v2::{self, Ack, HistoryPage, MembersPage};
+use chat_protocol::{MessageId, RoomName};
+
+use super::reply::Responder;
+use crate::model::Joined;
+
+/// One command, and where its answer goes.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Join { room: RoomName, history: u64, responder: Responder<Arc<Joined>> },
+    Leave { room: RoomName, responder: Responder<()> },
+    Send { room: RoomName, body: Arc<str>, id: MessageId, responder: Responder<Ack> },
+    History { query: v2::History, responder: Responder<HistoryPage> },
+    Members { query: v2::Members, responder: Responder<MembersPage> },
+    Typing { room: RoomName, responder: Responder<()> },
+    Ping { responder: Responder<Duration> },
+}

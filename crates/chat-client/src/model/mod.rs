@@ -1,0 +1,25 @@
+//! The types that users and all other modules share: options, events, queries and errors.
+
+mod backoff;
+mod counters;
+mod deadline;
+mod encode;
+mod error;
+mod event;
+mod options;
+mod query;
+#[cfg(feature = "tls")]
+mod tls;
+mod token;
+
+pub use backoff::Backoff;
+pub(crate) use counters::CounterCells;
+pub use counters::Counters;
+pub(crate) use deadline::after;
+pub(crate) use encode::to_json;
+pub use error::{CommandError, ConnectError};
+pub use event::{Closed, Connected, Disconnect, Event, Gap, Joined};
+pub use options::Options;
+pub use query::{JoinOptions, MembersQuery, Page};
+#[cfg(feature = "tls")]
+pub(crate) use tls::is_refusal;

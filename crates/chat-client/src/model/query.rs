@@ -1,0 +1,152 @@
+//! The parameters of commands about a room.
+
+use chat_protocol::v2::{History, Members};
+use chat_protocol::{RoomName, Username};
+
+/// How to join a room.
+///
+/// ```no_run
+/// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use chat_client::JoinOptions;
+///
+/// let joined = client.join(&"lobby".parse()?, JoinOptions::default().history(50)).await?;
+/// println!("{} messages", joined.messages.len());
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct JoinOptions {
+    pub(crate) history: u64,
+}
+
+impl JoinOptions {
+    /// The number of newest messages that come with the answer, at most 200 (default: none). If a
+    /// reconnecting client cannot recover what it missed, this number of messages follows the
+    /// [`Event::Gap`](crate::Event::Gap).
+    ///
+    /// ```
+    /// # use chat_client::JoinOptions;
+    /// let options = JoinOptions::default().history(50);
+    /// ```
+    pub fn history(mut self, messages: u64) -> Self {
+        self.history = messages;
+        self
+    }
+}
+
+/// A part of a room's history. A page has at most `limit` messages, never more than 200, and ends
+/// at 1 MiB of text.
+///
+/// ```no_run
+/// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use chat_client::Page;
+///
+/// let lobby = "lobby".parse()?;
+/// let newest = client.history(&lobby, Page::Newest { limit: 50 }).await?;
+/// if let Some(oldest) = newest.messages.first().filter(|_| newest.more) {
+///     let page = client.history(&lobby, Page::Before { seq: oldest.seq(), limit: 50 }).await?;
+///     println!("{} older messages", page.messages.len());
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Page {
+    /// The newest messages.
+    Newest {
+        /// The maximum number of messages.
+        limit: u64,
+    },
+    /// The messages right before another one.
+    Before {
+        /// The number of that message.
+        seq: u64,
+        /// The maximum number of messages.
+        limit: u64,
+    },
+    /// The messages right after another one.
+    After {
+        /// The number of that message; 0: from the beginning.
+        seq: u64,
+        /// The maximum number of messages.
+        limit: u64,
+    },
+}
+
+impl Page {
+    pub(crate) fn into_frame(self, room: RoomName) -> History {
+        let (before, after, limit) = match self {
+            Self::Newest { limit } => (None, None, limit),
+            Self::Before { seq, limit } => (Some(seq), None, limit),
+            Self::After { seq, limit } => (None, Some(seq), limit),
+        };
+        History { room, before, after, limit: Some(limit) }
+    }
+}
+
+/// A part of a room's list of members, which is ordered by username.
+///
+/// ```no_run
+/// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use chat_client::MembersQuery;
+///
+/// let lobby = "lobby".parse()?;
+/// let mut query = MembersQuery::default().limit(200);
+/// loop {
+///     let page = client.members(&lobby, query).await?;
+///     page.members.iter().for_each(|member| println!("{}", member.username));
+///     let Some(last) = page.members.last().filter(|_| page.more) else { break };
+///     query = MembersQuery::default().limit(200).after(last.username.clone());
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MembersQuery {
+    after: Option<Username>,
+    prefix: Option<String>,
+    limit: Option<u64>,
+}
+
+impl MembersQuery {
+    /// Only members after this name, which is the last one of the previous page.
+    ///
+    /// ```
+    /// # use chat_client::MembersQuery;
+    /// let query = MembersQuery::default().after("kim".parse()?);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn after(mut self, username: Username) -> Self {
+        self.after = Some(username);
+        self
+    }
+
+    /// Only members whose names begin with this text.
+    ///
+    /// ```
+    /// # use chat_client::MembersQuery;
+    /// let query = MembersQuery::default().prefix("an").limit(10);
+    /// ```
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = Some(prefix.into());
+        self
+    }
+
+    /// The maximum number of members, never more than 200 (default: 100).
+    ///
+    /// ```
+    /// # use chat_client::MembersQuery;
+    /// let query = MembersQuery::default().limit(200);
+    /// ```
+    pub fn limit(mut self, members: u64) -> Self {
+        self.limit = Some(members);
+        self
+    }
+
+    pub(crate) fn into_frame(self, room: RoomName) -> Members {
+        Members {
+            room,
+            after: self.after.map(|name| name.as_str().to_owned()),
+            prefix: self.prefix,
+            limit: self.limit,
+        }
+    }
+}
