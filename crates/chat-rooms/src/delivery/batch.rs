@@ -47,7 +47,7 @@ pub(crate) struct Batch {
     /// The items for a single member, ordered by member and index.
     personal: Vec<(MemberId, usize)>,
     /// The number of pumps that have not yet offered the batch to all of their members.
-    pub(crate) pumps_to_go: AtomicUsize,
+    pub(crate) pending_pumps: AtomicUsize,
     /// The bytes of the whole batch that count towards the room's back-pressure.
     pub(crate) charge: usize,
 }
@@ -67,7 +67,7 @@ enum Limit {
     /// The members with [`PresenceStyle::Lists`] that arrived at this time or later.
     ArrivedFrom(LogicalTime),
     /// This member.
-    But(MemberId),
+    Except(MemberId),
 }
 
 /// How an item differs for one member.
@@ -107,7 +107,7 @@ impl Batch {
             match item.audience {
                 Audience::All | Audience::Lists | Audience::Changes => {}
                 Audience::ListsBefore(time) => limited.push((index, Limit::ArrivedFrom(time))),
-                Audience::ChangesExcept(id) => limited.push((index, Limit::But(id))),
+                Audience::ChangesExcept(id) => limited.push((index, Limit::Except(id))),
                 Audience::Only(id) => personal.push((id, index)),
             }
         }
@@ -120,7 +120,7 @@ impl Batch {
             changes: SharedItems::new(&items, PresenceStyle::Changes, encodings.len()),
             limited,
             personal,
-            pumps_to_go: AtomicUsize::new(pumps),
+            pending_pumps: AtomicUsize::new(pumps),
             items,
         }
     }
@@ -227,7 +227,7 @@ impl Batch {
             Limit::ArrivedFrom(time) => {
                 subscriber.style == PresenceStyle::Lists && subscriber.arrival >= time
             }
-            Limit::But(id) => subscriber.style == PresenceStyle::Changes && subscriber.id == id,
+            Limit::Except(id) => subscriber.style == PresenceStyle::Changes && subscriber.id == id,
         };
         let limited =
             self.limited.iter().filter(|(n, limit)| (start..end).contains(n) && is_excluded(*limit));

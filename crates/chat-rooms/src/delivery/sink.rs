@@ -138,9 +138,9 @@ pub struct Events {
 impl Events {
     /// Receives the next event.
     ///
-    /// Returns `None` once the member is out of the room and every buffered event was received. A
-    /// member is out of the room after it has left, and after it was removed, for example because
-    /// it read too slowly.
+    /// Returns `None` once the channel is closed and every buffered event was received. The channel
+    /// is closed when the member has left the room, was removed from it, for example because it read
+    /// too slowly, or was [detached](crate::Membership::detach).
     ///
     /// Cancel-safe.
     pub async fn next(&mut self) -> Option<Arc<Event>> {

@@ -128,8 +128,11 @@ impl Engine {
     /// let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
     /// let (sink, mut events) = Sink::channel(100);
     /// let subscribe = Subscribe::new(sink).history(20);
-    /// let ana = engine.join(&RoomName::parse("lobby")?, &Username::parse("ana")?, subscribe).await?;
-    /// assert!(matches!(&*events.next().await.unwrap(), Event::Joined(room) if room.member_count == 1));
+    /// let (lobby, ana) = (RoomName::parse("lobby")?, Username::parse("ana")?);
+    /// let ana = engine.join(&lobby, &ana, subscribe).await?;
+    ///
+    /// let first = events.next().await.unwrap();
+    /// assert!(matches!(&*first, Event::Joined(room) if room.member_count == 1));
     /// # drop(ana);
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```

@@ -52,7 +52,7 @@ pub(crate) struct Core {
     /// The pumps. A member stays on one pump, which keeps its events in order.
     pub(crate) pumps: Vec<PumpQueue>,
     /// How many members use each encoding, by presence style.
-    takers: Vec<[usize; 2]>,
+    encoding_users: Vec<[usize; 2]>,
 }
 
 /// The messages of a member that are in flight to the store.
@@ -98,7 +98,7 @@ impl Core {
             pending: 0,
             overhead: SMALLEST_CHARGE,
             pumps: Vec::new(),
-            takers: vec![[0, 0]; encodings],
+            encoding_users: vec![[0, 0]; encodings],
         }
     }
 
@@ -126,7 +126,7 @@ impl Core {
         let start = self.position_after(effects).saturating_sub(1);
         let encoding = sink.encoding().and_then(|encoding| encodings.find(encoding));
         if let Some(encoding) = encoding {
-            self.takers[encoding.get()][index(style)] += 1;
+            self.encoding_users[encoding.get()][index(style)] += 1;
         }
         // the same pump as for an earlier membership with this sink, so that its last events come
         // first
@@ -164,7 +164,7 @@ impl Core {
     fn take_subscriber(&mut self, id: MemberId) -> Option<Arc<Subscriber>> {
         let subscriber = self.subscribers.remove(&id)?;
         if let Some(encoding) = subscriber.encoding {
-            self.takers[encoding.get()][index(subscriber.style)] -= 1;
+            self.encoding_users[encoding.get()][index(subscriber.style)] -= 1;
         }
         Some(subscriber)
     }
@@ -289,7 +289,8 @@ impl Core {
         if matches!(audience, Audience::Only(_)) {
             return SMALLEST_CHARGE;
         }
-        let used = encodings.iter().filter(|(index, _)| self.takers[index.get()].iter().sum::<usize>() > 0);
+        let used =
+            encodings.iter().filter(|(index, _)| self.encoding_users[index.get()].iter().sum::<usize>() > 0);
         let hints = used.map(|(_, encoding)| encoding.size_hint(event));
         hints.max().unwrap_or(0).max(SMALLEST_CHARGE)
     }

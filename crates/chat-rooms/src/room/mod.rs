@@ -490,7 +490,7 @@ impl Room {
     pub(crate) fn delivered(&self, pump: usize, batches: &[Arc<Batch>], ended: &[Arc<Subscriber>]) {
         let mut charge = 0;
         for batch in batches {
-            if batch.pumps_to_go.fetch_sub(1, Ordering::AcqRel) == 1 {
+            if batch.pending_pumps.fetch_sub(1, Ordering::AcqRel) == 1 {
                 charge += batch.charge;
                 self.context.meters.fan_out.record(batch.since.elapsed());
             }
