@@ -172,7 +172,7 @@ fn pages(config: &Config) -> Option<Pages> {
     (config.page == Page::Served).then(|| Pages::new(images))
 }
 
-/// Accepts connections until the task is dropped.
+/// Accepts connections until the future is dropped.
 async fn accept(listener: &TcpListener, context: &Arc<Context>) {
     let config = context.config();
     let max = config.max_connections.saturating_add(config.other_connections).min(Semaphore::MAX_PERMITS);

@@ -107,8 +107,8 @@ enum Arrived {
 }
 
 /// Determines the peer of a connection and counts it. Also returns the bytes read after a proxy's
-/// header. `None` if the connection is not served: its address is far over the limit, or the proxy
-/// reports no client.
+/// header. `None` if the connection is not served: its address is far over the limit, or a trusted
+/// proxy sent no PROXY protocol header.
 async fn identify_peer(
     socket: &mut TcpStream,
     from: IpAddr,
@@ -216,7 +216,7 @@ async fn refuse_early(stream: Stream, refusal: Refusal, context: &Context) {
     refuse(stream, readable_from_any_origin(refusal.response()), context).await;
 }
 
-/// Refuses a request and waits until the client has read the response: closing a socket with unread
+/// Refuses a request, and reads on until the client closes its side: closing a socket with unread
 /// bytes would reset it, and the response could be lost.
 async fn refuse(mut stream: Stream, mut response: Response<&'static str>, context: &Context) {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

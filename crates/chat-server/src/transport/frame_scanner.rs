@@ -6,8 +6,8 @@ use chat_protocol::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-/// The rate limit counts a frame once more for each of these bytes: the cost of storing, rendering
-/// and delivering it grows with its size.
+/// The rate limit counts a frame once more for every this many bytes that it announces: the cost of
+/// storing, rendering and delivering it grows with its size.
 const FRAME_BYTES: u64 = 4 * 1024;
 
 /// Tracks the position in a stream of frames. The WebSocket library does not expose it. It is

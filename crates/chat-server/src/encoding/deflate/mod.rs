@@ -12,8 +12,8 @@ pub(crate) use deflater::Deflater;
 pub(crate) use inflate::{InflateError, inflate};
 pub(crate) use offer::accept;
 
-/// Window size as a power of two. Clients request as little as 4 KiB, and all of them share the
-/// same frame.
+/// Window size as a power of two. Some clients request as little as 4 KiB, and all of them share
+/// the same frame.
 const WINDOW_BITS: u8 = 12;
 
 /// The end of a message's last block, which is not transmitted (section 7.2.1).
