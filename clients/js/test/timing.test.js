@@ -72,16 +72,16 @@ function connected(t, options) {
 
 /** A storage that survives a reload. */
 function storage(items = {}) {
-  const kept = new Map(Object.entries(items));
+  const stored = new Map(Object.entries(items));
   return {
-    kept,
+    stored,
     get length() {
-      return kept.size;
+      return stored.size;
     },
-    key: (index) => [...kept.keys()][index] ?? null,
-    getItem: (key) => kept.get(key) ?? null,
-    setItem: (key, value) => void kept.set(key, value),
-    removeItem: (key) => void kept.delete(key),
+    key: (index) => [...stored.keys()][index] ?? null,
+    getItem: (key) => stored.get(key) ?? null,
+    setItem: (key, value) => void stored.set(key, value),
+    removeItem: (key) => void stored.delete(key),
   };
 }
 

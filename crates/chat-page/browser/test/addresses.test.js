@@ -31,12 +31,12 @@ browserTest('the page loads while the server is down, and joins when it is back'
   const context = await fixture.context({ serviceWorkers: 'allow' });
   const ana = await fixture.user(server, 'ana', 'lobby', { context });
   ana.expectsOutage = true;
-  const kept = () => ana.page.evaluate(async () => {
+  const cachedPaths = () => ana.page.evaluate(async () => {
     if (!(await caches.has('chatd-page'))) return [];
     return (await (await caches.open('chatd-page')).keys()).map(({ url }) => new URL(url).pathname);
   });
   await until('the page is cached', async () => {
-    const files = await kept();
+    const files = await cachedPaths();
     return ['/', '/client.js', '/page/style.css', '/page/views/log.js', '/page/text/words.js'].every((file) => files.includes(file));
   });
   await server.kill();

@@ -34,19 +34,19 @@ function scrollUpWatching(user) {
       const { left, top, height, width } = log.getBoundingClientRect();
       return document.elementFromPoint(left + width / 2, top + height / 2)?.closest('.entry');
     };
-    let [moved, most] = [0, 0];
+    let [deviation, maxEntries] = [0, 0];
     const start = document.querySelector('#log-start');
     for (;;) {
       const done = log.scrollTop === 0 && start.dataset.state === 'beginning';
-      if (done) return { moved, most };
+      if (done) return { deviation, maxEntries };
       log.scrollTop -= 400;
       const entry = middle();
       const before = entry && topOf(entry);
       // The page works in the first frame. Its changes are drawn before the second.
       await frame();
       await frame();
-      if (entry?.isConnected) moved = Math.max(moved, Math.abs(topOf(entry) - before));
-      most = Math.max(most, log.querySelectorAll('.entry').length);
+      if (entry?.isConnected) deviation = Math.max(deviation, Math.abs(topOf(entry) - before));
+      maxEntries = Math.max(maxEntries, log.querySelectorAll('.entry').length);
     }
   });
 }
@@ -55,9 +55,9 @@ browserTest('older messages are loaded while scrolling up, without jumps or gaps
   const { server } = await filled(fixture, 300);
   const ana = await fixture.user(server, 'ana');
   await ana.waitForMessage('Message 300');
-  const { moved, most } = await scrollUpWatching(ana);
-  assert.ok(moved < 3, `visible messages moved by ${moved} pixels`);
-  assert.ok(most <= 400, `${most} entries in the page`);
+  const { deviation, maxEntries } = await scrollUpWatching(ana);
+  assert.ok(deviation < 3, `visible messages moved by ${deviation} pixels`);
+  assert.ok(maxEntries <= 400, `${maxEntries} entries in the page`);
   const seen = await seqs(ana);
   assert.equal(seen[0], 1);
   assert.deepEqual(seen, seen.map((_, index) => index + 1));
@@ -68,9 +68,9 @@ browserTest('only a part of thousands of messages is in the page at any time', a
   const { server } = await filled(fixture, 2_000);
   const ana = await fixture.user(server, 'ana');
   await ana.waitForMessage('Message 2000');
-  const { moved, most } = await scrollUpWatching(ana);
-  assert.ok(moved < 3, `visible messages moved by ${moved} pixels`);
-  assert.ok(most <= 400, `${most} entries in the page`);
+  const { deviation, maxEntries } = await scrollUpWatching(ana);
+  assert.ok(deviation < 3, `visible messages moved by ${deviation} pixels`);
+  assert.ok(maxEntries <= 400, `${maxEntries} entries in the page`);
   await ana.page.locator('#messages').focus();
   await ana.page.keyboard.press('End');
   await ana.waitForMessage('Message 2000');

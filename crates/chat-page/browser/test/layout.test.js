@@ -105,7 +105,7 @@ for (const width of WIDTHS) {
     await badge.waitFor({ state: 'attached' });
     await until('all users are listed', async () => await user.page.locator('#people-count').textContent() === '16');
     await assertLayout(user, 'the room');
-    for (const [opener, column, cutOff, kept] of [
+    for (const [opener, column, cutOff, visible] of [
       ['#open-rooms', '#rooms', `li[data-room="${ROOM}"] .room-name`, `li[data-room="${ROOM}"] .badge`],
       ['#open-people', '#people', `li[data-name="${NAME}"] .person-name`, `li[data-name="${NAME}"] .you`],
     ]) {
@@ -113,8 +113,8 @@ for (const width of WIDTHS) {
       await user.page.locator(column).waitFor();
       await assertLayout(user, column);
       const outer = await box(user, column);
-      const inner = await box(user, `${column} ${kept}`);
-      assert.ok(inner.x + inner.width <= outer.x + outer.width, `${kept} is visible`);
+      const inner = await box(user, `${column} ${visible}`);
+      assert.ok(inner.x + inner.width <= outer.x + outer.width, `${visible} stays in its column`);
       const name = user.page.locator(`${column} ${cutOff}`);
       assert.equal(await name.evaluate((element) => element.scrollWidth > element.clientWidth), true, 'the name is cut off');
       assert.equal(await name.getAttribute('title'), await name.textContent(), 'the tooltip has the full name');

@@ -179,14 +179,14 @@ browserTest('a discarded tab waits until the server notices that its old connect
   const context = await fixture.context();
   const ana = await fixture.user(proxy, 'ana', 'lobby', { context });
   await ana.sendAndWait('before');
-  const kept = await ana.page.evaluate(() => ({ ...sessionStorage }));
+  const sessionItems = await ana.page.evaluate(() => ({ ...sessionStorage }));
   // Nothing gets through: the server does not notice that the page is gone.
   proxy.freeze();
   await ana.page.close();
   const page = await context.newPage();
   await page.addInitScript((items) => {
     for (const [key, value] of Object.entries(items)) if (sessionStorage.getItem(key) === null) sessionStorage.setItem(key, value);
-  }, kept);
+  }, sessionItems);
   const reopened = await fixture.watch(page, proxy.address);
   await page.goto(`${proxy.address}/r/lobby`);
   await until('the form shows what it is waiting for', async () => /last session has not ended yet/.test(await reopened.text('#entry-status')));

@@ -11,9 +11,9 @@ const lists = () => persistent.get('lists') ?? {};
 function write(name, rooms) {
   const { [name]: _, ...others } = lists();
   // The most recently used name is last, and the first one is dropped.
-  const kept = Object.entries(others).slice(1 - MAX_NAMES);
-  if (rooms.length > 0) kept.push([name, rooms.slice(-MAX_ROOMS)]);
-  persistent.set('lists', kept.length > 0 ? Object.fromEntries(kept) : null);
+  const entries = Object.entries(others).slice(1 - MAX_NAMES);
+  if (rooms.length > 0) entries.push([name, rooms.slice(-MAX_ROOMS)]);
+  persistent.set('lists', entries.length > 0 ? Object.fromEntries(entries) : null);
 }
 
 export function listedRooms(name) {
