@@ -46,7 +46,7 @@ export class Preferences {
     this.#notify.disabled = !can;
     this.#notify.checked = can && settings.get('notify') && Notification.permission === 'granted';
     let hint = '';
-    if (!can) hint = 'Notifications need HTTPS. Ask whoever runs this chat to turn it on.';
+    if (!can) hint = 'Notifications need HTTPS. Ask the operator of this chat to turn it on.';
     else if (refused || Notification.permission === 'denied') hint = 'Notifications are blocked for this page. You can allow them in your browser’s settings.';
     byId('set-notify-hint').textContent = hint;
   }
