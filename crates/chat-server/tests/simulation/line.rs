@@ -1,4 +1,4 @@
-//! A client's way to the server: bytes go through it in pieces, late, not at all, or until it is cut.
+//! A client's link to the server, which splits, delays and stalls data, and can be cut.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// Where the server is, while it is up.
+/// The address of the server, while it is up.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Address(Arc<Mutex<Option<SocketAddr>>>);
 
@@ -23,78 +23,78 @@ impl Address {
     }
 }
 
-/// Which way bytes go.
+/// A direction of the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Direction {
     ToServer,
     ToClient,
 }
 
-/// What one client's lines are like, this one and those to come.
-pub(crate) struct Weather {
-    sky: Mutex<Sky>,
-    /// Rung when the line is cut.
+/// The link of one client, for its current and later connections.
+pub(crate) struct Link {
+    state: Mutex<State>,
+    /// Notified when the link is cut.
     cut: Notify,
 }
 
-struct Sky {
+struct State {
     rng: SmallRng,
-    /// How late a piece is at most, in milliseconds.
-    latest_ms: u64,
-    /// For so many turns nothing passes, by way.
-    shut: [Duration; 2],
+    /// The maximum delay of a piece, in milliseconds.
+    max_delay_ms: u64,
+    /// How long the next piece in each direction is stalled.
+    stall: [Duration; 2],
 }
 
-impl Weather {
+impl Link {
     pub(crate) fn new(seed: u64) -> Self {
-        let sky = Sky { rng: SmallRng::seed_from_u64(seed), latest_ms: 0, shut: [Duration::ZERO; 2] };
-        Self { sky: Mutex::new(sky), cut: Notify::new() }
+        let state = State { rng: SmallRng::seed_from_u64(seed), max_delay_ms: 0, stall: [Duration::ZERO; 2] };
+        Self { state: Mutex::new(state), cut: Notify::new() }
     }
 
-    /// Ends the connection, if there is one.
+    /// Cuts the connection, if there is one.
     pub(crate) fn cut(&self) {
         self.cut.notify_waiters();
     }
 
-    /// Pieces are this late from now on.
-    pub(crate) fn delay(&self, latest_ms: u64) {
-        self.sky.lock().latest_ms = latest_ms;
+    /// Delays pieces by up to this long from now on.
+    pub(crate) fn delay(&self, max_delay_ms: u64) {
+        self.state.lock().max_delay_ms = max_delay_ms;
     }
 
-    /// The next piece that goes this way waits for so long.
-    pub(crate) fn shut(&self, way: Way, time: Duration) {
-        self.sky.lock().shut[way as usize] = time;
+    /// Stalls the next piece in this direction for this long.
+    pub(crate) fn stall(&self, direction: Direction, time: Duration) {
+        self.state.lock().stall[direction as usize] = time;
     }
 
-    /// How large the next piece may be.
-    fn piece(&self) -> usize {
-        self.sky.lock().rng.random_range(1..=2_000)
+    /// The maximum size of the next piece.
+    fn max_piece(&self) -> usize {
+        self.state.lock().rng.random_range(1..=2_000)
     }
 
-    /// Resolves when a piece is through.
-    async fn passes(&self, way: Way) {
-        let late = {
-            let mut sky = self.sky.lock();
-            let latest = sky.latest_ms;
-            std::mem::take(&mut sky.shut[way as usize])
-                + Duration::from_millis(sky.rng.random_range(0..=latest))
+    /// Waits until a piece may pass.
+    async fn wait(&self, direction: Direction) {
+        let delay = {
+            let mut state = self.state.lock();
+            let max_delay_ms = state.max_delay_ms;
+            std::mem::take(&mut state.stall[direction as usize])
+                + Duration::from_millis(state.rng.random_range(0..=max_delay_ms))
         };
-        if !late.is_zero() {
-            sleep_until(Instant::now() + late).await;
+        if !delay.is_zero() {
+            sleep_until(Instant::now() + delay).await;
         }
     }
 
-    async fn carry(
+    async fn forward(
         &self,
         mut from: impl AsyncRead + Unpin,
         mut to: impl AsyncWrite + Unpin,
-        way: Way,
+        direction: Direction,
     ) -> io::Result<()> {
         let mut buffer = vec![0; 2_000];
         loop {
-            let most = self.piece();
-            let count = from.read(&mut buffer[..most]).await?;
-            self.passes(way).await;
+            let max_piece = self.max_piece();
+            let count = from.read(&mut buffer[..max_piece]).await?;
+            self.wait(direction).await;
             if count == 0 {
                 return Ok(());
             }
@@ -104,25 +104,25 @@ impl Weather {
 }
 
 /// Connects to the server.
-pub(crate) async fn connect(address: &Address, weather: &Arc<Weather>) -> io::Result<DuplexStream> {
-    // a turn: the server sees who comes only when it is its turn
+pub(crate) async fn connect(address: &Address, link: &Arc<Link>) -> io::Result<DuplexStream> {
+    // wait for a turn: the server accepts connections only in its own turn
     sleep(Duration::from_millis(1)).await;
     let server = (*address.0.lock()).ok_or(io::ErrorKind::ConnectionRefused)?;
     let stream = TcpStream::connect(server).await?;
     stream.set_nodelay(true)?;
     let (near, far) = duplex(64 << 10);
-    tokio::spawn(join(far, stream, Arc::clone(weather)));
+    tokio::spawn(join(far, stream, Arc::clone(link)));
     Ok(near)
 }
 
-/// Carries bytes both ways until one side ends, or the line is cut.
-async fn join(client: DuplexStream, mut server: TcpStream, weather: Arc<Weather>) {
+/// Forwards bytes in both directions until one side ends or the link is cut.
+async fn join(client: DuplexStream, mut server: TcpStream, link: Arc<Link>) {
     let (from_client, to_client) = tokio::io::split(client);
     let (from_server, to_server) = server.split();
     tokio::select! {
         biased;
-        () = weather.cut.notified() => {}
-        _ = weather.carry(from_client, to_server, Way::ToServer) => {}
-        _ = weather.carry(from_server, to_client, Way::ToClient) => {}
+        () = link.cut.notified() => {}
+        _ = link.forward(from_client, to_server, Direction::ToServer) => {}
+        _ = link.forward(from_server, to_client, Direction::ToClient) => {}
     }
 }
