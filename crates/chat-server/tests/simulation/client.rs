@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use crate::line::{Address, Link, connect};
+use crate::link::{Address, Link, connect};
 use crate::log::{Delivered, Log};
 use crate::world::ROOMS;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use rand::RngExt;
 
 use crate::disk::Health;
-use crate::life::Run;
-use crate::line::Direction;
+use crate::link::Direction;
+use crate::run::Run;
 use crate::world::World;
 
 /// The faults in progress.

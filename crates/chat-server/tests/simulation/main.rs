@@ -6,10 +6,10 @@
 mod client;
 mod disk;
 mod faults;
-mod life;
-mod line;
+mod guarantees;
+mod link;
 mod log;
-mod promises;
+mod run;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -14,9 +14,9 @@ use tokio::time::sleep;
 use crate::client::{self, Client};
 use crate::disk::Disk;
 use crate::faults::Faults;
-use crate::life::Run;
-use crate::line::{Address, Link};
-use crate::promises;
+use crate::guarantees;
+use crate::link::{Address, Link};
+use crate::run::Run;
 
 /// The duration of a turn.
 const TURN: Duration = Duration::from_millis(10);
@@ -85,7 +85,7 @@ impl World {
         self.outside.block_on(async { sleep(TURN).await });
         if let Some(server) = &mut self.server {
             server.turn(TURN);
-            promises::assert_unique_names(server);
+            guarantees::assert_unique_names(server);
         }
         // client tasks end only if a guest has left or an assertion failed
         let ended: Vec<_> = self.tasks.extract_if(.., |task| task.is_finished()).collect();
@@ -104,12 +104,12 @@ impl World {
         faults.end(&mut self);
         self.clients.iter().for_each(|(client, _)| client.calm_down());
         for _ in 0..MAX_CALM_TURNS {
-            if promises::is_quiet(&self) {
-                promises::check(&self);
-                return promises::digest(&self);
+            if guarantees::is_quiet(&self) {
+                guarantees::check(&self);
+                return guarantees::digest(&self);
             }
             self.turn();
         }
-        panic!("not every client has received everything:\n{}", promises::missing(&self));
+        panic!("not every client has received everything:\n{}", guarantees::missing(&self));
     }
 }

@@ -1,8 +1,8 @@
 //! `chat.v2` over real sockets.
 
-mod answers;
-mod door;
+mod hello;
 mod notices;
+mod pages;
 mod presence;
 mod rendered;
 mod resume;

@@ -5,8 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use chat_protocol::{Content, RoomName};
 
-use crate::life::Run;
 use crate::log::Delivered;
+use crate::run::Run;
 use crate::world::{ROOMS, World};
 
 fn rooms() -> impl Iterator<Item = RoomName> {
