@@ -47,7 +47,7 @@ schedules COUNT="2000" FROM="1":
 
 # simulate SEEDS worlds with partitions, delays, a failing disk and restarts: `just simulate 10000 $RANDOM`; repeat one: `just simulate 1 4711`
 simulate SEEDS="1000" SEED="1":
-    SEEDS={{SEEDS}} SEED={{SEED}} cargo test -p chat-server --test simulation what_is_promised -- --nocapture
+    SEEDS={{SEEDS}} SEED={{SEED}} cargo test -p chat-server --test simulation the_guarantees_hold -- --nocapture
 
 # run the tests of the JavaScript client and of the page; without Node.js they are skipped, and in CI that is a failure
 test-js:

@@ -1,5 +1,5 @@
-//! Any text from a classic client: it is what another reader of JSON sees in it, or refused in a short sentence; and what
-//! was read is written as it was.
+//! Any text from a classic client: the command agrees with another JSON parser, or the frame is
+//! rejected with a short message. The text of a command is relayed unchanged.
 
 use std::sync::Arc;
 
@@ -12,35 +12,35 @@ use serde_json::Value;
 
 use crate::json;
 
-/// The longest sentence that says what is wrong: a type is quoted with at most 64 characters.
-const MAX_SAID: usize = 64 * 4 + 200;
+/// The maximum length of an error message in bytes: it quotes at most 64 characters of a type.
+const MAX_ERROR: usize = 64 * 4 + 200;
 
 pub(crate) fn run(bytes: &[u8]) {
     let frame = crate::text(bytes);
-    let seen = json::object(frame);
-    let kind = seen.as_ref().and_then(|seen| seen.once("type")?.as_str());
-    let message = seen.as_ref().and_then(|seen| seen.once("message")?.as_str());
+    let parsed = json::object(frame);
+    let kind = parsed.as_ref().and_then(|parsed| parsed.once("type")?.as_str());
+    let message = parsed.as_ref().and_then(|parsed| parsed.once("message")?.as_str());
     match classic::read(frame) {
         Ok(Command::Say { body }) => {
-            if seen.is_some() {
+            if parsed.is_some() {
                 assert_eq!((kind, message), (Some("chat_message"), Some(&*body)));
             }
             assert!(body.len() <= frame.len());
-            assert_written(&body);
+            assert_relayed(&body);
         }
         Ok(other) => panic!("{other:?}"),
         Err(error) => {
-            assert!(error.to_string().len() <= MAX_SAID, "{error}");
-            let Some(seen) = &seen else { return };
+            assert!(error.to_string().len() <= MAX_ERROR, "{error}");
+            let Some(parsed) = &parsed else { return };
             assert!(!matches!(error, ReadError::NotAnObject | ReadError::BadJson(_)), "{error}");
-            let is_said = kind == Some("chat_message") && message.is_some();
-            assert!(!is_said || seen.has_twice(&["type", "message"]), "{error}");
+            let is_message = kind == Some("chat_message") && message.is_some();
+            assert!(!is_message || parsed.has_duplicate(&["type", "message"]), "{error}");
         }
     }
 }
 
-/// Whoever is told this reads it as it was sent.
-fn assert_written(body: &Arc<str>) {
+/// Checks that the event of a message contains its text unchanged.
+fn assert_relayed(body: &Arc<str>) {
     let (room, username) = (RoomName::parse("r").unwrap(), Username::parse("ana").unwrap());
     let ana = Arc::new(Member {
         id: MemberId(1),
@@ -57,8 +57,8 @@ fn assert_written(body: &Arc<str>) {
     };
     let mut out = Vec::new();
     classic::write(&event, &mut out);
-    let told: Value = serde_json::from_slice(&out).unwrap();
-    let keys: Vec<_> = told.as_object().unwrap().keys().map(String::as_str).collect();
+    let sent: Value = serde_json::from_slice(&out).unwrap();
+    let keys: Vec<_> = sent.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(keys, ["message", "type", "username", "users"]);
-    assert_eq!(told["message"].as_str(), Some(&**body));
+    assert_eq!(sent["message"].as_str(), Some(&**body));
 }

@@ -1,5 +1,5 @@
-//! Any bytes behind a handshake: what the room hears of them, and with which code the connection is closed, is the same however
-//! they are cut.
+//! Any bytes after a handshake: the messages in the room and the close code are the same however
+//! the bytes are split.
 
 use chat_protocol::{Content, Event, RoomName, Username};
 use chat_rooms::{Sink, Subscribe};
@@ -8,29 +8,29 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use futures::FutureExt;
 use tokio::task::yield_now;
 
-use crate::served::{Served, cut, runtime, whole};
+use crate::served::{LocalServer, runtime, split, whole};
 
-/// What a message's last block ends with, and what is not sent.
+/// The end of the last block of a compressed message, which is not sent.
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
-/// So many turns are enough for a member to leave.
+/// The maximum number of turns of the runtime until a member has left.
 const MAX_TURNS: usize = 10_000;
 
-/// What becomes of bytes.
+/// The effect of the bytes.
 #[derive(Debug, PartialEq, Eq)]
 struct Outcome {
-    /// What the room heard, and from whom.
-    heard: Vec<(Username, String)>,
+    /// The messages in the room, with their senders.
+    messages: Vec<(Username, String)>,
     /// The code of the close frame.
     code: Option<u16>,
 }
 
-/// The first byte says in which dialect, whether what follows is frames or the texts of frames, line by line, whether messages may be compressed,
-/// and how it is cut.
+/// The first byte selects the protocol, whether the rest is frames or the texts of frames (one per
+/// line), whether messages may be compressed, and how the bytes are split.
 pub(crate) fn run(bytes: &[u8]) {
     let Some((first, bytes)) = bytes.split_first() else { return };
-    let deflates = first & 4 != 0;
-    let extensions = if deflates { "Sec-WebSocket-Extensions: permessage-deflate\r\n" } else { "" };
+    let is_compressed = first & 4 != 0;
+    let extensions = if is_compressed { "Sec-WebSocket-Extensions: permessage-deflate\r\n" } else { "" };
     let path = if first & 1 == 0 { "/ws/chat/r/ana" } else { "/ws" };
     let mut sent = format!(
         "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -42,7 +42,7 @@ pub(crate) fn run(bytes: &[u8]) {
         sent.extend_from_slice(bytes);
     } else {
         for text in bytes.split(|byte| *byte == b'\n') {
-            if deflates {
+            if is_compressed {
                 frame(0xc1, &deflated(text), &mut sent);
             } else {
                 frame(0x81, text, &mut sent);
@@ -50,12 +50,12 @@ pub(crate) fn run(bytes: &[u8]) {
         }
     }
     let (head, frames) = sent.split_at(head);
-    let uncut = outcome(deflates, whole(&sent));
-    let cut = outcome(deflates, whole(head).chain(cut(frames, first >> 3)));
-    assert_eq!(uncut, cut, "in one piece, and cut");
+    let unsplit = outcome(is_compressed, whole(&sent));
+    let split = outcome(is_compressed, whole(head).chain(split(frames, first >> 3)));
+    assert_eq!(unsplit, split, "in one piece, and split");
 }
 
-/// A message compressed by itself (RFC 7692, section 7.2.1).
+/// Compresses a message without context takeover (RFC 7692, section 7.2.1).
 fn deflated(text: &[u8]) -> Vec<u8> {
     let mut deflated = Vec::with_capacity(2 * text.len() + 64);
     let mut compress = Compress::new(Compression::fast(), false);
@@ -70,7 +70,7 @@ fn inflated(payload: &[u8]) -> Vec<u8> {
     inflated
 }
 
-/// A frame that is masked by nothing (RFC 6455, section 5.2).
+/// Appends a frame with a mask of zeros (RFC 6455, section 5.2).
 fn frame(first: u8, text: &[u8], out: &mut Vec<u8>) {
     out.push(first);
     match u16::try_from(text.len()) {
@@ -88,55 +88,57 @@ fn frame(first: u8, text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(text);
 }
 
-/// Sends these pieces to a server of their own: what was said before would be known again by its id.
+/// Sends these pieces to a server of their own: what was said before would be known again by its
+/// id.
 fn outcome<'a>(deflate: bool, pieces: impl Iterator<Item = &'a [u8]>) -> Outcome {
     runtime().block_on(async {
-        let served = Served::start(Config { deflate, ..Config::default() }).await;
-        talk(&served, pieces).await
+        let server = LocalServer::start(Config { deflate, ..Config::default() }).await;
+        exchange(&server, pieces).await
     })
 }
 
-async fn talk<'a>(served: &Served, pieces: impl Iterator<Item = &'a [u8]>) -> Outcome {
+async fn exchange<'a>(server: &LocalServer, pieces: impl Iterator<Item = &'a [u8]>) -> Outcome {
     let room: RoomName = "r".parse().expect("a name");
-    let (outlet, mut events) = Sink::channel(100_000);
-    let watcher = served
+    let (sink, mut events) = Sink::channel(100_000);
+    let watcher = server
         .engine
-        .join(&room, &"watcher".parse().expect("a name"), Subscribe::new(outlet).with_lists())
+        .join(&room, &"watcher".parse().expect("a name"), Subscribe::new(sink).with_lists())
         .await
-        .expect("let in");
-    let answer = served.answer(pieces).await;
+        .expect("admitted");
+    let answer = server.exchange(pieces).await;
     let code = close_code(&answer);
     let mut turns = 0;
-    while served.engine.room_count() > 1 || watcher.members().total() > 1 {
+    while server.engine.room_count() > 1 || watcher.members().total() > 1 {
         turns += 1;
-        assert!(turns < MAX_TURNS, "a member is left over: {:?}", watcher.members());
+        assert!(turns < MAX_TURNS, "a member remains: {:?}", watcher.members());
         yield_now().await;
     }
     watcher.idle().await;
-    let mut heard = Vec::new();
+    let mut messages = Vec::new();
     while let Some(Some(event)) = events.next().now_or_never() {
         if let Event::Message { message, .. } = &*event
             && let Content::Said { from, body, .. } = &message.content
         {
-            heard.push((from.clone(), body.to_string()));
+            messages.push((from.clone(), body.to_string()));
         }
     }
-    Outcome { heard, code }
+    Outcome { messages, code }
 }
 
-fn compresses(head: &[u8]) -> bool {
+fn negotiates_compression(head: &[u8]) -> bool {
     String::from_utf8_lossy(head).contains("permessage-deflate")
 }
 
-/// Reads the frames of a server behind its head, and gives the code of the last if that closes.
+/// Checks the frames after the server's response head, and returns the code of the close frame, if
+/// any.
 fn close_code(answer: &[u8]) -> Option<u16> {
     let head = answer.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
     assert!(answer.starts_with(b"HTTP/1.1 101 "), "{:?}", String::from_utf8_lossy(answer));
     let (mut frames, mut code) = (&answer[head..], None);
     while let [first, second, rest @ ..] = frames {
-        assert!(code.is_none(), "a frame behind the close frame");
-        // the server compresses where it was asked to, and only then
-        assert!(*first != 0xc1 || compresses(&answer[..head]));
+        assert!(code.is_none(), "a frame after the close frame");
+        // the server compresses only if that was negotiated
+        assert!(*first != 0xc1 || negotiates_compression(&answer[..head]));
         assert!(
             matches!(first, 0x81 | 0xc1 | 0x88 | 0x89 | 0x8a) && second & 0x80 == 0,
             "{first:#x} {second:#x}"
@@ -159,6 +161,6 @@ fn close_code(answer: &[u8]) -> Option<u16> {
         }
         frames = rest;
     }
-    assert!(frames.is_empty(), "half a frame");
+    assert!(frames.is_empty(), "an incomplete frame");
     code
 }

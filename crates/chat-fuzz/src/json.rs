@@ -1,4 +1,4 @@
-//! A frame as another reader sees it, to hold the dialects' own readers against.
+//! A frame as another JSON parser reads it, to compare the parsers of the protocols with.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,8 +7,9 @@ use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 
-/// The fields of a JSON object, each with all of its values: a field may stand there twice. None where it is no object, or has
-/// something in it that can't be read into memory (a lone surrogate, a number out of range).
+/// The fields of a JSON object, each with all of its values, because fields may occur more than
+/// once. `None` if the frame is not an object, or contains a value that cannot be represented (a
+/// lone surrogate, a number out of range).
 pub(crate) fn object(frame: &str) -> Option<Object> {
     serde_json::from_str(frame).ok()
 }
@@ -17,7 +18,7 @@ pub(crate) fn object(frame: &str) -> Option<Object> {
 pub(crate) struct Object(BTreeMap<String, Vec<Value>>);
 
 impl Object {
-    /// The value of a field that stands there once. Null is as good as no field.
+    /// The value of a field that occurs once; `None` if it is null.
     pub(crate) fn once(&self, field: &str) -> Option<&Value> {
         match self.all(field) {
             [value] if !value.is_null() => Some(value),
@@ -30,8 +31,8 @@ impl Object {
         self.0.get(field).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether any of these fields stands there twice.
-    pub(crate) fn has_twice(&self, fields: &[&str]) -> bool {
+    /// Whether any of these fields occurs more than once.
+    pub(crate) fn has_duplicate(&self, fields: &[&str]) -> bool {
         fields.iter().any(|field| self.all(field).len() > 1)
     }
 }

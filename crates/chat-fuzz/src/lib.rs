@@ -10,10 +10,10 @@ mod render;
 mod served;
 mod v2;
 
-/// A fuzz target: panics where something does not hold of these bytes.
+/// A fuzz target: panics if its property does not hold for these bytes.
 pub type Target = fn(&[u8]);
 
-/// All of them, by name.
+/// All targets by name.
 pub const TARGETS: [(&str, Target); 6] = [
     ("classic", classic::run),
     ("door", door::run),
@@ -29,7 +29,7 @@ pub fn run(name: &str, bytes: &[u8]) {
     target(bytes);
 }
 
-/// The text that these bytes begin with: nothing else comes through a WebSocket.
+/// The longest UTF-8 prefix of these bytes: WebSocket text messages are always UTF-8.
 fn text(bytes: &[u8]) -> &str {
     bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid())
 }

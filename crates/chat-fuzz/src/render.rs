@@ -1,4 +1,5 @@
-//! Any body: what comes out is allowed, bounded, and read by a parser as it is written.
+//! Any body: the HTML contains only allowed content, is bounded, and means the same to an HTML
+//! parser.
 
 use std::sync::LazyLock;
 

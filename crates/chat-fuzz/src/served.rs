@@ -1,4 +1,5 @@
-//! Real servers on loopback, on the thread that asks them: started once, and asked again and again.
+//! Real servers on loopback, on the thread of the fuzz target. Each is started once and used for
+//! all inputs.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,28 +14,29 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::task::yield_now;
 
-/// Whatever is sent is answered, and done with, within this; a server that takes longer has been stopped by it.
+/// The maximum time for an exchange. A server that takes longer counts as hung.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The most pieces that bytes are cut into.
+/// The maximum number of pieces into which bytes are split.
 const MAX_PIECES: usize = 64;
 
-/// So many turns of the runtime, and whatever was written has been read.
+/// The number of turns of the runtime after which the server has read what was written.
 const TURNS: usize = 4;
 
 /// A server in this process.
-pub(crate) struct Served {
+pub(crate) struct LocalServer {
     pub(crate) address: SocketAddr,
     pub(crate) engine: Engine,
 }
 
-/// A runtime that looks at its sockets each turn.
+/// A runtime that polls its sockets in every turn.
 pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().event_interval(1).build().expect("a runtime")
 }
 
-impl Served {
-    /// Starts one that runs for as long as its runtime. Nothing is paced, and nobody is limited by address.
+impl LocalServer {
+    /// Starts a server that runs as long as its runtime, without rate limits and limits per
+    /// address.
     pub(crate) async fn start(mut config: Config) -> Self {
         config.limits.message_rate = 0;
         config.joins.per_second = 0;
@@ -48,26 +50,27 @@ impl Served {
         Self { address, engine }
     }
 
-    /// Sends these bytes in these pieces, sends nothing more, and gives all that comes back.
-    pub(crate) async fn answer<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
-        let talk = async {
-            let stream = TcpStream::connect(self.address).await.expect("it accepts");
-            let (mut from, mut to) = stream.into_split();
+    /// Sends these pieces, shuts down the sending side, and returns everything that the server
+    /// sends.
+    pub(crate) async fn exchange<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+        let exchange = async {
+            let stream = TcpStream::connect(self.address).await.expect("the server accepts");
+            let (mut reader, mut writer) = stream.into_split();
             let send = async {
                 for piece in pieces {
-                    // it may have hung up
-                    if to.write_all(piece).await.is_err() {
+                    // the server may have closed the connection
+                    if writer.write_all(piece).await.is_err() {
                         break;
                     }
                     for _ in 0..TURNS {
                         yield_now().await;
                     }
                 }
-                let _ = to.shutdown().await;
+                let _ = writer.shutdown().await;
             };
             let mut answer = Vec::new();
             let receive = async {
-                match from.read_to_end(&mut answer).await {
+                match reader.read_to_end(&mut answer).await {
                     Err(error) if error.kind() != io::ErrorKind::ConnectionReset => panic!("{error}"),
                     _ => {}
                 }
@@ -75,7 +78,7 @@ impl Served {
             tokio::join!(send, receive);
             answer
         };
-        tokio::time::timeout(PATIENCE, talk).await.expect("it ends the connection")
+        tokio::time::timeout(PATIENCE, exchange).await.expect("the server ends the connection")
     }
 }
 
@@ -84,8 +87,8 @@ pub(crate) fn whole(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::once(bytes)
 }
 
-/// The bytes cut somewhere.
-pub(crate) fn cut(mut bytes: &[u8], mut seed: u8) -> impl Iterator<Item = &[u8]> {
+/// The bytes in pieces of pseudo-random sizes.
+pub(crate) fn split(mut bytes: &[u8], mut seed: u8) -> impl Iterator<Item = &[u8]> {
     let mut left = MAX_PIECES;
     std::iter::from_fn(move || {
         left = left.saturating_sub(1);

@@ -1,4 +1,4 @@
-//! Any text of `chat.v2`, as the server reads it from a client, and as a client reads it from the server.
+//! Any text of `chat.v2`, as a frame of a client and as a frame of the server.
 
 use chat_protocol::v2::{self, ClientFrame, Command, ErrorCode, Rejected, ServerFrame};
 use chat_protocol::{MessageId, Reference, RoomName, Username};
@@ -7,41 +7,42 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::json::{self, Object};
 
-/// The longest sentence that says what is wrong: a type is quoted with at most 64 characters.
-const MAX_SAID: usize = 64 * 4 + 200;
+/// The maximum length of an error message in bytes: it quotes at most 64 characters of a type.
+const MAX_ERROR: usize = 64 * 4 + 200;
 
 pub(crate) fn run(bytes: &[u8]) {
     let frame = crate::text(bytes);
-    let seen = json::object(frame);
+    let parsed = json::object(frame);
     match v2::read(frame) {
-        Ok(command) => assert_command(&command, seen.as_ref()),
-        Err(rejected) => assert_rejected(&rejected, seen.as_ref()),
+        Ok(command) => assert_command(&command, parsed.as_ref()),
+        Err(rejected) => assert_rejected(&rejected, parsed.as_ref()),
     }
     if let Ok(frame) = serde_json::from_str::<ServerFrame>(frame) {
-        assert_told(&frame);
+        assert_server_frame(&frame);
     }
 }
 
-/// What was read is within the contract's limits, is what another reader sees, and is read again as it was.
-fn assert_command(frame: &ClientFrame, seen: Option<&Object>) {
+/// Checks that a command is within the protocol's limits, agrees with another JSON parser, and is
+/// read unchanged after it is written.
+fn assert_command(frame: &ClientFrame, parsed: Option<&Object>) {
     let ClientFrame { reference, command } = frame;
-    if let Some(seen) = seen {
+    if let Some(parsed) = parsed {
         assert_eq!(
-            seen.once("ref").and_then(|said| said.as_str()),
+            parsed.once("ref").and_then(|text| text.as_str()),
             reference.as_ref().map(Reference::as_str)
         );
-        let (kind, fields) = outline(command);
-        assert_eq!(seen.once("type").and_then(|said| said.as_str()), Some(kind));
-        assert!(!seen.has_twice(&["type", "ref"]) && !seen.has_twice(fields), "{command:?}");
-        assert_same(frame, fields, seen);
+        let (kind, fields) = type_and_fields(command);
+        assert_eq!(parsed.once("type").and_then(|text| text.as_str()), Some(kind));
+        assert!(!parsed.has_duplicate(&["type", "ref"]) && !parsed.has_duplicate(fields), "{command:?}");
+        assert_same(frame, fields, parsed);
     }
-    assert!(reference.as_ref().is_none_or(|said| said.as_str().chars().count() <= Reference::MAX));
+    assert!(reference.as_ref().is_none_or(|text| text.as_str().chars().count() <= Reference::MAX));
     if let Command::Send(v2::Send { id: Some(id), .. }) = command {
         assert!((1..=MessageId::MAX).contains(&id.as_str().chars().count()));
     }
     if let Some(room) = room(command) {
         assert!((1..=RoomName::MAX).contains(&room.as_str().chars().count()));
-        assert_eq!(RoomName::parse(room.as_str()).as_ref(), Ok(room), "a name has one spelling");
+        assert_eq!(RoomName::parse(room.as_str()).as_ref(), Ok(room), "a name is in its normal form");
     }
     if let Command::Hello(hello) = command {
         assert!((1..=Username::MAX).contains(&hello.username.as_str().chars().count()));
@@ -51,31 +52,34 @@ fn assert_command(frame: &ClientFrame, seen: Option<&Object>) {
     assert_eq!(&serde_json::from_str::<ClientFrame>(&written).unwrap(), frame, "{written}");
 }
 
-/// What is in each field is what another reader sees there. Names, and parts of them, are in the form that names have.
-fn assert_same(frame: &ClientFrame, fields: &[&str], seen: &Object) {
+/// Checks that each field has the value that another parser reads. Names and parts of names are
+/// normalised.
+fn assert_same(frame: &ClientFrame, fields: &[&str], parsed: &Object) {
     const NAMES: [&str; 4] = ["room", "username", "after", "prefix"];
     let read = serde_json::to_value(frame).unwrap();
     for field in fields {
-        match (read.get(field), seen.once(field)) {
-            (Some(Value::String(read)), Some(Value::String(seen))) if NAMES.contains(field) => {
-                assert!(read.chars().eq(seen.nfc()), "{field}: {read:?} of {seen:?}");
+        match (read.get(field), parsed.once(field)) {
+            (Some(Value::String(read)), Some(Value::String(parsed))) if NAMES.contains(field) => {
+                assert!(read.chars().eq(parsed.nfc()), "{field}: {read:?} of {parsed:?}");
             }
-            (Some(Value::Object(read)), Some(Value::Object(seen))) => {
-                // an object may have more in it
+            (Some(Value::Object(read)), Some(Value::Object(parsed))) => {
+                // an object may have more fields
                 assert!(
-                    read.iter().all(|(name, value)| seen.get(name) == Some(value)),
-                    "{field}: {read:?} of {seen:?}"
+                    read.iter().all(|(name, value)| parsed.get(name) == Some(value)),
+                    "{field}: {read:?} of {parsed:?}"
                 );
             }
-            // what is absent is written if it says anything
-            (None, Some(seen)) => assert!(*seen == 0 || *seen == false, "{field}: nothing of {seen:?}"),
-            (read, seen) => assert_eq!(read, seen, "{field}"),
+            // default values are not written
+            (None, Some(parsed)) => {
+                assert!(*parsed == 0 || *parsed == false, "{field}: nothing for {parsed:?}");
+            }
+            (read, parsed) => assert_eq!(read, parsed, "{field}"),
         }
     }
 }
 
-/// A command's type, and the fields that it has.
-fn outline(command: &Command) -> (&'static str, &'static [&'static str]) {
+/// The type of a command and its fields.
+fn type_and_fields(command: &Command) -> (&'static str, &'static [&'static str]) {
     match command {
         Command::Hello(_) => ("hello", &["username", "resume", "token", "client", "render"]),
         Command::Join(_) => ("join", &["room", "since", "history"]),
@@ -101,25 +105,25 @@ fn room(command: &Command) -> Option<&RoomName> {
     }
 }
 
-/// The answer is short, and carries the `ref` that another reader sees.
-fn assert_rejected(rejected: &Rejected, seen: Option<&Object>) {
+/// Checks that the error is short and carries the `ref` that another parser reads.
+fn assert_rejected(rejected: &Rejected, parsed: Option<&Object>) {
     let Rejected { reference, code, message } = rejected;
-    assert!(message.len() <= MAX_SAID, "{message}");
-    let Some(seen) = seen else { return };
+    assert!(message.len() <= MAX_ERROR, "{message}");
+    let Some(parsed) = parsed else { return };
     let known =
         [ErrorCode::UnknownType, ErrorCode::MissingField, ErrorCode::InvalidRoom, ErrorCode::InvalidUsername];
     let is_out_of_range = *code == ErrorCode::BadJson && message.contains("is out of range");
     assert!(known.contains(code) || is_out_of_range, "{code:?} {message}");
-    if seen.has_twice(&["ref"]) {
+    if parsed.has_duplicate(&["ref"]) {
         return;
     }
-    let said = seen.once("ref").and_then(|said| said.as_str());
-    let said = said.filter(|said| said.chars().count() <= Reference::MAX);
-    assert_eq!(said, reference.as_ref().map(Reference::as_str), "{message}");
+    let expected = parsed.once("ref").and_then(|text| text.as_str());
+    let expected = expected.filter(|text| text.chars().count() <= Reference::MAX);
+    assert_eq!(expected, reference.as_ref().map(Reference::as_str), "{message}");
 }
 
-/// What a client reads is written again as it was.
-fn assert_told(frame: &ServerFrame) {
+/// Checks that a frame of the server is read unchanged after it is written.
+fn assert_server_frame(frame: &ServerFrame) {
     let mut written = Vec::new();
     v2::write_frame(frame, &mut written);
     assert_eq!(serde_json::from_slice::<ServerFrame>(&written).unwrap(), *frame);

@@ -1,4 +1,4 @@
-//! Every input of the corpora in the tree, on any toolchain: what was found once is found again.
+//! Runs every input of the corpora in the repository, on any toolchain, to find regressions.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::collections::BTreeSet;
@@ -14,16 +14,16 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(name)
 }
 
-/// Panics in tasks of the server and the engine, too: these go on without them.
+/// Counts all panics, because the server and the engine survive panics in their tasks.
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
 fn count_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let show = panic::take_hook();
+        let print = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
             PANICS.fetch_add(1, Ordering::Relaxed);
-            show(panic);
+            print(panic);
         }));
     });
 }
@@ -35,49 +35,49 @@ fn replay(target: &str) {
     assert!(!inputs.is_empty(), "no corpus");
     inputs.sort();
     for input in inputs {
-        // shown where it fails
+        // the output of a failing test shows the input
         println!("{}", input.display());
         chat_fuzz::run(target, &fs::read(&input).unwrap());
-        assert_eq!(PANICS.load(Ordering::Relaxed), 0, "in a task");
+        assert_eq!(PANICS.load(Ordering::Relaxed), 0, "a task has panicked");
     }
 }
 
 #[test]
-fn classic() {
+fn classic_corpus_passes() {
     replay("classic");
 }
 
 #[test]
-fn door() {
+fn door_corpus_passes() {
     replay("door");
 }
 
 #[test]
-fn engine() {
+fn engine_corpus_passes() {
     replay("engine");
 }
 
 #[test]
-fn frames() {
+fn frames_corpus_passes() {
     replay("frames");
 }
 
 #[test]
-fn render() {
+fn render_corpus_passes() {
     replay("render");
 }
 
 #[test]
-fn v2() {
+fn v2_corpus_passes() {
     replay("v2");
 }
 
 #[test]
 fn every_target_has_a_corpus_and_a_fuzzer() {
     let targets: BTreeSet<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    for (place, end) in [("corpus", ""), ("fuzz_targets", ".rs")] {
-        let there = fs::read_dir(folder(place)).unwrap().map(|entry| entry.unwrap().file_name());
-        let there = there.map(|name| name.to_str().unwrap().strip_suffix(end).unwrap().to_owned());
-        assert_eq!(there.collect::<BTreeSet<_>>(), targets, "{place}");
+    for (name, suffix) in [("corpus", ""), ("fuzz_targets", ".rs")] {
+        let files = fs::read_dir(folder(name)).unwrap().map(|entry| entry.unwrap().file_name());
+        let files = files.map(|name| name.to_str().unwrap().strip_suffix(suffix).unwrap().to_owned());
+        assert_eq!(files.collect::<BTreeSet<_>>(), targets, "{name}");
     }
 }

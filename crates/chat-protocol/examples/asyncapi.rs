@@ -1,4 +1,4 @@
-//! Prints the contract of `chat.v2` for machines, as it stands in docs/asyncapi.json.
+//! Prints the AsyncAPI document of `chat.v2`, of which docs/asyncapi.json is a copy.
 
 use std::io::{self, Write};
 

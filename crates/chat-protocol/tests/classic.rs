@@ -1,4 +1,4 @@
-//! Every shape of the classic dialect, as it stands on the wire.
+//! Every frame of the classic protocol, as sent on the wire.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
@@ -52,21 +52,21 @@ fn written(event: &Event) -> String {
 }
 
 #[test]
-fn enter() {
+fn a_join_is_announced() {
     let (ana, bob) = (member(7, "ana"), member(8, "bob"));
     let event = Event::Entered { group: bob.clone().into(), members: list(&[&ana, &bob]) };
     insta::assert_snapshot!(written(&event), @r#"{"message":"bob entered the room","username":"bob","type":"chat_enter_room","users":[{"id":7,"room":"lobby","username":"ana","channel_name":"c000000000000c7fa"},{"id":8,"room":"lobby","username":"bob","channel_name":"c000000000000c7fb"}]}"#);
 }
 
 #[test]
-fn leave() {
+fn a_leave_is_announced() {
     let ana = member(7, "ana");
     let event = Event::Left { group: member(8, "bob").into(), members: list(&[&ana]) };
     insta::assert_snapshot!(written(&event), @r#"{"message":"bob left the room","username":"bob","type":"chat_leave_room","users":[{"id":7,"room":"lobby","username":"ana","channel_name":"c000000000000c7fa"}]}"#);
 }
 
 #[test]
-fn message_is_relayed_untouched() {
+fn a_message_is_relayed_unchanged() {
     let ana = member(7, "ana");
     let body = "\0\u{1}\r\n\t\"\\ <b>&amp;</b> é 😀";
     let event = message(&ana, body, &list(&[&ana]));
@@ -74,7 +74,7 @@ fn message_is_relayed_untouched() {
 }
 
 #[test]
-fn error_and_notice_come_from_the_server() {
+fn errors_and_notices_are_sent_in_the_name_of_the_server() {
     let ana = member(7, "ana");
     let error = refused("no", list(&[&ana]));
     insta::assert_snapshot!(written(&error), @r#"{"message":"no","username":"*chatd*","type":"chat_error","users":[{"id":7,"room":"lobby","username":"ana","channel_name":"c000000000000c7fa"}]}"#);
@@ -83,11 +83,11 @@ fn error_and_notice_come_from_the_server() {
 }
 
 #[test]
-fn gathered_events_name_three_and_count_the_rest() {
-    let people: Vec<_> = (1..=6).map(|id| member(id, &format!("p{id}"))).collect();
+fn a_coalesced_event_names_three_members_and_counts_the_rest() {
+    let members: Vec<_> = (1..=6).map(|id| member(id, &format!("p{id}"))).collect();
     let text = |n: usize| {
         let event =
-            Event::Left { group: MemberGroup::new(people[..n].to_vec()).unwrap(), members: list(&[]) };
+            Event::Left { group: MemberGroup::new(members[..n].to_vec()).unwrap(), members: list(&[]) };
         let frame: serde_json::Value = serde_json::from_str(&written(&event)).unwrap();
         assert_eq!(frame["username"], "p1");
         frame["message"].as_str().unwrap().to_owned()
@@ -103,7 +103,7 @@ fn gathered_events_name_three_and_count_the_rest() {
 }
 
 #[test]
-fn whoever_an_event_is_about_is_listed_behind_the_first() {
+fn the_member_an_event_is_about_is_listed_after_the_first_members() {
     let (ana, late) = (member(1, "ana"), member(900, "late"));
     let members = Arc::new(MemberList::new(vec![ana], 600));
     for event in [
@@ -120,7 +120,7 @@ fn whoever_an_event_is_about_is_listed_behind_the_first() {
 }
 
 #[test]
-fn a_message_is_read_whatever_else_is_in_the_frame() {
+fn other_keys_of_a_message_frame_are_ignored() {
     for frame in [
         r#"{"message":"hi","username":"ana","type":"chat_message"}"#,
         r#"{"type":"chat_message","x":[1,{"y":null}],"message":"hi"}"#,
@@ -131,11 +131,11 @@ fn a_message_is_read_whatever_else_is_in_the_frame() {
 }
 
 #[test]
-fn what_is_no_command_is_told_why() {
+fn an_invalid_frame_is_rejected_with_a_reason() {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let deep_object = "{\"a\":".repeat(10_000);
     let in_message = format!(r#"{{"type":"chat_message","message":{deep}}}"#);
-    let answers: Vec<String> = [
+    let replies: Vec<String> = [
         "",
         "hello",
         "{",
@@ -164,17 +164,17 @@ fn what_is_no_command_is_told_why() {
         format!("{:<52} {}", frame.chars().take(50).collect::<String>(), classic::read(frame).unwrap_err())
     })
     .collect();
-    insta::assert_snapshot!(answers.join("\n"));
+    insta::assert_snapshot!(replies.join("\n"));
 }
 
 #[test]
-fn an_unknown_type_is_quoted_in_part_only() {
+fn a_long_unknown_type_is_quoted_in_part() {
     let frame = serde_json::json!({"type": "é".repeat(100_000), "message": ""}).to_string();
     assert_eq!(classic::read(&frame), Err(ReadError::UnknownType("é".repeat(64))));
 }
 
 #[test]
-fn what_is_no_frame_is_not_repeated() {
+fn the_error_does_not_quote_a_long_invalid_frame() {
     for frame in [format!("{:?} x", "é".repeat(100_000)), format!("[{:?}, x", "é".repeat(100_000))] {
         let error = classic::read(&frame).unwrap_err();
         assert!(error.to_string().len() < 100, "{} bytes", error.to_string().len());
@@ -183,7 +183,7 @@ fn what_is_no_frame_is_not_repeated() {
 
 proptest! {
     #[test]
-    fn any_text_survives(body in any::<String>()) {
+    fn any_text_is_relayed_unchanged(body in any::<String>()) {
         let frame = serde_json::json!({"message": body, "type": "chat_message"}).to_string();
         let Command::Say { body: read } = classic::read(&frame).unwrap() else { unreachable!() };
         let ana = member(1, "ana");
@@ -193,7 +193,7 @@ proptest! {
     }
 
     #[test]
-    fn no_frame_is_too_strange_to_answer(frame in any::<String>()) {
+    fn reading_any_text_does_not_panic(frame in any::<String>()) {
         let _ = classic::read(&frame);
     }
 }

@@ -9,11 +9,11 @@ use serde_json::Value;
 
 const PAGE: &str = include_str!("../../../docs/protocol.md");
 
-/// The examples of `chat.v2`: each JSON object in the blocks of code from that heading on. In transcripts an arrow says whose
-/// it is.
+/// The examples of `chat.v2`: every JSON object in the code blocks after that heading. In
+/// transcripts, an arrow shows the sender.
 fn examples() -> Vec<Value> {
-    let (_, dialect) = PAGE.split_once("\n## `chat.v2`").unwrap();
-    let blocks = dialect.split("\n```").skip(1).step_by(2);
+    let (_, protocol) = PAGE.split_once("\n## `chat.v2`").unwrap();
+    let blocks = protocol.split("\n```").skip(1).step_by(2);
     let json =
         blocks.map(|block| block.split_once('\n').unwrap().1.replace("-> {", "{").replace("<- {", "{"));
     json.flat_map(|block| {
@@ -24,7 +24,7 @@ fn examples() -> Vec<Value> {
     .collect()
 }
 
-/// Which of the two it is, and its type. Nothing may be in it that the type does not know.
+/// Returns the sender of the example and its type. The example must not have unknown fields.
 fn frame(example: &Value) -> (&'static str, String) {
     let kind = example["type"].as_str().unwrap_or_else(|| panic!("no frame: {example}")).to_owned();
     let command = serde_json::from_value::<ClientFrame>(example.clone())
@@ -40,9 +40,9 @@ fn frame(example: &Value) -> (&'static str, String) {
     panic!("neither a command nor an event: {example}\n{command:?}\n{event:?}");
 }
 
-/// The examples of `classic`: a frame from the server and one from a client.
+/// The examples of `classic` are one frame of the server and one of a client.
 #[test]
-fn the_examples_of_classic_are_frames() {
+fn the_examples_of_classic_are_valid_frames() {
     let (before, _) = PAGE.split_once("\n## `chat.v2`").unwrap();
     let examples: Vec<_> = before
         .split("\n```")
@@ -53,8 +53,8 @@ fn the_examples_of_classic_are_frames() {
     let [from_server, from_client] = examples[..] else { panic!("{examples:?}") };
 
     let keys = ["message", "username", "type", "users"];
-    let places = keys.map(|key| from_server.find(&format!("\"{key}\":")).unwrap());
-    assert!(places.is_sorted(), "the keys are in another order: {from_server}");
+    let offsets = keys.map(|key| from_server.find(&format!("\"{key}\":")).unwrap());
+    assert!(offsets.is_sorted(), "the keys are in another order: {from_server}");
     let frame: serde_json::Map<String, Value> = serde_json::from_str(from_server).unwrap();
     assert_eq!(frame.len(), keys.len());
     assert_eq!(frame["users"][0].as_object().unwrap().len(), 4);
@@ -64,7 +64,7 @@ fn the_examples_of_classic_are_frames() {
 }
 
 #[test]
-fn every_frame_has_an_example_that_is_one() {
+fn every_type_of_frame_has_a_valid_example() {
     let examples = examples();
     let shown: BTreeSet<_> = examples.iter().map(frame).collect();
     let client = ["hello", "join", "leave", "send", "history", "members", "typing", "ping"];
@@ -83,7 +83,7 @@ fn every_frame_has_an_example_that_is_one() {
 }
 
 #[test]
-fn every_close_code_says_whether_to_come_back() {
+fn every_close_code_has_a_row_that_says_whether_to_reconnect() {
     for code in CloseCode::ALL.into_iter().filter(|code| *code != CloseCode::Normal) {
         let start = format!("| {} |", code.code());
         let end = if code.reconnect() { "| yes |" } else { "| no |" };
@@ -107,7 +107,7 @@ fn every_error_code_has_a_row() {
 }
 
 #[cfg(feature = "schema")]
-mod for_machines {
+mod asyncapi {
     use super::*;
 
     fn document() -> Value {
@@ -115,18 +115,15 @@ mod for_machines {
     }
 
     #[test]
-    fn it_is_what_the_types_generate() {
-        let kept: Value = serde_json::from_str(include_str!("../../../docs/asyncapi.json")).unwrap();
-        assert!(
-            kept == document(),
-            "docs/asyncapi.json is not what the types say: renew it with `just contract`"
-        );
+    fn the_document_in_the_repository_is_up_to_date() {
+        let stored: Value = serde_json::from_str(include_str!("../../../docs/asyncapi.json")).unwrap();
+        assert!(stored == document(), "docs/asyncapi.json is out of date: generate it with `just contract`");
     }
 
-    /// Follows a reference inside the document.
-    fn follow<'d>(document: &'d Value, reference: &str) -> &'d Value {
+    /// Resolves a reference inside the document.
+    fn resolve<'d>(document: &'d Value, reference: &str) -> &'d Value {
         let target = document.pointer(reference.strip_prefix('#').unwrap());
-        target.unwrap_or_else(|| panic!("{reference} leads nowhere"))
+        target.unwrap_or_else(|| panic!("{reference} does not exist"))
     }
 
     fn references<'d>(value: &'d Value, found: &mut BTreeSet<&'d str>) {
@@ -141,12 +138,12 @@ mod for_machines {
     }
 
     #[test]
-    fn all_references_lead_somewhere_and_to_every_schema() {
+    fn all_references_resolve_and_every_schema_is_referenced() {
         let document = document();
         let mut found = BTreeSet::new();
         references(&document, &mut found);
         for reference in &found {
-            follow(&document, reference);
+            resolve(&document, reference);
         }
         for name in document["components"]["schemas"].as_object().unwrap().keys() {
             let whole = ["ClientFrame", "ServerFrame"].contains(&name.as_str());
@@ -167,9 +164,9 @@ mod for_machines {
     }
 
     #[test]
-    fn a_frame_is_its_ref_its_type_and_its_fields_in_one_object() {
+    fn the_schema_of_a_frame_has_its_ref_type_and_fields_in_one_object() {
         let document = document();
-        let join = follow(&document, "#/components/schemas/ClientJoin");
+        let join = resolve(&document, "#/components/schemas/ClientJoin");
         let fields: Vec<_> = join["properties"].as_object().unwrap().keys().collect();
         assert_eq!(fields, ["history", "ref", "room", "since", "type"]);
         assert_eq!(join["required"], serde_json::json!(["type", "room"]));
@@ -178,14 +175,15 @@ mod for_machines {
         assert!(!document.to_string().contains("]("), "a description links to nothing");
     }
 
-    /// Enough of JSON Schema for this: every example has the fields that are required, and none that is not described.
+    /// Checks only this part of JSON Schema: every example has all required fields and no unknown
+    /// ones.
     #[test]
-    fn every_example_fits_its_schema() {
+    fn every_example_matches_its_schema() {
         let document = document();
         for example in examples() {
             let (side, kind) = frame(&example);
-            let message = follow(&document, &format!("#/components/messages/{side}.{kind}"));
-            let schema = follow(&document, message["payload"]["$ref"].as_str().unwrap());
+            let message = resolve(&document, &format!("#/components/messages/{side}.{kind}"));
+            let schema = resolve(&document, message["payload"]["$ref"].as_str().unwrap());
             let example = example.as_object().unwrap();
             for field in schema["required"].as_array().unwrap() {
                 assert!(example.contains_key(field.as_str().unwrap()), "{field} is not in {example:?}");

@@ -1,4 +1,4 @@
-//! Every shape of the dialect `chat.v2`, as it stands on the wire.
+//! Every frame of the protocol `chat.v2`, as sent on the wire.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
@@ -50,7 +50,7 @@ fn erased() -> StoredMessage {
     StoredMessage::Erased { seq: 8, sent_at: MOMENT, erased: true }
 }
 
-/// As it is written, and read again.
+/// Serializes a command, and checks that the server reads it back.
 fn client(reference: Option<Reference>, command: Command) -> String {
     let frame = ClientFrame { reference, command };
     let text = serde_json::to_string(&frame).unwrap();
@@ -58,7 +58,7 @@ fn client(reference: Option<Reference>, command: Command) -> String {
     text
 }
 
-/// As it is written, and read again.
+/// Serializes a frame of the server, and checks that a client reads it back.
 fn server(frame: &ServerFrame) -> String {
     let mut out = Vec::new();
     v2::write_frame(frame, &mut out);
@@ -83,7 +83,7 @@ fn rejected(frame: &str) -> Rejected {
 }
 
 #[test]
-fn commands_with_all_fields() {
+fn commands_with_all_fields_are_written() {
     let commands = [
         Command::Hello(Hello {
             username: name("ana"),
@@ -119,7 +119,7 @@ fn commands_with_all_fields() {
 }
 
 #[test]
-fn commands_with_no_more_than_they_need() {
+fn commands_with_only_required_fields_are_written() {
     let commands = [
         Command::Hello(Hello {
             username: name("ana"),
@@ -150,7 +150,7 @@ fn commands_with_no_more_than_they_need() {
 }
 
 #[test]
-fn events_with_all_fields() {
+fn server_frames_with_all_fields_are_written() {
     let frames = [
         ServerFrame::Welcome(Welcome {
             reference: reference(),
@@ -254,7 +254,7 @@ fn events_with_all_fields() {
 }
 
 #[test]
-fn events_with_no_more_than_they_need() {
+fn server_frames_with_only_required_fields_are_written() {
     let frames = [
         ServerFrame::Welcome(Welcome {
             reference: None,
@@ -347,7 +347,7 @@ fn events_with_no_more_than_they_need() {
 }
 
 #[test]
-fn words_for_reasons_and_codes() {
+fn reasons_and_error_codes_have_names() {
     let reasons = [LeftReason::Asked, LeftReason::Kicked, LeftReason::Banned, LeftReason::RoomClosed];
     insta::assert_snapshot!(serde_json::to_string(&reasons).unwrap(), @r#"["asked","kicked","banned","room_closed"]"#);
     insta::assert_snapshot!(serde_json::to_string(&ErrorCode::ALL).unwrap(), @r#"["bad_json","unknown_type","missing_field","hello_first","invalid_room","invalid_username","username_taken","not_in_room","already_in_room","too_many_rooms","message_too_large","id_reused","rate_limited","unauthorized","forbidden","store_unavailable","internal"]"#);
@@ -373,7 +373,7 @@ fn message(content: Content) -> Event {
 }
 
 #[test]
-fn events_of_a_room() {
+fn events_of_a_room_are_written() {
     let ana = member("ana");
     let members = list(&[&ana]);
     let say = |body: &str| message(Content::Said { id: id(), from: name("ana"), body: body.into() });
@@ -410,7 +410,7 @@ fn events_of_a_room() {
 }
 
 #[test]
-fn what_the_dialect_has_no_frame_for_writes_nothing() {
+fn an_event_without_a_frame_writes_nothing() {
     let ana = member("ana");
     for event in [
         Event::Entered { group: ana.clone().into(), members: list(&[&ana]) },
@@ -422,7 +422,7 @@ fn what_the_dialect_has_no_frame_for_writes_nothing() {
 }
 
 #[test]
-fn a_size_is_guessed_from_the_texts() {
+fn the_size_hint_is_close_to_the_size() {
     let long = "x".repeat(50_000);
     let stored = |content| Arc::new(Message { room: room(), seq: 1, sent_at: MOMENT, content });
     let said = |body: &str| stored(Content::Said { id: id(), from: name("ana"), body: body.into() });
@@ -457,36 +457,36 @@ fn a_size_is_guessed_from_the_texts() {
             partial: false,
         })),
     ] {
-        let (guess, real) = (v2::size_hint(&event), written(&event).len());
-        assert!(real <= guess && guess < 2 * real + 200, "{guess} for {real}");
+        let (hint, size) = (v2::size_hint(&event), written(&event).len());
+        assert!(size <= hint && hint < 2 * size + 200, "{hint} for {size}");
     }
 }
 
 #[test]
-fn a_command_is_read_whatever_else_is_in_the_frame() {
+fn other_fields_of_a_command_are_ignored() {
     let say = Command::Send(Send { room: room(), body: "hi".into(), id: None });
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let deep_unknown = format!(r#"{{"type":"send","x":{deep},"room":"lobby","body":"hi"}}"#);
-    let deep_foreign = format!(r#"{{"type":"send","limit":{deep},"room":"lobby","body":"hi"}}"#);
+    let deep_unused = format!(r#"{{"type":"send","limit":{deep},"room":"lobby","body":"hi"}}"#);
     for frame in [
         r#"{"type":"send","room":"lobby","body":"hi"}"#,
         r#"{"body":"hi","room":"lobby","x":[1,{"y":null}],"type":"send"}"#,
         r#"{"__proto__":{"type":"ping"},"constructor":0,"type":"send","room":"lobby","body":"hi"}"#,
         " \r\n\t{\"t\\u0079pe\":\"s\\u0065nd\",\"room\":\"lobby\",\"body\":\"\\u0068i\"}\n",
-        // null is as good as no field
+        // null counts as absent
         r#"{"type":"send","room":"lobby","body":"hi","id":null,"ref":null,"since":null,"limit":null}"#,
-        // what the type does not have may hold anything
+        // fields that the type does not have may have any value
         r#"{"type":"send","room":"lobby","body":"hi","username":5,"resume":[],"render":"x","since":7,"after":{},"limit":-1}"#,
         r#"{"type":"send","room":"lobby","body":"hi","x":1e999,"x":2,"y":"\ud800"}"#,
         &deep_unknown,
-        &deep_foreign,
+        &deep_unused,
     ] {
         assert_eq!(v2::read(frame), Ok(ClientFrame { reference: None, command: say.clone() }), "{frame:.80}");
     }
 }
 
 #[test]
-fn names_are_read_in_any_spelling() {
+fn names_are_normalised() {
     let Command::Join(join) = read(r#"{"type":"join","room":"cafe\u0301"}"#) else { unreachable!() };
     assert_eq!(join.room.as_str(), "café");
     let Command::Hello(hello) = read(r#"{"type":"hello","username":"jose\u0301"}"#) else { unreachable!() };
@@ -494,7 +494,7 @@ fn names_are_read_in_any_spelling() {
 }
 
 #[test]
-fn after_is_a_seq_in_history_and_a_name_in_members() {
+fn after_is_a_number_in_history_and_a_name_in_members() {
     let Command::History(history) = read(r#"{"type":"history","room":"lobby","after":5}"#) else {
         unreachable!()
     };
@@ -512,7 +512,7 @@ fn after_is_a_seq_in_history_and_a_name_in_members() {
 }
 
 #[test]
-fn numbers_reach_to_their_end() {
+fn the_largest_numbers_are_accepted() {
     let frame = format!(
         r#"{{"type":"join","room":"lobby","since":{{"epoch":"","seq":{0},"x":[]}},"history":{0}}}"#,
         u64::MAX
@@ -521,7 +521,7 @@ fn numbers_reach_to_their_end() {
     assert_eq!(
         read(&frame),
         Command::Join(Join { room: room(), since: Some(since), history: u64::MAX }),
-        "what the store can't have is its own business"
+        "the parser does not limit positions"
     );
 }
 
@@ -532,34 +532,34 @@ fn ids_have_1_to_64_characters_and_refs_at_most_64() {
             &json!({"type": "send", "room": "lobby", "body": "", "id": id, "ref": reference}).to_string(),
         )
     };
-    let (one, most, over) = ("é".to_owned(), "é".repeat(64), "é".repeat(65));
-    for (id, reference) in [(&one, ""), (&most, &*one), (&most, &*most)] {
+    let (min, max, too_long) = ("é".to_owned(), "é".repeat(64), "é".repeat(65));
+    for (id, reference) in [(&min, ""), (&max, &*min), (&max, &*max)] {
         let frame = send(id.clone(), reference.into()).unwrap();
         assert_eq!(frame.reference.unwrap().as_str(), reference);
         assert!(matches!(frame.command, Command::Send(Send { id: Some(read), .. }) if read.as_str() == id));
     }
-    for wrong in ["", &over] {
-        let rejected = send(wrong.into(), "r1".into()).unwrap_err();
+    for invalid in ["", &too_long] {
+        let rejected = send(invalid.into(), "r1".into()).unwrap_err();
         assert_eq!((rejected.reference, rejected.code), (reference(), ErrorCode::MissingField));
         insta::allow_duplicates! {
             insta::assert_snapshot!(rejected.message, @r#"the field "id" is invalid: it must have 1 to 64 characters"#);
         }
     }
-    let rejected = send(one, over).unwrap_err();
+    let rejected = send(min, too_long).unwrap_err();
     assert_eq!((rejected.reference, rejected.code), (None, ErrorCode::MissingField));
     insta::assert_snapshot!(rejected.message, @r#"the field "ref" is invalid: it must have at most 64 characters"#);
 }
 
 #[test]
-fn what_is_no_command_is_told_why() {
+fn an_invalid_frame_is_rejected_with_a_reason() {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let deep_objects = "{\"a\":".repeat(10_000);
     let deep_type = format!(r#"{{"ref":"r1","type":{deep}}}"#);
     let deep_body = format!(r#"{{"ref":"r1","type":"send","room":"lobby","body":{deep}}}"#);
     let deep_since =
         format!(r#"{{"ref":"r1","type":"join","room":"lobby","since":{}"#, r#"{"epoch":"#.repeat(10_000));
-    let answers: Vec<String> = [
-        // no JSON object
+    let replies: Vec<String> = [
+        // not a JSON object
         "",
         " ",
         "hello",
@@ -580,7 +580,7 @@ fn what_is_no_command_is_told_why() {
         "{\"ref\":\"r1\",\"type\":\"send\",\"room\":\"lobby\",\"body\":\"a\nb\"}",
         r#"{"ref":"r1","type":"history","room":"lobby","before":1e999}"#,
         r#"{"ref":"r1","type":"history","room":"lobby","before":01}"#,
-        // numbers out of range, in every field that is a number
+        // numbers out of range, in every numeric field
         r#"{"ref":"r1","type":"join","room":"lobby","history":-1}"#,
         r#"{"ref":"r1","type":"join","room":"lobby","since":{"epoch":"e","seq":-5}}"#,
         r#"{"ref":"r1","type":"join","room":"lobby","since":{"epoch":"e","seq":1e20}}"#,
@@ -606,7 +606,7 @@ fn what_is_no_command_is_told_why() {
         r#"{"type":"ping","ref":["r1"]}"#,
         r#"{"type":"ping","ref":{"epoch":"r1"}}"#,
         r#"{"type":"ping","ref":"r1","ref":"r2"}"#,
-        // missing, or of another type
+        // missing fields, and fields of the wrong type
         r#"{"ref":"r1","type":"hello"}"#,
         r#"{"ref":"r1","type":"hello","username":5}"#,
         r#"{"ref":"r1","type":"hello","username":"ana","resume":5}"#,
@@ -662,11 +662,11 @@ fn what_is_no_command_is_told_why() {
         )
     })
     .collect();
-    insta::assert_snapshot!(answers.join("\n"));
+    insta::assert_snapshot!(replies.join("\n"));
 }
 
 #[test]
-fn names_that_are_too_long_are_no_names() {
+fn names_that_are_too_long_are_rejected() {
     let frame = json!({"type": "join", "room": "é".repeat(65)}).to_string();
     assert_eq!(rejected(&frame).code, ErrorCode::InvalidRoom);
     let frame = json!({"type": "hello", "username": "é".repeat(51)}).to_string();
@@ -674,7 +674,7 @@ fn names_that_are_too_long_are_no_names() {
 }
 
 #[test]
-fn what_is_told_stays_short_however_long_the_frame_is() {
+fn the_reason_is_short_however_long_the_frame_is() {
     let long = "é".repeat(100_000);
     for field in ["type", "ref", "room", "id", "username", "render", "since", "limit", "after"] {
         for kind in ["hello", "join", "send", "history"] {
@@ -691,7 +691,7 @@ fn what_is_told_stays_short_however_long_the_frame_is() {
 }
 
 #[test]
-fn a_part_of_a_name_is_found_whatever_its_spelling() {
+fn a_prefix_of_a_name_is_normalised() {
     let read = |prefix: &str| {
         v2::read(&format!(r#"{{"type":"members","room":"r","prefix":"{prefix}"}}"#)).unwrap().command
     };

@@ -1,4 +1,4 @@
-//! What holds for any frame of the dialect `chat.v2`.
+//! Properties of any frame of the protocol `chat.v2`.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
@@ -73,9 +73,14 @@ fn command() -> impl Strategy<Value = Command> {
         }),
         (room(), option::of(text()), option::of(text()), number()).prop_map(
             |(room, after, prefix, limit)| {
-                // parts of names are read in the form that names have
-                let spelled = |part: Option<String>| part.map(|part| part.nfc().collect());
-                Command::Members(Members { room, after: spelled(after), prefix: spelled(prefix), limit })
+                // parts of names are normalised like names
+                let normalized = |part: Option<String>| part.map(|part| part.nfc().collect());
+                Command::Members(Members {
+                    room,
+                    after: normalized(after),
+                    prefix: normalized(prefix),
+                    limit,
+                })
             }
         ),
         room().prop_map(|room| Command::Typing { room }),
@@ -105,7 +110,7 @@ fn limits() -> impl Strategy<Value = WelcomeLimits> {
     })
 }
 
-fn answer() -> impl Strategy<Value = ServerFrame> {
+fn reply() -> impl Strategy<Value = ServerFrame> {
     let reason = prop_oneof![
         Just(LeftReason::Asked),
         Just(LeftReason::Kicked),
@@ -164,7 +169,7 @@ fn answer() -> impl Strategy<Value = ServerFrame> {
     ]
 }
 
-fn unasked() -> impl Strategy<Value = ServerFrame> {
+fn unsolicited() -> impl Strategy<Value = ServerFrame> {
     let level = prop_oneof![Just(NoticeLevel::Info), Just(NoticeLevel::Warning)];
     let code = (0..ErrorCode::ALL.len()).prop_map(|n| ErrorCode::ALL[n]);
     prop_oneof![
@@ -196,24 +201,24 @@ fn unasked() -> impl Strategy<Value = ServerFrame> {
 }
 
 fn event() -> impl Strategy<Value = ServerFrame> {
-    prop_oneof![answer(), unasked()]
+    prop_oneof![reply(), unsolicited()]
 }
 
-/// Puts fields into every object that no version of the dialect has.
-fn with_more(value: &mut Value) {
+/// Adds fields to every object that no version of the protocol has.
+fn add_unknown_fields(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.values_mut().for_each(with_more);
+            fields.values_mut().for_each(add_unknown_fields);
             fields.insert("x_new".into(), json!({"type": "x", "deep": [[null, 1.5e3, "é"]]}));
             fields.insert("__proto__".into(), Value::Null);
         }
-        Value::Array(items) => items.iter_mut().for_each(with_more),
+        Value::Array(items) => items.iter_mut().for_each(add_unknown_fields),
         _ => {}
     }
 }
 
-/// What looks like a frame from afar: the words and signs of the dialect in any order.
-fn debris() -> impl Strategy<Value = String> {
+/// Text that resembles a frame: the words and punctuation of the protocol in any order.
+fn almost_frame() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         "[{}\\[\\]:,]",
         "\"(type|ref|room|since|epoch|seq|body|after)\"",
@@ -226,24 +231,24 @@ fn debris() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn a_command_that_is_written_is_read_as_it_was(reference in reference(), command in command()) {
+    fn a_written_command_is_read_unchanged(reference in reference(), command in command()) {
         let frame = ClientFrame { reference, command };
         let text = serde_json::to_string(&frame).unwrap();
         prop_assert_eq!(v2::read(&text), Ok(frame.clone()));
-        // a server in Rust may read through serde as well
+        // a server in Rust may also read it through serde
         prop_assert_eq!(serde_json::from_str::<ClientFrame>(&text).unwrap(), frame);
     }
 
     #[test]
-    fn new_fields_of_a_command_are_ignored(reference in reference(), command in command()) {
+    fn unknown_fields_of_a_command_are_ignored(reference in reference(), command in command()) {
         let frame = ClientFrame { reference, command };
         let mut value = serde_json::to_value(&frame).unwrap();
-        with_more(&mut value);
+        add_unknown_fields(&mut value);
         prop_assert_eq!(v2::read(&value.to_string()), Ok(frame));
     }
 
     #[test]
-    fn a_ref_is_told_back_whatever_else_is_wrong(
+    fn a_rejected_frame_keeps_its_ref(
         reference in reference(),
         kind in prop_oneof![Just("hello"), Just("join"), Just("send"), Just("history"), Just("members"), Just("x")],
         cut in 0_usize..20,
@@ -251,7 +256,7 @@ proptest! {
         let value = json!({"a": 1, "ref": reference, "type": kind, "username": [], "room": {"x": "y"}}).to_string();
         let rejected = v2::read(&value).unwrap_err();
         prop_assert_eq!(&rejected.reference, &reference);
-        // broken off behind the ref
+        // truncated after the ref
         let end = value.find("\"room\"").unwrap() + cut.min(15);
         let rejected = v2::read(&value[..end]).unwrap_err();
         prop_assert_eq!(rejected.code, ErrorCode::BadJson);
@@ -259,23 +264,23 @@ proptest! {
     }
 
     #[test]
-    fn an_event_that_is_written_is_read_as_it_was(frame in event()) {
+    fn a_written_server_frame_is_read_unchanged(frame in event()) {
         let mut out = Vec::new();
         v2::write_frame(&frame, &mut out);
         prop_assert_eq!(serde_json::from_slice::<ServerFrame>(&out).unwrap(), frame);
     }
 
     #[test]
-    fn new_fields_of_an_event_are_ignored(frame in event()) {
+    fn unknown_fields_of_a_server_frame_are_ignored(frame in event()) {
         let mut value = serde_json::to_value(&frame).unwrap();
-        with_more(&mut value);
+        add_unknown_fields(&mut value);
         prop_assert_eq!(serde_json::from_value::<ServerFrame>(value).unwrap(), frame);
     }
 
     #[test]
-    fn no_frame_is_too_strange_to_answer(frame in any::<String>(), debris in debris()) {
+    fn reading_any_text_does_not_panic(frame in any::<String>(), text in almost_frame()) {
         let _ = v2::read(&frame);
-        let _ = v2::read(&debris);
-        let _ = v2::read(&format!("{{{debris}"));
+        let _ = v2::read(&text);
+        let _ = v2::read(&format!("{{{text}"));
     }
 }

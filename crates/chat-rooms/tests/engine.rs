@@ -1,4 +1,4 @@
-//! The engine through its public face, with typed events.
+//! The engine through its public API, with typed events.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeSet;
@@ -31,19 +31,19 @@ async fn engine() -> Engine {
 }
 
 async fn join(engine: &Engine, name: &str) -> (Membership, Events) {
-    let (outlet, events) = Sink::channel(100_000);
-    (engine.join(&room("r"), &user(name), Subscribe::new(outlet).with_lists()).await.unwrap(), events)
+    let (sink, events) = Sink::channel(100_000);
+    (engine.join(&room("r"), &user(name), Subscribe::new(sink).with_lists()).await.unwrap(), events)
 }
 
-fn names(who: &[Arc<Member>]) -> String {
-    who.iter().map(|member| member.username.as_str()).collect::<Vec<_>>().join(" ")
+fn names(members: &[Arc<Member>]) -> String {
+    members.iter().map(|member| member.username.as_str()).collect::<Vec<_>>().join(" ")
 }
 
-/// An event in a word, for comparing.
+/// A short text for an event, for comparisons.
 fn brief(event: &Event) -> String {
     match event {
-        Event::Entered { group: who, .. } => format!("+{}", names(who)),
-        Event::Left { group: who, .. } => format!("-{}", names(who)),
+        Event::Entered { group, .. } => format!("+{}", names(group)),
+        Event::Left { group, .. } => format!("-{}", names(group)),
         Event::Message { message, .. } => match &message.content {
             Content::Said { from, body, .. } => format!("{from}:{body}"),
             Content::Erased => format!("#{}", message.seq),
@@ -58,18 +58,18 @@ async fn next(events: &mut Events) -> String {
     brief(&events.next().await.unwrap())
 }
 
-/// Resolves when the condition holds; it has to come about by itself.
+/// Polls until the condition holds; panics with `what` after 20 s.
 async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
-    let looking = async {
+    let polling = async {
         while !condition().await {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), looking).await.expect(what);
+    tokio::time::timeout(Duration::from_secs(20), polling).await.expect(what);
 }
 
 #[tokio::test]
-async fn people_come_speak_and_go() {
+async fn members_join_send_and_leave() {
     let engine = engine().await;
     let (ana, mut anas) = join(&engine, "ana").await;
     let (bob, mut bobs) = join(&engine, "bob").await;
@@ -88,108 +88,109 @@ async fn people_come_speak_and_go() {
     assert!(bobs.next().await.is_none());
     drop(ana);
     assert!(engine.members(&room("r")).is_none());
-    assert!(!engine.notice(&room("r"), NoticeLevel::Info, "nobody hears"));
+    assert!(!engine.notice(&room("r"), NoticeLevel::Info, "nobody is here"));
     assert_eq!(engine.room_count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_hundred_who_want_a_name_one_gets_it() {
+async fn of_100_joins_with_one_name_exactly_one_succeeds() {
     let engine = engine().await;
     for _ in 0..20 {
-        let asked = (0..100).map(|_| {
+        let joins = (0..100).map(|_| {
             let engine = engine.clone();
             tokio::spawn(async move {
-                let (outlet, events) = Sink::channel(100);
+                let (sink, events) = Sink::channel(100);
                 engine
-                    .join(&room("r"), &user("ana"), Subscribe::new(outlet).with_lists())
+                    .join(&room("r"), &user("ana"), Subscribe::new(sink).with_lists())
                     .await
                     .map(|member| (member, events))
             })
         });
-        let answers: Vec<_> = join_all(asked).await.into_iter().map(Result::unwrap).collect();
-        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
-        let refused = |answer: &Result<_, JoinError>| matches!(answer, Err(JoinError::NameTaken));
-        assert_eq!(answers.iter().filter(|answer| refused(answer)).count(), 99);
+        let results: Vec<_> = join_all(joins).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+        let refused = |result: &Result<_, JoinError>| matches!(result, Err(JoinError::NameTaken));
+        assert_eq!(results.iter().filter(|result| refused(result)).count(), 99);
         assert!(engine.is_present(&room("r"), &user("ana")).await.unwrap());
-        drop(answers);
-        assert!(!engine.is_present(&room("r"), &user("ana")).await.unwrap(), "free at once");
+        drop(results);
+        assert!(!engine.is_present(&room("r"), &user("ana")).await.unwrap(), "the name is free at once");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_seat_that_is_not_taken_gives_everything_back() {
+async fn a_dropped_admission_frees_the_name_and_removes_the_row() {
     let store = MemoryPresence::new(NodeId::new("here"));
-    let beside = store.beside(NodeId::new("there"));
+    let other_node = store.beside(NodeId::new("there"));
     let engine = Engine::builder(store).start().await.unwrap();
-    let seat = engine.admit(&room("r"), &user("ana")).await.unwrap();
+    let admission = engine.admit(&room("r"), &user("ana")).await.unwrap();
     assert!(engine.is_present(&room("r"), &user("ana")).await.unwrap());
-    assert!(engine.members(&room("r")).is_none(), "nobody is in yet");
-    drop(seat);
+    assert!(engine.members(&room("r")).is_none(), "the room has no members yet");
+    drop(admission);
     assert!(!engine.is_present(&room("r"), &user("ana")).await.unwrap());
     assert_eq!(engine.room_count(), 0);
-    until("the row is gone", async || !beside.is_present(room("r"), user("ana")).await.unwrap()).await;
+    until("the row is gone", async || !other_node.is_present(room("r"), user("ana")).await.unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everyone_sees_one_order_and_nothing_is_missing() {
+async fn all_members_receive_all_messages_in_the_same_order() {
     const EACH: usize = 500;
     let engine = engine().await;
-    let people = join_all((0..8).map(|i| {
+    let joined = join_all((0..8).map(|i| {
         let engine = engine.clone();
         async move { join(&engine, &format!("p{i}")).await }
     }))
     .await;
-    let (members, streams): (Vec<_>, Vec<_>) = people.into_iter().unzip();
-    let speaking = members.iter().map(|member| async {
+    let (members, streams): (Vec<_>, Vec<_>) = joined.into_iter().unzip();
+    let sending = members.iter().map(|member| async {
         for i in 0..EACH {
             member.submit(format!("{i}")).await.unwrap();
         }
     });
-    join_all(speaking).await;
-    let heard = join_all(streams.into_iter().map(|events| async {
-        let said = events.filter_map(async |event| Some(brief(&event)).filter(|event| event.contains(':')));
-        said.take(8 * EACH).collect::<Vec<_>>().await
+    join_all(sending).await;
+    let received = join_all(streams.into_iter().map(|events| async {
+        let messages =
+            events.filter_map(async |event| Some(brief(&event)).filter(|event| event.contains(':')));
+        messages.take(8 * EACH).collect::<Vec<_>>().await
     }))
     .await;
-    for messages in &heard {
-        assert!(messages == &heard[0], "one order for all");
+    for messages in &received {
+        assert!(messages == &received[0], "the same order for all");
     }
     for i in 0..8 {
         let of_one: Vec<_> =
-            heard[0].iter().filter_map(|said| said.strip_prefix(&format!("p{i}:"))).collect();
+            received[0].iter().filter_map(|message| message.strip_prefix(&format!("p{i}:"))).collect();
         assert!(of_one.into_iter().eq((0..EACH).map(|i| i.to_string())));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_reads_too_slowly_is_put_out_and_the_others_notice_nothing() {
+async fn a_slow_reader_is_removed_and_the_others_are_not_affected() {
     let engine = engine().await;
     let (ana, mut anas) = join(&engine, "ana").await;
-    let (outlet, mut slow_events) = Sink::channel(10);
-    let slow = engine.join(&room("r"), &user("slow"), Subscribe::new(outlet).with_lists()).await.unwrap();
+    let (sink, mut slow_events) = Sink::channel(10);
+    let slow = engine.join(&room("r"), &user("slow"), Subscribe::new(sink).with_lists()).await.unwrap();
     for i in 0..100 {
         ana.submit(i.to_string()).await.unwrap();
     }
-    let heard: Vec<String> = (&mut anas).take(103).map(|event| brief(&event)).collect().await;
-    let said: Vec<_> = heard.iter().filter_map(|event| event.strip_prefix("ana:")).collect();
-    assert_eq!(said, (0..100).map(|i| i.to_string()).collect::<Vec<_>>());
-    assert_eq!(heard.iter().filter(|event| *event == "-slow").count(), 1);
+    let received: Vec<String> = (&mut anas).take(103).map(|event| brief(&event)).collect().await;
+    let messages: Vec<_> = received.iter().filter_map(|event| event.strip_prefix("ana:")).collect();
+    assert_eq!(messages, (0..100).map(|i| i.to_string()).collect::<Vec<_>>());
+    assert_eq!(received.iter().filter(|event| *event == "-slow").count(), 1);
 
     assert!(!slow.is_in());
     assert!(matches!(slow.submit("late").await, Err(SendError::NotAMember)));
     assert!(!engine.is_present(&room("r"), &user("slow")).await.unwrap());
-    let (again, _) = join(&engine, "slow").await;
+    let (successor, _) = join(&engine, "slow").await;
     drop(slow);
-    assert!(again.is_in(), "the end of an old stay changes nothing for the new one");
+    assert!(successor.is_in(), "dropping the old membership does not affect the new one");
     let mut read = 0;
     while slow_events.next().await.is_some() {
         read += 1;
     }
-    assert_eq!(read, 10, "what was delivered can be read; then the stream ends");
+    assert_eq!(read, 10, "delivered events can be read, then the stream ends");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sink_that_panics_puts_out_its_own_member_only() {
+async fn a_sink_that_panics_removes_only_its_own_member() {
     struct Panics;
     impl chat_rooms::EventSink for Panics {
         fn offer(&self, _: &Arc<Event>) -> Result<(), SinkClosed> {
@@ -211,7 +212,7 @@ async fn a_sink_that_panics_puts_out_its_own_member_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_gets_nothing_because_an_encoding_panics_is_told_and_the_others_go_on() {
+async fn an_encoding_that_panics_fails_its_members_only() {
     struct Panics;
     impl Encoding for Panics {
         fn encode(&self, event: &Event, _: &mut Vec<u8>) {
@@ -222,8 +223,8 @@ async fn who_gets_nothing_because_an_encoding_panics_is_told_and_the_others_go_o
         }
     }
     #[derive(Default)]
-    struct Told(Notify);
-    impl FrameSink for Told {
+    struct FailureSink(Notify);
+    impl FrameSink for FailureSink {
         fn offer(&self, _: &[Frames]) -> Result<(), SinkClosed> {
             Ok(())
         }
@@ -236,19 +237,19 @@ async fn who_gets_nothing_because_an_encoding_panics_is_told_and_the_others_go_o
     let builder = builder.encoding(encoding, Panics);
     let engine = builder.start().await.unwrap();
     let (ana, mut anas) = join(&engine, "ana").await;
-    let told = Arc::new(Told::default());
-    let outlet = Sink::Frames { encoding, sink: Arc::clone(&told) as _ };
-    let bad = engine.join(&room("r"), &user("bad"), Subscribe::new(outlet).with_lists()).await.unwrap();
+    let failed = Arc::new(FailureSink::default());
+    let sink = Sink::Frames { encoding, sink: Arc::clone(&failed) as _ };
+    let bad = engine.join(&room("r"), &user("bad"), Subscribe::new(sink).with_lists()).await.unwrap();
     ana.submit("boom").await.unwrap();
     for expected in ["+ana", "+bad", "ana:boom", "-bad"] {
         assert_eq!(next(&mut anas).await, expected);
     }
-    told.0.notified().await;
+    failed.0.notified().await;
     assert!(!bad.is_in());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_big_room_gathers_and_its_lists_add_up() {
+async fn coalesced_events_of_a_large_room_add_up() {
     let engine = engine().await;
     let mut crowd = Vec::new();
     for i in 0..110 {
@@ -261,38 +262,38 @@ async fn a_big_room_gathers_and_its_lists_add_up() {
     }))
     .await;
     crowd.extend(joined);
-    let here: BTreeSet<String> = crowd.iter().map(|(m, _)| m.member().username.to_string()).collect();
+    let present: BTreeSet<String> = crowd.iter().map(|(m, _)| m.member().username.to_string()).collect();
     assert_eq!(engine.members(&room("r")).unwrap().total(), 135);
 
     for (member, events) in &mut crowd {
         let own = format!("+{}", member.member().username);
         let mut seen = BTreeSet::new();
-        let mut own_enters = 0;
+        let mut own_joins = 0;
         let listed = |members: &chat_protocol::MemberList| {
             members.first().iter().map(|m| m.username.to_string()).collect::<BTreeSet<_>>()
         };
-        while seen != here || own_enters == 0 {
+        while seen != present || own_joins == 0 {
             let event = events.next().await.unwrap();
             match &*event {
                 Event::Entered { members, .. } if brief(&event) == own => {
-                    own_enters += 1;
+                    own_joins += 1;
                     seen = listed(members);
                 }
-                Event::Entered { group: who, .. } => {
-                    who.iter().for_each(|m| assert!(seen.insert(m.username.to_string())));
+                Event::Entered { group, .. } => {
+                    group.iter().for_each(|m| assert!(seen.insert(m.username.to_string())));
                 }
-                Event::Left { group: who, .. } => {
-                    who.iter().for_each(|m| assert!(seen.remove(m.username.as_str())));
+                Event::Left { group, .. } => {
+                    group.iter().for_each(|m| assert!(seen.remove(m.username.as_str())));
                 }
                 other => panic!("{other:?}"),
             }
         }
-        assert_eq!(own_enters, 1);
+        assert_eq!(own_joins, 1);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_follow_members_and_nothing_is_left_behind() {
+async fn presence_rows_follow_members_and_stale_rows_are_removed() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("chat.sqlite3")).unwrap();
     let store = || SqlitePresence::new(database.clone(), NodeId::new("here"));
@@ -306,37 +307,37 @@ async fn rows_follow_members_and_nothing_is_left_behind() {
         .await
         .unwrap();
     let engine = Engine::builder(store()).start().await.unwrap();
-    let look = store();
-    assert!(look.members(room("r")).await.unwrap().is_empty(), "what the last run left behind is gone");
+    let rows = store();
+    assert!(rows.members(room("r")).await.unwrap().is_empty(), "rows of the previous run are removed");
 
     let (ana, _) = join(&engine, "ana").await;
     let (bob, _) = join(&engine, "bob").await;
-    let rows = look.members(room("r")).await.unwrap();
+    let rows = rows.members(room("r")).await.unwrap();
     assert_eq!(rows, [(**ana.member()).clone(), (**bob.member()).clone()]);
     drop(ana);
-    until("the row is gone", async || look.members(room("r")).await.unwrap() == [(**bob.member()).clone()])
+    until("the row is gone", async || rows.members(room("r")).await.unwrap() == [(**bob.member()).clone()])
         .await;
 
     engine.shutdown().await.unwrap();
-    assert!(look.members(room("r")).await.unwrap().is_empty());
+    assert!(rows.members(room("r")).await.unwrap().is_empty());
     assert!(matches!(engine.admit(&room("r"), &user("late")).await, Err(JoinError::Closing)));
     database.close().await;
 }
 
-/// Takes everything and forgets it.
-struct Forgets;
+/// A sink that discards everything.
+struct Discard;
 
-impl FrameSink for Forgets {
+impl FrameSink for Discard {
     fn offer(&self, _: &[Frames]) -> Result<(), SinkClosed> {
         Ok(())
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_is_encoded_once_in_each_encoding_however_many_get_it() {
-    /// Counts how often it is asked.
-    struct Counts(Arc<AtomicUsize>);
-    impl Encoding for Counts {
+async fn an_event_is_encoded_once_per_encoding_in_use() {
+    /// Counts its calls.
+    struct CountCalls(Arc<AtomicUsize>);
+    impl Encoding for CountCalls {
         fn encode(&self, _: &Event, frame: &mut Vec<u8>) {
             self.0.fetch_add(1, Ordering::Relaxed);
             frame.push(b'.');
@@ -353,15 +354,15 @@ async fn an_event_is_encoded_once_in_each_encoding_however_many_get_it() {
         let builder = counters
             .iter()
             .zip(encodings)
-            .fold(builder, |builder, (counter, id)| builder.encoding(id, Counts(Arc::clone(counter))));
+            .fold(builder, |builder, (counter, id)| builder.encoding(id, CountCalls(Arc::clone(counter))));
         let engine = builder.start().await.unwrap();
         let mut crowd = Vec::new();
         for i in 0..members * 2 {
-            // nobody takes the third
-            let outlet = Sink::Frames { encoding: encodings[i % 2], sink: Arc::new(Forgets) };
+            // no member uses the third encoding
+            let sink = Sink::Frames { encoding: encodings[i % 2], sink: Arc::new(Discard) };
             crowd.push(
                 engine
-                    .join(&room("r"), &user(&format!("p{i}")), Subscribe::new(outlet).with_lists())
+                    .join(&room("r"), &user(&format!("p{i}")), Subscribe::new(sink).with_lists())
                     .await
                     .unwrap(),
             );
@@ -378,44 +379,44 @@ async fn an_event_is_encoded_once_in_each_encoding_however_many_get_it() {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mood {
+enum Mode {
     Works,
     Fails,
-    /// Writes nothing before the mood changes.
+    /// Does not answer until the mode changes.
     Hangs,
 }
 
-/// A store that works only while it is told to.
+/// A store whose failures the test controls.
 #[derive(Debug)]
-struct Moody {
+struct Faulty {
     inner: MemoryPresence,
-    mood: watch::Receiver<Mood>,
+    mode: watch::Receiver<Mode>,
 }
 
-impl Moody {
-    fn mood(&self) -> Result<(), StoreError> {
-        if *self.mood.borrow() == Mood::Works { Ok(()) } else { Err(StoreError("in a mood".into())) }
+impl Faulty {
+    fn check_mode(&self) -> Result<(), StoreError> {
+        if *self.mode.borrow() == Mode::Works { Ok(()) } else { Err(StoreError("on purpose".into())) }
     }
 }
 
-impl PresenceStore for Moody {
+impl PresenceStore for Faulty {
     fn node(&self) -> &NodeId {
         self.inner.node()
     }
 
-    fn join(&self, stay: NewStay) -> BoxFuture<'_, Result<MemberId, chat_presence::JoinError>> {
+    fn join(&self, new: NewStay) -> BoxFuture<'_, Result<MemberId, chat_presence::JoinError>> {
         async move {
-            self.mood.clone().wait_for(|mood| *mood != Mood::Hangs).await.unwrap();
-            self.mood()?;
-            self.inner.join(stay).await
+            self.mode.clone().wait_for(|mode| *mode != Mode::Hangs).await.unwrap();
+            self.check_mode()?;
+            self.inner.join(new).await
         }
         .boxed()
     }
 
-    fn leave(&self, is_active: Vec<MemberId>) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn leave(&self, ids: Vec<MemberId>) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
-            self.mood()?;
-            self.inner.leave(is_active).await
+            self.check_mode()?;
+            self.inner.leave(ids).await
         }
         .boxed()
     }
@@ -437,60 +438,60 @@ impl PresenceStore for Moody {
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        async move { self.mood() }.boxed()
+        async move { self.check_mode() }.boxed()
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_fails_refuses_those_who_come_and_holds_nobody_back() {
-    let (moods, mood) = watch::channel(Mood::Works);
+async fn a_failing_presence_store_rejects_joins_and_does_not_affect_members() {
+    let (set_mode, mode) = watch::channel(Mode::Works);
     let inner = MemoryPresence::new(NodeId::new("here"));
-    let look = inner.beside(NodeId::new("there"));
-    let engine = Engine::builder(Moody { inner, mood }).start().await.unwrap();
+    let rows = inner.beside(NodeId::new("there"));
+    let engine = Engine::builder(Faulty { inner, mode }).start().await.unwrap();
     let (ana, mut anas) = join(&engine, "ana").await;
     let (bob, _) = join(&engine, "bob").await;
 
-    moods.send_replace(Mood::Fails);
+    set_mode.send_replace(Mode::Fails);
     assert!(matches!(engine.check().await, Err(JoinError::Store(_))));
     assert!(matches!(engine.admit(&room("r"), &user("eve")).await, Err(JoinError::Store(_))));
     drop(bob);
     ana.submit("on").await.unwrap();
     for expected in ["+ana", "+bob", "-bob", "ana:on"] {
-        assert_eq!(next(&mut anas).await, expected, "nobody hears of eve, and the room goes on");
+        assert_eq!(next(&mut anas).await, expected, "eve is not announced, and the room still works");
     }
-    assert!(look.is_present(room("r"), user("bob")).await.unwrap(), "its row can't be removed yet");
+    assert!(rows.is_present(room("r"), user("bob")).await.unwrap(), "bob's row cannot be removed yet");
 
-    moods.send_replace(Mood::Works);
+    set_mode.send_replace(Mode::Works);
     engine.check().await.unwrap();
     let (eve, _) = join(&engine, "eve").await;
     assert!(eve.is_in());
-    until("bob's row is gone", async || !look.is_present(room("r"), user("bob")).await.unwrap()).await;
+    until("bob's row is gone", async || !rows.is_present(room("r"), user("bob")).await.unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_does_not_wait_for_a_slow_store_gives_the_name_back_at_once_and_the_row_later() {
-    let (moods, mood) = watch::channel(Mood::Hangs);
+async fn a_cancelled_admit_frees_the_name_at_once_and_the_row_later() {
+    let (set_mode, mode) = watch::channel(Mode::Hangs);
     let inner = MemoryPresence::new(NodeId::new("here"));
-    let look = inner.beside(NodeId::new("there"));
-    let engine = Engine::builder(Moody { inner, mood }).start().await.unwrap();
-    let coming = tokio::spawn({
+    let rows = inner.beside(NodeId::new("there"));
+    let engine = Engine::builder(Faulty { inner, mode }).start().await.unwrap();
+    let admitting = tokio::spawn({
         let engine = engine.clone();
         async move { engine.admit(&room("r"), &user("ana")).await }
     });
     let is_taken = async || engine.is_present(&room("r"), &user("ana")).await.unwrap();
-    until("the name is kept", is_taken).await;
-    coming.abort();
+    until("the name is reserved", is_taken).await;
+    admitting.abort();
     until("the name is free, although the store hangs", async || !is_taken().await).await;
     assert_eq!(engine.room_count(), 0);
 
-    moods.send_replace(Mood::Works);
+    set_mode.send_replace(Mode::Works);
     let (bob, _events) = join(&engine, "bob").await;
-    let only_bob = async || look.members(room("r")).await.unwrap() == [(**bob.member()).clone()];
-    until("the row that came late is gone", only_bob).await;
+    let only_bob = async || rows.members(room("r")).await.unwrap() == [(**bob.member()).clone()];
+    until("the late row is removed", only_bob).await;
 }
 
 #[tokio::test]
-async fn usage_is_what_happened_since_it_was_taken_last() {
+async fn usage_covers_the_time_since_it_was_last_taken() {
     let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
     let builder = builder.count_usage(true);
     let engine = builder.start().await.unwrap();
@@ -505,12 +506,12 @@ async fn usage_is_what_happened_since_it_was_taken_last() {
     assert_eq!(used.into_iter().collect::<Vec<_>>(), [(room("r"), expected)]);
     assert!(engine.take_usage().is_empty());
     drop(ana);
-    // the room is gone, what happened in it is not
+    // the room is gone, but its usage is not
     let (cleo, _cleos) = join(&engine, "cleo").await;
     drop(cleo);
     until("the room is gone", async || engine.room_count() == 0).await;
     assert_eq!(engine.take_usage()[&room("r")].peak_members, 1);
-    let silent = self::engine().await;
-    drop(join(&silent, "ana").await);
-    assert!(silent.take_usage().is_empty());
+    let without_usage = self::engine().await;
+    drop(join(&without_usage, "ana").await);
+    assert!(without_usage.take_usage().is_empty());
 }

@@ -1,4 +1,5 @@
-//! Retention over a store that takes its time to remove anything: nothing that is not kept is shown.
+//! Retention with a store that never removes messages: messages outside the retention are not
+//! returned.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
@@ -12,11 +13,11 @@ use chat_protocol::{Epoch, Event, Message, RoomName, Since};
 use chat_rooms::{Engine, Events, Membership, Sink, Subscribe};
 use futures::future::{BoxFuture, FutureExt, ready};
 
-/// A store that never gets to remove what it is asked to.
+/// A store that never prunes.
 #[derive(Debug, Default)]
-struct Lazy(MemoryHistory);
+struct NeverPrunes(MemoryHistory);
 
-impl HistoryStore for Lazy {
+impl HistoryStore for NeverPrunes {
     fn epoch(&self) -> Epoch {
         self.0.epoch()
     }
@@ -25,8 +26,8 @@ impl HistoryStore for Lazy {
         self.0.durability()
     }
 
-    fn append(&self, message: NewMessage, told: Told) {
-        self.0.append(message, told);
+    fn append(&self, message: NewMessage, on_appended: Told) {
+        self.0.append(message, on_appended);
     }
 
     fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>> {
@@ -51,8 +52,8 @@ fn room() -> RoomName {
 }
 
 async fn join(engine: &Engine, name: &str, since: Option<Since>) -> (Membership, Events) {
-    let (outlet, events) = Sink::channel(10_000);
-    let subscribe = Subscribe::new(outlet).since(since).history(10);
+    let (sink, events) = Sink::channel(10_000);
+    let subscribe = Subscribe::new(sink).since(since).history(10);
     (engine.join(&room(), &name.parse().unwrap(), subscribe).await.unwrap(), events)
 }
 
@@ -60,7 +61,7 @@ fn seqs(messages: &[Arc<Message>]) -> Vec<u64> {
     messages.iter().map(|message| message.seq).collect()
 }
 
-/// The next list of messages: its numbers, and whether it is complete, or there are more.
+/// The numbers of the next list of messages, and its `recovered` or `more` flag.
 async fn listed(events: &mut Events) -> (Vec<u64>, bool) {
     loop {
         let event = events.next().await.unwrap();
@@ -72,10 +73,10 @@ async fn listed(events: &mut Events) -> (Vec<u64>, bool) {
     }
 }
 
-/// An engine in whose room 900 messages were said, and a member.
-async fn begin() -> (Engine, Membership, Events) {
+/// An engine with a room of 900 messages, and a member of it.
+async fn start() -> (Engine, Membership, Events) {
     let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
-    let builder = builder.history(Lazy::default());
+    let builder = builder.history(NeverPrunes::default());
     let engine = builder.start().await.unwrap();
     let (ana, mut events) = join(&engine, "ana", None).await;
     for number in 0..900 {
@@ -92,11 +93,11 @@ async fn page(ana: &Membership, events: &mut Events, page: Page) -> (Vec<u64>, b
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_what_is_kept_is_shown_however_late_the_store_is() {
-    let (engine, ana, mut events) = begin().await;
+async fn only_retained_messages_are_returned_even_if_the_store_is_late() {
+    let (engine, ana, mut events) = start().await;
     let kept: Vec<u64> = (601..=900).collect();
     engine.set_retention(Retention { max_age: None, max_count: Some(300) });
-    // more than the room's memory has: pages come from the store
+    // more than the room has in memory, so that pages come from the store
     let after = |seq, limit| Page::After { seq, limit };
     let before = |seq, limit| Page::Before { seq, limit };
     for (asked, expected) in [
@@ -122,8 +123,8 @@ async fn only_what_is_kept_is_shown_however_late_the_store_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_shown_when_everything_is_too_old() {
-    let (engine, ana, mut events) = begin().await;
+async fn no_message_is_returned_if_all_are_too_old() {
+    let (engine, ana, mut events) = start().await;
     engine.set_retention(Retention { max_age: Some(Duration::from_millis(1)), max_count: None });
     tokio::time::timeout(Duration::from_secs(20), async {
         while !page(&ana, &mut events, Page::Before { seq: u64::MAX, limit: 10 }).await.0.is_empty() {
@@ -139,6 +140,6 @@ async fn nothing_is_shown_when_everything_is_too_old() {
     assert_eq!(
         page(&ana, &mut events, Page::After { seq: 0, limit: 2 }).await.0,
         [1, 2],
-        "all is kept again"
+        "all messages are retained again"
     );
 }

@@ -1,55 +1,55 @@
-//! What is done to the engine, read off any bytes.
+//! Commands for the engine, decoded from any bytes.
 
-/// How somebody who comes reads what it is told.
+/// How a participant reads its events.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Reads {
-    /// Events as they are, of which so many may wait.
+pub(super) enum ReaderKind {
+    /// Typed events, with a queue of this capacity.
     Events { capacity: usize },
-    /// The bytes of `chat.v2`, of which so many may wait.
+    /// `chat.v2` frames, with an outbox of these limits.
     Frames { frames: usize, bytes: usize },
 }
 
-/// From where on somebody wants what was said.
+/// The position after which a participant requests messages.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum From {
-    Nowhere,
-    /// So many messages before the newest; negative: behind it.
+pub(super) enum StartAt {
+    Now,
+    /// `back` messages before the newest one; after it if negative.
     Newest {
         back: i64,
     },
     AnotherEpoch,
 }
 
-/// A command. Members are meant by their place in the list of all, rooms and names by their number.
+/// A command. Numbers select participants by their index in the list, and rooms and names.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Command {
-    /// Comes to be told at once who is there.
-    Enter {
+    /// Joins with lists of members.
+    JoinWithLists {
         room: u8,
         name: u8,
         capacity: usize,
     },
-    /// Comes to be told what changes.
+    /// Joins with changes of presence.
     Join {
         room: u8,
         name: u8,
-        reads: Reads,
-        from: From,
+        reads: ReaderKind,
+        from: StartAt,
         history: usize,
     },
-    /// Asks for a seat and does not take it.
-    Shy {
+    /// Requests an admission and drops it.
+    Admit {
         room: u8,
         name: u8,
     },
-    /// Many come at once, and read well.
-    Crowd {
+    /// Many participants with fast readers join at once.
+    JoinMany {
         room: u8,
         count: u8,
     },
     Leave {
         who: u8,
-        told: bool,
+        with_notice: bool,
     },
     Send {
         who: u8,
@@ -82,41 +82,41 @@ pub(super) enum Command {
     Refuse {
         who: u8,
     },
-    Park {
+    Detach {
         who: u8,
     },
-    Rejoin {
+    Reattach {
         who: u8,
-        reads: Reads,
-        from: From,
+        reads: ReaderKind,
+        from: StartAt,
         history: usize,
     },
     Notice {
         room: u8,
     },
-    /// From now on appends wait.
+    /// Holds appends back from now on.
     Hold,
-    /// Lets so many of the waiting appends in.
+    /// Stores this many of the held appends.
     Store {
         count: u8,
     },
-    /// Fails so many of the waiting appends.
+    /// Fails this many of the held appends.
     Fail {
         count: u8,
     },
-    /// Nothing is held any more.
+    /// Stores all held appends, and holds none from now on.
     Release,
-    /// The runtime gets a turn.
+    /// Yields to the runtime once.
     Yield,
-    /// Everything that can happen without the clock happens.
+    /// Runs everything that does not need time to pass.
     Settle,
-    /// The time for which changes are gathered goes by.
+    /// Lets the coalescing window pass.
     Wait,
-    /// Nobody is let in any more.
+    /// Closes the engine: no one is admitted any more.
     Close,
 }
 
-/// Bytes that commands are read off.
+/// Decodes bytes into commands.
 pub(super) struct Commands<'a>(std::slice::Iter<'a, u8>);
 
 impl<'a> Commands<'a> {
@@ -128,20 +128,20 @@ impl<'a> Commands<'a> {
         self.0.next().copied()
     }
 
-    fn reads(&mut self) -> Option<Reads> {
+    fn reads(&mut self) -> Option<ReaderKind> {
         Some(match self.byte()? {
-            byte @ 0..64 => Reads::Events { capacity: usize::from(byte) + 1 },
-            64..128 => Reads::Events { capacity: 100_000 },
-            byte @ 128..192 => Reads::Frames { frames: usize::from(byte - 127), bytes: 8 << 20 },
-            byte => Reads::Frames { frames: 65_536, bytes: usize::from(byte - 191) * 300 },
+            byte @ 0..64 => ReaderKind::Events { capacity: usize::from(byte) + 1 },
+            64..128 => ReaderKind::Events { capacity: 100_000 },
+            byte @ 128..192 => ReaderKind::Frames { frames: usize::from(byte - 127), bytes: 8 << 20 },
+            byte => ReaderKind::Frames { frames: 65_536, bytes: usize::from(byte - 191) * 300 },
         })
     }
 
-    fn from(&mut self) -> Option<From> {
+    fn from(&mut self) -> Option<StartAt> {
         Some(match self.byte()? {
-            0..96 => From::Nowhere,
-            96..104 => From::AnotherEpoch,
-            byte => From::Newest { back: i64::from(byte) - 108 },
+            0..96 => StartAt::Now,
+            96..104 => StartAt::AnotherEpoch,
+            byte => StartAt::Newest { back: i64::from(byte) - 108 },
         })
     }
 
@@ -149,7 +149,7 @@ impl<'a> Commands<'a> {
         self.byte().map(|byte| if byte == u8::MAX { u64::MAX } else { u64::from(byte) })
     }
 
-    fn small(&mut self) -> Option<usize> {
+    fn size(&mut self) -> Option<usize> {
         self.byte().map(usize::from)
     }
 }
@@ -159,29 +159,31 @@ impl Iterator for Commands<'_> {
 
     fn next(&mut self) -> Option<Command> {
         Some(match self.byte()? % 32 {
-            0 | 1 => {
-                Command::Enter { room: self.byte()?, name: self.byte()?, capacity: self.small()? * 8 + 1 }
-            }
+            0 | 1 => Command::JoinWithLists {
+                room: self.byte()?,
+                name: self.byte()?,
+                capacity: self.size()? * 8 + 1,
+            },
             2..5 => Command::Join {
                 room: self.byte()?,
                 name: self.byte()?,
                 reads: self.reads()?,
                 from: self.from()?,
-                history: self.small()?,
+                history: self.size()?,
             },
-            5 => Command::Shy { room: self.byte()?, name: self.byte()? },
-            6 => Command::Crowd { room: self.byte()?, count: self.byte()? % 64 },
-            7 => Command::Leave { who: self.byte()?, told: false },
-            8 => Command::Leave { who: self.byte()?, told: true },
+            5 => Command::Admit { room: self.byte()?, name: self.byte()? },
+            6 => Command::JoinMany { room: self.byte()?, count: self.byte()? % 64 },
+            7 => Command::Leave { who: self.byte()?, with_notice: false },
+            8 => Command::Leave { who: self.byte()?, with_notice: true },
             9..14 => {
                 let (who, id) = (self.byte()?, self.byte()?);
                 Command::Send { who, id: (id >= 64).then_some(id % 8), body: self.byte()? }
             }
-            14 | 15 => Command::Read { who: self.byte()?, amount: self.small()? },
-            16 => Command::Before { who: self.byte()?, seq: self.seq()?, limit: self.small()? },
-            17 => Command::After { who: self.byte()?, seq: self.seq()?, limit: self.small()? },
+            14 | 15 => Command::Read { who: self.byte()?, amount: self.size()? },
+            16 => Command::Before { who: self.byte()?, seq: self.seq()?, limit: self.size()? },
+            17 => Command::After { who: self.byte()?, seq: self.seq()?, limit: self.size()? },
             18 => {
-                let (who, after, limit) = (self.byte()?, self.byte()?, self.small()?);
+                let (who, after, limit) = (self.byte()?, self.byte()?, self.size()?);
                 Command::Members {
                     who,
                     after: (after >= 128).then_some(after),
@@ -191,12 +193,12 @@ impl Iterator for Commands<'_> {
             }
             19 => Command::Typing { who: self.byte()? },
             20 => Command::Refuse { who: self.byte()? },
-            21 => Command::Park { who: self.byte()? },
-            22 => Command::Rejoin {
+            21 => Command::Detach { who: self.byte()? },
+            22 => Command::Reattach {
                 who: self.byte()?,
                 reads: self.reads()?,
                 from: self.from()?,
-                history: self.small()?,
+                history: self.size()?,
             },
             23 => Command::Notice { room: self.byte()? },
             24 => Command::Hold,

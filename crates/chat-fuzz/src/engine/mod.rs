@@ -1,27 +1,28 @@
-//! Any commands to the engine, held against a simple model of it: of each room what was said, in which order, and who is in.
+//! Any commands to the engine, checked against a simple model: the messages of each room in order,
+//! and its members.
 
-mod asking;
-mod coming;
+mod checker;
 mod command;
-mod house;
+mod harness;
+mod joining;
+mod participant;
 mod reader;
-mod stay;
+mod requests;
 mod store;
-mod watch;
 
 use command::Commands;
-use house::House;
+use harness::Harness;
 
-/// The most commands of one run: more would find nothing that fewer do not.
+/// The maximum number of commands of one run. More would find nothing that fewer do not.
 const MAX_COMMANDS: usize = 1_000;
 
 pub(crate) fn run(bytes: &[u8]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {
-        let mut house = House::open().await;
+        let mut harness = Harness::start().await;
         for command in Commands::new(bytes).take(MAX_COMMANDS) {
-            house.obey(command).await;
+            harness.execute(command).await;
         }
-        house.end().await;
+        harness.finish().await;
     });
 }

@@ -1,5 +1,6 @@
-//! What stands behind a member: a queue of events, or an outbox on a socket that takes as much as it is told to. Neither may be put
-//! out unless its bounds were exceeded, and neither may be offered anything after that.
+//! The sinks of members: a queue of events, or an outbox on a socket that accepts a controlled
+//! number of bytes. A sink may be closed only if its limits were exceeded, and must not be offered
+//! anything after that.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -13,53 +14,53 @@ use chat_rooms::BacklogBudget;
 use chat_rooms::{Encoding, EncodingId, EventSink, FrameSink, Frames, Sink, SinkClosed};
 use parking_lot::Mutex;
 
-use super::command::Reads;
+use super::command::ReaderKind;
 
-/// Something that a member was told.
+/// An event that a member received.
 #[derive(Debug)]
-pub(super) enum Seen {
-    /// These came, and these are there now.
-    Came(MemberGroup, Arc<MemberList>),
-    /// These went, and these are there now.
-    Went(MemberGroup, Arc<MemberList>),
+pub(super) enum Received {
+    /// These members joined; the list is the state after it.
+    Joined(MemberGroup, Arc<MemberList>),
+    /// These members left; the list is the state after it.
+    Left(MemberGroup, Arc<MemberList>),
     Frame(ServerFrame),
 }
 
-/// Where a member's events go.
+/// The reading side of a member's sink.
 pub(super) enum Reader {
-    Events(Arc<Tap>),
-    Frames(Arc<Pipe>),
+    Events(Arc<EventQueue>),
+    Frames(Arc<FrameOutbox>),
 }
 
 impl Reader {
-    pub(super) fn new(reads: Reads, encoding: EncodingId, budget: &Arc<BacklogBudget>) -> (Self, Sink) {
+    pub(super) fn new(reads: ReaderKind, encoding: EncodingId, budget: &Arc<BacklogBudget>) -> (Self, Sink) {
         match reads {
-            Reads::Events { capacity } => {
-                let tap = Arc::new(Tap { capacity, state: Mutex::default() });
-                (Self::Events(Arc::clone(&tap)), Sink::Events(tap))
+            ReaderKind::Events { capacity } => {
+                let queue = Arc::new(EventQueue { capacity, state: Mutex::default() });
+                (Self::Events(Arc::clone(&queue)), Sink::Events(queue))
             }
-            Reads::Frames { frames, bytes } => {
-                let outbox = Outbox::new(Valve::default(), BacklogLimits { frames, bytes });
-                let pipe =
-                    Arc::new(Pipe { outbox: outbox.within(Arc::clone(budget)), state: Mutex::default() });
-                (Self::Frames(Arc::clone(&pipe)), Sink::Frames { encoding, sink: pipe })
+            ReaderKind::Frames { frames, bytes } => {
+                let outbox = Outbox::new(MeteredSocket::default(), BacklogLimits { frames, bytes });
+                let outbox = outbox.within(Arc::clone(budget));
+                let sink = Arc::new(FrameOutbox { outbox, state: Mutex::default() });
+                (Self::Frames(Arc::clone(&sink)), Sink::Frames { encoding, sink })
             }
         }
     }
 
-    fn with_state<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+    fn with_state<T>(&self, read: impl FnOnce(&mut State) -> T) -> T {
         match self {
-            Self::Events(tap) => look(&mut tap.state.lock().1),
-            Self::Frames(pipe) => look(&mut pipe.state.lock().1),
+            Self::Events(queue) => read(&mut queue.state.lock().1),
+            Self::Frames(sink) => read(&mut sink.state.lock().1),
         }
     }
 
-    /// Whether it took something not.
+    /// Whether the sink refused something.
     pub(super) fn has_refused(&self) -> bool {
         self.with_state(|state| state.has_refused)
     }
 
-    /// How often it was offered something.
+    /// How many offers the sink has received.
     pub(super) fn offers(&self) -> u64 {
         self.with_state(|state| state.offers)
     }
@@ -72,28 +73,28 @@ impl Reader {
         self.with_state(|state| assert!(state.fault.is_none(), "{:?}", state.fault));
     }
 
-    /// Whether it has read all that it was told.
+    /// Whether everything that was delivered has been read.
     pub(super) fn is_empty(&self) -> bool {
         match self {
-            Self::Events(tap) => tap.state.lock().0.is_empty(),
-            Self::Frames(pipe) => {
-                let waits = pipe.outbox.backlog().frames + pipe.outbox.queued_reply_bytes();
-                waits == 0
-                    && pipe.state.lock().0.is_empty()
-                    && pipe.outbox.transport().0.lock().taken.is_empty()
+            Self::Events(queue) => queue.state.lock().0.is_empty(),
+            Self::Frames(sink) => {
+                let queued = sink.outbox.backlog().frames + sink.outbox.queued_reply_bytes();
+                queued == 0
+                    && sink.state.lock().0.is_empty()
+                    && sink.outbox.transport().0.lock().written.is_empty()
             }
         }
     }
 
-    /// Reads so many events, or bytes.
-    pub(super) fn read(&self, amount: usize) -> Vec<Seen> {
+    /// ReaderKind this many events or bytes.
+    pub(super) fn read(&self, amount: usize) -> Vec<Received> {
         match self {
-            Self::Events(tap) => {
-                let mut state = tap.state.lock();
+            Self::Events(queue) => {
+                let mut state = queue.state.lock();
                 let count = state.0.len().min(amount);
-                state.0.drain(..count).map(|event| seen(&event)).collect()
+                state.0.drain(..count).map(|event| received(&event)).collect()
             }
-            Self::Frames(pipe) => pipe.read(amount),
+            Self::Frames(sink) => sink.read(amount),
         }
     }
 }
@@ -107,7 +108,7 @@ struct State {
 }
 
 impl State {
-    fn delivered(&mut self) {
+    fn on_offer(&mut self) {
         self.offers += 1;
         if self.has_refused {
             self.fault = Some("offered something after it was removed");
@@ -115,16 +116,16 @@ impl State {
     }
 }
 
-/// A queue of events with a bound.
-pub(super) struct Tap {
+/// A bounded queue of events.
+pub(super) struct EventQueue {
     capacity: usize,
     state: Mutex<(VecDeque<Arc<Event>>, State)>,
 }
 
-impl EventSink for Tap {
+impl EventSink for EventQueue {
     fn offer(&self, event: &Arc<Event>) -> Result<(), SinkClosed> {
         let (queue, state) = &mut *self.state.lock();
-        state.delivered();
+        state.on_offer();
         if queue.len() >= self.capacity {
             state.has_refused = true;
             return Err(SinkClosed);
@@ -138,20 +139,20 @@ impl EventSink for Tap {
     }
 }
 
-/// An outbox, and what came out of it that is no whole frame yet.
-pub(super) struct Pipe {
-    outbox: Outbox<Valve>,
+/// An outbox, and the bytes read from it that are not a complete frame yet.
+pub(super) struct FrameOutbox {
+    outbox: Outbox<MeteredSocket>,
     state: Mutex<(Vec<u8>, State)>,
 }
 
-/// The last frame of a reader that was too slow.
+/// The last frame of a connection that was too slow.
 const LAST: &[u8] = b"last\n";
 
-impl Pipe {
-    fn read(&self, amount: usize) -> Vec<Seen> {
+impl FrameOutbox {
+    fn read(&self, amount: usize) -> Vec<Received> {
         {
-            let mut flow = self.outbox.transport().0.lock();
-            flow.takes = flow.takes.saturating_add(amount);
+            let mut socket = self.outbox.transport().0.lock();
+            socket.capacity = socket.capacity.saturating_add(amount);
         }
         let mut cx = Context::from_waker(Waker::noop());
         loop {
@@ -166,42 +167,42 @@ impl Pipe {
                 Poll::Ready(Signal::Broken) => panic!("this socket does not break"),
             }
         }
-        let taken = std::mem::take(&mut self.outbox.transport().0.lock().taken);
+        let written = std::mem::take(&mut self.outbox.transport().0.lock().written);
         let (unread, _) = &mut *self.state.lock();
-        unread.extend_from_slice(&taken);
-        let mut seen = Vec::new();
+        unread.extend_from_slice(&written);
+        let mut received = Vec::new();
         while let Some(end) = unread.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = unread.drain(..=end).collect();
             if line == LAST {
-                assert!(unread.is_empty(), "nothing comes behind the last frame");
+                assert!(unread.is_empty(), "nothing comes after the last frame");
             } else {
-                seen.push(Seen::Frame(serde_json::from_slice(&line).expect("a whole frame")));
+                received.push(Received::Frame(serde_json::from_slice(&line).expect("a whole frame")));
             }
         }
-        seen
+        received
     }
 }
 
-impl FrameSink for Pipe {
+impl FrameSink for FrameOutbox {
     fn offer(&self, frames: &[Frames]) -> Result<(), SinkClosed> {
         let (_, state) = &mut *self.state.lock();
-        state.delivered();
-        let BacklogLimits { frames: waiting, bytes } = self.outbox.backlog();
-        // what it has asked for is not held against it
-        let told = || frames.iter().filter(|frames| !frames.is_reply());
-        let count: usize = told().map(Frames::count).sum();
-        let length: usize = told().map(|frames| frames.as_bytes().len()).sum();
-        let taken = self.outbox.offer(frames);
+        state.on_offer();
+        let BacklogLimits { frames: queued, bytes } = self.outbox.backlog();
+        // replies do not count towards the limits
+        let counted = || frames.iter().filter(|frames| !frames.is_reply());
+        let count: usize = counted().map(Frames::count).sum();
+        let length: usize = counted().map(|frames| frames.as_bytes().len()).sum();
+        let result = self.outbox.offer(frames);
         let limits = self.outbox.limits();
-        if taken.is_err() {
+        if result.is_err() {
             state.has_refused = true;
-            if waiting + count <= limits.frames && bytes + length <= limits.bytes {
-                state.fault = Some("removed within its bounds");
+            if queued + count <= limits.frames && bytes + length <= limits.bytes {
+                state.fault = Some("removed within its limits");
             }
         } else if self.outbox.backlog().frames > limits.frames || self.outbox.backlog().bytes > limits.bytes {
-            state.fault = Some("more waits than may");
+            state.fault = Some("the backlog exceeds its limits");
         }
-        taken
+        result
     }
 
     fn probe(&self) {
@@ -209,41 +210,42 @@ impl FrameSink for Pipe {
     }
 }
 
-/// A socket that takes as much as it is told to.
+/// A socket that accepts a controlled number of bytes.
 #[derive(Debug, Default)]
-struct Valve(Mutex<Flow>);
+struct MeteredSocket(Mutex<SocketState>);
 
 #[derive(Debug, Default)]
-struct Flow {
-    takes: usize,
-    taken: Vec<u8>,
+struct SocketState {
+    /// How many more bytes it accepts.
+    capacity: usize,
+    written: Vec<u8>,
 }
 
-impl Transport for Valve {
+impl Transport for MeteredSocket {
     fn try_write(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut flow = self.0.lock();
-        if flow.takes == 0 {
+        let mut socket = self.0.lock();
+        if socket.capacity == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let before = flow.takes;
+        let before = socket.capacity;
         for piece in pieces {
-            let count = piece.len().min(flow.takes);
-            flow.taken.extend_from_slice(&piece[..count]);
-            flow.takes -= count;
+            let count = piece.len().min(socket.capacity);
+            socket.written.extend_from_slice(&piece[..count]);
+            socket.capacity -= count;
         }
-        Ok(before - flow.takes)
+        Ok(before - socket.capacity)
     }
 
-    /// Nobody is woken: whoever opens the valve drains the outbox itself.
+    /// Wakes no task: the caller that adds capacity drains the outbox itself.
     fn poll_writable(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.0.lock().takes > 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if self.0.lock().capacity > 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 }
 
-/// `chat.v2`, a line to a frame.
-pub(super) struct Lines;
+/// `chat.v2`, one frame per line.
+pub(super) struct LineEncoding;
 
-impl Encoding for Lines {
+impl Encoding for LineEncoding {
     fn encode(&self, event: &Event, frame: &mut Vec<u8>) {
         let before = frame.len();
         v2::write(event, frame);
@@ -257,10 +259,10 @@ impl Encoding for Lines {
     }
 }
 
-fn seen(event: &Event) -> Seen {
+fn received(event: &Event) -> Received {
     match event {
-        Event::Entered { group, members } => Seen::Came(group.clone(), Arc::clone(members)),
-        Event::Left { group, members } => Seen::Went(group.clone(), Arc::clone(members)),
-        event => Seen::Frame(v2::frame(event).unwrap_or_else(|| panic!("{event:?}"))),
+        Event::Entered { group, members } => Received::Joined(group.clone(), Arc::clone(members)),
+        Event::Left { group, members } => Received::Left(group.clone(), Arc::clone(members)),
+        event => Received::Frame(v2::frame(event).unwrap_or_else(|| panic!("{event:?}"))),
     }
 }

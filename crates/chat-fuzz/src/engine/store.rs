@@ -1,4 +1,4 @@
-//! A store that answers when it is told to, and knows what was said in truth.
+//! A store whose appends the input holds back or fails, and which records what was stored.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -12,16 +12,16 @@ use chat_protocol::{Epoch, RoomName};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
-/// A message as it was stored, and which append that was.
+/// A stored message, and the number of its append.
 #[derive(Clone)]
-pub(super) struct Said {
+pub(super) struct Stored {
     pub(super) message: NewMessage,
     pub(super) append: u64,
 }
 
-/// The store, shared with whoever tells it what to do.
+/// The store, shared between the engine and the harness.
 #[derive(Clone, Default)]
-pub(super) struct Held {
+pub(super) struct HeldHistory {
     inner: Arc<MemoryHistory>,
     state: Arc<Mutex<State>>,
 }
@@ -29,16 +29,16 @@ pub(super) struct Held {
 #[derive(Default)]
 struct State {
     is_holding: bool,
-    waiting: VecDeque<(NewMessage, u64, Told)>,
-    /// How many appends there were.
+    held: VecDeque<(NewMessage, u64, Told)>,
+    /// The number of appends.
     appends: u64,
-    /// Their bytes.
+    /// The size of all appends, in bytes.
     bytes: usize,
-    logs: HashMap<RoomName, Vec<Said>>,
+    logs: HashMap<RoomName, Vec<Stored>>,
     faults: Vec<String>,
 }
 
-impl Held {
+impl HeldHistory {
     pub(super) fn hold(&self) {
         self.state.lock().is_holding = true;
     }
@@ -48,24 +48,24 @@ impl Held {
         self.store(usize::MAX);
     }
 
-    /// Lets so many of the waiting appends in.
+    /// Stores this many of the held appends.
     pub(super) fn store(&self, count: usize) {
         for _ in 0..count {
-            let Some((message, append, told)) = self.state.lock().waiting.pop_front() else { return };
-            self.append_now(message, append, told);
+            let Some((message, append, on_appended)) = self.state.lock().held.pop_front() else { return };
+            self.append_now(message, append, on_appended);
         }
     }
 
-    /// Fails so many of the waiting appends.
+    /// Fails this many of the held appends.
     pub(super) fn fail(&self, count: usize) {
         for _ in 0..count {
-            let Some((_, _, told)) = self.state.lock().waiting.pop_front() else { return };
-            told(Err(AppendError::Unavailable(HistoryError("on purpose".into()))));
+            let Some((_, _, on_appended)) = self.state.lock().held.pop_front() else { return };
+            on_appended(Err(AppendError::Unavailable(HistoryError("on purpose".into()))));
         }
     }
 
-    pub(super) fn is_waiting(&self) -> bool {
-        !self.state.lock().waiting.is_empty()
+    pub(super) fn has_held_appends(&self) -> bool {
+        !self.state.lock().held.is_empty()
     }
 
     pub(super) fn appends(&self) -> u64 {
@@ -76,12 +76,12 @@ impl Held {
         self.state.lock().bytes
     }
 
-    /// How many messages there are in a room.
+    /// The number of messages in a room.
     pub(super) fn count(&self, room: &RoomName) -> u64 {
         self.state.lock().logs.get(room).map_or(0, |log| log.len() as u64)
     }
 
-    pub(super) fn said(&self, room: &RoomName, seq: u64) -> Option<Said> {
+    pub(super) fn stored(&self, room: &RoomName, seq: u64) -> Option<Stored> {
         let index = usize::try_from(seq.checked_sub(1)?).ok()?;
         self.state.lock().logs.get(room)?.get(index).cloned()
     }
@@ -91,53 +91,53 @@ impl Held {
         assert!(state.faults.is_empty(), "{:?}", state.faults);
     }
 
-    fn append_now(&self, message: NewMessage, append: u64, told: Told) {
+    fn append_now(&self, message: NewMessage, append: u64, on_appended: Told) {
         let state = Arc::clone(&self.state);
-        let said = message.clone();
-        // noted before anybody is told
-        let noted: Told = Box::new(move |outcome| {
+        let new = message.clone();
+        // recorded before the engine receives the result
+        let recording: Told = Box::new(move |outcome| {
             {
                 let mut state = state.lock();
                 let State { logs, faults, .. } = &mut *state;
-                let log = logs.entry(said.room.clone()).or_default();
-                faults.extend(note(log, &said, append, &outcome));
+                let log = logs.entry(new.room.clone()).or_default();
+                faults.extend(record(log, &new, append, &outcome));
             }
-            told(outcome);
+            on_appended(outcome);
         });
-        self.inner.append(message, noted);
+        self.inner.append(message, recording);
     }
 }
 
-/// Notes what was stored, and says what is wrong about the answer.
-fn note(
-    log: &mut Vec<Said>,
-    said: &NewMessage,
+/// Records what was stored. Returns a description if the result is wrong.
+fn record(
+    log: &mut Vec<Stored>,
+    new: &NewMessage,
     append: u64,
     outcome: &Result<Appended, AppendError>,
 ) -> Option<String> {
-    let is_same = |first: &Said| first.message.id == said.id && first.message.from == said.from;
-    let first = log.iter().position(|first| said.once && first.message.once && is_same(first));
+    let is_same = |first: &Stored| first.message.id == new.id && first.message.from == new.from;
+    let first = log.iter().position(|first| new.once && first.message.once && is_same(first));
     let is_right = match (outcome, first) {
-        (Ok(told), Some(first)) => {
-            told.again && told.message.seq == first as u64 + 1 && log[first].message.body == said.body
+        (Ok(appended), Some(first)) => {
+            appended.again && appended.message.seq == first as u64 + 1 && log[first].message.body == new.body
         }
-        (Ok(told), None) => {
-            log.push(Said { message: said.clone(), append });
-            !told.again && told.message.seq == log.len() as u64
+        (Ok(appended), None) => {
+            log.push(Stored { message: new.clone(), append });
+            !appended.again && appended.message.seq == log.len() as u64
         }
-        (Err(AppendError::IdReused), Some(first)) => log[first].message.body != said.body,
+        (Err(AppendError::IdReused), Some(first)) => log[first].message.body != new.body,
         (Err(_), _) => false,
     };
-    (!is_right).then(|| format!("{said:?} became {outcome:?}"))
+    (!is_right).then(|| format!("{new:?} became {outcome:?}"))
 }
 
-impl fmt::Debug for Held {
+impl fmt::Debug for HeldHistory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} wait", self.state.lock().waiting.len())
+        write!(f, "{} held", self.state.lock().held.len())
     }
 }
 
-impl HistoryStore for Held {
+impl HistoryStore for HeldHistory {
     fn epoch(&self) -> Epoch {
         self.inner.epoch()
     }
@@ -146,17 +146,17 @@ impl HistoryStore for Held {
         Durability::Disk
     }
 
-    fn append(&self, message: NewMessage, told: Told) {
+    fn append(&self, message: NewMessage, on_appended: Told) {
         let mut state = self.state.lock();
         let append = state.appends;
         state.appends += 1;
         state.bytes += message.body.len() + 256;
-        // behind all that was taken in before
-        if state.is_holding || !state.waiting.is_empty() {
-            state.waiting.push_back((message, append, told));
+        // in order, after the appends that are held already
+        if state.is_holding || !state.held.is_empty() {
+            state.held.push_back((message, append, on_appended));
         } else {
             drop(state);
-            self.append_now(message, append, told);
+            self.append_now(message, append, on_appended);
         }
     }
 

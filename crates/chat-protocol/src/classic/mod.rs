@@ -1,7 +1,8 @@
-//! The dialect of the web clients that exist for the Django Channels back-end this project reimplements.
+//! The protocol of the existing web clients, which were written for the Django Channels back-end
+//! that this project reimplements.
 //!
-//! Every frame the server writes is an object of exactly four keys, `message`, `username`, `type` and `users`, in this
-//! order; existing clients break for good on any other shape.
+//! Every frame that the server sends is an object with exactly four keys: `message`, `username`,
+//! `type` and `users`, in this order. Existing clients do not recover from any other shape.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,42 +12,42 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Content, Event, Member, MemberList, SERVER_NAME};
 
-/// How many people a gathered event names before it counts the rest.
-const NAMED: usize = 3;
+/// How many members a coalesced event names; it counts the others.
+const MAX_NAMED: usize = 3;
 
-/// What a client asks for.
+/// A command of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// Say something to the room.
+    /// Post a message to the room.
     Say {
-        /// What, untouched.
+        /// The text, unchanged.
         body: Arc<str>,
     },
 }
 
-/// Why a frame is no command. The text is for its sender.
+/// Why a frame is not a valid command. The text is sent to the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
-    /// The frame is not a JSON object that a person could have meant.
+    /// The frame is not valid JSON.
     #[error("invalid JSON: {0}")]
     BadJson(String),
-    /// It is JSON, but not an object.
+    /// The frame is JSON, but not an object.
     #[error("a frame must be a JSON object")]
     NotAnObject,
-    /// A key that every frame has is not there.
+    /// A required key is missing.
     #[error("the key \"{0}\" is missing")]
     Missing(&'static str),
-    /// A key holds something of another type, or stands there twice.
+    /// A value has the wrong type, or a key occurs twice.
     #[error("a frame must be an object with the strings \"type\" and \"message\": {0}")]
     WrongShape(String),
-    /// There is no such type of frame.
+    /// There is no frame of this type.
     #[error("unknown type \"{0}\"; clients can send \"chat_message\"")]
     UnknownType(String),
 }
 
-/// How much of an unknown type is repeated to its sender, in characters.
-const QUOTED: usize = 64;
+/// How many characters of an unknown type the error quotes.
+const MAX_QUOTED_CHARS: usize = 64;
 
 #[derive(Deserialize)]
 struct ClientFrame<'a> {
@@ -56,13 +57,15 @@ struct ClientFrame<'a> {
     message: Option<Cow<'a, str>>,
 }
 
-/// Reads one text frame of a client: `{"message": ..., "username": ..., "type": "chat_message"}`. The username and any
-/// other key are ignored: who speaks is what the handshake said.
+/// Parses a text frame of a client: `{"message": ..., "username": ..., "type": "chat_message"}`.
+///
+/// `username` and unknown keys are ignored: the handshake determines the sender.
 ///
 /// # Errors
-/// A [`ReadError`] whose text is meant for the sender.
+/// A [`ReadError`] if the frame is not a valid command; its text is meant for the client.
 pub fn read(frame: &str) -> Result<Command, ReadError> {
-    // serde takes an array, too, for the fields of a struct in their order; and a text it would repeat to its end
+    // serde also deserializes a struct from an array of its fields in order, and its error for a
+    // string quotes the whole string
     if !frame.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
         return Err(match serde_json::from_str::<IgnoredAny>(frame) {
             Ok(_) => ReadError::NotAnObject,
@@ -78,7 +81,7 @@ pub fn read(frame: &str) -> Result<Command, ReadError> {
     })?;
     let kind = frame.kind.ok_or(ReadError::Missing("type"))?;
     if kind != "chat_message" {
-        return Err(ReadError::UnknownType(kind.chars().take(QUOTED).collect()));
+        return Err(ReadError::UnknownType(kind.chars().take(MAX_QUOTED_CHARS).collect()));
     }
     let body = frame.message.ok_or(ReadError::Missing("message"))?;
     Ok(Command::Say { body: body.into() })
@@ -111,33 +114,37 @@ impl<'a> From<&'a Member> for User<'a> {
     }
 }
 
-/// Appends the event as one JSON object; nothing where this dialect has no frame for it.
+/// Appends the event as one JSON object. Appends nothing if this protocol has no frame for it.
 pub fn write(event: &Event, out: &mut Vec<u8>) {
     match event {
         Event::Entered { group, members } => {
-            let about = &group[..group.len().min(NAMED)];
-            let text = format!("{} entered the room", names(group));
-            frame(&text, first(group), "chat_enter_room", members, about, out);
+            let subjects = &group[..group.len().min(MAX_NAMED)];
+            let text = format!("{} entered the room", list_names(group));
+            write_frame(&text, first_username(group), "chat_enter_room", members, subjects, out);
         }
         Event::Left { group, members } => {
-            let text = format!("{} left the room", names(group));
-            frame(&text, first(group), "chat_leave_room", members, &[], out);
+            let text = format!("{} left the room", list_names(group));
+            write_frame(&text, first_username(group), "chat_leave_room", members, &[], out);
         }
-        Event::Message { message, from: member, members } => {
+        Event::Message { message, from: sender, members } => {
             if let Content::Said { from, body, .. } = &message.content {
-                frame(body, from.as_str(), "chat_message", members, member.as_slice(), out);
+                write_frame(body, from.as_str(), "chat_message", members, sender.as_slice(), out);
             }
         }
-        Event::Notice { body, members, .. } => frame(body, SERVER_NAME, "chat_notice", members, &[], out),
-        Event::Refused { reason, members, .. } => frame(reason, SERVER_NAME, "chat_error", members, &[], out),
+        Event::Notice { body, members, .. } => {
+            write_frame(body, SERVER_NAME, "chat_notice", members, &[], out)
+        }
+        Event::Refused { reason, members, .. } => {
+            write_frame(reason, SERVER_NAME, "chat_error", members, &[], out)
+        }
         _ => {}
     }
 }
 
-/// About how many bytes [`write()`] appends, without writing the event: all but what escaping adds to the text, and those
-/// the list has no room for.
+/// Estimates how many bytes [`write()`] appends, without serializing the event. The estimate leaves
+/// out what escaping adds to the text, and members that [`write()`] appends to the shared list.
 pub fn size_hint(event: &Event) -> usize {
-    /// A frame without the text and the list.
+    /// The size of a frame without the text and the list.
     const FRAME: usize = 75;
     let text = match event {
         Event::Message { message, .. } => message.size(),
@@ -145,16 +152,16 @@ pub fn size_hint(event: &Event) -> usize {
         Event::Refused { reason, .. } => reason.len(),
         _ => 0,
     };
-    event.members().map_or(0, |members| FRAME + text + members.encoded(open_list).len())
+    event.members().map_or(0, |members| FRAME + text + members.encoded(encode_open_list).len())
 }
 
-fn first(who: &[Arc<Member>]) -> &str {
-    who.first().map_or(SERVER_NAME, |member| member.username.as_str())
+fn first_username(group: &[Arc<Member>]) -> &str {
+    group.first().map_or(SERVER_NAME, |member| member.username.as_str())
 }
 
 /// "ana", "ana and bob", "ana, bob and cid", "ana, bob, cid and 5 others".
-fn names(who: &[Arc<Member>]) -> String {
-    let (named, rest) = who.split_at(who.len().min(NAMED));
+fn list_names(group: &[Arc<Member>]) -> String {
+    let (named, rest) = group.split_at(group.len().min(MAX_NAMED));
     let mut parts: Vec<Cow<'_, str>> = named.iter().map(|member| member.username.as_str().into()).collect();
     match rest.len() {
         0 => {}
@@ -168,22 +175,22 @@ fn names(who: &[Arc<Member>]) -> String {
     }
 }
 
-/// Writes the four keys: three by serde, and the list from where it is kept written, with those of `about` that it
-/// does not list behind it.
-fn frame(
+/// Appends a frame with the four keys: three of them through serde, and `users` from the cached
+/// encoding of the list. The members in `subjects` that are not in the list are appended to it.
+fn write_frame(
     message: &str,
     username: &str,
     kind: &'static str,
     members: &MemberList,
-    about: &[Arc<Member>],
+    subjects: &[Arc<Member>],
     out: &mut Vec<u8>,
 ) {
     write_json(&ServerFrame { message, username, kind }, out);
     out.pop();
     out.extend_from_slice(b",\"users\":");
-    out.extend_from_slice(members.encoded(open_list));
+    out.extend_from_slice(members.encoded(encode_open_list));
     let mut empty = members.first().is_empty();
-    for member in about.iter().filter(|member| !members.lists(member.id)) {
+    for member in subjects.iter().filter(|member| !members.lists(member.id)) {
         if !empty {
             out.push(b',');
         }
@@ -193,8 +200,8 @@ fn frame(
     out.extend_from_slice(b"]}");
 }
 
-/// The list of members without its closing bracket.
-fn open_list(members: &[Arc<Member>]) -> Vec<u8> {
+/// Encodes the list of members without its closing bracket.
+fn encode_open_list(members: &[Arc<Member>]) -> Vec<u8> {
     let mut out = Vec::with_capacity(members.len() * 96 + 1);
     out.push(b'[');
     for (i, member) in members.iter().enumerate() {
@@ -206,7 +213,7 @@ fn open_list(members: &[Arc<Member>]) -> Vec<u8> {
     out
 }
 
-/// Structs of strings and numbers cannot fail to serialize, and a vector takes every write.
+/// Cannot fail: structs of strings and numbers always serialize, and a vector accepts every write.
 fn write_json(value: &impl Serialize, out: &mut Vec<u8>) {
     let written = serde_json::to_writer(out, value);
     debug_assert!(written.is_ok());

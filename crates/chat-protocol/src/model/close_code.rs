@@ -1,38 +1,39 @@
 //! Why the server closes a connection.
 
-/// The codes a close frame of the server carries (RFC 6455, section 7.4; 4000 and up are the application's own).
+/// The status codes of the server's close frames (RFC 6455, section 7.4; applications define those
+/// from 4000 on).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CloseCode {
     /// The client closed without giving a code.
     Normal,
-    /// The server is shutting down; come back later.
+    /// The server is shutting down; reconnect later.
     GoingAway,
-    /// A frame against RFC 6455.
+    /// A frame that violates RFC 6455.
     Protocol,
     /// A binary frame.
     Unsupported,
     /// Text that is not UTF-8.
     InvalidText,
-    /// A message that was not complete in time.
+    /// A message was not complete in time.
     Policy,
-    /// A frame or message over the limit.
+    /// A frame or message that exceeds the size limit.
     TooBig,
-    /// A fault of the server.
+    /// An internal server error.
     Internal,
-    /// There are as many connections as there may be.
+    /// The server has reached its connection limit.
     Full,
-    /// Too many wrong frames.
+    /// Too many invalid frames.
     InvalidFrames,
-    /// Who the client says it is was not accepted.
+    /// The server did not accept the client's identity.
     NotAccepted,
     /// Not allowed.
     Forbidden,
-    /// No `hello`, or no sign of life, in time.
+    /// No `hello`, or no sign of life, within the time limit.
     Silent,
-    /// The session was taken over by its own `resume`.
+    /// Another connection took over the session with its `resume` secret.
     TakenOver,
-    /// Far over a limit.
+    /// A limit was exceeded by far.
     OverLimit,
     /// The client reads too slowly: its backlog is full.
     TooSlow,
@@ -59,7 +60,7 @@ impl CloseCode {
         Self::TooSlow,
     ];
 
-    /// The number in the close frame.
+    /// The status code in the close frame.
     pub fn code(self) -> u16 {
         match self {
             Self::Normal => 1000,
@@ -81,7 +82,7 @@ impl CloseCode {
         }
     }
 
-    /// The reason in the close frame: at most 123 bytes, for a person who reads a log.
+    /// The reason in the close frame: at most 123 bytes, for people who read logs.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Normal => "",
@@ -103,7 +104,8 @@ impl CloseCode {
         }
     }
 
-    /// Whether a client should come back by itself: it did nothing wrong, and may find things better.
+    /// Whether the client should reconnect automatically: it did nothing wrong, and another attempt
+    /// may succeed.
     pub fn reconnect(self) -> bool {
         match self {
             Self::GoingAway | Self::Internal | Self::Full | Self::Silent | Self::TooSlow | Self::Policy => {
@@ -128,18 +130,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_differ_and_reasons_fit_a_control_frame() {
+    fn codes_are_distinct_and_reasons_fit_in_a_control_frame() {
         assert!(CloseCode::ALL.is_sorted_by(|a, b| a.code() < b.code()));
         assert!(CloseCode::ALL.iter().all(|code| code.reason().len() <= 123));
     }
 
     #[test]
-    fn the_contract_names_every_code() {
-        let contract = include_str!("../../../../docs/protocol.md");
+    fn the_protocol_documentation_lists_every_code() {
+        let documentation = include_str!("../../../../docs/protocol.md");
         for code in CloseCode::ALL.into_iter().filter(|code| *code != CloseCode::Normal) {
             let number = code.code().to_string();
-            let named = contract.lines().any(|line| line.starts_with('|') && line.contains(&number));
-            assert!(named, "docs/protocol.md has no row for {number}");
+            let is_listed = documentation.lines().any(|line| line.starts_with('|') && line.contains(&number));
+            assert!(is_listed, "docs/protocol.md has no row for {number}");
         }
     }
 }

@@ -38,7 +38,8 @@ pub enum ErrorCode {
     Unauthorized,
     /// Not allowed.
     Forbidden,
-    /// The store does not answer. It is unknown whether the message was stored: send it again with the same id.
+    /// The store does not answer. It is unknown whether the message was stored: send it again with
+    /// the same id.
     StoreUnavailable,
     /// A fault of the server.
     Internal,
@@ -66,7 +67,7 @@ impl ErrorCode {
         Self::Internal,
     ];
 
-    /// Its name, as it stands in an `error`.
+    /// The name of the code in an `error` frame.
     pub fn name(self) -> &'static str {
         match self {
             Self::BadJson => "bad_json",
@@ -89,8 +90,8 @@ impl ErrorCode {
         }
     }
 
-    /// Whether it says that the frame itself was wrong, whatever the server's state: a client with a fault. Too many of
-    /// those close the connection.
+    /// Whether the frame itself was invalid, regardless of the server's state. This is a bug in the
+    /// client; too many such frames close the connection.
     pub fn is_wrong_frame(self) -> bool {
         matches!(self, Self::BadJson | Self::UnknownType | Self::MissingField | Self::HelloFirst)
     }
@@ -101,13 +102,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_contract_names_every_code() {
-        let contract = include_str!("../../../../docs/protocol.md");
+    fn the_protocol_documentation_names_every_code() {
+        let documentation = include_str!("../../../../docs/protocol.md");
         for code in ErrorCode::ALL {
             let name = serde_json::to_value(code).unwrap();
             let name = name.as_str().unwrap();
             assert_eq!(name, code.name());
-            assert!(contract.contains(&format!("`{name}`")), "docs/protocol.md does not name {name}");
+            assert!(documentation.contains(&format!("`{name}`")), "docs/protocol.md does not name {name}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What happens in a room, whatever dialect it is told in.
+//! Events of a room, independent of any wire protocol.
 
 use std::sync::Arc;
 
@@ -11,25 +11,26 @@ use crate::model::message::Message;
 use crate::model::name::{RoomName, Username};
 use crate::model::time::Timestamp;
 
-/// Something that a room sends to its members. How it looks on a wire is up to a dialect: [`classic`](crate::classic) or
-/// [`v2`](crate::v2).
+/// An event that a room sends to its members. A protocol defines its encoding:
+/// [`classic`](crate::classic) or [`v2`](crate::v2).
 ///
-/// A member learns in one of two styles who is present: with [`Entered`](Self::Entered) and [`Left`](Self::Left), each with the whole
-/// list, or with [`PresenceChanged`](Self::PresenceChanged), which coalesces changes. The events after that are for one member alone:
-/// they answer its own commands.
+/// Presence reaches a member in one of two ways: as [`Entered`](Self::Entered) and
+/// [`Left`](Self::Left), each with the list of members, or as
+/// [`PresenceChanged`](Self::PresenceChanged), which coalesces changes. The variants from
+/// [`Refused`](Self::Refused) on are sent to one member only, and reply to its own commands.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
     /// Members joined; several if the room coalesces joins, in order of arrival.
     Entered {
-        /// Those who joined.
+        /// The members that joined.
         group: MemberGroup,
         /// The members after they joined.
         members: Arc<MemberList>,
     },
     /// Members left; several if the room coalesces leaves, in the order in which they left.
     Left {
-        /// Those who left.
+        /// The members that left.
         group: MemberGroup,
         /// The members after they left.
         members: Arc<MemberList>,
@@ -38,7 +39,7 @@ pub enum Event {
     Message {
         /// The message.
         message: Arc<Message>,
-        /// The membership of its sender; `None` if it is not known any more.
+        /// The sender's membership; `None` if it is no longer known.
         from: Option<Arc<Member>>,
         /// The members at that time.
         members: Arc<MemberList>,
@@ -74,7 +75,8 @@ pub enum Event {
         /// The members at that time.
         members: Arc<MemberList>,
     },
-    /// This member has joined: the state of the room at the point where its stream of events begins.
+    /// This member has joined: the state of the room at the point where its stream of events
+    /// begins.
     Joined(Box<Snapshot>),
     /// A message of this member is stored.
     Ack(Box<Ack>),
@@ -94,7 +96,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// The list of the members that goes with the event, or `None` if there is none.
+    /// The list of members that the event carries, or `None` if it carries none.
     pub fn members(&self) -> Option<&Arc<MemberList>> {
         match self {
             Self::Entered { members, .. }
@@ -107,7 +109,8 @@ impl Event {
     }
 }
 
-/// Members that joined or left since the last change of presence. A member that joined and left in between is in neither list.
+/// Members that joined or left since the last change of presence. A member that joined and left in
+/// between is in neither list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PresenceChange {
     /// The room.
@@ -118,7 +121,7 @@ pub struct PresenceChange {
     pub left: Vec<Username>,
     /// The number of all members now.
     pub member_count: usize,
-    /// Whether the lists are cut. The count is exact.
+    /// Whether the lists are truncated. The count is exact.
     pub partial: bool,
 }
 
@@ -133,7 +136,8 @@ pub struct Snapshot {
     pub epoch: Epoch,
     /// The number of the newest message.
     pub seq: u64,
-    /// The first page of the members, ordered by name, with every change sent so far and the member itself.
+    /// The first page of the members, ordered by name, with every change sent so far and the member
+    /// itself.
     pub members: Vec<MemberInfo>,
     /// The number of all members.
     pub member_count: usize,

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The id of one stay of one person in one room: the id of its presence row. It grows with time and is never used again.
+/// The id of one membership of a user in a room: the id of its presence record. Ids increase over
+/// time and are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct MemberId(pub i64);
 
-/// An opaque, random name of the connection behind a member. It is shown to others and grants nothing.
+/// An opaque, random name of a member's connection. Other members see it; it grants nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ChannelName(pub u64);
 
@@ -27,13 +28,13 @@ impl Serialize for ChannelName {
     }
 }
 
-/// Why a text is no [`MessageId`] or [`Reference`].
+/// Why a text is not a valid [`MessageId`] or [`Reference`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it must have {} {max} characters", if *min == 0 { "at most".to_owned() } else { format!("{min} to") })]
 pub struct LengthError {
-    /// The fewest characters.
+    /// The minimum number of characters.
     pub min: usize,
-    /// The most characters.
+    /// The maximum number of characters.
     pub max: usize,
 }
 
@@ -44,7 +45,7 @@ macro_rules! short_text {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// The most characters.
+            /// The maximum number of characters.
             pub const MAX: usize = $max;
 
             /// The text.
@@ -108,7 +109,7 @@ short_text! {
 }
 
 short_text! {
-    /// A client's id for a command, so that it recognises the answer: at most 64 characters.
+    /// A client's id for a command, by which it recognises the reply: at most 64 characters.
     Reference, 0..=64
 }
 
@@ -119,15 +120,15 @@ impl MessageId {
     }
 }
 
-/// One lifetime of a store. It changes when history was lost, reset or restored from a backup, and at each start of a store
-/// in memory; a `seq` of one epoch means nothing in another.
+/// One lifetime of a store. It changes when history was lost, reset or restored from a backup, and
+/// at each start of a store in memory; a `seq` of one epoch means nothing in another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Epoch(pub Arc<str>);
 
 impl Epoch {
-    /// A new one, from 64 random bits.
+    /// Makes an epoch from 64 random bits.
     pub fn from_random(bits: u64) -> Self {
         Self(format!("{bits:016x}").into())
     }
@@ -138,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_and_references_are_short() {
+    fn ids_and_references_are_limited_in_length() {
         assert!("".parse::<Reference>().is_ok());
         assert_eq!("".parse::<MessageId>(), Err(LengthError { min: 1, max: 64 }));
         assert!("é".repeat(64).parse::<MessageId>().is_ok());

@@ -1,4 +1,4 @@
-//! The members of a room, and the list of them at one moment.
+//! The members of a room, and snapshots of the list of members.
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -9,26 +9,26 @@ use crate::model::ids::{ChannelName, MemberId};
 use crate::model::name::{RoomName, Username};
 use crate::model::time::Timestamp;
 
-/// One stay of one person in one room, from entering to leaving.
+/// One membership of a user in a room, from joining to leaving.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Which stay this is.
+    /// The id of the membership.
     pub id: MemberId,
-    /// Where.
+    /// The room.
     pub room: RoomName,
-    /// MemberGroup; unique in the room.
+    /// The user's name, unique in the room.
     pub username: Username,
-    /// The connection behind it.
+    /// The name of the member's connection.
     pub channel: ChannelName,
-    /// Since when.
+    /// The time at which the member joined.
     pub joined_at: Timestamp,
 }
 
-/// The members of a room as they stood when an event was made: the first [`LISTED_MEMBERS`](crate::LISTED_MEMBERS) in
-/// order of arrival, and how many there are in all.
+/// The members of a room when an event was created: the first
+/// [`LISTED_MEMBERS`](crate::LISTED_MEMBERS) in order of arrival, and the total number.
 ///
-/// It is immutable, and shared by every event until the room changes. A dialect that sends the list with every frame keeps its encoding
-/// here: see [`encoded`](Self::encoded).
+/// The list is immutable, and shared by all events until the room changes. It caches its encoding
+/// in the classic protocol, which sends the list with every frame.
 #[derive(Debug)]
 pub struct MemberList {
     first: Vec<Arc<Member>>,
@@ -37,7 +37,8 @@ pub struct MemberList {
 }
 
 impl MemberList {
-    /// `first` has to be in ascending order of id; `total` counts the members that it leaves out, too.
+    /// Makes a list. `first` must be in ascending order of id; `total` includes members that are
+    /// not in `first`.
     pub fn new(first: Vec<Arc<Member>>, total: usize) -> Self {
         debug_assert!(first.is_sorted_by_key(|member| member.id) && total >= first.len());
         Self { first, total, encoded: OnceLock::new() }
@@ -58,8 +59,8 @@ impl MemberList {
         self.first.binary_search_by_key(&id, |member| member.id).is_ok()
     }
 
-    /// The encoding of the list in the one dialect that sends whole lists: the first call runs `encode`, every later one returns what it
-    /// returned.
+    /// The encoding of the list in the only protocol that sends whole lists. The first call runs
+    /// `encode`; later calls return its result.
     pub(crate) fn encoded(&self, encode: impl FnOnce(&[Arc<Member>]) -> Vec<u8>) -> &[u8] {
         self.encoded.get_or_init(|| encode(&self.first).into())
     }
@@ -75,30 +76,31 @@ pub struct MemberInfo {
     pub joined_at: Timestamp,
 }
 
-/// Those an event is about: never nobody. A clone shares the list, and so does the rest of it from somebody on.
+/// The members that an event is about; never empty. Clones and the groups that
+/// [`after`](Self::after) returns share the allocation.
 #[derive(Debug, Clone)]
 pub struct MemberGroup {
-    people: Arc<[Arc<Member>]>,
-    /// The first that is meant.
-    from: usize,
+    members: Arc<[Arc<Member>]>,
+    /// The index of the first member that belongs to the group.
+    start: usize,
 }
 
 impl MemberGroup {
-    /// None of nobody.
-    pub fn new(people: Vec<Arc<Member>>) -> Option<Self> {
-        (!people.is_empty()).then(|| Self { people: people.into(), from: 0 })
+    /// Makes a group, or returns `None` if `members` is empty.
+    pub fn new(members: Vec<Arc<Member>>) -> Option<Self> {
+        (!members.is_empty()).then(|| Self { members: members.into(), start: 0 })
     }
 
-    /// Those behind the first `count`; none where that is nobody.
+    /// The members after the first `count`, or `None` if there are none.
     pub fn after(&self, count: usize) -> Option<Self> {
-        let from = self.from + count;
-        (from < self.people.len()).then(|| Self { people: Arc::clone(&self.people), from })
+        let start = self.start + count;
+        (start < self.members.len()).then(|| Self { members: Arc::clone(&self.members), start })
     }
 }
 
 impl From<Arc<Member>> for MemberGroup {
     fn from(member: Arc<Member>) -> Self {
-        Self { people: Arc::new([member]), from: 0 }
+        Self { members: Arc::new([member]), start: 0 }
     }
 }
 
@@ -106,6 +108,6 @@ impl Deref for MemberGroup {
     type Target = [Arc<Member>];
 
     fn deref(&self) -> &Self::Target {
-        &self.people[self.from..]
+        &self.members[self.start..]
     }
 }

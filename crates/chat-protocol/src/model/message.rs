@@ -1,4 +1,4 @@
-//! Messages as a room's history keeps them.
+//! Messages as the history of a room stores them.
 
 use std::sync::Arc;
 
@@ -8,32 +8,32 @@ use crate::model::ids::{Epoch, MessageId};
 use crate::model::name::{RoomName, Username};
 use crate::model::time::Timestamp;
 
-/// A message in its place in a room.
+/// A message of a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Where.
+    /// The room.
     pub room: RoomName,
-    /// Its place in the room's order: 1, 2, 3 and so on without a hole.
+    /// The message's number in the room: 1, 2, 3 and so on, without gaps.
     pub seq: u64,
-    /// When it was stored.
+    /// The time at which the message was stored.
     pub sent_at: Timestamp,
-    /// What it says.
+    /// The content.
     pub content: Content,
 }
 
-/// What a message says.
+/// The content of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// Somebody said this.
+    /// A message of a user.
     Said {
-        /// What its sender calls it.
+        /// The sender's id for the message.
         id: MessageId,
-        /// Who.
+        /// The sender's name.
         from: Username,
-        /// What, as it was written.
+        /// The text, unchanged.
         body: Arc<str>,
     },
-    /// It was erased; its place is_active.
+    /// An erased message. Its number remains in use.
     Erased,
 }
 
@@ -48,8 +48,8 @@ pub struct Since {
 }
 
 impl Message {
-    /// How many bytes it takes in a list of messages of `chat.v2`, without `html`: control characters, quotation marks and
-    /// backslashes are longer there than in memory.
+    /// The maximum size of the message in bytes in a `chat.v2` list of messages, without `html`. It
+    /// includes escaping: control characters, quotation marks and backslashes are longer in JSON.
     pub fn encoded_size(&self) -> usize {
         match &self.content {
             Content::Said { id, from, body } => said_size(id, from, body),
@@ -57,9 +57,9 @@ impl Message {
         }
     }
 
-    /// About how many bytes it takes in memory.
+    /// The approximate size in memory, in bytes.
     pub fn size(&self) -> usize {
-        /// All but the text.
+        /// Everything except the text.
         const REST: usize = 192;
         match &self.content {
             Content::Said { body, .. } => REST + body.len(),
@@ -68,16 +68,17 @@ impl Message {
     }
 }
 
-/// What [`Message::encoded_size`] is of an erased one, and of any without its texts: the names of the fields, the time and the
-/// longest number.
+/// The [`Message::encoded_size`] of an erased message, and of any message without its strings: the
+/// field names, the time and the longest number.
 pub(crate) const ERASED_SIZE: usize = 94;
 
-/// What [`Message::encoded_size`] is of one with these texts.
+/// The [`Message::encoded_size`] of a message with these strings.
 pub(crate) fn said_size(id: &MessageId, from: &Username, body: &str) -> usize {
     ERASED_SIZE + json_length(id.as_str()) + json_length(from.as_str()) + json_length(body)
 }
 
-/// The length of a text as JSON, without the quotation marks around it (RFC 8259, section 7).
+/// The length of a JSON string in bytes, without the enclosing quotation marks (RFC 8259,
+/// section 7).
 pub(crate) fn json_length(text: &str) -> usize {
     let length = |byte| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
@@ -93,7 +94,7 @@ mod tests {
     use crate::v2::StoredMessage;
 
     #[test]
-    fn the_encoded_size_is_never_less_than_what_is_encoded() {
+    fn the_encoded_size_is_a_close_upper_bound() {
         let all: String = (0..0x2ff).filter_map(char::from_u32).collect();
         for (id, body) in [("a", ""), ("\u{1}\"\\é", "hello"), ("id", &all)] {
             let from = Username::parse("ana").unwrap();

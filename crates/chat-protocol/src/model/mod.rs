@@ -1,4 +1,4 @@
-//! Rooms, members, messages and events, whatever dialect they are told in. Nothing here knows a frame.
+//! Rooms, members, messages and events, independent of any wire protocol.
 
 mod close_code;
 mod error_code;

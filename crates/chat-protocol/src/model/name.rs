@@ -1,4 +1,4 @@
-//! Names of rooms and people: the one place that says which spellings are names, and when two are one.
+//! Names of rooms and users: which texts are valid names, and when two spellings are the same name.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -6,10 +6,10 @@ use std::sync::{Arc, LazyLock};
 use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
 
-/// The name under which the server itself speaks. Nobody can take it: `*` is in no name.
+/// The name that the server sends messages as. No client can take it: names cannot contain `*`.
 pub const SERVER_NAME: &str = "*chatd*";
 
-/// Letters, marks, numbers, `_` and `-`, no mark first, nothing that is invisible.
+/// Letters, marks (not first), numbers, `_` and `-`; no invisible characters.
 /// The properties are those of Unicode's `UnicodeData.txt` and `DerivedCoreProperties.txt`.
 static SHAPE: LazyLock<Result<Regex, regex::Error>> = LazyLock::new(|| {
     Regex::new(
@@ -19,33 +19,34 @@ static SHAPE: LazyLock<Result<Regex, regex::Error>> = LazyLock::new(|| {
     )
 });
 
-/// Canonical composition never makes one code point out of more than four: a spelling of more than this many code
-/// points for each that is allowed is no name, and is refused before any work is spent on it.
+/// Canonical composition makes one code point out of at most four. A text with more than this many
+/// code points for each allowed one is too long, and is rejected before it is normalised.
 const LONGEST_DECOMPOSITION: usize = 4;
 
-/// Why a text is not a name.
+/// Why a text is not a valid name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// There is no character in it.
+    /// The text is empty.
     #[error("a name must not be empty")]
     Empty,
-    /// It has more code points than are allowed, counted after NFC.
+    /// The name has too many code points, counted after NFC.
     #[error("a name must not be longer than {max} characters")]
     TooLong {
-        /// How many are allowed.
+        /// The maximum number of code points.
         max: usize,
     },
-    /// It has a character that is no letter, mark, number, `_` or `-`, or that is invisible, or it begins with a mark.
+    /// The name begins with a mark, or contains an invisible character or one other than a letter,
+    /// a mark, a number, `_` or `-`.
     #[error("a name may contain only letters, numbers, '_' and '-'")]
     Character,
 }
 
-/// Brings a spelling to the one form it is compared and shown in.
+/// Checks a name and returns its NFC form, in which names are compared and shown.
 fn parse(text: &str, max: usize) -> Result<Arc<str>, NameError> {
     if text.is_empty() {
         return Err(NameError::Empty);
     }
-    // each command names a room: what most of them look like needs no tables
+    // fast path: every command contains a room name, and most names are ASCII
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     if text.len() <= max && text.bytes().all(is_plain) {
         return Ok(text.into());
@@ -70,14 +71,14 @@ macro_rules! name {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// The most code points that a name of this kind may have, counted after NFC.
+            /// The maximum number of code points, counted after NFC.
             pub const MAX: usize = $max;
 
-            /// Takes any spelling of a name and keeps its NFC form, so that two spellings of one name are equal.
-            /// Case matters. Percent-encoding is undone by whoever reads it off a path, before this.
+            /// Parses a name in any spelling and keeps its NFC form, so that two spellings of a
+            /// name are equal. Names are case-sensitive. The caller decodes percent-encoding first.
             ///
             /// # Errors
-            /// A [`NameError`] that says what does not fit.
+            /// A [`NameError`] if the text is not a valid name.
             pub fn parse(text: &str) -> Result<Self, NameError> {
                 parse(text, Self::MAX).map(Self)
             }
@@ -100,7 +101,7 @@ macro_rules! name {
             }
         }
 
-        /// Names are equal and ordered as their text is.
+        /// Names compare and hash like their text.
         impl std::borrow::Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0
@@ -151,7 +152,7 @@ name! {
 }
 
 name! {
-    /// The name of a person, unique in a room: 1 to 50 code points.
+    /// The name of a user, unique in a room: 1 to 50 code points.
     Username, 50
 }
 
@@ -161,7 +162,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn takes_what_people_call_themselves() {
+    fn accepts_names_in_many_scripts() {
         for name in ["ana", "_", "-", "Ana_1-b", "josé", "世界", "नमस्ते", "٣", "½", "ß", "_\u{301}"]
         {
             assert_eq!(
@@ -173,8 +174,8 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_name() {
-        let hidden = [
+    fn rejects_invalid_names() {
+        let invisible = [
             "\u{200b}ana",
             "a\u{200d}na",
             "ana\u{202e}",
@@ -184,7 +185,7 @@ mod tests {
             "a\u{e0061}",
         ];
         let visible = ["a b", "a/b", "..", "a.b", "a\0", "*chatd*", "\u{301}ana", "😀", "a\n", "a'b", "<a>"];
-        for name in hidden.into_iter().chain(visible) {
+        for name in invisible.into_iter().chain(visible) {
             assert_eq!(Username::parse(name), Err(NameError::Character), "{name:?}");
         }
         assert_eq!(Username::parse(""), Err(NameError::Empty));
@@ -203,18 +204,18 @@ mod tests {
     }
 
     #[test]
-    fn ten_megabytes_are_refused_by_length() {
+    fn ten_megabytes_are_rejected_by_length() {
         assert_eq!(RoomName::parse(&"\u{301}".repeat(5_000_000)), Err(NameError::TooLong { max: 64 }));
     }
 
     #[test]
-    fn case_matters() {
+    fn names_are_case_sensitive() {
         assert_ne!(RoomName::parse("Lobby"), RoomName::parse("lobby"));
     }
 
     proptest! {
         #[test]
-        fn a_name_is_its_own_only_spelling(text in "\\PC{0,70}") {
+        fn parsing_a_name_in_any_normal_form_returns_the_same_name(text in "\\PC{0,70}") {
             if let Ok(name) = RoomName::parse(&text) {
                 prop_assert_eq!(RoomName::parse(name.as_str()), Ok(name.clone()));
                 prop_assert_eq!(RoomName::parse(&name.as_str().nfd().collect::<String>()), Ok(name));

@@ -1,19 +1,19 @@
-//! Points in time.
+//! Timestamps.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Milliseconds since 1970-01-01 00:00 UTC. On the wire it is RFC 3339 in UTC with milliseconds.
+/// Milliseconds since 1970-01-01 00:00 UTC. Serialized as RFC 3339 in UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// The last moment of the year 9999, the last that RFC 3339 can write.
+    /// The last millisecond of the year 9999, the latest time that RFC 3339 can represent.
     const LAST: u64 = 253_402_300_799_999;
 
-    /// This moment, as the system's clock has it.
+    /// The current time of the system's clock.
     pub fn now() -> Self {
         Self::from(SystemTime::now())
     }

@@ -1,4 +1,6 @@
-//! The contract for machines: an [AsyncAPI 3.0](https://www.asyncapi.com/docs/reference/specification/v3.0.0) document.
+//! Generates an [AsyncAPI 3.0] document of the protocol.
+//!
+//! [AsyncAPI 3.0]: https://www.asyncapi.com/docs/reference/specification/v3.0.0
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
@@ -15,8 +17,8 @@ const DESCRIPTION: &str = "Real-time chat over WebSocket. Frames are UTF-8 text,
 const ENDPOINT: &str = "One connection is one session, a member of any number of rooms. The client's first frame is \
     `hello`. The server sends `bye` before every close that it initiates.";
 
-/// What answers a command that was carried out. Any command may be answered by `error` instead.
-const ANSWERS: [(&str, &str); 7] = [
+/// The reply to each command that succeeds. The reply to a command that fails is `error`.
+const REPLIES: [(&str, &str); 7] = [
     ("hello", "welcome"),
     ("join", "joined"),
     ("leave", "left"),
@@ -26,19 +28,21 @@ const ANSWERS: [(&str, &str); 7] = [
     ("ping", "pong"),
 ];
 
-/// What the server tells a client unasked. An `error` is where it answers what is no command.
-const UNASKED: [&str; 7] = ["message", "presence", "typing", "notice", "left", "error", "bye"];
+/// The frames that the server sends on its own. It sends an `error` without a command if it
+/// receives something that is not a valid command.
+const UNSOLICITED: [&str; 7] = ["message", "presence", "typing", "notice", "left", "error", "bye"];
 
-/// One frame that can be sent.
+/// A type of frame.
 struct Frame {
     /// Its `type`.
     kind: String,
-    /// What it is for, in a sentence.
+    /// What the frame is for, in a sentence.
     summary: Value,
     schema: Map<String, Value>,
 }
 
-/// The dialect as an AsyncAPI document, made from the types of this module and what is written beside them.
+/// The protocol as an AsyncAPI document, generated from the types of this module and their doc
+/// comments.
 pub fn asyncapi() -> Value {
     let mut schemas = definitions();
     let commands = frames("ClientFrame", &mut schemas);
@@ -91,7 +95,7 @@ pub fn asyncapi() -> Value {
     })
 }
 
-/// The WebSocket binding: what the handshake has to say.
+/// The WebSocket binding: what the handshake must contain.
 fn binding() -> Value {
     json!({
         "bindingVersion": "0.1.0",
@@ -110,37 +114,39 @@ fn binding() -> Value {
     })
 }
 
-/// One operation for each command, with what answers it, and one for all that comes unasked.
+/// One operation per command, with its replies, and one for all frames that the server sends on its
+/// own.
 fn operations(commands: &[Frame]) -> Map<String, Value> {
     let channel = reference("channels/session");
     let message = |side, kind| reference(&format!("channels/session/messages/{}", message_name(side, kind)));
     let received = commands.iter().map(|command| {
-        let answer = ANSWERS.iter().filter(|(kind, _)| *kind == command.kind).map(|(_, answer)| *answer);
-        let answers: Vec<_> = answer.chain(["error"]).map(|answer| message("Server", answer)).collect();
+        let reply = REPLIES.iter().filter(|(kind, _)| *kind == command.kind).map(|(_, reply)| *reply);
+        let replies: Vec<_> = reply.chain(["error"]).map(|reply| message("Server", reply)).collect();
         let operation = json!({
             "action": "receive",
             "channel": channel,
             "summary": command.summary,
             "messages": [message("Client", &command.kind)],
-            "reply": { "channel": channel, "messages": answers },
+            "reply": { "channel": channel, "messages": replies },
         });
         (command.kind.clone(), operation)
     });
-    let unasked = json!({
+    let unsolicited = json!({
         "action": "send",
         "channel": channel,
         "summary": "What the server sends to a client on its own.",
-        "messages": UNASKED.map(|kind| message("Server", kind)),
+        "messages": UNSOLICITED.map(|kind| message("Server", kind)),
     });
-    received.chain([("unasked".to_owned(), unasked)]).collect()
+    received.chain([("unasked".to_owned(), unsolicited)]).collect()
 }
 
-/// The schemas of all types that a frame is made of. AsyncAPI's own schemas are a superset of JSON Schema, draft 7.
+/// The schemas of all types that frames consist of. AsyncAPI's schemas are a superset of JSON
+/// Schema, draft 7.
 fn definitions() -> Map<String, Value> {
     let settings = SchemaSettings::draft07().with(|settings| {
         settings.definitions_path = "/components/schemas".into();
         settings.transforms.push(Box::new(RecursiveTransform(absent_not_null)));
-        settings.transforms.push(Box::new(RecursiveTransform(unwrapped)));
+        settings.transforms.push(Box::new(RecursiveTransform(join_lines)));
     });
     let mut generator = SchemaGenerator::new(settings);
     generator.subschema_for::<ClientFrame>();
@@ -148,7 +154,8 @@ fn definitions() -> Map<String, Value> {
     generator.take_definitions(true)
 }
 
-/// A field that may be absent is never null: the server writes none, and a client has no need to.
+/// Removes `null` from the types of optional fields: the server never sends it, and clients do not
+/// need to.
 fn absent_not_null(schema: &mut Schema) {
     if let Some(Value::Array(types)) = schema.get_mut("type") {
         types.retain(|name| name != "null");
@@ -168,16 +175,17 @@ fn absent_not_null(schema: &mut Schema) {
     }
 }
 
-/// A description is running text: its line ends are those of the source.
-fn unwrapped(schema: &mut Schema) {
+/// Joins the lines of each paragraph of a description: its line breaks are those of the source
+/// code.
+fn join_lines(schema: &mut Schema) {
     if let Some(Value::String(description)) = schema.get_mut("description") {
         *description =
             description.split("\n\n").map(|part| part.replace('\n', " ")).collect::<Vec<_>>().join("\n\n");
     }
 }
 
-/// Takes the schema of an enum of frames apart: an object for each variant, in which the fields beside the enum, the tag and
-/// the variant's own fields stand together, as they do on the wire.
+/// Splits the schema of an enum of frames into one object per variant. The object contains the
+/// fields next to the enum, the tag and the variant's own fields, as the frame does.
 fn frames(name: &str, definitions: &mut Map<String, Value>) -> Vec<Frame> {
     let whole = definitions.remove(name).unwrap_or_default();
     let variants = whole["oneOf"].as_array().map(Vec::as_slice).unwrap_or_default();

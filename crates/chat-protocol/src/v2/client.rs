@@ -1,6 +1,7 @@
-//! What a client sends.
+//! The frames that a client sends.
 //!
-//! The comments on frames and fields are the descriptions in docs/asyncapi.json, too: they contain no links.
+//! The comments on frames and fields are also the descriptions in docs/asyncapi.json, so they
+//! contain no links.
 
 use std::sync::Arc;
 
@@ -79,7 +80,8 @@ pub struct Join {
     /// Send everything after this position.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Since>,
-    /// How many of the newest messages to send if `since` is absent or cannot be recovered; at most 200.
+    /// How many of the newest messages to send if `since` is absent or cannot be recovered; at most
+    /// 200.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub history: u64,
 }
@@ -92,7 +94,8 @@ pub struct Send {
     pub room: RoomName,
     /// The text, in Markdown.
     pub body: Arc<str>,
-    /// The client's id for the message. Sending the same id again is the same message. Without an id, each is a new message.
+    /// The client's id for the message. Sending the same id again is the same message. Without an
+    /// id, each is a new message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<MessageId>,
 }

@@ -1,4 +1,4 @@
-//! The frames of this dialect for what happens in a room.
+//! Converts events of a room into frames.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{Content, Event, Message};
 
-/// The frame for an event, or `None` if this dialect has none: `presence` takes the place of `Entered` and `Left`, and an erased message
-/// is not sent.
+/// The frame for an event, or `None` if this protocol has none: `presence` replaces `Entered` and
+/// `Left`, and an erased message is not sent.
 pub fn frame(event: &Event) -> Option<ServerFrame> {
     Some(match event {
         Event::Entered { .. } | Event::Left { .. } => return None,
@@ -40,7 +40,7 @@ pub fn frame(event: &Event) -> Option<ServerFrame> {
             seq: snapshot.seq,
             members: snapshot.members.clone(),
             member_count: snapshot.member_count as u64,
-            messages: listed(&snapshot.messages),
+            messages: stored_messages(&snapshot.messages),
             recovered: snapshot.recovered,
         }),
         Event::Ack(ack) => ServerFrame::Ack(Ack {
@@ -55,7 +55,7 @@ pub fn frame(event: &Event) -> Option<ServerFrame> {
             reference: page.reference.clone(),
             room: page.room.clone(),
             epoch: page.epoch.clone(),
-            messages: listed(&page.messages),
+            messages: stored_messages(&page.messages),
             more: page.more,
         }),
         Event::Members(page) => ServerFrame::Members(MembersPage {
@@ -84,6 +84,6 @@ fn message_frame(message: &Message) -> Option<MessageFrame> {
     })
 }
 
-fn listed(messages: &[Arc<Message>]) -> Vec<StoredMessage> {
+fn stored_messages(messages: &[Arc<Message>]) -> Vec<StoredMessage> {
     messages.iter().map(|message| StoredMessage::from(&**message)).collect()
 }

@@ -1,4 +1,4 @@
-//! What stands in a field of a client's frame, before it is known which type the field has to have.
+//! Values of the fields of a client's frame, before it is known which type each field must have.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,26 +7,27 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// A value of any type. Texts are borrowed where they can be; of what no field may hold nothing is kept.
+/// A value of any type. Strings are borrowed if possible. Values that are valid in no field are not
+/// kept.
 #[derive(Default)]
 pub(super) enum Field<'a> {
-    /// Nothing, or null.
+    /// No field, or null.
     #[default]
     Absent,
     Text(Cow<'a, str>),
     Number(u64),
     Flag(bool),
-    Object(Box<Place<'a>>),
+    Object(Box<SinceFields<'a>>),
     /// A whole number that is negative or too large.
     OutOfRange,
     /// A list, or a number that is not a whole number.
     Other,
 }
 
-/// What matters of an object: it can only be a place in a room's order.
+/// The fields of an object that are read. The only object in a frame is `since`.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Place<'a> {
+pub(super) struct SinceFields<'a> {
     #[serde(borrow)]
     pub(super) epoch: Field<'a>,
     #[serde(borrow)]
@@ -71,15 +72,15 @@ impl<'de> Visitor<'de> for FieldVisitor {
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Field<'de>, E> {
-        // those that are not negative come as u64
+        // serde passes numbers that are not negative to visit_u64
         Ok(Field::OutOfRange)
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Field<'de>, E> {
-        /// 2^64, the first whole number that does not fit.
+        /// 2^64, the first whole number that does not fit into a `u64`.
         const LIMIT: f64 = 18_446_744_073_709_551_616.0;
-        let is_out = number.fract() == 0.0 && !(0.0..LIMIT).contains(&number);
-        Ok(if is_out { Field::OutOfRange } else { Field::Other })
+        let is_out_of_range = number.fract() == 0.0 && !(0.0..LIMIT).contains(&number);
+        Ok(if is_out_of_range { Field::OutOfRange } else { Field::Other })
     }
 
     fn visit_bool<E>(self, flag: bool) -> Result<Field<'de>, E> {
@@ -92,6 +93,7 @@ impl<'de> Visitor<'de> for FieldVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<Field<'de>, A::Error> {
-        Place::deserialize(MapAccessDeserializer::new(object)).map(|place| Field::Object(Box::new(place)))
+        SinceFields::deserialize(MapAccessDeserializer::new(object))
+            .map(|since| Field::Object(Box::new(since)))
     }
 }

@@ -1,4 +1,4 @@
-//! The dialect of new clients: many rooms on one connection, acks, history and resume.
+//! The protocol of new clients: many rooms on one connection, acks, history and resume.
 //!
 //! Frames are JSON objects tagged by `type`. Unknown fields are ignored on both sides.
 
@@ -26,28 +26,30 @@ pub use write::{size_hint, write, write_frame};
 
 pub use crate::model::{ErrorCode, LeftReason, MemberInfo, NoticeLevel, Since};
 
-/// The name of the dialect in `Sec-WebSocket-Protocol`.
+/// The name of the protocol in `Sec-WebSocket-Protocol`.
 pub const SUBPROTOCOL: &str = "chat.v2";
 
-/// The most messages in one page of history, and the most of the newest that a `join` brings.
+/// The maximum number of messages in a page of history, and of newest messages in a [`Joined`].
 pub const PAGE_MESSAGES: usize = 200;
 
-/// How many messages a page of history has where a client does not say.
+/// The number of messages in a page of history if the client sets no limit.
 pub const PAGE_MESSAGES_DEFAULT: usize = 50;
 
-/// A page of history ends here, too, counted by [`Message::encoded_size`](crate::Message::encoded_size); so does what is
-/// recovered. With what else is in its frame (the first page of members, say) it stays below 1 MiB, the largest frame that many
-/// WebSocket libraries take unless they are told otherwise.
+/// The maximum size in bytes of a page of history, and of the messages that a `join` recovers, as
+/// counted by [`Message::encoded_size`](crate::Message::encoded_size). With the rest of its frame
+/// (for example the first page of members), it stays below 1 MiB, the default frame limit of many
+/// WebSocket libraries.
 pub const PAGE_BYTES: usize = (1 << 20) - (64 << 10);
 
-/// The most messages that a `join` with `since` recovers.
+/// The maximum number of messages that a `join` with `since` recovers.
 pub const RECOVERED_MESSAGES: usize = 1_000;
 
-/// The most members in one page, and in [`Joined`].
+/// The maximum number of members in a page, and in [`Joined`].
 pub const PAGE_MEMBERS: usize = 200;
 
-/// How many members a page has where a client does not say.
+/// The number of members in a page if the client sets no limit.
 pub const PAGE_MEMBERS_DEFAULT: usize = 100;
 
-/// In a room with more members than [`LISTED_MEMBERS`](crate::LISTED_MEMBERS) each list of a [`Presence`] is cut here.
+/// The maximum length of each list of a [`Presence`] in a room with more members than
+/// [`LISTED_MEMBERS`](crate::LISTED_MEMBERS).
 pub const PARTIAL_PRESENCE: usize = 50;

@@ -1,4 +1,4 @@
-//! Reads what a client sends.
+//! Parses the frames of clients.
 
 use std::sync::Arc;
 
@@ -10,23 +10,23 @@ use super::field::Field;
 use super::{ClientFrame, Command, ErrorCode, Hello, History, Join, Members, Send, Since};
 use crate::{Epoch, LengthError, MessageId, Reference, RoomName, Username};
 
-/// Why a frame is no command.
+/// Why a frame is not a valid command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Rejected {
-    /// What the client calls the frame, as far as that could be read.
+    /// The `ref` of the frame, if it could be read.
     pub reference: Option<Reference>,
-    /// Why, for a program.
+    /// The reason, for programs.
     pub code: ErrorCode,
-    /// Why, for a person.
+    /// The reason, a sentence for people.
     pub message: String,
 }
 
-/// How much of an unknown type is repeated to its sender, in characters.
-const QUOTED: usize = 64;
+/// How many characters of an unknown type the error quotes.
+const MAX_QUOTED_CHARS: usize = 64;
 
-/// The fields of all commands in one: read in one pass, without a tree in between. What is in a field matters only if the
-/// frame's type has it.
+/// The fields of all commands together, so that a frame is parsed in one pass and without an
+/// intermediate tree. The value of a field matters only if the frame's type has this field.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Fields<'a> {
@@ -65,55 +65,55 @@ struct Fields<'a> {
     limit: Field<'a>,
 }
 
-/// What is wrong, before it is known what the client calls the frame.
-struct Wrong(ErrorCode, String);
+/// The code and the message of a [`Rejected`], before the frame's `ref` is known.
+struct Reason(ErrorCode, String);
 
-/// Reads one text frame of a client. Fields that its type does not have are ignored, whatever is in them; null is as good as
-/// no field.
+/// Parses a text frame of a client. Fields that its type does not have are ignored, whatever their
+/// values are. A field that is null counts as absent.
 ///
 /// # Errors
-/// [`Rejected`]: what the sender is to be told.
+/// [`Rejected`] if the frame is not a valid command; its contents are meant for the client.
 pub fn read(frame: &str) -> Result<ClientFrame, Rejected> {
-    let fields = fields(frame).map_err(|Wrong(code, message)| Rejected {
-        reference: reference_of_broken(frame),
+    let fields = fields(frame).map_err(|Reason(code, message)| Rejected {
+        reference: reference_in_broken_frame(frame),
         code,
         message,
     })?;
-    let reference = reference(&fields.reference).map_err(|Wrong(code, message)| Rejected {
+    let reference = reference(&fields.reference).map_err(|Reason(code, message)| Rejected {
         reference: None,
         code,
         message,
     })?;
     match command(&fields) {
         Ok(command) => Ok(ClientFrame { reference, command }),
-        Err(Wrong(code, message)) => Err(Rejected { reference, code, message }),
+        Err(Reason(code, message)) => Err(Rejected { reference, code, message }),
     }
 }
 
-fn fields(frame: &str) -> Result<Fields<'_>, Wrong> {
-    // serde takes an array, too, for the fields of a struct in their order
+fn fields(frame: &str) -> Result<Fields<'_>, Reason> {
+    // serde also deserializes a struct from an array of its fields in order
     if !frame.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
-        return Err(Wrong(ErrorCode::BadJson, "a frame must be a JSON object".into()));
+        return Err(Reason(ErrorCode::BadJson, "a frame must be a JSON object".into()));
     }
     serde_json::from_str(frame).map_err(|error| {
-        // no field's type is wrong at this point: what is left is a field that stands there twice
+        // fields accept values of any type here, so the only data error is a duplicate field
         if error.is_data() {
-            Wrong(ErrorCode::MissingField, format!("a field occurs twice: {error}"))
+            Reason(ErrorCode::MissingField, format!("a field occurs twice: {error}"))
         } else {
-            Wrong(ErrorCode::BadJson, format!("invalid JSON: {error}"))
+            Reason(ErrorCode::BadJson, format!("invalid JSON: {error}"))
         }
     })
 }
 
-/// What the client calls a frame that could not be read to its end.
-fn reference_of_broken(frame: &str) -> Option<Reference> {
+/// The `ref` of a frame that is not valid JSON, if it precedes the error.
+fn reference_in_broken_frame(frame: &str) -> Option<Reference> {
     let mut found = None;
-    // what comes of it besides is known already: the frame is broken
+    // the result is an error, which is known already
     let _ = serde_json::Deserializer::from_str(frame).deserialize_map(ReferenceOnly(&mut found));
     found
 }
 
-/// Keeps the first `ref` as soon as it is read, so that it outlives whatever is wrong behind it.
+/// Stores the first `ref` as soon as it is read, so that it survives an error after it.
 struct ReferenceOnly<'f>(&'f mut Option<Reference>);
 
 impl<'de> Visitor<'de> for ReferenceOnly<'_> {
@@ -135,8 +135,8 @@ impl<'de> Visitor<'de> for ReferenceOnly<'_> {
     }
 }
 
-fn command(fields: &Fields<'_>) -> Result<Command, Wrong> {
-    Ok(match needed(text(&fields.kind, "type")?, "type")? {
+fn command(fields: &Fields<'_>) -> Result<Command, Reason> {
+    Ok(match required(text(&fields.kind, "type")?, "type")? {
         "hello" => Command::Hello(Hello {
             username: username(&fields.username)?,
             resume: text(&fields.resume, "resume")?.map(Into::into),
@@ -152,11 +152,11 @@ fn command(fields: &Fields<'_>) -> Result<Command, Wrong> {
         "leave" => Command::Leave { room: room(&fields.room)? },
         "send" => Command::Send(Send {
             room: room(&fields.room)?,
-            body: Arc::from(needed(text(&fields.body, "body")?, "body")?),
+            body: Arc::from(required(text(&fields.body, "body")?, "body")?),
             id: text(&fields.id, "id")?
                 .map(str::parse::<MessageId>)
                 .transpose()
-                .map_err(|error| wrong("id", error))?,
+                .map_err(|error| invalid_length("id", error))?,
         }),
         "history" => Command::History(History {
             room: room(&fields.room)?,
@@ -166,88 +166,88 @@ fn command(fields: &Fields<'_>) -> Result<Command, Wrong> {
         }),
         "members" => Command::Members(Members {
             room: room(&fields.room)?,
-            after: text(&fields.after, "after")?.map(spelled_as_names_are),
-            prefix: text(&fields.prefix, "prefix")?.map(spelled_as_names_are),
+            after: text(&fields.after, "after")?.map(normalized),
+            prefix: text(&fields.prefix, "prefix")?.map(normalized),
             limit: number(&fields.limit, "limit")?,
         }),
         "typing" => Command::Typing { room: room(&fields.room)? },
         "ping" => Command::Ping,
         unknown => {
-            let quoted: String = unknown.chars().take(QUOTED).collect();
-            return Err(Wrong(ErrorCode::UnknownType, format!("unknown type \"{quoted}\"")));
+            let quoted: String = unknown.chars().take(MAX_QUOTED_CHARS).collect();
+            return Err(Reason(ErrorCode::UnknownType, format!("unknown type \"{quoted}\"")));
         }
     })
 }
 
-fn reference(field: &Field<'_>) -> Result<Option<Reference>, Wrong> {
-    text(field, "ref")?.map(str::parse).transpose().map_err(|error| wrong("ref", error))
+fn reference(field: &Field<'_>) -> Result<Option<Reference>, Reason> {
+    text(field, "ref")?.map(str::parse).transpose().map_err(|error| invalid_length("ref", error))
 }
 
-/// A part of a name in the form that names are compared in.
-fn spelled_as_names_are(part: &str) -> String {
+/// A part of a name in NFC, in which names are compared.
+fn normalized(part: &str) -> String {
     part.nfc().collect()
 }
 
-fn room(field: &Field<'_>) -> Result<RoomName, Wrong> {
-    let text = needed(text(field, "room")?, "room")?;
-    RoomName::parse(text).map_err(|error| Wrong(ErrorCode::InvalidRoom, error.to_string()))
+fn room(field: &Field<'_>) -> Result<RoomName, Reason> {
+    let text = required(text(field, "room")?, "room")?;
+    RoomName::parse(text).map_err(|error| Reason(ErrorCode::InvalidRoom, error.to_string()))
 }
 
-fn username(field: &Field<'_>) -> Result<Username, Wrong> {
-    let text = needed(text(field, "username")?, "username")?;
-    Username::parse(text).map_err(|error| Wrong(ErrorCode::InvalidUsername, error.to_string()))
+fn username(field: &Field<'_>) -> Result<Username, Reason> {
+    let text = required(text(field, "username")?, "username")?;
+    Username::parse(text).map_err(|error| Reason(ErrorCode::InvalidUsername, error.to_string()))
 }
 
-fn since(field: &Field<'_>) -> Result<Option<Since>, Wrong> {
-    let place = match field {
+fn since(field: &Field<'_>) -> Result<Option<Since>, Reason> {
+    let since = match field {
         Field::Absent => return Ok(None),
-        Field::Object(place) => place,
-        _ => return Err(of_type("since", "an object")),
+        Field::Object(since) => since,
+        _ => return Err(wrong_type("since", "an object")),
     };
-    let epoch = needed(text(&place.epoch, "since.epoch")?, "since.epoch")?;
-    let seq = needed(number(&place.seq, "since.seq")?, "since.seq")?;
+    let epoch = required(text(&since.epoch, "since.epoch")?, "since.epoch")?;
+    let seq = required(number(&since.seq, "since.seq")?, "since.seq")?;
     Ok(Some(Since { epoch: Epoch(epoch.into()), seq }))
 }
 
-fn text<'f>(field: &'f Field<'_>, name: &str) -> Result<Option<&'f str>, Wrong> {
+fn text<'f>(field: &'f Field<'_>, name: &str) -> Result<Option<&'f str>, Reason> {
     match field {
         Field::Absent => Ok(None),
         Field::Text(text) => Ok(Some(text)),
-        _ => Err(of_type(name, "a string")),
+        _ => Err(wrong_type(name, "a string")),
     }
 }
 
-/// What a number has to be.
+/// The type of a number, in error messages.
 const NUMBER: &str = "a whole number from 0 to 2^64 - 1";
 
-fn number(field: &Field<'_>, name: &str) -> Result<Option<u64>, Wrong> {
+fn number(field: &Field<'_>, name: &str) -> Result<Option<u64>, Reason> {
     match field {
         Field::Absent => Ok(None),
         Field::Number(number) => Ok(Some(*number)),
-        Field::OutOfRange => Err(Wrong(
+        Field::OutOfRange => Err(Reason(
             ErrorCode::BadJson,
             format!("the number in \"{name}\" is out of range: it must be {NUMBER}"),
         )),
-        _ => Err(of_type(name, NUMBER)),
+        _ => Err(wrong_type(name, NUMBER)),
     }
 }
 
-fn flag(field: &Field<'_>, name: &str) -> Result<Option<bool>, Wrong> {
+fn flag(field: &Field<'_>, name: &str) -> Result<Option<bool>, Reason> {
     match field {
         Field::Absent => Ok(None),
         Field::Flag(flag) => Ok(Some(*flag)),
-        _ => Err(of_type(name, "true or false")),
+        _ => Err(wrong_type(name, "true or false")),
     }
 }
 
-fn needed<T>(value: Option<T>, name: &str) -> Result<T, Wrong> {
-    value.ok_or_else(|| Wrong(ErrorCode::MissingField, format!("the field \"{name}\" is missing")))
+fn required<T>(value: Option<T>, name: &str) -> Result<T, Reason> {
+    value.ok_or_else(|| Reason(ErrorCode::MissingField, format!("the field \"{name}\" is missing")))
 }
 
-fn wrong(name: &str, error: LengthError) -> Wrong {
-    Wrong(ErrorCode::MissingField, format!("the field \"{name}\" is invalid: {error}"))
+fn invalid_length(name: &str, error: LengthError) -> Reason {
+    Reason(ErrorCode::MissingField, format!("the field \"{name}\" is invalid: {error}"))
 }
 
-fn of_type(name: &str, expected: &str) -> Wrong {
-    Wrong(ErrorCode::MissingField, format!("the field \"{name}\" must be {expected}"))
+fn wrong_type(name: &str, expected: &str) -> Reason {
+    Reason(ErrorCode::MissingField, format!("the field \"{name}\" must be {expected}"))
 }

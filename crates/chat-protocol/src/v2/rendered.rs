@@ -1,4 +1,4 @@
-//! Writes what is told to sessions that asked for `html`.
+//! Serializes events for sessions that asked for `html`.
 
 use std::sync::Arc;
 
@@ -6,31 +6,33 @@ use super::{PAGE_BYTES, ServerFrame, StoredMessage, frame, write_frame};
 use crate::model::{ERASED_SIZE, json_length, said_size};
 use crate::{Event, MessageId, RoomName, Timestamp};
 
-/// In one frame the newest bodies of this many bytes together are rendered: a bound on the time that takes.
+/// The maximum number of bytes of message texts that are rendered for one frame, newest messages
+/// first. This bounds the time it takes.
 pub const RENDERED_BYTES: usize = 256 << 10;
 
-/// The name of the field, and what is around its text.
+/// The size of the field without its text.
 const FIELD: usize = r#""html":"","#.len();
 
-/// A message whose `html` is asked for. Room, number and id together never stand for another text in one epoch.
+/// A message to render. Within an epoch, the room, number and id together identify the text.
 #[derive(Debug, Clone, Copy)]
 pub struct Written<'a> {
-    /// Where it was said.
+    /// The room.
     pub room: &'a RoomName,
-    /// Its place in the room's order.
+    /// The message's number in the room.
     pub seq: u64,
-    /// What its sender calls it.
+    /// The sender's id for the message.
     pub id: &'a MessageId,
-    /// When it was stored.
+    /// The time at which the message was stored.
     pub sent_at: Timestamp,
-    /// What, as it was written.
+    /// The text, unchanged.
     pub body: &'a Arc<str>,
 }
 
-/// Appends the event as [`write()`] does, and adds to each message what `render` makes of it: its sanitised HTML.
+/// Appends the event as [`write()`](super::write()) does, with `html` in each message: the
+/// sanitised HTML that `render` returns.
 ///
-/// Where a frame would have more than [`PAGE_BYTES`] with it, and beyond [`RENDERED_BYTES`] of texts, messages have no `html`, the
-/// oldest first.
+/// The oldest messages have no `html` if the frame would exceed [`PAGE_BYTES`] with it, or if their
+/// texts exceed [`RENDERED_BYTES`].
 pub fn write_rendered(event: &Event, mut render: impl FnMut(Written<'_>) -> Arc<str>, out: &mut Vec<u8>) {
     let Some(mut frame) = frame(event) else { return };
     match &mut frame {
@@ -78,7 +80,7 @@ mod tests {
     use super::*;
     use crate::{Content, Epoch, Message, MessagePage, Username};
 
-    fn told(count: usize, body: &str) -> Event {
+    fn history_page(count: usize, body: &str) -> Event {
         let messages = (1..=count as u64).map(|seq| {
             let content = Content::Said {
                 id: MessageId::from_random(seq.into()),
@@ -96,7 +98,7 @@ mod tests {
         Event::History(Box::new(MessagePage { reference: None, room, epoch, messages, more: false }))
     }
 
-    /// Which messages have `html`, and how long the frame is.
+    /// Which messages have `html`, and the length of the frame.
     fn written(event: &Event, html: &str) -> (Vec<bool>, usize) {
         let mut out = Vec::new();
         write_rendered(event, |_| html.into(), &mut out);
@@ -106,21 +108,21 @@ mod tests {
     }
 
     #[test]
-    fn every_message_of_a_page_is_rendered_but_one_that_was_erased() {
-        assert_eq!(written(&told(3, "*hi*"), "<p><em>hi</em></p>").0, [true, true, true, false]);
+    fn every_message_of_a_page_except_an_erased_one_is_rendered() {
+        assert_eq!(written(&history_page(3, "*hi*"), "<p><em>hi</em></p>").0, [true, true, true, false]);
     }
 
     #[test]
-    fn a_page_stays_within_its_bytes_and_the_newest_are_rendered_first() {
-        let (rendered, bytes) = written(&told(40, "*"), &"\"".repeat(PAGE_BYTES / 60));
+    fn a_page_keeps_its_size_limit_and_renders_the_newest_messages_first() {
+        let (rendered, bytes) = written(&history_page(40, "*"), &"\"".repeat(PAGE_BYTES / 60));
         assert!(bytes <= PAGE_BYTES + 200, "{bytes}");
         assert_eq!(rendered.iter().filter(|rendered| **rendered).count(), 29);
-        assert!(rendered[..40].is_sorted(), "the oldest have none");
+        assert!(rendered[..40].is_sorted(), "the oldest messages have no html");
     }
 
     #[test]
-    fn no_more_than_so_many_bytes_are_rendered_for_one_frame() {
-        let (rendered, _) = written(&told(10, &"x".repeat(RENDERED_BYTES / 4)), "<p>");
+    fn the_rendered_bytes_of_one_frame_are_limited() {
+        let (rendered, _) = written(&history_page(10, &"x".repeat(RENDERED_BYTES / 4)), "<p>");
         assert_eq!(rendered.iter().filter(|rendered| **rendered).count(), 4);
     }
 }

@@ -1,6 +1,7 @@
-//! What the server sends.
+//! The frames that the server sends.
 //!
-//! The comments on frames and fields are the descriptions in docs/asyncapi.json, too: they contain no links.
+//! The comments on frames and fields are also the descriptions in docs/asyncapi.json, so they
+//! contain no links.
 
 use std::sync::Arc;
 
@@ -58,7 +59,8 @@ pub struct Welcome {
     pub reference: Option<Reference>,
     /// An id for logs and lists. It grants nothing.
     pub session: String,
-    /// A secret for this client alone, with which a later `hello` takes over this session's memberships.
+    /// A secret for this client alone, with which a later `hello` takes over this session's
+    /// memberships.
     pub resume: String,
     /// The name, in the spelling that everyone sees.
     pub username: Username,
@@ -97,7 +99,8 @@ pub struct Joined {
     pub epoch: Epoch,
     /// The number of the newest message; the live stream begins after it.
     pub seq: u64,
-    /// The first page of the members, ordered by username. It reflects every `presence` sent so far, plus the session itself.
+    /// The first page of the members, ordered by username. It reflects every `presence` sent so
+    /// far, plus the session itself.
     pub members: Vec<MemberInfo>,
     /// The number of all members.
     pub member_count: u64,
@@ -200,7 +203,8 @@ impl From<&Message> for StoredMessage {
     }
 }
 
-/// Members that joined or left since the last `presence`. Treat the list of members as a set when you apply it. A member that joined and left in between is in neither list.
+/// Members that joined or left since the last `presence`. Treat the list of members as a set when
+/// you apply it. A member that joined and left in between is in neither list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Presence {
@@ -277,7 +281,8 @@ pub struct MembersPage {
     pub reference: Option<Reference>,
     /// The room.
     pub room: RoomName,
-    /// The members, ordered by username. The list reflects every `presence` sent so far, plus the session itself.
+    /// The members, ordered by username. The list reflects every `presence` sent so far, plus the
+    /// session itself.
     pub members: Vec<MemberInfo>,
     /// The number of all members, whatever was asked for.
     pub member_count: u64,

@@ -1,14 +1,14 @@
-//! Writes what the server sends.
+//! Serializes the frames of the server.
 
 use std::sync::Arc;
 
 use super::{ServerFrame, frame};
 use crate::{Content, Event, MemberInfo, Message};
 
-/// A frame without its lists and texts.
+/// The size of a frame without its lists and texts.
 const FRAME: usize = 200;
 
-/// Appends the event as one JSON object; nothing if this dialect has no frame for it.
+/// Appends the event as one JSON object. Appends nothing if this protocol has no frame for it.
 pub fn write(event: &Event, out: &mut Vec<u8>) {
     if let Some(frame) = frame(event) {
         write_frame(&frame, out);
@@ -17,12 +17,14 @@ pub fn write(event: &Event, out: &mut Vec<u8>) {
 
 /// Appends the frame as one JSON object.
 pub fn write_frame(frame: &ServerFrame, out: &mut Vec<u8>) {
-    // structs of strings and numbers cannot fail to serialize, and a vector takes every write
+    // cannot fail: structs of strings and numbers always serialize, and a vector accepts every
+    // write
     let written = serde_json::to_writer(out, frame);
     debug_assert!(written.is_ok());
 }
 
-/// About how many bytes [`write()`] appends, without writing the event: all but what escaping adds.
+/// Estimates how many bytes [`write()`] appends, without serializing the event. The estimate leaves
+/// out what escaping adds.
 pub fn size_hint(event: &Event) -> usize {
     match event {
         Event::Message { message, .. } => message.size(),
@@ -35,7 +37,7 @@ pub fn size_hint(event: &Event) -> usize {
         Event::History(page) => FRAME + messages_size(&page.messages),
         Event::Members(page) => FRAME + members_size(&page.members),
         Event::PresenceChanged(change) => {
-            /// A name without its characters.
+            /// The size of a name without its characters.
             const NAME: usize = 3;
             let left = change.left.iter().map(|name| NAME + name.as_str().len());
             FRAME + members_size(&change.joined) + left.sum::<usize>()
@@ -45,13 +47,13 @@ pub fn size_hint(event: &Event) -> usize {
 }
 
 fn members_size(members: &[MemberInfo]) -> usize {
-    /// All but the name.
+    /// Everything except the name.
     const REST: usize = 60;
     members.iter().map(|member| REST + member.username.as_str().len()).sum()
 }
 
 fn messages_size(messages: &[Arc<Message>]) -> usize {
-    /// All but the text.
+    /// Everything except the text.
     const REST: usize = 160;
     const ERASED: usize = 80;
     let size = |message: &Arc<Message>| match &message.content {

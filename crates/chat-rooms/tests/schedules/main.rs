@@ -1,11 +1,12 @@
-//! What is promised when many do something at once, under schedules that are chosen step by step: `just schedules`. A schedule that
-//! breaks a promise is printed, and `SHUTTLE_RANDOM_SEED` or `shuttle::replay` runs it again.
+//! Concurrency guarantees, tested under schedules that are chosen step by step: `just schedules`. A
+//! schedule that violates a guarantee is printed; `SHUTTLE_RANDOM_SEED` or `shuttle::replay` runs
+//! it again.
 #![cfg(shuttle)]
 #![allow(clippy::unwrap_used)]
 
+mod client;
 mod explore;
 mod names;
+mod reattach;
 mod rooms;
-mod seats;
-mod stay;
 mod store;

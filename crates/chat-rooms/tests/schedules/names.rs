@@ -1,4 +1,4 @@
-//! Who gets a name, when several want it at once and some of them think better of it.
+//! Uniqueness of names when several tasks request one at once and some of them cancel.
 
 use std::sync::Arc;
 
@@ -10,25 +10,25 @@ use parking_lot::Mutex;
 use shuttle::future::{block_on, spawn, yield_now};
 use shuttle::rand::{Rng, thread_rng};
 
+use crate::client::{Log, room, user};
 use crate::explore::explore;
-use crate::stay::{Log, room, user};
 use crate::store::{Presence, Store, engine};
 
-/// How many hold the name at this moment.
+/// How many tasks hold the name now.
 type Holders = Arc<Mutex<usize>>;
 
-async fn wants_it_twice(engine: Engine, holders: Holders) {
-    wants(&engine, &holders).await;
-    wants(&engine, &holders).await;
+async fn hold_name_twice(engine: Engine, holders: Holders) {
+    hold_name(&engine, &holders).await;
+    hold_name(&engine, &holders).await;
 }
 
-/// Asks for the name, gives up after some steps or not, and holds it for a while where it gets it.
-async fn wants(engine: &Engine, holders: &Holders) {
+/// Requests the name, possibly cancels after some steps, and otherwise holds it for a while.
+async fn hold_name(engine: &Engine, holders: &Holders) {
     let (room, ana) = (room(), user("ana"));
-    let asking = engine.admit(&room, &ana).boxed();
+    let admitting = engine.admit(&room, &ana).boxed();
     let patience = if thread_rng().r#gen() { thread_rng().gen_range(0..8) } else { usize::MAX };
-    let seat = match select(asking, steps(patience).boxed()).await {
-        Either::Left((Ok(seat), _)) => seat,
+    let admission = match select(admitting, steps(patience).boxed()).await {
+        Either::Left((Ok(admission), _)) => admission,
         Either::Left((Err(JoinError::NameTaken | JoinError::Store(_)), _)) | Either::Right(_) => {
             return;
         }
@@ -38,9 +38,9 @@ async fn wants(engine: &Engine, holders: &Holders) {
     yield_now().await;
     if thread_rng().gen_bool(0.3) {
         release(holders);
-        drop(seat);
+        drop(admission);
     } else {
-        let member = seat.join(Subscribe::new(Log::new(usize::MAX).outlet())).await.unwrap().0;
+        let member = admission.join(Subscribe::new(Log::new(usize::MAX).sink())).await.unwrap().0;
         yield_now().await;
         release(holders);
         member.leave();
@@ -56,7 +56,7 @@ async fn steps(count: usize) {
 fn hold(holders: &Holders) {
     let mut holders = holders.lock();
     *holders += 1;
-    assert_eq!(*holders, 1, "a name is held by one at a time");
+    assert_eq!(*holders, 1, "a name has one holder at a time");
 }
 
 fn release(holders: &Holders) {
@@ -64,17 +64,17 @@ fn release(holders: &Holders) {
 }
 
 #[test]
-fn a_name_is_held_by_one_at_a_time_and_free_in_the_end() {
+fn a_name_has_one_holder_at_a_time_and_is_free_in_the_end() {
     explore(|| {
         block_on(async {
             let presence = Presence::new();
             let engine = engine(&Store::new(0.0), &presence).await;
             let holders = Holders::default();
-            let asking = [0, 1, 2].map(|_| spawn(wants_it_twice(engine.clone(), Arc::clone(&holders))));
-            for asking in asking {
-                asking.await.unwrap();
+            let tasks = [0, 1, 2].map(|_| spawn(hold_name_twice(engine.clone(), Arc::clone(&holders))));
+            for task in tasks {
+                task.await.unwrap();
             }
-            // who gave up may have a row that is still being written, and then goes
+            // the row of a cancelled request may still be written, and is removed afterwards
             while engine.room_count() > 0 || !presence.members(room()).await.unwrap().is_empty() {
                 yield_now().await;
             }

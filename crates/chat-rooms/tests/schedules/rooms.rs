@@ -1,4 +1,4 @@
-//! Members that come, speak and go, all at once.
+//! Members that join, send and leave concurrently.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,33 +9,33 @@ use chat_rooms::{Engine, Membership};
 use shuttle::future::{block_on, spawn};
 use shuttle::rand::{Rng, thread_rng};
 
+use crate::client::{Log, acks, ends_with_left, is_answered, join, joined, messages, outgoing, room, view};
 use crate::explore::explore;
-use crate::stay::{Log, acks, ends_with_left, is_answered, join, joined, messages, outgoing, room, view};
 use crate::store::{Presence, Store, engine};
 
-/// How a stay ends.
+/// How a visit ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Stays,
     Leaves,
-    Told,
+    LeavesWithNotice,
 }
 
-struct Stay {
+struct Visit {
     log: Arc<Log>,
     end: End,
-    said: Vec<String>,
+    sent: Vec<String>,
     is_last: bool,
-    /// Whoever stays is held here.
+    /// The membership, if the member stays.
     _member: Option<Membership>,
 }
 
-/// Comes, says something, and goes or is_active.
-async fn stay(engine: &Engine, name: &str, number: usize, end: End) -> Stay {
+/// Joins, sends some messages, and leaves or stays.
+async fn visit(engine: &Engine, name: &str, number: usize, end: End) -> Visit {
     let log = Log::new(usize::MAX);
     let member = join(engine, name, &log).await;
-    let said: Vec<_> = (0..thread_rng().gen_range(0..3)).map(|i| format!("{name}.{number}.{i}")).collect();
-    for body in &said {
+    let sent: Vec<_> = (0..thread_rng().gen_range(0..3)).map(|i| format!("{name}.{number}.{i}")).collect();
+    for body in &sent {
         member.submit(outgoing(body)).await.unwrap();
     }
     let member = match end {
@@ -44,33 +44,33 @@ async fn stay(engine: &Engine, name: &str, number: usize, end: End) -> Stay {
             member.leave();
             None
         }
-        End::Told => {
+        End::LeavesWithNotice => {
             member.leave_telling(LeftReason::Asked, None);
             None
         }
     };
-    Stay { log, end, said, is_last: number == 1, _member: member }
+    Visit { log, end, sent, is_last: number == 1, _member: member }
 }
 
-/// Two stays of one user, one right behind the other: a name is free as soon as its holder has left.
-async fn is_active(engine: Engine, name: &'static str) -> Vec<Stay> {
-    let first = if thread_rng().r#gen() { End::Leaves } else { End::Told };
-    let then = if thread_rng().gen_bool(0.7) { End::Stays } else { first };
-    vec![stay(&engine, name, 0, first).await, stay(&engine, name, 1, then).await]
+/// Two visits of one user in succession: a name is free as soon as its holder has left.
+async fn two_visits(engine: Engine, name: &'static str) -> Vec<Visit> {
+    let first = if thread_rng().r#gen() { End::Leaves } else { End::LeavesWithNotice };
+    let second = if thread_rng().gen_bool(0.7) { End::Stays } else { first };
+    vec![visit(&engine, name, 0, first).await, visit(&engine, name, 1, second).await]
 }
 
-/// What every stay was told is one unbroken part of what is stored.
-fn check(stay: &Stay, stored: &[Arc<Message>]) {
-    let events = stay.log.events();
-    if events.is_empty() && stay.end == End::Leaves {
-        // gone before it was told that it is in
+/// Checks that a visit received a contiguous part of the stored messages.
+fn check(visit: &Visit, stored: &[Arc<Message>]) {
+    let events = visit.log.events();
+    if events.is_empty() && visit.end == End::Leaves {
+        // left before it received `Joined`
         return;
     }
     let from = usize::try_from(joined(&events).seq).unwrap();
     let got = messages(&events);
     let expected: Vec<_> = stored[from..].iter().take(got.len()).map(numbered).collect();
-    assert_eq!(got, expected, "{:?}", stay.end);
-    // an ack comes before what it is about
+    assert_eq!(got, expected, "{:?}", visit.end);
+    // an ack precedes its message
     for ack in acks(&events) {
         let of_ack = events.iter().position(|event| {
             is_answered(std::slice::from_ref(event), ack.reference.as_ref().unwrap().as_str())
@@ -80,24 +80,25 @@ fn check(stay: &Stay, stored: &[Arc<Message>]) {
         });
         assert!(of_message.is_none_or(|message| message > of_ack.unwrap()));
     }
-    match stay.end {
+    match visit.end {
         End::Stays => {
-            assert_eq!(from + got.len(), stored.len(), "who is in gets everything");
-            check_answered(stay, &events);
+            assert_eq!(from + got.len(), stored.len(), "a member receives everything");
+            check_answered(visit, &events);
         }
-        End::Told => {
-            assert!(ends_with_left(&events), "nothing comes behind `left`");
-            // the second stay of a user ends the first at once, whatever that has on its way
-            if stay.is_last {
-                check_answered(stay, &events);
+        End::LeavesWithNotice => {
+            assert!(ends_with_left(&events), "nothing comes after `left`");
+            // the second visit of a user ends the first one at once, even if it has messages in
+            // flight
+            if visit.is_last {
+                check_answered(visit, &events);
             }
         }
         End::Leaves => {}
     }
 }
 
-fn check_answered(stay: &Stay, events: &[Arc<Event>]) {
-    assert!(stay.said.iter().all(|body| is_answered(events, body)), "{:?}", stay.said);
+fn check_answered(visit: &Visit, events: &[Arc<Event>]) {
+    assert!(visit.sent.iter().all(|body| is_answered(events, body)), "{:?}", visit.sent);
 }
 
 fn numbered(message: &Arc<Message>) -> (u64, String) {
@@ -108,56 +109,57 @@ fn numbered(message: &Arc<Message>) -> (u64, String) {
 }
 
 #[test]
-fn who_is_in_gets_everything_and_who_left_nothing_more() {
+fn members_receive_everything_and_nothing_after_leaving() {
     explore(|| {
         block_on(async {
             let (store, presence) = (Store::new(0.1), Presence::new());
             let engine = engine(&store, &presence).await;
-            // one who is_active: the room lives as long as everybody
+            // a member that stays, so that the room exists throughout the test
             let log = Log::new(usize::MAX);
             let zoe = join(&engine, "zoe", &log).await;
-            let coming = ["ana", "bob", "cid"].map(|name| spawn(stays(engine.clone(), name)));
+            let tasks = ["ana", "bob", "cid"].map(|name| spawn(two_visits(engine.clone(), name)));
             let mut all = Vec::new();
-            for stays in coming {
-                all.extend(is_active.await.unwrap());
+            for task in tasks {
+                all.extend(task.await.unwrap());
             }
-            // `left` comes behind everything of that stay, and that may still be on its way
-            for stay in all.iter().filter(|stay| stay.end == End::Told) {
-                stay.log.until(ends_with_left).await;
+            // `left` comes after all other events of the visit, which may still be in flight
+            for visit in all.iter().filter(|visit| visit.end == End::LeavesWithNotice) {
+                visit.log.until(ends_with_left).await;
             }
             zoe.idle().await;
 
             let stored = store.all(&room());
-            all.iter().for_each(|stay| check(stay, &stored));
+            all.iter().for_each(|visit| check(visit, &stored));
             assert_eq!(messages(&log.events()), stored.iter().map(numbered).collect::<Vec<_>>());
-            let gone: Vec<_> =
-                all.iter().filter(|stay| stay.end != End::Stays).map(|stay| stay.log.clone()).collect();
-            let told: Vec<_> = gone.iter().map(|log| log.events().len()).collect();
+            let ended: Vec<_> =
+                all.iter().filter(|visit| visit.end != End::Stays).map(|visit| visit.log.clone()).collect();
+            let received: Vec<_> = ended.iter().map(|log| log.events().len()).collect();
             zoe.submit("after all that").await.unwrap();
             zoe.idle().await;
             assert_eq!(
-                gone.iter().map(|log| log.events().len()).collect::<Vec<_>>(),
-                told,
-                "who left gets nothing more"
+                ended.iter().map(|log| log.events().len()).collect::<Vec<_>>(),
+                received,
+                "no events after leaving"
             );
-            let there: BTreeSet<_> = names(&engine);
-            log.until(|events| view(events) == there).await;
-            for stay in all.iter().filter(|stay| stay.end == End::Stays) {
-                stay.log.until(|events| view(events) == there).await;
+            let present: BTreeSet<_> = names(&engine);
+            log.until(|events| view(events) == present).await;
+            for visit in all.iter().filter(|visit| visit.end == End::Stays) {
+                visit.log.until(|events| view(events) == present).await;
             }
         });
     });
 }
 
-/// Who is there.
+/// The members of the room.
 fn names(engine: &Engine) -> BTreeSet<String> {
     let members = engine.members(&room()).unwrap();
     members.first().iter().map(|member| member.username.to_string()).collect()
 }
 
-/// One whose outlet takes nothing more is put out: the others go on, its name is free, and nothing of it is left.
+/// A member whose sink is full is removed: the others are not affected, its name is free, and
+/// nothing of it remains.
 #[test]
-fn who_reads_no_more_is_put_out_and_the_others_miss_nothing() {
+fn a_member_whose_sink_is_full_is_removed_and_the_others_miss_nothing() {
     explore(|| {
         block_on(async {
             let (store, presence) = (Store::new(0.0), Presence::new());
@@ -166,27 +168,27 @@ fn who_reads_no_more_is_put_out_and_the_others_miss_nothing() {
             let zoe = join(&engine, "zoe", &log).await;
             let stuck = Log::new(thread_rng().gen_range(0..3));
             let ana = join(&engine, "ana", &stuck).await;
-            let speaking = ["bob", "cid"].map(|name| {
+            let tasks = ["bob", "cid"].map(|name| {
                 let engine = engine.clone();
-                spawn(async move { stay(&engine, name, 0, End::Stays).await })
+                spawn(async move { visit(&engine, name, 0, End::Stays).await })
             });
-            // it may be out already
+            // it may have been removed already
             let _ = ana.submit(outgoing("ana.0")).await;
             let mut all = Vec::new();
-            for stay in speaking {
-                all.push(stay.await.unwrap());
+            for task in tasks {
+                all.push(task.await.unwrap());
             }
             while ana.is_in() {
                 zoe.submit("one more").await.unwrap();
                 zoe.idle().await;
             }
-            let again = join(&engine, "ana", &log).await;
+            let successor = join(&engine, "ana", &log).await;
             drop(ana);
-            assert!(again.is_in(), "the stay before is not this one");
-            again.leave();
+            assert!(successor.is_in(), "dropping the old membership does not affect the new one");
+            successor.leave();
             zoe.idle().await;
             let stored = store.all(&room());
-            all.iter().for_each(|stay| check(stay, &stored));
+            all.iter().for_each(|visit| check(visit, &stored));
             drop((zoe, all));
             assert_eq!(engine.room_count(), 0);
         });

@@ -1,4 +1,4 @@
-//! Stores that answer at any later step.
+//! Stores that answer at an arbitrary later step.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,28 +16,29 @@ use shuttle::future::yield_now;
 use shuttle::rand::{Rng, thread_rng};
 use tokio::sync::Notify;
 
-/// A history whose commits are a task of their own, which takes what has gathered; some of them fail.
+/// A history store with its own commit task, which takes all queued messages at once. Some of them
+/// fail.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     stored: Arc<Mutex<HashMap<RoomName, Vec<Arc<Message>>>>>,
-    waiting: Arc<Mutex<Waiting>>,
+    queue: Arc<Mutex<Queue>>,
     added: Arc<Notify>,
-    /// How probable it is that a message is not stored.
+    /// The probability that a message is not stored.
     failing: f64,
 }
 
 #[derive(Default)]
-struct Waiting(Vec<(NewMessage, Told)>);
+struct Queue(Vec<(NewMessage, Told)>);
 
-impl std::fmt::Debug for Waiting {
+impl std::fmt::Debug for Queue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} wait", self.0.len())
+        write!(f, "{} queued", self.0.len())
     }
 }
 
 impl Store {
     pub(crate) fn new(failing: f64) -> Self {
-        let store = Self { stored: Arc::default(), waiting: Arc::default(), added: Arc::default(), failing };
+        let store = Self { stored: Arc::default(), queue: Arc::default(), added: Arc::default(), failing };
         shuttle::future::spawn(store.clone().commit());
         store
     }
@@ -45,11 +46,11 @@ impl Store {
     async fn commit(self) {
         loop {
             self.added.notified().await;
-            let waiting = std::mem::take(&mut self.backlog.lock().0);
-            let answers: Vec<_> =
-                waiting.into_iter().map(|(message, told)| (self.store(message), told)).collect();
+            let queued = std::mem::take(&mut self.queue.lock().0);
+            let results: Vec<_> =
+                queued.into_iter().map(|(message, on_appended)| (self.store(message), on_appended)).collect();
             yield_now().await;
-            answers.into_iter().for_each(|(answer, told)| told(answer));
+            results.into_iter().for_each(|(result, on_appended)| on_appended(result));
         }
     }
 
@@ -66,7 +67,7 @@ impl Store {
         Ok(Appended { message, again: false, missed: Vec::new() })
     }
 
-    /// Stores some messages of somebody who is gone.
+    /// Stores some erased messages.
     pub(crate) fn fill(&self, room: &RoomName, count: usize) {
         let mut stored = self.stored.lock();
         let messages = stored.entry(room.clone()).or_default();
@@ -79,18 +80,18 @@ impl Store {
     fn read(&self, room: &RoomName, page: Page) -> Messages {
         let stored = self.stored.lock();
         let all = stored.get(room).map_or(&[][..], Vec::as_slice);
-        let place = |seq: u64| usize::try_from(seq).map_or(all.len(), |seq| seq.min(all.len()));
+        let index = |seq: u64| usize::try_from(seq).map_or(all.len(), |seq| seq.min(all.len()));
         let range = match page {
-            Page::After { seq, limit } => place(seq)..place(seq.saturating_add(limit as u64)),
+            Page::After { seq, limit } => index(seq)..index(seq.saturating_add(limit as u64)),
             Page::Before { seq, limit } => {
-                place(seq.saturating_sub(1).saturating_sub(limit as u64))..place(seq.saturating_sub(1))
+                index(seq.saturating_sub(1).saturating_sub(limit as u64))..index(seq.saturating_sub(1))
             }
         };
         let more = matches!(page, Page::After { .. }) && range.end < all.len();
         Messages { messages: all[range].to_vec(), more }
     }
 
-    /// Everything that is stored of a room.
+    /// All stored messages of a room.
     pub(crate) fn all(&self, room: &RoomName) -> Vec<Arc<Message>> {
         self.stored.lock().get(room).cloned().unwrap_or_default()
     }
@@ -105,8 +106,8 @@ impl HistoryStore for Store {
         Durability::Disk
     }
 
-    fn append(&self, message: NewMessage, told: Told) {
-        self.backlog.lock().0.push((message, told));
+    fn append(&self, message: NewMessage, on_appended: Told) {
+        self.queue.lock().0.push((message, on_appended));
         self.added.notify_one();
     }
 
@@ -136,7 +137,7 @@ impl HistoryStore for Store {
     }
 }
 
-/// Presence in memory that answers some steps later.
+/// A presence store in memory that answers some steps later.
 #[derive(Debug, Clone)]
 pub(crate) struct Presence(Arc<MemoryPresence>);
 
@@ -151,20 +152,20 @@ impl PresenceStore for Presence {
         self.0.node()
     }
 
-    fn join(&self, stay: NewStay) -> BoxFuture<'_, Result<MemberId, JoinError>> {
+    fn join(&self, new: NewStay) -> BoxFuture<'_, Result<MemberId, JoinError>> {
         async move {
             yield_now().await;
-            let joined = self.0.join(stay).await;
+            let joined = self.0.join(new).await;
             yield_now().await;
             joined
         }
         .boxed()
     }
 
-    fn leave(&self, is_active: Vec<MemberId>) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn leave(&self, ids: Vec<MemberId>) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
             yield_now().await;
-            self.0.leave(is_active).await
+            self.0.leave(ids).await
         }
         .boxed()
     }
@@ -190,7 +191,7 @@ impl PresenceStore for Presence {
     }
 }
 
-/// An engine on such stores.
+/// An engine with these stores.
 pub(crate) async fn engine(store: &Store, presence: &Presence) -> Engine {
     let builder = Engine::builder(presence.clone());
     let builder = builder.history(store.clone());

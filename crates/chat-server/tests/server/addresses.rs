@@ -1,4 +1,4 @@
-//! What may come from one address, and who is believed when it says whose that is.
+//! Limits per address, and which proxies are trusted to report the address of a client.
 
 use chat_server::{Config, Proxies, ProxyHeader, Rate};
 use chat_testkit::{Client, handshake_with, http, path, until};
@@ -7,13 +7,13 @@ use tokio::net::TcpStream;
 
 use crate::support::{Running, config, start_with};
 
-/// A server behind proxies, for two connections from one address.
+/// A server behind proxies that accepts two connections per address.
 async fn start_behind(trusted: &str, header: ProxyHeader) -> Running {
     let proxies = Proxies { trusted: trusted.parse().unwrap(), header };
     start_with(Config { proxies, connections_per_address: 2, ..config() }).await
 }
 
-/// A handshake with these bytes before it and these lines in it.
+/// Sends a handshake with these bytes before it and these header lines in it.
 async fn knock(server: &Running, name: &str, before: &[u8], lines: &str) -> Result<Client, http::Answer> {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let handshake = handshake_with(&path("r", name), lines);
@@ -33,10 +33,10 @@ fn refused(answer: Result<Client, http::Answer>) -> http::Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn so_many_connections_of_one_address_and_no_more() {
+async fn connections_per_address_are_limited() {
     let server = start_behind("127.0.0.1", ProxyHeader::ForwardedFor).await;
     let first = over_proxy(&server, "a", "203.0.113.9").await.unwrap();
-    // what the client itself says comes before what the proxy says
+    // the proxy appends its value to what the client sent
     let _second = over_proxy(&server, "b", "198.51.100.1, 203.0.113.9").await.unwrap();
     refused(over_proxy(&server, "c", "198.51.100.2, 203.0.113.9").await);
     server.until_rows("r", &["a", "b"]).await;
@@ -47,23 +47,24 @@ async fn so_many_connections_of_one_address_and_no_more() {
     ];
     refused(over_proxy(&server, "g", "2001:db8::ffff:0:0:3").await);
     drop(first);
-    until("there is a place again", async || over_proxy(&server, "c", "203.0.113.9").await.is_ok()).await;
+    until("a connection is allowed again", async || over_proxy(&server, "c", "203.0.113.9").await.is_ok())
+        .await;
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_no_trusted_proxy_is_not_believed() {
+async fn the_header_of_an_untrusted_proxy_is_ignored() {
     let server = start_behind("192.0.2.1", ProxyHeader::ForwardedFor).await;
     let _first = over_proxy(&server, "a", "203.0.113.1").await.unwrap();
     let _second = over_proxy(&server, "b", "203.0.113.2").await.unwrap();
     refused(over_proxy(&server, "c", "203.0.113.3").await);
-    // whatever is asked for
+    // the limit applies to every request
     assert_eq!(http::request(server.address, "GET", "/livez", &[]).await.status, 429);
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_proxy_can_say_it_before_everything_else() {
+async fn a_proxy_can_send_the_address_in_a_proxy_protocol_header() {
     let server = start_behind("127.0.0.0/8", ProxyHeader::ProxyProtocol).await;
     let text = b"PROXY TCP4 203.0.113.9 192.0.2.1 4711 80\r\n";
     let binary =
@@ -72,7 +73,7 @@ async fn a_proxy_can_say_it_before_everything_else() {
     let _second = knock(&server, "b", &binary, "X-Forwarded-For: 198.51.100.1\r\n").await.unwrap();
     refused(knock(&server, "c", &binary, "").await);
     let _other = knock(&server, "c", b"PROXY TCP6 2001:db8::1 2001:db8::2 4711 80\r\n", "").await.unwrap();
-    // the proxy's own health checks
+    // health checks of the proxy itself
     let mut probe = TcpStream::connect(server.address).await.unwrap();
     probe
         .write_all(b"PROXY UNKNOWN\r\nGET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
@@ -85,11 +86,11 @@ async fn a_proxy_can_say_it_before_everything_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_proxy_that_does_not_say_it_is_not_served() {
+async fn a_connection_without_a_proxy_protocol_header_is_closed() {
     let server = start_behind("127.0.0.1", ProxyHeader::ProxyProtocol).await;
     let mut plain = TcpStream::connect(server.address).await.unwrap();
     plain.write_all(handshake_with(&path("r", "ana"), "").as_bytes()).await.unwrap();
-    // nothing comes but the end, be it a reset for what was not read
+    // the server sends nothing and closes; unread data can turn that into a reset
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer).await;
     assert_eq!(answer, b"");
@@ -98,7 +99,7 @@ async fn a_proxy_that_does_not_say_it_is_not_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn handshakes_that_come_too_fast_are_refused_and_those_of_others_are_not() {
+async fn handshakes_are_rate_limited_per_address() {
     let proxies = Proxies { trusted: "127.0.0.1".parse().unwrap(), header: ProxyHeader::ForwardedFor };
     let joins = Rate { per_second: 1, burst: 3 };
     let server = start_with(Config { proxies, joins, connections_per_address: 0, ..config() }).await;
@@ -108,7 +109,7 @@ async fn handshakes_that_come_too_fast_are_refused_and_those_of_others_are_not()
     }
     assert!(answers[..3].iter().all(Result::is_ok));
     let refusals: Vec<_> = answers.into_iter().filter(Result::is_err).collect();
-    assert!(!refusals.is_empty(), "so many come in less than 17 s");
+    assert!(!refusals.is_empty(), "20 handshakes take less than 17 s");
     refusals.into_iter().for_each(|answer| drop(refused(answer)));
     let _other = over_proxy(&server, "b", "203.0.113.8").await.unwrap();
     server.stop().await.unwrap();

@@ -1,4 +1,4 @@
-//! A room of more than a hundred: comings and goings are gathered.
+//! Rooms with more than 100 members: joins and leaves are coalesced.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use chat_testkit::{Client, brief, listed};
 use crate::support::start;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_newcomer_is_in_at_once_and_the_others_hear_of_many_together() {
+async fn a_newcomer_joins_at_once_and_the_others_receive_coalesced_events() {
     let server = start().await;
     let mut crowd = Vec::new();
     for i in 0..100 {
@@ -20,39 +20,39 @@ async fn a_newcomer_is_in_at_once_and_the_others_hear_of_many_together() {
         assert_eq!(
             witness.brief().await,
             format!("+p{i:03}"),
-            "up to a hundred everyone is told of everyone"
+            "up to 100 members, every join is announced on its own"
         );
     }
 
-    let entering: Vec<_> = (100..140)
+    let joins: Vec<_> = (100..140)
         .map(|i| {
             let address = server.address;
             tokio::spawn(async move {
                 let mut client = Client::enter(address, "r", &format!("p{i:03}")).await;
                 let own = client.event().await;
-                assert_eq!(brief(&own), format!("+p{i:03}"), "one's own entering comes first, and alone");
+                assert_eq!(brief(&own), format!("+p{i:03}"), "a member's own join comes first, and alone");
                 assert!(listed(&own).contains(&format!("p{i:03}").as_str()));
                 client
             })
         })
         .collect();
-    for entering in entering {
-        crowd.push(entering.await.unwrap());
+    for join in joins {
+        crowd.push(join.await.unwrap());
     }
-    let mut heard = Vec::new();
+    let mut announced = Vec::new();
     loop {
         let event = witness.event().await;
         assert_eq!(event["type"], "chat_enter_room");
-        heard.push(event["message"].as_str().unwrap().to_owned());
+        announced.push(event["message"].as_str().unwrap().to_owned());
         if listed(&event).len() == 140 {
             break;
         }
     }
-    assert!(heard.len() < 40, "{heard:?}");
-    assert!(heard.iter().any(|message| message.contains(" others entered the room")), "{heard:?}");
+    assert!(announced.len() < 40, "{announced:?}");
+    assert!(announced.iter().any(|message| message.contains(" others entered the room")), "{announced:?}");
 
     crowd.truncate(105);
-    let there: BTreeSet<String> = server
+    let present: BTreeSet<String> = server
         .engine
         .members(&"r".parse().unwrap())
         .unwrap()
@@ -67,15 +67,15 @@ async fn a_newcomer_is_in_at_once_and_the_others_hear_of_many_together() {
             break;
         }
     }
-    assert!(there.len() >= 106);
-    // a message is not gathered
+    assert!(present.len() >= 106);
+    // messages are not coalesced
     crowd[0].say("hello, all").await;
     assert_eq!(witness.messages(1).await, ["hello, all"]);
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_names_the_first_five_hundred_and_whoever_it_is_about() {
+async fn a_list_has_the_first_500_members_and_the_one_it_is_about() {
     let server = start().await;
     let mut crowd = Vec::new();
     for i in 0..502 {

@@ -1,4 +1,4 @@
-//! Frames: what RFC 6455 allows, and what it does not.
+//! Frames: what RFC 6455 allows and forbids.
 
 use chat_protocol::Limits;
 use chat_server::{Config, Timings};
@@ -9,9 +9,9 @@ use tokio::time::Duration;
 
 use crate::support::{Running, config, start, start_with, timings};
 
-/// Each of these bytes, sent by ana on a connection of her own, ends it with that code; and the room sees no more of it than that she comes and
-/// goes.
-pub(crate) async fn each_ends_its_connection<F: Future<Output = Client>>(
+/// Checks that each of these byte strings, sent by ana on a new connection, closes it with this
+/// code, and that the room only sees her join and leave.
+pub(crate) async fn assert_each_closes_the_connection<F: Future<Output = Client>>(
     server: &Running,
     enter: impl Fn() -> F,
     cases: Vec<(&str, Vec<u8>, u16)>,
@@ -30,7 +30,7 @@ pub(crate) async fn each_ends_its_connection<F: Future<Output = Client>>(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn frames_against_the_protocol_end_the_connection_with_the_right_code() {
+async fn invalid_frames_close_the_connection_with_the_right_code() {
     let limits = Limits { message_bytes: 1_000, ..Limits::default() };
     let server = start_with(Config { limits, ..config() }).await;
     let begun = || masked(TEXT, b"begun");
@@ -39,15 +39,15 @@ async fn frames_against_the_protocol_end_the_connection_with_the_right_code() {
         ("a reserved bit", masked(FIN | 0x40 | TEXT, b"{}"), 1002),
         ("a reserved data opcode", whole(0x3, b"{}"), 1002),
         ("a reserved control opcode", whole(0xb, b""), 1002),
-        ("a control frame in pieces", masked(PING, b""), 1002),
+        ("a control frame in fragments", masked(PING, b""), 1002),
         ("a ping of 126 bytes", whole(PING, &[b'x'; 126]), 1002),
-        ("a continuation of nothing", whole(CONTINUATION, b"x"), 1002),
+        ("a continuation without a message", whole(CONTINUATION, b"x"), 1002),
         ("a message inside another", [begun(), whole(TEXT, b"x")].concat(), 1002),
         ("a close of one byte", whole(CLOSE, b"x"), 1002),
-        ("a close code that nobody may send", whole(CLOSE, &1005_u16.to_be_bytes()), 1002),
+        ("a close code that must not be sent", whole(CLOSE, &1005_u16.to_be_bytes()), 1002),
         ("bad UTF-8", whole(TEXT, b"{\"message\":\"\xff\"}"), 1007),
         (
-            "bad UTF-8 in the second piece",
+            "bad UTF-8 in the second fragment",
             [masked(TEXT, b"\xe4\xb8"), masked(CONTINUATION, b"\xff")].concat(),
             1007,
         ),
@@ -55,25 +55,25 @@ async fn frames_against_the_protocol_end_the_connection_with_the_right_code() {
         ("a close reason that is not UTF-8", whole(CLOSE, b"\x03\xe8\xff"), 1007),
         ("a binary frame", whole(BINARY, b"{}"), 1003),
         ("a header that announces 2^63 bytes", header(FIN | TEXT, 1 << 63), 1009),
-        ("a header that announces the limit and one", header(FIN | TEXT, 1_001), 1009),
-        ("a binary message that comes in pieces", masked(BINARY, b"{"), 1003),
+        ("a header that announces the limit plus one", header(FIN | TEXT, 1_001), 1009),
+        ("a fragmented binary message", masked(BINARY, b"{"), 1003),
         (
-            "a piece whose header goes over the limit",
+            "a fragment whose header exceeds the limit",
             [masked(TEXT, &[b'x'; 600]), header(FIN | CONTINUATION, 600)].concat(),
             1009,
         ),
         (
-            "pieces over the limit",
+            "fragments over the limit",
             [masked(TEXT, &[b'x'; 600]), masked(CONTINUATION, &[b'x'; 600])].concat(),
             1009,
         ),
     ];
-    each_ends_its_connection(&server, || Client::enter(server.address, "r", "ana"), cases).await;
+    assert_each_closes_the_connection(&server, || Client::enter(server.address, "r", "ana"), cases).await;
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_may_come_in_pieces_with_pings_in_between() {
+async fn a_message_may_be_fragmented_with_pings_in_between() {
     let server = start().await;
     let mut ana = Client::enter(server.address, "r", "ana").await;
     assert_eq!(ana.brief().await, "+ana");
@@ -94,18 +94,18 @@ async fn a_message_may_come_in_pieces_with_pings_in_between() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_does_not_end_is_ended() {
+async fn a_message_that_does_not_end_closes_the_connection() {
     let ping = Duration::from_millis(50);
     let timings = Timings { message: Duration::from_millis(200), ping, ..timings() };
     let server = start_with(Config { timings, ..config() }).await;
     for endless in [masked(TEXT, b"begun"), header(FIN | TEXT, 100), vec![FIN | TEXT]] {
         let mut ana = Client::enter(server.address, "r", "ana").await;
-        // a pong in the middle of a frame would be a part of it
+        // a pong in the middle of a frame would become part of it
         ana.ignore_pings();
         ana.write(&endless).await;
         assert_eq!(ana.closed().await, Some(1008));
     }
-    // empty pieces for ever, and whole pings in between, do not help
+    // endless empty fragments, with pings in between, do not extend the time
     let mut ana = Client::enter(server.address, "r", "ana").await;
     ana.write(&masked(TEXT, b"")).await;
     let code = loop {
@@ -122,12 +122,12 @@ async fn a_message_that_does_not_end_is_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pings_are_answered_again_after_a_time_of_not_reading() {
+async fn pings_are_answered_again_after_the_client_stopped_reading() {
     let server = start().await;
     let mut ana = Client::enter(server.address, "r", "ana").await;
     let mut bob = Client::enter(server.address, "r", "bob").await;
     assert_eq!(bob.brief().await, "+bob");
-    // more than the system's own buffers take, and less than the backlog
+    // more than fits into the system's buffers, and less than the backlog limit
     let filler = "x".repeat(100_000);
     for _ in 0..40 {
         bob.say(&filler).await;
@@ -150,7 +150,7 @@ async fn pings_are_answered_again_after_a_time_of_not_reading() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pieces_are_frames_to_the_pace() {
+async fn the_rate_limit_counts_fragments() {
     let limits = Limits { message_rate: 200, message_burst: 10, ..Limits::default() };
     let server = start_with(Config { limits, ..config() }).await;
     let mut ana = Client::enter(server.address, "r", "ana").await;
@@ -160,13 +160,14 @@ async fn pieces_are_frames_to_the_pace() {
     ana.write(&[masked(TEXT, said("x").as_bytes()), empty, masked(FIN | CONTINUATION, b"")].concat()).await;
     ana.say("y").await;
     assert_eq!(ana.messages(2).await, ["x", "y"]);
-    // 202 frames came before the second message, 10 of them at once: 5 ms for each of the others
+    // 202 frames came before the second message, 10 of which are the burst: 5 ms for each of the
+    // others
     assert!(began.elapsed() >= Duration::from_millis(191 * 5), "{:?}", began.elapsed());
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_large_frame_is_several_to_the_pace() {
+async fn the_rate_limit_counts_a_large_frame_as_several() {
     let limits = Limits { message_rate: 100, message_burst: 1, ..Limits::default() };
     let server = start_with(Config { limits, ..config() }).await;
     let mut ana = Client::enter(server.address, "r", "ana").await;
@@ -176,13 +177,13 @@ async fn a_large_frame_is_several_to_the_pace() {
     ana.say(&large).await;
     ana.say("y").await;
     assert_eq!(ana.messages(2).await, [&large, "y"]);
-    // 4 KiB each
+    // each 4 KiB count as a frame
     assert!(began.elapsed() >= Duration::from_millis(25 * 10), "{:?}", began.elapsed());
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ping_flood_costs_a_bounded_answer() {
+async fn a_ping_flood_is_answered_with_a_bounded_backlog() {
     let server = start().await;
     let mut ana = Client::enter(server.address, "r", "ana").await;
     assert_eq!(ana.brief().await, "+ana");
@@ -208,19 +209,19 @@ async fn a_ping_flood_costs_a_bounded_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_goes_on_sending_after_it_was_told_to_go_is_read_in_sips() {
-    /// What the buffers of the system may hold of it, on both sides, and then 6 MB a second.
-    const MOST: usize = 32 << 20;
+async fn a_client_that_keeps_sending_after_the_close_is_throttled() {
+    /// What the system's buffers on both sides may hold, plus about 6 MB per second.
+    const MAX_WRITTEN: usize = 32 << 20;
     let close = Duration::from_secs(2);
     let server = start_with(Config { timings: Timings { close, ..timings() }, ..config() }).await;
     let mut eve = Client::enter(server.address, "r", "eve").await;
     eve.write(&whole(BINARY, b"{}")).await;
     let flood = vec![0x5a; 256 << 10];
     let mut written = 0;
-    // it ends when the server does not read any more and goes
+    // writing fails once the server stops reading and closes the socket
     while eve.stream().write_all(&flood).await.is_ok() {
         written += flood.len();
-        assert!(written < MOST, "the server has read {written} bytes for nothing");
+        assert!(written < MAX_WRITTEN, "the server has discarded {written} bytes");
     }
     let mut bob = Client::enter(server.address, "r", "bob").await;
     assert_eq!(bob.brief().await, "+bob");

@@ -1,4 +1,4 @@
-//! Whoever goes, in whatever way: one leave event, no row, the name free at once.
+//! However a connection ends: one leave event, no presence row, and the name is free at once.
 
 use chat_protocol::Limits;
 use chat_server::{Config, Timings};
@@ -8,7 +8,7 @@ use tokio::time::Duration;
 use crate::support::{config, start, start_with, timings};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_end_is_a_leave() {
+async fn every_end_of_a_connection_is_a_leave() {
     let server = start().await;
     let mut bob = Client::enter(server.address, "r", "bob").await;
     assert_eq!(bob.brief().await, "+bob");
@@ -22,7 +22,7 @@ async fn every_end_is_a_leave() {
         "cut in mid-frame",
         "cut in mid-header",
         "protocol error",
-        "finish after speaking",
+        "finish after sending",
     ] {
         let mut ana = Client::enter(server.address, "r", "ana").await;
         assert_eq!(ana.brief().await, "+ana", "{end}");
@@ -41,7 +41,7 @@ async fn every_end_is_a_leave() {
                 ana.finish().await;
             }
             "protocol error" => ana.write(&[0xff; 14]).await,
-            "finish after speaking" => {
+            "finish after sending" => {
                 ana.say("bye").await;
                 ana.finish().await;
                 assert_eq!(bob.brief().await, "ana: bye");
@@ -76,19 +76,19 @@ async fn every_end_is_a_leave() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_leaves_while_others_speak_always_leaves_a_leave_event_and_no_row() {
+async fn a_member_that_leaves_while_others_send_leaves_one_event_and_no_row() {
     const ROUNDS: usize = 40;
     let server = start().await;
     let mut witness = Client::enter(server.address, "r", "witness").await;
-    let speakers: Vec<_> = (0..4)
+    let senders: Vec<_> = (0..4)
         .map(|i| {
             let address = server.address;
             tokio::spawn(async move {
-                let mut speaker = Client::enter(address, "r", &format!("s{i}")).await;
+                let mut sender = Client::enter(address, "r", &format!("s{i}")).await;
                 for n in 0..500 {
-                    speaker.say(&n.to_string()).await;
+                    sender.say(&n.to_string()).await;
                 }
-                speaker.messages(500).await;
+                sender.messages(500).await;
             })
         })
         .collect();
@@ -106,19 +106,19 @@ async fn who_leaves_while_others_speak_always_leaves_a_leave_event_and_no_row() 
         chat_testkit::until("the name is free", async || !http::look_up(server.address, "r", "ana").await)
             .await;
     }
-    for speaker in speakers {
-        soon("a speaker", speaker).await.unwrap();
+    for sender in senders {
+        soon("a sender", sender).await.unwrap();
     }
-    let (mut enters, mut leaves) = (0, 0);
+    let (mut joins, mut leaves) = (0, 0);
     while leaves < ROUNDS {
         match witness.brief().await.as_str() {
             "+ana" => {
-                enters += 1;
-                assert_eq!(enters, leaves + 1);
+                joins += 1;
+                assert_eq!(joins, leaves + 1);
             }
             "-ana" => {
                 leaves += 1;
-                assert_eq!(enters, leaves);
+                assert_eq!(joins, leaves);
             }
             _ => {}
         }
@@ -128,7 +128,7 @@ async fn who_leaves_while_others_speak_always_leaves_a_leave_event_and_no_row() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_said_before_hanging_up_is_heard_even_when_paced() {
+async fn messages_sent_before_hanging_up_are_delivered_even_if_throttled() {
     let limits = Limits { message_rate: 100, message_burst: 1, ..Limits::default() };
     let server = start_with(Config { limits, ..config() }).await;
     let mut bob = Client::enter(server.address, "r", "bob").await;
@@ -143,7 +143,7 @@ async fn what_was_said_before_hanging_up_is_heard_even_when_paced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hang_up_under_a_pace_is_not_waited_out() {
+async fn a_hang_up_of_a_throttled_client_is_noticed_soon() {
     let limits = Limits { message_rate: 1, message_burst: 1, ..Limits::default() };
     let timings = Timings { hang_up: Duration::from_millis(300), ..timings() };
     let server = start_with(Config { limits, timings, ..config() }).await;
@@ -152,13 +152,13 @@ async fn a_hang_up_under_a_pace_is_not_waited_out() {
     let piece: Vec<u8> = (0..1_000).flat_map(|_| frame::whole(frame::TEXT, said("x").as_bytes())).collect();
     ana.write(&piece).await;
     ana.finish().await;
-    // at its pace it would take a quarter of an hour
+    // at the rate limit it would take a quarter of an hour
     while bob.brief().await != "-ana" {}
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_one_who_left_gets_nothing_more() {
+async fn a_client_that_closed_receives_nothing_more() {
     let server = start().await;
     let mut bob = Client::enter(server.address, "r", "bob").await;
     let mut ana = Client::enter(server.address, "r", "ana").await;

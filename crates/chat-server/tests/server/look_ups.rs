@@ -1,4 +1,4 @@
-//! Look-ups and health over plain HTTP.
+//! Name look-ups and health checks over plain HTTP.
 
 use chat_server::Config;
 use chat_testkit::{Client, http, until};
@@ -9,15 +9,15 @@ use crate::support::{config, start, start_with};
 const ORIGIN: &str = "Origin: http://localhost:3000";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn any_two_segments_are_answered_and_nothing_else() {
+async fn a_look_up_has_exactly_two_segments() {
     let server = start().await;
     let _ana = Client::enter(server.address, "r", "ana").await;
     let get = async |path: &str| http::request(server.address, "GET", path, &[]).await;
     assert_eq!(get("/chat/get_signed_user/r/ana").await.json(), json!({"user_exists": true}));
     assert_eq!(get("/chat/get_signed_user/r/%61na?x=1").await.json(), json!({"user_exists": true}));
-    for nobody in ["r/Ana", "s/ana", "r/a.b", "%FF/%FF", "r/%2F", "%00/x", "*/*"] {
-        let answer = get(&format!("/chat/get_signed_user/{nobody}")).await;
-        assert_eq!((answer.status, answer.json()), (200, json!({"user_exists": false})), "{nobody}");
+    for absent in ["r/Ana", "s/ana", "r/a.b", "%FF/%FF", "r/%2F", "%00/x", "*/*"] {
+        let answer = get(&format!("/chat/get_signed_user/{absent}")).await;
+        assert_eq!((answer.status, answer.json()), (200, json!({"user_exists": false})), "{absent}");
         assert_eq!(answer.header("content-type"), Some("application/json"));
     }
     for path in ["", "/", "/r", "/r/", "//ana", "/r/ana/", "/r/ana/x", "/r//ana"] {
@@ -32,7 +32,7 @@ async fn any_two_segments_are_answered_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_of_every_origin_may_read_every_answer() {
+async fn pages_of_every_origin_may_read_look_ups() {
     let server = start().await;
     let ask = async |method, headers: &[&str]| {
         http::request(server.address, method, "/chat/get_signed_user/r/ana", headers).await
@@ -68,7 +68,7 @@ async fn pages_of_every_origin_may_read_every_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_sends_nothing_more_still_gets_its_answer() {
+async fn a_half_closed_connection_still_receives_the_answer() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let server = start().await;
     let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
@@ -81,7 +81,7 @@ async fn who_sends_nothing_more_still_gets_its_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn health_is_told() {
+async fn health_checks_are_answered() {
     let server = start().await;
     for path in ["/livez", "/readyz"] {
         assert_eq!(http::request(server.address, "GET", path, &[]).await.status, 200, "{path}");
@@ -90,7 +90,7 @@ async fn health_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_server_says_that_it_is() {
+async fn a_full_server_is_not_ready() {
     let server = start_with(Config { max_connections: 1, ..config() }).await;
     let ready = async || http::request(server.address, "GET", "/readyz", &[]).await;
     assert_eq!(ready().await.status, 200);
@@ -107,6 +107,6 @@ async fn a_full_server_says_that_it_is() {
         (503, &b"the server is full: the maximum number of connections is reached\n"[..])
     );
     drop(ana);
-    until("there is a place again", async || ready().await.status == 200).await;
+    until("a connection is free", async || ready().await.status == 200).await;
     server.stop().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! Pages of which origins get in.
+//! Which origins may connect and read answers.
 
 use chat_server::Config;
 use chat_testkit::v2::PROTOCOL;
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use crate::support::{Running, config, start, start_with};
 
-/// The status of a handshake from a page of an origin.
+/// The status of a handshake from a page of this origin.
 async fn knock(server: &Running, path: &str, origin: &str) -> u16 {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let lines = format!("{PROTOCOL}Origin: {origin}\r\n");
@@ -16,8 +16,8 @@ async fn knock(server: &Running, path: &str, origin: &str) -> u16 {
     Client::shake_hands(stream).await.map_or_else(|answer| answer.status, |_| 101)
 }
 
-/// What a page of an origin is told about reading a look-up.
-async fn reader(server: &Running, origin: &str) -> Option<String> {
+/// The origin that may read a look-up made by a page of this origin.
+async fn allowed_origin(server: &Running, origin: &str) -> Option<String> {
     let line = format!("Origin: {origin}");
     let answer = http::request(server.address, "GET", "/chat/get_signed_user/r/ana", &[&line]).await;
     assert_eq!((answer.status, answer.header("vary")), (200, Some("Origin")));
@@ -25,24 +25,27 @@ async fn reader(server: &Running, origin: &str) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn by_default_sessions_are_for_our_own_pages_and_classic_clients_live_anywhere() {
+async fn by_default_sessions_are_same_origin_and_classic_clients_any_origin() {
     let server = start().await;
-    // the host that the handshake is sent to
+    // the host to which the handshake is sent
     assert_eq!(knock(&server, "/ws", "http://localhost").await, 101);
     for origin in ["https://evil.example", "http://localhost:5173", "null"] {
         assert_eq!(knock(&server, "/ws", origin).await, 403, "{origin}");
         assert_eq!(knock(&server, &format!("/ws/chat/r/u{}", origin.len()), origin).await, 101);
-        assert_eq!(reader(&server, origin).await.as_deref(), Some("*"));
+        assert_eq!(allowed_origin(&server, origin).await.as_deref(), Some("*"));
     }
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_holds_for_everything() {
+async fn a_list_of_origins_applies_to_all_endpoints() {
     let origins = "https://site.example".parse().unwrap();
     let server = start_with(Config { origins, ..config() }).await;
-    assert_eq!(reader(&server, "https://site.example").await.as_deref(), Some("https://site.example"));
-    assert_eq!(reader(&server, "https://evil.example").await, None);
+    assert_eq!(
+        allowed_origin(&server, "https://site.example").await.as_deref(),
+        Some("https://site.example")
+    );
+    assert_eq!(allowed_origin(&server, "https://evil.example").await, None);
     for path in ["/ws", "/ws/chat/r/ana"] {
         assert_eq!(knock(&server, path, "https://evil.example").await, 403, "{path}");
         assert_eq!(knock(&server, path, "https://site.example").await, 101, "{path}");

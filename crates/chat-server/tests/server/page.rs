@@ -6,7 +6,7 @@ use chat_testkit::http;
 use crate::support::{config, start, start_with};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_at_the_address_and_in_every_room() {
+async fn the_page_is_served_at_the_root_and_for_every_room() {
     let server = start().await;
     for path in ["/", "/r/lobby", "/client.js", "/page/style.css"] {
         let answer = http::request(server.address, "GET", path, &[]).await;
@@ -20,7 +20,7 @@ async fn it_is_at_the_address_and_in_every_room() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_wants_none_has_none() {
+async fn the_page_can_be_disabled() {
     let server = start_with(Config { page: Page::None, ..config() }).await;
     for path in ["/", "/r/lobby", "/client.js"] {
         assert_eq!(http::request(server.address, "GET", path, &[]).await.status, 404, "{path}");

@@ -1,4 +1,4 @@
-//! Who does not read is put out, and nobody else notices.
+//! Clients that do not read are disconnected, and other clients are not affected.
 
 use chat_protocol::Limits;
 use chat_server::BacklogLimits;
@@ -10,8 +10,8 @@ use tokio::time::Duration;
 
 use crate::support::{config, start_with, timings};
 
-/// No pace, and little room for what waits.
-fn unpaced() -> Config {
+/// No rate limit and a small backlog limit.
+fn without_rate_limit() -> Config {
     Config {
         limits: Limits { message_rate: 0, ..Limits::default() },
         backlog: BacklogLimits { frames: 10_000, bytes: 1 << 20 },
@@ -20,59 +20,61 @@ fn unpaced() -> Config {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_never_reads_is_put_out_and_the_others_get_everything() {
-    let server = start_with(unpaced()).await;
+async fn a_client_that_never_reads_is_disconnected_and_the_others_receive_everything() {
+    let server = start_with(without_rate_limit()).await;
     let mut ana = Client::enter(server.address, "r", "ana").await;
     let mut slow = Client::enter(server.address, "r", "slow").await;
     let address = server.address;
-    let hearing = tokio::spawn(async move {
+    let receiving = tokio::spawn(async move {
         let mut bob = Client::enter(address, "r", "bob").await;
         assert_eq!(bob.brief().await, "+bob");
-        let (mut heard, mut left) = (Vec::new(), 0);
+        let (mut received, mut left) = (Vec::new(), 0);
         loop {
             match bob.brief().await.as_str() {
                 "-slow" => left += 1,
-                "ana: enough" => return (heard, left),
-                said => heard.push(said.strip_prefix("ana: ").unwrap().split(' ').next().unwrap().to_owned()),
+                "ana: enough" => return (received, left),
+                message => received
+                    .push(message.strip_prefix("ana: ").unwrap().split(' ').next().unwrap().to_owned()),
             }
         }
     });
     for expected in ["+ana", "+slow", "+bob"] {
         assert_eq!(ana.brief().await, expected);
     }
-    // the system's own buffers take some megabytes before anything has to wait
-    let mut said = 0;
+    // the system's buffers hold some megabytes before the backlog grows
+    let mut sent = 0;
     let filler = "x".repeat(50_000);
-    let mut put_out = false;
-    while !put_out {
-        ana.say(&format!("{said} {filler}")).await;
-        said += 1;
+    let mut is_disconnected = false;
+    while !is_disconnected {
+        ana.say(&format!("{sent} {filler}")).await;
+        sent += 1;
         loop {
             match ana.brief().await.as_str() {
-                "-slow" => put_out = true,
-                message if message.starts_with(&format!("ana: {} ", said - 1)) => break,
+                "-slow" => is_disconnected = true,
+                message if message.starts_with(&format!("ana: {} ", sent - 1)) => break,
                 other => panic!("{}", &other[..20]),
             }
         }
-        assert!(said < 2_000, "a hundred megabytes wait for one reader");
+        assert!(sent < 2_000, "100 megabytes are queued for one client");
     }
     ana.say("enough").await;
-    let (heard, left) = soon("bob has heard everything", hearing).await.unwrap();
-    assert!(heard.into_iter().eq((0..said).map(|i| i.to_string())));
+    let (received, left) = soon("bob has received everything", receiving).await.unwrap();
+    assert!(received.into_iter().eq((0..sent).map(|i| i.to_string())));
     assert_eq!(left, 1);
     server.until_rows("r", &["ana"]).await;
-    // it may come back, and what it reads of the old connection is whole: the frames, and then the end
-    let mut again = Client::enter(server.address, "r", "slow").await;
-    assert_eq!(again.brief().await, "+slow");
+    // the client may reconnect; on the old connection it reads whole frames, and then the end
+    let mut successor = Client::enter(server.address, "r", "slow").await;
+    assert_eq!(successor.brief().await, "+slow");
     assert!(matches!(slow.closed().await, Some(4503) | None));
     server.stop().await.unwrap();
 }
 
-/// Who has read fast is given some megabytes by the system, and that is no backlog that anyone counts.
+/// The system grows the buffers of a client that reads fast to some megabytes, which do not count
+/// towards the backlog.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_has_read_fast_and_stops_is_put_out_as_soon() {
-    let server = start_with(unpaced()).await;
+async fn a_fast_client_that_stops_reading_is_disconnected_as_soon() {
+    let server = start_with(without_rate_limit()).await;
     let mut ana = Client::enter(server.address, "r", "ana").await;
     assert_eq!(ana.brief().await, "+ana");
     let socket = TcpSocket::new_v4().unwrap();
@@ -85,8 +87,8 @@ async fn a_reader_that_has_read_fast_and_stops_is_put_out_as_soon() {
     let filler = "x".repeat(50_000);
     for _ in 0..400 {
         ana.say(&filler).await;
-        for hears in [&mut ana, &mut slow] {
-            assert!(hears.brief().await.starts_with("ana: x"));
+        for client in [&mut ana, &mut slow] {
+            assert!(client.brief().await.starts_with("ana: x"));
         }
     }
     let mut unread = 0;
@@ -97,15 +99,16 @@ async fn a_reader_that_has_read_fast_and_stops_is_put_out_as_soon() {
         }
         unread += 1;
     }
-    // 1 MiB of backlog, 256 KiB in the system, the window, and a frame at the edge of each
-    assert!((20..40).contains(&unread), "{unread} times 50,000 bytes wait for one reader");
+    // 1 MiB of backlog, 256 KiB in the system's buffers, the TCP window, and a frame at the edge of
+    // each
+    assert!((20..40).contains(&unread), "{unread} times 50,000 bytes are queued for one client");
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_slow_readers_together_are_bounded_and_the_others_get_everything() {
+async fn the_total_backlog_is_bounded_and_the_others_receive_everything() {
     let backlog = BacklogLimits { frames: 1_000_000, bytes: 1 << 30 };
-    let server = start_with(Config { backlog, backlog_total_bytes: 2 << 20, ..unpaced() }).await;
+    let server = start_with(Config { backlog, backlog_total_bytes: 2 << 20, ..without_rate_limit() }).await;
     let mut ana = Client::enter(server.address, "r", "ana").await;
     assert_eq!(ana.brief().await, "+ana");
     let mut slow = Vec::new();
@@ -114,29 +117,29 @@ async fn many_slow_readers_together_are_bounded_and_the_others_get_everything() 
         assert_eq!(ana.brief().await, format!("+slow{i}"));
     }
     let filler = "x".repeat(50_000);
-    let (mut said, mut heard, mut put_out) = (0, 0, 0);
-    while put_out < slow.len() {
-        ana.say(&format!("{said} {filler}")).await;
-        said += 1;
-        while heard < said {
+    let (mut sent, mut received, mut disconnected) = (0, 0, 0);
+    while disconnected < slow.len() {
+        ana.say(&format!("{sent} {filler}")).await;
+        sent += 1;
+        while received < sent {
             let event = ana.brief().await;
             if event.starts_with("-slow") {
-                put_out += 1;
+                disconnected += 1;
             } else {
-                assert!(event.starts_with(&format!("ana: {heard} ")), "{}", &event[..20]);
-                heard += 1;
+                assert!(event.starts_with(&format!("ana: {received} ")), "{}", &event[..20]);
+                received += 1;
             }
         }
-        assert!(said < 2_000, "a hundred megabytes wait for five readers");
+        assert!(sent < 2_000, "100 megabytes are queued for five clients");
     }
     server.until_rows("r", &["ana"]).await;
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_writes_without_reading_is_not_put_out_for_its_own_words() {
+async fn a_client_is_not_disconnected_for_the_backlog_of_its_own_messages() {
     const COUNT: usize = 20_000;
-    let server = start_with(unpaced()).await;
+    let server = start_with(without_rate_limit()).await;
     let ana = Client::enter(server.address, "r", "ana").await;
     let (mut reading, mut writing) = split(ana).await;
     let writer = tokio::spawn(async move {
@@ -146,7 +149,7 @@ async fn who_writes_without_reading_is_not_put_out_for_its_own_words() {
         writing.write_all(&piece).await.unwrap();
         writing
     });
-    // ten megabytes of its own words, with room for one: it has to be read more slowly than it writes
+    // ten megabytes of its own messages with a backlog limit of one: the server has to throttle it
     tokio::time::sleep(Duration::from_millis(300)).await;
     let messages = soon("everything comes back", reading.messages(COUNT)).await;
     assert!(messages.iter().enumerate().all(|(i, message)| message.starts_with(&format!("{i} "))));
@@ -155,9 +158,9 @@ async fn who_writes_without_reading_is_not_put_out_for_its_own_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_writes_nonsense_without_reading_is_not_put_out_for_the_answers() {
+async fn a_client_is_not_disconnected_for_the_backlog_of_error_replies() {
     const COUNT: usize = 20_000;
-    let server = start_with(unpaced()).await;
+    let server = start_with(without_rate_limit()).await;
     let (mut reading, mut writing) = split(Client::enter(server.address, "r", "ana").await).await;
     let writer = tokio::spawn(async move {
         let nonsense = format!("{{\"type\":\"{}\"}}", "z".repeat(500));
@@ -173,22 +176,22 @@ async fn who_writes_nonsense_without_reading_is_not_put_out_for_the_answers() {
     server.stop().await.unwrap();
 }
 
-/// A client for reading, and its socket once more for writing.
+/// A client for reading, and its socket for writing.
 async fn split(mut client: Client) -> (Client, tokio::net::TcpStream) {
-    let again = socket2::SockRef::from(&*client.stream()).try_clone().unwrap();
-    (client, tokio::net::TcpStream::from_std(again.into()).unwrap())
+    let socket = socket2::SockRef::from(&*client.stream()).try_clone().unwrap();
+    (client, tokio::net::TcpStream::from_std(socket.into()).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_takes_nothing_is_out_although_it_speaks() {
+async fn a_client_that_reads_nothing_is_disconnected_although_it_sends() {
     let timings =
         Timings { ping: Duration::from_millis(50), silence: Duration::from_millis(500), ..timings() };
     let backlog = BacklogLimits { frames: 1 << 30, bytes: 1 << 30 };
-    let server = start_with(Config { timings, backlog, ..unpaced() }).await;
+    let server = start_with(Config { timings, backlog, ..without_rate_limit() }).await;
     let mut ana = Client::enter(server.address, "r", "ana").await;
     let mut slow = Client::enter(server.address, "r", "slow").await;
     let filler = "x".repeat(100_000);
-    let speaking = async {
+    let sending = async {
         loop {
             ana.say(&filler).await;
             loop {
@@ -198,10 +201,10 @@ async fn a_reader_that_takes_nothing_is_out_although_it_speaks() {
                     _ => {}
                 }
             }
-            // every few frames a sign of life, and never a read
+            // a sign of life after every message, but no reads
             let _ = slow.stream().write_all(&frame::whole(frame::PONG, b"")).await;
         }
     };
-    soon("slow is out", speaking).await;
+    soon("slow is disconnected", sending).await;
     server.stop().await.unwrap();
 }

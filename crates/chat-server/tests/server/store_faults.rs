@@ -1,4 +1,5 @@
-//! The store fails: nobody new gets in, nothing is acked or shown, nobody is put out, and it recovers by itself.
+//! The store fails: no client can join, no message is acked or delivered, no member is removed, and
+//! the server recovers by itself.
 
 use chat_testkit::v2::Session;
 use chat_testkit::{Client, http, until};
@@ -8,7 +9,7 @@ use serde_json::json;
 
 use crate::support::{Running, start};
 
-/// Holds the database's lock until it is let go.
+/// Locks the database until the connection is dropped or rolls back.
 fn lock(server: &Running) -> SqliteConnection {
     let mut outside = SqliteConnection::establish(server.database.to_str().unwrap()).unwrap();
     outside.batch_execute("BEGIN IMMEDIATE").unwrap();
@@ -16,14 +17,14 @@ fn lock(server: &Running) -> SqliteConnection {
 }
 
 async fn until_ready(server: &Running) {
-    until("it is ready again", async || {
+    until("the server is ready again", async || {
         http::request(server.address, "GET", "/readyz", &[]).await.status == 200
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_locked_database_refuses_those_who_come_and_nobody_else_notices() {
+async fn a_locked_database_rejects_joins_and_does_not_affect_members() {
     let server = start().await;
     let mut ana = Client::enter(server.address, "r", "ana").await;
     let mut bob = Client::enter(server.address, "r", "bob").await;
@@ -41,7 +42,7 @@ async fn a_locked_database_refuses_those_who_come_and_nobody_else_notices() {
     }
     bob.close(None).await;
     for expected in ["+ana", "+bob", "-bob"] {
-        assert_eq!(ana.brief().await, expected, "what is not stored is not shown");
+        assert_eq!(ana.brief().await, expected, "a message that is not stored is not delivered");
     }
     assert!(!http::look_up(server.address, "r", "bob").await);
 
@@ -58,7 +59,7 @@ async fn a_locked_database_refuses_those_who_come_and_nobody_else_notices() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_is_not_stored_is_neither_acked_nor_shown_and_can_be_sent_again() {
+async fn a_message_that_is_not_stored_is_neither_acked_nor_delivered_and_can_be_sent_again() {
     let server = start().await;
     let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
     let (mut bob, _) = Session::enter(server.address, "r", "bob").await;
@@ -68,7 +69,7 @@ async fn a_message_that_is_not_stored_is_neither_acked_nor_shown_and_can_be_sent
     let refused = ana.ask(send(2)).await;
     assert_eq!((&refused["type"], &refused["code"]), (&json!("error"), &json!("store_unavailable")));
     assert_eq!(bob.ask(json!({"type": "join", "room": "elsewhere"})).await["code"], "store_unavailable");
-    // what is in memory can be read
+    // messages in memory can be read
     let page = bob.ask(json!({"type": "history", "room": "r", "after": 0})).await;
     assert_eq!(page["messages"].as_array().unwrap().len(), 1);
 
@@ -76,7 +77,7 @@ async fn a_message_that_is_not_stored_is_neither_acked_nor_shown_and_can_be_sent
     drop(outside);
     until_ready(&server).await;
     let ack = ana.ask(send(2)).await;
-    assert_eq!((&ack["type"], &ack["seq"]), (&json!("ack"), &json!(2)), "no hole where nothing was stored");
+    assert_eq!((&ack["type"], &ack["seq"]), (&json!("ack"), &json!(2)), "no gap in the numbers");
     assert_eq!(ana.ask(send(2)).await["seq"], 2);
     assert_eq!(bob.next("message").await["body"], "2");
     assert_eq!(bob.join("elsewhere").await["seq"], 0);
@@ -84,11 +85,11 @@ async fn a_message_that_is_not_stored_is_neither_acked_nor_shown_and_can_be_sent
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_statement_that_fails_stores_nothing_and_the_next_one_has_no_hole_before_it() {
+async fn a_failed_statement_stores_nothing_and_leaves_no_gap() {
     let server = start().await;
     let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
     assert_eq!(ana.say("r", "before").await, 1);
-    // a fault that SQLite reports at the statement, not at the beginning of the transaction
+    // an error that SQLite reports for the statement, not at the beginning of the transaction
     let mut outside = SqliteConnection::establish(server.database.to_str().unwrap()).unwrap();
     outside.batch_execute("PRAGMA busy_timeout = 5000; CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'disk full, on purpose'); END").unwrap();
     for _ in 0..3 {

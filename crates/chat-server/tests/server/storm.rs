@@ -1,4 +1,4 @@
-//! Joins and leaves of many at once: memory, store and what clients saw say the same in the end.
+//! Many joins and leaves at once: in the end, the server's memory, the store and the clients agree.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::support::{Running, start};
 
-/// What a client that stays has been told: applies every event to a list of its own and holds it against the event's.
+/// A client that stays in the room: applies every event to its own list and compares it with the
+/// event's list.
 struct Witness {
     client: Client,
     seen: BTreeSet<String>,
@@ -21,15 +22,15 @@ impl Witness {
         Self { client, seen: names(&own) }
     }
 
-    /// Follows the room until its list is this one.
-    async fn follow_until(&mut self, there: &BTreeSet<String>) {
-        while self.seen != *there {
+    /// Follows the room until its list of members is this one.
+    async fn follow_until(&mut self, expected: &BTreeSet<String>) {
+        while self.seen != *expected {
             let event = self.client.event().await;
             let username = event["username"].as_str().unwrap().to_owned();
             match event["type"].as_str().unwrap() {
-                "chat_enter_room" => assert!(self.seen.insert(username), "nobody enters twice"),
-                "chat_leave_room" => assert!(self.seen.remove(&username), "only who is there leaves"),
-                "chat_message" => assert!(self.seen.contains(&username), "only who is there speaks"),
+                "chat_enter_room" => assert!(self.seen.insert(username), "no member joins twice"),
+                "chat_leave_room" => assert!(self.seen.remove(&username), "only members leave"),
+                "chat_message" => assert!(self.seen.contains(&username), "only members send messages"),
                 other => panic!("{other}"),
             }
             assert_eq!(self.seen, names(&event), "events and lists add up");
@@ -42,19 +43,19 @@ fn names(event: &Value) -> BTreeSet<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn memory_store_and_clients_agree() {
-    const PEOPLE: usize = 24;
+async fn memory_store_and_clients_agree_in_the_end() {
+    const CLIENTS: usize = 24;
     const ROUNDS: usize = 12;
     let server = start().await;
     let mut witnesses =
         vec![Witness::enter(&server, "r", "w0").await, Witness::enter(&server, "r", "w1").await];
-    let people: Vec<_> = (0..PEOPLE)
+    let visitors: Vec<_> = (0..CLIENTS)
         .map(|i| {
             let address = server.address;
             tokio::spawn(async move {
-                // two people for each name, so that they get in each other's way
+                // two clients for each name, so that they compete for it
                 let name = format!("p{}", i / 2);
-                let mut inside = None;
+                let mut stayed = None;
                 for round in 0..ROUNDS {
                     let Ok(mut client) = Client::knock(address, "r", &name).await else { continue };
                     client.say("here").await;
@@ -66,7 +67,7 @@ async fn memory_store_and_clients_agree() {
                             client.closed().await;
                         }
                         _ if round + 3 > ROUNDS => {
-                            inside = Some(client);
+                            stayed = Some(client);
                             break;
                         }
                         _ => {
@@ -75,44 +76,44 @@ async fn memory_store_and_clients_agree() {
                         }
                     }
                 }
-                inside
+                stayed
             })
         })
         .collect();
-    let mut inside = Vec::new();
-    for person in people {
-        inside.extend(soon("everyone is done", person).await.unwrap());
+    let mut remaining = Vec::new();
+    for visitor in visitors {
+        remaining.extend(soon("everyone is done", visitor).await.unwrap());
     }
-    assert!(!inside.is_empty(), "somebody stays");
+    assert!(!remaining.is_empty(), "at least one client stays");
 
-    // once the last hang-ups are noticed nothing changes any more
+    // nothing changes after the last hang-ups are noticed
     let members = || -> BTreeSet<String> {
         let list = server.engine.members(&"r".parse().unwrap()).unwrap();
         list.first().iter().map(|member| member.username.to_string()).collect()
     };
-    let stays = inside.len() + witnesses.len();
-    chat_testkit::until("only those are in who stay", async || members().len() == stays).await;
-    let there = members();
+    let expected = remaining.len() + witnesses.len();
+    chat_testkit::until("only the remaining clients are members", async || members().len() == expected).await;
+    let present = members();
     for witness in &mut witnesses {
-        witness.follow_until(&there).await;
+        witness.follow_until(&present).await;
     }
     let rows_agree = async || {
         let rows = server.rows("r").await;
-        rows.iter().map(|row| row.username.to_string()).collect::<BTreeSet<_>>() == there
-            && rows.len() == stays
+        rows.iter().map(|row| row.username.to_string()).collect::<BTreeSet<_>>() == present
+            && rows.len() == expected
     };
-    chat_testkit::until("the rows are the members", rows_agree).await;
-    for i in 0..PEOPLE / 2 {
+    chat_testkit::until("the presence rows are the members", rows_agree).await;
+    for i in 0..CLIENTS / 2 {
         let name = format!("p{i}");
-        assert_eq!(http::look_up(server.address, "r", &name).await, there.contains(&name));
+        assert_eq!(http::look_up(server.address, "r", &name).await, present.contains(&name));
     }
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_come_at_once() {
+async fn a_thousand_clients_join_at_once() {
     let server = start().await;
-    let coming: Vec<_> = (0..1_000)
+    let joins: Vec<_> = (0..1_000)
         .map(|i| {
             let address = server.address;
             tokio::spawn(
@@ -121,8 +122,8 @@ async fn a_thousand_come_at_once() {
         })
         .collect();
     let mut crowd = Vec::new();
-    for coming in coming {
-        crowd.push(soon("everyone is in", coming).await.unwrap());
+    for join in joins {
+        crowd.push(soon("everyone has joined", join).await.unwrap());
     }
     for room in 0..50 {
         assert_eq!(server.rows(&format!("r{room}")).await.len(), 20);

@@ -1,4 +1,4 @@
-//! A running server, and what is in its store.
+//! A running server and access to its database.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,13 +16,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Duration;
 
-/// A server in this process, with a database file of its own.
+/// A server in this process, with its own database file.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) engine: Engine,
     pub(crate) control: Control,
     pub(crate) database: PathBuf,
-    /// Looks into the server's database.
+    /// Reads the server's database.
     store: SqlitePresence,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), StoreError>>,
@@ -34,7 +34,8 @@ pub(crate) async fn start() -> Running {
     start_with(config()).await
 }
 
-/// The default, but that clients that do not close their side hold an end up for a moment only.
+/// The default configuration, except that the server waits only briefly for clients to close their
+/// side.
 pub(crate) fn config() -> Config {
     Config { timings: timings(), ..Config::default() }
 }
@@ -45,14 +46,14 @@ pub(crate) fn timings() -> Timings {
 
 /// A server that stores no messages.
 pub(crate) async fn start_without_history() -> Running {
-    begin(config(), false).await
+    start_server(config(), false).await
 }
 
 pub(crate) async fn start_with(config: Config) -> Running {
-    begin(config, true).await
+    start_server(config, true).await
 }
 
-async fn begin(config: Config, stores: bool) -> Running {
+async fn start_server(config: Config, stores: bool) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("chatd.sqlite3");
     let open = Database::open(&database).unwrap();
@@ -71,36 +72,36 @@ async fn begin(config: Config, stores: bool) -> Running {
     Running { address, engine, control, database, store: store(), stop, task, open, _folder: folder }
 }
 
-/// Timings for tests of what happens when nothing happens.
+/// Short timings for tests of idle connections.
 pub(crate) fn impatient() -> Timings {
     Timings { head: Duration::from_millis(300), ping: Duration::from_millis(100), ..timings() }
 }
 
 impl Running {
-    /// The rows of a room.
+    /// The presence rows of a room.
     pub(crate) async fn rows(&self, room: &str) -> Vec<Member> {
         self.store.members(RoomName::parse(room).unwrap()).await.unwrap()
     }
 
-    /// Waits until the rows of a room are those of these names, in this order.
+    /// Waits until the presence rows of a room are those of these users, in this order.
     pub(crate) async fn until_rows(&self, room: &str, names: &[&str]) {
-        let is_so = async || {
+        let has_rows = async || {
             let rows = self.rows(room).await;
             rows.iter().map(|row| row.username.as_str()).eq(names.iter().copied())
         };
-        until(&format!("the rows of {room} are {names:?}"), is_so).await;
+        until(&format!("the rows of {room} are {names:?}"), has_rows).await;
     }
 
-    /// Ends the server and gives what its end was; its database is closed.
+    /// Shuts the server down, closes the database and returns the server's result.
     pub(crate) async fn stop(self) -> Result<(), StoreError> {
         self.stop.send(()).unwrap();
-        let ended = soon("the server ends", self.task).await.unwrap();
+        let ended = soon("the server shuts down", self.task).await.unwrap();
         self.open.close().await;
         ended
     }
 
-    /// Tells the server to end, and leaves the rest to the caller.
-    pub(crate) fn begin_to_stop(self) -> (JoinHandle<Result<(), StoreError>>, SqlitePresence, TempDir) {
+    /// Starts the shutdown; the caller waits for its end.
+    pub(crate) fn begin_shutdown(self) -> (JoinHandle<Result<(), StoreError>>, SqlitePresence, TempDir) {
         self.stop.send(()).unwrap();
         (self.task, self.store, self._folder)
     }

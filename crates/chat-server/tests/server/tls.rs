@@ -1,4 +1,5 @@
-//! Over TLS all is as without it; and what belongs to TLS itself. The cases of `conformance` run over it, too.
+//! TLS: everything works as without it, and certificates can be replaced. The cases of
+//! `conformance` also run over TLS.
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::support::{Running, config, impatient, start_with};
 /// A server with a certificate.
 pub(crate) struct Encrypted {
     pub(crate) server: Running,
-    /// What it shows.
+    /// The server's certificate.
     pub(crate) identity: Identity,
     tls: Arc<Tls>,
     files: TempDir,
@@ -32,7 +33,7 @@ pub(crate) async fn start(config: Config) -> Encrypted {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_dialects_and_plain_requests_are_as_without_it() {
+async fn both_protocols_and_plain_requests_work_over_tls() {
     let Encrypted { server, identity, .. } = start(config()).await;
     let address = identity.tunnel(server.address).await;
     let mut ana = Client::enter(address, "r", "ana").await;
@@ -40,7 +41,7 @@ async fn both_dialects_and_plain_requests_are_as_without_it() {
     assert_eq!(Client::knock(address, "r", "ana").await.unwrap_err().status, 403);
     let (mut bob, _) = Session::enter(address, "r", "bob").await;
     assert_eq!(ana.brief().await, "+bob");
-    // larger than a record, both ways
+    // larger than a TLS record, in both directions
     let long = "x".repeat(50_000);
     ana.say(&long).await;
     assert_eq!(ana.brief().await, format!("ana: {long}"));
@@ -59,7 +60,7 @@ async fn both_dialects_and_plain_requests_are_as_without_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_end_of_a_connection_is_told_in_both_layers() {
+async fn the_server_closes_the_websocket_and_the_tls_session() {
     let Encrypted { server, identity, .. } = start(config()).await;
     let mut stream = identity.connect(server.address).await.unwrap();
     stream.write_all(handshake(&path("r", "ana")).as_bytes()).await.unwrap();
@@ -68,16 +69,16 @@ async fn the_end_of_a_connection_is_told_in_both_layers() {
         assert!(soon("the entering", stream.read_buf(&mut read)).await.unwrap() > 0);
     }
     let ended = tokio::spawn(server.stop());
-    // without a `close_notify` this would be an error
+    // without a `close_notify`, this would be an error
     soon("the end", stream.read_to_end(&mut read)).await.unwrap();
-    // the last frame: the code and why
+    // the last frame: the code and the reason
     assert!(read.ends_with(b"\x03\xE9the server is shutting down"), "{}", read.escape_ascii());
     drop(stream);
     ended.await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_never_reads_is_put_out_over_tls_too() {
+async fn a_client_that_never_reads_is_disconnected_over_tls() {
     let limits = Limits { message_rate: 0, ..Limits::default() };
     let backlog = BacklogLimits { frames: 10_000, bytes: 1 << 20 };
     let Encrypted { server, identity, .. } = start(Config { limits, backlog, ..config() }).await;
@@ -89,7 +90,7 @@ async fn a_reader_that_never_reads_is_put_out_over_tls_too() {
     let filler = "x".repeat(50_000);
     for said in 0.. {
         ana.say(&filler).await;
-        assert!(said < 2_000, "a hundred megabytes wait for one reader");
+        assert!(said < 2_000, "100 megabytes are queued for one client");
         if ana.brief().await == "-slow" {
             break;
         }
@@ -123,7 +124,7 @@ async fn who_does_not_encrypt_is_told_so() {
     assert_eq!(answer.status, 400);
     assert!(String::from_utf8(answer.body).unwrap().contains("TLS"));
     assert_eq!(Client::knock(server.address, "r", "ana").await.unwrap_err().status, 400);
-    // what only looks like a handshake
+    // not a TLS handshake, although its first byte is that of one
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(b"\x16GET / HTTP/1.1\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
@@ -133,23 +134,24 @@ async fn who_does_not_encrypt_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_certificate_is_for_new_connections_and_drops_none() {
+async fn a_new_certificate_applies_to_new_connections_and_drops_none() {
     let Encrypted { server, identity, tls, files } = start(config()).await;
     let mut ana = Client::enter(identity.tunnel(server.address).await, "r", "ana").await;
     assert_eq!(ana.brief().await, "+ana");
 
     let renewed = Identity::generate();
     renewed.write(files.path());
-    assert!(renewed.connect(server.address).await.is_err(), "the files are not read by themselves");
+    assert!(renewed.connect(server.address).await.is_err(), "the files are read only on reload");
     tls.reload().unwrap();
-    assert!(identity.connect(server.address).await.is_err(), "the old one is not shown any more");
+    assert!(identity.connect(server.address).await.is_err(), "the old certificate is not used any more");
     let mut bob = Client::enter(renewed.tunnel(server.address).await, "r", "bob").await;
     assert_eq!(bob.brief().await, "+bob");
     assert_eq!(ana.brief().await, "+bob");
     bob.say("hi").await;
     assert_eq!(ana.brief().await, "bob: hi");
 
-    // a certificate without its key, and no certificate at all: the last good one stays
+    // a certificate that does not match its key, and no certificate at all: the last valid one
+    // remains in use
     let (certificate, key) = Identity::generate().write(files.path());
     std::fs::write(&key, "nothing").unwrap();
     let error = tls.reload().unwrap_err().to_string();
@@ -166,7 +168,7 @@ async fn a_new_certificate_is_for_new_connections_and_drops_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_proxy_protocol_comes_before_it_and_who_is_too_many_is_told_within() {
+async fn the_proxy_header_precedes_tls_and_rejections_are_sent_within_tls() {
     let proxies = Proxies { trusted: "127.0.0.1".parse().unwrap(), header: ProxyHeader::ProxyProtocol };
     let Encrypted { server, identity, .. } =
         start(Config { proxies, connections_per_address: 1, ..config() }).await;
@@ -174,7 +176,7 @@ async fn the_proxy_protocol_comes_before_it_and_who_is_too_many_is_told_within()
     let mut statuses = Vec::new();
     let mut held = Vec::new();
     for name in ["ana", "bob"] {
-        // the header and the client's first record in one piece
+        // the header and the client's first record in one write
         let (near, mut far) = duplex(1 << 16);
         let address = server.address;
         tokio::spawn(async move {

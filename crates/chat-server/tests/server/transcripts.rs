@@ -1,5 +1,6 @@
-//! The recorded transcripts of the reference, played against this server: `reference/transcripts.jsonl` is what the Django
-//! Channels back-end put on the wire in scenarios where it is right and clients rely on it.
+//! Replays recorded transcripts of the reference implementation against this server.
+//! `reference/transcripts.jsonl` contains what the Django Channels back-end sent in scenarios where
+//! it is correct and clients rely on it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,14 +13,14 @@ use crate::support::{Running, start};
 
 const TRANSCRIPTS: &str = include_str!("reference/transcripts.jsonl");
 
-/// A step of a scenario: what is done, and what each observer sees of it.
+/// A step of a scenario: an action, and what each observer receives.
 #[derive(Default)]
 struct Step {
     action: String,
     seen: BTreeMap<String, Vec<Value>>,
 }
 
-/// The scenarios in their order, each with its steps in theirs.
+/// The scenarios and their steps, in order.
 fn scenarios() -> Vec<(String, Vec<Step>)> {
     let mut scenarios: Vec<(String, Vec<Step>)> = Vec::new();
     for line in TRANSCRIPTS.lines() {
@@ -39,20 +40,21 @@ fn scenarios() -> Vec<(String, Vec<Step>)> {
     scenarios
 }
 
-/// A scenario being played.
-struct Play {
+/// A scenario that is being replayed.
+struct Replay {
     server: Running,
     clients: BTreeMap<String, Client>,
-    /// Row ids and channel names by the order of first sight, as the transcripts have them.
+    /// Row ids and channel names, numbered by their first occurrence as in the transcripts.
     ids: HashMap<i64, String>,
     channels: HashMap<String, String>,
 }
 
-impl Play {
-    /// Takes the part that a step describes, and gives what it saw besides what the clients see.
+impl Replay {
+    /// Performs the action of a step. Returns what was observed in addition to what the clients
+    /// receive.
     async fn act(&mut self, step: &Step) -> BTreeMap<String, Vec<Value>> {
         let words: Vec<&str> = step.action.split_whitespace().collect();
-        let quoted = || spoken(&step.action);
+        let quoted = || quoted_text(&step.action);
         match words[..] {
             ["look-up", who] => self.look_up("GET", who, &[]).await,
             [method @ ("POST" | "PUT" | "PATCH" | "DELETE"), "look-up"] => {
@@ -72,7 +74,7 @@ impl Play {
             [client, "joins", room, "as", name] => self.join(client, &path(room, name)).await,
             ["handshake", "on", path] => self.join("ann", path).await,
             [who, "closes", "with", "1000"] => self.leave(who).await,
-            // in `same_name_other_room` the two connections of one name are told apart by number
+            // in `same_name_other_room`, a number distinguishes the two connections of one name
             [who, "leaves", ..] => {
                 let known = if self.clients.contains_key(who) { who.to_owned() } else { format!("{who}2") };
                 self.leave(&known).await
@@ -104,12 +106,12 @@ impl Play {
                 let text = step.seen["ann"][0]["json"]["message"].as_str().unwrap().to_owned();
                 self.say("ann", &text, true).await
             }
-            // what is said stands in what is seen of it, whole
+            // the whole text is in the expected event
             [who, "says", ..] => {
                 let text = step.seen[who][0]["json"]["message"].as_str().unwrap().to_owned();
                 self.say(who, &text, false).await
             }
-            _ => panic!("no part for {:?}", step.action),
+            _ => panic!("unknown action {:?}", step.action),
         }
     }
 
@@ -130,7 +132,7 @@ impl Play {
     async fn join(&mut self, client: &str, path: &str) -> BTreeMap<String, Vec<Value>> {
         let mut stream = TcpStream::connect(self.server.address).await.unwrap();
         stream.write_all(handshake(path).as_bytes()).await.unwrap();
-        // the client itself checks the accept key
+        // the client checks the accept key
         self.clients.insert(client.to_owned(), Client::shake_hands(stream).await.unwrap());
         BTreeMap::from([(client.to_owned(), vec![json!({"handshake": 101, "accept_ok": true})])])
     }
@@ -164,17 +166,17 @@ impl Play {
         BTreeMap::new()
     }
 
-    /// What a client sees next, as the transcripts write it.
+    /// The next thing that a client receives, in the format of the transcripts.
     async fn see(&mut self, client: &str) -> Value {
         match self.clients.get_mut(client).unwrap_or_else(|| panic!("no client {client}")).see().await {
-            Seen::Event(event) => json!({"json": self.named(event)}),
+            Seen::Event(event) => json!({"json": self.with_numbered_ids(event)}),
             Seen::Pong(payload) => json!({"pong": String::from_utf8(payload).unwrap()}),
             other => panic!("{other:?}"),
         }
     }
 
-    /// An event with row ids and channel names by the order of first sight.
-    fn named(&mut self, mut event: Value) -> Value {
+    /// Replaces row ids and channel names in an event by their numbers.
+    fn with_numbered_ids(&mut self, mut event: Value) -> Value {
         for user in event["users"].as_array_mut().unwrap() {
             let next = format!("#{}", self.ids.len() + 1);
             let id = self.ids.entry(user["id"].as_i64().unwrap()).or_insert(next).clone();
@@ -188,9 +190,10 @@ impl Play {
     }
 }
 
-/// The text in single quotes of `ann says '...', as raw UTF-8`, which stands in what is seen of it, too.
-fn spoken(action: &str) -> String {
-    // the transcripts quote as Python does
+/// The text in single quotes of `ann says '...', as raw UTF-8`. The expected event contains it,
+/// too.
+fn quoted_text(action: &str) -> String {
+    // the transcripts use Python's escapes
     let quoted = action.split_once('\'').unwrap().1.rsplit_once('\'').unwrap().0;
     let mut text = String::new();
     let mut rest = quoted.chars();
@@ -212,37 +215,37 @@ fn spoken(action: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_transcript_of_the_reference_is_played_as_recorded() {
+async fn every_transcript_of_the_reference_is_reproduced() {
     let scenarios = scenarios();
     assert_eq!(scenarios.len(), 18);
     let mut compared = 0;
     for (scenario, steps) in scenarios {
         let server = start().await;
-        let mut play =
-            Play { server, clients: BTreeMap::new(), ids: HashMap::new(), channels: HashMap::new() };
+        let mut replay =
+            Replay { server, clients: BTreeMap::new(), ids: HashMap::new(), channels: HashMap::new() };
         for (number, step) in steps.iter().enumerate() {
-            let mut seen = play.act(step).await;
+            let mut seen = replay.act(step).await;
             for (observer, expected) in &step.seen {
                 let seen = seen.entry(observer.clone()).or_default();
                 while seen.len() < expected.len() {
-                    let next = play.see(observer).await;
+                    let next = replay.see(observer).await;
                     seen.push(next);
                 }
             }
             assert_eq!(seen, step.seen, "{scenario}, step {}: {}", number + 1, step.action);
             compared += seen.values().map(Vec::len).sum::<usize>();
         }
-        // and nothing more: the next thing that everyone sees is what is said now
-        for (number, name) in play.clients.keys().cloned().collect::<Vec<_>>().into_iter().enumerate() {
+        // and nothing more: the next thing that each client receives is the pong to this ping
+        for (number, name) in replay.clients.keys().cloned().collect::<Vec<_>>().into_iter().enumerate() {
             let marker = format!("the end {number}");
-            play.clients.get_mut(&name).unwrap().ping(marker.as_bytes()).await;
+            replay.clients.get_mut(&name).unwrap().ping(marker.as_bytes()).await;
             assert_eq!(
-                play.see(&name).await,
+                replay.see(&name).await,
                 json!({"pong": marker}),
-                "{scenario}: {name} saw something more"
+                "{scenario}: {name} received something more"
             );
         }
-        play.server.stop().await.unwrap();
+        replay.server.stop().await.unwrap();
     }
     assert_eq!(compared, TRANSCRIPTS.lines().filter(|line| !line.contains("\"nothing\"")).count());
 }

@@ -1,4 +1,5 @@
-//! A client of `chat.v2` as the contract has it: it comes back, resumes, and sends again under the same id what was not acked.
+//! A `chat.v2` client as the protocol describes it: it reconnects, resumes, and resends unacked
+//! messages with the same id.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,31 +19,32 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use crate::line::{Address, Weather, connect};
-use crate::log::{Log, Shown};
+use crate::link::{Address, Link, connect};
+use crate::log::{Delivered, Log};
 use crate::world::ROOMS;
 
-/// How long a client waits for a handshake and a welcome, and for any sign of life after that.
+/// How long a client waits for the handshake and `welcome`, and for an answer to its `ping`.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// After so long without a word it asks for a sign of life.
+/// The client sends `ping` if it has received nothing for this long.
 const HEARTBEAT: Duration = Duration::from_secs(3);
 
-/// Something said that has no ack yet.
+/// A message without an ack.
 #[derive(Debug, Clone)]
-pub(crate) struct Said {
+pub(crate) struct Unacked {
     pub(crate) room: RoomName,
     pub(crate) id: MessageId,
     pub(crate) body: Arc<str>,
-    /// How often it was sent, and whether by this connection alone.
+    /// How often it was sent, and whether only on this connection.
     sent: usize,
-    only_here: bool,
+    is_only_here: bool,
 }
 
-/// One user, over all of its connections.
+/// A user, across all of its connections.
 pub(crate) struct Client {
     pub(crate) username: Username,
-    /// It wants a name that is another's, and leaves when it is calm.
+    /// Whether the client competes for another client's name. Such a guest leaves when the faults
+    /// end.
     pub(crate) is_guest: bool,
     pub(crate) state: Mutex<State>,
 }
@@ -50,22 +52,22 @@ pub(crate) struct Client {
 pub(crate) struct State {
     rng: SmallRng,
     pub(crate) logs: BTreeMap<RoomName, Log>,
-    /// In the order in which it was said.
-    pub(crate) unacked: Vec<Said>,
-    /// What was acked, and its place.
+    /// In the order of sending.
+    pub(crate) unacked: Vec<Unacked>,
+    /// The acked messages, with room and number.
     pub(crate) acked: BTreeMap<MessageId, (RoomName, u64)>,
-    /// For the next `hello`.
+    /// The resume secret for the next `hello`.
     secret: Option<String>,
-    /// Nothing new is said any more.
+    /// Whether the client has stopped sending new messages.
     is_calm: bool,
 }
 
 type Socket = WebSocketStream<DuplexStream>;
 
-/// Why a connection is over: only that it is.
-struct Over;
+/// The connection has ended; the reason does not matter.
+struct Disconnected;
 
-impl From<Error> for Over {
+impl From<Error> for Disconnected {
     fn from(_: Error) -> Self {
         Self
     }
@@ -89,7 +91,7 @@ impl Client {
         self.state.lock().is_calm = true;
     }
 
-    fn is_going(&self) -> bool {
+    fn is_leaving(&self) -> bool {
         self.is_guest && self.state.lock().is_calm
     }
 
@@ -98,43 +100,43 @@ impl Client {
     }
 }
 
-/// Connects again and again.
-pub(crate) async fn live(client: Arc<Client>, weather: Arc<Weather>, address: Address) {
-    while !client.is_going() {
-        if let Ok(Ok(socket)) = timeout(PATIENCE, begin(&client, &weather, &address)).await {
-            let _ = Connection { client: &client, socket }.talk().await;
+/// Connects again whenever the connection ends.
+pub(crate) async fn run(client: Arc<Client>, link: Arc<Link>, address: Address) {
+    while !client.is_leaving() {
+        if let Ok(Ok(socket)) = timeout(PATIENCE, open_session(&client, &link, &address)).await {
+            let _ = Connection { client: &client, socket }.run().await;
         }
-        client.disconnected();
+        client.on_disconnect();
         sleep(client.random_ms(10..1_500)).await;
     }
 }
 
-async fn begin(client: &Client, weather: &Arc<Weather>, address: &Address) -> Result<Socket, Over> {
-    let line = connect(address, weather).await.map_err(|_| Over)?;
+async fn open_session(client: &Client, link: &Arc<Link>, address: &Address) -> Result<Socket, Disconnected> {
+    let stream = connect(address, link).await.map_err(|_| Disconnected)?;
     let mut request = "ws://chat.example/ws".into_client_request()?;
-    request.headers_mut().insert("sec-websocket-protocol", SUBPROTOCOL.parse().map_err(|_| Over)?);
-    let (mut socket, _) = client_async(request, line).await?;
+    request.headers_mut().insert("sec-websocket-protocol", SUBPROTOCOL.parse().map_err(|_| Disconnected)?);
+    let (mut socket, _) = client_async(request, stream).await?;
     let resume = client.state.lock().secret.clone();
     let hello = Hello { username: client.username.clone(), resume, token: None, client: None, render: false };
-    say(&mut socket, Command::Hello(hello)).await?;
+    send_command(&mut socket, Command::Hello(hello)).await?;
     loop {
-        if let Some(ServerFrame::Welcome(welcome)) = hear(&mut socket).await? {
+        if let Some(ServerFrame::Welcome(welcome)) = receive(&mut socket).await? {
             client.state.lock().secret = Some(welcome.resume);
             return Ok(socket);
         }
     }
 }
 
-async fn say(socket: &mut Socket, command: Command) -> Result<(), Over> {
+async fn send_command(socket: &mut Socket, command: Command) -> Result<(), Disconnected> {
     let frame = serde_json::to_string(&ClientFrame { reference: None, command }).unwrap();
     Ok(socket.send(Message::text(frame)).await?)
 }
 
-/// What comes next; none where it is no frame of the dialect.
-async fn hear(socket: &mut Socket) -> Result<Option<ServerFrame>, Over> {
-    match socket.next().await.ok_or(Over)?? {
+/// Receives the next frame; `None` if it is not a frame of the protocol.
+async fn receive(socket: &mut Socket) -> Result<Option<ServerFrame>, Disconnected> {
+    match socket.next().await.ok_or(Disconnected)?? {
         Message::Text(text) => Ok(Some(serde_json::from_str(&text).unwrap())),
-        Message::Close(_) => Err(Over),
+        Message::Close(_) => Err(Disconnected),
         _ => Ok(None),
     }
 }
@@ -145,30 +147,30 @@ struct Connection<'a> {
 }
 
 impl Connection<'_> {
-    /// Until it breaks, is left, or nobody answers.
-    async fn talk(&mut self) -> Result<(), Over> {
+    /// Runs until the connection breaks, the client abandons it, or the server does not answer.
+    async fn run(&mut self) -> Result<(), Disconnected> {
         for room in ROOMS {
             self.join(room.parse().unwrap()).await?;
         }
         let mut next = Instant::now() + self.client.random_ms(10..400);
-        let mut heard = Instant::now();
-        let mut asked = false;
-        while !self.client.is_going() {
-            let due = heard + if asked { HEARTBEAT + PATIENCE } else { HEARTBEAT };
+        let mut last_frame_at = Instant::now();
+        let mut is_pinged = false;
+        while !self.client.is_leaving() {
+            let due = last_frame_at + if is_pinged { HEARTBEAT + PATIENCE } else { HEARTBEAT };
             tokio::select! {
                 biased;
-                frame = hear(&mut self.socket) => {
-                    (heard, asked) = (Instant::now(), false);
+                frame = receive(&mut self.socket) => {
+                    (last_frame_at, is_pinged) = (Instant::now(), false);
                     if let Some(frame) = frame? {
-                        self.take(frame).await?;
+                        self.on_frame(frame).await?;
                     }
                 }
                 () = sleep_until(due) => {
-                    if asked {
-                        return Err(Over);
+                    if is_pinged {
+                        return Err(Disconnected);
                     }
-                    asked = true;
-                    say(&mut self.socket, Command::Ping).await?;
+                    is_pinged = true;
+                    send_command(&mut self.socket, Command::Ping).await?;
                 }
                 () = sleep_until(next) => {
                     next = Instant::now() + self.client.random_ms(10..400);
@@ -179,84 +181,84 @@ impl Connection<'_> {
         Ok(())
     }
 
-    async fn join(&mut self, room: RoomName) -> Result<(), Over> {
+    async fn join(&mut self, room: RoomName) -> Result<(), Disconnected> {
         let since = self.client.state.lock().logs[&room].since();
-        say(&mut self.socket, Command::Join(Join { room, since, history: 0 })).await
+        send_command(&mut self.socket, Command::Join(Join { room, since, history: 0 })).await
     }
 
-    /// Does something that comes to its mind, in a room that it is in; joins one that it is not in.
-    async fn act(&mut self) -> Result<(), Over> {
-        let (room, is_in, what, is_calm) = {
+    /// Performs a random action in a random room, or joins the room if the client is not in it.
+    async fn act(&mut self) -> Result<(), Disconnected> {
+        let (room, is_in, action, is_calm) = {
             let mut state = self.client.state.lock();
-            let place = state.rng.random_range(0..ROOMS.len());
-            let room: RoomName = ROOMS[place].parse().unwrap();
+            let index = state.rng.random_range(0..ROOMS.len());
+            let room: RoomName = ROOMS[index].parse().unwrap();
             (room.clone(), state.logs[&room].is_in, state.rng.random_range(0..40), state.is_calm)
         };
-        match what {
+        match action {
             _ if !is_in => self.join(room).await,
-            _ if is_calm => self.send_again(&room).await,
-            0 => Err(Over),
-            1 => self.leave_and_come_again(room).await,
-            2..6 => self.send_again(&room).await,
+            _ if is_calm => self.resend(&room).await,
+            0 => Err(Disconnected),
+            1 => self.leave_and_rejoin(room).await,
+            2..6 => self.resend(&room).await,
             _ => {
-                let said = {
+                let message = {
                     let mut state = self.client.state.lock();
                     let id = MessageId::from_random(state.rng.random());
                     let body = "x".repeat(state.rng.random_range(0..1_500)).into();
-                    let said = Said { room, id, body, sent: 1, only_here: true };
-                    state.unacked.push(said.clone());
-                    said
+                    let message = Unacked { room, id, body, sent: 1, is_only_here: true };
+                    state.unacked.push(message.clone());
+                    message
                 };
-                self.send(said).await
+                self.send(message).await
             }
         }
     }
 
-    /// The join does not wait for the answer to the leave.
-    async fn leave_and_come_again(&mut self, room: RoomName) -> Result<(), Over> {
-        self.client.state.lock().log(&room).leaves();
-        say(&mut self.socket, Command::Leave { room: room.clone() }).await?;
+    /// Leaves a room and joins it again without waiting for the reply to the leave.
+    async fn leave_and_rejoin(&mut self, room: RoomName) -> Result<(), Disconnected> {
+        self.client.state.lock().log(&room).on_leave();
+        send_command(&mut self.socket, Command::Leave { room: room.clone() }).await?;
         self.join(room).await
     }
 
-    /// What has no ack is sent again, in its order.
-    async fn send_again(&mut self, room: &RoomName) -> Result<(), Over> {
-        let again: Vec<_> = {
+    /// Sends the unacked messages of the room again, in order.
+    async fn resend(&mut self, room: &RoomName) -> Result<(), Disconnected> {
+        let resent: Vec<_> = {
             let mut state = self.client.state.lock();
-            let unacked = state.unacked.iter_mut().filter(|said| said.room == *room);
+            let unacked = state.unacked.iter_mut().filter(|message| message.room == *room);
             unacked
-                .map(|said| {
-                    said.sent += 1;
-                    said.clone()
+                .map(|message| {
+                    message.sent += 1;
+                    message.clone()
                 })
                 .collect()
         };
-        for said in again {
-            self.send(said).await?;
+        for message in resent {
+            self.send(message).await?;
         }
         Ok(())
     }
 
-    async fn send(&mut self, Said { room, id, body, .. }: Said) -> Result<(), Over> {
-        say(&mut self.socket, Command::Send(Send { room, body, id: Some(id) })).await
+    async fn send(&mut self, Unacked { room, id, body, .. }: Unacked) -> Result<(), Disconnected> {
+        send_command(&mut self.socket, Command::Send(Send { room, body, id: Some(id) })).await
     }
 
-    async fn take(&mut self, frame: ServerFrame) -> Result<(), Over> {
+    async fn on_frame(&mut self, frame: ServerFrame) -> Result<(), Disconnected> {
         match frame {
             ServerFrame::Joined(joined) => {
                 let room = joined.room.clone();
-                self.client.state.lock().log(&room).joined(joined);
-                self.send_again(&room).await?;
+                self.client.state.lock().log(&room).on_joined(joined);
+                self.resend(&room).await?;
             }
-            ServerFrame::Message(message) => self.client.message(message),
-            ServerFrame::Ack(ack) => self.client.acked(ack),
+            ServerFrame::Message(message) => self.client.on_message(message),
+            ServerFrame::Ack(ack) => self.client.on_ack(ack),
             ServerFrame::Presence(presence) => {
                 let room = presence.room.clone();
-                self.client.state.lock().log(&room).presence(&presence);
+                self.client.state.lock().log(&room).on_presence(&presence);
             }
             ServerFrame::Error(error) => match error.code {
-                ErrorCode::StoreUnavailable => self.client.state.lock().unknown_fate(),
-                // each is tried again later
+                ErrorCode::StoreUnavailable => self.client.state.lock().on_uncertain_outcome(),
+                // the client retries later
                 ErrorCode::UsernameTaken | ErrorCode::NotInRoom | ErrorCode::AlreadyInRoom => {}
                 _ => panic!("{error:?}"),
             },
@@ -272,30 +274,30 @@ impl State {
         self.logs.get_mut(room).unwrap()
     }
 
-    /// What was sent may be stored or not: no ack may come before it is shown.
-    fn unknown_fate(&mut self) {
-        self.unacked.iter_mut().for_each(|said| said.only_here = false);
+    /// Unacked messages may or may not be stored, so each may be delivered before its ack.
+    fn on_uncertain_outcome(&mut self) {
+        self.unacked.iter_mut().for_each(|message| message.is_only_here = false);
     }
 }
 
 impl Client {
-    fn message(&self, MessageFrame { room, seq, id, from, body, .. }: MessageFrame) {
+    fn on_message(&self, MessageFrame { room, seq, id, from, body, .. }: MessageFrame) {
         let mut state = self.state.lock();
-        let first_sent = |said: &Said| said.id == id && said.sent == 1 && said.only_here;
-        assert!(!state.unacked.iter().any(first_sent), "an ack comes before what it is about: {id}");
-        state.log(&room).show(Shown { seq, id, from, body });
+        let is_certain = |message: &Unacked| message.id == id && message.sent == 1 && message.is_only_here;
+        assert!(!state.unacked.iter().any(is_certain), "the ack precedes the message: {id}");
+        state.log(&room).on_message(Delivered { seq, id, from, body });
     }
 
-    fn acked(&self, Ack { room, seq, id, .. }: Ack) {
+    fn on_ack(&self, Ack { room, seq, id, .. }: Ack) {
         let mut state = self.state.lock();
-        state.unacked.retain(|said| said.id != id);
-        let place = state.acked.entry(id).or_insert_with(|| (room.clone(), seq));
-        assert_eq!(*place, (room, seq), "sent again it is the same message");
+        state.unacked.retain(|message| message.id != id);
+        let position = state.acked.entry(id).or_insert_with(|| (room.clone(), seq));
+        assert_eq!(*position, (room, seq), "a resent message keeps its number");
     }
 
-    fn disconnected(&self) {
+    fn on_disconnect(&self) {
         let mut state = self.state.lock();
-        state.logs.values_mut().for_each(Log::is_out);
-        state.unknown_fate();
+        state.logs.values_mut().for_each(Log::on_disconnect);
+        state.on_uncertain_outcome();
     }
 }

@@ -1,4 +1,5 @@
-//! What was stored: it survives the server. Commits take time, fail before or after the disk has them, and are cut off by a kill.
+//! A store that survives the server. Commits take time, fail before or after they are on disk, and
+//! are interrupted when the server is killed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -17,12 +18,12 @@ use rand::{RngExt, SeedableRng};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-/// How the disk does.
+/// The condition of the disk.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Health {
-    /// How long a commit takes at most, in milliseconds.
+    /// The maximum duration of each half of a commit, in milliseconds.
     pub(crate) slowest_ms: u64,
-    /// How probable it is that one fails.
+    /// The probability that a commit fails.
     pub(crate) failing: f64,
 }
 
@@ -39,7 +40,7 @@ impl Disk {
         Self { epoch: Epoch::from_random(seed), rooms: Mutex::default(), health: Mutex::new(health) }
     }
 
-    /// All of a room.
+    /// All messages of a room.
     pub(crate) fn all(&self, room: &RoomName) -> Vec<Arc<Message>> {
         self.rooms.lock().get(room).cloned().unwrap_or_default()
     }
@@ -48,12 +49,13 @@ impl Disk {
         self.rooms.lock().get(room).map_or(0, |messages| messages.len() as u64)
     }
 
-    /// Stores a message, unless it is there. Gives it in its place, and whether it was there.
+    /// Stores a message unless it is stored already. Returns the stored message, and whether it is
+    /// a duplicate.
     fn put(&self, new: NewMessage) -> Result<(Arc<Message>, bool), AppendError> {
         let mut rooms = self.rooms.lock();
         let messages = rooms.entry(new.room.clone()).or_default();
-        let is_it = |message: &&Arc<Message>| matches!(&message.content, Content::Said { id, from, .. } if *id == new.id && *from == new.from);
-        if let Some(first) = messages.iter().find(is_it) {
+        let is_same = |message: &&Arc<Message>| matches!(&message.content, Content::Said { id, from, .. } if *id == new.id && *from == new.from);
+        if let Some(first) = messages.iter().find(is_same) {
             return match &first.content {
                 Content::Said { body, .. } if *body != new.body => Err(AppendError::IdReused),
                 _ => Ok((Arc::clone(first), true)),
@@ -67,87 +69,89 @@ impl Disk {
     }
 }
 
-/// The disk as one life of the server has it open.
+/// The disk, as opened by one run of the server.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     disk: Arc<Disk>,
-    waiting: Arc<Mutex<Waiting>>,
+    queue: Arc<Mutex<Queue>>,
     added: Arc<Notify>,
 }
 
 #[derive(Default)]
-struct Waiting(Vec<(NewMessage, Told)>);
+struct Queue(Vec<(NewMessage, Told)>);
 
-impl fmt::Debug for Waiting {
+impl fmt::Debug for Queue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} wait", self.0.len())
+        write!(f, "{} queued", self.0.len())
     }
 }
 
 impl Store {
     pub(crate) fn open(disk: Arc<Disk>, seed: u64) -> Self {
-        let store = Self { disk, waiting: Arc::default(), added: Arc::default() };
+        let store = Self { disk, queue: Arc::default(), added: Arc::default() };
         tokio::spawn(store.clone().commit(SmallRng::seed_from_u64(seed)));
         store
     }
 
-    /// Stores what has gathered, again and again.
+    /// Commits the queued messages in groups.
     async fn commit(self, mut rng: SmallRng) {
-        // of each room, the newest that an answer has told of
-        let mut told: HashMap<RoomName, u64> = HashMap::new();
+        // for each room, the newest message that a result has reported
+        let mut reported: HashMap<RoomName, u64> = HashMap::new();
         loop {
             self.added.notified().await;
-            let group = std::mem::take(&mut self.waiting.lock().0);
+            let group = std::mem::take(&mut self.queue.lock().0);
             let Health { slowest_ms, failing } = *self.disk.health.lock();
             let take_time = async |rng: &mut SmallRng| {
                 sleep(Duration::from_millis(rng.random_range(0..=slowest_ms))).await;
             };
             for (message, _) in &group {
-                // what stood there before this life was told when the room was made
-                told.entry(message.room.clone()).or_insert_with(|| self.disk.newest(&message.room));
+                // messages from before this run were reported when the room was created
+                reported.entry(message.room.clone()).or_insert_with(|| self.disk.newest(&message.room));
             }
             take_time(&mut rng).await;
             let fails = rng.random_bool(failing);
             if fails && rng.random() {
-                group.into_iter().for_each(|(_, told)| told(Err(failure())));
+                group.into_iter().for_each(|(_, on_appended)| on_appended(Err(failure())));
                 continue;
             }
-            let stored: Vec<_> =
-                group.into_iter().map(|(message, told)| (self.disk.put(message), told)).collect();
+            let stored: Vec<_> = group
+                .into_iter()
+                .map(|(message, on_appended)| (self.disk.put(message), on_appended))
+                .collect();
             take_time(&mut rng).await;
-            for (outcome, answer) in stored {
-                answer(if fails {
+            for (outcome, on_appended) in stored {
+                on_appended(if fails {
                     Err(failure())
                 } else {
-                    outcome.map(|stored| self.appended(stored, &mut told))
+                    outcome.map(|stored| self.appended(stored, &mut reported))
                 });
             }
         }
     }
 
-    /// The answer to a message that is stored, with those before it that no answer has told of.
+    /// The result for a stored message, with the earlier messages that no result has reported.
     fn appended(
         &self,
-        (message, again): (Arc<Message>, bool),
-        told: &mut HashMap<RoomName, u64>,
+        (message, is_duplicate): (Arc<Message>, bool),
+        reported: &mut HashMap<RoomName, u64>,
     ) -> Appended {
-        let known = told.entry(message.room.clone()).or_default();
+        let newest = reported.entry(message.room.clone()).or_default();
         let all = self.disk.all(&message.room);
-        let until = if again { (*known).max(message.seq) } else { message.seq - 1 };
+        let until = if is_duplicate { (*newest).max(message.seq) } else { message.seq - 1 };
         let missed =
-            all.iter().filter(|missed| missed.seq > *known && missed.seq <= until).cloned().collect();
-        *known = (*known).max(message.seq);
-        Appended { message, again, missed }
+            all.iter().filter(|missed| missed.seq > *newest && missed.seq <= until).cloned().collect();
+        *newest = (*newest).max(message.seq);
+        Appended { message, again: is_duplicate, missed }
     }
 
     fn read(&self, room: &RoomName, page: Page) -> Messages {
         let all = self.disk.all(room);
-        let place = |seq: u64| usize::try_from(seq).unwrap_or(usize::MAX).min(all.len());
+        let index = |seq: u64| usize::try_from(seq).unwrap_or(usize::MAX).min(all.len());
         let (from, to) = match page {
-            Page::After { seq, limit } => (place(seq), place(seq.saturating_add(limit as u64))),
+            Page::After { seq, limit } => (index(seq), index(seq.saturating_add(limit as u64))),
             Page::Before { seq, limit } => {
                 let to = seq.saturating_sub(1);
-                (place(to.saturating_sub(limit as u64)), place(to))
+                (index(to.saturating_sub(limit as u64)), index(to))
             }
         };
         let more = if matches!(page, Page::After { .. }) { to < all.len() } else { from > 0 };
@@ -168,8 +172,8 @@ impl HistoryStore for Store {
         Durability::Disk
     }
 
-    fn append(&self, message: NewMessage, told: Told) {
-        self.waiting.lock().0.push((message, told));
+    fn append(&self, message: NewMessage, on_appended: Told) {
+        self.queue.lock().0.push((message, on_appended));
         self.added.notify_one();
     }
 

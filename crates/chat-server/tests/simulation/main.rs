@@ -1,14 +1,15 @@
-//! The whole server on real sockets, in a world whose clock stands still until there is nothing to do, whose network loses, delays and cuts,
-//! and in which the server is killed and started again. What happens, and when, comes from a seed: `just simulate`.
+//! Simulates the whole server on real sockets with a paused clock, a network that stalls, delays
+//! and cuts connections, and a server that is killed and restarted. A seed determines what happens,
+//! and when: `just simulate`.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod client;
 mod disk;
 mod faults;
-mod life;
-mod line;
+mod guarantees;
+mod link;
 mod log;
-mod promises;
+mod run;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -19,27 +20,28 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// The world of a seed, from its beginning to the moment in which everybody has everything. Gives a digest of all that was seen.
-fn live_through(seed: u64) -> u64 {
+/// Runs the world of a seed until every client has received everything. Returns a digest of what
+/// the clients received.
+fn simulate(seed: u64) -> u64 {
     catch_unwind(AssertUnwindSafe(|| World::new(seed).run())).unwrap_or_else(|panic| {
         println!("to run this world again: just simulate 1 {seed}");
         resume_unwind(panic)
     })
 }
 
-/// `SEEDS` worlds, the first of which has the seed `SEED`.
+/// Runs `SEEDS` worlds, beginning with the seed `SEED`.
 #[test]
-fn what_is_promised_holds_whatever_breaks() {
+fn the_guarantees_hold_under_faults() {
     let (first, count) = (number("SEED").unwrap_or(1), number("SEEDS").unwrap_or(300));
     for seed in first..first + count {
-        live_through(seed);
+        simulate(seed);
     }
 }
 
-/// Or a seed that was printed would be worth nothing.
+/// A printed seed is useful only if it reproduces the run.
 #[test]
-fn a_seed_is_the_same_world_again() {
+fn a_seed_reproduces_the_same_run() {
     for seed in 1..=5 {
-        assert_eq!(live_through(seed), live_through(seed), "seed {seed}");
+        assert_eq!(simulate(seed), simulate(seed), "seed {seed}");
     }
 }

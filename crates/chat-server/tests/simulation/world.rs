@@ -1,5 +1,6 @@
-//! Two runtimes, each with a clock of its own that stands still while there is something to do: the server's, and that of everybody else.
-//! They take turns of a few milliseconds. So a kill is what it is: the server's runtime is dropped, whatever it was about to do.
+//! Two runtimes, one for the server and one for the clients, each with its own paused clock, which
+//! advances only when the runtime is idle. They run alternately in turns of a few milliseconds. A
+//! kill drops the server's runtime, whatever it is doing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,16 +14,17 @@ use tokio::time::sleep;
 use crate::client::{self, Client};
 use crate::disk::Disk;
 use crate::faults::Faults;
-use crate::life::Life;
-use crate::line::{Address, Weather};
-use crate::promises;
+use crate::guarantees;
+use crate::link::{Address, Link};
+use crate::run::Run;
 
-/// How long a turn takes.
+/// The duration of a turn.
 const TURN: Duration = Duration::from_millis(10);
 
-/// How many turns there are faults in, and how many it may take after that until everybody has everything: 10 s and 120 s.
-const STORMY: usize = 1_000;
-const CALM: usize = 12_000;
+/// The number of turns with faults (10 s), and the maximum number of turns after them until every
+/// client has received everything (120 s).
+const FAULTY_TURNS: usize = 1_000;
+const MAX_CALM_TURNS: usize = 12_000;
 
 const NAMES: [&str; 4] = ["ana", "bob", "cid", "dee"];
 pub(crate) const ROOMS: [&str; 2] = ["lobby", "tea"];
@@ -30,14 +32,14 @@ pub(crate) const ROOMS: [&str; 2] = ["lobby", "tea"];
 pub(crate) struct World {
     pub(crate) rng: SmallRng,
     outside: Runtime,
-    /// None while the server is down.
-    pub(crate) life: Option<Life>,
-    /// What survives the server.
+    /// `None` while the server is down.
+    pub(crate) server: Option<Run>,
+    /// The store, which survives the server.
     pub(crate) disk: Arc<Disk>,
-    /// Where the server is.
+    /// The address of the server.
     address: Address,
-    /// The clients, and the way of each to the server.
-    pub(crate) clients: Vec<(Arc<Client>, Arc<Weather>)>,
+    /// The clients, each with its link to the server.
+    pub(crate) clients: Vec<(Arc<Client>, Arc<Link>)>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -49,65 +51,65 @@ impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let (mut rng, outside) = (SmallRng::seed_from_u64(seed), runtime());
         let (disk, address) = (Arc::new(Disk::new(rng.random())), Address::default());
-        let mut people = Vec::new();
-        // a second one wants the first one's name, and is gone when it is calm
+        let mut clients = Vec::new();
+        // a guest competes for the first client's name, and leaves when the faults end
         for (name, is_guest) in NAMES.map(|name| (name, false)).into_iter().chain([(NAMES[0], true)]) {
-            let weather = Arc::new(Weather::new(rng.random()));
-            people.push((Arc::new(Client::new(name, is_guest, rng.random())), weather));
+            let link = Arc::new(Link::new(rng.random()));
+            clients.push((Arc::new(Client::new(name, is_guest, rng.random())), link));
         }
         let tasks = outside.block_on(async {
-            let live = |(person, weather): &(Arc<Client>, Arc<Weather>)| {
-                tokio::spawn(client::live(Arc::clone(person), Arc::clone(weather), address.clone()))
+            let spawn = |(client, link): &(Arc<Client>, Arc<Link>)| {
+                tokio::spawn(client::run(Arc::clone(client), Arc::clone(link), address.clone()))
             };
-            people.iter().map(live).collect()
+            clients.iter().map(spawn).collect()
         });
-        let mut world = Self { rng, outside, life: None, disk, address, clients: people, tasks };
+        let mut world = Self { rng, outside, server: None, disk, address, clients, tasks };
         world.start();
         world
     }
 
     pub(crate) fn start(&mut self) {
-        let life = Life::begin(&self.disk, self.rng.random());
-        self.address.set(Some(life.address));
-        self.life = Some(life);
+        let server = Run::start(&self.disk, self.rng.random());
+        self.address.set(Some(server.address));
+        self.server = Some(server);
     }
 
-    /// As by `kill -9`.
+    /// Kills the server, as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.address.set(None);
-        self.life = None;
+        self.server = None;
     }
 
-    /// Everybody has so much time, the server too.
+    /// Runs the clients and the server for one turn.
     fn turn(&mut self) {
         self.outside.block_on(async { sleep(TURN).await });
-        if let Some(life) = &mut self.life {
-            life.turn(TURN);
-            promises::names_are_unique(life);
+        if let Some(server) = &mut self.server {
+            server.turn(TURN);
+            guarantees::assert_unique_names(server);
         }
-        // they live for ever, but for a guest that leaves when it is calm, and for one that sees a promise broken
+        // client tasks end only if a guest has left or an assertion failed
         let ended: Vec<_> = self.tasks.extract_if(.., |task| task.is_finished()).collect();
         for task in ended {
             self.outside.block_on(task).unwrap();
         }
     }
 
-    /// Gives a digest of all that was seen.
+    /// Returns a digest of what the clients received.
     pub(crate) fn run(mut self) -> u64 {
         let mut faults = Faults::default();
-        for _ in 0..STORMY {
-            faults.strike(&mut self);
+        for _ in 0..FAULTY_TURNS {
+            faults.inject(&mut self);
             self.turn();
         }
         faults.end(&mut self);
         self.clients.iter().for_each(|(client, _)| client.calm_down());
-        for _ in 0..CALM {
-            if promises::is_quiet(&self) {
-                promises::check(&self);
-                return promises::digest(&self);
+        for _ in 0..MAX_CALM_TURNS {
+            if guarantees::is_quiet(&self) {
+                guarantees::check(&self);
+                return guarantees::digest(&self);
             }
             self.turn();
         }
-        panic!("not everybody has everything:\n{}", promises::missing(&self));
+        panic!("not every client has received everything:\n{}", guarantees::missing(&self));
     }
 }

@@ -9,7 +9,7 @@ use super::table::{End, LIMIT, Step, Table, close, pieces, text_of};
 const VALID: [u16; 15] =
     [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 3000, 3999, 4000, 4999];
 
-/// Unused, reserved, or for an endpoint's own eyes only.
+/// Unused, reserved, or never sent on the wire.
 const INVALID: [u16; 12] = [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535];
 
 pub(super) fn cases() -> Table {
@@ -20,7 +20,7 @@ pub(super) fn cases() -> Table {
     table
 }
 
-/// What comes before a close is answered, what comes behind it is not.
+/// Frames before a close are answered, frames after it are not.
 fn order(table: &mut Table) {
     table.section();
     let text = whole(TEXT, said("hello").as_bytes());
@@ -32,7 +32,7 @@ fn order(table: &mut Table) {
         Step::Echo(large.clone()),
         Step::Write([close(1000), whole(PING, b"late")].concat()),
     ];
-    table.add("a large message, and a close with a ping behind it", steps, End::Closed(1000));
+    table.add("a large message, and a close followed by a ping", steps, End::Closed(1000));
     let fragments = pieces(TEXT, [&b"{\"message\""[..], b":\"\"}"]);
     for (name, late) in [
         ("a close", close(1000)),
@@ -44,9 +44,9 @@ fn order(table: &mut Table) {
         ("a reserved opcode", whole(3, b"late")),
         ("text that is not UTF-8", whole(TEXT, b"\xff")),
         ("a frame that does not end", masked(TEXT, b"late")[..8].to_vec()),
-        ("what is no frame", vec![0xff; 1000]),
+        ("bytes that are not a frame", vec![0xff; 1000]),
     ] {
-        let name = format!("{name} behind a close");
+        let name = format!("{name} after a close");
         let together = Step::Write([close(1000), late.clone()].concat());
         table.add(format!("{name}, in one write"), [together], End::Closed(1000));
         let apart = [Step::Write(close(1000)), Step::Write(late)];
@@ -59,12 +59,12 @@ fn order(table: &mut Table) {
     let frames = [fragments[0].clone(), close(1000)];
     table.add_in_all_ways("a close in a message that does not end", &frames, &[], &End::Closed(1000));
     let frames = [fragments[0].clone(), close(1000), fragments[1].clone()];
-    table.add_in_all_ways("a close in a message that ends behind it", &frames, &[], &End::Closed(1000));
+    table.add_in_all_ways("a close in a message that ends after it", &frames, &[], &End::Closed(1000));
 }
 
 fn payloads(table: &mut Table) {
     table.section();
-    // by our contract; the RFC would take an empty one, too
+    // as our protocol specifies; the RFC would also allow an empty close frame
     table.add_in_all_ways("a close without a code", &[whole(CLOSE, b"")], &[], &End::Closed(1000));
     table.add_in_all_ways("a close of 1 byte", &[whole(CLOSE, b"\x03")], &[], &End::Closed(1002));
     let mut with_reason = |name: &str, reason: &[u8], end: &End| {
@@ -74,7 +74,7 @@ fn payloads(table: &mut Table) {
     with_reason("a code", b"", &End::Closed(1000));
     with_reason("a reason", b"that was all", &End::Closed(1000));
     with_reason("a reason of 4 octets each", "😀".repeat(30).as_bytes(), &End::Closed(1000));
-    with_reason("a reason of 123 bytes, the most", &[b'x'; 123], &End::Closed(1000));
+    with_reason("a reason of 123 bytes, the maximum", &[b'x'; 123], &End::Closed(1000));
     with_reason("a reason of 124 bytes", &[b'x'; 124], &End::Closed(1002));
     with_reason("a reason of 1000 bytes", &[b'x'; 1000], &End::Closed(1002));
     let not_text = End::ClosedWithOneOf([1007, 1002]);
@@ -100,7 +100,8 @@ fn codes(table: &mut Table) {
     for code in INVALID {
         with_code(table, code, &End::Closed(1002));
     }
-    // A deviation. IANA has registered 1014 (bad gateway) since; the library that reads the frames does not know it.
+    // A deviation: IANA has registered 1014 (bad gateway) since, but the WebSocket library does not
+    // know it.
     table.section();
     with_code(table, 1014, &End::Closed(1002));
 }

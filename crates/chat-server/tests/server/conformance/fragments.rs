@@ -11,7 +11,7 @@ pub(super) fn cases() -> Table {
     let mut table = Table::new(5);
     broken_control_frames(&mut table);
     whole_messages(&mut table);
-    continuations_of_nothing(&mut table);
+    continuations_without_a_message(&mut table);
     messages_in_messages(&mut table);
     table
 }
@@ -54,7 +54,7 @@ fn whole_messages(table: &mut Table) {
         let then = [Step::Pong(payload.clone()), echo.clone()];
         let name = format!("a ping of {} bytes between two fragments", payload.len());
         table.add_in_all_ways(&name, &frames, &then, &End::Clean);
-        // the answer does not wait for the message
+        // the pong does not wait for the message
         let steps = [
             Step::Write(frames[..2].concat()),
             Step::Pong(payload),
@@ -79,34 +79,34 @@ fn whole_messages(table: &mut Table) {
         steps.push(Step::Write(fragment));
     }
     let then = [pongs, vec![echo.clone()]].concat();
-    table.add_in_all_ways("a ping between each two of five fragments", &frames, &then, &End::Clean);
+    table.add_in_all_ways("pings between five fragments", &frames, &then, &End::Clean);
     steps.push(echo);
-    table.add("a ping between each two of five fragments, each answered at once", steps, End::Clean);
+    table.add("pings between five fragments, each answered at once", steps, End::Clean);
 
     let frames = [two[0].clone(), whole(CLOSE, &1000_u16.to_be_bytes()), two[1].clone()];
     table.add_in_all_ways("a close between two fragments", &frames, &[], &End::Closed(1000));
 }
 
-fn continuations_of_nothing(table: &mut Table) {
+fn continuations_without_a_message(table: &mut Table) {
     table.section();
     let text = whole(TEXT, said(TEXT_SAID).as_bytes());
-    for (name, fin) in [("that ends a message", FIN), ("that ends none", 0)] {
+    for (name, fin) in [("with FIN", FIN), ("without FIN", 0)] {
         let continuation = masked(fin | CONTINUATION, b"of nothing");
         let end = End::Closed(1002);
-        let name = format!("a continuation of nothing {name}");
+        let name = format!("a continuation without a message {name}");
         table.add_in_all_ways(&name, std::slice::from_ref(&continuation), &[], &end);
         let frames = [continuation.clone(), text.clone()];
         table.add_in_all_ways(&format!("{name}, and a message"), &frames, &[], &end);
         let frames = [message(2), vec![continuation.clone()]].concat();
         let may_echo = [Step::MayEcho(TEXT_SAID.to_owned())];
-        table.add_in_all_ways(&format!("{name}, behind a message in fragments"), &frames, &may_echo, &end);
+        table.add_in_all_ways(&format!("{name}, after a message in fragments"), &frames, &may_echo, &end);
         let steps = [Step::Write(message(2).concat()), echo(), Step::Write(continuation.clone())];
-        table.add(format!("{name}, when a message in fragments was answered"), steps, end.clone());
+        table.add(format!("{name}, after the echo of a message in fragments"), steps, end.clone());
         let steps = [Step::Write(text.clone()), echo(), Step::Write(continuation.clone())];
-        table.add(format!("{name}, when a whole message was answered"), steps, end.clone());
-        // a control frame begins nothing
+        table.add(format!("{name}, after the echo of a whole message"), steps, end.clone());
+        // a control frame does not begin a message
         let frames = [whole(PONG, b"unused"), continuation];
-        table.add_in_all_ways(&format!("{name}, behind a pong"), &frames, &[], &end);
+        table.add_in_all_ways(&format!("{name}, after a pong"), &frames, &[], &end);
     }
 }
 
@@ -123,13 +123,13 @@ fn messages_in_messages(table: &mut Table) {
         let frames = [two[0].clone(), inner, two[1].clone()];
         table.add_in_all_ways(&format!("{name} between two fragments"), &frames, &[], &end);
     }
-    // both the rule for fragments and the contract, which has no binary, are broken
+    // this violates both the rule for fragments and our protocol, which has no binary frames
     let frames = [two[0].clone(), masked(BINARY, b"inside"), two[1].clone()];
     let either = End::ClosedWithOneOf([1002, 1003]);
     table.add_in_all_ways("the first fragment of a binary between two fragments", &frames, &[], &either);
     let frames = pieces(BINARY, [&b"bi"[..], b"na", b"ry"]);
     table.add_in_all_ways("a binary in three fragments", &frames, &[], &End::Closed(1003));
-    // that it is binary shows in its first header
+    // the first header already shows that it is binary
     table.add("the first fragment of a binary", [Step::Write(frames[0].clone())], End::Closed(1003));
     let frames = [frames[0].clone(), whole(TEXT, b"{}")];
     table.add_in_all_ways("a text in a binary", &frames, &[], &either);
@@ -139,11 +139,11 @@ fn echo() -> Step {
     Step::Echo(TEXT_SAID.to_owned())
 }
 
-/// The frames of a message in so many fragments.
+/// The frames of a message in `count` fragments.
 fn message(count: usize) -> Vec<Vec<u8>> {
     let payload = said(TEXT_SAID).into_bytes();
     let (size, more) = (payload.len() / count, payload.len() % count);
-    // the first of them take what does not divide
+    // the first fragments are one byte longer if the length does not divide evenly
     let (large, small) = payload.split_at((size + 1) * more);
     pieces(TEXT, large.chunks(size + 1).chain(small.chunks(size)))
 }

@@ -1,17 +1,17 @@
-//! Group 1: frames of all sizes, and what a header may say of a size.
+//! Group 1: frames of all sizes, and the ways to encode a size.
 
 use chat_testkit::frame::{BINARY, FIN, TEXT, whole};
 use chat_testkit::said;
 
 use super::table::{End, Step, Table, octets, text_of};
 
-/// On both sides of where the header's form changes.
+/// Sizes on both sides of each change of the header's form.
 const SIZES: [usize; 7] = [0, 125, 126, 127, 128, 65_535, 65_536];
 
-/// Writes of this size never end where a frame does.
+/// The end of a write of this size never coincides with the end of a frame.
 const CHOPPED: usize = 997;
 
-/// Sizes up to this one are sent in octets, too: it costs a call to the system each.
+/// Frames up to this size are also sent octet by octet, which costs one system call per octet.
 const MAX_OCTETS: usize = 128;
 
 pub(super) fn cases() -> Table {
@@ -24,7 +24,7 @@ pub(super) fn cases() -> Table {
         }
     }
 
-    // the contract has no binary frames
+    // our protocol has no binary frames
     table.section();
     for size in SIZES {
         for (way, write) in ways(whole(BINARY, &vec![0xfe; size])) {
@@ -52,8 +52,9 @@ pub(super) fn cases() -> Table {
         table.add(format!("a frame without a mask{way}"), [write], End::Closed(1002));
     }
 
-    // A deviation. "The minimal number of bytes MUST be used to encode the length" (section 5.2) binds the sender. The library that
-    // reads the frames does not ask for it, and nobody is the worse for a longer header.
+    // A deviation: "the minimal number of bytes MUST be used to encode the length" (section 5.2)
+    // applies to the sender. The WebSocket library does not check it, and a longer header does no
+    // harm.
     table.section();
     let short = payload.len() as u8;
     for (name, header) in [
@@ -72,7 +73,8 @@ pub(super) fn cases() -> Table {
     table
 }
 
-/// A payload of so many bytes, and what the server makes of it: nothing is no JSON.
+/// A payload of `size` bytes, and the expected reaction of the server: an empty payload is not
+/// JSON.
 fn text(size: usize) -> (Vec<u8>, Step) {
     if size == 0 {
         return (Vec::new(), Step::Refused);
@@ -81,9 +83,9 @@ fn text(size: usize) -> (Vec<u8>, Step) {
     (said(&text).into_bytes(), Step::Echo(text))
 }
 
-/// A frame in one write, and in smaller ones.
+/// A frame in one write, and in smaller writes.
 fn ways(frame: Vec<u8>) -> Vec<(&'static str, Step)> {
-    // header and mask
+    // the 8 bytes are the header and the mask
     let chopped = if frame.len() > MAX_OCTETS + 8 {
         (", in pieces of 997", Step::Chop(CHOPPED, frame.clone()))
     } else {

@@ -1,4 +1,5 @@
-//! Group 9: sizes up to the limit, in fragments and in writes of many sizes, and over it.
+//! Group 9: messages up to the size limit, in fragments and writes of many sizes, and messages over
+//! it.
 
 use chat_testkit::frame::{BINARY, CONTINUATION, FIN, PING, TEXT, header, masked, whole};
 use chat_testkit::said;
@@ -12,7 +13,7 @@ pub(super) fn cases() -> Table {
         let write = Step::Write(whole(TEXT, said(&text_of(bytes)).as_bytes()));
         table.add(format!("text of {bytes} bytes"), [write, Step::Echo(text_of(bytes))], End::Clean);
     }
-    // every fourth octet begins a character
+    // characters of four octets
     let wide = "😀".repeat((LIMIT - said("").len()) / 4);
     let write = Step::Write(whole(TEXT, said(&wide).as_bytes()));
     table.add("text of wide characters", [write, Step::Echo(wide)], End::Clean);
@@ -25,7 +26,7 @@ pub(super) fn cases() -> Table {
         let steps = [write, Step::Echo(text.clone())];
         table.add(format!("text of the limit in fragments of {size}"), steps, End::Clean);
     }
-    // an empty fragment is none to the limit
+    // empty fragments do not count towards the limit
     let empty = [&b""[..]; 1000];
     let write = Step::Write(pieces(TEXT, empty.into_iter().chain([&payload[..]]).chain(empty)).concat());
     let steps = [write, Step::Echo(text.clone())];
@@ -42,10 +43,10 @@ pub(super) fn cases() -> Table {
     let steps = [Step::Write(whole(BINARY, &payload))];
     table.add("binary of the limit", steps, End::Closed(1003));
 
-    // not a byte of what these announce comes: the header says enough
+    // the payload that these headers announce is never sent: the header is sufficient to reject it
     table.section();
     for (what, length) in
-        [("the limit and one", LIMIT as u64 + 1), ("2^32", 1 << 32), ("2^63 - 1", (1 << 63) - 1)]
+        [("the limit plus one", LIMIT as u64 + 1), ("2^32", 1 << 32), ("2^63 - 1", (1 << 63) - 1)]
     {
         for (kind, opcode) in [("text", TEXT), ("binary", BINARY)] {
             let steps = [Step::Write(header(FIN | opcode, length))];
@@ -55,7 +56,7 @@ pub(super) fn cases() -> Table {
         table.add(format!("a fragment that announces {what}"), steps, End::Closed(1009));
         let steps = [Step::Chop(1, header(FIN | TEXT, length))];
         table.add(format!("text that announces {what}, in octets"), steps, End::Closed(1009));
-        // too large for a control frame, and for any frame
+        // too large for a control frame, and too large for any frame
         let steps = [Step::Write(header(FIN | PING, length))];
         let end = End::ClosedWithOneOf([1002, 1009]);
         table.add(format!("a ping that announces {what}"), steps, end);
@@ -73,7 +74,7 @@ pub(super) fn cases() -> Table {
     let over = [&payload[..], b" "].concat();
     for size in [64, 997, 4 * 1024, 64 * 1024, LIMIT] {
         let frames = pieces(TEXT, over.chunks(size));
-        // of the last fragment the header alone
+        // only the header of the last fragment is sent
         let rest = over.len() - (frames.len() - 1) * size;
         let announced = header(FIN | CONTINUATION, rest as u64);
         let bytes = [frames[..frames.len() - 1].concat(), announced].concat();
@@ -86,6 +87,6 @@ pub(super) fn cases() -> Table {
     }
     let message = Step::Write(whole(TEXT, &payload));
     let steps = [message.clone(), Step::Echo(text_of(LIMIT)), message, Step::Echo(text_of(LIMIT))];
-    table.add("two messages of the limit: each has it for itself", steps, End::Clean);
+    table.add("two messages of the limit: the limit applies to each", steps, End::Clean);
     table
 }

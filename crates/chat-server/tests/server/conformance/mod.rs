@@ -1,8 +1,9 @@
-//! RFC 6455 case by case: what a server without extensions has to take, and what it has to refuse and how.
+//! RFC 6455 case by case: what a server without extensions must accept, and what it must reject and
+//! how.
 //!
-//! The groups are those of the Autobahn test suite which apply to such a server (1 to 7 and 9); the cases are rows of tables, with
-//! numbers of our own: group, section, row. Where the suite's server echoes, this one chats: a message counts as echoed when its
-//! sender gets it back as an event.
+//! The groups are those of the Autobahn test suite that apply to such a server (1 to 7 and 9). The
+//! cases are rows of tables with our own numbers: group, section, row. The suite expects an echo
+//! server; here, a message counts as echoed when its sender receives it as an event.
 
 mod closing;
 mod fragments;
@@ -34,55 +35,55 @@ fn all() -> Vec<Case> {
 }
 
 #[test]
-fn every_case_has_a_number_and_a_name_of_its_own() {
+fn numbers_and_names_of_cases_are_unique() {
     let cases = all();
     let numbers: HashSet<_> = cases.iter().map(|case| &case.number).collect();
     assert_eq!(numbers.len(), cases.len());
     let mut names = HashSet::new();
     for case in &cases {
         let group = case.number.split('.').next();
-        assert!(names.insert((group, &case.name)), "{} {} is there twice", case.number, case.name);
+        assert!(names.insert((group, &case.name)), "{} {} occurs twice", case.number, case.name);
     }
-    // a table that lost its rows would pass
+    // without this, a table without rows would pass
     assert!(cases.len() >= 780, "{}", cases.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn frames_of_all_sizes() {
-    framing::cases().pass().await;
+async fn frames_of_all_sizes_are_accepted() {
+    framing::cases().run().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pings_and_pongs() {
-    pings::cases().pass().await;
+async fn pings_are_answered_and_pongs_ignored() {
+    pings::cases().run().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reserved_bits() {
-    reserved::bits().pass().await;
+async fn reserved_bits_are_rejected() {
+    reserved::bits().run().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reserved_opcodes() {
-    reserved::opcodes().pass().await;
+async fn reserved_opcodes_are_rejected() {
+    reserved::opcodes().run().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_in_fragments() {
-    fragments::cases().pass().await;
+async fn fragmented_messages_are_assembled() {
+    fragments::cases().run().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn text_is_utf8() {
-    utf8::cases().pass().await;
+async fn text_must_be_utf8() {
+    utf8::cases().run().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn closing_handshakes() {
-    closing::cases().pass().await;
+async fn close_frames_are_answered() {
+    closing::cases().run().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sizes_up_to_the_limit_and_over_it() {
-    limits::cases().pass().await;
+async fn the_size_limit_is_enforced() {
+    limits::cases().run().await;
 }

@@ -22,11 +22,7 @@ pub(super) fn cases() -> Table {
         let payload = payload(length);
         [Step::Write(whole(PING, &payload)), Step::Pong(payload)]
     });
-    table.add(
-        "pings of all lengths, each when the last was answered",
-        lengths.collect::<Vec<_>>(),
-        End::Clean,
-    );
+    table.add("pings of all lengths, each after the previous pong", lengths.collect::<Vec<_>>(), End::Clean);
     let not_text = b"\x00\xff\xfe\xfd\xc0\x80".to_vec();
     let steps = [Step::Write(whole(PING, &not_text)), Step::Pong(not_text)];
     table.add("a ping that is not text", steps, End::Clean);
@@ -41,7 +37,7 @@ pub(super) fn cases() -> Table {
     let frame = whole(PING, &payload(126));
     table.add("a ping of 126 bytes, in octets", [octets(frame)], End::Closed(1002));
 
-    // nobody asked for these, and nobody answers them
+    // unsolicited pongs are ignored
     table.section();
     let echo = [Step::Echo("hello".to_owned())];
     for (name, payload) in

@@ -1,4 +1,4 @@
-//! Groups 3 and 4: reserved bits and reserved opcodes. Nothing was agreed on that would give them a meaning.
+//! Groups 3 and 4: reserved bits and reserved opcodes, which have no meaning without extensions.
 
 use chat_testkit::frame::{CLOSE, FIN, PING, PONG, TEXT, masked, whole};
 use chat_testkit::said;
@@ -18,7 +18,7 @@ pub(super) fn bits() -> Table {
             let frame = masked(FIN | bits << 4 | opcode, &payload);
             let name = format!("{kind} with the reserved bits {bits:03b}");
             if opcode == TEXT {
-                everywhere(&mut table, &name, &frame);
+                add_in_all_positions(&mut table, &name, &frame);
             } else {
                 table.add_in_all_ways(&name, &[frame], &[], &End::Closed(1002));
             }
@@ -33,7 +33,7 @@ pub(super) fn opcodes() -> Table {
         table.section();
         for opcode in opcodes {
             let name = format!("the reserved {kind} opcode {opcode}");
-            everywhere(&mut table, &name, &whole(opcode, said("hello").as_bytes()));
+            add_in_all_positions(&mut table, &name, &whole(opcode, said("hello").as_bytes()));
             let empty = [Step::Write(whole(opcode, b""))];
             table.add(format!("{name}, empty"), empty, End::Closed(1002));
         }
@@ -41,13 +41,14 @@ pub(super) fn opcodes() -> Table {
     table
 }
 
-/// A frame that fails the connection: alone, in octets, after a message, before frames that nobody looks at any more.
-fn everywhere(table: &mut Table, name: &str, frame: &[u8]) {
+/// Adds cases for a frame that fails the connection: alone, in octets, after a message, and before
+/// frames that are no longer read.
+fn add_in_all_positions(table: &mut Table, name: &str, frame: &[u8]) {
     let text = "before it".to_owned();
     let message = whole(TEXT, said(&text).as_bytes());
     let ping = whole(PING, b"after it");
     let together = Step::Write([&message, frame, &ping].concat());
-    for (place, steps) in [
+    for (position, steps) in [
         ("", vec![Step::Write(frame.to_vec())]),
         (", in octets", vec![octets(frame.to_vec())]),
         (
@@ -56,6 +57,6 @@ fn everywhere(table: &mut Table, name: &str, frame: &[u8]) {
         ),
         (", between a message and a ping in one write", vec![together, Step::MayEcho(text)]),
     ] {
-        table.add(format!("{name}{place}"), steps, End::Closed(1002));
+        table.add(format!("{name}{position}"), steps, End::Closed(1002));
     }
 }

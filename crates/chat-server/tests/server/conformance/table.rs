@@ -1,4 +1,4 @@
-//! What a case is, and how it is passed.
+//! Test cases, and how they are run.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,39 +13,41 @@ use tokio::sync::Semaphore;
 use crate::support::start_with;
 use crate::tls::{self, Encrypted};
 
-/// The largest message that the server of these tests takes, in bytes.
+/// The size limit for messages of the server in these tests, in bytes.
 pub(super) const LIMIT: usize = 128 * 1024;
 
-/// So many cases run at once.
-const AT_ONCE: usize = 16;
+/// The number of cases that run at once.
+const CONCURRENT_CASES: usize = 16;
 
-/// One thing after the other.
+/// A step of a case.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     /// The client sends bytes in one write.
     Write(Vec<u8>),
-    /// The client sends bytes in writes of so many.
+    /// The client sends the bytes in writes of this size.
     Chop(usize, Vec<u8>),
     /// The client's message comes back.
     Echo(String),
-    /// The client's message comes back, unless the end that came right behind it has overtaken it: whoever breaks the protocol is not
-    /// owed an answer to what it said before.
+    /// The client's message comes back, unless the end of the connection overtakes it: a client
+    /// that violates the protocol need not receive replies to what it sent before.
     MayEcho(String),
-    /// The client is told that its frame is no command, and stays.
+    /// The client receives an error because its frame is not a command. The connection stays open.
     Refused,
     Pong(Vec<u8>),
-    /// The client ends its side of the stream, and reads on.
+    /// The client closes its side of the stream and continues to read.
     Finish,
 }
 
-/// How a case ends. In each of them the close frame is the last frame, and the end of the stream follows it.
+/// How a case ends. In each case the close frame is the last frame, followed by the end of the
+/// stream.
 #[derive(Debug, Clone)]
 pub(super) enum End {
-    /// The connection still works: the client closes with 1000, and that is what the server answers before anything else.
+    /// The connection still works: the client closes with 1000, and the server's next frame is the
+    /// reply.
     Clean,
     /// The server sends a close frame with this code.
     Closed(u16),
-    /// The server sends a close frame with one of these codes: the RFC leaves open which.
+    /// The server sends a close frame with one of these codes: the RFC does not specify which.
     ClosedWithOneOf([u16; 2]),
 }
 
@@ -83,7 +85,8 @@ impl Table {
         self.cases.push(Case { number, name: name.into(), steps: steps.into(), end });
     }
 
-    /// The same frames in one write, in a write each, and octet by octet; then what else has to happen.
+    /// Adds cases with the same frames in one write, in one write each, and octet by octet,
+    /// followed by these steps.
     pub(super) fn add_in_all_ways(&mut self, name: &str, frames: &[Vec<u8>], then: &[Step], end: &End) {
         let ways = [
             ("", vec![Step::Write(frames.concat())]),
@@ -102,29 +105,31 @@ impl Table {
         self.cases
     }
 
-    /// Passes all cases on one server, and once more on one that encrypts; names those that fail.
-    pub(super) async fn pass(self) {
-        // the pace is not what is tested here: a message in small fragments would wait for it
+    /// Runs all cases on a server without TLS, then on a server with TLS. Panics with the names of
+    /// the cases that fail.
+    pub(super) async fn run(self) {
+        // no rate limit: it would throttle messages in small fragments
         let limits = Limits { message_bytes: LIMIT, message_rate: 0, ..Limits::default() };
-        // a client that is slow to read its close frame must not lose it: the time for closing is the default's, not the tests'
+        // default close timeout, so that a client that is slow to read its close frame does not
+        // lose it
         let config = Config { limits, ..Config::default() };
         let server = start_with(config.clone()).await;
-        self.clone().pass_on(server.address).await;
+        self.clone().run_against(server.address).await;
         server.stop().await.unwrap();
         let Encrypted { server, identity, .. } = tls::start(config).await;
-        self.pass_on(identity.tunnel(server.address).await).await;
+        self.run_against(identity.tunnel(server.address).await).await;
         server.stop().await.unwrap();
     }
 
-    async fn pass_on(self, address: SocketAddr) {
-        let places = Arc::new(Semaphore::new(AT_ONCE));
+    async fn run_against(self, address: SocketAddr) {
+        let permits = Arc::new(Semaphore::new(CONCURRENT_CASES));
         let running: Vec<_> = (self.cases.into_iter())
             .map(|case| {
-                let places = Arc::clone(&places);
+                let permits = Arc::clone(&permits);
                 let title = format!("{} {}", case.number, case.name);
                 let task = tokio::spawn(async move {
-                    let _place = places.acquire().await.unwrap();
-                    case.pass(address).await
+                    let _permit = permits.acquire().await.unwrap();
+                    case.run(address).await
                 });
                 (title, task)
             })
@@ -142,46 +147,46 @@ impl Table {
 }
 
 impl Case {
-    async fn pass(self, server: SocketAddr) -> Result<(), String> {
+    async fn run(self, server: SocketAddr) -> Result<(), String> {
         let mut client = Client::enter(server, &self.number.replace('.', "-"), "ana").await;
-        // each write is to be a segment of its own
+        // each write should be its own TCP segment
         client.stream().set_nodelay(true).unwrap();
-        let mut line = Line { client, ahead: None };
-        line.expect(&Sight::Event("+ana".to_owned())).await?;
+        let mut side = ClientSide { client, peeked: None };
+        side.expect(&Received::Event("+ana".to_owned())).await?;
         for step in self.steps {
             match step {
-                Step::Write(bytes) => line.write(&bytes).await,
+                Step::Write(bytes) => side.write(&bytes).await,
                 Step::Chop(size, bytes) => {
                     for piece in bytes.chunks(size) {
-                        line.write(piece).await;
+                        side.write(piece).await;
                         tokio::task::yield_now().await;
                     }
                 }
-                Step::Echo(text) => line.expect(&Sight::Event(format!("ana: {text}"))).await?,
-                Step::MayEcho(text) => line.skip(&Sight::Event(format!("ana: {text}"))).await,
-                Step::Refused => line.expect(&Sight::Refusal).await?,
-                Step::Pong(payload) => line.expect(&Sight::Pong(payload)).await?,
-                Step::Finish => line.client.finish().await,
+                Step::Echo(text) => side.expect(&Received::Event(format!("ana: {text}"))).await?,
+                Step::MayEcho(text) => side.skip(&Received::Event(format!("ana: {text}"))).await,
+                Step::Refused => side.expect(&Received::Refusal).await?,
+                Step::Pong(payload) => side.expect(&Received::Pong(payload)).await?,
+                Step::Finish => side.client.finish().await,
             }
         }
         let codes = match self.end {
             End::Clean => {
-                line.write(&close(1000)).await;
+                side.write(&close(1000)).await;
                 vec![1000]
             }
             End::Closed(code) => vec![code],
             End::ClosedWithOneOf(codes) => codes.to_vec(),
         };
-        match line.next().await {
-            Sight::Close(Some(code)) if codes.contains(&code) => line.expect(&Sight::End).await,
+        match side.next().await {
+            Received::Close(Some(code)) if codes.contains(&code) => side.expect(&Received::End).await,
             other => Err(format!("{} instead of a close frame with {codes:?}", shortened(&other))),
         }
     }
 }
 
-/// What the client sees, as far as a case looks at it.
+/// What the client receives, as far as cases compare it.
 #[derive(Debug, PartialEq)]
-enum Sight {
+enum Received {
     Event(String),
     Refusal,
     Pong(Vec<u8>),
@@ -189,60 +194,60 @@ enum Sight {
     End,
 }
 
-/// The client's end of a connection.
-struct Line {
+/// The client's side of a connection.
+struct ClientSide {
     client: Client,
-    /// Seen, and not yet asked for.
-    ahead: Option<Sight>,
+    /// Received, but not yet expected.
+    peeked: Option<Received>,
 }
 
-impl Line {
-    /// The server may have ended already: what it did is seen by reading.
+impl ClientSide {
+    /// Ignores errors: the server may have closed already, which shows when reading.
     async fn write(&mut self, bytes: &[u8]) {
         let _ = soon("the server reads", self.client.stream().write_all(bytes)).await;
     }
 
-    async fn next(&mut self) -> Sight {
-        if let Some(sight) = self.ahead.take() {
-            return sight;
+    async fn next(&mut self) -> Received {
+        if let Some(received) = self.peeked.take() {
+            return received;
         }
         match self.client.see().await {
-            Seen::Event(event) if event["type"] == "chat_error" => Sight::Refusal,
-            Seen::Event(event) => Sight::Event(brief(&event)),
-            Seen::Pong(payload) => Sight::Pong(payload),
-            Seen::Close(code) => Sight::Close(code),
-            Seen::End => Sight::End,
+            Seen::Event(event) if event["type"] == "chat_error" => Received::Refusal,
+            Seen::Event(event) => Received::Event(brief(&event)),
+            Seen::Pong(payload) => Received::Pong(payload),
+            Seen::Close(code) => Received::Close(code),
+            Seen::End => Received::End,
             Seen::Ping(_) => unreachable!("pings are answered on the way"),
         }
     }
 
-    async fn expect(&mut self, expected: &Sight) -> Result<(), String> {
-        let sight = self.next().await;
-        if sight == *expected {
+    async fn expect(&mut self, expected: &Received) -> Result<(), String> {
+        let received = self.next().await;
+        if received == *expected {
             return Ok(());
         }
-        Err(format!("{} instead of {}", shortened(&sight), shortened(expected)))
+        Err(format!("{} instead of {}", shortened(&received), shortened(expected)))
     }
 
-    /// Takes this if it comes next.
-    async fn skip(&mut self, possible: &Sight) {
-        let sight = self.next().await;
-        if sight != *possible {
-            self.ahead = Some(sight);
+    /// Consumes this if it comes next.
+    async fn skip(&mut self, possible: &Received) {
+        let received = self.next().await;
+        if received != *possible {
+            self.peeked = Some(received);
         }
     }
 }
 
-fn shortened(sight: &Sight) -> String {
-    format!("{sight:?}").chars().take(200).collect()
+fn shortened(received: &Received) -> String {
+    format!("{received:?}").chars().take(200).collect()
 }
 
-/// Bytes, each in a write of its own.
+/// Writes each byte separately.
 pub(super) fn octets(bytes: Vec<u8>) -> Step {
     Step::Chop(1, bytes)
 }
 
-/// The frames of a message that comes in these pieces.
+/// The frames of a message in these fragments.
 pub(super) fn pieces<'a>(opcode: u8, payloads: impl IntoIterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
     let payloads: Vec<_> = payloads.into_iter().collect();
     let last = payloads.len() - 1;
@@ -259,7 +264,7 @@ pub(super) fn close(code: u16) -> Vec<u8> {
     whole(CLOSE, &code.to_be_bytes())
 }
 
-/// A text that is so many bytes long as the client sends it, with all that JSON puts around it.
+/// A text whose message has this many bytes, including the JSON around it.
 pub(super) fn text_of(bytes: usize) -> String {
     "x".repeat(bytes - said("").len())
 }

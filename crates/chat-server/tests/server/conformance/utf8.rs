@@ -1,10 +1,11 @@
-//! Group 6: text is UTF-8, in whatever pieces it comes.
+//! Group 6: text must be UTF-8, however it is split.
 
 use chat_testkit::frame::{CONTINUATION, PING, TEXT, masked, whole};
 
 use super::table::{End, Step, Table, octets, pieces};
 
-/// What is valid, the first and the last of their kind among them. U+007F is the first that JSON takes as it is.
+/// Valid texts, among them the first and last code points of each length. U+0000 is not among them,
+/// because JSON must escape it.
 const VALID: [(&str, &str); 20] = [
     ("Greek", "κόσμε"),
     ("octets of 1 to 4 mixed", "Hello-µ@ßöäüàá-世界-😀!"),
@@ -13,7 +14,7 @@ const VALID: [(&str, &str); 20] = [
     ("U+07FF", "\u{7ff}"),
     ("U+0800", "\u{800}"),
     ("U+D7FF, before the surrogates", "\u{d7ff}"),
-    ("U+E000, behind the surrogates", "\u{e000}"),
+    ("U+E000, after the surrogates", "\u{e000}"),
     ("U+FEFF", "\u{feff}"),
     ("U+FFFD", "\u{fffd}"),
     ("the noncharacter U+FDD0", "\u{fdd0}"),
@@ -28,12 +29,12 @@ const VALID: [(&str, &str); 20] = [
     ("the noncharacter U+10FFFF", "\u{10ffff}"),
 ];
 
-/// What is not, and with how many of its octets that shows.
+/// Invalid sequences, and the number of octets after which each is known to be invalid.
 const INVALID: [(&str, &[u8], usize); 35] = [
     ("a continuation alone", b"\x80", 1),
     ("the last continuation alone", b"\xbf", 1),
     ("two continuations alone", b"\x80\xbf", 1),
-    ("a continuation behind a character", b"\xc2\xb5\xb5", 3),
+    ("a continuation after a character", b"\xc2\xb5\xb5", 3),
     ("2 octets, the second missing", b"\xc3(", 2),
     ("3 octets, the second missing", b"\xe4(", 2),
     ("3 octets, the third missing", b"\xe4\xb8(", 3),
@@ -53,7 +54,7 @@ const INVALID: [(&str, &[u8], usize); 35] = [
     ("the first of the low surrogates", b"\xed\xb0\x80", 2),
     ("the last surrogate", b"\xed\xbf\xbf", 2),
     ("a pair of surrogates", b"\xed\xa0\xbd\xed\xb8\x80", 2),
-    ("a surrogate behind text", b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80", 13),
+    ("a surrogate after text", b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80", 13),
     ("U+110000", b"\xf4\x90\x80\x80", 2),
     ("U+13FFFF", b"\xf4\xbf\xbf\xbf", 2),
     ("U+140000", b"\xf5\x80\x80\x80", 1),
@@ -62,12 +63,12 @@ const INVALID: [(&str, &[u8], usize); 35] = [
     ("5 octets for '/'", b"\xf8\x80\x80\x80\xaf", 1),
     ("6 octets for U+4000000", b"\xfc\x84\x80\x80\x80\x80", 1),
     ("6 octets for '/'", b"\xfc\x80\x80\x80\x80\xaf", 1),
-    ("the last that 6 octets hold", b"\xfd\xbf\xbf\xbf\xbf\xbf", 1),
+    ("the last code point of 6 octets", b"\xfd\xbf\xbf\xbf\xbf\xbf", 1),
     ("the octet FE", b"\xfe", 1),
     ("the octet FF", b"\xff", 1),
 ];
 
-/// Before and behind the text of a message.
+/// The frame before and after the text of a message.
 const HEAD: &[u8] = b"{\"message\":\"";
 const TAIL: &[u8] = b"\",\"type\":\"chat_message\"}";
 
@@ -85,9 +86,9 @@ pub(super) fn cases() -> Table {
             table.add(format!("{name}{way}"), [vec![write], echo.to_vec()].concat(), End::Clean);
         }
     }
-    // text all the same, and no command
+    // valid text, but not a command
     for (name, text) in [
-        ("no JSON", "κόσμε"),
+        ("not JSON", "κόσμε"),
         ("a NUL", "\0"),
         ("a NUL in a string", "{\"message\":\"\0\",\"type\":\"chat_message\"}"),
         ("a byte order mark before the JSON", "\u{feff}{\"message\":\"\",\"type\":\"chat_message\"}"),
@@ -100,7 +101,7 @@ pub(super) fn cases() -> Table {
         invalid(&mut table, name, sequence, shown);
     }
 
-    // what would have become valid is not when the message ends
+    // a valid beginning of a character is invalid at the end of the message
     table.section();
     for (name, character) in [
         ("2 octets", "é"),
@@ -120,15 +121,16 @@ pub(super) fn cases() -> Table {
     table
 }
 
-/// Text with this sequence in it, which shows with so many of its octets that it is invalid.
+/// Adds cases for a text that contains this sequence, which is known to be invalid after `shown`
+/// octets.
 fn invalid(table: &mut Table, name: &str, sequence: &[u8], shown: usize) {
     let end = End::Closed(1007);
     let frame = whole(TEXT, &[HEAD, sequence, TAIL].concat());
     table.add_in_all_ways(name, &[frame], &[], &end);
-    // the message does not end, and is refused all the same: a fragment says enough
+    // a fragment is rejected without waiting for the end of the message
     let fragment = masked(TEXT, &[HEAD, &sequence[..shown]].concat());
     table.add(format!("{name}, in a first fragment"), [Step::Write(fragment)], end.clone());
-    // octet by octet it is refused with that one, not before it and not behind it
+    // octet by octet, exactly the octet that makes the sequence invalid is rejected
     let single = |octets: &[u8]| -> Vec<u8> {
         octets.iter().flat_map(|octet| masked(CONTINUATION, &[*octet])).collect()
     };

@@ -1,8 +1,8 @@
 //! `chat.v2` over real sockets.
 
-mod answers;
-mod door;
+mod hello;
 mod notices;
+mod pages;
 mod presence;
 mod rendered;
 mod resume;
@@ -27,7 +27,7 @@ fn names(members: &Value) -> Vec<&str> {
     members.as_array().unwrap().iter().map(|member| member["username"].as_str().unwrap()).collect()
 }
 
-/// A place in a room's order, as an answer of `join` gave it.
+/// A position in a room's history, with the epoch of a `joined` frame.
 fn since(joined: &Value, seq: u64) -> Value {
     json!({ "epoch": joined["epoch"], "seq": seq })
 }

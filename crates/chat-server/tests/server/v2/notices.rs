@@ -1,4 +1,4 @@
-//! What the operator says to everyone.
+//! Notices of the admin.
 
 use chat_protocol::v2::NoticeLevel;
 use chat_testkit::Client;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::start;
 
-/// All notices up to the answer to a ping.
+/// All notices before the reply to a ping.
 async fn notices(session: &mut Session) -> Vec<Value> {
     session.send(&json!({ "type": "ping" })).await;
     let mut notices = Vec::new();
@@ -22,14 +22,14 @@ async fn notices(session: &mut Session) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_notice_to_everyone_comes_once_to_each_connection() {
+async fn a_notice_to_everyone_reaches_each_connection_once() {
     let server = start().await;
-    let mut many = Session::hello(server.address, "ana").await;
+    let mut in_rooms = Session::hello(server.address, "ana").await;
     let mut rendered =
         Session::hello_with(server.address, json!({ "username": "bob", "render": true })).await;
-    let mut nowhere = Session::hello(server.address, "cid").await;
+    let mut roomless = Session::hello(server.address, "cid").await;
     for room in ["one", "two", "three"] {
-        many.join(room).await;
+        in_rooms.join(room).await;
         rendered.join(room).await;
     }
     let mut classic = Client::enter(server.address, "one", "dan").await;
@@ -37,10 +37,10 @@ async fn a_notice_to_everyone_comes_once_to_each_connection() {
 
     assert_eq!(server.control.notice_all(NoticeLevel::Warning, "back at ten"), 3);
     let expected = json!({ "type": "notice", "level": "warning", "body": "back at ten" });
-    for session in [&mut many, &mut rendered, &mut nowhere] {
+    for session in [&mut in_rooms, &mut rendered, &mut roomless] {
         assert_eq!(notices(session).await, std::slice::from_ref(&expected));
     }
-    // a classic connection is in one room, and its events come in that room's order
+    // a classic connection is in one room, and receives the notice in the order of its events
     let event = classic.event().await;
     assert_eq!((&event["type"], &event["message"]), (&json!("chat_notice"), &json!("back at ten")));
     assert_eq!(event["users"].as_array().unwrap().len(), 3);
@@ -50,7 +50,7 @@ async fn a_notice_to_everyone_comes_once_to_each_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_notice_to_a_room_names_it_and_comes_to_nobody_else() {
+async fn a_notice_to_a_room_names_it_and_reaches_only_its_members() {
     let server = start().await;
     let (mut ana, _) = Session::enter(server.address, "one", "ana").await;
     ana.join("two").await;

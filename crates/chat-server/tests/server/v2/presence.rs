@@ -1,4 +1,4 @@
-//! Who is there: snapshots and changes.
+//! Presence: snapshots and changes.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use super::names;
 use crate::support::{config, start, start_with};
 
-/// What a session knows of who is there.
+/// A session's view of the members of the room.
 struct View {
     session: Session,
-    there: BTreeSet<String>,
+    present: BTreeSet<String>,
 }
 
 fn set(members: &Value) -> BTreeSet<String> {
@@ -24,25 +24,25 @@ fn set(members: &Value) -> BTreeSet<String> {
 impl View {
     async fn enter(server: std::net::SocketAddr, name: &str) -> Self {
         let (session, joined) = Session::enter(server, "r", name).await;
-        let there = set(&joined["members"]);
-        assert_eq!(joined["member_count"], there.len());
-        assert!(there.contains(name));
-        Self { session, there }
+        let present = set(&joined["members"]);
+        assert_eq!(joined["member_count"], present.len());
+        assert!(present.contains(name));
+        Self { session, present }
     }
 
     /// Applies the next changes.
     async fn follow(&mut self) {
         let presence = self.session.next("presence").await;
         for gone in presence["left"].as_array().unwrap() {
-            assert!(self.there.remove(gone.as_str().unwrap()), "only who is there leaves: {gone}");
+            assert!(self.present.remove(gone.as_str().unwrap()), "only members leave: {gone}");
         }
-        self.there.extend(set(&presence["joined"]));
-        assert_eq!(presence["member_count"], self.there.len());
+        self.present.extend(set(&presence["joined"]));
+        assert_eq!(presence["member_count"], self.present.len());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn snapshots_and_changes_add_up_while_people_come_and_go() {
+async fn snapshots_and_changes_add_up_while_members_join_and_leave() {
     let server = start().await;
     let mut watching = View::enter(server.address, "w0").await;
     let address = server.address;
@@ -54,27 +54,28 @@ async fn snapshots_and_changes_add_up_while_people_come_and_go() {
                     session.join("r").await;
                     session.ask(json!({"type": "leave", "room": "r"})).await;
                 }
-                let mut view = View { there: set(&session.join("r").await["members"]), session };
-                while view.there.len() < 21 {
+                let mut view = View { present: set(&session.join("r").await["members"]), session };
+                while view.present.len() < 21 {
                     view.follow().await;
                 }
             })
         })
         .collect();
     let following = async {
-        while watching.there.len() < 21 {
+        while watching.present.len() < 21 {
             watching.follow().await;
         }
     };
-    // everyone sees everyone before the first of them is done
+    // the sessions end when they have seen all 21 members, so at least one of them must see them
+    // all
     let (_, done) = tokio::join!(soon("all are seen", following), futures::future::join_all(crowd));
     let seen = done.into_iter().filter(Result::is_ok).count();
-    assert!(seen >= 1, "at least the last one to come sees everybody");
+    assert!(seen >= 1, "at least the last session sees everyone");
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn changes_come_a_few_times_a_second_however_many_come_and_go() {
+async fn presence_is_sent_a_few_times_per_second_however_many_join_and_leave() {
     let joins = Rate { per_second: 0, burst: 0 };
     let server = start_with(Config { joins, ..config() }).await;
     let mut watching = View::enter(server.address, "watching").await;
@@ -100,20 +101,20 @@ async fn changes_come_a_few_times_a_second_however_many_come_and_go() {
         }
     })
     .await;
-    let most = began.elapsed().as_millis() / 240 + 2;
-    assert!(frames <= most, "{frames} frames in {:?}", began.elapsed());
+    let max_frames = began.elapsed().as_millis() / 240 + 2;
+    assert!(frames <= max_frames, "{frames} frames in {:?}", began.elapsed());
     drop(restless);
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn in_a_room_of_more_than_500_the_lists_are_a_sample_and_the_count_is_right() {
+async fn in_a_room_of_more_than_500_members_the_lists_are_a_sample_and_the_count_is_exact() {
     let server = start().await;
     let mut watching = View::enter(server.address, "watching").await;
     let address = server.address;
-    let coming =
+    let joining =
         (0..600).map(|i| tokio::spawn(async move { Session::enter(address, "r", &format!("p{i}")).await.0 }));
-    let crowd = futures::future::join_all(coming.collect::<Vec<_>>()).await;
+    let crowd = futures::future::join_all(joining.collect::<Vec<_>>()).await;
     let mut last = json!({});
     while last["member_count"] != 601 {
         last = watching.session.next("presence").await;
@@ -126,8 +127,8 @@ async fn in_a_room_of_more_than_500_the_lists_are_a_sample_and_the_count_is_righ
     let (mut late, joined) = Session::enter(server.address, "r", "late").await;
     assert_eq!((&joined["member_count"], names(&joined["members"]).len()), (&json!(602), 100));
     drop(crowd);
-    let alone = async || server.engine.members(&"r".parse().unwrap()).unwrap().total() == 2;
-    until("they are gone", alone).await;
+    let only_two_remain = async || server.engine.members(&"r".parse().unwrap()).unwrap().total() == 2;
+    until("the others have left", only_two_remain).await;
     let mut count = json!(0);
     while count != 2 {
         let presence = late.next("presence").await;

@@ -16,7 +16,7 @@ fn htmls(messages: &Value) -> Vec<Option<&str>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_asked_gets_it_and_nobody_else() {
+async fn only_sessions_that_ask_for_html_receive_it() {
     let server = start().await;
     let mut ana = rendering(server.address, "ana").await;
     ana.join("r").await;
@@ -29,12 +29,12 @@ async fn who_asked_gets_it_and_nobody_else() {
         assert_eq!(message["body"], "**hi** <b>there</b>");
         assert_eq!(message["html"], "<p dir=\"auto\"><strong>hi</strong> &lt;b&gt;there&lt;/b&gt;</p>\n");
     }
-    assert!(bob.next("message").await.get("html").is_none(), "not asked for");
+    assert!(bob.next("message").await.get("html").is_none(), "bob did not ask for html");
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn history_and_what_was_missed_come_rendered_too() {
+async fn history_and_recovered_messages_are_rendered() {
     let server = start().await;
     let (mut bob, joined) = Session::enter(server.address, "r", "bob").await;
     for body in ["*one*", "<script>alert(1)</script>", "[x](javascript:alert(1))"] {
@@ -58,13 +58,13 @@ async fn history_and_what_was_missed_come_rendered_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_does_not_grow_over_its_bytes_by_it() {
+async fn html_does_not_exceed_the_size_limit_of_a_page() {
     let mut config = config();
     config.limits.message_rate = 0;
     let server = start_with(config).await;
     let mut ana = rendering(server.address, "ana").await;
     ana.join("r").await;
-    // as HTML in JSON each is more than five times as long
+    // as HTML in JSON, each is more than five times as long
     let body = "&".repeat(30_000);
     for _ in 0..12 {
         ana.say("r", &body).await;

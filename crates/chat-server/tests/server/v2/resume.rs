@@ -1,4 +1,4 @@
-//! Coming back: what was missed, and then the live stream.
+//! Rejoining a room: the missed messages, and then the live stream.
 
 use chat_protocol::Limits;
 use chat_server::BacklogLimits;
@@ -15,22 +15,22 @@ async fn rejoin(session: &mut Session, since: Value, history: u64) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_missed_comes_once_and_in_order() {
+async fn missed_messages_are_recovered_once_and_in_order() {
     let server = start().await;
     let (mut ana, joined) = Session::enter(server.address, "r", "ana").await;
     for i in 1..=1_100 {
         ana.send(&json!({"type": "send", "room": "r", "body": i.to_string()})).await;
     }
     while ana.next("message").await["seq"] != 1_100 {}
-    for (place, expected) in
+    for (seq, expected) in
         [(1_100, Some(0)), (1_095, Some(5)), (600, Some(500)), (100, Some(1_000)), (99, None), (1_101, None)]
     {
         let mut bob = Session::hello(server.address, "bob").await;
-        let answer = rejoin(&mut bob, since(&joined, place), 7).await;
+        let answer = rejoin(&mut bob, since(&joined, seq), 7).await;
         assert_eq!(answer["type"], "joined", "{answer}");
-        assert_eq!(answer["recovered"], expected.is_some(), "since {place}");
+        assert_eq!(answer["recovered"], expected.is_some(), "since {seq}");
         let wanted = expected.unwrap_or(7);
-        assert_eq!(seqs(&answer["messages"]), (1_101 - wanted..=1_100).collect::<Vec<_>>(), "since {place}");
+        assert_eq!(seqs(&answer["messages"]), (1_101 - wanted..=1_100).collect::<Vec<_>>(), "since {seq}");
         bob.ask(json!({"type": "leave", "room": "r"})).await;
     }
     let mut bob = Session::hello(server.address, "bob").await;
@@ -40,7 +40,7 @@ async fn what_was_missed_comes_once_and_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_more_than_a_megabyte_is_not_recovered() {
+async fn more_than_a_megabyte_is_not_recovered() {
     let limits = Limits { message_rate: 0, ..Limits::default() };
     let server = start_with(Config { limits, ..config() }).await;
     let (mut ana, joined) = Session::enter(server.address, "r", "ana").await;
@@ -57,7 +57,7 @@ async fn what_is_more_than_a_megabyte_is_not_recovered() {
     assert_eq!((&answer["recovered"], seqs(&answer["messages"])), (&json!(false), vec![12]));
     bob.ask(json!({"type": "leave", "room": "r"})).await;
 
-    // what counts is how long they are on the wire: each of these is six times as long there
+    // the limit applies to the size on the wire, where each of these is six times as long
     let filler = "\u{1}".repeat(20_000);
     for _ in 0..12 {
         ana.say("r", &filler).await;
@@ -70,17 +70,18 @@ async fn what_is_more_than_a_megabyte_is_not_recovered() {
     server.stop().await.unwrap();
 }
 
-/// Readers that come and go while messages keep coming see each once. They come as fast as the slowest reader lets: what it missed has to stay
-/// below what can be recovered, however busy the machine is.
+/// Readers that join and leave while messages are sent receive each message once. The slowest
+/// reader limits the rate of the messages: the number it misses must not exceed what can be
+/// recovered, however busy the machine is.
 #[tokio::test(flavor = "multi_thread")]
-async fn there_is_no_hole_and_no_repeat_between_what_was_missed_and_the_live_stream() {
+async fn there_is_no_gap_and_no_repeat_between_recovery_and_the_live_stream() {
     const EACH: u64 = 3_000;
     let limits = Limits { message_rate: 0, ..Limits::default() };
     let server = start_with(Config { limits, ..config() }).await;
     let (_witness, joined) = Session::enter(server.address, "r", "witness").await;
     let address = server.address;
     let progress = watch::Sender::new([0; 4]);
-    let speaking: Vec<_> = (0..3)
+    let sending: Vec<_> = (0..3)
         .map(|speaker| {
             let mut read = progress.subscribe();
             tokio::spawn(async move {
@@ -90,7 +91,7 @@ async fn there_is_no_hole_and_no_repeat_between_what_was_missed_and_the_live_str
                     session
                         .send(&json!({"type": "send", "room": "r", "body": format!("{speaker} {i}")}))
                         .await;
-                    // read on, in step with what it says
+                    // read at the rate of sending
                     session.next("message").await;
                 }
                 session
@@ -108,7 +109,7 @@ async fn there_is_no_hole_and_no_repeat_between_what_was_missed_and_the_live_str
                     if answer["type"] == "error" {
                         assert_eq!(
                             answer["code"], "username_taken",
-                            "the last visit is not noticed to be over yet"
+                            "the server has not noticed yet that the previous visit ended"
                         );
                         continue;
                     }
@@ -120,8 +121,8 @@ async fn there_is_no_hole_and_no_repeat_between_what_was_missed_and_the_live_str
                     }
                     assert_eq!(answer["seq"], last);
                     progress.send_modify(|read| read[reader] = last);
-                    let stay = 1 + (visits * 37 + reader as u64 * 13) % 200;
-                    for _ in 0..stay.min(3 * EACH - last) {
+                    let count = 1 + (visits * 37 + reader as u64 * 13) % 200;
+                    for _ in 0..count.min(3 * EACH - last) {
                         assert_eq!(session.next("message").await["seq"], last + 1, "visit {visits}");
                         last += 1;
                         progress.send_modify(|read| read[reader] = last);
@@ -131,35 +132,36 @@ async fn there_is_no_hole_and_no_repeat_between_what_was_missed_and_the_live_str
             })
         })
         .collect();
-    // kept: to hang up with something unread would reset the connection, and what is on its way with it
+    // keep the sessions: hanging up with unread data would reset the connection and lose messages
+    // in flight
     let mut kept = Vec::new();
-    for speaking in speaking {
-        kept.push(chat_testkit::soon("all is said", speaking).await.unwrap());
+    for task in sending {
+        kept.push(chat_testkit::soon("everything is sent", task).await.unwrap());
     }
-    for reading in reading {
-        assert!(chat_testkit::soon("all is read", reading).await.unwrap() > 3);
+    for task in reading {
+        assert!(chat_testkit::soon("everything is read", task).await.unwrap() > 3);
     }
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_reader_is_put_out_and_comes_back_to_all_that_it_missed() {
+async fn a_slow_reader_is_disconnected_and_recovers_what_it_missed() {
     let limits = Limits { message_rate: 0, ..Limits::default() };
     let backlog = BacklogLimits { frames: 10_000, bytes: 1 << 20 };
     let server = start_with(Config { limits, backlog, ..config() }).await;
     let (mut ana, joined) = Session::enter(server.address, "r", "ana").await;
     let (mut slow, _) = Session::enter(server.address, "r", "slow").await;
-    // the system's own buffers take some megabytes before anything has to wait
-    let (filler, mut said) = ("x".repeat(50_000), 0);
+    // the system's buffers hold some megabytes before the backlog grows
+    let (filler, mut sent) = ("x".repeat(50_000), 0);
     while server.engine.is_present(&"r".parse().unwrap(), &"slow".parse().unwrap()).await.unwrap() {
-        said = ana.say("r", &filler).await;
-        assert!(said < 2_000, "a hundred megabytes wait for one reader");
+        sent = ana.say("r", &filler).await;
+        assert!(sent < 2_000, "100 megabytes are queued for one client");
     }
     let mut last = 0;
     let code = loop {
         match slow.client.see().await {
             chat_testkit::Seen::Event(frame) if frame["type"] == "message" => {
-                assert_eq!(frame["seq"], last + 1, "what it was told is whole");
+                assert_eq!(frame["seq"], last + 1, "no gap in what it received");
                 last += 1;
             }
             chat_testkit::Seen::Event(frame) if frame["type"] == "bye" => {
@@ -171,13 +173,13 @@ async fn a_slow_reader_is_put_out_and_comes_back_to_all_that_it_missed() {
         }
     };
     assert!(matches!(code, Some(4503) | None), "{code:?}");
-    let mut again = Session::hello(server.address, "slow").await;
-    let answer = rejoin(&mut again, since(&joined, last), 0).await;
+    let mut returned = Session::hello(server.address, "slow").await;
+    let answer = rejoin(&mut returned, since(&joined, last), 0).await;
     let until = answer["seq"].as_u64().unwrap();
-    assert_eq!(until, said);
+    assert_eq!(until, sent);
     if answer["recovered"] == false {
         while last < until {
-            let page = again.ask(json!({"type": "history", "room": "r", "after": last})).await;
+            let page = returned.ask(json!({"type": "history", "room": "r", "after": last})).await;
             for seq in seqs(&page["messages"]) {
                 assert_eq!(seq, last + 1);
                 last = seq;
@@ -190,7 +192,7 @@ async fn a_slow_reader_is_put_out_and_comes_back_to_all_that_it_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_history_the_ack_says_so_and_resume_reaches_as_far_as_memory() {
+async fn without_history_acks_are_marked_and_recovery_is_limited_to_memory() {
     let server = start_without_history().await;
     let (mut ana, joined) = Session::enter(server.address, "r", "ana").await;
     let ack = ana.ask(json!({"type": "send", "room": "r", "body": "1"})).await;
@@ -203,7 +205,7 @@ async fn without_history_the_ack_says_so_and_resume_reaches_as_far_as_memory() {
     let answer = rejoin(&mut bob, since(&joined, 1_000), 0).await;
     assert_eq!((&answer["recovered"], seqs(&answer["messages"]).len()), (&json!(true), 500));
     let page = bob.ask(json!({"type": "history", "room": "r", "after": 0, "limit": 1})).await;
-    assert_eq!(seqs(&page["messages"]), [501], "a thousand of each room are kept");
+    assert_eq!(seqs(&page["messages"]), [501], "the newest 1,000 of each room are kept");
     bob.ask(json!({"type": "leave", "room": "r"})).await;
     let answer = rejoin(&mut bob, since(&joined, 400), 3).await;
     assert_eq!((&answer["recovered"], seqs(&answer["messages"])), (&json!(false), vec![1_498, 1_499, 1_500]));
@@ -211,6 +213,6 @@ async fn without_history_the_ack_says_so_and_resume_reaches_as_far_as_memory() {
 
     let server = start_without_history().await;
     let (_, another) = Session::enter(server.address, "r", "ana").await;
-    assert_ne!(another["epoch"], joined["epoch"], "each start is another life");
+    assert_ne!(another["epoch"], joined["epoch"], "each start has its own epoch");
     server.stop().await.unwrap();
 }

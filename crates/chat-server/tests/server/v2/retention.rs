@@ -1,4 +1,4 @@
-//! What retention removes is gone at once, wherever it was kept.
+//! Messages that retention removes disappear from memory and from the store at once.
 
 use chat_history::Retention;
 use chat_server::Config;
@@ -14,8 +14,8 @@ fn retain(server: &Running, max_age: Option<Duration>, max_count: Option<u64>) {
     server.control.reconfigure(Config { retention: Retention { max_age, max_count }, ..config() });
 }
 
-/// What a newcomer gets, with everything after a number where one is given.
-async fn join_anew(server: &Running, username: &str, after: Option<Value>) -> Value {
+/// The reply to a join of a new session, with `since` if given.
+async fn join_as_new_session(server: &Running, username: &str, after: Option<Value>) -> Value {
     let hello = json!({ "username": username, "render": true });
     let mut session = Session::hello_with(server.address, hello).await;
     let mut join = json!({ "type": "join", "room": "r", "history": 50 });
@@ -26,19 +26,22 @@ async fn join_anew(server: &Running, username: &str, after: Option<Value>) -> Va
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tighter_retention_holds_for_the_memory_of_a_room_at_once() {
+async fn a_shorter_retention_applies_to_the_memory_of_a_room_at_once() {
     let server = start().await;
     let (mut ana, joined) = Session::enter(server.address, "r", "ana").await;
     for number in 1..=10 {
         ana.say("r", &format!("*{number}*")).await;
     }
-    assert_eq!(seqs(&join_anew(&server, "before", None).await["messages"]), (1..=10).collect::<Vec<_>>());
+    assert_eq!(
+        seqs(&join_as_new_session(&server, "before", None).await["messages"]),
+        (1..=10).collect::<Vec<_>>()
+    );
 
     retain(&server, None, Some(3));
-    assert_eq!(seqs(&join_anew(&server, "newcomer", None).await["messages"]), [8, 9, 10]);
-    let back = join_anew(&server, "back", Some(since(&joined, 2))).await;
+    assert_eq!(seqs(&join_as_new_session(&server, "newcomer", None).await["messages"]), [8, 9, 10]);
+    let back = join_as_new_session(&server, "back", Some(since(&joined, 2))).await;
     assert_eq!((&back["recovered"], seqs(&back["messages"])), (&json!(false), vec![8, 9, 10]));
-    let back = join_anew(&server, "soon", Some(since(&joined, 8))).await;
+    let back = join_as_new_session(&server, "soon", Some(since(&joined, 8))).await;
     assert_eq!((&back["recovered"], seqs(&back["messages"])), (&json!(true), vec![9, 10]));
     for (ask, expected) in [
         (json!({}), vec![8, 9, 10]),
@@ -51,36 +54,36 @@ async fn a_tighter_retention_holds_for_the_memory_of_a_room_at_once() {
         assert_eq!((seqs(&page["messages"]), &page["more"]), (expected, &json!(false)), "{ask}");
     }
 
-    // one more, and the oldest goes without anybody doing anything
+    // one more message, and the oldest is removed automatically
     ana.say("r", "eleven").await;
-    assert_eq!(seqs(&join_anew(&server, "later", None).await["messages"]), [9, 10, 11]);
+    assert_eq!(seqs(&join_as_new_session(&server, "later", None).await["messages"]), [9, 10, 11]);
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_that_become_too_old_are_gone_everywhere() {
+async fn messages_that_become_too_old_are_removed_everywhere() {
     let server = start().await;
     let (mut ana, joined) = Session::enter(server.address, "r", "ana").await;
     ana.say("r", "one").await;
     ana.say("r", "two").await;
     retain(&server, Some(Duration::from_millis(300)), None);
-    until("nobody is shown them", async || {
+    until("new sessions do not receive them", async || {
         let username = format!("u{}", next_number());
-        seqs(&join_anew(&server, &username, None).await["messages"]).is_empty()
+        seqs(&join_as_new_session(&server, &username, None).await["messages"]).is_empty()
     })
     .await;
-    let back = join_anew(&server, "back", Some(since(&joined, 1))).await;
+    let back = join_as_new_session(&server, "back", Some(since(&joined, 1))).await;
     assert_eq!((&back["recovered"], seqs(&back["messages"])), (&json!(false), vec![]));
-    let none_missed = join_anew(&server, "there", Some(since(&joined, 2))).await;
+    let none_missed = join_as_new_session(&server, "there", Some(since(&joined, 2))).await;
     assert_eq!((&none_missed["recovered"], &none_missed["seq"]), (&json!(true), &json!(2)));
     let page = ana.ask(json!({ "type": "history", "room": "r" })).await;
     assert_eq!((seqs(&page["messages"]), &page["more"]), (vec![], &json!(false)));
-    // the numbers go on
+    // numbering continues
     assert_eq!(ana.say("r", "three").await, 3);
     server.stop().await.unwrap();
 }
 
-/// A name that nobody has had yet.
+/// A number for a name that was not used before.
 fn next_number() -> u64 {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);

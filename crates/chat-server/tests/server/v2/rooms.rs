@@ -1,4 +1,4 @@
-//! Joining, speaking and leaving.
+//! Joining, sending and leaving.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::{bodies, names, seqs};
 use crate::support::{config, start, start_with};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn people_of_both_dialects_sit_in_one_room() {
+async fn clients_of_both_protocols_share_a_room() {
     let server = start().await;
     let mut classic = Client::enter(server.address, "r", "cleo").await;
     assert_eq!(classic.brief().await, "+cleo");
@@ -37,7 +37,7 @@ async fn people_of_both_dialects_sit_in_one_room() {
     }
 
     let taken = Client::knock(server.address, "r", "ana").await.unwrap_err();
-    assert_eq!(taken.status, 403, "one name, one member, whatever is spoken");
+    assert_eq!(taken.status, 403, "one name, one member, in either protocol");
     let mut other = Session::hello(server.address, "cleo").await;
     assert_eq!(other.ask(json!({"type": "join", "room": "r"})).await["code"], "username_taken");
     assert_eq!(ana.ask(json!({"type": "leave", "room": "r"})).await["type"], "left");
@@ -47,7 +47,7 @@ async fn people_of_both_dialects_sit_in_one_room() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_ack_comes_before_ones_own_message_and_carries_the_ref() {
+async fn the_ack_precedes_the_senders_own_message_and_carries_the_ref() {
     let server = start().await;
     let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
     let (mut bob, _) = Session::enter(server.address, "r", "bob").await;
@@ -68,7 +68,7 @@ async fn the_ack_comes_before_ones_own_message_and_carries_the_ref() {
                 assert_eq!(frame["body"], format!("{heard}"));
                 heard += 1;
                 assert_eq!(frame["seq"], heard);
-                assert!(heard <= acked, "the ack of a message comes before it");
+                assert!(heard <= acked, "the ack of a message precedes it");
             }
             other => assert_eq!(other, "presence"),
         }
@@ -85,7 +85,7 @@ async fn commands_about_a_room_take_effect_in_the_order_sent() {
     let server = start().await;
     let mut ana = Session::hello(server.address, "ana").await;
     for round in 0..20 {
-        // all in one piece, without waiting for any answer
+        // all at once, without waiting for replies
         let send = |n: u64| json!({"type": "send", "room": "r", "body": n.to_string(), "ref": n.to_string()});
         for frame in [
             json!({"type": "join", "room": "r", "ref": "j"}),
@@ -104,14 +104,14 @@ async fn commands_about_a_room_take_effect_in_the_order_sent() {
                 kind => seen.push(format!("{kind} {}", frame["ref"].as_str().unwrap())),
             }
         }
-        // the last is answered at once: the session is not in the room any more
+        // the reply to the last one is immediate, because the session is not in the room any more
         seen.sort_by_key(|frame| frame.starts_with("error"));
         assert_eq!(seen, ["joined j", "ack 1", "ack 2", "left l", "error 3"], "round {round}");
     }
     let history = ana.join("r").await;
     assert_eq!(history["seq"], 40);
 
-    // a page has what was said right before it was asked for
+    // a page contains the message sent right before it was requested
     for seq in 41..60 {
         let said = json!({"type": "send", "room": "r", "body": seq.to_string()}).to_string();
         let asked = json!({"type": "history", "room": "r", "limit": 1}).to_string();
@@ -123,7 +123,7 @@ async fn commands_about_a_room_take_effect_in_the_order_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_rooms_on_one_connection_keep_apart() {
+async fn several_rooms_on_one_connection_are_independent() {
     let server = start().await;
     let mut ana = Session::hello(server.address, "ana").await;
     let mut bob = Session::hello(server.address, "bob").await;
@@ -134,7 +134,7 @@ async fn several_rooms_on_one_connection_keep_apart() {
     assert_eq!(bob.say("b", "hi b").await, 1);
     let heard = ana.next("message").await;
     assert_eq!((&heard["room"], &heard["body"]), (&json!("b"), &json!("hi b")));
-    assert_eq!(ana.say("c", "hi c").await, 1, "each room counts for itself");
+    assert_eq!(ana.say("c", "hi c").await, 1, "each room has its own numbering");
     assert_eq!(ana.next("message").await["room"], "c");
     assert_eq!(ana.say("b", "back").await, 2);
     assert_eq!(bob.next("message").await["body"], "hi b");
@@ -148,10 +148,10 @@ async fn several_rooms_on_one_connection_keep_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_leaves_while_others_speak_gets_nothing_after_its_left() {
+async fn a_session_receives_nothing_of_a_room_after_left() {
     let server = start().await;
     let (mut bob, _) = Session::enter(server.address, "r", "bob").await;
-    let speaking = tokio::spawn(async move {
+    let sending = tokio::spawn(async move {
         for i in 0..2_000 {
             bob.send(&json!({"type": "send", "room": "r", "body": i.to_string()})).await;
         }
@@ -162,16 +162,16 @@ async fn who_leaves_while_others_speak_gets_nothing_after_its_left() {
         ana.join("r").await;
         ana.send(&json!({"type": "leave", "room": "r"})).await;
         ana.next("left").await;
-        // whatever comes before the answer to a ping was sent before it
+        // frames received before the reply to a ping were sent before it
         ana.send(&json!({"type": "ping", "ref": "p"})).await;
-        assert_eq!(ana.frame().await["type"], "pong", "nothing of a room comes after its left");
+        assert_eq!(ana.frame().await["type"], "pong", "no frame of the room after `left`");
     }
-    drop(speaking.await.unwrap());
+    drop(sending.await.unwrap());
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn typing_is_told_to_the_others_and_not_too_often() {
+async fn typing_is_sent_to_the_others_and_throttled() {
     let server = start().await;
     let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
     let (mut bob, _) = Session::enter(server.address, "r", "bob").await;
@@ -195,12 +195,12 @@ async fn typing_is_told_to_the_others_and_not_too_often() {
     assert_eq!(typed, 1);
     let own = ana.next("message").await;
     assert_eq!(own["body"], "done", "next() would have failed on a frame it does not know");
-    assert_eq!(classic.brief().await, "ana: done", "classic clients are not told");
+    assert_eq!(classic.brief().await, "ana: done", "classic clients do not receive typing");
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_id_is_the_same_message() {
+async fn sending_the_same_id_again_is_the_same_message() {
     let server = start().await;
     let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
     let (mut bob, _) = Session::enter(server.address, "r", "bob").await;
@@ -211,14 +211,14 @@ async fn the_same_id_is_the_same_message() {
     }
     assert_eq!(ana.ask(send("other")).await["code"], "id_reused");
     let of_bob = bob.ask(send("other")).await;
-    assert_eq!((&of_bob["type"], &of_bob["seq"]), (&json!("ack"), &json!(2)), "ids are each user's own");
+    assert_eq!((&of_bob["type"], &of_bob["seq"]), (&json!("ack"), &json!(2)), "ids are per user");
     let page = bob.ask(json!({"type": "history", "room": "r"})).await;
     assert_eq!(bodies(&page["messages"]), ["hello", "other"]);
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn joins_that_come_too_fast_wait() {
+async fn joins_are_rate_limited() {
     let joins = Rate { per_second: 50, burst: 2 };
     let server = start_with(Config { joins, ..config() }).await;
     let mut ana = Session::hello(server.address, "ana").await;
@@ -236,7 +236,7 @@ async fn joins_that_come_too_fast_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_room_takes_somebody_again_when_somebody_has_left() {
+async fn a_full_room_accepts_a_member_after_another_has_left() {
     let server = start_with(Config { members_per_room: 2, ..config() }).await;
     let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
     let _bob = Client::enter(server.address, "r", "bob").await;
@@ -247,7 +247,7 @@ async fn a_full_room_takes_somebody_again_when_somebody_has_left() {
     let refused = Client::knock(server.address, "r", "dora").await.map(drop).unwrap_err();
     assert_eq!((refused.status, &refused.body[..]), (503, &b"the room is full\n"[..]));
     let taken = Client::knock(server.address, "r", "bob").await.map(drop).unwrap_err();
-    assert_eq!(taken.status, 403, "a name in use is one in a full room, too");
+    assert_eq!(taken.status, 403, "a taken name is reported even if the room is full");
     cleo.join("elsewhere").await;
     assert_eq!(server.rows("r").await.len(), 2);
 
@@ -258,14 +258,14 @@ async fn a_full_room_takes_somebody_again_when_somebody_has_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_end_is_announced() {
+async fn the_shutdown_is_announced() {
     let server = start().await;
     let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
     for i in 0..50 {
         ana.send(&json!({"type": "send", "room": "r", "body": i.to_string()})).await;
     }
     while ana.next("message").await["seq"] != 1 {}
-    let (task, _store, _folder) = server.begin_to_stop();
+    let (task, _store, _folder) = server.begin_shutdown();
     let (mut acked, mut heard) = (0, 1);
     let bye = loop {
         let frame = ana.frame().await;
@@ -276,7 +276,7 @@ async fn the_end_is_announced() {
             other => assert_eq!(other, "presence"),
         }
     };
-    assert!(acked == 0 || acked == heard, "what was read is acked and told before bye");
+    assert!(acked == 0 || acked == heard, "messages that were read are acked and delivered before bye");
     assert_eq!((&bye["code"], &bye["reconnect"]), (&json!(1001), &json!(true)));
     assert_eq!(ana.closed().await.1, Some(1001));
     task.await.unwrap().unwrap();

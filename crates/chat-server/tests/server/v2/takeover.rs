@@ -1,4 +1,4 @@
-//! A new connection takes the seats of its own earlier one over.
+//! A new connection takes over the memberships of the user's earlier session.
 
 use chat_server::{Config, Timings};
 use chat_testkit::v2::Session;
@@ -10,7 +10,7 @@ use super::{bodies, since};
 use crate::support::{config, start, start_with, timings};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_room_sees_nobody_leave_or_enter_and_nothing_is_missed() {
+async fn the_room_sees_no_leave_or_join_and_nothing_is_missed() {
     let server = start().await;
     let mut watching = Client::enter(server.address, "r", "watching").await;
     let (mut ana, joined) = Session::enter(server.address, "r", "ana").await;
@@ -18,50 +18,52 @@ async fn the_room_sees_nobody_leave_or_enter_and_nothing_is_missed() {
     for expected in ["+watching", "+ana", "ana: one"] {
         assert_eq!(watching.brief().await, expected);
     }
-    // its line is broken, and nobody has noticed: the name is still held
+    // the connection is considered broken, but the server has not noticed: the name is still taken
     let secret = ana.secret().to_owned();
     watching.say("two").await;
     assert_eq!(watching.brief().await, "watching: two");
-    let mut again = Session::hello_with(server.address, json!({"username": "ana", "resume": secret})).await;
-    assert_ne!(again.secret(), secret);
+    let mut successor =
+        Session::hello_with(server.address, json!({"username": "ana", "resume": secret})).await;
+    assert_ne!(successor.secret(), secret);
     let (bye, code) = ana.closed().await;
     let bye = bye.unwrap();
     assert_eq!((&bye["code"], &bye["reconnect"], code), (&json!(4409), &json!(false), Some(4409)));
     watching.say("three").await;
-    assert_eq!(watching.brief().await, "watching: three", "nothing about ana in between");
-    let answer = again.ask(json!({"type": "join", "room": "r", "since": since(&joined, 1)})).await;
+    assert_eq!(watching.brief().await, "watching: three", "no event about ana in between");
+    let answer = successor.ask(json!({"type": "join", "room": "r", "since": since(&joined, 1)})).await;
     assert_eq!(
         (answer["recovered"].as_bool(), bodies(&answer["messages"])),
         (Some(true), vec!["two", "three"])
     );
-    assert_eq!(again.say("r", "four").await, 4);
+    assert_eq!(successor.say("r", "four").await, 4);
     assert_eq!(watching.brief().await, "ana: four");
-    drop(again);
+    drop(successor);
     assert_eq!(watching.brief().await, "-ana");
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn seats_that_are_not_joined_again_are_left_after_a_while() {
+async fn memberships_that_are_not_rejoined_end_after_a_timeout() {
     let timings = Timings { takeover: Duration::from_millis(200), ..timings() };
     let server = start_with(Config { timings, ..config() }).await;
     let mut ana = Session::hello(server.address, "ana").await;
     ana.join("a").await;
     ana.join("b").await;
     let resume = ana.secret().to_owned();
-    let mut again = Session::hello_with(server.address, json!({"username": "ana", "resume": resume})).await;
-    again.join("a").await;
+    let mut successor =
+        Session::hello_with(server.address, json!({"username": "ana", "resume": resume})).await;
+    successor.join("a").await;
     server.until_rows("b", &[]).await;
-    let holds =
+    let is_member =
         async || server.engine.is_present(&"b".parse().unwrap(), &"ana".parse().unwrap()).await.unwrap();
-    until("b is left", async || !holds().await).await;
+    until("ana has left b", async || !is_member().await).await;
     server.until_rows("a", &["ana"]).await;
-    assert_eq!(again.say("a", "here").await, 1);
+    assert_eq!(successor.say("a", "here").await, 1);
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_that_is_unknown_or_belongs_to_another_name_is_ignored() {
+async fn an_unknown_secret_or_one_of_another_user_is_ignored() {
     let server = start().await;
     let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
     let secret = ana.secret().to_owned();
@@ -77,12 +79,12 @@ async fn a_secret_that_is_unknown_or_belongs_to_another_name_is_ignored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_who_resume_at_once_one_gets_the_seats_and_none_is_lost() {
+async fn of_many_sessions_that_resume_at_once_exactly_one_gets_the_memberships() {
     let server = start().await;
     for round in 0..10 {
         let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
         let (address, resume) = (server.address, ana.secret().to_owned());
-        let coming = (0..5).map(|_| {
+        let resuming = (0..5).map(|_| {
             let resume = resume.clone();
             tokio::spawn(async move {
                 let hello = json!({"username": "ana", "resume": resume});
@@ -91,20 +93,21 @@ async fn of_many_who_resume_at_once_one_gets_the_seats_and_none_is_lost() {
                 (session, answer["type"] == "joined")
             })
         });
-        let came = futures::future::join_all(coming.collect::<Vec<_>>()).await;
-        let mut came: Vec<_> = came.into_iter().map(Result::unwrap).collect();
-        assert_eq!(came.iter().filter(|(_, joined)| *joined).count(), 1, "round {round}");
+        let sessions = futures::future::join_all(resuming.collect::<Vec<_>>()).await;
+        let mut sessions: Vec<_> = sessions.into_iter().map(Result::unwrap).collect();
+        assert_eq!(sessions.iter().filter(|(_, joined)| *joined).count(), 1, "round {round}");
         assert_eq!(ana.closed().await.1, Some(4409));
-        let (holder, _) = came.iter_mut().find(|(_, joined)| *joined).unwrap();
+        let (holder, _) = sessions.iter_mut().find(|(_, joined)| *joined).unwrap();
         holder.ask(json!({"type": "leave", "room": "r"})).await;
         server.until_rows("r", &[]).await;
     }
     server.stop().await.unwrap();
 }
 
-/// Somebody who takes itself over again and again while it and others speak: everything it was acked is there once.
+/// A client takes its own session over repeatedly while it sends: every acked message is stored
+/// once.
 #[tokio::test(flavor = "multi_thread")]
-async fn over_and_over_while_messages_are_on_their_way() {
+async fn repeated_takeovers_with_messages_in_flight_lose_and_repeat_nothing() {
     let server = start().await;
     let (mut bob, joined) = Session::enter(server.address, "r", "bob").await;
     let mut ana = Session::hello(server.address, "ana").await;
@@ -116,16 +119,16 @@ async fn over_and_over_while_messages_are_on_their_way() {
             ana.send(&json!({"type": "send", "room": "r", "body": body, "id": id})).await;
         }
         let hello = json!({"username": "ana", "resume": ana.secret()});
-        let mut again = Session::hello_with(server.address, hello).await;
-        let answer = again.ask(json!({"type": "join", "room": "r", "since": since(&joined, 0)})).await;
+        let mut successor = Session::hello_with(server.address, hello).await;
+        let answer = successor.ask(json!({"type": "join", "room": "r", "since": since(&joined, 0)})).await;
         assert_eq!(answer["type"], "joined", "{answer}");
         for i in 0..10 {
             let (body, id) = (format!("{round}.{i}"), format!("id{round}.{i}"));
-            let ack = again.ask(json!({"type": "send", "room": "r", "body": body, "id": id})).await;
+            let ack = successor.ask(json!({"type": "send", "room": "r", "body": body, "id": id})).await;
             assert_eq!(ack["type"], "ack", "{ack}");
             acked += 1;
         }
-        ana = again;
+        ana = successor;
     }
     let mut bodies = Vec::new();
     for seq in 1..=acked {

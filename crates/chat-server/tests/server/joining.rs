@@ -1,4 +1,4 @@
-//! Who gets in, and who does not.
+//! Joining over the classic protocol: which handshakes are accepted.
 
 use chat_server::{Config, Timings};
 use chat_testkit::{Client, Seen, brief, http, listed, path, soon};
@@ -8,7 +8,7 @@ use tokio::time::Duration;
 use crate::support::{config, impatient, start, start_with, timings};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_second_ana_changes_nothing_for_the_first() {
+async fn a_rejected_duplicate_name_does_not_affect_the_holder() {
     let server = start().await;
     let mut ana = Client::enter(server.address, "r", "ana").await;
     let mut bob = Client::enter(server.address, "r", "bob").await;
@@ -29,12 +29,12 @@ async fn a_refused_second_ana_changes_nothing_for_the_first() {
         let event = client.event().await;
         assert_eq!((brief(&event).as_str(), listed(&event)), ("ana: still here", vec!["ana", "bob"]));
     }
-    assert!(Client::knock(server.address, "other", "ana").await.is_ok(), "a name is taken in its room only");
+    assert!(Client::knock(server.address, "other", "ana").await.is_ok(), "a name is taken only in its room");
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_hundred_handshakes_for_one_name_one_gets_in() {
+async fn of_100_handshakes_for_one_name_exactly_one_is_accepted() {
     let server = start().await;
     for round in 0..3 {
         let room = format!("r{round}");
@@ -44,27 +44,27 @@ async fn of_a_hundred_handshakes_for_one_name_one_gets_in() {
                 tokio::spawn(async move { Client::knock(address, &room, "ana").await })
             })
             .collect();
-        let (mut inside, mut refused) = (Vec::new(), 0);
+        let (mut admitted, mut refused) = (Vec::new(), 0);
         for answer in asked {
             match soon("an answer", answer).await.unwrap() {
-                Ok(client) => inside.push(client),
+                Ok(client) => admitted.push(client),
                 Err(answer) => {
                     assert_eq!(answer.status, 403);
                     refused += 1;
                 }
             }
         }
-        assert_eq!((inside.len(), refused), (1, 99));
-        assert_eq!(inside[0].brief().await, "+ana");
+        assert_eq!((admitted.len(), refused), (1, 99));
+        assert_eq!(admitted[0].brief().await, "+ana");
         assert_eq!(server.rows(&room).await.len(), 1);
-        inside[0].say("alone").await;
-        assert_eq!(inside[0].brief().await, "ana: alone");
+        admitted[0].say("alone").await;
+        assert_eq!(admitted[0].brief().await, "ana: alone");
     }
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_holder_without_a_sign_of_life_loses_the_name() {
+async fn a_holder_that_does_not_answer_the_probe_loses_the_name() {
     let timings = Timings { probe: Duration::from_millis(300), ..timings() };
     let server = start_with(Config { timings, ..config() }).await;
     let mut dead = Client::enter(server.address, "r", "ana").await;
@@ -74,8 +74,8 @@ async fn a_holder_without_a_sign_of_life_loses_the_name() {
     for expected in ["+bob", "-ana"] {
         assert_eq!(bob.brief().await, expected);
     }
-    let mut again = Client::enter(server.address, "r", "ana").await;
-    assert_eq!(again.brief().await, "+ana");
+    let mut successor = Client::enter(server.address, "r", "ana").await;
+    assert_eq!(successor.brief().await, "+ana");
     for expected in ["+ana", "+bob"] {
         assert_eq!(dead.brief().await, expected);
     }
@@ -85,7 +85,7 @@ async fn a_holder_without_a_sign_of_life_loses_the_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_holder_that_answers_keeps_the_name() {
+async fn a_holder_that_answers_the_probe_keeps_the_name() {
     let timings = Timings { probe: Duration::from_millis(100), ..timings() };
     let server = start_with(Config { timings, ..config() }).await;
     let mut ana = Client::enter(server.address, "r", "ana").await;
@@ -101,7 +101,7 @@ async fn a_holder_that_answers_keeps_the_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_spellings_of_a_name_are_one() {
+async fn two_spellings_of_a_name_are_the_same_name() {
     let server = start().await;
     let mut composed = Client::enter(server.address, "caf%C3%A9", "jos%C3%A9").await;
     let event = composed.event().await;
@@ -115,7 +115,7 @@ async fn two_spellings_of_a_name_are_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_name_is_not_found_and_leaves_no_row() {
+async fn an_invalid_name_is_answered_with_404_and_leaves_no_row() {
     let server = start().await;
     let long = "a".repeat(51);
     for name in
@@ -132,7 +132,7 @@ async fn what_is_no_name_is_not_found_and_leaves_no_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_is_no_handshake_is_told_so() {
+async fn a_request_that_is_not_a_handshake_is_answered_with_the_right_status() {
     let server = start().await;
     let upgrade = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"];
     let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
@@ -156,22 +156,23 @@ async fn a_request_that_is_no_handshake_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_server_says_so_until_somebody_leaves() {
+async fn a_full_server_rejects_handshakes_until_a_client_leaves() {
     let server = start_with(Config { max_connections: 2, ..config() }).await;
     let _ana = Client::enter(server.address, "r", "ana").await;
     let mut bob = Client::enter(server.address, "r", "bob").await;
     assert_eq!(Client::knock(server.address, "r", "eve").await.unwrap_err().status, 503);
-    assert!(!http::look_up(server.address, "r", "eve").await, "look-ups go on");
+    assert!(!http::look_up(server.address, "r", "eve").await, "look-ups still work");
     bob.close(None).await;
     assert_eq!(bob.closed().await, Some(1000));
-    let (address, let_in) = (server.address, "there is room again");
+    let address = server.address;
     drop(bob);
-    chat_testkit::until(let_in, async || Client::knock(address, "r", "eve").await.is_ok()).await;
+    chat_testkit::until("a connection is free", async || Client::knock(address, "r", "eve").await.is_ok())
+        .await;
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_silent_connection_is_pinged_and_then_out() {
+async fn a_silent_connection_is_pinged_and_then_closed() {
     let timings = Timings { silence: Duration::from_millis(350), ..impatient() };
     let server = start_with(Config { timings, ..config() }).await;
     let mut bob = Client::enter(server.address, "r", "bob").await;
@@ -182,7 +183,7 @@ async fn a_silent_connection_is_pinged_and_then_out() {
         assert_eq!(ana.see().await, Seen::Ping(Vec::new()));
     }
     for expected in ["+bob", "+ana", "-ana"] {
-        assert_eq!(bob.brief().await, expected, "bob answers pings, and stays");
+        assert_eq!(bob.brief().await, expected, "bob answers pings and stays connected");
     }
     assert_eq!(ana.closed().await, Some(4408));
     assert!(!http::look_up(server.address, "r", "ana").await);
@@ -191,21 +192,21 @@ async fn a_silent_connection_is_pinged_and_then_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_hung_up_before_being_let_in_is_noticed_by_nobody() {
+async fn a_client_that_hangs_up_during_the_handshake_leaves_nothing_behind() {
     use tokio::io::AsyncWriteExt;
     let server = start().await;
     let mut bob = Client::enter(server.address, "r", "bob").await;
     assert_eq!(bob.brief().await, "+bob");
     for _ in 0..20 {
         let mut gone = TcpStream::connect(server.address).await.unwrap();
-        // the end of the stream is there before the server reads the head
+        // the end of the stream arrives before the server reads the head
         gone.write_all(b"GET /ws/chat/r/ana HTTP/1.1\r\n").await.unwrap();
         gone.write_all(&chat_testkit::handshake("").as_bytes()[15..]).await.unwrap();
         gone.shutdown().await.unwrap();
     }
     server.until_rows("r", &["bob"]).await;
     bob.say("anybody?").await;
-    // those who were let in before their hang-up was known have come and gone; nobody is left over
+    // clients admitted before the server noticed the end have joined and left; no member remains
     loop {
         let event = bob.event().await;
         if event["type"] == "chat_message" {

@@ -1,7 +1,7 @@
-//! What is said, on its way through a history store that is slow, or fails.
+//! Messages on their way through a history store that is slow or fails.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod seats;
+mod reattach;
 mod support;
 
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 use support::{Gate, brief, engine, join, next, next_word, outgoing, room, user};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_acked_or_told_before_it_is_stored() {
+async fn no_message_is_acked_or_delivered_before_it_is_stored() {
     let gate = Gate::default();
     let engine = engine(&gate).await;
     let (ana, mut anas) = join(&engine, "ana").await;
@@ -32,7 +32,7 @@ async fn nothing_is_acked_or_told_before_it_is_stored() {
     ana.submit(outgoing("two")).await.unwrap();
     assert_eq!(gate.backlog(), 2);
     assert_eq!(next(&mut anas).await, "joined@0");
-    assert_eq!(next(&mut anas).await, "+bob", "the room goes on meanwhile, and nothing else came");
+    assert_eq!(next(&mut anas).await, "+bob", "the room still works, and no other event was sent");
     assert!(anas.next().now_or_never().is_none());
     gate.open();
     for expected in ["ack one#1", "ana:one#1", "ack two#2", "ana:two#2"] {
@@ -44,7 +44,7 @@ async fn nothing_is_acked_or_told_before_it_is_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_stored_is_told_to_its_sender_alone() {
+async fn a_message_that_is_not_stored_is_reported_to_its_sender_only() {
     let gate = Gate::default();
     let engine = engine(&gate).await;
     let (ana, mut anas) = join(&engine, "ana").await;
@@ -64,28 +64,28 @@ async fn what_is_not_stored_is_told_to_its_sender_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_leave_comes_after_what_was_said_and_the_name_is_free_at_once() {
+async fn a_leave_event_follows_messages_in_flight_and_the_name_is_free_at_once() {
     let gate = Gate::default();
     let engine = engine(&gate).await;
-    let (outlet, mut bobs) = Sink::channel(1_000);
-    let _bob = engine.join(&room(), &user("bob"), Subscribe::new(outlet).with_lists()).await.unwrap();
+    let (sink, mut bobs) = Sink::channel(1_000);
+    let _bob = engine.join(&room(), &user("bob"), Subscribe::new(sink).with_lists()).await.unwrap();
     assert_eq!(next(&mut bobs).await, "+bob");
-    for (seq, graceful) in [(1, true), (2, false)] {
+    for (seq, with_notice) in [(1, true), (2, false)] {
         let (ana, mut anas) = join(&engine, "ana").await;
         gate.shut();
         ana.submit(outgoing("last words")).await.unwrap();
-        if graceful {
+        if with_notice {
             ana.leave_telling(LeftReason::Asked, None);
         } else {
             drop(ana);
         }
         assert!(!engine.is_present(&room(), &user("ana")).await.unwrap(), "the name is free");
-        assert_eq!(engine.members(&room()).unwrap().total(), 2, "and its holder is not gone yet");
+        assert_eq!(engine.members(&room()).unwrap().total(), 2, "but the leave is not announced yet");
         gate.open();
         for expected in ["+ana", &format!("ana:last words#{seq}"), "-ana"] {
             assert_eq!(next(&mut bobs).await, expected);
         }
-        if graceful {
+        if with_notice {
             assert_eq!(next_word(&mut anas).await, "joined@0");
             for expected in ["ack last words#1", "ana:last words#1", "left"] {
                 assert_eq!(next_word(&mut anas).await, expected);
@@ -96,19 +96,18 @@ async fn a_leave_comes_after_what_was_said_and_the_name_is_free_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_may_come_under_a_name_whose_last_words_are_still_on_their_way() {
+async fn a_name_can_be_taken_while_messages_of_its_last_holder_are_in_flight() {
     let gate = Gate::default();
     let engine = engine(&gate).await;
-    let (outlet, mut watching) = Sink::channel(1_000);
-    let _watching =
-        engine.join(&room(), &user("watching"), Subscribe::new(outlet).with_lists()).await.unwrap();
+    let (sink, mut watching) = Sink::channel(1_000);
+    let _watching = engine.join(&room(), &user("watching"), Subscribe::new(sink).with_lists()).await.unwrap();
     let (ana, mut first) = join(&engine, "ana").await;
     gate.shut();
     ana.submit(outgoing("late")).await.unwrap();
     ana.leave_telling(LeftReason::Asked, None);
-    let (again, mut second) = join(&engine, "ana").await;
+    let (successor, mut second) = join(&engine, "ana").await;
     gate.open();
-    again.submit(outgoing("here")).await.unwrap();
+    successor.submit(outgoing("here")).await.unwrap();
     for expected in ["joined@0", "left"] {
         assert_eq!(next_word(&mut first).await, expected);
     }
@@ -123,7 +122,7 @@ async fn somebody_may_come_under_a_name_whose_last_words_are_still_on_their_way(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_that_everyone_left_is_kept_until_the_last_words_are_stored() {
+async fn an_empty_room_is_kept_until_its_messages_in_flight_are_stored() {
     let gate = Gate::default();
     let engine = engine(&gate).await;
     let (ana, _events) = join(&engine, "ana").await;
@@ -134,25 +133,25 @@ async fn a_room_that_everyone_left_is_kept_until_the_last_words_are_stored() {
     gate.open();
     assert_eq!(engine.room_count(), 0);
     let (_bob, mut bobs) = join(&engine, "bob").await;
-    assert_eq!(next(&mut bobs).await, "joined@1", "the room's numbers go on");
+    assert_eq!(next(&mut bobs).await, "joined@1", "numbering continues");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_failed_commit_had_stored_is_told_before_what_comes_next() {
-    /// Stores the first message and says that it has not, as a disk may.
+async fn messages_that_a_failed_commit_stored_are_delivered_before_later_ones() {
+    /// Stores the first message but reports a failure, as can happen with a disk.
     #[derive(Debug, Default)]
-    struct Lies {
+    struct FalseFailure {
         inner: MemoryHistory,
         missed: Mutex<Option<Arc<Message>>>,
     }
-    impl HistoryStore for Lies {
+    impl HistoryStore for FalseFailure {
         fn epoch(&self) -> Epoch {
             self.inner.epoch()
         }
         fn durability(&self) -> Durability {
             Durability::Disk
         }
-        fn append(&self, message: NewMessage, told: Told) {
+        fn append(&self, message: NewMessage, on_appended: Told) {
             let (sender, receiver) = std::sync::mpsc::channel();
             self.inner.append(message, Box::new(move |done| sender.send(done).unwrap()));
             let appended = receiver.recv().unwrap().unwrap();
@@ -160,10 +159,10 @@ async fn what_a_failed_commit_had_stored_is_told_before_what_comes_next() {
             if appended.message.seq == 1 && !appended.again {
                 *missed = Some(appended.message);
                 drop(missed);
-                return told(Err(AppendError::Unavailable(HistoryError("on purpose".into()))));
+                return on_appended(Err(AppendError::Unavailable(HistoryError("on purpose".into()))));
             }
             let missed = missed.take().into_iter().collect();
-            told(Ok(Appended { missed, ..appended }));
+            on_appended(Ok(Appended { missed, ..appended }));
         }
         fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>> {
             self.inner.newest(room)
@@ -180,14 +179,14 @@ async fn what_a_failed_commit_had_stored_is_told_before_what_comes_next() {
     }
     for retries in [true, false] {
         let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
-        let builder = builder.history(Lies::default());
+        let builder = builder.history(FalseFailure::default());
         let engine = builder.start().await.unwrap();
         let (ana, mut anas) = join(&engine, "ana").await;
         let (bob, mut bobs) = join(&engine, "bob").await;
-        let once = Outgoing { id: Some("id".parse().unwrap()), ..outgoing("one") };
-        ana.submit(once.clone()).await.unwrap();
+        let with_id = Outgoing { id: Some("id".parse().unwrap()), ..outgoing("one") };
+        ana.submit(with_id.clone()).await.unwrap();
         if retries {
-            ana.submit(once).await.unwrap();
+            ana.submit(with_id).await.unwrap();
         } else {
             bob.submit(outgoing("two")).await.unwrap();
         }
@@ -200,27 +199,27 @@ async fn what_a_failed_commit_had_stored_is_told_before_what_comes_next() {
             assert_eq!(next_word(&mut anas).await, *expected);
         }
         for expected in ["joined@0", "ana:one#1"] {
-            assert_eq!(next_word(&mut bobs).await, expected, "nobody misses it");
+            assert_eq!(next_word(&mut bobs).await, expected, "bob receives it, too");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sender_has_so_much_on_its_way_and_no_more() {
+async fn the_send_window_limits_messages_in_flight() {
     let gate = Gate::default();
     let engine = engine(&gate).await;
     let window = SendWindow::new(3, 1 << 20);
-    let (outlet, _events) = Sink::channel(1_000);
-    let seat = engine.admit(&room(), &user("ana")).await.unwrap().with_window(&window);
-    let (ana, _) = seat.join(Subscribe::new(outlet)).await.unwrap();
+    let (sink, _events) = Sink::channel(1_000);
+    let admission = engine.admit(&room(), &user("ana")).await.unwrap().with_window(&window);
+    let (ana, _) = admission.join(Subscribe::new(sink)).await.unwrap();
     let (bob, _bobs) = join(&engine, "bob").await;
     gate.shut();
     for _ in 0..3 {
-        ana.submit("x").now_or_never().expect("there is room").unwrap();
+        ana.submit("x").now_or_never().expect("the window is open").unwrap();
     }
-    assert!(ana.submit("x").now_or_never().is_none(), "it waits");
-    assert_eq!(gate.backlog(), 3, "given up, nothing was said");
-    bob.submit("x").now_or_never().expect("the window is ana's alone").unwrap();
+    assert!(ana.submit("x").now_or_never().is_none(), "the send waits");
+    assert_eq!(gate.backlog(), 3, "a cancelled send stores nothing");
+    bob.submit("x").now_or_never().expect("the window limits only ana").unwrap();
     gate.open();
     ana.submit("x").await.unwrap();
     ana.idle().await;
@@ -228,7 +227,7 @@ async fn a_sender_has_so_much_on_its_way_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_goes_on_by_another_outlet_where_it_left_off() {
+async fn a_reattached_member_continues_on_its_new_sink_where_it_left_off() {
     let gate = Gate::default();
     let engine = engine(&gate).await;
     let (mut ana, mut first) = join(&engine, "ana").await;
@@ -242,8 +241,8 @@ async fn a_member_goes_on_by_another_outlet_where_it_left_off() {
     gate.open();
     bob.submit(outgoing("two")).await.unwrap();
     let since = Some(Since { epoch: engine.epoch(), seq: 1 });
-    let (outlet, mut second) = Sink::channel(1_000);
-    ana.reattach(Subscribe::new(outlet).since(since), &SendWindow::default()).await.unwrap();
+    let (sink, mut second) = Sink::channel(1_000);
+    ana.reattach(Subscribe::new(sink).since(since), &SendWindow::default()).await.unwrap();
     let Event::Joined(joined) = &*second.next().await.unwrap() else { unreachable!() };
     assert!(joined.recovered);
     let missed: Vec<u64> = joined.messages.iter().map(|message| message.seq).collect();
@@ -252,7 +251,7 @@ async fn a_member_goes_on_by_another_outlet_where_it_left_off() {
     let mut last = joined.seq;
     loop {
         let word = next_word(&mut second).await;
-        assert!(!word.starts_with("ack mine"), "an answer to the earlier outlet does not reach this one");
+        assert!(!word.starts_with("ack mine"), "a reply for the old sink is not sent to the new one");
         if word.starts_with("ack ") {
             assert_eq!(word, "ack three#4");
             continue;
@@ -271,14 +270,14 @@ async fn a_member_goes_on_by_another_outlet_where_it_left_off() {
     assert_eq!(next_word(&mut second).await, "!Forbidden x");
 }
 
-/// A message from before retention was set has an honest time.
+/// Messages from before retention was configured have valid timestamps.
 #[tokio::test(flavor = "multi_thread")]
-async fn old_messages_go_when_that_is_asked_for() {
+async fn old_messages_are_pruned_if_retention_is_configured() {
     let gate = Gate::default();
     let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
     let builder = builder.history(gate.clone());
     let builder = builder.retention(Retention { max_count: Some(2), ..Retention::default() });
-    let told = |body: &str| NewMessage {
+    let message = |body: &str| NewMessage {
         room: room(),
         from: user("ana"),
         body: body.into(),
@@ -286,7 +285,7 @@ async fn old_messages_go_when_that_is_asked_for() {
         once: true,
     };
     for body in ["1", "2", "3", "4"] {
-        gate.append(told(body), Box::new(|done| assert!(done.unwrap().message.sent_at > Timestamp(0))));
+        gate.append(message(body), Box::new(|done| assert!(done.unwrap().message.sent_at > Timestamp(0))));
     }
     let _engine = builder.start().await.unwrap();
     let kept = async || gate.page(room(), Page::After { seq: 0, limit: 10 }).await.unwrap().messages.len();

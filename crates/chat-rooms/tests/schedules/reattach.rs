@@ -1,24 +1,25 @@
-//! A member whose connection is exchanged again and again while the room goes on.
+//! Members whose connections are replaced while messages are sent.
 
 use chat_protocol::v2::{LeftReason, Since, StoredMessage};
 use chat_rooms::{ReadError, SendWindow, Subscribe};
 use shuttle::future::{block_on, spawn};
 use shuttle::rand::{Rng, thread_rng};
 
+use crate::client::{Log, ends_with_left, join, joined, messages, outgoing, reattach, room};
 use crate::explore::explore;
-use crate::stay::{Log, ends_with_left, join, joined, messages, outgoing, reattach, room};
 use crate::store::{Presence, Store, engine};
 
-/// What was missed and what comes live meet without a hole or a repeat, whenever it is that one comes back; and nobody sees it leave.
+/// Recovered messages and the live stream join without a gap or a repeat, whenever the member
+/// reattaches.
 #[test]
-fn what_was_missed_and_what_comes_live_meet() {
+fn recovered_messages_and_the_live_stream_join_without_a_gap() {
     explore(|| {
         block_on(async {
             let (store, presence) = (Store::new(0.1), Presence::new());
             let engine = engine(&store, &presence).await;
             let mut log = Log::new(usize::MAX);
             let mut ana = join(&engine, "ana", &log).await;
-            let speaking = ["bob", "cid"].map(|name| {
+            let tasks = ["bob", "cid"].map(|name| {
                 let engine = engine.clone();
                 spawn(async move {
                     let log = Log::new(usize::MAX);
@@ -31,19 +32,19 @@ fn what_was_missed_and_what_comes_live_meet() {
             });
             let mut seen = Vec::new();
             for _ in 0..3 {
-                // the line breaks: what is on its way to it is lost, and what came stays
+                // the connection breaks: events in flight are lost, received ones are kept
                 ana.detach();
                 seen.extend(numbers(&log));
                 log = Log::new(usize::MAX);
-                rejoin(&engine, &mut ana, &log, seen.len() as u64).await;
+                reattach(&engine, &mut ana, &log, seen.len() as u64).await;
                 ana.idle().await;
                 let events = log.events();
                 let joined = joined(&events);
                 assert!(joined.recovered);
                 seen.extend(joined.messages.iter().map(StoredMessage::seq));
             }
-            for speaker in speaking {
-                speaker.await.unwrap();
+            for task in tasks {
+                task.await.unwrap();
             }
             ana.idle().await;
             seen.extend(numbers(&log));
@@ -52,31 +53,33 @@ fn what_was_missed_and_what_comes_live_meet() {
     });
 }
 
-/// A line breaks while its seat goes to another: whoever is told that it is in is in, and is told everything.
+/// A connection breaks while the membership moves to another one: if the reattach succeeds, the
+/// member stays in the room and receives everything.
 #[test]
-fn a_seat_is_not_put_out_for_the_line_before() {
+fn a_reattached_member_is_not_removed_for_its_old_connection() {
     explore(|| {
         block_on(async {
             let (store, presence) = (Store::new(0.0), Presence::new());
-            // so that what was missed has to be read
+            // so that the missed messages have to be read from the store
             store.fill(&room(), 2);
             let engine = engine(&store, &presence).await;
             let bobs = Log::new(usize::MAX);
             let bob = join(&engine, "bob", &bobs).await;
             let mut ana = join(&engine, "ana", &Log::new(thread_rng().gen_range(0..3))).await;
-            // it may be out already; if not, it has words on their way when its line breaks
+            // it may have been removed already; if not, it has a message in flight when its
+            // connection breaks
             let _ = ana.submit(outgoing("ana.0")).await;
-            let speaking = spawn(async move {
+            let sending = spawn(async move {
                 for i in 0..3 {
                     bob.submit(outgoing(&format!("bob.{i}"))).await.unwrap();
                 }
                 bob
             });
             let log = Log::new(usize::MAX);
-            let subscribe = Subscribe::new(log.outlet()).since(Since { epoch: engine.epoch(), seq: 0 });
+            let subscribe = Subscribe::new(log.sink()).since(Since { epoch: engine.epoch(), seq: 0 });
             match ana.reattach(subscribe, &SendWindow::default()).await {
                 Ok(_) => {
-                    let bob = speaking.await.unwrap();
+                    let bob = sending.await.unwrap();
                     bob.idle().await;
                     assert!(ana.is_in());
                     let events = log.events();
@@ -85,7 +88,7 @@ fn a_seat_is_not_put_out_for_the_line_before() {
                 }
                 Err(error) => {
                     assert_eq!(error, ReadError::NotAMember);
-                    speaking.await.unwrap().idle().await;
+                    sending.await.unwrap().idle().await;
                     assert!(!ana.is_in() && log.events().is_empty());
                 }
             }
@@ -93,15 +96,16 @@ fn a_seat_is_not_put_out_for_the_line_before() {
     });
 }
 
-/// One session that leaves a room and joins it again at once: what it is told of its two stays is not mixed.
+/// A session that leaves a room and rejoins at once: the events of the two memberships are not
+/// mixed.
 #[test]
-fn two_stays_by_one_line_are_told_one_behind_the_other() {
+fn events_of_two_memberships_on_one_sink_are_not_mixed() {
     explore(|| {
         block_on(async {
             let (store, presence) = (Store::new(0.0), Presence::new());
             let engine = engine(&store, &presence).await;
             let mut others = Vec::new();
-            // as many as need two pumps
+            // enough members for two pumps
             for name in ["bob", "cid", "dee"] {
                 let member = join(&engine, name, &Log::new(usize::MAX)).await;
                 others.push(spawn(async move {
@@ -121,9 +125,9 @@ fn two_stays_by_one_line_are_told_one_behind_the_other() {
             let events = log.events();
             let left = events.iter().position(|event| ends_with_left(std::slice::from_ref(event))).unwrap();
             let (first, second) = events.split_at(left + 1);
-            for stay in [first, second] {
-                let from = joined(stay).seq;
-                let got = messages(stay);
+            for events in [first, second] {
+                let from = joined(events).seq;
+                let got = messages(events);
                 assert!(got.iter().zip(from + 1..).all(|((seq, _), expected)| *seq == expected), "{got:?}");
             }
             assert!(joined(second).seq >= joined(first).seq + messages(first).len() as u64);

@@ -1,4 +1,4 @@
-//! Members, and what they are told.
+//! Members and the events that they receive.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,19 +10,19 @@ use chat_rooms::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// Notes everything that it is told; takes no more than it is to.
+/// A sink that records events, up to a maximum number.
 pub(crate) struct Log {
     events: Mutex<Vec<Arc<Event>>>,
-    most: usize,
-    told: Notify,
+    max: usize,
+    added: Notify,
 }
 
 impl Log {
-    pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { events: Mutex::default(), most, told: Notify::new() })
+    pub(crate) fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self { events: Mutex::default(), max, added: Notify::new() })
     }
 
-    pub(crate) fn outlet(self: &Arc<Self>) -> Sink {
+    pub(crate) fn sink(self: &Arc<Self>) -> Sink {
         Sink::Events(Arc::clone(self) as Arc<dyn EventSink>)
     }
 
@@ -30,14 +30,14 @@ impl Log {
         self.events.lock().clone()
     }
 
-    /// Resolves once this holds of what was told.
+    /// Waits until the condition holds for the recorded events.
     pub(crate) async fn until(&self, holds: impl Fn(&[Arc<Event>]) -> bool) {
         loop {
-            let told = self.told.notified();
+            let added = self.added.notified();
             if holds(&self.events()) {
                 return;
             }
-            told.await;
+            added.await;
         }
     }
 }
@@ -50,7 +50,7 @@ impl EventSink for Log {
         }
         events.push(Arc::clone(event));
         drop(events);
-        self.told.notify_waiters();
+        self.added.notify_waiters();
         Ok(())
     }
 }
@@ -63,13 +63,14 @@ pub(crate) fn user(name: &str) -> Username {
     name.parse().unwrap()
 }
 
-/// Joins, again where the store took too long. Whoever speaks waits until what it said last is offered to everyone.
+/// Joins, and retries if the store fails. The send window is 1: a send waits until the previous
+/// message is delivered.
 pub(crate) async fn join(engine: &Engine, name: &str, log: &Arc<Log>) -> Membership {
     loop {
         match engine.admit(&room(), &user(name)).await {
-            Ok(seat) => {
-                let seat = seat.with_window(&SendWindow::new(1, 1 << 20));
-                return seat.join(Subscribe::new(log.outlet())).await.unwrap().0;
+            Ok(admission) => {
+                let admission = admission.with_window(&SendWindow::new(1, 1 << 20));
+                return admission.join(Subscribe::new(log.sink())).await.unwrap().0;
             }
             Err(JoinError::Store(_)) => {}
             Err(error) => panic!("{name}: {error}"),
@@ -77,18 +78,18 @@ pub(crate) async fn join(engine: &Engine, name: &str, log: &Arc<Log>) -> Members
     }
 }
 
-/// Gives a member another log, with everything after a message.
+/// Reattaches a member to another log, with all messages after `seq`.
 pub(crate) async fn reattach(engine: &Engine, member: &mut Membership, log: &Arc<Log>, seq: u64) {
     let since = Some(Since { epoch: engine.epoch(), seq });
-    member.reattach(Subscribe::new(log.outlet()).since(since), &SendWindow::default()).await.unwrap();
+    member.reattach(Subscribe::new(log.sink()).since(since), &SendWindow::default()).await.unwrap();
 }
 
-/// Something to say whose answer can be told by its text.
+/// A message whose text is also its reference.
 pub(crate) fn outgoing(body: &str) -> Outgoing {
     Outgoing { reference: Some(body.parse().unwrap()), ..body.into() }
 }
 
-/// The first event, which says how things stood.
+/// The first event, which must be `Joined`.
 pub(crate) fn joined(events: &[Arc<Event>]) -> &Snapshot {
     match &**events.first().unwrap() {
         Event::Joined(joined) => joined,
@@ -96,7 +97,7 @@ pub(crate) fn joined(events: &[Arc<Event>]) -> &Snapshot {
     }
 }
 
-/// The texts of the live stream and their numbers, in the order in which they came.
+/// The numbers and texts of the messages in the live stream, in order of arrival.
 pub(crate) fn messages(events: &[Arc<Event>]) -> Vec<(u64, String)> {
     events
         .iter()
@@ -117,14 +118,14 @@ pub(crate) fn acks(events: &[Arc<Event>]) -> Vec<&Ack> {
         .collect()
 }
 
-/// Whether what was said under this text was answered.
+/// Whether the message with this text received a reply.
 pub(crate) fn is_answered(events: &[Arc<Event>], body: &str) -> bool {
-    let is_it = |reference: &Option<chat_protocol::Reference>| {
+    let matches_body = |reference: &Option<chat_protocol::Reference>| {
         reference.as_ref().is_some_and(|reference| reference.to_string() == body)
     };
     events.iter().any(|event| match &**event {
-        Event::Refused { reference, .. } => is_it(reference),
-        Event::Ack(ack) => is_it(&ack.reference),
+        Event::Refused { reference, .. } => matches_body(reference),
+        Event::Ack(ack) => matches_body(&ack.reference),
         _ => false,
     })
 }
@@ -135,7 +136,7 @@ pub(crate) fn ends_with_left(events: &[Arc<Event>]) -> bool {
     matches!(last, Some(Event::LeaveNotice { .. }))
 }
 
-/// Who is there, as one who was told all of this knows it: the list, and what has changed since.
+/// The members according to these events: the snapshot and all changes since.
 pub(crate) fn view(events: &[Arc<Event>]) -> BTreeSet<String> {
     let mut view = BTreeSet::new();
     for event in events {

@@ -1,4 +1,4 @@
-//! The first frames of a session, and what is wrong with some.
+//! The handshake, `hello` and invalid frames.
 
 use chat_server::{Config, Timings};
 use chat_testkit::v2::{PROTOCOL, Session, open};
@@ -11,7 +11,7 @@ use tokio::time::Duration;
 use crate::support::{config, start, start_with, timings};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_subprotocol_is_asked_for_and_confirmed() {
+async fn the_handshake_must_offer_the_subprotocol() {
     let server = start().await;
     for (lines, status) in [
         ("", 400),
@@ -32,7 +32,7 @@ async fn the_subprotocol_is_asked_for_and_confirmed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_begins_with_hello_and_is_told_what_holds() {
+async fn hello_is_answered_with_the_name_and_the_limits() {
     let server = start().await;
     let mut ana =
         Session::hello_with(server.address, json!({"username": "jose\u{301}", "ref": "1", "x": [1]})).await;
@@ -45,13 +45,13 @@ async fn a_session_begins_with_hello_and_is_told_what_holds() {
     assert_eq!(welcome["limits"], limits);
     assert_eq!(welcome["heartbeat_ms"], 25_000);
     assert_eq!(ana.ask(json!({"type": "ping"})).await, json!({"type": "pong", "ref": "asked"}));
-    let again = ana.ask(json!({"type": "hello", "username": "bob"})).await;
-    assert_eq!(again["code"], "forbidden");
+    let second = ana.ask(json!({"type": "hello", "username": "bob"})).await;
+    assert_eq!(second["code"], "forbidden");
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn anything_before_hello_is_refused_and_a_bad_name_ends_it() {
+async fn frames_before_hello_are_rejected_and_an_invalid_name_closes() {
     let server = start().await;
     let mut client = open(server.address).await.unwrap();
     client.send(r#"{"type": "join", "room": "r", "ref": "a"}"#).await;
@@ -68,7 +68,7 @@ async fn anything_before_hello_is_refused_and_a_bad_name_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_hello_in_time_it_is_over() {
+async fn a_session_without_hello_in_time_is_closed() {
     let timings = Timings { hello: Duration::from_millis(100), ..timings() };
     let server = start_with(Config { timings, ..config() }).await;
     let mut client = open(server.address).await.unwrap();
@@ -76,18 +76,18 @@ async fn without_hello_in_time_it_is_over() {
     assert_eq!(client.closed().await, Some(4408));
     let mut ana = Session::hello(server.address, "ana").await;
     tokio::time::sleep(Duration::from_millis(150)).await;
-    assert_eq!(ana.ask(json!({"type": "ping"})).await["type"], "pong", "who has said it stays");
+    assert_eq!(ana.ask(json!({"type": "ping"})).await["type"], "pong", "a session after hello stays open");
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_frames_concern_their_sender_alone_and_too_many_end_it() {
+async fn invalid_frames_are_answered_to_the_sender_and_too_many_close_the_session() {
     let server = start().await;
     let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
     let (mut bob, _) = Session::enter(server.address, "r", "bob").await;
     let deep =
         format!(r#"{{"type":"send","room":"r","body":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
-    let wrong = [
+    let invalid = [
         ("hello", "bad_json"),
         ("[]", "bad_json"),
         ("{\"type\":\"ping\",", "bad_json"),
@@ -104,7 +104,7 @@ async fn wrong_frames_concern_their_sender_alone_and_too_many_end_it() {
         (r#"{"type":"typing","room":"elsewhere"}"#, "not_in_room"),
         (r#"{"type":"join","room":"r"}"#, "already_in_room"),
     ];
-    for (frame, code) in wrong {
+    for (frame, code) in invalid {
         ana.client.send(frame).await;
         let error = ana.next_error().await;
         assert_eq!(error["code"], code, "{}", &frame[..frame.len().min(60)]);
@@ -123,7 +123,7 @@ async fn wrong_frames_concern_their_sender_alone_and_too_many_end_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rooms_are_bounded_for_each_session() {
+async fn the_rooms_of_a_session_are_limited() {
     let config = config();
     let limits = chat_protocol::Limits { rooms: 2, ..config.limits };
     let server = start_with(Config { limits, ..config }).await;

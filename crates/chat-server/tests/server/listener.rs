@@ -1,4 +1,4 @@
-//! The door: heads in all sizes and speeds, and what comes through it.
+//! The listener: request heads of all sizes and speeds, and the requests after them.
 
 use chat_server::Config;
 use chat_testkit::{Client, frame, handshake, http, path, said, soon};
@@ -22,14 +22,14 @@ async fn a_handshake_may_come_one_byte_at_a_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn frames_may_come_right_behind_the_handshake() {
+async fn frames_may_follow_the_handshake_immediately() {
     let server = start().await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
-    let behind = [
+    let frames = [
         frame::whole(frame::TEXT, said("one").as_bytes()),
         frame::whole(frame::TEXT, said("two").as_bytes()),
     ];
-    let all = [handshake(&path("r", "ana")).as_bytes(), &behind.concat()].concat();
+    let all = [handshake(&path("r", "ana")).as_bytes(), &frames.concat()].concat();
     stream.write_all(&all).await.unwrap();
     let mut ana = Client::shake_hands(stream).await.unwrap();
     for expected in ["+ana", "ana: one", "ana: two"] {
@@ -39,7 +39,7 @@ async fn frames_may_come_right_behind_the_handshake() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_that_stops_half_way_is_dropped() {
+async fn a_connection_with_an_incomplete_head_is_dropped() {
     let server = start_with(Config { timings: impatient(), ..config() }).await;
     for begun in [&b""[..], b"GET /ws/chat/r/ana HTTP/1.1\r\nHost: a\r\n", b"G"] {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
@@ -53,7 +53,7 @@ async fn a_head_that_stops_half_way_is_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_is_kept_for_nothing_is_dropped() {
+async fn an_idle_keep_alive_connection_is_dropped() {
     let server = start_with(Config { timings: impatient(), ..config() }).await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     assert_eq!(http::request_on(&mut stream, "GET", "/livez", &[]).await.status, 200);
@@ -62,7 +62,7 @@ async fn a_connection_that_is_kept_for_nothing_is_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_of_twenty_megabytes_is_refused_early() {
+async fn a_head_of_20_megabytes_is_rejected_early() {
     const HUGE: usize = 20_000_000;
     let server = start().await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
@@ -79,7 +79,7 @@ async fn a_head_of_twenty_megabytes_is_refused_early() {
     let read = reading.read_to_end(&mut answer);
     tokio::select! {
         _ = soon("an answer", read) => {}
-        () = write => panic!("twenty megabytes were taken"),
+        () = write => panic!("the server read 20 megabytes"),
     }
     assert!(answer.starts_with(b"HTTP/1.1 431 "), "{:?}", String::from_utf8_lossy(&answer));
 
@@ -89,7 +89,7 @@ async fn a_head_of_twenty_megabytes_is_refused_early() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_http_is_refused_at_once() {
+async fn bytes_that_are_not_http_are_rejected_at_once() {
     let server = start().await;
     for nonsense in [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"[..], b"hello there\r\n\r\n", b"GET\r\n\r\n"] {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
@@ -110,7 +110,7 @@ async fn what_is_no_http_is_refused_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kept_connection_serves_requests_and_then_a_handshake() {
+async fn a_keep_alive_connection_serves_requests_and_then_a_handshake() {
     let server = start().await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     for _ in 0..3 {
@@ -120,9 +120,9 @@ async fn a_kept_connection_serves_requests_and_then_a_handshake() {
         );
     }
     assert_eq!(http::request_on(&mut stream, "GET", "/ws/chat/r/a.b", &[]).await.status, 404);
-    // proxies send a handshake over whatever connection they have, and frames right behind it
-    let behind = frame::whole(frame::TEXT, said("at once").as_bytes());
-    stream.write_all(&[handshake(&path("r", "ana")).as_bytes(), &behind].concat()).await.unwrap();
+    // proxies send a handshake over any open connection, with frames right after it
+    let next = frame::whole(frame::TEXT, said("at once").as_bytes());
+    stream.write_all(&[handshake(&path("r", "ana")).as_bytes(), &next].concat()).await.unwrap();
     let mut ana = Client::shake_hands(stream).await.unwrap();
     for expected in ["+ana", "ana: at once"] {
         assert_eq!(ana.brief().await, expected);

@@ -1,4 +1,4 @@
-//! The server, from a start to its end.
+//! One run of the server, from its start to its end.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,8 +16,9 @@ use tokio::time::sleep;
 use crate::disk::{Disk, Store};
 use crate::world::runtime;
 
-pub(crate) struct Life {
-    /// Before the runtime: a kill comes from outside.
+pub(crate) struct Run {
+    /// Declared before the runtime, so that it is dropped first: a kill comes from outside the
+    /// runtime.
     pub(crate) engine: Engine,
     pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -25,8 +26,8 @@ pub(crate) struct Life {
     runtime: Runtime,
 }
 
-impl Life {
-    pub(crate) fn begin(disk: &Arc<Disk>, seed: u64) -> Self {
+impl Run {
+    pub(crate) fn start(disk: &Arc<Disk>, seed: u64) -> Self {
         let runtime = runtime();
         let (stop, stopped) = oneshot::channel();
         let (engine, address, task) = runtime.block_on(async {
@@ -46,7 +47,7 @@ impl Life {
         assert!(!self.task.is_finished() || self.stop.is_none(), "the server has ended by itself");
     }
 
-    /// As by SIGTERM.
+    /// Shuts the server down, as SIGTERM does.
     pub(crate) fn stop(&mut self) {
         drop(self.stop.take());
     }
@@ -60,7 +61,7 @@ impl Life {
     }
 }
 
-/// Less patience than the contract's: more happens in less time.
+/// Shorter time limits than the defaults, so that more happens in less time.
 fn config() -> Config {
     let seconds = Duration::from_secs;
     let timings = Timings {

@@ -1,4 +1,4 @@
-//! What is said arrives, in one order, at everyone.
+//! Messages reach all members in the same order.
 
 use chat_protocol::Limits;
 use chat_server::Config;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::support::{config, start, start_with};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn five_thousand_messages_in_one_piece_arrive_in_order_at_everyone() {
+async fn five_thousand_messages_in_one_write_reach_all_members_in_order() {
     let server = start().await;
     let mut clients = Vec::new();
     for name in ["ana", "bob", "cid"] {
@@ -25,14 +25,14 @@ async fn five_thousand_messages_in_one_piece_arrive_in_order_at_everyone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn eight_who_speak_at_once_are_heard_in_one_order_by_all() {
+async fn messages_of_eight_senders_reach_all_members_in_the_same_order() {
     const EACH: usize = 300;
     let server = start().await;
     let mut clients = Vec::new();
     for i in 0..8 {
         clients.push(Client::enter(server.address, "r", &format!("p{i}")).await);
     }
-    let speaking: Vec<_> = clients
+    let sending: Vec<_> = clients
         .into_iter()
         .enumerate()
         .map(|(i, mut client)| {
@@ -44,20 +44,20 @@ async fn eight_who_speak_at_once_are_heard_in_one_order_by_all() {
             })
         })
         .collect();
-    let mut heard = Vec::new();
-    for speaking in speaking {
-        heard.push(soon("everyone has heard everything", speaking).await.unwrap());
+    let mut received = Vec::new();
+    for task in sending {
+        received.push(soon("everyone has received everything", task).await.unwrap());
     }
-    assert!(heard.iter().all(|messages| messages == &heard[0]), "one order for all");
+    assert!(received.iter().all(|messages| messages == &received[0]), "the same order for all");
     for i in 0..8 {
-        let of_one = heard[0].iter().filter_map(|said| said.strip_prefix(&format!("{i}/")));
+        let of_one = received[0].iter().filter_map(|message| message.strip_prefix(&format!("{i}/")));
         assert!(of_one.eq((0..EACH).map(|n| n.to_string()).collect::<Vec<_>>()));
     }
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_kilobytes_pass() {
+async fn messages_of_100_kilobytes_are_delivered() {
     let server = start().await;
     let mut ana = Client::enter(server.address, "r", "ana").await;
     let mut bob = Client::enter(server.address, "r", "bob").await;
@@ -71,7 +71,7 @@ async fn a_hundred_kilobytes_pass() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nonsense_concerns_its_sender_alone() {
+async fn an_invalid_frame_is_answered_to_its_sender_only() {
     let server = start().await;
     let mut ana = Client::enter(server.address, "r", "ana").await;
     let mut bob = Client::enter(server.address, "r", "bob").await;
@@ -81,7 +81,7 @@ async fn nonsense_concerns_its_sender_alone() {
     }
     let deep = "[".repeat(10_000) + &"]".repeat(10_000);
     let deep_message = format!(r#"{{"type":"chat_message","message":{deep}}}"#);
-    for nonsense in [
+    for invalid in [
         "",
         "hello",
         "{",
@@ -99,7 +99,7 @@ async fn nonsense_concerns_its_sender_alone() {
         &deep,
         &deep_message,
     ] {
-        bob.send(nonsense).await;
+        bob.send(invalid).await;
         let event = bob.event().await;
         assert_eq!((&event["type"], &event["username"]), (&"chat_error".into(), &"*chatd*".into()));
         assert!(!event["message"].as_str().unwrap().is_empty());
@@ -107,7 +107,7 @@ async fn nonsense_concerns_its_sender_alone() {
     }
     bob.send(r#"{"type":"chat_message","message":"ok","__proto__":{"x":[[[]]]},"username":"ana"}"#).await;
     for client in [&mut ana, &mut bob] {
-        assert_eq!(client.brief().await, "bob: ok", "under the name of the handshake, and nothing before it");
+        assert_eq!(client.brief().await, "bob: ok", "with the name of the handshake, and no earlier event");
     }
     bob.write(&frame::whole(frame::BINARY, b"{}")).await;
     assert_eq!(bob.closed().await, Some(1003));
@@ -116,7 +116,7 @@ async fn nonsense_concerns_its_sender_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_writes_too_fast_is_read_more_slowly_and_loses_nothing() {
+async fn a_client_that_sends_too_fast_is_throttled_and_loses_nothing() {
     let limits = Limits { message_rate: 200, message_burst: 20, ..Limits::default() };
     let server = start_with(Config { limits, ..config() }).await;
     let mut ana = Client::enter(server.address, "r", "ana").await;
@@ -126,13 +126,14 @@ async fn who_writes_too_fast_is_read_more_slowly_and_loses_nothing() {
         (0..120).flat_map(|i| frame::whole(frame::TEXT, said(&i.to_string()).as_bytes())).collect();
     ana.write(&piece).await;
     assert!(bob.messages(120).await.into_iter().eq((0..120).map(|i| i.to_string())));
-    // 20 at once, and 99 more intervals of 5 ms before the last: it can't be faster, however slow the machine
+    // 20 are the burst, and 99 more intervals of 5 ms pass before the last one: it cannot be
+    // faster, however slow the machine is
     assert!(began.elapsed().as_millis() >= 99 * 5, "{:?}", began.elapsed());
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_who_is_paced_holds_nobody_else_up() {
+async fn a_throttled_client_does_not_delay_others() {
     let limits = Limits { message_rate: 1, message_burst: 2, ..Limits::default() };
     let server = start_with(Config { limits, ..config() }).await;
     let mut flood = Client::enter(server.address, "r", "flood").await;
@@ -141,7 +142,7 @@ async fn one_who_is_paced_holds_nobody_else_up() {
     flood.write(&piece).await;
     bob.say("hello").await;
     while bob.messages(1).await != ["hello"] {}
-    // a reset is noticed although a thousand frames lie unread before it
+    // a reset is noticed although 1,000 frames before it are unread
     flood.reset();
     loop {
         if bob.brief().await == "-flood" {

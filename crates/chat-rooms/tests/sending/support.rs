@@ -1,4 +1,4 @@
-//! A store that is slow or fails when it is told to, and short ways to use an engine on it.
+//! A store that a test can hold back or fail, and helpers for an engine with it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,51 +13,51 @@ use chat_rooms::{Engine, Events, Membership, Outgoing, Sink, Subscribe};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
-/// A store that answers only when it is told to.
+/// A store that holds appends back while it is shut.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Gate {
     inner: Arc<MemoryHistory>,
-    held: Arc<Mutex<Held>>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
-pub(crate) struct Held {
-    /// Whether appends wait.
+pub(crate) struct State {
+    /// Whether appends are held back.
     is_shut: bool,
-    waiting: Vec<(NewMessage, Told)>,
+    held: Vec<(NewMessage, Told)>,
 }
 
-impl std::fmt::Debug for Held {
+impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} wait", self.waiting.len())
+        write!(f, "{} held", self.held.len())
     }
 }
 
 impl Gate {
     pub(crate) fn shut(&self) {
-        self.held.lock().is_shut = true;
+        self.state.lock().is_shut = true;
     }
 
-    /// Lets in what waits, and all that comes.
+    /// Stores the held appends, and all later ones at once.
     pub(crate) fn open(&self) {
-        let waiting = {
-            let mut held = self.held.lock();
-            held.is_shut = false;
-            std::mem::take(&mut held.waiting)
+        let held = {
+            let mut state = self.state.lock();
+            state.is_shut = false;
+            std::mem::take(&mut state.held)
         };
-        waiting.into_iter().for_each(|(message, told)| self.inner.append(message, told));
+        held.into_iter().for_each(|(message, on_appended)| self.inner.append(message, on_appended));
     }
 
-    /// Fails all that waits.
+    /// Fails the held appends.
     pub(crate) fn fail(&self) {
-        let waiting = std::mem::take(&mut self.held.lock().waiting);
-        for (_, told) in waiting {
-            told(Err(AppendError::Unavailable(HistoryError("on purpose".into()))));
+        let held = std::mem::take(&mut self.state.lock().held);
+        for (_, on_appended) in held {
+            on_appended(Err(AppendError::Unavailable(HistoryError("on purpose".into()))));
         }
     }
 
     pub(crate) fn backlog(&self) -> usize {
-        self.held.lock().waiting.len()
+        self.state.lock().held.len()
     }
 }
 
@@ -70,13 +70,13 @@ impl HistoryStore for Gate {
         Durability::Disk
     }
 
-    fn append(&self, message: NewMessage, told: Told) {
-        let mut held = self.held.lock();
-        if held.is_shut {
-            held.waiting.push((message, told));
+    fn append(&self, message: NewMessage, on_appended: Told) {
+        let mut state = self.state.lock();
+        if state.is_shut {
+            state.held.push((message, on_appended));
         } else {
-            drop(held);
-            self.inner.append(message, told);
+            drop(state);
+            self.inner.append(message, on_appended);
         }
     }
 
@@ -111,11 +111,11 @@ pub(crate) async fn engine(gate: &Gate) -> Engine {
     builder.start().await.unwrap()
 }
 
-/// Joins, to be told what changes.
+/// Joins, and receives changes of presence.
 pub(crate) async fn join(engine: &Engine, name: &str) -> (Membership, Events) {
-    let (outlet, events) = Sink::channel(100_000);
-    let seat = engine.admit(&room(), &user(name)).await.unwrap();
-    let (member, _) = seat.join(Subscribe::new(outlet)).await.unwrap();
+    let (sink, events) = Sink::channel(100_000);
+    let admission = engine.admit(&room(), &user(name)).await.unwrap();
+    let (member, _) = admission.join(Subscribe::new(sink)).await.unwrap();
     (member, events)
 }
 
@@ -123,7 +123,7 @@ pub(crate) fn outgoing(body: &str) -> Outgoing {
     Outgoing { reference: Some(body.parse().unwrap()), ..body.into() }
 }
 
-/// An event in a word, for comparing.
+/// A short text for an event, for comparisons.
 pub(crate) fn brief(event: &Event) -> String {
     match event {
         Event::Message { message, .. } => match &message.content {
@@ -139,8 +139,8 @@ pub(crate) fn brief(event: &Event) -> String {
             let left = presence.left.iter().map(|username| format!("-{username}"));
             joined.chain(left).collect()
         }
-        Event::Entered { group: who, .. } => format!("+{}", who[0].username),
-        Event::Left { group: who, .. } => format!("-{}", who[0].username),
+        Event::Entered { group, .. } => format!("+{}", group[0].username),
+        Event::Left { group, .. } => format!("-{}", group[0].username),
         other => format!("{other:?}"),
     }
 }
@@ -150,7 +150,7 @@ pub(crate) async fn next(events: &mut Events) -> String {
     brief(&event.expect("an event"))
 }
 
-/// The next event that is not about who is there.
+/// The next event that is not about presence.
 pub(crate) async fn next_word(events: &mut Events) -> String {
     loop {
         let word = next(events).await;

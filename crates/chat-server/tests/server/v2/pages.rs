@@ -10,7 +10,7 @@ use super::{bodies, names, seqs};
 use crate::support::{config, start, start_with};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn history_comes_in_pages_in_both_directions() {
+async fn history_is_paged_in_both_directions() {
     let server = start().await;
     let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
     for i in 1..=500 {
@@ -38,11 +38,7 @@ async fn history_comes_in_pages_in_both_directions() {
     assert_eq!(ask(json!({"limit": 0, "after": 500})).await, (vec![], false));
     assert_eq!(ask(json!({"before": 11, "limit": 10})).await, (all[..10].to_vec(), false));
     assert_eq!(ask(json!({"before": 12, "limit": 10})).await, (all[1..11].to_vec(), true));
-    assert_eq!(
-        ask(json!({"after": 0, "limit": 9999})).await,
-        (all[..200].to_vec(), true),
-        "no more than 200"
-    );
+    assert_eq!(ask(json!({"after": 0, "limit": 9999})).await, (all[..200].to_vec(), true), "at most 200");
     assert_eq!(ask(json!({"after": 490})).await, (all[490..].to_vec(), false));
     assert_eq!(ask(json!({"after": 500})).await, (vec![], false));
     assert_eq!(ask(json!({"after": u64::MAX})).await, (vec![], false));
@@ -69,8 +65,8 @@ async fn history_comes_in_pages_in_both_directions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_are_not_held_against_a_backlog_that_they_do_not_fit() {
-    // room for a few small frames, and a page of a megabyte
+async fn replies_do_not_count_towards_the_backlog_limit() {
+    // a backlog limit for a few small frames, and a page of a megabyte
     let backlog = BacklogLimits { frames: 1_000, bytes: 300_000 };
     let limits = Limits { message_rate: 0, ..Limits::default() };
     let server = start_with(Config { backlog, limits, ..config() }).await;
@@ -86,7 +82,7 @@ async fn answers_are_not_held_against_a_backlog_that_they_do_not_fit() {
         "a page of a mebibyte: {}",
         seqs(&joined["messages"]).len()
     );
-    // asked for all at once, and read much later: each waits until the one before it is out
+    // requested all at once and read much later: each reply waits until the previous one is written
     for _ in 0..10 {
         bob.send(&json!({"type": "history", "room": "r", "after": 0, "limit": 200})).await;
     }
@@ -99,14 +95,15 @@ async fn answers_are_not_held_against_a_backlog_that_they_do_not_fit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn members_come_in_pages_by_name() {
+async fn members_are_paged_by_name() {
     let server = start().await;
     let mut crowd = Vec::new();
     for i in 0..130 {
         crowd.push(Session::enter(server.address, "r", &format!("p{i:03}")).await.0);
     }
     let (mut ana, joined) = Session::enter(server.address, "r", "ana").await;
-    // the list is as the last presence left it: those who came in the last quarter of a second are told next
+    // the list reflects the last `presence`: members that joined within the last 250 ms are in the
+    // next one
     let mut count = joined["member_count"].clone();
     assert_eq!(names(&joined["members"]).len(), count.as_u64().unwrap().min(100) as usize);
     while count != 131 {

@@ -1,0 +1,199 @@
+//! An engine and the participants in its rooms.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_history::Page;
+use chat_presence::{MemoryPresence, NodeId};
+use chat_protocol::v2::NoticeLevel;
+use chat_protocol::{Reference, RoomName, Username};
+use chat_rooms::BacklogBudget;
+use chat_rooms::{EncodingId, Engine, MembersQuery};
+use tokio::time::sleep;
+
+use super::command::{Command, ReaderKind};
+use super::participant::Participant;
+use super::reader::LineEncoding;
+use super::store::HeldHistory;
+
+/// Longer than the coalescing window.
+const COALESCED: Duration = Duration::from_millis(300);
+
+/// The numbers of the rooms.
+const ROOMS: [u8; 2] = [0, 1];
+
+pub(super) struct Harness {
+    pub(super) engine: Engine,
+    pub(super) store: HeldHistory,
+    pub(super) encoding: EncodingId,
+    pub(super) budget: Arc<BacklogBudget>,
+    /// The current members.
+    pub(super) present: Vec<Participant>,
+    /// Participants that left or were removed.
+    pub(super) former: Vec<Participant>,
+    /// A counter for unique references and names.
+    pub(super) count: u64,
+    pub(super) is_closed: bool,
+}
+
+impl Harness {
+    pub(super) async fn start() -> Self {
+        let store = HeldHistory::default();
+        let encoding = EncodingId::new();
+        let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")))
+            .encoding(encoding, LineEncoding)
+            .history(store.clone());
+        let engine = builder.start().await.expect("memory answers");
+        let budget = Arc::new(BacklogBudget::new(usize::MAX / 4));
+        let (present, former) = (Vec::new(), Vec::new());
+        Self { engine, store, encoding, budget, present, former, count: 0, is_closed: false }
+    }
+
+    pub(super) async fn execute(&mut self, command: Command) {
+        match command {
+            Command::JoinWithLists { room, name, capacity } => {
+                self.join_with_lists(room_name(room), username(name), ReaderKind::Events { capacity }).await;
+            }
+            Command::Join { room, name, reads, from, history } => {
+                self.join(room_name(room), username(name), reads, from, history).await;
+            }
+            Command::Admit { room, name } => drop(self.admit(&room_name(room), &username(name)).await),
+            Command::JoinMany { room, count } => self.join_many(&room_name(room), count).await,
+            Command::Leave { who, with_notice } => self.leave(who, with_notice),
+            Command::Send { who, id, body } => self.send(who, id, body).await,
+            Command::Read { who, amount } => {
+                if let Some(participant) = pick(&mut self.present, who) {
+                    participant.read(amount, &self.store);
+                }
+            }
+            Command::Before { who, seq, limit } => self.history(who, Page::Before { seq, limit }).await,
+            Command::After { who, seq, limit } => self.history(who, Page::After { seq, limit }).await,
+            Command::Members { who, after, prefix, limit } => {
+                let after = after.map(|name| username(name).to_string());
+                let prefix = if prefix { "n" } else { "" };
+                self.members(who, MembersQuery::new(limit).after(after).prefix(prefix));
+            }
+            Command::Typing { who } => {
+                pick(&mut self.present, who)
+                    .into_iter()
+                    .for_each(|participant| participant.member().typing());
+            }
+            Command::Refuse { who } => self.refuse(who),
+            Command::Detach { who } => pick(&mut self.present, who).into_iter().for_each(Participant::detach),
+            Command::Reattach { who, reads, from, history } => self.reattach(who, reads, from, history).await,
+            Command::Notice { room } => {
+                self.engine.notice(&room_name(room), NoticeLevel::Info, "tea");
+            }
+            Command::Hold => self.store.hold(),
+            Command::Store { count } => self.store.store(count.into()),
+            Command::Fail { count } => self.store.fail(count.into()),
+            Command::Release => self.store.release(),
+            Command::Yield => tokio::task::yield_now().await,
+            Command::Settle => self.settle().await,
+            Command::Wait => self.wait().await,
+            Command::Close => {
+                self.engine.close();
+                self.is_closed = true;
+                self.present
+                    .iter_mut()
+                    .chain(&mut self.former)
+                    .for_each(|participant| participant.checker.close());
+            }
+        }
+    }
+
+    pub(super) fn reference(&mut self) -> Reference {
+        self.count += 1;
+        self.count.to_string().parse().expect("short")
+    }
+
+    /// Runs everything that does not need time to pass, and checks the members.
+    async fn settle(&mut self) {
+        sleep(Duration::from_millis(1)).await;
+        self.store.assert_sound();
+        let has_held_appends = self.store.has_held_appends();
+        // a member that was detached before it was removed remains a member
+        let is_removed = |participant: &mut Participant| {
+            participant.reader.has_refused() && !(participant.is_detached() && participant.member().is_in())
+        };
+        for participant in self.present.extract_if(.., is_removed) {
+            assert!(has_held_appends || !participant.member().is_in(), "removed, but still a member");
+            self.former.push(participant.removed());
+        }
+        for participant in &mut self.present {
+            participant.reader.assert_sound();
+            assert!(participant.member().is_in(), "removed without a reason");
+        }
+        self.former.iter_mut().for_each(Participant::assert_silent);
+        // a member that left stays in the list until its messages in flight are delivered
+        if !has_held_appends {
+            for room in ROOMS.map(room_name) {
+                let listed = self.engine.members(&room);
+                let listed =
+                    listed.iter().flat_map(|list| list.first()).map(|member| member.username.clone());
+                assert_eq!(listed.collect::<BTreeSet<_>>(), self.usernames(&room));
+            }
+        }
+    }
+
+    /// Lets the coalescing window pass. After that, a participant that has read everything knows
+    /// the members.
+    async fn wait(&mut self) {
+        sleep(COALESCED).await;
+        self.settle().await;
+        if self.store.has_held_appends() {
+            return;
+        }
+        for room in ROOMS.map(room_name) {
+            let expected = self.usernames(&room);
+            for participant in self
+                .present
+                .iter()
+                .filter(|participant| participant.room == room && participant.has_read_all())
+            {
+                participant.checker.assert_complete(&self.store);
+                participant.checker.assert_view(&expected);
+            }
+        }
+    }
+
+    fn usernames(&self, room: &RoomName) -> BTreeSet<Username> {
+        let members = self.present.iter().filter(|participant| participant.room == *room);
+        members.map(|participant| participant.name.clone()).collect()
+    }
+
+    /// Releases all held appends, lets all participants read everything, and checks the final
+    /// state.
+    pub(super) async fn finish(mut self) {
+        self.store.release();
+        for _ in 0..2 {
+            self.wait().await;
+            self.present
+                .iter_mut()
+                .chain(&mut self.former)
+                .for_each(|participant| participant.read(usize::MAX, &self.store));
+        }
+        self.wait().await;
+        self.former.iter().for_each(Participant::assert_ended);
+        let rooms: BTreeSet<_> = self.present.iter().map(|participant| participant.room.clone()).collect();
+        assert_eq!(self.engine.room_count(), rooms.len(), "a room exists while it has members");
+        self.present.clear();
+        self.former.clear();
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!((self.engine.room_count(), self.budget.held()), (0, 0));
+    }
+}
+
+fn room_name(number: u8) -> RoomName {
+    format!("r{}", usize::from(number) % ROOMS.len()).parse().expect("a name")
+}
+
+fn username(number: u8) -> Username {
+    format!("n{}", number % 8).parse().expect("a name")
+}
+
+pub(super) fn pick(participants: &mut [Participant], who: u8) -> Option<&mut Participant> {
+    let count = participants.len().max(1);
+    participants.get_mut(usize::from(who) % count)
+}
