@@ -1,28 +1,15 @@
 //! `chatd`: a self-hosted real-time chat server. `chatd --help` lists the options.
 
-mod admin;
-mod backup;
-mod certificate;
-mod command;
+mod cli;
+mod commands;
 mod config;
-mod descriptors;
-mod doctor;
-mod listen;
-mod log;
-mod memory;
-mod metrics;
-mod options;
-mod refusal;
-mod reload;
-mod serve;
-mod service;
-mod signals;
-mod traces;
-mod words;
+mod runtime;
 
 use std::process::ExitCode;
 
-use config::{ConfigError, Loaded};
+use cli::Loaded;
+use commands::refusal;
+use config::ConfigError;
 
 /// Chosen by measurement: `docs/benchmarks.md`.
 #[global_allocator]

@@ -1,39 +1,23 @@
 //! The configuration, from wherever it comes.
 
-mod check;
-mod docs;
 mod dotenv;
 mod file;
 mod help;
-mod layers;
-mod show;
+pub(crate) mod layers;
 
-use std::ffi::OsString;
-
-use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Subcommand};
-
-use crate::command::Cli;
-use crate::options::Options;
-use layers::innermost;
+use clap::{ArgMatches, Command};
 
 pub(crate) use layers::{ConfigError, USUAL_FILE};
 
 use layers::{Layers, Origin};
 
-/// A command line that was read, with everything below it.
-#[derive(Debug)]
-pub(crate) struct Loaded {
-    pub(crate) cli: Cli,
-    pub(crate) configuration: Configuration,
-}
-
 /// The values of the server's options, and where they come from.
 #[derive(Debug)]
 pub(crate) struct Configuration {
-    layers: Layers,
+    pub(crate) layers: Layers,
     /// Of the command line, where the options stand.
-    matches: ArgMatches,
-    command: Command,
+    pub(crate) matches: ArgMatches,
+    pub(crate) command: Command,
 }
 
 /// One option.
@@ -47,19 +31,7 @@ pub(crate) struct Setting {
 }
 
 /// What stands for a secret that is not set.
-const NO_SECRET: &str = "off";
-
-impl Loaded {
-    /// Reads the command line and all that is below it.
-    pub(crate) fn read(arguments: &[OsString]) -> Result<Self, ConfigError> {
-        let command = Cli::command();
-        let layers = Layers::read(&command, arguments)?;
-        let matches = layers.under(command.clone()).try_get_matches_from(arguments)?;
-        let cli = Cli::from_arg_matches(&matches)?;
-        let matches = innermost(&matches).clone();
-        Ok(Self { cli, configuration: Configuration { layers, matches, command } })
-    }
-}
+pub(crate) const NO_SECRET: &str = "off";
 
 impl Configuration {
     pub(crate) fn settings(&self) -> Vec<Setting> {
@@ -80,7 +52,7 @@ impl Configuration {
     }
 
     /// What a mistake in an option's value is called, with the place that sets it.
-    fn place(&self, name: &str) -> String {
+    pub(crate) fn place(&self, name: &str) -> String {
         self.option(name).map_or_else(|| format!("--{name}"), |arg| self.layers.place(&self.matches, &arg))
     }
 
@@ -95,7 +67,7 @@ impl Configuration {
 }
 
 /// Secrets are those whose values clap is told not to show either.
-fn is_secret(arg: &clap::Arg) -> bool {
+pub(crate) fn is_secret(arg: &clap::Arg) -> bool {
     arg.is_hide_env_values_set()
 }
 
@@ -107,52 +79,6 @@ fn without_password(text: &str) -> String {
         Some(format!("{scheme}://***@{host}{}", rest.get(authority.len()..)?))
     });
     hidden.unwrap_or_else(|| text.to_owned())
-}
-
-/// What can be asked about the configuration.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ConfigCommand {
-    /// Check the configuration and list all mistakes
-    Check(Given),
-    /// Show the value of each option, and where it is set
-    Show {
-        #[command(flatten)]
-        given: Given,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Print a configuration file with every option commented out and set to its default
-    Defaults,
-    /// Print docs/configuration.md
-    #[command(hide = true)]
-    Docs,
-}
-
-/// The options of the server, looked at and not used.
-#[derive(Debug, Args)]
-pub(crate) struct Given {
-    #[command(flatten)]
-    options: Options,
-}
-
-impl ConfigCommand {
-    /// Does it, and gives what is to be printed.
-    ///
-    /// # Errors
-    /// What is wrong with the values, beyond what was wrong with the text of each.
-    pub(crate) fn run(&self, configuration: &Configuration) -> Result<String, Box<dyn std::error::Error>> {
-        Ok(match self {
-            Self::Check(given) => {
-                check::check(&given.options, configuration)?;
-                show::checked(configuration)
-            }
-            Self::Show { json: true, .. } => show::json(configuration)?,
-            Self::Show { json: false, .. } => show::table(configuration),
-            Self::Defaults => docs::toml(&Cli::command()),
-            Self::Docs => docs::markdown(&Cli::command()),
-        })
-    }
 }
 
 #[cfg(test)]

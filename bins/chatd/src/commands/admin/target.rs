@@ -7,8 +7,8 @@ use http::Uri;
 
 use super::client::Client;
 use super::{Secret, TokenError};
+use crate::cli::options::{Address, Bound, DEFAULT_ADMIN_LISTEN};
 use crate::config::USUAL_FILE;
-use crate::options::{Address, Bound, DEFAULT_ADMIN_LISTEN};
 
 /// Whom to ask: what is set for the server counts for the command, too.
 #[derive(Debug, Args)]

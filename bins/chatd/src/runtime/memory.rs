@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chat_server::Control;
 
-use crate::options::MemoryLimit;
+use crate::cli::options::MemoryLimit;
 
 /// How often the process looks at itself.
 const EVERY: Duration = Duration::from_millis(250);

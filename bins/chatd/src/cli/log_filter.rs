@@ -46,7 +46,7 @@ pub(crate) enum FilterError {
 }
 
 impl Filter {
-    pub(super) fn to_env_filter(&self) -> EnvFilter {
+    pub(crate) fn to_env_filter(&self) -> EnvFilter {
         // it was checked by the same parser
         EnvFilter::try_new(&self.0).unwrap_or_else(|_| EnvFilter::new(DEFAULT))
     }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use chat_db::backup::{self, BackupError};
 use clap::Args;
 
+use crate::cli::options::Database;
+use crate::cli::text::plural;
 use crate::config::USUAL_FILE;
-use crate::options::Database;
-use crate::words::plural;
 
 /// What to copy, and where to.
 #[derive(Debug, Args)]

@@ -1,7 +1,6 @@
 //! The log: filtered, and written to standard error by a thread of its own.
 
-mod filter;
-mod lines;
+mod writer;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal};
@@ -14,10 +13,10 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
-use crate::traces::Traces;
+use crate::cli::log_filter::Filter;
+use crate::runtime::traces::Traces;
 
-pub(crate) use filter::Filter;
-use lines::Lines;
+use writer::Lines;
 
 /// How a line of the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -3,7 +3,6 @@
 mod client;
 mod commands;
 mod consent;
-mod secret;
 mod tables;
 mod target;
 
@@ -12,10 +11,10 @@ use std::io;
 use chat_admin::v1::Level;
 use clap::{Args, Subcommand};
 
+use crate::cli::secret::{Secret, TokenError};
 pub(crate) use client::AskError;
 use commands::Commands;
 use consent::{Consent, NoConsent};
-pub(crate) use secret::{Secret, TokenError};
 use target::{Target, TargetError};
 
 /// Whom to ask, and what.

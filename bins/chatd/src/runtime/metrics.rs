@@ -6,7 +6,7 @@ use metrics::gauge;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
 
-use crate::log::Log;
+use crate::runtime::log::Log;
 
 /// The buckets of everything that is timed, in seconds: from what a fan-out takes to what a disk that hangs does.
 const SECONDS: [f64; 16] = [

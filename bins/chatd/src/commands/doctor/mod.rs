@@ -12,8 +12,8 @@ use std::error::Error;
 
 use clap::Args;
 
-use crate::options::{Database, Options, Switch};
-use crate::words::plural;
+use crate::cli::options::{Database, Options, Switch};
+use crate::cli::text::plural;
 use finding::Finding;
 
 /// What to look at: the server's own options, and how.

@@ -1,7 +1,5 @@
 //! What can be set about a server.
 
-mod values;
-
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,11 +9,12 @@ use chat_rooms::outbox::BacklogLimits;
 use chat_server::{Config, Origins, Page, Proxies, ProxyHeader, Rate, RemoteImages, Timings, TrustedProxies};
 use clap::Args;
 
-use crate::admin::Secret;
+pub(crate) use super::values::{Address, Bound, Database, MemoryLimit, Switch};
+use super::values::{Age, Count, HeaderOfProxies, Part, at_least, duration, limit};
+use crate::cli::log_filter::Filter;
+use crate::cli::secret::Secret;
 use crate::config::USUAL_FILE;
-use crate::log::{Filter, LogFormat};
-pub(crate) use values::{Address, Bound, Database, MemoryLimit, Switch};
-use values::{Age, Count, HeaderOfProxies, Part, at_least, duration, limit};
+use crate::runtime::log::LogFormat;
 
 /// The admin listener's address where none is set.
 pub(crate) const DEFAULT_ADMIN_LISTEN: &str = "127.0.0.1:9000";

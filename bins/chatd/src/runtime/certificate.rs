@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chat_server::{Tls, TlsError};
 
-use crate::options::{Bound, Options};
+use crate::cli::options::{Bound, Options};
 
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::log::Log;
+use crate::runtime::log::Log;
 
 /// How long the log may hold up an end that is to come at once.
 const LAST_LINES: Duration = Duration::from_millis(100);

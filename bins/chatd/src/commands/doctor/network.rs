@@ -3,8 +3,8 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use super::finding::Finding;
-use crate::certificate;
-use crate::options::{Bound, Options};
+use crate::cli::options::{Bound, Options};
+use crate::runtime::certificate;
 
 pub(super) fn look(options: &Options) -> Vec<Finding> {
     let mut findings = vec![chat(options)];

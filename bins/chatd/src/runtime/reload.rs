@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use chat_server::{Control, Tls};
 
-use crate::config::{Configuration, Loaded};
-use crate::log::Log;
-use crate::service;
-use crate::signals::HangUps;
+use crate::cli::Loaded;
+use crate::config::Configuration;
+use crate::runtime::log::Log;
+use crate::runtime::service_manager as service;
+use crate::runtime::signals::HangUps;
 
 /// The options that take effect without a restart, by their names.
 const AT_ONCE: [&str; 17] = [
@@ -134,7 +135,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-    use crate::command::Cli;
+    use crate::cli::Cli;
 
     #[test]
     fn what_takes_effect_at_once_is_an_option() {

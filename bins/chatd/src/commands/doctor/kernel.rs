@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use chat_server::Config;
 
 use super::finding::Finding;
-use crate::{descriptors, listen};
+use crate::runtime::{descriptors, listen};
 
 const WHAT: &str = "kernel";
 

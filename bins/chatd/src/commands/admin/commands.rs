@@ -13,7 +13,7 @@ use serde_json::json;
 use super::client::{AskError, Client};
 use super::consent::Consent;
 use super::{AdminError, tables};
-use crate::words::plural;
+use crate::cli::text::plural;
 
 /// Asks, where need be for more than fits one answer, and prints.
 pub(super) struct Commands<P> {

@@ -3,7 +3,7 @@
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
-use super::{Configuration, NO_SECRET, Setting};
+use crate::config::{Configuration, NO_SECRET, Setting};
 
 pub(super) fn table(configuration: &Configuration) -> String {
     let mut table = Table::new();

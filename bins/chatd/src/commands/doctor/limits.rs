@@ -3,8 +3,8 @@
 use chat_server::Config;
 
 use super::finding::{Finding, size};
-use crate::options::MemoryLimit;
-use crate::{descriptors, memory};
+use crate::cli::options::MemoryLimit;
+use crate::runtime::{descriptors, memory};
 
 /// What a connection takes of the server's memory and of the kernel's while nothing is said, with some reserve: 3.8 KiB were measured
 /// (docs/benchmarks.md), and the kernel keeps about as much again.

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use clap::{Arg, Command};
 
-use super::is_secret;
-use super::layers::options_of;
+use crate::config::is_secret;
+use crate::config::layers::options_of;
 
 /// A configuration file in which every option stands, commented out, with its default.
 pub(super) fn toml(command: &Command) -> String {
@@ -76,7 +76,7 @@ pub(super) fn markdown(command: &Command) -> String {
 fn row(arg: &Arg) -> String {
     let variable = arg.get_env().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let name = arg.get_long().unwrap_or_default();
-    let reload = if crate::reload::takes_effect_at_once(name) { "yes" } else { "" };
+    let reload = if crate::runtime::reload::takes_effect_at_once(name) { "yes" } else { "" };
     let default = if is_secret(arg) { String::new() } else { format!("`{}`", default(arg)) };
     let help = help(arg).replace('|', "\\|").replace("\n\n", ". ").replace('\n', " ");
     format!("| `--{name}` | `{variable}` | {default} | {reload} | {help} |")

@@ -1,17 +1,26 @@
 //! What the program is asked to do.
 
+pub(crate) mod log_filter;
+pub(crate) mod options;
+pub(crate) mod secret;
+pub(crate) mod text;
+mod values;
+
 use std::error::Error;
+use std::ffi::OsString;
 use std::io::{self, Write};
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::admin::Admin;
-use crate::backup::{Backup, Restore};
-use crate::config::{ConfigCommand, Configuration};
-use crate::doctor::Doctor;
-use crate::options::Options;
-use crate::serve;
+use crate::cli::options::Options;
+use crate::commands::admin::Admin;
+use crate::commands::backup::{Backup, Restore};
+use crate::commands::config::ConfigCommand;
+use crate::commands::doctor::Doctor;
+use crate::commands::serve;
+use crate::config::layers::{Layers, innermost};
+use crate::config::{ConfigError, Configuration};
 
 /// A self-hosted real-time chat server.
 ///
@@ -79,6 +88,25 @@ impl Cli {
             Some(Command::Man) => print(&manual()?)?,
         }
         Ok(())
+    }
+}
+
+/// A command line that was read, with everything below it.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) cli: Cli,
+    pub(crate) configuration: Configuration,
+}
+
+impl Loaded {
+    /// Reads the command line and all that is below it.
+    pub(crate) fn read(arguments: &[OsString]) -> Result<Self, ConfigError> {
+        let command = Cli::command();
+        let layers = Layers::read(&command, arguments)?;
+        let matches = layers.under(command.clone()).try_get_matches_from(arguments)?;
+        let cli = Cli::from_arg_matches(&matches)?;
+        let matches = innermost(&matches).clone();
+        Ok(Self { cli, configuration: Configuration { layers, matches, command } })
     }
 }
 

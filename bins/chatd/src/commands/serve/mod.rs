@@ -13,19 +13,19 @@ use chat_server::Server;
 use chat_usage::Usage;
 use tokio::net::TcpListener;
 
-use crate::admin::{Secret, TokenError};
-use crate::certificate::{self, CertificateError};
+use crate::cli::options::{DEFAULT_ADMIN_LISTEN, Database, Options, Switch};
+use crate::cli::secret::{Secret, TokenError};
 use crate::config::Configuration;
-use crate::descriptors;
-use crate::listen::{ListenError, adopt, listen, listen_near};
-use crate::log::Log;
-use crate::memory;
-use crate::metrics::Metrics;
-use crate::options::{DEFAULT_ADMIN_LISTEN, Database, Options, Switch};
-use crate::reload::Reload;
-use crate::service::{self, Passed};
-use crate::signals::{HangUps, Signals};
-use crate::traces::{Traces, TracesError};
+use crate::runtime::certificate::{self, CertificateError};
+use crate::runtime::descriptors;
+use crate::runtime::listen::{ListenError, adopt, listen, listen_near};
+use crate::runtime::log::Log;
+use crate::runtime::memory;
+use crate::runtime::metrics::Metrics;
+use crate::runtime::reload::Reload;
+use crate::runtime::service_manager::{self as service, Passed};
+use crate::runtime::signals::{HangUps, Signals};
+use crate::runtime::traces::{Traces, TracesError};
 
 /// The name of this node in the store. One process to a database file: there is only one.
 const NODE: &str = "local";

@@ -9,7 +9,7 @@ use chat_server::Control;
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
 
-use crate::words::plural;
+use crate::cli::text::plural;
 
 /// The listeners that were passed: the first is the server's, the second the operator's.
 pub(crate) struct Passed(ListenFd);

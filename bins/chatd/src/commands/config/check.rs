@@ -3,11 +3,11 @@
 use std::net::ToSocketAddrs;
 use std::path::Path;
 
-use super::{ConfigError, Configuration};
-use crate::admin::Secret;
-use crate::certificate;
-use crate::options::{Address, Bound, Database, Options};
-use crate::traces::Traces;
+use crate::cli::options::{Address, Bound, Database, Options};
+use crate::cli::secret::Secret;
+use crate::config::{ConfigError, Configuration};
+use crate::runtime::certificate;
+use crate::runtime::traces::Traces;
 
 /// Looks at all of it.
 ///

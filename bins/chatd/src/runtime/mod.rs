@@ -1,0 +1,12 @@
+//! The process around a running server.
+
+pub(crate) mod certificate;
+pub(crate) mod descriptors;
+pub(crate) mod listen;
+pub(crate) mod log;
+pub(crate) mod memory;
+pub(crate) mod metrics;
+pub(crate) mod reload;
+pub(crate) mod service_manager;
+pub(crate) mod signals;
+pub(crate) mod traces;
