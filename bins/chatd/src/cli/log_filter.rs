@@ -1,17 +1,17 @@
-//! What is logged: `info`, or parts of the program with their levels.
+//! The log filter: a level such as `info`, or levels for parts of the program.
 
 use std::str::FromStr;
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
-/// The level of everything that no directive names.
+/// The level of the parts that no directive names.
 const DEFAULT: &str = "info";
 
-/// The levels, as they are written.
+/// The names of the levels.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// The crates of this program, by which their log lines are named.
+/// The crates that write log lines.
 const PARTS: [&str; 11] = [
     "chat_admin",
     "chat_db",
@@ -26,13 +26,14 @@ const PARTS: [&str; 11] = [
     "chatd",
 ];
 
-/// A filter that can be used.
+/// A valid filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Filter(String);
+pub(crate) struct LogFilter(String);
 
-/// A text that is not a filter. The library's own grammar takes nearly every word for the name of a part, and logs nothing then.
+/// Why a text is not a valid filter. The library accepts nearly every word as the name of a part,
+/// and then logs nothing.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FilterError {
+pub(crate) enum LogFilterError {
     #[error("expected a log level ({})", LEVELS.join(", "))]
     Empty,
     #[error("{word:?} is not a log level ({}){}", LEVELS.join(", "), did_you_mean(.word, &LEVELS))]
@@ -45,55 +46,55 @@ pub(crate) enum FilterError {
     Directive { directive: String },
 }
 
-impl Filter {
+impl LogFilter {
     pub(crate) fn to_env_filter(&self) -> EnvFilter {
-        // it was checked by the same parser
+        // the text was checked by the same parser
         EnvFilter::try_new(&self.0).unwrap_or_else(|_| EnvFilter::new(DEFAULT))
     }
 }
 
-impl FromStr for Filter {
-    type Err = FilterError;
+impl FromStr for LogFilter {
+    type Err = LogFilterError;
 
-    fn from_str(text: &str) -> Result<Self, FilterError> {
+    fn from_str(text: &str) -> Result<Self, LogFilterError> {
         let directives: Vec<_> =
             text.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
         if directives.is_empty() {
-            return Err(FilterError::Empty);
+            return Err(LogFilterError::Empty);
         }
         directives.iter().try_for_each(|directive| check(directive))?;
         let mut filter = directives.join(",");
         if !directives.iter().any(|directive| is_level(directive)) {
-            // else the library would log nothing of all the other parts, not even errors
+            // otherwise the library logs nothing of all other parts, not even errors
             filter = format!("{DEFAULT},{filter}");
         }
         match EnvFilter::try_new(&filter) {
             Ok(_) => Ok(Self(filter)),
-            Err(_) => Err(FilterError::Directive { directive: text.to_owned() }),
+            Err(_) => Err(LogFilterError::Directive { directive: text.to_owned() }),
         }
     }
 }
 
-fn check(directive: &str) -> Result<(), FilterError> {
+fn check(directive: &str) -> Result<(), LogFilterError> {
     let (what, level) = match directive.rsplit_once('=') {
         // an equals sign in brackets belongs to a span's field
         Some((what, level)) if !level.contains(']') => (what.trim(), level.trim()),
         _ if directive.contains(['[', ':', '{']) => {
-            return Err(FilterError::Directive { directive: directive.to_owned() });
+            return Err(LogFilterError::Directive { directive: directive.to_owned() });
         }
         _ if is_level(directive) => return Ok(()),
-        _ => return Err(FilterError::Level { word: directive.to_owned() }),
+        _ => return Err(LogFilterError::Level { word: directive.to_owned() }),
     };
     if !is_level(level) {
-        return Err(FilterError::Level { word: level.to_owned() });
+        return Err(LogFilterError::Level { word: level.to_owned() });
     }
     let target = what.split('[').next().unwrap_or_default();
     if !target.chars().all(|c| c.is_ascii_alphanumeric() || "_:-".contains(c)) || what.is_empty() {
-        return Err(FilterError::Directive { directive: directive.to_owned() });
+        return Err(LogFilterError::Directive { directive: directive.to_owned() });
     }
     let part = target.split("::").next().unwrap_or_default();
     if part.starts_with("chat") && !PARTS.iter().any(|known| known.starts_with(part)) {
-        return Err(FilterError::Part { part: part.to_owned() });
+        return Err(LogFilterError::Part { part: part.to_owned() });
     }
     Ok(())
 }
@@ -115,8 +116,8 @@ fn did_you_mean(word: &str, known: &[&str]) -> String {
 mod tests {
     use super::*;
 
-    fn told(text: &str) -> String {
-        text.parse::<Filter>().unwrap_err().to_string()
+    fn error(text: &str) -> String {
+        text.parse::<LogFilter>().unwrap_err().to_string()
     }
 
     #[test]
@@ -124,33 +125,33 @@ mod tests {
         for text in
             ["off", "ERROR", "warn,chat_server=debug", "info, chatd=trace,", "hyper=off", "chat=debug"]
         {
-            assert!(text.parse::<Filter>().is_ok(), "{text}");
+            assert!(text.parse::<LogFilter>().is_ok(), "{text}");
         }
-        assert!("chat_server[handshake]=trace".parse::<Filter>().is_ok());
+        assert!("chat_server[handshake]=trace".parse::<LogFilter>().is_ok());
     }
 
     #[test]
-    fn parts_alone_leave_the_rest_as_it_is() {
-        assert_eq!("chat_server=debug".parse::<Filter>().unwrap().0, "info,chat_server=debug");
-        assert_eq!("warn,chat_server=debug".parse::<Filter>().unwrap().0, "warn,chat_server=debug");
+    fn a_part_alone_keeps_the_default_level_of_the_rest() {
+        assert_eq!("chat_server=debug".parse::<LogFilter>().unwrap().0, "info,chat_server=debug");
+        assert_eq!("warn,chat_server=debug".parse::<LogFilter>().unwrap().0, "warn,chat_server=debug");
     }
 
     #[test]
     fn any_other_word_is_an_error_that_lists_the_levels() {
         let levels = "(off, error, warn, info, debug, trace)";
-        assert_eq!(told("warning"), format!("\"warning\" is not a log level {levels}; did you mean warn?"));
-        assert_eq!(told("inof"), format!("\"inof\" is not a log level {levels}; did you mean info?"));
-        assert_eq!(told("zz"), format!("\"zz\" is not a log level {levels}"));
-        assert_eq!(told("info,chat_server"), format!("\"chat_server\" is not a log level {levels}"));
-        assert_eq!(told("chat_server="), format!("\"\" is not a log level {levels}"));
-        assert!(told("info,chat_server=verbose").starts_with("\"verbose\" is not a log level"));
+        assert_eq!(error("warning"), format!("\"warning\" is not a log level {levels}; did you mean warn?"));
+        assert_eq!(error("inof"), format!("\"inof\" is not a log level {levels}; did you mean info?"));
+        assert_eq!(error("zz"), format!("\"zz\" is not a log level {levels}"));
+        assert_eq!(error("info,chat_server"), format!("\"chat_server\" is not a log level {levels}"));
+        assert_eq!(error("chat_server="), format!("\"\" is not a log level {levels}"));
+        assert!(error("info,chat_server=verbose").starts_with("\"verbose\" is not a log level"));
         assert_eq!(
-            told("chat_sever=debug"),
+            error("chat_sever=debug"),
             "\"chat_sever\" is not a part of chatd; did you mean chat_server?"
         );
-        assert_eq!(told(" , "), format!("expected a log level {levels}"));
+        assert_eq!(error(" , "), format!("expected a log level {levels}"));
         for text in ["=info", "chat server=info", "[a{b=c}]", "chat_server::tls"] {
-            assert!(text.parse::<Filter>().is_err(), "{text}");
+            assert!(text.parse::<LogFilter>().is_err(), "{text}");
         }
     }
 }

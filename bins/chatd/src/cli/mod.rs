@@ -1,30 +1,40 @@
-//! What the program is asked to do.
+//! The command line of chatd: its commands, its options and their values.
+//!
+//! This folder only describes and parses. What a command does is in `commands`.
 
-pub(crate) mod log_filter;
-pub(crate) mod options;
-pub(crate) mod secret;
-pub(crate) mod text;
+mod admin;
+mod log_filter;
+mod options;
+mod secret;
+mod text;
 mod values;
 
-use std::error::Error;
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::path::PathBuf;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::cli::options::Options;
-use crate::commands::admin::Admin;
-use crate::commands::backup::{Backup, Restore};
-use crate::commands::config::ConfigCommand;
-use crate::commands::doctor::Doctor;
-use crate::commands::serve;
-use crate::config::layers::{Layers, innermost};
-use crate::config::{ConfigError, Configuration};
+use crate::config::{ConfigError, Configuration, Sources};
+
+pub(crate) use admin::{Admin, AdminCommand, Confirmation, Target};
+pub(crate) use log_filter::LogFilter;
+pub(crate) use options::{DEFAULT_ADMIN_LISTEN, Options, reloadable};
+pub(crate) use secret::{Secret, TokenError};
+pub(crate) use text::plural;
+pub(crate) use values::{Address, Database, LogFormat, MemoryLimit, OrOff, Switch};
+
+/// The configuration file that is read if no other file is named and it exists.
+const DEFAULT_FILE: &str = "./chatd.toml";
+
+/// Where chatd's options are set, besides its flags.
+const SOURCES: Sources =
+    Sources { variable_prefix: "CHATD_", file_option: "config", default_file: DEFAULT_FILE };
 
 /// A self-hosted real-time chat server.
 ///
-/// Options can be set, in order of precedence, by flag, environment variable, .env file in the current folder, or configuration file.
+/// Options can be set, in order of precedence, by flag, environment variable, .env file in the
+/// current folder, or configuration file.
 #[derive(Debug, Parser)]
 #[command(
     name = "chatd",
@@ -36,14 +46,14 @@ use crate::config::{ConfigError, Configuration};
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    command: Option<Command>,
+    pub(crate) command: Option<Command>,
 
     #[command(flatten)]
     options: Options,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(crate) enum Command {
     /// Run the server (the same as chatd without a command)
     Serve(Box<Options>),
     /// Administer a running server: list rooms and sessions, kick users, send notices
@@ -66,76 +76,103 @@ enum Command {
     Man,
 }
 
+/// The arguments of `chatd backup`.
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    #[command(flatten)]
+    pub(crate) location: DatabaseLocation,
+
+    /// The new file
+    pub(crate) to: PathBuf,
+}
+
+/// The arguments of `chatd restore`.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    #[command(flatten)]
+    pub(crate) location: DatabaseLocation,
+
+    /// The backup
+    pub(crate) from: PathBuf,
+}
+
+/// Where the database is. The settings of the server apply to the commands, too.
+#[derive(Debug, Args)]
+pub(crate) struct DatabaseLocation {
+    /// The server's database file
+    #[arg(long, env = "CHATD_DATABASE", value_name = "PATH", default_value = "./chatd.sqlite3")]
+    pub(crate) database: Database,
+
+    /// Configuration file of the server [default: chatd.toml in the current folder, if it exists]
+    #[arg(long, env = "CHATD_CONFIG", value_name = "PATH", default_value = DEFAULT_FILE, hide_default_value = true)]
+    config: PathBuf,
+}
+
+/// The arguments of `chatd doctor`: the options of the server to check for, and how to check.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) options: Options,
+
+    /// Process id of a running server: check its limits instead of this shell's
+    #[arg(long, value_name = "PID", help_heading = "Doctor")]
+    pub(crate) pid: Option<u32>,
+
+    /// Print JSON
+    #[arg(long, help_heading = "Doctor")]
+    pub(crate) json: bool,
+}
+
+/// The commands under `chatd config`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check the configuration and list all mistakes
+    Check(ServerOptions),
+    /// Show the value of each option, and where it is set
+    Show {
+        #[command(flatten)]
+        server: ServerOptions,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a configuration file with every option commented out and set to its default
+    Defaults,
+    /// Print docs/configuration.md
+    #[command(hide = true)]
+    Docs,
+}
+
+/// The options of the server, which the command examines.
+#[derive(Debug, Args)]
+pub(crate) struct ServerOptions {
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
 impl Cli {
-    /// What the server is to be like, where it is to be run.
+    /// Parses the arguments, together with the environment and the files that set options.
+    pub(crate) fn load(arguments: &[OsString]) -> Result<(Self, Configuration), ConfigError> {
+        Configuration::read(SOURCES, arguments)
+    }
+
+    /// The options of the server, with or without the command `serve`.
     pub(crate) fn options(&self) -> &Options {
         match &self.command {
             Some(Command::Serve(options)) => options,
             _ => &self.options,
         }
     }
-
-    pub(crate) fn run(self, configuration: &Configuration) -> Result<(), Box<dyn Error>> {
-        match self.command {
-            None => serve::serve(&self.options, configuration)?,
-            Some(Command::Serve(options)) => serve::serve(&options, configuration)?,
-            Some(Command::Admin(admin)) => admin.run(print)?,
-            Some(Command::Backup(backup)) => print(&backup.run()?)?,
-            Some(Command::Restore(restore)) => print(&restore.run()?)?,
-            Some(Command::Doctor(doctor)) => doctor.run(print)?,
-            Some(Command::Config(command)) => print(&command.run(configuration)?)?,
-            Some(Command::Completions { shell }) => print(&completions(shell))?,
-            Some(Command::Man) => print(&manual()?)?,
-        }
-        Ok(())
-    }
-}
-
-/// A command line that was read, with everything below it.
-#[derive(Debug)]
-pub(crate) struct Loaded {
-    pub(crate) cli: Cli,
-    pub(crate) configuration: Configuration,
-}
-
-impl Loaded {
-    /// Reads the command line and all that is below it.
-    pub(crate) fn read(arguments: &[OsString]) -> Result<Self, ConfigError> {
-        let command = Cli::command();
-        let layers = Layers::read(&command, arguments)?;
-        let matches = layers.under(command.clone()).try_get_matches_from(arguments)?;
-        let cli = Cli::from_arg_matches(&matches)?;
-        let matches = innermost(&matches).clone();
-        Ok(Self { cli, configuration: Configuration { layers, matches, command } })
-    }
-}
-
-fn completions(shell: Shell) -> String {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "chatd", &mut script);
-    String::from_utf8_lossy(&script).trim_end().to_owned()
-}
-
-fn manual() -> io::Result<String> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-    Ok(String::from_utf8_lossy(&page).trim_end().to_owned())
-}
-
-/// What was asked for. A reader that has seen enough is no error.
-fn print(text: &str) -> io::Result<()> {
-    match writeln!(io::stdout(), "{text}") {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        outcome => outcome,
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
 }

@@ -1,31 +1,33 @@
-//! The token that lets the operator in.
+//! The admin token.
 
 use std::convert::Infallible;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// The shortest token, in characters.
-const SHORTEST: usize = 16;
+/// The minimum length of a token, in characters.
+const MIN_LENGTH: usize = 16;
 
-/// Something that nobody is to see: it shows itself nowhere.
+/// A secret. `Debug` and `Display` hide its value.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(String);
 
-/// What can't be a token, without quoting it.
+/// A value that is not a valid token. The error does not quote it.
 #[derive(Debug, thiserror::Error)]
-#[error("a token needs at least {SHORTEST} characters, without spaces and without characters outside ASCII")]
-pub(crate) struct NoToken;
+#[error(
+    "a token needs at least {MIN_LENGTH} characters, without spaces and without characters outside ASCII"
+)]
+pub(crate) struct InvalidToken;
 
-/// There is no token to be had.
+/// Why the token can't be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TokenError {
     #[error("the token file {} can't be read: {error}", path.display())]
     Read { path: PathBuf, error: std::io::Error },
     #[error("the token file {} can't be used: {error}", path.display())]
-    File { path: PathBuf, error: NoToken },
+    File { path: PathBuf, error: InvalidToken },
     #[error("the admin token can't be used: {0}")]
-    Given(#[from] NoToken),
+    Given(#[from] InvalidToken),
 }
 
 impl Secret {
@@ -33,14 +35,14 @@ impl Secret {
         &self.0
     }
 
-    /// Whether it can be a token.
-    fn checked(self) -> Result<Self, NoToken> {
-        let is_one = self.0.len() >= SHORTEST && self.0.bytes().all(|byte| byte.is_ascii_graphic());
-        is_one.then_some(self).ok_or(NoToken)
+    /// The secret, if it is a valid token.
+    fn checked(self) -> Result<Self, InvalidToken> {
+        let is_valid = self.0.len() >= MIN_LENGTH && self.0.bytes().all(|byte| byte.is_ascii_graphic());
+        is_valid.then_some(self).ok_or(InvalidToken)
     }
 
-    /// The token in a file, whose last line may end or not.
-    pub(crate) fn read(path: &Path) -> Result<Self, TokenError> {
+    /// Reads a token from a file. White space after the token is ignored.
+    fn read(path: &Path) -> Result<Self, TokenError> {
         let path = path.to_owned();
         match std::fs::read_to_string(&path) {
             Ok(text) => {
@@ -50,8 +52,8 @@ impl Secret {
         }
     }
 
-    /// The one that is given, in a file before itself; none where neither is.
-    pub(crate) fn of(file: Option<&Path>, given: Option<&Self>) -> Result<Option<Self>, TokenError> {
+    /// The configured token: the one in the file, else the given one. `None` if neither is set.
+    pub(crate) fn configured(file: Option<&Path>, given: Option<&Self>) -> Result<Option<Self>, TokenError> {
         match file {
             Some(file) => Self::read(file).map(Some),
             None => Ok(given.cloned().map(Self::checked).transpose()?),
@@ -59,7 +61,7 @@ impl Secret {
     }
 }
 
-/// Takes anything: who says what is wrong with a value of an option quotes it.
+/// Accepts any text: an error of a value parser would quote the value.
 impl FromStr for Secret {
     type Err = Infallible;
 

@@ -1,9 +1,9 @@
-//! Words that several commands print.
+//! Text that several commands print.
 
-/// A number of things: `1 room`, `2 rooms`.
-pub(crate) fn plural(count: usize, thing: &str) -> String {
+/// A count with its noun: `1 room`, `2 rooms`.
+pub(crate) fn plural(count: usize, noun: &str) -> String {
     let ending = if count == 1 { "" } else { "s" };
-    format!("{count} {thing}{ending}")
+    format!("{count} {noun}{ending}")
 }
 
 #[cfg(test)]
@@ -11,7 +11,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_thing_is_not_many() {
+    fn only_one_is_singular() {
         assert_eq!([0, 1, 2].map(|count| plural(count, "room")), ["0 rooms", "1 room", "2 rooms"]);
     }
 }

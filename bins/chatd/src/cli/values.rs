@@ -1,4 +1,5 @@
-//! What options can be. Each error says what was expected; the caller says of which option, and what was found.
+//! The values of options. Each error says what was expected; the caller adds the option and the
+//! value that was found.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,15 +8,15 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-/// How proxies say who it is that they speak for.
+/// How trusted proxies send the address of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum HeaderOfProxies {
+pub(crate) enum ClientAddressHeader {
     #[value(name = "x-forwarded-for")]
     ForwardedFor,
     ProxyProtocol,
 }
 
-/// Where the server keeps what it has to remember.
+/// Where the server stores its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Database {
     /// In the memory of the process.
@@ -30,14 +31,15 @@ impl FromStr for Database {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             ":memory:" => Ok(Self::Memory),
-            // to SQLite it would be a temporary database, another one for each connection
+            // SQLite would open a separate temporary database for each connection
             "" => Err("expected a path, or :memory:"),
             path => Ok(Self::File(path.into())),
         }
     }
 }
 
-/// A host and a port to listen on. The host may be a name, which is looked up when it is used.
+/// A host and a port to listen on. The host may be a name, which is resolved when the address is
+/// used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address(String);
 
@@ -92,23 +94,23 @@ impl FromStr for Switch {
     }
 }
 
-/// A bound, or none.
+/// A value, or `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Bound<T>(pub(crate) Option<T>);
+pub(crate) struct OrOff<T>(pub(crate) Option<T>);
 
-impl<T: FromStr> FromStr for Bound<T> {
+impl<T: FromStr> FromStr for OrOff<T> {
     type Err = T::Err;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "off" => Ok(Self(None)),
-            bound => bound.parse().map(Some).map(Self),
+            value => value.parse().map(Some).map(Self),
         }
     }
 }
 
-/// How old something may become before it is removed. Never nothing: that would remove everything at once, while with other options 0 means
-/// that there is no limit.
+/// The age at which data is removed, at least one second. 0 is rejected: it would remove everything
+/// at once, while for other options 0 means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Age(pub(crate) Duration);
 
@@ -124,7 +126,8 @@ impl FromStr for Age {
     }
 }
 
-/// How many of something are kept. Never none, as with [`Age`].
+/// The number of items that are kept, at least one. 0 is rejected for the same reason as in
+/// [`Age`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Count(pub(crate) u64);
 
@@ -140,18 +143,19 @@ impl FromStr for Count {
     }
 }
 
-/// A time that something takes.
+/// Parses a duration.
 pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
     humantime::parse_duration(text).map_err(|_| "expected a time such as 10s or 2min")
 }
 
-/// How much memory the process should keep within.
+/// The maximum memory of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MemoryLimit {
-    /// As much as its control group has.
+    /// The limit of the control group of the process.
     Auto,
-    /// Any.
+    /// No limit.
     Off,
+    /// This number of bytes.
     Bytes(u64),
 }
 
@@ -170,34 +174,43 @@ impl FromStr for MemoryLimit {
     }
 }
 
-/// A part of a whole.
+/// A fraction from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Part(pub(crate) f64);
+pub(crate) struct Fraction(pub(crate) f64);
 
-impl FromStr for Part {
+impl FromStr for Fraction {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let part = text.parse().ok().filter(|part| (0.0..=1.0).contains(part));
-        part.map(Self).ok_or("expected a number from 0 to 1")
+        let fraction = text.parse().ok().filter(|fraction| (0.0..=1.0).contains(fraction));
+        fraction.map(Self).ok_or("expected a number from 0 to 1")
     }
 }
 
-/// A number that is not smaller than makes sense.
-pub(crate) fn at_least<T: FromStr + TryInto<u64> + Copy, const LEAST: u64>(text: &str) -> Result<T, String> {
+/// Parses a whole number that is at least `MIN`.
+pub(crate) fn at_least<T: FromStr + TryInto<u64> + Copy, const MIN: u64>(text: &str) -> Result<T, String> {
     let number = text.parse().ok().filter(|number: &T| {
         let value: Result<u64, _> = (*number).try_into();
-        value.is_ok_and(|value| value >= LEAST)
+        value.is_ok_and(|value| value >= MIN)
     });
-    number.ok_or_else(|| format!("expected a whole number, at least {LEAST}"))
+    number.ok_or_else(|| format!("expected a whole number, at least {MIN}"))
 }
 
-/// A limit: a number; `off` is the same as 0, and means that there is none.
-pub(crate) fn limit<T: FromStr + Default>(text: &str) -> Result<T, &'static str> {
+/// Parses a limit: a number, or `off`, which is the same as 0 and means no limit.
+pub(crate) fn limit_or_off<T: FromStr + Default>(text: &str) -> Result<T, &'static str> {
     match text {
         "off" => Ok(T::default()),
         number => number.parse().map_err(|_| "expected a whole number, or off for no limit"),
     }
+}
+
+/// The format of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    Text,
+    Json,
 }
 
 #[cfg(test)]
@@ -229,22 +242,25 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_only_where_that_is_said() {
+    fn zero_is_not_a_valid_age_or_count() {
         for zero in ["0s", "0", "999ms", "0days", "-1s", ""] {
-            assert!(zero.parse::<Bound<Age>>().is_err(), "{zero}");
+            assert!(zero.parse::<OrOff<Age>>().is_err(), "{zero}");
         }
-        assert_eq!("2s".parse(), Ok(Bound(Some(Age(Duration::from_secs(2))))));
-        assert_eq!("off".parse(), Ok(Bound::<Age>(None)));
+        assert_eq!("2s".parse(), Ok(OrOff(Some(Age(Duration::from_secs(2))))));
+        assert_eq!("off".parse(), Ok(OrOff::<Age>(None)));
         for zero in ["0", "00", "-1", ""] {
-            assert!(zero.parse::<Bound<Count>>().is_err(), "{zero}");
+            assert!(zero.parse::<OrOff<Count>>().is_err(), "{zero}");
         }
-        assert_eq!("1".parse(), Ok(Bound(Some(Count(1)))));
+        assert_eq!("1".parse(), Ok(OrOff(Some(Count(1)))));
     }
 
     #[test]
-    fn no_limit_can_be_written_in_two_ways() {
-        assert_eq!((limit::<u32>("off"), limit::<u32>("0"), limit::<u32>("7")), (Ok(0), Ok(0), Ok(7)));
-        assert!(limit::<u32>("-1").is_err() && limit::<u32>("many").is_err());
+    fn no_limit_is_written_as_0_or_as_off() {
+        assert_eq!(
+            (limit_or_off::<u32>("off"), limit_or_off::<u32>("0"), limit_or_off::<u32>("7")),
+            (Ok(0), Ok(0), Ok(7))
+        );
+        assert!(limit_or_off::<u32>("-1").is_err() && limit_or_off::<u32>("many").is_err());
         assert_eq!(at_least::<u32, 1>("1"), Ok(1));
         assert!(at_least::<u32, 1>("0").is_err() && at_least::<u32, 0>("4294967296").is_err());
     }

@@ -1,58 +1,60 @@
-//! How many connections the limit of open files allows for.
+//! The limit of open files, and the number of connections that it allows.
 
 use chat_server::Config;
 
-/// Descriptors that are needed beside those of the connections: the database's, the runtime's, the log's.
-const OWN: usize = 76;
-
-/// How many descriptors the configuration needs.
-pub(crate) fn wanted(config: &Config) -> usize {
-    config.max_connections.saturating_add(config.other_connections).saturating_add(OWN)
-}
+/// Descriptors for everything but connections: database, runtime, log.
+const RESERVED: usize = 76;
 
 /// Below this limit even a small server runs out of descriptors.
-const FEW: usize = 1_000;
+const LOW_LIMIT: usize = 1_000;
 
-/// What came of asking for descriptors; to be logged once the server has said where it listens.
+/// The number of descriptors that a configuration needs.
+pub(crate) fn required(config: &Config) -> usize {
+    config.max_connections.saturating_add(config.other_connections).saturating_add(RESERVED)
+}
+
+/// The result of [`raise_limit`]. It is logged after the server has printed where it listens.
 #[derive(Debug)]
-pub(crate) enum Fit {
-    /// There are as many as the configuration needs.
+pub(crate) enum DescriptorLimit {
+    /// The limit is as high as the configuration needs.
     Enough,
-    /// There are fewer, and so there are fewer connections.
-    Fewer { limit: usize, wanted: usize, connections: usize },
+    /// The limit is lower, so the maximum number of connections was lowered, too.
+    Fewer { limit: usize, required: usize, connections: usize },
     /// The system does not say.
     Unknown(std::io::Error),
 }
 
-/// Asks for as many descriptors as the configuration needs: the usual soft limit of 1,024 is not meant for servers. Where the
-/// system does not give them, there are fewer connections: who finds no place is told so, which takes a descriptor, too.
-pub(crate) fn fit(config: &mut Config) -> Fit {
-    let wanted = wanted(config);
-    let limit = match rlimit::increase_nofile_limit(wanted as u64) {
+/// Raises the soft limit of open files to what the configuration needs: the usual limit of 1,024 is
+/// not meant for servers. If the system does not allow it, lowers the maximum number of
+/// connections. A connection above the maximum needs a descriptor, too, because it is answered
+/// before it is closed.
+pub(crate) fn raise_limit(config: &mut Config) -> DescriptorLimit {
+    let required = required(config);
+    let limit = match rlimit::increase_nofile_limit(required as u64) {
         Ok(limit) => usize::try_from(limit).unwrap_or(usize::MAX),
-        Err(error) => return Fit::Unknown(error),
+        Err(error) => return DescriptorLimit::Unknown(error),
     };
-    if limit >= wanted {
-        return Fit::Enough;
+    if limit >= required {
+        return DescriptorLimit::Enough;
     }
-    (config.max_connections, config.other_connections) = shares(limit, config.other_connections);
-    Fit::Fewer { limit, wanted, connections: config.max_connections }
+    (config.max_connections, config.other_connections) = split(limit, config.other_connections);
+    DescriptorLimit::Fewer { limit, required, connections: config.max_connections }
 }
 
-impl Fit {
+impl DescriptorLimit {
     pub(crate) fn log(&self) {
         match self {
             Self::Enough => {}
             Self::Unknown(error) => tracing::warn!(%error, "the limit of open files can't be raised"),
-            Self::Fewer { limit, wanted, connections } if *limit < FEW => tracing::warn!(
+            Self::Fewer { limit, required, connections } if *limit < LOW_LIMIT => tracing::warn!(
                 limit,
-                wanted,
+                required,
                 connections,
                 "the limit of open files is low: raise it (ulimit -n, or LimitNOFILE= in the unit), or lower --max-connections"
             ),
-            Self::Fewer { limit, wanted, connections } => tracing::info!(
+            Self::Fewer { limit, required, connections } => tracing::info!(
                 limit,
-                wanted,
+                required,
                 connections,
                 "the limit of open files allows fewer connections than --max-connections"
             ),
@@ -60,11 +62,11 @@ impl Fit {
     }
 }
 
-/// How many chat connections and how many others a limit allows for. Of the others there are as many as there should be, but no more
-/// than a quarter.
-fn shares(limit: usize, most_others: usize) -> (usize, usize) {
-    let connections = limit.saturating_sub(OWN).max(2);
-    let others = most_others.clamp(1, (connections / 4).max(1));
+/// The number of chat connections and of other connections under a limit. Other connections get at
+/// most `max_others`, and at most a quarter.
+fn split(limit: usize, max_others: usize) -> (usize, usize) {
+    let connections = limit.saturating_sub(RESERVED).max(2);
+    let others = max_others.clamp(1, (connections / 4).max(1));
     (connections - others, others)
 }
 
@@ -73,10 +75,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chat_comes_first_and_something_is_left_for_others() {
-        assert_eq!(shares(10_000, 1_024), (8_900, 1_024));
-        assert_eq!(shares(1_024, 1_024), (711, 237));
-        assert_eq!(shares(0, 1_024), (1, 1));
-        assert_eq!(shares(10_000, 0), (9_923, 1));
+    fn chat_gets_most_descriptors_and_other_connections_get_some() {
+        assert_eq!(split(10_000, 1_024), (8_900, 1_024));
+        assert_eq!(split(1_024, 1_024), (711, 237));
+        assert_eq!(split(0, 1_024), (1, 1));
+        assert_eq!(split(10_000, 0), (9_923, 1));
     }
 }

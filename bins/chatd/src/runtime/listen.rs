@@ -1,15 +1,19 @@
-//! Listeners.
+//! Opening of listeners.
 
 use std::io;
 use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpSocket};
 
-/// How many connections may wait to be accepted, as far as the system allows (`net.core.somaxconn`). When all come back at once the
-/// usual 128 are soon full, and who finds no place tries again after a second.
+/// The length of the accept queue, as far as the system allows it (`net.core.somaxconn`). When all
+/// clients reconnect at once, the usual 128 are soon full, and a client that finds the queue full
+/// retries only after a second.
 pub(crate) const BACKLOG: u32 = 4_096;
 
-/// There is no listener.
+/// How many ports above a default port that is in use are tried, before the system chooses one.
+const NEARBY_PORTS: u16 = 100;
+
+/// Why there is no listener.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListenError {
     #[error(
@@ -20,18 +24,19 @@ pub(crate) enum ListenError {
     System { address: String, source: io::Error },
 }
 
-/// Takes a listener that was passed.
+/// Uses a listener that a service manager passed.
 pub(crate) fn adopt(listener: std::net::TcpListener) -> io::Result<TcpListener> {
     listener.set_nonblocking(true)?;
     TcpListener::from_std(listener)
 }
 
-/// Listens at the first address of a name where that works. `option` is where the name was set.
+/// Listens on an address. Of the addresses of a name, the first that works is used. `option` is the
+/// option that sets the address.
 pub(crate) async fn listen(address: &str, option: &'static str) -> Result<TcpListener, ListenError> {
     let listening = async {
         let mut outcome = Err(io::ErrorKind::AddrNotAvailable.into());
-        for found in tokio::net::lookup_host(address).await? {
-            outcome = listen_on(found);
+        for resolved in tokio::net::lookup_host(address).await? {
+            outcome = listen_on(resolved);
             if outcome.is_ok() {
                 break;
             }
@@ -44,10 +49,8 @@ pub(crate) async fn listen(address: &str, option: &'static str) -> Result<TcpLis
     })
 }
 
-/// How many ports above a default that is in use are tried, before the system chooses one.
-const PORTS: u16 = 100;
-
-/// Listens at an address that nobody chose: where it is in use, at the next free port. Starting must not fail for it.
+/// Listens on a default address. If its port is in use, the next free port is used, so that the
+/// start does not fail because of an address that nobody chose.
 pub(crate) async fn listen_near(address: &str, option: &'static str) -> Result<TcpListener, ListenError> {
     let in_use = match listen(address, option).await {
         Err(ListenError::InUse { .. }) => address.rsplit_once(':'),
@@ -56,7 +59,7 @@ pub(crate) async fn listen_near(address: &str, option: &'static str) -> Result<T
     let Some((host, Ok(port))) = in_use.map(|(host, port)| (host, port.parse::<u16>())) else {
         return listen(address, option).await;
     };
-    for other in (port..=port.saturating_add(PORTS)).skip(1).chain([0]) {
+    for other in (port..=port.saturating_add(NEARBY_PORTS)).skip(1).chain([0]) {
         match listen(&format!("{host}:{other}"), option).await {
             Err(ListenError::InUse { .. }) => {}
             outcome => return outcome,
@@ -65,10 +68,10 @@ pub(crate) async fn listen_near(address: &str, option: &'static str) -> Result<T
     listen(address, option).await
 }
 
-/// Listens as the standard library does, but for the backlog.
+/// Listens as the standard library does, but with a longer accept queue.
 fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // on Windows this would let two servers have one port
+    // on Windows this would allow two servers on one port
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;

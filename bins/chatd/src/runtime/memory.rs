@@ -1,40 +1,44 @@
-//! How near the process is to the memory that it may have. Near to it nobody new is let in: whoever is in has what it needs, and
-//! the system has no reason to kill the process.
+//! The memory of the process, compared with its limit. Close to the limit, new connections are
+//! refused: existing connections keep the memory they need, and the system does not kill the
+//! process.
 
 use std::path::Path;
 use std::time::Duration;
 
 use chat_server::Control;
 
-use crate::cli::options::MemoryLimit;
+use crate::cli::MemoryLimit;
 
-/// How often the process looks at itself.
-const EVERY: Duration = Duration::from_millis(250);
+/// How often the memory is measured.
+const INTERVAL: Duration = Duration::from_millis(250);
 
-/// Over this part of the limit nobody is let in, and under that one somebody is again.
-const NEAR: f64 = 0.90;
-const FAR: f64 = 0.85;
+/// Above this fraction of the limit new connections are refused.
+const REFUSE_ABOVE: f64 = 0.90;
 
-/// Follows the memory that the process takes, for ever; not where there is no limit, or nothing to see.
-pub(crate) async fn follow(control: Control, limit: MemoryLimit) {
-    let Some(limit) = bytes(limit) else { return };
-    let mut is_near = false;
+/// Below this fraction of the limit new connections are accepted again.
+const ACCEPT_BELOW: f64 = 0.85;
+
+/// Measures the memory of the process, forever. Returns if there is no limit, or if the memory
+/// can't be measured.
+pub(crate) async fn watch(control: Control, limit: MemoryLimit) {
+    let Some(limit) = limit_in_bytes(limit) else { return };
+    let mut is_short = false;
     loop {
         let Some(resident) = resident() else { return };
-        let part = resident as f64 / limit as f64;
-        if !is_near && part > NEAR {
+        let used = resident as f64 / limit as f64;
+        if !is_short && used > REFUSE_ABOVE {
             tracing::warn!(resident, limit, "memory is almost used up: new connections are refused");
-        } else if is_near && part < FAR {
+        } else if is_short && used < ACCEPT_BELOW {
             tracing::info!(resident, limit, "there is enough memory again: new connections are accepted");
         }
-        is_near = part > if is_near { FAR } else { NEAR };
-        control.short_of_memory(is_near);
-        tokio::time::sleep(EVERY).await;
+        is_short = used > if is_short { ACCEPT_BELOW } else { REFUSE_ABOVE };
+        control.short_of_memory(is_short);
+        tokio::time::sleep(INTERVAL).await;
     }
 }
 
-/// What a limit comes to here.
-pub(crate) fn bytes(limit: MemoryLimit) -> Option<u64> {
+/// The limit in bytes. `None` if there is no limit.
+pub(crate) fn limit_in_bytes(limit: MemoryLimit) -> Option<u64> {
     match limit {
         MemoryLimit::Auto => cgroup_limit(),
         MemoryLimit::Off => None,
@@ -42,27 +46,27 @@ pub(crate) fn bytes(limit: MemoryLimit) -> Option<u64> {
     }
 }
 
-/// All that the machine has (proc_meminfo(5)).
-pub(crate) fn of_the_machine() -> Option<u64> {
-    let known = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = known.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+/// The memory of the machine (proc_meminfo(5)).
+pub(crate) fn of_machine() -> Option<u64> {
+    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = info.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes << 10)
 }
 
-/// The bytes that this process has in memory (proc_pid_statm(5)).
+/// The resident memory of this process, in bytes (proc_pid_statm(5)).
 fn resident() -> Option<u64> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
     Some(pages * rustix::param::page_size() as u64)
 }
 
-/// The limit of the control group, version 2, that a container or a service is in (cgroups(7)).
+/// The limit of the control group (version 2) of a container or a service (cgroups(7)).
 fn cgroup_limit() -> Option<u64> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
     let group = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
     let limit = std::fs::read_to_string(Path::new("/sys/fs/cgroup").join(group).join("memory.max")).ok()?;
-    // "max" where there is none
+    // "max" means no limit
     limit.trim().parse().ok()
 }
 
@@ -72,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_sees_itself() {
+    fn allocated_memory_is_measured() {
         let before = resident().unwrap();
         let ballast = vec![1_u8; 64 << 20];
         assert!(resident().unwrap() >= before + (ballast.len() as u64) / 2);

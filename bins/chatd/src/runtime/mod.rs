@@ -1,4 +1,4 @@
-//! The process around a running server.
+//! What a server process needs around the server: the log, signals, listeners, limits, metrics.
 
 pub(crate) mod certificate;
 pub(crate) mod descriptors;

@@ -1,5 +1,6 @@
-//! What a running server takes over on SIGHUP: all of the configuration is read anew, and what can change at once does. Where anything is
-//! wrong everything stays as it was.
+//! Reloading of the configuration on SIGHUP. The whole configuration is read again, and the options
+//! that are [`reloadable`] take effect. If there is any mistake, the old configuration stays in
+//! effect.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -7,45 +8,19 @@ use std::sync::Arc;
 
 use chat_server::{Control, Tls};
 
-use crate::cli::Loaded;
+use crate::cli::{Cli, reloadable};
 use crate::config::Configuration;
 use crate::runtime::log::Log;
-use crate::runtime::service_manager as service;
-use crate::runtime::signals::HangUps;
+use crate::runtime::service_manager;
+use crate::runtime::signals::ReloadSignals;
 
-/// The options that take effect without a restart, by their names.
-const AT_ONCE: [&str; 17] = [
-    "allowed-origins",
-    "backlog-bytes",
-    "backlog-frames",
-    "compression",
-    "connections-per-address",
-    "history-max-age",
-    "history-max-count",
-    "join-burst",
-    "join-rate",
-    "log",
-    "members-per-room",
-    "message-burst",
-    "message-bytes",
-    "message-rate",
-    "proxy-header",
-    "rooms-per-session",
-    "trusted-proxies",
-];
-
-/// Whether an option takes effect without a restart. The certificate's files are read anew in any case.
-pub(crate) fn takes_effect_at_once(name: &str) -> bool {
-    AT_ONCE.contains(&name)
-}
-
-/// A running server, as far as its configuration can change.
+/// The parts of a running server whose configuration can change.
 #[derive(Debug)]
 pub(crate) struct Reload {
-    pub(crate) control: Control,
-    pub(crate) tls: Option<Arc<Tls>>,
-    pub(crate) log: Log,
-    /// The values that hold, by the names of their options.
+    control: Control,
+    tls: Option<Arc<Tls>>,
+    log: Log,
+    /// The values in effect, by the names of their options.
     values: BTreeMap<String, Option<String>>,
 }
 
@@ -59,15 +34,15 @@ impl Reload {
         Self { control, tls, log, values: values(configuration) }
     }
 
-    /// Reads everything anew with every SIGHUP.
-    pub(crate) async fn follow(mut self, mut hang_ups: HangUps) {
+    /// Reloads the configuration on every SIGHUP, forever.
+    pub(crate) async fn run(mut self, mut signals: ReloadSignals) {
         loop {
-            hang_ups.next().await;
-            // it reads files
+            signals.next().await;
+            // reading files blocks
             let reloading = tokio::task::spawn_blocking(move || {
-                service::reloading();
+                service_manager::reloading();
                 self.reload();
-                service::ready("serving");
+                service_manager::ready("serving");
                 self
             });
             match reloading.await {
@@ -79,8 +54,8 @@ impl Reload {
 
     fn reload(&mut self) {
         let arguments: Vec<OsString> = std::env::args_os().collect();
-        match Loaded::read(&arguments) {
-            Ok(loaded) => self.take_over(&loaded),
+        match Cli::load(&arguments) {
+            Ok((cli, configuration)) => self.apply(&cli, &configuration),
             Err(error) => {
                 tracing::error!(%error, "SIGHUP: the configuration has mistakes; the old one stays in effect");
             }
@@ -95,24 +70,24 @@ impl Reload {
         }
     }
 
-    fn take_over(&mut self, Loaded { cli, configuration }: &Loaded) {
+    fn apply(&mut self, cli: &Cli, configuration: &Configuration) {
         for warning in configuration.warnings() {
             tracing::warn!("{warning}");
         }
         let options = cli.options();
-        if let Err(error) = self.log.filter(&options.log) {
+        if let Err(error) = self.log.set_filter(&options.log) {
             tracing::error!(%error, "SIGHUP: the log can't be changed; the old configuration stays in effect");
             return;
         }
         self.control.reconfigure(options.config());
+        let reloadable = reloadable();
         let mut is_changed = false;
         for (name, value) in values(configuration) {
-            let before = self.values.get(&name);
-            if before == Some(&value) {
+            if self.values.get(&name) == Some(&value) {
                 continue;
             }
             is_changed = true;
-            if takes_effect_at_once(&name) {
+            if reloadable.contains(&name) {
                 let value = value.clone().unwrap_or_default();
                 tracing::info!(option = name, value, "SIGHUP: option changed");
                 self.values.insert(name, Some(value));
@@ -128,20 +103,4 @@ impl Reload {
 
 fn values(configuration: &Configuration) -> BTreeMap<String, Option<String>> {
     configuration.settings().into_iter().map(|setting| (setting.name, setting.value)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-    use crate::cli::Cli;
-
-    #[test]
-    fn what_takes_effect_at_once_is_an_option() {
-        let command = Cli::command();
-        for name in AT_ONCE {
-            assert!(command.get_arguments().any(|arg| arg.get_long() == Some(name)), "{name}");
-        }
-    }
 }

@@ -1,28 +1,28 @@
-//! What tells the server to end, Ctrl-C and SIGTERM; and to read its configuration anew, SIGHUP.
+//! Signals: Ctrl-C and SIGTERM stop the server, SIGHUP reloads its configuration.
 
 use std::io;
 use std::time::Duration;
 
 use crate::runtime::log::Log;
 
-/// How long the log may hold up an end that is to come at once.
-const LAST_LINES: Duration = Duration::from_millis(100);
+/// How long flushing the log may delay an immediate exit.
+const LOG_FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// A write went over the limit on file sizes (signal(7)).
+/// Sent when a write exceeds the limit on file sizes (signal(7)).
 #[cfg(target_os = "linux")]
 const SIGXFSZ: i32 = 25;
 
-/// What tells the server to end.
-pub(crate) struct Signals {
+/// The signals that stop the server.
+pub(crate) struct ShutdownSignals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
-    /// Never looked at. Having it makes a write over the limit on file sizes an error of that write, which is handled, instead
-    /// of the end of the process (setrlimit(2)).
+    /// Never read. With a handler, a write over the limit on file sizes fails with an error, which
+    /// is handled, instead of killing the process (setrlimit(2)).
     #[cfg(target_os = "linux")]
     _file_size: tokio::signal::unix::Signal,
 }
 
-impl Signals {
+impl ShutdownSignals {
     pub(crate) fn install() -> io::Result<Self> {
         Ok(Self {
             #[cfg(unix)]
@@ -32,13 +32,13 @@ impl Signals {
         })
     }
 
-    /// Resolves at the first; a second one ends the process at once.
+    /// Waits for the first signal. A second signal exits the process immediately.
     pub(crate) async fn first(mut self, log: Log) {
         self.next().await;
         tracing::info!("shutting down; a second signal ends the server at once");
         tokio::spawn(async move {
             self.next().await;
-            log.flush(LAST_LINES);
+            log.flush(LOG_FLUSH_TIMEOUT);
             std::process::exit(1);
         });
     }
@@ -54,14 +54,15 @@ impl Signals {
     }
 }
 
-/// What tells the server to read its configuration anew. From its making on SIGHUP does not end the process any more.
+/// The signal that reloads the configuration. From its installation on, SIGHUP does not kill the
+/// process.
 #[derive(Debug)]
-pub(crate) struct HangUps {
+pub(crate) struct ReloadSignals {
     #[cfg(unix)]
     signal: tokio::signal::unix::Signal,
 }
 
-impl HangUps {
+impl ReloadSignals {
     pub(crate) fn install() -> io::Result<Self> {
         Ok(Self {
             #[cfg(unix)]
@@ -69,7 +70,7 @@ impl HangUps {
         })
     }
 
-    /// Resolves with each. Elsewhere than on Unix never.
+    /// Waits for the next signal. Never resolves on systems other than Unix.
     pub(crate) async fn next(&mut self) {
         #[cfg(unix)]
         self.signal.recv().await;

@@ -1,4 +1,4 @@
-//! Traces for an OpenTelemetry collector, where the program is built with the feature `opentelemetry`.
+//! Traces for an OpenTelemetry collector, if the program is built with the feature `opentelemetry`.
 
 #[cfg(feature = "opentelemetry")]
 pub(crate) use with::Traces;
@@ -31,20 +31,21 @@ mod with {
 
     use super::TracesError;
 
-    /// How long the last of them may take to be sent.
-    const LAST: Duration = Duration::from_secs(1);
+    /// How long sending the last traces may take.
+    const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
-    /// Sends them until it is dropped. What the collector does not take is dropped.
+    /// Sends traces until it is dropped. Traces that the collector does not accept are dropped.
     #[derive(Debug)]
     pub(crate) struct Traces(Option<SdkTracerProvider>);
 
     impl Traces {
-        /// Whether traces can be sent.
+        /// Whether this build can send traces.
         pub(crate) fn check(_endpoint: Option<&str>) -> Result<(), TracesError> {
             Ok(())
         }
 
-        /// Begins; must not be called where there is a runtime. `sample` is the part of them that is sent, from 0 to 1.
+        /// Starts to send traces. Must not be called inside a runtime. `sample` is the fraction of
+        /// the traces that is sent, from 0 to 1.
         pub(crate) fn start(endpoint: Option<&str>, sample: f64) -> Result<Self, TracesError> {
             let Some(endpoint) = endpoint else { return Ok(Self(None)) };
             let exporter = SpanExporter::builder().with_http().with_endpoint(endpoint).build()?;
@@ -56,19 +57,21 @@ mod with {
             Ok(Self(Some(provider)))
         }
 
-        /// What they are taken from: our own spans, which hold names of rooms and numbers, and nothing that anybody said. None where there
-        /// are to be none.
+        /// The layer that records chatd's own spans. They contain names of rooms and numbers, and
+        /// no text of messages. `None` if traces are off.
         pub(crate) fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(&self) -> Option<impl Layer<S> + use<S>> {
             let tracer = self.0.as_ref()?.tracer("chatd");
-            let ours = |line: &Metadata<'_>| line.is_span() && line.target().starts_with("chat");
+            let is_own_span = |line: &Metadata<'_>| line.is_span() && line.target().starts_with("chat");
             let layer = tracing_opentelemetry::layer().with_tracer(tracer);
-            Some(layer.with_location(false).with_threads(false).with_filter(filter_fn(ours)))
+            Some(layer.with_location(false).with_threads(false).with_filter(filter_fn(is_own_span)))
         }
     }
 
     impl Drop for Traces {
         fn drop(&mut self) {
-            if let Some(Err(error)) = self.0.as_ref().map(|provider| provider.shutdown_with_timeout(LAST)) {
+            if let Some(Err(error)) =
+                self.0.as_ref().map(|provider| provider.shutdown_with_timeout(SHUTDOWN_TIMEOUT))
+            {
                 tracing::warn!(%error, "could not send the last traces");
             }
         }
@@ -82,12 +85,12 @@ mod without {
 
     use super::TracesError;
 
-    /// There are none.
+    /// A build without traces.
     #[derive(Debug)]
     pub(crate) struct Traces;
 
     impl Traces {
-        /// Whether traces can be sent.
+        /// Whether this build can send traces.
         pub(crate) fn check(endpoint: Option<&str>) -> Result<(), TracesError> {
             endpoint.map_or(Ok(()), |_| Err(TracesError::NotBuilt))
         }

@@ -1,21 +1,21 @@
-//! What the server is asked, and what is printed of its answers.
+//! The requests of each command, and the output of their responses.
 
 use std::collections::BTreeSet;
 use std::io;
 
 use chat_admin::v1::{
-    Closed, Erased, Level, Members, Notice, Rooms, Said, SaidMessage, Sessions, Told, Usage,
+    ErasedMessages, Level, Members, Message, Messages, Notice, NoticeSent, RoomClosed, Rooms, Sessions, Usage,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::client::{AskError, Client};
-use super::consent::Consent;
+use super::client::{Client, RequestError};
+use super::confirm::confirm;
 use super::{AdminError, tables};
-use crate::cli::text::plural;
+use crate::cli::{Confirmation, plural};
 
-/// Asks, where need be for more than fits one answer, and prints.
+/// Sends requests, as many as a result has pages, and prints the result.
 pub(super) struct Commands<P> {
     pub(super) client: Client,
     pub(super) json: bool,
@@ -24,11 +24,11 @@ pub(super) struct Commands<P> {
 
 impl<P: Fn(&str) -> io::Result<()>> Commands<P> {
     pub(super) fn rooms(&self) -> Result<(), AdminError> {
-        self.table::<Rooms>(&self.client.get(&["rooms"], &[])?, tables::rooms)
+        self.response::<Rooms>(&self.client.get(&["rooms"], &[])?, tables::rooms)
     }
 
     pub(super) fn sessions(&self) -> Result<(), AdminError> {
-        self.table::<Sessions>(&self.client.get(&["sessions"], &[])?, tables::sessions)
+        self.response::<Sessions>(&self.client.get(&["sessions"], &[])?, tables::sessions)
     }
 
     pub(super) fn kick(&self, room: &str, username: &str) -> Result<(), AdminError> {
@@ -36,17 +36,17 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<P> {
         self.sentence(&format!("removed {username:?} from the room {room:?}"))
     }
 
-    pub(super) fn close_room(&self, room: &str, consent: &Consent) -> Result<(), AdminError> {
-        if !consent.is_given() {
-            let first: Members = self.client.read(&self.client.get(&["rooms", room, "members"], &[])?)?;
-            let act = format!("remove {} from the room {room:?}", plural(first.total, "member"));
-            if consent.dry_run {
-                return self.answer(&Closed { members: first.total }, |_| format!("would {act}"));
+    pub(super) fn close_room(&self, room: &str, confirmation: &Confirmation) -> Result<(), AdminError> {
+        if !confirmation.yes {
+            let first: Members = self.client.parse(&self.client.get(&["rooms", room, "members"], &[])?)?;
+            let action = format!("remove {} from the room {room:?}", plural(first.total, "member"));
+            if confirmation.dry_run {
+                return self.result(&RoomClosed { members: first.total }, |_| format!("would {action}"));
             }
-            consent.ask(&act)?;
+            confirm(confirmation, &action)?;
         }
         let answer = self.client.delete(&["rooms", room], &[])?;
-        self.table::<Closed>(&answer, |closed| {
+        self.response::<RoomClosed>(&answer, |closed| {
             format!("closed the room {room:?}: removed {}", plural(closed.members, "member"))
         })
     }
@@ -62,18 +62,18 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<P> {
             None => &["notice"],
         };
         let answer = self.client.post(path, &Notice { body, level })?;
-        self.table::<Told>(&answer, |told| format!("sent to {}", plural(told.rooms, "room")))
+        self.response::<NoticeSent>(&answer, |sent| format!("sent to {}", plural(sent.rooms, "room")))
     }
 
     pub(super) fn members(&self, room: &str, all: bool) -> Result<(), AdminError> {
         let mut list = Members { members: Vec::new(), total: 0, next: None };
         self.pages(|query| {
-            let page: Members = self.client.read(&self.client.get(&["rooms", room, "members"], query)?)?;
+            let page: Members = self.client.parse(&self.client.get(&["rooms", room, "members"], query)?)?;
             list.members.extend(page.members);
             (list.total, list.next) = (page.total, page.next);
             Ok(list.next.clone().filter(|_| all))
         })?;
-        self.answer(&list, tables::members)
+        self.result(&list, tables::members)
     }
 
     pub(super) fn usage(
@@ -82,63 +82,66 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<P> {
         to: Option<&str>,
         room: Option<&str>,
     ) -> Result<(), AdminError> {
-        let asked: Vec<_> = [("from", from), ("to", to), ("room", room)]
+        let filters: Vec<_> = [("from", from), ("to", to), ("room", room)]
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)))
             .collect();
         let mut all = Usage { usage: Vec::new(), next: None };
         self.pages(|query| {
-            let page: Usage = self.client.read(&self.client.get(&["usage"], &[&asked, query].concat())?)?;
+            let page: Usage =
+                self.client.parse(&self.client.get(&["usage"], &[&filters, query].concat())?)?;
             all.usage.extend(page.usage);
             Ok(page.next)
         })?;
-        self.answer(&all, |all| tables::usage(&all.usage))
+        self.result(&all, |all| tables::usage(&all.usage))
     }
 
     pub(super) fn export(&self, username: &str) -> Result<(), AdminError> {
-        self.said(username, |message| self.print_json(message))
+        self.each_message(username, |message| self.print_json(message))
     }
 
-    pub(super) fn erase(&self, username: &str, consent: &Consent) -> Result<(), AdminError> {
-        if !consent.is_given() {
+    pub(super) fn erase(&self, username: &str, confirmation: &Confirmation) -> Result<(), AdminError> {
+        if !confirmation.yes {
             let (mut messages, mut rooms) = (0, BTreeSet::new());
-            self.said(username, |message| {
+            self.each_message(username, |message| {
                 messages += 1;
                 rooms.insert(message.room.clone());
                 Ok(())
             })?;
-            let (said, places) = (plural(messages, "message"), plural(rooms.len(), "room"));
-            let act = format!("erase {said} of {username:?} in {places}");
-            if consent.dry_run {
+            let (count, in_rooms) = (plural(messages, "message"), plural(rooms.len(), "room"));
+            let action = format!("erase {count} of {username:?} in {in_rooms}");
+            if confirmation.dry_run {
                 let found = json!({ "messages": messages, "rooms": rooms });
-                return self.answer(&found, |_| format!("would {act}"));
+                return self.result(&found, |_| format!("would {action}"));
             }
-            consent.ask(&act)?;
+            confirm(confirmation, &action)?;
         }
-        let mut all = Erased { messages: 0, next: None };
+        let mut all = ErasedMessages { messages: 0, next: None };
         self.pages(|query| {
             let answer = self.client.delete(&["users", username, "messages"], query)?;
-            let page: Erased = self.client.read(&answer)?;
+            let page: ErasedMessages = self.client.parse(&answer)?;
             all.messages += page.messages;
             Ok(page.next)
         })?;
-        self.answer(&all, |all| format!("{} of {username:?} erased", plural(all.messages, "message")))
+        self.result(&all, |all| format!("{} of {username:?} erased", plural(all.messages, "message")))
     }
 
-    /// Does something with each message of a user.
-    fn said(
+    /// Calls `each` with every message of a user.
+    fn each_message(
         &self,
         username: &str,
-        mut each: impl FnMut(&SaidMessage) -> Result<(), AdminError>,
+        mut each: impl FnMut(&Message) -> Result<(), AdminError>,
     ) -> Result<(), AdminError> {
         self.pages(|query| {
-            let page: Said = self.client.read(&self.client.get(&["users", username, "messages"], query)?)?;
+            let page: Messages =
+                self.client.parse(&self.client.get(&["users", username, "messages"], query)?)?;
             page.messages.iter().try_for_each(&mut each)?;
             Ok(page.next)
         })
     }
 
-    /// Asks for page after page, each with the query that the one before says comes next.
+    /// Requests all pages. Each call gets the query for the next page and returns the cursor after
+    /// it.
     fn pages(
         &self,
         mut page: impl FnMut(&[(&str, &str)]) -> Result<Option<String>, AdminError>,
@@ -150,26 +153,28 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<P> {
         Ok(())
     }
 
-    /// What was put together from several answers.
-    fn answer<T: Serialize>(&self, answer: &T, write: impl Fn(&T) -> String) -> Result<(), AdminError> {
-        if self.json { self.print_json(answer) } else { self.print(&write(answer)) }
+    /// Prints a result that was collected from several responses.
+    fn result<T: Serialize>(&self, result: &T, write: impl Fn(&T) -> String) -> Result<(), AdminError> {
+        if self.json { self.print_json(result) } else { self.print(&write(result)) }
     }
 
     fn print_json(&self, value: &impl Serialize) -> Result<(), AdminError> {
-        let json =
-            serde_json::to_string(value).map_err(|error| AskError::Answer(self.client.server(), error))?;
+        let json = serde_json::to_string(value)
+            .map_err(|error| RequestError::Answer(self.client.server(), error))?;
         self.print(&json)
     }
 
-    fn table<T: DeserializeOwned>(
+    /// Prints one response: the JSON as it was received, or as text.
+    fn response<T: DeserializeOwned>(
         &self,
         answer: &[u8],
         write: impl Fn(&T) -> String,
     ) -> Result<(), AdminError> {
-        let read = self.client.read(answer)?;
-        if self.json { self.print(&String::from_utf8_lossy(answer)) } else { self.print(&write(&read)) }
+        let parsed = self.client.parse(answer)?;
+        if self.json { self.print(&String::from_utf8_lossy(answer)) } else { self.print(&write(&parsed)) }
     }
 
+    /// Prints the result of a command whose response has no body.
     fn sentence(&self, sentence: &str) -> Result<(), AdminError> {
         self.print(if self.json { "{}" } else { sentence })
     }

@@ -1,16 +1,16 @@
-//! What a person reads.
+//! Responses as tables.
 
 use chat_admin::v1::{Members, Rooms, Sessions, UsageRow};
 use comfy_table::{Table, presets};
 
-pub(super) fn rooms(answer: &Rooms) -> String {
-    let rows = answer.rooms.iter().map(|room| vec![room.room.clone(), room.members.to_string()]);
+pub(super) fn rooms(response: &Rooms) -> String {
+    let rows = response.rooms.iter().map(|room| vec![room.room.clone(), room.members.to_string()]);
     table(&["room", "members"], rows).unwrap_or_else(|| "no rooms".to_owned())
 }
 
-pub(super) fn members(answer: &Members) -> String {
-    let rows = answer.members.iter().map(|member| vec![member.username.clone(), member.joined_at.clone()]);
-    let more = match answer.total.saturating_sub(answer.members.len()) {
+pub(super) fn members(response: &Members) -> String {
+    let rows = response.members.iter().map(|member| vec![member.username.clone(), member.joined_at.clone()]);
+    let more = match response.total.saturating_sub(response.members.len()) {
         0 => String::new(),
         more => format!("\nand {more} more (--all lists them)"),
     };
@@ -26,20 +26,20 @@ pub(super) fn usage(rows: &[UsageRow]) -> String {
         .unwrap_or_else(|| "no usage".to_owned())
 }
 
-pub(super) fn sessions(answer: &Sessions) -> String {
-    let sessions = answer.sessions.iter().map(|one| {
-        let fields = [&one.session, &one.username, &one.address, &one.began_at];
+pub(super) fn sessions(response: &Sessions) -> String {
+    let sessions = response.sessions.iter().map(|session| {
+        let fields = [&session.session, &session.username, &session.address, &session.began_at];
         [vec!["chat.v2".to_owned()], fields.map(String::clone).to_vec(), vec![String::new()]].concat()
     });
-    let classic = answer.classic.iter().map(|one| {
-        let fields = [&one.username, &one.address, &one.began_at, &one.room];
+    let classic = response.classic.iter().map(|client| {
+        let fields = [&client.username, &client.address, &client.began_at, &client.room];
         [vec!["classic".to_owned(), "-".to_owned()], fields.map(String::clone).to_vec()].concat()
     });
     let heads = ["protocol", "session", "username", "address", "connected at", "room"];
     table(&heads, sessions.chain(classic)).unwrap_or_else(|| "no sessions".to_owned())
 }
 
-/// None where there are no rows.
+/// A table without borders. `None` if there are no rows.
 fn table(heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Option<String> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(heads).add_rows(rows);

@@ -1,13 +1,15 @@
-//! What can be configured, written from the options themselves.
+//! The options as a configuration file and as a page of the documentation, generated from the
+//! command line.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use clap::{Arg, Command};
 
-use crate::config::is_secret;
-use crate::config::layers::options_of;
+use crate::cli::reloadable;
+use crate::config::{is_secret, options_of};
 
-/// A configuration file in which every option stands, commented out, with its default.
+/// A configuration file with every option commented out and set to its default.
 pub(super) fn toml(command: &Command) -> String {
     let mut out = String::from(
         "# The configuration of chatd. The lines that are commented out show the defaults.\n\
@@ -58,7 +60,7 @@ pub(super) fn markdown(command: &Command) -> String {
          for the others the log says that they need a restart. If there is any mistake, the whole old configuration stays in effect, and the log\n\
          says why.\n",
     );
-    let options = options_of(command);
+    let (options, reloadable) = (options_of(command), reloadable());
     let mut headings: Vec<_> = options.iter().filter_map(Arg::get_help_heading).collect();
     headings.dedup();
     for heading in headings {
@@ -67,22 +69,22 @@ pub(super) fn markdown(command: &Command) -> String {
             "\n## {heading}\n\n| option | variable | default | reload | description |\n|---|---|---|---|---|\n"
         );
         for arg in options.iter().filter(|arg| arg.get_help_heading() == Some(heading)) {
-            let _ = writeln!(out, "{}", row(arg));
+            let _ = writeln!(out, "{}", row(arg, &reloadable));
         }
     }
     out.trim_end().to_owned()
 }
 
-fn row(arg: &Arg) -> String {
+fn row(arg: &Arg, reloadable: &BTreeSet<String>) -> String {
     let variable = arg.get_env().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let name = arg.get_long().unwrap_or_default();
-    let reload = if crate::runtime::reload::takes_effect_at_once(name) { "yes" } else { "" };
+    let reload = if reloadable.contains(name) { "yes" } else { "" };
     let default = if is_secret(arg) { String::new() } else { format!("`{}`", default(arg)) };
     let help = help(arg).replace('|', "\\|").replace("\n\n", ". ").replace('\n', " ");
     format!("| `--{name}` | `{variable}` | {default} | {reload} | {help} |")
 }
 
-/// Those that may stand in a configuration file: all but the one that names it.
+/// The options that a configuration file may set: all but the one that names the file.
 fn in_file(command: &Command) -> impl Iterator<Item = Arg> {
     options_of(command).into_iter().filter(|arg| arg.get_id() != "config")
 }

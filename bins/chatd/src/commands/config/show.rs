@@ -1,26 +1,26 @@
-//! The configuration as it is, for people and for programs.
+//! The current configuration, as a table and as JSON.
 
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
-use crate::config::{Configuration, NO_SECRET, Setting};
+use crate::config::{Configuration, Setting, UNSET_SECRET};
 
 pub(super) fn table(configuration: &Configuration) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["option", "value", "from"]);
     for setting in configuration.settings() {
-        let value = shown(&setting);
+        let value = displayed(&setting);
         table.add_row([setting.name, value, setting.origin.to_string()]);
     }
     table.trim_fmt()
 }
 
-/// A value for a person.
-fn shown(setting: &Setting) -> String {
+/// A value as the table shows it.
+fn displayed(setting: &Setting) -> String {
     match &setting.value {
         None => "(hidden)".to_owned(),
-        Some(value) if setting.is_secret && value == NO_SECRET => "not set".to_owned(),
+        Some(value) if setting.is_secret && value == UNSET_SECRET => "not set".to_owned(),
         Some(value) => value.clone(),
     }
 }
@@ -34,10 +34,10 @@ pub(super) fn json(configuration: &Configuration) -> serde_json::Result<String> 
     serde_json::to_string_pretty(&settings)
 }
 
-/// After a check that found no mistake.
+/// The result of a check that found no mistake.
 pub(super) fn checked(configuration: &Configuration) -> String {
     let mut lines = configuration.warnings();
-    lines.push(match configuration.layers.file() {
+    lines.push(match configuration.file() {
         Some(path) => format!("{}: no mistakes found", path.display()),
         None => "no mistakes found; there is no configuration file".to_owned(),
     });

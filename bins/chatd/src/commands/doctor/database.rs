@@ -1,4 +1,4 @@
-//! The database itself.
+//! Checks of the database file.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use super::finding::{Finding, size};
 
 const WHAT: &str = "database";
 
-/// A log of this size is not being copied back into the file.
-const LONG_LOG: u64 = 256 << 20;
+/// A write-ahead log of this size is not being copied back into the file.
+const LARGE_LOG: u64 = 256 << 20;
 
-pub(super) fn none() -> Finding {
+pub(super) fn in_memory() -> Finding {
     Finding::warning(
         WHAT,
         "in memory: everything is lost when the server ends",
@@ -22,7 +22,7 @@ pub(super) fn none() -> Finding {
 
 pub(super) fn integrity(path: &Path) -> Finding {
     match inspect(path) {
-        Ok(inspection) => judge(path, &inspection),
+        Ok(inspection) => evaluate(path, &inspection),
         Err(BackupError::Missing(_)) => {
             Finding::good(WHAT, format!("{} does not exist yet; the first start creates it", path.display()))
         }
@@ -37,7 +37,7 @@ pub(super) fn integrity(path: &Path) -> Finding {
     }
 }
 
-/// Who may read the file. One of an earlier version may be readable by everybody.
+/// Which users can access the file. Earlier versions created files that all users can read.
 #[cfg(unix)]
 pub(super) fn access(path: &Path) -> Finding {
     use std::os::unix::fs::PermissionsExt;
@@ -57,7 +57,7 @@ pub(super) fn access(_path: &Path) -> Finding {
     Finding::unknown("database access", "not checked on this operating system")
 }
 
-fn judge(path: &Path, inspection: &Inspection) -> Finding {
+fn evaluate(path: &Path, inspection: &Inspection) -> Finding {
     let Inspection { bytes, log_bytes, faults, pending } = inspection;
     let found = format!("{}: {}, no errors found in a complete check", path.display(), size(*bytes));
     if !faults.is_empty() {
@@ -67,7 +67,7 @@ fn judge(path: &Path, inspection: &Inspection) -> Finding {
             found,
             "restore the newest backup with chatd restore, or save the rest with sqlite3's .recover",
         )
-    } else if *log_bytes > LONG_LOG {
+    } else if *log_bytes > LARGE_LOG {
         let found = format!(
             "{found}, but its write-ahead log has {}: another program has been reading for very long",
             size(*log_bytes)
@@ -87,7 +87,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_database_that_others_can_read_is_a_warning() {
+    fn a_database_that_other_users_can_read_is_a_warning() {
         use std::os::unix::fs::PermissionsExt;
 
         let folder = tempfile::tempdir().unwrap();
@@ -101,13 +101,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_is_told() {
-        let sound = Inspection { bytes: 4_096, log_bytes: 0, faults: Vec::new(), pending: Vec::new() };
+    fn damage_is_a_problem_and_a_large_log_is_a_warning() {
+        let intact = Inspection { bytes: 4_096, log_bytes: 0, faults: Vec::new(), pending: Vec::new() };
         let path = Path::new("db");
-        assert!(judge(path, &sound).is_good());
-        assert!(judge(path, &Inspection { pending: vec!["1".into()], ..sound.clone() }).is_good());
-        let long = judge(path, &Inspection { log_bytes: LONG_LOG + 1, ..sound.clone() });
-        assert!(!long.is_good() && !long.is_problem());
-        assert!(judge(path, &Inspection { faults: vec!["page 7".into()], ..sound }).is_problem());
+        assert!(evaluate(path, &intact).is_good());
+        assert!(evaluate(path, &Inspection { pending: vec!["1".into()], ..intact.clone() }).is_good());
+        let large = evaluate(path, &Inspection { log_bytes: LARGE_LOG + 1, ..intact.clone() });
+        assert!(!large.is_good() && !large.is_problem());
+        assert!(evaluate(path, &Inspection { faults: vec!["page 7".into()], ..intact }).is_problem());
     }
 }

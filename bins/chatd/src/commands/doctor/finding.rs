@@ -1,26 +1,26 @@
-//! What was found, and how it is told.
+//! The result of one check, and its output as text and as JSON.
 
 use serde_json::json;
 
-/// How good something is.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Good,
-    /// It works, up to a point.
+    /// The server works, with restrictions.
     Warning,
-    /// It does not, or not for long.
+    /// The server does not work, or not for long.
     Problem,
-    /// It could not be looked at.
+    /// The check was not possible.
     Unknown,
 }
 
-/// One thing that was looked at.
+/// One check and its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Finding {
     what: &'static str,
     verdict: Verdict,
     found: String,
-    /// What to change; empty where nothing has to be.
+    /// What to change. Empty if nothing has to change.
     advice: String,
 }
 
@@ -37,8 +37,8 @@ impl Finding {
         Self { what, verdict: Verdict::Problem, found: found.into(), advice: advice.into() }
     }
 
-    pub(super) fn unknown(what: &'static str, why: impl Into<String>) -> Self {
-        Self { what, verdict: Verdict::Unknown, found: why.into(), advice: String::new() }
+    pub(super) fn unknown(what: &'static str, reason: impl Into<String>) -> Self {
+        Self { what, verdict: Verdict::Unknown, found: reason.into(), advice: String::new() }
     }
 
     pub(super) fn is_problem(&self) -> bool {
@@ -62,20 +62,20 @@ impl Verdict {
     }
 }
 
-/// For people: a line for each, and below it what to change.
+/// The findings for people: one line each, and below it what to change.
 pub(super) fn text(findings: &[Finding]) -> String {
-    let wide = findings.iter().map(|finding| finding.what.len()).max().unwrap_or_default();
+    let width = findings.iter().map(|finding| finding.what.len()).max().unwrap_or_default();
     let mut lines = Vec::new();
     for Finding { what, verdict, found, advice } in findings {
-        lines.push(format!("{:<7}  {what:<wide$}  {found}", verdict.word()));
+        lines.push(format!("{:<7}  {what:<width$}  {found}", verdict.word()));
         if !advice.is_empty() {
-            lines.push(format!("{:<7}  {:<wide$}  -> {advice}", "", ""));
+            lines.push(format!("{:<7}  {:<width$}  -> {advice}", "", ""));
         }
     }
     lines.join("\n")
 }
 
-/// For programs.
+/// The findings for programs.
 pub(super) fn json(findings: &[Finding]) -> serde_json::Result<String> {
     let findings: Vec<_> = findings
         .iter()
@@ -91,7 +91,7 @@ pub(super) fn json(findings: &[Finding]) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&json!({ "findings": findings }))
 }
 
-/// A size as people read it.
+/// A size with a unit, for people.
 pub(super) fn size(bytes: u64) -> String {
     let mut value = bytes as f64;
     for unit in ["bytes", "KiB", "MiB", "GiB"] {
@@ -108,8 +108,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_told_in_the_unit_that_fits() {
-        let told = [0, 1_023, 1_024, 1_536, 16 << 20, 3 << 30, 5 << 40, u64::MAX].map(size);
+    fn sizes_have_the_unit_that_fits() {
+        let sizes = [0, 1_023, 1_024, 1_536, 16 << 20, 3 << 30, 5 << 40, u64::MAX].map(size);
         let expected = [
             "0 bytes",
             "1023 bytes",
@@ -120,11 +120,11 @@ mod tests {
             "5.0 TiB",
             "16777216.0 TiB",
         ];
-        assert_eq!(told, expected);
+        assert_eq!(sizes, expected);
     }
 
     #[test]
-    fn advice_stands_below_what_it_is_about() {
+    fn advice_is_printed_below_its_finding() {
         let findings = [
             Finding::good("disk", "20.0 GiB are free"),
             Finding::problem("descriptors", "256", "ulimit -n 65536"),

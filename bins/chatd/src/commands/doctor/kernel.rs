@@ -1,4 +1,4 @@
-//! Settings of the Linux kernel that a server of so many connections meets.
+//! Checks of the Linux kernel settings that limit the number of connections.
 
 use std::path::{Path, PathBuf};
 
@@ -9,56 +9,56 @@ use crate::runtime::{descriptors, listen};
 
 const WHAT: &str = "kernel";
 
-/// The kernel's memory for the socket of an idle connection, and for its buffers when something is on its way.
+/// The kernel's memory for a socket with its buffers.
 const SOCKET_BYTES: u64 = 8 << 10;
 
-/// Where settings are read.
+/// The settings, as files below `root`.
 struct Settings {
     root: PathBuf,
 }
 
-/// What has to be there at least.
-struct Least {
+/// The minimum value of a setting.
+struct Minimum {
     name: &'static str,
-    least: u64,
-    why: &'static str,
+    min: u64,
+    reason: &'static str,
 }
 
-pub(super) fn look(config: &Config) -> Vec<Finding> {
-    Settings { root: "/proc/sys".into() }.look(config)
+pub(super) fn check(config: &Config) -> Vec<Finding> {
+    Settings { root: "/proc/sys".into() }.check(config)
 }
 
 impl Settings {
-    fn look(&self, config: &Config) -> Vec<Finding> {
+    fn check(&self, config: &Config) -> Vec<Finding> {
         let connections = config.max_connections as u64;
-        let descriptors = descriptors::wanted(config) as u64;
-        // with cookies the kernel takes any number of them (tcp(7))
+        let descriptors = descriptors::required(config) as u64;
+        // with SYN cookies the kernel accepts any number of half-open connections (tcp(7))
         let has_cookies = self.numbers("net.ipv4.tcp_syncookies").is_some_and(|numbers| numbers != [0]);
         let mut findings: Vec<_> = [
-            Least {
+            Minimum {
                 name: "net.core.somaxconn",
-                least: listen::BACKLOG.into(),
-                why: "the queue of connections to accept; too short when all clients reconnect at once",
+                min: listen::BACKLOG.into(),
+                reason: "the queue of connections to accept; too short when all clients reconnect at once",
             },
-            Least {
+            Minimum {
                 name: "net.ipv4.tcp_max_syn_backlog",
-                least: if has_cookies { 0 } else { listen::BACKLOG.into() },
-                why: "the queue of half-open connections; too short when all clients reconnect at once",
+                min: if has_cookies { 0 } else { listen::BACKLOG.into() },
+                reason: "the queue of half-open connections; too short when all clients reconnect at once",
             },
-            Least { name: "fs.nr_open", least: descriptors, why: "no limit of open files can be higher" },
-            Least {
+            Minimum { name: "fs.nr_open", min: descriptors, reason: "no limit of open files can be higher" },
+            Minimum {
                 name: "fs.file-max",
-                least: descriptors.saturating_mul(2),
-                why: "the maximum of open files of all processes together",
+                min: descriptors.saturating_mul(2),
+                reason: "the maximum of open files of all processes together",
             },
-            Least {
+            Minimum {
                 name: "net.netfilter.nf_conntrack_max",
-                least: connections.saturating_mul(2),
-                why: "the firewall tracks no more connections than this and drops the rest",
+                min: connections.saturating_mul(2),
+                reason: "the firewall tracks no more connections than this and drops the rest",
             },
         ]
         .iter()
-        .filter_map(|least| self.hold_against(least))
+        .filter_map(|minimum| self.check_minimum(minimum))
         .collect();
         findings.extend(self.socket_memory(connections));
         findings.extend(self.proxy_ports(config));
@@ -71,28 +71,35 @@ impl Settings {
         findings
     }
 
-    /// What is wrong. Nothing where it is good, or where this kernel has no such setting.
-    fn hold_against(&self, Least { name, least, why }: &Least) -> Option<Finding> {
-        let is = *self.numbers(name)?.first()?;
-        (is < *least).then(|| {
-            Finding::warning(WHAT, format!("{name} is {is}: {why}"), format!("sysctl -w {name}={least}"))
+    /// A warning if the setting is too low. `None` if it is high enough, or if this kernel does not
+    /// have it.
+    fn check_minimum(&self, Minimum { name, min, reason }: &Minimum) -> Option<Finding> {
+        let value = *self.numbers(name)?.first()?;
+        (value < *min).then(|| {
+            Finding::warning(WHAT, format!("{name} is {value}: {reason}"), format!("sysctl -w {name}={min}"))
         })
     }
 
-    /// Above the second number of pages the kernel takes memory away from sockets (tcp(7)).
+    /// A warning if the sockets need more pages than the second number of `tcp_mem`: above it the
+    /// kernel reduces the memory of sockets (tcp(7)).
     fn socket_memory(&self, connections: u64) -> Option<Finding> {
         let name = "net.ipv4.tcp_mem";
         let numbers = self.numbers(name)?;
         let &[low, pressure, high] = numbers.as_slice() else { return None };
-        let wanted = connections.saturating_mul(SOCKET_BYTES) / rustix::param::page_size() as u64;
-        (pressure < wanted).then(|| {
+        let required = connections.saturating_mul(SOCKET_BYTES) / rustix::param::page_size() as u64;
+        (pressure < required).then(|| {
             let found =
-                format!("{name} is {low} {pressure} {high} pages, but {connections} sockets need {wanted}");
-            Finding::warning(WHAT, found, format!("sysctl -w {name}=\"{wanted} {wanted} {}\"", wanted * 2))
+                format!("{name} is {low} {pressure} {high} pages, but {connections} sockets need {required}");
+            Finding::warning(
+                WHAT,
+                found,
+                format!("sysctl -w {name}=\"{required} {required} {}\"", required * 2),
+            )
         })
     }
 
-    /// A proxy on this machine has a port for each of its connections to one address.
+    /// A warning if a proxy on this machine has too few ports: it needs one for each of its
+    /// connections to one address.
     fn proxy_ports(&self, config: &Config) -> Option<Finding> {
         let name = "net.ipv4.ip_local_port_range";
         let numbers = self.numbers(name)?;
@@ -122,19 +129,19 @@ impl Settings {
 mod tests {
     use super::*;
 
-    /// What is found where the settings are these.
-    fn found(settings: &[(&str, &str)], config: &Config) -> Vec<Finding> {
+    /// The findings for these settings.
+    fn findings(settings: &[(&str, &str)], config: &Config) -> Vec<Finding> {
         let folder = tempfile::tempdir().unwrap();
         for (name, value) in settings {
             let path = folder.path().join(name.replace('.', "/"));
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, format!("{value}\n")).unwrap();
         }
-        Settings { root: folder.path().to_owned() }.look(config)
+        Settings { root: folder.path().to_owned() }.check(config)
     }
 
     #[test]
-    fn a_setting_that_is_too_low_is_told_with_what_it_should_be() {
+    fn a_setting_that_is_too_low_is_reported_with_its_minimum() {
         let config = Config { max_connections: 100_000, ..Config::default() };
         let high = [
             ("net.core.somaxconn", "4096"),
@@ -144,7 +151,7 @@ mod tests {
             ("net.ipv4.tcp_mem", "190000\t300000\t600000"),
             ("net.ipv4.ip_local_port_range", "32768\t60999"),
         ];
-        assert!(matches!(found(&high, &config).as_slice(), [one] if one.is_good()));
+        assert!(matches!(findings(&high, &config).as_slice(), [one] if one.is_good()));
         for (low, value, advice) in [
             ("net.core.somaxconn", "128", "sysctl -w net.core.somaxconn=4096"),
             ("net.ipv4.tcp_max_syn_backlog", "512", "sysctl -w net.ipv4.tcp_max_syn_backlog=4096"),
@@ -155,18 +162,18 @@ mod tests {
         ] {
             let mut settings: Vec<_> = high.into_iter().filter(|(name, _)| *name != low).collect();
             settings.push((low, value));
-            let findings = found(&settings, &config);
+            let findings = findings(&settings, &config);
             assert_eq!(findings.len(), 1, "{low}");
             assert!(super::super::finding::text(&findings).ends_with(advice), "{findings:?}");
         }
     }
 
     #[test]
-    fn with_cookies_no_backlog_of_halves_is_too_short() {
+    fn with_syn_cookies_any_backlog_of_half_open_connections_is_enough() {
         let config = Config::default();
         let short = [("net.ipv4.tcp_max_syn_backlog", "128"), ("net.ipv4.tcp_syncookies", "1")];
-        assert!(found(&short, &config).iter().all(Finding::is_good));
-        assert!(!found(&short[..1], &config).iter().all(Finding::is_good));
+        assert!(findings(&short, &config).iter().all(Finding::is_good));
+        assert!(!findings(&short[..1], &config).iter().all(Finding::is_good));
     }
 
     #[test]
@@ -174,8 +181,8 @@ mod tests {
         let ports = [("net.ipv4.ip_local_port_range", "32768\t60999")];
         let mut config = Config { max_connections: 28_232, ..Config::default() };
         config.proxies.trusted = "127.0.0.1".parse().unwrap();
-        assert!(found(&ports, &config).iter().all(Finding::is_good));
+        assert!(findings(&ports, &config).iter().all(Finding::is_good));
         config.max_connections += 1;
-        assert!(!found(&ports, &config).iter().all(Finding::is_good));
+        assert!(!findings(&ports, &config).iter().all(Finding::is_good));
     }
 }

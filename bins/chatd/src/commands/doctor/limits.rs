@@ -1,21 +1,21 @@
-//! What the process may have: descriptors and memory.
+//! Checks of the limits of the process: descriptors and memory.
 
 use chat_server::Config;
 
 use super::finding::{Finding, size};
-use crate::cli::options::MemoryLimit;
+use crate::cli::MemoryLimit;
 use crate::runtime::{descriptors, memory};
 
-/// What a connection takes of the server's memory and of the kernel's while nothing is said, with some reserve: 3.8 KiB were measured
-/// (docs/benchmarks.md), and the kernel keeps about as much again.
+/// The memory of an idle connection in the server and in the kernel, with a reserve. The server was
+/// measured to need 3.8 KiB (docs/benchmarks.md), and the kernel needs about as much.
 const BYTES_PER_CONNECTION: u64 = 12 << 10;
 
-/// What the server takes by itself.
-const OWN_BYTES: u64 = 64 << 20;
+/// The memory of a server without connections.
+const BASE_BYTES: u64 = 64 << 20;
 
 pub(super) fn descriptors(config: &Config, pid: Option<u32>) -> Finding {
     const WHAT: &str = "open files";
-    let (hard, whose) = match pid {
+    let (hard, owner) = match pid {
         None => match rlimit::Resource::NOFILE.get() {
             Ok((_, hard)) => (hard, "this shell".to_owned()),
             Err(error) => return Finding::unknown(WHAT, error.to_string()),
@@ -27,19 +27,19 @@ pub(super) fn descriptors(config: &Config, pid: Option<u32>) -> Finding {
             }
         },
     };
-    let wanted = descriptors::wanted(config) as u64;
-    let found = format!("the limit of {whose} is {hard}; --max-connections needs {wanted}");
-    if hard >= wanted {
+    let required = descriptors::required(config) as u64;
+    let found = format!("the limit of {owner} is {hard}; --max-connections needs {required}");
+    if hard >= required {
         Finding::good(WHAT, found)
     } else {
         let advice = format!(
-            "set LimitNOFILE={wanted} in the unit, or run ulimit -Hn {wanted}; or lower --max-connections"
+            "set LimitNOFILE={required} in the unit, or run ulimit -Hn {required}; or lower --max-connections"
         );
         Finding::problem(WHAT, found, advice)
     }
 }
 
-/// The server raises its soft limit up to the hard one (proc_pid_limits(5)).
+/// The hard limit of a process, up to which the server raises its soft limit (proc_pid_limits(5)).
 fn hard_limit_of(pid: u32) -> Option<u64> {
     hard_limit(&std::fs::read_to_string(format!("/proc/{pid}/limits")).ok()?)
 }
@@ -54,18 +54,18 @@ fn hard_limit(limits: &str) -> Option<u64> {
 
 pub(super) fn memory(config: &Config, limit: MemoryLimit) -> Finding {
     const WHAT: &str = "memory";
-    let Some(there) = memory::bytes(limit).into_iter().chain(memory::of_the_machine()).min() else {
+    let Some(available) = memory::limit_in_bytes(limit).into_iter().chain(memory::of_machine()).min() else {
         return Finding::unknown(WHAT, "can't find out how much memory there is");
     };
     let connections = config.max_connections as u64 * BYTES_PER_CONNECTION;
-    let wanted = OWN_BYTES + connections + config.backlog_total_bytes as u64;
+    let required = BASE_BYTES + connections + config.backlog_total_bytes as u64;
     let found = format!(
         "the server may use {}; {} connections with full queues need up to {}",
-        size(there),
+        size(available),
         config.max_connections,
-        size(wanted)
+        size(required)
     );
-    if there < wanted {
+    if available < required {
         Finding::warning(WHAT, found, "add memory, or lower --max-connections or --backlog-total-bytes")
     } else {
         Finding::good(WHAT, found)
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn more_connections_than_any_limit_are_a_problem() {
+    fn more_connections_than_any_limit_allows_are_a_problem() {
         let config = Config { max_connections: usize::MAX / (64 << 10), ..Config::default() };
         assert!(descriptors(&config, None).is_problem());
         assert!(!memory(&config, MemoryLimit::Bytes(1 << 30)).is_good());

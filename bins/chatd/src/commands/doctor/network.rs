@@ -1,14 +1,14 @@
-//! Who can reach the server, and who can read what goes by.
+//! Checks of the listeners: who can reach them, and whether connections are encrypted.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use super::finding::Finding;
-use crate::cli::options::{Bound, Options};
+use crate::cli::{Options, OrOff};
 use crate::runtime::certificate;
 
-pub(super) fn look(options: &Options) -> Vec<Finding> {
+pub(super) fn check(options: &Options) -> Vec<Finding> {
     let mut findings = vec![chat(options)];
-    if let Bound(Some(address)) = &options.admin_listen {
+    if let OrOff(Some(address)) = &options.admin_listen {
         findings.push(admin(address.as_str()));
     }
     findings
@@ -51,12 +51,19 @@ fn admin(address: &str) -> Finding {
     }
 }
 
+/// Who can reach an address.
 enum Reach {
+    /// This machine only.
     Machine,
+    /// Other machines, too.
     Network,
 }
 
 fn reach(address: &str) -> std::io::Result<Reach> {
-    let found: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
-    Ok(if found.iter().all(|address| address.ip().is_loopback()) { Reach::Machine } else { Reach::Network })
+    let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
+    Ok(if addresses.iter().all(|address| address.ip().is_loopback()) {
+        Reach::Machine
+    } else {
+        Reach::Network
+    })
 }

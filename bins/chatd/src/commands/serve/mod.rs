@@ -1,43 +1,40 @@
-//! From options to a server, and to its end.
+//! `chatd serve`: runs the server until a signal stops it.
 
-use std::io::{self, Write};
-use std::net::SocketAddr;
-use std::path::PathBuf;
+mod announce;
+mod listeners;
+mod storage;
+
+use std::io;
 use std::time::Duration;
 
 use chat_admin::Admin;
+use chat_history::HistoryError;
 use chat_history::users::UserMessages;
-use chat_history::{HistoryError, MemoryHistory, SqliteHistory};
-use chat_presence::{MemoryPresence, NodeId, SqlitePresence, StoreError};
-use chat_server::Server;
+use chat_presence::StoreError;
+use chat_server::Config;
 use chat_usage::Usage;
-use tokio::net::TcpListener;
 
-use crate::cli::options::{DEFAULT_ADMIN_LISTEN, Database, Options, Switch};
-use crate::cli::secret::{Secret, TokenError};
+use crate::cli::{DEFAULT_ADMIN_LISTEN, Options, Secret, Switch, TokenError};
 use crate::config::Configuration;
 use crate::runtime::certificate::{self, CertificateError};
 use crate::runtime::descriptors;
-use crate::runtime::listen::{ListenError, adopt, listen, listen_near};
+use crate::runtime::listen::ListenError;
 use crate::runtime::log::Log;
 use crate::runtime::memory;
 use crate::runtime::metrics::Metrics;
 use crate::runtime::reload::Reload;
-use crate::runtime::service_manager::{self as service, Passed};
-use crate::runtime::signals::{HangUps, Signals};
+use crate::runtime::service_manager;
+use crate::runtime::signals::{ReloadSignals, ShutdownSignals};
 use crate::runtime::traces::{Traces, TracesError};
+use announce::announce;
+use listeners::{AdminListener, Listeners};
+use storage::Storage;
 
-/// The name of this node in the store. One process to a database file: there is only one.
-const NODE: &str = "local";
+/// How long the database may take to close. If it takes longer, it never closes.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long the database's end is waited for: what hangs by then hangs for good.
-const CLOSE: Duration = Duration::from_secs(1);
-
-/// How long the log's last lines may take.
-const LAST_LINES: Duration = Duration::from_secs(1);
-
-/// How long standard output may take to print that the server listens.
-const ANNOUNCE: Duration = Duration::from_secs(1);
+/// How long the last lines of the log may take.
+const LOG_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -62,162 +59,107 @@ pub(crate) enum StartError {
     System(#[from] io::Error),
 }
 
-/// Runs a server until it is told to end.
-pub(crate) fn serve(options: &Options, configuration: &Configuration) -> Result<(), StartError> {
+/// Runs a server until a signal stops it.
+pub(super) fn run(options: &Options, configuration: &Configuration) -> Result<(), StartError> {
     let traces = Traces::start(options.trace_endpoint.0.as_deref(), options.trace_sample.0)?;
     let log = Log::start(&options.log, options.log_format, &traces)?;
     for warning in configuration.warnings() {
         tracing::warn!("{warning}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(run(options, configuration, log.clone()));
-    // nothing that still hangs somewhere holds the end up
+    let outcome = runtime.block_on(serve(options, configuration, log.clone()));
+    // blocking calls that hang do not delay the end of the process
     runtime.shutdown_background();
-    // with what it has not sent yet
+    // sends the remaining traces
     drop(traces);
-    log.flush(LAST_LINES);
+    log.flush(LOG_FLUSH_TIMEOUT);
     outcome
 }
 
-async fn run(options: &Options, configuration: &Configuration, log: Log) -> Result<(), StartError> {
-    let (shutdown, hang_ups) = (Signals::install()?, HangUps::install()?);
-    let mut config = options.config();
+async fn serve(options: &Options, configuration: &Configuration, log: Log) -> Result<(), StartError> {
+    let (shutdown, reloads) = (ShutdownSignals::install()?, ReloadSignals::install()?);
     let tls = certificate::open(options)?;
-    let token = Secret::of(options.admin_token_file.0.as_deref(), options.admin_token.0.as_ref())?;
-    config.tls = tls.clone();
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let mut passed = Passed::take();
-    let listener = match passed.listener(0)? {
-        Some(listener) => adopt(listener)?,
-        None => listen(options.listen.as_str(), "--listen").await?,
-    };
-    let passed_admin = passed.listener(1)?;
-    let is_passed = passed_admin.is_some();
-    let admin_listener = match (passed_admin, &options.admin_listen.0) {
-        (Some(listener), _) => Some(adopt(listener)?),
-        (None, Some(address)) if configuration.is_default("admin-listen") => {
-            Some(listen_near(address.as_str(), "--admin-listen").await?)
-        }
-        (None, Some(address)) => Some(listen(address.as_str(), "--admin-listen").await?),
-        (None, None) => None,
-    };
-    // where nobody can ask, nothing is kept; what counts looks for it as it is made
-    let metrics = admin_listener.is_some().then(|| Metrics::install(log.clone())).transpose()?;
-    let fit = descriptors::fit(&mut config);
-    let (database, server) = match &options.database {
-        Database::Memory => {
-            let presence = MemoryPresence::new(NodeId::new(NODE));
-            (None, Server::new(listener, presence, MemoryHistory::new(), config).await?)
-        }
-        Database::File(path) => {
-            let database = open(path.clone()).await?;
-            let presence = SqlitePresence::new(database.clone(), NodeId::new(NODE));
-            let server = match options.history {
-                Switch::On => {
-                    let history = SqliteHistory::open(database.clone()).await?;
-                    Server::new(listener, presence, history, config).await?
-                }
-                Switch::Off => Server::new(listener, presence, MemoryHistory::new(), config).await?,
-            };
-            (Some(database), server)
-        }
-    };
-    tokio::spawn(Reload::new(server.control(), tls, log.clone(), configuration).follow(hang_ups));
-    tokio::spawn(memory::follow(server.control(), options.max_memory));
-    let admin_address = admin_listener.as_ref().map(TcpListener::local_addr).transpose()?;
-    let usage = database.clone().map(|database| Usage::new(database, server.control().engine().clone()));
+    let token = options.admin_token()?;
+    let Listeners { chat, admin } = Listeners::open(options, configuration).await?;
+    // Only the admin listener serves metrics. The server looks up the recorder when it is built.
+    let metrics = admin.is_some().then(|| Metrics::install(log.clone())).transpose()?;
+    let mut config = Config { tls: tls.clone(), ..options.config() };
+    let descriptor_limit = descriptors::raise_limit(&mut config);
+
+    let Storage { database, server } = storage::start_server(options, chat, config).await?;
+    let control = server.control();
+    tokio::spawn(Reload::new(control.clone(), tls.clone(), log.clone(), configuration).run(reloads));
+    tokio::spawn(memory::watch(control.clone(), options.max_memory));
+    let usage = database.clone().map(|database| Usage::new(database, control.engine().clone()));
     if let Some(usage) = usage.clone() {
-        tokio::spawn(usage.keep(options.usage_days()));
+        tokio::spawn(usage.run(options.usage_days()));
     }
+    let admin_address = admin.as_ref().map(AdminListener::local_addr).transpose()?;
+    let is_other_port = admin.as_ref().is_some_and(|admin| admin.is_default)
+        && admin_address.is_some_and(|address| address.to_string() != DEFAULT_ADMIN_LISTEN);
     let users = database.clone().filter(|_| options.history == Switch::On).map(UserMessages::new);
-    let admin = admin_listener.zip(metrics).map(|(listener, metrics)| {
-        tokio::spawn(metrics.clone().keep_up());
-        let admin = Admin::new(server.control())
-            .metrics(move || metrics.render())
-            .usage(usage.clone())
-            .users(users.clone());
-        let admin = match &token {
-            Some(token) => admin.token(token.expose()),
-            None => admin,
-        };
-        tokio::spawn(admin.serve(listener))
+    let admin = admin.zip(metrics).map(|(listener, metrics)| {
+        let admin = Admin::new(control.clone()).usage(usage.clone()).users(users);
+        spawn_admin(admin, listener, metrics, token.as_ref())
     });
-    announce(announcement(options, scheme, server.local_addr()?, admin_address)).await;
-    if let Some(address) = admin_address.filter(|_| configuration.is_default("admin-listen") && !is_passed)
-        && address.to_string() != DEFAULT_ADMIN_LISTEN
-    {
+
+    announce(options, tls.is_some(), server.local_addr()?, admin_address).await;
+    if let Some(address) = admin_address.filter(|_| is_other_port) {
         tracing::warn!(
             %address,
             "the default admin port is in use, so the admin listener has another one: chatd admin needs --url http://{address}"
         );
     }
-    fit.log();
-    tokio::spawn(service::watch(server.control()));
-    service::ready("serving");
+    descriptor_limit.log();
+    tokio::spawn(service_manager::send_watchdog(control));
+    service_manager::ready("serving");
     let ending = async {
         shutdown.first(log).await;
-        service::stopping();
+        service_manager::stopping();
     };
-    finish(server.run(ending).await);
+    log_outcome(server.run(ending).await);
     if let Some(admin) = admin {
         admin.abort();
     }
-    if let Some(usage) = usage
-        && let Ok(Err(error)) = tokio::time::timeout(CLOSE, usage.save()).await
-    {
-        tracing::warn!(%error, "could not save the usage statistics of the last minute");
-    }
-    if let Some(database) = database
-        && tokio::time::timeout(CLOSE, database.close()).await.is_err()
-    {
-        tracing::warn!("the database did not close in time");
-    }
+    close(usage, database).await;
     Ok(())
 }
 
-async fn open(path: PathBuf) -> Result<chat_db::Database, StartError> {
-    // it blocks while it opens and migrates; nothing else is going on yet
-    Ok(tokio::task::spawn_blocking(move || chat_db::Database::open(&path))
-        .await
-        .map_err(io::Error::from)??)
-}
-
-/// Tells the person who started it that it runs, and where. A standard output that does not take it holds nobody up.
-async fn announce(text: String) {
-    let print = move || {
-        let mut out = io::stdout().lock();
-        writeln!(out, "{text}")?;
-        out.flush()
+/// Starts to serve the admin listener.
+fn spawn_admin(
+    admin: Admin,
+    listener: AdminListener,
+    metrics: Metrics,
+    token: Option<&Secret>,
+) -> tokio::task::JoinHandle<io::Result<()>> {
+    tokio::spawn(metrics.clone().run_upkeep());
+    let admin = admin.metrics(move || metrics.render());
+    let admin = match token {
+        Some(token) => admin.token(token.expose()),
+        None => admin,
     };
-    match tokio::time::timeout(ANNOUNCE, tokio::task::spawn_blocking(print)).await {
-        Ok(Ok(Ok(()))) => {}
-        Ok(Ok(Err(error))) => {
-            tracing::warn!(%error, "could not print to standard output that the server listens");
-        }
-        Ok(Err(_)) | Err(_) => {
-            tracing::warn!("standard output does not take the line that the server listens");
-        }
-    }
+    tokio::spawn(admin.serve(listener.into_inner()))
 }
 
-fn announcement(options: &Options, scheme: &str, address: SocketAddr, admin: Option<SocketAddr>) -> String {
-    let version = env!("CARGO_PKG_VERSION");
-    let (database, is_stored) = match &options.database {
-        Database::Memory => (":memory:".to_owned(), false),
-        Database::File(path) => (path.display().to_string(), options.history == Switch::On),
-    };
-    let history = if is_stored { "" } else { ", messages are not stored" };
-    let admin = admin.map_or(String::new(), |address| format!(", admin: http://{address}"));
-    format!(
-        "chatd {version} listens on {scheme}://{address} (database: {database}{history}{admin}); press Ctrl-C to stop it"
-    )
-}
-
-fn finish(outcome: Result<(), StoreError>) {
+fn log_outcome(outcome: Result<(), StoreError>) {
     match outcome {
         Ok(()) => tracing::info!("stopped"),
         Err(error) => {
             tracing::warn!(%error, "stopped, but some presence rows are left; the next start removes them");
         }
+    }
+}
+
+/// Saves the last usage statistics and closes the database, each within [`CLOSE_TIMEOUT`].
+async fn close(usage: Option<Usage>, database: Option<chat_db::Database>) {
+    if let Some(usage) = usage
+        && let Ok(Err(error)) = tokio::time::timeout(CLOSE_TIMEOUT, usage.save()).await
+    {
+        tracing::warn!(%error, "could not save the usage statistics of the last minute");
+    }
+    if let Some(database) = database
+        && tokio::time::timeout(CLOSE_TIMEOUT, database.close()).await.is_err()
+    {
+        tracing::warn!("the database did not close in time");
     }
 }

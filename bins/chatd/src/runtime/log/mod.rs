@@ -13,79 +13,71 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
-use crate::cli::log_filter::Filter;
+use crate::cli::{LogFilter, LogFormat};
 use crate::runtime::traces::Traces;
+use writer::LogWriter;
 
-use writer::Lines;
-
-/// How a line of the log looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum LogFormat {
-    /// Text on a terminal, JSON elsewhere.
-    Auto,
-    Text,
-    Json,
-}
-
-impl LogFormat {
-    fn for_stderr(self) -> Self {
-        match self {
-            Self::Auto if io::stderr().is_terminal() => Self::Text,
-            Self::Auto => Self::Json,
-            chosen => chosen,
-        }
+/// The format of log lines on this standard error: text or JSON.
+fn for_stderr(format: LogFormat) -> LogFormat {
+    match format {
+        LogFormat::Auto if io::stderr().is_terminal() => LogFormat::Text,
+        LogFormat::Auto => LogFormat::Json,
+        chosen => chosen,
     }
 }
 
-/// The log, whose filter can change. Nothing waits for it: where standard error does not take its lines, they are dropped and counted.
+/// The log, whose filter can change. Logging never blocks: lines that standard error does not
+/// accept in time are dropped and counted.
 #[derive(Debug, Clone)]
 pub(crate) struct Log {
     filter: reload::Handle<EnvFilter, Registry>,
-    lines: Lines,
+    writer: LogWriter,
 }
 
 impl Log {
-    /// Begins to log. Once in a process.
+    /// Starts the log. Call it once in a process.
     ///
     /// # Errors
-    /// What the system says about the log's thread.
-    pub(crate) fn start(filter: &Filter, format: LogFormat, traces: &Traces) -> io::Result<Self> {
+    /// The system does not start the thread that writes the log.
+    pub(crate) fn start(filter: &LogFilter, format: LogFormat, traces: &Traces) -> io::Result<Self> {
         let (filter, handle) = reload::Layer::new(filter.to_env_filter());
-        let lines = Lines::start(stderr())?;
-        // an event that can't be formatted would be reported on standard error, which may block
-        let layer = tracing_subscriber::fmt::layer().with_writer(lines.clone()).log_internal_errors(false);
-        let layer = match format.for_stderr() {
+        let writer = LogWriter::start(stderr())?;
+        // the library would report an event that can't be formatted on standard error, which may
+        // block
+        let layer = tracing_subscriber::fmt::layer().with_writer(writer.clone()).log_internal_errors(false);
+        let layer = match for_stderr(format) {
             LogFormat::Json => layer.json().flatten_event(true).boxed(),
             LogFormat::Auto | LogFormat::Text => layer.with_ansi(io::stderr().is_terminal()).boxed(),
         };
-        // what is traced and what is logged are asked for apart
-        let layer = layer.with_filter(filter_fn(|line| !quotes(line))).with_filter(filter);
+        // the filters apply to this layer only, not to the traces
+        let layer = layer.with_filter(filter_fn(|line| !may_quote_messages(line))).with_filter(filter);
         tracing_subscriber::registry().with(layer).with(traces.layer()).init();
-        // the usual hook writes to standard error, which may block
+        // the default hook writes to standard error, which may block
         std::panic::set_hook(Box::new(log_panic));
-        Ok(Self { filter: handle, lines })
+        Ok(Self { filter: handle, writer })
     }
 
-    /// Logs what this filter lets through from now on.
+    /// Replaces the filter.
     ///
     /// # Errors
     /// The log has ended.
-    pub(crate) fn filter(&self, filter: &Filter) -> Result<(), reload::Error> {
+    pub(crate) fn set_filter(&self, filter: &LogFilter) -> Result<(), reload::Error> {
         self.filter.reload(filter.to_env_filter())
     }
 
-    /// How many lines were dropped since the start.
+    /// The number of lines that were dropped since the start.
     pub(crate) fn dropped(&self) -> u64 {
-        self.lines.dropped()
+        self.writer.dropped()
     }
 
-    /// Waits until everything that was logged is written, but no longer than `patience`.
-    pub(crate) fn flush(&self, patience: Duration) {
-        self.lines.flush(patience);
+    /// Waits until all lines are written, for `timeout` at most.
+    pub(crate) fn flush(&self, timeout: Duration) {
+        self.writer.flush(timeout);
     }
 }
 
-/// Standard error, without the lock that the whole process shares: the log's thread may hold up nobody else who writes there.
+/// Standard error without the lock that the whole process shares, so that a blocked log thread does
+/// not block other writers.
 #[cfg(unix)]
 fn stderr() -> Box<dyn io::Write + Send> {
     use std::os::fd::AsFd;
@@ -101,7 +93,7 @@ fn stderr() -> Box<dyn io::Write + Send> {
     Box::new(io::stderr())
 }
 
-/// Logs a panic as any other error.
+/// Logs a panic as an error.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let payload = panic.payload();
     let message = payload
@@ -119,8 +111,9 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     }
 }
 
-/// Whether a line may have what people say in it, whatever filter lets it through: below warnings the WebSocket library quotes messages.
-fn quotes(line: &Metadata<'_>) -> bool {
+/// Whether a line may contain the text of messages: below the level of warnings, the WebSocket
+/// library quotes messages. Such lines are dropped, whatever the filter says.
+fn may_quote_messages(line: &Metadata<'_>) -> bool {
     let is_from = |library| line.target().split("::").next() == Some(library);
     *line.level() > Level::WARN && (is_from("tungstenite") || is_from("tokio_tungstenite"))
 }

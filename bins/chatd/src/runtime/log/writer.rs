@@ -1,4 +1,5 @@
-//! Log lines on their way to standard error. A thread of its own writes them; the server never waits for it.
+//! The queue of log lines for standard error. A thread of its own writes them; the server never
+//! waits for it.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -8,67 +9,67 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How many bytes may wait to be written. The thread holds as many again while it writes them.
-const MAX_WAITING: usize = 1 << 20;
+/// The maximum size of the queue, in bytes. The thread holds as much again while it writes.
+const MAX_QUEUED: usize = 1 << 20;
 
-/// The lines that wait to be written. Clones are the same.
+/// Queues log lines and writes them. Clones share the queue.
 #[derive(Debug, Clone)]
-pub(crate) struct Lines(Arc<Shared>);
+pub(crate) struct LogWriter(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
-    /// Something waits, or everything is written.
+    /// Signalled when lines are queued, and when all lines are written.
     changed: Condvar,
-    /// How many lines were dropped since the start.
+    /// The number of lines that were dropped since the start.
     dropped: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: Vec<u8>,
-    /// How many lines wait.
+    queue: Vec<u8>,
+    /// The number of queued lines.
     count: u64,
-    /// How many were dropped that the log does not mention yet.
-    unmentioned: u64,
+    /// The number of dropped lines that the log has not reported yet.
+    unreported: u64,
     is_writing: bool,
 }
 
-impl Lines {
+impl LogWriter {
     /// Starts the thread that writes to `out`.
     pub(super) fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
-        let lines = Self(Arc::default());
-        let shared = Arc::clone(&lines.0);
-        // it ends with the process
+        let writer = Self(Arc::default());
+        let shared = Arc::clone(&writer.0);
+        // the thread runs until the process ends
         std::thread::Builder::new().name("chatd-log".into()).spawn(move || shared.write_to(out))?;
-        Ok(lines)
+        Ok(writer)
     }
 
-    /// How many were dropped since the start.
+    /// The number of lines that were dropped since the start.
     pub(super) fn dropped(&self) -> u64 {
         self.0.dropped.load(Ordering::Relaxed)
     }
 
-    /// Waits until all are written, but no longer than `patience`.
-    pub(super) fn flush(&self, patience: Duration) {
-        let until = Instant::now() + patience;
+    /// Waits until all lines are written, for `timeout` at most.
+    pub(super) fn flush(&self, timeout: Duration) {
+        let until = Instant::now() + timeout;
         let mut state = self.0.state.lock();
-        while state.is_writing || !state.waiting.is_empty() {
+        while state.is_writing || !state.queue.is_empty() {
             if self.0.changed.wait_until(&mut state, until).timed_out() {
                 return;
             }
         }
     }
 
-    /// Takes one line; drops and counts it where too much waits already.
+    /// Queues one line. If the queue is full, the line is dropped and counted.
     fn push(&self, line: &[u8]) {
         let mut state = self.0.state.lock();
-        if state.waiting.len() + line.len() > MAX_WAITING {
-            state.unmentioned += 1;
+        if state.queue.len() + line.len() > MAX_QUEUED {
+            state.unreported += 1;
             self.0.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        state.waiting.extend_from_slice(line);
+        state.queue.extend_from_slice(line);
         state.count += 1;
         drop(state);
         self.0.changed.notify_all();
@@ -76,62 +77,64 @@ impl Lines {
 }
 
 impl Shared {
-    /// Writes what comes, for ever.
+    /// Writes queued lines, forever.
     fn write_to(&self, mut out: impl Write) {
         let mut is_broken = false;
         let mut chunk = Vec::new();
         loop {
-            let (count, mut unmentioned) = self.next(&mut chunk);
-            // in its place: after the lines that were there before, and before those that came since. Not while writing fails: the
-            // mention would be lost as well, and mentioned again
+            let (count, mut unreported) = self.next(&mut chunk);
+            // The report is queued after the lines that were queued before the drop and before
+            // later lines. While writing fails there is no report: it would be lost, too, and be
+            // counted again.
             if !is_broken {
-                mention(std::mem::take(&mut unmentioned));
+                report_dropped(std::mem::take(&mut unreported));
             }
             is_broken = out.write_all(&chunk).is_err();
             chunk.clear();
             if is_broken {
                 self.dropped.fetch_add(count, Ordering::Relaxed);
-                self.state.lock().unmentioned += unmentioned + count;
+                self.state.lock().unreported += unreported + count;
             } else {
-                mention(unmentioned);
+                report_dropped(unreported);
             }
         }
     }
 
-    /// Waits for lines and takes all; gives how many they are, and how many were dropped that are not mentioned yet.
+    /// Waits for lines and takes all of them. Returns their number, and the number of dropped lines
+    /// that were not reported yet.
     fn next(&self, chunk: &mut Vec<u8>) -> (u64, u64) {
         let mut state = self.state.lock();
         state.is_writing = false;
         self.changed.notify_all();
-        while state.waiting.is_empty() {
+        while state.queue.is_empty() {
             self.changed.wait(&mut state);
         }
         state.is_writing = true;
-        std::mem::swap(chunk, &mut state.waiting);
-        (std::mem::take(&mut state.count), std::mem::take(&mut state.unmentioned))
+        std::mem::swap(chunk, &mut state.queue);
+        (std::mem::take(&mut state.count), std::mem::take(&mut state.unreported))
     }
 }
 
-/// Logs that lines were dropped.
-fn mention(lines: u64) {
+/// Logs the number of dropped lines.
+fn report_dropped(lines: u64) {
     if lines > 0 {
         tracing::warn!(lines, "log lines were dropped because standard error did not take them in time");
     }
 }
 
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Line<'a>;
+impl<'a> MakeWriter<'a> for LogWriter {
+    type Writer = LineWriter<'a>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        Line(self)
+        LineWriter(self)
     }
 }
 
-/// One line, which is written whole by one call.
+/// The writer of one line. The library writes a whole line with one call.
 #[derive(Debug)]
-pub(crate) struct Line<'a>(&'a Lines);
+pub(crate) struct LineWriter<'a>(&'a LogWriter);
 
-impl Write for Line<'_> {
+impl Write for LineWriter<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.0.push(line);
         Ok(line.len())
@@ -149,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes each write only when it is allowed to, and gives what it took.
+    /// A writer that performs a write only when the test allows it, and reports what it wrote.
     struct Slow {
         allowed: mpsc::Receiver<io::Result<()>>,
         began: mpsc::Sender<()>,
@@ -174,24 +177,24 @@ mod tests {
         let (allow, allowed) = mpsc::channel();
         let (began, begun) = mpsc::channel();
         let (taken, written) = mpsc::channel();
-        let lines = Lines::start(Slow { allowed, began, taken }).unwrap();
-        lines.push(b"first\n");
+        let writer = LogWriter::start(Slow { allowed, began, taken }).unwrap();
+        writer.push(b"first\n");
         begun.recv().unwrap();
-        let line = vec![b'x'; MAX_WAITING / 4];
-        (0..6).for_each(|_| lines.push(&line));
-        assert_eq!(lines.dropped(), 2);
-        lines.flush(Duration::from_millis(1));
+        let line = vec![b'x'; MAX_QUEUED / 4];
+        (0..6).for_each(|_| writer.push(&line));
+        assert_eq!(writer.dropped(), 2);
+        writer.flush(Duration::from_millis(1));
 
         allow.send(Ok(())).unwrap();
         assert_eq!(written.recv().unwrap(), b"first\n");
         allow.send(Ok(())).unwrap();
-        assert_eq!(written.recv().unwrap().len(), MAX_WAITING);
-        lines.flush(Duration::from_secs(30));
-        assert_eq!(lines.dropped(), 2);
+        assert_eq!(written.recv().unwrap().len(), MAX_QUEUED);
+        writer.flush(Duration::from_secs(30));
+        assert_eq!(writer.dropped(), 2);
 
-        lines.push(b"lost\n");
+        writer.push(b"lost\n");
         allow.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
-        lines.flush(Duration::from_secs(30));
-        assert_eq!(lines.dropped(), 3, "a line that can't be written is counted as well");
+        writer.flush(Duration::from_secs(30));
+        assert_eq!(writer.dropped(), 3, "a line that can't be written is counted as well");
     }
 }
