@@ -12,14 +12,14 @@ const HANDSHAKE: &str = "chatd_handshake_seconds";
 const REFUSED: &str = "chatd_refused_handshakes_total";
 const CONNECTIONS: &str = "chatd_connections";
 const CLOSES: &str = "chatd_closes_total";
-const PACED: &str = "chatd_paced_total";
+const PACED: &str = "chatd_rate_limited_total";
 const SLOW: &str = "chatd_slow_clients_total";
 
 /// What is there at this moment, found out when somebody asks.
 const ROOMS: &str = "chatd_rooms";
 const SESSIONS: &str = "chatd_sessions";
 const BACKLOG: &str = "chatd_backlog_bytes";
-const MOST_CONNECTIONS: &str = "chatd_most_connections";
+const MOST_CONNECTIONS: &str = "chatd_connections_limit";
 const READY: &str = "chatd_ready";
 
 /// Says what each is, and lets begin at 0 what an alert may ask for before it has happened.
