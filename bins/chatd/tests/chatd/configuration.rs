@@ -1,4 +1,4 @@
-//! The configuration: its layers, what is said about it, and its page in `docs/`.
+//! The configuration: its layers, `chatd config`, and its page in `docs/`.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::process::{Running, chatd, refused};
 
-/// What a command prints that succeeds.
+/// The output of a command that succeeds.
 fn printed(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().unwrap();
     assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
@@ -22,9 +22,9 @@ fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(folder.join(name), text).unwrap();
 }
 
-/// Every layer sets the option of the layers above it, too.
+/// Every layer also sets the options of the layers above it.
 #[test]
-fn a_flag_goes_before_the_environment_before_dotenv_before_the_file_before_the_default() {
+fn flags_override_the_environment_then_dotenv_then_the_file_then_the_defaults() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(
@@ -56,7 +56,7 @@ fn a_flag_goes_before_the_environment_before_dotenv_before_the_file_before_the_d
 }
 
 #[test]
-fn the_file_may_be_named_and_has_to_be_there_then() {
+fn a_named_configuration_file_must_exist() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(folder, "other.toml", "database = ':memory:'");
@@ -73,7 +73,7 @@ fn the_file_may_be_named_and_has_to_be_there_then() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_place_and_all_of_it_at_once() {
+fn all_mistakes_are_reported_at_once_with_their_locations() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(folder, "chatd.toml", "join_rate = 'fast'\nproxy_header = 'x'\nconfig = 'other.toml'\n");
@@ -81,7 +81,7 @@ fn what_is_wrong_is_told_with_its_place_and_all_of_it_at_once() {
                     ./chatd.toml, line 2: proxy-header: expected one of x-forwarded-for, proxy-protocol; found \"x\"\n\
                     ./chatd.toml, line 1: join-rate: expected a whole number, or off for no limit; found \"fast\"\n";
     assert_eq!(refused(chatd(folder).args(["config", "check"])), expected);
-    assert_eq!(refused(&mut chatd(folder)), expected, "the server says the same");
+    assert_eq!(refused(&mut chatd(folder)), expected, "the server reports the same");
 
     write(folder, "chatd.toml", "tls_cert = 'missing.pem'\n");
     let said = refused(chatd(folder).args(["config", "check"]));
@@ -97,7 +97,7 @@ fn what_is_wrong_is_told_with_its_place_and_all_of_it_at_once() {
 }
 
 #[test]
-fn a_check_finds_every_mistake_in_every_place() {
+fn a_check_finds_every_mistake_in_every_layer() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(folder, "chatd.toml", "mesage_rate = 1\nhistory = 'maybe'\nhistory_max_count = 0\nlisten = [\n");
@@ -119,7 +119,7 @@ fn a_check_finds_every_mistake_in_every_place() {
 }
 
 #[test]
-fn a_check_tries_addresses_and_files() {
+fn a_check_resolves_addresses_and_reads_files() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(
@@ -140,7 +140,7 @@ fn a_check_tries_addresses_and_files() {
     }
 }
 
-/// Whatever is wrong with a file, and whichever command or signal reads it.
+/// For all kinds of invalid files and all commands that read them.
 #[test]
 fn no_error_quotes_a_secret() {
     const SECRET: &str = "my secret token value";
@@ -198,7 +198,7 @@ fn a_secret_that_is_not_set_is_shown_as_not_set() {
 }
 
 #[test]
-fn an_unknown_key_is_a_warning_that_names_the_nearest() {
+fn an_unknown_key_is_a_warning_that_names_the_most_similar_option() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(folder, "chatd.toml", "mesage_rate = 1\nzzz = 1\n");
@@ -212,7 +212,7 @@ fn an_unknown_key_is_a_warning_that_names_the_nearest() {
 }
 
 #[test]
-fn the_defaults_are_a_file_that_changes_nothing_and_can_be_used_as_it_is() {
+fn the_file_of_defaults_changes_nothing_and_is_valid() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let without = shown(&mut chatd(folder));
@@ -220,14 +220,14 @@ fn the_defaults_are_a_file_that_changes_nothing_and_can_be_used_as_it_is() {
     write(folder, "chatd.toml", &defaults);
     assert_eq!(shown(&mut chatd(folder)), without);
 
-    // and every line that is commented out is one that could stand there
+    // every line that is commented out is valid, too
     let options =
         defaults.lines().filter_map(|line| line.strip_prefix("# ")).filter(|line| line.contains(" = "));
     write(folder, "chatd.toml", &options.collect::<Vec<_>>().join("\n"));
     let all = shown(&mut chatd(folder));
     for (option, setting) in without.as_object().unwrap() {
         assert_eq!(all[option]["value"], setting["value"], "{option}");
-        // these are in the tests' environment
+        // the environment of the tests sets these
         if !["config", "admin-listen", "log-format"].contains(&option.as_str()) {
             assert_eq!(all[option]["from"], "./chatd.toml", "{option}");
         }
@@ -235,7 +235,7 @@ fn the_defaults_are_a_file_that_changes_nothing_and_can_be_used_as_it_is() {
 }
 
 #[test]
-fn the_page_in_docs_is_what_the_options_are() {
+fn the_page_in_docs_is_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
     let docs = printed(chatd(folder.path()).args(["config", "docs"]));
     let written = include_str!("../../../../docs/configuration.md");

@@ -1,4 +1,4 @@
-//! What happens where the system gives few descriptors.
+//! A low limit of open files.
 
 use chat_testkit::{Client, http, until};
 
@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use crate::process::{Running, with_descriptors};
 
 #[tokio::test]
-async fn who_finds_no_descriptor_is_told_so_and_those_inside_stay() {
+async fn clients_above_the_limit_get_503_and_the_others_stay_connected() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Running::start(&mut with_descriptors(folder.path(), 150));
     let log = server.log_up_to("the limit of open files is low");
@@ -31,13 +31,13 @@ async fn who_finds_no_descriptor_is_told_so_and_those_inside_stay() {
     inside[0].say("still here").await;
     assert_eq!(last.messages(1).await, ["still here"]);
     drop(last);
-    let gets_in = async || Client::knock(server.address, "r", "next").await.is_ok();
-    until("there is a place again", gets_in).await;
+    let is_accepted = async || Client::knock(server.address, "r", "next").await.is_ok();
+    until("there is capacity again", is_accepted).await;
     until("the database can be opened, too", async || status("/readyz").await == 200).await;
 }
 
 #[test]
-fn a_limit_that_is_enough_for_many_is_no_warning_and_comes_after_the_address() {
+fn a_limit_that_allows_many_connections_is_logged_as_info_after_the_address() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Running::start(&mut with_descriptors(folder.path(), 4_000));
     assert!(server.announced.contains("listens on"), "{}", server.announced);

@@ -1,34 +1,34 @@
-//! The operator's listener.
+//! The admin listener.
 
 use chat_testkit::Client;
 use chat_testkit::http::request;
 
 use crate::process::{Running, chatd, refused};
 
-const HERE: [&str; 2] = ["--admin-listen", "127.0.0.1:0"];
+const ADMIN_LISTEN: [&str; 2] = ["--admin-listen", "127.0.0.1:0"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_says_whether_the_server_lives_and_is_ready() {
+async fn health_checks_report_whether_the_server_is_alive_and_ready() {
     let folder = tempfile::tempdir().unwrap();
-    let chatd = Running::start(chatd(folder.path()).args(HERE).args(["--max-connections", "1"]));
+    let chatd = Running::start(chatd(folder.path()).args(ADMIN_LISTEN).args(["--max-connections", "1"]));
     let admin = chatd.admin.unwrap();
-    let asked = async |path| request(admin, "GET", path, &[]).await;
-    assert_eq!(asked("/livez").await.body, b"alive\n");
-    assert_eq!(asked("/readyz").await.body, b"ready\n");
+    let get = async |path| request(admin, "GET", path, &[]).await;
+    assert_eq!(get("/livez").await.body, b"alive\n");
+    assert_eq!(get("/readyz").await.body, b"ready\n");
 
     let _ana = Client::enter(chatd.address, "r", "ana").await;
-    let full = asked("/readyz").await;
+    let full = get("/readyz").await;
     assert_eq!(full.status, 503);
     assert_eq!(full.body, b"not ready: the maximum number of connections is reached\n");
-    assert_eq!(asked("/livez").await.status, 200);
-    // who chats finds nothing of it, and the operator no chat
-    assert_eq!(asked("/ws/chat/r/bob").await.status, 404);
+    assert_eq!(get("/livez").await.status, 200);
+    // the admin listener serves no chat
+    assert_eq!(get("/ws/chat/r/bob").await.status, 404);
 }
 
 #[test]
-fn a_port_that_was_chosen_and_is_in_use_is_an_error_and_off_is_off() {
+fn a_configured_port_that_is_in_use_is_an_error_and_off_opens_no_listener() {
     let folder = tempfile::tempdir().unwrap();
-    let first = Running::start(chatd(folder.path()).args(HERE));
+    let first = Running::start(chatd(folder.path()).args(ADMIN_LISTEN));
     let (taken, other) = (first.admin.unwrap(), tempfile::tempdir().unwrap());
     let second =
         refused(chatd(other.path()).args(["--listen", "127.0.0.1:0", "--admin-listen", &taken.to_string()]));
@@ -46,14 +46,14 @@ fn a_port_that_was_chosen_and_is_in_use_is_an_error_and_off_is_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_default_port_that_is_in_use_is_a_warning_and_another_one_is_used_and_printed() {
+async fn if_the_default_port_is_in_use_another_one_is_used_and_printed() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let start = |folder: &tempfile::TempDir| {
         let mut command = chatd(folder.path());
-        // an empty variable is one that is not set
+        // an empty variable counts as not set
         Running::start(command.env("CHATD_ADMIN_LISTEN", "").env("CHATD_ADMIN_TOKEN", "0123456789abcdef"))
     };
-    // whoever has the usual port, one of these two does not get it
+    // at most one of the two gets the default port
     let (first, mut second) = (start(&one), start(&two));
     let (a, b) = (first.admin.unwrap(), second.admin.unwrap());
     assert_ne!(a, b);
