@@ -26,8 +26,7 @@ pub struct Session {
     pub session: String,
     /// The user's name.
     pub username: String,
-    /// The address that the client connects from. Behind a trusted proxy it is the address that the
-    /// proxy reports.
+    /// The client's address. Behind a trusted proxy, it is the address that the proxy reports.
     #[serde(default)]
     pub address: String,
     /// When the session sent `hello`, RFC 3339 in UTC.
@@ -41,8 +40,7 @@ pub struct ClassicClient {
     pub username: String,
     /// The name of the room.
     pub room: String,
-    /// The address that the client connects from. Behind a trusted proxy it is the address that the
-    /// proxy reports.
+    /// The client's address. Behind a trusted proxy, it is the address that the proxy reports.
     pub address: String,
     /// When the client joined, RFC 3339 in UTC.
     pub began_at: String,
