@@ -52,15 +52,15 @@ async fn without_a_certificate_sighup_does_not_end_the_server() {
 fn an_invalid_certificate_is_reported_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = Identity::generate().write(folder.path());
-    let said = refused(chatd(folder.path()).arg("--tls-cert").arg(&certificate));
-    assert!(said.contains("--tls-key is not set"), "{said}");
-    let said = refused(chatd(folder.path()).arg("--tls-cert").arg(&key).arg("--tls-key").arg(&key));
-    assert!(said.contains("a certificate can't be read from") && said.contains("key.pem"), "{said}");
-    let said = refused(chatd(folder.path()).args(["--tls-cert", "gone.pem"]).arg("--tls-key").arg(&key));
-    assert!(said.contains("gone.pem"), "{said}");
+    let output = refused(chatd(folder.path()).arg("--tls-cert").arg(&certificate));
+    assert!(output.contains("--tls-key is not set"), "{output}");
+    let output = refused(chatd(folder.path()).arg("--tls-cert").arg(&key).arg("--tls-key").arg(&key));
+    assert!(output.contains("a certificate can't be read from") && output.contains("key.pem"), "{output}");
+    let output = refused(chatd(folder.path()).args(["--tls-cert", "gone.pem"]).arg("--tls-key").arg(&key));
+    assert!(output.contains("gone.pem"), "{output}");
     std::fs::write(&certificate, Identity::generate().certificate_pem()).unwrap();
-    let said = refused(chatd(folder.path()).arg("--tls-cert").arg(&certificate).arg("--tls-key").arg(&key));
-    assert!(said.contains("can't be used with the key"), "{said}");
+    let output = refused(chatd(folder.path()).arg("--tls-cert").arg(&certificate).arg("--tls-key").arg(&key));
+    assert!(output.contains("can't be used with the key"), "{output}");
 }
 
 #[test]
@@ -71,10 +71,10 @@ fn an_encrypted_or_broken_key_is_named_and_not_quoted() {
     let body: String = plain.lines().filter(|line| !line.starts_with("---")).collect();
     let says = |pem: &str| {
         std::fs::write(&key, pem).unwrap();
-        let said =
+        let output =
             refused(chatd(folder.path()).arg("--tls-cert").arg(&certificate).arg("--tls-key").arg(&key));
-        assert!(said.contains("key.pem") && !said.contains(&body[..32]), "{said}");
-        said
+        assert!(output.contains("key.pem") && !output.contains(&body[..32]), "{output}");
+        output
     };
     let encrypted = "it is encrypted with a passphrase; write it without one: openssl pkey";
     assert!(says(&plain.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")).contains(encrypted));

@@ -107,7 +107,7 @@ async fn write(
 ) -> Vec<(String, Ack)> {
     let draining = tokio::spawn(async move { while events.next().await.is_some() {} });
     client.join(&lobby(), JoinOptions::default()).await.unwrap();
-    let (mut said, mut open, mut next) = (Vec::new(), VecDeque::new(), 0);
+    let (mut sent, mut open, mut next) = (Vec::new(), VecDeque::new(), 0);
     while !stop.load(Ordering::Relaxed) || !open.is_empty() {
         if !stop.load(Ordering::Relaxed) && open.len() < IN_FLIGHT {
             let body = format!("{number}.{next}");
@@ -116,12 +116,12 @@ async fn write(
             continue;
         }
         let (body, receipt) = open.pop_front().unwrap();
-        said.push((body, receipt.await.expect("acked in the end")));
+        sent.push((body, receipt.await.expect("acked in the end")));
         acked.note();
     }
     client.close().await;
     draining.await.unwrap();
-    said
+    sent
 }
 
 /// Counts acks and notifies when there are enough for a round.
@@ -217,17 +217,17 @@ async fn every_message_is_delivered_exactly_once_over_broken_connections_and_res
         line.server.send_replace(Some(server.address));
     }
     stop.store(true, Ordering::Relaxed);
-    let said: Vec<_> =
+    let sent: Vec<_> =
         soon("all is acked", join_all(writing)).await.into_iter().flat_map(Result::unwrap).collect();
-    let last = said.iter().map(|(_, ack)| ack.seq).max().unwrap();
+    let last = sent.iter().map(|(_, ack)| ack.seq).max().unwrap();
     tell_newest.send_replace(Some(last));
     let read = soon("all is read", join_all(reading)).await;
 
-    let mut expected: Vec<&String> = said.iter().map(|(body, _)| body).collect();
+    let mut expected: Vec<&String> = sent.iter().map(|(body, _)| body).collect();
     expected.sort_unstable();
     for seen in read.into_iter().map(Result::unwrap) {
         assert!(
-            said.iter().all(|(body, ack)| seen.get(&ack.seq) == Some(body)),
+            sent.iter().all(|(body, ack)| seen.get(&ack.seq) == Some(body)),
             "the message has the number of its ack"
         );
         let mut bodies: Vec<&String> = seen.values().collect();

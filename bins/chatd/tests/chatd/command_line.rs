@@ -59,8 +59,8 @@ async fn flags_set_limits() {
 fn a_failed_start_prints_one_clear_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let says = |arguments: &[&str], sentence: &str| {
-        let said = refused(chatd(folder.path()).args(["--log", "off"]).args(arguments));
-        assert_eq!(said, format!("chatd: {sentence}\n"));
+        let output = refused(chatd(folder.path()).args(["--log", "off"]).args(arguments));
+        assert_eq!(output, format!("chatd: {sentence}\n"));
     };
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -82,8 +82,8 @@ fn a_failed_start_prints_one_clear_sentence() {
 
     let newer = folder.path().join("newer.sqlite3");
     migrate::up(&newer).unwrap();
-    let mut outside = SqliteConnection::establish(newer.to_str().unwrap()).unwrap();
-    outside
+    let mut connection = SqliteConnection::establish(newer.to_str().unwrap()).unwrap();
+    connection
         .batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000000')")
         .unwrap();
     says(
@@ -94,10 +94,10 @@ fn a_failed_start_prints_one_clear_sentence() {
     let _open = Database::open(&folder.path().join("open.sqlite3")).unwrap();
     says(&with("open.sqlite3"), "the database open.sqlite3 is in use by another chatd");
 
-    let said = refused(chatd(folder.path()).args(["--database", ""]));
-    assert!(said.contains("expected a path, or :memory:"), "{said}");
-    let said = refused(chatd(folder.path()).args(["--listen", "nowhere.invalid:1"]));
-    assert!(said.starts_with("chatd: can't listen on nowhere.invalid:1: "), "{said}");
+    let output = refused(chatd(folder.path()).args(["--database", ""]));
+    assert!(output.contains("expected a path, or :memory:"), "{output}");
+    let output = refused(chatd(folder.path()).args(["--listen", "nowhere.invalid:1"]));
+    assert!(output.starts_with("chatd: can't listen on nowhere.invalid:1: "), "{output}");
     for (filter, why) in [
         ("chat=loudly", "\"loudly\" is not a log level (off, error, warn, info, debug, trace)"),
         (
@@ -106,8 +106,8 @@ fn a_failed_start_prints_one_clear_sentence() {
         ),
         ("inof", "\"inof\" is not a log level (off, error, warn, info, debug, trace); did you mean info?"),
     ] {
-        let said = refused(chatd(folder.path()).args(["--log", filter]));
-        assert!(said.contains(why), "{said}");
+        let output = refused(chatd(folder.path()).args(["--log", filter]));
+        assert!(output.contains(why), "{output}");
     }
 }
 
@@ -155,8 +155,8 @@ fn zero_means_no_limit_or_is_rejected() {
         ("join-burst", "0", "at least 1"),
         ("max-memory", "0", "expected auto, off, or a number of bytes"),
     ] {
-        let said = refused(chatd(folder.path()).args([format!("--{option}"), zero.to_owned()]));
-        assert!(said.contains(why), "{said}");
+        let output = refused(chatd(folder.path()).args([format!("--{option}"), zero.to_owned()]));
+        assert!(output.contains(why), "{output}");
     }
     let check = |limit: &str| {
         let limits =

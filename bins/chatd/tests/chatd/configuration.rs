@@ -65,10 +65,10 @@ fn a_named_configuration_file_must_exist() {
     drop(server);
     write(folder, ".env", "CHATD_CONFIG=other.toml");
     assert_eq!(shown(&mut chatd(folder))["database"]["from"], "other.toml");
-    let said = refused(chatd(folder).args(["--config", "missing.toml"]));
+    let output = refused(chatd(folder).args(["--config", "missing.toml"]));
     assert!(
-        said.starts_with("chatd: the configuration file missing.toml can't be read: No such file"),
-        "{said}"
+        output.starts_with("chatd: the configuration file missing.toml can't be read: No such file"),
+        "{output}"
     );
 }
 
@@ -84,9 +84,9 @@ fn all_mistakes_are_reported_at_once_with_their_locations() {
     assert_eq!(refused(&mut chatd(folder)), expected, "the server reports the same");
 
     write(folder, "chatd.toml", "tls_cert = 'missing.pem'\n");
-    let said = refused(chatd(folder).args(["config", "check"]));
+    let output = refused(chatd(folder).args(["config", "check"]));
     assert_eq!(
-        said,
+        output,
         "chatd: ./chatd.toml, line 1: tls-cert: --tls-cert and --tls-key must be set together: --tls-key is not set\n"
     );
 
@@ -102,7 +102,7 @@ fn a_check_finds_every_mistake_in_every_layer() {
     let folder = folder.path();
     write(folder, "chatd.toml", "mesage_rate = 1\nhistory = 'maybe'\nhistory_max_count = 0\nlisten = [\n");
     write(folder, ".env", "A=1\nCHATD_LISTEN=0.0.0.0:99999\nCHATD_LITSEN=0.0.0.0:1\nCHATD_LOG=a b c\n");
-    let said = refused(chatd(folder).env("CHATD_JOIN_RATE", "fast").args(["config", "check"]));
+    let output = refused(chatd(folder).env("CHATD_JOIN_RATE", "fast").args(["config", "check"]));
     for expected in [
         ".env, line 4: CHATD_LOG: not a valid assignment",
         ".env, line 2: CHATD_LISTEN: expected a port from 0 to 65535 after the colon; found \"0.0.0.0:99999\"",
@@ -113,9 +113,9 @@ fn a_check_finds_every_mistake_in_every_layer() {
         "./chatd.toml, line 3: history-max-count: expected at least 1; off keeps everything; found \"0\"",
         "./chatd.toml, line 4: listen: not valid TOML",
     ] {
-        assert!(said.contains(expected), "{expected:?} in {said}");
+        assert!(output.contains(expected), "{expected:?} in {output}");
     }
-    assert_eq!(said.lines().count(), 8, "{said}");
+    assert_eq!(output.lines().count(), 8, "{output}");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_check_resolves_addresses_and_reads_files() {
         "listen = 'nowhere.invalid:1'\nadmin-listen = 'nowhere.invalid:2'\ntls-cert = 'none.pem'\ntls-key = 'none.pem'\n\
          admin-token-file = 'none'\ndatabase = 'no/folder.sqlite3'\n",
     );
-    let said = refused(chatd(folder).env_remove("CHATD_ADMIN_LISTEN").args(["config", "check"]));
+    let output = refused(chatd(folder).env_remove("CHATD_ADMIN_LISTEN").args(["config", "check"]));
     for expected in [
         "./chatd.toml, line 1: listen: \"nowhere.invalid:1\" can't be resolved",
         "./chatd.toml, line 2: admin-listen: \"nowhere.invalid:2\" can't be resolved",
@@ -136,7 +136,7 @@ fn a_check_resolves_addresses_and_reads_files() {
         "./chatd.toml, line 5: admin-token-file: the token file none can't be read",
         "./chatd.toml, line 6: database: the folder no does not exist",
     ] {
-        assert!(said.contains(expected), "{expected:?} in {said}");
+        assert!(output.contains(expected), "{expected:?} in {output}");
     }
 }
 
@@ -156,11 +156,11 @@ fn no_error_quotes_a_secret() {
     ] {
         write(folder, ".env", &text);
         for command in [&["config", "check"][..], &[], &["admin", "rooms"]] {
-            let said = refused(chatd(folder).args(command));
-            assert!(!said.contains("secret token"), "{text}: {said}");
+            let output = refused(chatd(folder).args(command));
+            assert!(!output.contains("secret token"), "{text}: {output}");
         }
-        let said = refused(chatd(folder).args(["config", "check"]));
-        assert!(said.contains(".env, line ") && said.contains("CHATD_ADMIN_TOKEN: "), "{text}: {said}");
+        let output = refused(chatd(folder).args(["config", "check"]));
+        assert!(output.contains(".env, line ") && output.contains("CHATD_ADMIN_TOKEN: "), "{text}: {output}");
     }
     std::fs::remove_file(folder.join(".env")).unwrap();
     for text in [
@@ -173,12 +173,12 @@ fn no_error_quotes_a_secret() {
         format!("\nadmin-token '{SECRET}'"),
     ] {
         write(folder, "chatd.toml", &text);
-        let said = refused(chatd(folder).args(["config", "check"]));
-        assert!(!said.contains("secret token"), "{text}: {said}");
-        assert!(said.contains("./chatd.toml, line 2"), "{text}: {said}");
+        let output = refused(chatd(folder).args(["config", "check"]));
+        assert!(!output.contains("secret token"), "{text}: {output}");
+        assert!(output.contains("./chatd.toml, line 2"), "{text}: {output}");
     }
-    let said = refused(chatd(folder).args(["--config", "none.toml"]).env("CHATD_ADMIN_TOKEN", SECRET));
-    assert!(!said.contains("secret token"), "{said}");
+    let output = refused(chatd(folder).args(["--config", "none.toml"]).env("CHATD_ADMIN_TOKEN", SECRET));
+    assert!(!output.contains("secret token"), "{output}");
 }
 
 #[test]
@@ -202,9 +202,9 @@ fn an_unknown_key_is_a_warning_that_names_the_most_similar_option() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(folder, "chatd.toml", "mesage_rate = 1\nzzz = 1\n");
-    let said = printed(chatd(folder).args(["config", "check"]));
+    let output = printed(chatd(folder).args(["config", "check"]));
     assert_eq!(
-        said,
+        output,
         "./chatd.toml, line 1: there is no option \"mesage-rate\"; did you mean message-rate?\n\
          ./chatd.toml, line 2: there is no option \"zzz\"\n./chatd.toml: no mistakes found\n"
     );

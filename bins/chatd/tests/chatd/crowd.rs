@@ -31,7 +31,7 @@ const CONCURRENT: usize = 100;
 /// The time over which the clients spread their reconnects.
 const SPREAD: Duration = Duration::from_secs(10);
 
-fn people() -> usize {
+fn clients() -> usize {
     std::env::var("CROWD").ok().and_then(|count| count.parse().ok()).unwrap_or(300)
 }
 
@@ -42,23 +42,25 @@ fn room(number: usize) -> RoomName {
 struct Crowd {
     folder: TempDir,
     server: Running,
-    people: Vec<(Client, Events)>,
+    clients: Vec<(Client, Events)>,
 }
 
 /// Reads until the room is recovered and the message that was sent meanwhile has arrived, once.
-async fn recover(events: &mut Events, said: &str) -> Instant {
-    let (mut is_back, mut heard) = (None, 0);
-    while is_back.is_none() || heard == 0 {
+async fn recover(events: &mut Events, sent: &str) -> Instant {
+    let (mut is_back, mut received) = (None, 0);
+    while is_back.is_none() || received == 0 {
         match events.next().await.expect("the session continues") {
             Event::Recovered { .. } => is_back = Some(Instant::now()),
-            Event::Message { message: StoredMessage::Said { body, .. }, .. } if *body == *said => heard += 1,
+            Event::Message { message: StoredMessage::Said { body, .. }, .. } if *body == *sent => {
+                received += 1
+            }
             Event::Gap(gap) => panic!("not resumed: {gap:?}"),
             Event::Hole { expected, got, .. } => panic!("a hole: {got} instead of {expected}"),
             Event::Closed(why) => panic!("closed: {why:?}"),
             _ => {}
         }
     }
-    assert_eq!(heard, 1);
+    assert_eq!(received, 1);
     is_back.unwrap()
 }
 
@@ -67,7 +69,7 @@ impl Crowd {
         let folder = tempfile::tempdir().unwrap();
         let server = Running::start(&mut Self::program(&folder));
         let permits = Arc::new(Semaphore::new(CONCURRENT));
-        let connecting = (0..people()).map(|number| {
+        let connecting = (0..clients()).map(|number| {
             let (permits, url) = (Arc::clone(&permits), format!("ws://{}/ws", server.address));
             tokio::spawn(async move {
                 let _permit = permits.acquire().await.unwrap();
@@ -78,8 +80,8 @@ impl Crowd {
                 (client, events)
             })
         });
-        let people = join_all(connecting).await.into_iter().map(Result::unwrap).collect();
-        Self { folder, server, people }
+        let clients = join_all(connecting).await.into_iter().map(Result::unwrap).collect();
+        Self { folder, server, clients }
     }
 
     fn program(folder: &TempDir) -> std::process::Command {
@@ -102,14 +104,14 @@ impl Crowd {
         self.server.signal(signal);
         self.server.end_within(Duration::from_secs(10)).await;
         // sent while the server is down
-        let said = format!("after {signal:?}");
-        let speak =
-            |(i, (client, _)): (usize, &(Client, Events))| client.send(&room(i * ROOM_MEMBERS), said.clone());
-        let receipts: Vec<_> = self.people.iter().step_by(ROOM_MEMBERS).enumerate().map(speak).collect();
+        let sent = format!("after {signal:?}");
+        let send =
+            |(i, (client, _)): (usize, &(Client, Events))| client.send(&room(i * ROOM_MEMBERS), sent.clone());
+        let receipts: Vec<_> = self.clients.iter().step_by(ROOM_MEMBERS).enumerate().map(send).collect();
         let began = Instant::now();
         self.server = Running::start_at(&mut Self::program(&self.folder), &address);
         let serves = began.elapsed();
-        let all = join_all(self.people.iter_mut().map(|(_, events)| recover(events, &said)));
+        let all = join_all(self.clients.iter_mut().map(|(_, events)| recover(events, &sent)));
         let last = soon("all clients have recovered", all).await.into_iter().max().unwrap();
         for receipt in receipts {
             soon("the message is stored", receipt).await.unwrap();
@@ -117,21 +119,21 @@ impl Crowd {
         let took = last.duration_since(began);
         let (commits, seconds) = self.commits().await;
         println!(
-            "{signal:?}, {} people: it serves after {serves:?}, the last is in after {took:?}; {commits} commits, which took {seconds:.2} s",
-            self.people.len()
+            "{signal:?}, {} clients: it serves after {serves:?}, the last is in after {took:?}; {commits} commits, which took {seconds:.2} s",
+            self.clients.len()
         );
         // clients that connect at the same time share a commit; a client with an old row needs one
         // more
-        assert!(commits <= (2 * self.people.len() + 100) as f64, "a storm on the store: {commits} commits");
+        assert!(commits <= (2 * self.clients.len() + 100) as f64, "a storm on the store: {commits} commits");
     }
 
     /// The number of presence rows.
     fn rows(&self) -> i64 {
         let path = self.folder.path().join("chatd.sqlite3");
-        let mut outside = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-        outside.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
+        let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        connection.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
         diesel::sql_query("SELECT count(*) AS count FROM presence")
-            .get_result::<Count>(&mut outside)
+            .get_result::<Count>(&mut connection)
             .unwrap()
             .count
     }
@@ -148,16 +150,17 @@ async fn after_a_kill_and_after_a_stop_all_clients_recover_and_no_old_rows_remai
     let mut crowd = Crowd::connect().await;
     for signal in [Signal::KILL, Signal::TERM] {
         crowd.restart(signal).await;
-        until("there is one row per client", async || crowd.rows() == i64::try_from(people()).unwrap()).await;
+        until("there is one row per client", async || crowd.rows() == i64::try_from(clients()).unwrap())
+            .await;
         let (mut stranger, joined) = Session::enter(crowd.server.address, "r0", "stranger").await;
         // clients that joined in the last 250 ms are announced a little later
         let mut members = joined["member_count"].clone();
-        while members != ROOM_MEMBERS.min(people()) + 1 {
+        while members != ROOM_MEMBERS.min(clients()) + 1 {
             members = stranger.next("presence").await["member_count"].clone();
         }
         stranger.ask(serde_json::json!({"type": "leave", "room": "r0"})).await;
     }
-    for (client, _) in &crowd.people {
+    for (client, _) in &crowd.clients {
         assert_eq!((client.counters().repeats, client.counters().holes), (0, 0));
     }
 }

@@ -43,10 +43,10 @@ async fn damage_at_the_start_is_reported_with_advice() {
     let folder = tempfile::tempdir().unwrap();
     store_messages(folder.path()).await;
     damage(folder.path());
-    let said = refused(chatd(folder.path()).args(["--listen", "127.0.0.1:0"]));
-    assert!(said.contains("chatd: the database ./chatd.sqlite3 is damaged: "), "{said}");
-    assert!(said.contains("restore a backup, or recover what is still readable"), "{said}");
-    assert!(!said.contains("secret"), "{said}");
+    let output = refused(chatd(folder.path()).args(["--listen", "127.0.0.1:0"]));
+    assert!(output.contains("chatd: the database ./chatd.sqlite3 is damaged: "), "{output}");
+    assert!(output.contains("restore a backup, or recover what is still readable"), "{output}");
+    assert!(!output.contains("secret"), "{output}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

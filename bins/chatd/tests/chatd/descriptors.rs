@@ -15,9 +15,9 @@ async fn clients_above_the_limit_get_503_and_the_others_stay_connected() {
         log.split("connections=").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
     assert!((30..150).contains(&allowed), "{allowed}");
 
-    let mut inside = Vec::new();
+    let mut clients = Vec::new();
     for i in 0..allowed {
-        inside.push(Client::enter(server.address, "r", &format!("p{i}")).await);
+        clients.push(Client::enter(server.address, "r", &format!("p{i}")).await);
     }
     for i in 0..50 {
         let refused = Client::knock(server.address, "r", &format!("late{i}")).await.map(drop).unwrap_err();
@@ -26,9 +26,9 @@ async fn clients_above_the_limit_get_503_and_the_others_stay_connected() {
     let status = async |path| http::request(server.address, "GET", path, &[]).await.status;
     assert_eq!((status("/livez").await, status("/readyz").await), (200, 503));
 
-    let mut last = inside.pop().unwrap();
+    let mut last = clients.pop().unwrap();
     assert_eq!(last.brief().await, format!("+p{}", allowed - 1));
-    inside[0].say("still here").await;
+    clients[0].say("still here").await;
     assert_eq!(last.messages(1).await, ["still here"]);
     drop(last);
     let is_accepted = async || Client::knock(server.address, "r", "next").await.is_ok();

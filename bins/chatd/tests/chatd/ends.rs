@@ -29,11 +29,11 @@ async fn after_a_kill_no_old_member_is_listed_and_all_names_are_free() {
     let folder = tempfile::tempdir().unwrap();
     for round in 0..3 {
         let mut server = Running::start(&mut chatd(folder.path()));
-        let mut inside = Vec::new();
+        let mut clients = Vec::new();
         for i in 0..10 {
-            inside.push(Client::enter(server.address, "r", &format!("p{i}")).await);
+            clients.push(Client::enter(server.address, "r", &format!("p{i}")).await);
         }
-        for client in &mut inside[..5] {
+        for client in &mut clients[..5] {
             client.say("in the middle of it").await;
         }
         server.signal(Signal::KILL);
@@ -99,14 +99,14 @@ async fn a_database_that_does_not_answer_does_not_delay_the_shutdown() {
     let mut server = Running::start(&mut chatd(folder.path()));
     let (mut ana, bob) =
         (Client::enter(server.address, "r", "ana").await, Client::enter(server.address, "r", "bob").await);
-    let mut outside =
+    let mut connection =
         SqliteConnection::establish(folder.path().join("chatd.sqlite3").to_str().unwrap()).unwrap();
-    outside.batch_execute("BEGIN IMMEDIATE").unwrap();
+    connection.batch_execute("BEGIN IMMEDIATE").unwrap();
     drop(bob);
     while ana.brief().await != "-bob" {}
     server.signal(Signal::TERM);
     assert_eq!(server.end_within(SHUTDOWN_TIMEOUT).await.code(), Some(0));
-    drop(outside);
+    drop(connection);
     // the next start removes the remaining rows
     let server = Running::start(&mut chatd(folder.path()));
     let mut again = Client::enter(server.address, "r", "ana").await;

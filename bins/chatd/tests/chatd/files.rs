@@ -21,8 +21,8 @@ async fn a_second_process_is_refused_by_any_path_to_the_file() {
     symlink("real", path("other")).unwrap();
     fs::hard_link(path("real/a.sqlite3"), path("hard.sqlite3")).unwrap();
     for name in ["real/a.sqlite3", "link.sqlite3", "other/a.sqlite3", "./real/../hard.sqlite3"] {
-        let said = refused(chatd(folder.path()).args(["--listen", "127.0.0.1:0", "--database", name]));
-        assert!(said.contains("is in use by another chatd"), "{name}: {said}");
+        let output = refused(chatd(folder.path()).args(["--listen", "127.0.0.1:0", "--database", name]));
+        assert!(output.contains("is in use by another chatd"), "{name}: {output}");
     }
     let (mut ana, _) = Session::enter(running.address, "r", "ana").await;
     assert_eq!(ana.say("r", "still here").await, 1);

@@ -50,8 +50,8 @@ impl Machine {
         let mount = tempfile::tempdir().unwrap();
         let trial = unshare(&mount, srv, &["--try"]).output().unwrap();
         if !trial.status.success() {
-            let said = String::from_utf8_lossy(&trial.stderr).into_owned();
-            needs::skip(&format!("namespaces with file systems of their own ({})", said.trim()));
+            let output = String::from_utf8_lossy(&trial.stderr).into_owned();
+            needs::skip(&format!("namespaces with file systems of their own ({})", output.trim()));
             return None;
         }
         let unshare = unshare(&mount, srv, &[]).spawn().unwrap();
@@ -60,8 +60,10 @@ impl Machine {
         until("systemd runs", async || pid().is_some()).await;
         let machine = Self { unshare, pid: pid().unwrap(), _mount: mount };
         let asks = "systemctl is-system-running || true";
-        let Err(said) = machine.poll(asks, &["running\n", "degraded\n"]).await else { return Some(machine) };
-        needs::skip(&format!("a systemd that runs in namespaces ({})", said.trim()));
+        let Err(output) = machine.poll(asks, &["running\n", "degraded\n"]).await else {
+            return Some(machine);
+        };
+        needs::skip(&format!("a systemd that runs in namespaces ({})", output.trim()));
         None
     }
 

@@ -122,14 +122,14 @@ impl Reader {
     }
 
     fn run(&mut self, section: Section, fill_in: impl Fn(&str) -> String) -> String {
-        let mut said = String::new();
+        let mut output = String::new();
         for commands in section.commands {
             let commands = self.download.named_here(&fill_in(&commands));
-            said += &self.here(&commands);
+            output += &self.here(&commands);
             let stays = |line: &&str| ["export ", "cd "].iter().any(|begin| line.starts_with(begin));
             self.state.extend(commands.lines().filter(stays).map(|line| format!("{line}\n")));
         }
-        said
+        output
     }
 }
 
@@ -196,12 +196,12 @@ async fn every_command_of_the_manual_works() {
 
     let (mut ana, _) = v2::Session::enter(SERVER, "lobby", "ana").await;
     ana.say("lobby", "before the restart").await;
-    let knocking = Arc::new(AtomicBool::new(true));
-    let knocks = tokio::spawn(knock(Arc::clone(&knocking)));
+    let running_flag = Arc::new(AtomicBool::new(true));
+    let connecting = tokio::spawn(connect_repeatedly(Arc::clone(&running_flag)));
     assert!(reader.follow("systemctl restart chatd").contains("alive"));
     assert_eq!(ana.closed().await.1, Some(1001));
-    knocking.store(false, Ordering::Relaxed);
-    assert!(knocks.await.unwrap() > 0, "no connection was refused, and some were answered");
+    running_flag.store(false, Ordering::Relaxed);
+    assert!(connecting.await.unwrap() > 0, "no connection was refused, and some were answered");
 
     reader.follow("chatd backup");
     let kept = reader.machine.must("ls /var/backups/chatd | wc -l; ls /var/lib/chatd/*replaced* | wc -l");
@@ -220,9 +220,9 @@ async fn every_command_of_the_manual_works() {
 
 /// Connects repeatedly; no connection may be refused. Returns the number of responses: a server
 /// that is ending may not answer.
-async fn knock(go_on: Arc<AtomicBool>) -> usize {
+async fn connect_repeatedly(continues: Arc<AtomicBool>) -> usize {
     let mut answered = 0;
-    while go_on.load(Ordering::Relaxed) {
+    while continues.load(Ordering::Relaxed) {
         let mut stream = TcpStream::connect(SERVER).await.expect("the socket is there");
         let mut answer = [0; 12];
         let asked = async {

@@ -42,8 +42,8 @@ fn the_unit_uses_existing_options() {
 /// is skipped.
 fn checks_files() -> bool {
     let output = Command::new("systemd-analyze").arg("--version").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let version = said.split_whitespace().nth(1).and_then(|version| version.parse().ok()).unwrap_or(0);
+    let output = String::from_utf8_lossy(&output.stdout).into_owned();
+    let version = output.split_whitespace().nth(1).and_then(|version| version.parse().ok()).unwrap_or(0);
     if version < WITH_OFFLINE {
         needs::skip(&format!("systemd {WITH_OFFLINE} (it has {version})"));
     }
@@ -66,8 +66,8 @@ fn systemd_accepts_the_units_and_reports_a_low_exposure() {
         Command::new("systemd-analyze").args(arguments).current_dir(folder.path()).output().unwrap()
     };
     let verified = analyze(&["verify", "./chatd.service", "./chatd.socket"]);
-    let said = String::from_utf8_lossy(&verified.stderr).into_owned();
-    let about_ours: Vec<_> = said.lines().filter(|line| line.contains("chatd.s")).collect();
+    let output = String::from_utf8_lossy(&verified.stderr).into_owned();
+    let about_ours: Vec<_> = output.lines().filter(|line| line.contains("chatd.s")).collect();
     assert!(about_ours.is_empty(), "{about_ours:?}");
     let security = analyze(&["security", "--offline=true", "--no-pager", "./chatd.service"]);
     let report = String::from_utf8_lossy(&security.stdout).into_owned();

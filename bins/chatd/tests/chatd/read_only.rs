@@ -69,10 +69,10 @@ async fn the_server_does_not_start_until_the_file_is_writable() {
         }
     };
     allow(0o444);
-    let said = refused(unprivileged(folder.path()).args(["--log", "off", "--listen", "127.0.0.1:0"]));
-    assert!(said.starts_with("chatd: the database can't be written: "), "{said}");
-    assert!(said.ends_with("attempt to write a readonly database\n"), "{said}");
-    assert_eq!(said.lines().count(), 1);
+    let output = refused(unprivileged(folder.path()).args(["--log", "off", "--listen", "127.0.0.1:0"]));
+    assert!(output.starts_with("chatd: the database can't be written: "), "{output}");
+    assert!(output.ends_with("attempt to write a readonly database\n"), "{output}");
+    assert_eq!(output.lines().count(), 1);
 
     allow(0o644);
     drop(start());

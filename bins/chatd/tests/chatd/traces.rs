@@ -6,16 +6,16 @@ use crate::process::{chatd, refused};
 #[test]
 fn without_the_feature_the_option_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
-    let said = refused(chatd(folder.path()).args(["--trace-endpoint", "http://127.0.0.1:4318/v1/traces"]));
-    assert_eq!(said, "chatd: --trace-endpoint: this chatd was built without the feature opentelemetry\n");
+    let output = refused(chatd(folder.path()).args(["--trace-endpoint", "http://127.0.0.1:4318/v1/traces"]));
+    assert_eq!(output, "chatd: --trace-endpoint: this chatd was built without the feature opentelemetry\n");
 }
 
 #[test]
 fn the_sample_is_a_number_from_0_to_1() {
     let folder = tempfile::tempdir().unwrap();
     for none in ["1.1", "-0.1", "NaN", "half"] {
-        let said = refused(chatd(folder.path()).arg(format!("--trace-sample={none}")));
-        assert!(said.contains("a number from 0 to 1"), "{said}");
+        let output = refused(chatd(folder.path()).arg(format!("--trace-sample={none}")));
+        assert!(output.contains("a number from 0 to 1"), "{output}");
     }
 }
 

@@ -42,9 +42,9 @@ async fn rooms_members_and_sessions_are_listed() {
 async fn all_members_of_a_room_are_listed_page_by_page() {
     let folder = tempfile::tempdir().unwrap();
     let (running, admin) = start_server(folder.path());
-    let mut people = Vec::new();
+    let mut sessions = Vec::new();
     for n in 0..205 {
-        people.push(v2::Session::enter(running.address, "lobby", &format!("p{n}")).await);
+        sessions.push(v2::Session::enter(running.address, "lobby", &format!("p{n}")).await);
     }
     let members = async |arguments: &[&str]| {
         let (_, output) = run_admin(folder.path(), admin, &[&["members", "lobby"], arguments].concat()).await;
