@@ -1,4 +1,4 @@
-//! For whoever watches over the process.
+//! Health checks of the process.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -6,12 +6,12 @@ use http::StatusCode;
 
 use crate::Admin;
 
-/// The process runs and answers.
+/// Whether the process runs and answers.
 pub(crate) async fn alive() -> &'static str {
     "alive\n"
 }
 
-/// Whether somebody who comes now would be let in; if not, why.
+/// Whether the server accepts a new client; if not, the reason.
 pub(crate) async fn ready(State(admin): State<Admin>) -> Response {
     match admin.control.ready().await {
         Ok(()) => "ready\n".into_response(),

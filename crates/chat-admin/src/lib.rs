@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use crate::metrics::Metrics;
 use crate::v1::Token;
 
-/// The operator's side of a running server.
+/// The admin interface of a running server: health checks, metrics and the admin API.
 #[derive(Debug, Clone)]
 pub struct Admin {
     control: Control,
@@ -25,40 +25,43 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Of this server.
+    /// The admin interface of the server behind `control`.
     pub fn new(control: Control) -> Self {
         Self { control, metrics: None, token: None, usage: None, users: None }
     }
 
-    /// What `/metrics` answers, in the text format of Prometheus; without this there is no such path. It is called in the runtime and must
-    /// not block; what the server tells of itself is up to date by then.
+    /// Serves `/metrics` with the result of `render`, in the text format of Prometheus. Without it
+    /// there is no such path. `render` is called inside the runtime and must not block. The gauges
+    /// of the server are up to date when it is called.
     pub fn metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
         self.metrics = Some(Metrics::new(render));
         self
     }
 
-    /// Whoever has this token may do what is under `/v1`; without one nobody may.
+    /// Accepts requests to `/v1` with this token. Without a token, all requests to `/v1` are
+    /// refused.
     pub fn token(mut self, token: &str) -> Self {
         self.token = Some(Token::new(token));
         self
     }
 
-    /// The usage of the rooms, where it is kept; without it it is not told.
+    /// Serves the usage of rooms. With `None`, requests for it are refused.
     pub fn usage(mut self, usage: Option<Usage>) -> Self {
         self.usage = usage;
         self
     }
 
-    /// The messages by who said them, where they are stored; without it nothing is exported or erased.
+    /// Exports and erases the messages of users. With `None`, requests for that are refused.
     pub fn users(mut self, users: Option<UserMessages>) -> Self {
         self.users = users;
         self
     }
 
-    /// Answers whoever connects, for ever. Dropped, it ends in the middle of whatever it does.
+    /// Serves all connections of the listener, forever. Dropping the future aborts the requests in
+    /// progress.
     ///
     /// # Errors
-    /// What the system says about the listener. A connection's errors are its own.
+    /// The listener fails. An error of a connection ends only that connection.
     pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
         axum::serve(listener, self.routes()).await
     }

@@ -1,4 +1,4 @@
-//! For a Prometheus that scrapes.
+//! The metrics, for Prometheus.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,10 +10,11 @@ use http::header::CONTENT_TYPE;
 
 use crate::Admin;
 
-/// The text format, version 0.0.4 (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
+/// The media type of the text format, version 0.0.4
+/// (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Writes the metrics.
+/// Renders the metrics.
 #[derive(Clone)]
 pub(crate) struct Metrics(Arc<dyn Fn() -> String + Send + Sync>);
 

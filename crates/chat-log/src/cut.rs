@@ -1,20 +1,21 @@
-//! Values that a client chose, shortened for the log.
+//! Shortening of values from clients for the log.
 
 use std::fmt::{self, Write};
 
-/// The longest value in a log line, in characters.
+/// The maximum length of a value in a log line, in characters.
 pub const MAX_CHARS: usize = 100;
 
-/// No character of UTF-8 is longer than this, in bytes.
+/// The maximum length of a character in UTF-8, in bytes.
 const MAX_CHAR_BYTES: usize = 4;
 
-/// A value as the log shows it: at most [`MAX_CHARS`] characters, with an ellipsis where something is missing. Control characters, quotes and
-/// backslashes are escaped; bytes that are not UTF-8 become U+FFFD.
+/// Formats a value for the log: at most [`MAX_CHARS`] characters, followed by an ellipsis if the
+/// value is longer. Control characters, quotes and backslashes are escaped. Bytes that are not
+/// UTF-8 become U+FFFD.
 pub fn cut(value: &[u8]) -> Cut<'_> {
     Cut(value)
 }
 
-/// See [`cut`].
+/// A value whose `Display` is shortened. See [`cut`].
 #[derive(Debug, Clone, Copy)]
 pub struct Cut<'a>(&'a [u8]);
 
@@ -36,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_short_value_stays_as_it_is() {
+    fn a_short_value_is_not_changed() {
         assert_eq!(cut(b"").to_string(), "");
         assert_eq!(cut("https://café.example".as_bytes()).to_string(), "https://café.example");
         let longest = "é".repeat(MAX_CHARS);
@@ -54,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_stays_on_its_line() {
+    fn a_value_has_no_line_breaks() {
         assert_eq!(cut(b"a\nb\x1b[31m\"").to_string(), "a\\nb\\u{1b}[31m\\\"");
     }
 }

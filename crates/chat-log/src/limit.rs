@@ -1,4 +1,4 @@
-//! How often a log line is written.
+//! Rate limits for log lines.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -6,48 +6,51 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// A line is written at most once in this time.
+/// A line is written at most once in this interval.
 pub const INTERVAL: Duration = Duration::from_secs(60);
 
-/// A kind of line is written for at most this many keys within [`INTERVAL`], however many keys there are.
+/// The maximum number of keys for which one kind of line is written within [`INTERVAL`].
 pub const MAX_KEYS: usize = 100;
 
-/// A line may be written.
+/// Permission to write a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Passed {
-    /// How many lines of this kind were suppressed since the last one that was written; `None` for none, so that the field stays out of the line.
+    /// The number of lines of this kind that were suppressed since the last line. `None` if there
+    /// were none, so that the line has no such field.
     pub suppressed: Option<u64>,
 }
 
-/// Limits one kind of line: at most one within [`INTERVAL`].
+/// Limits one kind of line to one per [`INTERVAL`].
 #[derive(Debug, Default)]
 pub struct Occasional(PerKey<()>);
 
 impl Occasional {
-    /// A limit that lets the next line through.
+    /// A limit that allows the next line.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether the line may be written now. A line that may not is counted.
+    /// Asks to write a line now. `None` if it must be suppressed; it is counted then.
     pub fn pass(&self) -> Option<Passed> {
         self.0.pass(())
     }
 
-    /// How many lines were suppressed and not reported since this or [`pass`](Self::pass) was called last.
+    /// The number of lines that were suppressed since the last call that reported it: of this
+    /// method or of [`pass`](Self::pass). `None` if there were none.
     pub fn take_suppressed(&self) -> Option<u64> {
         self.0.take_suppressed()
     }
 }
 
-/// Limits one kind of line for each key, such as a client's address: at most one within [`INTERVAL`] for each key, and for at most
-/// [`MAX_KEYS`] keys.
+/// Limits one kind of line per key, such as the address of a client: to one per [`INTERVAL`] for
+/// each key, and to [`MAX_KEYS`] keys.
 #[derive(Debug)]
 pub struct PerKey<K>(Mutex<State<K>>);
 
 #[derive(Debug)]
 struct State<K> {
-    /// When each key's line was written last. Keys older than [`INTERVAL`] are removed when there is no room for another one.
+    /// The time of the last line of each key. If there is no space for another key, keys older than
+    /// [`INTERVAL`] are removed.
     written: HashMap<K, Instant>,
     suppressed: u64,
 }
@@ -59,12 +62,13 @@ impl<K> Default for PerKey<K> {
 }
 
 impl<K: Eq + Hash> PerKey<K> {
-    /// Whether the line for this key may be written now. A line that may not is counted.
+    /// Asks to write the line for this key now. `None` if it must be suppressed; it is counted
+    /// then.
     pub fn pass(&self, key: K) -> Option<Passed> {
         self.pass_at(key, Instant::now())
     }
 
-    /// [`pass`](Self::pass) at a given time.
+    /// The same as [`pass`](Self::pass), at the given time.
     pub fn pass_at(&self, key: K, now: Instant) -> Option<Passed> {
         let is_recent = |written: &Instant| now.saturating_duration_since(*written) < INTERVAL;
         let mut state = self.0.lock();
@@ -80,7 +84,8 @@ impl<K: Eq + Hash> PerKey<K> {
         Some(Passed { suppressed: state.take_suppressed() })
     }
 
-    /// How many lines were suppressed and not reported since this or [`pass`](Self::pass) was called last.
+    /// The number of lines that were suppressed since the last call that reported it: of this
+    /// method or of [`pass`](Self::pass). `None` if there were none.
     pub fn take_suppressed(&self) -> Option<u64> {
         self.0.lock().take_suppressed()
     }
@@ -97,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_has_one_line_a_minute_and_the_rest_is_counted() {
+    fn each_key_gets_one_line_per_minute_and_the_rest_is_counted() {
         let (limit, start) = (PerKey::default(), Instant::now());
         assert_eq!(limit.pass_at("a", start), Some(Passed { suppressed: None }));
         let soon = start + INTERVAL - Duration::from_millis(1);
@@ -109,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn any_number_of_keys_write_a_bounded_number_of_lines() {
+    fn any_number_of_keys_gets_a_bounded_number_of_lines() {
         let (limit, start) = (PerKey::default(), Instant::now());
         let passed =
             |from: u32, now| (from..from + 10_000).filter(|k| limit.pass_at(*k, now).is_some()).count();
@@ -117,15 +122,11 @@ mod tests {
         assert_eq!(passed(10_000, start + INTERVAL / 2), 0);
         assert_eq!(passed(20_000, start + INTERVAL), MAX_KEYS);
         assert!(limit.0.lock().written.len() <= MAX_KEYS);
-        assert_eq!(
-            limit.take_suppressed(),
-            Some(10_000 - MAX_KEYS as u64),
-            "since the last that was written"
-        );
+        assert_eq!(limit.take_suppressed(), Some(10_000 - MAX_KEYS as u64), "since the last line");
     }
 
     #[test]
-    fn a_line_without_a_key_is_occasional() {
+    fn a_line_without_a_key_is_limited() {
         let limit = Occasional::new();
         assert!(limit.pass().is_some());
         assert!(limit.pass().is_none());

@@ -312,8 +312,8 @@ async fn presence_rows_follow_members_and_stale_rows_are_removed() {
 
     let (ana, _) = join(&engine, "ana").await;
     let (bob, _) = join(&engine, "bob").await;
-    let rows = rows.members(room("r")).await.unwrap();
-    assert_eq!(rows, [(**ana.member()).clone(), (**bob.member()).clone()]);
+    let stored = rows.members(room("r")).await.unwrap();
+    assert_eq!(stored, [(**ana.member()).clone(), (**bob.member()).clone()]);
     drop(ana);
     until("the row is gone", async || rows.members(room("r")).await.unwrap() == [(**bob.member()).clone()])
         .await;

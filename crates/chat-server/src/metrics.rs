@@ -15,14 +15,14 @@ const HANDSHAKE: &str = "chatd_handshake_seconds";
 const REFUSED: &str = "chatd_refused_handshakes_total";
 const CONNECTIONS: &str = "chatd_connections";
 const CLOSES: &str = "chatd_closes_total";
-const RATE_LIMITED: &str = "chatd_paced_total";
+const RATE_LIMITED: &str = "chatd_rate_limited_total";
 const SLOW: &str = "chatd_slow_clients_total";
 
 /// Gauges that are updated only on request.
 const ROOMS: &str = "chatd_rooms";
 const SESSIONS: &str = "chatd_sessions";
 const BACKLOG: &str = "chatd_backlog_bytes";
-const MAX_CONNECTIONS: &str = "chatd_most_connections";
+const MAX_CONNECTIONS: &str = "chatd_connections_limit";
 const READY: &str = "chatd_ready";
 
 /// Describes the metrics, and sets counters to 0 that an alert may query before the first event.

@@ -8,6 +8,8 @@
 
 pub mod frame;
 pub mod http;
+#[cfg(unix)]
+pub mod needs;
 pub mod tls;
 pub mod v2;
 

@@ -12,16 +12,17 @@ use chat_protocol::{RoomName, Timestamp};
 use chat_rooms::{Engine, RoomUsage};
 use parking_lot::Mutex;
 
-pub use day::{Day, NoDay};
+pub use day::{Day, ParseDayError};
 pub use table::{Page, Query, Row};
 
-/// How often what was counted is written down.
-const EVERY: Duration = Duration::from_secs(60);
+/// How often the counts are written to the database.
+const SAVE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How many rooms one transaction writes, or days' rows it removes: a few milliseconds of the writer.
-const AT_ONCE: usize = 500;
+/// The maximum number of rows that one transaction writes or removes. It occupies the writer of the
+/// database for a few milliseconds.
+const BATCH_ROWS: usize = 500;
 
-/// The usage of an engine's rooms. Clones are the same one.
+/// The usage of the rooms of an engine. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Usage {
     database: Database,
@@ -29,51 +30,54 @@ pub struct Usage {
     unsaved: Arc<Mutex<Unsaved>>,
 }
 
-/// What the database does not have yet. It is bounded by the database itself: while that does not answer nobody comes into a room.
+/// The counts that are not in the database yet. The database bounds them: while it does not answer,
+/// no client can join a room.
 #[derive(Debug)]
 struct Unsaved {
-    /// The day that what the engine counts belongs to.
+    /// The day of the counts in the engine.
     day: Day,
     rooms: HashMap<(Day, RoomName), RoomUsage>,
-    /// The most members of the rooms that somebody is in and in which nothing was said yet on this day. A room has a row only once something is
-    /// said in it: what a client only enters costs no storage.
-    quiet: HashMap<RoomName, u64>,
+    /// The peak members of rooms that have members and had no message on this day. A room gets a
+    /// row with its first message, so joining rooms costs no storage.
+    silent: HashMap<RoomName, u64>,
 }
 
 impl Usage {
-    /// Of an engine that [counts](chat_rooms::EngineBuilder::count_usage), in this database.
+    /// Stores the usage of an engine in this database. The engine must
+    /// [count](chat_rooms::EngineBuilder::count_usage) it.
     pub fn new(database: Database, engine: Engine) -> Self {
         let unsaved =
-            Unsaved { day: Day::of(Timestamp::now()), rooms: HashMap::new(), quiet: HashMap::new() };
+            Unsaved { day: Day::of(Timestamp::now()), rooms: HashMap::new(), silent: HashMap::new() };
         Self { database, engine, unsaved: Arc::new(Mutex::new(unsaved)) }
     }
 
-    /// Writes it down every minute and at the end of each day, and removes what is older than so many days; for ever.
-    pub async fn keep(self, most_days: Option<u32>) {
+    /// Writes the counts to the database every minute and at the end of each day, forever. Removes
+    /// rows that are older than `max_days`; `None` keeps all rows.
+    pub async fn run(self, max_days: Option<u32>) {
         loop {
             let millis = u64::try_from(Timestamp::now().0).unwrap_or_default();
-            let every = u64::try_from(EVERY.as_millis()).unwrap_or(u64::MAX);
-            // by the clock's minutes, so that each belongs to one day
-            tokio::time::sleep(Duration::from_millis(every - millis % every)).await;
-            let kept = async {
+            let interval = u64::try_from(SAVE_INTERVAL.as_millis()).unwrap_or(u64::MAX);
+            // aligned to the minutes of the clock, so that each minute belongs to one day
+            tokio::time::sleep(Duration::from_millis(interval - millis % interval)).await;
+            let saved = async {
                 self.save().await?;
-                match most_days {
-                    Some(days) => self.forget_before(Day::of(Timestamp::now()).before(days)).await,
+                match max_days {
+                    Some(days) => self.remove_before(Day::of(Timestamp::now()).before(days)).await,
                     None => Ok(()),
                 }
             };
-            if let Err(error) = kept.await {
+            if let Err(error) = saved.await {
                 tracing::warn!(%error, "room usage could not be written; it will be retried");
             }
         }
     }
 
-    /// Writes down what was counted until now.
+    /// Writes the current counts to the database.
     ///
-    /// Not cancel-safe: dropped in the middle, some of it may be lost.
+    /// Not cancel-safe: if the future is dropped before it completes, some counts may be lost.
     ///
     /// # Errors
-    /// [`DbError`]; it is kept, and written down the next time.
+    /// [`DbError`] if the database fails. The counts are kept and written by the next call.
     pub async fn save(&self) -> Result<(), DbError> {
         self.save_at(Day::of(Timestamp::now())).await
     }
@@ -81,7 +85,7 @@ impl Usage {
     async fn save_at(&self, today: Day) -> Result<(), DbError> {
         let mut rows = self.take(today);
         while !rows.is_empty() {
-            let rest = rows.split_off(rows.len().min(AT_ONCE));
+            let rest = rows.split_off(rows.len().min(BATCH_ROWS));
             let written = rows.clone();
             if let Err(error) = self.database.write(move |connection| table::add(connection, &written)).await
             {
@@ -97,8 +101,9 @@ impl Usage {
         Ok(())
     }
 
-    /// What is to be written. When the day is another one than the last time, what the engine has counted is still of that one, and in the
-    /// new one those are in who have stayed.
+    /// Takes the counts to write. If the day has changed since the last call, the counts in the
+    /// engine still belong to the previous day, and the peak of the new day starts with the current
+    /// members.
     fn take(&self, today: Day) -> Vec<(Day, RoomName, RoomUsage)> {
         let counted = self.engine.take_usage();
         let rooms = self.engine.rooms().into_iter();
@@ -107,11 +112,11 @@ impl Usage {
         let day = std::mem::replace(&mut unsaved.day, today);
         for (room, mut usage) in counted {
             let before = if usage.messages > 0 {
-                // whoever said something was in
+                // the sender of a message was a member, even if it has left since
                 let members = now.get(&room).copied().unwrap_or(1);
-                unsaved.quiet.remove(&room).unwrap_or_default().max(members)
+                unsaved.silent.remove(&room).unwrap_or_default().max(members)
             } else {
-                let peak = unsaved.quiet.entry(room.clone()).or_default();
+                let peak = unsaved.silent.entry(room.clone()).or_default();
                 *peak = usage.peak_members.max(*peak);
                 *peak
             };
@@ -119,9 +124,9 @@ impl Usage {
             unsaved.rooms.entry((day, room)).or_default().add(usage);
         }
         if day == today {
-            unsaved.quiet.retain(|room, _| now.contains_key(room));
+            unsaved.silent.retain(|room, _| now.contains_key(room));
         } else {
-            unsaved.quiet = now;
+            unsaved.silent = now;
         }
         std::mem::take(&mut unsaved.rooms)
             .into_iter()
@@ -129,17 +134,21 @@ impl Usage {
             .collect()
     }
 
-    /// A part of what is written down, after what was counted until now is.
+    /// Writes the current counts and reads a page.
+    ///
+    /// Not cancel-safe, because it [saves](Self::save).
     ///
     /// # Errors
-    /// [`DbError`] when the database does not answer. Cancel-safe but for what [`save`](Self::save) says.
+    /// [`DbError`] if the database fails.
     pub async fn page(&self, query: Query) -> Result<Page, DbError> {
         self.save().await?;
         self.database.read(move |connection| table::page(connection, &query)).await
     }
 
-    async fn forget_before(&self, day: Day) -> Result<(), DbError> {
-        while self.database.write(move |connection| table::forget_before(connection, day, AT_ONCE)).await? {}
+    async fn remove_before(&self, day: Day) -> Result<(), DbError> {
+        while self.database.write(move |connection| table::remove_before(connection, day, BATCH_ROWS)).await?
+        {
+        }
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The table.
+//! The table `room_usage`.
 
 use chat_protocol::RoomName;
 use chat_rooms::RoomUsage;
@@ -7,43 +7,45 @@ use diesel::sql_types::{BigInt, Text};
 
 use crate::Day;
 
-/// What is asked for.
+/// Which usage to read.
 #[derive(Debug, Clone)]
 pub struct Query {
-    /// From this day on.
+    /// The first day.
     pub from: Day,
-    /// Until this day, itself included.
+    /// The last day.
     pub to: Day,
-    /// Of this room alone.
+    /// Only the usage of this room.
     pub room: Option<RoomName>,
-    /// Behind this one: where the page before ended.
+    /// Only rows after this one: the last row of the previous page.
     pub after: Option<(Day, RoomName)>,
-    /// How many at most.
+    /// The maximum number of rows.
     pub limit: usize,
 }
 
-/// A part of the table, by day and within a day by room.
+/// A page of usage statistics, ordered by day and room.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Page {
-    /// So many as were asked for, or fewer.
+    /// At most [`Query::limit`] rows.
     pub rows: Vec<Row>,
-    /// Whether there are more behind them.
+    /// Whether there are more rows after these.
     pub more: bool,
 }
 
-/// A room on a day.
+/// The usage of a room on a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Row {
-    /// When.
+    /// The day.
     pub day: Day,
-    /// Where: a name as it was written.
+    /// The name of the room, as it was stored.
     pub room: String,
-    /// How much.
+    /// The usage.
     pub usage: RoomUsage,
 }
 
 #[derive(QueryableByName)]
-struct Found {
+struct StoredRow {
     #[diesel(sql_type = BigInt)]
     day: i64,
     #[diesel(sql_type = Text)]
@@ -64,7 +66,8 @@ fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
 }
 
-/// Adds to what is there. Where nothing was said no row is made.
+/// Adds usage to the stored rows. A room without messages gets no row; it only raises the peak of a
+/// row that exists.
 pub(crate) fn add(connection: &mut SqliteConnection, rows: &[(Day, RoomName, RoomUsage)]) -> QueryResult<()> {
     for (day, room, usage) in rows {
         if usage.messages == 0 {
@@ -72,7 +75,7 @@ pub(crate) fn add(connection: &mut SqliteConnection, rows: &[(Day, RoomName, Roo
                 "UPDATE room_usage SET peak_members = max(peak_members, ?) WHERE day = ? AND room = ?",
             )
             .bind::<BigInt, _>(signed(usage.peak_members))
-            .bind::<BigInt, _>(day.0)
+            .bind::<BigInt, _>(day.number())
             .bind::<Text, _>(room.as_str())
             .execute(connection)?;
             continue;
@@ -82,7 +85,7 @@ pub(crate) fn add(connection: &mut SqliteConnection, rows: &[(Day, RoomName, Roo
              ON CONFLICT (day, room) DO UPDATE SET peak_members = max(peak_members, excluded.peak_members),
                  messages = messages + excluded.messages, bytes = bytes + excluded.bytes",
         )
-        .bind::<BigInt, _>(day.0)
+        .bind::<BigInt, _>(day.number())
         .bind::<Text, _>(room.as_str())
         .bind::<BigInt, _>(signed(usage.peak_members))
         .bind::<BigInt, _>(signed(usage.messages))
@@ -96,21 +99,21 @@ pub(crate) fn page(connection: &mut SqliteConnection, query: &Query) -> QueryRes
     let Query { from, to, room, after, limit } = query;
     let (after_day, after_room) =
         after.as_ref().map_or((Day::FIRST, ""), |(day, room)| (*day, room.as_str()));
-    let found: Vec<Found> = diesel::sql_query(
+    let found: Vec<StoredRow> = diesel::sql_query(
         "SELECT day, room, peak_members, messages, bytes FROM room_usage
          WHERE day BETWEEN ? AND ? AND (day, room) > (?, ?) AND (? = '' OR room = ?) ORDER BY day, room LIMIT ?",
     )
-    .bind::<BigInt, _>(from.0)
-    .bind::<BigInt, _>(to.0)
-    .bind::<BigInt, _>(after_day.0)
+    .bind::<BigInt, _>(from.number())
+    .bind::<BigInt, _>(to.number())
+    .bind::<BigInt, _>(after_day.number())
     .bind::<Text, _>(after_room)
     .bind::<Text, _>(room.as_ref().map_or("", |room| room.as_str()))
     .bind::<Text, _>(room.as_ref().map_or("", |room| room.as_str()))
     .bind::<BigInt, _>(signed(*limit as u64).saturating_add(1))
     .load(connection)?;
     let more = found.len() > *limit;
-    let row = |found: Found| Row {
-        day: Day(found.day),
+    let row = |found: StoredRow| Row {
+        day: Day::from_number(found.day),
         room: found.room,
         usage: RoomUsage {
             peak_members: unsigned(found.peak_members),
@@ -121,13 +124,13 @@ pub(crate) fn page(connection: &mut SqliteConnection, query: &Query) -> QueryRes
     Ok(Page { rows: found.into_iter().take(*limit).map(row).collect(), more })
 }
 
-/// Removes some of what is older, and says whether there may be more of it.
-pub(crate) fn forget_before(connection: &mut SqliteConnection, day: Day, most: usize) -> QueryResult<bool> {
+/// Removes at most `max` rows of earlier days. Returns whether there may be more of them.
+pub(crate) fn remove_before(connection: &mut SqliteConnection, day: Day, max: usize) -> QueryResult<bool> {
     let removed = diesel::sql_query(
         "DELETE FROM room_usage WHERE (day, room) IN (SELECT day, room FROM room_usage WHERE day < ? ORDER BY day LIMIT ?)",
     )
-    .bind::<BigInt, _>(day.0)
-    .bind::<BigInt, _>(signed(most as u64))
+    .bind::<BigInt, _>(day.number())
+    .bind::<BigInt, _>(signed(max as u64))
     .execute(connection)?;
-    Ok(removed == most)
+    Ok(removed == max)
 }

@@ -1,4 +1,5 @@
-//! The configuration file: TOML, one key for each option, written as its flag with `_` or `-` between the words.
+//! The configuration file: TOML with one key for each option. A key is the name of the flag, with
+//! `_` or `-` between the words.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,13 +7,14 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// What a configuration file sets: by the names of flags, as flags would have it.
+/// The settings of a configuration file, by the names of the flags. Values are written as flags
+/// take them.
 #[derive(Debug, Default)]
-pub(crate) struct File {
-    pub(crate) path: PathBuf,
+pub(super) struct File {
+    pub(super) path: PathBuf,
     values: BTreeMap<String, Entry>,
-    /// What can't be read in it. No value is quoted: it may be a secret.
-    pub(crate) mistakes: Vec<String>,
+    /// The mistakes in the file. They quote no value, because it may be a secret.
+    pub(super) mistakes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -22,8 +24,8 @@ struct Entry {
 }
 
 impl File {
-    /// Reads it. One that can't be read is a mistake, too.
-    pub(crate) fn read(path: &Path) -> Self {
+    /// Reads a file. A file that can't be read is a mistake.
+    pub(super) fn read(path: &Path) -> Self {
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(path.to_owned(), &text),
             Err(error) => {
@@ -39,12 +41,12 @@ impl File {
         let mut wrong_lines = Vec::new();
         for error in errors {
             let line = error.span().map_or(1, |span| line_at(text, span.start));
-            // what follows from a mistake in the same line tells nobody anything
+            // further errors in the same line follow from the first
             if !wrong_lines.contains(&line) {
                 wrong_lines.push(line);
-                let place = file.at(line);
+                let location = file.at(line);
                 let key = key_in(text, line).map(|key| format!("{key}: ")).unwrap_or_default();
-                file.mistakes.push(format!("{place}: {key}not valid TOML: {}", error.message()));
+                file.mistakes.push(format!("{location}: {key}not valid TOML: {}", error.message()));
             }
         }
         for (key, value) in table.into_inner() {
@@ -57,13 +59,13 @@ impl File {
     }
 
     fn set(&mut self, key: String, value: &Spanned<DeValue<'_>>, line: usize) {
-        let place = self.at(line);
+        let location = self.at(line);
         match as_flag(value.get_ref()) {
-            None => self
-                .mistakes
-                .push(format!("{place}: {key}: expected a text, a number, true, false, or a list of texts")),
+            None => self.mistakes.push(format!(
+                "{location}: {key}: expected a text, a number, true, false, or a list of texts"
+            )),
             Some(_) if self.values.contains_key(&key) => {
-                self.mistakes.push(format!("{place}: {key}: set twice, once with - and once with _"));
+                self.mistakes.push(format!("{location}: {key}: set twice, once with - and once with _"));
             }
             Some(value) => {
                 self.values.insert(key, Entry { value, line });
@@ -72,16 +74,16 @@ impl File {
     }
 
     /// The value of a key.
-    pub(crate) fn value(&self, key: &str) -> Option<&str> {
+    pub(super) fn value(&self, key: &str) -> Option<&str> {
         self.values.get(key).map(|entry| entry.value.as_str())
     }
 
-    /// Where a key is set, for a person.
-    pub(crate) fn place(&self, key: &str) -> String {
+    /// The location that sets a key, for a message.
+    pub(super) fn location(&self, key: &str) -> String {
         self.values.get(key).map_or_else(|| self.path.display().to_string(), |entry| self.at(entry.line))
     }
 
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
         self.values.keys().map(String::as_str)
     }
 
@@ -90,11 +92,12 @@ impl File {
     }
 }
 
-/// A value as a flag would have it: switches are on or off, and lists have commas between their items.
+/// A value written as a flag takes it: booleans become `on` and `off`, lists are separated by
+/// commas.
 fn as_flag(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
-        // a number in another notation has its underscores removed already
+        // the parser has removed underscores already
         DeValue::Integer(number) => {
             i128::from_str_radix(number.as_str(), number.radix()).ok().map(|n| n.to_string())
         }
@@ -112,13 +115,13 @@ fn as_flag(value: &DeValue<'_>) -> Option<String> {
     }
 }
 
-/// The number of the line that has this byte; of the last line where it is the end of the text.
+/// The number of the line with this byte; the last line, if the byte is the end of the text.
 fn line_at(text: &str, byte: usize) -> usize {
     let before = text.bytes().take(byte).filter(|byte| *byte == b'\n').count();
     (before + 1).min(text.lines().count().max(1))
 }
 
-/// The key that a line sets, if there is one.
+/// The key that a line sets.
 fn key_in(text: &str, line: usize) -> Option<&str> {
     let (key, _) = text.lines().nth(line - 1)?.split_once('=')?;
     let key = key.trim();
@@ -136,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_what_flags_would_be() {
+    fn values_are_written_as_flags_take_them() {
         let file = parse(
             "listen = '0.0.0.0:80'\nmessage_rate = 1_000\nhistory = true\npage = false\nallowed-origins = ['https://a.example', 'https://b.example']\ntrace_sample = 0.5\njoin_rate = 0x10",
         );
@@ -152,11 +155,11 @@ mod tests {
         assert_eq!(file.mistakes, [""; 0]);
         let values: Vec<_> = file.keys().map(|key| (key, file.value(key).unwrap_or_default())).collect();
         assert_eq!(values, expected);
-        assert_eq!(file.place("page"), "chatd.toml, line 4");
+        assert_eq!(file.location("page"), "chatd.toml, line 4");
     }
 
     #[test]
-    fn every_mistake_is_named_with_its_line_and_key_and_nothing_is_quoted() {
+    fn mistakes_name_line_and_key_and_quote_no_value() {
         let file = parse("listen = \nadmin-token = \"a secret\nadmin_token_file = a secret\n\npage = true\n");
         let all = file.mistakes.join("\n");
         for place in ["chatd.toml, line 1: listen: ", "line 2: admin-token: ", "line 3: admin_token_file: "] {

@@ -1,15 +1,16 @@
-//! How help is shown.
+//! The layout of `-h` and `--help`.
 
 use std::ffi::OsString;
 
 use clap::Command;
 
-/// The width at which lines are wrapped where the terminal is wider.
-const WIDTH: usize = 110;
+/// The width at which lines are wrapped if the terminal is wider.
+const MAX_WIDTH: usize = 110;
 
-/// The command as its help is asked for: with `-h` an option has one line, which leaves no room for its variable.
-pub(super) fn shown(command: Command, arguments: &[OsString]) -> Command {
-    let command = command.max_term_width(WIDTH);
+/// The command with the layout for its help. In `-h` each option has one line, which leaves no
+/// space for its variable.
+pub(super) fn with_layout(command: Command, arguments: &[OsString]) -> Command {
+    let command = command.max_term_width(MAX_WIDTH);
     let is_short = arguments.iter().any(|argument| argument == "-h")
         && !arguments.iter().any(|argument| argument == "--help");
     if is_short { without_variables(command) } else { command }

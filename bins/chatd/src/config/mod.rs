@@ -1,105 +1,127 @@
-//! The configuration, from wherever it comes.
+//! The layers of a configuration: flags, the environment, `.env`, a configuration file, defaults.
+//!
+//! This folder works on any [`clap::Command`]. It knows neither the options of chatd nor its
+//! commands; [`Sources`] names what depends on the program.
 
-mod check;
-mod docs;
 mod dotenv;
 mod file;
 mod help;
 mod layers;
-mod show;
 
 use std::ffi::OsString;
+use std::path::Path;
 
-use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Subcommand};
+use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 
-use crate::command::Cli;
-use crate::options::Options;
-use layers::innermost;
+use layers::{Layers, Origin, innermost};
 
-pub(crate) use layers::{ConfigError, USUAL_FILE};
+pub(crate) use layers::options_of;
 
-use layers::{Layers, Origin};
-
-/// A command line that was read, with everything below it.
-#[derive(Debug)]
-pub(crate) struct Loaded {
-    pub(crate) cli: Cli,
-    pub(crate) configuration: Configuration,
+/// Where options are set, besides flags.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sources {
+    /// The prefix of the environment variables.
+    pub(crate) variable_prefix: &'static str,
+    /// The name of the option that names the configuration file.
+    pub(crate) file_option: &'static str,
+    /// The configuration file that is read if no other file is named and it exists.
+    pub(crate) default_file: &'static str,
 }
 
-/// The values of the server's options, and where they come from.
+/// The configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// All mistakes, each with its location.
+    #[error("{}", .0.join("\n"))]
+    Mistakes(Vec<String>),
+    /// A mistake in the command line, or a request for help. Its text is for a terminal.
+    #[error(transparent)]
+    Clap(#[from] clap::Error),
+}
+
+/// The values of the program's options, and where each is set.
 #[derive(Debug)]
 pub(crate) struct Configuration {
     layers: Layers,
-    /// Of the command line, where the options stand.
+    /// The matches of the innermost subcommand, which has the options.
     matches: ArgMatches,
     command: Command,
 }
 
-/// One option.
+/// One option with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Setting {
     pub(crate) name: String,
-    /// As a flag would have it; none: it is a secret that is set.
+    /// The value, written as a flag takes it. `None` if it is a secret that is set.
     pub(crate) value: Option<String>,
     pub(crate) is_secret: bool,
     pub(crate) origin: Origin,
 }
 
-/// What stands for a secret that is not set.
-const NO_SECRET: &str = "off";
-
-impl Loaded {
-    /// Reads the command line and all that is below it.
-    pub(crate) fn read(arguments: &[OsString]) -> Result<Self, ConfigError> {
-        let command = Cli::command();
-        let layers = Layers::read(&command, arguments)?;
-        let matches = layers.under(command.clone()).try_get_matches_from(arguments)?;
-        let cli = Cli::from_arg_matches(&matches)?;
-        let matches = innermost(&matches).clone();
-        Ok(Self { cli, configuration: Configuration { layers, matches, command } })
-    }
-}
+/// The value of a secret that is not set.
+pub(crate) const UNSET_SECRET: &str = "off";
 
 impl Configuration {
+    /// Parses the arguments of a program, together with all layers below them.
+    ///
+    /// # Errors
+    /// Every mistake of every layer, as far as the named command uses the option.
+    pub(crate) fn read<P: CommandFactory + FromArgMatches>(
+        sources: Sources,
+        arguments: &[OsString],
+    ) -> Result<(P, Self), ConfigError> {
+        let command = P::command();
+        let layers = Layers::read(sources, &command, arguments)?;
+        let matches = layers.under(command.clone()).try_get_matches_from(arguments)?;
+        let program = P::from_arg_matches(&matches)?;
+        let matches = innermost(&matches).clone();
+        Ok((program, Self { layers, matches, command }))
+    }
+
+    /// All options of the program, with their values.
     pub(crate) fn settings(&self) -> Vec<Setting> {
-        let setting = |arg: clap::Arg| {
+        let setting = |arg: Arg| {
             let (id, name) = (arg.get_id().as_str(), arg.get_long()?.to_owned());
             let mut values = self.matches.get_raw(id)?;
             let value = values.next().map(|value| without_password(&value.to_string_lossy()));
             let is_secret = is_secret(&arg);
-            let value = value.filter(|value| !is_secret || value == NO_SECRET);
+            let value = value.filter(|value| !is_secret || value == UNSET_SECRET);
             Some(Setting { name, value, is_secret, origin: self.layers.origin(&self.matches, &arg) })
         };
-        layers::options_of(&self.command).into_iter().filter_map(setting).collect()
+        options_of(&self.command).into_iter().filter_map(setting).collect()
     }
 
-    /// Whether nothing sets an option: not a flag, not a variable, not a file.
+    /// Whether no flag, variable or file sets an option.
     pub(crate) fn is_default(&self, name: &str) -> bool {
         self.option(name).is_some_and(|arg| self.layers.origin(&self.matches, &arg) == Origin::Default)
     }
 
-    /// What a mistake in an option's value is called, with the place that sets it.
-    fn place(&self, name: &str) -> String {
-        self.option(name).map_or_else(|| format!("--{name}"), |arg| self.layers.place(&self.matches, &arg))
+    /// The location that sets an option, for a message about a mistake in its value.
+    pub(crate) fn location(&self, name: &str) -> String {
+        self.option(name).map_or_else(|| format!("--{name}"), |arg| self.layers.location(&self.matches, &arg))
     }
 
-    fn option(&self, name: &str) -> Option<clap::Arg> {
-        layers::options_of(&self.command).into_iter().find(|arg| arg.get_long() == Some(name))
+    /// The configuration file, if one was read.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.layers.file()
     }
 
-    /// What the files set that there is not.
+    /// Settings in the files that are not options.
     pub(crate) fn warnings(&self) -> Vec<String> {
         self.layers.unknown(&self.command)
     }
+
+    fn option(&self, name: &str) -> Option<Arg> {
+        options_of(&self.command).into_iter().find(|arg| arg.get_long() == Some(name))
+    }
 }
 
-/// Secrets are those whose values clap is told not to show either.
-fn is_secret(arg: &clap::Arg) -> bool {
+/// Whether an option is a secret: clap does not show its value from the environment either.
+pub(crate) fn is_secret(arg: &Arg) -> bool {
     arg.is_hide_env_values_set()
 }
 
-/// A URL without the password in it; any other text as it is.
+/// A URL with its password replaced by `***`. Any other text is returned unchanged.
 fn without_password(text: &str) -> String {
     let hidden = text.split_once("://").and_then(|(scheme, rest)| {
         let authority = rest.split(['/', '?', '#']).next()?;
@@ -107,52 +129,6 @@ fn without_password(text: &str) -> String {
         Some(format!("{scheme}://***@{host}{}", rest.get(authority.len()..)?))
     });
     hidden.unwrap_or_else(|| text.to_owned())
-}
-
-/// What can be asked about the configuration.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ConfigCommand {
-    /// Check the configuration and list all mistakes
-    Check(Given),
-    /// Show the value of each option, and where it is set
-    Show {
-        #[command(flatten)]
-        given: Given,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Print a configuration file with every option commented out and set to its default
-    Defaults,
-    /// Print docs/configuration.md
-    #[command(hide = true)]
-    Docs,
-}
-
-/// The options of the server, looked at and not used.
-#[derive(Debug, Args)]
-pub(crate) struct Given {
-    #[command(flatten)]
-    options: Options,
-}
-
-impl ConfigCommand {
-    /// Does it, and gives what is to be printed.
-    ///
-    /// # Errors
-    /// What is wrong with the values, beyond what was wrong with the text of each.
-    pub(crate) fn run(&self, configuration: &Configuration) -> Result<String, Box<dyn std::error::Error>> {
-        Ok(match self {
-            Self::Check(given) => {
-                check::check(&given.options, configuration)?;
-                show::checked(configuration)
-            }
-            Self::Show { json: true, .. } => show::json(configuration)?,
-            Self::Show { json: false, .. } => show::table(configuration),
-            Self::Defaults => docs::toml(&Cli::command()),
-            Self::Docs => docs::markdown(&Cli::command()),
-        })
-    }
 }
 
 #[cfg(test)]

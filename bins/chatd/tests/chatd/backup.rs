@@ -1,4 +1,4 @@
-//! Backups of a running server, and what becomes of them.
+//! `chatd backup` and `chatd restore`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,17 +7,17 @@ use chat_testkit::v2;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::needs::{self, Need};
 use crate::process::{self, Running, chatd};
+use chat_testkit::needs::{self, Need};
 
-/// So much is said before the backup, and about so much while it is made.
+/// The number of messages before the backup.
 const BEFORE: usize = 500;
 
-/// What a command says, and whether it is content.
-async fn told(folder: &Path, arguments: &[&str]) -> (bool, String) {
+/// Runs a command: whether it succeeds, and its output or error.
+async fn run(folder: &Path, arguments: &[&str]) -> (bool, String) {
     let mut command = chatd(folder);
     command.args(arguments);
-    process::told(command).await
+    process::run(command).await
 }
 
 async fn history(session: &mut v2::Session) -> Vec<String> {
@@ -32,7 +32,7 @@ fn unfinished(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_under_load_is_whole_and_comes_back_as_another_life_of_the_room() {
+async fn a_backup_under_load_is_complete_and_its_restore_begins_a_new_epoch() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let mut running = Running::start(&mut chatd(folder));
@@ -45,31 +45,31 @@ async fn a_backup_under_load_is_whole_and_comes_back_as_another_life_of_the_room
     }
     let backing_up = tokio::spawn({
         let folder = folder.to_owned();
-        async move { told(&folder, &["backup", "copy.sqlite3"]).await }
+        async move { run(&folder, &["backup", "copy.sqlite3"]).await }
     });
     let mut during = 0;
     while !backing_up.is_finished() {
         ana.say("lobby", &format!("during {during}")).await;
         during += 1;
     }
-    let (ok, said) = backing_up.await.unwrap();
-    assert!(ok && said.starts_with("copy.sqlite3: ") && said.ends_with(" bytes, checked"), "{said}");
+    let (ok, output) = backing_up.await.unwrap();
+    assert!(ok && output.starts_with("copy.sqlite3: ") && output.ends_with(" bytes, checked"), "{output}");
     ana.say("lobby", "after").await;
-    let again = told(folder, &["backup", "copy.sqlite3"]).await;
+    let again = run(folder, &["backup", "copy.sqlite3"]).await;
     assert_eq!(
         again,
         (false, "chatd: the file copy.sqlite3 exists already: choose another name for the backup".into())
     );
 
-    let (ok, said) = told(folder, &["restore", "copy.sqlite3"]).await;
-    assert!(!ok && said.contains("is in use by another chatd"), "{said}");
-    // killed: it has not said that it was left in order
+    let (ok, output) = run(folder, &["restore", "copy.sqlite3"]).await;
+    assert!(!ok && output.contains("is in use by another chatd"), "{output}");
+    // after a kill the database is not marked as closed properly
     running.signal(Signal::KILL);
     running.end_within(Duration::from_secs(10)).await;
-    let (ok, said) = told(folder, &["restore", "copy.sqlite3"]).await;
+    let (ok, output) = run(folder, &["restore", "copy.sqlite3"]).await;
     assert!(
-        ok && said.contains("; the old database is now ") && said.contains("chatd.sqlite3.replaced-"),
-        "{said}"
+        ok && output.contains("; the old database is now ") && output.contains("chatd.sqlite3.replaced-"),
+        "{output}"
     );
     assert_eq!(unfinished(folder), Vec::<PathBuf>::new());
 
@@ -79,12 +79,12 @@ async fn a_backup_under_load_is_whole_and_comes_back_as_another_life_of_the_room
     assert!((BEFORE as u64..=(BEFORE + during) as u64).contains(&seq), "{seq}");
     assert_ne!(
         restored["epoch"], joined["epoch"],
-        "what was said after the backup has numbers that are given anew"
+        "the numbers of the messages after the backup are used again"
     );
     assert!(!history(&mut bob).await.contains(&"after".to_owned()));
     drop(running);
 
-    // and what was replaced is whole, too
+    // the replaced database is complete, too
     let replaced =
         std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
     let replaced = replaced.filter(|name| name.contains(".replaced-")).min_by_key(String::len).unwrap();
@@ -95,7 +95,7 @@ async fn a_backup_under_load_is_whole_and_comes_back_as_another_life_of_the_room
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_sound_backup_replaces_nothing() {
+async fn an_invalid_backup_replaces_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let mut running = Running::start(&mut chatd(folder));
@@ -103,7 +103,7 @@ async fn what_is_no_sound_backup_replaces_nothing() {
     for number in 0..100 {
         ana.say("lobby", &format!("{number} {}", "x".repeat(1_000))).await;
     }
-    assert!(told(folder, &["backup", "copy.sqlite3"]).await.0);
+    assert!(run(folder, &["backup", "copy.sqlite3"]).await.0);
     running.signal(Signal::TERM);
     drop(ana);
     running.end_within(Duration::from_secs(20)).await;
@@ -127,21 +127,21 @@ async fn what_is_no_sound_backup_replaces_nothing() {
         ),
         ("nothing.sqlite3", "the file nothing.sqlite3 does not exist"),
     ] {
-        let (ok, said) = told(folder, &["restore", from]).await;
-        assert!(!ok && said.starts_with(&format!("chatd: {what}")), "{from}: {said}");
+        let (ok, output) = run(folder, &["restore", from]).await;
+        assert!(!ok && output.starts_with(&format!("chatd: {what}")), "{from}: {output}");
         assert_eq!(std::fs::read(folder.join("chatd.sqlite3")).unwrap(), before, "{from}");
         assert_eq!(unfinished(folder), Vec::<PathBuf>::new());
     }
-    let (ok, said) = told(folder, &["backup", "--database", "nowhere.sqlite3", "new.sqlite3"]).await;
+    let (ok, output) = run(folder, &["backup", "--database", "nowhere.sqlite3", "new.sqlite3"]).await;
     assert!(!ok && !folder.join("nowhere.sqlite3").exists() && !folder.join("new.sqlite3").exists());
-    assert_eq!(said, "chatd: the file nowhere.sqlite3 does not exist");
-    let (ok, said) = told(folder, &["backup", "--database", "damaged.sqlite3", "new.sqlite3"]).await;
-    assert!(!ok && !folder.join("new.sqlite3").exists(), "{said}");
+    assert_eq!(output, "chatd: the file nowhere.sqlite3 does not exist");
+    let (ok, output) = run(folder, &["backup", "--database", "damaged.sqlite3", "new.sqlite3"]).await;
+    assert!(!ok && !folder.join("new.sqlite3").exists(), "{output}");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_restored_database_belongs_to_whoever_owned_the_one_before() {
+fn a_restored_database_has_the_owner_of_the_replaced_one() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
     if !needs::are_met(&[Need::OtherOwners]) {
@@ -173,22 +173,21 @@ fn a_restored_database_belongs_to_whoever_owned_the_one_before() {
 
 #[cfg(unix)]
 #[test]
-fn a_backup_is_for_its_owner_alone_from_its_first_byte_on() {
+fn only_the_owner_can_ever_read_a_backup() {
     use std::os::unix::fs::PermissionsExt;
 
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let mode = |name: &str| std::fs::metadata(at(name)).unwrap().permissions().mode() & 0o777;
     drop(chat_db::Database::open(&at("chatd.sqlite3")).unwrap());
-    // one of an earlier version, that everybody may read
+    // earlier versions created files that all users can read
     std::fs::set_permissions(at("chatd.sqlite3"), std::fs::Permissions::from_mode(0o644)).unwrap();
-    // what an earlier try has left, readable
+    // an aborted backup has left a readable file
     std::fs::write(at("backup.unfinished"), "left").unwrap();
     std::fs::set_permissions(at("backup.unfinished"), std::fs::Permissions::from_mode(0o644)).unwrap();
     let run = |arguments: &[&str]| {
         let program = chatd(folder.path()).get_program().to_owned();
         let mut shell = process::chatd_at(Path::new("bash"), folder.path());
-        // what is made is looked at while it is made
         shell.args(["-c", "umask 022; exec \"$0\" \"$@\""]).arg(program).args(arguments);
         let output = shell.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -198,15 +197,15 @@ fn a_backup_is_for_its_owner_alone_from_its_first_byte_on() {
 
     std::fs::set_permissions(at("backup"), std::fs::Permissions::from_mode(0o644)).unwrap();
     run(&["restore", "--database", "new.sqlite3", "backup"]);
-    assert_eq!(format!("{:o}", mode("new.sqlite3")), "600", "where nothing was there");
+    assert_eq!(format!("{:o}", mode("new.sqlite3")), "600", "a new file");
     std::fs::set_permissions(at("new.sqlite3"), std::fs::Permissions::from_mode(0o640)).unwrap();
     run(&["restore", "--database", "new.sqlite3", "backup"]);
-    assert_eq!(format!("{:o}", mode("new.sqlite3")), "640", "as the one that was there");
+    assert_eq!(format!("{:o}", mode("new.sqlite3")), "640", "the mode of the replaced file");
 }
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restore_replaces_what_a_link_leads_to_and_the_link_stays() {
+async fn a_restore_follows_a_link_and_keeps_it() {
     use std::os::unix::fs::symlink;
 
     let folder = tempfile::tempdir().unwrap();
@@ -220,14 +219,14 @@ async fn a_restore_replaces_what_a_link_leads_to_and_the_link_stays() {
         let mut running = Running::start(&mut chatd(folder));
         let (mut ana, _) = v2::Session::enter(running.address, "lobby", "ana").await;
         ana.say("lobby", "first").await;
-        assert!(told(folder, &["backup", "copy.sqlite3"]).await.0);
+        assert!(run(folder, &["backup", "copy.sqlite3"]).await.0);
         ana.say("lobby", "second").await;
         running.signal(Signal::KILL);
         running.end_within(Duration::from_secs(10)).await;
     }
     assert!(folder.join("disk/real.sqlite3").is_file());
-    let (ok, said) = told(folder, &["restore", "copy.sqlite3"]).await;
-    assert!(ok && said.contains("disk/real.sqlite3.replaced-"), "{said}");
+    let (ok, output) = run(folder, &["restore", "copy.sqlite3"]).await;
+    assert!(ok && output.contains("disk/real.sqlite3.replaced-"), "{output}");
     assert_eq!(link(), Path::new("links/second.sqlite3"));
     assert!(!std::fs::symlink_metadata(folder.join("disk/real.sqlite3")).unwrap().is_symlink());
     {
@@ -238,7 +237,7 @@ async fn a_restore_replaces_what_a_link_leads_to_and_the_link_stays() {
         drop(bob);
         running.end_within(Duration::from_secs(20)).await;
     }
-    // with its log, which stands beside the file and not beside the link
+    // the write-ahead log is next to the file, not next to the link
     let replaced = std::fs::read_dir(folder.join("disk")).unwrap().map(|file| file.unwrap().path());
     let replaced = replaced
         .filter(|path| path.to_string_lossy().contains(".replaced-"))
@@ -249,18 +248,18 @@ async fn a_restore_replaces_what_a_link_leads_to_and_the_link_stays() {
     assert_eq!(history(&mut bob).await, ["first", "second"]);
     drop(running);
 
-    // a link to a file that is to come
+    // a link to a file that does not exist yet
     std::fs::remove_file(folder.join("disk/real.sqlite3")).unwrap();
-    assert!(told(folder, &["restore", "copy.sqlite3"]).await.0);
+    assert!(run(folder, &["restore", "copy.sqlite3"]).await.0);
     assert_eq!(link(), Path::new("links/second.sqlite3"));
     assert!(folder.join("disk/real.sqlite3").is_file());
     symlink("disk/linked-backup", folder.join("backup")).unwrap();
-    assert!(told(folder, &["backup", "backup"]).await.0);
+    assert!(run(folder, &["backup", "backup"]).await.0);
     assert!(folder.join("disk/linked-backup").is_file() && folder.join("backup").is_symlink());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_backups_to_one_name_leave_one_sound_backup_and_blame_nobody() {
+async fn of_several_backups_to_one_file_one_succeeds() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let running = Running::start(&mut chatd(folder));
@@ -273,34 +272,34 @@ async fn several_backups_to_one_name_leave_one_sound_backup_and_blame_nobody() {
         let backups = (0..4).map(|_| {
             let mut command = chatd(folder);
             command.args(["backup", &name]);
-            tokio::spawn(process::told(command))
+            tokio::spawn(process::run(command))
         });
         let outcomes = futures::future::join_all(backups).await;
         let mut done = 0;
         for outcome in outcomes {
-            let (ok, said) = outcome.unwrap();
-            let is_clear = said
+            let (ok, output) = outcome.unwrap();
+            let is_clear = output
                 == format!("chatd: the file {name} exists already: choose another name for the backup")
-                || said == format!("chatd: the file {name} is being written by another chatd");
-            let is_written = said.ends_with("is being written by another chatd") && said.contains(&name);
-            assert!(ok || is_clear || is_written, "{said}");
+                || output == format!("chatd: the file {name} is being written by another chatd");
+            let is_written = output.ends_with("is being written by another chatd") && output.contains(&name);
+            assert!(ok || is_clear || is_written, "{output}");
             done += usize::from(ok);
         }
         assert_eq!(done, 1);
-        let (ok, said) = told(folder, &["restore", "--database", &format!("new-{round}"), &name]).await;
-        assert!(ok, "{said}");
+        let (ok, output) = run(folder, &["restore", "--database", &format!("new-{round}"), &name]).await;
+        assert!(ok, "{output}");
         assert_eq!(unfinished(folder), Vec::<PathBuf>::new());
     }
 }
 
 #[tokio::test]
-async fn the_database_of_the_configuration_is_backed_up() {
+async fn the_configured_database_is_backed_up() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     drop(chat_db::Database::open(&folder.join("other.sqlite3")).unwrap());
     std::fs::write(folder.join("chatd.toml"), "database = 'other.sqlite3'\n").unwrap();
-    let (ok, said) = told(folder, &["backup", "copy"]).await;
-    assert!(ok && said.starts_with("copy: ") && said.ends_with(" bytes, checked"), "{said}");
-    let (ok, said) = told(folder, &["backup", "--database", ":memory:", "copy-2"]).await;
-    assert!(!ok && said.contains("name a database file with --database"), "{said}");
+    let (ok, output) = run(folder, &["backup", "copy"]).await;
+    assert!(ok && output.starts_with("copy: ") && output.ends_with(" bytes, checked"), "{output}");
+    let (ok, output) = run(folder, &["backup", "--database", ":memory:", "copy-2"]).await;
+    assert!(!ok && output.contains("name a database file with --database"), "{output}");
 }

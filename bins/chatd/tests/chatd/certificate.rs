@@ -1,4 +1,4 @@
-//! TLS from the command line.
+//! TLS options.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use crate::process::{Running, chatd, refused};
 
 #[tokio::test]
-async fn a_certificate_is_read_anew_on_sighup_and_a_bad_one_is_not_taken() {
+async fn sighup_reloads_the_certificate_and_ignores_an_invalid_one() {
     let folder = tempfile::tempdir().unwrap();
     let first = Identity::generate();
     let (certificate, key) = first.write(folder.path());
@@ -39,7 +39,7 @@ async fn a_certificate_is_read_anew_on_sighup_and_a_bad_one_is_not_taken() {
 }
 
 #[tokio::test]
-async fn without_a_certificate_sighup_ends_nothing() {
+async fn without_a_certificate_sighup_does_not_end_the_server() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Running::start(&mut chatd(folder.path()));
     server.signal(Signal::HUP);
@@ -49,38 +49,38 @@ async fn without_a_certificate_sighup_ends_nothing() {
 }
 
 #[test]
-fn what_is_no_certificate_is_told_at_the_start() {
+fn an_invalid_certificate_is_reported_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = Identity::generate().write(folder.path());
-    let said = refused(chatd(folder.path()).arg("--tls-cert").arg(&certificate));
-    assert!(said.contains("--tls-key is not set"), "{said}");
-    let said = refused(chatd(folder.path()).arg("--tls-cert").arg(&key).arg("--tls-key").arg(&key));
-    assert!(said.contains("a certificate can't be read from") && said.contains("key.pem"), "{said}");
-    let said = refused(chatd(folder.path()).args(["--tls-cert", "gone.pem"]).arg("--tls-key").arg(&key));
-    assert!(said.contains("gone.pem"), "{said}");
+    let output = refused(chatd(folder.path()).arg("--tls-cert").arg(&certificate));
+    assert!(output.contains("--tls-key is not set"), "{output}");
+    let output = refused(chatd(folder.path()).arg("--tls-cert").arg(&key).arg("--tls-key").arg(&key));
+    assert!(output.contains("a certificate can't be read from") && output.contains("key.pem"), "{output}");
+    let output = refused(chatd(folder.path()).args(["--tls-cert", "gone.pem"]).arg("--tls-key").arg(&key));
+    assert!(output.contains("gone.pem"), "{output}");
     std::fs::write(&certificate, Identity::generate().certificate_pem()).unwrap();
-    let said = refused(chatd(folder.path()).arg("--tls-cert").arg(&certificate).arg("--tls-key").arg(&key));
-    assert!(said.contains("can't be used with the key"), "{said}");
+    let output = refused(chatd(folder.path()).arg("--tls-cert").arg(&certificate).arg("--tls-key").arg(&key));
+    assert!(output.contains("can't be used with the key"), "{output}");
 }
 
 #[test]
-fn a_key_that_is_encrypted_or_broken_is_named_and_never_quoted() {
+fn an_encrypted_or_broken_key_is_named_and_not_quoted() {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = Identity::generate().write(folder.path());
     let plain = std::fs::read_to_string(&key).unwrap();
     let body: String = plain.lines().filter(|line| !line.starts_with("---")).collect();
     let says = |pem: &str| {
         std::fs::write(&key, pem).unwrap();
-        let said =
+        let output =
             refused(chatd(folder.path()).arg("--tls-cert").arg(&certificate).arg("--tls-key").arg(&key));
-        assert!(said.contains("key.pem") && !said.contains(&body[..32]), "{said}");
-        said
+        assert!(output.contains("key.pem") && !output.contains(&body[..32]), "{output}");
+        output
     };
     let encrypted = "it is encrypted with a passphrase; write it without one: openssl pkey";
     assert!(says(&plain.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")).contains(encrypted));
     let of_openssl = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n";
     assert!(says(&format!("{of_openssl}{body}\n-----END EC PRIVATE KEY-----\n")).contains(encrypted));
-    // a file whose lines became one line
+    // a file without line breaks
     assert!(says(&plain.replace('\n', " ")).contains("PEM"));
     assert!(says(&plain.replace("-----END", "----END")).contains("PEM"));
 }

@@ -1,5 +1,5 @@
-//! Clients that lose their connection again and again, and a server that is killed again and again: everything is sent once and
-//! seen once.
+//! Reconnecting clients: connections break and the server is killed repeatedly, and every message
+//! is stored once and delivered once.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -25,7 +25,8 @@ const WRITERS: usize = 20;
 const READERS: usize = 3;
 const IN_FLIGHT: usize = 8;
 
-/// Passes bytes on to wherever the server is, and cuts each connection after a random number of them.
+/// A proxy to the current address of the server that cuts each connection after a random number of
+/// bytes.
 struct BadLine {
     address: SocketAddr,
     server: watch::Sender<Option<SocketAddr>>,
@@ -45,7 +46,7 @@ impl BadLine {
                 tokio::spawn(async move {
                     if let Ok(server) = TcpStream::connect(server).await {
                         let most = rand::rng().random_range(500..120_000);
-                        if pass_on(client, server, most).await {
+                        if forward(client, server, most).await {
                             cut.fetch_add(1, Ordering::Relaxed);
                         }
                     }
@@ -56,10 +57,11 @@ impl BadLine {
     }
 }
 
-/// Passes on until one side ends or so many bytes have passed. True when it was those.
-async fn pass_on(mut client: TcpStream, mut server: TcpStream, most: usize) -> bool {
+/// Forwards bytes until one side ends or `max` bytes were forwarded. Returns whether it was the
+/// limit.
+async fn forward(mut client: TcpStream, mut server: TcpStream, max: usize) -> bool {
     let (mut up, mut down, mut passed) = (vec![0; 4_096], vec![0; 4_096], 0);
-    while passed < most {
+    while passed < max {
         tokio::select! {
             read = client.read(&mut up) => match read {
                 Ok(count @ 1..) if server.write_all(&up[..count]).await.is_ok() => passed += count,
@@ -67,8 +69,8 @@ async fn pass_on(mut client: TcpStream, mut server: TcpStream, most: usize) -> b
             },
             read = server.read(&mut down) => match read {
                 Ok(count @ 1..) => {
-                    // the last piece ends anywhere, also in the middle of a frame
-                    let count = count.min(most - passed).max(1);
+                    // the last bytes may end in the middle of a frame
+                    let count = count.min(max - passed).max(1);
                     if client.write_all(&down[..count]).await.is_err() {
                         return false;
                     }
@@ -95,7 +97,7 @@ fn lobby() -> RoomName {
     "lobby".parse().unwrap()
 }
 
-/// Says things until it is told to stop; gives what was said, and where it was acked.
+/// Sends messages until `stop`. Returns the messages with their acks.
 async fn write(
     client: Client,
     mut events: Events,
@@ -105,7 +107,7 @@ async fn write(
 ) -> Vec<(String, Ack)> {
     let draining = tokio::spawn(async move { while events.next().await.is_some() {} });
     client.join(&lobby(), JoinOptions::default()).await.unwrap();
-    let (mut said, mut open, mut next) = (Vec::new(), VecDeque::new(), 0);
+    let (mut sent, mut open, mut next) = (Vec::new(), VecDeque::new(), 0);
     while !stop.load(Ordering::Relaxed) || !open.is_empty() {
         if !stop.load(Ordering::Relaxed) && open.len() < IN_FLIGHT {
             let body = format!("{number}.{next}");
@@ -114,15 +116,15 @@ async fn write(
             continue;
         }
         let (body, receipt) = open.pop_front().unwrap();
-        said.push((body, receipt.await.expect("acked in the end")));
+        sent.push((body, receipt.await.expect("acked in the end")));
         acked.note();
     }
     client.close().await;
     draining.await.unwrap();
-    said
+    sent
 }
 
-/// Counts acks, and rings when there are as many as a round lasts.
+/// Counts acks and notifies when there are enough for a round.
 #[derive(Default)]
 struct Acked {
     left: AtomicUsize,
@@ -142,7 +144,7 @@ fn entry(message: &StoredMessage) -> (u64, String) {
     (*seq, body.to_string())
 }
 
-/// What a reader has seen, in order.
+/// Reads messages and returns them in order.
 async fn read(
     client: Client,
     mut events: Events,
@@ -158,11 +160,11 @@ async fn read(
         match event {
             Event::Message { message, .. } => {
                 let (seq, body) = entry(&message);
-                assert_eq!(seq, last + 1, "each once, in order");
+                assert_eq!(seq, last + 1, "each message once, in order");
                 seen.insert(seq, body);
                 last = seq;
             }
-            // too much for one answer: what is missing is read page by page
+            // more messages than one response contains: the rest is read page by page
             Event::Gap(Gap { last_seen, resumes_at, epoch_changed, .. }) => {
                 assert!(!epoch_changed && last_seen == last, "{last_seen} {last}");
                 while last + 1 < resumes_at {
@@ -188,7 +190,7 @@ async fn read(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_message_is_seen_exactly_once_whatever_breaks() {
+async fn every_message_is_delivered_exactly_once_over_broken_connections_and_restarts() {
     let folder = tempfile::tempdir().unwrap();
     let line = BadLine::new().await;
     let (stop, acked) = (Arc::new(AtomicBool::new(false)), Arc::new(Acked::default()));
@@ -215,19 +217,22 @@ async fn every_message_is_seen_exactly_once_whatever_breaks() {
         line.server.send_replace(Some(server.address));
     }
     stop.store(true, Ordering::Relaxed);
-    let said: Vec<_> =
+    let sent: Vec<_> =
         soon("all is acked", join_all(writing)).await.into_iter().flat_map(Result::unwrap).collect();
-    let last = said.iter().map(|(_, ack)| ack.seq).max().unwrap();
+    let last = sent.iter().map(|(_, ack)| ack.seq).max().unwrap();
     tell_newest.send_replace(Some(last));
     let read = soon("all is read", join_all(reading)).await;
 
-    let mut expected: Vec<&String> = said.iter().map(|(body, _)| body).collect();
+    let mut expected: Vec<&String> = sent.iter().map(|(body, _)| body).collect();
     expected.sort_unstable();
     for seen in read.into_iter().map(Result::unwrap) {
-        assert!(said.iter().all(|(body, ack)| seen.get(&ack.seq) == Some(body)), "where its ack said");
+        assert!(
+            sent.iter().all(|(body, ack)| seen.get(&ack.seq) == Some(body)),
+            "the message has the number of its ack"
+        );
         let mut bodies: Vec<&String> = seen.values().collect();
         bodies.sort_unstable();
-        assert_eq!(bodies, expected, "each once, and nothing else");
+        assert_eq!(bodies, expected, "each message once, and no other");
     }
-    assert!(line.cuts.load(Ordering::Relaxed) > WRITERS, "lines were cut");
+    assert!(line.cuts.load(Ordering::Relaxed) > WRITERS, "connections were cut");
 }

@@ -1,4 +1,4 @@
-//! What the program does with its flags, and what it says when it can't.
+//! The command line: flags, errors, help.
 
 use std::net::TcpListener;
 
@@ -10,7 +10,7 @@ use diesel::{Connection, SqliteConnection};
 use crate::process::{Running, chatd, refused};
 
 #[tokio::test]
-async fn it_starts_with_a_line_that_says_where_and_serves_there() {
+async fn the_server_prints_its_address_and_serves_there() {
     let folder = tempfile::tempdir().unwrap();
     let server = Running::start(&mut chatd(folder.path()));
     let expected = format!(
@@ -36,7 +36,7 @@ async fn it_starts_with_a_line_that_says_where_and_serves_there() {
 }
 
 #[test]
-fn in_memory_it_leaves_nothing_behind() {
+fn in_memory_no_file_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let server = Running::start(chatd(folder.path()).args(["--database", ":memory:"]));
     drop(server);
@@ -44,7 +44,7 @@ fn in_memory_it_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn limits_are_taken_from_the_flags() {
+async fn flags_set_limits() {
     let folder = tempfile::tempdir().unwrap();
     let server = Running::start(
         chatd(folder.path()).args(["--max-connections", "1"]).env("CHATD_MESSAGE_BYTES", "1000"),
@@ -56,11 +56,11 @@ async fn limits_are_taken_from_the_flags() {
 }
 
 #[test]
-fn what_keeps_it_from_starting_is_one_clear_sentence() {
+fn a_failed_start_prints_one_clear_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let says = |arguments: &[&str], sentence: &str| {
-        let said = refused(chatd(folder.path()).args(["--log", "off"]).args(arguments));
-        assert_eq!(said, format!("chatd: {sentence}\n"));
+        let output = refused(chatd(folder.path()).args(["--log", "off"]).args(arguments));
+        assert_eq!(output, format!("chatd: {sentence}\n"));
     };
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -82,8 +82,8 @@ fn what_keeps_it_from_starting_is_one_clear_sentence() {
 
     let newer = folder.path().join("newer.sqlite3");
     migrate::up(&newer).unwrap();
-    let mut outside = SqliteConnection::establish(newer.to_str().unwrap()).unwrap();
-    outside
+    let mut connection = SqliteConnection::establish(newer.to_str().unwrap()).unwrap();
+    connection
         .batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000000')")
         .unwrap();
     says(
@@ -94,10 +94,10 @@ fn what_keeps_it_from_starting_is_one_clear_sentence() {
     let _open = Database::open(&folder.path().join("open.sqlite3")).unwrap();
     says(&with("open.sqlite3"), "the database open.sqlite3 is in use by another chatd");
 
-    let said = refused(chatd(folder.path()).args(["--database", ""]));
-    assert!(said.contains("expected a path, or :memory:"), "{said}");
-    let said = refused(chatd(folder.path()).args(["--listen", "nowhere.invalid:1"]));
-    assert!(said.starts_with("chatd: can't listen on nowhere.invalid:1: "), "{said}");
+    let output = refused(chatd(folder.path()).args(["--database", ""]));
+    assert!(output.contains("expected a path, or :memory:"), "{output}");
+    let output = refused(chatd(folder.path()).args(["--listen", "nowhere.invalid:1"]));
+    assert!(output.starts_with("chatd: can't listen on nowhere.invalid:1: "), "{output}");
     for (filter, why) in [
         ("chat=loudly", "\"loudly\" is not a log level (off, error, warn, info, debug, trace)"),
         (
@@ -106,12 +106,11 @@ fn what_keeps_it_from_starting_is_one_clear_sentence() {
         ),
         ("inof", "\"inof\" is not a log level (off, error, warn, info, debug, trace); did you mean info?"),
     ] {
-        let said = refused(chatd(folder.path()).args(["--log", filter]));
-        assert!(said.contains(why), "{said}");
+        let output = refused(chatd(folder.path()).args(["--log", filter]));
+        assert!(output.contains(why), "{output}");
     }
 }
 
-/// For every option: a variable that is set to nothing is one that is not set.
 #[test]
 fn an_empty_variable_counts_as_not_set() {
     let folder = tempfile::tempdir().unwrap();
@@ -137,9 +136,9 @@ fn an_empty_variable_counts_as_not_set() {
     assert_eq!(shown(command.env_remove("CHATD_ADMIN_LISTEN").env_remove("CHATD_LOG_FORMAT")), plain);
 }
 
-/// 0 means that there is no limit, or it is refused; it never means that everything is removed.
+/// 0 never removes everything.
 #[test]
-fn nought_is_no_limit_or_refused() {
+fn zero_means_no_limit_or_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     for (option, zero, why) in [
         ("history-max-count", "0", "at least 1; off keeps everything"),
@@ -156,8 +155,8 @@ fn nought_is_no_limit_or_refused() {
         ("join-burst", "0", "at least 1"),
         ("max-memory", "0", "expected auto, off, or a number of bytes"),
     ] {
-        let said = refused(chatd(folder.path()).args([format!("--{option}"), zero.to_owned()]));
-        assert!(said.contains(why), "{said}");
+        let output = refused(chatd(folder.path()).args([format!("--{option}"), zero.to_owned()]));
+        assert!(output.contains(why), "{output}");
     }
     let check = |limit: &str| {
         let limits =
@@ -168,7 +167,7 @@ fn nought_is_no_limit_or_refused() {
 }
 
 #[test]
-fn a_dotenv_of_another_program_does_not_stop_the_start() {
+fn the_dotenv_file_of_another_program_does_not_prevent_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let dotenv = folder.path().join(".env");
     std::fs::write(&dotenv, b"this is not an assignment\nKEY=with spaces\nNAME=caf\xe9\nB=it's\n").unwrap();
@@ -181,7 +180,7 @@ fn a_dotenv_of_another_program_does_not_stop_the_start() {
 }
 
 #[test]
-fn help_names_every_flag_with_its_variable_and_its_default() {
+fn help_lists_every_flag_with_its_variable_and_its_default() {
     let folder = tempfile::tempdir().unwrap();
     let help = String::from_utf8(chatd(folder.path()).arg("--help").output().unwrap().stdout).unwrap();
     for (flag, default) in [
@@ -205,7 +204,7 @@ fn help_names_every_flag_with_its_variable_and_its_default() {
 }
 
 #[test]
-fn help_is_grouped_and_the_short_one_is_short() {
+fn help_is_grouped_and_short_help_is_short() {
     let folder = tempfile::tempdir().unwrap();
     let help =
         |flag: &str| String::from_utf8(chatd(folder.path()).arg(flag).output().unwrap().stdout).unwrap();
@@ -225,7 +224,7 @@ fn help_is_grouped_and_the_short_one_is_short() {
 }
 
 #[test]
-fn a_broken_configuration_does_not_hide_the_help() {
+fn help_works_with_an_invalid_configuration() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("chatd.toml"), "history = 'maybe'\nlisten = ").unwrap();
     for flag in ["--help", "-h", "--version"] {

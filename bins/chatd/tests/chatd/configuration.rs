@@ -1,4 +1,4 @@
-//! The configuration: its layers, what is said about it, and its page in `docs/`.
+//! The configuration: its layers, `chatd config`, and its page in `docs/`.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::process::{Running, chatd, refused};
 
-/// What a command prints that succeeds.
+/// The output of a command that succeeds.
 fn printed(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().unwrap();
     assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
@@ -22,9 +22,9 @@ fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(folder.join(name), text).unwrap();
 }
 
-/// Every layer sets the option of the layers above it, too.
+/// Every layer also sets the options of the layers above it.
 #[test]
-fn a_flag_goes_before_the_environment_before_dotenv_before_the_file_before_the_default() {
+fn flags_override_the_environment_then_dotenv_then_the_file_then_the_defaults() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(
@@ -56,7 +56,7 @@ fn a_flag_goes_before_the_environment_before_dotenv_before_the_file_before_the_d
 }
 
 #[test]
-fn the_file_may_be_named_and_has_to_be_there_then() {
+fn a_named_configuration_file_must_exist() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(folder, "other.toml", "database = ':memory:'");
@@ -65,15 +65,15 @@ fn the_file_may_be_named_and_has_to_be_there_then() {
     drop(server);
     write(folder, ".env", "CHATD_CONFIG=other.toml");
     assert_eq!(shown(&mut chatd(folder))["database"]["from"], "other.toml");
-    let said = refused(chatd(folder).args(["--config", "missing.toml"]));
+    let output = refused(chatd(folder).args(["--config", "missing.toml"]));
     assert!(
-        said.starts_with("chatd: the configuration file missing.toml can't be read: No such file"),
-        "{said}"
+        output.starts_with("chatd: the configuration file missing.toml can't be read: No such file"),
+        "{output}"
     );
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_place_and_all_of_it_at_once() {
+fn all_mistakes_are_reported_at_once_with_their_locations() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(folder, "chatd.toml", "join_rate = 'fast'\nproxy_header = 'x'\nconfig = 'other.toml'\n");
@@ -81,12 +81,12 @@ fn what_is_wrong_is_told_with_its_place_and_all_of_it_at_once() {
                     ./chatd.toml, line 2: proxy-header: expected one of x-forwarded-for, proxy-protocol; found \"x\"\n\
                     ./chatd.toml, line 1: join-rate: expected a whole number, or off for no limit; found \"fast\"\n";
     assert_eq!(refused(chatd(folder).args(["config", "check"])), expected);
-    assert_eq!(refused(&mut chatd(folder)), expected, "the server says the same");
+    assert_eq!(refused(&mut chatd(folder)), expected, "the server reports the same");
 
     write(folder, "chatd.toml", "tls_cert = 'missing.pem'\n");
-    let said = refused(chatd(folder).args(["config", "check"]));
+    let output = refused(chatd(folder).args(["config", "check"]));
     assert_eq!(
-        said,
+        output,
         "chatd: ./chatd.toml, line 1: tls-cert: --tls-cert and --tls-key must be set together: --tls-key is not set\n"
     );
 
@@ -97,12 +97,12 @@ fn what_is_wrong_is_told_with_its_place_and_all_of_it_at_once() {
 }
 
 #[test]
-fn a_check_finds_every_mistake_in_every_place() {
+fn a_check_finds_every_mistake_in_every_layer() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(folder, "chatd.toml", "mesage_rate = 1\nhistory = 'maybe'\nhistory_max_count = 0\nlisten = [\n");
     write(folder, ".env", "A=1\nCHATD_LISTEN=0.0.0.0:99999\nCHATD_LITSEN=0.0.0.0:1\nCHATD_LOG=a b c\n");
-    let said = refused(chatd(folder).env("CHATD_JOIN_RATE", "fast").args(["config", "check"]));
+    let output = refused(chatd(folder).env("CHATD_JOIN_RATE", "fast").args(["config", "check"]));
     for expected in [
         ".env, line 4: CHATD_LOG: not a valid assignment",
         ".env, line 2: CHATD_LISTEN: expected a port from 0 to 65535 after the colon; found \"0.0.0.0:99999\"",
@@ -113,13 +113,13 @@ fn a_check_finds_every_mistake_in_every_place() {
         "./chatd.toml, line 3: history-max-count: expected at least 1; off keeps everything; found \"0\"",
         "./chatd.toml, line 4: listen: not valid TOML",
     ] {
-        assert!(said.contains(expected), "{expected:?} in {said}");
+        assert!(output.contains(expected), "{expected:?} in {output}");
     }
-    assert_eq!(said.lines().count(), 8, "{said}");
+    assert_eq!(output.lines().count(), 8, "{output}");
 }
 
 #[test]
-fn a_check_tries_addresses_and_files() {
+fn a_check_resolves_addresses_and_reads_files() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(
@@ -128,7 +128,7 @@ fn a_check_tries_addresses_and_files() {
         "listen = 'nowhere.invalid:1'\nadmin-listen = 'nowhere.invalid:2'\ntls-cert = 'none.pem'\ntls-key = 'none.pem'\n\
          admin-token-file = 'none'\ndatabase = 'no/folder.sqlite3'\n",
     );
-    let said = refused(chatd(folder).env_remove("CHATD_ADMIN_LISTEN").args(["config", "check"]));
+    let output = refused(chatd(folder).env_remove("CHATD_ADMIN_LISTEN").args(["config", "check"]));
     for expected in [
         "./chatd.toml, line 1: listen: \"nowhere.invalid:1\" can't be resolved",
         "./chatd.toml, line 2: admin-listen: \"nowhere.invalid:2\" can't be resolved",
@@ -136,11 +136,11 @@ fn a_check_tries_addresses_and_files() {
         "./chatd.toml, line 5: admin-token-file: the token file none can't be read",
         "./chatd.toml, line 6: database: the folder no does not exist",
     ] {
-        assert!(said.contains(expected), "{expected:?} in {said}");
+        assert!(output.contains(expected), "{expected:?} in {output}");
     }
 }
 
-/// Whatever is wrong with a file, and whichever command or signal reads it.
+/// For all kinds of invalid files and all commands that read them.
 #[test]
 fn no_error_quotes_a_secret() {
     const SECRET: &str = "my secret token value";
@@ -156,11 +156,11 @@ fn no_error_quotes_a_secret() {
     ] {
         write(folder, ".env", &text);
         for command in [&["config", "check"][..], &[], &["admin", "rooms"]] {
-            let said = refused(chatd(folder).args(command));
-            assert!(!said.contains("secret token"), "{text}: {said}");
+            let output = refused(chatd(folder).args(command));
+            assert!(!output.contains("secret token"), "{text}: {output}");
         }
-        let said = refused(chatd(folder).args(["config", "check"]));
-        assert!(said.contains(".env, line ") && said.contains("CHATD_ADMIN_TOKEN: "), "{text}: {said}");
+        let output = refused(chatd(folder).args(["config", "check"]));
+        assert!(output.contains(".env, line ") && output.contains("CHATD_ADMIN_TOKEN: "), "{text}: {output}");
     }
     std::fs::remove_file(folder.join(".env")).unwrap();
     for text in [
@@ -173,12 +173,12 @@ fn no_error_quotes_a_secret() {
         format!("\nadmin-token '{SECRET}'"),
     ] {
         write(folder, "chatd.toml", &text);
-        let said = refused(chatd(folder).args(["config", "check"]));
-        assert!(!said.contains("secret token"), "{text}: {said}");
-        assert!(said.contains("./chatd.toml, line 2"), "{text}: {said}");
+        let output = refused(chatd(folder).args(["config", "check"]));
+        assert!(!output.contains("secret token"), "{text}: {output}");
+        assert!(output.contains("./chatd.toml, line 2"), "{text}: {output}");
     }
-    let said = refused(chatd(folder).args(["--config", "none.toml"]).env("CHATD_ADMIN_TOKEN", SECRET));
-    assert!(!said.contains("secret token"), "{said}");
+    let output = refused(chatd(folder).args(["--config", "none.toml"]).env("CHATD_ADMIN_TOKEN", SECRET));
+    assert!(!output.contains("secret token"), "{output}");
 }
 
 #[test]
@@ -198,13 +198,13 @@ fn a_secret_that_is_not_set_is_shown_as_not_set() {
 }
 
 #[test]
-fn an_unknown_key_is_a_warning_that_names_the_nearest() {
+fn an_unknown_key_is_a_warning_that_names_the_most_similar_option() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(folder, "chatd.toml", "mesage_rate = 1\nzzz = 1\n");
-    let said = printed(chatd(folder).args(["config", "check"]));
+    let output = printed(chatd(folder).args(["config", "check"]));
     assert_eq!(
-        said,
+        output,
         "./chatd.toml, line 1: there is no option \"mesage-rate\"; did you mean message-rate?\n\
          ./chatd.toml, line 2: there is no option \"zzz\"\n./chatd.toml: no mistakes found\n"
     );
@@ -212,7 +212,7 @@ fn an_unknown_key_is_a_warning_that_names_the_nearest() {
 }
 
 #[test]
-fn the_defaults_are_a_file_that_changes_nothing_and_can_be_used_as_it_is() {
+fn the_file_of_defaults_changes_nothing_and_is_valid() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let without = shown(&mut chatd(folder));
@@ -220,14 +220,14 @@ fn the_defaults_are_a_file_that_changes_nothing_and_can_be_used_as_it_is() {
     write(folder, "chatd.toml", &defaults);
     assert_eq!(shown(&mut chatd(folder)), without);
 
-    // and every line that is commented out is one that could stand there
+    // every line that is commented out is valid, too
     let options =
         defaults.lines().filter_map(|line| line.strip_prefix("# ")).filter(|line| line.contains(" = "));
     write(folder, "chatd.toml", &options.collect::<Vec<_>>().join("\n"));
     let all = shown(&mut chatd(folder));
     for (option, setting) in without.as_object().unwrap() {
         assert_eq!(all[option]["value"], setting["value"], "{option}");
-        // these are in the tests' environment
+        // the environment of the tests sets these
         if !["config", "admin-listen", "log-format"].contains(&option.as_str()) {
             assert_eq!(all[option]["from"], "./chatd.toml", "{option}");
         }
@@ -235,7 +235,7 @@ fn the_defaults_are_a_file_that_changes_nothing_and_can_be_used_as_it_is() {
 }
 
 #[test]
-fn the_page_in_docs_is_what_the_options_are() {
+fn the_page_in_docs_is_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
     let docs = printed(chatd(folder.path()).args(["config", "docs"]));
     let written = include_str!("../../../../docs/configuration.md");

@@ -1,6 +1,8 @@
-//! A crowd whose server is killed, or asked to end: all are in again by themselves, resumed, and nothing is left of the stay before.
+//! Many clients whose server is killed or stopped: all reconnect by themselves and resume, and no
+//! presence rows of the previous sessions remain.
 //!
-//! `CROWD=10000 cargo test --release -p chatd --test chatd crowd -- --nocapture` prints figures for more people.
+//! `CROWD=10000 cargo test --release -p chatd --test chatd crowd -- --nocapture` prints figures for
+//! more clients.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,55 +20,57 @@ use tokio::sync::Semaphore;
 use crate::metrics;
 use crate::process::{Running, chatd};
 
-/// In rooms of so many.
-const ROOM: usize = 50;
+/// The number of members of a room.
+const ROOM_MEMBERS: usize = 50;
 
-/// So many connect at the same time at the beginning.
-const AT_ONCE: usize = 100;
+/// The number of clients that connect at the same time at the beginning.
+const CONCURRENT: usize = 100;
 
-/// They come back within this, evenly spread, as clients do that wait for a random time.
+/// The time over which the clients spread their reconnects.
 const SPREAD: Duration = Duration::from_secs(10);
 
-fn people() -> usize {
+fn clients() -> usize {
     std::env::var("CROWD").ok().and_then(|count| count.parse().ok()).unwrap_or(300)
 }
 
 fn room(number: usize) -> RoomName {
-    format!("r{}", number / ROOM).parse().unwrap()
+    format!("r{}", number / ROOM_MEMBERS).parse().unwrap()
 }
 
 struct Crowd {
     folder: TempDir,
     server: Running,
-    people: Vec<(Client, Events)>,
+    clients: Vec<(Client, Events)>,
 }
 
-/// Reads on until everything that was missed is told, and what was said meanwhile has come, once.
-async fn back(events: &mut Events, said: &str) -> Instant {
-    let (mut is_back, mut heard) = (None, 0);
-    while is_back.is_none() || heard == 0 {
-        match events.next().await.expect("it goes on") {
+/// Reads until the room is recovered and the message that was sent meanwhile has arrived, once.
+async fn recover(events: &mut Events, sent: &str) -> Instant {
+    let (mut is_back, mut received) = (None, 0);
+    while is_back.is_none() || received == 0 {
+        match events.next().await.expect("the session continues") {
             Event::Recovered { .. } => is_back = Some(Instant::now()),
-            Event::Message { message: StoredMessage::Said { body, .. }, .. } if *body == *said => heard += 1,
+            Event::Message { message: StoredMessage::Said { body, .. }, .. } if *body == *sent => {
+                received += 1;
+            }
             Event::Gap(gap) => panic!("not resumed: {gap:?}"),
             Event::SequenceGap { expected, got, .. } => panic!("a gap: {got} instead of {expected}"),
             Event::Closed(why) => panic!("closed: {why:?}"),
             _ => {}
         }
     }
-    assert_eq!(heard, 1);
+    assert_eq!(received, 1);
     is_back.unwrap()
 }
 
 impl Crowd {
-    async fn gather() -> Self {
+    async fn connect() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = Running::start(&mut Self::program(&folder));
-        let places = Arc::new(Semaphore::new(AT_ONCE));
-        let coming = (0..people()).map(|number| {
-            let (places, url) = (Arc::clone(&places), format!("ws://{}/ws", server.address));
+        let permits = Arc::new(Semaphore::new(CONCURRENT));
+        let connecting = (0..clients()).map(|number| {
+            let (permits, url) = (Arc::clone(&permits), format!("ws://{}/ws", server.address));
             tokio::spawn(async move {
-                let _place = places.acquire().await.unwrap();
+                let _permit = permits.acquire().await.unwrap();
                 let options = Options::new(url, format!("p{number}").parse().unwrap())
                     .backoff(Backoff::new(Duration::from_secs(1), SPREAD));
                 let (client, events) = Client::connect(options).await.unwrap();
@@ -74,8 +78,8 @@ impl Crowd {
                 (client, events)
             })
         });
-        let people = join_all(coming).await.into_iter().map(Result::unwrap).collect();
-        Self { folder, server, people }
+        let clients = join_all(connecting).await.into_iter().map(Result::unwrap).collect();
+        Self { folder, server, clients }
     }
 
     fn program(folder: &TempDir) -> std::process::Command {
@@ -84,47 +88,50 @@ impl Crowd {
         program
     }
 
-    /// How many commits there were since the start, and how long they took in all.
+    /// The number of commits since the start, and their total duration in seconds.
     async fn commits(&self) -> (f64, f64) {
         let metrics = metrics::scraped(self.server.admin.unwrap()).await;
         let number = |series| metrics::value(&metrics, series).parse::<f64>().unwrap();
         (number("chatd_commit_seconds_count"), number("chatd_commit_seconds_sum"))
     }
 
-    /// Ends the server so, and starts it again where it was. All are in again within 30 s.
-    async fn again(&mut self, signal: Signal) {
+    /// Ends the server with this signal and starts it again on the same address. All clients
+    /// recover within 30 s.
+    async fn restart(&mut self, signal: Signal) {
         let address = self.server.address.to_string();
         self.server.signal(signal);
         self.server.end_within(Duration::from_secs(10)).await;
-        // said while nobody is there to hear it
-        let said = format!("after {signal:?}");
-        let speak = |(i, (client, _)): (usize, &(Client, Events))| client.send(&room(i * ROOM), said.clone());
-        let receipts: Vec<_> = self.people.iter().step_by(ROOM).enumerate().map(speak).collect();
+        // sent while the server is down
+        let sent = format!("after {signal:?}");
+        let send =
+            |(i, (client, _)): (usize, &(Client, Events))| client.send(&room(i * ROOM_MEMBERS), sent.clone());
+        let receipts: Vec<_> = self.clients.iter().step_by(ROOM_MEMBERS).enumerate().map(send).collect();
         let began = Instant::now();
         self.server = Running::start_at(&mut Self::program(&self.folder), &address);
         let serves = began.elapsed();
-        let all = join_all(self.people.iter_mut().map(|(_, events)| back(events, &said)));
-        let last = soon("all are in again", all).await.into_iter().max().unwrap();
+        let all = join_all(self.clients.iter_mut().map(|(_, events)| recover(events, &sent)));
+        let last = soon("all clients have recovered", all).await.into_iter().max().unwrap();
         for receipt in receipts {
-            soon("it is stored", receipt).await.unwrap();
+            soon("the message is stored", receipt).await.unwrap();
         }
         let took = last.duration_since(began);
         let (commits, seconds) = self.commits().await;
         println!(
-            "{signal:?}, {} people: it serves after {serves:?}, the last is in after {took:?}; {commits} commits, which took {seconds:.2} s",
-            self.people.len()
+            "{signal:?}, {} clients: it serves after {serves:?}, the last is in after {took:?}; {commits} commits, which took {seconds:.2} s",
+            self.clients.len()
         );
-        // those who come at the same time share one; who was known before costs one more
-        assert!(commits <= (2 * self.people.len() + 100) as f64, "a storm on the store: {commits} commits");
+        // clients that connect at the same time share a commit; a client with an old row needs one
+        // more
+        assert!(commits <= (2 * self.clients.len() + 100) as f64, "a storm on the store: {commits} commits");
     }
 
-    /// How many rows say that somebody is in a room.
+    /// The number of presence rows.
     fn rows(&self) -> i64 {
         let path = self.folder.path().join("chatd.sqlite3");
-        let mut outside = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-        outside.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
+        let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        connection.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
         diesel::sql_query("SELECT count(*) AS count FROM presence")
-            .get_result::<Count>(&mut outside)
+            .get_result::<Count>(&mut connection)
             .unwrap()
             .count
     }
@@ -137,20 +144,21 @@ struct Count {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_kill_minus_nine_and_after_an_end_all_are_in_again_and_nothing_is_left_of_before() {
-    let mut crowd = Crowd::gather().await;
+async fn after_a_kill_and_after_a_stop_all_clients_recover_and_no_old_rows_remain() {
+    let mut crowd = Crowd::connect().await;
     for signal in [Signal::KILL, Signal::TERM] {
-        crowd.again(signal).await;
-        until("there is a row for each", async || crowd.rows() == i64::try_from(people()).unwrap()).await;
+        crowd.restart(signal).await;
+        until("there is one row per client", async || crowd.rows() == i64::try_from(clients()).unwrap())
+            .await;
         let (mut stranger, joined) = Session::enter(crowd.server.address, "r0", "stranger").await;
-        // those who came in the last quarter of a second are told a little later
-        let mut told = joined["member_count"].clone();
-        while told != ROOM.min(people()) + 1 {
-            told = stranger.next("presence").await["member_count"].clone();
+        // clients that joined in the last 250 ms are announced a little later
+        let mut members = joined["member_count"].clone();
+        while members != ROOM_MEMBERS.min(clients()) + 1 {
+            members = stranger.next("presence").await["member_count"].clone();
         }
         stranger.ask(serde_json::json!({"type": "leave", "room": "r0"})).await;
     }
-    for (client, _) in &crowd.people {
+    for (client, _) in &crowd.clients {
         assert_eq!((client.counters().duplicates, client.counters().sequence_gaps), (0, 0));
     }
 }

@@ -1,4 +1,4 @@
-//! A database file whose pages are not what was written there.
+//! A damaged database file.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
@@ -14,8 +14,8 @@ use crate::process::{Running, chatd, refused};
 
 const PAGE: usize = 4_096;
 
-/// A server that has stored some pages of messages and has ended.
-async fn leave_messages(folder: &Path) {
+/// Runs a server that stores some pages of messages, and stops it.
+async fn store_messages(folder: &Path) {
     let mut server = Running::start(&mut chatd(folder));
     let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
     for n in 0..200 {
@@ -28,7 +28,7 @@ async fn leave_messages(folder: &Path) {
     assert!(server.end_within(Duration::from_secs(10)).await.success());
 }
 
-/// Overwrites all pages but those of the schema.
+/// Overwrites all pages except those of the schema.
 fn damage(folder: &Path) {
     let file = OpenOptions::new().write(true).open(folder.join("chatd.sqlite3")).unwrap();
     let pages = usize::try_from(file.metadata().unwrap().len()).unwrap() / PAGE;
@@ -39,20 +39,20 @@ fn damage(folder: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn at_the_start_it_is_told_with_what_to_do() {
+async fn damage_at_the_start_is_reported_with_advice() {
     let folder = tempfile::tempdir().unwrap();
-    leave_messages(folder.path()).await;
+    store_messages(folder.path()).await;
     damage(folder.path());
-    let said = refused(chatd(folder.path()).args(["--listen", "127.0.0.1:0"]));
-    assert!(said.contains("chatd: the database ./chatd.sqlite3 is damaged: "), "{said}");
-    assert!(said.contains("restore a backup, or recover what is still readable"), "{said}");
-    assert!(!said.contains("secret"), "{said}");
+    let output = refused(chatd(folder.path()).args(["--listen", "127.0.0.1:0"]));
+    assert!(output.contains("chatd: the database ./chatd.sqlite3 is damaged: "), "{output}");
+    assert!(output.contains("restore a backup, or recover what is still readable"), "{output}");
+    assert!(!output.contains("secret"), "{output}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_it_runs_nobody_new_is_let_in_and_nobody_is_put_out() {
+async fn damage_at_run_time_refuses_new_clients_and_keeps_connected_ones() {
     let folder = tempfile::tempdir().unwrap();
-    leave_messages(folder.path()).await;
+    store_messages(folder.path()).await;
     let mut server = Running::start(&mut chatd(folder.path()));
     let mut ana = Session::hello(server.address, "ana").await;
     damage(folder.path());

@@ -1,4 +1,4 @@
-//! What happens where the system gives few descriptors.
+//! A low limit of open files.
 
 use chat_testkit::{Client, http, until};
 
@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use crate::process::{Running, with_descriptors};
 
 #[tokio::test]
-async fn who_finds_no_descriptor_is_told_so_and_those_inside_stay() {
+async fn clients_above_the_limit_get_503_and_the_others_stay_connected() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Running::start(&mut with_descriptors(folder.path(), 150));
     let log = server.log_up_to("the limit of open files is low");
@@ -15,9 +15,9 @@ async fn who_finds_no_descriptor_is_told_so_and_those_inside_stay() {
         log.split("connections=").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
     assert!((30..150).contains(&allowed), "{allowed}");
 
-    let mut inside = Vec::new();
+    let mut clients = Vec::new();
     for i in 0..allowed {
-        inside.push(Client::enter(server.address, "r", &format!("p{i}")).await);
+        clients.push(Client::enter(server.address, "r", &format!("p{i}")).await);
     }
     for i in 0..50 {
         let refused = Client::knock(server.address, "r", &format!("late{i}")).await.map(drop).unwrap_err();
@@ -26,18 +26,18 @@ async fn who_finds_no_descriptor_is_told_so_and_those_inside_stay() {
     let status = async |path| http::request(server.address, "GET", path, &[]).await.status;
     assert_eq!((status("/livez").await, status("/readyz").await), (200, 503));
 
-    let mut last = inside.pop().unwrap();
+    let mut last = clients.pop().unwrap();
     assert_eq!(last.brief().await, format!("+p{}", allowed - 1));
-    inside[0].say("still here").await;
+    clients[0].say("still here").await;
     assert_eq!(last.messages(1).await, ["still here"]);
     drop(last);
-    let gets_in = async || Client::knock(server.address, "r", "next").await.is_ok();
-    until("there is a place again", gets_in).await;
+    let is_accepted = async || Client::knock(server.address, "r", "next").await.is_ok();
+    until("there is capacity again", is_accepted).await;
     until("the database can be opened, too", async || status("/readyz").await == 200).await;
 }
 
 #[test]
-fn a_limit_that_is_enough_for_many_is_no_warning_and_comes_after_the_address() {
+fn a_limit_that_allows_many_connections_is_logged_as_info_after_the_address() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Running::start(&mut with_descriptors(folder.path(), 4_000));
     assert!(server.announced.contains("listens on"), "{}", server.announced);

@@ -1,4 +1,4 @@
-//! `chatd doctor`, on this machine and on ones that are worse.
+//! `chatd doctor`.
 #![cfg(target_os = "linux")]
 
 use std::os::unix::fs::FileExt;
@@ -10,16 +10,16 @@ use serde_json::Value;
 
 use crate::process::{Running, chatd, with_descriptors};
 
-/// What it found, as programs read it, and whether it is content.
+/// Whether the command succeeds, and its findings.
 fn findings(command: &mut Command) -> (bool, Vec<Value>) {
     let output = command.arg("--json").output().unwrap();
-    let told: Value = serde_json::from_slice(&output.stdout)
+    let output_json: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
-    (output.status.success(), told["findings"].as_array().unwrap().clone())
+    (output.status.success(), output_json["findings"].as_array().unwrap().clone())
 }
 
 fn about<'a>(findings: &'a [Value], what: &str) -> &'a Value {
-    findings.iter().rfind(|finding| finding["what"] == what).unwrap_or_else(|| panic!("nothing about {what}"))
+    findings.iter().rfind(|finding| finding["what"] == what).unwrap_or_else(|| panic!("no finding {what}"))
 }
 
 fn files(folder: &Path) -> Vec<String> {
@@ -30,7 +30,7 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_looks_at_a_server_that_runs_and_leaves_everything_as_it_is() {
+async fn checking_a_running_server_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (_, before_the_start) = findings(chatd(folder.path()).arg("doctor"));
     assert_eq!(about(&before_the_start, "database")["verdict"], "good");
@@ -67,27 +67,27 @@ async fn it_looks_at_a_server_that_runs_and_leaves_everything_as_it_is() {
     let mut names: Vec<_> = findings.iter().map(|finding| finding["what"].as_str().unwrap()).collect();
     names.retain(|name| *name != "kernel");
     let different: std::collections::BTreeSet<_> = names.iter().collect();
-    assert_eq!(different.len(), names.len(), "each has a name of its own: {names:?}");
+    assert_eq!(different.len(), names.len(), "names are unique: {names:?}");
     ana.say("r", "still there").await;
 }
 
 #[test]
-fn a_person_reads_what_to_change_and_a_script_sees_it() {
+fn problems_are_printed_with_advice_and_fail_the_command() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = with_descriptors(folder.path(), 256);
     let output = command.args(["doctor", "--database", ":memory:"]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
+    let text = String::from_utf8_lossy(&output.stdout);
     assert!(!output.status.success());
-    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(said.contains("problem open files the limit of this shell is 256"), "{said}");
-    assert!(said.contains("-> set LimitNOFILE="), "{said}");
-    assert!(said.contains("warning database in memory: everything is lost when the server ends"), "{said}");
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("problem open files the limit of this shell is 256"), "{text}");
+    assert!(text.contains("-> set LimitNOFILE="), "{text}");
+    assert!(text.contains("warning database in memory: everything is lost when the server ends"), "{text}");
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(error.starts_with("chatd: found ") && error.contains(" problem"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_database_and_one_of_somebody_else_are_problems() {
+async fn a_damaged_database_and_a_foreign_file_are_problems() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("chatd.sqlite3");
     {
@@ -105,20 +105,20 @@ async fn a_damaged_database_and_one_of_somebody_else_are_problems() {
     for page in 10..pages {
         file.write_all_at(&[0xA5; 4_096], page * 4_096).unwrap();
     }
-    let (is_content, told) = findings(chatd(folder.path()).arg("doctor"));
-    assert!(!is_content);
-    assert_eq!(about(&told, "database")["verdict"], "problem");
-    assert!(about(&told, "database")["advice"].as_str().unwrap().contains("chatd restore"));
+    let (is_ok, found) = findings(chatd(folder.path()).arg("doctor"));
+    assert!(!is_ok);
+    assert_eq!(about(&found, "database")["verdict"], "problem");
+    assert!(about(&found, "database")["advice"].as_str().unwrap().contains("chatd restore"));
 
     for (content, expected) in [
         (&b"no database at all, but a text that is long enough to be taken for one"[..], "not a database"),
         (&[], "no chatd tables"),
     ] {
         std::fs::write(&path, content).unwrap();
-        let (is_content, told) = findings(chatd(folder.path()).arg("doctor"));
-        assert!(!is_content);
-        let found = about(&told, "database")["found"].as_str().unwrap().to_owned();
-        assert!(found.contains(expected), "{found}");
-        assert_eq!(std::fs::read(&path).unwrap(), content, "it writes nothing there");
+        let (is_ok, found) = findings(chatd(folder.path()).arg("doctor"));
+        assert!(!is_ok);
+        let text = about(&found, "database")["found"].as_str().unwrap().to_owned();
+        assert!(text.contains(expected), "{text}");
+        assert_eq!(std::fs::read(&path).unwrap(), content, "the file is not changed");
     }
 }

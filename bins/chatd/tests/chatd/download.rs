@@ -1,4 +1,4 @@
-//! What people download to install chatd, packed from the program under test; and machines to install it on.
+//! The files of a release, packed from the program under test, and machines to install them on.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -7,9 +7,9 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::machine::Machine;
-use crate::needs::Need;
+use chat_testkit::needs::Need;
 
-/// What packing takes, and installing a package.
+/// The requirements of packing a release and installing the package.
 pub(crate) const NEEDS: &[Need] = &[
     Need::Program("cargo"),
     Need::Program("cargo-deb"),
@@ -22,8 +22,8 @@ pub(crate) const NEEDS: &[Need] = &[
     Need::Program("deb-systemd-helper"),
 ];
 
-/// Makes a machine ready: `apt-get` installs packages that are files and nothing else, `cargo` gives the program under test, nothing
-/// keeps services from starting, and the unit may see where the workspace is.
+/// Prepares a machine: `apt-get` only installs packages from files, `cargo` copies the program
+/// under test, services may start, and the unit can read the workspace.
 const PREPARE: &str = r#"
 cat > /usr/local/bin/apt-get <<'END'
 #!/bin/sh
@@ -44,15 +44,16 @@ mkdir -p /etc/systemd/system/chatd.service.d
 printf '[Service]\nProtectHome=no\n%s\n' "$bind" > /etc/systemd/system/chatd.service.d/workspace.conf
 "#;
 
-/// A folder with the program under test, what a checkout has that docs/operations.md uses, and the files of a release if the machine
-/// can make them.
+/// A folder with the program under test, the files of a checkout that docs/operations.md uses, and
+/// the files of a release if the machine can pack them.
 pub(crate) struct Download(TempDir);
 
 pub(crate) fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// A machine that has all of this and in its `/srv/chatd` the download. `None`: the test is skipped.
+/// A machine that meets these requirements and has the download in `/srv/chatd`. `None` if the test
+/// is skipped.
 pub(crate) async fn machine(needs: &[Need]) -> Option<(Machine, Download)> {
     let folder = tempfile::tempdir().unwrap();
     let machine = Machine::boot(folder.path(), needs).await?;
@@ -63,7 +64,7 @@ pub(crate) async fn machine(needs: &[Need]) -> Option<(Machine, Download)> {
     if needs.contains(&Need::Program("cargo-deb")) {
         download.pack();
     }
-    // its own /tmp is what a unit with a user of its own can't do without
+    // a unit with `DynamicUser` always has a private /tmp
     let below_tmp = top().strip_prefix("/tmp").ok().and_then(|path| path.iter().next().map(PathBuf::from));
     let bind =
         below_tmp.map(|first| format!("BindReadOnlyPaths=/tmp/{}", first.display())).unwrap_or_default();
@@ -85,13 +86,13 @@ impl Download {
         std::fs::copy(env!("CARGO_BIN_EXE_chatd"), self.program()).unwrap();
     }
 
-    /// The files of a release.
+    /// Packs the files of a release.
     fn pack(&self) {
-        // debug information makes it four times as large
+        // debug information makes the program four times as large
         let stripped = Command::new("strip").arg(self.program()).status().unwrap();
         assert!(stripped.success());
         std::fs::set_permissions(self.program(), std::fs::Permissions::from_mode(0o755)).unwrap();
-        // the folder has the name of a release of the program
+        // pack.sh expects the name of the program in a release
         let chatd = self.0.path().join("chatd");
         std::fs::hard_link(self.program(), &chatd).unwrap();
         let output = Command::new("bash")
@@ -105,7 +106,7 @@ impl Download {
         std::fs::remove_file(chatd).unwrap();
     }
 
-    /// Commands of the page with the names that the files have on this machine.
+    /// Commands of the page, with the file names for the architecture of this machine.
     pub(crate) fn named_here(&self, commands: &str) -> String {
         let arch = std::env::consts::ARCH;
         let debian = match arch {

@@ -1,4 +1,4 @@
-//! How it ends, and what the next start finds.
+//! The end of a server, and the next start.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use serde_json::json;
 
 use crate::process::{Running, chatd};
 
-/// The contract's bound on an end.
-const BOUND: Duration = Duration::from_secs(10);
+/// The maximum time of a shutdown, as the contract promises.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many rows of a room the database of a server that has ended holds.
+/// The number of presence rows of a room, after the server has ended.
 async fn rows(folder: &std::path::Path, room: &str) -> usize {
     let database = Database::open(&folder.join("chatd.sqlite3")).unwrap();
     let store = SqlitePresence::new(database.clone(), NodeId::new("look"));
@@ -25,19 +25,19 @@ async fn rows(folder: &std::path::Path, room: &str) -> usize {
 }
 
 #[tokio::test]
-async fn after_kill_minus_nine_nobody_is_in_a_list_and_nobody_is_locked_out() {
+async fn after_a_kill_no_old_member_is_listed_and_all_names_are_free() {
     let folder = tempfile::tempdir().unwrap();
     for round in 0..3 {
         let mut server = Running::start(&mut chatd(folder.path()));
-        let mut inside = Vec::new();
+        let mut clients = Vec::new();
         for i in 0..10 {
-            inside.push(Client::enter(server.address, "r", &format!("p{i}")).await);
+            clients.push(Client::enter(server.address, "r", &format!("p{i}")).await);
         }
-        for client in &mut inside[..5] {
+        for client in &mut clients[..5] {
             client.say("in the middle of it").await;
         }
         server.signal(Signal::KILL);
-        server.end_within(BOUND).await;
+        server.end_within(SHUTDOWN_TIMEOUT).await;
         assert_eq!(rows(folder.path(), "r").await, 10, "round {round}: the rows outlive the process");
 
         let server = Running::start(&mut chatd(folder.path()));
@@ -52,7 +52,7 @@ async fn after_kill_minus_nine_nobody_is_in_a_list_and_nobody_is_locked_out() {
 }
 
 #[tokio::test]
-async fn a_signal_closes_everyone_with_1001_and_removes_the_rows() {
+async fn a_signal_closes_all_connections_with_1001_and_removes_the_rows() {
     for signal in [Signal::TERM, Signal::INT] {
         let folder = tempfile::tempdir().unwrap();
         let mut server = Running::start(&mut chatd(folder.path()));
@@ -71,13 +71,13 @@ async fn a_signal_closes_everyone_with_1001_and_removes_the_rows() {
             }
         }
         drop((ana, bob));
-        assert_eq!(server.end_within(BOUND).await.code(), Some(0));
+        assert_eq!(server.end_within(SHUTDOWN_TIMEOUT).await.code(), Some(0));
         assert_eq!(rows(folder.path(), "r").await, 0);
     }
 }
 
 #[tokio::test]
-async fn clients_that_do_nothing_do_not_hold_the_end_up() {
+async fn idle_clients_do_not_delay_the_shutdown() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Running::start(&mut chatd(folder.path()));
     let mut ana = Client::enter(server.address, "r", "ana").await;
@@ -88,46 +88,46 @@ async fn clients_that_do_nothing_do_not_hold_the_end_up() {
     }
     let _half_way = tokio::net::TcpStream::connect(server.address).await.unwrap();
     server.signal(Signal::TERM);
-    assert_eq!(server.end_within(BOUND).await.code(), Some(0));
+    assert_eq!(server.end_within(SHUTDOWN_TIMEOUT).await.code(), Some(0));
     assert_eq!(rows(folder.path(), "r").await, 0);
     assert_eq!(deaf.brief().await, "+deaf");
 }
 
 #[tokio::test]
-async fn a_database_that_does_not_answer_does_not_hold_the_end_up() {
+async fn a_database_that_does_not_answer_does_not_delay_the_shutdown() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Running::start(&mut chatd(folder.path()));
     let (mut ana, bob) =
         (Client::enter(server.address, "r", "ana").await, Client::enter(server.address, "r", "bob").await);
-    let mut outside =
+    let mut connection =
         SqliteConnection::establish(folder.path().join("chatd.sqlite3").to_str().unwrap()).unwrap();
-    outside.batch_execute("BEGIN IMMEDIATE").unwrap();
+    connection.batch_execute("BEGIN IMMEDIATE").unwrap();
     drop(bob);
     while ana.brief().await != "-bob" {}
     server.signal(Signal::TERM);
-    assert_eq!(server.end_within(BOUND).await.code(), Some(0));
-    drop(outside);
-    // what could not be removed is removed by the next start
+    assert_eq!(server.end_within(SHUTDOWN_TIMEOUT).await.code(), Some(0));
+    drop(connection);
+    // the next start removes the remaining rows
     let server = Running::start(&mut chatd(folder.path()));
     let mut again = Client::enter(server.address, "r", "ana").await;
     assert_eq!(listed(&again.event().await), ["ana"]);
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_it_at_once() {
+async fn a_second_signal_ends_the_server_immediately() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Running::start(&mut chatd(folder.path()));
     let mut ana = Client::enter(server.address, "r", "ana").await;
     assert_eq!(ana.brief().await, "+ana");
     server.signal(Signal::TERM);
     assert_eq!(ana.see().await, Seen::Close(Some(1001)));
-    // it waits for the other side of the close, which does not come
+    // the client does not answer the close frame, so the server waits
     server.signal(Signal::TERM);
     assert_eq!(server.end_within(Duration::from_secs(3)).await.code(), Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn before_the_end_it_is_not_ready_and_still_lets_people_in() {
+async fn during_the_shutdown_notice_the_server_is_not_ready_and_still_accepts_clients() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["--admin-listen", "127.0.0.1:0", "--shutdown-notice", "2s"];
     let mut server = Running::start(chatd(folder.path()).args(arguments));
@@ -142,11 +142,11 @@ async fn before_the_end_it_is_not_ready_and_still_lets_people_in() {
     ana.say("one more").await;
     assert_eq!(ana.messages(1).await, ["one more"]);
     assert_eq!(ana.closed().await, Some(1001));
-    assert!(server.end_within(BOUND).await.success());
+    assert!(server.end_within(SHUTDOWN_TIMEOUT).await.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_crowd_is_asked_to_come_back_one_after_another() {
+async fn many_clients_are_asked_to_reconnect_at_different_times() {
     const CROWD: usize = 128;
     let folder = tempfile::tempdir().unwrap();
     let mut server = Running::start(chatd(folder.path()).args(["--shutdown-drain", "400ms"]));
@@ -158,12 +158,12 @@ async fn a_crowd_is_asked_to_come_back_one_after_another() {
     let mut pauses = Vec::new();
     for session in &mut crowd {
         let (bye, code) = session.closed().await;
-        let bye = bye.expect("it is said");
+        let bye = bye.expect("there is a bye frame");
         assert_eq!((code, &bye["reconnect"]), (Some(1001), &json!(true)));
-        pauses.push(bye["after_ms"].as_u64().expect("when to come back"));
+        pauses.push(bye["after_ms"].as_u64().expect("it says when to reconnect"));
     }
-    assert!(server.end_within(BOUND).await.success());
-    // at most for the drain, and the 64 ms over which so few are spread
+    assert!(server.end_within(SHUTDOWN_TIMEOUT).await.success());
+    // at most the drain, plus the 64 ms over which a small number of clients is spread
     assert!(pauses.iter().all(|pause| *pause <= 470), "{pauses:?}");
     pauses.sort_unstable();
     assert!(pauses[CROWD - 1] - pauses[0] > 200, "{pauses:?}");

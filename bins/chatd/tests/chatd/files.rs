@@ -1,4 +1,4 @@
-//! The database file: one process for it, whatever it is called, and nothing is acked that the next start would not find.
+//! The database file: only one process opens it, and every acked message is in the file.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::process::{Running, chatd, refused};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_process_is_refused_whatever_the_file_is_called() {
+async fn a_second_process_is_refused_by_any_path_to_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     fs::create_dir(path("real")).unwrap();
@@ -21,15 +21,15 @@ async fn a_second_process_is_refused_whatever_the_file_is_called() {
     symlink("real", path("other")).unwrap();
     fs::hard_link(path("real/a.sqlite3"), path("hard.sqlite3")).unwrap();
     for name in ["real/a.sqlite3", "link.sqlite3", "other/a.sqlite3", "./real/../hard.sqlite3"] {
-        let said = refused(chatd(folder.path()).args(["--listen", "127.0.0.1:0", "--database", name]));
-        assert!(said.contains("is in use by another chatd"), "{name}: {said}");
+        let output = refused(chatd(folder.path()).args(["--listen", "127.0.0.1:0", "--database", name]));
+        assert!(output.contains("is in use by another chatd"), "{name}: {output}");
     }
     let (mut ana, _) = Session::enter(running.address, "r", "ana").await;
     assert_eq!(ana.say("r", "still here").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_moved_away_is_noticed_and_may_come_back() {
+async fn a_moved_database_is_noticed_and_can_be_moved_back() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("data")).unwrap();
     let arguments = ["--database", "data/chatd.sqlite3"];
@@ -63,7 +63,7 @@ async fn a_database_that_is_moved_away_is_noticed_and_may_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_removed_takes_nothing_until_the_next_start() {
+async fn after_the_database_is_removed_nothing_is_stored_until_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("chatd.sqlite3");
     let running = Running::start(&mut chatd(folder.path()));
@@ -72,7 +72,7 @@ async fn a_database_that_is_removed_takes_nothing_until_the_next_start() {
     fs::remove_file(&file).unwrap();
     let status = async || http::request(running.address, "GET", "/readyz", &[]).await.status;
     until("it is not ready", async || status().await == 503).await;
-    // another file in its place is not the one that is open
+    // another file with the same name is not the open database
     fs::write(&file, b"").unwrap();
     let answer = ana.ask(json!({ "type": "send", "room": "r", "body": "lost" })).await;
     assert_eq!(answer["code"], "store_unavailable");
@@ -82,5 +82,5 @@ async fn a_database_that_is_removed_takes_nothing_until_the_next_start() {
     let running = Running::start(&mut chatd(folder.path()));
     let (_ana, again) = Session::enter(running.address, "r", "ana").await;
     assert_eq!(again["seq"], 0);
-    assert_ne!(again["epoch"], joined["epoch"], "clients are told that it is another history");
+    assert_ne!(again["epoch"], joined["epoch"], "clients learn that the history is another one");
 }

@@ -1,4 +1,5 @@
-//! A disk that is full: nobody new, nothing acked, nothing shown, nobody put out; and it recovers by itself.
+//! A full disk: new clients are refused, nothing is acked or delivered, connected clients stay, and
+//! the server recovers by itself.
 
 use chat_testkit::v2::Session;
 use chat_testkit::{Client, http, until};
@@ -13,7 +14,7 @@ async fn is_ready(server: &Running) -> bool {
 }
 
 #[tokio::test]
-async fn nothing_is_acked_that_does_not_fit_and_it_recovers_by_itself() {
+async fn no_message_is_acked_that_does_not_fit_and_the_server_recovers() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Running::start(&mut on_a_full_disk(folder.path(), 400));
     let mut classic = Client::enter(server.address, "r", "cleo").await;
@@ -30,12 +31,12 @@ async fn nothing_is_acked_that_does_not_fit_and_it_recovers_by_itself() {
         assert_eq!(answer["seq"], stored);
         assert!(stored < 1_000, "the limit is never reached");
     };
-    assert!(stored > 0, "some fitted");
+    assert!(stored > 0, "some messages fitted");
     assert_eq!(refused["code"], "store_unavailable");
     for _ in 0..3 {
         assert_eq!(ana.ask(send(stored + 1)).await["code"], "store_unavailable");
     }
-    until("it says that it is not ready", async || !is_ready(&server).await).await;
+    until("it is not ready", async || !is_ready(&server).await).await;
     assert_eq!(http::request(server.address, "GET", "/livez", &[]).await.status, 200);
     assert_eq!(Client::knock(server.address, "r", "eve").await.unwrap_err().status, 503);
 
@@ -43,12 +44,12 @@ async fn nothing_is_acked_that_does_not_fit_and_it_recovers_by_itself() {
     until("it is ready again", async || is_ready(&server).await).await;
     let ack = ana.ask(send(stored + 1)).await;
     assert_eq!((&ack["type"], &ack["seq"]), (&json!("ack"), &json!(stored + 1)), "{ack}");
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     for _ in 0..=stored {
-        heard.extend(classic.messages(1).await);
+        received.extend(classic.messages(1).await);
     }
     let number = |message: &String| message.split(' ').next().unwrap().parse::<u64>().unwrap();
-    assert!(heard.iter().map(number).eq(1..=stored + 1), "each once, and none that was refused");
+    assert!(received.iter().map(number).eq(1..=stored + 1), "each message once, and no refused message");
     drop((ana, classic));
     server.signal(Signal::TERM);
     assert_eq!(server.end_within(Duration::from_secs(10)).await.code(), Some(0));

@@ -1,4 +1,4 @@
-//! What stands in the log, and what never does.
+//! The log: its format, and what must not be in it.
 
 use chat_testkit::{Client, v2};
 use rustix::process::Signal;
@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use crate::process::{Running, chatd};
 
-/// Nothing of what people say has this in it, but for what they say here.
+/// A text that only the messages of these tests contain.
 const CANARY: &str = "canary-7d1f";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn elsewhere_than_on_a_terminal_a_line_is_json_with_who_where_and_why() {
+async fn without_a_terminal_lines_are_json_with_fields() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = chatd(folder.path());
     let mut chatd =
@@ -39,7 +39,7 @@ async fn elsewhere_than_on_a_terminal_a_line_is_json_with_who_where_and_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_people_say_and_what_lets_them_in_is_in_no_line() {
+async fn no_line_contains_messages_or_secrets() {
     for format in ["text", "json"] {
         let folder = tempfile::tempdir().unwrap();
         let arguments = ["--log", "trace", "--log-format", format, "--admin-listen", "127.0.0.1:0"];
@@ -68,7 +68,7 @@ async fn what_people_say_and_what_lets_them_in_is_in_no_line() {
     }
 }
 
-/// A server whose log goes into a pipe that nobody reads, which is full.
+/// A server whose log goes to a full pipe that nobody reads.
 struct Unread {
     server: Running,
     _reader: std::io::PipeReader,
@@ -82,12 +82,12 @@ impl Unread {
         let mut command = chatd(folder.path());
         command.args(["--admin-listen", "127.0.0.1:0"]).args(arguments).stderr(writer);
         let server = Running::start(&mut command);
-        // the command would keep the pipe's end for writing open
+        // the command would keep the writing end of the pipe open
         drop(command);
         Self { server, _reader: reader, folder }
     }
 
-    /// Fills the pipe, and what may wait for it.
+    /// Fills the pipe and the queue of the log.
     async fn fill(&self) {
         let admin = self.server.admin.unwrap();
         let name = "x".repeat(40);
@@ -104,7 +104,7 @@ impl Unread {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_nobody_reads_holds_nobody_up() {
+async fn a_log_that_nobody_reads_does_not_block_the_server() {
     let mut unread = Unread::start(&["--log", "trace"]);
     unread.fill().await;
     let mut ana = Client::enter(unread.server.address, "r", "ana").await;
@@ -120,7 +120,7 @@ async fn a_log_that_nobody_reads_holds_nobody_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lines_that_were_dropped_are_mentioned_once_the_log_is_read_again() {
+async fn dropped_lines_are_reported_when_the_log_is_read_again() {
     let Unread { mut server, _reader: mut reader, folder } = {
         let unread = Unread::start(&["--log", "trace"]);
         unread.fill().await;
@@ -136,18 +136,18 @@ async fn lines_that_were_dropped_are_mentioned_once_the_log_is_read_again() {
     server.signal(Signal::TERM);
     assert!(server.end_within(std::time::Duration::from_secs(10)).await.success());
     let log = reading.await.unwrap();
-    let mention = log.lines().find(|line| line.contains("log lines were dropped"));
-    let mention = mention.unwrap_or_else(|| panic!("no mention in {} lines", log.lines().count()));
+    let report = log.lines().find(|line| line.contains("log lines were dropped"));
+    let report = report.unwrap_or_else(|| panic!("no report in {} lines", log.lines().count()));
     let lines: u64 =
-        mention.split("lines=").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
-    assert!(mention.contains("WARN") && lines > 0, "{mention}");
+        report.split("lines=").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
+    assert!(report.contains("WARN") && lines > 0, "{report}");
     assert!(log.contains("stopped"), "the last lines are written");
     drop(folder);
 }
 
-/// The other things that a server prints: where it listens, and why it did not start.
+/// The address on standard output, and the error of a failed start.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_output_that_takes_nothing_keeps_it_neither_from_serving_nor_from_ending() {
+async fn blocked_outputs_prevent_neither_serving_nor_ending() {
     let full = || {
         let (reader, writer) = std::io::pipe().unwrap();
         let mut filler = writer.try_clone().unwrap();

@@ -1,4 +1,4 @@
-//! A machine of its own with systemd, in namespaces of this one: `machine.sh`.
+//! A virtual machine with systemd, in namespaces of this machine: `machine.sh`.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -11,12 +11,13 @@ use chat_testkit::until;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tempfile::TempDir;
 
-use crate::needs::{self, Need};
+use chat_testkit::needs::{self, Need};
 
-/// In seconds: Prometheus looks every 15, and machines are busy.
-const PATIENCE: u32 = 60;
+/// The maximum time of a wait, in seconds. Prometheus scrapes every 15 seconds, and machines are
+/// busy.
+const TIMEOUT: u32 = 60;
 
-/// What every test in such a machine needs.
+/// The requirements of every test with such a machine.
 const NEEDS: [Need; 8] = [
     Need::Root,
     Need::Path("/lib/systemd/systemd"),
@@ -28,53 +29,57 @@ const NEEDS: [Need; 8] = [
     Need::Program("pivot_root"),
 ];
 
-/// How often it is looked for what is awaited.
-const LOOKS_A_SECOND: u32 = 5;
+/// How often a wait polls.
+const POLLS_PER_SECOND: u32 = 5;
 
 pub(crate) struct Machine {
-    /// Ended with the test, and everything in the machine with it.
+    /// The process that owns the machine. Killing it ends all processes in the machine.
     unshare: Child,
-    /// systemd's, as this machine sees it.
+    /// The process id of its systemd on the host.
     pid: u32,
     _mount: TempDir,
 }
 
 impl Machine {
-    /// Boots one, with this folder as its `/srv/chatd`, for a test that needs all of this in it. `None` if that can't be done: the
-    /// test is skipped.
+    /// Boots a machine with this folder as `/srv/chatd`. `None` if the host does not meet the
+    /// requirements and the test is skipped.
     pub(crate) async fn boot(srv: &Path, needs: &[Need]) -> Option<Self> {
         if !needs::are_met(&[&NEEDS, needs].concat()) {
             return None;
         }
         let mount = tempfile::tempdir().unwrap();
-        let tried = unshare(&mount, srv, &["--try"]).output().unwrap();
-        if !tried.status.success() {
-            let said = String::from_utf8_lossy(&tried.stderr).into_owned();
-            needs::skip(&format!("namespaces with file systems of their own ({})", said.trim()));
+        let trial = unshare(&mount, srv, &["--try"]).output().unwrap();
+        if !trial.status.success() {
+            let output = String::from_utf8_lossy(&trial.stderr).into_owned();
+            needs::skip(&format!("namespaces with file systems of their own ({})", output.trim()));
             return None;
         }
         let unshare = unshare(&mount, srv, &[]).spawn().unwrap();
         let children = format!("/proc/{0}/task/{0}/children", unshare.id());
         let pid = || -> Option<u32> { std::fs::read_to_string(&children).ok()?.trim().parse().ok() };
-        until("it is there", async || pid().is_some()).await;
+        until("systemd runs", async || pid().is_some()).await;
         let machine = Self { unshare, pid: pid().unwrap(), _mount: mount };
         let asks = "systemctl is-system-running || true";
-        let Err(said) = machine.says(asks, &["running\n", "degraded\n"]).await else { return Some(machine) };
-        needs::skip(&format!("a systemd that runs in namespaces ({})", said.trim()));
+        let Err(output) = machine.poll(asks, &["running\n", "degraded\n"]).await else {
+            return Some(machine);
+        };
+        needs::skip(&format!("a systemd that runs in namespaces ({})", output.trim()));
         None
     }
 
-    /// Whether this machine's own services start in there, as they are configured here. If not, the test is skipped.
+    /// Whether these services of the host start in the machine with the configuration of the host.
+    /// If not, the test is skipped.
     pub(crate) fn starts(&self, services: &[&str]) -> bool {
-        let is_bad = |service: &&&str| !self.run(&format!("systemctl restart {service}")).0;
-        let bad = services.iter().find(is_bad);
-        if let Some(service) = bad {
+        let fails = |service: &&&str| !self.run(&format!("systemctl restart {service}")).0;
+        let failed = services.iter().find(fails);
+        if let Some(service) = failed {
             needs::skip(&format!("a service \"{service}\" that starts as it is configured here"));
         }
-        bad.is_none()
+        failed.is_none()
     }
 
-    /// Runs lines of a shell in there, as root in `/srv/chatd`: whether all were content, and what they said.
+    /// Runs shell commands in the machine, as root in `/srv/chatd`: whether all succeed, and their
+    /// output.
     pub(crate) fn run(&self, lines: &str) -> (bool, String) {
         let output = Command::new("nsenter")
             .args(["--target", &self.pid.to_string(), "--all", "bash", "-euo", "pipefail", "-c"])
@@ -87,41 +92,40 @@ impl Machine {
         (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// The same for what has to go well.
+    /// Runs shell commands that must succeed.
     pub(crate) fn must(&self, lines: &str) -> String {
-        let (is_content, said) = self.run(lines);
-        assert!(is_content, "{lines}\n--- said:\n{said}\n--- and the log:\n{}", self.log());
-        said
+        let (is_ok, output) = self.run(lines);
+        assert!(is_ok, "{lines}\n--- output:\n{output}\n--- log:\n{}", self.log());
+        output
     }
 
-    /// Runs them again and again until they say one of these. Each time is a few processes, so it looks a few times a second.
-    pub(crate) async fn until(&self, lines: &str, awaited: &[&str]) {
-        if let Err(said) = self.says(lines, awaited).await {
+    /// Runs shell commands repeatedly until their output contains one of `expected`.
+    pub(crate) async fn until(&self, lines: &str, expected: &[&str]) {
+        if let Err(output) = self.poll(lines, expected).await {
             let log = self.log();
-            panic!(
-                "{lines} says {said:?} after {PATIENCE} s, and none of {awaited:?}\n--- and the log:\n{log}"
-            );
+            panic!("{lines} prints {output:?} after {TIMEOUT} s, and none of {expected:?}\n--- log:\n{log}");
         }
     }
 
-    /// The same. `Err`: what they say at the end, which is none of these.
-    async fn says(&self, lines: &str, awaited: &[&str]) -> Result<(), String> {
-        let mut said = String::new();
-        for _ in 0..PATIENCE * LOOKS_A_SECOND {
-            said = self.run(lines).1;
-            if awaited.iter().any(|awaited| said.contains(awaited)) {
+    /// Runs shell commands repeatedly until their output contains one of `expected`. `Err` is the
+    /// last output after the time-out.
+    async fn poll(&self, lines: &str, expected: &[&str]) -> Result<(), String> {
+        let mut output = String::new();
+        for _ in 0..TIMEOUT * POLLS_PER_SECOND {
+            output = self.run(lines).1;
+            if expected.iter().any(|expected| output.contains(expected)) {
                 return Ok(());
             }
-            tokio::time::sleep(Duration::from_secs(1) / LOOKS_A_SECOND).await;
+            tokio::time::sleep(Duration::from_secs(1) / POLLS_PER_SECOND).await;
         }
-        Err(said)
+        Err(output)
     }
 
     fn log(&self) -> String {
         self.run("journalctl --no-pager --lines 40").1
     }
 
-    /// From here on what this thread connects to is in there.
+    /// Moves this thread into the network of the machine.
     pub(crate) fn move_into_its_network(&self) {
         let network = File::open(format!("/proc/{}/ns/net", self.pid)).unwrap();
         move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
@@ -140,7 +144,7 @@ fn unshare(mount: &TempDir, srv: &Path, arguments: &[&str]) -> Command {
         .args(arguments.iter().map(OsStr::new))
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-        // so systemd knows that it is not alone
+        // tells systemd that it runs in a container
         .env("container", "docker")
         .stdin(Stdio::null());
     command

@@ -1,4 +1,4 @@
-//! The built program: its command line, its start, its ends.
+//! Tests of the built program.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod admin;
@@ -21,8 +21,6 @@ mod machine;
 mod manual;
 mod memory;
 mod metrics;
-mod needs;
-mod operator;
 mod package;
 mod packaging;
 mod process;

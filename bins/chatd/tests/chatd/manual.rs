@@ -1,9 +1,12 @@
-//! `docs/operations.md`, word for word: every command of it is run, in order, on a machine with systemd, nginx and Prometheus; and those
-//! of `docs/monitoring`. Each of the ways to install chatd has a machine of its own; the rest of the page follows the Debian package.
+//! Runs every command of `docs/operations.md` and `docs/monitoring`, in order, on a machine with
+//! systemd, nginx and Prometheus. Each way to install chatd has a machine of its own; the rest of
+//! the page follows the Debian package.
 //!
-//! Three things differ from a real machine. `apt-get` installs the package of chatd and nothing else, since the rest is there. `cargo`
-//! gives the program under test in place of building it. And the unit may see /tmp and homes: unlike one that is released, a program
-//! that is built for tests reads the page's files where the workspace is. An id that only a running server knows is filled in.
+//! Three things differ from a real machine. `apt-get` only installs the package of chatd, because
+//! the other packages are installed. `cargo` copies the program under test instead of building it.
+//! The unit can read /tmp and home folders, because a program that is built for tests reads the
+//! files of the web page from the workspace. The test fills in an id that only the running server
+//! knows.
 #![cfg(target_os = "linux")]
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -18,22 +21,22 @@ use tokio::net::TcpStream;
 
 use crate::download::{self, Download};
 use crate::machine::Machine;
-use crate::needs::Need;
+use chat_testkit::needs::Need;
 
 /// A section of the page.
 struct Section {
     heading: String,
-    /// What stands in it for a shell, block by block.
+    /// Its shell commands, one entry per block.
     commands: Vec<String>,
 }
 
-/// What stands in a text for a shell, block by block.
+/// The shell commands of a text, one entry per block.
 fn commands(text: &str) -> Vec<String> {
     let blocks = text.split("```sh\n").skip(1);
     blocks.map(|block| block.split("```").next().unwrap().to_owned()).collect()
 }
 
-/// The sections of the page that have commands. Those of "Install" are its subsections.
+/// The sections of the page that have commands. "Install" is split into its subsections.
 fn sections() -> Vec<Section> {
     let page = std::fs::read_to_string(download::top().join("docs/operations.md")).unwrap();
     let (before, rest) = page.split_once("\n## Install\n").unwrap();
@@ -48,7 +51,7 @@ fn sections() -> Vec<Section> {
     all.map(section).filter(|section| !section.commands.is_empty()).collect()
 }
 
-/// What the page uses beside chatd.
+/// The requirements of the page, besides chatd.
 const NEEDS: &[Need] = &[
     Need::Program("nginx"),
     Need::Path("/lib/systemd/system/nginx.service"),
@@ -64,7 +67,7 @@ const NEEDS: &[Need] = &[
     Need::Program("sysctl"),
 ];
 
-/// The ways to install chatd, by their headings. The page describes them one after the other.
+/// The ways to install chatd, by their headings, in the order of the page.
 const WAYS: [&str; 3] = ["From the Debian package", "From the archive", "From source"];
 
 const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
@@ -73,12 +76,12 @@ struct Reader {
     machine: Machine,
     download: Download,
     sections: std::vec::IntoIter<Section>,
-    /// What is exported, and where one is, stays so in a shell.
+    /// The exported variables and the current folder, which persist between blocks as in one shell.
     state: String,
 }
 
 impl Reader {
-    /// Someone who has the page, and a machine with what the page uses beside chatd. `None`: the test is skipped.
+    /// A reader with a machine that meets the requirements. `None` if the test is skipped.
     async fn new(needs: &[Need]) -> Option<Self> {
         let needs = [NEEDS, needs].concat();
         let (machine, download) = download::machine(&needs).await?;
@@ -88,7 +91,7 @@ impl Reader {
         Some(Self { machine, download, sections: sections().into_iter(), state: String::new() })
     }
 
-    /// Installs chatd in one of the three ways, and configures it.
+    /// Installs and configures chatd in one of the three ways.
     fn install(&mut self, way: &str) {
         assert!(WAYS.contains(&way));
         self.follow("apt-get install -y curl");
@@ -102,7 +105,7 @@ impl Reader {
         assert!(self.follow("max-connections = 10000").ends_with("ready\n"));
     }
 
-    /// Does what the next section says, which has this command.
+    /// Runs the next section, which must contain this command.
     fn follow(&mut self, command: &str) -> String {
         self.follow_with(command, str::to_owned)
     }
@@ -113,20 +116,20 @@ impl Reader {
         self.run(section, fill_in)
     }
 
-    /// Runs lines of a shell where the page is now.
+    /// Runs shell commands in the current state of the page.
     fn here(&self, lines: &str) -> String {
         self.machine.must(&format!("{}\n{lines}", self.state))
     }
 
     fn run(&mut self, section: Section, fill_in: impl Fn(&str) -> String) -> String {
-        let mut said = String::new();
+        let mut output = String::new();
         for commands in section.commands {
             let commands = self.download.named_here(&fill_in(&commands));
-            said += &self.here(&commands);
+            output += &self.here(&commands);
             let stays = |line: &&str| ["export ", "cd "].iter().any(|begin| line.starts_with(begin));
             self.state.extend(commands.lines().filter(stays).map(|line| format!("{line}\n")));
         }
-        said
+        output
     }
 }
 
@@ -143,13 +146,13 @@ async fn chatd_is_installed_from_source() {
 }
 
 #[tokio::test]
-async fn the_manual_is_followed_word_for_word() {
+async fn every_command_of_the_manual_works() {
     let Some(mut reader) = Reader::new(download::NEEDS).await else { return };
     reader.machine.move_into_its_network();
 
     reader.install("From the Debian package");
     let owner = reader.machine.must("stat -c %U:%a /var/lib/private/chatd; ps -o user= -C chatd");
-    assert_eq!(owner, "chatd:700\nchatd\n", "a user of its own");
+    assert_eq!(owner, "chatd:700\nchatd\n", "the service has its own user");
 
     reader.follow("nginx -t");
     assert!(reader.here("cat page.html").contains("<title>"));
@@ -168,14 +171,14 @@ async fn the_manual_is_followed_word_for_word() {
     let sessions: Value = serde_json::from_str(&sessions).unwrap();
     let id = sessions["sessions"].as_array().unwrap().iter().find(|one| one["username"] == "bob").unwrap();
     let id = id["session"].as_str().unwrap();
-    let told = reader.follow_with("chatd admin rooms", |commands| {
+    let output = reader.follow_with("chatd admin rooms", |commands| {
         assert!(commands.contains("s0123456789abcdef") || commands.contains("curl"));
         commands.replace("s0123456789abcdef", id)
     });
-    assert!(told.contains("eve"), "{told}");
+    assert!(output.contains("eve"), "{output}");
     assert_eq!(eve.next("left").await["room"], "lobby", "she was kicked");
     assert!(reader.here("cat eve.jsonl").contains("\"body\":\"hello\""));
-    assert_eq!(reader.here("chatd admin export eve"), "", "all of it was erased");
+    assert_eq!(reader.here("chatd admin export eve"), "", "all messages were erased");
     assert_eq!(mia.closed().await, Some(4403), "its room was closed");
     drop((eve, bob));
 
@@ -193,12 +196,12 @@ async fn the_manual_is_followed_word_for_word() {
 
     let (mut ana, _) = v2::Session::enter(SERVER, "lobby", "ana").await;
     ana.say("lobby", "before the restart").await;
-    let knocking = Arc::new(AtomicBool::new(true));
-    let knocks = tokio::spawn(knock(Arc::clone(&knocking)));
+    let running_flag = Arc::new(AtomicBool::new(true));
+    let connecting = tokio::spawn(connect_repeatedly(Arc::clone(&running_flag)));
     assert!(reader.follow("systemctl restart chatd").contains("alive"));
     assert_eq!(ana.closed().await.1, Some(1001));
-    knocking.store(false, Ordering::Relaxed);
-    assert!(knocks.await.unwrap() > 0, "nobody was refused, and some were answered");
+    running_flag.store(false, Ordering::Relaxed);
+    assert!(connecting.await.unwrap() > 0, "no connection was refused, and some were answered");
 
     reader.follow("chatd backup");
     let kept = reader.machine.must("ls /var/backups/chatd | wc -l; ls /var/lib/chatd/*replaced* | wc -l");
@@ -207,7 +210,7 @@ async fn the_manual_is_followed_word_for_word() {
     let joined = ana.ask(serde_json::json!({ "type": "join", "room": "lobby", "history": 50 })).await;
     assert_eq!(joined["messages"].as_array().unwrap().last().unwrap()["body"], "before the restart");
 
-    // where the new files are
+    // the folder with the new files
     reader.state += "cd /srv/chatd\n";
     reader.follow("chatd-backup.service");
     until("it serves again", async || http::request(SERVER, "GET", "/readyz", &[]).await.status == 200).await;
@@ -215,10 +218,11 @@ async fn the_manual_is_followed_word_for_word() {
     assert!(left.is_empty(), "not followed: {left:?}");
 }
 
-/// Connects again and again, and is never refused. Gives how often it was answered: a server that has just ended answers no more.
-async fn knock(go_on: Arc<AtomicBool>) -> usize {
+/// Connects repeatedly; no connection may be refused. Returns the number of responses: a server
+/// that is ending may not answer.
+async fn connect_repeatedly(continues: Arc<AtomicBool>) -> usize {
     let mut answered = 0;
-    while go_on.load(Ordering::Relaxed) {
+    while continues.load(Ordering::Relaxed) {
         let mut stream = TcpStream::connect(SERVER).await.expect("the socket is there");
         let mut answer = [0; 12];
         let asked = async {

@@ -1,4 +1,4 @@
-//! Memory that is nearly used up.
+//! The memory limit.
 #![cfg(target_os = "linux")]
 
 use chat_testkit::{Client, http, until};
@@ -7,9 +7,9 @@ use crate::process::{Running, chatd};
 
 const LIMIT: usize = 96 << 20;
 
-/// Readers that do not read hold memory until they are gone.
+/// The queue of a client that does not read uses memory until the client disconnects.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_new_is_let_in_and_those_inside_stay() {
+async fn close_to_the_limit_new_clients_are_refused_and_connected_ones_stay() {
     let folder = tempfile::tempdir().unwrap();
     let limit = LIMIT.to_string();
     let mut server = Running::start(
@@ -24,12 +24,12 @@ async fn nobody_new_is_let_in_and_those_inside_stay() {
     assert_eq!(ana.brief().await, "+slow");
 
     let filler = "x".repeat(100_000);
-    let mut said = 0;
+    let mut sent = 0;
     while ready().await.status == 200 {
         ana.say(&filler).await;
         assert!(ana.brief().await.starts_with("ana: x"));
-        said += 1;
-        assert!(said < 2_000, "twice the limit waits");
+        sent += 1;
+        assert!(sent < 2_000, "twice the limit is queued");
     }
     let reason = ready().await.body;
     assert_eq!(reason, b"not ready: memory is nearly used up\n");

@@ -1,4 +1,4 @@
-//! What Prometheus is told, and what is made of it.
+//! The metrics, and the dashboard, alerts and documentation that use them.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -11,10 +11,10 @@ use chat_testkit::http::request;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::needs::{self, Need};
 use crate::process::{Running, chatd};
+use chat_testkit::needs::{self, Need};
 
-/// So many members join, whose messages go to all of them.
+/// The number of members that join the room.
 const MEMBERS: usize = 3;
 
 pub(crate) async fn scraped(admin: SocketAddr) -> String {
@@ -23,13 +23,13 @@ pub(crate) async fn scraped(admin: SocketAddr) -> String {
     String::from_utf8(answer.body.to_vec()).unwrap()
 }
 
-/// The value of a series, as it is written.
+/// The value of a series, as text.
 pub(crate) fn value<'a>(text: &'a str, series: &str) -> &'a str {
     let found = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     found.unwrap_or_else(|| panic!("no {series} in {text}"))
 }
 
-/// Reads up to an event of this type.
+/// Reads events up to one of this type.
 async fn event(client: &mut Client, kind: &str) {
     while client.event().await["type"] != kind {}
 }
@@ -38,7 +38,7 @@ fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/monitoring")
 }
 
-/// The metrics that a text names, without what a histogram's series add.
+/// The metrics that a text names, without the suffixes of the series of histograms.
 fn named(text: &str) -> BTreeSet<&str> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     let metrics = words.filter(|word| word.starts_with("chatd_") || word.starts_with("process_"));
@@ -49,7 +49,7 @@ fn named(text: &str) -> BTreeSet<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_happens_is_counted_and_timed() {
+async fn events_are_counted_and_timed() {
     let folder = tempfile::tempdir().unwrap();
     let chatd = Running::start(chatd(folder.path()).args(["--admin-listen", "127.0.0.1:0"]));
     let admin = chatd.admin.unwrap();
@@ -57,7 +57,7 @@ async fn what_happens_is_counted_and_timed() {
     for series in
         ["chatd_slow_clients_total", "chatd_failed_commits_total", "chatd_errors_total{code=\"internal\"}"]
     {
-        assert_eq!(value(&before, series), "0", "an alert may ask for it");
+        assert_eq!(value(&before, series), "0", "an alert may query it");
     }
 
     let mut members = Vec::new();
@@ -107,7 +107,7 @@ async fn what_happens_is_counted_and_timed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dashboard_alerts_and_docs_name_what_there_is() {
+async fn dashboard_alerts_and_docs_name_existing_metrics() {
     let folder = tempfile::tempdir().unwrap();
     let chatd = Running::start(chatd(folder.path()).args(["--admin-listen", "127.0.0.1:0"]));
     let mut ana = Client::enter(chatd.address, "r", "ana").await;
@@ -130,7 +130,7 @@ async fn dashboard_alerts_and_docs_name_what_there_is() {
     serde_json::from_str::<serde_json::Value>(&dashboard).unwrap();
 }
 
-/// Prometheus' own tool.
+/// Runs promtool of Prometheus.
 fn promtool(arguments: &[&str], input: &str) {
     let mut tool = Command::new(needs::located("promtool"))
         .args(arguments)
@@ -145,7 +145,7 @@ fn promtool(arguments: &[&str], input: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn prometheus_understands_metrics_and_rules() {
+async fn promtool_accepts_metrics_and_rules() {
     if !needs::are_met(&[Need::Program("promtool")]) {
         return;
     }

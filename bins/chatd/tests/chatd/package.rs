@@ -7,13 +7,13 @@ use chat_testkit::{http, until, v2};
 use serde_json::json;
 
 use crate::download;
-use crate::needs::Need;
+use chat_testkit::needs::Need;
 
 const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
 
 const INSTALL: &str = "dpkg --install chatd_*.deb";
 
-/// What the package has beside the program.
+/// Files of the package.
 const FILES: [&str; 9] = [
     "/usr/bin/chatd",
     "/etc/chatd/chatd.toml",
@@ -34,7 +34,7 @@ async fn is_ready() {
     .await;
 }
 
-/// What was said in the room.
+/// The messages of the room.
 async fn history() -> Vec<String> {
     let mut bob = v2::Session::hello(SERVER, "bob").await;
     let joined = bob.ask(json!({ "type": "join", "room": "lobby", "history": 50 })).await;
@@ -71,7 +71,7 @@ async fn the_package_serves_keeps_its_data_when_removed_and_deletes_it_when_purg
     assert_eq!(history().await, ["before the package was removed"]);
     assert_eq!(machine.must("cat /etc/chatd/admin-token"), token);
 
-    // the same version again: an upgrade, over which the port stays open
+    // installing the same version again is an upgrade, during which the port stays open
     let before = machine.must("systemctl show --property MainPID --value chatd");
     machine.must(INSTALL);
     is_ready().await;
@@ -83,5 +83,5 @@ async fn the_package_serves_keeps_its_data_when_removed_and_deletes_it_when_purg
     machine.must("test ! -e /etc/chatd; test ! -e /var/lib/chatd; test ! -e /var/lib/private/chatd");
     machine.must("test -e /var/backups/chatd/kept");
     let (is_known, _) = machine.run("dpkg-query --status chatd");
-    assert!(!is_known, "nothing of it is left");
+    assert!(!is_known, "the package is removed completely");
 }

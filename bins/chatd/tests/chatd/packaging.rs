@@ -1,17 +1,17 @@
-//! The unit files, checked by systemd's own tool.
+//! The unit files, checked with systemd-analyze.
 #![cfg(target_os = "linux")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::needs::{self, Need};
 use crate::process::chatd;
+use chat_testkit::needs::{self, Need};
 
-/// The first systemd whose `systemd-analyze security` has `--offline`.
+/// The first version of systemd whose `systemd-analyze security` has `--offline`.
 const WITH_OFFLINE: u32 = 250;
 
-/// The exposure that `systemd-analyze security` may give the unit, of 10. Below 2 it calls a unit "OK". 252 gives 1.2; others weigh
-/// differently.
+/// The maximum exposure level of the unit, of 10, in `systemd-analyze security`. Below 2 a unit is
+/// "OK". Version 252 gives 1.2; other versions have other weights.
 const MAX_EXPOSURE: f64 = 1.5;
 
 fn units() -> PathBuf {
@@ -26,7 +26,7 @@ fn arguments() -> Vec<String> {
 }
 
 #[test]
-fn the_unit_names_options_that_there_are() {
+fn the_unit_uses_existing_options() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("chatd.toml"), "").unwrap();
     let here = arguments().into_iter().map(|argument| match argument.as_str() {
@@ -38,11 +38,12 @@ fn the_unit_names_options_that_there_are() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Whether systemd's tool can look at a unit that is not loaded. Older ones can't, and the test is skipped.
-fn looks_at_files() -> bool {
+/// Whether systemd-analyze can check a unit that is not loaded. Older versions can't, and the test
+/// is skipped.
+fn checks_files() -> bool {
     let output = Command::new("systemd-analyze").arg("--version").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let version = said.split_whitespace().nth(1).and_then(|version| version.parse().ok()).unwrap_or(0);
+    let output = String::from_utf8_lossy(&output.stdout).into_owned();
+    let version = output.split_whitespace().nth(1).and_then(|version| version.parse().ok()).unwrap_or(0);
     if version < WITH_OFFLINE {
         needs::skip(&format!("systemd {WITH_OFFLINE} (it has {version})"));
     }
@@ -50,14 +51,14 @@ fn looks_at_files() -> bool {
 }
 
 #[test]
-fn systemd_understands_the_units_and_finds_little_exposed() {
-    if !needs::are_met(&[Need::Program("systemd-analyze")]) || !looks_at_files() {
+fn systemd_accepts_the_units_and_reports_a_low_exposure() {
+    if !needs::are_met(&[Need::Program("systemd-analyze")]) || !checks_files() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     for name in ["chatd.service", "chatd.socket"] {
         let unit = std::fs::read_to_string(units().join(name)).unwrap();
-        // there is neither the program nor a manual where it would be installed
+        // neither the program nor its manual is installed here
         let unit = unit.replace("/usr/local/bin/chatd", env!("CARGO_BIN_EXE_chatd"));
         std::fs::write(folder.path().join(name), unit.replace("Documentation=man:chatd(1)\n", "")).unwrap();
     }
@@ -65,8 +66,8 @@ fn systemd_understands_the_units_and_finds_little_exposed() {
         Command::new("systemd-analyze").args(arguments).current_dir(folder.path()).output().unwrap()
     };
     let verified = analyze(&["verify", "./chatd.service", "./chatd.socket"]);
-    let said = String::from_utf8_lossy(&verified.stderr).into_owned();
-    let about_ours: Vec<_> = said.lines().filter(|line| line.contains("chatd.s")).collect();
+    let output = String::from_utf8_lossy(&verified.stderr).into_owned();
+    let about_ours: Vec<_> = output.lines().filter(|line| line.contains("chatd.s")).collect();
     assert!(about_ours.is_empty(), "{about_ours:?}");
     let security = analyze(&["security", "--offline=true", "--no-pager", "./chatd.service"]);
     let report = String::from_utf8_lossy(&security.stdout).into_owned();

@@ -1,4 +1,4 @@
-//! The configurations of proxies in `packaging`, tried with the proxies themselves.
+//! The configurations for nginx and Caddy in `packaging`, tested with these programs.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -11,31 +11,31 @@ use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::needs::{self, Need};
 use crate::process::{Running, chatd};
+use chat_testkit::needs::{self, Need};
 
 fn packaged(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging").join(file);
     std::fs::read_to_string(path).unwrap()
 }
 
-/// Takes the place of something that stands there.
+/// The text with `what` replaced, which must occur in it.
 fn replaced(text: &str, what: &str, with: &str) -> String {
     assert!(text.contains(what), "no {what:?} in {text}");
     text.replace(what, with)
 }
 
-/// A port that was free a moment ago. A proxy says nowhere which one it chose.
+/// A port that was free a moment ago. A proxy does not report a port that it chose itself.
 fn port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// chatd behind a proxy that encrypts.
+/// chatd behind a TLS proxy.
 struct Site {
     folder: TempDir,
     chatd: Running,
     identity: Identity,
-    /// The proxy's.
+    /// The port of the proxy.
     port: u16,
     proxy: Option<Child>,
 }
@@ -56,16 +56,16 @@ impl Site {
 
     /// Starts the proxy and waits until it answers.
     async fn start(&mut self, proxy: &mut Command) {
-        // it logs to files, or nobody reads it
+        // its output is not read
         proxy.current_dir(self.folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
         self.proxy = Some(proxy.spawn().unwrap());
         let address = SocketAddr::from(([127, 0, 0, 1], self.port));
         until("the proxy answers", async || self.identity.connect(address).await.is_ok()).await;
     }
 
-    /// What has to work through it.
-    async fn try_it(&self) {
-        // from another address than the proxy's own, which is believed
+    /// Checks that chatd works through the proxy.
+    async fn check(&self) {
+        // from another address than that of the trusted proxy
         let through =
             self.identity.tunnel_from(Ipv4Addr::new(127, 0, 0, 2), ([127, 0, 0, 1], self.port).into()).await;
         let page = http::request(through, "GET", "/", &[]).await;
@@ -80,11 +80,11 @@ impl Site {
         bob.say(&large).await;
         assert_eq!(bob.brief().await, format!("bob: {large}"));
         assert!(http::look_up(through, "r", "bob").await);
-        // behind what it has not read yet
+        // the pong arrives after the frames that are not read yet
         ana.client.ping(b"through").await;
         while !matches!(ana.client.see().await, Seen::Pong(payload) if payload == b"through") {}
 
-        // a page of the same host may connect, another may not
+        // a page of the same host may connect, a page of another host may not
         let knock = async |path: &str, lines: &str| {
             let mut stream = TcpStream::connect(through).await.unwrap();
             stream.write_all(handshake_with(path, lines).as_bytes()).await.unwrap();
@@ -94,7 +94,7 @@ impl Site {
         assert_eq!(knock("/ws", &from("elsewhere.example")).await.unwrap_err(), 403);
         let _cleo = knock("/ws", &from("localhost")).await.unwrap();
 
-        // three of four are in; whatever a client says of itself, it is one address
+        // three of four connections are used; a forged header does not change the address
         let _dee = Client::enter(through, "r", "dee").await;
         for forged in ["203.0.113.7", "198.51.100.1, 203.0.113.8"] {
             let lines = format!("X-Forwarded-For: {forged}\r\n");
@@ -106,7 +106,7 @@ impl Site {
 impl Drop for Site {
     fn drop(&mut self) {
         if let Some(mut proxy) = self.proxy.take() {
-            // nginx has a worker, which ends with it only if it is asked
+            // on SIGTERM nginx ends its worker, too
             let _ = kill_process(Pid::from_child(&proxy), Signal::TERM);
             let _ = proxy.wait();
         }
@@ -136,7 +136,7 @@ async fn behind_nginx() {
     );
     let main = site.write("nginx.conf", &main);
     site.start(Command::new(needs::located("nginx")).arg("-e").arg("error.log").arg("-c").arg(main)).await;
-    site.try_it().await;
+    site.check().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,7 +148,7 @@ async fn behind_caddy() {
     let (certificate, key) = site.identity.write(site.folder.path());
     let config = packaged("caddy/Caddyfile");
     let config = replaced(&config, "127.0.0.1:8000\n}", &format!("{}\n}}", site.chatd.address));
-    // a certificate that is there, and neither its own interface nor port 80
+    // the test certificate; no admin interface, and no port 80
     let tls =
         format!("https://localhost:{} {{\n\ttls {} {}", site.port, certificate.display(), key.display());
     let config = replaced(&config, "chat.example.org {", &tls);
@@ -158,5 +158,5 @@ async fn behind_caddy() {
     caddy.args(["run", "--adapter", "caddyfile", "--config", "Caddyfile"]).env("HOME", site.folder.path());
     caddy.env("XDG_DATA_HOME", site.folder.path()).env("XDG_CONFIG_HOME", site.folder.path());
     site.start(&mut caddy).await;
-    site.try_it().await;
+    site.check().await;
 }

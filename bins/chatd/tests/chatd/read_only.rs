@@ -1,4 +1,4 @@
-//! A database file that may be read and not written.
+//! A database file that can be read and not written.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use rustix::process::{Signal, geteuid};
 
-use crate::needs::{self, NOBODY, Need};
 use crate::process::{Running, chatd, chatd_at, refused};
+use chat_testkit::needs::{self, NOBODY, Need};
 
-/// Whether another user can own this folder and get to it. Root needs one: permissions of files do not count for root.
-fn serves_another_user(folder: &Path) -> bool {
+/// Whether another user can own and reach this folder. Root needs another user, because file
+/// permissions do not apply to root.
+fn is_usable_unprivileged(folder: &Path) -> bool {
     if !geteuid().is_root() {
         return true;
     }
@@ -31,14 +32,15 @@ fn serves_another_user(folder: &Path) -> bool {
     closed.is_none()
 }
 
-/// The program as a user for whom a file's permissions count: for root they do not.
+/// The program, as a user to whom file permissions apply.
 fn unprivileged(folder: &Path) -> Command {
     if !geteuid().is_root() {
         return chatd(folder);
     }
-    // where it was built that user may have no access
+    // that user may have no access to the build folder
     let program = folder.join("chatd");
-    // copied by another process: a child of another test could hold it open for writing, and it could not be run
+    // another process copies it: a child of another test could inherit the open file, and an
+    // executable that is open for writing can't be run
     assert!(Command::new("cp").arg(chatd(folder).get_program()).arg(&program).status().unwrap().success());
     chown(folder, Some(NOBODY), Some(NOBODY)).unwrap();
     let mut command = chatd_at(&program, folder);
@@ -47,9 +49,9 @@ fn unprivileged(folder: &Path) -> Command {
 }
 
 #[tokio::test]
-async fn it_does_not_start_says_why_and_starts_once_the_file_is_writable() {
+async fn the_server_does_not_start_until_the_file_is_writable() {
     let folder = tempfile::tempdir().unwrap();
-    if !serves_another_user(folder.path()) {
+    if !is_usable_unprivileged(folder.path()) {
         return;
     }
     let start = || Running::start(&mut unprivileged(folder.path()));
@@ -57,7 +59,7 @@ async fn it_does_not_start_says_why_and_starts_once_the_file_is_writable() {
     server.signal(Signal::TERM);
     assert_eq!(server.end_within(Duration::from_secs(10)).await.code(), Some(0));
 
-    // SQLite gives the files that it makes beside the database the mode that the database has
+    // SQLite gives its other files the mode of the database file
     let allow = |mode| {
         for file in ["chatd.sqlite3", "chatd.sqlite3-wal", "chatd.sqlite3-shm"] {
             let file = folder.path().join(file);
@@ -67,10 +69,10 @@ async fn it_does_not_start_says_why_and_starts_once_the_file_is_writable() {
         }
     };
     allow(0o444);
-    let said = refused(unprivileged(folder.path()).args(["--log", "off", "--listen", "127.0.0.1:0"]));
-    assert!(said.starts_with("chatd: the database can't be written: "), "{said}");
-    assert!(said.ends_with("attempt to write a readonly database\n"), "{said}");
-    assert_eq!(said.lines().count(), 1);
+    let output = refused(unprivileged(folder.path()).args(["--log", "off", "--listen", "127.0.0.1:0"]));
+    assert!(output.starts_with("chatd: the database can't be written: "), "{output}");
+    assert!(output.ends_with("attempt to write a readonly database\n"), "{output}");
+    assert_eq!(output.lines().count(), 1);
 
     allow(0o644);
     drop(start());

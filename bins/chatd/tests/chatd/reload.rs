@@ -1,4 +1,4 @@
-//! The configuration of a running server.
+//! Reloading of the configuration on SIGHUP.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ fn write(folder: &Path, text: &str) {
     std::fs::write(folder.join("chatd.toml"), text).unwrap();
 }
 
-/// Tells it to read its configuration anew, and gives the log up to a line with this in it.
+/// Sends SIGHUP and reads the log up to a line that contains `until`.
 fn reload(server: &mut Running, until: &str) -> String {
     server.signal(Signal::HUP);
     server.log_up_to(until)
@@ -34,7 +34,7 @@ async fn may_read(server: &Running, origin: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_can_change_does_at_once_and_nobody_is_put_out() {
+async fn reloadable_options_change_at_once_and_clients_stay_connected() {
     let (folder, mut server) = start("message_bytes = 1000\nallowed_origins = ['https://a.example']\n");
     let mut ana = Client::enter(server.address, "r", "ana").await;
     assert_eq!(ana.brief().await, "+ana");
@@ -58,11 +58,11 @@ async fn what_can_change_does_at_once_and_nobody_is_put_out() {
     assert_eq!(ana.brief().await, format!("bob: {long}"));
 
     let log = reload(&mut server, "needs a restart");
-    assert!(log.contains("option=\"history\""), "it is told again as long as it is so: {log}");
+    assert!(log.contains("option=\"history\""), "the warning is repeated: {log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_file_keeps_the_old_one_and_says_why() {
+async fn an_invalid_file_changes_nothing_and_is_reported() {
     let (folder, mut server) = start("allowed_origins = ['https://a.example']\n");
     for (bad, why) in [
         (
@@ -94,7 +94,7 @@ async fn a_bad_file_keeps_the_old_one_and_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_logs_filter_changes() {
+async fn the_log_filter_changes() {
     let (folder, mut server) = start("");
     write(folder.path(), "log = 'debug'");
     reload(&mut server, "option=\"log\"");

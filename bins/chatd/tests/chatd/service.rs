@@ -1,4 +1,4 @@
-//! Under a service manager: what it is told, and the listeners that it passes.
+//! A service manager: notifications to it, and listeners from it.
 #![cfg(target_os = "linux")]
 
 use std::io::{Read, Write};
@@ -18,7 +18,7 @@ use rustix::process::Signal;
 
 use crate::process::{Running, chatd, chatd_at};
 
-/// The manager's side of the socket.
+/// The socket of the service manager.
 struct Manager(UnixDatagram);
 
 impl Manager {
@@ -28,62 +28,63 @@ impl Manager {
         Self(socket)
     }
 
-    /// What it is told next.
-    fn told(&self) -> String {
+    /// The next notification.
+    fn next(&self) -> String {
         let mut message = [0; 1_024];
         let length = self.0.recv(&mut message).unwrap();
         String::from_utf8_lossy(&message[..length]).into_owned()
     }
 
-    /// What it is told next that begins so, whatever comes before.
-    fn told_at_last(&self, begins: &str) -> String {
+    /// The next notification with this prefix.
+    fn next_with(&self, prefix: &str) -> String {
         loop {
-            let told = self.told();
-            if told.starts_with(begins) {
-                return told;
+            let notification = self.next();
+            if notification.starts_with(prefix) {
+                return notification;
             }
         }
     }
 }
 
 #[tokio::test]
-async fn the_manager_is_told_when_it_is_ready_reloads_and_stops() {
+async fn the_manager_is_notified_of_start_reload_and_stop() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("notify");
     let manager = Manager::new(&socket);
     let mut server = Running::start(chatd(folder.path()).env("NOTIFY_SOCKET", &socket));
-    assert_eq!(manager.told(), "READY=1\nSTATUS=serving\n");
+    assert_eq!(manager.next(), "READY=1\nSTATUS=serving\n");
     server.signal(Signal::HUP);
-    assert!(manager.told().starts_with("RELOADING=1\nMONOTONIC_USEC="));
-    assert_eq!(manager.told(), "READY=1\nSTATUS=serving\n");
+    assert!(manager.next().starts_with("RELOADING=1\nMONOTONIC_USEC="));
+    assert_eq!(manager.next(), "READY=1\nSTATUS=serving\n");
     server.signal(Signal::TERM);
-    assert_eq!(manager.told(), "STOPPING=1\n");
+    assert_eq!(manager.next(), "STOPPING=1\n");
     assert!(server.end_within(Duration::from_secs(10)).await.success());
 }
 
 #[tokio::test]
-async fn a_watchdog_gets_signs_of_life_until_the_process_hangs() {
+async fn the_watchdog_is_notified_until_the_process_hangs() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("notify");
     let manager = Manager::new(&socket);
-    // a manager says, too, whose signs of life it awaits
+    // a manager also passes the id of the process that it watches
     let program = chatd(folder.path()).get_program().to_owned();
     let mut shell = chatd_at(Path::new("bash"), folder.path());
     shell.args(["-c", "WATCHDOG_PID=$$ exec \"$0\" \"$@\""]).arg(program);
     let server = Running::start(shell.env("NOTIFY_SOCKET", &socket).env("WATCHDOG_USEC", "200000"));
     for _ in 0..5 {
-        assert_eq!(manager.told_at_last("WATCHDOG=1"), "WATCHDOG=1\nSTATUS=0 rooms\n");
+        assert_eq!(manager.next_with("WATCHDOG=1"), "WATCHDOG=1\nSTATUS=0 rooms\n");
     }
     server.signal(Signal::STOP);
     manager.0.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     let mut message = [0; 1_024];
-    // what was on its way comes, and then nothing
+    // notifications in flight arrive, and then nothing
     assert!((0..5).any(|_| manager.0.recv(&mut message).is_err()));
     server.signal(Signal::CONT);
-    assert_eq!(manager.told_at_last("WATCHDOG=1"), "WATCHDOG=1\nSTATUS=0 rooms\n");
+    assert_eq!(manager.next_with("WATCHDOG=1"), "WATCHDOG=1\nSTATUS=0 rooms\n");
 }
 
-/// The program with a listener passed to it, as a manager does it: as descriptor 3, and said so in the environment.
+/// The program with a listener as descriptor 3, announced in the environment as a service manager
+/// does it.
 fn with_listener(folder: &Path, listener: &TcpListener) -> Command {
     let program = chatd(folder).get_program().to_owned();
     let mut shell = chatd_at(Path::new("bash"), folder);
@@ -93,25 +94,25 @@ fn with_listener(folder: &Path, listener: &TcpListener) -> Command {
     shell
 }
 
-/// Whether somebody who connects is not refused, and is answered in the end.
+/// Whether a connection gets a response. `Err` if it is refused.
 fn is_served(address: SocketAddr) -> std::io::Result<bool> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     let mut answer = String::new();
     let asked = stream.write_all(b"GET /livez HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
-    // the server that has taken it may be about to end
+    // the server that accepted it may be ending
     Ok(asked.and_then(|()| stream.read_to_string(&mut answer)).is_ok() && answer.contains("alive"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_a_listener_that_is_passed_nobody_is_refused_over_a_restart() {
+async fn with_a_passed_listener_no_connection_is_refused_during_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    // other programs that are started meanwhile have it, too, and do nothing with it
+    // other child processes inherit it, too, and ignore it
     fcntl_setfd(&listener, FdFlags::empty()).unwrap();
     let mut server = Running::start(&mut with_listener(folder.path(), &listener));
-    assert_eq!(server.address, address, "it listens where it was told, not at --listen");
+    assert_eq!(server.address, address, "it uses the passed listener, not --listen");
 
     let (stop, served) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let connecting: Vec<_> = (0..4)

@@ -1,4 +1,4 @@
-//! What shells and `man` are given.
+//! Shell completions and the manual page.
 
 use std::process::{Command, Output};
 
@@ -11,7 +11,7 @@ fn printed(arguments: &[&str]) -> String {
     String::from_utf8(stdout).unwrap()
 }
 
-/// As bash does it when somebody presses the tabulator.
+/// Completes words as bash does it when the user presses Tab.
 #[test]
 fn bash_completes_options_and_commands() {
     let script = printed(&["completions", "bash"]);
@@ -25,7 +25,7 @@ fn bash_completes_options_and_commands() {
 }
 
 #[test]
-fn other_shells_have_theirs() {
+fn other_shells_have_completions() {
     for shell in ["zsh", "fish", "elvish", "powershell"] {
         let script = printed(&["completions", shell]);
         assert!(script.contains("message-rate"), "{shell}");

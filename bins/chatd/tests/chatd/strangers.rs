@@ -1,4 +1,4 @@
-//! What clients that are not let in can do to the log.
+//! Log lines that refused clients cause.
 
 use chat_testkit::v2::PROTOCOL;
 use chat_testkit::{Client, handshake_with};
@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use crate::process::{Running, chatd};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refused_pages_write_one_short_line() {
+async fn refused_pages_cause_one_short_line() {
     let folder = tempfile::tempdir().unwrap();
     let mut running = Running::start(&mut chatd(folder.path()));
     let origin = "\u{e9}".repeat(15_000);
@@ -28,9 +28,9 @@ async fn refused_pages_write_one_short_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn limits_by_address_come_before_the_log() {
+async fn limits_by_address_apply_before_logging() {
     let folder = tempfile::tempdir().unwrap();
-    // with a trusted proxy the machine itself is an address like all others
+    // with a trusted proxy, connections from this machine are limited, too
     let arguments = ["--join-burst", "1", "--join-rate", "1", "--trusted-proxies", "192.0.2.1"];
     let mut running = Running::start(chatd(folder.path()).args(arguments));
     let mut statuses = Vec::new();
@@ -49,7 +49,7 @@ async fn limits_by_address_come_before_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_name_of_a_program_is_cut() {
+async fn a_long_user_agent_is_cut() {
     let folder = tempfile::tempdir().unwrap();
     let mut running = Running::start(chatd(folder.path()).args(["--log", "chat_server=debug"]));
     let client = "x".repeat(100_000);

@@ -1,5 +1,5 @@
-//! A system that behaves as no test can ask it to: its wall clock jumps, a sync of its disk takes a second or fails. A library in
-//! front of the C library does it, compiled here: `shim.c`.
+//! A faulty system: the wall clock jumps, a sync of the disk takes a second or fails. A preloaded
+//! library simulates it; the test compiles it from `shim.c`.
 #![cfg(target_os = "linux")]
 
 use std::path::PathBuf;
@@ -12,10 +12,10 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::needs::{self, Need};
 use crate::process::{Running, chatd};
+use chat_testkit::needs::{self, Need};
 
-/// A program under a system that can be changed.
+/// A server on a system whose faults can be set.
 struct System {
     folder: TempDir,
     server: Running,
@@ -46,7 +46,7 @@ impl System {
     fn set(&self, what: &str, value: i64) {
         let written: PathBuf = self.folder.path().join("next");
         std::fs::write(&written, value.to_string()).unwrap();
-        // whoever reads it reads a whole number
+        // a rename is atomic, so the library reads a complete number
         std::fs::rename(written, self.folder.path().join(what)).unwrap();
     }
 }
@@ -55,7 +55,7 @@ fn say(n: u64) -> Value {
     json!({"type": "send", "room": "r", "body": format!("{n}"), "id": format!("id{n}")})
 }
 
-/// When a message was stored, in milliseconds since 1970.
+/// The time of a message, in milliseconds since 1970.
 fn sent_at(ack: &Value) -> i64 {
     let text = ack["sent_at"].as_str().unwrap_or_else(|| panic!("no time in {ack}"));
     let time = humantime::parse_rfc3339(text).unwrap().duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -63,7 +63,7 @@ fn sent_at(ack: &Value) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_the_clock_jumps_nobody_is_put_out_and_the_order_stays() {
+async fn when_the_clock_jumps_clients_stay_connected_and_the_order_is_kept() {
     const HOUR: i64 = 3_600;
     let Some(system) = System::start() else { return };
     let address = system.server.address;
@@ -73,12 +73,12 @@ async fn when_the_clock_jumps_nobody_is_put_out_and_the_order_stays() {
     for (n, jump) in [(2, HOUR), (3, -HOUR), (4, 0)] {
         system.set("clock", jump);
         let ack = ana.ask(say(n)).await;
-        // behind everything that was said before, the classic member's too
+        // after all earlier messages, including those of the classic client
         assert_eq!((&ack["type"], &ack["seq"]), (&json!("ack"), &json!(2 * n - 2)), "{ack}");
         let now = sent_at(&ack);
         assert!((now - before).abs() > HOUR * 900, "the clock did jump: from {before} to {now}");
         before = now;
-        // everybody's deadlines are looked at with what comes from them
+        // the deadlines of a connection are checked when a frame arrives
         assert_eq!(ana.ask(json!({"type": "ping"})).await["type"], "pong");
         classic.say(&format!("{n}, too")).await;
         let mut bob = Client::enter(address, "r", &format!("bob{n}")).await;
@@ -93,7 +93,7 @@ async fn when_the_clock_jumps_nobody_is_put_out_and_the_order_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_a_sync_takes_a_second_acks_wait_for_it_and_nothing_else_does() {
+async fn a_slow_sync_delays_acks_and_nothing_else() {
     let Some(mut system) = System::start() else { return };
     let address = system.server.address;
     let mut classic = Client::enter(address, "other", "cleo").await;
@@ -112,13 +112,13 @@ async fn when_a_sync_takes_a_second_acks_wait_for_it_and_nothing_else_does() {
     let mut first = None;
     for n in 1..=20 {
         let ack = ana.next("ack").await;
-        assert_eq!((&ack["seq"], &ack["stored"]), (&json!(n), &Value::Null), "it is stored: {ack}");
+        assert_eq!((&ack["seq"], &ack["stored"]), (&json!(n), &Value::Null), "the message is stored: {ack}");
         first.get_or_insert_with(|| began.elapsed());
     }
     let (first, all) = (first.unwrap(), began.elapsed());
     assert!(answered < first, "a pong does not wait for the disk: {answered:?}, {first:?}");
     assert!(first >= Duration::from_secs(1), "no ack before the sync: {first:?}");
-    assert!(all < Duration::from_secs(10), "they share syncs: {all:?}");
+    assert!(all < Duration::from_secs(10), "messages share syncs: {all:?}");
 
     classic.say("slowly").await;
     assert_eq!(classic.brief().await, "cleo: slowly");
@@ -135,7 +135,7 @@ async fn when_a_sync_takes_a_second_acks_wait_for_it_and_nothing_else_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_syncs_fail_nothing_is_acked_and_it_recovers_when_they_work_again() {
+async fn while_syncs_fail_nothing_is_acked_and_then_the_server_recovers() {
     const EIO: i64 = 5;
     let Some(mut system) = System::start() else { return };
     let address = system.server.address;
@@ -149,16 +149,16 @@ async fn when_syncs_fail_nothing_is_acked_and_it_recovers_when_they_work_again()
         let answer = ana.ask(say(2)).await;
         assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!("store_unavailable")));
     }
-    until("it says that it is not ready", async || !is_ready().await).await;
+    until("it is not ready", async || !is_ready().await).await;
     assert_eq!(http::request(address, "GET", "/livez", &[]).await.status, 200);
 
     system.set("sync-error", 0);
     until("it is ready again", is_ready).await;
-    // the same message, which may be in the file already: it is stored once
+    // the message may be in the file already; it is stored once
     let ack = ana.ask(say(2)).await;
     assert_eq!((&ack["type"], &ack["seq"]), (&json!("ack"), &json!(2)), "{ack}");
     assert_eq!(ana.ask(say(3)).await["seq"], 3);
-    assert_eq!(classic.messages(3).await, ["1", "2", "3"], "nobody was put out");
+    assert_eq!(classic.messages(3).await, ["1", "2", "3"], "the client is still connected");
 
     system.server.signal(Signal::KILL);
     system.server.end_within(Duration::from_secs(10)).await;

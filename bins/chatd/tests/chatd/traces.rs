@@ -1,21 +1,21 @@
-//! Traces, as a collector gets them.
+//! Traces for an OpenTelemetry collector.
 
 use crate::process::{chatd, refused};
 
 #[cfg(not(feature = "opentelemetry"))]
 #[test]
-fn without_the_feature_they_are_refused() {
+fn without_the_feature_the_option_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
-    let said = refused(chatd(folder.path()).args(["--trace-endpoint", "http://127.0.0.1:4318/v1/traces"]));
-    assert_eq!(said, "chatd: --trace-endpoint: this chatd was built without the feature opentelemetry\n");
+    let output = refused(chatd(folder.path()).args(["--trace-endpoint", "http://127.0.0.1:4318/v1/traces"]));
+    assert_eq!(output, "chatd: --trace-endpoint: this chatd was built without the feature opentelemetry\n");
 }
 
 #[test]
-fn a_part_is_from_nought_to_one() {
+fn the_sample_is_a_number_from_0_to_1() {
     let folder = tempfile::tempdir().unwrap();
     for none in ["1.1", "-0.1", "NaN", "half"] {
-        let said = refused(chatd(folder.path()).arg(format!("--trace-sample={none}")));
-        assert!(said.contains("a number from 0 to 1"), "{said}");
+        let output = refused(chatd(folder.path()).arg(format!("--trace-sample={none}")));
+        assert!(output.contains("a number from 0 to 1"), "{output}");
     }
 }
 
@@ -31,7 +31,7 @@ mod with {
 
     use crate::process::{Running, chatd};
 
-    /// Takes what is sent, request by request, in the binary format of OTLP: names and texts stand in it as they are.
+    /// Receives requests in the binary format of OTLP, which contains names and texts unchanged.
     async fn collect(listener: TcpListener, requests: mpsc::UnboundedSender<(String, Vec<u8>)>) {
         while let Ok((mut stream, _)) = listener.accept().await {
             let requests = requests.clone();
@@ -63,7 +63,7 @@ mod with {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn what_happens_is_traced_and_nothing_that_anybody_said() {
+    async fn spans_are_exported_without_the_text_of_messages() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
         let (sender, mut requests) = mpsc::unbounded_channel();
@@ -92,7 +92,7 @@ mod with {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_collector_that_is_not_there_holds_nobody_up() {
+    async fn an_unreachable_collector_does_not_block_the_server() {
         let folder = tempfile::tempdir().unwrap();
         let arguments = ["--trace-endpoint", "http://127.0.0.1:9/v1/traces", "--trace-sample", "1"];
         let mut server = Running::start(chatd(folder.path()).args(arguments));

@@ -5,7 +5,8 @@ use std::path::Path;
 use crate::markdown::Page;
 use crate::tree::{files, read, top};
 
-/// The target of a link, named from the top, and its anchor. `None` if it leads out of the repository.
+/// The path of the target of a link, from the root, and its anchor. `None` if the link leaves the
+/// repository.
 fn target(file: &str, link: &str) -> Option<(String, Option<String>)> {
     if link.contains("://") || link.starts_with("mailto:") {
         return None;
@@ -27,7 +28,7 @@ fn target(file: &str, link: &str) -> Option<(String, Option<String>)> {
 }
 
 #[test]
-fn every_link_leads_to_a_file_and_every_anchor_to_a_heading() {
+fn every_link_has_a_file_and_every_anchor_a_heading() {
     let mut broken = Vec::new();
     for file in files("md") {
         for link in Page::read(&read(&file)).links {
@@ -44,7 +45,7 @@ fn every_link_leads_to_a_file_and_every_anchor_to_a_heading() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
-/// A path in inline code is a promise, too.
+/// Paths in inline code must exist, too.
 #[test]
 fn every_path_that_is_named_exists() {
     const FOLDERS: [&str; 6] = ["docs/", "crates/", "bins/", "packaging/", "clients/", "migrations/"];

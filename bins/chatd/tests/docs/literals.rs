@@ -1,17 +1,18 @@
-//! The text in source files that people get to see: string literals, and the comments from which clap makes `--help`.
+//! The text in source files that users see: string literals, and the comments from which clap
+//! generates `--help`.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-/// Attributes whose strings are shown to people.
+/// Attributes whose strings users see.
 const SHOWN: [&str; 8] = ["error", "command", "arg", "clap", "group", "value", "utoipa", "schema"];
 
 /// Derives that turn documentation comments into `--help`.
 const CLAP: [&str; 4] = ["Parser", "Args", "Subcommand", "ValueEnum"];
 
-/// A piece of text, and the line in which it stands.
+/// A text with the number of its line.
 pub(crate) type Found = (usize, String);
 
-/// The text in a Rust file that people get to see. Tests are left out.
+/// The text in a Rust file that users see, without that of tests.
 pub(crate) fn in_rust(source: &str) -> Vec<Found> {
     let tokens: TokenStream = source.parse().unwrap();
     let mut found = Vec::new();
@@ -19,7 +20,7 @@ pub(crate) fn in_rust(source: &str) -> Vec<Found> {
     found
 }
 
-/// What is known of an item before its body comes.
+/// The attributes of an item, collected before its body.
 #[derive(Default)]
 struct Item {
     docs: Vec<Found>,
@@ -58,7 +59,7 @@ fn walk(tokens: TokenStream, in_clap: bool, found: &mut Vec<Found>) {
     end(&mut item, in_clap, found);
 }
 
-/// The item is complete: its comments are shown if clap reads them.
+/// Ends an item. Users see its comments if clap reads them.
 fn end(item: &mut Item, in_clap: bool, found: &mut Vec<Found>) {
     let item = std::mem::take(item);
     if (in_clap || item.is_clap) && !item.is_test {
@@ -66,7 +67,7 @@ fn end(item: &mut Item, in_clap: bool, found: &mut Vec<Found>) {
     }
 }
 
-/// Takes note of an attribute.
+/// Adds an attribute to the item.
 fn note(attribute: &Group, item: &mut Item, found: &mut Vec<Found>) {
     let content = attribute.stream();
     let name = content.clone().into_iter().next().map(|name| name.to_string()).unwrap_or_default();
@@ -86,7 +87,7 @@ fn note(attribute: &Group, item: &mut Item, found: &mut Vec<Found>) {
     }
 }
 
-/// All strings, however deep.
+/// All strings, also in nested groups.
 fn all(tokens: TokenStream, found: &mut Vec<Found>) {
     for token in tokens {
         match token {
@@ -109,7 +110,7 @@ fn text(literal: &proc_macro2::Literal) -> Option<Found> {
     while let Some(letter) = letters.next() {
         match letter {
             '\\' if !prefix.contains('r') => match letters.next() {
-                // a line that goes on in the next
+                // a backslash at the end of a line joins it with the next
                 Some('\n') => {
                     let rest = letters.as_str().trim_start();
                     letters = rest.chars();
@@ -127,7 +128,7 @@ fn text(literal: &proc_macro2::Literal) -> Option<Found> {
 pub(crate) fn in_javascript(source: &str) -> Vec<Found> {
     let letters: Vec<char> = source.chars().collect();
     let (mut found, mut at, mut line) = (Vec::new(), 0, 1);
-    // what stands before a slash decides whether it divides
+    // the letter before a slash decides whether it is a division or a regular expression
     let mut before = '\n';
     while at < letters.len() {
         let (letter, next) = (letters[at], letters.get(at + 1).copied());
@@ -161,7 +162,8 @@ pub(crate) fn in_javascript(source: &str) -> Vec<Found> {
     found
 }
 
-/// Where something ends: `extra` behind the first place for which this holds, past escapes.
+/// The end of a token: `extra` letters after the first position where `is_end` holds. Escapes are
+/// skipped.
 fn past(letters: &[char], mut at: usize, mut is_end: impl FnMut(&[char]) -> bool, extra: usize) -> usize {
     while at < letters.len() {
         if letters[at] == '\\' {
@@ -175,7 +177,7 @@ fn past(letters: &[char], mut at: usize, mut is_end: impl FnMut(&[char]) -> bool
     letters.len()
 }
 
-/// The text of an HTML page and of its attributes, line by line: all but its comments.
+/// The text of an HTML page and of its attributes, line by line, without comments.
 pub(crate) fn in_html(source: &str) -> Vec<Found> {
     let mut in_comment = false;
     let visible = |line: &str| {
@@ -206,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_see_of_rust() {
+    fn visible_text_of_rust() {
         let source = r##"
             //! not shown
             /// not shown
@@ -238,14 +240,14 @@ mod tests {
     }
 
     #[test]
-    fn what_people_see_of_javascript() {
+    fn visible_text_of_javascript() {
         let source = "// 'no'\n/* \"no\" */ const a = 'it\\'s', b = x / 2, c = /'[/']/.test(`${d} e`); // `no`\nf(\"g\");";
         assert_eq!(texts(in_javascript(source)), ["it's", "${d} e", "g"]);
         assert_eq!(in_javascript(source)[2].0, 3);
     }
 
     #[test]
-    fn what_people_see_of_html() {
+    fn visible_text_of_html() {
         assert_eq!(
             texts(in_html("<p title=\"a\">b<!-- no -->c\n<!-- no\nno -->d")),
             ["<p title=\"a\">bc", "", "d"]

@@ -1,4 +1,4 @@
-//! The text of the project: which words it uses, where its links lead, and whether its code blocks do what they say.
+//! Tests of the documentation: its words, its links and its code blocks.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod layers;

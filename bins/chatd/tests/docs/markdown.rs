@@ -1,4 +1,4 @@
-//! What a Markdown file consists of.
+//! The parts of a Markdown file.
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
@@ -7,7 +7,7 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 pub(crate) struct Block {
     /// The heading above it.
     pub(crate) heading: String,
-    /// What stands behind the fence: the language, then a mark.
+    /// The text after the fence: the language and a mark.
     pub(crate) info: String,
     pub(crate) code: String,
 }
@@ -18,7 +18,8 @@ impl Block {
         self.info.split([' ', ',']).next().unwrap_or_default()
     }
 
-    /// What people read in it as text, line by line: the comments of a program, all of what is for a shell or is output.
+    /// The prose in the block, line by line: the comments of a program; all lines of shell commands
+    /// and output.
     fn prose(&self) -> Vec<String> {
         let comment = match self.language() {
             "rust" | "js" => "//",
@@ -33,7 +34,7 @@ impl Block {
             .collect()
     }
 
-    /// Whether it shows what something prints, or draws something: nothing to run.
+    /// Whether the block is output or a drawing, so there is nothing to run.
     pub(crate) fn is_output(&self) -> bool {
         self.info == "text" || self.info.split(' ').any(|word| word == "output")
     }
@@ -44,11 +45,11 @@ pub(crate) struct Page {
     pub(crate) blocks: Vec<Block>,
     /// The texts of the headings, without markup.
     pub(crate) headings: Vec<String>,
-    /// Where links and images lead.
+    /// The targets of links and images.
     pub(crate) links: Vec<String>,
-    /// Pieces of inline code.
+    /// The inline code.
     pub(crate) code: Vec<String>,
-    /// The text without inline code, paragraph by paragraph and cell by cell, and what is text in code blocks.
+    /// The text without inline code, by paragraph and table cell, and the prose of code blocks.
     pub(crate) prose: Vec<String>,
 }
 
@@ -106,7 +107,7 @@ impl Page {
         page
     }
 
-    /// The anchors of its headings, as GitHub makes them.
+    /// The anchors of the headings, as GitHub generates them.
     pub(crate) fn anchors(&self) -> Vec<String> {
         let mut anchors: Vec<String> = Vec::new();
         for heading in &self.headings {
@@ -120,7 +121,7 @@ impl Page {
 }
 
 #[test]
-fn a_page_is_taken_apart() {
+fn a_page_is_split_into_its_parts() {
     let page = Page::read("# The `x`: it's\n\nSee [`a`](b.md#c)\nand `d`.\n\n```sh\ne # f\n```\n");
     assert_eq!(page.headings, ["The x: it's"]);
     assert_eq!(page.anchors(), ["the-x-its"]);

@@ -1,6 +1,5 @@
-//! The built program, and others that code blocks use.
+//! The built program, and other programs that code blocks use.
 
-use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -10,10 +9,10 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-/// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The maximum time of a wait. Nothing here takes this long, even on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The program under test, with nothing of the environment that would change it.
+/// The program under test, without the variables that set its options.
 pub(crate) fn chatd() -> Command {
     without_settings(Command::new(env!("CARGO_BIN_EXE_chatd")))
 }
@@ -25,7 +24,7 @@ pub(crate) fn without_settings(mut command: Command) -> Command {
     command
 }
 
-/// What it prints with these arguments.
+/// The output of the program with these arguments.
 pub(crate) fn printed(arguments: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let output = chatd().args(arguments).current_dir(folder.path()).output().unwrap();
@@ -33,7 +32,7 @@ pub(crate) fn printed(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The `--help` of every command, with its name.
+/// The `--help` of every command, with the name of the command.
 pub(crate) fn all_help() -> Vec<(String, String)> {
     let (mut found, mut waiting) = (Vec::new(), vec![Vec::<String>::new()]);
     while let Some(command) = waiting.pop() {
@@ -42,7 +41,7 @@ pub(crate) fn all_help() -> Vec<(String, String)> {
         let help = printed(&arguments);
         let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
         for line in commands.take_while(|line| !line.is_empty()) {
-            // a name stands two columns in; the rest of its description further
+            // a name is indented by two columns; further lines of its description are indented more
             let name = line.strip_prefix("  ").and_then(|line| line.split(' ').next());
             if let Some(name) = name.filter(|name| !name.is_empty() && *name != "help") {
                 waiting.push(command.iter().cloned().chain([name.to_owned()]).collect());
@@ -55,31 +54,11 @@ pub(crate) fn all_help() -> Vec<(String, String)> {
     found
 }
 
-/// Whether the machine has this program. If not, the caller returns: the test is skipped, and in CI it fails.
-///
-/// `just test` collects these lines in the file that `SKIPPED_TESTS` names, and prints them at the end.
-pub(crate) fn has(name: &str) -> bool {
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    if std::env::split_paths(&folders).any(|folder| folder.join(name).is_file()) {
-        return true;
-    }
-    let thread = std::thread::current();
-    let test = thread.name().unwrap_or("a test");
-    let line = format!("skipped {test}: this machine lacks the program \"{name}\"\n");
-    assert!(std::env::var_os("CI").is_none(), "{line}");
-    // not through `print!`: the test harness hides what a test prints, unless the test fails
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
-    if let Some(list) = std::env::var_os("SKIPPED_TESTS") {
-        OpenOptions::new().create(true).append(true).open(list).unwrap().write_all(line.as_bytes()).unwrap();
-    }
-    false
-}
-
-/// A program that runs beside the test, with all that it starts. Both end with the test.
+/// A running program with its child processes. They are killed when it is dropped.
 pub(crate) struct Running {
     child: Child,
     lines: mpsc::Receiver<String>,
-    /// What was read, for the message of a failure.
+    /// The lines that were read, for the message of a failure.
     log: Vec<String>,
 }
 
@@ -99,9 +78,9 @@ impl Running {
         Self { child, lines, log: Vec::new() }
     }
 
-    /// The next line that it prints.
+    /// The next line of its output.
     pub(crate) fn line(&mut self) -> String {
-        match self.lines.recv_timeout(PATIENCE) {
+        match self.lines.recv_timeout(TIMEOUT) {
             Ok(line) => {
                 self.log.push(line.clone());
                 line
@@ -110,7 +89,7 @@ impl Running {
         }
     }
 
-    /// The next line with this in it.
+    /// The next line that contains `text`.
     pub(crate) fn line_with(&mut self, text: &str) -> String {
         loop {
             let line = self.line();
@@ -127,13 +106,13 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // it may have ended by itself
+        // the program may have ended already
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         let _ = self.child.wait();
     }
 }
 
-/// A server on a free port, in a folder of its own.
+/// A server on a free port, in a temporary folder.
 pub(crate) struct Server {
     _running: Running,
     folder: tempfile::TempDir,
@@ -154,8 +133,8 @@ impl Server {
         Self { _running: running, folder, address }
     }
 
-    /// A code block, aimed at this server in place of one on the default address.
-    pub(crate) fn aimed(&self, code: &str) -> String {
+    /// A code block with the default address replaced by that of this server.
+    pub(crate) fn with_address(&self, code: &str) -> String {
         assert!(code.contains("127.0.0.1:8000"), "{code}");
         code.replace("127.0.0.1:8000", &self.address)
     }

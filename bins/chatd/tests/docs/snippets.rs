@@ -1,12 +1,15 @@
-//! The code blocks of README.md and docs/. Each is run by a test, or is marked as output: ```` ```text output ````.
+//! The code blocks of README.md and docs/. A test runs each of them, unless it is marked as output:
+//! ```` ```text output ````.
 //!
-//! Programs that a block would build or download are replaced by what is built already: `cargo run` starts the program under
-//! test, `npx wscat` is wscat.mjs. The address of the server is that of a server on a free port.
+//! Programs that a block would build or download are replaced: `cargo run` starts the program under
+//! test, `npx wscat` is wscat.mjs. The default address is replaced by that of a server on a free
+//! port.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use chat_testkit::needs::{self, Need};
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -17,7 +20,7 @@ use crate::tree::{files, read, top};
 /// Runs the code blocks below one heading.
 type Run = fn(&[Block]);
 
-/// What runs the code blocks of a page, heading by heading.
+/// The tests of the code blocks, by page and heading.
 const RUNS: [(&str, &str, Run); 14] = [
     ("README.md", "Run it", the_server_starts_as_shown),
     ("README.md", "Test it", ci_runs_it),
@@ -35,7 +38,7 @@ const RUNS: [(&str, &str, Run); 14] = [
     ("docs/protocol.md", "", the_contract_tests_read_it),
 ];
 
-/// Pages whose shell commands the test of the operator's page runs word for word, and where it says so.
+/// Pages whose shell commands another test runs, and that test.
 const FOLLOWED: [&str; 2] = ["docs/operations.md", "docs/monitoring/README.md"];
 const FOLLOWED_BY: &str = "bins/chatd/tests/chatd/manual.rs";
 
@@ -47,7 +50,7 @@ fn blocks(file: &str) -> Vec<Block> {
     Page::read(&read(file)).blocks
 }
 
-/// Whether a block is below this heading. All of a page is below the empty one.
+/// Whether a block is below this heading. All blocks of a page are below the empty heading.
 fn is_below(block: &Block, heading: &str) -> bool {
     heading.is_empty() || block.heading == heading
 }
@@ -76,7 +79,7 @@ fn every_code_block_is_run_or_is_output() {
     );
 }
 
-/// The code blocks of the crates' READMEs are documentation of the crates: `cargo test --doc` runs them.
+/// The READMEs of the crates are crate documentation, so `cargo test --doc` runs their code blocks.
 #[test]
 fn every_rust_block_of_a_crate_is_a_documentation_test() {
     let readmes =
@@ -104,7 +107,7 @@ macro_rules! run {
         )*
 
         #[test]
-        fn all_of_them_are_run() {
+        fn every_entry_has_a_test() {
             assert_eq!(RUNS.map(|(file, heading, _)| (file, heading)), [$(($file, $heading)),*]);
         }
     };
@@ -127,7 +130,7 @@ run! {
     protocol: "docs/protocol.md", "";
 }
 
-/// The only block of this language that is to be run.
+/// The only block of this language that is not output.
 fn only<'b>(blocks: &'b [Block], language: &str) -> &'b str {
     let mut found = blocks.iter().filter(|block| block.language() == language && !block.is_output());
     let block = found.next().unwrap_or_else(|| panic!("no {language} in {blocks:?}"));
@@ -143,7 +146,7 @@ fn output(blocks: &[Block]) -> &str {
     &block.code
 }
 
-/// Programs that stand in for those that would build or download something, in front of the `PATH`.
+/// Replacements of programs that build or download something, at the front of `PATH`.
 struct StandIns {
     folder: tempfile::TempDir,
 }
@@ -170,7 +173,8 @@ impl StandIns {
     }
 }
 
-/// An example program of another package: built together with the tests, or else built now.
+/// An example program of another package. It is built now if it was not built together with the
+/// tests.
 fn example(package: &str, name: &str) -> PathBuf {
     let built = Path::new(env!("CARGO_BIN_EXE_chatd")).with_file_name("examples").join(name);
     if !built.is_file() {
@@ -227,9 +231,9 @@ fn the_configuration_is_valid(blocks: &[Block]) {
     assert!(!String::from_utf8_lossy(&checked.stderr).contains("not an option"), "{checked:?}");
 }
 
-/// A user of `npx wscat`, started by the command on the page, under this name.
+/// A user who connects with the `npx wscat` command of the page.
 fn wscat(server: &Server, code: &str, name: &str) -> Option<(StandIns, Running)> {
-    if !program::has("node") {
+    if !needs::are_met(&[Need::Program("node")]) {
         return None;
     }
     let tools = StandIns::new();
@@ -238,7 +242,7 @@ fn wscat(server: &Server, code: &str, name: &str) -> Option<(StandIns, Running)>
         "npx",
         &format!("exec node --no-warnings --experimental-websocket '{}' \"$@\"", script.display()),
     );
-    let code = server.aimed(code).replace("/ana", &format!("/{name}"));
+    let code = server.with_address(code).replace("/ana", &format!("/{name}"));
     let mut running = Running::start(&mut tools.shell(&code, server.folder()));
     running.line_with(&format!("{name} entered the room"));
     Some((tools, running))
@@ -266,7 +270,7 @@ fn two_people_talk(blocks: &[Block]) {
 
 /// Runs a script for a browser, in Node.js.
 fn javascript(server: &Server, code: &str) -> Option<Running> {
-    if !program::has("node") {
+    if !needs::are_met(&[Need::Program("node")]) {
         return None;
     }
     let file = server.folder().join("script.mjs");
@@ -278,13 +282,13 @@ fn javascript(server: &Server, code: &str) -> Option<Running> {
 
 fn the_console_talks(blocks: &[Block]) {
     let server = Server::start();
-    let Some(mut eve) = javascript(&server, &server.aimed(only(blocks, "js"))) else { return };
+    let Some(mut eve) = javascript(&server, &server.with_address(only(blocks, "js"))) else { return };
     assert_eq!(eve.line(), "chat_enter_room eve: eve entered the room [ 'eve' ]");
     assert_eq!(eve.line(), "chat_message eve: hello, all [ 'eve' ]");
 }
 
 fn a_name_is_looked_up(blocks: &[Block]) {
-    if !program::has("curl") {
+    if !needs::are_met(&[Need::Program("curl")]) {
         return;
     }
     let server = Server::start();
@@ -292,21 +296,22 @@ fn a_name_is_looked_up(blocks: &[Block]) {
     else {
         return;
     };
-    let asked = StandIns::new().shell(&server.aimed(only(blocks, "sh")), server.folder()).output().unwrap();
+    let asked =
+        StandIns::new().shell(&server.with_address(only(blocks, "sh")), server.folder()).output().unwrap();
     let json = |text: &[u8]| serde_json::from_slice::<Value>(text).unwrap();
     assert_eq!(json(&asked.stdout), json(output(blocks).as_bytes()));
 }
 
 /// A browser imports over HTTP; Node.js imports the file that the server serves.
 fn the_javascript_client_talks(blocks: &[Block]) {
-    if !program::has("curl") {
+    if !needs::are_met(&[Need::Program("curl")]) {
         return;
     }
     let server = Server::start();
     let url = format!("http://{}/client.js", server.address);
     let client = Command::new("curl").args(["-sSf", &url]).output().unwrap();
     std::fs::write(server.folder().join("client.mjs"), client.stdout).unwrap();
-    let code = server.aimed(only(blocks, "js"));
+    let code = server.with_address(only(blocks, "js"));
     assert!(code.contains(&url), "{code}");
     let Some(mut kim) = javascript(&server, &code.replace(&url, "./client.mjs")) else { return };
     let line = kim.line();
@@ -315,7 +320,7 @@ fn the_javascript_client_talks(blocks: &[Block]) {
 
 fn bare_frames_talk(blocks: &[Block]) {
     let server = Server::start();
-    let Some(mut mia) = javascript(&server, &server.aimed(only(blocks, "js"))) else { return };
+    let Some(mut mia) = javascript(&server, &server.with_address(only(blocks, "js"))) else { return };
     for kind in ["welcome", "joined", "ack", "message"] {
         mia.line_with(&format!("type: '{kind}'"));
     }
@@ -337,8 +342,9 @@ fn the_rust_client_talks(blocks: &[Block]) {
     ana.line_with("ana: hello");
 }
 
-/// The program on the page is the example (without the comment at its top), and its manifest lists the crates that it uses.
-/// `cargo test --doc -p chat-rooms` compiles it, too, and runs it unless it is marked `no_run`.
+/// The program on the page must be the example without its leading comment, and the manifest must
+/// list the crates that it uses. `cargo test --doc -p chat-rooms` also compiles it, and runs it
+/// unless it is marked `no_run`.
 fn is_example(blocks: &[Block], name: &str) {
     let example = read(&format!("crates/chat-rooms/examples/{name}.rs"));
     let is_above = |line: &&str| line.is_empty() || line.starts_with("//!") || line.starts_with("#![");
@@ -359,8 +365,8 @@ fn is_example(blocks: &[Block], name: &str) {
     }
 }
 
-/// Compiles all programs of the page with their manifests as a reader who copied both does: in packages beside the checkout.
-/// They are kept beneath `target`, so that only the first run takes long.
+/// Compiles all programs of the page with their manifests, as a reader who copied both: in packages
+/// outside the workspace. They are kept below `target`, so only the first run takes long.
 #[test]
 fn programs_compile_when_copied() {
     let folder = Path::new(env!("CARGO_BIN_EXE_chatd")).ancestors().nth(2).unwrap().join("copied");

@@ -2,18 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-/// The top of the workspace.
+/// The root of the workspace.
 pub(crate) fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// The content of a file, named from the top.
+/// The content of a file, by its path from the root.
 pub(crate) fn read(file: &str) -> String {
     std::fs::read_to_string(top().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// All files with this extension, named from the top, in order. Build products and installed packages are not part of the
-/// tree.
+/// The paths of all files with this extension, from the root, sorted. Build artifacts and installed
+/// packages are left out.
 pub(crate) fn files(extension: &str) -> Vec<String> {
     let (top, mut found) = (top(), Vec::new());
     collect(&top, &top, extension, &mut found);

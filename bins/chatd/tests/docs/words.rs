@@ -1,4 +1,4 @@
-//! Words that confuse readers (words.toml) are kept out of everything that people read.
+//! Words that confuse readers (words.toml) must not occur in any text that users read.
 
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
@@ -13,7 +13,8 @@ struct Word {
     instead: String,
 }
 
-/// Whole words, in ASCII, in any case. An identifier with underscores is one word.
+/// A pattern that matches whole ASCII words in any case. An identifier with underscores is one
+/// word.
 fn expression(pattern: &str) -> Regex {
     RegexBuilder::new(&format!(r"(?i-u:\b(?:{pattern})\b)")).build().unwrap()
 }
@@ -33,7 +34,7 @@ impl Words {
         Self(list["word"].as_array().unwrap().iter().map(word).collect())
     }
 
-    /// What is wrong with a text.
+    /// The confusing words of a text.
     fn faults(&self, text: &str) -> Vec<String> {
         let mut faults = Vec::new();
         for word in &self.0 {
@@ -54,7 +55,7 @@ impl Words {
         faults
     }
 
-    /// Fails if one of these texts, each with its place, has a word of the list.
+    /// Fails if one of these texts has a word of the list. Each text has its location.
     fn check(&self, texts: impl IntoIterator<Item = (String, String)>) {
         let faults: Vec<_> = texts
             .into_iter()
@@ -70,8 +71,8 @@ impl Words {
     }
 }
 
-/// Places and texts of one source file.
-fn placed(file: &str, found: Vec<literals::Found>) -> Vec<(String, String)> {
+/// The locations and texts of one source file.
+fn located(file: &str, found: Vec<literals::Found>) -> Vec<(String, String)> {
     found.into_iter().map(|(line, text)| (format!("{file}:{line}"), text)).collect()
 }
 
@@ -94,7 +95,7 @@ fn defaults_and_manual_page() {
     Words::read().check([printed(&["config", "defaults"]), printed(&["man"])]);
 }
 
-/// The texts of a JSON document that are for people.
+/// The texts of a JSON document that people read.
 fn descriptions(place: &str, value: &Value, found: &mut Vec<(String, String)>) {
     const FOR_PEOPLE: [&str; 6] = ["description", "summary", "title", "legendFormat", "example", "default"];
     match value {
@@ -133,7 +134,7 @@ fn descriptions_of_packages() {
 }
 
 #[test]
-fn files_of_the_operator() {
+fn configuration_files() {
     let mut kept: Vec<_> = files("yml");
     for extension in ["conf", "service", "socket", "timer"] {
         kept.extend(files(extension));
@@ -147,13 +148,14 @@ fn the_page_and_the_javascript_client() {
     let is_shown =
         |file: &String| file.starts_with("crates/chat-page/page/") || file == "clients/js/client.js";
     let scripts = files("js").into_iter().filter(is_shown);
-    let scripts = scripts.flat_map(|file| placed(&file, literals::in_javascript(&read(&file))));
+    let scripts = scripts.flat_map(|file| located(&file, literals::in_javascript(&read(&file))));
     let pages = files("html").into_iter().filter(is_shown);
-    let pages = pages.flat_map(|file| placed(&file, literals::in_html(&read(&file))));
+    let pages = pages.flat_map(|file| located(&file, literals::in_html(&read(&file))));
     Words::read().check(scripts.chain(pages));
 }
 
-/// Log lines, errors, `--help`, help of metrics: what the sources of programs and libraries have in quotation marks.
+/// Log lines, errors, `--help`, descriptions of metrics: the string literals of programs and
+/// libraries.
 #[test]
 fn string_literals_of_rust() {
     let is_shown = |file: &String| {
@@ -163,7 +165,7 @@ fn string_literals_of_rust() {
     };
     let sources: Vec<_> = files("rs").into_iter().filter(is_shown).collect();
     assert!(sources.len() > 100, "{sources:?}");
-    Words::read().check(sources.iter().flat_map(|file| placed(file, literals::in_rust(&read(file)))));
+    Words::read().check(sources.iter().flat_map(|file| located(file, literals::in_rust(&read(file)))));
 }
 
 #[test]
@@ -185,7 +187,7 @@ fn words_are_found_and_allowed() {
     for right in [
         "There is no database.",
         "The session is no longer in the room.",
-        "`chatd_paced_total`",
+        "the column `paced_at`",
         "whole, holey, untold",
         "so many that it fails",
         "The output is no longer than that.",

@@ -1,6 +1,7 @@
-//! The operator's hand: what is asked and done over HTTP, with a token, in JSON. `docs/admin.openapi.json` describes it for machines.
+//! The admin API: JSON over HTTP, authenticated by the admin token. `docs/admin.openapi.json`
+//! describes it.
 
-mod answer;
+mod error;
 #[expect(unused_qualifications, reason = "the macro writes them")]
 mod rooms;
 mod sessions;
@@ -17,12 +18,12 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::Admin;
-pub use answer::Problem;
-pub use rooms::{Closed, Level, Member, Members, Notice, Room, Rooms, Told};
+pub use error::Problem;
+pub use rooms::{Level, Member, Members, Notice, NoticeSent, Room, RoomClosed, Rooms};
 pub use sessions::{ClassicClient, Session, Sessions};
 pub(crate) use token::Token;
 pub use usage::{Usage, UsageRow};
-pub use users::{Erased, Said, SaidMessage};
+pub use users::{ErasedMessages, Message, Messages};
 
 pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
     Router::new()
@@ -36,9 +37,9 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         .route("/sessions/{session}", delete(sessions::close))
         .route("/usage", get(usage::list))
         .route("/users/{username}/messages", get(users::export).delete(users::erase))
-        .fallback(answer::no_such_path)
-        .method_not_allowed_fallback(answer::no_such_method)
-        .layer(from_fn_with_state(admin.clone(), token::ask))
+        .fallback(error::no_such_path)
+        .method_not_allowed_fallback(error::no_such_method)
+        .layer(from_fn_with_state(admin.clone(), token::require))
 }
 
 #[derive(OpenApi)]
@@ -61,7 +62,7 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
 )]
 struct Description;
 
-/// The interface in OpenAPI 3.1, as JSON.
+/// The description of the API in OpenAPI 3.1, as JSON.
 pub fn openapi() -> String {
     let mut description = Description::openapi();
     let token = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
@@ -69,9 +70,9 @@ pub fn openapi() -> String {
     for path in description.paths.paths.values_mut() {
         let operations = [&mut path.get, &mut path.post, &mut path.delete];
         for operation in operations.into_iter().flatten() {
-            answer::describe_refusals(operation);
+            error::describe_refusals(operation);
         }
     }
-    // it holds nothing that JSON can't say
+    // every value in the description can be written as JSON
     description.to_pretty_json().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Rooms and who is in them.
+//! Rooms, their members, and notices.
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -9,14 +9,14 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{InPath, Problem, Refused, bad, missing, parsed, query};
+use super::error::{ApiError, PathParams, Problem, bad_request, not_found, parse, query};
 use crate::Admin;
 
-/// How many members a page has.
-const MEMBERS: usize = 100;
+/// The maximum number of members of a page.
+const PAGE_MEMBERS: usize = 100;
 
-/// The longest notice, in bytes.
-const NOTICE_BYTES: usize = 4_096;
+/// The maximum length of a notice, in bytes.
+const MAX_NOTICE_BYTES: usize = 4_096;
 
 /// The rooms that have members, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -45,11 +45,11 @@ pub struct Members {
     pub next: Option<String>,
 }
 
-/// Where to go on.
+/// The parameters of the query: the page.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
+pub(super) struct PageQuery {
     /// `next` of the previous page.
     after: Option<i64>,
 }
@@ -65,7 +65,7 @@ pub struct Member {
 
 /// The result of closing a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Closed {
+pub struct RoomClosed {
     /// The number of members that were removed.
     pub members: usize,
 }
@@ -83,6 +83,7 @@ pub struct Notice {
 }
 
 /// The importance of a notice.
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
@@ -95,7 +96,7 @@ pub enum Level {
 
 /// The result of sending a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Told {
+pub struct NoticeSent {
     /// The number of rooms that received it.
     pub rooms: usize,
 }
@@ -117,19 +118,19 @@ pub(super) async fn list(State(admin): State<Admin>) -> Json<Rooms> {
 }
 
 /// List the members of a room.
-#[utoipa::path(get, path = "/v1/rooms/{room}/members", params(("room" = String, Path), Asked),
+#[utoipa::path(get, path = "/v1/rooms/{room}/members", params(("room" = String, Path), PageQuery),
     responses((status = 200, body = Members), (status = 404, body = Problem, description = "the room has no members")))]
 pub(super) async fn members(
     State(admin): State<Admin>,
-    InPath(room): InPath<String>,
-    asked: Result<Query<Asked>, QueryRejection>,
-) -> Result<Json<Members>, Refused> {
+    PathParams(room): PathParams<String>,
+    params: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Json<Members>, ApiError> {
     let engine = admin.control.engine();
-    let after = query(asked)?.after.map(MemberId);
+    let after = query(params)?.after.map(MemberId);
     let (members, total) =
-        engine.members_after(&parsed(&room)?, after, MEMBERS).ok_or_else(|| empty(&room))?;
-    // whoever is the last of a full page may be the last of all: the next page is empty then
-    let next = members.last().filter(|_| members.len() == MEMBERS).map(|last| last.id.0.to_string());
+        engine.members_after(&parse(&room)?, after, PAGE_MEMBERS).ok_or_else(|| no_members(&room))?;
+    // the last member of a full page may be the last of the room; the next page is empty then
+    let next = members.last().filter(|_| members.len() == PAGE_MEMBERS).map(|last| last.id.0.to_string());
     let member = |member: &std::sync::Arc<chat_protocol::Member>| Member {
         username: member.username.to_string(),
         joined_at: member.joined_at.to_string(),
@@ -142,11 +143,11 @@ pub(super) async fn members(
     responses((status = 204), (status = 404, body = Problem, description = "the room has no member with this name")))]
 pub(super) async fn kick(
     State(admin): State<Admin>,
-    InPath((room, username)): InPath<(String, String)>,
-) -> Result<StatusCode, Refused> {
-    let (room, username): (RoomName, Username) = (parsed(&room)?, parsed(&username)?);
+    PathParams((room, username)): PathParams<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    let (room, username): (RoomName, Username) = (parse(&room)?, parse(&username)?);
     if !admin.control.engine().kick(&room, &username) {
-        return Err(missing(format!("there is no member \"{username}\" in the room \"{room}\"")));
+        return Err(not_found(format!("there is no member \"{username}\" in the room \"{room}\"")));
     }
     tracing::info!(%room, %username, "member removed by an admin");
     Ok(StatusCode::NO_CONTENT)
@@ -154,55 +155,55 @@ pub(super) async fn kick(
 
 /// Remove all members from a room. Its messages stay, and the next user who joins opens it again.
 #[utoipa::path(delete, path = "/v1/rooms/{room}", operation_id = "close_room", params(("room" = String, Path)),
-    responses((status = 200, body = Closed), (status = 404, body = Problem, description = "the room has no members")))]
+    responses((status = 200, body = RoomClosed), (status = 404, body = Problem, description = "the room has no members")))]
 pub(super) async fn close(
     State(admin): State<Admin>,
-    InPath(room): InPath<String>,
-) -> Result<Json<Closed>, Refused> {
-    let room: RoomName = parsed(&room)?;
+    PathParams(room): PathParams<String>,
+) -> Result<Json<RoomClosed>, ApiError> {
+    let room: RoomName = parse(&room)?;
     match admin.control.engine().close_room(&room) {
-        0 => Err(empty(room.as_str())),
+        0 => Err(no_members(room.as_str())),
         members => {
             tracing::info!(%room, members, "room closed by an admin");
-            Ok(Json(Closed { members }))
+            Ok(Json(RoomClosed { members }))
         }
     }
 }
 
 /// Send a notice to all members of a room.
 #[utoipa::path(post, path = "/v1/rooms/{room}/notice", params(("room" = String, Path)), request_body = Notice,
-    responses((status = 200, body = Told), (status = 400, body = Problem), (status = 404, body = Problem, description = "the room has no members")))]
+    responses((status = 200, body = NoticeSent), (status = 400, body = Problem), (status = 404, body = Problem, description = "the room has no members")))]
 pub(super) async fn notice(
     State(admin): State<Admin>,
-    InPath(room): InPath<String>,
+    PathParams(room): PathParams<String>,
     notice: Result<Json<Notice>, JsonRejection>,
-) -> Result<Json<Told>, Refused> {
-    let Notice { body, level } = checked(notice)?;
-    if !admin.control.engine().notice(&parsed(&room)?, level.into(), body) {
-        return Err(empty(&room));
+) -> Result<Json<NoticeSent>, ApiError> {
+    let Notice { body, level } = validate(notice)?;
+    if !admin.control.engine().notice(&parse(&room)?, level.into(), body) {
+        return Err(no_members(&room));
     }
-    Ok(Json(Told { rooms: 1 }))
+    Ok(Json(NoticeSent { rooms: 1 }))
 }
 
 /// Send a notice to all users.
 #[utoipa::path(post, path = "/v1/notice", request_body = Notice,
-    responses((status = 200, body = Told), (status = 400, body = Problem)))]
+    responses((status = 200, body = NoticeSent), (status = 400, body = Problem)))]
 pub(super) async fn notice_all(
     State(admin): State<Admin>,
     notice: Result<Json<Notice>, JsonRejection>,
-) -> Result<Json<Told>, Refused> {
-    let Notice { body, level } = checked(notice)?;
-    Ok(Json(Told { rooms: admin.control.notice_all(level.into(), body) }))
+) -> Result<Json<NoticeSent>, ApiError> {
+    let Notice { body, level } = validate(notice)?;
+    Ok(Json(NoticeSent { rooms: admin.control.notice_all(level.into(), body) }))
 }
 
-fn checked(notice: Result<Json<Notice>, JsonRejection>) -> Result<Notice, Refused> {
-    let Json(notice) = notice.map_err(|error| bad(error.body_text()))?;
-    if notice.body.is_empty() || notice.body.len() > NOTICE_BYTES {
-        return Err(bad(format!("a notice must have 1 to {NOTICE_BYTES} bytes")));
+fn validate(notice: Result<Json<Notice>, JsonRejection>) -> Result<Notice, ApiError> {
+    let Json(notice) = notice.map_err(|error| bad_request(error.body_text()))?;
+    if notice.body.is_empty() || notice.body.len() > MAX_NOTICE_BYTES {
+        return Err(bad_request(format!("a notice must have 1 to {MAX_NOTICE_BYTES} bytes")));
     }
     Ok(notice)
 }
 
-fn empty(room: &str) -> Refused {
-    missing(format!("the room \"{room}\" has no members"))
+fn no_members(room: &str) -> ApiError {
+    not_found(format!("the room \"{room}\" has no members"))
 }

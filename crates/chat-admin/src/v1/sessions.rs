@@ -1,4 +1,4 @@
-//! Sessions of `chat.v2`.
+//! The connected clients.
 
 use axum::Json;
 use axum::extract::State;
@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::answer::{InPath, Problem, Refused, missing};
+use super::error::{ApiError, PathParams, Problem, not_found};
 use crate::Admin;
 
 /// The connected clients, the oldest first.
@@ -26,7 +26,7 @@ pub struct Session {
     pub session: String,
     /// The user's name.
     pub username: String,
-    /// The address that the client connects from. Behind a trusted proxy it is the address that the proxy reports.
+    /// The client's address. Behind a trusted proxy, it is the address that the proxy reports.
     #[serde(default)]
     pub address: String,
     /// When the session sent `hello`, RFC 3339 in UTC.
@@ -40,7 +40,7 @@ pub struct ClassicClient {
     pub username: String,
     /// The name of the room.
     pub room: String,
-    /// The address that the client connects from. Behind a trusted proxy it is the address that the proxy reports.
+    /// The client's address. Behind a trusted proxy, it is the address that the proxy reports.
     pub address: String,
     /// When the client joined, RFC 3339 in UTC.
     pub began_at: String,
@@ -69,10 +69,10 @@ pub(super) async fn list(State(admin): State<Admin>) -> Json<Sessions> {
     responses((status = 204), (status = 404, body = Problem)))]
 pub(super) async fn close(
     State(admin): State<Admin>,
-    InPath(session): InPath<String>,
-) -> Result<StatusCode, Refused> {
+    PathParams(session): PathParams<String>,
+) -> Result<StatusCode, ApiError> {
     if !admin.control.close_session(&session) {
-        return Err(missing(format!("there is no session {session:?}")));
+        return Err(not_found(format!("there is no session {session:?}")));
     }
     tracing::info!(connection = %session, "session closed by an admin");
     Ok(StatusCode::NO_CONTENT)

@@ -1,4 +1,4 @@
-//! Who may.
+//! Authentication by the admin token.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 use subtle::ConstantTimeEq;
 
-use super::answer::Refused;
+use super::error::ApiError;
 use crate::Admin;
 
-/// What lets one in.
+/// The admin token.
 #[derive(Clone)]
 pub(crate) struct Token(Arc<str>);
 
@@ -22,7 +22,8 @@ impl Token {
         Self(token.into())
     }
 
-    /// Whether it stands in a request, as RFC 6750, section 2.1, has it. How long that takes does not tell how much of it is right.
+    /// Whether a request has the token in its `Authorization` header (RFC 6750, section 2.1). The
+    /// comparison takes constant time, so its duration does not reveal a prefix of the token.
     fn is_in(&self, headers: &HeaderMap) -> bool {
         let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).and_then(|line| {
             let (scheme, given) = line.split_at_checked("Bearer ".len())?;
@@ -38,16 +39,16 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Lets those pass who have it.
-pub(super) async fn ask(State(admin): State<Admin>, request: Request, next: Next) -> Response {
+/// Passes on requests that have the token, and refuses all others.
+pub(super) async fn require(State(admin): State<Admin>, request: Request, next: Next) -> Response {
     let Some(token) = &admin.token else {
-        let how = "this server has no admin token: start it with --admin-token-file";
-        return Refused(StatusCode::FORBIDDEN, how.to_owned()).into_response();
+        let reason = "this server has no admin token: start it with --admin-token-file";
+        return ApiError(StatusCode::FORBIDDEN, reason.to_owned()).into_response();
     };
     if token.is_in(request.headers()) {
         return next.run(request).await;
     }
-    let refused = Refused(
+    let refused = ApiError(
         StatusCode::UNAUTHORIZED,
         "the admin token is missing or wrong: send it as Authorization: Bearer TOKEN".to_owned(),
     );

@@ -1,4 +1,4 @@
-//! How much rooms are used.
+//! The usage of rooms.
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -8,17 +8,17 @@ use chat_usage::Day;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Problem, Refused, not_kept, parsed, query, unavailable};
+use super::error::{ApiError, Problem, not_stored, parse, query, unavailable};
 use crate::Admin;
 
-/// How many rows a page has at most.
-const ROWS: usize = 1_000;
+/// The maximum number of rows of a page.
+const MAX_ROWS: usize = 1_000;
 
-/// Which days, and which room.
+/// The parameters of the query: the days, the room and the page.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
+pub(super) struct UsageQuery {
     /// The first day, for example 2026-11-28. Default: `to`.
     from: Option<String>,
     /// The last day. Default: today.
@@ -54,28 +54,28 @@ pub struct UsageRow {
 }
 
 /// List the usage of rooms by day, up to now.
-#[utoipa::path(get, path = "/v1/usage", operation_id = "usage", params(Asked),
+#[utoipa::path(get, path = "/v1/usage", operation_id = "usage", params(UsageQuery),
     responses((status = 200, body = Usage), (status = 400, body = Problem),
         (status = 409, body = Problem, description = "the server has no database file"),
         (status = 503, body = Problem, description = "the database does not answer")))]
 pub(super) async fn list(
     State(admin): State<Admin>,
-    asked: Result<Query<Asked>, QueryRejection>,
-) -> Result<Json<Usage>, Refused> {
+    params: Result<Query<UsageQuery>, QueryRejection>,
+) -> Result<Json<Usage>, ApiError> {
     let Some(usage) = &admin.usage else {
-        return Err(not_kept("usage statistics", "a database file (--database)"));
+        return Err(not_stored("usage statistics", "a database file (--database)"));
     };
-    let Asked { from, to, room, after } = query(asked)?;
-    let day = |text: Option<String>| text.map(|text| parsed::<Day>(&text)).transpose();
+    let UsageQuery { from, to, room, after } = query(params)?;
+    let day = |text: Option<String>| text.map(|text| parse::<Day>(&text)).transpose();
     let to = day(to)?.unwrap_or_else(|| Day::of(Timestamp::now()));
-    let wanted = chat_usage::Query {
+    let query = chat_usage::Query {
         from: day(from)?.unwrap_or(to),
         to,
-        room: room.map(|room| parsed(&room)).transpose()?,
+        room: room.map(|room| parse(&room)).transpose()?,
         after: after.map(|after| cursor(&after)).transpose()?,
-        limit: ROWS,
+        limit: MAX_ROWS,
     };
-    let page = usage.page(wanted).await.map_err(|error| unavailable(&error))?;
+    let page = usage.page(query).await.map_err(|error| unavailable(&error))?;
     let next = page.rows.last().filter(|_| page.more).map(|last| format!("{} {}", last.day, last.room));
     let row = |row: chat_usage::Row| UsageRow {
         day: row.day.to_string(),
@@ -87,7 +87,7 @@ pub(super) async fn list(
     Ok(Json(Usage { usage: page.rows.into_iter().map(row).collect(), next }))
 }
 
-fn cursor(text: &str) -> Result<(Day, chat_protocol::RoomName), Refused> {
+fn cursor(text: &str) -> Result<(Day, chat_protocol::RoomName), ApiError> {
     let (day, room) = text.split_once(' ').unwrap_or((text, ""));
-    Ok((parsed(day)?, parsed(room)?))
+    Ok((parse(day)?, parse(room)?))
 }

@@ -1,4 +1,4 @@
-//! What one user said.
+//! Export and erasure of the messages of a user.
 
 use std::time::{Duration, Instant};
 
@@ -6,37 +6,38 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use chat_history::users::{Cursor, UserMessages};
-use chat_protocol::{Content, Message, Username};
+use chat_protocol::{Content, Username};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{InPath, Problem, Refused, not_kept, parsed, query, unavailable};
+use super::error::{ApiError, PathParams, Problem, not_stored, parse, query, unavailable};
 use crate::Admin;
 
-/// A request walks for so long at most; whoever asked goes on with the next.
-const WALK: Duration = Duration::from_secs(2);
+/// The maximum time that one request spends on messages. The client continues with the next
+/// request.
+const MAX_TIME: Duration = Duration::from_secs(2);
 
-/// Where to go on.
+/// The parameters of the query: the page.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
+pub(super) struct PageQuery {
     /// `next` of the previous answer.
     after: Option<String>,
 }
 
 /// A page of a user's messages, room by room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Said {
+pub struct Messages {
     /// About 1 MiB of text at most. It may be empty although there are more pages.
-    pub messages: Vec<SaidMessage>,
+    pub messages: Vec<Message>,
     /// The value of `after` for the next page; `null` on the last page.
     pub next: Option<String>,
 }
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct SaidMessage {
+pub struct Message {
     /// The room's name.
     pub room: String,
     /// The message's number in the room.
@@ -51,7 +52,7 @@ pub struct SaidMessage {
 
 /// The result of erasing messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Erased {
+pub struct ErasedMessages {
     /// The number of messages that were erased.
     pub messages: usize,
     /// The value of `after` for the next request; `null` when all messages are erased.
@@ -60,76 +61,81 @@ pub struct Erased {
 
 /// Export a page of a user's messages in all rooms.
 #[utoipa::path(get, path = "/v1/users/{username}/messages", operation_id = "export_messages",
-    params(("username" = String, Path), Asked),
-    responses((status = 200, body = Said), (status = 400, body = Problem),
+    params(("username" = String, Path), PageQuery),
+    responses((status = 200, body = Messages), (status = 400, body = Problem),
         (status = 409, body = Problem, description = "messages are not stored"),
         (status = 503, body = Problem, description = "the database does not answer")))]
 pub(super) async fn export(
     State(admin): State<Admin>,
-    InPath(username): InPath<String>,
-    asked: Result<Query<Asked>, QueryRejection>,
-) -> Result<Json<Said>, Refused> {
-    let (user, mut after, users) = question(&admin, &username, query(asked)?)?;
-    let begun = Instant::now();
+    PathParams(username): PathParams<String>,
+    params: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Json<Messages>, ApiError> {
+    let (user, mut after, users) = request(&admin, &username, query(params)?)?;
+    let began = Instant::now();
     loop {
         let step = users.page(user.clone(), after).await.map_err(|error| unavailable(&error))?;
-        if step.found.is_empty() && step.next.is_some() && begun.elapsed() < WALK {
+        if step.found.is_empty() && step.next.is_some() && began.elapsed() < MAX_TIME {
             after = step.next;
             continue;
         }
-        let messages = step.found.iter().filter_map(|message| said(message)).collect();
-        return Ok(Json(Said { messages, next: step.next.map(|next| next.to_string()) }));
+        let messages = step.found.iter().filter_map(|message| exported(message)).collect();
+        return Ok(Json(Messages { messages, next: step.next.map(|next| next.to_string()) }));
     }
 }
 
-/// Erase a user's messages in all rooms. The text, sender and id of each message are removed from the database; its number and time stay. This
-/// may take several requests. Messages that are sent meanwhile may stay, so close the user's session first.
+/// Erase a user's messages in all rooms.
+///
+/// The text, sender and id of each message are removed from the database; its number and time stay.
+/// This may take several requests. Messages that are sent meanwhile may stay, so close the user's
+/// session first.
 #[utoipa::path(delete, path = "/v1/users/{username}/messages", operation_id = "erase_messages",
-    params(("username" = String, Path), Asked),
-    responses((status = 200, body = Erased), (status = 400, body = Problem),
+    params(("username" = String, Path), PageQuery),
+    responses((status = 200, body = ErasedMessages), (status = 400, body = Problem),
         (status = 409, body = Problem, description = "messages are not stored"),
         (status = 503, body = Problem, description = "the database does not answer")))]
 pub(super) async fn erase(
     State(admin): State<Admin>,
-    InPath(username): InPath<String>,
-    asked: Result<Query<Asked>, QueryRejection>,
-) -> Result<Json<Erased>, Refused> {
-    let (user, mut after, users) = question(&admin, &username, query(asked)?)?;
+    PathParams(username): PathParams<String>,
+    params: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Json<ErasedMessages>, ApiError> {
+    let (user, mut after, users) = request(&admin, &username, query(params)?)?;
     let users = users.clone();
-    // a task of its own: whether or not the one who asks stays, what is erased is forgotten by the rooms, too
-    let walk = tokio::spawn(async move {
-        let (begun, mut messages) = (Instant::now(), 0);
+    // a task of its own: if the client disconnects, the rooms still drop their copies of the erased
+    // messages
+    let erasing = tokio::spawn(async move {
+        let (began, mut messages) = (Instant::now(), 0);
         loop {
             let step = users.erase(user.clone(), after).await?;
             step.found.iter().for_each(|(room, seq)| admin.control.engine().redact(room, *seq));
             messages += step.found.len();
             after = step.next;
-            if after.is_none() || begun.elapsed() >= WALK {
+            if after.is_none() || began.elapsed() >= MAX_TIME {
                 tracing::info!(username = %user, messages, "messages erased by an admin");
                 return Ok::<_, chat_history::HistoryError>((messages, after));
             }
         }
     });
     let (messages, next) =
-        walk.await.map_err(|error| unavailable(&error))?.map_err(|error| unavailable(&error))?;
-    Ok(Json(Erased { messages, next: next.map(|next| next.to_string()) }))
+        erasing.await.map_err(|error| unavailable(&error))?.map_err(|error| unavailable(&error))?;
+    Ok(Json(ErasedMessages { messages, next: next.map(|next| next.to_string()) }))
 }
 
-fn question<'a>(
+/// The user, the cursor and the store of a request.
+fn request<'a>(
     admin: &'a Admin,
     username: &str,
-    asked: Asked,
-) -> Result<(Username, Option<Cursor>, &'a UserMessages), Refused> {
+    params: PageQuery,
+) -> Result<(Username, Option<Cursor>, &'a UserMessages), ApiError> {
     let users = admin
         .users
         .as_ref()
-        .ok_or_else(|| not_kept("messages", "a database file (--database) and --history on"))?;
-    Ok((parsed(username)?, asked.after.map(|after| parsed(&after)).transpose()?, users))
+        .ok_or_else(|| not_stored("messages", "a database file (--database) and --history on"))?;
+    Ok((parse(username)?, params.after.map(|after| parse(&after)).transpose()?, users))
 }
 
-fn said(message: &Message) -> Option<SaidMessage> {
+fn exported(message: &chat_protocol::Message) -> Option<Message> {
     let Content::Said { id, body, .. } = &message.content else { return None };
-    Some(SaidMessage {
+    Some(Message {
         room: message.room.to_string(),
         seq: message.seq,
         sent_at: message.sent_at.to_string(),

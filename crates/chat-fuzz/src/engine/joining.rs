@@ -85,7 +85,7 @@ impl Harness {
         let options = self.options(&room, from, history);
         let (member, _) =
             admission.with_window(&window()).join(options.subscribe(sink)).await.expect("memory answers");
-        let start = self.start(&room, options);
+        let start = self.start_of(&room, options);
         self.add(Participant::new(room, name, member, reader, false, start));
     }
 
@@ -149,7 +149,7 @@ impl Harness {
     }
 
     /// The start of a participant that has just joined.
-    fn start(&self, room: &RoomName, options: Options) -> Start {
+    fn start_of(&self, room: &RoomName, options: Options) -> Start {
         let since = options.since.map(|since| (since.epoch, since.seq));
         Start { seq: self.store.count(room), since, history: options.history }
     }

@@ -1,0 +1,170 @@
+//! The commands under `chatd admin`.
+
+use std::path::PathBuf;
+
+use chat_admin::v1::Level;
+use clap::{Args, Subcommand};
+use http::Uri;
+
+use super::{Address, DEFAULT_ADMIN_LISTEN, DEFAULT_FILE, OrOff, Secret};
+
+/// The arguments of `chatd admin`: which server, and the command.
+#[derive(Debug, Args)]
+pub(crate) struct Admin {
+    #[command(flatten)]
+    pub(crate) target: Target,
+
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: AdminCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminCommand {
+    /// List the rooms that have members
+    Rooms,
+    /// List the members of a room: the 100 who joined first
+    Members {
+        /// Name of the room
+        room: String,
+        /// List all members
+        #[arg(long)]
+        all: bool,
+    },
+    /// List all connected clients, with their addresses
+    Sessions,
+    /// Remove a user from a room (not a ban: the user can rejoin at once)
+    Kick {
+        /// Name of the room
+        room: String,
+        /// Name of the user
+        username: String,
+    },
+    /// Remove all members from a room; its messages stay
+    CloseRoom {
+        /// Name of the room
+        room: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
+    },
+    /// End a chat.v2 session; it can't be resumed
+    CloseSession {
+        /// Id of the session, as sessions lists it
+        session: String,
+    },
+    /// Show the usage of rooms by day: members at peak, messages, and bytes of their text
+    Usage {
+        /// First day, for example 2026-11-28 [default: today]
+        #[arg(long, value_name = "DAY")]
+        from: Option<String>,
+        /// Last day [default: today]
+        #[arg(long, value_name = "DAY")]
+        to: Option<String>,
+        /// Name of a room [default: all rooms]
+        #[arg(long)]
+        room: Option<String>,
+    },
+    /// Print all messages of a user, one JSON object per line
+    Export {
+        /// Name of the user
+        username: String,
+    },
+    /// Erase all messages of a user: text, name and id of each message; its number and time stay
+    Erase {
+        /// Name of the user
+        username: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
+    },
+    /// Print docs/admin.openapi.json
+    #[command(hide = true)]
+    Openapi,
+    /// Send a notice to all users, or to all members of a room
+    Notice {
+        /// Name of a room [default: all rooms]
+        #[arg(long)]
+        room: Option<String>,
+        /// Importance: info or warning
+        #[arg(long, value_parser = level, default_value = "info")]
+        level: Level,
+        /// Text of the notice
+        body: String,
+    },
+}
+
+/// How a command that can't be undone is confirmed.
+#[derive(Debug, Args)]
+pub(crate) struct Confirmation {
+    /// Do it without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+
+    /// Only print what would be done
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) dry_run: bool,
+}
+
+/// Which server to administer. The settings of the server apply to the commands, too.
+#[derive(Debug, Args)]
+pub(crate) struct Target {
+    /// URL of the server's admin listener [default: http:// and the address of --admin-listen]
+    ///
+    /// http or https. An https certificate is checked against the certificates that the system
+    /// trusts; SSL_CERT_FILE names a file with others. A proxy is used as HTTPS_PROXY, HTTP_PROXY
+    /// and NO_PROXY say, except for a server on this machine.
+    #[arg(long, global = true, env = "CHATD_ADMIN_URL", value_name = "URL")]
+    pub(crate) url: Option<Uri>,
+
+    /// Address and port of the server's admin listener
+    #[arg(
+        long,
+        global = true,
+        env = "CHATD_ADMIN_LISTEN",
+        value_name = "HOST:PORT",
+        default_value = DEFAULT_ADMIN_LISTEN
+    )]
+    pub(crate) admin_listen: OrOff<Address>,
+
+    /// Configuration file of the server [default: chatd.toml in the current folder, if it exists]
+    #[arg(long, global = true, env = "CHATD_CONFIG", value_name = "PATH", default_value = DEFAULT_FILE, hide_default_value = true)]
+    config: PathBuf,
+
+    /// File with the server's admin token
+    #[arg(
+        long,
+        alias = "admin-token-file",
+        global = true,
+        env = "CHATD_ADMIN_TOKEN_FILE",
+        value_name = "PATH",
+        default_value = "off",
+        hide_default_value = true
+    )]
+    pub(crate) token_file: OrOff<PathBuf>,
+
+    /// The token itself, instead of a file
+    ///
+    /// Better in the environment than in a flag: other users of the machine can read the flags of a
+    /// process.
+    #[arg(
+        long,
+        alias = "admin-token",
+        global = true,
+        env = "CHATD_ADMIN_TOKEN",
+        value_name = "TOKEN",
+        default_value = "off",
+        hide_default_value = true,
+        hide_env_values = true
+    )]
+    pub(crate) token: OrOff<Secret>,
+}
+
+fn level(text: &str) -> Result<Level, &'static str> {
+    match text {
+        "info" => Ok(Level::Info),
+        "warning" => Ok(Level::Warning),
+        _ => Err("expected info or warning"),
+    }
+}

@@ -1,0 +1,54 @@
+//! `chatd admin`: administers a running server through its admin API.
+
+mod client;
+mod commands;
+mod confirm;
+mod tables;
+mod target;
+
+use std::io;
+
+use crate::cli::{Admin, AdminCommand};
+use client::RequestError;
+use commands::Commands;
+use confirm::NotConfirmed;
+use target::TargetError;
+
+/// Why the command failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AdminError {
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    #[error(transparent)]
+    NotConfirmed(#[from] NotConfirmed),
+    #[error(transparent)]
+    Print(#[from] io::Error),
+}
+
+/// Runs the command and prints its result with `print`.
+pub(super) fn run(
+    Admin { target, json, command }: Admin,
+    print: impl Fn(&str) -> io::Result<()>,
+) -> Result<(), AdminError> {
+    if matches!(command, AdminCommand::Openapi) {
+        return Ok(print(&chat_admin::v1::openapi())?);
+    }
+    let commands = Commands { client: target::client(&target)?, json, print };
+    match command {
+        AdminCommand::Openapi => Ok(()),
+        AdminCommand::Rooms => commands.rooms(),
+        AdminCommand::Members { room, all } => commands.members(&room, all),
+        AdminCommand::Sessions => commands.sessions(),
+        AdminCommand::Kick { room, username } => commands.kick(&room, &username),
+        AdminCommand::CloseRoom { room, confirmation } => commands.close_room(&room, &confirmation),
+        AdminCommand::CloseSession { session } => commands.close_session(&session),
+        AdminCommand::Usage { from, to, room } => {
+            commands.usage(from.as_deref(), to.as_deref(), room.as_deref())
+        }
+        AdminCommand::Export { username } => commands.export(&username),
+        AdminCommand::Erase { username, confirmation } => commands.erase(&username, &confirmation),
+        AdminCommand::Notice { room, level, body } => commands.notice(room.as_deref(), level, body),
+    }
+}

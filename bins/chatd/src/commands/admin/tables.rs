@@ -1,0 +1,50 @@
+//! Responses as tables.
+
+use chat_admin::v1::{Members, Rooms, Sessions, UsageRow};
+use comfy_table::{Table, presets};
+
+pub(super) fn rooms(response: &Rooms) -> String {
+    let rows = response.rooms.iter().map(|room| vec![room.room.clone(), room.members.to_string()]);
+    table(&["room", "members"], rows).unwrap_or_else(|| "no rooms".to_owned())
+}
+
+pub(super) fn members(response: &Members) -> String {
+    let rows = response.members.iter().map(|member| vec![member.username.clone(), member.joined_at.clone()]);
+    let more = match response.total.saturating_sub(response.members.len()) {
+        0 => String::new(),
+        more => format!("\nand {more} more (--all lists them)"),
+    };
+    table(&["username", "joined at"], rows).unwrap_or_else(|| "no members".to_owned()) + &more
+}
+
+pub(super) fn usage(rows: &[UsageRow]) -> String {
+    let rows = rows.iter().map(|row| {
+        let numbers = [row.peak_members, row.messages, row.bytes].map(|number| number.to_string());
+        [row.day.clone(), row.room.clone()].into_iter().chain(numbers).collect()
+    });
+    table(&["day", "room", "members at peak", "messages", "bytes"], rows)
+        .unwrap_or_else(|| "no usage".to_owned())
+}
+
+pub(super) fn sessions(response: &Sessions) -> String {
+    let sessions = response.sessions.iter().map(|session| {
+        let fields = [&session.session, &session.username, &session.address, &session.began_at];
+        [vec!["chat.v2".to_owned()], fields.map(String::clone).to_vec(), vec![String::new()]].concat()
+    });
+    let classic = response.classic.iter().map(|client| {
+        let fields = [&client.username, &client.address, &client.began_at, &client.room];
+        [vec!["classic".to_owned(), "-".to_owned()], fields.map(String::clone).to_vec()].concat()
+    });
+    let heads = ["protocol", "session", "username", "address", "connected at", "room"];
+    table(&heads, sessions.chain(classic)).unwrap_or_else(|| "no sessions".to_owned())
+}
+
+/// A table without borders. `None` if there are no rows.
+fn table(heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Option<String> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(heads).add_rows(rows);
+    if table.row_count() == 0 {
+        return None;
+    }
+    Some(table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n"))
+}

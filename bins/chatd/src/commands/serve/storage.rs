@@ -1,0 +1,52 @@
+//! The stores of a server: in memory, or in a database file.
+
+use std::io;
+use std::path::PathBuf;
+
+use chat_history::{MemoryHistory, SqliteHistory};
+use chat_presence::{MemoryPresence, NodeId, SqlitePresence};
+use chat_server::{Config, Server};
+use tokio::net::TcpListener;
+
+use super::StartError;
+use crate::cli::{Database, Options, Switch};
+
+/// The name of this node in the presence store. A database file has one server process only.
+const NODE: &str = "local";
+
+pub(super) struct Storage {
+    /// The database file. `None` if everything is in memory.
+    pub(super) database: Option<chat_db::Database>,
+    pub(super) server: Server,
+}
+
+/// Opens the stores that the options name, and starts a server on them.
+pub(super) async fn start_server(
+    options: &Options,
+    listener: TcpListener,
+    config: Config,
+) -> Result<Storage, StartError> {
+    let node = NodeId::new(NODE);
+    let Database::File(path) = &options.database else {
+        let presence = MemoryPresence::new(node);
+        let server = Server::new(listener, presence, MemoryHistory::new(), config).await?;
+        return Ok(Storage { database: None, server });
+    };
+    let database = open(path.clone()).await?;
+    let presence = SqlitePresence::new(database.clone(), node);
+    let server = match options.history {
+        Switch::On => {
+            let history = SqliteHistory::open(database.clone()).await?;
+            Server::new(listener, presence, history, config).await?
+        }
+        Switch::Off => Server::new(listener, presence, MemoryHistory::new(), config).await?,
+    };
+    Ok(Storage { database: Some(database), server })
+}
+
+async fn open(path: PathBuf) -> Result<chat_db::Database, StartError> {
+    // opening and migrating block; nothing else runs yet
+    Ok(tokio::task::spawn_blocking(move || chat_db::Database::open(&path))
+        .await
+        .map_err(io::Error::from)??)
+}

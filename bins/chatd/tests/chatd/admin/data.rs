@@ -1,0 +1,148 @@
+//! Usage statistics, and the messages of a user: export and erasure.
+
+use std::path::Path;
+use std::time::Duration;
+
+use chat_testkit::{Client, v2};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::{TOKEN, run_admin, start_server};
+use crate::process::{self, Running, chatd};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn usage_outlives_the_rooms_and_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut running, admin) = start_server(folder.path());
+    let (mut ana, _) = v2::Session::enter(running.address, "café", "ana").await;
+    let mut bob = Client::enter(running.address, "caf%C3%A9", "bob").await;
+    ana.say("café", "héllo").await;
+    ana.say("café", "again").await;
+    bob.close(None).await;
+    ana.join("tea").await;
+    let rows = async |admin, arguments: &[&str]| {
+        let (ok, output) = run_admin(folder.path(), admin, &[&["usage", "--json"], arguments].concat()).await;
+        assert!(ok, "{output}");
+        let output: Value = serde_json::from_str(&output).unwrap();
+        let row = |row: &Value| {
+            format!("{} {} {} {}", row["room"], row["peak_members"], row["messages"], row["bytes"])
+        };
+        output["usage"].as_array().unwrap().iter().map(row).collect::<Vec<_>>()
+    };
+    // there are no messages in the other room
+    assert_eq!(rows(admin, &[]).await, ["\"café\" 2 2 11"]);
+    assert_eq!(rows(admin, &["--room", "tea"]).await, [""; 0]);
+    assert_eq!(rows(admin, &["--to", "2020-01-01"]).await, [""; 0]);
+    ana.say("tea", "counted at the end").await;
+    running.signal(Signal::TERM);
+    assert!(running.end_within(Duration::from_secs(10)).await.success());
+
+    let (_again, admin) = start_server(folder.path());
+    let (_, table) = run_admin(folder.path(), admin, &["usage", "--from", "2020-01-01"]).await;
+    let words: Vec<_> =
+        table.lines().map(|line| line.split_whitespace().skip(1).collect::<Vec<_>>()).collect();
+    assert_eq!(words[1..], [vec!["café", "2", "2", "11"], vec!["tea", "1", "1", "18"]]);
+    let (ok, output) = run_admin(folder.path(), admin, &["usage", "--from", "yesterday"]).await;
+    let expected =
+        format!("chatd: http://{admin}: \"yesterday\" is not a valid day; write it like 2026-11-28");
+    assert_eq!((ok, output.as_str()), (false, expected.as_str()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_messages_of_a_user_are_exported_and_erased() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, admin) = start_server(folder.path());
+    let (mut ana, _) = v2::Session::enter(running.address, "lobby", "ana").await;
+    let (mut bob, _) = v2::Session::enter(running.address, "lobby", "bob").await;
+    ana.join("tea").await;
+    ana.say("lobby", "one").await;
+    bob.say("lobby", "two").await;
+    ana.say("tea", "three").await;
+    let (_, output) = run_admin(folder.path(), admin, &["export", "ana"]).await;
+    let output: Vec<Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let brief = |m: &Value| format!("{} {} {}", m["room"], m["seq"], m["body"]);
+    assert_eq!(output.iter().map(brief).collect::<Vec<_>>(), ["\"lobby\" 1 \"one\"", "\"tea\" 1 \"three\""]);
+    assert!(output[0]["id"].is_string() && output[0]["sent_at"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(run_admin(folder.path(), admin, &["export", "nobody"]).await, (true, String::new()));
+
+    let refused = run_admin(folder.path(), admin, &["erase", "ana"]).await;
+    let how = "add --yes to erase 2 messages of \"ana\" in 2 rooms, or --dry-run to see what would be done";
+    assert_eq!(refused, (false, format!("chatd: nobody can be asked here: {how}")));
+    let dry = run_admin(folder.path(), admin, &["erase", "ana", "--dry-run"]).await;
+    assert_eq!(dry, (true, "would erase 2 messages of \"ana\" in 2 rooms".into()));
+    let (_, dry) = run_admin(folder.path(), admin, &["erase", "ana", "--dry-run", "--json"]).await;
+    assert_eq!(dry, r#"{"messages":2,"rooms":["lobby","tea"]}"#);
+    assert_eq!(
+        run_admin(folder.path(), admin, &["erase", "ana", "--yes"]).await,
+        (true, "2 messages of \"ana\" erased".into())
+    );
+    assert_eq!(run_admin(folder.path(), admin, &["export", "ana"]).await, (true, String::new()));
+    // a new member does not get it, neither from the store nor from the memory of the room
+    let bodies = |joined: &Value| {
+        let messages = joined["messages"].as_array().unwrap().iter();
+        messages.map(|m| (m["seq"].clone(), m["body"].clone(), m["erased"].clone())).collect::<Vec<_>>()
+    };
+    let expected = [(json!(1), json!(null), json!(true)), (json!(2), json!("two"), json!(null))];
+    let mut eve = v2::Session::hello(running.address, "eve").await;
+    let joined = eve.ask(json!({ "type": "join", "room": "lobby", "history": 50 })).await;
+    assert_eq!(bodies(&joined), expected);
+    let since = json!({ "epoch": joined["epoch"], "seq": 0 });
+    let mut mia = v2::Session::hello(running.address, "mia").await;
+    let joined = mia.ask(json!({ "type": "join", "room": "lobby", "since": since, "history": 50 })).await;
+    assert_eq!(bodies(&joined), expected);
+    ana.say("lobby", "more").await;
+    assert_eq!(
+        run_admin(folder.path(), admin, &["erase", "ana", "--yes", "--json"]).await,
+        (true, r#"{"messages":1,"next":null}"#.into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_database_file_usage_and_messages_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("token"), TOKEN).unwrap();
+    let arguments =
+        ["--admin-listen", "127.0.0.1:0", "--admin-token-file", "token", "--database", ":memory:"];
+    let running = Running::start(chatd(folder.path()).args(arguments));
+    let (_ana, _) = v2::Session::enter(running.address, "lobby", "ana").await;
+    let messages = "messages: that needs a database file (--database) and --history on";
+    for (arguments, what) in [
+        (&["usage"][..], "usage statistics: that needs a database file (--database)"),
+        (&["export", "ana"], messages),
+        (&["erase", "ana", "--yes"], messages),
+    ] {
+        let admin = running.admin.unwrap();
+        let output = run_admin(folder.path(), admin, arguments).await;
+        assert_eq!(output, (false, format!("chatd: http://{admin}: this server does not store {what}")));
+    }
+}
+
+/// script(1) provides a terminal.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_cannot_be_undone_asks_on_a_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, admin) = start_server(folder.path());
+    let (mut ana, _) = v2::Session::enter(running.address, "lobby", "ana").await;
+    ana.say("lobby", "one").await;
+    let erase = async |answer: &str| {
+        let program = chatd(folder.path()).get_program().to_string_lossy().into_owned();
+        let line = format!("{program} admin erase ana --url http://{admin} --token-file token");
+        let mut command = process::chatd_at(Path::new("script"), folder.path());
+        command.args(["--quiet", "--return", "--echo", "never", "--command", &line, "/dev/null"]);
+        command.stdin(std::process::Stdio::piped());
+        let mut child = command.spawn().ok()?;
+        std::io::Write::write_all(child.stdin.as_mut().unwrap(), format!("{answer}\n").as_bytes()).unwrap();
+        let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+        Some((output.status.success(), String::from_utf8(output.stdout).unwrap()))
+    };
+    let Some((ok, output)) = erase("n").await else {
+        assert!(std::env::var_os("CI").is_none(), "script(1) is not here");
+        return println!("script(1) is not here: skipped");
+    };
+    let question = "This will erase 1 message of \"ana\" in 1 room. It can't be undone. Go on? [y/N] ";
+    assert!(!ok && output.contains(question) && output.contains("chatd: nothing was done"), "{output}");
+    assert!(run_admin(folder.path(), admin, &["export", "ana"]).await.1.contains("one"));
+    let (ok, output) = erase("y").await.unwrap();
+    assert!(ok && output.contains("1 message of \"ana\" erased"), "{output}");
+    assert_eq!(run_admin(folder.path(), admin, &["export", "ana"]).await, (true, String::new()));
+}
