@@ -11,7 +11,7 @@ use diesel::sql_types::Text;
 use diesel_migrations::MigrationHarness;
 
 use crate::lock::ProcessLock;
-use crate::{OpenError, connection, inspect, links, migrate, seal};
+use crate::{OpenError, connection, generation, inspect, migrate, paths};
 
 /// What is wrong with a database of another program.
 pub(crate) const NOT_OURS: &str = "it has no chatd tables";
@@ -76,7 +76,7 @@ pub fn back_up(database: &Path, to: &Path) -> Result<u64, BackupError> {
     if !database.exists() {
         return Err(BackupError::Missing(database.to_owned()));
     }
-    let target = links::resolved(to);
+    let target = paths::resolved(to);
     let unfinished = Unfinished::beside(&target)?;
     // looked at only now: nobody else of ours finishes it any more
     if target.exists() {
@@ -118,7 +118,7 @@ pub fn restore(backup: &Path, database: &Path) -> Result<Option<PathBuf>, Backup
         return Err(BackupError::InUse(backup.to_owned()));
     }
     // SQLite's log stands beside the file itself, whatever links lead there
-    let database = &links::resolved(database);
+    let database = &paths::resolved(database);
     let lock = ProcessLock::take(database)?;
     let unfinished = Unfinished::beside(database)?;
     unfinished.fill_from(backup).map_err(system(backup))?;
@@ -260,7 +260,7 @@ fn check(copy: &Path, of: &Path) -> Result<(), BackupError> {
     if connection.applied_migrations().map_err(|error| unsound(error.to_string()))?.is_empty() {
         return Err(unsound(NOT_OURS.to_owned()));
     }
-    match seal::remove(&mut connection) {
+    match generation::remove(&mut connection) {
         // one that was made before there were seals has none
         Err(error) if !error.to_string().contains("no such table") => Err(unsound(error.to_string())),
         Ok(_) | Err(_) => Ok(()),

@@ -13,7 +13,7 @@ use crate::error::is_damage;
 use crate::job::{Job, Work};
 use crate::lock::ProcessLock;
 use crate::readers::Readers;
-use crate::seal::{self, SealError};
+use crate::generation::{self, SealError};
 use crate::watch::Watch;
 use crate::writer::Writer;
 use crate::{DbError, Durability, OpenError, migrate};
@@ -206,7 +206,7 @@ impl Database {
 
 /// Seals the database for this run, and says whether the seal before was unbroken.
 fn sealed(connection: &mut SqliteConnection, lock: &ProcessLock) -> Result<bool, SealError> {
-    let is_unbroken = seal::is_unbroken(connection, lock)?;
-    seal::renew(connection, lock)?;
+    let is_unbroken = generation::is_unbroken(connection, lock)?;
+    generation::renew(connection, lock)?;
     Ok(is_unbroken)
 }

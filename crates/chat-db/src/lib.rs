@@ -5,13 +5,13 @@ mod connection;
 mod database;
 mod error;
 mod file_id;
+mod generation;
 pub mod inspect;
 mod job;
-mod links;
 mod lock;
 pub mod migrate;
+mod paths;
 mod readers;
-mod seal;
 mod watch;
 mod writer;
 

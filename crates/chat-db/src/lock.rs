@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::OpenError;
 use crate::file_id::FileId;
-use crate::links::resolved;
+use crate::paths::resolved;
 
 /// A longer note is not one of ours.
 const MAX_NOTE_BYTES: u64 = 1_024;

@@ -16,7 +16,7 @@ use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_hist
 use crate::job::Work;
 use crate::lock::ProcessLock;
 use crate::watch::{Misplaced, Watch};
-use crate::{DbError, connection, seal};
+use crate::{DbError, connection, generation};
 
 /// How much work one transaction takes at most: a bound on how long the first of it waits for the last.
 const MOST_IN_A_BATCH: usize = 512;
@@ -139,7 +139,7 @@ impl Writer {
         // a file that is elsewhere keeps its broken seal
         if self.look(Instant::now()).is_ok()
             && let Some(connection) = &mut self.connection
-            && let Err(error) = seal::renew(connection, &self.lock)
+            && let Err(error) = generation::renew(connection, &self.lock)
         {
             tracing::debug!(%error, "the database could not be sealed at its end");
         }
@@ -179,7 +179,7 @@ impl Writer {
     /// The same files are in their places again, and so is everything that was stored.
     fn is_back(&mut self) -> Result<(), Misplaced> {
         if let Some(connection) = &mut self.connection
-            && let Err(error) = seal::renew(connection, &self.lock)
+            && let Err(error) = generation::renew(connection, &self.lock)
         {
             tracing::warn!(%error, "the database could not be sealed; the next start begins a new epoch");
         }

@@ -2,7 +2,7 @@
 
 use hl_lite::{Kind, Lang};
 
-use crate::bounds::{MOST_HIGHLIGHTED, MOST_SPANS};
+use crate::limits::{MOST_HIGHLIGHTED, MOST_SPANS};
 use crate::html::Html;
 
 /// The classes of what is coloured.

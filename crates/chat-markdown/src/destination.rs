@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::bounds::MOST_URL;
+use crate::limits::MOST_URL;
 
 /// The schemes a link may have.
 pub(crate) const SCHEMES: [&str; 3] = ["http", "https", "mailto"];

@@ -2,8 +2,8 @@
 //!
 //! What is written is in the very form in which an HTML serialiser would write it, so the sanitiser has nothing to change.
 
-use crate::bounds::{ATTRIBUTE, ELEMENT, ESCAPE};
-use crate::stacked::Marks;
+use crate::limits::{ATTRIBUTE, ELEMENT, ESCAPE};
+use crate::marks::Marks;
 
 #[derive(Debug, Default)]
 pub(crate) struct Html {

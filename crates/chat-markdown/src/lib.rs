@@ -1,24 +1,23 @@
 #![doc = include_str!("../README.md")]
 
-mod bounds;
 mod code;
 mod destination;
 mod emoji;
 mod html;
+mod limits;
 mod links;
 mod literal;
-mod open;
+mod marks;
+mod placeholder;
 mod plain;
 mod renderer;
 mod run;
+mod sanitiser;
 mod script;
 mod shape;
-mod shield;
-mod stacked;
-mod wall;
 mod writer;
 
-pub use bounds::{
+pub use limits::{
     MAX_MARKS, MOST_BLOCKS, MOST_HIGHLIGHTED, MOST_INLINES, MOST_MARKDOWN, MOST_URL, most_html,
 };
 pub use renderer::{RemoteImages, Renderer};

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::links::bare_links;
 use crate::script::{is_punctuation, is_spaceless, is_wide_punctuation, opens};
-use crate::shield::Edits;
+use crate::placeholder::Edits;
 
 /// The body as the parser gets it.
 pub(crate) fn shielded(body: &str) -> Cow<'_, str> {
@@ -287,7 +287,7 @@ fn joins(beside: char, beyond: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shield::restored;
+    use crate::placeholder::restored;
 
     /// What of the body is hidden from the parser.
     fn hidden(body: &str) -> String {

@@ -1,7 +1,7 @@
 //! A text as it was written, when it is not, or no longer, read as Markdown.
 
 use crate::html::escape;
-use crate::stacked::Marks;
+use crate::marks::Marks;
 
 /// The class of a text that is shown as it was written. Its line breaks count.
 pub(crate) const CLASS: &str = "md-plain";

@@ -3,14 +3,14 @@ use std::fmt;
 
 use ammonia::Builder;
 
-use crate::bounds::MOST_MARKDOWN;
+use crate::limits::MOST_MARKDOWN;
 use crate::emoji;
 use crate::html::Html;
 use crate::literal::shielded;
 use crate::plain::plain;
 use crate::shape::is_hostile;
-use crate::shield::{is_reserved, restored};
-use crate::wall::{EMOJI_CLASS, wall};
+use crate::placeholder::{is_reserved, restored};
+use crate::sanitiser::{EMOJI_CLASS, wall};
 use crate::writer::write;
 
 /// What becomes of an image in a message.

@@ -3,7 +3,7 @@
 use crate::destination::Destination;
 use crate::emoji::with_emoji;
 use crate::html::Html;
-use crate::shield::{LINK_END, LINK_START, restored};
+use crate::placeholder::{LINK_END, LINK_START, restored};
 
 /// What every link says beside where it leads.
 pub(crate) const REL: &str = "noopener noreferrer nofollow";

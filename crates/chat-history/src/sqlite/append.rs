@@ -8,8 +8,8 @@ use diesel::prelude::*;
 use parking_lot::Mutex;
 
 use super::ids::{First, Ids};
-use super::intake::Intake;
 use super::numbers::{Known, Numbers, Room};
+use super::queue::Intake;
 use super::schema::{NewRow, Row, Rows, has_place, messages, place, unsigned};
 use crate::{AppendError, Appended, HistoryError, NewMessage, Told};
 

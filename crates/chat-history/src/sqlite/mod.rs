@@ -3,9 +3,9 @@
 mod append;
 mod id_index;
 mod ids;
-mod intake;
 mod numbers;
 mod prune;
+mod queue;
 mod read;
 mod schema;
 pub mod users;

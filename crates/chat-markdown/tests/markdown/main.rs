@@ -2,7 +2,7 @@
 
 #[path = "../support/allowed.rs"]
 mod allowed;
-mod bounds;
+mod limits;
 #[path = "../support/hostile.rs"]
 mod hostile;
 mod properties;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use unicode_normalization::char::is_combining_mark;
 
-use crate::bounds::MAX_MARKS;
+use crate::limits::MAX_MARKS;
 
 /// The first byte that a combining mark can begin with.
 const FIRST: u8 = 0xCC;

@@ -1,18 +1,20 @@
 //! From the parser's events to HTML.
 
+mod open;
+
 use std::ops::Range;
 
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
 
-use crate::bounds::{MOST_WEIGHT, most_html};
+use crate::limits::{MOST_WEIGHT, most_html};
 use crate::code::Highlighter;
 use crate::destination::Destination;
 use crate::html::Html;
-use crate::open::{Label, Open, Stack};
+use self::open::{Label, Open, Stack};
 use crate::renderer::RemoteImages;
 use crate::run::{linked, start_link, unlinked};
-use crate::shield::{restored, restored_len};
-use crate::wall::{IMAGE_CLASS, TASK_CLASS};
+use crate::placeholder::{restored, restored_len};
+use crate::sanitiser::{IMAGE_CLASS, TASK_CLASS};
 
 const OPTIONS: Options =
     Options::ENABLE_TABLES.union(Options::ENABLE_STRIKETHROUGH).union(Options::ENABLE_TASKLISTS);

@@ -1,6 +1,6 @@
 //! What has begun and not yet ended, and how it will end.
 
-use crate::bounds::{MOST_BLOCKS, MOST_INLINES};
+use crate::limits::{MOST_BLOCKS, MOST_INLINES};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Open {
