@@ -1,5 +1,6 @@
-//! What presence costs in one big room of a running server: `big_room ADDRESS MEMBERS SECONDS`. So many join one room; then some of
-//! them come and go as fast as they can, and it is counted what the others are told.
+//! Measures what presence costs in a large room of a running server:
+//! `big_room ADDRESS MEMBERS SECONDS`. This number of members joins one room; then some clients
+//! join and leave as fast as they can, while the frames that other members receive are counted.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::net::SocketAddr;
@@ -9,13 +10,13 @@ use chat_testkit::v2::Session;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-/// How many come and go.
+/// The number of clients that join and leave.
 const RESTLESS: usize = 50;
 
-/// How many are listened to.
+/// The number of members whose frames are counted.
 const WATCHED: usize = 20;
 
-/// How many join at once.
+/// The number of concurrent joins.
 const AT_ONCE: usize = 200;
 
 fn size(frame: &Value) -> usize {
@@ -65,7 +66,7 @@ async fn main() {
     let mut watching = JoinSet::new();
     for mut session in crowd.drain(..WATCHED.min(members)) {
         watching.spawn(async move {
-            // what was told while the room filled is read first
+            // frames of the first second were sent while the room filled; they are not counted
             let (mut frames, mut bytes) = (0_u64, 0);
             let began = Instant::now();
             while let Ok(frame) = tokio::time::timeout_at(until.into(), session.frame()).await {
@@ -90,7 +91,7 @@ async fn main() {
     }
     let listened = (seconds.as_secs_f64() - 1.0) * watched as f64;
     println!(
-        "{:.0} joins and leaves a second: each member is told {:.1} frames and {:.0} bytes a second",
+        "{:.0} joins and leaves per second: each member receives {:.1} frames and {:.0} bytes per second",
         2.0 * rounds as f64 / seconds.as_secs_f64(),
         frames as f64 / listened,
         bytes as f64 / listened

@@ -1,5 +1,6 @@
-//! What an idle connection costs a running server: opens so many, in rooms of ten, and compares the resident memory of the
-//! server's process before and after. Linux only. `idle ADDRESS PID COUNT [classic|v2]`.
+//! Measures what an idle connection costs a running server: opens this number of connections, in
+//! rooms of ten, and compares the resident memory of the server's process before and after. Linux
+//! only. `idle ADDRESS PID COUNT [classic|v2]`.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::net::SocketAddr;
@@ -8,7 +9,8 @@ use std::time::Duration;
 use chat_testkit::Client;
 use chat_testkit::v2::Session;
 
-/// The server's buffers of the handshakes are freed, and what the allocator gives back is given back.
+/// Time for the server to free the buffers of the handshakes, and for the allocator to return
+/// memory.
 const SETTLE: Duration = Duration::from_secs(3);
 
 fn resident_kib(pid: &str) -> u64 {

@@ -1,7 +1,9 @@
-//! How fast a running server stores messages, and how soon it acks them: `storing ADDRESS SECONDS [ROOMS] [IN_FLIGHT]`.
+//! Measures how fast a running server stores messages, and how soon it acknowledges them:
+//! `storing ADDRESS SECONDS [ROOMS] [IN_FLIGHT]`.
 //!
-//! So many rooms of one member each, so that it is storing that is measured: first everyone has so many messages in flight, then
-//! all together send 1,000 a second. Start the server with `--message-rate 0`, on a processor of its own.
+//! Each room has one member, so that storing dominates. First each member keeps this number of
+//! messages in flight, then all together send 1,000 messages per second. Start the server with
+//! `--message-rate 0`, on a processor of its own.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::net::SocketAddr;
@@ -13,11 +15,11 @@ use chat_testkit::{handshake_with, http};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// What is said, 128 bytes.
+/// The text of each message, 128 bytes.
 const BODY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\
                     0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// How many messages a second all send together in the second part.
+/// The total number of messages per second in the second part.
 const RATE: u32 = 1_000;
 
 /// A member alone in its room.
@@ -25,7 +27,7 @@ struct Writer {
     number: usize,
     stream: TcpStream,
     sent: u64,
-    /// Read and not yet looked at.
+    /// Bytes that were read and not decoded yet.
     unread: Vec<u8>,
 }
 
@@ -49,7 +51,7 @@ impl Writer {
         writer
     }
 
-    /// So many messages as frames.
+    /// This number of messages as frames.
     fn messages(&mut self, count: u64) -> Vec<u8> {
         let number = self.number;
         (0..count)
@@ -64,7 +66,7 @@ impl Writer {
             .collect()
     }
 
-    /// Waits for frames, and gives how many of them were acks.
+    /// Waits for frames, and returns how many of them were acks.
     async fn acks(&mut self) -> u64 {
         self.unread.reserve(65_536);
         let count = self.stream.read_buf(&mut self.unread).await.unwrap();
@@ -84,7 +86,7 @@ impl Writer {
         acks
     }
 
-    /// Keeps so many in flight until the end; gives how many were acked.
+    /// Keeps this number of messages in flight until the end; returns how many were acknowledged.
     async fn fill(mut self, in_flight: u64, until: Instant) -> (Self, u64) {
         let (mut acked, mut open) = (0, in_flight);
         let first = self.messages(in_flight);
@@ -102,8 +104,13 @@ impl Writer {
         (self, acked)
     }
 
-    /// Sends one message at each interval; gives how long each ack took.
-    async fn pace(mut self, first: Duration, interval: Duration, until: Instant) -> Vec<Duration> {
+    /// Sends one message per interval; returns the latency of each ack.
+    async fn send_at_interval(
+        mut self,
+        first: Duration,
+        interval: Duration,
+        until: Instant,
+    ) -> Vec<Duration> {
         tokio::time::sleep(first).await;
         let mut ticks = tokio::time::interval(interval);
         let mut took = Vec::new();
@@ -149,16 +156,16 @@ async fn main() {
 
     let interval = Duration::from_secs(1) * u32::try_from(rooms).unwrap() / RATE;
     let until = Instant::now() + seconds;
-    let pacing = writers.into_iter().enumerate().map(|(i, writer)| {
-        tokio::spawn(writer.pace(
+    let sending = writers.into_iter().enumerate().map(|(i, writer)| {
+        tokio::spawn(writer.send_at_interval(
             interval * u32::try_from(i).unwrap() / u32::try_from(rooms).unwrap(),
             interval,
             until,
         ))
     });
     let mut took = Vec::new();
-    for pacing in pacing.collect::<Vec<_>>() {
-        took.extend(pacing.await.unwrap());
+    for task in sending.collect::<Vec<_>>() {
+        took.extend(task.await.unwrap());
     }
     took.sort_unstable();
     let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_secs_f64() * 1_000.0;

@@ -1,8 +1,8 @@
-//! WebSocket frames by hand (RFC 6455, section 5.2).
+//! WebSocket frames, encoded and decoded by hand (RFC 6455, section 5.2).
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 
-/// Opcodes.
+/// A continuation frame.
 pub const CONTINUATION: u8 = 0x0;
 /// A text frame.
 pub const TEXT: u8 = 0x1;
@@ -15,10 +15,10 @@ pub const PING: u8 = 0x9;
 /// A pong.
 pub const PONG: u8 = 0xa;
 
-/// The bit that ends a message.
+/// The bit of the last frame of a message.
 pub const FIN: u8 = 0x80;
 
-/// The bit of a compressed message's first frame (RFC 7692, section 6).
+/// The bit of the first frame of a compressed message (RFC 7692, section 6).
 pub const RSV1: u8 = 0x40;
 
 const MASK: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
@@ -30,12 +30,12 @@ pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A masked frame that is a whole message, or a control frame.
+/// A masked frame that is a whole message or a control frame.
 pub fn whole(opcode: u8, payload: &[u8]) -> Vec<u8> {
     masked(FIN | opcode, payload)
 }
 
-/// The header of a masked frame with this first byte that announces so many bytes.
+/// The header of a masked frame with this first byte and this payload length.
 pub fn header(first: u8, length: u64) -> Vec<u8> {
     let mut frame = vec![first];
     match length {
@@ -53,7 +53,7 @@ pub fn header(first: u8, length: u64) -> Vec<u8> {
     frame
 }
 
-/// A message compressed by itself, as the payload of a frame with [`RSV1`].
+/// A message that is compressed on its own, as the payload of a frame with [`RSV1`].
 pub fn deflated(payload: &[u8]) -> Vec<u8> {
     let mut deflated = Vec::with_capacity(payload.len() + 1_024);
     let mut compress = Compress::new(Compression::default(), false);
@@ -61,7 +61,7 @@ pub fn deflated(payload: &[u8]) -> Vec<u8> {
     deflated.strip_suffix(&TAIL).expect("the end of a block").to_vec()
 }
 
-/// Such a payload as it was.
+/// Decompresses such a payload.
 pub(crate) fn inflated(payload: &[u8]) -> Vec<u8> {
     let whole = [payload, &TAIL].concat();
     let (mut inflated, mut decompress) = (Vec::with_capacity(4 << 20), Decompress::new(false));
@@ -70,10 +70,11 @@ pub(crate) fn inflated(payload: &[u8]) -> Vec<u8> {
     inflated
 }
 
-/// What a message's last block ends with, and what is not sent.
+/// The end of a message's last block, which is not sent.
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
-/// The first frame of what a server has sent: opcode and [`RSV1`], payload, and how many bytes it takes. None while it is not complete.
+/// The first frame in bytes from a server: opcode and [`RSV1`], payload, and the length of the
+/// frame. `None` if it is incomplete.
 pub(crate) fn parse(bytes: &[u8]) -> Option<(u8, Vec<u8>, usize)> {
     let (&first, &second) = (bytes.first()?, bytes.get(1)?);
     assert_eq!(first & 0xb0, FIN, "a server of ours sends whole frames");

@@ -1,4 +1,4 @@
-//! HTTP by hand.
+//! HTTP requests and responses by hand.
 
 use std::net::SocketAddr;
 
@@ -8,14 +8,14 @@ use tokio::net::TcpStream;
 
 use crate::soon;
 
-/// An answer.
+/// A response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// Names in lower case, and values.
+    /// The headers, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body, as long as the answer says.
+    /// The body, whose length is the one in `content-length`.
     pub body: Vec<u8>,
 }
 
@@ -43,13 +43,13 @@ impl Answer {
     }
 }
 
-/// One request on a connection of its own. `headers` are whole lines.
+/// Sends one request on a new connection. `headers` are whole lines.
 pub async fn request(server: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Answer {
     let mut stream = TcpStream::connect(server).await.expect("a connection");
     request_on(&mut stream, method, path, headers).await
 }
 
-/// One request on a connection that may have served others.
+/// Sends one request on a connection that may have been used before.
 pub async fn request_on(stream: &mut TcpStream, method: &str, path: &str, headers: &[&str]) -> Answer {
     let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
     let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n");
@@ -58,14 +58,14 @@ pub async fn request_on(stream: &mut TcpStream, method: &str, path: &str, header
     if method == "HEAD" { answer } else { answer.with_body(stream, read).await }
 }
 
-/// Whether a name is taken, as the look-up says it.
+/// Whether a name is taken, according to the lookup route.
 pub async fn look_up(server: SocketAddr, room: &str, username: &str) -> bool {
     let answer = request(server, "GET", &format!("/chat/get_signed_user/{room}/{username}"), &[]).await;
     assert_eq!(answer.status, 200);
     answer.json()["user_exists"].as_bool().expect("a truth value")
 }
 
-/// An answer's head, and what was read behind it.
+/// The head of a response, and the bytes that were read after it.
 pub(crate) async fn read_head(stream: &mut TcpStream) -> (Answer, Vec<u8>) {
     let mut bytes = Vec::new();
     let end = loop {

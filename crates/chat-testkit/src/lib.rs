@@ -1,7 +1,8 @@
-//! A client for chatd's own tests. It writes and reads WebSocket frames on a bare socket and shares no code with the server, so
-//! that a fault in a library is not on both ends; and it can do what no well-behaved client would.
+//! A client for chatd's own tests. It writes and reads WebSocket frames on a bare socket and shares
+//! no code with the server, so that an error in a library is not on both sides. It can also do what
+//! no well-behaved client does.
 //!
-//! Everything that waits gives up after [`PATIENCE`] by a panic: a test that hangs is a test that fails.
+//! Everything that waits panics after [`PATIENCE`]: a test that hangs is a test that fails.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 pub mod frame;
@@ -18,10 +19,10 @@ use tokio::net::TcpStream;
 
 use frame::{BINARY, CLOSE, PING, PONG, RSV1, TEXT};
 
-/// How long anything may take.
+/// The timeout of everything that waits.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Resolves as the future does, or panics after [`PATIENCE`].
+/// Waits for a future, or panics after [`PATIENCE`].
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, future).await {
         Ok(value) => value,
@@ -29,7 +30,7 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Resolves when the condition has come about by itself, or panics after [`PATIENCE`].
+/// Polls until the condition holds, or panics after [`PATIENCE`].
 pub async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
     let looking = async {
         while !condition().await {
@@ -39,10 +40,10 @@ pub async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() ->
     soon(what, looking).await;
 }
 
-/// What a client sees.
+/// What a client receives.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Seen {
-    /// A text frame.
+    /// A text frame with JSON.
     Event(Value),
     /// A pong, with its payload.
     Pong(Vec<u8>),
@@ -58,13 +59,13 @@ pub enum Seen {
 #[derive(Debug)]
 pub struct Client {
     stream: TcpStream,
-    /// Read and not yet looked at.
+    /// Bytes that were read and not decoded yet.
     unread: Vec<u8>,
     /// Whether pings are answered.
     answers_pings: bool,
-    /// What the server has said about extensions.
+    /// The extensions that the server has accepted.
     extensions: Option<String>,
-    /// How many compressed messages were seen.
+    /// The number of compressed messages that were received.
     deflated: usize,
 }
 
@@ -75,12 +76,12 @@ pub fn path(room: &str, username: &str) -> String {
     format!("/ws/chat/{room}/{username}")
 }
 
-/// A handshake's head.
+/// The request of a handshake.
 pub fn handshake(path: &str) -> String {
     handshake_with(path, "")
 }
 
-/// A handshake's head with more header lines, each ended by CR LF.
+/// The request of a handshake with additional header lines, each ended by CR LF.
 pub fn handshake_with(path: &str, lines: &str) -> String {
     format!(
         "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -89,33 +90,33 @@ pub fn handshake_with(path: &str, lines: &str) -> String {
 }
 
 impl Client {
-    /// Enters a room.
+    /// Joins a room.
     pub async fn enter(server: SocketAddr, room: &str, username: &str) -> Self {
         Self::knock(server, room, username).await.expect("let in")
     }
 
-    /// Asks to enter a room.
+    /// Tries to join a room.
     ///
     /// # Errors
-    /// The server's answer, when it is not 101.
+    /// The response of the server if it is not 101.
     pub async fn knock(server: SocketAddr, room: &str, username: &str) -> Result<Self, http::Answer> {
         Self::open(server, &handshake(&path(room, username))).await
     }
 
-    /// Opens a connection by this handshake.
+    /// Opens a connection with this handshake.
     ///
     /// # Errors
-    /// The server's answer, when it is not 101.
+    /// The response of the server if it is not 101.
     pub async fn open(server: SocketAddr, handshake: &str) -> Result<Self, http::Answer> {
         let mut stream = TcpStream::connect(server).await.expect("a connection");
         stream.write_all(handshake.as_bytes()).await.expect("the handshake is sent");
         Self::shake_hands(stream).await
     }
 
-    /// Takes the answer to a handshake that was sent.
+    /// Reads the response to a handshake that was sent.
     ///
     /// # Errors
-    /// The server's answer, when it is not 101.
+    /// The response of the server if it is not 101.
     pub async fn shake_hands(mut stream: TcpStream) -> Result<Self, http::Answer> {
         let (answer, unread) = http::read_head(&mut stream).await;
         if answer.status != 101 {
@@ -127,27 +128,27 @@ impl Client {
         Ok(Self { stream, unread, answers_pings: true, extensions, deflated: 0 })
     }
 
-    /// What the server has said about extensions in its answer to the handshake.
+    /// The extensions that the server has accepted in its response to the handshake.
     pub fn extensions(&self) -> Option<&str> {
         self.extensions.as_deref()
     }
 
-    /// How many compressed messages were seen.
+    /// The number of compressed messages that were received.
     pub fn deflated(&self) -> usize {
         self.deflated
     }
 
-    /// From now on pings are shown and not answered.
+    /// From now on [`see`](Self::see) returns pings and does not answer them.
     pub fn ignore_pings(&mut self) {
         self.answers_pings = false;
     }
 
-    /// The socket itself.
+    /// The socket.
     pub fn stream(&mut self) -> &mut TcpStream {
         &mut self.stream
     }
 
-    /// Writes bytes as they are.
+    /// Writes bytes to the socket.
     pub async fn write(&mut self, bytes: &[u8]) {
         soon("the server reads", self.stream.write_all(bytes)).await.expect("sent");
     }
@@ -157,12 +158,12 @@ impl Client {
         self.write(&frame::whole(TEXT, text.as_bytes())).await;
     }
 
-    /// Sends a text frame, unless the connection is gone. False when it is.
+    /// Sends a text frame. Returns `false` if the connection is closed.
     pub async fn try_send(&mut self, text: &str) -> bool {
         soon("the server reads", self.stream.write_all(&frame::whole(TEXT, text.as_bytes()))).await.is_ok()
     }
 
-    /// Says something to the room.
+    /// Sends a message to the room.
     pub async fn say(&mut self, message: &str) {
         self.send(&said(message)).await;
     }
@@ -178,7 +179,8 @@ impl Client {
         self.write(&frame::whole(PING, payload)).await;
     }
 
-    /// The next thing there is to see. Pings are answered on the way, unless they are ignored.
+    /// The next frame, or the end. Pings are answered and skipped, unless they are
+    /// [ignored](Self::ignore_pings).
     pub async fn see(&mut self) -> Seen {
         soon("something to see", self.next()).await
     }
@@ -195,7 +197,7 @@ impl Client {
                         return Seen::Event(serde_json::from_slice(&payload).expect("JSON"));
                     }
                     PING if self.answers_pings => {
-                        // the server may have gone; then the end is seen next
+                        // the server may be gone; then the end is seen next
                         let _ = self.stream.write_all(&frame::whole(PONG, &payload)).await;
                     }
                     PING => return Seen::Ping(payload),
@@ -223,12 +225,12 @@ impl Client {
         }
     }
 
-    /// The next event in a word: `+ana`, `-ana`, `ana: text`, `*chatd*: text`.
+    /// The next event in short form: `+ana`, `-ana`, `ana: text`, `*chatd*: text`.
     pub async fn brief(&mut self) -> String {
         brief(&self.event().await)
     }
 
-    /// The texts of the next messages, whatever comes in between.
+    /// The texts of the next messages; other events are skipped.
     pub async fn messages(&mut self, count: usize) -> Vec<String> {
         let mut messages = Vec::with_capacity(count);
         while messages.len() < count {
@@ -240,7 +242,7 @@ impl Client {
         messages
     }
 
-    /// Reads to the end, and gives the code of the close frame if one came.
+    /// Reads to the end, and returns the code of the close frame if there was one.
     pub async fn closed(&mut self) -> Option<u16> {
         let mut code = None;
         loop {
@@ -252,12 +254,12 @@ impl Client {
         }
     }
 
-    /// Hangs up by a reset.
+    /// Closes the connection with a TCP reset.
     pub fn reset(self) {
         socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
-    /// Sends nothing more, and goes on reading.
+    /// Shuts down the writing half; reading continues.
     pub async fn finish(&mut self) {
         self.stream.shutdown().await.unwrap();
     }
@@ -268,7 +270,7 @@ pub fn said(message: &str) -> String {
     json!({"message": message, "username": "somebody_else", "type": "chat_message"}).to_string()
 }
 
-/// An event in a word, for comparing. Checks its four keys on the way.
+/// An event in short form, for comparisons. Checks that it has exactly its four keys.
 pub fn brief(event: &Value) -> String {
     let keys: Vec<_> = event.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(keys, ["message", "type", "username", "users"], "exactly these four keys");
@@ -280,7 +282,7 @@ pub fn brief(event: &Value) -> String {
     }
 }
 
-/// The names in an event's list, in its order.
+/// The names in the member list of an event, in its order.
 pub fn listed(event: &Value) -> Vec<&str> {
     event["users"].as_array().unwrap().iter().map(|user| user["username"].as_str().unwrap()).collect()
 }

@@ -1,4 +1,4 @@
-//! TLS for tests: certificates that are made for them, and a way for clients that know nothing of it.
+//! TLS for tests: generated certificates, and a tunnel for clients without TLS.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,7 +13,7 @@ use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// A certificate for `localhost` that vouches for itself, and its key.
+/// A self-signed certificate for `localhost`, and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     certificate: CertificateDer<'static>,
@@ -22,7 +22,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// A new one.
+    /// Generates a certificate and a key.
     pub fn generate() -> Self {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         Self {
@@ -32,7 +32,8 @@ impl Identity {
         }
     }
 
-    /// Writes both into files in a folder, over those that are there, and gives the certificate's and the key's.
+    /// Writes both to files in a folder, overwriting existing ones, and returns the paths of the
+    /// certificate and of the key.
     pub fn write(&self, folder: &Path) -> (PathBuf, PathBuf) {
         let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
         std::fs::write(&certificate, &self.certificate_pem).unwrap();
@@ -40,23 +41,23 @@ impl Identity {
         (certificate, key)
     }
 
-    /// The certificate alone, in PEM format.
+    /// The certificate in PEM format.
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
     }
 
-    /// A connection to a server that shows this certificate.
+    /// Connects to a server that presents this certificate.
     ///
     /// # Errors
-    /// It can't be reached, or shows another.
+    /// The server can't be reached, or presents another certificate.
     pub async fn connect(&self, server: SocketAddr) -> io::Result<TlsStream<TcpStream>> {
         self.shake_hands(TcpStream::connect(server).await?).await
     }
 
-    /// The same on a connection that is there.
+    /// Performs the TLS handshake on an existing connection.
     ///
     /// # Errors
-    /// The server shows another certificate, or does not shake hands.
+    /// The server presents another certificate, or fails the handshake.
     pub async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,
@@ -72,12 +73,14 @@ impl Identity {
         TlsConnector::from(Arc::new(config)).connect(name, stream).await
     }
 
-    /// The address of a way to the server for clients that are not encrypted. It is there as long as the runtime.
+    /// Opens a port that forwards clear text to the TLS server, and returns its address. It exists
+    /// as long as the runtime.
     pub async fn tunnel(&self, server: SocketAddr) -> SocketAddr {
         self.tunnel_from(Ipv4Addr::LOCALHOST, server).await
     }
 
-    /// The same for a server to which the clients are at this address, one of this machine's own.
+    /// Like [`tunnel`](Self::tunnel), with connections to the server from this address, which must
+    /// be one of this machine.
     pub async fn tunnel_from(&self, source: Ipv4Addr, server: SocketAddr) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -89,7 +92,7 @@ impl Identity {
                     let socket = TcpSocket::new_v4()?;
                     socket.bind((source, 0).into())?;
                     let stream = socket.connect(server).await?;
-                    // it is to add nothing to what it carries, not even patience
+                    // the tunnel must not add delay
                     plain.set_nodelay(true)?;
                     stream.set_nodelay(true)?;
                     let mut encrypted = identity.shake_hands(stream).await?;
