@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+mod classes;
 mod code;
 mod destination;
 mod emoji;
 mod html;
+mod images;
 mod limits;
 mod links;
 mod literal;
@@ -17,7 +19,6 @@ mod script;
 mod shape;
 mod writer;
 
-pub use limits::{
-    MAX_MARKS, MOST_BLOCKS, MOST_HIGHLIGHTED, MOST_INLINES, MOST_MARKDOWN, MOST_URL, most_html,
-};
-pub use renderer::{RemoteImages, Renderer};
+pub use images::RemoteImages;
+pub use limits::{MAX_BLOCKS, MAX_HIGHLIGHTED, MAX_INLINES, MAX_MARKDOWN, MAX_MARKS, MAX_URL, max_html};
+pub use renderer::Renderer;
