@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chat_admin::Admin;
-use chat_history::users::UserMessages;
-use chat_history::{HistoryError, MemoryHistory, SqliteHistory};
+use chat_history::{HistoryError, MemoryHistory, SqliteHistory, SqliteUserMessages, UserMessages};
 use chat_presence::{MemoryPresence, NodeId, SqlitePresence, StoreError};
 use chat_server::Server;
 use chat_usage::Usage;
@@ -129,7 +129,8 @@ async fn run(options: &Options, configuration: &Configuration, log: Log) -> Resu
     if let Some(usage) = usage.clone() {
         tokio::spawn(usage.keep(options.usage_days()));
     }
-    let users = database.clone().filter(|_| options.history == Switch::On).map(UserMessages::new);
+    let users = database.clone().filter(|_| options.history == Switch::On).map(SqliteUserMessages::new);
+    let users = users.map(|users| Arc::new(users) as Arc<dyn UserMessages>);
     let admin = admin_listener.zip(metrics).map(|(listener, metrics)| {
         tokio::spawn(metrics.clone().keep_up());
         let admin = Admin::new(server.control())

@@ -4,9 +4,11 @@ mod health;
 mod metrics;
 pub mod v1;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::routing::get;
-use chat_history::users::UserMessages;
+use chat_history::UserMessages;
 use chat_server::Control;
 use chat_usage::Usage;
 use tokio::net::TcpListener;
@@ -21,7 +23,7 @@ pub struct Admin {
     metrics: Option<Metrics>,
     token: Option<Token>,
     usage: Option<Usage>,
-    users: Option<UserMessages>,
+    users: Option<Arc<dyn UserMessages>>,
 }
 
 impl Admin {
@@ -50,7 +52,7 @@ impl Admin {
     }
 
     /// The messages by who said them, where they are stored; without it nothing is exported or erased.
-    pub fn users(mut self, users: Option<UserMessages>) -> Self {
+    pub fn users(mut self, users: Option<Arc<dyn UserMessages>>) -> Self {
         self.users = users;
         self
     }

@@ -12,13 +12,14 @@ mod lock;
 pub mod migrate;
 mod paths;
 mod readers;
+mod sync;
 mod watch;
 mod writer;
 
-// the bundled SQLite is linked through this crate; diesel only declares it
+// this crate links the bundled SQLite; diesel only declares it
 use libsqlite3_sys as _;
 
 pub use database::Database;
 pub use diesel::sqlite::SqliteConnection;
-pub use error::{DbError, OpenError};
-pub use writer::Durability;
+pub use error::{DbError, DbErrorKind, OpenError};
+pub use sync::SyncMode;

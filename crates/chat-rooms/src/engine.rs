@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chat_history::{HistoryError, HistoryStore, MemoryHistory, Retention};
 use chat_log::Occasional;
-use chat_presence::{NewStay, PresenceStore, StoreError};
+use chat_presence::{NewPresence, PresenceStore, StoreError, StoreErrorKind};
 use chat_protocol::v2::{LeftReason, NoticeLevel};
 use chat_protocol::{ChannelName, Epoch, Member, MemberId, MemberList, RoomName, Timestamp, Username};
 use parking_lot::Mutex;
@@ -184,7 +184,12 @@ impl Engine {
         if self.shared.is_closing() {
             return Err(JoinError::Closing);
         }
-        let too_many = |_| StoreError(format!("{MOST_ADMISSIONS} joins are waiting for it already"));
+        let too_many = |_| {
+            StoreError::new(
+                StoreErrorKind::Busy,
+                format!("{MOST_ADMISSIONS} joins are waiting for it already"),
+            )
+        };
         let place = Arc::clone(&self.shared.admissions).try_acquire_owned().map_err(too_many)?;
         let name = ReservedName::take(&self.shared, room, username)?;
         let (answer, written) = oneshot::channel();
@@ -192,11 +197,12 @@ impl Engine {
         let writing =
             write_stay(Arc::clone(&self.shared), Arc::clone(name.room()), username.clone(), place, answer);
         self.shared.context.runtime.spawn(writing);
-        let late = || JoinError::Store(StoreError(format!("no answer within {STORE_DEADLINE:?}")));
+        let late =
+            || StoreError::new(StoreErrorKind::TimedOut, format!("no answer within {STORE_DEADLINE:?}"));
         match runtime::timeout(STORE_DEADLINE, written).await {
             Ok(Ok(row)) => Ok(Seat::new(name, row?)),
             Ok(Err(_)) => Err(JoinError::Closing),
-            Err(_) => Err(late()),
+            Err(_) => Err(late().into()),
         }
     }
 
@@ -367,11 +373,12 @@ async fn write_stay(
     answer: oneshot::Sender<Result<Row, JoinError>>,
 ) {
     let (channel, joined_at) = (ChannelName(rand::random()), Timestamp::now());
-    let stay = NewStay { room: room.name.clone(), username, channel, joined_at };
+    let stay = NewPresence::new(room.name.clone(), username, channel, joined_at);
     let written = async {
         let id = shared.store.join(stay.clone()).await.map_err(|error| match error {
             chat_presence::JoinError::Taken(_) => JoinError::NameTaken,
             chat_presence::JoinError::Store(error) => error.into(),
+            other => StoreError::other(other).into(),
         })?;
         let row = Row::new(Arc::clone(&shared.departures), stay.with_id(id));
         room.know(&*shared.history).await?;

@@ -175,7 +175,7 @@ impl Membership {
         let once = id.is_some();
         let id = id.unwrap_or_else(|| MessageId::from_random(rand::random()));
         let (room, from) = (self.room.name.clone(), self.member.username.clone());
-        let message = NewMessage { room, from, body, id: id.clone(), once };
+        let message = NewMessage::new(room, from, body, id.clone()).idempotent(once);
         let called = Called { id, reference };
         let ticket = Ticket::new(Arc::clone(&self.shared), Arc::clone(&self.room), speaker, receipt, called);
         self.shared.history.append(message, Box::new(move |outcome| ticket.settle(outcome)));

@@ -54,7 +54,7 @@ async fn prune(history: Arc<dyn HistoryStore>, retained: Arc<Retained>, rooms: W
             swept = Some(Instant::now());
         }
         let retention = retained.retention();
-        if retention.keeps_all() {
+        if retention.is_unlimited() {
             retained.changed.notified().await;
             swept = None;
             continue;

@@ -57,7 +57,7 @@ impl Retained {
     /// What is kept now; `None` where everything is.
     pub(crate) fn now(&self) -> Option<Kept> {
         let retention = self.retention();
-        (!retention.keeps_all()).then(|| Kept { retention, now: Timestamp::now() })
+        (!retention.is_unlimited()).then(|| Kept { retention, now: Timestamp::now() })
     }
 }
 

@@ -87,7 +87,7 @@ impl Room {
             core.pending -= speaker.charge;
             let hears = core.slots.get(&id).is_some_and(|slot| Arc::ptr_eq(slot, &speaker.slot));
             match outcome {
-                Ok(Appended { message, again, missed }) => {
+                Ok(Appended { message, duplicate: again, recovered: missed, .. }) => {
                     // its own message may be the last of them, or one before: its ack comes before it
                     let (before, rest) =
                         missed.split_at(missed.partition_point(|missed| missed.seq < message.seq));
@@ -146,9 +146,7 @@ fn ack(message: &Message, Called { id, reference }: Called, durability: Durabili
 fn refusal(error: &AppendError) -> (ErrorCode, &'static str) {
     match error {
         AppendError::IdReused => (ErrorCode::IdReused, "this id was already used for another message"),
-        AppendError::Unavailable(_) => {
-            (ErrorCode::StoreUnavailable, "storage is unavailable; send the message again with the same id")
-        }
+        _ => (ErrorCode::StoreUnavailable, "storage is unavailable; send the message again with the same id"),
     }
 }
 
@@ -178,7 +176,7 @@ impl Ticket {
             tracing::warn!(%room, %username, %error, suppressed, "a message could not be stored");
         }
         let meters = &self.shared.context.meters;
-        if let Ok(Appended { message, again, missed }) = &outcome {
+        if let Ok(Appended { message, duplicate: again, recovered: missed, .. }) = &outcome {
             self.span.record("seq", message.seq);
             let new = (!again).then_some(message);
             for message in missed.iter().chain(new) {
@@ -197,7 +195,7 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if self.open.is_some() {
-            self.settle_once(Err(HistoryError("the message was dropped".into()).into()));
+            self.settle_once(Err(HistoryError::other("the message was dropped").into()));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chat_db::Database;
-use chat_presence::{MemoryPresence, NewStay, NodeId, PresenceStore, SqlitePresence, StoreError};
+use chat_presence::{MemoryPresence, NewPresence, NodeId, PresenceStore, SqlitePresence, StoreError};
 use chat_protocol::v2::{ErrorCode, NoticeLevel};
 use chat_protocol::{Content, Event, Member, MemberId, RoomName, Username};
 use chat_rooms::{
@@ -115,7 +115,7 @@ async fn of_a_hundred_who_want_a_name_one_gets_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_seat_that_is_not_taken_gives_everything_back() {
     let store = MemoryPresence::new(NodeId::new("here"));
-    let beside = store.beside(NodeId::new("there"));
+    let beside = store.for_node(NodeId::new("there"));
     let engine = Engine::builder(store).start().await.unwrap();
     let seat = engine.admit(&room("r"), &user("ana")).await.unwrap();
     assert!(engine.is_present(&room("r"), &user("ana")).await.unwrap());
@@ -287,12 +287,12 @@ async fn rows_follow_members_and_nothing_is_left_behind() {
     let database = Database::open(&folder.path().join("chat.sqlite3")).unwrap();
     let store = || SqlitePresence::new(database.clone(), NodeId::new("here"));
     store()
-        .join(NewStay {
-            room: room("r"),
-            username: user("ghost"),
-            channel: chat_protocol::ChannelName(1),
-            joined_at: chat_protocol::Timestamp(0),
-        })
+        .join(NewPresence::new(
+            room("r"),
+            user("ghost"),
+            chat_protocol::ChannelName(1),
+            chat_protocol::Timestamp(0),
+        ))
         .await
         .unwrap();
     let engine = Engine::builder(store()).start().await.unwrap();
@@ -375,7 +375,7 @@ struct Moody {
 
 impl Moody {
     fn mood(&self) -> Result<(), StoreError> {
-        if *self.mood.borrow() == Mood::Works { Ok(()) } else { Err(StoreError("in a mood".into())) }
+        if *self.mood.borrow() == Mood::Works { Ok(()) } else { Err(StoreError::other("in a mood")) }
     }
 }
 
@@ -384,7 +384,7 @@ impl PresenceStore for Moody {
         self.inner.node()
     }
 
-    fn join(&self, stay: NewStay) -> BoxFuture<'_, Result<MemberId, chat_presence::JoinError>> {
+    fn join(&self, stay: NewPresence) -> BoxFuture<'_, Result<MemberId, chat_presence::JoinError>> {
         async move {
             self.mood.clone().wait_for(|mood| *mood != Mood::Hangs).await.unwrap();
             self.mood()?;
@@ -426,7 +426,7 @@ impl PresenceStore for Moody {
 async fn a_store_that_fails_refuses_those_who_come_and_holds_nobody_back() {
     let (moods, mood) = watch::channel(Mood::Works);
     let inner = MemoryPresence::new(NodeId::new("here"));
-    let look = inner.beside(NodeId::new("there"));
+    let look = inner.for_node(NodeId::new("there"));
     let engine = Engine::builder(Moody { inner, mood }).start().await.unwrap();
     let (ana, mut anas) = join(&engine, "ana").await;
     let (bob, _) = join(&engine, "bob").await;
@@ -452,7 +452,7 @@ async fn a_store_that_fails_refuses_those_who_come_and_holds_nobody_back() {
 async fn who_does_not_wait_for_a_slow_store_gives_the_name_back_at_once_and_the_row_later() {
     let (moods, mood) = watch::channel(Mood::Hangs);
     let inner = MemoryPresence::new(NodeId::new("here"));
-    let look = inner.beside(NodeId::new("there"));
+    let look = inner.for_node(NodeId::new("there"));
     let engine = Engine::builder(Moody { inner, mood }).start().await.unwrap();
     let coming = tokio::spawn({
         let engine = engine.clone();

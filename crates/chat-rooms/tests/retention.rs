@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_history::{
-    Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage, Page, Retention, Told,
+    Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage, OnAppended, Page, Retention,
 };
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::v2::{ServerFrame, Since, StoredMessage};
@@ -26,7 +26,7 @@ impl HistoryStore for Lazy {
         self.0.durability()
     }
 
-    fn append(&self, message: NewMessage, told: Told) {
+    fn append(&self, message: NewMessage, told: OnAppended) {
         self.0.append(message, told);
     }
 
@@ -100,7 +100,7 @@ async fn page(ana: &Membership, events: &mut Events, page: Page) -> (Vec<u64>, b
 async fn only_what_is_kept_is_shown_however_late_the_store_is() {
     let (engine, ana, mut events) = begin().await;
     let kept: Vec<u64> = (601..=900).collect();
-    engine.set_retention(Retention { max_age: None, max_count: Some(300) });
+    engine.set_retention(Retention::new(None, Some(300)));
     // more than the room's memory has: pages come from the store
     let after = |seq, limit| Page::After { seq, limit };
     let before = |seq, limit| Page::Before { seq, limit };
@@ -132,7 +132,7 @@ async fn only_what_is_kept_is_shown_however_late_the_store_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_shown_when_everything_is_too_old() {
     let (engine, ana, mut events) = begin().await;
-    engine.set_retention(Retention { max_age: Some(Duration::from_millis(1)), max_count: None });
+    engine.set_retention(Retention::new(Some(Duration::from_millis(1)), None));
     tokio::time::timeout(Duration::from_secs(20), async {
         while !page(&ana, &mut events, Page::Before { seq: u64::MAX, limit: 10 }).await.0.is_empty() {
             tokio::task::yield_now().await;

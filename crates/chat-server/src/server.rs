@@ -11,7 +11,7 @@ use chat_history::HistoryStore;
 use chat_log::Passed;
 use chat_markdown::RemoteImages;
 use chat_page::{Images, Pages};
-use chat_presence::{PresenceStore, StoreError};
+use chat_presence::{PresenceStore, StoreError, StoreErrorKind};
 use chat_rooms::Engine;
 use chat_rooms::outbox::BacklogBudget;
 use tokio::net::{TcpListener, TcpStream};
@@ -142,7 +142,9 @@ impl Server {
         context.log.report();
         match tokio::time::timeout(LAST_WRITE, context.engine.shutdown()).await {
             Ok(ended) => ended,
-            Err(_) => Err(StoreError(format!("no answer within {LAST_WRITE:?}"))),
+            Err(_) => {
+                Err(StoreError::new(StoreErrorKind::TimedOut, format!("no answer within {LAST_WRITE:?}")))
+            }
         }
     }
 }

@@ -1,17 +1,20 @@
 //! What one user said.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use chat_history::users::{Cursor, UserMessages};
+use chat_history::{Cursor, UserMessages};
 use chat_protocol::{Content, Message, Username};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::answer::{InPath, Problem, Refused, not_kept, parsed, query, unavailable};
 use crate::Admin;
+
+type Users = Arc<dyn UserMessages>;
 
 /// A request walks for so long at most; whoever asked goes on with the next.
 const WALK: Duration = Duration::from_secs(2);
@@ -95,13 +98,13 @@ pub(super) async fn erase(
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Erased>, Refused> {
     let (user, mut after, users) = question(&admin, &username, query(asked)?)?;
-    let users = users.clone();
+    let users = Arc::clone(users);
     // a task of its own: whether or not the one who asks stays, what is erased is forgotten by the rooms, too
     let walk = tokio::spawn(async move {
         let (begun, mut messages) = (Instant::now(), 0);
         loop {
             let step = users.erase(user.clone(), after).await?;
-            step.found.iter().for_each(|(room, seq)| admin.control.engine().forget(room, *seq));
+            step.found.iter().for_each(|erased| admin.control.engine().forget(&erased.room, erased.seq));
             messages += step.found.len();
             after = step.next;
             if after.is_none() || begun.elapsed() >= WALK {
@@ -119,7 +122,7 @@ fn question<'a>(
     admin: &'a Admin,
     username: &str,
     asked: Asked,
-) -> Result<(Username, Option<Cursor>, &'a UserMessages), Refused> {
+) -> Result<(Username, Option<Cursor>, &'a Users), Refused> {
     let users = admin
         .users
         .as_ref()

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use chat_history::{
-    AppendError, Appended, Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage, Page,
-    Retention, Told,
+    AppendError, Appended, Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage,
+    OnAppended, Page, Retention,
 };
 use chat_protocol::{Epoch, RoomName};
 use futures::future::BoxFuture;
@@ -29,7 +29,7 @@ pub(super) struct Held {
 #[derive(Default)]
 struct State {
     is_holding: bool,
-    waiting: VecDeque<(NewMessage, u64, Told)>,
+    waiting: VecDeque<(NewMessage, u64, OnAppended)>,
     /// How many appends there were.
     appends: u64,
     /// Their bytes.
@@ -60,7 +60,7 @@ impl Held {
     pub(super) fn fail(&self, count: usize) {
         for _ in 0..count {
             let Some((_, _, told)) = self.state.lock().waiting.pop_front() else { return };
-            told(Err(AppendError::Unavailable(HistoryError("on purpose".into()))));
+            told(Err(AppendError::Unavailable(HistoryError::other("on purpose"))));
         }
     }
 
@@ -91,11 +91,11 @@ impl Held {
         assert!(state.faults.is_empty(), "{:?}", state.faults);
     }
 
-    fn append_now(&self, message: NewMessage, append: u64, told: Told) {
+    fn append_now(&self, message: NewMessage, append: u64, told: OnAppended) {
         let state = Arc::clone(&self.state);
         let said = message.clone();
         // noted before anybody is told
-        let noted: Told = Box::new(move |outcome| {
+        let noted: OnAppended = Box::new(move |outcome| {
             {
                 let mut state = state.lock();
                 let State { logs, faults, .. } = &mut *state;
@@ -116,14 +116,14 @@ fn note(
     outcome: &Result<Appended, AppendError>,
 ) -> Option<String> {
     let is_same = |first: &Said| first.message.id == said.id && first.message.from == said.from;
-    let first = log.iter().position(|first| said.once && first.message.once && is_same(first));
+    let first = log.iter().position(|first| said.idempotent && first.message.idempotent && is_same(first));
     let is_right = match (outcome, first) {
         (Ok(told), Some(first)) => {
-            told.again && told.message.seq == first as u64 + 1 && log[first].message.body == said.body
+            told.duplicate && told.message.seq == first as u64 + 1 && log[first].message.body == said.body
         }
         (Ok(told), None) => {
             log.push(Said { message: said.clone(), append });
-            !told.again && told.message.seq == log.len() as u64
+            !told.duplicate && told.message.seq == log.len() as u64
         }
         (Err(AppendError::IdReused), Some(first)) => log[first].message.body != said.body,
         (Err(_), _) => false,
@@ -146,7 +146,7 @@ impl HistoryStore for Held {
         Durability::Disk
     }
 
-    fn append(&self, message: NewMessage, told: Told) {
+    fn append(&self, message: NewMessage, told: OnAppended) {
         let mut state = self.state.lock();
         let append = state.appends;
         state.appends += 1;

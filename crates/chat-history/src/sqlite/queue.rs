@@ -1,42 +1,43 @@
-//! What was appended and has not come to the writer.
+//! Messages that were appended and have not reached the writer.
 
 use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 
-use crate::{NewMessage, Told};
+use crate::{NewMessage, OnAppended};
 
-/// How much one commit takes at most: a bound on how long the first message of it waits for the last.
-const MOST_MESSAGES: usize = 1_024;
-const MOST_BYTES: usize = 4 << 20;
+/// The maximum size of one commit. It bounds how long its first message waits for the last.
+const MAX_MESSAGES: usize = 1_024;
+const MAX_BYTES: usize = 4 << 20;
 
-/// Messages in the order in which they were taken in, in groups that are written at once. For each group that is begun, one
-/// flush is handed to the writer, and takes the group that is then the oldest; so whatever was taken in has a flush that is
-/// on its way, also when the database is about to close.
+/// Messages in the order in which they were appended, in groups that are written together. For each
+/// new group, one flush is submitted to the writer, and takes the group that is then the oldest. So
+/// each queued message has a flush in flight, also when the database is about to close.
 #[derive(Default)]
-pub(super) struct Intake {
+pub(super) struct AppendQueue {
     groups: Mutex<VecDeque<Group>>,
 }
 
-/// What one flush writes.
+/// The messages of one flush.
 #[derive(Default)]
 pub(super) struct Group {
     pub(super) messages: Vec<NewMessage>,
-    /// Who hears what became of each of them.
-    pub(super) tolds: Vec<Told>,
+    /// The callback of each message.
+    pub(super) callbacks: Vec<OnAppended>,
     bytes: usize,
 }
 
 impl Group {
     fn is_full(&self) -> bool {
-        self.messages.len() >= MOST_MESSAGES || self.bytes >= MOST_BYTES
+        self.messages.len() >= MAX_MESSAGES || self.bytes >= MAX_BYTES
     }
 }
 
-impl Intake {
-    /// Takes a message in. True: it began a group, and a flush has to be handed to the writer.
+impl AppendQueue {
+    /// Adds a message. Returns `true` if it began a new group; then the caller has to submit a
+    /// flush.
     #[must_use]
-    pub(super) fn push(&self, message: NewMessage, told: Told) -> bool {
+    pub(super) fn push(&self, message: NewMessage, on_appended: OnAppended) -> bool {
         let mut groups = self.groups.lock();
         let begins = groups.back().is_none_or(Group::is_full);
         if begins {
@@ -45,12 +46,12 @@ impl Intake {
         if let Some(group) = groups.back_mut() {
             group.bytes += message.body.len();
             group.messages.push(message);
-            group.tolds.push(told);
+            group.callbacks.push(on_appended);
         }
         begins
     }
 
-    /// The oldest group; nothing is added to it any more.
+    /// Removes the oldest group, to which nothing is added any more.
     pub(super) fn pop(&self) -> Option<Group> {
         self.groups.lock().pop_front()
     }
@@ -63,36 +64,31 @@ mod tests {
     use super::*;
 
     fn message(n: u128, body: &str) -> NewMessage {
-        NewMessage {
-            room: RoomName::parse("r").unwrap(),
-            from: Username::parse("ana").unwrap(),
-            body: body.into(),
-            id: MessageId::from_random(n),
-            once: false,
-        }
+        let (room, from) = (RoomName::parse("r").unwrap(), Username::parse("ana").unwrap());
+        NewMessage::new(room, from, body, MessageId::from_random(n))
     }
 
     #[test]
-    fn there_is_a_flush_for_each_group() {
-        let intake = Intake::default();
-        let count = 2 * MOST_MESSAGES + 1;
+    fn each_group_has_a_flush() {
+        let queue = AppendQueue::default();
+        let count = 2 * MAX_MESSAGES + 1;
         let flushes =
-            (0..count).filter(|n| intake.push(message(*n as u128, "hello"), Box::new(|_| ()))).count();
+            (0..count).filter(|n| queue.push(message(*n as u128, "hello"), Box::new(|_| ()))).count();
         assert_eq!(flushes, 3);
-        let groups: Vec<_> = std::iter::from_fn(|| intake.pop()).collect();
+        let groups: Vec<_> = std::iter::from_fn(|| queue.pop()).collect();
         assert_eq!(groups.len(), flushes);
         let ids: Vec<_> =
             groups.iter().flat_map(|group| &group.messages).map(|message| message.id.clone()).collect();
         assert_eq!(ids, (0..count).map(|n| MessageId::from_random(n as u128)).collect::<Vec<_>>());
-        // what was popped is closed
-        assert!(intake.push(message(0, "hello"), Box::new(|_| ())));
+        // a removed group is closed
+        assert!(queue.push(message(0, "hello"), Box::new(|_| ())));
     }
 
     #[test]
-    fn a_group_ends_where_its_bytes_do() {
-        let intake = Intake::default();
-        let long = "x".repeat(MOST_BYTES / 2);
-        let begins = [0, 1, 2].map(|n| intake.push(message(n, &long), Box::new(|_| ())));
+    fn the_bytes_of_a_group_are_limited() {
+        let queue = AppendQueue::default();
+        let long = "x".repeat(MAX_BYTES / 2);
+        let begins = [0, 1, 2].map(|n| queue.push(message(n, &long), Box::new(|_| ())));
         assert_eq!(begins, [true, false, true]);
     }
 }

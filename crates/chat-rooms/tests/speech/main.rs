@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_history::{
-    AppendError, Appended, Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage, Page,
-    Retention, Told,
+    AppendError, Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage, OnAppended,
+    Page, Retention,
 };
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::v2::{ErrorCode, LeftReason, ServerFrame, Since, StoredMessage};
@@ -151,18 +151,18 @@ async fn what_a_failed_commit_had_stored_is_told_before_what_comes_next() {
         fn durability(&self) -> Durability {
             Durability::Disk
         }
-        fn append(&self, message: NewMessage, told: Told) {
+        fn append(&self, message: NewMessage, told: OnAppended) {
             let (sender, receiver) = std::sync::mpsc::channel();
             self.inner.append(message, Box::new(move |done| sender.send(done).unwrap()));
             let appended = receiver.recv().unwrap().unwrap();
             let mut missed = self.missed.lock();
-            if appended.message.seq == 1 && !appended.again {
+            if appended.message.seq == 1 && !appended.duplicate {
                 *missed = Some(appended.message);
                 drop(missed);
-                return told(Err(AppendError::Unavailable(HistoryError("on purpose".into()))));
+                return told(Err(AppendError::Unavailable(HistoryError::other("on purpose"))));
             }
             let missed = missed.take().into_iter().collect();
-            told(Ok(Appended { missed, ..appended }));
+            told(Ok(appended.with_recovered(missed)));
         }
         fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>> {
             self.inner.newest(room)
@@ -278,14 +278,9 @@ async fn old_messages_go_when_that_is_asked_for() {
     let gate = Gate::default();
     let mut builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
     builder.history(gate.clone());
-    builder.retention(Retention { max_count: Some(2), ..Retention::default() });
-    let told = |body: &str| NewMessage {
-        room: room(),
-        from: user("ana"),
-        body: body.into(),
-        id: body.parse().unwrap(),
-        once: true,
-    };
+    builder.retention(Retention::new(None, Some(2)));
+    let told =
+        |body: &str| NewMessage::new(room(), user("ana"), body, body.parse().unwrap()).idempotent(true);
     for body in ["1", "2", "3", "4"] {
         gate.append(told(body), Box::new(|done| assert!(done.unwrap().message.sent_at > Timestamp(0))));
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_history::{
-    AppendError, Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage, Page,
-    Retention, Told,
+    AppendError, Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage, OnAppended,
+    Page, Retention,
 };
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::v2::ServerFrame;
@@ -25,7 +25,7 @@ pub(crate) struct Gate {
 pub(crate) struct Held {
     /// Whether appends wait.
     is_shut: bool,
-    waiting: Vec<(NewMessage, Told)>,
+    waiting: Vec<(NewMessage, OnAppended)>,
 }
 
 impl std::fmt::Debug for Held {
@@ -53,7 +53,7 @@ impl Gate {
     pub(crate) fn fail(&self) {
         let waiting = std::mem::take(&mut self.held.lock().waiting);
         for (_, told) in waiting {
-            told(Err(AppendError::Unavailable(HistoryError("on purpose".into()))));
+            told(Err(AppendError::Unavailable(HistoryError::other("on purpose"))));
         }
     }
 
@@ -71,7 +71,7 @@ impl HistoryStore for Gate {
         Durability::Disk
     }
 
-    fn append(&self, message: NewMessage, told: Told) {
+    fn append(&self, message: NewMessage, told: OnAppended) {
         let mut held = self.held.lock();
         if held.is_shut {
             held.waiting.push((message, told));

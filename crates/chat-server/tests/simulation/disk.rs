@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_history::{
-    AppendError, Appended, Durability, HistoryError, HistoryStore, Messages, NewMessage, Page, Retention,
-    Told,
+    AppendError, Appended, Durability, HistoryError, HistoryStore, Messages, NewMessage, OnAppended, Page,
+    Retention,
 };
 use chat_protocol::{Content, Epoch, Message, RoomName, Timestamp};
 use futures::future::{BoxFuture, FutureExt, ready};
@@ -76,7 +76,7 @@ pub(crate) struct Store {
 }
 
 #[derive(Default)]
-struct Waiting(Vec<(NewMessage, Told)>);
+struct Waiting(Vec<(NewMessage, OnAppended)>);
 
 impl fmt::Debug for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -137,7 +137,8 @@ impl Store {
         let missed =
             all.iter().filter(|missed| missed.seq > *known && missed.seq <= until).cloned().collect();
         *known = (*known).max(message.seq);
-        Appended { message, again, missed }
+        let appended = if again { Appended::duplicate(message) } else { Appended::new(message) };
+        appended.with_recovered(missed)
     }
 
     fn read(&self, room: &RoomName, page: Page) -> Messages {
@@ -156,7 +157,7 @@ impl Store {
 }
 
 fn failure() -> AppendError {
-    AppendError::Unavailable(HistoryError("on purpose".into()))
+    AppendError::Unavailable(HistoryError::other("on purpose"))
 }
 
 impl HistoryStore for Store {
@@ -168,7 +169,7 @@ impl HistoryStore for Store {
         Durability::Disk
     }
 
-    fn append(&self, message: NewMessage, told: Told) {
+    fn append(&self, message: NewMessage, told: OnAppended) {
         self.waiting.lock().0.push((message, told));
         self.added.notify_one();
     }
