@@ -1,5 +1,6 @@
-//! The migrations are embedded by a macro, which does not see that a file is new.
+//! Rebuilds the crate when a migration is added: the macro that embeds them does not notice new
+//! files.
 
 fn main() {
-    println!("cargo::rerun-if-changed=../../migrations");
+    println!("cargo::rerun-if-changed=migrations");
 }

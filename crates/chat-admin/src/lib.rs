@@ -4,9 +4,11 @@ mod health;
 mod metrics;
 pub mod v1;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::routing::get;
-use chat_history::users::UserMessages;
+use chat_history::UserMessages;
 use chat_server::Control;
 use chat_usage::Usage;
 use tokio::net::TcpListener;
@@ -21,7 +23,7 @@ pub struct Admin {
     metrics: Option<Metrics>,
     token: Option<Token>,
     usage: Option<Usage>,
-    users: Option<UserMessages>,
+    users: Option<Arc<dyn UserMessages>>,
 }
 
 impl Admin {
@@ -52,7 +54,7 @@ impl Admin {
     }
 
     /// Exports and erases the messages of users. With `None`, requests for that are refused.
-    pub fn users(mut self, users: Option<UserMessages>) -> Self {
+    pub fn users(mut self, users: Option<Arc<dyn UserMessages>>) -> Self {
         self.users = users;
         self
     }

@@ -1,6 +1,5 @@
-//! Copies of a database, made while it is written to, and put back.
+//! Online backups of a database, and restoring them.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,74 +10,29 @@ use diesel::sql_types::Text;
 use diesel_migrations::MigrationHarness;
 
 use crate::lock::ProcessLock;
-use crate::{OpenError, connection, inspect, links, migrate, seal};
+use crate::migrate::{self, NOT_OURS};
+use crate::paths::{resolved, sibling_path};
+use crate::{connection, generation, inspect};
 
-/// What is wrong with a database of another program.
-pub(crate) const NOT_OURS: &str = "it has no chatd tables";
+pub use crate::error::BackupError;
 
-/// Why there is no backup, or nothing was restored. What was there before is as it was.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BackupError {
-    /// It is not there.
-    #[error("the file {} does not exist", .0.display())]
-    Missing(PathBuf),
-    /// Nothing is written over.
-    #[error("the file {} exists already: choose another name for the backup", .0.display())]
-    Exists(PathBuf),
-    /// Another backup to the same name, or a restore to it, is at work.
-    #[error("the file {} is being written by another chatd", .0.display())]
-    BeingWritten(PathBuf),
-    /// SQLite could not read or write one of both.
-    #[error("{}: {reason}", path.display())]
-    Database {
-        /// Which.
-        path: PathBuf,
-        /// What SQLite says.
-        reason: String,
-    },
-    /// It is damaged, or none of ours.
-    #[error("{} is not a sound chatd database: {reason}", path.display())]
-    Unsound {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The newest of it stands in a log beside it, so it was copied from under a running server.
-    #[error(
-        "{} has a write-ahead log beside it: it is not a backup, but a copy of a database that was in use",
-        .0.display()
-    )]
-    InUse(PathBuf),
-    /// The database is in use, or newer than the program.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// What the system says.
-    #[error("{}: {source}", path.display())]
-    System {
-        /// About which file.
-        path: PathBuf,
-        /// What.
-        source: io::Error,
-    },
-}
-
-/// Copies the database into a new file, whether or not a server has it open and writes to it: the copy has everything that was
-/// committed before this began (`VACUUM INTO`, <https://sqlite.org/lang_vacuum.html>), and was read once more. Gives its size in bytes.
-/// Only its owner may read it, from its first byte on.
+/// Copies the database into a new file (`VACUUM INTO`, <https://sqlite.org/lang_vacuum.html>) and
+/// returns its size in bytes. A server may have the database open and write to it. The copy
+/// contains everything that was committed before the call, and is read once to verify it. Only its
+/// owner may read the file, from its first byte on.
 ///
-/// Blocks; writers go on meanwhile, and their log grows. A server that starts with the copy begins a new epoch.
+/// Blocks. Writers continue meanwhile, and their write-ahead log grows. A server that starts with
+/// the copy begins a new epoch.
 ///
 /// # Errors
-/// [`BackupError`]; there is no new file then.
+/// [`BackupError`]; then there is no new file.
 pub fn back_up(database: &Path, to: &Path) -> Result<u64, BackupError> {
     if !database.exists() {
         return Err(BackupError::Missing(database.to_owned()));
     }
-    let target = links::resolved(to);
-    let unfinished = Unfinished::beside(&target)?;
-    // looked at only now: nobody else of ours finishes it any more
+    let target = resolved(to);
+    let partial = PartialFile::create(&target)?;
+    // checked under the lock: no other backup can still create it
     if target.exists() {
         return Err(BackupError::Exists(to.to_owned()));
     }
@@ -88,21 +42,24 @@ pub fn back_up(database: &Path, to: &Path) -> Result<u64, BackupError> {
         let (path, reason) = (database.to_owned(), NOT_OURS.to_owned());
         return Err(BackupError::Unsound { path, reason });
     }
-    let name = unfinished.path.to_string_lossy().into_owned();
+    let name = partial.path.to_string_lossy().into_owned();
     diesel::sql_query("VACUUM INTO ?")
         .bind::<Text, _>(name)
         .execute(&mut from)
         .map_err(|error| failed(error.to_string()))?;
     drop(from);
-    // what is wrong with the copy is not said of the database
-    check(&unfinished.path, to)?;
-    unfinished.finish(&target)
+    // errors about the copy name the target, not the database
+    check(&partial.path, to)?;
+    partial.finish(&target)
 }
 
-/// Puts a backup in the place of the database, once it is copied and found sound. What was there is kept under another name, which is
-/// given; none where nothing was there. It belongs to whoever owned that, or owns the folder; only its owner may read it, or those who might read
-/// what was there. Where the database is a link, what it leads to is replaced. The server must
-/// not run: it starts with a new epoch, so no client takes one message for another.
+/// Replaces the database with a backup, after the backup was copied and found sound. The previous
+/// database is kept under another name, which is returned; `None` if there was none. The new file
+/// belongs to the owner of the previous one, or of the folder. Only its owner may read it, or those
+/// who could read the previous one. If the database is a symbolic link, its target is replaced.
+///
+/// The server must not run. It starts with a new epoch, so that no client mistakes one message for
+/// another.
 ///
 /// # Errors
 /// [`BackupError`].
@@ -114,53 +71,55 @@ pub fn restore(backup: &Path, database: &Path) -> Result<Option<PathBuf>, Backup
     if !backup.exists() {
         return Err(BackupError::Missing(backup.to_owned()));
     }
-    if fs::metadata(beside(backup, "-wal")).is_ok_and(|log| log.len() > 0) {
+    if fs::metadata(sibling_path(backup, "-wal")).is_ok_and(|log| log.len() > 0) {
         return Err(BackupError::InUse(backup.to_owned()));
     }
-    // SQLite's log stands beside the file itself, whatever links lead there
-    let database = &links::resolved(database);
+    // SQLite's log is next to the file itself, not next to a link
+    let database = &resolved(database);
     let lock = ProcessLock::take(database)?;
-    let unfinished = Unfinished::beside(database)?;
-    unfinished.fill_from(backup).map_err(system(backup))?;
-    check(&unfinished.path, backup)?;
+    let partial = PartialFile::create(database)?;
+    partial.fill_from(backup).map_err(system(backup))?;
+    check(&partial.path, backup)?;
     let (was_there, replaced) = (database.exists(), replaced_name(database));
-    // root restores, and the server is somebody else
+    // root runs the restore, but another user runs the server
     let owned = if was_there { database } else { folder(database) };
-    for ours in [&unfinished.path, lock.path()] {
-        give(ours, owned).map_err(system(ours))?;
+    for ours in [&partial.path, lock.path()] {
+        give_to_owner_of(ours, owned).map_err(system(ours))?;
     }
     if was_there {
-        // nobody is to read more than before
+        // the new file must not be readable by more users than the previous one
         let permissions = fs::metadata(database).map_err(system(database))?.permissions();
-        fs::set_permissions(&unfinished.path, permissions).map_err(system(database))?;
+        fs::set_permissions(&partial.path, permissions).map_err(system(database))?;
     }
-    // the file before its log: without the file the log is nothing, without the log the file would have lost its newest
-    for end in ["", "-wal", "-shm"] {
-        let old = beside(database, end);
+    // the database before its log: a log without a database is useless, but a database without its
+    // log has lost its newest data
+    for suffix in ["", "-wal", "-shm"] {
+        let old = sibling_path(database, suffix);
         if old.exists() {
-            fs::rename(&old, beside(&replaced, end)).map_err(system(&old))?;
+            fs::rename(&old, sibling_path(&replaced, suffix)).map_err(system(&old))?;
         }
     }
-    unfinished.finish(database)?;
-    // where the copy has the seal that is noted here, it would count as left by the last run
+    partial.finish(database)?;
+    // if the copy had the generation that is noted here, it would count as unchanged
     lock.set_note("").map_err(system(database))?;
     Ok(was_there.then_some(replaced))
 }
 
-/// A file that becomes another one when it is whole; else it goes. Only one process at a time has it.
-struct Unfinished {
+/// A file that gets its final name when it is complete, and is removed otherwise. Only one process
+/// at a time has it.
+struct PartialFile {
     path: PathBuf,
-    /// Locked, until the file has its name. SQLite's own locks are others.
+    /// Locked until the file is renamed. SQLite uses locks of another kind.
     file: File,
 }
 
-impl Unfinished {
-    /// Makes an empty one, which only its owner may read.
-    fn beside(target: &Path) -> Result<Self, BackupError> {
-        let path = beside(target, ".unfinished");
+impl PartialFile {
+    /// Creates an empty file that only its owner may read.
+    fn create(target: &Path) -> Result<Self, BackupError> {
+        let path = sibling_path(target, ".unfinished");
         let system = |source| BackupError::System { path: path.clone(), source };
         let mut options = OpenOptions::new();
-        // what an earlier try that was killed has left is emptied once it is locked
+        // leftovers of a killed attempt are truncated after the file is locked
         options.create(true).truncate(false).read(true).write(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -171,30 +130,30 @@ impl Unfinished {
                 Err(TryLockError::WouldBlock) => return Err(BackupError::BeingWritten(target.to_owned())),
                 Err(TryLockError::Error(source)) => return Err(system(source)),
             }
-            // another process may have finished or removed it between the two
+            // another process may have renamed or removed the file before it was locked
             if !is_at(&file, &path).map_err(system)? {
                 continue;
             }
             make_private(&file).map_err(system)?;
             file.set_len(0).map_err(system)?;
-            for end in SIDES {
-                let _ = fs::remove_file(beside(&path, end));
+            for suffix in SUFFIXES {
+                let _ = fs::remove_file(sibling_path(&path, suffix));
             }
             return Ok(Self { path, file });
         }
     }
 
-    /// Copies a file into it.
+    /// Copies a file into this one.
     fn fill_from(&self, from: &Path) -> io::Result<u64> {
         io::copy(&mut File::open(from)?, &mut &self.file)
     }
 
-    /// Gives it its name, once it is on the disk. Gives its size.
+    /// Renames the file after it was written to disk, and returns its size.
     fn finish(self, to: &Path) -> Result<u64, BackupError> {
         let finished = self.file.sync_all().and_then(|()| {
             let size = self.file.metadata()?.len();
             fs::rename(&self.path, to)?;
-            // the name is on the disk when its folder is
+            // the name is durable once the folder is synced
             File::open(folder(to))?.sync_all()?;
             Ok(size)
         });
@@ -202,22 +161,22 @@ impl Unfinished {
     }
 }
 
-impl Drop for Unfinished {
+impl Drop for PartialFile {
     fn drop(&mut self) {
-        // under this name there may be the file of another process by now
+        // another process may have created a file of this name by now
         if is_at(&self.file, &self.path).unwrap_or_default() {
             let _ = fs::remove_file(&self.path);
         }
-        for end in SIDES {
-            let _ = fs::remove_file(beside(&self.path, end));
+        for suffix in SUFFIXES {
+            let _ = fs::remove_file(sibling_path(&self.path, suffix));
         }
     }
 }
 
-/// What SQLite may leave beside a file.
-const SIDES: [&str; 3] = ["-journal", "-wal", "-shm"];
+/// The suffixes of files that SQLite may leave next to a database.
+const SUFFIXES: [&str; 3] = ["-journal", "-wal", "-shm"];
 
-/// Whether this name leads to this file.
+/// Whether this path leads to this open file.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
@@ -235,7 +194,7 @@ fn is_at(_file: &File, path: &Path) -> io::Result<bool> {
     Ok(path.exists())
 }
 
-/// Lets only the owner read it, whoever made it.
+/// Makes the file readable by its owner only, even if it existed before.
 #[cfg(unix)]
 fn make_private(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -249,7 +208,7 @@ fn make_private(_file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads all of a copy and takes its seal away; `of` is whose copy it is.
+/// Reads the whole copy to verify it, and removes its generation marker. Errors name the path `of`.
 fn check(copy: &Path, of: &Path) -> Result<(), BackupError> {
     let unsound = |reason: String| BackupError::Unsound { path: of.to_owned(), reason };
     let mut connection = open(copy).map_err(unsound)?;
@@ -260,8 +219,8 @@ fn check(copy: &Path, of: &Path) -> Result<(), BackupError> {
     if connection.applied_migrations().map_err(|error| unsound(error.to_string()))?.is_empty() {
         return Err(unsound(NOT_OURS.to_owned()));
     }
-    match seal::remove(&mut connection) {
-        // one that was made before there were seals has none
+    match generation::remove(&mut connection) {
+        // databases of older versions have no such table
         Err(error) if !error.to_string().contains("no such table") => Err(unsound(error.to_string())),
         Ok(_) | Err(_) => Ok(()),
     }
@@ -271,14 +230,14 @@ fn open(path: &Path) -> Result<SqliteConnection, String> {
     connection::copying(path).map_err(|error| error.to_string())
 }
 
-/// Where a file is.
+/// The folder of a file.
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Gives a file to whoever owns another one, or a folder.
+/// Gives a file to the owner of another file or folder.
 #[cfg(unix)]
-fn give(file: &Path, owned: &Path) -> io::Result<()> {
+fn give_to_owner_of(file: &Path, owned: &Path) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, chown};
 
     let (own, other) = (fs::metadata(file)?, fs::metadata(owned)?);
@@ -289,18 +248,11 @@ fn give(file: &Path, owned: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn give(_file: &Path, _owned: &Path) -> io::Result<()> {
+fn give_to_owner_of(_file: &Path, _owned: &Path) -> io::Result<()> {
     Ok(())
-}
-
-/// A name with this at its end.
-pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(end);
-    name.into()
 }
 
 fn replaced_name(database: &Path) -> PathBuf {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    beside(database, &format!(".replaced-{}", since_1970.as_millis()))
+    sibling_path(database, &format!(".replaced-{}", since_1970.as_millis()))
 }

@@ -1,32 +1,19 @@
-//! How connections to the file are set up.
+//! How connections to the file are configured.
 
 use std::path::Path;
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, ConnectionError, ConnectionResult, SqliteConnection};
 
-use crate::Durability;
-
-/// What the commits of a new connection that writes wait for.
-pub(crate) const DURABILITY: Durability = Durability::Process;
-
-/// The statement that changes it.
-pub(crate) fn synchronous(durability: Durability) -> &'static str {
-    match durability {
-        Durability::Process => "PRAGMA synchronous = NORMAL",
-        Durability::Disk => "PRAGMA synchronous = FULL",
-    }
-}
-
 /// Opens the connection that writes.
 ///
-/// WAL lets readers go on while it writes. Another process (a backup, the SQLite shell) may hold the lock for a moment: it
-/// is waited for.
+/// WAL lets readers continue while it writes. Another process (a backup, the SQLite shell) may hold
+/// the lock for a moment; the connection waits for it.
 ///
-/// What a savepoint may have to take back is kept in memory, not in a file that is made for each: with the file a batch of a
-/// thousand messages took twice as long. The cache (16 MiB) has room for the inner pages of a file of several GiB and the
-/// pages that are being filled. The log may grow to 4,000 pages (16 MiB) before it is copied back, so that a page that
-/// changes in each commit is copied once for many of them.
+/// Savepoint journals are kept in memory: with a temporary file for each savepoint a batch of a
+/// thousand messages took twice as long. The cache (16 MiB) holds the inner pages of a file of
+/// several GiB and the pages that are being filled. The log may grow to 4,000 pages (16 MiB) before
+/// a checkpoint, so that a page that changes in each commit is copied once for many commits.
 pub(crate) fn writing(path: &Path) -> ConnectionResult<SqliteConnection> {
     open(
         path,
@@ -37,19 +24,19 @@ pub(crate) fn writing(path: &Path) -> ConnectionResult<SqliteConnection> {
 
 /// Opens a connection that can't write.
 ///
-/// Its cache is small: what it holds is out of date with the next commit, so it is of use within one read alone, and there are several
-/// of them.
+/// Its cache is small: the cached pages are outdated after the next commit, so they help within a
+/// single read only, and there are several readers.
 pub(crate) fn reading(path: &Path) -> ConnectionResult<SqliteConnection> {
     open(path, "PRAGMA busy_timeout = 2000; PRAGMA query_only = ON; PRAGMA cache_size = -512;")
 }
 
-/// Opens a connection for a copy of the file, whatever its journal is.
+/// Opens a connection for copying the file, whatever its journal mode is.
 pub(crate) fn copying(path: &Path) -> ConnectionResult<SqliteConnection> {
     open(path, "PRAGMA busy_timeout = 2000;")
 }
 
-/// The path as SQLite takes it (<https://sqlite.org/uri.html>), with the request not to create the file: one that is missing was removed, and
-/// whatever was in it is not in a new one.
+/// The path as an SQLite URI (<https://sqlite.org/uri.html>) that does not create the file. A
+/// missing file was removed, and a new one would not have its data.
 fn uri(path: &Path) -> ConnectionResult<String> {
     let path = path.to_str().ok_or_else(|| ConnectionError::BadConnection("its path is not UTF-8".into()))?;
     let authority = if path.starts_with('/') { "//" } else { "" };

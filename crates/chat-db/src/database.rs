@@ -10,32 +10,34 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::error::is_damage;
+use crate::generation::{self, GenerationError};
 use crate::job::{Job, Work};
 use crate::lock::ProcessLock;
 use crate::readers::Readers;
-use crate::seal::{self, SealError};
 use crate::watch::Watch;
 use crate::writer::Writer;
-use crate::{DbError, Durability, OpenError, migrate};
+use crate::{DbError, OpenError, SyncMode, migrate};
 
-/// How many [`Database::write`]s may be on their way before the next has to wait.
-const QUEUE: usize = 4_096;
+/// How many [`Database::write`]s may be queued before the next one has to wait.
+const MAX_WRITES: usize = 4_096;
 
-/// An open database: a writer thread, readers, and the lock that keeps other processes out. Clones are the same one.
+/// An open database: a writer thread, readers, and the lock that excludes other processes. Clones
+/// share one database.
 #[derive(Debug, Clone)]
 pub struct Database {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    /// To the writer thread; none once the database is closed. The thread ends when it is gone and the queue is empty.
+    /// The queue of the writer thread; `None` once the database is closed. The thread ends when the
+    /// sender is dropped and the queue is empty.
     queue: Mutex<Option<mpsc::Sender<Box<dyn Work>>>>,
-    /// One permit for each [`Database::write`] that may be on its way.
+    /// One permit for each [`Database::write`] that may be queued.
     writes: Arc<Semaphore>,
-    /// The writer thread, until somebody waits for its end.
+    /// The writer thread, until [`Database::close`] takes it to wait for its end.
     writer: Mutex<Option<JoinHandle<()>>>,
     readers: Arc<Readers>,
-    is_as_left: bool,
+    is_unchanged: bool,
     /// Set when a transaction has found the file damaged.
     is_damaged: Arc<AtomicBool>,
 }
@@ -47,22 +49,23 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Database {
-    /// Opens the file, makes it if there is none, and brings its schema up to date. Blocks while it does.
+    /// Opens the file, creates it if it does not exist, and applies pending migrations. Blocks.
     ///
     /// # Errors
-    /// [`OpenError`]: it can't be opened, is no database, is newer than the program, or another process has it.
+    /// [`OpenError`] if the file can't be opened, is not a database, is newer than the program, or
+    /// is in use by another process.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let lock = ProcessLock::take_to_open(path)?;
         let mut connection = migrate::open(path)?;
         migrate::pending(&mut connection, path)?;
-        let is_as_left = match sealed(&mut connection, &lock) {
-            Ok(is_as_left) => is_as_left,
+        let is_unchanged = match mark(&mut connection, &lock) {
+            Ok(is_unchanged) => is_unchanged,
             Err(error) if is_damage(&error.to_string()) => {
                 return Err(OpenError::Damaged { path: path.to_owned(), reason: error.to_string() });
             }
             Err(error) => {
-                // whoever writes next meets the same fault, and says so
-                tracing::warn!(%error, "the database could not be sealed; a new epoch begins");
+                // a write meets the same fault, and reports it
+                tracing::warn!(%error, "could not write the generation marker of the database; a new epoch begins");
                 false
             }
         };
@@ -81,69 +84,74 @@ impl Database {
         Ok(Self {
             shared: Arc::new(Shared {
                 queue: Mutex::new(Some(sender)),
-                writes: Arc::new(Semaphore::new(QUEUE)),
+                writes: Arc::new(Semaphore::new(MAX_WRITES)),
                 writer: Mutex::new(Some(thread)),
                 readers: Arc::new(Readers::new(path.to_owned(), inode)),
-                is_as_left,
+                is_unchanged,
                 is_damaged,
             }),
         })
     }
 
-    /// Whether this is the file that was open at this path last, as it was left then. Not so with a new one, one that was moved here
-    /// without the lock file beside it, and a backup that was put back, unless it was made in the same run that ended last and
-    /// that run was killed.
-    pub fn is_as_left(&self) -> bool {
-        self.shared.is_as_left
+    /// Whether this is the file that was last open at this path, in the state in which it was
+    /// closed. `false` for a new file, a file that was moved here without its lock file, and a
+    /// restored backup, except for a backup that was made during the last run if that run was
+    /// killed.
+    pub fn is_unchanged(&self) -> bool {
+        self.shared.is_unchanged
     }
 
-    /// Hands `work` to the writer and never waits. It runs in a coming transaction, in a savepoint of its own and in the order in
-    /// which all work was handed over; a panic in it fails the transaction. `done` hears the result exactly once, on the
-    /// writer's thread right after the commit, and holds up all other work while it runs: it must not wait. After
-    /// [`close`](Self::close) it is called at once, on this thread.
+    /// Queues `work` for the writer and returns at once. The work runs in a later transaction, in a
+    /// savepoint of its own and in the order of submission; a panic in it fails the transaction.
+    /// `done` receives the result exactly once, on the writer's thread right after the commit. All
+    /// other work waits while `done` runs, so it must not block. After [`close`](Self::close),
+    /// `done` is called before this function returns, on the calling thread.
     ///
-    /// Nothing limits how much is on its way: whoever uses this has to. [`write`](Self::write) is limited.
+    /// The queue is not bounded: callers have to limit how much they submit. [`write`](Self::write)
+    /// is limited.
     ///
-    /// `done` gets [`DbError::Query`] when the statements failed by themselves, [`DbError::Unavailable`] when the database did,
+    /// `done` receives [`DbError::Query`] if the statements failed by themselves,
+    /// [`DbError::Unavailable`] or [`DbError::Damaged`] if the database failed, and
     /// [`DbError::Closed`] after [`close`](Self::close).
-    pub fn submit<T, F, D>(&self, durability: Durability, work: F, done: D)
+    pub fn submit<T, F, D>(&self, sync_mode: SyncMode, work: F, done: D)
     where
         T: Send + 'static,
         F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
         D: FnOnce(Result<T, DbError>) + Send + 'static,
     {
-        let job: Box<dyn Work> = Box::new(Job::new(durability, work, done));
+        let job: Box<dyn Work> = Box::new(Job::new(sync_mode, work, done));
         let refused = match &*self.shared.queue.lock() {
             Some(queue) => queue.send(job).err().map(|refused| refused.0),
             None => Some(job),
         };
-        // only now, without the lock: it says by itself that it never ran
+        // dropped without the lock held: a job that never ran calls its callback
         drop(refused);
     }
 
-    /// Runs `work` in the writer's next transaction, in a savepoint of its own, and answers after the commit. Work runs in
-    /// the order in which it was handed over. What it writes survives the process ([`Durability::Process`]). At most
-    /// 4,096 writes are on their way at once; the next wait.
+    /// Runs `work` in the writer's next transaction, in a savepoint of its own, and returns its
+    /// result after the commit. Work runs in the order of submission. The result survives the
+    /// process ([`SyncMode::Normal`]). At most 4,096 writes are queued; further ones wait.
     ///
-    /// Not cancel-safe in the sense that matters to the database: once the future has been polled, work may be done
-    /// although the future is dropped.
+    /// Not cancel-safe: once the future was polled, the work may be done although the future is
+    /// dropped.
     ///
     /// # Errors
-    /// [`DbError::Query`] when the statements failed by themselves, [`DbError::Unavailable`] when the database did,
-    /// [`DbError::Closed`] after [`close`](Self::close).
+    /// [`DbError::Query`] if the statements failed by themselves, [`DbError::Unavailable`] or
+    /// [`DbError::Damaged`] if the database failed, [`DbError::Closed`] after
+    /// [`close`](Self::close).
     pub async fn write<T, F>(&self, work: F) -> Result<T, DbError>
     where
         T: Send + 'static,
         F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
     {
-        self.write_as(Durability::Process, work).await
+        self.write_with(SyncMode::Normal, work).await
     }
 
-    /// A [`write`](Self::write) that is as durable as it says.
+    /// A [`write`](Self::write) with this sync mode.
     ///
     /// # Errors
     /// The same as [`write`](Self::write).
-    pub async fn write_as<T, F>(&self, durability: Durability, work: F) -> Result<T, DbError>
+    pub async fn write_with<T, F>(&self, sync_mode: SyncMode, work: F) -> Result<T, DbError>
     where
         T: Send + 'static,
         F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
@@ -152,17 +160,19 @@ impl Database {
         let (answer, result) = oneshot::channel();
         let done = move |outcome| {
             drop(permit);
-            // whoever asked may have gone: what was written stands
+            // the caller may be gone; the write stands
             let _ = answer.send(outcome);
         };
-        self.submit(durability, work, done);
+        self.submit(sync_mode, work, done);
         result.await.map_err(|_| DbError::Closed)?
     }
 
-    /// Runs `work` on a connection that can't write, and sees all that was committed before. Cancel-safe.
+    /// Runs `work` on a connection that can't write. It sees everything that was committed before.
+    /// Cancel-safe.
     ///
     /// # Errors
-    /// [`DbError::Unavailable`] when the database does not answer, [`DbError::Closed`] after [`close`](Self::close).
+    /// [`DbError::Query`] if a row was not found, [`DbError::Unavailable`] or [`DbError::Damaged`]
+    /// if the database failed, [`DbError::Closed`] after [`close`](Self::close).
     pub async fn read<T, F>(&self, work: F) -> Result<T, DbError>
     where
         T: Send + 'static,
@@ -178,7 +188,7 @@ impl Database {
         tokio::task::spawn_blocking(read).await.map_err(|_| DbError::Closed)?
     }
 
-    /// Whether a transaction can be begun and committed now.
+    /// Checks whether a transaction can be committed now.
     ///
     /// # Errors
     /// The same as [`write`](Self::write).
@@ -189,7 +199,7 @@ impl Database {
         self.write(|_| Ok(())).await
     }
 
-    /// Takes no more work, waits until what was handed over has been committed, and lets go of the file.
+    /// Accepts no more work, waits until the queued work is committed, and closes the file.
     pub async fn close(&self) {
         self.shared.queue.lock().take();
         self.shared.writes.close();
@@ -204,9 +214,9 @@ impl Database {
     }
 }
 
-/// Seals the database for this run, and says whether the seal before was unbroken.
-fn sealed(connection: &mut SqliteConnection, lock: &ProcessLock) -> Result<bool, SealError> {
-    let is_unbroken = seal::is_unbroken(connection, lock)?;
-    seal::renew(connection, lock)?;
-    Ok(is_unbroken)
+/// Writes a generation marker for this run, and returns whether the previous one was current.
+fn mark(connection: &mut SqliteConnection, lock: &ProcessLock) -> Result<bool, GenerationError> {
+    let is_current = generation::is_current(connection, lock)?;
+    generation::renew(connection, lock)?;
+    Ok(is_current)
 }

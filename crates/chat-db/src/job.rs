@@ -1,32 +1,32 @@
-//! What is handed to the writer.
+//! Work for the writer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::{Connection, QueryResult, SqliteConnection};
 
-use crate::{DbError, Durability};
+use crate::{DbError, SyncMode};
 
-/// A piece of work: runs inside a transaction, and gives its result out once that has been committed.
+/// A piece of work. It runs inside a transaction and delivers its result after the commit.
 pub(crate) trait Work: Send {
-    /// What its commit has to wait for.
-    fn durability(&self) -> Durability;
-    /// Runs the statements and keeps their result. An error that is returned has failed the whole transaction.
+    /// What its commit has to survive.
+    fn sync_mode(&self) -> SyncMode;
+    /// Runs the statements and keeps their result. A returned error fails the whole transaction.
     fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), DbError>;
-    /// Gives out the result, or why there is none.
+    /// Delivers the result, or the error of the commit.
     fn finish(self: Box<Self>, committed: Result<(), DbError>);
 }
 
-/// A closure as [`Work`], with another that hears of its result.
+/// A closure as [`Work`], with a callback for its result.
 pub(crate) struct Job<T, F, D>
 where
     D: FnOnce(Result<T, DbError>),
 {
-    durability: Durability,
-    /// None once it has run.
+    sync_mode: SyncMode,
+    /// `None` after it ran.
     work: Option<F>,
     outcome: Option<Result<T, DbError>>,
-    /// None once it was told.
+    /// `None` after it was called.
     done: Option<D>,
 }
 
@@ -34,13 +34,13 @@ impl<T, F, D> Job<T, F, D>
 where
     D: FnOnce(Result<T, DbError>),
 {
-    pub(crate) fn new(durability: Durability, work: F, done: D) -> Self {
-        Self { durability, work: Some(work), outcome: None, done: Some(done) }
+    pub(crate) fn new(sync_mode: SyncMode, work: F, done: D) -> Self {
+        Self { sync_mode, work: Some(work), outcome: None, done: Some(done) }
     }
 
-    fn tell(&mut self, result: Result<T, DbError>) {
+    fn report(&mut self, result: Result<T, DbError>) {
         let Some(done) = self.done.take() else { return };
-        // it is foreign code, and on the writer's thread others wait behind it
+        // a panic in the callback must not end the writer, on which other work waits
         if catch_unwind(AssertUnwindSafe(|| done(result))).is_err() {
             tracing::error!("a callback for a database result panicked");
         }
@@ -53,18 +53,20 @@ where
     F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send,
     D: FnOnce(Result<T, DbError>) + Send,
 {
-    fn durability(&self) -> Durability {
-        self.durability
+    fn sync_mode(&self) -> SyncMode {
+        self.sync_mode
     }
 
     fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), DbError> {
         let Some(work) = self.work.take() else {
             return Ok(());
         };
-        // inside the batch's transaction this is a savepoint
+        // a savepoint, because the batch has an open transaction
         match connection.transaction(work) {
             Ok(value) => self.outcome = Some(Ok(value)),
-            Err(error) if stands_alone(&error) => self.outcome = Some(Err(DbError::Query(error.to_string()))),
+            Err(error) if is_of_the_statement(&error) => {
+                self.outcome = Some(Err(DbError::Query(error.to_string())));
+            }
             Err(error) => return Err(DbError::failure(&error)),
         }
         Ok(())
@@ -76,23 +78,24 @@ where
             (Ok(()), None) => Err(DbError::Closed),
             (Err(error), _) => Err(error),
         };
-        self.tell(result);
+        self.report(result);
     }
 }
 
-/// Work that is dropped before it ran was handed over too late, or the writer is gone.
+/// Work that is dropped before it ran was submitted too late, or the writer is gone.
 impl<T, F, D> Drop for Job<T, F, D>
 where
     D: FnOnce(Result<T, DbError>),
 {
     fn drop(&mut self) {
-        self.tell(Err(DbError::Closed));
+        self.report(Err(DbError::Closed));
     }
 }
 
-/// Whether an error is the statement's own. Others (full, I/O, busy) may have rolled the whole transaction back
-/// (<https://sqlite.org/lang_transaction.html>, "Response To Errors Within A Transaction").
-fn stands_alone(error: &Error) -> bool {
+/// Whether an error concerns the statement alone. Others (full, I/O, busy) may have rolled back the
+/// whole transaction (<https://sqlite.org/lang_transaction.html>, "Response To Errors Within A
+/// Transaction").
+fn is_of_the_statement(error: &Error) -> bool {
     match error {
         Error::NotFound => true,
         Error::DatabaseError(kind, _) => matches!(

@@ -5,20 +5,21 @@ mod connection;
 mod database;
 mod error;
 mod file_id;
+mod generation;
 pub mod inspect;
 mod job;
-mod links;
 mod lock;
 pub mod migrate;
+mod paths;
 mod readers;
-mod seal;
+mod sync;
 mod watch;
 mod writer;
 
-// the bundled SQLite is linked through this crate; diesel only declares it
+// this crate links the bundled SQLite; diesel only declares it
 use libsqlite3_sys as _;
 
 pub use database::Database;
 pub use diesel::sqlite::SqliteConnection;
-pub use error::{DbError, OpenError};
-pub use writer::Durability;
+pub use error::{DbError, DbErrorKind, OpenError};
+pub use sync::SyncMode;

@@ -1,4 +1,4 @@
-//! One process to a database file.
+//! Ensures that only one process uses a database file.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -10,24 +10,25 @@ use parking_lot::Mutex;
 
 use crate::OpenError;
 use crate::file_id::FileId;
-use crate::links::resolved;
+use crate::paths::{resolved, sibling_path};
 
-/// A longer note is not one of ours.
+/// A longer note was not written by this program.
 const MAX_NOTE_BYTES: u64 = 1_024;
 
-/// The files that this process has locked. A second lock in the same process has to be refused before the file is opened: closing that
-/// descriptor would drop SQLite's own locks.
+/// The files that this process has locked. A second lock in the same process has to be refused
+/// before the file is opened: closing that descriptor would drop SQLite's own locks.
 static LOCKED: Mutex<BTreeSet<FileId>> = Mutex::new(BTreeSet::new());
 
-/// Held as long as the database is open; the kernel lets go of it when the process ends, however it ends.
+/// The locks of an open database. The kernel releases them when the process ends, however it ends.
 ///
-/// There are two locks. The one beside the database keeps others away from its name, also while the file itself is exchanged (a
-/// backup that is restored), and its file has the note. The one on the file itself holds whatever name the file is opened by.
+/// There are two locks. The lock file next to the database reserves its path, also while a restore
+/// replaces the file; it contains the note. The lock on the database file itself holds for all
+/// paths to it.
 #[derive(Debug)]
 pub(crate) struct ProcessLock {
     path: PathBuf,
     file: File,
-    /// `None` where there is no database yet.
+    /// `None` if there is no database yet.
     inode: Option<Arc<InodeLock>>,
 }
 
@@ -37,9 +38,7 @@ impl ProcessLock {
     /// # Errors
     /// [`OpenError::InUse`] or [`OpenError::Lock`].
     pub(crate) fn take(database: &Path) -> Result<Self, OpenError> {
-        let mut name = resolved(database).into_os_string();
-        name.push(".lock");
-        let path = PathBuf::from(name);
+        let path = sibling_path(&resolved(database), ".lock");
         let fault = |source| OpenError::Lock { path: database.to_owned(), source };
         let file =
             private().read(true).write(true).create(true).truncate(false).open(&path).map_err(fault)?;
@@ -52,7 +51,8 @@ impl ProcessLock {
         Ok(Self { path, file, inode })
     }
 
-    /// Takes the locks of a database that is about to be opened. A missing file is created, empty: it needs an inode to be locked.
+    /// Takes the locks of a database that is about to be opened. Creates an empty file if there is
+    /// none, because only an existing file can be locked.
     ///
     /// # Errors
     /// [`OpenError::InUse`] or [`OpenError::Lock`].
@@ -67,17 +67,17 @@ impl ProcessLock {
         Ok(lock)
     }
 
-    /// Its file.
+    /// The path of the lock file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The lock on the database file itself; `None` where there is no database yet.
+    /// The lock on the database file itself; `None` if there is no database yet.
     pub(crate) fn inode(&self) -> Option<&Arc<InodeLock>> {
         self.inode.as_ref()
     }
 
-    /// What was noted in the lock's file; nothing in a new one.
+    /// The note in the lock file; empty in a new file.
     pub(crate) fn note(&self) -> io::Result<String> {
         let mut note = String::new();
         (&self.file).seek(SeekFrom::Start(0))?;
@@ -85,7 +85,7 @@ impl ProcessLock {
         Ok(note)
     }
 
-    /// Notes something there instead, on the disk.
+    /// Replaces the note, and waits for the disk.
     pub(crate) fn set_note(&self, note: &str) -> io::Result<()> {
         (&self.file).seek(SeekFrom::Start(0))?;
         (&self.file).write_all(note.as_bytes())?;
@@ -94,19 +94,20 @@ impl ProcessLock {
     }
 }
 
-/// The lock on the database file itself (flock(2), which goes by the inode and does not touch SQLite's locks). It must outlive
-/// every connection of this process: when it ends, its descriptor is closed, and SQLite's locks on the file end with it.
+/// The lock on the database file itself (flock(2), which locks the inode and does not interfere
+/// with SQLite's locks). It must outlive all connections of this process: when it ends, its
+/// descriptor is closed, and SQLite's locks on the file end with it.
 #[derive(Debug)]
 pub(crate) struct InodeLock {
     id: FileId,
-    /// `None` once it is given up.
+    /// `None` after it was released.
     file: Option<File>,
 }
 
 impl InodeLock {
     fn take(database: &Path, id: FileId) -> Result<Self, OpenError> {
         if cfg!(not(unix)) {
-            // there, a lock would keep SQLite out, too
+            // on other systems the lock would exclude SQLite, too
             return Ok(Self { id, file: None });
         }
         let mut locked = LOCKED.lock();
@@ -123,7 +124,7 @@ impl InodeLock {
         Ok(Self { id, file: Some(file) })
     }
 
-    /// The file that is locked.
+    /// The locked file.
     pub(crate) fn id(&self) -> FileId {
         self.id
     }
@@ -146,7 +147,7 @@ fn try_lock(file: &File, database: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Options for files that only their owner may read: what is said in the rooms is nobody else's business.
+/// Options for files that only their owner may read, because messages are private.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! The schema: the top-level `migrations` folder, embedded, forwards and backwards.
+//! The schema: the `migrations` folder, embedded, in both directions.
 
 use std::path::Path;
 
@@ -11,9 +11,12 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use crate::lock::ProcessLock;
 use crate::{OpenError, connection};
 
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
+/// What is wrong with the database of another program.
+pub(crate) const NOT_OURS: &str = "it has no chatd tables";
 
-/// Brings the database up to date, as every start does, and says which migrations ran.
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+
+/// Applies all pending migrations, as each start does, and returns their versions.
 ///
 /// # Errors
 /// The same as [`Database::open`](crate::Database::open).
@@ -22,10 +25,11 @@ pub fn up(path: &Path) -> Result<Vec<String>, OpenError> {
     pending(&mut open(path)?, path)
 }
 
-/// Takes the newest migration back and says which one it was. What only it could hold is lost.
+/// Reverts the newest migration and returns its version. Data that only the newer schema can hold
+/// is lost.
 ///
 /// # Errors
-/// [`OpenError::Migrate`] when there is none to take back; else the same as [`up`].
+/// [`OpenError::Migrate`] if there is no migration to revert; else the same as [`up`].
 pub fn down(path: &Path) -> Result<String, OpenError> {
     let _lock = ProcessLock::take_to_open(path)?;
     let mut connection = open(path)?;
@@ -42,7 +46,7 @@ pub(crate) fn open(path: &Path) -> Result<SqliteConnection, OpenError> {
         .map_err(|error| OpenError::Open { path: path.to_owned(), reason: error.to_string() })
 }
 
-/// Runs what has not run yet.
+/// Applies pending migrations.
 pub(crate) fn pending(connection: &mut SqliteConnection, path: &Path) -> Result<Vec<String>, OpenError> {
     refuse_newer(connection, path)?;
     match connection.run_pending_migrations(MIGRATIONS) {
@@ -51,13 +55,14 @@ pub(crate) fn pending(connection: &mut SqliteConnection, path: &Path) -> Result<
     }
 }
 
-/// Whether migrations ever ran here. Unlike what asks the library, it writes nothing.
+/// Whether migrations were ever applied here. Unlike the functions of the library, this writes
+/// nothing.
 pub(crate) fn is_ours(connection: &mut SqliteConnection) -> QueryResult<bool> {
     let table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '__diesel_schema_migrations'";
     diesel::select(diesel::dsl::sql::<Bool>(&format!("EXISTS ({table})"))).get_result(connection)
 }
 
-/// What has not run yet.
+/// The versions of pending migrations.
 pub(crate) fn waiting(connection: &mut SqliteConnection, path: &Path) -> Result<Vec<String>, OpenError> {
     refuse_newer(connection, path)?;
     match connection.pending_migrations(MIGRATIONS) {

@@ -12,23 +12,24 @@ use crate::lock::InodeLock;
 use crate::watch::Misplaced;
 use crate::{DbError, connection};
 
-/// How many reads go on at once.
-const READERS: usize = 4;
+/// How many reads run at the same time.
+const MAX_READERS: usize = 4;
 
 /// A few connections, opened when they are first needed.
 #[derive(Debug)]
 pub(crate) struct Readers {
     path: PathBuf,
-    /// As many permits as connections there may be.
+    /// One permit for each connection that may be open.
     free: Arc<Semaphore>,
     open: Mutex<Open>,
 }
 
 #[derive(Debug)]
 struct Open {
-    /// Those that are open and not in use. Before the lock, so that they are closed first.
+    /// Open connections that are not in use. Declared before the lock, so that they are dropped
+    /// first.
     idle: Vec<Reader>,
-    /// `None` once the readers are closed.
+    /// `None` after the readers were closed.
     lock: Option<Arc<InodeLock>>,
 }
 
@@ -43,22 +44,23 @@ impl std::fmt::Debug for Reader {
 impl Readers {
     pub(crate) fn new(path: PathBuf, lock: Arc<InodeLock>) -> Self {
         let open = Open { idle: Vec::new(), lock: Some(lock) };
-        Self { path, free: Arc::new(Semaphore::new(READERS)), open: Mutex::new(open) }
+        Self { path, free: Arc::new(Semaphore::new(MAX_READERS)), open: Mutex::new(open) }
     }
 
-    /// Waits for a place among the reads. It has to be held until the read is done, whoever still waits for it.
+    /// Waits for a free connection. The caller holds the permit until the read is done, even if
+    /// nobody waits for its result.
     pub(crate) async fn permit(&self) -> Result<OwnedSemaphorePermit, DbError> {
         Arc::clone(&self.free).acquire_owned().await.map_err(|_| DbError::Closed)
     }
 
-    /// Runs `work` on one of the connections. A connection that failed is not used again.
+    /// Runs `work` on one of the connections. A connection that failed is not reused.
     pub(crate) fn run<T>(
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>,
     ) -> Result<T, DbError> {
         let mut open = self.open.lock();
         let idle = open.idle.pop();
-        // held until the connection is closed, or is among the idle ones again
+        // held until the connection is closed or idle again
         let Some(lock) = open.lock.clone() else { return Err(DbError::Closed) };
         drop(open);
         let mut reader = match idle {
@@ -79,7 +81,7 @@ impl Readers {
         Ok(value)
     }
 
-    /// Opens another connection, to the file that is locked.
+    /// Opens another connection to the locked file.
     fn connect(&self, lock: &InodeLock) -> Result<Reader, DbError> {
         let connection = connection::reading(&self.path).map_err(|error| DbError::failure(&error))?;
         match FileId::at(&self.path) {
@@ -89,9 +91,9 @@ impl Readers {
         }
     }
 
-    /// No read begins from now on. Waits for those that have begun, and closes the connections.
+    /// Refuses new reads, waits for those that have begun, and closes the connections.
     pub(crate) async fn close(&self) {
-        let all = self.free.acquire_many(READERS as u32).await;
+        let all = self.free.acquire_many(MAX_READERS as u32).await;
         self.free.close();
         drop(all);
         let mut open = self.open.lock();

@@ -1,6 +1,5 @@
-//! Whether the files that are open are still those that the next start would find.
+//! Detects that the open files are no longer those that the next start would find.
 
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -9,18 +8,20 @@ use metrics::{Gauge, describe_gauge, gauge};
 
 use crate::DbError;
 use crate::file_id::FileId;
+use crate::paths::sibling_path;
 
-/// Transactions that follow sooner than this after a look rely on it: under load one look serves many.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// A check is reused for this long: under load one check serves many transactions.
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Compares the files that are open with those at the database's path. SQLite does not: it goes on writing to a file that was removed or
-/// moved, and all of that is lost with the process.
+/// Compares the open files with those at the database's path. SQLite does not do this: it continues
+/// to write to a file that was removed or moved, and everything in it is lost with the process.
 #[derive(Debug)]
 pub(crate) struct Watch {
     database: Watched,
-    /// The write-ahead log: the newest messages are in it alone. `None` until the writer has opened it.
+    /// The write-ahead log, which alone contains the newest messages. `None` until the writer has
+    /// opened it.
     log: Option<Watched>,
-    /// When the files were looked at last, and what was found.
+    /// The time and the result of the last check.
     last: Option<(Instant, Result<(), Misplaced>)>,
     in_place: Gauge,
 }
@@ -64,32 +65,31 @@ impl Watch {
         Self { database: Watched { path: path.to_owned(), id }, log: None, last: None, in_place }
     }
 
-    /// Notes which write-ahead log a new connection writes to.
-    pub(crate) fn note_log(&mut self) {
-        // SQLite follows links before it names its log
+    /// Sets the write-ahead log to the one of a new connection.
+    pub(crate) fn set_log(&mut self) {
+        // SQLite resolves links before it names its log
         let database = self.database.path.canonicalize().unwrap_or_else(|_| self.database.path.clone());
-        let mut path = OsString::from(database);
-        path.push("-wal");
-        let path = PathBuf::from(path);
+        let path = sibling_path(&database, "-wal");
         self.log = FileId::at(&path).ok().map(|id| Watched { path, id });
     }
 
-    /// The connection that wrote to the log is closed: with the last one SQLite removes it.
+    /// Forgets the log after its connection was closed: SQLite removes the log with the last
+    /// connection.
     pub(crate) fn forget_log(&mut self) {
         self.log = None;
         self.last = None;
     }
 
-    /// Whether the files are in place, as of at most [`LOOK_EVERY`] ago.
-    pub(crate) fn look(&mut self, now: Instant) -> Result<(), Misplaced> {
+    /// Whether the files are in place, as of at most [`CHECK_INTERVAL`] ago.
+    pub(crate) fn check(&mut self, now: Instant) -> Result<(), Misplaced> {
         match self.last {
-            Some((at, found)) if now.saturating_duration_since(at) < LOOK_EVERY => found,
-            _ => self.look_now(now),
+            Some((at, found)) if now.saturating_duration_since(at) < CHECK_INTERVAL => found,
+            _ => self.check_now(now),
         }
     }
 
     /// Whether the files are in place now.
-    pub(crate) fn look_now(&mut self, now: Instant) -> Result<(), Misplaced> {
+    pub(crate) fn check_now(&mut self, now: Instant) -> Result<(), Misplaced> {
         let found = self.compare();
         self.in_place.set(if found.is_ok() { 1.0 } else { 0.0 });
         self.last = Some((now, found));

@@ -1,4 +1,4 @@
-//! The one writer: a thread that commits what is waiting at once.
+//! The single writer: a thread that commits all queued work at once (group commit).
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,50 +16,41 @@ use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_hist
 use crate::job::Work;
 use crate::lock::ProcessLock;
 use crate::watch::{Misplaced, Watch};
-use crate::{DbError, connection, seal};
+use crate::{DbError, SyncMode, connection, generation};
 
-/// How much work one transaction takes at most: a bound on how long the first of it waits for the last.
-const MOST_IN_A_BATCH: usize = 512;
+/// The maximum number of jobs in one transaction. It bounds how long the first job waits for the
+/// last.
+const MAX_BATCH: usize = 512;
 
-/// A transaction that has run for this long takes in nothing more, for the same reason.
-const LONGEST_BATCH: Duration = Duration::from_millis(10);
+/// A transaction that has run for this long accepts no more jobs, for the same reason.
+const MAX_BATCH_DURATION: Duration = Duration::from_millis(10);
 
-/// How often the files are looked at while there is nothing to write.
-const LOOK_IDLE: Duration = Duration::from_secs(2);
+/// How often the files are checked while there is nothing to write.
+const IDLE_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// What has to happen before committed work is lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// The end of the process does not lose it, however it ends; a power cut may (`synchronous=NORMAL` under WAL,
-    /// <https://sqlite.org/pragma.html#pragma_synchronous>).
-    Process,
-    /// A power cut does not lose it either: each commit waits for the disk (`synchronous=FULL`).
-    Disk,
-}
-
-/// The thread's state.
+/// The state of the writer thread.
 pub(crate) struct Writer {
-    /// The file, to open it again after a failure.
+    /// The path of the file, for opening it again after a failure.
     path: PathBuf,
-    /// `None` after a failed transaction, until the file could be opened again.
+    /// `None` after a failed transaction, until the file was opened again.
     connection: Option<SqliteConnection>,
-    /// What the connection's commits wait for now.
-    durability: Durability,
-    /// What stores bring. The other ends are [`Database`](crate::Database)'s clones.
+    /// The current sync mode of the connection.
+    sync_mode: SyncMode,
+    /// The queue. Clones of [`Database`](crate::Database) hold the sending ends.
     queue: Receiver<Box<dyn Work>>,
-    /// What was taken off the queue and has not run.
+    /// Jobs that were taken off the queue and have not run.
     waiting: VecDeque<Box<dyn Work>>,
-    /// What the transaction that is open has run.
+    /// Jobs that have run in the open transaction.
     ran: Vec<Box<dyn Work>>,
     /// Set when a transaction has found the file damaged.
     is_damaged: Arc<AtomicBool>,
     lock: ProcessLock,
     watch: Watch,
-    /// Why nothing is written, while the file is not in its place.
+    /// Why nothing is written, while the file is not in place.
     misplaced: Option<Misplaced>,
     /// Limits the log lines about failures.
     failures: Occasional,
-    /// Seconds of each transaction.
+    /// The duration of each transaction in seconds.
     commits: Histogram,
     failed_commits: Counter,
 }
@@ -73,7 +64,7 @@ impl Writer {
         is_damaged: Arc<AtomicBool>,
         (lock, mut watch): (ProcessLock, Watch),
     ) -> Self {
-        watch.note_log();
+        watch.set_log();
         describe_histogram!(
             "chatd_commit_seconds",
             Unit::Seconds,
@@ -83,7 +74,7 @@ impl Writer {
         Self {
             path,
             connection: Some(connection),
-            durability: connection::DURABILITY,
+            sync_mode: SyncMode::INITIAL,
             queue,
             waiting: VecDeque::new(),
             ran: Vec::new(),
@@ -97,12 +88,12 @@ impl Writer {
         }
     }
 
-    /// Works until the queue is closed and empty, and seals the database then.
+    /// Works until the queue is closed and empty, then renews the generation marker.
     pub(crate) fn run(mut self) {
-        while self.gather() {
+        while self.collect() {
             let begun = Instant::now();
-            if let Err(misplaced) = self.look(begun) {
-                // the connection is kept: what it has written is all there if the file comes back
+            if let Err(misplaced) = self.check_files(begun) {
+                // the connection is kept: if the file comes back, all its writes are there
                 for work in self.waiting.drain(..) {
                     work.finish(Err(misplaced.into()));
                 }
@@ -121,10 +112,10 @@ impl Writer {
                 if matches!(error, DbError::Damaged(_)) {
                     self.is_damaged.store(true, Ordering::Relaxed);
                 }
-                // what the file holds now is not known here: a new connection reads it afresh
+                // the state of the file is unknown: a new connection reads it again
                 self.connection = None;
                 self.watch.forget_log();
-                // a file that fails would otherwise be tried, and waited for, once for each
+                // otherwise each remaining job would try, and wait for, a file that fails
                 self.ran.extend(self.waiting.drain(..));
             }
             for work in self.ran.drain(..) {
@@ -134,75 +125,77 @@ impl Writer {
         self.end();
     }
 
-    /// Seals the database, so that an older state which is put back later is noticed, and lets go of it.
+    /// Renews the generation marker, so that the next start notices if the file was replaced by an
+    /// older state, and releases the file.
     fn end(mut self) {
-        // a file that is elsewhere keeps its broken seal
-        if self.look(Instant::now()).is_ok()
+        // a file that is not in place keeps its outdated marker
+        if self.check_files(Instant::now()).is_ok()
             && let Some(connection) = &mut self.connection
-            && let Err(error) = seal::renew(connection, &self.lock)
+            && let Err(error) = generation::renew(connection, &self.lock)
         {
-            tracing::debug!(%error, "the database could not be sealed at its end");
+            tracing::debug!(%error, "could not renew the generation marker at the end");
         }
         drop(self.connection);
-        // given up last: a process that opens the file next finds everything written
+        // released last: a process that opens the file next finds everything written
         drop(self.lock);
     }
 
-    /// Whether the files are where the next start finds them. While they are not, nothing that is written is safe, and nothing is written.
-    fn look(&mut self, now: Instant) -> Result<(), Misplaced> {
-        let found = self.watch.look(now);
+    /// Checks whether the files are where the next start finds them. While they are not, no write
+    /// is safe, and nothing is written.
+    fn check_files(&mut self, now: Instant) -> Result<(), Misplaced> {
+        let found = self.watch.check(now);
         match (found, self.misplaced) {
-            (Err(misplaced), before) if before != Some(misplaced) => self.lost(misplaced),
-            (Ok(()), Some(_)) => return self.is_back(),
+            (Err(misplaced), before) if before != Some(misplaced) => self.on_misplaced(misplaced),
+            (Ok(()), Some(_)) => return self.on_restored(),
             _ => {}
         }
         found
     }
 
-    fn lost(&mut self, misplaced: Misplaced) {
+    fn on_misplaced(&mut self, misplaced: Misplaced) {
         tracing::error!(error = %misplaced, "nothing is stored any more");
         self.misplaced = Some(misplaced);
-        // whatever the next start finds, it is not the state in which clients know it
+        // the file that the next start finds is not in the state that clients know
         if let Err(error) = self.lock.set_note("") {
-            tracing::warn!(%error, "the database's seal could not be broken");
+            tracing::warn!(%error, "could not remove the generation marker of the database");
         }
         if misplaced == Misplaced::Log
             && let Some(connection) = &mut self.connection
         {
-            // what is in the log alone goes into the file, which is in its place
+            // saves data that is only in the log to the database file, which is in place
             if let Err(error) = connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)") {
                 tracing::error!(%error, "the newest messages could not be saved from the removed write-ahead log");
             }
         }
     }
 
-    /// The same files are in their places again, and so is everything that was stored.
-    fn is_back(&mut self) -> Result<(), Misplaced> {
+    /// The same files are in place again, with everything that was stored.
+    fn on_restored(&mut self) -> Result<(), Misplaced> {
         if let Some(connection) = &mut self.connection
-            && let Err(error) = seal::renew(connection, &self.lock)
+            && let Err(error) = generation::renew(connection, &self.lock)
         {
-            tracing::warn!(%error, "the database could not be sealed; the next start begins a new epoch");
+            tracing::warn!(%error, "could not write the generation marker of the database; the next start begins a new epoch");
         }
-        // sealing has left it at that
-        self.durability = connection::DURABILITY;
+        // renewing the marker has reset the sync mode
+        self.sync_mode = SyncMode::INITIAL;
         self.misplaced = None;
         tracing::info!("the database file is back; messages are stored again");
         Ok(())
     }
 
-    /// Waits for work and takes what there is. False: there is none, and there will be none.
-    fn gather(&mut self) -> bool {
+    /// Waits for work and takes what is queued. `false` if the queue is closed and empty.
+    fn collect(&mut self) -> bool {
         while self.waiting.is_empty() {
-            match self.queue.recv_timeout(LOOK_IDLE) {
+            match self.queue.recv_timeout(IDLE_CHECK_INTERVAL) {
                 Ok(first) => self.waiting.push_back(first),
                 Err(RecvTimeoutError::Timeout) => {
-                    // nobody waits for the outcome; it is logged, and counted
-                    let _ = self.look(Instant::now());
+                    // the result is logged and counted
+                    let _ = self.check_files(Instant::now());
                 }
                 Err(RecvTimeoutError::Disconnected) => return false,
             }
         }
-        while self.waiting.len() < MOST_IN_A_BATCH
+        while self.waiting.len() < MAX_BATCH
             && let Ok(next) = self.queue.try_recv()
         {
             self.waiting.push_back(next);
@@ -210,37 +203,35 @@ impl Writer {
         true
     }
 
-    /// Runs work, from the one that waits for longest, in one transaction.
+    /// Runs the waiting jobs, oldest first, in one transaction.
     fn commit(&mut self) -> Result<(), DbError> {
         let begun = Instant::now();
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => {
-                self.durability = connection::DURABILITY;
+                self.sync_mode = SyncMode::INITIAL;
                 let connection = connection::writing(&self.path).map_err(|error| DbError::failure(&error))?;
-                self.watch.note_log();
-                // the file that was opened is the one that is locked
-                self.watch.look_now(begun)?;
+                self.watch.set_log();
+                // the opened file has to be the locked one
+                self.watch.check_now(begun)?;
                 none.insert(connection)
             }
         };
-        let needs_disk = self.waiting.iter().any(|work| work.durability() == Durability::Disk);
-        let needed = if needs_disk { Durability::Disk } else { Durability::Process };
-        if self.durability != needed {
-            // inside a transaction it would have no effect
-            connection
-                .batch_execute(connection::synchronous(needed))
-                .map_err(|error| DbError::failure(&error))?;
-            self.durability = needed;
+        let needs_disk = self.waiting.iter().any(|work| work.sync_mode() == SyncMode::Full);
+        let needed = if needs_disk { SyncMode::Full } else { SyncMode::Normal };
+        if self.sync_mode != needed {
+            // has no effect inside a transaction
+            connection.batch_execute(needed.statement()).map_err(|error| DbError::failure(&error))?;
+            self.sync_mode = needed;
         }
         AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE")
             .map_err(|error| DbError::failure(&error))?;
         while let Some(mut work) = self.waiting.pop_front() {
-            // the unwinding leaves the transaction open; the connection it is open on is given up with it
+            // unwinding leaves the transaction open; its connection is dropped
             let outcome = catch_unwind(AssertUnwindSafe(|| work.run(connection)));
             self.ran.push(work);
             outcome.map_err(|_| DbError::Unavailable("work on it panicked".into()))??;
-            if begun.elapsed() > LONGEST_BATCH {
+            if begun.elapsed() > MAX_BATCH_DURATION {
                 break;
             }
         }

@@ -1,10 +1,10 @@
-//! The database over real files.
+//! The database on real files.
 #![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;
 use std::sync::mpsc;
 
-use chat_db::{Database, DbError, Durability, OpenError, migrate};
+use chat_db::{Database, DbError, OpenError, SyncMode, migrate};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -35,7 +35,7 @@ fn number(sql: &'static str) -> impl FnOnce(&mut SqliteConnection) -> QueryResul
 const ROWS: &str = "(SELECT count(*) FROM presence)";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_written_is_read_also_after_opening_again() {
+async fn written_rows_are_read_after_reopening() {
     let (_folder, path) = file();
     let database = Database::open(&path).unwrap();
     assert_eq!(database.write(insert("ana")).await.unwrap(), 1);
@@ -50,7 +50,7 @@ async fn what_was_written_is_read_also_after_opening_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn work_that_fails_takes_nothing_else_with_it() {
+async fn failed_work_does_not_affect_other_work() {
     let (_folder, path) = file();
     let database = Database::open(&path).unwrap();
     let half = database.write(|connection| {
@@ -73,11 +73,11 @@ async fn work_that_fails_takes_nothing_else_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn closing_commits_what_was_handed_over() {
+async fn closing_commits_submitted_work() {
     let (_folder, path) = file();
     let database = Database::open(&path).unwrap();
     let work = join_all((0..100).map(|i| database.write(insert(&format!("p{i}")))));
-    // polled in this order: all work is handed over before the database is told to close
+    // polled in this order: all work is submitted before the database is closed
     let (written, ()) = tokio::join!(work, database.close());
     assert!(written.into_iter().all(|rows| rows.is_ok_and(|rows| rows == 1)));
     let database = Database::open(&path).unwrap();
@@ -85,7 +85,7 @@ async fn closing_commits_what_was_handed_over() {
     database.close().await;
 }
 
-/// What commits wait for, as SQLite says it.
+/// The current sync mode, as SQLite reports it.
 fn synchronous(connection: &mut SqliteConnection) -> QueryResult<i32> {
     #[derive(QueryableByName)]
     struct Pragma {
@@ -98,7 +98,8 @@ fn synchronous(connection: &mut SqliteConnection) -> QueryResult<i32> {
 const NORMAL: i32 = 1;
 const FULL: i32 = 2;
 
-/// Holds the writer up, so that what is handed over meanwhile makes one batch, until the answer is dropped.
+/// Blocks the writer until the returned sender is dropped, so that work submitted meanwhile makes
+/// one batch.
 fn hold(database: &Database) -> mpsc::Sender<()> {
     let (release, released) = mpsc::channel::<()>();
     let (begun, has_begun) = mpsc::channel();
@@ -107,25 +108,25 @@ fn hold(database: &Database) -> mpsc::Sender<()> {
         let _ = released.recv();
         Ok(())
     };
-    database.submit(Durability::Process, work, |_| ());
+    database.submit(SyncMode::Normal, work, |_| ());
     has_begun.recv().unwrap();
     release
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_waits_for_the_disk_only_if_some_work_in_it_asks_for_that() {
+async fn a_batch_waits_for_the_disk_only_if_needed() {
     let (_folder, path) = file();
     let database = Database::open(&path).unwrap();
     for _ in 0..2 {
         assert_eq!(database.write(synchronous).await.unwrap(), NORMAL);
-        assert_eq!(database.write_as(Durability::Disk, synchronous).await.unwrap(), FULL);
+        assert_eq!(database.write_with(SyncMode::Full, synchronous).await.unwrap(), FULL);
     }
     assert_eq!(database.write(synchronous).await.unwrap(), NORMAL);
 
     let held = hold(&database);
-    let batch = [Durability::Process, Durability::Disk, Durability::Process]
-        .map(|durability| database.write_as(durability, synchronous));
-    // the work is handed over when it is polled
+    let batch = [SyncMode::Normal, SyncMode::Full, SyncMode::Normal]
+        .map(|sync_mode| database.write_with(sync_mode, synchronous));
+    // the work is submitted when it is polled
     let release = async { drop(held) };
     let (found, ()) = tokio::join!(join_all(batch), release);
     assert_eq!(found.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [FULL; 3]);
@@ -133,41 +134,41 @@ async fn a_batch_waits_for_the_disk_only_if_some_work_in_it_asks_for_that() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn results_are_told_in_order_on_the_writers_thread() {
+async fn callbacks_run_in_order_on_the_writer_thread() {
     let (_folder, path) = file();
     let database = Database::open(&path).unwrap();
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     for i in 0..2_000 {
-        let tell = tell.clone();
+        let sender = sender.clone();
         let done = move |result: Result<usize, DbError>| {
             let thread = std::thread::current().name().map(ToOwned::to_owned);
-            tell.send((i, result.unwrap(), thread)).unwrap();
+            sender.send((i, result.unwrap(), thread)).unwrap();
         };
-        let durability = if i % 7 == 0 { Durability::Disk } else { Durability::Process };
-        database.submit(durability, insert(&format!("p{i}")), done);
+        let sync_mode = if i % 7 == 0 { SyncMode::Full } else { SyncMode::Normal };
+        database.submit(sync_mode, insert(&format!("p{i}")), done);
     }
-    drop(tell);
+    drop(sender);
     database.close().await;
-    let told: Vec<_> = told.iter().collect();
-    assert_eq!(told.len(), 2_000);
-    for (place, (i, rows, thread)) in told.into_iter().enumerate() {
-        assert_eq!((i, rows, thread.as_deref()), (place, 1, Some("chat-db-writer")));
+    let results: Vec<_> = receiver.iter().collect();
+    assert_eq!(results.len(), 2_000);
+    for (position, (i, rows, thread)) in results.into_iter().enumerate() {
+        assert_eq!((i, rows, thread.as_deref()), (position, 1, Some("chat-db-writer")));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_handed_over_too_late_is_told_so_at_once() {
+async fn work_after_close_fails_immediately() {
     let (_folder, path) = file();
     let database = Database::open(&path).unwrap();
     database.close().await;
-    let (tell, told) = mpsc::channel();
-    database.submit(Durability::Disk, insert("ana"), move |result| tell.send(result).unwrap());
-    assert!(matches!(told.try_recv().unwrap(), Err(DbError::Closed)));
-    assert!(told.try_recv().is_err());
+    let (sender, receiver) = mpsc::channel();
+    database.submit(SyncMode::Full, insert("ana"), move |result| sender.send(result).unwrap());
+    assert!(matches!(receiver.try_recv().unwrap(), Err(DbError::Closed)));
+    assert!(receiver.try_recv().is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_fails_its_transaction_and_no_other() {
+async fn a_panic_fails_only_its_own_transaction() {
     let (_folder, path) = file();
     let database = Database::open(&path).unwrap();
     let held = hold(&database);
@@ -182,8 +183,8 @@ async fn a_panic_fails_its_transaction_and_no_other() {
     let (_, panicked, ()) = tokio::join!(before, panics, async { drop(held) });
     assert!(matches!(panicked, Err(DbError::Unavailable(reason)) if reason.contains("panicked")));
 
-    // nor does it end the writer when it is told a result
-    database.submit(Durability::Process, insert("ana"), |_| panic!("a test"));
+    // nor does a panic in a callback end the writer
+    database.submit(SyncMode::Normal, insert("ana"), |_| panic!("a test"));
     assert_eq!(database.write(insert("bob")).await.unwrap(), 1);
     let names = "(SELECT count(*) FROM presence WHERE username IN ('ana', 'bob'))";
     assert_eq!(database.read(number(names)).await.unwrap(), 2);
@@ -195,7 +196,7 @@ async fn a_panic_fails_its_transaction_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_can_not_write() {
+async fn readers_cannot_write() {
     let (_folder, path) = file();
     let database = Database::open(&path).unwrap();
     assert!(matches!(database.read(insert("ana")).await, Err(DbError::Unavailable(_))));
@@ -204,7 +205,7 @@ async fn readers_can_not_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_locked_from_outside_says_so_and_recovers() {
+async fn a_database_locked_from_outside_recovers() {
     let (_folder, path) = file();
     let database = Database::open(&path).unwrap();
     let mut outside = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
@@ -218,7 +219,7 @@ async fn a_database_locked_from_outside_says_so_and_recovers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_process_to_a_file_by_whatever_name() {
+async fn a_file_is_locked_under_all_its_names() {
     let (folder, path) = file();
     let database = Database::open(&path).unwrap();
     assert!(matches!(Database::open(&path), Err(OpenError::InUse { .. })));
@@ -230,9 +231,9 @@ async fn one_process_to_a_file_by_whatever_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_database_is_refused_in_a_sentence() {
+async fn a_file_that_is_not_a_database_is_refused() {
     let (folder, path) = file();
-    std::fs::write(&path, "this is a text that somebody took for a database".repeat(100)).unwrap();
+    std::fs::write(&path, "this is a text file and not a database ".repeat(100)).unwrap();
     let error = Database::open(&path).unwrap_err();
     assert!(matches!(error, OpenError::Open { .. }), "{error}");
     assert!(error.to_string().contains("file is not a database"), "{error}");
@@ -243,7 +244,7 @@ async fn what_is_no_database_is_refused_in_a_sentence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_newer_database_is_left_alone() {
+async fn a_newer_database_is_not_changed() {
     let (_folder, path) = file();
     migrate::up(&path).unwrap();
     let mut outside = SqliteConnection::establish(path.to_str().unwrap()).unwrap();

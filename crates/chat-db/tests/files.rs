@@ -1,4 +1,4 @@
-//! Which file is open, and whether it still is the one that the next start finds.
+//! Which file is open, and whether the next start would find the same one.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
@@ -7,13 +7,13 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chat_db::{Database, DbError, Durability, OpenError, migrate};
+use chat_db::{Database, DbError, OpenError, SyncMode, migrate};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use tempfile::TempDir;
 
-/// How long something may take that happens by itself.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a background change may take.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn folder() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -34,7 +34,7 @@ async fn insert(database: &Database, username: &str) -> Result<usize, DbError> {
         .bind::<Text, _>(username)
         .execute(connection)
     };
-    database.write_as(Durability::Disk, insert).await
+    database.write_with(SyncMode::Full, insert).await
 }
 
 async fn rows(database: &Database) -> i64 {
@@ -44,8 +44,8 @@ async fn rows(database: &Database) -> i64 {
     database.read(count).await.unwrap()
 }
 
-/// Waits until the database says why nothing can be written.
-async fn until_refused(database: &Database) -> String {
+/// Waits until the database refuses writes, and returns the reason.
+async fn refusal(database: &Database) -> String {
     let refused = async {
         loop {
             match database.check().await {
@@ -54,16 +54,16 @@ async fn until_refused(database: &Database) -> String {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, refused).await.unwrap()
+    tokio::time::timeout(TIMEOUT, refused).await.unwrap()
 }
 
-async fn until_ready(database: &Database) {
+async fn wait_until_ready(database: &Database) {
     let ready = async {
         while database.check().await.is_err() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, ready).await.unwrap();
+    tokio::time::timeout(TIMEOUT, ready).await.unwrap();
 }
 
 fn log_of(path: &Path) -> PathBuf {
@@ -73,7 +73,7 @@ fn log_of(path: &Path) -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_to_a_file_that_does_not_exist_yet_is_the_file() {
+async fn a_link_to_a_missing_file_is_resolved() {
     let (_guard, folder) = folder();
     fs::create_dir(folder.join("real")).unwrap();
     let (real, link, chain) =
@@ -82,18 +82,18 @@ async fn a_link_to_a_file_that_does_not_exist_yet_is_the_file() {
     symlink("link.sqlite3", &chain).unwrap();
     for (first, others) in [(&chain, [&real, &link]), (&real, [&link, &chain]), (&link, [&chain, &real])] {
         let database = Database::open(first).unwrap();
-        assert!(real.exists(), "the link still leads to it");
+        assert!(real.exists(), "the link still leads to the file");
         for other in others {
             assert!(is_in_use(other), "{} and {}", first.display(), other.display());
         }
-        assert!(insert(&database, "ana").await.is_ok(), "those who were refused have taken nothing away");
+        assert!(insert(&database, "ana").await.is_ok(), "a refused open does not disturb the holder");
         database.close().await;
         fs::remove_file(&real).unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hard_link_and_a_relative_path_are_the_file() {
+async fn hard_links_and_relative_paths_are_the_same_file() {
     let (_guard, folder) = folder();
     let (real, other) = (folder.join("a.sqlite3"), folder.join("b.sqlite3"));
     let database = Database::open(&real).unwrap();
@@ -113,7 +113,7 @@ async fn a_hard_link_and_a_relative_path_are_the_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn new_files_are_for_their_owner_alone() {
+async fn new_files_are_readable_by_their_owner_only() {
     let (_guard, folder) = folder();
     let path = folder.join("a.sqlite3");
     let database = Database::open(&path).unwrap();
@@ -123,14 +123,14 @@ async fn new_files_are_for_their_owner_alone() {
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
     }
     database.close().await;
-    // what an operator has set stays
+    // permissions that an operator has set are kept
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
     Database::open(&path).unwrap().close().await;
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_is_moved_takes_nothing_until_it_is_back() {
+async fn a_moved_file_is_not_written_until_it_is_back() {
     let (_guard, folder) = folder();
     fs::create_dir(folder.join("data")).unwrap();
     let path = folder.join("data/a.sqlite3");
@@ -142,76 +142,76 @@ async fn a_file_that_is_moved_takes_nothing_until_it_is_back() {
             _ => (folder.join("data"), folder.join("elsewhere")),
         };
         fs::rename(&from, &to).unwrap();
-        let reason = until_refused(&database).await;
+        let reason = refusal(&database).await;
         assert!(reason.contains("removed or moved"), "{away}: {reason}");
         assert!(matches!(insert(&database, "lost").await, Err(DbError::Unavailable(_))), "{away}");
-        assert!(!path.exists(), "{away}: nothing has made a new one");
+        assert!(!path.exists(), "{away}: no new file was created");
         fs::rename(&to, &from).unwrap();
-        until_ready(&database).await;
+        wait_until_ready(&database).await;
     }
     insert(&database, "bob").await.unwrap();
     assert_eq!(rows(&database).await, 2);
     database.close().await;
     let database = Database::open(&path).unwrap();
     assert_eq!(rows(&database).await, 2);
-    assert!(database.is_as_left());
+    assert!(database.is_unchanged());
     database.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_is_removed_or_replaced_takes_nothing_any_more() {
+async fn a_removed_or_replaced_file_is_not_written() {
     let (_guard, folder) = folder();
     let path = folder.join("a.sqlite3");
     let database = Database::open(&path).unwrap();
     insert(&database, "ana").await.unwrap();
     fs::remove_file(&path).unwrap();
-    assert!(until_refused(&database).await.contains("removed or moved"));
+    assert!(refusal(&database).await.contains("removed or moved"));
     insert(&database, "lost").await.unwrap_err();
-    // four readers at once: those that are opened now do not make the file again
+    // more reads than readers: connections that are opened now must not create the file again
     let reads = (0..8).map(|_| database.read(|connection| diesel::sql_query("SELECT 1").execute(connection)));
     futures::future::join_all(reads).await;
     assert!(!path.exists());
 
     fs::write(&path, b"").unwrap();
     let replaced = async {
-        while !until_refused(&database).await.contains("replaced by another file") {
+        while !refusal(&database).await.contains("replaced by another file") {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, replaced).await.unwrap();
+    tokio::time::timeout(TIMEOUT, replaced).await.unwrap();
     insert(&database, "lost").await.unwrap_err();
     database.close().await;
-    assert_eq!(fs::metadata(&path).unwrap().len(), 0, "the other file is left alone");
+    assert_eq!(fs::metadata(&path).unwrap().len(), 0, "the other file is not changed");
     let database = Database::open(&path).unwrap();
     assert_eq!(rows(&database).await, 0);
-    assert!(!database.is_as_left());
+    assert!(!database.is_unchanged());
     database.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_its_log_nothing_is_written_and_nothing_is_lost() {
+async fn a_missing_log_stops_writes_without_losing_data() {
     let (_guard, folder) = folder();
     let path = folder.join("a.sqlite3");
     let database = Database::open(&path).unwrap();
     insert(&database, "ana").await.unwrap();
     fs::remove_file(log_of(&path)).unwrap();
-    assert!(until_refused(&database).await.contains("write-ahead log"));
+    assert!(refusal(&database).await.contains("write-ahead log"));
     insert(&database, "lost").await.unwrap_err();
-    // as after a kill: a copy of the file is all there is
+    // as after a kill: only a copy of the file is left
     let copy = folder.join("copy.sqlite3");
     fs::copy(&path, &copy).unwrap();
     let copied = Database::open(&copy).unwrap();
-    assert_eq!(rows(&copied).await, 1, "what was in the log alone was saved");
+    assert_eq!(rows(&copied).await, 1, "data that was only in the log was saved");
     copied.close().await;
     database.close().await;
     let database = Database::open(&path).unwrap();
     assert_eq!(rows(&database).await, 1);
-    assert!(!database.is_as_left());
+    assert!(!database.is_unchanged());
     database.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_with_marks_of_an_address_is_a_name() {
+async fn a_path_may_contain_uri_characters() {
     let (_guard, folder) = folder();
     let path = folder.join("100% a?b#c&mode=memory.sqlite3");
     let database = Database::open(&path).unwrap();

@@ -1,10 +1,11 @@
-//! What a message and a page cost when the history has grown, beside what they cost when it is empty:
+//! Measures what a message and a page cost in a large history, compared with an empty one:
 //! `cargo run --release -p chat-history --example grow -- [MILLIONS [FOLDER]]`.
 //!
-//! Fills one file with so many million messages (default 10) in 1,000 rooms, then appends to it and to an empty one by turns, so
-//! that both meet the same disturbances, and reads pages from both. The files are made in the folder (default: where temporary
-//! files go) and removed at the end; 10 million messages take about 4 GB. Processor time is read from Linux's `/proc`; elsewhere
-//! it is 0.
+//! Fills a file with this number of million messages (default 10) in 1,000 rooms, then appends to
+//! it and to an empty file by turns, so that both meet the same disturbances, and reads pages from
+//! both. The files are created in the folder (default: the folder of temporary files) and removed
+//! at the end; 10 million messages take about 4 GB. Processor time is read from Linux's `/proc`;
+//! elsewhere it is 0.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -18,15 +19,16 @@ use chat_history::{HistoryStore, NewMessage, Page, SqliteHistory};
 use chat_protocol::{MessageId, RoomName, Username};
 use tokio::runtime::Runtime;
 
-/// How many rooms the messages are spread over: those that fill a file, and those that are measured.
+/// The number of rooms: of those that fill a file, and of those that are measured.
 const ROOMS: usize = 1_000;
 const BUSY_ROOMS: usize = 200;
-/// How many people speak in each.
+/// The number of authors in each room.
 const USERS: usize = 10;
-/// Appends on their way at once.
+/// The maximum number of appends in flight.
 const WINDOW: usize = 4_096;
-/// How many of the messages that fill a file have ids of their senders: as many as the store keeps.
-const OWN_IDS: u64 = 1_000_000;
+/// How many of the messages that fill a file have ids chosen by their authors: as many as the store
+/// keeps.
+const CHOSEN_IDS: u64 = 1_000_000;
 
 const ROUNDS: usize = 20;
 const APPENDS: u64 = 10_000;
@@ -46,23 +48,21 @@ fn main() -> Fallible<()> {
     let mut grown = Store::open(&runtime, folder.path(), "grown")?;
     let count = millions * 1_000_000;
     let begun = Instant::now();
-    grown.append(count.saturating_sub(OWN_IDS), Whose::Server, ROOMS);
-    grown.append(count.min(OWN_IDS), Whose::Sender, ROOMS);
+    grown.append(count.saturating_sub(CHOSEN_IDS), Ids::Generated, ROOMS);
+    grown.append(count.min(CHOSEN_IDS), Ids::Chosen, ROOMS);
     let took = begun.elapsed();
     let size = std::fs::metadata(&grown.path)?.len() >> 20;
     println!("{count} messages in {ROOMS} rooms: {:.0} s, {size} MiB", took.as_secs_f64());
-    // else the disk is still busy with what was just written, and it is that which is measured
+    // otherwise the disk would still be busy with these writes during the measurement
     std::fs::File::open(&grown.path)?.sync_all()?;
 
     let mut empty = Store::open(&runtime, folder.path(), "empty")?;
     println!("\n{:<42}{:>10}{:>10}{:>8}", "microseconds each (processor / wall)", "empty", "grown", "ratio");
-    for (whose, what) in
-        [(Whose::Server, "append, the server's ids"), (Whose::Sender, "append, the senders' own ids")]
-    {
+    for (ids, what) in [(Ids::Generated, "append, generated ids"), (Ids::Chosen, "append, chosen ids")] {
         let [mut in_empty, mut in_grown] = [Cost::default(); 2];
         for _ in 0..ROUNDS {
-            in_empty += Cost::of(|| empty.append(APPENDS, whose, BUSY_ROOMS));
-            in_grown += Cost::of(|| grown.append(APPENDS, whose, BUSY_ROOMS));
+            in_empty += Cost::of(|| empty.append(APPENDS, ids, BUSY_ROOMS));
+            in_grown += Cost::of(|| grown.append(APPENDS, ids, BUSY_ROOMS));
         }
         report(what, ROUNDS as u64 * APPENDS, in_empty, in_grown);
     }
@@ -71,27 +71,27 @@ fn main() -> Fallible<()> {
         in_empty += Cost::of(|| empty.read_pages(&runtime, BUSY_ROOMS, empty.count));
         in_grown += Cost::of(|| grown.read_pages(&runtime, ROOMS, count));
     }
-    report("a page of 50 at a random place", ROUNDS as u64 * PAGES, in_empty, in_grown);
+    report("a page of 50 at a random position", ROUNDS as u64 * PAGES, in_empty, in_grown);
 
     throughput(&Store::open(&runtime, folder.path(), "busy")?);
     Ok(())
 }
 
-/// Whose ids messages have.
+/// Who has made the ids of messages: the server, or their authors.
 #[derive(Clone, Copy)]
-enum Whose {
-    Server,
-    Sender,
+enum Ids {
+    Generated,
+    Chosen,
 }
 
-/// A history and what is needed to fill it.
+/// A history, and what is needed to fill it.
 struct Store {
     path: PathBuf,
     history: SqliteHistory,
     rooms: Vec<RoomName>,
     users: Vec<Username>,
     gate: Arc<Gate>,
-    /// How many messages were appended.
+    /// The number of appended messages.
     count: u64,
 }
 
@@ -104,21 +104,17 @@ impl Store {
         Ok(Self { path, history, rooms, users, gate: Arc::default(), count: 0 })
     }
 
-    fn message(&self, n: u64, whose: Whose, rooms: usize) -> NewMessage {
+    fn message(&self, n: u64, ids: Ids, rooms: usize) -> NewMessage {
         let i = usize::try_from(n).unwrap_or_default();
-        NewMessage {
-            room: self.rooms[i % rooms].clone(),
-            from: self.users[i / rooms % USERS].clone(),
-            body: format!("{n:0>128}").into(),
-            id: MessageId::from_random(u128::from(scatter(n)) << 64 | u128::from(n)),
-            once: matches!(whose, Whose::Sender),
-        }
+        let (room, from) = (self.rooms[i % rooms].clone(), self.users[i / rooms % USERS].clone());
+        let id = MessageId::from_random(u128::from(scatter(n)) << 64 | u128::from(n));
+        NewMessage::new(room, from, format!("{n:0>128}"), id).idempotent(matches!(ids, Ids::Chosen))
     }
 
-    /// Appends so many messages and waits until all are stored.
-    fn append(&mut self, count: u64, whose: Whose, rooms: usize) {
+    /// Appends this number of messages and waits until all are stored.
+    fn append(&mut self, count: u64, ids: Ids, rooms: usize) {
         for n in self.count..self.count + count {
-            self.append_one(self.message(n, whose, rooms), WINDOW);
+            self.append_one(self.message(n, ids, rooms), WINDOW);
         }
         self.count += count;
         drop(self.gate.wait_until_below(1));
@@ -138,7 +134,7 @@ impl Store {
         );
     }
 
-    /// Pages of so many rooms that have so many messages together.
+    /// Reads pages of this number of rooms with this number of messages in all.
     fn read_pages(&self, runtime: &Runtime, rooms: usize, count: u64) {
         let newest = count / rooms as u64;
         runtime.block_on(async {
@@ -156,7 +152,7 @@ impl Store {
     }
 }
 
-/// Several threads append as fast as the store takes it.
+/// Several threads append as fast as the store accepts messages.
 fn throughput(store: &Store) {
     const THREADS: u64 = 4;
     const EACH: u64 = 100_000;
@@ -165,7 +161,7 @@ fn throughput(store: &Store) {
             for thread in 0..THREADS {
                 scope.spawn(move || {
                     for n in 0..EACH {
-                        let message = store.message(thread * EACH + n, Whose::Sender, BUSY_ROOMS);
+                        let message = store.message(thread * EACH + n, Ids::Chosen, BUSY_ROOMS);
                         store.append_one(message, WINDOW);
                     }
                 });
@@ -175,13 +171,13 @@ fn throughput(store: &Store) {
     });
     let count = (THREADS * EACH) as f64;
     println!(
-        "\n{THREADS} threads, the senders' own ids: {:.0} messages/s, {:.1} us of processor time each",
+        "\n{THREADS} threads, chosen ids: {:.0} messages/s, {:.1} us of processor time each",
         count / cost.wall.as_secs_f64(),
         cost.processor.as_secs_f64() * 1e6 / count
     );
 }
 
-/// Counts what is on its way.
+/// Limits the appends in flight.
 #[derive(Default)]
 struct Gate {
     inside: Mutex<usize>,
@@ -189,8 +185,8 @@ struct Gate {
 }
 
 impl Gate {
-    fn enter(&self, most: usize) {
-        let mut inside = self.wait_until_below(most);
+    fn enter(&self, max: usize) {
+        let mut inside = self.wait_until_below(max);
         *inside += 1;
     }
 
@@ -236,7 +232,7 @@ fn report(what: &str, count: u64, empty: Cost, grown: Cost) {
     }
 }
 
-/// What all threads that still run have spent.
+/// The processor time of all threads that still run.
 fn processor_time() -> Duration {
     let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let nanoseconds = threads.filter_map(|thread| {
@@ -246,7 +242,7 @@ fn processor_time() -> Duration {
     Duration::from_nanos(nanoseconds.sum())
 }
 
-/// The median of 100.
+/// The median of 100 times.
 fn fsync_time(folder: &Path) -> Fallible<Duration> {
     let mut file = std::fs::File::create(folder.join("fsync"))?;
     let mut times = Vec::new();

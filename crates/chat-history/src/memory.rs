@@ -1,62 +1,76 @@
-//! The store that forgets at the end of the process, and keeps no more than fits.
+//! The store in memory.
+
+mod users;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::v2::PAGE_BYTES;
 use chat_protocol::{Content, Epoch, Message, MessageId, RoomName, Timestamp, Username};
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 
 use crate::{
-    AppendError, Appended, Durability, HistoryError, HistoryStore, Messages, NewMessage, Page, Retention,
-    Told,
+    AppendError, Appended, Durability, HistoryError, HistoryStore, MAX_PAGE_BYTES, Messages, NewMessage,
+    OnAppended, Page, Retention,
 };
 
-/// How much is kept of one room at most.
-const ROOM_MESSAGES: usize = 1_000;
-const ROOM_BYTES: usize = 1 << 20;
+pub use users::MemoryUserMessages;
 
-/// How much is kept of all rooms at most. Beyond it the messages of whole rooms are forgotten, of those first in which nothing was
-/// said for longest, and their numbers go on; only when not even all rooms' numbers fit are some of those forgotten, too.
-const ALL_BYTES: usize = 64 << 20;
+/// How much of one room is kept: this number of messages, and of bytes.
+const MAX_ROOM_MESSAGES: usize = 1_000;
+const MAX_ROOM_BYTES: usize = 1 << 20;
 
-/// What a room costs without its messages, and one whose messages are forgotten, counted towards [`ALL_BYTES`].
+/// How many bytes of all rooms are kept. Beyond this limit all messages of the rooms with the
+/// oldest last append are forgotten, while their numbers continue. Only if the numbers of all rooms
+/// do not fit either, some of those are forgotten, too.
+const MAX_BYTES: usize = 64 << 20;
+
+/// The size of a room without its messages, and of a room whose messages are forgotten. Both count
+/// towards [`MAX_BYTES`].
 const EMPTY_ROOM: usize = 512;
 const FORGOTTEN_ROOM: usize = 160;
 
-/// What is said while nothing is stored: the newest of each room, in memory. It always answers, and at once.
+/// History in memory: the newest messages of each room, lost when the process ends. It never fails,
+/// and an append completes before it returns.
+///
+/// It keeps 1,000 messages and 1 MiB per room and 64 MiB in all, and recognises the id of a message
+/// for as long as it keeps the message.
 #[derive(Debug)]
 pub struct MemoryHistory {
     epoch: Epoch,
-    rooms: Mutex<Rooms>,
+    rooms: Arc<Mutex<Rooms>>,
 }
 
 #[derive(Debug, Default)]
 struct Rooms {
     logs: HashMap<RoomName, Log>,
-    /// The newest numbers of rooms whose messages are forgotten.
+    /// The newest numbers of rooms whose messages were forgotten.
     numbers: HashMap<RoomName, u64>,
-    /// The sizes of all of these.
+    /// The total size of both.
     bytes: usize,
-    /// Counts appends: the clock by which the room that was silent for longest is found.
+    /// Counts appends: the clock that finds the rooms with the oldest last append.
     appends: u64,
-    /// No room whose number is forgotten had more messages. A room that is not known may be one of those: its numbers go on
-    /// behind this, so that none is given twice.
+    /// Counts the rooms that were created.
+    created: i64,
+    /// The highest number of the rooms whose numbers were forgotten. An unknown room may be one of
+    /// them: its numbers continue after this one, so that no number is used twice.
     forgotten: u64,
 }
 
-/// The newest messages of one room, without a hole.
+/// The newest messages of one room, with consecutive numbers.
 #[derive(Debug)]
 struct Log {
     messages: VecDeque<Arc<Message>>,
-    /// The ids in `messages` that are their senders' own.
+    /// The numbers of the idempotent messages, by author and id. Erased messages keep their
+    /// entries.
     ids: HashMap<(Username, MessageId), u64>,
     newest: u64,
     bytes: usize,
-    /// The append that was the last in this room.
+    /// The last append to this room.
     last_append: u64,
+    /// The position of the room in a walk through all rooms.
+    position: i64,
 }
 
 impl Default for MemoryHistory {
@@ -66,59 +80,66 @@ impl Default for MemoryHistory {
 }
 
 impl MemoryHistory {
-    /// An empty store, in an epoch of its own.
+    /// An empty store in a new epoch.
     pub fn new() -> Self {
-        Self { epoch: Epoch::from_random(rand::random()), rooms: Mutex::default() }
+        Self { epoch: Epoch::from_random(rand::random()), rooms: Arc::default() }
+    }
+
+    /// Access to the messages of one user.
+    pub fn user_messages(&self) -> MemoryUserMessages {
+        MemoryUserMessages::new(Arc::clone(&self.rooms))
     }
 }
 
 impl Rooms {
     fn append(&mut self, new: NewMessage) -> Result<Appended, AppendError> {
         self.appends += 1;
-        let NewMessage { room, from, body, id, once } = new;
+        let NewMessage { room, from, body, id, idempotent } = new;
         let log = self.logs.entry(room.clone()).or_insert_with(|| {
             self.bytes += EMPTY_ROOM;
             let newest = self.numbers.remove(&room);
             self.bytes -= newest.map_or(0, |_| FORGOTTEN_ROOM);
-            Log::after(newest.unwrap_or(self.forgotten))
+            self.created += 1;
+            Log::after(newest.unwrap_or(self.forgotten), self.created)
         });
         log.last_append = self.appends;
         let key = (from, id);
-        if once && let Some(message) = log.ids.get(&key).and_then(|seq| log.get(*seq)) {
+        if idempotent && let Some(message) = log.ids.get(&key).and_then(|seq| log.get(*seq)) {
             return match &message.content {
                 Content::Said { body: first, .. } if *first != body => Err(AppendError::IdReused),
-                _ => Ok(Appended { message: Arc::clone(message), again: true, missed: Vec::new() }),
+                _ => Ok(Appended::duplicate(Arc::clone(message))),
             };
         }
         let seq = log.newest + 1;
         let content = Content::Said { id: key.1.clone(), from: key.0.clone(), body };
         let message = Arc::new(Message { room, seq, sent_at: Timestamp::now(), content });
-        if once {
+        if idempotent {
             log.ids.insert(key, seq);
         }
         let before = log.bytes;
         log.push(Arc::clone(&message));
         self.bytes = self.bytes + log.bytes - before;
-        self.make_room();
-        Ok(Appended { message, again: false, missed: Vec::new() })
+        self.evict();
+        Ok(Appended::new(message))
     }
 
-    /// The number of a room's newest message.
+    /// The number of the newest message of a room.
     fn newest(&self, room: &RoomName) -> u64 {
         let known = self.logs.get(room).map(|log| log.newest).or_else(|| self.numbers.get(room).copied());
         known.unwrap_or(self.forgotten)
     }
 
-    /// Forgets whole rooms until the rest fits: a quarter more than has to go, so that the search is seldom.
-    fn make_room(&mut self) {
-        if self.bytes <= ALL_BYTES {
+    /// Forgets the messages of whole rooms until the rest fits, and a quarter more, so that the
+    /// search is rare.
+    fn evict(&mut self) {
+        if self.bytes <= MAX_BYTES {
             return;
         }
         let mut by_age: Vec<(u64, RoomName)> =
             self.logs.iter().map(|(name, log)| (log.last_append, name.clone())).collect();
         by_age.sort_unstable();
         for (_, name) in by_age {
-            if self.bytes <= ALL_BYTES / 4 * 3 || self.logs.len() == 1 {
+            if self.bytes <= MAX_BYTES / 4 * 3 || self.logs.len() == 1 {
                 break;
             }
             if let Some(log) = self.logs.remove(&name) {
@@ -126,7 +147,7 @@ impl Rooms {
                 self.numbers.insert(name, log.newest);
             }
         }
-        if self.numbers.len() * FORGOTTEN_ROOM > ALL_BYTES / 2 {
+        if self.numbers.len() * FORGOTTEN_ROOM > MAX_BYTES / 2 {
             self.bytes -= self.numbers.len() * FORGOTTEN_ROOM;
             let highest = std::mem::take(&mut self.numbers).into_values().max();
             self.forgotten = self.forgotten.max(highest.unwrap_or_default());
@@ -135,9 +156,9 @@ impl Rooms {
 }
 
 impl Log {
-    /// Empty, with numbers that go on behind this.
-    fn after(newest: u64) -> Self {
-        Self { messages: VecDeque::new(), ids: HashMap::new(), newest, bytes: 0, last_append: 0 }
+    /// An empty room whose numbers continue after `newest`.
+    fn after(newest: u64, position: i64) -> Self {
+        Self { messages: VecDeque::new(), ids: HashMap::new(), newest, bytes: 0, last_append: 0, position }
     }
 
     fn get(&self, seq: u64) -> Option<&Arc<Message>> {
@@ -149,7 +170,9 @@ impl Log {
         self.newest = message.seq;
         self.bytes += message.size();
         self.messages.push_back(message);
-        while self.messages.len() > ROOM_MESSAGES || (self.bytes > ROOM_BYTES && self.messages.len() > 1) {
+        while self.messages.len() > MAX_ROOM_MESSAGES
+            || (self.bytes > MAX_ROOM_BYTES && self.messages.len() > 1)
+        {
             self.drop_oldest();
         }
     }
@@ -162,6 +185,8 @@ impl Log {
             if self.ids.get(&key) == Some(&oldest.seq) {
                 self.ids.remove(&key);
             }
+        } else {
+            self.ids.retain(|_, seq| *seq != oldest.seq);
         }
     }
 
@@ -171,7 +196,7 @@ impl Log {
         let mut bytes = 0;
         let mut fits = |message: &&Arc<Message>| {
             bytes += message.encoded_size();
-            bytes <= PAGE_BYTES || bytes == message.encoded_size()
+            bytes <= MAX_PAGE_BYTES || bytes == message.encoded_size()
         };
         match page {
             Page::After { seq, limit } => {
@@ -198,14 +223,14 @@ impl Log {
         }
     }
 
-    /// Drops what retention does not keep.
+    /// Removes the messages that retention does not keep.
     fn prune(&mut self, retention: Retention, now: Timestamp) {
-        let most =
+        let max =
             retention.max_count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
         let age = retention.max_age.map(|age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         let too_old =
             |message: &Message| age.is_some_and(|age| message.sent_at.0 < now.0.saturating_sub(age));
-        while self.messages.len() > most || self.messages.front().is_some_and(|oldest| too_old(oldest)) {
+        while self.messages.len() > max || self.messages.front().is_some_and(|oldest| too_old(oldest)) {
             self.drop_oldest();
         }
     }
@@ -220,11 +245,11 @@ impl HistoryStore for MemoryHistory {
         Durability::Memory
     }
 
-    fn append(&self, message: NewMessage, told: Told) {
+    fn append(&self, message: NewMessage, on_appended: OnAppended) {
         let mut rooms = self.rooms.lock();
         let outcome = rooms.append(message);
-        // still under the lock: answers come in the order of the numbers
-        told(outcome);
+        // under the lock, so that results come in the order of the numbers
+        on_appended(outcome);
     }
 
     fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>> {

@@ -1,4 +1,4 @@
-//! What a history store promises.
+//! The contract of a history store.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,107 +7,144 @@ use std::time::Duration;
 use chat_protocol::{Epoch, Message, MessageId, RoomName, Timestamp, Username};
 use futures::future::BoxFuture;
 
-/// A message that has no place in its room yet.
+use crate::{AppendError, HistoryError};
+
+/// A message that is not stored yet and has no number.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewMessage {
-    /// Where.
+    /// The room.
     pub room: RoomName,
-    /// Who.
+    /// The author.
     pub from: Username,
-    /// What, untouched.
+    /// The text, as it was sent.
     pub body: Arc<str>,
-    /// What its sender calls it.
+    /// The id of the message.
     pub id: MessageId,
-    /// Whether the id is the sender's own, so that the message has to be recognised when it comes again. An id that the server
-    /// made comes once anyway.
-    pub once: bool,
+    /// Whether the author chose the id, so that a message with the same id is a duplicate. An id
+    /// that the server has generated is unique anyway.
+    pub idempotent: bool,
 }
 
-/// What became of an appended message.
+impl NewMessage {
+    /// A message with an id that the server has generated.
+    pub fn new(room: RoomName, from: Username, body: impl Into<Arc<str>>, id: MessageId) -> Self {
+        Self { room, from, body: body.into(), id, idempotent: false }
+    }
+
+    /// Sets whether the author chose the id, so that a message with the same id is a duplicate.
+    #[must_use]
+    pub fn idempotent(self, idempotent: bool) -> Self {
+        Self { idempotent, ..self }
+    }
+}
+
+/// The result of an append.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Appended {
-    /// The message in its place; the first one where it was sent again.
+    /// The stored message. For a duplicate this is the first message with the id.
     pub message: Arc<Message>,
-    /// Whether it was stored before, and this was sending it again: then it was told before, too.
-    pub again: bool,
-    /// Messages of the same room that come right before it and of which no answer ever told: a commit that had seemed to fail
-    /// had reached the disk. Oldest first; empty but for such a case.
-    pub missed: Vec<Arc<Message>>,
+    /// Whether the message had been stored before, and therefore had been announced before.
+    pub duplicate: bool,
+    /// Messages of the same room right before this one that no result has announced: a commit that
+    /// seemed to fail had reached the disk. Oldest first; otherwise empty.
+    pub recovered: Vec<Arc<Message>>,
 }
 
-/// Why a message was not appended.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AppendError {
-    /// The same id of the same user in the same room was given to a message with another body. Nothing was stored.
-    #[error("the id was already used for another message")]
-    IdReused,
-    /// The store does not answer. Whether the message was stored is not known; it is safe to append it again with the same id.
-    #[error(transparent)]
-    Unavailable(#[from] HistoryError),
+impl Appended {
+    /// The result for a message that was stored now.
+    pub fn new(message: Arc<Message>) -> Self {
+        Self { message, duplicate: false, recovered: Vec::new() }
+    }
+
+    /// The result for a message that had been stored before.
+    pub fn duplicate(first: Arc<Message>) -> Self {
+        Self { message: first, duplicate: true, recovered: Vec::new() }
+    }
+
+    /// Adds messages that no result has announced, oldest first.
+    #[must_use]
+    pub fn with_recovered(self, recovered: Vec<Arc<Message>>) -> Self {
+        Self { recovered, ..self }
+    }
 }
 
-/// The store does not answer: it is full, locked, damaged or closed. It may work again later.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the history store is unavailable: {0}")]
-pub struct HistoryError(pub String);
+/// Receives the result of an append.
+///
+/// It is called exactly once, on any thread, in the order of the room's numbers, and before any
+/// later append to that room completes. It must not block and must not call the store.
+pub type OnAppended = Box<dyn FnOnce(Result<Appended, AppendError>) + Send>;
 
-/// Takes the answer to an append. Called exactly once, on any thread, in the order of the room's numbers, and before any later
-/// append of that room is answered. It must not wait, and must not call into the store.
-pub type Told = Box<dyn FnOnce(Result<Appended, AppendError>) + Send>;
+/// The maximum size of a page of messages, counted by
+/// [`Message::encoded_size`](chat_protocol::Message::encoded_size). One message always fits.
+pub const MAX_PAGE_BYTES: usize = (1 << 20) - (64 << 10);
 
-/// Which part of a room's messages. Places are `seq`s; 0 lies before the first message.
+/// A range of a room's messages, by number. Numbers begin at 1.
+///
+/// The enum is exhaustive: a store has to support each kind of page, so a new kind is meant to
+/// break its build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Page {
-    /// The newest of those before a place.
+    /// The newest messages before a number.
     Before {
-        /// The place; itself not included. `u64::MAX` for the newest of all.
+        /// The number, exclusive; `u64::MAX` for the newest messages of the room.
         seq: u64,
-        /// How many at most.
+        /// The maximum number of messages.
         limit: usize,
     },
-    /// The oldest of those after a place.
+    /// The oldest messages after a number.
     After {
-        /// The place; itself not included.
+        /// The number, exclusive; 0 for the oldest messages of the room.
         seq: u64,
-        /// How many at most.
+        /// The maximum number of messages.
         limit: usize,
     },
 }
 
-/// A part of a room's messages.
+/// A page of a room's messages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Messages {
-    /// Oldest first, one behind the other without a hole.
+    /// The messages, oldest first, with consecutive numbers.
     pub messages: Vec<Arc<Message>>,
-    /// Whether there are more in the direction that was asked for.
+    /// Whether there are more messages in the requested direction.
     pub more: bool,
 }
 
-/// How safe a message is once its append is answered.
+/// What a message survives once its append has completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Durability {
-    /// It survives the process and a power cut.
+    /// It survives the end of the process and a power cut.
     Disk,
-    /// It is gone with the process.
+    /// It is lost when the process ends.
     Memory,
 }
 
-/// How long messages are kept. What goes is never what comes first in a page of the newest: a room's places stay counted.
+/// How long messages are kept. The numbers of a room are never reused, even if all its messages are
+/// removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Retention {
-    /// Messages older than this go. None: they stay.
+    /// Messages older than this are removed. `None`: no limit.
     pub max_age: Option<Duration>,
-    /// All but so many of the newest of each room go. None: all stay.
+    /// Only this number of the newest messages of each room is kept. `None`: no limit.
     pub max_count: Option<u64>,
 }
 
 impl Retention {
-    /// Whether everything is kept.
-    pub fn keeps_all(&self) -> bool {
+    /// Limits the age of messages and their number per room; `None` means no limit.
+    pub fn new(max_age: Option<Duration>, max_count: Option<u64>) -> Self {
+        Self { max_age, max_count }
+    }
+
+    /// Whether all messages are kept.
+    pub fn is_unlimited(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether a message is kept at a moment, in a room whose newest message has the number `newest`.
+    /// Whether a message is kept at the time `now` in a room whose newest message has the number
+    /// `newest`.
     pub fn keeps(&self, seq: u64, sent_at: Timestamp, newest: u64, now: Timestamp) -> bool {
         let millis = |age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
         let is_young = |age| sent_at.0 >= now.0.saturating_sub(millis(age));
@@ -116,47 +153,54 @@ impl Retention {
     }
 }
 
-/// What was said, room by room.
+/// The messages of all rooms.
 ///
-/// The numbers of a room are 1, 2, 3 and so on, without a hole, whatever fails and whenever the process ends; within one epoch a
-/// number is never given twice.
+/// The messages of a room are numbered 1, 2, 3 and so on without gaps, whatever fails and whenever
+/// the process ends. Within an epoch no number is used twice.
+///
+/// # Implementing a store
+/// The suite `conformance` (feature `conformance`) tests all of this. The methods return boxed
+/// futures so that the trait can be used as `dyn HistoryStore`.
 pub trait HistoryStore: fmt::Debug + Send + Sync + 'static {
-    /// The life of this store.
+    /// The epoch of this store. A store that may have lost messages begins a new epoch.
     fn epoch(&self) -> Epoch;
 
-    /// How safe a message is once its append is answered.
+    /// What a message survives once its append has completed.
     fn durability(&self) -> Durability;
 
-    /// Takes a message in, to be stored behind all that was taken in before. Never waits; how much is on its way at once is bounded
-    /// by the caller. `told` hears what became of it.
+    /// Queues a message to be stored after all messages that were queued before, and returns at
+    /// once. The queue is not bounded: the caller has to limit how much it appends. `on_appended`
+    /// receives the result.
     ///
-    /// A message whose `once` is set and whose id the same user gave to a message in the same room within the last 24 hours is not
-    /// stored again: the answer is the first one's, or [`AppendError::IdReused`] when the bodies differ.
-    fn append(&self, message: NewMessage, told: Told);
+    /// A message that is [idempotent](NewMessage::idempotent), and whose id the same user has used
+    /// in the same room for an idempotent message within the last 24 hours, is not stored again:
+    /// the result is the first message, or [`AppendError::IdReused`] if the bodies differ.
+    fn append(&self, message: NewMessage, on_appended: OnAppended);
 
-    /// The number of a room's newest message, as stored; 0 where there never was one.
+    /// The number of the newest message that was stored in a room; 0 if there never was one.
     ///
     /// # Errors
-    /// [`HistoryError`] when the store does not answer.
+    /// [`HistoryError`] if the store fails.
     fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>>;
 
-    /// A part of a room's messages, as stored. It ends at its limit, and where the messages' encoded sizes reach
-    /// [`PAGE_BYTES`](chat_protocol::v2::PAGE_BYTES); one message always fits. What was pruned is not there.
+    /// A page of the stored messages of a room. It ends at its limit, and where the encoded sizes
+    /// of its messages add up to [`MAX_PAGE_BYTES`]; one message always fits. Pruned messages are
+    /// not included.
     ///
     /// # Errors
-    /// [`HistoryError`] when the store does not answer.
+    /// [`HistoryError`] if the store fails.
     fn page(&self, room: RoomName, page: Page) -> BoxFuture<'_, Result<Messages, HistoryError>>;
 
-    /// Does one small step of what `retention` asks for, and says whether there is more to do. A step delays nobody by more than a
-    /// few milliseconds.
+    /// Performs one small step of pruning, and returns whether there is more to do. A step delays
+    /// other calls by a few milliseconds at most.
     ///
     /// # Errors
-    /// [`HistoryError`] when the store does not answer; it is safe to ask again.
+    /// [`HistoryError`] if the store fails; it is safe to retry.
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>>;
 
-    /// Whether the store would take a message now.
+    /// Checks whether the store could store a message now.
     ///
     /// # Errors
-    /// [`HistoryError`] says why not.
+    /// [`HistoryError`] if it could not.
     fn check(&self) -> BoxFuture<'_, Result<(), HistoryError>>;
 }

@@ -1,4 +1,4 @@
-//! What a message costs, the hostile ones at 64 KiB: `cargo bench -p chat-markdown`.
+//! Measures what a message costs, hostile ones at 64 KiB: `cargo bench -p chat-markdown`.
 #![allow(missing_docs)]
 
 use std::fmt;
@@ -14,7 +14,7 @@ fn main() {
     divan::main();
 }
 
-/// A body, and what it is called in the report.
+/// A body with its name in the report.
 struct Body(&'static str, String);
 
 impl fmt::Display for Body {

@@ -1,11 +1,11 @@
-//! Code: its language, and its colours.
+//! Code blocks: language and highlighting.
 
 use hl_lite::{Kind, Lang};
 
-use crate::bounds::{MOST_HIGHLIGHTED, MOST_SPANS};
 use crate::html::Html;
+use crate::limits::{MAX_HIGHLIGHTED, MAX_SPANS};
 
-/// The classes of what is coloured.
+/// The classes of highlighted spans.
 pub(crate) const CLASSES: [&str; 12] = [
     "hl-attribute",
     "hl-comment",
@@ -21,13 +21,13 @@ pub(crate) const CLASSES: [&str; 12] = [
     "hl-variable",
 ];
 
-/// What a language's name begins with, as a class.
+/// The prefix of the class that names a language.
 const LANGUAGE: &str = "language-";
 
-/// How many lines in a row may end with a backslash.
-const MOST_CONTINUED: usize = 64;
+/// How many consecutive lines may end with a backslash.
+const MAX_CONTINUED: usize = 64;
 
-/// What is left for highlighting in this message.
+/// What is left of the limits on highlighting in this message.
 #[derive(Debug)]
 pub(crate) struct Highlighter {
     bytes: usize,
@@ -36,12 +36,12 @@ pub(crate) struct Highlighter {
 
 impl Default for Highlighter {
     fn default() -> Self {
-        Self { bytes: MOST_HIGHLIGHTED, spans: MOST_SPANS }
+        Self { bytes: MAX_HIGHLIGHTED, spans: MAX_SPANS }
     }
 }
 
 impl Highlighter {
-    /// Write a block of code. `info` is what stood behind the fence.
+    /// Writes a block of code. `info` is the text after the opening fence.
     pub(crate) fn block(&mut self, info: &str, code: &str, html: &mut Html) {
         html.start_with("pre", &[("dir", "ltr")]);
         match language_class(info) {
@@ -52,17 +52,17 @@ impl Highlighter {
             html.text(info);
             html.text("\n");
         }
-        let coloured = match Lang::from_slug(name(info)).filter(|_| is_info(info)) {
-            Some(language) => self.coloured(language, code, html),
+        let highlighted = match Lang::from_slug(name(info)).filter(|_| is_info(info)) {
+            Some(language) => self.highlight(language, code, html),
             None => 0,
         };
-        html.text(&code[coloured..]);
+        html.text(&code[highlighted..]);
         html.end("code");
         html.end("pre");
     }
 
-    /// Write as much of the code as may be coloured, and say how much that was.
-    fn coloured(&mut self, language: Lang, code: &str, html: &mut Html) -> usize {
+    /// Writes the part of the code that may be highlighted, and returns its length.
+    fn highlight(&mut self, language: Lang, code: &str, html: &mut Html) -> usize {
         let part = whole_lines(code, self.bytes);
         if is_hostile(part) {
             return 0;
@@ -86,25 +86,27 @@ impl Highlighter {
     }
 }
 
-/// The first lines of `code` that fit into `most` bytes.
-fn whole_lines(code: &str, most: usize) -> &str {
-    if code.len() <= most {
+/// The first lines of `code` that fit into `max` bytes.
+fn whole_lines(code: &str, max: usize) -> &str {
+    if code.len() <= max {
         return code;
     }
-    let end = code.as_bytes()[..most].iter().rposition(|byte| *byte == b'\n');
+    let end = code.as_bytes()[..max].iter().rposition(|byte| *byte == b'\n');
     end.map_or("", |end| &code[..=end])
 }
 
-/// Whether the code has many lines in a row that go on in the next. At each of them the lexer for JavaScript may look ahead to the last.
+/// Whether many consecutive lines of the code continue on the next line. At each of them the lexer
+/// for JavaScript may look ahead to the last one.
 fn is_hostile(code: &str) -> bool {
     let mut in_a_row = 0;
     code.lines().any(|line| {
         in_a_row = if line.ends_with('\\') { in_a_row + 1 } else { 0 };
-        in_a_row > MOST_CONTINUED
+        in_a_row > MAX_CONTINUED
     })
 }
 
-/// What is coloured, and how. Brackets and commas are not: they would be half of all elements.
+/// The class of a highlighted span. Brackets and commas are not highlighted: they would be half of
+/// all elements.
 fn class(kind: Kind) -> Option<&'static str> {
     match kind {
         Kind::Plain | Kind::Punctuation => None,
@@ -123,13 +125,14 @@ fn class(kind: Kind) -> Option<&'static str> {
     }
 }
 
-/// The language's name: the first word behind the fence, without what some write after a comma or in braces.
+/// The name of the language: the first word after the fence, without anything after a comma or
+/// brace.
 fn name(info: &str) -> &str {
     info.split([' ', '\t', ',', '{']).next().unwrap_or_default()
 }
 
-/// Whether what stood behind the fence says what the code is: `rust`, `rust,no_run`, `js {1,3}`, `sh title="x"`. Anything else is the
-/// code's first line, which somebody began right behind the fence.
+/// Whether the text after the fence describes the code: `rust`, `rust,no_run`, `js {1,3}`,
+/// `sh title="x"`. Anything else is a first line of code that begins directly after the fence.
 fn is_info(info: &str) -> bool {
     let rest = info.strip_prefix(name(info)).unwrap_or_default().trim_start();
     info.is_empty()
@@ -148,7 +151,7 @@ fn language(name: &str) -> Option<String> {
     is_language_class(&class).then_some(class)
 }
 
-/// Whether `class` is one that names a language.
+/// Whether `class` names a language.
 pub(crate) fn is_language_class(class: &str) -> bool {
     class.strip_prefix(LANGUAGE).is_some_and(|name| {
         (1..=32).contains(&name.len())
@@ -163,34 +166,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_stop_at_a_line_when_the_bytes_are_used_up() {
-        let code = "let a = 1;\n".repeat(MOST_HIGHLIGHTED / 11 + 10);
+    fn highlighting_stops_at_a_line_at_the_byte_limit() {
+        let code = "let a = 1;\n".repeat(MAX_HIGHLIGHTED / 11 + 10);
         let mut highlighter = Highlighter { spans: usize::MAX, ..Highlighter::default() };
         let mut html = Html::default();
         highlighter.block("rust", &code, &mut html);
         let html = html.into_string();
-        assert_eq!(html.matches("hl-keyword").count(), MOST_HIGHLIGHTED / 11);
+        assert_eq!(html.matches("hl-keyword").count(), MAX_HIGHLIGHTED / 11);
         assert!(html.ends_with("let a = 1;\n</code></pre>"));
     }
 
     #[test]
-    fn colours_stop_when_the_spans_are_used_up() {
+    fn highlighting_stops_at_the_span_limit() {
         let mut html = Html::default();
         Highlighter::default().block("js", &"'a' ".repeat(2_000), &mut html);
         let html = html.into_string();
-        assert_eq!(html.matches("<span").count(), MOST_SPANS);
+        assert_eq!(html.matches("<span").count(), MAX_SPANS);
         assert_eq!(html.matches("'a'").count(), 2_000);
     }
 
     #[test]
-    fn many_continued_lines_are_plain() {
+    fn many_continued_lines_are_not_highlighted() {
         let mut html = Html::default();
-        Highlighter::default().block("js", &"[/\\\n".repeat(MOST_CONTINUED + 1), &mut html);
+        Highlighter::default().block("js", &"[/\\\n".repeat(MAX_CONTINUED + 1), &mut html);
         assert!(!html.into_string().contains("<span"));
     }
 
     #[test]
-    fn a_first_line_behind_the_fence_is_code() {
+    fn a_first_line_after_the_fence_is_code() {
         for info in ["", "rust", "rust,no_run", "js {1,3}", "js{1}", "sh title=\"x\"", "c++"] {
             assert!(is_info(info), "{info}");
         }
@@ -203,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_limited_to_what_a_class_may_be() {
+    fn language_names_are_valid_classes() {
         assert_eq!(language_class("C++ title=x").as_deref(), Some("language-c++"));
         assert_eq!(language_class("rust,no_run").as_deref(), Some("language-rust"));
         for info in ["", " ", "a\"b", "<b>", "ü", "a.b", &"a".repeat(33)] {
@@ -212,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn every_colour_is_listed() {
+    fn all_classes_are_listed() {
         for language in ["rs", "js", "py", "css", "html", "sh", "yaml"] {
             for span in
                 hl_lite::highlight(Lang::from_slug(language).unwrap(), "<a b='c'> @x $y 1 # :z { fn If }")

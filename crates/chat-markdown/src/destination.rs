@@ -1,13 +1,14 @@
-//! Where a link may lead.
+//! The targets of links.
 
 use url::Url;
 
-use crate::bounds::MOST_URL;
+use crate::limits::MAX_URL;
 
-/// The schemes a link may have.
+/// The allowed schemes.
 pub(crate) const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
 
-/// A URL that is fit for an attribute: absolute, of a known scheme, of a bounded length, in printable ASCII.
+/// A URL that is safe in an attribute: absolute, of an allowed scheme, of limited length, in
+/// printable ASCII.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Destination {
     written: String,
@@ -15,14 +16,14 @@ pub(crate) struct Destination {
 }
 
 impl Destination {
-    /// `None` where a browser could take it for anything but what it says.
+    /// `None` if a browser could interpret the URL as anything else than it seems to be.
     pub(crate) fn parse(url: &str) -> Option<Self> {
-        if url.len() > MOST_URL {
+        if url.len() > MAX_URL {
             return None;
         }
         let written = encoded(url);
         let parsed = Url::parse(&written).ok()?;
-        // The URL parser overlooks some characters in a scheme. Here it must stand there in plain letters.
+        // the URL parser ignores some characters in a scheme, so the scheme is compared literally
         let scheme = SCHEMES.iter().find(|scheme| **scheme == parsed.scheme())?;
         let plain = written.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
         let separate = written[scheme.len()..].starts_with(if *scheme == "mailto" { ":" } else { "://" });
@@ -38,7 +39,7 @@ impl Destination {
     }
 }
 
-/// The URL with everything percent-encoded that has no business in one.
+/// Percent-encodes all characters that are not allowed in a URL.
 fn encoded(url: &str) -> String {
     let mut written = String::with_capacity(url.len());
     for byte in url.bytes() {
@@ -67,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_schemes_pass() {
+    fn allowed_schemes_are_accepted() {
         for url in ["http://a", "HTTPS://a.b/c?d=e&f=g#h", "mailto:a@b.c", "http://[::1]:80/"] {
             assert_eq!(Destination::parse(url).unwrap().as_str(), url);
         }
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn all_else_does_not() {
+    fn other_urls_are_rejected() {
         for url in [
             "",
             "a",
@@ -102,6 +103,6 @@ mod tests {
         ] {
             assert_eq!(Destination::parse(url), None, "{url:?}");
         }
-        assert!(Destination::parse(&format!("http://a/{}", "b".repeat(MOST_URL))).is_none());
+        assert!(Destination::parse(&format!("http://a/{}", "b".repeat(MAX_URL))).is_none());
     }
 }

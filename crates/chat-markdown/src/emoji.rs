@@ -1,18 +1,18 @@
-//! Short codes to emoji.
+//! Emoji by short codes.
 
-/// No short code is longer than this.
-const LONGEST: usize = 64;
+/// The maximum length of a short code.
+const MAX_CODE: usize = 64;
 
-/// Hand `text` on piece by piece, with the emoji in place of their short codes.
+/// Passes `text` on piece by piece, with short codes replaced by their emoji.
 ///
-/// A code begins where a word could: `a::b::c` and `10:00:00` are something else.
+/// A code begins where a word could begin: `a::b::c` and `10:00:00` have none.
 pub(crate) fn with_emoji<'t>(text: &'t str, mut piece: impl FnMut(&'t str)) {
     let mut rest = text;
     let mut may_begin = true;
     while let Some(colon) = rest.find(':') {
         let code = &rest[colon + 1..];
         may_begin = rest[..colon].chars().next_back().map_or(may_begin, |last| !last.is_alphanumeric());
-        let length = code.bytes().take(LONGEST).take_while(|byte| is_of_a_code(*byte)).count();
+        let length = code.bytes().take(MAX_CODE).take_while(|byte| is_of_a_code(*byte)).count();
         let emoji = match code.as_bytes().get(length) {
             Some(b':') if may_begin => emojis::get_by_shortcode(&code[..length]),
             _ => None,
@@ -30,13 +30,13 @@ pub(crate) fn with_emoji<'t>(text: &'t str, mut piece: impl FnMut(&'t str)) {
     piece(rest);
 }
 
-/// How many emoji may stand alone to be shown large, and how many bytes that may be at most.
+/// How many emoji alone are shown large, and in how many bytes.
 const MAX_ALONE: usize = 3;
 const MAX_ALONE_BYTES: usize = 128;
-/// No emoji has more bytes.
-const LONGEST_EMOJI: usize = 40;
+/// The maximum size of an emoji in bytes.
+const MAX_EMOJI_BYTES: usize = 40;
 
-/// The emoji of a text that has nothing else in it, with the spaces between them. `None` for any other text, and for many.
+/// The emoji of a text that consists of a few emoji and spaces; `None` for any other text.
 pub(crate) fn alone(text: &str) -> Option<String> {
     let text = text.trim();
     if text.len() > MAX_ALONE_BYTES || text.chars().next().is_none_or(char::is_alphabetic) {
@@ -47,7 +47,7 @@ pub(crate) fn alone(text: &str) -> Option<String> {
     let mut rest = shown.as_str();
     let mut count = 0;
     while !rest.is_empty() {
-        let length = (1..=rest.len().min(LONGEST_EMOJI))
+        let length = (1..=rest.len().min(MAX_EMOJI_BYTES))
             .rev()
             .find(|length| rest.get(..*length).is_some_and(|start| emojis::get(start).is_some()))?;
         count += 1;
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn all_else_stays() {
+    fn other_text_is_unchanged() {
         for text in
             [":", "::", ":nosuch:", "10:30:45", ":smile", ": smile:", ":Smile:", "a::b::c", "a:b:c", ""]
         {
@@ -97,13 +97,13 @@ mod tests {
             assert_eq!(alone(text), None, "{text}");
         }
         let longest = emojis::iter().map(|emoji| emoji.as_str().len()).max().unwrap();
-        assert!(longest <= LONGEST_EMOJI, "{longest}");
+        assert!(longest <= MAX_EMOJI_BYTES, "{longest}");
     }
 
     #[test]
     fn the_longest_code_fits() {
         let longest = emojis::iter().flat_map(emojis::Emoji::shortcodes).map(str::len).max().unwrap();
-        assert!(longest <= LONGEST, "{longest}");
+        assert!(longest <= MAX_CODE, "{longest}");
     }
 
     #[test]

@@ -1,9 +1,18 @@
-//! The HTML as it grows: the only place that writes a tag, an attribute or a text, and that counts what they weigh.
+//! Builds HTML. This is the only place that writes tags, attributes and text, and it counts their
+//! weight.
 //!
-//! What is written is in the very form in which an HTML serialiser would write it, so the sanitiser has nothing to change.
+//! The output has the exact form of an HTML serialiser, so the sanitiser has nothing to change.
 
-use crate::bounds::{ATTRIBUTE, ELEMENT, ESCAPE};
-use crate::stacked::Marks;
+use crate::marks::Marks;
+
+/// The weight of an element.
+const ELEMENT: usize = 4;
+
+/// The additional weight of an attribute.
+const ATTRIBUTE: usize = 2;
+
+/// The weight of a character that is, or may have to be, escaped.
+const ESCAPE: usize = 3;
 
 #[derive(Debug, Default)]
 pub(crate) struct Html {
@@ -13,12 +22,12 @@ pub(crate) struct Html {
 }
 
 impl Html {
-    /// An element's start, by its name.
+    /// Writes the start tag of an element.
     pub(crate) fn start(&mut self, name: &'static str) {
         self.start_with(name, &[]);
     }
 
-    /// An element's start with attributes. Only their values may come from a message.
+    /// Writes a start tag with attributes. Only the values may come from a message.
     pub(crate) fn start_with(&mut self, name: &'static str, attributes: &[(&'static str, &str)]) {
         self.weight += ELEMENT + ATTRIBUTE * attributes.len();
         self.written.push('<');
@@ -27,25 +36,25 @@ impl Html {
             self.written.push(' ');
             self.written.push_str(attribute);
             self.written.push_str("=\"");
-            self.weight += ESCAPE * escape(&Marks::default().bounded(value), "\"", &mut self.written);
+            self.weight += ESCAPE * escape(&Marks::default().limited(value), "\"", &mut self.written);
             self.written.push('"');
         }
         self.written.push('>');
     }
 
-    /// An element's end.
+    /// Writes the end tag of an element.
     pub(crate) fn end(&mut self, name: &'static str) {
         self.written.push_str("</");
         self.written.push_str(name);
         self.written.push('>');
     }
 
-    /// Text of a message.
+    /// Writes text of a message.
     pub(crate) fn text(&mut self, text: &str) {
-        self.weight += ESCAPE * escape(&self.marks.bounded(text), "", &mut self.written);
+        self.weight += ESCAPE * escape(&self.marks.limited(text), "", &mut self.written);
     }
 
-    /// A line break in the HTML's own text, between two blocks.
+    /// Writes a line break between two blocks of the HTML.
     pub(crate) fn newline(&mut self) {
         self.written.push('\n');
     }
@@ -58,7 +67,7 @@ impl Html {
         self.weight
     }
 
-    /// Take back what came after `len`.
+    /// Removes everything after `len`.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.written.truncate(len);
     }
@@ -68,23 +77,24 @@ impl Html {
     }
 }
 
-/// Append `text` in such a way that no HTML parser sees anything but text. Says how many characters cost the sanitiser dear:
-/// those that are escaped, and those that begin like the no-break space, at which the serialiser stops as well.
+/// Appends `text` so that an HTML parser sees nothing but text. Returns the number of characters
+/// that are costly for the sanitiser: those that are escaped, and those that begin like the
+/// no-break space, at which the serialiser stops as well.
 pub(crate) fn escape(text: &str, also: &str, html: &mut String) -> usize {
     let also = also.as_bytes().first().copied();
     let bytes = text.as_bytes();
-    let (mut dear, mut done) = (0, 0);
+    let (mut costly, mut done) = (0, 0);
     for (i, &byte) in bytes.iter().enumerate() {
         let (instead, width) = match byte {
             b'&' => ("&amp;", 1),
             b'<' => ("&lt;", 1),
             b'>' => ("&gt;", 1),
             b'"' if also == Some(b'"') => ("&quot;", 1),
-            // An HTML parser reads these two as the others anyway.
+            // an HTML parser replaces these two characters anyway
             b'\r' => ("\n", 1),
             0 => ("\u{fffd}", 1),
             0xC2 => {
-                dear += 1;
+                costly += 1;
                 if bytes.get(i + 1) != Some(&0xA0) {
                     continue;
                 }
@@ -92,13 +102,13 @@ pub(crate) fn escape(text: &str, also: &str, html: &mut String) -> usize {
             }
             _ => continue,
         };
-        dear += 1;
+        costly += 1;
         html.push_str(&text[done..i]);
         html.push_str(instead);
         done = i + width;
     }
     html.push_str(&text[done..]);
-    dear
+    costly
 }
 
 #[cfg(test)]
@@ -106,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_of_a_text_is_markup() {
+    fn text_is_escaped() {
         let mut html = Html::default();
         html.start_with("a", &[("href", "x\"><b>&")]);
         html.text("<b>\"&amp;\u{a0}©\r\0");
@@ -118,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_dear_is_counted() {
+    fn costly_characters_are_counted() {
         let mut html = Html::default();
         html.start_with("a", &[("href", "&")]);
         html.start("br");

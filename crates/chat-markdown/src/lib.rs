@@ -1,24 +1,24 @@
 #![doc = include_str!("../README.md")]
 
-mod bounds;
+mod classes;
 mod code;
 mod destination;
 mod emoji;
 mod html;
+mod images;
+mod limits;
 mod links;
 mod literal;
-mod open;
+mod marks;
+mod placeholder;
 mod plain;
 mod renderer;
 mod run;
+mod sanitiser;
 mod script;
 mod shape;
-mod shield;
-mod stacked;
-mod wall;
 mod writer;
 
-pub use bounds::{
-    MAX_MARKS, MOST_BLOCKS, MOST_HIGHLIGHTED, MOST_INLINES, MOST_MARKDOWN, MOST_URL, most_html,
-};
-pub use renderer::{RemoteImages, Renderer};
+pub use images::RemoteImages;
+pub use limits::{MAX_BLOCKS, MAX_HIGHLIGHTED, MAX_INLINES, MAX_MARKDOWN, MAX_MARKS, MAX_URL, max_html};
+pub use renderer::Renderer;

@@ -1,5 +1,5 @@
-//! Bare links in a body: URLs with their scheme, hosts that begin with `www.`, and mail addresses. They are found before Markdown is
-//! read, so that a URL is one unit whatever is in it.
+//! Bare links in a body: URLs with a scheme, hosts that begin with `www.`, and mail addresses. They
+//! are found before Markdown is parsed, so that a URL is one unit whatever characters it contains.
 
 use std::ops::Range;
 
@@ -7,10 +7,10 @@ use unicode_normalization::char::is_combining_mark;
 
 use crate::script::{ends_link, is_spaceless};
 
-/// How many bytes may stand before the `@` of a mail address.
+/// The maximum number of bytes before the `@` of a mail address.
 const MAX_LOCAL_PART: usize = 64;
 
-/// All bare links in the body, in order.
+/// All bare links of a body, in order.
 pub(crate) fn bare_links(body: &str) -> Vec<Range<usize>> {
     let bytes = body.as_bytes();
     let mut links: Vec<Range<usize>> = Vec::new();
@@ -52,7 +52,7 @@ fn url(body: &str, free_from: usize, colon: usize) -> Option<Range<usize>> {
     Some(start..end)
 }
 
-/// A URL without its scheme.
+/// A URL without a scheme.
 fn host(body: &str, free_from: usize, start: usize) -> Option<Range<usize>> {
     let bytes = body.as_bytes();
     if !bytes[start..].get(..4).is_some_and(|www| www.eq_ignore_ascii_case(b"www.")) {
@@ -65,13 +65,13 @@ fn host(body: &str, free_from: usize, start: usize) -> Option<Range<usize>> {
         return None;
     }
     let end = end_of_url(body, start, start)?;
-    // Something and its top-level domain must follow.
+    // a name and a top-level domain must follow
     let host = body.get(start + 4..end)?.split(['/', '?', '#']).next().unwrap_or_default();
     host.split_once('.').filter(|(name, rest)| !name.is_empty() && !rest.is_empty())?;
     Some(start..end)
 }
 
-/// Where the URL ends whose host begins here. `None` if there is no host.
+/// The end of the URL whose host begins here; `None` if there is no host.
 fn end_of_url(body: &str, start: usize, host_start: usize) -> Option<usize> {
     let host_end = host_start + host_length(&body[host_start..]);
     let mut end = host_end;
@@ -99,7 +99,8 @@ fn host_length(text: &str) -> usize {
         c.is_alphanumeric() || matches!(c, '-' | '.' | '_' | ':' | '@' | '%') || is_combining_mark(c)
     };
     let length = text.find(|c| !of_host(c)).unwrap_or(text.len());
-    // No top-level domain begins in Latin letters and ends in another script: that is text behind the host.
+    // a top-level domain that begins in Latin letters does not end in another script: text follows
+    // the host
     let label = text[..length].rfind('.').map_or(0, |dot| dot + 1);
     match text[label..length].find(is_spaceless) {
         Some(length) if length > 0 && text[label..].starts_with(|c: char| c.is_ascii_alphanumeric()) => {
@@ -109,7 +110,7 @@ fn host_length(text: &str) -> usize {
     }
 }
 
-/// What ends the URL behind this text: the same emphasis or quotation mark that stands before it.
+/// What ends a URL after this text: the same emphasis or quotation mark that precedes it.
 fn closing_of(before: &str) -> &str {
     let last = before.chars().next_back().filter(|c| matches!(c, '*' | '_' | '~' | '\''));
     last.map_or("", |last| &before[before.trim_end_matches(last).len()..])
@@ -147,7 +148,7 @@ fn path_length(text: &str, closing: &str) -> usize {
                 false
             }
             ']' => match squares.pop() {
-                // Markdown's own link.
+                // the text of a Markdown link
                 Some(open) if rest[1..].starts_with(['(', '[']) => return open,
                 open => open.is_none(),
             },
@@ -171,22 +172,22 @@ fn path_length(text: &str, closing: &str) -> usize {
     text.len()
 }
 
-/// Whether a sentence can go on like this behind a link.
+/// Whether a sentence can continue like this after a link.
 fn is_after_link(rest: &str) -> bool {
     rest.chars().next().is_none_or(|c| c.is_whitespace() || !c.is_ascii() || ".,;:!?)]}'\"*_~".contains(c))
 }
 
-/// The last character of what could be a URL, if it belongs to the sentence around it.
+/// The last character of a possible URL if it belongs to the surrounding sentence.
 fn last_of_sentence(url: &str) -> Option<char> {
     url.chars().next_back().filter(|c| match c {
         '.' | ',' | ':' | ';' | '!' | '?' | '\'' | '(' | '[' | '{' | '\u{fe0f}' | '\u{200d}' => true,
-        // Emphasis ends here, unless it began in the URL as well.
+        // the end of emphasis, unless the emphasis began in the URL
         '*' | '_' | '~' => url.matches(*c).count() % 2 == 1,
         c => !c.is_ascii() && !c.is_alphanumeric() && !is_combining_mark(*c),
     })
 }
 
-/// A mail address with its `@` here.
+/// A mail address whose `@` is here.
 fn mail(body: &str, free_from: usize, at: usize) -> Option<Range<usize>> {
     let bytes = body.as_bytes();
     let of_local_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"._%+-".contains(byte);
@@ -214,7 +215,7 @@ fn mail(body: &str, free_from: usize, at: usize) -> Option<Range<usize>> {
     let domain = body[at + 1..at + 1 + length].trim_end_matches(['.', '-']);
     let end = at + 1 + domain.len();
     let (first, last) = (domain.split('.').next()?, domain.rsplit('.').next()?);
-    // `name@2x.png` is a picture of twice the size.
+    // `name@2x.png` is an image of twice the size
     let is_scale =
         first.strip_suffix('x').is_some_and(|scale| scale.bytes().all(|byte| byte.is_ascii_digit()));
     let is_domain = first.len() < domain.len()
@@ -226,7 +227,7 @@ fn mail(body: &str, free_from: usize, at: usize) -> Option<Range<usize>> {
         && last.bytes().all(|byte| byte.is_ascii_alphabetic());
     let mut after = body[end..].chars();
     let is_more = match after.next() {
-        // The address of a repository: `git@host.example:path`.
+        // the address of a repository: `git@host.example:path`
         Some(':') => after.next().is_some_and(|c| !c.is_whitespace()),
         Some(c) => matches!(c, '@' | '/' | '_') || (c.is_alphanumeric() && !is_spaceless(c)),
         None => false,
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn punctuation_of_any_script_ends_it() {
+    fn punctuation_of_any_script_ends_a_url() {
         for (body, link) in [
             ("参见https://example.com。谢谢", "https://example.com"),
             ("参见https://example.com/x。谢谢", "https://example.com/x"),
@@ -329,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn markdown_links_end_it() {
+    fn markdown_links_end_a_url() {
         assert_eq!(
             found("[https://a.example](https://b.example \"t\")"),
             ["https://a.example", "https://b.example"]
@@ -353,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn all_else_is_text() {
+    fn other_text_is_not_a_link() {
         for text in [
             "https://",
             "http://.",

@@ -1,19 +1,21 @@
-//! Where a chat's Markdown differs from CommonMark: what a person means as text is hidden from the parser.
+//! The differences between a chat's Markdown and CommonMark: characters that are meant as text are
+//! hidden from the parser.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::links::bare_links;
+use crate::placeholder::Edits;
 use crate::script::{is_punctuation, is_spaceless, is_wide_punctuation, opens};
-use crate::shield::Edits;
 
-/// The body as the parser gets it.
+/// The body for the parser, with placeholders for the characters that are meant as text.
 pub(crate) fn shielded(body: &str) -> Cow<'_, str> {
     let links = bare_links(body);
     let mut edits = Edits::default();
     for link in &links {
         let text = &body[link.clone()];
-        // `<https://a.example>` is a link for the parser, and needs its brackets right beside it.
+        // the parser reads `<https://a.example>` as a link, and needs the brackets directly beside
+        // the URL
         let is_in_angles = body[..link.start].ends_with('<') && body[link.end..].starts_with('>');
         if !is_in_angles || text.starts_with(['w', 'W']) {
             edits.link(link.start, link.end);
@@ -40,8 +42,8 @@ fn hide_all(text: &str, start: usize, edits: &mut Edits) {
     }
 }
 
-/// Hides what looks like a marker at the start of a line and is none: `+ 1`, `007. James`, `>:(`. Says where in the line an escaped
-/// marker may stand.
+/// Hides what looks like a marker at the start of a line and is not meant as one: `+ 1`,
+/// `007. James`, `>:(`. Returns the position in the line at which an escaped marker may follow.
 fn line_start(line: &str, start: usize, edits: &mut Edits) -> usize {
     let bytes = line.as_bytes();
     let ends_marker = |at: usize| matches!(bytes.get(at), None | Some(b' ' | b'\t'));
@@ -75,7 +77,8 @@ fn line_start(line: &str, start: usize, edits: &mut Edits) -> usize {
     }
 }
 
-/// Hides backslashes that escape nothing. `marker`: where in the line an escaped marker may stand.
+/// Hides backslashes that escape nothing. `marker` is the position in the line at which an escaped
+/// marker may follow.
 fn backslashes(line: &str, start: usize, marker: usize, edits: &mut Edits) {
     let bytes = line.as_bytes();
     let mut at = 0;
@@ -96,7 +99,7 @@ fn backslashes(line: &str, start: usize, marker: usize, edits: &mut Edits) {
     }
 }
 
-/// Hides the `&` of what could be an entity, and the `:` of what could define a link.
+/// Hides the `&` of possible entities, and the `:` of possible link definitions.
 fn signs(body: &str, edits: &mut Edits) {
     let bytes = body.as_bytes();
     for (at, byte) in bytes.iter().enumerate() {
@@ -111,8 +114,8 @@ fn signs(body: &str, edits: &mut Edits) {
     }
 }
 
-/// Looks at each word: paths and file names are text, and so are stars within words. Beside the punctuation of scripts without
-/// spaces, emphasis may begin and end.
+/// Checks each word: paths and file names are text, and so are stars within words. Beside
+/// punctuation of scripts without spaces, emphasis may begin and end.
 fn words(body: &str, links: &[Range<usize>], edits: &mut Edits) {
     let mut links = links.iter().peekable();
     let mut start = 0;
@@ -137,14 +140,14 @@ fn words(body: &str, links: &[Range<usize>], edits: &mut Edits) {
     }
 }
 
-/// Hides what could be markup in paths and file names.
+/// Hides possible markup in paths and file names.
 fn piece(body: &str, range: Range<usize>, edits: &mut Edits) {
     let mut start = range.start;
     for part in body[range].split(['[', ']', '(', ')', '<', '>', '|', '"', '\'', '`']) {
         let end = start + part.len();
         if part.bytes().any(|byte| matches!(byte, b'*' | b'_' | b'~' | b'\\')) {
             let is_windows_path = has_literal_backslash(body, start..end);
-            // Emphasis around it stays.
+            // emphasis around it is kept
             let inner = part.trim_start_matches(['*', '_', '~']);
             let from = end - inner.len();
             let mut inner = inner.trim_end_matches(['.', ',', ':', ';', '!', '?']);
@@ -159,7 +162,8 @@ fn piece(body: &str, range: Range<usize>, edits: &mut Edits) {
     }
 }
 
-/// Whether there is a backslash that cannot be an escape: `C:\Users`, `src\_private`, `dir\*.txt`, `¯\_`.
+/// Whether there is a backslash that cannot be an escape: `C:\Users`, `src\_private`, `dir\*.txt`,
+/// `¯\_`.
 fn has_literal_backslash(body: &str, range: Range<usize>) -> bool {
     let bytes = body.as_bytes();
     range.clone().filter(|at| bytes[*at] == b'\\').any(|at| {
@@ -186,13 +190,14 @@ fn is_path(text: &str) -> bool {
     text.find('/').is_some_and(|slash| !text[..slash].ends_with(['*', '~']))
 }
 
-/// Whether it is the name of a file or a pattern for names, such as `__init__.py` and `*.txt`.
+/// Whether it is a file name or a pattern of file names, such as `__init__.py` and `*.txt`.
 fn is_file_name(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.windows(3).any(|three| three[0] == b'_' && three[1] == b'.' && three[2].is_ascii_alphanumeric())
 }
 
-/// Hides underscores between two equal signs, and the stars and tildes that are such signs: `^_^`, `-_-`, `*_*`.
+/// Hides underscores between two equal signs, and the signs themselves if they are stars or tildes:
+/// `^_^`, `-_-`, `*_*`.
 fn faces(word: &str, start: usize, edits: &mut Edits) {
     let mut at = 0;
     while let Some(found) = word[at..].find('_') {
@@ -220,7 +225,7 @@ fn faces(word: &str, start: usize, edits: &mut Edits) {
     }
 }
 
-/// Looks at each run of stars or tildes of a word.
+/// Checks each run of stars or tildes in a word.
 fn runs(body: &str, word: Range<usize>, edits: &mut Edits) {
     let text = &body[word.clone()];
     let is_marked = text.trim_start_matches(['(', '"', '\'', '[']).starts_with(['*', '_', '~']);
@@ -239,7 +244,8 @@ fn runs(body: &str, word: Range<usize>, edits: &mut Edits) {
             }
             continue;
         }
-        // As if a letter stood between the emphasis and the punctuation, so that `**重要：**请看` is bold.
+        // as if a letter stood between the emphasis and the punctuation, so that `**重要：**请看` is
+        // bold
         if before != '\\' && joins(before, after) && !opens(before) {
             edits.join(word.start + start);
         }
@@ -249,8 +255,9 @@ fn runs(body: &str, word: Range<usize>, edits: &mut Edits) {
     }
 }
 
-/// Whether a run of stars or tildes cannot be meant as emphasis: `2*3*4`, `x**2`, `f*ck`, `5~10`, `*.txt`, `.*`. `start` and `rest`
-/// are the word around it, `before` and `after` the characters beside it.
+/// Whether a run of stars or tildes cannot be emphasis: `2*3*4`, `x**2`, `f*ck`, `5~10`, `*.txt`,
+/// `.*`. `start` and `rest` are the parts of the word around it, `before` and `after` the
+/// characters beside it.
 fn is_text(start: &str, rest: &str, before: char, after: char, length: usize, is_marked: bool) -> bool {
     let is_letter = |c: char| c.is_alphanumeric() && !is_spaceless(c);
     if !is_marked && is_letter(before) && is_letter(after) {
@@ -259,7 +266,7 @@ fn is_text(start: &str, rest: &str, before: char, after: char, length: usize, is
     if length > 1 {
         return false;
     }
-    // A face: `(*^_^*)`.
+    // an emoticon: `(*^_^*)`
     if before == '('
         && is_punctuation(after)
         && !opens(after)
@@ -267,18 +274,19 @@ fn is_text(start: &str, rest: &str, before: char, after: char, length: usize, is
     {
         return true;
     }
-    // A pattern for names.
+    // a pattern of file names
     let is_first = start.is_empty() || start.ends_with(['/', '(', '"', '\'']);
     let is_extension = |rest: &str| rest.starts_with(|c: char| c.is_alphanumeric() || c == '*');
     if is_first && rest.strip_prefix('.').is_some_and(is_extension) {
         return true;
     }
-    // A regular expression.
+    // a regular expression
     let before_dot = start.strip_suffix('.').map(|start| start.chars().next_back());
     before_dot.is_some_and(|before| after.is_alphanumeric() || !before.is_some_and(char::is_alphanumeric))
 }
 
-/// Whether the punctuation `beside` a run, with `beyond` on the run's other side, is no obstacle to emphasis.
+/// Whether the punctuation `beside` a run, with `beyond` on the other side of the run, allows
+/// emphasis.
 fn joins(beside: char, beyond: char) -> bool {
     !beyond.is_whitespace()
         && (is_wide_punctuation(beside) || (is_punctuation(beside) && is_spaceless(beyond)))
@@ -287,9 +295,9 @@ fn joins(beside: char, beyond: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shield::restored;
+    use crate::placeholder::restored;
 
-    /// What of the body is hidden from the parser.
+    /// The characters of the body that are hidden from the parser.
     fn hidden(body: &str) -> String {
         let shielded = shielded(body);
         assert_eq!(restored(&shielded), body);
@@ -346,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn markers_that_are_none_are_text() {
+    fn unintended_markers_are_text() {
         for (body, expected) in [
             ("+ 1", "+"),
             ("> + 1", "+"),
@@ -365,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn markup_stays_markup() {
+    fn markup_is_not_hidden() {
         for body in [
             "*a* **b** ~~c~~ __d__ _e_ `f` [g](h)",
             "**H**yper**T**ext",

@@ -3,45 +3,38 @@ use std::fmt;
 
 use ammonia::Builder;
 
-use crate::bounds::MOST_MARKDOWN;
-use crate::emoji;
 use crate::html::Html;
+use crate::images::RemoteImages;
+use crate::limits::MAX_MARKDOWN;
 use crate::literal::shielded;
+use crate::placeholder::{is_reserved, restored};
 use crate::plain::plain;
+use crate::sanitiser::sanitiser;
 use crate::shape::is_hostile;
-use crate::shield::{is_reserved, restored};
-use crate::wall::{EMOJI_CLASS, wall};
 use crate::writer::write;
+use crate::{classes, emoji};
 
-/// What becomes of an image in a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum RemoteImages {
-    /// It becomes a link to it, labelled with its alternative text. Nobody's browser fetches anything until it is clicked.
-    #[default]
-    AsLinks,
-    /// It is shown if its URL is `https`. Whoever serves it learns the address of everyone who reads the message.
-    Shown,
-}
-
-/// Turns messages into HTML. One serves all tasks of a program; it holds no state between messages.
+/// Renders messages as HTML. All tasks of a program can share one renderer, which keeps no state
+/// between messages.
 pub struct Renderer {
     images: RemoteImages,
-    wall: Builder<'static>,
+    sanitiser: Builder<'static>,
 }
 
 impl Renderer {
-    /// A renderer that treats images so.
+    /// A renderer with this treatment of images.
     pub fn new(images: RemoteImages) -> Self {
-        Self { images, wall: wall(images) }
+        Self { images, sanitiser: sanitiser(images) }
     }
 
-    /// The HTML of a message's body: a fragment to put into a block element, at most
-    /// [`most_html`](crate::most_html)`(body.len())` bytes.
+    /// Renders the body of a message: a fragment for a block element, of at most
+    /// [`max_html`](crate::max_html)`(body.len())` bytes.
     ///
-    /// No body fails. What does not fit the bounds is shown as text, from the start of the block that does not.
+    /// This never fails. What exceeds a limit is shown as text, from the start of the block that
+    /// does.
     pub fn render(&self, body: &str) -> String {
         let body = normalised(body);
-        if body.len() > MOST_MARKDOWN || is_hostile(&body) {
+        if body.len() > MAX_MARKDOWN || is_hostile(&body) {
             return with_rest(String::new(), &body);
         }
         if let Some(emoji) = emoji::alone(&body) {
@@ -50,10 +43,10 @@ impl Renderer {
         let body = shielded(&body);
         let (html, end) = write(&body, self.images);
         if html.is_empty() {
-            // Nothing fits.
+            // not even the first block fits
             return with_rest(html, &restored(&body));
         }
-        let html = self.wall.clean(&html).to_string();
+        let html = self.sanitiser.clean(&html).to_string();
         with_rest(html, &restored(&body[end..]))
     }
 }
@@ -75,17 +68,17 @@ fn with_rest(mut html: String, rest: &str) -> String {
     html
 }
 
-/// A paragraph of emoji alone. They come from the table of emoji, so there is nothing in it to sanitise.
+/// A paragraph of emoji alone. They come from the table of emoji, so there is nothing to sanitise.
 fn only_emoji(emoji: &str) -> String {
     let mut html = Html::default();
-    html.start_with("p", &[("class", EMOJI_CLASS), ("dir", "auto")]);
+    html.start_with("p", &[("class", classes::EMOJI), ("dir", "auto")]);
     html.text(emoji);
     html.end("p");
     html.newline();
     html.into_string()
 }
 
-/// The body with one kind of line break, and without the noncharacters that hide others from the parser.
+/// Normalises line breaks, and replaces the noncharacters that this crate uses as placeholders.
 fn normalised(body: &str) -> Cow<'_, str> {
     let mut body = Cow::Borrowed(body);
     if body.contains('\r') {
@@ -103,27 +96,27 @@ mod tests {
 
     use super::*;
 
-    /// The two walls on their own: the second must find nothing to do.
-    fn first_and_second(body: &str, images: RemoteImages) -> (String, String) {
+    /// The output of the writer and of the sanitiser, which must be equal.
+    fn written_and_sanitised(body: &str, images: RemoteImages) -> (String, String) {
         let (first, _) = write(&shielded(&normalised(body)), images);
-        let second = wall(images).clean(&first).to_string();
+        let second = sanitiser(images).clean(&first).to_string();
         (first, second)
     }
 
     #[test]
-    fn the_sanitiser_finds_nothing_to_change() {
+    fn the_sanitiser_changes_nothing() {
         let body = "*a* <b> [c](http://d \"e\") ![f](https://g \"h\") <i@j.k>\n\n7. l\n\n|m|\n|-:|\n\n```rust\nlet o;\n```";
         for images in [RemoteImages::AsLinks, RemoteImages::Shown] {
-            let (first, second) = first_and_second(body, images);
+            let (first, second) = written_and_sanitised(body, images);
             assert_eq!(first, second);
         }
     }
 
     proptest! {
         #[test]
-        fn nor_does_it_anywhere(body in "([a*_~`#>|\\[\\]()!<&;:/\"\\-\\\\ \n\r\0\u{a0}]|http://|\\]\\(https://b|\n\n|\n```js\n|\n\\|-\\|){0,80}") {
+        fn the_sanitiser_changes_nothing_in_random_bodies(body in "([a*_~`#>|\\[\\]()!<&;:/\"\\-\\\\ \n\r\0\u{a0}]|http://|\\]\\(https://b|\n\n|\n```js\n|\n\\|-\\|){0,80}") {
             for images in [RemoteImages::AsLinks, RemoteImages::Shown] {
-                let (first, second) = first_and_second(&body, images);
+                let (first, second) = written_and_sanitised(&body, images);
                 prop_assert_eq!(first, second);
             }
         }

@@ -1,14 +1,14 @@
-//! A run of text: what lies between two pieces of markup.
+//! Text between two pieces of markup.
 
 use crate::destination::Destination;
 use crate::emoji::with_emoji;
 use crate::html::Html;
-use crate::shield::{LINK_END, LINK_START, restored};
+use crate::placeholder::{LINK_END, LINK_START, restored};
 
-/// What every link says beside where it leads.
+/// The `rel` attribute of every link.
 pub(crate) const REL: &str = "noopener noreferrer nofollow";
 
-/// Write a run in which bare links become links, and short codes emoji.
+/// Writes text with bare links as links, and short codes as emoji.
 pub(crate) fn linked(run: &str, html: &mut Html) {
     let mut rest = run;
     while let Some((before, link, after)) = next_link(rest) {
@@ -27,14 +27,15 @@ pub(crate) fn linked(run: &str, html: &mut Html) {
     unlinked(rest, html);
 }
 
-/// The first bare link, with what stands before and after it. They were found before the body was parsed.
+/// The first bare link, with the text before and after it. Bare links were marked before the body
+/// was parsed.
 fn next_link(run: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = run.split_once(LINK_START)?;
     let (link, after) = rest.split_once(LINK_END)?;
     Some((before, link, after))
 }
 
-/// Where a bare link leads.
+/// The target of a bare link.
 fn destination(link: &str) -> Option<Destination> {
     if link.contains("://") {
         Destination::parse(link)
@@ -47,12 +48,12 @@ fn destination(link: &str) -> Option<Destination> {
     }
 }
 
-/// Write a run in which short codes become emoji.
+/// Writes text with short codes as emoji.
 pub(crate) fn unlinked(text: &str, html: &mut Html) {
     with_emoji(&restored(text), |piece| html.text(piece));
 }
 
-/// Write the start of a link.
+/// Writes the start tag of a link.
 pub(crate) fn start_link(destination: &Destination, more: &[(&'static str, &str)], html: &mut Html) {
     let mut attributes = vec![("href", destination.as_str())];
     attributes.extend_from_slice(more);

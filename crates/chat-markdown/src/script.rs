@@ -1,6 +1,8 @@
-//! What is known of characters: scripts that are written without spaces, and the punctuation of many scripts.
+//! Properties of characters: scripts that are written without spaces, and punctuation of many
+//! scripts.
 
-/// Whether words of this character's script stand side by side without spaces, or take particles without a space.
+/// Whether words of this character's script are written without spaces between them, or take
+/// particles without a space.
 pub(crate) fn is_spaceless(c: char) -> bool {
     matches!(c,
         '\u{0e00}'..='\u{0fff}' // Thai, Lao, Tibetan
@@ -22,7 +24,8 @@ pub(crate) fn is_spaceless(c: char) -> bool {
         | '\u{20000}'..='\u{3ffff}')
 }
 
-/// Whether the character is full-width punctuation, or another sign of Chinese, Japanese and Korean text.
+/// Whether the character is full-width punctuation, or another sign of Chinese, Japanese or Korean
+/// text.
 pub(crate) fn is_wide_punctuation(c: char) -> bool {
     matches!(c,
         '\u{3000}'..='\u{3004}'
@@ -38,12 +41,12 @@ pub(crate) fn is_wide_punctuation(c: char) -> bool {
         | '\u{ff5b}'..='\u{ff65}')
 }
 
-/// Whether the character is punctuation or a symbol, as far as emphasis is concerned.
+/// Whether the character counts as punctuation for emphasis.
 pub(crate) fn is_punctuation(c: char) -> bool {
     !c.is_alphanumeric() && !c.is_whitespace() && !c.is_control()
 }
 
-/// Whether the character opens a quotation or a bracket: emphasis may begin before it.
+/// Whether the character opens a quotation or a bracket, so that emphasis may begin before it.
 pub(crate) fn opens(c: char) -> bool {
     matches!(
         c,
@@ -79,7 +82,7 @@ pub(crate) fn opens(c: char) -> bool {
     )
 }
 
-/// Whether a bare link ends before this character, which is not ASCII, wherever it stands.
+/// Whether a bare link ends before this character, which is not ASCII.
 pub(crate) fn ends_link(c: char) -> bool {
     is_wide_punctuation(c)
         || c.is_whitespace()

@@ -1,24 +1,25 @@
-//! A look at a body before it is parsed.
+//! Checks a body before it is parsed.
 
-/// How deep blocks may stand in each other for the body to be parsed at all. The parser looks at each open block for each line, so
-/// its time grows with depth times lines.
-const MOST_DEPTH: usize = 64;
+/// The maximum depth of blocks in a body that is parsed. The parser visits each open block for each
+/// line, so its time grows with depth times lines.
+const MAX_DEPTH: usize = 64;
 
-/// How much the titles of links may cost together: the lines of each times its bytes. For each line of a title the parser walks through
-/// all that is in the title up to there.
-const MOST_TITLES: usize = 1 << 20;
+/// The maximum cost of link titles: the number of lines of each times its bytes. For each line of a
+/// title the parser scans the title up to this line.
+const MAX_TITLES: usize = 1 << 20;
 
-/// Whether the body has a shape at which the parser's time grows faster than the body.
+/// Whether the body has a shape for which the parser's time grows faster than the body.
 pub(crate) fn is_hostile(body: &str) -> bool {
     is_too_deep(body) || has_long_titles(body)
 }
 
-/// Whether some line could stand deeper in blocks than [`MOST_DEPTH`].
+/// Whether some line could be deeper in blocks than [`MAX_DEPTH`].
 ///
-/// To stand in a block a line has a marker for it, or two columns of space. Counting them finds every block that is too deep, and a
-/// few lines that are not: a hundred dashes with spaces between them.
+/// A line in a block has a marker for it, or two columns of space. Counting them finds every block
+/// that is too deep, and a few lines that are not, such as a hundred dashes with spaces between
+/// them.
 fn is_too_deep(body: &str) -> bool {
-    body.split(['\n', '\r']).any(|line| deepest(line.as_bytes()) > MOST_DEPTH)
+    body.split(['\n', '\r']).any(|line| deepest(line.as_bytes()) > MAX_DEPTH)
 }
 
 fn deepest(line: &[u8]) -> usize {
@@ -32,7 +33,7 @@ fn deepest(line: &[u8]) -> usize {
                 if !matches!(line.get(i + 1), None | Some(b' ' | b'\t')) {
                     break;
                 }
-                // The space behind it is its own.
+                // one space after a marker belongs to it
                 markers += 1;
                 columns = columns.saturating_sub(1);
             }
@@ -43,10 +44,11 @@ fn deepest(line: &[u8]) -> usize {
     if markers == 0 { 0 } else { markers + columns / 2 }
 }
 
-/// Whether what may be titles of links costs more than [`MOST_TITLES`].
+/// Whether the possible titles of links cost more than [`MAX_TITLES`].
 ///
-/// A title begins behind a space, the end of a URL in angles, or the marker of a quote. Whatever stands like that behind the first
-/// link is counted, a title or not. Each is looked at up to the next mark of its kind, so the body is read three times at most.
+/// A title follows a space, the end of a URL in angle brackets, or the marker of a quote.
+/// Everything like this after the first link is counted, whether or not it is a title. Each is
+/// scanned up to the next mark of its kind, so the body is read three times at most.
 fn has_long_titles(body: &str) -> bool {
     let bytes = body.as_bytes();
     let Some(first) = body.find("](") else { return false };
@@ -64,7 +66,7 @@ fn has_long_titles(body: &str) -> bool {
         let length = rest.iter().position(|byte| *byte == end || *byte == bytes[i]).unwrap_or(rest.len());
         let lines = rest[..length].iter().filter(|byte| **byte == b'\n').count();
         cost += lines * length;
-        if cost > MOST_TITLES {
+        if cost > MAX_TITLES {
             return true;
         }
     }
@@ -84,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_write_does_not() {
+    fn ordinary_text_is_not_hostile() {
         assert!(!is_too_deep(&"-".repeat(500)));
         assert!(!is_too_deep(&format!("{}let it = be;", " ".repeat(500))));
         assert!(!is_too_deep("> > > - 1. a"));
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_title_without_an_end_counts() {
+    fn unclosed_titles_count() {
         assert!(is_hostile(&format!("[a](b \"{}", "c\n".repeat(1_000))));
         assert!(is_hostile(&format!("[a](<b>'{}", "c\n".repeat(1_000))));
         assert!(!is_hostile(&format!("[a](b \"{}\")", "c\n".repeat(100))));

@@ -1,11 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod error;
 mod memory;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
 
+pub use error::{JoinError, StoreError, StoreErrorKind};
 pub use memory::MemoryPresence;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqlitePresence;
-pub use store::{JoinError, NewStay, NodeId, PresenceStore, StoreError};
+pub use store::{NewPresence, NodeId, PresenceStore};

@@ -1,4 +1,4 @@
-//! The store that forgets at the end of the process.
+//! The store in memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use chat_protocol::{Member, MemberId, RoomName, Username};
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 
-use crate::{JoinError, NewStay, NodeId, PresenceStore, StoreError};
+use crate::{JoinError, NewPresence, NodeId, PresenceStore, StoreError};
 
-/// Presence in memory. It always answers.
+/// Presence in memory, lost when the process ends. It never fails.
 #[derive(Debug)]
 pub struct MemoryPresence {
     node: NodeId,
-    /// Shared by the stores of all nodes of one process.
+    /// Shared by the stores of all nodes in this process.
     table: Arc<Mutex<Table>>,
 }
 
@@ -21,7 +21,7 @@ pub struct MemoryPresence {
 struct Table {
     last_id: i64,
     rows: BTreeMap<MemberId, Row>,
-    /// `UNIQUE (room, username)`, by room.
+    /// The row of each name, by room: the unique index on room and name.
     holders: HashMap<RoomName, HashMap<Username, MemberId>>,
 }
 
@@ -32,21 +32,21 @@ struct Row {
 }
 
 impl MemoryPresence {
-    /// An empty store for this node.
+    /// An empty store of this node.
     pub fn new(node: NodeId) -> Self {
         Self { node, table: Arc::default() }
     }
 
-    /// The store of another node on the same rows: several nodes in one process.
+    /// The store of another node on the same rows, for several nodes in one process.
     #[must_use]
-    pub fn beside(&self, node: NodeId) -> Self {
+    pub fn for_node(&self, node: NodeId) -> Self {
         Self { node, table: Arc::clone(&self.table) }
     }
 }
 
 impl Table {
-    fn insert(&mut self, stay: NewStay, node: &NodeId) -> Result<MemberId, JoinError> {
-        if let Some(holder) = self.holder(&stay.room, &stay.username) {
+    fn insert(&mut self, new: NewPresence, node: &NodeId) -> Result<MemberId, JoinError> {
+        if let Some(holder) = self.holder(&new.room, &new.username) {
             let row = &self.rows[&holder];
             if row.node != *node {
                 return Err(JoinError::Taken(row.node.clone()));
@@ -55,8 +55,8 @@ impl Table {
         }
         self.last_id += 1;
         let id = MemberId(self.last_id);
-        self.holders.entry(stay.room.clone()).or_default().insert(stay.username.clone(), id);
-        self.rows.insert(id, Row { member: stay.with_id(id), node: node.clone() });
+        self.holders.entry(new.room.clone()).or_default().insert(new.username.clone(), id);
+        self.rows.insert(id, Row { member: new.with_id(id), node: node.clone() });
         Ok(id)
     }
 
@@ -82,14 +82,14 @@ impl PresenceStore for MemoryPresence {
         &self.node
     }
 
-    fn join(&self, stay: NewStay) -> BoxFuture<'_, Result<MemberId, JoinError>> {
-        async move { self.table.lock().insert(stay, &self.node) }.boxed()
+    fn join(&self, presence: NewPresence) -> BoxFuture<'_, Result<MemberId, JoinError>> {
+        async move { self.table.lock().insert(presence, &self.node) }.boxed()
     }
 
-    fn leave(&self, stays: Vec<MemberId>) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn leave(&self, ids: Vec<MemberId>) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
             let mut table = self.table.lock();
-            stays.into_iter().for_each(|id| table.remove(id));
+            ids.into_iter().for_each(|id| table.remove(id));
             Ok(())
         }
         .boxed()

@@ -1,11 +1,11 @@
-//! The durable store: diesel on SQLite, written through `chat-db`'s group commit.
+//! The durable store: diesel on SQLite, through the group commit of `chat-db`.
 
-use chat_db::{Database, DbError};
+use chat_db::Database;
 use chat_protocol::{ChannelName, Member, MemberId, RoomName, Timestamp, Username};
 use diesel::prelude::*;
 use futures::future::{BoxFuture, FutureExt};
 
-use crate::{JoinError, NewStay, NodeId, PresenceStore, StoreError};
+use crate::{JoinError, NewPresence, NodeId, PresenceStore, StoreError, StoreErrorKind};
 
 diesel::table! {
     presence (id) {
@@ -52,9 +52,9 @@ impl SqlitePresence {
     }
 }
 
-/// What the writer finds out about a stay.
+/// The outcome of an insert.
 enum Written {
-    Row(i64),
+    Inserted(i64),
     Taken(String),
 }
 
@@ -70,36 +70,32 @@ fn write(connection: &mut SqliteConnection, row: &NewRow) -> QueryResult<Written
     let same_name =
         presence::table.filter(presence::room.eq(&row.room)).filter(presence::username.eq(&row.username));
     if let Some(id) = insert(connection)? {
-        return Ok(Written::Row(id));
+        return Ok(Written::Inserted(id));
     }
     diesel::delete(same_name.filter(presence::node.eq(&row.node))).execute(connection)?;
     if let Some(id) = insert(connection)? {
-        return Ok(Written::Row(id));
+        return Ok(Written::Inserted(id));
     }
     same_name.select(presence::node).first(connection).map(Written::Taken)
 }
 
-/// A row as a member. Names in the database were validated when they were written; a row that somebody else has put there
-/// with a name that is none is a fault of the store.
+/// Names in the database were validated when they were written. A row with an invalid name was
+/// written by another program, and the store reports it as damaged.
 impl TryFrom<Row> for Member {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
-        let fault = |what: &dyn std::fmt::Display| StoreError(format!("row {} of presence: {what}", row.id));
+        let fault = |what: &dyn std::fmt::Display| {
+            StoreError::new(StoreErrorKind::Damaged, format!("row {} of presence: {what}", row.id))
+        };
         let channel = row.channel_name.strip_prefix('c').and_then(|hex| u64::from_str_radix(hex, 16).ok());
         Ok(Self {
             id: MemberId(row.id),
             room: RoomName::parse(&row.room).map_err(|error| fault(&error))?,
             username: Username::parse(&row.username).map_err(|error| fault(&error))?,
-            channel: ChannelName(channel.ok_or_else(|| fault(&"no channel name"))?),
+            channel: ChannelName(channel.ok_or_else(|| fault(&"invalid channel name"))?),
             joined_at: Timestamp(row.joined_at),
         })
-    }
-}
-
-impl From<DbError> for StoreError {
-    fn from(error: DbError) -> Self {
-        Self(error.to_string())
     }
 }
 
@@ -108,13 +104,13 @@ impl PresenceStore for SqlitePresence {
         &self.node
     }
 
-    fn join(&self, stay: NewStay) -> BoxFuture<'_, Result<MemberId, JoinError>> {
+    fn join(&self, presence: NewPresence) -> BoxFuture<'_, Result<MemberId, JoinError>> {
         let row = NewRow {
-            room: stay.room.as_str().to_owned(),
-            username: stay.username.as_str().to_owned(),
-            channel_name: stay.channel.to_string(),
+            room: presence.room.as_str().to_owned(),
+            username: presence.username.as_str().to_owned(),
+            channel_name: presence.channel.to_string(),
             node: self.node.as_str().to_owned(),
-            joined_at: stay.joined_at.0,
+            joined_at: presence.joined_at.0,
         };
         async move {
             match self
@@ -123,17 +119,17 @@ impl PresenceStore for SqlitePresence {
                 .await
                 .map_err(StoreError::from)?
             {
-                Written::Row(id) => Ok(MemberId(id)),
+                Written::Inserted(id) => Ok(MemberId(id)),
                 Written::Taken(node) => Err(JoinError::Taken(NodeId::new(node))),
             }
         }
         .boxed()
     }
 
-    fn leave(&self, stays: Vec<MemberId>) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn leave(&self, ids: Vec<MemberId>) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
             let delete = move |connection: &mut SqliteConnection| {
-                for id in stays {
+                for id in ids {
                     diesel::delete(presence::table.find(id.0)).execute(connection)?;
                 }
                 Ok(())

@@ -1,4 +1,4 @@
-//! What a presence store promises.
+//! The contract of a presence store.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,13 +6,16 @@ use std::sync::Arc;
 use chat_protocol::{ChannelName, Member, MemberId, RoomName, Timestamp, Username};
 use futures::future::{BoxFuture, FutureExt};
 
-/// The name of a node: one server process of those that share a store. It has to stay the same over restarts, so that a
-/// node knows its own rows again.
+use crate::{JoinError, StoreError};
+
+/// The name of a node: one server process among those that share a store.
+///
+/// A node has to keep its name over restarts, so that it recognises its own rows.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct NodeId(Arc<str>);
 
 impl NodeId {
-    /// Takes any text.
+    /// A node of this name. Any text is a valid name.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self(name.into())
     }
@@ -29,21 +32,27 @@ impl fmt::Debug for NodeId {
     }
 }
 
-/// A stay that is about to begin: a [`Member`] that has no id yet.
+/// A presence record that is not stored yet: a [`Member`] without an id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewStay {
-    /// Where.
+#[non_exhaustive]
+pub struct NewPresence {
+    /// The room.
     pub room: RoomName,
-    /// Who.
+    /// The user.
     pub username: Username,
-    /// The connection behind it.
+    /// The connection of the user.
     pub channel: ChannelName,
-    /// Since when.
+    /// When the user joined.
     pub joined_at: Timestamp,
 }
 
-impl NewStay {
-    /// The member that this stay makes.
+impl NewPresence {
+    /// A record of a user in a room.
+    pub fn new(room: RoomName, username: Username, channel: ChannelName, joined_at: Timestamp) -> Self {
+        Self { room, username, channel, joined_at }
+    }
+
+    /// The member that this record describes once it is stored with this id.
     pub fn with_id(self, id: MemberId) -> Member {
         Member {
             id,
@@ -55,76 +64,75 @@ impl NewStay {
     }
 }
 
-/// The store does not answer: it is full, locked, damaged or closed. It may work again later.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("the presence store is unavailable: {0}")]
-pub struct StoreError(pub String);
-
-/// Why a stay was not written.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum JoinError {
-    /// Another node holds the name in that room.
-    #[error("the name is held on the node {0:?}")]
-    Taken(NodeId),
-    /// Whether the row was written is not known; it is safe to write the stay again.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Who is in which room, across nodes and restarts. A store belongs to one node.
+/// Presence: which users are in which rooms, across nodes and restarts. A store belongs to one
+/// node.
 ///
-/// Calls of one caller take effect in the order in which their futures are first polled. A future that is dropped after
-/// that may or may not take effect.
+/// # Order
+/// [`join`](Self::join)s of one name in one room take effect in the order in which their futures
+/// are first polled. A caller may give up a slow join and join again; were the abandoned record
+/// written last, it would replace the newer one. No other order is promised: ids keep a
+/// [`leave`](Self::leave) from removing a newer record.
+///
+/// # Cancellation
+/// A future that is dropped before it was polled has no effect. One that is dropped later may or
+/// may not take effect.
+///
+/// # Implementing a store
+/// The suite `conformance` (feature `conformance`) tests all of this. The methods return boxed
+/// futures so that the trait can be used as `dyn PresenceStore`.
 pub trait PresenceStore: fmt::Debug + Send + Sync + 'static {
-    /// The node whose stays this store writes.
+    /// The node whose records this store writes.
     fn node(&self) -> &NodeId;
 
-    /// Writes a stay and gives its id: greater than every id before it, never used again.
+    /// Writes a record and returns its id, which is greater than all ids before it and is never
+    /// reused. When this resolves, the record is visible to all nodes.
     ///
-    /// Of several nodes that write the same name in the same room exactly one succeeds. A row of this node's own never
-    /// refuses: it is a leftover, and the new stay takes its place. When this resolves the row is visible to all.
+    /// If several nodes write the same name in the same room, exactly one succeeds. A record of
+    /// this node never blocks a join: it is a leftover, and the new record replaces it.
     ///
     /// # Errors
-    /// [`JoinError::Taken`] when another node holds the name, [`JoinError::Store`] when the store does not answer.
-    fn join(&self, stay: NewStay) -> BoxFuture<'_, Result<MemberId, JoinError>>;
+    /// [`JoinError::Taken`] if another node holds the name, [`JoinError::Store`] if the store
+    /// fails.
+    fn join(&self, presence: NewPresence) -> BoxFuture<'_, Result<MemberId, JoinError>>;
 
-    /// Removes the rows of these stays. An id that has no row is none of its business: it is not an error.
+    /// Removes the records with these ids. Unknown ids are ignored.
     ///
     /// # Errors
-    /// [`StoreError`]: some rows may still be there; it is safe to ask again.
-    fn leave(&self, stays: Vec<MemberId>) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// [`StoreError`] if the store fails. Some of the records may still exist; it is safe to retry.
+    fn leave(&self, ids: Vec<MemberId>) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// The members of a room on all nodes, in order of arrival, as committed.
+    /// The members of a room on all nodes, in the order in which they joined. Sees committed data
+    /// only.
     ///
     /// # Errors
-    /// [`StoreError`] when the store does not answer.
+    /// [`StoreError`] if the store fails.
     fn members(&self, room: RoomName) -> BoxFuture<'_, Result<Vec<Member>, StoreError>>;
 
-    /// The node that holds a name in a room, as committed.
+    /// The node that holds a name in a room. Sees committed data only.
     ///
     /// # Errors
-    /// [`StoreError`] when the store does not answer.
+    /// [`StoreError`] if the store fails.
     fn holder(&self, room: RoomName, username: Username)
     -> BoxFuture<'_, Result<Option<NodeId>, StoreError>>;
 
-    /// Whether anyone holds a name in a room, as committed.
+    /// Whether any node holds a name in a room. Sees committed data only.
     ///
     /// # Errors
-    /// [`StoreError`] when the store does not answer.
+    /// [`StoreError`] if the store fails.
     fn is_present(&self, room: RoomName, username: Username) -> BoxFuture<'_, Result<bool, StoreError>> {
         self.holder(room, username).map(|holder| holder.map(|node| node.is_some())).boxed()
     }
 
-    /// Removes every row of this node and says how many there were: at a start what the last run left behind, at an end
-    /// everyone at once. Rows of other nodes stay.
+    /// Removes all records of this node and returns their number. At a start these are leftovers of
+    /// the previous run, at a shutdown all members. Records of other nodes are kept.
     ///
     /// # Errors
-    /// [`StoreError`] when the store does not answer.
+    /// [`StoreError`] if the store fails.
     fn clear(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
 
-    /// Whether the store would take a stay now.
+    /// Checks whether the store could write a record now.
     ///
     /// # Errors
-    /// [`StoreError`] says why not.
+    /// [`StoreError`] if it could not.
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 }

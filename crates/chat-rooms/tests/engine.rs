@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chat_db::Database;
-use chat_presence::{MemoryPresence, NewStay, NodeId, PresenceStore, SqlitePresence, StoreError};
+use chat_presence::{MemoryPresence, NewPresence, NodeId, PresenceStore, SqlitePresence, StoreError};
 use chat_protocol::v2::{ErrorCode, NoticeLevel};
 use chat_protocol::{Content, Event, Member, MemberId, RoomName, Username};
 use chat_rooms::{
@@ -119,7 +119,7 @@ async fn of_100_joins_with_one_name_exactly_one_succeeds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_admission_frees_the_name_and_removes_the_row() {
     let store = MemoryPresence::new(NodeId::new("here"));
-    let other_node = store.beside(NodeId::new("there"));
+    let other_node = store.for_node(NodeId::new("there"));
     let engine = Engine::builder(store).start().await.unwrap();
     let admission = engine.admit(&room("r"), &user("ana")).await.unwrap();
     assert!(engine.is_present(&room("r"), &user("ana")).await.unwrap());
@@ -298,12 +298,12 @@ async fn presence_rows_follow_members_and_stale_rows_are_removed() {
     let database = Database::open(&folder.path().join("chat.sqlite3")).unwrap();
     let store = || SqlitePresence::new(database.clone(), NodeId::new("here"));
     store()
-        .join(NewStay {
-            room: room("r"),
-            username: user("ghost"),
-            channel: chat_protocol::ChannelName(1),
-            joined_at: chat_protocol::Timestamp(0),
-        })
+        .join(NewPresence::new(
+            room("r"),
+            user("ghost"),
+            chat_protocol::ChannelName(1),
+            chat_protocol::Timestamp(0),
+        ))
         .await
         .unwrap();
     let engine = Engine::builder(store()).start().await.unwrap();
@@ -395,7 +395,7 @@ struct Faulty {
 
 impl Faulty {
     fn check_mode(&self) -> Result<(), StoreError> {
-        if *self.mode.borrow() == Mode::Works { Ok(()) } else { Err(StoreError("on purpose".into())) }
+        if *self.mode.borrow() == Mode::Works { Ok(()) } else { Err(StoreError::other("on purpose")) }
     }
 }
 
@@ -404,7 +404,7 @@ impl PresenceStore for Faulty {
         self.inner.node()
     }
 
-    fn join(&self, new: NewStay) -> BoxFuture<'_, Result<MemberId, chat_presence::JoinError>> {
+    fn join(&self, new: NewPresence) -> BoxFuture<'_, Result<MemberId, chat_presence::JoinError>> {
         async move {
             self.mode.clone().wait_for(|mode| *mode != Mode::Hangs).await.unwrap();
             self.check_mode()?;
@@ -446,7 +446,7 @@ impl PresenceStore for Faulty {
 async fn a_failing_presence_store_rejects_joins_and_does_not_affect_members() {
     let (set_mode, mode) = watch::channel(Mode::Works);
     let inner = MemoryPresence::new(NodeId::new("here"));
-    let rows = inner.beside(NodeId::new("there"));
+    let rows = inner.for_node(NodeId::new("there"));
     let engine = Engine::builder(Faulty { inner, mode }).start().await.unwrap();
     let (ana, mut anas) = join(&engine, "ana").await;
     let (bob, _) = join(&engine, "bob").await;
@@ -472,7 +472,7 @@ async fn a_failing_presence_store_rejects_joins_and_does_not_affect_members() {
 async fn a_cancelled_admit_frees_the_name_at_once_and_the_row_later() {
     let (set_mode, mode) = watch::channel(Mode::Hangs);
     let inner = MemoryPresence::new(NodeId::new("here"));
-    let rows = inner.beside(NodeId::new("there"));
+    let rows = inner.for_node(NodeId::new("there"));
     let engine = Engine::builder(Faulty { inner, mode }).start().await.unwrap();
     let admitting = tokio::spawn({
         let engine = engine.clone();

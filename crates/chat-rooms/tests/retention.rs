@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_history::{
-    Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage, Page, Retention, Told,
+    Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage, OnAppended, Page, Retention,
 };
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{Epoch, Event, Message, RoomName, Since};
@@ -26,7 +26,7 @@ impl HistoryStore for NeverPrunes {
         self.0.durability()
     }
 
-    fn append(&self, message: NewMessage, on_appended: Told) {
+    fn append(&self, message: NewMessage, on_appended: OnAppended) {
         self.0.append(message, on_appended);
     }
 
@@ -96,7 +96,7 @@ async fn page(ana: &Membership, events: &mut Events, page: Page) -> (Vec<u64>, b
 async fn only_retained_messages_are_returned_even_if_the_store_is_late() {
     let (engine, ana, mut events) = start().await;
     let kept: Vec<u64> = (601..=900).collect();
-    engine.set_retention(Retention { max_age: None, max_count: Some(300) });
+    engine.set_retention(Retention::new(None, Some(300)));
     // more than the room has in memory, so that pages come from the store
     let after = |seq, limit| Page::After { seq, limit };
     let before = |seq, limit| Page::Before { seq, limit };
@@ -125,7 +125,7 @@ async fn only_retained_messages_are_returned_even_if_the_store_is_late() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_message_is_returned_if_all_are_too_old() {
     let (engine, ana, mut events) = start().await;
-    engine.set_retention(Retention { max_age: Some(Duration::from_millis(1)), max_count: None });
+    engine.set_retention(Retention::new(Some(Duration::from_millis(1)), None));
     tokio::time::timeout(Duration::from_secs(20), async {
         while !page(&ana, &mut events, Page::Before { seq: u64::MAX, limit: 10 }).await.0.is_empty() {
             tokio::task::yield_now().await;

@@ -11,7 +11,7 @@ use chat_history::HistoryStore;
 use chat_log::Passed;
 use chat_markdown::RemoteImages;
 use chat_page::{Images, Pages};
-use chat_presence::{PresenceStore, StoreError};
+use chat_presence::{PresenceStore, StoreError, StoreErrorKind};
 use chat_rooms::{BacklogBudget, Engine, EngineLimits};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -149,7 +149,9 @@ impl Server {
         context.log.report();
         match tokio::time::timeout(STORE_TIMEOUT, context.engine.shutdown()).await {
             Ok(result) => result,
-            Err(_) => Err(StoreError(format!("no answer within {STORE_TIMEOUT:?}"))),
+            Err(_) => {
+                Err(StoreError::new(StoreErrorKind::TimedOut, format!("no answer within {STORE_TIMEOUT:?}")))
+            }
         }
     }
 }

@@ -319,10 +319,10 @@ impl Options {
                     ClientAddressHeader::ProxyProtocol => ProxyHeader::ProxyProtocol,
                 },
             },
-            retention: Retention {
-                max_age: self.history_max_age.0.map(|Age(age)| age),
-                max_count: self.history_max_count.0.map(|Count(count)| count),
-            },
+            retention: Retention::new(
+                self.history_max_age.0.map(|Age(age)| age),
+                self.history_max_count.0.map(|Count(count)| count),
+            ),
             deflate: self.compression == Switch::On,
             remote_images: match self.remote_images {
                 Switch::On => RemoteImages::Shown,

@@ -1,17 +1,20 @@
 //! Export and erasure of the messages of a user.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use chat_history::users::{Cursor, UserMessages};
+use chat_history::{Cursor, UserMessages};
 use chat_protocol::{Content, Username};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::{ApiError, PathParams, Problem, not_stored, parse, query, unavailable};
 use crate::Admin;
+
+type Users = Arc<dyn UserMessages>;
 
 /// The maximum time that one request spends on messages. The client continues with the next
 /// request.
@@ -99,14 +102,14 @@ pub(super) async fn erase(
     params: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<ErasedMessages>, ApiError> {
     let (user, mut after, users) = request(&admin, &username, query(params)?)?;
-    let users = users.clone();
+    let users = Arc::clone(users);
     // a task of its own: if the client disconnects, the rooms still drop their copies of the erased
     // messages
     let erasing = tokio::spawn(async move {
         let (began, mut messages) = (Instant::now(), 0);
         loop {
             let step = users.erase(user.clone(), after).await?;
-            step.found.iter().for_each(|(room, seq)| admin.control.engine().redact(room, *seq));
+            step.found.iter().for_each(|erased| admin.control.engine().redact(&erased.room, erased.seq));
             messages += step.found.len();
             after = step.next;
             if after.is_none() || began.elapsed() >= MAX_TIME {
@@ -125,7 +128,7 @@ fn request<'a>(
     admin: &'a Admin,
     username: &str,
     params: PageQuery,
-) -> Result<(Username, Option<Cursor>, &'a UserMessages), ApiError> {
+) -> Result<(Username, Option<Cursor>, &'a Users), ApiError> {
     let users = admin
         .users
         .as_ref()

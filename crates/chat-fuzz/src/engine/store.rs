@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use chat_history::{
-    AppendError, Appended, Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage, Page,
-    Retention, Told,
+    AppendError, Appended, Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage,
+    OnAppended, Page, Retention,
 };
 use chat_protocol::{Epoch, RoomName};
 use futures::future::BoxFuture;
@@ -29,7 +29,7 @@ pub(super) struct HeldHistory {
 #[derive(Default)]
 struct State {
     is_holding: bool,
-    held: VecDeque<(NewMessage, u64, Told)>,
+    held: VecDeque<(NewMessage, u64, OnAppended)>,
     /// The number of appends.
     appends: u64,
     /// The size of all appends, in bytes.
@@ -60,7 +60,7 @@ impl HeldHistory {
     pub(super) fn fail(&self, count: usize) {
         for _ in 0..count {
             let Some((_, _, on_appended)) = self.state.lock().held.pop_front() else { return };
-            on_appended(Err(AppendError::Unavailable(HistoryError("on purpose".into()))));
+            on_appended(Err(AppendError::Unavailable(HistoryError::other("on purpose"))));
         }
     }
 
@@ -91,11 +91,11 @@ impl HeldHistory {
         assert!(state.faults.is_empty(), "{:?}", state.faults);
     }
 
-    fn append_now(&self, message: NewMessage, append: u64, on_appended: Told) {
+    fn append_now(&self, message: NewMessage, append: u64, on_appended: OnAppended) {
         let state = Arc::clone(&self.state);
         let new = message.clone();
         // recorded before the engine receives the result
-        let recording: Told = Box::new(move |outcome| {
+        let recording: OnAppended = Box::new(move |outcome| {
             {
                 let mut state = state.lock();
                 let State { logs, faults, .. } = &mut *state;
@@ -116,14 +116,16 @@ fn record(
     outcome: &Result<Appended, AppendError>,
 ) -> Option<String> {
     let is_same = |first: &Stored| first.message.id == new.id && first.message.from == new.from;
-    let first = log.iter().position(|first| new.once && first.message.once && is_same(first));
+    let first = log.iter().position(|first| new.idempotent && first.message.idempotent && is_same(first));
     let is_right = match (outcome, first) {
         (Ok(appended), Some(first)) => {
-            appended.again && appended.message.seq == first as u64 + 1 && log[first].message.body == new.body
+            appended.duplicate
+                && appended.message.seq == first as u64 + 1
+                && log[first].message.body == new.body
         }
         (Ok(appended), None) => {
             log.push(Stored { message: new.clone(), append });
-            !appended.again && appended.message.seq == log.len() as u64
+            !appended.duplicate && appended.message.seq == log.len() as u64
         }
         (Err(AppendError::IdReused), Some(first)) => log[first].message.body != new.body,
         (Err(_), _) => false,
@@ -146,7 +148,7 @@ impl HistoryStore for HeldHistory {
         Durability::Disk
     }
 
-    fn append(&self, message: NewMessage, on_appended: Told) {
+    fn append(&self, message: NewMessage, on_appended: OnAppended) {
         let mut state = self.state.lock();
         let append = state.appends;
         state.appends += 1;

@@ -1,32 +1,36 @@
-//! Where the rows of ids are, in little memory.
+//! A compact index of the rows of ids.
 
 use std::collections::VecDeque;
 use std::iter;
 
-/// How many chains there are, as a power of two: with a million entries each has some eight.
+/// The number of chains, as a power of two. With a million entries a chain has about eight.
 const HEAD_BITS: u32 = 17;
 
-/// How many bits of an entry say how far back the next of its chain is, and so how many numbers are kept at most.
+/// How many bits of an entry are the distance to the next entry of its chain. This limits how many
+/// numbers are kept.
 const BACK_BITS: u32 = 20;
 
-/// The bits of an entry that are left.
+/// The remaining bits of an entry.
 const TAG_BITS: u32 = u32::BITS - BACK_BITS;
 
-/// Memory is taken and given back in pieces of so many entries.
+/// Memory is allocated and freed in chunks of this number of entries.
 const CHUNK: usize = 1 << 14;
 
 type Chunk = Box<[u32]>;
 
-/// Rows by the hashes of their ids, where rows are numbered as they come and go in the same order: what is kept is a queue, and
-/// its entries are chained by their hashes, from the newest to the oldest. That takes four bytes an entry, half a megabyte for the
-/// heads, and never a copy of it all; a hash map takes ten times as much, and doubles when it is full.
+/// Row numbers by the hashes of their ids. Rows are numbered in the order of insertion and are
+/// removed in the same order, so the index is a queue whose entries are chained by their hashes,
+/// from the newest to the oldest. That takes four bytes per entry, half a megabyte for the heads,
+/// and never copies the whole index; a hash map takes ten times as much and doubles when it is
+/// full.
 ///
-/// Of a hash 29 bits are looked at, so a number that is found may stand under another.
+/// Only 29 bits of a hash are compared, so a found number may belong to another hash.
 pub(super) struct IdIndex {
-    /// By the highest bits of a hash, the lowest 32 of the newest number under it. One that is not kept, or 0: there is none.
+    /// Indexed by the highest bits of a hash: the lowest 32 bits of the newest number of the chain.
+    /// There is none if the number is 0 or no longer kept.
     heads: Box<[u32]>,
-    /// An entry for each number from `first` to `newest`: the next bits of the hash, and how many numbers back the one before it in
-    /// its chain is; 0: there is none.
+    /// An entry for each number from `first` to `newest`: the next bits of the hash, and the
+    /// distance to the previous number of its chain, or 0 if there is none.
     chunks: VecDeque<Chunk>,
     /// The number of the first entry of the first chunk; divisible by [`CHUNK`].
     first: i64,
@@ -34,7 +38,7 @@ pub(super) struct IdIndex {
 }
 
 impl IdIndex {
-    /// How many of the newest numbers are kept at least.
+    /// At least this number of the newest numbers is kept.
     pub(super) const KEPT: i64 = 1 << BACK_BITS;
 
     pub(super) fn new() -> Self {
@@ -42,12 +46,12 @@ impl IdIndex {
         Self { heads, chunks: VecDeque::new(), first: 0, newest: 0 }
     }
 
-    /// The highest number so far; 0: none yet.
+    /// The highest number so far; 0 if there is none.
     pub(super) fn newest(&self) -> i64 {
         self.newest
     }
 
-    /// The numbers under a hash, the newest first, and seldom one that stands under another.
+    /// The numbers of a hash, newest first. Rarely one of them belongs to another hash.
     pub(super) fn find(&self, hash: u64) -> impl Iterator<Item = i64> {
         let mut next = self.head(hash);
         let chain = iter::from_fn(move || {
@@ -59,12 +63,13 @@ impl IdIndex {
         chain.filter(move |(_, entry)| entry >> BACK_BITS == tag(hash)).map(|(number, _)| number)
     }
 
-    /// Notes the number of a row under the hash of its id. It is higher than all before, and best the next.
+    /// Adds the number of a row under the hash of its id. It has to be higher than all numbers
+    /// before, ideally by one.
     pub(super) fn push(&mut self, hash: u64, number: i64) {
         debug_assert!(number > self.newest, "{number} comes after {}", self.newest);
-        self.make_room(number);
+        self.reserve(number);
         let back = self.head(hash).map_or(0, |head| number - head);
-        // what is further back than an entry can say is about to go anyway
+        // entries further back than the distance can express are about to be removed anyway
         let back = u32::try_from(back).ok().filter(|back| *back < 1 << BACK_BITS).unwrap_or(0);
         self.newest = number;
         self.heads[head(hash)] = low(number);
@@ -73,7 +78,7 @@ impl IdIndex {
         }
     }
 
-    /// Takes the newest number back, which stands under this hash.
+    /// Removes the newest number, which belongs to this hash.
     pub(super) fn pop(&mut self, hash: u64) {
         let Some(entry) = self.entry_mut(self.newest).map(std::mem::take) else { return };
         let head_was = before(self.newest, entry).unwrap_or(self.first - 1);
@@ -81,17 +86,17 @@ impl IdIndex {
         self.newest -= 1;
     }
 
-    /// Forgets numbers up to this one, but for some of the last.
-    pub(super) fn forget_through(&mut self, number: i64) {
+    /// Removes numbers up to this one, except for some of the last.
+    pub(super) fn remove_through(&mut self, number: i64) {
         while !self.chunks.is_empty() && self.first + CHUNK as i64 - 1 <= number {
             self.chunks.pop_front();
             self.first += CHUNK as i64;
         }
     }
 
-    /// Makes an entry for a number, in the place of the oldest ones if need be.
-    fn make_room(&mut self, number: i64) {
-        self.forget_through(number - Self::KEPT);
+    /// Makes an entry for a number, and removes the oldest entries if necessary.
+    fn reserve(&mut self, number: i64) {
+        self.remove_through(number - Self::KEPT);
         if self.chunks.is_empty() {
             self.first = number - number % CHUNK as i64;
         }
@@ -100,7 +105,7 @@ impl IdIndex {
         }
     }
 
-    /// The newest number of a hash's chain.
+    /// The newest number of the chain of a hash.
     fn head(&self, hash: u64) -> Option<i64> {
         let back = low(self.newest).wrapping_sub(self.heads[head(hash)]);
         let number = self.newest - i64::from(back);
@@ -119,22 +124,22 @@ impl IdIndex {
 }
 
 fn head(hash: u64) -> usize {
-    // so few bits fit
+    // the remaining bits fit into a usize
     (hash >> (u64::BITS - HEAD_BITS)) as usize
 }
 
 fn tag(hash: u64) -> u32 {
-    // so few bits fit
+    // the remaining bits fit into a u32
     (hash << HEAD_BITS >> (u64::BITS - TAG_BITS)) as u32
 }
 
-/// The number before this one in its chain.
+/// The previous number of the chain.
 fn before(number: i64, entry: u32) -> Option<i64> {
     let back = entry & ((1 << BACK_BITS) - 1);
     (back > 0).then(|| number - i64::from(back))
 }
 
-/// The lowest 32 bits: it is meant to cut.
+/// The lowest 32 bits; the truncation is intended.
 fn low(number: i64) -> u32 {
     number as u32
 }
@@ -144,7 +149,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Spread as a hash would (2^64 divided by the golden ratio).
+    /// Spreads numbers as a hash would (2^64 divided by the golden ratio).
     fn spread(number: i64) -> u64 {
         (number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
@@ -154,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_found_across_the_edge_of_32_bits() {
+    fn numbers_are_found_across_the_32_bit_boundary() {
         let mut index = IdIndex::new();
         let edge = i64::from(u32::MAX);
         for number in [edge - 1, edge, edge + 1, edge + 2] {
@@ -165,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_take_little_and_more_take_no_more() {
+    fn memory_is_bounded() {
         let mut index = IdIndex::new();
         for number in 1..=2_000_000 {
             index.push(spread(number), number);
@@ -178,12 +183,12 @@ mod tests {
                 found.len() - 1
             })
             .sum();
-        // of a million that are looked up, each among a million, one in 2^29 of them is another's
+        // a million lookups among a million entries each: one entry in 2^29 belongs to another hash
         assert!(wrong < 10_000, "{wrong}");
     }
 
     #[test]
-    fn a_gap_costs_no_more_than_what_is_kept() {
+    fn a_gap_does_not_take_memory() {
         let mut index = IdIndex::new();
         for number in [5, 100_000, i64::from(u32::MAX) * 100] {
             index.push(3, number);
@@ -194,24 +199,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_noted_is_found_until_it_is_forgotten(
+        fn numbers_are_found_until_they_are_removed(
             start in prop_oneof![Just(0_i64), Just((1 << 32) - 40_000)],
             steps in prop::collection::vec((0..6_u64, 1..20_000_i64, 0..10_u8), 1..100),
         ) {
             let (mut index, mut model) = (IdIndex::new(), Vec::<(u64, i64)>::new());
             let mut newest = start;
             for (which, far, step) in steps {
-                // some under one head, and some with one tag
+                // some with the same head, and some with the same tag
                 let hash = (which % 3) << 60 | (which / 3) << 40;
                 match step {
-                    // as long as the newest is one that was noted
+                    // only while the newest number is one that was added
                     0 => if model.last().is_some_and(|(_, number)| *number == newest) {
                         let (hash, _) = model.pop().unwrap();
                         index.pop(hash);
                         newest -= 1;
                     },
                     1 => {
-                        index.forget_through(newest - far);
+                        index.remove_through(newest - far);
                         model.retain(|(_, number)| *number > newest - far);
                     }
                     _ => {

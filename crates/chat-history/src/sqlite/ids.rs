@@ -1,4 +1,4 @@
-//! The ids that senders gave, so that a message that comes again is recognised.
+//! The ids that authors have chosen, to recognise duplicates.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -13,31 +13,32 @@ use crate::NewMessage;
 /// How long an id is recognised, in milliseconds.
 const KEPT_FOR: i64 = 24 * 60 * 60 * 1_000;
 
-/// How many ids are kept at most.
-const MOST_IDS: i64 = 1_000_000;
+/// The maximum number of ids that are kept.
+const MAX_IDS: i64 = 1_000_000;
 
-const _: () = assert!(MOST_IDS <= IdIndex::KEPT);
+const _: () = assert!(MAX_IDS <= IdIndex::KEPT);
 
-/// Finds the row of an id. The table has no index but its order of insertion: one over random ids would have to change a page
-/// at a random place for nearly every message, which was measured to cost three times as much as the rest. So where a row is
-/// stands in memory, some 5 MB for a million of them; what the row says is always asked of the table.
+/// Finds the row of an id. The table has no index except its order of insertion: an index over
+/// random ids would change a page at a random position for nearly each message, which was measured
+/// to cost three times as much as the rest. Therefore the position of each row is kept in memory,
+/// about 5 MB for a million ids; the content of a row is always read from the table.
 ///
 /// Only the writer's thread uses this.
 pub(super) struct Ids {
-    /// `n` of the row of an id, by the hash of the id. An entry may be wrong: its row may never have been committed, or
-    /// may have gone, or it may be that of another id.
+    /// The row numbers (`n`) by the hash of the id. An entry may be wrong: its row may never have
+    /// been committed, may have been removed, or may belong to another id.
     rows: IdIndex,
     hasher: RandomState,
-    /// The hashes of the newest entries, those that were made since the last commit that was told.
-    unsettled: Vec<u64>,
-    /// A transaction failed: of the unsettled ones the table may have none, or some.
+    /// The hashes of the newest entries: those that were added since the last known commit.
+    uncommitted: Vec<u64>,
+    /// A transaction failed: the table may contain none, some or all of the uncommitted ids.
     in_doubt: bool,
 }
 
-/// Whose id it is.
+/// Room, author and id.
 type Key<'a> = (i64, &'a str, &'a str);
 
-/// Where the message is that had the id first.
+/// The first message with an id.
 pub(super) struct First {
     pub(super) seq: i64,
     pub(super) sent_at: Timestamp,
@@ -72,7 +73,7 @@ impl Row {
 }
 
 impl Ids {
-    /// Those that the table has.
+    /// Loads the index from the table.
     pub(super) fn load(connection: &mut SqliteConnection) -> QueryResult<Self> {
         let hasher = RandomState::new();
         let mut rows = IdIndex::new();
@@ -84,11 +85,12 @@ impl Ids {
             let row = row?;
             rows.push(hasher.hash_one(row.key()), row.n);
         }
-        Ok(Self { rows, hasher, unsettled: Vec::new(), in_doubt: false })
+        Ok(Self { rows, hasher, uncommitted: Vec::new(), in_doubt: false })
     }
 
-    /// Notes a message's id with the place that the message is about to get, unless the same user has given it to a message
-    /// in the same room before: then says to which.
+    /// Records the id of a message together with the number that the message is about to get,
+    /// unless the same user has used the id in the same room before; then returns the first
+    /// message.
     pub(super) fn claim(
         &mut self,
         connection: &mut SqliteConnection,
@@ -112,36 +114,36 @@ impl Ids {
         let row = NewRow { n, room_id, username, message_id, seq, sent_at: now.0 };
         diesel::insert_into(message_ids::table).values(&row).execute(connection)?;
         self.rows.push(hash, n);
-        self.unsettled.push(hash);
+        self.uncommitted.push(hash);
         Ok(None)
     }
 
-    /// Removes ids that need not be kept, at most so many, and says whether more of them are left.
+    /// Removes up to `max` expired ids, and returns whether more are left.
     pub(super) fn expire(
         &mut self,
         connection: &mut SqliteConnection,
         now: Timestamp,
-        most: usize,
+        max: usize,
     ) -> QueryResult<bool> {
         let Some(newest) = newest(connection)? else { return Ok(false) };
-        let goes = |row: &Row| row.n <= newest - MOST_IDS || is_old(row.sent_at, now);
-        // most of the time there is nothing to do, and one row says so
+        let goes = |row: &Row| row.n <= newest - MAX_IDS || is_old(row.sent_at, now);
+        // usually nothing has expired, and one row shows that
         if !oldest(connection, 1)?.iter().any(goes) {
             return Ok(false);
         }
-        let found = oldest(connection, most.saturating_add(1))?;
+        let found = oldest(connection, max.saturating_add(1))?;
         let count = found.iter().take_while(|row| goes(row)).count();
-        let gone = &found[..count.min(most)];
+        let gone = &found[..count.min(max)];
         if let Some(last) = gone.last() {
             diesel::delete(message_ids::table.filter(message_ids::n.le(last.n))).execute(connection)?;
-            self.rows.forget_through(last.n);
+            self.rows.remove_through(last.n);
         }
-        Ok(count > most)
+        Ok(count > max)
     }
 
-    /// What was noted is in the database.
+    /// The recorded ids are in the database.
     pub(super) fn committed(&mut self) {
-        self.unsettled.clear();
+        self.uncommitted.clear();
     }
 
     /// A transaction failed.
@@ -149,13 +151,13 @@ impl Ids {
         self.in_doubt = true;
     }
 
-    /// Forgets what failed transactions noted, unless it reached the disk. Left where they are, entries of a long time of failures would
-    /// take the places of older ids, which are still to be recognised.
-    pub(super) fn settle(&mut self, connection: &mut SqliteConnection) -> QueryResult<()> {
+    /// Removes the entries of failed transactions, unless they reached the disk. If they were kept,
+    /// a long period of failures would displace older ids that still have to be recognised.
+    pub(super) fn resolve(&mut self, connection: &mut SqliteConnection) -> QueryResult<()> {
         if self.in_doubt {
             let stored = newest(connection)?.unwrap_or_default();
             while self.rows.newest() > stored
-                && let Some(hash) = self.unsettled.pop()
+                && let Some(hash) = self.uncommitted.pop()
             {
                 self.rows.pop(hash);
             }

@@ -1,19 +1,19 @@
-//! The durable store: diesel on SQLite, written through `chat-db`'s group commit.
+//! The durable store: diesel on SQLite, through the group commit of `chat-db`.
 
 mod append;
 mod id_index;
 mod ids;
-mod intake;
 mod numbers;
 mod prune;
+mod queue;
 mod read;
 mod schema;
-pub mod users;
+mod users;
 
 use std::fmt;
 use std::sync::Arc;
 
-use chat_db::Database;
+use chat_db::{Database, SyncMode};
 use chat_protocol::{Epoch, RoomName, Timestamp};
 use diesel::prelude::*;
 use futures::future::{BoxFuture, FutureExt};
@@ -23,12 +23,14 @@ use self::append::Appender;
 use self::ids::Ids;
 use self::prune::Pass;
 use self::schema::history_epoch;
-use crate::{Durability, HistoryError, HistoryStore, Messages, NewMessage, Page, Retention, Told};
+use crate::{Durability, HistoryError, HistoryStore, Messages, NewMessage, OnAppended, Page, Retention};
 
-/// History in a database file. What it has acknowledged survives a power cut.
+pub use users::SqliteUserMessages;
+
+/// History in a database file. Acknowledged messages survive a power cut.
 ///
-/// Answers to appends come on the database's writer thread, right after the commit. A file takes 8,388,607 rooms over its
-/// whole life, and 2^40 - 1 messages in each.
+/// Results of appends are delivered on the database's writer thread, right after the commit. A file
+/// holds up to 8,388,607 rooms over its whole life, and 2^40 - 1 messages in each.
 pub struct SqliteHistory {
     database: Database,
     epoch: Epoch,
@@ -44,26 +46,26 @@ impl fmt::Debug for SqliteHistory {
 }
 
 impl SqliteHistory {
-    /// The store on an open database. The first on a file begins its epoch, and so does one on a file that is not as it was left
-    /// ([`Database::is_as_left`]). One store to a database at a time: each keeps in
-    /// mind where the rooms' numbers stand.
+    /// The store on an open database. A new file begins an epoch, and so does a file that is not in
+    /// the state in which it was closed ([`Database::is_unchanged`]). Only one store may use a
+    /// database at a time, because each caches the numbers of the rooms.
     ///
     /// # Errors
-    /// [`HistoryError`] when the database does not answer.
+    /// [`HistoryError`] if the database fails.
     pub async fn open(database: Database) -> Result<Self, HistoryError> {
-        let is_as_left = database.is_as_left();
-        let life = move |connection: &mut SqliteConnection| epoch(connection, is_as_left);
-        let epoch = database.write_as(chat_db::Durability::Disk, life).await?;
+        let is_unchanged = database.is_unchanged();
+        let epoch = move |connection: &mut SqliteConnection| epoch(connection, is_unchanged);
+        let epoch = database.write_with(SyncMode::Full, epoch).await?;
         let appender = Arc::new(Appender::new(database.read(Ids::load).await?));
         Ok(Self { database, epoch: Epoch(epoch.into()), appender, pass: Mutex::default() })
     }
 }
 
-/// Reads the epoch, or begins one where there is none yet or the file may be an older state of itself: what clients know by its
-/// numbers may be something else there.
-fn epoch(connection: &mut SqliteConnection, is_as_left: bool) -> QueryResult<String> {
+/// Reads the epoch. Begins a new one if there is none, or if the file may be an older state of
+/// itself: the numbers that clients know may stand for other messages there.
+fn epoch(connection: &mut SqliteConnection, is_unchanged: bool) -> QueryResult<String> {
     let found = history_epoch::table.select(history_epoch::epoch).first(connection).optional()?;
-    if let Some(epoch) = found.filter(|_| is_as_left) {
+    if let Some(epoch) = found.filter(|_| is_unchanged) {
         return Ok(epoch);
     }
     let epoch = Epoch::from_random(rand::random()).0.to_string();
@@ -85,8 +87,8 @@ impl HistoryStore for SqliteHistory {
         Durability::Disk
     }
 
-    fn append(&self, message: NewMessage, told: Told) {
-        self.appender.append(&self.database, message, told);
+    fn append(&self, message: NewMessage, on_appended: OnAppended) {
+        self.appender.append(&self.database, message, on_appended);
     }
 
     fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>> {
@@ -100,12 +102,12 @@ impl HistoryStore for SqliteHistory {
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {
         async move {
-            // if the step fails this stays lost, and the walk begins anew
+            // lost if the step fails; then the walk starts again
             let mut pass = std::mem::take(&mut *self.pass.lock());
             let appender = Arc::clone(&self.appender);
             let step = move |connection: &mut SqliteConnection| {
                 let now = Timestamp::now();
-                let more_ids = appender.expire_ids(connection, now, prune::ROWS)?;
+                let more_ids = appender.expire_ids(connection, now, prune::MAX_ROWS)?;
                 let more = prune::step(connection, retention, now, &mut pass)?;
                 Ok((pass, more || more_ids))
             };
@@ -118,12 +120,13 @@ impl HistoryStore for SqliteHistory {
 
     fn check(&self) -> BoxFuture<'_, Result<(), HistoryError>> {
         async move {
-            // a row is changed, on the disk: on a full one a transaction that changes none would succeed
+            // changes a row and waits for the disk: on a full disk a transaction without changes
+            // would succeed
             let write = |connection: &mut SqliteConnection| {
                 let counted = history_epoch::checks.eq(history_epoch::checks + 1);
                 diesel::update(history_epoch::table).set(counted).execute(connection)
             };
-            self.database.write_as(chat_db::Durability::Disk, write).await?;
+            self.database.write_with(SyncMode::Full, write).await?;
             Ok(())
         }
         .boxed()

@@ -1,4 +1,4 @@
-//! Removing what need not be kept, in small steps.
+//! Removes old messages in small steps.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,43 +8,45 @@ use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 
-use super::schema::{messages, place, rooms, seq_at};
+use super::schema::{messages, rooms, row_key, seq_of};
 use crate::Retention;
 
-/// How much one step removes of messages, and of ids.
-pub(super) const ROWS: usize = 500;
-/// How many bytes of text. Long texts lie in pages of their own, each of which is visited.
-const BYTES: i64 = 2 << 20;
-/// How much of it one room may have, as long as it is not known whether others need it.
-const ROWS_OF_A_ROOM: usize = 100;
+/// How many messages, and how many ids, one step removes.
+pub(super) const MAX_ROWS: usize = 500;
+/// How many bytes of text one step removes. Long texts have pages of their own, and each is
+/// visited.
+const MAX_BYTES: i64 = 2 << 20;
+/// How many messages of one room a step removes while other rooms may need pruning.
+const MAX_ROWS_PER_ROOM: usize = 100;
 /// How many rooms one step looks at.
-const ROOMS: usize = 256;
-/// How many of those that are known to have more to remove come first.
-const UNFINISHED: usize = 3;
+const MAX_ROOMS: usize = 256;
+/// How many unfinished rooms come first in a step.
+const MAX_UNFINISHED: usize = 3;
 
 diesel::define_sql_function! {
-    /// The size of a text in bytes, which is known without reading it (<https://sqlite.org/lang_corefunc.html#octet_length>).
+    /// The size of a text in bytes, without reading it
+    /// (<https://sqlite.org/lang_corefunc.html#octet_length>).
     fn octet_length(text: Nullable<Text>) -> Nullable<BigInt>;
 }
 
-/// How far a walk through all rooms has come.
+/// The progress of a walk through all rooms.
 #[derive(Debug, Default)]
 pub(super) struct Pass {
-    /// The last room that was looked at, by id.
+    /// The id of the last room that was looked at.
     last_room: i64,
-    /// Whether it was the last of all.
+    /// Whether it was the last room of all.
     is_through: bool,
-    /// Rooms in which more has to go than they were given, each in its turn: a large one keeps no other waiting.
+    /// Rooms with more to remove than their share, in turn: a large room does not delay the others.
     unfinished: VecDeque<i64>,
 }
 
-/// What is left of a step.
+/// What is left of a step's limits.
 struct Budget {
     rows: usize,
     bytes: i64,
 }
 
-/// A room's numbers: what is there begins at the first and ends before the next.
+/// The numbers of a room: `first_seq` is inclusive, `next_seq` exclusive.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = rooms, check_for_backend(diesel::sqlite::Sqlite))]
 struct Room {
@@ -53,40 +55,40 @@ struct Room {
     next_seq: i64,
 }
 
-/// What does not stay.
+/// The limits of a pass.
 #[derive(Clone, Copy)]
 struct Limits {
-    /// What was sent before this.
+    /// Messages that were sent before this are removed.
     sent_before: i64,
-    /// All but so many of each room.
+    /// The number of messages that each room keeps.
     count: i64,
 }
 
-/// Does one step, and says whether there is more to do. `pass` is left where the next step goes on.
+/// Performs one step, and returns whether there is more to do. `pass` is updated for the next step.
 pub(super) fn step(
     connection: &mut SqliteConnection,
     retention: Retention,
     now: Timestamp,
     pass: &mut Pass,
 ) -> QueryResult<bool> {
-    if retention.keeps_all() {
+    if retention.is_unlimited() {
         *pass = Pass::default();
         return Ok(false);
     }
     let limits = Limits::of(retention, now);
-    let mut budget = Budget { rows: ROWS, bytes: BYTES };
-    for _ in 0..pass.unfinished.len().min(UNFINISHED) {
+    let mut budget = Budget { rows: MAX_ROWS, bytes: MAX_BYTES };
+    for _ in 0..pass.unfinished.len().min(MAX_UNFINISHED) {
         let Some(id) = pass.unfinished.pop_front() else { break };
-        prune_again(connection, id, limits, &mut budget, pass)?;
+        resume(connection, id, limits, &mut budget, pass)?;
     }
     if !pass.is_through {
         let found = rooms::table
             .filter(rooms::id.gt(pass.last_room))
             .order(rooms::id)
-            .limit(i64::try_from(ROOMS).unwrap_or(i64::MAX))
+            .limit(i64::try_from(MAX_ROOMS).unwrap_or(i64::MAX))
             .select(Room::as_select())
             .load(connection)?;
-        pass.is_through = found.len() < ROOMS;
+        pass.is_through = found.len() < MAX_ROOMS;
         for room in found {
             if budget.is_spent() {
                 pass.is_through = false;
@@ -98,11 +100,11 @@ pub(super) fn step(
             }
         }
     }
-    // where few rooms have something to go the step is theirs
+    // if few rooms have something to remove, they get the rest of the step
     while !budget.is_spent()
         && let Some(id) = pass.unfinished.pop_front()
     {
-        prune_again(connection, id, limits, &mut budget, pass)?;
+        resume(connection, id, limits, &mut budget, pass)?;
     }
     if pass.is_through && pass.unfinished.is_empty() {
         *pass = Pass::default();
@@ -111,8 +113,8 @@ pub(super) fn step(
     Ok(true)
 }
 
-/// Goes on with a room in which more had to go.
-fn prune_again(
+/// Continues with an unfinished room.
+fn resume(
     connection: &mut SqliteConnection,
     id: i64,
     limits: Limits,
@@ -145,7 +147,7 @@ impl Limits {
 }
 
 impl Room {
-    /// Removes the oldest of what has to go, and says whether more of it is left.
+    /// Removes the oldest messages, and returns whether more have to be removed.
     fn prune(
         &self,
         connection: &mut SqliteConnection,
@@ -153,22 +155,22 @@ impl Room {
         budget: &mut Budget,
     ) -> QueryResult<bool> {
         let first_kept = self.next_seq.saturating_sub(limits.count);
-        let keeps_by_count = first_kept <= self.first_seq;
-        if self.first_seq >= self.next_seq || (keeps_by_count && limits.sent_before == i64::MIN) {
+        let is_kept_by_count = first_kept <= self.first_seq;
+        if self.first_seq >= self.next_seq || (is_kept_by_count && limits.sent_before == i64::MIN) {
             return Ok(false);
         }
         let (cut, more) = self.cut(connection, first_kept, limits.sent_before, budget)?;
         if cut > self.first_seq {
             let gone = messages::table
-                .filter(messages::place.ge(place(self.id, self.first_seq)))
-                .filter(messages::place.lt(place(self.id, cut)));
+                .filter(messages::row_key.ge(row_key(self.id, self.first_seq)))
+                .filter(messages::row_key.lt(row_key(self.id, cut)));
             diesel::delete(gone).execute(connection)?;
             diesel::update(rooms::table.find(self.id)).set(rooms::first_seq.eq(cut)).execute(connection)?;
         }
         Ok(more)
     }
 
-    /// The first number that stays for now, and whether it has to go, too.
+    /// The first number that is kept for now, and whether it has to be removed later.
     fn cut(
         &self,
         connection: &mut SqliteConnection,
@@ -176,24 +178,24 @@ impl Room {
         sent_before: i64,
         budget: &mut Budget,
     ) -> QueryResult<(i64, bool)> {
-        let mut most = ROWS_OF_A_ROOM.min(budget.rows);
-        // read row by row: where nothing has to go one row says so
+        let mut max = MAX_ROWS_PER_ROOM.min(budget.rows);
+        // read row by row: if nothing has to be removed, the first row shows that
         let rows = messages::table
-            .filter(messages::place.ge(place(self.id, self.first_seq)))
-            .filter(messages::place.lt(place(self.id, self.next_seq)))
-            .order(messages::place)
-            .select((messages::place, messages::sent_at, octet_length(messages::body)))
+            .filter(messages::row_key.ge(row_key(self.id, self.first_seq)))
+            .filter(messages::row_key.lt(row_key(self.id, self.next_seq)))
+            .order(messages::row_key)
+            .select((messages::row_key, messages::sent_at, octet_length(messages::body)))
             .load_iter::<(i64, i64, Option<i64>), DefaultLoadingMode>(connection)?;
         for row in rows {
-            let (place, sent_at, size) = row?;
-            let seq = seq_at(place);
+            let (row_key, sent_at, size) = row?;
+            let seq = seq_of(row_key);
             if seq >= first_kept && sent_at >= sent_before {
                 return Ok((seq, false));
             }
-            if most == 0 || budget.bytes <= 0 {
+            if max == 0 || budget.bytes <= 0 {
                 return Ok((seq, true));
             }
-            most -= 1;
+            max -= 1;
             budget.rows -= 1;
             budget.bytes -= size.unwrap_or_default();
         }

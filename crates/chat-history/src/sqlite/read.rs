@@ -1,21 +1,20 @@
-//! Reading a room.
+//! Reads messages.
 
 use chat_protocol::RoomName;
-use chat_protocol::v2::PAGE_BYTES;
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 
-use super::schema::{Row, Rows, messages, place, rooms, unsigned};
-use crate::{HistoryError, Messages, Page};
+use super::schema::{Row, Rows, messages, rooms, row_key, unsigned};
+use crate::{HistoryError, MAX_PAGE_BYTES, Messages, Page};
 
-/// Which numbers a room has: from the first that was not pruned to the newest.
+/// The numbers that a room has: from the first that was not pruned to the newest.
 struct Extent {
     room_id: i64,
     first: i64,
     newest: i64,
 }
 
-/// The number of a room's newest message.
+/// The number of the newest message of a room.
 pub(super) fn newest(connection: &mut SqliteConnection, room: &RoomName) -> QueryResult<u64> {
     Ok(extent(connection, room)?.map_or(0, |extent| unsigned(extent.newest)))
 }
@@ -29,13 +28,13 @@ fn extent(connection: &mut SqliteConnection, room: &RoomName) -> QueryResult<Opt
     Ok(row.map(|(room_id, first, next)| Extent { room_id, first, newest: next - 1 }))
 }
 
-/// A part of a room. The outer error is the database's, the inner one that of a row.
+/// A page of a room. The outer error is that of the database, the inner one that of a row.
 pub(super) fn page(
     connection: &mut SqliteConnection,
     room: RoomName,
     page: Page,
 ) -> QueryResult<Result<Messages, HistoryError>> {
-    // one view of the room: what is pruned in between is all there or all gone
+    // one snapshot: messages that are pruned meanwhile are all there or all gone
     connection.transaction(|connection| {
         let Some(extent) = extent(connection, &room)? else { return Ok(Ok(Messages::default())) };
         match page {
@@ -57,9 +56,9 @@ fn after(
         return Ok(Ok(Messages::default()));
     }
     let rows = messages::table
-        .filter(messages::place.ge(place(extent.room_id, from)))
-        .filter(messages::place.le(place(extent.room_id, extent.newest)))
-        .order(messages::place)
+        .filter(messages::row_key.ge(row_key(extent.room_id, from)))
+        .filter(messages::row_key.le(row_key(extent.room_id, extent.newest)))
+        .order(messages::row_key)
         .limit(rows(limit))
         .select(Row::as_select())
         .load_iter::<Row, DefaultLoadingMode>(connection)?;
@@ -81,9 +80,9 @@ fn before(
         return Ok(Ok(Messages::default()));
     }
     let rows = messages::table
-        .filter(messages::place.ge(place(extent.room_id, extent.first)))
-        .filter(messages::place.le(place(extent.room_id, to)))
-        .order(messages::place.desc())
+        .filter(messages::row_key.ge(row_key(extent.room_id, extent.first)))
+        .filter(messages::row_key.le(row_key(extent.room_id, to)))
+        .order(messages::row_key.desc())
         .limit(rows(limit))
         .select(Row::as_select())
         .load_iter::<Row, DefaultLoadingMode>(connection)?;
@@ -94,12 +93,12 @@ fn before(
     }))
 }
 
-/// Takes rows until the page is full. What does not fit is not even read.
+/// Takes rows until the page is full. Rows that do not fit are not read.
 fn fill(
     room: RoomName,
     found: impl Iterator<Item = QueryResult<Row>>,
 ) -> QueryResult<Result<Vec<std::sync::Arc<chat_protocol::Message>>, HistoryError>> {
-    let mut rows = Rows::of(room);
+    let mut rows = Rows::of_room(room);
     let mut messages = Vec::new();
     let mut bytes = 0;
     for row in found {
@@ -108,7 +107,7 @@ fn fill(
             Err(error) => return Ok(Err(error)),
         };
         bytes += message.encoded_size();
-        if bytes > PAGE_BYTES && !messages.is_empty() {
+        if bytes > MAX_PAGE_BYTES && !messages.is_empty() {
             break;
         }
         messages.push(message);

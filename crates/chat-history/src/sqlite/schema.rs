@@ -1,13 +1,12 @@
-//! The tables, and rows as messages.
+//! The tables, and the conversion of rows to messages.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chat_db::DbError;
 use chat_protocol::{Content, Message, RoomName, Timestamp, Username};
 use diesel::prelude::*;
 
-use crate::HistoryError;
+use crate::{HistoryError, HistoryErrorKind};
 
 diesel::table! {
     rooms (id) {
@@ -19,8 +18,9 @@ diesel::table! {
 }
 
 diesel::table! {
-    messages (place) {
-        place -> BigInt,
+    messages (row_key) {
+        #[sql_name = "place"]
+        row_key -> BigInt,
         username -> Text,
         id -> Text,
         body -> Nullable<Text>,
@@ -47,56 +47,56 @@ diesel::table! {
     }
 }
 
-/// How many bits of a place are the number in the room; those above are the room's id.
+/// How many bits of a row key are the number in the room. The higher bits are the id of the room.
 const SEQ_BITS: u32 = 40;
 
-/// The highest number that a message can have.
-const LAST_SEQ: i64 = (1 << SEQ_BITS) - 1;
+/// The highest number of a message.
+const MAX_SEQ: i64 = (1 << SEQ_BITS) - 1;
 
 /// The highest id of a room that can have messages.
-const LAST_ROOM: i64 = i64::MAX >> SEQ_BITS;
+const MAX_ROOM: i64 = i64::MAX >> SEQ_BITS;
 
-/// Where a message lies in the table.
-pub(super) fn place(room_id: i64, seq: i64) -> i64 {
+/// The row key of a message.
+pub(super) fn row_key(room_id: i64, seq: i64) -> i64 {
     (room_id << SEQ_BITS) + seq
 }
 
-/// Whether there is such a place.
-pub(super) fn has_place(room_id: i64, seq: i64) -> bool {
-    (1..=LAST_ROOM).contains(&room_id) && (1..=LAST_SEQ).contains(&seq)
+/// Whether there is a row key for this message.
+pub(super) fn is_valid(room_id: i64, seq: i64) -> bool {
+    (1..=MAX_ROOM).contains(&room_id) && (1..=MAX_SEQ).contains(&seq)
 }
 
-/// The number of the message that lies there.
-pub(super) fn seq_at(place: i64) -> i64 {
-    place & LAST_SEQ
+/// The number of the message with this row key.
+pub(super) fn seq_of(row_key: i64) -> i64 {
+    row_key & MAX_SEQ
 }
 
-/// The id of the room that it lies in.
-pub(super) fn room_at(place: i64) -> i64 {
-    place >> SEQ_BITS
+/// The id of the room with this row key.
+pub(super) fn room_of(row_key: i64) -> i64 {
+    row_key >> SEQ_BITS
 }
 
-/// A number as others see it. There are none below 0, unless somebody has put one into the table.
+/// A number as the API has it. Negative numbers occur only if another program has written them.
 pub(super) fn unsigned(seq: i64) -> u64 {
     u64::try_from(seq).unwrap_or_default()
 }
 
-/// A message as it is written.
+/// A message to be inserted.
 #[derive(Insertable)]
 #[diesel(table_name = messages)]
 pub(super) struct NewRow<'a> {
-    pub(super) place: i64,
+    pub(super) row_key: i64,
     pub(super) username: &'a str,
     pub(super) id: &'a str,
     pub(super) body: &'a str,
     pub(super) sent_at: i64,
 }
 
-/// A message as it is read.
+/// A message row.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = messages, check_for_backend(diesel::sqlite::Sqlite))]
 pub(super) struct Row {
-    place: i64,
+    row_key: i64,
     username: String,
     id: String,
     body: Option<String>,
@@ -104,34 +104,36 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Where it lies.
-    pub(super) fn place(&self) -> i64 {
-        self.place
+    /// The key of the row.
+    pub(super) fn row_key(&self) -> i64 {
+        self.row_key
     }
 
-    /// The bytes of its text.
+    /// The size of the text in bytes.
     pub(super) fn size(&self) -> usize {
         self.body.as_ref().map_or(0, String::len)
     }
 }
 
-/// Turns the rows of one room into messages. Most of them are of a few people: each name is looked at once.
+/// Converts the rows of one room to messages. Most rows belong to a few users, so each name is
+/// validated once.
 pub(super) struct Rows {
     room: RoomName,
     users: HashMap<String, Username>,
 }
 
 impl Rows {
-    pub(super) fn of(room: RoomName) -> Self {
+    pub(super) fn of_room(room: RoomName) -> Self {
         Self { room, users: HashMap::new() }
     }
 
-    /// Names in the database were validated when they were written; a row that somebody else has put there with a name that
-    /// is none is a fault of the store.
+    /// Names in the database were validated when they were written. A row with an invalid name was
+    /// written by another program, and is reported as damaged.
     pub(super) fn message(&mut self, row: Row) -> Result<Arc<Message>, HistoryError> {
-        let seq = seq_at(row.place);
+        let seq = seq_of(row.row_key);
         let fault = |what: &dyn std::fmt::Display| {
-            HistoryError(format!("message {seq} of the room {}: {what}", self.room))
+            let text = format!("message {seq} of the room {}: {what}", self.room);
+            HistoryError::new(HistoryErrorKind::Damaged, text)
         };
         let content = match row.body {
             None => Content::Erased,
@@ -152,29 +154,20 @@ impl Rows {
     }
 }
 
-impl From<DbError> for HistoryError {
-    fn from(error: DbError) -> Self {
-        Self(error.to_string())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn places_of_a_room_lie_behind_those_of_the_one_before() {
-        assert!(place(1, LAST_SEQ) < place(2, 1));
-        assert_eq!(seq_at(place(LAST_ROOM, LAST_SEQ)), LAST_SEQ);
-        assert_eq!(room_at(place(LAST_ROOM, LAST_SEQ)), LAST_ROOM);
-        assert_eq!(room_at(place(7, 1)), 7);
-        assert_eq!(place(LAST_ROOM, LAST_SEQ), i64::MAX);
-        assert!(has_place(LAST_ROOM, LAST_SEQ) && has_place(1, 1));
+    fn row_keys_are_ordered_by_room_and_number() {
+        assert!(row_key(1, MAX_SEQ) < row_key(2, 1));
+        assert_eq!(seq_of(row_key(MAX_ROOM, MAX_SEQ)), MAX_SEQ);
+        assert_eq!(room_of(row_key(MAX_ROOM, MAX_SEQ)), MAX_ROOM);
+        assert_eq!(room_of(row_key(7, 1)), 7);
+        assert_eq!(row_key(MAX_ROOM, MAX_SEQ), i64::MAX);
+        assert!(is_valid(MAX_ROOM, MAX_SEQ) && is_valid(1, 1));
         assert!(
-            !has_place(LAST_ROOM + 1, 1)
-                && !has_place(1, LAST_SEQ + 1)
-                && !has_place(0, 1)
-                && !has_place(1, 0)
+            !is_valid(MAX_ROOM + 1, 1) && !is_valid(1, MAX_SEQ + 1) && !is_valid(0, 1) && !is_valid(1, 0)
         );
     }
 }

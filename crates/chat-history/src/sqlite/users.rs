@@ -1,173 +1,149 @@
-//! What one user said in any room: to be given to that user, or to be erased. Messages have no index by user, which every message would pay
-//! for; so all of them are looked at, a stretch at a time.
+//! The messages of one user in the SQLite store. Messages have no index by user, because each
+//! append would pay for it; a walk scans all messages, a range of row keys per step.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use chat_db::{Database, Durability};
-use chat_protocol::v2::PAGE_BYTES;
+use chat_db::{Database, SyncMode};
 use chat_protocol::{Message, RoomName, Username};
 use diesel::connection::{DefaultLoadingMode, SimpleConnection};
 use diesel::prelude::*;
+use futures::future::{BoxFuture, FutureExt};
 
-use super::schema::{Row, Rows, messages, room_at, rooms, seq_at, unsigned};
-use crate::HistoryError;
+use super::schema::{Row, Rows, messages, room_of, rooms, seq_of, unsigned};
+use crate::{Cursor, ErasedMessage, HistoryError, HistoryErrorKind, MAX_PAGE_BYTES, Step, UserMessages};
 
-/// How many messages are looked at in one step: some 10 ms where they are in memory.
-const STRETCH: i64 = 20_000;
+/// How many messages a step scans: about 10 ms if they are in memory.
+const MAX_SCANNED: i64 = 20_000;
 
-/// How many are erased in one: the writer keeps everybody waiting for a few milliseconds.
-const ERASED: usize = 200;
+/// How many messages a step erases: the writer delays other work by a few milliseconds.
+const MAX_ERASED: usize = 200;
 
-/// The messages of a database, by who said them. Beside the [`SqliteHistory`](crate::SqliteHistory) of the same database, which goes on
-/// meanwhile.
+/// The messages of one user in a database file. It may be used at the same time as the
+/// [`SqliteHistory`](crate::SqliteHistory) of the same database. The text of erased messages is
+/// overwritten in the file.
 #[derive(Debug, Clone)]
-pub struct UserMessages {
+pub struct SqliteUserMessages {
     database: Database,
 }
 
-/// How far a walk through all messages has come: a text for whoever goes on with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Cursor(i64);
-
-/// It is no cursor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a valid position to continue from")]
-pub struct NoCursor;
-
-/// One step of a walk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step<T> {
-    /// What it brought; a step may bring nothing although there is more.
-    pub found: T,
-    /// Where the next begins; none where all is done.
-    pub next: Option<Cursor>,
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}", self.0)
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = NoCursor;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        i64::from_str_radix(text, 16).ok().filter(|place| *place >= 0).map(Self).ok_or(NoCursor)
-    }
-}
-
-impl UserMessages {
-    /// Those of this database.
+impl SqliteUserMessages {
+    /// The messages in this database.
     pub fn new(database: Database) -> Self {
         Self { database }
     }
+}
 
-    /// The next of a user's messages, room by room and within a room in order; from the beginning where `after` is none. A page ends at
-    /// 1 MiB or so, as pages of history do. What is said while the walk goes on is in it, or not.
-    ///
-    /// # Errors
-    /// [`HistoryError`] when the database does not answer. Cancel-safe.
-    pub async fn page(
+impl UserMessages for SqliteUserMessages {
+    fn page(
         &self,
         user: Username,
         after: Option<Cursor>,
-    ) -> Result<Step<Vec<Arc<Message>>>, HistoryError> {
-        self.database
-            .read(move |connection| connection.transaction(|connection| page(connection, &user, after)))
-            .await?
+    ) -> BoxFuture<'_, Result<Step<Vec<Arc<Message>>>, HistoryError>> {
+        let read = move |connection: &mut SqliteConnection| {
+            connection.transaction(|connection| page(connection, &user, after))
+        };
+        async move { self.database.read(read).await? }.boxed()
     }
 
-    /// Erases the next of a user's messages: text, sender and the sender's id for it are gone, and overwritten in the file; place and
-    /// time stay. Gives rooms and numbers, for `Engine::forget` of `chat-rooms`, or whoever else still has them in memory. On
-    /// the disk when it answers. Messages that are said while the walk goes on may stay. For up to 24 hours the database knows which
-    /// ids the user gave to messages, so that one that comes again is not stored anew.
-    ///
-    /// # Errors
-    /// [`HistoryError`] when the database does not answer; it is safe to ask again. Not cancel-safe: it may be done although the future is
-    /// dropped.
-    pub async fn erase(
+    fn erase(
         &self,
         user: Username,
         after: Option<Cursor>,
-    ) -> Result<Step<Vec<(RoomName, u64)>>, HistoryError> {
-        let from = user.clone();
-        let Step { found, next } =
-            self.database.read(move |connection| places(connection, &from, after)).await?;
-        if found.is_empty() {
-            return Ok(Step { found: Vec::new(), next });
+    ) -> BoxFuture<'_, Result<Step<Vec<ErasedMessage>>, HistoryError>> {
+        async move {
+            let from = user.clone();
+            let Step { found, next } =
+                self.database.read(move |connection| row_keys(connection, &from, after)).await?;
+            if found.is_empty() {
+                return Ok(Step::new(Vec::new(), next));
+            }
+            let work = move |connection: &mut SqliteConnection| {
+                erase(connection, &user, &found)?;
+                Ok((names(connection, &found)?, found))
+            };
+            let (names, erased) = self.database.write_with(SyncMode::Full, work).await?;
+            let named =
+                |key: &i64| Ok(ErasedMessage::new(name(&names, room_of(*key))?, unsigned(seq_of(*key))));
+            Ok(Step::new(erased.iter().map(named).collect::<Result<_, HistoryError>>()?, next))
         }
-        let work = move |connection: &mut SqliteConnection| {
-            erase(connection, &user, &found)?;
-            Ok((names(connection, &found)?, found))
-        };
-        let (names, places) = self.database.write_as(Durability::Disk, work).await?;
-        let named = |place: &i64| Ok((name(&names, room_at(*place))?, unsigned(seq_at(*place))));
-        Ok(Step { found: places.iter().map(named).collect::<Result<_, HistoryError>>()?, next })
+        .boxed()
     }
 }
 
-/// Until where a step looks, itself included; none where nothing is left.
-fn stretch(connection: &mut SqliteConnection, after: i64) -> QueryResult<Option<(i64, bool)>> {
-    let behind = || messages::table.filter(messages::place.gt(after)).select(messages::place);
-    let full =
-        behind().order(messages::place).offset(STRETCH - 1).limit(1).first::<i64>(connection).optional()?;
+/// The row key after which a walk continues.
+fn start(after: Option<Cursor>) -> i64 {
+    after.map_or(0, Cursor::position)
+}
+
+/// The cursor after a row.
+fn cursor(row_key: i64) -> Option<Cursor> {
+    Cursor::new(row_key).ok()
+}
+
+/// The last row key that a step scans, and whether there may be more rows; `None` if there are no
+/// rows left.
+fn scan_end(connection: &mut SqliteConnection, after: i64) -> QueryResult<Option<(i64, bool)>> {
+    let rest = || messages::table.filter(messages::row_key.gt(after)).select(messages::row_key);
+    let full = rest()
+        .order(messages::row_key)
+        .offset(MAX_SCANNED - 1)
+        .limit(1)
+        .first::<i64>(connection)
+        .optional()?;
     match full {
         Some(last) => Ok(Some((last, true))),
         None => {
-            Ok(behind().order(messages::place.desc()).first(connection).optional()?.map(|last| (last, false)))
+            Ok(rest().order(messages::row_key.desc()).first(connection).optional()?.map(|last| (last, false)))
         }
     }
 }
 
-/// A page. The outer error is the database's, the inner one that of a row.
+/// A page. The outer error is that of the database, the inner one that of a row.
 fn page(
     connection: &mut SqliteConnection,
     user: &Username,
     after: Option<Cursor>,
 ) -> QueryResult<Result<Step<Vec<Arc<Message>>>, HistoryError>> {
-    let after = after.map_or(0, |Cursor(place)| place);
-    let Some((last, more)) = stretch(connection, after)? else {
-        return Ok(Ok(Step { found: Vec::new(), next: None }));
+    let after = start(after);
+    let Some((last, more)) = scan_end(connection, after)? else {
+        return Ok(Ok(Step::new(Vec::new(), None)));
     };
     let rows = messages::table
-        .filter(messages::place.gt(after).and(messages::place.le(last)))
+        .filter(messages::row_key.gt(after).and(messages::row_key.le(last)))
         .filter(messages::username.eq(user.as_str()).and(messages::body.is_not_null()))
-        .order(messages::place)
+        .order(messages::row_key)
         .select(Row::as_select())
         .load_iter::<Row, DefaultLoadingMode>(connection)?;
-    let (mut found, mut places, mut bytes) = (Vec::new(), Vec::new(), 0);
-    let mut next = more.then_some(Cursor(last));
+    let (mut found, mut row_keys, mut bytes) = (Vec::new(), Vec::new(), 0);
+    let mut next = cursor(last).filter(|_| more);
     for row in rows {
         let row = row?;
         bytes += row.size();
-        if bytes > PAGE_BYTES && !places.is_empty() {
-            next = places.last().map(|place| Cursor(*place));
+        if bytes > MAX_PAGE_BYTES && !row_keys.is_empty() {
+            next = row_keys.last().and_then(|row_key| cursor(*row_key));
             break;
         }
-        places.push(row.place());
+        row_keys.push(row.row_key());
         found.push(row);
     }
-    let names = names(connection, &places)?;
+    let names = names(connection, &row_keys)?;
     let mut known: HashMap<i64, Rows> = HashMap::new();
     let message = |row: Row| {
-        let room = room_at(row.place());
+        let room = room_of(row.row_key());
         let rows = match known.entry(room) {
             Entry::Occupied(rows) => rows.into_mut(),
-            Entry::Vacant(place) => place.insert(Rows::of(name(&names, room)?)),
+            Entry::Vacant(entry) => entry.insert(Rows::of_room(name(&names, room)?)),
         };
         rows.message(row)
     };
-    Ok(found.into_iter().map(message).collect::<Result<_, _>>().map(|found| Step { found, next }))
+    Ok(found.into_iter().map(message).collect::<Result<_, _>>().map(|found| Step::new(found, next)))
 }
 
-/// The names of the rooms in which these places are.
-fn names(connection: &mut SqliteConnection, places: &[i64]) -> QueryResult<HashMap<i64, String>> {
-    let mut ids: Vec<_> = places.iter().map(|place| room_at(*place)).collect();
+/// The names of the rooms of these rows.
+fn names(connection: &mut SqliteConnection, row_keys: &[i64]) -> QueryResult<HashMap<i64, String>> {
+    let mut ids: Vec<_> = row_keys.iter().map(|row_key| room_of(*row_key)).collect();
     ids.dedup();
     let mut names = HashMap::new();
     for some in ids.chunks(500) {
@@ -177,41 +153,42 @@ fn names(connection: &mut SqliteConnection, places: &[i64]) -> QueryResult<HashM
     Ok(names)
 }
 
-/// A room's name. Names in the database were validated when they were written.
+/// The name of a room. Names in the database were validated when they were written.
 fn name(names: &HashMap<i64, String>, room: i64) -> Result<RoomName, HistoryError> {
-    let name = names.get(&room).ok_or_else(|| HistoryError(format!("there is no room {room}")))?;
-    RoomName::parse(name).map_err(|error| HistoryError(format!("the room {room}: {error}")))
+    let damaged = |text: String| HistoryError::new(HistoryErrorKind::Damaged, text);
+    let name = names.get(&room).ok_or_else(|| damaged(format!("there is no room {room}")))?;
+    RoomName::parse(name).map_err(|error| damaged(format!("the room {room}: {error}")))
 }
 
-/// Where the next of a user's messages are that can be erased.
-fn places(
+/// The row keys of the next messages that can be erased.
+fn row_keys(
     connection: &mut SqliteConnection,
     user: &Username,
     after: Option<Cursor>,
 ) -> QueryResult<Step<Vec<i64>>> {
-    let after = after.map_or(0, |Cursor(place)| place);
-    let Some((last, more)) = stretch(connection, after)? else {
-        return Ok(Step { found: Vec::new(), next: None });
+    let after = start(after);
+    let Some((last, more)) = scan_end(connection, after)? else {
+        return Ok(Step::new(Vec::new(), None));
     };
     let found: Vec<i64> = messages::table
-        .filter(messages::place.gt(after).and(messages::place.le(last)))
+        .filter(messages::row_key.gt(after).and(messages::row_key.le(last)))
         .filter(messages::username.eq(user.as_str()).and(messages::body.is_not_null()))
-        .order(messages::place)
-        .limit(i64::try_from(ERASED).unwrap_or(i64::MAX))
-        .select(messages::place)
+        .order(messages::row_key)
+        .limit(i64::try_from(MAX_ERASED).unwrap_or(i64::MAX))
+        .select(messages::row_key)
         .load(connection)?;
     let next = match found.last() {
-        Some(place) if found.len() == ERASED => Some(Cursor(*place)),
-        _ => more.then_some(Cursor(last)),
+        Some(row_key) if found.len() == MAX_ERASED => cursor(*row_key),
+        _ => cursor(last).filter(|_| more),
     };
-    Ok(Step { found, next })
+    Ok(Step::new(found, next))
 }
 
-fn erase(connection: &mut SqliteConnection, user: &Username, places: &[i64]) -> QueryResult<usize> {
-    // what is not needed any more is overwritten with zeros (https://sqlite.org/pragma.html#pragma_secure_delete)
+fn erase(connection: &mut SqliteConnection, user: &Username, row_keys: &[i64]) -> QueryResult<usize> {
+    // overwrites deleted content with zeros (https://sqlite.org/pragma.html#pragma_secure_delete)
     connection.batch_execute("PRAGMA secure_delete = ON")?;
     let theirs = messages::table
-        .filter(messages::place.eq_any(places))
+        .filter(messages::row_key.eq_any(row_keys))
         .filter(messages::username.eq(user.as_str()).and(messages::body.is_not_null()));
     let nothing = (messages::body.eq(None::<String>), messages::username.eq(""), messages::id.eq(""));
     let erased = diesel::update(theirs).set(nothing).execute(connection);

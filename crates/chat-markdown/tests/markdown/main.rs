@@ -1,10 +1,10 @@
-//! Rendering through the crate's public face.
+//! Rendering through the public API.
 
 #[path = "../support/allowed.rs"]
 mod allowed;
-mod bounds;
 #[path = "../support/hostile.rs"]
 mod hostile;
+mod limits;
 mod properties;
 mod rendered;
 mod vectors;

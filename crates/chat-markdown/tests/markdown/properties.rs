@@ -1,11 +1,12 @@
-//! What holds for any body.
+//! Properties of any body.
 
 use chat_markdown::{RemoteImages, Renderer};
 use proptest::prelude::*;
 
 use crate::allowed::assert_allowed;
 
-/// Pieces that mean something to somebody on the way: to the Markdown parser, the link finder, the highlighter, a browser.
+/// Pieces that are special to some part: the Markdown parser, the link finder, the highlighter, or
+/// a browser.
 const PIECES: [&str; 86] = [
     "a",
     "b c",
@@ -95,7 +96,7 @@ const PIECES: [&str; 86] = [
     "\u{fddc}",
 ];
 
-/// Markup of all kinds, for words to stand between.
+/// Markup of all kinds, to be mixed with words.
 const MARKUP: [&str; 60] = [
     " ",
     " ",
@@ -159,7 +160,7 @@ const MARKUP: [&str; 60] = [
     "    ",
 ];
 
-/// Words, each another one, with markup between them.
+/// Distinct words with markup between them.
 fn words() -> impl Strategy<Value = (String, Vec<String>)> {
     prop::collection::vec((prop::sample::select(&MARKUP[..]), any::<bool>()), 1..40).prop_map(|pieces| {
         let (mut body, mut words) = (String::new(), Vec::new());
@@ -186,14 +187,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn only_what_is_allowed_comes_out(body in body()) {
+    fn only_allowed_html_is_written(body in body()) {
         for images in [RemoteImages::AsLinks, RemoteImages::Shown] {
             assert_allowed(&body, &Renderer::new(images).render(&body));
         }
     }
 
     #[test]
-    fn any_characters_will_do(body in any::<String>()) {
+    fn any_characters_are_accepted(body in any::<String>()) {
         assert_allowed(&body, &Renderer::default().render(&body));
     }
 
@@ -203,7 +204,7 @@ proptest! {
         prop_assert_eq!(text.trim(), body.trim());
     }
 
-    /// A word is there to be read, or leads somewhere, or is the language of code.
+    /// Each word is visible, or part of a URL, or the language of code.
     #[test]
     fn no_word_is_lost((body, words) in words()) {
         let html = Renderer::default().render(&body);
@@ -214,14 +215,14 @@ proptest! {
     }
 
     #[test]
-    fn no_sign_is_lost_that_is_not_markup(body in "[a-z]([a-z0-9 +=&%$@^{};'\"/?,.()!|-]|\\\\[a-z0-9 +=&%$@^{};'\"/?,.()]){0,80}") {
+    fn no_character_is_lost_that_is_not_markup(body in "[a-z]([a-z0-9 +=&%$@^{};'\"/?,.()!|-]|\\\\[a-z0-9 +=&%$@^{};'\"/?,.()]){0,80}") {
         let text = assert_allowed(&body, &Renderer::default().render(&body));
         prop_assert_eq!(text.trim(), body.trim());
     }
 
     #[test]
     fn code_is_kept(code in "[a-z0-9<>&\"'/*\\\\(){}$ #\n]{0,300}", language in prop::sample::select(&["rust", "js", "sh", "py", "html", "css", "yaml", "toml", "json", "md", "docker", "x"][..])) {
-        // An empty block is shown as it was written.
+        // an empty block would be shown as it was written
         let code = format!("a{code}");
         let body = format!("~~~{language}\n{code}\n~~~");
         let text = assert_allowed(&body, &Renderer::default().render(&body));

@@ -1,6 +1,6 @@
-//! What each feature becomes, as snapshots: the body, and under it the HTML.
+//! The output of each feature, as snapshots: the body, and the HTML below it.
 
-use chat_markdown::{MAX_MARKS, MOST_MARKDOWN, RemoteImages, Renderer};
+use chat_markdown::{MAX_MARKDOWN, MAX_MARKS, RemoteImages, Renderer};
 
 use crate::allowed::assert_allowed;
 
@@ -73,9 +73,9 @@ fn images_that_are_shown() {
     snapshot("images_shown", RemoteImages::Shown, body);
 }
 
-/// Bodies that CommonMark takes for markup, or not, against what a person means.
+/// Bodies whose intended meaning differs from CommonMark.
 #[test]
-fn what_a_person_means_as_text_is_text() {
+fn text_that_looks_like_markup_is_text() {
     for body in [
         "#",
         "##",
@@ -148,7 +148,7 @@ fn what_a_person_means_as_text_is_text() {
 }
 
 #[test]
-fn emphasis_works_beside_punctuation_where_no_space_follows() {
+fn emphasis_works_beside_punctuation_without_spaces() {
     for (body, html) in [
         ("**重要：**请看", "<strong>重要：</strong>请看"),
         ("请看**“重要”**吧", "请看<strong>“重要”</strong>吧"),
@@ -177,7 +177,8 @@ fn emphasis_works_beside_punctuation_where_no_space_follows() {
 fn each_block_has_its_direction() {
     for (body, html) in [
         ("a\n\nب", "<p dir=\"auto\">a</p>\n<p dir=\"auto\">ب</p>"),
-        // The first paragraph gives the quote its direction: a browser does not look into elements that have one of their own.
+        // the first paragraph determines the direction of the quote: a browser ignores children
+        // with `dir`
         ("> ب\n>\n> a", "<blockquote dir=\"auto\"><p>ب</p><p dir=\"auto\">a</p></blockquote>"),
         ("- ب\n- a", "<ul dir=\"auto\"><li>ب</li><li dir=\"auto\">a</li></ul>"),
         ("> 1. ب", "<blockquote dir=\"auto\"><ol><li>ب</li></ol></blockquote>"),
@@ -215,7 +216,7 @@ fn combining_marks_are_bounded() {
         format!("```rust\na{stack}\n```"),
         format!("[a{stack}](https://b \"c{stack}\")"),
         format!("a{}", "&#769;".repeat(400)),
-        format!("{}a{stack}", "b".repeat(MOST_MARKDOWN)),
+        format!("{}a{stack}", "b".repeat(MAX_MARKDOWN)),
     ] {
         let html = Renderer::default().render(&body);
         assert_allowed(&body, &html);

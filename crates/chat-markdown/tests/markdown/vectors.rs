@@ -1,10 +1,10 @@
-//! Known ways to get a script past a sanitiser, each tried as it is and wherever Markdown has a place for it.
+//! Known attacks on sanitisers, each tried as it is and at each position that Markdown has for it.
 
 use chat_markdown::{RemoteImages, Renderer};
 
 use crate::allowed::assert_allowed;
 
-/// Markup that runs something, or once did in some browser.
+/// Markup that runs a script, or did so in some browser.
 const MARKUP: [&str; 74] = [
     "<script>alert(1)</script>",
     "<SCRIPT SRC=//evil.example/x.js></SCRIPT>",
@@ -82,7 +82,7 @@ const MARKUP: [&str; 74] = [
     "\u{202e}<script>alert(1)</script>\u{202d}\u{feff}",
 ];
 
-/// Where a link should not lead.
+/// URLs that must not become links.
 const URLS: [&str; 46] = [
     "javascript:alert(1)",
     "JaVaScRiPt:alert(1)",
@@ -132,8 +132,8 @@ const URLS: [&str; 46] = [
     "x",
 ];
 
-/// Good URLs that try to leave their attribute.
-const BREAKING_OUT: [&str; 10] = [
+/// Allowed URLs that try to leave their attribute.
+const ESCAPING: [&str; 10] = [
     "http://a/\"onmouseover=alert(1)//",
     "http://a/\"><script>alert(1)</script>",
     "http://a/'onmouseover='alert(1)",
@@ -146,8 +146,8 @@ const BREAKING_OUT: [&str; 10] = [
     "mailto:a@b.c?subject=\"><script>alert(1)</script>",
 ];
 
-/// Every place in Markdown that takes a text.
-const PLACES: [&str; 26] = [
+/// Each position in Markdown that takes a text.
+const TEXT_POSITIONS: [&str; 26] = [
     "{}",
     "a {} b",
     "**{}**",
@@ -176,8 +176,8 @@ const PLACES: [&str; 26] = [
     "<http://a/{}>",
 ];
 
-/// Every place in Markdown that takes a URL.
-const LINKS: [&str; 14] = [
+/// Each position in Markdown that takes a URL.
+const URL_POSITIONS: [&str; 14] = [
     "[a]({})",
     "[a](<{}>)",
     "[a]({} \"b\")",
@@ -194,12 +194,12 @@ const LINKS: [&str; 14] = [
     "[`{}`](<{}>)",
 ];
 
-fn check_all(vectors: &[&str], places: &[&str]) {
+fn check_all(vectors: &[&str], positions: &[&str]) {
     for images in [RemoteImages::AsLinks, RemoteImages::Shown] {
         let renderer = Renderer::new(images);
         for vector in vectors {
-            for place in places {
-                let body = place.replace("{}", vector);
+            for position in positions {
+                let body = position.replace("{}", vector);
                 assert_allowed(&body, &renderer.render(&body));
             }
         }
@@ -207,33 +207,33 @@ fn check_all(vectors: &[&str], places: &[&str]) {
 }
 
 #[test]
-fn markup_does_not_pass() {
-    check_all(&MARKUP, &PLACES);
+fn markup_is_not_passed_through() {
+    check_all(&MARKUP, &TEXT_POSITIONS);
 }
 
 #[test]
 fn markup_is_no_url() {
-    check_all(&MARKUP, &LINKS);
+    check_all(&MARKUP, &URL_POSITIONS);
 }
 
 #[test]
-fn urls_of_other_schemes_do_not_pass() {
-    check_all(&URLS, &LINKS);
-    check_all(&URLS, &PLACES);
+fn urls_of_other_schemes_are_refused() {
+    check_all(&URLS, &URL_POSITIONS);
+    check_all(&URLS, &TEXT_POSITIONS);
 }
 
 #[test]
-fn urls_stay_in_their_attributes() {
-    check_all(&BREAKING_OUT, &LINKS);
-    check_all(&BREAKING_OUT, &PLACES);
+fn urls_do_not_leave_their_attributes() {
+    check_all(&ESCAPING, &URL_POSITIONS);
+    check_all(&ESCAPING, &TEXT_POSITIONS);
 }
 
 #[test]
-fn a_refused_url_makes_no_link_at_all() {
+fn a_refused_url_is_not_a_link() {
     let renderer = Renderer::new(RemoteImages::Shown);
     for url in URLS.iter().filter(|url| !url.contains("://a")) {
-        for place in ["[a](<{}>)", "![a](<{}>)", "[a]: <{}>\n\n[a] [b][a] ![a]", "<{}>", "{}"] {
-            let html = renderer.render(&place.replace("{}", url));
+        for position in ["[a](<{}>)", "![a](<{}>)", "[a]: <{}>\n\n[a] [b][a] ![a]", "<{}>", "{}"] {
+            let html = renderer.render(&position.replace("{}", url));
             assert!(!html.contains("<a") && !html.contains("<img"), "{html}");
         }
     }

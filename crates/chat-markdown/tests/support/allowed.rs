@@ -1,16 +1,17 @@
-//! What may be in a rendered message, judged from what an HTML parser reads in it. The tests and the fuzz target share this.
+//! Checks a rendered message with an HTML parser. The tests and the fuzz target share this.
 
 use std::cell::RefCell;
 
-use chat_markdown::{MOST_BLOCKS, MOST_INLINES, most_html};
+use chat_markdown::{MAX_BLOCKS, MAX_INLINES, max_html};
 use html5ever::Attribute;
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::{
     BufferQueue, EndTag, StartTag, Tag, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
 };
 
-/// A table in the deepest block, and in it the deepest emphasis with a link or code: nothing is deeper.
-const MOST_DEPTH: usize = MOST_BLOCKS + 4 + MOST_INLINES + 2;
+/// The greatest depth: a table in the deepest block, and in it the deepest emphasis with a link or
+/// code.
+const MAX_DEPTH: usize = MAX_BLOCKS + 4 + MAX_INLINES + 2;
 
 const VOID: [&str; 3] = ["br", "hr", "img"];
 
@@ -59,13 +60,13 @@ const COLOURS: [&str; 12] = [
     "hl-variable",
 ];
 
-/// Hold what became of `body` against the rules, and give back its text.
+/// Checks the HTML of `body` against the rules, and returns its text.
 ///
 /// # Panics
 ///
-/// Where something is in it that should not be.
+/// If the HTML contains anything that is not allowed.
 pub(crate) fn assert_allowed(body: &str, html: &str) -> String {
-    assert!(html.len() <= most_html(body.len()), "{} bytes of {}", html.len(), body.len());
+    assert!(html.len() <= max_html(body.len()), "{} bytes of {}", html.len(), body.len());
     let tokenizer =
         Tokenizer::new(Reader::default(), TokenizerOpts { exact_errors: true, ..Default::default() });
     let input = BufferQueue::default();
@@ -79,7 +80,7 @@ pub(crate) fn assert_allowed(body: &str, html: &str) -> String {
     seen.text
 }
 
-/// What a sanitiser that lets everything of ours pass makes of it: the tree that a browser would build, written out again.
+/// The output of a sanitiser that allows all our elements: the tree of a browser, serialised again.
 fn read_and_written(html: &str) -> String {
     let attributes = [
         "align",
@@ -123,7 +124,7 @@ impl TokenSink for Reader {
             Token::TagToken(tag) => seen.tag(&tag),
             Token::CharacterTokens(text) => seen.text.push_str(&text),
             Token::EOFToken => {}
-            // Control characters are text, whatever the parser thinks of them.
+            // control characters are text, although the parser reports them
             Token::ParseError(error) if error.starts_with("Bad character") => {}
             other => seen.wrong.push(format!("{other:?}")),
         }
@@ -148,7 +149,7 @@ impl Seen {
                 }
                 if !VOID.contains(&name) {
                     self.open.push(name.to_owned());
-                    self.check(self.open.len() <= MOST_DEPTH, || "depth".to_owned());
+                    self.check(self.open.len() <= MAX_DEPTH, || "depth".to_owned());
                 }
             }
             EndTag => {
@@ -166,7 +167,7 @@ impl Seen {
     }
 }
 
-/// Whether the element is one of ours, and does not make a browser close another that is open.
+/// Whether the element is allowed here, and does not make a browser close an open element.
 fn may_stand(name: &str, open: &[String]) -> bool {
     let parent = open.last().map_or("", String::as_str);
     let in_blocks = matches!(parent, "" | "blockquote" | "li");
@@ -228,7 +229,7 @@ fn is_plain_url(value: &str) -> bool {
     value.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'`'))
 }
 
-/// Whether the attributes without which the element would do harm are there.
+/// Whether the element has all attributes that it must have.
 fn has_all(tag: &Tag) -> bool {
     let needed: &[&str] = match &*tag.name {
         "a" => &["href", "target", "rel"],

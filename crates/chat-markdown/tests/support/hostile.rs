@@ -1,12 +1,12 @@
-//! Bodies made to cost as much as they can. The tests and the bench share them.
+//! Bodies made to be as expensive as possible. The tests and the benchmarks share them.
 
-use chat_markdown::MOST_MARKDOWN;
+use chat_markdown::MAX_MARKDOWN;
 
-/// Each by its name, of 64 KiB or a little less.
+/// All bodies with their names. Each has 64 KiB or a little less.
 pub(crate) fn hostile() -> Vec<(&'static str, String)> {
     let mut all: Vec<_> = REPEATED.iter().map(|(name, piece)| (*name, repeated("", piece, ""))).collect();
     all.extend([
-        ("quotes, lazily continued", repeated(&">".repeat(MOST_MARKDOWN / 2), "a\n", "")),
+        ("quotes, lazily continued", repeated(&">".repeat(MAX_MARKDOWN / 2), "a\n", "")),
         ("quotes at the bound, lazily continued", repeated(&format!("{}a\n", ">".repeat(64)), "a\n", "")),
         ("lists at the bound, lazily continued", repeated(&format!("{}a\n", "- ".repeat(60)), "a\n", "")),
         ("lists in lists", stairs(|i| format!("{}- a\n", "  ".repeat(i)), 60)),
@@ -137,21 +137,21 @@ const REPEATED: [(&str, &str); 78] = [
 ];
 
 fn repeated(before: &str, piece: &str, after: &str) -> String {
-    let times = (MOST_MARKDOWN - before.len() - after.len()) / piece.len();
+    let times = (MAX_MARKDOWN - before.len() - after.len()) / piece.len();
     format!("{before}{}{after}", piece.repeat(times))
 }
 
 fn nested(before: &str, inner: &str, after: &str) -> String {
-    let times = (MOST_MARKDOWN - inner.len()) / (before.len() + after.len());
+    let times = (MAX_MARKDOWN - inner.len()) / (before.len() + after.len());
     format!("{}{inner}{}", before.repeat(times), after.repeat(times))
 }
 
-/// Steps up to `top`, over and over.
+/// Steps up to `top`, again and again.
 fn stairs(step: impl Fn(usize) -> String, top: usize) -> String {
     let mut body = String::new();
     for i in (0..top).cycle() {
         let step = step(i);
-        if body.len() + step.len() > MOST_MARKDOWN {
+        if body.len() + step.len() > MAX_MARKDOWN {
             break;
         }
         body.push_str(&step);
@@ -163,7 +163,8 @@ fn table(columns: usize) -> String {
     format!("{}\n{}\n", "|a".repeat(columns), "|-".repeat(columns))
 }
 
-/// As much as passes of each that costs: colours, links, escapes, and then what the parser finds hardest.
+/// The maximum of each costly element: highlighting, links, escapes, and then what is most
+/// expensive for the parser.
 fn mixed() -> String {
     let code = format!("```ts\n{}\n```\n", "a<b>".repeat(300));
     repeated(&format!("{code}{}\n\n", "http://a ".repeat(600)), "[a](", "")

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_history::Retention;
-use chat_presence::{NewStay, PresenceStore, StoreError};
+use chat_presence::{NewPresence, PresenceStore, StoreError, StoreErrorKind};
 use chat_protocol::{
     ChannelName, Epoch, LeftReason, Member, MemberId, MemberList, NoticeLevel, RoomName, Timestamp, Username,
 };
@@ -102,7 +102,12 @@ impl Engine {
         );
         self.shared.context.runtime.spawn(write);
         let deadline = self.shared.context.limits.store_timeout;
-        let timed_out = || JoinError::Store(StoreError(format!("no answer within {deadline:?}")));
+        let timed_out = || {
+            JoinError::Store(StoreError::new(
+                StoreErrorKind::TimedOut,
+                format!("no answer within {deadline:?}"),
+            ))
+        };
         match sync::timeout(deadline, outcome).await {
             Ok(Ok(row)) => Ok(Admission::new(name, row?)),
             Ok(Err(_)) => Err(JoinError::Closing),
@@ -330,11 +335,12 @@ async fn write_presence(
     reply: oneshot::Sender<Result<PresenceRow, JoinError>>,
 ) {
     let (channel, joined_at) = (ChannelName(rand::random()), Timestamp::now());
-    let record = NewStay { room: room.name.clone(), username, channel, joined_at };
+    let record = NewPresence::new(room.name.clone(), username, channel, joined_at);
     let outcome = async {
         let id = shared.store.join(record.clone()).await.map_err(|error| match error {
             chat_presence::JoinError::Taken(_) => JoinError::NameTaken,
             chat_presence::JoinError::Store(error) => error.into(),
+            other => StoreError::other(other).into(),
         })?;
         let row = PresenceRow::new(Arc::clone(&shared.presence_cleanup), record.with_id(id));
         room.load_newest_seq(&*shared.history).await?;

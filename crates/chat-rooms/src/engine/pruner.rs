@@ -42,7 +42,7 @@ async fn prune(history: Arc<dyn HistoryStore>, rules: Arc<RetentionRules>, rooms
             swept = Some(Instant::now());
         }
         let retention = rules.retention();
-        if retention.keeps_all() {
+        if retention.is_unlimited() {
             rules.changed.notified().await;
             swept = None;
             continue;

@@ -239,10 +239,10 @@ impl Membership {
             }
         };
         let guard = self.window.take(sender.charge, budget);
-        let once = id.is_some();
+        let idempotent = id.is_some();
         let id = id.unwrap_or_else(|| MessageId::from_random(rand::random()));
         let (room, from) = (self.room.name.clone(), self.member.username.clone());
-        let message = NewMessage { room, from, body, id: id.clone(), once };
+        let message = NewMessage::new(room, from, body, id.clone()).idempotent(idempotent);
         let key = RequestKey { id, reference };
         let pending =
             PendingAppend::new(Arc::clone(&self.shared), Arc::clone(&self.room), sender, guard, key, reply);

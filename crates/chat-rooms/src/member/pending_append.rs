@@ -58,10 +58,10 @@ impl PendingAppend {
             tracing::warn!(%room, %username, %error, suppressed, "a message could not be stored");
         }
         let meters = &self.shared.context.meters;
-        if let Ok(Appended { message, again, missed }) = &outcome {
+        if let Ok(Appended { message, duplicate, recovered, .. }) = &outcome {
             self.span.record("seq", message.seq);
-            let new = (!again).then_some(message);
-            for message in missed.iter().chain(new) {
+            let new = (!duplicate).then_some(message);
+            for message in recovered.iter().chain(new) {
                 meters.stored(message);
                 if let Some(usage) = &self.shared.usage {
                     usage.stored(message);
@@ -93,6 +93,7 @@ impl PendingAppend {
             }),
             Err(AppendError::IdReused) => Err(SendError::IdReused),
             Err(AppendError::Unavailable(error)) => Err(SendError::Store(error.clone())),
+            Err(other) => Err(SendError::Store(HistoryError::other(other.clone()))),
         }
     }
 }
@@ -100,7 +101,7 @@ impl PendingAppend {
 impl Drop for PendingAppend {
     fn drop(&mut self) {
         if self.open.is_some() {
-            self.settle_once(Err(HistoryError("the message was dropped".into()).into()));
+            self.settle_once(Err(HistoryError::other("the message was dropped").into()));
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::room::state::Effect;
 pub(crate) enum Acceptance {
     /// The message is accepted, and counts towards the limits until it is settled.
     InFlight(Sender),
-    /// The room has too much to deliver. Try again after its next progress.
+    /// The room has too much to deliver. Try duplicate after its next progress.
     Congested,
     NotAMember,
 }
@@ -76,22 +76,22 @@ impl Room {
                 .get(&id)
                 .is_some_and(|subscriber| Arc::ptr_eq(subscriber, &sender.subscriber));
             match outcome {
-                Ok(Appended { message, again, missed }) => {
+                Ok(Appended { message, duplicate, recovered, .. }) => {
                     // the sender's own message may be the last of them, or an earlier one: its ack
                     // comes before it
-                    let (before, rest) =
-                        missed.split_at(missed.partition_point(|missed| missed.seq < message.seq));
-                    for missed in before {
-                        self.deliver_message(core, Arc::clone(missed), None, None);
+                    let (before, rest) = recovered
+                        .split_at(recovered.partition_point(|recovered| recovered.seq < message.seq));
+                    for recovered in before {
+                        self.deliver_message(core, Arc::clone(recovered), None, None);
                     }
                     if is_subscribed && sender.subscriber.style == PresenceStyle::Changes {
                         let ack = Event::Ack(Box::new(ack(&message, key, durability)));
                         core.enqueue(ack, Audience::Only(id), None, self.encodings());
                     }
-                    for missed in rest {
-                        self.deliver_message(core, Arc::clone(missed), None, None);
+                    for recovered in rest {
+                        self.deliver_message(core, Arc::clone(recovered), None, None);
                     }
-                    if !again {
+                    if !duplicate {
                         self.deliver_message(core, message, Some(Arc::clone(&sender.from)), Some(guard));
                     }
                 }
@@ -137,8 +137,6 @@ fn ack(message: &Message, RequestKey { id, reference }: RequestKey, durability: 
 fn refusal(error: &AppendError) -> (ErrorCode, &'static str) {
     match error {
         AppendError::IdReused => (ErrorCode::IdReused, "this id was already used for another message"),
-        AppendError::Unavailable(_) => {
-            (ErrorCode::StoreUnavailable, "storage is unavailable; send the message again with the same id")
-        }
+        _ => (ErrorCode::StoreUnavailable, "storage is unavailable; send the message again with the same id"),
     }
 }

@@ -57,7 +57,7 @@ impl RetentionRules {
     /// What retention keeps now; `None` if it keeps everything.
     pub(crate) fn cutoff(&self) -> Option<RetentionCutoff> {
         let retention = self.retention();
-        (!retention.keeps_all()).then(|| RetentionCutoff { retention, now: Timestamp::now() })
+        (!retention.is_unlimited()).then(|| RetentionCutoff { retention, now: Timestamp::now() })
     }
 }
 

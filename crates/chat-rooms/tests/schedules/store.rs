@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chat_history::{
-    AppendError, Appended, Durability, HistoryError, HistoryStore, Messages, NewMessage, Page, Retention,
-    Told,
+    AppendError, Appended, Durability, HistoryError, HistoryStore, Messages, NewMessage, OnAppended, Page,
+    Retention,
 };
-use chat_presence::{JoinError, MemoryPresence, NewStay, NodeId, PresenceStore, StoreError};
+use chat_presence::{JoinError, MemoryPresence, NewPresence, NodeId, PresenceStore, StoreError};
 use chat_protocol::{Content, Epoch, Member, MemberId, Message, RoomName, Timestamp, Username};
 use chat_rooms::Engine;
 use futures::future::{BoxFuture, FutureExt};
@@ -28,7 +28,7 @@ pub(crate) struct Store {
 }
 
 #[derive(Default)]
-struct Queue(Vec<(NewMessage, Told)>);
+struct Queue(Vec<(NewMessage, OnAppended)>);
 
 impl std::fmt::Debug for Queue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -56,7 +56,7 @@ impl Store {
 
     fn store(&self, new: NewMessage) -> Result<Appended, AppendError> {
         if thread_rng().gen_bool(self.failing) {
-            return Err(AppendError::Unavailable(HistoryError("on purpose".into())));
+            return Err(AppendError::Unavailable(HistoryError::other("on purpose")));
         }
         let mut stored = self.stored.lock();
         let messages = stored.entry(new.room.clone()).or_default();
@@ -64,7 +64,7 @@ impl Store {
         let content = Content::Said { id: new.id, from: new.from, body: new.body };
         let message = Arc::new(Message { room, seq, sent_at: Timestamp(0), content });
         messages.push(Arc::clone(&message));
-        Ok(Appended { message, again: false, missed: Vec::new() })
+        Ok(Appended::new(message))
     }
 
     /// Stores some erased messages.
@@ -106,7 +106,7 @@ impl HistoryStore for Store {
         Durability::Disk
     }
 
-    fn append(&self, message: NewMessage, on_appended: Told) {
+    fn append(&self, message: NewMessage, on_appended: OnAppended) {
         self.queue.lock().0.push((message, on_appended));
         self.added.notify_one();
     }
@@ -152,7 +152,7 @@ impl PresenceStore for Presence {
         self.0.node()
     }
 
-    fn join(&self, new: NewStay) -> BoxFuture<'_, Result<MemberId, JoinError>> {
+    fn join(&self, new: NewPresence) -> BoxFuture<'_, Result<MemberId, JoinError>> {
         async move {
             yield_now().await;
             let joined = self.0.join(new).await;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_history::{
-    AppendError, Appended, Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage, Page,
-    Retention, Told,
+    AppendError, Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage, OnAppended,
+    Page, Retention,
 };
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::v2::{ErrorCode, LeftReason, Since};
@@ -151,18 +151,18 @@ async fn messages_that_a_failed_commit_stored_are_delivered_before_later_ones() 
         fn durability(&self) -> Durability {
             Durability::Disk
         }
-        fn append(&self, message: NewMessage, on_appended: Told) {
+        fn append(&self, message: NewMessage, on_appended: OnAppended) {
             let (sender, receiver) = std::sync::mpsc::channel();
             self.inner.append(message, Box::new(move |done| sender.send(done).unwrap()));
             let appended = receiver.recv().unwrap().unwrap();
             let mut missed = self.missed.lock();
-            if appended.message.seq == 1 && !appended.again {
+            if appended.message.seq == 1 && !appended.duplicate {
                 *missed = Some(appended.message);
                 drop(missed);
-                return on_appended(Err(AppendError::Unavailable(HistoryError("on purpose".into()))));
+                return on_appended(Err(AppendError::Unavailable(HistoryError::other("on purpose"))));
             }
             let missed = missed.take().into_iter().collect();
-            on_appended(Ok(Appended { missed, ..appended }));
+            on_appended(Ok(appended.with_recovered(missed)));
         }
         fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>> {
             self.inner.newest(room)
@@ -276,14 +276,9 @@ async fn old_messages_are_pruned_if_retention_is_configured() {
     let gate = Gate::default();
     let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
     let builder = builder.history(gate.clone());
-    let builder = builder.retention(Retention { max_count: Some(2), ..Retention::default() });
-    let message = |body: &str| NewMessage {
-        room: room(),
-        from: user("ana"),
-        body: body.into(),
-        id: body.parse().unwrap(),
-        once: true,
-    };
+    let builder = builder.retention(Retention::new(None, Some(2)));
+    let message =
+        |body: &str| NewMessage::new(room(), user("ana"), body, body.parse().unwrap()).idempotent(true);
     for body in ["1", "2", "3", "4"] {
         gate.append(message(body), Box::new(|done| assert!(done.unwrap().message.sent_at > Timestamp(0))));
     }

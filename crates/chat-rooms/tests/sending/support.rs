@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_history::{
-    AppendError, Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage, Page,
-    Retention, Told,
+    AppendError, Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage, OnAppended,
+    Page, Retention,
 };
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{Content, Epoch, Event, RoomName, Username};
@@ -24,7 +24,7 @@ pub(crate) struct Gate {
 pub(crate) struct State {
     /// Whether appends are held back.
     is_shut: bool,
-    held: Vec<(NewMessage, Told)>,
+    held: Vec<(NewMessage, OnAppended)>,
 }
 
 impl std::fmt::Debug for State {
@@ -52,7 +52,7 @@ impl Gate {
     pub(crate) fn fail(&self) {
         let held = std::mem::take(&mut self.state.lock().held);
         for (_, on_appended) in held {
-            on_appended(Err(AppendError::Unavailable(HistoryError("on purpose".into()))));
+            on_appended(Err(AppendError::Unavailable(HistoryError::other("on purpose"))));
         }
     }
 
@@ -70,7 +70,7 @@ impl HistoryStore for Gate {
         Durability::Disk
     }
 
-    fn append(&self, message: NewMessage, on_appended: Told) {
+    fn append(&self, message: NewMessage, on_appended: OnAppended) {
         let mut state = self.state.lock();
         if state.is_shut {
             state.held.push((message, on_appended));

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_history::{
-    AppendError, Appended, Durability, HistoryError, HistoryStore, Messages, NewMessage, Page, Retention,
-    Told,
+    AppendError, Appended, Durability, HistoryError, HistoryStore, Messages, NewMessage, OnAppended, Page,
+    Retention,
 };
 use chat_protocol::{Content, Epoch, Message, RoomName, Timestamp};
 use futures::future::{BoxFuture, FutureExt, ready};
@@ -78,7 +78,7 @@ pub(crate) struct Store {
 }
 
 #[derive(Default)]
-struct Queue(Vec<(NewMessage, Told)>);
+struct Queue(Vec<(NewMessage, OnAppended)>);
 
 impl fmt::Debug for Queue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -141,7 +141,8 @@ impl Store {
         let missed =
             all.iter().filter(|missed| missed.seq > *newest && missed.seq <= until).cloned().collect();
         *newest = (*newest).max(message.seq);
-        Appended { message, again: is_duplicate, missed }
+        let appended = if is_duplicate { Appended::duplicate(message) } else { Appended::new(message) };
+        appended.with_recovered(missed)
     }
 
     fn read(&self, room: &RoomName, page: Page) -> Messages {
@@ -160,7 +161,7 @@ impl Store {
 }
 
 fn failure() -> AppendError {
-    AppendError::Unavailable(HistoryError("on purpose".into()))
+    AppendError::Unavailable(HistoryError::other("on purpose"))
 }
 
 impl HistoryStore for Store {
@@ -172,7 +173,7 @@ impl HistoryStore for Store {
         Durability::Disk
     }
 
-    fn append(&self, message: NewMessage, on_appended: Told) {
+    fn append(&self, message: NewMessage, on_appended: OnAppended) {
         self.queue.lock().0.push((message, on_appended));
         self.added.notify_one();
     }

@@ -5,11 +5,12 @@ mod listeners;
 mod storage;
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chat_admin::Admin;
 use chat_history::HistoryError;
-use chat_history::users::UserMessages;
+use chat_history::{SqliteUserMessages, UserMessages};
 use chat_presence::StoreError;
 use chat_server::Config;
 use chat_usage::Usage;
@@ -97,7 +98,8 @@ async fn serve(options: &Options, configuration: &Configuration, log: Log) -> Re
     let admin_address = admin.as_ref().map(AdminListener::local_addr).transpose()?;
     let is_other_port = admin.as_ref().is_some_and(|admin| admin.is_default)
         && admin_address.is_some_and(|address| address.to_string() != DEFAULT_ADMIN_LISTEN);
-    let users = database.clone().filter(|_| options.history == Switch::On).map(UserMessages::new);
+    let users = database.clone().filter(|_| options.history == Switch::On).map(SqliteUserMessages::new);
+    let users = users.map(|users| Arc::new(users) as Arc<dyn UserMessages>);
     let admin = admin.zip(metrics).map(|(listener, metrics)| {
         let admin = Admin::new(control.clone()).usage(usage.clone()).users(users);
         spawn_admin(admin, listener, metrics, token.as_ref())

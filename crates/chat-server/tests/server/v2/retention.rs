@@ -11,7 +11,7 @@ use super::{seqs, since};
 use crate::support::{Running, config, start};
 
 fn retain(server: &Running, max_age: Option<Duration>, max_count: Option<u64>) {
-    server.control.reconfigure(Config { retention: Retention { max_age, max_count }, ..config() });
+    server.control.reconfigure(Config { retention: Retention::new(max_age, max_count), ..config() });
 }
 
 /// The reply to a join of a new session, with `since` if given.

@@ -1,43 +1,43 @@
-//! What has begun and not yet ended, and how it will end.
+//! The open elements, and how each will end.
 
-use crate::bounds::{MOST_BLOCKS, MOST_INLINES};
+use crate::limits::{MAX_BLOCKS, MAX_INLINES};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Open {
-    /// A block quote, a list or an item: what blocks stand in.
+    /// A block quote, a list or an item, which contains blocks.
     Block {
         name: &'static str,
-        /// Whether it takes its direction from the block around.
+        /// Whether it inherits the direction of the surrounding block.
         inherits: bool,
     },
-    /// Such a block that stands too deep to be one. What is in it is shown, and a line break behind it.
+    /// Such a block at too great a depth. Its content is shown, followed by a line break.
     DeepBlock,
-    /// Emphasis and the like.
+    /// Emphasis, strong or struck-out text.
     Inline(&'static str),
-    /// The same, too deep to be shown.
+    /// The same at too great a depth.
     DeepInline,
-    /// Any other element. None of these can stand in themselves.
+    /// Any other element. None of these can be nested in itself.
     Element(&'static str),
     Heading(&'static str),
     /// A paragraph with a line of dashes or equals signs under it.
     Underlined(String),
     TableHead,
     Table,
-    /// A link, which ends with this text where it may not be one.
+    /// A link. If its URL is not allowed, it ends with the text in `refused`.
     Link {
         refused: Option<String>,
         label: Label,
     },
 }
 
-/// What a link without text is called, and how much was shown before it.
+/// The label of a link without text, and how much was shown before it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Label {
     pub(crate) url: String,
     pub(crate) shown: usize,
 }
 
-/// All that is open, the outermost first.
+/// All open elements, the outermost first.
 #[derive(Debug, Default)]
 pub(crate) struct Stack {
     open: Vec<Open>,
@@ -68,13 +68,14 @@ impl Stack {
         Some(open)
     }
 
-    /// Whether as many blocks may still stand here, one in the other. What is in a block that is too deep is too deep as well.
+    /// Whether this number of nested blocks fits here. Blocks in a block that is too deep are too
+    /// deep, too.
     pub(crate) fn has_room_for_blocks(&self, blocks: usize) -> bool {
-        self.blocks + blocks <= MOST_BLOCKS && self.open.last() != Some(&Open::DeepBlock)
+        self.blocks + blocks <= MAX_BLOCKS && self.open.last() != Some(&Open::DeepBlock)
     }
 
     pub(crate) fn has_room_for_an_inline(&self) -> bool {
-        self.inlines < MOST_INLINES
+        self.inlines < MAX_INLINES
     }
 
     pub(crate) fn is_empty(&self) -> bool {

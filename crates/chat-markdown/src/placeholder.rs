@@ -1,10 +1,10 @@
-//! Hides characters from the Markdown parser. Each hidden character is replaced by a noncharacter of Unicode, which the parser
-//! takes for a letter, and comes back when the text is written.
+//! Hides characters from the Markdown parser. Each hidden character is replaced by a Unicode
+//! noncharacter, which the parser treats as a letter, and is restored in the output.
 
 use std::borrow::Cow;
 
-/// What the parser must not take for markup, each with its stand-in.
-const STAND_INS: [(u8, char); 10] = [
+/// The characters that can be hidden, each with its placeholder.
+const PLACEHOLDERS: [(u8, char); 10] = [
     (b'*', '\u{fdd0}'),
     (b'_', '\u{fdd1}'),
     (b'~', '\u{fdd2}'),
@@ -17,12 +17,12 @@ const STAND_INS: [(u8, char); 10] = [
     (b'>', '\u{fdd9}'),
 ];
 
-/// Stands between emphasis and punctuation and makes the parser see a letter there.
+/// Inserted between emphasis and punctuation, so that the parser sees a letter there.
 const JOINER: char = '\u{fdda}';
 pub(crate) const LINK_START: char = '\u{fddb}';
 pub(crate) const LINK_END: char = '\u{fddc}';
 
-/// The first two bytes of each of these, and how many bytes they have.
+/// The first two bytes of each placeholder, and its size in bytes.
 const LEAD: [u8; 2] = [0xEF, 0xB7];
 const WIDTH: usize = 3;
 
@@ -34,17 +34,17 @@ enum Edit {
     Hide,
 }
 
-/// What to change in a body before it is parsed.
+/// Changes to a body before it is parsed.
 #[derive(Debug, Default)]
 pub(crate) struct Edits(Vec<(usize, Edit)>);
 
 impl Edits {
-    /// The ASCII character at this offset is text.
+    /// Marks the ASCII character at this offset as text.
     pub(crate) fn hide(&mut self, at: usize) {
         self.0.push((at, Edit::Hide));
     }
 
-    /// The parser sees a letter before this offset.
+    /// Makes the parser see a letter before this offset.
     pub(crate) fn join(&mut self, at: usize) {
         self.0.push((at, Edit::Joiner));
     }
@@ -54,7 +54,7 @@ impl Edits {
         self.0.push((end, Edit::LinkEnd));
     }
 
-    /// The body with all of it done.
+    /// Applies all changes to the body.
     pub(crate) fn apply(mut self, body: &str) -> Cow<'_, str> {
         if self.0.is_empty() {
             return Cow::Borrowed(body);
@@ -72,8 +72,8 @@ impl Edits {
                 Edit::LinkStart => shielded.push(LINK_START),
                 Edit::Hide => {
                     let byte = body.as_bytes()[at];
-                    if let Some((_, stand_in)) = STAND_INS.iter().find(|(hidden, _)| *hidden == byte) {
-                        shielded.push(*stand_in);
+                    if let Some((_, placeholder)) = PLACEHOLDERS.iter().find(|(hidden, _)| *hidden == byte) {
+                        shielded.push(*placeholder);
                         done += 1;
                     }
                 }
@@ -84,14 +84,14 @@ impl Edits {
     }
 }
 
-/// The text without stand-ins: what a person wrote.
+/// The original text, without placeholders.
 pub(crate) fn restored(text: &str) -> Cow<'_, str> {
     if !text.as_bytes().contains(&LEAD[0]) || !text.contains(is_reserved) {
         return Cow::Borrowed(text);
     }
     let mut restored = String::with_capacity(text.len());
     for c in text.chars() {
-        match STAND_INS.iter().find(|(_, stand_in)| *stand_in == c) {
+        match PLACEHOLDERS.iter().find(|(_, placeholder)| *placeholder == c) {
             Some((hidden, _)) => restored.push(char::from(*hidden)),
             None if is_reserved(c) => {}
             None => restored.push(c),
@@ -100,7 +100,7 @@ pub(crate) fn restored(text: &str) -> Cow<'_, str> {
     Cow::Owned(restored)
 }
 
-/// How many bytes the restored text has.
+/// The size of the original text in bytes.
 pub(crate) fn restored_len(text: &str) -> usize {
     let bytes = text.as_bytes();
     let mut len = bytes.len();
@@ -116,7 +116,7 @@ pub(crate) fn restored_len(text: &str) -> usize {
     len
 }
 
-/// Whether the character has a meaning here. Bodies must not contain it.
+/// Whether the character is a placeholder. Bodies must not contain it.
 pub(crate) fn is_reserved(c: char) -> bool {
     ('\u{fdd0}'..=LINK_END).contains(&c)
 }
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_hidden_comes_back() {
+    fn hidden_characters_are_restored() {
         let body = "a*b_c~d\\e&f:g+h.i)j>k";
         let mut edits = Edits::default();
         for (at, _) in body.match_indices(|c: char| c.is_ascii_punctuation()) {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn other_characters_of_the_block_stay() {
+    fn other_noncharacters_are_unchanged() {
         let text = "\u{fdcf}\u{fddd}\u{fdf0}ﷺ";
         assert_eq!(restored(text), text);
         assert_eq!(restored_len(text), text.len());

@@ -1,21 +1,21 @@
-//! A bound for combining marks: hundreds of them on one letter would be drawn over other messages.
+//! Limits combining marks: hundreds of them on one letter would be drawn over other messages.
 
 use std::borrow::Cow;
 
 use unicode_normalization::char::is_combining_mark;
 
-use crate::bounds::MAX_MARKS;
+use crate::limits::MAX_MARKS;
 
-/// The first byte that a combining mark can begin with.
+/// The lowest first byte of a combining mark.
 const FIRST: u8 = 0xCC;
 
-/// Counts the marks since the last other character, over all pieces of a text.
+/// Counts the marks since the last other character, across all pieces of a text.
 #[derive(Debug, Default)]
 pub(crate) struct Marks(usize);
 
 impl Marks {
-    /// The text with at most [`MAX_MARKS`] on each character.
-    pub(crate) fn bounded<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
+    /// The text with at most [`MAX_MARKS`] marks on each character.
+    pub(crate) fn limited<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
         if text.bytes().all(|byte| byte < FIRST) {
             if !text.is_empty() {
                 self.0 = 0;
@@ -44,7 +44,7 @@ impl Marks {
     }
 }
 
-/// Whether the character takes no space, so that marks after it still stand on the letter before it.
+/// Whether the character has no width, so that marks after it belong to the letter before it.
 fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
@@ -56,22 +56,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_are_bounded_for_each_character() {
+    fn marks_are_limited_per_character() {
         let mut marks = Marks::default();
         let stack = "\u{301}".repeat(MAX_MARKS);
-        assert_eq!(marks.bounded(&format!("a{stack}\u{302}b{stack}")), format!("a{stack}b{stack}"));
-        // The next piece goes on where this one ended.
-        assert_eq!(marks.bounded(&format!("\u{301}{stack}")), "");
-        assert_eq!(marks.bounded(&format!("\u{200d}\u{301}\u{200b}{stack}")), "\u{200d}\u{200b}");
-        assert_eq!(marks.bounded("c"), "c");
-        assert_eq!(marks.bounded(&stack), stack);
+        assert_eq!(marks.limited(&format!("a{stack}\u{302}b{stack}")), format!("a{stack}b{stack}"));
+        // the count continues in the next piece
+        assert_eq!(marks.limited(&format!("\u{301}{stack}")), "");
+        assert_eq!(marks.limited(&format!("\u{200d}\u{301}\u{200b}{stack}")), "\u{200d}\u{200b}");
+        assert_eq!(marks.limited("c"), "c");
+        assert_eq!(marks.limited(&stack), stack);
     }
 
     #[test]
-    fn what_languages_need_fits() {
+    fn marks_of_languages_fit() {
         for text in ["Việt Nam", "שָׁלוֹם", "اَلسَّلَامُ عَلَيْكُمْ", "หนึ่งที่", "क्षत्रिय", "བསྒྲུབས", "👩🏽‍❤️‍💋‍👨🏻", "🏴󠁧󠁢󠁳󠁣󠁴󠁿"]
         {
-            assert_eq!(Marks::default().bounded(text), text);
+            assert_eq!(Marks::default().limited(text), text);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Whether a file is the one that was open here last, as it was left.
+//! The generation marker: it shows whether a database is in the state in which this path's last run
+//! left it. The same random value is stored in the database and in the lock file next to it.
 
 use std::io;
 
@@ -14,27 +15,32 @@ diesel::table! {
     }
 }
 
-/// A seal could not be renewed: the one in the file stays, and both are told apart at the next start.
+/// The marker could not be renewed. The database keeps its previous one, which the next start
+/// compares with the lock file.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SealError {
+pub(crate) enum GenerationError {
     #[error(transparent)]
     Database(#[from] diesel::result::Error),
     #[error(transparent)]
     Note(#[from] io::Error),
 }
 
-/// Whether the database has the seal that was noted beside it.
-pub(crate) fn is_unbroken(connection: &mut SqliteConnection, lock: &ProcessLock) -> Result<bool, SealError> {
+/// Whether the database has the marker that is noted in the lock file.
+pub(crate) fn is_current(
+    connection: &mut SqliteConnection,
+    lock: &ProcessLock,
+) -> Result<bool, GenerationError> {
     let seal = read(connection)?;
     Ok(seal.is_some_and(|seal| lock.note().is_ok_and(|noted| noted.lines().any(|line| line == seal))))
 }
 
-/// Seals the database anew, in itself and beside it. Wherever this ends halfway, what is in the database is noted.
-pub(crate) fn renew(connection: &mut SqliteConnection, lock: &ProcessLock) -> Result<(), SealError> {
+/// Writes a new marker to the lock file and to the database. If this fails halfway, the lock file
+/// still has the marker that is in the database.
+pub(crate) fn renew(connection: &mut SqliteConnection, lock: &ProcessLock) -> Result<(), GenerationError> {
     let before = read(connection)?.unwrap_or_default();
     let seal = format!("{:032x}", rand::random::<u128>());
     lock.set_note(&format!("{before}\n{seal}\n"))?;
-    // in its own commit, which waits for the disk
+    // a commit of its own that waits for the disk
     connection.batch_execute("PRAGMA synchronous = FULL")?;
     let row = (database_seal::id.eq(1), database_seal::seal.eq(&seal));
     let written = diesel::replace_into(database_seal::table).values(row).execute(connection);
@@ -43,7 +49,7 @@ pub(crate) fn renew(connection: &mut SqliteConnection, lock: &ProcessLock) -> Re
     Ok(lock.set_note(&format!("{seal}\n"))?)
 }
 
-/// Takes the seal away: whoever starts with it takes the database for another one.
+/// Removes the marker. A database without a marker counts as changed.
 pub(crate) fn remove(connection: &mut SqliteConnection) -> QueryResult<usize> {
     diesel::delete(database_seal::table).execute(connection)
 }

@@ -1,26 +1,17 @@
-//! The second wall. What the writer writes is safe by construction; the sanitiser reads it as a browser does, and takes out whatever
-//! should not have been there all the same.
+//! The second layer of protection. The output of the writer is safe by construction; the sanitiser
+//! parses it as a browser does, and removes anything that should not be in it.
 
 use std::collections::{HashMap, HashSet};
 
 use ammonia::{Builder, UrlRelative};
 
+use crate::classes;
 use crate::code::{CLASSES, is_language_class};
 use crate::destination::SCHEMES;
-use crate::plain;
-use crate::renderer::RemoteImages;
+use crate::images::RemoteImages;
 use crate::run::REL;
 
-/// The class of a link that stands for an image.
-pub(crate) const IMAGE_CLASS: &str = "md-image";
-
-/// The class of a paragraph of a few emoji and nothing else.
-pub(crate) const EMOJI_CLASS: &str = "md-emoji";
-
-/// The class of a list item that is a task: its box stands in for the bullet.
-pub(crate) const TASK_CLASS: &str = "md-task";
-
-/// Elements that find their direction by their text.
+/// Elements whose direction depends on their text.
 const BLOCKS: [&str; 12] = ["blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p", "td", "th", "ul"];
 
 const TAGS: [&str; 26] = [
@@ -52,7 +43,7 @@ const TAGS: [&str; 26] = [
     "ul",
 ];
 
-pub(crate) fn wall(images: RemoteImages) -> Builder<'static> {
+pub(crate) fn sanitiser(images: RemoteImages) -> Builder<'static> {
     let mut tags = HashSet::from(TAGS);
     let mut attributes: HashMap<_, HashSet<_>> = BLOCKS.map(|block| (block, HashSet::from(["dir"]))).into();
     attributes.extend([
@@ -77,7 +68,7 @@ pub(crate) fn wall(images: RemoteImages) -> Builder<'static> {
         .tag_attributes(attributes)
         .tag_attribute_values(HashMap::from([("td", align()), ("th", align())]))
         .set_tag_attribute_values(set)
-        .attribute_filter(|tag, attribute, value| may_stay(tag, attribute, value).then(|| value.into()))
+        .attribute_filter(|tag, attribute, value| is_allowed(tag, attribute, value).then(|| value.into()))
         .clean_content_tags(HashSet::from(["script", "style"]))
         .url_schemes(HashSet::from(SCHEMES))
         .url_relative(UrlRelative::Deny)
@@ -86,14 +77,14 @@ pub(crate) fn wall(images: RemoteImages) -> Builder<'static> {
     builder
 }
 
-/// What is asked of an attribute's value beyond its being an attribute that may stand there.
-fn may_stay(tag: &str, attribute: &str, value: &str) -> bool {
+/// Whether the value of an allowed attribute is allowed.
+fn is_allowed(tag: &str, attribute: &str, value: &str) -> bool {
     match (tag, attribute) {
-        ("a", "class") => value == IMAGE_CLASS,
+        ("a", "class") => value == classes::IMAGE,
         ("code", "class") => is_language_class(value),
-        ("pre", "class") => value == plain::CLASS,
+        ("pre", "class") => value == classes::PLAIN,
         ("span", "class") => CLASSES.contains(&value),
-        ("li", "class") => value == TASK_CLASS,
+        ("li", "class") => value == classes::TASK,
         ("code", "dir") => value == "ltr",
         ("pre", "dir") => matches!(value, "auto" | "ltr"),
         (_, "dir") => value == "auto",
@@ -111,11 +102,11 @@ mod tests {
     use super::*;
 
     fn cleaned(html: &str) -> String {
-        wall(RemoteImages::Shown).clean(html).to_string()
+        sanitiser(RemoteImages::Shown).clean(html).to_string()
     }
 
     #[test]
-    fn what_the_writer_never_writes_is_taken_out() {
+    fn other_html_is_removed() {
         for (html, left) in [
             ("<script>a</script>b", "b"),
             ("<svg><style>a</style></svg><math>b</math>", "b"),
@@ -140,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn images_pass_only_where_they_are_shown() {
-        assert_eq!(wall(RemoteImages::AsLinks).clean("<img src='https://a' alt='b'>").to_string(), "");
+    fn images_are_removed_unless_they_are_shown() {
+        assert_eq!(sanitiser(RemoteImages::AsLinks).clean("<img src='https://a' alt='b'>").to_string(), "");
     }
 }

@@ -1,0 +1,120 @@
+//! The messages of one user in the memory store.
+
+use std::sync::Arc;
+
+use chat_protocol::{Content, Message, RoomName, Username};
+use futures::future::{BoxFuture, FutureExt};
+use parking_lot::Mutex;
+
+use super::{Log, Rooms};
+use crate::{Cursor, ErasedMessage, HistoryError, MAX_PAGE_BYTES, Step, UserMessages};
+
+/// How many rooms one step looks at. Each has at most 1,000 messages.
+const MAX_ROOMS: usize = 64;
+
+/// The messages of one user in a [`MemoryHistory`](crate::MemoryHistory).
+#[derive(Debug, Clone)]
+pub struct MemoryUserMessages {
+    rooms: Arc<Mutex<Rooms>>,
+}
+
+impl MemoryUserMessages {
+    pub(super) fn new(rooms: Arc<Mutex<Rooms>>) -> Self {
+        Self { rooms }
+    }
+}
+
+impl Rooms {
+    /// The next rooms in order of creation, with their positions, and whether there are more.
+    fn walk(&self, after: Option<Cursor>) -> (Vec<(i64, RoomName)>, bool) {
+        let after = after.map_or(0, Cursor::position);
+        let mut rooms: Vec<_> = self
+            .logs
+            .iter()
+            .filter(|(_, log)| log.position > after)
+            .map(|(name, log)| (log.position, name))
+            .collect();
+        let more = rooms.len() > MAX_ROOMS;
+        if more {
+            rooms.select_nth_unstable(MAX_ROOMS);
+            rooms.truncate(MAX_ROOMS);
+        }
+        rooms.sort_unstable();
+        (rooms.into_iter().map(|(position, name)| (position, name.clone())).collect(), more)
+    }
+
+    fn page(&self, user: &Username, after: Option<Cursor>) -> Step<Vec<Arc<Message>>> {
+        let (rooms, more) = self.walk(after);
+        let (mut found, mut bytes, mut last) = (Vec::new(), 0, None);
+        for (position, name) in rooms {
+            let Some(log) = self.logs.get(&name) else { continue };
+            let messages = || log.messages.iter().filter(|message| body_of(message, user).is_some());
+            bytes += messages().filter_map(|message| body_of(message, user)).map(str::len).sum::<usize>();
+            // whole rooms only: a cursor is a position of a room
+            if bytes > MAX_PAGE_BYTES && !found.is_empty() {
+                return Step::new(found, last);
+            }
+            found.extend(messages().map(Arc::clone));
+            last = Cursor::new(position).ok();
+        }
+        Step::new(found, last.filter(|_| more))
+    }
+
+    fn erase(&mut self, user: &Username, after: Option<Cursor>) -> Step<Vec<ErasedMessage>> {
+        let (rooms, more) = self.walk(after);
+        let (mut found, mut last) = (Vec::new(), None);
+        for (position, name) in rooms {
+            let Some(log) = self.logs.get_mut(&name) else { continue };
+            let before = log.bytes;
+            found.extend(log.erase(user).into_iter().map(|seq| ErasedMessage::new(name.clone(), seq)));
+            self.bytes = self.bytes + log.bytes - before;
+            last = Cursor::new(position).ok();
+        }
+        Step::new(found, last.filter(|_| more))
+    }
+}
+
+impl Log {
+    /// Erases the messages of a user and returns their numbers.
+    fn erase(&mut self, user: &Username) -> Vec<u64> {
+        let mut erased = Vec::new();
+        for message in &mut self.messages {
+            if body_of(message, user).is_none() {
+                continue;
+            }
+            self.bytes -= message.size();
+            let Message { room, seq, sent_at, .. } = &**message;
+            let (room, content) = (room.clone(), Content::Erased);
+            *message = Arc::new(Message { room, seq: *seq, sent_at: *sent_at, content });
+            self.bytes += message.size();
+            erased.push(message.seq);
+        }
+        erased
+    }
+}
+
+/// The body of a message of this user; `None` if it is of another user or was erased.
+fn body_of<'m>(message: &'m Message, user: &Username) -> Option<&'m str> {
+    match &message.content {
+        Content::Said { from, body, .. } if from == user => Some(body),
+        _ => None,
+    }
+}
+
+impl UserMessages for MemoryUserMessages {
+    fn page(
+        &self,
+        user: Username,
+        after: Option<Cursor>,
+    ) -> BoxFuture<'_, Result<Step<Vec<Arc<Message>>>, HistoryError>> {
+        async move { Ok(self.rooms.lock().page(&user, after)) }.boxed()
+    }
+
+    fn erase(
+        &self,
+        user: Username,
+        after: Option<Cursor>,
+    ) -> BoxFuture<'_, Result<Step<Vec<ErasedMessage>>, HistoryError>> {
+        async move { Ok(self.rooms.lock().erase(&user, after)) }.boxed()
+    }
+}

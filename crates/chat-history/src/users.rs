@@ -1,0 +1,118 @@
+//! The messages of one user in all rooms, to be exported or erased.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use chat_protocol::{Message, RoomName, Username};
+use futures::future::BoxFuture;
+
+use crate::HistoryError;
+
+/// A position in a walk through all messages. Its text form can be given to a client, which
+/// continues the walk with it later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor(i64);
+
+/// The text is not a cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid position to continue from")]
+pub struct InvalidCursor;
+
+/// One step of a walk through all messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Step<T> {
+    /// What the step has found. It may be empty although there is more.
+    pub found: T,
+    /// Where the next step begins; `None` after the last step.
+    pub next: Option<Cursor>,
+}
+
+/// A message that was erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ErasedMessage {
+    /// The room.
+    pub room: RoomName,
+    /// The number of the message in the room.
+    pub seq: u64,
+}
+
+impl ErasedMessage {
+    /// The message with this number in this room.
+    pub fn new(room: RoomName, seq: u64) -> Self {
+        Self { room, seq }
+    }
+}
+
+impl Cursor {
+    /// A cursor at a position whose meaning the store defines. Negative positions are invalid.
+    ///
+    /// # Errors
+    /// [`InvalidCursor`] if the position is negative.
+    pub fn new(position: i64) -> Result<Self, InvalidCursor> {
+        if position < 0 { Err(InvalidCursor) } else { Ok(Self(position)) }
+    }
+
+    /// The position.
+    pub fn position(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}", self.0)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        i64::from_str_radix(text, 16).map_err(|_| InvalidCursor).and_then(Self::new)
+    }
+}
+
+impl<T> Step<T> {
+    /// A step that has found this and continues at `next`.
+    pub fn new(found: T, next: Option<Cursor>) -> Self {
+        Self { found, next }
+    }
+}
+
+/// Access to the messages of one user in all rooms, for moderators: export and erasure.
+///
+/// Both are walks in small steps: the first step has no cursor, each further step the cursor that
+/// the previous one returned. Messages that are sent during a walk may be missed by it.
+pub trait UserMessages: fmt::Debug + Send + Sync + 'static {
+    /// The next messages of a user, room by room, and within a room in order. A step returns about
+    /// 1 MiB of text at most. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if the store fails.
+    fn page(
+        &self,
+        user: Username,
+        after: Option<Cursor>,
+    ) -> BoxFuture<'_, Result<Step<Vec<Arc<Message>>>, HistoryError>>;
+
+    /// Erases the next messages of a user: text, author and the author's id for the message are
+    /// removed; number and time are kept. Returns rooms and numbers, so that the caller can remove
+    /// the messages from other places, such as the memory of an engine. The erasure is as durable
+    /// as the store when this resolves.
+    ///
+    /// The store still recognises the ids of erased messages for as long as it recognises others
+    /// (at most 24 hours), so that an erased message that is sent again is not stored again.
+    ///
+    /// Not cancel-safe: messages may be erased although the future is dropped.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if the store fails; it is safe to retry.
+    fn erase(
+        &self,
+        user: Username,
+        after: Option<Cursor>,
+    ) -> BoxFuture<'_, Result<Step<Vec<ErasedMessage>>, HistoryError>>;
+}

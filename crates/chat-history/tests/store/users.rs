@@ -1,0 +1,103 @@
+//! What the access to one user's messages promises beyond the suite.
+
+use chat_history::conformance::helpers::{all_after, append, idempotent_message, message, seq_of, seqs};
+use chat_history::conformance::{erase, export};
+use chat_history::{Cursor, SqliteUserMessages};
+use chat_protocol::Content;
+use proptest::prelude::*;
+
+use super::support::File;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn erased_text_is_overwritten_in_the_file() {
+    let file = File::new();
+    let (database, store) = file.open().await;
+    let users = SqliteUserMessages::new(database.clone());
+    assert_eq!(export(&users, "ana").await, (vec![], 1), "the store is empty");
+    // longer than a page of the database file
+    let long = "a secret of mine ".repeat(1_000);
+    for (name, from, text) in [
+        ("r", "ana", "one"),
+        ("r", "bob", "two"),
+        ("世界", "ana", "three"),
+        ("r", "ana", &long),
+        ("s", "anab", "four"),
+    ] {
+        append(&store, idempotent_message(name, from, text, &format!("id{}", text.len()))).await.unwrap();
+    }
+    let expected = ["r:1:one", &format!("r:3:{long}"), "世界:1:three"];
+    assert_eq!(export(&users, "ana").await.0, expected);
+    let before = all_after(&store, "r", 9).await;
+
+    assert_eq!(erase(&users, "ana").await, ["r:1", "r:3", "世界:1"]);
+    assert_eq!(export(&users, "ana").await.0, [""; 0]);
+    assert_eq!(erase(&users, "ana").await, [""; 0], "they are erased already");
+    let after = all_after(&store, "r", 9).await;
+    assert_eq!(seqs(&after), [1, 2, 3]);
+    assert_eq!(after[1], before[1]);
+    assert_eq!((&after[0].content, after[0].sent_at), (&Content::Erased, before[0].sent_at));
+    assert_eq!(export(&users, "anab").await.0, ["s:1:four"]);
+
+    // repeated by a client that does not know of the erasure
+    let repeated = append(&store, idempotent_message("r", "ana", "one", "id3")).await.unwrap();
+    assert!(repeated.duplicate);
+    assert_eq!(repeated.message.content, Content::Erased);
+    assert_eq!(seq_of(&store, message("r", "ana", "next")).await, 4);
+    drop(store);
+    database.close().await;
+    let bytes = std::fs::read(file.path()).unwrap();
+    let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(holds("two") && !holds("a secret of mine"), "it is overwritten");
+    assert!(!file.sibling("-wal").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_history_is_scanned_in_steps() {
+    const COUNT: u64 = 45_000;
+    let file = File::new();
+    let (database, store) = file.open().await;
+    seq_of(&store, message("r", "ana", "first")).await;
+    file.execute(&format!(
+        "WITH RECURSIVE n (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM n WHERE n < {COUNT})
+         INSERT INTO messages SELECT (1 << 40) + n, iif(n % 100 = 0, 'ana', 'bob'), 'id', 'text', 0 FROM n"
+    ));
+    let users = SqliteUserMessages::new(database.clone());
+    let (all, steps) = export(&users, "ana").await;
+    assert_eq!((all.len(), steps), (451, 3));
+    assert_eq!(all.last().unwrap(), "r:45000:text");
+    assert_eq!(export(&users, "nobody").await, (vec![], 3));
+    assert_eq!(erase(&users, "ana").await.len(), 451);
+    assert_eq!(file.number("(SELECT count(*) FROM messages WHERE body IS NULL)"), 451);
+    let others = "(SELECT count(*) FROM messages WHERE username = 'bob' AND body = 'text')";
+    assert_eq!(file.number(others), 44_549);
+    database.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_one_room_are_limited_in_bytes() {
+    let file = File::new();
+    let (database, store) = file.open().await;
+    let text = "x".repeat(300_000);
+    for _ in 0..7 {
+        seq_of(&store, message("r", "ana", &text)).await;
+    }
+    let users = SqliteUserMessages::new(database.clone());
+    let (all, steps) = export(&users, "ana").await;
+    assert_eq!((all.len(), steps), (7, 3));
+    database.close().await;
+}
+
+proptest! {
+    #[test]
+    fn a_cursor_survives_its_text_form(text in ".{0,20}") {
+        if let Ok(cursor) = text.parse::<Cursor>() {
+            prop_assert_eq!(cursor.to_string().parse::<Cursor>(), Ok(cursor));
+        }
+    }
+}
+
+#[test]
+fn a_cursor_is_not_negative() {
+    assert!("-1".parse::<Cursor>().is_err() && "".parse::<Cursor>().is_err());
+    assert_eq!("10000000003".parse::<Cursor>().unwrap().to_string(), "10000000003");
+}

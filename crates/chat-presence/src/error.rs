@@ -1,0 +1,107 @@
+//! Why a presence store did not do what it was asked to.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::NodeId;
+
+/// What kind of failure a [`StoreError`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The store is locked or has too much to do. A later attempt may succeed.
+    Busy,
+    /// The store has no space left.
+    Full,
+    /// The stored data is damaged, or does not have the form that the store writes.
+    Damaged,
+    /// The store was closed.
+    Closed,
+    /// The store did not answer in time.
+    TimedOut,
+    /// Any other failure.
+    Other,
+}
+
+/// A failure of a presence store. Unless its kind is [`Closed`](StoreErrorKind::Closed), the store
+/// may work again later.
+///
+/// The text names the cause; [`source`](Error::source) gives the cause itself.
+#[derive(Clone)]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    source: Arc<dyn Error + Send + Sync>,
+}
+
+impl StoreError {
+    /// An error of this kind with its cause: another error, or a text.
+    ///
+    /// ```
+    /// use chat_presence::{StoreError, StoreErrorKind};
+    ///
+    /// let error = StoreError::new(StoreErrorKind::TimedOut, "no answer within 5 s");
+    /// assert_eq!(error.kind(), StoreErrorKind::TimedOut);
+    /// assert_eq!(error.to_string(), "the presence store is unavailable: no answer within 5 s");
+    /// ```
+    pub fn new(kind: StoreErrorKind, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let source: Box<dyn Error + Send + Sync> = source.into();
+        Self { kind, source: source.into() }
+    }
+
+    /// An error of the kind [`Other`](StoreErrorKind::Other).
+    pub fn other(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(StoreErrorKind::Other, source)
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Debug for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreError").field("kind", &self.kind).field("source", &self.source).finish()
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the presence store is unavailable: {}", self.source)
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+/// Why [`PresenceStore::join`](crate::PresenceStore::join) did not write a record.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// Another node holds the name in that room.
+    #[error("the name is held on the node {0:?}")]
+    Taken(NodeId),
+    /// The store failed. It is not known whether the record was written; it is safe to retry.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[cfg(feature = "sqlite")]
+impl From<chat_db::DbError> for StoreError {
+    fn from(error: chat_db::DbError) -> Self {
+        use chat_db::DbErrorKind;
+
+        let kind = match error.kind() {
+            DbErrorKind::Busy => StoreErrorKind::Busy,
+            DbErrorKind::Full => StoreErrorKind::Full,
+            DbErrorKind::Damaged => StoreErrorKind::Damaged,
+            DbErrorKind::Closed => StoreErrorKind::Closed,
+            _ => StoreErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}

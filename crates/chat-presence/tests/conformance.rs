@@ -1,0 +1,72 @@
+//! The conformance suite over both stores, and what the durable store promises beyond it.
+#![allow(clippy::unwrap_used)]
+
+use chat_db::Database;
+use chat_presence::conformance::Nodes;
+use chat_presence::{
+    JoinError, MemoryPresence, NewPresence, NodeId, PresenceStore, SqlitePresence, StoreErrorKind,
+};
+use chat_protocol::{ChannelName, RoomName, Timestamp, Username};
+
+async fn memory() -> Nodes {
+    let here = MemoryPresence::new(NodeId::new("here"));
+    let there = here.for_node(NodeId::new("there"));
+    Nodes::new(here, there)
+}
+
+async fn sqlite() -> Nodes {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("chat.sqlite3")).unwrap();
+    let here = SqlitePresence::new(database.clone(), NodeId::new("here"));
+    Nodes::new(here, SqlitePresence::new(database, NodeId::new("there"))).with_guard(folder)
+}
+
+mod in_memory {
+    chat_presence::conformance_tests!(super::memory);
+}
+
+mod in_sqlite {
+    chat_presence::conformance_tests!(super::sqlite);
+}
+
+fn room(name: &str) -> RoomName {
+    RoomName::parse(name).unwrap()
+}
+
+fn presence(in_room: &str, username: &str) -> NewPresence {
+    let username = Username::parse(username).unwrap();
+    NewPresence::new(room(in_room), username, ChannelName(7), Timestamp(1_764_000_000_123))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_keeps_rows_and_ids_over_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chat.sqlite3");
+    let open = || {
+        Database::open(&path).map(|db| (db.clone(), SqlitePresence::new(db, NodeId::new("here")))).unwrap()
+    };
+
+    let (database, store) = open();
+    let ana = store.join(presence("r", "ana")).await.unwrap();
+    database.close().await;
+
+    let (database, store) = open();
+    assert_eq!(store.members(room("r")).await.unwrap().len(), 1);
+    assert_eq!(store.clear().await.unwrap(), 1);
+    assert!(store.join(presence("r", "bob")).await.unwrap() > ana);
+    database.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_on_a_closed_database_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("chat.sqlite3")).unwrap();
+    let store = SqlitePresence::new(database.clone(), NodeId::new("here"));
+    database.close().await;
+    assert!(matches!(store.join(presence("r", "ana")).await, Err(JoinError::Store(_))));
+    assert!(store.check().await.is_err());
+    let error = store.members(room("r")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Closed);
+    let cause = std::error::Error::source(&error).unwrap();
+    assert!(matches!(cause.downcast_ref(), Some(chat_db::DbError::Closed)));
+}
