@@ -30,10 +30,7 @@ async fn without_a_terminal_lines_are_json_with_fields() {
     let ana = closed("ana");
     assert_eq!((&ana["room"], &ana["code"], &ana["by"]), (&json!("lobby"), &json!(1000), &json!("client")));
     assert!(ana["connection"].as_str().is_some_and(|id| !id.is_empty()));
-    assert_eq!(
-        (&ana["level"], &ana["target"]),
-        (&json!("DEBUG"), &json!("chat_server::connection::classic"))
-    );
+    assert_eq!((&ana["level"], &ana["target"]), (&json!("DEBUG"), &json!("chat_server::session::classic")));
     let bob = closed("bob");
     assert_eq!((&bob["rooms"], &bob["code"]), (&json!(1), &json!(1006)));
 }

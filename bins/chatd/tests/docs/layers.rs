@@ -1,4 +1,5 @@
-//! Imports inside a crate point down: from the top of its layers, as docs/architecture.md lists them, to the bottom.
+//! Imports inside a crate point down: from the top of its layers, as docs/architecture.md lists
+//! them, to the bottom.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -49,13 +50,13 @@ fn module(file: &Path, sources: &Path) -> Vec<String> {
 
 /// The top-level modules that a file names: after `crate::`, or after enough `super::`.
 fn named(code: &str, module: &[String]) -> Vec<String> {
-    let path = Regex::new(r"\b(crate|super(?:::super)*)::(\w+)").unwrap();
+    let path = Regex::new("(crate|super(?:::super)*)::([a-z0-9_]+)").unwrap();
     let code =
         code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
     let mut found = Vec::new();
     for captures in path.captures_iter(&code) {
         let up = if &captures[1] == "crate" { module.len() } else { captures[1].split("::").count() };
-        // a path that stays below the file's own top-level module, or one of a module inside the file
+        // other paths stay inside the file's own top-level module
         if up == module.len() {
             found.push(captures[2].to_owned());
         }

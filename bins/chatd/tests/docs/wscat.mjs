@@ -1,4 +1,5 @@
-// Stands in for `npx wscat -c URL`, which npm would have to download: what is typed is sent, what comes is printed.
+// Replaces `npx wscat -c URL`, which npm would have to download: sends each line of the standard
+// input, and prints what it receives.
 import { createInterface } from 'node:readline';
 
 const [program, option, url] = process.argv.slice(2);

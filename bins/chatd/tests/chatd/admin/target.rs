@@ -68,7 +68,7 @@ async fn an_https_url_is_checked_against_the_certificates_in_ssl_cert_file() {
     let rooms = async |trusted: &std::path::Path| {
         let mut command = chatd(folder.path());
         command.args(["admin", "rooms", "--url", &url, "--token-file", "token"]);
-        command.env("SSL_CERT_FILE", trusted);
+        command.env("SSL_CERT_FILE", trusted).env_remove("SSL_CERT_DIR");
         process::run(command).await
     };
     assert_eq!(rooms(&certificate).await, (true, "no rooms".to_owned()));
@@ -93,7 +93,7 @@ async fn a_server_without_tls_at_an_https_url_is_reported() {
     let url = format!("https://localhost:{}", admin.port());
     let mut command = chatd(folder.path());
     command.args(["admin", "rooms", "--url", &url, "--token-file", "token"]);
-    command.env("SSL_CERT_FILE", certificate);
+    command.env("SSL_CERT_FILE", certificate).env_remove("SSL_CERT_DIR");
     let (ok, output) = process::run(command).await;
     assert!(
         !ok && output.starts_with(&format!("chatd: the connection to {url} can't be encrypted: ")),
