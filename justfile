@@ -141,6 +141,10 @@ configuration:
     cargo run -q -p chatd -- config docs > docs/configuration.md
     cargo run -q -p chatd -- admin openapi > docs/admin.openapi.json
 
+# package the crates for embedding, and build each package on its own, without the rest of the repository
+package *OPTIONS:
+    cargo package -p chat-log -p chat-protocol -p chat-db -p chat-presence -p chat-history -p chat-rooms -p chat-client {{OPTIONS}}
+
 # list the public API of CRATES in docs/public-api; with MODE "check", fail if a list is out of date
 public-api MODE="write" CRATES="chat-client chat-history chat-presence chat-protocol chat-rooms":
     #!/usr/bin/env bash
