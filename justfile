@@ -141,6 +141,35 @@ configuration:
     cargo run -q -p chatd -- config docs > docs/configuration.md
     cargo run -q -p chatd -- admin openapi > docs/admin.openapi.json
 
+# package the crates for embedding, and build each package on its own, without the rest of the repository
+package *OPTIONS:
+    cargo package -p chat-log -p chat-protocol -p chat-db -p chat-presence -p chat-history -p chat-rooms -p chat-client {{OPTIONS}}
+
+# list the public API of CRATES in docs/public-api; with MODE "check", fail if a list is out of date
+public-api MODE="write" CRATES="chat-client chat-history chat-presence chat-protocol chat-rooms":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    target="$({{just_executable()}} target-folder)"
+    cargo build --quiet -p chat-testkit --example public_api
+    outdated=()
+    for crate in {{CRATES}}; do
+        # rustdoc writes JSON on a stable toolchain only if it is allowed unstable options for this crate;
+        # a folder of its own keeps that variable from rebuilding everything else
+        RUSTC_BOOTSTRAP="${crate//-/_}" cargo rustdoc --quiet -p "$crate" --lib --all-features --target-dir "$target/public-api" \
+            -- -Z unstable-options --output-format json
+        list="docs/public-api/$crate.txt"
+        new="$("$target/debug/examples/public_api" "$target/public-api/doc/${crate//-/_}.json")"
+        case {{MODE}} in
+            write) mkdir -p docs/public-api && echo "$new" > "$list" ;;
+            check) diff -u "$list" <(echo "$new") || outdated+=("$list") ;;
+            *) echo 'the mode is "write" or "check"' >&2; exit 1 ;;
+        esac
+    done
+    if [ "${#outdated[@]}" -gt 0 ]; then
+        echo "out of date: ${outdated[*]}; run \"just public-api\" and review the changes" >&2
+        exit 1
+    fi
+
 # measure how fast a server stores and acks messages, SECONDS for each case: `just storing 5`
 storing SECONDS="5":
     #!/usr/bin/env bash
