@@ -28,8 +28,8 @@ const OUTBOX_MAX_AGE_MS = 12 * 3_600_000;
 
 /** The `ChatError.code` of each close code of the protocol. */
 const CLOSE_CODES = new Map([
-  [1001, 'shutting_down'], [1009, 'message_too_large'], [1011, 'internal'], [1013, 'server_full'], [4400, 'protocol'],
-  [4401, 'unauthorized'], [4403, 'forbidden'], [4408, 'no_sign_of_life'], [4409, 'taken_over'], [4429, 'rate_limited'],
+  [1001, 'shutting_down'], [1009, 'message_too_large'], [1011, 'internal'], [4400, 'protocol'],
+  [4401, 'unauthorized'], [4403, 'forbidden'], [4408, 'no_sign_of_life'], [4409, 'taken_over'],
   [4503, 'too_slow'],
 ]);
 /** Close codes after which a reconnect is useless, even without a `bye`. */

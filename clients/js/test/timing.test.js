@@ -135,9 +135,9 @@ test('a bye tells whether and when to reconnect', (t) => {
   const again = Socket.all.at(-1);
   again.onopen();
   again.reply(WELCOME);
-  again.deliver({ type: 'bye', code: 4429, reason: 'enough', reconnect: false });
-  again.onclose({ code: 4429, reason: '' });
-  assert.deepEqual([client.status.state, client.status.reason.code], ['closed', 'rate_limited']);
+  again.deliver({ type: 'bye', code: 4403, reason: 'enough', reconnect: false });
+  again.onclose({ code: 4403, reason: '' });
+  assert.deepEqual([client.status.state, client.status.reason.code], ['closed', 'forbidden']);
 });
 
 test('a server that does not answer is given up', (t) => {

@@ -43,15 +43,15 @@ pub(crate) fn run(bytes: &[u8]) {
 fn assert_relayed(body: &Arc<str>) {
     let (room, username) = (RoomName::parse("r").unwrap(), Username::parse("ana").unwrap());
     let ana = Arc::new(Member {
-        id: MemberId(1),
+        id: MemberId::new(1),
         room: room.clone(),
         username: username.clone(),
-        channel: ChannelName(1),
-        joined_at: Timestamp(0),
+        channel: ChannelName::new(1),
+        joined_at: Timestamp::from_millis(0),
     });
     let content = Content::Said { id: MessageId::from_random(0), from: username, body: Arc::clone(body) };
     let event = Event::Message {
-        message: Arc::new(Message { room, seq: 1, sent_at: Timestamp(0), content }),
+        message: Arc::new(Message { room, seq: 1, sent_at: Timestamp::from_millis(0), content }),
         from: Some(Arc::clone(&ana)),
         members: Arc::new(MemberList::new(vec![ana], 1)),
     };

@@ -147,7 +147,7 @@ impl Retention {
     /// `newest`.
     pub fn keeps(&self, seq: u64, sent_at: Timestamp, newest: u64, now: Timestamp) -> bool {
         let millis = |age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-        let is_young = |age| sent_at.0 >= now.0.saturating_sub(millis(age));
+        let is_young = |age| sent_at.as_millis() >= now.as_millis().saturating_sub(millis(age));
         self.max_count.is_none_or(|count| seq.saturating_add(count) > newest)
             && self.max_age.is_none_or(is_young)
     }

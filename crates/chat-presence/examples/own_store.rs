@@ -39,7 +39,7 @@ impl Rows {
             self.by_id.remove(&id);
         }
         self.last_id += 1;
-        let id = MemberId(self.last_id);
+        let id = MemberId::new(self.last_id);
         self.by_id.insert(id, (new.with_id(id), node.clone()));
         Ok(id)
     }

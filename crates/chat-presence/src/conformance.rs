@@ -119,7 +119,8 @@ fn user(name: &str) -> Username {
 }
 
 fn presence(in_room: &str, username: &str) -> NewPresence {
-    let (channel, joined_at) = (ChannelName(0xfeed_0000_0000_0001), Timestamp(1_764_000_000_123));
+    let (channel, joined_at) =
+        (ChannelName::new(0xfeed_0000_0000_0001), Timestamp::from_millis(1_764_000_000_123));
     NewPresence::new(room(in_room), user(username), channel, joined_at)
 }
 

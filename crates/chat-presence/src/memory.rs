@@ -54,7 +54,7 @@ impl Table {
             self.remove(holder);
         }
         self.last_id += 1;
-        let id = MemberId(self.last_id);
+        let id = MemberId::new(self.last_id);
         self.holders.entry(new.room.clone()).or_default().insert(new.username.clone(), id);
         self.rows.insert(id, Row { member: new.with_id(id), node: node.clone() });
         Ok(id)

@@ -90,11 +90,11 @@ impl TryFrom<Row> for Member {
         };
         let channel = row.channel_name.strip_prefix('c').and_then(|hex| u64::from_str_radix(hex, 16).ok());
         Ok(Self {
-            id: MemberId(row.id),
+            id: MemberId::new(row.id),
             room: RoomName::parse(&row.room).map_err(|error| fault(&error))?,
             username: Username::parse(&row.username).map_err(|error| fault(&error))?,
-            channel: ChannelName(channel.ok_or_else(|| fault(&"invalid channel name"))?),
-            joined_at: Timestamp(row.joined_at),
+            channel: ChannelName::new(channel.ok_or_else(|| fault(&"invalid channel name"))?),
+            joined_at: Timestamp::from_millis(row.joined_at),
         })
     }
 }
@@ -110,7 +110,7 @@ impl PresenceStore for SqlitePresence {
             username: presence.username.as_str().to_owned(),
             channel_name: presence.channel.to_string(),
             node: self.node.as_str().to_owned(),
-            joined_at: presence.joined_at.0,
+            joined_at: presence.joined_at.as_millis(),
         };
         async move {
             match self
@@ -119,7 +119,7 @@ impl PresenceStore for SqlitePresence {
                 .await
                 .map_err(StoreError::from)?
             {
-                Written::Inserted(id) => Ok(MemberId(id)),
+                Written::Inserted(id) => Ok(MemberId::new(id)),
                 Written::Taken(node) => Err(JoinError::Taken(NodeId::new(node))),
             }
         }
@@ -130,7 +130,7 @@ impl PresenceStore for SqlitePresence {
         async move {
             let delete = move |connection: &mut SqliteConnection| {
                 for id in ids {
-                    diesel::delete(presence::table.find(id.0)).execute(connection)?;
+                    diesel::delete(presence::table.find(id.get())).execute(connection)?;
                 }
                 Ok(())
             };

@@ -35,7 +35,7 @@ fn room(name: &str) -> RoomName {
 
 fn presence(in_room: &str, username: &str) -> NewPresence {
     let username = Username::parse(username).unwrap();
-    NewPresence::new(room(in_room), username, ChannelName(7), Timestamp(1_764_000_000_123))
+    NewPresence::new(room(in_room), username, ChannelName::new(7), Timestamp::from_millis(1_764_000_000_123))
 }
 
 #[tokio::test(flavor = "multi_thread")]

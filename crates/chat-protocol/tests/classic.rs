@@ -13,11 +13,11 @@ use proptest::prelude::*;
 
 fn member(id: i64, username: &str) -> Arc<Member> {
     Arc::new(Member {
-        id: MemberId(id),
+        id: MemberId::new(id),
         room: RoomName::parse("lobby").unwrap(),
         username: Username::parse(username).unwrap(),
-        channel: ChannelName(0xc7f3 + id as u64),
-        joined_at: Timestamp(0),
+        channel: ChannelName::new(0xc7f3 + id as u64),
+        joined_at: Timestamp::from_millis(0),
     })
 }
 
@@ -28,7 +28,7 @@ fn list(members: &[&Arc<Member>]) -> Arc<MemberList> {
 fn message(from: &Arc<Member>, body: &str, members: &Arc<MemberList>) -> Event {
     let content =
         Content::Said { id: MessageId::from_random(1), from: from.username.clone(), body: body.into() };
-    let message = Message { room: from.room.clone(), seq: 1, sent_at: Timestamp(0), content };
+    let message = Message { room: from.room.clone(), seq: 1, sent_at: Timestamp::from_millis(0), content };
     Event::Message { message: Arc::new(message), from: Some(Arc::clone(from)), members: Arc::clone(members) }
 }
 

@@ -301,8 +301,8 @@ async fn presence_rows_follow_members_and_stale_rows_are_removed() {
         .join(NewPresence::new(
             room("r"),
             user("ghost"),
-            chat_protocol::ChannelName(1),
-            chat_protocol::Timestamp(0),
+            chat_protocol::ChannelName::new(1),
+            chat_protocol::Timestamp::from_millis(0),
         ))
         .await
         .unwrap();

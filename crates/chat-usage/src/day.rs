@@ -29,7 +29,7 @@ impl Day {
     /// The day of a time. A time before [`FIRST`](Self::FIRST) or after [`LAST`](Self::LAST) gives
     /// that day.
     pub fn of(time: Timestamp) -> Self {
-        let seconds = time.0.div_euclid(1_000);
+        let seconds = time.as_millis().div_euclid(1_000);
         match OffsetDateTime::from_unix_timestamp(seconds) {
             Ok(time) => Self(time.date()).clamp(Self::FIRST, Self::LAST),
             Err(_) if seconds < 0 => Self::FIRST,
@@ -109,17 +109,17 @@ mod tests {
 
     #[test]
     fn a_day_begins_at_midnight() {
-        assert_eq!(Day::of(Timestamp(MILLISECONDS - 1)), Day::from_number(0));
-        assert_eq!(Day::of(Timestamp(MILLISECONDS)), Day::from_number(1));
-        assert_eq!(Day::of(Timestamp(-1)), Day::FIRST);
+        assert_eq!(Day::of(Timestamp::from_millis(MILLISECONDS - 1)), Day::from_number(0));
+        assert_eq!(Day::of(Timestamp::from_millis(MILLISECONDS)), Day::from_number(1));
+        assert_eq!(Day::of(Timestamp::from_millis(-1)), Day::FIRST);
         assert_eq!(Day::from_number(10).before(3), Day::from_number(7));
         assert_eq!(Day::from_number(1).before(3), Day::FIRST);
     }
 
     #[test]
     fn days_out_of_range_are_the_first_or_the_last() {
-        assert_eq!(Day::of(Timestamp(i64::MIN)), Day::FIRST);
-        assert_eq!(Day::of(Timestamp(i64::MAX)), Day::LAST);
+        assert_eq!(Day::of(Timestamp::from_millis(i64::MIN)), Day::FIRST);
+        assert_eq!(Day::of(Timestamp::from_millis(i64::MAX)), Day::LAST);
         assert_eq!(Day::from_number(i64::MIN), Day::FIRST);
         assert_eq!(Day::from_number(i64::MAX), Day::LAST);
         assert_eq!(Day::LAST.before(u32::MAX), Day::FIRST);

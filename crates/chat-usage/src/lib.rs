@@ -55,7 +55,7 @@ impl Usage {
     /// rows that are older than `max_days`; `None` keeps all rows.
     pub async fn run(self, max_days: Option<u32>) {
         loop {
-            let millis = u64::try_from(Timestamp::now().0).unwrap_or_default();
+            let millis = u64::try_from(Timestamp::now().as_millis()).unwrap_or_default();
             let interval = u64::try_from(SAVE_INTERVAL.as_millis()).unwrap_or(u64::MAX);
             // aligned to the minutes of the clock, so that each minute belongs to one day
             tokio::time::sleep(Duration::from_millis(interval - millis % interval)).await;

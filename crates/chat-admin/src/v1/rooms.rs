@@ -126,11 +126,11 @@ pub(super) async fn members(
     params: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<Members>, ApiError> {
     let engine = admin.control.engine();
-    let after = query(params)?.after.map(MemberId);
+    let after = query(params)?.after.map(MemberId::new);
     let (members, total) =
         engine.members_after(&parse(&room)?, after, PAGE_MEMBERS).ok_or_else(|| no_members(&room))?;
     // the last member of a full page may be the last of the room; the next page is empty then
-    let next = members.last().filter(|_| members.len() == PAGE_MEMBERS).map(|last| last.id.0.to_string());
+    let next = members.last().filter(|_| members.len() == PAGE_MEMBERS).map(|last| last.id.get().to_string());
     let member = |member: &std::sync::Arc<chat_protocol::Member>| Member {
         username: member.username.to_string(),
         joined_at: member.joined_at.to_string(),

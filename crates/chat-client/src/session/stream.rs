@@ -106,7 +106,7 @@ mod tests {
             from: "ana".parse().unwrap(),
             body: "hi".into(),
             html: None,
-            sent_at: Timestamp(0),
+            sent_at: Timestamp::from_millis(0),
         }
     }
 
@@ -118,7 +118,7 @@ mod tests {
 
     /// A stream at number 5.
     fn at_5() -> Fixture {
-        let stream = Stream::new("lobby".parse().unwrap(), Epoch("e".into()), 5);
+        let stream = Stream::new("lobby".parse().unwrap(), Epoch::new("e"), 5);
         Fixture { stream, events: VecDeque::new(), counters: CounterCells::default() }
     }
 
@@ -127,7 +127,7 @@ mod tests {
             let joined = v2::Joined {
                 reference: None,
                 room: "lobby".parse().unwrap(),
-                epoch: Epoch(epoch.into()),
+                epoch: Epoch::new(epoch),
                 seq,
                 members: Vec::new(),
                 member_count: 0,
@@ -212,7 +212,7 @@ mod tests {
     fn a_new_epoch_is_a_gap() {
         let mut at = at_5();
         assert_eq!(at.joined("f", 3, &[2, 3], false), "new:5..2 2 3");
-        assert_eq!(at.stream.since(), Since { epoch: Epoch("f".into()), seq: 3 });
+        assert_eq!(at.stream.since(), Since { epoch: Epoch::new("f"), seq: 3 });
         assert_eq!(at_5().joined("f", 0, &[], false), "new:5..1");
     }
 

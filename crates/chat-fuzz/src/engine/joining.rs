@@ -143,7 +143,7 @@ impl Harness {
         let since = match from {
             StartAt::Now => None,
             StartAt::Newest { back } => Some(Since { epoch: self.engine.epoch(), seq: seq(back) }),
-            StartAt::AnotherEpoch => Some(Since { epoch: Epoch("another".into()), seq: 0 }),
+            StartAt::AnotherEpoch => Some(Since { epoch: Epoch::new("another"), seq: 0 }),
         };
         Options { since, history }
     }

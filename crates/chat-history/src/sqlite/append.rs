@@ -144,7 +144,7 @@ impl Flush<'_> {
             username: message.from.as_str(),
             id: message.id.as_str(),
             body: &message.body,
-            sent_at: now.0,
+            sent_at: now.as_millis(),
         };
         diesel::insert_into(messages::table).values(&row).execute(*connection)?;
         let message = numbered(message, room.next_seq, *now);

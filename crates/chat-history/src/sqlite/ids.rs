@@ -106,12 +106,12 @@ impl Ids {
                 && row.key() == key
                 && !is_old(row.sent_at, now)
             {
-                return Ok(Some(First { seq: row.seq, sent_at: Timestamp(row.sent_at) }));
+                return Ok(Some(First { seq: row.seq, sent_at: Timestamp::from_millis(row.sent_at) }));
             }
         }
         let n = self.rows.newest() + 1;
         let (room_id, username, message_id) = key;
-        let row = NewRow { n, room_id, username, message_id, seq, sent_at: now.0 };
+        let row = NewRow { n, room_id, username, message_id, seq, sent_at: now.as_millis() };
         diesel::insert_into(message_ids::table).values(&row).execute(connection)?;
         self.rows.push(hash, n);
         self.uncommitted.push(hash);
@@ -184,5 +184,5 @@ fn oldest(connection: &mut SqliteConnection, count: usize) -> QueryResult<Vec<Ro
 }
 
 fn is_old(sent_at: i64, now: Timestamp) -> bool {
-    sent_at < now.0.saturating_sub(KEPT_FOR)
+    sent_at < now.as_millis().saturating_sub(KEPT_FOR)
 }

@@ -57,7 +57,7 @@ impl SqliteHistory {
         let epoch = move |connection: &mut SqliteConnection| epoch(connection, is_unchanged);
         let epoch = database.write_with(SyncMode::Full, epoch).await?;
         let appender = Arc::new(Appender::new(database.read(Ids::load).await?));
-        Ok(Self { database, epoch: Epoch(epoch.into()), appender, pass: Mutex::default() })
+        Ok(Self { database, epoch: Epoch::new(epoch), appender, pass: Mutex::default() })
     }
 }
 
@@ -68,7 +68,7 @@ fn epoch(connection: &mut SqliteConnection, is_unchanged: bool) -> QueryResult<S
     if let Some(epoch) = found.filter(|_| is_unchanged) {
         return Ok(epoch);
     }
-    let epoch = Epoch::from_random(rand::random()).0.to_string();
+    let epoch = Epoch::from_random(rand::random()).as_str().to_string();
     diesel::insert_into(history_epoch::table)
         .values((history_epoch::id.eq(1), history_epoch::epoch.eq(&epoch)))
         .on_conflict(history_epoch::id)

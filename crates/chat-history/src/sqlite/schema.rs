@@ -149,7 +149,7 @@ impl Rows {
                 Content::Said { id: row.id.parse().map_err(|error| fault(&error))?, from, body: body.into() }
             }
         };
-        let (room, sent_at) = (self.room.clone(), Timestamp(row.sent_at));
+        let (room, sent_at) = (self.room.clone(), Timestamp::from_millis(row.sent_at));
         Ok(Arc::new(Message { room, seq: unsigned(seq), sent_at, content }))
     }
 }

@@ -201,7 +201,7 @@ async fn after_a_commit_that_seemed_to_fail(file: &File, store: &dyn HistoryStor
     file.execute(FAIL_APPENDS);
     assert!(is_unavailable(&append(store, idempotent_message("r", "ana", "retried", "b")).await));
     let id = file.number("(SELECT id FROM rooms WHERE name = 'r')");
-    let now = Timestamp::now().0;
+    let now = Timestamp::now().as_millis();
     file.execute(&format!(
         "{ALLOW_APPENDS};
          INSERT INTO messages VALUES ({}, 'ana', 'b', 'retried', {now}), ({}, 'bob', 'c', 'other', {now});
@@ -321,9 +321,9 @@ async fn an_id_is_forgotten_after_a_day() {
     assert_eq!(seq_of(&store, idempotent_message("r", "ana", "hello", "a")).await, 1);
     let day = 24 * 60 * 60 * 1_000;
     let age = |sent_at: i64| file.execute(&format!("UPDATE message_ids SET sent_at = {sent_at} WHERE n = 1"));
-    age(Timestamp::now().0 - day + 600_000);
+    age(Timestamp::now().as_millis() - day + 600_000);
     assert!(append(&store, idempotent_message("r", "ana", "hello", "a")).await.unwrap().duplicate);
-    age(Timestamp::now().0 - day - 1);
+    age(Timestamp::now().as_millis() - day - 1);
     assert_eq!(seq_of(&store, idempotent_message("r", "ana", "other", "a")).await, 2);
     assert_eq!(
         append(&store, idempotent_message("r", "ana", "hello", "a")).await,
@@ -493,7 +493,7 @@ async fn ids_are_loaded_when_the_store_is_opened() {
     file.execute(&format!(
         "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 100000)
          INSERT INTO message_ids SELECT n, 1, 'ana', 'id-' || n, n, {} FROM n",
-        Timestamp::now().0
+        Timestamp::now().as_millis()
     ));
     let begun = Instant::now();
     let (database, store) = file.open().await;

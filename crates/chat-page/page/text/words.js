@@ -46,7 +46,6 @@ export function inWords(error, { name, room } = {}) {
 
 const LEFT = {
   kicked: (room) => `A moderator removed you from ${hash(room)}.`,
-  banned: (room) => `You are banned from ${hash(room)}.`,
   room_closed: (room) => `A moderator closed ${hash(room)}.`,
 };
 

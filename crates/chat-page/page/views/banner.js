@@ -9,7 +9,7 @@ const SHOW_AFTER_MS = 600;
 /** Reasons that are more helpful than "Connection lost". */
 const EXPLAINED = new Set(['shutting_down', 'server_full', 'too_slow']);
 /** Removals after which rejoining is not possible. */
-const FINAL = new Set(['banned', 'forbidden', 'unauthorized']);
+const FINAL = new Set(['forbidden', 'unauthorized']);
 
 export class Banner {
   #element = byId('banner');

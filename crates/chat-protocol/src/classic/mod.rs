@@ -106,7 +106,7 @@ struct User<'a> {
 impl<'a> From<&'a Member> for User<'a> {
     fn from(member: &'a Member) -> Self {
         Self {
-            id: member.id.0,
+            id: member.id.get(),
             room: member.room.as_str(),
             username: member.username.as_str(),
             channel_name: member.channel.to_string(),

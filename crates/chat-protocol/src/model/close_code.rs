@@ -21,8 +21,6 @@ pub enum CloseCode {
     TooBig,
     /// An internal server error.
     Internal,
-    /// The server has reached its connection limit.
-    Full,
     /// Too many invalid frames.
     InvalidFrames,
     /// The server did not accept the client's identity.
@@ -33,15 +31,13 @@ pub enum CloseCode {
     Silent,
     /// Another connection took over the session with its `resume` secret.
     TakenOver,
-    /// A limit was exceeded by far.
-    OverLimit,
     /// The client reads too slowly: its backlog is full.
     TooSlow,
 }
 
 impl CloseCode {
     /// Every code, in ascending order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 14] = [
         Self::Normal,
         Self::GoingAway,
         Self::Protocol,
@@ -50,13 +46,11 @@ impl CloseCode {
         Self::Policy,
         Self::TooBig,
         Self::Internal,
-        Self::Full,
         Self::InvalidFrames,
         Self::NotAccepted,
         Self::Forbidden,
         Self::Silent,
         Self::TakenOver,
-        Self::OverLimit,
         Self::TooSlow,
     ];
 
@@ -71,13 +65,11 @@ impl CloseCode {
             Self::Policy => 1008,
             Self::TooBig => 1009,
             Self::Internal => 1011,
-            Self::Full => 1013,
             Self::InvalidFrames => 4400,
             Self::NotAccepted => 4401,
             Self::Forbidden => 4403,
             Self::Silent => 4408,
             Self::TakenOver => 4409,
-            Self::OverLimit => 4429,
             Self::TooSlow => 4503,
         }
     }
@@ -93,13 +85,11 @@ impl CloseCode {
             Self::Policy => "a message was not complete in time",
             Self::TooBig => "a frame or message exceeds the size limit",
             Self::Internal => "an internal server error",
-            Self::Full => "the server is full",
             Self::InvalidFrames => "too many invalid frames",
             Self::NotAccepted => "authentication failed",
             Self::Forbidden => "not allowed",
             Self::Silent => "no sign of life in time",
             Self::TakenOver => "your session was taken over",
-            Self::OverLimit => "a limit was exceeded by far",
             Self::TooSlow => "you read too slowly",
         }
     }
@@ -108,9 +98,7 @@ impl CloseCode {
     /// may succeed.
     pub fn reconnect(self) -> bool {
         match self {
-            Self::GoingAway | Self::Internal | Self::Full | Self::Silent | Self::TooSlow | Self::Policy => {
-                true
-            }
+            Self::GoingAway | Self::Internal | Self::Silent | Self::TooSlow | Self::Policy => true,
             Self::Normal
             | Self::Protocol
             | Self::Unsupported
@@ -119,8 +107,7 @@ impl CloseCode {
             | Self::InvalidFrames
             | Self::NotAccepted
             | Self::Forbidden
-            | Self::TakenOver
-            | Self::OverLimit => false,
+            | Self::TakenOver => false,
         }
     }
 }

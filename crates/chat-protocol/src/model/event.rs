@@ -204,8 +204,6 @@ pub enum LeftReason {
     Asked,
     /// The operator removed the user.
     Kicked,
-    /// The operator banned the user.
-    Banned,
     /// The operator closed the room.
     RoomClosed,
 }

@@ -10,11 +10,35 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// time and are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-pub struct MemberId(pub i64);
+pub struct MemberId(i64);
+
+impl MemberId {
+    /// The id of the presence record with this number.
+    pub const fn new(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// The number of the presence record.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
 
 /// An opaque, random name of a member's connection. Other members see it; it grants nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ChannelName(pub u64);
+pub struct ChannelName(u64);
+
+impl ChannelName {
+    /// A name made from 64 bits, which should be random.
+    pub const fn new(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// The bits that it was made from.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
 
 impl fmt::Display for ChannelName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,9 +149,19 @@ impl MessageId {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
-pub struct Epoch(pub Arc<str>);
+pub struct Epoch(Arc<str>);
 
 impl Epoch {
+    /// The epoch with this text.
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Makes an epoch from 64 random bits.
     pub fn from_random(bits: u64) -> Self {
         Self(format!("{bits:016x}").into())

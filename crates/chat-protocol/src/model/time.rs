@@ -7,11 +7,21 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Milliseconds since 1970-01-01 00:00 UTC. Serialized as RFC 3339 in UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(pub i64);
+pub struct Timestamp(i64);
 
 impl Timestamp {
     /// The last millisecond of the year 9999, the latest time that RFC 3339 can represent.
     const LAST: u64 = 253_402_300_799_999;
+
+    /// The time this many milliseconds after 1970-01-01 00:00 UTC.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since 1970-01-01 00:00 UTC.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
 
     /// The current time of the system's clock.
     pub fn now() -> Self {

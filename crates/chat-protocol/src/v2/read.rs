@@ -206,7 +206,7 @@ fn since(field: &Field<'_>) -> Result<Option<Since>, Reason> {
     };
     let epoch = required(text(&since.epoch, "since.epoch")?, "since.epoch")?;
     let seq = required(number(&since.seq, "since.seq")?, "since.seq")?;
-    Ok(Some(Since { epoch: Epoch(epoch.into()), seq }))
+    Ok(Some(Since { epoch: Epoch::new(epoch), seq }))
 }
 
 fn text<'f>(field: &'f Field<'_>, name: &str) -> Result<Option<&'f str>, Reason> {

@@ -334,7 +334,7 @@ async fn write_presence(
     _permit: OwnedSemaphorePermit,
     reply: oneshot::Sender<Result<PresenceRow, JoinError>>,
 ) {
-    let (channel, joined_at) = (ChannelName(rand::random()), Timestamp::now());
+    let (channel, joined_at) = (ChannelName::new(rand::random()), Timestamp::now());
     let record = NewPresence::new(room.name.clone(), username, channel, joined_at);
     let outcome = async {
         let id = shared.store.join(record.clone()).await.map_err(|error| match error {

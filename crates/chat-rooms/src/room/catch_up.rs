@@ -196,7 +196,7 @@ mod tests {
 
     fn message(seq: u64) -> Arc<Message> {
         let room = RoomName::parse("r").unwrap();
-        Arc::new(Message { room, seq, sent_at: Timestamp(0), content: Content::Erased })
+        Arc::new(Message { room, seq, sent_at: Timestamp::from_millis(0), content: Content::Erased })
     }
 
     /// A store that keeps the messages after `pruned`, and a room whose tail begins after

@@ -147,7 +147,7 @@ mod tests {
 
     fn message(seq: u64) -> Arc<Message> {
         let room = RoomName::parse("r").unwrap();
-        Arc::new(Message { room, seq, sent_at: Timestamp(0), content: Content::Erased })
+        Arc::new(Message { room, seq, sent_at: Timestamp::from_millis(0), content: Content::Erased })
     }
 
     fn seqs(tail: &Tail, from: u64) -> Option<Vec<u64>> {

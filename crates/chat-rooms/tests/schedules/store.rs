@@ -62,7 +62,7 @@ impl Store {
         let messages = stored.entry(new.room.clone()).or_default();
         let (room, seq) = (new.room, messages.len() as u64 + 1);
         let content = Content::Said { id: new.id, from: new.from, body: new.body };
-        let message = Arc::new(Message { room, seq, sent_at: Timestamp(0), content });
+        let message = Arc::new(Message { room, seq, sent_at: Timestamp::from_millis(0), content });
         messages.push(Arc::clone(&message));
         Ok(Appended::new(message))
     }
@@ -73,7 +73,12 @@ impl Store {
         let messages = stored.entry(room.clone()).or_default();
         for seq in 1..=count as u64 {
             let content = Content::Erased;
-            messages.push(Arc::new(Message { room: room.clone(), seq, sent_at: Timestamp(0), content }));
+            messages.push(Arc::new(Message {
+                room: room.clone(),
+                seq,
+                sent_at: Timestamp::from_millis(0),
+                content,
+            }));
         }
     }
 

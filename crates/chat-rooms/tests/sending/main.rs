@@ -280,7 +280,10 @@ async fn old_messages_are_pruned_if_retention_is_configured() {
     let message =
         |body: &str| NewMessage::new(room(), user("ana"), body, body.parse().unwrap()).idempotent(true);
     for body in ["1", "2", "3", "4"] {
-        gate.append(message(body), Box::new(|done| assert!(done.unwrap().message.sent_at > Timestamp(0))));
+        gate.append(
+            message(body),
+            Box::new(|done| assert!(done.unwrap().message.sent_at > Timestamp::from_millis(0))),
+        );
     }
     let _engine = builder.start().await.unwrap();
     let kept = async || gate.page(room(), Page::After { seq: 0, limit: 10 }).await.unwrap().messages.len();

@@ -63,7 +63,7 @@ impl Disk {
         }
         let (room, seq) = (new.room, messages.len() as u64 + 1);
         let content = Content::Said { id: new.id, from: new.from, body: new.body };
-        let message = Arc::new(Message { room, seq, sent_at: Timestamp(0), content });
+        let message = Arc::new(Message { room, seq, sent_at: Timestamp::from_millis(0), content });
         messages.push(Arc::clone(&message));
         Ok((message, false))
     }

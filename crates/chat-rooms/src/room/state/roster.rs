@@ -143,7 +143,7 @@ mod tests {
     }
 
     fn member(n: u8) -> MemberInfo {
-        MemberInfo { username: name(n), joined_at: Timestamp(0) }
+        MemberInfo { username: name(n), joined_at: Timestamp::from_millis(0) }
     }
 
     fn all(own: &Roster, me: &MemberInfo) -> BTreeSet<Username> {
@@ -155,14 +155,14 @@ mod tests {
 
     #[test]
     fn a_member_that_joins_and_leaves_in_between_is_in_neither_list() {
-        let mut roster = Roster::new([(name(1), Timestamp(0))].into_iter());
-        assert!(roster.entered(&name(2), Timestamp(0)));
+        let mut roster = Roster::new([(name(1), Timestamp::from_millis(0))].into_iter());
+        assert!(roster.entered(&name(2), Timestamp::from_millis(0)));
         assert!(!roster.left(&name(2)));
         assert_eq!(roster.close(), None);
         assert!(roster.left(&name(1)), "the window was closed");
-        roster.entered(&name(1), Timestamp(5));
+        roster.entered(&name(1), Timestamp::from_millis(5));
         assert_eq!(roster.close(), None);
-        roster.entered(&name(3), Timestamp(0));
+        roster.entered(&name(3), Timestamp::from_millis(0));
         roster.left(&name(1));
         let changes = RosterChanges { joined: vec![member(3)], left: vec![name(1)], count: 1 };
         assert_eq!(roster.close(), Some(changes));
@@ -170,8 +170,8 @@ mod tests {
 
     #[test]
     fn pages_are_ordered_by_name_and_include_the_requester() {
-        let mut roster = Roster::new((0..10).map(|n| (name(n * 2), Timestamp(0))));
-        roster.entered(&name(5), Timestamp(0));
+        let mut roster = Roster::new((0..10).map(|n| (name(n * 2), Timestamp::from_millis(0))));
+        roster.entered(&name(5), Timestamp::from_millis(0));
         let me = member(5);
         let mut seen = Vec::new();
         let mut after = None;
@@ -207,7 +207,7 @@ mod tests {
             for (n, step) in steps {
                 match step {
                     0 | 1 if present.insert(name(n)) => {
-                        roster.entered(&name(n), Timestamp(0));
+                        roster.entered(&name(n), Timestamp::from_millis(0));
                         let snapshot = all(&roster, &member(n));
                         prop_assert!(snapshot.contains(&name(n)));
                         views.push((name(n), snapshot));

@@ -9,11 +9,11 @@ use super::*;
 
 fn member(id: i64, name: &str) -> Arc<Member> {
     Arc::new(Member {
-        id: MemberId(id),
+        id: MemberId::new(id),
         room: RoomName::parse("r").unwrap(),
         username: Username::parse(name).unwrap(),
-        channel: ChannelName(0),
-        joined_at: Timestamp(0),
+        channel: ChannelName::new(0),
+        joined_at: Timestamp::from_millis(0),
     })
 }
 
@@ -32,7 +32,12 @@ fn message(seq: usize, from: &str) -> Arc<Message> {
         from: Username::parse(from).unwrap(),
         body: format!("m{seq}").into(),
     };
-    Arc::new(Message { room: RoomName::parse("r").unwrap(), seq: seq as u64, sent_at: Timestamp(0), content })
+    Arc::new(Message {
+        room: RoomName::parse("r").unwrap(),
+        seq: seq as u64,
+        sent_at: Timestamp::from_millis(0),
+        content,
+    })
 }
 
 /// A room, and what its members have received.
@@ -253,7 +258,7 @@ fn a_large_list_is_cut_but_counts_all_members() {
     }
     let list = state.list();
     assert_eq!((list.first().len(), list.total()), (LISTED_MEMBERS, 600));
-    assert!(list.lists(MemberId(500)) && !list.lists(MemberId(501)));
+    assert!(list.lists(MemberId::new(500)) && !list.lists(MemberId::new(501)));
     assert!(Arc::ptr_eq(&list, &state.list()), "shared until the room changes");
 }
 
@@ -266,7 +271,7 @@ fn a_shrinking_room_sends_coalesced_changes_first() {
     world.run(&Command::Leave(2));
     assert_eq!(world.windows, 1);
     world.run(&Command::Leave(1));
-    assert_eq!(world.views[&MemberId(1)].seen, BTreeSet::from(["p0".to_owned()]));
+    assert_eq!(world.views[&MemberId::new(1)].seen, BTreeSet::from(["p0".to_owned()]));
 }
 
 #[test]
