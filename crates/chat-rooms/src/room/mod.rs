@@ -83,7 +83,8 @@ pub(crate) struct Room {
     progress: Notify,
 }
 
-/// The position of an event in the order of its room.
+/// The position of an event in the order of its room. Pass it to
+/// [`Membership::delivered`](crate::Membership::delivered) to wait for the delivery of the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     pub(crate) position: u64,
