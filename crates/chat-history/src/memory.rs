@@ -228,8 +228,9 @@ impl Log {
         let max =
             retention.max_count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
         let age = retention.max_age.map(|age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-        let too_old =
-            |message: &Message| age.is_some_and(|age| message.sent_at.as_millis() < now.as_millis().saturating_sub(age));
+        let too_old = |message: &Message| {
+            age.is_some_and(|age| message.sent_at.as_millis() < now.as_millis().saturating_sub(age))
+        };
         while self.messages.len() > max || self.messages.front().is_some_and(|oldest| too_old(oldest)) {
             self.drop_oldest();
         }

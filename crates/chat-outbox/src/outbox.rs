@@ -172,7 +172,7 @@ impl<T: Transport> Outbox<T> {
 
     /// Creates an outbox in which the bytes `first` are queued already. Everything that is offered
     /// is written after them, including control frames.
-    pub fn beginning_with(first: &[u8], transport: T, limits: BacklogLimits) -> Self {
+    pub fn with_initial(first: &[u8], transport: T, limits: BacklogLimits) -> Self {
         let outbox = Self::new(transport, limits);
         outbox.queue.lock().backlog.push_control(first, 0);
         outbox

@@ -176,12 +176,12 @@ async fn a_slow_reader_is_removed_and_the_others_are_not_affected() {
     assert_eq!(messages, (0..100).map(|i| i.to_string()).collect::<Vec<_>>());
     assert_eq!(received.iter().filter(|event| *event == "-slow").count(), 1);
 
-    assert!(!slow.is_in());
+    assert!(!slow.is_member());
     assert!(matches!(slow.submit("late").await, Err(SendError::NotAMember)));
     assert!(!engine.is_present(&room("r"), &user("slow")).await.unwrap());
     let (successor, _) = join(&engine, "slow").await;
     drop(slow);
-    assert!(successor.is_in(), "dropping the old membership does not affect the new one");
+    assert!(successor.is_member(), "dropping the old membership does not affect the new one");
     let mut read = 0;
     while slow_events.next().await.is_some() {
         read += 1;
@@ -206,7 +206,7 @@ async fn a_sink_that_panics_removes_only_its_own_member() {
     for expected in ["+ana", "+bad", "-bad"] {
         assert_eq!(next(&mut anas).await, expected);
     }
-    assert!(!bad.is_in());
+    assert!(!bad.is_member());
     ana.submit("still here").await.unwrap();
     assert_eq!(next(&mut anas).await, "ana:still here");
 }
@@ -245,7 +245,7 @@ async fn an_encoding_that_panics_fails_its_members_only() {
         assert_eq!(next(&mut anas).await, expected);
     }
     failed.0.notified().await;
-    assert!(!bad.is_in());
+    assert!(!bad.is_member());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -464,7 +464,7 @@ async fn a_failing_presence_store_rejects_joins_and_does_not_affect_members() {
     set_mode.send_replace(Mode::Works);
     engine.check().await.unwrap();
     let (eve, _) = join(&engine, "eve").await;
-    assert!(eve.is_in());
+    assert!(eve.is_member());
     until("bob's row is gone", async || !rows.is_present(room("r"), user("bob")).await.unwrap()).await;
 }
 

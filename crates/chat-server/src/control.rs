@@ -74,7 +74,7 @@ impl Control {
     /// Sends a notice to every connection once, including sessions that are in no room. Returns the
     /// number of rooms.
     pub fn notice_all(&self, level: NoticeLevel, body: impl Into<Arc<str>>) -> usize {
-        self.context.engine.notice_all_and(level, body, self.context.sessions.sinks())
+        self.context.engine.notice_all_with(level, body, self.context.sessions.sinks())
     }
 
     /// Applies the settings that can change while the server runs: `limits`, `backlog`,

@@ -24,7 +24,7 @@ impl Token {
 
     /// Whether a request has the token in its `Authorization` header (RFC 6750, section 2.1). The
     /// comparison takes constant time, so its duration does not reveal a prefix of the token.
-    fn is_in(&self, headers: &HeaderMap) -> bool {
+    fn is_member(&self, headers: &HeaderMap) -> bool {
         let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).and_then(|line| {
             let (scheme, given) = line.split_at_checked("Bearer ".len())?;
             scheme.eq_ignore_ascii_case(b"Bearer ").then_some(given)
@@ -45,7 +45,7 @@ pub(super) async fn require(State(admin): State<Admin>, request: Request, next: 
         let reason = "this server has no admin token: start it with --admin-token-file";
         return ApiError(StatusCode::FORBIDDEN, reason.to_owned()).into_response();
     };
-    if token.is_in(request.headers()) {
+    if token.is_member(request.headers()) {
         return next.run(request).await;
     }
     let refused = ApiError(

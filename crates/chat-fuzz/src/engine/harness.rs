@@ -115,15 +115,16 @@ impl Harness {
         let has_held_appends = self.store.has_held_appends();
         // a member that was detached before it was removed remains a member
         let is_removed = |participant: &mut Participant| {
-            participant.reader.has_refused() && !(participant.is_detached() && participant.member().is_in())
+            participant.reader.has_refused()
+                && !(participant.is_detached() && participant.member().is_member())
         };
         for participant in self.present.extract_if(.., is_removed) {
-            assert!(has_held_appends || !participant.member().is_in(), "removed, but still a member");
+            assert!(has_held_appends || !participant.member().is_member(), "removed, but still a member");
             self.former.push(participant.removed());
         }
         for participant in &mut self.present {
             participant.reader.assert_sound();
-            assert!(participant.member().is_in(), "removed without a reason");
+            assert!(participant.member().is_member(), "removed without a reason");
         }
         self.former.iter_mut().for_each(Participant::assert_silent);
         // a member that left stays in the list until its messages in flight are delivered

@@ -110,7 +110,7 @@ impl Participant {
     /// detached.
     pub(super) fn leave_with_notice(&mut self, reason: LeftReason, reference: Reference, is_closed: bool) {
         if let Some(member) = self.member.take() {
-            member.leave_telling(reason, Some(reference));
+            member.leave_with_reason(reason, Some(reference));
         }
         self.expects_leave_notice = !is_closed && !self.is_detached;
     }

@@ -140,7 +140,9 @@ impl Limits {
     fn of(retention: Retention, now: Timestamp) -> Self {
         let millis = |age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
         Self {
-            sent_before: retention.max_age.map_or(i64::MIN, |age| now.as_millis().saturating_sub(millis(age))),
+            sent_before: retention
+                .max_age
+                .map_or(i64::MIN, |age| now.as_millis().saturating_sub(millis(age))),
             count: retention.max_count.map_or(i64::MAX, |count| i64::try_from(count).unwrap_or(i64::MAX)),
         }
     }

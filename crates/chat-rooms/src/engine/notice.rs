@@ -18,12 +18,12 @@ impl Engine {
     /// lists](crate::Subscribe::with_lists) receive it in each of their rooms, with the list of
     /// that room.
     pub fn notice_all(&self, level: NoticeLevel, body: impl Into<Arc<str>>) -> usize {
-        self.notice_all_and(level, body, [])
+        self.notice_all_with(level, body, [])
     }
 
     /// Sends a notice as [`notice_all`](Self::notice_all) does, and also to the sinks `others`,
     /// which may be in no room. A sink that is in a room as well receives it once.
-    pub fn notice_all_and(
+    pub fn notice_all_with(
         &self,
         level: NoticeLevel,
         body: impl Into<Arc<str>>,

@@ -155,7 +155,7 @@ impl Membership {
 
     /// Returns whether the member is still in the room. It is removed when its sink is closed, and
     /// by an operator.
-    pub fn is_in(&self) -> bool {
+    pub fn is_member(&self) -> bool {
         self.room.has_member(self.member.id)
     }
 
@@ -356,7 +356,7 @@ impl Membership {
         window: &SendWindow,
     ) -> Result<Position, ReadError> {
         self.detach();
-        if !self.is_in() {
+        if !self.is_member() {
             return Err(ReadError::NotAMember);
         }
         self.window = window.clone();
@@ -392,7 +392,7 @@ impl Membership {
 
     /// Leaves the room. The member's last event, after everything before it, is
     /// [`LeaveNotice`](chat_protocol::Event::LeaveNotice) with this reason and reference.
-    pub fn leave_telling(mut self, reason: LeftReason, reference: Option<Reference>) {
+    pub fn leave_with_reason(mut self, reason: LeftReason, reference: Option<Reference>) {
         self.leave_notice = LeaveNotice::Send { reason, reference };
     }
 }

@@ -45,7 +45,7 @@ async fn visit(engine: &Engine, name: &str, number: usize, end: End) -> Visit {
             None
         }
         End::LeavesWithNotice => {
-            member.leave_telling(LeftReason::Asked, None);
+            member.leave_with_reason(LeftReason::Asked, None);
             None
         }
     };
@@ -178,13 +178,13 @@ fn a_member_whose_sink_is_full_is_removed_and_the_others_miss_nothing() {
             for task in tasks {
                 all.push(task.await.unwrap());
             }
-            while ana.is_in() {
+            while ana.is_member() {
                 zoe.submit("one more").await.unwrap();
                 zoe.idle().await;
             }
             let successor = join(&engine, "ana", &log).await;
             drop(ana);
-            assert!(successor.is_in(), "dropping the old membership does not affect the new one");
+            assert!(successor.is_member(), "dropping the old membership does not affect the new one");
             successor.leave();
             zoe.idle().await;
             let stored = store.all(&room());

@@ -75,7 +75,7 @@ async fn a_leave_event_follows_messages_in_flight_and_the_name_is_free_at_once()
         gate.shut();
         ana.submit(outgoing("last words")).await.unwrap();
         if with_notice {
-            ana.leave_telling(LeftReason::Asked, None);
+            ana.leave_with_reason(LeftReason::Asked, None);
         } else {
             drop(ana);
         }
@@ -104,7 +104,7 @@ async fn a_name_can_be_taken_while_messages_of_its_last_holder_are_in_flight() {
     let (ana, mut first) = join(&engine, "ana").await;
     gate.shut();
     ana.submit(outgoing("late")).await.unwrap();
-    ana.leave_telling(LeftReason::Asked, None);
+    ana.leave_with_reason(LeftReason::Asked, None);
     let (successor, mut second) = join(&engine, "ana").await;
     gate.open();
     successor.submit(outgoing("here")).await.unwrap();

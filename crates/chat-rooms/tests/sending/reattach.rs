@@ -62,7 +62,7 @@ async fn a_removed_member_with_a_message_in_flight_cannot_reattach() {
     assert!(events.next().await.is_none());
     gate.open();
     while next_word(&mut bobs).await != "ana:mine#1" {}
-    assert!(!ana.is_in());
+    assert!(!ana.is_member());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,7 +76,7 @@ async fn a_removed_member_cannot_reattach_after_its_name_was_taken() {
     assert!(matches!(result, Err(ReadError::NotAMember)), "{result:?}");
     gate.open();
     while next_word(&mut events).await != "ana:mine#1" {}
-    assert!(successor.is_in() && !ana.is_in());
+    assert!(successor.is_member() && !ana.is_member());
     assert_eq!(engine.members(&room()).unwrap().total(), 1);
 }
 
@@ -105,7 +105,7 @@ async fn a_reattached_member_is_not_removed_for_its_old_sink() {
             // a member that received `Joined` is in the room
             ana.idle().await;
             assert_eq!(next_word(&mut second).await, "joined@0");
-            assert!(ana.is_in());
+            assert!(ana.is_member());
         }
     }
 }
@@ -150,7 +150,7 @@ async fn the_reply_to_a_leave_precedes_the_reply_to_the_next_join() {
     ana.idle().await;
     let held = slow.0.lock();
     bob.submit(outgoing("one")).await.unwrap();
-    ana.leave_telling(LeftReason::Asked, None);
+    ana.leave_with_reason(LeftReason::Asked, None);
     let ana = join_with(&engine, "ana", Sink::Events(log.clone())).await;
     bob.submit(outgoing("two")).await.unwrap();
     // if there is a second pump, it has finished with all of this

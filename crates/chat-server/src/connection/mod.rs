@@ -113,7 +113,7 @@ async fn join(
 fn wire(opened: OpenConnection, context: &Context) -> Wire {
     let OpenConnection { stream, unread, answer, deflates } = opened;
     let (tcp, cipher) = split(stream);
-    let outbox = Outbox::beginning_with(&answer, tcp, context.config().backlog);
+    let outbox = Outbox::with_initial(&answer, tcp, context.config().backlog);
     let outbox = Arc::new(outbox.within(Arc::clone(&context.backlog_budget)));
     Wire::new(outbox, cipher, unread, deflates, context.config().limits.message_bytes)
 }

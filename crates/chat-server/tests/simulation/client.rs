@@ -188,14 +188,14 @@ impl Connection<'_> {
 
     /// Performs a random action in a random room, or joins the room if the client is not in it.
     async fn act(&mut self) -> Result<(), Disconnected> {
-        let (room, is_in, action, is_calm) = {
+        let (room, is_member, action, is_calm) = {
             let mut state = self.client.state.lock();
             let index = state.rng.random_range(0..ROOMS.len());
             let room: RoomName = ROOMS[index].parse().unwrap();
-            (room.clone(), state.logs[&room].is_in, state.rng.random_range(0..40), state.is_calm)
+            (room.clone(), state.logs[&room].is_member, state.rng.random_range(0..40), state.is_calm)
         };
         match action {
-            _ if !is_in => self.join(room).await,
+            _ if !is_member => self.join(room).await,
             _ if is_calm => self.resend(&room).await,
             0 => Err(Disconnected),
             1 => self.leave_and_rejoin(room).await,

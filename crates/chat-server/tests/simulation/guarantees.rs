@@ -36,11 +36,11 @@ fn differences(world: &World, room: &RoomName) -> Vec<String> {
     for (client, _) in world.clients.iter().filter(|(client, _)| !client.is_guest) {
         let state = client.state.lock();
         let log = &state.logs[room];
-        if !log.is_in || log.newest() != stored || log.members != present {
+        if !log.is_member || log.newest() != stored || log.members != present {
             missing.push(format!(
                 "{room}: {} is in: {}, has {} of {stored}, sees {:?} of {present:?}",
                 client.username,
-                log.is_in,
+                log.is_member,
                 log.newest(),
                 log.members
             ));

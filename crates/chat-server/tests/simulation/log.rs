@@ -25,7 +25,7 @@ pub(crate) struct Log {
     /// The usernames of the members.
     pub(crate) members: BTreeSet<String>,
     /// Whether the client is a member, as far as it knows.
-    pub(crate) is_in: bool,
+    pub(crate) is_member: bool,
     /// Whether the client rejoined before it had received all messages of its previous membership.
     overlaps: bool,
 }
@@ -42,12 +42,12 @@ impl Log {
 
     /// The client leaves and rejoins at once.
     pub(crate) fn on_leave(&mut self) {
-        (self.is_in, self.overlaps) = (false, true);
+        (self.is_member, self.overlaps) = (false, true);
     }
 
     /// The connection has ended.
     pub(crate) fn on_disconnect(&mut self) {
-        (self.is_in, self.overlaps) = (false, false);
+        (self.is_member, self.overlaps) = (false, false);
     }
 
     /// Applies `joined`: the first one sets the beginning, later ones must recover exactly the
@@ -74,7 +74,7 @@ impl Log {
         assert_eq!(self.newest(), joined.seq, "the live stream begins after the last message");
         self.members = joined.members.iter().map(|member| member.username.to_string()).collect();
         assert_eq!(self.members.len() as u64, joined.member_count);
-        self.is_in = true;
+        self.is_member = true;
     }
 
     /// Appends the next message; each is delivered once.

@@ -12,7 +12,7 @@ impl Session {
         // this is the only reference: while a command is carried out no other one is read
         let member = self.identity.as_mut().and_then(|identity| identity.rooms.remove(room));
         match member.and_then(Arc::into_inner).filter(|member| !member.was_removed()) {
-            Some(member) => member.leave_telling(LeftReason::Asked, reference),
+            Some(member) => member.leave_with_reason(LeftReason::Asked, reference),
             None => {
                 self.error(reference, ErrorCode::NotInRoom, format!("you are not in the room \"{room}\""));
             }
