@@ -55,7 +55,8 @@ fn brief(event: &Event) -> String {
 }
 
 async fn next(events: &mut Events) -> String {
-    brief(&events.next().await.unwrap())
+    let event = tokio::time::timeout(Duration::from_secs(20), events.next()).await;
+    brief(&event.expect("an event in time").expect("an event"))
 }
 
 /// Polls until the condition holds; panics with `what` after 20 s.
