@@ -307,19 +307,21 @@ async fn presence_rows_follow_members_and_stale_rows_are_removed() {
         .await
         .unwrap();
     let engine = Engine::builder(store()).start().await.unwrap();
-    let rows = store();
-    assert!(rows.members(room("r")).await.unwrap().is_empty(), "rows of the previous run are removed");
+    let presence = store();
+    assert!(presence.members(room("r")).await.unwrap().is_empty(), "rows of the previous run are removed");
 
     let (ana, _) = join(&engine, "ana").await;
     let (bob, _) = join(&engine, "bob").await;
-    let rows = rows.members(room("r")).await.unwrap();
+    let rows = presence.members(room("r")).await.unwrap();
     assert_eq!(rows, [(**ana.member()).clone(), (**bob.member()).clone()]);
     drop(ana);
-    until("the row is gone", async || rows.members(room("r")).await.unwrap() == [(**bob.member()).clone()])
-        .await;
+    until("the row is gone", async || {
+        presence.members(room("r")).await.unwrap() == [(**bob.member()).clone()]
+    })
+    .await;
 
     engine.shutdown().await.unwrap();
-    assert!(rows.members(room("r")).await.unwrap().is_empty());
+    assert!(presence.members(room("r")).await.unwrap().is_empty());
     assert!(matches!(engine.admit(&room("r"), &user("late")).await, Err(JoinError::Closing)));
     database.close().await;
 }
@@ -446,7 +448,7 @@ impl PresenceStore for Faulty {
 async fn a_failing_presence_store_rejects_joins_and_does_not_affect_members() {
     let (set_mode, mode) = watch::channel(Mode::Works);
     let inner = MemoryPresence::new(NodeId::new("here"));
-    let rows = inner.beside(NodeId::new("there"));
+    let presence = inner.beside(NodeId::new("there"));
     let engine = Engine::builder(Faulty { inner, mode }).start().await.unwrap();
     let (ana, mut anas) = join(&engine, "ana").await;
     let (bob, _) = join(&engine, "bob").await;
@@ -459,20 +461,20 @@ async fn a_failing_presence_store_rejects_joins_and_does_not_affect_members() {
     for expected in ["+ana", "+bob", "-bob", "ana:on"] {
         assert_eq!(next(&mut anas).await, expected, "eve is not announced, and the room still works");
     }
-    assert!(rows.is_present(room("r"), user("bob")).await.unwrap(), "bob's row cannot be removed yet");
+    assert!(presence.is_present(room("r"), user("bob")).await.unwrap(), "bob's row cannot be removed yet");
 
     set_mode.send_replace(Mode::Works);
     engine.check().await.unwrap();
     let (eve, _) = join(&engine, "eve").await;
     assert!(eve.is_in());
-    until("bob's row is gone", async || !rows.is_present(room("r"), user("bob")).await.unwrap()).await;
+    until("bob's row is gone", async || !presence.is_present(room("r"), user("bob")).await.unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_admit_frees_the_name_at_once_and_the_row_later() {
     let (set_mode, mode) = watch::channel(Mode::Hangs);
     let inner = MemoryPresence::new(NodeId::new("here"));
-    let rows = inner.beside(NodeId::new("there"));
+    let presence = inner.beside(NodeId::new("there"));
     let engine = Engine::builder(Faulty { inner, mode }).start().await.unwrap();
     let admitting = tokio::spawn({
         let engine = engine.clone();
@@ -486,7 +488,7 @@ async fn a_cancelled_admit_frees_the_name_at_once_and_the_row_later() {
 
     set_mode.send_replace(Mode::Works);
     let (bob, _events) = join(&engine, "bob").await;
-    let only_bob = async || rows.members(room("r")).await.unwrap() == [(**bob.member()).clone()];
+    let only_bob = async || presence.members(room("r")).await.unwrap() == [(**bob.member()).clone()];
     until("the late row is removed", only_bob).await;
 }
 

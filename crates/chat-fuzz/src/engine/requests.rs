@@ -38,7 +38,7 @@ impl Harness {
                 participant.checker.expect_reply(reference, Request::Send { id, body, append });
             }
             Ok(Err(SendError::NotAMember)) => {
-                assert!(participant.may_be_disconnected(), "a member cannot send")
+                assert!(participant.may_be_disconnected(), "a member cannot send");
             }
             Ok(Err(error)) => panic!("{error}"),
             // cancelled: nothing was sent
@@ -80,7 +80,7 @@ impl Harness {
         let reference = self.reference();
         let Some(participant) = pick(&mut self.present, who) else { return };
         match participant.member().refuse(ErrorCode::BadJson, "nonsense", Some(reference.clone())) {
-            Ok(_) => participant.checker.expect_reply(reference, Request::Refusal),
+            Ok(_) => participant.checker.expect_reply(reference, Request::Refuse),
             Err(_) => assert!(participant.may_be_disconnected()),
         }
     }
