@@ -132,10 +132,10 @@ pub fn write(event: &Event, out: &mut Vec<u8>) {
             }
         }
         Event::Notice { body, members, .. } => {
-            write_frame(body, SERVER_NAME, "chat_notice", members, &[], out)
+            write_frame(body, SERVER_NAME, "chat_notice", members, &[], out);
         }
         Event::Refused { reason, members, .. } => {
-            write_frame(reason, SERVER_NAME, "chat_error", members, &[], out)
+            write_frame(reason, SERVER_NAME, "chat_error", members, &[], out);
         }
         _ => {}
     }
