@@ -88,8 +88,8 @@ fn frame(first: u8, text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(text);
 }
 
-/// Sends these pieces to a server of their own: what was said before would be known again by its
-/// id.
+/// Sends these pieces to a new server: on a shared one, messages of earlier inputs would be
+/// recognised by their ids.
 fn outcome<'a>(deflate: bool, pieces: impl Iterator<Item = &'a [u8]>) -> Outcome {
     runtime().block_on(async {
         let server = LocalServer::start(Config { deflate, ..Config::default() }).await;

@@ -180,7 +180,8 @@ impl Checker {
                 let stored = store.stored(&self.room, newest).expect("it is stored");
                 let received = (&message.id, &message.from, &message.body);
                 assert_eq!(received, (&stored.message.id, &stored.message.from, &stored.message.body));
-                let is_own = |request: &Request| matches!(request, Request::Send { append, .. } if *append == stored.append);
+                let is_own =
+                    |sent: &Request| matches!(sent, Request::Send { append, .. } if *append == stored.append);
                 let is_unacked = !self.receives_lists && self.pending.values().any(is_own);
                 assert!(!is_unacked, "the ack precedes the message");
             }

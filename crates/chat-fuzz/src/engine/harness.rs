@@ -38,7 +38,7 @@ pub(super) struct Harness {
 }
 
 impl Harness {
-    pub(super) async fn start() -> Self {
+    pub(super) async fn launch() -> Self {
         let store = HeldHistory::default();
         let encoding = EncodingId::new();
         let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")))

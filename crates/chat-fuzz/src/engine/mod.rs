@@ -19,7 +19,7 @@ const MAX_COMMANDS: usize = 1_000;
 pub(crate) fn run(bytes: &[u8]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {
-        let mut harness = Harness::start().await;
+        let mut harness = Harness::launch().await;
         for command in Commands::new(bytes).take(MAX_COMMANDS) {
             harness.execute(command).await;
         }

@@ -86,7 +86,7 @@ impl Reader {
         }
     }
 
-    /// ReaderKind this many events or bytes.
+    /// Reads this many events or bytes.
     pub(super) fn read(&self, amount: usize) -> Vec<Received> {
         match self {
             Self::Events(queue) => {

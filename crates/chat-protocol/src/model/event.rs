@@ -17,7 +17,8 @@ use crate::model::time::Timestamp;
 /// Presence reaches a member in one of two ways: as [`Entered`](Self::Entered) and
 /// [`Left`](Self::Left), each with the list of members, or as
 /// [`PresenceChanged`](Self::PresenceChanged), which coalesces changes. The variants from
-/// [`Refused`](Self::Refused) on are sent to one member only, and reply to its own commands.
+/// [`Refused`](Self::Refused) on are sent to one member only: they reply to its own commands, or
+/// notify it that it has left.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {

@@ -14,7 +14,7 @@ async fn start_behind(trusted: &str, header: ProxyHeader) -> Running {
 }
 
 /// Sends a handshake with these bytes before it and these header lines in it.
-async fn knock(server: &Running, name: &str, before: &[u8], lines: &str) -> Result<Client, http::Answer> {
+async fn connect(server: &Running, name: &str, before: &[u8], lines: &str) -> Result<Client, http::Answer> {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let handshake = handshake_with(&path("r", name), lines);
     stream.write_all(&[before, handshake.as_bytes()].concat()).await.unwrap();
@@ -22,7 +22,7 @@ async fn knock(server: &Running, name: &str, before: &[u8], lines: &str) -> Resu
 }
 
 async fn over_proxy(server: &Running, name: &str, client: &str) -> Result<Client, http::Answer> {
-    knock(server, name, b"", &format!("X-Forwarded-For: {client}\r\n")).await
+    connect(server, name, b"", &format!("X-Forwarded-For: {client}\r\n")).await
 }
 
 fn refused(answer: Result<Client, http::Answer>) -> http::Answer {
@@ -69,10 +69,10 @@ async fn a_proxy_can_send_the_address_in_a_proxy_protocol_header() {
     let text = b"PROXY TCP4 203.0.113.9 192.0.2.1 4711 80\r\n";
     let binary =
         [b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", &[203, 0, 113, 9, 192, 0, 2, 1, 0, 99, 0, 80][..]].concat();
-    let _first = knock(&server, "a", text, "").await.unwrap();
-    let _second = knock(&server, "b", &binary, "X-Forwarded-For: 198.51.100.1\r\n").await.unwrap();
-    refused(knock(&server, "c", &binary, "").await);
-    let _other = knock(&server, "c", b"PROXY TCP6 2001:db8::1 2001:db8::2 4711 80\r\n", "").await.unwrap();
+    let _first = connect(&server, "a", text, "").await.unwrap();
+    let _second = connect(&server, "b", &binary, "X-Forwarded-For: 198.51.100.1\r\n").await.unwrap();
+    refused(connect(&server, "c", &binary, "").await);
+    let _other = connect(&server, "c", b"PROXY TCP6 2001:db8::1 2001:db8::2 4711 80\r\n", "").await.unwrap();
     // health checks of the proxy itself
     let mut probe = TcpStream::connect(server.address).await.unwrap();
     probe

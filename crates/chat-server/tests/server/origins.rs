@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use crate::support::{Running, config, start, start_with};
 
 /// The status of a handshake from a page of this origin.
-async fn knock(server: &Running, path: &str, origin: &str) -> u16 {
+async fn handshake_status(server: &Running, path: &str, origin: &str) -> u16 {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let lines = format!("{PROTOCOL}Origin: {origin}\r\n");
     stream.write_all(handshake_with(path, &lines).as_bytes()).await.unwrap();
@@ -28,10 +28,10 @@ async fn allowed_origin(server: &Running, origin: &str) -> Option<String> {
 async fn by_default_sessions_are_same_origin_and_classic_clients_any_origin() {
     let server = start().await;
     // the host to which the handshake is sent
-    assert_eq!(knock(&server, "/ws", "http://localhost").await, 101);
+    assert_eq!(handshake_status(&server, "/ws", "http://localhost").await, 101);
     for origin in ["https://evil.example", "http://localhost:5173", "null"] {
-        assert_eq!(knock(&server, "/ws", origin).await, 403, "{origin}");
-        assert_eq!(knock(&server, &format!("/ws/chat/r/u{}", origin.len()), origin).await, 101);
+        assert_eq!(handshake_status(&server, "/ws", origin).await, 403, "{origin}");
+        assert_eq!(handshake_status(&server, &format!("/ws/chat/r/u{}", origin.len()), origin).await, 101);
         assert_eq!(allowed_origin(&server, origin).await.as_deref(), Some("*"));
     }
     server.stop().await.unwrap();
@@ -47,8 +47,8 @@ async fn a_list_of_origins_applies_to_all_endpoints() {
     );
     assert_eq!(allowed_origin(&server, "https://evil.example").await, None);
     for path in ["/ws", "/ws/chat/r/ana"] {
-        assert_eq!(knock(&server, path, "https://evil.example").await, 403, "{path}");
-        assert_eq!(knock(&server, path, "https://site.example").await, 101, "{path}");
+        assert_eq!(handshake_status(&server, path, "https://evil.example").await, 403, "{path}");
+        assert_eq!(handshake_status(&server, path, "https://site.example").await, 101, "{path}");
     }
     server.stop().await.unwrap();
 }

@@ -88,9 +88,9 @@ async fn a_client_that_never_reads_is_disconnected_over_tls() {
         assert_eq!(ana.brief().await, expected);
     }
     let filler = "x".repeat(50_000);
-    for said in 0.. {
+    for sent in 0.. {
         ana.say(&filler).await;
-        assert!(said < 2_000, "100 megabytes are queued for one client");
+        assert!(sent < 2_000, "100 megabytes are queued for one client");
         if ana.brief().await == "-slow" {
             break;
         }
@@ -101,7 +101,7 @@ async fn a_client_that_never_reads_is_disconnected_over_tls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn half_a_handshake_is_dropped_at_the_deadline() {
+async fn an_incomplete_tls_handshake_is_dropped_at_the_deadline() {
     let Encrypted { server, identity, .. } = start(Config { timings: impatient(), ..config() }).await;
     let mut silent = TcpStream::connect(server.address).await.unwrap();
     let mut half = TcpStream::connect(server.address).await.unwrap();
@@ -111,14 +111,14 @@ async fn half_a_handshake_is_dropped_at_the_deadline() {
     for stream in [&mut silent, &mut half] {
         assert_eq!(soon("the end", stream.read(&mut nothing)).await.unwrap_or(0), 0);
     }
-    // one that shook hands and says nothing
-    let mut shaken = identity.connect(server.address).await.unwrap();
-    assert_eq!(soon("the end", shaken.read(&mut nothing)).await.unwrap_or(0), 0);
+    // after the TLS handshake, the client sends nothing
+    let mut idle = identity.connect(server.address).await.unwrap();
+    assert_eq!(soon("the end", idle.read(&mut nothing)).await.unwrap_or(0), 0);
     server.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_does_not_encrypt_is_told_so() {
+async fn a_plain_request_is_answered_with_400() {
     let Encrypted { server, .. } = start(config()).await;
     let answer = http::request(server.address, "GET", "/", &[]).await;
     assert_eq!(answer.status, 400);

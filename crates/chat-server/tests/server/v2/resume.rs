@@ -82,14 +82,14 @@ async fn there_is_no_gap_and_no_repeat_between_recovery_and_the_live_stream() {
     let address = server.address;
     let progress = watch::Sender::new([0; 4]);
     let sending: Vec<_> = (0..3)
-        .map(|speaker| {
+        .map(|sender| {
             let mut read = progress.subscribe();
             tokio::spawn(async move {
-                let (mut session, _) = Session::enter(address, "r", &format!("s{speaker}")).await;
+                let (mut session, _) = Session::enter(address, "r", &format!("s{sender}")).await;
                 for i in 0..EACH {
                     read.wait_for(|read| read.iter().all(|last| 3 * i < last + 600)).await.unwrap();
                     session
-                        .send(&json!({"type": "send", "room": "r", "body": format!("{speaker} {i}")}))
+                        .send(&json!({"type": "send", "room": "r", "body": format!("{sender} {i}")}))
                         .await;
                     // read at the rate of sending
                     session.next("message").await;

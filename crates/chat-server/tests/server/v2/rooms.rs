@@ -54,8 +54,8 @@ async fn the_ack_precedes_the_senders_own_message_and_carries_the_ref() {
     for i in 0..100 {
         ana.send(&json!({"type": "send", "room": "r", "body": format!("{i}"), "ref": format!("r{i}"), "id": format!("id{i}")})).await;
     }
-    let (mut acked, mut heard) = (0, 0);
-    while heard < 100 {
+    let (mut acked, mut received) = (0, 0);
+    while received < 100 {
         let frame = ana.frame().await;
         match frame["type"].as_str().unwrap() {
             "ack" => {
@@ -65,10 +65,10 @@ async fn the_ack_precedes_the_senders_own_message_and_carries_the_ref() {
                 assert_eq!(frame["seq"], acked);
             }
             "message" => {
-                assert_eq!(frame["body"], format!("{heard}"));
-                heard += 1;
-                assert_eq!(frame["seq"], heard);
-                assert!(heard <= acked, "the ack of a message precedes it");
+                assert_eq!(frame["body"], format!("{received}"));
+                received += 1;
+                assert_eq!(frame["seq"], received);
+                assert!(received <= acked, "the ack of a message precedes it");
             }
             other => assert_eq!(other, "presence"),
         }
@@ -132,8 +132,8 @@ async fn several_rooms_on_one_connection_are_independent() {
     }
     bob.join("b").await;
     assert_eq!(bob.say("b", "hi b").await, 1);
-    let heard = ana.next("message").await;
-    assert_eq!((&heard["room"], &heard["body"]), (&json!("b"), &json!("hi b")));
+    let message = ana.next("message").await;
+    assert_eq!((&message["room"], &message["body"]), (&json!("b"), &json!("hi b")));
     assert_eq!(ana.say("c", "hi c").await, 1, "each room has its own numbering");
     assert_eq!(ana.next("message").await["room"], "c");
     assert_eq!(ana.say("b", "back").await, 2);
@@ -266,17 +266,17 @@ async fn the_shutdown_is_announced() {
     }
     while ana.next("message").await["seq"] != 1 {}
     let (task, _store, _folder) = server.begin_shutdown();
-    let (mut acked, mut heard) = (0, 1);
+    let (mut acked, mut received) = (0, 1);
     let bye = loop {
         let frame = ana.frame().await;
         match frame["type"].as_str().unwrap() {
             "ack" => acked = frame["seq"].as_u64().unwrap(),
-            "message" => heard = frame["seq"].as_u64().unwrap(),
+            "message" => received = frame["seq"].as_u64().unwrap(),
             "bye" => break frame,
             other => assert_eq!(other, "presence"),
         }
     };
-    assert!(acked == 0 || acked == heard, "messages that were read are acked and delivered before bye");
+    assert!(acked == 0 || acked == received, "messages that were read are acked and delivered before bye");
     assert_eq!((&bye["code"], &bye["reconnect"]), (&json!(1001), &json!(true)));
     assert_eq!(ana.closed().await.1, Some(1001));
     task.await.unwrap().unwrap();
