@@ -87,7 +87,7 @@ impl Connection {
 
     /// Writes as much of the queue as the socket accepts.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        write_queue::flush(&mut self.stream, &mut self.write_queue)
+        flush(&mut self.stream, &mut self.write_queue)
     }
 
     /// Reads once, and calls `on_frame` with each complete frame, and with `None` once the
