@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chat_load::Faults;
-use chat_load::report::{counted, number};
+use chat_load::format::{counted, number};
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
