@@ -1,7 +1,7 @@
 //! The load of `chat-load` as a library: connections that join rooms, send messages, and check
 //! what they receive. `chat-lab` uses it for its benchmarks.
 //!
-//! [`run`] puts the load of a [`Plan`] on a server, and [`Report`] presents the outcome.
+//! [`run()`] puts the load of a [`Plan`] on a server, and [`Report`] presents the outcome.
 
 pub mod connection;
 pub mod format;

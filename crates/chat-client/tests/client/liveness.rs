@@ -85,10 +85,10 @@ async fn a_client_with_unread_events_keeps_the_connection_alive() {
     let options = server.options().event_buffer(1).heartbeat_interval(SHORT).pong_timeout(SHORT);
     let (_client, mut received, mut peer) = server.client_in_lobby(options).await;
     fill_event_buffer(&mut peer).await;
-    let mut lives = 0;
-    while lives < 5 {
+    let mut pongs = 0;
+    while pongs < 5 {
         match peer.message().await {
-            Some(Message::Pong(_)) => lives += 1,
+            Some(Message::Pong(_)) => pongs += 1,
             // sent before the first of the messages arrived
             Some(Message::Text(ping)) => assert!(ping.contains("\"ping\"")),
             other => panic!("{other:?}"),
