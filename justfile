@@ -141,9 +141,28 @@ configuration:
     cargo run -q -p chatd -- config docs > docs/configuration.md
     cargo run -q -p chatd -- admin openapi > docs/admin.openapi.json
 
-# package the crates for embedding, and build each package on its own, without the rest of the repository
+# package the crates for embedding, and build the packages on their own, without the rest of the repository
 package *OPTIONS:
-    cargo package -p chat-log -p chat-protocol -p chat-db -p chat-presence -p chat-history -p chat-rooms -p chat-client {{OPTIONS}}
+    #!/usr/bin/env bash
+    set -euo pipefail
+    crates=(chat-client chat-db chat-history chat-log chat-presence chat-protocol chat-rooms)
+    target="$({{just_executable()}} target-folder)"
+    version="$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -1)"
+    # cargo verifies no package that depends on another with `publish = false`, so that is done below
+    cargo package --no-verify --exclude-lockfile "${crates[@]/#/--package=}" {{OPTIONS}}
+    folder="$(mktemp -d)"
+    trap 'rm -r "$folder"' EXIT
+    for crate in "${crates[@]}"; do
+        tar -xzf "$target/package/$crate-$version.crate" -C "$folder"
+    done
+    cp Cargo.lock "$folder"
+    {
+        printf '[workspace]\nresolver = "3"\nmembers = [\n'
+        printf "  \"%s-$version\",\n" "${crates[@]}"
+        printf ']\n[patch.crates-io]\n'
+        for crate in "${crates[@]}"; do echo "$crate = { path = \"$crate-$version\" }"; done
+    } > "$folder/Cargo.toml"
+    cargo check --manifest-path "$folder/Cargo.toml" --workspace --all-features --target-dir "$target/packages"
 
 # list the public API of CRATES in docs/public-api; with MODE "check", fail if a list is out of date
 public-api MODE="write" CRATES="chat-client chat-history chat-presence chat-protocol chat-rooms":
