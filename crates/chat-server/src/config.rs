@@ -8,6 +8,7 @@ use chat_markdown::RemoteImages;
 use chat_outbox::BacklogLimits;
 use chat_protocol::Limits;
 
+use crate::admission::addresses::{AddressLimits, Loopback};
 use crate::admission::origins::Origins;
 use crate::admission::proxies::Proxies;
 use crate::admission::rate_limit::Rate;
@@ -71,6 +72,14 @@ pub enum Page {
     Served,
     /// The page is not served, and neither is the JavaScript client.
     None,
+}
+
+impl Config {
+    /// The limits for each address.
+    pub(crate) fn address_limits(&self) -> AddressLimits {
+        let loopback = if self.proxies.trusted.is_empty() { Loopback::Exempt } else { Loopback::Limited };
+        AddressLimits { connections: self.connections_per_address, handshakes: self.joins, loopback }
+    }
 }
 
 impl Default for Config {

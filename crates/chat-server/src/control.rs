@@ -7,7 +7,6 @@ use std::time::Duration;
 use chat_protocol::v2::NoticeLevel;
 use chat_rooms::Engine;
 
-use crate::admission::addresses::AddressLimits;
 use crate::config::Config;
 use crate::context::Context;
 use crate::context::classic_clients::ClassicInfo;
@@ -98,7 +97,7 @@ impl Control {
             origins: config.origins,
             ..Config::clone(&current)
         };
-        self.context.addresses.set_limits(AddressLimits::of(&changed));
+        self.context.addresses.set_limits(changed.address_limits());
         self.context.engine.set_members_per_room(changed.members_per_room);
         self.context.engine.set_retention(changed.retention);
         self.context.config.store(Arc::new(changed));

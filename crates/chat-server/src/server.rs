@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::admission::addresses::{AddressLimits, Addresses};
+use crate::admission::addresses::Addresses;
 use crate::admission::client_log::{ClientLog, LogKind};
 use crate::config::{Config, Page};
 use crate::context::Context;
@@ -85,7 +85,7 @@ impl Server {
             chat_permits: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
             is_short_of_memory: AtomicBool::new(false),
             backlog_budget: Arc::new(BacklogBudget::new(config.backlog_total_bytes)),
-            addresses: Addresses::new(AddressLimits::of(&config), Arc::clone(&log)),
+            addresses: Addresses::new(config.address_limits(), Arc::clone(&log)),
             log,
             pages: pages(&config),
             config: ArcSwap::from_pointee(config),

@@ -74,8 +74,8 @@ impl Identity {
         TlsConnector::from(Arc::new(config)).connect(name, stream).await
     }
 
-    /// Starts a proxy that accepts TLS connections with this certificate and forwards them to a server
-    /// without TLS. Returns the address of the proxy. It runs as long as the runtime.
+    /// Starts a proxy that accepts TLS connections with this certificate and forwards them to a
+    /// server without TLS. Returns the address of the proxy. It runs as long as the runtime.
     pub async fn terminate(&self, server: SocketAddr) -> SocketAddr {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -87,3 +87,27 @@ fn message_frame(message: &Message) -> Option<MessageFrame> {
 fn stored_messages(messages: &[Arc<Message>]) -> Vec<StoredMessage> {
     messages.iter().map(|message| StoredMessage::from(&**message)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RoomName, Timestamp, Username};
+
+    #[test]
+    fn the_encoded_size_is_a_close_upper_bound() {
+        let all: String = (0..0x2ff).filter_map(char::from_u32).collect();
+        for (id, body) in [("a", ""), ("\u{1}\"\\é", "hello"), ("id", &all)] {
+            let from = Username::parse("ana").unwrap();
+            let content = Content::Said { id: id.parse().unwrap(), from, body: body.into() };
+            for (content, slack) in [(content, 30), (Content::Erased, 80)] {
+                for seq in [1, (1 << 40) - 1] {
+                    let room = RoomName::parse("r").unwrap();
+                    let message = Message { room, seq, sent_at: Timestamp::now(), content: content.clone() };
+                    let encoded = serde_json::to_string(&StoredMessage::from(&message)).unwrap().len() + 1;
+                    let size = message.encoded_size();
+                    assert!((encoded..encoded + slack).contains(&size), "{encoded} {size}");
+                }
+            }
+        }
+    }
+}

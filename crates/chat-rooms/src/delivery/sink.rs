@@ -139,8 +139,8 @@ impl Events {
     /// Receives the next event.
     ///
     /// Returns `None` once the channel is closed and every buffered event was received. The channel
-    /// is closed when the member has left the room, was removed from it, for example because it read
-    /// too slowly, or was [detached](crate::Membership::detach).
+    /// is closed when the member has left the room, was removed from it, for example because it
+    /// read too slowly, or was [detached](crate::Membership::detach).
     ///
     /// Cancel-safe.
     pub async fn next(&mut self) -> Option<Arc<Event>> {

@@ -11,7 +11,6 @@ use tokio::time::Instant;
 
 use crate::admission::client_log::{ClientLog, LogKind};
 use crate::admission::rate_limit::{Rate, RateLimiter};
-use crate::config::Config;
 
 /// How many connections over the limit are answered with a refusal at once. Beyond that,
 /// connections are dropped without an answer.
@@ -40,13 +39,6 @@ pub(crate) enum Loopback {
     /// The limits do not apply: all users of a proxy on this machine that is not configured as
     /// trusted would share one address.
     Exempt,
-}
-
-impl AddressLimits {
-    pub(crate) fn of(config: &Config) -> Self {
-        let loopback = if config.proxies.trusted.is_empty() { Loopback::Exempt } else { Loopback::Limited };
-        Self { connections: config.connections_per_address, handshakes: config.joins, loopback }
-    }
 }
 
 /// Usage of every recently seen address. Clones share the same state.
