@@ -153,7 +153,7 @@ impl Receiver {
                 }
                 Event::Gap(gap) => self.read_history(gap.last_seen, gap.resumes_at).await,
                 Event::Left { reason, .. } => {
-                    self.counts.violation(format!("a member was removed: {reason:?}"))
+                    self.counts.violation(format!("a member was removed: {reason:?}"));
                 }
                 Event::RejoinRefused { message, .. } => {
                     self.counts.violation(format!("a member could not rejoin: {message}"));
