@@ -90,7 +90,7 @@ impl<T: Protocol> ConnectionDriver<T> {
     )]
     fn drive(&mut self, wire: &mut Wire) -> impl Future<Output = CloseReason> {
         async move {
-            let mut socket = Box::pin(input::wrap(wire, &self.context)).await;
+            let mut socket = Box::pin(input::wrap(wire)).await;
             let stopping = self.context.drain.wave();
             let mut stopping = pin!(stopping.cancelled());
             let mut alarm = pin!(sleep_until(self.next_alarm(&socket)));
@@ -120,7 +120,7 @@ impl<T: Protocol> ConnectionDriver<T> {
                     return reason;
                 }
                 if input::has_grown(&socket) {
-                    socket = Box::pin(input::shrink(socket, &self.context)).await;
+                    socket = Box::pin(input::shrink(socket)).await;
                 }
                 // a burst is served from memory and never waits, so other tasks would not get to
                 // run

@@ -12,7 +12,6 @@ use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Result as WsResult};
 
 use crate::connection::deadlines::ReadStatus;
-use crate::context;
 use crate::session::ending::CloseReason;
 use crate::transport::wire::{Refused, Wire};
 
@@ -23,8 +22,9 @@ const READ_BUFFER: usize = 128;
 pub(super) type Socket<'a> = WebSocketStream<&'a mut Wire>;
 
 /// Wraps a socket from which the library has buffered nothing.
-pub(super) async fn wrap<'a>(wire: &'a mut Wire, context: &context::Context) -> Socket<'a> {
-    let max = context.config().limits.message_bytes;
+pub(super) async fn wrap(wire: &mut Wire) -> Socket<'_> {
+    // a connection keeps its limit when the configuration changes
+    let max = wire.max_message_bytes();
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
@@ -41,13 +41,13 @@ pub(super) fn has_grown(socket: &Socket<'_>) -> bool {
 }
 
 /// Releases the library's grown buffer, unless it still holds a pong.
-pub(super) async fn shrink<'a>(mut socket: Socket<'a>, context: &context::Context) -> Socket<'a> {
+pub(super) async fn shrink(mut socket: Socket<'_>) -> Socket<'_> {
     if !matches!(socket.flush().now_or_never(), Some(Ok(()))) {
         return socket;
     }
     let wire = socket.into_inner();
     wire.buffer_replaced();
-    wrap(wire, context).await
+    wrap(wire).await
 }
 
 /// What a socket yields.

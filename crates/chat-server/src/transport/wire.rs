@@ -100,6 +100,11 @@ impl Wire {
         }
     }
 
+    /// Maximum size of a message, in bytes.
+    pub(crate) fn max_message_bytes(&self) -> usize {
+        usize::try_from(self.max).unwrap_or(usize::MAX)
+    }
+
     /// Writes the outbox to the socket: see [`Outbox::poll_drain`].
     pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Signal> {
         match &mut self.cipher {

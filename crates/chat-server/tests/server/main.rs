@@ -15,6 +15,7 @@ mod look_ups;
 mod messages;
 mod origins;
 mod page;
+mod reconfigure;
 mod shutdown;
 mod slow_readers;
 mod store_faults;
