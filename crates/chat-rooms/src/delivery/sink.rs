@@ -81,6 +81,14 @@ impl Sink {
     ///
     /// # Panics
     /// If `capacity` is 0.
+    ///
+    /// ```
+    /// use chat_rooms::{Sink, Subscribe};
+    ///
+    /// let (sink, events) = Sink::channel(1_000);
+    /// let subscribe = Subscribe::new(sink).history(50);
+    /// # drop((subscribe, events));
+    /// ```
     pub fn channel(capacity: usize) -> (Self, Events) {
         let (sender, receiver) = mpsc::channel(capacity);
         (Self::Events(Arc::new(sender)), Events { receiver })

@@ -39,6 +39,13 @@ impl SendWindow {
     /// the bytes that a message takes on the wire.
     ///
     /// The message that reaches a limit is still accepted.
+    ///
+    /// ```
+    /// use chat_rooms::SendWindow;
+    ///
+    /// let window = SendWindow::new(64, 1 << 20);
+    /// assert!(window.is_open());
+    /// ```
     pub fn new(max_messages: usize, max_bytes: usize) -> Self {
         let (messages, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Self { state: Arc::new(State { max_messages, max_bytes, messages, bytes, progress: Notify::new() }) }

@@ -78,6 +78,20 @@ impl Engine {
     ///
     /// # Errors
     /// [`JoinError`] if the name cannot be reserved. The other members do not notice.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// let admission = engine.admit(&lobby, &ana).await?;
+    /// // nobody in the room knows yet; answer a handshake, then join
+    /// let (member, _) = admission.join(Subscribe::new(sink)).await?;
+    /// assert!(member.is_member());
+    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub async fn admit(&self, room: &RoomName, username: &Username) -> Result<Admission, JoinError> {
         let span = tracing::trace_span!("admit", %room);
         self.admit_one(room, username).instrument(span).await
@@ -157,6 +171,19 @@ impl Engine {
     ///
     /// # Errors
     /// [`StoreError`] if the name is not taken on this node and the store fails.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// assert!(engine.is_present(&lobby, &ana).await?);
+    /// # drop(member);
+    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub async fn is_present(&self, room: &RoomName, username: &Username) -> Result<bool, StoreError> {
         if self.shared.room(room).is_some_and(|room| room.is_name_taken(username)) {
             return Ok(true);
@@ -168,6 +195,20 @@ impl Engine {
     }
 
     /// Returns the current members of a room, or `None` if it has none.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// let members = engine.members(&lobby).expect("a member is present");
+    /// assert_eq!((members.total(), &members.first()[0].username), (1, &ana));
+    /// # drop(member);
+    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn members(&self, room: &RoomName) -> Option<Arc<MemberList>> {
         self.shared.room(room).map(|room| room.list()).filter(|list| list.total() > 0)
     }
@@ -187,6 +228,19 @@ impl Engine {
     }
 
     /// Returns the rooms that have members, ordered by name, each with the number of its members.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// assert_eq!(engine.rooms(), [(lobby, 1)]);
+    /// # drop(member);
+    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn rooms(&self) -> Vec<(RoomName, usize)> {
         let rooms = self.shared.all_rooms().into_iter();
         let mut rooms: Vec<_> = rooms.map(|room| (room.name.clone(), room.count())).collect();
@@ -203,6 +257,19 @@ impl Engine {
     /// again.
     ///
     /// Returns `false` if no member of the room has that name.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// assert!(engine.kick(&lobby, &ana));
+    /// assert!(member.was_removed());
+    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn kick(&self, room: &RoomName, username: &Username) -> bool {
         self.shared.room(room).is_some_and(|room| room.remove_member(username, LeftReason::Kicked))
     }
@@ -212,6 +279,19 @@ impl Engine {
     ///
     /// The messages of the room stay in the store, and the next client that joins opens the room
     /// again.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// assert_eq!(engine.close_room(&lobby), 1);
+    /// assert!(member.was_removed());
+    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn close_room(&self, room: &RoomName) -> usize {
         self.shared.room(room).map_or(0, |room| room.remove_everyone(LeftReason::RoomClosed))
     }
@@ -236,6 +316,19 @@ impl Engine {
     /// member joined or a message was stored.
     ///
     /// Always empty without [`EngineBuilder::count_usage`].
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let presence = MemoryPresence::new(NodeId::new("here"));
+    /// let engine = Engine::builder(presence).count_usage(true).start().await?;
+    /// let lobby = "lobby".parse()?;
+    /// let ana = engine.join(&lobby, &"ana".parse()?, Subscribe::new(Sink::channel(10).0)).await?;
+    /// ana.send("hello").await?;
+    /// assert_eq!(engine.take_usage()[&lobby].messages, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn take_usage(&self) -> HashMap<RoomName, RoomUsage> {
         self.shared.usage.as_ref().map(Usage::take).unwrap_or_default()
     }
@@ -249,6 +342,19 @@ impl Engine {
     /// Sends a notice from the operator to all members of a room.
     ///
     /// Returns `false` if there is no such room.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// assert!(engine.notice(&lobby, chat_protocol::NoticeLevel::Info, "tea is ready"));
+    /// # drop(member);
+    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn notice(&self, room: &RoomName, level: NoticeLevel, body: impl Into<Arc<str>>) -> bool {
         let room = self.shared.room(room);
         if let Some(room) = &room {
@@ -261,6 +367,19 @@ impl Engine {
     ///
     /// # Errors
     /// [`JoinError::Closing`], [`JoinError::Store`] or [`JoinError::History`] if it cannot.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # drop(sink);
+    /// # let _: (chat_protocol::RoomName, chat_protocol::Username) = (lobby, ana);
+    /// engine.check().await?;
+    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub async fn check(&self) -> Result<(), JoinError> {
         if self.shared.is_closing() {
             return Err(JoinError::Closing);
@@ -307,6 +426,19 @@ impl Engine {
     ///
     /// # Errors
     /// [`StoreError`] if the store fails. The rows are then removed at the next start.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # drop(sink);
+    /// engine.shutdown().await?;
+    /// assert!(engine.admit(&lobby, &ana).await.is_err());
+    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub async fn shutdown(&self) -> Result<(), StoreError> {
         self.close();
         // the task would remove one by one the rows that are removed all at once here

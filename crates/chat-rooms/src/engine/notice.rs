@@ -17,6 +17,20 @@ impl Engine {
     /// A sink that is in several rooms receives the notice once. Members that joined [with
     /// lists](crate::Subscribe::with_lists) receive it in each of their rooms, with the list of
     /// that room.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// let rooms = engine.notice_all(chat_protocol::NoticeLevel::Warning, "a restart at noon");
+    /// assert_eq!(rooms, 1);
+    /// # drop(member);
+    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn notice_all(&self, level: NoticeLevel, body: impl Into<Arc<str>>) -> usize {
         self.notice_all_with(level, body, [])
     }

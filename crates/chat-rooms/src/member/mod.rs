@@ -209,6 +209,22 @@ impl Membership {
     ///
     /// # Errors
     /// [`SendError::NotAMember`] if the member has left the room, or is [detached](Self::detach).
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// member.submit("hello").await?;
+    /// // Joined, then what became of the message, then the message
+    /// events.next().await;
+    /// let event = events.next().await.expect("an ack");
+    /// assert!(matches!(&*event, chat_protocol::Event::Ack(ack) if ack.seq == 1));
+    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub async fn submit(&self, message: impl Into<Outgoing>) -> Result<(), SendError> {
         self.submit_and(message.into(), None).await
     }
@@ -275,6 +291,24 @@ impl Membership {
     /// # Errors
     /// [`ReadError`] if the page cannot be read, or the member is not in the room any more. The
     /// member is sent nothing in that case.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// use chat_history::Page;
+    /// 
+    /// member.send("hello").await?;
+    /// let newest = Page::Before { seq: u64::MAX, limit: 50 };
+    /// let position = member.history(newest, 1 << 20, None).await?;
+    /// // the page is one of the member's events
+    /// member.delivered(position).await;
+    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub async fn history(
         &self,
         page: Page,
@@ -306,6 +340,22 @@ impl Membership {
     ///
     /// # Errors
     /// [`ReadError::NotAMember`] if the member is not in the room any more.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// use chat_rooms::MembersQuery;
+    /// 
+    /// let position = member.members_page(&MembersQuery::new(50).prefix("a"), None)?;
+    /// // the page is one of the member's events
+    /// member.delivered(position).await;
+    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn members_page(
         &self,
         query: &MembersQuery,
@@ -350,6 +400,22 @@ impl Membership {
     /// # Errors
     /// [`ReadError::History`] if the history store fails; [`ReadError::NotAMember`] if the member
     /// is not in the room any more.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let mut member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// // the connection is gone: nobody notices for now
+    /// member.detach();
+    /// let (new_sink, mut new_events) = Sink::channel(100);
+    /// member.reattach(Subscribe::new(new_sink), &Default::default()).await?;
+    /// assert!(new_events.next().await.is_some());
+    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub async fn reattach(
         &mut self,
         subscribe: Subscribe,
@@ -371,6 +437,19 @@ impl Membership {
 
     /// Waits until everything that was sent in the room was offered to all of its members.
     /// Cancel-safe.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// member.submit("hello").await?;
+    /// member.idle().await;
+    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub async fn idle(&self) {
         self.until(Room::is_idle).await;
     }
@@ -388,6 +467,19 @@ impl Membership {
     }
 
     /// Leaves the room. This is the same as dropping the membership.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// member.leave();
+    /// assert!(engine.members(&lobby).is_none());
+    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     pub fn leave(self) {}
 
     /// Leaves the room. The member's last event, after everything before it, is
