@@ -11,7 +11,7 @@ const ORDERS: [(&str, &[&str]); 1] = [("bins/chatd/src/", &["commands", "runtime
 
 /// The modules at the top of the crate that a source file names, as in `crate::cli::Options`.
 fn imported(source: &str) -> BTreeSet<String> {
-    let path = Regex::new(r"\bcrate::(\w+)").unwrap();
+    let path = Regex::new(r"(?-u:\b)crate::([a-z_]+)").unwrap();
     let code = source.lines().map(|line| line.split_once("//").map_or(line, |(code, _)| code));
     let names = code.flat_map(|code| path.captures_iter(code).map(|found| found[1].to_owned()));
     names.collect()
