@@ -52,7 +52,7 @@ async fn recover(events: &mut Events, sent: &str) -> Instant {
         match events.next().await.expect("the session continues") {
             Event::Recovered { .. } => is_back = Some(Instant::now()),
             Event::Message { message: StoredMessage::Said { body, .. }, .. } if *body == *sent => {
-                received += 1
+                received += 1;
             }
             Event::Gap(gap) => panic!("not resumed: {gap:?}"),
             Event::Hole { expected, got, .. } => panic!("a hole: {got} instead of {expected}"),
