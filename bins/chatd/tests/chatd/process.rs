@@ -14,10 +14,11 @@ pub(crate) fn chatd(folder: &Path) -> Command {
 }
 
 /// Whether a variable affects the program: its own options, those of the library for traces,
-/// proxies, and the variables of a service manager.
+/// proxies, trusted certificates, and the variables of a service manager.
 fn affects_chatd(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    let begins = ["CHATD_", "OTEL_", "LISTEN_", "WATCHDOG_"].iter().any(|begin| name.starts_with(begin));
+    let begins =
+        ["CHATD_", "OTEL_", "LISTEN_", "WATCHDOG_", "SSL_CERT_"].iter().any(|begin| name.starts_with(begin));
     begins || name.ends_with("_PROXY") || name == "NOTIFY_SOCKET"
 }
 
