@@ -172,9 +172,9 @@ public-api MODE="write" CRATES="chat-client chat-history chat-presence chat-prot
     cargo build --quiet -p chat-testkit --example public_api
     outdated=()
     for crate in {{CRATES}}; do
-        # rustdoc writes JSON on a stable toolchain only if it is allowed unstable options for this crate;
-        # a folder of its own keeps that variable from rebuilding everything else
-        RUSTC_BOOTSTRAP="${crate//-/_}" cargo rustdoc --quiet -p "$crate" --lib --all-features --target-dir "$target/public-api" \
+        # rustdoc writes JSON on a stable toolchain only if it is allowed unstable options for these crates; the same value
+        # for all of them, in a folder of its own: a change of this variable rebuilds the dependencies
+        RUSTC_BOOTSTRAP=chat_client,chat_history,chat_presence,chat_protocol,chat_rooms cargo rustdoc --quiet -p "$crate" --lib --all-features --target-dir "$target/public-api" \
             -- -Z unstable-options --output-format json
         list="docs/public-api/$crate.txt"
         new="$("$target/debug/examples/public_api" "$target/public-api/doc/${crate//-/_}.json")"

@@ -109,7 +109,7 @@ impl Control {
         self.context.is_short_of_memory.store(is_short, Ordering::Relaxed);
     }
 
-    /// Updates the gauges. Call it before a recorder of the [`metrics`] facade is read. Takes as
+    /// Updates the gauges. Call it before a recorder of the `metrics` facade is read. Takes as
     /// long as [`ready`](Self::ready). Cancel-safe.
     pub async fn record_gauges(&self) {
         let context = &self.context;

@@ -90,7 +90,7 @@ impl Engine {
     /// // nobody in the room knows yet; answer a handshake, then join
     /// let (member, _) = admission.join(Subscribe::new(sink)).await?;
     /// assert!(member.is_member());
-    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn admit(&self, room: &RoomName, username: &Username) -> Result<Admission, JoinError> {
         let span = tracing::trace_span!("admit", %room);
@@ -182,7 +182,7 @@ impl Engine {
     /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
     /// assert!(engine.is_present(&lobby, &ana).await?);
     /// # drop(member);
-    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn is_present(&self, room: &RoomName, username: &Username) -> Result<bool, StoreError> {
         if self.shared.room(room).is_some_and(|room| room.is_name_taken(username)) {
@@ -207,7 +207,7 @@ impl Engine {
     /// let members = engine.members(&lobby).expect("a member is present");
     /// assert_eq!((members.total(), &members.first()[0].username), (1, &ana));
     /// # drop(member);
-    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub fn members(&self, room: &RoomName) -> Option<Arc<MemberList>> {
         self.shared.room(room).map(|room| room.list()).filter(|list| list.total() > 0)
@@ -239,7 +239,7 @@ impl Engine {
     /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
     /// assert_eq!(engine.rooms(), [(lobby, 1)]);
     /// # drop(member);
-    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub fn rooms(&self) -> Vec<(RoomName, usize)> {
         let rooms = self.shared.all_rooms().into_iter();
@@ -268,7 +268,7 @@ impl Engine {
     /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
     /// assert!(engine.kick(&lobby, &ana));
     /// assert!(member.was_removed());
-    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub fn kick(&self, room: &RoomName, username: &Username) -> bool {
         self.shared.room(room).is_some_and(|room| room.remove_member(username, LeftReason::Kicked))
@@ -290,7 +290,7 @@ impl Engine {
     /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
     /// assert_eq!(engine.close_room(&lobby), 1);
     /// assert!(member.was_removed());
-    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub fn close_room(&self, room: &RoomName) -> usize {
         self.shared.room(room).map_or(0, |room| room.remove_everyone(LeftReason::RoomClosed))
@@ -353,7 +353,7 @@ impl Engine {
     /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
     /// assert!(engine.notice(&lobby, chat_protocol::NoticeLevel::Info, "tea is ready"));
     /// # drop(member);
-    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub fn notice(&self, room: &RoomName, level: NoticeLevel, body: impl Into<Arc<str>>) -> bool {
         let room = self.shared.room(room);
@@ -378,7 +378,7 @@ impl Engine {
     /// # drop(sink);
     /// # let _: (chat_protocol::RoomName, chat_protocol::Username) = (lobby, ana);
     /// engine.check().await?;
-    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn check(&self) -> Result<(), JoinError> {
         if self.shared.is_closing() {
@@ -437,7 +437,7 @@ impl Engine {
     /// # drop(sink);
     /// engine.shutdown().await?;
     /// assert!(engine.admit(&lobby, &ana).await.is_err());
-    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn shutdown(&self) -> Result<(), StoreError> {
         self.close();

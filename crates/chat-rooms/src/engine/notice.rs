@@ -29,7 +29,7 @@ impl Engine {
     /// let rooms = engine.notice_all(chat_protocol::NoticeLevel::Warning, "a restart at noon");
     /// assert_eq!(rooms, 1);
     /// # drop(member);
-    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub fn notice_all(&self, level: NoticeLevel, body: impl Into<Arc<str>>) -> usize {
         self.notice_all_with(level, body, [])

@@ -223,7 +223,7 @@ impl Membership {
     /// events.next().await;
     /// let event = events.next().await.expect("an ack");
     /// assert!(matches!(&*event, chat_protocol::Event::Ack(ack) if ack.seq == 1));
-    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn submit(&self, message: impl Into<Outgoing>) -> Result<(), SendError> {
         self.submit_and(message.into(), None).await
@@ -301,13 +301,13 @@ impl Membership {
     /// # let (sink, mut events) = Sink::channel(100);
     /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
     /// use chat_history::Page;
-    /// 
+    ///
     /// member.send("hello").await?;
     /// let newest = Page::Before { seq: u64::MAX, limit: 50 };
     /// let position = member.history(newest, 1 << 20, None).await?;
     /// // the page is one of the member's events
     /// member.delivered(position).await;
-    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn history(
         &self,
@@ -350,11 +350,11 @@ impl Membership {
     /// # let (sink, mut events) = Sink::channel(100);
     /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
     /// use chat_rooms::MembersQuery;
-    /// 
+    ///
     /// let position = member.members_page(&MembersQuery::new(50).prefix("a"), None)?;
     /// // the page is one of the member's events
     /// member.delivered(position).await;
-    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub fn members_page(
         &self,
@@ -414,7 +414,7 @@ impl Membership {
     /// let (new_sink, mut new_events) = Sink::channel(100);
     /// member.reattach(Subscribe::new(new_sink), &Default::default()).await?;
     /// assert!(new_events.next().await.is_some());
-    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn reattach(
         &mut self,
@@ -448,7 +448,7 @@ impl Membership {
     /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
     /// member.submit("hello").await?;
     /// member.idle().await;
-    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn idle(&self) {
         self.until(Room::is_idle).await;
@@ -478,7 +478,7 @@ impl Membership {
     /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
     /// member.leave();
     /// assert!(engine.members(&lobby).is_none());
-    ///     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub fn leave(self) {}
 
