@@ -2,11 +2,10 @@
 //! them, to the bottom.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-use crate::tree::{read, top};
+use crate::tree::{files, read};
 
 /// The layers of each crate, from the top to the bottom.
 fn layers() -> BTreeMap<String, Vec<String>> {
@@ -19,33 +18,21 @@ fn layers() -> BTreeMap<String, Vec<String>> {
     rows.map(|(name, layers)| (name.to_owned(), layers.split(", ").map(str::to_owned).collect())).collect()
 }
 
-/// The source folder of a crate or program.
-fn sources(name: &str) -> PathBuf {
-    let folder = ["crates", "bins"].map(|folder| top().join(folder).join(name).join("src"));
-    folder.into_iter().find(|folder| folder.is_dir()).unwrap_or_else(|| panic!("there is no crate {name}"))
-}
-
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
+/// The source files of a crate or program, each with the path of its module inside the crate:
+/// `room/state/mod.rs` is `[room, state]`.
+fn modules(name: &str) -> Vec<(String, Vec<String>)> {
+    let folders = ["crates", "bins"].map(|folder| format!("{folder}/{name}/src/"));
+    let inside = |file: String| {
+        let path = folders.iter().find_map(|folder| file.strip_prefix(folder))?.strip_suffix(".rs")?;
+        let mut module: Vec<_> = path.split('/').map(str::to_owned).collect();
+        if module.last().is_some_and(|last| ["mod", "lib", "main"].contains(&last.as_str())) {
+            module.pop();
         }
-    }
+        Some((file, module))
+    };
+    let found: Vec<_> = files("rs").into_iter().filter_map(inside).collect();
+    assert!(!found.is_empty(), "there is no crate {name}");
     found
-}
-
-/// The path of a file's module inside its crate: `room/state/mod.rs` is `[room, state]`.
-fn module(file: &Path, sources: &Path) -> Vec<String> {
-    let path = file.strip_prefix(sources).unwrap().with_extension("");
-    let mut parts: Vec<_> = path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-    if parts.last().is_some_and(|last| ["mod", "lib", "main"].contains(&last.as_str())) {
-        parts.pop();
-    }
-    parts
 }
 
 /// The top-level modules that a file names: after `crate::`, or after enough `super::`.
@@ -72,18 +59,16 @@ fn imports_point_down() {
     }
     let mut wrong = Vec::new();
     for (name, layers) in &layers {
-        let sources = sources(name);
         let layer = |module: &str| layers.iter().position(|layer| layer == module);
-        for file in rust_files(&sources) {
-            let module = module(&file, &sources);
+        for (file, module) in modules(name) {
             let Some(own) = module.first() else { continue };
             let Some(from) = layer(own) else {
                 wrong.push(format!("{name}: {own} is not in the table of layers"));
                 continue;
             };
-            for other in named(&std::fs::read_to_string(&file).unwrap(), &module) {
+            for other in named(&read(&file), &module) {
                 if layer(&other).is_some_and(|to| to < from) {
-                    wrong.push(format!("{}: {own} imports {other}, which is above it", file.display()));
+                    wrong.push(format!("{file}: {own} imports {other}, which is above it"));
                 }
             }
         }
