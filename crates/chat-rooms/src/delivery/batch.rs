@@ -5,9 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use chat_protocol::{Event, MemberId};
 
-use crate::delivery::audience::Audience;
-use crate::delivery::audience::LogicalTime;
 use crate::delivery::audience::PresenceStyle;
+use crate::delivery::audience::{Audience, LogicalTime};
 use crate::delivery::encoding::{EncodingIndex, Encodings};
 use crate::delivery::frames::Frames;
 use crate::delivery::subscriber::Subscriber;

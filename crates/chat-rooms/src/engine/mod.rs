@@ -19,9 +19,10 @@ use tracing::Instrument;
 
 use crate::engine::builder::EngineBuilder;
 use crate::error::JoinError;
+use crate::member::Membership;
+use crate::member::admission::Admission;
 use crate::member::options::Subscribe;
 use crate::member::reservation::{PresenceRow, ReservedName};
-use crate::member::{Admission, Membership};
 use crate::registry::Registry;
 use crate::registry::usage::{RoomUsage, Usage};
 use crate::room::Room;

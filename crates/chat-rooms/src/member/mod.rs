@@ -1,5 +1,6 @@
-//! A member's handles: first the admission that reserves its name, then its membership in the room.
+//! A member of a room: the admission that reserves its name, and its membership.
 
+pub(crate) mod admission;
 pub(crate) mod options;
 mod pending_append;
 pub(crate) mod reservation;
@@ -14,12 +15,10 @@ use chat_protocol::{ErrorCode, LeftReason, Member, MemberList, MessageId, Refere
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::delivery::audience::PresenceStyle;
 use crate::delivery::window::SendWindow;
-use crate::error::{JoinError, ReadError, SendError};
+use crate::error::{ReadError, SendError};
 use crate::member::options::{MembersQuery, Outgoing, Stored, Subscribe};
 use crate::member::pending_append::PendingAppend;
-use crate::member::reservation::{PresenceRow, ReservedName};
 use crate::registry::Registry;
 use crate::room::catch_up::CatchUp;
 use crate::room::core::LeaveNotice;
@@ -29,74 +28,6 @@ use crate::room::{LeaveVisibility, Position, Room};
 
 /// What a message in flight counts in addition to its text, in bytes.
 const PER_MESSAGE: usize = 256;
-
-/// A reserved name in a room, for a client that is about to join.
-///
-/// The name is taken and the presence record is written, but the other members do not see the
-/// client yet. [`join`](Self::join) turns the admission into a [`Membership`]. Dropping it releases
-/// the name and removes the record, and nobody notices.
-#[must_use = "dropping an admission releases the name"]
-pub struct Admission {
-    /// Declared before the name, so that it is dropped first: when the name is free again, the
-    /// removal of the record is queued already.
-    row: PresenceRow,
-    name: ReservedName,
-    window: SendWindow,
-}
-
-impl Admission {
-    pub(crate) fn new(name: ReservedName, row: PresenceRow) -> Self {
-        Self { row, name, window: SendWindow::default() }
-    }
-
-    /// Counts the member's messages towards `window` (default: a window of its own).
-    pub fn with_window(mut self, window: &SendWindow) -> Self {
-        self.window = window.clone();
-        self
-    }
-
-    /// Joins the room.
-    ///
-    /// The other members see the member from now on, and every event that follows goes to the sink
-    /// of `subscribe`. Also returns the position of the member's first event: see
-    /// [`Membership::delivered`].
-    ///
-    /// With [`Subscribe::with_lists`] nothing has to be read, and the future resolves at once.
-    ///
-    /// Cancel-safe: if the future is dropped before it resolves, the name is free again.
-    ///
-    /// # Errors
-    /// [`JoinError::History`] if missed messages cannot be read. The name is free again.
-    pub async fn join(self, subscribe: Subscribe) -> Result<(Membership, Position), JoinError> {
-        let (shared, room, member) = (self.name.shared(), self.name.room(), self.row.member());
-        if subscribe.presence == PresenceStyle::Lists {
-            let member = self.into_membership();
-            let sent = member.room.enter(&member.member, subscribe.sink);
-            member.count_usage();
-            return Ok((member, sent));
-        }
-        match join(shared, room, member, JoinKind::First, subscribe).await {
-            Ok(sent) => {
-                let member = self.into_membership();
-                member.count_usage();
-                Ok((member, sent))
-            }
-            Err(ReadError::History(error)) => Err(error.into()),
-            Err(ReadError::NotAMember) => unreachable!("a new member can't have been removed"),
-        }
-    }
-
-    fn into_membership(self) -> Membership {
-        let (shared, room) = self.name.keep();
-        Membership::new(shared, room, self.row.keep(), self.window)
-    }
-}
-
-impl fmt::Debug for Admission {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Admission").field(self.row.member()).finish()
-    }
-}
 
 /// A member of a room.
 ///
@@ -389,8 +320,8 @@ impl Membership {
         self.room.detach(self.member.id);
     }
 
-    /// Gives this member another sink, as [`Admission::join`] does, without leaving the room: the
-    /// other members do not notice.
+    /// Gives this member another sink, as [`Admission::join`](crate::Admission::join) does, without
+    /// leaving the room: the other members do not notice.
     ///
     /// From now on, the member's messages count towards `window`. For members that joined without
     /// [lists](Subscribe::with_lists).

@@ -7,16 +7,15 @@ use std::sync::Arc;
 
 use chat_protocol::{Event, LeftReason, Member, MemberId, Reference};
 
-use crate::delivery::audience::Audience;
-use crate::delivery::audience::PresenceStyle;
+use crate::delivery::audience::{Audience, PresenceStyle};
 use crate::delivery::batch::{Batch, Item};
 use crate::delivery::encoding::Encodings;
 use crate::delivery::queue::PumpQueue;
 use crate::delivery::subscriber::Subscriber;
 use crate::delivery::window::InFlightGuard;
-use crate::limits::EngineLimits;
 use crate::room::state::{Effect, RoomState};
 use crate::room::tail::Tail;
+use crate::room::{Position, RoomContext};
 use crate::sync::Instant;
 
 /// What the smallest event counts. It also limits the number of events, including those that are
@@ -26,7 +25,6 @@ const SMALLEST_CHARGE: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) state: RoomState,
-    limits: EngineLimits,
     /// The newest messages.
     pub(crate) tail: Tail,
     /// The subscribers of the members. A detached member has none.
@@ -83,10 +81,9 @@ fn index(style: PresenceStyle) -> usize {
 }
 
 impl Core {
-    pub(crate) fn new(state: RoomState, encodings: usize, limits: EngineLimits) -> Self {
+    pub(crate) fn new(state: RoomState, encodings: usize) -> Self {
         Self {
             state,
-            limits,
             tail: Tail::default(),
             subscribers: HashMap::new(),
             ending: Vec::new(),
@@ -113,29 +110,30 @@ impl Core {
         self.state.is_empty() && self.in_flight.is_empty()
     }
 
-    /// Subscribes a member to the events of the room. Its first event is the last one in `effects`.
+    /// Subscribes a member to the events of the room. Its first event is the last one in `effects`;
+    /// returns the position of that event.
     pub(crate) fn subscribe(
         &mut self,
         id: MemberId,
         style: PresenceStyle,
         sink: crate::Sink,
         effects: &[Effect],
-        encodings: &Encodings,
-        max_pumps: usize,
-    ) {
+        context: &RoomContext,
+    ) -> Position {
         let start = self.position_after(effects).saturating_sub(1);
-        let encoding = sink.encoding().and_then(|encoding| encodings.find(encoding));
+        let encoding = sink.encoding().and_then(|encoding| context.encodings.find(encoding));
         if let Some(encoding) = encoding {
             self.encoding_users[encoding.get()][index(style)] += 1;
         }
         // the same pump as for an earlier membership with this sink, so that its last events come
         // first
         let earlier = self.ending.iter().find(|ending| ending.sink.is_same(&sink)).map(|ending| ending.pump);
-        let pump = earlier.unwrap_or_else(|| self.choose_pump(max_pumps));
+        let pump = earlier.unwrap_or_else(|| self.choose_pump(context));
         let arrival = self.state.arrival(id).unwrap_or_default();
         let subscriber = Arc::new(Subscriber::new(id, style, arrival, start, sink, encoding, pump));
         self.subscribers.insert(id, Arc::clone(&subscriber));
         self.pumps[pump].subscribe(subscriber);
+        Position { position: start }
     }
 
     /// The position after the events that are about to be queued.
@@ -145,11 +143,11 @@ impl Core {
     }
 
     /// The pump with the fewest members, or a new one if all are full and more are allowed.
-    fn choose_pump(&mut self, max_pumps: usize) -> usize {
+    fn choose_pump(&mut self, context: &RoomContext) -> usize {
         let fewest = self.pumps.iter().enumerate().min_by_key(|(_, pump)| pump.load);
         match fewest {
             Some((number, pump))
-                if pump.load < self.limits.members_per_pump || self.pumps.len() >= max_pumps =>
+                if pump.load < context.limits.members_per_pump || self.pumps.len() >= context.max_pumps =>
             {
                 number
             }
@@ -307,21 +305,21 @@ impl Core {
 
     /// Cuts a batch of limited size from the queued events and gives it to all pumps. Returns the
     /// pumps that have to be started.
-    pub(crate) fn cut_batch(&mut self, encodings: &Encodings, running: usize) -> Vec<usize> {
+    pub(crate) fn cut_batch(&mut self, context: &RoomContext, running: usize) -> Vec<usize> {
         if self.unbatched.is_empty() {
             return Vec::new();
         }
         let mut bytes = 0;
-        let max_bytes = self.limits.batch_bytes;
         let fits = |item: &&Item| {
             bytes += item.charge;
-            bytes <= max_bytes
+            bytes <= context.limits.batch_bytes
         };
         let count = self.unbatched.iter().take_while(fits).count().max(1);
         let rest = self.unbatched.split_off(count);
         let items = mem::replace(&mut self.unbatched, rest);
         let first = self.position - (items.len() + self.unbatched.len()) as u64;
-        let batch = Arc::new(Batch::new(first, items, self.unbatched_since, encodings, self.pumps.len()));
+        let batch =
+            Arc::new(Batch::new(first, items, self.unbatched_since, &context.encodings, self.pumps.len()));
         let mut woken = Vec::new();
         for (number, pump) in self.pumps.iter_mut().enumerate() {
             pump.batches.push(Arc::clone(&batch));

@@ -2,6 +2,7 @@
 
 pub(crate) mod catch_up;
 pub(crate) mod core;
+mod pages;
 pub(crate) mod publish;
 mod pump;
 pub(crate) mod replies;
@@ -12,7 +13,7 @@ pub(crate) mod tail;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use chat_history::{HistoryError, HistoryStore, Messages, Page};
+use chat_history::{HistoryError, HistoryStore};
 use chat_protocol::{
     COALESCE_ABOVE, COALESCE_WINDOW, ErrorCode, LeftReason, Member, MemberId, MemberList, NoticeLevel,
     Reference, RoomName, Username,
@@ -20,8 +21,7 @@ use chat_protocol::{
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-use crate::delivery::audience::Audience;
-use crate::delivery::audience::PresenceStyle;
+use crate::delivery::audience::{Audience, PresenceStyle};
 use crate::delivery::batch::Batch;
 use crate::delivery::encoding::Encodings;
 use crate::delivery::sink::Sink;
@@ -29,7 +29,7 @@ use crate::delivery::subscriber::Subscriber;
 use crate::limits::EngineLimits;
 use crate::metrics::Meters;
 use crate::room::core::{Core, LeaveNotice};
-use crate::room::retention::{RetentionCutoff, RetentionRules};
+use crate::room::retention::RetentionRules;
 use crate::room::state::{Effect, Holder, RoomState};
 use crate::room::tail::{Tail, Tails};
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -95,7 +95,6 @@ impl Room {
         let core = Core::new(
             RoomState::new(name.clone(), COALESCE_ABOVE, context.limits.presence_names),
             context.encodings.len(),
-            context.limits,
         );
         Arc::new_cyclic(|this| Self {
             name,
@@ -196,16 +195,7 @@ impl Room {
         self.change(|core, effects| {
             core.finish_leaving_namesake(member, effects);
             core.state.enter(member, PresenceStyle::Lists, effects);
-            core.subscribe(
-                member.id,
-                PresenceStyle::Lists,
-                sink,
-                effects,
-                &self.context.encodings,
-                self.context.max_pumps,
-            );
-            let queued = effects.iter().filter(|effect| matches!(effect, Effect::Send(..))).count() as u64;
-            Position { position: (core.position + queued).saturating_sub(1) }
+            core.subscribe(member.id, PresenceStyle::Lists, sink, effects, &self.context)
         })
     }
 
@@ -309,66 +299,6 @@ impl Room {
             .is_none_or(|subscriber| core.pumps[subscriber.pump].delivered > sent.position)
     }
 
-    /// What retention keeps now; `None` if it keeps everything.
-    pub(crate) fn cutoff(&self) -> Option<RetentionCutoff> {
-        self.context.retention.cutoff()
-    }
-
-    /// Removes expired messages from the tail. Returns the number of the newest message, expired or
-    /// not.
-    pub(crate) fn retain(&self, cutoff: Option<RetentionCutoff>) -> u64 {
-        let mut core = self.core.lock();
-        if let Some(cutoff) = cutoff {
-            core.tail.retain(cutoff);
-        }
-        core.tail.newest()
-    }
-
-    /// Reads a page from the store, without expired messages.
-    ///
-    /// # Errors
-    /// [`HistoryError`] if the store fails.
-    pub(crate) async fn read(
-        &self,
-        history: &dyn HistoryStore,
-        page: Page,
-    ) -> Result<Messages, HistoryError> {
-        let mut messages = history.page(self.name.clone(), page).await?;
-        let Some(cutoff) = self.cutoff() else { return Ok(messages) };
-        let newest = self.retain(Some(cutoff));
-        let (Some(expired), Page::After { limit, .. }) = (cutoff.trim(page, &mut messages, newest), page)
-        else {
-            return Ok(messages);
-        };
-        let seq = self.last_expired(history, cutoff, expired, newest).await?;
-        messages = history.page(self.name.clone(), Page::After { seq, limit }).await?;
-        cutoff.trim(page, &mut messages, newest);
-        Ok(messages)
-    }
-
-    /// Returns the number of the last expired message, of those from `expired`, which is one, to
-    /// `newest`. The store may have many that it has not removed yet, so this is a binary search.
-    async fn last_expired(
-        &self,
-        history: &dyn HistoryStore,
-        cutoff: RetentionCutoff,
-        mut expired: u64,
-        newest: u64,
-    ) -> Result<u64, HistoryError> {
-        let mut end = newest;
-        while expired < end {
-            let seq = expired + (end - expired) / 2;
-            let found = history.page(self.name.clone(), Page::After { seq, limit: 1 }).await?;
-            match found.messages.first() {
-                Some(message) if message.seq <= end && !cutoff.keeps_message(message, newest) => {
-                    expired = message.seq;
-                }
-                _ => end = seq,
-            }
-        }
-        Ok(expired)
-    }
-
     /// Removes the text of a message from memory.
     pub(crate) fn redact(&self, seq: u64) {
         self.core.lock().tail.erase(seq);
@@ -408,13 +338,8 @@ impl Room {
         });
     }
 
-    pub(crate) fn limits(&self) -> &EngineLimits {
-        &self.context.limits
-    }
-
-    /// The maximum number of pumps of the room.
-    pub(crate) fn max_pumps(&self) -> usize {
-        self.context.max_pumps
+    pub(crate) fn context(&self) -> &RoomContext {
+        &self.context
     }
 
     /// Runs a command on the core, queues the events that it produces, and wakes a pump for them.
@@ -478,7 +403,7 @@ impl Room {
         let mut core = self.core.lock();
         let mut woken = Vec::new();
         if core.pumps[pump].batches.is_empty() {
-            woken = core.cut_batch(&self.context.encodings, pump);
+            woken = core.cut_batch(&self.context, pump);
         }
         let batches = core.pumps[pump].next(members);
         drop(core);

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use chat_history::{AppendError, Appended, Durability};
 use chat_protocol::{Ack, ErrorCode, Event, Member, Message, MessageId, Reference};
 
-use crate::delivery::audience::Audience;
-use crate::delivery::audience::PresenceStyle;
+use crate::delivery::audience::{Audience, PresenceStyle};
 use crate::delivery::subscriber::Subscriber;
 use crate::delivery::window::InFlightGuard;
 use crate::room::Room;
@@ -43,7 +42,7 @@ impl Room {
     /// Accepts a message of `bytes` bytes from a member, if possible.
     pub(crate) fn accept(&self, member: &Arc<Member>, bytes: usize) -> Acceptance {
         self.change(|core, _| {
-            if core.pending >= self.limits().queued_bytes {
+            if core.pending >= self.context().limits.queued_bytes {
                 return Acceptance::Congested;
             }
             // a leaving member has no subscriber any more, or has sent its last message

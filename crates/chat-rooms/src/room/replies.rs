@@ -7,8 +7,7 @@ use std::sync::Arc;
 use chat_history::{Messages, Page};
 use chat_protocol::{Epoch, Event, Member, MemberId, MemberPage, Message, MessagePage, Reference, Snapshot};
 
-use crate::delivery::audience::Audience;
-use crate::delivery::audience::PresenceStyle;
+use crate::delivery::audience::{Audience, PresenceStyle};
 use crate::delivery::sink::Sink;
 use crate::room::catch_up::{CatchUp, CaughtUp, Step};
 use crate::room::core::Core;
@@ -90,16 +89,7 @@ impl Room {
                 recovered,
             };
             effects.push(Effect::Send(Event::Joined(Box::new(snapshot)), Audience::Only(member.id)));
-            core.subscribe(
-                member.id,
-                PresenceStyle::Changes,
-                sink.clone(),
-                effects,
-                self.encodings(),
-                self.max_pumps(),
-            );
-            let queued = effects.iter().filter(|effect| matches!(effect, Effect::Send(..))).count() as u64;
-            Ok(Position { position: core.position + queued - 1 })
+            Ok(core.subscribe(member.id, PresenceStyle::Changes, sink.clone(), effects, self.context()))
         })
     }
 
@@ -174,11 +164,7 @@ fn only_delivered(core: &Core, page: Page) -> Page {
 
 /// A page from the room's tail, or `None` if the store has to be asked.
 fn in_memory(core: &Core, page: Page, max_bytes: usize) -> Option<Messages> {
-    let mut bytes = 0;
-    let mut fits = |message: &&Arc<Message>| {
-        bytes += message.encoded_size();
-        bytes <= max_bytes || bytes == message.encoded_size()
-    };
+    let mut fits = fits(max_bytes);
     match only_delivered(core, page) {
         Page::After { seq, limit } => {
             let rest = core.tail.from(seq.saturating_add(1).min(core.tail.newest() + 1))?;
@@ -203,11 +189,7 @@ fn in_memory(core: &Core, page: Page, max_bytes: usize) -> Option<Messages> {
 /// Cuts a page that was read from the store to `max_bytes`, at its far end. One message always
 /// fits.
 fn fit(Messages { mut messages, mut more }: Messages, page: Page, max_bytes: usize) -> Messages {
-    let mut bytes = 0;
-    let mut fits = |message: &&Arc<Message>| {
-        bytes += message.encoded_size();
-        bytes <= max_bytes || bytes == message.encoded_size()
-    };
+    let mut fits = fits(max_bytes);
     let count = match page {
         Page::After { .. } => messages.iter().take_while(&mut fits).count(),
         Page::Before { .. } => messages.iter().rev().take_while(&mut fits).count(),
@@ -220,4 +202,14 @@ fn fit(Messages { mut messages, mut more }: Messages, page: Page, max_bytes: usi
         }
     }
     Messages { messages, more }
+}
+
+/// Whether each message, one after the other, still fits into a page of `max_bytes`. The first one
+/// always does.
+fn fits(max_bytes: usize) -> impl FnMut(&&Arc<Message>) -> bool {
+    let mut bytes = 0;
+    move |message| {
+        bytes += message.encoded_size();
+        bytes <= max_bytes || bytes == message.encoded_size()
+    }
 }
