@@ -6,7 +6,8 @@ pub mod v2;
 
 pub use model::{
     Ack, COALESCE_ABOVE, COALESCE_WINDOW, ChannelName, CloseCode, Content, Epoch, ErrorCode, Event,
-    LISTED_MEMBERS, LeftReason, LengthError, Limits, Member, MemberGroup, MemberId, MemberInfo, MemberList,
-    MemberPage, Message, MessageId, MessagePage, NameError, NoticeLevel, PresenceChange, Reference, RoomName,
-    SERVER_NAME, Since, Snapshot, Timestamp, Username,
+    GuestToken, GuestTokenError, Identity, LISTED_MEMBERS, LeftReason, LengthError, Limits, Member,
+    MemberGroup, MemberId, MemberInfo, MemberList, MemberPage, Message, MessageId, MessagePage, NameError,
+    NoticeLevel, PresenceChange, Reference, ReservedIdError, Role, RoomName, SERVER_NAME, Since, Snapshot,
+    Text, Timestamp, UserId, UserIdError, UserKind, Username,
 };

@@ -7,7 +7,7 @@ use chat_protocol::classic::{self, Command, ReadError};
 use chat_protocol::v2::{ErrorCode, NoticeLevel};
 use chat_protocol::{
     ChannelName, Content, Event, Member, MemberGroup, MemberId, MemberList, Message, MessageId, RoomName,
-    Timestamp, Username,
+    Text, Timestamp, Username,
 };
 use proptest::prelude::*;
 
@@ -15,6 +15,7 @@ fn member(id: i64, username: &str) -> Arc<Member> {
     Arc::new(Member {
         id: MemberId::new(id),
         room: RoomName::parse("lobby").unwrap(),
+        user: format!("u_{username}").parse().unwrap(),
         username: Username::parse(username).unwrap(),
         channel: ChannelName::new(0xc7f3 + id as u64),
         joined_at: Timestamp::from_millis(0),
@@ -26,9 +27,8 @@ fn list(members: &[&Arc<Member>]) -> Arc<MemberList> {
 }
 
 fn message(from: &Arc<Member>, body: &str, members: &Arc<MemberList>) -> Event {
-    let content =
-        Content::Said { id: MessageId::from_random(1), from: from.username.clone(), body: body.into() };
-    let message = Message { room: from.room.clone(), seq: 1, sent_at: Timestamp::from_millis(0), content };
+    let text = Text::new(MessageId::from_random(1), from.user.clone(), from.username.clone(), body);
+    let message = Message::new(from.room.clone(), 1, Timestamp::from_millis(0), Content::Text(text));
     Event::Message { message: Arc::new(message), from: Some(Arc::clone(from)), members: Arc::clone(members) }
 }
 

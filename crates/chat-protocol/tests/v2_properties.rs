@@ -6,9 +6,12 @@ use std::sync::Arc;
 use chat_protocol::v2::{
     self, Ack, Bye, ClientFrame, Command, Error, ErrorCode, Hello, History, HistoryPage, Join, Joined, Left,
     LeftReason, MemberInfo, Members, MembersPage, MessageFrame, Notice, NoticeLevel, Presence, Send,
-    ServerFrame, Since, StoredMessage, Typing, Welcome, WelcomeLimits,
+    ServerFrame, Since, StoredMessage, Typing, User, Welcome, WelcomeLimits,
 };
-use chat_protocol::{Epoch, MessageId, Reference, RoomName, Timestamp, Username};
+use chat_protocol::{
+    Content, Epoch, GuestToken, Message, MessageId, Reference, Role, RoomName, Text, Timestamp, UserId,
+    UserKind, Username,
+};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -31,6 +34,25 @@ fn username() -> impl Strategy<Value = Username> {
     "[\\p{L}\\p{N}_-]{1,50}".prop_filter_map("a name", |text| Username::parse(&text).ok())
 }
 
+fn user_id() -> impl Strategy<Value = UserId> {
+    "[A-Za-z0-9_-]{1,64}".prop_map(|text| text.parse().unwrap())
+}
+
+fn user() -> impl Strategy<Value = User> {
+    let kind = prop_oneof![Just(UserKind::Guest), Just(UserKind::Account), Just(UserKind::Service)];
+    let role = prop_oneof![Just(Role::User), Just(Role::Moderator), Just(Role::Admin)];
+    (user_id(), username(), kind, role).prop_map(|(id, username, kind, role)| User {
+        id,
+        username,
+        kind,
+        role,
+    })
+}
+
+fn guest_token() -> impl Strategy<Value = Option<GuestToken>> {
+    option::of(any::<[u8; 32]>().prop_map(GuestToken::from_random))
+}
+
 fn id() -> impl Strategy<Value = MessageId> {
     vec(any::<char>(), 1..=64).prop_map(|chars| chars.into_iter().collect::<String>().parse().unwrap())
 }
@@ -49,9 +71,10 @@ fn time() -> impl Strategy<Value = Timestamp> {
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    let hello = (username(), option::of(text()), option::of(text()), option::of(text()), any::<bool>())
-        .prop_map(|(username, resume, token, client, render)| {
-            Command::Hello(Hello { username, resume, token, client, render })
+    let optional = || option::of(text());
+    let hello = (option::of(username()), optional(), guest_token(), optional(), optional(), any::<bool>())
+        .prop_map(|(username, token, guest_token, replaces, client, render)| {
+            Command::Hello(Hello { username, token, guest_token, replaces, client, render })
         });
     let since = (epoch(), any::<u64>()).prop_map(|(epoch, seq)| Since { epoch, seq });
     let number = || option::of(any::<u64>());
@@ -89,37 +112,52 @@ fn command() -> impl Strategy<Value = Command> {
 }
 
 fn members() -> impl Strategy<Value = Vec<MemberInfo>> {
-    vec((username(), time()).prop_map(|(username, joined_at)| MemberInfo { username, joined_at }), 0..4)
+    let member = (username(), user_id(), time());
+    vec(member.prop_map(|(username, user, joined_at)| MemberInfo::new(username, user, joined_at)), 0..4)
 }
 
 fn stored() -> impl Strategy<Value = Vec<StoredMessage>> {
-    let said = (any::<u64>(), id(), username(), body(), option::of(body()), time()).prop_map(
-        |(seq, id, from, body, html, sent_at)| StoredMessage::Said { seq, id, from, body, html, sent_at },
+    let text = (any::<u64>(), id(), username(), user_id(), body(), option::of(body()), time()).prop_map(
+        |(seq, id, from, user, body, html, sent_at)| StoredMessage::Text {
+            seq,
+            id,
+            from,
+            user,
+            body,
+            html,
+            sent_at,
+        },
     );
     let erased = (any::<u64>(), time()).prop_map(|(seq, sent_at)| StoredMessage::Erased {
         seq,
         sent_at,
         erased: true,
     });
-    vec(prop_oneof![said, erased], 0..4)
+    vec(prop_oneof![text, erased], 0..4)
 }
 
 fn limits() -> impl Strategy<Value = WelcomeLimits> {
-    any::<(u64, u32, u32, u32)>().prop_map(|(message_bytes, messages_per_second, burst, rooms)| {
-        WelcomeLimits { message_bytes, messages_per_second, burst, rooms }
-    })
+    any::<(u64, u32, u32, u32, u32)>().prop_map(
+        |(message_bytes, messages_per_second, burst, rooms, sessions)| WelcomeLimits {
+            message_bytes,
+            messages_per_second,
+            burst,
+            rooms,
+            sessions,
+        },
+    )
 }
 
 fn reply() -> impl Strategy<Value = ServerFrame> {
     let reason = prop_oneof![Just(LeftReason::Asked), Just(LeftReason::Kicked), Just(LeftReason::RoomClosed)];
     prop_oneof![
-        (reference(), text(), text(), username(), text(), limits(), any::<u64>()).prop_map(
-            |(reference, session, resume, username, server, limits, heartbeat_ms)| {
+        (reference(), text(), user(), guest_token(), text(), limits(), any::<u64>()).prop_map(
+            |(reference, session, user, guest_token, server, limits, heartbeat_ms)| {
                 ServerFrame::Welcome(Welcome {
                     reference,
                     session,
-                    resume,
-                    username,
+                    user,
+                    guest_token,
                     server,
                     limits,
                     heartbeat_ms,
@@ -168,9 +206,9 @@ fn unsolicited() -> impl Strategy<Value = ServerFrame> {
     let level = prop_oneof![Just(NoticeLevel::Info), Just(NoticeLevel::Warning)];
     let code = (0..ErrorCode::ALL.len()).prop_map(|n| ErrorCode::ALL[n]);
     prop_oneof![
-        (room(), any::<u64>(), id(), username(), body(), option::of(body()), time()).prop_map(
-            |(room, seq, id, from, body, html, sent_at)| {
-                ServerFrame::Message(MessageFrame { room, seq, id, from, body, html, sent_at })
+        (room(), any::<u64>(), id(), username(), user_id(), body(), option::of(body()), time()).prop_map(
+            |(room, seq, id, from, user, body, html, sent_at)| {
+                ServerFrame::Message(MessageFrame { room, seq, id, from, user, body, html, sent_at })
             }
         ),
         (room(), members(), vec(username(), 0..4), any::<u64>(), any::<bool>()).prop_map(
@@ -277,5 +315,17 @@ proptest! {
         let _ = v2::read(&frame);
         let _ = v2::read(&text);
         let _ = v2::read(&format!("{{{text}"));
+    }
+
+    #[test]
+    fn the_encoded_size_of_a_message_is_an_upper_bound(
+        id in id(), user in user_id(), from in username(), body in body(), seq in 1..1_u64 << 63,
+    ) {
+        let room = RoomName::parse("r").unwrap();
+        let content = Content::Text(Text::new(id, user, from, body));
+        let message = Message::new(room, seq, Timestamp::from_millis(0), content);
+        // with the comma between two messages of a list
+        let encoded = serde_json::to_string(&StoredMessage::from(&message)).unwrap().len() + 1;
+        prop_assert!(encoded <= message.encoded_size(), "{} > {}", encoded, message.encoded_size());
     }
 }

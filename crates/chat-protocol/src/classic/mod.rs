@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use crate::{Content, Event, Member, MemberList, SERVER_NAME};
+use crate::{Content, Event, Member, MemberList, SERVER_NAME, Text};
 
 /// How many members a coalesced event names; it counts the others.
 const MAX_NAMED: usize = 3;
@@ -127,7 +127,7 @@ pub fn write(event: &Event, out: &mut Vec<u8>) {
             write_frame(&text, first_username(group), "chat_leave_room", members, &[], out);
         }
         Event::Message { message, from: sender, members } => {
-            if let Content::Said { from, body, .. } = &message.content {
+            if let Content::Text(Text { from, body, .. }) = &message.content {
                 write_frame(body, from.as_str(), "chat_message", members, sender.as_slice(), out);
             }
         }

@@ -29,8 +29,8 @@ pub enum CloseCode {
     Forbidden,
     /// No `hello`, or no sign of life, within the time limit.
     Silent,
-    /// Another connection took over the session with its `resume` secret.
-    TakenOver,
+    /// Another session of the same user replaces this one, or the user has too many sessions.
+    Replaced,
     /// The client reads too slowly: its backlog is full.
     TooSlow,
 }
@@ -50,7 +50,7 @@ impl CloseCode {
         Self::NotAccepted,
         Self::Forbidden,
         Self::Silent,
-        Self::TakenOver,
+        Self::Replaced,
         Self::TooSlow,
     ];
 
@@ -69,7 +69,7 @@ impl CloseCode {
             Self::NotAccepted => 4401,
             Self::Forbidden => 4403,
             Self::Silent => 4408,
-            Self::TakenOver => 4409,
+            Self::Replaced => 4409,
             Self::TooSlow => 4503,
         }
     }
@@ -89,7 +89,7 @@ impl CloseCode {
             Self::NotAccepted => "authentication failed",
             Self::Forbidden => "not allowed",
             Self::Silent => "no sign of life in time",
-            Self::TakenOver => "your session was taken over",
+            Self::Replaced => "another session replaces this one",
             Self::TooSlow => "you read too slowly",
         }
     }
@@ -107,7 +107,7 @@ impl CloseCode {
             | Self::InvalidFrames
             | Self::NotAccepted
             | Self::Forbidden
-            | Self::TakenOver => false,
+            | Self::Replaced => false,
         }
     }
 }

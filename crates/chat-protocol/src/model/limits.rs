@@ -24,11 +24,13 @@ pub struct Limits {
     pub message_burst: u32,
     /// How many rooms a session may join.
     pub rooms: u32,
+    /// How many sessions a user may have on a node.
+    pub sessions: u32,
 }
 
 impl Default for Limits {
-    /// 128 KiB, 100 frames per second, bursts of 5,000, 100 rooms.
+    /// 128 KiB, 100 frames per second, bursts of 5,000, 100 rooms, 20 sessions.
     fn default() -> Self {
-        Self { message_bytes: 128 * 1024, message_rate: 100, message_burst: 5_000, rooms: 100 }
+        Self { message_bytes: 128 * 1024, message_rate: 100, message_burst: 5_000, rooms: 100, sessions: 20 }
     }
 }

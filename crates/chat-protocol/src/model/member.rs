@@ -5,17 +5,20 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::identity::UserId;
 use crate::model::ids::{ChannelName, MemberId};
 use crate::model::name::{RoomName, Username};
 use crate::model::time::Timestamp;
 
-/// One membership of a user in a room, from joining to leaving.
+/// The presence of a user in a room: from joining with the first session to leaving with the last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     /// The id of the membership.
     pub id: MemberId,
     /// The room.
     pub room: RoomName,
+    /// The user.
+    pub user: UserId,
     /// The user's name, unique in the room.
     pub username: Username,
     /// The name of the member's connection.
@@ -69,11 +72,27 @@ impl MemberList {
 /// A member of a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct MemberInfo {
     /// The member's name.
     pub username: Username,
+    /// The user.
+    pub user: UserId,
     /// The time at which the member joined.
     pub joined_at: Timestamp,
+}
+
+impl MemberInfo {
+    /// A member with this name, who joined at this time.
+    pub fn new(username: Username, user: UserId, joined_at: Timestamp) -> Self {
+        Self { username, user, joined_at }
+    }
+}
+
+impl From<&Member> for MemberInfo {
+    fn from(member: &Member) -> Self {
+        Self::new(member.username.clone(), member.user.clone(), member.joined_at)
+    }
 }
 
 /// The members that an event is about; never empty. Clones and the groups that

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::identity::UserId;
 use crate::model::ids::{Epoch, MessageId};
 use crate::model::name::{RoomName, Username};
 use crate::model::time::Timestamp;
 
 /// A message of a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Message {
     /// The room.
     pub room: RoomName,
@@ -23,18 +25,33 @@ pub struct Message {
 
 /// The content of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Content {
-    /// A message of a user.
-    Said {
-        /// The sender's id for the message.
-        id: MessageId,
-        /// The sender's name.
-        from: Username,
-        /// The text, unchanged.
-        body: Arc<str>,
-    },
+    /// The text of a user.
+    Text(Text),
     /// An erased message. Its number remains in use.
     Erased,
+}
+
+/// The text of a message, and who sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Text {
+    /// The sender's id for the message.
+    pub id: MessageId,
+    /// The sender.
+    pub user: UserId,
+    /// The sender's name when the message was sent.
+    pub from: Username,
+    /// The text, unchanged.
+    pub body: Arc<str>,
+}
+
+impl Text {
+    /// A text of the user `user`, whose name is `from`.
+    pub fn new(id: MessageId, user: UserId, from: Username, body: impl Into<Arc<str>>) -> Self {
+        Self { id, user, from, body: body.into() }
+    }
 }
 
 /// A position in a room's history.
@@ -48,11 +65,24 @@ pub struct Since {
 }
 
 impl Message {
+    /// A message with this number, stored at this time.
+    pub fn new(room: RoomName, seq: u64, sent_at: Timestamp, content: Content) -> Self {
+        Self { room, seq, sent_at, content }
+    }
+
+    /// The text, or `None` if the message was erased.
+    pub fn text(&self) -> Option<&Text> {
+        match &self.content {
+            Content::Text(text) => Some(text),
+            Content::Erased => None,
+        }
+    }
+
     /// The maximum size of the message in bytes in a `chat.v2` list of messages, without `html`. It
     /// includes escaping: control characters, quotation marks and backslashes are longer in JSON.
     pub fn encoded_size(&self) -> usize {
         match &self.content {
-            Content::Said { id, from, body } => said_size(id, from, body),
+            Content::Text(Text { id, user, from, body }) => text_size(id, user, from, body),
             Content::Erased => ERASED_SIZE,
         }
     }
@@ -60,9 +90,9 @@ impl Message {
     /// The approximate size in memory, in bytes.
     pub fn size(&self) -> usize {
         /// Everything except the text.
-        const REST: usize = 192;
+        const REST: usize = 224;
         match &self.content {
-            Content::Said { body, .. } => REST + body.len(),
+            Content::Text(Text { body, .. }) => REST + body.len(),
             Content::Erased => REST,
         }
     }
@@ -70,11 +100,12 @@ impl Message {
 
 /// The [`Message::encoded_size`] of an erased message, and of any message without its strings: the
 /// field names, the time and the longest number.
-pub(crate) const ERASED_SIZE: usize = 94;
+pub(crate) const ERASED_SIZE: usize = 104;
 
 /// The [`Message::encoded_size`] of a message with these strings.
-pub(crate) fn said_size(id: &MessageId, from: &Username, body: &str) -> usize {
-    ERASED_SIZE + json_length(id.as_str()) + json_length(from.as_str()) + json_length(body)
+pub(crate) fn text_size(id: &MessageId, user: &UserId, from: &Username, body: &str) -> usize {
+    let ids = json_length(id.as_str()) + user.as_str().len();
+    ERASED_SIZE + ids + json_length(from.as_str()) + json_length(body)
 }
 
 /// The length of a JSON string in bytes, without the enclosing quotation marks (RFC 8259,

@@ -1,5 +1,7 @@
 //! The frames that a client sends.
 //!
+//! Commands and their fields are declared only here: the macro generates the code that reads them.
+//!
 //! The comments on frames and fields are also the descriptions in docs/asyncapi.json, so they
 //! contain no links.
 
@@ -7,7 +9,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{MessageId, Reference, RoomName, Since, Username};
+use super::commands::commands;
+use super::from_field::nfc;
+use crate::{GuestToken, MessageId, Reference, RoomName, Since, Username};
 
 /// One frame of a client: a command, and its `ref`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,117 +25,128 @@ pub struct ClientFrame {
     pub command: Command,
 }
 
-/// A command of a client.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "type", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Command {
-    /// Start the session: the first frame.
-    Hello(Hello),
-    /// Join a room.
-    Join(Join),
-    /// Leave a room.
-    Leave {
+commands! {
+    /// A command of a client.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    #[serde(tag = "type", rename_all = "snake_case")]
+    #[non_exhaustive]
+    pub enum Command {
+        /// Start the session: the first frame.
+        Hello(Hello),
+        /// Join a room.
+        Join(Join),
+        /// Leave a room.
+        Leave {
+            /// The room.
+            room: RoomName,
+        },
+        /// Send a message.
+        Send(Send),
+        /// Read a page of the message history.
+        History(History),
+        /// Read a page of the members.
+        Members(Members),
+        /// Show the other members that the user is typing.
+        Typing {
+            /// The room.
+            room: RoomName,
+        },
+        /// Ask for a `pong`, to check that the connection works.
+        Ping,
+    }
+
+    /// The first frame of a session.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct Hello {
+        /// The name to use in every room. Only an account may leave it out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub username: Option<Username>,
+        /// The credential of an account. A token that is not accepted does not make the client a
+        /// guest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub token: Option<String>,
+        /// A secret that makes the client the same guest again: 32 random bytes in base64url.
+        /// Without it, the server makes one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub guest_token: Option<GuestToken>,
+        /// The `session` of an earlier `welcome` of the same user: that session ends, and keeps
+        /// each of its rooms until this session has joined it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub replaces: Option<String>,
+        /// Free text for the server's log.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub client: Option<String>,
+        /// Whether messages should also contain `html`.
+        #[serde(default, skip_serializing_if = "is_false")]
+        pub render: bool,
+    }
+
+    /// Joins a room.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct Join {
         /// The room.
-        room: RoomName,
-    },
-    /// Send a message.
-    Send(Send),
-    /// Read a page of the message history.
-    History(History),
-    /// Read a page of the members.
-    Members(Members),
-    /// Show the other members that the user is typing.
-    Typing {
+        pub room: RoomName,
+        /// Send everything after this position.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub since: Option<Since>,
+        /// How many of the newest messages to send if `since` is absent or cannot be recovered; at
+        /// most 200.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        pub history: u64,
+    }
+
+    /// Sends a message.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct Send {
         /// The room.
-        room: RoomName,
-    },
-    /// Ask for a `pong`, to check that the connection works.
-    Ping,
-}
+        pub room: RoomName,
+        /// The text, in Markdown.
+        pub body: Arc<str>,
+        /// The client's id for the message. Sending the same id again is the same message. Without
+        /// an id, each is a new message.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub id: Option<MessageId>,
+    }
 
-/// The first frame of a session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Hello {
-    /// The name to use in every room.
-    pub username: Username,
-    /// The secret of an earlier `welcome`, to take over that session's memberships.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resume: Option<String>,
-    /// A credential, for servers that require one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
-    /// Free text for the server's log.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client: Option<String>,
-    /// Whether messages should also contain `html`.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub render: bool,
-}
+    /// Reads a page of the message history: the messages next to a position, or the newest.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct History {
+        /// The room.
+        pub room: RoomName,
+        /// Return the newest messages before this seq.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub before: Option<u64>,
+        /// Return the oldest messages after this seq; `before` is then ignored.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub after: Option<u64>,
+        /// The maximum number of messages; 50 if absent, at most 200.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub limit: Option<u64>,
+    }
 
-/// Joins a room.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Join {
-    /// The room.
-    pub room: RoomName,
-    /// Send everything after this position.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<Since>,
-    /// How many of the newest messages to send if `since` is absent or cannot be recovered; at most
-    /// 200.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub history: u64,
-}
-
-/// Sends a message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Send {
-    /// The room.
-    pub room: RoomName,
-    /// The text, in Markdown.
-    pub body: Arc<str>,
-    /// The client's id for the message. Sending the same id again is the same message. Without an
-    /// id, each is a new message.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<MessageId>,
-}
-
-/// Reads a page of the message history: the messages next to a position, or the newest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct History {
-    /// The room.
-    pub room: RoomName,
-    /// Return the newest messages before this seq.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<u64>,
-    /// Return the oldest messages after this seq; `before` is then ignored.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<u64>,
-    /// The maximum number of messages; 50 if absent, at most 200.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
-}
-
-/// Reads a page of the members, ordered by username.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Members {
-    /// The room.
-    pub room: RoomName,
-    /// Return names after this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
-    /// Return only names that begin with this prefix.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prefix: Option<String>,
-    /// The maximum number of members; 100 if absent, at most 200.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    /// Reads a page of the members, ordered by username.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct Members {
+        /// The room.
+        pub room: RoomName,
+        /// Return names after this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[map(nfc)]
+        pub after: Option<String>,
+        /// Return only names that begin with this prefix.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[map(nfc)]
+        pub prefix: Option<String>,
+        /// The maximum number of members; 100 if absent, at most 200.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub limit: Option<u64>,
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]

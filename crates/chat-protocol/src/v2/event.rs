@@ -6,7 +6,7 @@ use super::{
     Ack, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence, ServerFrame,
     StoredMessage, Typing,
 };
-use crate::{Content, Event, Message};
+use crate::{Event, Message, Text};
 
 /// The frame for an event, or `None` if this protocol has none: `presence` replaces `Entered` and
 /// `Left`, and an erased message is not sent.
@@ -72,12 +72,13 @@ pub fn frame(event: &Event) -> Option<ServerFrame> {
 }
 
 fn message_frame(message: &Message) -> Option<MessageFrame> {
-    let Content::Said { id, from, body } = &message.content else { return None };
+    let Text { id, user, from, body } = message.text()?;
     Some(MessageFrame {
         room: message.room.clone(),
         seq: message.seq,
         id: id.clone(),
         from: from.clone(),
+        user: user.clone(),
         body: Arc::clone(body),
         html: None,
         sent_at: message.sent_at,
@@ -91,18 +92,22 @@ fn stored_messages(messages: &[Arc<Message>]) -> Vec<StoredMessage> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{RoomName, Timestamp, Username};
+    use crate::{Content, RoomName, Timestamp, UserId, Username};
 
     #[test]
     fn the_encoded_size_is_a_close_upper_bound() {
         let all: String = (0..0x2ff).filter_map(char::from_u32).collect();
-        for (id, body) in [("a", ""), ("\u{1}\"\\é", "hello"), ("id", &all)] {
+        let long = "u".repeat(UserId::MAX);
+        for (id, user, body) in
+            [("a", "u", ""), ("\u{1}\"\\é", "g_0", "hello"), ("id", &long, &all), ("id", "u", &all)]
+        {
             let from = Username::parse("ana").unwrap();
-            let content = Content::Said { id: id.parse().unwrap(), from, body: body.into() };
+            let text = Text::new(id.parse().unwrap(), user.parse().unwrap(), from, body);
+            let content = Content::Text(text);
             for (content, slack) in [(content, 30), (Content::Erased, 80)] {
                 for seq in [1, (1 << 40) - 1] {
                     let room = RoomName::parse("r").unwrap();
-                    let message = Message { room, seq, sent_at: Timestamp::now(), content: content.clone() };
+                    let message = Message::new(room, seq, Timestamp::now(), content.clone());
                     let encoded = serde_json::to_string(&StoredMessage::from(&message)).unwrap().len() + 1;
                     let size = message.encoded_size();
                     assert!((encoded..encoded + slack).contains(&size), "{encoded} {size}");

@@ -4,8 +4,109 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+
+use super::client::FIELDS;
+use super::from_field::{FromField, Reason};
+
+/// The fields of a frame that any command has, so that a frame is parsed in one pass and without an
+/// intermediate tree. The value of a field matters only if the frame's type has this field.
+pub(super) struct Fields<'a>([Option<Field<'a>>; FIELDS.len()]);
+
+/// The index of a field in [`Fields`]: where its name first occurs in [`FIELDS`].
+pub(super) const fn slot(name: &str) -> usize {
+    let mut slot = 0;
+    while !is_equal(FIELDS[slot].as_bytes(), name.as_bytes()) {
+        slot += 1;
+    }
+    slot
+}
+
+/// Compares texts at compile time, which `==` cannot do.
+const fn is_equal(a: &[u8], b: &[u8]) -> bool {
+    let mut common = 0;
+    while common < a.len() && common < b.len() && a[common] == b[common] {
+        common += 1;
+    }
+    common == a.len() && common == b.len()
+}
+
+impl<'a> Fields<'a> {
+    /// Reads a field by the type that it must have.
+    pub(super) fn read<T: FromField>(&self, slot: usize) -> Result<T, Reason> {
+        T::from_field(self.get(slot), FIELDS[slot])
+    }
+
+    /// Reads a field by the type that it must have. Returns the default value if it is absent.
+    pub(super) fn read_or_default<T: FromField + Default>(&self, slot: usize) -> Result<T, Reason> {
+        match self.get(slot) {
+            Field::Absent => Ok(T::default()),
+            field => T::from_field(field, FIELDS[slot]),
+        }
+    }
+
+    fn get(&self, slot: usize) -> &Field<'a> {
+        self.0[slot].as_ref().unwrap_or(&Field::Absent)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Fields<'de>, A::Error> {
+        let mut fields = [const { None }; FIELDS.len()];
+        while let Some(Key { slot }) = object.next_key()? {
+            let Some(slot) = slot else {
+                object.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            if fields[slot].is_some() {
+                return Err(A::Error::duplicate_field(FIELDS[slot]));
+            }
+            fields[slot] = Some(object.next_value()?);
+        }
+        Ok(Fields(fields))
+    }
+}
+
+/// The name of a field.
+struct Key {
+    /// Its [`slot`]; `None` if no command has this field.
+    slot: Option<usize>,
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_identifier(KeyVisitor)
+    }
+}
+
+struct KeyVisitor;
+
+impl Visitor<'_> for KeyVisitor {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Key, E> {
+        Ok(Key { slot: FIELDS.iter().position(|known| *known == name) })
+    }
+}
 
 /// A value of any type. Strings are borrowed if possible. Values that are valid in no field are not
 /// kept.

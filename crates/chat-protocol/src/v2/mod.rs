@@ -5,8 +5,10 @@
 #[cfg(feature = "schema")]
 mod asyncapi;
 mod client;
+mod commands;
 mod event;
 mod field;
+mod from_field;
 mod read;
 mod rendered;
 mod server;
@@ -20,7 +22,7 @@ pub use read::{Rejected, read};
 pub use rendered::{RENDERED_BYTES, Written, write_rendered};
 pub use server::{
     Ack, Bye, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence, ServerFrame,
-    StoredMessage, Typing, Welcome, WelcomeLimits,
+    StoredMessage, Typing, User, Welcome, WelcomeLimits,
 };
 pub use write::{size_hint, write, write_frame};
 

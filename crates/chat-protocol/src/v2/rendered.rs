@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{PAGE_BYTES, ServerFrame, StoredMessage, frame, write_frame};
-use crate::model::{ERASED_SIZE, json_length, said_size};
+use crate::model::{ERASED_SIZE, json_length, text_size};
 use crate::{Event, MessageId, RoomName, Timestamp};
 
 /// The maximum number of bytes of message texts that are rendered for one frame, newest messages
@@ -39,7 +39,7 @@ pub fn write_rendered(event: &Event, mut render: impl FnMut(Written<'_>) -> Arc<
         ServerFrame::Message(message) => {
             let (room, seq, id, body) = (&message.room, message.seq, &message.id, &message.body);
             let html = render(Written { room, seq, id, sent_at: message.sent_at, body });
-            if said_size(id, &message.from, body) + FIELD + json_length(&html) <= PAGE_BYTES {
+            if text_size(id, &message.user, &message.from, body) + FIELD + json_length(&html) <= PAGE_BYTES {
                 message.html = Some(html);
             }
         }
@@ -56,12 +56,12 @@ fn add_html(
     mut render: impl FnMut(Written<'_>) -> Arc<str>,
 ) {
     let size = |message: &StoredMessage| match message {
-        StoredMessage::Said { id, from, body, .. } => said_size(id, from, body),
+        StoredMessage::Text { id, user, from, body, .. } => text_size(id, user, from, body),
         StoredMessage::Erased { .. } => ERASED_SIZE,
     };
     let (mut encoded, mut rendered) = (messages.iter().map(size).sum::<usize>(), 0);
     for message in messages.iter_mut().rev() {
-        let StoredMessage::Said { seq, id, body, html, sent_at, .. } = message else { continue };
+        let StoredMessage::Text { seq, id, body, html, sent_at, .. } = message else { continue };
         rendered += body.len();
         if rendered > RENDERED_BYTES {
             return;
@@ -78,22 +78,19 @@ fn add_html(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Content, Epoch, Message, MessagePage, Username};
+    use crate::{Content, Epoch, Message, MessagePage, Text, Username};
 
     fn history_page(count: usize, body: &str) -> Event {
         let messages = (1..=count as u64).map(|seq| {
-            let content = Content::Said {
-                id: MessageId::from_random(seq.into()),
-                from: Username::parse("ana").unwrap(),
-                body: body.into(),
-            };
+            let (id, from) = (MessageId::from_random(seq.into()), Username::parse("ana").unwrap());
+            let text = Text::new(id, "u_ana".parse().unwrap(), from, body);
             let room = RoomName::parse("r").unwrap();
-            Arc::new(Message { room, seq, sent_at: Timestamp::now(), content })
+            Arc::new(Message::new(room, seq, Timestamp::now(), Content::Text(text)))
         });
         let mut messages: Vec<_> = messages.collect();
         let room = RoomName::parse("r").unwrap();
         let (seq, sent_at) = (count as u64 + 1, Timestamp::now());
-        messages.push(Arc::new(Message { room: room.clone(), seq, sent_at, content: Content::Erased }));
+        messages.push(Arc::new(Message::new(room.clone(), seq, sent_at, Content::Erased)));
         let epoch = Epoch::from_random(1);
         Event::History(Box::new(MessagePage { reference: None, room, epoch, messages, more: false }))
     }
@@ -103,7 +100,7 @@ mod tests {
         let mut out = Vec::new();
         write_rendered(event, |_| html.into(), &mut out);
         let ServerFrame::History(page) = serde_json::from_slice(&out).unwrap() else { panic!("a page") };
-        let has_html = |message: &StoredMessage| matches!(message, StoredMessage::Said { html: Some(_), .. });
+        let has_html = |message: &StoredMessage| matches!(message, StoredMessage::Text { html: Some(_), .. });
         (page.messages.iter().map(has_html).collect(), out.len())
     }
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Content, Epoch, ErrorCode, LeftReason, MemberInfo, Message, MessageId, NoticeLevel, Reference, RoomName,
-    Timestamp, Username,
+    Content, Epoch, ErrorCode, GuestToken, Identity, LeftReason, MemberInfo, Message, MessageId, NoticeLevel,
+    Reference, Role, RoomName, Text, Timestamp, UserId, UserKind, Username,
 };
 
 /// One frame of the server.
@@ -57,19 +57,46 @@ pub struct Welcome {
     /// The `ref` of the `hello`.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
-    /// An id for logs and lists. It grants nothing.
+    /// An id for logs and lists, and for `replaces` in a later `hello` of the same user. It grants
+    /// nothing.
     pub session: String,
-    /// A secret for this client alone, with which a later `hello` takes over this session's
-    /// memberships.
-    pub resume: String,
-    /// The name, in the spelling that everyone sees.
-    pub username: Username,
+    /// The user as whom the session acts.
+    pub user: User,
+    /// A secret for this client alone: with it and the same name, a later `hello` is the same
+    /// guest. Only if the `hello` of a guest had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest_token: Option<GuestToken>,
     /// The server's name and version.
     pub server: String,
     /// The limits for what the client sends.
     pub limits: WelcomeLimits,
     /// A client that has received nothing for this long should send `ping`; milliseconds.
     pub heartbeat_ms: u64,
+}
+
+/// The user as whom a session acts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct User {
+    /// The id. Names repeat over time, ids do not.
+    pub id: UserId,
+    /// The name, in the spelling that everyone sees.
+    pub username: Username,
+    /// What kind of user this is.
+    pub kind: UserKind,
+    /// What the user may do on the whole server.
+    pub role: Role,
+}
+
+impl From<&Identity> for User {
+    fn from(identity: &Identity) -> Self {
+        Self {
+            id: identity.id().clone(),
+            username: identity.username().clone(),
+            kind: identity.kind(),
+            role: identity.role(),
+        }
+    }
 }
 
 /// The limits for what a client sends.
@@ -84,6 +111,8 @@ pub struct WelcomeLimits {
     pub burst: u32,
     /// How many rooms a session may join.
     pub rooms: u32,
+    /// How many sessions a user may have. With more, the one that was silent for longest ends.
+    pub sessions: u32,
 }
 
 /// The session has joined the room.
@@ -135,6 +164,8 @@ pub struct MessageFrame {
     pub id: MessageId,
     /// The sender's name.
     pub from: Username,
+    /// The sender.
+    pub user: UserId,
     /// The text, in Markdown, unchanged.
     pub body: Arc<str>,
     /// The text as sanitised HTML.
@@ -149,14 +180,16 @@ pub struct MessageFrame {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum StoredMessage {
-    /// A message.
-    Said {
+    /// The text of a user.
+    Text {
         /// The message's number in the room.
         seq: u64,
         /// The sender's id for the message.
         id: MessageId,
-        /// The sender's name.
+        /// The sender's name when the message was sent.
         from: Username,
+        /// The sender.
+        user: UserId,
         /// The text, in Markdown, unchanged.
         body: Arc<str>,
         /// The text as sanitised HTML.
@@ -181,7 +214,7 @@ impl StoredMessage {
     /// The message's number in the room.
     pub fn seq(&self) -> u64 {
         match self {
-            Self::Said { seq, .. } | Self::Erased { seq, .. } => *seq,
+            Self::Text { seq, .. } | Self::Erased { seq, .. } => *seq,
         }
     }
 }
@@ -190,10 +223,11 @@ impl From<&Message> for StoredMessage {
     fn from(message: &Message) -> Self {
         let (seq, sent_at) = (message.seq, message.sent_at);
         match &message.content {
-            Content::Said { id, from, body } => Self::Said {
+            Content::Text(Text { id, user, from, body }) => Self::Text {
                 seq,
                 id: id.clone(),
                 from: from.clone(),
+                user: user.clone(),
                 body: Arc::clone(body),
                 html: None,
                 sent_at,

@@ -48,16 +48,16 @@ pub fn size_hint(event: &Event) -> usize {
 
 fn members_size(members: &[MemberInfo]) -> usize {
     /// Everything except the name.
-    const REST: usize = 60;
+    const REST: usize = 96;
     members.iter().map(|member| REST + member.username.as_str().len()).sum()
 }
 
 fn messages_size(messages: &[Arc<Message>]) -> usize {
     /// Everything except the text.
-    const REST: usize = 160;
+    const REST: usize = 192;
     const ERASED: usize = 80;
     let size = |message: &Arc<Message>| match &message.content {
-        Content::Said { body, .. } => REST + body.len(),
+        Content::Text(text) => REST + text.body.len(),
         Content::Erased => ERASED,
     };
     messages.iter().map(size).sum()

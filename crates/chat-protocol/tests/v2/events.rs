@@ -1,0 +1,134 @@
+//! Events of a room, as frames of the server.
+
+use std::sync::Arc;
+
+use chat_protocol::v2::{self, ErrorCode, NoticeLevel};
+use chat_protocol::{
+    ChannelName, Content, Event, Identity, Member, MemberId, MemberInfo, MemberList, MemberPage, Message,
+    MessagePage, PresenceChange, Text,
+};
+
+use crate::{MOMENT, epoch, guest_token, id, name, reference, room, user};
+
+fn written(event: &Event) -> String {
+    let mut out = Vec::new();
+    v2::write(event, &mut out);
+    String::from_utf8(out).unwrap()
+}
+
+fn member(username: &str) -> Arc<Member> {
+    Arc::new(Member {
+        id: MemberId::new(7),
+        room: room(),
+        user: user(username),
+        username: name(username),
+        channel: ChannelName::new(1),
+        joined_at: MOMENT,
+    })
+}
+
+fn list(members: &[&Arc<Member>]) -> Arc<MemberList> {
+    Arc::new(MemberList::new(members.iter().map(|m| Arc::clone(m)).collect(), members.len()))
+}
+
+/// A text of ana.
+fn text(body: &str) -> Content {
+    Content::Text(Text::new(id(), user("ana"), name("ana"), body))
+}
+
+fn message(content: Content) -> Event {
+    let message = Message::new(room(), 7, MOMENT, content);
+    Event::Message { message: Arc::new(message), from: None, members: list(&[]) }
+}
+
+#[test]
+fn events_of_a_room_are_written() {
+    let ana = member("ana");
+    let members = list(&[&ana]);
+    let events = [
+        message(text("\0\u{1}\r\n\t\"\\ <b>&amp;</b> é 😀")),
+        Event::Notice {
+            room: Some(room()),
+            level: NoticeLevel::Info,
+            body: "tea".into(),
+            members: members.clone(),
+        },
+        Event::Refused {
+            code: ErrorCode::IdReused,
+            reason: "no".into(),
+            reference: reference(),
+            members: members.clone(),
+        },
+        Event::Refused {
+            code: ErrorCode::StoreUnavailable,
+            reason: "no".into(),
+            reference: None,
+            members: members.clone(),
+        },
+        Event::Typing { room: room(), username: name("ana") },
+    ];
+    let texts = events.each_ref().map(written).join("\n");
+    insta::assert_snapshot!(texts, @r#"
+    {"type":"message","room":"lobby","seq":7,"id":"m1","from":"ana","user":"u_ana","body":"\u0000\u0001\r\n\t\"\\ <b>&amp;</b> é 😀","sent_at":"2026-11-24T08:00:00.123Z"}
+    {"type":"notice","room":"lobby","level":"info","body":"tea"}
+    {"type":"error","ref":"r1","code":"id_reused","message":"no"}
+    {"type":"error","code":"store_unavailable","message":"no"}
+    {"type":"typing","room":"lobby","username":"ana"}
+    "#);
+}
+
+#[test]
+fn an_event_without_a_frame_writes_nothing() {
+    let ana = member("ana");
+    for event in [
+        Event::Entered { group: ana.clone().into(), members: list(&[&ana]) },
+        Event::Left { group: ana.into(), members: list(&[]) },
+        message(Content::Erased),
+    ] {
+        assert_eq!(written(&event), "", "{event:?}");
+    }
+}
+
+#[test]
+fn the_size_hint_is_close_to_the_size() {
+    let long = "x".repeat(50_000);
+    let stored = |content| Arc::new(Message::new(room(), 1, MOMENT, content));
+    let guest = |username: String| {
+        let identity = Identity::guest(&guest_token(), name(&username));
+        MemberInfo::new(identity.username().clone(), identity.id().clone(), MOMENT)
+    };
+    let many: Vec<_> = (0..200).map(|n| guest(format!("{}{n}", "世".repeat(40)))).collect();
+    let page = |messages| {
+        let page = MessagePage { reference: None, room: room(), epoch: epoch(), messages, more: false };
+        Event::History(Box::new(page))
+    };
+    for event in [
+        message(text(&long)),
+        Event::Notice {
+            room: None,
+            level: NoticeLevel::Info,
+            body: long.as_str().into(),
+            members: list(&[]),
+        },
+        page(vec![stored(text(&long)), stored(text(&long))]),
+        page((0..200).map(|_| stored(text("hi"))).collect()),
+        page((0..200).map(|_| stored(Content::Erased)).collect()),
+        Event::Members(Box::new(MemberPage {
+            reference: None,
+            room: room(),
+            members: many.clone(),
+            member_count: 200,
+            more: false,
+        })),
+        Event::PresenceChanged(Box::new(PresenceChange {
+            room: room(),
+            left: many.iter().map(|member| member.username.clone()).collect(),
+            joined: many,
+            member_count: 1,
+            partial: false,
+        })),
+    ] {
+        let (hint, size) = (v2::size_hint(&event), written(&event).len());
+        assert!(size <= hint && hint < 2 * size + 200, "{hint} for {size}");
+    }
+}

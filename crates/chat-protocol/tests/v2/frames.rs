@@ -1,0 +1,254 @@
+//! Frames of the server, as a client receives them.
+
+use chat_protocol::v2::{
+    self, Ack, Bye, Error, ErrorCode, HistoryPage, Joined, Left, LeftReason, MembersPage, MessageFrame,
+    Notice, NoticeLevel, Presence, ServerFrame, Typing, User, Welcome, WelcomeLimits,
+};
+use chat_protocol::{CloseCode, Identity, Role, UserKind};
+
+use crate::{MOMENT, epoch, erased, guest_token, id, info, name, reference, room, text, user};
+
+/// Serializes a frame of the server, and checks that a client reads it back.
+fn server(frame: &ServerFrame) -> String {
+    let mut out = Vec::new();
+    v2::write_frame(frame, &mut out);
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(&serde_json::from_str::<ServerFrame>(&text).unwrap(), frame, "{text}");
+    text
+}
+
+#[test]
+fn server_frames_with_all_fields_are_written() {
+    let frames = [
+        ServerFrame::Welcome(Welcome {
+            reference: reference(),
+            session: "s1".into(),
+            user: User::from(&Identity::guest(&guest_token(), name("ana"))),
+            guest_token: Some(guest_token()),
+            server: "chatd 0.1.0".into(),
+            limits: WelcomeLimits {
+                message_bytes: 131_072,
+                messages_per_second: 100,
+                burst: 5_000,
+                rooms: 100,
+                sessions: 20,
+            },
+            heartbeat_ms: 25_000,
+        }),
+        ServerFrame::Joined(Joined {
+            reference: reference(),
+            room: room(),
+            epoch: epoch(),
+            seq: 8,
+            members: vec![info("ana"), info("bob")],
+            member_count: 2,
+            messages: vec![text(Some("<em>hi</em>")), erased()],
+            recovered: true,
+        }),
+        ServerFrame::Left(Left { reference: reference(), room: room(), reason: LeftReason::Asked }),
+        ServerFrame::Message(MessageFrame {
+            room: room(),
+            seq: 7,
+            id: id(),
+            from: name("ana"),
+            user: user("ana"),
+            body: "*hi*".into(),
+            html: Some("<em>hi</em>".into()),
+            sent_at: MOMENT,
+        }),
+        ServerFrame::Presence(Presence {
+            room: room(),
+            joined: vec![info("bob")],
+            left: vec![name("cid")],
+            member_count: 900,
+            partial: true,
+        }),
+        ServerFrame::Typing(Typing { room: room(), username: name("bob") }),
+        ServerFrame::Ack(Ack {
+            reference: reference(),
+            room: room(),
+            seq: 7,
+            id: id(),
+            sent_at: MOMENT,
+            stored: false,
+        }),
+        ServerFrame::History(HistoryPage {
+            reference: reference(),
+            room: room(),
+            epoch: epoch(),
+            messages: vec![text(Some("<em>hi</em>")), erased()],
+            more: true,
+        }),
+        ServerFrame::Members(MembersPage {
+            reference: reference(),
+            room: room(),
+            members: vec![info("ana")],
+            member_count: 2,
+            more: true,
+        }),
+        ServerFrame::Notice(Notice {
+            room: Some(room()),
+            level: NoticeLevel::Warning,
+            body: "tea at four".into(),
+        }),
+        ServerFrame::Error(Error {
+            reference: reference(),
+            code: ErrorCode::RateLimited,
+            message: "too fast".into(),
+            retry_after_ms: Some(500),
+        }),
+        ServerFrame::Bye(Bye {
+            code: 1001,
+            reason: "the server is shutting down".into(),
+            reconnect: true,
+            after_ms: Some(3_000),
+        }),
+        ServerFrame::Pong { reference: reference() },
+    ];
+    let written = frames.map(|frame| server(&frame)).join("\n");
+    insta::assert_snapshot!(written, @r#"
+    {"type":"welcome","ref":"r1","session":"s1","user":{"id":"g_5OthID-2se9c45nby1W8mg","username":"ana","kind":"guest","role":"user"},"guest_token":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","server":"chatd 0.1.0","limits":{"message_bytes":131072,"messages_per_second":100,"burst":5000,"rooms":100,"sessions":20},"heartbeat_ms":25000}
+    {"type":"joined","ref":"r1","room":"lobby","epoch":"000000000000e70c","seq":8,"members":[{"username":"ana","user":"u_ana","joined_at":"2026-11-24T08:00:00.123Z"},{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"member_count":2,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"},{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","erased":true}],"recovered":true}
+    {"type":"left","ref":"r1","room":"lobby","reason":"asked"}
+    {"type":"message","room":"lobby","seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"}
+    {"type":"presence","room":"lobby","joined":[{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"left":["cid"],"member_count":900,"partial":true}
+    {"type":"typing","room":"lobby","username":"bob"}
+    {"type":"ack","ref":"r1","room":"lobby","seq":7,"id":"m1","sent_at":"2026-11-24T08:00:00.123Z","stored":false}
+    {"type":"history","ref":"r1","room":"lobby","epoch":"000000000000e70c","messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"},{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","erased":true}],"more":true}
+    {"type":"members","ref":"r1","room":"lobby","members":[{"username":"ana","user":"u_ana","joined_at":"2026-11-24T08:00:00.123Z"}],"member_count":2,"more":true}
+    {"type":"notice","room":"lobby","level":"warning","body":"tea at four"}
+    {"type":"error","ref":"r1","code":"rate_limited","message":"too fast","retry_after_ms":500}
+    {"type":"bye","code":1001,"reason":"the server is shutting down","reconnect":true,"after_ms":3000}
+    {"type":"pong","ref":"r1"}
+    "#);
+}
+
+#[test]
+fn server_frames_with_only_required_fields_are_written() {
+    let frames = [
+        ServerFrame::Welcome(Welcome {
+            reference: None,
+            session: "s1".into(),
+            user: User { id: user("ana"), username: name("ana"), kind: UserKind::Account, role: Role::User },
+            guest_token: None,
+            server: "chatd 0.1.0".into(),
+            limits: WelcomeLimits {
+                message_bytes: 1,
+                messages_per_second: 0,
+                burst: 0,
+                rooms: 1,
+                sessions: 1,
+            },
+            heartbeat_ms: 25_000,
+        }),
+        ServerFrame::Joined(Joined {
+            reference: None,
+            room: room(),
+            epoch: epoch(),
+            seq: 0,
+            members: vec![],
+            member_count: 0,
+            messages: vec![],
+            recovered: false,
+        }),
+        ServerFrame::Left(Left { reference: None, room: room(), reason: LeftReason::RoomClosed }),
+        ServerFrame::Message(MessageFrame {
+            room: room(),
+            seq: 7,
+            id: id(),
+            from: name("ana"),
+            user: user("ana"),
+            body: "*hi*".into(),
+            html: None,
+            sent_at: MOMENT,
+        }),
+        ServerFrame::Presence(Presence {
+            room: room(),
+            joined: vec![],
+            left: vec![],
+            member_count: 1,
+            partial: false,
+        }),
+        ServerFrame::Ack(Ack {
+            reference: None,
+            room: room(),
+            seq: 7,
+            id: id(),
+            sent_at: MOMENT,
+            stored: true,
+        }),
+        ServerFrame::History(HistoryPage {
+            reference: None,
+            room: room(),
+            epoch: epoch(),
+            messages: vec![text(None)],
+            more: false,
+        }),
+        ServerFrame::Members(MembersPage {
+            reference: None,
+            room: room(),
+            members: vec![],
+            member_count: 0,
+            more: false,
+        }),
+        ServerFrame::Notice(Notice { room: None, level: NoticeLevel::Info, body: "".into() }),
+        ServerFrame::Error(Error {
+            reference: None,
+            code: ErrorCode::Internal,
+            message: "a fault of the server".into(),
+            retry_after_ms: None,
+        }),
+        ServerFrame::Bye(Bye {
+            code: CloseCode::Replaced.code(),
+            reason: CloseCode::Replaced.reason().into(),
+            reconnect: CloseCode::Replaced.reconnect(),
+            after_ms: None,
+        }),
+        ServerFrame::Pong { reference: None },
+    ];
+    let written = frames.map(|frame| server(&frame)).join("\n");
+    insta::assert_snapshot!(written, @r#"
+    {"type":"welcome","session":"s1","user":{"id":"u_ana","username":"ana","kind":"account","role":"user"},"server":"chatd 0.1.0","limits":{"message_bytes":1,"messages_per_second":0,"burst":0,"rooms":1,"sessions":1},"heartbeat_ms":25000}
+    {"type":"joined","room":"lobby","epoch":"000000000000e70c","seq":0,"members":[],"member_count":0,"messages":[],"recovered":false}
+    {"type":"left","room":"lobby","reason":"room_closed"}
+    {"type":"message","room":"lobby","seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","sent_at":"2026-11-24T08:00:00.123Z"}
+    {"type":"presence","room":"lobby","joined":[],"left":[],"member_count":1}
+    {"type":"ack","room":"lobby","seq":7,"id":"m1","sent_at":"2026-11-24T08:00:00.123Z"}
+    {"type":"history","room":"lobby","epoch":"000000000000e70c","messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","sent_at":"2026-11-24T08:00:00.123Z"}],"more":false}
+    {"type":"members","room":"lobby","members":[],"member_count":0,"more":false}
+    {"type":"notice","level":"info","body":""}
+    {"type":"error","code":"internal","message":"a fault of the server"}
+    {"type":"bye","code":4409,"reason":"another session replaces this one","reconnect":false}
+    {"type":"pong"}
+    "#);
+}
+
+#[test]
+fn reasons_and_error_codes_have_names() {
+    let reasons = [LeftReason::Asked, LeftReason::Kicked, LeftReason::RoomClosed];
+    insta::assert_snapshot!(serde_json::to_string(&reasons).unwrap(), @r#"["asked","kicked","room_closed"]"#);
+    insta::assert_snapshot!(serde_json::to_string(&ErrorCode::ALL).unwrap(), @r#"["bad_json","unknown_type","missing_field","hello_first","invalid_room","invalid_username","username_taken","not_in_room","already_in_room","too_many_rooms","message_too_large","id_reused","rate_limited","unauthorized","forbidden","store_unavailable","internal"]"#);
+}
+
+#[test]
+fn kinds_and_roles_have_names() {
+    let kinds = [UserKind::Guest, UserKind::Account, UserKind::Service];
+    insta::assert_snapshot!(serde_json::to_string(&kinds).unwrap(), @r#"["guest","account","service"]"#);
+    let roles = [Role::User, Role::Moderator, Role::Admin];
+    insta::assert_snapshot!(serde_json::to_string(&roles).unwrap(), @r#"["user","moderator","admin"]"#);
+    assert!(roles.is_sorted(), "a role includes those before it");
+}
+
+#[test]
+fn debug_omits_the_guest_token_of_a_welcome() {
+    let welcome = Welcome {
+        reference: None,
+        session: "s1".into(),
+        user: User::from(&Identity::guest(&guest_token(), name("ana"))),
+        guest_token: Some(guest_token()),
+        server: "chatd 0.1.0".into(),
+        limits: WelcomeLimits { message_bytes: 1, messages_per_second: 0, burst: 0, rooms: 1, sessions: 1 },
+        heartbeat_ms: 25_000,
+    };
+    assert!(!format!("{welcome:?}").contains(&guest_token().to_text()));
+}
