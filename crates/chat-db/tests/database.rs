@@ -20,11 +20,9 @@ fn file() -> (TempDir, PathBuf) {
 fn insert(username: &str) -> impl FnOnce(&mut SqliteConnection) -> QueryResult<usize> + Send + use<> {
     let username = username.to_owned();
     move |connection| {
-        diesel::sql_query(
-            "INSERT INTO presence (room, username, channel_name, node, joined_at) VALUES ('r', ?, 'c', 'n', 0)",
-        )
-        .bind::<Text, _>(username)
-        .execute(connection)
+        diesel::sql_query("INSERT INTO room_names (room, username, user) VALUES ('r', ?, 'u')")
+            .bind::<Text, _>(username)
+            .execute(connection)
     }
 }
 
@@ -32,7 +30,7 @@ fn number(sql: &'static str) -> impl FnOnce(&mut SqliteConnection) -> QueryResul
     move |connection| diesel::select(diesel::dsl::sql::<BigInt>(sql)).get_result(connection)
 }
 
-const ROWS: &str = "(SELECT count(*) FROM presence)";
+const ROWS: &str = "(SELECT count(*) FROM room_names)";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn written_rows_are_read_after_reopening() {
@@ -186,10 +184,10 @@ async fn a_panic_fails_only_its_own_transaction() {
     // nor does a panic in a callback end the writer
     database.submit(SyncMode::Normal, insert("ana"), |_| panic!("a test"));
     assert_eq!(database.write(insert("bob")).await.unwrap(), 1);
-    let names = "(SELECT count(*) FROM presence WHERE username IN ('ana', 'bob'))";
+    let names = "(SELECT count(*) FROM room_names WHERE username IN ('ana', 'bob'))";
     assert_eq!(database.read(number(names)).await.unwrap(), 2);
     assert_eq!(
-        database.read(number("(SELECT count(*) FROM presence WHERE username = 'half')")).await.unwrap(),
+        database.read(number("(SELECT count(*) FROM room_names WHERE username = 'half')")).await.unwrap(),
         0
     );
     database.close().await;

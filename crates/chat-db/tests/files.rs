@@ -28,18 +28,16 @@ fn is_in_use(path: &Path) -> bool {
 async fn insert(database: &Database, username: &str) -> Result<usize, DbError> {
     let username = username.to_owned();
     let insert = move |connection: &mut SqliteConnection| {
-        diesel::sql_query(
-            "INSERT INTO presence (room, username, channel_name, node, joined_at) VALUES ('r', ?, 'c', 'n', 0)",
-        )
-        .bind::<Text, _>(username)
-        .execute(connection)
+        diesel::sql_query("INSERT INTO room_names (room, username, user) VALUES ('r', ?, 'u')")
+            .bind::<Text, _>(username)
+            .execute(connection)
     };
     database.write_with(SyncMode::Full, insert).await
 }
 
 async fn rows(database: &Database) -> i64 {
     let count = |connection: &mut SqliteConnection| {
-        diesel::select(diesel::dsl::sql::<BigInt>("(SELECT count(*) FROM presence)")).get_result(connection)
+        diesel::select(diesel::dsl::sql::<BigInt>("(SELECT count(*) FROM room_names)")).get_result(connection)
     };
     database.read(count).await.unwrap()
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use chat_db::Database;
 use chat_history::{HistoryStore, NewMessage, Page, SqliteHistory};
-use chat_protocol::{MessageId, RoomName, Username};
+use chat_protocol::{MessageId, RoomName, UserId, Username};
 use tokio::runtime::Runtime;
 
 /// The number of rooms: of those that fill a file, and of those that are measured.
@@ -89,7 +89,7 @@ struct Store {
     path: PathBuf,
     history: SqliteHistory,
     rooms: Vec<RoomName>,
-    users: Vec<Username>,
+    users: Vec<(UserId, Username)>,
     gate: Arc<Gate>,
     /// The number of appended messages.
     count: u64,
@@ -100,15 +100,15 @@ impl Store {
         let path = folder.join(format!("{name}.sqlite3"));
         let history = runtime.block_on(SqliteHistory::open(Database::open(&path)?))?;
         let rooms = (0..ROOMS).map(|i| RoomName::parse(&format!("room-{i}"))).collect::<Result<_, _>>()?;
-        let users = (0..USERS).map(|i| Username::parse(&format!("user-{i}"))).collect::<Result<_, _>>()?;
+        let users = (0..USERS).map(user).collect::<Fallible<_>>()?;
         Ok(Self { path, history, rooms, users, gate: Arc::default(), count: 0 })
     }
 
     fn message(&self, n: u64, ids: Ids, rooms: usize) -> NewMessage {
         let i = usize::try_from(n).unwrap_or_default();
-        let (room, from) = (self.rooms[i % rooms].clone(), self.users[i / rooms % USERS].clone());
+        let (room, (user, from)) = (self.rooms[i % rooms].clone(), self.users[i / rooms % USERS].clone());
         let id = MessageId::from_random(u128::from(scatter(n)) << 64 | u128::from(n));
-        NewMessage::new(room, from, format!("{n:0>128}"), id).idempotent(matches!(ids, Ids::Chosen))
+        NewMessage::new(room, user, from, format!("{n:0>128}"), id).idempotent(matches!(ids, Ids::Chosen))
     }
 
     /// Appends this number of messages and waits until all are stored.
@@ -150,6 +150,11 @@ impl Store {
             }
         });
     }
+}
+
+/// The id, as long as that of a guest, and the name of an author.
+fn user(i: usize) -> Fallible<(UserId, Username)> {
+    Ok((format!("g_{i:0>22}").parse()?, Username::parse(&format!("user-{i}"))?))
 }
 
 /// Several threads append as fast as the store accepts messages.

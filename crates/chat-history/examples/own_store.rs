@@ -10,18 +10,20 @@ use chat_history::{
     AppendError, Appended, Durability, HistoryError, HistoryStore, MAX_PAGE_BYTES, Messages, NewMessage,
     OnAppended, Page, Retention,
 };
-use chat_protocol::{Content, Epoch, Message, RoomName, Timestamp};
+use chat_protocol::{Epoch, Message, MessageId, RoomName, Timestamp, UserId};
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 
-/// All messages of a room, and the newest number, which survives pruning.
+/// All messages of a room, and what survives pruning: the newest number, and the ids.
 #[derive(Debug, Default)]
 struct Room {
-    messages: Vec<(Arc<Message>, bool)>,
+    messages: Vec<Arc<Message>>,
     newest: u64,
+    /// The first idempotent message with each id of an author, and its digest.
+    ids: HashMap<(UserId, MessageId), (Arc<Message>, u64)>,
 }
 
-/// Messages in lists. It searches a whole room for duplicates; a real store has an index.
+/// Messages in lists. It keeps all ids; a real store removes those that are older than a day.
 #[derive(Debug)]
 struct ListHistory {
     epoch: Epoch,
@@ -30,23 +32,24 @@ struct ListHistory {
 
 impl Room {
     fn append(&mut self, new: NewMessage) -> Result<Appended, AppendError> {
-        for (message, idempotent) in &self.messages {
-            if let Content::Said { id, from, body } = &message.content
-                && (*idempotent && new.idempotent && *id == new.id && *from == new.from)
-            {
-                let is_same = *body == new.body;
-                return if is_same {
-                    Ok(Appended::duplicate(Arc::clone(message)))
-                } else {
-                    Err(AppendError::IdReused)
-                };
-            }
+        let (key, digest) = ((new.user.clone(), new.id.clone()), new.digest());
+        if new.idempotent
+            && let Some((first, known)) = self.ids.get(&key)
+        {
+            let is_same = *known == digest;
+            return if is_same {
+                Ok(Appended::duplicate(Arc::clone(first)))
+            } else {
+                Err(AppendError::IdReused)
+            };
         }
         self.newest += 1;
-        let content = Content::Said { id: new.id, from: new.from, body: new.body };
-        let message = Message { room: new.room, seq: self.newest, sent_at: Timestamp::now(), content };
-        let message = Arc::new(message);
-        self.messages.push((Arc::clone(&message), new.idempotent));
+        let idempotent = new.idempotent;
+        let message = Arc::new(new.numbered(self.newest, Timestamp::now()));
+        if idempotent {
+            self.ids.insert(key, (Arc::clone(&message), digest));
+        }
+        self.messages.push(Arc::clone(&message));
         Ok(Appended::new(message))
     }
 
@@ -54,7 +57,6 @@ impl Room {
         let in_range: Vec<_> = self
             .messages
             .iter()
-            .map(|(message, _)| message)
             .filter(|message| match page {
                 Page::Before { seq, .. } => message.seq < seq,
                 Page::After { seq, .. } => message.seq > seq,
@@ -111,7 +113,7 @@ impl HistoryStore for ListHistory {
         let now = Timestamp::now();
         for room in self.rooms.lock().values_mut() {
             let newest = room.newest;
-            room.messages.retain(|(message, _)| retention.keeps(message.seq, message.sent_at, newest, now));
+            room.messages.retain(|message| retention.keeps(message.seq, message.sent_at, newest, now));
         }
         ready(Ok(false)).boxed()
     }

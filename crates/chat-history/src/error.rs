@@ -89,8 +89,8 @@ impl Error for HistoryError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
-    /// The same user has used this id in the same room for a message with another body. Nothing was
-    /// stored.
+    /// The same user has used this id in the same room for a message with another body, which may
+    /// have been erased or pruned since. Nothing was stored.
     #[error("the id was already used for another message")]
     IdReused,
     /// The store failed. It is not known whether the message was stored; it is safe to append it

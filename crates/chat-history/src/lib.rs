@@ -16,4 +16,4 @@ pub use sqlite::{SqliteHistory, SqliteUserMessages};
 pub use store::{
     Appended, Durability, HistoryStore, MAX_PAGE_BYTES, Messages, NewMessage, OnAppended, Page, Retention,
 };
-pub use users::{Cursor, ErasedMessage, InvalidCursor, Step, UserMessages};
+pub use users::{Cursor, ErasedMessage, InvalidCursor, Step, UserMessages, UserQuery};

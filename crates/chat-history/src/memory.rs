@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::{Content, Epoch, Message, MessageId, RoomName, Timestamp, Username};
+use chat_protocol::{Content, Epoch, Message, MessageId, RoomName, Timestamp, UserId};
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 
@@ -62,15 +62,21 @@ struct Rooms {
 #[derive(Debug)]
 struct Log {
     messages: VecDeque<Arc<Message>>,
-    /// The numbers of the idempotent messages, by author and id. Erased messages keep their
-    /// entries.
-    ids: HashMap<(Username, MessageId), u64>,
+    /// The ids of the idempotent messages, by author and id. Erased messages keep their entries.
+    ids: HashMap<(UserId, MessageId), Claim>,
     newest: u64,
     bytes: usize,
     /// The last append to this room.
     last_append: u64,
     /// The position of the room in a walk through all rooms.
     position: i64,
+}
+
+/// The first message with an id.
+#[derive(Debug, Clone, Copy)]
+struct Claim {
+    seq: u64,
+    digest: u64,
 }
 
 impl Default for MemoryHistory {
@@ -92,30 +98,33 @@ impl MemoryHistory {
 }
 
 impl Rooms {
-    fn append(&mut self, new: NewMessage) -> Result<Appended, AppendError> {
+    /// `digest` is that of an idempotent message.
+    fn append(&mut self, new: NewMessage, digest: Option<u64>) -> Result<Appended, AppendError> {
         self.appends += 1;
-        let NewMessage { room, from, body, id, idempotent } = new;
-        let log = self.logs.entry(room.clone()).or_insert_with(|| {
+        let log = self.logs.entry(new.room.clone()).or_insert_with(|| {
             self.bytes += EMPTY_ROOM;
-            let newest = self.numbers.remove(&room);
+            let newest = self.numbers.remove(&new.room);
             self.bytes -= newest.map_or(0, |_| FORGOTTEN_ROOM);
             self.created += 1;
             Log::after(newest.unwrap_or(self.forgotten), self.created)
         });
         log.last_append = self.appends;
-        let key = (from, id);
-        if idempotent && let Some(message) = log.ids.get(&key).and_then(|seq| log.get(*seq)) {
-            return match &message.content {
-                Content::Said { body: first, .. } if *first != body => Err(AppendError::IdReused),
-                _ => Ok(Appended::duplicate(Arc::clone(message))),
-            };
-        }
         let seq = log.newest + 1;
-        let content = Content::Said { id: key.1.clone(), from: key.0.clone(), body };
-        let message = Arc::new(Message { room, seq, sent_at: Timestamp::now(), content });
-        if idempotent {
-            log.ids.insert(key, seq);
+        if let Some(digest) = digest {
+            let key = (new.user.clone(), new.id.clone());
+            if let Some(claim) = log.ids.get(&key)
+                && let Some(first) = log.get(claim.seq)
+            {
+                let is_same = claim.digest == digest;
+                return if is_same {
+                    Ok(Appended::duplicate(Arc::clone(first)))
+                } else {
+                    Err(AppendError::IdReused)
+                };
+            }
+            log.ids.insert(key, Claim { seq, digest });
         }
+        let message = Arc::new(new.numbered(seq, Timestamp::now()));
         let before = log.bytes;
         log.push(Arc::clone(&message));
         self.bytes = self.bytes + log.bytes - before;
@@ -180,13 +189,14 @@ impl Log {
     fn drop_oldest(&mut self) {
         let Some(oldest) = self.messages.pop_front() else { return };
         self.bytes -= oldest.size();
-        if let Content::Said { id, from, .. } = &oldest.content {
-            let key = (from.clone(), id.clone());
-            if self.ids.get(&key) == Some(&oldest.seq) {
-                self.ids.remove(&key);
+        match &oldest.content {
+            Content::Text(text) => {
+                let key = (text.user.clone(), text.id.clone());
+                if self.ids.get(&key).is_some_and(|claim| claim.seq == oldest.seq) {
+                    self.ids.remove(&key);
+                }
             }
-        } else {
-            self.ids.retain(|_, seq| *seq != oldest.seq);
+            _ => self.ids.retain(|_, claim| claim.seq != oldest.seq),
         }
     }
 
@@ -247,8 +257,9 @@ impl HistoryStore for MemoryHistory {
     }
 
     fn append(&self, message: NewMessage, on_appended: OnAppended) {
+        let digest = message.idempotent.then(|| message.digest());
         let mut rooms = self.rooms.lock();
-        let outcome = rooms.append(message);
+        let outcome = rooms.append(message, digest);
         // under the lock, so that results come in the order of the numbers
         on_appended(outcome);
     }

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::{Epoch, Message, MessageId, RoomName, Timestamp, Username};
+use chat_protocol::{Content, Epoch, Message, MessageId, RoomName, Text, Timestamp, UserId, Username};
 use futures::future::BoxFuture;
+use sha2::{Digest, Sha256};
 
 use crate::{AppendError, HistoryError};
 
@@ -16,6 +17,8 @@ pub struct NewMessage {
     /// The room.
     pub room: RoomName,
     /// The author.
+    pub user: UserId,
+    /// The author's name at this time.
     pub from: Username,
     /// The text, as it was sent.
     pub body: Arc<str>,
@@ -26,10 +29,35 @@ pub struct NewMessage {
     pub idempotent: bool,
 }
 
+/// What the hash of a command begins with, so that no other kind of command has the same digest.
+const DIGEST_DOMAIN: &[u8] = b"chatd message\0";
+
 impl NewMessage {
-    /// A message with an id that the server has generated.
-    pub fn new(room: RoomName, from: Username, body: impl Into<Arc<str>>, id: MessageId) -> Self {
-        Self { room, from, body: body.into(), id, idempotent: false }
+    /// A message with an id that the server has generated, of the user `user`, whose name is
+    /// `from`.
+    pub fn new(
+        room: RoomName,
+        user: UserId,
+        from: Username,
+        body: impl Into<Arc<str>>,
+        id: MessageId,
+    ) -> Self {
+        Self { room, user, from, body: body.into(), id, idempotent: false }
+    }
+
+    /// A digest of what the author has sent: the first 64 bits of a SHA-256 hash. A store keeps it
+    /// with an id to recognise a duplicate although the message was erased, pruned or changed.
+    /// Each version and each process computes the same digest. Two messages of different texts have
+    /// different digests, except with a probability of 2^-64.
+    pub fn digest(&self) -> u64 {
+        let hash = Sha256::new().chain_update(DIGEST_DOMAIN).chain_update(&*self.body).finalize();
+        hash.iter().take(8).fold(0, |digest, byte| digest << 8 | u64::from(*byte))
+    }
+
+    /// The message with its number, as stored at this time.
+    pub fn numbered(self, seq: u64, sent_at: Timestamp) -> Message {
+        let Self { room, user, from, body, id, .. } = self;
+        Message::new(room, seq, sent_at, Content::Text(Text::new(id, user, from, body)))
     }
 
     /// Sets whether the author chose the id, so that a message with the same id is a duplicate.
@@ -174,7 +202,11 @@ pub trait HistoryStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// A message that is [idempotent](NewMessage::idempotent), and whose id the same user has used
     /// in the same room for an idempotent message within the last 24 hours, is not stored again:
-    /// the result is the first message, or [`AppendError::IdReused`] if the bodies differ.
+    /// the result is the first message as it is now, or [`AppendError::IdReused`] if the
+    /// [digests](NewMessage::digest) differ. The user's name does not matter, and neither does
+    /// what became of the first message: if it was erased, another text is still
+    /// [`IdReused`](AppendError::IdReused). A store may forget the id of a message that was pruned;
+    /// if it does not, the same is true for it.
     fn append(&self, message: NewMessage, on_appended: OnAppended);
 
     /// The number of the newest message that was stored in a room; 0 if there never was one.

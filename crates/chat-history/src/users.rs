@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use chat_protocol::{Message, RoomName, Username};
+use chat_protocol::{Message, RoomName, UserId, Username};
 use futures::future::BoxFuture;
 
 use crate::HistoryError;
@@ -29,6 +29,19 @@ pub struct Step<T> {
     pub next: Option<Cursor>,
 }
 
+/// Which messages are meant: those of a user, or those that the user sent under one name.
+///
+/// Messages that were stored before messages had the id of their author belong to
+/// [`UserId::unknown`]; only the name tells these authors apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UserQuery {
+    /// The author.
+    pub user: UserId,
+    /// The author's name when the message was sent. `None`: any name.
+    pub name: Option<Username>,
+}
+
 /// A message that was erased.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -37,6 +50,30 @@ pub struct ErasedMessage {
     pub room: RoomName,
     /// The number of the message in the room.
     pub seq: u64,
+}
+
+impl UserQuery {
+    /// All messages of a user.
+    pub fn new(user: UserId) -> Self {
+        Self { user, name: None }
+    }
+
+    /// Restricts the query to messages that were sent under this name.
+    #[must_use]
+    pub fn with_name(self, name: Username) -> Self {
+        Self { name: Some(name), ..self }
+    }
+
+    /// Whether a message of this user, sent under this name, is meant.
+    pub fn matches(&self, user: &UserId, name: &Username) -> bool {
+        self.user == *user && self.name.as_ref().is_none_or(|only| only == name)
+    }
+}
+
+impl From<UserId> for UserQuery {
+    fn from(user: UserId) -> Self {
+        Self::new(user)
+    }
 }
 
 impl ErasedMessage {
@@ -94,7 +131,7 @@ pub trait UserMessages: fmt::Debug + Send + Sync + 'static {
     /// [`HistoryError`] if the store fails.
     fn page(
         &self,
-        user: Username,
+        query: UserQuery,
         after: Option<Cursor>,
     ) -> BoxFuture<'_, Result<Step<Vec<Arc<Message>>>, HistoryError>>;
 
@@ -104,7 +141,9 @@ pub trait UserMessages: fmt::Debug + Send + Sync + 'static {
     /// as the store when this resolves.
     ///
     /// The store still recognises the ids of erased messages for as long as it recognises others
-    /// (at most 24 hours), so that an erased message that is sent again is not stored again.
+    /// (at most 24 hours), so that an erased message that is sent again is not stored again. Until
+    /// then it keeps the id with its author and the [digest](crate::NewMessage::digest) of the
+    /// message.
     ///
     /// Not cancel-safe: messages may be erased although the future is dropped.
     ///
@@ -112,7 +151,7 @@ pub trait UserMessages: fmt::Debug + Send + Sync + 'static {
     /// [`HistoryError`] if the store fails; it is safe to retry.
     fn erase(
         &self,
-        user: Username,
+        query: UserQuery,
         after: Option<Cursor>,
     ) -> BoxFuture<'_, Result<Step<Vec<ErasedMessage>>, HistoryError>>;
 }

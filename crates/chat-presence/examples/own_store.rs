@@ -2,11 +2,11 @@
 //! `cargo run -p chat-presence --features conformance --example own_store`.
 #![allow(clippy::print_stdout)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use chat_presence::conformance::{self, Nodes};
-use chat_presence::{JoinError, NewPresence, NodeId, PresenceStore, StoreError};
+use chat_presence::{Holder, JoinError, NewPresence, NodeId, PresenceStore, StoreError};
 use chat_protocol::{Member, MemberId, RoomName, Username};
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
@@ -25,18 +25,19 @@ struct Rows {
 }
 
 impl Rows {
-    fn holder(&self, room: &RoomName, username: &Username) -> Option<(MemberId, NodeId)> {
-        let mut rows = self.by_id.values();
-        let (member, node) = rows.find(|(member, _)| member.room == *room && member.username == *username)?;
-        Some((member.id, node.clone()))
+    /// The rows of a name. They belong to one user.
+    fn of_name(&self, room: &RoomName, username: &Username) -> Vec<&(Member, NodeId)> {
+        let rows = self.by_id.values();
+        rows.filter(|(member, _)| member.room == *room && member.username == *username).collect()
     }
 
     fn insert(&mut self, new: NewPresence, node: &NodeId) -> Result<MemberId, JoinError> {
-        if let Some((id, holder)) = self.holder(&new.room, &new.username) {
-            if holder != *node {
-                return Err(JoinError::Taken(holder));
+        let held = self.of_name(&new.room, &new.username);
+        if held.iter().any(|(member, _)| member.user != new.user) {
+            if let Some((_, other)) = held.iter().find(|(_, other)| other != node) {
+                return Err(JoinError::Taken(other.clone()));
             }
-            self.by_id.remove(&id);
+            self.by_id.retain(|_, (member, _)| member.room != new.room || member.username != new.username);
         }
         self.last_id += 1;
         let id = MemberId::new(self.last_id);
@@ -65,16 +66,20 @@ impl PresenceStore for ListPresence {
 
     fn members(&self, room: RoomName) -> BoxFuture<'_, Result<Vec<Member>, StoreError>> {
         let rows = self.rows.lock();
-        let members = rows.by_id.values().map(|(member, _)| member);
-        ready(Ok(members.filter(|member| member.room == room).cloned().collect())).boxed()
+        let mut seen = HashSet::new();
+        let members = rows.by_id.values().map(|(member, _)| member).filter(|member| member.room == room);
+        ready(Ok(members.filter(|member| seen.insert(&member.user)).cloned().collect())).boxed()
     }
 
     fn holder(
         &self,
         room: RoomName,
         username: Username,
-    ) -> BoxFuture<'_, Result<Option<NodeId>, StoreError>> {
-        ready(Ok(self.rows.lock().holder(&room, &username).map(|(_, node)| node))).boxed()
+    ) -> BoxFuture<'_, Result<Option<Holder>, StoreError>> {
+        let rows = self.rows.lock();
+        let held = rows.of_name(&room, &username);
+        let row = held.iter().find(|(_, node)| *node != self.node).or(held.first());
+        ready(Ok(row.map(|(member, node)| Holder::new(member.user.clone(), node.clone())))).boxed()
     }
 
     fn clear(&self) -> BoxFuture<'_, Result<u64, StoreError>> {

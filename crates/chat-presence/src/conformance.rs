@@ -24,10 +24,10 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use chat_protocol::{ChannelName, Member, RoomName, Timestamp, Username};
-use futures::future::{join, join_all};
+use chat_protocol::{ChannelName, Member, MemberId, RoomName, Timestamp, UserId, Username};
+use futures::future::{join, join_all, join3};
 
-use crate::{JoinError, NewPresence, PresenceStore};
+use crate::{Holder, JoinError, NewPresence, PresenceStore};
 
 /// Two nodes with the same rows. Their names must differ.
 pub struct Nodes {
@@ -66,7 +66,11 @@ macro_rules! __with_presence_tests {
             members_are_listed_in_order_of_arrival_per_room
             an_id_is_never_reused
             only_one_of_several_nodes_gets_a_name
+            a_user_may_have_several_records
+            a_name_is_free_when_its_last_record_is_removed
+            the_holder_is_on_another_node_if_there_is_one
             a_nodes_own_record_never_blocks_a_join
+            all_leftovers_of_a_name_are_replaced
             joins_of_one_name_take_effect_in_order
             leaving_twice_is_not_an_error
             clear_removes_only_the_nodes_own_records
@@ -114,39 +118,65 @@ fn room(name: &str) -> RoomName {
     RoomName::parse(name).unwrap()
 }
 
-fn user(name: &str) -> Username {
-    Username::parse(name).unwrap()
+fn name(text: &str) -> Username {
+    Username::parse(text).unwrap()
 }
 
+fn user(id: &str) -> UserId {
+    id.parse().unwrap()
+}
+
+/// A record of a user of this name, whose id is made of the name.
 fn presence(in_room: &str, username: &str) -> NewPresence {
+    let id: String = username.chars().map(|c| format!("{:x}", u32::from(c))).collect();
+    presence_of(&id, in_room, username)
+}
+
+fn presence_of(id: &str, in_room: &str, username: &str) -> NewPresence {
     let (channel, joined_at) =
         (ChannelName::new(0xfeed_0000_0000_0001), Timestamp::from_millis(1_764_000_000_123));
-    NewPresence::new(room(in_room), user(username), channel, joined_at)
+    NewPresence::new(room(in_room), user(id), name(username), channel, joined_at)
+}
+
+async fn holder(store: &dyn PresenceStore, in_room: &str, username: &str) -> Option<Holder> {
+    store.holder(room(in_room), name(username)).await.unwrap()
+}
+
+async fn ids(store: &dyn PresenceStore, in_room: &str) -> Vec<MemberId> {
+    store.members(room(in_room)).await.unwrap().iter().map(|member| member.id).collect()
+}
+
+/// Whether the name is held by another user on this node.
+fn is_taken(joined: &Result<MemberId, JoinError>, by: &dyn PresenceStore) -> bool {
+    matches!(joined, Err(JoinError::Taken(node)) if node == by.node())
 }
 
 /// A record is visible to all nodes from `join` to `leave`, under its exact room and name.
 pub async fn a_record_exists_from_join_to_leave(nodes: Nodes) {
     let ana = nodes.here.join(presence("r", "ana")).await.unwrap();
     for store in [&nodes.here, &nodes.there] {
-        assert!(store.is_present(room("r"), user("ana")).await.unwrap());
-        assert!(!store.is_present(room("s"), user("ana")).await.unwrap());
-        assert!(!store.is_present(room("r"), user("Ana")).await.unwrap());
-        let holder = store.holder(room("r"), user("ana")).await.unwrap();
-        assert_eq!(holder.as_ref(), Some(nodes.here.node()));
+        assert!(store.is_present(room("r"), name("ana")).await.unwrap());
+        assert!(!store.is_present(room("s"), name("ana")).await.unwrap());
+        assert!(!store.is_present(room("r"), name("Ana")).await.unwrap());
+        let expected = Holder::new(presence("r", "ana").user, nodes.here.node().clone());
+        assert_eq!(holder(&**store, "r", "ana").await, Some(expected));
         assert_eq!(store.members(room("r")).await.unwrap(), [presence("r", "ana").with_id(ana)]);
     }
     nodes.here.leave(vec![ana]).await.unwrap();
-    assert!(!nodes.there.is_present(room("r"), user("ana")).await.unwrap());
+    assert!(!nodes.there.is_present(room("r"), name("ana")).await.unwrap());
     assert!(nodes.here.members(room("r")).await.unwrap().is_empty());
 }
 
-/// `members` lists the members of one room, of all nodes, in the order in which they joined.
+/// `members` lists the members of one room, of all nodes, in the order in which they joined. A user
+/// with several records is listed once, with the earliest.
 pub async fn members_are_listed_in_order_of_arrival_per_room(nodes: Nodes) {
     for name in ["zoe", "ana", "mia", "世界"] {
         nodes.here.join(presence("r", name)).await.unwrap();
         nodes.there.join(presence("s", name)).await.unwrap();
     }
     nodes.there.join(presence("r", "bob")).await.unwrap();
+    nodes.there.join(presence("r", "zoe")).await.unwrap();
+    nodes.here.join(presence("r", "mia")).await.unwrap();
     let names = |members: Vec<Member>| {
         members.into_iter().map(|member| member.username.as_str().to_owned()).collect::<Vec<_>>()
     };
@@ -165,42 +195,134 @@ pub async fn an_id_is_never_reused(nodes: Nodes) {
     }
 }
 
-/// If two nodes write the same name at the same time, exactly one of them succeeds.
+/// If two users write the same name on two nodes at the same time, exactly one of them succeeds.
 pub async fn only_one_of_several_nodes_gets_a_name(nodes: Nodes) {
-    nodes.here.join(presence("r", "ana")).await.unwrap();
-    let refused = nodes.there.join(presence("r", "ana")).await;
-    assert!(matches!(refused, Err(JoinError::Taken(node)) if node == *nodes.here.node()));
+    nodes.here.join(presence_of("a", "r", "ana")).await.unwrap();
+    let refused = nodes.there.join(presence_of("b", "r", "ana")).await;
+    assert!(is_taken(&refused, &*nodes.here), "{refused:?}");
 
     for i in 0..50 {
         let name = format!("p{i}");
-        let (a, b) =
-            join(nodes.here.join(presence("r", &name)), nodes.there.join(presence("r", &name))).await;
+        let (a, b) = join(
+            nodes.here.join(presence_of(&format!("a{i}"), "r", &name)),
+            nodes.there.join(presence_of(&format!("b{i}"), "r", &name)),
+        )
+        .await;
         assert!(a.is_ok() != b.is_ok(), "{a:?} {b:?}");
+        let (winner, node) = if a.is_ok() { ("a", &nodes.here) } else { ("b", &nodes.there) };
+        let expected = Holder::new(user(&format!("{winner}{i}")), node.node().clone());
+        assert_eq!(holder(&*nodes.here, "r", &name).await, Some(expected));
     }
     assert_eq!(nodes.here.members(room("r")).await.unwrap().len(), 51);
 }
 
-/// A record of the same node is replaced, and a late `leave` of the old one does not remove the
-/// new.
+/// A user who is present may join again, on the same node and on others, also at the same time.
+/// Each record has an id of its own.
+pub async fn a_user_may_have_several_records(nodes: Nodes) {
+    for i in 0..20 {
+        let name = format!("p{i}");
+        let (a, b, c) = join3(
+            nodes.here.join(presence("r", &name)),
+            nodes.there.join(presence("r", &name)),
+            nodes.here.join(presence("r", &name)),
+        )
+        .await;
+        let (a, b, c) = (a.unwrap(), b.unwrap(), c.unwrap());
+        assert!(a != b && b != c && a < c, "{a:?} {b:?} {c:?}");
+        nodes.here.leave(vec![a, c]).await.unwrap();
+        let expected = Holder::new(presence("r", &name).user, nodes.there.node().clone());
+        assert_eq!(holder(&*nodes.here, "r", &name).await, Some(expected));
+    }
+    assert_eq!(ids(&*nodes.here, "r").await.len(), 20);
+    assert_eq!(nodes.here.clear().await.unwrap(), 0);
+    assert_eq!(nodes.there.clear().await.unwrap(), 20);
+}
+
+/// A name is held from the first record of its user to the last, and then another user gets it.
+pub async fn a_name_is_free_when_its_last_record_is_removed(nodes: Nodes) {
+    let first = nodes.here.join(presence_of("a", "r", "ana")).await.unwrap();
+    let second = nodes.here.join(presence_of("a", "r", "ana")).await.unwrap();
+    assert_eq!(ids(&*nodes.here, "r").await, [first]);
+    nodes.here.leave(vec![first]).await.unwrap();
+    assert_eq!(ids(&*nodes.here, "r").await, [second]);
+    let refused = nodes.there.join(presence_of("b", "r", "ana")).await;
+    assert!(is_taken(&refused, &*nodes.here), "{refused:?}");
+    // the same name in another room is another name
+    nodes.there.join(presence_of("b", "s", "ana")).await.unwrap();
+
+    nodes.here.leave(vec![second]).await.unwrap();
+    assert_eq!(holder(&*nodes.here, "r", "ana").await, None);
+    let other = nodes.there.join(presence_of("b", "r", "ana")).await.unwrap();
+    // late: these records are gone, and the name has another holder
+    nodes.here.leave(vec![first, second]).await.unwrap();
+    let refused = nodes.here.join(presence_of("a", "r", "ana")).await;
+    assert!(is_taken(&refused, &*nodes.there), "{refused:?}");
+    assert_eq!(ids(&*nodes.here, "r").await, [other]);
+}
+
+/// `holder` prefers another node than its own.
+pub async fn the_holder_is_on_another_node_if_there_is_one(nodes: Nodes) {
+    nodes.here.join(presence("r", "ana")).await.unwrap();
+    let there = nodes.there.join(presence("r", "ana")).await.unwrap();
+    let on =
+        |store: &Arc<dyn PresenceStore>| Some(Holder::new(presence("r", "ana").user, store.node().clone()));
+    assert_eq!(holder(&*nodes.here, "r", "ana").await, on(&nodes.there));
+    assert_eq!(holder(&*nodes.there, "r", "ana").await, on(&nodes.here));
+    nodes.there.leave(vec![there]).await.unwrap();
+    assert_eq!(holder(&*nodes.here, "r", "ana").await, on(&nodes.here));
+    assert_eq!(holder(&*nodes.there, "r", "ana").await, on(&nodes.here));
+}
+
+/// A record of another user on the same node is replaced, and a late `leave` of the old one does
+/// not remove the new.
 pub async fn a_nodes_own_record_never_blocks_a_join(nodes: Nodes) {
-    let leftover = nodes.here.join(presence("r", "ana")).await.unwrap();
-    let new = nodes.here.join(presence("r", "ana")).await.unwrap();
+    let leftover = nodes.here.join(presence_of("a", "r", "ana")).await.unwrap();
+    let new = nodes.here.join(presence_of("b", "r", "ana")).await.unwrap();
     assert!(new > leftover);
-    assert_eq!(nodes.here.members(room("r")).await.unwrap(), [presence("r", "ana").with_id(new)]);
+    let members = nodes.here.members(room("r")).await.unwrap();
+    assert_eq!(members, [presence_of("b", "r", "ana").with_id(new)]);
     nodes.here.leave(vec![leftover]).await.unwrap();
-    assert!(nodes.here.is_present(room("r"), user("ana")).await.unwrap());
+    assert!(nodes.here.is_present(room("r"), name("ana")).await.unwrap());
+    let refused = nodes.there.join(presence_of("a", "r", "ana")).await;
+    assert!(is_taken(&refused, &*nodes.here), "{refused:?}");
+}
+
+/// A new holder replaces all records of a name on its own node. One record on another node is
+/// enough to refuse it, and then nothing is removed.
+pub async fn all_leftovers_of_a_name_are_replaced(nodes: Nodes) {
+    let mut leftovers = Vec::new();
+    for _ in 0..3 {
+        leftovers.push(nodes.here.join(presence_of("a", "r", "ana")).await.unwrap());
+    }
+    nodes.here.join(presence_of("a", "s", "ana")).await.unwrap();
+    let there = nodes.there.join(presence_of("a", "r", "ana")).await.unwrap();
+    let refused = nodes.here.join(presence_of("b", "r", "ana")).await;
+    assert!(is_taken(&refused, &*nodes.there), "{refused:?}");
+    assert_eq!(ids(&*nodes.here, "r").await, [leftovers[0]]);
+
+    nodes.there.leave(vec![there]).await.unwrap();
+    let new = nodes.here.join(presence_of("b", "r", "ana")).await.unwrap();
+    assert_eq!(ids(&*nodes.here, "r").await, [new]);
+    nodes.here.leave(vec![new]).await.unwrap();
+    assert_eq!(holder(&*nodes.here, "r", "ana").await, None, "no leftover holds the name");
+    // the record in the other room is untouched
+    assert_eq!(nodes.here.clear().await.unwrap(), 1);
 }
 
 /// Of two joins of one name, the one that was polled last is kept, whichever is awaited.
 pub async fn joins_of_one_name_take_effect_in_order(nodes: Nodes) {
     for i in 0..50 {
         let name = format!("p{i}");
-        let (first, second) =
-            join(nodes.here.join(presence("r", &name)), nodes.here.join(presence("r", &name))).await;
+        let (first, second) = join(
+            nodes.here.join(presence_of("a", "r", &name)),
+            nodes.here.join(presence_of(&format!("b{i}"), "r", &name)),
+        )
+        .await;
         let (first, second) = (first.unwrap(), second.unwrap());
         assert!(first < second);
         nodes.here.leave(vec![first]).await.unwrap();
-        assert!(nodes.there.is_present(room("r"), user(&name)).await.unwrap());
+        let expected = Holder::new(user(&format!("b{i}")), nodes.here.node().clone());
+        assert_eq!(holder(&*nodes.there, "r", &name).await, Some(expected));
     }
 }
 
@@ -214,19 +336,24 @@ pub async fn leaving_twice_is_not_an_error(nodes: Nodes) {
     assert!(nodes.here.members(room("r")).await.unwrap().is_empty());
 }
 
-/// `clear` removes all records of its own node and none of another node.
+/// `clear` removes all records of its own node and none of another node. Names that only its own
+/// records held are free.
 pub async fn clear_removes_only_the_nodes_own_records(nodes: Nodes) {
     let joins = (0..30).map(|i| nodes.here.join(presence(&format!("r{}", i % 3), &format!("p{i}"))));
     for joined in join_all(joins).await {
         joined.unwrap();
     }
     nodes.there.join(presence("r0", "bob")).await.unwrap();
+    // a user on both nodes
+    nodes.there.join(presence("r0", "p0")).await.unwrap();
     assert_eq!(nodes.here.clear().await.unwrap(), 30);
     assert_eq!(nodes.here.clear().await.unwrap(), 0);
     let left = nodes.here.members(room("r0")).await.unwrap();
-    assert_eq!(left.len(), 1);
-    assert_eq!(left[0].username, user("bob"));
+    assert_eq!(left.iter().map(|member| member.username.as_str()).collect::<Vec<_>>(), ["bob", "p0"]);
     assert!(nodes.here.members(room("r1")).await.unwrap().is_empty());
+    let kept = nodes.here.join(presence_of("other", "r0", "p0")).await;
+    assert!(is_taken(&kept, &*nodes.there), "{kept:?}");
+    nodes.there.join(presence_of("other", "r0", "p3")).await.unwrap();
 }
 
 /// `check` succeeds on a store that works.

@@ -82,8 +82,8 @@ impl Error for StoreError {
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// Another node holds the name in that room.
-    #[error("the name is held on the node {0:?}")]
+    /// Another user holds the name in that room, on this node.
+    #[error("another user holds the name on the node {0:?}")]
     Taken(NodeId),
     /// The store failed. It is not known whether the record was written; it is safe to retry.
     #[error(transparent)]

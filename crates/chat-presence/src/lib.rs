@@ -12,4 +12,4 @@ pub use error::{JoinError, StoreError, StoreErrorKind};
 pub use memory::MemoryPresence;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqlitePresence;
-pub use store::{NewPresence, NodeId, PresenceStore};
+pub use store::{Holder, NewPresence, NodeId, PresenceStore};

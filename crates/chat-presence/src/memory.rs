@@ -7,7 +7,8 @@ use chat_protocol::{Member, MemberId, RoomName, Username};
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 
-use crate::{JoinError, NewPresence, NodeId, PresenceStore, StoreError};
+use crate::store::keep_earliest;
+use crate::{Holder, JoinError, NewPresence, NodeId, PresenceStore, StoreError};
 
 /// Presence in memory, lost when the process ends. It never fails.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub struct MemoryPresence {
 struct Table {
     last_id: i64,
     rows: BTreeMap<MemberId, Row>,
-    /// The row of each name, by room: the unique index on room and name.
-    holders: HashMap<RoomName, HashMap<Username, MemberId>>,
+    /// The rows of each name, by room, oldest first; never empty. They belong to one user.
+    names: HashMap<RoomName, HashMap<Username, Vec<MemberId>>>,
 }
 
 #[derive(Debug)]
@@ -46,16 +47,18 @@ impl MemoryPresence {
 
 impl Table {
     fn insert(&mut self, new: NewPresence, node: &NodeId) -> Result<MemberId, JoinError> {
-        if let Some(holder) = self.holder(&new.room, &new.username) {
-            let row = &self.rows[&holder];
-            if row.node != *node {
-                return Err(JoinError::Taken(row.node.clone()));
+        let held = self.rows_of(&new.room, &new.username);
+        if held.iter().any(|row| row.member.user != new.user) {
+            if let Some(other) = held.iter().find(|row| row.node != *node) {
+                return Err(JoinError::Taken(other.node.clone()));
             }
-            self.remove(holder);
+            let leftovers: Vec<_> = held.iter().map(|row| row.member.id).collect();
+            leftovers.into_iter().for_each(|id| self.remove(id));
         }
         self.last_id += 1;
         let id = MemberId::new(self.last_id);
-        self.holders.entry(new.room.clone()).or_default().insert(new.username.clone(), id);
+        let names = self.names.entry(new.room.clone()).or_default();
+        names.entry(new.username.clone()).or_default().push(id);
         self.rows.insert(id, Row { member: new.with_id(id), node: node.clone() });
         Ok(id)
     }
@@ -64,16 +67,24 @@ impl Table {
         let Some(Row { member, .. }) = self.rows.remove(&id) else {
             return;
         };
-        if let Some(room) = self.holders.get_mut(&member.room) {
-            room.remove(&member.username);
-            if room.is_empty() {
-                self.holders.remove(&member.room);
+        let Some(names) = self.names.get_mut(&member.room) else {
+            return;
+        };
+        if let Some(ids) = names.get_mut(&member.username) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                names.remove(&member.username);
             }
+        }
+        if names.is_empty() {
+            self.names.remove(&member.room);
         }
     }
 
-    fn holder(&self, room: &RoomName, username: &Username) -> Option<MemberId> {
-        self.holders.get(room)?.get(username).copied()
+    /// The rows of a name, oldest first.
+    fn rows_of(&self, room: &RoomName, username: &Username) -> Vec<&Row> {
+        let ids = self.names.get(room).and_then(|names| names.get(username));
+        ids.into_iter().flatten().map(|id| &self.rows[id]).collect()
     }
 }
 
@@ -98,9 +109,12 @@ impl PresenceStore for MemoryPresence {
     fn members(&self, room: RoomName) -> BoxFuture<'_, Result<Vec<Member>, StoreError>> {
         async move {
             let table = self.table.lock();
-            let mut ids: Vec<_> = table.holders.get(&room).into_iter().flat_map(HashMap::values).collect();
+            let names = table.names.get(&room);
+            let mut ids: Vec<_> = names.into_iter().flat_map(HashMap::values).flatten().collect();
             ids.sort_unstable();
-            Ok(ids.into_iter().map(|id| table.rows[id].member.clone()).collect())
+            let mut members: Vec<_> = ids.into_iter().map(|id| table.rows[id].member.clone()).collect();
+            keep_earliest(&mut members);
+            Ok(members)
         }
         .boxed()
     }
@@ -109,10 +123,12 @@ impl PresenceStore for MemoryPresence {
         &self,
         room: RoomName,
         username: Username,
-    ) -> BoxFuture<'_, Result<Option<NodeId>, StoreError>> {
+    ) -> BoxFuture<'_, Result<Option<Holder>, StoreError>> {
         async move {
             let table = self.table.lock();
-            Ok(table.holder(&room, &username).map(|id| table.rows[&id].node.clone()))
+            let rows = table.rows_of(&room, &username);
+            let row = rows.iter().find(|row| row.node != self.node).or(rows.first());
+            Ok(row.map(|row| Holder::new(row.member.user.clone(), row.node.clone())))
         }
         .boxed()
     }

@@ -6,7 +6,9 @@ use chat_presence::conformance::Nodes;
 use chat_presence::{
     JoinError, MemoryPresence, NewPresence, NodeId, PresenceStore, SqlitePresence, StoreErrorKind,
 };
-use chat_protocol::{ChannelName, RoomName, Timestamp, Username};
+use chat_protocol::{ChannelName, RoomName, Timestamp, UserId, Username};
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
 async fn memory() -> Nodes {
     let here = MemoryPresence::new(NodeId::new("here"));
@@ -34,8 +36,10 @@ fn room(name: &str) -> RoomName {
 }
 
 fn presence(in_room: &str, username: &str) -> NewPresence {
-    let username = Username::parse(username).unwrap();
-    NewPresence::new(room(in_room), username, ChannelName::new(7), Timestamp::from_millis(1_764_000_000_123))
+    let (user, username): (UserId, _) =
+        (format!("u_{username}").parse().unwrap(), Username::parse(username).unwrap());
+    let joined_at = Timestamp::from_millis(1_764_000_000_123);
+    NewPresence::new(room(in_room), user, username, ChannelName::new(7), joined_at)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,6 +58,32 @@ async fn sqlite_keeps_rows_and_ids_over_a_restart() {
     assert_eq!(store.members(room("r")).await.unwrap().len(), 1);
     assert_eq!(store.clear().await.unwrap(), 1);
     assert!(store.join(presence("r", "bob")).await.unwrap() > ana);
+    database.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_keeps_no_name_without_a_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("chat.sqlite3")).unwrap();
+    let store = SqlitePresence::new(database.clone(), NodeId::new("here"));
+    let names = async || {
+        let count = diesel::dsl::sql::<BigInt>("(SELECT count(*) FROM room_names)");
+        let count = move |connection: &mut SqliteConnection| diesel::select(count).get_result(connection);
+        let count: i64 = database.read(count).await.unwrap();
+        count
+    };
+    let mut ids = Vec::new();
+    for i in 0..1_200 {
+        ids.push(store.join(presence(&format!("r{}", i % 400), &format!("p{}", i % 600))).await.unwrap());
+    }
+    assert_eq!(names().await, 1_200);
+    let rest = ids.split_off(1_100);
+    store.leave(ids).await.unwrap();
+    assert_eq!(names().await, 100);
+    store.leave(rest[..1].to_vec()).await.unwrap();
+    assert_eq!(names().await, 99);
+    assert_eq!(store.clear().await.unwrap(), 99);
+    assert_eq!(names().await, 0);
     database.close().await;
 }
 

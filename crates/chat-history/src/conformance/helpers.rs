@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chat_protocol::{Content, Message, MessageId, RoomName, Username};
+use chat_protocol::{Message, MessageId, RoomName, UserId, Username};
 use futures::channel::oneshot;
 
 use crate::{AppendError, Appended, HistoryStore, MAX_PAGE_BYTES, Messages, NewMessage, Page, Retention};
@@ -15,9 +15,15 @@ pub fn room(name: &str) -> RoomName {
     RoomName::parse(name).unwrap()
 }
 
-/// A user of this name.
-pub fn user(name: &str) -> Username {
-    Username::parse(name).unwrap()
+/// A name.
+pub fn name(text: &str) -> Username {
+    Username::parse(text).unwrap()
+}
+
+/// The id of the user that the messages of these helpers have under this name. The names have to be
+/// ASCII.
+pub fn user(name: &str) -> UserId {
+    format!("u_{name}").parse().unwrap()
 }
 
 /// An id that an author has chosen.
@@ -27,12 +33,12 @@ pub fn id(text: &str) -> MessageId {
 
 /// A message with a generated id.
 pub fn message(in_room: &str, from: &str, body: &str) -> NewMessage {
-    NewMessage::new(room(in_room), user(from), body, MessageId::from_random(rand::random()))
+    NewMessage::new(room(in_room), user(from), name(from), body, MessageId::from_random(rand::random()))
 }
 
 /// A message with an id that its author has chosen.
 pub fn idempotent_message(in_room: &str, from: &str, body: &str, own_id: &str) -> NewMessage {
-    NewMessage::new(room(in_room), user(from), body, id(own_id)).idempotent(true)
+    NewMessage::new(room(in_room), user(from), name(from), body, id(own_id)).idempotent(true)
 }
 
 /// Appends a message at once, and resolves to the result.
@@ -100,8 +106,5 @@ pub fn seqs(messages: &[Arc<Message>]) -> Vec<u64> {
 
 /// The text of a message; `None` if it was erased.
 pub fn body(message: &Message) -> Option<&str> {
-    match &message.content {
-        Content::Said { body, .. } => Some(body),
-        Content::Erased => None,
-    }
+    message.text().map(|text| &*text.body)
 }

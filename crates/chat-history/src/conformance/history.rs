@@ -4,17 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::{Content, Timestamp, Username};
+use chat_protocol::{Content, Text, Timestamp, UserId, Username};
 use futures::future::join_all;
 use parking_lot::Mutex;
 
 use super::History;
 use super::helpers::{
-    Outcome, all_after, all_before, append, body, id, idempotent_message, message, page, prune, room, seq_of,
-    seqs,
+    Outcome, all_after, all_before, append, body, id, idempotent_message, message, name, page, prune, room,
+    seq_of, seqs, user,
 };
 use super::model::{self, Operation, PrunedIds};
-use crate::{AppendError, MAX_PAGE_BYTES, Messages, Page, Retention};
+use crate::{AppendError, MAX_PAGE_BYTES, Messages, NewMessage, Page, Retention};
 
 /// Each room has its own numbers, which begin at 1.
 pub async fn numbers_begin_at_one_in_each_room(history: History) {
@@ -35,7 +35,7 @@ pub async fn a_message_is_read_as_it_was_announced(history: History) {
     for (i, text) in texts.into_iter().enumerate() {
         let new = idempotent_message("r", "mia", text, &format!("id-{i}"));
         let announced = append(store, new.clone()).await.unwrap().message;
-        let content = Content::Said { id: new.id, from: new.from, body: new.body };
+        let content = Content::Text(Text::new(new.id, new.user, new.from, new.body));
         assert_eq!((&announced.room, &announced.content), (&room("r"), &content));
         assert!(announced.sent_at >= before && announced.sent_at <= Timestamp::now());
         let last = page(store, "r", Page::Before { seq: u64::MAX, limit: 1 }).await.messages;
@@ -75,9 +75,9 @@ pub async fn results_come_in_the_order_of_the_numbers(history: History) {
         let seq = newest.entry(message.room.clone()).or_default();
         *seq += 1;
         assert_eq!(message.seq, *seq);
-        let Content::Said { from, body, .. } = &message.content else { panic!("{message:?}") };
-        let i = body.parse().unwrap();
-        let before = last_of_user.insert((message.room.clone(), from.clone()), i);
+        let text = message.text().unwrap();
+        let i = text.body.parse().unwrap();
+        let before = last_of_user.insert((message.room.clone(), text.user.clone()), i);
         assert!(before.is_none_or(|before| before < i));
     }
     for i in 0..ROOMS {
@@ -104,6 +104,43 @@ pub async fn a_repeated_id_is_a_duplicate(history: History) {
     assert_eq!(seq_of(store, idempotent_message("r", "ana", "hello", "A")).await, 4);
     assert_eq!(seq_of(store, idempotent_message("s", "ana", "hello", "a")).await, 1);
     assert_eq!(store.newest(room("r")).await.unwrap(), 4);
+}
+
+/// A user is an id: the same user is recognised under another name, and another user with the same
+/// name is not. The name of a message is that at its time.
+pub async fn an_id_belongs_to_a_user_and_not_to_a_name(history: History) {
+    let store = &*history.store;
+    let by = |user_name: &str, now: &str, body: &str| {
+        NewMessage::new(room("r"), user(user_name), name(now), body, id("a")).idempotent(true)
+    };
+    let first = append(store, by("ana", "ana", "hello")).await.unwrap().message;
+    let renamed = append(store, by("ana", "anna", "hello")).await.unwrap();
+    assert!(renamed.duplicate);
+    assert_eq!(renamed.message, first);
+    assert_eq!(append(store, by("ana", "anna", "other")).await, Err(AppendError::IdReused));
+    assert_eq!(seq_of(store, by("bob", "ana", "other")).await, 2);
+    let found = all_after(store, "r", 9).await;
+    let authors: Vec<_> = found.iter().map(|message| &message.text().unwrap().user).collect();
+    assert_eq!(authors, [&user("ana"), &user("bob")]);
+}
+
+/// If the id of a pruned message is still recognised, another text is an error, and the same text
+/// returns the message. If it was forgotten, the message is new.
+pub async fn another_text_is_not_a_duplicate_of_a_pruned_message(history: History) {
+    let store = &*history.store;
+    let first = append(store, idempotent_message("r", "ana", "hello", "a")).await.unwrap().message;
+    prune(store, Retention::new(None, Some(0))).await;
+    match append(store, idempotent_message("r", "ana", "other", "a")).await {
+        Err(AppendError::IdReused) => {
+            let repeated = append(store, idempotent_message("r", "ana", "hello", "a")).await.unwrap();
+            assert!(repeated.duplicate);
+            assert_eq!(repeated.message, first);
+        }
+        other => {
+            let other = other.unwrap();
+            assert_eq!((other.message.seq, other.duplicate), (2, false));
+        }
+    }
 }
 
 /// A duplicate is recognised even if the first message is not committed yet.
@@ -242,11 +279,12 @@ pub async fn each_store_has_its_own_epoch(first: History, second: History) {
 /// Names and ids of the maximum length are stored whole.
 pub async fn the_longest_names_and_ids_are_stored(history: History) {
     let long = |count| "é".repeat(count);
-    let (name, author, own) = (long(64), long(Username::MAX), long(64));
-    seq_of(&*history.store, idempotent_message(&name, &author, "hello", &own)).await;
-    let found = all_after(&*history.store, &name, 1).await;
-    let Content::Said { id: own_id, from, .. } = &found[0].content else { panic!("{found:?}") };
-    assert_eq!((own_id, from.as_str()), (&id(&own), author.as_str()));
+    let (in_room, user): (_, UserId) = (long(64), "x".repeat(UserId::MAX).parse().unwrap());
+    let (author, own) = (name(&long(Username::MAX)), id(&long(64)));
+    let new = NewMessage::new(room(&in_room), user.clone(), author.clone(), "hello", own.clone());
+    seq_of(&*history.store, new.idempotent(true)).await;
+    let found = all_after(&*history.store, &in_room, 1).await;
+    assert_eq!(found[0].content, Content::Text(Text::new(own, user, author, "hello")));
 }
 
 /// A few hundred operations have the same results as on a plain list.

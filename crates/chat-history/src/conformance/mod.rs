@@ -103,6 +103,8 @@ macro_rules! __with_history_tests {
             a_message_is_read_as_it_was_announced
             results_come_in_the_order_of_the_numbers
             a_repeated_id_is_a_duplicate
+            an_id_belongs_to_a_user_and_not_to_a_name
+            another_text_is_not_a_duplicate_of_a_pruned_message
             a_repeated_id_is_recognised_in_the_same_commit
             a_generated_id_is_not_compared
             pages_end_at_their_limit
@@ -124,6 +126,8 @@ macro_rules! __with_user_messages_tests {
         $($callback)*! {
             $($arguments)*
             a_users_messages_are_found_and_erased_in_all_rooms
+            the_id_of_an_erased_message_decides_by_its_text
+            messages_under_one_name_are_found_and_erased
             pages_of_a_user_are_limited_in_bytes
             a_walk_through_many_rooms_finds_each_message_once
         }

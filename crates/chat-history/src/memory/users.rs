@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use chat_protocol::{Content, Message, RoomName, Username};
+use chat_protocol::{Content, Message, RoomName};
 use futures::future::{BoxFuture, FutureExt};
 use parking_lot::Mutex;
 
 use super::{Log, Rooms};
-use crate::{Cursor, ErasedMessage, HistoryError, MAX_PAGE_BYTES, Step, UserMessages};
+use crate::{Cursor, ErasedMessage, HistoryError, MAX_PAGE_BYTES, Step, UserMessages, UserQuery};
 
 /// How many rooms one step looks at. Each has at most 1,000 messages.
 const MAX_ROOMS: usize = 64;
@@ -43,13 +43,13 @@ impl Rooms {
         (rooms.into_iter().map(|(position, name)| (position, name.clone())).collect(), more)
     }
 
-    fn page(&self, user: &Username, after: Option<Cursor>) -> Step<Vec<Arc<Message>>> {
+    fn page(&self, query: &UserQuery, after: Option<Cursor>) -> Step<Vec<Arc<Message>>> {
         let (rooms, more) = self.walk(after);
         let (mut found, mut bytes, mut last) = (Vec::new(), 0, None);
         for (position, name) in rooms {
             let Some(log) = self.logs.get(&name) else { continue };
-            let messages = || log.messages.iter().filter(|message| body_of(message, user).is_some());
-            bytes += messages().filter_map(|message| body_of(message, user)).map(str::len).sum::<usize>();
+            let messages = || log.messages.iter().filter(|message| body_of(message, query).is_some());
+            bytes += messages().filter_map(|message| body_of(message, query)).map(str::len).sum::<usize>();
             // whole rooms only: a cursor is a position of a room
             if bytes > MAX_PAGE_BYTES && !found.is_empty() {
                 return Step::new(found, last);
@@ -60,13 +60,13 @@ impl Rooms {
         Step::new(found, last.filter(|_| more))
     }
 
-    fn erase(&mut self, user: &Username, after: Option<Cursor>) -> Step<Vec<ErasedMessage>> {
+    fn erase(&mut self, query: &UserQuery, after: Option<Cursor>) -> Step<Vec<ErasedMessage>> {
         let (rooms, more) = self.walk(after);
         let (mut found, mut last) = (Vec::new(), None);
         for (position, name) in rooms {
             let Some(log) = self.logs.get_mut(&name) else { continue };
             let before = log.bytes;
-            found.extend(log.erase(user).into_iter().map(|seq| ErasedMessage::new(name.clone(), seq)));
+            found.extend(log.erase(query).into_iter().map(|seq| ErasedMessage::new(name.clone(), seq)));
             self.bytes = self.bytes + log.bytes - before;
             last = Cursor::new(position).ok();
         }
@@ -75,17 +75,16 @@ impl Rooms {
 }
 
 impl Log {
-    /// Erases the messages of a user and returns their numbers.
-    fn erase(&mut self, user: &Username) -> Vec<u64> {
+    /// Erases the messages that are meant, and returns their numbers.
+    fn erase(&mut self, query: &UserQuery) -> Vec<u64> {
         let mut erased = Vec::new();
         for message in &mut self.messages {
-            if body_of(message, user).is_none() {
+            if body_of(message, query).is_none() {
                 continue;
             }
             self.bytes -= message.size();
-            let Message { room, seq, sent_at, .. } = &**message;
-            let (room, content) = (room.clone(), Content::Erased);
-            *message = Arc::new(Message { room, seq: *seq, sent_at: *sent_at, content });
+            *message =
+                Arc::new(Message::new(message.room.clone(), message.seq, message.sent_at, Content::Erased));
             self.bytes += message.size();
             erased.push(message.seq);
         }
@@ -93,28 +92,25 @@ impl Log {
     }
 }
 
-/// The body of a message of this user; `None` if it is of another user or was erased.
-fn body_of<'m>(message: &'m Message, user: &Username) -> Option<&'m str> {
-    match &message.content {
-        Content::Said { from, body, .. } if from == user => Some(body),
-        _ => None,
-    }
+/// The body of a message that is meant; `None` for others, and if it was erased.
+fn body_of<'m>(message: &'m Message, query: &UserQuery) -> Option<&'m str> {
+    message.text().filter(|text| query.matches(&text.user, &text.from)).map(|text| &*text.body)
 }
 
 impl UserMessages for MemoryUserMessages {
     fn page(
         &self,
-        user: Username,
+        query: UserQuery,
         after: Option<Cursor>,
     ) -> BoxFuture<'_, Result<Step<Vec<Arc<Message>>>, HistoryError>> {
-        async move { Ok(self.rooms.lock().page(&user, after)) }.boxed()
+        async move { Ok(self.rooms.lock().page(&query, after)) }.boxed()
     }
 
     fn erase(
         &self,
-        user: Username,
+        query: UserQuery,
         after: Option<Cursor>,
     ) -> BoxFuture<'_, Result<Step<Vec<ErasedMessage>>, HistoryError>> {
-        async move { Ok(self.rooms.lock().erase(&user, after)) }.boxed()
+        async move { Ok(self.rooms.lock().erase(&query, after)) }.boxed()
     }
 }

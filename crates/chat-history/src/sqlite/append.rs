@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use chat_db::{Database, DbError, SyncMode};
-use chat_protocol::{Content, Message, RoomName, Timestamp};
+use chat_protocol::{RoomName, Timestamp};
 use diesel::prelude::*;
 use parking_lot::Mutex;
 
 use super::ids::{First, Ids};
 use super::numbers::{Known, Numbers, Room};
-use super::queue::AppendQueue;
+use super::queue::{AppendQueue, Queued};
 use super::schema::{NewRow, Row, Rows, is_valid, messages, row_key, unsigned};
 use crate::{AppendError, Appended, HistoryError, HistoryErrorKind, NewMessage, OnAppended};
 
@@ -70,16 +70,15 @@ impl Appender {
         database.submit(SyncMode::Full, work, done);
     }
 
-    fn flush(&self, connection: &mut SqliteConnection, messages: Vec<NewMessage>) -> QueryResult<Flushed> {
+    fn flush(&self, connection: &mut SqliteConnection, messages: Vec<Queued>) -> QueryResult<Flushed> {
         let mut state = self.state.lock();
         let State { numbers, ids } = &mut *state;
         ids.resolve(connection)?;
         let mut known = numbers.begin();
-        let with_ids = messages.iter().filter(|message| message.idempotent).count();
+        let with_ids = messages.iter().filter(|queued| queued.digest.is_some()).count();
         let now = Timestamp::now();
         let mut flush = Flush { connection, numbers, ids, known: &mut known, touched: Vec::new(), now };
-        let outcomes =
-            messages.into_iter().map(|message| flush.append(message)).collect::<QueryResult<_>>()?;
+        let outcomes = messages.into_iter().map(|queued| flush.append(queued)).collect::<QueryResult<_>>()?;
         let touched = flush.finish(with_ids)?;
         numbers.known = known;
         Ok(Flushed { outcomes, touched })
@@ -127,27 +126,28 @@ struct Flush<'a> {
 }
 
 impl Flush<'_> {
-    fn append(&mut self, message: NewMessage) -> QueryResult<Outcome> {
+    fn append(&mut self, Queued { message, digest }: Queued) -> QueryResult<Outcome> {
         let Self { connection, numbers, ids, known, touched, now } = self;
         let room = numbers.touch(connection, known, &message.room, touched)?;
         if !is_valid(room.id, room.next_seq) {
             let text = "the room has reached its maximum number of messages";
             return Ok(Err(HistoryError::new(HistoryErrorKind::Full, text).into()));
         }
-        if message.idempotent
-            && let Some(first) = ids.claim(connection, room.id, &message, room.next_seq, *now)?
+        if let Some(digest) = digest
+            && let Some(first) = ids.claim(connection, room.id, &message, digest, room.next_seq, *now)?
         {
-            return duplicate(connection, room, &message, &first);
+            return duplicate(connection, room, &message, digest, &first);
         }
         let row = NewRow {
             row_key: row_key(room.id, room.next_seq),
+            user: message.user.as_str(),
             username: message.from.as_str(),
             id: message.id.as_str(),
             body: &message.body,
             sent_at: now.as_millis(),
         };
         diesel::insert_into(messages::table).values(&row).execute(*connection)?;
-        let message = numbered(message, room.next_seq, *now);
+        let message = Arc::new(message.numbered(unsigned(room.next_seq), *now));
         room.next_seq += 1;
         Ok(Ok(Appended::new(message).with_recovered(std::mem::take(&mut room.recovered))))
     }
@@ -171,26 +171,28 @@ fn duplicate(
     connection: &mut SqliteConnection,
     room: &mut Room,
     message: &NewMessage,
+    digest: i64,
     first: &First,
 ) -> QueryResult<Outcome> {
+    if first.digest.is_some_and(|known| known != digest) {
+        return Ok(Err(AppendError::IdReused));
+    }
     let stored = messages::table
         .find(row_key(room.id, first.seq))
         .select(Row::as_select())
         .first(connection)
         .optional()?;
-    let stored = match stored.map(|row| Rows::of_room(message.room.clone()).message(row)) {
-        Some(Ok(stored)) => stored,
-        Some(Err(error)) => return Ok(Err(error.into())),
-        // the first message was pruned, so its text is unknown
-        None => numbered(message.clone(), first.seq, first.sent_at),
+    let stored = match stored {
+        Some(row) => Rows::of_room(message.room.clone()).message(row),
+        None => first.pruned(message).map(Arc::new),
     };
-    Ok(match &stored.content {
-        Content::Said { body, .. } if *body != message.body => Err(AppendError::IdReused),
-        _ => Ok(Appended::duplicate(stored).with_recovered(std::mem::take(&mut room.recovered))),
-    })
-}
-
-fn numbered(message: NewMessage, seq: i64, sent_at: Timestamp) -> Arc<Message> {
-    let NewMessage { room, from, body, id, .. } = message;
-    Arc::new(Message { room, seq: unsigned(seq), sent_at, content: Content::Said { id, from, body } })
+    let stored = match stored {
+        Ok(stored) => stored,
+        Err(error) => return Ok(Err(error.into())),
+    };
+    // without a digest, only the text can tell
+    if first.digest.is_none() && stored.text().is_some_and(|text| text.body != message.body) {
+        return Ok(Err(AppendError::IdReused));
+    }
+    Ok(Ok(Appended::duplicate(stored).with_recovered(std::mem::take(&mut room.recovered))))
 }

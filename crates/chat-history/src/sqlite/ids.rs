@@ -2,13 +2,13 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use chat_protocol::Timestamp;
+use chat_protocol::{Message, Timestamp, UserId, Username};
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 
 use super::id_index::IdIndex;
-use super::schema::message_ids;
-use crate::NewMessage;
+use super::schema::{message_ids, unsigned};
+use crate::{HistoryError, HistoryErrorKind, NewMessage};
 
 /// How long an id is recognised, in milliseconds.
 const KEPT_FOR: i64 = 24 * 60 * 60 * 1_000;
@@ -33,15 +33,53 @@ pub(super) struct Ids {
     uncommitted: Vec<u64>,
     /// A transaction failed: the table may contain none, some or all of the uncommitted ids.
     in_doubt: bool,
+    /// The number of the newest row that does not have an author; 0 if there is none left.
+    newest_without_user: i64,
 }
 
-/// Room, author and id.
-type Key<'a> = (i64, &'a str, &'a str);
+/// What an id is found by: room, author and id. Rows from before messages had the id of their
+/// author have the author's name only.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Key<'a> {
+    User(i64, &'a str, &'a str),
+    Name(i64, &'a str, &'a str),
+}
 
 /// The first message with an id.
 pub(super) struct First {
     pub(super) seq: i64,
-    pub(super) sent_at: Timestamp,
+    /// `None` if the row is from before ids had digests.
+    pub(super) digest: Option<i64>,
+    has_user: bool,
+    username: String,
+    sent_at: Timestamp,
+}
+
+impl First {
+    /// The first message if it was pruned: it was the same as `message`, which repeats it, except
+    /// for the name that the author had. A row without a digest does not say what the text was.
+    pub(super) fn pruned(&self, message: &NewMessage) -> Result<Message, HistoryError> {
+        let fault = |error| {
+            let text = format!("the id of message {} of the room {}: {error}", self.seq, message.room);
+            HistoryError::new(HistoryErrorKind::Damaged, text)
+        };
+        let from = Username::parse(&self.username).map_err(fault)?;
+        let user = if self.has_user { message.user.clone() } else { UserId::unknown() };
+        let first = NewMessage { user, from, ..message.clone() };
+        Ok(first.numbered(unsigned(self.seq), self.sent_at))
+    }
+}
+
+impl From<Row> for First {
+    fn from(row: Row) -> Self {
+        Self {
+            seq: row.seq,
+            digest: row.digest,
+            has_user: row.user.is_some(),
+            username: row.username,
+            sent_at: Timestamp::from_millis(row.sent_at),
+        }
+    }
 }
 
 #[derive(Insertable)]
@@ -49,8 +87,10 @@ pub(super) struct First {
 struct NewRow<'a> {
     n: i64,
     room_id: i64,
+    user: &'a str,
     username: &'a str,
     message_id: &'a str,
+    digest: i64,
     seq: i64,
     sent_at: i64,
 }
@@ -60,15 +100,20 @@ struct NewRow<'a> {
 struct Row {
     n: i64,
     room_id: i64,
+    user: Option<String>,
     username: String,
     message_id: String,
+    digest: Option<i64>,
     seq: i64,
     sent_at: i64,
 }
 
 impl Row {
     fn key(&self) -> Key<'_> {
-        (self.room_id, &self.username, &self.message_id)
+        match &self.user {
+            Some(user) => Key::User(self.room_id, user, &self.message_id),
+            None => Key::Name(self.room_id, &self.username, &self.message_id),
+        }
     }
 }
 
@@ -76,7 +121,7 @@ impl Ids {
     /// Loads the index from the table.
     pub(super) fn load(connection: &mut SqliteConnection) -> QueryResult<Self> {
         let hasher = RandomState::new();
-        let mut rows = IdIndex::new();
+        let (mut rows, mut newest_without_user) = (IdIndex::new(), 0);
         let found = message_ids::table
             .order(message_ids::n)
             .select(Row::as_select())
@@ -84,8 +129,11 @@ impl Ids {
         for row in found {
             let row = row?;
             rows.push(hasher.hash_one(row.key()), row.n);
+            if row.user.is_none() {
+                newest_without_user = row.n;
+            }
         }
-        Ok(Self { rows, hasher, uncommitted: Vec::new(), in_doubt: false })
+        Ok(Self { rows, hasher, uncommitted: Vec::new(), in_doubt: false, newest_without_user })
     }
 
     /// Records the id of a message together with the number that the message is about to get,
@@ -96,25 +144,48 @@ impl Ids {
         connection: &mut SqliteConnection,
         room_id: i64,
         message: &NewMessage,
+        digest: i64,
         seq: i64,
         now: Timestamp,
     ) -> QueryResult<Option<First>> {
-        let key = (room_id, message.from.as_str(), message.id.as_str());
+        let [user, username, message_id] =
+            [message.user.as_str(), message.from.as_str(), message.id.as_str()];
+        let key = Key::User(room_id, user, message_id);
         let hash = self.hasher.hash_one(key);
+        if let Some(row) = self.find(connection, key, hash, now)? {
+            return Ok(Some(row.into()));
+        }
+        if self.newest_without_user > 0 {
+            let key = Key::Name(room_id, username, message_id);
+            if let Some(row) = self.find(connection, key, self.hasher.hash_one(key), now)? {
+                return Ok(Some(row.into()));
+            }
+        }
+        let n = self.rows.newest() + 1;
+        let sent_at = now.as_millis();
+        let row = NewRow { n, room_id, user, username, message_id, digest, seq, sent_at };
+        diesel::insert_into(message_ids::table).values(&row).execute(connection)?;
+        self.rows.push(hash, n);
+        self.uncommitted.push(hash);
+        Ok(None)
+    }
+
+    /// The row of an id that has this hash.
+    fn find(
+        &self,
+        connection: &mut SqliteConnection,
+        key: Key<'_>,
+        hash: u64,
+        now: Timestamp,
+    ) -> QueryResult<Option<Row>> {
         for n in self.rows.find(hash) {
             if let Some(row) = find(connection, n)?
                 && row.key() == key
                 && !is_old(row.sent_at, now)
             {
-                return Ok(Some(First { seq: row.seq, sent_at: Timestamp::from_millis(row.sent_at) }));
+                return Ok(Some(row));
             }
         }
-        let n = self.rows.newest() + 1;
-        let (room_id, username, message_id) = key;
-        let row = NewRow { n, room_id, username, message_id, seq, sent_at: now.as_millis() };
-        diesel::insert_into(message_ids::table).values(&row).execute(connection)?;
-        self.rows.push(hash, n);
-        self.uncommitted.push(hash);
         Ok(None)
     }
 
@@ -137,6 +208,9 @@ impl Ids {
         if let Some(last) = gone.last() {
             diesel::delete(message_ids::table.filter(message_ids::n.le(last.n))).execute(connection)?;
             self.rows.remove_through(last.n);
+            if last.n >= self.newest_without_user {
+                self.newest_without_user = 0;
+            }
         }
         Ok(count > max)
     }

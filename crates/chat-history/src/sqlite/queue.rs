@@ -18,13 +18,28 @@ pub(super) struct AppendQueue {
     groups: Mutex<VecDeque<Group>>,
 }
 
+/// A message in the queue.
+pub(super) struct Queued {
+    pub(super) message: NewMessage,
+    /// The digest of an idempotent message, as the database stores it. It is computed by the caller
+    /// of `append`, because all messages wait for the writer.
+    pub(super) digest: Option<i64>,
+}
+
 /// The messages of one flush.
 #[derive(Default)]
 pub(super) struct Group {
-    pub(super) messages: Vec<NewMessage>,
+    pub(super) messages: Vec<Queued>,
     /// The callback of each message.
     pub(super) callbacks: Vec<OnAppended>,
     bytes: usize,
+}
+
+impl Queued {
+    pub(super) fn new(message: NewMessage) -> Self {
+        let digest = message.idempotent.then(|| message.digest().cast_signed());
+        Self { message, digest }
+    }
 }
 
 impl Group {
@@ -38,14 +53,15 @@ impl AppendQueue {
     /// flush.
     #[must_use]
     pub(super) fn push(&self, message: NewMessage, on_appended: OnAppended) -> bool {
+        let queued = Queued::new(message);
         let mut groups = self.groups.lock();
         let begins = groups.back().is_none_or(Group::is_full);
         if begins {
             groups.push_back(Group::default());
         }
         if let Some(group) = groups.back_mut() {
-            group.bytes += message.body.len();
-            group.messages.push(message);
+            group.bytes += queued.message.body.len();
+            group.messages.push(queued);
             group.callbacks.push(on_appended);
         }
         begins
@@ -59,13 +75,13 @@ impl AppendQueue {
 
 #[cfg(test)]
 mod tests {
-    use chat_protocol::{MessageId, RoomName, Username};
+    use chat_protocol::{MessageId, RoomName, UserId, Username};
 
     use super::*;
 
     fn message(n: u128, body: &str) -> NewMessage {
         let (room, from) = (RoomName::parse("r").unwrap(), Username::parse("ana").unwrap());
-        NewMessage::new(room, from, body, MessageId::from_random(n))
+        NewMessage::new(room, UserId::unknown(), from, body, MessageId::from_random(n))
     }
 
     #[test]
@@ -78,7 +94,7 @@ mod tests {
         let groups: Vec<_> = std::iter::from_fn(|| queue.pop()).collect();
         assert_eq!(groups.len(), flushes);
         let ids: Vec<_> =
-            groups.iter().flat_map(|group| &group.messages).map(|message| message.id.clone()).collect();
+            groups.iter().flat_map(|group| &group.messages).map(|queued| queued.message.id.clone()).collect();
         assert_eq!(ids, (0..count).map(|n| MessageId::from_random(n as u128)).collect::<Vec<_>>());
         // a removed group is closed
         assert!(queue.push(message(0, "hello"), Box::new(|_| ())));

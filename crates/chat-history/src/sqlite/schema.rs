@@ -1,9 +1,10 @@
 //! The tables, and the conversion of rows to messages.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 use std::sync::Arc;
 
-use chat_protocol::{Content, Message, RoomName, Timestamp, Username};
+use chat_protocol::{Content, Message, RoomName, Text, Timestamp, UserId, Username};
 use diesel::prelude::*;
 
 use crate::{HistoryError, HistoryErrorKind};
@@ -25,6 +26,7 @@ diesel::table! {
         id -> Text,
         body -> Nullable<Text>,
         sent_at -> BigInt,
+        user -> Text,
     }
 }
 
@@ -36,6 +38,8 @@ diesel::table! {
         message_id -> Text,
         seq -> BigInt,
         sent_at -> BigInt,
+        user -> Nullable<Text>,
+        digest -> Nullable<BigInt>,
     }
 }
 
@@ -86,6 +90,7 @@ pub(super) fn unsigned(seq: i64) -> u64 {
 #[diesel(table_name = messages)]
 pub(super) struct NewRow<'a> {
     pub(super) row_key: i64,
+    pub(super) user: &'a str,
     pub(super) username: &'a str,
     pub(super) id: &'a str,
     pub(super) body: &'a str,
@@ -97,6 +102,7 @@ pub(super) struct NewRow<'a> {
 #[diesel(table_name = messages, check_for_backend(diesel::sqlite::Sqlite))]
 pub(super) struct Row {
     row_key: i64,
+    user: String,
     username: String,
     id: String,
     body: Option<String>,
@@ -115,20 +121,21 @@ impl Row {
     }
 }
 
-/// Converts the rows of one room to messages. Most rows belong to a few users, so each name is
-/// validated once.
+/// Converts the rows of one room to messages. Most rows belong to a few users, so each id and each
+/// name is validated once.
 pub(super) struct Rows {
     room: RoomName,
-    users: HashMap<String, Username>,
+    users: HashMap<String, UserId>,
+    names: HashMap<String, Username>,
 }
 
 impl Rows {
     pub(super) fn of_room(room: RoomName) -> Self {
-        Self { room, users: HashMap::new() }
+        Self { room, users: HashMap::new(), names: HashMap::new() }
     }
 
-    /// Names in the database were validated when they were written. A row with an invalid name was
-    /// written by another program, and is reported as damaged.
+    /// Ids and names in the database were validated when they were written. A row with an invalid
+    /// one was written by another program, and is reported as damaged.
     pub(super) fn message(&mut self, row: Row) -> Result<Arc<Message>, HistoryError> {
         let seq = seq_of(row.row_key);
         let fault = |what: &dyn std::fmt::Display| {
@@ -138,20 +145,25 @@ impl Rows {
         let content = match row.body {
             None => Content::Erased,
             Some(body) => {
-                let from = match self.users.get(&row.username) {
-                    Some(user) => user.clone(),
-                    None => {
-                        let user = Username::parse(&row.username).map_err(|error| fault(&error))?;
-                        self.users.insert(row.username, user.clone());
-                        user
-                    }
-                };
-                Content::Said { id: row.id.parse().map_err(|error| fault(&error))?, from, body: body.into() }
+                let user = parsed(&mut self.users, row.user).map_err(|error| fault(&error))?;
+                let from = parsed(&mut self.names, row.username).map_err(|error| fault(&error))?;
+                let id = row.id.parse().map_err(|error| fault(&error))?;
+                Content::Text(Text::new(id, user, from, body))
             }
         };
         let (room, sent_at) = (self.room.clone(), Timestamp::from_millis(row.sent_at));
-        Ok(Arc::new(Message { room, seq: unsigned(seq), sent_at, content }))
+        Ok(Arc::new(Message::new(room, unsigned(seq), sent_at, content)))
     }
+}
+
+/// The value of a text, which is parsed once.
+fn parsed<T: FromStr + Clone>(known: &mut HashMap<String, T>, text: String) -> Result<T, T::Err> {
+    if let Some(value) = known.get(&text) {
+        return Ok(value.clone());
+    }
+    let value: T = text.parse()?;
+    known.insert(text, value.clone());
+    Ok(value)
 }
 
 #[cfg(test)]

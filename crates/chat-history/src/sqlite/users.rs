@@ -6,13 +6,17 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use chat_db::{Database, SyncMode};
-use chat_protocol::{Message, RoomName, Username};
+use chat_protocol::{Message, RoomName};
 use diesel::connection::{DefaultLoadingMode, SimpleConnection};
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
+use diesel::sqlite::Sqlite;
 use futures::future::{BoxFuture, FutureExt};
 
 use super::schema::{Row, Rows, messages, room_of, rooms, seq_of, unsigned};
-use crate::{Cursor, ErasedMessage, HistoryError, HistoryErrorKind, MAX_PAGE_BYTES, Step, UserMessages};
+use crate::{
+    Cursor, ErasedMessage, HistoryError, HistoryErrorKind, MAX_PAGE_BYTES, Step, UserMessages, UserQuery,
+};
 
 /// How many messages a step scans: about 10 ms if they are in memory.
 const MAX_SCANNED: i64 = 20_000;
@@ -38,29 +42,29 @@ impl SqliteUserMessages {
 impl UserMessages for SqliteUserMessages {
     fn page(
         &self,
-        user: Username,
+        query: UserQuery,
         after: Option<Cursor>,
     ) -> BoxFuture<'_, Result<Step<Vec<Arc<Message>>>, HistoryError>> {
         let read = move |connection: &mut SqliteConnection| {
-            connection.transaction(|connection| page(connection, &user, after))
+            connection.transaction(|connection| page(connection, &query, after))
         };
         async move { self.database.read(read).await? }.boxed()
     }
 
     fn erase(
         &self,
-        user: Username,
+        query: UserQuery,
         after: Option<Cursor>,
     ) -> BoxFuture<'_, Result<Step<Vec<ErasedMessage>>, HistoryError>> {
         async move {
-            let from = user.clone();
+            let theirs = query.clone();
             let Step { found, next } =
-                self.database.read(move |connection| row_keys(connection, &from, after)).await?;
+                self.database.read(move |connection| row_keys(connection, &theirs, after)).await?;
             if found.is_empty() {
                 return Ok(Step::new(Vec::new(), next));
             }
             let work = move |connection: &mut SqliteConnection| {
-                erase(connection, &user, &found)?;
+                erase(connection, &query, &found)?;
                 Ok((names(connection, &found)?, found))
             };
             let (names, erased) = self.database.write_with(SyncMode::Full, work).await?;
@@ -69,6 +73,15 @@ impl UserMessages for SqliteUserMessages {
             Ok(Step::new(erased.iter().map(named).collect::<Result<_, HistoryError>>()?, next))
         }
         .boxed()
+    }
+}
+
+/// A message that is meant and that was not erased.
+fn theirs(query: &UserQuery) -> Box<dyn BoxableExpression<messages::table, Sqlite, SqlType = Bool> + '_> {
+    let of_user = messages::user.eq(query.user.as_str()).and(messages::body.is_not_null());
+    match &query.name {
+        None => Box::new(of_user),
+        Some(name) => Box::new(of_user.and(messages::username.eq(name.as_str()))),
     }
 }
 
@@ -103,7 +116,7 @@ fn scan_end(connection: &mut SqliteConnection, after: i64) -> QueryResult<Option
 /// A page. The outer error is that of the database, the inner one that of a row.
 fn page(
     connection: &mut SqliteConnection,
-    user: &Username,
+    query: &UserQuery,
     after: Option<Cursor>,
 ) -> QueryResult<Result<Step<Vec<Arc<Message>>>, HistoryError>> {
     let after = start(after);
@@ -112,7 +125,7 @@ fn page(
     };
     let rows = messages::table
         .filter(messages::row_key.gt(after).and(messages::row_key.le(last)))
-        .filter(messages::username.eq(user.as_str()).and(messages::body.is_not_null()))
+        .filter(theirs(query))
         .order(messages::row_key)
         .select(Row::as_select())
         .load_iter::<Row, DefaultLoadingMode>(connection)?;
@@ -163,7 +176,7 @@ fn name(names: &HashMap<i64, String>, room: i64) -> Result<RoomName, HistoryErro
 /// The row keys of the next messages that can be erased.
 fn row_keys(
     connection: &mut SqliteConnection,
-    user: &Username,
+    query: &UserQuery,
     after: Option<Cursor>,
 ) -> QueryResult<Step<Vec<i64>>> {
     let after = start(after);
@@ -172,7 +185,7 @@ fn row_keys(
     };
     let found: Vec<i64> = messages::table
         .filter(messages::row_key.gt(after).and(messages::row_key.le(last)))
-        .filter(messages::username.eq(user.as_str()).and(messages::body.is_not_null()))
+        .filter(theirs(query))
         .order(messages::row_key)
         .limit(i64::try_from(MAX_ERASED).unwrap_or(i64::MAX))
         .select(messages::row_key)
@@ -184,13 +197,16 @@ fn row_keys(
     Ok(Step::new(found, next))
 }
 
-fn erase(connection: &mut SqliteConnection, user: &Username, row_keys: &[i64]) -> QueryResult<usize> {
+fn erase(connection: &mut SqliteConnection, query: &UserQuery, row_keys: &[i64]) -> QueryResult<usize> {
     // overwrites deleted content with zeros (https://sqlite.org/pragma.html#pragma_secure_delete)
     connection.batch_execute("PRAGMA secure_delete = ON")?;
-    let theirs = messages::table
-        .filter(messages::row_key.eq_any(row_keys))
-        .filter(messages::username.eq(user.as_str()).and(messages::body.is_not_null()));
-    let nothing = (messages::body.eq(None::<String>), messages::username.eq(""), messages::id.eq(""));
+    let theirs = messages::table.filter(messages::row_key.eq_any(row_keys)).filter(theirs(query));
+    let nothing = (
+        messages::body.eq(None::<String>),
+        messages::user.eq(""),
+        messages::username.eq(""),
+        messages::id.eq(""),
+    );
     let erased = diesel::update(theirs).set(nothing).execute(connection);
     connection.batch_execute("PRAGMA secure_delete = OFF")?;
     erased

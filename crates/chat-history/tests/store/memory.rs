@@ -4,7 +4,7 @@ use chat_history::conformance::erase;
 use chat_history::{HistoryStore, MemoryHistory, Messages, Page, Retention};
 
 use chat_history::conformance::helpers::{
-    all_after, append, idempotent_message, message, page, prune, room, seq_of, seqs,
+    all_after, append, idempotent_message, message, page, prune, room, seq_of, seqs, user,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,7 +71,7 @@ async fn the_id_of_an_erased_message_goes_with_the_message() {
     let history = MemoryHistory::new();
     let first = idempotent_message("r", "ana", "hello", "a");
     assert_eq!(seq_of(&history, first.clone()).await, 1);
-    assert_eq!(erase(&history.user_messages(), "ana").await, ["r:1"]);
+    assert_eq!(erase(&history.user_messages(), user("ana")).await, ["r:1"]);
     assert!(append(&history, first.clone()).await.unwrap().duplicate);
     prune(&history, Retention::new(None, Some(0))).await;
     assert_eq!(seq_of(&history, first).await, 2);

@@ -7,7 +7,7 @@ use chat_history::conformance::{History, Users};
 use chat_history::{MemoryHistory, SqliteHistory, SqliteUserMessages};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Text};
 use tempfile::TempDir;
 
 pub(crate) async fn memory() -> History {
@@ -70,6 +70,12 @@ impl File {
         // the store may be writing at this moment
         outside.batch_execute("PRAGMA busy_timeout = 60000").unwrap();
         outside.batch_execute(sql).unwrap();
+    }
+
+    /// The text that a query selects.
+    pub(crate) fn text(&self, sql: &str) -> String {
+        let text = diesel::dsl::sql::<Text>(&format!("({sql})"));
+        diesel::select(text).get_result(&mut self.outside()).unwrap()
     }
 
     pub(crate) fn number(&self, sql: &str) -> i64 {

@@ -1,6 +1,8 @@
 //! What the access to one user's messages promises beyond the suite.
 
-use chat_history::conformance::helpers::{all_after, append, idempotent_message, message, seq_of, seqs};
+use chat_history::conformance::helpers::{
+    all_after, append, idempotent_message, message, seq_of, seqs, user,
+};
 use chat_history::conformance::{erase, export};
 use chat_history::{Cursor, SqliteUserMessages};
 use chat_protocol::Content;
@@ -13,7 +15,7 @@ async fn erased_text_is_overwritten_in_the_file() {
     let file = File::new();
     let (database, store) = file.open().await;
     let users = SqliteUserMessages::new(database.clone());
-    assert_eq!(export(&users, "ana").await, (vec![], 1), "the store is empty");
+    assert_eq!(export(&users, user("ana")).await, (vec![], 1), "the store is empty");
     // longer than a page of the database file
     let long = "a secret of mine ".repeat(1_000);
     for (name, from, text) in [
@@ -26,17 +28,17 @@ async fn erased_text_is_overwritten_in_the_file() {
         append(&store, idempotent_message(name, from, text, &format!("id{}", text.len()))).await.unwrap();
     }
     let expected = ["r:1:one", &format!("r:3:{long}"), "世界:1:three"];
-    assert_eq!(export(&users, "ana").await.0, expected);
+    assert_eq!(export(&users, user("ana")).await.0, expected);
     let before = all_after(&store, "r", 9).await;
 
-    assert_eq!(erase(&users, "ana").await, ["r:1", "r:3", "世界:1"]);
-    assert_eq!(export(&users, "ana").await.0, [""; 0]);
-    assert_eq!(erase(&users, "ana").await, [""; 0], "they are erased already");
+    assert_eq!(erase(&users, user("ana")).await, ["r:1", "r:3", "世界:1"]);
+    assert_eq!(export(&users, user("ana")).await.0, [""; 0]);
+    assert_eq!(erase(&users, user("ana")).await, [""; 0], "they are erased already");
     let after = all_after(&store, "r", 9).await;
     assert_eq!(seqs(&after), [1, 2, 3]);
     assert_eq!(after[1], before[1]);
     assert_eq!((&after[0].content, after[0].sent_at), (&Content::Erased, before[0].sent_at));
-    assert_eq!(export(&users, "anab").await.0, ["s:1:four"]);
+    assert_eq!(export(&users, user("anab")).await.0, ["s:1:four"]);
 
     // repeated by a client that does not know of the erasure
     let repeated = append(&store, idempotent_message("r", "ana", "one", "id3")).await.unwrap();
@@ -59,16 +61,17 @@ async fn a_long_history_is_scanned_in_steps() {
     seq_of(&store, message("r", "ana", "first")).await;
     file.execute(&format!(
         "WITH RECURSIVE n (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM n WHERE n < {COUNT})
-         INSERT INTO messages SELECT (1 << 40) + n, iif(n % 100 = 0, 'ana', 'bob'), 'id', 'text', 0 FROM n"
+         INSERT INTO messages (place, user, username, id, body, sent_at)
+         SELECT (1 << 40) + n, iif(n % 100 = 0, 'u_ana', 'u_bob'), 'name', 'id', 'text', 0 FROM n"
     ));
     let users = SqliteUserMessages::new(database.clone());
-    let (all, steps) = export(&users, "ana").await;
+    let (all, steps) = export(&users, user("ana")).await;
     assert_eq!((all.len(), steps), (451, 3));
     assert_eq!(all.last().unwrap(), "r:45000:text");
-    assert_eq!(export(&users, "nobody").await, (vec![], 3));
-    assert_eq!(erase(&users, "ana").await.len(), 451);
+    assert_eq!(export(&users, user("nobody")).await, (vec![], 3));
+    assert_eq!(erase(&users, user("ana")).await.len(), 451);
     assert_eq!(file.number("(SELECT count(*) FROM messages WHERE body IS NULL)"), 451);
-    let others = "(SELECT count(*) FROM messages WHERE username = 'bob' AND body = 'text')";
+    let others = "(SELECT count(*) FROM messages WHERE user = 'u_bob' AND body = 'text')";
     assert_eq!(file.number(others), 44_549);
     database.close().await;
 }
@@ -82,7 +85,7 @@ async fn pages_of_one_room_are_limited_in_bytes() {
         seq_of(&store, message("r", "ana", &text)).await;
     }
     let users = SqliteUserMessages::new(database.clone());
-    let (all, steps) = export(&users, "ana").await;
+    let (all, steps) = export(&users, user("ana")).await;
     assert_eq!((all.len(), steps), (7, 3));
     database.close().await;
 }
