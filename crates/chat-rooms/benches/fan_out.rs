@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 
 use chat_outbox::{BacklogLimits, Outbox, Transport};
 use chat_presence::{MemoryPresence, NodeId};
-use chat_protocol::{Content, Event};
+use chat_protocol::{Event, Identity};
 use chat_rooms::{Encoding, EncodingId, Engine, FrameSink, Frames, Membership, Sink, SinkClosed, Subscribe};
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher};
@@ -38,9 +38,9 @@ struct Plain;
 impl Encoding for Plain {
     fn encode(&self, event: &Event, frame: &mut Vec<u8>) {
         if let Event::Message { message, .. } = event
-            && let Content::Said { body, .. } = &message.content
+            && let Some(text) = message.text()
         {
-            frame.extend_from_slice(body.as_bytes());
+            frame.extend_from_slice(text.body.as_bytes());
         }
     }
 
@@ -87,9 +87,9 @@ fn room(members: usize, sink: impl Fn() -> Arc<dyn FrameSink>) -> Room {
         let mut memberships = Vec::with_capacity(members);
         for i in 0..members {
             let sink = Sink::Frames { encoding, sink: sink() };
-            let name = format!("p{i}").parse().unwrap();
+            let user = Identity::one_time_guest(i as u128, format!("p{i}").parse().unwrap());
             memberships.push(
-                engine.join(&"r".parse().unwrap(), &name, Subscribe::new(sink).with_lists()).await.unwrap(),
+                engine.join(&user, &"r".parse().unwrap(), Subscribe::new(sink).with_lists()).await.unwrap(),
             );
         }
         // joins are coalesced for a moment in a room of this size

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use chat_presence::{MemoryPresence, NodeId};
-use chat_protocol::{Content, Event, Member, RoomName, Username};
+use chat_protocol::{Content, Event, Identity, Member, RoomName, Text, Username};
 use chat_rooms::{Engine, Events, JoinError, Membership, Sink, Subscribe};
 
 /// How many events may queue up for a slow reader.
@@ -39,8 +39,10 @@ async fn join(
     let (Ok(room), Ok(name)) = (RoomName::parse(&room), Username::parse(&params.name)) else {
         return StatusCode::NOT_FOUND.into_response();
     };
+    // each connection is a user of its own here; a program with accounts passes the account's id
+    let user = Identity::one_time_guest(rand::random(), name);
     // reserve the name before answering the handshake; the others see it once the socket is ready
-    match engine.admit(&room, &name).await {
+    match engine.admit(&user, &room).await {
         Ok(admission) => upgrade.on_upgrade(async move |socket| {
             let (sink, events) = Sink::channel(BACKLOG);
             if let Ok((me, _)) = admission.join(Subscribe::new(sink).with_lists()).await {
@@ -86,8 +88,8 @@ fn line(event: &Event) -> String {
         Event::Entered { group, members } => format!("-> {} ({} in the room)", names(group), members.total()),
         Event::Left { group, members } => format!("<- {} ({} in the room)", names(group), members.total()),
         Event::Message { message, .. } => match &message.content {
-            Content::Said { from, body, .. } => format!("{from}: {body}"),
-            Content::Erased => String::new(),
+            Content::Text(Text { from, body, .. }) => format!("{from}: {body}"),
+            _ => String::new(),
         },
         Event::Notice { body, .. } => format!("* {body}"),
         Event::Refused { reason, .. } => format!("! {reason}"),

@@ -5,7 +5,7 @@
 use std::error::Error;
 
 use chat_presence::{MemoryPresence, NodeId};
-use chat_protocol::{Content, Event};
+use chat_protocol::{Event, Identity};
 use chat_rooms::{Engine, Sink, Subscribe};
 
 #[tokio::main]
@@ -13,11 +13,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
     let lobby = "lobby".parse()?;
 
-    // each member receives its events on a channel that holds up to 1,000 of them
+    // your program knows its users: an id that stays the same, and the name that others see
+    let ana = Identity::account("u_1".parse()?, "ana".parse()?)?;
+    let bob = Identity::account("u_2".parse()?, "bob".parse()?)?;
+
+    // each session receives its events on a channel that holds up to 1,000 of them
     let (sink, mut events) = Sink::channel(1_000);
-    let ana = engine.join(&lobby, &"ana".parse()?, Subscribe::new(sink).with_lists()).await?;
+    let ana = engine.join(&ana, &lobby, Subscribe::new(sink).with_lists()).await?;
     let (sink, _bob_events) = Sink::channel(1_000);
-    let bob = engine.join(&lobby, &"bob".parse()?, Subscribe::new(sink).with_lists()).await?;
+    let bob = engine.join(&bob, &lobby, Subscribe::new(sink).with_lists()).await?;
 
     let stored = bob.send("hello, ana").await?;
     println!("stored as number {}", stored.seq);
@@ -27,8 +31,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         match &*event {
             Event::Entered { group, .. } => println!("{} entered", group[0].username),
             Event::Message { message, .. } => {
-                if let Content::Said { from, body, .. } = &message.content {
-                    println!("{from}: {body}");
+                if let Some(text) = message.text() {
+                    println!("{}: {}", text.from, text.body);
                 }
             }
             Event::Left { group, .. } => {

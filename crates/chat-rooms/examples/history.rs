@@ -8,7 +8,7 @@ use std::path::Path;
 use chat_db::Database;
 use chat_history::SqliteHistory;
 use chat_presence::{NodeId, SqlitePresence};
-use chat_protocol::{Content, Event};
+use chat_protocol::{Event, Identity, Text};
 use chat_rooms::{Engine, Sink, Subscribe};
 
 #[tokio::main]
@@ -22,7 +22,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // the first event is `Joined`, with the newest 50 messages
     let (sink, mut events) = Sink::channel(1_000);
     let subscribe = Subscribe::new(sink).history(50);
-    let ana = engine.join(&"lobby".parse()?, &"ana".parse()?, subscribe).await?;
+    let ana = Identity::account("u_1".parse()?, "ana".parse()?)?;
+    let ana = engine.join(&ana, &"lobby".parse()?, subscribe).await?;
     let stored = ana.send("hello from this run").await?;
     println!("stored as number {}", stored.seq);
 
@@ -30,13 +31,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         match &*event {
             Event::Joined(room) => {
                 for message in &room.messages {
-                    if let Content::Said { from, body, .. } = &message.content {
+                    if let Some(Text { from, body, .. }) = message.text() {
                         println!("earlier: {} {from}: {body}", message.seq);
                     }
                 }
             }
             Event::Message { message, .. } => {
-                if let Content::Said { from, body, .. } = &message.content {
+                if let Some(Text { from, body, .. }) = message.text() {
                     println!("now: {} {from}: {body}", message.seq);
                 }
                 break;

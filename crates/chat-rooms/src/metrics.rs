@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use chat_protocol::{Content, ErrorCode, Message};
+use chat_protocol::{ErrorCode, Message};
 use metrics::{
     Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
     histogram,
@@ -85,8 +85,8 @@ impl Meters {
     /// Counts a message that was stored.
     pub(crate) fn stored(&self, message: &Message) {
         self.messages.increment(1);
-        if let Content::Said { body, .. } = &message.content {
-            self.message_bytes.increment(body.len() as u64);
+        if let Some(text) = message.text() {
+            self.message_bytes.increment(text.body.len() as u64);
         }
     }
 

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chat_db::Database;
-use chat_presence::{MemoryPresence, NewPresence, NodeId, PresenceStore, SqlitePresence, StoreError};
+use chat_presence::{Holder, MemoryPresence, NewPresence, NodeId, PresenceStore, SqlitePresence, StoreError};
 use chat_protocol::v2::{ErrorCode, NoticeLevel};
-use chat_protocol::{Content, Event, Member, MemberId, RoomName, Username};
+use chat_protocol::{Content, Event, Identity, Member, MemberId, RoomName, Text, Username};
 use chat_rooms::{
     Encoding, EncodingId, Engine, Events, FrameSink, Frames, JoinError, Membership, RoomUsage, SendError,
     Sink, SinkClosed, Subscribe,
@@ -26,13 +26,18 @@ fn user(name: &str) -> Username {
     name.parse().unwrap()
 }
 
+/// A user that no other call returns.
+fn guest(name: &str) -> Identity {
+    Identity::one_time_guest(rand::random(), user(name))
+}
+
 async fn engine() -> Engine {
     Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await.unwrap()
 }
 
 async fn join(engine: &Engine, name: &str) -> (Membership, Events) {
     let (sink, events) = Sink::channel(100_000);
-    (engine.join(&room("r"), &user(name), Subscribe::new(sink).with_lists()).await.unwrap(), events)
+    (engine.join(&guest(name), &room("r"), Subscribe::new(sink).with_lists()).await.unwrap(), events)
 }
 
 fn names(members: &[Arc<Member>]) -> String {
@@ -45,8 +50,8 @@ fn brief(event: &Event) -> String {
         Event::Entered { group, .. } => format!("+{}", names(group)),
         Event::Left { group, .. } => format!("-{}", names(group)),
         Event::Message { message, .. } => match &message.content {
-            Content::Said { from, body, .. } => format!("{from}:{body}"),
-            Content::Erased => format!("#{}", message.seq),
+            Content::Text(Text { from, body, .. }) => format!("{from}:{body}"),
+            _ => format!("#{}", message.seq),
         },
         Event::Notice { body, .. } => format!("*{body}"),
         Event::Refused { reason, .. } => format!("!{reason}"),
@@ -102,7 +107,7 @@ async fn of_100_joins_with_one_name_exactly_one_succeeds() {
             tokio::spawn(async move {
                 let (sink, events) = Sink::channel(100);
                 engine
-                    .join(&room("r"), &user("ana"), Subscribe::new(sink).with_lists())
+                    .join(&guest("ana"), &room("r"), Subscribe::new(sink).with_lists())
                     .await
                     .map(|member| (member, events))
             })
@@ -122,7 +127,7 @@ async fn a_dropped_admission_frees_the_name_and_removes_the_row() {
     let store = MemoryPresence::new(NodeId::new("here"));
     let other_node = store.for_node(NodeId::new("there"));
     let engine = Engine::builder(store).start().await.unwrap();
-    let admission = engine.admit(&room("r"), &user("ana")).await.unwrap();
+    let admission = engine.admit(&guest("ana"), &room("r")).await.unwrap();
     assert!(engine.is_present(&room("r"), &user("ana")).await.unwrap());
     assert!(engine.members(&room("r")).is_none(), "the room has no members yet");
     drop(admission);
@@ -168,7 +173,7 @@ async fn a_slow_reader_is_removed_and_the_others_are_not_affected() {
     let engine = engine().await;
     let (ana, mut anas) = join(&engine, "ana").await;
     let (sink, mut slow_events) = Sink::channel(10);
-    let slow = engine.join(&room("r"), &user("slow"), Subscribe::new(sink).with_lists()).await.unwrap();
+    let slow = engine.join(&guest("slow"), &room("r"), Subscribe::new(sink).with_lists()).await.unwrap();
     for i in 0..100 {
         ana.submit(i.to_string()).await.unwrap();
     }
@@ -201,7 +206,7 @@ async fn a_sink_that_panics_removes_only_its_own_member() {
     let engine = engine().await;
     let (ana, mut anas) = join(&engine, "ana").await;
     let bad = engine
-        .join(&room("r"), &user("bad"), Subscribe::new(Sink::Events(Arc::new(Panics))).with_lists())
+        .join(&guest("bad"), &room("r"), Subscribe::new(Sink::Events(Arc::new(Panics))).with_lists())
         .await
         .unwrap();
     for expected in ["+ana", "+bad", "-bad"] {
@@ -240,7 +245,7 @@ async fn an_encoding_that_panics_fails_its_members_only() {
     let (ana, mut anas) = join(&engine, "ana").await;
     let failed = Arc::new(FailureSink::default());
     let sink = Sink::Frames { encoding, sink: Arc::clone(&failed) as _ };
-    let bad = engine.join(&room("r"), &user("bad"), Subscribe::new(sink).with_lists()).await.unwrap();
+    let bad = engine.join(&guest("bad"), &room("r"), Subscribe::new(sink).with_lists()).await.unwrap();
     ana.submit("boom").await.unwrap();
     for expected in ["+ana", "+bad", "ana:boom", "-bad"] {
         assert_eq!(next(&mut anas).await, expected);
@@ -301,6 +306,7 @@ async fn presence_rows_follow_members_and_stale_rows_are_removed() {
     store()
         .join(NewPresence::new(
             room("r"),
+            guest("ghost").id().clone(),
             user("ghost"),
             chat_protocol::ChannelName::new(1),
             chat_protocol::Timestamp::from_millis(0),
@@ -311,8 +317,8 @@ async fn presence_rows_follow_members_and_stale_rows_are_removed() {
     let rows = store();
     assert!(rows.members(room("r")).await.unwrap().is_empty(), "rows of the previous run are removed");
 
-    let (ana, _) = join(&engine, "ana").await;
-    let (bob, _) = join(&engine, "bob").await;
+    let (ana, _anas) = join(&engine, "ana").await;
+    let (bob, _bobs) = join(&engine, "bob").await;
     let stored = rows.members(room("r")).await.unwrap();
     assert_eq!(stored, [(**ana.member()).clone(), (**bob.member()).clone()]);
     drop(ana);
@@ -321,7 +327,7 @@ async fn presence_rows_follow_members_and_stale_rows_are_removed() {
 
     engine.shutdown().await.unwrap();
     assert!(rows.members(room("r")).await.unwrap().is_empty());
-    assert!(matches!(engine.admit(&room("r"), &user("late")).await, Err(JoinError::Closing)));
+    assert!(matches!(engine.admit(&guest("late"), &room("r")).await, Err(JoinError::Closing)));
     database.close().await;
 }
 
@@ -363,7 +369,7 @@ async fn an_event_is_encoded_once_per_encoding_in_use() {
             let sink = Sink::Frames { encoding: encodings[i % 2], sink: Arc::new(Discard) };
             crowd.push(
                 engine
-                    .join(&room("r"), &user(&format!("p{i}")), Subscribe::new(sink).with_lists())
+                    .join(&guest(&format!("p{i}")), &room("r"), Subscribe::new(sink).with_lists())
                     .await
                     .unwrap(),
             );
@@ -430,7 +436,7 @@ impl PresenceStore for Faulty {
         &self,
         room: RoomName,
         username: Username,
-    ) -> BoxFuture<'_, Result<Option<NodeId>, StoreError>> {
+    ) -> BoxFuture<'_, Result<Option<Holder>, StoreError>> {
         self.inner.holder(room, username)
     }
 
@@ -454,7 +460,7 @@ async fn a_failing_presence_store_rejects_joins_and_does_not_affect_members() {
 
     set_mode.send_replace(Mode::Fails);
     assert!(matches!(engine.check().await, Err(JoinError::Store(_))));
-    assert!(matches!(engine.admit(&room("r"), &user("eve")).await, Err(JoinError::Store(_))));
+    assert!(matches!(engine.admit(&guest("eve"), &room("r")).await, Err(JoinError::Store(_))));
     drop(bob);
     ana.submit("on").await.unwrap();
     for expected in ["+ana", "+bob", "-bob", "ana:on"] {
@@ -477,7 +483,7 @@ async fn a_cancelled_admit_frees_the_name_at_once_and_the_row_later() {
     let engine = Engine::builder(Faulty { inner, mode }).start().await.unwrap();
     let admitting = tokio::spawn({
         let engine = engine.clone();
-        async move { engine.admit(&room("r"), &user("ana")).await }
+        async move { engine.admit(&guest("ana"), &room("r")).await }
     });
     let is_taken = async || engine.is_present(&room("r"), &user("ana")).await.unwrap();
     until("the name is reserved", is_taken).await;

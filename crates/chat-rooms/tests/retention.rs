@@ -9,7 +9,7 @@ use chat_history::{
     Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage, OnAppended, Page, Retention,
 };
 use chat_presence::{MemoryPresence, NodeId};
-use chat_protocol::{Epoch, Event, Message, RoomName, Since};
+use chat_protocol::{Epoch, Event, Identity, Message, RoomName, Since};
 use chat_rooms::{Engine, Events, Membership, Sink, Subscribe};
 use futures::future::{BoxFuture, FutureExt, ready};
 
@@ -54,7 +54,8 @@ fn room() -> RoomName {
 async fn join(engine: &Engine, name: &str, since: Option<Since>) -> (Membership, Events) {
     let (sink, events) = Sink::channel(10_000);
     let subscribe = Subscribe::new(sink).since(since).history(10);
-    (engine.join(&room(), &name.parse().unwrap(), subscribe).await.unwrap(), events)
+    let user = Identity::one_time_guest(rand::random(), name.parse().unwrap());
+    (engine.join(&user, &room(), subscribe).await.unwrap(), events)
 }
 
 fn seqs(messages: &[Arc<Message>]) -> Vec<u64> {

@@ -2,7 +2,7 @@
 
 use chat_protocol::MemberId;
 
-/// A point in the order in which a room's members join and leave.
+/// A point in the order in which a room's sessions join and leave.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LogicalTime(u64);
 
@@ -14,7 +14,20 @@ impl LogicalTime {
     }
 }
 
-/// How a member learns who is present in the room.
+/// One session's subscription to the events of a room. Ids increase over time and are never reused
+/// in a room.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SubscriptionId(u64);
+
+impl SubscriptionId {
+    /// Advances to the next id and returns it.
+    pub(crate) fn next(&mut self) -> Self {
+        self.0 += 1;
+        *self
+    }
+}
+
+/// How a session learns who is present in the room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PresenceStyle {
     /// By [`Entered`](chat_protocol::Event::Entered) and [`Left`](chat_protocol::Event::Left)
@@ -26,19 +39,19 @@ pub enum PresenceStyle {
     Changes,
 }
 
-/// The members that receive an event.
+/// The sessions that receive an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// All members.
+    /// All sessions.
     All,
-    /// The members with [`PresenceStyle::Lists`].
+    /// The sessions with [`PresenceStyle::Lists`].
     Lists,
-    /// The members with [`PresenceStyle::Lists`] that arrived before this time.
+    /// The sessions with [`PresenceStyle::Lists`] that arrived before this time.
     ListsBefore(LogicalTime),
-    /// The members with [`PresenceStyle::Changes`].
+    /// The sessions with [`PresenceStyle::Changes`].
     Changes,
-    /// The members with [`PresenceStyle::Changes`], except this one.
+    /// The sessions with [`PresenceStyle::Changes`], except those of this member.
     ChangesExcept(MemberId),
-    /// One member.
-    Only(MemberId),
+    /// One session.
+    Only(SubscriptionId),
 }

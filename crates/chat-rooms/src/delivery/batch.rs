@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use chat_protocol::{Event, MemberId};
 
 use crate::delivery::audience::PresenceStyle;
-use crate::delivery::audience::{Audience, LogicalTime};
+use crate::delivery::audience::{Audience, LogicalTime, SubscriptionId};
 use crate::delivery::encoding::{EncodingIndex, Encodings};
 use crate::delivery::frames::Frames;
 use crate::delivery::subscriber::Subscriber;
@@ -44,7 +44,7 @@ pub(crate) struct Batch {
     /// The shared items that some members do not receive, by index.
     limited: Vec<(usize, Limit)>,
     /// The items for a single member, ordered by member and index.
-    personal: Vec<(MemberId, usize)>,
+    personal: Vec<(SubscriptionId, usize)>,
     /// The number of pumps that have not yet offered the batch to all of their members.
     pub(crate) pending_pumps: AtomicUsize,
     /// The bytes of the whole batch that count towards the room's back-pressure.
@@ -189,7 +189,9 @@ impl Batch {
             Audience::ListsBefore(time) => {
                 subscriber.style == PresenceStyle::Lists && subscriber.arrival < time
             }
-            Audience::ChangesExcept(id) => subscriber.style == PresenceStyle::Changes && subscriber.id != id,
+            Audience::ChangesExcept(id) => {
+                subscriber.style == PresenceStyle::Changes && subscriber.member != id
+            }
             Audience::Only(id) => id == subscriber.id,
         };
         let (start, end) = self.range(subscriber);
@@ -226,7 +228,7 @@ impl Batch {
             Limit::ArrivedFrom(time) => {
                 subscriber.style == PresenceStyle::Lists && subscriber.arrival >= time
             }
-            Limit::Except(id) => subscriber.style == PresenceStyle::Changes && subscriber.id == id,
+            Limit::Except(id) => subscriber.style == PresenceStyle::Changes && subscriber.member == id,
         };
         let limited =
             self.limited.iter().filter(|(n, limit)| (start..end).contains(n) && is_excluded(*limit));

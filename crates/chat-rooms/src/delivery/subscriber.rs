@@ -1,27 +1,28 @@
-//! A member's subscription to the events of its room.
+//! A session's subscription to the events of its room.
 
 use chat_protocol::MemberId;
 
 use crate::Sink;
-use crate::delivery::audience::{LogicalTime, PresenceStyle};
+use crate::delivery::audience::{LogicalTime, PresenceStyle, SubscriptionId};
 use crate::delivery::encoding::EncodingIndex;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// The sink of one member, and the range of events that it receives. Held by the room and by the
-/// member's pump.
+/// The sink of one session, and the range of events that it receives. Held by the room and by the
+/// session's pump.
 #[derive(Debug)]
 pub(crate) struct Subscriber {
-    pub(crate) id: MemberId,
+    pub(crate) id: SubscriptionId,
+    pub(crate) member: MemberId,
     pub(crate) style: PresenceStyle,
     pub(crate) arrival: LogicalTime,
-    /// The position of the first event for this member: its own entry.
+    /// The position of the first event for this session.
     pub(crate) start: u64,
     pub(crate) sink: Sink,
     /// The encoding of the sink; `None` if the sink takes typed events, or its encoding is unknown.
     pub(crate) encoding: Option<EncodingIndex>,
     /// The pump that it belongs to for as long as it exists.
     pub(crate) pump: usize,
-    /// The position after the last event for this member, once that is known.
+    /// The position after the last event for this session, once that is known.
     end: AtomicU64,
     /// Whether it still counts towards the load of its pump.
     counts: AtomicBool,
@@ -29,18 +30,25 @@ pub(crate) struct Subscriber {
     gone: AtomicBool,
 }
 
+/// The session that a subscriber stands for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recipient {
+    pub(crate) id: SubscriptionId,
+    pub(crate) member: MemberId,
+    pub(crate) style: PresenceStyle,
+    pub(crate) arrival: LogicalTime,
+}
+
 impl Subscriber {
     pub(crate) fn new(
-        id: MemberId,
-        style: PresenceStyle,
-        arrival: LogicalTime,
+        Recipient { id, member, style, arrival }: Recipient,
         start: u64,
         sink: Sink,
         encoding: Option<EncodingIndex>,
         pump: usize,
     ) -> Self {
         let (end, counts, gone) = (AtomicU64::new(u64::MAX), AtomicBool::new(true), AtomicBool::new(false));
-        Self { id, style, arrival, start, sink, encoding, pump, end, counts, gone }
+        Self { id, member, style, arrival, start, sink, encoding, pump, end, counts, gone }
     }
 
     pub(crate) fn is_gone(&self) -> bool {

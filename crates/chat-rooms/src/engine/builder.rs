@@ -14,9 +14,9 @@ use crate::engine::{Engine, pruner};
 use crate::limits::EngineLimits;
 use crate::metrics::Meters;
 use crate::registry::Registry;
-use crate::registry::presence_cleanup::PresenceCleanup;
 use crate::registry::usage::Usage;
 use crate::room::RoomContext;
+use crate::room::presence_cleanup::PresenceCleanup;
 use crate::room::retention::RetentionRules;
 use crate::sync::atomic::{AtomicBool, AtomicUsize};
 use crate::sync::{self, Handle, TaskGuard};
@@ -112,6 +112,7 @@ impl EngineBuilder {
         let context = RoomContext {
             runtime: runtime.clone(),
             tails: Arc::default(),
+            presence_cleanup: Arc::clone(&presence_cleanup),
             retention: Arc::clone(&rules),
             encodings: Encodings::new(self.encodings),
             max_pumps: sync::parallelism(),

@@ -10,11 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_history::Retention;
-use chat_presence::{NewPresence, PresenceStore, StoreError, StoreErrorKind};
+use chat_presence::{PresenceStore, StoreError};
 use chat_protocol::{
-    ChannelName, Epoch, LeftReason, Member, MemberId, MemberList, NoticeLevel, RoomName, Timestamp, Username,
+    Epoch, Identity, LeftReason, Member, MemberId, MemberList, NoticeLevel, RoomName, Username,
 };
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::Instrument;
 
 use crate::engine::builder::EngineBuilder;
@@ -22,11 +21,11 @@ use crate::error::JoinError;
 use crate::member::Membership;
 use crate::member::admission::Admission;
 use crate::member::options::Subscribe;
-use crate::member::reservation::{PresenceRow, ReservedName};
+use crate::member::record;
+use crate::member::reservation::ReservedName;
 use crate::registry::Registry;
 use crate::registry::usage::{RoomUsage, Usage};
-use crate::room::Room;
-use crate::sync;
+use crate::room::state::Reserved;
 use crate::sync::atomic::Ordering;
 
 /// How long a client should wait before it retries a join that was refused because too many are
@@ -69,10 +68,12 @@ impl Engine {
         EngineBuilder::new(store)
     }
 
-    /// Reserves a name in a room and writes the presence record to the store. The other members do
-    /// not notice until [`Admission::join`] is called.
+    /// Reserves the name of a user in a room and writes the presence record to the store, unless
+    /// the user is in the room already. The other members do not notice until [`Admission::join`]
+    /// is called.
     ///
-    /// If several clients ask for one name at the same time, exactly one of them gets it.
+    /// If several users ask for one name at the same time, exactly one of them gets it. The
+    /// sessions of one user share the name.
     ///
     /// Cancel-safe: if the future is dropped before it resolves, the name is released and the
     /// record is removed.
@@ -85,52 +86,36 @@ impl Engine {
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
     /// # let (sink, mut events) = Sink::channel(100);
-    /// let admission = engine.admit(&lobby, &ana).await?;
+    /// let admission = engine.admit(&ana, &lobby).await?;
     /// // nobody in the room knows yet; answer a handshake, then join
     /// let (member, _) = admission.join(Subscribe::new(sink)).await?;
     /// assert!(member.is_member());
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
-    pub async fn admit(&self, room: &RoomName, username: &Username) -> Result<Admission, JoinError> {
+    pub async fn admit(&self, user: &Identity, room: &RoomName) -> Result<Admission, JoinError> {
         let span = tracing::trace_span!("admit", %room);
-        self.admit_one(room, username).instrument(span).await
+        self.admit_one(user, room).instrument(span).await
     }
 
-    async fn admit_one(&self, room: &RoomName, username: &Username) -> Result<Admission, JoinError> {
+    async fn admit_one(&self, user: &Identity, room: &RoomName) -> Result<Admission, JoinError> {
         if self.shared.is_closing() {
             return Err(JoinError::Closing);
         }
         let busy = |_| JoinError::Busy { retry_after: BUSY_RETRY };
         let permit = Arc::clone(&self.shared.admissions).try_acquire_owned().map_err(busy)?;
-        let name = ReservedName::take(&self.shared, room, username)?;
-        let (reply, outcome) = oneshot::channel();
-        // a task of its own, so that the outcome of the write is known even if the caller is gone;
-        // an unwanted record is then removed
-        let write = write_presence(
-            Arc::clone(&self.shared),
-            Arc::clone(name.room()),
-            username.clone(),
-            permit,
-            reply,
-        );
-        self.shared.context.runtime.spawn(write);
-        let deadline = self.shared.context.limits.store_timeout;
-        let timed_out = || {
-            JoinError::Store(StoreError::new(
-                StoreErrorKind::TimedOut,
-                format!("no answer within {deadline:?}"),
-            ))
+        let (name, reserved) = ReservedName::take(&self.shared, room, user)?;
+        let row = match reserved {
+            Reserved::Present => None,
+            Reserved::Absent => Some(record::write(&self.shared, name.room(), user, Some(permit)).await?),
         };
-        match sync::timeout(deadline, outcome).await {
-            Ok(Ok(row)) => Ok(Admission::new(name, row?)),
-            Ok(Err(_)) => Err(JoinError::Closing),
-            Err(_) => Err(timed_out()),
-        }
+        Ok(Admission::new(name, row))
     }
 
-    /// Joins a room under a name that nobody else in the room has.
+    /// Joins a room with a session of a user. The other members see the user join with its first
+    /// session and leave with its last one.
     ///
     /// This is [`admit`](Self::admit) followed by [`Admission::join`].
     ///
@@ -143,13 +128,14 @@ impl Engine {
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # use chat_presence::{MemoryPresence, NodeId};
-    /// # use chat_protocol::{Event, RoomName, Username};
+    /// # use chat_protocol::{Event, Identity, RoomName};
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
     /// let (sink, mut events) = Sink::channel(100);
     /// let subscribe = Subscribe::new(sink).history(20);
-    /// let (lobby, ana) = (RoomName::parse("lobby")?, Username::parse("ana")?);
-    /// let ana = engine.join(&lobby, &ana, subscribe).await?;
+    /// let lobby = RoomName::parse("lobby")?;
+    /// let ana = Identity::account("u_17".parse()?, "ana".parse()?)?;
+    /// let ana = engine.join(&ana, &lobby, subscribe).await?;
     ///
     /// let first = events.next().await.unwrap();
     /// assert!(matches!(&*first, Event::Joined(room) if room.member_count == 1));
@@ -158,11 +144,11 @@ impl Engine {
     /// ```
     pub async fn join(
         &self,
+        user: &Identity,
         room: &RoomName,
-        username: &Username,
         subscribe: Subscribe,
     ) -> Result<Membership, JoinError> {
-        let (member, _) = self.admit(room, username).await?.join(subscribe).await?;
+        let (member, _) = self.admit(user, room).await?.join(subscribe).await?;
         Ok(member)
     }
 
@@ -178,10 +164,11 @@ impl Engine {
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
     /// # let (sink, mut events) = Sink::channel(100);
-    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
-    /// assert!(engine.is_present(&lobby, &ana).await?);
+    /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
+    /// assert!(engine.is_present(&lobby, ana.username()).await?);
     /// # drop(member);
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
@@ -192,7 +179,7 @@ impl Engine {
         // this node's own members are known in memory; a record of this node that is still in the
         // store is about to be removed
         let holder = self.shared.store.holder(room.clone(), username.clone()).await?;
-        Ok(holder.is_some_and(|node| node != *self.shared.store.node()))
+        Ok(holder.is_some_and(|holder| holder.node != *self.shared.store.node()))
     }
 
     /// Returns the current members of a room, or `None` if it has none.
@@ -202,11 +189,12 @@ impl Engine {
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
     /// # let (sink, mut events) = Sink::channel(100);
-    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
     /// let members = engine.members(&lobby).expect("a member is present");
-    /// assert_eq!((members.total(), &members.first()[0].username), (1, &ana));
+    /// assert_eq!((members.total(), &members.first()[0].username), (1, ana.username()));
     /// # drop(member);
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
@@ -235,9 +223,10 @@ impl Engine {
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
     /// # let (sink, mut events) = Sink::channel(100);
-    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
     /// assert_eq!(engine.rooms(), [(lobby, 1)]);
     /// # drop(member);
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
@@ -264,10 +253,11 @@ impl Engine {
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
     /// # let (sink, mut events) = Sink::channel(100);
-    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
-    /// assert!(engine.kick(&lobby, &ana));
+    /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
+    /// assert!(engine.kick(&lobby, ana.username()));
     /// assert!(member.was_removed());
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
@@ -286,9 +276,10 @@ impl Engine {
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
     /// # let (sink, mut events) = Sink::channel(100);
-    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
     /// assert_eq!(engine.close_room(&lobby), 1);
     /// assert!(member.was_removed());
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
@@ -349,9 +340,10 @@ impl Engine {
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
     /// # let (sink, mut events) = Sink::channel(100);
-    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
     /// assert!(engine.notice(&lobby, chat_protocol::NoticeLevel::Info, "tea is ready"));
     /// # drop(member);
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
@@ -374,7 +366,8 @@ impl Engine {
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
     /// # let (sink, mut events) = Sink::channel(100);
     /// # drop(sink);
     /// # let _: (chat_protocol::RoomName, chat_protocol::Username) = (lobby, ana);
@@ -433,11 +426,12 @@ impl Engine {
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
     /// # let (sink, mut events) = Sink::channel(100);
     /// # drop(sink);
     /// engine.shutdown().await?;
-    /// assert!(engine.admit(&lobby, &ana).await.is_err());
+    /// assert!(engine.admit(&ana, &lobby).await.is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn shutdown(&self) -> Result<(), StoreError> {
@@ -455,29 +449,4 @@ impl fmt::Debug for Engine {
             .field("store", &self.shared.store)
             .finish()
     }
-}
-
-/// Writes the presence record of a client whose name is reserved, and makes sure that the room
-/// knows the number of its newest message. If the caller is gone, the record is dropped and thereby
-/// removed.
-async fn write_presence(
-    shared: Arc<Registry>,
-    room: Arc<Room>,
-    username: Username,
-    _permit: OwnedSemaphorePermit,
-    reply: oneshot::Sender<Result<PresenceRow, JoinError>>,
-) {
-    let (channel, joined_at) = (ChannelName::new(rand::random()), Timestamp::now());
-    let record = NewPresence::new(room.name.clone(), username, channel, joined_at);
-    let outcome = async {
-        let id = shared.store.join(record.clone()).await.map_err(|error| match error {
-            chat_presence::JoinError::Taken(_) => JoinError::NameTaken,
-            chat_presence::JoinError::Store(error) => error.into(),
-            other => StoreError::other(other).into(),
-        })?;
-        let row = PresenceRow::new(Arc::clone(&shared.presence_cleanup), record.with_id(id));
-        room.load_newest_seq(&*shared.history).await?;
-        Ok(row)
-    };
-    let _ = reply.send(outcome.await);
 }

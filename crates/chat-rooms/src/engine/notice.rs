@@ -23,9 +23,10 @@ impl Engine {
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
     /// # let (sink, mut events) = Sink::channel(100);
-    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
     /// let rooms = engine.notice_all(chat_protocol::NoticeLevel::Warning, "a restart at noon");
     /// assert_eq!(rooms, 1);
     /// # drop(member);

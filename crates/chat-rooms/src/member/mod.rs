@@ -3,59 +3,56 @@
 pub(crate) mod admission;
 pub(crate) mod options;
 mod pending_append;
+pub(crate) mod record;
 pub(crate) mod reservation;
 
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
-use std::time::Instant;
 
 use chat_history::{NewMessage, Page};
 use chat_protocol::{ErrorCode, LeftReason, Member, MemberList, MessageId, Reference};
-use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::delivery::audience::SubscriptionId;
 use crate::delivery::window::SendWindow;
 use crate::error::{ReadError, SendError};
-use crate::member::options::{MembersQuery, Outgoing, Stored, Subscribe};
+use crate::member::options::{MembersQuery, Outgoing, Stored};
 use crate::member::pending_append::PendingAppend;
 use crate::registry::Registry;
-use crate::room::catch_up::CatchUp;
 use crate::room::core::LeaveNotice;
 use crate::room::publish::{Acceptance, RequestKey};
-use crate::room::replies::{JoinKind, NotJoined, ReplyContext};
+use crate::room::replies::ReplyContext;
 use crate::room::{LeaveVisibility, Position, Room};
 
 /// What a message in flight counts in addition to its text, in bytes.
 const PER_MESSAGE: usize = 256;
 
-/// A member of a room.
+/// A session of a member of a room.
 ///
-/// Dropping it leaves the room, after the messages that the member has sent. The other members are
-/// notified, the name is free at once, and the presence record is removed.
+/// Dropping it ends the session, after the messages that it has sent. With the last session of a
+/// user, the user leaves the room: the other members are notified, the name is free at once, and
+/// the presence record is removed.
 #[must_use = "dropping a membership leaves the room"]
 pub struct Membership {
     shared: Arc<Registry>,
     room: Arc<Room>,
     member: Arc<Member>,
+    session: SubscriptionId,
     window: SendWindow,
-    /// What the member receives when it leaves.
+    /// What the session receives when it leaves.
     leave_notice: LeaveNotice,
-    /// When the member last indicated that it is typing.
-    last_typing: Mutex<Option<Instant>>,
 }
 
 impl Membership {
-    fn new(shared: Arc<Registry>, room: Arc<Room>, member: Arc<Member>, window: SendWindow) -> Self {
-        shared.context.meters.joined();
-        Self {
-            shared,
-            room,
-            member,
-            window,
-            leave_notice: LeaveNotice::Silent,
-            last_typing: Mutex::new(None),
-        }
+    fn new(
+        shared: Arc<Registry>,
+        room: Arc<Room>,
+        member: Arc<Member>,
+        session: SubscriptionId,
+        window: SendWindow,
+    ) -> Self {
+        Self { shared, room, member, session, window, leave_notice: LeaveNotice::Silent }
     }
 
     /// Counts the join in the usage of the room.
@@ -65,18 +62,18 @@ impl Membership {
         }
     }
 
-    /// Returns the record of this member.
+    /// Returns the record of the member to whom this session belongs.
     pub fn member(&self) -> &Arc<Member> {
         &self.member
     }
 
-    /// Returns whether an operator removed the member, by [`Engine::kick`](crate::Engine::kick) or
-    /// [`Engine::close_room`](crate::Engine::close_room).
+    /// Returns whether an operator removed the session and its member, by
+    /// [`Engine::kick`](crate::Engine::kick) or [`Engine::close_room`](crate::Engine::close_room).
     ///
     /// Its sink was then probed and, unless it joined [with lists](Subscribe::with_lists), was sent
     /// the reason.
     pub fn was_removed(&self) -> bool {
-        self.room.has_removed(self.member.id)
+        self.room.has_removed(self.session)
     }
 
     /// Returns the current members of the room.
@@ -84,10 +81,10 @@ impl Membership {
         self.room.list()
     }
 
-    /// Returns whether the member is still in the room. It is removed when its sink is closed, and
+    /// Returns whether the session is still in the room. It is removed when its sink is closed, and
     /// by an operator.
     pub fn is_member(&self) -> bool {
-        self.room.has_member(self.member.id)
+        self.room.has_session(self.session)
     }
 
     /// Sends a message to all members of the room, and waits until it is stored.
@@ -111,8 +108,9 @@ impl Membership {
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
     /// # let (sink, _events) = Sink::channel(100);
-    /// # let (lobby, ana) = (RoomName::parse("lobby")?, Username::parse("ana")?);
-    /// let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// # let lobby = RoomName::parse("lobby")?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
+    /// let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
     /// let stored = member.send("hello").await?;
     /// assert_eq!(stored.seq, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
@@ -146,9 +144,10 @@ impl Membership {
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
     /// # let (sink, mut events) = Sink::channel(100);
-    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
     /// member.submit("hello").await?;
     /// // Joined, then what became of the message, then the message
     /// events.next().await;
@@ -176,7 +175,7 @@ impl Membership {
             let budget = budget.map_err(|_| SendError::NotAMember)?;
             // created before the room is checked, so that no progress is missed in between
             let progress = self.room.progress();
-            match self.room.accept(&self.member, body.len()) {
+            match self.room.accept(self.session, body.len()) {
                 Acceptance::InFlight(sender) => break (sender, budget),
                 Acceptance::NotAMember => return Err(SendError::NotAMember),
                 Acceptance::Congested => {
@@ -188,8 +187,9 @@ impl Membership {
         let guard = self.window.take(sender.charge, budget);
         let idempotent = id.is_some();
         let id = id.unwrap_or_else(|| MessageId::from_random(rand::random()));
-        let (room, from) = (self.room.name.clone(), self.member.username.clone());
-        let message = NewMessage::new(room, from, body, id.clone()).idempotent(idempotent);
+        let (user, from) = (self.member.user.clone(), self.member.username.clone());
+        let message = NewMessage::new(self.room.name.clone(), user, from, body, id.clone());
+        let message = message.idempotent(idempotent);
         let key = RequestKey { id, reference };
         let pending =
             PendingAppend::new(Arc::clone(&self.shared), Arc::clone(&self.room), sender, guard, key, reply);
@@ -208,7 +208,7 @@ impl Membership {
         reason: impl Into<Arc<str>>,
         reference: Option<Reference>,
     ) -> Result<Position, SendError> {
-        self.room.refuse(self.member.id, code, reason.into(), reference).ok_or(SendError::NotAMember)
+        self.room.refuse(self.session, code, reason.into(), reference).ok_or(SendError::NotAMember)
     }
 
     /// Sends this member a page of messages, in order with the events of the room: no message of
@@ -228,9 +228,10 @@ impl Membership {
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
     /// # let (sink, mut events) = Sink::channel(100);
-    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
     /// use chat_history::Page;
     ///
     /// member.send("hello").await?;
@@ -248,15 +249,15 @@ impl Membership {
     ) -> Result<Position, ReadError> {
         // the page contains what the member has sent before, because commands take effect in their
         // order
-        self.until(|room| !room.has_in_flight(self.member.id)).await;
+        self.until(|room| !room.has_in_flight(self.session)).await;
         let context = ReplyContext { epoch: self.shared.history.epoch(), reference, members: 0 };
-        let sent = match self.room.reply_history(self.member.id, page, max_bytes, None, &context) {
+        let sent = match self.room.reply_history(self.session, page, max_bytes, None, &context) {
             Ok(sent) => sent,
             Err(page) => {
                 let read = self.room.read(&*self.shared.history, page).await?;
                 // with the page at hand, nothing more has to be read
                 self.room
-                    .reply_history(self.member.id, page, max_bytes, Some(read), &context)
+                    .reply_history(self.session, page, max_bytes, Some(read), &context)
                     .unwrap_or_default()
             }
         };
@@ -277,9 +278,10 @@ impl Membership {
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
     /// # let (sink, mut events) = Sink::channel(100);
-    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
     /// use chat_rooms::MembersQuery;
     ///
     /// let position = member.members_page(&MembersQuery::new(50).prefix("a"), None)?;
@@ -292,7 +294,7 @@ impl Membership {
         query: &MembersQuery,
         reference: Option<Reference>,
     ) -> Result<Position, ReadError> {
-        self.room.reply_members(self.member.id, query.into(), reference).ok_or(ReadError::NotAMember)
+        self.room.reply_members(self.session, query.into(), reference).ok_or(ReadError::NotAMember)
     }
 
     /// Notifies the other members that this member is typing.
@@ -301,69 +303,39 @@ impl Membership {
     /// the previous call, and while the room has more to deliver than
     /// [`EngineLimits::queued_bytes`](crate::EngineLimits::queued_bytes).
     pub fn typing(&self) {
-        let now = Instant::now();
-        let mut last_typing = self.last_typing.lock();
-        if last_typing
-            .is_none_or(|last| now.duration_since(last) >= self.shared.context.limits.typing_interval)
-        {
-            *last_typing = Some(now);
-            drop(last_typing);
-            self.room.typing(self.member.id);
-        }
+        self.room.typing(self.session);
     }
 
-    /// Detaches the sink of this member.
+    /// Detaches the sink of this session: it receives no more events and cannot send messages.
     ///
-    /// The member stays in the room, and the other members do not notice. Until it is
-    /// [reattached](Self::reattach), it receives no events and cannot send messages.
-    pub fn detach(&self) {
-        self.room.detach(self.member.id);
-    }
-
-    /// Gives this member another sink, as [`Admission::join`](crate::Admission::join) does, without
-    /// leaving the room: the other members do not notice.
-    ///
-    /// From now on, the member's messages count towards `window`. For members that joined without
-    /// [lists](Subscribe::with_lists).
-    ///
-    /// Cancel-safe: if the future is dropped before it resolves, the member stays detached.
-    ///
-    /// # Errors
-    /// [`ReadError::History`] if the history store fails; [`ReadError::NotAMember`] if the member
-    /// is not in the room any more.
+    /// The user stays in the room until this membership is dropped, and the other members do not
+    /// notice. So a user whose connection broke can join with another session first.
     ///
     /// ```
     /// # use chat_presence::{MemoryPresence, NodeId};
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
     /// # let (sink, mut events) = Sink::channel(100);
-    /// # let mut member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
-    /// // the connection is gone: nobody notices for now
-    /// member.detach();
+    /// let broken = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
+    /// // its connection is gone: nobody notices for now
+    /// broken.detach();
     /// let (new_sink, mut new_events) = Sink::channel(100);
-    /// member.reattach(Subscribe::new(new_sink), &Default::default()).await?;
-    /// assert!(new_events.next().await.is_some());
+    /// let member = engine.join(&ana, &lobby, Subscribe::new(new_sink)).await?;
+    /// drop(broken);
+    /// assert_eq!(member.members().total(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
-    pub async fn reattach(
-        &mut self,
-        subscribe: Subscribe,
-        window: &SendWindow,
-    ) -> Result<Position, ReadError> {
-        self.detach();
-        if !self.is_member() {
-            return Err(ReadError::NotAMember);
-        }
-        self.window = window.clone();
-        join(&self.shared, &self.room, &self.member, JoinKind::Reattach, subscribe).await
+    pub fn detach(&self) {
+        self.room.detach(self.session);
     }
 
     /// Waits until the event at the position `sent` was offered to this member's sink, or the
     /// member has no sink any more. Cancel-safe.
     pub async fn delivered(&self, sent: Position) {
-        self.until(|room| room.has_delivered(sent, self.member.id)).await;
+        self.until(|room| room.has_delivered(sent, self.session)).await;
     }
 
     /// Waits until everything that was sent in the room was offered to all of its members.
@@ -374,9 +346,10 @@ impl Membership {
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
     /// # let (sink, mut events) = Sink::channel(100);
-    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
     /// member.submit("hello").await?;
     /// member.idle().await;
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
@@ -404,9 +377,10 @@ impl Membership {
     /// # use chat_rooms::{Engine, Sink, Subscribe};
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let (lobby, ana) = ("lobby".parse()?, "ana".parse()?);
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
     /// # let (sink, mut events) = Sink::channel(100);
-    /// # let member = engine.join(&lobby, &ana, Subscribe::new(sink)).await?;
+    /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
     /// member.leave();
     /// assert!(engine.members(&lobby).is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
@@ -420,29 +394,6 @@ impl Membership {
     }
 }
 
-/// Joins a member, or gives it another sink, as soon as all messages that it missed have been read.
-async fn join(
-    shared: &Registry,
-    room: &Room,
-    member: &Arc<Member>,
-    kind: JoinKind,
-    subscribe: Subscribe,
-) -> Result<Position, ReadError> {
-    let Subscribe { sink, since, history, limits, members, reference, .. } = subscribe;
-    let context = ReplyContext { epoch: shared.history.epoch(), reference, members };
-    let since = since.filter(|since| since.epoch == context.epoch).map(|since| since.seq);
-    let mut catch_up = CatchUp::new(since, history, limits);
-    loop {
-        match room.join(member, kind, &sink, &mut catch_up, &context) {
-            Ok(sent) => return Ok(sent),
-            Err(NotJoined::Read(page)) => {
-                catch_up.add(room.read(&*shared.history, page).await?);
-            }
-            Err(NotJoined::NotAMember) => return Err(ReadError::NotAMember),
-        }
-    }
-}
-
 impl Drop for Membership {
     fn drop(&mut self) {
         let visibility = if self.shared.suppresses_leave_events() {
@@ -451,9 +402,7 @@ impl Drop for Membership {
             LeaveVisibility::Announced
         };
         let leave_notice = mem::replace(&mut self.leave_notice, LeaveNotice::Silent);
-        self.room.leave(self.member.id, leave_notice, visibility);
-        self.shared.presence_cleanup.add(self.member.id);
-        self.shared.context.meters.left();
+        self.room.leave(self.session, leave_notice, visibility);
         self.shared.remove_if_empty(&self.room);
     }
 }

@@ -3,47 +3,50 @@
 
 use std::sync::Arc;
 
-use chat_protocol::{Member, RoomName, Username};
+use chat_protocol::{Identity, Member, RoomName};
 
 use crate::error::JoinError;
 use crate::registry::Registry;
-use crate::registry::presence_cleanup::PresenceCleanup;
+use crate::room::presence_cleanup::PresenceCleanup;
+use crate::room::state::Reserved;
 use crate::room::{ReserveError, Room};
 
-/// A name that is reserved in a room's memory. Dropping it releases the name.
+/// A user's name that is reserved in a room's memory for one of its sessions. Dropping it releases
+/// the name, unless another session of the user has it as well.
 pub(crate) struct ReservedName {
     shared: Arc<Registry>,
     room: Arc<Room>,
-    username: Username,
-    /// Whether a member has joined under the name.
+    user: Identity,
+    /// Whether the session has joined.
     used: bool,
 }
 
 impl ReservedName {
-    /// Reserves a name in a room, which is created if necessary. If the name is taken, the sink of
-    /// the member that has it is probed.
+    /// Reserves the name of a user in a room, which is created if necessary. Also returns whether
+    /// the user is in the room already. If another user has the name, its sinks are probed.
     ///
     /// # Errors
     /// [`JoinError::NameTaken`] or [`JoinError::RoomFull`].
     pub(crate) fn take(
         shared: &Arc<Registry>,
         name: &RoomName,
-        username: &Username,
-    ) -> Result<Self, JoinError> {
+        user: &Identity,
+    ) -> Result<(Self, Reserved), JoinError> {
         let mut rooms = shared.rooms.lock();
         let room =
             rooms.entry(name.clone()).or_insert_with(|| Room::new(name.clone(), Arc::clone(&shared.context)));
         let room = Arc::clone(room);
         // under the lock of all rooms: the room can't be removed before the name is reserved in it
-        let reserved = room.reserve(username);
+        let reserved = room.reserve(user.username(), user.id());
         drop(rooms);
         match reserved {
-            Ok(()) => Ok(Self { shared: Arc::clone(shared), room, username: username.clone(), used: false }),
+            Ok(reserved) => {
+                let name = Self { shared: Arc::clone(shared), room, user: user.clone(), used: false };
+                Ok((name, reserved))
+            }
             Err(ReserveError::RoomFull) => Err(JoinError::RoomFull),
             Err(ReserveError::NameTaken(holder)) => {
-                if let Some(subscriber) = holder {
-                    subscriber.sink.probe();
-                }
+                holder.iter().for_each(|subscriber| subscriber.sink.probe());
                 Err(JoinError::NameTaken)
             }
         }
@@ -57,7 +60,11 @@ impl ReservedName {
         &self.shared
     }
 
-    /// Passes the name on to the member that joins under it.
+    pub(crate) fn user(&self) -> &Identity {
+        &self.user
+    }
+
+    /// Passes the name on to the session that has joined.
     pub(crate) fn keep(mut self) -> (Arc<Registry>, Arc<Room>) {
         self.used = true;
         (Arc::clone(&self.shared), Arc::clone(&self.room))
@@ -82,10 +89,10 @@ impl PresenceRow {
         &self.member
     }
 
-    /// Passes the row on to the member that joins.
-    pub(crate) fn keep(mut self) -> Arc<Member> {
-        self.used = true;
-        Arc::clone(&self.member)
+    /// Passes the row on to the member that has joined. Does nothing if the session joined as a
+    /// member with another row: then this one is not needed.
+    pub(crate) fn keep_for(mut self, member: &Arc<Member>) {
+        self.used = self.member.id == member.id;
     }
 }
 
@@ -100,7 +107,7 @@ impl Drop for PresenceRow {
 impl Drop for ReservedName {
     fn drop(&mut self) {
         if !self.used {
-            self.room.release(&self.username);
+            self.room.release(self.user.username());
             self.shared.remove_if_empty(&self.room);
         }
     }

@@ -1,6 +1,5 @@
 //! The state that the clones of an engine share with its admissions and its members.
 
-pub(crate) mod presence_cleanup;
 pub(crate) mod usage;
 
 use std::collections::HashMap;
@@ -13,8 +12,8 @@ use chat_protocol::RoomName;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-use crate::registry::presence_cleanup::PresenceCleanup;
 use crate::registry::usage::Usage;
+use crate::room::presence_cleanup::PresenceCleanup;
 use crate::room::{Room, RoomContext};
 use crate::sync::TaskGuard;
 use crate::sync::atomic::{AtomicBool, Ordering};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chat_protocol::{Content, Message, RoomName};
+use chat_protocol::{Message, RoomName};
 use parking_lot::Mutex;
 
 /// The usage of a room since it was last taken.
@@ -40,10 +40,7 @@ impl Usage {
 
     /// Counts a message that was stored.
     pub(crate) fn stored(&self, message: &Message) {
-        let bytes = match &message.content {
-            Content::Said { body, .. } => body.len() as u64,
-            Content::Erased => 0,
-        };
+        let bytes = message.text().map_or(0, |text| text.body.len() as u64);
         self.add(&message.room, RoomUsage { peak_members: 0, messages: 1, bytes });
     }
 

@@ -189,14 +189,14 @@ fn encoded_size(messages: &[Arc<Message>]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use chat_protocol::{Content, RoomName, Timestamp};
+    use chat_protocol::{Content, RoomName, Text, Timestamp, UserId};
     use proptest::prelude::*;
 
     use super::*;
 
     fn message(seq: u64) -> Arc<Message> {
         let room = RoomName::parse("r").unwrap();
-        Arc::new(Message { room, seq, sent_at: Timestamp::from_millis(0), content: Content::Erased })
+        Arc::new(Message::new(room, seq, Timestamp::from_millis(0), Content::Erased))
     }
 
     /// A store that keeps the messages after `pruned`, and a room whose tail begins after
@@ -270,12 +270,10 @@ mod tests {
     #[test]
     fn reading_stops_once_the_messages_exceed_the_limit() {
         let long = |seq| {
-            let content = Content::Said {
-                id: "id".parse().unwrap(),
-                from: "ana".parse().unwrap(),
-                body: "x".repeat(100_000).into(),
-            };
-            Arc::new(Message { content, ..(*message(seq)).clone() })
+            let (id, from) = ("id".parse().unwrap(), "ana".parse().unwrap());
+            let text = Text::new(id, UserId::unknown(), from, "x".repeat(100_000));
+            let Message { room, seq, sent_at, .. } = (*message(seq)).clone();
+            Arc::new(Message::new(room, seq, sent_at, Content::Text(text)))
         };
         let tail = Tail::after(500);
         let mut catch_up = CatchUp::new(Some(0), 0, CatchUpLimits::default());

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use chat_protocol::{Event, LeftReason, Member, MemberId, Reference};
 
-use crate::delivery::audience::{Audience, PresenceStyle};
+use crate::delivery::audience::{Audience, LogicalTime, PresenceStyle, SubscriptionId};
 use crate::delivery::batch::{Batch, Item};
 use crate::delivery::encoding::Encodings;
 use crate::delivery::queue::PumpQueue;
-use crate::delivery::subscriber::Subscriber;
+use crate::delivery::subscriber::{Recipient, Subscriber};
 use crate::delivery::window::InFlightGuard;
 use crate::room::state::{Effect, RoomState};
 use crate::room::tail::Tail;
@@ -27,15 +27,15 @@ pub(crate) struct Core {
     pub(crate) state: RoomState,
     /// The newest messages.
     pub(crate) tail: Tail,
-    /// The subscribers of the members. A detached member has none.
-    pub(crate) subscribers: HashMap<MemberId, Arc<Subscriber>>,
-    /// The subscribers of members that have left and whose pumps have not offered them their last
+    /// The subscribers of the sessions. A detached session has none.
+    pub(crate) subscribers: HashMap<SubscriptionId, Arc<Subscriber>>,
+    /// The subscribers of sessions that have left and whose pumps have not offered them their last
     /// event yet.
     ending: Vec<Arc<Subscriber>>,
-    /// The members whose messages are in flight to the store.
-    pub(crate) in_flight: HashMap<MemberId, InFlight>,
-    /// The members that an operator removed, until their memberships are dropped.
-    pub(crate) removed: HashSet<MemberId>,
+    /// The sessions whose messages are in flight to the store.
+    pub(crate) in_flight: HashMap<SubscriptionId, InFlight>,
+    /// The sessions that an operator removed, until their memberships are dropped.
+    pub(crate) removed: HashSet<SubscriptionId>,
     /// Events that are queued, but not in a batch yet.
     unbatched: Vec<Item>,
     /// When the first of these events was queued.
@@ -53,18 +53,18 @@ pub(crate) struct Core {
     encoding_users: Vec<[usize; 2]>,
 }
 
-/// The messages of a member that are in flight to the store.
+/// The messages of a session that are in flight to the store.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
-    /// How many there are, including those of the member that had the name before.
+    /// How many there are, including those of the user that had the name before.
     pub(crate) count: usize,
-    /// Set once the member is to leave after them.
+    /// Set once the session is to leave after them.
     pub(crate) leave_notice: Option<LeaveNotice>,
-    /// The member that has the name now.
-    pub(crate) successor: Option<MemberId>,
+    /// The first session of the user that has the name now.
+    pub(crate) successor: Option<SubscriptionId>,
 }
 
-/// What a leaving member receives.
+/// What a leaving session receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum LeaveNotice {
     /// Nothing: its sink receives no more events.
@@ -99,9 +99,9 @@ impl Core {
         }
     }
 
-    /// Whether a member is in the room, and not about to leave.
-    pub(crate) fn is_active(&self, id: MemberId) -> bool {
-        self.state.has_member(id)
+    /// Whether a session is in the room, and not about to leave.
+    pub(crate) fn is_active(&self, id: SubscriptionId) -> bool {
+        self.state.has_session(id)
             && self.in_flight.get(&id).is_none_or(|in_flight| in_flight.leave_notice.is_none())
     }
 
@@ -110,11 +110,11 @@ impl Core {
         self.state.is_empty() && self.in_flight.is_empty()
     }
 
-    /// Subscribes a member to the events of the room. Its first event is the last one in `effects`;
-    /// returns the position of that event.
+    /// Subscribes a session to the events of the room. Its first event is the last one in
+    /// `effects`; returns the position of that event.
     pub(crate) fn subscribe(
         &mut self,
-        id: MemberId,
+        (id, arrival): (SubscriptionId, LogicalTime),
         style: PresenceStyle,
         sink: crate::Sink,
         effects: &[Effect],
@@ -129,8 +129,9 @@ impl Core {
         // first
         let earlier = self.ending.iter().find(|ending| ending.sink.is_same(&sink)).map(|ending| ending.pump);
         let pump = earlier.unwrap_or_else(|| self.choose_pump(context));
-        let arrival = self.state.arrival(id).unwrap_or_default();
-        let subscriber = Arc::new(Subscriber::new(id, style, arrival, start, sink, encoding, pump));
+        let member = self.state.member_of(id).map_or(MemberId::new(0), |member| member.id);
+        let recipient = Recipient { id, member, style, arrival };
+        let subscriber = Arc::new(Subscriber::new(recipient, start, sink, encoding, pump));
         self.subscribers.insert(id, Arc::clone(&subscriber));
         self.pumps[pump].subscribe(subscriber);
         Position { position: start }
@@ -159,7 +160,7 @@ impl Core {
         }
     }
 
-    fn take_subscriber(&mut self, id: MemberId) -> Option<Arc<Subscriber>> {
+    fn take_subscriber(&mut self, id: SubscriptionId) -> Option<Arc<Subscriber>> {
         let subscriber = self.subscribers.remove(&id)?;
         if let Some(encoding) = subscriber.encoding {
             self.encoding_users[encoding.get()][index(subscriber.style)] -= 1;
@@ -167,19 +168,19 @@ impl Core {
         Some(subscriber)
     }
 
-    /// Ends a member's subscription at once: its sink receives nothing more.
-    pub(crate) fn unsubscribe(&mut self, id: MemberId) {
+    /// Ends a session's subscription at once: its sink receives nothing more.
+    pub(crate) fn unsubscribe(&mut self, id: SubscriptionId) {
         if let Some(subscriber) = self.take_subscriber(id) {
             subscriber.set_gone();
             self.pumps[subscriber.pump].unsubscribe(&subscriber);
         }
     }
 
-    /// Begins to remove a member, after its messages in flight. Returns `false` if it had left
+    /// Begins to remove a session, after its messages in flight. Returns `false` if it had left
     /// before.
     pub(crate) fn leave(
         &mut self,
-        id: MemberId,
+        id: SubscriptionId,
         leave_notice: LeaveNotice,
         effects: &mut Vec<Effect>,
     ) -> bool {
@@ -201,14 +202,14 @@ impl Core {
         self.pumps[subscriber.pump].release(subscriber);
     }
 
-    /// Removes a member whose messages are all delivered. Returns `false` if it had left before.
+    /// Removes a session whose messages are all delivered. Returns `false` if it had left before.
     pub(crate) fn finish_leaving(
         &mut self,
-        id: MemberId,
+        id: SubscriptionId,
         leave_notice: LeaveNotice,
         effects: &mut Vec<Effect>,
     ) -> bool {
-        if !self.state.has_member(id) {
+        if !self.state.has_session(id) {
             return false;
         }
         match leave_notice {
@@ -228,24 +229,64 @@ impl Core {
         self.state.leave(id, effects)
     }
 
-    /// Removes at once a member that is about to leave and whose name `newcomer` takes now. The
-    /// messages of that member are still in flight, so the newcomer, when it leaves, has to leave
-    /// after them, too: no message may come from a user that is not in the list.
-    pub(crate) fn finish_leaving_namesake(&mut self, newcomer: &Member, effects: &mut Vec<Effect>) {
-        let Some(id) = self.state.leaving(&newcomer.username) else { return };
-        let mut leave_notice = None;
-        if let Some(in_flight) = self.in_flight.get_mut(&id) {
-            leave_notice = in_flight.leave_notice.take();
-            in_flight.successor = Some(newcomer.id);
-            let inherited = InFlight { count: in_flight.count, ..InFlight::default() };
-            self.in_flight.insert(newcomer.id, inherited);
+    /// Removes at once a member that is about to leave and whose name another user takes now.
+    /// Returns its sessions, whose messages may still be in flight.
+    ///
+    /// The newcomer, when it leaves, has to leave after them, too: no message may come from a name
+    /// that is not in the list. See [`inherit`](Self::inherit).
+    pub(crate) fn finish_leaving_namesake(
+        &mut self,
+        newcomer: &Member,
+        effects: &mut Vec<Effect>,
+    ) -> Vec<SubscriptionId> {
+        let Some(member) = self.state.leaving(&newcomer.username) else { return Vec::new() };
+        let sessions = self.state.sessions_of(member).to_vec();
+        for id in &sessions {
+            let in_flight = self.in_flight.get_mut(id);
+            let leave_notice = in_flight.and_then(|in_flight| in_flight.leave_notice.take());
+            self.finish_leaving(*id, leave_notice.unwrap_or(LeaveNotice::Silent), effects);
         }
-        self.finish_leaving(id, leave_notice.unwrap_or(LeaveNotice::Silent), effects);
+        sessions
     }
 
-    /// One message of a member is settled. If the member has left in the meantime and this was its
-    /// last message in flight, it is removed now.
-    pub(crate) fn message_settled(&mut self, id: MemberId, effects: &mut Vec<Effect>) {
+    /// Removes at once the sessions of a member that are about to leave and have this sink: it
+    /// joins again, and must not receive the events of two sessions. Returns these sessions.
+    pub(crate) fn finish_leaving_from(
+        &mut self,
+        sink: &crate::Sink,
+        member: MemberId,
+        effects: &mut Vec<Effect>,
+    ) -> Vec<SubscriptionId> {
+        let mut sessions = self.state.sessions_of(member).to_vec();
+        let has_sink = |id: &SubscriptionId| {
+            self.subscribers.get(id).is_some_and(|subscriber| subscriber.sink.is_same(sink))
+        };
+        sessions.retain(has_sink);
+        let mut finish = |id: &SubscriptionId| {
+            let leave_notice = self.in_flight.get_mut(id).and_then(|in_flight| in_flight.leave_notice.take());
+            leave_notice.is_some_and(|leave_notice| self.finish_leaving(*id, leave_notice, effects))
+        };
+        sessions.retain(|id| finish(id));
+        sessions
+    }
+
+    /// Makes a session leave only after the messages that these sessions have in flight.
+    pub(crate) fn inherit(&mut self, heir: SubscriptionId, sessions: &[SubscriptionId]) {
+        let mut count = 0;
+        for id in sessions {
+            if let Some(in_flight) = self.in_flight.get_mut(id) {
+                in_flight.successor = Some(heir);
+                count += in_flight.count;
+            }
+        }
+        if count > 0 {
+            self.in_flight.entry(heir).or_default().count += count;
+        }
+    }
+
+    /// One message of a session is settled. If the session has left in the meantime and this was
+    /// its last message in flight, it is removed now.
+    pub(crate) fn message_settled(&mut self, id: SubscriptionId, effects: &mut Vec<Effect>) {
         let mut next = Some(id);
         while let Some((id, in_flight)) = next.and_then(|id| Some((id, self.in_flight.get_mut(&id)?))) {
             next = in_flight.successor;

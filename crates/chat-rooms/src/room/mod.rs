@@ -3,6 +3,7 @@
 pub(crate) mod catch_up;
 pub(crate) mod core;
 mod pages;
+pub(crate) mod presence_cleanup;
 pub(crate) mod publish;
 mod pump;
 pub(crate) mod replies;
@@ -11,17 +12,17 @@ pub(crate) mod state;
 pub(crate) mod tail;
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chat_history::{HistoryError, HistoryStore};
 use chat_protocol::{
     COALESCE_ABOVE, COALESCE_WINDOW, ErrorCode, LeftReason, Member, MemberId, MemberList, NoticeLevel,
-    Reference, RoomName, Username,
+    Reference, RoomName, UserId, Username,
 };
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-use crate::delivery::audience::{Audience, PresenceStyle};
+use crate::delivery::audience::{Audience, PresenceStyle, SubscriptionId};
 use crate::delivery::batch::Batch;
 use crate::delivery::encoding::Encodings;
 use crate::delivery::sink::Sink;
@@ -29,8 +30,9 @@ use crate::delivery::subscriber::Subscriber;
 use crate::limits::EngineLimits;
 use crate::metrics::Meters;
 use crate::room::core::{Core, LeaveNotice};
+use crate::room::presence_cleanup::PresenceCleanup;
 use crate::room::retention::RetentionRules;
-use crate::room::state::{Effect, Holder, RoomState};
+use crate::room::state::{Effect, NameTaken, Reserved, RoomState};
 use crate::room::tail::{Tail, Tails};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{self, Handle, Notify};
@@ -48,6 +50,8 @@ pub(crate) struct RoomContext {
     pub(crate) encodings: Encodings,
     /// Counts the tails of all rooms.
     pub(crate) tails: Arc<Tails>,
+    /// Removes the records of members that have left.
+    pub(crate) presence_cleanup: Arc<PresenceCleanup>,
     /// How long messages are kept.
     pub(crate) retention: Arc<RetentionRules>,
     /// The maximum number of pumps of a room.
@@ -61,9 +65,9 @@ pub(crate) struct RoomContext {
 /// Why a name cannot be reserved.
 #[derive(Debug)]
 pub(crate) enum ReserveError {
-    /// The name is taken, by the member with this subscriber. `None` if that member has not joined
-    /// yet, or is detached.
-    NameTaken(Option<Arc<Subscriber>>),
+    /// Another user has the name, as the member with these subscribers. There are none if the user
+    /// has not joined yet, or all of its sessions are detached.
+    NameTaken(Vec<Arc<Subscriber>>),
     /// The room has its maximum number of members.
     RoomFull,
 }
@@ -140,8 +144,8 @@ impl Room {
         core.pending == 0 && core.in_flight.is_empty()
     }
 
-    /// Whether a member has a message in flight to the store.
-    pub(crate) fn has_in_flight(&self, id: MemberId) -> bool {
+    /// Whether a session has a message in flight to the store.
+    pub(crate) fn has_in_flight(&self, id: SubscriptionId) -> bool {
         self.core.lock().in_flight.contains_key(&id)
     }
 
@@ -153,8 +157,8 @@ impl Room {
         self.core.lock().state.is_name_taken(username)
     }
 
-    pub(crate) fn has_member(&self, id: MemberId) -> bool {
-        self.core.lock().state.has_member(id)
+    pub(crate) fn has_session(&self, id: SubscriptionId) -> bool {
+        self.core.lock().state.has_session(id)
     }
 
     /// The number of members.
@@ -172,16 +176,17 @@ impl Room {
         (core.state.members_after(after, limit), core.state.count())
     }
 
-    /// Reserves a name.
-    pub(crate) fn reserve(&self, username: &Username) -> Result<(), ReserveError> {
+    /// Reserves a name for a session of a user.
+    pub(crate) fn reserve(&self, username: &Username, user: &UserId) -> Result<Reserved, ReserveError> {
         let max = self.context.max_members.load(Ordering::Relaxed);
         let mut core = self.core.lock();
         if core.state.names() >= max && !core.state.is_name_taken(username) {
             return Err(ReserveError::RoomFull);
         }
-        core.state.reserve(username).map_err(|holder| match holder {
-            Holder::Reserved => ReserveError::NameTaken(None),
-            Holder::Member(id) => ReserveError::NameTaken(core.subscribers.get(&id).cloned()),
+        core.state.reserve(username, user).map_err(|NameTaken(holder)| {
+            let sessions = holder.map_or(&[][..], |holder| core.state.sessions_of(holder));
+            let subscribers = sessions.iter().filter_map(|session| core.subscribers.get(session));
+            ReserveError::NameTaken(subscribers.cloned().collect())
         })
     }
 
@@ -189,22 +194,17 @@ impl Room {
         self.core.lock().state.release(username);
     }
 
-    /// Joins a member with [`PresenceStyle::Lists`] whose name is reserved. Every event from its
-    /// own entry on goes to `sink`.
-    pub(crate) fn enter(&self, member: &Arc<Member>, sink: Sink) -> Position {
-        self.change(|core, effects| {
-            core.finish_leaving_namesake(member, effects);
-            core.state.enter(member, PresenceStyle::Lists, effects);
-            core.subscribe(member.id, PresenceStyle::Lists, sink, effects, &self.context)
-        })
-    }
-
-    /// Removes a member, after its messages in flight. Returns `false` if it had left before.
-    pub(crate) fn leave(&self, id: MemberId, leave_notice: LeaveNotice, visibility: LeaveVisibility) -> bool {
+    /// Removes a session, after its messages in flight. Returns `false` if it had left before.
+    pub(crate) fn leave(
+        &self,
+        id: SubscriptionId,
+        leave_notice: LeaveNotice,
+        visibility: LeaveVisibility,
+    ) -> bool {
         self.change(|core, effects| {
             if visibility == LeaveVisibility::Suppressed {
                 let left = core.finish_leaving(id, LeaveNotice::Silent, effects);
-                effects.clear();
+                effects.retain(|effect| matches!(effect, Effect::MemberLeft(_)));
                 return left;
             }
             // the operator's removal has sent it the reason, after its messages, and has removed it
@@ -216,40 +216,54 @@ impl Room {
         })
     }
 
-    /// Removes a member by name, after its messages in flight, and sends it the reason. Returns
-    /// `false` if no member has that name.
+    /// Removes a member by name with all of its sessions, after their messages in flight, and sends
+    /// them the reason. Returns `false` if no member has that name.
     pub(crate) fn remove_member(&self, username: &Username, reason: LeftReason) -> bool {
         let removed = self.change(|core, effects| {
             let id = core.state.holder(username)?;
-            Some(self.remove_one(core, effects, id, reason))
+            Some(self.remove_sessions(core, effects, id, reason))
         });
-        // so that the connection learns of it at once, however much is queued for it
-        removed.is_some_and(|subscriber| {
-            subscriber.inspect(|subscriber| subscriber.sink.probe());
+        // so that the connections learn of it at once, however much is queued for them
+        removed.is_some_and(|subscribers| {
+            subscribers.iter().for_each(|subscriber| subscriber.sink.probe());
             true
         })
     }
 
     /// Removes all members, and returns how many they were.
     pub(crate) fn remove_everyone(&self, reason: LeftReason) -> usize {
-        let removed = self.change(|core, effects| {
+        let (count, removed) = self.change(|core, effects| {
             let ids = core.state.ids();
-            ids.into_iter().map(|id| self.remove_one(core, effects, id, reason)).collect::<Vec<_>>()
+            let sessions = ids.iter().flat_map(|id| self.remove_sessions(core, effects, *id, reason));
+            let removed = sessions.collect::<Vec<_>>();
+            (ids.len(), removed)
         });
-        removed.iter().flatten().for_each(|subscriber| subscriber.sink.probe());
-        removed.len()
+        removed.iter().for_each(|subscriber| subscriber.sink.probe());
+        count
+    }
+
+    /// Removes the sessions of a member, and returns their subscribers.
+    fn remove_sessions(
+        &self,
+        core: &mut Core,
+        effects: &mut Vec<Effect>,
+        id: MemberId,
+        reason: LeftReason,
+    ) -> Vec<Arc<Subscriber>> {
+        let sessions = core.state.sessions_of(id).to_vec();
+        sessions.into_iter().filter_map(|session| self.remove_one(core, effects, session, reason)).collect()
     }
 
     fn remove_one(
         &self,
         core: &mut Core,
         effects: &mut Vec<Effect>,
-        id: MemberId,
+        id: SubscriptionId,
         reason: LeftReason,
     ) -> Option<Arc<Subscriber>> {
         let subscriber = core.subscribers.get(&id).cloned();
         if core.is_active(id) && core.removed.insert(id) {
-            // members with lists receive no reasons
+            // sessions with lists receive no reasons
             let receives_reason =
                 subscriber.as_ref().is_some_and(|subscriber| subscriber.style == PresenceStyle::Changes);
             let leave_notice = if receives_reason {
@@ -262,21 +276,21 @@ impl Room {
         subscriber
     }
 
-    /// Whether an operator removed this member.
-    pub(crate) fn has_removed(&self, id: MemberId) -> bool {
+    /// Whether an operator removed this session.
+    pub(crate) fn has_removed(&self, id: SubscriptionId) -> bool {
         self.core.lock().removed.contains(&id)
     }
 
-    /// Detaches the sink of a member. The member stays in the room, and may be given another sink.
-    pub(crate) fn detach(&self, id: MemberId) {
+    /// Detaches the sink of a session. Its member stays in the room.
+    pub(crate) fn detach(&self, id: SubscriptionId) {
         self.core.lock().unsubscribe(id);
     }
 
-    /// Sends a member the reason why something was not accepted. Returns `None` if it is not in the
-    /// room.
+    /// Sends a session the reason why something was not accepted. Returns `None` if it is not in
+    /// the room.
     pub(crate) fn refuse(
         &self,
-        to: MemberId,
+        to: SubscriptionId,
         code: ErrorCode,
         reason: Arc<str>,
         reference: Option<Reference>,
@@ -290,9 +304,9 @@ impl Room {
         })
     }
 
-    /// Whether the event at this position was offered to a member, or the member has no sink any
+    /// Whether the event at this position was offered to a session, or the session has no sink any
     /// more.
-    pub(crate) fn has_delivered(&self, sent: Position, to: MemberId) -> bool {
+    pub(crate) fn has_delivered(&self, sent: Position, to: SubscriptionId) -> bool {
         let core = self.core.lock();
         core.subscribers
             .get(&to)
@@ -316,7 +330,7 @@ impl Room {
     /// members, which may be in several rooms.
     pub(crate) fn notice_all(&self, level: NoticeLevel, body: Arc<str>) -> Vec<Sink> {
         self.change(|core, effects| {
-            if core.state.has_list_members() {
+            if core.state.has_list_sessions() {
                 let notice = core.state.notice(None, level, body);
                 effects.push(Effect::Send(notice, Audience::Lists));
             }
@@ -326,14 +340,15 @@ impl Room {
         })
     }
 
-    /// Notifies the other members with [`PresenceStyle::Changes`] that a member is typing.
-    pub(crate) fn typing(&self, id: MemberId) {
+    /// Notifies the other members that the member of this session is typing.
+    pub(crate) fn typing(&self, id: SubscriptionId) {
         self.change(|core, effects| {
             // it is worthless later, and nobody waits for it
-            if core.pending < self.context.limits.queued_bytes
-                && let Some(event) = core.state.typing(id)
+            let limits = &self.context.limits;
+            if core.pending < limits.queued_bytes
+                && let Some((event, member)) = core.state.typing(id, Instant::now(), limits.typing_interval)
             {
-                effects.push(Effect::Send(event, Audience::ChangesExcept(id)));
+                effects.push(Effect::Send(event, Audience::ChangesExcept(member)));
             }
         });
     }
@@ -352,6 +367,10 @@ impl Room {
             match effect {
                 Effect::OpenWindow => opens_window = true,
                 Effect::OpenPresence => opens_presence = true,
+                Effect::MemberLeft(id) => {
+                    self.context.presence_cleanup.add(id);
+                    self.context.meters.left();
+                }
                 Effect::Send(event, audience) => {
                     core.enqueue(event, audience, None, &self.context.encodings);
                 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chat_history::{AppendError, Appended, Durability};
 use chat_protocol::{Ack, ErrorCode, Event, Member, Message, MessageId, Reference};
 
-use crate::delivery::audience::{Audience, PresenceStyle};
+use crate::delivery::audience::{Audience, PresenceStyle, SubscriptionId};
 use crate::delivery::subscriber::Subscriber;
 use crate::delivery::window::InFlightGuard;
 use crate::room::Room;
@@ -22,11 +22,12 @@ pub(crate) enum Acceptance {
     NotAMember,
 }
 
-/// Who sends a message, through which subscriber, and what the message counts.
+/// Who sends a message, in which session and through which subscriber, and what the message counts.
 #[derive(Debug)]
 pub(crate) struct Sender {
     pub(crate) from: Arc<Member>,
-    /// The subscriber that receives the reply. The member may have another one by then.
+    session: SubscriptionId,
+    /// The subscriber that receives the reply.
     subscriber: Arc<Subscriber>,
     pub(crate) charge: usize,
 }
@@ -39,22 +40,24 @@ pub(crate) struct RequestKey {
 }
 
 impl Room {
-    /// Accepts a message of `bytes` bytes from a member, if possible.
-    pub(crate) fn accept(&self, member: &Arc<Member>, bytes: usize) -> Acceptance {
+    /// Accepts a message of `bytes` bytes from a session, if possible.
+    pub(crate) fn accept(&self, session: SubscriptionId, bytes: usize) -> Acceptance {
         self.change(|core, _| {
             if core.pending >= self.context().limits.queued_bytes {
                 return Acceptance::Congested;
             }
-            // a leaving member has no subscriber any more, or has sent its last message
+            // a leaving session has no subscriber any more, or has sent its last message
             let is_leaving =
-                core.in_flight.get(&member.id).is_some_and(|in_flight| in_flight.leave_notice.is_some());
-            let Some(subscriber) = core.subscribers.get(&member.id).filter(|_| !is_leaving).cloned() else {
+                core.in_flight.get(&session).is_some_and(|in_flight| in_flight.leave_notice.is_some());
+            let subscriber = core.subscribers.get(&session).filter(|_| !is_leaving).cloned();
+            let from = core.state.member_of(session).cloned();
+            let (Some(subscriber), Some(from)) = (subscriber, from) else {
                 return Acceptance::NotAMember;
             };
             let charge = core.overhead + bytes;
-            core.in_flight.entry(member.id).or_default().count += 1;
+            core.in_flight.entry(session).or_default().count += 1;
             core.pending += charge;
-            Acceptance::InFlight(Sender { from: Arc::clone(member), subscriber, charge })
+            Acceptance::InFlight(Sender { from, session, subscriber, charge })
         })
     }
 
@@ -67,7 +70,7 @@ impl Room {
         key: RequestKey,
         durability: Durability,
     ) {
-        let id = sender.from.id;
+        let id = sender.session;
         self.change(|core, effects| {
             core.pending -= sender.charge;
             let is_subscribed = core

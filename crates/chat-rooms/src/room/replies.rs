@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use chat_history::{Messages, Page};
-use chat_protocol::{Epoch, Event, Member, MemberId, MemberPage, Message, MessagePage, Reference, Snapshot};
+use chat_protocol::{Epoch, Event, Identity, Member, MemberPage, Message, MessagePage, Reference, Snapshot};
 
-use crate::delivery::audience::{Audience, PresenceStyle};
+use crate::delivery::audience::{Audience, LogicalTime, PresenceStyle, SubscriptionId};
 use crate::delivery::sink::Sink;
 use crate::room::catch_up::{CatchUp, CaughtUp, Step};
 use crate::room::core::Core;
@@ -24,55 +24,59 @@ pub(crate) struct ReplyContext {
     pub(crate) members: usize,
 }
 
-/// Whether a member joins, or is in the room already and only changes its sink.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum JoinKind {
-    First,
-    Reattach,
+/// Who joins a room.
+#[derive(Debug)]
+pub(crate) struct Joiner<'a> {
+    /// The user. Its name is reserved.
+    pub(crate) user: &'a Identity,
+    /// The user's presence record, if one was written: it becomes the member, unless the user is
+    /// in the room already.
+    pub(crate) record: Option<&'a Arc<Member>>,
+    /// Where the events of the session go.
+    pub(crate) sink: &'a Sink,
 }
 
-/// Why a member cannot join yet.
+/// A session that has joined.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) member: Arc<Member>,
+    pub(crate) session: SubscriptionId,
+    /// The position of its first event.
+    pub(crate) sent: Position,
+}
+
+/// What has to be done before a session can join.
 #[derive(Debug)]
 pub(crate) enum NotJoined {
-    /// This page has to be read from the store first.
+    /// Read this page from the store.
     Read(Page),
-    /// A member that is to be reattached is not in the room any more.
-    NotAMember,
+    /// Write a presence record: the user is not in the room any more.
+    NoRecord,
 }
 
 impl Room {
-    /// Joins a member with [`PresenceStyle::Changes`], or gives it another sink, as soon as all
-    /// messages that it missed are at hand. Its first event is a snapshot of the room, and the live
-    /// stream begins right after it.
+    /// Joins a session with [`PresenceStyle::Changes`] as soon as all messages that it missed are
+    /// at hand. Its first event is a snapshot of the room, and the live stream begins right after
+    /// it.
     ///
     /// # Errors
     /// [`NotJoined`] if it cannot join yet.
     pub(crate) fn join(
         &self,
-        member: &Arc<Member>,
-        kind: JoinKind,
-        sink: &Sink,
+        joiner: &Joiner<'_>,
         catch_up: &mut CatchUp,
         context: &ReplyContext,
-    ) -> Result<Position, NotJoined> {
+    ) -> Result<Entry, NotJoined> {
         let cutoff = self.cutoff();
         self.change(|core, effects| {
             if let Some(cutoff) = cutoff {
                 core.tail.retain(cutoff);
             }
-            // checked at the time of the subscription: the member may have been removed while pages
-            // were read
-            if kind == JoinKind::Reattach && !core.is_active(member.id) {
-                return Err(NotJoined::NotAMember);
-            }
             let CaughtUp { messages, recovered } = match catch_up.step(&core.tail) {
                 Step::Read(page) => return Err(NotJoined::Read(page)),
                 Step::Done(caught) => caught,
             };
-            if kind == JoinKind::First {
-                core.finish_leaving_namesake(member, effects);
-                core.state.enter(member, PresenceStyle::Changes, effects);
-            }
+            let (member, session) = self.enter(core, joiner, PresenceStyle::Changes, effects)?;
             let query = RosterQuery { after: None, prefix: "", limit: context.members };
             let (members, count) = core
                 .state
@@ -88,19 +92,58 @@ impl Room {
                 messages,
                 recovered,
             };
-            effects.push(Effect::Send(Event::Joined(Box::new(snapshot)), Audience::Only(member.id)));
-            Ok(core.subscribe(member.id, PresenceStyle::Changes, sink.clone(), effects, self.context()))
+            effects.push(Effect::Send(Event::Joined(Box::new(snapshot)), Audience::Only(session.0)));
+            let sink = joiner.sink.clone();
+            let sent = core.subscribe(session, PresenceStyle::Changes, sink, effects, self.context());
+            Ok(Entry { member, session: session.0, sent })
         })
     }
 
-    /// Sends a member a page of messages, as read from the store, or from memory if that is
+    /// Joins a session with [`PresenceStyle::Lists`]. Its first event is the entry of its member.
+    ///
+    /// # Errors
+    /// [`NotJoined::NoRecord`].
+    pub(crate) fn join_with_lists(&self, joiner: &Joiner<'_>) -> Result<Entry, NotJoined> {
+        self.change(|core, effects| {
+            let (member, session) = self.enter(core, joiner, PresenceStyle::Lists, effects)?;
+            let sink = joiner.sink.clone();
+            let sent = core.subscribe(session, PresenceStyle::Lists, sink, effects, self.context());
+            Ok(Entry { member, session: session.0, sent })
+        })
+    }
+
+    /// Adds a session to the member that its user is in the room, or makes it a member.
+    fn enter(
+        &self,
+        core: &mut Core,
+        Joiner { user, record, sink }: &Joiner<'_>,
+        style: PresenceStyle,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(Arc<Member>, (SubscriptionId, LogicalTime)), NotJoined> {
+        let present = core.state.present(user.username(), user.id());
+        if let Some(session) = present.and_then(|id| core.state.add_session(id, style, effects))
+            && let Some(member) = core.state.member_of(session.0).cloned()
+        {
+            let earlier = core.finish_leaving_from(sink, member.id, effects);
+            core.inherit(session.0, &earlier);
+            return Ok((member, session));
+        }
+        let member = Arc::clone(record.ok_or(NotJoined::NoRecord)?);
+        let namesakes = core.finish_leaving_namesake(&member, effects);
+        let session = core.state.enter(&member, style, effects);
+        core.inherit(session.0, &namesakes);
+        self.meters().joined();
+        Ok((member, session))
+    }
+
+    /// Sends a session a page of messages, as read from the store, or from memory if that is
     /// sufficient. The page contains no message that arrives later with the live stream.
     ///
     /// # Errors
     /// The page that has to be read from the store first.
     pub(crate) fn reply_history(
         &self,
-        to: MemberId,
+        to: SubscriptionId,
         page: Page,
         max_bytes: usize,
         read: Option<Messages>,
@@ -130,16 +173,17 @@ impl Room {
         })
     }
 
-    /// Sends a member a page of members. Returns `None` if it is not in the room, or the room has
-    /// no members with [`PresenceStyle::Changes`].
+    /// Sends a session a page of members. Returns `None` if it is not in the room, or the room has
+    /// no sessions with [`PresenceStyle::Changes`].
     pub(crate) fn reply_members(
         &self,
-        to: MemberId,
+        to: SubscriptionId,
         query: RosterQuery<'_>,
         reference: Option<Reference>,
     ) -> Option<Position> {
         self.change(|core, effects| {
-            let RosterPage { members, count, more } = core.state.roster_page(to, query)?;
+            let member = core.state.member_of(to)?.id;
+            let RosterPage { members, count, more } = core.state.roster_page(member, query)?;
             let room = self.name.clone();
             let page = MemberPage { reference, room, members, member_count: count, more };
             reply(core, to, Event::Members(Box::new(page)), effects)
@@ -147,7 +191,7 @@ impl Room {
     }
 }
 
-fn reply(core: &Core, to: MemberId, event: Event, effects: &mut Vec<Effect>) -> Option<Position> {
+fn reply(core: &Core, to: SubscriptionId, event: Event, effects: &mut Vec<Effect>) -> Option<Position> {
     core.subscribers.contains_key(&to).then(|| {
         effects.push(Effect::Send(event, Audience::Only(to)));
         Position { position: core.position }

@@ -104,7 +104,7 @@ impl Tail {
         let index = seq.checked_sub(self.oldest()).and_then(|index| usize::try_from(index).ok());
         let Some(message) = index.and_then(|index| self.messages.get_mut(index)) else { return };
         let Message { room, seq, sent_at, .. } = &**message;
-        let erased = Message { room: room.clone(), seq: *seq, sent_at: *sent_at, content: Content::Erased };
+        let erased = Message::new(room.clone(), *seq, *sent_at, Content::Erased);
         let (before, after) = (message.size(), erased.size());
         *message = Arc::new(erased);
         self.subtract(before);
@@ -141,13 +141,13 @@ impl Drop for Tail {
 
 #[cfg(test)]
 mod tests {
-    use chat_protocol::{Content, RoomName, Timestamp};
+    use chat_protocol::{Content, RoomName, Text, Timestamp, UserId};
 
     use super::*;
 
     fn message(seq: u64) -> Arc<Message> {
         let room = RoomName::parse("r").unwrap();
-        Arc::new(Message { room, seq, sent_at: Timestamp::from_millis(0), content: Content::Erased })
+        Arc::new(Message::new(room, seq, Timestamp::from_millis(0), Content::Erased))
     }
 
     fn seqs(tail: &Tail, from: u64) -> Option<Vec<u64>> {
@@ -170,12 +170,10 @@ mod tests {
     #[test]
     fn an_erased_message_keeps_its_position() {
         let text_message = |seq| {
-            let content = Content::Said {
-                id: "id".parse().unwrap(),
-                from: "ana".parse().unwrap(),
-                body: "x".repeat(1_000).into(),
-            };
-            Arc::new(Message { content, ..Message::clone(&message(seq)) })
+            let (id, from) = ("id".parse().unwrap(), "ana".parse().unwrap());
+            let text = Text::new(id, UserId::unknown(), from, "x".repeat(1_000));
+            let Message { room, seq, sent_at, .. } = Message::clone(&message(seq));
+            Arc::new(Message::new(room, seq, sent_at, Content::Text(text)))
         };
         let mut tail = Tail::default();
         (1..4).for_each(|seq| tail.push(text_message(seq)));
@@ -192,8 +190,9 @@ mod tests {
         let body: Arc<str> = "x".repeat(100_000).into();
         let text_message = |seq| {
             let (id, from) = ("id".parse().unwrap(), "ana".parse().unwrap());
-            let content = Content::Said { id, from, body: Arc::clone(&body) };
-            Arc::new(Message { content, ..Message::clone(&message(seq)) })
+            let text = Text::new(id, UserId::unknown(), from, Arc::clone(&body));
+            let Message { room, seq, sent_at, .. } = Message::clone(&message(seq));
+            Arc::new(Message::new(room, seq, sent_at, Content::Text(text)))
         };
         let tails = Arc::new(Tails::default());
         let mut rooms: Vec<_> = (0..10_000).map(|_| Tail::default().counted_in(&tails)).collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chat_protocol::{Ack, Content, Event, RoomName, Since, Snapshot, Username};
+use chat_protocol::{Ack, Content, Event, Identity, RoomName, Since, Snapshot, Text, Username};
 use chat_rooms::{
     Engine, EventSink, JoinError, Membership, Outgoing, SendWindow, Sink, SinkClosed, Subscribe,
 };
@@ -63,25 +63,36 @@ pub(crate) fn user(name: &str) -> Username {
     name.parse().unwrap()
 }
 
-/// Joins, and retries if the store fails. The send window is 1: a send waits until the previous
-/// message is delivered.
-pub(crate) async fn join(engine: &Engine, name: &str, log: &Arc<Log>) -> Membership {
-    loop {
-        match engine.admit(&room(), &user(name)).await {
-            Ok(admission) => {
-                let admission = admission.with_window(&SendWindow::new(1, 1 << 20));
-                return admission.join(Subscribe::new(log.sink())).await.unwrap().0;
-            }
-            Err(JoinError::Store(_)) => {}
-            Err(error) => panic!("{name}: {error}"),
-        }
-    }
+/// A user that no other call returns.
+pub(crate) fn guest(name: &str) -> Identity {
+    Identity::one_time_guest(rand::random(), user(name))
 }
 
-/// Reattaches a member to another log, with all messages after `seq`.
-pub(crate) async fn reattach(engine: &Engine, member: &mut Membership, log: &Arc<Log>, seq: u64) {
-    let since = Some(Since { epoch: engine.epoch(), seq });
-    member.reattach(Subscribe::new(log.sink()).since(since), &SendWindow::default()).await.unwrap();
+/// Joins as a user that is nowhere else.
+pub(crate) async fn join(engine: &Engine, name: &str, log: &Arc<Log>) -> Membership {
+    join_as(engine, &guest(name), log, None).await
+}
+
+/// Joins, and retries if the store fails. The send window is 1: a send waits until the previous
+/// message is delivered.
+pub(crate) async fn join_as(
+    engine: &Engine,
+    user: &Identity,
+    log: &Arc<Log>,
+    since: Option<u64>,
+) -> Membership {
+    loop {
+        let since = since.map(|seq| Since { epoch: engine.epoch(), seq });
+        let joining = async {
+            let admission = engine.admit(user, &room()).await?.with_window(&SendWindow::new(1, 1 << 20));
+            admission.join(Subscribe::new(log.sink()).since(since)).await
+        };
+        match joining.await {
+            Ok((member, _)) => return member,
+            Err(JoinError::Store(_)) => {}
+            Err(error) => panic!("{user:?}: {error}"),
+        }
+    }
 }
 
 /// A message whose text is also its reference.
@@ -103,8 +114,8 @@ pub(crate) fn messages(events: &[Arc<Event>]) -> Vec<(u64, String)> {
         .iter()
         .filter_map(|event| match &**event {
             Event::Message { message, .. } => match &message.content {
-                Content::Said { body, .. } => Some((message.seq, body.to_string())),
-                Content::Erased => None,
+                Content::Text(Text { body, .. }) => Some((message.seq, body.to_string())),
+                _ => None,
             },
             _ => None,
         })

@@ -7,6 +7,6 @@
 mod client;
 mod explore;
 mod names;
-mod reattach;
 mod rooms;
+mod sessions;
 mod store;

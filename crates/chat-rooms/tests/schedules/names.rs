@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use shuttle::future::{block_on, spawn, yield_now};
 use shuttle::rand::{Rng, thread_rng};
 
-use crate::client::{Log, room, user};
+use crate::client::{Log, guest, room};
 use crate::explore::explore;
 use crate::store::{Presence, Store, engine};
 
@@ -24,8 +24,8 @@ async fn hold_name_twice(engine: Engine, holders: Holders) {
 
 /// Requests the name, possibly cancels after some steps, and otherwise holds it for a while.
 async fn hold_name(engine: &Engine, holders: &Holders) {
-    let (room, ana) = (room(), user("ana"));
-    let admitting = engine.admit(&room, &ana).boxed();
+    let (room, ana) = (room(), guest("ana"));
+    let admitting = engine.admit(&ana, &room).boxed();
     let patience = if thread_rng().r#gen() { thread_rng().gen_range(0..8) } else { usize::MAX };
     let admission = match select(admitting, steps(patience).boxed()).await {
         Either::Left((Ok(admission), _)) => admission,
@@ -86,7 +86,7 @@ fn a_name_has_one_holder_at_a_time_and_is_free_in_the_end() {
 
 async fn is_free(engine: &Engine) -> bool {
     loop {
-        match engine.admit(&room(), &user("ana")).await {
+        match engine.admit(&guest("ana"), &room()).await {
             Ok(_) => return true,
             Err(JoinError::Store(_)) => {}
             Err(_) => return false,

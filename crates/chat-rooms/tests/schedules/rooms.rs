@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chat_protocol::v2::LeftReason;
-use chat_protocol::{Content, Event, Message};
+use chat_protocol::{Content, Event, Message, Text};
 use chat_rooms::{Engine, Membership};
 use shuttle::future::{block_on, spawn};
 use shuttle::rand::{Rng, thread_rng};
@@ -103,8 +103,8 @@ fn check_answered(visit: &Visit, events: &[Arc<Event>]) {
 
 fn numbered(message: &Arc<Message>) -> (u64, String) {
     match &message.content {
-        Content::Said { body, .. } => (message.seq, body.to_string()),
-        Content::Erased => (message.seq, String::new()),
+        Content::Text(Text { body, .. }) => (message.seq, body.to_string()),
+        _ => (message.seq, String::new()),
     }
 }
 

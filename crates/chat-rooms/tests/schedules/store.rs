@@ -7,8 +7,8 @@ use chat_history::{
     AppendError, Appended, Durability, HistoryError, HistoryStore, Messages, NewMessage, OnAppended, Page,
     Retention,
 };
-use chat_presence::{JoinError, MemoryPresence, NewPresence, NodeId, PresenceStore, StoreError};
-use chat_protocol::{Content, Epoch, Member, MemberId, Message, RoomName, Timestamp, Username};
+use chat_presence::{Holder, JoinError, MemoryPresence, NewPresence, NodeId, PresenceStore, StoreError};
+use chat_protocol::{Content, Epoch, Member, MemberId, Message, RoomName, Text, Timestamp, Username};
 use chat_rooms::Engine;
 use futures::future::{BoxFuture, FutureExt};
 use parking_lot::Mutex;
@@ -61,8 +61,8 @@ impl Store {
         let mut stored = self.stored.lock();
         let messages = stored.entry(new.room.clone()).or_default();
         let (room, seq) = (new.room, messages.len() as u64 + 1);
-        let content = Content::Said { id: new.id, from: new.from, body: new.body };
-        let message = Arc::new(Message { room, seq, sent_at: Timestamp::from_millis(0), content });
+        let content = Content::Text(Text::new(new.id, new.user, new.from, new.body));
+        let message = Arc::new(Message::new(room, seq, Timestamp::from_millis(0), content));
         messages.push(Arc::clone(&message));
         Ok(Appended::new(message))
     }
@@ -72,13 +72,8 @@ impl Store {
         let mut stored = self.stored.lock();
         let messages = stored.entry(room.clone()).or_default();
         for seq in 1..=count as u64 {
-            let content = Content::Erased;
-            messages.push(Arc::new(Message {
-                room: room.clone(),
-                seq,
-                sent_at: Timestamp::from_millis(0),
-                content,
-            }));
+            let sent_at = Timestamp::from_millis(0);
+            messages.push(Arc::new(Message::new(room.clone(), seq, sent_at, Content::Erased)));
         }
     }
 
@@ -183,7 +178,7 @@ impl PresenceStore for Presence {
         &self,
         room: RoomName,
         username: Username,
-    ) -> BoxFuture<'_, Result<Option<NodeId>, StoreError>> {
+    ) -> BoxFuture<'_, Result<Option<Holder>, StoreError>> {
         self.0.holder(room, username)
     }
 

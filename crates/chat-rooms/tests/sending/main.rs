@@ -1,7 +1,7 @@
 //! Messages on their way through a history store that is slow or fails.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod reattach;
+mod sessions;
 mod support;
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
-use support::{Gate, brief, engine, join, next, next_word, outgoing, room, user};
+use support::{Gate, brief, engine, guest, join, next, next_word, outgoing, room, user};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_message_is_acked_or_delivered_before_it_is_stored() {
@@ -68,7 +68,7 @@ async fn a_leave_event_follows_messages_in_flight_and_the_name_is_free_at_once()
     let gate = Gate::default();
     let engine = engine(&gate).await;
     let (sink, mut bobs) = Sink::channel(1_000);
-    let _bob = engine.join(&room(), &user("bob"), Subscribe::new(sink).with_lists()).await.unwrap();
+    let _bob = engine.join(&guest("bob"), &room(), Subscribe::new(sink).with_lists()).await.unwrap();
     assert_eq!(next(&mut bobs).await, "+bob");
     for (seq, with_notice) in [(1, true), (2, false)] {
         let (ana, mut anas) = join(&engine, "ana").await;
@@ -100,7 +100,8 @@ async fn a_name_can_be_taken_while_messages_of_its_last_holder_are_in_flight() {
     let gate = Gate::default();
     let engine = engine(&gate).await;
     let (sink, mut watching) = Sink::channel(1_000);
-    let _watching = engine.join(&room(), &user("watching"), Subscribe::new(sink).with_lists()).await.unwrap();
+    let _watching =
+        engine.join(&guest("watching"), &room(), Subscribe::new(sink).with_lists()).await.unwrap();
     let (ana, mut first) = join(&engine, "ana").await;
     gate.shut();
     ana.submit(outgoing("late")).await.unwrap();
@@ -210,7 +211,7 @@ async fn the_send_window_limits_messages_in_flight() {
     let engine = engine(&gate).await;
     let window = SendWindow::new(3, 1 << 20);
     let (sink, _events) = Sink::channel(1_000);
-    let admission = engine.admit(&room(), &user("ana")).await.unwrap().with_window(&window);
+    let admission = engine.admit(&guest("ana"), &room()).await.unwrap().with_window(&window);
     let (ana, _) = admission.join(Subscribe::new(sink)).await.unwrap();
     let (bob, _bobs) = join(&engine, "bob").await;
     gate.shut();
@@ -227,22 +228,25 @@ async fn the_send_window_limits_messages_in_flight() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reattached_member_continues_on_its_new_sink_where_it_left_off() {
+async fn a_session_that_replaces_another_continues_where_that_left_off() {
     let gate = Gate::default();
     let engine = engine(&gate).await;
-    let (mut ana, mut first) = join(&engine, "ana").await;
+    let user = guest("ana");
+    let (sink, mut first) = Sink::channel(1_000);
+    let broken = engine.join(&user, &room(), Subscribe::new(sink)).await.unwrap();
     let (bob, mut bobs) = join(&engine, "bob").await;
     bob.submit(outgoing("one")).await.unwrap();
     assert_eq!(next_word(&mut first).await, "joined@0");
     assert_eq!(next_word(&mut first).await, "bob:one#1");
     gate.shut();
-    ana.submit(outgoing("mine")).await.unwrap();
-    ana.detach();
+    broken.submit(outgoing("mine")).await.unwrap();
+    broken.detach();
     gate.open();
     bob.submit(outgoing("two")).await.unwrap();
     let since = Some(Since { epoch: engine.epoch(), seq: 1 });
     let (sink, mut second) = Sink::channel(1_000);
-    ana.reattach(Subscribe::new(sink).since(since), &SendWindow::default()).await.unwrap();
+    let ana = engine.join(&user, &room(), Subscribe::new(sink).since(since)).await.unwrap();
+    drop(broken);
     let Event::Joined(joined) = &*second.next().await.unwrap() else { unreachable!() };
     assert!(joined.recovered);
     let missed: Vec<u64> = joined.messages.iter().map(|message| message.seq).collect();
@@ -277,8 +281,10 @@ async fn old_messages_are_pruned_if_retention_is_configured() {
     let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
     let builder = builder.history(gate.clone());
     let builder = builder.retention(Retention::new(None, Some(2)));
-    let message =
-        |body: &str| NewMessage::new(room(), user("ana"), body, body.parse().unwrap()).idempotent(true);
+    let message = |body: &str| {
+        let (user, from) = (guest("ana").id().clone(), user("ana"));
+        NewMessage::new(room(), user, from, body, body.parse().unwrap()).idempotent(true)
+    };
     for body in ["1", "2", "3", "4"] {
         gate.append(
             message(body),

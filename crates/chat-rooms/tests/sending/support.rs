@@ -8,7 +8,7 @@ use chat_history::{
     Page, Retention,
 };
 use chat_presence::{MemoryPresence, NodeId};
-use chat_protocol::{Content, Epoch, Event, RoomName, Username};
+use chat_protocol::{Content, Epoch, Event, Identity, RoomName, Text, Username};
 use chat_rooms::{Engine, Events, Membership, Outgoing, Sink, Subscribe};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
@@ -105,6 +105,11 @@ pub(crate) fn user(name: &str) -> Username {
     name.parse().unwrap()
 }
 
+/// A user that no other call returns.
+pub(crate) fn guest(name: &str) -> Identity {
+    Identity::one_time_guest(rand::random(), user(name))
+}
+
 pub(crate) async fn engine(gate: &Gate) -> Engine {
     let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
     let builder = builder.history(gate.clone());
@@ -114,7 +119,7 @@ pub(crate) async fn engine(gate: &Gate) -> Engine {
 /// Joins, and receives changes of presence.
 pub(crate) async fn join(engine: &Engine, name: &str) -> (Membership, Events) {
     let (sink, events) = Sink::channel(100_000);
-    let admission = engine.admit(&room(), &user(name)).await.unwrap();
+    let admission = engine.admit(&guest(name), &room()).await.unwrap();
     let (member, _) = admission.join(Subscribe::new(sink)).await.unwrap();
     (member, events)
 }
@@ -127,8 +132,8 @@ pub(crate) fn outgoing(body: &str) -> Outgoing {
 pub(crate) fn brief(event: &Event) -> String {
     match event {
         Event::Message { message, .. } => match &message.content {
-            Content::Said { from, body, .. } => format!("{from}:{body}#{}", message.seq),
-            Content::Erased => format!("#{}", message.seq),
+            Content::Text(Text { from, body, .. }) => format!("{from}:{body}#{}", message.seq),
+            _ => format!("#{}", message.seq),
         },
         Event::Refused { code, reference, .. } => format!("!{code:?} {}", reference.as_ref().unwrap()),
         Event::Joined(joined) => format!("joined@{}", joined.seq),

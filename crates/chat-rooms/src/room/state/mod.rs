@@ -1,5 +1,5 @@
-//! The state of a room: who holds which name, who is in the room, and who receives which event. It
-//! uses no task, no lock and no clock: commands go in, effects come out.
+//! The state of a room: who holds which name, who is in the room with which sessions, and who
+//! receives which event. It uses no task, no lock and no clock: commands go in, effects come out.
 
 pub(crate) mod coalesce;
 pub(crate) mod roster;
@@ -7,14 +7,14 @@ pub(crate) mod roster;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chat_protocol::{
     ErrorCode, Event, LISTED_MEMBERS, Member, MemberId, MemberInfo, MemberList, Message, NoticeLevel,
-    PresenceChange, Reference, RoomName, Username,
+    PresenceChange, Reference, RoomName, UserId, Username,
 };
 
-use crate::delivery::audience::LogicalTime;
-use crate::delivery::audience::{Audience, PresenceStyle};
+use crate::delivery::audience::{Audience, LogicalTime, PresenceStyle, SubscriptionId};
 use crate::room::state::coalesce::{BatchedPresence, Changes, PresenceBatcher};
 use crate::room::state::roster::{Roster, RosterChanges, RosterPage, RosterQuery};
 
@@ -27,22 +27,52 @@ pub(crate) enum Effect {
     OpenWindow,
     /// Call [`RoomState::flush_presence`] when the window that coalesces changes is over.
     OpenPresence,
+    /// This member has left: its record can be removed from the store.
+    MemberLeft(MemberId),
 }
 
-/// Who holds a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Holder {
-    /// A client that has reserved the name and has not joined yet.
-    Reserved,
-    /// A member.
-    Member(MemberId),
+/// Who holds a name: a user that is in the room, or is about to join.
+#[derive(Debug)]
+struct NameHolder {
+    user: UserId,
+    /// How many of its sessions have reserved the name and have not joined yet.
+    reserved: usize,
+    /// The user as a member; `None` before its first session has joined.
+    member: Option<MemberId>,
 }
+
+/// Whether the user that reserves a name is in the room already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reserved {
+    /// The user is a member.
+    Present,
+    /// The user has no session in the room.
+    Absent,
+}
+
+/// Another user holds a name: the member, or `None` if that has not joined yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NameTaken(pub(crate) Option<MemberId>);
 
 #[derive(Debug)]
 struct MemberEntry {
     member: Arc<Member>,
     arrival: LogicalTime,
+    /// Its sessions, including those that are about to leave. Never empty.
+    sessions: Vec<SubscriptionId>,
+    /// How many of its sessions are not about to leave.
+    staying: usize,
+    /// When the other members were last notified that it is typing.
+    typed_at: Option<Instant>,
+}
+
+/// A session of a member.
+#[derive(Debug)]
+struct Session {
+    member: MemberId,
     style: PresenceStyle,
+    /// Whether it leaves as soon as its last messages are delivered.
+    is_leaving: bool,
 }
 
 /// The members of a room, and their names.
@@ -55,22 +85,26 @@ pub(crate) struct RoomState {
     /// [`LISTED_MEMBERS`] members.
     presence_names: usize,
     /// Every name that is taken.
-    holders: HashMap<Username, Holder>,
+    holders: HashMap<Username, NameHolder>,
     /// The members, in order of arrival.
     members: BTreeMap<MemberId, MemberEntry>,
+    /// The sessions of the members.
+    sessions: HashMap<SubscriptionId, Session>,
+    /// The id of the newest session.
+    last_session: SubscriptionId,
     /// The members that are about to leave and whose names are free already.
     leaving: HashMap<Username, MemberId>,
-    /// How many members have [`PresenceStyle::Lists`].
-    list_members: usize,
+    /// How many sessions have [`PresenceStyle::Lists`].
+    list_sessions: usize,
     /// The current list of members; `None` after a change, until it is needed.
     list: Option<Arc<MemberList>>,
-    /// The list for events while no member receives lists.
+    /// The list for events while no session receives lists.
     empty_list: Arc<MemberList>,
     batcher: PresenceBatcher,
-    /// The list for members with [`PresenceStyle::Changes`]; `None` while there are none.
+    /// The list for sessions with [`PresenceStyle::Changes`]; `None` while there are none.
     roster: Option<Roster>,
-    /// How many members have [`PresenceStyle::Changes`].
-    change_members: usize,
+    /// How many sessions have [`PresenceStyle::Changes`].
+    change_sessions: usize,
     now: LogicalTime,
 }
 
@@ -82,13 +116,15 @@ impl RoomState {
             presence_names,
             holders: HashMap::new(),
             members: BTreeMap::new(),
+            sessions: HashMap::new(),
+            last_session: SubscriptionId::default(),
             leaving: HashMap::new(),
-            list_members: 0,
+            list_sessions: 0,
             list: None,
             empty_list: Arc::new(MemberList::new(Vec::new(), 0)),
             batcher: PresenceBatcher::default(),
             roster: None,
-            change_members: 0,
+            change_sessions: 0,
             now: LogicalTime::default(),
         }
     }
@@ -110,10 +146,7 @@ impl RoomState {
 
     /// The member that has a name; `None` if nobody has it, or it is only reserved.
     pub(crate) fn holder(&self, username: &Username) -> Option<MemberId> {
-        match self.holders.get(username)? {
-            Holder::Reserved => None,
-            Holder::Member(id) => Some(*id),
-        }
+        self.holders.get(username)?.member
     }
 
     /// The ids of all members.
@@ -121,19 +154,20 @@ impl RoomState {
         self.members.keys().copied().collect()
     }
 
-    /// Whether this member is in the room.
-    pub(crate) fn has_member(&self, id: MemberId) -> bool {
-        self.members.contains_key(&id)
+    /// Whether this session is in the room.
+    pub(crate) fn has_session(&self, id: SubscriptionId) -> bool {
+        self.sessions.contains_key(&id)
     }
 
-    /// The member with this id.
-    pub(crate) fn member(&self, id: MemberId) -> Option<&Arc<Member>> {
-        self.members.get(&id).map(|entry| &entry.member)
+    /// The sessions of a member.
+    pub(crate) fn sessions_of(&self, id: MemberId) -> &[SubscriptionId] {
+        self.members.get(&id).map_or(&[], |entry| &entry.sessions)
     }
 
-    /// When this member joined.
-    pub(crate) fn arrival(&self, id: MemberId) -> Option<LogicalTime> {
-        self.members.get(&id).map(|entry| entry.arrival)
+    /// The member to whom a session belongs.
+    pub(crate) fn member_of(&self, id: SubscriptionId) -> Option<&Arc<Member>> {
+        let session = self.sessions.get(&id)?;
+        self.members.get(&session.member).map(|entry| &entry.member)
     }
 
     /// The number of names that are taken: those of the members, and the reserved ones.
@@ -146,77 +180,162 @@ impl RoomState {
         self.members.len()
     }
 
-    /// Reserves a name. Returns who has it if it is taken.
-    pub(crate) fn reserve(&mut self, username: &Username) -> Result<(), Holder> {
-        match self.holders.get(username) {
-            Some(holder) => Err(*holder),
+    /// Reserves a name for a session of a user. Each reservation ends with [`enter`](Self::enter),
+    /// [`add_session`](Self::add_session) or [`release`](Self::release).
+    ///
+    /// # Errors
+    /// [`NameTaken`] if another user holds the name.
+    pub(crate) fn reserve(&mut self, username: &Username, user: &UserId) -> Result<Reserved, NameTaken> {
+        match self.holders.get_mut(username) {
+            Some(holder) if holder.user == *user => {
+                holder.reserved += 1;
+                Ok(if holder.member.is_some() { Reserved::Present } else { Reserved::Absent })
+            }
+            Some(holder) => Err(NameTaken(holder.member)),
             None => {
-                self.holders.insert(username.clone(), Holder::Reserved);
-                Ok(())
+                let holder = NameHolder { user: user.clone(), reserved: 1, member: None };
+                self.holders.insert(username.clone(), holder);
+                Ok(Reserved::Absent)
             }
         }
     }
 
-    /// Releases a name whose client did not join.
+    /// Ends the reservation of a session that has joined or gives up.
     pub(crate) fn release(&mut self, username: &Username) {
-        if self.holders.get(username) == Some(&Holder::Reserved) {
-            self.holders.remove(username);
+        if let Some(holder) = self.holders.get_mut(username) {
+            holder.reserved = holder.reserved.saturating_sub(1);
+            if holder.reserved == 0 && holder.member.is_none() {
+                self.holders.remove(username);
+            }
         }
     }
 
-    /// Joins a member whose name is reserved, and returns the time of its arrival. The first event
-    /// of a member with [`PresenceStyle::Lists`] is its own entry.
+    /// The member as whom a user is in the room, or was until a moment ago: a member whose last
+    /// session is about to leave stays if the user joins again.
+    pub(crate) fn present(&self, username: &Username, user: &UserId) -> Option<MemberId> {
+        let holder = self.holders.get(username).filter(|holder| holder.user == *user);
+        let leaving = || self.leaving(username).filter(|id| self.members[id].member.user == *user);
+        holder.and_then(|holder| holder.member).or_else(leaving)
+    }
+
+    /// Joins a member whose name is reserved, with its first session. Returns the session and the
+    /// time of its arrival. The first event of a session with [`PresenceStyle::Lists`] is its own
+    /// entry.
     pub(crate) fn enter(
         &mut self,
         member: &Arc<Member>,
         style: PresenceStyle,
         effects: &mut Vec<Effect>,
-    ) -> LogicalTime {
-        self.list_members += usize::from(style == PresenceStyle::Lists);
-        self.change_members += usize::from(style == PresenceStyle::Changes);
+    ) -> (SubscriptionId, LogicalTime) {
+        let session = self.new_session(member.id, style);
         let coalesces = self.members.len() + 1 > self.coalesce_above;
         if !coalesces {
             self.close_window(effects);
         }
         let arrival = self.now.tick();
-        self.holders.insert(member.username.clone(), Holder::Member(member.id));
-        self.members.insert(member.id, MemberEntry { member: Arc::clone(member), arrival, style });
+        if let Some(holder) = self.holders.get_mut(&member.username) {
+            holder.member = Some(member.id);
+        }
+        self.release(&member.username);
+        let (sessions, staying) = (vec![session], 1);
+        let entry = MemberEntry { member: Arc::clone(member), arrival, sessions, staying, typed_at: None };
+        self.members.insert(member.id, entry);
         self.list = None;
         self.add_to_roster(member, effects);
-        if self.list_members == 0 {
-            return arrival;
+        if self.list_sessions == 0 {
+            return (session, arrival);
         }
         if !coalesces || style == PresenceStyle::Lists {
-            let audience = if coalesces { Audience::Only(member.id) } else { Audience::Lists };
+            let audience = if coalesces { Audience::Only(session) } else { Audience::Lists };
             let group = Arc::clone(member).into();
             effects.push(Effect::Send(Event::Entered { group, members: self.event_list() }, audience));
         }
         if coalesces && self.batcher.entered(arrival, Arc::clone(member)) {
             effects.push(Effect::OpenWindow);
         }
-        arrival
+        (session, arrival)
+    }
+
+    /// Adds a session to a member that is [present](Self::present). The others do not notice. The
+    /// first event of a session with [`PresenceStyle::Lists`] is the entry of its member.
+    pub(crate) fn add_session(
+        &mut self,
+        id: MemberId,
+        style: PresenceStyle,
+        effects: &mut Vec<Effect>,
+    ) -> Option<(SubscriptionId, LogicalTime)> {
+        let member = Arc::clone(&self.members.get(&id)?.member);
+        if style == PresenceStyle::Lists {
+            // the changes before now are in the list that the session receives
+            self.close_window(effects);
+        }
+        let session = self.new_session(id, style);
+        if let Some(entry) = self.members.get_mut(&id) {
+            entry.sessions.push(session);
+            entry.staying += 1;
+        }
+        if let Some(holder) = self.holders.get_mut(&member.username) {
+            holder.member = Some(id);
+        }
+        self.release(&member.username);
+        self.leaving.remove(&member.username);
+        self.create_roster();
+        if style == PresenceStyle::Lists {
+            let entered = Event::Entered { group: member.into(), members: self.event_list() };
+            effects.push(Effect::Send(entered, Audience::Only(session)));
+        }
+        Some((session, self.now.tick()))
+    }
+
+    fn new_session(&mut self, member: MemberId, style: PresenceStyle) -> SubscriptionId {
+        let id = self.last_session.next();
+        self.sessions.insert(id, Session { member, style, is_leaving: false });
+        self.list_sessions += usize::from(style == PresenceStyle::Lists);
+        self.change_sessions += usize::from(style == PresenceStyle::Changes);
+        id
     }
 
     fn add_to_roster(&mut self, member: &Arc<Member>, effects: &mut Vec<Effect>) {
         if let Some(roster) = &mut self.roster {
-            if roster.entered(&member.username, member.joined_at) {
+            if roster.entered((&**member).into()) {
                 effects.push(Effect::OpenPresence);
             }
-        } else if self.change_members > 0 {
-            // the first member that receives changes: it has just joined, and knows everyone from
-            // its snapshot
-            let names = self.members.values().map(|entry| &entry.member);
-            self.roster = Some(Roster::new(names.map(|m| (m.username.clone(), m.joined_at))));
+        } else {
+            self.create_roster();
         }
     }
 
-    /// Frees the name of a member that leaves as soon as its last messages are delivered.
-    pub(crate) fn begin_leaving(&mut self, id: MemberId) {
-        let Some(entry) = self.members.get(&id) else { return };
+    /// Creates the roster for the first session that receives changes: it has just joined, and
+    /// knows everyone from its snapshot.
+    fn create_roster(&mut self) {
+        if self.roster.is_none() && self.change_sessions > 0 {
+            let members = self.members.values().map(|entry| MemberInfo::from(&*entry.member));
+            self.roster = Some(Roster::new(members));
+        }
+    }
+
+    /// Notes that a session leaves as soon as its last messages are delivered. If it is the last
+    /// one of its member, the name is free.
+    pub(crate) fn begin_leaving(&mut self, id: SubscriptionId) {
+        let Some(session) = self.sessions.get_mut(&id).filter(|session| !session.is_leaving) else { return };
+        session.is_leaving = true;
+        let member = session.member;
+        self.stop_staying(member);
+    }
+
+    /// Counts one staying session less. After the last one, the name is free, although the member
+    /// may still have sessions that are about to leave.
+    fn stop_staying(&mut self, id: MemberId) {
+        let Some(entry) = self.members.get_mut(&id) else { return };
+        entry.staying -= 1;
         let username = &entry.member.username;
-        if self.holders.get(username) == Some(&Holder::Member(id)) {
+        let holder = self.holders.get_mut(username).filter(|holder| holder.member == Some(id));
+        let Some(holder) = holder.filter(|_| entry.staying == 0) else { return };
+        holder.member = None;
+        let is_reserved = holder.reserved > 0;
+        self.leaving.insert(username.clone(), id);
+        if !is_reserved {
             self.holders.remove(username);
-            self.leaving.insert(username.clone(), id);
         }
     }
 
@@ -225,32 +344,44 @@ impl RoomState {
         self.leaving.get(username).copied()
     }
 
-    /// Removes a member. Returns `false` if it had left before.
-    pub(crate) fn leave(&mut self, id: MemberId, effects: &mut Vec<Effect>) -> bool {
-        let coalesces = self.members.len() > self.coalesce_above;
-        if !self.has_member(id) {
-            return false;
+    /// Removes a session, and its member with the last one. Returns `false` if the session had left
+    /// before.
+    pub(crate) fn leave(&mut self, id: SubscriptionId, effects: &mut Vec<Effect>) -> bool {
+        let Some(Session { member, style, is_leaving }) = self.sessions.remove(&id) else { return false };
+        if !is_leaving {
+            self.stop_staying(member);
         }
+        let Some(entry) = self.members.get_mut(&member) else { return false };
+        entry.sessions.retain(|session| *session != id);
+        if entry.sessions.is_empty() {
+            self.remove_member(member, style, effects);
+        } else {
+            self.forget_style(style);
+        }
+        true
+    }
+
+    /// Removes a member whose last session, with this style, has left.
+    fn remove_member(&mut self, id: MemberId, style: PresenceStyle, effects: &mut Vec<Effect>) {
+        let coalesces = self.members.len() > self.coalesce_above;
         if !coalesces {
             self.close_window(effects);
         }
-        let Some(MemberEntry { member, arrival, style }) = self.members.remove(&id) else {
-            return false;
-        };
-        if self.holders.get(&member.username) == Some(&Holder::Member(id)) {
-            self.holders.remove(&member.username);
-        }
+        let Some(MemberEntry { member, arrival, .. }) = self.members.remove(&id) else { return };
+        effects.push(Effect::MemberLeft(id));
         if self.leaving.get(&member.username) == Some(&id) {
             self.leaving.remove(&member.username);
         }
         self.list = None;
         let now = self.now.tick();
-        self.remove_from_roster(&member, style, effects);
-        self.list_members -= usize::from(style == PresenceStyle::Lists);
-        if self.list_members == 0 {
-            // nobody is left to receive the coalesced changes
-            self.batcher = PresenceBatcher::default();
-        } else if coalesces {
+        if self.roster.as_mut().is_some_and(|roster| roster.left(&member.username)) {
+            effects.push(Effect::OpenPresence);
+        }
+        self.forget_style(style);
+        if self.list_sessions == 0 {
+            return;
+        }
+        if coalesces {
             if self.batcher.left(now, member, arrival) {
                 effects.push(Effect::OpenWindow);
             }
@@ -258,28 +389,38 @@ impl RoomState {
             let event = Event::Left { group: member.into(), members: self.event_list() };
             effects.push(Effect::Send(event, Audience::Lists));
         }
-        true
     }
 
-    fn remove_from_roster(&mut self, member: &Arc<Member>, style: PresenceStyle, effects: &mut Vec<Effect>) {
-        self.change_members -= usize::from(style == PresenceStyle::Changes);
-        if self.change_members == 0 {
+    /// Counts one session with this style less, and drops what only such sessions need.
+    fn forget_style(&mut self, style: PresenceStyle) {
+        match style {
+            PresenceStyle::Lists => self.list_sessions -= 1,
+            PresenceStyle::Changes => self.change_sessions -= 1,
+        }
+        if self.list_sessions == 0 {
+            // nobody is left to receive the coalesced changes
+            self.batcher = PresenceBatcher::default();
+        }
+        if self.change_sessions == 0 {
             self.roster = None;
-        } else if self.roster.as_mut().is_some_and(|roster| roster.left(&member.username)) {
-            effects.push(Effect::OpenPresence);
         }
     }
 
-    /// Sends the coalesced joins and leaves to the members with lists. Does nothing if no window is
-    /// open.
+    /// Sends the coalesced joins and leaves to the sessions with lists. Does nothing if no window
+    /// is open.
     pub(crate) fn close_window(&mut self, effects: &mut Vec<Effect>) {
         let Some(BatchedPresence { to_all, before, to_newcomers }) = self.batcher.close() else {
             return;
         };
         self.push_changes(to_all, Audience::ListsBefore(before), effects);
         for (newcomer, changes) in to_newcomers {
-            if self.members.get(&newcomer).is_some_and(|entry| entry.style == PresenceStyle::Lists) {
-                self.push_changes(changes, Audience::Only(newcomer), effects);
+            // further sessions with lists close the window when they join: only the first one
+            // arrived with its member
+            let first = self.sessions_of(newcomer).first().copied();
+            let receives_lists =
+                |id: &SubscriptionId| self.sessions.get(id).is_some_and(|s| s.style == PresenceStyle::Lists);
+            if let Some(session) = first.filter(receives_lists) {
+                self.push_changes(changes, Audience::Only(session), effects);
             }
         }
     }
@@ -299,7 +440,7 @@ impl RoomState {
         }
     }
 
-    /// Sends the changes to the members with [`PresenceStyle::Changes`]. Does nothing if there are
+    /// Sends the changes to the sessions with [`PresenceStyle::Changes`]. Does nothing if there are
     /// none.
     pub(crate) fn flush_presence(&mut self, effects: &mut Vec<Effect>) {
         let Some(changes) = self.roster.as_mut().and_then(Roster::close) else {
@@ -317,10 +458,9 @@ impl RoomState {
     }
 
     /// A page of the list as it was last sent, with the requesting member itself. `None` if that is
-    /// not in the room, or no member receives changes.
+    /// not in the room, or no session receives changes.
     pub(crate) fn roster_page(&self, requester: MemberId, query: RosterQuery<'_>) -> Option<RosterPage> {
-        let member = self.member(requester)?;
-        let own = MemberInfo { username: member.username.clone(), joined_at: member.joined_at };
+        let own = MemberInfo::from(&*self.members.get(&requester)?.member);
         Some(self.roster.as_ref()?.page(&own, query))
     }
 
@@ -329,9 +469,9 @@ impl RoomState {
         Event::Message { message, from, members: self.event_list() }
     }
 
-    /// Whether any member receives lists.
-    pub(crate) fn has_list_members(&self) -> bool {
-        self.list_members > 0
+    /// Whether any session receives lists.
+    pub(crate) fn has_list_sessions(&self) -> bool {
+        self.list_sessions > 0
     }
 
     /// The event for a notice, in this room or in all rooms.
@@ -339,23 +479,37 @@ impl RoomState {
         Event::Notice { room, level, body, members: self.event_list() }
     }
 
-    /// The event for a member that is typing. `None` if no other member would receive it, or the
-    /// member is not in the room.
-    pub(crate) fn typing(&self, id: MemberId) -> Option<Event> {
-        let member = self.member(id).filter(|_| self.change_members > 1)?;
-        Some(Event::Typing { room: self.room.clone(), username: member.username.clone() })
+    /// The event for a member that is typing, with the member. `None` if no other member would
+    /// receive it, the previous one is less than `interval` ago, or the session is not in the room.
+    pub(crate) fn typing(
+        &mut self,
+        id: SubscriptionId,
+        now: Instant,
+        interval: Duration,
+    ) -> Option<(Event, MemberId)> {
+        let member = self.sessions.get(&id)?.member;
+        if self.members.len() < 2 || self.change_sessions == 0 {
+            return None;
+        }
+        let entry = self.members.get_mut(&member)?;
+        if entry.typed_at.is_some_and(|last| now.duration_since(last) < interval) {
+            return None;
+        }
+        entry.typed_at = Some(now);
+        let username = entry.member.username.clone();
+        Some((Event::Typing { room: self.room.clone(), username }, member))
     }
 
-    /// The event for something that a member sent and that was not accepted. `None` if the member
+    /// The event for something that a session sent and that was not accepted. `None` if the session
     /// is not in the room.
     pub(crate) fn refuse(
         &mut self,
-        to: MemberId,
+        to: SubscriptionId,
         code: ErrorCode,
         reason: Arc<str>,
         reference: Option<Reference>,
     ) -> Option<Event> {
-        self.has_member(to).then(|| Event::Refused { code, reason, reference, members: self.event_list() })
+        self.has_session(to).then(|| Event::Refused { code, reason, reference, members: self.event_list() })
     }
 
     /// The current list of members, shared until they change.
@@ -376,9 +530,9 @@ impl RoomState {
         members.map(|(_, entry)| Arc::clone(&entry.member)).collect()
     }
 
-    /// The list for an event: it is empty while no member receives lists.
+    /// The list for an event: it is empty while no session receives lists.
     fn event_list(&mut self) -> Arc<MemberList> {
-        if self.list_members == 0 { Arc::clone(&self.empty_list) } else { self.list() }
+        if self.list_sessions == 0 { Arc::clone(&self.empty_list) } else { self.list() }
     }
 }
 

@@ -4,17 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use chat_protocol::{MemberInfo, Timestamp, Username};
+use chat_protocol::{MemberInfo, Username};
 
 /// The list of a room's members, and the changes since it was last announced. Snapshots and changes
 /// are consistent for a client that applies each change to its last snapshot as to a set.
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
     /// The list as of the last announced changes.
-    announced: BTreeMap<Username, Timestamp>,
-    /// The members that joined since and are not in `announced`.
-    joined: BTreeMap<Username, Timestamp>,
-    /// The members that left since and are in `announced`.
+    announced: BTreeMap<Username, MemberInfo>,
+    /// The members that joined since and are not in `announced`, or are there as another user of
+    /// the same name.
+    joined: BTreeMap<Username, MemberInfo>,
+    /// The names in `announced` whose members left since, and that nobody has now.
     left: BTreeSet<Username>,
     /// Whether changes are being coalesced.
     is_open: bool,
@@ -52,26 +53,30 @@ pub(crate) struct RosterQuery<'a> {
 
 impl Roster {
     /// Creates a list that every member knows.
-    pub(crate) fn new(announced: impl Iterator<Item = (Username, Timestamp)>) -> Self {
+    pub(crate) fn new(announced: impl Iterator<Item = MemberInfo>) -> Self {
+        let announced = announced.map(|member| (member.username.clone(), member));
         Self { announced: announced.collect(), ..Self::default() }
     }
 
     /// Notes that a member joined. Returns `true` if this is the first change since the last
     /// announcement.
-    pub(crate) fn entered(&mut self, username: &Username, joined_at: Timestamp) -> bool {
-        if self.left.remove(username) {
+    pub(crate) fn entered(&mut self, member: MemberInfo) -> bool {
+        self.left.remove(&member.username);
+        match self.announced.get_mut(&member.username) {
             // left and rejoined: nothing has changed for the others
-            self.announced.insert(username.clone(), joined_at);
-        } else {
-            self.joined.insert(username.clone(), joined_at);
+            Some(known) if known.user == member.user => *known = member,
+            _ => {
+                self.joined.insert(member.username.clone(), member);
+            }
         }
         self.open()
     }
 
-    /// Notes that a member left. Returns `true` if this is the first change since the last
-    /// announcement.
+    /// Notes that the member of this name left. Returns `true` if this is the first change since
+    /// the last announcement.
     pub(crate) fn left(&mut self, username: &Username) -> bool {
-        if self.joined.remove(username).is_none() {
+        self.joined.remove(username);
+        if self.announced.contains_key(username) {
             self.left.insert(username.clone());
         }
         self.open()
@@ -91,13 +96,14 @@ impl Roster {
         for username in &left {
             self.announced.remove(username);
         }
-        let joined: Vec<_> = joined.into_iter().map(info).collect();
-        self.announced.extend(joined.iter().map(|member| (member.username.clone(), member.joined_at)));
+        let joined: Vec<_> = joined.into_values().collect();
+        self.announced.extend(joined.iter().map(|member| (member.username.clone(), member.clone())));
         Some(RosterChanges { joined, left: left.into_iter().collect(), count: self.announced.len() })
     }
 
     /// Returns a page of the list as it was last announced, with the requesting member itself.
-    pub(crate) fn page(&self, own: &MemberInfo, query: RosterQuery<'_>) -> RosterPage {
+    pub(crate) fn page(&self, requester: &MemberInfo, query: RosterQuery<'_>) -> RosterPage {
+        let own = requester;
         let is_listed = self.announced.contains_key(&own.username);
         let count = self.announced.len() + usize::from(!is_listed);
         // names are ordered as text, so the names with a prefix are a range
@@ -112,7 +118,9 @@ impl Roster {
             .announced
             .range::<str, _>((from, Bound::Unbounded))
             .take_while(|(username, _)| matches(username.as_str()))
-            .map(|(username, joined_at)| MemberInfo { username: username.clone(), joined_at: *joined_at })
+            // the name may have been announced with another user, who has left
+            .map(|(username, member)| if *username == requester.username { requester } else { member })
+            .cloned()
             .peekable();
         while members.len() < query.limit {
             let own_is_next = match (&own, announced.peek()) {
@@ -128,12 +136,9 @@ impl Roster {
     }
 }
 
-fn info((username, joined_at): (Username, Timestamp)) -> MemberInfo {
-    MemberInfo { username, joined_at }
-}
-
 #[cfg(test)]
 mod tests {
+    use chat_protocol::{Identity, Timestamp, UserId};
     use proptest::prelude::*;
 
     use super::*;
@@ -142,27 +147,33 @@ mod tests {
         Username::parse(&format!("p{n:03}")).unwrap()
     }
 
+    /// The first of several users of a name.
     fn member(n: u8) -> MemberInfo {
-        MemberInfo { username: name(n), joined_at: Timestamp::from_millis(0) }
+        member_as(n, 0)
     }
 
-    fn all(own: &Roster, me: &MemberInfo) -> BTreeSet<Username> {
+    fn member_as(n: u8, number: u8) -> MemberInfo {
+        let user = Identity::one_time_guest(number.into(), name(n));
+        MemberInfo::new(name(n), user.id().clone(), Timestamp::from_millis(0))
+    }
+
+    fn all(own: &Roster, me: &MemberInfo) -> BTreeMap<Username, UserId> {
         let page = own.page(me, RosterQuery { after: None, prefix: "", limit: usize::MAX });
         assert!(!page.more);
         assert_eq!(page.count, page.members.len());
-        page.members.into_iter().map(|member| member.username).collect()
+        page.members.into_iter().map(|member| (member.username, member.user)).collect()
     }
 
     #[test]
     fn a_member_that_joins_and_leaves_in_between_is_in_neither_list() {
-        let mut roster = Roster::new([(name(1), Timestamp::from_millis(0))].into_iter());
-        assert!(roster.entered(&name(2), Timestamp::from_millis(0)));
+        let mut roster = Roster::new([member(1)].into_iter());
+        assert!(roster.entered(member(2)));
         assert!(!roster.left(&name(2)));
         assert_eq!(roster.close(), None);
         assert!(roster.left(&name(1)), "the window was closed");
-        roster.entered(&name(1), Timestamp::from_millis(5));
+        roster.entered(member(1));
         assert_eq!(roster.close(), None);
-        roster.entered(&name(3), Timestamp::from_millis(0));
+        roster.entered(member(3));
         roster.left(&name(1));
         let changes = RosterChanges { joined: vec![member(3)], left: vec![name(1)], count: 1 };
         assert_eq!(roster.close(), Some(changes));
@@ -170,8 +181,8 @@ mod tests {
 
     #[test]
     fn pages_are_ordered_by_name_and_include_the_requester() {
-        let mut roster = Roster::new((0..10).map(|n| (name(n * 2), Timestamp::from_millis(0))));
-        roster.entered(&name(5), Timestamp::from_millis(0));
+        let mut roster = Roster::new((0..10).map(|n| member(n * 2)));
+        roster.entered(member(5));
         let me = member(5);
         let mut seen = Vec::new();
         let mut after = None;
@@ -198,29 +209,36 @@ mod tests {
 
     proptest! {
         /// A client that takes a snapshot at any time and applies the changes announced after it
-        /// knows who is present.
+        /// knows which users are present, also when a name passes from one user to another.
         #[test]
-        fn snapshots_and_changes_add_up(steps in prop::collection::vec((0..12_u8, 0..4_u8), 1..200)) {
+        fn snapshots_and_changes_add_up(
+            steps in prop::collection::vec((0..12_u8, 0..2_u8, 0..4_u8), 1..200),
+        ) {
             let mut roster = Roster::default();
-            let mut present = BTreeSet::new();
-            let mut views: Vec<(Username, BTreeSet<Username>)> = Vec::new();
-            for (n, step) in steps {
+            let mut present = BTreeMap::new();
+            let mut views: Vec<(MemberInfo, BTreeMap<Username, UserId>)> = Vec::new();
+            for (n, number, step) in steps {
                 match step {
-                    0 | 1 if present.insert(name(n)) => {
-                        roster.entered(&name(n), Timestamp::from_millis(0));
-                        let snapshot = all(&roster, &member(n));
-                        prop_assert!(snapshot.contains(&name(n)));
-                        views.push((name(n), snapshot));
+                    0 | 1 if !present.contains_key(&name(n)) => {
+                        let member = member_as(n, number);
+                        present.insert(name(n), member.user.clone());
+                        roster.entered(member.clone());
+                        let snapshot = all(&roster, &member);
+                        prop_assert_eq!(snapshot.get(&name(n)), Some(&member.user));
+                        views.push((member, snapshot));
                     }
-                    2 if present.remove(&name(n)) => {
+                    2 if present.remove(&name(n)).is_some() => {
                         roster.left(&name(n));
-                        views.retain(|(username, _)| *username != name(n));
+                        views.retain(|(member, _)| member.username != name(n));
                     }
                     _ => if let Some(changes) = roster.close() {
                         prop_assert_eq!(changes.count, present.len());
+                        let joined = |name: &Username| changes.joined.iter().any(|member| member.username == *name);
+                        prop_assert!(!changes.left.iter().any(joined), "a name is in one of the lists");
                         for (_, view) in &mut views {
                             changes.left.iter().for_each(|username| { view.remove(username); });
-                            view.extend(changes.joined.iter().map(|member| member.username.clone()));
+                            let joined = changes.joined.iter().map(|m| (m.username.clone(), m.user.clone()));
+                            view.extend(joined);
                             prop_assert_eq!(&*view, &present);
                         }
                     },

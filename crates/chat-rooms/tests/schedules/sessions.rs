@@ -1,29 +1,35 @@
-//! Members whose connections are replaced while messages are sent.
+//! Users with several sessions, and sessions that are replaced while messages are sent.
 
-use chat_protocol::v2::{LeftReason, Since};
-use chat_rooms::{ReadError, SendWindow, Subscribe};
-use shuttle::future::{block_on, spawn};
+use chat_protocol::v2::LeftReason;
+use chat_rooms::{Engine, Membership};
+use futures::future::join_all;
+use shuttle::future::{block_on, spawn, yield_now};
 use shuttle::rand::{Rng, thread_rng};
 
-use crate::client::{Log, ends_with_left, join, joined, messages, outgoing, reattach, room};
+use chat_presence::PresenceStore;
+use chat_protocol::{Event, Identity};
+
+use crate::client::{Log, ends_with_left, guest, join, join_as, joined, messages, outgoing, room, view};
 use crate::explore::explore;
 use crate::store::{Presence, Store, engine};
 
-/// Recovered messages and the live stream join without a gap or a repeat, whenever the member
-/// reattaches.
+/// Recovered messages and the live stream join without a gap or a repeat, whenever a session
+/// replaces another, and the others do not notice.
 #[test]
-fn recovered_messages_and_the_live_stream_join_without_a_gap() {
+fn a_replaced_session_leaves_no_gap_and_makes_no_presence_event() {
     explore(|| {
         block_on(async {
             let (store, presence) = (Store::new(0.1), Presence::new());
             let engine = engine(&store, &presence).await;
+            let witness = Log::new(usize::MAX);
+            let zoe = join(&engine, "zoe", &witness).await;
+            let user = guest("ana");
             let mut log = Log::new(usize::MAX);
-            let mut ana = join(&engine, "ana", &log).await;
+            let mut ana = join_as(&engine, &user, &log, Some(0)).await;
             let tasks = ["bob", "cid"].map(|name| {
                 let engine = engine.clone();
                 spawn(async move {
-                    let log = Log::new(usize::MAX);
-                    let member = join(&engine, name, &log).await;
+                    let member = join(&engine, name, &Log::new(usize::MAX)).await;
                     for i in 0..4 {
                         member.submit(outgoing(&format!("{name}.{i}"))).await.unwrap();
                     }
@@ -36,7 +42,8 @@ fn recovered_messages_and_the_live_stream_join_without_a_gap() {
                 ana.detach();
                 seen.extend(numbers(&log));
                 log = Log::new(usize::MAX);
-                reattach(&engine, &mut ana, &log, seen.len() as u64).await;
+                let successor = join_as(&engine, &user, &log, Some(seen.len() as u64)).await;
+                drop(std::mem::replace(&mut ana, successor));
                 ana.idle().await;
                 let events = log.events();
                 let joined = joined(&events);
@@ -47,51 +54,67 @@ fn recovered_messages_and_the_live_stream_join_without_a_gap() {
                 task.await.unwrap();
             }
             ana.idle().await;
+            zoe.idle().await;
             seen.extend(numbers(&log));
             assert_eq!(seen, (1..=store.all(&room()).len() as u64).collect::<Vec<_>>());
+            let about_ana = |event: &&std::sync::Arc<Event>| match &***event {
+                Event::PresenceChanged(change) => {
+                    let joined = change.joined.iter().any(|member| member.user == *user.id());
+                    joined || change.left.iter().any(|name| name == user.username())
+                }
+                _ => false,
+            };
+            assert!(witness.events().iter().filter(about_ana).count() <= 1, "only her first entry");
         });
     });
 }
 
-/// A connection breaks while the membership moves to another one: if the reattach succeeds, the
-/// member stays in the room and receives everything.
+/// Opens sessions of a user and closes them again, in any order.
+async fn come_and_go(engine: Engine, user: Identity, name: &'static str) {
+    let mut open: Vec<Membership> = Vec::new();
+    for i in 0..4 {
+        if open.is_empty() || thread_rng().r#gen() {
+            // a reader that stops after some events is removed
+            let log = Log::new(if thread_rng().gen_bool(0.2) { 3 } else { usize::MAX });
+            open.push(join_as(&engine, &user, &log, None).await);
+        } else {
+            let index = thread_rng().gen_range(0..open.len());
+            let session = open.swap_remove(index);
+            // it may have been removed
+            let _ = session.submit(outgoing(&format!("{name}.{i}"))).await;
+            match thread_rng().gen_range(0..3) {
+                0 => session.detach(),
+                1 => session.leave(),
+                _ => session.leave_with_reason(LeftReason::Asked, None),
+            }
+        }
+    }
+}
+
+/// Sessions of one user come and go in several tasks at once: it is one member as long as it has a
+/// session, and in the end no name, record or entry in a list is left.
 #[test]
-fn a_reattached_member_is_not_removed_for_its_old_connection() {
+fn a_user_is_one_member_while_it_has_a_session() {
     explore(|| {
         block_on(async {
-            let (store, presence) = (Store::new(0.0), Presence::new());
-            // so that the missed messages have to be read from the store
-            store.fill(&room(), 2);
+            let (store, presence) = (Store::new(0.1), Presence::new());
             let engine = engine(&store, &presence).await;
-            let bobs = Log::new(usize::MAX);
-            let bob = join(&engine, "bob", &bobs).await;
-            let mut ana = join(&engine, "ana", &Log::new(thread_rng().gen_range(0..3))).await;
-            // it may have been removed already; if not, it has a message in flight when its
-            // connection breaks
-            let _ = ana.submit(outgoing("ana.0")).await;
-            let sending = spawn(async move {
-                for i in 0..3 {
-                    bob.submit(outgoing(&format!("bob.{i}"))).await.unwrap();
-                }
-                bob
-            });
             let log = Log::new(usize::MAX);
-            let subscribe = Subscribe::new(log.sink()).since(Since { epoch: engine.epoch(), seq: 0 });
-            match ana.reattach(subscribe, &SendWindow::default()).await {
-                Ok(_) => {
-                    let bob = sending.await.unwrap();
-                    bob.idle().await;
-                    assert!(ana.is_member());
-                    let events = log.events();
-                    let recovered = joined(&events).messages.len();
-                    assert_eq!(recovered + messages(&events).len(), store.all(&room()).len());
-                }
-                Err(error) => {
-                    assert!(matches!(error, ReadError::NotAMember), "{error}");
-                    sending.await.unwrap().idle().await;
-                    assert!(!ana.is_member() && log.events().is_empty());
-                }
+            let zoe = join(&engine, "zoe", &log).await;
+            let user = guest("ana");
+            let tasks = ["a", "b", "c"].map(|name| spawn(come_and_go(engine.clone(), user.clone(), name)));
+            for outcome in join_all(tasks).await {
+                outcome.unwrap();
             }
+            zoe.idle().await;
+            log.until(|events| view(events).len() == 1).await;
+            assert_eq!(engine.members(&room()).unwrap().total(), 1);
+            while presence.members(room()).await.unwrap().len() > 1 {
+                yield_now().await;
+            }
+            drop(zoe);
+            // nobody has the name any more: another user may take it
+            drop(join(&engine, "ana", &Log::new(usize::MAX)).await);
         });
     });
 }
