@@ -121,9 +121,8 @@ pub struct Timings {
     pub silence: Duration,
     /// Time after the handshake within which a session has to send `hello`.
     pub hello: Duration,
-    /// How long the memberships of a session that was taken over are kept, unless they are joined
-    /// again.
-    pub takeover: Duration,
+    /// How long a replaced session keeps the rooms that the new session has not joined yet.
+    pub replace: Duration,
     /// Time for a member to show a sign of life after another client asked for its name.
     pub probe: Duration,
     /// Time for a message to arrive in full, counted from its first byte. It is checked at every
@@ -148,7 +147,7 @@ impl Default for Timings {
             ping: Duration::from_secs(20),
             silence: Duration::from_secs(50),
             hello: Duration::from_secs(10),
-            takeover: Duration::from_secs(10),
+            replace: Duration::from_secs(10),
             probe: Duration::from_secs(10),
             message: Duration::from_secs(30),
             hang_up: Duration::from_secs(5),

@@ -65,7 +65,7 @@ impl Control {
     }
 
     /// Ends the session with this id: its connection is closed with 4403, its members leave their
-    /// rooms, and it cannot be resumed. Returns `false` if there is no such session.
+    /// rooms, and it cannot be replaced. Returns `false` if there is no such session.
     pub fn close_session(&self, id: &str) -> bool {
         self.context.sessions.close(id)
     }

@@ -162,6 +162,10 @@ pub(crate) struct Options {
     /// Maximum number of rooms that one chat.v2 session may be in
     #[arg(long, group = RELOADABLE, env = "CHATD_ROOMS_PER_SESSION", value_name = "N", default_value_t = Limits::default().rooms, value_parser = at_least::<u32, 1>, hide_short_help = true, help_heading = heading::LIMITS)]
     pub(crate) rooms_per_session: u32,
+    /// Maximum number of chat.v2 sessions of one user; with more, the one that was silent for
+    /// longest is closed
+    #[arg(long, group = RELOADABLE, env = "CHATD_SESSIONS_PER_USER", value_name = "N", default_value_t = Limits::default().sessions, value_parser = at_least::<u32, 1>, hide_short_help = true, help_heading = heading::LIMITS)]
+    pub(crate) sessions_per_user: u32,
 
     /// Maximum number of connections from one address, or from one /64 network of IPv6 (0 or off:
     /// no limit)
@@ -305,6 +309,7 @@ impl Options {
                 message_rate: self.message_rate,
                 message_burst: self.message_burst,
                 rooms: self.rooms_per_session,
+                sessions: self.sessions_per_user,
             },
             backlog: BacklogLimits { frames: self.backlog_frames, bytes: self.backlog_bytes },
             backlog_total_bytes: self.backlog_total_bytes,

@@ -1,108 +1,154 @@
-//! The open sessions, by the secrets that let a later connection take them over.
+//! The open `chat.v2` sessions, by user.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use chat_protocol::{Timestamp, Username};
+use chat_protocol::{CloseCode, Identity, Timestamp, UserId, Username};
 use chat_rooms::{EncodingId, FrameSink, Sink};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::context::memberships::Memberships;
 
-/// Resolves to the memberships of a session that is taken over, or to an error if that session ends
+/// Resolves to the memberships of a session that is replaced, or to an error if that session ends
 /// by itself first.
-pub(crate) type Takeover = oneshot::Receiver<Memberships>;
+pub(crate) type Replaced = oneshot::Receiver<Memberships>;
 
 /// All open sessions. Clones share the same state.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Sessions {
-    by_secret: Arc<Mutex<HashMap<u128, Arc<Entry>>>>,
+    open: Arc<Mutex<BTreeMap<Key, Arc<Entry>>>>,
+    /// The start of the clock of [`Entry::heard_at`].
+    start: Instant,
 }
 
+/// The user of a session, and the session's id.
+type Key = (UserId, u64);
+
 struct Entry {
-    /// For logs and lists.
+    user: Arc<Identity>,
+    /// For logs and lists, and for a session that replaces this one.
     id: u64,
-    username: Username,
     address: IpAddr,
     began_at: Timestamp,
-    /// Set once the `welcome` frame is queued: no other frame may precede it.
-    is_welcomed: AtomicBool,
-    /// Set when an admin ends the session.
-    is_closed: AtomicBool,
+    /// When the client last sent a frame, in microseconds.
+    heard_at: AtomicU64,
     /// The session's outbox. Probing it wakes the session's task.
     outbox: Arc<dyn FrameSink>,
     /// Encoding of the frames sent to it.
     encoding: EncodingId,
-    /// The connection that takes the session over, until the session's task has picked it up.
-    successor: Mutex<Option<oneshot::Sender<Memberships>>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Whether the `welcome` frame is queued: no other frame may precede it.
+    is_welcomed: bool,
+    /// Why the session has to end, until its task has noticed.
+    end: Option<End>,
+}
+
+/// Why a session has to end.
+pub(crate) enum End {
+    /// An admin ends it, or the user has too many sessions.
+    Close(CloseCode),
+    /// Another session replaces it, and receives its memberships.
+    Replace(oneshot::Sender<Memberships>),
 }
 
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("username", &self.username).finish_non_exhaustive()
+        f.debug_struct("Entry").field("user", &self.user).finish_non_exhaustive()
     }
 }
 
-/// A session's entry in the table, removed when dropped. Its secret is never logged.
+impl Entry {
+    /// Ends the session. Only the first reason counts.
+    fn end(&self, end: End) {
+        self.state.lock().end.get_or_insert(end);
+        self.outbox.probe();
+    }
+}
+
+/// A session's entry in the table, removed when dropped.
 pub(crate) struct Registration {
     sessions: Sessions,
-    secret: u128,
     entry: Arc<Entry>,
 }
 
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { open: Arc::default(), start: Instant::now() }
+    }
+}
+
 impl Sessions {
-    /// Adds a session under a new secret.
+    /// Adds a session. If the user has `max` sessions already, the one that was silent for longest
+    /// ends.
     pub(crate) fn register(
         &self,
-        username: Username,
+        user: Arc<Identity>,
+        max: u32,
         address: IpAddr,
         outbox: Arc<dyn FrameSink>,
         encoding: EncodingId,
     ) -> Registration {
-        let (secret, id) = (rand::random(), rand::random());
         let entry = Arc::new(Entry {
-            id,
-            username,
+            user,
+            id: rand::random(),
             address,
             began_at: Timestamp::now(),
-            is_welcomed: AtomicBool::new(false),
-            is_closed: AtomicBool::new(false),
+            heard_at: AtomicU64::new(self.now()),
             outbox,
             encoding,
-            successor: Mutex::default(),
+            state: Mutex::default(),
         });
-        self.by_secret.lock().insert(secret, Arc::clone(&entry));
-        Registration { sessions: self.clone(), secret, entry }
+        let mut surplus = Vec::new();
+        let mut open = self.open.lock();
+        // more than one only if the limit was lowered
+        while sessions_of(&open, entry.user.id()).count() >= max.max(1) as usize {
+            let silent = sessions_of(&open, entry.user.id())
+                .min_by_key(|(_, entry)| entry.heard_at.load(Ordering::Relaxed))
+                .map(|(key, _)| key.clone());
+            surplus.extend(silent.and_then(|key| open.remove(&key)));
+        }
+        open.insert(entry.key(), Arc::clone(&entry));
+        drop(open);
+        surplus.iter().for_each(|entry| entry.end(End::Close(CloseCode::Replaced)));
+        Registration { sessions: self.clone(), entry }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     /// All sessions, oldest first.
     pub(crate) fn list(&self) -> Vec<SessionInfo> {
-        let mut entries: Vec<_> = self.by_secret.lock().values().cloned().collect();
+        let mut entries: Vec<_> = self.open.lock().values().cloned().collect();
         entries.sort_unstable_by_key(|entry| (entry.began_at, entry.id));
-        let of = |entry: Arc<Entry>| SessionInfo {
+        let info = |entry: Arc<Entry>| SessionInfo {
             id: session_id(entry.id),
-            username: entry.username.clone(),
+            user: entry.user.id().clone(),
+            username: entry.user.username().clone(),
             address: entry.address,
             began_at: entry.began_at,
         };
-        entries.into_iter().map(of).collect()
+        entries.into_iter().map(info).collect()
     }
 
-    /// Ends the session with this id; it cannot be resumed. Returns `false` if there is none.
+    /// Ends the session with this id; it cannot be replaced. Returns `false` if there is none.
     pub(crate) fn close(&self, id: &str) -> bool {
         let Some(id) = parse_session_id(id) else { return false };
-        let mut sessions = self.by_secret.lock();
-        let found = sessions.iter().find(|(_, entry)| entry.id == id);
-        let Some(secret) = found.map(|(secret, _)| *secret) else { return false };
-        let entry = sessions.remove(&secret);
-        drop(sessions);
+        let mut open = self.open.lock();
+        let key = open.keys().find(|(_, open)| *open == id).cloned();
+        let entry = key.and_then(|key| open.remove(&key));
+        drop(open);
         entry.is_some_and(|entry| {
-            entry.is_closed.store(true, Ordering::Release);
-            entry.outbox.probe();
+            entry.end(End::Close(CloseCode::Forbidden));
             true
         })
     }
@@ -111,39 +157,47 @@ impl Sessions {
     pub(crate) fn sinks(&self) -> Vec<Sink> {
         let sink =
             |entry: &Arc<Entry>| Sink::Frames { encoding: entry.encoding, sink: Arc::clone(&entry.outbox) };
-        let sessions = self.by_secret.lock();
-        let welcomed = sessions.values().filter(|entry| entry.is_welcomed.load(Ordering::Acquire));
-        welcomed.map(sink).collect()
+        let open = self.open.lock();
+        open.values().filter(|entry| entry.state.lock().is_welcomed).map(sink).collect()
     }
 
     /// The number of sessions.
     pub(crate) fn count(&self) -> usize {
-        self.by_secret.lock().len()
+        self.open.lock().len()
     }
 
-    /// Requests the memberships of the session with this secret. `None` if there is no such session
-    /// or it belongs to another name. A secret works once: of several concurrent attempts exactly
-    /// one succeeds.
-    pub(crate) fn take_over(&self, secret: &str, username: &Username) -> Option<Takeover> {
-        let secret = u128::from_str_radix(secret, 16).ok()?;
-        let mut sessions = self.by_secret.lock();
-        if sessions.get(&secret)?.username != *username {
-            return None;
-        }
-        let entry = sessions.remove(&secret)?;
-        drop(sessions);
+    /// Asks the session with this id to end, and for its memberships. `None` if the user has no
+    /// such session. Of several concurrent attempts exactly one succeeds.
+    pub(crate) fn replace(&self, user: &Identity, id: &str) -> Option<Replaced> {
+        let key = (user.id().clone(), parse_session_id(id)?);
+        let entry = self.open.lock().remove(&key)?;
         let (successor, memberships) = oneshot::channel();
-        *entry.successor.lock() = Some(successor);
-        entry.outbox.probe();
+        entry.end(End::Replace(successor));
         Some(memberships)
     }
 }
 
+impl Entry {
+    fn key(&self) -> Key {
+        (self.user.id().clone(), self.id)
+    }
+}
+
+fn sessions_of<'a>(
+    open: &'a BTreeMap<Key, Arc<Entry>>,
+    user: &UserId,
+) -> impl Iterator<Item = (&'a Key, &'a Arc<Entry>)> {
+    open.range((user.clone(), 0)..=(user.clone(), u64::MAX))
+}
+
 /// A `chat.v2` session, for an admin's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SessionInfo {
     /// Its id, as in the log.
     pub id: String,
+    /// The id of the user.
+    pub user: UserId,
     /// The user's name.
     pub username: Username,
     /// Address of its client, as reported by a trusted proxy if there is one.
@@ -165,32 +219,27 @@ fn parse_session_id(text: &str) -> Option<u64> {
 impl Registration {
     /// Records that `welcome` is queued.
     pub(crate) fn mark_welcomed(&self) {
-        self.entry.is_welcomed.store(true, Ordering::Release);
+        self.entry.state.lock().is_welcomed = true;
     }
 
-    /// Whether an admin has ended the session.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.entry.is_closed.load(Ordering::Acquire)
+    /// Records that the client has sent a frame.
+    pub(crate) fn mark_heard(&self) {
+        self.entry.heard_at.store(self.sessions.now(), Ordering::Relaxed);
     }
 
-    /// The id for logs and lists. It grants nothing.
+    /// The id for logs and lists. It grants nothing to other users.
     pub(crate) fn id(&self) -> String {
         session_id(self.entry.id)
     }
 
-    /// The secret, for the session's own client.
-    pub(crate) fn secret(&self) -> String {
-        format!("{:032x}", self.secret)
-    }
-
-    /// Takes the sender for the connection that takes this session over, if there is one.
-    pub(crate) fn take_successor(&self) -> Option<oneshot::Sender<Memberships>> {
-        self.entry.successor.lock().take()
+    /// Takes the reason why the session has to end, if there is one.
+    pub(crate) fn take_end(&self) -> Option<End> {
+        self.entry.state.lock().end.take()
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.sessions.by_secret.lock().remove(&self.secret);
+        self.sessions.open.lock().remove(&self.entry.key());
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use chat_log::{Passed, cut};
 use chat_protocol::v2::SUBPROTOCOL;
-use chat_protocol::{RoomName, Username};
+use chat_protocol::{Identity, RoomName, Username};
 use chat_rooms::{Admission, JoinError};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderValue, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
@@ -74,7 +74,9 @@ pub(crate) async fn admit(
     let permit = chat_permit(request, connection_permit, context)?;
     check_origin(request, Endpoint::Classic, connection_permit, context)?;
     let deflates = negotiate_deflate(request, &mut response, context);
-    match context.engine.admit(&room, &username).await {
+    // no other connection of a classic client can be the same user
+    let user = Identity::one_time_guest(rand::random(), username.clone());
+    match context.engine.admit(&user, &room).await {
         Ok(admission) => Ok(Admitted { response, deflates, accepted: Accepted::Classic(admission), permit }),
         Err(JoinError::NameTaken) => Err(Refusal::NameTaken),
         Err(JoinError::RoomFull) => Err(Refusal::RoomFull),

@@ -3,9 +3,9 @@
 pub(crate) mod classic;
 mod commands;
 pub(crate) mod ending;
-mod identity;
-mod inherited;
 pub(crate) mod protocol;
+mod replaced;
+mod state;
 mod wrong_frames;
 
 use std::future::poll_fn;
@@ -15,7 +15,7 @@ use std::task::Poll;
 
 use chat_log::Passed;
 use chat_outbox::{BacklogLimits, Outbox};
-use chat_protocol::v2::{self, ClientFrame, Command, Error, ErrorCode, Hello, Rejected, ServerFrame};
+use chat_protocol::v2::{self, ClientFrame, Command, Error, ErrorCode, Rejected, ServerFrame};
 use chat_protocol::{CloseCode, Reference, RoomName};
 use chat_rooms::{FrameSink, JoinError, Membership, Outgoing, Position, ReadError, SendWindow};
 use futures::FutureExt;
@@ -25,13 +25,15 @@ use tokio::time::Instant;
 use crate::admission::client_log::LogKind;
 use crate::context::Context;
 use crate::context::memberships::Memberships;
+use crate::context::sessions::End;
 use crate::encoding::frames;
 use crate::metrics;
+use crate::session::commands::hello::HelloAs;
 use crate::session::ending::CloseReason;
 use crate::session::protocol::Protocol;
 use crate::transport::drained;
 use crate::transport::tcp::Tcp;
-use identity::Identity;
+use state::SessionState;
 use wrong_frames::InvalidFrames;
 
 /// A session and its connection.
@@ -42,8 +44,8 @@ pub(crate) struct Session {
     deflates: bool,
     /// Address of its client.
     client: IpAddr,
-    /// Set once it has sent `hello`.
-    identity: Option<Box<Identity>>,
+    /// Set once its user is known.
+    state: Option<Box<SessionState>>,
     /// Until when it has to send `hello`.
     hello_by: Instant,
     /// What has to be done before the next frame is read.
@@ -66,7 +68,7 @@ enum Busy {
 /// Result of a command.
 enum Done {
     /// Of `hello`.
-    TookOver(Hello, Option<Reference>, Memberships),
+    Replaced(HelloAs, Option<Reference>, Memberships),
     /// Of `join`.
     Joined(Result<(Membership, Position), JoinError>, Option<Reference>),
     /// Of `history`.
@@ -82,7 +84,7 @@ impl Session {
     ) -> Self {
         let hello_by = Instant::now() + context.config().timings.hello;
         let invalid_frames = InvalidFrames::default();
-        Self { context, outbox, deflates, client, identity: None, hello_by, busy: None, invalid_frames }
+        Self { context, outbox, deflates, client, state: None, hello_by, busy: None, invalid_frames }
     }
 
     /// Sends a frame that is not one of a room's events.
@@ -102,16 +104,13 @@ impl Session {
     /// Replies to a frame that was not a valid command.
     fn reject(&mut self, Rejected { reference, code, message }: Rejected) -> Option<CloseReason> {
         self.error(reference, code, message);
-        if self.identity.is_none() && code == ErrorCode::InvalidUsername {
-            return Some(CloseReason::Failed(CloseCode::NotAccepted));
-        }
         let too_many = code.is_wrong_frame() && self.invalid_frames.record(Instant::now());
         too_many.then_some(CloseReason::Failed(CloseCode::InvalidFrames))
     }
 
     /// The session's membership in a room. If there is none, sends an error and returns `None`.
     fn member(&self, room: &RoomName, reference: Option<&Reference>) -> Option<Arc<Membership>> {
-        let member = self.identity.as_ref().and_then(|identity| identity.rooms.get(room));
+        let member = self.state.as_ref().and_then(|state| state.rooms.get(room));
         if member.is_none() {
             self.error(
                 reference.cloned(),
@@ -129,8 +128,8 @@ impl Session {
             return Some(CloseReason::TooSlow);
         }
         let room = &member.member().room;
-        if let Some(identity) = &mut self.identity {
-            identity.rooms.drop_removed();
+        if let Some(state) = &mut self.state {
+            state.rooms.drop_removed();
         }
         self.error(reference, ErrorCode::NotInRoom, format!("you are not in the room \"{room}\""));
         None
@@ -162,12 +161,15 @@ impl Session {
 
     fn finish(&mut self, done: Done) -> Option<CloseReason> {
         match done {
-            Done::TookOver(hello, reference, memberships) => self.welcome(&hello, reference, memberships),
+            Done::Replaced(hello, reference, memberships) => self.welcome(hello, reference, memberships),
             Done::Read(member, result, reference) => return self.wait_for_reply(member, result, reference),
             Done::Joined(Ok((member, position)), _) => {
-                let identity = self.identity.as_mut()?;
+                let state = self.state.as_mut()?;
                 let member = Arc::new(member);
-                identity.rooms.insert(Arc::clone(&member));
+                if let Some(replaced) = &state.replaced {
+                    replaced.leave(&member.member().room);
+                }
+                state.rooms.insert(Arc::clone(&member));
                 self.busy = Some(Busy::Replying(member, position));
             }
             Done::Joined(Err(error), reference) => self.refuse_join(&error, reference),
@@ -190,13 +192,16 @@ fn hello_first(reference: Option<Reference>) -> Rejected {
 
 impl Protocol for Session {
     fn on_text(&mut self, text: &str) -> Option<CloseReason> {
+        if let Some(state) = &self.state {
+            state.registration.mark_heard();
+        }
         let reason = match v2::read(text) {
-            Err(Rejected { reference, code: ErrorCode::UnknownType, .. }) if self.identity.is_none() => {
+            Err(Rejected { reference, code: ErrorCode::UnknownType, .. }) if self.state.is_none() => {
                 self.reject(hello_first(reference))
             }
             Err(rejected) => self.reject(rejected),
             Ok(ClientFrame { reference, command })
-                if self.identity.is_none() && !matches!(command, Command::Hello(_)) =>
+                if self.state.is_none() && !matches!(command, Command::Hello(_)) =>
             {
                 self.reject(hello_first(reference))
             }
@@ -247,27 +252,29 @@ impl Protocol for Session {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.identity.is_none().then_some(self.hello_by)
+        self.state.is_none().then_some(self.hello_by)
     }
 
     fn on_probe(&mut self) -> Option<CloseReason> {
-        let identity = self.identity.as_mut()?;
-        if identity.registration.is_closed() {
-            return Some(CloseReason::Failed(CloseCode::Forbidden));
-        }
+        let state = self.state.as_mut()?;
         // pending work on such a membership notices the removal by itself
-        identity.rooms.drop_removed();
-        let successor = identity.registration.take_successor()?;
-        // pending work may hold a membership: it is abandoned to give that up
-        self.busy = None;
-        let mut memberships = std::mem::take(&mut identity.rooms);
-        if let Some(inherited) = identity.inherited.take() {
-            memberships.extend(inherited.take());
+        state.rooms.drop_removed();
+        match state.registration.take_end()? {
+            End::Close(code) => Some(CloseReason::Failed(code)),
+            End::Replace(successor) => {
+                // pending work may hold a membership: it is abandoned to give that up
+                self.busy = None;
+                let mut memberships = std::mem::take(&mut state.rooms);
+                if let Some(replaced) = state.replaced.take() {
+                    memberships.extend(replaced.take());
+                }
+                // this connection may be dead: the user must not be removed for reading too slowly
+                memberships.iter().for_each(|member| member.detach());
+                // if the other connection is gone, the memberships are dropped
+                let _ = successor.send(memberships);
+                Some(CloseReason::Failed(CloseCode::Replaced))
+            }
         }
-        memberships.iter().for_each(|member| member.detach());
-        // if the other connection is gone, the memberships are dropped
-        let _ = successor.send(memberships);
-        Some(CloseReason::Failed(CloseCode::TakenOver))
     }
 
     async fn settle(&mut self) {
@@ -275,18 +282,18 @@ impl Protocol for Session {
             // it fails only if the member has been removed, and that is reported anyway
             let _ = member.submit(outgoing).await;
         }
-        if let Some(identity) = &self.identity {
-            join_all(identity.rooms.iter().map(|member| member.idle())).await;
+        if let Some(state) = &self.state {
+            join_all(state.rooms.iter().map(|member| member.idle())).await;
         }
     }
 
     fn log(&self, what: &str, reason: Option<CloseReason>) {
         let (by, code) = CloseReason::fields(reason);
-        match &self.identity {
+        match &self.state {
             None => tracing::debug!(by, code, "{what}"),
-            Some(identity) => {
-                let Identity { username, registration, rooms, .. } = &**identity;
-                let connection = registration.id();
+            Some(state) => {
+                let SessionState { user, registration, rooms, .. } = &**state;
+                let (connection, username) = (registration.id(), user.username());
                 tracing::debug!(%connection, %username, rooms = rooms.len(), by, code, "{what}");
             }
         }

@@ -69,7 +69,7 @@ async fn a_newcomer_joins_at_once_and_the_others_receive_coalesced_events() {
     }
     assert!(present.len() >= 106);
     // messages are not coalesced
-    crowd[0].say("hello, all").await;
+    crowd[0].send_message("hello, all").await;
     assert_eq!(witness.messages(1).await, ["hello, all"]);
     server.stop().await.unwrap();
 }
@@ -86,7 +86,7 @@ async fn a_list_has_the_first_500_members_and_the_one_it_is_about() {
     assert_eq!(brief(&own), "+p501");
     let names = listed(&own);
     assert_eq!((names.len(), names[0], names[499], names[500]), (501, "p0", "p499", "p501"));
-    last.say("from the last row").await;
+    last.send_message("from the last row").await;
     loop {
         let event = last.event().await;
         if event["type"] == "chat_message" {

@@ -54,7 +54,7 @@ async fn messages_are_compressed_only_if_both_sides_agree() {
     let mut ana = Client::enter(on.address, "r", "ana").await;
     assert_eq!(ana.extensions(), None);
     let mut bob = enter(&on, "bob").await;
-    bob.say(&compressible()).await;
+    bob.send_message(&compressible()).await;
     // this client would not accept a compressed message
     assert_eq!(ana.messages(1).await, [compressible()]);
     assert_eq!(bob.messages(1).await, [compressible()]);
@@ -74,15 +74,18 @@ async fn the_first_acceptable_offer_is_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_are_compressed_but_the_resume_secret_is_not() {
+async fn pages_are_compressed_but_the_guest_token_is_not() {
     let server = start_deflating().await;
     let client = Client::open(server.address, &handshake_with("/ws", &format!("{PROTOCOL}{OFFER}"))).await;
-    let mut ana = Session::hello_on(client.unwrap(), json!({ "username": "ana", "render": true })).await;
+    let mut ana =
+        Session::hello_on(client.unwrap(), json!({ "username": "ana", "render": true, "guest_token": null }))
+            .await;
+    assert!(ana.welcome["guest_token"].is_string());
     assert_eq!(ana.client.deflated(), 0);
     ana.join("r").await;
     let before = ana.client.deflated();
     for _ in 0..5 {
-        ana.say("r", &compressible()).await;
+        ana.send_message("r", &compressible()).await;
     }
     let page = ana.ask(json!({ "type": "history", "room": "r" })).await;
     assert_eq!(page["messages"].as_array().unwrap().len(), 5);
@@ -109,7 +112,7 @@ async fn a_compressed_message_may_be_fragmented_with_pings_in_between() {
                 while ana.see().await != Seen::Pong(b"between".to_vec()) {}
             }
         }
-        ana.say("plain").await;
+        ana.send_message("plain").await;
         assert_eq!(bob.messages(2).await, [format!("世界 {}", compressible()), "plain".to_owned()]);
     }
     // an empty last fragment, sent octet by octet
@@ -184,7 +187,7 @@ async fn the_rate_limit_counts_the_decompressed_size() {
     // a few bytes on the wire, but 15 times 4 KiB when decompressed
     let frame = whole(RSV1 | TEXT, &deflated(padded(LIMIT - 4_000).as_bytes()));
     ana.write(&frame.repeat(4)).await;
-    ana.say("y").await;
+    ana.send_message("y").await;
     assert_eq!(ana.messages(5).await, ["x", "x", "x", "x", "y"]);
     // the messages before the last one count as 64, one of which is the burst: 10 ms for each of
     // the others

@@ -130,13 +130,13 @@ async fn pings_are_answered_again_after_the_client_stopped_reading() {
     // more than fits into the system's buffers, and less than the backlog limit
     let filler = "x".repeat(100_000);
     for _ in 0..40 {
-        bob.say(&filler).await;
+        bob.send_message(&filler).await;
         bob.messages(1).await;
     }
     for _ in 0..20 {
         ana.ping(&[b'p'; 125]).await;
     }
-    ana.say("all read now").await;
+    ana.send_message("all read now").await;
     while bob.brief().await != "ana: all read now" {}
     let mut messages = 0;
     while messages < 41 {
@@ -158,7 +158,7 @@ async fn the_rate_limit_counts_fragments() {
     let began = std::time::Instant::now();
     let empty: Vec<u8> = (0..200).flat_map(|_| masked(CONTINUATION, b"")).collect();
     ana.write(&[masked(TEXT, said("x").as_bytes()), empty, masked(FIN | CONTINUATION, b"")].concat()).await;
-    ana.say("y").await;
+    ana.send_message("y").await;
     assert_eq!(ana.messages(2).await, ["x", "y"]);
     // 202 frames came before the second message, 10 of which are the burst: 5 ms for each of the
     // others
@@ -174,8 +174,8 @@ async fn the_rate_limit_counts_a_large_frame_as_several() {
     assert_eq!(ana.brief().await, "+ana");
     let began = std::time::Instant::now();
     let large = "x".repeat(100 * 1024);
-    ana.say(&large).await;
-    ana.say("y").await;
+    ana.send_message(&large).await;
+    ana.send_message("y").await;
     assert_eq!(ana.messages(2).await, [&large, "y"]);
     // each 4 KiB count as a frame
     assert!(began.elapsed() >= Duration::from_millis(25 * 10), "{:?}", began.elapsed());
@@ -189,7 +189,7 @@ async fn a_ping_flood_is_answered_with_a_bounded_backlog() {
     assert_eq!(ana.brief().await, "+ana");
     let flood: Vec<u8> = (0..2_000_u32).flat_map(|i| whole(PING, &i.to_be_bytes())).collect();
     ana.write(&flood).await;
-    ana.say("after the flood").await;
+    ana.send_message("after the flood").await;
     let mut last = None;
     loop {
         match ana.see().await {

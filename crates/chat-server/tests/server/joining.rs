@@ -18,18 +18,21 @@ async fn a_rejected_duplicate_name_does_not_affect_the_holder() {
     }
     let rows = server.rows("r").await;
     for _ in 0..3 {
-        let refused = Client::knock(server.address, "r", "ana").await.unwrap_err();
+        let refused = Client::try_enter(server.address, "r", "ana").await.unwrap_err();
         assert_eq!(refused.status, 403);
         assert_eq!(refused.header("content-length"), Some("0"));
     }
     assert_eq!(server.rows("r").await, rows);
     assert!(http::look_up(server.address, "r", "ana").await);
-    ana.say("still here").await;
+    ana.send_message("still here").await;
     for client in [&mut ana, &mut bob] {
         let event = client.event().await;
         assert_eq!((brief(&event).as_str(), listed(&event)), ("ana: still here", vec!["ana", "bob"]));
     }
-    assert!(Client::knock(server.address, "other", "ana").await.is_ok(), "a name is taken only in its room");
+    assert!(
+        Client::try_enter(server.address, "other", "ana").await.is_ok(),
+        "a name is taken only in its room"
+    );
     server.stop().await.unwrap();
 }
 
@@ -41,7 +44,7 @@ async fn of_100_handshakes_for_one_name_exactly_one_is_accepted() {
         let asked: Vec<_> = (0..100)
             .map(|_| {
                 let (address, room) = (server.address, room.clone());
-                tokio::spawn(async move { Client::knock(address, &room, "ana").await })
+                tokio::spawn(async move { Client::try_enter(address, &room, "ana").await })
             })
             .collect();
         let (mut admitted, mut refused) = (Vec::new(), 0);
@@ -57,7 +60,7 @@ async fn of_100_handshakes_for_one_name_exactly_one_is_accepted() {
         assert_eq!((admitted.len(), refused), (1, 99));
         assert_eq!(admitted[0].brief().await, "+ana");
         assert_eq!(server.rows(&room).await.len(), 1);
-        admitted[0].say("alone").await;
+        admitted[0].send_message("alone").await;
         assert_eq!(admitted[0].brief().await, "ana: alone");
     }
     server.stop().await.unwrap();
@@ -74,7 +77,7 @@ async fn a_holder_that_does_not_answer_the_probe_loses_the_name() {
         assert_eq!(dead.brief().await, expected);
     }
     dead.ignore_pings();
-    assert_eq!(Client::knock(server.address, "r", "ana").await.unwrap_err().status, 403);
+    assert_eq!(Client::try_enter(server.address, "r", "ana").await.unwrap_err().status, 403);
     for expected in ["+bob", "-ana"] {
         assert_eq!(bob.brief().await, expected);
     }
@@ -93,7 +96,7 @@ async fn a_holder_that_answers_the_probe_keeps_the_name() {
     assert_eq!(ana.brief().await, "+ana");
     ana.ignore_pings();
     for _ in 0..5 {
-        assert_eq!(Client::knock(server.address, "r", "ana").await.unwrap_err().status, 403);
+        assert_eq!(Client::try_enter(server.address, "r", "ana").await.unwrap_err().status, 403);
         assert_eq!(ana.see().await, Seen::Ping(Vec::new()));
         ana.ping(b"alive").await;
         assert_eq!(ana.see().await, Seen::Pong(b"alive".to_vec()));
@@ -108,7 +111,7 @@ async fn two_spellings_of_a_name_are_the_same_name() {
     let event = composed.event().await;
     assert_eq!(listed(&event), ["josé"]);
     assert_eq!(event["users"][0]["room"], "café");
-    assert_eq!(Client::knock(server.address, "cafe%CC%81", "jose%CC%81").await.unwrap_err().status, 403);
+    assert_eq!(Client::try_enter(server.address, "cafe%CC%81", "jose%CC%81").await.unwrap_err().status, 403);
     assert!(http::look_up(server.address, "cafe%CC%81", "jose%CC%81").await);
     let mut world = Client::enter(server.address, "caf%C3%A9", "%E4%B8%96%E7%95%8C").await;
     assert_eq!(world.brief().await, "+世界");
@@ -122,11 +125,11 @@ async fn an_invalid_name_is_answered_with_404_and_leaves_no_row() {
     for name in
         ["a%20b", "%00", "..", "a.b", "%E2%80%8Bana", "ana%E2%80%AE", "*chatd*", "%FF", "%CC%81ana", &long]
     {
-        let refused = Client::knock(server.address, "r", name).await.unwrap_err();
+        let refused = Client::try_enter(server.address, "r", name).await.unwrap_err();
         assert_eq!(refused.status, 404, "{name}");
         assert!(!http::look_up(server.address, "r", name).await);
     }
-    assert_eq!(Client::knock(server.address, &"r".repeat(65), "ana").await.unwrap_err().status, 404);
+    assert_eq!(Client::try_enter(server.address, &"r".repeat(65), "ana").await.unwrap_err().status, 404);
     assert!(server.rows("r").await.is_empty());
     assert_eq!(server.engine.room_count(), 0);
     server.stop().await.unwrap();
@@ -161,14 +164,16 @@ async fn a_full_server_rejects_handshakes_until_a_client_leaves() {
     let server = start_with(Config { max_connections: 2, ..config() }).await;
     let _ana = Client::enter(server.address, "r", "ana").await;
     let mut bob = Client::enter(server.address, "r", "bob").await;
-    assert_eq!(Client::knock(server.address, "r", "eve").await.unwrap_err().status, 503);
+    assert_eq!(Client::try_enter(server.address, "r", "eve").await.unwrap_err().status, 503);
     assert!(!http::look_up(server.address, "r", "eve").await, "look-ups still work");
     bob.close(None).await;
     assert_eq!(bob.closed().await, Some(1000));
     let address = server.address;
     drop(bob);
-    chat_testkit::until("a connection is free", async || Client::knock(address, "r", "eve").await.is_ok())
-        .await;
+    chat_testkit::until("a connection is free", async || {
+        Client::try_enter(address, "r", "eve").await.is_ok()
+    })
+    .await;
     server.stop().await.unwrap();
 }
 
@@ -206,7 +211,7 @@ async fn a_client_that_hangs_up_during_the_handshake_leaves_nothing_behind() {
         gone.shutdown().await.unwrap();
     }
     server.until_rows("r", &["bob"]).await;
-    bob.say("anybody?").await;
+    bob.send_message("anybody?").await;
     // clients admitted before the server noticed the end have joined and left; no member remains
     loop {
         let event = bob.event().await;

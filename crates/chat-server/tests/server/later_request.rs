@@ -36,7 +36,7 @@ async fn it_receives_what_follows_its_join() {
     let answer = http::request_on(&mut stream, "GET", &path("r", "ana"), HANDSHAKE).await;
     assert_eq!(answer.status, 101);
     let mut bob = Client::enter(server.address, "r", "bob").await;
-    bob.say("hello").await;
+    bob.send_message("hello").await;
     let mut read = Vec::new();
     while !String::from_utf8_lossy(&read).contains("hello") {
         let count = soon("the message", stream.read_buf(&mut read)).await.unwrap();

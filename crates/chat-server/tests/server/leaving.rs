@@ -42,7 +42,7 @@ async fn every_end_of_a_connection_is_a_leave() {
             }
             "protocol error" => ana.write(&[0xff; 14]).await,
             "finish after sending" => {
-                ana.say("bye").await;
+                ana.send_message("bye").await;
                 ana.finish().await;
                 assert_eq!(bob.brief().await, "ana: bye");
             }
@@ -86,7 +86,7 @@ async fn a_member_that_leaves_while_others_send_leaves_one_event_and_no_row() {
             tokio::spawn(async move {
                 let mut sender = Client::enter(address, "r", &format!("s{i}")).await;
                 for n in 0..500 {
-                    sender.say(&n.to_string()).await;
+                    sender.send_message(&n.to_string()).await;
                 }
                 sender.messages(500).await;
             })
@@ -94,7 +94,7 @@ async fn a_member_that_leaves_while_others_send_leaves_one_event_and_no_row() {
         .collect();
     for round in 0..ROUNDS {
         let mut ana = Client::enter(server.address, "r", "ana").await;
-        ana.say("in between").await;
+        ana.send_message("in between").await;
         match round % 3 {
             0 => ana.reset(),
             1 => drop(ana),
@@ -165,7 +165,7 @@ async fn a_client_that_closed_receives_nothing_more() {
     assert_eq!(ana.brief().await, "+ana");
     ana.close(Some(1000)).await;
     assert_eq!(ana.see().await, Seen::Close(Some(1000)));
-    bob.say("are you still there?").await;
+    bob.send_message("are you still there?").await;
     assert_eq!(ana.see().await, Seen::End);
     server.stop().await.unwrap();
 }

@@ -101,7 +101,7 @@ async fn a_full_server_is_not_ready() {
         String::from_utf8(full.body).unwrap(),
         "not ready: the maximum number of connections is reached\n"
     );
-    let refused = Client::knock(server.address, "r", "bob").await.unwrap_err();
+    let refused = Client::try_enter(server.address, "r", "bob").await.unwrap_err();
     assert_eq!(
         (refused.status, &refused.body[..]),
         (503, &b"the server is full: the maximum number of connections is reached\n"[..])

@@ -38,7 +38,7 @@ async fn messages_of_eight_senders_reach_all_members_in_the_same_order() {
         .map(|(i, mut client)| {
             tokio::spawn(async move {
                 for n in 0..EACH {
-                    client.say(&format!("{i}/{n}")).await;
+                    client.send_message(&format!("{i}/{n}")).await;
                 }
                 client.messages(8 * EACH).await
             })
@@ -62,7 +62,7 @@ async fn messages_of_100_kilobytes_are_delivered() {
     let mut ana = Client::enter(server.address, "r", "ana").await;
     let mut bob = Client::enter(server.address, "r", "bob").await;
     for text in ["x".repeat(100_000), "é😀".repeat(16_000), "\u{0}".repeat(20_000)] {
-        ana.say(&text).await;
+        ana.send_message(&text).await;
         for client in [&mut ana, &mut bob] {
             assert!(client.messages(1).await == [text.as_str()]);
         }
@@ -140,7 +140,7 @@ async fn a_throttled_client_does_not_delay_others() {
     let mut bob = Client::enter(server.address, "r", "bob").await;
     let piece: Vec<u8> = (0..1_000).flat_map(|_| frame::whole(frame::TEXT, said("x").as_bytes())).collect();
     flood.write(&piece).await;
-    bob.say("hello").await;
+    bob.send_message("hello").await;
     while bob.messages(1).await != ["hello"] {}
     // a reset is noticed although 1,000 frames before it are unread
     flood.reset();

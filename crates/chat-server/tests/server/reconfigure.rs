@@ -16,12 +16,12 @@ async fn an_open_connection_keeps_its_message_limit() {
     // the first one makes the library's buffer grow, after which it is replaced
     for letter in ["x", "y", "z"] {
         let body = letter.repeat(20_000);
-        ana.say(&body).await;
+        ana.send_message(&body).await;
         assert_eq!(ana.brief().await, format!("ana: {body}"));
     }
     let mut bob = Client::enter(server.address, "r", "bob").await;
     assert_eq!(bob.brief().await, "+bob");
-    bob.say(&"x".repeat(20_000)).await;
+    bob.send_message(&"x".repeat(20_000)).await;
     assert_eq!(bob.closed().await, Some(1009), "a new connection has the new limit");
     server.stop().await.unwrap();
 }

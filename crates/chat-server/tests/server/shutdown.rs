@@ -22,7 +22,7 @@ async fn every_client_receives_a_close_frame_and_every_row_is_removed() {
     for i in 0..20 {
         clients.push(Client::enter(server.address, &format!("r{}", i % 3), &format!("p{i}")).await);
     }
-    clients[0].say("last words").await;
+    clients[0].send_message("last words").await;
     // the message is delivered before the close frame, or was never read
     let address = server.address;
     let (task, store, _folder) = server.begin_shutdown();
@@ -57,7 +57,7 @@ async fn no_client_can_delay_the_shutdown() {
     assert_eq!(stalled.brief().await, "+stalled");
     // more than the system's buffers hold, for a client that does not read
     for _ in 0..80 {
-        ana.say(&"x".repeat(100_000)).await;
+        ana.send_message(&"x".repeat(100_000)).await;
         assert!(ana.brief().await.starts_with("ana: "));
     }
     let _silent = TcpStream::connect(server.address).await.unwrap();
@@ -75,7 +75,7 @@ async fn messages_that_were_read_are_delivered_before_the_shutdown() {
     let mut bob = Client::enter(server.address, "r", "bob").await;
     assert_eq!(bob.brief().await, "+bob");
     for i in 0..200 {
-        ana.say(&i.to_string()).await;
+        ana.send_message(&i.to_string()).await;
     }
     assert_eq!(ana.messages(200).await.len(), 200);
     let (task, _store, _folder) = server.begin_shutdown();
@@ -91,7 +91,7 @@ async fn clients_that_do_not_answer_the_close_frame_do_not_delay_the_shutdown() 
     assert_eq!(ana.brief().await, "+ana");
     let mut bob = Session::hello(server.address, "bob").await;
     bob.join("r").await;
-    let refused = Client::knock(server.address, "r", "ana").await;
+    let refused = Client::try_enter(server.address, "r", "ana").await;
     assert_eq!(refused.unwrap_err().status, 403);
     let mut kept = TcpStream::connect(server.address).await.unwrap();
     assert_eq!(http::request_on(&mut kept, "GET", "/livez", &[]).await.status, 200);
@@ -110,7 +110,7 @@ async fn the_backlog_of_a_slow_reader_is_delivered_before_the_shutdown() {
     // more than the system's buffers hold
     const MESSAGES: usize = 80;
     for _ in 0..MESSAGES {
-        ana.say(&"x".repeat(100_000)).await;
+        ana.send_message(&"x".repeat(100_000)).await;
     }
     assert_eq!(ana.messages(MESSAGES).await.len(), MESSAGES);
     let (task, _store, _folder) = server.begin_shutdown();

@@ -46,7 +46,7 @@ async fn a_client_that_never_reads_is_disconnected_and_the_others_receive_everyt
     let filler = "x".repeat(50_000);
     let mut is_disconnected = false;
     while !is_disconnected {
-        ana.say(&format!("{sent} {filler}")).await;
+        ana.send_message(&format!("{sent} {filler}")).await;
         sent += 1;
         loop {
             match ana.brief().await.as_str() {
@@ -57,7 +57,7 @@ async fn a_client_that_never_reads_is_disconnected_and_the_others_receive_everyt
         }
         assert!(sent < 2_000, "100 megabytes are queued for one client");
     }
-    ana.say("enough").await;
+    ana.send_message("enough").await;
     let (received, left) = soon("bob has received everything", receiving).await.unwrap();
     assert!(received.into_iter().eq((0..sent).map(|i| i.to_string())));
     assert_eq!(left, 1);
@@ -86,14 +86,14 @@ async fn a_fast_client_that_stops_reading_is_disconnected_as_soon() {
     assert_eq!(ana.brief().await, "+slow");
     let filler = "x".repeat(50_000);
     for _ in 0..400 {
-        ana.say(&filler).await;
+        ana.send_message(&filler).await;
         for client in [&mut ana, &mut slow] {
             assert!(client.brief().await.starts_with("ana: x"));
         }
     }
     let mut unread = 0;
     loop {
-        ana.say(&filler).await;
+        ana.send_message(&filler).await;
         if ana.brief().await == "-slow" {
             break;
         }
@@ -119,7 +119,7 @@ async fn the_total_backlog_is_bounded_and_the_others_receive_everything() {
     let filler = "x".repeat(50_000);
     let (mut sent, mut received, mut disconnected) = (0, 0, 0);
     while disconnected < slow.len() {
-        ana.say(&format!("{sent} {filler}")).await;
+        ana.send_message(&format!("{sent} {filler}")).await;
         sent += 1;
         while received < sent {
             let event = ana.brief().await;
@@ -193,7 +193,7 @@ async fn a_client_that_reads_nothing_is_disconnected_although_it_sends() {
     let filler = "x".repeat(100_000);
     let sending = async {
         loop {
-            ana.say(&filler).await;
+            ana.send_message(&filler).await;
             loop {
                 match ana.brief().await.as_str() {
                     "-slow" => return,

@@ -30,13 +30,13 @@ async fn a_locked_database_rejects_joins_and_does_not_affect_members() {
     let mut bob = Client::enter(server.address, "r", "bob").await;
     let mut outside = lock(&server);
 
-    assert_eq!(Client::knock(server.address, "r", "eve").await.unwrap_err().status, 503);
+    assert_eq!(Client::try_enter(server.address, "r", "eve").await.unwrap_err().status, 503);
     let ready = http::request(server.address, "GET", "/readyz", &[]).await;
     assert_eq!(ready.status, 503);
     assert!(String::from_utf8(ready.body).unwrap().starts_with("not ready: "));
     assert_eq!(http::request(server.address, "GET", "/livez", &[]).await.status, 200);
     assert!(!http::look_up(server.address, "r", "eve").await, "the name is free again");
-    bob.say("not stored").await;
+    bob.send_message("not stored").await;
     for expected in ["+bob", "*chatd*: storage is unavailable; send the message again with the same id"] {
         assert_eq!(bob.brief().await, expected);
     }
@@ -50,7 +50,7 @@ async fn a_locked_database_rejects_joins_and_does_not_affect_members() {
     until_ready(&server).await;
     let mut eve = Client::enter(server.address, "r", "eve").await;
     assert_eq!(eve.brief().await, "+eve");
-    ana.say("stored").await;
+    ana.send_message("stored").await;
     for expected in ["+eve", "ana: stored"] {
         assert_eq!(ana.brief().await, expected);
     }
@@ -63,7 +63,7 @@ async fn a_message_that_is_not_stored_is_neither_acked_nor_delivered_and_can_be_
     let server = start().await;
     let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
     let (mut bob, _) = Session::enter(server.address, "r", "bob").await;
-    assert_eq!(ana.say("r", "before").await, 1);
+    assert_eq!(ana.send_message("r", "before").await, 1);
     let mut outside = lock(&server);
     let send = |n: u32| json!({"type": "send", "room": "r", "body": n.to_string(), "id": format!("id{n}")});
     let refused = ana.ask(send(2)).await;
@@ -88,7 +88,7 @@ async fn a_message_that_is_not_stored_is_neither_acked_nor_delivered_and_can_be_
 async fn a_failed_statement_stores_nothing_and_leaves_no_gap() {
     let server = start().await;
     let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
-    assert_eq!(ana.say("r", "before").await, 1);
+    assert_eq!(ana.send_message("r", "before").await, 1);
     // an error that SQLite reports for the statement, not at the beginning of the transaction
     let mut outside = SqliteConnection::establish(server.database.to_str().unwrap()).unwrap();
     outside.batch_execute("PRAGMA busy_timeout = 5000; CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'disk full, on purpose'); END").unwrap();
@@ -97,7 +97,7 @@ async fn a_failed_statement_stores_nothing_and_leaves_no_gap() {
         assert_eq!(refused["code"], "store_unavailable", "{refused}");
     }
     outside.batch_execute("DROP TRIGGER full").unwrap();
-    assert_eq!(ana.say("r", "after").await, 2);
+    assert_eq!(ana.send_message("r", "after").await, 2);
     let page = ana.ask(json!({"type": "history", "room": "r", "after": 0})).await;
     assert_eq!(page["messages"].as_array().unwrap().len(), 2);
     server.stop().await.unwrap();

@@ -57,8 +57,8 @@ async fn memory_store_and_clients_agree_in_the_end() {
                 let name = format!("p{}", i / 2);
                 let mut stayed = None;
                 for round in 0..ROUNDS {
-                    let Ok(mut client) = Client::knock(address, "r", &name).await else { continue };
-                    client.say("here").await;
+                    let Ok(mut client) = Client::try_enter(address, "r", &name).await else { continue };
+                    client.send_message("here").await;
                     match (i + round) % 4 {
                         0 => client.reset(),
                         1 => drop(client),

@@ -38,12 +38,12 @@ async fn both_protocols_and_plain_requests_work_over_tls() {
     let address = identity.tunnel(server.address).await;
     let mut ana = Client::enter(address, "r", "ana").await;
     assert_eq!(ana.brief().await, "+ana");
-    assert_eq!(Client::knock(address, "r", "ana").await.unwrap_err().status, 403);
+    assert_eq!(Client::try_enter(address, "r", "ana").await.unwrap_err().status, 403);
     let (mut bob, _) = Session::enter(address, "r", "bob").await;
     assert_eq!(ana.brief().await, "+bob");
     // larger than a TLS record, in both directions
     let long = "x".repeat(50_000);
-    ana.say(&long).await;
+    ana.send_message(&long).await;
     assert_eq!(ana.brief().await, format!("ana: {long}"));
     assert_eq!(bob.next("message").await["body"], long.as_str());
     let mut kept = TcpStream::connect(address).await.unwrap();
@@ -89,7 +89,7 @@ async fn a_client_that_never_reads_is_disconnected_over_tls() {
     }
     let filler = "x".repeat(50_000);
     for sent in 0.. {
-        ana.say(&filler).await;
+        ana.send_message(&filler).await;
         assert!(sent < 2_000, "100 megabytes are queued for one client");
         if ana.brief().await == "-slow" {
             break;
@@ -123,7 +123,7 @@ async fn a_plain_request_is_answered_with_400() {
     let answer = http::request(server.address, "GET", "/", &[]).await;
     assert_eq!(answer.status, 400);
     assert!(String::from_utf8(answer.body).unwrap().contains("TLS"));
-    assert_eq!(Client::knock(server.address, "r", "ana").await.unwrap_err().status, 400);
+    assert_eq!(Client::try_enter(server.address, "r", "ana").await.unwrap_err().status, 400);
     // not a TLS handshake, although its first byte is that of one
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(b"\x16GET / HTTP/1.1\r\n\r\n").await.unwrap();
@@ -147,7 +147,7 @@ async fn a_new_certificate_applies_to_new_connections_and_drops_none() {
     let mut bob = Client::enter(renewed.tunnel(server.address).await, "r", "bob").await;
     assert_eq!(bob.brief().await, "+bob");
     assert_eq!(ana.brief().await, "+bob");
-    bob.say("hi").await;
+    bob.send_message("hi").await;
     assert_eq!(ana.brief().await, "bob: hi");
 
     // a certificate that does not match its key, and no certificate at all: the last valid one

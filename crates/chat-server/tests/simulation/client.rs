@@ -1,5 +1,5 @@
-//! A `chat.v2` client as the protocol describes it: it reconnects, resumes, and resends unacked
-//! messages with the same id.
+//! A `chat.v2` client as the protocol describes it: it reconnects, replaces its earlier session,
+//! and resends unacked messages with the same id.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use chat_protocol::v2::{
     Ack, ClientFrame, Command, ErrorCode, Hello, Join, MessageFrame, SUBPROTOCOL, Send, ServerFrame,
 };
-use chat_protocol::{MessageId, RoomName, Username};
+use chat_protocol::{GuestToken, MessageId, RoomName, UserId, Username};
 use futures::{SinkExt, StreamExt};
 use parking_lot::Mutex;
 use rand::rngs::SmallRng;
@@ -40,12 +40,13 @@ pub(crate) struct Unacked {
     is_only_here: bool,
 }
 
-/// A user, across all of its connections.
+/// A client of a user, across all of its connections. A user may have several clients.
 pub(crate) struct Client {
     pub(crate) username: Username,
-    /// Whether the client competes for another client's name. Such a guest leaves when the faults
+    guest_token: GuestToken,
+    /// Whether the client competes for another user's name. Such a rival leaves when the faults
     /// end.
-    pub(crate) is_guest: bool,
+    pub(crate) is_rival: bool,
     pub(crate) state: Mutex<State>,
 }
 
@@ -56,8 +57,9 @@ pub(crate) struct State {
     pub(crate) unacked: Vec<Unacked>,
     /// The acked messages, with room and number.
     pub(crate) acked: BTreeMap<MessageId, (RoomName, u64)>,
-    /// The resume secret for the next `hello`.
-    secret: Option<String>,
+    /// The latest session, which the next one replaces.
+    session: Option<String>,
+    user: Option<UserId>,
     /// Whether the client has stopped sending new messages.
     is_calm: bool,
 }
@@ -74,17 +76,18 @@ impl From<Error> for Disconnected {
 }
 
 impl Client {
-    pub(crate) fn new(name: &str, is_guest: bool, seed: u64) -> Self {
+    pub(crate) fn new(name: &str, guest_token: GuestToken, is_rival: bool, seed: u64) -> Self {
         let logs = ROOMS.iter().map(|room| (room.parse().unwrap(), Log::default())).collect();
         let state = State {
             rng: SmallRng::seed_from_u64(seed),
             logs,
             unacked: Vec::new(),
             acked: BTreeMap::new(),
-            secret: None,
+            session: None,
+            user: None,
             is_calm: false,
         };
-        Self { username: name.parse().unwrap(), is_guest, state: Mutex::new(state) }
+        Self { username: name.parse().unwrap(), guest_token, is_rival, state: Mutex::new(state) }
     }
 
     pub(crate) fn calm_down(&self) {
@@ -92,7 +95,7 @@ impl Client {
     }
 
     fn is_leaving(&self) -> bool {
-        self.is_guest && self.state.lock().is_calm
+        self.is_rival && self.state.lock().is_calm
     }
 
     fn random_ms(&self, range: std::ops::Range<u64>) -> Duration {
@@ -116,12 +119,21 @@ async fn open_session(client: &Client, link: &Arc<Link>, address: &Address) -> R
     let mut request = "ws://chat.example/ws".into_client_request()?;
     request.headers_mut().insert("sec-websocket-protocol", SUBPROTOCOL.parse().map_err(|_| Disconnected)?);
     let (mut socket, _) = client_async(request, stream).await?;
-    let resume = client.state.lock().secret.clone();
-    let hello = Hello { username: client.username.clone(), resume, token: None, client: None, render: false };
+    let hello = Hello {
+        username: Some(client.username.clone()),
+        token: None,
+        guest_token: Some(client.guest_token.clone()),
+        replaces: client.state.lock().session.clone(),
+        client: None,
+        render: false,
+    };
     send_command(&mut socket, Command::Hello(hello)).await?;
     loop {
         if let Some(ServerFrame::Welcome(welcome)) = receive(&mut socket).await? {
-            client.state.lock().secret = Some(welcome.resume);
+            let mut state = client.state.lock();
+            state.session = Some(welcome.session);
+            let user = state.user.get_or_insert_with(|| welcome.user.id.clone());
+            assert_eq!(*user, welcome.user.id, "the same guest each time");
             return Ok(socket);
         }
     }
@@ -281,11 +293,11 @@ impl State {
 }
 
 impl Client {
-    fn on_message(&self, MessageFrame { room, seq, id, from, body, .. }: MessageFrame) {
+    fn on_message(&self, MessageFrame { room, seq, id, from, user, body, .. }: MessageFrame) {
         let mut state = self.state.lock();
         let is_certain = |message: &Unacked| message.id == id && message.sent == 1 && message.is_only_here;
         assert!(!state.unacked.iter().any(is_certain), "the ack precedes the message: {id}");
-        state.log(&room).on_message(Delivered { seq, id, from, body });
+        state.log(&room).on_message(Delivered { seq, id, from, user, body });
     }
 
     fn on_ack(&self, Ack { room, seq, id, .. }: Ack) {

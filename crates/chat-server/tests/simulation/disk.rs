@@ -10,7 +10,7 @@ use chat_history::{
     AppendError, Appended, Durability, HistoryError, HistoryStore, Messages, NewMessage, OnAppended, Page,
     Retention,
 };
-use chat_protocol::{Content, Epoch, Message, RoomName, Timestamp};
+use chat_protocol::{Content, Epoch, Message, RoomName, Text, Timestamp};
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 use rand::rngs::SmallRng;
@@ -54,16 +54,18 @@ impl Disk {
     fn put(&self, new: NewMessage) -> Result<(Arc<Message>, bool), AppendError> {
         let mut rooms = self.rooms.lock();
         let messages = rooms.entry(new.room.clone()).or_default();
-        let is_same = |message: &&Arc<Message>| matches!(&message.content, Content::Said { id, from, .. } if *id == new.id && *from == new.from);
+        let is_same = |message: &&Arc<Message>| {
+            message.text().is_some_and(|text| text.id == new.id && text.user == new.user)
+        };
         if let Some(first) = messages.iter().find(is_same) {
-            return match &first.content {
-                Content::Said { body, .. } if *body != new.body => Err(AppendError::IdReused),
+            return match first.text() {
+                Some(text) if text.body != new.body => Err(AppendError::IdReused),
                 _ => Ok((Arc::clone(first), true)),
             };
         }
         let (room, seq) = (new.room, messages.len() as u64 + 1);
-        let content = Content::Said { id: new.id, from: new.from, body: new.body };
-        let message = Arc::new(Message { room, seq, sent_at: Timestamp::from_millis(0), content });
+        let content = Content::Text(Text::new(new.id, new.user, new.from, new.body));
+        let message = Arc::new(Message::new(room, seq, Timestamp::from_millis(0), content));
         messages.push(Arc::clone(&message));
         Ok((message, false))
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use chat_protocol::{Content, RoomName};
+use chat_protocol::{RoomName, Text};
 
 use crate::log::Delivered;
 use crate::run::Run;
@@ -33,7 +33,7 @@ fn differences(world: &World, room: &RoomName) -> Vec<String> {
     let Some(server) = &world.server else { return vec!["the server is down".to_owned()] };
     let stored = world.disk.all(room).len() as u64;
     let present: BTreeSet<_> = present(server, room).into_iter().collect();
-    for (client, _) in world.clients.iter().filter(|(client, _)| !client.is_guest) {
+    for (client, _) in world.clients.iter().filter(|(client, _)| !client.is_rival) {
         let state = client.state.lock();
         let log = &state.logs[room];
         if !log.is_member || log.newest() != stored || log.members != present {
@@ -70,12 +70,12 @@ pub(crate) fn check(world: &World) {
             .all(&room)
             .iter()
             .map(|message| {
-                let Content::Said { id, from, body } = &message.content else { panic!("an erased message") };
-                Delivered { seq: message.seq, id: id.clone(), from: from.clone(), body: body.clone() }
+                let Text { id, from, user, body, .. } = message.text().unwrap().clone();
+                Delivered { seq: message.seq, id, from, user, body }
             })
             .collect();
         assert!(stored.iter().zip(1..).all(|(message, seq)| message.seq == seq), "the numbers have no gap");
-        let ids: HashSet<_> = stored.iter().map(|message| (&message.from, &message.id)).collect();
+        let ids: HashSet<_> = stored.iter().map(|message| (&message.user, &message.id)).collect();
         assert_eq!(ids.len(), stored.len(), "each message is stored once");
         for (client, _) in &world.clients {
             let state = client.state.lock();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chat_protocol::v2::{Joined, Presence, Since, StoredMessage};
-use chat_protocol::{Epoch, MessageId, Username};
+use chat_protocol::{Epoch, MessageId, UserId, Username};
 
 /// A message as it was delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,7 @@ pub(crate) struct Delivered {
     pub(crate) seq: u64,
     pub(crate) id: MessageId,
     pub(crate) from: Username,
+    pub(crate) user: UserId,
     pub(crate) body: Arc<str>,
 }
 
@@ -62,13 +63,13 @@ impl Log {
         }
         self.epoch = Some(joined.epoch);
         for message in joined.messages {
-            let StoredMessage::Said { seq, id, from, body, .. } = message else {
+            let StoredMessage::Text { seq, id, from, user, body, .. } = message else {
                 panic!("an erased message")
             };
             if self.overlaps && seq <= self.newest() {
                 continue;
             }
-            self.on_message(Delivered { seq, id, from, body });
+            self.on_message(Delivered { seq, id, from, user, body });
         }
         self.overlaps = false;
         assert_eq!(self.newest(), joined.seq, "the live stream begins after the last message");

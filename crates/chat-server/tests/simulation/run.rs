@@ -69,7 +69,7 @@ fn config() -> Config {
         ping: seconds(2),
         silence: seconds(5),
         hello: seconds(3),
-        takeover: seconds(2),
+        replace: seconds(2),
         probe: seconds(1),
         message: seconds(4),
         hang_up: seconds(1),

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat_protocol::GuestToken;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tokio::runtime::{Builder, Runtime};
@@ -52,10 +53,14 @@ impl World {
         let (mut rng, outside) = (SmallRng::seed_from_u64(seed), runtime());
         let (disk, address) = (Arc::new(Disk::new(rng.random())), Address::default());
         let mut clients = Vec::new();
-        // a guest competes for the first client's name, and leaves when the faults end
-        for (name, is_guest) in NAMES.map(|name| (name, false)).into_iter().chain([(NAMES[0], true)]) {
+        // each user has a token; a rival with another token competes for the first user's name, and
+        // leaves when the faults end; the second user has a second client
+        let users = NAMES.map(|name| (name, GuestToken::from_random(rng.random()), false));
+        let rival = (NAMES[0], GuestToken::from_random(rng.random()), true);
+        let second_client = users[1].clone();
+        for (name, token, is_rival) in users.into_iter().chain([rival, second_client]) {
             let link = Arc::new(Link::new(rng.random()));
-            clients.push((Arc::new(Client::new(name, is_guest, rng.random())), link));
+            clients.push((Arc::new(Client::new(name, token, is_rival, rng.random())), link));
         }
         let tasks = outside.block_on(async {
             let spawn = |(client, link): &(Arc<Client>, Arc<Link>)| {
@@ -87,7 +92,7 @@ impl World {
             server.turn(TURN);
             guarantees::assert_unique_names(server);
         }
-        // client tasks end only if a guest has left or an assertion failed
+        // client tasks end only if the rival has left or an assertion failed
         let ended: Vec<_> = self.tasks.extract_if(.., |task| task.is_finished()).collect();
         for task in ended {
             self.outside.block_on(task).unwrap();

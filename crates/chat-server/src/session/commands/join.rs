@@ -1,5 +1,4 @@
-//! `join`: joins a room, or resumes the membership that an earlier connection of the session had in
-//! it.
+//! `join`: joins a room.
 
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use chat_protocol::Reference;
 use chat_protocol::v2::{
     Error, ErrorCode, Join, PAGE_BYTES, PAGE_MEMBERS_DEFAULT, PAGE_MESSAGES, RECOVERED_MESSAGES, ServerFrame,
 };
-use chat_rooms::{CatchUpLimits, JoinError, ReadError, Sink, Subscribe};
+use chat_rooms::{CatchUpLimits, JoinError, Sink, Subscribe};
 use futures::FutureExt;
 use tokio::time::sleep_until;
 
@@ -20,17 +19,17 @@ const FULL_ROOM_RETRY_MS: u64 = 10_000;
 
 impl Session {
     pub(super) fn join(&mut self, Join { room, since, history }: Join, reference: Option<Reference>) {
-        let Some(identity) = &mut self.identity else { return };
-        if let Some(was_removed) = identity.rooms.get(&room).map(|member| member.was_removed()) {
+        let Some(state) = &mut self.state else { return };
+        if let Some(was_removed) = state.rooms.get(&room).map(|member| member.was_removed()) {
             if !was_removed {
                 let message = format!("you are already in the room \"{room}\"");
                 self.error(reference, ErrorCode::AlreadyInRoom, message);
                 return;
             }
-            identity.rooms.remove(&room);
+            state.rooms.remove(&room);
         }
         let max = self.context.config().limits.rooms;
-        if identity.rooms.len() >= max as usize {
+        if state.rooms.len() >= max as usize {
             self.error(
                 reference,
                 ErrorCode::TooManyRooms,
@@ -39,32 +38,23 @@ impl Session {
             return;
         }
         let history = usize::try_from(history).unwrap_or(usize::MAX);
-        let sink = Sink::Frames { encoding: identity.encoding, sink: Arc::clone(&self.outbox) as _ };
+        let sink = Sink::Frames { encoding: state.encoding, sink: Arc::clone(&self.outbox) as _ };
         let subscribe = Subscribe::new(sink)
             .since(since)
             .history(history.min(PAGE_MESSAGES))
             .limits(CatchUpLimits::new(RECOVERED_MESSAGES, PAGE_BYTES))
             .members(PAGE_MEMBERS_DEFAULT)
             .reference(reference.clone());
-        let inherited = identity.inherited.as_ref().and_then(|inherited| inherited.claim(&room));
-        // an inherited membership is in the room already, and costs the room and the store nothing
-        let not_before =
-            if inherited.is_none() { identity.next_join(self.context.config().joins) } else { None };
-        let (engine, username, window) =
-            (self.context.engine.clone(), identity.username.clone(), identity.window.clone());
+        // the user is in the rooms of a replaced session: joining them costs the store nothing
+        let is_replaced = state.replaced.as_ref().is_some_and(|replaced| replaced.contains(&room));
+        let not_before = if is_replaced { None } else { state.next_join(self.context.config().joins) };
+        let (engine, user, window) =
+            (self.context.engine.clone(), Arc::clone(&state.user), state.window.clone());
         let joining = async move {
             if let Some(not_before) = not_before {
                 sleep_until(not_before).await;
             }
-            if let Some(mut membership) = inherited.and_then(Arc::into_inner) {
-                match membership.reattach(subscribe.clone(), &window).await {
-                    Ok(position) => return Ok((membership, position)),
-                    Err(ReadError::History(error)) => return Err(error.into()),
-                    // it was removed in the meantime
-                    Err(_) => drop(membership),
-                }
-            }
-            let admission = engine.admit(&room, &username).await?.with_window(&window);
+            let admission = engine.admit(&user, &room).await?.with_window(&window);
             admission.join(subscribe).await
         };
         self.busy = Some(Busy::Working(joining.map(|joined| Done::Joined(joined, reference)).boxed()));
@@ -81,7 +71,7 @@ impl Session {
             JoinError::Closing => (ErrorCode::StoreUnavailable, "the server is shutting down", None),
             _ => {
                 let username =
-                    self.identity.as_ref().map(|identity| tracing::field::display(&identity.username));
+                    self.state.as_ref().map(|state| tracing::field::display(state.user.username()));
                 if let Some(Passed { suppressed }) = self.context.log.pass(LogKind::Join) {
                     tracing::warn!(username, %error, suppressed, "a user could not join a room");
                 }

@@ -2,9 +2,10 @@
 //!
 //! To add a command, change these files:
 //!
-//! - `chat-protocol/src/v2/client.rs` for the request, and `v2/read.rs` for its fields;
-//! - `v2/server.rs` for the frame that answers it, `model/event.rs` for its event, and
-//!   `v2/event.rs` for their mapping;
+//! - `chat-protocol/src/v2/client.rs` for the request and its fields, and `v2/from_field.rs` if a
+//!   field has a new type;
+//! - `v2/server.rs` for the frame that answers it, `v2/asyncapi.rs` for the pair of both,
+//!   `model/event.rs` for its event, and `v2/event.rs` for their mapping;
 //! - a file here, and a line in [`Session::run`];
 //! - both clients: `chat-client/src`, `clients/js/client.js` and `client.d.ts`;
 //! - `docs/protocol.md`.
@@ -12,7 +13,7 @@
 //! The machine-readable description, `docs/asyncapi.json`, is generated from the types. The tests
 //! of chat-protocol check that all of these agree.
 
-mod hello;
+pub(super) mod hello;
 mod history;
 mod join;
 mod leave;
@@ -30,7 +31,7 @@ impl Session {
     /// Carries out a command. Returns why the connection ends, if it does.
     pub(super) fn run(&mut self, ClientFrame { reference, command }: ClientFrame) -> Option<CloseReason> {
         match command {
-            Command::Hello(hello) => self.hello(hello, reference),
+            Command::Hello(hello) => return self.hello(hello, reference),
             Command::Join(join) => self.join(join, reference),
             Command::Leave { room } => self.leave(&room, reference),
             Command::Send(send) => self.send(send, reference),

@@ -37,11 +37,14 @@ async fn hello_is_answered_with_the_name_and_the_limits() {
     let mut ana =
         Session::hello_with(server.address, json!({"username": "jose\u{301}", "ref": "1", "x": [1]})).await;
     let welcome = ana.welcome.clone();
-    assert_eq!((&welcome["username"], &welcome["ref"]), (&json!("josé"), &json!("1")));
+    let user = json!({"id": ana.user(), "username": "josé", "kind": "guest", "role": "user"});
+    assert_eq!((&welcome["user"], &welcome["ref"]), (&user, &json!("1")));
+    assert!(ana.user().starts_with("g_"));
+    assert!(welcome.get("guest_token").is_none(), "the client had one");
     assert!(welcome["server"].as_str().unwrap().starts_with("chatd/"));
-    assert_eq!(welcome["resume"].as_str().unwrap().len(), 32);
-    assert_ne!(welcome["resume"], welcome["session"]);
-    let limits = json!({"message_bytes": 131_072, "messages_per_second": 100, "burst": 5_000, "rooms": 100});
+    let limits = json!({
+        "message_bytes": 131_072, "messages_per_second": 100, "burst": 5_000, "rooms": 100, "sessions": 20
+    });
     assert_eq!(welcome["limits"], limits);
     assert_eq!(welcome["heartbeat_ms"], 25_000);
     assert_eq!(ana.ask(json!({"type": "ping"})).await, json!({"type": "pong", "ref": "asked"}));
@@ -51,7 +54,33 @@ async fn hello_is_answered_with_the_name_and_the_limits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn frames_before_hello_are_rejected_and_an_invalid_name_closes() {
+async fn the_server_makes_a_token_for_a_guest_without_one() {
+    let server = start().await;
+    let ana = Session::hello_with(server.address, json!({"username": "ana", "guest_token": null})).await;
+    assert_eq!(ana.guest_token().len(), 43);
+    let again = Session::hello_as(server.address, "ana", ana.guest_token()).await;
+    assert_eq!(again.user(), ana.user(), "the same guest");
+    let bob = Session::hello_as(server.address, "bob", ana.guest_token()).await;
+    assert_ne!(bob.user(), ana.user(), "another name is another guest");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_an_account_is_not_accepted_and_makes_nobody_a_guest() {
+    let server = start().await;
+    let mut client = open(server.address).await.unwrap();
+    client.send(r#"{"type": "hello", "username": "ana", "token": "secret", "ref": "a"}"#).await;
+    let error = client.event().await;
+    assert_eq!((&error["code"], &error["ref"]), (&json!("unauthorized"), &json!("a")));
+    let bye = client.event().await;
+    assert_eq!((&bye["code"], &bye["reconnect"]), (&json!(4401), &json!(false)));
+    assert!(!error.to_string().contains("secret"));
+    assert_eq!(client.see().await, Seen::Close(Some(4401)));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_before_hello_are_rejected_and_a_wrong_hello_may_be_repeated() {
     let server = start().await;
     let mut client = open(server.address).await.unwrap();
     client.send(r#"{"type": "join", "room": "r", "ref": "a"}"#).await;
@@ -61,9 +90,18 @@ async fn frames_before_hello_are_rejected_and_an_invalid_name_closes() {
     assert_eq!(client.event().await["code"], "hello_first");
     client.send(r#"{"type": "hello", "username": "not a name"}"#).await;
     assert_eq!(client.event().await["code"], "invalid_username");
-    let bye = client.event().await;
-    assert_eq!((&bye["type"], &bye["code"], &bye["reconnect"]), (&json!("bye"), &json!(4401), &json!(false)));
-    assert_eq!(client.see().await, Seen::Close(Some(4401)));
+    for guest_token in ["\"short\"".to_owned(), format!("\"{}=\"", "A".repeat(43)), "7".to_owned()] {
+        let hello = format!(r#"{{"type": "hello", "username": "ana", "guest_token": {guest_token}}}"#);
+        client.send(&hello).await;
+        let error = client.event().await;
+        assert_eq!(error["code"], "missing_field", "{guest_token}");
+        assert!(!error["message"].as_str().unwrap().contains("AAA"), "the text does not quote it");
+    }
+    client.send(r#"{"type": "hello", "ref": "b"}"#).await;
+    let error = client.event().await;
+    assert_eq!((&error["code"], &error["ref"]), (&json!("missing_field"), &json!("b")));
+    client.send(r#"{"type": "hello", "username": "ana"}"#).await;
+    assert_eq!(client.event().await["type"], "welcome");
     server.stop().await.unwrap();
 }
 
@@ -111,7 +149,7 @@ async fn invalid_frames_are_answered_to_the_sender_and_too_many_close_the_sessio
         let error = ana.next_error().await;
         assert_eq!(error["code"], code, "{}", &frame[..frame.len().min(60)]);
     }
-    assert_eq!(ana.say("r", "still here").await, 1);
+    assert_eq!(ana.send_message("r", "still here").await, 1);
     assert_eq!(bob.next("message").await["body"], "still here");
 
     for _ in 0..20 {

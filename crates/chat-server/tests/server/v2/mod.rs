@@ -4,11 +4,12 @@ mod hello;
 mod notices;
 mod pages;
 mod presence;
+mod recovery;
 mod rendered;
-mod resume;
+mod replaces;
 mod retention;
 mod rooms;
-mod takeover;
+mod sessions;
 
 use serde_json::{Value, json};
 

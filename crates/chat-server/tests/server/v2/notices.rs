@@ -44,7 +44,7 @@ async fn a_notice_to_everyone_reaches_each_connection_once() {
     let event = classic.event().await;
     assert_eq!((&event["type"], &event["message"]), (&json!("chat_notice"), &json!("back at ten")));
     assert_eq!(event["users"].as_array().unwrap().len(), 3);
-    classic.say("thanks").await;
+    classic.send_message("thanks").await;
     assert_eq!(classic.brief().await, "dan: thanks");
     server.stop().await.unwrap();
 }

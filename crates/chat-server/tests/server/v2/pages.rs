@@ -73,7 +73,7 @@ async fn replies_do_not_count_towards_the_backlog_limit() {
     let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
     let filler = "x".repeat(20_000);
     for i in 0..60 {
-        ana.say("r", &format!("{i} {filler}")).await;
+        ana.send_message("r", &format!("{i} {filler}")).await;
     }
     let mut bob = Session::hello(server.address, "bob").await;
     let joined = bob.ask(json!({"type": "join", "room": "r", "history": 100})).await;
@@ -86,11 +86,11 @@ async fn replies_do_not_count_towards_the_backlog_limit() {
     for _ in 0..10 {
         bob.send(&json!({"type": "history", "room": "r", "after": 0, "limit": 200})).await;
     }
-    ana.say("r", "meanwhile").await;
+    ana.send_message("r", "meanwhile").await;
     for _ in 0..10 {
         assert!(seqs(&bob.next("history").await["messages"]).len() > 45);
     }
-    assert_eq!(bob.say("r", "still in").await, 62);
+    assert_eq!(bob.send_message("r", "still in").await, 62);
     server.stop().await.unwrap();
 }
 

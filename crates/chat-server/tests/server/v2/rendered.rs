@@ -23,7 +23,7 @@ async fn only_sessions_that_ask_for_html_receive_it() {
     let (mut bob, _) = Session::enter(server.address, "r", "bob").await;
     let mut cleo = rendering(server.address, "cleo").await;
     cleo.join("r").await;
-    bob.say("r", "**hi** <b>there</b>").await;
+    bob.send_message("r", "**hi** <b>there</b>").await;
     for session in [&mut ana, &mut cleo] {
         let message = session.next("message").await;
         assert_eq!(message["body"], "**hi** <b>there</b>");
@@ -38,7 +38,7 @@ async fn history_and_recovered_messages_are_rendered() {
     let server = start().await;
     let (mut bob, joined) = Session::enter(server.address, "r", "bob").await;
     for body in ["*one*", "<script>alert(1)</script>", "[x](javascript:alert(1))"] {
-        bob.say("r", body).await;
+        bob.send_message("r", body).await;
     }
     let expected = [
         Some("<p dir=\"auto\"><em>one</em></p>\n"),
@@ -67,7 +67,7 @@ async fn html_does_not_exceed_the_size_limit_of_a_page() {
     // as HTML in JSON, each is more than five times as long
     let body = "&".repeat(30_000);
     for _ in 0..12 {
-        ana.say("r", &body).await;
+        ana.send_message("r", &body).await;
     }
     let page = ana.ask(json!({"type": "history", "room": "r"})).await;
     assert_eq!(seqs(&page["messages"]), (1..=12).collect::<Vec<_>>(), "every message is there");

@@ -30,7 +30,7 @@ async fn a_shorter_retention_applies_to_the_memory_of_a_room_at_once() {
     let server = start().await;
     let (mut ana, joined) = Session::enter(server.address, "r", "ana").await;
     for number in 1..=10 {
-        ana.say("r", &format!("*{number}*")).await;
+        ana.send_message("r", &format!("*{number}*")).await;
     }
     assert_eq!(
         seqs(&join_as_new_session(&server, "before", None).await["messages"]),
@@ -55,7 +55,7 @@ async fn a_shorter_retention_applies_to_the_memory_of_a_room_at_once() {
     }
 
     // one more message, and the oldest is removed automatically
-    ana.say("r", "eleven").await;
+    ana.send_message("r", "eleven").await;
     assert_eq!(seqs(&join_as_new_session(&server, "later", None).await["messages"]), [9, 10, 11]);
     server.stop().await.unwrap();
 }
@@ -64,8 +64,8 @@ async fn a_shorter_retention_applies_to_the_memory_of_a_room_at_once() {
 async fn messages_that_become_too_old_are_removed_everywhere() {
     let server = start().await;
     let (mut ana, joined) = Session::enter(server.address, "r", "ana").await;
-    ana.say("r", "one").await;
-    ana.say("r", "two").await;
+    ana.send_message("r", "one").await;
+    ana.send_message("r", "two").await;
     retain(&server, Some(Duration::from_millis(300)), None);
     until("new sessions do not receive them", async || {
         let username = format!("u{}", next_number());
@@ -79,7 +79,7 @@ async fn messages_that_become_too_old_are_removed_everywhere() {
     let page = ana.ask(json!({ "type": "history", "room": "r" })).await;
     assert_eq!((seqs(&page["messages"]), &page["more"]), (vec![], &json!(false)));
     // numbering continues
-    assert_eq!(ana.say("r", "three").await, 3);
+    assert_eq!(ana.send_message("r", "three").await, 3);
     server.stop().await.unwrap();
 }
 

@@ -21,8 +21,8 @@ async fn clients_of_both_protocols_share_a_room() {
     assert_eq!((&joined["messages"], &joined["recovered"]), (&json!([]), &json!(false)));
     assert_eq!(classic.brief().await, "+ana", "at once, as in a room of classic clients");
 
-    assert_eq!(ana.say("r", "from v2").await, 1);
-    classic.say("from classic").await;
+    assert_eq!(ana.send_message("r", "from v2").await, 1);
+    classic.send_message("from classic").await;
     let first = ana.next("message").await;
     let second = ana.next("message").await;
     assert_eq!(seqs(&json!([first, second])), [1, 2]);
@@ -36,7 +36,7 @@ async fn clients_of_both_protocols_share_a_room() {
         assert_eq!(event["users"].as_array().unwrap().len(), 2);
     }
 
-    let taken = Client::knock(server.address, "r", "ana").await.unwrap_err();
+    let taken = Client::try_enter(server.address, "r", "ana").await.unwrap_err();
     assert_eq!(taken.status, 403, "one name, one member, in either protocol");
     let mut other = Session::hello(server.address, "cleo").await;
     assert_eq!(other.ask(json!({"type": "join", "room": "r"})).await["code"], "username_taken");
@@ -131,12 +131,12 @@ async fn several_rooms_on_one_connection_are_independent() {
         ana.join(room).await;
     }
     bob.join("b").await;
-    assert_eq!(bob.say("b", "hi b").await, 1);
+    assert_eq!(bob.send_message("b", "hi b").await, 1);
     let message = ana.next("message").await;
     assert_eq!((&message["room"], &message["body"]), (&json!("b"), &json!("hi b")));
-    assert_eq!(ana.say("c", "hi c").await, 1, "each room has its own numbering");
+    assert_eq!(ana.send_message("c", "hi c").await, 1, "each room has its own numbering");
     assert_eq!(ana.next("message").await["room"], "c");
-    assert_eq!(ana.say("b", "back").await, 2);
+    assert_eq!(ana.send_message("b", "back").await, 2);
     assert_eq!(bob.next("message").await["body"], "hi b");
     assert_eq!(bob.next("message").await["body"], "back");
     drop(ana);
@@ -180,7 +180,7 @@ async fn typing_is_sent_to_the_others_and_throttled() {
     for _ in 0..50 {
         ana.send(&json!({"type": "typing", "room": "r"})).await;
     }
-    ana.say("r", "done").await;
+    ana.send_message("r", "done").await;
     let (mut typed, mut done) = (0, false);
     while !done {
         let frame = bob.frame().await;
@@ -244,9 +244,9 @@ async fn a_full_room_accepts_a_member_after_another_has_left() {
     let refused = cleo.ask(json!({"type": "join", "room": "r"})).await;
     assert_eq!(refused["code"], "rate_limited");
     assert!(refused["retry_after_ms"].as_u64() > Some(0), "{refused}");
-    let refused = Client::knock(server.address, "r", "dora").await.map(drop).unwrap_err();
+    let refused = Client::try_enter(server.address, "r", "dora").await.map(drop).unwrap_err();
     assert_eq!((refused.status, &refused.body[..]), (503, &b"the room is full\n"[..]));
-    let taken = Client::knock(server.address, "r", "bob").await.map(drop).unwrap_err();
+    let taken = Client::try_enter(server.address, "r", "bob").await.map(drop).unwrap_err();
     assert_eq!(taken.status, 403, "a taken name is reported even if the room is full");
     cleo.join("elsewhere").await;
     assert_eq!(server.rows("r").await.len(), 2);

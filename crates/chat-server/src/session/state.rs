@@ -1,24 +1,26 @@
-//! The user of a session, and the rooms it is in.
+//! What a session knows once its user is known.
 
-use chat_protocol::Username;
+use std::sync::Arc;
+
+use chat_protocol::Identity;
 use chat_rooms::{EncodingId, SendWindow};
 use tokio::time::Instant;
 
-use super::inherited::InheritedMemberships;
+use super::replaced::ReplacedRooms;
 use crate::admission::rate_limit::{Rate, RateLimiter};
 use crate::context::memberships::Memberships;
 use crate::context::sessions::Registration;
 
 /// What a session knows after `hello`.
-pub(crate) struct Identity {
-    pub(crate) username: Username,
+pub(crate) struct SessionState {
+    pub(crate) user: Arc<Identity>,
     /// Encoding of the events it receives.
     pub(crate) encoding: EncodingId,
     pub(crate) rooms: Memberships,
-    /// Memberships of the session that was taken over that have not been joined again yet.
-    pub(crate) inherited: Option<InheritedMemberships>,
-    /// The session's entry in the table, by which a later connection finds it. Dropped after the
-    /// memberships: once the session cannot be found, its names are free.
+    /// The rooms of the session that this one replaces and that it has not joined yet.
+    pub(crate) replaced: Option<ReplacedRooms>,
+    /// The session's entry in the table, by which a later session finds it. Dropped after the
+    /// memberships: once the session cannot be found, it is in no room.
     pub(crate) registration: Registration,
     /// Bounds the messages in flight in all its rooms.
     pub(crate) window: SendWindow,
@@ -26,7 +28,7 @@ pub(crate) struct Identity {
     pub(crate) joins: RateLimiter,
 }
 
-impl Identity {
+impl SessionState {
     /// Counts a join. Returns when it may take place, or `None` if that is now.
     pub(crate) fn next_join(&mut self, rate: Rate) -> Option<Instant> {
         let now = Instant::now();

@@ -46,7 +46,7 @@ async fn more_than_a_megabyte_is_not_recovered() {
     let (mut ana, joined) = Session::enter(server.address, "r", "ana").await;
     let filler = "x".repeat(100_000);
     for _ in 0..12 {
-        ana.say("r", &filler).await;
+        ana.send_message("r", &filler).await;
     }
     let mut bob = Session::hello(server.address, "bob").await;
     let answer = rejoin(&mut bob, since(&joined, 3), 0).await;
@@ -60,7 +60,7 @@ async fn more_than_a_megabyte_is_not_recovered() {
     // the limit applies to the size on the wire, where each of these is six times as long
     let filler = "\u{1}".repeat(20_000);
     for _ in 0..12 {
-        ana.say("r", &filler).await;
+        ana.send_message("r", &filler).await;
     }
     let answer = rejoin(&mut bob, since(&joined, 12), 0).await;
     assert_eq!(answer["recovered"], false);
@@ -154,7 +154,7 @@ async fn a_slow_reader_is_disconnected_and_recovers_what_it_missed() {
     // the system's buffers hold some megabytes before the backlog grows
     let (filler, mut sent) = ("x".repeat(50_000), 0);
     while server.engine.is_present(&"r".parse().unwrap(), &"slow".parse().unwrap()).await.unwrap() {
-        sent = ana.say("r", &filler).await;
+        sent = ana.send_message("r", &filler).await;
         assert!(sent < 2_000, "100 megabytes are queued for one client");
     }
     let mut last = 0;
