@@ -1,5 +1,6 @@
 //! The commands under `chatd admin`.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use chat_admin::v1::Level;
@@ -50,7 +51,7 @@ pub(crate) enum AdminCommand {
         #[command(flatten)]
         confirmation: Confirmation,
     },
-    /// End a chat.v2 session; it can't be resumed
+    /// End a chat.v2 session; its client does not reconnect
     CloseSession {
         /// Id of the session, as sessions lists it
         session: String,
@@ -69,13 +70,14 @@ pub(crate) enum AdminCommand {
     },
     /// Print all messages of a user, one JSON object per line
     Export {
-        /// Name of the user
-        username: String,
+        #[command(flatten)]
+        author: Author,
     },
-    /// Erase all messages of a user: text, name and id of each message; its number and time stay
+    /// Erase all messages of a user: text, user, name and id of each message; its number and time
+    /// stay
     Erase {
-        /// Name of the user
-        username: String,
+        #[command(flatten)]
+        author: Author,
         #[command(flatten)]
         confirmation: Confirmation,
     },
@@ -93,6 +95,24 @@ pub(crate) enum AdminCommand {
         /// Text of the notice
         body: String,
     },
+}
+
+/// The user whose messages a command is about.
+#[derive(Debug, Args)]
+pub(crate) struct Author {
+    /// Id of the user, as sessions and members list it (g_0: the users from before users had ids)
+    pub(crate) user: String,
+
+    /// Only messages that the user sent under this name [default: any name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) username: Option<String>,
+}
+
+impl fmt::Display for Author {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.user)?;
+        self.username.iter().try_for_each(|username| write!(f, " under the name {username:?}"))
+    }
 }
 
 /// How a command that can't be undone is confirmed.

@@ -17,7 +17,7 @@ use clap_complete::Shell;
 
 use crate::config::{ConfigError, Configuration, Sources};
 
-pub(crate) use admin::{Admin, AdminCommand, Confirmation, Target};
+pub(crate) use admin::{Admin, AdminCommand, Author, Confirmation, Target};
 pub(crate) use log_filter::LogFilter;
 pub(crate) use options::{DEFAULT_ADMIN_LISTEN, Options, reloadable};
 pub(crate) use secret::{Secret, TokenError};

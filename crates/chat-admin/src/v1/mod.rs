@@ -36,7 +36,7 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         .route("/sessions", get(sessions::list))
         .route("/sessions/{session}", delete(sessions::close))
         .route("/usage", get(usage::list))
-        .route("/users/{username}/messages", get(users::export).delete(users::erase))
+        .route("/users/{user}/messages", get(users::export).delete(users::erase))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(from_fn_with_state(admin.clone(), token::require))

@@ -57,6 +57,9 @@ pub(super) struct PageQuery {
 /// A member of a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Member {
+    /// The user's id.
+    #[serde(default)]
+    pub user: String,
     /// The user's name.
     pub username: String,
     /// When the user joined, RFC 3339 in UTC.
@@ -132,6 +135,7 @@ pub(super) async fn members(
     // the last member of a full page may be the last of the room; the next page is empty then
     let next = members.last().filter(|_| members.len() == PAGE_MEMBERS).map(|last| last.id.get().to_string());
     let member = |member: &std::sync::Arc<chat_protocol::Member>| Member {
+        user: member.user.to_string(),
         username: member.username.to_string(),
         joined_at: member.joined_at.to_string(),
     };

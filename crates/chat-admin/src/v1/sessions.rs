@@ -24,6 +24,9 @@ pub struct Sessions {
 pub struct Session {
     /// The session's id, as in `welcome`, and as `connection` in the log.
     pub session: String,
+    /// The user's id.
+    #[serde(default)]
+    pub user: String,
     /// The user's name.
     pub username: String,
     /// The client's address. Behind a trusted proxy, it is the address that the proxy reports.
@@ -36,6 +39,9 @@ pub struct Session {
 /// A classic client: one connection, which is one member of one room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClassicClient {
+    /// The user's id, which is that of this connection alone.
+    #[serde(default)]
+    pub user: String,
     /// The user's name.
     pub username: String,
     /// The name of the room.
@@ -51,11 +57,13 @@ pub struct ClassicClient {
 pub(super) async fn list(State(admin): State<Admin>) -> Json<Sessions> {
     let sessions = admin.control.sessions().into_iter().map(|session| Session {
         session: session.id,
+        user: session.user.to_string(),
         username: session.username.to_string(),
         address: session.address.to_canonical().to_string(),
         began_at: session.began_at.to_string(),
     });
     let classic = admin.control.classic_clients().into_iter().map(|client| ClassicClient {
+        user: client.member.user.to_string(),
         username: client.member.username.to_string(),
         room: client.member.room.to_string(),
         address: client.address.to_canonical().to_string(),
@@ -64,7 +72,8 @@ pub(super) async fn list(State(admin): State<Admin>) -> Json<Sessions> {
     Json(Sessions { sessions: sessions.collect(), classic: classic.collect() })
 }
 
-/// End a `chat.v2` session. Its connection is closed with 4403, and it can't be resumed.
+/// End a `chat.v2` session. Its connection is closed with 4403, and the client
+/// does not reconnect.
 #[utoipa::path(delete, path = "/v1/sessions/{session}", operation_id = "close_session", params(("session" = String, Path)),
     responses((status = 204), (status = 404, body = Problem)))]
 pub(super) async fn close(

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use chat_history::{Cursor, UserMessages};
-use chat_protocol::{Content, Username};
+use chat_history::{Cursor, UserMessages, UserQuery};
+use chat_protocol::UserId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::error::{ApiError, PathParams, Problem, not_stored, parse, query, unavailable};
+use super::error::{ApiError, PathParams, Problem, bad_request, not_stored, parse, query, unavailable};
 use crate::Admin;
 
 type Users = Arc<dyn UserMessages>;
@@ -20,11 +20,13 @@ type Users = Arc<dyn UserMessages>;
 /// request.
 const MAX_TIME: Duration = Duration::from_secs(2);
 
-/// The parameters of the query: the page.
+/// The parameters of the query: which messages of the user, and the page.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PageQuery {
+pub(super) struct MessageQuery {
+    /// Only messages that the user sent under this name.
+    username: Option<String>,
     /// `next` of the previous answer.
     after: Option<String>,
 }
@@ -49,6 +51,9 @@ pub struct Message {
     pub sent_at: String,
     /// The id that the sender gave to the message.
     pub id: String,
+    /// The user's name when the message was sent.
+    #[serde(default)]
+    pub username: String,
     /// The text, as it was written.
     pub body: String,
 }
@@ -63,20 +68,23 @@ pub struct ErasedMessages {
 }
 
 /// Export a page of a user's messages in all rooms.
-#[utoipa::path(get, path = "/v1/users/{username}/messages", operation_id = "export_messages",
-    params(("username" = String, Path), PageQuery),
+///
+/// The messages from before messages had the id of their sender belong to the user `g_0`;
+/// `username` tells their senders apart.
+#[utoipa::path(get, path = "/v1/users/{user}/messages", operation_id = "export_messages",
+    params(("user" = String, Path, description = "The user's id"), MessageQuery),
     responses((status = 200, body = Messages), (status = 400, body = Problem),
         (status = 409, body = Problem, description = "messages are not stored"),
         (status = 503, body = Problem, description = "the database does not answer")))]
 pub(super) async fn export(
     State(admin): State<Admin>,
-    PathParams(username): PathParams<String>,
-    params: Result<Query<PageQuery>, QueryRejection>,
+    PathParams(user): PathParams<String>,
+    params: Result<Query<MessageQuery>, QueryRejection>,
 ) -> Result<Json<Messages>, ApiError> {
-    let (user, mut after, users) = request(&admin, &username, query(params)?)?;
+    let (theirs, mut after, users) = request(&admin, &user, query(params)?)?;
     let began = Instant::now();
     loop {
-        let step = users.page(user.clone(), after).await.map_err(|error| unavailable(&error))?;
+        let step = users.page(theirs.clone(), after).await.map_err(|error| unavailable(&error))?;
         if step.found.is_empty() && step.next.is_some() && began.elapsed() < MAX_TIME {
             after = step.next;
             continue;
@@ -90,30 +98,35 @@ pub(super) async fn export(
 ///
 /// The text, sender and id of each message are removed from the database; its number and time stay.
 /// This may take several requests. Messages that are sent meanwhile may stay, so close the user's
-/// session first.
-#[utoipa::path(delete, path = "/v1/users/{username}/messages", operation_id = "erase_messages",
-    params(("username" = String, Path), PageQuery),
+/// sessions first. The user `g_0` has the messages of all senders from before messages had the id
+/// of their sender, so `username` is required for it.
+#[utoipa::path(delete, path = "/v1/users/{user}/messages", operation_id = "erase_messages",
+    params(("user" = String, Path, description = "The user's id"), MessageQuery),
     responses((status = 200, body = ErasedMessages), (status = 400, body = Problem),
         (status = 409, body = Problem, description = "messages are not stored"),
         (status = 503, body = Problem, description = "the database does not answer")))]
 pub(super) async fn erase(
     State(admin): State<Admin>,
-    PathParams(username): PathParams<String>,
-    params: Result<Query<PageQuery>, QueryRejection>,
+    PathParams(user): PathParams<String>,
+    params: Result<Query<MessageQuery>, QueryRejection>,
 ) -> Result<Json<ErasedMessages>, ApiError> {
-    let (user, mut after, users) = request(&admin, &username, query(params)?)?;
+    let (theirs, mut after, users) = request(&admin, &user, query(params)?)?;
+    if theirs.user == UserId::unknown() && theirs.name.is_none() {
+        return Err(bad_request(format!("{user:?} stands for several senders; add username")));
+    }
     let users = Arc::clone(users);
     // a task of its own: if the client disconnects, the rooms still drop their copies of the erased
     // messages
     let erasing = tokio::spawn(async move {
         let (began, mut messages) = (Instant::now(), 0);
         loop {
-            let step = users.erase(user.clone(), after).await?;
+            let step = users.erase(theirs.clone(), after).await?;
             step.found.iter().for_each(|erased| admin.control.engine().redact(&erased.room, erased.seq));
             messages += step.found.len();
             after = step.next;
             if after.is_none() || began.elapsed() >= MAX_TIME {
-                tracing::info!(username = %user, messages, "messages erased by an admin");
+                let username = theirs.name.as_ref().map(tracing::field::display);
+                tracing::info!(user = %theirs.user, username, messages, "messages erased by an admin");
                 return Ok::<_, chat_history::HistoryError>((messages, after));
             }
         }
@@ -123,26 +136,31 @@ pub(super) async fn erase(
     Ok(Json(ErasedMessages { messages, next: next.map(|next| next.to_string()) }))
 }
 
-/// The user, the cursor and the store of a request.
+/// The messages, the cursor and the store of a request.
 fn request<'a>(
     admin: &'a Admin,
-    username: &str,
-    params: PageQuery,
-) -> Result<(Username, Option<Cursor>, &'a Users), ApiError> {
+    user: &str,
+    params: MessageQuery,
+) -> Result<(UserQuery, Option<Cursor>, &'a Users), ApiError> {
     let users = admin
         .users
         .as_ref()
         .ok_or_else(|| not_stored("messages", "a database file (--database) and --history on"))?;
-    Ok((parse(username)?, params.after.map(|after| parse(&after)).transpose()?, users))
+    let mut theirs = UserQuery::new(parse(user)?);
+    if let Some(name) = params.username {
+        theirs = theirs.with_name(parse(&name)?);
+    }
+    Ok((theirs, params.after.map(|after| parse(&after)).transpose()?, users))
 }
 
 fn exported(message: &chat_protocol::Message) -> Option<Message> {
-    let Content::Said { id, body, .. } = &message.content else { return None };
+    let text = message.text()?;
     Some(Message {
         room: message.room.to_string(),
         seq: message.seq,
         sent_at: message.sent_at.to_string(),
-        id: id.to_string(),
-        body: body.to_string(),
+        id: text.id.to_string(),
+        username: text.from.to_string(),
+        body: text.body.to_string(),
     })
 }

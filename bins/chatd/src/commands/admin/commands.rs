@@ -13,7 +13,7 @@ use serde_json::json;
 use super::client::{Client, RequestError};
 use super::confirm::confirm;
 use super::{AdminError, tables};
-use crate::cli::{Confirmation, plural};
+use crate::cli::{Author, Confirmation, plural};
 
 /// Sends requests, as many as a result has pages, and prints the result.
 pub(super) struct Commands<P> {
@@ -96,20 +96,20 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<P> {
         self.result(&all, |all| tables::usage(&all.usage))
     }
 
-    pub(super) fn export(&self, username: &str) -> Result<(), AdminError> {
-        self.each_message(username, |message| self.print_json(message))
+    pub(super) fn export(&self, author: &Author) -> Result<(), AdminError> {
+        self.each_message(author, |message| self.print_json(message))
     }
 
-    pub(super) fn erase(&self, username: &str, confirmation: &Confirmation) -> Result<(), AdminError> {
+    pub(super) fn erase(&self, author: &Author, confirmation: &Confirmation) -> Result<(), AdminError> {
         if !confirmation.yes {
             let (mut messages, mut rooms) = (0, BTreeSet::new());
-            self.each_message(username, |message| {
+            self.each_message(author, |message| {
                 messages += 1;
                 rooms.insert(message.room.clone());
                 Ok(())
             })?;
             let (count, in_rooms) = (plural(messages, "message"), plural(rooms.len(), "room"));
-            let action = format!("erase {count} of {username:?} in {in_rooms}");
+            let action = format!("erase {count} of {author} in {in_rooms}");
             if confirmation.dry_run {
                 let found = json!({ "messages": messages, "rooms": rooms });
                 return self.result(&found, |_| format!("would {action}"));
@@ -118,23 +118,25 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<P> {
         }
         let mut all = ErasedMessages { messages: 0, next: None };
         self.pages(|query| {
-            let answer = self.client.delete(&["users", username, "messages"], query)?;
+            let query = [&named(author)[..], query].concat();
+            let answer = self.client.delete(&["users", &author.user, "messages"], &query)?;
             let page: ErasedMessages = self.client.parse(&answer)?;
             all.messages += page.messages;
             Ok(page.next)
         })?;
-        self.result(&all, |all| format!("{} of {username:?} erased", plural(all.messages, "message")))
+        self.result(&all, |all| format!("{} of {author} erased", plural(all.messages, "message")))
     }
 
     /// Calls `each` with every message of a user.
     fn each_message(
         &self,
-        username: &str,
+        author: &Author,
         mut each: impl FnMut(&Message) -> Result<(), AdminError>,
     ) -> Result<(), AdminError> {
         self.pages(|query| {
-            let page: Messages =
-                self.client.parse(&self.client.get(&["users", username, "messages"], query)?)?;
+            let query = [&named(author)[..], query].concat();
+            let answer = self.client.get(&["users", &author.user, "messages"], &query)?;
+            let page: Messages = self.client.parse(&answer)?;
             page.messages.iter().try_for_each(&mut each)?;
             Ok(page.next)
         })
@@ -182,4 +184,9 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<P> {
     fn print(&self, text: &str) -> Result<(), AdminError> {
         Ok((self.print)(text)?)
     }
+}
+
+/// The part of a query that restricts it to messages under one name.
+fn named(author: &Author) -> Vec<(&str, &str)> {
+    author.username.iter().map(|username| ("username", username.as_str())).collect()
 }

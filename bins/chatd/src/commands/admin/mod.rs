@@ -47,8 +47,8 @@ pub(super) fn run(
         AdminCommand::Usage { from, to, room } => {
             commands.usage(from.as_deref(), to.as_deref(), room.as_deref())
         }
-        AdminCommand::Export { username } => commands.export(&username),
-        AdminCommand::Erase { username, confirmation } => commands.erase(&username, &confirmation),
+        AdminCommand::Export { author } => commands.export(&author),
+        AdminCommand::Erase { author, confirmation } => commands.erase(&author, &confirmation),
         AdminCommand::Notice { room, level, body } => commands.notice(room.as_deref(), level, body),
     }
 }

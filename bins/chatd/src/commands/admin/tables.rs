@@ -9,12 +9,15 @@ pub(super) fn rooms(response: &Rooms) -> String {
 }
 
 pub(super) fn members(response: &Members) -> String {
-    let rows = response.members.iter().map(|member| vec![member.username.clone(), member.joined_at.clone()]);
+    let rows = response
+        .members
+        .iter()
+        .map(|member| vec![member.username.clone(), member.user.clone(), member.joined_at.clone()]);
     let more = match response.total.saturating_sub(response.members.len()) {
         0 => String::new(),
         more => format!("\nand {more} more (--all lists them)"),
     };
-    table(&["username", "joined at"], rows).unwrap_or_else(|| "no members".to_owned()) + &more
+    table(&["username", "user", "joined at"], rows).unwrap_or_else(|| "no members".to_owned()) + &more
 }
 
 pub(super) fn usage(rows: &[UsageRow]) -> String {
@@ -28,14 +31,15 @@ pub(super) fn usage(rows: &[UsageRow]) -> String {
 
 pub(super) fn sessions(response: &Sessions) -> String {
     let sessions = response.sessions.iter().map(|session| {
-        let fields = [&session.session, &session.username, &session.address, &session.began_at];
+        let fields =
+            [&session.session, &session.username, &session.user, &session.address, &session.began_at];
         [vec!["chat.v2".to_owned()], fields.map(String::clone).to_vec(), vec![String::new()]].concat()
     });
     let classic = response.classic.iter().map(|client| {
-        let fields = [&client.username, &client.address, &client.began_at, &client.room];
+        let fields = [&client.username, &client.user, &client.address, &client.began_at, &client.room];
         [vec!["classic".to_owned(), "-".to_owned()], fields.map(String::clone).to_vec()].concat()
     });
-    let heads = ["protocol", "session", "username", "address", "connected at", "room"];
+    let heads = ["protocol", "session", "username", "user", "address", "connected at", "room"];
     table(&heads, sessions.chain(classic)).unwrap_or_else(|| "no sessions".to_owned())
 }
 
