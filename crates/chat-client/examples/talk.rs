@@ -79,7 +79,7 @@ async fn print(mut events: Events) {
 
 fn line(message: &StoredMessage) -> String {
     match message {
-        StoredMessage::Said { from, body, .. } => format!("{from}: {body}"),
+        StoredMessage::Text { from, body, .. } => format!("{from}: {body}"),
         StoredMessage::Erased { .. } => "-- message erased".into(),
     }
 }

@@ -1,11 +1,14 @@
 //! The handle of a client.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::v2::{HistoryPage, MembersPage};
-use chat_protocol::{MessageId, RoomName};
+use chat_protocol::v2::{HistoryPage, MembersPage, User};
+use chat_protocol::{GuestToken, MessageId, RoomName};
+use rand::TryRng;
+use rand::rngs::SysRng;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -36,6 +39,10 @@ struct Shared {
     queue: Arc<CommandQueue>,
     /// Updated by the task.
     counters: Arc<CounterCells>,
+    /// From the task: the user as whom the newest session acts.
+    user: watch::Receiver<User>,
+    /// The secret of a guest. `None` if the user has an account.
+    guest_token: Option<GuestToken>,
     /// To the task: true once the client must close. Dropped with the last handle.
     closing: watch::Sender<bool>,
     /// From the task: true once the client is closed for good.
@@ -59,11 +66,14 @@ impl Client {
     /// println!("{:?}", events.next().await);
     /// # Ok(()) }
     /// ```
-    pub async fn connect(options: Options) -> Result<(Self, Events), ConnectError> {
+    pub async fn connect(mut options: Options) -> Result<(Self, Events), ConnectError> {
+        options.guest_token = guest_token(&options)?;
+        let guest_token = options.guest_token.clone();
         let options = Arc::new(options);
         let counters = Arc::new(CounterCells::default());
         let mut session = Session::new(Arc::clone(&options), Arc::clone(&counters), rand::random::<f64>);
         let (wire, welcome) = dial(&options, session.hello()).await?;
+        let (user_sender, user) = watch::channel(welcome.user.clone());
         session.on_connected(welcome, Instant::now());
 
         let (queue, commands) = CommandQueue::new(options.max_in_flight, MAX_CALLS);
@@ -79,10 +89,11 @@ impl Client {
             events: event_sender,
             closing: close_requested,
             close_by: None,
+            user: user_sender,
             done: is_done,
         };
         tokio::spawn(driver.run());
-        let shared = Shared { queue, counters, closing, done };
+        let shared = Shared { queue, counters, user, guest_token, closing, done };
         Ok((Self { shared: Arc::new(shared) }, Events::new(events)))
     }
 
@@ -156,8 +167,9 @@ impl Client {
         self.send_with_id(room, body, MessageId::from_random(rand::random()))
     }
 
-    /// [Sends](Self::send) a message under your own id. A message that this client, or an earlier
-    /// one of the same name, sent to the room under this id within 24 h is the same message.
+    /// [Sends](Self::send) a message under your own id. A message that the same user sent to the
+    /// room under this id within 24 h is the same message. A guest is the same user in another
+    /// client only with the same [guest token](Options::guest_token).
     ///
     /// # Errors
     /// Those of [`send`](Self::send). If the text differs from the earlier one,
@@ -165,9 +177,9 @@ impl Client {
     ///
     /// ```no_run
     /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// // a bridge that restarts does not post the same mail twice
+    /// // a bridge that restarts with the same guest token does not post the same mail twice
     /// let ack = client.send_with_id(&"inbox".parse()?, "new mail", "mail-4711".parse()?).await?;
-    /// println!("{}", if ack.stored { "posted" } else { "posted before" });
+    /// println!("posted as number {}", ack.seq);
     /// # Ok(()) }
     /// ```
     pub fn send_with_id(&self, room: &RoomName, body: impl Into<Arc<str>>, id: MessageId) -> Receipt {
@@ -277,6 +289,41 @@ impl Client {
         self.shared.queue.is_closed()
     }
 
+    /// The user as whom the newest session acts. Messages and members with its id are the user's
+    /// own, including those of other sessions.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use chat_client::{Page, StoredMessage};
+    ///
+    /// let me = client.user();
+    /// let page = client.history(&"lobby".parse()?, Page::Newest { limit: 50 }).await?;
+    /// let is_mine = |message: &&StoredMessage| match message {
+    ///     StoredMessage::Text { user, .. } => *user == me.id,
+    ///     _ => false,
+    /// };
+    /// println!("{} of them are mine", page.messages.iter().filter(is_mine).count());
+    /// # Ok(()) }
+    /// ```
+    pub fn user(&self) -> User {
+        self.shared.user.borrow().clone()
+    }
+
+    /// The secret that makes a guest the same user again, for [`Options::guest_token`]: the one in
+    /// the options, or else the random one that this client made. `None` if the client has the
+    /// [token](Options::token) of an account. Store it like a password.
+    ///
+    /// ```no_run
+    /// # fn run(client: chat_client::Client) -> std::io::Result<()> {
+    /// if let Some(token) = client.guest_token() {
+    ///     std::fs::write("guest-token", token.to_text())?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn guest_token(&self) -> Option<&GuestToken> {
+        self.shared.guest_token.as_ref()
+    }
+
     /// The counts so far.
     ///
     /// ```no_run
@@ -296,7 +343,21 @@ impl Client {
     }
 }
 
+/// The guest token of all sessions of a client. `None` if the user has an account.
+fn guest_token(options: &Options) -> Result<Option<GuestToken>, ConnectError> {
+    if options.token.is_some() {
+        return Ok(None);
+    }
+    if let Some(token) = &options.guest_token {
+        return Ok(Some(token.clone()));
+    }
+    let mut bits = [0; 32];
+    SysRng.try_fill_bytes(&mut bits).map_err(|error| ConnectError::Random(io::Error::other(error).into()))?;
+    Ok(Some(GuestToken::from_random(bits)))
+}
+
 impl fmt::Debug for Client {
+    /// Omits the guest token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("is_closed", &self.is_closed()).finish_non_exhaustive()
     }

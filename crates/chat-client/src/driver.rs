@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat_protocol::v2::User;
 use futures::FutureExt;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
@@ -35,6 +36,8 @@ pub(crate) struct Driver {
     pub(crate) closing: watch::Receiver<bool>,
     /// When closing must be complete. `None` until it is requested.
     pub(crate) close_by: Option<Instant>,
+    /// To the handles: the user as whom the newest session acts.
+    pub(crate) user: watch::Sender<User>,
     /// To the handles: true once the client is closed for good.
     pub(crate) done: watch::Sender<bool>,
 }
@@ -125,6 +128,7 @@ impl Driver {
             Progress::DelayOver => self.link = Link::dial(&self.options, self.session.hello()),
             Progress::Dialed(Ok((wire, welcome))) => {
                 self.link = Link::Connected(wire);
+                self.user.send_replace(welcome.user.clone());
                 self.session.on_connected(welcome, now);
             }
             Progress::Dialed(Err(error)) => {

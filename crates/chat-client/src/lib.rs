@@ -16,16 +16,17 @@ mod model;
 
 pub use chat_protocol::v2::{
     Ack, Bye, ErrorCode, HistoryPage, LeftReason, MemberInfo, MembersPage, Notice, NoticeLevel, Presence,
-    StoredMessage, Typing, WelcomeLimits,
+    StoredMessage, Typing, User, WelcomeLimits,
 };
 pub use chat_protocol::{
-    CloseCode, Epoch, LengthError, MessageId, NameError, Reference, RoomName, Timestamp, Username,
+    CloseCode, Epoch, GuestToken, GuestTokenError, LengthError, MessageId, NameError, Reference, Role,
+    RoomName, Timestamp, UserId, UserKind, Username,
 };
 pub use client::Client;
 pub use events::Events;
 pub use model::{
-    Backoff, Closed, CommandError, ConnectError, Connected, Counters, Disconnect, Event, Gap, JoinOptions,
-    Joined, MembersQuery, Options, Page,
+    Backoff, Cause, Closed, CommandError, ConnectError, Connected, Counters, Disconnect, Event, Gap,
+    JoinOptions, Joined, MembersQuery, Options, Page,
 };
 pub use receipt::Receipt;
 /// The TLS library, for [`Options::tls`].

@@ -6,18 +6,22 @@ use chat_protocol::v2::{ClientFrame, Command, Hello, SUBPROTOCOL, ServerFrame, W
 use futures::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+#[cfg(not(feature = "tls"))]
+use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use tokio_tungstenite::tungstenite::http::{Request, Uri};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+#[cfg(feature = "tls")]
+use tokio_tungstenite::{Connector, client_async_tls_with_config};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::byte_counter::ByteCounter;
 use super::heartbeat::Heartbeat;
 use super::wire::Wire;
-use crate::model::{ConnectError, Options, to_json};
+use crate::model::{Cause, ConnectError, Options, to_json};
 
 /// Small buffers, because a program may hold many connections. Larger frames only take more reads
 /// and writes.
@@ -38,7 +42,7 @@ pub(crate) async fn dial(options: &Options, mut hello: Hello) -> Result<(Box<Wir
     let timeout = options.connect_timeout;
     let dialing = async {
         if let Some(source) = &options.token {
-            let token = source.token().await.map_err(|error| ConnectError::Token(error.to_string()))?;
+            let token = source.token().await.map_err(|error| ConnectError::Token(error.into()))?;
             hello.token = Some(token);
         }
         let mut socket = connect(options).await?;
@@ -59,8 +63,8 @@ pub(crate) async fn dial(options: &Options, mut hello: Hello) -> Result<(Box<Wir
 
 async fn connect(options: &Options) -> Result<Socket, ConnectError> {
     let (request, address) = request(&options.url).ok_or_else(|| ConnectError::Url(options.url.clone()))?;
+    #[cfg(feature = "tls")]
     let connector = match request.uri().scheme_str() {
-        #[cfg(feature = "tls")]
         Some("wss") => Connector::Rustls(options.tls.config().await?),
         _ => Connector::Plain,
     };
@@ -72,14 +76,13 @@ async fn connect(options: &Options) -> Result<Socket, ConnectError> {
         .write_buffer_size(WRITE_BUFFER)
         .max_message_size(Some(MAX_FRAME_BYTES))
         .max_frame_size(Some(MAX_FRAME_BYTES));
+    let stream = ByteCounter::new(stream);
+    #[cfg(feature = "tls")]
+    let handshake = client_async_tls_with_config(request, stream, Some(config), Some(connector));
+    #[cfg(not(feature = "tls"))]
+    let handshake = client_async_with_config(request, MaybeTlsStream::Plain(stream), Some(config));
     // the future of a TLS handshake is large and short-lived
-    let handshake = Box::pin(client_async_tls_with_config(
-        request,
-        ByteCounter::new(stream),
-        Some(config),
-        Some(connector),
-    ));
-    handshake.await.map(|(socket, _)| socket).map_err(handshake_error)
+    Box::pin(handshake).await.map(|(socket, _)| socket).map_err(handshake_error)
 }
 
 /// The request of the handshake, and the address to connect to. `None` if the URL is neither a
@@ -102,7 +105,7 @@ async fn open_session(socket: &mut Socket, hello: Hello) -> Result<Welcome, Conn
     // if this fails, the server may have sent the reason before
     let sent = socket.send(Message::text(hello)).await;
     while let Some(message) = socket.next().await {
-        match message.map_err(|error| ConnectError::Ended(error.to_string()))? {
+        match message.map_err(|error| ConnectError::Ended(error.into()))? {
             Message::Text(frame) => match serde_json::from_str(&frame) {
                 Ok(ServerFrame::Welcome(welcome)) => return Ok(welcome),
                 Ok(ServerFrame::Error(error)) => {
@@ -118,30 +121,30 @@ async fn open_session(socket: &mut Socket, hello: Hello) -> Result<Welcome, Conn
                 _ => {}
             },
             Message::Close(Some(frame)) => {
-                return Err(ConnectError::Ended(format!("closed with {}: {}", frame.code, frame.reason)));
+                let reason = format!("the server closed it with {}: {}", frame.code, frame.reason);
+                return Err(ConnectError::Ended(reason.into()));
             }
             _ => {}
         }
     }
-    Err(ConnectError::Ended(sent.err().map_or_else(|| "it was closed".into(), |error| error.to_string())))
+    Err(ConnectError::Ended(sent.err().map_or_else(|| "the server closed it".into(), Cause::from)))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn unreachable(error: std::io::Error) -> ConnectError {
-    ConnectError::Unreachable { kind: error.kind(), message: error.to_string() }
+    ConnectError::Unreachable { kind: error.kind(), source: error.into() }
 }
 
 fn handshake_error(error: Error) -> ConnectError {
     match error {
         #[cfg(feature = "tls")]
-        Error::Tls(error) => ConnectError::Tls(error.to_string()),
+        Error::Tls(_) => ConnectError::Tls(error.into()),
         #[cfg(feature = "tls")]
-        Error::Io(error) if crate::model::is_refusal(&error) => ConnectError::Tls(error.to_string()),
+        Error::Io(error) if crate::model::is_refusal(&error) => ConnectError::Tls(error.into()),
         Error::Http(response) => ConnectError::Handshake { status: response.status().as_u16() },
         Error::Io(_) | Error::Protocol(ProtocolError::HandshakeIncomplete) => {
-            ConnectError::Ended(error.to_string())
+            ConnectError::Ended(error.into())
         }
-        error => ConnectError::Dialect(error.to_string()),
+        error => ConnectError::Dialect(error.into()),
     }
 }
 

@@ -6,9 +6,14 @@ use std::time::Duration;
 
 use chat_protocol::v2::{Bye, ErrorCode};
 
+use super::cause::Cause;
+
 /// Why a connection could not be established. [`Client::connect`](crate::Client::connect) fails
 /// with it. A client that reconnects reports it in
 /// [`Disconnect::Unreachable`](crate::Disconnect::Unreachable).
+///
+/// The text does not contain the [cause](Cause): print the
+/// [`source`](std::error::Error::source) as well.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
@@ -17,21 +22,25 @@ pub enum ConnectError {
     #[error("\"{0}\" is not a WebSocket address: write ws://host:port/path or wss://host:port/path")]
     Url(String),
     /// No TCP connection could be opened.
-    #[error("cannot reach the server: {message}")]
+    #[error("cannot reach the server")]
     Unreachable {
-        /// The error of the system, for a program.
+        /// The kind of the system's error.
         kind: io::ErrorKind,
-        /// The error of the system, for a person.
-        message: String,
+        /// The system's error.
+        source: Cause,
     },
     /// The client does not trust the server's certificate, TLS failed in another way, or the system
     /// has no trusted certificates.
-    #[error("cannot encrypt the connection: {0}")]
-    Tls(String),
-    /// [`Options::token_provider`](crate::Options::token_provider) failed; the text is the
+    #[error("cannot encrypt the connection")]
+    Tls(#[source] Cause),
+    /// [`Options::token_provider`](crate::Options::token_provider) failed; the cause is the
     /// provider's error.
-    #[error("cannot get a token for the session: {0}")]
-    Token(String),
+    #[error("cannot get a token for the session")]
+    Token(#[source] Cause),
+    /// The operating system has no random bytes for a guest token.
+    /// [`Options::guest_token`](crate::Options::guest_token) needs none.
+    #[error("cannot make a guest token: the operating system has no random bytes")]
+    Random(#[source] Cause),
     /// No `welcome` arrived within [`Options::connect_timeout`](crate::Options::connect_timeout).
     #[error("the server did not answer `hello` within {0:?}")]
     TimedOut(Duration),
@@ -44,8 +53,8 @@ pub enum ConnectError {
         status: u16,
     },
     /// The server does not speak `chat.v2`.
-    #[error("the server does not speak chat.v2: {0}")]
-    Dialect(String),
+    #[error("the server does not speak chat.v2")]
+    Dialect(#[source] Cause),
     /// The server refused the `hello`.
     #[error("the server refused the session: {message}")]
     Refused {
@@ -60,8 +69,8 @@ pub enum ConnectError {
     #[error("the server closed the session: {}", .0.reason)]
     Bye(Bye),
     /// The connection ended before `welcome`.
-    #[error("the connection was lost before the session began: {0}")]
-    Ended(String),
+    #[error("the connection was lost before the session began")]
+    Ended(#[source] Cause),
 }
 
 impl ConnectError {
@@ -158,7 +167,27 @@ impl CommandError {
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error;
+
     use super::*;
+
+    #[test]
+    fn a_cause_is_the_source_and_not_part_of_the_text() {
+        let reset = || io::Error::new(io::ErrorKind::ConnectionRefused, "nobody listens");
+        let error = ConnectError::Unreachable { kind: reset().kind(), source: reset().into() };
+        let source = error.source().unwrap();
+        assert_eq!(source.downcast_ref::<io::Error>().unwrap().kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(source.to_string(), "nobody listens");
+        assert_eq!(error.to_string(), "cannot reach the server");
+        assert!(ConnectError::Handshake { status: 503 }.source().is_none());
+    }
+
+    #[test]
+    fn errors_are_equal_if_the_texts_of_their_causes_are() {
+        let error = |text: &str| ConnectError::Token(text.into());
+        assert_eq!(error("no network"), ConnectError::Token(io::Error::other("no network").into()));
+        assert_ne!(error("no network"), error("no issuer"));
+    }
 
     #[test]
     fn errors_that_would_repeat_are_final() {

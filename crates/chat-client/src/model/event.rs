@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::v2::{
-    Bye, ErrorCode, LeftReason, MemberInfo, Notice, Presence, StoredMessage, Typing, WelcomeLimits,
+    Bye, ErrorCode, LeftReason, MemberInfo, Notice, Presence, StoredMessage, Typing, User, WelcomeLimits,
 };
-use chat_protocol::{Epoch, RoomName, Username};
+use chat_protocol::{Epoch, RoomName};
 
 use super::error::ConnectError;
 
@@ -78,8 +78,8 @@ pub enum Event {
     },
     /// After a reconnect: the room cannot be joined yet. The client tries again after a delay,
     /// until it has joined, or the program leaves the room. The code
-    /// [`UsernameTaken`](ErrorCode::UsernameTaken) means that the client's own lost connection
-    /// still holds the name, for at most 10 s, or that another user has taken it.
+    /// [`UsernameTaken`](ErrorCode::UsernameTaken) means that another user has taken the name
+    /// meanwhile.
     RejoinDelayed {
         /// The room.
         room: RoomName,
@@ -110,8 +110,9 @@ pub enum Event {
 pub struct Connected {
     /// An id for logs. It grants no access.
     pub session: String,
-    /// The name, in the spelling that everyone sees.
-    pub username: Username,
+    /// The user as whom the session acts: the id, and the name in the spelling that everyone sees.
+    /// [`Client::user`](crate::Client::user) returns the same.
+    pub user: User,
     /// The name and the version of the server.
     pub server: String,
     /// The limits for what the client sends.

@@ -1,6 +1,7 @@
 //! The types that users and all other modules share: options, events, queries and errors.
 
 mod backoff;
+mod cause;
 mod counters;
 mod deadline;
 mod encode;
@@ -13,6 +14,7 @@ mod tls;
 mod token;
 
 pub use backoff::Backoff;
+pub use cause::Cause;
 pub(crate) use counters::CounterCells;
 pub use counters::Counters;
 pub(crate) use deadline::after;

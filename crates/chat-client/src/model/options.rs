@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use chat_protocol::Username;
+use chat_protocol::{GuestToken, Username};
 
 use super::backoff::Backoff;
 #[cfg(feature = "tls")]
@@ -28,6 +28,7 @@ pub struct Options {
     pub(crate) url: String,
     pub(crate) username: Username,
     pub(crate) token: Option<TokenSource>,
+    pub(crate) guest_token: Option<GuestToken>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Tls,
     pub(crate) client: Option<String>,
@@ -56,6 +57,7 @@ impl Options {
             url: url.into(),
             username,
             token: None,
+            guest_token: None,
             #[cfg(feature = "tls")]
             tls: Tls::system(),
             client: None,
@@ -70,9 +72,10 @@ impl Options {
         }
     }
 
-    /// The token that authenticates the user, for servers that require one. Every session begins
-    /// with it. It never appears in a log or in `Debug`. For tokens that expire, use
-    /// [`token_provider`](Self::token_provider); the later of the two calls counts.
+    /// The token of an account. Every session begins with it, and a token that the server does not
+    /// accept does not make the user a guest. It never appears in a log or in `Debug`. For tokens
+    /// that expire, use [`token_provider`](Self::token_provider); the later of the two calls
+    /// counts.
     ///
     /// ```
     /// # use chat_client::Options;
@@ -82,6 +85,33 @@ impl Options {
     /// ```
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(TokenSource::Fixed(token.into().into()));
+        self
+    }
+
+    /// The secret that makes a guest the same user again (default: a random one for each client).
+    /// The same token and username are the same user, in any number of clients at the same time and
+    /// one after the other. Others see one member, and the messages remain the user's own. It never
+    /// appears in a log or in `Debug`. A client with a [`token`](Self::token) is not a guest, and
+    /// does not send it.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::fs;
+    ///
+    /// use chat_client::{Client, Options};
+    ///
+    /// let mut options = Options::new("wss://chat.example/ws", "ana".parse()?);
+    /// if let Ok(token) = fs::read_to_string("guest-token") {
+    ///     options = options.guest_token(token.parse()?);
+    /// }
+    /// let (client, events) = Client::connect(options).await?;
+    /// if let Some(token) = client.guest_token() {
+    ///     fs::write("guest-token", token.to_text())?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn guest_token(mut self, token: GuestToken) -> Self {
+        self.guest_token = Some(token);
         self
     }
 
@@ -260,7 +290,7 @@ impl Options {
 }
 
 impl fmt::Debug for Options {
-    /// Omits the token.
+    /// Omits the tokens.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("url", &self.url)
@@ -275,11 +305,20 @@ impl fmt::Debug for Options {
 mod tests {
     use super::*;
 
+    fn options() -> Options {
+        Options::new("ws://localhost/ws", "ana".parse().unwrap())
+    }
+
     #[test]
-    fn debug_omits_the_token() {
-        let options =
-            Options::new("ws://localhost/ws", "ana".parse().unwrap()).token("s3cret").event_buffer(0);
-        assert!(!format!("{options:?}").contains("s3cret"));
-        assert_eq!(options.event_buffer, 1);
+    fn debug_omits_the_tokens() {
+        let guest_token = GuestToken::from_random([7; 32]);
+        let text = guest_token.to_text();
+        let debug = format!("{:?}", options().token("s3cret").guest_token(guest_token));
+        assert!(debug.contains("ana") && !debug.contains("s3cret") && !debug.contains(&text), "{debug}");
+    }
+
+    #[test]
+    fn the_event_buffer_has_capacity_for_one_event() {
+        assert_eq!(options().event_buffer(0).event_buffer, 1);
     }
 }

@@ -39,16 +39,16 @@ async fn system_config() -> Result<Arc<ClientConfig>, ConnectError> {
     // there may be some hundred files
     let found = spawn_blocking(load_native_certs).await;
     let CertificateResult { certs, errors, .. } =
-        found.map_err(|error| ConnectError::Tls(error.to_string()))?;
+        found.map_err(|error| ConnectError::Tls(io::Error::from(error).into()))?;
     let mut roots = RootCertStore::empty();
     if roots.add_parsable_certificates(certs).0 == 0 {
         let why = errors.first().map(|error| format!(": {error}")).unwrap_or_default();
-        return Err(ConnectError::Tls(format!("this system has no trusted root certificates{why}")));
+        return Err(ConnectError::Tls(format!("this system has no trusted root certificates{why}").into()));
     }
     // an explicit provider: a program that also uses another one has no usable default
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| ConnectError::Tls(error.to_string()))?
+        .map_err(|error| ConnectError::Tls(io::Error::other(error).into()))?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Arc::new(config))

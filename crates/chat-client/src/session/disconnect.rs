@@ -82,7 +82,7 @@ impl Session {
 /// Why the client is closed for good, if it is. A `bye` decides it. Without one the client
 /// reconnects, unless the close code is final.
 fn final_reason(reason: &Disconnect) -> Option<Closed> {
-    const FINAL_CODES: [CloseCode; 3] = [CloseCode::NotAccepted, CloseCode::Forbidden, CloseCode::TakenOver];
+    const FINAL_CODES: [CloseCode; 3] = [CloseCode::NotAccepted, CloseCode::Forbidden, CloseCode::Replaced];
     match reason {
         Disconnect::Bye(bye) if !bye.reconnect => Some(Closed::Bye(bye.clone())),
         Disconnect::Closed { code, reason } if FINAL_CODES.iter().any(|known| known.code() == *code) => {

@@ -108,14 +108,31 @@ impl Session {
     }
 
     fn on_message(&mut self, message: MessageFrame) {
-        let MessageFrame { room: name, seq, id, from, body, html, sent_at } = message;
-        let room = self.rooms.get_mut(&name).filter(|room| room.stage == Stage::Joined);
-        let Some(stream) = room.and_then(|room| room.stream.as_mut()) else {
+        let MessageFrame { room: name, seq, id, from, user, body, html, sent_at } = message;
+        if self.rooms.get(&name).is_none_or(|room| room.stage != Stage::Joined) {
             self.unexpected(None, "a message");
             return;
-        };
-        let message = StoredMessage::Said { seq, id, from, body, html, sent_at };
+        }
+        let message = StoredMessage::Text { seq, id, from, user, body, html, sent_at };
+        let ack = self.ack_by_message(&name, &message);
+        let Some(stream) = self.rooms.get_mut(&name).and_then(|room| room.stream.as_mut()) else { return };
         stream.deliver(message, &mut self.events, &self.counters);
+        if let Some((key, ack)) = ack {
+            self.settle(&name, key, Ok(ack));
+        }
+    }
+
+    /// The ack that a message stands for: it is the user's own, under the id of a pending message
+    /// that the server may have stored before. The ack of that message may have been lost.
+    fn ack_by_message(&self, name: &RoomName, message: &StoredMessage) -> Option<(u64, v2::Ack)> {
+        let StoredMessage::Text { seq, id, user, sent_at, .. } = message else { return None };
+        if self.user.as_ref() != Some(user) {
+            return None;
+        }
+        let key = self.rooms.get(name)?.send_queue.find_sent(id)?;
+        let (seq, id, sent_at) = (*seq, id.clone(), *sent_at);
+        let ack = v2::Ack { reference: None, room: name.clone(), seq, id, sent_at, stored: self.stores };
+        Some((key, ack))
     }
 
     fn on_ack(&mut self, mut ack: v2::Ack) {
@@ -123,22 +140,29 @@ impl Session {
             self.unexpected(None, "an ack");
             return;
         };
+        self.stores = ack.stored;
         // a message that was sent again may be acked twice
         self.settle(&ack.room.clone(), key, Ok(ack));
     }
 
     fn on_joined(&mut self, joined: v2::Joined) {
         let requested = joined.reference.as_ref().and_then(key);
-        let room = self.rooms.get_mut(&joined.room);
+        let room = self.rooms.get(&joined.room);
         let room = room.filter(|room| requested.is_some_and(|key| room.stage == Stage::Requested(key)));
-        let (Some(room), Some(key)) = (room, requested) else {
+        let (Some(_), Some(key)) = (room, requested) else {
             self.unexpected(None, "joined");
             return;
         };
         self.pending.remove(&key);
+        // before the queue opens, so that they are not sent again
+        for message in &joined.messages {
+            if let Some((key, ack)) = self.ack_by_message(&joined.room, message) {
+                self.settle(&joined.room, key, Ok(ack));
+            }
+        }
+        let Some(room) = self.rooms.get_mut(&joined.room) else { return };
         room.stage = Stage::Joined;
         room.attempts = 0;
-        room.may_hold_name = false;
         let mut answer = Joined {
             room: joined.room.clone(),
             epoch: joined.epoch.clone(),

@@ -23,7 +23,7 @@ use std::time::Duration;
 use chat_protocol::v2::{
     self, Bye, ClientFrame, Command, ErrorCode, Hello, HistoryPage, MembersPage, Welcome,
 };
-use chat_protocol::{Reference, RoomName};
+use chat_protocol::{Reference, RoomName, UserId};
 use tokio::time::Instant;
 
 use crate::command::Responder;
@@ -73,8 +73,12 @@ pub(crate) struct Session {
     events: VecDeque<Event>,
     /// When the session of the current connection began.
     connected_at: Option<Instant>,
-    /// The secret of the last `welcome`.
-    resume: Option<String>,
+    /// The id of the newest session, which the next one replaces.
+    replaces: Option<String>,
+    /// The user as whom the newest session acts.
+    user: Option<UserId>,
+    /// Whether the server stores messages, by its last ack.
+    stores: bool,
     /// The size of the largest frame that the server accepts.
     max_frame_bytes: usize,
     /// The `bye` that announced the end of the current connection.
@@ -97,7 +101,9 @@ impl Session {
             outgoing: VecDeque::new(),
             events: VecDeque::new(),
             connected_at: None,
-            resume: None,
+            replaces: None,
+            user: None,
+            stores: true,
             max_frame_bytes: usize::MAX,
             bye: None,
             attempts: 0,
@@ -105,12 +111,13 @@ impl Session {
         }
     }
 
-    /// The `hello` of the next connection, without the token.
+    /// The `hello` of the next connection, without the token of an account.
     pub(crate) fn hello(&self) -> Hello {
         Hello {
-            username: self.options.username.clone(),
-            resume: self.resume.clone(),
+            username: Some(self.options.username.clone()),
             token: None,
+            guest_token: self.options.guest_token.clone(),
+            replaces: self.replaces.clone(),
             client: self.options.client.clone(),
             render: self.options.render,
         }
@@ -120,11 +127,12 @@ impl Session {
     pub(crate) fn on_connected(&mut self, welcome: Welcome, now: Instant) {
         self.counters.session();
         self.connected_at = Some(now);
-        self.resume = Some(welcome.resume);
+        self.replaces = Some(welcome.session.clone());
+        self.user = Some(welcome.user.id.clone());
         self.max_frame_bytes = usize::try_from(welcome.limits.message_bytes).unwrap_or(usize::MAX);
         self.events.push_back(Event::Connected(Connected {
             session: welcome.session,
-            username: welcome.username,
+            user: welcome.user,
             server: welcome.server,
             limits: welcome.limits,
         }));

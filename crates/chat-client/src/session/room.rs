@@ -35,9 +35,6 @@ pub(super) struct Room {
     pub(super) joining: Option<Responder<Arc<Joined>>>,
     /// The caller of `leave`, until the answer.
     pub(super) leaving: Option<Responder<()>>,
-    /// Whether a connection ended while a join was unanswered: the lost connection may hold the
-    /// name in this room.
-    pub(super) may_hold_name: bool,
     /// The number of consecutive refusals.
     pub(super) attempts: u32,
     /// The messages to this room without an ack.
@@ -52,22 +49,18 @@ impl Room {
             stream: None,
             joining: Some(joining),
             leaving: None,
-            may_hold_name: false,
             attempts: 0,
             send_queue: SendQueue::new(),
         }
     }
 
-    /// Whether a refused join is repeated: the room was joined before, or may have been.
+    /// Whether a refused join is repeated: the room was joined before.
     pub(super) fn is_rejoin(&self) -> bool {
-        self.stream.is_some() || self.may_hold_name
+        self.stream.is_some()
     }
 
     /// The connection ended.
     pub(super) fn on_disconnected(&mut self) {
-        if matches!(self.stage, Stage::Requested(_)) {
-            self.may_hold_name = true;
-        }
         self.stage = Stage::NotJoined;
         self.attempts = 0;
         self.send_queue.close();

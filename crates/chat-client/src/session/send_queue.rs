@@ -24,6 +24,9 @@ struct Pending {
     /// Whether the message is queued for writing or was written on this connection, and has no
     /// answer.
     in_flight: bool,
+    /// Whether the server may have stored it although no ack says so: the connection ended before
+    /// the answer, or the store did not answer.
+    may_be_stored: bool,
 }
 
 /// What may be sent.
@@ -64,13 +67,19 @@ impl SendQueue {
         responder: Responder<Ack>,
     ) -> bool {
         let in_flight = self.flow == Flow::Open;
-        self.pending.insert(key, Pending { body, id, responder, in_flight });
+        self.pending.insert(key, Pending { body, id, responder, in_flight, may_be_stored: false });
         in_flight
     }
 
     /// The text and the id of a message.
     pub(super) fn get(&self, key: u64) -> Option<(&Arc<str>, &MessageId)> {
         self.pending.get(&key).map(|pending| (&pending.body, &pending.id))
+    }
+
+    /// The message with this id that the server may have stored already.
+    pub(super) fn find_sent(&self, id: &MessageId) -> Option<u64> {
+        let mut pending = self.pending.iter();
+        pending.find(|(_, pending)| pending.may_be_stored && pending.id == *id).map(|(key, _)| *key)
     }
 
     /// The room is joined. Returns the messages to send, in their order.
@@ -90,6 +99,7 @@ impl SendQueue {
         self.flow = Flow::Closed;
         self.failures = 0;
         for pending in self.pending.values_mut() {
+            pending.may_be_stored |= pending.in_flight;
             pending.in_flight = false;
         }
     }
@@ -113,7 +123,9 @@ impl SendQueue {
         now: Instant,
         delay: impl FnOnce(u32) -> Duration,
     ) -> Option<Instant> {
-        self.pending.get_mut(&key)?.in_flight = false;
+        let pending = self.pending.get_mut(&key)?;
+        pending.in_flight = false;
+        pending.may_be_stored = true;
         match self.flow {
             Flow::Open => {}
             Flow::Probing(probe) if probe == key => {}
@@ -243,6 +255,23 @@ mod tests {
         queue.close();
         assert_eq!(queue.deadline(), None);
         assert_eq!(queue.open(), [1, 2]);
+    }
+
+    #[test]
+    fn only_a_message_that_was_sent_before_may_be_stored() {
+        let now = Instant::now();
+        let mut queue = queue_of(&[1]);
+        let find = |queue: &SendQueue, key: u64| queue.find_sent(&MessageId::from_random(key.into()));
+        queue.close();
+        assert_eq!(find(&queue, 1), None, "it was never in flight");
+        queue.open();
+        assert_eq!(find(&queue, 1), None, "its answer is still to come on this connection");
+        queue.close();
+        assert_eq!((find(&queue, 1), find(&queue, 2)), (Some(1), None));
+        queue.open();
+        push(&mut queue, 2);
+        queue.postpone(2, now, |_| DELAY);
+        assert_eq!(find(&queue, 2), Some(2), "the store did not answer");
     }
 
     #[test]

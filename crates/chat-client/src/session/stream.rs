@@ -99,11 +99,12 @@ mod tests {
 
     use super::*;
 
-    fn said(seq: u64) -> StoredMessage {
-        StoredMessage::Said {
+    fn text(seq: u64) -> StoredMessage {
+        StoredMessage::Text {
             seq,
             id: MessageId::from_random(seq.into()),
             from: "ana".parse().unwrap(),
+            user: "u_ana".parse().unwrap(),
             body: "hi".into(),
             html: None,
             sent_at: Timestamp::from_millis(0),
@@ -131,7 +132,7 @@ mod tests {
                 seq,
                 members: Vec::new(),
                 member_count: 0,
-                messages: messages.iter().copied().map(said).collect(),
+                messages: messages.iter().copied().map(text).collect(),
                 recovered,
             };
             self.stream.catch_up(joined, &mut self.events, &self.counters);
@@ -157,7 +158,7 @@ mod tests {
     fn each_message_is_delivered_once_and_in_order() {
         let mut at = at_5();
         for seq in [6, 7, 7, 3, 8] {
-            at.stream.deliver(said(seq), &mut at.events, &at.counters);
+            at.stream.deliver(text(seq), &mut at.events, &at.counters);
         }
         assert_eq!(at.delivered(), "6 7 8");
         assert_eq!(at.counters.read().duplicates, 2);
@@ -167,7 +168,7 @@ mod tests {
     fn a_sequence_gap_is_reported_and_the_stream_continues() {
         let mut at = at_5();
         for seq in [6, 9, 10] {
-            at.stream.deliver(said(seq), &mut at.events, &at.counters);
+            at.stream.deliver(text(seq), &mut at.events, &at.counters);
         }
         assert_eq!(at.delivered(), "6 sequence gap:7..9 9 10");
         assert_eq!(at.counters.read().sequence_gaps, 1);
@@ -195,7 +196,7 @@ mod tests {
         let mut at = at_5();
         assert_eq!(at.joined("e", 2_000, &[1_999, 2_000], false), "gap:5..1999 1999 2000");
         assert_eq!(at.joined("e", 4_000, &[], false), "gap:2000..4001");
-        at.stream.deliver(said(4_001), &mut at.events, &at.counters);
+        at.stream.deliver(text(4_001), &mut at.events, &at.counters);
         assert_eq!(at.delivered(), "4001");
         assert_eq!(at.counters.read(), crate::model::Counters::default());
     }

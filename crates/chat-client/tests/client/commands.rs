@@ -64,7 +64,7 @@ async fn queries_are_matched_with_their_answers() {
         peer.send(json!({"type": "pong", "ref": ping["ref"]})).await;
         peer.send(
             json!({"type": "members", "ref": members["ref"], "room": "lobby", "member_count": 9, "more": true,
-                         "members": [{"username": "bob", "joined_at": SENT_AT}]}),
+                         "members": [{"username": "bob", "user": "g_bob", "joined_at": SENT_AT}]}),
         )
         .await;
         peer.send(

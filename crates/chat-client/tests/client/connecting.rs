@@ -1,5 +1,7 @@
 //! How a client begins, and how it ends.
 
+use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use chat_client::{Client, Closed, CommandError, ConnectError, ErrorCode, Event, JoinOptions, Options};
@@ -26,7 +28,7 @@ async fn hello_and_welcome_carry_the_options_and_the_limits() {
     let (client, mut events) = connected.unwrap();
     let Some(Event::Connected(connected)) = events.next().await else { panic!("not connected") };
     assert_eq!(
-        (&*connected.session, connected.username.as_str(), &*connected.server),
+        (&*connected.session, connected.user.username.as_str(), &*connected.server),
         ("session-1", "ana", "script 1")
     );
     assert_eq!(connected.limits.message_bytes, 131_072);
@@ -39,7 +41,12 @@ async fn an_unreachable_address_is_an_error() {
     let taken = TcpSocket::new_v4().unwrap();
     taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let options = Options::new(format!("ws://{}/ws", taken.local_addr().unwrap()), "ana".parse().unwrap());
-    assert!(matches!(refused(options).await, ConnectError::Unreachable { .. }));
+    let error = refused(options).await;
+    assert!(
+        matches!(error, ConnectError::Unreachable { kind: ErrorKind::ConnectionRefused, .. }),
+        "{error:?}"
+    );
+    assert!(error.source().unwrap().is::<io::Error>());
     let no_address = Options::new("http://127.0.0.1/", "ana".parse().unwrap());
     assert!(matches!(refused(no_address).await, ConnectError::Url(_)));
 }
@@ -60,7 +67,8 @@ async fn a_server_without_chat_v2_is_an_error() {
     let server = Server::start().await;
     let (error, _) =
         tokio::join!(refused(server.options()), async { accept_async(server.socket().await).await });
-    assert!(matches!(error, ConnectError::Dialect(_)), "{error}");
+    assert!(matches!(error, ConnectError::Dialect(_)), "{error:?}");
+    assert!(error.source().unwrap().to_string().contains("protocol"), "{error:?}");
 }
 
 #[tokio::test]

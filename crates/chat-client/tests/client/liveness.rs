@@ -32,7 +32,7 @@ async fn a_dead_connection_is_replaced() {
     let Event::Disconnected { reason, .. } = received.event().await else { panic!("not disconnected") };
     assert_eq!(reason, Disconnect::HeartbeatTimeout);
     let (_second, hello) = server.welcome().await;
-    assert_eq!(hello["resume"], "secret-1");
+    assert_eq!(hello["replaces"], "session-1");
     assert_eq!(received.next().await, "connected");
 }
 
@@ -56,8 +56,8 @@ async fn unread_events_stop_the_client_from_reading() {
     let body = "x".repeat(LARGE);
     let mut writing = Box::pin(async move {
         for seq in 6..6 + MESSAGES {
-            let frame = json!({"type": "message", "room": "lobby", "seq": seq, "id": "i", "from": "bob", "body": body,
-                               "sent_at": "2026-01-01T00:00:00.000Z"});
+            let frame = json!({"type": "message", "room": "lobby", "seq": seq, "id": "i", "from": "bob", "user": "g_bob",
+                               "body": body, "sent_at": "2026-01-01T00:00:00.000Z"});
             peer.socket.send(Message::text(frame.to_string())).await.unwrap();
         }
         peer

@@ -3,6 +3,7 @@
 
 mod commands;
 mod connecting;
+mod identity;
 mod liveness;
 mod reconnect;
 mod recovery;

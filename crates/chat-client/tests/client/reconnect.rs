@@ -15,7 +15,7 @@ async fn a_message_of_a_broken_connection_is_sent_again_under_its_id() {
     let sent = peer.receive("send").await;
     peer.reset();
     let (mut peer, hello) = server.welcome().await;
-    assert_eq!(hello["resume"], "secret-1");
+    assert_eq!(hello["replaces"], "session-1");
     let join = peer.receive("join").await;
     assert_eq!(join["since"], json!({"epoch": "e", "seq": 5}));
     peer.joined(&join, "e", 5, &[], true).await;
@@ -135,7 +135,7 @@ async fn a_final_refusal_during_a_reconnect_closes_the_client() {
 }
 
 #[tokio::test]
-async fn a_rejoin_waits_until_its_own_lost_session_ends() {
+async fn a_rejoin_waits_until_another_user_gives_up_the_name() {
     let server = Server::start().await;
     let (client, mut received, peer) = server.client_in_lobby(server.options()).await;
     peer.reset();

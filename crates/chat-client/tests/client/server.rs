@@ -76,9 +76,11 @@ impl Server {
         let hello = peer.receive("hello").await;
         let number = self.sessions.fetch_add(1, Ordering::Relaxed) + 1;
         peer.send(json!({
-            "type": "welcome", "session": format!("session-{number}"), "resume": format!("secret-{number}"),
-            "username": "ana", "server": "script 1", "heartbeat_ms": 60_000,
-            "limits": {"message_bytes": 131_072, "messages_per_second": 100, "burst": 100, "rooms": 10},
+            "type": "welcome", "session": format!("session-{number}"), "server": "script 1",
+            "user": {"id": "g_ana", "username": "ana", "kind": "guest", "role": "user"}, "heartbeat_ms": 60_000,
+            "limits": {
+                "message_bytes": 131_072, "messages_per_second": 100, "burst": 100, "rooms": 10, "sessions": 20,
+            },
         }))
         .await;
         (peer, hello)
@@ -110,7 +112,7 @@ impl Server {
     /// The client reconnects and requests the lobby. Returns its `join`, which is not answered.
     pub(crate) async fn reconnects(&self) -> (Peer, Value) {
         let (mut peer, hello) = self.welcome().await;
-        assert!(hello["resume"].as_str().unwrap().starts_with("secret-"));
+        assert!(hello["replaces"].as_str().unwrap().starts_with("session-"));
         let join = peer.receive("join").await;
         (peer, join)
     }
@@ -170,7 +172,7 @@ impl Peer {
         let messages: Vec<_> = messages.iter().map(|seq| stored_message(*seq)).collect();
         self.send(json!({
             "type": "joined", "ref": join["ref"], "room": "lobby", "epoch": epoch, "seq": seq,
-            "members": [{"username": "ana", "joined_at": SENT_AT}], "member_count": 1,
+            "members": [{"username": "ana", "user": "g_ana", "joined_at": SENT_AT}], "member_count": 1,
             "messages": messages, "recovered": recovered,
         }))
         .await;
@@ -186,6 +188,8 @@ impl Peer {
         let mut message = stored_message(seq);
         message["type"] = "message".into();
         message["room"] = "lobby".into();
+        message["from"] = "ana".into();
+        message["user"] = "g_ana".into();
         message["id"] = send["id"].clone();
         message["body"] = send["body"].clone();
         self.send(message).await;
@@ -226,9 +230,12 @@ impl Peer {
     }
 }
 
-/// A message in a list.
+/// A message of bob in a list.
 fn stored_message(seq: u64) -> Value {
-    json!({"seq": seq, "id": format!("id-{seq}"), "from": "bob", "body": format!("text {seq}"), "sent_at": SENT_AT})
+    json!({
+        "seq": seq, "id": format!("id-{seq}"), "from": "bob", "user": "g_bob", "body": format!("text {seq}"),
+        "sent_at": SENT_AT,
+    })
 }
 
 /// The events of the client, as short texts for comparisons.
@@ -280,7 +287,7 @@ fn brief(event: &Event) -> String {
         Event::Disconnected { .. } => "disconnected".into(),
         Event::Joined(joined) if joined.rejoined => format!("rejoined {}", joined.seq),
         Event::Joined(joined) => format!("joined {}", joined.seq),
-        Event::Message { message: StoredMessage::Said { seq, body, .. }, .. } => format!("{seq}: {body}"),
+        Event::Message { message: StoredMessage::Text { seq, body, .. }, .. } => format!("{seq}: {body}"),
         Event::Message { message, .. } => format!("{}: erased", message.seq()),
         Event::Recovered { count, .. } => format!("recovered {count}"),
         Event::Gap(Gap { last_seen, resumes_at, epoch_changed, .. }) => {

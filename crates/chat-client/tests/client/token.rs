@@ -34,7 +34,7 @@ async fn each_session_begins_with_a_new_token() {
     drop(peer);
 
     let (_peer, hello) = within_timeout("the next session", server.welcome()).await;
-    assert_eq!((&hello["token"], &hello["resume"]), (&"token 3".into(), &"secret-1".into()));
+    assert_eq!((&hello["token"], &hello["replaces"]), (&"token 3".into(), &"session-1".into()));
     let mut without = None;
     while let Some(event) = within_timeout("an event", events.next()).await {
         match event {

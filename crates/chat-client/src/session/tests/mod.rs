@@ -1,5 +1,7 @@
 //! The session without a socket: commands and frames go in, frames and events come out.
 
+mod own_messages;
+
 use futures::FutureExt;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -17,6 +19,11 @@ struct Fixture {
 
 fn lobby() -> RoomName {
     "lobby".parse().unwrap()
+}
+
+/// A message in a list, whose body is not the one that was sent.
+fn message(seq: u64, id: &str, user: &str) -> Value {
+    json!({"seq": seq, "id": id, "from": "ana", "user": user, "body": "changed", "sent_at": "2026-01-01T00:00:00Z"})
 }
 
 /// The answer of a command that has been answered.
@@ -50,8 +57,9 @@ impl Fixture {
 
     fn welcome(&mut self) {
         let welcome = json!({
-            "session": "s1", "resume": "secret", "username": "ana", "server": "test", "heartbeat_ms": 25_000,
-            "limits": {"message_bytes": 1_000, "messages_per_second": 0, "burst": 0, "rooms": 10},
+            "session": "s1", "server": "test", "heartbeat_ms": 25_000,
+            "user": {"id": "g_ana", "username": "ana", "kind": "guest", "role": "user"},
+            "limits": {"message_bytes": 1_000, "messages_per_second": 0, "burst": 0, "rooms": 10, "sessions": 20},
         });
         self.session.on_connected(serde_json::from_value(welcome).unwrap(), self.now);
     }
@@ -102,6 +110,14 @@ impl Fixture {
 
     fn receives(&mut self, frame: &Value) {
         self.session.on_frame(&frame.to_string(), self.now);
+    }
+
+    /// A message of the lobby arrives.
+    fn delivers(&mut self, message: &Value) {
+        let mut frame = message.clone();
+        frame["type"] = "message".into();
+        frame["room"] = "lobby".into();
+        self.receives(&frame);
     }
 
     /// The server answers the last join.
@@ -159,9 +175,9 @@ fn messages_are_sent_once_the_room_is_joined() {
 }
 
 #[test]
-fn a_reconnect_resumes_the_room_and_sends_unacked_messages_again() {
+fn a_reconnect_rejoins_the_room_and_sends_unacked_messages_again() {
     let mut fixture = Fixture::in_lobby();
-    assert_eq!(fixture.session.hello().resume.as_deref(), Some("secret"));
+    assert_eq!(fixture.session.hello().replaces.as_deref(), Some("s1"));
     let sent = fixture.send("one");
     drop(fixture.send("two"));
     let first = fixture.written();
@@ -171,8 +187,7 @@ fn a_reconnect_resumes_the_room_and_sends_unacked_messages_again() {
     drop(fixture.send("three"));
     assert_eq!(fixture.written(), [] as [Value; 0], "not connected");
     fixture.welcome();
-    let message =
-        json!({"seq": 6, "id": "one", "from": "ana", "body": "one", "sent_at": "2026-01-01T00:00:00Z"});
+    let message = message(6, "one", "g_ana");
     let join = fixture.joined(6, &json!([message]), true);
     assert_eq!(join["since"], json!({"epoch": "e", "seq": 5}));
     let resent = fixture.written();
@@ -194,18 +209,27 @@ fn a_reconnect_resumes_the_room_and_sends_unacked_messages_again() {
 }
 
 #[test]
-fn a_lost_join_is_repeated_and_may_find_its_own_name_taken() {
+fn a_lost_join_is_repeated() {
     let mut fixture = Fixture::connected();
     let joining = fixture.join();
     fixture.written();
     fixture.disconnect();
     fixture.welcome();
-    let join = fixture.written().pop().unwrap();
+    let join = fixture.joined(7, &json!([]), false);
     assert_eq!(join["since"], Value::Null);
-    fixture.refused(&join, "username_taken");
-    fixture.advance(Duration::from_millis(100));
-    fixture.joined(7, &json!([]), false);
     assert!(!answer(joining).unwrap().rejoined);
+}
+
+#[test]
+fn a_lost_join_that_is_refused_is_given_up() {
+    let mut fixture = Fixture::connected();
+    let joining = fixture.join();
+    fixture.disconnect();
+    fixture.welcome();
+    let join = fixture.written().pop().unwrap();
+    fixture.refused(&join, "username_taken");
+    assert_eq!(error_of(joining).code(), Some(ErrorCode::UsernameTaken), "another user has the name");
+    assert!(fixture.session.rooms.is_empty());
 }
 
 #[test]
@@ -328,7 +352,8 @@ fn unexpected_frames_are_counted_and_not_delivered() {
     fixture.events();
     fixture.receives(&json!({"type": "typing", "room": "lobby", "username": "bob"}));
     fixture.receives(
-        &json!({"type": "message", "room": "lobby", "seq": 1, "id": "i", "from": "bob", "body": "hi",
+        &json!({"type": "message", "room": "lobby", "seq": 1, "id": "i", "from": "bob", "user": "g_bob",
+                       "body": "hi",
                        "sent_at": "2026-01-01T00:00:00Z"}),
     );
     fixture.receives(&json!({"type": "pong", "ref": "77"}));
