@@ -7,8 +7,14 @@ export interface ChatClientOptions {
    * server of the current page.
    */
   url?: string | URL;
-  /** A token that identifies the user, for servers that require one. */
+  /** A credential of an account. The client is then no guest. */
   token?: string;
+  /**
+   * The secret that makes this client the same guest as an earlier one of the same name: 32 random
+   * bytes in base64url without padding, which has 43 characters. Default: the client makes one and
+   * uses it for all of its connections. Store `ChatClient.guestToken` to be the same guest again.
+   */
+  guestToken?: string;
   /** A name for this client, for the server's log. */
   client?: string;
   /** Ask for messages with `html`, if the server renders messages. Default false. */
@@ -32,8 +38,9 @@ export interface ChatClientOptions {
   backoff?: { baseMs: number; capMs: number };
   /**
    * A storage that belongs to this tab alone, such as `sessionStorage`. While the page is hidden or
-   * gone it has the session's secret, so that the page resumes its session after a reload or after
-   * the tab was discarded. Never use `localStorage`, which all tabs share.
+   * gone it has the id of the session, so that the page replaces that session after a reload or
+   * after the tab was discarded. This needs the same `guestToken`. Never use `localStorage`, which
+   * all tabs share.
    */
   storage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | null;
   /** The key in `storage`. Default `chatd.session`. */
@@ -108,7 +115,9 @@ export type ErrorCode =
   /** A message of the outbox is older than 12 hours and was not sent. */
   | 'expired'
   /** Reasons why a connection ended: */
-  | 'lost' | 'silent' | 'timeout' | 'unreachable' | 'shutting_down' | 'server_full' | 'protocol' | 'no_sign_of_life' | 'taken_over'
+  | 'lost' | 'silent' | 'timeout' | 'unreachable' | 'shutting_down' | 'server_full' | 'protocol' | 'no_sign_of_life'
+  /** The user has too many sessions, or another session replaces this one. */
+  | 'replaced'
   | 'too_slow' | 'bye'
   | (string & {});
 
@@ -126,15 +135,27 @@ export interface Limits {
   messageBytes: number;
   messagesPerSecond: number;
   burst: number;
+  /** How many rooms a session may join. */
   rooms: number;
+  /** How many sessions a user may have. With more, the one that was silent for longest ends. */
+  sessions: number;
+}
+
+/** As whom the server knows a client. */
+export interface User {
+  /** Names repeat over time, ids do not. The ids of guests begin with `g_`. */
+  id: string;
+  /** The name as everyone sees it. */
+  username: string;
+  kind: 'guest' | 'account' | 'service' | (string & {});
+  role: 'user' | 'moderator' | 'admin' | (string & {});
 }
 
 export interface OpenStatus {
   state: 'open';
   /** An id for logs. It grants no access. */
   session: string;
-  /** The name as everyone sees it. */
-  username: string;
+  user: User;
   /** The server's name and version. */
   server: string;
   limits: Limits;
@@ -153,11 +174,14 @@ export type Status =
   /** Final. */
   | { state: 'closed'; reason: ChatError };
 
-export interface SaidMessage {
+export interface TextMessage {
   seq: number;
-  /** Chosen by the sender. Unique together with the room and `from`. */
+  /** Chosen by the sender. Unique together with the room and `user`. */
   id: string;
+  /** The sender's name at that time. It may have another user now: compare `user`. */
   from: string;
+  /** The sender's id. */
+  user: string;
   /** Markdown as the sender wrote it. */
   body: string;
   /** Rendered and sanitised by the server, if it renders messages and the client asked for it. */
@@ -171,9 +195,10 @@ export interface ErasedMessage {
   seq: number;
   sent_at: string;
   erased: true;
+  user?: undefined;
 }
 
-export type Message = SaidMessage | ErasedMessage;
+export type Message = TextMessage | ErasedMessage;
 
 export interface Ack {
   id: string;
@@ -185,6 +210,8 @@ export interface Ack {
 
 export interface Member {
   username: string;
+  /** The member's id. A later member of the same name has another one. */
+  user: string;
   joinedAt: string;
 }
 
@@ -296,14 +323,17 @@ export interface RoomEvents {
   reset: { room: Room; epoch: string; messages: Message[] };
   /** Your own messages, from the call of `send` to the ack. */
   outgoing: Outgoing;
-  /** Members joined or left. `Room.members` is already up to date. */
+  /**
+   * Members joined or left. `Room.members` is already up to date. A name that was taken by another
+   * user in the meantime is in `joined` only.
+   */
   presence: { room: Room; joined: Member[]; left: string[]; memberCount: number; partial: boolean };
   /** `Room.members` was read again. */
   members: { room: Room };
   typing: { room: Room; username: string };
   /**
-   * The name looks taken, probably by this page's own lost session. The client retries the first
-   * `join` at `retryAt`.
+   * The name is taken, possibly by a lost session of this page with another guest token. The client
+   * retries the first `join` at `retryAt`.
    */
   joinDelayed: { room: Room; error: ChatError; retryAt: number };
   /** After a reconnect the room cannot be joined yet. The client retries at `retryAt`. */
@@ -360,7 +390,16 @@ export class Room extends Emitter<RoomEvents> {
 export class ChatClient extends Emitter<ClientEvents> {
   constructor(options: ChatClientOptions);
   readonly status: Status;
+  /** The name as everyone sees it. */
   readonly username: string;
+  /** As whom the server knows this client. `null` before the first session. */
+  readonly user: User | null;
+  /**
+   * The secret of the guest, made by the client or passed as an option. Anyone who has it can act
+   * as this guest: store it where only this user can read it. `null` if the client has a `token`
+   * and no guest token.
+   */
+  readonly guestToken: string | null;
   readonly rooms: Room[];
   /** How many messages have no ack, including `unsent`. */
   readonly queued: number;

@@ -15,8 +15,8 @@ const MAX_PAGE_SIZE = 200;
  */
 const MAX_BUFFERED = 2_000;
 /**
- * After a lost session the name may look taken until the server notices that the old connection is
- * dead. A first join is retried for this long.
+ * After a lost session of another guest token the name looks taken until the server notices that
+ * the old connection is dead. A first join is retried for this long.
  */
 const TAKEN_TIMEOUT_MS = 15_000;
 const TAKEN_RETRY_MS = 2_000;
@@ -29,7 +29,7 @@ const OUTBOX_MAX_AGE_MS = 12 * 3_600_000;
 /** The `ChatError.code` of each close code of the protocol. */
 const CLOSE_CODES = new Map([
   [1001, 'shutting_down'], [1009, 'message_too_large'], [1011, 'internal'], [4400, 'protocol'],
-  [4401, 'unauthorized'], [4403, 'forbidden'], [4408, 'no_sign_of_life'], [4409, 'taken_over'],
+  [4401, 'unauthorized'], [4403, 'forbidden'], [4408, 'no_sign_of_life'], [4409, 'replaced'],
   [4503, 'too_slow'],
 ]);
 /** Close codes after which a reconnect is useless, even without a `bye`. */
@@ -40,6 +40,9 @@ const FINAL_HELLO_ERRORS = new Set([
 ]);
 /** Errors in reply to a `join` that may succeed later. */
 const RETRYABLE_ERRORS = new Set(['username_taken', 'store_unavailable', 'rate_limited', 'internal']);
+
+/** 32 bytes in base64url without padding. */
+const GUEST_TOKEN = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
 
 /** Why an operation failed. `code` is for programs, `message` is a sentence for people. */
 export class ChatError extends Error {
@@ -276,6 +279,10 @@ class SendQueue {
     return this.#pending.has(id);
   }
 
+  get(id) {
+    return this.#pending.get(id);
+  }
+
   add(message) {
     this.#pending.set(message.id, message);
     if (this.#open && !this.#blocked) this.#transmit(message);
@@ -303,7 +310,8 @@ class SendQueue {
 
   /** The message has its final outcome. */
   settle(message, error, ack) {
-    if (!this.#pending.delete(message.id)) return;
+    if (this.#pending.get(message.id) !== message) return;
+    this.#pending.delete(message.id);
     message.settle(error, ack);
     if (!error && this.#open && this.#blocked) this.open();
     else if (this.#blocked) this.#retryOldest();
@@ -391,7 +399,7 @@ class Roster {
 }
 
 function byUsername(members) {
-  return new Map(members.map(({ username, joined_at: joinedAt }) => [username, { username, joinedAt }]));
+  return new Map(members.map(({ username, user, joined_at: joinedAt }) => [username, { username, user, joinedAt }]));
 }
 
 /** The client's state of one joined room. It outlives connections. */
@@ -505,7 +513,14 @@ export class ChatClient extends Emitter {
   #connection = null;
   #status = { state: 'idle' };
   #memberships = new Map();
-  #resume = null;
+  /** The secret of a guest, or `null`. Never part of an event, an error or an address. */
+  #guestToken;
+  /** As whom the server knows this client: `{id, username, kind, role}`. */
+  #user = null;
+  /** The last session, which the next one replaces. */
+  #session = null;
+  /** Whether the server keeps messages, according to its last ack. */
+  #isStoring = true;
   #frameLimit = Infinity;
   #attempts = 0;
   #openedAt = null;
@@ -530,12 +545,17 @@ export class ChatClient extends Emitter {
     super();
     const WebSocket = options.WebSocket ?? globalThis.WebSocket;
     if (typeof WebSocket !== 'function') throw new TypeError('this environment has no WebSocket: pass one as the option `WebSocket`');
+    const { guestToken, ...others } = options;
+    this.#guestToken = guestToken ?? (options.token === undefined ? newGuestToken() : null);
+    if (this.#guestToken !== null && !GUEST_TOKEN.test(this.#guestToken)) {
+      throw new TypeError('the option `guestToken` must be 32 bytes in base64url without padding: 43 characters');
+    }
     this.#options = {
       client: 'chatd-client.js/0.1.0', render: false, queueLimit: 500, gapLimit: Infinity, memberLimit: 1_000,
       backoff: { baseMs: 500, capMs: 30_000 }, storage: null, storageKey: 'chatd.session', outbox: null,
       random: Math.random,
       page: typeof document === 'object' ? { window: globalThis, document } : null,
-      ...options, WebSocket, url: socketUrl(options.url),
+      ...others, WebSocket, url: socketUrl(options.url),
     };
   }
 
@@ -546,7 +566,20 @@ export class ChatClient extends Emitter {
 
   /** The name as everyone sees it. */
   get username() {
-    return this.#status.username ?? this.#options.username.normalize('NFC');
+    return this.#user?.username ?? this.#options.username.normalize('NFC');
+  }
+
+  /** As whom the server knows this client, or `null` before the first session. */
+  get user() {
+    return this.#user;
+  }
+
+  /**
+   * The secret that makes a client the same guest again, together with the name. `null` if the
+   * client has a `token` and no guest token.
+   */
+  get guestToken() {
+    return this.#guestToken;
   }
 
   /** How many messages have no ack. */
@@ -673,6 +706,7 @@ export class ChatClient extends Emitter {
   /** A page of history, oldest first: `{epoch, messages, more}`. */
   async history(name, { before, after, limit } = {}) {
     const page = await this.#call(name, { type: 'history', before, after, limit });
+    this.#settleStored(this.#memberships.get(name.normalize('NFC')), page.messages);
     return { epoch: page.epoch, messages: page.messages, more: page.more };
   }
 
@@ -719,7 +753,8 @@ export class ChatClient extends Emitter {
     clearTimeout(this.#timer);
     this.#setStatus({ state: 'connecting', attempt: this.#attempts });
     const { WebSocket, url, username, token, client, render } = this.#options;
-    const hello = { type: 'hello', username, token, client, render, resume: this.#resume ?? undefined };
+    const guestToken = token === undefined ? this.#guestToken : undefined;
+    const hello = { type: 'hello', username, token, guest_token: guestToken, replaces: this.#session ?? undefined, client, render };
     this.#connection = new Connection(WebSocket, url, hello, {
       welcome: (frame) => this.#welcomed(frame),
       frame: (frame) => this.#frame(frame),
@@ -727,16 +762,17 @@ export class ChatClient extends Emitter {
     });
   }
 
-  #welcomed({ session, resume, username, server, limits }) {
-    this.#resume = resume;
+  #welcomed({ session, user, server, limits }) {
+    this.#session = session;
+    this.#user = user;
     this.#openedAt = monotonicNow();
     if (this.#hadSession) this.#takenUntil = monotonicNow() + TAKEN_TIMEOUT_MS;
     this.#hadSession = false;
     this.#saveSession();
     this.#frameLimit = limits.message_bytes || Infinity;
     const rate = { messagesPerSecond: limits.messages_per_second, burst: limits.burst };
-    const clientLimits = { messageBytes: limits.message_bytes, rooms: limits.rooms, ...rate };
-    this.#setStatus({ state: 'open', session, username, server, limits: clientLimits });
+    const clientLimits = { messageBytes: limits.message_bytes, rooms: limits.rooms, sessions: limits.sessions, ...rate };
+    this.#setStatus({ state: 'open', session, user, server, limits: clientLimits });
     this.#connecting.resolve(this.#status);
     for (const membership of [...this.#memberships.values()]) if (membership.stage === 'out') this.#requestJoin(membership);
   }
@@ -814,6 +850,7 @@ export class ChatClient extends Emitter {
     membership.joining = null;
     joining?.resolve({ room: membership.room, ...details });
     if (membership.stage === 'in') this.#sendUnsent(membership, frame.messages);
+    if (membership.stage === 'in') this.#settleStored(membership, frame.messages);
     if (rejoined && membership.stage === 'in') this.#catchUp(membership, before, frame);
     if (membership.stage !== 'in') return;
     this.#completeMembers(membership, frame);
@@ -914,6 +951,7 @@ export class ChatClient extends Emitter {
   }
 
   #deliver(membership, message, missed) {
+    this.#settleStored(membership, [message]);
     if (message.seq <= membership.seq || membership.stage === 'left') return;
     if (message.seq > membership.seq + 1) this.#emitInRoom(membership, 'gap', { after: membership.seq, before: message.seq });
     membership.seq = message.seq;
@@ -1011,8 +1049,28 @@ export class ChatClient extends Emitter {
       if (error?.code === 'store_unavailable') {
         membership.sendQueue.defer(message, (failures) => Math.max(error.retryAfterMs ?? 0, this.#pause(failures)));
       } else if (error) membership.sendQueue.settle(message, error, null);
-      else membership.sendQueue.settle(message, null, { id: frame.id, seq: frame.seq, sentAt: frame.sent_at, stored: frame.stored !== false });
+      else {
+        this.#isStoring = frame.stored !== false;
+        membership.sendQueue.settle(message, null, this.#ackOf(frame));
+      }
     });
+  }
+
+  /** Settles pending messages that the server has stored, although their acks were lost. */
+  #settleStored(membership, messages) {
+    for (const stored of messages) {
+      const pending = this.#isOwn(stored) ? membership?.sendQueue.get(stored.id) : undefined;
+      if (pending) membership.sendQueue.settle(pending, null, this.#ackOf(stored));
+    }
+  }
+
+  #ackOf({ id, seq, sent_at: sentAt }) {
+    return { id, seq, sentAt, stored: this.#isStoring };
+  }
+
+  /** A name may have belonged to another user before: only the id tells. Erased ones have none. */
+  #isOwn({ user }) {
+    return user !== undefined && user === this.#user?.id;
   }
 
   // The page: becoming visible or online, and the session that survives a reload.
@@ -1040,10 +1098,10 @@ export class ChatClient extends Emitter {
     this.reconnect();
   }
 
-  // The storage has the secret only while the page is hidden or gone, because a browser discards a
-  // hidden tab without notice. A duplicated tab gets a copy of the storage: with the secret in it,
-  // it would take over the session of the first tab. While the page is visible, the storage has
-  // only a note that there is a session.
+  // The storage has the session's id only while the page is hidden or gone, because a browser
+  // discards a hidden tab without notice. A duplicated tab gets a copy of the storage: with the id
+  // in it, it would replace the session of the first tab. While the page is visible, the storage
+  // has only a note that there is a session.
 
   #restoreSession() {
     const { storage, storageKey, url, username } = this.#options;
@@ -1052,18 +1110,18 @@ export class ChatClient extends Emitter {
       const stored = JSON.parse(storage.getItem(storageKey));
       if (stored?.url !== url || stored.username !== username) return;
       this.#hadSession = true;
-      this.#resume = stored.resume ?? null;
+      this.#session = stored.session ?? null;
       storage.setItem(storageKey, JSON.stringify({ url, username }));
     } catch {
       // Not readable: start a new session.
     }
   }
 
-  #saveSession(withSecret = this.#options.page?.document.visibilityState === 'hidden') {
+  #saveSession(withId = this.#options.page?.document.visibilityState === 'hidden') {
     const { storage, storageKey, url, username } = this.#options;
-    if (!storage || !this.#resume || this.#status.state === 'closed') return;
+    if (!storage || !this.#session || this.#status.state === 'closed') return;
     try {
-      storage.setItem(storageKey, JSON.stringify({ url, username, resume: withSecret ? this.#resume : undefined }));
+      storage.setItem(storageKey, JSON.stringify({ url, username, session: withId ? this.#session : undefined }));
     } catch {
       // Full or forbidden: the next page starts a new session.
     }
@@ -1123,7 +1181,7 @@ export class ChatClient extends Emitter {
     this.#unsent = this.#unsent.filter((entry) => !entries.includes(entry));
     const messages = [];
     for (const entry of entries) {
-      const isStored = recent.some(({ id, from }) => id === entry.id && from === this.username);
+      const isStored = recent.some((message) => message.id === entry.id && this.#isOwn(message));
       if (isStored || membership.sendQueue.has(entry.id)) {
         this.#queued -= 1;
         if (isStored) this.#outbox('remove', entry);
@@ -1196,6 +1254,11 @@ function uuid() {
   bytes[8] = (bytes[8] & 0x3f) | 0x80;
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+function newGuestToken() {
+  const bytes = crypto.getRandomValues(new Uint8Array(32));
+  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replace('=', '');
 }
 
 /** A promise whose rejection may go unhandled: events report it too. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import WebSocket from 'ws';
 import { storageOutbox } from '../client.js';
 import { client, proxyTo, member, next, record, seqs, startServer, upTo } from './chatd.js';
 
@@ -127,7 +128,32 @@ test('a shutdown is announced by bye, and the client reconnects', async (t) => {
   assert.equal((await joined).rejoined, true);
 });
 
-test('a reloaded page resumes its session, and a copy of its storage does not', async (t) => {
+test('a reconnect makes no presence event', async (t) => {
+  const server = await startServer(t);
+  const proxy = await proxyTo(t, server);
+  const bob = await member(t, server.url, 'bob', 'lobby');
+  const came = next(bob.room, 'presence', ({ joined }) => joined.some(({ username }) => username === 'ana'));
+  const ana = await member(t, proxy.url, 'ana', 'lobby');
+  await came;
+  const changes = [];
+  bob.room.on('presence', (change) => changes.push(change));
+  const { session } = ana.client.status;
+  // The server sees no end of the first connection, and the client opens another one.
+  proxy.freeze();
+  const waiting = next(ana.client, 'state', isWaiting);
+  proxy.dropClients();
+  await waiting;
+  const joined = next(ana.room, 'joined');
+  await joined;
+  assert.notEqual(ana.client.status.session, session);
+  // Presence events are batched: once this one has been received, so have all earlier ones.
+  const last = next(bob.room, 'presence', (change) => change.joined.some(({ username }) => username === 'cid'));
+  await member(t, server.url, 'cid', 'lobby');
+  await last;
+  assert.deepEqual(changes.flatMap((change) => [...change.joined.map(({ username }) => username), ...change.left]), ['cid']);
+});
+
+test('a reloaded page replaces its session, and a copy of its storage does not', async (t) => {
   const server = await startServer(t);
   const page = () => ({ window: new EventTarget(), document: Object.assign(new EventTarget(), { visibilityState: 'visible' }) });
   const storage = memory();
@@ -136,48 +162,60 @@ test('a reloaded page resumes its session, and a copy of its storage does not', 
   const first = { page: page(), storage };
   const came = next(watcher.room, 'presence', ({ joined }) => joined.some(({ username }) => username === 'ana'));
   const ana = await member(t, server.url, 'ana', 'lobby', first);
+  const { guestToken } = ana.client;
   await came;
   watcher.room.on('presence', (change) => changes.push(change));
 
-  // A tab that is duplicated while this one is open finds no secret.
-  const copy = client(t, server.url, 'ana', { page: page(), storage: memory(storage) });
+  // A tab that is duplicated while this one is open finds no session to replace.
+  const copy = client(t, server.url, 'ana', { page: page(), storage: memory(storage), guestToken });
   await copy.connect();
-  const delayed = next(copy, 'joinDelayed');
-  const joining = copy.join('lobby');
-  assert.equal((await delayed).error.code, 'username_taken');
+  assert.equal((await copy.join('lobby')).room.state, 'in');
+  assert.equal((await ana.room.send('undisturbed')).seq, 1);
   copy.close();
-  await assert.rejects(joining, { code: 'closed' });
 
   first.page.window.dispatchEvent(new Event('pagehide'));
   const closed = next(ana.client, 'state', ({ state }) => state === 'closed');
-  const reopened = await member(t, server.url, 'ana', 'lobby', { page: page(), storage });
-  assert.equal((await closed).reason.code, 'taken_over');
-  await assert.rejects(ana.client.join('tea'), { code: 'taken_over' });
+  const reopened = await member(t, server.url, 'ana', 'lobby', { page: page(), storage, guestToken });
+  assert.equal((await closed).reason.code, 'replaced');
+  await assert.rejects(ana.client.join('tea'), { code: 'replaced' });
   const received = record(watcher.room);
   await reopened.room.send('here again');
   await received.has(1);
   assert.deepEqual(changes, []);
-  assert.ok([...storage.items.values()].every((kept) => !kept.includes('resume')));
+  assert.ok([...storage.items.values()].every((kept) => !kept.includes('session')));
+  assert.ok([...storage.items.values()].every((kept) => !kept.includes(guestToken)));
 });
 
-test('a tab that was discarded while hidden resumes even if its connection looks alive', async (t) => {
+test('a tab that was discarded while hidden replaces its session even if its connection looks alive', async (t) => {
   const server = await startServer(t);
   const proxy = await proxyTo(t, server);
   const storage = memory();
   const page = () => ({ window: new EventTarget(), document: Object.assign(new EventTarget(), { visibilityState: 'visible' }) });
   const first = { page: page(), storage };
-  await member(t, proxy.url, 'ana', 'lobby', first);
+  const { client: ana } = await member(t, proxy.url, 'ana', 'lobby', first);
   first.page.document.visibilityState = 'hidden';
   first.page.document.dispatchEvent(new Event('visibilitychange'));
   // Nothing from the old tab gets through any more, and the server sees no end of its connection.
   proxy.freeze();
-  const reopened = client(t, proxy.url, 'ana', { page: page(), storage: memory(storage) });
-  reopened.on('joinDelayed', () => assert.fail('the name is held by the session that was resumed'));
+  const reopened = client(t, proxy.url, 'ana', { page: page(), storage: memory(storage), guestToken: ana.guestToken });
+  reopened.on('joinDelayed', () => assert.fail('the name is held by the session that was replaced'));
   await reopened.connect();
   assert.equal((await reopened.join('lobby')).room.state, 'in');
 });
 
-test('a crashed page gets its name back when the server notices', async (t) => {
+test('a crashed page with its guest token has its name back at once', async (t) => {
+  const server = await startServer(t);
+  const proxy = await proxyTo(t, server);
+  const { client: ana } = await member(t, proxy.url, 'ana', 'lobby');
+  proxy.freeze();
+  const reopened = client(t, proxy.url, 'ana', { guestToken: ana.guestToken });
+  reopened.on('joinDelayed', () => assert.fail('the name is held by the same guest'));
+  await reopened.connect();
+  assert.equal((await reopened.join('lobby')).room.state, 'in');
+  assert.deepEqual(reopened.user, ana.user);
+});
+
+test('a crashed page without its guest token gets its name back when the server notices', async (t) => {
   const server = await startServer(t);
   const proxy = await proxyTo(t, server);
   const storage = memory();
@@ -190,6 +228,39 @@ test('a crashed page gets its name back when the server notices', async (t) => {
   const joining = reopened.join('lobby');
   assert.equal((await delayed).error.code, 'username_taken');
   assert.equal((await joining).room.state, 'in');
+});
+
+test('a pending message whose ack was lost is settled by a list after the reconnect', async (t) => {
+  const server = await startServer(t);
+  const proxy = await proxyTo(t, server);
+  const bob = await member(t, server.url, 'bob', 'lobby');
+  const received = record(bob.room);
+  const sent = [];
+  class Watched extends WebSocket {
+    send(text) {
+      sent.push(JSON.parse(text));
+      super.send(text);
+    }
+  }
+  const ana = await member(t, proxy.url, 'ana', 'lobby', { WebSocket: Watched });
+  const { room } = ana;
+  // The server gets the message, and its answer does not get through.
+  proxy.freezeAnswers();
+  const sending = room.send('stored, but not acknowledged');
+  await received.has(1);
+  const steps = [];
+  room.on('outgoing', ({ id, state, ack }) => steps.push([id, state, ack?.seq]));
+  room.on('message', ({ message }) => steps.push([message.id, 'message', message.seq]));
+  proxy.cut();
+  await next(ana.client, 'state', isWaiting);
+  const recovered = next(room, 'recovered');
+  proxy.restore();
+  await recovered;
+  assert.deepEqual(steps, [[sending.id, 'acked', 1], [sending.id, 'message', 1]]);
+  assert.deepEqual((({ id, seq, stored }) => ({ id, seq, stored }))(await sending), { id: sending.id, seq: 1, stored: true });
+  assert.equal(ana.client.queued, 0);
+  assert.equal((await room.send('the next one')).seq, 2);
+  assert.deepEqual(sent.filter(({ type }) => type === 'send').map(({ body }) => body), ['stored, but not acknowledged', 'the next one']);
 });
 
 test('unsent messages survive the page, and are sent once and before newer ones', async (t) => {
@@ -209,7 +280,7 @@ test('unsent messages survive the page, and are sent once and before newer ones'
   // The ack of this message was lost with the page.
   outbox().add({ room: 'lobby', id: stored.id, body: 'stored', createdAt: Date.now() - 60_000 });
 
-  const reopened = client(t, server.url, 'ana', { outbox: outbox() });
+  const reopened = client(t, server.url, 'ana', { outbox: outbox(), guestToken: ana.client.guestToken });
   await reopened.connect();
   assert.deepEqual(reopened.unsent.map(({ id }) => id), [stored.id, ...ids]);
   assert.equal(reopened.queued, 4);
@@ -233,7 +304,7 @@ test('a saved message that is in the history is not shown as unsent', async (t) 
   const { id } = await ana.room.send('stored');
   await ana.room.leave();
   outbox.add({ room: 'lobby', id, body: 'stored', createdAt: Date.now() });
-  const reopened = client(t, server.url, 'ana', { outbox });
+  const reopened = client(t, server.url, 'ana', { outbox, guestToken: ana.client.guestToken });
   const events = [];
   reopened.on('outgoing', (event) => events.push(event));
   await reopened.connect();

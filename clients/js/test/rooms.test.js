@@ -49,6 +49,98 @@ test('a taken name is refused, and free after its user has left', async (t) => {
   assert.equal((await second.join('lobby')).room.state, 'in');
 });
 
+test('clients with the same token and name are one member', async (t) => {
+  const server = await startServer(t);
+  const bob = await member(t, server.url, 'bob', 'lobby');
+  const changes = [];
+  const came = (name) => next(bob.room, 'presence', ({ joined }) => joined.some(({ username }) => username === name));
+  const all = () => changes.flatMap(({ joined, left }) => [...joined.map(({ username }) => `${username} came`), ...left.map((name) => `${name} went`)]);
+  // A newcomer may be sent its own arrival.
+  const seen = () => all().filter((event) => event !== 'bob came');
+  bob.room.on('presence', (change) => changes.push(change));
+  const first = await member(t, server.url, 'ana', 'lobby');
+  const { guestToken, user } = first.client;
+  if (bob.room.memberCount < 2) await came('ana');
+  const second = await member(t, server.url, 'ana', 'lobby', { guestToken });
+  assert.deepEqual(second.client.user, user);
+  assert.deepEqual([user.username, user.kind, user.id.startsWith('g_')], ['ana', 'guest', true]);
+  assert.deepEqual([[...second.room.members.keys()].sort(), second.room.memberCount], [['ana', 'bob'], 2]);
+  assert.equal(second.room.members.get('ana').user, user.id);
+  // Presence events are batched: once this one has been received, so have all earlier ones.
+  const cidCame = came('cid');
+  await member(t, server.url, 'cid', 'lobby');
+  await cidCame;
+  second.client.close();
+  const danCame = came('dan');
+  await member(t, server.url, 'dan', 'lobby');
+  await danCame;
+  assert.deepEqual(seen(), ['ana came', 'cid came', 'dan came']);
+  const left = next(bob.room, 'presence', (change) => change.left.includes('ana'));
+  first.client.close();
+  await left;
+  assert.deepEqual(seen(), ['ana came', 'cid came', 'dan came', 'ana went']);
+});
+
+test('a message sent by one client of a guest is the own message of the other', async (t) => {
+  const server = await startServer(t);
+  const first = await member(t, server.url, 'ana', 'lobby');
+  const second = await member(t, server.url, 'ana', 'lobby', { guestToken: first.client.guestToken });
+  const received = record(second.room);
+  const ack = await first.room.send('from the first tab');
+  const [message] = await received.has(1);
+  assert.deepEqual([message.user, message.id, message.seq], [second.client.user.id, ack.id, ack.seq]);
+  const { messages } = await second.room.history();
+  assert.deepEqual(messages.map(({ user }) => user), [second.client.user.id]);
+});
+
+test('another token under the same name is another guest', async (t) => {
+  const server = await startServer(t);
+  const first = await member(t, server.url, 'ana', 'lobby');
+  const other = client(t, server.url, 'ana');
+  await other.connect();
+  assert.notEqual(other.guestToken, first.client.guestToken);
+  assert.notEqual(other.user.id, first.client.user.id);
+  await assert.rejects(other.join('lobby'), { code: 'username_taken' });
+  const { id } = await first.room.send('from the first one');
+  await first.room.leave();
+  const { messages } = await other.join('lobby', { history: 10 });
+  assert.deepEqual(messages.map(({ user, from }) => [user, from]), [[first.client.user.id, 'ana']]);
+  // The id of a message is unique for its sender only.
+  assert.equal((await other.send('lobby', 'from the other one', { id })).seq, 2);
+});
+
+test('one guest token makes different guests under different names', async (t) => {
+  const server = await startServer(t);
+  const ana = await member(t, server.url, 'ana', 'lobby');
+  const anna = await member(t, server.url, 'anna', 'lobby', { guestToken: ana.client.guestToken });
+  assert.notEqual(anna.client.user.id, ana.client.user.id);
+  assert.equal(anna.room.memberCount, 2);
+});
+
+test('with one session too many, the one that was silent for longest ends', async (t) => {
+  const server = await startServer(t);
+  const first = await member(t, server.url, 'ana', 'lobby');
+  const { guestToken, status: { limits } } = first.client;
+  const closed = next(first.client, 'state', ({ state }) => state === 'closed');
+  const others = [];
+  for (let count = 1; count < limits.sessions; count += 1) others.push(await member(t, server.url, 'ana', 'lobby', { guestToken }));
+  assert.equal(first.client.status.state, 'open');
+  const newest = await member(t, server.url, 'ana', 'lobby', { guestToken });
+  const { reason } = await closed;
+  assert.deepEqual([reason.code, reason.closeCode], ['replaced', 4409]);
+  assert.ok([...others, newest].every((each) => each.client.status.state === 'open'));
+  assert.equal((await newest.room.send('still here')).seq, 1);
+});
+
+test('a credential that is not accepted is reported, and the client does not become a guest', async (t) => {
+  const server = await startServer(t);
+  const ana = client(t, server.url, 'ana', { token: 'not-a-token' });
+  const closed = next(ana, 'state', ({ state }) => state === 'closed');
+  await assert.rejects(ana.connect(), { code: 'unauthorized' });
+  assert.equal((await closed).reason.code, 'unauthorized');
+  assert.deepEqual([ana.guestToken, ana.user], [null, null]);
+});
+
 test('an invalid name is refused', async (t) => {
   const server = await startServer(t);
   const nobody = client(t, server.url, 'not a name');

@@ -31,10 +31,13 @@ class Socket {
   }
 }
 
+const USER = { id: 'g_ana', username: 'ana', kind: 'guest', role: 'user' };
 const WELCOME = {
-  type: 'welcome', session: 's', resume: 'secret', username: 'ana', server: 'chatd/0', heartbeat_ms: 25_000,
-  limits: { message_bytes: 1_000, messages_per_second: 0, burst: 0, rooms: 1 },
+  type: 'welcome', session: 's', user: USER, server: 'chatd/0', heartbeat_ms: 25_000,
+  limits: { message_bytes: 1_000, messages_per_second: 0, burst: 0, rooms: 1, sessions: 20 },
 };
+/** 32 bytes in base64url. */
+const TOKEN = 'Yml0cyBvZiBhIHRlc3QgYml0cyBvZiBhIHRlc3QtXzA';
 
 const JOINED = { type: 'joined', room: 'lobby', epoch: 'e', seq: 0, members: [], member_count: 0, messages: [], recovered: false };
 const TAKEN = { type: 'error', code: 'username_taken', message: 'the name is taken in that room' };
@@ -106,7 +109,7 @@ test('a connection that is silent for a heartbeat is pinged, and dropped 10 s la
   assert.deepEqual([client.status.state, client.status.reason.code], ['waiting', 'silent']);
 });
 
-test('reconnect delays double up to the maximum, and the session is resumed', (t) => {
+test('reconnect delays double up to the maximum, and the session is replaced', (t) => {
   const { client, socket, tick } = connected(t);
   socket.onclose({ code: 1006, reason: '' });
   const pauses = [];
@@ -123,7 +126,95 @@ test('reconnect delays double up to the maximum, and the session is resumed', (t
   assert.equal(client.status.reason.code, 'unreachable');
   client.reconnect();
   Socket.all.at(-1).onopen();
-  assert.equal(Socket.all.at(-1).sent[0].resume, 'secret');
+  assert.equal(Socket.all.at(-1).sent[0].replaces, 's');
+  Socket.all.at(-1).reply({ ...WELCOME, session: 'newer' });
+  Socket.all.at(-1).onclose({ code: 1006, reason: '' });
+  client.reconnect();
+  Socket.all.at(-1).onopen();
+  assert.equal(Socket.all.at(-1).sent[0].replaces, 'newer');
+  assert.equal(socket.sent[0].replaces, undefined);
+});
+
+test('a guest token is used for all connections, and appears nowhere else', (t) => {
+  const states = [];
+  const { client, socket } = connected(t, { guestToken: TOKEN });
+  client.on('state', (status) => states.push(status));
+  socket.onclose({ code: 1006, reason: '' });
+  client.reconnect();
+  Socket.all.at(-1).onopen();
+  Socket.all.at(-1).reply(WELCOME);
+  assert.equal(client.guestToken, TOKEN);
+  assert.deepEqual(Socket.all.map(({ sent }) => sent[0].guest_token), [TOKEN, TOKEN]);
+  assert.ok(Socket.all.every(({ url }) => !url.includes(TOKEN)));
+  assert.ok(states.length >= 3 && !JSON.stringify(states).includes(TOKEN));
+  assert.deepEqual([client.user, client.username, client.status.limits.sessions], [USER, 'ana', 20]);
+});
+
+test('a client without a guest token makes one, unless it has a token', (t) => {
+  const guest = connected(t);
+  assert.match(guest.client.guestToken, /^[\w-]{43}$/);
+  assert.equal(Buffer.from(guest.client.guestToken, 'base64url').toString('base64url'), guest.client.guestToken);
+  assert.equal(Buffer.from(guest.client.guestToken, 'base64url').length, 32);
+  assert.equal(guest.socket.sent[0].guest_token, guest.client.guestToken);
+  t.mock.reset();
+  const other = connected(t);
+  assert.notEqual(other.client.guestToken, guest.client.guestToken);
+  t.mock.reset();
+  const account = connected(t, { token: 'credential' });
+  assert.equal(account.client.guestToken, null);
+  assert.deepEqual([account.socket.sent[0].token, account.socket.sent[0].guest_token], ['credential', undefined]);
+});
+
+test('an invalid guest token is refused without being repeated', () => {
+  for (const guestToken of ['', 'short', `${TOKEN}A`, `${TOKEN.slice(0, -1)}=`, `${TOKEN.slice(0, -1)}B`, `${TOKEN.slice(0, -1)} `]) {
+    assert.throws(() => new ChatClient({ url: 'ws://chat.example/ws', username: 'ana', WebSocket: Socket, guestToken }), (error) => (
+      error instanceof TypeError && /43 characters/.test(error.message) && (guestToken === '' || !error.message.includes(guestToken))));
+  }
+});
+
+test('a pending message is settled by the id of its user, not by a name', async (t) => {
+  const { client, socket } = connected(t);
+  client.join('lobby');
+  socket.reply(JOINED);
+  const sending = client.send('lobby', 'one');
+  const message = { type: 'message', room: 'lobby', from: 'ana', body: 'one', sent_at: '2026-01-01T00:00:00.000Z' };
+  socket.deliver({ ...message, seq: 1, id: sending.id, user: 'g_other' });
+  socket.deliver({ ...message, seq: 2, id: 'another id', user: USER.id });
+  assert.equal(client.queued, 1);
+  // Whatever its body: it may have been changed since.
+  socket.deliver({ ...message, seq: 3, id: sending.id, user: USER.id, body: 'changed' });
+  assert.equal(client.queued, 0);
+  assert.deepEqual(await sending, { id: sending.id, seq: 3, sentAt: message.sent_at, stored: true });
+});
+
+test('a pending message that is in a page of history is not sent again', async (t) => {
+  const { client, socket } = connected(t);
+  client.join('lobby');
+  socket.reply(JOINED);
+  const sending = client.send('lobby', 'one');
+  const acked = [];
+  client.on('outgoing', ({ state, ack }) => acked.push([state, ack.seq]));
+  const page = client.history('lobby');
+  const stored = { seq: 1, id: sending.id, from: 'ana', user: USER.id, body: 'one', sent_at: '2026-01-01T00:00:00.000Z' };
+  socket.reply({ type: 'history', room: 'lobby', epoch: 'e', messages: [stored], more: false });
+  assert.deepEqual((await page).messages, [stored]);
+  assert.deepEqual(acked, [['acked', 1]]);
+  socket.onclose({ code: 1006, reason: '' });
+  client.reconnect();
+  const again = Socket.all.at(-1);
+  again.onopen();
+  again.reply(WELCOME);
+  again.reply({ ...JOINED, seq: 1, messages: [stored], recovered: true });
+  assert.deepEqual(again.sent.map(({ type }) => type), ['hello', 'join']);
+});
+
+test('a name that changed hands has the new user in the list of members', (t) => {
+  const { client, socket } = connected(t);
+  client.join('lobby');
+  const at = '2026-01-01T00:00:00.000Z';
+  socket.reply({ ...JOINED, members: [{ username: 'bob', user: 'g_1', joined_at: at }], member_count: 1 });
+  socket.deliver({ type: 'presence', room: 'lobby', joined: [{ username: 'bob', user: 'g_2', joined_at: at }], left: [], member_count: 1 });
+  assert.deepEqual([...client.room('lobby').members.values()], [{ username: 'bob', user: 'g_2', joinedAt: at }]);
 });
 
 test('a bye tells whether and when to reconnect', (t) => {
@@ -242,32 +333,32 @@ test('a first join is retried only after a lost session, and only if the name is
   await assert.rejects(taken, { code: 'username_taken' });
 });
 
-test('the storage has the secret only while the page is hidden or gone', (t) => {
+test('the storage has the id of the session only while the page is hidden or gone', (t) => {
   const document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
   const page = { window: new EventTarget(), document };
   const kept = storage();
   const { client, socket } = connected(t, { storage: kept, page });
-  const secret = () => JSON.parse(kept.getItem('chatd.session')).resume;
+  const session = () => JSON.parse(kept.getItem('chatd.session')).session;
   const setVisibility = (visibilityState) => {
     document.visibilityState = visibilityState;
     document.dispatchEvent(new Event('visibilitychange'));
   };
-  assert.equal(secret(), undefined);
+  assert.equal(session(), undefined);
   setVisibility('hidden');
-  assert.equal(secret(), 'secret');
-  // A new session while the page is hidden has a new secret.
+  assert.equal(session(), 's');
+  // A new session while the page is hidden has a new id.
   socket.onclose({ code: 1006, reason: '' });
   client.reconnect();
   Socket.all.at(-1).onopen();
-  Socket.all.at(-1).reply({ ...WELCOME, resume: 'newer' });
-  assert.equal(secret(), 'newer');
+  Socket.all.at(-1).reply({ ...WELCOME, session: 'newer' });
+  assert.equal(session(), 'newer');
   setVisibility('visible');
-  assert.equal(secret(), undefined);
+  assert.equal(session(), undefined);
   page.window.dispatchEvent(new Event('pagehide'));
-  assert.equal(secret(), 'newer');
+  assert.equal(session(), 'newer');
   const persisted = Object.assign(new Event('pageshow'), { persisted: true });
   page.window.dispatchEvent(persisted);
-  assert.equal(secret(), undefined);
+  assert.equal(session(), undefined);
   client.close();
   assert.equal(kept.length, 0);
 });

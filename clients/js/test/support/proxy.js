@@ -6,6 +6,8 @@ import { connect, createServer } from 'node:net';
 
 export class TcpProxy {
   #sockets = new Set();
+  /** Those of the sockets that are connected to the server. */
+  #toServer = new Set();
   #isOpen = true;
   #listener;
   #server;
@@ -31,6 +33,7 @@ export class TcpProxy {
     this.#isOpen = false;
     for (const socket of this.#sockets) socket.resetAndDestroy();
     this.#sockets.clear();
+    this.#toServer.clear();
   }
 
   restore() {
@@ -40,6 +43,16 @@ export class TcpProxy {
   /** Stops forwarding. Neither end notices. */
   freeze() {
     for (const socket of this.#sockets) socket.pause();
+  }
+
+  /** Stops forwarding from the server to the clients. */
+  freezeAnswers() {
+    for (const socket of this.#toServer) socket.pause();
+  }
+
+  /** Resets the connections of the clients. The server does not notice. */
+  dropClients() {
+    for (const socket of this.#sockets) if (!this.#toServer.has(socket)) socket.resetAndDestroy();
   }
 
   thaw() {
@@ -55,10 +68,14 @@ export class TcpProxy {
   #forward(socket) {
     if (!this.#isOpen) return socket.resetAndDestroy();
     const other = connect(this.#server.port, '127.0.0.1');
+    this.#toServer.add(other);
     for (const end of [socket, other]) {
       this.#sockets.add(end);
       end.on('error', () => {});
-      end.on('close', () => this.#sockets.delete(end));
+      end.on('close', () => {
+        this.#sockets.delete(end);
+        this.#toServer.delete(end);
+      });
     }
     socket.pipe(other).pipe(socket);
   }
