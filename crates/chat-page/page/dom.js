@@ -43,20 +43,23 @@ function isOutside(dialog, { clientX, clientY, detail }) {
 
 const HUES = [15, 45, 75, 120, 150, 180, 210, 240, 265, 290, 320, 345];
 
-/** The colour of a user. It is derived from the name, so it is the same everywhere. */
-export function hueOf(name) {
+/**
+ * The colour of a user. It is derived from the user's id, so it is the same everywhere, and a later
+ * user of the same name has another one.
+ */
+export function hueOf(id) {
   let hash = 7;
-  for (const character of name) hash = (hash * 31 + character.codePointAt(0)) % 9973;
+  for (const character of id) hash = (hash * 31 + character.codePointAt(0)) % 9973;
   return HUES[hash % HUES.length];
 }
 
-export function avatar(name, ...classes) {
+export function avatar({ username, user }, ...classes) {
   const element = h('span', { class: ['avatar', ...classes].join(' '), 'aria-hidden': 'true' });
-  setAvatar(element, name);
+  setAvatar(element, { username, user });
   return element;
 }
 
-export function setAvatar(element, name) {
-  element.style.setProperty('--hue', hueOf(name));
-  element.textContent = [...name.replace(/^[_-]+/u, '')][0]?.toUpperCase() ?? name[0];
+export function setAvatar(element, { username, user }) {
+  element.style.setProperty('--hue', hueOf(user));
+  element.textContent = [...username.replace(/^[_-]+/u, '')][0]?.toUpperCase() ?? username[0];
 }

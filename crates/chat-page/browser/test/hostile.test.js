@@ -124,6 +124,10 @@ browserTest('the Content-Security-Policy blocks all other code', async (fixture)
     document.body.append(message);
     insertServerHtml(message, '<img src="/page/none.png" onerror="window.ran = 1"><p style="position: fixed">over all</p>');
     await new Promise((resolve) => message.firstChild.addEventListener('error', resolve));
+    // the violation of the handler is reported after the event
+    while (!violations.includes('script-src-attr')) {
+      await new Promise((resolve) => document.addEventListener('securitypolicyviolation', resolve, { once: true }));
+    }
     return { violations, thrown, ran: window.ran, position: getComputedStyle(message.lastChild).position };
   });
   assert.equal(outcome.thrown, 'TypeError');

@@ -31,9 +31,10 @@ for (const [key, height] of Object.entries(HEIGHTS)) {
       });
       await assertLayout(user, `suggestions for ${text}`);
     }
-    await box.fill('');
-    await box.pressSequentially(`/${'x'.repeat(200)}`);
-    await user.page.keyboard.press('Enter');
+    // In one step: on a busy machine, 200 keys in a box of many lines take longer than the timeout.
+    await box.fill(`/${'x'.repeat(200)}`);
+    await box.press('Enter');
+    await user.page.locator('#compose-error').waitFor();
     await assertLayout(user, 'an unknown command');
     await box.fill('');
     await user.page.keyboard.press('Control+k');
@@ -51,15 +52,5 @@ for (const [key, height] of Object.entries(HEIGHTS)) {
     await user.page.locator('#leave-room').click();
     await user.page.locator('#no-room').waitFor();
     await assertLayout(user, 'after leaving the last room');
-  });
-
-  browserTest(`the notice about another tab stays within the form at ${width} px`, async (fixture) => {
-    const server = await fixture.server();
-    const context = await fixture.context(options);
-    await fixture.user(server, NAME, ROOM, { context });
-    const other = await fixture.visitor(server, `/r/${ROOM}`, { context });
-    await other.page.locator('#entry-name').fill(NAME);
-    await other.page.locator('#entry-other-tab').waitFor();
-    await assertLayout(other, 'the name is in use in another tab');
   });
 }

@@ -1,99 +1,112 @@
-// Two tabs of the same browser.
+// Several tabs of the same browser.
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
 import { until, untilEqual } from './support/until.js';
 
 const name = (user) => user.page.locator('#entry-name').inputValue();
+const rooms = (user) => user.page.locator('#rooms-list li').evaluateAll((items) => items.map((item) => item.dataset.room));
+const isMine = async (user, text) => /\bmine\b/.test(await (await user.waitForMessage(text)).getAttribute('class'));
 
-async function twoTabs(fixture, path = '/') {
+async function twoTabs(fixture) {
   const server = await fixture.server();
   const context = await fixture.context();
   const ana = await fixture.user(server, 'ana', 'lobby', { context });
-  const second = await fixture.visitor(server, path, { context });
-  await second.page.locator('#entry-other-tab').waitFor();
+  const second = await fixture.visitor(server, '/', { context });
+  await second.page.keyboard.press('Enter');
+  await second.waitForRoom('lobby');
   return { server, context, ana, second };
 }
 
-browserTest('a second tab shows that the name is in use, and suggests one that works', async (fixture) => {
-  const { server, context, ana, second } = await twoTabs(fixture);
-  assert.match(await second.text('#entry-other-tab'), /^You’re already in the chat as ana in another tab\./);
-  assert.equal(await name(second), 'ana-2');
-  assert.equal(await second.page.locator('#entry-name').getAttribute('aria-invalid'), null);
+browserTest('two tabs with the same name are one user', async (fixture) => {
+  const server = await fixture.server();
+  const context = await fixture.context();
+  const ben = await fixture.bot(server, 'ben');
+  const ana = await fixture.user(server, 'ana', 'lobby', { context });
+  await until('ben sees ana', () => ben.room.members.has('ana'));
+  let seen = [];
+  ben.room.on('presence', ({ joined, left }) => {
+    // A newcomer may be sent its own arrival.
+    seen = [...seen, ...joined.map(({ username }) => username), ...left].filter((name) => name !== 'ben');
+  });
+
+  const second = await fixture.visitor(server, '/', { context });
+  assert.equal(await name(second), 'ana');
   assert.equal(await second.focused(), 'entry-join');
   await second.page.keyboard.press('Enter');
   await second.waitForRoom('lobby');
+  for (const tab of [ana, second]) await untilEqual(() => tab.people(), ['ana', 'ben']);
+  assert.equal(await second.text('#people-count'), '2');
+  await ana.sendAndWait('from the first tab');
+  await second.sendAndWait('from the second tab');
+  for (const tab of [ana, second]) {
+    for (const text of ['from the first tab', 'from the second tab']) assert.equal(await isMine(tab, text), true, text);
+    assert.deepEqual((await tab.log()).map(({ state }) => state), ['stored', 'stored']);
+    assert.equal(await tab.banner(), 'none');
+  }
+
+  await second.page.close();
+  // Presence events are batched: once this one has been received, so have all earlier ones.
+  await fixture.bot(server, 'cid');
+  await until('cid was seen', () => seen.includes('cid'));
+  assert.deepEqual(seen, ['cid']);
+  await ana.sendAndWait('still here');
+  await ana.page.close();
+  await untilEqual(() => seen, ['cid', 'ana']);
+});
+
+browserTest('a second tab has the same rooms, and leaves them for itself', async (fixture) => {
+  const { server, ana, second } = await twoTabs(fixture);
+  await ana.joinRoom('tea');
+  const ben = await fixture.bot(server, 'ben', 'tea');
+  await second.page.reload();
+  await untilEqual(() => rooms(second), ['lobby', 'tea']);
+  await second.page.locator('#rooms-list a[data-room="tea"]').click();
+  await second.waitForRoom('tea');
+  await second.page.locator('#leave-room').click();
+  await second.waitForRoom('lobby');
+  await ana.sendAndWait('still in tea');
+  assert.ok(ben.room.members.has('ana'));
+});
+
+browserTest('a message that was sent in another tab is not unread', async (fixture) => {
+  const { ana, second } = await twoTabs(fixture);
+  await ana.joinRoom('tea');
+  await second.joinRoom('tea');
+  await second.page.keyboard.press('Alt+ArrowUp');
+  await second.waitForRoom('lobby');
+  await ana.sendAndWait('one');
+  await ana.page.keyboard.press('Alt+ArrowUp');
+  await ana.waitForRoom('lobby');
+  // The message in the lobby arrives after the one in tea.
+  await ana.sendAndWait('two');
+  await second.waitForMessage('two');
+  assert.equal(await second.isVisible('#rooms-list li[data-room="tea"] .badge'), false);
+  assert.equal(await second.page.title(), 'lobby – chatd');
+});
+
+browserTest('another name in a second tab is another user', async (fixture) => {
+  const server = await fixture.server();
+  const context = await fixture.context();
+  const ana = await fixture.user(server, 'ana', 'lobby', { context });
+  const second = await fixture.user(server, 'ana-2', 'lobby', { context });
   await untilEqual(() => ana.people(), ['ana', 'ana-2']);
   assert.equal(await ana.banner(), 'none');
-  const third = await fixture.visitor(server, '/', { context });
-  await untilEqual(() => name(third), 'ana-3');
+  await ana.sendAndWait('from ana');
+  assert.equal(await isMine(second, 'from ana'), false);
 });
 
-browserTest('a second tab can take over from the first one, and back', async (fixture) => {
-  const { server, ana, second } = await twoTabs(fixture);
-  const ben = await fixture.bot(server, 'ben');
-  await ana.sendAndWait('from the first tab');
-  await ana.page.locator('#compose-text').fill('half a thought');
-  await second.page.locator('#entry-use-this-tab').click();
-  await second.waitForRoom('lobby');
-  await second.waitForMessage('from the first tab');
-  assert.equal(await second.page.locator('#compose-text').inputValue(), 'half a thought');
-  await ana.waitForBanner('taken-over');
-  await second.sendAndWait('from the second tab');
-  await until('ben has received the message', () => ben.room.seq >= 2);
-  assert.deepEqual([...ben.room.members.keys()].sort(), ['ana', 'ben']);
-
-  await ana.page.locator('#banner-action').click();
-  await ana.waitForRoom('lobby');
-  await ana.sendAndWait('from the first tab again');
-  await second.waitForBanner('taken-over');
-});
-
-browserTest('a tab that lost its session shows the form after a reload', async (fixture) => {
-  const { ana, second } = await twoTabs(fixture);
-  await second.page.locator('#entry-use-this-tab').click();
-  await second.waitForRoom('lobby');
-  await ana.waitForBanner('taken-over');
-  await ana.page.reload();
-  await ana.page.locator('#entry-other-tab').waitFor();
-  assert.equal(await name(ana), 'ana-2');
-  await second.sendAndWait('undisturbed');
-  assert.equal(await second.banner(), 'none');
-});
-
-browserTest('when the other tab is closed, the name is free again', async (fixture) => {
-  const { ana, second } = await twoTabs(fixture);
-  await ana.page.close();
-  await second.waitUntilHidden('#entry-other-tab');
-  assert.equal(await name(second), 'ana');
-  await second.page.keyboard.press('Enter');
-  await second.waitForRoom('lobby');
-});
-
-browserTest('a name that the user types is not changed', async (fixture) => {
-  const { second } = await twoTabs(fixture);
-  await second.page.locator('#entry-name').fill('cid');
-  await second.waitUntilHidden('#entry-other-tab');
-  await second.page.locator('#entry-name').fill('ana');
-  await second.page.locator('#entry-other-tab').waitFor();
-  assert.equal(await name(second), 'ana');
-});
-
-browserTest('a duplicated tab gets the same offer, and the first one keeps its session', async (fixture) => {
+browserTest('a duplicated tab is the same user, and the first one keeps its session', async (fixture) => {
   const server = await fixture.server();
   const ana = await fixture.user(server, 'ana');
   const opened = ana.page.context().waitForEvent('page');
   await ana.page.evaluate(() => { window.open(location.href); });
   const copy = await fixture.watch(await opened, server.address);
-  await copy.page.locator('#entry-other-tab').waitFor();
-  await untilEqual(() => name(copy), 'ana-2');
-  assert.equal(await copy.page.locator('#entry-name').getAttribute('aria-invalid'), null);
+  await copy.waitForRoom('lobby');
   await ana.sendAndWait('still here');
   assert.equal(await ana.banner(), 'none');
-  await copy.page.locator('#entry-join').click();
-  await copy.waitForRoom('lobby');
-  await copy.waitForMessage('still here');
-  await untilEqual(() => ana.people(), ['ana', 'ana-2']);
+  assert.equal(await isMine(copy, 'still here'), true);
+  for (const tab of [ana, copy]) await untilEqual(() => tab.people(), ['ana']);
 });
 
 browserTest('the second tab sends the first tab’s unsent messages once', async (fixture) => {
@@ -106,28 +119,11 @@ browserTest('the second tab sends the first tab’s unsent messages once', async
   await ana.send('not sent yet');
   await ana.page.locator('.message[data-state="pending"]').waitFor();
   const second = await fixture.visitor(proxy, '/', { context });
-  await second.page.locator('#entry-use-this-tab').click();
+  await second.page.keyboard.press('Enter');
   await second.waitForRoom('lobby');
   await second.waitForMessage('not sent yet');
   await second.page.reload();
   await second.waitForRoom('lobby');
   await second.sendAndWait('after');
   assert.deepEqual((await second.log()).map(({ text, state }) => [text, state]), [['not sent yet', 'stored'], ['after', 'stored']]);
-});
-
-browserTest('a tab that was discarded without notice does not keep its name', async (fixture) => {
-  const { server, second, ana } = await twoTabs(fixture);
-  // All that remains of such a tab is what the other tabs have received from it.
-  await second.page.evaluate(() => {
-    const channel = new BroadcastChannel('chatd');
-    channel.postMessage({ type: 'here', id: 'discarded', name: 'cid' });
-    channel.close();
-  });
-  await ana.page.close();
-  await second.page.locator('#entry-name').fill('cid');
-  await second.page.locator('#entry-other-tab').waitFor();
-  await second.page.locator('#entry-use-this-tab').click();
-  await second.waitForRoom('lobby');
-  const ben = await fixture.bot(server, 'ben');
-  await until('cid has joined', () => ben.room.members.has('cid'));
 });

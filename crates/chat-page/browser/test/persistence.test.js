@@ -173,13 +173,18 @@ browserTest('drafts survive closing the tab', async (fixture) => {
   assert.equal(await reopened.page.locator('#compose-text').inputValue(), '');
 });
 
-browserTest('a discarded tab waits until the server notices that its old connection is dead', async (fixture) => {
+/**
+ * A new tab with the session storage of a tab that was discarded. The server does not notice that
+ * the discarded one is gone. `before(page)` is called before the new tab is opened.
+ */
+async function discarded(fixture, before = async () => {}) {
   const server = await fixture.server();
   const proxy = await fixture.proxy(server);
   const context = await fixture.context();
   const ana = await fixture.user(proxy, 'ana', 'lobby', { context });
   await ana.sendAndWait('before');
   const sessionItems = await ana.page.evaluate(() => ({ ...sessionStorage }));
+  await before(ana.page);
   // Nothing gets through: the server does not notice that the page is gone.
   proxy.freeze();
   await ana.page.close();
@@ -189,6 +194,19 @@ browserTest('a discarded tab waits until the server notices that its old connect
   }, sessionItems);
   const reopened = await fixture.watch(page, proxy.address);
   await page.goto(`${proxy.address}/r/lobby`);
+  return reopened;
+}
+
+browserTest('a discarded tab is back at once, although the server does not know that its old connection is dead', async (fixture) => {
+  const reopened = await discarded(fixture);
+  await reopened.waitForRoom('lobby');
+  assert.equal(await reopened.text('#entry-status'), '', 'it did not have to wait');
+  await reopened.sendAndWait('after');
+  assert.deepEqual(await reopened.people(), ['ana']);
+});
+
+browserTest('a discarded tab without its guest token waits until the server notices that its old connection is dead', async (fixture) => {
+  const reopened = await discarded(fixture, (page) => page.evaluate(() => localStorage.removeItem('chatd.guest')));
   await until('the form shows what it is waiting for', async () => /last session has not ended yet/.test(await reopened.text('#entry-status')));
   await reopened.waitForRoom('lobby');
   await reopened.sendAndWait('after');

@@ -2,12 +2,12 @@
 
 import { ChatClient, ChatError } from '/client.js';
 import { forgetDrafts } from './drafts.js';
+import { guestToken, keepGuestToken } from './guest.js';
 import { FailedMessages, forgetOutbox, outboxOf } from './outbox.js';
 import { RoomState } from './room.js';
 import { forgetRooms, listRoom, listedRooms, unlistRoom } from './room-list.js';
 import { Signal } from './signal.js';
-import { browserStorage, persistent, perTab } from './storage.js';
-import { tabs } from './tabs.js';
+import { persistent, perTab } from './storage.js';
 
 const HISTORY_SIZE = 60;
 /**
@@ -20,7 +20,7 @@ const MAX_GAP = 1_000;
  * animation frames.
  */
 const COUNTS_INTERVAL_MS = 50;
-/** How long to retry a join while an earlier session of this browser still holds the name. */
+/** How long to retry a join while a session of an earlier guest token still holds the name. */
 const TAKEN_TIMEOUT_MS = 45_000;
 const TAKEN_RETRY_MS = 1_000;
 
@@ -34,34 +34,28 @@ export class Chat extends Signal {
   #failed;
   /** The order of the list, including rooms that are not joined yet or no longer joined. */
   #order;
-  #handedOver = false;
   #countsTimer;
 
   /**
    * Connects and joins the first room. Rejects with the reason if that fails. `onwait({reason})` is
-   * called while the server cannot be reached. With `waitForName` it is also called while an
-   * earlier session of this browser still holds the name.
+   * called while the server cannot be reached. With `waitForName` it is also called while a session
+   * of an earlier guest token of this browser still holds the name.
    */
   static async enter({ name, room, token, onwait, waitForName = false }, signal) {
     const chat = new Chat(name, token);
-    const elsewhere = Promise.withResolvers();
-    elsewhere.promise.catch(() => {});
     const reportWait = () => onwait({ reason: new ChatError('name_held', 'your last session has not ended yet') });
-    const unsubscribes = [
-      chat.#client.on('state', (status) => status.state === 'waiting' && onwait(status)),
-      chat.#client.on('joinDelayed', ({ error }) => (tabs.has(chat.name) ? elsewhere.reject(error) : reportWait())),
-    ];
+    const unsubscribe = chat.#client.on('state', (status) => status.state === 'waiting' && onwait(status));
     const abort = () => chat.#client.close();
     signal?.addEventListener('abort', abort);
     try {
       await chat.#client.connect();
-      await Promise.race([waitForName ? chat.#joinWhenFree(room, reportWait) : chat.join(room), elsewhere.promise]);
+      await (waitForName ? chat.#joinWhenFree(room, reportWait) : chat.join(room));
       return chat;
     } catch (error) {
       chat.#client.close();
       throw error;
     } finally {
-      for (const unsubscribe of unsubscribes) unsubscribe();
+      unsubscribe();
       signal?.removeEventListener('abort', abort);
     }
   }
@@ -69,9 +63,10 @@ export class Chat extends Signal {
   constructor(name, token) {
     super();
     this.#client = new ChatClient({
-      username: name, token, client: 'page', render: true, gapLimit: MAX_GAP, storage: browserStorage('sessionStorage'),
+      username: name, token, guestToken: guestToken() ?? undefined, client: 'page', render: true, gapLimit: MAX_GAP,
       outbox: outboxOf(name.normalize('NFC')),
     });
+    if (this.#client.guestToken !== null) keepGuestToken(this.#client.guestToken);
     this.#failed = new FailedMessages(this.name);
     this.#order = listedRooms(this.name);
     this.#listen();
@@ -90,9 +85,13 @@ export class Chat extends Signal {
     return this.#client.username;
   }
 
+  /** The id of the user: a later user of the same name has another one. */
+  get userId() {
+    return this.#client.user.id;
+  }
+
   get status() {
-    if (!this.#handedOver) return this.#client.status;
-    return { state: 'closed', reason: new ChatError('taken_over', 'this session continues in another tab') };
+    return this.#client.status;
   }
 
   get unread() {
@@ -113,9 +112,7 @@ export class Chat extends Signal {
    */
   async joinListed() {
     const unsent = this.#client.unsent.map(({ room }) => room);
-    // Another tab with this name has joined the rooms of the list.
-    const listed = tabs.has(this.name) ? [] : listedRooms(this.name);
-    const rooms = new Set([...(perTab.get('rooms')?.rooms ?? []), ...listed, ...unsent]);
+    const rooms = new Set([...(perTab.get('rooms')?.rooms ?? []), ...listedRooms(this.name), ...unsent]);
     const missing = [...rooms].filter((room) => !this.rooms.has(room));
     const results = await Promise.allSettled(missing.map((room) => this.join(room, { show: false })));
     const failed = results.flatMap(({ reason: error }, index) => (error ? [{ room: missing[index], error }] : []));
@@ -148,7 +145,7 @@ export class Chat extends Signal {
     for (const { id } of unsent) room.discard(id);
     room.room.leave().catch(() => {});
     this.#drop(room);
-    if (!this.#handedOver) unlistRoom(this.name, room.name);
+    unlistRoom(this.name, room.name);
     return {
       unsent: unsent.length,
       undo: async () => {
@@ -177,22 +174,13 @@ export class Chat extends Signal {
     forgetDrafts(this.name);
   }
 
-  /** Another tab of this browser continues the session under this name. */
-  handOver() {
-    if (this.status.state === 'closed') return;
-    this.#handedOver = true;
-    this.#saveRooms();
-    this.#client.close();
-    this.emit('status', this.status);
-  }
-
   async #joinWhenFree(room, reportWait) {
     const end = performance.now() + TAKEN_TIMEOUT_MS;
     for (;;) {
       try {
         return await this.join(room);
       } catch (error) {
-        if (error.code !== 'username_taken' || tabs.has(this.name) || performance.now() > end) throw error;
+        if (error.code !== 'username_taken' || performance.now() > end) throw error;
         reportWait();
         await new Promise((resolve) => setTimeout(resolve, TAKEN_RETRY_MS));
       }
@@ -282,8 +270,7 @@ export class Chat extends Signal {
   /** Saves the rooms, so that a reload rejoins them. */
   #saveRooms() {
     const rooms = [...this.rooms.values()].filter((room) => !room.left).map(({ name }) => name);
-    const handedOver = this.#handedOver || undefined;
-    perTab.set('rooms', rooms.length > 0 ? { name: this.name, rooms, shown: this.shown?.name, handedOver } : null);
+    perTab.set('rooms', rooms.length > 0 ? { name: this.name, rooms, shown: this.shown?.name } : null);
   }
 
   #isRead(room) {

@@ -82,6 +82,11 @@ export class RoomState extends Signal {
     return this.#client.username;
   }
 
+  /** The id of the user, by which the user's own messages are recognised. */
+  get myId() {
+    return this.#client.user.id;
+  }
+
   get draft() {
     return draftOf(this.me, this.name);
   }
@@ -106,12 +111,12 @@ export class RoomState extends Signal {
 
   message({ message, missed }) {
     this.#stopTyping(message.from);
-    if (message.from === this.me) this.#removeFromOutbox(message.id);
+    if (this.isMine(message)) this.#removeFromOutbox(message.id);
     this.items.push(message);
     this.#addAuthor(message);
     if (this.items.length > MAX_ITEMS && this.atEnd) this.#dropOldest(this.items.length - MAX_ITEMS + 1_000);
     this.emit('items', { kind: 'appended', count: 1 });
-    if (message.from === this.me && !missed) this.#markRead();
+    if (this.isMine(message) && !missed) this.#markRead();
     else if (this.#isUnread(message)) this.#addUnread(message);
     this.emit('typing');
   }
@@ -249,8 +254,13 @@ export class RoomState extends Signal {
     this.emit('divider');
   }
 
+  /** Another user may have had the same name before: only the id tells. */
+  isMine(message) {
+    return message.user === this.myId;
+  }
+
   mentionsMe(message) {
-    return message.from !== this.me && !message.erased && mentions(message, this.me, this.find);
+    return !this.isMine(message) && !message.erased && mentions(message, this.me, this.find);
   }
 
   #mentionable() {
@@ -269,7 +279,7 @@ export class RoomState extends Signal {
   }
 
   #isStored(id) {
-    return this.items.some((message) => message.id === id && message.from === this.me);
+    return this.items.some((message) => message.id === id && this.isMine(message));
   }
 
   /** Removes a message from the outbox: it was stored, is sent again, or was discarded. */
@@ -293,7 +303,7 @@ export class RoomState extends Signal {
   }
 
   #isUnread(message) {
-    return message.seq > this.readSeq && !message.erased && message.from !== this.me;
+    return message.seq > this.readSeq && !message.erased && !this.isMine(message);
   }
 
   #addUnread(message) {

@@ -33,7 +33,8 @@ function jsonView(storage) {
 }
 
 /**
- * Shared by all tabs, and kept across restarts: the name, settings, rooms, drafts, read positions.
+ * Shared by all tabs, and kept across restarts: the guest token, the name, settings, rooms, drafts,
+ * read positions.
  */
 export const persistent = jsonView(() => localStorage);
 
@@ -41,8 +42,7 @@ export const persistent = jsonView(() => localStorage);
 export const perTab = jsonView(() => sessionStorage);
 
 /**
- * The Storage itself, for the client, which keeps the session's secret in that of the tab. `null`
- * if access is denied.
+ * The Storage itself, for messages that are stored one by one. `null` if access is denied.
  */
 export function browserStorage(name) {
   try {

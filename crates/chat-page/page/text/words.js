@@ -17,6 +17,7 @@ const WORDS = {
   shutting_down: 'The server is restarting.',
   too_slow: 'Your connection is too slow for this chat.',
   unauthorized: 'Sign-in failed.',
+  replaced: 'You have this chat open in too many tabs, so this one was disconnected.',
   forbidden: 'You don’t have access to this room.',
   store_unavailable: 'The server can’t save messages right now. Try again in a moment.',
   disconnected: 'You’re offline right now.',
@@ -37,7 +38,7 @@ export const hash = (room) => isolated(`#${room}`);
 export function inWords(error, { name, room } = {}) {
   const isJoin = name !== undefined && room !== undefined;
   if (isJoin && error.code === 'username_taken') {
-    return `The name ${isolated(name)} is already in use in ${hash(room)}. Pick another one, or close your other tab.`;
+    return `The name ${isolated(name)} is already in use in ${hash(room)} by someone else. Pick another one.`;
   }
   // Joins are not rate limited: the server answers with this code if the room is full.
   if (isJoin && error.code === 'rate_limited' && !error.closeCode) return WORDS.room_full;

@@ -113,10 +113,8 @@ export class Banner {
 
   #showEnded(reason) {
     if (reason.code === 'closed') return;
-    if (reason.code === 'taken_over') {
-      return this.#display('taken-over', 'You’re using this chat in another tab.', ['Use this tab', this.#restart]);
-    }
-    this.#display('ended', inWords(reason), ['Sign in again', this.#restart]);
+    const label = reason.code === 'replaced' ? 'Reconnect' : 'Sign in again';
+    this.#display('ended', inWords(reason), [label, this.#restart]);
   }
 
   /** `action` and `second` are a button's label and its handler. */

@@ -2,8 +2,6 @@
 
 import { byId, closable, h, setAvatar } from '../dom.js';
 import { pathOf, roomInAddress } from '../state/address.js';
-import { perTab } from '../state/storage.js';
-import { tabs } from '../state/tabs.js';
 import { markReferences } from '../text/marks.js';
 import { hash, inWords, plural } from '../text/words.js';
 import { Announcer } from './announcer.js';
@@ -34,7 +32,8 @@ const announcer = new Announcer();
 const composer = new Composer({ onsent: () => log.toNewest(), onhelp: () => byId('help').showModal() });
 const log = new LogView(announcer, (text) => composer.put(text));
 const people = new People();
-const banner = new Banner(startAgain);
+// A reloaded page starts a new session in the same rooms.
+const banner = new Banner(() => location.reload());
 const drawer = new Drawer();
 const switcher = new Switcher();
 const noRoom = new NoRoom(() => switcher.open());
@@ -46,15 +45,13 @@ export function openChat(newChat) {
   chat = newChat;
   byId('chat').hidden = false;
   byId('me-name').textContent = byId('me-name').title = chat.name;
-  setAvatar(byId('me-avatar'), chat.name);
+  setAvatar(byId('me-avatar'), { username: chat.name, user: chat.userId });
   new Rooms(chat, () => drawer.close());
   switcher.use(chat);
   composer.use(chat);
   banner.watch(chat);
   watchTitle(chat);
   notifyOfMentions(chat);
-  tabs.hold(chat.name, () => chat.handOver());
-  chat.on('status', ({ state }) => state === 'closed' && tabs.drop());
   chat.on('shown', showRoom);
   chat.on('notice', showNotice);
   chat.on('left', ({ room }) => announcer.announce(`You are no longer in ${hash(room.name)}.`));
@@ -106,16 +103,6 @@ function leave(room) {
   const lost = unsent > 0 ? ` ${plural(unsent, 'message was', 'messages were')} not sent.` : '';
   const act = () => undo().catch((error) => switcher.openWith(name, error));
   toast.show(`You left ${hash(name)}.${lost}`, { action: 'Undo', act });
-}
-
-/**
- * Starts again after the session has ended. If it continues in another tab, this tab takes it back.
- */
-function startAgain() {
-  const rooms = perTab.get('rooms');
-  if (rooms) perTab.set('rooms', { ...rooms, handedOver: undefined });
-  perTab.set('take', true);
-  location.reload();
 }
 
 function showNotice({ room, level, body }) {

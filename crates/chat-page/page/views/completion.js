@@ -128,8 +128,8 @@ export class Completion {
   }
 }
 
-function option({ avatar: name, symbol, label, hint }, index) {
+function option({ member, symbol, label, hint }, index) {
   return h('li', { role: 'option', id: `completion-${index}`, class: 'completion-option' },
-    name ? avatar(name, 'small') : h('span', { class: 'completion-symbol', 'aria-hidden': 'true' }, symbol),
+    member ? avatar(member, 'small') : h('span', { class: 'completion-symbol', 'aria-hidden': 'true' }, symbol),
     h('span', { class: 'completion-label', dir: 'auto' }, label), hint && h('span', { class: 'quiet completion-hint' }, hint));
 }

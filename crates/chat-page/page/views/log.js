@@ -131,7 +131,7 @@ export class LogView {
   #changed({ kind, count }) {
     if (kind === 'appended') {
       const message = this.#room.items.at(-1);
-      if (message.from !== this.#room.me && !message.erased) this.#arrived.push(message);
+      if (!this.#room.isMine(message) && !message.erased) this.#arrived.push(message);
     } else if (kind === 'prepended') {
       // The entry that was the very first now has a predecessor, and may belong to the same group.
       if (this.#start === 0 && this.#list.firstElementChild) this.#pending.head = true;

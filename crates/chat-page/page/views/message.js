@@ -34,7 +34,7 @@ export function outboxEntry(message, room, act) {
   const article = h('article', {
     class: `message mine ${message.state}`, 'data-id': message.id, 'data-from': room.me, 'data-state': message.state,
     'aria-label': failed ? 'Your message, not sent' : 'Your message, being sent',
-  }, avatar(room.me), head(room.me, null, true), bodyOf(message, room));
+  }, ...sender(room.me, room.myId, null, true), bodyOf(message, room));
   if (failed) {
     article.append(h('div', { class: 'failure' },
       h('span', {}, `Not sent. ${inWords(message.error)}`),
@@ -55,11 +55,11 @@ function isFirstNew(message, previous, { dividerSeq, more }) {
 }
 
 function isSameGroup(message, previous, sent) {
-  return message.seq % GROUP_SIZE !== 0 && !previous.erased && previous.from === message.from && sent - new Date(previous.sent_at) < GROUP_MS;
+  return message.seq % GROUP_SIZE !== 0 && !previous.erased && previous.user === message.user && sent - new Date(previous.sent_at) < GROUP_MS;
 }
 
 function postedMessage(message, sent, isContinued, room) {
-  const mine = message.from === room.me;
+  const mine = room.isMine(message);
   const classes = ['message'];
   if (mine) classes.push('mine');
   if (isContinued) classes.push('goes-on');
@@ -68,7 +68,7 @@ function postedMessage(message, sent, isContinued, room) {
   return h('article', {
     class: classes.join(' '), 'data-seq': message.seq, 'data-id': message.id, 'data-from': message.from, 'data-state': 'stored',
     'aria-label': `${mine ? 'You' : message.from}, ${clock(sent)}`,
-  }, isContinued ? time : [avatar(message.from), head(message.from, time, mine)], bodyOf(message, room));
+  }, isContinued ? time : sender(message.from, message.user, time, mine), bodyOf(message, room));
 }
 
 function erasedMessage(message, sent) {
@@ -77,10 +77,11 @@ function erasedMessage(message, sent) {
     time, h('p', { class: 'body' }, 'Message deleted.'));
 }
 
-function head(name, time, mine) {
-  const from = h('span', { class: 'from', dir: 'auto', title: name }, name);
-  from.style.setProperty('--hue', hueOf(name));
-  return h('header', { class: 'message-head' }, from, mine && h('span', { class: 'you' }, 'you'), time);
+/** The avatar and the line above the first message of a group. */
+function sender(username, user, time, mine) {
+  const from = h('span', { class: 'from', dir: 'auto', title: username }, username);
+  from.style.setProperty('--hue', hueOf(user));
+  return [avatar({ username, user }), h('header', { class: 'message-head' }, from, mine && h('span', { class: 'you' }, 'you'), time)];
 }
 
 /** The body, and the button that expands it if it is long. */

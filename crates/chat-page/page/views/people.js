@@ -74,22 +74,24 @@ export class People {
     // in the room.
     const isOut = left !== null && room.members.has(me);
     const wanted = this.#search.value.trim().normalize('NFC').toLocaleLowerCase();
-    const names = [...room.members.keys()].filter((name) => name.toLocaleLowerCase().includes(wanted) && !(isOut && name === me));
-    names.sort((one, other) => (other === me) - (one === me) || byName(one, other));
-    this.#list.replaceChildren(...this.#items(names.slice(0, MAX_LISTED), me));
+    const isWanted = ({ username }) => username.toLocaleLowerCase().includes(wanted) && !(isOut && username === me);
+    const members = [...room.members.values()].filter(isWanted);
+    members.sort(({ username: one }, { username: other }) => (other === me) - (one === me) || byName(one, other));
+    this.#list.replaceChildren(...this.#items(members.slice(0, MAX_LISTED), me));
     const count = room.memberCount - (isOut ? 1 : 0);
     byId('people-count').textContent = byId('people-total').textContent = count.toLocaleString();
     byId('people-words').textContent = count === 1 ? ' person here' : ' people here';
     byId('people-filter').hidden = count < MIN_FOR_SEARCH;
-    const unlisted = (wanted ? names.length : count) - Math.min(names.length, MAX_LISTED);
+    const unlisted = (wanted ? members.length : count) - Math.min(members.length, MAX_LISTED);
     setText(byId('people-more'), unlisted > 0 ? `and ${plural(unlisted, 'other', 'others')}` : '');
   }
 
-  /** Names that are listed already keep their elements. */
-  #items(names, me) {
-    const existing = new Map([...this.#list.children].map((item) => [item.dataset.name, item]));
-    return names.map((name) => existing.get(name) ?? h('li', { class: 'person', 'data-name': name },
-      avatar(name, 'small'), h('span', { class: 'person-name', dir: 'auto', title: name }, name), name === me && h('span', { class: 'you' }, 'you')));
+  /** Members who are listed already keep their elements. */
+  #items(members, me) {
+    const existing = new Map([...this.#list.children].map((item) => [item.dataset.user, item]));
+    return members.map(({ username: name, user }) => existing.get(user) ?? h('li', { class: 'person', 'data-name': name, 'data-user': user },
+      avatar({ username: name, user }, 'small'), h('span', { class: 'person-name', dir: 'auto', title: name }, name),
+      name === me && h('span', { class: 'you' }, 'you')));
   }
 
   #updateTyping() {

@@ -1,5 +1,5 @@
-// The suggestions for a token: `{typed, insert, symbol, label, hint}`. `typed` is the text in the
-// box if the user types it in full.
+// The suggestions for a token: `{typed, insert, symbol, member, label, hint}`. `typed` is the text
+// in the box if the user types it in full. People have a `member`, everything else a `symbol`.
 
 import { emojiList } from '../state/emoji.js';
 import { COMMANDS } from '../text/commands.js';
@@ -18,21 +18,22 @@ export function suggestionsFor({ kind, query }, chat, room) {
 
 function people(query, room) {
   const { members, partial } = room.room;
-  const known = matching([...members.keys()], query, room.me);
+  const known = matching([...members.values()], query, room.me);
   if (!partial || query === '') return known.map(person);
   // The member list of a large room is a sample.
   const found = room.room.listMembers({ prefix: query, limit: MAX_SUGGESTIONS }).catch(() => ({ members: [] }));
   return found.then((page) => {
-    const names = new Set([...known, ...page.members.map(({ username }) => username)]);
-    return matching([...names], query, room.me).map(person);
+    const all = new Map([...known, ...page.members].map((member) => [member.username, member]));
+    return matching([...all.values()], query, room.me).map(person);
   });
 }
 
-function matching(names, query, except) {
-  return best(names.filter((name) => name !== except).sort(byName), query, (name) => name);
+function matching(members, query, except) {
+  const others = members.filter(({ username }) => username !== except);
+  return best(others.sort((one, other) => byName(one.username, other.username)), query, ({ username }) => username);
 }
 
-const person = (name) => ({ typed: `@${name}`, insert: `@${name} `, avatar: name, label: name });
+const person = (member) => ({ typed: `@${member.username}`, insert: `@${member.username} `, member, label: member.username });
 
 function rooms(query, chat) {
   const names = [...chat.rooms.keys()];

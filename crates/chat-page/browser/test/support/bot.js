@@ -8,9 +8,10 @@ export class Bot {
   client;
   room;
 
-  static async join(at, name, room) {
+  /** `options` are those of the client. */
+  static async join(at, name, room, options = {}) {
     const bot = new Bot();
-    bot.client = new ChatClient({ url: at.url, username: name, WebSocket, queueLimit: 10_000, backoff: { baseMs: 20, capMs: 200 } });
+    bot.client = new ChatClient({ url: at.url, username: name, WebSocket, queueLimit: 10_000, backoff: { baseMs: 20, capMs: 200 }, ...options });
     await bot.client.connect();
     try {
       ({ room: bot.room } = await bot.client.join(room));

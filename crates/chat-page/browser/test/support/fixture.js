@@ -90,8 +90,8 @@ export class Fixture {
   }
 
   /** A user in the room who has no browser. */
-  async bot(at, name, room = 'lobby') {
-    const bot = await Bot.join(at, name, room);
+  async bot(at, name, room = 'lobby', options = {}) {
+    const bot = await Bot.join(at, name, room, options);
     this.#cleanups.push(() => bot.leave());
     return bot;
   }
