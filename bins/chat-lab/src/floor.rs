@@ -176,7 +176,7 @@ impl Floor {
                 }
                 self.send(
                     i,
-                    r#"{"type":"welcome","session":"0","resume":"0","username":"floor","server":"floor","limits":{"message_bytes":131072,"messages_per_second":0,"burst":0,"rooms":1},"heartbeat_ms":25000}"#,
+                    r#"{"type":"welcome","session":"0","user":{"id":"g_0000000000000000000000","username":"floor","kind":"guest","role":"user"},"server":"floor","limits":{"message_bytes":131072,"messages_per_second":0,"burst":0,"rooms":1,"sessions":1},"heartbeat_ms":25000}"#,
                 )
             }
             Command::Join { room } => {
@@ -196,7 +196,7 @@ impl Floor {
                 state.seq += 1;
                 let seq = state.seq;
                 let message = format!(
-                    r#"{{"type":"message","room":"{room}","seq":{seq},"id":"{id}","from":"{from}","body":"{body}","sent_at":"2026-11-24T08:00:00.000Z"}}"#
+                    r#"{{"type":"message","room":"{room}","seq":{seq},"id":"{id}","from":"{from}","user":"g_0000000000000000000000","body":"{body}","sent_at":"2026-11-24T08:00:00.000Z"}}"#
                 );
                 let mut bytes = Vec::with_capacity(message.len() + 10);
                 frame::write_unmasked(&mut bytes, frame::TEXT, message.as_bytes());

@@ -7,6 +7,7 @@ mod floor;
 mod server;
 mod soak;
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -27,9 +28,19 @@ fn main() -> ExitCode {
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "the error of a command")]
             {
-                eprintln!("chat-lab: {error}");
+                eprintln!("chat-lab: {}", with_causes(&*error));
             }
             ExitCode::FAILURE
         }
     }
+}
+
+/// The text of an error, followed by those of its causes.
+fn with_causes(error: &dyn Error) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }

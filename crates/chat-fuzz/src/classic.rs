@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chat_protocol::classic::{self, Command, ReadError};
 use chat_protocol::{
-    ChannelName, Content, Event, Member, MemberId, MemberList, Message, MessageId, RoomName, Timestamp,
-    Username,
+    ChannelName, Content, Event, Member, MemberId, MemberList, Message, MessageId, RoomName, Text, Timestamp,
+    UserId, Username,
 };
 use serde_json::Value;
 
@@ -42,16 +42,19 @@ pub(crate) fn run(bytes: &[u8]) {
 /// Checks that the event of a message contains its text unchanged.
 fn assert_relayed(body: &Arc<str>) {
     let (room, username) = (RoomName::parse("r").unwrap(), Username::parse("ana").unwrap());
+    let user = UserId::unknown();
     let ana = Arc::new(Member {
         id: MemberId::new(1),
         room: room.clone(),
+        user: user.clone(),
         username: username.clone(),
         channel: ChannelName::new(1),
         joined_at: Timestamp::from_millis(0),
     });
-    let content = Content::Said { id: MessageId::from_random(0), from: username, body: Arc::clone(body) };
+    let text = Text::new(MessageId::from_random(0), user, username, Arc::clone(body));
+    let content = Content::Text(text);
     let event = Event::Message {
-        message: Arc::new(Message { room, seq: 1, sent_at: Timestamp::from_millis(0), content }),
+        message: Arc::new(Message::new(room, 1, Timestamp::from_millis(0), content)),
         from: Some(Arc::clone(&ana)),
         members: Arc::new(MemberList::new(vec![ana], 1)),
     };

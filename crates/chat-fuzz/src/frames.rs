@@ -1,7 +1,7 @@
 //! Any bytes after a handshake: the messages in the room and the close code are the same however
 //! the bytes are split.
 
-use chat_protocol::{Content, Event, RoomName, Username};
+use chat_protocol::{Event, Identity, RoomName, Username};
 use chat_rooms::{Sink, Subscribe};
 use chat_server::Config;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
@@ -100,11 +100,9 @@ fn outcome<'a>(deflate: bool, pieces: impl Iterator<Item = &'a [u8]>) -> Outcome
 async fn exchange<'a>(server: &LocalServer, pieces: impl Iterator<Item = &'a [u8]>) -> Outcome {
     let room: RoomName = "r".parse().expect("a name");
     let (sink, mut events) = Sink::channel(100_000);
-    let watcher = server
-        .engine
-        .join(&room, &"watcher".parse().expect("a name"), Subscribe::new(sink).with_lists())
-        .await
-        .expect("admitted");
+    let watcher = Identity::one_time_guest(0, "watcher".parse().expect("a name"));
+    let watcher =
+        server.engine.join(&watcher, &room, Subscribe::new(sink).with_lists()).await.expect("admitted");
     let answer = server.exchange(pieces).await;
     let code = close_code(&answer);
     let mut turns = 0;
@@ -117,9 +115,9 @@ async fn exchange<'a>(server: &LocalServer, pieces: impl Iterator<Item = &'a [u8
     let mut messages = Vec::new();
     while let Some(Some(event)) = events.next().now_or_never() {
         if let Event::Message { message, .. } = &*event
-            && let Content::Said { from, body, .. } = &message.content
+            && let Some(text) = message.text()
         {
-            messages.push((from.clone(), body.to_string()));
+            messages.push((text.from.clone(), text.body.to_string()));
         }
     }
     Outcome { messages, code }

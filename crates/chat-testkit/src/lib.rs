@@ -96,14 +96,14 @@ pub fn handshake_with(path: &str, lines: &str) -> String {
 impl Client {
     /// Connects in the classic dialect, which enters a room.
     pub async fn enter(server: SocketAddr, room: &str, username: &str) -> Self {
-        Self::knock(server, room, username).await.expect("let in")
+        Self::try_enter(server, room, username).await.expect("accepted")
     }
 
     /// Tries to connect in the classic dialect.
     ///
     /// # Errors
     /// The server's response, unless it is 101.
-    pub async fn knock(server: SocketAddr, room: &str, username: &str) -> Result<Self, http::Answer> {
+    pub async fn try_enter(server: SocketAddr, room: &str, username: &str) -> Result<Self, http::Answer> {
         Self::open(server, &handshake(&path(room, username))).await
     }
 
@@ -168,7 +168,7 @@ impl Client {
     }
 
     /// Sends a message to the room in the classic dialect.
-    pub async fn say(&mut self, message: &str) {
+    pub async fn send_message(&mut self, message: &str) {
         self.send(&said(message)).await;
     }
 

@@ -16,6 +16,18 @@ pub struct Session {
     pub client: Client,
     /// The server's answer to the `hello`.
     pub welcome: Value,
+    /// The secret of the guest: the one in `hello`, or else the one in `welcome`.
+    guest_token: Option<String>,
+}
+
+/// A random guest token: the base64url encoding of 32 bytes, which has 43 characters.
+pub fn guest_token() -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut token: String =
+        rand::random::<[u8; 42]>().map(|byte| char::from(ALPHABET[usize::from(byte % 64)])).iter().collect();
+    // two bits of the last character belong to no byte, and are zero
+    token.push(char::from(ALPHABET[usize::from(rand::random::<u8>() % 16) * 4]));
+    token
 }
 
 /// Opens a connection without a session.
@@ -27,23 +39,46 @@ pub async fn open(server: SocketAddr) -> Result<Client, http::Answer> {
 }
 
 impl Session {
-    /// Opens a connection and begins a session with this name.
+    /// Opens a connection and begins a session of a new guest with this name.
     pub async fn hello(server: SocketAddr, username: &str) -> Self {
         Self::hello_with(server, json!({ "username": username })).await
     }
 
-    /// Opens a connection and begins a session with these fields of `hello`.
-    pub async fn hello_with(server: SocketAddr, hello: Value) -> Self {
-        Self::hello_on(open(server).await.expect("let in"), hello).await
+    /// Opens a connection and begins a session of the guest with this token.
+    pub async fn hello_as(server: SocketAddr, username: &str, guest_token: &str) -> Self {
+        Self::hello_with(server, json!({ "username": username, "guest_token": guest_token })).await
     }
 
-    /// Begins a session with these fields of `hello` on a connection without one.
+    /// Opens a connection and begins a session that replaces an earlier one of the same guest.
+    pub async fn hello_replacing(server: SocketAddr, earlier: &Self) -> Self {
+        let hello = json!({
+            "username": earlier.welcome["user"]["username"],
+            "guest_token": earlier.guest_token(),
+            "replaces": earlier.id(),
+        });
+        Self::hello_with(server, hello).await
+    }
+
+    /// Opens a connection and begins a session with these fields of `hello`. See
+    /// [`hello_on`](Self::hello_on).
+    pub async fn hello_with(server: SocketAddr, hello: Value) -> Self {
+        Self::hello_on(open(server).await.expect("accepted"), hello).await
+    }
+
+    /// Begins a session with these fields of `hello` on a connection without one. Without a `token`
+    /// and a `guest_token`, a random `guest_token` is added. A `guest_token` of null is sent as it
+    /// is: then the server makes one.
     pub async fn hello_on(client: Client, mut hello: Value) -> Self {
         hello["type"] = "hello".into();
-        let mut session = Self { client, welcome: Value::Null };
+        if hello.get("token").is_none() && hello.get("guest_token").is_none() {
+            hello["guest_token"] = guest_token().into();
+        }
+        let mut session = Self { client, welcome: Value::Null, guest_token: None };
         session.send(&hello).await;
         session.welcome = session.frame().await;
         assert_eq!(session.welcome["type"], "welcome", "{}", session.welcome);
+        let token = hello["guest_token"].as_str().or(session.welcome["guest_token"].as_str());
+        session.guest_token = token.map(str::to_owned);
         session
     }
 
@@ -54,9 +89,19 @@ impl Session {
         (session, joined)
     }
 
-    /// The secret with which a later session resumes this one.
-    pub fn secret(&self) -> &str {
-        self.welcome["resume"].as_str().expect("a secret")
+    /// The id of the session, for `replaces` in a later `hello` of the same user.
+    pub fn id(&self) -> &str {
+        self.welcome["session"].as_str().expect("an id")
+    }
+
+    /// The id of the user.
+    pub fn user(&self) -> &str {
+        self.welcome["user"]["id"].as_str().expect("an id")
+    }
+
+    /// The secret with which a later session is the same guest.
+    pub fn guest_token(&self) -> &str {
+        self.guest_token.as_deref().expect("a guest")
     }
 
     /// Sends a frame.
@@ -110,7 +155,7 @@ impl Session {
     }
 
     /// Sends a message, and returns its number once it is stored.
-    pub async fn say(&mut self, room: &str, body: &str) -> u64 {
+    pub async fn send_message(&mut self, room: &str, body: &str) -> u64 {
         let ack = self.ask(json!({ "type": "send", "room": room, "body": body })).await;
         assert_eq!(ack["type"], "ack", "{ack}");
         ack["seq"].as_u64().expect("a number")
@@ -126,6 +171,23 @@ impl Session {
                 Seen::End => return (bye, code),
                 _ => {}
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_token_is_the_encoding_of_32_bytes() {
+        let tokens = [guest_token(), guest_token()];
+        assert_ne!(tokens[0], tokens[1]);
+        for token in tokens {
+            assert_eq!(token.len(), 43);
+            let is_valid = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_');
+            assert!(token.chars().all(is_valid), "{token}");
+            assert!(token.ends_with(|last| "AEIMQUYcgkosw048".contains(last)), "{token}");
         }
     }
 }

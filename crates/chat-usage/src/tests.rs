@@ -4,7 +4,7 @@
 use std::slice;
 
 use chat_presence::{NodeId, SqlitePresence};
-use chat_protocol::Event;
+use chat_protocol::{Event, Identity};
 use chat_rooms::{Events, Membership, Sink, Subscribe};
 use diesel::prelude::*;
 use tempfile::TempDir;
@@ -29,14 +29,11 @@ impl World {
     }
 
     async fn join(&self, room: &str, name: &str) -> (Membership, Events) {
-        let (outlet, events) = Sink::channel(100);
-        (
-            self.engine
-                .join(&room.parse().unwrap(), &name.parse().unwrap(), Subscribe::new(outlet).with_lists())
-                .await
-                .unwrap(),
-            events,
-        )
+        let (sink, events) = Sink::channel(100);
+        let bits = name.bytes().fold(0, |bits, byte| bits << 8 | u128::from(byte));
+        let user = Identity::one_time_guest(bits, name.parse().unwrap());
+        let subscribe = Subscribe::new(sink).with_lists();
+        (self.engine.join(&user, &room.parse().unwrap(), subscribe).await.unwrap(), events)
     }
 
     async fn rows(&self, query: Query) -> Vec<(i64, String, u64, u64, u64)> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_client::{Client, JoinOptions, Options};
+use chat_client::{Client, GuestToken, JoinOptions, Options};
 use chat_protocol::Username;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -27,8 +27,10 @@ pub(super) async fn run(
     phase: watch::Receiver<Phase>,
     counts: Arc<Counts>,
 ) {
+    // the same user on each visit: its own earlier connection, if it lingers, does not refuse it
+    let options = Options::new(url, username).guest_token(GuestToken::from_random(rand::random()));
     while *phase.borrow() == Phase::Publish {
-        match timeout(VISIT_TIMEOUT, visit(&url, &username, rooms, &counts)).await {
+        match timeout(VISIT_TIMEOUT, visit(options.clone(), rooms, &counts)).await {
             Ok(Some(())) => {}
             Ok(None) | Err(_) => increment(&counts.guests_refused),
         }
@@ -37,8 +39,8 @@ pub(super) async fn run(
 }
 
 /// One connection. `None` if the server refused it, or one of its joins.
-async fn visit(url: &str, username: &Username, rooms: usize, counts: &Counts) -> Option<()> {
-    let (client, mut events) = Client::connect(Options::new(url, username.clone())).await.ok()?;
+async fn visit(options: Options, rooms: usize, counts: &Counts) -> Option<()> {
+    let (client, mut events) = Client::connect(options).await.ok()?;
     // the client stops reading from the server while events are unread
     let reader = tokio::spawn(async move { while events.next().await.is_some() {} });
     let mut accepted = Some(());

@@ -173,7 +173,7 @@ impl Receiver {
         increment(&self.counts.delivered);
         let seq = message.seq();
         match message {
-            StoredMessage::Said { body, .. } => match Stamp::read(body.as_bytes()) {
+            StoredMessage::Text { body, .. } => match Stamp::read(body.as_bytes()) {
                 Some(stamp) => self.stream.record(stamp, Some(seq)),
                 None => self.counts.violation("a message is not from this test"),
             },

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use chat_load::Faults;
 use chat_load::format::number;
+use chat_testkit::v2::guest_token;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -174,6 +175,7 @@ fn start_visitors(
             server,
             room: plan::room(room),
             username: plan::username("stalled", room, number),
+            guest_token: guest_token(),
             stall: plan.duration / 10,
         };
         visitors.spawn(reader.run(phase.clone(), Arc::clone(counts)));

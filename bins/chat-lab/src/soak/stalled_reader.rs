@@ -38,6 +38,8 @@ pub(super) struct StalledReader {
     pub(super) server: SocketAddr,
     pub(super) room: RoomName,
     pub(super) username: Username,
+    /// The same on each connection: the server may not have ended the earlier one yet.
+    pub(super) guest_token: String,
     /// How long the client does not read.
     pub(super) stall: Duration,
 }
@@ -69,7 +71,7 @@ impl StalledReader {
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("chat.v2"));
         let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await?;
         for frame in [
-            json!({ "type": "hello", "username": self.username }),
+            json!({ "type": "hello", "username": self.username, "guest_token": self.guest_token }),
             json!({ "type": "join", "room": self.room }),
         ] {
             socket.send(Message::text(frame.to_string())).await?;

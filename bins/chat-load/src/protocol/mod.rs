@@ -5,6 +5,7 @@ mod text;
 
 pub use stamp::Stamp;
 
+use chat_testkit::v2::guest_token;
 use memchr::memmem;
 use serde::Deserialize;
 
@@ -47,9 +48,13 @@ impl Dialect {
         .into_bytes()
     }
 
-    /// The first frame of a session.
+    /// The first frame of a session. Each session is another guest.
     pub(crate) fn hello(plan: &Plan, participant: Participant) -> String {
-        format!(r#"{{"type":"hello","username":"{}","client":"chat-load"}}"#, plan.username(participant))
+        format!(
+            r#"{{"type":"hello","username":"{}","guest_token":"{}","client":"chat-load"}}"#,
+            plan.username(participant),
+            guest_token(),
+        )
     }
 
     pub(crate) fn join(plan: &Plan, participant: Participant) -> String {

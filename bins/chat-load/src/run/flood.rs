@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use chat_testkit::frame::{self, TEXT};
+use chat_testkit::v2::guest_token;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -95,7 +96,8 @@ fn connect(plan: &Plan, client: usize) -> io::Result<TcpStream> {
     if !response.starts_with(b"HTTP/1.1 101") {
         return Err(io::Error::other(String::from_utf8_lossy(&response).into_owned()));
     }
-    let hello = json!({ "type": "hello", "username": format!("{}-flood-{client}", plan.prefix) });
+    let username = format!("{}-flood-{client}", plan.prefix);
+    let hello = json!({ "type": "hello", "username": username, "guest_token": guest_token() });
     let join = json!({ "type": "join", "room": room(plan) });
     socket.write_all(&masked([&hello, &join]))?;
     Ok(socket)

@@ -8,7 +8,9 @@ use chat_protocol::v2::{
     ErrorCode, HistoryPage, Joined, MembersPage, PAGE_MEMBERS_DEFAULT, PAGE_MESSAGES, Presence, ServerFrame,
     StoredMessage,
 };
-use chat_protocol::{COALESCE_ABOVE, Epoch, Member, MessageId, Reference, RoomName, Username};
+use chat_protocol::{
+    COALESCE_ABOVE, Epoch, Identity, Member, MemberInfo, MessageId, Reference, RoomName, UserId, Username,
+};
 use chat_rooms::MembersQuery;
 
 use super::reader::Received;
@@ -31,7 +33,32 @@ pub(super) enum Request {
     Refuse,
 }
 
-/// The state at which a participant joined or reattached.
+/// A member as others see it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Present {
+    pub(super) name: Username,
+    user: UserId,
+}
+
+impl From<&Identity> for Present {
+    fn from(user: &Identity) -> Self {
+        Self { name: user.username().clone(), user: user.id().clone() }
+    }
+}
+
+impl From<&Member> for Present {
+    fn from(member: &Member) -> Self {
+        Self { name: member.username.clone(), user: member.user.clone() }
+    }
+}
+
+impl From<MemberInfo> for Present {
+    fn from(member: MemberInfo) -> Self {
+        Self { name: member.username, user: member.user }
+    }
+}
+
+/// The state at which a participant joined.
 #[derive(Clone, Default)]
 pub(super) struct Start {
     /// The number of the newest message at that time.
@@ -44,25 +71,25 @@ pub(super) struct Start {
 /// A participant's view of the room.
 pub(super) struct Checker {
     room: RoomName,
-    own: Username,
+    own: Present,
     /// Whether it receives joins and leaves immediately, with lists of members.
     receives_lists: bool,
     start: Start,
     /// `None` before the first event.
     newest: Option<u64>,
     /// The members; `None` if it has received only a sample.
-    view: Option<BTreeSet<Username>>,
+    view: Option<BTreeSet<Present>>,
     pending: BTreeMap<Reference, Request>,
     /// Whether leaves are no longer announced.
     is_closed: bool,
-    /// Whether another member took its name after it left.
+    /// Whether another user took its name after it left.
     is_name_taken: bool,
     /// Whether it received its leave notice.
     has_left: bool,
 }
 
 impl Checker {
-    pub(super) fn new(room: RoomName, own: Username, receives_lists: bool, start: Start) -> Self {
+    pub(super) fn new(room: RoomName, own: Present, receives_lists: bool, start: Start) -> Self {
         let (newest, view, pending) = (None, None, BTreeMap::new());
         let (is_closed, is_name_taken, has_left) = (false, false, false);
         Self { room, own, receives_lists, start, newest, view, pending, is_closed, is_name_taken, has_left }
@@ -78,7 +105,7 @@ impl Checker {
         self.is_closed = true;
     }
 
-    /// Another member takes its name before its messages are stored: it leaves at once and receives
+    /// Another user takes its name before its messages are stored: it leaves at once and receives
     /// no replies to them.
     pub(super) fn name_taken(&mut self) {
         self.is_name_taken = true;
@@ -86,7 +113,7 @@ impl Checker {
 
     /// Checks a participant that has read everything, with nothing in flight.
     pub(super) fn assert_complete(&self, store: &HeldHistory) {
-        assert_eq!(self.newest, Some(store.count(&self.room)), "{} in {}", self.own, self.room);
+        assert_eq!(self.newest, Some(store.count(&self.room)), "{:?} in {}", self.own, self.room);
         // participants with lists receive no acks
         let unanswered = self
             .pending
@@ -96,9 +123,9 @@ impl Checker {
     }
 
     /// Checks the view of a participant that has read everything, after the coalescing window.
-    pub(super) fn assert_view(&self, expected: &BTreeSet<Username>) {
+    pub(super) fn assert_view(&self, expected: &BTreeSet<Present>) {
         if let Some(view) = self.view.as_ref().filter(|_| !self.is_closed) {
-            assert_eq!(view, expected, "the view of {} in {}", self.own, self.room);
+            assert_eq!(view, expected, "the view of {:?} in {}", self.own, self.room);
         }
     }
 
@@ -122,32 +149,32 @@ impl Checker {
     fn others_joined(&mut self, group: &[Arc<Member>], listed: &[Arc<Member>]) {
         assert!(self.receives_lists);
         if self.newest.is_none() {
-            assert!(group.iter().any(|member| member.username == self.own), "its own join comes first");
+            assert!(group.iter().any(|member| member.user == self.own.user), "its own join comes first");
             self.newest = Some(self.start.seq);
-            self.view = Some(names(listed));
+            self.view = Some(present(listed));
             return;
         }
-        self.change(names(group), &BTreeSet::new(), listed);
+        self.change(present(group), &BTreeSet::new(), listed);
     }
 
     fn others_left(&mut self, group: &[Arc<Member>], listed: &[Arc<Member>]) {
         assert!(self.receives_lists && self.newest.is_some());
-        self.change(BTreeSet::new(), &names(group), listed);
+        self.change(BTreeSet::new(), &present(group), listed);
     }
 
-    fn change(&mut self, joined: BTreeSet<Username>, left: &BTreeSet<Username>, listed: &[Arc<Member>]) {
+    fn change(&mut self, joined: BTreeSet<Present>, left: &BTreeSet<Present>, listed: &[Arc<Member>]) {
         let Some(view) = self.view.as_mut().filter(|_| !self.is_closed) else { return };
         // in a large room, a member may have left and another joined with the same name since then
         if listed.len() < COALESCE_ABOVE {
             assert!(left.is_subset(view) && joined.is_disjoint(view), "-{left:?} +{joined:?} in {view:?}");
         }
-        view.retain(|name| !left.contains(name));
+        view.retain(|present| !left.contains(present));
         view.extend(joined);
         if listed.len() < COALESCE_ABOVE {
             assert_eq!(view.len(), listed.len(), "the list is the state after the event");
         }
         if listed.len() < MAX_COMPARED {
-            assert_eq!(*view, names(listed), "the list is the state after the event");
+            assert_eq!(*view, present(listed), "the list is the state after the event");
         }
     }
 
@@ -164,7 +191,7 @@ impl Checker {
         };
         self.assert_messages(&joined.messages, from..joined.seq, store);
         self.newest = Some(joined.seq);
-        let view: BTreeSet<_> = joined.members.into_iter().map(|member| member.username).collect();
+        let view: BTreeSet<_> = joined.members.into_iter().map(Present::from).collect();
         assert!(view.len() as u64 == joined.member_count || view.len() == PAGE_MEMBERS_DEFAULT);
         assert!(view.contains(&self.own) || view.len() == PAGE_MEMBERS_DEFAULT);
         self.view = (view.len() as u64 == joined.member_count).then_some(view);
@@ -178,8 +205,9 @@ impl Checker {
                 assert_eq!((&message.room, message.seq), (&self.room, newest), "each once, in order");
                 self.assert_member(&message.from);
                 let stored = store.stored(&self.room, newest).expect("it is stored");
-                let received = (&message.id, &message.from, &message.body);
-                assert_eq!(received, (&stored.message.id, &stored.message.from, &stored.message.body));
+                let received = (&message.id, &message.user, &message.from, &message.body);
+                let expected = &stored.message;
+                assert_eq!(received, (&expected.id, &expected.user, &expected.from, &expected.body));
                 let is_own =
                     |sent: &Request| matches!(sent, Request::Send { append, .. } if *append == stored.append);
                 let is_unacked = !self.receives_lists && self.pending.values().any(is_own);
@@ -190,7 +218,7 @@ impl Checker {
                     panic!("an ack without a request")
                 };
                 let stored = store.stored(&self.room, ack.seq).expect("it is stored").message;
-                assert_eq!((&stored.from, &stored.id, &stored.body), (&self.own, &ack.id, &body));
+                assert_eq!((&stored.user, &stored.id, &stored.body), (&self.own.user, &ack.id, &body));
                 assert!(id.is_none_or(|id| id == ack.id) && ack.room == self.room && ack.stored);
             }
             ServerFrame::Error(error) => match self.replied(error.reference) {
@@ -204,7 +232,7 @@ impl Checker {
             ServerFrame::History(page) => self.history(page, store),
             ServerFrame::Members(page) => self.members(page),
             ServerFrame::Typing(typing) => {
-                assert!(!self.receives_lists && typing.username != self.own && typing.room == self.room);
+                assert!(!self.receives_lists && typing.username != self.own.name && typing.room == self.room);
             }
             ServerFrame::Notice(notice) => assert_eq!(notice.room.as_ref(), Some(&self.room)),
             ServerFrame::Left(left) => {
@@ -225,7 +253,10 @@ impl Checker {
     fn assert_member(&self, from: &Username) {
         let view = self.view.as_ref().filter(|_| self.receives_lists && !self.is_closed);
         if let Some(view) = view.filter(|view| view.len() < COALESCE_ABOVE) {
-            assert!(view.contains(from), "{from} sends a message, but is not in {view:?}");
+            assert!(
+                view.iter().any(|present| present.name == *from),
+                "{from} sends a message, but is not in {view:?}"
+            );
         }
     }
 
@@ -240,10 +271,10 @@ impl Checker {
             self.view = None;
             return;
         }
-        for username in &presence.left {
-            view.remove(username);
-        }
-        view.extend(presence.joined.into_iter().map(|member| member.username));
+        let has_joined = |name: &Username| presence.joined.iter().any(|member| member.username == *name);
+        assert!(!presence.left.iter().any(has_joined), "a name is in one of the lists");
+        view.retain(|present| !presence.left.contains(&present.name) && !has_joined(&present.name));
+        view.extend(presence.joined.into_iter().map(Present::from));
         assert_eq!(view.len() as u64, presence.member_count, "snapshot and changes add up");
     }
 
@@ -275,9 +306,11 @@ impl Checker {
             "{messages:?} is not {range:?}"
         );
         for message in messages {
-            let StoredMessage::Said { seq, id, from, body, .. } = message else { panic!("{message:?}") };
+            let StoredMessage::Text { seq, id, from, user, body, .. } = message else {
+                panic!("{message:?}")
+            };
             let stored = store.stored(&self.room, *seq).expect("it is stored").message;
-            assert_eq!((id, from, body), (&stored.id, &stored.from, &stored.body));
+            assert_eq!((id, from, user, body), (&stored.id, &stored.from, &stored.user, &stored.body));
         }
     }
 
@@ -287,8 +320,10 @@ impl Checker {
         };
         let Some(view) = self.view.as_ref().filter(|_| !self.is_closed) else { return };
         let is_after = |name: &Username| query.after.as_deref().is_none_or(|after| name.as_str() > after);
-        let mut matching =
-            view.iter().filter(|name| name.as_str().starts_with(&query.prefix) && is_after(name));
+        let mut matching = view
+            .iter()
+            .map(|present| &present.name)
+            .filter(|name| name.as_str().starts_with(&query.prefix) && is_after(name));
         let limit = query.limit;
         let expected: Vec<_> = matching.by_ref().take(limit).collect();
         assert_eq!(page.members.iter().map(|member| &member.username).collect::<Vec<_>>(), expected);
@@ -296,6 +331,6 @@ impl Checker {
     }
 }
 
-fn names(members: &[Arc<Member>]) -> BTreeSet<Username> {
-    members.iter().map(|member| member.username.clone()).collect()
+fn present(members: &[Arc<Member>]) -> BTreeSet<Present> {
+    members.iter().map(|member| Present::from(&**member)).collect()
 }

@@ -20,19 +20,19 @@ pub(super) enum StartAt {
     AnotherEpoch,
 }
 
-/// A command. Numbers select participants by their index in the list, and rooms and names.
+/// A command. Numbers select participants by their index in the list, and rooms and users.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Command {
     /// Joins with lists of members.
     JoinWithLists {
         room: u8,
-        name: u8,
+        user: u8,
         capacity: usize,
     },
     /// Joins with changes of presence.
     Join {
         room: u8,
-        name: u8,
+        user: u8,
         reads: ReaderKind,
         from: StartAt,
         history: usize,
@@ -40,7 +40,7 @@ pub(super) enum Command {
     /// Requests an admission and drops it.
     Admit {
         room: u8,
-        name: u8,
+        user: u8,
     },
     /// Many participants with fast readers join at once.
     JoinMany {
@@ -85,7 +85,8 @@ pub(super) enum Command {
     Detach {
         who: u8,
     },
-    Reattach {
+    /// Another session of the same user replaces this one.
+    Replace {
         who: u8,
         reads: ReaderKind,
         from: StartAt,
@@ -161,17 +162,17 @@ impl Iterator for Commands<'_> {
         Some(match self.byte()? % 32 {
             0 | 1 => Command::JoinWithLists {
                 room: self.byte()?,
-                name: self.byte()?,
+                user: self.byte()?,
                 capacity: self.size()? * 8 + 1,
             },
             2..5 => Command::Join {
                 room: self.byte()?,
-                name: self.byte()?,
+                user: self.byte()?,
                 reads: self.reads()?,
                 from: self.from()?,
                 history: self.size()?,
             },
-            5 => Command::Admit { room: self.byte()?, name: self.byte()? },
+            5 => Command::Admit { room: self.byte()?, user: self.byte()? },
             6 => Command::JoinMany { room: self.byte()?, count: self.byte()? % 64 },
             7 => Command::Leave { who: self.byte()?, with_notice: false },
             8 => Command::Leave { who: self.byte()?, with_notice: true },
@@ -194,7 +195,7 @@ impl Iterator for Commands<'_> {
             19 => Command::Typing { who: self.byte()? },
             20 => Command::Refuse { who: self.byte()? },
             21 => Command::Detach { who: self.byte()? },
-            22 => Command::Reattach {
+            22 => Command::Replace {
                 who: self.byte()?,
                 reads: self.reads()?,
                 from: self.from()?,

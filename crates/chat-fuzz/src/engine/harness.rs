@@ -7,11 +7,12 @@ use std::time::Duration;
 use chat_history::Page;
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::v2::NoticeLevel;
-use chat_protocol::{Reference, RoomName, Username};
+use chat_protocol::{Identity, Reference, RoomName, Username};
 use chat_rooms::BacklogBudget;
 use chat_rooms::{EncodingId, Engine, MembersQuery};
 use tokio::time::sleep;
 
+use super::checker::Present;
 use super::command::{Command, ReaderKind};
 use super::participant::Participant;
 use super::reader::LineEncoding;
@@ -52,13 +53,13 @@ impl Harness {
 
     pub(super) async fn execute(&mut self, command: Command) {
         match command {
-            Command::JoinWithLists { room, name, capacity } => {
-                self.join_with_lists(room_name(room), username(name), ReaderKind::Events { capacity }).await;
+            Command::JoinWithLists { room, user, capacity } => {
+                self.join_with_lists(room_name(room), identity(user), ReaderKind::Events { capacity }).await;
             }
-            Command::Join { room, name, reads, from, history } => {
-                self.join(room_name(room), username(name), reads, from, history).await;
+            Command::Join { room, user, reads, from, history } => {
+                self.join(room_name(room), identity(user), reads, from, history).await;
             }
-            Command::Admit { room, name } => drop(self.admit(&room_name(room), &username(name)).await),
+            Command::Admit { room, user } => drop(self.admit(&room_name(room), &identity(user)).await),
             Command::JoinMany { room, count } => self.join_many(&room_name(room), count).await,
             Command::Leave { who, with_notice } => self.leave(who, with_notice),
             Command::Send { who, id, body } => self.send(who, id, body).await,
@@ -81,7 +82,7 @@ impl Harness {
             }
             Command::Refuse { who } => self.refuse(who),
             Command::Detach { who } => pick(&mut self.present, who).into_iter().for_each(Participant::detach),
-            Command::Reattach { who, reads, from, history } => self.reattach(who, reads, from, history).await,
+            Command::Replace { who, reads, from, history } => self.replace(who, reads, from, history).await,
             Command::Notice { room } => {
                 self.engine.notice(&room_name(room), NoticeLevel::Info, "tea");
             }
@@ -132,8 +133,8 @@ impl Harness {
             for room in ROOMS.map(room_name) {
                 let listed = self.engine.members(&room);
                 let listed =
-                    listed.iter().flat_map(|list| list.first()).map(|member| member.username.clone());
-                assert_eq!(listed.collect::<BTreeSet<_>>(), self.usernames(&room));
+                    listed.iter().flat_map(|list| list.first()).map(|member| Present::from(&**member));
+                assert_eq!(listed.collect::<BTreeSet<_>>(), self.members_of(&room));
             }
         }
     }
@@ -147,7 +148,7 @@ impl Harness {
             return;
         }
         for room in ROOMS.map(room_name) {
-            let expected = self.usernames(&room);
+            let expected = self.members_of(&room);
             for participant in self
                 .present
                 .iter()
@@ -159,9 +160,9 @@ impl Harness {
         }
     }
 
-    fn usernames(&self, room: &RoomName) -> BTreeSet<Username> {
+    fn members_of(&self, room: &RoomName) -> BTreeSet<Present> {
         let members = self.present.iter().filter(|participant| participant.room == *room);
-        members.map(|participant| participant.name.clone()).collect()
+        members.map(|participant| Present::from(&participant.user)).collect()
     }
 
     /// Releases all held appends, lets all participants read everything, and checks the final
@@ -192,6 +193,12 @@ fn room_name(number: u8) -> RoomName {
 
 fn username(number: u8) -> Username {
     format!("n{}", number % 8).parse().expect("a name")
+}
+
+/// One of two users of each name, so that several sessions are the same user, and some users want
+/// the same name.
+fn identity(number: u8) -> Identity {
+    Identity::one_time_guest((number % 16).into(), username(number))
 }
 
 pub(super) fn pick(participants: &mut [Participant], who: u8) -> Option<&mut Participant> {

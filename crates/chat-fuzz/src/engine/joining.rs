@@ -1,8 +1,8 @@
-//! Joining, reattaching and leaving.
+//! Joining, replacing a session and leaving.
 
 use chat_protocol::v2::{LeftReason, Since};
-use chat_protocol::{Epoch, RoomName, Username};
-use chat_rooms::{Admission, JoinError, ReadError, SendWindow, Sink, Subscribe};
+use chat_protocol::{Epoch, Identity, RoomName};
+use chat_rooms::{Admission, JoinError, SendWindow, Sink, Subscribe};
 
 use super::checker::Start;
 use super::command::{ReaderKind, StartAt};
@@ -30,23 +30,25 @@ impl Options {
 }
 
 impl Harness {
-    /// Requests an admission, and checks that the name has one holder in its room.
-    pub(super) async fn admit(&mut self, room: &RoomName, name: &Username) -> Option<Admission> {
-        let holder = self
-            .present
-            .iter()
-            .find(|participant| participant.is(room, name) && !participant.reader.has_refused());
-        let probes_before = holder.map(|holder| holder.reader.probes());
-        match self.engine.admit(room, name).await {
+    /// Requests an admission, and checks that the name has one user in its room.
+    pub(super) async fn admit(&mut self, room: &RoomName, user: &Identity) -> Option<Admission> {
+        let others = || {
+            let in_room = self.present.iter().filter(|participant| participant.room == *room);
+            in_room.filter(|participant| participant.has_name_of_another(user))
+        };
+        let probes_before: Vec<_> = others().map(|other| other.reader.probes()).collect();
+        match self.engine.admit(user, room).await {
             Ok(admission) => {
-                assert!(holder.is_none() && !self.is_closed, "{name} is admitted to {room} twice");
+                let holder = others().find(|other| !other.reader.has_refused());
+                assert!(holder.is_none() && !self.is_closed, "two users have the name of {user:?} in {room}");
                 Some(admission)
             }
             Err(JoinError::NameTaken) => {
-                let is_plausible = self.present.iter().any(|participant| participant.is(room, name));
-                assert!(is_plausible, "no member of {room} is named {name}");
-                if let Some(holder) = holder.filter(|holder| holder.shows_probes()) {
-                    assert!(Some(holder.reader.probes()) > probes_before, "its holder is probed");
+                assert!(others().next().is_some(), "nobody in {room} has the name of {user:?}");
+                for (other, before) in others().zip(probes_before) {
+                    if other.shows_probes() && !other.reader.has_refused() {
+                        assert!(other.reader.probes() > before, "each session of the holder is probed");
+                    }
                 }
                 None
             }
@@ -58,21 +60,21 @@ impl Harness {
         }
     }
 
-    pub(super) async fn join_with_lists(&mut self, room: RoomName, name: Username, reads: ReaderKind) {
+    pub(super) async fn join_with_lists(&mut self, room: RoomName, user: Identity, reads: ReaderKind) {
         if self.present.len() >= MAX_PARTICIPANTS {
             return;
         }
-        let Some(admission) = self.admit(&room, &name).await else { return };
+        let Some(admission) = self.admit(&room, &user).await else { return };
         let (reader, sink) = Reader::new(reads, self.encoding, &self.budget);
         let start = Start { seq: self.store.count(&room), ..Start::default() };
         let (member, _) = admission.join(Subscribe::new(sink).with_lists()).await.expect("nothing is read");
-        self.add(Participant::new(room, name, member, reader, true, start));
+        self.add(Participant::new(room, user, member, reader, true, start));
     }
 
     pub(super) async fn join(
         &mut self,
         room: RoomName,
-        name: Username,
+        user: Identity,
         reads: ReaderKind,
         from: StartAt,
         history: usize,
@@ -80,18 +82,20 @@ impl Harness {
         if self.present.len() >= MAX_PARTICIPANTS {
             return;
         }
-        let Some(admission) = self.admit(&room, &name).await else { return };
+        let Some(admission) = self.admit(&room, &user).await else { return };
         let (reader, sink) = Reader::new(reads, self.encoding, &self.budget);
         let options = self.options(&room, from, history);
         let (member, _) =
             admission.with_window(&window()).join(options.subscribe(sink)).await.expect("memory answers");
         let start = self.start_of(&room, options);
-        self.add(Participant::new(room, name, member, reader, false, start));
+        self.add(Participant::new(room, user, member, reader, false, start));
     }
 
     fn add(&mut self, participant: Participant) {
         let former = self.former.iter_mut();
-        let former = former.filter(|former| former.is(&participant.room, &participant.name));
+        let former = former.filter(|former| {
+            former.room == participant.room && former.has_name_of_another(&participant.user)
+        });
         former.for_each(|former| former.checker.name_taken());
         self.present.push(participant);
     }
@@ -100,42 +104,29 @@ impl Harness {
         for i in 0..count {
             self.count += 1;
             let name = format!("c{}", self.count).parse().expect("a name");
+            // ids above those of the named users
+            let user = Identity::one_time_guest((self.count + 16).into(), name);
             if i % 2 == 0 {
-                self.join_with_lists(room.clone(), name, FAST_READER).await;
+                self.join_with_lists(room.clone(), user, FAST_READER).await;
             } else {
-                self.join(room.clone(), name, FAST_READER, StartAt::Now, 0).await;
+                self.join(room.clone(), user, FAST_READER, StartAt::Now, 0).await;
             }
         }
     }
 
-    pub(super) async fn reattach(&mut self, who: u8, reads: ReaderKind, from: StartAt, history: usize) {
-        let Some(room) = pick(&mut self.present, who).map(|participant| participant.room.clone()) else {
+    /// The connection of a participant breaks, and another session of its user takes its place.
+    pub(super) async fn replace(&mut self, who: u8, reads: ReaderKind, from: StartAt, history: usize) {
+        let Some(broken) = pick(&mut self.present, who).filter(|broken| !broken.receives_lists()) else {
             return;
         };
-        let options = self.options(&room, from, history);
-        let (reader, sink) = Reader::new(reads, self.encoding, &self.budget);
-        let Some(participant) =
-            pick(&mut self.present, who).filter(|participant| !participant.receives_lists())
-        else {
-            return;
-        };
-        let rejoined = participant.member_mut().reattach(options.subscribe(sink), &window()).await;
-        match rejoined {
-            Ok(_) => {
-                let since = options.since.map(|since| (since.epoch, since.seq));
-                participant.reattached(
-                    reader,
-                    Start { seq: self.store.count(&room), since, history: options.history },
-                );
-                if self.is_closed {
-                    participant.checker.close();
-                }
-            }
-            Err(ReadError::NotAMember) => {
-                assert!(participant.reader.has_refused());
-            }
-            Err(error) => panic!("{error}"),
-        }
+        broken.detach();
+        let (room, user) = (broken.room.clone(), broken.user.clone());
+        self.join(room, user, reads, from, history).await;
+        let index = usize::from(who) % self.present.len();
+        // the new session is the last one, if it has joined
+        let mut broken = self.present.swap_remove(index);
+        broken.leave();
+        self.former.push(broken);
     }
 
     fn options(&mut self, room: &RoomName, from: StartAt, history: usize) -> Options {

@@ -1,7 +1,7 @@
 //! A participant in a room: its membership, its reader, and the checker of its events.
 
 use chat_protocol::v2::LeftReason;
-use chat_protocol::{Reference, RoomName, Username};
+use chat_protocol::{Identity, Reference, RoomName};
 use chat_rooms::Membership;
 
 use super::checker::{Checker, Start};
@@ -10,7 +10,7 @@ use super::store::HeldHistory;
 
 pub(super) struct Participant {
     pub(super) room: RoomName,
-    pub(super) name: Username,
+    pub(super) user: Identity,
     pub(super) reader: Reader,
     pub(super) checker: Checker,
     /// `None` after it has left.
@@ -26,17 +26,17 @@ pub(super) struct Participant {
 impl Participant {
     pub(super) fn new(
         room: RoomName,
-        name: Username,
+        user: Identity,
         member: Membership,
         reader: Reader,
         receives_lists: bool,
         start: Start,
     ) -> Self {
-        let checker = Checker::new(room.clone(), name.clone(), receives_lists, start);
+        let checker = Checker::new(room.clone(), (&user).into(), receives_lists, start);
         let (member, is_detached, expects_leave_notice, offers) = (Some(member), false, false, None);
         Self {
             room,
-            name,
+            user,
             reader,
             checker,
             member,
@@ -47,8 +47,9 @@ impl Participant {
         }
     }
 
-    pub(super) fn is(&self, room: &RoomName, name: &Username) -> bool {
-        self.room == *room && self.name == *name
+    /// Whether this is a session of another user with the same name.
+    pub(super) fn has_name_of_another(&self, user: &Identity) -> bool {
+        self.user.username() == user.username() && self.user.id() != user.id()
     }
 
     pub(super) fn receives_lists(&self) -> bool {
@@ -57,10 +58,6 @@ impl Participant {
 
     pub(super) fn member(&self) -> &Membership {
         self.member.as_ref().expect("a current member")
-    }
-
-    pub(super) fn member_mut(&mut self) -> &mut Membership {
-        self.member.as_mut().expect("a current member")
     }
 
     /// Whether it may have been removed, or has no sink.
@@ -95,13 +92,6 @@ impl Participant {
         }
     }
 
-    /// Continues with another reader, which receives a new snapshot.
-    pub(super) fn reattached(&mut self, reader: Reader, start: Start) {
-        self.reader = reader;
-        self.checker = Checker::new(self.room.clone(), self.name.clone(), self.receives_lists, start);
-        self.is_detached = false;
-    }
-
     pub(super) fn leave(&mut self) {
         self.member = None;
     }
@@ -133,7 +123,7 @@ impl Participant {
     /// Checks that a participant that has read everything has received its leave notice.
     pub(super) fn assert_ended(&self) {
         if self.expects_leave_notice && !self.reader.has_refused() {
-            assert!(self.checker.has_left(), "{} was not notified that it has left", self.name);
+            assert!(self.checker.has_left(), "{:?} was not notified that it has left", self.user);
         }
     }
 }

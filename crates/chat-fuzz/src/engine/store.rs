@@ -115,7 +115,7 @@ fn record(
     append: u64,
     outcome: &Result<Appended, AppendError>,
 ) -> Option<String> {
-    let is_same = |first: &Stored| first.message.id == new.id && first.message.from == new.from;
+    let is_same = |first: &Stored| first.message.id == new.id && first.message.user == new.user;
     let first = log.iter().position(|first| new.idempotent && first.message.idempotent && is_same(first));
     let is_right = match (outcome, first) {
         (Ok(appended), Some(first)) => {
