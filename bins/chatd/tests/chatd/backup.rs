@@ -49,12 +49,12 @@ async fn a_backup_under_load_is_complete_and_its_restore_begins_a_new_epoch() {
     });
     let mut during = 0;
     while !backing_up.is_finished() {
-        ana.say("lobby", &format!("during {during}")).await;
+        ana.send_message("lobby", &format!("during {during}")).await;
         during += 1;
     }
     let (ok, output) = backing_up.await.unwrap();
     assert!(ok && output.starts_with("copy.sqlite3: ") && output.ends_with(" bytes, checked"), "{output}");
-    ana.say("lobby", "after").await;
+    ana.send_message("lobby", "after").await;
     let again = run(folder, &["backup", "copy.sqlite3"]).await;
     assert_eq!(
         again,
@@ -101,7 +101,7 @@ async fn an_invalid_backup_replaces_nothing() {
     let mut running = Running::start(&mut chatd(folder));
     let (mut ana, _) = v2::Session::enter(running.address, "lobby", "ana").await;
     for number in 0..100 {
-        ana.say("lobby", &format!("{number} {}", "x".repeat(1_000))).await;
+        ana.send_message("lobby", &format!("{number} {}", "x".repeat(1_000))).await;
     }
     assert!(run(folder, &["backup", "copy.sqlite3"]).await.0);
     running.signal(Signal::TERM);
@@ -218,9 +218,9 @@ async fn a_restore_follows_a_link_and_keeps_it() {
     {
         let mut running = Running::start(&mut chatd(folder));
         let (mut ana, _) = v2::Session::enter(running.address, "lobby", "ana").await;
-        ana.say("lobby", "first").await;
+        ana.send_message("lobby", "first").await;
         assert!(run(folder, &["backup", "copy.sqlite3"]).await.0);
-        ana.say("lobby", "second").await;
+        ana.send_message("lobby", "second").await;
         running.signal(Signal::KILL);
         running.end_within(Duration::from_secs(10)).await;
     }
@@ -265,7 +265,7 @@ async fn of_several_backups_to_one_file_one_succeeds() {
     let running = Running::start(&mut chatd(folder));
     let (mut ana, _) = v2::Session::enter(running.address, "lobby", "ana").await;
     for number in 0..200 {
-        ana.say("lobby", &format!("{number} {}", "x".repeat(5_000))).await;
+        ana.send_message("lobby", &format!("{number} {}", "x".repeat(5_000))).await;
     }
     for round in 0..5 {
         let name = format!("copy-{round}");

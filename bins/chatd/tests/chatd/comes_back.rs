@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chat_client::{
-    Ack, Backoff, Client, Event, Events, Gap, JoinOptions, Options, Page, RoomName, StoredMessage,
+    Ack, Backoff, Client, Event, Events, Gap, GuestToken, JoinOptions, Options, Page, RoomName, StoredMessage,
 };
 use chat_testkit::soon;
 use futures::future::join_all;
@@ -24,6 +24,10 @@ const KILLS: usize = 50;
 const WRITERS: usize = 20;
 const READERS: usize = 3;
 const IN_FLIGHT: usize = 8;
+
+/// The maximum number of bytes that a connection forwards before it is cut. A client that missed
+/// 1,000 messages receives them in one frame, which has to fit: otherwise it never catches up.
+const MAX_BYTES: usize = 400_000;
 
 /// A proxy to the current address of the server that cuts each connection after a random number of
 /// bytes.
@@ -45,7 +49,7 @@ impl BadLine {
                 let cut = Arc::clone(&cut);
                 tokio::spawn(async move {
                     if let Ok(server) = TcpStream::connect(server).await {
-                        let most = rand::rng().random_range(500..120_000);
+                        let most = rand::rng().random_range(500..MAX_BYTES);
                         if forward(client, server, most).await {
                             cut.fetch_add(1, Ordering::Relaxed);
                         }
@@ -84,8 +88,12 @@ async fn forward(mut client: TcpStream, mut server: TcpStream, max: usize) -> bo
 }
 
 async fn connect(line: &BadLine, name: &str) -> (Client, Events) {
+    // the server may have begun a session for an attempt that failed: the next attempt is made as
+    // the same guest
+    let guest_token = GuestToken::from_random(rand::random());
     loop {
         let options = Options::new(format!("ws://{}/ws", line.address), name.parse().unwrap())
+            .guest_token(guest_token.clone())
             .backoff(Backoff::new(Duration::from_millis(2), Duration::from_millis(50)));
         if let Ok(connected) = Client::connect(options).await {
             return connected;
@@ -140,7 +148,7 @@ impl Acked {
 }
 
 fn entry(message: &StoredMessage) -> (u64, String) {
-    let StoredMessage::Said { seq, body, .. } = message else { panic!("nothing was erased") };
+    let StoredMessage::Text { seq, body, .. } = message else { panic!("nothing was erased") };
     (*seq, body.to_string())
 }
 

@@ -24,7 +24,7 @@ async fn the_server_prints_its_address_and_serves_there() {
     for name in ["ana", "bob", "cid"] {
         clients.push(Client::enter(server.address, "lobby", name).await);
     }
-    clients[2].say("hello").await;
+    clients[2].send_message("hello").await;
     clients[2].close(None).await;
     for expected in ["+ana", "+bob", "+cid", "cid: hello", "-cid"] {
         assert_eq!(clients[0].brief().await, expected);
@@ -50,8 +50,8 @@ async fn flags_set_limits() {
         chatd(folder.path()).args(["--max-connections", "1"]).env("CHATD_MESSAGE_BYTES", "1000"),
     );
     let mut ana = Client::enter(server.address, "r", "ana").await;
-    assert_eq!(Client::knock(server.address, "r", "bob").await.unwrap_err().status, 503);
-    ana.say(&"x".repeat(2_000)).await;
+    assert_eq!(Client::try_enter(server.address, "r", "bob").await.unwrap_err().status, 503);
+    ana.send_message(&"x".repeat(2_000)).await;
     assert_eq!(ana.closed().await, Some(1009));
 }
 

@@ -49,7 +49,7 @@ async fn recover(events: &mut Events, sent: &str) -> Instant {
     while is_back.is_none() || received == 0 {
         match events.next().await.expect("the session continues") {
             Event::Recovered { .. } => is_back = Some(Instant::now()),
-            Event::Message { message: StoredMessage::Said { body, .. }, .. } if *body == *sent => {
+            Event::Message { message: StoredMessage::Text { body, .. }, .. } if *body == *sent => {
                 received += 1;
             }
             Event::Gap(gap) => panic!("not resumed: {gap:?}"),

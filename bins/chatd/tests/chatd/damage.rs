@@ -67,7 +67,7 @@ async fn damage_at_run_time_refuses_new_clients_and_keeps_connected_ones() {
     assert_eq!(answer.status, 503);
     assert!(reason.contains("the database is damaged") && reason.contains("restore a backup"), "{reason}");
     assert_eq!(http::request(server.address, "GET", "/livez", &[]).await.status, 200);
-    assert_eq!(Client::knock(server.address, "r", "cleo").await.unwrap_err().status, 503);
+    assert_eq!(Client::try_enter(server.address, "r", "cleo").await.unwrap_err().status, 503);
     assert_eq!(ana.ask(json!({"type": "ping"})).await["type"], "pong");
 
     let log = server.log_up_to("is damaged");

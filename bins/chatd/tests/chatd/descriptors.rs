@@ -20,7 +20,8 @@ async fn clients_above_the_limit_get_503_and_the_others_stay_connected() {
         clients.push(Client::enter(server.address, "r", &format!("p{i}")).await);
     }
     for i in 0..50 {
-        let refused = Client::knock(server.address, "r", &format!("late{i}")).await.map(drop).unwrap_err();
+        let refused =
+            Client::try_enter(server.address, "r", &format!("late{i}")).await.map(drop).unwrap_err();
         assert_eq!(refused.status, 503);
     }
     let status = async |path| http::request(server.address, "GET", path, &[]).await.status;
@@ -28,10 +29,10 @@ async fn clients_above_the_limit_get_503_and_the_others_stay_connected() {
 
     let mut last = clients.pop().unwrap();
     assert_eq!(last.brief().await, format!("+p{}", allowed - 1));
-    clients[0].say("still here").await;
+    clients[0].send_message("still here").await;
     assert_eq!(last.messages(1).await, ["still here"]);
     drop(last);
-    let is_accepted = async || Client::knock(server.address, "r", "next").await.is_ok();
+    let is_accepted = async || Client::try_enter(server.address, "r", "next").await.is_ok();
     until("there is capacity again", is_accepted).await;
     until("the database can be opened, too", async || status("/readyz").await == 200).await;
 }

@@ -38,7 +38,7 @@ async fn checking_a_running_server_changes_nothing() {
 
     let server = Running::start(&mut chatd(folder.path()));
     let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
-    ana.say("r", "not for doctors").await;
+    ana.send_message("r", "not for doctors").await;
     let before = files(folder.path());
     let mut command = chatd(folder.path());
     let pid = server.pid().to_string();
@@ -68,7 +68,7 @@ async fn checking_a_running_server_changes_nothing() {
     names.retain(|name| *name != "kernel");
     let different: std::collections::BTreeSet<_> = names.iter().collect();
     assert_eq!(different.len(), names.len(), "names are unique: {names:?}");
-    ana.say("r", "still there").await;
+    ana.send_message("r", "still there").await;
 }
 
 #[test]
@@ -94,7 +94,7 @@ async fn a_damaged_database_and_a_foreign_file_are_problems() {
         let mut server = Running::start(&mut chatd(folder.path()));
         let (mut ana, _) = Session::enter(server.address, "r", "ana").await;
         for _ in 0..100 {
-            ana.say("r", &"x".repeat(900)).await;
+            ana.send_message("r", &"x".repeat(900)).await;
         }
         server.signal(rustix::process::Signal::TERM);
         server.end_within(std::time::Duration::from_secs(10)).await;

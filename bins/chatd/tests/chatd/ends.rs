@@ -34,7 +34,7 @@ async fn after_a_kill_no_old_member_is_listed_and_all_names_are_free() {
             clients.push(Client::enter(server.address, "r", &format!("p{i}")).await);
         }
         for client in &mut clients[..5] {
-            client.say("in the middle of it").await;
+            client.send_message("in the middle of it").await;
         }
         server.signal(Signal::KILL);
         server.end_within(SHUTDOWN_TIMEOUT).await;
@@ -83,7 +83,7 @@ async fn idle_clients_do_not_delay_the_shutdown() {
     let mut ana = Client::enter(server.address, "r", "ana").await;
     let mut deaf = Client::enter(server.address, "r", "deaf").await;
     for _ in 0..80 {
-        ana.say(&"x".repeat(100_000)).await;
+        ana.send_message(&"x".repeat(100_000)).await;
         while !ana.brief().await.starts_with("ana: ") {}
     }
     let _half_way = tokio::net::TcpStream::connect(server.address).await.unwrap();
@@ -139,7 +139,7 @@ async fn during_the_shutdown_notice_the_server_is_not_ready_and_still_accepts_cl
     assert_eq!(ready().await.body, b"not ready: the server is shutting down\n");
     assert_eq!(http::request(admin, "GET", "/livez", &[]).await.status, 200);
     let mut ana = Client::enter(server.address, "r", "ana").await;
-    ana.say("one more").await;
+    ana.send_message("one more").await;
     assert_eq!(ana.messages(1).await, ["one more"]);
     assert_eq!(ana.closed().await, Some(1001));
     assert!(server.end_within(SHUTDOWN_TIMEOUT).await.success());

@@ -25,7 +25,7 @@ async fn a_second_process_is_refused_by_any_path_to_the_file() {
         assert!(output.contains("is in use by another chatd"), "{name}: {output}");
     }
     let (mut ana, _) = Session::enter(running.address, "r", "ana").await;
-    assert_eq!(ana.say("r", "still here").await, 1);
+    assert_eq!(ana.send_message("r", "still here").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,7 +35,7 @@ async fn a_moved_database_is_noticed_and_can_be_moved_back() {
     let arguments = ["--database", "data/chatd.sqlite3"];
     let mut running = Running::start(chatd(folder.path()).args(arguments));
     let (mut ana, _) = Session::enter(running.address, "r", "ana").await;
-    assert_eq!(ana.say("r", "stored").await, 1);
+    assert_eq!(ana.send_message("r", "stored").await, 1);
     let status = async || http::request(running.address, "GET", "/readyz", &[]).await;
 
     fs::rename(folder.path().join("data"), folder.path().join("elsewhere")).unwrap();
@@ -45,12 +45,12 @@ async fn a_moved_database_is_noticed_and_can_be_moved_back() {
     assert!(!reason.contains("elsewhere") && !reason.contains("data/"), "no paths of the machine: {reason}");
     let answer = ana.ask(json!({ "type": "send", "room": "r", "body": "lost" })).await;
     assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!("store_unavailable")));
-    assert_eq!(Client::knock(running.address, "r", "bob").await.unwrap_err().status, 503);
+    assert_eq!(Client::try_enter(running.address, "r", "bob").await.unwrap_err().status, 503);
     assert!(!folder.path().join("data").exists());
 
     fs::rename(folder.path().join("elsewhere"), folder.path().join("data")).unwrap();
     until("it is ready again", async || status().await.status == 200).await;
-    assert_eq!(ana.say("r", "stored again").await, 2);
+    assert_eq!(ana.send_message("r", "stored again").await, 2);
     let log = running.log_up_to("the database file is back");
     assert!(log.contains("nothing is stored any more"), "{log}");
 
@@ -68,7 +68,7 @@ async fn after_the_database_is_removed_nothing_is_stored_until_the_next_start() 
     let file = folder.path().join("chatd.sqlite3");
     let running = Running::start(&mut chatd(folder.path()));
     let (mut ana, joined) = Session::enter(running.address, "r", "ana").await;
-    assert_eq!(ana.say("r", "stored").await, 1);
+    assert_eq!(ana.send_message("r", "stored").await, 1);
     fs::remove_file(&file).unwrap();
     let status = async || http::request(running.address, "GET", "/readyz", &[]).await.status;
     until("it is not ready", async || status().await == 503).await;

@@ -38,7 +38,7 @@ async fn no_message_is_acked_that_does_not_fit_and_the_server_recovers() {
     }
     until("it is not ready", async || !is_ready(&server).await).await;
     assert_eq!(http::request(server.address, "GET", "/livez", &[]).await.status, 200);
-    assert_eq!(Client::knock(server.address, "r", "eve").await.unwrap_err().status, 503);
+    assert_eq!(Client::try_enter(server.address, "r", "eve").await.unwrap_err().status, 503);
 
     server.lift_file_limit();
     until("it is ready again", async || is_ready(&server).await).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chat_testkit::v2::Session;
+use chat_testkit::v2::{Session, guest_token};
 use chat_testkit::{Seen, soon};
 use futures::future::join_all;
 use rand::rngs::StdRng;
@@ -51,6 +51,7 @@ impl Acks {
 /// A client that sends messages in all rounds.
 struct Writer {
     number: usize,
+    guest_token: String,
     next: usize,
     /// Messages without an ack. They may be stored or not, so they are sent again under the same
     /// id.
@@ -62,7 +63,9 @@ struct Writer {
 impl Writer {
     async fn write(&mut self, server: SocketAddr, acks: &Acks, all_joined: &Barrier) {
         let name = format!("writer{}", self.number);
-        let (mut session, _) = Session::enter(server, &room(self.number), &name).await;
+        // the same guest in every round, so that a message that is sent again is recognised
+        let mut session = Session::hello_as(server, &name, &self.guest_token).await;
+        session.join(&room(self.number)).await;
         all_joined.wait().await;
         for id in self.unacked.clone() {
             if !self.send(&mut session, &id).await {
@@ -151,7 +154,13 @@ async fn fifty_kills_lose_no_acked_and_no_delivered_message() {
     let folder = tempfile::tempdir().unwrap();
     let acks = Arc::new(Acks::default());
     let mut writers: Vec<_> = (0..WRITERS)
-        .map(|number| Writer { number, next: 0, unacked: Vec::new(), acked: HashMap::new() })
+        .map(|number| Writer {
+            number,
+            guest_token: guest_token(),
+            next: 0,
+            unacked: Vec::new(),
+            acked: HashMap::new(),
+        })
         .collect();
     let mut seen: Vec<(usize, Log)> = Vec::new();
     for _ in 0..ROUNDS {

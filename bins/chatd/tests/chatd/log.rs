@@ -42,18 +42,20 @@ async fn no_line_contains_messages_or_secrets() {
         let arguments = ["--log", "trace", "--log-format", format, "--admin-listen", "127.0.0.1:0"];
         let mut chatd = Running::start(chatd(folder.path()).args(arguments));
         let mut ana = Client::enter(chatd.address, "lobby", "ana").await;
-        ana.say(CANARY).await;
+        ana.send_message(CANARY).await;
         ana.messages(1).await;
         ana.send(&format!("{{\"type\": \"{CANARY}\", {CANARY}")).await;
-        let (mut bob, _) = v2::Session::enter(chatd.address, "lobby", "bob").await;
-        bob.say("lobby", CANARY).await;
+        // this token is made by the server, and the other one by the client
+        let hello = json!({ "username": "bob", "guest_token": null });
+        let mut bob = v2::Session::hello_with(chatd.address, hello).await;
+        bob.join("lobby").await;
+        bob.send_message("lobby", CANARY).await;
         bob.send(&json!({ "type": CANARY })).await;
         bob.send(&json!({ "type": "send", "room": "lobby", "body": [CANARY] })).await;
-        let secret = bob.secret().to_owned();
-        let mut again =
-            v2::Session::hello_with(chatd.address, json!({ "username": "bob", "resume": secret })).await;
+        let mut again = v2::Session::hello_replacing(chatd.address, &bob).await;
         again.ask(json!({ "type": "history", "room": "lobby" })).await;
-        let secrets = [secret, again.secret().to_owned()];
+        let carol = v2::Session::hello(chatd.address, "carol").await;
+        let secrets = [bob.guest_token().to_owned(), carol.guest_token().to_owned()];
         drop((ana, bob, again));
         chatd.signal(Signal::TERM);
         let log = chatd.log_up_to("stopped");
@@ -105,7 +107,7 @@ async fn a_log_that_nobody_reads_does_not_block_the_server() {
     let mut unread = Unread::start(&["--log", "trace"]);
     unread.fill().await;
     let mut ana = Client::enter(unread.server.address, "r", "ana").await;
-    ana.say("still here").await;
+    ana.send_message("still here").await;
     assert_eq!(ana.messages(1).await, ["still here"]);
     let asked = chat_testkit::http::request(unread.server.address, "GET", "/livez", &[]).await;
     assert_eq!(asked.status, 200);
@@ -166,7 +168,7 @@ async fn blocked_outputs_prevent_neither_serving_nor_ending() {
     let serves = async || tokio::net::TcpStream::connect(address).await.is_ok();
     chat_testkit::until("it serves", serves).await;
     let mut ana = Client::enter(address, "r", "ana").await;
-    ana.say("hello").await;
+    ana.send_message("hello").await;
     assert_eq!(ana.messages(1).await, ["hello"]);
     drop(ana);
     rustix::process::kill_process(rustix::process::Pid::from_child(&child), Signal::TERM).unwrap();

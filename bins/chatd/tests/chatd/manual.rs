@@ -165,7 +165,7 @@ async fn every_command_of_the_manual_works() {
 
     let mut mia = Client::enter(SERVER, "lobby", "mia").await;
     let (mut eve, _) = v2::Session::enter(SERVER, "lobby", "eve").await;
-    eve.say("lobby", "hello").await;
+    eve.send_message("lobby", "hello").await;
     let (bob, _) = v2::Session::enter(SERVER, "tea", "bob").await;
     let sessions = reader.machine.must("chatd admin --token-file /etc/chatd/admin-token sessions --json");
     let sessions: Value = serde_json::from_str(&sessions).unwrap();
@@ -173,12 +173,13 @@ async fn every_command_of_the_manual_works() {
     let id = id["session"].as_str().unwrap();
     let output = reader.follow_with("chatd admin rooms", |commands| {
         assert!(commands.contains("s0123456789abcdef") || commands.contains("curl"));
-        commands.replace("s0123456789abcdef", id)
+        commands.replace("s0123456789abcdef", id).replace("g_5OthID-2se9c45nby1W8mg", eve.user())
     });
     assert!(output.contains("eve"), "{output}");
     assert_eq!(eve.next("left").await["room"], "lobby", "she was kicked");
     assert!(reader.here("cat eve.jsonl").contains("\"body\":\"hello\""));
-    assert_eq!(reader.here("chatd admin export eve"), "", "all messages were erased");
+    let export = format!("chatd admin export {}", eve.user());
+    assert_eq!(reader.here(&export), "", "all messages were erased");
     assert_eq!(mia.closed().await, Some(4403), "its room was closed");
     drop((eve, bob));
 
@@ -195,7 +196,7 @@ async fn every_command_of_the_manual_works() {
     reader.machine.until("journalctl -u chatd --no-pager", &["SIGHUP"]).await;
 
     let (mut ana, _) = v2::Session::enter(SERVER, "lobby", "ana").await;
-    ana.say("lobby", "before the restart").await;
+    ana.send_message("lobby", "before the restart").await;
     let running_flag = Arc::new(AtomicBool::new(true));
     let connecting = tokio::spawn(connect_repeatedly(Arc::clone(&running_flag)));
     assert!(reader.follow("systemctl restart chatd").contains("alive"));

@@ -26,15 +26,15 @@ async fn close_to_the_limit_new_clients_are_refused_and_connected_ones_stay() {
     let filler = "x".repeat(100_000);
     let mut sent = 0;
     while ready().await.status == 200 {
-        ana.say(&filler).await;
+        ana.send_message(&filler).await;
         assert!(ana.brief().await.starts_with("ana: x"));
         sent += 1;
         assert!(sent < 2_000, "twice the limit is queued");
     }
     let reason = ready().await.body;
     assert_eq!(reason, b"not ready: memory is nearly used up\n");
-    assert_eq!(Client::knock(server.address, "r", "bob").await.unwrap_err().status, 503);
-    ana.say("still here").await;
+    assert_eq!(Client::try_enter(server.address, "r", "bob").await.unwrap_err().status, 503);
+    ana.send_message("still here").await;
     assert_eq!(ana.brief().await, "ana: still here");
 
     drop(slow);

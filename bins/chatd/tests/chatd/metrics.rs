@@ -64,7 +64,7 @@ async fn events_are_counted_and_timed() {
     for number in 0..MEMBERS {
         members.push(Client::enter(chatd.address, "some-room", &format!("member-{number}")).await);
     }
-    members[0].say("Grüße").await;
+    members[0].send_message("Grüße").await;
     for member in &mut members {
         member.messages(1).await;
     }

@@ -58,7 +58,7 @@ async fn the_package_serves_keeps_its_data_when_removed_and_deletes_it_when_purg
     let token = machine.must("cat /etc/chatd/admin-token");
     {
         let (mut ana, _) = v2::Session::enter(SERVER, "lobby", "ana").await;
-        ana.say("lobby", "before the package was removed").await;
+        ana.send_message("lobby", "before the package was removed").await;
     }
 
     machine.must("dpkg --remove chatd");

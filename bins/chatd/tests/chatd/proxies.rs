@@ -74,10 +74,10 @@ impl Site {
         let (mut ana, _) = v2::Session::enter(through, "r", "ana").await;
         let mut bob = Client::enter(through, "r", "bob").await;
         assert_eq!(bob.brief().await, "+bob");
-        ana.say("r", "hello").await;
+        ana.send_message("r", "hello").await;
         assert_eq!(bob.brief().await, "ana: hello");
         let large = "x".repeat(60_000);
-        bob.say(&large).await;
+        bob.send_message(&large).await;
         assert_eq!(bob.brief().await, format!("bob: {large}"));
         assert!(http::look_up(through, "r", "bob").await);
         // the pong arrives after the frames that are not read yet

@@ -51,9 +51,13 @@ async fn reloadable_options_change_at_once_and_clients_stay_connected() {
     assert!(may_read(&server, "https://b.example").await);
 
     let mut bob = Client::enter(server.address, "r", "bob").await;
-    assert_eq!(Client::knock(server.address, "r", "cid").await.unwrap_err().status, 503, "the room is full");
+    assert_eq!(
+        Client::try_enter(server.address, "r", "cid").await.unwrap_err().status,
+        503,
+        "the room is full"
+    );
     let long = "x".repeat(4_000);
-    bob.say(&long).await;
+    bob.send_message(&long).await;
     assert_eq!(ana.brief().await, "+bob");
     assert_eq!(ana.brief().await, format!("bob: {long}"));
 

@@ -80,7 +80,7 @@ async fn when_the_clock_jumps_clients_stay_connected_and_the_order_is_kept() {
         before = now;
         // the deadlines of a connection are checked when a frame arrives
         assert_eq!(ana.ask(json!({"type": "ping"})).await["type"], "pong");
-        classic.say(&format!("{n}, too")).await;
+        classic.send_message(&format!("{n}, too")).await;
         let mut bob = Client::enter(address, "r", &format!("bob{n}")).await;
         assert_eq!(bob.brief().await, format!("+bob{n}"));
         bob.close(None).await;
@@ -120,7 +120,7 @@ async fn a_slow_sync_delays_acks_and_nothing_else() {
     assert!(first >= Duration::from_secs(1), "no ack before the sync: {first:?}");
     assert!(all < Duration::from_secs(10), "messages share syncs: {all:?}");
 
-    classic.say("slowly").await;
+    classic.send_message("slowly").await;
     assert_eq!(classic.brief().await, "cleo: slowly");
     let ready = http::request(address, "GET", "/readyz", &[]).await;
     assert!([200, 503].contains(&ready.status));

@@ -73,7 +73,7 @@ mod with {
         let mut server = Running::start(chatd(folder.path()).args(arguments));
         let (mut ana, _) = v2::Session::enter(server.address, "lobby", "ana").await;
         let _bob = Client::enter(server.address, "lobby", "bob").await;
-        ana.say("lobby", "canary in a mine").await;
+        ana.send_message("lobby", "canary in a mine").await;
         server.signal(Signal::TERM);
         assert!(server.end_within(Duration::from_secs(15)).await.success());
 
@@ -86,7 +86,7 @@ mod with {
         for name in ["chatd", "handshake", "admit", "message", "commit", "fan_out", "lobby"] {
             assert!(has(name), "no {name} in {}", String::from_utf8_lossy(&all));
         }
-        for secret in ["canary", ana.secret()] {
+        for secret in ["canary", ana.guest_token()] {
             assert!(!has(secret), "{secret} is in {}", String::from_utf8_lossy(&all));
         }
     }
@@ -98,7 +98,7 @@ mod with {
         let mut server = Running::start(chatd(folder.path()).args(arguments));
         let (mut ana, _) = v2::Session::enter(server.address, "lobby", "ana").await;
         for _ in 0..100 {
-            ana.say("lobby", "hello").await;
+            ana.send_message("lobby", "hello").await;
         }
         server.signal(Signal::TERM);
         assert!(server.end_within(Duration::from_secs(15)).await.success());

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use chat_testkit::{Client, v2};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -16,8 +18,8 @@ async fn usage_outlives_the_rooms_and_the_server() {
     let (mut running, admin) = start_server(folder.path());
     let (mut ana, _) = v2::Session::enter(running.address, "café", "ana").await;
     let mut bob = Client::enter(running.address, "caf%C3%A9", "bob").await;
-    ana.say("café", "héllo").await;
-    ana.say("café", "again").await;
+    ana.send_message("café", "héllo").await;
+    ana.send_message("café", "again").await;
     bob.close(None).await;
     ana.join("tea").await;
     let rows = async |admin, arguments: &[&str]| {
@@ -33,7 +35,7 @@ async fn usage_outlives_the_rooms_and_the_server() {
     assert_eq!(rows(admin, &[]).await, ["\"café\" 2 2 11"]);
     assert_eq!(rows(admin, &["--room", "tea"]).await, [""; 0]);
     assert_eq!(rows(admin, &["--to", "2020-01-01"]).await, [""; 0]);
-    ana.say("tea", "counted at the end").await;
+    ana.send_message("tea", "counted at the end").await;
     running.signal(Signal::TERM);
     assert!(running.end_within(Duration::from_secs(10)).await.success());
 
@@ -55,28 +57,45 @@ async fn the_messages_of_a_user_are_exported_and_erased() {
     let (mut ana, _) = v2::Session::enter(running.address, "lobby", "ana").await;
     let (mut bob, _) = v2::Session::enter(running.address, "lobby", "bob").await;
     ana.join("tea").await;
-    ana.say("lobby", "one").await;
-    bob.say("lobby", "two").await;
-    ana.say("tea", "three").await;
-    let (_, output) = run_admin(folder.path(), admin, &["export", "ana"]).await;
+    ana.send_message("lobby", "one").await;
+    bob.send_message("lobby", "two").await;
+    ana.send_message("tea", "three").await;
+    let user = ana.user().to_owned();
+    let (_, output) = run_admin(folder.path(), admin, &["export", &user]).await;
     let output: Vec<Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let brief = |m: &Value| format!("{} {} {}", m["room"], m["seq"], m["body"]);
-    assert_eq!(output.iter().map(brief).collect::<Vec<_>>(), ["\"lobby\" 1 \"one\"", "\"tea\" 1 \"three\""]);
+    let brief = |m: &Value| format!("{} {} {} {}", m["room"], m["seq"], m["username"], m["body"]);
+    let expected = ["\"lobby\" 1 \"ana\" \"one\"", "\"tea\" 1 \"ana\" \"three\""];
+    assert_eq!(output.iter().map(brief).collect::<Vec<_>>(), expected);
     assert!(output[0]["id"].is_string() && output[0]["sent_at"].as_str().unwrap().ends_with('Z'));
-    assert_eq!(run_admin(folder.path(), admin, &["export", "nobody"]).await, (true, String::new()));
+    // a name is not the id of a user
+    for nobody in ["nobody", "ana"] {
+        assert_eq!(run_admin(folder.path(), admin, &["export", nobody]).await, (true, String::new()));
+    }
+    let under = async |name: &str| {
+        let (ok, output) = run_admin(folder.path(), admin, &["export", &user, "--username", name]).await;
+        assert!(ok, "{output}");
+        output.lines().count()
+    };
+    assert_eq!((under("ana").await, under("bob").await), (2, 0));
 
-    let refused = run_admin(folder.path(), admin, &["erase", "ana"]).await;
-    let how = "add --yes to erase 2 messages of \"ana\" in 2 rooms, or --dry-run to see what would be done";
+    let refused = run_admin(folder.path(), admin, &["erase", &user]).await;
+    let how = format!(
+        "add --yes to erase 2 messages of {user:?} in 2 rooms, or --dry-run to see what would be done"
+    );
     assert_eq!(refused, (false, format!("chatd: nobody can be asked here: {how}")));
-    let dry = run_admin(folder.path(), admin, &["erase", "ana", "--dry-run"]).await;
-    assert_eq!(dry, (true, "would erase 2 messages of \"ana\" in 2 rooms".into()));
-    let (_, dry) = run_admin(folder.path(), admin, &["erase", "ana", "--dry-run", "--json"]).await;
+    let dry = run_admin(folder.path(), admin, &["erase", &user, "--dry-run"]).await;
+    assert_eq!(dry, (true, format!("would erase 2 messages of {user:?} in 2 rooms")));
+    let (_, dry) = run_admin(folder.path(), admin, &["erase", &user, "--dry-run", "--json"]).await;
     assert_eq!(dry, r#"{"messages":2,"rooms":["lobby","tea"]}"#);
     assert_eq!(
-        run_admin(folder.path(), admin, &["erase", "ana", "--yes"]).await,
-        (true, "2 messages of \"ana\" erased".into())
+        run_admin(folder.path(), admin, &["erase", &user, "--username", "bob", "--yes"]).await,
+        (true, format!("0 messages of {user:?} under the name \"bob\" erased"))
     );
-    assert_eq!(run_admin(folder.path(), admin, &["export", "ana"]).await, (true, String::new()));
+    assert_eq!(
+        run_admin(folder.path(), admin, &["erase", &user, "--yes"]).await,
+        (true, format!("2 messages of {user:?} erased"))
+    );
+    assert_eq!(run_admin(folder.path(), admin, &["export", &user]).await, (true, String::new()));
     // a new member does not get it, neither from the store nor from the memory of the room
     let bodies = |joined: &Value| {
         let messages = joined["messages"].as_array().unwrap().iter();
@@ -90,11 +109,45 @@ async fn the_messages_of_a_user_are_exported_and_erased() {
     let mut mia = v2::Session::hello(running.address, "mia").await;
     let joined = mia.ask(json!({ "type": "join", "room": "lobby", "since": since, "history": 50 })).await;
     assert_eq!(bodies(&joined), expected);
-    ana.say("lobby", "more").await;
+    ana.send_message("lobby", "more").await;
     assert_eq!(
-        run_admin(folder.path(), admin, &["erase", "ana", "--yes", "--json"]).await,
+        run_admin(folder.path(), admin, &["erase", &user, "--yes", "--json"]).await,
         (true, r#"{"messages":1,"next":null}"#.into())
     );
+}
+
+/// The messages from before users had ids are exported and erased by name.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_of_an_unknown_user_are_erased_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut running, admin) = start_server(folder.path());
+    let (mut ana, _) = v2::Session::enter(running.address, "lobby", "ana").await;
+    let (mut bob, _) = v2::Session::enter(running.address, "lobby", "bob").await;
+    ana.send_message("lobby", "one").await;
+    bob.send_message("lobby", "two").await;
+    let refused = run_admin(folder.path(), admin, &["erase", "g_0", "--yes"]).await;
+    let expected = format!("chatd: http://{admin}: \"g_0\" stands for several senders; add username");
+    assert_eq!(refused, (false, expected));
+    running.signal(Signal::TERM);
+    assert!(running.end_within(Duration::from_secs(10)).await.success());
+
+    // as the migration leaves messages that are older than it
+    let database = folder.path().join("chatd.sqlite3");
+    let mut connection = SqliteConnection::establish(database.to_str().unwrap()).unwrap();
+    connection.batch_execute("UPDATE messages SET user = 'g_0'").unwrap();
+    drop(connection);
+    let (_again, admin) = start_server(folder.path());
+    let names = async || {
+        let (_, output) = run_admin(folder.path(), admin, &["export", "g_0"]).await;
+        let name = |line: &str| serde_json::from_str::<Value>(line).unwrap()["username"].clone();
+        output.lines().map(name).collect::<Vec<_>>()
+    };
+    assert_eq!(names().await, ["ana", "bob"]);
+    assert_eq!(
+        run_admin(folder.path(), admin, &["erase", "g_0", "--username", "ana", "--yes"]).await,
+        (true, "1 message of \"g_0\" under the name \"ana\" erased".into())
+    );
+    assert_eq!(names().await, ["bob"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,10 +176,11 @@ async fn a_command_that_cannot_be_undone_asks_on_a_terminal() {
     let folder = tempfile::tempdir().unwrap();
     let (running, admin) = start_server(folder.path());
     let (mut ana, _) = v2::Session::enter(running.address, "lobby", "ana").await;
-    ana.say("lobby", "one").await;
+    ana.send_message("lobby", "one").await;
+    let user = ana.user().to_owned();
     let erase = async |answer: &str| {
         let program = chatd(folder.path()).get_program().to_string_lossy().into_owned();
-        let line = format!("{program} admin erase ana --url http://{admin} --token-file token");
+        let line = format!("{program} admin erase {user} --url http://{admin} --token-file token");
         let mut command = process::chatd_at(Path::new("script"), folder.path());
         command.args(["--quiet", "--return", "--echo", "never", "--command", &line, "/dev/null"]);
         command.stdin(std::process::Stdio::piped());
@@ -139,10 +193,11 @@ async fn a_command_that_cannot_be_undone_asks_on_a_terminal() {
         assert!(std::env::var_os("CI").is_none(), "script(1) is not here");
         return println!("script(1) is not here: skipped");
     };
-    let question = "This will erase 1 message of \"ana\" in 1 room. It can't be undone. Go on? [y/N] ";
-    assert!(!ok && output.contains(question) && output.contains("chatd: nothing was done"), "{output}");
-    assert!(run_admin(folder.path(), admin, &["export", "ana"]).await.1.contains("one"));
+    let question =
+        format!("This will erase 1 message of {user:?} in 1 room. It can't be undone. Go on? [y/N] ");
+    assert!(!ok && output.contains(&question) && output.contains("chatd: nothing was done"), "{output}");
+    assert!(run_admin(folder.path(), admin, &["export", &user]).await.1.contains("one"));
     let (ok, output) = erase("y").await.unwrap();
-    assert!(ok && output.contains("1 message of \"ana\" erased"), "{output}");
-    assert_eq!(run_admin(folder.path(), admin, &["export", "ana"]).await, (true, String::new()));
+    assert!(ok && output.contains(&format!("1 message of {user:?} erased")), "{output}");
+    assert_eq!(run_admin(folder.path(), admin, &["export", &user]).await, (true, String::new()));
 }

@@ -23,13 +23,13 @@ async fn a_kicked_user_is_notified_and_can_rejoin() {
     bob.send(&json!({ "type": "send", "room": "lobby", "body": "hello?", "ref": "1" })).await;
     assert_eq!(bob.next_error().await["code"], "not_in_room");
     bob.join("lobby").await;
-    bob.say("lobby", "I am back").await;
+    bob.send_message("lobby", "I am back").await;
 
     // a classic client is in this room only, so it is disconnected
     assert!(run_admin(folder.path(), admin, &["kick", "lobby", "ana"]).await.0);
     assert_eq!(ana.closed().await, Some(4403));
     let mut ana = Client::enter(server, "lobby", "ana").await;
-    ana.say("and me").await;
+    ana.send_message("and me").await;
     eve.next("message").await;
     assert_eq!(eve.next("message").await["body"], "and me");
 
@@ -49,7 +49,7 @@ async fn a_kicked_user_is_notified_and_can_rejoin() {
     assert_eq!(output, (true, "closed the room \"lobby\": removed 3 members".into()));
     assert_eq!(eve.next("left").await["reason"], "room_closed");
     assert_eq!(ana.closed().await, Some(4403));
-    eve.say("tea", "still here").await;
+    eve.send_message("tea", "still here").await;
     assert_eq!(eve.join("lobby").await["member_count"], 1);
 }
 
@@ -78,11 +78,10 @@ async fn messages_that_were_acked_before_a_kick_are_delivered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_session_leaves_all_rooms_and_cannot_be_resumed() {
+async fn a_closed_session_leaves_all_rooms_and_cannot_be_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let (running, admin) = start_server(folder.path());
     let (mut bob, _) = v2::Session::enter(running.address, "lobby", "bob").await;
-    let secret = bob.secret().to_owned();
     let (_, sessions) = run_admin(folder.path(), admin, &["sessions", "--json"]).await;
     let sessions: Value = serde_json::from_str(&sessions).unwrap();
     let id = sessions["sessions"][0]["session"].as_str().unwrap();
@@ -94,9 +93,9 @@ async fn a_closed_session_leaves_all_rooms_and_cannot_be_resumed() {
     assert_eq!((code, bye.unwrap()["reconnect"].clone()), (Some(4403), json!(false)));
     let output = run_admin(folder.path(), admin, &["close-session", id]).await;
     assert_eq!(output, (false, format!("chatd: http://{admin}: there is no session \"{id}\"")));
-    // the secret is no longer valid: this is a new session, which is in no room
-    let mut again =
-        v2::Session::hello_with(running.address, json!({ "username": "bob", "resume": secret })).await;
+    // nothing is left to replace: the same guest begins a new session, which is in no room
+    let mut again = v2::Session::hello_replacing(running.address, &bob).await;
+    assert_eq!(again.user(), bob.user());
     assert_eq!(again.join("lobby").await["member_count"], 1);
 }
 

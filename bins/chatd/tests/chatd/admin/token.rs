@@ -26,9 +26,13 @@ async fn requests_without_the_token_are_refused() {
     }
     assert_eq!(api(admin, "GET", "/v1/rooms").await.json(), json!({ "rooms": [] }));
     assert_eq!(api(admin, "GET", "/v1/nothing").await.status, 404);
-    for wrong in
-        ["/v1/usage?form=2026-11-28", "/v1/rooms/r/members?after=x", "/v1/users/ana/messages?after=x"]
-    {
+    for wrong in [
+        "/v1/usage?form=2026-11-28",
+        "/v1/rooms/r/members?after=x",
+        "/v1/users/ana/messages?after=x",
+        "/v1/users/a.b/messages",
+        "/v1/users/ana/messages?username=%20",
+    ] {
         let answer = api(admin, "GET", wrong).await;
         assert!(answer.status == 400 && answer.json()["error"].is_string(), "{wrong}: {answer:?}");
     }
