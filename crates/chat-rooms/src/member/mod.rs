@@ -70,8 +70,8 @@ impl Membership {
     /// Returns whether an operator removed the session and its member, by
     /// [`Engine::kick`](crate::Engine::kick) or [`Engine::close_room`](crate::Engine::close_room).
     ///
-    /// Its sink was then probed and, unless it joined [with lists](Subscribe::with_lists), was sent
-    /// the reason.
+    /// Its sink was then probed and, unless it joined [with lists](crate::Subscribe::with_lists),
+    /// was sent the reason.
     pub fn was_removed(&self) -> bool {
         self.room.has_removed(self.session)
     }
@@ -90,7 +90,8 @@ impl Membership {
     /// Sends a message to all members of the room, and waits until it is stored.
     ///
     /// The member's own sink receives the message too. Unless the member joined [with
-    /// lists](Subscribe::with_lists), it receives an [`Ack`](chat_protocol::Event::Ack) before it.
+    /// lists](crate::Subscribe::with_lists), it receives an [`Ack`](chat_protocol::Event::Ack)
+    /// before it.
     ///
     /// Waits for capacity as [`submit`](Self::submit) does.
     ///
@@ -128,7 +129,7 @@ impl Membership {
     /// outcome arrives as an event, in order with the other events of the room:
     /// [`Ack`](chat_protocol::Event::Ack), before the message itself, or
     /// [`Refused`](chat_protocol::Event::Refused). A member that joined [with
-    /// lists](Subscribe::with_lists) receives no `Ack`.
+    /// lists](crate::Subscribe::with_lists) receives no `Ack`.
     ///
     /// Waits while the member's [`SendWindow`] is full, while the room has more to deliver than
     /// [`EngineLimits`](crate::EngineLimits) allows, and while the engine has more in flight to the
@@ -215,7 +216,7 @@ impl Membership {
     /// the page arrives later as an event.
     ///
     /// Waits until the messages that the member has in flight are settled. For members that joined
-    /// without [lists](Subscribe::with_lists).
+    /// without [lists](crate::Subscribe::with_lists).
     ///
     /// Cancel-safe.
     ///
@@ -268,7 +269,7 @@ impl Membership {
     /// [`PresenceChanged`](chat_protocol::Event::PresenceChanged), in order with the events of the
     /// room.
     ///
-    /// For members that joined without [lists](Subscribe::with_lists).
+    /// For members that joined without [lists](crate::Subscribe::with_lists).
     ///
     /// # Errors
     /// [`ReadError::NotAMember`] if the member is not in the room any more.
