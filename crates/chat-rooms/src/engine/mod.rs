@@ -315,8 +315,9 @@ impl Engine {
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// let presence = MemoryPresence::new(NodeId::new("here"));
     /// let engine = Engine::builder(presence).count_usage(true).start().await?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
     /// let lobby = "lobby".parse()?;
-    /// let ana = engine.join(&lobby, &"ana".parse()?, Subscribe::new(Sink::channel(10).0)).await?;
+    /// let ana = engine.join(&ana, &lobby, Subscribe::new(Sink::channel(10).0)).await?;
     /// ana.send("hello").await?;
     /// assert_eq!(engine.take_usage()[&lobby].messages, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
@@ -363,14 +364,9 @@ impl Engine {
     ///
     /// ```
     /// # use chat_presence::{MemoryPresence, NodeId};
-    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # use chat_rooms::Engine;
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    /// # let lobby = "lobby".parse()?;
-    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
-    /// # let (sink, mut events) = Sink::channel(100);
-    /// # drop(sink);
-    /// # let _: (chat_protocol::RoomName, chat_protocol::Username) = (lobby, ana);
     /// engine.check().await?;
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
