@@ -1,4 +1,4 @@
-//! The protocol of new clients: many rooms on one connection, acks, history and resume.
+//! The protocol of new clients: many rooms on one connection, acks, history and recovery.
 //!
 //! Frames are JSON objects tagged by `type`. Unknown fields are ignored on both sides.
 
