@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod classic;
-mod door;
 mod engine;
 mod frames;
 mod json;
+mod listener;
 mod render;
 mod served;
 mod v2;
@@ -16,7 +16,7 @@ pub type Target = fn(&[u8]);
 /// All targets by name.
 pub const TARGETS: [(&str, Target); 6] = [
     ("classic", classic::run),
-    ("door", door::run),
+    ("listener", listener::run),
     ("engine", engine::run),
     ("frames", frames::run),
     ("render", render::run),

@@ -48,8 +48,8 @@ fn classic_corpus_passes() {
 }
 
 #[test]
-fn door_corpus_passes() {
-    replay("door");
+fn listener_corpus_passes() {
+    replay("listener");
 }
 
 #[test]
