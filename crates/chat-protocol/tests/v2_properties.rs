@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use chat_protocol::v2::{
-    self, Ack, Bye, ClientFrame, Command, Error, ErrorCode, Hello, History, HistoryPage, Join, Joined, Left,
-    LeftReason, MemberInfo, Members, MembersPage, MessageFrame, Notice, NoticeLevel, Presence, Send,
-    ServerFrame, Since, StoredMessage, Typing, User, Welcome, WelcomeLimits,
+    self, Ack, Bye, ClientFrame, Command, Deleted, DeletedBy, Error, ErrorCode, Hello, History, HistoryPage,
+    Join, Joined, Left, LeftReason, MemberInfo, Members, MembersPage, MessageFrame, Notice, NoticeLevel,
+    Presence, Send, ServerFrame, Since, StoredMessage, SyncFrame, Typing, User, Welcome, WelcomeLimits,
 };
 use chat_protocol::{
     Content, Epoch, GuestToken, Message, MessageId, Reference, Role, RoomName, Text, Timestamp, UserId,
@@ -117,23 +117,29 @@ fn members() -> impl Strategy<Value = Vec<MemberInfo>> {
 }
 
 fn stored() -> impl Strategy<Value = Vec<StoredMessage>> {
-    let text = (any::<u64>(), id(), username(), user_id(), body(), option::of(body()), time()).prop_map(
-        |(seq, id, from, user, body, html, sent_at)| StoredMessage::Text {
-            seq,
-            id,
-            from,
-            user,
-            body,
-            html,
-            sent_at,
-        },
-    );
-    let erased = (any::<u64>(), time()).prop_map(|(seq, sent_at)| StoredMessage::Erased {
-        seq,
-        sent_at,
-        erased: true,
-    });
-    vec(prop_oneof![text, erased], 0..4)
+    let text =
+        (
+            any::<u64>(),
+            id(),
+            username(),
+            user_id(),
+            body(),
+            option::of(body()),
+            time(),
+            option::of(any::<u64>()),
+        )
+            .prop_map(|(seq, id, from, user, body, html, sent_at, changed_seq)| {
+                StoredMessage::Text { seq, id, from, user, body, html, sent_at, changed_seq }
+            });
+    let deleted =
+        (any::<u64>(), time(), deleted_by(), any::<u64>()).prop_map(|(seq, sent_at, by, changed_seq)| {
+            StoredMessage::Deleted { seq, sent_at, deleted: true, by, changed_seq }
+        });
+    vec(prop_oneof![text, deleted], 0..4)
+}
+
+fn deleted_by() -> impl Strategy<Value = DeletedBy> {
+    prop_oneof![Just(DeletedBy::Author), Just(DeletedBy::Moderator), Just(DeletedBy::Operator)]
 }
 
 fn limits() -> impl Strategy<Value = WelcomeLimits> {
@@ -164,20 +170,33 @@ fn reply() -> impl Strategy<Value = ServerFrame> {
                 })
             }
         ),
-        (reference(), room(), epoch(), any::<(u64, u64, bool)>(), members(), stored()).prop_map(
-            |(reference, room, epoch, (seq, member_count, recovered), members, messages)| {
-                ServerFrame::Joined(Joined {
+        (reference(), room(), epoch(), any::<[u64; 5]>(), members(), stored(), option::of(stored()))
+            .prop_map(
+                |(
                     reference,
                     room,
                     epoch,
-                    seq,
+                    [seq, oldest, member_count, first, last],
                     members,
-                    member_count,
                     messages,
-                    recovered,
-                })
-            }
-        ),
+                    changed,
+                )| {
+                    ServerFrame::Joined(Joined {
+                        reference,
+                        room,
+                        epoch,
+                        seq,
+                        oldest,
+                        members,
+                        member_count,
+                        first,
+                        last,
+                        messages,
+                        recovered: changed.is_some(),
+                        changed,
+                    })
+                }
+            ),
         (reference(), room(), reason).prop_map(|(reference, room, reason)| ServerFrame::Left(Left {
             reference,
             room,
@@ -188,9 +207,9 @@ fn reply() -> impl Strategy<Value = ServerFrame> {
                 ServerFrame::Ack(Ack { reference, room, seq, id, sent_at, stored })
             }
         ),
-        (reference(), room(), epoch(), stored(), any::<bool>()).prop_map(
-            |(reference, room, epoch, messages, more)| {
-                ServerFrame::History(HistoryPage { reference, room, epoch, messages, more })
+        (reference(), room(), epoch(), any::<(u64, u64)>(), stored(), any::<bool>()).prop_map(
+            |(reference, room, epoch, (first, last), messages, more)| {
+                ServerFrame::History(HistoryPage { reference, room, epoch, first, last, messages, more })
             }
         ),
         (reference(), room(), members(), any::<u64>(), any::<bool>()).prop_map(
@@ -209,6 +228,15 @@ fn unsolicited() -> impl Strategy<Value = ServerFrame> {
         (room(), any::<u64>(), id(), username(), user_id(), body(), option::of(body()), time()).prop_map(
             |(room, seq, id, from, user, body, html, sent_at)| {
                 ServerFrame::Message(MessageFrame { room, seq, id, from, user, body, html, sent_at })
+            }
+        ),
+        (room(), any::<u64>(), vec(any::<u64>(), 0..4), deleted_by())
+            .prop_map(|(room, seq, targets, by)| ServerFrame::Deleted(Deleted { room, seq, targets, by })),
+        (room(), any::<(u64, u64)>(), option::of((stored(), stored()))).prop_map(
+            |(room, (first_seq, seq), lists)| {
+                let recovered = lists.is_some();
+                let (messages, changed) = lists.unzip();
+                ServerFrame::Sync(SyncFrame { room, first_seq, seq, recovered, messages, changed })
             }
         ),
         (room(), members(), vec(username(), 0..4), any::<u64>(), any::<bool>()).prop_map(

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::error_code::ErrorCode;
 use crate::model::ids::{Epoch, MessageId, Reference};
 use crate::model::member::{Member, MemberGroup, MemberInfo, MemberList};
-use crate::model::message::Message;
+use crate::model::message::{DeletedBy, Message};
 use crate::model::name::{RoomName, Username};
 use crate::model::time::Timestamp;
 
@@ -45,6 +45,11 @@ pub enum Event {
         /// The members at that time.
         members: Arc<MemberList>,
     },
+    /// Messages were deleted. Sessions that receive lists of members are not sent this event.
+    Deleted(Arc<Deletion>),
+    /// Stands for all events of a range that cannot be sent one by one. Sessions that receive lists
+    /// of members are sent the messages of the range instead.
+    Sync(Arc<EventRange>),
     /// An announcement of the operator.
     Notice {
         /// The room that it is for; `None` if it is for everyone.
@@ -126,7 +131,68 @@ pub struct PresenceChange {
     pub partial: bool,
 }
 
-/// The state of a room at the point where a member's stream of events begins.
+/// Messages of a room were deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Deletion {
+    /// The room.
+    pub room: RoomName,
+    /// The number of this event in the room.
+    pub seq: u64,
+    /// Who deleted the messages.
+    pub by: DeletedBy,
+    /// The messages as they are now, in order, at least one.
+    pub messages: Vec<Arc<Message>>,
+}
+
+impl Deletion {
+    /// The event with this number that has deleted `messages`.
+    pub fn new(room: RoomName, seq: u64, by: DeletedBy, messages: Vec<Arc<Message>>) -> Self {
+        Self { room, seq, by, messages }
+    }
+}
+
+/// A range of the events of a room, by their outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EventRange {
+    /// The room.
+    pub room: RoomName,
+    /// The number of the first event in the range.
+    pub first_seq: u64,
+    /// The number of the last event in the range.
+    pub seq: u64,
+    /// The outcome; `None` if the server cannot tell it. Then a client has to ask for the events
+    /// after the last one that it has applied.
+    pub outcome: Option<Outcome>,
+}
+
+/// What has become of the messages of a room by the events of a range.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The messages that were posted in the range, as they are now, oldest first.
+    pub messages: Vec<Arc<Message>>,
+    /// The older messages that were changed in the range or later, as they are now, oldest first.
+    pub changed: Vec<Arc<Message>>,
+}
+
+impl EventRange {
+    /// The range from `first_seq` to `seq`.
+    pub fn new(room: RoomName, first_seq: u64, seq: u64, outcome: Option<Outcome>) -> Self {
+        Self { room, first_seq, seq, outcome }
+    }
+}
+
+impl Outcome {
+    /// The messages that were posted, and the older ones that were changed.
+    pub fn new(messages: Vec<Arc<Message>>, changed: Vec<Arc<Message>>) -> Self {
+        Self { messages, changed }
+    }
+}
+
+/// The state of a room at the point where a member's stream of events begins, or continues after a
+/// resync.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// The reference of the command.
@@ -135,17 +201,23 @@ pub struct Snapshot {
     pub room: RoomName,
     /// The epoch of the history store.
     pub epoch: Epoch,
-    /// The number of the newest message.
+    /// The number of the newest event before this point in the stream.
     pub seq: u64,
+    /// The number of the oldest message that is kept. Older ones were removed by retention.
+    pub oldest: u64,
     /// The first page of the members, ordered by name, with every change sent so far and the member
     /// itself.
     pub members: Vec<MemberInfo>,
     /// The number of all members.
     pub member_count: usize,
-    /// The messages that the member missed, or the newest ones; oldest first.
+    /// The number with which the range of `messages` begins. It ends with `seq`.
+    pub first: u64,
+    /// The messages of that range, as they are now, oldest first: those that the member missed, or
+    /// the newest ones.
     pub messages: Vec<Arc<Message>>,
-    /// Whether `messages` contains everything after the position that was asked for.
-    pub recovered: bool,
+    /// The messages before that range that were changed after the position that was asked for, as
+    /// they are now, oldest first. `None` if not everything after that position could be recovered.
+    pub changed: Option<Vec<Arc<Message>>>,
 }
 
 /// A message is stored.
@@ -174,7 +246,11 @@ pub struct MessagePage {
     pub room: RoomName,
     /// The epoch of the history store.
     pub epoch: Epoch,
-    /// The messages, oldest first.
+    /// The number with which the range of `messages` begins.
+    pub first: u64,
+    /// The number with which it ends, inclusive; `first - 1` if the range is empty.
+    pub last: u64,
+    /// All messages of that range, as they are now, oldest first.
     pub messages: Vec<Arc<Message>>,
     /// Whether there are more messages in the direction asked for.
     pub more: bool,

@@ -15,12 +15,15 @@ use crate::model::time::Timestamp;
 pub struct Message {
     /// The room.
     pub room: RoomName,
-    /// The message's number in the room: 1, 2, 3 and so on, without gaps.
+    /// The number of the event that posted the message. The events of a room are numbered 1, 2, 3
+    /// and so on, without gaps; the numbers between two messages belong to other events.
     pub seq: u64,
     /// The time at which the message was stored.
     pub sent_at: Timestamp,
     /// The content.
     pub content: Content,
+    /// The number of the last event that changed the message; `None` if it was never changed.
+    pub changed_seq: Option<u64>,
 }
 
 /// The content of a message.
@@ -29,8 +32,25 @@ pub struct Message {
 pub enum Content {
     /// The text of a user.
     Text(Text),
-    /// An erased message. Its number remains in use.
-    Erased,
+    /// A deleted message. Its number remains in use.
+    Deleted {
+        /// Who deleted it.
+        by: DeletedBy,
+    },
+}
+
+/// Who deleted a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DeletedBy {
+    /// Its author.
+    Author,
+    /// A moderator of the room or of the server.
+    Moderator,
+    /// The operator of the server.
+    Operator,
 }
 
 /// The text of a message, and who sent it.
@@ -54,27 +74,40 @@ impl Text {
     }
 }
 
-/// A position in a room's history.
+/// A position in the events of a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Since {
     /// The epoch of the store to which `seq` belongs.
     pub epoch: Epoch,
-    /// The number of the last message that the client has.
+    /// The number of the last event that the client has applied.
     pub seq: u64,
 }
 
 impl Message {
-    /// A message with this number, stored at this time.
+    /// A message with this number, stored at this time, that was never changed.
     pub fn new(room: RoomName, seq: u64, sent_at: Timestamp, content: Content) -> Self {
-        Self { room, seq, sent_at, content }
+        Self { room, seq, sent_at, content, changed_seq: None }
     }
 
-    /// The text, or `None` if the message was erased.
+    /// The state of the message after the event `changed_seq` has deleted it.
+    #[must_use]
+    pub fn deleted(&self, by: DeletedBy, changed_seq: u64) -> Self {
+        let content = Content::Deleted { by };
+        Self {
+            room: self.room.clone(),
+            seq: self.seq,
+            sent_at: self.sent_at,
+            content,
+            changed_seq: Some(changed_seq),
+        }
+    }
+
+    /// The text, or `None` if the message was deleted.
     pub fn text(&self) -> Option<&Text> {
         match &self.content {
             Content::Text(text) => Some(text),
-            Content::Erased => None,
+            Content::Deleted { .. } => None,
         }
     }
 
@@ -82,8 +115,10 @@ impl Message {
     /// includes escaping: control characters, quotation marks and backslashes are longer in JSON.
     pub fn encoded_size(&self) -> usize {
         match &self.content {
-            Content::Text(Text { id, user, from, body }) => text_size(id, user, from, body),
-            Content::Erased => ERASED_SIZE,
+            Content::Text(Text { id, user, from, body }) => {
+                text_size(id, user, from, body) + changed_size(self.changed_seq)
+            }
+            Content::Deleted { .. } => DELETED_SIZE,
         }
     }
 
@@ -93,19 +128,26 @@ impl Message {
         const REST: usize = 224;
         match &self.content {
             Content::Text(Text { body, .. }) => REST + body.len(),
-            Content::Erased => REST,
+            Content::Deleted { .. } => REST,
         }
     }
 }
 
-/// The [`Message::encoded_size`] of an erased message, and of any message without its strings: the
-/// field names, the time and the longest number.
-pub(crate) const ERASED_SIZE: usize = 104;
+/// The [`Message::encoded_size`] of a deleted message: the field names, the time, the longest
+/// numbers and the longest value of `by`.
+pub(crate) const DELETED_SIZE: usize = 128;
 
-/// The [`Message::encoded_size`] of a message with these strings.
+/// The [`Message::encoded_size`] of a message that was never changed, with these strings.
 pub(crate) fn text_size(id: &MessageId, user: &UserId, from: &Username, body: &str) -> usize {
+    /// The field names, the time and the longest number.
+    const REST: usize = 104;
     let ids = json_length(id.as_str()) + user.as_str().len();
-    ERASED_SIZE + ids + json_length(from.as_str()) + json_length(body)
+    REST + ids + json_length(from.as_str()) + json_length(body)
+}
+
+/// What `changed_seq` adds to the [`Message::encoded_size`].
+pub(crate) fn changed_size(changed_seq: Option<u64>) -> usize {
+    changed_seq.map_or(0, |_| r#","changed_seq":1099511627775"#.len())
 }
 
 /// The length of a JSON string in bytes, without the enclosing quotation marks (RFC 8259,

@@ -13,14 +13,17 @@ mod time;
 
 pub use close_code::CloseCode;
 pub use error_code::ErrorCode;
-pub use event::{Ack, Event, LeftReason, MemberPage, MessagePage, NoticeLevel, PresenceChange, Snapshot};
+pub use event::{
+    Ack, Deletion, Event, EventRange, LeftReason, MemberPage, MessagePage, NoticeLevel, Outcome,
+    PresenceChange, Snapshot,
+};
 pub use identity::{
     GuestToken, GuestTokenError, Identity, ReservedIdError, Role, UserId, UserIdError, UserKind,
 };
 pub use ids::{ChannelName, Epoch, LengthError, MemberId, MessageId, Reference};
 pub use limits::{COALESCE_ABOVE, COALESCE_WINDOW, LISTED_MEMBERS, Limits};
 pub use member::{Member, MemberGroup, MemberInfo, MemberList};
-pub use message::{Content, Message, Since, Text};
-pub(crate) use message::{ERASED_SIZE, json_length, text_size};
+pub use message::{Content, DeletedBy, Message, Since, Text};
+pub(crate) use message::{DELETED_SIZE, changed_size, json_length, text_size};
 pub use name::{NameError, RoomName, SERVER_NAME, Username};
 pub use time::Timestamp;

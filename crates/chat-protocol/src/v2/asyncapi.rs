@@ -30,7 +30,8 @@ const REPLIES: [(&str, &str); 7] = [
 
 /// The frames that the server sends on its own. It sends an `error` without a command if it
 /// receives something that is not a valid command.
-const UNSOLICITED: [&str; 7] = ["message", "presence", "typing", "notice", "left", "error", "bye"];
+const UNSOLICITED: [&str; 9] =
+    ["message", "deleted", "sync", "presence", "typing", "notice", "left", "error", "bye"];
 
 /// A type of frame.
 struct Frame {

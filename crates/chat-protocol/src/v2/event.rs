@@ -3,17 +3,31 @@
 use std::sync::Arc;
 
 use super::{
-    Ack, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence, ServerFrame,
-    StoredMessage, Typing,
+    Ack, Deleted, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence, ServerFrame,
+    StoredMessage, SyncFrame, Typing,
 };
 use crate::{Event, Message, Text};
 
 /// The frame for an event, or `None` if this protocol has none: `presence` replaces `Entered` and
-/// `Left`, and an erased message is not sent.
+/// `Left`, and a message that was deleted before it was delivered has no text.
 pub fn frame(event: &Event) -> Option<ServerFrame> {
     Some(match event {
         Event::Entered { .. } | Event::Left { .. } => return None,
         Event::Message { message, .. } => ServerFrame::Message(message_frame(message)?),
+        Event::Deleted(deletion) => ServerFrame::Deleted(Deleted {
+            room: deletion.room.clone(),
+            seq: deletion.seq,
+            targets: deletion.messages.iter().map(|message| message.seq).collect(),
+            by: deletion.by,
+        }),
+        Event::Sync(range) => ServerFrame::Sync(SyncFrame {
+            room: range.room.clone(),
+            first_seq: range.first_seq,
+            seq: range.seq,
+            recovered: range.outcome.is_some(),
+            messages: range.outcome.as_ref().map(|outcome| stored_messages(&outcome.messages)),
+            changed: range.outcome.as_ref().map(|outcome| stored_messages(&outcome.changed)),
+        }),
         Event::Notice { room, level, body, .. } => {
             ServerFrame::Notice(Notice { room: room.clone(), level: *level, body: Arc::clone(body) })
         }
@@ -38,10 +52,14 @@ pub fn frame(event: &Event) -> Option<ServerFrame> {
             room: snapshot.room.clone(),
             epoch: snapshot.epoch.clone(),
             seq: snapshot.seq,
+            oldest: snapshot.oldest,
             members: snapshot.members.clone(),
             member_count: snapshot.member_count as u64,
+            first: snapshot.first,
+            last: snapshot.seq,
             messages: stored_messages(&snapshot.messages),
-            recovered: snapshot.recovered,
+            changed: snapshot.changed.as_deref().map(stored_messages),
+            recovered: snapshot.changed.is_some(),
         }),
         Event::Ack(ack) => ServerFrame::Ack(Ack {
             reference: ack.reference.clone(),
@@ -55,6 +73,8 @@ pub fn frame(event: &Event) -> Option<ServerFrame> {
             reference: page.reference.clone(),
             room: page.room.clone(),
             epoch: page.epoch.clone(),
+            first: page.first,
+            last: page.last,
             messages: stored_messages(&page.messages),
             more: page.more,
         }),
@@ -92,7 +112,7 @@ fn stored_messages(messages: &[Arc<Message>]) -> Vec<StoredMessage> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Content, RoomName, Timestamp, UserId, Username};
+    use crate::{Content, DeletedBy, RoomName, Timestamp, UserId, Username};
 
     #[test]
     fn the_encoded_size_is_a_close_upper_bound() {
@@ -104,10 +124,12 @@ mod tests {
             let from = Username::parse("ana").unwrap();
             let text = Text::new(id.parse().unwrap(), user.parse().unwrap(), from, body);
             let content = Content::Text(text);
-            for (content, slack) in [(content, 30), (Content::Erased, 80)] {
-                for seq in [1, (1 << 40) - 1] {
-                    let room = RoomName::parse("r").unwrap();
-                    let message = Message::new(room, seq, Timestamp::now(), content.clone());
+            let room = RoomName::parse("r").unwrap();
+            for seq in [1, (1 << 40) - 1] {
+                let posted = Message::new(room.clone(), seq, Timestamp::now(), content.clone());
+                let changed = Message { changed_seq: Some(seq), ..posted.clone() };
+                let deleted = posted.deleted(DeletedBy::Moderator, seq);
+                for (message, slack) in [(posted, 30), (changed, 50), (deleted, 50)] {
                     let encoded = serde_json::to_string(&StoredMessage::from(&message)).unwrap().len() + 1;
                     let size = message.encoded_size();
                     assert!((encoded..encoded + slack).contains(&size), "{encoded} {size}");

@@ -21,12 +21,12 @@ pub use event::frame;
 pub use read::{Rejected, read};
 pub use rendered::{RENDERED_BYTES, Written, write_rendered};
 pub use server::{
-    Ack, Bye, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence, ServerFrame,
-    StoredMessage, Typing, User, Welcome, WelcomeLimits,
+    Ack, Bye, Deleted, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence,
+    ServerFrame, StoredMessage, SyncFrame, Typing, User, Welcome, WelcomeLimits,
 };
 pub use write::{size_hint, write, write_frame};
 
-pub use crate::model::{ErrorCode, LeftReason, MemberInfo, NoticeLevel, Since};
+pub use crate::model::{DeletedBy, ErrorCode, LeftReason, MemberInfo, NoticeLevel, Since};
 
 /// The name of the protocol in `Sec-WebSocket-Protocol`.
 pub const SUBPROTOCOL: &str = "chat.v2";
@@ -43,7 +43,7 @@ pub const PAGE_MESSAGES_DEFAULT: usize = 50;
 /// WebSocket libraries.
 pub const PAGE_BYTES: usize = (1 << 20) - (64 << 10);
 
-/// The maximum number of messages that a `join` with `since` recovers.
+/// The maximum number of messages that a `join` with `since` recovers, in both lists together.
 pub const RECOVERED_MESSAGES: usize = 1_000;
 
 /// The maximum number of members in a page, and in [`Joined`].

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{PAGE_BYTES, ServerFrame, StoredMessage, frame, write_frame};
-use crate::model::{ERASED_SIZE, json_length, text_size};
-use crate::{Event, MessageId, RoomName, Timestamp};
+use crate::model::{DELETED_SIZE, changed_size, json_length, text_size};
+use crate::{Event, RoomName, Timestamp};
 
 /// The maximum number of bytes of message texts that are rendered for one frame, newest messages
 /// first. This bounds the time it takes.
@@ -13,15 +13,15 @@ pub const RENDERED_BYTES: usize = 256 << 10;
 /// The size of the field without its text.
 const FIELD: usize = r#""html":"","#.len();
 
-/// A message to render. Within an epoch, the room, number and id together identify the text.
+/// A message to render. Within an epoch, the room and both numbers together identify the text.
 #[derive(Debug, Clone, Copy)]
 pub struct Written<'a> {
     /// The room.
     pub room: &'a RoomName,
     /// The message's number in the room.
     pub seq: u64,
-    /// The sender's id for the message.
-    pub id: &'a MessageId,
+    /// The number of the last event that changed the message; `None` if it was never changed.
+    pub changed_seq: Option<u64>,
     /// The time at which the message was stored.
     pub sent_at: Timestamp,
     /// The text, unchanged.
@@ -38,35 +38,46 @@ pub fn write_rendered(event: &Event, mut render: impl FnMut(Written<'_>) -> Arc<
     match &mut frame {
         ServerFrame::Message(message) => {
             let (room, seq, id, body) = (&message.room, message.seq, &message.id, &message.body);
-            let html = render(Written { room, seq, id, sent_at: message.sent_at, body });
+            let html = render(Written { room, seq, changed_seq: None, sent_at: message.sent_at, body });
             if text_size(id, &message.user, &message.from, body) + FIELD + json_length(&html) <= PAGE_BYTES {
                 message.html = Some(html);
             }
         }
-        ServerFrame::Joined(joined) => add_html(&joined.room, &mut joined.messages, render),
-        ServerFrame::History(page) => add_html(&page.room, &mut page.messages, render),
+        ServerFrame::Joined(joined) => {
+            let changed = joined.changed.as_deref_mut().unwrap_or_default();
+            add_html(&joined.room, [changed, &mut joined.messages], render);
+        }
+        ServerFrame::Sync(sync) => {
+            let lists = [&mut sync.changed, &mut sync.messages];
+            add_html(&sync.room, lists.map(|list| list.as_deref_mut().unwrap_or_default()), render);
+        }
+        ServerFrame::History(page) => add_html(&page.room, [&mut [], &mut page.messages], render),
         _ => {}
     }
     write_frame(&frame, out);
 }
 
+/// Renders the messages of two lists, of which the second has the newer ones.
 fn add_html(
     room: &RoomName,
-    messages: &mut [StoredMessage],
+    [older, newer]: [&mut [StoredMessage]; 2],
     mut render: impl FnMut(Written<'_>) -> Arc<str>,
 ) {
     let size = |message: &StoredMessage| match message {
-        StoredMessage::Text { id, user, from, body, .. } => text_size(id, user, from, body),
-        StoredMessage::Erased { .. } => ERASED_SIZE,
+        StoredMessage::Text { id, user, from, body, changed_seq, .. } => {
+            text_size(id, user, from, body) + changed_size(*changed_seq)
+        }
+        StoredMessage::Deleted { .. } => DELETED_SIZE,
     };
-    let (mut encoded, mut rendered) = (messages.iter().map(size).sum::<usize>(), 0);
-    for message in messages.iter_mut().rev() {
-        let StoredMessage::Text { seq, id, body, html, sent_at, .. } = message else { continue };
+    let sizes = older.iter().chain(newer.iter()).map(size);
+    let (mut encoded, mut rendered) = (sizes.sum::<usize>(), 0);
+    for message in older.iter_mut().chain(newer).rev() {
+        let StoredMessage::Text { seq, changed_seq, body, html, sent_at, .. } = message else { continue };
         rendered += body.len();
         if rendered > RENDERED_BYTES {
             return;
         }
-        let text = render(Written { room, seq: *seq, id, sent_at: *sent_at, body });
+        let text = render(Written { room, seq: *seq, changed_seq: *changed_seq, sent_at: *sent_at, body });
         encoded += FIELD + json_length(&text);
         if encoded > PAGE_BYTES {
             return;
@@ -78,7 +89,7 @@ fn add_html(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Content, Epoch, Message, MessagePage, Text, Username};
+    use crate::{Content, DeletedBy, Epoch, Message, MessageId, MessagePage, Text, Username};
 
     fn history_page(count: usize, body: &str) -> Event {
         let messages = (1..=count as u64).map(|seq| {
@@ -90,9 +101,11 @@ mod tests {
         let mut messages: Vec<_> = messages.collect();
         let room = RoomName::parse("r").unwrap();
         let (seq, sent_at) = (count as u64 + 1, Timestamp::now());
-        messages.push(Arc::new(Message::new(room.clone(), seq, sent_at, Content::Erased)));
-        let epoch = Epoch::from_random(1);
-        Event::History(Box::new(MessagePage { reference: None, room, epoch, messages, more: false }))
+        let content = Content::Deleted { by: DeletedBy::Operator };
+        messages.push(Arc::new(Message::new(room.clone(), seq, sent_at, content)));
+        let (first, last, epoch) = (1, seq, Epoch::from_random(1));
+        let page = MessagePage { reference: None, room, epoch, first, last, messages, more: false };
+        Event::History(Box::new(page))
     }
 
     /// Which messages have `html`, and the length of the frame.
@@ -105,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn every_message_of_a_page_except_an_erased_one_is_rendered() {
+    fn every_message_of_a_page_except_a_deleted_one_is_rendered() {
         assert_eq!(written(&history_page(3, "*hi*"), "<p><em>hi</em></p>").0, [true, true, true, false]);
     }
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Content, Epoch, ErrorCode, GuestToken, Identity, LeftReason, MemberInfo, Message, MessageId, NoticeLevel,
-    Reference, Role, RoomName, Text, Timestamp, UserId, UserKind, Username,
+    Content, DeletedBy, Epoch, ErrorCode, GuestToken, Identity, LeftReason, MemberInfo, Message, MessageId,
+    NoticeLevel, Reference, Role, RoomName, Text, Timestamp, UserId, UserKind, Username,
 };
 
 /// One frame of the server.
@@ -26,6 +26,10 @@ pub enum ServerFrame {
     Left(Left),
     /// A new message.
     Message(MessageFrame),
+    /// Messages were deleted.
+    Deleted(Deleted),
+    /// Stands for all events from `first_seq` to `seq`, which the server cannot send one by one.
+    Sync(SyncFrame),
     /// Members joined or left.
     Presence(Presence),
     /// A member is typing.
@@ -126,16 +130,27 @@ pub struct Joined {
     pub room: RoomName,
     /// The epoch of the store.
     pub epoch: Epoch,
-    /// The number of the newest message; the live stream begins after it.
+    /// The number of the newest event; the live stream begins after it.
     pub seq: u64,
+    /// Messages with a smaller number are gone.
+    pub oldest: u64,
     /// The first page of the members, ordered by username. It reflects every `presence` sent so
     /// far, plus the session itself.
     pub members: Vec<MemberInfo>,
     /// The number of all members.
     pub member_count: u64,
-    /// The messages requested by `since` or `history`, oldest first.
+    /// The number with which the range of `messages` begins.
+    pub first: u64,
+    /// The number with which it ends, inclusive: the same as `seq`.
+    pub last: u64,
+    /// All messages of that range, oldest first, as requested by `since` or `history`.
     pub messages: Vec<StoredMessage>,
-    /// Whether `messages` contains everything after `since`.
+    /// The messages up to `since` that were changed after it, oldest first. Only if `recovered` is
+    /// true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Vec<StoredMessage>>,
+    /// Whether `messages` and `changed` contain everything after `since`. If not, the client drops
+    /// all messages of the room that it has.
     pub recovered: bool,
 }
 
@@ -175,7 +190,42 @@ pub struct MessageFrame {
     pub sent_at: Timestamp,
 }
 
-/// A message in a list of messages of one room.
+/// Messages were deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Deleted {
+    /// The room.
+    pub room: RoomName,
+    /// The number of this event in the room.
+    pub seq: u64,
+    /// The numbers of the deleted messages, at most 500.
+    pub targets: Vec<u64>,
+    /// Who deleted them.
+    pub by: DeletedBy,
+}
+
+/// Stands for all events of a range.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SyncFrame {
+    /// The room.
+    pub room: RoomName,
+    /// The number of the first event of the range.
+    pub first_seq: u64,
+    /// The number of the last event of the range.
+    pub seq: u64,
+    /// Whether `messages` and `changed` contain the outcome of the range. If not, they are absent,
+    /// and the client joins again with its last position as `since`.
+    pub recovered: bool,
+    /// The messages that were posted in the range, oldest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages: Option<Vec<StoredMessage>>,
+    /// The messages before the range that were changed in it or later, oldest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Vec<StoredMessage>>,
+}
+
+/// A message in a list of messages of one room, in its current state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
@@ -197,16 +247,23 @@ pub enum StoredMessage {
         html: Option<Arc<str>>,
         /// The time at which the message was stored.
         sent_at: Timestamp,
+        /// The number of the last event that changed the message.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        changed_seq: Option<u64>,
     },
-    /// An erased message.
-    Erased {
+    /// A deleted message.
+    Deleted {
         /// The message's number in the room.
         seq: u64,
         /// The time at which the message was stored.
         sent_at: Timestamp,
         /// Always true.
         #[cfg_attr(feature = "schema", schemars(extend("const" = true)))]
-        erased: bool,
+        deleted: bool,
+        /// Who deleted it.
+        by: DeletedBy,
+        /// The number of the last event that changed the message.
+        changed_seq: u64,
     },
 }
 
@@ -214,7 +271,7 @@ impl StoredMessage {
     /// The message's number in the room.
     pub fn seq(&self) -> u64 {
         match self {
-            Self::Text { seq, .. } | Self::Erased { seq, .. } => *seq,
+            Self::Text { seq, .. } | Self::Deleted { seq, .. } => *seq,
         }
     }
 }
@@ -231,8 +288,15 @@ impl From<&Message> for StoredMessage {
                 body: Arc::clone(body),
                 html: None,
                 sent_at,
+                changed_seq: message.changed_seq,
             },
-            Content::Erased => Self::Erased { seq, sent_at, erased: true },
+            Content::Deleted { by } => Self::Deleted {
+                seq,
+                sent_at,
+                deleted: true,
+                by: *by,
+                changed_seq: message.changed_seq.unwrap_or(seq),
+            },
         }
     }
 }
@@ -300,7 +364,11 @@ pub struct HistoryPage {
     pub room: RoomName,
     /// The epoch of the store.
     pub epoch: Epoch,
-    /// The messages, oldest first.
+    /// The number with which the range of `messages` begins.
+    pub first: u64,
+    /// The number with which it ends, inclusive; `first - 1` if the range is empty.
+    pub last: u64,
+    /// All messages of that range, oldest first.
     pub messages: Vec<StoredMessage>,
     /// Whether there are more messages in the requested direction.
     pub more: bool,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{ServerFrame, frame};
-use crate::{Content, Event, MemberInfo, Message};
+use crate::{Content, Event, MemberInfo, Message, Outcome};
 
 /// The size of a frame without its lists and texts.
 const FRAME: usize = 200;
@@ -32,7 +32,21 @@ pub fn size_hint(event: &Event) -> usize {
         Event::Notice { body, .. } => FRAME + body.len(),
         Event::Refused { reason, .. } => FRAME + reason.len(),
         Event::Joined(snapshot) => {
-            FRAME + members_size(&snapshot.members) + messages_size(&snapshot.messages)
+            let changed = snapshot.changed.as_deref().unwrap_or_default();
+            FRAME
+                + members_size(&snapshot.members)
+                + messages_size(&snapshot.messages)
+                + messages_size(changed)
+        }
+        Event::Deleted(deletion) => {
+            /// The size of a number with its comma.
+            const TARGET: usize = 8;
+            FRAME + TARGET * deletion.messages.len()
+        }
+        Event::Sync(range) => {
+            let lists =
+                |outcome: &Outcome| messages_size(&outcome.messages) + messages_size(&outcome.changed);
+            FRAME + range.outcome.as_ref().map_or(0, lists)
         }
         Event::History(page) => FRAME + messages_size(&page.messages),
         Event::Members(page) => FRAME + members_size(&page.members),
@@ -55,10 +69,10 @@ fn members_size(members: &[MemberInfo]) -> usize {
 fn messages_size(messages: &[Arc<Message>]) -> usize {
     /// Everything except the text.
     const REST: usize = 192;
-    const ERASED: usize = 80;
+    const DELETED: usize = 112;
     let size = |message: &Arc<Message>| match &message.content {
         Content::Text(text) => REST + text.body.len(),
-        Content::Erased => ERASED,
+        Content::Deleted { .. } => DELETED,
     };
     messages.iter().map(size).sum()
 }

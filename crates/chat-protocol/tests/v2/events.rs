@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chat_protocol::v2::{self, ErrorCode, NoticeLevel};
 use chat_protocol::{
-    ChannelName, Content, Event, Identity, Member, MemberId, MemberInfo, MemberList, MemberPage, Message,
-    MessagePage, PresenceChange, Text,
+    ChannelName, Content, DeletedBy, Deletion, Event, EventRange, Identity, Member, MemberId, MemberInfo,
+    MemberList, MemberPage, Message, MessagePage, Outcome, PresenceChange, Text,
 };
 
 use crate::{MOMENT, epoch, guest_token, id, name, reference, room, user};
@@ -34,6 +34,19 @@ fn list(members: &[&Arc<Member>]) -> Arc<MemberList> {
 /// A text of ana.
 fn text(body: &str) -> Content {
     Content::Text(Text::new(id(), user("ana"), name("ana"), body))
+}
+
+fn deleted() -> Content {
+    Content::Deleted { by: DeletedBy::Operator }
+}
+
+fn deleted_message() -> Arc<Message> {
+    Arc::new(Message::new(room(), 7, MOMENT, text("hi")).deleted(DeletedBy::Operator, 9))
+}
+
+/// The message 7 was deleted by the event 9.
+fn outcome() -> Outcome {
+    Outcome::new(vec![], vec![deleted_message()])
 }
 
 fn message(content: Content) -> Event {
@@ -66,6 +79,9 @@ fn events_of_a_room_are_written() {
             members: members.clone(),
         },
         Event::Typing { room: room(), username: name("ana") },
+        Event::Deleted(Arc::new(Deletion::new(room(), 9, DeletedBy::Operator, vec![deleted_message()]))),
+        Event::Sync(Arc::new(EventRange::new(room(), 8, 9, None))),
+        Event::Sync(Arc::new(EventRange::new(room(), 8, 9, Some(outcome())))),
     ];
     let texts = events.each_ref().map(written).join("\n");
     insta::assert_snapshot!(texts, @r#"
@@ -74,6 +90,9 @@ fn events_of_a_room_are_written() {
     {"type":"error","ref":"r1","code":"id_reused","message":"no"}
     {"type":"error","code":"store_unavailable","message":"no"}
     {"type":"typing","room":"lobby","username":"ana"}
+    {"type":"deleted","room":"lobby","seq":9,"targets":[7],"by":"operator"}
+    {"type":"sync","room":"lobby","first_seq":8,"seq":9,"recovered":false}
+    {"type":"sync","room":"lobby","first_seq":8,"seq":9,"recovered":true,"messages":[],"changed":[{"seq":7,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}]}
     "#);
 }
 
@@ -83,7 +102,7 @@ fn an_event_without_a_frame_writes_nothing() {
     for event in [
         Event::Entered { group: ana.clone().into(), members: list(&[&ana]) },
         Event::Left { group: ana.into(), members: list(&[]) },
-        message(Content::Erased),
+        message(deleted()),
     ] {
         assert_eq!(written(&event), "", "{event:?}");
     }
@@ -99,7 +118,9 @@ fn the_size_hint_is_close_to_the_size() {
     };
     let many: Vec<_> = (0..200).map(|n| guest(format!("{}{n}", "世".repeat(40)))).collect();
     let page = |messages| {
-        let page = MessagePage { reference: None, room: room(), epoch: epoch(), messages, more: false };
+        let (first, last) = (1, 1);
+        let page =
+            MessagePage { reference: None, room: room(), epoch: epoch(), first, last, messages, more: false };
         Event::History(Box::new(page))
     };
     for event in [
@@ -112,7 +133,19 @@ fn the_size_hint_is_close_to_the_size() {
         },
         page(vec![stored(text(&long)), stored(text(&long))]),
         page((0..200).map(|_| stored(text("hi"))).collect()),
-        page((0..200).map(|_| stored(Content::Erased)).collect()),
+        page((0..200).map(|_| stored(deleted())).collect()),
+        Event::Deleted(Arc::new(Deletion::new(
+            room(),
+            1_000_000,
+            DeletedBy::Operator,
+            (100_000..100_500).map(|seq| Arc::new(Message::new(room(), seq, MOMENT, deleted()))).collect(),
+        ))),
+        Event::Sync(Arc::new(EventRange::new(
+            room(),
+            8,
+            9,
+            Some(Outcome::new(vec![stored(text(&long))], vec![stored(deleted())])),
+        ))),
         Event::Members(Box::new(MemberPage {
             reference: None,
             room: room(),

@@ -1,12 +1,13 @@
 //! Frames of the server, as a client receives them.
 
 use chat_protocol::v2::{
-    self, Ack, Bye, Error, ErrorCode, HistoryPage, Joined, Left, LeftReason, MembersPage, MessageFrame,
-    Notice, NoticeLevel, Presence, ServerFrame, Typing, User, Welcome, WelcomeLimits,
+    self, Ack, Bye, Deleted, DeletedBy, Error, ErrorCode, HistoryPage, Joined, Left, LeftReason, MembersPage,
+    MessageFrame, Notice, NoticeLevel, Presence, ServerFrame, SyncFrame, Typing, User, Welcome,
+    WelcomeLimits,
 };
 use chat_protocol::{CloseCode, Identity, Role, UserKind};
 
-use crate::{MOMENT, epoch, erased, guest_token, id, info, name, reference, room, text, user};
+use crate::{MOMENT, deleted, epoch, guest_token, id, info, name, reference, room, text, user};
 
 /// Serializes a frame of the server, and checks that a client reads it back.
 fn server(frame: &ServerFrame) -> String {
@@ -39,10 +40,14 @@ fn server_frames_with_all_fields_are_written() {
             reference: reference(),
             room: room(),
             epoch: epoch(),
-            seq: 8,
+            seq: 9,
+            oldest: 3,
             members: vec![info("ana"), info("bob")],
             member_count: 2,
-            messages: vec![text(Some("<em>hi</em>")), erased()],
+            first: 7,
+            last: 9,
+            messages: vec![text(Some("<em>hi</em>")), deleted()],
+            changed: Some(vec![]),
             recovered: true,
         }),
         ServerFrame::Left(Left { reference: reference(), room: room(), reason: LeftReason::Asked }),
@@ -55,6 +60,15 @@ fn server_frames_with_all_fields_are_written() {
             body: "*hi*".into(),
             html: Some("<em>hi</em>".into()),
             sent_at: MOMENT,
+        }),
+        ServerFrame::Deleted(Deleted { room: room(), seq: 9, targets: vec![7, 8], by: DeletedBy::Operator }),
+        ServerFrame::Sync(SyncFrame {
+            room: room(),
+            first_seq: 8,
+            seq: 10,
+            recovered: true,
+            messages: Some(vec![deleted()]),
+            changed: Some(vec![]),
         }),
         ServerFrame::Presence(Presence {
             room: room(),
@@ -76,7 +90,9 @@ fn server_frames_with_all_fields_are_written() {
             reference: reference(),
             room: room(),
             epoch: epoch(),
-            messages: vec![text(Some("<em>hi</em>")), erased()],
+            first: 7,
+            last: 8,
+            messages: vec![text(Some("<em>hi</em>")), deleted()],
             more: true,
         }),
         ServerFrame::Members(MembersPage {
@@ -108,13 +124,15 @@ fn server_frames_with_all_fields_are_written() {
     let written = frames.map(|frame| server(&frame)).join("\n");
     insta::assert_snapshot!(written, @r#"
     {"type":"welcome","ref":"r1","session":"s1","user":{"id":"g_5OthID-2se9c45nby1W8mg","username":"ana","kind":"guest","role":"user"},"guest_token":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","server":"chatd 0.1.0","limits":{"message_bytes":131072,"messages_per_second":100,"burst":5000,"rooms":100,"sessions":20},"heartbeat_ms":25000}
-    {"type":"joined","ref":"r1","room":"lobby","epoch":"000000000000e70c","seq":8,"members":[{"username":"ana","user":"u_ana","joined_at":"2026-11-24T08:00:00.123Z"},{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"member_count":2,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"},{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","erased":true}],"recovered":true}
+    {"type":"joined","ref":"r1","room":"lobby","epoch":"000000000000e70c","seq":9,"oldest":3,"members":[{"username":"ana","user":"u_ana","joined_at":"2026-11-24T08:00:00.123Z"},{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"member_count":2,"first":7,"last":9,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"},{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[],"recovered":true}
     {"type":"left","ref":"r1","room":"lobby","reason":"asked"}
     {"type":"message","room":"lobby","seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"}
+    {"type":"deleted","room":"lobby","seq":9,"targets":[7,8],"by":"operator"}
+    {"type":"sync","room":"lobby","first_seq":8,"seq":10,"recovered":true,"messages":[{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[]}
     {"type":"presence","room":"lobby","joined":[{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"left":["cid"],"member_count":900,"partial":true}
     {"type":"typing","room":"lobby","username":"bob"}
     {"type":"ack","ref":"r1","room":"lobby","seq":7,"id":"m1","sent_at":"2026-11-24T08:00:00.123Z","stored":false}
-    {"type":"history","ref":"r1","room":"lobby","epoch":"000000000000e70c","messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"},{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","erased":true}],"more":true}
+    {"type":"history","ref":"r1","room":"lobby","epoch":"000000000000e70c","first":7,"last":8,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"},{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"more":true}
     {"type":"members","ref":"r1","room":"lobby","members":[{"username":"ana","user":"u_ana","joined_at":"2026-11-24T08:00:00.123Z"}],"member_count":2,"more":true}
     {"type":"notice","room":"lobby","level":"warning","body":"tea at four"}
     {"type":"error","ref":"r1","code":"rate_limited","message":"too fast","retry_after_ms":500}
@@ -146,9 +164,13 @@ fn server_frames_with_only_required_fields_are_written() {
             room: room(),
             epoch: epoch(),
             seq: 0,
+            oldest: 1,
             members: vec![],
             member_count: 0,
+            first: 1,
+            last: 0,
             messages: vec![],
+            changed: None,
             recovered: false,
         }),
         ServerFrame::Left(Left { reference: None, room: room(), reason: LeftReason::RoomClosed }),
@@ -161,6 +183,14 @@ fn server_frames_with_only_required_fields_are_written() {
             body: "*hi*".into(),
             html: None,
             sent_at: MOMENT,
+        }),
+        ServerFrame::Sync(SyncFrame {
+            room: room(),
+            first_seq: 8,
+            seq: 2_000,
+            recovered: false,
+            messages: None,
+            changed: None,
         }),
         ServerFrame::Presence(Presence {
             room: room(),
@@ -181,6 +211,8 @@ fn server_frames_with_only_required_fields_are_written() {
             reference: None,
             room: room(),
             epoch: epoch(),
+            first: 7,
+            last: 7,
             messages: vec![text(None)],
             more: false,
         }),
@@ -209,12 +241,13 @@ fn server_frames_with_only_required_fields_are_written() {
     let written = frames.map(|frame| server(&frame)).join("\n");
     insta::assert_snapshot!(written, @r#"
     {"type":"welcome","session":"s1","user":{"id":"u_ana","username":"ana","kind":"account","role":"user"},"server":"chatd 0.1.0","limits":{"message_bytes":1,"messages_per_second":0,"burst":0,"rooms":1,"sessions":1},"heartbeat_ms":25000}
-    {"type":"joined","room":"lobby","epoch":"000000000000e70c","seq":0,"members":[],"member_count":0,"messages":[],"recovered":false}
+    {"type":"joined","room":"lobby","epoch":"000000000000e70c","seq":0,"oldest":1,"members":[],"member_count":0,"first":1,"last":0,"messages":[],"recovered":false}
     {"type":"left","room":"lobby","reason":"room_closed"}
     {"type":"message","room":"lobby","seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","sent_at":"2026-11-24T08:00:00.123Z"}
+    {"type":"sync","room":"lobby","first_seq":8,"seq":2000,"recovered":false}
     {"type":"presence","room":"lobby","joined":[],"left":[],"member_count":1}
     {"type":"ack","room":"lobby","seq":7,"id":"m1","sent_at":"2026-11-24T08:00:00.123Z"}
-    {"type":"history","room":"lobby","epoch":"000000000000e70c","messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","sent_at":"2026-11-24T08:00:00.123Z"}],"more":false}
+    {"type":"history","room":"lobby","epoch":"000000000000e70c","first":7,"last":7,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","sent_at":"2026-11-24T08:00:00.123Z"}],"more":false}
     {"type":"members","room":"lobby","members":[],"member_count":0,"more":false}
     {"type":"notice","level":"info","body":""}
     {"type":"error","code":"internal","message":"a fault of the server"}

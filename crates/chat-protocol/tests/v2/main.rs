@@ -10,7 +10,7 @@ mod rejected;
 
 use std::sync::Arc;
 
-use chat_protocol::v2::{self, Command, MemberInfo, Rejected, StoredMessage};
+use chat_protocol::v2::{self, Command, DeletedBy, MemberInfo, Rejected, StoredMessage};
 use chat_protocol::{Epoch, GuestToken, MessageId, Reference, RoomName, Timestamp, UserId, Username};
 
 /// 2026-11-24T08:00:00.123Z
@@ -55,11 +55,21 @@ pub(crate) fn info(text: &str) -> MemberInfo {
 
 pub(crate) fn text(html: Option<&str>) -> StoredMessage {
     let (id, from, user, html) = (id(), name("ana"), user("ana"), html.map(Arc::from));
-    StoredMessage::Text { seq: 7, id, from, user, body: "*hi*".into(), html, sent_at: MOMENT }
+    StoredMessage::Text {
+        seq: 7,
+        id,
+        from,
+        user,
+        body: "*hi*".into(),
+        html,
+        sent_at: MOMENT,
+        changed_seq: None,
+    }
 }
 
-pub(crate) fn erased() -> StoredMessage {
-    StoredMessage::Erased { seq: 8, sent_at: MOMENT, erased: true }
+pub(crate) fn deleted() -> StoredMessage {
+    let by = DeletedBy::Operator;
+    StoredMessage::Deleted { seq: 8, sent_at: MOMENT, deleted: true, by, changed_seq: 9 }
 }
 
 pub(crate) fn read(frame: &str) -> Command {
