@@ -11,10 +11,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// session's pump.
 #[derive(Debug)]
 pub(crate) struct Subscriber {
-    pub(crate) id: SubscriptionId,
-    pub(crate) member: MemberId,
-    pub(crate) style: PresenceStyle,
-    pub(crate) arrival: LogicalTime,
+    pub(crate) recipient: Recipient,
     /// The position of the first event for this session.
     pub(crate) start: u64,
     pub(crate) sink: Sink,
@@ -41,14 +38,14 @@ pub(crate) struct Recipient {
 
 impl Subscriber {
     pub(crate) fn new(
-        Recipient { id, member, style, arrival }: Recipient,
+        recipient: Recipient,
         start: u64,
         sink: Sink,
         encoding: Option<EncodingIndex>,
         pump: usize,
     ) -> Self {
         let (end, counts, gone) = (AtomicU64::new(u64::MAX), AtomicBool::new(true), AtomicBool::new(false));
-        Self { id, member, style, arrival, start, sink, encoding, pump, end, counts, gone }
+        Self { recipient, start, sink, encoding, pump, end, counts, gone }
     }
 
     pub(crate) fn is_gone(&self) -> bool {

@@ -89,7 +89,7 @@ impl Membership {
 
     /// Sends a message to all members of the room, and waits until it is stored.
     ///
-    /// The member's own sink receives the message too. Unless the member joined [with
+    /// The session's own sink receives the message too. Unless the session joined [with
     /// lists](crate::Subscribe::with_lists), it receives an [`Ack`](chat_protocol::Event::Ack)
     /// before it.
     ///
@@ -125,20 +125,20 @@ impl Membership {
 
     /// Sends a message to all members of the room, and waits only until it is accepted.
     ///
-    /// An accepted message is sent once it is stored, even if the member has left by then. The
+    /// An accepted message is sent once it is stored, even if the session has left by then. The
     /// outcome arrives as an event, in order with the other events of the room:
     /// [`Ack`](chat_protocol::Event::Ack), before the message itself, or
-    /// [`Refused`](chat_protocol::Event::Refused). A member that joined [with
+    /// [`Refused`](chat_protocol::Event::Refused). A session that joined [with
     /// lists](crate::Subscribe::with_lists) receives no `Ack`.
     ///
-    /// Waits while the member's [`SendWindow`] is full, while the room has more to deliver than
+    /// Waits while the session's [`SendWindow`] is full, while the room has more to deliver than
     /// [`EngineLimits`](crate::EngineLimits) allows, and while the engine has more in flight to the
     /// store than they allow.
     ///
     /// Cancel-safe: if the future is dropped before it resolves, nothing is sent.
     ///
     /// # Errors
-    /// [`SendError::NotAMember`] if the member has left the room, or is [detached](Self::detach).
+    /// [`SendError::NotAMember`] if the session has left the room, or is [detached](Self::detach).
     ///
     /// ```
     /// # use chat_presence::{MemoryPresence, NodeId};
@@ -198,11 +198,11 @@ impl Membership {
         Ok(())
     }
 
-    /// Sends this member alone the reason why something that it sent was not accepted, in order
+    /// Sends this session alone the reason why something that it sent was not accepted, in order
     /// with the events of the room.
     ///
     /// # Errors
-    /// [`SendError::NotAMember`] if the member is not in the room any more.
+    /// [`SendError::NotAMember`] if the session is not in the room any more.
     pub fn refuse(
         &self,
         code: ErrorCode,
@@ -212,17 +212,17 @@ impl Membership {
         self.room.refuse(self.session, code, reason.into(), reference).ok_or(SendError::NotAMember)
     }
 
-    /// Sends this member a page of messages, in order with the events of the room: no message of
+    /// Sends this session a page of messages, in order with the events of the room: no message of
     /// the page arrives later as an event.
     ///
-    /// Waits until the messages that the member has in flight are settled. For members that joined
+    /// Waits until the messages that the session has in flight are settled. For sessions that joined
     /// without [lists](crate::Subscribe::with_lists).
     ///
     /// Cancel-safe.
     ///
     /// # Errors
-    /// [`ReadError`] if the page cannot be read, or the member is not in the room any more. The
-    /// member is sent nothing in that case.
+    /// [`ReadError`] if the page cannot be read, or the session is not in the room any more. It
+    /// is sent nothing in that case.
     ///
     /// ```
     /// # use chat_presence::{MemoryPresence, NodeId};
@@ -238,7 +238,7 @@ impl Membership {
     /// member.send("hello").await?;
     /// let newest = Page::Before { seq: u64::MAX, limit: 50 };
     /// let position = member.history(newest, 1 << 20, None).await?;
-    /// // the page is one of the member's events
+    /// // the page is one of the session's events
     /// member.delivered(position).await;
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
@@ -265,14 +265,14 @@ impl Membership {
         sent.ok_or(ReadError::NotAMember)
     }
 
-    /// Sends this member a page of the room's members, as of the last
+    /// Sends this session a page of the room's members, as of the last
     /// [`PresenceChanged`](chat_protocol::Event::PresenceChanged), in order with the events of the
     /// room.
     ///
-    /// For members that joined without [lists](crate::Subscribe::with_lists).
+    /// For sessions that joined without [lists](crate::Subscribe::with_lists).
     ///
     /// # Errors
-    /// [`ReadError::NotAMember`] if the member is not in the room any more.
+    /// [`ReadError::NotAMember`] if the session is not in the room any more.
     ///
     /// ```
     /// # use chat_presence::{MemoryPresence, NodeId};
@@ -286,7 +286,7 @@ impl Membership {
     /// use chat_rooms::MembersQuery;
     ///
     /// let position = member.members_page(&MembersQuery::new(50).prefix("a"), None)?;
-    /// // the page is one of the member's events
+    /// // the page is one of the session's events
     /// member.delivered(position).await;
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
@@ -333,13 +333,13 @@ impl Membership {
         self.room.detach(self.session);
     }
 
-    /// Waits until the event at the position `sent` was offered to this member's sink, or the
-    /// member has no sink any more. Cancel-safe.
+    /// Waits until the event at the position `sent` was offered to this session's sink, or the
+    /// session has no sink any more. Cancel-safe.
     pub async fn delivered(&self, sent: Position) {
         self.until(|room| room.has_delivered(sent, self.session)).await;
     }
 
-    /// Waits until everything that was sent in the room was offered to all of its members.
+    /// Waits until everything that was sent in the room was offered to all of its sessions.
     /// Cancel-safe.
     ///
     /// ```
@@ -388,7 +388,7 @@ impl Membership {
     /// ```
     pub fn leave(self) {}
 
-    /// Leaves the room. The member's last event, after everything before it, is
+    /// Leaves the room. The session's last event, after everything before it, is
     /// [`LeaveNotice`](chat_protocol::Event::LeaveNotice) with this reason and reference.
     pub fn leave_with_reason(mut self, reason: LeftReason, reference: Option<Reference>) {
         self.leave_notice = LeaveNotice::Send { reason, reference };

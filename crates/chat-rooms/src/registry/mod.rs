@@ -13,7 +13,6 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use crate::registry::usage::Usage;
-use crate::room::presence_cleanup::PresenceCleanup;
 use crate::room::{Room, RoomContext};
 use crate::sync::TaskGuard;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -25,8 +24,7 @@ pub(crate) struct Registry {
     /// The rooms that have members, pending joins or messages in flight. Locked before the lock of
     /// a room, never after it.
     pub(crate) rooms: Mutex<HashMap<RoomName, Arc<Room>>>,
-    pub(crate) presence_cleanup: Arc<PresenceCleanup>,
-    /// The task that runs `presence_cleanup`.
+    /// The task that removes the rows of members that have left.
     pub(crate) cleanup_task: TaskGuard,
     pub(crate) _pruner_task: TaskGuard,
     /// Limits the rate of log lines about messages that could not be stored.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chat_protocol::{Event, LeftReason, Member, MemberId, Reference};
 
-use crate::delivery::audience::{Audience, LogicalTime, PresenceStyle, SubscriptionId};
+use crate::delivery::audience::{Audience, PresenceStyle, SubscriptionId};
 use crate::delivery::batch::{Batch, Item};
 use crate::delivery::encoding::Encodings;
 use crate::delivery::queue::PumpQueue;
@@ -114,8 +114,7 @@ impl Core {
     /// `effects`; returns the position of that event.
     pub(crate) fn subscribe(
         &mut self,
-        (id, arrival): (SubscriptionId, LogicalTime),
-        style: PresenceStyle,
+        recipient: Recipient,
         sink: crate::Sink,
         effects: &[Effect],
         context: &RoomContext,
@@ -123,16 +122,14 @@ impl Core {
         let start = self.position_after(effects).saturating_sub(1);
         let encoding = sink.encoding().and_then(|encoding| context.encodings.find(encoding));
         if let Some(encoding) = encoding {
-            self.encoding_users[encoding.get()][index(style)] += 1;
+            self.encoding_users[encoding.get()][index(recipient.style)] += 1;
         }
         // the same pump as for an earlier membership with this sink, so that its last events come
         // first
         let earlier = self.ending.iter().find(|ending| ending.sink.is_same(&sink)).map(|ending| ending.pump);
         let pump = earlier.unwrap_or_else(|| self.choose_pump(context));
-        let member = self.state.member_of(id).map_or(MemberId::new(0), |member| member.id);
-        let recipient = Recipient { id, member, style, arrival };
         let subscriber = Arc::new(Subscriber::new(recipient, start, sink, encoding, pump));
-        self.subscribers.insert(id, Arc::clone(&subscriber));
+        self.subscribers.insert(recipient.id, Arc::clone(&subscriber));
         self.pumps[pump].subscribe(subscriber);
         Position { position: start }
     }
@@ -163,7 +160,7 @@ impl Core {
     fn take_subscriber(&mut self, id: SubscriptionId) -> Option<Arc<Subscriber>> {
         let subscriber = self.subscribers.remove(&id)?;
         if let Some(encoding) = subscriber.encoding {
-            self.encoding_users[encoding.get()][index(subscriber.style)] -= 1;
+            self.encoding_users[encoding.get()][index(subscriber.recipient.style)] -= 1;
         }
         Some(subscriber)
     }
@@ -242,11 +239,16 @@ impl Core {
         let Some(member) = self.state.leaving(&newcomer.username) else { return Vec::new() };
         let sessions = self.state.sessions_of(member).to_vec();
         for id in &sessions {
-            let in_flight = self.in_flight.get_mut(id);
-            let leave_notice = in_flight.and_then(|in_flight| in_flight.leave_notice.take());
-            self.finish_leaving(*id, leave_notice.unwrap_or(LeaveNotice::Silent), effects);
+            let leave_notice = self.take_leave_notice(*id).unwrap_or(LeaveNotice::Silent);
+            self.finish_leaving(*id, leave_notice, effects);
         }
         sessions
+    }
+
+    /// What a session receives that is about to leave, and leaves now. `None` if it is not about
+    /// to leave.
+    fn take_leave_notice(&mut self, id: SubscriptionId) -> Option<LeaveNotice> {
+        self.in_flight.get_mut(&id)?.leave_notice.take()
     }
 
     /// Removes at once the sessions of a member that are about to leave and have this sink: it
@@ -263,7 +265,7 @@ impl Core {
         };
         sessions.retain(has_sink);
         let mut finish = |id: &SubscriptionId| {
-            let leave_notice = self.in_flight.get_mut(id).and_then(|in_flight| in_flight.leave_notice.take());
+            let leave_notice = self.take_leave_notice(*id);
             leave_notice.is_some_and(|leave_notice| self.finish_leaving(*id, leave_notice, effects))
         };
         sessions.retain(|id| finish(id));

@@ -264,8 +264,9 @@ impl Room {
         let subscriber = core.subscribers.get(&id).cloned();
         if core.is_active(id) && core.removed.insert(id) {
             // sessions with lists receive no reasons
-            let receives_reason =
-                subscriber.as_ref().is_some_and(|subscriber| subscriber.style == PresenceStyle::Changes);
+            let receives_reason = subscriber
+                .as_ref()
+                .is_some_and(|subscriber| subscriber.recipient.style == PresenceStyle::Changes);
             let leave_notice = if receives_reason {
                 LeaveNotice::Send { reason, reference: None }
             } else {
@@ -334,8 +335,10 @@ impl Room {
                 let notice = core.state.notice(None, level, body);
                 effects.push(Effect::Send(notice, Audience::Lists));
             }
-            let others =
-                core.subscribers.values().filter(|subscriber| subscriber.style == PresenceStyle::Changes);
+            let others = core
+                .subscribers
+                .values()
+                .filter(|subscriber| subscriber.recipient.style == PresenceStyle::Changes);
             others.map(|subscriber| subscriber.sink.clone()).collect()
         })
     }
@@ -462,10 +465,10 @@ impl Room {
                 // it may have left in the meantime, or have been reattached with another sink
                 if core
                     .subscribers
-                    .get(&subscriber.id)
+                    .get(&subscriber.recipient.id)
                     .is_some_and(|current| Arc::ptr_eq(current, subscriber))
                 {
-                    core.leave(subscriber.id, LeaveNotice::Silent, effects);
+                    core.leave(subscriber.recipient.id, LeaveNotice::Silent, effects);
                 }
             });
         }

@@ -17,7 +17,7 @@ use crate::room::state::Effect;
 pub(crate) enum Acceptance {
     /// The message is accepted, and counts towards the limits until it is settled.
     InFlight(Sender),
-    /// The room has too much to deliver. Try duplicate after its next progress.
+    /// The room has too much to deliver. Try again after its next progress.
     Congested,
     NotAMember,
 }
@@ -86,7 +86,7 @@ impl Room {
                     for recovered in before {
                         self.deliver_message(core, Arc::clone(recovered), None, None);
                     }
-                    if is_subscribed && sender.subscriber.style == PresenceStyle::Changes {
+                    if is_subscribed && sender.subscriber.recipient.style == PresenceStyle::Changes {
                         let ack = Event::Ack(Box::new(ack(&message, key, durability)));
                         core.enqueue(ack, Audience::Only(id), None, self.encodings());
                     }

@@ -9,6 +9,7 @@ use chat_protocol::{Epoch, Event, Identity, Member, MemberPage, Message, Message
 
 use crate::delivery::audience::{Audience, LogicalTime, PresenceStyle, SubscriptionId};
 use crate::delivery::sink::Sink;
+use crate::delivery::subscriber::Recipient;
 use crate::room::catch_up::{CatchUp, CaughtUp, Step};
 use crate::room::core::Core;
 use crate::room::state::Effect;
@@ -94,7 +95,8 @@ impl Room {
             };
             effects.push(Effect::Send(Event::Joined(Box::new(snapshot)), Audience::Only(session.0)));
             let sink = joiner.sink.clone();
-            let sent = core.subscribe(session, PresenceStyle::Changes, sink, effects, self.context());
+            let recipient = recipient(&member, session, PresenceStyle::Changes);
+            let sent = core.subscribe(recipient, sink, effects, self.context());
             Ok(Entry { member, session: session.0, sent })
         })
     }
@@ -107,7 +109,8 @@ impl Room {
         self.change(|core, effects| {
             let (member, session) = self.enter(core, joiner, PresenceStyle::Lists, effects)?;
             let sink = joiner.sink.clone();
-            let sent = core.subscribe(session, PresenceStyle::Lists, sink, effects, self.context());
+            let recipient = recipient(&member, session, PresenceStyle::Lists);
+            let sent = core.subscribe(recipient, sink, effects, self.context());
             Ok(Entry { member, session: session.0, sent })
         })
     }
@@ -189,6 +192,14 @@ impl Room {
             reply(core, to, Event::Members(Box::new(page)), effects)
         })
     }
+}
+
+fn recipient(
+    member: &Member,
+    (id, arrival): (SubscriptionId, LogicalTime),
+    style: PresenceStyle,
+) -> Recipient {
+    Recipient { id, member: member.id, style, arrival }
 }
 
 fn reply(core: &Core, to: SubscriptionId, event: Event, effects: &mut Vec<Effect>) -> Option<Position> {
