@@ -12,7 +12,7 @@ use crate::delivery::sink::Sink;
 use crate::delivery::subscriber::Recipient;
 use crate::room::catch_up::{CatchUp, CaughtUp, Step};
 use crate::room::core::Core;
-use crate::room::state::Effect;
+use crate::room::state::effects::{Effect, Effects};
 use crate::room::state::roster::{RosterPage, RosterQuery};
 use crate::room::{Position, Room};
 
@@ -121,7 +121,7 @@ impl Room {
         core: &mut Core,
         Joiner { user, record, sink }: &Joiner<'_>,
         style: PresenceStyle,
-        effects: &mut Vec<Effect>,
+        effects: &mut Effects,
     ) -> Result<(Arc<Member>, (SubscriptionId, LogicalTime)), NotJoined> {
         let present = core.state.present(user.username(), user.id());
         if let Some(session) = present.and_then(|id| core.state.add_session(id, style, effects))
@@ -202,7 +202,7 @@ fn recipient(
     Recipient { id, member: member.id, style, arrival }
 }
 
-fn reply(core: &Core, to: SubscriptionId, event: Event, effects: &mut Vec<Effect>) -> Option<Position> {
+fn reply(core: &Core, to: SubscriptionId, event: Event, effects: &mut Effects) -> Option<Position> {
     core.subscribers.contains_key(&to).then(|| {
         effects.push(Effect::Send(event, Audience::Only(to)));
         Position { position: core.position }

@@ -7,7 +7,7 @@ use chat_rooms::{Engine, JoinError};
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::watch;
 
-use crate::support::{engine, guest, join, next, room, until, user};
+use crate::support::{guest, join, next, room, until, user};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_admission_frees_the_name_and_removes_the_row() {

@@ -2,6 +2,7 @@
 //! receives which event. It uses no task, no lock and no clock: commands go in, effects come out.
 
 pub(crate) mod coalesce;
+pub(crate) mod effects;
 pub(crate) mod roster;
 
 use std::collections::{BTreeMap, HashMap};
@@ -16,20 +17,8 @@ use chat_protocol::{
 
 use crate::delivery::audience::{Audience, LogicalTime, PresenceStyle, SubscriptionId};
 use crate::room::state::coalesce::{BatchedPresence, Changes, PresenceBatcher};
+use crate::room::state::effects::{Effect, Effects};
 use crate::room::state::roster::{Roster, RosterChanges, RosterPage, RosterQuery};
-
-/// What the room has to do after a command.
-#[derive(Debug)]
-pub(crate) enum Effect {
-    /// Send this event, after everything before it.
-    Send(Event, Audience),
-    /// Call [`RoomState::close_window`] when the window that coalesces joins and leaves is over.
-    OpenWindow,
-    /// Call [`RoomState::flush_presence`] when the window that coalesces changes is over.
-    OpenPresence,
-    /// This member has left: its record can be removed from the store.
-    MemberLeft(MemberId),
-}
 
 /// Who holds a name: a user that is in the room, or is about to join.
 #[derive(Debug)]
@@ -149,9 +138,17 @@ impl RoomState {
         self.holders.get(username)?.member
     }
 
-    /// The ids of all members.
-    pub(crate) fn ids(&self) -> Vec<MemberId> {
-        self.members.keys().copied().collect()
+    /// The newest member and the newest session. Both are ids that increase over time.
+    pub(crate) fn newest(&self) -> Option<(MemberId, SubscriptionId)> {
+        let (member, _) = self.members.last_key_value()?;
+        Some((*member, self.last_session))
+    }
+
+    /// Up to `max` ids of members, in order: after `after`, and up to `last`.
+    pub(crate) fn ids(&self, after: Option<MemberId>, last: MemberId, max: usize) -> Vec<MemberId> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let ids = self.members.range((from, Bound::Unbounded)).map(|(id, _)| *id);
+        ids.take_while(|id| *id <= last).take(max).collect()
     }
 
     /// Whether this session is in the room.
@@ -225,7 +222,7 @@ impl RoomState {
         &mut self,
         member: &Arc<Member>,
         style: PresenceStyle,
-        effects: &mut Vec<Effect>,
+        effects: &mut Effects,
     ) -> (SubscriptionId, LogicalTime) {
         let session = self.new_session(member.id, style);
         let coalesces = self.members.len() + 1 > self.coalesce_above;
@@ -262,7 +259,7 @@ impl RoomState {
         &mut self,
         id: MemberId,
         style: PresenceStyle,
-        effects: &mut Vec<Effect>,
+        effects: &mut Effects,
     ) -> Option<(SubscriptionId, LogicalTime)> {
         let member = Arc::clone(&self.members.get(&id)?.member);
         if style == PresenceStyle::Lists {
@@ -295,7 +292,7 @@ impl RoomState {
         id
     }
 
-    fn add_to_roster(&mut self, member: &Arc<Member>, effects: &mut Vec<Effect>) {
+    fn add_to_roster(&mut self, member: &Arc<Member>, effects: &mut Effects) {
         if let Some(roster) = &mut self.roster {
             if roster.entered((&**member).into()) {
                 effects.push(Effect::OpenPresence);
@@ -346,7 +343,7 @@ impl RoomState {
 
     /// Removes a session, and its member with the last one. Returns `false` if the session had left
     /// before.
-    pub(crate) fn leave(&mut self, id: SubscriptionId, effects: &mut Vec<Effect>) -> bool {
+    pub(crate) fn leave(&mut self, id: SubscriptionId, effects: &mut Effects) -> bool {
         let Some(Session { member, style, is_leaving }) = self.sessions.remove(&id) else { return false };
         if !is_leaving {
             self.stop_staying(member);
@@ -362,7 +359,7 @@ impl RoomState {
     }
 
     /// Removes a member whose last session, with this style, has left.
-    fn remove_member(&mut self, id: MemberId, style: PresenceStyle, effects: &mut Vec<Effect>) {
+    fn remove_member(&mut self, id: MemberId, style: PresenceStyle, effects: &mut Effects) {
         let coalesces = self.members.len() > self.coalesce_above;
         if !coalesces {
             self.close_window(effects);
@@ -408,7 +405,7 @@ impl RoomState {
 
     /// Sends the coalesced joins and leaves to the sessions with lists. Does nothing if no window
     /// is open.
-    pub(crate) fn close_window(&mut self, effects: &mut Vec<Effect>) {
+    pub(crate) fn close_window(&mut self, effects: &mut Effects) {
         let Some(BatchedPresence { to_all, before, to_newcomers }) = self.batcher.close() else {
             return;
         };
@@ -429,7 +426,7 @@ impl RoomState {
         &mut self,
         Changes { left, entered }: Changes,
         audience: Audience,
-        effects: &mut Vec<Effect>,
+        effects: &mut Effects,
     ) {
         let members = self.event_list();
         if let Some(group) = left {
@@ -442,7 +439,7 @@ impl RoomState {
 
     /// Sends the changes to the sessions with [`PresenceStyle::Changes`]. Does nothing if there are
     /// none.
-    pub(crate) fn flush_presence(&mut self, effects: &mut Vec<Effect>) {
+    pub(crate) fn flush_presence(&mut self, effects: &mut Effects) {
         let Some(changes) = self.roster.as_mut().and_then(Roster::close) else {
             return;
         };
