@@ -2,12 +2,13 @@
 //! done in pieces.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{Event, Identity, NoticeLevel, RoomName};
 
 use crate::room::{PIECE, Room};
-use crate::{Engine, EventSink, Membership, Sink, SinkClosed, Subscribe};
+use crate::{Engine, EventSink, Events, Membership, Sink, SinkClosed, Subscribe};
 
 /// A sink that discards everything.
 struct Discard;
@@ -74,6 +75,34 @@ async fn a_leave_takes_the_same_steps_in_a_room_of_any_size() {
     }
     assert_eq!(seen[0], seen[1]);
     assert!(seen[0] < 10, "{} steps", seen[0]);
+}
+
+#[tokio::test]
+async fn the_changes_of_a_mass_leave_are_made_in_pieces() {
+    const LEAVERS: usize = 4_000;
+    let (engine, room, crowd) = crowd(LEAVERS).await;
+    let (sink, mut events) = Sink::channel(100);
+    let ana = Identity::one_time_guest(u128::MAX, "ana".parse().unwrap());
+    let _ana = engine.join(&ana, &name(), Subscribe::new(sink)).await.unwrap();
+    until_count(&mut events, LEAVERS + 1).await;
+    room.steps().take();
+    drop(crowd);
+    until_count(&mut events, 1).await;
+    let (max, total) = room.steps().take();
+    assert!(max <= 2 * PIECE && total >= LEAVERS, "{max} of {total} steps under one lock");
+}
+
+/// Waits until the members are notified that there are this many of them.
+async fn until_count(events: &mut Events, count: usize) {
+    let announced = async {
+        while let Some(event) = events.next().await {
+            if matches!(&*event, Event::PresenceChanged(change) if change.member_count == count) {
+                return;
+            }
+        }
+        panic!("the watcher is removed");
+    };
+    tokio::time::timeout(Duration::from_secs(20), announced).await.expect("the change is announced");
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ pub(crate) mod state;
 pub(crate) mod tail;
 mod waiting;
 
+use std::fmt;
 use std::ops::Bound;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -76,13 +77,15 @@ pub(crate) struct RoomContext {
     pub(crate) meters: Meters,
 }
 
-/// The coalescing windows that commands opened.
+/// The coalescing windows that commands opened, and what they left behind.
 #[derive(Debug, Default)]
 struct Windows {
     /// Of the joins and leaves for members with lists.
     list: bool,
     /// Of the changes for the others.
     presence: bool,
+    /// What is dropped without the lock.
+    discarded: Vec<Box<dyn fmt::Debug + Send>>,
 }
 
 /// Why a name cannot be reserved.
@@ -322,6 +325,7 @@ impl Room {
             match effect {
                 Effect::OpenWindow => windows.list = true,
                 Effect::OpenPresence => windows.presence = true,
+                Effect::Discard(large) => windows.discarded.push(large),
                 Effect::MemberLeft(id) => {
                     self.context.presence_cleanup.add(id);
                     self.context.meters.left();
@@ -336,10 +340,13 @@ impl Room {
     /// Starts the coalescing windows that commands opened.
     fn open(&self, windows: Windows) {
         if windows.list {
-            self.flush_later(RoomState::close_window);
+            self.flush_later(|state, effects| {
+                state.close_window(effects);
+                false
+            });
         }
         if windows.presence {
-            self.flush_later(RoomState::flush_presence);
+            self.flush_later(|state, effects| state.flush_presence(PIECE, effects));
         }
     }
 
@@ -349,13 +356,16 @@ impl Room {
         }
     }
 
-    /// Flushes coalesced changes at the end of the coalescing window.
-    fn flush_later(&self, flush: fn(&mut RoomState, &mut Effects)) {
+    /// Flushes coalesced changes at the end of the coalescing window, until `flush` says that there
+    /// are no more.
+    fn flush_later(&self, flush: fn(&mut RoomState, &mut Effects) -> bool) {
         let room = self.this.clone();
         self.context.runtime.spawn(async move {
             sync::sleep(COALESCE_WINDOW - TIMER_SLACK).await;
             if let Some(room) = room.upgrade() {
-                room.change(|core, effects| flush(&mut core.state, effects));
+                while room.change(|core, effects| flush(&mut core.state, effects)) {
+                    tokio::task::yield_now().await;
+                }
             }
         });
     }

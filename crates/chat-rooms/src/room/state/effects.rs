@@ -1,5 +1,7 @@
 //! The effects of a command.
 
+use std::fmt;
+
 use chat_protocol::{Event, MemberId};
 
 use crate::delivery::audience::Audience;
@@ -17,6 +19,8 @@ pub(crate) enum Effect {
     OpenPresence,
     /// This member has left: its record can be removed from the store.
     MemberLeft(MemberId),
+    /// Drop this when the room is not locked any more, because it may be large.
+    Discard(Box<dyn fmt::Debug + Send>),
 }
 
 /// The effects of a command, in order.
@@ -39,9 +43,10 @@ impl Effects {
         self.events
     }
 
-    /// Drops everything but the members that have left: nobody is notified.
+    /// Drops the events: nobody is notified.
     pub(crate) fn suppress(&mut self) {
-        self.list.retain(|effect| matches!(effect, Effect::MemberLeft(_)));
+        let stays = |effect: &Effect| matches!(effect, Effect::MemberLeft(_) | Effect::Discard(_));
+        self.list.retain(stays);
         self.events = 0;
     }
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod coalesce;
 pub(crate) mod effects;
+mod presence;
 pub(crate) mod roster;
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,14 +12,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chat_protocol::{
-    ErrorCode, Event, LISTED_MEMBERS, Member, MemberId, MemberInfo, MemberList, Message, NoticeLevel,
-    PresenceChange, Reference, RoomName, UserId, Username,
+    ErrorCode, Event, LISTED_MEMBERS, Member, MemberId, MemberList, Message, NoticeLevel, Reference,
+    RoomName, UserId, Username,
 };
 
 use crate::delivery::audience::{Audience, LogicalTime, PresenceStyle, SubscriptionId};
-use crate::room::state::coalesce::{BatchedPresence, Changes, PresenceBatcher};
+use crate::room::state::coalesce::PresenceBatcher;
 use crate::room::state::effects::{Effect, Effects};
-use crate::room::state::roster::{Roster, RosterChanges, RosterPage, RosterQuery};
+use crate::room::state::roster::Roster;
 
 /// Who holds a name: a user that is in the room, or is about to join.
 #[derive(Debug)]
@@ -292,25 +293,6 @@ impl RoomState {
         id
     }
 
-    fn add_to_roster(&mut self, member: &Arc<Member>, effects: &mut Effects) {
-        if let Some(roster) = &mut self.roster {
-            if roster.entered((&**member).into()) {
-                effects.push(Effect::OpenPresence);
-            }
-        } else {
-            self.create_roster();
-        }
-    }
-
-    /// Creates the roster for the first session that receives changes: it has just joined, and
-    /// knows everyone from its snapshot.
-    fn create_roster(&mut self) {
-        if self.roster.is_none() && self.change_sessions > 0 {
-            let members = self.members.values().map(|entry| MemberInfo::from(&*entry.member));
-            self.roster = Some(Roster::new(members));
-        }
-    }
-
     /// Notes that a session leaves as soon as its last messages are delivered. If it is the last
     /// one of its member, the name is free.
     pub(crate) fn begin_leaving(&mut self, id: SubscriptionId) {
@@ -353,7 +335,7 @@ impl RoomState {
         if entry.sessions.is_empty() {
             self.remove_member(member, style, effects);
         } else {
-            self.forget_style(style);
+            self.forget_style(style, effects);
         }
         true
     }
@@ -374,7 +356,7 @@ impl RoomState {
         if self.roster.as_mut().is_some_and(|roster| roster.left(&member.username)) {
             effects.push(Effect::OpenPresence);
         }
-        self.forget_style(style);
+        self.forget_style(style, effects);
         if self.list_sessions == 0 {
             return;
         }
@@ -386,79 +368,6 @@ impl RoomState {
             let event = Event::Left { group: member.into(), members: self.event_list() };
             effects.push(Effect::Send(event, Audience::Lists));
         }
-    }
-
-    /// Counts one session with this style less, and drops what only such sessions need.
-    fn forget_style(&mut self, style: PresenceStyle) {
-        match style {
-            PresenceStyle::Lists => self.list_sessions -= 1,
-            PresenceStyle::Changes => self.change_sessions -= 1,
-        }
-        if self.list_sessions == 0 {
-            // nobody is left to receive the coalesced changes
-            self.batcher = PresenceBatcher::default();
-        }
-        if self.change_sessions == 0 {
-            self.roster = None;
-        }
-    }
-
-    /// Sends the coalesced joins and leaves to the sessions with lists. Does nothing if no window
-    /// is open.
-    pub(crate) fn close_window(&mut self, effects: &mut Effects) {
-        let Some(BatchedPresence { to_all, before, to_newcomers }) = self.batcher.close() else {
-            return;
-        };
-        self.push_changes(to_all, Audience::ListsBefore(before), effects);
-        for (newcomer, changes) in to_newcomers {
-            // further sessions with lists close the window when they join: only the first one
-            // arrived with its member
-            let first = self.sessions_of(newcomer).first().copied();
-            let receives_lists =
-                |id: &SubscriptionId| self.sessions.get(id).is_some_and(|s| s.style == PresenceStyle::Lists);
-            if let Some(session) = first.filter(receives_lists) {
-                self.push_changes(changes, Audience::Only(session), effects);
-            }
-        }
-    }
-
-    fn push_changes(
-        &mut self,
-        Changes { left, entered }: Changes,
-        audience: Audience,
-        effects: &mut Effects,
-    ) {
-        let members = self.event_list();
-        if let Some(group) = left {
-            effects.push(Effect::Send(Event::Left { group, members: Arc::clone(&members) }, audience));
-        }
-        if let Some(group) = entered {
-            effects.push(Effect::Send(Event::Entered { group, members }, audience));
-        }
-    }
-
-    /// Sends the changes to the sessions with [`PresenceStyle::Changes`]. Does nothing if there are
-    /// none.
-    pub(crate) fn flush_presence(&mut self, effects: &mut Effects) {
-        let Some(changes) = self.roster.as_mut().and_then(Roster::close) else {
-            return;
-        };
-        let RosterChanges { mut joined, mut left, count } = changes;
-        let partial = count > LISTED_MEMBERS;
-        if partial {
-            joined.truncate(self.presence_names);
-            left.truncate(self.presence_names);
-        }
-        let room = self.room.clone();
-        let change = PresenceChange { room, joined, left, member_count: count, partial };
-        effects.push(Effect::Send(Event::PresenceChanged(Box::new(change)), Audience::Changes));
-    }
-
-    /// A page of the list as it was last sent, with the requesting member itself. `None` if that is
-    /// not in the room, or no session receives changes.
-    pub(crate) fn roster_page(&self, requester: MemberId, query: RosterQuery<'_>) -> Option<RosterPage> {
-        let own = MemberInfo::from(&*self.members.get(&requester)?.member);
-        Some(self.roster.as_ref()?.page(&own, query))
     }
 
     /// The event for a message from a current or former member.
