@@ -5,8 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use chat_protocol::{Event, MemberId};
 
-use crate::delivery::audience::PresenceStyle;
-use crate::delivery::audience::{Audience, LogicalTime, SubscriptionId};
+use crate::delivery::audience::{Audience, LogicalTime, PresenceStyle, SubscriptionId};
 use crate::delivery::encoding::{EncodingIndex, Encodings};
 use crate::delivery::frames::Frames;
 use crate::delivery::subscriber::Subscriber;
@@ -146,9 +145,9 @@ impl Batch {
         if start >= end {
             return;
         }
-        let shared = self.shared(subscriber.style);
+        let shared = self.shared(subscriber.recipient.style);
         let frames = shared.encoded[encoding.get()]
-            .get_or_init(|| self.encode_shared(subscriber.style, encodings, encoding));
+            .get_or_init(|| self.encode_shared(subscriber.recipient.style, encodings, encoding));
         let mut next = shared.before[start];
         let mut take_until = |until: usize, pieces: &mut Vec<Frames>| {
             if until > next {
@@ -185,14 +184,16 @@ impl Batch {
     /// This member's part of the batch, in order, not encoded.
     pub(crate) fn events<'a>(&'a self, subscriber: &'a Subscriber) -> impl Iterator<Item = &'a Arc<Event>> {
         let is_for = |audience: Audience| match audience {
-            Audience::All | Audience::Lists | Audience::Changes => audience.is_shared(subscriber.style),
+            Audience::All | Audience::Lists | Audience::Changes => {
+                audience.is_shared(subscriber.recipient.style)
+            }
             Audience::ListsBefore(time) => {
-                subscriber.style == PresenceStyle::Lists && subscriber.arrival < time
+                subscriber.recipient.style == PresenceStyle::Lists && subscriber.recipient.arrival < time
             }
             Audience::ChangesExcept(id) => {
-                subscriber.style == PresenceStyle::Changes && subscriber.member != id
+                subscriber.recipient.style == PresenceStyle::Changes && subscriber.recipient.member != id
             }
-            Audience::Only(id) => id == subscriber.id,
+            Audience::Only(id) => id == subscriber.recipient.id,
         };
         let (start, end) = self.range(subscriber);
         self.items[start.min(end)..end]
@@ -219,16 +220,19 @@ impl Batch {
 
     /// The items of a range that differ for one member, in order. Most batches have none.
     fn exceptions(&self, subscriber: &Subscriber, start: usize, end: usize) -> Vec<(usize, Exception)> {
-        let from = self.personal.partition_point(|(id, index)| (*id, *index) < (subscriber.id, start));
+        let from =
+            self.personal.partition_point(|(id, index)| (*id, *index) < (subscriber.recipient.id, start));
         let own = self.personal[from..]
             .iter()
-            .take_while(|(id, index)| *id == subscriber.id && *index < end)
+            .take_while(|(id, index)| *id == subscriber.recipient.id && *index < end)
             .map(|(_, index)| (*index, self.personal_kind(*index)));
         let is_excluded = |limit: Limit| match limit {
             Limit::ArrivedFrom(time) => {
-                subscriber.style == PresenceStyle::Lists && subscriber.arrival >= time
+                subscriber.recipient.style == PresenceStyle::Lists && subscriber.recipient.arrival >= time
             }
-            Limit::Except(id) => subscriber.style == PresenceStyle::Changes && subscriber.member == id,
+            Limit::Except(id) => {
+                subscriber.recipient.style == PresenceStyle::Changes && subscriber.recipient.member == id
+            }
         };
         let limited =
             self.limited.iter().filter(|(n, limit)| (start..end).contains(n) && is_excluded(*limit));

@@ -6,6 +6,7 @@ pub(crate) mod batch;
 pub(crate) mod budget;
 pub(crate) mod encoding;
 pub(crate) mod frames;
+pub(crate) mod members;
 pub(crate) mod queue;
 pub(crate) mod sink;
 pub(crate) mod subscriber;

@@ -5,16 +5,13 @@ use chat_protocol::MemberId;
 use crate::Sink;
 use crate::delivery::audience::{LogicalTime, PresenceStyle, SubscriptionId};
 use crate::delivery::encoding::EncodingIndex;
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// The sink of one session, and the range of events that it receives. Held by the room and by the
 /// session's pump.
 #[derive(Debug)]
 pub(crate) struct Subscriber {
-    pub(crate) id: SubscriptionId,
-    pub(crate) member: MemberId,
-    pub(crate) style: PresenceStyle,
-    pub(crate) arrival: LogicalTime,
+    pub(crate) recipient: Recipient,
     /// The position of the first event for this session.
     pub(crate) start: u64,
     pub(crate) sink: Sink,
@@ -24,6 +21,9 @@ pub(crate) struct Subscriber {
     pub(crate) pump: usize,
     /// The position after the last event for this session, once that is known.
     end: AtomicU64,
+    /// Its index among the members of its pump, once it is there. Only the owner of that list uses
+    /// it.
+    index: AtomicUsize,
     /// Whether it still counts towards the load of its pump.
     counts: AtomicBool,
     /// Set once the sink must receive nothing more; the pump drops the subscriber on its next walk.
@@ -41,14 +41,15 @@ pub(crate) struct Recipient {
 
 impl Subscriber {
     pub(crate) fn new(
-        Recipient { id, member, style, arrival }: Recipient,
+        recipient: Recipient,
         start: u64,
         sink: Sink,
         encoding: Option<EncodingIndex>,
         pump: usize,
     ) -> Self {
-        let (end, counts, gone) = (AtomicU64::new(u64::MAX), AtomicBool::new(true), AtomicBool::new(false));
-        Self { id, member, style, arrival, start, sink, encoding, pump, end, counts, gone }
+        let (end, index) = (AtomicU64::new(u64::MAX), AtomicUsize::new(usize::MAX));
+        let (counts, gone) = (AtomicBool::new(true), AtomicBool::new(false));
+        Self { recipient, start, sink, encoding, pump, end, index, counts, gone }
     }
 
     pub(crate) fn is_gone(&self) -> bool {
@@ -63,9 +64,22 @@ impl Subscriber {
         self.end.load(Ordering::Acquire)
     }
 
+    /// Whether the position of its last event is known.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.end() != u64::MAX
+    }
+
     /// Ends the subscription: no event at or after this position is for this member.
     pub(crate) fn set_end(&self, position: u64) {
         self.end.store(position, Ordering::Release);
+    }
+
+    pub(crate) fn index(&self) -> usize {
+        self.index.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_index(&self, index: usize) {
+        self.index.store(index, Ordering::Release);
     }
 
     /// Stops counting it towards the load of its pump. Returns `false` if it was not counted any

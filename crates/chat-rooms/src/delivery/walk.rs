@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::delivery::batch::Batch;
 use crate::delivery::encoding::Encodings;
 use crate::delivery::frames::Frames;
+use crate::delivery::members::PumpMembers;
 use crate::delivery::sink::{Sink, SinkClosed};
 use crate::delivery::subscriber::Subscriber;
 use crate::sync::Instant;
@@ -29,7 +30,7 @@ impl Turn {
 
     /// Yields if the pump has run long enough. Reading the clock costs a fraction of an offer, so
     /// it is not done every time.
-    async fn yield_if_due(&mut self, look_at_clock: bool) {
+    pub(crate) async fn yield_if_due(&mut self, look_at_clock: bool) {
         if self.offers >= MAX_OFFERS_PER_TURN || (look_at_clock && self.since.elapsed() >= MAX_TURN_TIME) {
             tokio::task::yield_now().await;
             *self = Self::new();
@@ -49,7 +50,7 @@ pub(crate) struct Walked {
 /// Offers the batches to each member. Drops the members that are out of the room.
 pub(crate) async fn walk(
     batches: &[Arc<Batch>],
-    members: &mut Vec<Arc<Subscriber>>,
+    members: &mut PumpMembers,
     encodings: &Encodings,
     turn: &mut Turn,
 ) -> Walked {

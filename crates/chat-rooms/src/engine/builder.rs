@@ -112,7 +112,7 @@ impl EngineBuilder {
         let context = RoomContext {
             runtime: runtime.clone(),
             tails: Arc::default(),
-            presence_cleanup: Arc::clone(&presence_cleanup),
+            presence_cleanup,
             retention: Arc::clone(&rules),
             encodings: Encodings::new(self.encodings),
             max_pumps: sync::parallelism(),
@@ -127,7 +127,6 @@ impl EngineBuilder {
                 history: self.history,
                 context: Arc::new(context),
                 rooms: Mutex::default(),
-                presence_cleanup,
                 cleanup_task,
                 _pruner_task: pruner,
                 append_failures: Occasional::new(),

@@ -1,9 +1,6 @@
 //! A reserved name, before its session joins.
 
 use std::fmt;
-use std::sync::Arc;
-
-use chat_protocol::Member;
 
 use crate::delivery::audience::PresenceStyle;
 use crate::delivery::window::SendWindow;
@@ -88,17 +85,13 @@ impl Admission {
             }
         }
     }
-
-    fn member(&self) -> Option<&Arc<Member>> {
-        self.row.as_ref().map(PresenceRow::member)
-    }
 }
 
 impl fmt::Debug for Admission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Admission")
             .field("user", self.name.user())
-            .field("record", &self.member())
+            .field("record", &self.row.as_ref().map(PresenceRow::member))
             .finish_non_exhaustive()
     }
 }

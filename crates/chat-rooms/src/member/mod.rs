@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use chat_history::{NewMessage, Page};
 use chat_protocol::{ErrorCode, LeftReason, Member, MemberList, MessageId, Reference};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::delivery::audience::SubscriptionId;
 use crate::delivery::window::SendWindow;
@@ -21,9 +21,11 @@ use crate::member::options::{MembersQuery, Outgoing, Stored};
 use crate::member::pending_append::PendingAppend;
 use crate::registry::Registry;
 use crate::room::core::LeaveNotice;
-use crate::room::publish::{Acceptance, RequestKey};
+use crate::room::publish::{Acceptance, RequestKey, Sender};
+use crate::room::removal::LeaveVisibility;
 use crate::room::replies::ReplyContext;
-use crate::room::{LeaveVisibility, Position, Room};
+use crate::room::settle::Settling;
+use crate::room::{Position, Room};
 
 /// What a message in flight counts in addition to its text, in bytes.
 const PER_MESSAGE: usize = 256;
@@ -89,7 +91,7 @@ impl Membership {
 
     /// Sends a message to all members of the room, and waits until it is stored.
     ///
-    /// The member's own sink receives the message too. Unless the member joined [with
+    /// The session's own sink receives the message too. Unless the session joined [with
     /// lists](crate::Subscribe::with_lists), it receives an [`Ack`](chat_protocol::Event::Ack)
     /// before it.
     ///
@@ -125,20 +127,20 @@ impl Membership {
 
     /// Sends a message to all members of the room, and waits only until it is accepted.
     ///
-    /// An accepted message is sent once it is stored, even if the member has left by then. The
+    /// An accepted message is sent once it is stored, even if the session has left by then. The
     /// outcome arrives as an event, in order with the other events of the room:
     /// [`Ack`](chat_protocol::Event::Ack), before the message itself, or
-    /// [`Refused`](chat_protocol::Event::Refused). A member that joined [with
+    /// [`Refused`](chat_protocol::Event::Refused). A session that joined [with
     /// lists](crate::Subscribe::with_lists) receives no `Ack`.
     ///
-    /// Waits while the member's [`SendWindow`] is full, while the room has more to deliver than
+    /// Waits while the session's [`SendWindow`] is full, while the room has more to deliver than
     /// [`EngineLimits`](crate::EngineLimits) allows, and while the engine has more in flight to the
     /// store than they allow.
     ///
     /// Cancel-safe: if the future is dropped before it resolves, nothing is sent.
     ///
     /// # Errors
-    /// [`SendError::NotAMember`] if the member has left the room, or is [detached](Self::detach).
+    /// [`SendError::NotAMember`] if the session has left the room, or is [detached](Self::detach).
     ///
     /// ```
     /// # use chat_presence::{MemoryPresence, NodeId};
@@ -169,22 +171,7 @@ impl Membership {
         let bytes = u32::try_from(body.len() + PER_MESSAGE)
             .unwrap_or(u32::MAX)
             .min(self.shared.context.limits.in_flight_bytes);
-        let (sender, budget) = loop {
-            self.window.open().await;
-            let budget = Arc::clone(&self.shared.budget).acquire_many_owned(bytes).await;
-            // the semaphore is never closed
-            let budget = budget.map_err(|_| SendError::NotAMember)?;
-            // created before the room is checked, so that no progress is missed in between
-            let progress = self.room.progress();
-            match self.room.accept(self.session, body.len()) {
-                Acceptance::InFlight(sender) => break (sender, budget),
-                Acceptance::NotAMember => return Err(SendError::NotAMember),
-                Acceptance::Congested => {
-                    drop(budget);
-                    progress.await;
-                }
-            }
-        };
+        let (sender, budget) = self.accepted(body.len(), bytes).await?;
         let guard = self.window.take(sender.charge, budget);
         let idempotent = id.is_some();
         let id = id.unwrap_or_else(|| MessageId::from_random(rand::random()));
@@ -194,15 +181,51 @@ impl Membership {
         let key = RequestKey { id, reference };
         let pending =
             PendingAppend::new(Arc::clone(&self.shared), Arc::clone(&self.room), sender, guard, key, reply);
+        let settling = Settling::claim(&self.room);
         self.shared.history.append(message, Box::new(move |outcome| pending.settle(outcome)));
+        if let Some(rest) = settling.and_then(Settling::settle_piece) {
+            pending_append::spawn(&self.shared, rest);
+        }
         Ok(())
     }
 
-    /// Sends this member alone the reason why something that it sent was not accepted, in order
+    /// Waits until the room accepts a message of this size, which counts `bytes` in the budget of
+    /// the engine.
+    async fn accepted(&self, body: usize, bytes: u32) -> Result<(Sender, OwnedSemaphorePermit), SendError> {
+        // the turn to wait for the room, once it had no capacity
+        let mut turn = None;
+        loop {
+            if !self.window.is_open() {
+                // it depends on this sender alone: the others need not wait
+                turn = None;
+                self.window.open().await;
+            }
+            let budget = Arc::clone(&self.shared.budget).acquire_many_owned(bytes).await;
+            // the semaphore is never closed
+            let budget = budget.map_err(|_| SendError::NotAMember)?;
+            // created before the room is checked, so that no capacity is missed in between
+            let capacity = self.room.capacity();
+            if turn.is_some() || self.room.is_uncontended() {
+                match self.room.accept(self.session, body) {
+                    Acceptance::InFlight(sender) => return Ok((sender, budget)),
+                    Acceptance::NotAMember => return Err(SendError::NotAMember),
+                    Acceptance::Congested => {}
+                }
+            }
+            drop(budget);
+            if turn.is_some() {
+                capacity.await;
+            } else {
+                turn = self.room.turn().await;
+            }
+        }
+    }
+
+    /// Sends this session alone the reason why something that it sent was not accepted, in order
     /// with the events of the room.
     ///
     /// # Errors
-    /// [`SendError::NotAMember`] if the member is not in the room any more.
+    /// [`SendError::NotAMember`] if the session is not in the room any more.
     pub fn refuse(
         &self,
         code: ErrorCode,
@@ -212,17 +235,17 @@ impl Membership {
         self.room.refuse(self.session, code, reason.into(), reference).ok_or(SendError::NotAMember)
     }
 
-    /// Sends this member a page of messages, in order with the events of the room: no message of
+    /// Sends this session a page of messages, in order with the events of the room: no message of
     /// the page arrives later as an event.
     ///
-    /// Waits until the messages that the member has in flight are settled. For members that joined
+    /// Waits until the messages that the session has in flight are settled. For sessions that joined
     /// without [lists](crate::Subscribe::with_lists).
     ///
     /// Cancel-safe.
     ///
     /// # Errors
-    /// [`ReadError`] if the page cannot be read, or the member is not in the room any more. The
-    /// member is sent nothing in that case.
+    /// [`ReadError`] if the page cannot be read, or the session is not in the room any more. It
+    /// is sent nothing in that case.
     ///
     /// ```
     /// # use chat_presence::{MemoryPresence, NodeId};
@@ -238,7 +261,7 @@ impl Membership {
     /// member.send("hello").await?;
     /// let newest = Page::Before { seq: u64::MAX, limit: 50 };
     /// let position = member.history(newest, 1 << 20, None).await?;
-    /// // the page is one of the member's events
+    /// // the page is one of the session's events
     /// member.delivered(position).await;
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
@@ -250,7 +273,7 @@ impl Membership {
     ) -> Result<Position, ReadError> {
         // the page contains what the member has sent before, because commands take effect in their
         // order
-        self.until(|room| !room.has_in_flight(self.session)).await;
+        wait(self.room.settled(self.session)).await;
         let context = ReplyContext { epoch: self.shared.history.epoch(), reference, members: 0 };
         let sent = match self.room.reply_history(self.session, page, max_bytes, None, &context) {
             Ok(sent) => sent,
@@ -265,14 +288,14 @@ impl Membership {
         sent.ok_or(ReadError::NotAMember)
     }
 
-    /// Sends this member a page of the room's members, as of the last
+    /// Sends this session a page of the room's members, as of the last
     /// [`PresenceChanged`](chat_protocol::Event::PresenceChanged), in order with the events of the
     /// room.
     ///
-    /// For members that joined without [lists](crate::Subscribe::with_lists).
+    /// For sessions that joined without [lists](crate::Subscribe::with_lists).
     ///
     /// # Errors
-    /// [`ReadError::NotAMember`] if the member is not in the room any more.
+    /// [`ReadError::NotAMember`] if the session is not in the room any more.
     ///
     /// ```
     /// # use chat_presence::{MemoryPresence, NodeId};
@@ -286,7 +309,7 @@ impl Membership {
     /// use chat_rooms::MembersQuery;
     ///
     /// let position = member.members_page(&MembersQuery::new(50).prefix("a"), None)?;
-    /// // the page is one of the member's events
+    /// // the page is one of the session's events
     /// member.delivered(position).await;
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
@@ -333,13 +356,13 @@ impl Membership {
         self.room.detach(self.session);
     }
 
-    /// Waits until the event at the position `sent` was offered to this member's sink, or the
-    /// member has no sink any more. Cancel-safe.
+    /// Waits until the event at the position `sent` was offered to this session's sink, or the
+    /// session has no sink any more. Cancel-safe.
     pub async fn delivered(&self, sent: Position) {
-        self.until(|room| room.has_delivered(sent, self.session)).await;
+        wait(self.room.delivery(sent, self.session)).await;
     }
 
-    /// Waits until everything that was sent in the room was offered to all of its members.
+    /// Waits until everything that was sent in the room was offered to all of its sessions.
     /// Cancel-safe.
     ///
     /// ```
@@ -356,19 +379,7 @@ impl Membership {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn idle(&self) {
-        self.until(Room::is_idle).await;
-    }
-
-    /// Waits until the condition holds. It is checked after each progress of the room.
-    async fn until(&self, holds: impl Fn(&Room) -> bool) {
-        loop {
-            // created before the room is checked, so that no progress is missed in between
-            let progress = self.room.progress();
-            if holds(&self.room) {
-                return;
-            }
-            progress.await;
-        }
+        wait(self.room.idle()).await;
     }
 
     /// Leaves the room. This is the same as dropping the membership.
@@ -388,10 +399,18 @@ impl Membership {
     /// ```
     pub fn leave(self) {}
 
-    /// Leaves the room. The member's last event, after everything before it, is
+    /// Leaves the room. The session's last event, after everything before it, is
     /// [`LeaveNotice`](chat_protocol::Event::LeaveNotice) with this reason and reference.
     pub fn leave_with_reason(mut self, reason: LeftReason, reference: Option<Reference>) {
         self.leave_notice = LeaveNotice::Send { reason, reference };
+    }
+}
+
+/// Waits for the room, unless there is nothing to wait for.
+async fn wait(waiting: Option<oneshot::Receiver<()>>) {
+    if let Some(waiting) = waiting {
+        // the room drops the sender
+        let _ = waiting.await;
     }
 }
 

@@ -1,10 +1,12 @@
 //! A message in flight to the history store.
 
+use std::mem;
 use std::sync::Arc;
 
 use chat_history::{AppendError, Appended, Durability, HistoryError};
 use chat_log::Passed;
 use tokio::sync::oneshot;
+use tracing::Span;
 use tracing::field::Empty;
 
 use crate::delivery::window::InFlightGuard;
@@ -12,7 +14,8 @@ use crate::error::SendError;
 use crate::member::options::Stored;
 use crate::registry::Registry;
 use crate::room::Room;
-use crate::room::publish::{RequestKey, Sender};
+use crate::room::publish::{AppendResult, RequestKey, Sender};
+use crate::room::settle::{Settlement, Settling};
 use crate::sync::Instant;
 
 /// A message in flight to the store. It is settled exactly once: by the store, or as lost when it
@@ -23,7 +26,7 @@ pub(crate) struct PendingAppend {
     room: Arc<Room>,
     taken_at: Instant,
     /// Traces the message from its acceptance until its outcome is sent.
-    span: tracing::Span,
+    span: Span,
     /// `None` once it is settled.
     open: Option<(Sender, InFlightGuard, RequestKey)>,
     /// Receives the outcome, if the sender waits for it.
@@ -44,7 +47,8 @@ impl PendingAppend {
         Self { shared, room, taken_at: Instant::now(), span, open, reply }
     }
 
-    /// Sends the outcome.
+    /// Hands the outcome to the room. Called by the writer of the store: it must not wait for the
+    /// room.
     pub(crate) fn settle(mut self, outcome: Result<Appended, AppendError>) {
         self.settle_once(outcome);
     }
@@ -68,33 +72,45 @@ impl PendingAppend {
                 }
             }
         }
-        if let Some(reply) = self.reply.take() {
-            // if the sender does not wait any more, the message is stored all the same
-            let _ = reply.send(self.stored(&outcome, &key));
+        let durability = self.shared.history.durability();
+        let then = self.reply.take().map(|reply| {
+            let stored = stored(&outcome, &key, durability);
+            let send = move || {
+                // if the sender does not wait any more, the message is stored all the same
+                let _ = reply.send(stored);
+            };
+            Box::new(send) as Box<dyn FnOnce() + Send>
+        });
+        let result = AppendResult { sender, guard, outcome, key, durability };
+        let span = mem::replace(&mut self.span, Span::none());
+        let settlement = Settlement { result, taken_at: self.taken_at, span, then };
+        if self.room.settle_later(settlement) {
+            spawn(&self.shared, Settling::new(Arc::clone(&self.room)));
         }
-        self.room.settle(&sender, guard, outcome, key, self.shared.history.durability());
-        meters.ack.record(self.taken_at.elapsed());
-        self.shared.remove_if_empty(&self.room);
     }
 }
 
-impl PendingAppend {
-    fn stored(
-        &self,
-        outcome: &Result<Appended, AppendError>,
-        RequestKey { id, .. }: &RequestKey,
-    ) -> Result<Stored, SendError> {
-        match outcome {
-            Ok(Appended { message, .. }) => Ok(Stored {
-                seq: message.seq,
-                id: id.clone(),
-                sent_at: message.sent_at,
-                durable: self.shared.history.durability() == Durability::Disk,
-            }),
-            Err(AppendError::IdReused) => Err(SendError::IdReused),
-            Err(AppendError::Unavailable(error)) => Err(SendError::Store(error.clone())),
-            Err(other) => Err(SendError::Store(HistoryError::other(other.clone()))),
-        }
+/// Lets a task of the room settle what is queued.
+pub(super) fn spawn(shared: &Arc<Registry>, settling: Settling) {
+    let owner = Arc::clone(shared);
+    shared.context.runtime.spawn(settling.run(move |room| owner.remove_if_empty(room)));
+}
+
+fn stored(
+    outcome: &Result<Appended, AppendError>,
+    RequestKey { id, .. }: &RequestKey,
+    durability: Durability,
+) -> Result<Stored, SendError> {
+    match outcome {
+        Ok(Appended { message, .. }) => Ok(Stored {
+            seq: message.seq,
+            id: id.clone(),
+            sent_at: message.sent_at,
+            durable: durability == Durability::Disk,
+        }),
+        Err(AppendError::IdReused) => Err(SendError::IdReused),
+        Err(AppendError::Unavailable(error)) => Err(SendError::Store(error.clone())),
+        Err(other) => Err(SendError::Store(HistoryError::other(other.clone()))),
     }
 }
 

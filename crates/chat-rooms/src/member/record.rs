@@ -52,7 +52,7 @@ async fn write_and_load(
         chat_presence::JoinError::Store(error) => error.into(),
         other => StoreError::other(other).into(),
     })?;
-    let row = PresenceRow::new(Arc::clone(&shared.presence_cleanup), record.with_id(id));
+    let row = PresenceRow::new(Arc::clone(&shared.context.presence_cleanup), record.with_id(id));
     room.load_newest_seq(&*shared.history).await?;
     Ok(row)
 }

@@ -32,22 +32,24 @@ impl ReservedName {
         name: &RoomName,
         user: &Identity,
     ) -> Result<(Self, Reserved), JoinError> {
-        let mut rooms = shared.rooms.lock();
-        let room =
-            rooms.entry(name.clone()).or_insert_with(|| Room::new(name.clone(), Arc::clone(&shared.context)));
-        let room = Arc::clone(room);
-        // under the lock of all rooms: the room can't be removed before the name is reserved in it
-        let reserved = room.reserve(user.username(), user.id());
-        drop(rooms);
-        match reserved {
-            Ok(reserved) => {
-                let name = Self { shared: Arc::clone(shared), room, user: user.clone(), used: false };
-                Ok((name, reserved))
-            }
-            Err(ReserveError::RoomFull) => Err(JoinError::RoomFull),
-            Err(ReserveError::NameTaken(holder)) => {
-                holder.iter().for_each(|subscriber| subscriber.sink.probe());
-                Err(JoinError::NameTaken)
+        loop {
+            let room = shared.open_room(name);
+            match room.reserve(user.username(), user.id()) {
+                Ok(reserved) => {
+                    let name = Self { shared: Arc::clone(shared), room, user: user.clone(), used: false };
+                    return Ok((name, reserved));
+                }
+                // it became empty in the meantime: the next one is new
+                Err(ReserveError::Retired) => shared.forget(&room),
+                Err(ReserveError::RoomFull) => {
+                    // it may be new, with room for nobody
+                    shared.remove_if_empty(&room);
+                    return Err(JoinError::RoomFull);
+                }
+                Err(ReserveError::NameTaken(holder)) => {
+                    holder.iter().for_each(|subscriber| subscriber.sink.probe());
+                    return Err(JoinError::NameTaken);
+                }
             }
         }
     }

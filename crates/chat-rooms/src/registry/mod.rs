@@ -13,7 +13,6 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use crate::registry::usage::Usage;
-use crate::room::presence_cleanup::PresenceCleanup;
 use crate::room::{Room, RoomContext};
 use crate::sync::TaskGuard;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -22,11 +21,10 @@ pub(crate) struct Registry {
     pub(crate) store: Arc<dyn PresenceStore>,
     pub(crate) history: Arc<dyn HistoryStore>,
     pub(crate) context: Arc<RoomContext>,
-    /// The rooms that have members, pending joins or messages in flight. Locked before the lock of
-    /// a room, never after it.
+    /// The rooms that have members, pending joins or messages in flight. Never locked together with
+    /// a room: a busy room must not delay the others.
     pub(crate) rooms: Mutex<HashMap<RoomName, Arc<Room>>>,
-    pub(crate) presence_cleanup: Arc<PresenceCleanup>,
-    /// The task that runs `presence_cleanup`.
+    /// The task that removes the rows of members that have left.
     pub(crate) cleanup_task: TaskGuard,
     pub(crate) _pruner_task: TaskGuard,
     /// Limits the rate of log lines about messages that could not be stored.
@@ -67,13 +65,28 @@ impl Registry {
         self.rooms.lock().values().cloned().collect()
     }
 
-    /// Removes a room that has no members, pending joins or messages in flight.
-    pub(crate) fn remove_if_empty(&self, room: &Arc<Room>) {
-        if !room.is_empty() {
-            return;
-        }
+    /// Returns a room, which is created if necessary. It may be retired by the time that it is
+    /// used: then [`forget`](Self::forget) it, and try again.
+    pub(crate) fn open_room(&self, name: &RoomName) -> Arc<Room> {
         let mut rooms = self.rooms.lock();
-        if rooms.get(&room.name).is_some_and(|known| Arc::ptr_eq(known, room)) && room.is_empty() {
+        let room = rooms.entry(name.clone());
+        Arc::clone(room.or_insert_with(|| Room::new(name.clone(), Arc::clone(&self.context))))
+    }
+
+    /// Removes a room that has no members, pending joins or messages in flight.
+    ///
+    /// It is retired first, under its own lock: a client that finds it here nevertheless opens a
+    /// new one.
+    pub(crate) fn remove_if_empty(&self, room: &Arc<Room>) {
+        if room.retire() {
+            self.forget(room);
+        }
+    }
+
+    /// Removes a retired room, unless a new one has taken its place.
+    pub(crate) fn forget(&self, room: &Arc<Room>) {
+        let mut rooms = self.rooms.lock();
+        if rooms.get(&room.name).is_some_and(|known| Arc::ptr_eq(known, room)) {
             rooms.remove(&room.name);
         }
     }

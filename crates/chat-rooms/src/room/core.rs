@@ -1,22 +1,24 @@
 //! The part of a room under its lock: its state, the subscribers of its members, the events that
 //! are not delivered yet, and the queues of the pumps.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
 use chat_protocol::{Event, LeftReason, Member, MemberId, Reference};
+use tokio::sync::oneshot;
 
-use crate::delivery::audience::{Audience, LogicalTime, PresenceStyle, SubscriptionId};
+use crate::delivery::audience::{Audience, PresenceStyle, SubscriptionId};
 use crate::delivery::batch::{Batch, Item};
 use crate::delivery::encoding::Encodings;
 use crate::delivery::queue::PumpQueue;
 use crate::delivery::subscriber::{Recipient, Subscriber};
 use crate::delivery::window::InFlightGuard;
-use crate::room::state::{Effect, RoomState};
+use crate::room::state::RoomState;
+use crate::room::state::effects::{Effect, Effects};
 use crate::room::tail::Tail;
 use crate::room::{Position, RoomContext};
-use crate::sync::Instant;
+use crate::sync::{Instant, steps};
 
 /// What the smallest event counts. It also limits the number of events, including those that are
 /// not encoded.
@@ -27,17 +29,17 @@ pub(crate) struct Core {
     pub(crate) state: RoomState,
     /// The newest messages.
     pub(crate) tail: Tail,
-    /// The subscribers of the sessions. A detached session has none.
-    pub(crate) subscribers: HashMap<SubscriptionId, Arc<Subscriber>>,
-    /// The subscribers of sessions that have left and whose pumps have not offered them their last
-    /// event yet.
-    ending: Vec<Arc<Subscriber>>,
+    /// The subscribers of the sessions, in order of arrival. A detached session has none.
+    pub(crate) subscribers: BTreeMap<SubscriptionId, Arc<Subscriber>>,
+    /// The sinks of sessions that have left and whose pumps have not offered them their last event
+    /// yet, by address. The pump has the sink, so that no other one has its address.
+    ending: HashMap<usize, Ending>,
     /// The sessions whose messages are in flight to the store.
     pub(crate) in_flight: HashMap<SubscriptionId, InFlight>,
     /// The sessions that an operator removed, until their memberships are dropped.
     pub(crate) removed: HashSet<SubscriptionId>,
     /// Events that are queued, but not in a batch yet.
-    unbatched: Vec<Item>,
+    unbatched: VecDeque<Item>,
     /// When the first of these events was queued.
     unbatched_since: Instant,
     /// The position of the next event.
@@ -51,6 +53,18 @@ pub(crate) struct Core {
     pub(crate) pumps: Vec<PumpQueue>,
     /// How many members use each encoding, by presence style.
     encoding_users: Vec<[usize; 2]>,
+    /// Those who wait until the room is idle. Dropping the sender wakes them.
+    pub(crate) idle_waiters: Vec<oneshot::Sender<()>>,
+    /// Set once the room is empty and is about to be forgotten: nobody joins it any more.
+    pub(crate) is_retired: bool,
+}
+
+/// The last memberships of one sink.
+#[derive(Debug)]
+struct Ending {
+    /// The pump of the newest one.
+    pump: usize,
+    count: usize,
 }
 
 /// The messages of a session that are in flight to the store.
@@ -62,6 +76,8 @@ pub(crate) struct InFlight {
     pub(crate) leave_notice: Option<LeaveNotice>,
     /// The first session of the user that has the name now.
     pub(crate) successor: Option<SubscriptionId>,
+    /// Those who wait until there are none. Dropping the sender wakes them.
+    pub(crate) waiters: Vec<oneshot::Sender<()>>,
 }
 
 /// What a leaving session receives.
@@ -85,17 +101,19 @@ impl Core {
         Self {
             state,
             tail: Tail::default(),
-            subscribers: HashMap::new(),
-            ending: Vec::new(),
+            subscribers: BTreeMap::new(),
+            ending: HashMap::new(),
             in_flight: HashMap::new(),
             removed: HashSet::new(),
-            unbatched: Vec::new(),
+            unbatched: VecDeque::new(),
             unbatched_since: Instant::now(),
             position: 0,
             pending: 0,
             overhead: SMALLEST_CHARGE,
             pumps: Vec::new(),
             encoding_users: vec![[0, 0]; encodings],
+            idle_waiters: Vec::new(),
+            is_retired: false,
         }
     }
 
@@ -110,37 +128,38 @@ impl Core {
         self.state.is_empty() && self.in_flight.is_empty()
     }
 
+    /// Whether everything that was accepted or queued has been offered to every member.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.pending == 0 && self.in_flight.is_empty()
+    }
+
     /// Subscribes a session to the events of the room. Its first event is the last one in
     /// `effects`; returns the position of that event.
     pub(crate) fn subscribe(
         &mut self,
-        (id, arrival): (SubscriptionId, LogicalTime),
-        style: PresenceStyle,
+        recipient: Recipient,
         sink: crate::Sink,
-        effects: &[Effect],
+        effects: &Effects,
         context: &RoomContext,
     ) -> Position {
         let start = self.position_after(effects).saturating_sub(1);
         let encoding = sink.encoding().and_then(|encoding| context.encodings.find(encoding));
         if let Some(encoding) = encoding {
-            self.encoding_users[encoding.get()][index(style)] += 1;
+            self.encoding_users[encoding.get()][index(recipient.style)] += 1;
         }
         // the same pump as for an earlier membership with this sink, so that its last events come
         // first
-        let earlier = self.ending.iter().find(|ending| ending.sink.is_same(&sink)).map(|ending| ending.pump);
+        let earlier = self.ending.get(&sink.address()).map(|ending| ending.pump);
         let pump = earlier.unwrap_or_else(|| self.choose_pump(context));
-        let member = self.state.member_of(id).map_or(MemberId::new(0), |member| member.id);
-        let recipient = Recipient { id, member, style, arrival };
         let subscriber = Arc::new(Subscriber::new(recipient, start, sink, encoding, pump));
-        self.subscribers.insert(id, Arc::clone(&subscriber));
+        self.subscribers.insert(recipient.id, Arc::clone(&subscriber));
         self.pumps[pump].subscribe(subscriber);
         Position { position: start }
     }
 
     /// The position after the events that are about to be queued.
-    fn position_after(&self, effects: &[Effect]) -> u64 {
-        let queued = effects.iter().filter(|effect| matches!(effect, Effect::Send(..))).count();
-        self.position + queued as u64
+    fn position_after(&self, effects: &Effects) -> u64 {
+        self.position + effects.events() as u64
     }
 
     /// The pump with the fewest members, or a new one if all are full and more are allowed.
@@ -163,7 +182,7 @@ impl Core {
     fn take_subscriber(&mut self, id: SubscriptionId) -> Option<Arc<Subscriber>> {
         let subscriber = self.subscribers.remove(&id)?;
         if let Some(encoding) = subscriber.encoding {
-            self.encoding_users[encoding.get()][index(subscriber.style)] -= 1;
+            self.encoding_users[encoding.get()][index(subscriber.recipient.style)] -= 1;
         }
         Some(subscriber)
     }
@@ -182,7 +201,7 @@ impl Core {
         &mut self,
         id: SubscriptionId,
         leave_notice: LeaveNotice,
-        effects: &mut Vec<Effect>,
+        effects: &mut Effects,
     ) -> bool {
         let Some(in_flight) = self.in_flight.get_mut(&id) else {
             return self.finish_leaving(id, leave_notice, effects);
@@ -198,7 +217,15 @@ impl Core {
 
     /// A pump has no more events for this subscriber.
     pub(crate) fn release(&mut self, subscriber: &Arc<Subscriber>) {
-        self.ending.retain(|ending| !Arc::ptr_eq(ending, subscriber));
+        let address = subscriber.sink.address();
+        if subscriber.is_ending()
+            && let Some(ending) = self.ending.get_mut(&address)
+        {
+            ending.count -= 1;
+            if ending.count == 0 {
+                self.ending.remove(&address);
+            }
+        }
         self.pumps[subscriber.pump].release(subscriber);
     }
 
@@ -207,7 +234,7 @@ impl Core {
         &mut self,
         id: SubscriptionId,
         leave_notice: LeaveNotice,
-        effects: &mut Vec<Effect>,
+        effects: &mut Effects,
     ) -> bool {
         if !self.state.has_session(id) {
             return false;
@@ -222,7 +249,10 @@ impl Core {
                 if let Some(subscriber) = self.take_subscriber(id) {
                     // its pump keeps the subscriber until it has offered the notice
                     subscriber.set_end(end);
-                    self.ending.push(subscriber);
+                    let pump = subscriber.pump;
+                    let ending = self.ending.entry(subscriber.sink.address());
+                    let ending = ending.or_insert(Ending { pump, count: 0 });
+                    *ending = Ending { pump, count: ending.count + 1 };
                 }
             }
         }
@@ -237,16 +267,21 @@ impl Core {
     pub(crate) fn finish_leaving_namesake(
         &mut self,
         newcomer: &Member,
-        effects: &mut Vec<Effect>,
+        effects: &mut Effects,
     ) -> Vec<SubscriptionId> {
         let Some(member) = self.state.leaving(&newcomer.username) else { return Vec::new() };
         let sessions = self.state.sessions_of(member).to_vec();
         for id in &sessions {
-            let in_flight = self.in_flight.get_mut(id);
-            let leave_notice = in_flight.and_then(|in_flight| in_flight.leave_notice.take());
-            self.finish_leaving(*id, leave_notice.unwrap_or(LeaveNotice::Silent), effects);
+            let leave_notice = self.take_leave_notice(*id).unwrap_or(LeaveNotice::Silent);
+            self.finish_leaving(*id, leave_notice, effects);
         }
         sessions
+    }
+
+    /// What a session receives that is about to leave, and leaves now. `None` if it is not about
+    /// to leave.
+    fn take_leave_notice(&mut self, id: SubscriptionId) -> Option<LeaveNotice> {
+        self.in_flight.get_mut(&id)?.leave_notice.take()
     }
 
     /// Removes at once the sessions of a member that are about to leave and have this sink: it
@@ -255,7 +290,7 @@ impl Core {
         &mut self,
         sink: &crate::Sink,
         member: MemberId,
-        effects: &mut Vec<Effect>,
+        effects: &mut Effects,
     ) -> Vec<SubscriptionId> {
         let mut sessions = self.state.sessions_of(member).to_vec();
         let has_sink = |id: &SubscriptionId| {
@@ -263,7 +298,7 @@ impl Core {
         };
         sessions.retain(has_sink);
         let mut finish = |id: &SubscriptionId| {
-            let leave_notice = self.in_flight.get_mut(id).and_then(|in_flight| in_flight.leave_notice.take());
+            let leave_notice = self.take_leave_notice(*id);
             leave_notice.is_some_and(|leave_notice| self.finish_leaving(*id, leave_notice, effects))
         };
         sessions.retain(|id| finish(id));
@@ -286,7 +321,7 @@ impl Core {
 
     /// One message of a session is settled. If the session has left in the meantime and this was
     /// its last message in flight, it is removed now.
-    pub(crate) fn message_settled(&mut self, id: SubscriptionId, effects: &mut Vec<Effect>) {
+    pub(crate) fn message_settled(&mut self, id: SubscriptionId, effects: &mut Effects) {
         let mut next = Some(id);
         while let Some((id, in_flight)) = next.and_then(|id| Some((id, self.in_flight.get_mut(&id)?))) {
             next = in_flight.successor;
@@ -317,7 +352,8 @@ impl Core {
         if self.unbatched.is_empty() {
             self.unbatched_since = Instant::now();
         }
-        self.unbatched.push(Item { event: Arc::new(event), audience, charge, _guard: guard });
+        steps::count(1);
+        self.unbatched.push_back(Item { event: Arc::new(event), audience, charge, _guard: guard });
         self.position += 1;
         self.pending += charge;
         charge
@@ -356,14 +392,14 @@ impl Core {
             bytes <= context.limits.batch_bytes
         };
         let count = self.unbatched.iter().take_while(fits).count().max(1);
-        let rest = self.unbatched.split_off(count);
-        let items = mem::replace(&mut self.unbatched, rest);
+        steps::count(count);
+        let items: Vec<_> = self.unbatched.drain(..count).collect();
         let first = self.position - (items.len() + self.unbatched.len()) as u64;
         let batch =
             Arc::new(Batch::new(first, items, self.unbatched_since, &context.encodings, self.pumps.len()));
         let mut woken = Vec::new();
         for (number, pump) in self.pumps.iter_mut().enumerate() {
-            pump.batches.push(Arc::clone(&batch));
+            pump.batches.push_back(Arc::clone(&batch));
             if number != running && !mem::replace(&mut pump.running, true) {
                 woken.push(number);
             }

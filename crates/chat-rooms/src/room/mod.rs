@@ -2,44 +2,59 @@
 
 pub(crate) mod catch_up;
 pub(crate) mod core;
+mod guard;
 mod pages;
 pub(crate) mod presence_cleanup;
 pub(crate) mod publish;
 mod pump;
+pub(crate) mod removal;
 pub(crate) mod replies;
 pub(crate) mod retention;
+pub(crate) mod settle;
 pub(crate) mod state;
 pub(crate) mod tail;
+mod waiting;
 
+use std::fmt;
+use std::ops::Bound;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use chat_history::{HistoryError, HistoryStore};
 use chat_protocol::{
-    COALESCE_ABOVE, COALESCE_WINDOW, ErrorCode, LeftReason, Member, MemberId, MemberList, NoticeLevel,
-    Reference, RoomName, UserId, Username,
+    COALESCE_ABOVE, COALESCE_WINDOW, ErrorCode, Member, MemberId, MemberList, NoticeLevel, Reference,
+    RoomName, UserId, Username,
 };
 use parking_lot::Mutex;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::delivery::audience::{Audience, PresenceStyle, SubscriptionId};
 use crate::delivery::batch::Batch;
 use crate::delivery::encoding::Encodings;
+use crate::delivery::members::PumpMembers;
+use crate::delivery::queue::Work;
 use crate::delivery::sink::Sink;
 use crate::delivery::subscriber::Subscriber;
 use crate::limits::EngineLimits;
 use crate::metrics::Meters;
-use crate::room::core::{Core, LeaveNotice};
+use crate::room::core::Core;
 use crate::room::presence_cleanup::PresenceCleanup;
 use crate::room::retention::RetentionRules;
-use crate::room::state::{Effect, NameTaken, Reserved, RoomState};
+use crate::room::settle::SettleQueue;
+use crate::room::state::effects::{Effect, Effects};
+use crate::room::state::{NameTaken, Reserved, RoomState};
 use crate::room::tail::{Tail, Tails};
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{self, Handle, Notify};
+use crate::sync::{self, Handle, Notify, steps};
 
 /// The part of the coalescing window that is reserved for the delay of the timer and of the
 /// delivery.
 const TIMER_SLACK: Duration = Duration::from_millis(10);
+
+/// How many members, sessions or messages are handled under one lock. Whatever concerns more of
+/// them is done in pieces, and others may take the lock in between.
+// schedules use few members, and should stop between pieces nevertheless
+pub(crate) const PIECE: usize = if cfg!(shuttle) { 2 } else { 256 };
 
 /// What all rooms of an engine share.
 #[derive(Debug)]
@@ -62,6 +77,17 @@ pub(crate) struct RoomContext {
     pub(crate) meters: Meters,
 }
 
+/// The coalescing windows that commands opened, and what they left behind.
+#[derive(Debug, Default)]
+struct Windows {
+    /// Of the joins and leaves for members with lists.
+    list: bool,
+    /// Of the changes for the others.
+    presence: bool,
+    /// What is dropped without the lock.
+    discarded: Vec<Box<dyn fmt::Debug + Send>>,
+}
+
 /// Why a name cannot be reserved.
 #[derive(Debug)]
 pub(crate) enum ReserveError {
@@ -70,6 +96,8 @@ pub(crate) enum ReserveError {
     NameTaken(Vec<Arc<Subscriber>>),
     /// The room has its maximum number of members.
     RoomFull,
+    /// The room is about to be forgotten, and a new one takes its place.
+    Retired,
 }
 
 /// A room. Nothing in it waits for the store, a socket or another room.
@@ -82,9 +110,14 @@ pub(crate) struct Room {
     core: Mutex<Core>,
     /// Set once the room knows the number of its newest message. Nobody joins before.
     newest_loaded: OnceCell<()>,
-    /// Notified whenever a pump has offered events to all of its members, or an accepted message is
-    /// settled.
-    progress: Notify,
+    /// The results of appends that are not settled yet.
+    settle_queue: SettleQueue,
+    /// One permit, for the sender whose turn it is to wait for capacity.
+    senders: Semaphore,
+    /// Notified when a step leaves capacity for messages.
+    capacity: Notify,
+    #[cfg(test)]
+    steps: steps::Steps,
 }
 
 /// The position of an event in the order of its room. Pass it to
@@ -106,7 +139,11 @@ impl Room {
             this: this.clone(),
             core: Mutex::new(core),
             newest_loaded: OnceCell::new(),
-            progress: Notify::new(),
+            settle_queue: SettleQueue::default(),
+            senders: Semaphore::new(1),
+            capacity: Notify::new(),
+            #[cfg(test)]
+            steps: steps::Steps::default(),
         })
     }
 
@@ -117,7 +154,7 @@ impl Room {
     pub(crate) async fn load_newest_seq(&self, history: &dyn HistoryStore) -> Result<(), HistoryError> {
         let load = || async {
             let newest = history.newest(self.name.clone()).await?;
-            self.core.lock().tail = Tail::after(newest).counted_in(&self.context.tails);
+            self.lock().tail = Tail::after(newest).counted_in(&self.context.tails);
             Ok(())
         };
         self.newest_loaded.get_or_try_init(load).await.copied()
@@ -127,59 +164,44 @@ impl Room {
         &self.context.encodings
     }
 
-    /// Resolves the next time that a pump has offered events to all of its members, or an accepted
-    /// message is settled.
-    pub(crate) fn progress(&self) -> tokio::sync::futures::Notified<'_> {
-        self.progress.notified()
-    }
-
-    /// Wakes the tasks that wait for a delivery, or for an accepted message to be settled.
-    pub(crate) fn notify_progress(&self) {
-        self.progress.notify_waiters();
-    }
-
-    /// Whether everything that was accepted or queued has been offered to every member.
-    pub(crate) fn is_idle(&self) -> bool {
-        let core = self.core.lock();
-        core.pending == 0 && core.in_flight.is_empty()
-    }
-
-    /// Whether a session has a message in flight to the store.
-    pub(crate) fn has_in_flight(&self, id: SubscriptionId) -> bool {
-        self.core.lock().in_flight.contains_key(&id)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.core.lock().is_empty()
+    /// Retires the room if it has no members, reserved names or messages in flight: no name can be
+    /// reserved in it any more. Returns whether it is retired.
+    pub(crate) fn retire(&self) -> bool {
+        let mut core = self.lock();
+        core.is_retired = core.is_empty();
+        core.is_retired
     }
 
     pub(crate) fn is_name_taken(&self, username: &Username) -> bool {
-        self.core.lock().state.is_name_taken(username)
+        self.lock().state.is_name_taken(username)
     }
 
     pub(crate) fn has_session(&self, id: SubscriptionId) -> bool {
-        self.core.lock().state.has_session(id)
+        self.lock().state.has_session(id)
     }
 
     /// The number of members.
     pub(crate) fn count(&self) -> usize {
-        self.core.lock().state.count()
+        self.lock().state.count()
     }
 
     pub(crate) fn list(&self) -> Arc<MemberList> {
-        self.core.lock().state.list()
+        self.lock().state.list()
     }
 
     /// A range of the members, and the number of all members.
     pub(crate) fn members_after(&self, after: Option<MemberId>, limit: usize) -> (Vec<Arc<Member>>, usize) {
-        let core = self.core.lock();
+        let core = self.lock();
         (core.state.members_after(after, limit), core.state.count())
     }
 
     /// Reserves a name for a session of a user.
     pub(crate) fn reserve(&self, username: &Username, user: &UserId) -> Result<Reserved, ReserveError> {
         let max = self.context.max_members.load(Ordering::Relaxed);
-        let mut core = self.core.lock();
+        let mut core = self.lock();
+        if core.is_retired {
+            return Err(ReserveError::Retired);
+        }
         if core.state.names() >= max && !core.state.is_name_taken(username) {
             return Err(ReserveError::RoomFull);
         }
@@ -191,99 +213,12 @@ impl Room {
     }
 
     pub(crate) fn release(&self, username: &Username) {
-        self.core.lock().state.release(username);
-    }
-
-    /// Removes a session, after its messages in flight. Returns `false` if it had left before.
-    pub(crate) fn leave(
-        &self,
-        id: SubscriptionId,
-        leave_notice: LeaveNotice,
-        visibility: LeaveVisibility,
-    ) -> bool {
-        self.change(|core, effects| {
-            if visibility == LeaveVisibility::Suppressed {
-                let left = core.finish_leaving(id, LeaveNotice::Silent, effects);
-                effects.retain(|effect| matches!(effect, Effect::MemberLeft(_)));
-                return left;
-            }
-            // the operator's removal has sent it the reason, after its messages, and has removed it
-            // already
-            if core.removed.remove(&id) {
-                return false;
-            }
-            core.leave(id, leave_notice, effects)
-        })
-    }
-
-    /// Removes a member by name with all of its sessions, after their messages in flight, and sends
-    /// them the reason. Returns `false` if no member has that name.
-    pub(crate) fn remove_member(&self, username: &Username, reason: LeftReason) -> bool {
-        let removed = self.change(|core, effects| {
-            let id = core.state.holder(username)?;
-            Some(self.remove_sessions(core, effects, id, reason))
-        });
-        // so that the connections learn of it at once, however much is queued for them
-        removed.is_some_and(|subscribers| {
-            subscribers.iter().for_each(|subscriber| subscriber.sink.probe());
-            true
-        })
-    }
-
-    /// Removes all members, and returns how many they were.
-    pub(crate) fn remove_everyone(&self, reason: LeftReason) -> usize {
-        let (count, removed) = self.change(|core, effects| {
-            let ids = core.state.ids();
-            let sessions = ids.iter().flat_map(|id| self.remove_sessions(core, effects, *id, reason));
-            let removed = sessions.collect::<Vec<_>>();
-            (ids.len(), removed)
-        });
-        removed.iter().for_each(|subscriber| subscriber.sink.probe());
-        count
-    }
-
-    /// Removes the sessions of a member, and returns their subscribers.
-    fn remove_sessions(
-        &self,
-        core: &mut Core,
-        effects: &mut Vec<Effect>,
-        id: MemberId,
-        reason: LeftReason,
-    ) -> Vec<Arc<Subscriber>> {
-        let sessions = core.state.sessions_of(id).to_vec();
-        sessions.into_iter().filter_map(|session| self.remove_one(core, effects, session, reason)).collect()
-    }
-
-    fn remove_one(
-        &self,
-        core: &mut Core,
-        effects: &mut Vec<Effect>,
-        id: SubscriptionId,
-        reason: LeftReason,
-    ) -> Option<Arc<Subscriber>> {
-        let subscriber = core.subscribers.get(&id).cloned();
-        if core.is_active(id) && core.removed.insert(id) {
-            // sessions with lists receive no reasons
-            let receives_reason =
-                subscriber.as_ref().is_some_and(|subscriber| subscriber.style == PresenceStyle::Changes);
-            let leave_notice = if receives_reason {
-                LeaveNotice::Send { reason, reference: None }
-            } else {
-                LeaveNotice::Silent
-            };
-            core.leave(id, leave_notice, effects);
-        }
-        subscriber
-    }
-
-    /// Whether an operator removed this session.
-    pub(crate) fn has_removed(&self, id: SubscriptionId) -> bool {
-        self.core.lock().removed.contains(&id)
+        self.lock().state.release(username);
     }
 
     /// Detaches the sink of a session. Its member stays in the room.
     pub(crate) fn detach(&self, id: SubscriptionId) {
-        self.core.lock().unsubscribe(id);
+        self.lock().unsubscribe(id);
     }
 
     /// Sends a session the reason why something was not accepted. Returns `None` if it is not in
@@ -304,18 +239,9 @@ impl Room {
         })
     }
 
-    /// Whether the event at this position was offered to a session, or the session has no sink any
-    /// more.
-    pub(crate) fn has_delivered(&self, sent: Position, to: SubscriptionId) -> bool {
-        let core = self.core.lock();
-        core.subscribers
-            .get(&to)
-            .is_none_or(|subscriber| core.pumps[subscriber.pump].delivered > sent.position)
-    }
-
     /// Removes the text of a message from memory.
     pub(crate) fn redact(&self, seq: u64) {
-        self.core.lock().tail.erase(seq);
+        self.lock().tail.erase(seq);
     }
 
     /// Sends a notice to all members of this room.
@@ -327,17 +253,30 @@ impl Room {
     }
 
     /// Sends a notice for all rooms to the members with lists. Returns the sinks of the other
-    /// members, which may be in several rooms.
+    /// members, which may be in several rooms. A member that joins meanwhile may be in neither
+    /// group.
     pub(crate) fn notice_all(&self, level: NoticeLevel, body: Arc<str>) -> Vec<Sink> {
-        self.change(|core, effects| {
+        let last = self.change(|core, effects| {
             if core.state.has_list_sessions() {
                 let notice = core.state.notice(None, level, body);
                 effects.push(Effect::Send(notice, Audience::Lists));
             }
-            let others =
-                core.subscribers.values().filter(|subscriber| subscriber.style == PresenceStyle::Changes);
-            others.map(|subscriber| subscriber.sink.clone()).collect()
-        })
+            core.subscribers.last_key_value().map(|(id, _)| *id)
+        });
+        let (mut sinks, mut next) = (Vec::new(), Bound::Unbounded);
+        while let Some(last) = last {
+            let core = self.lock();
+            let piece = core.subscribers.range((next, Bound::Included(last))).take(PIECE);
+            let piece: Vec<_> = piece.map(|(id, subscriber)| (*id, Arc::clone(subscriber))).collect();
+            steps::count(piece.len());
+            drop(core);
+            let Some((newest, _)) = piece.last() else { break };
+            next = Bound::Excluded(*newest);
+            let others = piece.iter().map(|(_, subscriber)| subscriber);
+            let others = others.filter(|subscriber| subscriber.recipient.style == PresenceStyle::Changes);
+            sinks.extend(others.map(|subscriber| subscriber.sink.clone()));
+        }
+        sinks
     }
 
     /// Notifies the other members that the member of this session is typing.
@@ -358,15 +297,35 @@ impl Room {
     }
 
     /// Runs a command on the core, queues the events that it produces, and wakes a pump for them.
-    pub(crate) fn change<T>(&self, command: impl FnOnce(&mut Core, &mut Vec<Effect>) -> T) -> T {
-        let mut effects = Vec::new();
-        let mut core = self.core.lock();
+    pub(crate) fn change<T>(&self, command: impl FnOnce(&mut Core, &mut Effects) -> T) -> T {
+        let (outcome, woken) = self.apply(command);
+        if let Some(pump) = woken {
+            self.spawn_pump(pump);
+        }
+        outcome
+    }
+
+    /// Runs a command on the core, and queues the events that it produces. Also returns a pump, if
+    /// one was idle: the caller has to run it.
+    fn apply<T>(&self, command: impl FnOnce(&mut Core, &mut Effects) -> T) -> (T, Option<usize>) {
+        let (mut effects, mut windows) = (Effects::default(), Windows::default());
+        let mut core = self.lock();
         let outcome = command(&mut core, &mut effects);
-        let (mut opens_window, mut opens_presence) = (false, false);
+        self.queue(&mut core, effects, &mut windows);
+        let woken = core.wake_one();
+        drop(core);
+        self.open(windows);
+        (outcome, woken)
+    }
+
+    /// Queues the events that a command produced. The next command must see them queued.
+    fn queue(&self, core: &mut Core, effects: Effects, windows: &mut Windows) {
         for effect in effects {
+            steps::count(1);
             match effect {
-                Effect::OpenWindow => opens_window = true,
-                Effect::OpenPresence => opens_presence = true,
+                Effect::OpenWindow => windows.list = true,
+                Effect::OpenPresence => windows.presence = true,
+                Effect::Discard(large) => windows.discarded.push(large),
                 Effect::MemberLeft(id) => {
                     self.context.presence_cleanup.add(id);
                     self.context.meters.left();
@@ -376,18 +335,19 @@ impl Room {
                 }
             }
         }
-        let woken = core.wake_one();
-        drop(core);
-        if let Some(pump) = woken {
-            self.spawn_pump(pump);
+    }
+
+    /// Starts the coalescing windows that commands opened.
+    fn open(&self, windows: Windows) {
+        if windows.list {
+            self.flush_later(|state, effects| {
+                state.close_window(effects);
+                false
+            });
         }
-        if opens_window {
-            self.flush_later(RoomState::close_window);
+        if windows.presence {
+            self.flush_later(|state, effects| state.flush_presence(PIECE, effects));
         }
-        if opens_presence {
-            self.flush_later(RoomState::flush_presence);
-        }
-        outcome
     }
 
     fn spawn_pump(&self, pump: usize) {
@@ -396,38 +356,36 @@ impl Room {
         }
     }
 
-    /// Flushes coalesced changes at the end of the coalescing window.
-    fn flush_later(&self, flush: fn(&mut RoomState, &mut Vec<Effect>)) {
+    /// Flushes coalesced changes at the end of the coalescing window, until `flush` says that there
+    /// are no more.
+    fn flush_later(&self, flush: fn(&mut RoomState, &mut Effects) -> bool) {
         let room = self.this.clone();
         self.context.runtime.spawn(async move {
             sync::sleep(COALESCE_WINDOW - TIMER_SLACK).await;
             if let Some(room) = room.upgrade() {
-                room.change(|core, effects| flush(&mut core.state, effects));
+                while room.change(|core, effects| flush(&mut core.state, effects)) {
+                    tokio::task::yield_now().await;
+                }
             }
         });
     }
 
     /// Takes the members of a pump that starts to run.
-    pub(crate) fn start_pump(&self, pump: usize) -> Vec<Arc<Subscriber>> {
-        std::mem::take(&mut self.core.lock().pumps[pump].members)
+    pub(crate) fn start_pump(&self, pump: usize) -> PumpMembers {
+        self.lock().pumps[pump].start()
     }
 
-    /// Returns the batches that a pump has to offer next, or `None` if there are none and the pump
-    /// has stopped.
-    pub(crate) fn next_batches(
-        &self,
-        pump: usize,
-        members: &mut Vec<Arc<Subscriber>>,
-    ) -> Option<Vec<Arc<Batch>>> {
-        let mut core = self.core.lock();
+    /// Returns what a pump has to do next, or `None` if there is nothing and the pump has stopped.
+    pub(crate) fn next_work(&self, pump: usize, members: &mut PumpMembers) -> Option<Work> {
+        let mut core = self.lock();
         let mut woken = Vec::new();
         if core.pumps[pump].batches.is_empty() {
             woken = core.cut_batch(&self.context, pump);
         }
-        let batches = core.pumps[pump].next(members);
+        let work = core.pumps[pump].next(members);
         drop(core);
         woken.into_iter().for_each(|pump| self.spawn_pump(pump));
-        batches
+        work
     }
 
     /// Called when a pump has offered these batches to all of its members, and has dropped the
@@ -440,41 +398,26 @@ impl Room {
                 self.context.meters.fan_out.record(batch.since.elapsed());
             }
         }
-        let mut core = self.core.lock();
-        core.pending -= charge;
-        ended.iter().for_each(|subscriber| core.release(subscriber));
-        if let Some(last) = batches.last() {
-            core.pumps[pump].delivered = last.end();
+        for piece in ended.chunks(PIECE) {
+            let mut core = self.lock();
+            piece.iter().for_each(|subscriber| core.release(subscriber));
+            drop(core);
         }
+        let mut core = self.lock();
+        core.pending -= charge;
+        let reached = batches.last().map(|last| core.pumps[pump].set_delivered(last.end()));
+        let wakers = self.progress(&mut core);
         drop(core);
-        self.notify_progress();
+        drop(reached);
+        self.wake(wakers);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn steps(&self) -> &steps::Steps {
+        &self.steps
     }
 
     pub(crate) fn meters(&self) -> &Meters {
         &self.context.meters
     }
-
-    /// Removes the members whose sinks are closed.
-    pub(crate) fn remove_closed(&self, subscribers: &[Arc<Subscriber>]) {
-        for subscriber in subscribers {
-            self.change(|core, effects| {
-                core.release(subscriber);
-                // it may have left in the meantime, or have been reattached with another sink
-                if core
-                    .subscribers
-                    .get(&subscriber.id)
-                    .is_some_and(|current| Arc::ptr_eq(current, subscriber))
-                {
-                    core.leave(subscriber.id, LeaveNotice::Silent, effects);
-                }
-            });
-        }
-    }
-}
-
-/// Whether the other members are notified of a leave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LeaveVisibility {
-    Announced,
-    Suppressed,
 }

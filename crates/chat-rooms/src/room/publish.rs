@@ -10,14 +10,14 @@ use crate::delivery::subscriber::Subscriber;
 use crate::delivery::window::InFlightGuard;
 use crate::room::Room;
 use crate::room::core::Core;
-use crate::room::state::Effect;
+use crate::room::state::effects::{Effect, Effects};
 
 /// Whether a member can send a message now.
 #[derive(Debug)]
 pub(crate) enum Acceptance {
     /// The message is accepted, and counts towards the limits until it is settled.
     InFlight(Sender),
-    /// The room has too much to deliver. Try duplicate after its next progress.
+    /// The room has too much to deliver. Try again when it has capacity.
     Congested,
     NotAMember,
 }
@@ -32,6 +32,16 @@ pub(crate) struct Sender {
     pub(crate) charge: usize,
 }
 
+/// The result of an append, with what is known about its message.
+#[derive(Debug)]
+pub(crate) struct AppendResult {
+    pub(crate) sender: Sender,
+    pub(crate) guard: InFlightGuard,
+    pub(crate) outcome: Result<Appended, AppendError>,
+    pub(crate) key: RequestKey,
+    pub(crate) durability: Durability,
+}
+
 /// The sender's id for a message, and the reference of the command that sends it.
 #[derive(Debug)]
 pub(crate) struct RequestKey {
@@ -43,9 +53,6 @@ impl Room {
     /// Accepts a message of `bytes` bytes from a session, if possible.
     pub(crate) fn accept(&self, session: SubscriptionId, bytes: usize) -> Acceptance {
         self.change(|core, _| {
-            if core.pending >= self.context().limits.queued_bytes {
-                return Acceptance::Congested;
-            }
             // a leaving session has no subscriber any more, or has sent its last message
             let is_leaving =
                 core.in_flight.get(&session).is_some_and(|in_flight| in_flight.leave_notice.is_some());
@@ -54,6 +61,9 @@ impl Room {
             let (Some(subscriber), Some(from)) = (subscriber, from) else {
                 return Acceptance::NotAMember;
             };
+            if core.pending >= self.context().limits.queued_bytes {
+                return Acceptance::Congested;
+            }
             let charge = core.overhead + bytes;
             core.in_flight.entry(session).or_default().count += 1;
             core.pending += charge;
@@ -62,53 +72,55 @@ impl Room {
     }
 
     /// Sends the outcome of a message.
-    pub(crate) fn settle(
+    pub(crate) fn settle(&self, core: &mut Core, effects: &mut Effects, result: AppendResult) {
+        let AppendResult { sender, guard, outcome, key, durability } = result;
+        core.pending -= sender.charge;
+        let id = sender.session;
+        self.deliver_outcome(core, effects, &sender, (guard, outcome), (key, durability));
+        core.message_settled(id, effects);
+    }
+
+    /// Delivers what was stored to every member, and the ack or the reason of a failure to the
+    /// sender.
+    fn deliver_outcome(
         &self,
+        core: &mut Core,
+        effects: &mut Effects,
         sender: &Sender,
-        guard: InFlightGuard,
-        outcome: Result<Appended, AppendError>,
-        key: RequestKey,
-        durability: Durability,
+        (guard, outcome): (InFlightGuard, Result<Appended, AppendError>),
+        (key, durability): (RequestKey, Durability),
     ) {
         let id = sender.session;
-        self.change(|core, effects| {
-            core.pending -= sender.charge;
-            let is_subscribed = core
-                .subscribers
-                .get(&id)
-                .is_some_and(|subscriber| Arc::ptr_eq(subscriber, &sender.subscriber));
-            match outcome {
-                Ok(Appended { message, duplicate, recovered, .. }) => {
-                    // the sender's own message may be the last of them, or an earlier one: its ack
-                    // comes before it
-                    let (before, rest) = recovered
-                        .split_at(recovered.partition_point(|recovered| recovered.seq < message.seq));
-                    for recovered in before {
-                        self.deliver_message(core, Arc::clone(recovered), None, None);
-                    }
-                    if is_subscribed && sender.subscriber.style == PresenceStyle::Changes {
-                        let ack = Event::Ack(Box::new(ack(&message, key, durability)));
-                        core.enqueue(ack, Audience::Only(id), None, self.encodings());
-                    }
-                    for recovered in rest {
-                        self.deliver_message(core, Arc::clone(recovered), None, None);
-                    }
-                    if !duplicate {
-                        self.deliver_message(core, message, Some(Arc::clone(&sender.from)), Some(guard));
-                    }
+        let is_subscribed =
+            core.subscribers.get(&id).is_some_and(|subscriber| Arc::ptr_eq(subscriber, &sender.subscriber));
+        match outcome {
+            Ok(Appended { message, duplicate, recovered, .. }) => {
+                // the sender's own message may be the last of them, or an earlier one: its ack
+                // comes before it
+                let (before, rest) =
+                    recovered.split_at(recovered.partition_point(|recovered| recovered.seq < message.seq));
+                for recovered in before {
+                    self.deliver_message(core, Arc::clone(recovered), None, None);
                 }
-                Err(error) if is_subscribed => {
-                    let (code, reason) = refusal(&error);
-                    let event = core.state.refuse(id, code, reason.into(), key.reference);
-                    event.iter().for_each(|_| self.meters().refused(code));
-                    effects.extend(event.map(|event| Effect::Send(event, Audience::Only(id))));
+                if is_subscribed && sender.subscriber.recipient.style == PresenceStyle::Changes {
+                    let ack = Event::Ack(Box::new(ack(&message, key, durability)));
+                    core.enqueue(ack, Audience::Only(id), None, self.encodings());
                 }
-                Err(_) => {}
+                for recovered in rest {
+                    self.deliver_message(core, Arc::clone(recovered), None, None);
+                }
+                if !duplicate {
+                    self.deliver_message(core, message, Some(Arc::clone(&sender.from)), Some(guard));
+                }
             }
-            core.message_settled(id, effects);
-        });
-        // an accepted message may have failed: those that wait for capacity check again
-        self.notify_progress();
+            Err(error) if is_subscribed => {
+                let (code, reason) = refusal(&error);
+                let event = core.state.refuse(id, code, reason.into(), key.reference);
+                event.iter().for_each(|_| self.meters().refused(code));
+                effects.extend(event.map(|event| Effect::Send(event, Audience::Only(id))));
+            }
+            Err(_) => {}
+        }
     }
 
     /// Delivers a message to every member, unless it was delivered before.

@@ -9,9 +9,10 @@ use chat_protocol::{Epoch, Event, Identity, Member, MemberPage, Message, Message
 
 use crate::delivery::audience::{Audience, LogicalTime, PresenceStyle, SubscriptionId};
 use crate::delivery::sink::Sink;
+use crate::delivery::subscriber::Recipient;
 use crate::room::catch_up::{CatchUp, CaughtUp, Step};
 use crate::room::core::Core;
-use crate::room::state::Effect;
+use crate::room::state::effects::{Effect, Effects};
 use crate::room::state::roster::{RosterPage, RosterQuery};
 use crate::room::{Position, Room};
 
@@ -94,7 +95,8 @@ impl Room {
             };
             effects.push(Effect::Send(Event::Joined(Box::new(snapshot)), Audience::Only(session.0)));
             let sink = joiner.sink.clone();
-            let sent = core.subscribe(session, PresenceStyle::Changes, sink, effects, self.context());
+            let recipient = recipient(&member, session, PresenceStyle::Changes);
+            let sent = core.subscribe(recipient, sink, effects, self.context());
             Ok(Entry { member, session: session.0, sent })
         })
     }
@@ -107,7 +109,8 @@ impl Room {
         self.change(|core, effects| {
             let (member, session) = self.enter(core, joiner, PresenceStyle::Lists, effects)?;
             let sink = joiner.sink.clone();
-            let sent = core.subscribe(session, PresenceStyle::Lists, sink, effects, self.context());
+            let recipient = recipient(&member, session, PresenceStyle::Lists);
+            let sent = core.subscribe(recipient, sink, effects, self.context());
             Ok(Entry { member, session: session.0, sent })
         })
     }
@@ -118,7 +121,7 @@ impl Room {
         core: &mut Core,
         Joiner { user, record, sink }: &Joiner<'_>,
         style: PresenceStyle,
-        effects: &mut Vec<Effect>,
+        effects: &mut Effects,
     ) -> Result<(Arc<Member>, (SubscriptionId, LogicalTime)), NotJoined> {
         let present = core.state.present(user.username(), user.id());
         if let Some(session) = present.and_then(|id| core.state.add_session(id, style, effects))
@@ -191,7 +194,15 @@ impl Room {
     }
 }
 
-fn reply(core: &Core, to: SubscriptionId, event: Event, effects: &mut Vec<Effect>) -> Option<Position> {
+fn recipient(
+    member: &Member,
+    (id, arrival): (SubscriptionId, LogicalTime),
+    style: PresenceStyle,
+) -> Recipient {
+    Recipient { id, member: member.id, style, arrival }
+}
+
+fn reply(core: &Core, to: SubscriptionId, event: Event, effects: &mut Effects) -> Option<Position> {
     core.subscribers.contains_key(&to).then(|| {
         effects.push(Effect::Send(event, Audience::Only(to)));
         Position { position: core.position }

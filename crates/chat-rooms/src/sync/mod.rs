@@ -4,6 +4,7 @@
 
 #[cfg(shuttle)]
 mod scheduled;
+pub(crate) mod steps;
 
 #[cfg(not(shuttle))]
 pub(crate) use {

@@ -4,6 +4,7 @@
 #![cfg(shuttle)]
 #![allow(clippy::unwrap_used)]
 
+mod busy;
 mod client;
 mod explore;
 mod names;

@@ -1,6 +1,6 @@
 //! Coalesces the joins and leaves of a large room.
 
-use std::mem;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chat_protocol::{Member, MemberGroup, MemberId};
@@ -13,7 +13,7 @@ pub(crate) struct PresenceBatcher {
     /// When the window was opened; `None` while it is closed.
     since: Option<LogicalTime>,
     /// The members that joined and are still in the room, in order of arrival.
-    entered: Vec<(LogicalTime, Arc<Member>)>,
+    entered: BTreeMap<LogicalTime, Arc<Member>>,
     /// The members that left, in the order in which they left.
     left: Vec<Departure>,
 }
@@ -48,16 +48,21 @@ pub(crate) struct Changes {
 impl PresenceBatcher {
     /// Notes that a member joined. Returns `true` if this opened the window.
     pub(crate) fn entered(&mut self, at: LogicalTime, member: Arc<Member>) -> bool {
-        self.entered.push((at, member));
+        self.entered.insert(at, member);
         self.open(at)
     }
 
     /// Notes that a member left that had joined at `arrival`. Returns `true` if this opened the
     /// window.
     pub(crate) fn left(&mut self, at: LogicalTime, member: Arc<Member>, arrival: LogicalTime) -> bool {
-        self.entered.retain(|(_, entered)| entered.id != member.id);
+        self.entered.remove(&arrival);
         self.left.push(Departure { at, member, arrival });
         self.open(at)
+    }
+
+    /// Whether a window is open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.since.is_some()
     }
 
     fn open(&mut self, at: LogicalTime) -> bool {
@@ -66,21 +71,24 @@ impl PresenceBatcher {
         opened
     }
 
-    /// Closes the window, if one is open.
-    pub(crate) fn close(&mut self) -> Option<BatchedPresence> {
-        let before = self.since.take()?;
-        let (arrivals, left) = (mem::take(&mut self.entered), mem::take(&mut self.left));
-        let departed = |seen: &dyn Fn(&&Departure) -> bool| {
-            MemberGroup::new(left.iter().filter(seen).map(|departed| Arc::clone(&departed.member)).collect())
+    /// Closes the window, if one is open. `receives_lists` says which newcomers need the changes.
+    pub(crate) fn close(self, receives_lists: impl Fn(MemberId) -> bool) -> Option<BatchedPresence> {
+        let Self { since, entered: arrivals, left } = self;
+        let before = since?;
+        let group = |departed: &[Departure], arrival: LogicalTime| {
+            let seen = departed.iter().filter(|departed| departed.arrival < arrival);
+            MemberGroup::new(seen.map(|departed| Arc::clone(&departed.member)).collect())
         };
-        let entered = MemberGroup::new(arrivals.iter().map(|(_, member)| Arc::clone(member)).collect());
-        let to_newcomers = arrivals.iter().enumerate().map(|(i, (arrival, newcomer))| {
-            let left = departed(&|departed| departed.arrival < *arrival && departed.at > *arrival);
+        let entered = MemberGroup::new(arrivals.values().map(Arc::clone).collect());
+        let newcomers = arrivals.iter().enumerate().filter(|(_, (_, newcomer))| receives_lists(newcomer.id));
+        let to_newcomers = newcomers.map(|(i, (arrival, newcomer))| {
+            let since = left.partition_point(|departed| departed.at <= *arrival);
+            let left = group(&left[since..], *arrival);
             (newcomer.id, Changes { left, entered: entered.as_ref().and_then(|all| all.after(i + 1)) })
         });
         Some(BatchedPresence {
             to_newcomers: to_newcomers.collect(),
-            to_all: Changes { left: departed(&|departed| departed.arrival < before), entered },
+            to_all: Changes { left: group(&left, before), entered },
             before,
         })
     }

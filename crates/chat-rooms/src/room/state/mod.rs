@@ -2,6 +2,8 @@
 //! receives which event. It uses no task, no lock and no clock: commands go in, effects come out.
 
 pub(crate) mod coalesce;
+pub(crate) mod effects;
+mod presence;
 pub(crate) mod roster;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,26 +12,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chat_protocol::{
-    ErrorCode, Event, LISTED_MEMBERS, Member, MemberId, MemberInfo, MemberList, Message, NoticeLevel,
-    PresenceChange, Reference, RoomName, UserId, Username,
+    ErrorCode, Event, LISTED_MEMBERS, Member, MemberId, MemberList, Message, NoticeLevel, Reference,
+    RoomName, UserId, Username,
 };
 
 use crate::delivery::audience::{Audience, LogicalTime, PresenceStyle, SubscriptionId};
-use crate::room::state::coalesce::{BatchedPresence, Changes, PresenceBatcher};
-use crate::room::state::roster::{Roster, RosterChanges, RosterPage, RosterQuery};
-
-/// What the room has to do after a command.
-#[derive(Debug)]
-pub(crate) enum Effect {
-    /// Send this event, after everything before it.
-    Send(Event, Audience),
-    /// Call [`RoomState::close_window`] when the window that coalesces joins and leaves is over.
-    OpenWindow,
-    /// Call [`RoomState::flush_presence`] when the window that coalesces changes is over.
-    OpenPresence,
-    /// This member has left: its record can be removed from the store.
-    MemberLeft(MemberId),
-}
+use crate::room::state::coalesce::PresenceBatcher;
+use crate::room::state::effects::{Effect, Effects};
+use crate::room::state::roster::Roster;
 
 /// Who holds a name: a user that is in the room, or is about to join.
 #[derive(Debug)]
@@ -149,9 +139,17 @@ impl RoomState {
         self.holders.get(username)?.member
     }
 
-    /// The ids of all members.
-    pub(crate) fn ids(&self) -> Vec<MemberId> {
-        self.members.keys().copied().collect()
+    /// The newest member and the newest session. Both are ids that increase over time.
+    pub(crate) fn newest(&self) -> Option<(MemberId, SubscriptionId)> {
+        let (member, _) = self.members.last_key_value()?;
+        Some((*member, self.last_session))
+    }
+
+    /// Up to `max` ids of members, in order: after `after`, and up to `last`.
+    pub(crate) fn ids(&self, after: Option<MemberId>, last: MemberId, max: usize) -> Vec<MemberId> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let ids = self.members.range((from, Bound::Unbounded)).map(|(id, _)| *id);
+        ids.take_while(|id| *id <= last).take(max).collect()
     }
 
     /// Whether this session is in the room.
@@ -225,7 +223,7 @@ impl RoomState {
         &mut self,
         member: &Arc<Member>,
         style: PresenceStyle,
-        effects: &mut Vec<Effect>,
+        effects: &mut Effects,
     ) -> (SubscriptionId, LogicalTime) {
         let session = self.new_session(member.id, style);
         let coalesces = self.members.len() + 1 > self.coalesce_above;
@@ -262,7 +260,7 @@ impl RoomState {
         &mut self,
         id: MemberId,
         style: PresenceStyle,
-        effects: &mut Vec<Effect>,
+        effects: &mut Effects,
     ) -> Option<(SubscriptionId, LogicalTime)> {
         let member = Arc::clone(&self.members.get(&id)?.member);
         if style == PresenceStyle::Lists {
@@ -293,25 +291,6 @@ impl RoomState {
         self.list_sessions += usize::from(style == PresenceStyle::Lists);
         self.change_sessions += usize::from(style == PresenceStyle::Changes);
         id
-    }
-
-    fn add_to_roster(&mut self, member: &Arc<Member>, effects: &mut Vec<Effect>) {
-        if let Some(roster) = &mut self.roster {
-            if roster.entered((&**member).into()) {
-                effects.push(Effect::OpenPresence);
-            }
-        } else {
-            self.create_roster();
-        }
-    }
-
-    /// Creates the roster for the first session that receives changes: it has just joined, and
-    /// knows everyone from its snapshot.
-    fn create_roster(&mut self) {
-        if self.roster.is_none() && self.change_sessions > 0 {
-            let members = self.members.values().map(|entry| MemberInfo::from(&*entry.member));
-            self.roster = Some(Roster::new(members));
-        }
     }
 
     /// Notes that a session leaves as soon as its last messages are delivered. If it is the last
@@ -346,7 +325,7 @@ impl RoomState {
 
     /// Removes a session, and its member with the last one. Returns `false` if the session had left
     /// before.
-    pub(crate) fn leave(&mut self, id: SubscriptionId, effects: &mut Vec<Effect>) -> bool {
+    pub(crate) fn leave(&mut self, id: SubscriptionId, effects: &mut Effects) -> bool {
         let Some(Session { member, style, is_leaving }) = self.sessions.remove(&id) else { return false };
         if !is_leaving {
             self.stop_staying(member);
@@ -356,13 +335,13 @@ impl RoomState {
         if entry.sessions.is_empty() {
             self.remove_member(member, style, effects);
         } else {
-            self.forget_style(style);
+            self.forget_style(style, effects);
         }
         true
     }
 
     /// Removes a member whose last session, with this style, has left.
-    fn remove_member(&mut self, id: MemberId, style: PresenceStyle, effects: &mut Vec<Effect>) {
+    fn remove_member(&mut self, id: MemberId, style: PresenceStyle, effects: &mut Effects) {
         let coalesces = self.members.len() > self.coalesce_above;
         if !coalesces {
             self.close_window(effects);
@@ -377,7 +356,7 @@ impl RoomState {
         if self.roster.as_mut().is_some_and(|roster| roster.left(&member.username)) {
             effects.push(Effect::OpenPresence);
         }
-        self.forget_style(style);
+        self.forget_style(style, effects);
         if self.list_sessions == 0 {
             return;
         }
@@ -389,79 +368,6 @@ impl RoomState {
             let event = Event::Left { group: member.into(), members: self.event_list() };
             effects.push(Effect::Send(event, Audience::Lists));
         }
-    }
-
-    /// Counts one session with this style less, and drops what only such sessions need.
-    fn forget_style(&mut self, style: PresenceStyle) {
-        match style {
-            PresenceStyle::Lists => self.list_sessions -= 1,
-            PresenceStyle::Changes => self.change_sessions -= 1,
-        }
-        if self.list_sessions == 0 {
-            // nobody is left to receive the coalesced changes
-            self.batcher = PresenceBatcher::default();
-        }
-        if self.change_sessions == 0 {
-            self.roster = None;
-        }
-    }
-
-    /// Sends the coalesced joins and leaves to the sessions with lists. Does nothing if no window
-    /// is open.
-    pub(crate) fn close_window(&mut self, effects: &mut Vec<Effect>) {
-        let Some(BatchedPresence { to_all, before, to_newcomers }) = self.batcher.close() else {
-            return;
-        };
-        self.push_changes(to_all, Audience::ListsBefore(before), effects);
-        for (newcomer, changes) in to_newcomers {
-            // further sessions with lists close the window when they join: only the first one
-            // arrived with its member
-            let first = self.sessions_of(newcomer).first().copied();
-            let receives_lists =
-                |id: &SubscriptionId| self.sessions.get(id).is_some_and(|s| s.style == PresenceStyle::Lists);
-            if let Some(session) = first.filter(receives_lists) {
-                self.push_changes(changes, Audience::Only(session), effects);
-            }
-        }
-    }
-
-    fn push_changes(
-        &mut self,
-        Changes { left, entered }: Changes,
-        audience: Audience,
-        effects: &mut Vec<Effect>,
-    ) {
-        let members = self.event_list();
-        if let Some(group) = left {
-            effects.push(Effect::Send(Event::Left { group, members: Arc::clone(&members) }, audience));
-        }
-        if let Some(group) = entered {
-            effects.push(Effect::Send(Event::Entered { group, members }, audience));
-        }
-    }
-
-    /// Sends the changes to the sessions with [`PresenceStyle::Changes`]. Does nothing if there are
-    /// none.
-    pub(crate) fn flush_presence(&mut self, effects: &mut Vec<Effect>) {
-        let Some(changes) = self.roster.as_mut().and_then(Roster::close) else {
-            return;
-        };
-        let RosterChanges { mut joined, mut left, count } = changes;
-        let partial = count > LISTED_MEMBERS;
-        if partial {
-            joined.truncate(self.presence_names);
-            left.truncate(self.presence_names);
-        }
-        let room = self.room.clone();
-        let change = PresenceChange { room, joined, left, member_count: count, partial };
-        effects.push(Effect::Send(Event::PresenceChanged(Box::new(change)), Audience::Changes));
-    }
-
-    /// A page of the list as it was last sent, with the requesting member itself. `None` if that is
-    /// not in the room, or no session receives changes.
-    pub(crate) fn roster_page(&self, requester: MemberId, query: RosterQuery<'_>) -> Option<RosterPage> {
-        let own = MemberInfo::from(&*self.members.get(&requester)?.member);
-        Some(self.roster.as_ref()?.page(&own, query))
     }
 
     /// The event for a message from a current or former member.

@@ -2,9 +2,12 @@
 //! last change of presence, and what has changed since.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::ops::Bound;
 
-use chat_protocol::{MemberInfo, Username};
+use chat_protocol::{LISTED_MEMBERS, MemberInfo, Username};
+
+use crate::sync::steps;
 
 /// The list of a room's members, and the changes since it was last announced. Snapshots and changes
 /// are consistent for a client that applies each change to its last snapshot as to a set.
@@ -17,8 +20,28 @@ pub(crate) struct Roster {
     joined: BTreeMap<Username, MemberInfo>,
     /// The names in `announced` whose members left since, and that nobody has now.
     left: BTreeSet<Username>,
+    /// What has changed in `announced` since it was announced, while a window is being closed.
+    closing: Made,
     /// Whether changes are being coalesced.
     is_open: bool,
+}
+
+/// The changes that are made and not announced yet.
+#[derive(Debug, Default)]
+struct Made {
+    joined: BTreeMap<Username, MemberInfo>,
+    left: BTreeSet<Username>,
+    /// Whether there are more than are listed.
+    is_cut: bool,
+}
+
+/// How far the closing of a window is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Closing {
+    /// There are more changes to make.
+    More,
+    /// All changes are made. `None` if there were none.
+    Done(Option<RosterChanges>),
 }
 
 /// The changes of a list.
@@ -26,6 +49,8 @@ pub(crate) struct Roster {
 pub(crate) struct RosterChanges {
     pub(crate) joined: Vec<MemberInfo>,
     pub(crate) left: Vec<Username>,
+    /// Whether there are more changes than these.
+    pub(crate) is_cut: bool,
     /// The number of members now.
     pub(crate) count: usize,
 }
@@ -49,6 +74,39 @@ pub(crate) struct RosterQuery<'a> {
     pub(crate) prefix: &'a str,
     /// The maximum number of members.
     pub(crate) limit: usize,
+}
+
+impl Made {
+    fn left(&mut self, username: Username) {
+        self.joined.remove(&username);
+        self.left.insert(username);
+        self.cut();
+    }
+
+    fn joined(&mut self, member: MemberInfo) {
+        self.left.remove(&member.username);
+        self.joined.insert(member.username.clone(), member);
+        self.cut();
+    }
+
+    /// Forgets the last ones: a list that is cut need not be complete.
+    fn cut(&mut self) {
+        if self.joined.len() > LISTED_MEMBERS {
+            self.joined.pop_last();
+            self.is_cut = true;
+        }
+        if self.left.len() > LISTED_MEMBERS {
+            self.left.pop_last();
+            self.is_cut = true;
+        }
+    }
+
+    fn finish(self, count: usize) -> Option<RosterChanges> {
+        let Self { joined, left, is_cut } = self;
+        let (joined, left) = (joined.into_values().collect::<Vec<_>>(), Vec::from_iter(left));
+        let has_changes = !joined.is_empty() || !left.is_empty();
+        has_changes.then_some(RosterChanges { joined, left, is_cut, count })
+    }
 }
 
 impl Roster {
@@ -83,22 +141,27 @@ impl Roster {
     }
 
     fn open(&mut self) -> bool {
-        !std::mem::replace(&mut self.is_open, true)
+        !mem::replace(&mut self.is_open, true)
     }
 
-    /// Closes the window and returns the changes to announce, or `None` if there are none.
-    pub(crate) fn close(&mut self) -> Option<RosterChanges> {
+    /// Closes the window: makes up to `max` changes, and returns whether there are more. The list
+    /// may be used in between. A client that has made some of the changes may make all of them
+    /// again.
+    pub(crate) fn close(&mut self, max: usize) -> Closing {
         self.is_open = false;
-        let (joined, left) = (std::mem::take(&mut self.joined), std::mem::take(&mut self.left));
-        if joined.is_empty() && left.is_empty() {
-            return None;
+        for _ in 0..max {
+            steps::count(1);
+            if let Some(username) = self.left.pop_first() {
+                self.announced.remove(&username);
+                self.closing.left(username);
+            } else if let Some((username, member)) = self.joined.pop_first() {
+                self.announced.insert(username, member.clone());
+                self.closing.joined(member);
+            } else {
+                return Closing::Done(mem::take(&mut self.closing).finish(self.announced.len()));
+            }
         }
-        for username in &left {
-            self.announced.remove(username);
-        }
-        let joined: Vec<_> = joined.into_values().collect();
-        self.announced.extend(joined.iter().map(|member| (member.username.clone(), member.clone())));
-        Some(RosterChanges { joined, left: left.into_iter().collect(), count: self.announced.len() })
+        Closing::More
     }
 
     /// Returns a page of the list as it was last announced, with the requesting member itself.
@@ -169,14 +232,15 @@ mod tests {
         let mut roster = Roster::new([member(1)].into_iter());
         assert!(roster.entered(member(2)));
         assert!(!roster.left(&name(2)));
-        assert_eq!(roster.close(), None);
+        assert_eq!(roster.close(9), Closing::Done(None));
         assert!(roster.left(&name(1)), "the window was closed");
         roster.entered(member(1));
-        assert_eq!(roster.close(), None);
+        assert_eq!(roster.close(9), Closing::Done(None));
         roster.entered(member(3));
         roster.left(&name(1));
-        let changes = RosterChanges { joined: vec![member(3)], left: vec![name(1)], count: 1 };
-        assert_eq!(roster.close(), Some(changes));
+        let (joined, left) = (vec![member(3)], vec![name(1)]);
+        let changes = RosterChanges { joined, left, is_cut: false, count: 1 };
+        assert_eq!(roster.close(9), Closing::Done(Some(changes)));
     }
 
     #[test]
@@ -213,6 +277,7 @@ mod tests {
         #[test]
         fn snapshots_and_changes_add_up(
             steps in prop::collection::vec((0..12_u8, 0..2_u8, 0..4_u8), 1..200),
+            max in 1..20_usize,
         ) {
             let mut roster = Roster::default();
             let mut present = BTreeMap::new();
@@ -231,7 +296,8 @@ mod tests {
                         roster.left(&name(n));
                         views.retain(|(member, _)| member.username != name(n));
                     }
-                    _ => if let Some(changes) = roster.close() {
+                    // a window is closed in pieces, and anything may happen between them
+                    _ => if let Closing::Done(Some(changes)) = roster.close(max) {
                         prop_assert_eq!(changes.count, present.len());
                         let joined = |name: &Username| changes.joined.iter().any(|member| member.username == *name);
                         prop_assert!(!changes.left.iter().any(joined), "a name is in one of the lists");

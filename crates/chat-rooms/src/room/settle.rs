@@ -1,0 +1,178 @@
+//! Settling: the results of appends reach a room.
+//!
+//! The store's writer hands over each result and goes on: it never waits for a room. A task of the
+//! room settles the results in order, many of them under one lock.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tracing::Span;
+
+use crate::room::publish::AppendResult;
+use crate::room::state::effects::Effects;
+use crate::room::{PIECE, Room, Windows, pump};
+use crate::sync::{Instant, steps};
+
+/// The result of an append, for the room of the message.
+pub(crate) struct Settlement {
+    pub(crate) result: AppendResult,
+    /// When the message was accepted.
+    pub(crate) taken_at: Instant,
+    /// Traces the message until its outcome is sent.
+    pub(crate) span: Span,
+    /// Called once the outcome is sent.
+    pub(crate) then: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl fmt::Debug for Settlement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settlement").field("result", &self.result).finish_non_exhaustive()
+    }
+}
+
+/// The results that wait for their room. There are never more than messages in flight, which the
+/// budget of the engine bounds. Its lock is held for a few instructions.
+#[derive(Debug, Default)]
+pub(crate) struct SettleQueue {
+    state: Mutex<Queued>,
+}
+
+#[derive(Debug, Default)]
+struct Queued {
+    results: VecDeque<Settlement>,
+    /// Whether a task settles them.
+    is_running: bool,
+}
+
+impl SettleQueue {
+    /// Queues a result. Returns `true` if a task has to be started.
+    fn push(&self, result: Settlement) -> bool {
+        let mut queued = self.state.lock();
+        queued.results.push_back(result);
+        !mem::replace(&mut queued.is_running, true)
+    }
+
+    /// Makes the caller the one that settles results, unless another one does.
+    fn claim(&self) -> bool {
+        !mem::replace(&mut self.state.lock().is_running, true)
+    }
+
+    /// Ends a claim, unless there are more results. Returns whether it ended.
+    fn finish(&self) -> bool {
+        let mut queued = self.state.lock();
+        queued.is_running = !queued.results.is_empty();
+        !queued.is_running
+    }
+
+    /// Takes up to [`PIECE`] results, or returns `None` if there are none, and the task is done.
+    fn next(&self) -> Option<Vec<Settlement>> {
+        let mut queued = self.state.lock();
+        let count = queued.results.len().min(PIECE);
+        queued.is_running = count > 0;
+        (count > 0).then(|| queued.results.drain(..count).collect())
+    }
+}
+
+impl Room {
+    /// Queues a result. Returns `true` if the caller has to run [`Settling`].
+    pub(crate) fn settle_later(&self, result: Settlement) -> bool {
+        self.settle_queue.push(result)
+    }
+
+    /// Settles results under one lock. Returns a pump that the caller has to run.
+    fn settle_all(&self, results: Vec<Settlement>) -> Option<usize> {
+        let (mut windows, mut settled) = (Windows::default(), Vec::with_capacity(results.len()));
+        let mut core = self.lock();
+        for Settlement { result, taken_at, span, then } in results {
+            steps::count(1);
+            let mut effects = Effects::default();
+            // a panic, as in an encoding, is the end of one result and not of those after it
+            let settle = || self.settle(&mut core, &mut effects, result);
+            if catch_unwind(AssertUnwindSafe(settle)).is_ok() {
+                self.queue(&mut core, effects, &mut windows);
+                settled.push((taken_at, span, then));
+            }
+        }
+        let wakers = self.progress(&mut core);
+        let woken = core.wake_one();
+        drop(core);
+        self.wake(wakers);
+        self.open(windows);
+        for (taken_at, span, then) in settled {
+            self.meters().ack.record(taken_at.elapsed());
+            drop(span);
+            then.into_iter().for_each(|then| then());
+        }
+        woken
+    }
+}
+
+/// The task that settles the queued results of a room. If it is dropped before it is done, because
+/// the runtime shuts down, it settles them right then: no sender waits forever.
+#[derive(Debug)]
+pub(crate) struct Settling {
+    room: Arc<Room>,
+    is_done: bool,
+}
+
+impl Settling {
+    /// The task that a queued result has to start.
+    pub(crate) fn new(room: Arc<Room>) -> Self {
+        Self { room, is_done: false }
+    }
+
+    /// Announces that a member's task is about to append a message, and will settle what is queued
+    /// afterwards: a store in memory has the result by then. `None` if another task settles.
+    pub(crate) fn claim(room: &Arc<Room>) -> Option<Self> {
+        room.settle_queue.claim().then(|| Self::new(Arc::clone(room)))
+    }
+
+    /// Settles a piece of what is queued. If more is queued, the caller has to [run](Self::run) the
+    /// rest.
+    pub(crate) fn settle_piece(mut self) -> Option<Self> {
+        if let Some(results) = self.room.settle_queue.next() {
+            self.room.settle_all(results).into_iter().for_each(|pump| self.room.spawn_pump(pump));
+            if !self.room.settle_queue.finish() {
+                return Some(self);
+            }
+        }
+        self.is_done = true;
+        None
+    }
+
+    /// Settles everything that is queued, then calls `then`, and delivers the messages. One task
+    /// does both, so that a message takes no more steps than one that is settled by the writer.
+    pub(crate) async fn run(mut self, then: impl FnOnce(&Arc<Room>) + Send) {
+        let mut woken = None;
+        while let Some(results) = self.room.settle_queue.next() {
+            if let Some(pump) = woken.take() {
+                // more is queued: the pump delivers meanwhile
+                self.room.spawn_pump(pump);
+                tokio::task::yield_now().await;
+            }
+            woken = self.room.settle_all(results);
+        }
+        self.is_done = true;
+        let room = Arc::clone(&self.room);
+        drop(self);
+        then(&room);
+        if let Some(pump) = woken {
+            pump::run(room, pump).await;
+        }
+    }
+}
+
+impl Drop for Settling {
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        while let Some(results) = self.room.settle_queue.next() {
+            self.room.settle_all(results).into_iter().for_each(|pump| self.room.spawn_pump(pump));
+        }
+    }
+}
