@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chat_db::Database;
-use chat_history::{HistoryStore, NewMessage, Page, SqliteHistory};
+use chat_history::{HistoryStore, NewMessage, Page, Retention, SqliteHistory};
 use chat_protocol::{MessageId, RoomName, UserId, Username};
 use tokio::runtime::Runtime;
 
@@ -124,7 +124,7 @@ impl Store {
         self.gate.enter(window);
         let gate = Arc::clone(&self.gate);
         self.history.append(
-            message,
+            message.into(),
             Box::new(move |outcome| {
                 if let Err(error) = outcome {
                     println!("a message was not stored: {error}");
@@ -143,7 +143,7 @@ impl Store {
                 let room = self.rooms[usize::try_from(random).unwrap_or_default() % rooms].clone();
                 let page =
                     Page::After { seq: scatter(random) % newest.max(51).saturating_sub(50), limit: 50 };
-                match self.history.page(room, page).await {
+                match self.history.page(room, page, Retention::default()).await {
                     Ok(page) => assert!(!page.messages.is_empty(), "an empty page"),
                     Err(error) => println!("a page was not read: {error}"),
                 }

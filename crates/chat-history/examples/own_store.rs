@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use chat_history::conformance::{self, History};
 use chat_history::{
-    AppendError, Appended, Durability, HistoryError, HistoryStore, MAX_PAGE_BYTES, Messages, NewMessage,
-    OnAppended, Page, Retention,
+    AppendError, Appended, Changed, Durability, Extent, HistoryError, HistoryStore, MAX_PAGE_BYTES, Messages,
+    NewDeletion, NewEvent, NewMessage, OnAppended, Page, Retention, StoredEvent,
 };
-use chat_protocol::{Epoch, Message, MessageId, RoomName, Timestamp, UserId};
+use chat_protocol::{Deletion, Epoch, Message, MessageId, RoomName, Timestamp, UserId};
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 
@@ -19,6 +19,8 @@ use parking_lot::Mutex;
 struct Room {
     messages: Vec<Arc<Message>>,
     newest: u64,
+    /// Messages with a smaller number were pruned.
+    oldest: u64,
     /// The first idempotent message with each id of an author, and its digest.
     ids: HashMap<(UserId, MessageId), (Arc<Message>, u64)>,
 }
@@ -31,16 +33,20 @@ struct ListHistory {
 }
 
 impl Room {
+    fn new() -> Self {
+        Self { oldest: 1, ..Self::default() }
+    }
+
     fn append(&mut self, new: NewMessage) -> Result<Appended, AppendError> {
         let (key, digest) = ((new.user.clone(), new.id.clone()), new.digest());
         if new.idempotent
             && let Some((first, known)) = self.ids.get(&key)
         {
-            let is_same = *known == digest;
-            return if is_same {
-                Ok(Appended::duplicate(Arc::clone(first)))
-            } else {
+            return if *known != digest {
                 Err(AppendError::IdReused)
+            } else {
+                let now = self.messages.iter().find(|message| message.seq == first.seq);
+                Ok(Appended::Duplicate(Arc::clone(now.unwrap_or(first))))
             };
         }
         self.newest += 1;
@@ -50,12 +56,46 @@ impl Room {
             self.ids.insert(key, (Arc::clone(&message), digest));
         }
         self.messages.push(Arc::clone(&message));
-        Ok(Appended::new(message))
+        Ok(Appended::Stored(StoredEvent::Message(message)))
     }
 
-    fn page(&self, page: Page) -> Messages {
+    fn delete(&mut self, NewDeletion { room, targets, by, .. }: NewDeletion) -> Appended {
+        let seq = self.newest + 1;
+        let mut deleted = Vec::new();
+        for message in &mut self.messages {
+            if targets.contains(&message.seq) && message.text().is_some() {
+                *message = Arc::new(message.deleted(by, seq));
+                deleted.push(Arc::clone(message));
+            }
+        }
+        if deleted.is_empty() {
+            return Appended::Unchanged;
+        }
+        self.newest = seq;
+        Appended::Stored(StoredEvent::Deletion(Arc::new(Deletion::new(room, seq, by, deleted))))
+    }
+
+    /// The messages that retention keeps.
+    fn kept(&self, retention: Retention) -> &[Arc<Message>] {
+        let max =
+            retention.max_count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
+        let newest = &self.messages[self.messages.len().saturating_sub(max)..];
+        let Some(earliest) = retention.sent_after(Timestamp::now()) else { return newest };
+        &newest[newest.partition_point(|message| message.sent_at < earliest)..]
+    }
+
+    fn extent(&self, retention: Retention) -> Extent {
+        let oldest = match self.kept(retention).first() {
+            Some(oldest) if self.kept(retention).len() < self.messages.len() => oldest.seq,
+            Some(_) => self.oldest,
+            None => self.newest + 1,
+        };
+        Extent::new(oldest, self.newest)
+    }
+
+    fn page(&self, page: Page, retention: Retention) -> Messages {
         let in_range: Vec<_> = self
-            .messages
+            .kept(retention)
             .iter()
             .filter(|message| match page {
                 Page::Before { seq, .. } => message.seq < seq,
@@ -81,7 +121,30 @@ impl Room {
         };
         messages.sort_unstable_by_key(|message| message.seq);
         let more = messages.len() < in_range.len();
-        Messages { messages, more }
+        Messages::new(page, self.extent(retention), messages, more)
+    }
+
+    fn changed(&self, after: u64, limit: usize) -> Changed {
+        let is_changed = |message: &&Arc<Message>| message.changed_seq.is_some_and(|seq| seq > after);
+        let changed: Vec<_> = self.messages.iter().filter(is_changed).map(Arc::clone).collect();
+        let bytes: usize = changed.iter().map(|message| message.encoded_size()).sum();
+        let fits = changed.len() <= limit && bytes <= MAX_PAGE_BYTES;
+        Changed::new(fits.then_some(changed), self.newest)
+    }
+}
+
+impl ListHistory {
+    /// Reads a room. A room that was never written to has no messages.
+    fn read<T: Send>(
+        &self,
+        room: &RoomName,
+        read: impl FnOnce(&Room) -> T,
+    ) -> BoxFuture<'_, Result<T, HistoryError>>
+    where
+        T: 'static,
+    {
+        let found = read(self.rooms.lock().get(room).unwrap_or(&Room::new()));
+        ready(Ok(found)).boxed()
     }
 }
 
@@ -94,26 +157,44 @@ impl HistoryStore for ListHistory {
         Durability::Memory
     }
 
-    fn append(&self, message: NewMessage, on_appended: OnAppended) {
+    fn append(&self, event: NewEvent, on_appended: OnAppended) {
         let mut rooms = self.rooms.lock();
-        let result = rooms.entry(message.room.clone()).or_default().append(message);
+        let room = rooms.entry(event.room().clone()).or_insert_with(Room::new);
+        let result = match event {
+            NewEvent::Message(message) => room.append(message),
+            NewEvent::Deletion(deletion) => Ok(room.delete(deletion)),
+        };
         // under the lock, so that results come in the order of the numbers
         on_appended(result);
     }
 
-    fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>> {
-        ready(Ok(self.rooms.lock().get(&room).map_or(0, |room| room.newest))).boxed()
+    fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
+        self.read(&room, |room| room.extent(retention))
     }
 
-    fn page(&self, room: RoomName, page: Page) -> BoxFuture<'_, Result<Messages, HistoryError>> {
-        ready(Ok(self.rooms.lock().get(&room).map_or_else(Messages::default, |room| room.page(page)))).boxed()
+    fn page(
+        &self,
+        room: RoomName,
+        page: Page,
+        retention: Retention,
+    ) -> BoxFuture<'_, Result<Messages, HistoryError>> {
+        self.read(&room, |room| room.page(page, retention))
+    }
+
+    fn changed(
+        &self,
+        room: RoomName,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Changed, HistoryError>> {
+        self.read(&room, |room| room.changed(after, limit))
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {
-        let now = Timestamp::now();
         for room in self.rooms.lock().values_mut() {
-            let newest = room.newest;
-            room.messages.retain(|message| retention.keeps(message.seq, message.sent_at, newest, now));
+            room.oldest = room.extent(retention).oldest;
+            let expired = room.messages.len() - room.kept(retention).len();
+            room.messages.drain(..expired);
         }
         ready(Ok(false)).boxed()
     }

@@ -85,16 +85,16 @@ impl Error for HistoryError {
     }
 }
 
-/// Why a message was not appended.
+/// Why an event was not appended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
     /// The same user has used this id in the same room for a message with another body, which may
-    /// have been erased or pruned since. Nothing was stored.
+    /// have been deleted or pruned since. Nothing was stored.
     #[error("the id was already used for another message")]
     IdReused,
-    /// The store failed. It is not known whether the message was stored; it is safe to append it
-    /// again with the same id.
+    /// The store failed. It is not known whether the event was stored; it is safe to append it again,
+    /// a message with the same id.
     #[error(transparent)]
     Unavailable(#[from] HistoryError),
 }

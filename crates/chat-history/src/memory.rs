@@ -4,15 +4,14 @@ mod users;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
-use chat_protocol::{Content, Epoch, Message, MessageId, RoomName, Timestamp, UserId};
+use chat_protocol::{Content, Deletion, Epoch, Message, MessageId, RoomName, Timestamp, UserId};
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 
 use crate::{
-    AppendError, Appended, Durability, HistoryError, HistoryStore, MAX_PAGE_BYTES, Messages, NewMessage,
-    OnAppended, Page, Retention,
+    AppendError, Appended, Changed, Durability, Extent, HistoryError, HistoryStore, MAX_PAGE_BYTES, Messages,
+    NewDeletion, NewEvent, NewMessage, OnAppended, Page, Retention, StoredEvent,
 };
 
 pub use users::MemoryUserMessages;
@@ -58,13 +57,16 @@ struct Rooms {
     forgotten: u64,
 }
 
-/// The newest messages of one room, with consecutive numbers.
+/// The newest messages of one room, in order.
 #[derive(Debug)]
 struct Log {
     messages: VecDeque<Arc<Message>>,
-    /// The ids of the idempotent messages, by author and id. Erased messages keep their entries.
+    /// The ids of the idempotent messages, by author and id. Deleted messages keep their entries.
     ids: HashMap<(UserId, MessageId), Claim>,
+    /// The number of the newest event.
     newest: u64,
+    /// Messages with a smaller number were removed.
+    oldest: u64,
     bytes: usize,
     /// The last append to this room.
     last_append: u64,
@@ -117,7 +119,7 @@ impl Rooms {
             {
                 let is_same = claim.digest == digest;
                 return if is_same {
-                    Ok(Appended::duplicate(Arc::clone(first)))
+                    Ok(Appended::Duplicate(Arc::clone(first)))
                 } else {
                     Err(AppendError::IdReused)
                 };
@@ -129,13 +131,36 @@ impl Rooms {
         log.push(Arc::clone(&message));
         self.bytes = self.bytes + log.bytes - before;
         self.evict();
-        Ok(Appended::new(message))
+        Ok(Appended::Stored(StoredEvent::Message(message)))
     }
 
-    /// The number of the newest message of a room.
-    fn newest(&self, room: &RoomName) -> u64 {
-        let known = self.logs.get(room).map(|log| log.newest).or_else(|| self.numbers.get(room).copied());
-        known.unwrap_or(self.forgotten)
+    fn delete(&mut self, NewDeletion { room, targets, by }: NewDeletion) -> Appended {
+        let Some(log) = self.logs.get_mut(&room) else { return Appended::Unchanged };
+        let (before, seq) = (log.bytes, log.newest + 1);
+        let mut targets = targets;
+        targets.sort_unstable();
+        targets.dedup();
+        let deleted: Vec<_> = targets
+            .into_iter()
+            .filter_map(|target| log.change(target, |text| text.deleted(by, seq)))
+            .collect();
+        if deleted.is_empty() {
+            return Appended::Unchanged;
+        }
+        log.newest = seq;
+        self.bytes = self.bytes + log.bytes - before;
+        Appended::Stored(StoredEvent::Deletion(Arc::new(Deletion::new(room, seq, by, deleted))))
+    }
+
+    /// The numbers of a room.
+    fn extent(&self, room: &RoomName, retention: Retention, now: Timestamp) -> Extent {
+        match self.logs.get(room) {
+            Some(log) => log.extent(retention, now),
+            None => {
+                let newest = self.numbers.get(room).copied().unwrap_or(self.forgotten);
+                Extent::new(newest + 1, newest)
+            }
+        }
     }
 
     /// Forgets the messages of whole rooms until the rest fits, and a quarter more, so that the
@@ -167,12 +192,24 @@ impl Rooms {
 impl Log {
     /// An empty room whose numbers continue after `newest`.
     fn after(newest: u64, position: i64) -> Self {
-        Self { messages: VecDeque::new(), ids: HashMap::new(), newest, bytes: 0, last_append: 0, position }
+        let (messages, ids) = (VecDeque::new(), HashMap::new());
+        Self { messages, ids, newest, oldest: newest + 1, bytes: 0, last_append: 0, position }
     }
 
     fn get(&self, seq: u64) -> Option<&Arc<Message>> {
-        let oldest = self.messages.front()?.seq;
-        self.messages.get(usize::try_from(seq.checked_sub(oldest)?).ok()?)
+        let index = self.messages.binary_search_by_key(&seq, |message| message.seq).ok()?;
+        self.messages.get(index)
+    }
+
+    /// Replaces a message that is not deleted, and returns what has replaced it.
+    fn change(&mut self, seq: u64, change: impl FnOnce(&Message) -> Message) -> Option<Arc<Message>> {
+        let index = self.messages.binary_search_by_key(&seq, |message| message.seq).ok()?;
+        let message = self.messages.get_mut(index)?;
+        message.text()?;
+        self.bytes -= message.size();
+        *message = Arc::new(change(message));
+        self.bytes += message.size();
+        Some(Arc::clone(message))
     }
 
     fn push(&mut self, message: Arc<Message>) {
@@ -189,6 +226,7 @@ impl Log {
     fn drop_oldest(&mut self) {
         let Some(oldest) = self.messages.pop_front() else { return };
         self.bytes -= oldest.size();
+        self.oldest = self.messages.front().map_or(self.newest + 1, |oldest| oldest.seq);
         match &oldest.content {
             Content::Text(text) => {
                 let key = (text.user.clone(), text.id.clone());
@@ -200,9 +238,21 @@ impl Log {
         }
     }
 
-    fn page(&self, page: Page) -> Messages {
-        let oldest = self.messages.front().map_or(self.newest + 1, |message| message.seq);
-        let index = |seq: u64| usize::try_from(seq.saturating_sub(oldest)).unwrap_or(usize::MAX);
+    /// The numbers of the messages that retention keeps.
+    fn extent(&self, retention: Retention, now: Timestamp) -> Extent {
+        let expired = self.expired(retention, now);
+        let oldest = match self.messages.get(expired) {
+            _ if expired == 0 => self.oldest,
+            Some(kept) => kept.seq,
+            None => self.newest + 1,
+        };
+        Extent::new(oldest, self.newest)
+    }
+
+    fn page(&self, page: Page, retention: Retention, now: Timestamp) -> Messages {
+        let extent = self.extent(retention, now);
+        // the position of the first kept message that is not before this number
+        let index = |seq: u64| self.messages.partition_point(|message| message.seq < seq.max(extent.oldest));
         let mut bytes = 0;
         let mut fits = |message: &&Arc<Message>| {
             bytes += message.encoded_size();
@@ -210,40 +260,52 @@ impl Log {
         };
         match page {
             Page::After { seq, limit } => {
-                let from = index(seq.saturating_add(1)).min(self.messages.len());
+                let from = index(seq.saturating_add(1));
                 let messages: Vec<_> =
                     self.messages.range(from..).take(limit).take_while(&mut fits).map(Arc::clone).collect();
                 let more = from + messages.len() < self.messages.len();
-                Messages { messages, more }
+                Messages::new(page, extent, messages, more)
             }
             Page::Before { seq, limit } => {
-                let end = index(seq).min(self.messages.len());
+                let (start, end) = (index(0), index(seq));
                 let mut messages: Vec<_> = self
                     .messages
-                    .range(..end)
+                    .range(start..end)
                     .rev()
                     .take(limit)
                     .take_while(&mut fits)
                     .map(Arc::clone)
                     .collect();
                 messages.reverse();
-                let more = messages.len() < end;
-                Messages { messages, more }
+                let more = start + messages.len() < end;
+                Messages::new(page, extent, messages, more)
             }
         }
     }
 
-    /// Removes the messages that retention does not keep.
-    fn prune(&mut self, retention: Retention, now: Timestamp) {
+    /// How many messages, the oldest ones, retention does not keep.
+    fn expired(&self, retention: Retention, now: Timestamp) -> usize {
         let max =
             retention.max_count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
-        let age = retention.max_age.map(|age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-        let too_old = |message: &Message| {
-            age.is_some_and(|age| message.sent_at.as_millis() < now.as_millis().saturating_sub(age))
+        let too_many = self.messages.len().saturating_sub(max);
+        let is_old = |message: &&Arc<Message>| {
+            retention.sent_after(now).is_some_and(|earliest| message.sent_at < earliest)
         };
-        while self.messages.len() > max || self.messages.front().is_some_and(|oldest| too_old(oldest)) {
-            self.drop_oldest();
-        }
+        too_many + self.messages.range(too_many..).take_while(is_old).count()
+    }
+
+    /// Removes the messages that retention does not keep.
+    fn prune(&mut self, retention: Retention, now: Timestamp) {
+        (0..self.expired(retention, now)).for_each(|_| self.drop_oldest());
+    }
+
+    /// The messages that an event after `after` has changed.
+    fn changed(&self, after: u64, limit: usize) -> Changed {
+        let is_changed = |message: &&Arc<Message>| message.changed_seq.is_some_and(|seq| seq > after);
+        let changed: Vec<_> = self.messages.iter().filter(is_changed).map(Arc::clone).collect();
+        let bytes: usize = changed.iter().map(|message| message.encoded_size()).sum();
+        let is_small = changed.len() <= limit && bytes <= MAX_PAGE_BYTES;
+        Changed::new(is_small.then_some(changed), self.newest)
     }
 }
 
@@ -256,22 +318,50 @@ impl HistoryStore for MemoryHistory {
         Durability::Memory
     }
 
-    fn append(&self, message: NewMessage, on_appended: OnAppended) {
-        let digest = message.idempotent.then(|| message.digest());
+    fn append(&self, event: NewEvent, on_appended: OnAppended) {
+        let digest = match &event {
+            NewEvent::Message(message) if message.idempotent => Some(message.digest()),
+            _ => None,
+        };
         let mut rooms = self.rooms.lock();
-        let outcome = rooms.append(message, digest);
+        let outcome = match event {
+            NewEvent::Message(message) => rooms.append(message, digest),
+            NewEvent::Deletion(deletion) => Ok(rooms.delete(deletion)),
+        };
         // under the lock, so that results come in the order of the numbers
         on_appended(outcome);
     }
 
-    fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>> {
-        let rooms = self.rooms.lock();
-        ready(Ok(rooms.newest(&room))).boxed()
+    fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
+        ready(Ok(self.rooms.lock().extent(&room, retention, Timestamp::now()))).boxed()
     }
 
-    fn page(&self, room: RoomName, page: Page) -> BoxFuture<'_, Result<Messages, HistoryError>> {
+    fn page(
+        &self,
+        room: RoomName,
+        page: Page,
+        retention: Retention,
+    ) -> BoxFuture<'_, Result<Messages, HistoryError>> {
+        let (rooms, now) = (self.rooms.lock(), Timestamp::now());
+        let found = match rooms.logs.get(&room) {
+            Some(log) => log.page(page, retention, now),
+            None => Messages::new(page, rooms.extent(&room, retention, now), Vec::new(), false),
+        };
+        ready(Ok(found)).boxed()
+    }
+
+    fn changed(
+        &self,
+        room: RoomName,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Changed, HistoryError>> {
         let rooms = self.rooms.lock();
-        ready(Ok(rooms.logs.get(&room).map_or_else(Messages::default, |log| log.page(page)))).boxed()
+        let nothing = || {
+            let newest = rooms.extent(&room, Retention::default(), Timestamp::now()).newest;
+            Changed::new(Some(Vec::new()), newest)
+        };
+        ready(Ok(rooms.logs.get(&room).map_or_else(nothing, |log| log.changed(after, limit)))).boxed()
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {

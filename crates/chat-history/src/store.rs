@@ -4,11 +4,70 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::{Content, Epoch, Message, MessageId, RoomName, Text, Timestamp, UserId, Username};
+use chat_protocol::{
+    Content, DeletedBy, Deletion, Epoch, Message, MessageId, RoomName, Text, Timestamp, UserId, Username,
+};
 use futures::future::BoxFuture;
 use sha2::{Digest, Sha256};
 
 use crate::{AppendError, HistoryError};
+
+/// An event that is not stored yet and has no number.
+///
+/// The enum is exhaustive: a store has to support each kind of event, so a new kind is meant to
+/// break its build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NewEvent {
+    /// A message is posted.
+    Message(NewMessage),
+    /// Messages are deleted.
+    Deletion(NewDeletion),
+}
+
+impl NewEvent {
+    /// The room in which the event happens.
+    pub fn room(&self) -> &RoomName {
+        match self {
+            Self::Message(message) => &message.room,
+            Self::Deletion(deletion) => &deletion.room,
+        }
+    }
+}
+
+impl From<NewMessage> for NewEvent {
+    fn from(message: NewMessage) -> Self {
+        Self::Message(message)
+    }
+}
+
+impl From<NewDeletion> for NewEvent {
+    fn from(deletion: NewDeletion) -> Self {
+        Self::Deletion(deletion)
+    }
+}
+
+/// The deletion of messages of one room, before it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NewDeletion {
+    /// The room.
+    pub room: RoomName,
+    /// The numbers of the messages, at most [`MAX_TARGETS`].
+    pub targets: Vec<u64>,
+    /// Who deletes them.
+    pub by: DeletedBy,
+}
+
+/// The maximum number of messages that one event deletes.
+pub const MAX_TARGETS: usize = 500;
+
+impl NewDeletion {
+    /// The deletion of the messages with these numbers, in as many events as it takes.
+    pub fn batches(room: &RoomName, targets: &[u64], by: DeletedBy) -> impl Iterator<Item = Self> {
+        let event = move |targets: &[u64]| Self { room: room.clone(), targets: targets.to_vec(), by };
+        targets.chunks(MAX_TARGETS).map(event)
+    }
+}
 
 /// A message that is not stored yet and has no number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +105,7 @@ impl NewMessage {
     }
 
     /// A digest of what the author has sent: the first 64 bits of a SHA-256 hash. A store keeps it
-    /// with an id to recognise a duplicate although the message was erased, pruned or changed.
+    /// with an id to recognise a duplicate although the message was deleted, pruned or changed.
     /// Each version and each process computes the same digest. Two messages of different texts have
     /// different digests, except with a probability of 2^-64.
     pub fn digest(&self) -> u64 {
@@ -67,34 +126,59 @@ impl NewMessage {
     }
 }
 
+/// An event that is stored and has a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoredEvent {
+    /// A message was posted.
+    Message(Arc<Message>),
+    /// Messages were deleted.
+    Deletion(Arc<Deletion>),
+}
+
+impl StoredEvent {
+    /// The number of the event in its room.
+    pub fn seq(&self) -> u64 {
+        match self {
+            Self::Message(message) => message.seq,
+            Self::Deletion(deletion) => deletion.seq,
+        }
+    }
+}
+
 /// The result of an append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Appended {
-    /// The stored message. For a duplicate this is the first message with the id.
-    pub message: Arc<Message>,
-    /// Whether the message had been stored before, and therefore had been announced before.
-    pub duplicate: bool,
-    /// Messages of the same room right before this one that no result has announced: a commit that
-    /// seemed to fail had reached the disk. Oldest first; otherwise empty.
-    pub recovered: Vec<Arc<Message>>,
+pub enum Appended {
+    /// The event was stored now.
+    Stored(StoredEvent),
+    /// The message had been stored before: this is the first message with the id, as it is now.
+    Duplicate(Arc<Message>),
+    /// The event would change nothing. It was not stored, and has no number.
+    Unchanged,
 }
 
 impl Appended {
-    /// The result for a message that was stored now.
-    pub fn new(message: Arc<Message>) -> Self {
-        Self { message, duplicate: false, recovered: Vec::new() }
+    /// The message that was stored, now or before; `None` for any other event.
+    pub fn message(&self) -> Option<&Arc<Message>> {
+        match self {
+            Self::Stored(StoredEvent::Message(message)) | Self::Duplicate(message) => Some(message),
+            _ => None,
+        }
     }
 
-    /// The result for a message that had been stored before.
-    pub fn duplicate(first: Arc<Message>) -> Self {
-        Self { message: first, duplicate: true, recovered: Vec::new() }
+    /// The number of the event, or of the first message for a duplicate; `None` if nothing changed.
+    pub fn seq(&self) -> Option<u64> {
+        match self {
+            Self::Stored(event) => Some(event.seq()),
+            Self::Duplicate(message) => Some(message.seq),
+            Self::Unchanged => None,
+        }
     }
 
-    /// Adds messages that no result has announced, oldest first.
-    #[must_use]
-    pub fn with_recovered(self, recovered: Vec<Arc<Message>>) -> Self {
-        Self { recovered, ..self }
+    /// Whether the message had been stored before.
+    pub fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Duplicate(_))
     }
 }
 
@@ -102,6 +186,10 @@ impl Appended {
 ///
 /// It is called exactly once, on any thread, in the order of the room's numbers, and before any
 /// later append to that room completes. It must not block and must not call the store.
+///
+/// There may be numbers that no result has: an append whose result was an error may have been
+/// stored all the same. The caller finds such events with [`HistoryStore::page`] and
+/// [`HistoryStore::changed`].
 pub type OnAppended = Box<dyn FnOnce(Result<Appended, AppendError>) + Send>;
 
 /// The maximum size of a page of messages, counted by
@@ -130,13 +218,77 @@ pub enum Page {
     },
 }
 
-/// A page of a room's messages.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The numbers of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Extent {
+    /// The number of the oldest message that is kept, or a smaller number if there is none between
+    /// them. Messages with a smaller number were removed. `newest + 1` if none is kept.
+    pub oldest: u64,
+    /// The number of the newest event that was stored; 0 if there never was one.
+    pub newest: u64,
+}
+
+impl Extent {
+    /// The numbers of a room.
+    pub fn new(oldest: u64, newest: u64) -> Self {
+        Self { oldest, newest }
+    }
+}
+
+/// A page of a room's messages: all those of a range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Messages {
-    /// The messages, oldest first, with consecutive numbers.
+    /// The messages, oldest first.
     pub messages: Vec<Arc<Message>>,
+    /// The number with which the range begins. In a page [`After`](Page::After) a number it is
+    /// larger than the next number if messages after that number were removed.
+    pub first: u64,
+    /// The number with which the range ends, inclusive. An empty range ends with `first - 1`.
+    pub last: u64,
     /// Whether there are more messages in the requested direction.
     pub more: bool,
+    /// The number of the newest event that the states of the messages include.
+    pub newest: u64,
+}
+
+impl Messages {
+    /// The page of a room with these numbers, from the messages that were found, and whether there
+    /// are more in the direction of the page.
+    pub fn new(page: Page, extent: Extent, messages: Vec<Arc<Message>>, more: bool) -> Self {
+        let Extent { oldest, newest } = extent;
+        let (first, last) = match page {
+            Page::After { seq, .. } => {
+                let first = seq.min(newest).saturating_add(1).max(oldest);
+                let last = if more { messages.last().map_or(first - 1, |last| last.seq) } else { newest };
+                (first, last)
+            }
+            Page::Before { seq, .. } => {
+                let last = seq.saturating_sub(1).min(newest);
+                let first = if more { messages.first().map(|first| first.seq) } else { Some(oldest) };
+                (first.unwrap_or(last + 1).min(last + 1), last)
+            }
+        };
+        Self { messages, first, last, more, newest }
+    }
+}
+
+/// The messages of a room that were changed after a point in its log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Changed {
+    /// The messages as they are now, oldest first; `None` if there are too many.
+    pub messages: Option<Vec<Arc<Message>>>,
+    /// The number of the newest event that the states of the messages include.
+    pub newest: u64,
+}
+
+impl Changed {
+    /// The changed messages, oldest first, as of the event `newest`; `None` if there are too many.
+    pub fn new(messages: Option<Vec<Arc<Message>>>, newest: u64) -> Self {
+        Self { messages, newest }
+    }
 }
 
 /// What a message survives once its append has completed.
@@ -156,7 +308,8 @@ pub enum Durability {
 pub struct Retention {
     /// Messages older than this are removed. `None`: no limit.
     pub max_age: Option<Duration>,
-    /// Only this number of the newest messages of each room is kept. `None`: no limit.
+    /// Only this number of the newest messages of each room is kept, deleted ones included. `None`:
+    /// no limit.
     pub max_count: Option<u64>,
 }
 
@@ -171,57 +324,80 @@ impl Retention {
         *self == Self::default()
     }
 
-    /// Whether a message is kept at the time `now` in a room whose newest message has the number
-    /// `newest`.
-    pub fn keeps(&self, seq: u64, sent_at: Timestamp, newest: u64, now: Timestamp) -> bool {
+    /// The earliest time of a message that is not too old at the time `now`; `None` if no message
+    /// is too old.
+    pub fn sent_after(&self, now: Timestamp) -> Option<Timestamp> {
         let millis = |age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-        let is_young = |age| sent_at.as_millis() >= now.as_millis().saturating_sub(millis(age));
-        self.max_count.is_none_or(|count| seq.saturating_add(count) > newest)
-            && self.max_age.is_none_or(is_young)
+        let earliest = |age| Timestamp::from_millis(now.as_millis().saturating_sub(millis(age)));
+        self.max_age.map(earliest)
     }
 }
 
-/// The messages of all rooms.
+/// The messages of all rooms, and the order of what happens to them.
 ///
-/// The messages of a room are numbered 1, 2, 3 and so on without gaps, whatever fails and whenever
-/// the process ends. Within an epoch no number is used twice.
+/// The events of a room are numbered 1, 2, 3 and so on without gaps, whatever fails and whenever
+/// the process ends. Within an epoch no number is used twice. A message has the number of the event
+/// that has posted it. What the other events did is kept as the state of the messages.
 ///
 /// # Implementing a store
 /// The suite `conformance` (feature `conformance`) tests all of this. The methods return boxed
 /// futures so that the trait can be used as `dyn HistoryStore`.
 pub trait HistoryStore: fmt::Debug + Send + Sync + 'static {
-    /// The epoch of this store. A store that may have lost messages begins a new epoch.
+    /// The epoch of this store. A store that may have lost events begins a new epoch; it may do so
+    /// while it is in use.
     fn epoch(&self) -> Epoch;
 
     /// What a message survives once its append has completed.
     fn durability(&self) -> Durability;
 
-    /// Queues a message to be stored after all messages that were queued before, and returns at
-    /// once. The queue is not bounded: the caller has to limit how much it appends. `on_appended`
-    /// receives the result.
+    /// Queues an event to be stored after all events that were queued before, and returns at once.
+    /// The queue is not bounded: the caller has to limit how much it appends. `on_appended` receives
+    /// the result.
+    ///
+    /// A deletion removes the text, the author and the author's id from those of its targets that
+    /// exist and are not deleted yet. If there are none, the result is [`Appended::Unchanged`].
     ///
     /// A message that is [idempotent](NewMessage::idempotent), and whose id the same user has used
     /// in the same room for an idempotent message within the last 24 hours, is not stored again:
     /// the result is the first message as it is now, or [`AppendError::IdReused`] if the
     /// [digests](NewMessage::digest) differ. The user's name does not matter, and neither does
-    /// what became of the first message: if it was erased, another text is still
+    /// what became of the first message: if it was deleted, another text is still
     /// [`IdReused`](AppendError::IdReused). A store may forget the id of a message that was pruned;
     /// if it does not, the same is true for it.
-    fn append(&self, message: NewMessage, on_appended: OnAppended);
+    fn append(&self, event: NewEvent, on_appended: OnAppended);
 
-    /// The number of the newest message that was stored in a room; 0 if there never was one.
+    /// The numbers of a room, of which `retention` is kept.
     ///
     /// # Errors
     /// [`HistoryError`] if the store fails.
-    fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>>;
+    fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>>;
 
-    /// A page of the stored messages of a room. It ends at its limit, and where the encoded sizes
-    /// of its messages add up to [`MAX_PAGE_BYTES`]; one message always fits. Pruned messages are
-    /// not included.
+    /// A page of the stored messages of a room, as they are now. It ends at its limit, and where
+    /// the encoded sizes of its messages add up to [`MAX_PAGE_BYTES`]; one message always fits.
+    /// Messages that were pruned, or that `retention` does not keep, are not included.
     ///
     /// # Errors
     /// [`HistoryError`] if the store fails.
-    fn page(&self, room: RoomName, page: Page) -> BoxFuture<'_, Result<Messages, HistoryError>>;
+    fn page(
+        &self,
+        room: RoomName,
+        page: Page,
+        retention: Retention,
+    ) -> BoxFuture<'_, Result<Messages, HistoryError>>;
+
+    /// The messages of a room that an event with a number larger than `after` has changed, whatever
+    /// their own numbers. Posting a message does not change it. There are too many if they are more
+    /// than `limit`, or their encoded sizes add up to more than [`MAX_PAGE_BYTES`]. Pruned messages
+    /// may be missing.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if the store fails.
+    fn changed(
+        &self,
+        room: RoomName,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Changed, HistoryError>>;
 
     /// Performs one small step of pruning, and returns whether there is more to do. A step delays
     /// other calls by a few milliseconds at most.

@@ -1,4 +1,4 @@
-//! The messages of one user in all rooms, to be exported or erased.
+//! The messages of one user in all rooms, to be exported or deleted.
 
 use std::fmt;
 use std::str::FromStr;
@@ -42,10 +42,10 @@ pub struct UserQuery {
     pub name: Option<Username>,
 }
 
-/// A message that was erased.
+/// Identifies a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ErasedMessage {
+pub struct MessageKey {
     /// The room.
     pub room: RoomName,
     /// The number of the message in the room.
@@ -76,7 +76,7 @@ impl From<UserId> for UserQuery {
     }
 }
 
-impl ErasedMessage {
+impl MessageKey {
     /// The message with this number in this room.
     pub fn new(room: RoomName, seq: u64) -> Self {
         Self { room, seq }
@@ -119,7 +119,7 @@ impl<T> Step<T> {
     }
 }
 
-/// Access to the messages of one user in all rooms, for moderators: export and erasure.
+/// Access to the messages of one user in all rooms, to export or to delete them.
 ///
 /// Both are walks in small steps: the first step has no cursor, each further step the cursor that
 /// the previous one returned. Messages that are sent during a walk may be missed by it.
@@ -135,23 +135,19 @@ pub trait UserMessages: fmt::Debug + Send + Sync + 'static {
         after: Option<Cursor>,
     ) -> BoxFuture<'_, Result<Step<Vec<Arc<Message>>>, HistoryError>>;
 
-    /// Erases the next messages of a user: text, author and the author's id for the message are
-    /// removed; number and time are kept. Returns rooms and numbers, so that the caller can remove
-    /// the messages from other places, such as the memory of an engine. The erasure is as durable
-    /// as the store when this resolves.
+    /// The rooms and numbers of the next messages of a user that are not deleted, room by room, and
+    /// within a room in order: the targets of a [`NewDeletion`](crate::NewDeletion) for each room.
+    /// Cancel-safe.
     ///
-    /// The store still recognises the ids of erased messages for as long as it recognises others
-    /// (at most 24 hours), so that an erased message that is sent again is not stored again. Until
-    /// then it keeps the id with its author and the [digest](crate::NewMessage::digest) of the
-    /// message.
-    ///
-    /// Not cancel-safe: messages may be erased although the future is dropped.
+    /// A store still recognises the ids of deleted messages for as long as it recognises others (at
+    /// most 24 hours), so that a deleted message that is sent again is not stored again. Until then
+    /// it keeps the id with its author and the [digest](crate::NewMessage::digest) of the message.
     ///
     /// # Errors
-    /// [`HistoryError`] if the store fails; it is safe to retry.
-    fn erase(
+    /// [`HistoryError`] if the store fails.
+    fn find(
         &self,
         query: UserQuery,
         after: Option<Cursor>,
-    ) -> BoxFuture<'_, Result<Step<Vec<ErasedMessage>>, HistoryError>>;
+    ) -> BoxFuture<'_, Result<Step<Vec<MessageKey>>, HistoryError>>;
 }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use chat_protocol::{Message, MessageId, RoomName, UserId, Username};
+use chat_protocol::{DeletedBy, Deletion, Message, MessageId, RoomName, UserId, Username};
 use futures::channel::oneshot;
 
-use crate::{AppendError, Appended, HistoryStore, MAX_PAGE_BYTES, Messages, NewMessage, Page, Retention};
+use crate::{
+    AppendError, Appended, HistoryStore, MAX_PAGE_BYTES, Messages, NewDeletion, NewEvent, NewMessage, Page,
+    Retention, StoredEvent,
+};
 
 /// The result of an append.
 pub type Outcome = Result<Appended, AppendError>;
@@ -41,39 +44,93 @@ pub fn idempotent_message(in_room: &str, from: &str, body: &str, own_id: &str) -
     NewMessage::new(room(in_room), user(from), name(from), body, id(own_id)).idempotent(true)
 }
 
-/// Appends a message at once, and resolves to the result.
-pub fn append(store: &dyn HistoryStore, message: NewMessage) -> impl Future<Output = Outcome> + use<> {
+/// The deletion of messages by the operator. They have to fit into one event.
+pub fn deletion(in_room: &str, targets: &[u64]) -> NewDeletion {
+    let in_room = room(in_room);
+    let mut events = NewDeletion::batches(&in_room, targets, DeletedBy::Operator);
+    let event = events.next().unwrap();
+    assert!(events.next().is_none());
+    event
+}
+
+/// Appends an event at once, and resolves to the result.
+pub fn append<E: Into<NewEvent>>(
+    store: &dyn HistoryStore,
+    event: E,
+) -> impl Future<Output = Outcome> + use<E> {
     let (sender, result) = oneshot::channel();
-    store.append(message, Box::new(move |outcome| sender.send(outcome).unwrap()));
+    store.append(event.into(), Box::new(move |outcome| sender.send(outcome).unwrap()));
     async { result.await.unwrap() }
+}
+
+/// Appends a message, and returns it as it is stored, now or before.
+pub async fn stored(store: &dyn HistoryStore, message: NewMessage) -> Arc<Message> {
+    Arc::clone(append(store, message).await.unwrap().message().unwrap())
+}
+
+/// Appends a message that has to be a duplicate, and returns the first one.
+pub async fn duplicate(store: &dyn HistoryStore, message: NewMessage) -> Arc<Message> {
+    let appended = append(store, message).await.unwrap();
+    assert!(appended.is_duplicate(), "{appended:?}");
+    Arc::clone(appended.message().unwrap())
+}
+
+/// Deletes messages of which at least one is not deleted, and returns the event.
+pub async fn delete(store: &dyn HistoryStore, in_room: &str, targets: &[u64]) -> Arc<Deletion> {
+    match append(store, deletion(in_room, targets)).await.unwrap() {
+        Appended::Stored(StoredEvent::Deletion(deletion)) => deletion,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The number of the newest event in a room.
+pub async fn newest(store: &dyn HistoryStore, name: &str) -> u64 {
+    store.extent(room(name), Retention::default()).await.unwrap().newest
 }
 
 /// Appends a message that has to be new, and returns its number.
 pub async fn seq_of(store: &dyn HistoryStore, message: NewMessage) -> u64 {
     let appended = append(store, message).await.unwrap();
-    assert!(!appended.duplicate && appended.recovered.is_empty(), "{appended:?}");
-    appended.message.seq
+    assert!(matches!(appended, Appended::Stored(_)), "{appended:?}");
+    appended.seq().unwrap()
 }
 
 /// A page of a room, whose limits and order are checked.
 pub async fn page(store: &dyn HistoryStore, name: &str, page: Page) -> Messages {
-    let found = store.page(room(name), page).await.unwrap();
+    kept_page(store, name, page, Retention::default()).await
+}
+
+/// A page of what retention keeps of a room, whose limits and order are checked.
+pub async fn kept_page(store: &dyn HistoryStore, name: &str, page: Page, retention: Retention) -> Messages {
+    let found = store.page(room(name), page, retention).await.unwrap();
     let limit = match page {
         Page::Before { limit, .. } | Page::After { limit, .. } => limit,
     };
     let bytes: usize = found.messages.iter().map(|message| message.encoded_size()).sum();
     assert!(found.messages.len() <= limit);
     assert!(bytes <= MAX_PAGE_BYTES || found.messages.len() == 1);
-    assert!(found.messages.is_sorted_by(|a, b| a.seq + 1 == b.seq));
+    assert!(found.messages.is_sorted_by(|a, b| a.seq < b.seq));
+    assert!(found.messages.iter().all(|message| (found.first..=found.last).contains(&message.seq)));
+    assert!(found.first <= found.last + 1 && found.last <= found.newest);
+    match page {
+        Page::After { .. } if !found.more => assert_eq!(found.last, found.newest),
+        Page::After { seq, .. } => assert!(found.first > seq),
+        Page::Before { seq, .. } => assert_eq!(found.last, seq.saturating_sub(1).min(found.newest)),
+    }
     found
+}
+
+/// Whether a page is empty, and the last in its direction.
+pub fn is_end(page: &Messages) -> bool {
+    page.messages.is_empty() && !page.more
 }
 
 /// All messages of a room, read page by page from the oldest.
 pub async fn all_after(store: &dyn HistoryStore, name: &str, limit: usize) -> Vec<Arc<Message>> {
-    let mut all = Vec::<Arc<Message>>::new();
+    let (mut all, mut seq) = (Vec::<Arc<Message>>::new(), 0);
     loop {
-        let seq = all.last().map_or(0, |last| last.seq);
-        let Messages { messages, more } = page(store, name, Page::After { seq, limit }).await;
+        let Messages { messages, more, last, .. } = page(store, name, Page::After { seq, limit }).await;
+        seq = last;
         all.extend(messages);
         if !more {
             return all;
@@ -83,10 +140,10 @@ pub async fn all_after(store: &dyn HistoryStore, name: &str, limit: usize) -> Ve
 
 /// All messages of a room, oldest first, read page by page from the newest.
 pub async fn all_before(store: &dyn HistoryStore, name: &str, limit: usize) -> Vec<Arc<Message>> {
-    let mut all = Vec::<Arc<Message>>::new();
+    let (mut all, mut seq) = (Vec::<Arc<Message>>::new(), u64::MAX);
     loop {
-        let seq = all.first().map_or(u64::MAX, |first| first.seq);
-        let Messages { messages, more } = page(store, name, Page::Before { seq, limit }).await;
+        let Messages { messages, more, first, .. } = page(store, name, Page::Before { seq, limit }).await;
+        seq = first;
         all.splice(0..0, messages);
         if !more {
             return all;
@@ -104,7 +161,7 @@ pub fn seqs(messages: &[Arc<Message>]) -> Vec<u64> {
     messages.iter().map(|message| message.seq).collect()
 }
 
-/// The text of a message; `None` if it was erased.
+/// The text of a message; `None` if it was deleted.
 pub fn body(message: &Message) -> Option<&str> {
     message.text().map(|text| &*text.body)
 }

@@ -107,6 +107,12 @@ macro_rules! __with_history_tests {
             another_text_is_not_a_duplicate_of_a_pruned_message
             a_repeated_id_is_recognised_in_the_same_commit
             a_generated_id_is_not_compared
+            deleted_messages_keep_their_numbers
+            a_deletion_that_changes_nothing_has_no_number
+            the_id_of_a_deleted_message_decides_by_its_text
+            changed_messages_are_found_by_the_events_that_changed_them
+            events_that_are_no_messages_leave_gaps_in_pages
+            pages_and_numbers_follow_retention_before_it_is_carried_out
             pages_end_at_their_limit
             pages_are_limited_in_bytes
             all_but_the_newest_messages_are_pruned
@@ -125,9 +131,8 @@ macro_rules! __with_user_messages_tests {
     ([$($callback:tt)*] $($arguments:tt)*) => {
         $($callback)*! {
             $($arguments)*
-            a_users_messages_are_found_and_erased_in_all_rooms
-            the_id_of_an_erased_message_decides_by_its_text
-            messages_under_one_name_are_found_and_erased
+            a_users_messages_are_found_and_deleted_in_all_rooms
+            messages_under_one_name_are_found_and_deleted
             pages_of_a_user_are_limited_in_bytes
             a_walk_through_many_rooms_finds_each_message_once
         }

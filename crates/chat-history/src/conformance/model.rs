@@ -3,7 +3,9 @@
 use std::iter;
 
 use super::History;
-use super::helpers::{all_after, all_before, append, body, idempotent_message, message, prune, room};
+use super::helpers::{
+    all_after, all_before, append, body, deletion, idempotent_message, message, newest, prune, room, seqs,
+};
 use crate::{AppendError, Retention};
 
 /// The rooms that operations are about.
@@ -33,6 +35,15 @@ pub enum Operation {
         /// The id.
         id: u8,
     },
+    /// Delete messages, some of which may not exist or be deleted already.
+    Delete {
+        /// The index of the room in [`ROOMS`].
+        room: usize,
+        /// The number of the first target.
+        first: u64,
+        /// The number of targets, with consecutive numbers.
+        count: u64,
+    },
     /// Prune all but this number of the newest messages of each room.
     Prune {
         /// The number of messages to keep.
@@ -52,7 +63,8 @@ impl Operation {
         let (kind, room, user, body, id) = (below(16), usize::from(below(3)), below(2), below(2), below(4));
         match kind {
             0..4 => Self::Append { room, user, body },
-            4..15 => Self::AppendIdempotent { room, user, body, id },
+            4..13 => Self::AppendIdempotent { room, user, body, id },
+            13..15 => Self::Delete { room, first: u64::from(below(100)), count: u64::from(below(4)) + 1 },
             _ => Self::Prune { count: u64::from(below(6)) },
         }
     }
@@ -69,26 +81,71 @@ pub enum PrunedIds {
     Either,
 }
 
-/// The expected content of a room.
+/// The expected content of a room: what happened, by number.
 #[derive(Debug, Default)]
 struct Room {
-    /// The text of each message, and its author and id if it is idempotent.
-    messages: Vec<(String, Option<(u8, u8)>)>,
-    /// How many of the oldest messages were pruned.
-    pruned: usize,
+    /// The messages; `None` for other events.
+    events: Vec<Option<Posted>>,
+}
+
+#[derive(Debug)]
+struct Posted {
+    text: String,
+    /// The author and the id of an idempotent message.
+    key: Option<(u8, u8)>,
+    deleted_by: Option<u64>,
+    pruned: bool,
 }
 
 impl Room {
-    /// The newest message with an id. There are several only if the id of a pruned one was
-    /// forgotten.
-    fn newest_with(&self, key: (u8, u8), with_pruned: bool) -> Option<usize> {
-        let from = if with_pruned { 0 } else { self.pruned };
-        (from..self.messages.len()).rev().find(|i| self.messages[*i].1 == Some(key))
+    fn newest(&self) -> u64 {
+        self.events.len() as u64
+    }
+
+    fn post(&mut self, text: String, key: Option<(u8, u8)>) -> u64 {
+        self.events.push(Some(Posted { text, key, deleted_by: None, pruned: false }));
+        self.newest()
+    }
+
+    /// The messages that are kept, with their numbers.
+    fn kept(&mut self) -> impl DoubleEndedIterator<Item = (u64, &mut Posted)> {
+        let messages = (1..).zip(&mut self.events).filter_map(|(seq, event)| Some((seq, event.as_mut()?)));
+        messages.filter(|(_, posted)| !posted.pruned).collect::<Vec<_>>().into_iter()
+    }
+
+    /// The newest message with an id, and its text. There are several only if the id of a pruned
+    /// one was forgotten.
+    fn newest_with(&self, key: (u8, u8), with_pruned: bool) -> Option<(u64, &str)> {
+        let messages = (1..).zip(&self.events).filter_map(|(seq, event)| Some((seq, event.as_ref()?)));
+        messages
+            .filter(|(_, posted)| posted.key == Some(key) && (with_pruned || !posted.pruned))
+            .map(|(seq, posted)| (seq, posted.text.as_str()))
+            .last()
+    }
+
+    /// Deletes messages, and returns the number of the event.
+    fn delete(&mut self, targets: &[u64]) -> Option<u64> {
+        let event = self.newest() + 1;
+        let mut changes = false;
+        for (seq, posted) in self.kept() {
+            if targets.contains(&seq) && posted.deleted_by.is_none() {
+                posted.deleted_by = Some(event);
+                changes = true;
+            }
+        }
+        if changes {
+            self.events.push(None);
+        }
+        changes.then_some(event)
+    }
+
+    fn prune(&mut self, count: usize) {
+        self.kept().rev().skip(count).for_each(|(_, posted)| posted.pruned = true);
     }
 }
 
 /// Performs operations on a store, compares each result with the model, and at the end all
-/// messages, read in both directions in pages of `limit` messages.
+/// messages, read in both directions in pages of `limit` messages, and what has changed.
 ///
 /// # Panics
 /// If a result differs.
@@ -101,17 +158,15 @@ pub async fn compare(history: History, operations: Vec<Operation>, limit: usize,
                 let text = format!("{body}");
                 let new = message(ROOMS[i], &format!("u{user}"), &text);
                 let appended = append(store, new).await.unwrap();
-                rooms[i].messages.push((text, None));
-                assert_eq!(
-                    (appended.message.seq, appended.duplicate),
-                    (rooms[i].messages.len() as u64, false)
-                );
+                let seq = rooms[i].post(text, None);
+                assert_eq!((appended.seq(), appended.is_duplicate()), (Some(seq), false));
             }
             Operation::AppendIdempotent { room: i, user, body, id } => {
                 let text = format!("{body}");
                 let new = idempotent_message(ROOMS[i], &format!("u{user}"), &text, &format!("i{id}"));
-                let result =
-                    append(store, new).await.map(|appended| (appended.message.seq, appended.duplicate));
+                let result = append(store, new)
+                    .await
+                    .map(|appended| (appended.seq().unwrap(), appended.is_duplicate()));
                 let room = &mut rooms[i];
                 let recognises_pruned = match pruned_ids {
                     PrunedIds::Forgotten => false,
@@ -119,33 +174,45 @@ pub async fn compare(history: History, operations: Vec<Operation>, limit: usize,
                     PrunedIds::Either => matches!(result, Ok((_, true)) | Err(AppendError::IdReused)),
                 };
                 let expected = match room.newest_with((user, id), recognises_pruned) {
-                    Some(first) if room.messages[first].0 != text => Err(AppendError::IdReused),
-                    Some(first) => Ok((first as u64 + 1, true)),
-                    None => {
-                        room.messages.push((text, Some((user, id))));
-                        Ok((room.messages.len() as u64, false))
-                    }
+                    Some((_, first)) if first != text => Err(AppendError::IdReused),
+                    Some((seq, _)) => Ok((seq, true)),
+                    None => Ok((room.post(text, Some((user, id))), false)),
                 };
                 assert_eq!(result, expected);
             }
+            Operation::Delete { room: i, first, count } => {
+                let targets: Vec<_> = (first..first + count).collect();
+                let result = append(store, deletion(ROOMS[i], &targets)).await.unwrap();
+                assert_eq!(result.seq(), rooms[i].delete(&targets));
+            }
             Operation::Prune { count } => {
                 prune(store, Retention::new(None, Some(count))).await;
-                for room in &mut rooms {
-                    room.pruned = room.pruned.max(room.messages.len().saturating_sub(count as usize));
-                }
+                rooms.iter_mut().for_each(|room| room.prune(count as usize));
             }
         }
     }
-    for (name, expected) in ROOMS.into_iter().zip(rooms) {
-        assert_eq!(store.newest(room(name)).await.unwrap(), expected.messages.len() as u64);
-        let kept: Vec<_> = (expected.pruned..expected.messages.len())
-            .map(|i| (i as u64 + 1, expected.messages[i].0.as_str()))
-            .collect();
+    for (name, mut expected) in ROOMS.into_iter().zip(rooms) {
+        assert_eq!(newest(store, name).await, expected.newest());
         let forwards = all_after(store, name, limit).await;
         let backwards = all_before(store, name, limit).await;
         assert_eq!(forwards, backwards);
         let found: Vec<_> =
-            forwards.iter().map(|message| (message.seq, body(message).unwrap_or_default())).collect();
+            forwards.iter().map(|message| (message.seq, body(message), message.changed_seq)).collect();
+        let kept: Vec<_> = expected
+            .kept()
+            .map(|(seq, posted)| {
+                let body = posted.deleted_by.is_none().then_some(posted.text.as_str());
+                (seq, body, posted.deleted_by)
+            })
+            .collect();
         assert_eq!(found, kept);
+        for after in 0..=expected.newest() {
+            let changed = store.changed(room(name), after, 1_000).await.unwrap();
+            let is_changed = |(seq, posted): (u64, &mut Posted)| {
+                posted.deleted_by.is_some_and(|by| by > after).then_some(seq)
+            };
+            let kept: Vec<_> = expected.kept().filter_map(is_changed).collect();
+            assert_eq!((seqs(&changed.messages.unwrap()), changed.newest), (kept, expected.newest()));
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! The tests of `UserMessages`.
 
-use chat_protocol::Content;
+use chat_protocol::{Content, DeletedBy};
 
 use super::Users;
 use super::helpers::{
-    all_after, append, body, id, idempotent_message, message, name, room, seq_of, seqs, user,
+    all_after, append, body, duplicate, id, idempotent_message, message, name, room, seq_of, seqs, user,
 };
-use crate::{AppendError, MAX_PAGE_BYTES, NewMessage, Step, UserMessages, UserQuery};
+use crate::{HistoryStore, MAX_PAGE_BYTES, NewDeletion, NewMessage, Step, UserMessages, UserQuery};
 
 /// All messages that a query finds as `room:seq:text`, and the number of steps that it took.
 ///
@@ -29,16 +29,26 @@ pub async fn export(users: &dyn UserMessages, query: impl Into<UserQuery>) -> (V
     }
 }
 
-/// Erases all messages that a query finds and lists them as `room:seq`.
+/// Deletes all messages that a query finds and lists them as `room:seq`.
 ///
 /// # Panics
 /// If a step fails.
-pub async fn erase(users: &dyn UserMessages, query: impl Into<UserQuery>) -> Vec<String> {
+pub async fn delete_all(
+    store: &dyn HistoryStore,
+    users: &dyn UserMessages,
+    query: impl Into<UserQuery>,
+) -> Vec<String> {
     let query = query.into();
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        let Step { found, next } = users.erase(query.clone(), after).await.unwrap();
-        all.extend(found.iter().map(|erased| format!("{}:{}", erased.room, erased.seq)));
+        let Step { found, next } = users.find(query.clone(), after).await.unwrap();
+        all.extend(found.iter().map(|key| format!("{}:{}", key.room, key.seq)));
+        for in_room in found.chunk_by(|a, b| a.room == b.room) {
+            let targets: Vec<_> = in_room.iter().map(|key| key.seq).collect();
+            for event in NewDeletion::batches(&in_room[0].room, &targets, DeletedBy::Operator) {
+                append(store, event).await.unwrap();
+            }
+        }
         match next {
             Some(_) => after = next,
             None => return all,
@@ -46,9 +56,9 @@ pub async fn erase(users: &dyn UserMessages, query: impl Into<UserQuery>) -> Vec
     }
 }
 
-/// Export and erasure find exactly the messages of one user, and erased messages keep their
+/// Export and deletion find exactly the messages of one user, and deleted messages keep their
 /// numbers.
-pub async fn a_users_messages_are_found_and_erased_in_all_rooms(stores: Users) {
+pub async fn a_users_messages_are_found_and_deleted_in_all_rooms(stores: Users) {
     let (store, users) = (&*stores.store, &*stores.users);
     assert_eq!(export(users, user("ana")).await, (vec![], 1), "the store is empty");
     for (name, from, text) in [
@@ -63,40 +73,28 @@ pub async fn a_users_messages_are_found_and_erased_in_all_rooms(stores: Users) {
     assert_eq!(export(users, user("ana")).await.0, ["r:1:one", "r:3:four", "世界:1:three"]);
     let before = all_after(store, "r", 9).await;
 
-    assert_eq!(erase(users, user("ana")).await, ["r:1", "r:3", "世界:1"]);
+    assert_eq!(delete_all(store, users, user("ana")).await, ["r:1", "r:3", "世界:1"]);
     assert_eq!(export(users, user("ana")).await.0, [""; 0]);
-    assert_eq!(erase(users, user("ana")).await, [""; 0], "they are erased already");
+    assert_eq!(delete_all(store, users, user("ana")).await, [""; 0], "they are deleted already");
     let after = all_after(store, "r", 9).await;
     assert_eq!(seqs(&after), [1, 2, 3]);
     assert_eq!(after[1], before[1]);
-    assert_eq!((&after[0].content, after[0].sent_at), (&Content::Erased, before[0].sent_at));
+    assert_eq!(
+        (&after[0].content, after[0].sent_at),
+        (&Content::Deleted { by: DeletedBy::Operator }, before[0].sent_at)
+    );
     assert_eq!(export(users, user("anab")).await.0, ["s:1:five"]);
 
-    // repeated by a client that does not know of the erasure
-    let repeated = append(store, idempotent_message("r", "ana", "one", "one")).await.unwrap();
-    assert!(repeated.duplicate);
-    assert_eq!(repeated.message.content, Content::Erased);
-    assert_eq!(seq_of(store, message("r", "ana", "next")).await, 4);
-    assert_eq!(export(users, user("ana")).await.0, ["r:4:next"]);
-}
-
-/// The id of an erased message is still recognised. Its text decides whether a repetition is a
-/// duplicate, although the store does not have the text any more.
-pub async fn the_id_of_an_erased_message_decides_by_its_text(stores: Users) {
-    let (store, users) = (&*stores.store, &*stores.users);
-    seq_of(store, idempotent_message("r", "ana", "hello", "a")).await;
-    seq_of(store, idempotent_message("r", "bob", "hello", "a")).await;
-    assert_eq!(erase(users, user("ana")).await, ["r:1"]);
-    let other = append(store, idempotent_message("r", "ana", "other", "a")).await;
-    assert_eq!(other, Err(AppendError::IdReused));
-    let repeated = append(store, idempotent_message("r", "ana", "hello", "a")).await.unwrap();
-    assert!(repeated.duplicate);
-    assert_eq!((repeated.message.seq, &repeated.message.content), (1, &Content::Erased));
-    assert_eq!(seq_of(store, message("r", "ana", "next")).await, 3);
+    // repeated by a client that does not know of the deletion
+    let repeated = duplicate(store, idempotent_message("r", "ana", "one", "one")).await;
+    assert_eq!(repeated.content, Content::Deleted { by: DeletedBy::Operator });
+    // the deletion is the event 4
+    assert_eq!(seq_of(store, message("r", "ana", "next")).await, 5);
+    assert_eq!(export(users, user("ana")).await.0, ["r:5:next"]);
 }
 
 /// A query with a name finds what the user has sent under this name, and nothing else.
-pub async fn messages_under_one_name_are_found_and_erased(stores: Users) {
+pub async fn messages_under_one_name_are_found_and_deleted(stores: Users) {
     let (store, users) = (&*stores.store, &*stores.users);
     for (i, (author, called)) in
         [("x", "ana"), ("x", "bob"), ("y", "ana"), ("x", "ana")].into_iter().enumerate()
@@ -108,7 +106,7 @@ pub async fn messages_under_one_name_are_found_and_erased(stores: Users) {
     assert_eq!(export(users, user("x")).await.0, ["r:1:0", "r:2:1", "r:4:3"]);
     assert_eq!(export(users, ana()).await.0, ["r:1:0", "r:4:3"]);
     assert_eq!(export(users, UserQuery::new(user("x")).with_name(name("eve"))).await.0, [""; 0]);
-    assert_eq!(erase(users, ana()).await, ["r:1", "r:4"]);
+    assert_eq!(delete_all(store, users, ana()).await, ["r:1", "r:4"]);
     assert_eq!(export(users, user("x")).await.0, ["r:2:1"]);
     assert_eq!(export(users, user("y")).await.0, ["r:3:2"]);
 }
@@ -124,7 +122,7 @@ pub async fn pages_of_a_user_are_limited_in_bytes(stores: Users) {
     assert!(steps > 1, "{steps}");
 }
 
-/// A walk through many rooms finds and erases each message exactly once.
+/// A walk through many rooms finds and deletes each message exactly once.
 pub async fn a_walk_through_many_rooms_finds_each_message_once(stores: Users) {
     const ROOMS: usize = 500;
     let (store, users) = (&*stores.store, &*stores.users);
@@ -138,7 +136,7 @@ pub async fn a_walk_through_many_rooms_finds_each_message_once(stores: Users) {
     }
     assert_eq!(export(users, user("ana")).await.0, expected);
     assert_eq!(export(users, user("nobody")).await.0, [""; 0]);
-    let erased = erase(users, user("ana")).await;
-    assert_eq!(erased.iter().map(|erased| format!("{erased}:")).collect::<Vec<_>>(), expected);
+    let deleted = delete_all(store, users, user("ana")).await;
+    assert_eq!(deleted.iter().map(|deleted| format!("{deleted}:")).collect::<Vec<_>>(), expected);
     assert_eq!(export(users, user("bob")).await.0.len(), ROOMS);
 }

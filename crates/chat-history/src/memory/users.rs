@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use chat_protocol::{Content, Message, RoomName};
+use chat_protocol::{Message, RoomName};
 use futures::future::{BoxFuture, FutureExt};
 use parking_lot::Mutex;
 
-use super::{Log, Rooms};
-use crate::{Cursor, ErasedMessage, HistoryError, MAX_PAGE_BYTES, Step, UserMessages, UserQuery};
+use super::Rooms;
+use crate::{Cursor, HistoryError, MAX_PAGE_BYTES, MessageKey, Step, UserMessages, UserQuery};
 
 /// How many rooms one step looks at. Each has at most 1,000 messages.
 const MAX_ROOMS: usize = 64;
@@ -60,39 +60,20 @@ impl Rooms {
         Step::new(found, last.filter(|_| more))
     }
 
-    fn erase(&mut self, query: &UserQuery, after: Option<Cursor>) -> Step<Vec<ErasedMessage>> {
+    fn find(&self, query: &UserQuery, after: Option<Cursor>) -> Step<Vec<MessageKey>> {
         let (rooms, more) = self.walk(after);
         let (mut found, mut last) = (Vec::new(), None);
         for (position, name) in rooms {
-            let Some(log) = self.logs.get_mut(&name) else { continue };
-            let before = log.bytes;
-            found.extend(log.erase(query).into_iter().map(|seq| ErasedMessage::new(name.clone(), seq)));
-            self.bytes = self.bytes + log.bytes - before;
+            let Some(log) = self.logs.get(&name) else { continue };
+            let messages = log.messages.iter().filter(|message| body_of(message, query).is_some());
+            found.extend(messages.map(|message| MessageKey::new(name.clone(), message.seq)));
             last = Cursor::new(position).ok();
         }
         Step::new(found, last.filter(|_| more))
     }
 }
 
-impl Log {
-    /// Erases the messages that are meant, and returns their numbers.
-    fn erase(&mut self, query: &UserQuery) -> Vec<u64> {
-        let mut erased = Vec::new();
-        for message in &mut self.messages {
-            if body_of(message, query).is_none() {
-                continue;
-            }
-            self.bytes -= message.size();
-            *message =
-                Arc::new(Message::new(message.room.clone(), message.seq, message.sent_at, Content::Erased));
-            self.bytes += message.size();
-            erased.push(message.seq);
-        }
-        erased
-    }
-}
-
-/// The body of a message that is meant; `None` for others, and if it was erased.
+/// The body of a message that is meant; `None` for others, and if it was deleted.
 fn body_of<'m>(message: &'m Message, query: &UserQuery) -> Option<&'m str> {
     message.text().filter(|text| query.matches(&text.user, &text.from)).map(|text| &*text.body)
 }
@@ -106,11 +87,11 @@ impl UserMessages for MemoryUserMessages {
         async move { Ok(self.rooms.lock().page(&query, after)) }.boxed()
     }
 
-    fn erase(
+    fn find(
         &self,
         query: UserQuery,
         after: Option<Cursor>,
-    ) -> BoxFuture<'_, Result<Step<Vec<ErasedMessage>>, HistoryError>> {
-        async move { Ok(self.rooms.lock().erase(&query, after)) }.boxed()
+    ) -> BoxFuture<'_, Result<Step<Vec<MessageKey>>, HistoryError>> {
+        async move { Ok(self.rooms.lock().find(&query, after)) }.boxed()
     }
 }

@@ -1,24 +1,30 @@
-//! Stores appended messages.
+//! Stores appended events.
 
 use std::sync::Arc;
 
 use chat_db::{Database, DbError, SyncMode};
-use chat_protocol::{RoomName, Timestamp};
+use chat_protocol::{Content, DeletedBy, Deletion, Message, RoomName, Timestamp};
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use parking_lot::Mutex;
 
 use super::ids::{First, Ids};
 use super::numbers::{Known, Numbers, Room};
 use super::queue::{AppendQueue, Queued};
-use super::schema::{NewRow, Row, Rows, is_valid, messages, row_key, unsigned};
-use crate::{AppendError, Appended, HistoryError, HistoryErrorKind, NewMessage, OnAppended};
+use super::schema::{
+    NewRow, Row, Rows, deleted_by_text, is_valid, messages, row_key, seq_of, signed, unsigned,
+};
+use crate::{
+    AppendError, Appended, HistoryError, HistoryErrorKind, NewDeletion, NewEvent, NewMessage, OnAppended,
+    StoredEvent,
+};
 
 /// How many expired ids are removed for each new one: more than one, so that their number shrinks.
 const EXPIRED_PER_ID: usize = 2;
 
 type Outcome = Result<Appended, AppendError>;
 
-/// Queues messages and has the writer store all queued messages at once.
+/// Queues events and has the writer store all queued events at once.
 pub(super) struct Appender {
     queue: AppendQueue,
     /// Only the writer's thread takes this lock, so it is never contended.
@@ -31,34 +37,22 @@ struct State {
     ids: Ids,
 }
 
-/// The result of a flush, delivered after its commit.
-struct Flushed {
-    outcomes: Vec<Outcome>,
-    /// The rooms that it has written to, each once.
-    touched: Vec<RoomName>,
-}
-
 impl Appender {
     pub(super) fn new(ids: Ids) -> Self {
         Self { queue: AppendQueue::default(), state: Mutex::new(State { numbers: Numbers::default(), ids }) }
     }
 
-    pub(super) fn append(
-        self: &Arc<Self>,
-        database: &Database,
-        message: NewMessage,
-        on_appended: OnAppended,
-    ) {
-        if !self.queue.push(message, on_appended) {
+    pub(super) fn append(self: &Arc<Self>, database: &Database, event: NewEvent, on_appended: OnAppended) {
+        if !self.queue.push(event, on_appended) {
             return;
         }
-        // keeps the callbacks while the messages are being written
+        // keeps the callbacks while the events are being written
         let callbacks: Arc<Mutex<Option<Vec<OnAppended>>>> = Arc::default();
         let (appender, taken) = (Arc::clone(self), Arc::clone(&callbacks));
         let work = move |connection: &mut SqliteConnection| {
             let group = appender.queue.pop().unwrap_or_default();
             *taken.lock() = Some(group.callbacks);
-            appender.flush(connection, group.messages)
+            appender.flush(connection, group.events)
         };
         let appender = Arc::clone(self);
         let done = move |result| {
@@ -70,18 +64,18 @@ impl Appender {
         database.submit(SyncMode::Full, work, done);
     }
 
-    fn flush(&self, connection: &mut SqliteConnection, messages: Vec<Queued>) -> QueryResult<Flushed> {
+    fn flush(&self, connection: &mut SqliteConnection, events: Vec<Queued>) -> QueryResult<Vec<Outcome>> {
         let mut state = self.state.lock();
         let State { numbers, ids } = &mut *state;
         ids.resolve(connection)?;
         let mut known = numbers.begin();
-        let with_ids = messages.iter().filter(|queued| queued.digest.is_some()).count();
+        let with_ids = events.iter().filter(|queued| queued.digest.is_some()).count();
         let now = Timestamp::now();
         let mut flush = Flush { connection, numbers, ids, known: &mut known, touched: Vec::new(), now };
-        let outcomes = messages.into_iter().map(|queued| flush.append(queued)).collect::<QueryResult<_>>()?;
-        let touched = flush.finish(with_ids)?;
+        let outcomes = events.into_iter().map(|queued| flush.append(queued)).collect::<QueryResult<_>>()?;
+        flush.finish(with_ids)?;
         numbers.known = known;
-        Ok(Flushed { outcomes, touched })
+        Ok(outcomes)
     }
 
     /// Removes up to `max` expired ids, and returns whether more are left.
@@ -94,13 +88,10 @@ impl Appender {
         self.state.lock().ids.expire(connection, now, max)
     }
 
-    fn finish(&self, callbacks: Vec<OnAppended>, result: Result<Flushed, DbError>) {
+    fn finish(&self, callbacks: Vec<OnAppended>, result: Result<Vec<Outcome>, DbError>) {
         match result {
-            Ok(Flushed { outcomes, touched }) => {
-                let mut state = self.state.lock();
-                state.numbers.committed(&touched);
-                state.ids.committed();
-                drop(state);
+            Ok(outcomes) => {
+                self.state.lock().ids.committed();
                 callbacks.into_iter().zip(outcomes).for_each(|(callback, outcome)| callback(outcome));
             }
             Err(error) => {
@@ -126,13 +117,17 @@ struct Flush<'a> {
 }
 
 impl Flush<'_> {
-    fn append(&mut self, Queued { message, digest }: Queued) -> QueryResult<Outcome> {
+    fn append(&mut self, Queued { event, digest }: Queued) -> QueryResult<Outcome> {
         let Self { connection, numbers, ids, known, touched, now } = self;
-        let room = numbers.touch(connection, known, &message.room, touched)?;
+        let room = numbers.touch(connection, known, event.room(), touched)?;
         if !is_valid(room.id, room.next_seq) {
-            let text = "the room has reached its maximum number of messages";
+            let text = "the room has reached its maximum number of events";
             return Ok(Err(HistoryError::new(HistoryErrorKind::Full, text).into()));
         }
+        let message = match event {
+            NewEvent::Message(message) => message,
+            NewEvent::Deletion(deletion) => return delete(connection, room, deletion).map(Ok),
+        };
         if let Some(digest) = digest
             && let Some(first) = ids.claim(connection, room.id, &message, digest, room.next_seq, *now)?
         {
@@ -149,11 +144,12 @@ impl Flush<'_> {
         diesel::insert_into(messages::table).values(&row).execute(*connection)?;
         let message = Arc::new(message.numbered(unsigned(room.next_seq), *now));
         room.next_seq += 1;
-        Ok(Ok(Appended::new(message).with_recovered(std::mem::take(&mut room.recovered))))
+        room.inserted += 1;
+        Ok(Ok(Appended::Stored(StoredEvent::Message(message))))
     }
 
-    /// The work that is done once for all messages.
-    fn finish(self, with_ids: usize) -> QueryResult<Vec<RoomName>> {
+    /// The work that is done once for all events.
+    fn finish(self, with_ids: usize) -> QueryResult<()> {
         for name in &self.touched {
             if let Some(room) = self.known.get_mut(name) {
                 room.write(self.connection)?;
@@ -162,14 +158,66 @@ impl Flush<'_> {
         if with_ids > 0 {
             self.ids.expire(self.connection, self.now, EXPIRED_PER_ID * with_ids)?;
         }
-        Ok(self.touched)
+        Ok(())
     }
+}
+
+/// Deletes messages: their text, author and id are overwritten with zeros in the file
+/// (<https://sqlite.org/pragma.html#pragma_secure_delete>).
+fn delete(
+    connection: &mut SqliteConnection,
+    room: &mut Room,
+    NewDeletion { room: name, targets, by }: NewDeletion,
+) -> QueryResult<Appended> {
+    connection.batch_execute("PRAGMA secure_delete = ON")?;
+    let deleted = clear(connection, room, &targets, by);
+    connection.batch_execute("PRAGMA secure_delete = OFF")?;
+    let mut deleted = deleted?;
+    if deleted.is_empty() {
+        return Ok(Appended::Unchanged);
+    }
+    deleted.sort_unstable();
+    let seq = unsigned(room.next_seq);
+    room.next_seq += 1;
+    let state = |(row_key, sent_at): (i64, i64)| {
+        let (number, sent_at) = (unsigned(seq_of(row_key)), Timestamp::from_millis(sent_at));
+        let mut message = Message::new(name.clone(), number, sent_at, Content::Deleted { by });
+        message.changed_seq = Some(seq);
+        Arc::new(message)
+    };
+    let deleted = deleted.into_iter().map(state).collect();
+    Ok(Appended::Stored(StoredEvent::Deletion(Arc::new(Deletion::new(name.clone(), seq, by, deleted)))))
+}
+
+/// Clears the rows of messages that are not deleted yet, and returns the key and the time of each.
+fn clear(
+    connection: &mut SqliteConnection,
+    room: &Room,
+    targets: &[u64],
+    by: DeletedBy,
+) -> QueryResult<Vec<(i64, i64)>> {
+    let numbers = targets.iter().map(|target| signed(*target)).filter(|number| *number < room.next_seq);
+    let row_keys: Vec<_> = numbers.map(|number| row_key(room.id, number)).collect();
+    let rows =
+        messages::table.filter(messages::row_key.eq_any(row_keys)).filter(messages::body.is_not_null());
+    let nothing = (
+        messages::body.eq(None::<String>),
+        messages::user.eq(""),
+        messages::username.eq(""),
+        messages::id.eq(""),
+        messages::change_key.eq(row_key(room.id, room.next_seq)),
+        messages::deleted_by.eq(deleted_by_text(by)),
+    );
+    diesel::update(rows)
+        .set(nothing)
+        .returning((messages::row_key, messages::sent_at))
+        .get_results(connection)
 }
 
 /// The result for a message whose id was used before.
 fn duplicate(
     connection: &mut SqliteConnection,
-    room: &mut Room,
+    room: &Room,
     message: &NewMessage,
     digest: i64,
     first: &First,
@@ -194,5 +242,5 @@ fn duplicate(
     if first.digest.is_none() && stored.text().is_some_and(|text| text.body != message.body) {
         return Ok(Err(AppendError::IdReused));
     }
-    Ok(Ok(Appended::duplicate(stored).with_recovered(std::mem::take(&mut room.recovered))))
+    Ok(Ok(Appended::Duplicate(stored)))
 }

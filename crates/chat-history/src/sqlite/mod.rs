@@ -23,14 +23,16 @@ use self::append::Appender;
 use self::ids::Ids;
 use self::prune::Pass;
 use self::schema::history_epoch;
-use crate::{Durability, HistoryError, HistoryStore, Messages, NewMessage, OnAppended, Page, Retention};
+use crate::{
+    Changed, Durability, Extent, HistoryError, HistoryStore, Messages, NewEvent, OnAppended, Page, Retention,
+};
 
 pub use users::SqliteUserMessages;
 
 /// History in a database file. Acknowledged messages survive a power cut.
 ///
 /// Results of appends are delivered on the database's writer thread, right after the commit. A file
-/// holds up to 8,388,607 rooms over its whole life, and 2^40 - 1 messages in each.
+/// holds up to 8,388,607 rooms over its whole life, and 2^40 - 1 events in each.
 pub struct SqliteHistory {
     database: Database,
     epoch: Epoch,
@@ -87,17 +89,33 @@ impl HistoryStore for SqliteHistory {
         Durability::Disk
     }
 
-    fn append(&self, message: NewMessage, on_appended: OnAppended) {
-        self.appender.append(&self.database, message, on_appended);
+    fn append(&self, event: NewEvent, on_appended: OnAppended) {
+        self.appender.append(&self.database, event, on_appended);
     }
 
-    fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>> {
-        async move { Ok(self.database.read(move |connection| read::newest(connection, &room)).await?) }
-            .boxed()
+    fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
+        let read = move |connection: &mut SqliteConnection| read::extent(connection, &room, retention);
+        async move { Ok(self.database.read(read).await?) }.boxed()
     }
 
-    fn page(&self, room: RoomName, page: Page) -> BoxFuture<'_, Result<Messages, HistoryError>> {
-        async move { self.database.read(move |connection| read::page(connection, room, page)).await? }.boxed()
+    fn page(
+        &self,
+        room: RoomName,
+        page: Page,
+        retention: Retention,
+    ) -> BoxFuture<'_, Result<Messages, HistoryError>> {
+        let read = move |connection: &mut SqliteConnection| read::page(connection, room, page, retention);
+        async move { self.database.read(read).await? }.boxed()
+    }
+
+    fn changed(
+        &self,
+        room: RoomName,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Changed, HistoryError>> {
+        let read = move |connection: &mut SqliteConnection| read::changed(connection, room, after, limit);
+        async move { self.database.read(read).await? }.boxed()
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {

@@ -1,7 +1,6 @@
 //! Removes old messages in small steps.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use chat_protocol::Timestamp;
 use diesel::connection::DefaultLoadingMode;
@@ -53,6 +52,17 @@ struct Room {
     id: i64,
     first_seq: i64,
     next_seq: i64,
+    message_count: i64,
+}
+
+/// The messages that a step removes from a room.
+struct Cut {
+    /// The first number that is kept for now.
+    first_kept: i64,
+    /// How many messages are before it.
+    count: i64,
+    /// Whether more have to be removed later.
+    more: bool,
 }
 
 /// The limits of a pass.
@@ -138,11 +148,8 @@ impl Budget {
 
 impl Limits {
     fn of(retention: Retention, now: Timestamp) -> Self {
-        let millis = |age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
         Self {
-            sent_before: retention
-                .max_age
-                .map_or(i64::MIN, |age| now.as_millis().saturating_sub(millis(age))),
+            sent_before: retention.sent_after(now).map_or(i64::MIN, Timestamp::as_millis),
             count: retention.max_count.map_or(i64::MAX, |count| i64::try_from(count).unwrap_or(i64::MAX)),
         }
     }
@@ -156,30 +163,32 @@ impl Room {
         limits: Limits,
         budget: &mut Budget,
     ) -> QueryResult<bool> {
-        let first_kept = self.next_seq.saturating_sub(limits.count);
-        let is_kept_by_count = first_kept <= self.first_seq;
-        if self.first_seq >= self.next_seq || (is_kept_by_count && limits.sent_before == i64::MIN) {
+        let excess = self.message_count.saturating_sub(limits.count);
+        if self.first_seq >= self.next_seq || (excess <= 0 && limits.sent_before == i64::MIN) {
             return Ok(false);
         }
-        let (cut, more) = self.cut(connection, first_kept, limits.sent_before, budget)?;
-        if cut > self.first_seq {
+        let Cut { first_kept, count, more } = self.cut(connection, excess, limits.sent_before, budget)?;
+        if first_kept > self.first_seq {
             let gone = messages::table
                 .filter(messages::row_key.ge(row_key(self.id, self.first_seq)))
-                .filter(messages::row_key.lt(row_key(self.id, cut)));
+                .filter(messages::row_key.lt(row_key(self.id, first_kept)));
             diesel::delete(gone).execute(connection)?;
-            diesel::update(rooms::table.find(self.id)).set(rooms::first_seq.eq(cut)).execute(connection)?;
+            let left =
+                (rooms::first_seq.eq(first_kept), rooms::message_count.eq(rooms::message_count - count));
+            diesel::update(rooms::table.find(self.id)).set(left).execute(connection)?;
         }
         Ok(more)
     }
 
-    /// The first number that is kept for now, and whether it has to be removed later.
+    /// What has to be removed, as far as the budget allows: at least `excess` messages, and those
+    /// that are too old.
     fn cut(
         &self,
         connection: &mut SqliteConnection,
-        first_kept: i64,
+        excess: i64,
         sent_before: i64,
         budget: &mut Budget,
-    ) -> QueryResult<(i64, bool)> {
+    ) -> QueryResult<Cut> {
         let mut max = MAX_ROWS_PER_ROOM.min(budget.rows);
         // read row by row: if nothing has to be removed, the first row shows that
         let rows = messages::table
@@ -188,19 +197,21 @@ impl Room {
             .order(messages::row_key)
             .select((messages::row_key, messages::sent_at, octet_length(messages::body)))
             .load_iter::<(i64, i64, Option<i64>), DefaultLoadingMode>(connection)?;
+        let mut count = 0;
         for row in rows {
             let (row_key, sent_at, size) = row?;
-            let seq = seq_of(row_key);
-            if seq >= first_kept && sent_at >= sent_before {
-                return Ok((seq, false));
+            let first_kept = seq_of(row_key);
+            if count >= excess && sent_at >= sent_before {
+                return Ok(Cut { first_kept, count, more: false });
             }
             if max == 0 || budget.bytes <= 0 {
-                return Ok((seq, true));
+                return Ok(Cut { first_kept, count, more: true });
             }
+            count += 1;
             max -= 1;
             budget.rows -= 1;
             budget.bytes -= size.unwrap_or_default();
         }
-        Ok((self.next_seq, false))
+        Ok(Cut { first_kept: self.next_seq, count, more: false })
     }
 }

@@ -1,31 +1,135 @@
 //! Reads messages.
 
-use chat_protocol::RoomName;
+use std::sync::Arc;
+
+use chat_protocol::{Message, RoomName, Timestamp};
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 
-use super::schema::{Row, Rows, messages, rooms, row_key, unsigned};
-use crate::{HistoryError, MAX_PAGE_BYTES, Messages, Page};
+use super::schema::{Row, Rows, messages, rooms, row_key, seq_of, signed, unsigned};
+use crate::{Changed, Extent, HistoryError, MAX_PAGE_BYTES, Messages, Page, Retention};
 
-/// The numbers that a room has: from the first that was not pruned to the newest.
-struct Extent {
+/// What the database knows about a room.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = rooms, check_for_backend(diesel::sqlite::Sqlite))]
+struct Room {
+    id: i64,
+    next_seq: i64,
+    /// Messages before this number were pruned.
+    first_seq: i64,
+    message_count: i64,
+}
+
+/// The numbers that are kept of a room, both inclusive.
+struct Kept {
     room_id: i64,
-    first: i64,
+    oldest: i64,
     newest: i64,
 }
 
-/// The number of the newest message of a room.
-pub(super) fn newest(connection: &mut SqliteConnection, room: &RoomName) -> QueryResult<u64> {
-    Ok(extent(connection, room)?.map_or(0, |extent| unsigned(extent.newest)))
+/// The numbers of a room.
+pub(super) fn extent(
+    connection: &mut SqliteConnection,
+    room: &RoomName,
+    retention: Retention,
+) -> QueryResult<Extent> {
+    connection.transaction(|connection| {
+        Ok(kept(connection, room, retention)?.map_or_else(|| Extent::new(1, 0), |kept| kept.extent()))
+    })
 }
 
-fn extent(connection: &mut SqliteConnection, room: &RoomName) -> QueryResult<Option<Extent>> {
-    let row = rooms::table
-        .filter(rooms::name.eq(room.as_str()))
-        .select((rooms::id, rooms::first_seq, rooms::next_seq))
-        .first::<(i64, i64, i64)>(connection)
-        .optional()?;
-    Ok(row.map(|(room_id, first, next)| Extent { room_id, first, newest: next - 1 }))
+impl Kept {
+    fn extent(&self) -> Extent {
+        Extent::new(unsigned(self.oldest), unsigned(self.newest))
+    }
+
+    /// The row keys of a range of numbers, as far as it is kept.
+    fn row_keys(&self, from: i64, to: i64) -> (i64, i64) {
+        let from = from.max(self.oldest).min(self.newest + 1);
+        (row_key(self.room_id, from), row_key(self.room_id, to.min(self.newest)))
+    }
+}
+
+fn find(connection: &mut SqliteConnection, room: &RoomName) -> QueryResult<Option<Room>> {
+    rooms::table.filter(rooms::name.eq(room.as_str())).select(Room::as_select()).first(connection).optional()
+}
+
+/// The numbers of a room that retention keeps; `None` if there is no such room.
+fn kept(
+    connection: &mut SqliteConnection,
+    name: &RoomName,
+    retention: Retention,
+) -> QueryResult<Option<Kept>> {
+    let Some(room) = find(connection, name)? else { return Ok(None) };
+    let mut oldest = room.first_seq;
+    if let Some(count) = retention.max_count {
+        oldest = room.first_of_newest(connection, signed(count))?.max(oldest);
+    }
+    if let Some(earliest) = retention.sent_after(Timestamp::now()) {
+        oldest = room.first_sent_after(connection, oldest, earliest)?;
+    }
+    Ok(Some(Kept { room_id: room.id, oldest, newest: room.next_seq - 1 }))
+}
+
+impl Room {
+    /// The first of the newest `count` messages. Pruning removes the others step by step, so there
+    /// are usually few of them.
+    fn first_of_newest(&self, connection: &mut SqliteConnection, count: i64) -> QueryResult<i64> {
+        let excess = self.message_count - count;
+        if excess <= 0 {
+            return Ok(self.first_seq);
+        }
+        if count == 0 {
+            return Ok(self.next_seq);
+        }
+        let numbers = messages::table
+            .filter(messages::row_key.between(row_key(self.id, self.first_seq), self.last_key()))
+            .select(messages::row_key)
+            .limit(1);
+        // whichever end is closer
+        let found = if excess < count {
+            numbers.order(messages::row_key).offset(excess).first(connection).optional()?
+        } else {
+            numbers.order(messages::row_key.desc()).offset(count - 1).first(connection).optional()?
+        };
+        Ok(found.map_or(self.next_seq, seq_of))
+    }
+
+    /// The first message from the number `from` on that was sent at this time or later, by binary
+    /// search: there may be many that are older and not pruned yet.
+    fn first_sent_after(
+        &self,
+        connection: &mut SqliteConnection,
+        mut from: i64,
+        earliest: Timestamp,
+    ) -> QueryResult<i64> {
+        let mut next = |from: i64| {
+            messages::table
+                .filter(messages::row_key.between(row_key(self.id, from), self.last_key()))
+                .order(messages::row_key)
+                .select((messages::row_key, messages::sent_at))
+                .first::<(i64, i64)>(connection)
+                .optional()
+        };
+        let is_young = |found: &(i64, i64)| found.1 >= earliest.as_millis();
+        if next(from)?.is_none_or(|found| is_young(&found)) {
+            return Ok(from);
+        }
+        // the message that follows `from` is too old, and the one that follows `end` is not
+        let mut end = self.next_seq;
+        while from + 1 < end {
+            let middle = from + (end - from) / 2;
+            match next(middle)? {
+                Some(found) if !is_young(&found) => from = seq_of(found.0),
+                _ => end = middle,
+            }
+        }
+        Ok(next(end)?.map_or(self.next_seq, |(key, _)| seq_of(key)))
+    }
+
+    fn last_key(&self) -> i64 {
+        row_key(self.id, self.next_seq - 1)
+    }
 }
 
 /// A page of a room. The outer error is that of the database, the inner one that of a row.
@@ -33,13 +137,16 @@ pub(super) fn page(
     connection: &mut SqliteConnection,
     room: RoomName,
     page: Page,
+    retention: Retention,
 ) -> QueryResult<Result<Messages, HistoryError>> {
     // one snapshot: messages that are pruned meanwhile are all there or all gone
     connection.transaction(|connection| {
-        let Some(extent) = extent(connection, &room)? else { return Ok(Ok(Messages::default())) };
+        let Some(kept) = kept(connection, &room, retention)? else {
+            return Ok(Ok(Messages::new(page, Extent::new(1, 0), Vec::new(), false)));
+        };
         match page {
-            Page::After { seq, limit } => after(connection, room, &extent, seq, limit),
-            Page::Before { seq, limit } => before(connection, room, &extent, seq, limit),
+            Page::After { seq, limit } => after(connection, room, &kept, seq, limit),
+            Page::Before { seq, limit } => before(connection, room, &kept, seq, limit),
         }
     })
 }
@@ -47,78 +154,112 @@ pub(super) fn page(
 fn after(
     connection: &mut SqliteConnection,
     room: RoomName,
-    extent: &Extent,
+    kept: &Kept,
     seq: u64,
     limit: usize,
 ) -> QueryResult<Result<Messages, HistoryError>> {
-    let from = signed(seq).saturating_add(1).max(extent.first);
-    if from > extent.newest {
-        return Ok(Ok(Messages::default()));
-    }
+    let (from, to) = kept.row_keys(signed(seq).saturating_add(1), kept.newest);
     let rows = messages::table
-        .filter(messages::row_key.ge(row_key(extent.room_id, from)))
-        .filter(messages::row_key.le(row_key(extent.room_id, extent.newest)))
+        .filter(messages::row_key.ge(from))
+        .filter(messages::row_key.le(to))
         .order(messages::row_key)
         .limit(rows(limit))
         .select(Row::as_select())
         .load_iter::<Row, DefaultLoadingMode>(connection)?;
-    Ok(fill(room, rows)?.map(|messages| {
-        let more = messages.last().map_or(limit == 0, |last| last.seq < unsigned(extent.newest));
-        Messages { messages, more }
-    }))
+    let Filled { messages, more } = match fill(room, rows, limit)? {
+        Ok(filled) => filled,
+        Err(error) => return Ok(Err(error)),
+    };
+    Ok(Ok(Messages::new(Page::After { seq, limit }, kept.extent(), messages, more)))
 }
 
 fn before(
     connection: &mut SqliteConnection,
     room: RoomName,
-    extent: &Extent,
+    kept: &Kept,
     seq: u64,
     limit: usize,
 ) -> QueryResult<Result<Messages, HistoryError>> {
-    let to = signed(seq).saturating_sub(1).min(extent.newest);
-    if to < extent.first {
-        return Ok(Ok(Messages::default()));
-    }
+    let (from, to) = kept.row_keys(kept.oldest, signed(seq).saturating_sub(1));
     let rows = messages::table
-        .filter(messages::row_key.ge(row_key(extent.room_id, extent.first)))
-        .filter(messages::row_key.le(row_key(extent.room_id, to)))
+        .filter(messages::row_key.ge(from))
+        .filter(messages::row_key.le(to))
         .order(messages::row_key.desc())
         .limit(rows(limit))
         .select(Row::as_select())
         .load_iter::<Row, DefaultLoadingMode>(connection)?;
-    Ok(fill(room, rows)?.map(|mut messages| {
-        messages.reverse();
-        let more = messages.first().map_or(limit == 0, |first| first.seq > unsigned(extent.first));
-        Messages { messages, more }
-    }))
+    let Filled { mut messages, more } = match fill(room, rows, limit)? {
+        Ok(filled) => filled,
+        Err(error) => return Ok(Err(error)),
+    };
+    messages.reverse();
+    Ok(Ok(Messages::new(Page::Before { seq, limit }, kept.extent(), messages, more)))
+}
+
+/// The messages of a page, in the order in which they were read.
+struct Filled {
+    messages: Vec<Arc<Message>>,
+    more: bool,
 }
 
 /// Takes rows until the page is full. Rows that do not fit are not read.
 fn fill(
     room: RoomName,
     found: impl Iterator<Item = QueryResult<Row>>,
-) -> QueryResult<Result<Vec<std::sync::Arc<chat_protocol::Message>>, HistoryError>> {
+    limit: usize,
+) -> QueryResult<Result<Filled, HistoryError>> {
     let mut rows = Rows::of_room(room);
     let mut messages = Vec::new();
     let mut bytes = 0;
     for row in found {
-        let message = match rows.message(row?) {
+        let row = row?;
+        if messages.len() == limit {
+            return Ok(Ok(Filled { messages, more: true }));
+        }
+        let message = match rows.message(row) {
             Ok(message) => message,
             Err(error) => return Ok(Err(error)),
         };
         bytes += message.encoded_size();
         if bytes > MAX_PAGE_BYTES && !messages.is_empty() {
-            break;
+            return Ok(Ok(Filled { messages, more: true }));
         }
         messages.push(message);
     }
-    Ok(Ok(messages))
+    Ok(Ok(Filled { messages, more: false }))
 }
 
-fn signed(seq: u64) -> i64 {
-    i64::try_from(seq).unwrap_or(i64::MAX)
+/// The messages that events after `after` have changed. The outer error is that of the database,
+/// the inner one that of a row.
+pub(super) fn changed(
+    connection: &mut SqliteConnection,
+    name: RoomName,
+    after: u64,
+    limit: usize,
+) -> QueryResult<Result<Changed, HistoryError>> {
+    connection.transaction(|connection| {
+        let Some(room) = find(connection, &name)? else {
+            return Ok(Ok(Changed::new(Some(Vec::new()), 0)));
+        };
+        let newest = unsigned(room.next_seq - 1);
+        if after >= newest {
+            return Ok(Ok(Changed::new(Some(Vec::new()), newest)));
+        }
+        let rows = messages::table
+            .filter(messages::change_key.gt(row_key(room.id, signed(after))))
+            .filter(messages::change_key.le(room.last_key()))
+            .order(messages::change_key)
+            .limit(rows(limit))
+            .select(Row::as_select())
+            .load_iter::<Row, DefaultLoadingMode>(connection)?;
+        Ok(fill(name, rows, limit)?.map(|Filled { mut messages, more }| {
+            messages.sort_unstable_by_key(|message| message.seq);
+            Changed::new((!more).then_some(messages), newest)
+        }))
+    })
 }
 
+/// One row more than the limit shows whether there are more.
 fn rows(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
+    i64::try_from(limit).map_or(i64::MAX, |limit| limit.saturating_add(1))
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use chat_protocol::{Content, Message, RoomName, Text, Timestamp, UserId, Username};
+use chat_protocol::{Content, DeletedBy, Message, RoomName, Text, Timestamp, UserId, Username};
 use diesel::prelude::*;
 
 use crate::{HistoryError, HistoryErrorKind};
@@ -15,6 +15,7 @@ diesel::table! {
         name -> Text,
         next_seq -> BigInt,
         first_seq -> BigInt,
+        message_count -> BigInt,
     }
 }
 
@@ -27,6 +28,9 @@ diesel::table! {
         body -> Nullable<Text>,
         sent_at -> BigInt,
         user -> Text,
+        #[sql_name = "changed"]
+        change_key -> Nullable<BigInt>,
+        deleted_by -> Nullable<Text>,
     }
 }
 
@@ -60,22 +64,22 @@ const MAX_SEQ: i64 = (1 << SEQ_BITS) - 1;
 /// The highest id of a room that can have messages.
 const MAX_ROOM: i64 = i64::MAX >> SEQ_BITS;
 
-/// The row key of a message.
+/// The row key of a message, and the change key of a message that the event `seq` has changed.
 pub(super) fn row_key(room_id: i64, seq: i64) -> i64 {
     (room_id << SEQ_BITS) + seq
 }
 
-/// Whether there is a row key for this message.
+/// Whether there is a row key for this number.
 pub(super) fn is_valid(room_id: i64, seq: i64) -> bool {
     (1..=MAX_ROOM).contains(&room_id) && (1..=MAX_SEQ).contains(&seq)
 }
 
-/// The number of the message with this row key.
+/// The number in this key.
 pub(super) fn seq_of(row_key: i64) -> i64 {
     row_key & MAX_SEQ
 }
 
-/// The id of the room with this row key.
+/// The id of the room in this key.
 pub(super) fn room_of(row_key: i64) -> i64 {
     row_key >> SEQ_BITS
 }
@@ -83,6 +87,11 @@ pub(super) fn room_of(row_key: i64) -> i64 {
 /// A number as the API has it. Negative numbers occur only if another program has written them.
 pub(super) fn unsigned(seq: i64) -> u64 {
     u64::try_from(seq).unwrap_or_default()
+}
+
+/// A number as the database has it.
+pub(super) fn signed(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
 }
 
 /// A message to be inserted.
@@ -107,6 +116,8 @@ pub(super) struct Row {
     id: String,
     body: Option<String>,
     sent_at: i64,
+    change_key: Option<i64>,
+    deleted_by: Option<String>,
 }
 
 impl Row {
@@ -143,7 +154,7 @@ impl Rows {
             HistoryError::new(HistoryErrorKind::Damaged, text)
         };
         let content = match row.body {
-            None => Content::Erased,
+            None => Content::Deleted { by: deleted_by(row.deleted_by.as_deref()) },
             Some(body) => {
                 let user = parsed(&mut self.users, row.user).map_err(|error| fault(&error))?;
                 let from = parsed(&mut self.names, row.username).map_err(|error| fault(&error))?;
@@ -152,8 +163,25 @@ impl Rows {
             }
         };
         let (room, sent_at) = (self.room.clone(), Timestamp::from_millis(row.sent_at));
-        Ok(Arc::new(Message::new(room, unsigned(seq), sent_at, content)))
+        let mut message = Message::new(room, unsigned(seq), sent_at, content);
+        message.changed_seq = row.change_key.map(|key| unsigned(seq_of(key)));
+        Ok(Arc::new(message))
     }
+}
+
+/// What the column `deleted_by` has for each kind of deletion.
+const DELETED_BY: [(DeletedBy, &str); 3] =
+    [(DeletedBy::Author, "author"), (DeletedBy::Moderator, "moderator"), (DeletedBy::Operator, "operator")];
+
+/// The value for the column `deleted_by`.
+pub(super) fn deleted_by_text(by: DeletedBy) -> &'static str {
+    DELETED_BY.iter().find(|(known, _)| *known == by).map_or("operator", |(_, text)| text)
+}
+
+/// Rows from before messages had this column were erased by the operator.
+fn deleted_by(text: Option<&str>) -> DeletedBy {
+    let known = DELETED_BY.iter().find(|(_, known)| Some(*known) == text);
+    known.map_or(DeletedBy::Operator, |(by, _)| *by)
 }
 
 /// The value of a text, which is parsed once.

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use chat_db::{Database, SyncMode};
+use chat_db::Database;
 use chat_protocol::{Message, RoomName};
-use diesel::connection::{DefaultLoadingMode, SimpleConnection};
+use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel::sqlite::Sqlite;
@@ -15,18 +15,18 @@ use futures::future::{BoxFuture, FutureExt};
 
 use super::schema::{Row, Rows, messages, room_of, rooms, seq_of, unsigned};
 use crate::{
-    Cursor, ErasedMessage, HistoryError, HistoryErrorKind, MAX_PAGE_BYTES, Step, UserMessages, UserQuery,
+    Cursor, HistoryError, HistoryErrorKind, MAX_PAGE_BYTES, MessageKey, Step, UserMessages, UserQuery,
 };
 
 /// How many messages a step scans: about 10 ms if they are in memory.
 const MAX_SCANNED: i64 = 20_000;
 
-/// How many messages a step erases: the writer delays other work by a few milliseconds.
-const MAX_ERASED: usize = 200;
+/// How many messages a step finds. They are deleted together: the writer delays other work by a few
+/// milliseconds.
+const MAX_FOUND: usize = 200;
 
 /// The messages of one user in a database file. It may be used at the same time as the
-/// [`SqliteHistory`](crate::SqliteHistory) of the same database. The text of erased messages is
-/// overwritten in the file.
+/// [`SqliteHistory`](crate::SqliteHistory) of the same database.
 #[derive(Debug, Clone)]
 pub struct SqliteUserMessages {
     database: Database,
@@ -51,32 +51,27 @@ impl UserMessages for SqliteUserMessages {
         async move { self.database.read(read).await? }.boxed()
     }
 
-    fn erase(
+    fn find(
         &self,
         query: UserQuery,
         after: Option<Cursor>,
-    ) -> BoxFuture<'_, Result<Step<Vec<ErasedMessage>>, HistoryError>> {
+    ) -> BoxFuture<'_, Result<Step<Vec<MessageKey>>, HistoryError>> {
+        let read = move |connection: &mut SqliteConnection| {
+            connection.transaction(|connection| {
+                let Step { found, next } = row_keys(connection, &query, after)?;
+                Ok((names(connection, &found)?, found, next))
+            })
+        };
         async move {
-            let theirs = query.clone();
-            let Step { found, next } =
-                self.database.read(move |connection| row_keys(connection, &theirs, after)).await?;
-            if found.is_empty() {
-                return Ok(Step::new(Vec::new(), next));
-            }
-            let work = move |connection: &mut SqliteConnection| {
-                erase(connection, &query, &found)?;
-                Ok((names(connection, &found)?, found))
-            };
-            let (names, erased) = self.database.write_with(SyncMode::Full, work).await?;
-            let named =
-                |key: &i64| Ok(ErasedMessage::new(name(&names, room_of(*key))?, unsigned(seq_of(*key))));
-            Ok(Step::new(erased.iter().map(named).collect::<Result<_, HistoryError>>()?, next))
+            let (names, found, next) = self.database.read(read).await?;
+            let named = |key: &i64| Ok(MessageKey::new(name(&names, room_of(*key))?, unsigned(seq_of(*key))));
+            Ok(Step::new(found.iter().map(named).collect::<Result<_, HistoryError>>()?, next))
         }
         .boxed()
     }
 }
 
-/// A message that is meant and that was not erased.
+/// A message that is meant and that is not deleted.
 fn theirs(query: &UserQuery) -> Box<dyn BoxableExpression<messages::table, Sqlite, SqlType = Bool> + '_> {
     let of_user = messages::user.eq(query.user.as_str()).and(messages::body.is_not_null());
     match &query.name {
@@ -173,7 +168,7 @@ fn name(names: &HashMap<i64, String>, room: i64) -> Result<RoomName, HistoryErro
     RoomName::parse(name).map_err(|error| damaged(format!("the room {room}: {error}")))
 }
 
-/// The row keys of the next messages that can be erased.
+/// The row keys of the next messages that can be deleted.
 fn row_keys(
     connection: &mut SqliteConnection,
     query: &UserQuery,
@@ -187,27 +182,12 @@ fn row_keys(
         .filter(messages::row_key.gt(after).and(messages::row_key.le(last)))
         .filter(theirs(query))
         .order(messages::row_key)
-        .limit(i64::try_from(MAX_ERASED).unwrap_or(i64::MAX))
+        .limit(i64::try_from(MAX_FOUND).unwrap_or(i64::MAX))
         .select(messages::row_key)
         .load(connection)?;
     let next = match found.last() {
-        Some(row_key) if found.len() == MAX_ERASED => cursor(*row_key),
+        Some(row_key) if found.len() == MAX_FOUND => cursor(*row_key),
         _ => cursor(last).filter(|_| more),
     };
     Ok(Step::new(found, next))
-}
-
-fn erase(connection: &mut SqliteConnection, query: &UserQuery, row_keys: &[i64]) -> QueryResult<usize> {
-    // overwrites deleted content with zeros (https://sqlite.org/pragma.html#pragma_secure_delete)
-    connection.batch_execute("PRAGMA secure_delete = ON")?;
-    let theirs = messages::table.filter(messages::row_key.eq_any(row_keys)).filter(theirs(query));
-    let nothing = (
-        messages::body.eq(None::<String>),
-        messages::user.eq(""),
-        messages::username.eq(""),
-        messages::id.eq(""),
-    );
-    let erased = diesel::update(theirs).set(nothing).execute(connection);
-    connection.batch_execute("PRAGMA secure_delete = OFF")?;
-    erased
 }

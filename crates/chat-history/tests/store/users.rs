@@ -1,11 +1,11 @@
 //! What the access to one user's messages promises beyond the suite.
 
 use chat_history::conformance::helpers::{
-    all_after, append, idempotent_message, message, seq_of, seqs, user,
+    all_after, append, duplicate, idempotent_message, message, seq_of, seqs, user,
 };
-use chat_history::conformance::{erase, export};
+use chat_history::conformance::{delete_all, export};
 use chat_history::{Cursor, SqliteUserMessages};
-use chat_protocol::Content;
+use chat_protocol::{Content, DeletedBy};
 use proptest::prelude::*;
 
 use super::support::File;
@@ -31,20 +31,23 @@ async fn erased_text_is_overwritten_in_the_file() {
     assert_eq!(export(&users, user("ana")).await.0, expected);
     let before = all_after(&store, "r", 9).await;
 
-    assert_eq!(erase(&users, user("ana")).await, ["r:1", "r:3", "世界:1"]);
+    assert_eq!(delete_all(&store, &users, user("ana")).await, ["r:1", "r:3", "世界:1"]);
     assert_eq!(export(&users, user("ana")).await.0, [""; 0]);
-    assert_eq!(erase(&users, user("ana")).await, [""; 0], "they are erased already");
+    assert_eq!(delete_all(&store, &users, user("ana")).await, [""; 0], "they are deleted already");
     let after = all_after(&store, "r", 9).await;
     assert_eq!(seqs(&after), [1, 2, 3]);
     assert_eq!(after[1], before[1]);
-    assert_eq!((&after[0].content, after[0].sent_at), (&Content::Erased, before[0].sent_at));
+    assert_eq!(
+        (&after[0].content, after[0].sent_at),
+        (&Content::Deleted { by: DeletedBy::Operator }, before[0].sent_at)
+    );
     assert_eq!(export(&users, user("anab")).await.0, ["s:1:four"]);
 
-    // repeated by a client that does not know of the erasure
-    let repeated = append(&store, idempotent_message("r", "ana", "one", "id3")).await.unwrap();
-    assert!(repeated.duplicate);
-    assert_eq!(repeated.message.content, Content::Erased);
-    assert_eq!(seq_of(&store, message("r", "ana", "next")).await, 4);
+    // repeated by a client that does not know of the deletion
+    let repeated = duplicate(&store, idempotent_message("r", "ana", "one", "id3")).await;
+    assert_eq!(repeated.content, Content::Deleted { by: DeletedBy::Operator });
+    // one deletion for each room
+    assert_eq!(seq_of(&store, message("r", "ana", "next")).await, 5);
     drop(store);
     database.close().await;
     let bytes = std::fs::read(file.path()).unwrap();
@@ -62,14 +65,17 @@ async fn a_long_history_is_scanned_in_steps() {
     file.execute(&format!(
         "WITH RECURSIVE n (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM n WHERE n < {COUNT})
          INSERT INTO messages (place, user, username, id, body, sent_at)
-         SELECT (1 << 40) + n, iif(n % 100 = 0, 'u_ana', 'u_bob'), 'name', 'id', 'text', 0 FROM n"
+         SELECT (1 << 40) + n, iif(n % 100 = 0, 'u_ana', 'u_bob'), 'name', 'id', 'text', 0 FROM n;
+         UPDATE rooms SET next_seq = {COUNT} + 1, message_count = {COUNT}"
     ));
+    database.close().await;
+    let (database, store) = file.open().await;
     let users = SqliteUserMessages::new(database.clone());
     let (all, steps) = export(&users, user("ana")).await;
     assert_eq!((all.len(), steps), (451, 3));
     assert_eq!(all.last().unwrap(), "r:45000:text");
     assert_eq!(export(&users, user("nobody")).await, (vec![], 3));
-    assert_eq!(erase(&users, user("ana")).await.len(), 451);
+    assert_eq!(delete_all(&store, &users, user("ana")).await.len(), 451);
     assert_eq!(file.number("(SELECT count(*) FROM messages WHERE body IS NULL)"), 451);
     let others = "(SELECT count(*) FROM messages WHERE user = 'u_bob' AND body = 'text')";
     assert_eq!(file.number(others), 44_549);

@@ -1,7 +1,7 @@
 //! Failed transactions, and rows that cannot be used.
 
 use chat_history::conformance::helpers::{
-    Outcome, all_after, append, body, idempotent_message, message, room, seq_of, seqs,
+    Outcome, all_after, append, duplicate, idempotent_message, message, newest, room, seq_of, seqs,
 };
 use chat_history::{AppendError, HistoryStore, Page, Retention};
 use chat_protocol::Timestamp;
@@ -29,8 +29,9 @@ async fn a_store_on_a_closed_database_fails() {
         assert!(is_unavailable(&append(&store, message("r", "ana", "hello")).await));
     }
     assert!(store.check().await.is_err());
-    assert!(store.newest(room("r")).await.is_err());
-    assert!(store.page(room("r"), Page::After { seq: 0, limit: 1 }).await.is_err());
+    assert!(store.extent(room("r"), Retention::default()).await.is_err());
+    assert!(store.changed(room("r"), 0, 1).await.is_err());
+    assert!(store.page(room("r"), Page::After { seq: 0, limit: 1 }, Retention::default()).await.is_err());
     assert!(store.prune(Retention::default()).await.is_err());
 }
 
@@ -50,7 +51,7 @@ async fn a_locked_database_stores_nothing_and_leaves_no_gap() {
     assert!(answers.iter().all(is_unavailable), "{answers:?}");
     assert!(store.check().await.is_err());
     // readers are not blocked
-    assert_eq!(store.newest(room("r")).await.unwrap(), 1);
+    assert_eq!(newest(&store, "r").await, 1);
 
     outside.batch_execute("ROLLBACK").unwrap();
     store.check().await.unwrap();
@@ -75,7 +76,7 @@ async fn a_failed_transaction_leaves_nothing() {
         assert_eq!(file.number("(SELECT count(*) FROM rooms WHERE name = 'new')"), 0);
         // the id of the failed append is free
         assert_eq!(seq_of(&store, idempotent_message("r", "ana", "hello", &own)).await, round + 1);
-        assert!(append(&store, idempotent_message("r", "ana", "hello", &own)).await.unwrap().duplicate);
+        duplicate(&store, idempotent_message("r", "ana", "hello", &own)).await;
     }
     database.close().await;
 }
@@ -101,71 +102,43 @@ async fn after_a_commit_that_seemed_to_fail(file: &File, store: &dyn HistoryStor
     ));
 }
 
-/// The recovered messages.
-fn recovered(outcome: &Outcome) -> Vec<(u64, &str)> {
-    let recovered = &outcome.as_ref().unwrap().recovered;
-    recovered.iter().map(|message| (message.seq, body(message).unwrap())).collect()
-}
-
+/// A room finds out that it has missed events: their numbers are missing between two results.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_duplicate_recovers_what_a_failed_commit_stored() {
+async fn what_a_failed_commit_stored_has_numbers_that_no_result_has() {
     let file = File::new();
     let (database, store) = file.open().await;
     after_a_commit_that_seemed_to_fail(&file, &store).await;
     let reused = append(&store, idempotent_message("r", "ana", "another", "b")).await;
     assert_eq!(reused, Err(AppendError::IdReused));
-
-    let retried = append(&store, idempotent_message("r", "ana", "retried", "b")).await;
-    assert_eq!(recovered(&retried), [(2, "retried"), (3, "other")]);
-    let retried = retried.unwrap();
-    assert!(retried.duplicate);
-    assert_eq!(retried.message, retried.recovered[0]);
-
-    let repeated = append(&store, idempotent_message("r", "ana", "retried", "b")).await.unwrap();
-    assert!(repeated.duplicate && repeated.recovered.is_empty());
-    assert_eq!(seq_of(&store, message("r", "ana", "next")).await, 4);
-    database.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_next_message_recovers_what_a_failed_commit_stored() {
-    let file = File::new();
-    let (database, store) = file.open().await;
-    after_a_commit_that_seemed_to_fail(&file, &store).await;
-    // after another failure there is still the same to recover
+    // after another failure it is the same
     file.execute(FAIL_APPENDS);
     assert!(is_unavailable(&append(&store, message("r", "mia", "next")).await));
     file.execute(ALLOW_APPENDS);
+    assert_eq!(duplicate(&store, idempotent_message("r", "ana", "retried", "b")).await.seq, 2);
 
     let next = [
         message("r", "mia", "next"),
         idempotent_message("r", "ana", "retried", "b"),
         message("r", "mia", "more"),
     ];
-    let [next, retried, more] = &join_all(next.map(|message| append(&store, message))).await[..] else {
-        unreachable!()
-    };
-    assert_eq!(recovered(next), [(2, "retried"), (3, "other")]);
-    assert_eq!(recovered(retried), []);
-    assert_eq!(recovered(more), []);
-    let results = [next, retried, more].map(|outcome| outcome.as_ref().unwrap());
-    assert_eq!(
-        results.map(|appended| (appended.message.seq, appended.duplicate)),
-        [(4, false), (2, true), (5, false)]
-    );
+    let results = join_all(next.map(|message| append(&store, message))).await;
+    let results = results.into_iter().map(Result::unwrap);
+    let results: Vec<_> =
+        results.map(|appended| (appended.seq().unwrap(), appended.is_duplicate())).collect();
+    assert_eq!(results, [(4, false), (2, true), (5, false)]);
     assert_eq!(seqs(&all_after(&store, "r", 9).await), [1, 2, 3, 4, 5]);
     database.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restart_recovers_nothing() {
+async fn after_a_restart_the_newest_number_is_that_in_the_file() {
     let file = File::new();
     let (database, store) = file.open().await;
     after_a_commit_that_seemed_to_fail(&file, &store).await;
     database.close().await;
     // a member who joins now begins at the newest stored message
     let (database, store) = file.open().await;
-    assert_eq!(store.newest(room("r")).await.unwrap(), 3);
+    assert_eq!(newest(&store, "r").await, 3);
     assert_eq!(seq_of(&store, message("r", "ana", "next")).await, 4);
     database.close().await;
 }
@@ -179,7 +152,8 @@ async fn an_invalid_row_affects_only_its_own_room() {
     let id = file.number("(SELECT id FROM rooms WHERE name = 'r')");
     for invalid in ["username = 'no name'", "username = 'ana', user = 'no id'"] {
         file.execute(&format!("UPDATE messages SET {invalid} WHERE place = {}", row_key(id, 1)));
-        let error = store.page(room("r"), Page::After { seq: 0, limit: 9 }).await.unwrap_err();
+        let error =
+            store.page(room("r"), Page::After { seq: 0, limit: 9 }, Retention::default()).await.unwrap_err();
         assert!(error.to_string().contains("message 1 of the room r"), "{error}");
     }
     assert_eq!(seq_of(&store, message("r", "ana", "hello")).await, 2);
@@ -198,7 +172,7 @@ async fn a_room_without_numbers_left_affects_no_other() {
     let appends = ["full", "r"].map(|name| append(&store, message(name, "ana", "hello")));
     let answers = join_all(appends).await;
     assert!(is_unavailable(&answers[0]));
-    assert_eq!(answers[1].as_ref().unwrap().message.seq, 1);
-    assert_eq!(store.newest(room("full")).await.unwrap(), (1 << 40) - 1);
+    assert_eq!(answers[1].as_ref().unwrap().seq().unwrap(), 1);
+    assert_eq!(newest(&store, "full").await, (1 << 40) - 1);
     database.close().await;
 }
