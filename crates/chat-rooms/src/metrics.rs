@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use chat_protocol::{ErrorCode, Message};
+use chat_protocol::{Deletion, ErrorCode, Message};
 use metrics::{
     Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
     histogram,
@@ -18,6 +18,9 @@ pub(crate) struct Meters {
     pub(crate) messages: Counter,
     pub(crate) message_bytes: Counter,
     pub(crate) deliveries: Counter,
+    pub(crate) deletions: Counter,
+    pub(crate) syncs: Counter,
+    pub(crate) resyncs: Counter,
     pub(crate) joins: Counter,
     pub(crate) leaves: Counter,
     pub(crate) members: Gauge,
@@ -51,6 +54,15 @@ impl Meters {
             name("deliveries_total"),
             "Message deliveries: each message counts once for each member that it was offered to"
         );
+        describe_counter!(name("deleted_messages_total"), "Messages that were deleted");
+        describe_counter!(
+            name("syncs_total"),
+            "Ranges of events that were sent as one, because they were missing between two results of the store"
+        );
+        describe_counter!(
+            name("resyncs_total"),
+            "Sessions that asked again for what they had missed of a room that they are in"
+        );
         describe_counter!(name("joins_total"), "Members that joined a room");
         describe_counter!(name("leaves_total"), "Members that left a room");
         describe_gauge!(name("members"), "Members of all rooms; a user in two rooms counts twice");
@@ -63,6 +75,9 @@ impl Meters {
             messages: counter!(name("messages_total")),
             message_bytes: counter!(name("message_bytes_total")),
             deliveries: counter!(name("deliveries_total")),
+            deletions: counter!(name("deleted_messages_total")),
+            syncs: counter!(name("syncs_total")),
+            resyncs: counter!(name("resyncs_total")),
             joins: counter!(name("joins_total")),
             leaves: counter!(name("leaves_total")),
             members: gauge!(name("members")),
@@ -88,6 +103,11 @@ impl Meters {
         if let Some(text) = message.text() {
             self.message_bytes.increment(text.body.len() as u64);
         }
+    }
+
+    /// Counts messages that were deleted.
+    pub(crate) fn deleted(&self, deletion: &Deletion) {
+        self.deletions.increment(deletion.messages.len() as u64);
     }
 
     /// Counts a member that left.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_history::{
-    Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage, OnAppended, Page, Retention,
+    Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages, NewEvent, OnAppended,
+    Page, Retention,
 };
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{Epoch, Event, Identity, Message, RoomName, Since};
@@ -26,16 +27,30 @@ impl HistoryStore for NeverPrunes {
         self.0.durability()
     }
 
-    fn append(&self, message: NewMessage, on_appended: OnAppended) {
-        self.0.append(message, on_appended);
+    fn append(&self, event: NewEvent, on_appended: OnAppended) {
+        self.0.append(event, on_appended);
     }
 
-    fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>> {
-        self.0.newest(room)
+    fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
+        self.0.extent(room, retention)
     }
 
-    fn page(&self, room: RoomName, page: Page) -> BoxFuture<'_, Result<Messages, HistoryError>> {
-        self.0.page(room, page)
+    fn page(
+        &self,
+        room: RoomName,
+        page: Page,
+        retention: Retention,
+    ) -> BoxFuture<'_, Result<Messages, HistoryError>> {
+        self.0.page(room, page, retention)
+    }
+
+    fn changed(
+        &self,
+        room: RoomName,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Changed, HistoryError>> {
+        self.0.changed(room, after, limit)
     }
 
     fn prune(&self, _: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {
@@ -62,12 +77,13 @@ fn seqs(messages: &[Arc<Message>]) -> Vec<u64> {
     messages.iter().map(|message| message.seq).collect()
 }
 
-/// The numbers of the next list of messages, and its `recovered` or `more` flag.
+/// The numbers of the next list of messages, and whether everything was recovered, or there are
+/// more.
 async fn listed(events: &mut Events) -> (Vec<u64>, bool) {
     loop {
         let event = events.next().await.unwrap();
         match &*event {
-            Event::Joined(joined) => return (seqs(&joined.messages), joined.recovered),
+            Event::Joined(joined) => return (seqs(&joined.messages), joined.changed.is_some()),
             Event::History(page) => return (seqs(&page.messages), page.more),
             _ => {}
         }

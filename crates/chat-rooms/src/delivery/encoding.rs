@@ -17,7 +17,7 @@ pub trait Encoding: Send + Sync + 'static {
     /// room counts with this number.
     fn size_hint(&self, event: &Event) -> usize;
 
-    /// Called after messages were erased or have expired: everything that the encoding keeps of
+    /// Called after messages were deleted or have expired: everything that the encoding keeps of
     /// them has to be removed. `is_gone` tells which messages they are.
     ///
     /// The default implementation does nothing, which is right for an encoding that keeps nothing.

@@ -111,6 +111,7 @@ impl EngineBuilder {
         let rules = Arc::new(RetentionRules::new(self.retention));
         let context = RoomContext {
             runtime: runtime.clone(),
+            history: Arc::clone(&self.history),
             tails: Arc::default(),
             presence_cleanup,
             retention: Arc::clone(&rules),
@@ -124,7 +125,6 @@ impl EngineBuilder {
             let pruner = pruner::start(&runtime, Arc::clone(&self.history), rules, this.clone());
             Registry {
                 store: self.store,
-                history: self.history,
                 context: Arc::new(context),
                 rooms: Mutex::default(),
                 cleanup_task,

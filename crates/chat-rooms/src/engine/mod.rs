@@ -1,6 +1,7 @@
 //! The engine: the rooms of one node.
 
 pub(crate) mod builder;
+mod deletion;
 mod notice;
 mod pruner;
 
@@ -293,16 +294,6 @@ impl Engine {
         self.shared.room(room).map_or(0, |room| room.remove_everyone(LeftReason::RoomClosed))
     }
 
-    /// Removes the text of a message from memory, after the message was erased in the store.
-    /// Clients that recover it later receive an erased message. Clients that have already received
-    /// the text are not notified.
-    pub fn redact(&self, room: &RoomName, seq: u64) {
-        if let Some(room) = self.shared.room(room) {
-            room.redact(seq);
-        }
-        self.shared.context.retention.erase(room, seq);
-    }
-
     /// Returns the number of rooms, including those that only a pending join or a message in flight
     /// keeps open.
     pub fn room_count(&self) -> usize {
@@ -334,7 +325,7 @@ impl Engine {
     /// Returns the epoch of the history store. Message numbers are comparable only within one
     /// epoch.
     pub fn epoch(&self) -> Epoch {
-        self.shared.history.epoch()
+        self.shared.context.history.epoch()
     }
 
     /// Sends a notice from the operator to all members of a room.
@@ -380,7 +371,7 @@ impl Engine {
             return Err(JoinError::Closing);
         }
         self.shared.store.check().await?;
-        Ok(self.shared.history.check().await?)
+        Ok(self.shared.context.history.check().await?)
     }
 
     /// Sets the maximum number of members of a room on this node. Members that are already in a

@@ -64,18 +64,18 @@ async fn prune(history: Arc<dyn HistoryStore>, rules: Arc<RetentionRules>, rooms
     }
 }
 
-/// Removes expired and erased messages from the tails of the rooms and from the caches of the
-/// encodings.
+/// Removes expired messages from the tails of the rooms, and expired and deleted ones from the
+/// caches of the encodings.
 fn sweep(rooms: &Registry, rules: &RetentionRules) {
-    let (cutoff, erased) = (rules.cutoff(), rules.take_erased());
-    if cutoff.is_none() && erased.is_empty() {
+    let (cutoff, deleted) = (rules.cutoff(), rules.take_deleted());
+    if cutoff.is_none() && deleted.is_empty() {
         return;
     }
     let newest: HashMap<_, _> =
         rooms.all_rooms().into_iter().map(|room| (room.name.clone(), room.retain(cutoff))).collect();
     rooms.context.encodings.redact(&|room: &RoomName, seq, sent_at| {
-        // a room that is not in memory may have had newer messages
+        // a room that is not in memory may have had newer events
         let newest = newest.get(room).copied().unwrap_or(u64::MAX);
-        erased.contains(room, seq) || cutoff.is_some_and(|cutoff| !cutoff.keeps(seq, sent_at, newest))
+        deleted.contains(room, seq) || cutoff.is_some_and(|cutoff| !cutoff.may_keep(seq, sent_at, newest))
     });
 }

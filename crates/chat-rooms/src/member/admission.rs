@@ -56,8 +56,11 @@ impl Admission {
     /// cannot be written again. The name is free again.
     pub async fn join(mut self, subscribe: Subscribe) -> Result<(Membership, Position), JoinError> {
         let Subscribe { sink, presence, since, history, limits, members, reference } = subscribe;
-        let store = &self.name.shared().history;
+        let store = &self.name.shared().context.history;
         let context = ReplyContext { epoch: store.epoch(), reference, members };
+        if presence == PresenceStyle::Changes {
+            self.name.room().refresh_oldest(&**store).await?;
+        }
         let since = since.filter(|since| since.epoch == context.epoch).map(|since| since.seq);
         let mut catch_up = CatchUp::new(since, history, limits);
         loop {
@@ -78,7 +81,7 @@ impl Admission {
                     member.count_usage();
                     return Ok((member, sent));
                 }
-                Err(NotJoined::Read(page)) => catch_up.add(room.read(&*shared.history, page).await?),
+                Err(NotJoined::Read(read)) => catch_up.add(room.read(&*shared.context.history, read).await?),
                 Err(NotJoined::NoRecord) => {
                     self.row = Some(record::write(shared, room, self.name.user(), None).await?);
                 }

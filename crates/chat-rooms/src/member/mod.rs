@@ -2,7 +2,7 @@
 
 pub(crate) mod admission;
 pub(crate) mod options;
-mod pending_append;
+pub(crate) mod pending_append;
 pub(crate) mod record;
 pub(crate) mod reservation;
 
@@ -10,22 +10,26 @@ use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
-use chat_history::{NewMessage, Page};
+use chat_history::{HistoryError, HistoryErrorKind, Messages, NewMessage, Page};
 use chat_protocol::{ErrorCode, LeftReason, Member, MemberList, MessageId, Reference};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::delivery::audience::SubscriptionId;
 use crate::delivery::window::SendWindow;
 use crate::error::{ReadError, SendError};
-use crate::member::options::{MembersQuery, Outgoing, Stored};
+use crate::member::options::{MembersQuery, Outgoing, Resync, Stored};
 use crate::member::pending_append::PendingAppend;
 use crate::registry::Registry;
+use crate::room::catch_up::{CatchUp, Found, Read};
 use crate::room::core::LeaveNotice;
 use crate::room::publish::{Acceptance, RequestKey, Sender};
 use crate::room::removal::LeaveVisibility;
-use crate::room::replies::ReplyContext;
+use crate::room::replies::{PageRequest, ReplyContext, updated};
 use crate::room::settle::Settling;
 use crate::room::{Position, Room};
+
+/// How often one page is read, if the room changes meanwhile.
+const MAX_READS: usize = 32;
 
 /// What a message in flight counts in addition to its text, in bytes.
 const PER_MESSAGE: usize = 256;
@@ -182,7 +186,7 @@ impl Membership {
         let pending =
             PendingAppend::new(Arc::clone(&self.shared), Arc::clone(&self.room), sender, guard, key, reply);
         let settling = Settling::claim(&self.room);
-        self.shared.history.append(message, Box::new(move |outcome| pending.settle(outcome)));
+        self.shared.context.history.append(message.into(), Box::new(move |outcome| pending.settle(outcome)));
         if let Some(rest) = settling.and_then(Settling::settle_piece) {
             pending_append::spawn(&self.shared, rest);
         }
@@ -236,7 +240,7 @@ impl Membership {
     }
 
     /// Sends this session a page of messages, in order with the events of the room: no message of
-    /// the page arrives later as an event.
+    /// the page arrives later as an event, and no state is older than the events before the page.
     ///
     /// Waits until the messages that the session has in flight are settled. For sessions that joined
     /// without [lists](crate::Subscribe::with_lists).
@@ -274,18 +278,81 @@ impl Membership {
         // the page contains what the member has sent before, because commands take effect in their
         // order
         wait(self.room.settled(self.session)).await;
-        let context = ReplyContext { epoch: self.shared.history.epoch(), reference, members: 0 };
-        let sent = match self.room.reply_history(self.session, page, max_bytes, None, &context) {
-            Ok(sent) => sent,
-            Err(page) => {
-                let read = self.room.read(&*self.shared.history, page).await?;
-                // with the page at hand, nothing more has to be read
-                self.room
-                    .reply_history(self.session, page, max_bytes, Some(read), &context)
-                    .unwrap_or_default()
+        let history = &*self.shared.context.history;
+        let context = ReplyContext { epoch: history.epoch(), reference, members: 0 };
+        let mut request = PageRequest { page, max_bytes };
+        let mut page: Option<Messages> = None;
+        for _ in 0..MAX_READS {
+            let read = match self.room.reply_history(self.session, request, page.as_ref(), &context) {
+                Ok(sent) => return sent.ok_or(ReadError::NotAMember),
+                Err(read) => read,
+            };
+            if let Read::Page(only_delivered) = read {
+                request.page = only_delivered;
             }
-        };
-        sent.ok_or(ReadError::NotAMember)
+            match self.room.read(history, read).await? {
+                Found::Page(found) => page = Some(found),
+                Found::Changed(changed) => page = page.and_then(|page| updated(page, changed)),
+            }
+        }
+        // the room has changed faster than the store answers
+        Err(HistoryError::new(HistoryErrorKind::Busy, "the room changes too fast").into())
+    }
+
+    /// Sends this session a snapshot of the room with what it has missed, as if it had joined just
+    /// now: [`Joined`](chat_protocol::Event::Joined), in order with the events of the room. The
+    /// other members do not notice.
+    ///
+    /// For sessions that joined without [lists](crate::Subscribe::with_lists). Waits until the
+    /// messages that the session has in flight are settled.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the events cannot be read, or the session is not in the room any more. It
+    /// is sent nothing in that case.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_protocol::{Event, Since};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
+    /// # events.next().await;
+    /// use chat_rooms::Resync;
+    ///
+    /// member.send("hello").await?;
+    /// let since = Since { epoch: engine.epoch(), seq: 0 };
+    /// member.resync(Resync::new(since).history(50)).await?;
+    /// let mut events = std::iter::from_fn(|| futures::executor::block_on(events.next()));
+    /// let joined = events.find_map(|event| match &*event {
+    ///     Event::Joined(snapshot) => Some(snapshot.messages.len()),
+    ///     _ => None,
+    /// });
+    /// assert_eq!(joined, Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub async fn resync(&self, resync: Resync) -> Result<Position, ReadError> {
+        wait(self.room.settled(self.session)).await;
+        let Resync { since, history: newest, limits, members, reference } = resync;
+        let history = &*self.shared.context.history;
+        let context = ReplyContext { epoch: history.epoch(), reference, members };
+        self.room.refresh_oldest(history).await?;
+        let since = (since.epoch == context.epoch).then_some(since.seq);
+        let mut catch_up = CatchUp::new(since, newest, limits);
+        loop {
+            match self.room.resync(self.session, &mut catch_up, &context) {
+                Ok(sent) => {
+                    self.shared.context.meters.resyncs.increment(1);
+                    return sent.ok_or(ReadError::NotAMember);
+                }
+                Err(read) => catch_up.add(self.room.read(history, read).await?),
+            }
+        }
     }
 
     /// Sends this session a page of the room's members, as of the last

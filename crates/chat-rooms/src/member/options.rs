@@ -17,7 +17,7 @@ pub struct Subscribe {
     pub sink: Sink,
     /// How the member learns who is present.
     pub presence: PresenceStyle,
-    /// The position after which the member wants every message.
+    /// The position after which the member wants everything.
     pub since: Option<Since>,
     /// How many of the newest messages the member wants if `since` is `None` or cannot be
     /// recovered.
@@ -57,7 +57,7 @@ impl Subscribe {
         Self { presence: PresenceStyle::Lists, ..self }
     }
 
-    /// Includes every message after this position in the snapshot. If that is not possible, the
+    /// Includes everything after this position in the snapshot. If that is not possible, the
     /// snapshot contains the newest messages: see [`history`](Self::history).
     #[must_use]
     pub fn since(self, since: impl Into<Option<Since>>) -> Self {
@@ -66,6 +66,54 @@ impl Subscribe {
 
     /// Includes up to `count` of the newest messages in the snapshot, if [`since`](Self::since) is
     /// not set or cannot be recovered.
+    #[must_use]
+    pub fn history(self, count: usize) -> Self {
+        Self { history: count, ..self }
+    }
+
+    /// Sets the limits for the messages in the snapshot.
+    #[must_use]
+    pub fn limits(self, limits: CatchUpLimits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Sets the maximum number of members in the snapshot.
+    #[must_use]
+    pub fn members(self, count: usize) -> Self {
+        Self { members: count, ..self }
+    }
+
+    /// Sets the reference that the snapshot carries.
+    #[must_use]
+    pub fn reference(self, reference: Option<Reference>) -> Self {
+        Self { reference, ..self }
+    }
+}
+
+/// What a session asks for when it [resyncs](crate::Membership::resync).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Resync {
+    /// The last event that the session has applied.
+    pub since: Since,
+    /// How many of the newest messages the session wants if `since` cannot be recovered.
+    pub history: usize,
+    /// The limits on what is recovered.
+    pub limits: CatchUpLimits,
+    /// The maximum number of members in the snapshot.
+    pub members: usize,
+    /// The reference that the snapshot carries.
+    pub reference: Option<Reference>,
+}
+
+impl Resync {
+    /// Asks for everything after this position, with at most 100 members and, if it cannot be
+    /// recovered, no messages.
+    pub fn new(since: Since) -> Self {
+        Self { since, history: 0, limits: CatchUpLimits::default(), members: 100, reference: None }
+    }
+
+    /// Includes up to `count` of the newest messages if the position cannot be recovered.
     #[must_use]
     pub fn history(self, count: usize) -> Self {
         Self { history: count, ..self }

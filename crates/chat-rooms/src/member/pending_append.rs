@@ -1,10 +1,11 @@
-//! A message in flight to the history store.
+//! Events in flight to the history store.
 
 use std::mem;
 use std::sync::Arc;
 
-use chat_history::{AppendError, Appended, Durability, HistoryError};
+use chat_history::{AppendError, Appended, Durability, HistoryError, StoredEvent};
 use chat_log::Passed;
+use chat_protocol::RoomName;
 use tokio::sync::oneshot;
 use tracing::Span;
 use tracing::field::Empty;
@@ -14,7 +15,7 @@ use crate::error::SendError;
 use crate::member::options::Stored;
 use crate::registry::Registry;
 use crate::room::Room;
-use crate::room::publish::{AppendResult, RequestKey, Sender};
+use crate::room::publish::{AppendResult, RequestKey, Sender, Source};
 use crate::room::settle::{Settlement, Settling};
 use crate::sync::Instant;
 
@@ -61,18 +62,16 @@ impl PendingAppend {
             let (room, username) = (&self.room.name, &sender.from.username);
             tracing::warn!(%room, %username, %error, suppressed, "a message could not be stored");
         }
-        let meters = &self.shared.context.meters;
-        if let Ok(Appended { message, duplicate, recovered, .. }) = &outcome {
-            self.span.record("seq", message.seq);
-            let new = (!duplicate).then_some(message);
-            for message in recovered.iter().chain(new) {
-                meters.stored(message);
-                if let Some(usage) = &self.shared.usage {
-                    usage.stored(message);
-                }
+        if let Ok(appended) = &outcome {
+            self.span.record("seq", appended.seq());
+        }
+        if let Ok(Appended::Stored(StoredEvent::Message(message))) = &outcome {
+            self.shared.context.meters.stored(message);
+            if let Some(usage) = &self.shared.usage {
+                usage.stored(message);
             }
         }
-        let durability = self.shared.history.durability();
+        let durability = self.shared.context.history.durability();
         let then = self.reply.take().map(|reply| {
             let stored = stored(&outcome, &key, durability);
             let send = move || {
@@ -81,12 +80,18 @@ impl PendingAppend {
             };
             Box::new(send) as Box<dyn FnOnce() + Send>
         });
-        let result = AppendResult { sender, guard, outcome, key, durability };
+        let source = Source::Message { sender, guard, key, durability };
+        let result = AppendResult { outcome, source };
         let span = mem::replace(&mut self.span, Span::none());
         let settlement = Settlement { result, taken_at: self.taken_at, span, then };
-        if self.room.settle_later(settlement) {
-            spawn(&self.shared, Settling::new(Arc::clone(&self.room)));
-        }
+        settle_later(&self.shared, &self.room, settlement);
+    }
+}
+
+/// Hands a result to its room.
+fn settle_later(shared: &Arc<Registry>, room: &Arc<Room>, settlement: Settlement) {
+    if room.settle_later(settlement) {
+        spawn(shared, Settling::new(Arc::clone(room)));
     }
 }
 
@@ -102,12 +107,14 @@ fn stored(
     durability: Durability,
 ) -> Result<Stored, SendError> {
     match outcome {
-        Ok(Appended { message, .. }) => Ok(Stored {
-            seq: message.seq,
-            id: id.clone(),
-            sent_at: message.sent_at,
-            durable: durability == Durability::Disk,
-        }),
+        Ok(appended) => {
+            // the store keeps its promise to return the message
+            let message = appended.message().ok_or_else(|| {
+                SendError::Store(HistoryError::other("the store has returned another kind of event"))
+            })?;
+            let durable = durability == Durability::Disk;
+            Ok(Stored { seq: message.seq, id: id.clone(), sent_at: message.sent_at, durable })
+        }
         Err(AppendError::IdReused) => Err(SendError::IdReused),
         Err(AppendError::Unavailable(error)) => Err(SendError::Store(error.clone())),
         Err(other) => Err(SendError::Store(HistoryError::other(other.clone()))),
@@ -119,5 +126,66 @@ impl Drop for PendingAppend {
         if self.open.is_some() {
             self.settle_once(Err(HistoryError::other("the message was dropped").into()));
         }
+    }
+}
+
+/// The outcome of an act, for the caller.
+type ActReply = oneshot::Sender<Result<Appended, AppendError>>;
+
+/// An event in flight to the store that no session has sent. It keeps its room, which may have no
+/// members. It is settled exactly once, like a [`PendingAppend`].
+#[derive(Debug)]
+pub(crate) struct PendingAct {
+    shared: Arc<Registry>,
+    room: Arc<Room>,
+    taken_at: Instant,
+    /// `None` once it is settled.
+    reply: Option<ActReply>,
+}
+
+impl PendingAct {
+    /// Begins an act in a room, which is created if necessary.
+    pub(crate) fn begin(shared: &Arc<Registry>, name: &RoomName, reply: ActReply) -> Self {
+        loop {
+            let room = shared.open_room(name);
+            if room.begin_act() {
+                let (shared, taken_at) = (Arc::clone(shared), Instant::now());
+                return Self { shared, room, taken_at, reply: Some(reply) };
+            }
+            // it became empty in the meantime: the next one is new
+            shared.forget(&room);
+        }
+    }
+
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// Hands the outcome to the room. Called by the writer of the store: it must not wait for the
+    /// room.
+    pub(crate) fn settle(mut self, outcome: Result<Appended, AppendError>) {
+        self.settle_once(outcome);
+    }
+
+    fn settle_once(&mut self, outcome: Result<Appended, AppendError>) {
+        let Some(reply) = self.reply.take() else { return };
+        let answer = outcome.clone();
+        let send = move || {
+            // if the caller does not wait any more, the event is stored all the same
+            let _ = reply.send(answer);
+        };
+        let settlement = Settlement {
+            result: AppendResult { outcome, source: Source::Act },
+            taken_at: self.taken_at,
+            span: Span::none(),
+            then: Some(Box::new(send)),
+        };
+        settle_later(&self.shared, &self.room, settlement);
+    }
+}
+
+impl Drop for PendingAct {
+    fn drop(&mut self) {
+        self.settle_once(Err(HistoryError::other("the event was dropped").into()));
     }
 }

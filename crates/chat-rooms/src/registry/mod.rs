@@ -5,7 +5,6 @@ pub(crate) mod usage;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chat_history::HistoryStore;
 use chat_log::Occasional;
 use chat_presence::PresenceStore;
 use chat_protocol::RoomName;
@@ -19,7 +18,6 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) struct Registry {
     pub(crate) store: Arc<dyn PresenceStore>,
-    pub(crate) history: Arc<dyn HistoryStore>,
     pub(crate) context: Arc<RoomContext>,
     /// The rooms that have members, pending joins or messages in flight. Never locked together with
     /// a room: a busy room must not delay the others.

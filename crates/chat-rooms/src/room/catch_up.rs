@@ -1,35 +1,25 @@
-//! Recovers the messages that a joining member missed: reads them from the store until the rest is
-//! in the room's tail.
+//! Recovers what a session missed: reads it from the store until the rest is in the room's tail.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chat_history::{Messages, Page};
+use chat_history::{Changed, Messages, Page};
 use chat_protocol::Message;
 
 use crate::room::tail::Tail;
 
-/// The maximum number of pages read. A store that is slower than the room's senders would never get
-/// to the end.
-const MAX_PAGES: usize = 32;
-
-/// The messages to recover.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
-    /// All messages after this number, or else the newest ones.
-    Since(u64),
-    /// The newest messages.
-    Newest,
-}
+/// The maximum number of reads. A store that is slower than the room's senders would never get to
+/// the end.
+const MAX_READS: usize = 32;
 
 /// How many messages one read from the store asks for.
 const READ_MESSAGES: usize = 200;
 
-/// Limits the messages that a joining member recovers. If it missed more, it receives the newest
-/// messages instead.
+/// Limits what a session recovers. If it missed more, it receives the newest messages instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CatchUpLimits {
-    /// The maximum number of messages.
+    /// The maximum number of messages, posted and changed ones together.
     pub messages: usize,
     /// The maximum size of all messages together, counted by [`Message::encoded_size`]. It also
     /// limits the newest messages.
@@ -50,53 +40,95 @@ impl Default for CatchUpLimits {
     }
 }
 
-/// The messages to recover, and those that were read so far.
+/// What to recover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Everything after this number, or else the newest messages.
+    Since(u64),
+    /// The newest messages.
+    Newest,
+}
+
+/// A recovery in progress.
 #[derive(Debug)]
 pub(crate) struct CatchUp {
     wanted: Wanted,
     /// How many of the newest messages to send if `Since` cannot be recovered or was not requested.
     newest: usize,
     limits: CatchUpLimits,
-    /// Read from the store, oldest first, without a gap.
-    read: Vec<Arc<Message>>,
-    /// The encoded size of `read`. It is counted when messages are added, because a step runs under
+    read: Option<Range>,
+    reads: usize,
+}
+
+/// A range of a room's messages, as read from the store.
+#[derive(Debug)]
+struct Range {
+    /// Oldest first.
+    messages: Vec<Arc<Message>>,
+    first: u64,
+    /// The last number of the range, inclusive.
+    last: u64,
+    /// Older messages that were changed after the requested position, by number.
+    changed: BTreeMap<u64, Arc<Message>>,
+    /// The encoded size of both. It is counted when messages are added, because a step runs under
     /// the room's lock.
-    read_bytes: usize,
-    pages: usize,
+    bytes: usize,
+    /// The states include all events up to this number.
+    states: u64,
 }
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Read this page, and [`add`](CatchUp::add) it.
-    Read(Page),
+    /// Read this, and [add](CatchUp::add) it.
+    Read(Read),
     /// Recovery is complete.
     Done(CaughtUp),
 }
 
-/// The recovered messages, up to the newest message that was delivered.
+/// What to read from the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// A page of messages.
+    Page(Page),
+    /// The messages that events after this number have changed.
+    Changed {
+        /// The number, exclusive.
+        after: u64,
+        /// The maximum number of messages.
+        limit: usize,
+    },
+}
+
+/// What was read from the store.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Page(Messages),
+    Changed(Changed),
+}
+
+/// What was recovered, up to the newest event that was delivered.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct CaughtUp {
-    /// Oldest first.
+    /// The number with which the range of `messages` begins.
+    pub(crate) first: u64,
+    /// The messages of the range, oldest first, as they are now.
     pub(crate) messages: Vec<Arc<Message>>,
-    /// Whether these are all messages after the requested position.
-    pub(crate) recovered: bool,
+    /// The messages before the range that were changed after the requested position, oldest first.
+    /// `None` if not everything after that position was recovered.
+    pub(crate) changed: Option<Vec<Arc<Message>>>,
 }
 
 impl CatchUp {
-    /// Recovers all messages after `since`, or up to `newest` of the newest messages if `since` is
+    /// Recovers everything after `since`, or up to `newest` of the newest messages if `since` is
     /// `None` or cannot be recovered.
     pub(crate) fn new(since: Option<u64>, newest: usize, limits: CatchUpLimits) -> Self {
         let wanted = since.map_or(Wanted::Newest, Wanted::Since);
-        Self { wanted, newest, limits, read: Vec::new(), read_bytes: 0, pages: 0 }
+        Self { wanted, newest, limits, read: None, reads: 0 }
     }
 
     /// Returns what to do next, given the current tail of the room.
     pub(crate) fn step(&mut self, tail: &Tail) -> Step {
-        // messages that are committed but not delivered yet arrive with the live stream
-        let delivered = self.read.partition_point(|message| message.seq <= tail.newest());
-        self.read_bytes -= encoded_size(&self.read[delivered..]);
-        self.read.truncate(delivered);
         if let Wanted::Since(since) = self.wanted {
             match self.step_since(since, tail) {
                 Some(step) => return step,
@@ -106,80 +138,184 @@ impl CatchUp {
         self.step_newest(tail)
     }
 
-    /// Returns `None` if the messages after `since` cannot be recovered.
+    /// Returns `None` if what came after `since` cannot be recovered.
     fn step_since(&self, since: u64, tail: &Tail) -> Option<Step> {
-        let missed = tail.newest().checked_sub(since)?;
-        if missed > self.limits.messages as u64 || self.pages > MAX_PAGES {
+        if since > tail.newest() || self.reads > MAX_READS {
             return None;
         }
-        // messages that do not fit into one reply are not read to the end
-        if self.read_bytes > self.limits.bytes {
-            return None;
-        }
-        let have = self.read.last().map_or(since, |message| message.seq);
-        let Some(rest) = tail.from(have + 1) else {
-            return Some(Step::Read(Page::After { seq: have, limit: READ_MESSAGES }));
+        let Some(range) = &self.read else {
+            if !tail.covers(since + 1) {
+                return Some(Step::Read(Read::Changed { after: since, limit: self.limits.messages }));
+            }
+            return self.fit(since, Range::empty(since, tail.newest()).complete(since, tail));
         };
-        let messages: Vec<_> = self.read.iter().chain(rest).map(Arc::clone).collect();
-        let bytes = self.read_bytes + encoded_size(&messages[self.read.len()..]);
-        (bytes <= self.limits.bytes).then_some(Step::Done(CaughtUp { messages, recovered: true }))
+        // what does not fit into one reply is not read to the end
+        if range.count() > self.limits.messages || range.bytes > self.limits.bytes {
+            return None;
+        }
+        match range.missing(tail, self.limits.messages) {
+            Some(read) => Some(Step::Read(read)),
+            None => self.fit(since, range.complete(since, tail)),
+        }
+    }
+
+    /// The end of the recovery, if the result fits.
+    fn fit(&self, since: u64, (messages, changed): (Vec<Arc<Message>>, Vec<Arc<Message>>)) -> Option<Step> {
+        let size = |messages: &[Arc<Message>]| encoded_size(messages);
+        let fits = messages.len() + changed.len() <= self.limits.messages
+            && size(&messages) + size(&changed) <= self.limits.bytes;
+        let caught = CaughtUp { first: since + 1, messages, changed: Some(changed) };
+        fits.then_some(Step::Done(caught))
     }
 
     fn step_newest(&self, tail: &Tail) -> Step {
-        let from = (tail.newest() + 1).saturating_sub(self.newest as u64).max(1);
-        let done = |messages: Vec<Arc<Message>>| {
-            Step::Done(CaughtUp { messages: self.newest_of(messages), recovered: false })
-        };
-        if let Some(all) = tail.from(from) {
-            return done(all.map(Arc::clone).collect());
-        }
-        match self.read.last() {
-            None if self.pages == 0 => {
-                Step::Read(Page::Before { seq: tail.newest() + 1, limit: self.newest })
+        let Some(range) = &self.read else {
+            if self.reads > MAX_READS || tail.first() == 1 || tail.message_count() >= self.newest {
+                return self.newest_of(tail.first(), tail.messages().map(Arc::clone).collect(), tail);
             }
-            Some(last) if self.pages <= MAX_PAGES => match tail.from(last.seq + 1) {
-                Some(rest) => done(self.read.iter().chain(rest).map(Arc::clone).collect()),
-                None => Step::Read(Page::After { seq: last.seq, limit: READ_MESSAGES }),
-            },
-            // pruned, or the room is too fast: send what is in memory
-            _ => done(tail.from(tail.oldest()).into_iter().flatten().map(Arc::clone).collect()),
+            return Step::Read(Read::Page(Page::Before { seq: tail.newest() + 1, limit: self.newest }));
+        };
+        match range.missing(tail, READ_MESSAGES) {
+            // the room is too fast: send what is in memory
+            Some(_) if self.reads > MAX_READS => {
+                self.newest_of(tail.first(), tail.messages().map(Arc::clone).collect(), tail)
+            }
+            Some(read) => Step::Read(read),
+            None => self.newest_of(range.first, range.complete(range.first - 1, tail).0, tail),
         }
     }
 
-    /// Returns the newest messages, as many as were requested and fit.
-    fn newest_of(&self, mut messages: Vec<Arc<Message>>) -> Vec<Arc<Message>> {
+    /// The end of the recovery with the newest messages, as many as were requested and fit, of those
+    /// from the number `first` on.
+    fn newest_of(&self, first: u64, mut messages: Vec<Arc<Message>>, tail: &Tail) -> Step {
         let mut bytes = 0;
         let fits = |message: &&Arc<Message>| {
             bytes += message.encoded_size();
             bytes <= self.limits.bytes
         };
         let count = messages.iter().rev().take(self.newest).take_while(fits).count();
-        messages.split_off(messages.len() - count)
+        let is_whole = count == messages.len();
+        let messages = messages.split_off(messages.len() - count);
+        let first = match messages.first() {
+            Some(oldest) if !is_whole => oldest.seq,
+            None if !is_whole || self.newest == 0 => tail.newest() + 1,
+            _ => first.min(tail.newest() + 1),
+        };
+        Step::Done(CaughtUp { first, messages, changed: None })
     }
 
     fn give_up(&mut self) {
         self.wanted = Wanted::Newest;
-        self.read.clear();
-        self.read_bytes = 0;
-        self.pages = 0;
+        self.read = None;
+        self.reads = 0;
     }
 
-    /// Adds the page that was requested.
-    pub(crate) fn add(&mut self, page: Messages) {
-        self.pages += 1;
-        let expected = match (self.read.last(), self.wanted) {
-            (Some(last), _) => Some(last.seq + 1),
-            (None, Wanted::Since(since)) => Some(since + 1),
-            (None, Wanted::Newest) => None,
+    /// Adds what was read.
+    pub(crate) fn add(&mut self, found: Found) {
+        self.reads += 1;
+        let is_complete = match (found, self.wanted) {
+            (Found::Page(page), _) => self.add_page(page),
+            (Found::Changed(changed), Wanted::Since(since)) => self.add_changed(changed, since),
+            (Found::Changed(changed), Wanted::Newest) => match &mut self.read {
+                Some(range) => range.update(changed, 0),
+                None => true,
+            },
         };
-        let first = page.messages.first().map(|message| message.seq);
-        if expected.is_some() && first != expected {
-            // the next message was pruned
+        if !is_complete {
             self.give_up();
-            return;
         }
-        self.read_bytes += encoded_size(&page.messages);
-        self.read.extend(page.messages);
+    }
+
+    /// Returns `false` if a message is missing that was removed.
+    fn add_page(&mut self, page: Messages) -> bool {
+        let Some(range) = &mut self.read else {
+            self.read = Some(Range::new(page));
+            return true;
+        };
+        if page.first != range.last + 1 {
+            return false;
+        }
+        range.bytes += encoded_size(&page.messages);
+        range.messages.extend(page.messages);
+        range.last = page.last;
+        true
+    }
+
+    /// Returns `false` if there are too many.
+    fn add_changed(&mut self, changed: Changed, since: u64) -> bool {
+        let range = self.read.get_or_insert_with(|| Range::empty(since, changed.newest));
+        range.update(changed, since)
+    }
+}
+
+impl Range {
+    fn new(page: Messages) -> Self {
+        let Messages { messages, first, last, newest, .. } = page;
+        let bytes = encoded_size(&messages);
+        Self { messages, first, last, changed: BTreeMap::new(), bytes, states: newest }
+    }
+
+    /// Nothing, after the number `since`.
+    fn empty(since: u64, states: u64) -> Self {
+        let (messages, changed) = (Vec::new(), BTreeMap::new());
+        Self { messages, first: since + 1, last: since, changed, bytes: 0, states }
+    }
+
+    fn count(&self) -> usize {
+        self.messages.len() + self.changed.len()
+    }
+
+    /// What has to be read before the tail has the rest.
+    fn missing(&self, tail: &Tail, limit: usize) -> Option<Read> {
+        if !tail.covers(self.last + 1) {
+            return Some(Read::Page(Page::After { seq: self.last, limit: READ_MESSAGES }));
+        }
+        let has_states = tail.covers(self.states + 1);
+        (!has_states).then_some(Read::Changed { after: self.states, limit })
+    }
+
+    /// Brings all states up to date. Returns `false` if too many messages have changed.
+    fn update(&mut self, changed: Changed, since: u64) -> bool {
+        let Some(states) = changed.messages else { return false };
+        for state in states {
+            if state.seq <= since {
+                self.bytes += state.encoded_size();
+                if let Some(before) = self.changed.insert(state.seq, state) {
+                    self.bytes -= before.encoded_size();
+                }
+            } else {
+                replace(&mut self.messages, &state);
+            }
+        }
+        self.states = changed.newest;
+        true
+    }
+
+    /// The messages of the range up to the newest delivered event, and the changed messages up to
+    /// `since`, with what the tail has. It has to have all that is missing.
+    fn complete(&self, since: u64, tail: &Tail) -> (Vec<Arc<Message>>, Vec<Arc<Message>>) {
+        // messages that are committed but not delivered yet arrive with the live stream
+        let delivered = self.messages.partition_point(|message| message.seq <= tail.newest());
+        let rest = tail.messages_from(self.last + 1);
+        let mut messages: Vec<_> = self.messages[..delivered].iter().chain(rest).map(Arc::clone).collect();
+        let mut changed = self.changed.clone();
+        for (seq, state) in tail.changed_from(self.states + 1) {
+            if seq > since {
+                replace(&mut messages, state);
+            } else if changed.get(&seq).is_none_or(|held| held.changed_seq < state.changed_seq) {
+                changed.insert(seq, Arc::clone(state));
+            }
+        }
+        (messages, changed.into_values().collect())
+    }
+}
+
+/// Replaces a message in a list by a newer state.
+pub(crate) fn replace(messages: &mut [Arc<Message>], state: &Arc<Message>) {
+    if let Ok(index) = messages.binary_search_by_key(&state.seq, |message| message.seq)
+        && messages[index].changed_seq < state.changed_seq
+    {
+        messages[index] = Arc::clone(state);
     }
 }
 
@@ -188,126 +324,4 @@ fn encoded_size(messages: &[Arc<Message>]) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use chat_protocol::{Content, RoomName, Text, Timestamp, UserId};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn message(seq: u64) -> Arc<Message> {
-        let room = RoomName::parse("r").unwrap();
-        Arc::new(Message::new(room, seq, Timestamp::from_millis(0), Content::Erased))
-    }
-
-    /// A store that keeps the messages after `pruned`, and a room whose tail begins after
-    /// `tail_start`.
-    struct World {
-        pruned: u64,
-        stored: u64,
-        tail: Tail,
-    }
-
-    impl World {
-        fn new(pruned: u64, tail_start: u64, newest: u64) -> Self {
-            let mut tail = Tail::after(tail_start);
-            (tail_start + 1..=newest).for_each(|seq| tail.push(message(seq)));
-            Self { pruned, stored: newest, tail }
-        }
-
-        /// Stores `stored` messages, and delivers up to `delivered` of those that are stored.
-        fn advance(&mut self, stored: u64, delivered: u64) {
-            self.stored += stored;
-            (0..delivered).for_each(|_| {
-                if self.tail.newest() < self.stored {
-                    self.tail.push(message(self.tail.newest() + 1));
-                }
-            });
-        }
-
-        fn read(&self, page: Page) -> Messages {
-            let range = match page {
-                Page::After { seq, limit } => {
-                    seq.max(self.pruned) + 1..=self.stored.min(seq.max(self.pruned) + limit as u64)
-                }
-                Page::Before { seq, limit } => {
-                    seq.saturating_sub(limit as u64).max(self.pruned + 1)..=self.stored.min(seq - 1)
-                }
-            };
-            Messages { messages: range.map(message).collect(), more: false }
-        }
-
-        fn catch_up(&mut self, since: Option<u64>, newest: usize, speed: u64) -> (Vec<u64>, bool) {
-            let mut catch_up = CatchUp::new(since, newest, CatchUpLimits::default());
-            loop {
-                match catch_up.step(&self.tail) {
-                    Step::Read(page) => catch_up.add(self.read(page)),
-                    Step::Done(CaughtUp { messages, recovered }) => {
-                        return (messages.iter().map(|message| message.seq).collect(), recovered);
-                    }
-                }
-                self.advance(speed, speed);
-            }
-        }
-    }
-
-    #[test]
-    fn recovers_everything_since_a_position_or_the_newest() {
-        let seqs = |range: std::ops::RangeInclusive<u64>| range.collect::<Vec<_>>();
-        let world = |newest| World::new(0, newest, newest);
-        assert_eq!(world(10).catch_up(Some(7), 2, 0), (seqs(8..=10), true));
-        assert_eq!(world(10).catch_up(Some(10), 2, 0), (vec![], true));
-        assert_eq!(world(10).catch_up(Some(11), 2, 0), (seqs(9..=10), false), "past the newest");
-        assert_eq!(world(2_000).catch_up(Some(1_000), 2, 0).0.len(), 1_000);
-        assert_eq!(world(2_000).catch_up(Some(999), 2, 0), (seqs(1_999..=2_000), false), "too much");
-        assert_eq!(World::new(8, 10, 10).catch_up(Some(7), 5, 0), (seqs(9..=10), false), "pruned");
-        assert_eq!(World::new(10, 10, 10).catch_up(None, 5, 0), (vec![], false), "all pruned");
-        assert_eq!(world(10).catch_up(None, 0, 0), (vec![], false));
-        assert_eq!(world(0).catch_up(None, 5, 0), (vec![], false));
-        assert_eq!(world(0).catch_up(Some(0), 5, 0), (vec![], true));
-        assert_eq!(world(500).catch_up(None, 300, 0), (seqs(201..=500), false), "more than one read");
-    }
-
-    #[test]
-    fn reading_stops_once_the_messages_exceed_the_limit() {
-        let long = |seq| {
-            let (id, from) = ("id".parse().unwrap(), "ana".parse().unwrap());
-            let text = Text::new(id, UserId::unknown(), from, "x".repeat(100_000));
-            let Message { room, seq, sent_at, .. } = (*message(seq)).clone();
-            Arc::new(Message::new(room, seq, sent_at, Content::Text(text)))
-        };
-        let tail = Tail::after(500);
-        let mut catch_up = CatchUp::new(Some(0), 0, CatchUpLimits::default());
-        let mut pages = 0;
-        while let Step::Read(Page::After { seq, .. }) = catch_up.step(&tail) {
-            pages += 1;
-            catch_up.add(Messages { messages: (seq + 1..seq + 10).map(long).collect(), more: true });
-        }
-        assert_eq!(pages, 2);
-        assert_eq!(catch_up.step(&tail), Step::Done(CaughtUp { messages: vec![], recovered: false }));
-    }
-
-    proptest! {
-        /// However fast the room goes on in the meantime, the recovered messages have no gap, end
-        /// with the newest message that was delivered and, if they are marked as recovered, begin
-        /// right after `since`.
-        #[test]
-        fn recovery_ends_where_the_live_stream_begins(
-            (tail_start, delivered) in (0..900_u64, 0..400_u64),
-            since in prop::option::of(0..1_500_u64),
-            (pruned, newest, speed, ahead) in (0..900_u64, 0..300_usize, 0..400_u64, 0..5_u64),
-        ) {
-            let mut world = World::new(pruned.min(tail_start), tail_start, tail_start + delivered);
-            world.advance(ahead, 0);
-            let (seqs, recovered) = world.catch_up(since, newest, speed);
-            prop_assert!(seqs.windows(2).all(|pair| pair[1] == pair[0] + 1));
-            if let Some(last) = seqs.last() {
-                prop_assert_eq!(*last, world.tail.newest());
-            }
-            if recovered {
-                prop_assert_eq!(seqs.first().copied().unwrap_or(world.tail.newest() + 1), since.unwrap() + 1);
-            } else {
-                prop_assert!(seqs.len() <= newest);
-            }
-        }
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@ use crate::delivery::encoding::Encodings;
 use crate::delivery::queue::PumpQueue;
 use crate::delivery::subscriber::{Recipient, Subscriber};
 use crate::delivery::window::InFlightGuard;
+use crate::room::pages::Oldest;
 use crate::room::state::RoomState;
 use crate::room::state::effects::{Effect, Effects};
 use crate::room::tail::Tail;
@@ -27,8 +28,10 @@ const SMALLEST_CHARGE: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) state: RoomState,
-    /// The newest messages.
+    /// The newest events.
     pub(crate) tail: Tail,
+    /// The number of the oldest message that is kept, once it was read.
+    pub(crate) oldest: Option<Oldest>,
     /// The subscribers of the sessions, in order of arrival. A detached session has none.
     pub(crate) subscribers: BTreeMap<SubscriptionId, Arc<Subscriber>>,
     /// The sinks of sessions that have left and whose pumps have not offered them their last event
@@ -36,6 +39,8 @@ pub(crate) struct Core {
     ending: HashMap<usize, Ending>,
     /// The sessions whose messages are in flight to the store.
     pub(crate) in_flight: HashMap<SubscriptionId, InFlight>,
+    /// The events in flight to the store that no session has sent.
+    pub(crate) acts: usize,
     /// The sessions that an operator removed, until their memberships are dropped.
     pub(crate) removed: HashSet<SubscriptionId>,
     /// Events that are queued, but not in a batch yet.
@@ -101,9 +106,11 @@ impl Core {
         Self {
             state,
             tail: Tail::default(),
+            oldest: None,
             subscribers: BTreeMap::new(),
             ending: HashMap::new(),
             in_flight: HashMap::new(),
+            acts: 0,
             removed: HashSet::new(),
             unbatched: VecDeque::new(),
             unbatched_since: Instant::now(),
@@ -123,14 +130,19 @@ impl Core {
             && self.in_flight.get(&id).is_none_or(|in_flight| in_flight.leave_notice.is_none())
     }
 
-    /// Whether the room has no members, reserved names or messages in flight.
+    /// Whether the room has no members, reserved names, or events in flight.
     pub(crate) fn is_empty(&self) -> bool {
-        self.state.is_empty() && self.in_flight.is_empty()
+        self.state.is_empty() && self.in_flight.is_empty() && self.acts == 0
     }
 
     /// Whether everything that was accepted or queued has been offered to every member.
     pub(crate) fn is_idle(&self) -> bool {
-        self.pending == 0 && self.in_flight.is_empty()
+        self.pending == 0 && self.in_flight.is_empty() && self.acts == 0
+    }
+
+    /// The number of the oldest message that is kept, as far as it is known.
+    pub(crate) fn oldest(&self) -> u64 {
+        self.oldest.map_or(1, |oldest| oldest.seq)
     }
 
     /// Subscribes a session to the events of the room. Its first event is the last one in

@@ -2,6 +2,7 @@
 
 pub(crate) mod catch_up;
 pub(crate) mod core;
+mod gap;
 mod guard;
 mod pages;
 pub(crate) mod presence_cleanup;
@@ -38,6 +39,7 @@ use crate::delivery::subscriber::Subscriber;
 use crate::limits::EngineLimits;
 use crate::metrics::Meters;
 use crate::room::core::Core;
+use crate::room::pages::Oldest;
 use crate::room::presence_cleanup::PresenceCleanup;
 use crate::room::retention::RetentionRules;
 use crate::room::settle::SettleQueue;
@@ -63,6 +65,7 @@ pub(crate) struct RoomContext {
     /// runtime.
     pub(crate) runtime: Handle,
     pub(crate) encodings: Encodings,
+    pub(crate) history: Arc<dyn HistoryStore>,
     /// Counts the tails of all rooms.
     pub(crate) tails: Arc<Tails>,
     /// Removes the records of members that have left.
@@ -108,8 +111,8 @@ pub(crate) struct Room {
     /// For the tasks that the room starts.
     this: Weak<Room>,
     core: Mutex<Core>,
-    /// Set once the room knows the number of its newest message. Nobody joins before.
-    newest_loaded: OnceCell<()>,
+    /// Set once the room knows the number of its newest event. Nobody joins before.
+    loaded: OnceCell<()>,
     /// The results of appends that are not settled yet.
     settle_queue: SettleQueue,
     /// One permit, for the sender whose turn it is to wait for capacity.
@@ -138,7 +141,7 @@ impl Room {
             context,
             this: this.clone(),
             core: Mutex::new(core),
-            newest_loaded: OnceCell::new(),
+            loaded: OnceCell::new(),
             settle_queue: SettleQueue::default(),
             senders: Semaphore::new(1),
             capacity: Notify::new(),
@@ -147,17 +150,19 @@ impl Room {
         })
     }
 
-    /// Reads the number of the room's newest message from the store, once. Cancel-safe.
+    /// Reads the numbers of the room from the store, once. Cancel-safe.
     ///
     /// # Errors
     /// [`HistoryError`] if the store fails. The next client that joins tries again.
-    pub(crate) async fn load_newest_seq(&self, history: &dyn HistoryStore) -> Result<(), HistoryError> {
+    pub(crate) async fn load(&self, history: &dyn HistoryStore) -> Result<(), HistoryError> {
         let load = || async {
-            let newest = history.newest(self.name.clone()).await?;
-            self.lock().tail = Tail::after(newest).counted_in(&self.context.tails);
+            let extent = history.extent(self.name.clone(), self.context.retention.retention()).await?;
+            let mut core = self.lock();
+            core.tail = Tail::after(extent.newest).counted_in(&self.context.tails);
+            core.oldest = Some(Oldest::now(extent.oldest));
             Ok(())
         };
-        self.newest_loaded.get_or_try_init(load).await.copied()
+        self.loaded.get_or_try_init(load).await.copied()
     }
 
     pub(crate) fn encodings(&self) -> &Encodings {
@@ -237,11 +242,6 @@ impl Room {
             effects.push(Effect::Send(event, Audience::Only(to)));
             Some(sent)
         })
-    }
-
-    /// Removes the text of a message from memory.
-    pub(crate) fn redact(&self, seq: u64) {
-        self.lock().tail.erase(seq);
     }
 
     /// Sends a notice to all members of this room.

@@ -1,10 +1,32 @@
-//! Pages of a room's messages as retention leaves them, although the store removes expired messages
+//! Reads from the store, as far as retention keeps it, although the store removes expired messages
 //! step by step.
 
-use chat_history::{HistoryError, HistoryStore, Messages, Page};
+use std::time::Duration;
+
+use chat_history::{HistoryError, HistoryStore};
 
 use crate::room::Room;
+use crate::room::catch_up::{Found, Read};
 use crate::room::retention::RetentionCutoff;
+use crate::sync::Instant;
+
+/// For how long the number of the oldest message is good enough: a client that keeps a message for
+/// this long after it was removed does no harm.
+const OLDEST_KNOWN_FOR: Duration = Duration::from_secs(1);
+
+/// The number of the oldest message that is kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Oldest {
+    pub(crate) seq: u64,
+    read_at: Instant,
+}
+
+impl Oldest {
+    /// A number that was read just now.
+    pub(crate) fn now(seq: u64) -> Self {
+        Self { seq, read_at: Instant::now() }
+    }
+}
 
 impl Room {
     /// What retention keeps now; `None` if it keeps everything.
@@ -12,58 +34,40 @@ impl Room {
         self.context.retention.cutoff()
     }
 
-    /// Removes expired messages from the tail. Returns the number of the newest message, expired or
-    /// not.
+    /// Removes expired messages from the tail. Returns the number of the newest event.
     pub(crate) fn retain(&self, cutoff: Option<RetentionCutoff>) -> u64 {
-        let mut core = self.core.lock();
+        let mut core = self.lock();
         if let Some(cutoff) = cutoff {
             core.tail.retain(cutoff);
         }
         core.tail.newest()
     }
 
-    /// Reads a page from the store, without expired messages.
+    /// Reads messages from the store, without expired ones. Cancel-safe.
     ///
     /// # Errors
     /// [`HistoryError`] if the store fails.
-    pub(crate) async fn read(
-        &self,
-        history: &dyn HistoryStore,
-        page: Page,
-    ) -> Result<Messages, HistoryError> {
-        let mut messages = history.page(self.name.clone(), page).await?;
-        let Some(cutoff) = self.cutoff() else { return Ok(messages) };
-        let newest = self.retain(Some(cutoff));
-        let (Some(expired), Page::After { limit, .. }) = (cutoff.trim(page, &mut messages, newest), page)
-        else {
-            return Ok(messages);
-        };
-        let seq = self.last_expired(history, cutoff, expired, newest).await?;
-        messages = history.page(self.name.clone(), Page::After { seq, limit }).await?;
-        cutoff.trim(page, &mut messages, newest);
-        Ok(messages)
+    pub(crate) async fn read(&self, history: &dyn HistoryStore, read: Read) -> Result<Found, HistoryError> {
+        let room = self.name.clone();
+        Ok(match read {
+            Read::Page(page) => {
+                Found::Page(history.page(room, page, self.context.retention.retention()).await?)
+            }
+            Read::Changed { after, limit } => Found::Changed(history.changed(room, after, limit).await?),
+        })
     }
 
-    /// Returns the number of the last expired message, of those from `expired`, which is one, to
-    /// `newest`. The store may have many that it has not removed yet, so this is a binary search.
-    async fn last_expired(
-        &self,
-        history: &dyn HistoryStore,
-        cutoff: RetentionCutoff,
-        mut expired: u64,
-        newest: u64,
-    ) -> Result<u64, HistoryError> {
-        let mut end = newest;
-        while expired < end {
-            let seq = expired + (end - expired) / 2;
-            let found = history.page(self.name.clone(), Page::After { seq, limit: 1 }).await?;
-            match found.messages.first() {
-                Some(message) if message.seq <= end && !cutoff.keeps_message(message, newest) => {
-                    expired = message.seq;
-                }
-                _ => end = seq,
-            }
+    /// Reads the number of the oldest message that is kept, unless it was read shortly before.
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if the store fails.
+    pub(crate) async fn refresh_oldest(&self, history: &dyn HistoryStore) -> Result<(), HistoryError> {
+        if self.lock().oldest.is_some_and(|oldest| oldest.read_at.elapsed() < OLDEST_KNOWN_FOR) {
+            return Ok(());
         }
-        Ok(expired)
+        let extent = history.extent(self.name.clone(), self.context.retention.retention()).await?;
+        self.lock().oldest = Some(Oldest::now(extent.oldest));
+        Ok(())
     }
 }

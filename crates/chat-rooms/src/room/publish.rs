@@ -1,9 +1,9 @@
-//! Publishing: a message goes through the store to every member.
+//! Publishing: an event goes through the store to every member.
 
 use std::sync::Arc;
 
-use chat_history::{AppendError, Appended, Durability};
-use chat_protocol::{Ack, ErrorCode, Event, Member, Message, MessageId, Reference};
+use chat_history::{AppendError, Appended, Durability, StoredEvent};
+use chat_protocol::{Ack, Deletion, ErrorCode, Event, EventRange, Member, Message, MessageId, Reference};
 
 use crate::delivery::audience::{Audience, PresenceStyle, SubscriptionId};
 use crate::delivery::subscriber::Subscriber;
@@ -32,14 +32,40 @@ pub(crate) struct Sender {
     pub(crate) charge: usize,
 }
 
-/// The result of an append, with what is known about its message.
+/// The result of an append, with what is known about its event.
 #[derive(Debug)]
 pub(crate) struct AppendResult {
-    pub(crate) sender: Sender,
-    pub(crate) guard: InFlightGuard,
     pub(crate) outcome: Result<Appended, AppendError>,
-    pub(crate) key: RequestKey,
-    pub(crate) durability: Durability,
+    pub(crate) source: Source,
+}
+
+/// Where an event comes from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// A session has sent a message.
+    Message { sender: Sender, guard: InFlightGuard, key: RequestKey, durability: Durability },
+    /// The program has done something in the room, on nobody's behalf.
+    Act,
+}
+
+impl AppendResult {
+    /// The event that the room has to have delivered before this result; 0 if there is none. It has
+    /// not if a commit had reached the disk although it seemed to fail: no result has its events.
+    pub(crate) fn follows(&self) -> u64 {
+        match &self.outcome {
+            Ok(Appended::Stored(event)) => event.seq() - 1,
+            _ => 0,
+        }
+    }
+
+    /// The event that the room has to deliver right after this result, unless it has already; 0 if
+    /// there is none. The ack of a message comes before the message.
+    pub(crate) fn precedes(&self) -> u64 {
+        match &self.outcome {
+            Ok(Appended::Duplicate(message)) => message.seq,
+            _ => 0,
+        }
+    }
 }
 
 /// The sender's id for a message, and the reference of the command that sends it.
@@ -71,13 +97,31 @@ impl Room {
         })
     }
 
-    /// Sends the outcome of a message.
+    /// Announces an event that no session sends: the room stays until its result is settled.
+    /// Returns `false` if the room is about to be forgotten.
+    pub(crate) fn begin_act(&self) -> bool {
+        let mut core = self.lock();
+        core.acts += usize::from(!core.is_retired);
+        !core.is_retired
+    }
+
+    /// Sends the outcome of an append.
     pub(crate) fn settle(&self, core: &mut Core, effects: &mut Effects, result: AppendResult) {
-        let AppendResult { sender, guard, outcome, key, durability } = result;
-        core.pending -= sender.charge;
-        let id = sender.session;
-        self.deliver_outcome(core, effects, &sender, (guard, outcome), (key, durability));
-        core.message_settled(id, effects);
+        let AppendResult { outcome, source } = result;
+        match source {
+            Source::Message { sender, guard, key, durability } => {
+                core.pending -= sender.charge;
+                let id = sender.session;
+                self.deliver_outcome(core, effects, &sender, (guard, outcome), (key, durability));
+                core.message_settled(id, effects);
+            }
+            Source::Act => {
+                core.acts -= 1;
+                if let Ok(Appended::Stored(event)) = outcome {
+                    self.deliver(core, event, None, None);
+                }
+            }
+        }
     }
 
     /// Delivers what was stored to every member, and the ack or the reason of a failure to the
@@ -94,23 +138,17 @@ impl Room {
         let is_subscribed =
             core.subscribers.get(&id).is_some_and(|subscriber| Arc::ptr_eq(subscriber, &sender.subscriber));
         match outcome {
-            Ok(Appended { message, duplicate, recovered, .. }) => {
-                // the sender's own message may be the last of them, or an earlier one: its ack
-                // comes before it
-                let (before, rest) =
-                    recovered.split_at(recovered.partition_point(|recovered| recovered.seq < message.seq));
-                for recovered in before {
-                    self.deliver_message(core, Arc::clone(recovered), None, None);
-                }
-                if is_subscribed && sender.subscriber.recipient.style == PresenceStyle::Changes {
-                    let ack = Event::Ack(Box::new(ack(&message, key, durability)));
+            Ok(appended) => {
+                if let Some(message) = appended.message()
+                    && is_subscribed
+                    && sender.subscriber.recipient.style == PresenceStyle::Changes
+                {
+                    // before the message itself
+                    let ack = Event::Ack(Box::new(ack(message, key, durability)));
                     core.enqueue(ack, Audience::Only(id), None, self.encodings());
                 }
-                for recovered in rest {
-                    self.deliver_message(core, Arc::clone(recovered), None, None);
-                }
-                if !duplicate {
-                    self.deliver_message(core, message, Some(Arc::clone(&sender.from)), Some(guard));
+                if let Appended::Stored(event) = appended {
+                    self.deliver(core, event, Some(&sender.from), Some(guard));
                 }
             }
             Err(error) if is_subscribed => {
@@ -123,22 +161,61 @@ impl Room {
         }
     }
 
-    /// Delivers a message to every member, unless it was delivered before.
+    /// Delivers an event to every member, unless it was delivered before.
+    fn deliver(
+        &self,
+        core: &mut Core,
+        event: StoredEvent,
+        from: Option<&Arc<Member>>,
+        guard: Option<InFlightGuard>,
+    ) {
+        let before = core.tail.newest();
+        if event.seq() <= before {
+            return;
+        }
+        core.tail.push(event.clone());
+        match event {
+            StoredEvent::Message(message) => self.deliver_message(core, message, from, guard),
+            StoredEvent::Deletion(deletion) => self.deliver_deletion(core, deletion, guard),
+            unknown => {
+                // what this version cannot send, the members read from the store
+                let range = EventRange::new(self.name.clone(), before + 1, unknown.seq(), None);
+                core.enqueue(Event::Sync(Arc::new(range)), Audience::Changes, guard, self.encodings());
+            }
+        }
+    }
+
     fn deliver_message(
         &self,
         core: &mut Core,
         message: Arc<Message>,
-        from: Option<Arc<Member>>,
+        from: Option<&Arc<Member>>,
         guard: Option<InFlightGuard>,
     ) {
-        if message.seq <= core.tail.newest() {
-            return;
-        }
-        core.tail.push(Arc::clone(&message));
         let size = message.size();
-        let event = core.state.message_event(message, from);
+        let event = core.state.message_event(message, from.cloned());
         let charge = core.enqueue(event, Audience::All, guard, self.encodings());
         core.overhead = charge.saturating_sub(size).max(256);
+    }
+
+    fn deliver_deletion(&self, core: &mut Core, deletion: Arc<Deletion>, guard: Option<InFlightGuard>) {
+        // the encodings may have the text
+        self.context().retention.note_deleted(&deletion);
+        self.meters().deleted(&deletion);
+        core.enqueue(Event::Deleted(deletion), Audience::Changes, guard, self.encodings());
+    }
+
+    /// Delivers a range of events that no result has, and continues after it.
+    pub(crate) fn deliver_range(&self, core: &mut Core, range: EventRange) {
+        core.tail.skip_to(range.seq);
+        self.meters().syncs.increment(1);
+        if let Some(outcome) = &range.outcome {
+            for message in &outcome.messages {
+                let event = core.state.message_event(Arc::clone(message), None);
+                core.enqueue(event, Audience::Lists, None, self.encodings());
+            }
+        }
+        core.enqueue(Event::Sync(Arc::new(range)), Audience::Changes, None, self.encodings());
     }
 }
 

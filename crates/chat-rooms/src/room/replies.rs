@@ -4,13 +4,15 @@
 
 use std::sync::Arc;
 
-use chat_history::{Messages, Page};
-use chat_protocol::{Epoch, Event, Identity, Member, MemberPage, Message, MessagePage, Reference, Snapshot};
+use chat_history::{Changed, Extent, Messages, Page};
+use chat_protocol::{
+    Epoch, Event, Identity, Member, MemberId, MemberPage, Message, MessagePage, Reference, Snapshot,
+};
 
 use crate::delivery::audience::{Audience, LogicalTime, PresenceStyle, SubscriptionId};
 use crate::delivery::sink::Sink;
 use crate::delivery::subscriber::Recipient;
-use crate::room::catch_up::{CatchUp, CaughtUp, Step};
+use crate::room::catch_up::{CatchUp, CaughtUp, Read, Step, replace};
 use crate::room::core::Core;
 use crate::room::state::effects::{Effect, Effects};
 use crate::room::state::roster::{RosterPage, RosterQuery};
@@ -49,8 +51,8 @@ pub(crate) struct Entry {
 /// What has to be done before a session can join.
 #[derive(Debug)]
 pub(crate) enum NotJoined {
-    /// Read this page from the store.
-    Read(Page),
+    /// Read this from the store.
+    Read(Read),
     /// Write a presence record: the user is not in the room any more.
     NoRecord,
 }
@@ -73,32 +75,73 @@ impl Room {
             if let Some(cutoff) = cutoff {
                 core.tail.retain(cutoff);
             }
-            let CaughtUp { messages, recovered } = match catch_up.step(&core.tail) {
-                Step::Read(page) => return Err(NotJoined::Read(page)),
+            let caught = match catch_up.step(&core.tail) {
+                Step::Read(read) => return Err(NotJoined::Read(read)),
                 Step::Done(caught) => caught,
             };
             let (member, session) = self.enter(core, joiner, PresenceStyle::Changes, effects)?;
-            let query = RosterQuery { after: None, prefix: "", limit: context.members };
-            let (members, count) = core
-                .state
-                .roster_page(member.id, query)
-                .map_or((Vec::new(), 0), |RosterPage { members, count, .. }| (members, count));
-            let snapshot = Snapshot {
-                reference: context.reference.clone(),
-                room: self.name.clone(),
-                epoch: context.epoch.clone(),
-                seq: core.tail.newest(),
-                members,
-                member_count: count,
-                messages,
-                recovered,
-            };
+            let snapshot = self.snapshot(core, member.id, caught, context);
             effects.push(Effect::Send(Event::Joined(Box::new(snapshot)), Audience::Only(session.0)));
             let sink = joiner.sink.clone();
             let recipient = recipient(&member, session, PresenceStyle::Changes);
             let sent = core.subscribe(recipient, sink, effects, self.context());
             Ok(Entry { member, session: session.0, sent })
         })
+    }
+
+    /// Sends a session that is in the room a snapshot, as if it had joined just now. `None` if it
+    /// is not in the room.
+    ///
+    /// # Errors
+    /// What has to be read from the store first.
+    pub(crate) fn resync(
+        &self,
+        session: SubscriptionId,
+        catch_up: &mut CatchUp,
+        context: &ReplyContext,
+    ) -> Result<Option<Position>, Read> {
+        let cutoff = self.cutoff();
+        self.change(|core, effects| {
+            if let Some(cutoff) = cutoff {
+                core.tail.retain(cutoff);
+            }
+            let caught = match catch_up.step(&core.tail) {
+                Step::Read(read) => return Err(read),
+                Step::Done(caught) => caught,
+            };
+            let Some(member) = core.state.member_of(session).map(|member| member.id) else {
+                return Ok(None);
+            };
+            let snapshot = self.snapshot(core, member, caught, context);
+            Ok(reply(core, session, Event::Joined(Box::new(snapshot)), effects))
+        })
+    }
+
+    /// The room as a member sees it now.
+    fn snapshot(
+        &self,
+        core: &Core,
+        member: MemberId,
+        CaughtUp { first, messages, changed }: CaughtUp,
+        context: &ReplyContext,
+    ) -> Snapshot {
+        let query = RosterQuery { after: None, prefix: "", limit: context.members };
+        let (members, count) = core
+            .state
+            .roster_page(member, query)
+            .map_or((Vec::new(), 0), |RosterPage { members, count, .. }| (members, count));
+        Snapshot {
+            reference: context.reference.clone(),
+            room: self.name.clone(),
+            epoch: context.epoch.clone(),
+            seq: core.tail.newest(),
+            oldest: core.oldest(),
+            members,
+            member_count: count,
+            first,
+            messages,
+            changed,
+        }
     }
 
     /// Joins a session with [`PresenceStyle::Lists`]. Its first event is the entry of its member.
@@ -140,35 +183,42 @@ impl Room {
     }
 
     /// Sends a session a page of messages, as read from the store, or from memory if that is
-    /// sufficient. The page contains no message that arrives later with the live stream.
+    /// sufficient. The page contains no message that arrives later with the live stream, and no
+    /// state that is older than the stream so far.
     ///
     /// # Errors
-    /// The page that has to be read from the store first.
+    /// What has to be read from the store first.
     pub(crate) fn reply_history(
         &self,
         to: SubscriptionId,
-        page: Page,
-        max_bytes: usize,
-        read: Option<Messages>,
+        request: PageRequest,
+        read: Option<&Messages>,
         context: &ReplyContext,
-    ) -> Result<Option<Position>, Page> {
+    ) -> Result<Option<Position>, Read> {
+        let PageRequest { page, max_bytes } = request;
         let cutoff = self.cutoff();
         self.change(|core, effects| {
             if let Some(cutoff) = cutoff {
                 core.tail.retain(cutoff);
             }
-            let read = read.map(|read| fit(read, page, max_bytes));
-            let Some(Messages { mut messages, more }) = read.or_else(|| in_memory(core, page, max_bytes))
-            else {
-                return Err(only_delivered(core, page));
+            let found = match read {
+                // events that were delivered since may have changed a message of the page
+                Some(read) if !core.tail.covers(read.newest + 1) => {
+                    return Err(Read::Changed { after: read.newest, limit: MAX_CHANGED });
+                }
+                Some(read) => current(core, fit(read.clone(), page, max_bytes)),
+                None => match in_memory(core, page, max_bytes) {
+                    Some(found) => found,
+                    None => return Err(Read::Page(only_delivered(core, page))),
+                },
             };
-            let delivered_count = messages.partition_point(|message| message.seq <= core.tail.newest());
-            let more = more && delivered_count == messages.len();
-            messages.truncate(delivered_count);
+            let Messages { messages, first, last, more, .. } = found;
             let page = MessagePage {
                 reference: context.reference.clone(),
                 room: self.name.clone(),
                 epoch: context.epoch.clone(),
+                first,
+                last,
                 messages,
                 more,
             };
@@ -209,6 +259,42 @@ fn reply(core: &Core, to: SubscriptionId, event: Event, effects: &mut Effects) -
     })
 }
 
+/// A page that a member asks for, and its maximum size.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PageRequest {
+    pub(crate) page: Page,
+    pub(crate) max_bytes: usize,
+}
+
+/// If more messages than this were changed since a page was read, it is read again.
+const MAX_CHANGED: usize = 1_000;
+
+/// Brings a page that was read from the store up to date with messages that were changed since.
+/// Returns `None` if it has to be read again.
+pub(crate) fn updated(mut page: Messages, changed: Changed) -> Option<Messages> {
+    changed.messages?.iter().for_each(|state| replace(&mut page.messages, state));
+    page.newest = changed.newest;
+    Some(page)
+}
+
+/// A page as of the newest delivered event. The tail has what was delivered since it was read.
+fn current(core: &Core, mut page: Messages) -> Messages {
+    core.tail
+        .changed_from(page.newest + 1)
+        .into_values()
+        .for_each(|state| replace(&mut page.messages, state));
+    let newest = core.tail.newest();
+    if page.last > newest {
+        // the rest arrives with the live stream
+        let delivered = page.messages.partition_point(|message| message.seq <= newest);
+        page.messages.truncate(delivered);
+        page.last = newest;
+        page.first = page.first.min(newest + 1);
+        page.more = false;
+    }
+    page
+}
+
 /// The same page, without messages that are stored but not delivered yet.
 fn only_delivered(core: &Core, page: Page) -> Page {
     match page {
@@ -219,44 +305,53 @@ fn only_delivered(core: &Core, page: Page) -> Page {
 
 /// A page from the room's tail, or `None` if the store has to be asked.
 fn in_memory(core: &Core, page: Page, max_bytes: usize) -> Option<Messages> {
-    let mut fits = fits(max_bytes);
+    let (tail, mut fits) = (&core.tail, fits(max_bytes));
+    let extent = Extent::new(core.oldest(), tail.newest());
     match only_delivered(core, page) {
         Page::After { seq, limit } => {
-            let rest = core.tail.from(seq.saturating_add(1).min(core.tail.newest() + 1))?;
-            let messages: Vec<_> = rest.take(limit).take_while(&mut fits).map(Arc::clone).collect();
-            let more = messages.last().map_or(seq, |last| last.seq) < core.tail.newest();
-            Some(Messages { messages, more })
+            let from = seq.saturating_add(1).min(tail.newest() + 1);
+            if !tail.covers(from) {
+                return None;
+            }
+            let all = tail.messages_from(from);
+            let messages: Vec<_> = all.take(limit).take_while(&mut fits).map(Arc::clone).collect();
+            let more = messages.len() < tail.messages_from(from).count();
+            Some(Messages::new(Page::After { seq, limit }, extent, messages, more))
         }
         Page::Before { seq, limit } => {
-            let from = seq.saturating_sub(limit as u64).max(1);
-            let all: Vec<_> = core.tail.from(from)?.take_while(|message| message.seq < seq).collect();
-            let count = all.iter().rev().copied().take_while(&mut fits).count();
-            let messages: Vec<_> =
-                all[all.len() - count..].iter().map(|message| Arc::clone(message)).collect();
-            let first = messages.first()?.seq;
-            // only the store knows whether the messages before the tail still exist
-            let more = if first == 1 { false } else { (core.tail.oldest() < first).then_some(true)? };
-            Some(Messages { messages, more })
+            let before = || tail.messages().rev().skip_while(|message| message.seq >= seq);
+            let mut messages: Vec<_> = before().take(limit).take_while(&mut fits).map(Arc::clone).collect();
+            messages.reverse();
+            let more = messages.len() < before().count();
+            // only the store knows what is before the tail
+            (more || tail.first() == 1)
+                .then(|| Messages::new(Page::Before { seq, limit }, extent, messages, more))
         }
     }
 }
 
 /// Cuts a page that was read from the store to `max_bytes`, at its far end. One message always
 /// fits.
-fn fit(Messages { mut messages, mut more }: Messages, page: Page, max_bytes: usize) -> Messages {
-    let mut fits = fits(max_bytes);
+fn fit(mut read: Messages, page: Page, max_bytes: usize) -> Messages {
+    let (messages, mut fits) = (&mut read.messages, fits(max_bytes));
     let count = match page {
         Page::After { .. } => messages.iter().take_while(&mut fits).count(),
         Page::Before { .. } => messages.iter().rev().take_while(&mut fits).count(),
     };
     if count < messages.len() {
-        more = true;
+        read.more = true;
         match page {
-            Page::After { .. } => messages.truncate(count),
-            Page::Before { .. } => drop(messages.drain(..messages.len() - count)),
+            Page::After { .. } => {
+                messages.truncate(count);
+                read.last = messages.last().map_or(read.last, |last| last.seq);
+            }
+            Page::Before { .. } => {
+                messages.drain(..messages.len() - count);
+                read.first = messages.first().map_or(read.first, |first| first.seq);
+            }
         }
     }
-    Messages { messages, more }
+    read
 }
 
 /// Whether each message, one after the other, still fits into a page of `max_bytes`. The first one

@@ -4,20 +4,20 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use chat_history::{Messages, Page, Retention};
-use chat_protocol::{Message, RoomName, Timestamp};
+use chat_history::Retention;
+use chat_protocol::{Deletion, Message, RoomName, Timestamp};
 use parking_lot::Mutex;
 
 use crate::sync::Notify;
 
-/// If more erased messages than this are noted, everything that is cached counts as erased.
-const MAX_ERASED: usize = 100_000;
+/// If more deleted messages than this are noted, everything that is cached counts as deleted.
+const MAX_DELETED: usize = 100_000;
 
-/// The retention of an engine, and the messages that were erased and may still be in memory.
+/// The retention of an engine, and the messages that were deleted and may still be cached.
 #[derive(Default)]
 pub(crate) struct RetentionRules {
     retention: Mutex<Retention>,
-    erased: Mutex<Erased>,
+    deleted: Mutex<Deleted>,
     /// Notified when one of them has changed.
     pub(crate) changed: Notify,
 }
@@ -43,72 +43,66 @@ impl RetentionRules {
         self.changed.notify_one();
     }
 
-    /// Notes that a message was erased.
-    pub(crate) fn erase(&self, room: &RoomName, seq: u64) {
-        self.erased.lock().add(room, seq);
+    /// Notes that messages were deleted.
+    pub(crate) fn note_deleted(&self, deletion: &Deletion) {
+        let mut deleted = self.deleted.lock();
+        deletion.messages.iter().for_each(|message| deleted.add(&deletion.room, message.seq));
+        drop(deleted);
         self.changed.notify_one();
     }
 
-    /// Returns the messages that were erased since the previous call.
-    pub(crate) fn take_erased(&self) -> Erased {
-        std::mem::take(&mut *self.erased.lock())
+    /// Returns the messages that were deleted since the previous call.
+    pub(crate) fn take_deleted(&self) -> Deleted {
+        std::mem::take(&mut *self.deleted.lock())
     }
 
     /// What retention keeps now; `None` if it keeps everything.
     pub(crate) fn cutoff(&self) -> Option<RetentionCutoff> {
         let retention = self.retention();
-        (!retention.is_unlimited()).then(|| RetentionCutoff { retention, now: Timestamp::now() })
+        (!retention.is_unlimited()).then(|| RetentionCutoff::new(retention, Timestamp::now()))
     }
 }
 
 /// What retention keeps at one point in time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RetentionCutoff {
-    retention: Retention,
-    now: Timestamp,
+    max_count: Option<u64>,
+    /// Messages from before this time are too old.
+    earliest: Option<Timestamp>,
 }
 
 impl RetentionCutoff {
-    /// Whether a message is kept, given the newest number in its room.
-    pub(crate) fn keeps(self, seq: u64, sent_at: Timestamp, newest: u64) -> bool {
-        self.retention.keeps(seq, sent_at, newest, self.now)
+    pub(crate) fn new(retention: Retention, now: Timestamp) -> Self {
+        Self { max_count: retention.max_count, earliest: retention.sent_after(now) }
     }
 
-    pub(crate) fn keeps_message(self, message: &Message, newest: u64) -> bool {
-        self.keeps(message.seq, message.sent_at, newest)
+    /// Whether a message is kept if it is the oldest of the newest `count` messages of its room.
+    pub(crate) fn keeps(self, message: &Message, count: usize) -> bool {
+        self.max_count.is_none_or(|max| count as u64 <= max) && self.is_young(message.sent_at)
     }
 
-    /// Removes the expired messages from a page: its oldest ones.
-    ///
-    /// If that leaves a page of newer messages empty and the store has more, returns the number of
-    /// the last message removed: messages that are kept may follow it.
-    pub(crate) fn trim(self, page: Page, messages: &mut Messages, newest: u64) -> Option<u64> {
-        let expired =
-            messages.messages.iter().take_while(|message| !self.keeps_message(message, newest)).count();
-        let last = messages.messages[..expired].last().map(|message| message.seq)?;
-        messages.messages.drain(..expired);
-        match page {
-            // everything before the page is older
-            Page::Before { .. } => {
-                messages.more = false;
-                None
-            }
-            Page::After { .. } => (messages.more && messages.messages.is_empty()).then_some(last),
-        }
+    /// Returns `false` for each message that is not kept in a room whose newest event has the number
+    /// `newest`, and for some that are: it counts events instead of messages. For caches.
+    pub(crate) fn may_keep(self, seq: u64, sent_at: Timestamp, newest: u64) -> bool {
+        self.max_count.is_none_or(|max| seq.saturating_add(max) > newest) && self.is_young(sent_at)
+    }
+
+    fn is_young(self, sent_at: Timestamp) -> bool {
+        self.earliest.is_none_or(|earliest| sent_at >= earliest)
     }
 }
 
-/// Erased messages.
+/// Deleted messages.
 #[derive(Debug, Default)]
-pub(crate) struct Erased {
+pub(crate) struct Deleted {
     seqs: HashMap<RoomName, HashSet<u64>>,
     count: usize,
 }
 
-impl Erased {
+impl Deleted {
     fn add(&mut self, room: &RoomName, seq: u64) {
         self.count += 1;
-        if self.count > MAX_ERASED {
+        if self.count > MAX_DELETED {
             self.seqs.clear();
         } else {
             self.seqs.entry(room.clone()).or_default().insert(seq);
@@ -119,8 +113,8 @@ impl Erased {
         self.count == 0
     }
 
-    /// Whether a message may be erased.
+    /// Whether a message may be deleted.
     pub(crate) fn contains(&self, room: &RoomName, seq: u64) -> bool {
-        self.count > MAX_ERASED || self.seqs.get(room).is_some_and(|seqs| seqs.contains(&seq))
+        self.count > MAX_DELETED || self.seqs.get(room).is_some_and(|seqs| seqs.contains(&seq))
     }
 }

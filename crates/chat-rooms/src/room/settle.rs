@@ -17,12 +17,12 @@ use crate::room::state::effects::Effects;
 use crate::room::{PIECE, Room, Windows, pump};
 use crate::sync::{Instant, steps};
 
-/// The result of an append, for the room of the message.
+/// The result of an append, for the room of the event.
 pub(crate) struct Settlement {
     pub(crate) result: AppendResult,
-    /// When the message was accepted.
+    /// When the event was accepted.
     pub(crate) taken_at: Instant,
-    /// Traces the message until its outcome is sent.
+    /// Traces the event until its outcome is sent.
     pub(crate) span: Span,
     /// Called once the outcome is sent.
     pub(crate) then: Option<Box<dyn FnOnce() + Send>>,
@@ -68,6 +68,12 @@ impl SettleQueue {
         !queued.is_running
     }
 
+    /// Puts results back, in front of those that are queued.
+    fn put_back(&self, results: impl DoubleEndedIterator<Item = Settlement>) {
+        let mut queued = self.state.lock();
+        results.rev().for_each(|result| queued.results.push_front(result));
+    }
+
     /// Takes up to [`PIECE`] results, or returns `None` if there are none, and the task is done.
     fn next(&self) -> Option<Vec<Settlement>> {
         let mut queued = self.state.lock();
@@ -83,11 +89,20 @@ impl Room {
         self.settle_queue.push(result)
     }
 
-    /// Settles results under one lock. Returns a pump that the caller has to run.
-    fn settle_all(&self, results: Vec<Settlement>) -> Option<usize> {
+    /// Settles results under one lock, up to a gap in the numbers. The rest is queued again.
+    fn settle_all(&self, results: Vec<Settlement>) -> Settled {
         let (mut windows, mut settled) = (Windows::default(), Vec::with_capacity(results.len()));
+        let (mut results, mut gap) = (results.into_iter(), None);
         let mut core = self.lock();
-        for Settlement { result, taken_at, span, then } in results {
+        while let Some(settlement) = results.next() {
+            let newest = core.tail.newest();
+            gap = Some(settlement.result.follows()).filter(|seq| *seq > newest);
+            if gap.is_some() {
+                self.settle_queue.put_back([settlement].into_iter().chain(results));
+                break;
+            }
+            let Settlement { result, taken_at, span, then } = settlement;
+            gap = Some(result.precedes()).filter(|seq| *seq > newest);
             steps::count(1);
             let mut effects = Effects::default();
             // a panic, as in an encoding, is the end of one result and not of those after it
@@ -95,6 +110,10 @@ impl Room {
             if catch_unwind(AssertUnwindSafe(settle)).is_ok() {
                 self.queue(&mut core, effects, &mut windows);
                 settled.push((taken_at, span, then));
+            }
+            if gap.is_some() {
+                self.settle_queue.put_back(results);
+                break;
             }
         }
         let wakers = self.progress(&mut core);
@@ -107,8 +126,18 @@ impl Room {
             drop(span);
             then.into_iter().for_each(|then| then());
         }
-        woken
+        Settled { woken, gap }
     }
+}
+
+/// What has to be done after a piece of results.
+#[derive(Debug)]
+#[must_use]
+struct Settled {
+    /// A pump that the caller has to run.
+    woken: Option<usize>,
+    /// The events up to this number have to be delivered before the next result.
+    gap: Option<u64>,
 }
 
 /// The task that settles the queued results of a room. If it is dropped before it is done, because
@@ -135,8 +164,9 @@ impl Settling {
     /// rest.
     pub(crate) fn settle_piece(mut self) -> Option<Self> {
         if let Some(results) = self.room.settle_queue.next() {
-            self.room.settle_all(results).into_iter().for_each(|pump| self.room.spawn_pump(pump));
-            if !self.room.settle_queue.finish() {
+            let Settled { woken, gap } = self.room.settle_all(results);
+            woken.into_iter().for_each(|pump| self.room.spawn_pump(pump));
+            if gap.is_some() || !self.room.settle_queue.finish() {
                 return Some(self);
             }
         }
@@ -154,7 +184,12 @@ impl Settling {
                 self.room.spawn_pump(pump);
                 tokio::task::yield_now().await;
             }
-            woken = self.room.settle_all(results);
+            let settled = self.room.settle_all(results);
+            woken = settled.woken;
+            if let Some(last) = settled.gap {
+                woken.take().into_iter().for_each(|pump| self.room.spawn_pump(pump));
+                self.room.fill_gap(&*self.room.context().history, last).await;
+            }
         }
         self.is_done = true;
         let room = Arc::clone(&self.room);
@@ -172,7 +207,9 @@ impl Drop for Settling {
             return;
         }
         while let Some(results) = self.room.settle_queue.next() {
-            self.room.settle_all(results).into_iter().for_each(|pump| self.room.spawn_pump(pump));
+            let Settled { woken, gap } = self.room.settle_all(results);
+            woken.into_iter().for_each(|pump| self.room.spawn_pump(pump));
+            gap.into_iter().for_each(|last| self.room.skip_gap(last));
         }
     }
 }

@@ -1,16 +1,17 @@
-//! The newest messages of a room, in memory.
+//! The newest events of a room, in memory.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use chat_protocol::{Content, Message};
+use chat_history::StoredEvent;
+use chat_protocol::{Deletion, Message};
 
 use crate::room::retention::RetentionCutoff;
 
-/// The limits of one tail. It has to cover the messages that are delivered while a page is read
-/// from the store, so that a member that catches up finds the rest here.
-const MAX_MESSAGES: usize = 256;
+/// The limits of one tail. It has to cover the events that are delivered while a page is read from
+/// the store, so that a member that catches up finds the rest here.
+const MAX_EVENTS: usize = 256;
 const MAX_BYTES: usize = 128 << 10;
 
 /// The limit on the tails of all rooms together, in bytes: clients determine how many rooms have
@@ -36,27 +37,56 @@ impl Tails {
     }
 }
 
-/// The messages that were delivered last, without a gap, up to the newest one.
+/// The events that were delivered last, without a gap, up to the newest one.
 #[derive(Debug, Default)]
 pub(crate) struct Tail {
-    messages: VecDeque<Arc<Message>>,
+    events: VecDeque<Recent>,
+    /// How many of them are messages.
+    messages: usize,
     bytes: usize,
     /// The tails of all rooms.
     tails: Arc<Tails>,
-    /// The number of the newest message that was delivered; 0 if there was none.
+    /// The number of the newest event that was delivered; 0 if there was none.
     newest: u64,
 }
 
+/// An event, with the states of the messages that it concerns.
+#[derive(Debug)]
+enum Recent {
+    /// A message was posted. This is its state now.
+    Message(Arc<Message>),
+    /// Messages were deleted.
+    Deletion(Arc<Deletion>),
+}
+
+impl Recent {
+    fn message(&self) -> Option<&Arc<Message>> {
+        match self {
+            Self::Message(message) => Some(message),
+            Self::Deletion(_) => None,
+        }
+    }
+
+    /// The size in memory.
+    fn size(&self) -> usize {
+        match self {
+            Self::Message(message) => message.size(),
+            Self::Deletion(deletion) => deletion.messages.iter().map(|message| message.size()).sum(),
+        }
+    }
+}
+
 impl Tail {
-    /// Creates an empty tail after the message with this number.
+    /// Creates an empty tail after the event with this number.
     pub(crate) fn after(newest: u64) -> Self {
-        Self { messages: VecDeque::new(), bytes: 0, tails: Arc::default(), newest }
+        Self { events: VecDeque::new(), messages: 0, bytes: 0, tails: Arc::default(), newest }
     }
 
     /// Counts the tail together with those of the other rooms.
     pub(crate) fn counted_in(self, tails: &Arc<Tails>) -> Self {
-        debug_assert!(self.messages.is_empty(), "nothing is counted yet");
-        Self { messages: VecDeque::new(), bytes: 0, tails: Arc::clone(tails), newest: self.newest }
+        debug_assert!(self.events.is_empty(), "nothing is counted yet");
+        let (tails, newest) = (Arc::clone(tails), self.newest);
+        Self { events: VecDeque::new(), messages: 0, bytes: 0, tails, newest }
     }
 
     fn add(&mut self, bytes: usize) {
@@ -70,66 +100,115 @@ impl Tail {
     }
 
     fn drop_oldest(&mut self) {
-        if let Some(oldest) = self.messages.pop_front() {
+        if let Some(oldest) = self.events.pop_front() {
+            self.messages -= usize::from(oldest.message().is_some());
             self.subtract(oldest.size());
         }
     }
 
-    /// The number of the newest message that was delivered.
+    /// The number of the newest event that was delivered.
     pub(crate) fn newest(&self) -> u64 {
         self.newest
     }
 
-    /// Adds the message that is being delivered.
-    pub(crate) fn push(&mut self, message: Arc<Message>) {
-        if message.seq != self.newest + 1 {
-            // does not happen with a store that keeps its promise; a tail must not have gaps
-            self.messages.clear();
-            self.subtract(self.bytes);
+    /// The number of the oldest event in the tail; if it is empty, one more than the newest.
+    pub(crate) fn first(&self) -> u64 {
+        self.newest + 1 - self.events.len() as u64
+    }
+
+    /// Whether all events from this number on are in the tail.
+    pub(crate) fn covers(&self, seq: u64) -> bool {
+        seq >= self.first()
+    }
+
+    /// Adds the event that is being delivered. It has the next number.
+    pub(crate) fn push(&mut self, event: StoredEvent) {
+        if event.seq() != self.newest + 1 {
+            // the caller fills gaps first; a tail must not have any
+            self.skip_to(event.seq() - 1);
         }
-        self.newest = message.seq;
-        self.add(message.size());
-        self.messages.push_back(message);
+        let recent = match event {
+            StoredEvent::Message(message) => Recent::Message(message),
+            StoredEvent::Deletion(deletion) => {
+                deletion.messages.iter().for_each(|message| self.replace(message));
+                Recent::Deletion(deletion)
+            }
+            // a kind of event that this version does not know, and cannot send
+            _ => return self.skip_to(event.seq()),
+        };
+        self.newest += 1;
+        self.messages += usize::from(recent.message().is_some());
+        self.add(recent.size());
+        self.events.push_back(recent);
         let share = self.tails.share();
-        // one message is kept, however long it is, unless the limit on all tails is exceeded
-        let min_messages = usize::from(share == MAX_BYTES);
-        while self.messages.len() > MAX_MESSAGES || (self.bytes > share && self.messages.len() > min_messages)
-        {
+        // one event is kept, however large it is, unless the limit on all tails is exceeded
+        let min_events = usize::from(share == MAX_BYTES);
+        while self.events.len() > MAX_EVENTS || (self.bytes > share && self.events.len() > min_events) {
             self.drop_oldest();
         }
     }
 
-    /// Removes the text of a message that was erased in the store. The message keeps its position.
-    pub(crate) fn erase(&mut self, seq: u64) {
-        let index = seq.checked_sub(self.oldest()).and_then(|index| usize::try_from(index).ok());
-        let Some(message) = index.and_then(|index| self.messages.get_mut(index)) else { return };
-        let Message { room, seq, sent_at, .. } = &**message;
-        let erased = Message::new(room.clone(), *seq, *sent_at, Content::Erased);
-        let (before, after) = (message.size(), erased.size());
-        *message = Arc::new(erased);
-        self.subtract(before);
-        self.add(after);
+    /// Continues after the event with this number. The events before it are not in the tail.
+    pub(crate) fn skip_to(&mut self, newest: u64) {
+        self.events.clear();
+        self.messages = 0;
+        self.subtract(self.bytes);
+        self.newest = newest;
     }
 
-    /// Removes expired messages, which are the oldest ones.
+    /// Replaces a message by its new state, if it is in the tail.
+    fn replace(&mut self, state: &Arc<Message>) {
+        let index = state.seq.checked_sub(self.first()).and_then(|index| usize::try_from(index).ok());
+        if let Some(Recent::Message(message)) = index.and_then(|index| self.events.get_mut(index)) {
+            let (before, after) = (message.size(), state.size());
+            *message = Arc::clone(state);
+            self.subtract(before);
+            self.add(after);
+        }
+    }
+
+    /// Removes expired messages, which are the oldest ones, with the events before them.
     pub(crate) fn retain(&mut self, cutoff: RetentionCutoff) {
-        while self.messages.front().is_some_and(|oldest| !cutoff.keeps_message(oldest, self.newest)) {
+        while self.messages().next().is_some_and(|oldest| !cutoff.keeps(oldest, self.messages)) {
+            while self.events.front().is_some_and(|event| event.message().is_none()) {
+                self.drop_oldest();
+            }
             self.drop_oldest();
         }
-        if self.messages.is_empty() {
-            self.messages = VecDeque::new();
+        if self.events.is_empty() {
+            self.events = VecDeque::new();
         }
     }
 
-    /// The number of the oldest message in the tail; if it is empty, one more than the newest.
-    pub(crate) fn oldest(&self) -> u64 {
-        self.messages.front().map_or(self.newest + 1, |message| message.seq)
+    /// The messages in the tail, oldest first.
+    pub(crate) fn messages(&self) -> impl DoubleEndedIterator<Item = &Arc<Message>> {
+        self.events.iter().filter_map(Recent::message)
     }
 
-    /// Returns all messages from this number on, or `None` if some of them are not in the tail.
-    pub(crate) fn from(&self, seq: u64) -> Option<impl Iterator<Item = &Arc<Message>>> {
-        let skip = usize::try_from(seq.checked_sub(self.oldest())?).unwrap_or(usize::MAX);
-        Some(self.messages.iter().skip(skip))
+    /// The number of messages in the tail.
+    pub(crate) fn message_count(&self) -> usize {
+        self.messages
+    }
+
+    /// The messages that were posted by the events from this number on, oldest first. The tail has
+    /// to [cover](Self::covers) them.
+    pub(crate) fn messages_from(&self, seq: u64) -> impl DoubleEndedIterator<Item = &Arc<Message>> {
+        self.events_from(seq).filter_map(Recent::message)
+    }
+
+    /// The messages that were changed by the events from this number on, by number, as they are
+    /// now. The tail has to [cover](Self::covers) them.
+    pub(crate) fn changed_from(&self, seq: u64) -> BTreeMap<u64, &Arc<Message>> {
+        let deletions = self.events_from(seq).filter_map(|event| match event {
+            Recent::Message(_) => None,
+            Recent::Deletion(deletion) => Some(&deletion.messages),
+        });
+        deletions.flatten().map(|message| (message.seq, message)).collect()
+    }
+
+    fn events_from(&self, seq: u64) -> impl DoubleEndedIterator<Item = &Recent> {
+        let skip = usize::try_from(seq.saturating_sub(self.first())).unwrap_or(usize::MAX);
+        self.events.iter().skip(skip)
     }
 }
 
@@ -141,59 +220,100 @@ impl Drop for Tail {
 
 #[cfg(test)]
 mod tests {
-    use chat_protocol::{Content, RoomName, Text, Timestamp, UserId};
+    use chat_history::Retention;
+    use chat_protocol::{Content, DeletedBy, RoomName, Text, Timestamp, UserId};
 
     use super::*;
 
-    fn message(seq: u64) -> Arc<Message> {
-        let room = RoomName::parse("r").unwrap();
-        Arc::new(Message::new(room, seq, Timestamp::from_millis(0), Content::Erased))
+    fn room() -> RoomName {
+        RoomName::parse("r").unwrap()
+    }
+
+    fn message(seq: u64, body: &str) -> Arc<Message> {
+        let (id, from) = ("id".parse().unwrap(), "ana".parse().unwrap());
+        let text = Text::new(id, UserId::unknown(), from, body);
+        Arc::new(Message::new(room(), seq, Timestamp::from_millis(seq as i64), Content::Text(text)))
+    }
+
+    fn posted(seq: u64) -> StoredEvent {
+        StoredEvent::Message(message(seq, ""))
+    }
+
+    fn deletion(seq: u64, targets: &[u64]) -> StoredEvent {
+        let deleted = |target: &u64| Arc::new(message(*target, "").deleted(DeletedBy::Operator, seq));
+        let messages = targets.iter().map(deleted).collect();
+        StoredEvent::Deletion(Arc::new(Deletion::new(room(), seq, DeletedBy::Operator, messages)))
     }
 
     fn seqs(tail: &Tail, from: u64) -> Option<Vec<u64>> {
-        tail.from(from).map(|messages| messages.map(|message| message.seq).collect())
+        tail.covers(from).then(|| tail.messages_from(from).map(|message| message.seq).collect())
     }
 
     #[test]
-    fn returns_messages_only_if_it_has_all_of_them() {
+    fn returns_messages_only_if_it_has_all_events() {
         let mut tail = Tail::after(7);
-        assert_eq!((tail.newest(), tail.oldest()), (7, 8));
+        assert_eq!((tail.newest(), tail.first()), (7, 8));
         assert_eq!(seqs(&tail, 8), Some(vec![]));
         assert_eq!(seqs(&tail, 7), None);
-        (8..12).for_each(|seq| tail.push(message(seq)));
-        assert_eq!(seqs(&tail, 10), Some(vec![10, 11]));
-        assert_eq!(seqs(&tail, 8), Some(vec![8, 9, 10, 11]));
-        assert_eq!(seqs(&tail, 12), Some(vec![]));
+        (8..12).for_each(|seq| tail.push(posted(seq)));
+        tail.push(deletion(12, &[3]));
+        tail.push(posted(13));
+        assert_eq!(seqs(&tail, 10), Some(vec![10, 11, 13]));
+        assert_eq!(seqs(&tail, 8), Some(vec![8, 9, 10, 11, 13]));
+        assert_eq!(seqs(&tail, 12), Some(vec![13]));
+        assert_eq!(seqs(&tail, 14), Some(vec![]));
         assert_eq!(seqs(&tail, 7), None);
+        tail.skip_to(20);
+        assert_eq!((seqs(&tail, 20), seqs(&tail, 21), tail.bytes), (None, Some(vec![]), 0));
     }
 
     #[test]
-    fn an_erased_message_keeps_its_position() {
-        let text_message = |seq| {
-            let (id, from) = ("id".parse().unwrap(), "ana".parse().unwrap());
-            let text = Text::new(id, UserId::unknown(), from, "x".repeat(1_000));
-            let Message { room, seq, sent_at, .. } = Message::clone(&message(seq));
-            Arc::new(Message::new(room, seq, sent_at, Content::Text(text)))
+    fn a_deletion_changes_the_messages_before_it() {
+        let mut tail = Tail::default();
+        (1..4).for_each(|seq| tail.push(StoredEvent::Message(message(seq, &"x".repeat(1_000)))));
+        let before = tail.bytes;
+        tail.push(deletion(4, &[2]));
+        let states: Vec<_> = tail.messages().map(|message| message.changed_seq).collect();
+        assert_eq!(states, [None, Some(4), None]);
+        assert_eq!(tail.bytes, before - 1_000 + message(2, "").size(), "and the event has the state, too");
+        assert_eq!(seqs(&tail, 1), Some(vec![1, 2, 3]));
+        // some of the messages are older than the tail
+        let mut tail = Tail::after(9);
+        (10..13).for_each(|seq| tail.push(posted(seq)));
+        tail.push(deletion(13, &[1, 9, 11]));
+        tail.push(posted(14));
+        tail.push(deletion(15, &[14]));
+        let changed = |from| tail.changed_from(from).into_keys().collect::<Vec<_>>();
+        assert_eq!(changed(10), [1, 9, 11, 14]);
+        assert_eq!((changed(14), changed(16)), (vec![14], vec![]));
+        assert!(tail.changed_from(10).values().all(|message| message.text().is_none()));
+    }
+
+    #[test]
+    fn retention_counts_messages() {
+        let retain = |tail: &mut Tail, retention| {
+            tail.retain(RetentionCutoff::new(retention, Timestamp::from_millis(100)));
+            (tail.first(), seqs(tail, tail.first()).unwrap())
         };
         let mut tail = Tail::default();
-        (1..4).for_each(|seq| tail.push(text_message(seq)));
-        let before = tail.bytes;
-        [0, 2, 9].into_iter().for_each(|seq| tail.erase(seq));
-        let erased: Vec<_> = tail.messages.iter().map(|m| m.content == Content::Erased).collect();
-        assert_eq!(erased, [false, true, false]);
-        assert_eq!(tail.bytes, before - text_message(2).size() + message(2).size());
-        assert_eq!(seqs(&tail, 1), Some(vec![1, 2, 3]));
+        (1..=4).for_each(|seq| tail.push(posted(seq)));
+        tail.push(deletion(5, &[2]));
+        tail.push(deletion(6, &[3]));
+        (7..=8).for_each(|seq| tail.push(posted(seq)));
+        let count = |count| Retention::new(None, Some(count));
+        assert_eq!(retain(&mut tail, count(6)), (1, vec![1, 2, 3, 4, 7, 8]));
+        assert_eq!(retain(&mut tail, count(3)), (4, vec![4, 7, 8]));
+        let age = Retention::new(Some(std::time::Duration::from_millis(93)), None);
+        assert_eq!(retain(&mut tail, age), (5, vec![7, 8]));
+        assert_eq!(retain(&mut tail, count(1)), (8, vec![8]));
+        assert_eq!(retain(&mut tail, count(0)), (9, vec![]));
+        assert_eq!((tail.bytes, tail.newest()), (0, 8));
     }
 
     #[test]
     fn all_tails_together_are_bounded_and_dropped_ones_do_not_count() {
-        let body: Arc<str> = "x".repeat(100_000).into();
-        let text_message = |seq| {
-            let (id, from) = ("id".parse().unwrap(), "ana".parse().unwrap());
-            let text = Text::new(id, UserId::unknown(), from, Arc::clone(&body));
-            let Message { room, seq, sent_at, .. } = Message::clone(&message(seq));
-            Arc::new(Message::new(room, seq, sent_at, Content::Text(text)))
-        };
+        let body = "x".repeat(100_000);
+        let text_message = |seq| StoredEvent::Message(message(seq, &body));
         let tails = Arc::new(Tails::default());
         let mut rooms: Vec<_> = (0..10_000).map(|_| Tail::default().counted_in(&tails)).collect();
         rooms.iter_mut().for_each(|tail| (1..3).for_each(|seq| tail.push(text_message(seq))));
@@ -202,12 +322,12 @@ mod tests {
         assert!(bytes(&tails) <= MAX_TOTAL_BYTES + MAX_BYTES, "{}", bytes(&tails));
         let last = rooms.last_mut().unwrap();
         assert_eq!(
-            (last.newest(), last.oldest(), seqs(last, 3)),
+            (last.newest(), last.first(), seqs(last, 3)),
             (2, 3, Some(vec![])),
             "an empty tail still counts"
         );
-        (3..100).for_each(|seq| last.push(message(seq)));
-        assert!(last.messages.len() > 10, "small messages are still kept");
+        (3..100).for_each(|seq| last.push(posted(seq)));
+        assert!(last.events.len() > 10, "small messages are still kept");
         rooms.clear();
         assert_eq!(bytes(&tails), 0);
     }
@@ -215,9 +335,13 @@ mod tests {
     #[test]
     fn a_tail_is_bounded() {
         let mut tail = Tail::default();
-        (1..10_000).for_each(|seq| tail.push(message(seq)));
+        (1..10_000).for_each(|seq| tail.push(posted(seq)));
         assert_eq!(tail.newest(), 9_999);
-        assert_eq!(tail.messages.len(), MAX_MESSAGES);
-        assert_eq!(tail.oldest(), 10_000 - MAX_MESSAGES as u64);
+        assert_eq!((tail.events.len(), tail.message_count()), (MAX_EVENTS, MAX_EVENTS));
+        assert_eq!(tail.first(), 10_000 - MAX_EVENTS as u64);
+        // deletions count, too
+        let targets: Vec<_> = (1..500).collect();
+        (10_000..10_010).for_each(|seq| tail.push(deletion(seq, &targets)));
+        assert!(tail.bytes <= MAX_BYTES, "{}", tail.bytes);
     }
 }

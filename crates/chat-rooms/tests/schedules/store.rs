@@ -1,14 +1,14 @@
 //! Stores that answer at an arbitrary later step.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_history::{
-    AppendError, Appended, Durability, HistoryError, HistoryStore, Messages, NewMessage, OnAppended, Page,
-    Retention,
+    AppendError, Appended, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages,
+    NewEvent, NewMessage, OnAppended, Page, Retention,
 };
 use chat_presence::{Holder, JoinError, MemoryPresence, NewPresence, NodeId, PresenceStore, StoreError};
-use chat_protocol::{Content, Epoch, Member, MemberId, Message, RoomName, Text, Timestamp, Username};
+use chat_protocol::{Epoch, Member, MemberId, Message, MessageId, RoomName, UserId, Username};
 use chat_rooms::Engine;
 use futures::future::{BoxFuture, FutureExt};
 use parking_lot::Mutex;
@@ -16,19 +16,22 @@ use shuttle::future::yield_now;
 use shuttle::rand::{Rng, thread_rng};
 use tokio::sync::Notify;
 
-/// A history store with its own commit task, which takes all queued messages at once. Some of them
+/// A history store with its own commit task, which takes all queued events at once. Some of them
 /// fail.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    stored: Arc<Mutex<HashMap<RoomName, Vec<Arc<Message>>>>>,
+    inner: Arc<MemoryHistory>,
     queue: Arc<Mutex<Queue>>,
     added: Arc<Notify>,
-    /// The probability that a message is not stored.
+    /// The probability that an append fails.
     failing: f64,
+    /// Whether some of the events whose appends fail are stored all the same.
+    fails_falsely: bool,
+    is_healed: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
-struct Queue(Vec<(NewMessage, OnAppended)>);
+struct Queue(Vec<(NewEvent, OnAppended)>);
 
 impl std::fmt::Debug for Queue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -38,9 +41,24 @@ impl std::fmt::Debug for Queue {
 
 impl Store {
     pub(crate) fn new(failing: f64) -> Self {
-        let store = Self { stored: Arc::default(), queue: Arc::default(), added: Arc::default(), failing };
+        Self::start(failing, false)
+    }
+
+    /// A store in which an event whose append fails may be stored all the same.
+    pub(crate) fn with_false_failures(failing: f64) -> Self {
+        Self::start(failing, true)
+    }
+
+    fn start(failing: f64, fails_falsely: bool) -> Self {
+        let (inner, queue, added, is_healed) = Default::default();
+        let store = Self { inner, queue, added, failing, fails_falsely, is_healed };
         shuttle::future::spawn(store.clone().commit());
         store
+    }
+
+    /// From now on, nothing fails.
+    pub(crate) fn heal(&self) {
+        self.is_healed.store(true, Ordering::SeqCst);
     }
 
     async fn commit(self) {
@@ -48,82 +66,95 @@ impl Store {
             self.added.notified().await;
             let queued = std::mem::take(&mut self.queue.lock().0);
             let results: Vec<_> =
-                queued.into_iter().map(|(message, on_appended)| (self.store(message), on_appended)).collect();
+                queued.into_iter().map(|(event, on_appended)| (self.store(event), on_appended)).collect();
             yield_now().await;
             results.into_iter().for_each(|(result, on_appended)| on_appended(result));
         }
     }
 
-    fn store(&self, new: NewMessage) -> Result<Appended, AppendError> {
-        if thread_rng().gen_bool(self.failing) {
-            return Err(AppendError::Unavailable(HistoryError::other("on purpose")));
+    fn store(&self, event: NewEvent) -> Result<Appended, AppendError> {
+        let fails = !self.is_healed.load(Ordering::SeqCst) && thread_rng().gen_bool(self.failing);
+        if fails && (!self.fails_falsely || thread_rng().gen_bool(0.5)) {
+            return Err(failure());
         }
-        let mut stored = self.stored.lock();
-        let messages = stored.entry(new.room.clone()).or_default();
-        let (room, seq) = (new.room, messages.len() as u64 + 1);
-        let content = Content::Text(Text::new(new.id, new.user, new.from, new.body));
-        let message = Arc::new(Message::new(room, seq, Timestamp::from_millis(0), content));
-        messages.push(Arc::clone(&message));
-        Ok(Appended::new(message))
+        let outcome = self.put(event);
+        if fails { Err(failure()) } else { outcome }
     }
 
-    /// Stores some erased messages.
+    fn put(&self, event: NewEvent) -> Result<Appended, AppendError> {
+        let outcome = Arc::new(Mutex::new(None));
+        let result = Arc::clone(&outcome);
+        self.inner.append(event, Box::new(move |appended| *result.lock() = Some(appended)));
+        outcome.lock().take().unwrap()
+    }
+
+    /// Stores some messages.
     pub(crate) fn fill(&self, room: &RoomName, count: usize) {
-        let mut stored = self.stored.lock();
-        let messages = stored.entry(room.clone()).or_default();
-        for seq in 1..=count as u64 {
-            let sent_at = Timestamp::from_millis(0);
-            messages.push(Arc::new(Message::new(room.clone(), seq, sent_at, Content::Erased)));
+        for n in 1..=count {
+            let (user, from, id) =
+                (UserId::unknown(), "filler".parse().unwrap(), MessageId::from_random(n as u128));
+            self.put(NewMessage::new(room.clone(), user, from, "", id).into()).unwrap();
         }
-    }
-
-    fn read(&self, room: &RoomName, page: Page) -> Messages {
-        let stored = self.stored.lock();
-        let all = stored.get(room).map_or(&[][..], Vec::as_slice);
-        let index = |seq: u64| usize::try_from(seq).map_or(all.len(), |seq| seq.min(all.len()));
-        let range = match page {
-            Page::After { seq, limit } => index(seq)..index(seq.saturating_add(limit as u64)),
-            Page::Before { seq, limit } => {
-                index(seq.saturating_sub(1).saturating_sub(limit as u64))..index(seq.saturating_sub(1))
-            }
-        };
-        let more = matches!(page, Page::After { .. }) && range.end < all.len();
-        Messages { messages: all[range].to_vec(), more }
     }
 
     /// All stored messages of a room.
     pub(crate) fn all(&self, room: &RoomName) -> Vec<Arc<Message>> {
-        self.stored.lock().get(room).cloned().unwrap_or_default()
+        let page = Page::After { seq: 0, limit: usize::MAX };
+        let read = self.inner.page(room.clone(), page, Retention::default());
+        read.now_or_never().unwrap().unwrap().messages
     }
+}
+
+fn failure() -> AppendError {
+    AppendError::Unavailable(HistoryError::other("on purpose"))
 }
 
 impl HistoryStore for Store {
     fn epoch(&self) -> Epoch {
-        Epoch::from_random(0)
+        self.inner.epoch()
     }
 
     fn durability(&self) -> Durability {
         Durability::Disk
     }
 
-    fn append(&self, message: NewMessage, on_appended: OnAppended) {
-        self.queue.lock().0.push((message, on_appended));
+    fn append(&self, event: NewEvent, on_appended: OnAppended) {
+        self.queue.lock().0.push((event, on_appended));
         self.added.notify_one();
     }
 
-    fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>> {
+    fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
         async move {
             yield_now().await;
-            Ok(self.stored.lock().get(&room).map_or(0, |messages| messages.len() as u64))
+            self.inner.extent(room, retention).await
         }
         .boxed()
     }
 
-    fn page(&self, room: RoomName, page: Page) -> BoxFuture<'_, Result<Messages, HistoryError>> {
+    fn page(
+        &self,
+        room: RoomName,
+        page: Page,
+        retention: Retention,
+    ) -> BoxFuture<'_, Result<Messages, HistoryError>> {
         async move {
-            let read = self.read(&room, page);
+            let read = self.inner.page(room, page, retention).await;
             yield_now().await;
-            Ok(read)
+            read
+        }
+        .boxed()
+    }
+
+    fn changed(
+        &self,
+        room: RoomName,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Changed, HistoryError>> {
+        async move {
+            let read = self.inner.changed(room, after, limit).await;
+            yield_now().await;
+            read
         }
         .boxed()
     }

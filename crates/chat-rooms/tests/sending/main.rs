@@ -1,24 +1,20 @@
 //! Messages on their way through a history store that is slow or fails.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod deletions;
+mod gaps;
 mod sessions;
 mod support;
 mod turns;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use chat_history::{
-    AppendError, Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage, OnAppended,
-    Page, Retention,
-};
+use chat_history::{HistoryStore, NewMessage, Page, Retention};
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::v2::{ErrorCode, LeftReason, Since};
-use chat_protocol::{Epoch, Event, Message, RoomName, Timestamp};
-use chat_rooms::{Engine, Outgoing, SendWindow, Sink, Subscribe};
+use chat_protocol::{Event, Timestamp};
+use chat_rooms::{Engine, SendWindow, Sink, Subscribe};
 use futures::FutureExt;
-use futures::future::BoxFuture;
-use parking_lot::Mutex;
 
 use support::{Gate, brief, engine, guest, join, next, next_word, outgoing, room, user};
 
@@ -144,74 +140,6 @@ async fn an_empty_room_is_kept_until_its_messages_in_flight_are_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_that_a_failed_commit_stored_are_delivered_before_later_ones() {
-    /// Stores the first message but reports a failure, as can happen with a disk.
-    #[derive(Debug, Default)]
-    struct FalseFailure {
-        inner: MemoryHistory,
-        missed: Mutex<Option<Arc<Message>>>,
-    }
-    impl HistoryStore for FalseFailure {
-        fn epoch(&self) -> Epoch {
-            self.inner.epoch()
-        }
-        fn durability(&self) -> Durability {
-            Durability::Disk
-        }
-        fn append(&self, message: NewMessage, on_appended: OnAppended) {
-            let (sender, receiver) = std::sync::mpsc::channel();
-            self.inner.append(message, Box::new(move |done| sender.send(done).unwrap()));
-            let appended = receiver.recv().unwrap().unwrap();
-            let mut missed = self.missed.lock();
-            if appended.message.seq == 1 && !appended.duplicate {
-                *missed = Some(appended.message);
-                drop(missed);
-                return on_appended(Err(AppendError::Unavailable(HistoryError::other("on purpose"))));
-            }
-            let missed = missed.take().into_iter().collect();
-            on_appended(Ok(appended.with_recovered(missed)));
-        }
-        fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>> {
-            self.inner.newest(room)
-        }
-        fn page(&self, room: RoomName, page: Page) -> BoxFuture<'_, Result<Messages, HistoryError>> {
-            self.inner.page(room, page)
-        }
-        fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {
-            self.inner.prune(retention)
-        }
-        fn check(&self) -> BoxFuture<'_, Result<(), HistoryError>> {
-            self.inner.check()
-        }
-    }
-    for retries in [true, false] {
-        let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
-        let builder = builder.history(FalseFailure::default());
-        let engine = builder.start().await.unwrap();
-        let (ana, mut anas) = join(&engine, "ana").await;
-        let (bob, mut bobs) = join(&engine, "bob").await;
-        let with_id = Outgoing { id: Some("id".parse().unwrap()), ..outgoing("one") };
-        ana.submit(with_id.clone()).await.unwrap();
-        if retries {
-            ana.submit(with_id).await.unwrap();
-        } else {
-            bob.submit(outgoing("two")).await.unwrap();
-        }
-        let expected: &[&str] = if retries {
-            &["joined@0", "!StoreUnavailable one", "ack one#1", "ana:one#1"]
-        } else {
-            &["joined@0", "!StoreUnavailable one", "ana:one#1", "bob:two#2"]
-        };
-        for expected in expected {
-            assert_eq!(next_word(&mut anas).await, *expected);
-        }
-        for expected in ["joined@0", "ana:one#1"] {
-            assert_eq!(next_word(&mut bobs).await, expected, "bob receives it, too");
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_send_window_limits_messages_in_flight() {
     let gate = Gate::default();
     let engine = engine(&gate).await;
@@ -254,7 +182,7 @@ async fn a_session_that_replaces_another_continues_where_that_left_off() {
     let ana = engine.join(&user, &room(), Subscribe::new(sink).since(since)).await.unwrap();
     drop(broken);
     let Event::Joined(joined) = &*second.next().await.unwrap() else { unreachable!() };
-    assert!(joined.recovered);
+    assert!(joined.changed.is_some());
     let missed: Vec<u64> = joined.messages.iter().map(|message| message.seq).collect();
     assert!(missed.iter().copied().eq(2..=joined.seq));
     ana.submit(outgoing("three")).await.unwrap();
@@ -293,12 +221,13 @@ async fn old_messages_are_pruned_if_retention_is_configured() {
     };
     for body in ["1", "2", "3", "4"] {
         gate.append(
-            message(body),
-            Box::new(|done| assert!(done.unwrap().message.sent_at > Timestamp::from_millis(0))),
+            message(body).into(),
+            Box::new(|done| assert!(done.unwrap().message().unwrap().sent_at > Timestamp::from_millis(0))),
         );
     }
     let _engine = builder.start().await.unwrap();
-    let kept = async || gate.page(room(), Page::After { seq: 0, limit: 10 }).await.unwrap().messages.len();
+    let page = Page::After { seq: 0, limit: 10 };
+    let kept = async || gate.page(room(), page, Retention::default()).await.unwrap().messages.len();
     let pruned = async {
         while kept().await != 2 {
             tokio::task::yield_now().await;

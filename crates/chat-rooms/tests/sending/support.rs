@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_history::{
-    AppendError, Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage, OnAppended,
-    Page, Retention,
+    AppendError, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages, NewEvent,
+    OnAppended, Page, Retention,
 };
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{Content, Epoch, Event, Identity, RoomName, Text, Username};
@@ -24,7 +24,7 @@ pub(crate) struct Gate {
 pub(crate) struct State {
     /// Whether appends are held back.
     is_shut: bool,
-    held: Vec<(NewMessage, OnAppended)>,
+    held: Vec<(NewEvent, OnAppended)>,
 }
 
 impl std::fmt::Debug for State {
@@ -45,7 +45,7 @@ impl Gate {
             state.is_shut = false;
             std::mem::take(&mut state.held)
         };
-        held.into_iter().for_each(|(message, on_appended)| self.inner.append(message, on_appended));
+        held.into_iter().for_each(|(event, on_appended)| self.inner.append(event, on_appended));
     }
 
     /// Fails the held appends.
@@ -70,22 +70,36 @@ impl HistoryStore for Gate {
         Durability::Disk
     }
 
-    fn append(&self, message: NewMessage, on_appended: OnAppended) {
+    fn append(&self, event: NewEvent, on_appended: OnAppended) {
         let mut state = self.state.lock();
         if state.is_shut {
-            state.held.push((message, on_appended));
+            state.held.push((event, on_appended));
         } else {
             drop(state);
-            self.inner.append(message, on_appended);
+            self.inner.append(event, on_appended);
         }
     }
 
-    fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>> {
-        self.inner.newest(room)
+    fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
+        self.inner.extent(room, retention)
     }
 
-    fn page(&self, room: RoomName, page: Page) -> BoxFuture<'_, Result<Messages, HistoryError>> {
-        self.inner.page(room, page)
+    fn page(
+        &self,
+        room: RoomName,
+        page: Page,
+        retention: Retention,
+    ) -> BoxFuture<'_, Result<Messages, HistoryError>> {
+        self.inner.page(room, page, retention)
+    }
+
+    fn changed(
+        &self,
+        room: RoomName,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Changed, HistoryError>> {
+        self.inner.changed(room, after, limit)
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {
@@ -138,6 +152,17 @@ pub(crate) fn brief(event: &Event) -> String {
         Event::Refused { code, reference, .. } => format!("!{code:?} {}", reference.as_ref().unwrap()),
         Event::Joined(joined) => format!("joined@{}", joined.seq),
         Event::Ack(ack) => format!("ack {}#{}", ack.reference.as_ref().unwrap(), ack.seq),
+        Event::Deleted(deletion) => {
+            let targets = deletion.messages.iter().map(|message| format!("#{}", message.seq));
+            format!("deleted {}@{}", targets.collect::<String>(), deletion.seq)
+        }
+        Event::Sync(range) => {
+            let messages = range.outcome.as_ref().map(|outcome| {
+                outcome.messages.iter().chain(&outcome.changed).map(|message| format!(" #{}", message.seq))
+            });
+            let messages = messages.map_or_else(|| " ?".to_owned(), |messages| messages.collect::<String>());
+            format!("sync {}..{}{messages}", range.first_seq, range.seq)
+        }
         Event::LeaveNotice { .. } => "left".to_owned(),
         Event::PresenceChanged(presence) => {
             let joined = presence.joined.iter().map(|member| format!("+{}", member.username));

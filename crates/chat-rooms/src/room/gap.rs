@@ -1,0 +1,73 @@
+//! Gaps: events that are in the store, and that no result of an append has.
+//!
+//! A commit that failed may have reached the disk all the same. The next result shows that numbers
+//! are missing. Then the room reads what has become of its messages, and sends that in one event.
+
+use std::time::Duration;
+
+use chat_history::{HistoryError, HistoryStore};
+use chat_protocol::{EventRange, Outcome};
+
+use crate::room::Room;
+use crate::room::catch_up::{CatchUp, CatchUpLimits, CaughtUp, Step};
+use crate::room::tail::Tail;
+use crate::sync::sleep;
+
+/// How often the store is asked, and how long to wait after a failure. If it still fails, the
+/// members are told to ask for themselves.
+const MAX_ATTEMPTS: u32 = 8;
+const RETRY: Duration = Duration::from_millis(250);
+
+impl Room {
+    /// Delivers the events up to the number `last`. Only the task that settles results delivers
+    /// events, so the newest one does not change meanwhile.
+    pub(crate) async fn fill_gap(&self, history: &dyn HistoryStore, last: u64) {
+        let newest = self.lock().tail.newest();
+        let mut range = EventRange::new(self.name.clone(), newest + 1, last, None);
+        for attempt in 1..=MAX_ATTEMPTS {
+            match self.read_range(history, newest, last).await {
+                Ok(outcome) => {
+                    range.outcome = outcome;
+                    break;
+                }
+                Err(error) => {
+                    tracing::warn!(room = %self.name, %error, attempt, "missed events could not be read");
+                    sleep(RETRY * attempt).await;
+                }
+            }
+        }
+        tracing::info!(room = %self.name, first = range.first_seq, last = range.seq,
+            recovered = range.outcome.is_some(), "delivering events that no append has returned");
+        self.change(|core, _| self.deliver_range(core, range));
+    }
+
+    /// Delivers the events up to the number `last` without their outcome: nothing can be read any
+    /// more.
+    pub(crate) fn skip_gap(&self, last: u64) {
+        self.change(|core, _| {
+            let range = EventRange::new(self.name.clone(), core.tail.newest() + 1, last, None);
+            self.deliver_range(core, range);
+        });
+    }
+
+    /// Reads what the events after `newest` up to `last` have changed. `None` if that is too much for
+    /// one event.
+    async fn read_range(
+        &self,
+        history: &dyn HistoryStore,
+        newest: u64,
+        last: u64,
+    ) -> Result<Option<Outcome>, HistoryError> {
+        // as if a member had missed them in a room that has just been loaded
+        let tail = Tail::after(last);
+        let mut catch_up = CatchUp::new(Some(newest), 0, CatchUpLimits::default());
+        loop {
+            match catch_up.step(&tail) {
+                Step::Read(read) => catch_up.add(self.read(history, read).await?),
+                Step::Done(CaughtUp { messages, changed, .. }) => {
+                    return Ok(changed.map(|changed| Outcome::new(messages, changed)));
+                }
+            }
+        }
+    }
+}

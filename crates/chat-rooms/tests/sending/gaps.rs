@@ -1,0 +1,179 @@
+//! Events that the store has, and that no result of an append has.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use chat_history::{
+    AppendError, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages, NewEvent,
+    OnAppended, Page, Retention,
+};
+use chat_presence::{MemoryPresence, NodeId};
+use chat_protocol::{DeletedBy, Epoch, RoomName, Since};
+use chat_rooms::{Engine, Outgoing, Resync, Sink, Subscribe};
+use futures::future::{BoxFuture, FutureExt, ready};
+
+use crate::support::{guest, join, next, next_word, outgoing, room};
+
+/// Stores everything, but reports some failures, as can happen with a disk.
+#[derive(Debug, Clone, Default)]
+struct FalseFailure {
+    inner: Arc<MemoryHistory>,
+    /// How many of the next appends seem to fail.
+    appends: Arc<AtomicU32>,
+    /// How many of the next reads fail.
+    reads: Arc<AtomicU32>,
+}
+
+fn failure() -> HistoryError {
+    HistoryError::other("on purpose")
+}
+
+/// Whether one of the remaining failures is due.
+fn is_due(remaining: &AtomicU32) -> bool {
+    remaining.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1)).is_ok()
+}
+
+impl HistoryStore for FalseFailure {
+    fn epoch(&self) -> Epoch {
+        self.inner.epoch()
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Disk
+    }
+
+    fn append(&self, event: NewEvent, on_appended: OnAppended) {
+        let fails = is_due(&self.appends);
+        let report = move |outcome| {
+            on_appended(if fails { Err(AppendError::Unavailable(failure())) } else { outcome });
+        };
+        self.inner.append(event, Box::new(report));
+    }
+
+    fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
+        self.inner.extent(room, retention)
+    }
+
+    fn page(
+        &self,
+        room: RoomName,
+        page: Page,
+        retention: Retention,
+    ) -> BoxFuture<'_, Result<Messages, HistoryError>> {
+        self.inner.page(room, page, retention)
+    }
+
+    fn changed(
+        &self,
+        room: RoomName,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Changed, HistoryError>> {
+        if is_due(&self.reads) {
+            return ready(Err(failure())).boxed();
+        }
+        self.inner.changed(room, after, limit)
+    }
+
+    fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {
+        self.inner.prune(retention)
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), HistoryError>> {
+        self.inner.check()
+    }
+}
+
+async fn engine(store: &FalseFailure) -> Engine {
+    let builder = Engine::builder(MemoryPresence::new(NodeId::new("here")));
+    builder.history(store.clone()).start().await.unwrap()
+}
+
+fn with_id(id: &str) -> Outgoing {
+    Outgoing { id: Some(id.parse().unwrap()), ..outgoing(id) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_failed_commit_stored_is_delivered_before_the_next_event() {
+    for retries in [true, false] {
+        let store = FalseFailure::default();
+        let engine = engine(&store).await;
+        let (ana, mut anas) = join(&engine, "ana").await;
+        let (bob, mut bobs) = join(&engine, "bob").await;
+        let (sink, mut cids) = Sink::channel(1_000);
+        let _cid = engine.join(&guest("cid"), &room(), Subscribe::new(sink).with_lists()).await.unwrap();
+        store.appends.store(1, Ordering::SeqCst);
+        ana.submit(with_id("one")).await.unwrap();
+        assert_eq!(next_word(&mut anas).await, "joined@0");
+        assert_eq!(next_word(&mut anas).await, "!StoreUnavailable one");
+        if retries {
+            ana.submit(with_id("one")).await.unwrap();
+            for expected in ["ack one#1", "sync 1..1 #1"] {
+                assert_eq!(next_word(&mut anas).await, expected);
+            }
+        } else {
+            bob.submit(outgoing("two")).await.unwrap();
+            for expected in ["sync 1..1 #1", "bob:two#2"] {
+                assert_eq!(next_word(&mut anas).await, expected);
+            }
+        }
+        assert_eq!(next_word(&mut bobs).await, "joined@0");
+        let mut word = next_word(&mut bobs).await;
+        while word.starts_with("ack") {
+            word = next_word(&mut bobs).await;
+        }
+        assert_eq!(word, "sync 1..1 #1", "bob receives it, too");
+        // who receives lists receives the messages
+        assert_eq!(next_word(&mut cids).await, "ana:one#1");
+        // and the stream goes on
+        ana.submit(outgoing("last")).await.unwrap();
+        let last = if retries { "ana:last#2" } else { "ana:last#3" };
+        while next_word(&mut bobs).await != last {}
+        while next_word(&mut cids).await != last {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_that_seemed_to_fail_is_delivered() {
+    let store = FalseFailure::default();
+    let engine = engine(&store).await;
+    let (ana, mut anas) = join(&engine, "ana").await;
+    ana.send("one").await.unwrap();
+    store.appends.store(1, Ordering::SeqCst);
+    assert!(engine.delete_messages(&room(), &[1], DeletedBy::Operator).await.is_err());
+    assert_eq!(engine.delete_messages(&room(), &[1], DeletedBy::Operator).await.unwrap(), 0);
+    ana.send("two").await.unwrap();
+    while next(&mut anas).await != "sync 2..2 #1" {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gap_is_read_again_after_a_failure() {
+    let store = FalseFailure::default();
+    let engine = engine(&store).await;
+    let (ana, mut anas) = join(&engine, "ana").await;
+    store.appends.store(1, Ordering::SeqCst);
+    store.reads.store(2, Ordering::SeqCst);
+    assert!(ana.send("one").await.is_err());
+    ana.send("two").await.unwrap();
+    while next(&mut anas).await != "sync 1..1 #1" {}
+}
+
+/// If the gap is too much for one event, the members are told to ask, and asking works.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gap_that_is_too_large_is_resynced() {
+    const MISSED: u64 = 1_100;
+    let store = FalseFailure::default();
+    let engine = engine(&store).await;
+    let (ana, mut anas) = join(&engine, "ana").await;
+    store.appends.store(MISSED as u32, Ordering::SeqCst);
+    for _ in 0..MISSED {
+        assert!(ana.send("lost?").await.is_err());
+    }
+    ana.send("last").await.unwrap();
+    let last = MISSED + 1;
+    let expected = format!("sync 1..{MISSED} ?");
+    while next(&mut anas).await != expected {}
+    let since = Since { epoch: engine.epoch(), seq: 500 };
+    ana.resync(Resync::new(since)).await.unwrap();
+    while next(&mut anas).await != format!("joined@{last}") {}
+}
