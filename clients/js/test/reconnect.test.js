@@ -328,8 +328,11 @@ test('a message that was refused is not sent again', async (t) => {
   const server = await startServer(t, '--message-bytes', '1000');
   const { client: ana, room } = await member(t, server.url, 'ana', 'lobby');
   await assert.rejects(room.send('x'.repeat(1_000)), { code: 'message_too_large' });
+  const received = record(room);
   const sending = room.send('one');
   assert.equal((await sending).seq, 1);
+  // The first message would settle another one that has its id.
+  await received.has(1);
   await assert.rejects(room.send('another', { id: sending.id }), { code: 'id_reused' });
   assert.equal((await room.send('one', { id: sending.id })).seq, 1);
   assert.deepEqual([ana.queued, ana.status.state], [0, 'open']);
