@@ -371,7 +371,7 @@ export class Room extends Emitter<RoomEvents> {
   readonly name: string;
   /** `rejoining`: the connection is down, or the server does not admit the client yet. */
   readonly state: 'joining' | 'in' | 'rejoining' | 'left';
-  /** The cursor: the epoch, and the last event that was delivered or has no event here. */
+  /** The cursor: the epoch, and the number of the last event of the room that was applied. */
   readonly epoch: string | null;
   readonly seq: number;
   /** By name. A live view. */

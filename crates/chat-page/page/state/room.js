@@ -221,7 +221,7 @@ export class RoomState extends Signal {
         this.emit('items', change);
         if (this.unreadMore) this.#countUnread();
       } catch (error) {
-        // The messages are being replaced: there is nothing older than those that were loaded.
+        // The log is about to begin again, and nothing was read for it yet.
         if (error.code === 'epoch_changed') return;
 
         this.historyFailed = error;

@@ -144,7 +144,7 @@ export class LogView {
       if (gone > 0) this.#keepPosition(() => this.#removeFirst(gone));
       this.#start = Math.max(0, this.#start - count);
       this.#end = Math.max(0, this.#end - count);
-      this.#pending.head = true;
+      if (this.#start === 0) this.#pending.head = true;
     } else {
       // A user who reads back stays there, if the messages are still there.
       this.#room.scrollPosition = isSameLog ? this.#currentPosition() : null;

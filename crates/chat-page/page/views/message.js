@@ -82,8 +82,10 @@ function postedMessage(message, sent, isContinued, room) {
 
 function deletedMessage(message, sent) {
   const time = h('time', { datetime: message.sent_at, title: full(sent) }, clock(sent));
-  return h('article', { class: 'message goes-on deleted', 'data-seq': message.seq, 'data-state': 'deleted' },
-    time, h('p', { class: 'body' }, DELETED[message.by] ?? DELETED.author));
+  // An empty place in the column of avatars: the message is not by the author above it.
+  return h('article', { class: 'message deleted', 'data-seq': message.seq, 'data-state': 'deleted' },
+    h('span', { class: 'avatar', 'aria-hidden': 'true' }),
+    h('p', { class: 'message-head' }, h('span', { class: 'body' }, DELETED[message.by] ?? DELETED.author), time));
 }
 
 /** The avatar and the line above the first message of a group. */
