@@ -167,6 +167,11 @@ browserTest('a page that missed too much starts again at the newest message', as
   const texts = await ana.texts();
   assert.deepEqual(texts.slice(-3), ['Message 1099', 'Message 1100', 'written offline']);
   assert.ok(!texts.includes('old, too'), 'the log began again');
+  // Message 2 is the last one that ana has read.
+  await ana.page.locator('#jump-unread').click();
+  const entry = ana.page.locator('.entry', { has: ana.page.locator('#new-line') });
+  await untilEqual(() => entry.getAttribute('data-seq'), '3');
+  await untilEqual(async () => (await ana.texts()).includes('old, too'), true);
   await assertNoTrace(ana);
   assert.equal(await ana.banner(), 'none');
 });

@@ -411,8 +411,9 @@ export class RoomState extends Signal {
 
   /** Shows what is unread, with a line above it. */
   #showUnread() {
+    const line = this.unread > 0 ? this.dividerSeq : null;
     this.#countUnread();
-    if (this.unread > 0) this.dividerSeq ??= this.readSeq;
+    if (this.unread > 0) this.dividerSeq = line ?? this.readSeq;
     else this.#markRead();
   }
 
