@@ -418,7 +418,7 @@ export class MessageList {
    * nothing.
    */
   apply<Type extends keyof RoomEvents>(type: Type, event: RoomEvents[Type]): ListChange | null;
-  /** Inserts the answer to `history({ before })`. It is ignored unless `before` is still `first`. */
+  /** Inserts the answer to `history({ before })`. Ignored unless `before` is still `first`. */
   prepend(page: HistoryPage, before: number): ListChange | null;
   /** Removes this many of the oldest messages, to save memory. They can be read again. */
   dropOldest(count: number): ListChange | null;

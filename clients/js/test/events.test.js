@@ -1,4 +1,4 @@
-// The durable events of a room: the cursor, resyncs, deletions and lists, against a scripted server.
+// The durable events of a room: cursor, resyncs, deletions and lists, with a scripted server.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';

@@ -22,7 +22,7 @@ async function assertNoTrace(...users) {
   for (const user of users) assert.ok(!(await contents(user)).includes(SECRET), 'the text is still in the page');
 }
 
-/** A server, and ben and cid, who are in the room without pages. Only messages of ben are deleted. */
+/** A server, and ben and cid, who are in the room without pages. */
 async function place(fixture) {
   const { server, admin } = await Admin.start(fixture);
   const proxy = await fixture.proxy(server);

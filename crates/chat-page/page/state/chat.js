@@ -20,8 +20,8 @@ const TAKEN_TIMEOUT_MS = 45_000;
 const TAKEN_RETRY_MS = 1_000;
 
 /**
- * Emits `rooms` (the list or its counts changed), `shown`, `status`, `notice`, `left`, `mention`, and
- * `retracted` with `{room, seqs}`: what was shown of these messages is no longer valid. Without
+ * Emits `rooms` (the list or its counts changed), `shown`, `status`, `notice`, `left`, `mention`,
+ * and `retracted` with `{room, seqs}`: what was shown of these messages is no longer valid. Without
  * `seqs` it is every message of the room.
  */
 export class Chat extends Signal {

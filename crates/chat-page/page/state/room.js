@@ -20,16 +20,16 @@ const MARK_INTERVAL_MS = 250;
 
 /**
  * Emits `items` with what has changed in the list of messages (a `ListChange` of the client, and
- * `isSameLog` in one that is replaced), `outbox`, `unread`, `divider`, `typing`, `people`, `history`,
- * `state`.
+ * `isSameLog` in one that is replaced), `outbox`, `unread`, `divider`, `typing`, `people`,
+ * `history`, `state`.
  */
 export class RoomState extends Signal {
   /** A promise while older messages are being loaded. */
   loading = null;
   historyFailed = null;
   /**
-   * The user's messages that are not in the log yet, by id: `{id, body, createdAt, state: 'pending' |
-   * 'failed', error, seq}`. `seq` is known after the ack.
+   * The user's messages that are not in the log yet, by id: `{id, body, createdAt, state: 'pending'
+   * | 'failed', error, seq}`. `seq` is known after the ack.
    */
   outbox = new Map();
   /** The seq of the newest event that was read. */
