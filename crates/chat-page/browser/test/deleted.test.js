@@ -243,3 +243,30 @@ browserTest('an own message that is deleted before its ack arrives does not stay
   await untilEqual(() => ana.texts(), [DELETED]);
   await assertNoTrace(ana);
 });
+
+browserTest('events that are lost on the way are recovered, also for an own message', async (fixture) => {
+  const { server, admin, ben } = await place(fixture);
+  const context = await fixture.context();
+  let isLossy = false;
+  const acks = [];
+  await context.routeWebSocket('**/ws', (socket) => {
+    socket.connectToServer().onMessage((text) => {
+      const { type } = JSON.parse(text);
+      if (type === 'ack') acks.push(type);
+      if (!isLossy || type !== 'message') socket.send(text);
+    });
+  });
+  const ana = await fixture.user(server, 'ana', 'lobby', { context });
+  await ben.send('before');
+  await ana.waitForMessage('before');
+  isLossy = true;
+  const stored = new Promise((resolve) => { ben.room.on('message', ({ message }) => resolve(message)); });
+  await ana.send(`own ${SECRET}`);
+  const { user } = await stored;
+  await until('the message is acknowledged', () => acks.length === 1);
+  await ana.page.locator('.message[data-state="pending"]').waitFor();
+  await admin.erase(user);
+  await untilEqual(() => ana.texts(), ['before', DELETED]);
+  await assertNoTrace(ana);
+  assert.equal(await ana.banner(), 'none');
+});
