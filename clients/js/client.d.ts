@@ -24,11 +24,6 @@ export interface ChatClientOptions {
    * Default 500.
    */
   queueLimit?: number;
-  /**
-   * A gap of more messages than this is reported as `gap` and not filled from history. Default:
-   * every gap is filled.
-   */
-  gapLimit?: number;
   /** In rooms with up to this many members the member list is read completely. Default 1,000. */
   memberLimit?: number;
   /**
@@ -36,15 +31,6 @@ export interface ChatClientOptions {
    * `capMs`. Default 500 and 30,000.
    */
   backoff?: { baseMs: number; capMs: number };
-  /**
-   * A storage that belongs to this tab alone, such as `sessionStorage`. While the page is hidden or
-   * gone it has the id of the session, so that the page replaces that session after a reload or
-   * after the tab was discarded. This needs the same `guestToken`. Never use `localStorage`, which
-   * all tabs share.
-   */
-  storage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | null;
-  /** The key in `storage`. Default `chatd.session`. */
-  storageKey?: string;
   /**
    * Where unsent messages are saved so that they survive a reload: see `storageOutbox`. Default: in
    * memory only.
@@ -112,6 +98,8 @@ export type ErrorCode =
   | 'left_room'
   /** `queueLimit` messages have no ack. */
   | 'queue_full'
+  /** The room's history was replaced while a page of it was read. A `joined` event follows. */
+  | 'epoch_changed'
   /** A message of the outbox is older than 12 hours and was not sent. */
   | 'expired'
   /** Reasons why a connection ended: */
@@ -175,6 +163,7 @@ export type Status =
   | { state: 'closed'; reason: ChatError };
 
 export interface TextMessage {
+  /** The message's number in the room. Numbers grow, with gaps: other events have numbers, too. */
   seq: number;
   /** Chosen by the sender. Unique together with the room and `user`. */
   id: string;
@@ -188,17 +177,24 @@ export interface TextMessage {
   html?: string;
   /** RFC 3339, in UTC. */
   sent_at: string;
-  erased?: undefined;
+  /** The number of the last event that changed the message. */
+  changed_seq?: number;
+  deleted?: undefined;
 }
 
-export interface ErasedMessage {
+export interface DeletedMessage {
   seq: number;
   sent_at: string;
-  erased: true;
+  deleted: true;
+  by: DeletedBy;
+  changed_seq: number;
+  id?: undefined;
   user?: undefined;
 }
 
-export type Message = TextMessage | ErasedMessage;
+export type DeletedBy = 'author' | 'moderator' | 'operator' | (string & {});
+
+export type Message = TextMessage | DeletedMessage;
 
 export interface Ack {
   id: string;
@@ -221,11 +217,14 @@ export interface Since {
 }
 
 export interface JoinOptions {
-  /** How many of the newest messages to return, at most 200. Default 0. */
+  /**
+   * How many of the newest messages to return, at most 200: now, and whenever missed events cannot
+   * be recovered. Default 0.
+   */
   history?: number;
   /**
-   * The last message that the application has. Every later message is delivered as a `message`
-   * event.
+   * The last event that the application has applied: an earlier `Room.epoch` and `Room.seq`. If
+   * `joined` says `recovered: true`, everything after it follows as events.
    */
   since?: Since;
 }
@@ -233,12 +232,22 @@ export interface JoinOptions {
 export interface Joined {
   room: Room;
   epoch: string;
-  /** The seq of the room's newest message. Live messages begin after it. */
+  /** The number of the room's newest event. Live events begin after it. */
   seq: number;
-  /** True after a reconnect, or with `since`. Missed messages then follow as `message` events. */
+  /** Messages with a smaller number are gone. Drop those that you have. */
+  oldest: number;
+  /** True after a reconnect, after missed events, or with `since`. */
   rejoined: boolean;
-  /** The newest messages, as many as were requested, oldest first. Empty if `rejoined`. */
+  /**
+   * True: what you have is still valid. The missed events follow at once, as `changed` and
+   * `message`. False: discard all messages of the room and start again with `messages`.
+   */
+  recovered: boolean;
+  /** The newest messages, oldest first, as many as `history` asked for. Empty if `recovered`. */
   messages: Message[];
+  /** The range of numbers that was sent: every message in it that exists is in `messages`. */
+  first: number;
+  last: number;
 }
 
 export interface HistoryQuery {
@@ -252,6 +261,9 @@ export interface HistoryQuery {
 
 export interface HistoryPage {
   epoch: string;
+  /** The range that the page covers. To read on, use `after: last` or `before: first`. */
+  first: number;
+  last: number;
   /** Oldest first. */
   messages: Message[];
   /** Whether there are more messages in the requested direction. */
@@ -301,26 +313,24 @@ export type Outgoing = {
 );
 
 /**
- * The events of a room. None comes before its `joined` or after its `left`, except `joinDelayed`
- * and `outgoing` with `state: 'failed'`.
+ * The events of a room. None comes before its `joined` or after its `left`, except `outgoing` with
+ * `state: 'failed'`.
  */
 export interface RoomEvents {
-  /** The client has joined the room: the first time, and after each reconnect. */
+  /**
+   * The client has joined the room: the first time, after each reconnect, and after it has noticed
+   * that it missed events.
+   */
   joined: Joined;
   /**
    * Each message once, in the order of `seq`. `missed`: it was sent while the client was
-   * disconnected.
+   * disconnected or missed events, and may be deleted already.
    */
   message: { room: Room; message: Message; missed: boolean };
-  /** After a reconnect: all missed messages have been delivered. */
-  recovered: { room: Room; count: number };
-  /** The messages between these two numbers (exclusive) will not be delivered. */
-  gap: { room: Room; after: number; before: number };
-  /**
-   * The room's history was replaced. Discard what was delivered before. `messages` are the newest,
-   * as many as `join` requested.
-   */
-  reset: { room: Room; epoch: string; messages: Message[] };
+  /** The messages `targets` were deleted by event number `seq`. */
+  deleted: { room: Room; seq: number; targets: number[]; by: DeletedBy };
+  /** New states of earlier messages, after missed events. Replace those that you have. */
+  changed: { room: Room; messages: Message[] };
   /** Your own messages, from the call of `send` to the ack. */
   outgoing: Outgoing;
   /**
@@ -331,11 +341,6 @@ export interface RoomEvents {
   /** `Room.members` was read again. */
   members: { room: Room };
   typing: { room: Room; username: string };
-  /**
-   * The name is taken, possibly by a lost session of this page with another guest token. The client
-   * retries the first `join` at `retryAt`.
-   */
-  joinDelayed: { room: Room; error: ChatError; retryAt: number };
   /** After a reconnect the room cannot be joined yet. The client retries at `retryAt`. */
   rejoinDelayed: { room: Room; error: ChatError; retryAt: number };
   /** The client is no longer in the room, and it will not rejoin by itself. */
@@ -366,8 +371,8 @@ export class Room extends Emitter<RoomEvents> {
   readonly name: string;
   /** `rejoining`: the connection is down, or the server does not admit the client yet. */
   readonly state: 'joining' | 'in' | 'rejoining' | 'left';
+  /** The cursor: the epoch, and the number of the last event of the room that was applied. */
   readonly epoch: string | null;
-  /** The newest message that was delivered. */
   readonly seq: number;
   /** By name. A live view. */
   readonly members: ReadonlyMap<string, Member>;
@@ -385,6 +390,38 @@ export class Room extends Emitter<RoomEvents> {
   /** Call it as often as you like: at most one report is sent in 3 s. */
   typing(): void;
   leave(): Promise<void>;
+}
+
+/** What an event has changed in a `MessageList`. */
+export type ListChange =
+  | { kind: 'replaced' }
+  /** At the end, at the beginning, and from the beginning. */
+  | { kind: 'appended' | 'prepended' | 'dropped'; count: number }
+  /** The new states of these messages. */
+  | { kind: 'changed'; messages: Message[] };
+
+/**
+ * The messages of one room that a program holds: without a gap, each in its newest state. The
+ * client itself holds none.
+ */
+export class MessageList {
+  /** Oldest first. A live view. */
+  readonly items: readonly Message[];
+  /** The list has every message from this number on. */
+  readonly first: number;
+  /** Whether the server may have older messages. */
+  readonly more: boolean;
+  /** The index of the first message with this number or a larger one. */
+  indexFrom(seq: number): number;
+  /**
+   * Applies an event of the room: `joined`, `message`, `changed` or `deleted`. Others change
+   * nothing.
+   */
+  apply<Type extends keyof RoomEvents>(type: Type, event: RoomEvents[Type]): ListChange | null;
+  /** Inserts the answer to `history({ before })`. Ignored unless `before` is still `first`. */
+  prepend(page: HistoryPage, before: number): ListChange | null;
+  /** Removes this many of the oldest messages, to save memory. They can be read again. */
+  dropOldest(count: number): ListChange | null;
 }
 
 export class ChatClient extends Emitter<ClientEvents> {

@@ -10,17 +10,6 @@ const TYPING_INTERVAL_MS = 3_000;
 /** The server's maximum page size for history and for members. */
 const MAX_PAGE_SIZE = 200;
 /**
- * While a gap is filled, up to this many live messages are buffered. Beyond that the buffer is
- * dropped, and those messages are read from history too.
- */
-const MAX_BUFFERED = 2_000;
-/**
- * After a lost session of another guest token the name looks taken until the server notices that
- * the old connection is dead. A first join is retried for this long.
- */
-const TAKEN_TIMEOUT_MS = 15_000;
-const TAKEN_RETRY_MS = 2_000;
-/**
  * Messages in the outbox that are older than this are not sent. The server recognises a message id
  * for 24 h.
  */
@@ -409,15 +398,11 @@ class Membership {
    * retried after a pause; `left`.
    */
   stage = 'out';
+  /** The cursor: the epoch, and the last event of the room that was applied. */
   epoch = null;
-  /** The newest message that was delivered. */
   seq = 0;
-  /** While a gap is filled: the live messages after it, in order. Otherwise `null`. */
-  buffered = null;
-  /** The first seq after the gap, if `buffered` is empty. */
-  gapEnd = 0;
-  /** How many missed messages were delivered since the last join. */
-  missedCount = 0;
+  /** From an event that does not fit the cursor to the `joined` that closes the gap. */
+  isResyncing = false;
   roster = new Roster();
   joining = null;
   leaving = null;
@@ -508,6 +493,114 @@ export class Room extends Emitter {
   }
 }
 
+/**
+ * The messages of a room that a program shows or keeps: without a gap, each in its newest state. It
+ * applies the events of the room. The client itself holds no messages.
+ */
+export class MessageList {
+  #items = [];
+  /** 0 before the first `joined`. */
+  #first = 0;
+  #more = false;
+
+  /** Oldest first. A live view: do not modify it. */
+  get items() {
+    return this.#items;
+  }
+
+  /** The list has every message from this number on. */
+  get first() {
+    return this.#first;
+  }
+
+  /** Whether the server may have older messages. */
+  get more() {
+    return this.#more;
+  }
+
+  /** The index of the first message with this number or a larger one. Numbers have gaps. */
+  indexFrom(seq) {
+    let [low, high] = [0, this.#items.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#items[middle].seq < seq) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Applies an event of the room. Returns what has changed, or `null`. */
+  apply(type, event) {
+    if (type === 'joined') return event.recovered && this.#first > 0 ? this.#prune(event.oldest) : this.#restart(event);
+    if (type === 'message') return this.#append(event.message);
+    if (type === 'changed') return this.#replace(event.messages);
+    if (type === 'deleted') return this.#delete(event);
+    return null;
+  }
+
+  /**
+   * Inserts the answer to `history({ before })`. It is ignored if the list does not begin at
+   * `before` any more.
+   */
+  prepend(page, before) {
+    if (before !== this.#first) return null;
+    this.#items.unshift(...page.messages);
+    this.#first = page.first;
+    this.#more = page.more && page.first < before;
+    return { kind: 'prepended', count: page.messages.length };
+  }
+
+  /** Removes this many of the oldest messages, to save memory. They can be read again. */
+  dropOldest(count) {
+    const removed = this.#items.splice(0, count);
+    if (removed.length === 0) return null;
+    this.#first = removed.at(-1).seq + 1;
+    this.#more = true;
+    return { kind: 'dropped', count: removed.length };
+  }
+
+  #restart({ messages, first, oldest }) {
+    this.#items = [...messages];
+    this.#first = first;
+    this.#more = first > oldest;
+    return { kind: 'replaced' };
+  }
+
+  /** The server has removed the messages before this one. */
+  #prune(oldest) {
+    const removed = this.#items.splice(0, this.indexFrom(oldest));
+    this.#first = Math.max(this.#first, oldest);
+    this.#more &&= this.#first > oldest;
+    return removed.length > 0 ? { kind: 'dropped', count: removed.length } : null;
+  }
+
+  #append(message) {
+    if (this.#held(message.seq)) return this.#replace([message]);
+    this.#items.push(message);
+    return { kind: 'appended', count: 1 };
+  }
+
+  #replace(messages) {
+    return this.#change(messages.filter(({ seq, changed_seq: changedSeq = 0 }) => (this.#held(seq)?.changed_seq ?? 0) <= changedSeq));
+  }
+
+  #delete({ seq: changedSeq, targets, by }) {
+    const held = targets.map((target) => this.#held(target)).filter((message) => message && (message.changed_seq ?? 0) < changedSeq);
+    return this.#change(held.map(({ seq, sent_at: sentAt }) => ({ seq, sent_at: sentAt, deleted: true, by, changed_seq: changedSeq })));
+  }
+
+  #change(messages) {
+    const held = messages.filter(({ seq }) => this.#held(seq));
+    for (const message of held) this.#items[this.indexFrom(message.seq)] = message;
+    return held.length > 0 ? { kind: 'changed', messages: held } : null;
+  }
+
+  #held(seq) {
+    const message = this.#items[this.indexFrom(seq)];
+    return message?.seq === seq ? message : undefined;
+  }
+}
+
 export class ChatClient extends Emitter {
   #options;
   #connection = null;
@@ -534,11 +627,6 @@ export class ChatClient extends Emitter {
    * the wall clock.
    */
   #createdAt = 0;
-  /**
-   * Whether this page had a session before, and until when its name may look taken because of it.
-   */
-  #hadSession = false;
-  #takenUntil = -Infinity;
   #unwatch = () => {};
 
   constructor(options) {
@@ -551,9 +639,8 @@ export class ChatClient extends Emitter {
       throw new TypeError('the option `guestToken` must be 32 bytes in base64url without padding: 43 characters');
     }
     this.#options = {
-      client: 'chatd-client.js/0.1.0', render: false, queueLimit: 500, gapLimit: Infinity, memberLimit: 1_000,
-      backoff: { baseMs: 500, capMs: 30_000 }, storage: null, storageKey: 'chatd.session', outbox: null,
-      random: Math.random,
+      client: 'chatd-client.js/0.1.0', render: false, queueLimit: 500, memberLimit: 1_000,
+      backoff: { baseMs: 500, capMs: 30_000 }, outbox: null, random: Math.random,
       page: typeof document === 'object' ? { window: globalThis, document } : null,
       ...others, WebSocket, url: socketUrl(options.url),
     };
@@ -614,7 +701,6 @@ export class ChatClient extends Emitter {
     this.#connecting = deferred();
     if (this.#status.state === 'closed') this.#connecting.reject(closedError(this.#status.reason));
     else {
-      this.#restoreSession();
       this.#loadOutbox();
       this.#watchPage();
       this.#open();
@@ -703,11 +789,16 @@ export class ChatClient extends Emitter {
     return { message, promise: outcome.promise };
   }
 
-  /** A page of history, oldest first: `{epoch, messages, more}`. */
+  /** A page of history, oldest first: `{epoch, first, last, messages, more}`. */
   async history(name, { before, after, limit } = {}) {
-    const page = await this.#call(name, { type: 'history', before, after, limit });
-    this.#settleStored(this.#memberships.get(name.normalize('NFC')), page.messages);
-    return { epoch: page.epoch, messages: page.messages, more: page.more };
+    const membership = this.#memberships.get(name.normalize('NFC'));
+    const asked = membership?.epoch;
+    const { epoch, first, last, messages, more } = await this.#call(name, { type: 'history', before, after, limit });
+    if (epoch !== membership.epoch) this.#resync(membership);
+    // The numbers of the query are those of the old epoch: the page belongs to no place in the new.
+    if (epoch !== asked) throw new ChatError('epoch_changed', 'the history of this room was replaced');
+    this.#settleStored(membership, messages);
+    return { epoch, first, last, messages, more };
   }
 
   /** A page of members, ordered by name. */
@@ -766,9 +857,6 @@ export class ChatClient extends Emitter {
     this.#session = session;
     this.#user = user;
     this.#openedAt = monotonicNow();
-    if (this.#hadSession) this.#takenUntil = monotonicNow() + TAKEN_TIMEOUT_MS;
-    this.#hadSession = false;
-    this.#saveSession();
     this.#frameLimit = limits.message_bytes || Infinity;
     const rate = { messagesPerSecond: limits.messages_per_second, burst: limits.burst };
     const clientLimits = { messageBytes: limits.message_bytes, rooms: limits.rooms, sessions: limits.sessions, ...rate };
@@ -807,7 +895,6 @@ export class ChatClient extends Emitter {
     if (this.#status.state === 'closed') return;
     clearTimeout(this.#timer);
     this.#unwatch();
-    this.#forgetSession();
     this.#setStatus({ state: 'closed', reason: error });
     this.#connection?.close();
     this.#connecting?.reject(closedError(error));
@@ -828,8 +915,7 @@ export class ChatClient extends Emitter {
 
   #requestJoin(membership) {
     membership.stage = 'requested';
-    const join = { type: 'join', room: membership.name, since: membership.since, history: membership.history };
-    this.#connection.request(join, (error, frame) => {
+    this.#connection.request(joinOf(membership), (error, frame) => {
       if (membership.stage !== 'requested') return;
       if (!error) this.#joined(membership, frame);
       else if (error.code !== 'disconnected') this.#joinRefused(membership, error);
@@ -838,35 +924,29 @@ export class ChatClient extends Emitter {
 
   #joined(membership, frame) {
     const rejoined = membership.epoch !== null;
-    const before = membership.since;
+    const { recovered, epoch, seq, oldest, first, last } = frame;
     membership.stage = 'in';
     membership.attempts = 0;
-    membership.missedCount = 0;
+    membership.isResyncing = false;
     membership.roster.snapshot(frame.members, frame.member_count);
-    const details = { epoch: frame.epoch, seq: frame.seq, rejoined, messages: rejoined ? [] : frame.messages };
-    if (!rejoined) [membership.epoch, membership.seq] = [frame.epoch, frame.seq];
+    if (!recovered) [membership.epoch, membership.seq] = [epoch, seq];
+    const details = { epoch, seq, oldest, first, last, rejoined, recovered, messages: recovered ? [] : frame.messages };
     this.#emitInRoom(membership, 'joined', details);
     const { joining } = membership;
     membership.joining = null;
     joining?.resolve({ room: membership.room, ...details });
-    if (membership.stage === 'in') this.#sendUnsent(membership, frame.messages);
-    if (membership.stage === 'in') this.#settleStored(membership, frame.messages);
-    if (rejoined && membership.stage === 'in') this.#catchUp(membership, before, frame);
+    const listed = [...frame.messages, ...(frame.changed ?? [])];
+    if (membership.stage === 'in') this.#sendUnsent(membership, listed);
+    if (membership.stage === 'in') this.#settleStored(membership, listed);
+    if (recovered) this.#applyLists(membership, frame, true);
     if (membership.stage !== 'in') return;
     this.#completeMembers(membership, frame);
     membership.sendQueue.open();
   }
 
   #joinRefused(membership, error) {
-    if (!membership.leaving) {
-      const untilFree = error.code === 'username_taken' ? this.#takenUntil - monotonicNow() : 0;
-      if (!membership.joining && RETRYABLE_ERRORS.has(error.code)) {
-        return this.#delayJoin(membership, 'rejoinDelayed', error, Math.max(error.retryAfterMs ?? 0, this.#pause(membership.attempts)));
-      }
-      // The last attempt is made when the time is up.
-      if (membership.joining && untilFree > 0) {
-        return this.#delayJoin(membership, 'joinDelayed', error, Math.min(this.#pause(membership.attempts), TAKEN_RETRY_MS, untilFree));
-      }
+    if (!membership.leaving && !membership.joining && RETRYABLE_ERRORS.has(error.code)) {
+      return this.#delayJoin(membership, error, Math.max(error.retryAfterMs ?? 0, this.#pause(membership.attempts)));
     }
     const { joining } = membership;
     membership.joining = null;
@@ -874,21 +954,21 @@ export class ChatClient extends Emitter {
     joining?.reject(error);
   }
 
-  #delayJoin(membership, type, error, pause) {
+  #delayJoin(membership, error, pause) {
     membership.attempts += 1;
     membership.stage = 'delayed';
     membership.timer = setTimeout(() => {
       membership.stage = 'out';
       if (this.#connection?.welcomed) this.#requestJoin(membership);
     }, pause);
-    this.#emitInRoom(membership, type, { error, retryAt: Date.now() + pause });
+    this.#emitInRoom(membership, 'rejoinDelayed', { error, retryAt: Date.now() + pause });
   }
 
   /** The connection is lost: everything pending in this room is cancelled, except messages. */
   #interrupted(membership) {
     clearTimeout(membership.timer);
     membership.sendQueue.close();
-    membership.buffered = null;
+    membership.isResyncing = false;
     if (membership.leaving) this.#left(membership, 'asked');
     else if (membership.stage !== 'left') membership.stage = 'out';
   }
@@ -896,7 +976,6 @@ export class ChatClient extends Emitter {
   #left(membership, reason, error = new ChatError('left_room', 'you are no longer in this room')) {
     if (membership.stage === 'left') return;
     membership.stage = 'left';
-    membership.buffered = null;
     clearTimeout(membership.timer);
     if (this.#memberships.get(membership.name) === membership) this.#memberships.delete(membership.name);
     membership.sendQueue.fail(error);
@@ -924,10 +1003,8 @@ export class ChatClient extends Emitter {
     if (!membership) return;
     if (frame.type === 'left') return this.#left(membership, frame.reason);
     if (membership.stage !== 'in') return;
-    if (frame.type === 'message') {
-      const { type: _, room: __, ...message } = frame;
-      this.#onMessage(membership, message);
-    } else if (frame.type === 'presence') {
+    if (isDurable(frame)) this.#onDurable(membership, frame);
+    else if (frame.type === 'presence') {
       membership.roster.apply(frame);
       const joined = [...byUsername(frame.joined).values()];
       this.#emitInRoom(membership, 'presence', { joined, left: frame.left, memberCount: frame.member_count, partial: frame.partial === true });
@@ -936,76 +1013,73 @@ export class ChatClient extends Emitter {
     }
   }
 
-  // The message stream of a room: each message once, in order.
+  // The durable events of a room: each once, in order.
 
-  #onMessage(membership, message) {
-    if (membership.buffered) {
-      if (membership.buffered.length >= MAX_BUFFERED) membership.buffered.length = 0;
-      membership.buffered.push(message);
-    } else if (message.seq > membership.seq + 1) {
-      membership.buffered = [message];
-      this.#fillGap(membership);
-    } else if (message.seq > membership.seq) {
-      this.#deliver(membership, message, false);
-    }
+  /** The cursor rule. It holds for events of every type, also for those of a newer protocol. */
+  #onDurable(membership, frame) {
+    const { type, seq, first_seq: first = seq } = frame;
+    if (type === 'message') this.#settleStored(membership, [frame]);
+    if (membership.stage !== 'in' || seq <= membership.seq) return;
+    const isGap = first > membership.seq + 1 || (type === 'sync' && !frame.recovered);
+    if (isGap) this.#resync(membership);
+    else if (type === 'sync') this.#applySync(membership, frame);
+    else this.#applyEvent(membership, frame);
   }
 
-  #deliver(membership, message, missed) {
-    this.#settleStored(membership, [message]);
-    if (message.seq <= membership.seq || membership.stage === 'left') return;
-    if (message.seq > membership.seq + 1) this.#emitInRoom(membership, 'gap', { after: membership.seq, before: message.seq });
-    membership.seq = message.seq;
-    if (missed) membership.missedCount += 1;
-    this.#emitInRoom(membership, 'message', { message, missed });
+  #applyEvent(membership, { type, room: _, ...event }) {
+    membership.seq = event.seq;
+    if (type === 'message') this.#emitInRoom(membership, 'message', { message: event, missed: false });
+    else if (type === 'deleted') this.#emitInRoom(membership, 'deleted', { seq: event.seq, targets: event.targets, by: event.by });
   }
 
-  #catchUp(membership, since, frame) {
-    const first = frame.messages[0]?.seq ?? frame.seq + 1;
-    if (frame.epoch !== since.epoch || frame.seq < since.seq) {
-      [membership.epoch, membership.seq] = [frame.epoch, frame.seq];
-      return this.#emitInRoom(membership, 'reset', { epoch: frame.epoch, messages: frame.messages });
-    }
-    if (!frame.recovered && first - 1 - since.seq > this.#options.gapLimit) {
-      this.#emitInRoom(membership, 'gap', { after: since.seq, before: first });
-      membership.seq = first - 1;
-    }
-    membership.buffered = frame.messages.filter((message) => message.seq > membership.seq);
-    membership.gapEnd = frame.seq + 1;
-    this.#fillGap(membership);
+  #applySync(membership, frame) {
+    this.#settleStored(membership, [...(frame.messages ?? []), ...(frame.changed ?? [])]);
+    this.#applyLists(membership, frame, false);
   }
 
-  /** Reads the missed messages page by page, up to the buffered ones, and then delivers those. */
-  #fillGap(membership) {
-    const target = () => membership.buffered[0]?.seq ?? membership.gapEnd;
-    if (membership.seq + 1 >= target()) return this.#finishFill(membership);
-    const { buffered } = membership;
-    this.#connection.request({ type: 'history', room: membership.name, after: membership.seq, limit: MAX_PAGE_SIZE }, (error, page) => {
-      if (membership.buffered !== buffered || membership.stage !== 'in') return;
-      if (error && RETRYABLE_ERRORS.has(error.code)) {
-        membership.timer = setTimeout(() => membership.buffered === buffered && membership.stage === 'in' && this.#fillGap(membership), error.retryAfterMs ?? 1_000);
-        return;
-      }
-      const before = membership.seq;
-      if (page?.epoch === membership.epoch) {
-        for (const message of page.messages) if (message.seq < target()) this.#deliver(membership, message, true);
-      }
-      if (membership.buffered !== buffered) return;
-      if (membership.seq > before && page.more) this.#fillGap(membership);
-      else this.#finishFill(membership);
+  /**
+   * Delivers the lists that stand for all events up to `seq`. First the changes, so that a program
+   * that stops in between and continues after its last message gets the others again.
+   */
+  #applyLists(membership, { seq, messages = [], changed = [] }, missed) {
+    const cursor = membership.seq;
+    // The lists may begin before the cursor. Of what was delivered only changes are news.
+    const known = messages.filter((message) => message.seq <= cursor);
+    const news = [...changed, ...known].filter((message) => message.changed_seq > cursor);
+    if (news.length > 0 && membership.stage === 'in') this.#emitInRoom(membership, 'changed', { messages: news });
+    for (const message of messages.slice(known.length)) {
+      if (membership.stage !== 'in') return;
+      membership.seq = message.seq;
+      this.#emitInRoom(membership, 'message', { message, missed });
+    }
+    membership.seq = seq;
+  }
+
+  /**
+   * Asks for everything after the cursor. Until the answer arrives, events that do not fit the
+   * cursor are ignored: the answer contains them.
+   */
+  #resync(membership) {
+    if (membership.isResyncing || membership.leaving || membership.stage !== 'in') return;
+    membership.isResyncing = true;
+    this.#requestResync(membership);
+  }
+
+  #requestResync(membership) {
+    this.#connection.request(joinOf(membership), (error, frame) => {
+      if (membership.stage === 'left') return error || this.#undoJoin(membership);
+      if (!membership.isResyncing) return;
+      if (!error) return this.#joined(membership, frame);
+      const pause = Math.max(error.retryAfterMs ?? 0, this.#pause(membership.attempts));
+      membership.attempts += 1;
+      clearTimeout(membership.timer);
+      membership.timer = setTimeout(() => membership.isResyncing && !membership.leaving && this.#requestResync(membership), pause);
     });
   }
 
-  #finishFill(membership) {
-    const { buffered } = membership;
-    membership.buffered = null;
-    // If history has fewer messages than expected, the first of these emits the `gap`.
-    for (const message of buffered) this.#deliver(membership, message, message.seq < membership.gapEnd);
-    if (membership.stage === 'in' && membership.seq < membership.gapEnd - 1) {
-      this.#emitInRoom(membership, 'gap', { after: membership.seq, before: membership.gapEnd });
-      membership.seq = membership.gapEnd - 1;
-    }
-    if (membership.stage === 'in') this.#emitInRoom(membership, 'recovered', { count: membership.missedCount });
-    membership.missedCount = 0;
+  /** The user was removed from the room, and the request that was in flight has joined it again. */
+  #undoJoin({ name }) {
+    if (!this.#memberships.has(name)) this.#connection?.post({ type: 'leave', room: name });
   }
 
   // Members.
@@ -1068,71 +1142,27 @@ export class ChatClient extends Emitter {
     return { id, seq, sentAt, stored: this.#isStoring };
   }
 
-  /** A name may have belonged to another user before: only the id tells. Erased ones have none. */
+  /** Only the id tells: a name may have had another user before. Deleted messages have none. */
   #isOwn({ user }) {
     return user !== undefined && user === this.#user?.id;
   }
 
-  // The page: becoming visible or online, and the session that survives a reload.
+  // The page: becoming visible or online.
 
   #watchPage() {
     const { page } = this.#options;
     if (!page) return;
     const { window, document } = page;
-    const isHidden = () => document.visibilityState === 'hidden';
     const listeners = [
       [window, 'online', () => this.reconnect()],
       [window, 'offline', () => this.#connection?.probe()],
-      [window, 'pageshow', ({ persisted }) => persisted && this.#onVisible()],
-      [window, 'pagehide', () => this.#saveSession(true)],
-      [document, 'visibilitychange', () => (isHidden() ? this.#saveSession() : this.#onVisible())],
+      [window, 'pageshow', ({ persisted }) => persisted && this.reconnect()],
+      [document, 'visibilitychange', () => document.visibilityState !== 'hidden' && this.reconnect()],
     ];
     for (const [target, type, listener] of listeners) target.addEventListener(type, listener);
     this.#unwatch = () => {
       for (const [target, type, listener] of listeners) target.removeEventListener(type, listener);
     };
-  }
-
-  #onVisible() {
-    this.#saveSession();
-    this.reconnect();
-  }
-
-  // The storage has the session's id only while the page is hidden or gone, because a browser
-  // discards a hidden tab without notice. A duplicated tab gets a copy of the storage: with the id
-  // in it, it would replace the session of the first tab. While the page is visible, the storage
-  // has only a note that there is a session.
-
-  #restoreSession() {
-    const { storage, storageKey, url, username } = this.#options;
-    if (!storage) return;
-    try {
-      const stored = JSON.parse(storage.getItem(storageKey));
-      if (stored?.url !== url || stored.username !== username) return;
-      this.#hadSession = true;
-      this.#session = stored.session ?? null;
-      storage.setItem(storageKey, JSON.stringify({ url, username }));
-    } catch {
-      // Not readable: start a new session.
-    }
-  }
-
-  #saveSession(withId = this.#options.page?.document.visibilityState === 'hidden') {
-    const { storage, storageKey, url, username } = this.#options;
-    if (!storage || !this.#session || this.#status.state === 'closed') return;
-    try {
-      storage.setItem(storageKey, JSON.stringify({ url, username, session: withId ? this.#session : undefined }));
-    } catch {
-      // Full or forbidden: the next page starts a new session.
-    }
-  }
-
-  #forgetSession() {
-    try {
-      this.#options.storage?.removeItem(this.#options.storageKey);
-    } catch {
-      // No access: then nothing was written either.
-    }
   }
 
   // The outbox: unacknowledged messages that survive a reload.
@@ -1227,6 +1257,15 @@ function parsed(text) {
   } catch {
     return null;
   }
+}
+
+function joinOf({ name, since, history }) {
+  return { type: 'join', room: name, since, history };
+}
+
+/** Whether a frame belongs to the log of its room, whatever its type. */
+function isDurable({ type, seq }) {
+  return typeof seq === 'number' && type !== 'joined' && type !== 'ack';
 }
 
 function notInRoom() {

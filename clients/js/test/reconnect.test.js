@@ -53,16 +53,17 @@ test('a reconnecting client receives the missed messages', async (t) => {
   await ana.room.send('meanwhile');
   const sentOffline = bob.room.send('said while offline');
   const missed = next(bob.room, 'message', (event) => event.missed);
-  const recovered = next(bob.room, 'recovered');
+  const rejoined = next(bob.room, 'joined');
   proxy.restore();
   bob.client.reconnect();
+  const { recovered, messages } = await rejoined;
+  assert.deepEqual([recovered, messages], [true, []]);
   assert.equal((await missed).message.body, 'meanwhile');
-  assert.equal((await recovered).count, 1);
   assert.equal((await sentOffline).seq, 3);
   assert.deepEqual(seqs(await received.has(3)), [1, 2, 3]);
 });
 
-test('a large gap is read from history before live messages are delivered', async (t) => {
+test('a client that missed too much starts again with the newest messages', async (t) => {
   const server = await startServer(t);
   const proxy = await proxyTo(t, server);
   const ana = await member(t, server.url, 'ana', 'lobby', { queueLimit: 3_000 });
@@ -72,44 +73,54 @@ test('a large gap is read from history before live messages are delivered', asyn
   await received.has(1);
   proxy.cut();
   await next(bob.client, 'state', isWaiting);
-  await Promise.all(upTo(2_500).map((number) => ana.room.send(`${number + 1}`)));
-  const recovered = next(bob.room, 'recovered');
-  // These arrive while the first page of the gap is being requested.
-  bob.room.once('joined', () => upTo(20).forEach((number) => ana.room.send(`${number + 2_501}`)));
+  await Promise.all(upTo(1_200).map((number) => ana.room.send(`${number + 1}`)));
+  const joined = next(bob.room, 'joined');
+  // These are sent while the room is joined again.
+  bob.room.once('joined', () => upTo(20).forEach((number) => ana.room.send(`${number + 1_201}`)));
   proxy.restore();
-  assert.equal((await recovered).count, 2_500);
-  const messages = await received.has(2_521);
-  assert.deepEqual(seqs(messages), upTo(2_521));
-  assert.deepEqual(messages.map(({ body }) => Number(body)), upTo(2_521));
+  const { recovered, rejoined, messages, first, last, seq } = await joined;
+  assert.deepEqual([recovered, rejoined, first, last, seq], [false, true, 1_152, 1_201, 1_201]);
+  assert.deepEqual(seqs(messages), upTo(1_201).slice(1_151));
+  assert.deepEqual(seqs(await received.has(21)), [1, ...upTo(1_221).slice(1_201)]);
+  // A program that needs every message reads the others from its own position.
+  const read = [];
+  for (let [after, more] = [1, true]; more;) {
+    const page = await bob.room.history({ after, limit: 200 });
+    read.push(...page.messages);
+    [after, more] = [page.last, page.more];
+  }
+  assert.deepEqual(read.map(({ body }) => Number(body)), upTo(1_221).slice(1));
 });
 
-test('a gap over the limit is reported, and the stream continues after it', async (t) => {
+test('a program continues from a cursor that it has stored', async (t) => {
   const server = await startServer(t);
-  const proxy = await proxyTo(t, server);
-  const ana = await member(t, server.url, 'ana', 'lobby', { queueLimit: 3_000 });
-  const bob = await member(t, proxy.url, 'bob', 'lobby', { history: 50, gapLimit: 100 });
+  const ana = await member(t, server.url, 'ana', 'lobby');
+  const bob = await member(t, server.url, 'bob', 'lobby');
   const received = record(bob.room);
-  proxy.cut();
-  await next(bob.client, 'state', isWaiting);
-  await Promise.all(upTo(1_200).map((number) => ana.room.send(`${number}`)));
-  const gap = next(bob.room, 'gap');
-  proxy.restore();
-  const { after, before } = await gap;
-  assert.deepEqual([after, before], [0, 1_151]);
-  assert.deepEqual(seqs(await received.has(50)), upTo(1_200).slice(1_150));
+  await ana.room.send('one');
+  await received.has(1);
+  const since = { epoch: bob.room.epoch, seq: bob.room.seq };
+  bob.client.close();
+  await ana.room.send('two');
+  const again = client(t, server.url, 'bob', { guestToken: bob.client.guestToken });
+  const missed = next(again, 'message');
+  await again.connect();
+  const { recovered, rejoined } = await again.join('lobby', { since });
+  assert.deepEqual([recovered, rejoined, (await missed).message.body], [true, true, 'two']);
 });
 
-test('a replaced history is reported as a reset', async (t) => {
+test('a replaced history voids everything that the program has', async (t) => {
   const server = await startServer(t, '--database', ':memory:');
   const { client: ana, room } = await member(t, server.url, 'ana', 'lobby', { history: 10 });
   assert.equal((await room.send('forgotten')).stored, false);
   const { epoch } = room;
   await server.kill();
-  const reset = next(ana, 'reset');
+  const joined = next(ana, 'joined');
   await server.start();
-  const event = await reset;
+  const event = await joined;
   assert.notEqual(event.epoch, epoch);
-  assert.deepEqual([event.room, event.messages, room.epoch, room.seq], [room, [], event.epoch, 0]);
+  assert.deepEqual([event.room, event.recovered, event.messages], [room, false, []]);
+  assert.deepEqual([room.epoch, room.seq], [event.epoch, 0]);
   assert.equal((await room.send('the first')).seq, 1);
 });
 
@@ -153,81 +164,15 @@ test('a reconnect makes no presence event', async (t) => {
   assert.deepEqual(changes.flatMap((change) => [...change.joined.map(({ username }) => username), ...change.left]), ['cid']);
 });
 
-test('a reloaded page replaces its session, and a copy of its storage does not', async (t) => {
-  const server = await startServer(t);
-  const page = () => ({ window: new EventTarget(), document: Object.assign(new EventTarget(), { visibilityState: 'visible' }) });
-  const storage = memory();
-  const watcher = await member(t, server.url, 'bob', 'lobby');
-  const changes = [];
-  const first = { page: page(), storage };
-  const came = next(watcher.room, 'presence', ({ joined }) => joined.some(({ username }) => username === 'ana'));
-  const ana = await member(t, server.url, 'ana', 'lobby', first);
-  const { guestToken } = ana.client;
-  await came;
-  watcher.room.on('presence', (change) => changes.push(change));
-
-  // A tab that is duplicated while this one is open finds no session to replace.
-  const copy = client(t, server.url, 'ana', { page: page(), storage: memory(storage), guestToken });
-  await copy.connect();
-  assert.equal((await copy.join('lobby')).room.state, 'in');
-  assert.equal((await ana.room.send('undisturbed')).seq, 1);
-  copy.close();
-
-  first.page.window.dispatchEvent(new Event('pagehide'));
-  const closed = next(ana.client, 'state', ({ state }) => state === 'closed');
-  const reopened = await member(t, server.url, 'ana', 'lobby', { page: page(), storage, guestToken });
-  assert.equal((await closed).reason.code, 'replaced');
-  await assert.rejects(ana.client.join('tea'), { code: 'replaced' });
-  const received = record(watcher.room);
-  await reopened.room.send('here again');
-  await received.has(1);
-  assert.deepEqual(changes, []);
-  assert.ok([...storage.items.values()].every((kept) => !kept.includes('session')));
-  assert.ok([...storage.items.values()].every((kept) => !kept.includes(guestToken)));
-});
-
-test('a tab that was discarded while hidden replaces its session even if its connection looks alive', async (t) => {
-  const server = await startServer(t);
-  const proxy = await proxyTo(t, server);
-  const storage = memory();
-  const page = () => ({ window: new EventTarget(), document: Object.assign(new EventTarget(), { visibilityState: 'visible' }) });
-  const first = { page: page(), storage };
-  const { client: ana } = await member(t, proxy.url, 'ana', 'lobby', first);
-  first.page.document.visibilityState = 'hidden';
-  first.page.document.dispatchEvent(new Event('visibilitychange'));
-  // Nothing from the old tab gets through any more, and the server sees no end of its connection.
-  proxy.freeze();
-  const reopened = client(t, proxy.url, 'ana', { page: page(), storage: memory(storage), guestToken: ana.guestToken });
-  reopened.on('joinDelayed', () => assert.fail('the name is held by the session that was replaced'));
-  await reopened.connect();
-  assert.equal((await reopened.join('lobby')).room.state, 'in');
-});
-
 test('a crashed page with its guest token has its name back at once', async (t) => {
   const server = await startServer(t);
   const proxy = await proxyTo(t, server);
   const { client: ana } = await member(t, proxy.url, 'ana', 'lobby');
   proxy.freeze();
   const reopened = client(t, proxy.url, 'ana', { guestToken: ana.guestToken });
-  reopened.on('joinDelayed', () => assert.fail('the name is held by the same guest'));
   await reopened.connect();
   assert.equal((await reopened.join('lobby')).room.state, 'in');
   assert.deepEqual(reopened.user, ana.user);
-});
-
-test('a crashed page without its guest token gets its name back when the server notices', async (t) => {
-  const server = await startServer(t);
-  const proxy = await proxyTo(t, server);
-  const storage = memory();
-  const page = () => ({ window: new EventTarget(), document: Object.assign(new EventTarget(), { visibilityState: 'visible' }) });
-  await member(t, proxy.url, 'ana', 'lobby', { page: page(), storage });
-  proxy.freeze();
-  const reopened = client(t, proxy.url, 'ana', { page: page(), storage: memory(storage) });
-  await reopened.connect();
-  const delayed = next(reopened, 'joinDelayed');
-  const joining = reopened.join('lobby');
-  assert.equal((await delayed).error.code, 'username_taken');
-  assert.equal((await joining).room.state, 'in');
 });
 
 test('a pending message whose ack was lost is settled by a list after the reconnect', async (t) => {
@@ -253,9 +198,9 @@ test('a pending message whose ack was lost is settled by a list after the reconn
   room.on('message', ({ message }) => steps.push([message.id, 'message', message.seq]));
   proxy.cut();
   await next(ana.client, 'state', isWaiting);
-  const recovered = next(room, 'recovered');
+  const stored = next(room, 'message');
   proxy.restore();
-  await recovered;
+  await stored;
   assert.deepEqual(steps, [[sending.id, 'acked', 1], [sending.id, 'message', 1]]);
   assert.deepEqual((({ id, seq, stored }) => ({ id, seq, stored }))(await sending), { id: sending.id, seq: 1, stored: true });
   assert.equal(ana.client.queued, 0);
@@ -383,8 +328,11 @@ test('a message that was refused is not sent again', async (t) => {
   const server = await startServer(t, '--message-bytes', '1000');
   const { client: ana, room } = await member(t, server.url, 'ana', 'lobby');
   await assert.rejects(room.send('x'.repeat(1_000)), { code: 'message_too_large' });
+  const received = record(room);
   const sending = room.send('one');
   assert.equal((await sending).seq, 1);
+  // The first message would settle another one that has its id.
+  await received.has(1);
   await assert.rejects(room.send('another', { id: sending.id }), { code: 'id_reused' });
   assert.equal((await room.send('one', { id: sending.id })).seq, 1);
   assert.deepEqual([ana.queued, ana.status.state], [0, 'open']);
@@ -405,9 +353,9 @@ test('closing the client settles all pending promises', async (t) => {
   assert.deepEqual([ana.status.state, room.state, ana.rooms], ['closed', 'left', []]);
 });
 
-/** What a page has as sessionStorage. */
-function memory(other) {
-  const items = new Map(other?.items);
+/** What a page has as localStorage. */
+function memory() {
+  const items = new Map();
   return {
     items,
     get size() {

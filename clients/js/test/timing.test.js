@@ -1,94 +1,11 @@
-// Everything that depends on time, with a fake socket and fake clocks.
+// Everything that depends on time, with a scripted socket and fake clocks.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { ChatClient, storageOutbox } from '../client.js';
+import { JOINED, Socket, TOKEN, USER, WELCOME, clocks, connected, reconnected, storage } from './support/socket.js';
 
-class Socket {
-  static all = [];
-  readyState = 1;
-  sent = [];
-
-  constructor(url, protocol) {
-    Object.assign(this, { url, protocol });
-    Socket.all.push(this);
-  }
-
-  send(text) {
-    this.sent.push(JSON.parse(text));
-  }
-
-  close() {
-    this.readyState = 3;
-  }
-
-  deliver(frame) {
-    this.onmessage({ data: typeof frame === 'string' ? frame : JSON.stringify(frame) });
-  }
-
-  reply(frame) {
-    this.deliver({ ...frame, ref: this.sent.at(-1).ref });
-  }
-}
-
-const USER = { id: 'g_ana', username: 'ana', kind: 'guest', role: 'user' };
-const WELCOME = {
-  type: 'welcome', session: 's', user: USER, server: 'chatd/0', heartbeat_ms: 25_000,
-  limits: { message_bytes: 1_000, messages_per_second: 0, burst: 0, rooms: 1, sessions: 20 },
-};
-/** 32 bytes in base64url. */
-const TOKEN = 'Yml0cyBvZiBhIHRlc3QgYml0cyBvZiBhIHRlc3QtXzA';
-
-const JOINED = { type: 'joined', room: 'lobby', epoch: 'e', seq: 0, members: [], member_count: 0, messages: [], recovered: false };
 const TAKEN = { type: 'error', code: 'username_taken', message: 'the name is taken in that room' };
-
-/** A monotonic clock, and a wall clock that can be set. */
-function clocks(t) {
-  const time = { now: 0, wall: Date.UTC(2026, 0, 1) };
-  t.mock.timers.enable({ apis: ['setTimeout'] });
-  t.mock.method(performance, 'now', () => time.now);
-  t.mock.method(Date, 'now', () => time.wall + time.now);
-  return {
-    tick(ms) {
-      for (const end = time.now + ms; time.now < end;) {
-        time.now += 1;
-        t.mock.timers.tick(1);
-      }
-    },
-    setWallClock(by) {
-      time.wall += by;
-    },
-  };
-}
-
-function connected(t, options) {
-  Socket.all = [];
-  const time = clocks(t);
-  const client = new ChatClient({ url: 'http://chat.example/ws', username: 'ana', WebSocket: Socket, random: () => 1, ...options });
-  t.after(() => client.close());
-  client.connect();
-  const [socket] = Socket.all;
-  socket.onopen();
-  socket.reply(WELCOME);
-  return { client, socket, ...time };
-}
-
-/** A storage that survives a reload. */
-function storage(items = {}) {
-  const stored = new Map(Object.entries(items));
-  return {
-    stored,
-    get length() {
-      return stored.size;
-    },
-    key: (index) => [...stored.keys()][index] ?? null,
-    getItem: (key) => stored.get(key) ?? null,
-    setItem: (key, value) => void stored.set(key, value),
-    removeItem: (key) => void stored.delete(key),
-  };
-}
-
-const SESSION = { 'chatd.session': JSON.stringify({ url: 'ws://chat.example/ws', username: 'ana' }) };
 
 test('a connection that is silent for a heartbeat is pinged, and dropped 10 s later', (t) => {
   const { client, socket, tick } = connected(t);
@@ -196,15 +113,11 @@ test('a pending message that is in a page of history is not sent again', async (
   client.on('outgoing', ({ state, ack }) => acked.push([state, ack.seq]));
   const page = client.history('lobby');
   const stored = { seq: 1, id: sending.id, from: 'ana', user: USER.id, body: 'one', sent_at: '2026-01-01T00:00:00.000Z' };
-  socket.reply({ type: 'history', room: 'lobby', epoch: 'e', messages: [stored], more: false });
+  socket.reply({ type: 'history', room: 'lobby', epoch: 'e', first: 1, last: 1, messages: [stored], more: false });
   assert.deepEqual((await page).messages, [stored]);
   assert.deepEqual(acked, [['acked', 1]]);
-  socket.onclose({ code: 1006, reason: '' });
-  client.reconnect();
-  const again = Socket.all.at(-1);
-  again.onopen();
-  again.reply(WELCOME);
-  again.reply({ ...JOINED, seq: 1, messages: [stored], recovered: true });
+  const again = reconnected(client);
+  again.reply({ ...JOINED, seq: 1, last: 1, messages: [stored], recovered: true, changed: [] });
   assert.deepEqual(again.sent.map(({ type }) => type), ['hello', 'join']);
 });
 
@@ -292,75 +205,22 @@ test('typing is sent at most every 3 s, regardless of the wall clock', (t) => {
   assert.equal(typings(), 2);
 });
 
-test('a first join after a lost session is retried for 15 s, then refused', async (t) => {
-  const { client, socket, tick } = connected(t, { storage: storage(SESSION) });
-  const delays = [];
-  client.on('joinDelayed', ({ error, retryAt }) => delays.push([error.code, retryAt - Date.now()]));
+test('a first join that is refused is not repeated, a later one is', async (t) => {
+  const { client, socket, tick } = connected(t);
   const joining = client.join('lobby');
-  const joins = () => socket.sent.filter(({ type }) => type === 'join').length;
-  for (const [tries, pause] of [500, 1_000, 2_000, 2_000, 2_000, 2_000, 2_000, 2_000, 1_500].entries()) {
-    socket.reply(TAKEN);
-    assert.deepEqual(delays.at(-1), ['username_taken', pause]);
-    tick(pause - 1);
-    assert.equal(joins(), tries + 1);
-    tick(1);
-    assert.equal(joins(), tries + 2);
-  }
   socket.reply(TAKEN);
   await assert.rejects(joining, { code: 'username_taken' });
   assert.equal(client.room('lobby'), undefined);
-  // After that time, a taken name belongs to another user.
-  const tea = client.join('tea');
-  socket.reply(TAKEN);
-  await assert.rejects(tea, { code: 'username_taken' });
-});
-
-test('a first join is retried only after a lost session, and only if the name is taken', async (t) => {
-  const first = connected(t);
-  const joining = first.client.join('lobby');
-  first.socket.reply(TAKEN);
-  await assert.rejects(joining, { code: 'username_taken' });
-  t.mock.reset();
-  const second = connected(t, { storage: storage(SESSION) });
-  const banned = second.client.join('lobby');
-  second.socket.reply({ ...TAKEN, code: 'forbidden' });
-  await assert.rejects(banned, { code: 'forbidden' });
-  t.mock.reset();
-  const others = { 'chatd.session': JSON.stringify({ url: 'ws://chat.example/ws', username: 'bob' }) };
-  const third = connected(t, { storage: storage(others) });
-  const taken = third.client.join('lobby');
-  third.socket.reply(TAKEN);
-  await assert.rejects(taken, { code: 'username_taken' });
-});
-
-test('the storage has the id of the session only while the page is hidden or gone', (t) => {
-  const document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
-  const page = { window: new EventTarget(), document };
-  const kept = storage();
-  const { client, socket } = connected(t, { storage: kept, page });
-  const session = () => JSON.parse(kept.getItem('chatd.session')).session;
-  const setVisibility = (visibilityState) => {
-    document.visibilityState = visibilityState;
-    document.dispatchEvent(new Event('visibilitychange'));
-  };
-  assert.equal(session(), undefined);
-  setVisibility('hidden');
-  assert.equal(session(), 's');
-  // A new session while the page is hidden has a new id.
-  socket.onclose({ code: 1006, reason: '' });
-  client.reconnect();
-  Socket.all.at(-1).onopen();
-  Socket.all.at(-1).reply({ ...WELCOME, session: 'newer' });
-  assert.equal(session(), 'newer');
-  setVisibility('visible');
-  assert.equal(session(), undefined);
-  page.window.dispatchEvent(new Event('pagehide'));
-  assert.equal(session(), 'newer');
-  const persisted = Object.assign(new Event('pageshow'), { persisted: true });
-  page.window.dispatchEvent(persisted);
-  assert.equal(session(), undefined);
-  client.close();
-  assert.equal(kept.length, 0);
+  client.join('tea');
+  socket.reply({ ...JOINED, room: 'tea' });
+  const delays = [];
+  client.on('rejoinDelayed', ({ error, retryAt }) => delays.push([error.code, retryAt - Date.now()]));
+  const again = reconnected(client);
+  again.reply(TAKEN);
+  assert.deepEqual(delays, [['username_taken', 500]]);
+  tick(500);
+  again.reply({ ...JOINED, room: 'tea', recovered: true, changed: [] });
+  assert.equal(client.room('tea').state, 'in');
 });
 
 test('a saved message that is too old is not sent', (t) => {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { Admin } from './support/admin.js';
 import { browserTest } from './support/fixture.js';
 import { until } from './support/until.js';
 
@@ -55,6 +56,17 @@ for (const colorScheme of ['light', 'dark']) {
     await ana.page.locator('#toast').waitFor();
     found.push(...await problems(ana, 'no room'));
     assert.deepEqual(found, []);
+  });
+
+  browserTest(`deleted messages have no serious violation, ${colorScheme}`, async (fixture) => {
+    const { server, admin } = await Admin.start(fixture);
+    const ben = await fixture.bot(server, 'ben');
+    const ana = await fixture.user(server, 'ana', 'lobby', { colorScheme });
+    await ben.send('to be deleted');
+    await ana.sendAndWait('an answer');
+    await admin.erase(ben.client.user.id);
+    await ana.page.locator('.message[data-state="deleted"]').waitFor();
+    assert.deepEqual(await problems(ana, 'room'), []);
   });
 
   browserTest(`the dialogs have no serious violation, ${colorScheme}`, async (fixture) => {

@@ -11,11 +11,6 @@ import { persistent, perTab } from './storage.js';
 
 const HISTORY_SIZE = 60;
 /**
- * If more messages than this were missed, the page starts again at the newest one and loads older
- * messages when the user scrolls.
- */
-const MAX_GAP = 1_000;
-/**
  * Changes of unread counts are batched. This uses a timer because a background page gets no
  * animation frames.
  */
@@ -25,7 +20,9 @@ const TAKEN_TIMEOUT_MS = 45_000;
 const TAKEN_RETRY_MS = 1_000;
 
 /**
- * Emits `rooms` (the list or its counts changed), `shown`, `status`, `notice`, `left`, `mention`.
+ * Emits `rooms` (the list or its counts changed), `shown`, `status`, `notice`, `left`, `mention`,
+ * and `retracted` with `{room, seqs}`: what was shown of these messages is no longer valid. Without
+ * `seqs` it is every message of the room.
  */
 export class Chat extends Signal {
   rooms = new Map();
@@ -63,7 +60,7 @@ export class Chat extends Signal {
   constructor(name, token) {
     super();
     this.#client = new ChatClient({
-      username: name, token, guestToken: guestToken() ?? undefined, client: 'page', render: true, gapLimit: MAX_GAP,
+      username: name, token, guestToken: guestToken() ?? undefined, client: 'page', render: true,
       outbox: outboxOf(name.normalize('NFC')),
     });
     if (this.#client.guestToken !== null) keepGuestToken(this.#client.guestToken);
@@ -96,6 +93,10 @@ export class Chat extends Signal {
 
   get unread() {
     return [...this.rooms.values()].reduce((sum, room) => sum + room.unread, 0);
+  }
+
+  get unreadMore() {
+    return [...this.rooms.values()].some((room) => room.unreadMore);
   }
 
   /** Joins a room, or shows it if it is joined already. */
@@ -199,8 +200,8 @@ export class Chat extends Signal {
     });
     toRoom('message', (room, event) => room.message(event));
     toRoom('message', (room, { message }) => room.mentionsMe(message) && this.emit('mention', { room, message }));
-    toRoom('gap', (room, event) => room.gap(event));
-    toRoom('reset', (room, event) => room.reset(event));
+    toRoom('deleted', (room, event) => this.#revised(room, event.targets, () => room.deleted(event)));
+    toRoom('changed', (room, event) => this.#revised(room, event.messages.map(({ seq }) => seq), () => room.changed(event)));
     toRoom('outgoing', (room, event) => room.outgoing(event));
     toRoom('presence', (room, event) => room.presence(event));
     toRoom('members', (room) => room.membersChanged());
@@ -213,11 +214,7 @@ export class Chat extends Signal {
 
   #joined(joined) {
     const name = joined.room.name;
-    if (joined.rejoined) {
-      this.rooms.get(name)?.rejoined();
-      this.rooms.get(name)?.membersChanged();
-      return;
-    }
+    if (joined.rejoined) return this.#rejoined(this.rooms.get(name), joined);
     const room = new RoomState(this.#client, joined.room, { isRead: (state) => this.#isRead(state), failed: this.#failed });
     const previous = this.rooms.get(name);
     this.#insert(room);
@@ -228,6 +225,17 @@ export class Chat extends Signal {
     if (previous && previous === this.shown) this.show(room);
     this.#saveRooms();
     this.emit('rooms');
+  }
+
+  #rejoined(room, joined) {
+    if (room?.room !== joined.room) return;
+    if (joined.recovered) room.rejoined(joined);
+    else this.#revised(room, undefined, () => room.rejoined(joined));
+  }
+
+  #revised(room, seqs, revise) {
+    revise();
+    this.emit('retracted', { room, seqs });
   }
 
   /** Inserts a room at its position in the list, or at the end. */

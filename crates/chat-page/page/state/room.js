@@ -1,7 +1,7 @@
 // The page's model of a room: its messages in order, the outbox and the read position. It contains
 // no DOM elements.
 
-import { ChatError } from '/client.js';
+import { ChatError, MessageList } from '/client.js';
 import { mentions } from '../text/marks.js';
 import { draftOf, saveDraft } from './drafts.js';
 import { Names } from './names.js';
@@ -19,25 +19,25 @@ const TYPING_TIMEOUT_MS = 5_000;
 const MARK_INTERVAL_MS = 250;
 
 /**
- * Emits `items` with `{kind: 'appended' | 'prepended' | 'replaced' | 'dropped', count}`, `outbox`,
- * `unread`, `divider`, `typing`, `people`, `history`, `state`.
+ * Emits `items` with what has changed in the list of messages (a `ListChange` of the client, and
+ * `isSameLog` in one that is replaced), `outbox`, `unread`, `divider`, `typing`, `people`,
+ * `history`, `state`.
  */
 export class RoomState extends Signal {
-  /** The loaded messages, oldest first, without gaps. */
-  items = [];
-  /** Whether the server has older messages. */
-  more = false;
   /** A promise while older messages are being loaded. */
   loading = null;
   historyFailed = null;
   /**
-   * The user's unacknowledged messages, by id: `{id, body, createdAt, state: 'pending' | 'failed',
-   * error}`.
+   * The user's messages that are not in the log yet, by id: `{id, body, createdAt, state: 'pending'
+   * | 'failed', error, seq}`. `seq` is known after the ack.
    */
   outbox = new Map();
-  /** The seq of the newest message that was read. */
+  /** The seq of the newest event that was read. */
   readSeq = 0;
+  /** How many of the loaded messages are unread. */
   unread = 0;
+  /** Whether there may be more unread messages than those that are loaded. */
+  unreadMore = false;
   mentioned = 0;
   /** The "New messages" line is after this seq. `null` if there is none. */
   dividerSeq = null;
@@ -56,6 +56,8 @@ export class RoomState extends Signal {
   /** Whether the user is in a room of this name. */
   isRoom = (name) => this.#client.room(name) !== undefined;
   #client;
+  #list = new MessageList();
+  #epoch = null;
   #isRead;
   #failed;
   #markTimer;
@@ -78,6 +80,26 @@ export class RoomState extends Signal {
     return this.room.name;
   }
 
+  /** The loaded messages, oldest first. All that exist between two of them are loaded. */
+  get items() {
+    return this.#list.items;
+  }
+
+  /** All messages from this number on are loaded. */
+  get first() {
+    return this.#list.first;
+  }
+
+  /** Whether the server may have older messages. */
+  get more() {
+    return this.#list.more;
+  }
+
+  /** The index of the first loaded message with this number or a larger one. */
+  indexFrom(seq) {
+    return this.#list.indexFrom(seq);
+  }
+
   get me() {
     return this.#client.username;
   }
@@ -96,50 +118,53 @@ export class RoomState extends Signal {
   }
 
   /** Called when the room is joined for the first time. */
-  begin({ epoch, seq, messages }) {
+  begin(joined) {
+    const { epoch, seq } = joined;
     const mark = persistent.get(this.#markKey);
-    this.#replace(messages);
+    this.#epoch = epoch;
+    this.#apply('joined', joined);
     for (const id of [...this.outbox.keys()]) if (this.#isStored(id)) this.#removeFromOutbox(id);
     this.readSeq = mark?.epoch === epoch ? Math.min(mark.seq, seq) : seq;
-    const unread = messages.filter((message) => this.#isUnread(message));
-    const unloaded = Math.max(0, (messages[0]?.seq ?? seq + 1) - 1 - this.readSeq);
-    this.unread = unread.length + unloaded;
-    this.mentioned = unread.filter((message) => this.mentionsMe(message)).length;
-    if (this.unread > 0) this.dividerSeq = this.readSeq;
-    else this.#markRead();
+    this.#showUnread();
   }
 
-  message({ message, missed }) {
+  /** Called after a reconnect, and after the client has noticed that it missed events. */
+  rejoined(joined) {
+    this.delayed = null;
+    this.historyFailed = null;
+    if (joined.recovered) this.#apply('joined', joined);
+    else this.#restart(joined);
+    this.membersChanged();
+    this.emit('state');
+    this.emit('history');
+  }
+
+  message(event) {
+    const { message, missed } = event;
     this.#stopTyping(message.from);
     if (this.isMine(message)) this.#removeFromOutbox(message.id);
-    this.items.push(message);
+    this.#removeStored();
+    this.#apply('message', event);
     this.#addAuthor(message);
-    if (this.items.length > MAX_ITEMS && this.atEnd) this.#dropOldest(this.items.length - MAX_ITEMS + 1_000);
-    this.emit('items', { kind: 'appended', count: 1 });
+    if (this.items.length > MAX_ITEMS && this.atEnd) this.emit('items', this.#list.dropOldest(this.items.length - MAX_ITEMS + 1_000));
     if (this.isMine(message) && !missed) this.#markRead();
     else if (this.#isUnread(message)) this.#addUnread(message);
     this.emit('typing');
   }
 
-  /** The messages in between are not available: the log starts again after the gap. */
-  gap({ before }) {
-    this.#replace([]);
-    this.more = before > 1;
-    this.unread = Math.max(this.unread, before - 1 - this.readSeq);
-    this.emit('unread');
+  deleted(event) {
+    this.#revise('deleted', event);
   }
 
-  reset({ messages }) {
-    this.#replace(messages);
-    this.dividerSeq = null;
-    this.#markRead();
+  changed(event) {
+    this.#revise('changed', event);
   }
 
   outgoing({ id, body, createdAt, state, error, ack }) {
     if (state === 'acked') {
       // A message that was stored before the page was reloaded does not arrive as a message any
       // more.
-      if (ack.seq > this.room.seq) return;
+      if (ack.seq > this.room.seq) return this.#acknowledge(id, ack.seq);
       this.#removeFromOutbox(id);
     } else if (state === 'pending') {
       this.#removeFromOutbox(id);
@@ -186,18 +211,19 @@ export class RoomState extends Signal {
   loadOlder(limit = PAGE_SIZE) {
     if (this.loading || !this.more) return this.loading ?? Promise.resolve();
     this.historyFailed = null;
-    const { epoch } = this.room;
-    const before = this.items[0]?.seq;
-    const isStale = () => this.room.epoch !== epoch || this.items[0]?.seq !== before;
+    const before = this.first;
     const load = async () => {
       try {
         const page = await this.room.history({ before, limit });
-        if (isStale() || page.epoch !== epoch) return;
-        this.items.unshift(...page.messages);
+        const change = this.#list.prepend(page, before);
+        if (!change) return;
         for (const message of page.messages) this.#addAuthor(message);
-        this.more = page.more;
-        this.emit('items', { kind: 'prepended', count: page.messages.length });
+        this.emit('items', change);
+        if (this.unreadMore) this.#countUnread();
       } catch (error) {
+        // The log is about to begin again, and nothing was read for it yet.
+        if (error.code === 'epoch_changed') return;
+
         this.historyFailed = error;
       } finally {
         this.loading = null;
@@ -211,20 +237,13 @@ export class RoomState extends Signal {
 
   /** Loads older messages until this one is included. */
   async loadBackTo(seq) {
-    while (this.more && !this.historyFailed && (this.items[0]?.seq ?? Infinity) > seq) await this.loadOlder(200);
+    while (this.more && !this.historyFailed && this.first > seq) await this.loadOlder(200);
   }
 
   /** The member list has changed. */
   membersChanged() {
     this.#names = null;
     this.emit('people');
-  }
-
-  rejoined() {
-    this.delayed = null;
-    this.historyFailed = null;
-    this.emit('state');
-    this.emit('history');
   }
 
   typingStarted({ username }) {
@@ -260,7 +279,7 @@ export class RoomState extends Signal {
   }
 
   mentionsMe(message) {
-    return !this.isMine(message) && !message.erased && mentions(message, this.me, this.find);
+    return !this.isMine(message) && !message.deleted && mentions(message, this.me, this.find);
   }
 
   #mentionable() {
@@ -289,6 +308,20 @@ export class RoomState extends Signal {
     this.outbox.delete(id);
   }
 
+  /** The message stays where it is until it arrives as a message. */
+  #acknowledge(id, seq) {
+    const message = this.outbox.get(id);
+    if (message) message.seq = seq;
+  }
+
+  /**
+   * Removes acknowledged messages whose place in the log was reached. They did not arrive as what
+   * they were if they are deleted, or older than what the server sent.
+   */
+  #removeStored() {
+    for (const { id, seq } of [...this.outbox.values()]) if (seq <= this.room.seq) this.#removeFromOutbox(id);
+  }
+
   #addFailed(message) {
     this.outbox.set(message.id, { ...message, state: 'failed' });
     // Messages that a closed client did not send are still in its outbox.
@@ -303,7 +336,7 @@ export class RoomState extends Signal {
   }
 
   #isUnread(message) {
-    return message.seq > this.readSeq && !message.erased && !this.isMine(message);
+    return message.seq > this.readSeq && !message.deleted && !this.isMine(message);
   }
 
   #addUnread(message) {
@@ -317,9 +350,19 @@ export class RoomState extends Signal {
     this.emit('unread');
   }
 
+  /** Counts the unread messages again, because some of them were loaded or deleted. */
+  #countUnread() {
+    const unread = this.items.slice(this.indexFrom(this.readSeq + 1)).filter((message) => this.#isUnread(message));
+    this.unread = unread.length;
+    this.mentioned = unread.filter((message) => this.mentionsMe(message)).length;
+    this.unreadMore = this.more && this.first > this.readSeq + 1;
+    this.emit('unread');
+  }
+
   #markRead() {
     this.readSeq = this.room.seq;
     this.unread = 0;
+    this.unreadMore = false;
     this.mentioned = 0;
     this.#markTimer ??= setTimeout(() => this.saveReadMark(), MARK_INTERVAL_MS);
     this.emit('unread');
@@ -337,17 +380,47 @@ export class RoomState extends Signal {
     return `read.${this.me}.${this.name}`;
   }
 
-  #replace(messages) {
-    this.items = [...messages];
-    for (const message of messages) this.#addAuthor(message);
-    this.more = this.items.length > 0 && this.items[0].seq > 1;
-    this.scrollPosition = null;
-    this.emit('items', { kind: 'replaced', count: messages.length });
+  #apply(type, event, details) {
+    const change = this.#list.apply(type, event);
+    if (!change) return false;
+    if (change.kind !== 'appended') this.#collectAuthors();
+    this.emit('items', { ...change, ...details });
+    return true;
   }
 
-  #dropOldest(count) {
-    this.items.splice(0, count);
-    this.more = true;
-    this.emit('items', { kind: 'dropped', count });
+  /** Nothing that is loaded is valid any more: the log begins again with the newest messages. */
+  #restart(joined) {
+    const isSameLog = joined.epoch === this.#epoch;
+    this.#epoch = joined.epoch;
+    this.scrollPosition = null;
+    this.#removeStored();
+    this.#apply('joined', joined, { isSameLog });
+    if (isSameLog) return this.#showUnread();
+    this.dividerSeq = null;
+    this.#markRead();
+  }
+
+  /** Messages were deleted or changed: nothing of their earlier states may stay. */
+  #revise(type, event) {
+    if (!this.#apply(type, event) || this.unread === 0) return;
+    this.#countUnread();
+    if (this.unread > 0 || this.unreadMore) return;
+    this.#markRead();
+    this.dropDivider();
+  }
+
+  /** Shows what is unread, with a line above it. */
+  #showUnread() {
+    const line = this.unread > 0 ? this.dividerSeq : null;
+    this.#countUnread();
+    if (this.unread > 0) this.dividerSeq = line ?? this.readSeq;
+    else this.#markRead();
+  }
+
+  /** Of a deleted message the author is gone, too. */
+  #collectAuthors() {
+    this.#authors.clear();
+    this.#names = null;
+    for (const message of this.items) this.#addAuthor(message);
   }
 }

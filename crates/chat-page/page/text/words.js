@@ -57,3 +57,12 @@ export function whyLeft(room, reason, error) {
 export function plural(count, one, many) {
   return `${count.toLocaleString()} ${count === 1 ? one : many}`;
 }
+
+/** How many messages are unread: `60+` if there may be more than those that are loaded. */
+export function unreadCount({ unread, unreadMore }) {
+  return `${unread}${unreadMore ? '+' : ''}`;
+}
+
+export function newMessages({ unread, unreadMore }) {
+  return unreadMore ? `${unread.toLocaleString()}+ new messages` : plural(unread, 'new message', 'new messages');
+}

@@ -11,13 +11,23 @@ const MAX_CHARACTERS = 300;
 export class Announcer {
   #element = byId('announcer');
 
-  messages(messages) {
+  messages(room, messages) {
     if (messages.length > 3) return this.announce(`${messages.length} new messages`);
-    for (const { from, body } of messages) this.announce(`${from}: ${body.slice(0, MAX_CHARACTERS)}`);
+    for (const { seq, from, body } of messages) {
+      this.announce(`${from}: ${body.slice(0, MAX_CHARACTERS)}`, { 'data-room': room.name, 'data-seq': seq });
+    }
   }
 
-  announce(text) {
-    this.#element.append(h('p', {}, text));
+  /** Removes messages that were deleted. Removals are not announced. */
+  retract({ room, seqs }) {
+    for (const line of [...this.#element.children]) {
+      const { room: name, seq } = line.dataset;
+      if (name === room.name && (!seqs || seqs.includes(Number(seq)))) line.remove();
+    }
+  }
+
+  announce(text, attributes = {}) {
+    this.#element.append(h('p', attributes, text));
     while (this.#element.childElementCount > MAX_LINES) this.#element.firstElementChild.remove();
   }
 }

@@ -54,6 +54,7 @@ export function openChat(newChat) {
   notifyOfMentions(chat);
   chat.on('shown', showRoom);
   chat.on('notice', showNotice);
+  chat.on('retracted', (messages) => announcer.retract(messages));
   chat.on('left', ({ room }) => announcer.announce(`You are no longer in ${hash(room.name)}.`));
   showRoom(chat.shown);
   joinListed();

@@ -4,7 +4,7 @@
 
 import { byId, h } from '../dom.js';
 import { dayName, onNewDay } from '../text/time.js';
-import { hash, plural } from '../text/words.js';
+import { hash, newMessages } from '../text/words.js';
 import { isCut, toggle } from './long.js';
 import { entryOf, outboxEntry } from './message.js';
 import { welcome } from './welcome.js';
@@ -128,10 +128,12 @@ export class LogView {
 
   // Changes of the room. Indices are updated at once, the DOM in the next frame.
 
-  #changed({ kind, count }) {
+  #changed({ kind, count, messages, isSameLog }) {
     if (kind === 'appended') {
       const message = this.#room.items.at(-1);
-      if (!this.#room.isMine(message) && !message.erased) this.#arrived.push(message);
+      if (!this.#room.isMine(message) && !message.deleted) this.#arrived.push(message);
+    } else if (kind === 'changed') {
+      this.#revise(messages.map(({ seq }) => seq));
     } else if (kind === 'prepended') {
       // The entry that was the very first now has a predecessor, and may belong to the same group.
       if (this.#start === 0 && this.#list.firstElementChild) this.#pending.head = true;
@@ -139,15 +141,50 @@ export class LogView {
       this.#end += count;
     } else if (kind === 'dropped') {
       const gone = Math.max(0, count - this.#start);
-      for (let left = gone; left > 0 && this.#list.firstElementChild; left -= 1) this.#list.firstElementChild.remove();
+      if (gone > 0) this.#keepPosition(() => this.#removeFirst(gone));
       this.#start = Math.max(0, this.#start - count);
       this.#end = Math.max(0, this.#end - count);
+      if (this.#start === 0) this.#pending.head = true;
     } else {
+      // A user who reads back stays there, if the messages are still there.
+      this.#room.scrollPosition = isSameLog ? this.#currentPosition() : null;
       this.#pending.open = true;
+      this.#arrived = [];
       this.#list.replaceChildren();
       [this.#start, this.#end] = [0, 0];
     }
     this.#schedule();
+  }
+
+  /**
+   * Creates entries again, at once: nothing of a deleted message stays on the screen until the next
+   * frame. The entries after them may need a name now.
+   */
+  #revise(seqs) {
+    this.#arrived = this.#arrived.filter(({ seq }) => !seqs.includes(seq));
+    const indices = new Set(seqs.map((seq) => this.#room.indexFrom(seq)).flatMap((index) => [index, index + 1]));
+    const stale = [...indices].map((index) => this.#list.children[index - this.#start]).filter(Boolean);
+    if (stale.length === 0) return;
+    const hasFocus = stale.some((entry) => entry.contains(document.activeElement));
+    this.#keepPosition(() => stale.forEach((entry) => this.#renew(entry)));
+    if (hasFocus) this.#scroller.focus({ preventScroll: true });
+  }
+
+  #renew(entry) {
+    const { items } = this.#room;
+    const index = this.#indexOf(entry);
+    if (index >= 0) entry.replaceWith(entryOf(items[index], items[index - 1], this.#room));
+  }
+
+  /** The index of an entry's message, or -1 if it is not loaded any more. */
+  #indexOf(entry) {
+    const seq = Number(entry.dataset.seq);
+    const index = this.#room.indexFrom(seq);
+    return this.#room.items[index]?.seq === seq ? index : -1;
+  }
+
+  #removeFirst(count) {
+    for (let left = count; left > 0 && this.#list.firstElementChild; left -= 1) this.#list.firstElementChild.remove();
   }
 
   #schedule(what) {
@@ -173,10 +210,9 @@ export class LogView {
   // Opening a room.
 
   #open() {
-    const { items, scrollPosition, dividerSeq, unread } = this.#room;
-    const first = items[0]?.seq ?? 0;
-    if (scrollPosition && scrollPosition.seq >= first) this.#openAt(scrollPosition.seq - first, scrollPosition.offset);
-    else if (unread > 0 && dividerSeq !== null && dividerSeq + 1 >= first && !this.#room.atEndOnce) this.#openAt(dividerSeq + 1 - first, 24);
+    const { items, first, scrollPosition, dividerSeq, unread } = this.#room;
+    if (scrollPosition && scrollPosition.seq >= first) this.#openAt(this.#room.indexFrom(scrollPosition.seq), scrollPosition.offset);
+    else if (unread > 0 && dividerSeq !== null && dividerSeq + 1 >= first && !this.#room.atEndOnce) this.#openAt(this.#room.indexFrom(dividerSeq + 1), 24);
     else {
       this.#pinned = true;
       this.#render(items.length - INITIAL_ENTRIES, items.length);
@@ -273,7 +309,7 @@ export class LogView {
   }
 
   #cutTop(count) {
-    for (let left = count; left > 0; left -= 1) this.#list.firstElementChild.remove();
+    this.#removeFirst(count);
     this.#start += count;
   }
 
@@ -365,13 +401,10 @@ export class LogView {
 
   /** Creates the first entry again, and those that have or had the "New messages" line. */
   #rebuildEdges() {
-    const { items, dividerSeq } = this.#room;
+    const { dividerSeq } = this.#room;
     const stale = new Set([this.#list.firstElementChild, this.#list.querySelector('.new-line')?.closest('.entry')]);
-    if (dividerSeq !== null && items.length > 0) stale.add(this.#list.children[dividerSeq + 1 - items[0].seq - this.#start]);
-    for (const entry of stale) {
-      const index = entry ? Number(entry.dataset.seq) - items[0].seq : -1;
-      if (index >= 0) entry.replaceWith(entryOf(items[index], items[index - 1], this.#room));
-    }
+    if (dividerSeq !== null) stale.add(this.#list.children[this.#room.indexFrom(dividerSeq + 1) - this.#start]);
+    for (const entry of stale) if (entry) this.#renew(entry);
   }
 
   /** Labels like "Today" are correct for one day only. */
@@ -379,7 +412,7 @@ export class LogView {
     if (!this.#room) return;
     const { items } = this.#room;
     for (const label of this.#list.querySelectorAll('.day > span')) {
-      const item = items[Number(label.closest('.entry').dataset.seq) - items[0].seq];
+      const item = items[this.#indexOf(label.closest('.entry'))];
       if (item) label.textContent = dayName(new Date(item.sent_at));
     }
   }
@@ -417,7 +450,7 @@ export class LogView {
 
   #announce() {
     const arrived = this.#arrived.splice(0);
-    if (arrived.length > 0) this.#announcer.messages(arrived);
+    if (arrived.length > 0) this.#announcer.messages(this.#room, arrived);
   }
 
   #updateBeginning() {
@@ -444,7 +477,7 @@ export class LogView {
   #updateJumpButtons() {
     const { unread, dividerSeq } = this.#room;
     this.#toNewest.hidden = this.#pinned;
-    byId('jump-newest-text').textContent = unread > 0 ? plural(unread, 'new message', 'new messages') : 'Jump to latest';
+    byId('jump-newest-text').textContent = unread > 0 ? newMessages(this.#room) : 'Jump to latest';
     const line = byId('new-line')?.getBoundingClientRect();
     const first = Number((this.#anchor ?? this.#topEntry())?.entry.dataset.seq ?? 0);
     const isAbove = dividerSeq !== null && (line ? line.bottom < this.#top() : first > dividerSeq + 1);
@@ -458,7 +491,7 @@ export class LogView {
     const { dividerSeq } = room;
     await room.loadBackTo(dividerSeq + 1);
     if (this.#room !== room || room.items.length === 0) return;
-    this.#openAt(Math.max(0, dividerSeq + 1 - room.items[0].seq), 24);
+    this.#openAt(room.indexFrom(dividerSeq + 1), 24);
     this.#scroller.focus({ preventScroll: true });
     this.#schedule();
   }

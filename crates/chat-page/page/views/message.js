@@ -11,10 +11,17 @@ import { expandButton } from './long.js';
 /** Consecutive messages of one user within this time are grouped under one name. */
 const GROUP_MS = 5 * 60_000;
 /**
- * In a long run of messages of one user, every message whose seq is a multiple of this shows the
- * name again.
+ * In a long run of messages of one user, the first message after each multiple of this number shows
+ * the name again.
  */
 const GROUP_SIZE = 20;
+
+/** What is shown in place of a deleted message, by who deleted it. */
+const DELETED = {
+  author: 'This message was deleted.',
+  moderator: 'This message was deleted by a moderator.',
+  operator: 'This message was deleted by the operator.',
+};
 
 /** `previous` is the message before this one, or `undefined` if it is the first one loaded. */
 export function entryOf(message, previous, room) {
@@ -25,7 +32,7 @@ export function entryOf(message, previous, room) {
   return h('div', { class: 'entry', 'data-seq': message.seq },
     newDay && h('div', { class: 'day' }, h('span', {}, dayName(sent))),
     isNew && h('div', { class: 'new-line', id: 'new-line' }, h('span', {}, 'New messages')),
-    message.erased ? erasedMessage(message, sent) : postedMessage(message, sent, isContinued, room));
+    message.deleted ? deletedMessage(message, sent) : postedMessage(message, sent, isContinued, room));
 }
 
 /** A message of the user that is not stored yet. */
@@ -48,14 +55,16 @@ export function outboxEntry(message, room, act) {
   return h('div', { class: 'entry' }, article);
 }
 
-function isFirstNew(message, previous, { dividerSeq, more }) {
+function isFirstNew(message, previous, { dividerSeq, more, first }) {
   if (dividerSeq === null || message.seq <= dividerSeq) return false;
   // The first loaded message need not be the first unread one: that may not be loaded yet.
-  return previous ? previous.seq <= dividerSeq : !more || message.seq === dividerSeq + 1;
+  return previous ? previous.seq <= dividerSeq : !more || first <= dividerSeq + 1;
 }
 
 function isSameGroup(message, previous, sent) {
-  return message.seq % GROUP_SIZE !== 0 && !previous.erased && previous.user === message.user && sent - new Date(previous.sent_at) < GROUP_MS;
+  const block = ({ seq }) => Math.floor(seq / GROUP_SIZE);
+  if (previous.deleted || previous.user !== message.user || block(previous) !== block(message)) return false;
+  return sent - new Date(previous.sent_at) < GROUP_MS;
 }
 
 function postedMessage(message, sent, isContinued, room) {
@@ -71,10 +80,12 @@ function postedMessage(message, sent, isContinued, room) {
   }, isContinued ? time : sender(message.from, message.user, time, mine), bodyOf(message, room));
 }
 
-function erasedMessage(message, sent) {
+function deletedMessage(message, sent) {
   const time = h('time', { datetime: message.sent_at, title: full(sent) }, clock(sent));
-  return h('article', { class: 'message goes-on erased', 'data-seq': message.seq, 'data-state': 'erased' },
-    time, h('p', { class: 'body' }, 'Message deleted.'));
+  // An empty place in the column of avatars: the message is not by the author above it.
+  return h('article', { class: 'message deleted', 'data-seq': message.seq, 'data-state': 'deleted' },
+    h('span', { class: 'avatar', 'aria-hidden': 'true' }),
+    h('p', { class: 'message-head' }, h('span', { class: 'body' }, DELETED[message.by] ?? DELETED.author), time));
 }
 
 /** The avatar and the line above the first message of a group. */

@@ -2,7 +2,7 @@
 
 import { byId, h } from '../dom.js';
 import { pathOf } from '../state/address.js';
-import { plural } from '../text/words.js';
+import { newMessages, plural, unreadCount } from '../text/words.js';
 
 export class Rooms {
   #list = byId('rooms-list');
@@ -47,10 +47,10 @@ export class Rooms {
     link.classList.toggle('has-unread', room.unread > 0);
     badge.hidden = room.unread === 0;
     badge.classList.toggle('mentioned', room.mentioned > 0);
-    badge.textContent = `${room.mentioned > 0 ? '@' : ''}${room.unread > 999 ? '999+' : room.unread}`;
+    badge.textContent = `${room.mentioned > 0 ? '@' : ''}${room.unread > 999 ? '999+' : unreadCount(room)}`;
     badge.setAttribute('aria-hidden', 'true');
     words.textContent = room.unread > 0
-      ? `, ${plural(room.unread, 'new message', 'new messages')}${room.mentioned > 0 ? ', you are mentioned' : ''}`
+      ? `, ${newMessages(room)}${room.mentioned > 0 ? ', you are mentioned' : ''}`
       : '';
     return item;
   }

@@ -3,7 +3,7 @@
 import { byId, closable, h, setText } from '../dom.js';
 import { roomAt } from '../state/address.js';
 import { fold } from '../text/references.js';
-import { hash, inWords } from '../text/words.js';
+import { hash, inWords, unreadCount } from '../text/words.js';
 
 export class Switcher {
   #dialog = byId('switcher');
@@ -12,7 +12,7 @@ export class Switcher {
   #go = byId('switcher-go');
   #list = byId('switcher-list');
   #chat;
-  /** The options: `{name, isNew, unread, mentioned}`. */
+  /** The options: `{name, isNew, unread, unreadMore, mentioned}`. */
   #choices = [];
   #active = 0;
 
@@ -126,15 +126,15 @@ function choices(chat, wanted) {
   // With an empty field the room that is shown comes last.
   const order = wanted === '' ? (room) => Number(room === chat.shown) : rank;
   rooms.sort((one, other) => order(one) - order(other));
-  const found = rooms.map(({ name, unread, mentioned }) => ({ name, unread, mentioned, isNew: false }));
-  if (wanted !== '' && !chat.rooms.has(wanted)) found.push({ name: wanted, unread: 0, mentioned: 0, isNew: true });
+  const found = rooms.map(({ name, unread, unreadMore, mentioned }) => ({ name, unread, unreadMore, mentioned, isNew: false }));
+  if (wanted !== '' && !chat.rooms.has(wanted)) found.push({ name: wanted, unread: 0, unreadMore: false, mentioned: 0, isNew: true });
   return found;
 }
 
-function option({ name, isNew, unread, mentioned }, index) {
+function option({ name, isNew, unread, unreadMore, mentioned }, index) {
   const words = isNew
     ? [h('span', { class: 'room-name' }, `Create ${hash(name)}`), h('span', { class: 'quiet create-hint' }, 'or join it')]
     : [h('span', { class: 'hash', 'aria-hidden': 'true' }, '#'), h('span', { class: 'room-name', dir: 'auto', title: name }, name)];
   return h('li', { role: 'option', id: `switcher-option-${index}`, class: isNew ? 'room-link create' : 'room-link', 'data-room': name }, words,
-    unread > 0 && h('span', { class: mentioned > 0 ? 'badge mentioned' : 'badge' }, `${mentioned > 0 ? '@' : ''}${unread}`));
+    unread > 0 && h('span', { class: mentioned > 0 ? 'badge mentioned' : 'badge' }, `${mentioned > 0 ? '@' : ''}${unreadCount({ unread, unreadMore })}`));
 }

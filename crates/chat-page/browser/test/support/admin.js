@@ -39,10 +39,20 @@ export class Admin {
     return this.#request('POST', `/v1/rooms/${encodeURIComponent(room)}/notice`, { body });
   }
 
+  /** Deletes all messages of the user with this id. */
+  async erase(user) {
+    const path = `/v1/users/${encodeURIComponent(user)}/messages`;
+    for (let after = null, first = true; first || after !== null; first = false) {
+      const response = await this.#request('DELETE', after === null ? path : `${path}?after=${encodeURIComponent(after)}`);
+      after = (await response.json()).next ?? null;
+    }
+  }
+
   async #request(method, path, body) {
     const headers = { authorization: `Bearer ${TOKEN}`, ...(body && { 'content-type': 'application/json' }) };
     const response = await fetch(`http://127.0.0.1:${this.#port}${path}`, { method, headers, body: body && JSON.stringify(body) });
-    assert.ok(response.ok, `${method} ${path}: ${response.status} ${await response.text()}`);
+    assert.ok(response.ok, `${method} ${path}: ${response.status}`);
+    return response;
   }
 }
 
