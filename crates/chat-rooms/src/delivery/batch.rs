@@ -55,6 +55,8 @@ pub(crate) struct Batch {
 struct SharedItems {
     /// For each item, the number of shared items before it, which is its index in the buffer.
     before: Vec<usize>,
+    /// The indices of the shared items.
+    indices: Vec<usize>,
     /// The buffer in each encoding, filled on first use.
     encoded: Box<[OnceLock<Frames>]>,
 }
@@ -196,10 +198,26 @@ impl Batch {
             Audience::Only(id) => id == subscriber.recipient.id,
         };
         let (start, end) = self.range(subscriber);
-        self.items[start.min(end)..end]
-            .iter()
-            .filter(move |item| is_for(item.audience))
-            .map(|item| &item.event)
+        let shared = &self.shared(subscriber.recipient.style).indices;
+        let shared = &shared[shared.partition_point(|index| *index < start)..];
+        let mut shared = shared.iter().copied().take_while(move |index| *index < end).peekable();
+        // the events for other members are not visited: a room that is closed has one for each
+        let mut own = self.own(subscriber, start, end).peekable();
+        let next = move || match (own.peek(), shared.peek()) {
+            (Some(index), Some(other)) if index < other => own.next(),
+            (Some(_), None) => own.next(),
+            _ => shared.next(),
+        };
+        let items = std::iter::from_fn(next).map(|index| &self.items[index]);
+        items.filter(move |item| is_for(item.audience)).map(|item| &item.event)
+    }
+
+    /// The indices of the items of a range that are for this member alone.
+    fn own(&self, subscriber: &Subscriber, start: usize, end: usize) -> impl Iterator<Item = usize> {
+        let id = subscriber.recipient.id;
+        let from = self.personal.partition_point(|(other, index)| (*other, *index) < (id, start));
+        let own = self.personal[from..].iter();
+        own.take_while(move |(other, index)| *other == id && *index < end).map(|(_, index)| *index)
     }
 
     fn shared(&self, style: PresenceStyle) -> &SharedItems {
@@ -220,12 +238,7 @@ impl Batch {
 
     /// The items of a range that differ for one member, in order. Most batches have none.
     fn exceptions(&self, subscriber: &Subscriber, start: usize, end: usize) -> Vec<(usize, Exception)> {
-        let from =
-            self.personal.partition_point(|(id, index)| (*id, *index) < (subscriber.recipient.id, start));
-        let own = self.personal[from..]
-            .iter()
-            .take_while(|(id, index)| *id == subscriber.recipient.id && *index < end)
-            .map(|(_, index)| (*index, self.personal_kind(*index)));
+        let own = self.own(subscriber, start, end).map(|index| (index, self.personal_kind(index)));
         let is_excluded = |limit: Limit| match limit {
             Limit::ArrivedFrom(time) => {
                 subscriber.recipient.style == PresenceStyle::Lists && subscriber.recipient.arrival >= time
@@ -283,7 +296,9 @@ impl SharedItems {
             before
         };
         let before = items.iter().map(count).collect();
-        Self { before, encoded: (0..encodings).map(|_| OnceLock::new()).collect() }
+        let indices = items.iter().enumerate().filter(|(_, item)| item.audience.is_shared(style));
+        let indices = indices.map(|(index, _)| index).collect();
+        Self { before, indices, encoded: (0..encodings).map(|_| OnceLock::new()).collect() }
     }
 }
 

@@ -45,3 +45,34 @@ impl PumpMembers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chat_protocol::MemberId;
+
+    use super::*;
+    use crate::Sink;
+    use crate::delivery::audience::{LogicalTime, PresenceStyle, SubscriptionId};
+    use crate::delivery::subscriber::Recipient;
+
+    #[test]
+    fn members_are_removed_in_any_order_and_only_once() {
+        let mut id = SubscriptionId::default();
+        let subscribers = [1, 2, 3, 4].map(|member| {
+            let (member, style, arrival) =
+                (MemberId::new(member), PresenceStyle::Changes, LogicalTime::default());
+            let recipient = Recipient { id: id.next(), member, style, arrival };
+            Arc::new(Subscriber::new(recipient, 0, Sink::channel(1).0, None, 0))
+        });
+        let mut members = PumpMembers::default();
+        members.remove(&subscribers[0]);
+        subscribers.iter().for_each(|subscriber| members.push(Arc::clone(subscriber)));
+        // the last one takes the place of the first one, and is found there
+        for (removed, left) in [(0, 3), (0, 3), (3, 2), (2, 1), (2, 1), (1, 0)] {
+            members.remove(&subscribers[removed]);
+            assert_eq!(members.len(), left);
+            assert!((0..left).all(|i| !Arc::ptr_eq(members.get(i).unwrap(), &subscribers[removed])));
+        }
+        assert!(subscribers.iter().all(|subscriber| Arc::strong_count(subscriber) == 1));
+    }
+}

@@ -338,14 +338,15 @@ impl Room {
     }
 
     /// Starts the coalescing windows that commands opened.
-    fn open(&self, windows: Windows) {
-        if windows.list {
+    fn open(&self, Windows { list, presence, discarded }: Windows) {
+        drop(discarded);
+        if list {
             self.flush_later(|state, effects| {
                 state.close_window(effects);
                 false
             });
         }
-        if windows.presence {
+        if presence {
             self.flush_later(|state, effects| state.flush_presence(PIECE, effects));
         }
     }

@@ -104,7 +104,7 @@ async fn a_sender_that_gives_up_passes_its_turn_on() {
     let polls = AtomicUsize::new(0);
     let mut sending = send_all(&members[..SENDERS], &polls);
     // the one whose turn it is, some that wait for theirs, and the last one
-    let (mut i, gives_up) = (0, |i: usize| i < 3 || i % 5 == 0 || i == SENDERS - 1);
+    let (mut i, gives_up) = (0, |i: usize| i < 3 || i.is_multiple_of(5) || i == SENDERS - 1);
     sending.retain(|_| {
         i += 1;
         !gives_up(i - 1)
