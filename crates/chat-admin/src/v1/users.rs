@@ -1,4 +1,4 @@
-//! Export and erasure of the messages of a user.
+//! Export and deletion of the messages of a user.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use chat_history::{Cursor, UserMessages, UserQuery};
-use chat_protocol::UserId;
+use chat_protocol::{DeletedBy, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -97,7 +97,7 @@ pub(super) async fn export(
 /// Erase a user's messages in all rooms.
 ///
 /// The text, sender and id of each message are removed from the database; its number and time stay.
-/// This may take several requests. Messages that are sent meanwhile may stay, so close the user's
+/// Open pages and other clients are notified, and stop showing the messages. This may take several requests. Messages that are sent meanwhile may stay, so close the user's
 /// sessions first. The user `g_0` has the messages of all senders from before messages had the id
 /// of their sender, so `username` is required for it.
 #[utoipa::path(delete, path = "/v1/users/{user}/messages", operation_id = "erase_messages",
@@ -115,14 +115,16 @@ pub(super) async fn erase(
         return Err(bad_request(format!("{user:?} stands for several senders; add username")));
     }
     let users = Arc::clone(users);
-    // a task of its own: if the client disconnects, the rooms still drop their copies of the erased
-    // messages
+    // a task of its own: if the client disconnects, what has begun is finished and logged
     let erasing = tokio::spawn(async move {
         let (began, mut messages) = (Instant::now(), 0);
         loop {
-            let step = users.erase(theirs.clone(), after).await?;
-            step.found.iter().for_each(|erased| admin.control.engine().redact(&erased.room, erased.seq));
-            messages += step.found.len();
+            let step = users.find(theirs.clone(), after).await?;
+            for in_room in step.found.chunk_by(|one, next| one.room == next.room) {
+                let targets: Vec<_> = in_room.iter().map(|message| message.seq).collect();
+                let room = &in_room[0].room;
+                messages += admin.control.engine().delete_messages(room, &targets, DeletedBy::Operator).await?;
+            }
             after = step.next;
             if after.is_none() || began.elapsed() >= MAX_TIME {
                 let username = theirs.name.as_ref().map(tracing::field::display);

@@ -83,7 +83,7 @@ impl PendingAppend {
         let source = Source::Message { sender, guard, key, durability };
         let result = AppendResult { outcome, source };
         let span = mem::replace(&mut self.span, Span::none());
-        let settlement = Settlement { result, taken_at: self.taken_at, span, then };
+        let settlement = Settlement { result, taken_at: Some(self.taken_at), span, then };
         settle_later(&self.shared, &self.room, settlement);
     }
 }
@@ -176,7 +176,7 @@ impl PendingAct {
         };
         let settlement = Settlement {
             result: AppendResult { outcome, source: Source::Act },
-            taken_at: self.taken_at,
+            taken_at: Some(self.taken_at),
             span: Span::none(),
             then: Some(Box::new(send)),
         };

@@ -28,7 +28,7 @@ pub struct CatchUpLimits {
 
 impl CatchUpLimits {
     /// Creates limits of `messages` messages and `bytes` bytes.
-    pub fn new(messages: usize, bytes: usize) -> Self {
+    pub const fn new(messages: usize, bytes: usize) -> Self {
         Self { messages, bytes }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct Core {
     ending: HashMap<usize, Ending>,
     /// The sessions whose messages are in flight to the store.
     pub(crate) in_flight: HashMap<SubscriptionId, InFlight>,
+    /// Whether the store may have an event that no result has: an append has failed.
+    pub(crate) in_doubt: bool,
     /// The events in flight to the store that no session has sent.
     pub(crate) acts: usize,
     /// The sessions that an operator removed, until their memberships are dropped.
@@ -110,6 +112,7 @@ impl Core {
             subscribers: BTreeMap::new(),
             ending: HashMap::new(),
             in_flight: HashMap::new(),
+            in_doubt: false,
             acts: 0,
             removed: HashSet::new(),
             unbatched: VecDeque::new(),

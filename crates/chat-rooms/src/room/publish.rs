@@ -46,6 +46,8 @@ pub(crate) enum Source {
     Message { sender: Sender, guard: InFlightGuard, key: RequestKey, durability: Durability },
     /// The program has done something in the room, on nobody's behalf.
     Act,
+    /// Nothing was appended. The room has read that `newest` is the number of its newest event.
+    Doubt { newest: u64 },
 }
 
 impl AppendResult {
@@ -61,10 +63,16 @@ impl AppendResult {
     /// The event that the room has to deliver right after this result, unless it has already; 0 if
     /// there is none. The ack of a message comes before the message.
     pub(crate) fn precedes(&self) -> u64 {
-        match &self.outcome {
-            Ok(Appended::Duplicate(message)) => message.seq,
+        match (&self.source, &self.outcome) {
+            (Source::Doubt { newest }, _) => *newest,
+            (_, Ok(Appended::Duplicate(message))) => message.seq,
             _ => 0,
         }
+    }
+
+    /// Whether the event may be stored although no result will ever have it.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        matches!(self.outcome, Err(AppendError::Unavailable(_)))
     }
 }
 
@@ -121,6 +129,7 @@ impl Room {
                     self.deliver(core, event, None, None);
                 }
             }
+            Source::Doubt { .. } => core.in_doubt = false,
         }
     }
 

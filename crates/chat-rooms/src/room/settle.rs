@@ -8,20 +8,25 @@ use std::fmt;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
+use chat_history::Appended;
 use parking_lot::Mutex;
 use tracing::Span;
 
-use crate::room::publish::AppendResult;
+use crate::room::publish::{AppendResult, Source};
 use crate::room::state::effects::Effects;
 use crate::room::{PIECE, Room, Windows, pump};
-use crate::sync::{Instant, steps};
+use crate::sync::{Instant, sleep, steps};
+
+/// How long after a failed append the room asks the store whether it was stored.
+const DOUBT: Duration = Duration::from_millis(500);
 
 /// The result of an append, for the room of the event.
 pub(crate) struct Settlement {
     pub(crate) result: AppendResult,
-    /// When the event was accepted.
-    pub(crate) taken_at: Instant,
+    /// When the event was accepted; `None` if there is none.
+    pub(crate) taken_at: Option<Instant>,
     /// Traces the event until its outcome is sent.
     pub(crate) span: Span,
     /// Called once the outcome is sent.
@@ -89,10 +94,33 @@ impl Room {
         self.settle_queue.push(result)
     }
 
+    /// Reads the number of the newest event after an append has failed, and delivers what is
+    /// missing. The next result would show it, too, but there may be none for a long time.
+    fn resolve_doubt(&self) {
+        let room = self.this.clone();
+        self.context().runtime.spawn(async move {
+            loop {
+                sleep(DOUBT).await;
+                // nobody is left to tell if the room is gone
+                let Some(room) = room.upgrade() else { return };
+                let retention = room.context().retention.retention();
+                let extent = room.context().history.extent(room.name.clone(), retention).await;
+                let Ok(extent) = extent else { continue };
+                let source = Source::Doubt { newest: extent.newest };
+                let result = AppendResult { outcome: Ok(Appended::Unchanged), source };
+                let settlement = Settlement { result, taken_at: None, span: Span::none(), then: None };
+                if room.settle_later(settlement) {
+                    Settling::new(room).run(|_| ()).await;
+                }
+                return;
+            }
+        });
+    }
+
     /// Settles results under one lock, up to a gap in the numbers. The rest is queued again.
     fn settle_all(&self, results: Vec<Settlement>) -> Settled {
         let (mut windows, mut settled) = (Windows::default(), Vec::with_capacity(results.len()));
-        let (mut results, mut gap) = (results.into_iter(), None);
+        let (mut results, mut gap, mut starts_check) = (results.into_iter(), None, false);
         let mut core = self.lock();
         while let Some(settlement) = results.next() {
             let newest = core.tail.newest();
@@ -103,6 +131,8 @@ impl Room {
             }
             let Settlement { result, taken_at, span, then } = settlement;
             gap = Some(result.precedes()).filter(|seq| *seq > newest);
+            let begins_doubt = result.is_doubtful() && !mem::replace(&mut core.in_doubt, true);
+            starts_check |= begins_doubt;
             steps::count(1);
             let mut effects = Effects::default();
             // a panic, as in an encoding, is the end of one result and not of those after it
@@ -122,9 +152,12 @@ impl Room {
         self.wake(wakers);
         self.open(windows);
         for (taken_at, span, then) in settled {
-            self.meters().ack.record(taken_at.elapsed());
+            taken_at.into_iter().for_each(|taken_at| self.meters().ack.record(taken_at.elapsed()));
             drop(span);
             then.into_iter().for_each(|then| then());
+        }
+        if starts_check {
+            self.resolve_doubt();
         }
         Settled { woken, gap }
     }

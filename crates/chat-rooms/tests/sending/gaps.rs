@@ -146,6 +146,20 @@ async fn a_deletion_that_seemed_to_fail_is_delivered() {
     while next(&mut anas).await != "sync 2..2 #1" {}
 }
 
+/// The room finds out by itself: nothing else may happen for a long time.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_failed_commit_stored_is_delivered_although_nothing_follows() {
+    let store = FalseFailure::default();
+    let engine = engine(&store).await;
+    let (ana, mut anas) = join(&engine, "ana").await;
+    store.appends.store(1, Ordering::SeqCst);
+    assert!(ana.send("one").await.is_err());
+    while next(&mut anas).await != "sync 1..1 #1" {}
+    store.appends.store(1, Ordering::SeqCst);
+    assert!(engine.delete_messages(&room(), &[1], DeletedBy::Operator).await.is_err());
+    while next(&mut anas).await != "sync 2..2 #1" {}
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gap_is_read_again_after_a_failure() {
     let store = FalseFailure::default();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chat_markdown::{RemoteImages, Renderer};
 use chat_protocol::v2::Written;
-use chat_protocol::{MessageId, RoomName, Timestamp};
+use chat_protocol::{RoomName, Timestamp};
 use chat_rooms::IsGone;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -21,7 +21,8 @@ const MESSAGE_OVERHEAD: u64 = 256;
 /// Estimated length of a message's HTML. It only affects the layout of the cache's tables.
 const ESTIMATED_BYTES: usize = 512;
 
-type Key = (RoomName, u64, MessageId);
+/// A room, the number of the message, and that of the last event that changed it.
+type Key = (RoomName, u64, Option<u64>);
 
 /// Renders messages, each once while it is cached.
 pub(crate) struct Rendered {
@@ -53,7 +54,7 @@ impl Rendered {
 
     /// The sanitised HTML of a message.
     pub(crate) fn html(&self, message: Written<'_>) -> Arc<str> {
-        let key = (message.room.clone(), message.seq, message.id.clone());
+        let key = (message.room.clone(), message.seq, message.changed_seq);
         let render = || {
             let text = self.renderer.render(message.body).into();
             Ok::<_, Infallible>(Html { sent_at: message.sent_at, text })

@@ -71,7 +71,7 @@ enum Done {
     Replaced(HelloAs, Option<Reference>, Memberships),
     /// Of `join`.
     Joined(Result<(Membership, Position), JoinError>, Option<Reference>),
-    /// Of `history`.
+    /// Of `history`, and of a `join` of a session that is in the room.
     Read(Arc<Membership>, Result<Position, ReadError>, Option<Reference>),
 }
 

@@ -145,7 +145,7 @@ fn recovers_the_changes_of_older_messages() {
         assert_eq!(first, 6);
         assert!(messages.iter().all(|message| *message == world.messages[&message.seq]));
         assert_eq!(messages.len(), 4, "7, 8, 10 and 11");
-        let expected: Vec<_> = world.messages.range(..=5).map(|(_, message)| message);
+        let expected = world.messages.range(..=5).map(|(_, message)| message);
         let expected = expected.filter(|message| message.changed_seq > Some(5));
         assert_eq!(changed.unwrap(), expected.map(Arc::clone).collect::<Vec<_>>());
     }

@@ -1,4 +1,4 @@
-//! `join`: joins a room.
+//! `join`: joins a room, or sends a session that is in the room what it has missed.
 
 use std::sync::Arc;
 
@@ -6,8 +6,9 @@ use chat_log::Passed;
 use chat_protocol::Reference;
 use chat_protocol::v2::{
     Error, ErrorCode, Join, PAGE_BYTES, PAGE_MEMBERS_DEFAULT, PAGE_MESSAGES, RECOVERED_MESSAGES, ServerFrame,
+    Since,
 };
-use chat_rooms::{CatchUpLimits, JoinError, Sink, Subscribe};
+use chat_rooms::{CatchUpLimits, JoinError, Membership, Resync, Sink, Subscribe};
 use futures::FutureExt;
 use tokio::time::sleep_until;
 
@@ -17,16 +18,22 @@ use crate::session::{Busy, Done, Session};
 /// When a client that finds a room full should retry, in milliseconds.
 const FULL_ROOM_RETRY_MS: u64 = 10_000;
 
+/// The limits on what a session has missed.
+const CATCH_UP: CatchUpLimits = CatchUpLimits::new(RECOVERED_MESSAGES, PAGE_BYTES);
+
 impl Session {
     pub(super) fn join(&mut self, Join { room, since, history }: Join, reference: Option<Reference>) {
         let Some(state) = &mut self.state else { return };
-        if let Some(was_removed) = state.rooms.get(&room).map(|member| member.was_removed()) {
-            if !was_removed {
+        let history = usize::try_from(history).unwrap_or(usize::MAX).min(PAGE_MESSAGES);
+        match (state.rooms.get(&room).cloned(), since.clone()) {
+            (Some(member), _) if member.was_removed() => drop(state.rooms.remove(&room)),
+            (Some(member), Some(since)) => return self.resync(member, since, history, reference),
+            (Some(_), None) => {
                 let message = format!("you are already in the room \"{room}\"");
                 self.error(reference, ErrorCode::AlreadyInRoom, message);
                 return;
             }
-            state.rooms.remove(&room);
+            (None, _) => {}
         }
         let max = self.context.config().limits.rooms;
         if state.rooms.len() >= max as usize {
@@ -37,12 +44,11 @@ impl Session {
             );
             return;
         }
-        let history = usize::try_from(history).unwrap_or(usize::MAX);
         let sink = Sink::Frames { encoding: state.encoding, sink: Arc::clone(&self.outbox) as _ };
         let subscribe = Subscribe::new(sink)
             .since(since)
-            .history(history.min(PAGE_MESSAGES))
-            .limits(CatchUpLimits::new(RECOVERED_MESSAGES, PAGE_BYTES))
+            .history(history)
+            .limits(CATCH_UP)
             .members(PAGE_MEMBERS_DEFAULT)
             .reference(reference.clone());
         // the user is in the rooms of a replaced session: joining them costs the store nothing
@@ -58,6 +64,26 @@ impl Session {
             admission.join(subscribe).await
         };
         self.busy = Some(Busy::Working(joining.map(|joined| Done::Joined(joined, reference)).boxed()));
+    }
+
+    /// Answers as if the session had joined just now. The others see nothing.
+    fn resync(
+        &mut self,
+        member: Arc<Membership>,
+        since: Since,
+        history: usize,
+        reference: Option<Reference>,
+    ) {
+        let resync = Resync::new(since)
+            .history(history)
+            .limits(CATCH_UP)
+            .members(PAGE_MEMBERS_DEFAULT)
+            .reference(reference.clone());
+        let work = async move {
+            let sent = member.resync(resync).await;
+            Done::Read(member, sent, reference)
+        };
+        self.busy = Some(Busy::Working(work.boxed()));
     }
 
     pub(in crate::session) fn refuse_join(&self, error: &JoinError, reference: Option<Reference>) {
