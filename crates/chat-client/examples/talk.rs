@@ -65,13 +65,11 @@ async fn print(mut events: Events) {
             Event::Disconnected { reason, retry_in } => {
                 println!("-- disconnected ({reason:?}); reconnecting in {retry_in:?}");
             }
-            Event::Gap(gap) => {
-                println!(
-                    "-- messages {} to {} are missing",
-                    gap.last_seen + 1,
-                    gap.resumes_at.saturating_sub(1)
-                );
-            }
+            Event::Changed { message, .. } => println!("-- changed: {}", line(&message)),
+            Event::Deleted(deleted) => match deleted.targets.len() {
+                1 => println!("-- 1 message was deleted"),
+                count => println!("-- {count} messages were deleted"),
+            },
             other => println!("-- {other:?}"),
         }
     }
@@ -80,6 +78,6 @@ async fn print(mut events: Events) {
 fn line(message: &StoredMessage) -> String {
     match message {
         StoredMessage::Text { from, body, .. } => format!("{from}: {body}"),
-        StoredMessage::Erased { .. } => "-- message erased".into(),
+        StoredMessage::Deleted { .. } => "-- message deleted".into(),
     }
 }

@@ -188,7 +188,11 @@ impl Client {
         Receipt::new(id, self.shared.queue.submit(Class::Message, send))
     }
 
-    /// Reads a page of the history of a room that has been joined. Cancel-safe.
+    /// Reads a page of the history of a room that has been joined. The same page is delivered as
+    /// [`Event::History`](crate::Event::History), which marks its position in the room's stream,
+    /// unless its epoch is not the one of [`Joined`]: then the client resyncs.
+    ///
+    /// Cancel-safe: if this is dropped before it resolves, only the event is delivered.
     ///
     /// # Errors
     /// [`CommandError::Refused`]; [`CommandError::Disconnected`] if the client is not connected, or
@@ -202,7 +206,7 @@ impl Client {
     /// println!("{} messages after number 41", page.messages.len());
     /// # Ok(()) }
     /// ```
-    pub async fn history(&self, room: &RoomName, page: Page) -> Result<HistoryPage, CommandError> {
+    pub async fn history(&self, room: &RoomName, page: Page) -> Result<Arc<HistoryPage>, CommandError> {
         let query = page.into_frame(room.clone());
         self.call(move |responder| Request::History { query, responder }).await
     }

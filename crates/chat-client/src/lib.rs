@@ -15,8 +15,8 @@ mod command;
 mod model;
 
 pub use chat_protocol::v2::{
-    Ack, Bye, ErrorCode, HistoryPage, LeftReason, MemberInfo, MembersPage, Notice, NoticeLevel, Presence,
-    StoredMessage, Typing, User, WelcomeLimits,
+    Ack, Bye, Deleted, DeletedBy, ErrorCode, HistoryPage, LeftReason, MemberInfo, MembersPage, Notice,
+    NoticeLevel, Presence, Since, StoredMessage, Typing, User, WelcomeLimits,
 };
 pub use chat_protocol::{
     CloseCode, Epoch, GuestToken, GuestTokenError, LengthError, MessageId, NameError, Reference, Role,
@@ -25,8 +25,8 @@ pub use chat_protocol::{
 pub use client::Client;
 pub use events::Events;
 pub use model::{
-    Backoff, Cause, Closed, CommandError, ConnectError, Connected, Counters, Disconnect, Event, Gap,
-    JoinOptions, Joined, MembersQuery, Options, Page,
+    Backoff, Cause, Closed, CommandError, ConnectError, Connected, Counters, Disconnect, Event, JoinOptions,
+    Joined, MembersQuery, Options, Page, Timeline,
 };
 pub use receipt::Receipt;
 /// The TLS library, for [`Options::tls`].

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use chat_client::{Client, Closed, ConnectError, Event, Events, JoinOptions, Options, Page};
+use chat_client::{Client, Closed, ConnectError, Event, Events, JoinOptions, Joined, Options, Page};
 use chat_load::Stamp;
 use chat_protocol::v2::StoredMessage;
 use chat_protocol::{RoomName, Username};
@@ -148,10 +148,7 @@ impl Receiver {
             match event {
                 Event::Message { message, .. } => self.record(&message),
                 Event::Connected(_) => increment(&self.counts.sessions),
-                Event::Gap(gap) if gap.epoch_changed => {
-                    self.counts.violation("the history of the room was replaced");
-                }
-                Event::Gap(gap) => self.read_history(gap.last_seen, gap.resumes_at).await,
+                Event::Joined(joined) if !joined.recovered => self.read_missed(&joined).await,
                 Event::Left { reason, .. } => {
                     self.counts.violation(format!("a member was removed: {reason:?}"));
                 }
@@ -177,25 +174,29 @@ impl Receiver {
                 Some(stamp) => self.stream.record(stamp, Some(seq)),
                 None => self.counts.violation("a message is not from this test"),
             },
-            StoredMessage::Erased { .. } => self.counts.violation("a message was erased"),
+            StoredMessage::Deleted { .. } => self.counts.violation("a message was deleted"),
         }
         self.newest.store(seq, Ordering::Relaxed);
     }
 
-    /// Reads the history that a reconnect has skipped. Live messages wait meanwhile.
-    async fn read_history(&mut self, last_seen: u64, resumes_at: u64) {
-        let (mut last, deadline) = (last_seen, Instant::now() + READ_TIMEOUT);
-        while last + 1 < resumes_at {
+    /// Reads the messages that a reconnect could not recover. Live messages wait meanwhile.
+    async fn read_missed(&mut self, joined: &Joined) {
+        let Some(since) = &joined.since else { return };
+        if since.epoch != joined.epoch {
+            return self.counts.violation("the history of the room was replaced");
+        }
+        let (mut last, deadline) = (since.seq, Instant::now() + READ_TIMEOUT);
+        while last < joined.seq {
             if Instant::now() > deadline {
                 return self.counts.violation("the history cannot be read");
             }
             match self.client.history(&self.room, Page::After { seq: last, limit: PAGE_LIMIT }).await {
                 Ok(page) => {
                     increment(&self.counts.pages);
-                    for message in page.messages.iter().filter(|message| message.seq() < resumes_at) {
+                    for message in page.messages.iter().filter(|message| message.seq() <= joined.seq) {
                         self.record(message);
-                        last = message.seq();
                     }
+                    last = if page.more { page.last } else { joined.seq };
                 }
                 // the connection broke, and the client reconnects
                 Err(_) => sleep(RETRY_DELAY).await,

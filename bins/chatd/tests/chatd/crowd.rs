@@ -52,8 +52,9 @@ async fn recover(events: &mut Events, sent: &str) -> Instant {
             Event::Message { message: StoredMessage::Text { body, .. }, .. } if *body == *sent => {
                 received += 1;
             }
-            Event::Gap(gap) => panic!("not resumed: {gap:?}"),
-            Event::SequenceGap { expected, got, .. } => panic!("a gap: {got} instead of {expected}"),
+            Event::Joined(joined) if joined.since.is_some() && !joined.recovered => {
+                panic!("not resumed: {joined:?}")
+            }
             Event::Closed(why) => panic!("closed: {why:?}"),
             _ => {}
         }

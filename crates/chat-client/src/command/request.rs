@@ -15,7 +15,7 @@ pub(crate) enum Request {
     Join { room: RoomName, history: u64, responder: Responder<Arc<Joined>> },
     Leave { room: RoomName, responder: Responder<()> },
     Send { room: RoomName, body: Arc<str>, id: MessageId, responder: Responder<Ack> },
-    History { query: v2::History, responder: Responder<HistoryPage> },
+    History { query: v2::History, responder: Responder<Arc<HistoryPage>> },
     Members { query: v2::Members, responder: Responder<MembersPage> },
     Typing { room: RoomName, responder: Responder<()> },
     Ping { responder: Responder<Duration> },

@@ -15,11 +15,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Counters {
     /// Sessions that began, the first one included.
     pub sessions: u64,
-    /// Messages that arrived more than once and were dropped: a fault of the server.
+    /// Messages and deletions that arrived more than once and were dropped: a fault of the server.
     pub duplicates: u64,
-    /// Gaps in the numbers of a room's messages: a fault of the server. Each was reported by an
-    /// [`Event::SequenceGap`](crate::Event::SequenceGap).
+    /// Gaps in the numbers of a room's events: a fault of the server. The client resyncs after
+    /// each, so that nothing is lost.
     pub sequence_gaps: u64,
+    /// Resyncs: how often the client asked for the events of a room that it had missed while it was
+    /// connected. The reason is a sequence gap, a range of events that the server could not send,
+    /// or a changed epoch.
+    pub resyncs: u64,
     /// Frames that could not be read, or that were not expected: they come from a newer server, or
     /// are a fault of the server.
     pub unexpected_frames: u64,
@@ -31,6 +35,7 @@ pub(crate) struct CounterCells {
     sessions: AtomicU64,
     duplicates: AtomicU64,
     sequence_gaps: AtomicU64,
+    resyncs: AtomicU64,
     unexpected_frames: AtomicU64,
 }
 
@@ -47,6 +52,10 @@ impl CounterCells {
         self.sequence_gaps.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn resync(&self) {
+        self.resyncs.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn unexpected_frame(&self) {
         self.unexpected_frames.fetch_add(1, Ordering::Relaxed);
     }
@@ -57,6 +66,7 @@ impl CounterCells {
             sessions: read(&self.sessions),
             duplicates: read(&self.duplicates),
             sequence_gaps: read(&self.sequence_gaps),
+            resyncs: read(&self.resyncs),
             unexpected_frames: read(&self.unexpected_frames),
         }
     }

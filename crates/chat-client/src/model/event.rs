@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::v2::{
-    Bye, ErrorCode, LeftReason, MemberInfo, Notice, Presence, StoredMessage, Typing, User, WelcomeLimits,
+    Bye, Deleted, ErrorCode, HistoryPage, LeftReason, MemberInfo, Notice, Presence, Since, StoredMessage,
+    Typing, User, WelcomeLimits,
 };
 use chat_protocol::{Epoch, RoomName};
 
@@ -29,39 +30,48 @@ pub enum Event {
         /// The delay.
         retry_in: Duration,
     },
-    /// The session has joined a room. [`Client::join`](crate::Client::join) returns the same value;
-    /// the event marks its position before the room's first message and first change of presence.
-    /// It is repeated after each reconnect, for each room.
+    /// The session has joined a room, or has resumed the room's stream. [`Client::join`] returns the
+    /// same value; the event marks its position in the stream. It is repeated after each reconnect,
+    /// and whenever the client has missed events of the room and asked for them.
+    ///
+    /// If [`recovered`](Joined::recovered) is false, everything that the program holds of the room
+    /// is void, and the room starts with [`Joined::messages`]. So it is at the first join. If it is
+    /// true, the missed changes and messages follow, and then [`Recovered`](Self::Recovered).
+    ///
+    /// [`Client::join`]: crate::Client::join
     Joined(Arc<Joined>),
-    /// A message in a room: each message once, in the order of `seq`. After a reconnect, missed
-    /// messages are delivered in the same way, and among them messages that were erased meanwhile.
+    /// A new message in a room: each message once, in the order of `seq`. The numbers have gaps,
+    /// because other events of the room have numbers as well. A message that was missed is
+    /// delivered in its current state, so it may have been deleted meanwhile.
     Message {
         /// The room.
         room: RoomName,
         /// The message.
         message: StoredMessage,
     },
-    /// After a reconnect: every missed message has been delivered, between the room's
+    /// A message that was posted earlier has changed, and the client has missed the change: this is
+    /// its current state. A program that does not have the message ignores this.
+    Changed {
+        /// The room.
+        room: RoomName,
+        /// The message.
+        message: StoredMessage,
+    },
+    /// Messages were deleted: at most 500. A program replaces those of them that it has, unless
+    /// their `changed_seq` is at least the `seq` of this event. [`Timeline`](crate::Timeline) does
+    /// that.
+    Deleted(Deleted),
+    /// A page of the history. [`Client::history`](crate::Client::history) returns the same value;
+    /// the event marks its position in the room's stream: the page contains the effects of all
+    /// events before it, and may contain those of events after it.
+    History(Arc<HistoryPage>),
+    /// Every missed message and change has been delivered, between the room's
     /// [`Joined`](Self::Joined) and this event.
     Recovered {
         /// The room.
         room: RoomName,
         /// The number of missed messages.
         count: u64,
-    },
-    /// After a reconnect: messages may be missing. The event comes before the first message after
-    /// the gap.
-    Gap(Gap),
-    /// A fault of the server: a message whose `seq` does not follow the previous one. The message
-    /// is delivered next. Counted in
-    /// [`Counters::sequence_gaps`](crate::Counters::sequence_gaps).
-    SequenceGap {
-        /// The room.
-        room: RoomName,
-        /// The expected `seq`.
-        expected: u64,
-        /// The `seq` that arrived.
-        got: u64,
     },
     /// Members joined and left: changes to the set that [`Joined::members`] began.
     Presence(Presence),
@@ -76,8 +86,9 @@ pub enum Event {
         /// The reason.
         reason: LeftReason,
     },
-    /// After a reconnect: the room cannot be joined yet. The client tries again after a delay,
-    /// until it has joined, or the program leaves the room. The code
+    /// The room cannot be joined again yet after a reconnect, or its stream cannot be resumed yet.
+    /// The client tries again after a delay, until it succeeds, or the program leaves the room. The
+    /// room's messages are not delivered meanwhile. The code
     /// [`UsernameTaken`](ErrorCode::UsernameTaken) means that another user has taken the name
     /// meanwhile.
     RejoinDelayed {
@@ -119,45 +130,61 @@ pub struct Connected {
     pub limits: WelcomeLimits,
 }
 
-/// The state of a room at the time of joining.
+/// The state of a room at the time of joining, or of resuming its stream.
+///
+/// A program that needs every message, such as an archive, reads what could not be recovered from
+/// the history, starting at its own position:
+///
+/// ```no_run
+/// # async fn run(client: chat_client::Client, joined: &chat_client::Joined) -> Result<(), Box<dyn std::error::Error>> {
+/// use chat_client::Page;
+///
+/// if let Some(since) = joined.since.as_ref().filter(|_| !joined.recovered) {
+///     // numbers of another epoch have no meaning in this one
+///     let mut last = if since.epoch == joined.epoch { since.seq } else { 0 };
+///     while last < joined.seq {
+///         let page = client.history(&joined.room, Page::After { seq: last, limit: 200 }).await?;
+///         for message in page.messages.iter().filter(|message| message.seq() <= joined.seq) {
+///             println!("missed: {message:?}");
+///         }
+///         last = if page.more { page.last } else { joined.seq };
+///     }
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Joined {
     /// The room.
     pub room: RoomName,
-    /// The epoch of the store.
+    /// The epoch of the store. Numbers of another epoch have no meaning.
     pub epoch: Epoch,
-    /// The number of the newest message. The live stream begins after it.
+    /// The number of the newest event, 0 if there never was one. The live stream begins after it.
     pub seq: u64,
-    /// The first page of the members, ordered by username.
+    /// Messages with a smaller number are gone: the server's retention has removed them. A program
+    /// that has such messages drops them.
+    pub oldest: u64,
+    /// The first page of the members, ordered by username. It replaces an earlier list.
     /// [`Client::members`](crate::Client::members) returns the others.
     pub members: Vec<MemberInfo>,
     /// The number of all members.
     pub member_count: u64,
+    /// The number with which the range of [`messages`](Self::messages) begins; it ends with
+    /// [`seq`](Self::seq). Older messages are read with [`Page::Before`](crate::Page::Before) this
+    /// number.
+    pub first: u64,
     /// The newest messages, oldest first, as many as
-    /// [`JoinOptions::history`](crate::JoinOptions::history) requests. Empty if the client rejoined
-    /// on its own: missed messages are delivered as [`Event::Message`].
+    /// [`JoinOptions::history`](crate::JoinOptions::history) requests. Empty if
+    /// [`recovered`](Self::recovered) is true: missed messages are delivered as
+    /// [`Event::Message`].
     pub messages: Vec<StoredMessage>,
-    /// Whether the client rejoined on its own after a reconnect. `members` then replaces the
-    /// earlier list.
-    pub rejoined: bool,
-}
-
-/// A position in a room's stream at which messages may be missing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Gap {
-    /// The room.
-    pub room: RoomName,
-    /// The `seq` of the last message that was delivered before.
-    pub last_seen: u64,
-    /// The `seq` of the next message that will be delivered, now or later. Unless the epoch has
-    /// changed, [`Client::history`](crate::Client::history) with
-    /// [`Page::After`](crate::Page::After) returns the messages from `last_seen + 1` up to it.
-    pub resumes_at: u64,
-    /// Whether the room's history was replaced by another one. The messages delivered before are
-    /// then void, and their numbers have no meaning any more.
-    pub epoch_changed: bool,
+    /// Whether everything after [`since`](Self::since) is delivered, by the events up to
+    /// [`Event::Recovered`]. If not, all messages of the room that the program has are void, and
+    /// the room starts with [`messages`](Self::messages).
+    pub recovered: bool,
+    /// The position that the client had in the room's stream: everything up to it has been
+    /// delivered. `None` if the program has just joined the room.
+    pub since: Option<Since>,
 }
 
 /// Why a connection ended, or could not be established again.

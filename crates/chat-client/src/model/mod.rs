@@ -9,6 +9,7 @@ mod error;
 mod event;
 mod options;
 mod query;
+mod timeline;
 #[cfg(feature = "tls")]
 mod tls;
 mod token;
@@ -20,8 +21,9 @@ pub use counters::Counters;
 pub(crate) use deadline::after;
 pub(crate) use encode::to_json;
 pub use error::{CommandError, ConnectError};
-pub use event::{Closed, Connected, Disconnect, Event, Gap, Joined};
+pub use event::{Closed, Connected, Disconnect, Event, Joined};
 pub use options::Options;
 pub use query::{JoinOptions, MembersQuery, Page};
+pub use timeline::Timeline;
 #[cfg(feature = "tls")]
 pub(crate) use tls::is_refusal;

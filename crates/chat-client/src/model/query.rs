@@ -19,9 +19,8 @@ pub struct JoinOptions {
 }
 
 impl JoinOptions {
-    /// The number of newest messages that come with the answer, at most 200 (default: none). If a
-    /// reconnecting client cannot recover what it missed, this number of messages follows the
-    /// [`Event::Gap`](crate::Event::Gap).
+    /// The number of newest messages that come with the answer, at most 200 (default: none). If the
+    /// client cannot recover what it missed, the room starts again with this number of messages.
     ///
     /// ```
     /// # use chat_client::JoinOptions;
@@ -33,8 +32,10 @@ impl JoinOptions {
     }
 }
 
-/// A part of a room's history. A page has at most `limit` messages, never more than 200, and ends
-/// at 1 MiB of text.
+/// A part of a room's history. A page has at most `limit` messages, never more than 200, and at
+/// most 960 KiB of them. It covers the numbers from `first` to `last`: every message in that range
+/// is in it, and the numbers in between belong to other events. While `more` is true, the next page
+/// is before `first` or after `last`.
 ///
 /// ```no_run
 /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -42,8 +43,8 @@ impl JoinOptions {
 ///
 /// let lobby = "lobby".parse()?;
 /// let newest = client.history(&lobby, Page::Newest { limit: 50 }).await?;
-/// if let Some(oldest) = newest.messages.first().filter(|_| newest.more) {
-///     let page = client.history(&lobby, Page::Before { seq: oldest.seq(), limit: 50 }).await?;
+/// if newest.more {
+///     let page = client.history(&lobby, Page::Before { seq: newest.first, limit: 50 }).await?;
 ///     println!("{} older messages", page.messages.len());
 /// }
 /// # Ok(()) }
@@ -56,16 +57,16 @@ pub enum Page {
         /// The maximum number of messages.
         limit: u64,
     },
-    /// The messages right before another one.
+    /// The messages right before a position.
     Before {
-        /// The number of that message.
+        /// The number of a message or of another event.
         seq: u64,
         /// The maximum number of messages.
         limit: u64,
     },
-    /// The messages right after another one.
+    /// The messages right after a position.
     After {
-        /// The number of that message; 0: from the beginning.
+        /// The number of a message or of another event; 0: from the beginning.
         seq: u64,
         /// The maximum number of messages.
         limit: u64,

@@ -75,7 +75,11 @@ impl Session {
         };
         room.leaving = Some(responder);
         match room.stage {
-            Stage::Joined => {
+            Stage::Joined | Stage::Resyncing(_) | Stage::ResyncAt(_) => {
+                if room.stage.retry_at().is_some() {
+                    // a room that is left needs no missed events
+                    room.stage = Stage::Joined;
+                }
                 self.call(PendingCall::Leave(name.clone()), Command::Leave { room: name });
             }
             // `leave` follows the messages that wait for `joined`

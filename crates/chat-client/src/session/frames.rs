@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::v2::{self, Command, Error, ErrorCode, MessageFrame, ServerFrame, StoredMessage};
+use chat_protocol::v2::{self, Error, ErrorCode, ServerFrame};
 use chat_protocol::{Reference, RoomName};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::room::Stage;
-use super::stream::Stream;
 use super::{Outgoing, PendingCall, Session};
-use crate::model::{CommandError, Event, Joined, after};
+use crate::model::{CommandError, Event};
 
 /// The fields that a frame of unknown type may have.
 #[derive(Deserialize)]
@@ -26,16 +24,17 @@ impl Session {
     /// Takes a frame of the server.
     pub(crate) fn on_frame(&mut self, text: &str, now: Instant) {
         match serde_json::from_str(text) {
-            Ok(frame) => self.dispatch(frame, now),
+            Ok(frame) => self.dispatch(frame, text, now),
             Err(error) => self.on_unknown(text, &error, now),
         }
     }
 
     /// A newer server may use types, codes and reasons that this client does not know. A command
-    /// whose answer cannot be read fails.
+    /// whose answer cannot be read fails. An event has its place in the room's stream nevertheless.
     fn on_unknown(&mut self, text: &str, error: &serde_json::Error, now: Instant) {
         self.counters.unexpected_frame();
         tracing::warn!(%error, "cannot read a frame from the server");
+        self.on_unknown_event(text);
         let Ok(Outline { reference: Some(reference), code, message }) = serde_json::from_str(text) else {
             return;
         };
@@ -47,9 +46,11 @@ impl Session {
         self.on_error(Error { reference: Some(reference), code, message, retry_after_ms: None }, now);
     }
 
-    fn dispatch(&mut self, frame: ServerFrame, now: Instant) {
+    fn dispatch(&mut self, frame: ServerFrame, text: &str, now: Instant) {
         match frame {
-            ServerFrame::Message(message) => self.on_message(message),
+            ServerFrame::Message(message) => self.on_message(message, text),
+            ServerFrame::Deleted(deleted) => self.on_deleted(deleted, text),
+            ServerFrame::Sync(sync) => self.on_sync(sync),
             ServerFrame::Ack(ack) => self.on_ack(ack),
             ServerFrame::Presence(presence) => {
                 self.room_event(&presence.room.clone(), Event::Presence(presence));
@@ -58,6 +59,8 @@ impl Session {
             ServerFrame::Joined(joined) => self.on_joined(joined),
             ServerFrame::Left(left) => {
                 match self.take_pending(left.reference.as_ref()) {
+                    // a room that was joined again meanwhile
+                    Some((_, PendingCall::Leave(_))) if !self.is_leaving(&left.room) => return,
                     // the room knows the command that waits for this
                     None | Some((_, PendingCall::Leave(_))) => {}
                     other => self.unexpected(other, "left"),
@@ -65,7 +68,11 @@ impl Session {
                 self.remove_room(&left.room, left.reason);
             }
             ServerFrame::History(mut page) => match self.take_pending(page.reference.take().as_ref()) {
-                Some((_, PendingCall::History(responder))) => responder.respond(Ok(page)),
+                Some((_, PendingCall::History(responder))) => {
+                    let page = Arc::new(page);
+                    self.on_history(&page);
+                    responder.respond(Ok(page));
+                }
                 other => self.unexpected(other, "history"),
             },
             ServerFrame::Members(mut page) => match self.take_pending(page.reference.take().as_ref()) {
@@ -83,7 +90,10 @@ impl Session {
             ServerFrame::Notice(notice) => self.events.push_back(Event::Notice(notice)),
             ServerFrame::Error(error) => self.on_error(error, now),
             ServerFrame::Bye(bye) => self.bye = Some(bye),
-            _ => self.unexpected(None, "a frame"),
+            _ => {
+                self.unexpected(None, "a frame");
+                self.on_unknown_event(text);
+            }
         }
     }
 
@@ -92,104 +102,22 @@ impl Session {
     }
 
     /// A frame was not expected, or answers another kind of command. That command keeps waiting.
-    fn unexpected(&mut self, call: Option<(u64, PendingCall)>, what: &str) {
+    pub(super) fn unexpected(&mut self, call: Option<(u64, PendingCall)>, what: &str) {
         self.counters.unexpected_frame();
         tracing::warn!("unexpected: {what}");
         self.pending.extend(call);
     }
 
+    fn is_leaving(&self, room: &RoomName) -> bool {
+        self.rooms.get(room).is_some_and(|room| room.leaving.is_some())
+    }
+
     /// Delivers an event of a room, if the room is joined.
     fn room_event(&mut self, room: &RoomName, event: Event) {
-        if self.rooms.get(room).is_some_and(|room| room.stage == Stage::Joined) {
+        if self.is_joined(room) {
             self.events.push_back(event);
         } else {
             self.unexpected(None, "an event of a room");
-        }
-    }
-
-    fn on_message(&mut self, message: MessageFrame) {
-        let MessageFrame { room: name, seq, id, from, user, body, html, sent_at } = message;
-        if self.rooms.get(&name).is_none_or(|room| room.stage != Stage::Joined) {
-            self.unexpected(None, "a message");
-            return;
-        }
-        let message = StoredMessage::Text { seq, id, from, user, body, html, sent_at };
-        let ack = self.ack_by_message(&name, &message);
-        let Some(stream) = self.rooms.get_mut(&name).and_then(|room| room.stream.as_mut()) else { return };
-        stream.deliver(message, &mut self.events, &self.counters);
-        if let Some((key, ack)) = ack {
-            self.settle(&name, key, Ok(ack));
-        }
-    }
-
-    /// The ack that a message stands for: it is the user's own, under the id of a pending message
-    /// that the server may have stored before. The ack of that message may have been lost.
-    fn ack_by_message(&self, name: &RoomName, message: &StoredMessage) -> Option<(u64, v2::Ack)> {
-        let StoredMessage::Text { seq, id, user, sent_at, .. } = message else { return None };
-        if self.user.as_ref() != Some(user) {
-            return None;
-        }
-        let key = self.rooms.get(name)?.send_queue.find_sent(id)?;
-        let (seq, id, sent_at) = (*seq, id.clone(), *sent_at);
-        let ack = v2::Ack { reference: None, room: name.clone(), seq, id, sent_at, stored: self.stores };
-        Some((key, ack))
-    }
-
-    fn on_ack(&mut self, mut ack: v2::Ack) {
-        let Some(key) = ack.reference.take().and_then(|reference| key(&reference)) else {
-            self.unexpected(None, "an ack");
-            return;
-        };
-        self.stores = ack.stored;
-        // a message that was sent again may be acked twice
-        self.settle(&ack.room.clone(), key, Ok(ack));
-    }
-
-    fn on_joined(&mut self, joined: v2::Joined) {
-        let requested = joined.reference.as_ref().and_then(key);
-        let room = self.rooms.get(&joined.room);
-        let room = room.filter(|room| requested.is_some_and(|key| room.stage == Stage::Requested(key)));
-        let (Some(_), Some(key)) = (room, requested) else {
-            self.unexpected(None, "joined");
-            return;
-        };
-        self.pending.remove(&key);
-        // before the queue opens, so that they are not sent again
-        for message in &joined.messages {
-            if let Some((key, ack)) = self.ack_by_message(&joined.room, message) {
-                self.settle(&joined.room, key, Ok(ack));
-            }
-        }
-        let Some(room) = self.rooms.get_mut(&joined.room) else { return };
-        room.stage = Stage::Joined;
-        room.attempts = 0;
-        let mut answer = Joined {
-            room: joined.room.clone(),
-            epoch: joined.epoch.clone(),
-            seq: joined.seq,
-            members: joined.members.clone(),
-            member_count: joined.member_count,
-            messages: Vec::new(),
-            rejoined: room.stream.is_some(),
-        };
-        let name = joined.room.clone();
-        let to_send = room.send_queue.open();
-        if let Some(stream) = &mut room.stream {
-            self.events.push_back(Event::Joined(Arc::new(answer)));
-            stream.catch_up(joined, &mut self.events, &self.counters);
-        } else {
-            room.stream = Some(Stream::new(name.clone(), joined.epoch, joined.seq));
-            answer.messages = joined.messages;
-            let answer = Arc::new(answer);
-            if let Some(joining) = room.joining.take() {
-                joining.respond(Ok(Arc::clone(&answer)));
-            }
-            self.events.push_back(Event::Joined(answer));
-        }
-        let leaves = room.leaving.is_some();
-        self.outgoing.extend(to_send.into_iter().map(|key| Outgoing::Send(name.clone(), key)));
-        if leaves {
-            self.call(PendingCall::Leave(name.clone()), Command::Leave { room: name });
         }
     }
 
@@ -241,48 +169,8 @@ impl Session {
             self.outgoing.push_back(Outgoing::Send(name.clone(), key));
         }
     }
-
-    fn join_refused(
-        &mut self,
-        name: &RoomName,
-        key: u64,
-        code: ErrorCode,
-        message: &Arc<str>,
-        retry_after: Option<Duration>,
-        now: Instant,
-    ) {
-        let delay = |session: &Self, attempts| session.delay(attempts).max(retry_after.unwrap_or_default());
-        let Some(room) = self.rooms.get(name).filter(|room| room.stage == Stage::Requested(key)) else {
-            return;
-        };
-        if room.is_rejoin() && room.leaving.is_none() && is_temporary(code) {
-            let retry_in = delay(self, room.attempts);
-            if let Some(room) = self.rooms.get_mut(name) {
-                room.attempts = room.attempts.saturating_add(1);
-                room.stage = Stage::RetryAt(after(now, retry_in));
-            }
-            self.schedule(after(now, retry_in));
-            let (room, message) = (name.clone(), Arc::clone(message));
-            self.events.push_back(Event::RejoinDelayed { room, code, message, retry_in });
-            return;
-        }
-        let Some(room) = self.rooms.remove(name) else { return };
-        if room.stream.is_some() {
-            let (room, message) = (name.clone(), Arc::clone(message));
-            self.events.push_back(Event::RejoinRefused { room, code, message });
-        }
-        self.fail_commands(room, &CommandError::Refused { code, message: Arc::clone(message), retry_after });
-    }
 }
 
-/// Whether a rejoin that was refused with this code may succeed later.
-fn is_temporary(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::UsernameTaken | ErrorCode::RateLimited | ErrorCode::StoreUnavailable | ErrorCode::Internal
-    )
-}
-
-fn key(reference: &Reference) -> Option<u64> {
+pub(super) fn key(reference: &Reference) -> Option<u64> {
     reference.as_str().parse().ok()
 }

@@ -9,7 +9,10 @@
 
 mod commands;
 mod disconnect;
+mod durable;
 mod frames;
+mod joining;
+mod own_messages;
 mod room;
 mod send_queue;
 mod stream;
@@ -28,7 +31,7 @@ use tokio::time::Instant;
 
 use crate::command::Responder;
 use crate::model::{CommandError, Connected, CounterCells, Event, Options, to_json};
-use room::{Room, Stage};
+use room::Room;
 
 /// The number of frames to write at which no further command is accepted.
 const MAX_OUTGOING: usize = 1_024;
@@ -39,7 +42,7 @@ enum PendingCall {
     Join(RoomName),
     Leave(RoomName),
     Send(RoomName),
-    History(Responder<HistoryPage>),
+    History(Responder<Arc<HistoryPage>>),
     Members(Responder<MembersPage>),
     /// With the time at which it was sent.
     Ping(Responder<Duration>, Instant),
@@ -190,7 +193,7 @@ impl Session {
     pub(crate) fn on_deadline(&mut self, now: Instant) {
         let mut rejoin = Vec::new();
         for (name, room) in &mut self.rooms {
-            if matches!(room.stage, Stage::RetryAt(at) if at <= now) {
+            if room.stage.retry_at().is_some_and(|at| at <= now) {
                 rejoin.push(name.clone());
             }
             if let Some(key) = room.send_queue.due(now) {
@@ -230,12 +233,12 @@ impl Session {
     }
 
     fn request_join(&mut self, name: &RoomName) {
-        let Some(room) = self.rooms.get(name) else { return };
-        let since = room.stream.as_ref().map(stream::Stream::since);
+        let Some(room) = self.rooms.get_mut(name) else { return };
+        let since = room.stream.as_mut().map(stream::Stream::request);
         let join = v2::Join { room: name.clone(), since, history: room.history };
         let key = self.call(PendingCall::Join(name.clone()), Command::Join(join));
         if let Some(room) = self.rooms.get_mut(name) {
-            room.stage = Stage::Requested(key);
+            room.stage = room.stage.requested(key);
         }
     }
 

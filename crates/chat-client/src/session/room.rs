@@ -20,6 +20,41 @@ pub(super) enum Stage {
     RetryAt(Instant),
     /// Joined.
     Joined,
+    /// Joined, but events were missed. They are requested, under this key.
+    Resyncing(u64),
+    /// Joined, but events were missed, and the request was refused; to be requested again at this
+    /// time.
+    ResyncAt(Instant),
+}
+
+impl Stage {
+    /// Whether the session is in the room.
+    pub(super) fn is_joined(self) -> bool {
+        matches!(self, Self::Joined | Self::Resyncing(_) | Self::ResyncAt(_))
+    }
+
+    /// Whether this waits for the answer to the `join` under a key.
+    pub(super) fn waits_for(self, key: u64) -> bool {
+        matches!(self, Self::Requested(requested) | Self::Resyncing(requested) if requested == key)
+    }
+
+    /// The stage after a `join` under a key.
+    pub(super) fn requested(self, key: u64) -> Self {
+        if self.is_joined() { Self::Resyncing(key) } else { Self::Requested(key) }
+    }
+
+    /// The stage after a `join` was refused for now.
+    pub(super) fn refused_until(self, at: Instant) -> Self {
+        if self.is_joined() { Self::ResyncAt(at) } else { Self::RetryAt(at) }
+    }
+
+    /// The time at which to send the next `join`.
+    pub(super) fn retry_at(self) -> Option<Instant> {
+        match self {
+            Self::RetryAt(at) | Self::ResyncAt(at) => Some(at),
+            _ => None,
+        }
+    }
 }
 
 /// A room that the user wants to be in. The client rejoins it after each reconnect until the user
@@ -68,10 +103,6 @@ impl Room {
 
     /// When the room needs attention although nothing has arrived.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let rejoin = match self.stage {
-            Stage::RetryAt(at) => Some(at),
-            _ => None,
-        };
-        rejoin.into_iter().chain(self.send_queue.deadline()).min()
+        self.stage.retry_at().into_iter().chain(self.send_queue.deadline()).min()
     }
 }

@@ -2,104 +2,138 @@
 
 use std::collections::VecDeque;
 
-use chat_protocol::v2::{self, Since, StoredMessage};
+use chat_protocol::v2::{Since, StoredMessage};
 use chat_protocol::{Epoch, RoomName};
 
-use crate::model::{CounterCells, Event, Gap};
+use crate::model::{CounterCells, Event};
 
-/// The stream of one room: every message once, in the order of `seq`.
+/// How a durable frame fits the cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// Everything in it has been applied.
+    Old,
+    /// It continues the stream.
+    Next,
+    /// Events before it are missing.
+    Gap,
+}
+
+/// The stream of one room.
 #[derive(Debug)]
 pub(super) struct Stream {
     room: RoomName,
     epoch: Epoch,
-    /// The number of the last message that was delivered, or of the newest one at the time of
-    /// joining.
-    last: u64,
+    /// The cursor: the number of the last event that has been applied.
+    seq: u64,
+    /// The cursor in the last `join`.
+    requested: u64,
 }
 
 impl Stream {
-    /// A stream whose first message follows number `last`.
-    pub(super) fn new(room: RoomName, epoch: Epoch, last: u64) -> Self {
-        Self { room, epoch, last }
+    /// A stream whose first event follows number `seq`.
+    pub(super) fn new(room: RoomName, epoch: Epoch, seq: u64) -> Self {
+        Self { room, epoch, seq, requested: seq }
     }
 
-    /// The position from which to rejoin after a reconnect.
-    pub(super) fn since(&self) -> Since {
-        Since { epoch: self.epoch.clone(), seq: self.last }
+    pub(super) fn epoch(&self) -> &Epoch {
+        &self.epoch
     }
 
-    /// Delivers a message, unless it is a duplicate. Returns whether it was delivered.
-    pub(super) fn deliver(
+    /// The position up to which everything has been delivered.
+    pub(super) fn cursor(&self) -> Since {
+        Since { epoch: self.epoch.clone(), seq: self.seq }
+    }
+
+    /// The position for a `join` that is about to be sent.
+    pub(super) fn request(&mut self) -> Since {
+        self.requested = self.seq;
+        self.cursor()
+    }
+
+    /// How a frame fits that stands for the events from `first_seq` to `seq`.
+    pub(super) fn fit(&self, first_seq: u64, seq: u64) -> Fit {
+        if seq <= self.seq {
+            Fit::Old
+        } else if first_seq <= self.seq.saturating_add(1) {
+            Fit::Next
+        } else {
+            Fit::Gap
+        }
+    }
+
+    /// Everything up to this number has been applied.
+    pub(super) fn advance(&mut self, seq: u64) {
+        self.seq = seq;
+    }
+
+    /// Whether a `joined` can continue the stream. If the server says so for another epoch, or for
+    /// an end before the cursor, it is wrong.
+    pub(super) fn is_continued_by(&self, epoch: &Epoch, seq: u64) -> bool {
+        self.epoch == *epoch && self.seq <= seq
+    }
+
+    /// The room was joined from the requested position. Returns the number of new messages.
+    pub(super) fn recover(
         &mut self,
-        message: StoredMessage,
+        seq: u64,
+        messages: Vec<StoredMessage>,
+        changed: Vec<StoredMessage>,
         events: &mut VecDeque<Event>,
         counters: &CounterCells,
-    ) -> bool {
-        let seq = message.seq();
-        if seq <= self.last {
-            counters.duplicate();
-            tracing::warn!(room = %self.room, seq, last = self.last, "a message was delivered twice");
-            return false;
-        }
-        self.advance_to(seq - 1, events, counters);
-        self.last = seq;
-        events.push_back(Event::Message { room: self.room.clone(), message });
-        true
+    ) -> u64 {
+        self.apply(self.requested, seq, messages, changed, events, counters)
     }
 
-    /// The room was rejoined: delivers the missed messages, and reports whether they are complete.
-    pub(super) fn catch_up(
+    /// Delivers the outcome of all events after `after` up to `seq`: the messages that were posted,
+    /// and those before that were changed. Some of the events may have been applied already.
+    /// Returns the number of new messages.
+    pub(super) fn apply(
         &mut self,
-        joined: v2::Joined,
+        after: u64,
+        seq: u64,
+        messages: Vec<StoredMessage>,
+        changed: Vec<StoredMessage>,
         events: &mut VecDeque<Event>,
         counters: &CounterCells,
-    ) {
-        let last_seen = self.last;
-        let epoch_changed = joined.epoch != self.epoch;
-        // earlier numbers have no meaning for a new history
-        let is_new_history = epoch_changed || joined.seq < last_seen;
-        let mut messages = joined.messages;
-        if !joined.recovered && !is_new_history {
-            // these are the newest messages, and may include some that were delivered before
-            messages.retain(|message| message.seq() > last_seen);
-        }
-        let resumes_at = messages.first().map_or(joined.seq.saturating_add(1), StoredMessage::seq);
-        let is_gap = is_new_history || (!joined.recovered && resumes_at > last_seen.saturating_add(1));
-        if is_gap {
-            self.epoch = joined.epoch;
-            self.last = resumes_at.saturating_sub(1);
-            let room = self.room.clone();
-            events.push_back(Event::Gap(Gap { room, last_seen, resumes_at, epoch_changed }));
-        }
+    ) -> u64 {
+        let room = &self.room;
+        events.extend(changed.into_iter().map(|message| Event::Changed { room: room.clone(), message }));
         let mut count = 0;
         for message in messages {
-            count += u64::from(self.deliver(message, events, counters));
+            let posted = message.seq();
+            if posted > self.seq {
+                count += 1;
+                self.seq = posted;
+                events.push_back(Event::Message { room: self.room.clone(), message });
+            } else if posted <= after {
+                counters.duplicate();
+                tracing::warn!(room = %self.room, seq = posted, "a message was delivered twice");
+            } else if is_changed(&message) {
+                // it has been delivered, and its state here is at least as new
+                events.push_back(Event::Changed { room: self.room.clone(), message });
+            }
         }
-        self.advance_to(joined.seq, events, counters);
-        if !is_gap {
-            events.push_back(Event::Recovered { room: self.room.clone(), count });
-        }
+        self.seq = self.seq.max(seq);
+        count
     }
+}
 
-    /// Everything up to `seq` should have been delivered: reports a gap if it was not.
-    fn advance_to(&mut self, seq: u64, events: &mut VecDeque<Event>, counters: &CounterCells) {
-        if seq > self.last {
-            let (expected, got) = (self.last + 1, seq.saturating_add(1));
-            counters.sequence_gap();
-            tracing::warn!(room = %self.room, expected, got, "messages are missing");
-            events.push_back(Event::SequenceGap { room: self.room.clone(), expected, got });
-            self.last = seq;
-        }
+fn is_changed(message: &StoredMessage) -> bool {
+    match message {
+        StoredMessage::Text { changed_seq, .. } => changed_seq.is_some(),
+        StoredMessage::Deleted { .. } => true,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use chat_protocol::v2::DeletedBy;
     use chat_protocol::{MessageId, Timestamp};
 
     use super::*;
 
-    fn text(seq: u64) -> StoredMessage {
+    /// A message of this number, as it was posted or as the last event about it has changed it.
+    fn text(seq: u64, changed_seq: Option<u64>) -> StoredMessage {
         StoredMessage::Text {
             seq,
             id: MessageId::from_random(seq.into()),
@@ -108,7 +142,13 @@ mod tests {
             body: "hi".into(),
             html: None,
             sent_at: Timestamp::from_millis(0),
+            changed_seq,
         }
+    }
+
+    fn deleted(seq: u64, changed_seq: u64) -> StoredMessage {
+        let (sent_at, by) = (Timestamp::from_millis(0), DeletedBy::Operator);
+        StoredMessage::Deleted { seq, sent_at, deleted: true, by, changed_seq }
     }
 
     struct Fixture {
@@ -124,103 +164,69 @@ mod tests {
     }
 
     impl Fixture {
-        fn joined(&mut self, epoch: &str, seq: u64, messages: &[u64], recovered: bool) -> String {
-            let joined = v2::Joined {
-                reference: None,
-                room: "lobby".parse().unwrap(),
-                epoch: Epoch::new(epoch),
-                seq,
-                members: Vec::new(),
-                member_count: 0,
-                messages: messages.iter().copied().map(text).collect(),
-                recovered,
-            };
-            self.stream.catch_up(joined, &mut self.events, &self.counters);
-            self.delivered()
-        }
-
-        fn delivered(&mut self) -> String {
+        fn recover(&mut self, seq: u64, messages: Vec<StoredMessage>, changed: Vec<StoredMessage>) -> String {
+            let count = self.stream.recover(seq, messages, changed, &mut self.events, &self.counters);
             let brief = |event: Event| match event {
                 Event::Message { message, .. } => message.seq().to_string(),
-                Event::Recovered { count, .. } => format!("recovered:{count}"),
-                Event::Gap(Gap { last_seen, resumes_at, epoch_changed, .. }) => {
-                    let kind = if epoch_changed { "new" } else { "gap" };
-                    format!("{kind}:{last_seen}..{resumes_at}")
-                }
-                Event::SequenceGap { expected, got, .. } => format!("sequence gap:{expected}..{got}"),
+                Event::Changed { message, .. } => format!("changed:{}", message.seq()),
                 other => format!("{other:?}"),
             };
-            self.events.drain(..).map(brief).collect::<Vec<_>>().join(" ")
+            let events: Vec<_> = self.events.drain(..).map(brief).collect();
+            format!("{} | {count} up to {}", events.join(" "), self.stream.seq)
         }
     }
 
     #[test]
-    fn each_message_is_delivered_once_and_in_order() {
-        let mut at = at_5();
-        for seq in [6, 7, 7, 3, 8] {
-            at.stream.deliver(text(seq), &mut at.events, &at.counters);
+    fn a_frame_fits_if_it_continues_the_stream() {
+        let stream = at_5().stream;
+        let cases = [
+            ((5, 5), Fit::Old),
+            ((1, 5), Fit::Old),
+            ((6, 6), Fit::Next),
+            ((6, 9), Fit::Next),
+            ((3, 7), Fit::Next),
+            ((7, 7), Fit::Gap),
+            ((7, 9), Fit::Gap),
+            ((0, u64::MAX), Fit::Next),
+            ((u64::MAX, u64::MAX), Fit::Gap),
+        ];
+        for ((first_seq, seq), fit) in cases {
+            assert_eq!(stream.fit(first_seq, seq), fit, "{first_seq} to {seq}");
         }
-        assert_eq!(at.delivered(), "6 7 8");
-        assert_eq!(at.counters.read().duplicates, 2);
+        let end = Stream::new("lobby".parse().unwrap(), Epoch::new("e"), u64::MAX);
+        assert_eq!(end.fit(u64::MAX, u64::MAX), Fit::Old);
     }
 
     #[test]
-    fn a_sequence_gap_is_reported_and_the_stream_continues() {
+    fn missed_messages_are_delivered_whatever_lies_between_them() {
+        let messages = vec![text(6, None), text(9, None)];
+        assert_eq!(at_5().recover(12, messages, vec![deleted(2, 7)]), "changed:2 6 9 | 2 up to 12");
+        assert_eq!(at_5().recover(5, Vec::new(), Vec::new()), " | 0 up to 5");
+    }
+
+    #[test]
+    fn messages_before_the_requested_position_are_duplicates() {
         let mut at = at_5();
-        for seq in [6, 9, 10] {
-            at.stream.deliver(text(seq), &mut at.events, &at.counters);
-        }
-        assert_eq!(at.delivered(), "6 sequence gap:7..9 9 10");
-        assert_eq!(at.counters.read().sequence_gaps, 1);
+        at.stream.request();
+        assert_eq!(at.recover(7, vec![text(5, None), text(7, None)], Vec::new()), "7 | 1 up to 7");
+        assert_eq!(at.counters.read().duplicates, 1);
     }
 
     #[test]
-    fn missed_messages_are_delivered_and_then_reported_as_complete() {
-        assert_eq!(at_5().joined("e", 8, &[6, 7, 8], true), "6 7 8 recovered:3");
-        assert_eq!(at_5().joined("e", 5, &[], true), "recovered:0");
-    }
-
-    #[test]
-    fn an_incomplete_recovery_is_reported() {
+    fn what_arrived_after_the_request_is_delivered_once() {
         let mut at = at_5();
-        assert_eq!(
-            at.joined("e", 9, &[5, 6, 8], true),
-            "6 sequence gap:7..8 8 sequence gap:9..10 recovered:2"
-        );
-        assert_eq!((at.counters.read().duplicates, at.counters.read().sequence_gaps), (1, 2));
-        assert_eq!(at.stream.last, 9);
-    }
-
-    #[test]
-    fn a_gap_is_reported_before_the_messages_after_it() {
-        let mut at = at_5();
-        assert_eq!(at.joined("e", 2_000, &[1_999, 2_000], false), "gap:5..1999 1999 2000");
-        assert_eq!(at.joined("e", 4_000, &[], false), "gap:2000..4001");
-        at.stream.deliver(text(4_001), &mut at.events, &at.counters);
-        assert_eq!(at.delivered(), "4001");
-        assert_eq!(at.counters.read(), crate::model::Counters::default());
-    }
-
-    #[test]
-    fn newest_messages_that_reach_back_to_the_position_are_no_gap() {
-        let mut at = at_5();
-        assert_eq!(at.joined("e", 8, &[4, 5, 6, 7, 8], false), "6 7 8 recovered:3");
-        assert_eq!(at.joined("e", 8, &[7, 8], false), "recovered:0");
+        at.stream.request();
+        at.stream.advance(7);
+        let messages = vec![text(6, None), deleted(7, 8), text(9, None)];
+        assert_eq!(at.recover(9, messages, Vec::new()), "changed:7 9 | 1 up to 9");
         assert_eq!(at.counters.read().duplicates, 0);
     }
 
     #[test]
-    fn a_new_epoch_is_a_gap() {
-        let mut at = at_5();
-        assert_eq!(at.joined("f", 3, &[2, 3], false), "new:5..2 2 3");
-        assert_eq!(at.stream.since(), Since { epoch: Epoch::new("f"), seq: 3 });
-        assert_eq!(at_5().joined("f", 0, &[], false), "new:5..1");
-    }
-
-    #[test]
-    fn a_store_that_was_reset_is_a_gap() {
-        let mut at = at_5();
-        assert_eq!(at.joined("e", 3, &[2, 3], false), "gap:5..2 2 3");
-        assert_eq!(at.stream.last, 3);
+    fn another_epoch_or_an_earlier_end_does_not_continue_the_stream() {
+        let stream = at_5().stream;
+        assert!(stream.is_continued_by(&Epoch::new("e"), 5));
+        assert!(!stream.is_continued_by(&Epoch::new("e"), 4));
+        assert!(!stream.is_continued_by(&Epoch::new("f"), 5));
     }
 }

@@ -5,7 +5,7 @@ use futures::FutureExt;
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::server::{SENT_AT, Server, lobby, within_timeout};
+use crate::server::{SENT_AT, Server, deleted_message, lobby, within_timeout};
 
 #[tokio::test]
 async fn join_send_and_receive() {
@@ -22,13 +22,14 @@ async fn join_send_and_receive() {
     };
     let asking = async {
         let joined = client.join(&lobby(), JoinOptions::default().history(2)).await.unwrap();
-        assert_eq!((joined.seq, joined.member_count, joined.rejoined), (5, 1, false));
+        assert_eq!((joined.seq, joined.oldest, joined.first), (5, 1, 4));
+        assert_eq!((joined.member_count, joined.recovered, &joined.since), (1, false, &None));
         assert_eq!(joined.messages.iter().map(StoredMessage::seq).collect::<Vec<_>>(), [4, 5]);
         client.send(&lobby(), "hello").await.unwrap()
     };
     let (ack, ()) = tokio::join!(asking, answering);
     assert_eq!((ack.seq, ack.stored), (6, true));
-    assert_eq!(received.next_events(2).await, ["joined 5", "6: hello"]);
+    assert_eq!(received.next_events(2).await, ["joined 5 4: text 4 5: text 5", "6: hello"]);
 }
 
 #[tokio::test]
@@ -49,7 +50,7 @@ async fn events_of_others_are_delivered() {
 #[tokio::test]
 async fn queries_are_matched_with_their_answers() {
     let server = Server::start().await;
-    let (client, _told, mut peer) = server.client_in_lobby(server.options()).await;
+    let (client, mut received, mut peer) = server.client_in_lobby(server.options()).await;
     let answering = async {
         let history = peer.receive("history").await;
         assert_eq!((&history["after"], &history["limit"]), (&json!(3), &json!(10)));
@@ -69,7 +70,7 @@ async fn queries_are_matched_with_their_answers() {
         .await;
         peer.send(
             json!({"type": "history", "ref": history["ref"], "room": "lobby", "epoch": "e", "more": false,
-                         "messages": [{"seq": 4, "sent_at": SENT_AT, "erased": true}]}),
+                         "first": 4, "last": 5, "messages": [deleted_message(4, 5)]}),
         )
         .await;
     };
@@ -83,10 +84,11 @@ async fn queries_are_matched_with_their_answers() {
         client.typing(&room),
         answering,
     );
-    assert!(matches!(history.unwrap().messages[..], [StoredMessage::Erased { seq: 4, .. }]));
+    assert!(matches!(history.unwrap().messages[..], [StoredMessage::Deleted { seq: 4, .. }]));
     let members = members.unwrap();
     assert_eq!((members.members[0].username.as_str(), members.member_count, members.more), ("bob", 9, true));
     assert!(ping.is_ok() && typing.is_ok());
+    assert_eq!(received.next().await, "history 4..5");
 }
 
 #[tokio::test]

@@ -74,12 +74,8 @@ async fn a_recovered_message_of_the_user_is_not_sent_again() {
     peer.reset();
     let (mut peer, join) = server.reconnects().await;
     let message = |seq: u64, sent: &Value, user: &str| json!({"seq": seq, "id": sent["id"], "from": "ana", "user": user, "body": "changed", "sent_at": SENT_AT});
-    peer.send(json!({
-        "type": "joined", "ref": join["ref"], "room": "lobby", "epoch": "e", "seq": 7, "members": [],
-        "member_count": 1, "messages": [message(6, &one, "g_ana"), message(7, &two, "g_another")],
-        "recovered": true,
-    }))
-    .await;
+    let messages = json!([message(6, &one, "g_ana"), message(7, &two, "g_another")]);
+    peer.joined_with(&join, "e", 7, messages, Some(json!([]))).await;
     assert_eq!(first.await.unwrap().seq, 6);
     let again = peer.receive("send").await;
     assert_eq!(again["id"], two["id"]);

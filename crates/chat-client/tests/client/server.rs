@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use chat_client::{Backoff, Client, Event, Events, Gap, JoinOptions, Options, RoomName, StoredMessage};
+use chat_client::{Backoff, Client, Event, Events, JoinOptions, Options, RoomName, StoredMessage};
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -170,12 +170,29 @@ impl Peer {
         recovered: bool,
     ) {
         let messages: Vec<_> = messages.iter().map(|seq| stored_message(*seq)).collect();
-        self.send(json!({
-            "type": "joined", "ref": join["ref"], "room": "lobby", "epoch": epoch, "seq": seq,
+        let changed = recovered.then(|| json!([]));
+        self.joined_with(join, epoch, seq, json!(messages), changed).await;
+    }
+
+    /// Answers a `join` with lists of messages: without `changed`, nothing is recovered.
+    pub(crate) async fn joined_with(
+        &mut self,
+        join: &Value,
+        epoch: &str,
+        seq: u64,
+        messages: Value,
+        changed: Option<Value>,
+    ) {
+        let first = messages[0]["seq"].as_u64().unwrap_or(seq + 1);
+        let mut joined = json!({
+            "type": "joined", "ref": join["ref"], "room": "lobby", "epoch": epoch, "seq": seq, "oldest": 1,
             "members": [{"username": "ana", "user": "g_ana", "joined_at": SENT_AT}], "member_count": 1,
-            "messages": messages, "recovered": recovered,
-        }))
-        .await;
+            "first": first, "last": seq, "messages": messages, "recovered": changed.is_some(),
+        });
+        if let Some(changed) = changed {
+            joined["changed"] = changed;
+        }
+        self.send(joined).await;
     }
 
     pub(crate) async fn refuse(&mut self, frame: &Value, code: &str) {
@@ -231,11 +248,16 @@ impl Peer {
 }
 
 /// A message of bob in a list.
-fn stored_message(seq: u64) -> Value {
+pub(crate) fn stored_message(seq: u64) -> Value {
     json!({
         "seq": seq, "id": format!("id-{seq}"), "from": "bob", "user": "g_bob", "body": format!("text {seq}"),
         "sent_at": SENT_AT,
     })
+}
+
+/// A message in a list that was deleted by the event of this number.
+pub(crate) fn deleted_message(seq: u64, changed_seq: u64) -> Value {
+    json!({"seq": seq, "sent_at": SENT_AT, "deleted": true, "by": "operator", "changed_seq": changed_seq})
 }
 
 /// The events of the client, as short texts for comparisons.
@@ -285,19 +307,29 @@ fn brief(event: &Event) -> String {
     match event {
         Event::Connected(_) => "connected".into(),
         Event::Disconnected { .. } => "disconnected".into(),
-        Event::Joined(joined) if joined.rejoined => format!("rejoined {}", joined.seq),
-        Event::Joined(joined) => format!("joined {}", joined.seq),
-        Event::Message { message: StoredMessage::Text { seq, body, .. }, .. } => format!("{seq}: {body}"),
-        Event::Message { message, .. } => format!("{}: erased", message.seq()),
-        Event::Recovered { count, .. } => format!("recovered {count}"),
-        Event::Gap(Gap { last_seen, resumes_at, epoch_changed, .. }) => {
-            format!("{} {last_seen}..{resumes_at}", if *epoch_changed { "new" } else { "gap" })
+        Event::Joined(joined) if joined.recovered => format!("rejoined {}", joined.seq),
+        Event::Joined(joined) => {
+            let kind = if joined.since.is_some() { "void" } else { "joined" };
+            let messages: String =
+                joined.messages.iter().map(|message| format!(" {}", entry(message))).collect();
+            format!("{kind} {}{messages}", joined.seq)
         }
-        Event::SequenceGap { expected, got, .. } => format!("sequence gap {expected}..{got}"),
+        Event::Message { message, .. } => entry(message),
+        Event::Changed { message, .. } => format!("changed {}", entry(message)),
+        Event::Deleted(deleted) => format!("{}: deletes {:?}", deleted.seq, deleted.targets),
+        Event::History(page) => format!("history {}..{}", page.first, page.last),
+        Event::Recovered { count, .. } => format!("recovered {count}"),
         Event::Left { reason, .. } => format!("left {reason:?}"),
         Event::RejoinDelayed { code, .. } => format!("delayed {code:?}"),
         Event::RejoinRefused { code, .. } => format!("refused {code:?}"),
         Event::Closed(_) => "closed".into(),
         other => format!("{other:?}"),
+    }
+}
+
+fn entry(message: &StoredMessage) -> String {
+    match message {
+        StoredMessage::Text { seq, body, .. } => format!("{seq}: {body}"),
+        StoredMessage::Deleted { seq, .. } => format!("{seq}: deleted"),
     }
 }

@@ -67,3 +67,73 @@ fn an_answer_by_a_message_says_whether_the_server_stores() {
     fixture.joined(7, &json!([message(6, "one", "g_ana"), message(7, "two", "g_ana")]), true);
     assert!(!answer(second).unwrap().stored);
 }
+
+#[test]
+fn every_list_answers_a_pending_message() {
+    let lists: [fn(&mut Fixture, Value); 3] = [
+        |fixture, message| {
+            fixture.receives(
+                &json!({"type": "sync", "room": "lobby", "first_seq": 6, "seq": 7, "recovered": true,
+                                     "messages": [message]}),
+            );
+        },
+        |fixture, message| {
+            fixture.receives(
+                &json!({"type": "sync", "room": "lobby", "first_seq": 7, "seq": 7, "recovered": true,
+                                     "messages": [], "changed": [message]}),
+            );
+        },
+        |fixture, message| {
+            drop(fixture.history());
+            let history = fixture.written().into_iter().rfind(|frame| frame["type"] == "history").unwrap();
+            fixture
+                .receives(&json!({"type": "history", "ref": history["ref"], "room": "lobby", "epoch": "e",
+                                     "first": 6, "last": 6, "messages": [message], "more": false}));
+        },
+    ];
+    for list in lists {
+        let mut fixture = Fixture::in_lobby();
+        let sent = fixture.send("one");
+        fixture.written();
+        fixture.disconnect();
+        fixture.welcome();
+        fixture.joined(5, &json!([]), true);
+        list(&mut fixture, message(6, "one", "g_ana"));
+        assert_eq!(answer(sent).unwrap().seq, 6);
+    }
+}
+
+#[test]
+fn messages_are_sent_again_if_the_room_starts_again() {
+    let mut fixture = Fixture::in_lobby();
+    let (stored, sent) = (fixture.send("one"), fixture.send("two"));
+    let frames = fixture.written();
+    fixture.delivers(&message(9, "9", "g_bob"));
+    let join = fixture.written().pop().unwrap();
+    fixture.answers_join(&join, "f", 2, &json!([]), None);
+    let resent = fixture.written();
+    assert_eq!(resent, frames, "under the same ids");
+    fixture.delivers(&message(3, "one", "g_ana"));
+    assert_eq!(answer(stored).unwrap().seq, 3, "it may have been stored before");
+    fixture.acked(&resent[1], 4);
+    fixture.acked(&resent[1], 4);
+    assert_eq!(answer(sent).unwrap().seq, 4);
+    assert_eq!(fixture.session.counters.read().unexpected_frames, 0);
+}
+
+#[test]
+fn a_resync_that_recovers_sends_nothing_again() {
+    let mut fixture = Fixture::in_lobby();
+    let (first, mut second) = (fixture.send("one"), fixture.send("two"));
+    for frame in fixture.written() {
+        fixture.refused(&frame, "store_unavailable");
+    }
+    fixture.delivers(&message(9, "9", "g_bob"));
+    let join = fixture.written().pop().unwrap();
+    fixture.answers_join(&join, "e", 9, &json!([message(8, "one", "g_ana")]), Some(&json!([])));
+    assert_eq!(answer(first).unwrap().seq, 8, "the store had taken it");
+    assert_eq!(fixture.bodies(), [""; 0], "the delay is not over");
+    fixture.advance(Duration::from_millis(100));
+    assert_eq!(fixture.bodies(), ["two"]);
+    assert!((&mut second).now_or_never().is_none());
+}
