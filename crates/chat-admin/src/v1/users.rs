@@ -123,7 +123,8 @@ pub(super) async fn erase(
             for in_room in step.found.chunk_by(|one, next| one.room == next.room) {
                 let targets: Vec<_> = in_room.iter().map(|message| message.seq).collect();
                 let room = &in_room[0].room;
-                messages += admin.control.engine().delete_messages(room, &targets, DeletedBy::Operator).await?;
+                messages +=
+                    admin.control.engine().delete_messages(room, &targets, DeletedBy::Operator).await?;
             }
             after = step.next;
             if after.is_none() || began.elapsed() >= MAX_TIME {

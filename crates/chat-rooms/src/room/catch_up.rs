@@ -147,7 +147,7 @@ impl CatchUp {
             if !tail.covers(since + 1) {
                 return Some(Step::Read(Read::Changed { after: since, limit: self.limits.messages }));
             }
-            return self.fit(since, Range::empty(since, tail.newest()).complete(since, tail));
+            return self.fit(since, Range::empty(since).complete(since, tail));
         };
         // what does not fit into one reply is not read to the end
         if range.count() > self.limits.messages || range.bytes > self.limits.bytes {
@@ -243,7 +243,7 @@ impl CatchUp {
 
     /// Returns `false` if there are too many.
     fn add_changed(&mut self, changed: Changed, since: u64) -> bool {
-        let range = self.read.get_or_insert_with(|| Range::empty(since, changed.newest));
+        let range = self.read.get_or_insert_with(|| Range::empty(since));
         range.update(changed, since)
     }
 }
@@ -255,10 +255,10 @@ impl Range {
         Self { messages, first, last, changed: BTreeMap::new(), bytes, states: newest }
     }
 
-    /// Nothing, after the number `since`.
-    fn empty(since: u64, states: u64) -> Self {
+    /// Nothing, as of the event `since`.
+    fn empty(since: u64) -> Self {
         let (messages, changed) = (Vec::new(), BTreeMap::new());
-        Self { messages, first: since + 1, last: since, changed, bytes: 0, states }
+        Self { messages, first: since + 1, last: since, changed, bytes: 0, states: since }
     }
 
     fn count(&self) -> usize {
