@@ -328,12 +328,12 @@ impl Membership {
     /// member.send("hello").await?;
     /// let since = Since { epoch: engine.epoch(), seq: 0 };
     /// member.resync(Resync::new(since).history(50)).await?;
-    /// let mut events = std::iter::from_fn(|| futures::executor::block_on(events.next()));
-    /// let joined = events.find_map(|event| match &*event {
-    ///     Event::Joined(snapshot) => Some(snapshot.messages.len()),
-    ///     _ => None,
-    /// });
-    /// assert_eq!(joined, Some(1));
+    /// while let Some(event) = events.next().await {
+    ///     if let Event::Joined(snapshot) = &*event {
+    ///         assert_eq!(snapshot.messages.len(), 1);
+    ///         break;
+    ///     }
+    /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn resync(&self, resync: Resync) -> Result<Position, ReadError> {

@@ -156,10 +156,11 @@ impl Room {
     /// [`HistoryError`] if the store fails. The next client that joins tries again.
     pub(crate) async fn load(&self, history: &dyn HistoryStore) -> Result<(), HistoryError> {
         let load = || async {
-            let extent = history.extent(self.name.clone(), self.context.retention.retention()).await?;
+            let retention = self.context.retention.retention();
+            let extent = history.extent(self.name.clone(), retention).await?;
             let mut core = self.lock();
             core.tail = Tail::after(extent.newest).counted_in(&self.context.tails);
-            core.oldest = Some(Oldest::now(extent.oldest));
+            core.oldest = Some(Oldest::now(extent.oldest, retention));
             Ok(())
         };
         self.loaded.get_or_try_init(load).await.copied()

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use chat_history::{HistoryError, HistoryStore};
+use chat_history::{HistoryError, HistoryStore, Retention};
 
 use crate::room::Room;
 use crate::room::catch_up::{Found, Read};
@@ -14,17 +14,22 @@ use crate::sync::Instant;
 /// this long after it was removed does no harm.
 const OLDEST_KNOWN_FOR: Duration = Duration::from_secs(1);
 
-/// The number of the oldest message that is kept.
+/// The number of the oldest message that retention keeps.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Oldest {
     pub(crate) seq: u64,
+    retention: Retention,
     read_at: Instant,
 }
 
 impl Oldest {
     /// A number that was read just now.
-    pub(crate) fn now(seq: u64) -> Self {
-        Self { seq, read_at: Instant::now() }
+    pub(crate) fn now(seq: u64, retention: Retention) -> Self {
+        Self { seq, retention, read_at: Instant::now() }
+    }
+
+    fn is_current(&self, retention: Retention) -> bool {
+        self.retention == retention && self.read_at.elapsed() < OLDEST_KNOWN_FOR
     }
 }
 
@@ -63,11 +68,12 @@ impl Room {
     /// # Errors
     /// [`HistoryError`] if the store fails.
     pub(crate) async fn refresh_oldest(&self, history: &dyn HistoryStore) -> Result<(), HistoryError> {
-        if self.lock().oldest.is_some_and(|oldest| oldest.read_at.elapsed() < OLDEST_KNOWN_FOR) {
+        let retention = self.context.retention.retention();
+        if self.lock().oldest.is_some_and(|oldest| oldest.is_current(retention)) {
             return Ok(());
         }
-        let extent = history.extent(self.name.clone(), self.context.retention.retention()).await?;
-        self.lock().oldest = Some(Oldest::now(extent.oldest));
+        let extent = history.extent(self.name.clone(), retention).await?;
+        self.lock().oldest = Some(Oldest::now(extent.oldest, retention));
         Ok(())
     }
 }

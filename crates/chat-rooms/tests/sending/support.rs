@@ -8,7 +8,7 @@ use chat_history::{
     OnAppended, Page, Retention,
 };
 use chat_presence::{MemoryPresence, NodeId};
-use chat_protocol::{Content, Epoch, Event, Identity, RoomName, Text, Username};
+use chat_protocol::{Content, Epoch, Event, Identity, Reference, RoomName, Text, Username};
 use chat_rooms::{Engine, Events, Membership, Outgoing, Sink, Subscribe};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
@@ -142,6 +142,10 @@ pub(crate) fn outgoing(body: &str) -> Outgoing {
     Outgoing { reference: Some(body.parse().unwrap()), ..body.into() }
 }
 
+fn word(reference: &Option<Reference>) -> String {
+    reference.as_ref().map_or_else(|| "-".to_owned(), Reference::to_string)
+}
+
 /// A short text for an event, for comparisons.
 pub(crate) fn brief(event: &Event) -> String {
     match event {
@@ -149,9 +153,9 @@ pub(crate) fn brief(event: &Event) -> String {
             Content::Text(Text { from, body, .. }) => format!("{from}:{body}#{}", message.seq),
             _ => format!("#{}", message.seq),
         },
-        Event::Refused { code, reference, .. } => format!("!{code:?} {}", reference.as_ref().unwrap()),
+        Event::Refused { code, reference, .. } => format!("!{code:?} {}", word(reference)),
         Event::Joined(joined) => format!("joined@{}", joined.seq),
-        Event::Ack(ack) => format!("ack {}#{}", ack.reference.as_ref().unwrap(), ack.seq),
+        Event::Ack(ack) => format!("ack {}#{}", word(&ack.reference), ack.seq),
         Event::Deleted(deletion) => {
             let targets = deletion.messages.iter().map(|message| format!("#{}", message.seq));
             format!("deleted {}@{}", targets.collect::<String>(), deletion.seq)

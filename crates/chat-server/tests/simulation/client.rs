@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::v2::{
-    Ack, ClientFrame, Command, ErrorCode, Hello, Join, MessageFrame, SUBPROTOCOL, Send, ServerFrame,
+    Ack, ClientFrame, Command, ErrorCode, Hello, History, Join, MessageFrame, SUBPROTOCOL, Send, ServerFrame,
 };
 use chat_protocol::{GuestToken, MessageId, RoomName, UserId, Username};
 use futures::{SinkExt, StreamExt};
@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::link::{Address, Link, connect};
-use crate::log::{Delivered, Log};
+use crate::log::{Log, Resync};
 use crate::world::ROOMS;
 
 /// How long a client waits for the handshake and `welcome`, and for an answer to its `ping`.
@@ -194,24 +194,53 @@ impl Connection<'_> {
     }
 
     async fn join(&mut self, room: RoomName) -> Result<(), Disconnected> {
-        let since = self.client.state.lock().logs[&room].since();
-        send_command(&mut self.socket, Command::Join(Join { room, since, history: 0 })).await
+        let (since, history) = {
+            let mut state = self.client.state.lock();
+            (state.logs[&room].since(), state.rng.random_range(0..30))
+        };
+        send_command(&mut self.socket, Command::Join(Join { room, since, history })).await
+    }
+
+    /// Asks for everything after the cursor, although the client is in the room.
+    async fn resync(&mut self, room: RoomName) -> Result<(), Disconnected> {
+        self.client.state.lock().log(&room).resync = Resync::Asked;
+        self.join(room).await
+    }
+
+    /// Resyncs if an event was missed.
+    async fn resync_if_needed(&mut self, room: RoomName) -> Result<(), Disconnected> {
+        let resync = self.client.state.lock().log(&room).resync;
+        if resync == Resync::Needed { self.resync(room).await } else { Ok(()) }
+    }
+
+    /// Asks for the messages before those that the client has.
+    async fn read_older(&mut self, room: RoomName) -> Result<(), Disconnected> {
+        let (before, limit) = {
+            let mut state = self.client.state.lock();
+            (Some(state.logs[&room].first), Some(state.rng.random_range(1..60)))
+        };
+        send_command(&mut self.socket, Command::History(History { room, before, after: None, limit })).await
     }
 
     /// Performs a random action in a random room, or joins the room if the client is not in it.
     async fn act(&mut self) -> Result<(), Disconnected> {
-        let (room, is_member, action, is_calm) = {
+        let (room, is_member, resync, action, is_calm) = {
             let mut state = self.client.state.lock();
             let index = state.rng.random_range(0..ROOMS.len());
             let room: RoomName = ROOMS[index].parse().unwrap();
-            (room.clone(), state.logs[&room].is_member, state.rng.random_range(0..40), state.is_calm)
+            let log = &state.logs[&room];
+            let (is_member, resync) = (log.is_member, log.resync);
+            (room, is_member, resync, state.rng.random_range(0..40), state.is_calm)
         };
         match action {
             _ if !is_member => self.join(room).await,
+            _ if resync == Resync::Needed => self.resync(room).await,
             _ if is_calm => self.resend(&room).await,
             0 => Err(Disconnected),
             1 => self.leave_and_rejoin(room).await,
             2..6 => self.resend(&room).await,
+            6 if resync == Resync::NotNeeded => self.resync(room).await,
+            7..10 => self.read_older(room).await,
             _ => {
                 let message = {
                     let mut state = self.client.state.lock();
@@ -262,7 +291,25 @@ impl Connection<'_> {
                 self.client.state.lock().log(&room).on_joined(joined);
                 self.resend(&room).await?;
             }
-            ServerFrame::Message(message) => self.client.on_message(message),
+            ServerFrame::Message(message) => {
+                let room = message.room.clone();
+                self.client.on_message(message);
+                self.resync_if_needed(room).await?;
+            }
+            ServerFrame::Deleted(deleted) => {
+                self.client.state.lock().log(&deleted.room).on_deleted(&deleted);
+                self.resync_if_needed(deleted.room).await?;
+            }
+            ServerFrame::Sync(sync) => {
+                let room = sync.room.clone();
+                self.client.state.lock().log(&room).on_sync(sync);
+                self.resync_if_needed(room).await?;
+            }
+            ServerFrame::History(page) => {
+                let room = page.room.clone();
+                self.client.state.lock().log(&room).on_history(page);
+                self.resync_if_needed(room).await?;
+            }
             ServerFrame::Ack(ack) => self.client.on_ack(ack),
             ServerFrame::Presence(presence) => {
                 let room = presence.room.clone();
@@ -289,15 +336,23 @@ impl State {
     /// Unacked messages may or may not be stored, so each may be delivered before its ack.
     fn on_uncertain_outcome(&mut self) {
         self.unacked.iter_mut().for_each(|message| message.is_only_here = false);
+        self.logs.values_mut().for_each(Log::on_uncertain_outcome);
     }
 }
 
 impl Client {
-    fn on_message(&self, MessageFrame { room, seq, id, from, user, body, .. }: MessageFrame) {
+    fn on_message(&self, message: MessageFrame) {
         let mut state = self.state.lock();
-        let is_certain = |message: &Unacked| message.id == id && message.sent == 1 && message.is_only_here;
+        let id = &message.id;
+        let is_certain = |unacked: &Unacked| unacked.id == *id && unacked.sent == 1 && unacked.is_only_here;
         assert!(!state.unacked.iter().any(is_certain), "the ack precedes the message: {id}");
-        state.log(&room).on_message(Delivered { seq, id, from, user, body });
+        let room = message.room.clone();
+        state.log(&room).on_message(message);
+    }
+
+    /// The history was lost: what was acked does not count any more.
+    pub(crate) fn forget_acks(&self) {
+        self.state.lock().acked.clear();
     }
 
     fn on_ack(&self, Ack { room, seq, id, .. }: Ack) {
@@ -309,7 +364,7 @@ impl Client {
 
     fn on_disconnect(&self) {
         let mut state = self.state.lock();
-        state.logs.values_mut().for_each(Log::on_disconnect);
         state.on_uncertain_outcome();
+        state.logs.values_mut().for_each(Log::on_disconnect);
     }
 }

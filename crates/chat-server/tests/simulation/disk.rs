@@ -1,17 +1,17 @@
 //! A store that survives the server. Commits take time, fail before or after they are on disk, and
-//! are interrupted when the server is killed.
+//! are interrupted when the server is killed. Its history may be lost, or begin a new epoch.
 
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chat_history::{
-    AppendError, Appended, Durability, HistoryError, HistoryStore, Messages, NewMessage, OnAppended, Page,
-    Retention,
+    AppendError, Appended, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages,
+    NewEvent, OnAppended, Page, Retention,
 };
-use chat_protocol::{Content, Epoch, Message, RoomName, Text, Timestamp};
-use futures::future::{BoxFuture, FutureExt, ready};
+use chat_protocol::{Epoch, Message, RoomName};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -27,47 +27,55 @@ pub(crate) struct Health {
     pub(crate) failing: f64,
 }
 
+/// What is on the disk.
 #[derive(Debug)]
 pub(crate) struct Disk {
-    epoch: Epoch,
-    rooms: Mutex<BTreeMap<RoomName, Vec<Arc<Message>>>>,
+    epoch: Mutex<Epoch>,
+    content: Mutex<Arc<MemoryHistory>>,
     pub(crate) health: Mutex<Health>,
 }
 
 impl Disk {
     pub(crate) fn new(seed: u64) -> Self {
         let health = Health { slowest_ms: 5, failing: 0.0 };
-        Self { epoch: Epoch::from_random(seed), rooms: Mutex::default(), health: Mutex::new(health) }
+        let (epoch, content) = (Mutex::new(Epoch::from_random(seed)), Mutex::default());
+        Self { epoch, content, health: Mutex::new(health) }
     }
 
-    /// All messages of a room.
+    fn content(&self) -> Arc<MemoryHistory> {
+        Arc::clone(&self.content.lock())
+    }
+
+    /// Begins a new epoch. The numbers go on: what clients know does not count any more.
+    pub(crate) fn begin_epoch(&self, seed: u64) {
+        *self.epoch.lock() = Epoch::from_random(seed);
+    }
+
+    /// Loses everything. For a time when the server is down.
+    pub(crate) fn lose_everything(&self, seed: u64) {
+        self.begin_epoch(seed);
+        *self.content.lock() = Arc::default();
+    }
+
+    /// All messages of a room that are kept.
     pub(crate) fn all(&self, room: &RoomName) -> Vec<Arc<Message>> {
-        self.rooms.lock().get(room).cloned().unwrap_or_default()
+        let page = Page::After { seq: 0, limit: usize::MAX };
+        let read = self.content().page(room.clone(), page, Retention::default());
+        read.now_or_never().unwrap().unwrap().messages
     }
 
-    fn newest(&self, room: &RoomName) -> u64 {
-        self.rooms.lock().get(room).map_or(0, |messages| messages.len() as u64)
+    /// The numbers of a room.
+    pub(crate) fn extent(&self, room: &RoomName) -> Extent {
+        let read = self.content().extent(room.clone(), Retention::default());
+        read.now_or_never().unwrap().unwrap()
     }
 
-    /// Stores a message unless it is stored already. Returns the stored message, and whether it is
-    /// a duplicate.
-    fn put(&self, new: NewMessage) -> Result<(Arc<Message>, bool), AppendError> {
-        let mut rooms = self.rooms.lock();
-        let messages = rooms.entry(new.room.clone()).or_default();
-        let is_same = |message: &&Arc<Message>| {
-            message.text().is_some_and(|text| text.id == new.id && text.user == new.user)
-        };
-        if let Some(first) = messages.iter().find(is_same) {
-            return match first.text() {
-                Some(text) if text.body != new.body => Err(AppendError::IdReused),
-                _ => Ok((Arc::clone(first), true)),
-            };
-        }
-        let (room, seq) = (new.room, messages.len() as u64 + 1);
-        let content = Content::Text(Text::new(new.id, new.user, new.from, new.body));
-        let message = Arc::new(Message::new(room, seq, Timestamp::from_millis(0), content));
-        messages.push(Arc::clone(&message));
-        Ok((message, false))
+    /// Stores an event.
+    fn put(&self, event: NewEvent) -> Result<Appended, AppendError> {
+        let outcome = Arc::new(Mutex::new(None));
+        let result = Arc::clone(&outcome);
+        self.content().append(event, Box::new(move |appended| *result.lock() = Some(appended)));
+        outcome.lock().take().unwrap()
     }
 }
 
@@ -80,7 +88,7 @@ pub(crate) struct Store {
 }
 
 #[derive(Default)]
-struct Queue(Vec<(NewMessage, OnAppended)>);
+struct Queue(Vec<(NewEvent, OnAppended)>);
 
 impl fmt::Debug for Queue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,10 +103,8 @@ impl Store {
         store
     }
 
-    /// Commits the queued messages in groups.
+    /// Commits the queued events in groups.
     async fn commit(self, mut rng: SmallRng) {
-        // for each room, the newest message that a result has reported
-        let mut reported: HashMap<RoomName, u64> = HashMap::new();
         loop {
             self.added.notified().await;
             let group = std::mem::take(&mut self.queue.lock().0);
@@ -106,59 +112,19 @@ impl Store {
             let take_time = async |rng: &mut SmallRng| {
                 sleep(Duration::from_millis(rng.random_range(0..=slowest_ms))).await;
             };
-            for (message, _) in &group {
-                // messages from before this run were reported when the room was created
-                reported.entry(message.room.clone()).or_insert_with(|| self.disk.newest(&message.room));
-            }
             take_time(&mut rng).await;
             let fails = rng.random_bool(failing);
             if fails && rng.random() {
                 group.into_iter().for_each(|(_, on_appended)| on_appended(Err(failure())));
                 continue;
             }
-            let stored: Vec<_> = group
-                .into_iter()
-                .map(|(message, on_appended)| (self.disk.put(message), on_appended))
-                .collect();
+            let stored: Vec<_> =
+                group.into_iter().map(|(event, on_appended)| (self.disk.put(event), on_appended)).collect();
             take_time(&mut rng).await;
             for (outcome, on_appended) in stored {
-                on_appended(if fails {
-                    Err(failure())
-                } else {
-                    outcome.map(|stored| self.appended(stored, &mut reported))
-                });
+                on_appended(if fails { Err(failure()) } else { outcome });
             }
         }
-    }
-
-    /// The result for a stored message, with the earlier messages that no result has reported.
-    fn appended(
-        &self,
-        (message, is_duplicate): (Arc<Message>, bool),
-        reported: &mut HashMap<RoomName, u64>,
-    ) -> Appended {
-        let newest = reported.entry(message.room.clone()).or_default();
-        let all = self.disk.all(&message.room);
-        let until = if is_duplicate { (*newest).max(message.seq) } else { message.seq - 1 };
-        let missed =
-            all.iter().filter(|missed| missed.seq > *newest && missed.seq <= until).cloned().collect();
-        *newest = (*newest).max(message.seq);
-        let appended = if is_duplicate { Appended::duplicate(message) } else { Appended::new(message) };
-        appended.with_recovered(missed)
-    }
-
-    fn read(&self, room: &RoomName, page: Page) -> Messages {
-        let all = self.disk.all(room);
-        let index = |seq: u64| usize::try_from(seq).unwrap_or(usize::MAX).min(all.len());
-        let (from, to) = match page {
-            Page::After { seq, limit } => (index(seq), index(seq.saturating_add(limit as u64))),
-            Page::Before { seq, limit } => {
-                let to = seq.saturating_sub(1);
-                (index(to.saturating_sub(limit as u64)), index(to))
-            }
-        };
-        let more = if matches!(page, Page::After { .. }) { to < all.len() } else { from > 0 };
-        Messages { messages: all[from..to].to_vec(), more }
     }
 }
 
@@ -168,36 +134,60 @@ fn failure() -> AppendError {
 
 impl HistoryStore for Store {
     fn epoch(&self) -> Epoch {
-        self.disk.epoch.clone()
+        self.disk.epoch.lock().clone()
     }
 
     fn durability(&self) -> Durability {
         Durability::Disk
     }
 
-    fn append(&self, message: NewMessage, on_appended: OnAppended) {
-        self.queue.lock().0.push((message, on_appended));
+    fn append(&self, event: NewEvent, on_appended: OnAppended) {
+        self.queue.lock().0.push((event, on_appended));
         self.added.notify_one();
     }
 
-    fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>> {
-        ready(Ok(self.disk.newest(&room))).boxed()
-    }
-
-    fn page(&self, room: RoomName, page: Page) -> BoxFuture<'_, Result<Messages, HistoryError>> {
+    fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
         async move {
-            let read = self.read(&room, page);
-            sleep(Duration::from_millis(3)).await;
-            Ok(read)
+            let read = self.disk.content().extent(room, retention).await;
+            sleep(Duration::from_millis(2)).await;
+            read
         }
         .boxed()
     }
 
-    fn prune(&self, _: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {
-        ready(Ok(false)).boxed()
+    fn page(
+        &self,
+        room: RoomName,
+        page: Page,
+        retention: Retention,
+    ) -> BoxFuture<'_, Result<Messages, HistoryError>> {
+        async move {
+            let read = self.disk.content().page(room, page, retention).await;
+            sleep(Duration::from_millis(3)).await;
+            read
+        }
+        .boxed()
+    }
+
+    fn changed(
+        &self,
+        room: RoomName,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Changed, HistoryError>> {
+        async move {
+            let read = self.disk.content().changed(room, after, limit).await;
+            sleep(Duration::from_millis(3)).await;
+            read
+        }
+        .boxed()
+    }
+
+    fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {
+        async move { self.disk.content().prune(retention).await }.boxed()
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), HistoryError>> {
-        ready(Ok(())).boxed()
+        async { Ok(()) }.boxed()
     }
 }

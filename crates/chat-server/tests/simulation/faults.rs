@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use chat_history::Retention;
 use rand::RngExt;
 
 use crate::disk::Health;
 use crate::link::Direction;
 use crate::run::Run;
-use crate::world::World;
+use crate::world::{ROOMS, World};
 
 /// The faults in progress.
 #[derive(Debug, Default)]
@@ -32,7 +33,7 @@ impl Faults {
         let who = world.rng.random_range(0..world.clients.len());
         let time = Duration::from_millis(world.rng.random_range(10..8_000));
         let link = &world.clients[who].1;
-        match world.rng.random_range(0..12) {
+        match world.rng.random_range(0..20) {
             0..3 => link.cut(),
             3..5 => link.delay(world.rng.random_range(0..200)),
             5 => link.stall(Direction::ToServer, time),
@@ -55,7 +56,19 @@ impl Faults {
             10 if world.server.is_some() => {
                 world.kill();
                 self.down = world.rng.random_range(1..200);
+                if world.rng.random_bool(0.15) {
+                    world.disk.lose_everything(world.rng.random());
+                    world.clients.iter().for_each(|(client, _)| client.forget_acks());
+                }
             }
+            12..17 => self::delete(world),
+            17 => {
+                let count = world.rng.random_range(40..200);
+                if let Some(server) = &world.server {
+                    server.engine.set_retention(Retention::new(None, Some(count)));
+                }
+            }
+            18 if world.rng.random_bool(0.3) => world.disk.begin_epoch(world.rng.random()),
             11 => {
                 if let Some(server) = &mut world.server {
                     server.stop();
@@ -94,5 +107,16 @@ impl Faults {
             world.kill();
             world.start();
         }
+    }
+}
+
+/// The operator deletes a few messages, mostly new ones.
+fn delete(world: &mut World) {
+    let room = ROOMS[world.rng.random_range(0..ROOMS.len())].parse().unwrap();
+    let newest = world.disk.extent(&room).newest;
+    let (count, range) = (world.rng.random_range(1..6), world.rng.random_range(1..60));
+    let targets = (0..count).map(|_| newest.saturating_sub(world.rng.random_range(0..range))).collect();
+    if let Some(server) = &world.server {
+        server.delete(room, targets);
     }
 }

@@ -1,11 +1,12 @@
 //! Checks the guarantees against what the clients have received.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use chat_protocol::{RoomName, Text};
+use chat_protocol::RoomName;
+use chat_protocol::v2::StoredMessage;
 
-use crate::log::Delivered;
+use crate::log::Held;
 use crate::run::Run;
 use crate::world::{ROOMS, World};
 
@@ -31,18 +32,15 @@ pub(crate) fn assert_unique_names(server: &Run) {
 fn differences(world: &World, room: &RoomName) -> Vec<String> {
     let mut missing = Vec::new();
     let Some(server) = &world.server else { return vec!["the server is down".to_owned()] };
-    let stored = world.disk.all(room).len() as u64;
+    let stored = world.disk.extent(room).newest;
     let present: BTreeSet<_> = present(server, room).into_iter().collect();
     for (client, _) in world.clients.iter().filter(|(client, _)| !client.is_rival) {
         let state = client.state.lock();
         let log = &state.logs[room];
-        if !log.is_member || log.newest() != stored || log.members != present {
+        if !log.is_member || log.cursor != stored || log.members != present {
             missing.push(format!(
                 "{room}: {} is in: {}, has {} of {stored}, sees {:?} of {present:?}",
-                client.username,
-                log.is_member,
-                log.newest(),
-                log.members
+                client.username, log.is_member, log.cursor, log.members
             ));
         }
         let unacked = state.unacked.iter().filter(|message| message.room == *room).count();
@@ -65,31 +63,27 @@ pub(crate) fn missing(world: &World) -> String {
 /// Checks everything that must hold at the end.
 pub(crate) fn check(world: &World) {
     for room in rooms() {
-        let stored: Vec<_> = world
-            .disk
-            .all(&room)
-            .iter()
-            .map(|message| {
-                let Text { id, from, user, body, .. } = message.text().unwrap().clone();
-                Delivered { seq: message.seq, id, from, user, body }
-            })
-            .collect();
-        assert!(stored.iter().zip(1..).all(|(message, seq)| message.seq == seq), "the numbers have no gap");
-        let ids: HashSet<_> = stored.iter().map(|message| (&message.user, &message.id)).collect();
-        assert_eq!(ids.len(), stored.len(), "each message is stored once");
-        for (client, _) in &world.clients {
+        let extent = world.disk.extent(&room);
+        let all = world.disk.all(&room);
+        let stored: BTreeMap<_, _> =
+            all.iter().map(|message| (message.seq, Held::from(StoredMessage::from(&**message)))).collect();
+        let ids = all.iter().filter_map(|message| message.text()).map(|text| (&text.user, &text.id));
+        let count = ids.clone().count();
+        assert_eq!(ids.collect::<HashSet<_>>().len(), count, "each message is stored once");
+        for (client, _) in world.clients.iter().filter(|(client, _)| !client.is_rival) {
             let state = client.state.lock();
             let log = &state.logs[&room];
-            let start = usize::try_from(log.start).unwrap();
-            let expected = &stored[start.min(stored.len())..][..log.messages.len()];
-            assert_eq!(log.messages, expected, "the delivered messages are the stored ones");
+            let first = log.first.max(extent.oldest);
+            let held: Vec<_> = log.messages.range(first..).collect();
+            let expected: Vec<_> = stored.range(first..).collect();
+            assert_eq!(held, expected, "the messages and their states are those of the store");
             for (id, (_, seq)) in state.acked.iter().filter(|(_, (of, _))| *of == room) {
-                let index = usize::try_from(*seq).unwrap() - 1;
-                assert_eq!(
-                    stored.get(index).map(|message| &message.id),
-                    Some(id),
-                    "acked messages are stored"
-                );
+                // a deleted message has no id any more, and retention may have removed the message
+                if let Some(Held { text: Some(text), .. }) = stored.get(seq) {
+                    assert_eq!(text.id, *id, "acked messages are stored");
+                } else {
+                    assert!(*seq < extent.oldest || stored.contains_key(seq), "acked messages are stored");
+                }
             }
         }
     }
@@ -100,9 +94,11 @@ pub(crate) fn digest(world: &World) -> u64 {
     let mut hasher = DefaultHasher::new();
     for (client, _) in &world.clients {
         for log in client.state.lock().logs.values() {
-            let messages = log.messages.iter();
-            let fields = messages.map(|message| (message.seq, message.id.as_str(), message.from.as_str()));
-            fields.for_each(|fields| fields.hash(&mut hasher));
+            (log.cursor, log.first, log.applied).hash(&mut hasher);
+            for (seq, held) in &log.messages {
+                let text = held.text.as_ref().map(|text| (text.id.as_str(), text.from.as_str()));
+                (seq, held.changed_seq, text).hash(&mut hasher);
+            }
         }
     }
     hasher.finish()

@@ -1,87 +1,222 @@
-//! What a client has received from a room, across all of its connections.
+//! What a client knows about a room that follows the cursor rule, and nothing else, across all of
+//! its connections.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chat_protocol::v2::{Joined, Presence, Since, StoredMessage};
-use chat_protocol::{Epoch, MessageId, UserId, Username};
+use chat_protocol::v2::{
+    Deleted, HistoryPage, Joined, MessageFrame, Presence, Since, StoredMessage, SyncFrame,
+};
+use chat_protocol::{DeletedBy, Epoch, MessageId, UserId, Username};
 
-/// A message as it was delivered.
+/// A message in a client's view.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Delivered {
-    pub(crate) seq: u64,
+pub(crate) struct Held {
+    /// `None` if the message was deleted.
+    pub(crate) text: Option<Text>,
+    pub(crate) deleted_by: Option<DeletedBy>,
+    pub(crate) changed_seq: Option<u64>,
+}
+
+/// The text of a message, and who sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Text {
     pub(crate) id: MessageId,
     pub(crate) from: Username,
     pub(crate) user: UserId,
     pub(crate) body: Arc<str>,
 }
 
+/// Whether the client asks for what it has missed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resync {
+    #[default]
+    NotNeeded,
+    /// It has to ask.
+    Needed,
+    /// It has asked, and waits for `joined`.
+    Asked,
+}
+
 /// A client's view of a room.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     epoch: Option<Epoch>,
-    /// The number of the newest message at the first join: earlier messages are not delivered.
-    pub(crate) start: u64,
-    pub(crate) messages: Vec<Delivered>,
+    pub(crate) cursor: u64,
+    /// The client has every message from this number on.
+    pub(crate) first: u64,
+    pub(crate) messages: BTreeMap<u64, Held>,
+    /// How many durable frames the client has applied.
+    pub(crate) applied: u64,
     /// The usernames of the members.
     pub(crate) members: BTreeSet<String>,
     /// Whether the client is a member, as far as it knows.
     pub(crate) is_member: bool,
-    /// Whether the client rejoined before it had received all messages of its previous membership.
+    pub(crate) resync: Resync,
+    /// Whether the client rejoined before it had received everything of its previous membership.
     overlaps: bool,
 }
 
-impl Log {
-    pub(crate) fn newest(&self) -> u64 {
-        self.messages.last().map_or(self.start, |message| message.seq)
+impl From<StoredMessage> for Held {
+    fn from(message: StoredMessage) -> Self {
+        match message {
+            StoredMessage::Text { id, from, user, body, changed_seq, .. } => {
+                Self { text: Some(Text { id, from, user, body }), deleted_by: None, changed_seq }
+            }
+            StoredMessage::Deleted { by, changed_seq, .. } => {
+                Self { text: None, deleted_by: Some(by), changed_seq: Some(changed_seq) }
+            }
+        }
     }
+}
 
-    /// The position after which messages are missing; `None` before the first join.
+impl Log {
+    /// The client's position; `None` before the first join.
     pub(crate) fn since(&self) -> Option<Since> {
-        Some(Since { epoch: self.epoch.clone()?, seq: self.newest() })
+        Some(Since { epoch: self.epoch.clone()?, seq: self.cursor })
     }
 
     /// The client leaves and rejoins at once.
     pub(crate) fn on_leave(&mut self) {
-        (self.is_member, self.overlaps) = (false, true);
+        (self.is_member, self.overlaps, self.resync) = (false, true, Resync::NotNeeded);
     }
 
     /// The connection has ended.
     pub(crate) fn on_disconnect(&mut self) {
-        (self.is_member, self.overlaps) = (false, false);
+        (self.is_member, self.overlaps, self.resync) = (false, false, Resync::NotNeeded);
     }
 
-    /// Applies `joined`: the first one sets the beginning, later ones must recover exactly the
-    /// missed messages.
+    /// A command was not carried out; it may have been the resync.
+    pub(crate) fn on_uncertain_outcome(&mut self) {
+        if self.resync == Resync::Asked {
+            self.resync = Resync::Needed;
+        }
+    }
+
+    /// Whether the client's position is in another epoch than this one.
+    pub(crate) fn is_of_other_epoch(&self, epoch: &Epoch) -> bool {
+        self.epoch.as_ref().is_some_and(|known| known != epoch)
+    }
+
     pub(crate) fn on_joined(&mut self, joined: Joined) {
-        match &self.epoch {
-            None => self.start = joined.seq,
-            Some(epoch) => {
-                assert_eq!(*epoch, joined.epoch, "the epoch has not changed");
-                assert!(joined.recovered, "the missed messages are recovered: {joined:?}");
-            }
+        assert_eq!(joined.changed.is_some(), joined.recovered);
+        assert_eq!(joined.last, joined.seq);
+        if joined.recovered {
+            assert_eq!(joined.first, self.cursor + 1, "everything after the cursor");
+            assert!(!self.is_of_other_epoch(&joined.epoch), "a cursor of another epoch");
+        } else {
+            self.messages.clear();
+            self.first = joined.first;
+        }
+        self.apply_list(joined.messages, joined.first, joined.last);
+        for message in joined.changed.into_iter().flatten() {
+            assert!(message.seq() < joined.first, "an older message");
+            self.hold(message);
         }
         self.epoch = Some(joined.epoch);
-        for message in joined.messages {
-            let StoredMessage::Text { seq, id, from, user, body, .. } = message else {
-                panic!("an erased message")
-            };
-            if self.overlaps && seq <= self.newest() {
-                continue;
-            }
-            self.on_message(Delivered { seq, id, from, user, body });
-        }
-        self.overlaps = false;
-        assert_eq!(self.newest(), joined.seq, "the live stream begins after the last message");
+        self.cursor = joined.seq;
+        self.drop_before(joined.oldest);
         self.members = joined.members.iter().map(|member| member.username.to_string()).collect();
         assert_eq!(self.members.len() as u64, joined.member_count);
-        self.is_member = true;
+        (self.is_member, self.overlaps, self.resync) = (true, false, Resync::NotNeeded);
     }
 
-    /// Appends the next message; each is delivered once.
-    pub(crate) fn on_message(&mut self, message: Delivered) {
-        assert_eq!(message.seq, self.newest() + 1, "no gap and no repeat");
-        self.messages.push(message);
+    pub(crate) fn on_message(&mut self, message: MessageFrame) {
+        if self.moves(message.seq, message.seq) {
+            let MessageFrame { seq, id, from, user, body, .. } = message;
+            let text = Some(Text { id, from, user, body });
+            let held = Held { text, deleted_by: None, changed_seq: None };
+            let before = self.messages.insert(seq, held);
+            assert_eq!(before, None, "a message is posted once");
+        }
+    }
+
+    pub(crate) fn on_deleted(&mut self, deleted: &Deleted) {
+        if !self.moves(deleted.seq, deleted.seq) {
+            return;
+        }
+        for target in &deleted.targets {
+            assert!(*target < deleted.seq);
+            if let Some(held) = self.messages.get_mut(target)
+                && held.changed_seq < Some(deleted.seq)
+            {
+                let changed_seq = Some(deleted.seq);
+                *held = Held { text: None, deleted_by: Some(deleted.by), changed_seq };
+            }
+        }
+    }
+
+    pub(crate) fn on_sync(&mut self, sync: SyncFrame) {
+        if !sync.recovered {
+            assert!(sync.messages.is_none() && sync.changed.is_none());
+            if sync.seq > self.cursor && self.resync == Resync::NotNeeded {
+                self.resync = Resync::Needed;
+            }
+            return;
+        }
+        if self.moves(sync.first_seq, sync.seq) {
+            self.apply_list(sync.messages.unwrap(), sync.first_seq, sync.seq);
+            sync.changed.unwrap().into_iter().for_each(|message| self.hold(message));
+        }
+    }
+
+    /// An older page that touches what the client has.
+    pub(crate) fn on_history(&mut self, page: HistoryPage) {
+        if self.is_of_other_epoch(&page.epoch) {
+            self.resync = Resync::Needed;
+            return;
+        }
+        if !self.is_member || page.last + 1 < self.first {
+            // the view has begun again since the client asked
+            return;
+        }
+        assert!(page.last <= self.cursor || self.resync != Resync::NotNeeded, "not ahead of the stream");
+        self.apply_list(page.messages, page.first, page.last);
+        self.first = self.first.min(page.first);
+    }
+
+    /// The cursor rule. Returns whether a frame has to be applied.
+    fn moves(&mut self, first: u64, seq: u64) -> bool {
+        assert!(first <= seq);
+        if seq <= self.cursor {
+            // the server repeats nothing, but two memberships and a resync may overlap
+            assert!(self.overlaps || self.resync != Resync::NotNeeded, "{seq} again");
+            return false;
+        }
+        if first > self.cursor + 1 {
+            // only after an event that the server could not send
+            assert!(self.resync != Resync::NotNeeded, "{first} after {}", self.cursor);
+            return false;
+        }
+        self.cursor = seq;
+        self.applied += 1;
+        true
+    }
+
+    /// Applies all messages of a range.
+    fn apply_list(&mut self, messages: Vec<StoredMessage>, first: u64, last: u64) {
+        assert!(first <= last + 1);
+        assert!(messages.is_sorted_by(|a, b| a.seq() < b.seq()));
+        for message in messages {
+            assert!((first..=last).contains(&message.seq()), "outside of the range");
+            self.hold(message);
+        }
+    }
+
+    /// Replaces a message by a state from a list, unless the one that is held is newer. A list is
+    /// not older than its place in the stream, so that it never is.
+    fn hold(&mut self, message: StoredMessage) {
+        let (seq, state) = (message.seq(), Held::from(message));
+        if let Some(held) = self.messages.get(&seq) {
+            assert!(held.changed_seq <= state.changed_seq, "an old state of {seq}: {state:?}, not {held:?}");
+        }
+        self.messages.insert(seq, state);
+    }
+
+    /// Drops what retention has removed.
+    fn drop_before(&mut self, oldest: u64) {
+        self.messages = self.messages.split_off(&oldest);
+        self.first = self.first.max(oldest);
     }
 
     pub(crate) fn on_presence(&mut self, presence: &Presence) {

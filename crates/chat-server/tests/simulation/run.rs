@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_presence::{MemoryPresence, NodeId};
+use chat_protocol::{DeletedBy, RoomName};
 use chat_rooms::Engine;
 use chat_server::{Config, Server, Timings};
 use tokio::net::TcpListener;
@@ -45,6 +46,17 @@ impl Run {
     pub(crate) fn turn(&mut self, time: Duration) {
         self.runtime.block_on(async { sleep(time).await });
         assert!(!self.task.is_finished() || self.stop.is_none(), "the server has ended by itself");
+    }
+
+    /// Deletes messages, as the operator does, and does not wait for it.
+    pub(crate) fn delete(&self, room: RoomName, targets: Vec<u64>) {
+        let engine = self.engine.clone();
+        self.runtime.spawn(async move {
+            // a failure is retried until the server ends
+            while engine.delete_messages(&room, &targets, DeletedBy::Operator).await.is_err() {
+                sleep(Duration::from_millis(300)).await;
+            }
+        });
     }
 
     /// Shuts the server down, as SIGTERM does.

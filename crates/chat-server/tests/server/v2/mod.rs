@@ -1,5 +1,6 @@
 //! `chat.v2` over real sockets.
 
+mod events;
 mod hello;
 mod notices;
 mod pages;
