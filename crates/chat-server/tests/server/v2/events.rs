@@ -2,8 +2,8 @@
 
 use chat_history::Retention;
 use chat_protocol::{DeletedBy, RoomName};
-use chat_server::{Config, JoinRate};
-use chat_testkit::classic;
+use chat_server::{Config, Rate};
+use chat_testkit::Client;
 use chat_testkit::v2::Session;
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ async fn resync(session: &mut Session, since: Value, history: u64) -> Value {
 /// The next durable frame.
 async fn next_durable(session: &mut Session) -> Value {
     loop {
-        let frame = session.next_frame().await;
+        let frame = session.frame().await;
         if ["message", "deleted", "sync"].contains(&frame["type"].as_str().unwrap()) {
             return frame;
         }
@@ -37,7 +37,7 @@ async fn a_deletion_reaches_every_session_and_every_later_list() {
     let server = start().await;
     let (mut ana, joined) = Session::enter(server.address, "r", "ana").await;
     let (mut bob, _) = Session::enter(server.address, "r", "bob").await;
-    let mut old = classic::Client::enter(server.address, "r", "old").await;
+    let mut old = Client::enter(server.address, "r", "old").await;
     for text in ["one", "*two*", "three"] {
         ana.send_message("r", text).await;
     }
@@ -59,7 +59,9 @@ async fn a_deletion_reaches_every_session_and_every_later_list() {
 
     let state = |list: &Value| {
         let items = list.as_array().unwrap().iter();
-        items.map(|item| (item["seq"].clone(), item["deleted"].clone(), item["changed_seq"].clone())).collect()
+        items
+            .map(|item| (item["seq"].clone(), item["deleted"].clone(), item["changed_seq"].clone()))
+            .collect()
     };
     let expected: Vec<_> = [1, 2, 3, 5]
         .map(|seq| match seq {
@@ -97,8 +99,14 @@ async fn a_session_in_the_room_can_resync() {
     assert_eq!((&refused["type"], &refused["code"]), (&json!("error"), &json!("already_in_room")));
 
     let answer = resync(&mut ana, since(&joined, 0), 0).await;
-    assert_eq!((&answer["type"], &answer["recovered"], &answer["seq"]), (&json!("joined"), &json!(true), &json!(3)));
-    assert_eq!((seqs(&answer["messages"]), answer["messages"][0]["deleted"].clone()), (vec![1, 2], json!(true)));
+    assert_eq!(
+        (&answer["type"], &answer["recovered"], &answer["seq"]),
+        (&json!("joined"), &json!(true), &json!(3))
+    );
+    assert_eq!(
+        (seqs(&answer["messages"]), answer["messages"][0]["deleted"].clone()),
+        (vec![1, 2], json!(true))
+    );
     assert_eq!((&answer["changed"], &answer["member_count"]), (&json!([]), &json!(2)));
     // from a position that cannot be recovered, and from another epoch
     for position in [since(&joined, 4), json!({"epoch": "another", "seq": 1})] {
@@ -135,7 +143,7 @@ async fn the_answer_to_a_resync_has_its_place_in_the_stream() {
         let join = json!({"type": "join", "room": "r", "ref": "again", "since": since(&joined, cursor)});
         ana.send(&join).await;
         loop {
-            let frame = ana.next_frame().await;
+            let frame = ana.frame().await;
             match frame["type"].as_str().unwrap() {
                 "message" => {
                     assert_eq!(frame["seq"], cursor + 1);
@@ -159,7 +167,7 @@ async fn the_answer_to_a_resync_has_its_place_in_the_stream() {
 #[tokio::test(flavor = "multi_thread")]
 async fn resyncs_do_not_count_towards_the_rate_of_joins() {
     // one join, and then practically none
-    let joins = JoinRate { rate: 1, burst: 1 };
+    let joins = Rate { per_second: 1, burst: 1 };
     let server = start_with(Config { joins, ..config() }).await;
     let (mut ana, joined) = Session::enter(server.address, "r", "ana").await;
     for _ in 0..30 {
