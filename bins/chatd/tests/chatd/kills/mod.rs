@@ -1,21 +1,26 @@
-//! SIGKILL under load: every acked message is stored once, and every delivered message is stored.
+//! SIGKILL under load: every acked message is stored once, every delivered message is stored, and a
+//! client that follows the cursor rule ends with the messages of the store, deleted ones included.
 
-use std::collections::{BTreeMap, HashMap};
+mod reader;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use chat_testkit::http::try_request;
 use chat_testkit::v2::{Session, guest_token};
 use chat_testkit::{Seen, soon};
 use futures::future::join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::{Barrier, Notify};
 
 use crate::process::{Running, chatd};
+use reader::{Reader, State, seq, state};
 
 const ROUNDS: usize = 50;
 const WRITERS: usize = 20;
@@ -25,8 +30,10 @@ const ROOMS: usize = 4;
 /// The maximum number of messages of a writer without an ack.
 const MAX_IN_FLIGHT: usize = 8;
 
-/// The messages of a room, by number.
-type Log = BTreeMap<u64, String>;
+/// The writers whose messages are erased, again and again.
+const ERASED: std::ops::Range<usize> = 0..ROOMS;
+
+const TOKEN: &str = "0123456789abcdef-of-the-operator";
 
 fn room(of: usize) -> String {
     format!("r{}", of % ROOMS)
@@ -52,6 +59,8 @@ impl Acks {
 struct Writer {
     number: usize,
     guest_token: String,
+    /// The id of the user, once it is known.
+    user: Option<String>,
     next: usize,
     /// Messages without an ack. They may be stored or not, so they are sent again under the same
     /// id.
@@ -66,6 +75,7 @@ impl Writer {
         // the same guest in every round, so that a message that is sent again is recognised
         let mut session = Session::hello_as(server, &name, &self.guest_token).await;
         session.join(&room(self.number)).await;
+        self.user = Some(session.user().to_owned());
         all_joined.wait().await;
         for id in self.unacked.clone() {
             if !self.send(&mut session, &id).await {
@@ -89,7 +99,7 @@ impl Writer {
                     assert_eq!(self.acked.insert(id, frame["seq"].as_u64().unwrap()), None, "acked once");
                     acks.note();
                 }
-                other => assert!(matches!(other, "message" | "presence"), "{frame}"),
+                other => assert!(matches!(other, "message" | "deleted" | "presence"), "{frame}"),
             }
         }
     }
@@ -101,41 +111,35 @@ impl Writer {
     }
 }
 
-fn note(log: &mut Log, message: &Value) {
-    let (seq, id) = (message["seq"].as_u64().unwrap(), message["id"].as_str().unwrap().to_owned());
-    assert_eq!(message["body"], format!("says {id}"));
-    assert_eq!(log.insert(seq, id), None, "each message once");
-}
-
-/// Reads one room until the server is killed.
-async fn read(server: SocketAddr, number: usize, all_joined: Arc<Barrier>) -> Log {
-    let (mut session, _) = Session::enter(server, &room(number), &format!("reader{number}")).await;
-    all_joined.wait().await;
-    let (mut log, mut last) = (Log::new(), 0);
-    while let Seen::Event(frame) = session.client.see().await {
-        if frame["type"] == "message" {
-            let seq = frame["seq"].as_u64().unwrap();
-            assert!(last == 0 || seq == last + 1, "in order, without a gap");
-            last = seq;
-            note(&mut log, &frame);
-        }
-    }
-    log
-}
-
-async fn history(server: SocketAddr, room: &str) -> Log {
+/// All messages of a room, and the number of its newest event.
+async fn history(server: SocketAddr, room: &str) -> (BTreeMap<u64, State>, u64) {
     let (mut session, joined) = Session::enter(server, room, "historian").await;
-    let (mut log, newest) = (Log::new(), joined["seq"].as_u64().unwrap());
-    while log.len() < newest as usize {
-        let after = log.len();
+    let (mut log, mut after, newest) = (BTreeMap::new(), 0, seq(&joined));
+    while after < newest {
         let page = session.ask(json!({"type": "history", "room": room, "after": after, "limit": 200})).await;
+        assert_eq!(page["first"], after + 1, "nothing is missing");
         for message in page["messages"].as_array().unwrap() {
-            assert_eq!(message["seq"], log.len() as u64 + 1, "without a gap");
-            note(&mut log, message);
+            assert_eq!(log.insert(seq(message), state(message)), None);
         }
-        assert!(log.len() > after, "{page}");
+        let last = page["last"].as_u64().unwrap();
+        assert!(last > after, "{page}");
+        after = last;
     }
-    log
+    (log, newest)
+}
+
+/// Erases the messages of some writers, again and again, until the server is killed.
+async fn erase(admin: SocketAddr, users: Vec<String>) {
+    for user in users.iter().cycle() {
+        let path = format!("/v1/users/{user}/messages");
+        let authorization = format!("Authorization: Bearer {TOKEN}");
+        let answer = try_request(admin, "DELETE", &path, &[&authorization]).await;
+        match answer.map(|answer| answer.status) {
+            // the server is going down, or is gone
+            None => return,
+            Some(status) => assert_eq!(status, 200),
+        }
+    }
 }
 
 /// The seed of the numbers of acks after which the server is killed. `SEED` repeats a run.
@@ -157,19 +161,26 @@ async fn fifty_kills_lose_no_acked_and_no_delivered_message() {
         .map(|number| Writer {
             number,
             guest_token: guest_token(),
+            user: None,
             next: 0,
             unacked: Vec::new(),
             acked: HashMap::new(),
         })
         .collect();
-    let mut seen: Vec<(usize, Log)> = Vec::new();
+    let mut readers: Vec<_> = (0..READERS).map(Reader::new).collect();
+    std::fs::write(folder.path().join("token"), format!("{TOKEN}\n")).unwrap();
+    let start = || {
+        let arguments = ["--admin-listen", "127.0.0.1:0", "--admin-token-file", "token"];
+        Running::start(chatd(folder.path()).args(arguments))
+    };
     for _ in 0..ROUNDS {
-        let mut server = Running::start(&mut chatd(folder.path()));
-        let address = server.address;
+        let mut server = start();
+        let (address, admin) = (server.address, server.admin.unwrap());
         acks.count.store(0, Ordering::Relaxed);
         acks.enough.store(random.random_range(1..300), Ordering::Relaxed);
         // the server must not be killed before all clients have joined
         let all_joined = Arc::new(Barrier::new(WRITERS + READERS));
+        let erased = writers[ERASED].iter().filter_map(|writer| writer.user.clone()).collect();
         let writing = writers.into_iter().map(|mut writer| {
             let (acks, all_joined) = (Arc::clone(&acks), Arc::clone(&all_joined));
             tokio::spawn(async move {
@@ -178,40 +189,53 @@ async fn fifty_kills_lose_no_acked_and_no_delivered_message() {
             })
         });
         let writing: Vec<_> = writing.collect();
-        let reading: Vec<_> =
-            (0..READERS).map(|number| tokio::spawn(read(address, number, Arc::clone(&all_joined)))).collect();
+        let reading = readers.into_iter().map(|mut reader| {
+            let all_joined = Arc::clone(&all_joined);
+            tokio::spawn(async move {
+                reader.read(address, &all_joined, None).await;
+                reader
+            })
+        });
+        let reading: Vec<_> = reading.collect();
+        let erasing = tokio::spawn(erase(admin, erased));
         soon("enough acks", acks.reached.notified()).await;
         server.signal(Signal::KILL);
         server.end_within(Duration::from_secs(10)).await;
         writers = join_all(writing).await.into_iter().map(Result::unwrap).collect();
-        for (number, log) in join_all(reading).await.into_iter().enumerate() {
-            seen.push((number, log.unwrap()));
-        }
+        readers = join_all(reading).await.into_iter().map(Result::unwrap).collect();
+        erasing.await.unwrap();
     }
 
-    let server = Running::start(&mut chatd(folder.path()));
+    let server = start();
     let mut stored = Vec::new();
     for number in 0..ROOMS {
         stored.push(history(server.address, &room(number)).await);
     }
     for writer in &writers {
-        let log = &stored[writer.number % ROOMS];
+        let (log, _) = &stored[writer.number % ROOMS];
+        let is_erased = ERASED.contains(&writer.number);
         for (id, seq) in &writer.acked {
-            assert_eq!(log.get(seq), Some(id), "an acked message has the number of its ack");
+            let (found, _) = &log[seq];
+            let is_right = found.as_ref() == Some(id) || (is_erased && found.is_none());
+            assert!(is_right, "an acked message has the number of its ack: {found:?}, not {id}");
         }
         assert!(writer.acked.len() > ROUNDS, "every round has acks: {}", writer.acked.len());
     }
-    for log in &stored {
-        let mut ids: Vec<_> = log.values().collect();
-        ids.sort_unstable();
-        assert!(ids.windows(2).all(|pair| pair[0] != pair[1]), "no message is stored twice");
+    for (log, _) in &stored {
+        let ids: Vec<_> = log.values().filter_map(|(id, _)| id.as_ref()).collect();
+        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len(), "no message is stored twice");
     }
-    let mut read = 0;
-    for (number, log) in &seen {
-        for (seq, id) in log {
-            assert_eq!(stored[number % ROOMS].get(seq), Some(id), "every delivered message is stored");
-            read += 1;
+    for reader in &mut readers {
+        let (log, newest) = &stored[reader.number % ROOMS];
+        reader.read(server.address, &Barrier::new(1), Some(*newest)).await;
+        let first = reader.messages.keys().next().copied().unwrap_or(newest + 1);
+        let kept: BTreeMap<_, _> = log.range(first..).map(|(seq, state)| (*seq, state.clone())).collect();
+        assert_eq!(reader.messages, kept, "the same messages in the same states");
+        for (seq, id) in &reader.delivered {
+            let (found, changed) = &log[seq];
+            assert!(found.as_ref() == Some(id) || changed.is_some(), "every delivered message is stored");
         }
+        let Reader { delivered, deletions, recoveries, .. } = reader;
+        assert!(delivered.len() > ROUNDS && *deletions > 0 && *recoveries > ROUNDS / 2);
     }
-    assert!(read > ROUNDS, "the readers received messages: {read}");
 }
