@@ -182,11 +182,11 @@ impl Floor {
             Command::Join { room } => {
                 let state = self.rooms.entry(room.to_owned()).or_default();
                 state.members.push(i);
-                let (seq, count) = (state.seq, state.members.len());
+                let (seq, first, count) = (state.seq, state.seq + 1, state.members.len());
                 self.send(
                     i,
                     &format!(
-                        r#"{{"type":"joined","room":"{room}","epoch":"0","seq":{seq},"members":[],"member_count":{count},"messages":[],"recovered":false}}"#
+                        r#"{{"type":"joined","room":"{room}","epoch":"0","seq":{seq},"oldest":1,"members":[],"member_count":{count},"first":{first},"last":{seq},"messages":[],"recovered":false}}"#
                     ),
                 )
             }

@@ -49,6 +49,19 @@ pub async fn request(server: SocketAddr, method: &str, path: &str, headers: &[&s
     request_on(&mut stream, method, path, headers).await
 }
 
+/// The status of the answer to one request on a new connection to a server that may be killed
+/// meanwhile; `None` if there is no answer.
+pub async fn try_status(server: SocketAddr, method: &str, path: &str, headers: &[&str]) -> Option<u16> {
+    let mut stream = TcpStream::connect(server).await.ok()?;
+    let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}\r\n");
+    stream.write_all(head.as_bytes()).await.ok()?;
+    let mut answer = Vec::new();
+    soon("the end of an answer", stream.read_to_end(&mut answer)).await.ok()?;
+    let text = String::from_utf8_lossy(&answer);
+    text.split(' ').nth(1)?.parse().ok()
+}
+
 /// Sends one request on a connection that may have been used before.
 pub async fn request_on(stream: &mut TcpStream, method: &str, path: &str, headers: &[&str]) -> Answer {
     let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();

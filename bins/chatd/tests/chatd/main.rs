@@ -32,3 +32,4 @@ mod shell;
 mod strangers;
 mod system;
 mod traces;
+mod upgrade;

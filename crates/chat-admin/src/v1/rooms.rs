@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::error::{ApiError, PathParams, Problem, bad_request, not_found, parse, query};
+use super::error::{ApiError, PathParams, Problem, bad_request, not_found, parse, query, unavailable};
 use crate::Admin;
 
 /// The maximum number of members of a page.
@@ -165,7 +165,10 @@ pub(super) async fn close(
     PathParams(room): PathParams<String>,
 ) -> Result<Json<RoomClosed>, ApiError> {
     let room: RoomName = parse(&room)?;
-    match admin.control.engine().close_room(&room) {
+    let (engine, name) = (admin.control.engine().clone(), room.clone());
+    // a large room takes some time, which this worker should not spend
+    let closed = tokio::task::spawn_blocking(move || engine.close_room(&name));
+    match closed.await.map_err(|error| unavailable(&error))? {
         0 => Err(no_members(room.as_str())),
         members => {
             tracing::info!(%room, members, "room closed by an admin");

@@ -99,7 +99,7 @@ async fn the_messages_of_a_user_are_exported_and_erased() {
     // a new member does not get it, neither from the store nor from the memory of the room
     let bodies = |joined: &Value| {
         let messages = joined["messages"].as_array().unwrap().iter();
-        messages.map(|m| (m["seq"].clone(), m["body"].clone(), m["erased"].clone())).collect::<Vec<_>>()
+        messages.map(|m| (m["seq"].clone(), m["body"].clone(), m["deleted"].clone())).collect::<Vec<_>>()
     };
     let expected = [(json!(1), json!(null), json!(true)), (json!(2), json!("two"), json!(null))];
     let mut eve = v2::Session::hello(running.address, "eve").await;
