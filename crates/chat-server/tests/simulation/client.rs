@@ -8,7 +8,7 @@ use std::time::Duration;
 use chat_protocol::v2::{
     Ack, ClientFrame, Command, ErrorCode, Hello, History, Join, MessageFrame, SUBPROTOCOL, Send, ServerFrame,
 };
-use chat_protocol::{GuestToken, MessageId, RoomName, UserId, Username};
+use chat_protocol::{Epoch, GuestToken, MessageId, RoomName, UserId, Username};
 use futures::{SinkExt, StreamExt};
 use parking_lot::Mutex;
 use rand::rngs::SmallRng;
@@ -40,6 +40,15 @@ pub(crate) struct Unacked {
     is_only_here: bool,
 }
 
+/// Where a message is stored, according to its ack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Acked {
+    pub(crate) room: RoomName,
+    pub(crate) seq: u64,
+    /// The epoch of the room, as far as the client knew.
+    pub(crate) epoch: Option<Epoch>,
+}
+
 /// A client of a user, across all of its connections. A user may have several clients.
 pub(crate) struct Client {
     pub(crate) username: Username,
@@ -55,8 +64,8 @@ pub(crate) struct State {
     pub(crate) logs: BTreeMap<RoomName, Log>,
     /// In the order of sending.
     pub(crate) unacked: Vec<Unacked>,
-    /// The acked messages, with room and number.
-    pub(crate) acked: BTreeMap<MessageId, (RoomName, u64)>,
+    /// The acked messages.
+    pub(crate) acked: BTreeMap<MessageId, Acked>,
     /// The latest session, which the next one replaces.
     session: Option<String>,
     user: Option<UserId>,
@@ -350,16 +359,12 @@ impl Client {
         state.log(&room).on_message(message);
     }
 
-    /// The history was lost: what was acked does not count any more.
-    pub(crate) fn forget_acks(&self) {
-        self.state.lock().acked.clear();
-    }
-
     fn on_ack(&self, Ack { room, seq, id, .. }: Ack) {
         let mut state = self.state.lock();
         state.unacked.retain(|message| message.id != id);
-        let position = state.acked.entry(id).or_insert_with(|| (room.clone(), seq));
-        assert_eq!(*position, (room, seq), "a resent message keeps its number");
+        let acked = Acked { epoch: state.logs[&room].since().map(|since| since.epoch), room, seq };
+        let first = state.acked.entry(id).or_insert_with(|| acked.clone());
+        assert!(first.epoch != acked.epoch || *first == acked, "a resent message keeps its number");
     }
 
     fn on_disconnect(&self) {

@@ -30,7 +30,8 @@ pub(crate) struct Health {
 /// What is on the disk.
 #[derive(Debug)]
 pub(crate) struct Disk {
-    epoch: Mutex<Epoch>,
+    /// The epochs since the history was lost, of which the last one is the current one.
+    epochs: Mutex<Vec<Epoch>>,
     content: Mutex<Arc<MemoryHistory>>,
     pub(crate) health: Mutex<Health>,
 }
@@ -38,8 +39,8 @@ pub(crate) struct Disk {
 impl Disk {
     pub(crate) fn new(seed: u64) -> Self {
         let health = Health { slowest_ms: 5, failing: 0.0 };
-        let (epoch, content) = (Mutex::new(Epoch::from_random(seed)), Mutex::default());
-        Self { epoch, content, health: Mutex::new(health) }
+        let (epochs, content) = (Mutex::new(vec![Epoch::from_random(seed)]), Mutex::default());
+        Self { epochs, content, health: Mutex::new(health) }
     }
 
     fn content(&self) -> Arc<MemoryHistory> {
@@ -48,11 +49,17 @@ impl Disk {
 
     /// Begins a new epoch. The numbers go on: what clients know does not count any more.
     pub(crate) fn begin_epoch(&self, seed: u64) {
-        *self.epoch.lock() = Epoch::from_random(seed);
+        self.epochs.lock().push(Epoch::from_random(seed));
+    }
+
+    /// Whether what was stored in this epoch is still there.
+    pub(crate) fn has_epoch(&self, epoch: &Epoch) -> bool {
+        self.epochs.lock().contains(epoch)
     }
 
     /// Loses everything. For a time when the server is down.
     pub(crate) fn lose_everything(&self, seed: u64) {
+        self.epochs.lock().clear();
         self.begin_epoch(seed);
         *self.content.lock() = Arc::default();
     }
@@ -60,13 +67,15 @@ impl Disk {
     /// All messages of a room that are kept.
     pub(crate) fn all(&self, room: &RoomName) -> Vec<Arc<Message>> {
         let page = Page::After { seq: 0, limit: usize::MAX };
-        let read = self.content().page(room.clone(), page, Retention::default());
+        let content = self.content();
+        let read = content.page(room.clone(), page, Retention::default());
         read.now_or_never().unwrap().unwrap().messages
     }
 
     /// The numbers of a room.
     pub(crate) fn extent(&self, room: &RoomName) -> Extent {
-        let read = self.content().extent(room.clone(), Retention::default());
+        let content = self.content();
+        let read = content.extent(room.clone(), Retention::default());
         read.now_or_never().unwrap().unwrap()
     }
 
@@ -134,7 +143,7 @@ fn failure() -> AppendError {
 
 impl HistoryStore for Store {
     fn epoch(&self) -> Epoch {
-        self.disk.epoch.lock().clone()
+        self.disk.epochs.lock().last().unwrap().clone()
     }
 
     fn durability(&self) -> Durability {

@@ -58,10 +58,9 @@ impl Faults {
                 self.down = world.rng.random_range(1..200);
                 if world.rng.random_bool(0.15) {
                     world.disk.lose_everything(world.rng.random());
-                    world.clients.iter().for_each(|(client, _)| client.forget_acks());
                 }
             }
-            12..17 => self::delete(world),
+            12..17 => delete(world),
             17 => {
                 let count = world.rng.random_range(40..200);
                 if let Some(server) = &world.server {

@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use chat_protocol::RoomName;
 use chat_protocol::v2::StoredMessage;
 
+use crate::client::Acked;
 use crate::log::Held;
 use crate::run::Run;
 use crate::world::{ROOMS, World};
@@ -77,7 +78,11 @@ pub(crate) fn check(world: &World) {
             let held: Vec<_> = log.messages.range(first..).collect();
             let expected: Vec<_> = stored.range(first..).collect();
             assert_eq!(held, expected, "the messages and their states are those of the store");
-            for (id, (_, seq)) in state.acked.iter().filter(|(_, (of, _))| *of == room) {
+            let counts =
+                |acked: &Acked| acked.epoch.as_ref().is_some_and(|epoch| world.disk.has_epoch(epoch));
+            for (id, Acked { seq, .. }) in
+                state.acked.iter().filter(|(_, acked)| acked.room == room && counts(acked))
+            {
                 // a deleted message has no id any more, and retention may have removed the message
                 if let Some(Held { text: Some(text), .. }) = stored.get(seq) {
                     assert_eq!(text.id, *id, "acked messages are stored");

@@ -61,7 +61,7 @@ async fn a_deletion_reaches_every_session_and_every_later_list() {
         let items = list.as_array().unwrap().iter();
         items
             .map(|item| (item["seq"].clone(), item["deleted"].clone(), item["changed_seq"].clone()))
-            .collect()
+            .collect::<Vec<_>>()
     };
     let expected: Vec<_> = [1, 2, 3, 5]
         .map(|seq| match seq {
