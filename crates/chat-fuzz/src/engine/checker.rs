@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use chat_history::Page;
 use chat_protocol::v2::{
-    ErrorCode, HistoryPage, Joined, MembersPage, PAGE_MEMBERS_DEFAULT, PAGE_MESSAGES, Presence, ServerFrame,
+    ErrorCode, HistoryPage, Joined, MembersPage, MessageFrame, PAGE_MEMBERS_DEFAULT, Presence, ServerFrame,
     StoredMessage,
 };
 use chat_protocol::{
-    COALESCE_ABOVE, Epoch, Identity, Member, MemberInfo, MessageId, Reference, RoomName, UserId, Username,
+    COALESCE_ABOVE, Identity, Member, MemberInfo, MessageId, Reference, RoomName, UserId, Username,
 };
 use chat_rooms::MembersQuery;
 
 use super::reader::Received;
 use super::store::HeldHistory;
+use super::timeline::{MessageStream, Timeline, Wanted, assert_message};
 
 /// Longer lists are compared by length only, because comparing each list of each member would
 /// dominate the run time.
@@ -28,7 +29,12 @@ pub(super) enum Request {
         body: Arc<str>,
         append: u64,
     },
-    History(Page),
+    /// A page of messages. The event `delivered` was delivered when it was requested.
+    History {
+        page: Page,
+        delivered: u64,
+    },
+    Resync(Wanted),
     Members(MembersQuery),
     Refuse,
 }
@@ -61,11 +67,11 @@ impl From<MemberInfo> for Present {
 /// The state at which a participant joined.
 #[derive(Clone, Default)]
 pub(super) struct Start {
-    /// The number of the newest message at that time.
-    pub(super) seq: u64,
-    /// The requested `since` position: epoch and number.
-    pub(super) since: Option<(Epoch, u64)>,
-    pub(super) history: usize,
+    /// The number of an event that was certainly delivered before.
+    pub(super) delivered: u64,
+    /// The number of the newest event that was stored.
+    pub(super) stored: u64,
+    pub(super) wanted: Wanted,
 }
 
 /// A participant's view of the room.
@@ -75,8 +81,10 @@ pub(super) struct Checker {
     /// Whether it receives joins and leaves immediately, with lists of members.
     receives_lists: bool,
     start: Start,
-    /// `None` before the first event.
-    newest: Option<u64>,
+    /// What it knows of the messages, if it receives changes; `None` before the first event.
+    timeline: Option<Timeline>,
+    /// What it knows of the messages, if it receives lists; `None` before the first event.
+    stream: Option<MessageStream>,
     /// The members; `None` if it has received only a sample.
     view: Option<BTreeSet<Present>>,
     pending: BTreeMap<Reference, Request>,
@@ -90,9 +98,21 @@ pub(super) struct Checker {
 
 impl Checker {
     pub(super) fn new(room: RoomName, own: Present, receives_lists: bool, start: Start) -> Self {
-        let (newest, view, pending) = (None, None, BTreeMap::new());
+        let (timeline, stream, view, pending) = (None, None, None, BTreeMap::new());
         let (is_closed, is_name_taken, has_left) = (false, false, false);
-        Self { room, own, receives_lists, start, newest, view, pending, is_closed, is_name_taken, has_left }
+        Self {
+            room,
+            own,
+            receives_lists,
+            start,
+            timeline,
+            stream,
+            view,
+            pending,
+            is_closed,
+            is_name_taken,
+            has_left,
+        }
     }
 
     pub(super) fn expect_reply(&mut self, reference: Reference, request: Request) {
@@ -113,7 +133,10 @@ impl Checker {
 
     /// Checks a participant that has read everything, with nothing in flight.
     pub(super) fn assert_complete(&self, store: &HeldHistory) {
-        assert_eq!(self.newest, Some(store.count(&self.room)), "{:?} in {}", self.own, self.room);
+        assert!(self.has_joined(), "{:?} in {}", self.own, self.room);
+        self.timeline.iter().for_each(|timeline| timeline.assert_complete(store));
+        let newest = store.newest(&self.room);
+        self.stream.iter().for_each(|stream| stream.assert_no_message(&self.room, newest, store));
         // participants with lists receive no acks
         let unanswered = self
             .pending
@@ -129,6 +152,15 @@ impl Checker {
         }
     }
 
+    /// The number of the newest event that it was sent; `None` before the first one.
+    pub(super) fn cursor(&self) -> Option<u64> {
+        self.timeline.as_ref().map(Timeline::cursor)
+    }
+
+    fn has_joined(&self) -> bool {
+        self.timeline.is_some() || self.stream.is_some()
+    }
+
     pub(super) fn has_left(&self) -> bool {
         self.has_left
     }
@@ -138,9 +170,15 @@ impl Checker {
         match received {
             Received::Joined(group, listed) => self.others_joined(&group, listed.first()),
             Received::Left(group, listed) => self.others_left(&group, listed.first()),
+            Received::DeletedMessage(seq) => {
+                let deleted_at = store.message(&self.room, seq).deleted_at;
+                assert!(deleted_at.is_some(), "{seq} is not deleted");
+                self.listed_message(seq, store);
+            }
+            Received::Frame(ServerFrame::Joined(joined)) if self.has_joined() => self.resynced(joined, store),
             Received::Frame(ServerFrame::Joined(joined)) => self.joined(joined, store),
             Received::Frame(frame) => {
-                assert!(self.newest.is_some(), "{frame:?} before its own join");
+                assert!(self.has_joined(), "{frame:?} before its own join");
                 self.frame(frame, store);
             }
         }
@@ -148,9 +186,9 @@ impl Checker {
 
     fn others_joined(&mut self, group: &[Arc<Member>], listed: &[Arc<Member>]) {
         assert!(self.receives_lists);
-        if self.newest.is_none() {
+        if self.stream.is_none() {
             assert!(group.iter().any(|member| member.user == self.own.user), "its own join comes first");
-            self.newest = Some(self.start.seq);
+            self.stream = Some(MessageStream::new(self.start.delivered, self.start.stored));
             self.view = Some(present(listed));
             return;
         }
@@ -158,7 +196,7 @@ impl Checker {
     }
 
     fn others_left(&mut self, group: &[Arc<Member>], listed: &[Arc<Member>]) {
-        assert!(self.receives_lists && self.newest.is_some());
+        assert!(self.receives_lists && self.has_joined());
         self.change(BTreeSet::new(), &present(group), listed);
     }
 
@@ -179,45 +217,80 @@ impl Checker {
     }
 
     fn joined(&mut self, joined: Joined, store: &HeldHistory) {
-        assert!(self.newest.is_none() && !self.receives_lists);
-        assert_eq!((&joined.room, joined.seq), (&self.room, self.start.seq));
-        let since =
-            self.start.since.as_ref().filter(|(epoch, _)| *epoch == joined.epoch).map(|(_, seq)| *seq);
-        assert_eq!(joined.recovered, since.is_some_and(|seq| seq <= joined.seq));
-        let from = if joined.recovered {
-            since.unwrap_or_default()
-        } else {
-            joined.seq.saturating_sub(self.start.history.min(PAGE_MESSAGES) as u64)
-        };
-        self.assert_messages(&joined.messages, from..joined.seq, store);
-        self.newest = Some(joined.seq);
+        assert!(!self.receives_lists && joined.room == self.room);
+        assert!((self.start.delivered..=self.start.stored).contains(&joined.seq), "{}", joined.seq);
+        self.timeline = Some(Timeline::new(&joined, &self.start.wanted, store));
         let view: BTreeSet<_> = joined.members.into_iter().map(Present::from).collect();
         assert!(view.len() as u64 == joined.member_count || view.len() == PAGE_MEMBERS_DEFAULT);
         assert!(view.contains(&self.own) || view.len() == PAGE_MEMBERS_DEFAULT);
         self.view = (view.len() as u64 == joined.member_count).then_some(view);
     }
 
+    fn resynced(&mut self, joined: Joined, store: &HeldHistory) {
+        let Some(Request::Resync(wanted)) = self.replied(joined.reference.clone()) else {
+            panic!("a snapshot without a request")
+        };
+        self.timeline_mut().resynced(&joined, &wanted, store);
+        let answered = |seq: u64| self.assert_answered(seq, store);
+        joined.messages.iter().map(StoredMessage::seq).for_each(answered);
+        let members: BTreeSet<_> = joined.members.into_iter().map(Present::from).collect();
+        assert!(members.len() as u64 == joined.member_count || members.len() == PAGE_MEMBERS_DEFAULT);
+        let is_whole = members.len() as u64 == joined.member_count;
+        if let Some(view) = self.view.as_ref().filter(|_| is_whole && !self.is_closed) {
+            assert_eq!(*view, members, "the members as of the last change");
+        }
+        if is_whole {
+            self.view = Some(members);
+        }
+    }
+
+    fn timeline_mut(&mut self) -> &mut Timeline {
+        self.timeline.as_mut().expect("a participant with changes")
+    }
+
+    /// Checks that it was sent the outcome of its own message before the message.
+    fn assert_answered(&self, seq: u64, store: &HeldHistory) {
+        let number = store.message(&self.room, seq).append;
+        let is_own = |sent: &Request| matches!(sent, Request::Send { append, .. } if *append == number);
+        let is_unanswered = !self.receives_lists && self.pending.values().any(is_own);
+        assert!(!is_unanswered, "the ack of {seq} precedes the message");
+    }
+
+    fn message(&mut self, message: &MessageFrame, store: &HeldHistory) {
+        assert_eq!(message.room, self.room);
+        assert_message(message, store);
+        self.assert_answered(message.seq, store);
+        if self.receives_lists {
+            self.listed_message(message.seq, store);
+        } else {
+            self.timeline_mut().message(message);
+        }
+    }
+
+    /// A message arrives at a session with lists of members.
+    fn listed_message(&mut self, seq: u64, store: &HeldHistory) {
+        let stored = store.message(&self.room, seq);
+        // the sender may have left when the room finds a message whose append has failed
+        if !stored.has_failed {
+            self.assert_member(&stored.message.from);
+        }
+        let stream = self.stream.as_mut().expect("a participant with lists");
+        stream.message(&self.room, seq, store);
+    }
+
     fn frame(&mut self, frame: ServerFrame, store: &HeldHistory) {
         match frame {
-            ServerFrame::Message(message) => {
-                let newest = self.newest.map_or(0, |newest| newest + 1);
-                self.newest = Some(newest);
-                assert_eq!((&message.room, message.seq), (&self.room, newest), "each once, in order");
-                self.assert_member(&message.from);
-                let stored = store.stored(&self.room, newest).expect("it is stored");
-                let received = (&message.id, &message.user, &message.from, &message.body);
-                let expected = &stored.message;
-                assert_eq!(received, (&expected.id, &expected.user, &expected.from, &expected.body));
-                let is_own =
-                    |sent: &Request| matches!(sent, Request::Send { append, .. } if *append == stored.append);
-                let is_unacked = !self.receives_lists && self.pending.values().any(is_own);
-                assert!(!is_unacked, "the ack precedes the message");
+            ServerFrame::Message(message) => self.message(&message, store),
+            ServerFrame::Deleted(deleted) => self.timeline_mut().deleted(&deleted, store),
+            ServerFrame::Sync(sync) => {
+                let messages = self.timeline_mut().synced(&sync, store);
+                messages.into_iter().for_each(|seq| self.assert_answered(seq, store));
             }
             ServerFrame::Ack(ack) => {
                 let Some(Request::Send { id, body, .. }) = self.replied(ack.reference) else {
                     panic!("an ack without a request")
                 };
-                let stored = store.stored(&self.room, ack.seq).expect("it is stored").message;
+                let stored = store.message(&self.room, ack.seq).message;
                 assert_eq!((&stored.user, &stored.id, &stored.body), (&self.own.user, &ack.id, &body));
                 assert!(id.is_none_or(|id| id == ack.id) && ack.room == self.room && ack.stored);
             }
@@ -278,40 +351,33 @@ impl Checker {
         assert_eq!(view.len() as u64, presence.member_count, "snapshot and changes add up");
     }
 
-    fn history(&mut self, page: HistoryPage, store: &HeldHistory) {
-        let Some(Request::History(requested)) = self.replied(page.reference) else {
+    fn history(&mut self, answer: HistoryPage, store: &HeldHistory) {
+        let Some(Request::History { page, delivered }) = self.replied(answer.reference) else {
             panic!("a page without a request")
         };
-        let newest = self.newest.unwrap_or_default();
-        let (from, to, more) = match requested {
+        let HistoryPage { first, last, messages, more, .. } = answer;
+        self.timeline_mut().page(first, last, &messages, store);
+        let newest = self.cursor().unwrap_or_default();
+        let count = |first, last| store.messages(&self.room, first, last).len();
+        // how many messages are surely missing in the requested direction, and how many may be
+        let (limit, required, allowed) = match page {
             Page::After { seq, limit } => {
-                let from = seq.min(newest);
-                let to = from.saturating_add(limit.min(PAGE_MESSAGES) as u64).min(newest);
-                (from, to, to < newest)
+                assert_eq!(first, seq.min(newest).saturating_add(1));
+                // what was sent after the page was read has arrived with the live stream
+                assert!(more || last >= delivered.min(newest), "{last} is before {delivered}");
+                (limit, count(last + 1, delivered), count(last + 1, store.newest(&self.room)))
             }
             Page::Before { seq, limit } => {
-                let to = seq.min(newest + 1).saturating_sub(1);
-                let from = to.saturating_sub(limit.min(PAGE_MESSAGES) as u64);
-                (from, to, from > 0)
+                let last_of = |newest: u64| seq.min(newest + 1).saturating_sub(1);
+                assert!((last_of(delivered)..=last_of(newest)).contains(&last), "{last} of {newest}");
+                assert!(more || first == 1, "{first} is not the oldest number");
+                (limit, count(1, first - 1), count(1, first - 1))
             }
         };
-        self.assert_messages(&page.messages, from..to, store);
-        assert_eq!(page.more, more, "more than {from} to {to} of {newest}");
-    }
-
-    /// Checks that the messages are those after `range.start`, up to `range.end`.
-    fn assert_messages(&self, messages: &[StoredMessage], range: std::ops::Range<u64>, store: &HeldHistory) {
-        assert!(
-            messages.iter().map(StoredMessage::seq).eq(range.start + 1..=range.end),
-            "{messages:?} is not {range:?}"
-        );
-        for message in messages {
-            let StoredMessage::Text { seq, id, from, user, body, .. } = message else {
-                panic!("{message:?}")
-            };
-            let stored = store.stored(&self.room, *seq).expect("it is stored").message;
-            assert_eq!((id, from, user, body), (&stored.id, &stored.from, &stored.user, &stored.body));
-        }
+        assert!(messages.len() <= limit, "{} of {limit} messages", messages.len());
+        assert!(required == 0 || more, "{first} to {last} of {newest}");
+        assert!(allowed > 0 || !more, "{first} to {last} of {newest}");
+        assert!(!more || messages.len() == limit || required == 0, "a page ends at its limit");
     }
 
     fn members(&mut self, page: MembersPage) {

@@ -107,6 +107,29 @@ pub(super) enum Command {
     },
     /// Stores all held appends, and holds none from now on.
     Release,
+    /// Deletes the messages with `count` numbers, in a task of its own. The first number is `back`
+    /// numbers before that of the newest event; after it if negative.
+    Delete {
+        room: u8,
+        back: i64,
+        count: u8,
+    },
+    /// Requests a snapshot, as after a gap; `Now` from the participant's own position.
+    Resync {
+        who: u8,
+        from: StartAt,
+        history: usize,
+    },
+    /// Stores this many of the held appends, but reports errors.
+    FailFalsely {
+        count: u8,
+    },
+    /// Lets time pass between the next read of the store and its answer: `failing` of the held
+    /// appends fail falsely, and then `stored` are stored.
+    AnswerLate {
+        failing: u8,
+        stored: u8,
+    },
     /// Yields to the runtime once.
     Yield,
     /// Runs everything that does not need time to pass.
@@ -209,8 +232,21 @@ impl Iterator for Commands<'_> {
             28 => Command::Yield,
             29 => Command::Settle,
             30 => Command::Wait,
-            _ if self.byte()? == u8::MAX => Command::Close,
-            _ => Command::Yield,
+            // later commands are here, so that the others keep their bytes
+            _ => match self.byte()? {
+                0..64 => Command::Yield,
+                64..144 => {
+                    let (room, back) = (self.byte()?, i64::from(self.byte()?) - 8);
+                    Command::Delete { room, back, count: self.byte()? }
+                }
+                144..192 => Command::Resync { who: self.byte()?, from: self.from()?, history: self.size()? },
+                192..224 => Command::FailFalsely { count: self.byte()? % 8 },
+                224..u8::MAX => {
+                    let byte = self.byte()?;
+                    Command::AnswerLate { failing: byte % 16, stored: byte / 16 }
+                }
+                u8::MAX => Command::Close,
+            },
         })
     }
 }

@@ -2,32 +2,20 @@
 
 use chat_protocol::v2::{LeftReason, Since};
 use chat_protocol::{Epoch, Identity, RoomName};
-use chat_rooms::{Admission, JoinError, SendWindow, Sink, Subscribe};
+use chat_rooms::{Admission, JoinError, SendWindow, Subscribe};
 
 use super::checker::Start;
 use super::command::{ReaderKind, StartAt};
 use super::harness::{Harness, pick};
 use super::participant::Participant;
 use super::reader::Reader;
+use super::timeline::Wanted;
 
 /// The maximum number of participants: somewhat more than the threshold of a large room.
 const MAX_PARTICIPANTS: usize = 140;
 
 /// A reader that is never too slow.
 const FAST_READER: ReaderKind = ReaderKind::Events { capacity: 100_000 };
-
-/// What a member requests when it joins.
-#[derive(Clone)]
-struct Options {
-    since: Option<Since>,
-    history: usize,
-}
-
-impl Options {
-    fn subscribe(&self, sink: Sink) -> Subscribe {
-        Subscribe::new(sink).since(self.since.clone()).history(self.history)
-    }
-}
 
 impl Harness {
     /// Requests an admission, and checks that the name has one user in its room.
@@ -66,8 +54,8 @@ impl Harness {
         }
         let Some(admission) = self.admit(&room, &user).await else { return };
         let (reader, sink) = Reader::new(reads, self.encoding, &self.budget);
-        let start = Start { seq: self.store.count(&room), ..Start::default() };
         let (member, _) = admission.join(Subscribe::new(sink).with_lists()).await.expect("nothing is read");
+        let start = self.start_of(&room, Wanted::default());
         self.add(Participant::new(room, user, member, reader, true, start));
     }
 
@@ -84,10 +72,11 @@ impl Harness {
         }
         let Some(admission) = self.admit(&room, &user).await else { return };
         let (reader, sink) = Reader::new(reads, self.encoding, &self.budget);
-        let options = self.options(&room, from, history);
-        let (member, _) =
-            admission.with_window(&window()).join(options.subscribe(sink)).await.expect("memory answers");
-        let start = self.start_of(&room, options);
+        let wanted = self.wanted(&room, from, history);
+        let since = wanted.since.clone().map(|(epoch, seq)| Since { epoch, seq });
+        let subscribe = Subscribe::new(sink).since(since).history(history);
+        let (member, _) = admission.with_window(&window()).join(subscribe).await.expect("memory answers");
+        let start = self.start_of(&room, wanted);
         self.add(Participant::new(room, user, member, reader, false, start));
     }
 
@@ -129,20 +118,19 @@ impl Harness {
         self.former.push(broken);
     }
 
-    fn options(&mut self, room: &RoomName, from: StartAt, history: usize) -> Options {
-        let seq = |back: i64| self.store.count(room).saturating_add_signed(-back);
+    pub(super) fn wanted(&self, room: &RoomName, from: StartAt, history: usize) -> Wanted {
+        let seq = |back: i64| self.store.newest(room).saturating_add_signed(-back);
         let since = match from {
             StartAt::Now => None,
-            StartAt::Newest { back } => Some(Since { epoch: self.engine.epoch(), seq: seq(back) }),
-            StartAt::AnotherEpoch => Some(Since { epoch: Epoch::new("another"), seq: 0 }),
+            StartAt::Newest { back } => Some((self.engine.epoch(), seq(back))),
+            StartAt::AnotherEpoch => Some((Epoch::new("another"), 0)),
         };
-        Options { since, history }
+        Wanted { since, history, delivered: self.store.delivered(room) }
     }
 
     /// The start of a participant that has just joined.
-    fn start_of(&self, room: &RoomName, options: Options) -> Start {
-        let since = options.since.map(|since| (since.epoch, since.seq));
-        Start { seq: self.store.count(room), since, history: options.history }
+    fn start_of(&self, room: &RoomName, wanted: Wanted) -> Start {
+        Start { delivered: self.store.delivered(room), stored: self.store.newest(room), wanted }
     }
 
     pub(super) fn leave(&mut self, who: u8, with_notice: bool) {

@@ -1,14 +1,16 @@
-//! Any commands to the engine, checked against a simple model: the messages of each room in order,
-//! and its members.
+//! Any commands to the engine, checked against a simple model: the events of each room in order,
+//! the states of its messages, and its members.
 
 mod checker;
 mod command;
 mod harness;
 mod joining;
+mod log;
 mod participant;
 mod reader;
 mod requests;
 mod store;
+mod timeline;
 
 use command::Commands;
 use harness::Harness;

@@ -23,6 +23,8 @@ pub(super) enum Received {
     Joined(MemberGroup, Arc<MemberList>),
     /// These members left; the list is the state after it.
     Left(MemberGroup, Arc<MemberList>),
+    /// The message with this number, which was deleted before it was delivered.
+    DeletedMessage(u64),
     Frame(ServerFrame),
 }
 
@@ -263,6 +265,7 @@ fn received(event: &Event) -> Received {
     match event {
         Event::Entered { group, members } => Received::Joined(group.clone(), Arc::clone(members)),
         Event::Left { group, members } => Received::Left(group.clone(), Arc::clone(members)),
+        Event::Message { message, .. } if message.text().is_none() => Received::DeletedMessage(message.seq),
         event => Received::Frame(v2::frame(event).unwrap_or_else(|| panic!("{event:?}"))),
     }
 }

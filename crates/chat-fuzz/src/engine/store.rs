@@ -3,21 +3,28 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chat_history::{
-    AppendError, Appended, Durability, HistoryError, HistoryStore, MemoryHistory, Messages, NewMessage,
+    AppendError, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages, NewEvent,
     OnAppended, Page, Retention,
 };
 use chat_protocol::{Epoch, RoomName};
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt};
 use parking_lot::Mutex;
+use tokio::task::yield_now;
+use tokio::time::Instant;
 
-/// A stored message, and the number of its append.
-#[derive(Clone)]
-pub(super) struct Stored {
-    pub(super) message: NewMessage,
-    pub(super) append: u64,
-}
+use super::log::{RoomLog, Stored};
+
+/// A room asks the store well within this time what has become of an append that failed.
+const DOUBT: Duration = Duration::from_secs(1);
+
+/// How often a late answer yields, so that the rooms settle what was stored in the meantime.
+const LATE_YIELDS: usize = 24;
+
+/// An append that is held back.
+type Held = (NewEvent, u64, OnAppended);
 
 /// The store, shared between the engine and the harness.
 #[derive(Clone, Default)]
@@ -29,13 +36,29 @@ pub(super) struct HeldHistory {
 #[derive(Default)]
 struct State {
     is_holding: bool,
-    held: VecDeque<(NewMessage, u64, OnAppended)>,
-    /// The number of appends.
-    appends: u64,
-    /// The size of all appends, in bytes.
+    held: VecDeque<Held>,
+    /// How many of the held appends fail falsely, and how many are stored then, before the next
+    /// read is answered.
+    before_answer: (usize, usize),
+    /// The number of appended messages.
+    sent: u64,
+    /// The size of all messages, in bytes.
     bytes: usize,
-    logs: HashMap<RoomName, Vec<Stored>>,
+    /// How many deletions failed.
+    failed_deletions: usize,
+    logs: HashMap<RoomName, RoomLog>,
     faults: Vec<String>,
+}
+
+/// How an append ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// The store does its work and says so.
+    Stored,
+    /// Nothing is stored.
+    Failed,
+    /// The store does its work, but reports an error.
+    FailedFalsely,
 }
 
 impl HeldHistory {
@@ -50,17 +73,29 @@ impl HeldHistory {
 
     /// Stores this many of the held appends.
     pub(super) fn store(&self, count: usize) {
-        for _ in 0..count {
-            let Some((message, append, on_appended)) = self.state.lock().held.pop_front() else { return };
-            self.append_now(message, append, on_appended);
-        }
+        self.end(count, Ending::Stored);
     }
 
     /// Fails this many of the held appends.
     pub(super) fn fail(&self, count: usize) {
+        self.end(count, Ending::Failed);
+    }
+
+    /// Stores this many of the held appends, but reports errors.
+    pub(super) fn fail_falsely(&self, count: usize) {
+        self.end(count, Ending::FailedFalsely);
+    }
+
+    /// The answer of the next read is late: before it, this many of the held appends fail falsely,
+    /// and then this many are stored.
+    pub(super) fn answer_late(&self, failing: usize, stored: usize) {
+        self.state.lock().before_answer = (failing, stored);
+    }
+
+    fn end(&self, count: usize, ending: Ending) {
         for _ in 0..count {
-            let Some((_, _, on_appended)) = self.state.lock().held.pop_front() else { return };
-            on_appended(Err(AppendError::Unavailable(HistoryError::other("on purpose"))));
+            let Some(held) = self.state.lock().held.pop_front() else { return };
+            self.append_now(held, ending);
         }
     }
 
@@ -68,22 +103,72 @@ impl HeldHistory {
         !self.state.lock().held.is_empty()
     }
 
-    pub(super) fn appends(&self) -> u64 {
-        self.state.lock().appends
+    /// The number of messages that were appended.
+    pub(super) fn sent(&self) -> u64 {
+        self.state.lock().sent
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.state.lock().bytes
     }
 
-    /// The number of messages in a room.
-    pub(super) fn count(&self, room: &RoomName) -> u64 {
-        self.state.lock().logs.get(room).map_or(0, |log| log.len() as u64)
+    fn with_log<T>(&self, room: &RoomName, read: impl FnOnce(&RoomLog) -> T) -> T {
+        read(self.state.lock().logs.entry(room.clone()).or_default())
     }
 
-    pub(super) fn stored(&self, room: &RoomName, seq: u64) -> Option<Stored> {
-        let index = usize::try_from(seq.checked_sub(1)?).ok()?;
-        self.state.lock().logs.get(room)?.get(index).cloned()
+    /// The number of the newest event of a room.
+    pub(super) fn newest(&self, room: &RoomName) -> u64 {
+        self.with_log(room, RoomLog::newest)
+    }
+
+    /// The number of an event that the room has certainly delivered.
+    pub(super) fn delivered(&self, room: &RoomName) -> u64 {
+        self.with_log(room, |log| log.delivered)
+    }
+
+    /// Notes that the rooms have settled all results. Those in doubt may not know all events.
+    pub(super) fn note_settled(&self) {
+        let certain = |log: &&mut RoomLog| log.doubtful_until.is_none_or(|until| until < Instant::now());
+        for log in self.state.lock().logs.values_mut().filter(certain) {
+            log.delivered = log.newest();
+        }
+    }
+
+    /// Whether the room may not know all events, because appends failed falsely.
+    pub(super) fn is_in_doubt(&self, room: &RoomName) -> bool {
+        self.with_log(room, |log| log.doubtful_until.is_some_and(|until| Instant::now() <= until))
+    }
+
+    /// The message with this number. Panics if there is none.
+    pub(super) fn message(&self, room: &RoomName, seq: u64) -> Stored {
+        let found = self.with_log(room, |log| log.message(seq).cloned());
+        found.unwrap_or_else(|| panic!("{seq} is not a message of {room}"))
+    }
+
+    /// The numbers of the messages deleted by the event with this number.
+    pub(super) fn targets(&self, room: &RoomName, seq: u64) -> Option<Vec<u64>> {
+        self.with_log(room, |log| log.targets(seq).map(<[u64]>::to_vec))
+    }
+
+    /// The numbers of the messages from `first` to `last`.
+    pub(super) fn messages(&self, room: &RoomName, first: u64, last: u64) -> Vec<u64> {
+        self.with_log(room, |log| (first..=last).filter(|seq| log.message(*seq).is_some()).collect())
+    }
+
+    /// The messages before `first` that the events after `after` have deleted, with the numbers of
+    /// these events.
+    pub(super) fn changed(&self, room: &RoomName, first: u64, after: u64) -> Vec<(u64, u64)> {
+        self.with_log(room, |log| {
+            let changed = |seq| Some((seq, log.message(seq)?.deleted_at.filter(|deleted| *deleted > after)?));
+            (1..first).filter_map(changed).collect()
+        })
+    }
+
+    /// How many messages the deletions that did not fail have deleted, and how many deletions
+    /// failed.
+    pub(super) fn deletions(&self) -> (usize, usize) {
+        let state = self.state.lock();
+        (state.logs.values().map(RoomLog::deleted).sum(), state.failed_deletions)
     }
 
     pub(super) fn assert_sound(&self) {
@@ -91,46 +176,44 @@ impl HeldHistory {
         assert!(state.faults.is_empty(), "{:?}", state.faults);
     }
 
-    fn append_now(&self, message: NewMessage, append: u64, on_appended: OnAppended) {
-        let state = Arc::clone(&self.state);
-        let new = message.clone();
+    fn append_now(&self, (event, number, on_appended): Held, ending: Ending) {
+        if ending != Ending::Stored && matches!(event, NewEvent::Deletion(_)) {
+            self.state.lock().failed_deletions += 1;
+        }
+        let failure = || Err(AppendError::Unavailable(HistoryError::other("on purpose")));
+        if ending == Ending::Failed {
+            return on_appended(failure());
+        }
+        let (state, fails) = (Arc::clone(&self.state), ending == Ending::FailedFalsely);
+        let new = event.clone();
         // recorded before the engine receives the result
         let recording: OnAppended = Box::new(move |outcome| {
             {
                 let mut state = state.lock();
                 let State { logs, faults, .. } = &mut *state;
-                let log = logs.entry(new.room.clone()).or_default();
-                faults.extend(record(log, &new, append, &outcome));
+                let log = logs.entry(new.room().clone()).or_default();
+                if fails {
+                    log.doubtful_until = Some(Instant::now() + DOUBT);
+                }
+                let fault = log.record(&new, number, fails, &outcome);
+                faults.extend(fault.map(|()| format!("{new:?} became {outcome:?}")));
             }
-            on_appended(outcome);
+            on_appended(if fails { failure() } else { outcome });
         });
-        self.inner.append(message, recording);
+        self.inner.append(event, recording);
     }
-}
 
-/// Records what was stored. Returns a description if the result is wrong.
-fn record(
-    log: &mut Vec<Stored>,
-    new: &NewMessage,
-    append: u64,
-    outcome: &Result<Appended, AppendError>,
-) -> Option<String> {
-    let is_same = |first: &Stored| first.message.id == new.id && first.message.user == new.user;
-    let first = log.iter().position(|first| new.idempotent && first.message.idempotent && is_same(first));
-    let is_right = match (outcome, first) {
-        (Ok(appended), Some(first)) => {
-            appended.duplicate
-                && appended.message.seq == first as u64 + 1
-                && log[first].message.body == new.body
+    /// What happens between a read and its answer.
+    async fn before_answer(&self) {
+        let (failing, stored) = std::mem::take(&mut self.state.lock().before_answer);
+        if (failing, stored) != (0, 0) {
+            self.fail_falsely(failing);
+            self.store(stored);
+            for _ in 0..LATE_YIELDS {
+                yield_now().await;
+            }
         }
-        (Ok(appended), None) => {
-            log.push(Stored { message: new.clone(), append });
-            !appended.duplicate && appended.message.seq == log.len() as u64
-        }
-        (Err(AppendError::IdReused), Some(first)) => log[first].message.body != new.body,
-        (Err(_), _) => false,
-    };
-    (!is_right).then(|| format!("{new:?} became {outcome:?}"))
+    }
 }
 
 impl fmt::Debug for HeldHistory {
@@ -148,26 +231,57 @@ impl HistoryStore for HeldHistory {
         Durability::Disk
     }
 
-    fn append(&self, message: NewMessage, on_appended: OnAppended) {
+    fn append(&self, event: NewEvent, on_appended: OnAppended) {
         let mut state = self.state.lock();
-        let append = state.appends;
-        state.appends += 1;
-        state.bytes += message.body.len() + 256;
+        let number = state.sent;
+        if let NewEvent::Message(message) = &event {
+            state.sent += 1;
+            state.bytes += message.body.len() + 256;
+        }
         // in order, after the appends that are held already
         if state.is_holding || !state.held.is_empty() {
-            state.held.push_back((message, append, on_appended));
+            state.held.push_back((event, number, on_appended));
         } else {
             drop(state);
-            self.append_now(message, append, on_appended);
+            self.append_now((event, number, on_appended), Ending::Stored);
         }
     }
 
-    fn newest(&self, room: RoomName) -> BoxFuture<'_, Result<u64, HistoryError>> {
-        self.inner.newest(room)
+    fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
+        async move {
+            let extent = self.inner.extent(room, retention).await;
+            self.before_answer().await;
+            extent
+        }
+        .boxed()
     }
 
-    fn page(&self, room: RoomName, page: Page) -> BoxFuture<'_, Result<Messages, HistoryError>> {
-        self.inner.page(room, page)
+    fn page(
+        &self,
+        room: RoomName,
+        page: Page,
+        retention: Retention,
+    ) -> BoxFuture<'_, Result<Messages, HistoryError>> {
+        async move {
+            let messages = self.inner.page(room, page, retention).await;
+            self.before_answer().await;
+            messages
+        }
+        .boxed()
+    }
+
+    fn changed(
+        &self,
+        room: RoomName,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Changed, HistoryError>> {
+        async move {
+            let changed = self.inner.changed(room, after, limit).await;
+            self.before_answer().await;
+            changed
+        }
+        .boxed()
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {

@@ -39,7 +39,8 @@ pub(crate) struct Core {
     ending: HashMap<usize, Ending>,
     /// The sessions whose messages are in flight to the store.
     pub(crate) in_flight: HashMap<SubscriptionId, InFlight>,
-    /// Whether the store may have an event that no result has: an append has failed.
+    /// Whether the room is going to ask the store for its newest event: an append has failed, and
+    /// may be stored all the same.
     pub(crate) in_doubt: bool,
     /// The events in flight to the store that no session has sent.
     pub(crate) acts: usize,

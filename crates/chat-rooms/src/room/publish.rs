@@ -129,7 +129,7 @@ impl Room {
                     self.deliver(core, event, None, None);
                 }
             }
-            Source::Doubt { .. } => core.in_doubt = false,
+            Source::Doubt { .. } => {}
         }
     }
 

@@ -104,8 +104,16 @@ impl Room {
                 // nobody is left to tell if the room is gone
                 let Some(room) = room.upgrade() else { return };
                 let retention = room.context().retention.retention();
+                // an append that fails from now on may not be in the answer: it begins a new check
+                room.lock().in_doubt = false;
                 let extent = room.context().history.extent(room.name.clone(), retention).await;
-                let Ok(extent) = extent else { continue };
+                let Ok(extent) = extent else {
+                    let has_new_check = mem::replace(&mut room.lock().in_doubt, true);
+                    if has_new_check {
+                        return;
+                    }
+                    continue;
+                };
                 let source = Source::Doubt { newest: extent.newest };
                 let result = AppendResult { outcome: Ok(Appended::Unchanged), source };
                 let settlement = Settlement { result, taken_at: None, span: Span::none(), then: None };

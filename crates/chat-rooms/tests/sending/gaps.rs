@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use chat_history::{
     AppendError, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages, NewEvent,
@@ -11,6 +12,8 @@ use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{DeletedBy, Epoch, RoomName, Since};
 use chat_rooms::{Engine, Outgoing, Resync, Sink, Subscribe};
 use futures::future::{BoxFuture, FutureExt, ready};
+use tokio::sync::Mutex;
+use tokio::time::sleep;
 
 use crate::support::{guest, join, next, next_word, outgoing, room};
 
@@ -22,6 +25,8 @@ struct FalseFailure {
     appends: Arc<AtomicU32>,
     /// How many of the next reads fail.
     reads: Arc<AtomicU32>,
+    /// Holds back the answers of the reads of numbers.
+    answers: Arc<Mutex<()>>,
 }
 
 fn failure() -> HistoryError {
@@ -51,7 +56,12 @@ impl HistoryStore for FalseFailure {
     }
 
     fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
-        self.inner.extent(room, retention)
+        async move {
+            let extent = self.inner.extent(room, retention).await;
+            drop(self.answers.lock().await);
+            extent
+        }
+        .boxed()
     }
 
     fn page(
@@ -158,6 +168,24 @@ async fn what_a_failed_commit_stored_is_delivered_although_nothing_follows() {
     store.appends.store(1, Ordering::SeqCst);
     assert!(engine.delete_messages(&room(), &[1], DeletedBy::Operator).await.is_err());
     while next(&mut anas).await != "sync 2..2 #1" {}
+}
+
+/// The answer to the room's question is older than the second failure.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_fails_while_the_room_asks_is_delivered() {
+    let store = FalseFailure::default();
+    let engine = engine(&store).await;
+    let (ana, mut anas) = join(&engine, "ana").await;
+    store.appends.store(1, Ordering::SeqCst);
+    assert!(ana.send(outgoing("one")).await.is_err());
+    let answer = store.answers.lock().await;
+    // the room asks half a second after the failure
+    sleep(Duration::from_secs(1)).await;
+    store.appends.store(1, Ordering::SeqCst);
+    assert!(ana.send(outgoing("two")).await.is_err());
+    drop(answer);
+    while next(&mut anas).await != "sync 1..1 #1" {}
+    while next(&mut anas).await != "sync 2..2 #2" {}
 }
 
 #[tokio::test(flavor = "multi_thread")]
