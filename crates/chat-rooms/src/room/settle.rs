@@ -186,13 +186,15 @@ struct Settled {
 #[derive(Debug)]
 pub(crate) struct Settling {
     room: Arc<Room>,
+    /// The events up to this number have to be delivered before the next result.
+    gap: Option<u64>,
     is_done: bool,
 }
 
 impl Settling {
     /// The task that a queued result has to start.
     pub(crate) fn new(room: Arc<Room>) -> Self {
-        Self { room, is_done: false }
+        Self { room, gap: None, is_done: false }
     }
 
     /// Announces that a member's task is about to append a message, and will settle what is queued
@@ -207,6 +209,7 @@ impl Settling {
         if let Some(results) = self.room.settle_queue.next() {
             let Settled { woken, gap } = self.room.settle_all(results);
             woken.into_iter().for_each(|pump| self.room.spawn_pump(pump));
+            self.gap = gap;
             if gap.is_some() || !self.room.settle_queue.finish() {
                 return Some(self);
             }
@@ -219,17 +222,21 @@ impl Settling {
     /// does both, so that a message takes no more steps than one that is settled by the writer.
     pub(crate) async fn run(mut self, then: impl FnOnce(&Arc<Room>) + Send) {
         let mut woken = None;
-        while let Some(results) = self.room.settle_queue.next() {
+        loop {
+            if let Some(last) = self.gap {
+                self.room.fill_gap(&*self.room.context().history, last).await;
+                self.gap = None;
+            }
+            let Some(results) = self.room.settle_queue.next() else { break };
             if let Some(pump) = woken.take() {
                 // more is queued: the pump delivers meanwhile
                 self.room.spawn_pump(pump);
                 tokio::task::yield_now().await;
             }
             let settled = self.room.settle_all(results);
-            woken = settled.woken;
-            if let Some(last) = settled.gap {
+            (woken, self.gap) = (settled.woken, settled.gap);
+            if self.gap.is_some() {
                 woken.take().into_iter().for_each(|pump| self.room.spawn_pump(pump));
-                self.room.fill_gap(&*self.room.context().history, last).await;
             }
         }
         self.is_done = true;
@@ -247,10 +254,12 @@ impl Drop for Settling {
         if self.is_done {
             return;
         }
-        while let Some(results) = self.room.settle_queue.next() {
+        loop {
+            self.gap.take().into_iter().for_each(|last| self.room.skip_gap(last));
+            let Some(results) = self.room.settle_queue.next() else { return };
             let Settled { woken, gap } = self.room.settle_all(results);
             woken.into_iter().for_each(|pump| self.room.spawn_pump(pump));
-            gap.into_iter().for_each(|last| self.room.skip_gap(last));
+            self.gap = gap;
         }
     }
 }
