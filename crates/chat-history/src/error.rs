@@ -93,8 +93,8 @@ pub enum AppendError {
     /// have been deleted or pruned since. Nothing was stored.
     #[error("the id was already used for another message")]
     IdReused,
-    /// The store failed. It is not known whether the event was stored; it is safe to append it again,
-    /// a message with the same id.
+    /// The store failed. It is not known whether the event was stored; it is safe to append it
+    /// again, a message with the same id.
     #[error(transparent)]
     Unavailable(#[from] HistoryError),
 }

@@ -351,8 +351,8 @@ pub trait HistoryStore: fmt::Debug + Send + Sync + 'static {
     fn durability(&self) -> Durability;
 
     /// Queues an event to be stored after all events that were queued before, and returns at once.
-    /// The queue is not bounded: the caller has to limit how much it appends. `on_appended` receives
-    /// the result.
+    /// The queue is not bounded: the caller has to limit how much it appends. `on_appended`
+    /// receives the result.
     ///
     /// A deletion removes the text, the author and the author's id from those of its targets that
     /// exist and are not deleted yet. If there are none, the result is [`Appended::Unchanged`].

@@ -30,9 +30,13 @@ async fn a_client_keeps_its_cursor_over_the_upgrade() {
     let mut ana = Session::hello(server.address, "ana").await;
     let join = json!({"type": "join", "room": "lobby", "since": {"epoch": EPOCH, "seq": 2}});
     let joined = ana.ask(join).await;
-    assert_eq!((&joined["epoch"], &joined["recovered"], &joined["seq"]), (&json!(EPOCH), &json!(true), &json!(4)));
+    assert_eq!(
+        (&joined["epoch"], &joined["recovered"], &joined["seq"]),
+        (&json!(EPOCH), &json!(true), &json!(4))
+    );
     let [erased, newest] = &joined["messages"].as_array().unwrap()[..] else { panic!("{joined}") };
-    let expected = json!({"seq": 3, "sent_at": erased["sent_at"], "deleted": true, "by": "operator", "changed_seq": 3});
+    let expected =
+        json!({"seq": 3, "sent_at": erased["sent_at"], "deleted": true, "by": "operator", "changed_seq": 3});
     assert_eq!(*erased, expected);
     assert_eq!((&newest["seq"], &newest["from"], &newest["user"]), (&json!(4), &json!("ana"), &json!("g_0")));
     assert_eq!(joined["changed"], json!([]));

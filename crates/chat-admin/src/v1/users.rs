@@ -97,9 +97,10 @@ pub(super) async fn export(
 /// Erase a user's messages in all rooms.
 ///
 /// The text, sender and id of each message are removed from the database; its number and time stay.
-/// Open pages and other clients are notified, and stop showing the messages. This may take several requests. Messages that are sent meanwhile may stay, so close the user's
-/// sessions first. The user `g_0` has the messages of all senders from before messages had the id
-/// of their sender, so `username` is required for it.
+/// Open pages and other clients are notified, and stop showing the messages. This may take several
+/// requests. Messages that are sent meanwhile may stay, so close the user's sessions first. The
+/// user `g_0` has the messages of all senders from before messages had the id of their sender, so
+/// `username` is required for it.
 #[utoipa::path(delete, path = "/v1/users/{user}/messages", operation_id = "erase_messages",
     params(("user" = String, Path, description = "The user's id"), MessageQuery),
     responses((status = 200, body = ErasedMessages), (status = 400, body = Problem),

@@ -30,9 +30,9 @@ pub enum Event {
         /// The delay.
         retry_in: Duration,
     },
-    /// The session has joined a room, or has resumed the room's stream. [`Client::join`] returns the
-    /// same value; the event marks its position in the stream. It is repeated after each reconnect,
-    /// and whenever the client has missed events of the room and asked for them.
+    /// The session has joined a room, or has resumed the room's stream. [`Client::join`] returns
+    /// the same value; the event marks its position in the stream. It is repeated after each
+    /// reconnect, and whenever the client has missed events of the room and asked for them.
     ///
     /// If [`recovered`](Joined::recovered) is false, everything that the program holds of the room
     /// is void, and the room starts with [`Joined::messages`]. So it is at the first join. If it is
@@ -136,8 +136,8 @@ pub struct Connected {
 /// the history, starting at its own position:
 ///
 /// ```no_run
-/// # async fn run(client: chat_client::Client, joined: &chat_client::Joined) -> Result<(), Box<dyn std::error::Error>> {
-/// use chat_client::Page;
+/// # async fn run(client: chat_client::Client, joined: &chat_client::Joined) -> Result<(), Box<dyn
+/// std::error::Error>> { use chat_client::Page;
 ///
 /// if let Some(since) = joined.since.as_ref().filter(|_| !joined.recovered) {
 ///     // numbers of another epoch have no meaning in this one

@@ -50,7 +50,8 @@ pub(crate) struct Work {
 
 /// Adds a waiter to a list. Dropping its sender wakes it.
 pub(crate) fn wait_in(waiters: &mut Vec<oneshot::Sender<()>>) -> oneshot::Receiver<()> {
-    // those who gave up make room, so that the list is no longer than twice the number of the others
+    // those who gave up make room, so that the list is no longer than twice the number of the
+    // others
     if waiters.len() == waiters.capacity() {
         waiters.retain(|waiter| !waiter.is_closed());
     }

@@ -10,8 +10,8 @@ use crate::member::pending_append::PendingAct;
 impl Engine {
     /// Deletes messages of a room: their text, author and id are removed from the store, and
     /// everyone in the room receives [`Deleted`](chat_protocol::Event::Deleted), except sessions
-    /// that joined [with lists](crate::Subscribe::with_lists). The numbers of the messages remain in
-    /// use.
+    /// that joined [with lists](crate::Subscribe::with_lists). The numbers of the messages remain
+    /// in use.
     ///
     /// Returns how many messages were deleted. Messages that do not exist, or are deleted already,
     /// do not count.

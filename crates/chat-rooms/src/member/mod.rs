@@ -242,8 +242,8 @@ impl Membership {
     /// Sends this session a page of messages, in order with the events of the room: no message of
     /// the page arrives later as an event, and no state is older than the events before the page.
     ///
-    /// Waits until the messages that the session has in flight are settled. For sessions that joined
-    /// without [lists](crate::Subscribe::with_lists).
+    /// Waits until the messages that the session has in flight are settled. For sessions that
+    /// joined without [lists](crate::Subscribe::with_lists).
     ///
     /// Cancel-safe.
     ///

@@ -185,8 +185,8 @@ impl CatchUp {
         }
     }
 
-    /// The end of the recovery with the newest messages, as many as were requested and fit, of those
-    /// from the number `first` on.
+    /// The end of the recovery with the newest messages, as many as were requested and fit, of
+    /// those from the number `first` on.
     fn newest_of(&self, first: u64, mut messages: Vec<Arc<Message>>, tail: &Tail) -> Step {
         let mut bytes = 0;
         let fits = |message: &&Arc<Message>| {

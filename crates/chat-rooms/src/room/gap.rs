@@ -50,8 +50,8 @@ impl Room {
         });
     }
 
-    /// Reads what the events after `newest` up to `last` have changed. `None` if that is too much for
-    /// one event.
+    /// Reads what the events after `newest` up to `last` have changed. `None` if that is too much
+    /// for one event.
     async fn read_range(
         &self,
         history: &dyn HistoryStore,

@@ -81,8 +81,8 @@ impl RetentionCutoff {
         self.max_count.is_none_or(|max| count as u64 <= max) && self.is_young(message.sent_at)
     }
 
-    /// Returns `false` for each message that is not kept in a room whose newest event has the number
-    /// `newest`, and for some that are: it counts events instead of messages. For caches.
+    /// Returns `false` for each message that is not kept in a room whose newest event has the
+    /// number `newest`, and for some that are: it counts events instead of messages. For caches.
     pub(crate) fn may_keep(self, seq: u64, sent_at: Timestamp, newest: u64) -> bool {
         self.max_count.is_none_or(|max| seq.saturating_add(max) > newest) && self.is_young(sent_at)
     }

@@ -93,7 +93,8 @@ async fn send_or_give_up(member: Membership, name: &'static str) -> Membership {
     member
 }
 
-/// Senders that wait for each other, some of which give up at any moment: all others get their turn.
+/// Senders that wait for each other, some of which give up at any moment: all others get their
+/// turn.
 #[test]
 fn a_sender_that_waits_gets_its_turn_whoever_gives_up() {
     explore(|| {

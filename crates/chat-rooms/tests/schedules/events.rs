@@ -9,8 +9,8 @@ use crate::client::{Log, Timeline, guest, is_answered, join, join_as, outgoing, 
 use crate::explore::explore;
 use crate::store::{Presence, Store, engine};
 
-/// Whatever fails, and whoever joins or resyncs in the middle: a member that follows the cursor rule
-/// ends with the messages of the store, in their states.
+/// Whatever fails, and whoever joins or resyncs in the middle: a member that follows the cursor
+/// rule ends with the messages of the store, in their states.
 #[test]
 fn members_that_follow_the_cursor_rule_end_with_the_messages_of_the_store() {
     explore(|| {

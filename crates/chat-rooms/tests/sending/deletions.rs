@@ -239,7 +239,8 @@ async fn messages_of_a_room_without_members_are_deleted() {
     assert_eq!(next_word(&mut bobs).await, "joined@1203", "three events");
 }
 
-/// A deletion that arrives while nobody is there, and while the room is being loaded, leaves no gap.
+/// A deletion that arrives while nobody is there, and while the room is being loaded, leaves no
+/// gap.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_may_meet_a_join() {
     for _ in 0..50 {
