@@ -15,7 +15,7 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 
 /// All messages of a room, and what survives pruning: the newest number, and the ids.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Room {
     messages: Vec<Arc<Message>>,
     newest: u64,
@@ -32,11 +32,13 @@ struct ListHistory {
     rooms: Mutex<HashMap<RoomName, Room>>,
 }
 
-impl Room {
-    fn new() -> Self {
-        Self { oldest: 1, ..Self::default() }
+impl Default for Room {
+    fn default() -> Self {
+        Self { messages: Vec::new(), newest: 0, oldest: 1, ids: HashMap::new() }
     }
+}
 
+impl Room {
     fn append(&mut self, new: NewMessage) -> Result<Appended, AppendError> {
         let (key, digest) = ((new.user.clone(), new.id.clone()), new.digest());
         if new.idempotent
@@ -135,15 +137,12 @@ impl Room {
 
 impl ListHistory {
     /// Reads a room. A room that was never written to has no messages.
-    fn read<T: Send>(
+    fn read<T: Send + 'static>(
         &self,
         room: &RoomName,
         read: impl FnOnce(&Room) -> T,
-    ) -> BoxFuture<'_, Result<T, HistoryError>>
-    where
-        T: 'static,
-    {
-        let found = read(self.rooms.lock().get(room).unwrap_or(&Room::new()));
+    ) -> BoxFuture<'_, Result<T, HistoryError>> {
+        let found = read(self.rooms.lock().get(room).unwrap_or(&Room::default()));
         ready(Ok(found)).boxed()
     }
 }
@@ -159,7 +158,7 @@ impl HistoryStore for ListHistory {
 
     fn append(&self, event: NewEvent, on_appended: OnAppended) {
         let mut rooms = self.rooms.lock();
-        let room = rooms.entry(event.room().clone()).or_insert_with(Room::new);
+        let room = rooms.entry(event.room().clone()).or_default();
         let result = match event {
             NewEvent::Message(message) => room.append(message),
             NewEvent::Deletion(deletion) => Ok(room.delete(deletion)),

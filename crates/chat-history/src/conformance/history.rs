@@ -311,7 +311,7 @@ pub async fn pages_and_numbers_follow_retention_before_it_is_carried_out(history
                 match asked {
                     Page::After { limit, .. } => expected.truncate(limit),
                     Page::Before { limit, .. } => {
-                        drop(expected.drain(..expected.len().saturating_sub(limit)))
+                        expected.drain(..expected.len().saturating_sub(limit));
                     }
                 }
                 assert_eq!(seqs(&found.messages), expected, "{retention:?} {asked:?}");

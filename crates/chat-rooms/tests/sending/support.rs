@@ -164,7 +164,7 @@ pub(crate) fn brief(event: &Event) -> String {
             let messages = range.outcome.as_ref().map(|outcome| {
                 outcome.messages.iter().chain(&outcome.changed).map(|message| format!(" #{}", message.seq))
             });
-            let messages = messages.map_or_else(|| " ?".to_owned(), |messages| messages.collect::<String>());
+            let messages = messages.map_or_else(|| " ?".to_owned(), Iterator::collect::<String>);
             format!("sync {}..{}{messages}", range.first_seq, range.seq)
         }
         Event::LeaveNotice { .. } => "left".to_owned(),

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use chat_testkit::Seen;
 use chat_testkit::v2::Session;
@@ -88,7 +87,7 @@ impl Reader {
     }
 
     fn cursor(&self) -> u64 {
-        self.since.as_ref().map_or(0, |since| seq(since))
+        self.since.as_ref().map_or(0, seq)
     }
 
     fn on_joined(&mut self, joined: &Value) {
