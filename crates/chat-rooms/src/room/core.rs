@@ -144,6 +144,11 @@ impl Core {
         self.pending == 0 && self.in_flight.is_empty() && self.acts == 0
     }
 
+    /// Whether results of appends are still to come.
+    pub(crate) fn has_in_flight(&self) -> bool {
+        !self.in_flight.is_empty() || self.acts > 0
+    }
+
     /// The number of the oldest message that is kept, as far as it is known.
     pub(crate) fn oldest(&self) -> u64 {
         self.oldest.map_or(1, |oldest| oldest.seq)

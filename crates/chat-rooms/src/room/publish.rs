@@ -70,6 +70,11 @@ impl AppendResult {
         }
     }
 
+    /// Whether this is the answer to a check of the store.
+    pub(crate) fn is_check(&self) -> bool {
+        matches!(self.source, Source::Doubt { .. })
+    }
+
     /// Whether the event may be stored although no result will ever have it.
     pub(crate) fn is_doubtful(&self) -> bool {
         matches!(self.outcome, Err(AppendError::Unavailable(_)))

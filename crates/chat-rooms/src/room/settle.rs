@@ -139,8 +139,11 @@ impl Room {
             }
             let Settlement { result, taken_at, span, then } = settlement;
             gap = Some(result.precedes()).filter(|seq| *seq > newest);
-            let begins_doubt = result.is_doubtful() && !mem::replace(&mut core.in_doubt, true);
-            starts_check |= begins_doubt;
+            // results that are still to come may have what the store has: the check is repeated
+            let is_early = gap.is_some() && result.is_check() && core.has_in_flight();
+            gap = gap.filter(|_| !is_early);
+            let is_doubtful = is_early || result.is_doubtful();
+            starts_check |= is_doubtful && !mem::replace(&mut core.in_doubt, true);
             steps::count(1);
             let mut effects = Effects::default();
             // a panic, as in an encoding, is the end of one result and not of those after it

@@ -1,9 +1,9 @@
 //! Members and the events that they receive.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chat_protocol::{Ack, Content, Event, Identity, Message, RoomName, Since, Snapshot, Text, Username};
+use chat_protocol::{Ack, Content, Event, Identity, RoomName, Since, Snapshot, Text, Username};
 use chat_rooms::{
     Engine, EventSink, JoinError, Membership, Outgoing, SendWindow, Sink, SinkClosed, Subscribe,
 };
@@ -120,63 +120,6 @@ pub(crate) fn messages(events: &[Arc<Event>]) -> Vec<(u64, String)> {
             _ => None,
         })
         .collect()
-}
-
-/// The messages of a room as a member sees them that follows the cursor rule, and nothing else.
-#[derive(Debug, Default)]
-pub(crate) struct Timeline {
-    cursor: u64,
-    messages: BTreeMap<u64, Arc<Message>>,
-}
-
-impl Timeline {
-    pub(crate) fn of(events: &[Arc<Event>]) -> Vec<Arc<Message>> {
-        let mut timeline = Self::default();
-        events.iter().for_each(|event| timeline.apply(event));
-        timeline.messages.into_values().collect()
-    }
-
-    fn apply(&mut self, event: &Event) {
-        match event {
-            Event::Joined(joined) => {
-                if joined.changed.is_none() {
-                    self.messages.clear();
-                }
-                joined.changed.iter().flatten().chain(&joined.messages).for_each(|state| self.hold(state));
-                self.cursor = joined.seq;
-            }
-            Event::Message { message, .. } if self.moves(message.seq, message.seq) => self.hold(message),
-            Event::Deleted(deletion) if self.moves(deletion.seq, deletion.seq) => {
-                deletion.messages.iter().for_each(|state| {
-                    if self.messages.contains_key(&state.seq) {
-                        self.hold(state);
-                    }
-                });
-            }
-            Event::Sync(range) => {
-                let outcome = range.outcome.as_ref().expect("the outcome is small");
-                if self.moves(range.first_seq, range.seq) {
-                    outcome.changed.iter().chain(&outcome.messages).for_each(|state| self.hold(state));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Whether an event is to be applied.
-    fn moves(&mut self, first: u64, seq: u64) -> bool {
-        assert!(first <= self.cursor + 1, "{} is missing before {first}", self.cursor + 1);
-        let moves = seq > self.cursor;
-        self.cursor = self.cursor.max(seq);
-        moves
-    }
-
-    fn hold(&mut self, state: &Arc<Message>) {
-        let held = self.messages.entry(state.seq).or_insert_with(|| Arc::clone(state));
-        if held.changed_seq < state.changed_seq {
-            *held = Arc::clone(state);
-        }
-    }
 }
 
 pub(crate) fn acks(events: &[Arc<Event>]) -> Vec<&Ack> {

@@ -6,7 +6,6 @@
 
 mod busy;
 mod client;
-mod events;
 mod explore;
 mod names;
 mod rooms;

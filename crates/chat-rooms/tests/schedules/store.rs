@@ -1,7 +1,6 @@
 //! Stores that answer at an arbitrary later step.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_history::{
     AppendError, Appended, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages,
@@ -25,9 +24,6 @@ pub(crate) struct Store {
     added: Arc<Notify>,
     /// The probability that an append fails.
     failing: f64,
-    /// Whether some of the events whose appends fail are stored all the same.
-    fails_falsely: bool,
-    is_healed: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
@@ -41,24 +37,10 @@ impl std::fmt::Debug for Queue {
 
 impl Store {
     pub(crate) fn new(failing: f64) -> Self {
-        Self::start(failing, false)
-    }
-
-    /// A store in which an event whose append fails may be stored all the same.
-    pub(crate) fn with_false_failures(failing: f64) -> Self {
-        Self::start(failing, true)
-    }
-
-    fn start(failing: f64, fails_falsely: bool) -> Self {
-        let (inner, queue, added, is_healed) = Default::default();
-        let store = Self { inner, queue, added, failing, fails_falsely, is_healed };
+        let (inner, queue, added) = Default::default();
+        let store = Self { inner, queue, added, failing };
         shuttle::future::spawn(store.clone().commit());
         store
-    }
-
-    /// From now on, nothing fails.
-    pub(crate) fn heal(&self) {
-        self.is_healed.store(true, Ordering::SeqCst);
     }
 
     async fn commit(self) {
@@ -73,12 +55,10 @@ impl Store {
     }
 
     fn store(&self, event: NewEvent) -> Result<Appended, AppendError> {
-        let fails = !self.is_healed.load(Ordering::SeqCst) && thread_rng().gen_bool(self.failing);
-        if fails && (!self.fails_falsely || thread_rng().gen_bool(0.5)) {
+        if thread_rng().gen_bool(self.failing) {
             return Err(failure());
         }
-        let outcome = self.put(event);
-        if fails { Err(failure()) } else { outcome }
+        self.put(event)
     }
 
     fn put(&self, event: NewEvent) -> Result<Appended, AppendError> {
