@@ -1,13 +1,14 @@
 //! Stores that answer at an arbitrary later step.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chat_history::{
-    AppendError, Appended, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages,
-    NewEvent, NewMessage, OnAppended, Page, Retention,
+    AppendError, Appended, Changed, Durability, Extent, HistoryError, HistoryStore, Messages, NewEvent,
+    OnAppended, Page, Retention, StoredEvent,
 };
 use chat_presence::{Holder, JoinError, MemoryPresence, NewPresence, NodeId, PresenceStore, StoreError};
-use chat_protocol::{Epoch, Member, MemberId, Message, MessageId, RoomName, UserId, Username};
+use chat_protocol::{Content, DeletedBy, Epoch, Member, MemberId, Message, RoomName, Timestamp, Username};
 use chat_rooms::Engine;
 use futures::future::{BoxFuture, FutureExt};
 use parking_lot::Mutex;
@@ -19,7 +20,7 @@ use tokio::sync::Notify;
 /// fail.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    inner: Arc<MemoryHistory>,
+    stored: Arc<Mutex<HashMap<RoomName, Vec<Arc<Message>>>>>,
     queue: Arc<Mutex<Queue>>,
     added: Arc<Notify>,
     /// The probability that an append fails.
@@ -37,8 +38,7 @@ impl std::fmt::Debug for Queue {
 
 impl Store {
     pub(crate) fn new(failing: f64) -> Self {
-        let (inner, queue, added) = Default::default();
-        let store = Self { inner, queue, added, failing };
+        let store = Self { stored: Arc::default(), queue: Arc::default(), added: Arc::default(), failing };
         shuttle::future::spawn(store.clone().commit());
         store
     }
@@ -56,42 +56,57 @@ impl Store {
 
     fn store(&self, event: NewEvent) -> Result<Appended, AppendError> {
         if thread_rng().gen_bool(self.failing) {
-            return Err(failure());
+            return Err(AppendError::Unavailable(HistoryError::other("on purpose")));
         }
-        self.put(event)
+        // these schedules delete nothing
+        let NewEvent::Message(new) = event else { return Ok(Appended::Unchanged) };
+        let mut stored = self.stored.lock();
+        let messages = stored.entry(new.room.clone()).or_default();
+        let message = Arc::new(new.numbered(messages.len() as u64 + 1, Timestamp::from_millis(0)));
+        messages.push(Arc::clone(&message));
+        Ok(Appended::Stored(StoredEvent::Message(message)))
     }
 
-    fn put(&self, event: NewEvent) -> Result<Appended, AppendError> {
-        let outcome = Arc::new(Mutex::new(None));
-        let result = Arc::clone(&outcome);
-        self.inner.append(event, Box::new(move |appended| *result.lock() = Some(appended)));
-        outcome.lock().take().unwrap()
-    }
-
-    /// Stores some messages.
+    /// Stores some deleted messages.
     pub(crate) fn fill(&self, room: &RoomName, count: usize) {
-        for n in 1..=count {
-            let (user, from, id) =
-                (UserId::unknown(), "filler".parse().unwrap(), MessageId::from_random(n as u128));
-            self.put(NewMessage::new(room.clone(), user, from, "", id).into()).unwrap();
+        let mut stored = self.stored.lock();
+        let messages = stored.entry(room.clone()).or_default();
+        for seq in 1..=count as u64 {
+            let (sent_at, content) =
+                (Timestamp::from_millis(0), Content::Deleted { by: DeletedBy::Operator });
+            messages.push(Arc::new(Message::new(room.clone(), seq, sent_at, content)));
         }
+    }
+
+    fn extent_of(&self, room: &RoomName) -> Extent {
+        Extent::new(1, self.all(room).len() as u64)
+    }
+
+    fn read(&self, room: &RoomName, page: Page) -> Messages {
+        let all = self.all(room);
+        let index = |seq: u64| usize::try_from(seq).map_or(all.len(), |seq| seq.min(all.len()));
+        let range = match page {
+            Page::After { seq, limit } => index(seq)..index(seq.saturating_add(limit as u64)),
+            Page::Before { seq, limit } => {
+                index(seq.saturating_sub(1).saturating_sub(limit as u64))..index(seq.saturating_sub(1))
+            }
+        };
+        let more = match page {
+            Page::After { .. } => range.end < all.len(),
+            Page::Before { .. } => range.start > 0,
+        };
+        Messages::new(page, Extent::new(1, all.len() as u64), all[range].to_vec(), more)
     }
 
     /// All stored messages of a room.
     pub(crate) fn all(&self, room: &RoomName) -> Vec<Arc<Message>> {
-        let page = Page::After { seq: 0, limit: usize::MAX };
-        let read = self.inner.page(room.clone(), page, Retention::default());
-        read.now_or_never().unwrap().unwrap().messages
+        self.stored.lock().get(room).cloned().unwrap_or_default()
     }
-}
-
-fn failure() -> AppendError {
-    AppendError::Unavailable(HistoryError::other("on purpose"))
 }
 
 impl HistoryStore for Store {
     fn epoch(&self) -> Epoch {
-        self.inner.epoch()
+        Epoch::from_random(0)
     }
 
     fn durability(&self) -> Durability {
@@ -103,10 +118,10 @@ impl HistoryStore for Store {
         self.added.notify_one();
     }
 
-    fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
+    fn extent(&self, room: RoomName, _: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
         async move {
             yield_now().await;
-            self.inner.extent(room, retention).await
+            Ok(self.extent_of(&room))
         }
         .boxed()
     }
@@ -115,26 +130,21 @@ impl HistoryStore for Store {
         &self,
         room: RoomName,
         page: Page,
-        retention: Retention,
+        _: Retention,
     ) -> BoxFuture<'_, Result<Messages, HistoryError>> {
         async move {
-            let read = self.inner.page(room, page, retention).await;
+            let read = self.read(&room, page);
             yield_now().await;
-            read
+            Ok(read)
         }
         .boxed()
     }
 
-    fn changed(
-        &self,
-        room: RoomName,
-        after: u64,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Changed, HistoryError>> {
+    fn changed(&self, room: RoomName, _: u64, _: usize) -> BoxFuture<'_, Result<Changed, HistoryError>> {
         async move {
-            let read = self.inner.changed(room, after, limit).await;
+            let newest = self.extent_of(&room).newest;
             yield_now().await;
-            read
+            Ok(Changed::new(Some(Vec::new()), newest))
         }
         .boxed()
     }
