@@ -53,7 +53,7 @@ impl Engine {
         let (reply, outcome) = oneshot::channel();
         let act = PendingAct::begin(&self.shared, &deletion.room, reply);
         // without its newest number, the room would take everything before the deletion for a gap
-        act.room().load(&*self.shared.context.history).await?;
+        act.room().load().await?;
         self.shared.context.history.append(deletion.into(), Box::new(move |outcome| act.settle(outcome)));
         match outcome.await {
             Ok(Ok(Appended::Stored(StoredEvent::Deletion(deletion)))) => Ok(deletion.messages.len()),

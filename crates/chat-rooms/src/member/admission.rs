@@ -59,7 +59,7 @@ impl Admission {
         let store = &self.name.shared().context.history;
         let context = ReplyContext { epoch: store.epoch(), reference, members };
         if presence == PresenceStyle::Changes {
-            self.name.room().refresh_oldest(&**store).await?;
+            self.name.room().refresh_oldest().await?;
         }
         let since = since.filter(|since| since.epoch == context.epoch).map(|since| since.seq);
         let mut catch_up = CatchUp::new(since, history, limits);
@@ -81,7 +81,7 @@ impl Admission {
                     member.count_usage();
                     return Ok((member, sent));
                 }
-                Err(NotJoined::Read(read)) => catch_up.add(room.read(&*shared.context.history, read).await?),
+                Err(NotJoined::Read(read)) => catch_up.add(room.read(read).await?),
                 Err(NotJoined::NoRecord) => {
                     self.row = Some(record::write(shared, room, self.name.user(), None).await?);
                 }

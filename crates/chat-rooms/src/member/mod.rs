@@ -278,8 +278,7 @@ impl Membership {
         // the page contains what the member has sent before, because commands take effect in their
         // order
         wait(self.room.settled(self.session)).await;
-        let history = &*self.shared.context.history;
-        let context = ReplyContext { epoch: history.epoch(), reference, members: 0 };
+        let context = ReplyContext { epoch: self.shared.context.history.epoch(), reference, members: 0 };
         let mut request = PageRequest { page, max_bytes };
         let mut page: Option<Messages> = None;
         for _ in 0..MAX_READS {
@@ -290,7 +289,7 @@ impl Membership {
             if let Read::Page(only_delivered) = read {
                 request.page = only_delivered;
             }
-            match self.room.read(history, read).await? {
+            match self.room.read(read).await? {
                 Found::Page(found) => page = Some(found),
                 Found::Changed(changed) => page = page.and_then(|page| updated(page, changed)),
             }
@@ -339,9 +338,8 @@ impl Membership {
     pub async fn resync(&self, resync: Resync) -> Result<Position, ReadError> {
         wait(self.room.settled(self.session)).await;
         let Resync { since, history: newest, limits, members, reference } = resync;
-        let history = &*self.shared.context.history;
-        let context = ReplyContext { epoch: history.epoch(), reference, members };
-        self.room.refresh_oldest(history).await?;
+        let context = ReplyContext { epoch: self.shared.context.history.epoch(), reference, members };
+        self.room.refresh_oldest().await?;
         let since = (since.epoch == context.epoch).then_some(since.seq);
         let mut catch_up = CatchUp::new(since, newest, limits);
         loop {
@@ -350,7 +348,7 @@ impl Membership {
                     self.shared.context.meters.resyncs.increment(1);
                     return sent.ok_or(ReadError::NotAMember);
                 }
-                Err(read) => catch_up.add(self.room.read(history, read).await?),
+                Err(read) => catch_up.add(self.room.read(read).await?),
             }
         }
     }

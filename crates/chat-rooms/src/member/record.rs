@@ -53,6 +53,6 @@ async fn write_and_load(
         other => StoreError::other(other).into(),
     })?;
     let row = PresenceRow::new(Arc::clone(&shared.context.presence_cleanup), record.with_id(id));
-    room.load(&*shared.context.history).await?;
+    room.load().await?;
     Ok(row)
 }

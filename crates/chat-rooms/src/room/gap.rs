@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use chat_history::{HistoryError, HistoryStore};
+use chat_history::HistoryError;
 use chat_protocol::{EventRange, Outcome};
 
 use crate::room::Room;
@@ -21,11 +21,11 @@ const RETRY: Duration = Duration::from_millis(250);
 impl Room {
     /// Delivers the events up to the number `last`. Only the task that settles results delivers
     /// events, so the newest one does not change meanwhile.
-    pub(crate) async fn fill_gap(&self, history: &dyn HistoryStore, last: u64) {
+    pub(crate) async fn fill_gap(&self, last: u64) {
         let newest = self.lock().tail.newest();
         let mut range = EventRange::new(self.name.clone(), newest + 1, last, None);
         for attempt in 1..=MAX_ATTEMPTS {
-            match self.read_range(history, newest, last).await {
+            match self.read_range(newest, last).await {
                 Ok(outcome) => {
                     range.outcome = outcome;
                     break;
@@ -52,18 +52,13 @@ impl Room {
 
     /// Reads what the events after `newest` up to `last` have changed. `None` if that is too much
     /// for one event.
-    async fn read_range(
-        &self,
-        history: &dyn HistoryStore,
-        newest: u64,
-        last: u64,
-    ) -> Result<Option<Outcome>, HistoryError> {
+    async fn read_range(&self, newest: u64, last: u64) -> Result<Option<Outcome>, HistoryError> {
         // as if a member had missed them in a room that has just been loaded
         let tail = Tail::after(last);
         let mut catch_up = CatchUp::new(Some(newest), 0, CatchUpLimits::default());
         loop {
             match catch_up.step(&tail) {
-                Step::Read(read) => catch_up.add(self.read(history, read).await?),
+                Step::Read(read) => catch_up.add(self.read(read).await?),
                 Step::Done(CaughtUp { messages, changed, .. }) => {
                     return Ok(changed.map(|changed| Outcome::new(messages, changed)));
                 }

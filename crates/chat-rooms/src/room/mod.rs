@@ -154,10 +154,10 @@ impl Room {
     ///
     /// # Errors
     /// [`HistoryError`] if the store fails. The next client that joins tries again.
-    pub(crate) async fn load(&self, history: &dyn HistoryStore) -> Result<(), HistoryError> {
+    pub(crate) async fn load(&self) -> Result<(), HistoryError> {
         let load = || async {
             let retention = self.context.retention.retention();
-            let extent = history.extent(self.name.clone(), retention).await?;
+            let extent = self.context.history.extent(self.name.clone(), retention).await?;
             let mut core = self.lock();
             core.tail = Tail::after(extent.newest).counted_in(&self.context.tails);
             core.oldest = Some(Oldest::now(extent.oldest, retention));

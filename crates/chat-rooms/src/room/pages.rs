@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
-use chat_history::{HistoryError, HistoryStore, Retention};
+use chat_history::{HistoryError, Retention};
 
 use crate::room::Room;
 use crate::room::catch_up::{Found, Read};
+use crate::room::core::Core;
 use crate::room::retention::RetentionCutoff;
+use crate::room::state::effects::Effects;
 use crate::sync::Instant;
 
 /// For how long the number of the oldest message is good enough: a client that keeps a message for
@@ -39,6 +41,17 @@ impl Room {
         self.context.retention.cutoff()
     }
 
+    /// Runs a command on the core, whose tail has no expired messages.
+    pub(crate) fn change_retained<T>(&self, command: impl FnOnce(&mut Core, &mut Effects) -> T) -> T {
+        let cutoff = self.cutoff();
+        self.change(|core, effects| {
+            if let Some(cutoff) = cutoff {
+                core.tail.retain(cutoff);
+            }
+            command(core, effects)
+        })
+    }
+
     /// Removes expired messages from the tail. Returns the number of the newest event.
     pub(crate) fn retain(&self, cutoff: Option<RetentionCutoff>) -> u64 {
         let mut core = self.lock();
@@ -52,8 +65,8 @@ impl Room {
     ///
     /// # Errors
     /// [`HistoryError`] if the store fails.
-    pub(crate) async fn read(&self, history: &dyn HistoryStore, read: Read) -> Result<Found, HistoryError> {
-        let room = self.name.clone();
+    pub(crate) async fn read(&self, read: Read) -> Result<Found, HistoryError> {
+        let (room, history) = (self.name.clone(), &self.context.history);
         Ok(match read {
             Read::Page(page) => {
                 Found::Page(history.page(room, page, self.context.retention.retention()).await?)
@@ -67,12 +80,12 @@ impl Room {
     ///
     /// # Errors
     /// [`HistoryError`] if the store fails.
-    pub(crate) async fn refresh_oldest(&self, history: &dyn HistoryStore) -> Result<(), HistoryError> {
+    pub(crate) async fn refresh_oldest(&self) -> Result<(), HistoryError> {
         let retention = self.context.retention.retention();
         if self.lock().oldest.is_some_and(|oldest| oldest.is_current(retention)) {
             return Ok(());
         }
-        let extent = history.extent(self.name.clone(), retention).await?;
+        let extent = self.context.history.extent(self.name.clone(), retention).await?;
         self.lock().oldest = Some(Oldest::now(extent.oldest, retention));
         Ok(())
     }

@@ -70,11 +70,7 @@ impl Room {
         catch_up: &mut CatchUp,
         context: &ReplyContext,
     ) -> Result<Entry, NotJoined> {
-        let cutoff = self.cutoff();
-        self.change(|core, effects| {
-            if let Some(cutoff) = cutoff {
-                core.tail.retain(cutoff);
-            }
+        self.change_retained(|core, effects| {
             let caught = match catch_up.step(&core.tail) {
                 Step::Read(read) => return Err(NotJoined::Read(read)),
                 Step::Done(caught) => caught,
@@ -100,11 +96,7 @@ impl Room {
         catch_up: &mut CatchUp,
         context: &ReplyContext,
     ) -> Result<Option<Position>, Read> {
-        let cutoff = self.cutoff();
-        self.change(|core, effects| {
-            if let Some(cutoff) = cutoff {
-                core.tail.retain(cutoff);
-            }
+        self.change_retained(|core, effects| {
             let caught = match catch_up.step(&core.tail) {
                 Step::Read(read) => return Err(read),
                 Step::Done(caught) => caught,
@@ -196,11 +188,7 @@ impl Room {
         context: &ReplyContext,
     ) -> Result<Option<Position>, Read> {
         let PageRequest { page, max_bytes } = request;
-        let cutoff = self.cutoff();
-        self.change(|core, effects| {
-            if let Some(cutoff) = cutoff {
-                core.tail.retain(cutoff);
-            }
+        self.change_retained(|core, effects| {
             let found = match read {
                 // events that were delivered since may have changed a message of the page
                 Some(read) if !core.tail.covers(read.newest + 1) => {

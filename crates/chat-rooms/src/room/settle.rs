@@ -227,7 +227,7 @@ impl Settling {
         let mut woken = None;
         loop {
             if let Some(last) = self.gap {
-                self.room.fill_gap(&*self.room.context().history, last).await;
+                self.room.fill_gap(last).await;
                 self.gap = None;
             }
             let Some(results) = self.room.settle_queue.next() else { break };
