@@ -89,7 +89,7 @@ pub(crate) async fn join_as(
         };
         match joining.await {
             Ok((member, _)) => return member,
-            Err(JoinError::Store(_)) => {}
+            Err(JoinError::Store(_) | JoinError::History(_)) => {}
             Err(error) => panic!("{user:?}: {error}"),
         }
     }

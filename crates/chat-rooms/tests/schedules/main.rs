@@ -6,6 +6,7 @@
 
 mod busy;
 mod client;
+mod deletions;
 mod explore;
 mod names;
 mod rooms;

@@ -1,14 +1,13 @@
 //! Stores that answer at an arbitrary later step.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chat_history::{
-    AppendError, Appended, Changed, Durability, Extent, HistoryError, HistoryStore, Messages, NewEvent,
-    OnAppended, Page, Retention, StoredEvent,
+    AppendError, Appended, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages,
+    NewEvent, OnAppended, Page, Retention,
 };
 use chat_presence::{Holder, JoinError, MemoryPresence, NewPresence, NodeId, PresenceStore, StoreError};
-use chat_protocol::{Content, DeletedBy, Epoch, Member, MemberId, Message, RoomName, Timestamp, Username};
+use chat_protocol::{Epoch, Member, MemberId, Message, RoomName, Username};
 use chat_rooms::Engine;
 use futures::future::{BoxFuture, FutureExt};
 use parking_lot::Mutex;
@@ -20,11 +19,20 @@ use tokio::sync::Notify;
 /// fail.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    stored: Arc<Mutex<HashMap<RoomName, Vec<Arc<Message>>>>>,
+    inner: Arc<MemoryHistory>,
     queue: Arc<Mutex<Queue>>,
     added: Arc<Notify>,
-    /// The probability that an append fails.
-    failing: f64,
+    faults: Faults,
+}
+
+/// The probabilities of failures.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Faults {
+    /// Nothing is stored.
+    pub(crate) append: f64,
+    /// The event is stored, but the result is a failure.
+    pub(crate) result: f64,
+    pub(crate) read: f64,
 }
 
 #[derive(Default)]
@@ -36,9 +44,18 @@ impl std::fmt::Debug for Queue {
     }
 }
 
+fn failure() -> HistoryError {
+    HistoryError::other("on purpose")
+}
+
 impl Store {
+    /// A store some of whose appends store nothing.
     pub(crate) fn new(failing: f64) -> Self {
-        let store = Self { stored: Arc::default(), queue: Arc::default(), added: Arc::default(), failing };
+        Self::with_faults(Faults { append: failing, ..Faults::default() })
+    }
+
+    pub(crate) fn with_faults(faults: Faults) -> Self {
+        let store = Self { inner: Arc::default(), queue: Arc::default(), added: Arc::default(), faults };
         shuttle::future::spawn(store.clone().commit());
         store
     }
@@ -55,58 +72,45 @@ impl Store {
     }
 
     fn store(&self, event: NewEvent) -> Result<Appended, AppendError> {
-        if thread_rng().gen_bool(self.failing) {
-            return Err(AppendError::Unavailable(HistoryError::other("on purpose")));
+        if thread_rng().gen_bool(self.faults.append) {
+            return Err(AppendError::Unavailable(failure()));
         }
-        // these schedules delete nothing
-        let NewEvent::Message(new) = event else { return Ok(Appended::Unchanged) };
-        let mut stored = self.stored.lock();
-        let messages = stored.entry(new.room.clone()).or_default();
-        let message = Arc::new(new.numbered(messages.len() as u64 + 1, Timestamp::from_millis(0)));
-        messages.push(Arc::clone(&message));
-        Ok(Appended::Stored(StoredEvent::Message(message)))
-    }
-
-    /// Stores some deleted messages.
-    pub(crate) fn fill(&self, room: &RoomName, count: usize) {
-        let mut stored = self.stored.lock();
-        let messages = stored.entry(room.clone()).or_default();
-        for seq in 1..=count as u64 {
-            let (sent_at, content) =
-                (Timestamp::from_millis(0), Content::Deleted { by: DeletedBy::Operator });
-            messages.push(Arc::new(Message::new(room.clone(), seq, sent_at, content)));
+        // The store calls back under its own lock, which the scheduler does not know. If another task
+        // ran meanwhile and needed it, the only thread would block: the callback may not take a step
+        // of the schedule, not even by a lock of this crate.
+        let outcome = Arc::new(OnceLock::new());
+        let kept = Arc::clone(&outcome);
+        self.inner.append(event, Box::new(move |result| drop(kept.set(result))));
+        let outcome = Arc::into_inner(outcome).unwrap().into_inner().unwrap();
+        if thread_rng().gen_bool(self.faults.result) {
+            return Err(AppendError::Unavailable(failure()));
         }
+        outcome
     }
 
-    fn extent_of(&self, room: &RoomName) -> Extent {
-        Extent::new(1, self.all(room).len() as u64)
-    }
-
-    fn read(&self, room: &RoomName, page: Page) -> Messages {
-        let all = self.all(room);
-        let index = |seq: u64| usize::try_from(seq).map_or(all.len(), |seq| seq.min(all.len()));
-        let range = match page {
-            Page::After { seq, limit } => index(seq)..index(seq.saturating_add(limit as u64)),
-            Page::Before { seq, limit } => {
-                index(seq.saturating_sub(1).saturating_sub(limit as u64))..index(seq.saturating_sub(1))
-            }
-        };
-        let more = match page {
-            Page::After { .. } => range.end < all.len(),
-            Page::Before { .. } => range.start > 0,
-        };
-        Messages::new(page, Extent::new(1, all.len() as u64), all[range].to_vec(), more)
+    /// Answers at a later step.
+    async fn answer<T>(&self, answer: Result<T, HistoryError>) -> Result<T, HistoryError> {
+        yield_now().await;
+        if thread_rng().gen_bool(self.faults.read) { Err(failure()) } else { answer }
     }
 
     /// All stored messages of a room.
     pub(crate) fn all(&self, room: &RoomName) -> Vec<Arc<Message>> {
-        self.stored.lock().get(room).cloned().unwrap_or_default()
+        let page = Page::After { seq: 0, limit: usize::MAX };
+        let read = self.inner.page(room.clone(), page, Retention::default());
+        read.now_or_never().unwrap().unwrap().messages
+    }
+
+    /// The number of the newest event of a room.
+    pub(crate) fn newest(&self, room: &RoomName) -> u64 {
+        let extent = self.inner.extent(room.clone(), Retention::default());
+        extent.now_or_never().unwrap().unwrap().newest
     }
 }
 
 impl HistoryStore for Store {
     fn epoch(&self) -> Epoch {
-        Epoch::from_random(0)
+        self.inner.epoch()
     }
 
     fn durability(&self) -> Durability {
@@ -118,10 +122,10 @@ impl HistoryStore for Store {
         self.added.notify_one();
     }
 
-    fn extent(&self, room: RoomName, _: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
+    fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
         async move {
             yield_now().await;
-            Ok(self.extent_of(&room))
+            self.answer(self.inner.extent(room, retention).await).await
         }
         .boxed()
     }
@@ -130,31 +134,34 @@ impl HistoryStore for Store {
         &self,
         room: RoomName,
         page: Page,
-        _: Retention,
+        retention: Retention,
     ) -> BoxFuture<'_, Result<Messages, HistoryError>> {
         async move {
-            let read = self.read(&room, page);
             yield_now().await;
-            Ok(read)
+            self.answer(self.inner.page(room, page, retention).await).await
         }
         .boxed()
     }
 
-    fn changed(&self, room: RoomName, _: u64, _: usize) -> BoxFuture<'_, Result<Changed, HistoryError>> {
+    fn changed(
+        &self,
+        room: RoomName,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Changed, HistoryError>> {
         async move {
-            let newest = self.extent_of(&room).newest;
             yield_now().await;
-            Ok(Changed::new(Some(Vec::new()), newest))
+            self.answer(self.inner.changed(room, after, limit).await).await
         }
         .boxed()
     }
 
-    fn prune(&self, _: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {
-        async { Ok(false) }.boxed()
+    fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {
+        self.inner.prune(retention)
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), HistoryError>> {
-        async { Ok(()) }.boxed()
+        self.inner.check()
     }
 }
 

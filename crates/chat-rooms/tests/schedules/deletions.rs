@@ -1,0 +1,189 @@
+//! Messages that are deleted while members send, join and resync, with a store that fails.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chat_protocol::{DeletedBy, Event, Message, Since};
+use chat_rooms::{Engine, Membership, Resync};
+use shuttle::future::{block_on, spawn, yield_now};
+use shuttle::rand::{Rng, thread_rng};
+
+use crate::client::{Log, acks, guest, join_as, outgoing, room};
+use crate::explore::explore;
+use crate::store::{Faults, Presence, Store, engine};
+
+/// The room as a client sees it that follows the cursor rule.
+#[derive(Debug, Default)]
+struct View {
+    cursor: u64,
+    messages: BTreeMap<u64, Arc<Message>>,
+    /// Whether the client has to resync before it can apply more events.
+    is_behind: bool,
+}
+
+impl View {
+    /// Applies all events, and checks that each continues the one before.
+    fn of(events: &[Arc<Event>]) -> Self {
+        let mut view = Self::default();
+        events.iter().for_each(|event| view.apply(event));
+        view
+    }
+
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Joined(joined) => {
+                assert!(joined.seq >= self.cursor, "{} after {}", joined.seq, self.cursor);
+                if joined.changed.is_none() {
+                    self.messages.clear();
+                }
+                (self.cursor, self.is_behind) = (joined.seq, false);
+                joined.changed.iter().flatten().chain(&joined.messages).for_each(|message| self.hold(message));
+            }
+            Event::Message { message, .. } => self.step(message.seq, message.seq, [message]),
+            Event::Deleted(deletion) => self.step(deletion.seq, deletion.seq, &deletion.messages),
+            Event::Sync(range) => match &range.outcome {
+                Some(outcome) => {
+                    self.step(range.first_seq, range.seq, outcome.messages.iter().chain(&outcome.changed));
+                }
+                None => self.is_behind = true,
+            },
+            _ => {}
+        }
+    }
+
+    fn step<'a>(&mut self, first: u64, last: u64, messages: impl IntoIterator<Item = &'a Arc<Message>>) {
+        if self.is_behind {
+            return;
+        }
+        assert_eq!(first, self.cursor + 1, "no event is missing, and none is repeated");
+        self.cursor = last;
+        messages.into_iter().for_each(|message| self.hold(message));
+    }
+
+    /// A list may be ahead of its place in the stream, so the next one may be older. None is older
+    /// than its place.
+    fn hold(&mut self, message: &Arc<Message>) {
+        match self.messages.get(&message.seq) {
+            Some(held) if held.changed_seq > message.changed_seq => {
+                assert!(held.changed_seq > Some(self.cursor), "{message:?} after {held:?}");
+            }
+            _ => drop(self.messages.insert(message.seq, Arc::clone(message))),
+        }
+    }
+}
+
+/// A session that follows the room.
+struct Reader {
+    member: Membership,
+    log: Arc<Log>,
+    /// What earlier sessions of the same client received.
+    earlier: Vec<Arc<Event>>,
+}
+
+impl Reader {
+    /// Joins, and receives all messages.
+    async fn join(engine: &Engine, name: &str) -> Self {
+        let log = Log::new(usize::MAX);
+        let member = join_as(engine, &guest(name), &log, Some(0)).await;
+        Self { member, log, earlier: Vec::new() }
+    }
+
+    fn view(&self) -> View {
+        View::of(&[&self.earlier[..], &self.log.events()].concat())
+    }
+
+    async fn resync(&self, engine: &Engine) {
+        let since = Since { epoch: engine.epoch(), seq: self.view().cursor };
+        // reads may fail
+        let _ = self.member.resync(Resync::new(since)).await;
+    }
+
+    /// Waits until the client has the room as it is stored.
+    async fn catch_up(&self, engine: &Engine, store: &Store) {
+        let newest = store.newest(&room());
+        loop {
+            self.log
+                .until(|_| {
+                    let view = self.view();
+                    view.is_behind || view.cursor == newest
+                })
+                .await;
+            let view = self.view();
+            if !view.is_behind {
+                assert_eq!(view.messages.into_values().collect::<Vec<_>>(), store.all(&room()));
+                return;
+            }
+            self.resync(engine).await;
+        }
+    }
+}
+
+async fn sends(reader: Reader, name: &'static str) -> Reader {
+    for number in 0..3 {
+        reader.member.submit(outgoing(&format!("{name}.{number}"))).await.unwrap();
+    }
+    reader
+}
+
+/// Deletes some messages. Returns those that are certainly deleted.
+async fn deletes(engine: Engine) -> Vec<u64> {
+    let mut deleted = Vec::new();
+    for _ in 0..3 {
+        let target = thread_rng().gen_range(1..8);
+        let outcome = engine.delete_messages(&room(), &[target], DeletedBy::Operator).await;
+        deleted.extend(outcome.is_ok_and(|count| count > 0).then_some(target));
+        yield_now().await;
+    }
+    deleted
+}
+
+/// Joins, breaks off, joins again from its cursor, and resyncs.
+async fn comes_and_goes(engine: Engine) -> Reader {
+    let (user, log) = (guest("cid"), Log::new(usize::MAX));
+    let member = join_as(&engine, &user, &log, Some(0)).await;
+    yield_now().await;
+    drop(member);
+    let earlier = log.events();
+    let log = Log::new(usize::MAX);
+    let member = join_as(&engine, &user, &log, Some(View::of(&earlier).cursor)).await;
+    let reader = Reader { member, log, earlier };
+    for _ in 0..2 {
+        reader.resync(&engine).await;
+    }
+    reader
+}
+
+#[test]
+fn everyone_sees_the_room_as_it_is_stored() {
+    explore(|| {
+        block_on(async {
+            // in half of the schedules, results and reads fail, too
+            let (result, read) = if thread_rng().r#gen() { (0.15, 0.1) } else { (0.0, 0.0) };
+            let store = Store::with_faults(Faults { append: 0.1, result, read });
+            let engine = engine(&store, &Presence::new()).await;
+            // stays, so that the room exists throughout the test
+            let mut readers = vec![Reader::join(&engine, "zoe").await];
+            let mut tasks = Vec::new();
+            for name in ["ana", "bob"] {
+                tasks.push(spawn(sends(Reader::join(&engine, name).await, name)));
+            }
+            let deleting = spawn(deletes(engine.clone()));
+            tasks.push(spawn(comes_and_goes(engine.clone())));
+            for task in tasks {
+                readers.push(task.await.unwrap());
+            }
+            for reader in &readers {
+                reader.member.idle().await;
+            }
+            let deleted = deleting.await.unwrap();
+
+            let stored = store.all(&room());
+            let at = |seq: u64| stored.iter().find(|message| message.seq == seq);
+            assert!(deleted.iter().all(|seq| at(*seq).unwrap().text().is_none()), "{deleted:?}");
+            for reader in &readers {
+                reader.catch_up(&engine, &store).await;
+                assert!(acks(&reader.log.events()).iter().all(|ack| at(ack.seq).is_some()));
+            }
+        });
+    });
+}
