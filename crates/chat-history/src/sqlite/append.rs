@@ -1,5 +1,6 @@
 //! Stores appended events.
 
+use std::mem;
 use std::sync::Arc;
 
 use chat_db::{Database, DbError, SyncMode};
@@ -21,6 +22,9 @@ use crate::{
 
 /// How many expired ids are removed for each new one: more than one, so that their number shrinks.
 const EXPIRED_PER_ID: usize = 2;
+
+/// How many rows one statement inserts.
+pub(super) const ROWS_PER_INSERT: usize = 16;
 
 type Outcome = Result<Appended, AppendError>;
 
@@ -71,7 +75,15 @@ impl Appender {
         let mut known = numbers.begin();
         let with_ids = events.iter().filter(|queued| queued.digest.is_some()).count();
         let now = Timestamp::now();
-        let mut flush = Flush { connection, numbers, ids, known: &mut known, touched: Vec::new(), now };
+        let mut flush = Flush {
+            connection,
+            numbers,
+            ids,
+            known: &mut known,
+            touched: Vec::new(),
+            unwritten: Vec::with_capacity(ROWS_PER_INSERT),
+            now,
+        };
         let outcomes = events.into_iter().map(|queued| flush.append(queued)).collect::<QueryResult<_>>()?;
         flush.finish(with_ids)?;
         numbers.known = known;
@@ -113,12 +125,17 @@ struct Flush<'a> {
     ids: &'a mut Ids,
     known: &'a mut Known,
     touched: Vec<RoomName>,
+    /// Messages that have their numbers, and are not in the table yet.
+    unwritten: Vec<(i64, Arc<Message>)>,
     now: Timestamp,
 }
 
 impl Flush<'_> {
     fn append(&mut self, Queued { event, digest }: Queued) -> QueryResult<Outcome> {
-        let Self { connection, numbers, ids, known, touched, now } = self;
+        if self.unwritten.len() >= ROWS_PER_INSERT {
+            self.write_messages()?;
+        }
+        let Self { connection, numbers, ids, known, touched, unwritten, now } = self;
         let room = numbers.touch(connection, known, event.room(), touched)?;
         if !is_valid(room.id, room.next_seq) {
             let text = "the room has reached its maximum number of events";
@@ -126,30 +143,33 @@ impl Flush<'_> {
         }
         let message = match event {
             NewEvent::Message(message) => message,
-            NewEvent::Deletion(deletion) => return delete(connection, room, deletion).map(Ok),
+            NewEvent::Deletion(deletion) => {
+                write_messages(connection, unwritten)?;
+                return delete(connection, room, deletion).map(Ok);
+            }
         };
         if let Some(digest) = digest
             && let Some(first) = ids.claim(connection, room.id, &message, digest, room.next_seq, *now)?
         {
+            write_messages(connection, unwritten)?;
             return duplicate(connection, room, &message, digest, &first);
         }
-        let row = NewRow {
-            row_key: row_key(room.id, room.next_seq),
-            user: message.user.as_str(),
-            username: message.from.as_str(),
-            id: message.id.as_str(),
-            body: &message.body,
-            sent_at: now.as_millis(),
-        };
-        diesel::insert_into(messages::table).values(&row).execute(*connection)?;
+        let row_key = row_key(room.id, room.next_seq);
         let message = Arc::new(message.numbered(unsigned(room.next_seq), *now));
+        unwritten.push((row_key, Arc::clone(&message)));
         room.next_seq += 1;
         room.inserted += 1;
         Ok(Ok(Appended::Stored(StoredEvent::Message(message))))
     }
 
+    fn write_messages(&mut self) -> QueryResult<()> {
+        write_messages(self.connection, &mut self.unwritten)
+    }
+
     /// The work that is done once for all events.
-    fn finish(self, with_ids: usize) -> QueryResult<()> {
+    fn finish(mut self, with_ids: usize) -> QueryResult<()> {
+        self.write_messages()?;
+        self.ids.write(self.connection)?;
         for name in &self.touched {
             if let Some(room) = self.known.get_mut(name) {
                 room.write(self.connection)?;
@@ -160,6 +180,41 @@ impl Flush<'_> {
         }
         Ok(())
     }
+}
+
+/// Writes messages that have their numbers.
+fn write_messages(
+    connection: &mut SqliteConnection,
+    messages: &mut Vec<(i64, Arc<Message>)>,
+) -> QueryResult<()> {
+    let rows = messages.drain(..).filter_map(|(row_key, message)| NewRow::new(row_key, &message));
+    insert::<_, ROWS_PER_INSERT>(
+        connection,
+        rows,
+        |connection, rows| diesel::insert_into(messages::table).values(rows).execute(connection),
+        |connection, row| diesel::insert_into(messages::table).values(row).execute(connection),
+    )
+}
+
+/// Inserts rows, `N` in a statement as far as possible: a statement costs more than a row. Its text
+/// is always the same, so it is prepared once.
+pub(super) fn insert<T, const N: usize>(
+    connection: &mut SqliteConnection,
+    rows: impl Iterator<Item = T>,
+    insert_many: impl Fn(&mut SqliteConnection, [T; N]) -> QueryResult<usize>,
+    insert_one: impl Fn(&mut SqliteConnection, T) -> QueryResult<usize>,
+) -> QueryResult<()> {
+    let mut chunk = Vec::with_capacity(N);
+    for row in rows {
+        chunk.push(row);
+        if chunk.len() == N {
+            match <[T; N]>::try_from(mem::replace(&mut chunk, Vec::with_capacity(N))) {
+                Ok(rows) => insert_many(connection, rows)?,
+                Err(_) => 0,
+            };
+        }
+    }
+    chunk.into_iter().try_for_each(|row| insert_one(connection, row).map(drop))
 }
 
 /// Deletes messages: their text, author and id are overwritten with zeros in the file

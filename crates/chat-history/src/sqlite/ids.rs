@@ -2,12 +2,13 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use chat_protocol::{Message, Timestamp, UserId, Username};
+use chat_protocol::{Message, MessageId, Timestamp, UserId, Username};
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 
+use super::append::{ROWS_PER_INSERT, insert};
 use super::id_index::IdIndex;
-use super::schema::{message_ids, unsigned};
+use super::schema::{Shared, message_ids, unsigned};
 use crate::{HistoryError, HistoryErrorKind, NewMessage};
 
 /// How long an id is recognised, in milliseconds.
@@ -29,6 +30,8 @@ pub(super) struct Ids {
     /// been committed, may have been removed, or may belong to another id.
     rows: IdIndex,
     hasher: RandomState,
+    /// Ids that were claimed in this transaction, and are not in the table yet.
+    unwritten: Vec<NewRow>,
     /// The hashes of the newest entries: those that were added since the last known commit.
     uncommitted: Vec<u64>,
     /// A transaction failed: the table may contain none, some or all of the uncommitted ids.
@@ -83,13 +86,13 @@ impl From<Row> for First {
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = message_ids)]
-struct NewRow<'a> {
+#[diesel(table_name = message_ids, treat_none_as_default_value = false)]
+struct NewRow {
     n: i64,
     room_id: i64,
-    user: &'a str,
-    username: &'a str,
-    message_id: &'a str,
+    user: Shared<UserId>,
+    username: Shared<Username>,
+    message_id: Shared<MessageId>,
     digest: i64,
     seq: i64,
     sent_at: i64,
@@ -133,7 +136,7 @@ impl Ids {
                 newest_without_user = row.n;
             }
         }
-        Ok(Self { rows, hasher, uncommitted: Vec::new(), in_doubt: false, newest_without_user })
+        Ok(Self { rows, hasher, unwritten: Vec::new(), uncommitted: Vec::new(), in_doubt: false, newest_without_user })
     }
 
     /// Records the id of a message together with the number that the message is about to get,
@@ -161,24 +164,50 @@ impl Ids {
                 return Ok(Some(row.into()));
             }
         }
+        if self.unwritten.len() >= ROWS_PER_INSERT {
+            self.write(connection)?;
+        }
         let n = self.rows.newest() + 1;
-        let sent_at = now.as_millis();
-        let row = NewRow { n, room_id, user, username, message_id, digest, seq, sent_at };
-        diesel::insert_into(message_ids::table).values(&row).execute(connection)?;
+        self.unwritten.push(NewRow {
+            n,
+            room_id,
+            user: Shared(message.user.clone()),
+            username: Shared(message.from.clone()),
+            message_id: Shared(message.id.clone()),
+            digest,
+            seq,
+            sent_at: now.as_millis(),
+        });
         self.rows.push(hash, n);
         self.uncommitted.push(hash);
         Ok(None)
     }
 
+    /// Writes the ids that were claimed since the last call. Has to be called at the end of each
+    /// transaction.
+    pub(super) fn write(&mut self, connection: &mut SqliteConnection) -> QueryResult<()> {
+        insert::<_, ROWS_PER_INSERT>(
+            connection,
+            self.unwritten.drain(..),
+            |connection, rows| diesel::insert_into(message_ids::table).values(rows).execute(connection),
+            |connection, row| diesel::insert_into(message_ids::table).values(row).execute(connection),
+        )
+    }
+
     /// The row of an id that has this hash.
     fn find(
-        &self,
+        &mut self,
         connection: &mut SqliteConnection,
         key: Key<'_>,
         hash: u64,
         now: Timestamp,
     ) -> QueryResult<Option<Row>> {
-        for n in self.rows.find(hash) {
+        let found: Vec<_> = self.rows.find(hash).collect();
+        if !found.is_empty() {
+            // one of them may have been claimed in this transaction
+            self.write(connection)?;
+        }
+        for n in found {
             if let Some(row) = find(connection, n)?
                 && row.key() == key
                 && !is_old(row.sent_at, now)
@@ -222,6 +251,7 @@ impl Ids {
 
     /// A transaction failed.
     pub(super) fn failed(&mut self) {
+        self.unwritten.clear();
         self.in_doubt = true;
     }
 

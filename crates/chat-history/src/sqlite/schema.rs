@@ -1,11 +1,17 @@
 //! The tables, and the conversion of rows to messages.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use chat_protocol::{Content, DeletedBy, Message, RoomName, Text, Timestamp, UserId, Username};
+use chat_protocol::{
+    Content, DeletedBy, Message, MessageId, RoomName, Text, Timestamp, UserId, Username,
+};
+use diesel::expression::AsExpression;
 use diesel::prelude::*;
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::sqlite::Sqlite;
 
 use crate::{HistoryError, HistoryErrorKind};
 
@@ -94,21 +100,72 @@ pub(super) fn signed(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }
 
-/// A message to be inserted.
+/// A message to be inserted. It owns its texts, because only then diesel keeps a statement for
+/// several rows prepared.
 #[derive(Insertable)]
-#[diesel(table_name = messages)]
-pub(super) struct NewRow<'a> {
-    pub(super) row_key: i64,
-    pub(super) user: &'a str,
-    pub(super) username: &'a str,
-    pub(super) id: &'a str,
-    pub(super) body: &'a str,
-    pub(super) sent_at: i64,
+#[diesel(table_name = messages, treat_none_as_default_value = false)]
+pub(super) struct NewRow {
+    row_key: i64,
+    user: Shared<UserId>,
+    username: Shared<Username>,
+    id: Shared<MessageId>,
+    body: Shared<Arc<str>>,
+    sent_at: i64,
+}
+
+impl NewRow {
+    /// The row of a message. `None` if it is deleted.
+    pub(super) fn new(row_key: i64, message: &Message) -> Option<Self> {
+        let Text { user, from, id, body, .. } = message.text()?;
+        Some(Self {
+            row_key,
+            user: Shared(user.clone()),
+            username: Shared(from.clone()),
+            id: Shared(id.clone()),
+            body: Shared(Arc::clone(body)),
+            sent_at: message.sent_at.as_millis(),
+        })
+    }
+}
+
+/// A text that is shared, for a column.
+#[derive(Debug, AsExpression)]
+#[diesel(sql_type = diesel::sql_types::Text)]
+pub(super) struct Shared<T: fmt::Debug>(pub(super) T);
+
+/// The text of a shared value.
+pub(super) trait AsText {
+    fn as_text(&self) -> &str;
+}
+
+macro_rules! as_text {
+    ($($name:ty),*) => {
+        $(impl AsText for $name {
+            fn as_text(&self) -> &str {
+                self.as_str()
+            }
+        })*
+    };
+}
+
+as_text!(UserId, Username, MessageId);
+
+impl AsText for Arc<str> {
+    fn as_text(&self) -> &str {
+        self
+    }
+}
+
+impl<T: AsText + fmt::Debug> ToSql<diesel::sql_types::Text, Sqlite> for Shared<T> {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(self.0.as_text());
+        Ok(IsNull::No)
+    }
 }
 
 /// A message row.
 #[derive(Queryable, Selectable)]
-#[diesel(table_name = messages, check_for_backend(diesel::sqlite::Sqlite))]
+#[diesel(table_name = messages, check_for_backend(Sqlite))]
 pub(super) struct Row {
     row_key: i64,
     user: String,
@@ -149,7 +206,7 @@ impl Rows {
     /// one was written by another program, and is reported as damaged.
     pub(super) fn message(&mut self, row: Row) -> Result<Arc<Message>, HistoryError> {
         let seq = seq_of(row.row_key);
-        let fault = |what: &dyn std::fmt::Display| {
+        let fault = |what: &dyn fmt::Display| {
             let text = format!("message {seq} of the room {}: {what}", self.room);
             HistoryError::new(HistoryErrorKind::Damaged, text)
         };
