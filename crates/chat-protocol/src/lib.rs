@@ -8,6 +8,7 @@ pub use model::{
     Ack, COALESCE_ABOVE, COALESCE_WINDOW, ChannelName, CloseCode, Content, DeletedBy, Deletion, Epoch,
     ErrorCode, Event, EventRange, GuestToken, GuestTokenError, Identity, LISTED_MEMBERS, LeftReason,
     LengthError, Limits, Member, MemberGroup, MemberId, MemberInfo, MemberList, MemberPage, Message,
-    MessageId, MessagePage, NameError, NoticeLevel, Outcome, PresenceChange, Reference, ReservedIdError,
-    Role, RoomName, SERVER_NAME, Since, Snapshot, Text, Timestamp, UserId, UserIdError, UserKind, Username,
+    MessageId, MessagePage, NameError, NoticeLevel, Notify, Outcome, PresenceChange, Reference,
+    ReservedIdError, Role, RoomKind, RoomName, SERVER_NAME, Since, Snapshot, Text, Timestamp, UserId,
+    UserIdError, UserKind, Username,
 };

@@ -41,12 +41,8 @@ fn user_id() -> impl Strategy<Value = UserId> {
 fn user() -> impl Strategy<Value = User> {
     let kind = prop_oneof![Just(UserKind::Guest), Just(UserKind::Account), Just(UserKind::Service)];
     let role = prop_oneof![Just(Role::User), Just(Role::Moderator), Just(Role::Admin)];
-    (user_id(), username(), kind, role).prop_map(|(id, username, kind, role)| User {
-        id,
-        username,
-        kind,
-        role,
-    })
+    (user_id(), username(), kind, role, vec(user_id(), 0..3))
+        .prop_map(|(id, username, kind, role, was)| User { id, username, kind, role, was })
 }
 
 fn guest_token() -> impl Strategy<Value = Option<GuestToken>> {
@@ -157,19 +153,19 @@ fn limits() -> impl Strategy<Value = WelcomeLimits> {
 fn reply() -> impl Strategy<Value = ServerFrame> {
     let reason = prop_oneof![Just(LeftReason::Asked), Just(LeftReason::Kicked), Just(LeftReason::RoomClosed)];
     prop_oneof![
-        (reference(), text(), user(), guest_token(), text(), limits(), any::<u64>()).prop_map(
-            |(reference, session, user, guest_token, server, limits, heartbeat_ms)| {
+        (reference(), text(), user(), guest_token(), option::of(time()), text(), limits(), any::<u64>())
+            .prop_map(|(reference, session, user, guest_token, expires_at, server, limits, heartbeat_ms)| {
                 ServerFrame::Welcome(Welcome {
                     reference,
                     session,
                     user,
                     guest_token,
+                    expires_at,
                     server,
                     limits,
                     heartbeat_ms,
                 })
-            }
-        ),
+            }),
         (reference(), room(), epoch(), any::<[u64; 5]>(), members(), stored(), option::of(stored()))
             .prop_map(
                 |(

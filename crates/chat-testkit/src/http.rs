@@ -71,6 +71,26 @@ pub async fn request_on(stream: &mut TcpStream, method: &str, path: &str, header
     if method == "HEAD" { answer } else { answer.with_body(stream, read).await }
 }
 
+/// Sends one request with a JSON body on a new connection.
+pub async fn send_json(
+    server: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[&str],
+    body: &Value,
+) -> Answer {
+    let mut stream = TcpStream::connect(server).await.expect("a connection");
+    let body = body.to_string();
+    let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{lines}\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.expect("the request is sent");
+    let (answer, read) = read_head(&mut stream).await;
+    answer.with_body(&mut stream, read).await
+}
+
 /// Whether a name is taken, according to the look-up.
 pub async fn look_up(server: SocketAddr, room: &str, username: &str) -> bool {
     let answer = request(server, "GET", &format!("/chat/get_signed_user/{room}/{username}"), &[]).await;

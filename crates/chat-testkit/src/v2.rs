@@ -65,6 +65,12 @@ impl Session {
         Self::hello_on(open(server).await.expect("accepted"), hello).await
     }
 
+    /// Opens a connection on which no session has begun.
+    pub async fn without_hello(server: SocketAddr) -> Self {
+        let client = open(server).await.expect("accepted");
+        Self { client, welcome: Value::Null, guest_token: None }
+    }
+
     /// Begins a session with these fields of `hello` on a connection without one. Without a `token`
     /// and a `guest_token`, a random `guest_token` is added. A `guest_token` of null is sent as it
     /// is: then the server makes one.

@@ -29,8 +29,8 @@ impl Session {
         }
     }
 
-    /// A newer server may use types, codes and reasons that this client does not know. A command
-    /// whose answer cannot be read fails. An event has its place in the room's stream nevertheless.
+    /// A newer server may use types that this client does not know. A command whose answer cannot
+    /// be read fails. An event has its place in the room's stream nevertheless.
     fn on_unknown(&mut self, text: &str, error: &serde_json::Error, now: Instant) {
         self.counters.unexpected_frame();
         tracing::warn!(%error, "cannot read a frame from the server");

@@ -1,6 +1,8 @@
 //! Commands and their answers, on one connection.
 
-use chat_client::{CommandError, ErrorCode, Event, JoinOptions, MembersQuery, Page, StoredMessage};
+use chat_client::{
+    CommandError, DeletedBy, ErrorCode, Event, JoinOptions, MembersQuery, NoticeLevel, Page, StoredMessage,
+};
 use futures::FutureExt;
 use futures::future::join_all;
 use serde_json::json;
@@ -130,6 +132,28 @@ async fn refused_commands_return_the_code() {
     };
     tokio::join!(asking, refusing);
     assert_eq!(received.next().await, "joined 5");
+}
+
+/// A server of a later version has values that this client does not know.
+#[tokio::test]
+async fn unknown_codes_levels_and_reasons_are_delivered() {
+    let server = Server::start().await;
+    let (client, mut received, mut peer) = server.client_in_lobby(server.options()).await;
+    let room = lobby();
+    let refusing = async {
+        let history = peer.receive("history").await;
+        peer.refuse(&history, "of_tomorrow").await;
+    };
+    let (refused, ()) = tokio::join!(client.history(&room, Page::Newest { limit: 1 }), refusing);
+    assert_eq!(refused.unwrap_err().code(), Some(ErrorCode::Unknown));
+    peer.send(json!({"type": "notice", "room": "lobby", "level": "of_tomorrow", "body": "tea"})).await;
+    let by_tomorrow =
+        json!({"type": "deleted", "room": "lobby", "seq": 6, "targets": [3], "by": "of_tomorrow"});
+    peer.send(by_tomorrow).await;
+    peer.send(json!({"type": "left", "room": "lobby", "reason": "of_tomorrow"})).await;
+    assert!(matches!(received.event().await, Event::Notice(notice) if notice.level == NoticeLevel::Unknown));
+    assert!(matches!(received.event().await, Event::Deleted(deleted) if deleted.by == DeletedBy::Unknown));
+    assert_eq!(received.next().await, "left Unknown");
 }
 
 #[tokio::test]

@@ -22,12 +22,18 @@ pub enum ErrorCode {
     InvalidUsername,
     /// Another user in that room has the name.
     UsernameTaken,
+    /// The name, or one that looks like it, belongs to an account.
+    NameReserved,
     /// The session is not in that room.
     NotInRoom,
     /// The session is already in that room.
     AlreadyInRoom,
     /// The session has joined as many rooms as it may.
     TooManyRooms,
+    /// There is no such thing.
+    NotFound,
+    /// There are as many of these as there may be.
+    LimitReached,
     /// The message is too large.
     MessageTooLarge,
     /// The same id was used for another message before.
@@ -36,6 +42,8 @@ pub enum ErrorCode {
     RateLimited,
     /// The server did not accept the client's identity.
     Unauthorized,
+    /// The token has expired: sign in again.
+    Expired,
     /// Not allowed.
     Forbidden,
     /// The store does not answer. It is unknown whether the message was stored: send it again with
@@ -43,11 +51,15 @@ pub enum ErrorCode {
     StoreUnavailable,
     /// A fault of the server.
     Internal,
+    /// A code that this version does not know. Nothing of this version sends it.
+    #[serde(other)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown,
 }
 
 impl ErrorCode {
-    /// Every code.
-    pub const ALL: [Self; 17] = [
+    /// Every code that a server of this version sends.
+    pub const ALL: [Self; 21] = [
         Self::BadJson,
         Self::UnknownType,
         Self::MissingField,
@@ -55,13 +67,17 @@ impl ErrorCode {
         Self::InvalidRoom,
         Self::InvalidUsername,
         Self::UsernameTaken,
+        Self::NameReserved,
         Self::NotInRoom,
         Self::AlreadyInRoom,
         Self::TooManyRooms,
+        Self::NotFound,
+        Self::LimitReached,
         Self::MessageTooLarge,
         Self::IdReused,
         Self::RateLimited,
         Self::Unauthorized,
+        Self::Expired,
         Self::Forbidden,
         Self::StoreUnavailable,
         Self::Internal,
@@ -77,16 +93,21 @@ impl ErrorCode {
             Self::InvalidRoom => "invalid_room",
             Self::InvalidUsername => "invalid_username",
             Self::UsernameTaken => "username_taken",
+            Self::NameReserved => "name_reserved",
             Self::NotInRoom => "not_in_room",
             Self::AlreadyInRoom => "already_in_room",
             Self::TooManyRooms => "too_many_rooms",
+            Self::NotFound => "not_found",
+            Self::LimitReached => "limit_reached",
             Self::MessageTooLarge => "message_too_large",
             Self::IdReused => "id_reused",
             Self::RateLimited => "rate_limited",
             Self::Unauthorized => "unauthorized",
+            Self::Expired => "expired",
             Self::Forbidden => "forbidden",
             Self::StoreUnavailable => "store_unavailable",
             Self::Internal => "internal",
+            Self::Unknown => "unknown",
         }
     }
 

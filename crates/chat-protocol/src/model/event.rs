@@ -283,6 +283,10 @@ pub enum LeftReason {
     Kicked,
     /// The operator closed the room.
     RoomClosed,
+    /// A reason that this version does not know. Nothing of this version sends it.
+    #[serde(other)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown,
 }
 
 /// The importance of a notice.
@@ -295,4 +299,8 @@ pub enum NoticeLevel {
     Info,
     /// Users should act on it.
     Warning,
+    /// An importance that this version does not know. Nothing of this version sends it.
+    #[serde(other)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown,
 }

@@ -51,6 +51,10 @@ pub enum DeletedBy {
     Moderator,
     /// The operator of the server.
     Operator,
+    /// A kind of person that this version does not know. Nothing of this version sends it.
+    #[serde(other)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown,
 }
 
 /// The text of a message, and who sent it.

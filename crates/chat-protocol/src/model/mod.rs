@@ -9,6 +9,7 @@ mod limits;
 mod member;
 mod message;
 mod name;
+mod room_list;
 mod time;
 
 pub use close_code::CloseCode;
@@ -26,4 +27,5 @@ pub use member::{Member, MemberGroup, MemberInfo, MemberList};
 pub use message::{Content, DeletedBy, Message, Since, Text};
 pub(crate) use message::{DELETED_SIZE, changed_size, json_length, text_size};
 pub use name::{NameError, RoomName, SERVER_NAME, Username};
+pub use room_list::{Notify, RoomKind};
 pub use time::Timestamp;

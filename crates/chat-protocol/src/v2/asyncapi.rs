@@ -18,20 +18,25 @@ const ENDPOINT: &str = "One connection is one session, a member of any number of
     `hello`. The server sends `bye` before every close that it initiates.";
 
 /// The reply to each command that succeeds. The reply to a command that fails is `error`.
-const REPLIES: [(&str, &str); 7] = [
+const REPLIES: [(&str, &str); 10] = [
     ("hello", "welcome"),
     ("join", "joined"),
     ("leave", "left"),
     ("send", "ack"),
     ("history", "history"),
     ("members", "members"),
+    ("keep", "kept"),
+    ("mark_read", "read"),
+    ("renew", "renewed"),
     ("ping", "pong"),
 ];
 
 /// The frames that the server sends on its own. It sends an `error` without a command if it
 /// receives something that is not a valid command.
-const UNSOLICITED: [&str; 9] =
-    ["message", "deleted", "sync", "presence", "typing", "notice", "left", "error", "bye"];
+const UNSOLICITED: [&str; 14] = [
+    "message", "deleted", "sync", "presence", "typing", "rooms", "kept", "dropped", "read", "inbox",
+    "notice", "left", "error", "bye",
+];
 
 /// A type of frame.
 struct Frame {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::commands::commands;
 use super::from_field::nfc;
-use crate::{GuestToken, MessageId, Reference, RoomName, Since, Username};
+use crate::{Epoch, GuestToken, MessageId, Notify, Reference, RoomName, Since, Username};
 
 /// One frame of a client: a command, and its `ref`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +51,15 @@ commands! {
         Typing {
             /// The room.
             room: RoomName,
+        },
+        /// Keep a room in the list of the user, or change or remove its entry.
+        Keep(Keep),
+        /// Mark the messages of a room in the list as read.
+        MarkRead(MarkRead),
+        /// Continue the session with another token of the same user.
+        Renew {
+            /// The token.
+            token: String,
         },
         /// Ask for a `pong`, to check that the connection works.
         Ping,
@@ -146,6 +155,33 @@ commands! {
         /// The maximum number of members; 100 if absent, at most 200.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub limit: Option<u64>,
+    }
+
+    /// Keeps a room in the list of the user, on all of its devices.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct Keep {
+        /// The room.
+        pub room: RoomName,
+        /// Whether it is a favourite. A room that is none is removed from the list. If absent, a
+        /// room that is not in the list becomes one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub favourite: Option<bool>,
+        /// What the user is notified of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub notify: Option<Notify>,
+    }
+
+    /// Marks the messages of a room in the list as read, on all devices of the user.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct MarkRead {
+        /// The room.
+        pub room: RoomName,
+        /// The epoch to which the number belongs.
+        pub epoch: Epoch,
+        /// The number of the newest message that was read.
+        pub up_to: u64,
     }
 }
 

@@ -10,7 +10,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::client::Kind;
 use super::field::Field;
 use super::{ErrorCode, Since};
-use crate::{Epoch, GuestToken, MessageId, Reference, RoomName, Username};
+use crate::{Epoch, GuestToken, MessageId, Notify, Reference, RoomName, Username};
 
 /// The code and the message of a [`Rejected`](super::Rejected), before the frame's `ref` is known.
 pub(super) struct Reason(pub(super) ErrorCode, pub(super) String);
@@ -108,6 +108,20 @@ impl FromField for Since {
             }),
             other => Err(wrong_type(other, name, "an object")),
         }
+    }
+}
+
+impl FromField for Epoch {
+    fn from_field(field: &Field<'_>, name: &str) -> Result<Self, Reason> {
+        text(field, name).map(Self::new)
+    }
+}
+
+impl FromField for Notify {
+    fn from_field(field: &Field<'_>, name: &str) -> Result<Self, Reason> {
+        let text = text(field, name)?;
+        Self::deserialize(text.into_deserializer())
+            .map_err(|_: value::Error| invalid(name, "it must be \"all\", \"mentions\" or \"none\""))
     }
 }
 

@@ -16,17 +16,18 @@ mod write;
 
 #[cfg(feature = "schema")]
 pub use asyncapi::asyncapi;
-pub use client::{ClientFrame, Command, Hello, History, Join, Members, Send};
+pub use client::{ClientFrame, Command, Hello, History, Join, Keep, MarkRead, Members, Send};
 pub use event::frame;
 pub use read::{Rejected, read};
 pub use rendered::{RENDERED_BYTES, Written, write_rendered};
 pub use server::{
-    Ack, Bye, Deleted, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence,
-    ServerFrame, StoredMessage, SyncFrame, Typing, User, Welcome, WelcomeLimits,
+    Ack, Bye, Deleted, Dropped, Error, HistoryPage, Inbox, Joined, Kept, Left, MembersPage, MessageFrame,
+    Notice, Presence, Read, Renewed, RoomList, RoomListEntry, ServerFrame, StoredMessage, SyncFrame, Typing,
+    User, Welcome, WelcomeLimits,
 };
 pub use write::{size_hint, write, write_frame};
 
-pub use crate::model::{DeletedBy, ErrorCode, LeftReason, MemberInfo, NoticeLevel, Since};
+pub use crate::model::{DeletedBy, ErrorCode, LeftReason, MemberInfo, NoticeLevel, Notify, RoomKind, Since};
 
 /// The name of the protocol in `Sec-WebSocket-Protocol`.
 pub const SUBPROTOCOL: &str = "chat.v2";

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Content, DeletedBy, Epoch, ErrorCode, GuestToken, Identity, LeftReason, MemberInfo, Message, MessageId,
-    NoticeLevel, Reference, Role, RoomName, Text, Timestamp, UserId, UserKind, Username,
+    NoticeLevel, Notify, Reference, Role, RoomKind, RoomName, Text, Timestamp, UserId, UserKind, Username,
 };
 
 /// One frame of the server.
@@ -40,6 +40,19 @@ pub enum ServerFrame {
     History(HistoryPage),
     /// The answer to `members`.
     Members(MembersPage),
+    /// The list of the user's rooms. Comes once, after `welcome`.
+    Rooms(RoomList),
+    /// The answer to `keep`, also to the other sessions of the user: an entry of the list.
+    Kept(Kept),
+    /// The answer to `keep`, also to the other sessions of the user: a room is no longer in the
+    /// list.
+    Dropped(Dropped),
+    /// The answer to `mark_read`, also to the other sessions of the user.
+    Read(Read),
+    /// News in a room of the list that the session has not joined; at most one a second per room.
+    Inbox(Inbox),
+    /// The answer to `renew`.
+    Renewed(Renewed),
     /// An announcement of the operator.
     Notice(Notice),
     /// A command was not carried out.
@@ -70,6 +83,10 @@ pub struct Welcome {
     /// guest. Only if the `hello` of a guest had none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guest_token: Option<GuestToken>,
+    /// When the token expires with which the user has signed in. A session that is in use lasts
+    /// longer. Absent if it does not expire, and for guests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
     /// The server's name and version.
     pub server: String,
     /// The limits for what the client sends.
@@ -90,6 +107,9 @@ pub struct User {
     pub kind: UserKind,
     /// What the user may do on the whole server.
     pub role: Role,
+    /// The ids that the user had as a guest, before it had an account.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub was: Vec<UserId>,
 }
 
 impl From<&Identity> for User {
@@ -99,6 +119,7 @@ impl From<&Identity> for User {
             username: identity.username().clone(),
             kind: identity.kind(),
             role: identity.role(),
+            was: Vec::new(),
         }
     }
 }
@@ -390,6 +411,110 @@ pub struct MembersPage {
     pub member_count: u64,
     /// Whether there are more members that match the request.
     pub more: bool,
+}
+
+/// The list of the user's rooms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RoomList {
+    /// The rooms, by name.
+    pub entries: Vec<RoomListEntry>,
+    /// Whether another frame of this type follows with more rooms.
+    pub more: bool,
+}
+
+/// A room in the list of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RoomListEntry {
+    /// The room.
+    pub room: RoomName,
+    /// What kind of entry this is.
+    pub kind: RoomKind,
+    /// Whether the room is a favourite.
+    pub favourite: bool,
+    /// What the user is notified of.
+    pub notify: Notify,
+    /// The epoch to which the numbers belong.
+    pub epoch: Epoch,
+    /// The number of the newest event of the room.
+    pub newest: u64,
+    /// The number of the newest message that the user has read.
+    pub read_up_to: u64,
+    /// How many messages of others come after it; at most 100.
+    pub unread: u64,
+    /// How many of them mention the user; at most 100.
+    pub mentions: u64,
+}
+
+/// A room is in the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Kept {
+    /// The `ref` of the `keep`, for the session that sent it.
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+    /// The entry.
+    pub entry: RoomListEntry,
+}
+
+/// A room is no longer in the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Dropped {
+    /// The `ref` of the `keep`, for the session that sent it.
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+    /// The room.
+    pub room: RoomName,
+}
+
+/// The user has read messages of a room in the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Read {
+    /// The `ref` of the `mark_read`, for the session that sent it.
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+    /// The room.
+    pub room: RoomName,
+    /// The epoch to which the number belongs.
+    pub epoch: Epoch,
+    /// The number of the newest message that the user has read.
+    pub up_to: u64,
+    /// How many messages of others come after it; at most 100.
+    pub unread: u64,
+    /// How many of them mention the user; at most 100.
+    pub mentions: u64,
+}
+
+/// There are new messages in a room of the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Inbox {
+    /// The room.
+    pub room: RoomName,
+    /// The number of the newest message.
+    pub up_to: u64,
+    /// How many messages of others the user has not read; at most 100.
+    pub unread: u64,
+    /// How many of them mention the user; at most 100.
+    pub mentions: u64,
+    /// The name of the sender of the newest message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Username>,
+}
+
+/// The session continues with another token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Renewed {
+    /// The `ref` of the `renew`.
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+    /// When the token expires; absent if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
 }
 
 /// An announcement of the operator.

@@ -24,8 +24,12 @@ fn server_frames_with_all_fields_are_written() {
         ServerFrame::Welcome(Welcome {
             reference: reference(),
             session: "s1".into(),
-            user: User::from(&Identity::guest(&guest_token(), name("ana"))),
+            user: User {
+                was: vec![user("g_1")],
+                ..User::from(&Identity::guest(&guest_token(), name("ana")))
+            },
             guest_token: Some(guest_token()),
+            expires_at: Some(MOMENT),
             server: "chatd 0.1.0".into(),
             limits: WelcomeLimits {
                 message_bytes: 131_072,
@@ -123,7 +127,7 @@ fn server_frames_with_all_fields_are_written() {
     ];
     let written = frames.map(|frame| server(&frame)).join("\n");
     insta::assert_snapshot!(written, @r#"
-    {"type":"welcome","ref":"r1","session":"s1","user":{"id":"g_5OthID-2se9c45nby1W8mg","username":"ana","kind":"guest","role":"user"},"guest_token":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","server":"chatd 0.1.0","limits":{"message_bytes":131072,"messages_per_second":100,"burst":5000,"rooms":100,"sessions":20},"heartbeat_ms":25000}
+    {"type":"welcome","ref":"r1","session":"s1","user":{"id":"g_5OthID-2se9c45nby1W8mg","username":"ana","kind":"guest","role":"user","was":["u_g_1"]},"guest_token":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","expires_at":"2026-11-24T08:00:00.123Z","server":"chatd 0.1.0","limits":{"message_bytes":131072,"messages_per_second":100,"burst":5000,"rooms":100,"sessions":20},"heartbeat_ms":25000}
     {"type":"joined","ref":"r1","room":"lobby","epoch":"000000000000e70c","seq":9,"oldest":3,"members":[{"username":"ana","user":"u_ana","joined_at":"2026-11-24T08:00:00.123Z"},{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"member_count":2,"first":7,"last":9,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"},{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[],"recovered":true}
     {"type":"left","ref":"r1","room":"lobby","reason":"asked"}
     {"type":"message","room":"lobby","seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"}
@@ -147,8 +151,15 @@ fn server_frames_with_only_required_fields_are_written() {
         ServerFrame::Welcome(Welcome {
             reference: None,
             session: "s1".into(),
-            user: User { id: user("ana"), username: name("ana"), kind: UserKind::Account, role: Role::User },
+            user: User {
+                id: user("ana"),
+                username: name("ana"),
+                kind: UserKind::Account,
+                role: Role::User,
+                was: Vec::new(),
+            },
             guest_token: None,
+            expires_at: None,
             server: "chatd 0.1.0".into(),
             limits: WelcomeLimits {
                 message_bytes: 1,
@@ -260,7 +271,7 @@ fn server_frames_with_only_required_fields_are_written() {
 fn reasons_and_error_codes_have_names() {
     let reasons = [LeftReason::Asked, LeftReason::Kicked, LeftReason::RoomClosed];
     insta::assert_snapshot!(serde_json::to_string(&reasons).unwrap(), @r#"["asked","kicked","room_closed"]"#);
-    insta::assert_snapshot!(serde_json::to_string(&ErrorCode::ALL).unwrap(), @r#"["bad_json","unknown_type","missing_field","hello_first","invalid_room","invalid_username","username_taken","not_in_room","already_in_room","too_many_rooms","message_too_large","id_reused","rate_limited","unauthorized","forbidden","store_unavailable","internal"]"#);
+    insta::assert_snapshot!(serde_json::to_string(&ErrorCode::ALL).unwrap(), @r#"["bad_json","unknown_type","missing_field","hello_first","invalid_room","invalid_username","username_taken","name_reserved","not_in_room","already_in_room","too_many_rooms","not_found","limit_reached","message_too_large","id_reused","rate_limited","unauthorized","expired","forbidden","store_unavailable","internal"]"#);
 }
 
 #[test]
@@ -279,6 +290,7 @@ fn debug_omits_the_guest_token_of_a_welcome() {
         session: "s1".into(),
         user: User::from(&Identity::guest(&guest_token(), name("ana"))),
         guest_token: Some(guest_token()),
+        expires_at: None,
         server: "chatd 0.1.0".into(),
         limits: WelcomeLimits { message_bytes: 1, messages_per_second: 0, burst: 0, rooms: 1, sessions: 1 },
         heartbeat_ms: 25_000,

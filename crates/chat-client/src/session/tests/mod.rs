@@ -364,9 +364,9 @@ fn an_unreadable_answer_is_an_error() {
     let mut fixture = Fixture::in_lobby();
     let read = fixture.history();
     let frame = fixture.written().pop().unwrap();
-    fixture.refused(&frame, "unknown_thing");
+    fixture.receives(&json!({"type": "history", "ref": frame["ref"], "room": "lobby", "messages": "many"}));
     let CommandError::Refused { code, message, .. } = error_of(read) else { panic!("not refused") };
-    assert_eq!((code, &*message), (ErrorCode::Internal, "unknown_thing: no"));
+    assert_eq!((code, &*message), (ErrorCode::Internal, "cannot read the answer of the server"));
     fixture.receives(&json!({"type": "unknown_thing"}));
     assert_eq!(fixture.session.counters.read().unexpected_frames, 2);
 }

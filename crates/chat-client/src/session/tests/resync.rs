@@ -93,8 +93,9 @@ fn frames_from_the_future_move_the_cursor() {
 #[test]
 fn an_event_that_cannot_be_read_moves_the_cursor() {
     let mut fixture = Fixture::in_lobby();
-    fixture
-        .receives(&json!({"type": "deleted", "room": "lobby", "seq": 6, "targets": [1], "by": "a new kind"}));
+    fixture.receives(
+        &json!({"type": "deleted", "room": "lobby", "seq": 6, "targets": "many", "by": "operator"}),
+    );
     fixture.message(7);
     assert_eq!(fixture.delivered(), ["message 7"]);
     assert_eq!(fixture.session.counters.read().unexpected_frames, 1);
