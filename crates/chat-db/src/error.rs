@@ -1,7 +1,10 @@
 //! The errors of this crate: a kind for programs, a text for people.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// The text of `SQLITE_CORRUPT`.
+const MALFORMED: &str = "database disk image is malformed";
 
 /// What to do about a damaged database.
 const REMEDY: &str = "restore a backup, or recover what is still readable with sqlite3's .recover";
@@ -57,6 +60,24 @@ pub enum OpenError {
         /// The cause.
         reason: String,
     },
+}
+
+impl OpenError {
+    /// The file can't be opened, or its schema can't be read.
+    pub(crate) fn open(path: &Path, reason: impl ToString) -> Self {
+        let (path, reason) = (path.to_owned(), reason.to_string());
+        if reason.contains(MALFORMED) { Self::Damaged { path, reason } } else { Self::Open { path, reason } }
+    }
+
+    /// A migration failed.
+    pub(crate) fn migrate(path: &Path, reason: impl ToString) -> Self {
+        let (path, reason) = (path.to_owned(), reason.to_string());
+        if reason.contains(MALFORMED) {
+            Self::Damaged { path, reason }
+        } else {
+            Self::Migrate { path, reason }
+        }
+    }
 }
 
 /// What kind of failure a [`DbError`] is.
@@ -170,7 +191,7 @@ pub enum BackupError {
 /// the texts of `SQLITE_CORRUPT` and `SQLITE_NOTADB` (<https://sqlite.org/rescode.html>), but not
 /// the codes.
 pub(crate) fn is_damage(reason: &str) -> bool {
-    contains_any(reason, &["database disk image is malformed", "file is not a database"])
+    contains_any(reason, &[MALFORMED, "file is not a database"])
 }
 
 fn contains_any(reason: &str, texts: &[&str]) -> bool {
