@@ -14,7 +14,7 @@ pub use memory::{MemoryHistory, MemoryUserMessages};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteHistory, SqliteUserMessages};
 pub use store::{
-    Appended, Changed, Durability, Extent, HistoryStore, MAX_PAGE_BYTES, MAX_TARGETS, Messages, NewDeletion,
-    NewEvent, NewMessage, OnAppended, Page, Retention, StoredEvent,
+    Appended, Changed, Count, Durability, Extent, HistoryStore, MAX_PAGE_BYTES, MAX_TARGETS, Messages,
+    NewDeletion, NewEvent, NewMessage, OnAppended, Page, Retention, StoredEvent,
 };
 pub use users::{Cursor, InvalidCursor, MessageKey, Step, UserMessages, UserQuery};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chat_protocol::{
     Content, DeletedBy, Deletion, Epoch, Message, MessageId, RoomName, Text, Timestamp, UserId, Username,
 };
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt};
 use sha2::{Digest, Sha256};
 
 use crate::{AppendError, HistoryError};
@@ -196,6 +196,9 @@ pub type OnAppended = Box<dyn FnOnce(Result<Appended, AppendError>) + Send>;
 /// [`Message::encoded_size`](chat_protocol::Message::encoded_size). One message always fits.
 pub const MAX_PAGE_BYTES: usize = (1 << 20) - (64 << 10);
 
+/// How many messages the default implementation of [`HistoryStore::count_after`] reads at once.
+const COUNTED_AT_ONCE: usize = 200;
+
 /// A range of a room's messages, by number. Numbers begin at 1.
 ///
 /// The enum is exhaustive: a store has to support each kind of page, so a new kind is meant to
@@ -287,6 +290,23 @@ pub struct Changed {
 impl Changed {
     /// The changed messages, oldest first, as of the event `newest`; `None` if there are too many.
     pub fn new(messages: Option<Vec<Arc<Message>>>, newest: u64) -> Self {
+        Self { messages, newest }
+    }
+}
+
+/// How many messages were found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Count {
+    /// The number of messages, up to the maximum that was asked for.
+    pub messages: usize,
+    /// The number of the newest event that was considered.
+    pub newest: u64,
+}
+
+impl Count {
+    /// This many messages, as of the event `newest`.
+    pub fn new(messages: usize, newest: u64) -> Self {
         Self { messages, newest }
     }
 }
@@ -398,6 +418,39 @@ pub trait HistoryStore: fmt::Debug + Send + Sync + 'static {
         after: u64,
         limit: usize,
     ) -> BoxFuture<'_, Result<Changed, HistoryError>>;
+
+    /// How many messages of a room have a number larger than `after`, are not deleted, and are not
+    /// from one of the users in `except`; at most `max`. Messages that were pruned, or that
+    /// `retention` does not keep, do not count.
+    ///
+    /// The default implementation reads pages.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if the store fails.
+    fn count_after(
+        &self,
+        room: RoomName,
+        after: u64,
+        except: Vec<UserId>,
+        max: usize,
+        retention: Retention,
+    ) -> BoxFuture<'_, Result<Count, HistoryError>> {
+        async move {
+            let counts =
+                |message: &&Arc<Message>| message.text().is_some_and(|text| !except.contains(&text.user));
+            let (mut messages, mut after) = (0, after);
+            loop {
+                let page = Page::After { seq: after, limit: COUNTED_AT_ONCE };
+                let page = self.page(room.clone(), page, retention).await?;
+                messages += page.messages.iter().filter(counts).count();
+                if messages >= max || !page.more {
+                    return Ok(Count::new(messages.min(max), page.newest));
+                }
+                after = page.last;
+            }
+        }
+        .boxed()
+    }
 
     /// Performs one small step of pruning, and returns whether there is more to do. A step delays
     /// other calls by a few milliseconds at most.

@@ -23,6 +23,7 @@ pub use limits::EngineLimits;
 pub use member::Membership;
 pub use member::admission::Admission;
 pub use member::options::{MembersQuery, Outgoing, Resync, Stored, Subscribe};
+pub use registry::MessageObserver;
 pub use registry::usage::RoomUsage;
 pub use room::Position;
 pub use room::catch_up::CatchUpLimits;

@@ -274,6 +274,33 @@ pub async fn events_that_are_no_messages_leave_gaps_in_pages(history: History) {
     }
 }
 
+pub async fn messages_of_others_are_counted(history: History) {
+    let store = &*history.store;
+    let count = async |after: u64, except: &[&str], max: usize, keep: Option<u64>| {
+        let except = except.iter().map(|name| user(name)).collect();
+        let counting = store.count_after(room("r"), after, except, max, Retention::new(None, keep));
+        let count = counting.await.unwrap();
+        (count.messages, count.newest)
+    };
+    assert_eq!(count(0, &[], 9, None).await, (0, 0));
+    for number in 0..250 {
+        seq_of(store, message("r", if number % 2 == 0 { "ana" } else { "bob" }, "hello")).await;
+    }
+    delete(store, "r", &[1, 2, 249]).await;
+    seq_of(store, message("other", "ana", "hello")).await;
+    assert_eq!(count(0, &[], 999, None).await, (247, 251));
+    assert_eq!(count(0, &["ana"], 999, None).await, (124, 251));
+    assert_eq!(count(0, &["ana", "bob"], 999, None).await, (0, 251));
+    assert_eq!(count(0, &["ana"], 100, None).await, (100, 251));
+    assert_eq!(count(246, &["ana"], 999, None).await, (2, 251));
+    assert_eq!(count(248, &["cid"], 999, None).await, (1, 251), "one is deleted");
+    for after in [250, 251, 9_999, u64::MAX] {
+        assert_eq!(count(after, &[], 999, None).await, (0, 251), "{after}");
+    }
+    assert_eq!(count(0, &[], 999, Some(10)).await, (9, 251), "a deleted one is kept, too");
+    assert_eq!(count(0, &[], 0, None).await.0, 0);
+}
+
 /// A page and the numbers of a room are those that retention keeps, although nothing was pruned
 /// yet, and the same afterwards. Retention counts messages, not numbers.
 pub async fn pages_and_numbers_follow_retention_before_it_is_carried_out(history: History) {

@@ -112,6 +112,7 @@ macro_rules! __with_history_tests {
             the_id_of_a_deleted_message_decides_by_its_text
             changed_messages_are_found_by_the_events_that_changed_them
             events_that_are_no_messages_leave_gaps_in_pages
+            messages_of_others_are_counted
             pages_and_numbers_follow_retention_before_it_is_carried_out
             pages_end_at_their_limit
             pages_are_limited_in_bytes

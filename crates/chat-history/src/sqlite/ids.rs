@@ -136,7 +136,14 @@ impl Ids {
                 newest_without_user = row.n;
             }
         }
-        Ok(Self { rows, hasher, unwritten: Vec::new(), uncommitted: Vec::new(), in_doubt: false, newest_without_user })
+        Ok(Self {
+            rows,
+            hasher,
+            unwritten: Vec::new(),
+            uncommitted: Vec::new(),
+            in_doubt: false,
+            newest_without_user,
+        })
     }
 
     /// Records the id of a message together with the number that the message is about to get,

@@ -14,7 +14,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chat_db::{Database, SyncMode};
-use chat_protocol::{Epoch, RoomName, Timestamp};
+use chat_protocol::{Epoch, RoomName, Timestamp, UserId};
 use diesel::prelude::*;
 use futures::future::{BoxFuture, FutureExt};
 use parking_lot::Mutex;
@@ -24,7 +24,8 @@ use self::ids::Ids;
 use self::prune::Pass;
 use self::schema::history_epoch;
 use crate::{
-    Changed, Durability, Extent, HistoryError, HistoryStore, Messages, NewEvent, OnAppended, Page, Retention,
+    Changed, Count, Durability, Extent, HistoryError, HistoryStore, Messages, NewEvent, OnAppended, Page,
+    Retention,
 };
 
 pub use users::SqliteUserMessages;
@@ -116,6 +117,20 @@ impl HistoryStore for SqliteHistory {
     ) -> BoxFuture<'_, Result<Changed, HistoryError>> {
         let read = move |connection: &mut SqliteConnection| read::changed(connection, room, after, limit);
         async move { self.database.read(read).await? }.boxed()
+    }
+
+    fn count_after(
+        &self,
+        room: RoomName,
+        after: u64,
+        except: Vec<UserId>,
+        max: usize,
+        retention: Retention,
+    ) -> BoxFuture<'_, Result<Count, HistoryError>> {
+        let read = move |connection: &mut SqliteConnection| {
+            read::count_after(connection, &room, after, &except, max, retention)
+        };
+        async move { Ok(self.database.read(read).await?) }.boxed()
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use chat_protocol::{Message, RoomName, Timestamp};
+use chat_protocol::{Message, RoomName, Timestamp, UserId};
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 
 use super::schema::{Row, Rows, messages, rooms, row_key, seq_of, signed, unsigned};
-use crate::{Changed, Extent, HistoryError, MAX_PAGE_BYTES, Messages, Page, Retention};
+use crate::{Changed, Count, Extent, HistoryError, MAX_PAGE_BYTES, Messages, Page, Retention};
 
 /// What the database knows about a room.
 #[derive(Queryable, Selectable)]
@@ -130,6 +130,31 @@ impl Room {
     fn last_key(&self) -> i64 {
         row_key(self.id, self.next_seq - 1)
     }
+}
+
+/// How many messages are after a number, and not from one of these users.
+pub(super) fn count_after(
+    connection: &mut SqliteConnection,
+    room: &RoomName,
+    after: u64,
+    except: &[UserId],
+    max: usize,
+    retention: Retention,
+) -> QueryResult<Count> {
+    connection.transaction(|connection| {
+        let Some(kept) = kept(connection, room, retention)? else { return Ok(Count::default()) };
+        let (from, to) = kept.row_keys(signed(after.saturating_add(1)), i64::MAX);
+        let except: Vec<_> = except.iter().map(UserId::as_str).collect();
+        // the rows themselves, up to the maximum: to count all of them may take long
+        let found: Vec<i64> = messages::table
+            .filter(messages::row_key.between(from, to))
+            .filter(messages::body.is_not_null())
+            .filter(messages::user.ne_all(except))
+            .limit(i64::try_from(max).unwrap_or(i64::MAX))
+            .select(messages::row_key)
+            .load(connection)?;
+        Ok(Count::new(found.len(), unsigned(kept.newest)))
+    })
 }
 
 /// A page of a room. The outer error is that of the database, the inner one that of a row.

@@ -5,9 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use chat_protocol::{
-    Content, DeletedBy, Message, MessageId, RoomName, Text, Timestamp, UserId, Username,
-};
+use chat_protocol::{Content, DeletedBy, Message, MessageId, RoomName, Text, Timestamp, UserId, Username};
 use diesel::expression::AsExpression;
 use diesel::prelude::*;
 use diesel::serialize::{self, IsNull, Output, ToSql};

@@ -13,6 +13,7 @@ use crate::delivery::encoding::{Encoding, EncodingId, Encodings};
 use crate::engine::{Engine, pruner};
 use crate::limits::EngineLimits;
 use crate::metrics::Meters;
+use crate::registry::MessageObserver;
 use crate::registry::Registry;
 use crate::registry::usage::Usage;
 use crate::room::RoomContext;
@@ -31,6 +32,7 @@ pub struct EngineBuilder {
     limits: EngineLimits,
     metrics_prefix: String,
     counts_usage: bool,
+    observer: Option<Box<dyn MessageObserver>>,
 }
 
 impl EngineBuilder {
@@ -43,6 +45,7 @@ impl EngineBuilder {
             limits: EngineLimits::default(),
             metrics_prefix: "chat".to_owned(),
             counts_usage: false,
+            observer: None,
         }
     }
 
@@ -92,6 +95,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Sets who learns of every message that is stored (default: nobody).
+    pub fn observer(mut self, observer: impl MessageObserver) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
     /// Removes the rows that the node's previous run left in the presence store, and starts the
     /// engine.
     ///
@@ -131,6 +140,7 @@ impl EngineBuilder {
                 _pruner_task: pruner,
                 append_failures: Occasional::new(),
                 usage: self.counts_usage.then(Usage::default),
+                observer: self.observer,
                 closing: AtomicBool::new(false),
                 leave_events_suppressed: AtomicBool::new(false),
                 admissions: Arc::new(Semaphore::new(self.limits.pending_joins.min(Semaphore::MAX_PERMITS))),

@@ -10,10 +10,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_history::Retention;
+use chat_history::{Count, HistoryError, Retention};
 use chat_presence::{PresenceStore, StoreError};
 use chat_protocol::{
-    Epoch, Identity, LeftReason, Member, MemberId, MemberList, NoticeLevel, RoomName, Username,
+    Epoch, Identity, LeftReason, Member, MemberId, MemberList, NoticeLevel, RoomName, UserId, Username,
 };
 use tracing::Instrument;
 
@@ -326,6 +326,38 @@ impl Engine {
     /// epoch.
     pub fn epoch(&self) -> Epoch {
         self.shared.context.history.epoch()
+    }
+
+    /// How many messages of a room came after the number `after`, without deleted ones and those of
+    /// the users in `except`; at most `max`. Also returns the number of the room's newest event.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if the history store fails.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
+    /// member.send("hello").await?;
+    /// let unread = engine.count_after(&lobby, 0, Vec::new(), 100).await?;
+    /// assert_eq!((unread.messages, unread.newest), (1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub async fn count_after(
+        &self,
+        room: &RoomName,
+        after: u64,
+        except: Vec<UserId>,
+        max: usize,
+    ) -> Result<Count, HistoryError> {
+        let context = &self.shared.context;
+        let retention = context.retention.retention();
+        context.history.count_after(room.clone(), after, except, max, retention).await
     }
 
     /// Sends a notice from the operator to all members of a room.

@@ -70,6 +70,9 @@ impl PendingAppend {
             if let Some(usage) = &self.shared.usage {
                 usage.stored(message);
             }
+            if let Some(observer) = &self.shared.observer {
+                observer.stored(message);
+            }
         }
         let durability = self.shared.context.history.durability();
         let then = self.reply.take().map(|reply| {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chat_log::Occasional;
 use chat_presence::PresenceStore;
-use chat_protocol::RoomName;
+use chat_protocol::{Message, RoomName};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
@@ -15,6 +15,17 @@ use crate::registry::usage::Usage;
 use crate::room::{Room, RoomContext};
 use crate::sync::TaskGuard;
 use crate::sync::atomic::{AtomicBool, Ordering};
+
+/// Learns of messages as they are stored, whoever is in their rooms. Set it with
+/// [`EngineBuilder::observer`](crate::EngineBuilder::observer).
+pub trait MessageObserver: Send + Sync + 'static {
+    /// Called once for each message, before its room delivers it. The messages of one room come in
+    /// the order of their numbers. A message whose append seemed to fail is left out.
+    ///
+    /// The thread that stores messages calls it: it must not block, and must not call into the
+    /// engine.
+    fn stored(&self, message: &Arc<Message>);
+}
 
 pub(crate) struct Registry {
     pub(crate) store: Arc<dyn PresenceStore>,
@@ -29,6 +40,7 @@ pub(crate) struct Registry {
     pub(crate) append_failures: Occasional,
     /// `None` if usage is not counted.
     pub(crate) usage: Option<Usage>,
+    pub(crate) observer: Option<Box<dyn MessageObserver>>,
     pub(crate) closing: AtomicBool,
     /// Whether leave events are suppressed.
     pub(crate) leave_events_suppressed: AtomicBool,

@@ -37,7 +37,12 @@ impl View {
                     self.messages.clear();
                 }
                 (self.cursor, self.is_behind) = (joined.seq, false);
-                joined.changed.iter().flatten().chain(&joined.messages).for_each(|message| self.hold(message));
+                joined
+                    .changed
+                    .iter()
+                    .flatten()
+                    .chain(&joined.messages)
+                    .for_each(|message| self.hold(message));
             }
             Event::Message { message, .. } => self.step(message.seq, message.seq, [message]),
             Event::Deleted(deletion) => self.step(deletion.seq, deletion.seq, &deletion.messages),

@@ -75,9 +75,9 @@ impl Store {
         if thread_rng().gen_bool(self.faults.append) {
             return Err(AppendError::Unavailable(failure()));
         }
-        // The store calls back under its own lock, which the scheduler does not know. If another task
-        // ran meanwhile and needed it, the only thread would block: the callback may not take a step
-        // of the schedule, not even by a lock of this crate.
+        // The store calls back under its own lock, which the scheduler does not know. If another
+        // task ran meanwhile and needed it, the only thread would block: the callback may not take
+        // a step of the schedule, not even by a lock of this crate.
         let outcome = Arc::new(OnceLock::new());
         let kept = Arc::clone(&outcome);
         self.inner.append(event, Box::new(move |result| drop(kept.set(result))));
