@@ -1,0 +1,210 @@
+//! Requests the keys of an issuer by HTTP.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::crypto::ring::default_provider;
+use rustls_native_certs::CertificateResult;
+use ureq::http::Uri;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::{Agent, Proxy};
+
+use super::{JwtKeyError, JwtKeyErrorKind};
+
+/// How long a request may take, from the look-up of the host to the end of the body.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The maximum number of bytes of a body, and of a file.
+pub(super) const MAX_SIZE: u64 = 256 * 1_024;
+
+/// The URL of a JWKS. `Debug` and `Display` leave out what may be secret: user, password and query.
+pub(super) struct Endpoint {
+    url: Uri,
+    shown: String,
+    is_https: bool,
+    timeout: Duration,
+}
+
+impl Endpoint {
+    pub(super) fn new(url: &str) -> Result<Self, JwtKeyError> {
+        // the text may contain a password, so it is not part of the error
+        let wrong =
+            || JwtKeyError::new(JwtKeyErrorKind::Url, "the URL of the JWKS is not an http or https URL");
+        let uri: Uri = url.parse().map_err(|_| wrong())?;
+        let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(wrong());
+        };
+        if authority.host().is_empty() {
+            return Err(wrong());
+        }
+        let host = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, host)| host);
+        let shown = format!("{scheme}://{host}{}", uri.path());
+        let is_https = scheme == "https";
+        Ok(Self { url: uri, shown, is_https, timeout: TIMEOUT })
+    }
+
+    /// Sends the request and returns the body of the response. It blocks.
+    pub(super) fn fetch(&self) -> Result<Vec<u8>, JwtKeyError> {
+        let agent = self.agent()?;
+        let mut response = agent.get(&self.url).call().map_err(|error| self.failed(error))?;
+        let status = response.status();
+        if status.is_redirection() {
+            return Err(self.unreachable(format!("it answered {status}, and redirects are not followed")));
+        }
+        if !status.is_success() {
+            return Err(self.unreachable(format!("it answered {status}")));
+        }
+        response.body_mut().with_config().limit(MAX_SIZE).read_to_vec().map_err(|error| self.failed(error))
+    }
+
+    /// A client for one request. It reads the certificates that the system trusts each time, which is
+    /// seldom, so that a new one is trusted without a restart.
+    fn agent(&self) -> Result<Agent, JwtKeyError> {
+        let is_elsewhere = self.url.host().is_some_and(|host| !is_loopback(host));
+        let proxy = if is_elsewhere { Proxy::try_from_env() } else { None };
+        // a proxy may be reached over https, too
+        let certificates =
+            if self.is_https || proxy.is_some() { self.trusted_certificates()? } else { Vec::new() };
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::Specific(Arc::new(certificates)))
+            .unversioned_rustls_crypto_provider(Arc::new(default_provider()))
+            .build();
+        Ok(Agent::config_builder()
+            .tls_config(tls)
+            .proxy(proxy)
+            .timeout_global(Some(self.timeout))
+            .http_status_as_error(false)
+            // a redirect could name any host
+            .max_redirects(0)
+            .accept("application/jwk-set+json, application/json")
+            .user_agent(concat!("chatd/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .into())
+    }
+
+    /// The certificates that the system trusts, or those in the file that `SSL_CERT_FILE` names.
+    fn trusted_certificates(&self) -> Result<Vec<Certificate<'static>>, JwtKeyError> {
+        let CertificateResult { certs, errors, .. } = rustls_native_certs::load_native_certs();
+        if certs.is_empty() {
+            let reason = errors.first().map_or("there are none".to_owned(), ToString::to_string);
+            let reason = format!("the certificates that this system trusts can't be read: {reason}");
+            return Err(self.unreachable(reason));
+        }
+        Ok(certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect())
+    }
+
+    fn failed(&self, error: ureq::Error) -> JwtKeyError {
+        let reason = match &error {
+            ureq::Error::Timeout(_) => format!("it did not answer within {:?}", self.timeout),
+            ureq::Error::BodyExceedsLimit(_) => format!("its answer has more than {MAX_SIZE} bytes"),
+            error => error.to_string(),
+        };
+        self.unreachable(reason).with_source(error)
+    }
+
+    fn unreachable(&self, reason: impl fmt::Display) -> JwtKeyError {
+        JwtKeyError::new(JwtKeyErrorKind::Unreachable, format!("can't load the JWKS from {self}: {reason}"))
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.shown, f)
+    }
+}
+
+/// Whether a host is this machine. The environment's proxy would be asked to connect to itself.
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn only_http_urls_are_accepted() {
+        for url in ["http://issuer.example/keys", "https://issuer.example", "http://[::1]:8080/keys?tenant=1"]
+        {
+            Endpoint::new(url).unwrap();
+        }
+        for url in
+            ["", "issuer.example/keys", "/keys", "ftp://hunter2@issuer.example", "file:///keys", "http://"]
+        {
+            let error = Endpoint::new(url).unwrap_err();
+            assert_eq!(error.kind(), JwtKeyErrorKind::Url, "{url}");
+            assert!(!format!("{error} {error:?}").contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn the_password_of_the_url_is_not_shown() {
+        let endpoint = Endpoint::new("http://ana:hunter2@127.0.0.1:1/keys?secret=hunter2").unwrap();
+        let error = endpoint.fetch().unwrap_err();
+        assert_eq!(error.kind(), JwtKeyErrorKind::Unreachable);
+        let shown = format!("{endpoint} {endpoint:?} {error} {error:?}");
+        assert!(shown.starts_with("http://127.0.0.1:1/keys "), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn an_issuer_that_does_not_answer_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/keys", listener.local_addr().unwrap());
+        // nothing in the answer ends: one accepts and is silent, the other begins an answer
+        for begun in ["", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{"] {
+            let endpoint = Endpoint { timeout: Duration::from_millis(50), ..Endpoint::new(&url).unwrap() };
+            let client = thread::spawn(move || endpoint.fetch().unwrap_err());
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(begun.as_bytes()).unwrap();
+            let error = client.join().unwrap();
+            assert_eq!(error.kind(), JwtKeyErrorKind::Unreachable);
+            assert!(error.to_string().ends_with("it did not answer within 50ms"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_size_of_an_answer_is_limited() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/keys", listener.local_addr().unwrap());
+        for (size, is_accepted) in [(MAX_SIZE, true), (MAX_SIZE + 1, false)] {
+            let endpoint = Endpoint::new(&url).unwrap();
+            let client = thread::spawn(move || endpoint.fetch());
+            let (mut stream, _) = listener.accept().unwrap();
+            // no length, so that it is the bytes that are counted
+            let head = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n".as_bytes();
+            stream.read(&mut [0; 4_096]).unwrap();
+            let body = vec![b' '; size.try_into().unwrap()];
+            // the client may have closed the connection before the end
+            let _ = stream.write_all(&[head, &body].concat());
+            drop(stream);
+            let answer = client.join().unwrap();
+            assert_eq!(answer.is_ok(), is_accepted, "{answer:?}");
+            if let Err(error) = answer {
+                assert!(error.to_string().ends_with("its answer has more than 262144 bytes"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_not_used_for_this_machine() {
+        for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.10", "[::1]", "::1"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["chat.example", "10.0.0.1", "[2001:db8::1]", "localhost.example"] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+#![doc = include_str!("../README.md")]
+
+mod account;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod error;
+mod hasher;
+mod ids;
+mod invite;
+#[cfg(feature = "jwt")]
+mod jwt;
+mod memory;
+mod name;
+mod password;
+mod profile;
+mod rooms;
+mod secret;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod store;
+mod token;
+
+pub use account::{Account, AccountPage, Counts, NewAccount, Reservation, Subject, SubjectError};
+pub use chat_protocol::Notify;
+pub use error::{AddError, AddTokenError, CreateError, StoreError, StoreErrorKind};
+pub use hasher::Hasher;
+pub use ids::{IdError, InviteId, TokenId};
+pub use invite::{Invite, NewInvite};
+#[cfg(feature = "jwt")]
+pub use jwt::{
+    JwtClaims, JwtError, JwtErrorKind, JwtKeyError, JwtKeyErrorKind, JwtKeys, JwtVerifier, looks_like_jwt,
+};
+pub use memory::MemoryAccounts;
+pub use name::{look_alike_keys, look_alike_version};
+pub use password::{HashError, Password, PasswordError, PasswordHash, PasswordHashError};
+pub use profile::{About, DisplayName, Label, Profile, ProfileChange, TextError, TimeZone};
+pub use rooms::{RoomChange, RoomEntry};
+pub use secret::{InviteCode, InviteHash, SecretError, TokenHash, TokenSecret};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteAccounts;
+pub use store::{AccountStore, MAX_INVITES, MAX_PAGE, MAX_ROOMS, MAX_TOKENS};
+pub use token::{AddedToken, NewToken, Token, TokenKind};

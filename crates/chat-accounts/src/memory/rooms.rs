@@ -1,0 +1,50 @@
+//! Lists of rooms in memory.
+
+use std::collections::btree_map::Entry;
+
+use chat_protocol::{Epoch, RoomName, UserId};
+
+use super::Tables;
+use crate::{AddError, MAX_ROOMS, RoomChange, RoomEntry};
+
+impl Tables {
+    pub(super) fn keep(
+        &mut self,
+        account: &UserId,
+        room: RoomName,
+        change: RoomChange,
+    ) -> Result<RoomEntry, AddError> {
+        if !self.accounts.contains_key(account) {
+            return Err(AddError::NoAccount);
+        }
+        let rooms = self.rooms.entry(account.clone()).or_default();
+        let is_full = rooms.len() >= MAX_ROOMS;
+        match rooms.entry(room) {
+            Entry::Occupied(mut entry) => {
+                entry.get_mut().apply(&change);
+                Ok(entry.get().clone())
+            }
+            Entry::Vacant(_) if is_full => Err(AddError::LimitReached { max: MAX_ROOMS }),
+            Entry::Vacant(entry) => {
+                let added = change.into_entry(entry.key().clone());
+                Ok(entry.insert(added).clone())
+            }
+        }
+    }
+
+    pub(super) fn drop_room(&mut self, account: &UserId, room: &RoomName) -> bool {
+        self.rooms.get_mut(account).is_some_and(|rooms| rooms.remove(room).is_some())
+    }
+
+    pub(super) fn mark_read(
+        &mut self,
+        account: &UserId,
+        room: &RoomName,
+        epoch: &Epoch,
+        up_to: u64,
+    ) -> Option<RoomEntry> {
+        let entry = self.rooms.get_mut(account)?.get_mut(room)?;
+        entry.mark_read(epoch, up_to);
+        Some(entry.clone())
+    }
+}
