@@ -136,10 +136,11 @@ fuzz TARGET="all" SECONDS="60" *OPTIONS:
 contract:
     cargo run -q -p chat-protocol --features schema --example asyncapi > docs/asyncapi.json
 
-# generate docs/configuration.md and docs/admin.openapi.json from the program; tests fail when they are out of date
+# generate docs/configuration.md, docs/admin.openapi.json and docs/api.openapi.json from the program; tests fail when they are out of date
 configuration:
     cargo run -q -p chatd -- config docs > docs/configuration.md
     cargo run -q -p chatd -- admin openapi > docs/admin.openapi.json
+    cargo run -q -p chat-server --example openapi > docs/api.openapi.json
 
 # package the crates for embedding, and build the packages on their own, without the rest of the repository
 package *OPTIONS:

@@ -19,7 +19,8 @@ struct Servers {
 const CHECK_EVERY: u32 = 256;
 
 /// The statuses of answers that do not open a WebSocket.
-const STATUSES: [u16; 16] = [200, 204, 206, 304, 308, 400, 403, 404, 405, 412, 414, 416, 426, 429, 431, 503];
+const STATUSES: [u16; 19] =
+    [200, 204, 206, 304, 308, 400, 403, 404, 405, 412, 413, 414, 415, 416, 422, 426, 429, 431, 503];
 
 thread_local! {
     static SERVERS: RefCell<Servers> = RefCell::new(Servers::start());

@@ -8,6 +8,7 @@ use chat_markdown::RemoteImages;
 use chat_outbox::BacklogLimits;
 use chat_protocol::Limits;
 
+use crate::accounts::{Accounts, Registration};
 use crate::admission::addresses::{AddressLimits, Loopback};
 use crate::admission::origins::Origins;
 use crate::admission::proxies::Proxies;
@@ -60,6 +61,12 @@ pub struct Config {
     pub origins: Origins,
     /// Whether the web page is served.
     pub page: Page,
+    /// The accounts of users. `None`: there are only guests.
+    pub accounts: Option<Accounts>,
+    /// Who may register an account.
+    pub registration: Registration,
+    /// Whether users without an account may use the server.
+    pub guests: bool,
     /// Timeouts and intervals.
     pub timings: Timings,
 }
@@ -85,7 +92,8 @@ impl Config {
 impl Default for Config {
     /// A backlog of 512 MiB in all, 50,000 chat connections and 1,024 others, 100,000 members per
     /// room, 200 connections from one address, 10 joins a second with a burst of 200, no proxies,
-    /// no compression, no TLS, unlimited retention, and the defaults of the other types.
+    /// no compression, no TLS, unlimited retention, no accounts, guests, and the defaults of the
+    /// other types.
     fn default() -> Self {
         Self {
             limits: Limits::default(),
@@ -104,6 +112,9 @@ impl Default for Config {
             remote_images: RemoteImages::default(),
             origins: Origins::default(),
             page: Page::default(),
+            accounts: None,
+            registration: Registration::default(),
+            guests: true,
             timings: Timings::default(),
         }
     }

@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use chat_accounts::{Account, CreateError, NewAccount, StoreError};
 use chat_protocol::v2::NoticeLevel;
+use chat_protocol::{CloseCode, DeletedBy, UserId};
 use chat_rooms::Engine;
 
+use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::context::Context;
 use crate::context::classic_clients::ClassicInfo;
+use crate::context::deletion::DeleteError;
 use crate::context::sessions::SessionInfo;
 use crate::metrics;
 
@@ -70,6 +74,45 @@ impl Control {
         self.context.sessions.close(id)
     }
 
+    /// The accounts of users. `None` if there are only guests.
+    pub fn accounts(&self) -> Option<&Accounts> {
+        self.context.accounts.as_ref()
+    }
+
+    /// Creates an account. Guests who have its name, or one that looks like it, are disconnected.
+    ///
+    /// Not cancel-safe: if the future is dropped, guests may keep the name of the new account.
+    ///
+    /// # Errors
+    /// [`CreateError`] if the name is taken, or the store fails; [`StoreError`] of it if the server
+    /// has no accounts.
+    pub async fn create_account(&self, new: NewAccount) -> Result<Account, CreateError> {
+        let accounts = self.accounts().ok_or_else(|| StoreError::other("this server has no accounts"))?;
+        let account = accounts.create(new).await?;
+        self.context.end_guests(&account.username).await;
+        Ok(account)
+    }
+
+    /// Deletes an account. Its sessions end, and its name is kept for 90 days. With `erases`, its
+    /// messages are deleted in the name of the operator.
+    ///
+    /// Not cancel-safe: if the future is dropped, some of it may be done. It is safe to call it
+    /// again.
+    ///
+    /// # Errors
+    /// [`DeleteError`] if a store fails.
+    pub async fn delete_account(&self, account: &Account, erases: bool) -> Result<(), DeleteError> {
+        let accounts = self.accounts().ok_or_else(|| StoreError::other("this server has no accounts"))?;
+        let by = erases.then_some(DeletedBy::Operator);
+        self.context.delete_account(accounts, account, by).await
+    }
+
+    /// Ends all `chat.v2` sessions of a user: their connections are closed with 4401, and they
+    /// cannot be replaced. Returns their number.
+    pub fn disconnect_user(&self, user: &UserId) -> usize {
+        self.context.sessions.end_user(user, None, CloseCode::NotAccepted)
+    }
+
     /// Sends a notice to every connection once, including sessions that are in no room. Returns the
     /// number of rooms.
     pub fn notice_all(&self, level: NoticeLevel, body: impl Into<Arc<str>>) -> usize {
@@ -77,8 +120,9 @@ impl Control {
     }
 
     /// Applies the settings that can change while the server runs: `limits`, `backlog`,
-    /// `members_per_room`, `connections_per_address`, `joins`, `proxies`, `deflate`, `retention`
-    /// and `origins`. All others keep the values the server was built with.
+    /// `members_per_room`, `connections_per_address`, `joins`, `proxies`, `deflate`, `retention`,
+    /// `origins`, `registration` and `guests`. All others keep the values the server was built
+    /// with.
     ///
     /// Existing connections stay open. Their frames are checked against the new limits from the
     /// next one on, but an open connection keeps its maximum message size, its backlog limits and
@@ -95,6 +139,8 @@ impl Control {
             deflate: config.deflate,
             retention: config.retention,
             origins: config.origins,
+            registration: config.registration,
+            guests: config.guests,
             ..Config::clone(&current)
         };
         self.context.addresses.set_limits(changed.address_limits());
@@ -118,6 +164,7 @@ impl Control {
             rooms: context.engine.room_count(),
             sessions: context.sessions.count(),
             backlog_bytes: context.backlog_budget.held(),
+            hashes_waiting: context.accounts.as_ref().map_or(0, |accounts| accounts.hasher().waiting()),
             max_connections: context.config().max_connections,
             is_ready,
         }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod accounts;
 mod admission;
 mod api;
 mod config;
@@ -14,13 +15,16 @@ mod server;
 mod session;
 mod transport;
 
+pub use accounts::{Accounts, Registration};
 pub use admission::origins::{Origin, OriginError, Origins};
 pub use admission::proxies::{Proxies, ProxyHeader, TrustedProxies, TrustedProxiesError};
 pub use admission::rate_limit::Rate;
+pub use api::v1::openapi;
 pub use chat_markdown::RemoteImages;
 pub use chat_outbox::BacklogLimits;
 pub use config::{Config, Page, Timings};
 pub use context::classic_clients::ClassicInfo;
+pub use context::deletion::DeleteError;
 pub use context::sessions::SessionInfo;
 pub use control::{Control, NotReady};
 pub use server::Server;

@@ -16,6 +16,9 @@ const REFUSED: &str = "chatd_refused_handshakes_total";
 const CONNECTIONS: &str = "chatd_connections";
 const CLOSES: &str = "chatd_closes_total";
 const RATE_LIMITED: &str = "chatd_rate_limited_total";
+const SIGN_INS: &str = "chatd_sign_ins_total";
+const REGISTRATIONS: &str = "chatd_registrations_total";
+const HASHES_WAITING: &str = "chatd_password_hashes_waiting";
 const SLOW: &str = "chatd_slow_clients_total";
 
 /// Gauges that are updated only on request.
@@ -40,12 +43,18 @@ pub(crate) fn describe(refusals: impl Iterator<Item = &'static str>) {
     );
     describe_counter!(RATE_LIMITED, "How often a client was throttled because it sent frames too fast");
     describe_counter!(SLOW, "Clients that were disconnected because they read too slowly");
+    describe_counter!(SIGN_INS, "Attempts to sign in with a password, and refused tokens, by result");
+    describe_counter!(REGISTRATIONS, "Accounts that users have registered");
+    describe_gauge!(HASHES_WAITING, "Passwords that wait to be hashed");
     describe_gauge!(ROOMS, "Rooms with at least one member, joining members included");
     describe_gauge!(SESSIONS, "Open chat.v2 sessions");
     describe_gauge!(BACKLOG, Unit::Bytes, "Data queued for clients, each shared buffer counted once");
     describe_gauge!(MAX_CONNECTIONS, "Maximum number of WebSocket connections");
     describe_gauge!(READY, "1 while the server accepts new clients, else 0");
-    drop((counter!(RATE_LIMITED), counter!(SLOW)));
+    drop((counter!(RATE_LIMITED), counter!(SLOW), counter!(REGISTRATIONS)));
+    for result in SignIn::ALL {
+        drop(counter!(SIGN_INS, "result" => result.name()));
+    }
     for code in CloseCode::ALL {
         drop(counter!(CLOSES, "by" => "server", "code" => code.code().to_string()));
     }
@@ -60,6 +69,7 @@ pub(crate) struct Gauges {
     pub(crate) rooms: usize,
     pub(crate) sessions: usize,
     pub(crate) backlog_bytes: usize,
+    pub(crate) hashes_waiting: usize,
     pub(crate) max_connections: usize,
     pub(crate) is_ready: bool,
 }
@@ -70,6 +80,7 @@ impl Gauges {
         count(ROOMS, self.rooms);
         count(SESSIONS, self.sessions);
         count(BACKLOG, self.backlog_bytes);
+        count(HASHES_WAITING, self.hashes_waiting);
         count(MAX_CONNECTIONS, self.max_connections);
         count(READY, usize::from(self.is_ready));
     }
@@ -105,6 +116,36 @@ pub(crate) fn handshake_refused(reason: &'static str) {
 /// Counts a client that is throttled: its next frames are read later.
 pub(crate) fn rate_limited() {
     counter!(RATE_LIMITED).increment(1);
+}
+
+/// How an attempt to sign in ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SignIn {
+    SignedIn,
+    WrongPassword,
+    TokenRefused,
+}
+
+impl SignIn {
+    const ALL: [Self; 3] = [Self::SignedIn, Self::WrongPassword, Self::TokenRefused];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::SignedIn => "signed_in",
+            Self::WrongPassword => "wrong_password",
+            Self::TokenRefused => "token_refused",
+        }
+    }
+}
+
+/// Counts an attempt to sign in.
+pub(crate) fn sign_in(result: SignIn) {
+    counter!(SIGN_INS, "result" => result.name()).increment(1);
+}
+
+/// Counts a user who has registered.
+pub(crate) fn registered() {
+    counter!(REGISTRATIONS).increment(1);
 }
 
 /// Which side closed a connection.

@@ -24,6 +24,8 @@ use crate::config::{Config, Page};
 use crate::context::Context;
 use crate::context::classic_clients::ClassicClients;
 use crate::context::drain::Drain;
+use crate::context::expiry;
+use crate::context::inbox::Inbox;
 use crate::context::sessions::Sessions;
 use crate::control::Control;
 use crate::encoding::Encodings;
@@ -75,6 +77,8 @@ impl Server {
             .limits(EngineLimits { members_per_room: config.members_per_room, ..EngineLimits::default() })
             .metrics_prefix(metrics::PREFIX)
             .count_usage(config.count_usage);
+        let inbox = Inbox::default();
+        let builder = if config.accounts.is_some() { builder.observer(inbox.clone()) } else { builder };
         let (builder, encodings) = Encodings::add_to(builder, config.remote_images);
         let log = Arc::<ClientLog>::default();
         let context = Context {
@@ -88,6 +92,8 @@ impl Server {
             addresses: Addresses::new(config.address_limits(), Arc::clone(&log)),
             log,
             pages: pages(&config),
+            accounts: config.accounts.clone(),
+            inbox,
             config: ArcSwap::from_pointee(config),
             stopping: CancellationToken::new(),
             drain: Drain::new(),
@@ -132,6 +138,7 @@ impl Server {
             () = accept(&listener, &context) => {}
             () = notice_over(shutdown, &context) => {}
             () = context.log.keep_reporting() => {}
+            () = upkeep(&context) => {}
         }
         drop(listener);
         // clients that are still connected can keep chatting and joining
@@ -153,6 +160,18 @@ impl Server {
                 Err(StoreError::new(StoreErrorKind::TimedOut, format!("no answer within {STORE_TIMEOUT:?}")))
             }
         }
+    }
+}
+
+/// Removes what has expired, and ends the sessions of expired tokens, forever.
+async fn upkeep(context: &Context) {
+    match &context.accounts {
+        Some(accounts) => drop(tokio::join!(
+            accounts.clean_up(),
+            expiry::watch(accounts, &context.sessions),
+            context.inbox.notify(&context.sessions),
+        )),
+        None => std::future::pending().await,
     }
 }
 

@@ -12,7 +12,8 @@ const DEFAULT: &str = "info";
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// The crates that write log lines.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 12] = [
+    "chat_accounts",
     "chat_admin",
     "chat_db",
     "chat_history",

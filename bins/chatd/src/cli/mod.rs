@@ -2,6 +2,7 @@
 //!
 //! This folder only describes and parses. What a command does is in `commands`.
 
+mod account;
 mod admin;
 mod log_filter;
 mod options;
@@ -17,6 +18,7 @@ use clap_complete::Shell;
 
 use crate::config::{ConfigError, Configuration, Sources};
 
+pub(crate) use account::{AccountArguments, AccountCommand, PasswordSource};
 pub(crate) use admin::{Admin, AdminCommand, Author, Confirmation, Target};
 pub(crate) use log_filter::LogFilter;
 pub(crate) use options::{DEFAULT_ADMIN_LISTEN, Options, reloadable};
@@ -58,6 +60,8 @@ pub(crate) enum Command {
     Serve(Box<Options>),
     /// Administer a running server: list rooms and sessions, kick users, send notices
     Admin(Admin),
+    /// Manage the accounts of a running server: add, list, disable, invite
+    Account(AccountArguments),
     /// Back up the database while the server runs, and check the backup
     Backup(Backup),
     /// Check a backup and replace the database with it, while the server is stopped

@@ -12,8 +12,8 @@ use chat_server::{
 use clap::{ArgGroup, Args, Command};
 
 use super::values::{
-    Address, Age, ClientAddressHeader, Count, Database, Fraction, LogFormat, MemoryLimit, OrOff, Switch,
-    at_least, duration, limit_or_off,
+    Address, Age, ClientAddressHeader, Count, Database, Fraction, LogFormat, MemoryLimit, OrOff,
+    RegistrationMode, Switch, at_least, duration, limit_or_off,
 };
 use super::{DEFAULT_FILE, LogFilter, Secret, TokenError};
 
@@ -30,6 +30,7 @@ mod heading {
     pub(super) const NETWORK: &str = "Network";
     pub(super) const TLS: &str = "TLS";
     pub(super) const STORAGE: &str = "Storage";
+    pub(super) const USERS: &str = "Users";
     pub(super) const PAGE: &str = "Web page and messages";
     pub(super) const LIMITS: &str = "Limits";
     pub(super) const ADMIN: &str = "Admin";
@@ -88,6 +89,19 @@ pub(crate) struct Options {
     /// and pages of history, and costs processor time.
     #[arg(long, group = RELOADABLE, env = "CHATD_COMPRESSION", value_name = "on|off", default_value = "off", hide_short_help = true, help_heading = heading::NETWORK)]
     pub(crate) compression: Switch,
+
+    /// Guests, who choose a name and have no account: on or off
+    ///
+    /// off admits only users who sign in, and no client of the classic protocol.
+    #[arg(long, group = RELOADABLE, env = "CHATD_GUESTS", value_name = "on|off", default_value = "on", hide_short_help = true, help_heading = heading::USERS)]
+    pub(crate) guests: Switch,
+
+    /// Who may register an account: open (everyone), invite, or closed
+    ///
+    /// invite: users with a code of "chatd account invite". closed: only "chatd account add"
+    /// creates accounts.
+    #[arg(long, group = RELOADABLE, env = "CHATD_REGISTRATION", value_name = "open|invite|closed", default_value = "open", hide_short_help = true, help_heading = heading::USERS)]
+    pub(crate) registration: RegistrationMode,
 
     /// Certificate file (PEM), including the chain; off: connections are not encrypted
     ///
@@ -338,6 +352,8 @@ impl Options {
                 Switch::On => Page::Served,
                 Switch::Off => Page::None,
             },
+            registration: self.registration.0,
+            guests: self.guests == Switch::On,
             timings: Timings {
                 notice: self.shutdown_notice,
                 drain: self.shutdown_drain,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use chat_server::Registration;
 use clap::ValueEnum;
 
 /// How trusted proxies send the address of a client.
@@ -91,6 +92,20 @@ impl FromStr for Switch {
             "off" => Ok(Self::Off),
             _ => Err("expected on or off"),
         }
+    }
+}
+
+/// Who may register an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RegistrationMode(pub(crate) Registration);
+
+impl FromStr for RegistrationMode {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let all = [Registration::Open, Registration::Invite, Registration::Closed];
+        let found = all.into_iter().find(|registration| registration.name() == text);
+        found.map(Self).ok_or("expected open, invite or closed")
     }
 }
 

@@ -1,5 +1,6 @@
 //! The commands. Each has a file or a folder of its own.
 
+mod account;
 mod admin;
 mod backup;
 mod config;
@@ -19,6 +20,7 @@ use crate::config::Configuration;
 pub(crate) fn run(cli: Cli, configuration: &Configuration) -> Result<(), Box<dyn Error>> {
     match cli.command {
         None | Some(Command::Serve(_)) => serve::run(cli.options(), configuration)?,
+        Some(Command::Account(arguments)) => account::run(arguments, print)?,
         Some(Command::Admin(admin)) => admin::run(admin, print)?,
         Some(Command::Backup(arguments)) => print(&backup::back_up(&arguments)?)?,
         Some(Command::Restore(arguments)) => print(&backup::restore(&arguments)?)?,

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -49,6 +49,16 @@ pub(super) fn describe_refusals(operation: &mut Operation) {
         let refusal = ResponseBuilder::new().description(why).content("application/json", problem);
         operation.responses.responses.entry(status.to_owned()).or_insert_with(|| refusal.into());
     }
+}
+
+pub(super) fn conflict(reason: impl Into<String>) -> ApiError {
+    ApiError(StatusCode::CONFLICT, reason.into())
+}
+
+/// The body of the request. The error does not quote it: it may contain a password.
+pub(super) fn body<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, ApiError> {
+    body.map(|Json(body)| body)
+        .map_err(|_| bad_request("the body is not a JSON object with the fields of this request"))
 }
 
 /// This server does not store the data, because it has no database file.

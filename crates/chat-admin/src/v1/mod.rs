@@ -1,7 +1,10 @@
 //! The admin API: JSON over HTTP, authenticated by the admin token. `docs/admin.openapi.json`
 //! describes it.
 
+#[expect(unused_qualifications, reason = "the macro writes them")]
+mod accounts;
 mod error;
+mod invites;
 #[expect(unused_qualifications, reason = "the macro writes them")]
 mod rooms;
 mod sessions;
@@ -18,7 +21,9 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::Admin;
+pub use accounts::{Account, AccountChange, Accounts, NewUser, Tokens, TokensRemoved};
 pub use error::Problem;
+pub use invites::{CreatedInvite, Invite, InviteRequest, Invites};
 pub use rooms::{Level, Member, Members, Notice, NoticeSent, Room, RoomClosed, Rooms};
 pub use sessions::{ClassicClient, Session, Sessions};
 pub(crate) use token::Token;
@@ -27,6 +32,11 @@ pub use users::{ErasedMessages, Message, Messages};
 
 pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
     Router::new()
+        .route("/accounts", get(accounts::list).post(accounts::create))
+        .route("/accounts/{username}", get(accounts::show).patch(accounts::change).delete(accounts::delete))
+        .route("/accounts/{username}/tokens", get(accounts::tokens).delete(accounts::remove_tokens))
+        .route("/invites", get(invites::list).post(invites::create))
+        .route("/invites/{invite}", delete(invites::remove))
         .route("/rooms", get(rooms::list))
         .route("/rooms/{room}", delete(rooms::close))
         .route("/rooms/{room}/members", get(rooms::members))
@@ -46,6 +56,16 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
 #[openapi(
     info(title = "chatd admin API", description = "Administers a running server. chatd serves it on the admin listener (`--admin-listen`) to clients that send the admin token."),
     paths(
+        accounts::list,
+        accounts::create,
+        accounts::show,
+        accounts::change,
+        accounts::delete,
+        accounts::tokens,
+        accounts::remove_tokens,
+        invites::list,
+        invites::create,
+        invites::remove,
         rooms::list,
         rooms::close,
         rooms::members,
@@ -68,7 +88,7 @@ pub fn openapi() -> String {
     let token = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
     description.components.get_or_insert_default().add_security_scheme("token", token);
     for path in description.paths.paths.values_mut() {
-        let operations = [&mut path.get, &mut path.post, &mut path.delete];
+        let operations = [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete];
         for operation in operations.into_iter().flatten() {
             error::describe_refusals(operation);
         }

@@ -1,6 +1,7 @@
 //! Limits per client address: number of connections and rate of handshakes.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -71,6 +72,26 @@ pub(crate) enum Network {
     V4(Ipv4Addr),
     /// The first 64 bits.
     V6(u64),
+}
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClientAddress {
+    address: IpAddr,
+    is_limited: bool,
+}
+
+impl ClientAddress {
+    /// What its attempts are counted for. `None` if the address is not limited.
+    pub(crate) fn network(self) -> Option<Network> {
+        self.is_limited.then(|| Network::of(self.address))
+    }
+}
+
+impl fmt::Display for ClientAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)
+    }
 }
 
 /// One connection counted for its address, until dropped.
@@ -150,6 +171,11 @@ impl Addresses {
             );
         }
         false
+    }
+
+    /// This address, and whether limits apply to it.
+    pub(crate) fn client(&self, address: IpAddr) -> ClientAddress {
+        ClientAddress { address, is_limited: !self.is_exempt(address) }
     }
 
     fn is_exempt(&self, address: IpAddr) -> bool {

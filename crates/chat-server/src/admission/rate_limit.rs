@@ -17,15 +17,27 @@ impl Rate {
     pub(crate) fn of_frames(limits: &Limits) -> Self {
         Self { per_second: limits.message_rate, burst: limits.message_burst }
     }
+}
 
-    /// Time between two events at this rate; zero if there is no limit.
-    fn interval(self) -> Duration {
-        Duration::from_secs(1).checked_div(self.per_second).unwrap_or_default()
-    }
-
+/// A rate limit by the time between two events, for rates below one a second, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Spacing {
+    interval: Duration,
     /// How far ahead of schedule events may come.
-    fn tolerance(self) -> Duration {
-        self.interval() * self.burst.saturating_sub(1)
+    tolerance: Duration,
+}
+
+impl Spacing {
+    /// One event in each interval in the long run, and `burst` at once.
+    pub(crate) const fn new(interval: Duration, burst: u32) -> Self {
+        Self { interval, tolerance: interval.saturating_mul(burst.saturating_sub(1)) }
+    }
+}
+
+impl From<Rate> for Spacing {
+    fn from(rate: Rate) -> Self {
+        let interval = Duration::from_secs(1).checked_div(rate.per_second).unwrap_or_default();
+        Self::new(interval, rate.burst)
     }
 }
 
@@ -44,14 +56,20 @@ impl RateLimiter {
 
     /// Records `count` events at `now`. Returns when the next one may come, or `None` if it may
     /// come at once.
-    pub(crate) fn record(&mut self, count: u32, now: Instant, rate: Rate) -> Option<Instant> {
-        self.due = self.due.max(now) + rate.interval() * count;
-        self.limited_until(now, rate)
+    pub(crate) fn record(
+        &mut self,
+        count: u32,
+        now: Instant,
+        spacing: impl Into<Spacing>,
+    ) -> Option<Instant> {
+        let spacing = spacing.into();
+        self.due = self.due.max(now) + spacing.interval * count;
+        self.limited_until(now, spacing)
     }
 
     /// When the next event may come, or `None` if it may come at once.
-    pub(crate) fn limited_until(&self, now: Instant, rate: Rate) -> Option<Instant> {
-        let next = self.due.checked_sub(rate.tolerance())?;
+    pub(crate) fn limited_until(&self, now: Instant, spacing: impl Into<Spacing>) -> Option<Instant> {
+        let next = self.due.checked_sub(spacing.into().tolerance)?;
         (next > now).then_some(next)
     }
 

@@ -1,5 +1,7 @@
 //! `/chat/get_signed_user/{room}/{username}`: whether a name is taken.
 
+use std::error::Error;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -11,6 +13,7 @@ use serde_json::json;
 
 use super::RouteState;
 use crate::admission::client_log::LogKind;
+use crate::context::Context;
 use crate::handshake::decoded;
 
 pub(super) const PATH: &str = "/chat/get_signed_user";
@@ -40,8 +43,8 @@ pub(super) async fn answer(
     let (Some(room), Some(username)) = (room, username) else {
         return Json(json!({"user_exists": false})).into_response();
     };
-    match context.engine.is_present(&room, &username).await {
-        Ok(present) => Json(json!({"user_exists": present})).into_response(),
+    match is_taken(&context, &room, &username).await {
+        Ok(taken) => Json(json!({"user_exists": taken})).into_response(),
         Err(error) => {
             if let Some(Passed { suppressed }) = context.log.pass(LogKind::LookUp) {
                 tracing::warn!(%error, suppressed, "a look-up could not be answered");
@@ -49,6 +52,20 @@ pub(super) async fn answer(
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }
+}
+
+/// Whether a guest could not have this name in the room.
+async fn is_taken(
+    context: &Context,
+    room: &RoomName,
+    username: &Username,
+) -> Result<bool, Box<dyn Error + Send + Sync>> {
+    if let Some(accounts) = &context.accounts
+        && accounts.check_guest(username.clone()).await?.is_err()
+    {
+        return Ok(true);
+    }
+    Ok(context.engine.is_present(room, username).await?)
 }
 
 /// The two path segments after [`PATH`], still percent-encoded. `None` if there are more or fewer,

@@ -6,6 +6,7 @@ mod health;
 mod lookup;
 mod page;
 mod upgrade;
+pub(crate) mod v1;
 
 use std::sync::Arc;
 
@@ -62,6 +63,7 @@ fn routes(state: RouteState) -> Router {
         .route(lookup::PATH, any(lookup::answer))
         .route(&format!("{}/", lookup::PATH), any(lookup::answer))
         .route(&format!("{}/{{*path}}", lookup::PATH), any(lookup::answer))
+        .nest(v1::PREFIX, v1::routes())
         .layer(axum::middleware::from_fn_with_state(state.clone(), cors::allow_cross_origin))
         .route("/livez", get(health::alive))
         .route("/readyz", get(health::ready))

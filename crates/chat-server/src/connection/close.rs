@@ -45,14 +45,18 @@ pub(super) async fn close_connection(
         CloseReason::Gone => return,
         CloseReason::ClientClosed(_) => (CloseCode::Normal, Unsent::Discard),
         CloseReason::Failed(code) => (code, Unsent::Discard),
+        CloseReason::SignInAgain => (CloseCode::NotAccepted, Unsent::Keep),
         CloseReason::TooSlow => (CloseCode::TooSlow, Unsent::Discard),
         CloseReason::ShuttingDown => (CloseCode::GoingAway, Unsent::Keep),
     };
     let last_frame = match (reason, dialect) {
         (CloseReason::ClientClosed(code), _) => frames::close_answer(code),
         (_, Dialect::Classic) => frames::close(code),
-        (CloseReason::ShuttingDown, Dialect::V2) => frames::bye(code, context.drain.reconnect_delay()),
-        (_, Dialect::V2) => frames::bye(code, None),
+        (CloseReason::ShuttingDown, Dialect::V2) => {
+            frames::bye(code, code.reconnect(), context.drain.reconnect_delay())
+        }
+        (CloseReason::SignInAgain, Dialect::V2) => frames::bye(code, true, None),
+        (_, Dialect::V2) => frames::bye(code, code.reconnect(), None),
     };
     let has_unsent =
         unsent == Unsent::Keep && wire.outbox.backlog().bytes + wire.outbox.queued_reply_bytes() > 0;

@@ -15,6 +15,7 @@ use chat_protocol::CloseCode;
 use chat_rooms::{Admission, FrameSink, Membership, Sink, Subscribe};
 use futures::FutureExt;
 
+use crate::accounts::FreeName;
 use crate::admission::permit::{ChatPermit, ConnectionPermit};
 use crate::context::Context;
 use crate::handshake::Accepted;
@@ -48,7 +49,7 @@ pub(crate) struct OpenConnection {
 /// What a connection is once its client may use it.
 pub(crate) enum Joined {
     /// A member of one room, whose frames are queued until its socket is there.
-    Classic(Membership, Arc<DeferredSink>),
+    Classic(Membership, Option<FreeName>, Arc<DeferredSink>),
     /// A session that has sent nothing yet.
     V2,
 }
@@ -65,10 +66,10 @@ pub(crate) async fn start(
     let deflates = opened.deflates;
     let wire = wire(opened, context);
     match accepted {
-        Accepted::Classic(admission) => {
+        Accepted::Classic(admission, free) => {
             let sink = Arc::clone(&wire.outbox) as _;
             if let Some(member) = join(admission, sink, deflates, context).await {
-                serve_classic(member, wire, permits, context);
+                serve_classic(member, free, wire, permits, context);
             }
         }
         Accepted::V2 => serve_v2(wire, deflates, permits, context),
@@ -77,10 +78,10 @@ pub(crate) async fn start(
 
 /// Joins a classic member to its room before its socket is there. `None` if it could not join.
 pub(crate) async fn join_early(accepted: Accepted, deflates: bool, context: &Arc<Context>) -> Option<Joined> {
-    let Accepted::Classic(admission) = accepted else { return Some(Joined::V2) };
+    let Accepted::Classic(admission, free) = accepted else { return Some(Joined::V2) };
     let sink = DeferredSink::new(context.config().backlog);
     let member = join(admission, Arc::clone(&sink) as _, deflates, context).await?;
-    Some(Joined::Classic(member, sink))
+    Some(Joined::Classic(member, free, sink))
 }
 
 /// Starts the connection's task for what [`join_early`] returned. The response is sent already.
@@ -88,9 +89,9 @@ pub(crate) fn start_joined(opened: OpenConnection, joined: Joined, permits: Perm
     let deflates = opened.deflates;
     let wire = wire(opened, context);
     match joined {
-        Joined::Classic(member, sink) => {
+        Joined::Classic(member, free, sink) => {
             sink.attach(Arc::clone(&wire.outbox) as _);
-            serve_classic(member, wire, permits, context);
+            serve_classic(member, free, wire, permits, context);
         }
         Joined::V2 => serve_v2(wire, deflates, permits, context),
     }
@@ -118,8 +119,19 @@ fn wire(opened: OpenConnection, context: &Context) -> Wire {
     Wire::new(outbox, cipher, unread, deflates, context.config().limits.message_bytes)
 }
 
-fn serve_classic(member: Membership, wire: Wire, permits: Permits, context: &Arc<Context>) {
+fn serve_classic(
+    member: Membership,
+    free: Option<FreeName>,
+    wire: Wire,
+    permits: Permits,
+    context: &Arc<Context>,
+) {
     let entry = context.classics.add(Arc::clone(member.member()), permits.0.client);
+    // a new account ends the guests in the list who have its name: this one is there now
+    if free.is_some_and(|free| !context.still_free(free)) {
+        let (context, member) = (Arc::clone(context), Arc::clone(member.member()));
+        context.tasks.clone().spawn(async move { context.check_classic(&member).await });
+    }
     let protocol = Classic::new(member, Arc::clone(&wire.outbox), entry);
     context.tasks.spawn(serve(protocol, Dialect::Classic, wire, permits, Arc::clone(context)));
 }

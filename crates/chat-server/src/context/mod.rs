@@ -1,8 +1,12 @@
 //! State shared by the parts of a running server.
 
 pub(crate) mod classic_clients;
+pub(crate) mod deletion;
 pub(crate) mod drain;
+pub(crate) mod expiry;
+pub(crate) mod inbox;
 pub(crate) mod memberships;
+pub(crate) mod names;
 pub(crate) mod sessions;
 
 use std::sync::Arc;
@@ -16,11 +20,13 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::accounts::Accounts;
 use crate::admission::addresses::Addresses;
 use crate::admission::client_log::ClientLog;
 use crate::config::Config;
 use crate::context::classic_clients::ClassicClients;
 use crate::context::drain::Drain;
+use crate::context::inbox::Inbox;
 use crate::context::sessions::Sessions;
 use crate::encoding::Encodings;
 
@@ -36,6 +42,10 @@ pub(crate) struct Context {
     pub(crate) sessions: Sessions,
     /// The classic clients.
     pub(crate) classics: ClassicClients,
+    /// The accounts. `None` if there are only guests.
+    pub(crate) accounts: Option<Accounts>,
+    /// The lists of rooms of connected users.
+    pub(crate) inbox: Inbox,
     /// The web page, if it is served.
     pub(crate) pages: Option<Pages>,
     /// The current configuration; `Control::reconfigure` replaces it.

@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use chat_protocol::{CloseCode, Identity, Timestamp, UserId, Username};
-use chat_rooms::{EncodingId, FrameSink, Sink};
+use chat_accounts::{Token, TokenId};
+use chat_protocol::v2::ServerFrame;
+use chat_protocol::{CloseCode, Identity, RoomName, Timestamp, UserId, UserKind, Username};
+use chat_rooms::{EncodingId, FrameSink, Frames, Sink};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::context::memberships::Memberships;
+use crate::encoding::frames;
 
 /// Resolves to the memberships of a session that is replaced, or to an error if that session ends
 /// by itself first.
@@ -31,6 +34,8 @@ type Key = (UserId, u64);
 
 struct Entry {
     user: Arc<Identity>,
+    /// When the token expires, in milliseconds since 1970; `i64::MAX` if it does not.
+    expires_at: AtomicI64,
     /// For logs and lists, and for a session that replaces this one.
     id: u64,
     address: IpAddr,
@@ -50,12 +55,20 @@ struct State {
     is_welcomed: bool,
     /// Why the session has to end, until its task has noticed.
     end: Option<End>,
+    /// The token with which the user has signed in. `None` for guests.
+    token: Option<Arc<Token>>,
+    /// The rooms that the session of an account has joined.
+    rooms: Vec<RoomName>,
 }
 
 /// Why a session has to end.
 pub(crate) enum End {
-    /// An admin ends it, or the user has too many sessions.
+    /// An admin or the user ends it, or the user has too many sessions.
     Close(CloseCode),
+    /// The user has to sign in: the name belongs to an account now.
+    SignIn,
+    /// The token has expired.
+    Expired,
     /// Another session replaces it, and receives its memberships.
     Replace(oneshot::Sender<Memberships>),
 }
@@ -92,20 +105,24 @@ impl Sessions {
     pub(crate) fn register(
         &self,
         user: Arc<Identity>,
+        token: Option<Arc<Token>>,
         max: u32,
         address: IpAddr,
         outbox: Arc<dyn FrameSink>,
         encoding: EncodingId,
     ) -> Registration {
+        let expires_at = token.as_ref().and_then(|token| token.expires_at);
+        let state = State { token, ..State::default() };
         let entry = Arc::new(Entry {
             user,
+            expires_at: AtomicI64::new(expires_at.map_or(i64::MAX, Timestamp::as_millis)),
             id: rand::random(),
             address,
             began_at: Timestamp::now(),
             heard_at: AtomicU64::new(self.now()),
             outbox,
             encoding,
-            state: Mutex::default(),
+            state: Mutex::new(state),
         });
         let mut surplus = Vec::new();
         let mut open = self.open.lock();
@@ -153,6 +170,113 @@ impl Sessions {
         })
     }
 
+    /// Ends the sessions of a user, except those with the token `keep`; they cannot be replaced.
+    /// Returns their number.
+    pub(crate) fn end_user(&self, user: &UserId, keep: Option<&TokenId>, code: CloseCode) -> usize {
+        let mut open = self.open.lock();
+        let ended: Vec<_> = sessions_of(&open, user)
+            .filter(|(_, entry)| keep.is_none() || !entry.has_token(keep))
+            .map(|(key, _)| key.clone())
+            .collect();
+        let ended: Vec<_> = ended.iter().filter_map(|key| open.remove(key)).collect();
+        drop(open);
+        ended.iter().for_each(|entry| entry.end(End::Close(code)));
+        ended.len()
+    }
+
+    /// Ends the sessions of a user with this token; they cannot be replaced.
+    pub(crate) fn end_token(&self, user: &UserId, token: &TokenId) {
+        let mut open = self.open.lock();
+        let ended: Vec<_> = sessions_of(&open, user)
+            .filter(|(_, entry)| entry.has_token(Some(token)))
+            .map(|(key, _)| key.clone())
+            .collect();
+        let ended: Vec<_> = ended.iter().filter_map(|key| open.remove(key)).collect();
+        drop(open);
+        ended.iter().for_each(|entry| entry.end(End::Close(CloseCode::NotAccepted)));
+    }
+
+    /// The tokens of sessions that expire before this time.
+    pub(crate) fn expiring(&self, before: Timestamp) -> Vec<Arc<Token>> {
+        let open = self.open.lock();
+        let expiring =
+            open.values().filter(|entry| entry.expires_at.load(Ordering::Relaxed) < before.as_millis());
+        let mut tokens: Vec<_> = expiring.filter_map(|entry| entry.state.lock().token.clone()).collect();
+        tokens.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        tokens.dedup_by(|one, other| one.id == other.id);
+        tokens
+    }
+
+    /// Sets when the sessions of a token expire. Those of an expired one end.
+    pub(crate) fn set_expiry(&self, token: &Token, expires_at: Option<Timestamp>, now: Timestamp) {
+        let mut open = self.open.lock();
+        let concerned: Vec<_> = sessions_of(&open, &token.account)
+            .filter(|(_, entry)| entry.has_token(Some(&token.id)))
+            .map(|(key, entry)| (key.clone(), Arc::clone(entry)))
+            .collect();
+        let has_expired = expires_at.is_some_and(|expires_at| expires_at <= now);
+        for (key, entry) in &concerned {
+            let millis = expires_at.map_or(i64::MAX, Timestamp::as_millis);
+            entry.expires_at.store(millis, Ordering::Relaxed);
+            if has_expired {
+                open.remove(key);
+            }
+        }
+        drop(open);
+        if has_expired {
+            concerned.iter().for_each(|(_, entry)| entry.end(End::Expired));
+        }
+    }
+
+    /// Replaces the token of a session.
+    pub(crate) fn set_token(&self, user: &UserId, session: u64, token: Token) {
+        let open = self.open.lock();
+        if let Some(entry) = open.get(&(user.clone(), session)) {
+            let millis = token.expires_at.map_or(i64::MAX, Timestamp::as_millis);
+            entry.expires_at.store(millis, Ordering::Relaxed);
+            entry.state.lock().token = Some(Arc::new(token));
+        }
+    }
+
+    /// Sends a frame to the other sessions of a user.
+    pub(crate) fn send_to_others(&self, user: &UserId, session: u64, frame: &ServerFrame) {
+        let others = self.sessions_where(user, |entry| entry.id != session);
+        let frames = [frames::v2_frame(frame)];
+        others.iter().for_each(|entry| entry.send(&frames));
+    }
+
+    /// Sends a frame to the sessions of a user that have not joined a room.
+    pub(crate) fn send_outside(&self, user: &UserId, room: &RoomName, frame: &ServerFrame) {
+        let outside = self.sessions_where(user, |entry| !entry.state.lock().rooms.contains(room));
+        let frames = [frames::v2_frame(frame)];
+        outside.iter().for_each(|entry| entry.send(&frames));
+    }
+
+    fn sessions_where(&self, user: &UserId, is_wanted: impl Fn(&Entry) -> bool) -> Vec<Arc<Entry>> {
+        let open = self.open.lock();
+        let wanted = sessions_of(&open, user).map(|(_, entry)| entry).filter(|entry| is_wanted(entry));
+        wanted.cloned().collect()
+    }
+
+    /// The guests that have a session: each id with its name once.
+    pub(crate) fn guests(&self) -> Vec<(UserId, Username)> {
+        let open = self.open.lock();
+        let guests = open.values().map(|entry| &entry.user).filter(|user| user.kind() == UserKind::Guest);
+        let mut guests: Vec<_> = guests.map(|user| (user.id().clone(), user.username().clone())).collect();
+        // sessions are in the order of their users
+        guests.dedup();
+        guests
+    }
+
+    /// Ends the sessions of a guest, which has to sign in from now on.
+    pub(crate) fn end_guest(&self, guest: &UserId) {
+        let mut open = self.open.lock();
+        let ended: Vec<_> = sessions_of(&open, guest).map(|(key, _)| key.clone()).collect();
+        let ended: Vec<_> = ended.iter().filter_map(|key| open.remove(key)).collect();
+        drop(open);
+        ended.iter().for_each(|entry| entry.end(End::SignIn));
+    }
+
     /// The sinks of all sessions whose `welcome` is queued.
     pub(crate) fn sinks(&self) -> Vec<Sink> {
         let sink =
@@ -178,6 +302,18 @@ impl Sessions {
 }
 
 impl Entry {
+    fn has_token(&self, id: Option<&TokenId>) -> bool {
+        self.state.lock().token.as_ref().map(|token| &token.id) == id
+    }
+
+    /// Sends a frame that is not one of a room's events.
+    fn send(&self, frames: &[Frames]) {
+        if self.state.lock().is_welcomed {
+            // a sink that no longer accepts frames signals that to its own task
+            let _ = self.outbox.offer(frames);
+        }
+    }
+
     fn key(&self) -> Key {
         (self.user.id().clone(), self.id)
     }
@@ -220,6 +356,16 @@ impl Registration {
     /// Records that `welcome` is queued.
     pub(crate) fn mark_welcomed(&self) {
         self.entry.state.lock().is_welcomed = true;
+    }
+
+    /// The number of the session in the table.
+    pub(crate) fn number(&self) -> u64 {
+        self.entry.id
+    }
+
+    /// Sets the rooms that the session of an account has joined.
+    pub(crate) fn set_rooms(&self, rooms: Vec<RoomName>) {
+        self.entry.state.lock().rooms = rooms;
     }
 
     /// Records that the client has sent a frame.

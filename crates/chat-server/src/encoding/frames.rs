@@ -20,9 +20,8 @@ pub(crate) fn v2_frame(frame: &ServerFrame) -> Frames {
 }
 
 /// A `bye` of `chat.v2`, followed by the close frame.
-pub(crate) fn bye(code: CloseCode, after_ms: Option<u64>) -> Frames {
-    let bye =
-        Bye { code: code.code(), reason: code.reason().to_owned(), reconnect: code.reconnect(), after_ms };
+pub(crate) fn bye(code: CloseCode, reconnect: bool, after_ms: Option<u64>) -> Frames {
+    let bye = Bye { code: code.code(), reason: code.reason().to_owned(), reconnect, after_ms };
     let mut bytes = v2_frame(&ServerFrame::Bye(bye)).as_bytes().to_vec();
     bytes.extend_from_slice(close(code).as_bytes());
     Frames::one(bytes)

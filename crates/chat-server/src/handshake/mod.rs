@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 
+use crate::accounts::FreeName;
 use crate::admission::addresses::{AddressPermit, Arrival};
 use crate::admission::client_log::LogKind;
 use crate::admission::origins::Endpoint;
@@ -31,8 +32,8 @@ use crate::handshake::refusal::Refusal;
 /// What was admitted.
 #[derive(Debug)]
 pub(crate) enum Accepted {
-    /// A classic client, admitted to one room.
-    Classic(Admission),
+    /// A classic client, admitted to one room. Its name was free, if there are accounts.
+    Classic(Admission, Option<FreeName>),
     /// A session that has not sent `hello` yet.
     V2,
 }
@@ -74,16 +75,38 @@ pub(crate) async fn admit(
     let permit = chat_permit(request, connection_permit, context)?;
     check_origin(request, Endpoint::Classic, connection_permit, context)?;
     let deflates = negotiate_deflate(request, &mut response, context);
+    let free = check_name(&username, context).await?;
     // no other connection of a classic client can be the same user
     let user = Identity::one_time_guest(rand::random(), username.clone());
     match context.engine.admit(&user, &room).await {
-        Ok(admission) => Ok(Admitted { response, deflates, accepted: Accepted::Classic(admission), permit }),
+        Ok(admission) => {
+            let accepted = Accepted::Classic(admission, free);
+            Ok(Admitted { response, deflates, accepted, permit })
+        }
         Err(JoinError::NameTaken) => Err(Refusal::NameTaken),
         Err(JoinError::RoomFull) => Err(Refusal::RoomFull),
         Err(JoinError::Closing) => Err(Refusal::ShuttingDown),
         Err(error) => {
             if let Some(Passed { suppressed }) = context.log.pass(LogKind::Join) {
                 tracing::warn!(%room, %username, %error, suppressed, "a user could not join");
+            }
+            Err(Refusal::Store)
+        }
+    }
+}
+
+/// Refuses a name that belongs to an account: classic clients are guests.
+async fn check_name(username: &Username, context: &Context) -> Result<Option<FreeName>, Refusal> {
+    if !context.config().guests {
+        return Err(Refusal::NoGuests);
+    }
+    let Some(accounts) = &context.accounts else { return Ok(None) };
+    match accounts.check_guest(username.clone()).await {
+        Ok(Ok(free)) => Ok(Some(free)),
+        Ok(Err(_)) => Err(Refusal::NameReserved),
+        Err(error) => {
+            if let Some(Passed { suppressed }) = context.log.pass(LogKind::Join) {
+                tracing::warn!(%username, %error, suppressed, "a name could not be checked");
             }
             Err(Refusal::Store)
         }

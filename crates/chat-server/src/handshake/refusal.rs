@@ -24,6 +24,10 @@ pub(crate) enum Refusal {
     Origin,
     /// The name is in use in the room.
     NameTaken,
+    /// The name, or one that looks like it, belongs to an account.
+    NameReserved,
+    /// The server admits no guests.
+    NoGuests,
     /// Too many connections from the address, or its handshakes come too fast.
     TooManyFromThere,
     /// The room has its maximum number of members.
@@ -47,7 +51,9 @@ impl Refusal {
                 (StatusCode::UPGRADE_REQUIRED, &[(UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")])
             }
             Self::Malformed | Self::NotEncrypted | Self::NoSubprotocol => (StatusCode::BAD_REQUEST, &[]),
-            Self::NameTaken | Self::Origin => (StatusCode::FORBIDDEN, &[]),
+            Self::NameTaken | Self::NameReserved | Self::NoGuests | Self::Origin => {
+                (StatusCode::FORBIDDEN, &[])
+            }
             Self::TooManyFromThere => (StatusCode::TOO_MANY_REQUESTS, &[(RETRY_AFTER, "10")]),
             Self::RoomFull | Self::Full | Self::ShuttingDown | Self::Store => {
                 (StatusCode::SERVICE_UNAVAILABLE, &[(RETRY_AFTER, "1")])
@@ -71,7 +77,7 @@ impl Refusal {
 
 impl Refusal {
     /// All reasons.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::NotFound,
         Self::Method,
         Self::UpgradeRequired,
@@ -80,6 +86,8 @@ impl Refusal {
         Self::NoSubprotocol,
         Self::Origin,
         Self::NameTaken,
+        Self::NameReserved,
+        Self::NoGuests,
         Self::TooManyFromThere,
         Self::RoomFull,
         Self::Full,
@@ -98,6 +106,8 @@ impl Refusal {
             Self::NoSubprotocol => "no_subprotocol",
             Self::Origin => "origin",
             Self::NameTaken => "name_taken",
+            Self::NameReserved => "name_reserved",
+            Self::NoGuests => "no_guests",
             Self::TooManyFromThere => "too_many_from_there",
             Self::RoomFull => "room_full",
             Self::Full => "full",
@@ -120,6 +130,8 @@ impl Refusal {
                 "pages of this origin are not allowed to connect; the server sets this with --allowed-origins\n"
             }
             Self::NameTaken => "",
+            Self::NameReserved => "this name, or one that looks like it, belongs to an account\n",
+            Self::NoGuests => "this server admits no guests\n",
             Self::TooManyFromThere => "too many connections from your address, or too many in a short time\n",
             Self::RoomFull => "the room is full\n",
             Self::Full => "the server is full: the maximum number of connections is reached\n",

@@ -29,6 +29,9 @@ pub(crate) enum CloseReason {
     Gone,
     /// The server closes it with this code.
     Failed(CloseCode),
+    /// The user has to sign in again, or for the first time: the client may reconnect with a new
+    /// token.
+    SignInAgain,
     /// The client reads too slowly.
     TooSlow,
     /// The server is shutting down.
@@ -40,7 +43,7 @@ impl CloseReason {
     pub(crate) fn by(self) -> ClosedBy {
         match self {
             Self::ClientClosed(_) | Self::Gone => ClosedBy::Client,
-            Self::Failed(_) | Self::TooSlow | Self::ShuttingDown => ClosedBy::Server,
+            Self::Failed(_) | Self::SignInAgain | Self::TooSlow | Self::ShuttingDown => ClosedBy::Server,
         }
     }
 
@@ -53,6 +56,7 @@ impl CloseReason {
             Self::ClientClosed(code) => code.unwrap_or(NO_CODE),
             Self::Gone => NO_FRAME,
             Self::Failed(code) => code.code(),
+            Self::SignInAgain => CloseCode::NotAccepted.code(),
             Self::TooSlow => CloseCode::TooSlow.code(),
             Self::ShuttingDown => CloseCode::GoingAway.code(),
         }

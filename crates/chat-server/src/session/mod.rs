@@ -15,20 +15,24 @@ use std::task::Poll;
 
 use chat_log::Passed;
 use chat_outbox::{BacklogLimits, Outbox};
-use chat_protocol::v2::{self, ClientFrame, Command, Error, ErrorCode, Rejected, ServerFrame};
-use chat_protocol::{CloseCode, Reference, RoomName};
+use chat_protocol::v2::{
+    self, ClientFrame, Command, Dropped, Error, ErrorCode, Kept, Read, Rejected, ServerFrame,
+};
+use chat_protocol::{CloseCode, Identity, Reference, RoomName};
 use chat_rooms::{FrameSink, JoinError, Membership, Outgoing, Position, ReadError, SendWindow};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use tokio::time::Instant;
 
+use crate::accounts::Accounts;
 use crate::admission::client_log::LogKind;
 use crate::context::Context;
+use crate::context::inbox::ListHandle;
 use crate::context::memberships::Memberships;
 use crate::context::sessions::End;
 use crate::encoding::frames;
 use crate::metrics;
-use crate::session::commands::hello::HelloAs;
+use crate::session::commands::hello::{HelloAs, HelloError};
 use crate::session::ending::CloseReason;
 use crate::session::protocol::Protocol;
 use crate::transport::drained;
@@ -67,8 +71,12 @@ enum Busy {
 
 /// Result of a command.
 enum Done {
-    /// Of `hello`.
+    /// Of `hello`: who the user is.
+    Identified(Result<HelloAs, HelloError>, Option<Reference>),
+    /// Of `hello`: what the session takes over.
     Replaced(HelloAs, Option<Reference>, Memberships),
+    /// Of a command with one answer.
+    Answered(Box<ServerFrame>),
     /// Of `join`.
     Joined(Result<(Membership, Position), JoinError>, Option<Reference>),
     /// Of `history`, and of a `join` of a session that is in the room.
@@ -121,6 +129,25 @@ impl Session {
         member.cloned()
     }
 
+    /// The accounts, the list of the user, and the user. If the user has no account, sends an error
+    /// and returns `None`.
+    fn list(&self, reference: Option<&Reference>) -> Option<(Accounts, ListHandle, Arc<Identity>)> {
+        let state = self.state.as_ref()?;
+        match (&self.context.accounts, &state.list) {
+            (Some(accounts), Some(list)) => Some((accounts.clone(), list.handle(), Arc::clone(&state.user))),
+            _ => {
+                let message = "only users with an account can do this";
+                self.error(reference.cloned(), ErrorCode::Forbidden, message);
+                None
+            }
+        }
+    }
+
+    /// The number of the session in the table.
+    fn number(&self) -> u64 {
+        self.state.as_ref().map_or(0, |state| state.registration.number())
+    }
+
     /// Handles a member that is no longer in its room. If an admin removed it, the session
     /// continues without that room; otherwise it read too slowly, and the connection ends.
     fn handle_removed(&mut self, member: &Membership, reference: Option<Reference>) -> Option<CloseReason> {
@@ -130,6 +157,7 @@ impl Session {
         let room = &member.member().room;
         if let Some(state) = &mut self.state {
             state.rooms.drop_removed();
+            state.note_rooms();
         }
         self.error(reference, ErrorCode::NotInRoom, format!("you are not in the room \"{room}\""));
         None
@@ -161,7 +189,10 @@ impl Session {
 
     fn finish(&mut self, done: Done) -> Option<CloseReason> {
         match done {
+            Done::Identified(Ok(hello), reference) => self.identified(hello, reference),
+            Done::Identified(Err(error), reference) => return self.refuse_hello(error, reference),
             Done::Replaced(hello, reference, memberships) => self.welcome(hello, reference, memberships),
+            Done::Answered(answer) => self.answer(&answer),
             Done::Read(member, result, reference) => return self.wait_for_reply(member, result, reference),
             Done::Joined(Ok((member, position)), _) => {
                 let state = self.state.as_mut()?;
@@ -170,6 +201,7 @@ impl Session {
                     replaced.leave(&member.member().room);
                 }
                 state.rooms.insert(Arc::clone(&member));
+                state.note_rooms();
                 self.busy = Some(Busy::Replying(member, position));
             }
             Done::Joined(Err(error), reference) => self.refuse_join(&error, reference),
@@ -183,6 +215,22 @@ impl Session {
             self.busy = Some(Busy::Draining);
         }
     }
+}
+
+/// An `error` frame.
+fn error_frame(reference: Option<Reference>, code: ErrorCode, message: impl Into<Arc<str>>) -> ServerFrame {
+    ServerFrame::Error(Error { reference, code, message: message.into(), retry_after_ms: None })
+}
+
+/// A frame that all sessions of a user receive, for the one that has asked for it.
+fn answer_with(mut frame: ServerFrame, asked: Option<Reference>) -> ServerFrame {
+    match &mut frame {
+        ServerFrame::Kept(Kept { reference, .. })
+        | ServerFrame::Dropped(Dropped { reference, .. })
+        | ServerFrame::Read(Read { reference, .. }) => *reference = asked,
+        _ => {}
+    }
+    frame
 }
 
 fn hello_first(reference: Option<Reference>) -> Rejected {
@@ -259,8 +307,14 @@ impl Protocol for Session {
         let state = self.state.as_mut()?;
         // pending work on such a membership notices the removal by itself
         state.rooms.drop_removed();
+        state.note_rooms();
         match state.registration.take_end()? {
             End::Close(code) => Some(CloseReason::Failed(code)),
+            End::SignIn => Some(CloseReason::SignInAgain),
+            End::Expired => {
+                self.error(None, ErrorCode::Expired, "the token has expired");
+                Some(CloseReason::SignInAgain)
+            }
             End::Replace(successor) => {
                 // pending work may hold a membership: it is abandoned to give that up
                 self.busy = None;

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::replaced::ReplacedRooms;
 use crate::admission::rate_limit::{Rate, RateLimiter};
+use crate::context::inbox::OpenList;
 use crate::context::memberships::Memberships;
 use crate::context::sessions::Registration;
 
@@ -22,6 +23,8 @@ pub(crate) struct SessionState {
     /// The session's entry in the table, by which a later session finds it. Dropped after the
     /// memberships: once the session cannot be found, it is in no room.
     pub(crate) registration: Registration,
+    /// The list of the user's rooms. `None` for guests.
+    pub(crate) list: Option<OpenList>,
     /// Bounds the messages in flight in all its rooms.
     pub(crate) window: SendWindow,
     /// Rate limit for joins.
@@ -29,6 +32,14 @@ pub(crate) struct SessionState {
 }
 
 impl SessionState {
+    /// Notes which rooms the session has joined: it needs no news of them.
+    pub(crate) fn note_rooms(&self) {
+        if self.list.is_some() {
+            let rooms = self.rooms.iter().map(|member| member.member().room.clone()).collect();
+            self.registration.set_rooms(rooms);
+        }
+    }
+
     /// Counts a join. Returns when it may take place, or `None` if that is now.
     pub(crate) fn next_join(&mut self, rate: Rate) -> Option<Instant> {
         let now = Instant::now();

@@ -2,13 +2,15 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use chat_accounts::SqliteAccounts;
 use chat_db::Database;
-use chat_history::{MemoryHistory, SqliteHistory};
+use chat_history::{MemoryHistory, SqliteHistory, SqliteUserMessages};
 use chat_presence::{NodeId, PresenceStore, SqlitePresence, StoreError};
 use chat_protocol::{Member, RoomName};
 use chat_rooms::Engine;
-use chat_server::{Config, Control, Server, Timings};
+use chat_server::{Accounts, Config, Control, Server, Timings};
 use chat_testkit::{soon, until};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -53,10 +55,36 @@ pub(crate) async fn start_with(config: Config) -> Running {
     start_server(config, true).await
 }
 
+/// A server on which users can register.
+pub(crate) async fn start_with_accounts(config: Config) -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, open) = open_database(&folder);
+    let accounts = SqliteAccounts::open(open.clone()).await.unwrap();
+    let messages = SqliteUserMessages::new(open.clone());
+    let accounts = Accounts::new(accounts, Some(Arc::new(messages)));
+    let config = Config { accounts: Some(accounts), ..config };
+    start_on(folder, database, open, config, true).await
+}
+
 async fn start_server(config: Config, stores: bool) -> Running {
     let folder = tempfile::tempdir().unwrap();
+    let (database, open) = open_database(&folder);
+    start_on(folder, database, open, config, stores).await
+}
+
+fn open_database(folder: &TempDir) -> (PathBuf, Database) {
     let database = folder.path().join("chatd.sqlite3");
     let open = Database::open(&database).unwrap();
+    (database, open)
+}
+
+async fn start_on(
+    folder: TempDir,
+    database: PathBuf,
+    open: Database,
+    config: Config,
+    stores: bool,
+) -> Running {
     let store = || SqlitePresence::new(open.clone(), NodeId::new("local"));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = if stores {

@@ -78,7 +78,7 @@ impl fmt::Display for Server {
 }
 
 /// Sends requests to one server.
-pub(super) struct Client {
+pub(in crate::commands) struct Client {
     server: Server,
     token: Option<Secret>,
     agent: Agent,
@@ -90,7 +90,7 @@ impl Client {
     /// # Errors
     /// The URL is not an http or https URL, or the certificates that the system trusts can't be
     /// read.
-    pub(super) fn new(url: &Uri, token: Option<Secret>) -> Result<Self, RequestError> {
+    pub(in crate::commands) fn new(url: &Uri, token: Option<Secret>) -> Result<Self, RequestError> {
         let server = Server::of(url);
         let is_https = match (url.scheme_str(), url.host()) {
             (Some("http"), Some(_)) => false,
@@ -118,28 +118,49 @@ impl Client {
     }
 
     /// The server that requests are sent to.
-    pub(super) fn server(&self) -> Server {
+    pub(in crate::commands) fn server(&self) -> Server {
         self.server.clone()
     }
 
     /// Parses the body of a response.
-    pub(super) fn parse<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, RequestError> {
+    pub(in crate::commands) fn parse<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, RequestError> {
         serde_json::from_slice(body).map_err(|error| RequestError::Answer(self.server(), error))
     }
 
     /// Sends a GET request and returns the body of the response. Segments of the path and values of
     /// the query are percent-encoded here and below.
-    pub(super) fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Vec<u8>, RequestError> {
+    pub(in crate::commands) fn get(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Vec<u8>, RequestError> {
         self.send(Method::GET, &target(path, query), None)
     }
 
-    pub(super) fn delete(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Vec<u8>, RequestError> {
+    pub(in crate::commands) fn delete(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Vec<u8>, RequestError> {
         self.send(Method::DELETE, &target(path, query), None)
     }
 
-    pub(super) fn post(&self, path: &[&str], body: &impl Serialize) -> Result<Vec<u8>, RequestError> {
+    pub(in crate::commands) fn post(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<Vec<u8>, RequestError> {
         let body = serde_json::to_vec(body).map_err(|error| RequestError::Answer(self.server(), error))?;
         self.send(Method::POST, &target(path, &[]), Some(body))
+    }
+
+    pub(in crate::commands) fn patch(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<Vec<u8>, RequestError> {
+        let body = serde_json::to_vec(body).map_err(|error| RequestError::Answer(self.server(), error))?;
+        self.send(Method::PATCH, &target(path, &[]), Some(body))
     }
 
     fn send(&self, method: Method, target: &str, json: Option<Vec<u8>>) -> Result<Vec<u8>, RequestError> {

@@ -17,7 +17,7 @@ pub(crate) enum NotConfirmed {
 
 /// Asks at the terminal, unless `--yes` is set. `action` says what will be done, for example "erase
 /// 2 messages".
-pub(super) fn confirm(confirmation: &Confirmation, action: &str) -> Result<(), NotConfirmed> {
+pub(in crate::commands) fn confirm(confirmation: &Confirmation, action: &str) -> Result<(), NotConfirmed> {
     if confirmation.yes {
         return Ok(());
     }

@@ -1,10 +1,11 @@
 //! `chatd admin`: administers a running server through its admin API.
 
-mod client;
+pub(super) mod client;
 mod commands;
-mod confirm;
-mod tables;
-mod target;
+pub(super) mod confirm;
+pub(super) mod output;
+pub(super) mod tables;
+pub(super) mod target;
 
 use std::io;
 
@@ -12,6 +13,7 @@ use crate::cli::{Admin, AdminCommand};
 use client::RequestError;
 use commands::Commands;
 use confirm::NotConfirmed;
+use output::Output;
 use target::TargetError;
 
 /// Why the command failed.
@@ -35,7 +37,8 @@ pub(super) fn run(
     if matches!(command, AdminCommand::Openapi) {
         return Ok(print(&chat_admin::v1::openapi())?);
     }
-    let commands = Commands { client: target::client(&target)?, json, print };
+    let client = target::client(&target)?;
+    let commands = Commands { client: &client, output: Output { client: &client, json, print } };
     match command {
         AdminCommand::Openapi => Ok(()),
         AdminCommand::Rooms => commands.rooms(),

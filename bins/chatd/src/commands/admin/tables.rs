@@ -44,7 +44,7 @@ pub(super) fn sessions(response: &Sessions) -> String {
 }
 
 /// A table without borders. `None` if there are no rows.
-fn table(heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Option<String> {
+pub(in crate::commands) fn table(heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Option<String> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(heads).add_rows(rows);
     if table.row_count() == 0 {

@@ -23,7 +23,7 @@ pub(crate) enum TargetError {
 }
 
 /// The client for the server that the arguments name.
-pub(super) fn client(target: &Target) -> Result<Client, TargetError> {
+pub(in crate::commands) fn client(target: &Target) -> Result<Client, TargetError> {
     let token = Secret::configured(target.token_file.0.as_deref(), target.token.0.as_ref())?;
     let url = match (&target.url, &target.admin_listen) {
         (Some(url), _) => url.clone(),

@@ -52,6 +52,8 @@ pub(crate) enum StartError {
     Store(#[from] StoreError),
     #[error("the database can't be written: {0}")]
     History(#[from] HistoryError),
+    #[error("the database can't be written: {0}")]
+    Accounts(#[from] chat_accounts::StoreError),
     #[error(transparent)]
     Token(#[from] TokenError),
     #[error("can't keep metrics: {0}")]

@@ -2,10 +2,12 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use chat_history::{MemoryHistory, SqliteHistory};
+use chat_accounts::{MemoryAccounts, SqliteAccounts};
+use chat_history::{MemoryHistory, SqliteHistory, SqliteUserMessages};
 use chat_presence::{MemoryPresence, NodeId, SqlitePresence};
-use chat_server::{Config, Server};
+use chat_server::{Accounts, Config, Server};
 use tokio::net::TcpListener;
 
 use super::StartError;
@@ -24,22 +26,31 @@ pub(super) struct Storage {
 pub(super) async fn start_server(
     options: &Options,
     listener: TcpListener,
-    config: Config,
+    mut config: Config,
 ) -> Result<Storage, StartError> {
     let node = NodeId::new(NODE);
     let Database::File(path) = &options.database else {
         let presence = MemoryPresence::new(node);
-        let server = Server::new(listener, presence, MemoryHistory::new(), config).await?;
+        let history = MemoryHistory::new();
+        let messages = Arc::new(history.user_messages());
+        config.accounts = Some(Accounts::new(MemoryAccounts::new(), Some(messages)));
+        let server = Server::new(listener, presence, history, config).await?;
         return Ok(Storage { database: None, server });
     };
     let database = open(path.clone()).await?;
     let presence = SqlitePresence::new(database.clone(), node);
+    let accounts = SqliteAccounts::open(database.clone()).await?;
     let server = match options.history {
         Switch::On => {
+            let messages = Arc::new(SqliteUserMessages::new(database.clone()));
+            config.accounts = Some(Accounts::new(accounts, Some(messages)));
             let history = SqliteHistory::open(database.clone()).await?;
             Server::new(listener, presence, history, config).await?
         }
-        Switch::Off => Server::new(listener, presence, MemoryHistory::new(), config).await?,
+        Switch::Off => {
+            config.accounts = Some(Accounts::new(accounts, None));
+            Server::new(listener, presence, MemoryHistory::new(), config).await?
+        }
     };
     Ok(Storage { database: Some(database), server })
 }

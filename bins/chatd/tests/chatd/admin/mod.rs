@@ -1,5 +1,6 @@
 //! The admin listener and `chatd admin`.
 
+mod accounts;
 mod api;
 mod data;
 mod listener;
@@ -33,8 +34,13 @@ async fn api(admin: SocketAddr, method: &str, path: &str) -> Answer {
 
 /// Runs `chatd admin`: whether it succeeds, and its output.
 async fn run_admin(folder: &Path, admin: SocketAddr, arguments: &[&str]) -> (bool, String) {
-    let mut command = chatd(folder);
-    command.arg("admin").args(arguments);
+    run_command(folder, admin, "admin", arguments).await
+}
+
+/// Runs a command that needs the admin API.
+async fn run_command(folder: &Path, admin: SocketAddr, command: &str, arguments: &[&str]) -> (bool, String) {
+    let (name, mut command) = (command, chatd(folder));
+    command.arg(name).args(arguments);
     command.args(["--url", &format!("http://{admin}"), "--token-file", "token"]);
     process::run(command).await
 }

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat_accounts::Token;
 use chat_log::cut;
 use chat_protocol::v2::{ErrorCode, Hello, Rejected, ServerFrame, User, Welcome, WelcomeLimits};
-use chat_protocol::{CloseCode, GuestToken, Identity, Reference};
+use chat_protocol::{CloseCode, GuestToken, Identity, Reference, UserId, Username};
 use chat_rooms::FrameSink;
 use futures::FutureExt;
 use tokio::time::Instant;
 
+use crate::accounts::{Accounts, FreeName, SignInError, SignedIn};
 use crate::admission::rate_limit::RateLimiter;
+use crate::context::inbox::ListHandle;
 use crate::context::memberships::Memberships;
 use crate::context::sessions::Replaced;
+use crate::encoding::frames;
 use crate::session::ending::CloseReason;
 use crate::session::replaced::ReplacedRooms;
 use crate::session::state::SessionState;
@@ -27,10 +31,34 @@ const HEARTBEAT_SLACK: Duration = Duration::from_secs(5);
 /// A `hello` whose user is known.
 pub(in crate::session) struct HelloAs {
     user: Identity,
-    /// The token that the server made for a guest that had none.
-    guest_token: Option<GuestToken>,
+    proof: Proof,
+    /// The session that this one replaces.
+    replaces: Option<String>,
     client: Option<String>,
     render: bool,
+}
+
+/// How it is known who the user is.
+enum Proof {
+    Guest {
+        /// The token that the server made for a guest that had none.
+        new_token: Option<GuestToken>,
+        /// The name is free. `None` on a server without accounts.
+        free: Option<FreeName>,
+    },
+    Account {
+        token: Token,
+        /// The ids that the user had as a guest.
+        was: Vec<UserId>,
+    },
+}
+
+/// Why a `hello` starts no session.
+pub(in crate::session) enum HelloError {
+    /// The client may send another one.
+    TryAgain(ErrorCode, String),
+    /// The connection ends.
+    NotAccepted(String),
 }
 
 impl Session {
@@ -40,30 +68,72 @@ impl Session {
             return None;
         }
         let Hello { username, token, guest_token, replaces, client, render } = hello;
-        if token.is_some() {
-            self.error(reference, ErrorCode::Unauthorized, "this server has no accounts");
-            return Some(CloseReason::Failed(CloseCode::NotAccepted));
+        let accounts = self.context.accounts.clone();
+        if let Some(token) = token {
+            // a token that is not accepted never makes a guest
+            let Some(accounts) = accounts else {
+                let error = HelloError::NotAccepted("this server has no accounts".to_owned());
+                return self.refuse_hello(error, reference);
+            };
+            let identifying = async move {
+                let (user, proof) = sign_in(&accounts, &token, username.as_ref()).await?;
+                Ok(HelloAs { user, proof, replaces, client, render })
+            };
+            self.busy = Some(Busy::Working(identify(identifying, reference).boxed()));
+            return None;
         }
         let Some(username) = username else {
             let message = "the field \"username\" is missing".to_owned();
             return self.reject(Rejected { reference, code: ErrorCode::MissingField, message });
         };
-        let (user, guest_token) = match guest_token {
+        if !self.context.config().guests {
+            let error = HelloError::NotAccepted("this server admits no guests: sign in".to_owned());
+            return self.refuse_hello(error, reference);
+        }
+        let (user, new_token) = match guest_token {
             Some(token) => (Identity::guest(&token, username), None),
             None => {
                 let token = GuestToken::from_random(rand::random());
                 (Identity::guest(&token, username), Some(token))
             }
         };
-        let replaced = replaces.and_then(|session| self.context.sessions.replace(&user, &session));
-        let hello = HelloAs { user, guest_token, client, render };
-        match replaced {
+        let proof = Proof::Guest { new_token, free: None };
+        let hello = HelloAs { user, proof, replaces, client, render };
+        match accounts {
+            None => self.identified(hello, reference),
+            Some(accounts) => {
+                self.busy = Some(Busy::Working(identify(check_name(accounts, hello), reference).boxed()));
+            }
+        }
+        None
+    }
+
+    /// The user is known: replaces an earlier session, or begins.
+    pub(in crate::session) fn identified(&mut self, mut hello: HelloAs, reference: Option<Reference>) {
+        let replaces = hello.replaces.take();
+        match replaces.and_then(|session| self.context.sessions.replace(&hello.user, &session)) {
             None => self.welcome(hello, reference, Memberships::default()),
             Some(replaced) => {
                 self.busy = Some(Busy::Working(replace(replaced, hello, reference).boxed()));
             }
         }
-        None
+    }
+
+    pub(in crate::session) fn refuse_hello(
+        &mut self,
+        error: HelloError,
+        reference: Option<Reference>,
+    ) -> Option<CloseReason> {
+        match error {
+            HelloError::TryAgain(code, message) => {
+                self.error(reference, code, message);
+                None
+            }
+            HelloError::NotAccepted(message) => {
+                self.error(reference, ErrorCode::Unauthorized, message);
+                Some(CloseReason::Failed(CloseCode::NotAccepted))
+            }
+        }
     }
 
     pub(in crate::session) fn welcome(
@@ -72,25 +142,46 @@ impl Session {
         reference: Option<Reference>,
         replaced: Memberships,
     ) {
-        let HelloAs { user, guest_token, client, render } = hello;
-        let user = Arc::new(user);
+        let HelloAs { user, proof, client, render, .. } = &hello;
+        let user = Arc::new(user.clone());
         let encodings = self.context.encodings.for_connection(self.deflates);
-        let encoding = if render { encodings.v2_html } else { encodings.v2 };
+        let encoding = if *render { encodings.v2_html } else { encodings.v2 };
         let outbox: Arc<dyn FrameSink> = Arc::clone(&self.outbox) as _;
         let limits = self.context.config().limits;
-        let registration =
-            self.context.sessions.register(Arc::clone(&user), limits.sessions, self.client, outbox, encoding);
+        let token = proof.token().cloned().map(Arc::new);
+        let registration = self.context.sessions.register(
+            Arc::clone(&user),
+            token,
+            limits.sessions,
+            self.client,
+            outbox,
+            encoding,
+        );
+        // a new account ends the guests in the table who have its name: this one is there now
+        if let (Some(accounts), Proof::Guest { free: Some(free), .. }) = (&self.context.accounts, proof)
+            && !accounts.still_holds(*free)
+        {
+            let checking = check_name(accounts.clone(), hello);
+            self.busy = Some(Busy::Working(check_again(checking, reference, replaced).boxed()));
+            return;
+        }
         let replaced = (!replaced.is_empty())
             .then(|| ReplacedRooms::keep(replaced, self.context.config().timings.replace));
         let heartbeat = self.context.config().timings.ping + HEARTBEAT_SLACK;
         let program = client.as_deref().map(|client| tracing::field::display(cut(client.as_bytes())));
         let username = user.username();
         tracing::debug!(session = %registration.id(), %username, client = program, "session started");
+        let is_account = hello.proof.token().is_some();
+        let (guest_token, expires_at, was) = match hello.proof {
+            Proof::Guest { new_token, .. } => (new_token, None, Vec::new()),
+            Proof::Account { token, was } => (None, token.expires_at, was),
+        };
         self.answer(&ServerFrame::Welcome(Welcome {
             reference,
             session: registration.id(),
-            user: User::from(&*user),
+            user: User { was: was.clone(), ..User::from(&*user) },
             guest_token,
+            expires_at,
             server: concat!("chatd/", env!("CARGO_PKG_VERSION")).to_owned(),
             limits: WelcomeLimits {
                 message_bytes: limits.message_bytes as u64,
@@ -102,15 +193,100 @@ impl Session {
             heartbeat_ms: u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX),
         }));
         registration.mark_welcomed();
+        let list = is_account.then(|| self.context.inbox.open(&user, &was));
+        if let Some(list) = &list {
+            self.send_list(list.handle());
+        }
         self.state = Some(Box::new(SessionState {
             user,
             encoding,
             rooms: Memberships::default(),
             replaced,
             registration,
+            list,
             window: send_window(self.context.config().backlog),
             joins: RateLimiter::new(Instant::now()),
         }));
+    }
+}
+
+impl Session {
+    /// Sends the list of the user's rooms when it is read. The session does not wait for it.
+    fn send_list(&self, list: ListHandle) {
+        let Some(accounts) = self.context.accounts.clone() else { return };
+        let (context, outbox) = (Arc::clone(&self.context), Arc::clone(&self.outbox));
+        self.context.tasks.spawn(async move {
+            match list.read(&accounts, &context.engine).await {
+                // an outbox that no longer accepts frames signals that to its own task
+                Ok(rooms) => drop(outbox.offer(&rooms.iter().map(frames::v2_frame).collect::<Vec<_>>())),
+                Err(error) => tracing::warn!(%error, "the list of a user could not be read"),
+            }
+        });
+    }
+}
+
+impl Proof {
+    fn token(&self) -> Option<&Token> {
+        match self {
+            Self::Guest { .. } => None,
+            Self::Account { token, .. } => Some(token),
+        }
+    }
+}
+
+/// Finds out whose token this is. A name has to be that of the account.
+async fn sign_in(
+    accounts: &Accounts,
+    token: &str,
+    username: Option<&Username>,
+) -> Result<(Identity, Proof), HelloError> {
+    let SignedIn { account, token } = accounts.authenticate(token).await.map_err(|error| match error {
+        SignInError::Store(_) => HelloError::TryAgain(ErrorCode::StoreUnavailable, error.to_string()),
+        other => HelloError::NotAccepted(other.to_string()),
+    })?;
+    if username.is_some_and(|username| *username != account.username) {
+        return Err(HelloError::NotAccepted("the token belongs to a user of another name".to_owned()));
+    }
+    let user = account.identity().map_err(|error| HelloError::NotAccepted(error.to_string()))?;
+    Ok((user, Proof::Account { token, was: account.guests }))
+}
+
+/// Checks that the name of a guest belongs to no account.
+async fn check_name(accounts: Accounts, mut hello: HelloAs) -> Result<HelloAs, HelloError> {
+    let checked = accounts.check_guest(hello.user.username().clone()).await;
+    match (checked, &mut hello.proof) {
+        (Ok(Ok(name)), Proof::Guest { free, .. }) => *free = Some(name),
+        (Ok(Ok(_)), Proof::Account { .. }) => {}
+        (Ok(Err(_)), _) => {
+            let message =
+                "this name, or one that looks like it, belongs to an account: sign in, or take another";
+            return Err(HelloError::TryAgain(ErrorCode::NameReserved, message.to_owned()));
+        }
+        (Err(error), _) => {
+            tracing::debug!(%error, "a name could not be checked");
+            let message = "storage is unavailable; try again later".to_owned();
+            return Err(HelloError::TryAgain(ErrorCode::StoreUnavailable, message));
+        }
+    }
+    Ok(hello)
+}
+
+async fn identify(
+    identifying: impl Future<Output = Result<HelloAs, HelloError>>,
+    reference: Option<Reference>,
+) -> Done {
+    Done::Identified(identifying.await, reference)
+}
+
+/// An account was created since the name was checked.
+async fn check_again(
+    checking: impl Future<Output = Result<HelloAs, HelloError>>,
+    reference: Option<Reference>,
+    memberships: Memberships,
+) -> Done {
+    match checking.await {
+        Ok(hello) => Done::Replaced(hello, reference, memberships),
+        Err(error) => Done::Identified(Err(error), reference),
     }
 }
 

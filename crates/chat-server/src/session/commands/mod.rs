@@ -16,9 +16,12 @@
 pub(super) mod hello;
 mod history;
 mod join;
+mod keep;
 mod leave;
+mod mark_read;
 mod members;
 mod ping;
+mod renew;
 mod send;
 mod typing;
 
@@ -38,6 +41,9 @@ impl Session {
             Command::History(history) => self.history(&history, reference),
             Command::Members(members) => return self.members(members, reference),
             Command::Typing { room } => self.typing(&room, reference.as_ref()),
+            Command::Keep(keep) => self.keep(keep, reference),
+            Command::MarkRead(mark) => self.mark_read(mark, reference),
+            Command::Renew { token } => self.renew(token, reference),
             Command::Ping => self.ping(reference),
             _ => self.error(reference, ErrorCode::UnknownType, "this server does not support this command"),
         }

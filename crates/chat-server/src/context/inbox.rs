@@ -1,0 +1,365 @@
+//! The lists of rooms of the users who are connected, and news in these rooms.
+//!
+//! A room that is in somebody's list is watched, whether or not it has members. The thread that
+//! stores messages only notes who has written; once a second a task advances the counts of the users
+//! who have the room in their list, and notifies their sessions.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use chat_accounts::{RoomEntry, StoreError};
+use chat_history::HistoryError;
+use chat_protocol::v2::{Inbox as InboxFrame, RoomList, RoomListEntry, ServerFrame};
+use chat_protocol::{Epoch, Identity, Message, Notify, RoomKind, RoomName, UserId, Username};
+use chat_rooms::{Engine, MessageObserver};
+use parking_lot::Mutex;
+use tokio::sync::Notify as Wakeup;
+
+use crate::accounts::Accounts;
+use crate::context::sessions::Sessions;
+
+/// How often the sessions of a user are notified of news in one room.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Counts of unread messages stop here.
+pub(crate) const MAX_UNREAD: usize = 100;
+
+/// How many rooms one `rooms` frame lists.
+const ROOMS_PER_FRAME: usize = 100;
+
+/// The lists of all connected users. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Inbox(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// The rooms that are in a list. Its lock is held for a few instructions for each message.
+    watched: Mutex<HashMap<RoomName, Watched>>,
+    users: Mutex<HashMap<UserId, Arc<UserRooms>>>,
+    has_news: Wakeup,
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    users: Vec<Arc<UserRooms>>,
+    news: News,
+}
+
+/// What was written in a room since the last notification.
+#[derive(Debug, Default)]
+struct News {
+    /// The newest messages: number and author. Older ones than these do not matter, because counts
+    /// stop.
+    messages: Vec<(u64, UserId)>,
+    /// The name of the last author.
+    from: Option<Username>,
+}
+
+/// The list of a user.
+#[derive(Debug)]
+struct UserRooms {
+    /// The ids of the user: the present one, and those that it had as a guest.
+    ids: Vec<UserId>,
+    /// How many sessions the user has.
+    sessions: AtomicUsize,
+    /// The rooms, by name.
+    rooms: Mutex<Vec<Listed>>,
+}
+
+/// A room in the list of a user.
+#[derive(Debug, Clone)]
+struct Listed {
+    room: RoomName,
+    favourite: bool,
+    notify: Notify,
+    newest: u64,
+    read_up_to: u64,
+    unread: usize,
+}
+
+/// The list of a user, for as long as a session of the user is open.
+#[derive(Debug)]
+pub(crate) struct OpenList {
+    inbox: Inbox,
+    rooms: Arc<UserRooms>,
+}
+
+/// Why a list could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListError {
+    #[error(transparent)]
+    Accounts(#[from] StoreError),
+    #[error(transparent)]
+    History(#[from] HistoryError),
+}
+
+impl Listed {
+    fn entry(&self, epoch: Epoch) -> RoomListEntry {
+        RoomListEntry {
+            room: self.room.clone(),
+            kind: RoomKind::Room,
+            favourite: self.favourite,
+            notify: self.notify,
+            epoch,
+            newest: self.newest,
+            read_up_to: self.read_up_to,
+            unread: self.unread as u64,
+            mentions: 0,
+        }
+    }
+}
+
+impl UserRooms {
+    fn id(&self) -> Option<&UserId> {
+        self.ids.first()
+    }
+
+    /// Adds a room, or replaces it.
+    fn put(&self, listed: Listed) {
+        let mut rooms = self.rooms.lock();
+        match rooms.binary_search_by(|known| known.room.cmp(&listed.room)) {
+            Ok(index) => rooms[index] = listed,
+            Err(index) => rooms.insert(index, listed),
+        }
+    }
+
+    /// Counts what was written in a room. Returns the frame for the user's sessions, if there is
+    /// news for the user.
+    fn advance(&self, room: &RoomName, news: &News) -> Option<InboxFrame> {
+        let mut rooms = self.rooms.lock();
+        let index = rooms.binary_search_by(|known| known.room.cmp(room)).ok()?;
+        let listed = &mut rooms[index];
+        // those that were counted from the store are known
+        let new = news.messages.iter().filter(|(seq, _)| *seq > listed.newest);
+        let of_others = new.filter(|(_, author)| !self.ids.contains(author)).count();
+        listed.newest = news.messages.last().map_or(0, |(seq, _)| *seq).max(listed.newest);
+        if of_others == 0 {
+            return None;
+        }
+        listed.unread = (listed.unread + of_others).min(MAX_UNREAD);
+        Some(InboxFrame {
+            room: room.clone(),
+            up_to: listed.newest,
+            unread: listed.unread as u64,
+            mentions: 0,
+            from: news.from.clone(),
+        })
+    }
+}
+
+impl Inbox {
+    /// Opens the list of a user for a session.
+    pub(crate) fn open(&self, user: &Identity, was: &[UserId]) -> OpenList {
+        let mut users = self.0.users.lock();
+        let rooms = users.entry(user.id().clone()).or_insert_with(|| {
+            let ids = std::iter::once(user.id()).chain(was).cloned().collect();
+            Arc::new(UserRooms { ids, sessions: AtomicUsize::new(0), rooms: Mutex::default() })
+        });
+        rooms.sessions.fetch_add(1, Ordering::Relaxed);
+        OpenList { inbox: self.clone(), rooms: Arc::clone(rooms) }
+    }
+
+    /// Notifies the sessions of users of news in their rooms, forever.
+    pub(crate) async fn notify(&self, sessions: &Sessions) {
+        loop {
+            self.0.has_news.notified().await;
+            for (room, news, users) in self.take_news() {
+                for user in users {
+                    if let (Some(frame), Some(id)) = (user.advance(&room, &news), user.id()) {
+                        sessions.send_outside(id, &room, &ServerFrame::Inbox(frame));
+                    }
+                }
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+
+    fn take_news(&self) -> Vec<(RoomName, News, Vec<Arc<UserRooms>>)> {
+        let mut watched = self.0.watched.lock();
+        let with_news = watched.iter_mut().filter(|(_, room)| !room.news.messages.is_empty());
+        with_news
+            .map(|(name, room)| (name.clone(), std::mem::take(&mut room.news), room.users.clone()))
+            .collect()
+    }
+
+    fn watch(&self, room: &RoomName, user: &Arc<UserRooms>) {
+        let mut watched = self.0.watched.lock();
+        let users = &mut watched.entry(room.clone()).or_default().users;
+        if !users.iter().any(|known| Arc::ptr_eq(known, user)) {
+            users.push(Arc::clone(user));
+        }
+    }
+
+    fn unwatch(&self, room: &RoomName, user: &Arc<UserRooms>) {
+        if let Entry::Occupied(mut watched) = self.0.watched.lock().entry(room.clone()) {
+            watched.get_mut().users.retain(|known| !Arc::ptr_eq(known, user));
+            if watched.get().users.is_empty() {
+                watched.remove();
+            }
+        }
+    }
+
+    fn close(&self, rooms: &Arc<UserRooms>) {
+        let mut users = self.0.users.lock();
+        if rooms.sessions.fetch_sub(1, Ordering::Relaxed) > 1 {
+            return;
+        }
+        if let Some(id) = rooms.id() {
+            users.remove(id);
+        }
+        drop(users);
+        let listed = std::mem::take(&mut *rooms.rooms.lock());
+        listed.iter().for_each(|listed| self.unwatch(&listed.room, rooms));
+    }
+}
+
+impl MessageObserver for Inbox {
+    fn stored(&self, message: &Arc<Message>) {
+        let mut watched = self.0.watched.lock();
+        if watched.is_empty() {
+            return;
+        }
+        let (Some(room), Some(text)) = (watched.get_mut(&message.room), message.text()) else { return };
+        let news = &mut room.news;
+        if news.messages.len() == 2 * MAX_UNREAD {
+            news.messages.drain(..MAX_UNREAD);
+        }
+        news.messages.push((message.seq, text.user.clone()));
+        news.from = Some(text.from.clone());
+        drop(watched);
+        self.0.has_news.notify_one();
+    }
+}
+
+impl Drop for OpenList {
+    fn drop(&mut self) {
+        self.inbox.close(&self.rooms);
+    }
+}
+
+impl OpenList {
+    /// A handle that does not keep the list open.
+    pub(crate) fn handle(&self) -> ListHandle {
+        ListHandle { inbox: self.inbox.clone(), rooms: Arc::clone(&self.rooms) }
+    }
+}
+
+/// Reads and changes the list of a user.
+#[derive(Debug, Clone)]
+pub(crate) struct ListHandle {
+    inbox: Inbox,
+    rooms: Arc<UserRooms>,
+}
+
+impl ListHandle {
+    /// Reads the list from the store, and returns it as frames.
+    pub(crate) async fn read(
+        &self,
+        accounts: &Accounts,
+        engine: &Engine,
+    ) -> Result<Vec<ServerFrame>, ListError> {
+        let Some(id) = self.rooms.id() else { return Ok(Vec::new()) };
+        let mut entries = Vec::new();
+        for entry in accounts.store().rooms(id.clone()).await? {
+            entries.push(self.put(entry, engine).await?);
+        }
+        let chunks: Vec<_> = entries.chunks(ROOMS_PER_FRAME).map(<[_]>::to_vec).collect();
+        let last = chunks.len().saturating_sub(1);
+        let frame = |(index, entries)| ServerFrame::Rooms(RoomList { entries, more: index < last });
+        let frames: Vec<_> = chunks.into_iter().enumerate().map(frame).collect();
+        let empty = || vec![ServerFrame::Rooms(RoomList { entries: Vec::new(), more: false })];
+        Ok(if frames.is_empty() { empty() } else { frames })
+    }
+
+    /// Watches a room of the list, and counts its unread messages.
+    pub(crate) async fn put(&self, entry: RoomEntry, engine: &Engine) -> Result<RoomListEntry, ListError> {
+        let RoomEntry { room, favourite, notify, epoch, read_up_to, .. } = entry;
+        let current = engine.epoch();
+        // a mark of another epoch says nothing about these numbers
+        let read_up_to = if epoch == current { read_up_to } else { 0 };
+        // before it is counted: what is written from now on is either counted or news
+        self.inbox.watch(&room, &self.rooms);
+        let count = engine.count_after(&room, read_up_to, self.rooms.ids.clone(), MAX_UNREAD).await?;
+        let newest = count.newest;
+        let listed = Listed { room, favourite, notify, newest, read_up_to, unread: count.messages };
+        let entry = listed.entry(current);
+        self.rooms.put(listed);
+        if self.rooms.sessions.load(Ordering::Relaxed) == 0 {
+            // the last session has ended meanwhile
+            self.inbox.unwatch(&entry.room, &self.rooms);
+        }
+        Ok(entry)
+    }
+
+    /// Removes a room from the list.
+    pub(crate) fn remove(&self, room: &RoomName) {
+        self.inbox.unwatch(room, &self.rooms);
+        self.rooms.rooms.lock().retain(|listed| listed.room != *room);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_protocol::{Content, MessageId, Text, Timestamp};
+
+    use super::*;
+
+    fn message(room: &str, seq: u64, author: &Identity) -> Arc<Message> {
+        let id: MessageId = "m".parse().unwrap();
+        let text = Text::new(id, author.id().clone(), author.username().clone(), "hello".into());
+        Arc::new(Message::new(room.parse().unwrap(), seq, Timestamp::from_millis(0), Content::Text(text)))
+    }
+
+    fn account(name: &str) -> Identity {
+        Identity::account(format!("u_{name}").parse().unwrap(), name.parse().unwrap()).unwrap()
+    }
+
+    fn listed(room: &str, newest: u64) -> Listed {
+        let room = room.parse().unwrap();
+        Listed { room, favourite: true, notify: Notify::All, newest, read_up_to: newest, unread: 0 }
+    }
+
+    fn counts(inbox: &Inbox, list: &OpenList) -> Vec<Option<(u64, u64)>> {
+        let news = inbox.take_news();
+        news.iter()
+            .map(|(room, news, users)| {
+                assert!(users.iter().all(|user| Arc::ptr_eq(user, &list.rooms)));
+                list.rooms.advance(room, news).map(|frame| (frame.up_to, frame.unread))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn messages_of_others_are_counted_up_to_a_limit() {
+        let (inbox, ana, bob) = (Inbox::default(), account("ana"), account("bob"));
+        let list = inbox.open(&ana, &["g_ana".parse().unwrap()]);
+        list.rooms.put(listed("r", 3));
+        inbox.watch(&"r".parse().unwrap(), &list.rooms);
+        inbox.stored(&message("r", 3, &bob));
+        inbox.stored(&message("other", 1, &bob));
+        assert_eq!(counts(&inbox, &list), [None], "it was counted before");
+        inbox.stored(&message("r", 4, &bob));
+        inbox.stored(&message("r", 5, &ana));
+        assert_eq!(counts(&inbox, &list), [Some((5, 1))]);
+        assert_eq!(counts(&inbox, &list), []);
+        inbox.stored(&message("r", 6, &ana));
+        assert_eq!(counts(&inbox, &list), [None], "her own");
+        (7..1_000).for_each(|seq| inbox.stored(&message("r", seq, &bob)));
+        assert_eq!(counts(&inbox, &list), [Some((999, 100))]);
+    }
+
+    #[test]
+    fn nothing_is_watched_once_the_last_session_has_ended() {
+        let (inbox, ana) = (Inbox::default(), account("ana"));
+        let (first, second) = (inbox.open(&ana, &[]), inbox.open(&ana, &[]));
+        first.rooms.put(listed("r", 0));
+        inbox.watch(&"r".parse().unwrap(), &first.rooms);
+        drop(first);
+        assert_eq!(inbox.0.watched.lock().len(), 1);
+        drop(second);
+        assert!(inbox.0.watched.lock().is_empty() && inbox.0.users.lock().is_empty());
+    }
+}
