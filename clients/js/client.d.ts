@@ -1,14 +1,21 @@
 /** Options of a `ChatClient`. */
 export interface ChatClientOptions {
-  /** The user's name. It is the same in every room. */
-  username: string;
+  /**
+   * The user's name. It is the same in every room. Required for a guest; with a `token` it may be
+   * left out, and has to be the name of the account otherwise.
+   */
+  username?: string;
   /**
    * The address of the server's `/ws`, as `ws:`, `wss:`, `http:` or `https:`. Default: `/ws` on the
    * server of the current page.
    */
   url?: string | URL;
-  /** A credential of an account. The client is then no guest. */
-  token?: string;
+  /**
+   * The token of an account: of a session (`POST /api/v1/login`) or an API token. The client is
+   * then no guest. A function is called before each connection; a connection that it fails for is
+   * tried again later (`no_token`).
+   */
+  token?: string | (() => string | Promise<string>);
   /**
    * The secret that makes this client the same guest as an earlier one of the same name: 32 random
    * bytes in base64url without padding, which has 43 characters. Default: the client makes one and
@@ -87,6 +94,10 @@ export type ErrorCode =
   | 'bad_json' | 'unknown_type' | 'missing_field' | 'hello_first' | 'invalid_room' | 'invalid_username' | 'username_taken'
   | 'not_in_room' | 'already_in_room' | 'too_many_rooms' | 'message_too_large' | 'id_reused' | 'rate_limited' | 'unauthorized'
   | 'forbidden' | 'store_unavailable' | 'internal'
+  /** The name, or one that looks like it, belongs to an account. */
+  | 'name_reserved'
+  /** The function `token` has failed. */
+  | 'no_token'
   /** There is no connection, or it ended before the server answered. */
   | 'disconnected'
   /** `close` was called. */
@@ -100,7 +111,7 @@ export type ErrorCode =
   | 'queue_full'
   /** The room's history was replaced while a page of it was read. A `joined` event follows. */
   | 'epoch_changed'
-  /** A message of the outbox is older than 12 hours and was not sent. */
+  /** A message of the outbox is older than 12 hours and was not sent; or the token has expired. */
   | 'expired'
   /** Reasons why a connection ended: */
   | 'lost' | 'silent' | 'timeout' | 'unreachable' | 'shutting_down' | 'server_full' | 'protocol' | 'no_sign_of_life'
@@ -137,6 +148,8 @@ export interface User {
   username: string;
   kind: 'guest' | 'account' | 'service' | (string & {});
   role: 'user' | 'moderator' | 'admin' | (string & {});
+  /** The ids that the user had as a guest, before it had an account. */
+  was?: string[];
 }
 
 export interface OpenStatus {
@@ -144,6 +157,8 @@ export interface OpenStatus {
   /** An id for logs. It grants no access. */
   session: string;
   user: User;
+  /** When the token of an account expires, RFC 3339; absent if it does not, and for guests. */
+  expiresAt?: string;
   /** The server's name and version. */
   server: string;
   limits: Limits;

@@ -25,7 +25,7 @@ const CLOSE_CODES = new Map([
 const FINAL_CLOSE_CODES = new Set([4401, 4403, 4409]);
 /** Errors in reply to `hello` that would be the same next time. */
 const FINAL_HELLO_ERRORS = new Set([
-  'bad_json', 'unknown_type', 'missing_field', 'hello_first', 'invalid_username', 'unauthorized', 'forbidden',
+  'bad_json', 'unknown_type', 'missing_field', 'hello_first', 'invalid_username', 'name_reserved', 'unauthorized', 'forbidden',
 ]);
 /** Errors in reply to a `join` that may succeed later. */
 const RETRYABLE_ERRORS = new Set(['username_taken', 'store_unavailable', 'rate_limited', 'internal']);
@@ -608,7 +608,7 @@ export class ChatClient extends Emitter {
   #memberships = new Map();
   /** The secret of a guest, or `null`. Never part of an event, an error or an address. */
   #guestToken;
-  /** As whom the server knows this client: `{id, username, kind, role}`. */
+  /** As whom the server knows this client: `{id, username, kind, role, was?}`. */
   #user = null;
   /** The last session, which the next one replaces. */
   #session = null;
@@ -653,12 +653,17 @@ export class ChatClient extends Emitter {
 
   /** The name as everyone sees it. */
   get username() {
-    return this.#user?.username ?? this.#options.username.normalize('NFC');
+    return this.#user?.username ?? this.#options.username?.normalize('NFC') ?? null;
   }
 
   /** As whom the server knows this client, or `null` before the first session. */
   get user() {
     return this.#user;
+  }
+
+  /** Whether this is an id of the user: the present one, or one that the user had as a guest. */
+  isMine(id) {
+    return this.#user !== null && (id === this.#user.id || this.#user.was?.includes(id) === true);
   }
 
   /**
@@ -843,7 +848,18 @@ export class ChatClient extends Emitter {
   #open() {
     clearTimeout(this.#timer);
     this.#setStatus({ state: 'connecting', attempt: this.#attempts });
-    const { WebSocket, url, username, token, client, render } = this.#options;
+    const { token } = this.#options;
+    if (typeof token !== 'function') return this.#openWith(token);
+    const isCurrent = this.#status;
+    Promise.resolve().then(token).then(
+      (fresh) => this.#status === isCurrent && this.#openWith(fresh),
+      // The reason may contain a secret.
+      () => this.#status === isCurrent && this.#ended(new ChatError('no_token', 'the token provider has failed')),
+    );
+  }
+
+  #openWith(token) {
+    const { WebSocket, url, username, client, render } = this.#options;
     const guestToken = token === undefined ? this.#guestToken : undefined;
     const hello = { type: 'hello', username, token, guest_token: guestToken, replaces: this.#session ?? undefined, client, render };
     this.#connection = new Connection(WebSocket, url, hello, {
@@ -853,14 +869,14 @@ export class ChatClient extends Emitter {
     });
   }
 
-  #welcomed({ session, user, server, limits }) {
+  #welcomed({ session, user, expires_at: expiresAt, server, limits }) {
     this.#session = session;
     this.#user = user;
     this.#openedAt = monotonicNow();
     this.#frameLimit = limits.message_bytes || Infinity;
     const rate = { messagesPerSecond: limits.messages_per_second, burst: limits.burst };
     const clientLimits = { messageBytes: limits.message_bytes, rooms: limits.rooms, sessions: limits.sessions, ...rate };
-    this.#setStatus({ state: 'open', session, user, server, limits: clientLimits });
+    this.#setStatus({ state: 'open', session, user, ...(expiresAt && { expiresAt }), server, limits: clientLimits });
     this.#connecting.resolve(this.#status);
     for (const membership of [...this.#memberships.values()]) if (membership.stage === 'out') this.#requestJoin(membership);
   }
@@ -1144,7 +1160,7 @@ export class ChatClient extends Emitter {
 
   /** Only the id tells: a name may have had another user before. Deleted messages have none. */
   #isOwn({ user }) {
-    return user !== undefined && user === this.#user?.id;
+    return user !== undefined && this.isMine(user);
   }
 
   // The page: becoming visible or online.

@@ -1,5 +1,6 @@
 // The entry point: asks for a name and a room while the rest of the page loads.
 
+import { session } from './state/account.js';
 import { roomInAddress } from './state/address.js';
 import { guestToken } from './state/guest.js';
 import { applyTheme } from './state/settings.js';
@@ -14,7 +15,7 @@ async function start() {
   entry.open({ room, focus: lastVisit === null });
   // Without its guest token this page is another guest, and its last session may still hold the
   // name.
-  if (lastVisit) await entry.enter(lastVisit.name, room, { waitForName: guestToken() === null });
+  if (lastVisit) await entry.enter(lastVisit.name, room, { waitForName: guestToken() === null && session() === null });
 }
 
 applyTheme();

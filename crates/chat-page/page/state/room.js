@@ -275,7 +275,7 @@ export class RoomState extends Signal {
 
   /** Another user may have had the same name before: only the id tells. */
   isMine(message) {
-    return message.user === this.myId;
+    return message.user !== undefined && this.#client.isMine(message.user);
   }
 
   mentionsMe(message) {

@@ -1,9 +1,11 @@
 // The page after the user has entered: creates the views and connects them.
 
 import { byId, closable, h, setAvatar } from '../dom.js';
+import { keepSession, session } from '../state/account.js';
 import { pathOf, roomInAddress } from '../state/address.js';
 import { markReferences } from '../text/marks.js';
 import { hash, inWords, plural } from '../text/words.js';
+import { Account } from './account.js';
 import { Announcer } from './announcer.js';
 import { Banner } from './banner.js';
 import { Composer } from './composer.js';
@@ -18,6 +20,7 @@ import { notifyOfMentions, watchTitle } from './notify.js';
 import { keepPage } from './offline.js';
 import { People } from './people.js';
 import { Preferences } from './preferences.js';
+import { Profile } from './profile.js';
 import { Rooms } from './rooms.js';
 import { Switcher } from './switcher.js';
 import { Toast } from './toast.js';
@@ -38,7 +41,9 @@ const drawer = new Drawer();
 const switcher = new Switcher();
 const noRoom = new NoRoom(() => switcher.open());
 const toast = new Toast((text) => announcer.announce(text));
-const preferences = new Preferences(signOut);
+const account = new Account({ signedOut: leavePage });
+const profile = new Profile();
+const preferences = new Preferences({ signOut, becomeUser: leavePage, openAccount: () => account.open(chat.name) });
 
 /** Shows a chat that the user has entered. */
 export function openChat(newChat) {
@@ -52,6 +57,7 @@ export function openChat(newChat) {
   banner.watch(chat);
   watchTitle(chat);
   notifyOfMentions(chat);
+  chat.on('status', onEnded);
   chat.on('shown', showRoom);
   chat.on('notice', showNotice);
   chat.on('retracted', (messages) => announcer.retract(messages));
@@ -114,6 +120,20 @@ function showNotice({ room, level, body }) {
   setTimeout(() => notice.remove(), NOTICE_LASTS_MS);
 }
 
+/** Back to the form, which keeps the name. */
+function leavePage() {
+  chat?.close();
+  location.reload();
+}
+
+/** The session of the account has ended, or the guest's name belongs to an account now. */
+function onEnded({ state, reason }) {
+  if (state !== 'closed') return;
+  // Another tab has registered this guest: go on as the user.
+  if (reason.code === 'name_reserved' && session()?.username === chat.name) return location.reload();
+  if (reason.code === 'unauthorized') keepSession(null);
+}
+
 function signOut() {
   chat?.close();
   chat?.forget();
@@ -143,6 +163,10 @@ byId('open-people').addEventListener('click', openPeople);
 byId('copy-link').addEventListener('click', copyShownLink);
 byId('leave-room').addEventListener('click', () => leave(chat.shown));
 openRoomLinks(byId('messages'), goTo);
+byId('people-list').addEventListener('click', ({ target }) => {
+  const person = target.closest('.person');
+  if (person) profile.open(person.dataset.name, person.dataset.user);
+});
 refuseFiles(() => toast.show('Files can’t be sent here.'));
 document.querySelector('.skip').addEventListener('click', (event) => {
   event.preventDefault();

@@ -1,12 +1,28 @@
 // The form that asks for a name and a room.
 
+import { keepSession, register, session, signIn, signOut, site } from '../state/account.js';
 import { Chat } from '../state/chat.js';
+import { guestToken } from '../state/guest.js';
 import { byId, setText } from '../dom.js';
 import { persistent, perTab } from '../state/storage.js';
 import { isolated, nextName, validNameFrom } from '../text/names.js';
 import { hash, inWords } from '../text/words.js';
 
-const FIELD_OF = { invalid_username: 'name', username_taken: 'name', unauthorized: 'name', invalid_room: 'room', forbidden: 'room' };
+const FIELD_OF = {
+  invalid_username: 'name', username_taken: 'name', name_reserved: 'name', wrong_password: 'password',
+  invalid_room: 'room', forbidden: 'room',
+};
+/** The fields of the form by the names that the HTTP API has for them. */
+const API_FIELDS = { username: 'name', password: 'password', invite: 'invite' };
+const FIELDS = ['name', 'password', 'invite', 'room'];
+
+/** What the form asks for. `others` are the ways that it offers instead. */
+const MODES = {
+  guest: { lead: 'Pick a name and a room. No account needed.', button: 'Join', others: ['sign-in', 'register'] },
+  'sign-in': { lead: 'Sign in with your name and password.', button: 'Sign in', others: ['guest', 'register'] },
+  register: { lead: 'Your name will be yours, on all your devices.', button: 'Create account', others: ['guest', 'sign-in'] },
+  'signed-in': { button: 'Join', others: ['sign-out'] },
+};
 
 export class Entry {
   #main = byId('entry');
@@ -19,6 +35,8 @@ export class Entry {
   #suggested = '';
   #chatModule;
   #attempt = null;
+  #mode = 'guest';
+  #site = { guests: true, accounts: false, registration: 'closed' };
 
   /** `chatModule` is a promise of the module whose `openChat(chat)` takes over. */
   constructor(chatModule) {
@@ -32,7 +50,49 @@ export class Entry {
       this.#submit();
     });
     this.#cancel.addEventListener('click', () => this.#attempt?.abort());
-    for (const field of ['name', 'room']) byId(`entry-${field}`).addEventListener('input', () => this.#setError(field, ''));
+    for (const field of FIELDS) byId(`entry-${field}`).addEventListener('input', () => this.#setError(field, ''));
+    for (const mode of ['guest', 'sign-in', 'register']) {
+      byId(`entry-${mode}`).addEventListener('click', () => {
+        this.#setMode(mode);
+        (this.#name.value ? byId(mode === 'guest' ? 'entry-join' : 'entry-password') : this.#name).focus();
+      });
+    }
+    byId('entry-sign-out').addEventListener('click', async () => {
+      await signOut();
+      this.#setMode('sign-in');
+      this.#name.focus();
+    });
+    this.#setMode(session() ? 'signed-in' : 'guest');
+    site().then((known) => {
+      this.#site = known;
+      this.#setMode(this.#mode === 'guest' && !known.guests ? 'sign-in' : this.#mode);
+    });
+  }
+
+  /** Shows the fields that a way to get in needs, and offers the other ways. */
+  #setMode(mode) {
+    this.#mode = mode;
+    const { lead, button, others } = MODES[mode];
+    const isOffered = {
+      guest: this.#site.guests, 'sign-in': this.#site.accounts,
+      register: this.#site.accounts && this.#site.registration !== 'closed', 'sign-out': true,
+    };
+    byId('entry-lead').textContent = lead ?? `Signed in as ${isolated(session()?.username ?? '')}.`;
+    byId('entry-name-field').hidden = mode === 'signed-in';
+    byId('entry-password-field').hidden = !['sign-in', 'register'].includes(mode);
+    byId('entry-password-hint').hidden = mode !== 'register';
+    byId('entry-invite-field').hidden = !(mode === 'register' && this.#site.registration === 'invite');
+    byId('entry-password').autocomplete = mode === 'register' ? 'new-password' : 'current-password';
+    this.#name.autocomplete = mode === 'guest' ? 'nickname' : 'username';
+    if (!this.#attempt) this.#join.textContent = button;
+    let offers = 0;
+    for (const other of ['guest', 'sign-in', 'register', 'sign-out']) {
+      const offered = others.includes(other) && isOffered[other];
+      byId(`entry-${other}`).hidden = !offered;
+      offers += offered;
+    }
+    byId('entry-other').hidden = offers === 0;
+    for (const field of FIELDS) this.#setError(field, '');
   }
 
   /** Shows the form, filled in with what is known. */
@@ -57,13 +117,15 @@ export class Entry {
 
   async #submit(waitForName = false) {
     if (this.#attempt) return;
-    const name = this.#name.value.trim();
+    const name = this.#mode === 'signed-in' ? session()?.username ?? '' : this.#name.value.trim();
     // The page writes rooms as #lobby, and so may the user.
     const room = this.#room.value.trim().replace(/^#+/, '');
-    for (const field of ['name', 'room']) this.#setError(field, '');
+    for (const field of FIELDS) this.#setError(field, '');
     setText(this.#status, '');
     if (!name) return this.#refuse('name', 'Enter a name.');
     if (!room) return this.#refuse('room', 'Enter a room.');
+    const password = byId('entry-password').value;
+    if (['sign-in', 'register'].includes(this.#mode) && !password) return this.#refuse('password', 'Enter your password.');
     this.#setAttempt(new AbortController());
     const onwait = (status) => {
       setText(this.#status, `${inWords(status.reason)} Still trying…`);
@@ -71,7 +133,9 @@ export class Entry {
     };
     let chat = null;
     try {
-      chat = await Chat.enter({ name, room, onwait, waitForName }, this.#attempt.signal);
+      await this.#authenticate(name, password);
+      const token = session()?.token;
+      chat = await Chat.enter({ name: session()?.username ?? name, room, token, onwait, waitForName }, this.#attempt.signal);
       persistent.set('name', name);
       const { openChat } = await this.#chatModule.catch(reloadOnce);
       perTab.set('reloaded', null);
@@ -87,8 +151,31 @@ export class Entry {
     }
   }
 
+  /** Signs in or registers, if that is what the form is for. */
+  async #authenticate(username, password) {
+    if (this.#mode === 'sign-in') await signIn({ username, password });
+    else if (this.#mode === 'register') {
+      await register({ username, password, invite: byId('entry-invite').value.trim() || undefined, guestToken: guestToken() ?? undefined });
+    } else return;
+    byId('entry-password').value = '';
+    this.#setMode('signed-in');
+  }
+
   #showFailure(error, name, room) {
     this.#main.hidden = false;
+    if (error.code === 'unauthorized' || error.code === 'no_token') {
+      const hadSession = session() !== null;
+      keepSession(null);
+      this.#setMode('sign-in');
+      this.#name.value = name;
+      return setText(this.#status, inWords(hadSession ? error : { code: 'no_guests' }));
+    }
+    const wrong = Object.entries(error.fields ?? {}).filter(([field]) => API_FIELDS[field]);
+    if (wrong.length > 0) {
+      for (const [field, reason] of wrong.reverse()) this.#refuse(API_FIELDS[field], sentence(reason));
+      return;
+    }
+    if (error.code === 'name_reserved' && this.#mode === 'guest') this.#setMode('sign-in');
     if (error.code === 'closed') {
       setText(this.#status, '');
       return this.#join.focus();
@@ -125,9 +212,14 @@ export class Entry {
   #setAttempt(attempt) {
     this.#attempt = attempt;
     this.#join.disabled = attempt !== null;
-    this.#join.textContent = attempt ? 'Joining…' : 'Join';
+    this.#join.textContent = attempt ? 'Joining…' : MODES[this.#mode].button;
     if (!attempt) this.#cancel.hidden = true;
   }
+}
+
+/** A reason of the server as a sentence. */
+function sentence(reason) {
+  return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`;
 }
 
 /**

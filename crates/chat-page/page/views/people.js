@@ -12,6 +12,9 @@ const MIN_FOR_SEARCH = 15;
 const besideMessages = matchMedia('(min-width: 70rem)');
 const byName = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true }).compare;
 
+/** The ids of guests, and only those, begin with `g_`. */
+const isRegistered = (user) => !user.startsWith('g_');
+
 export class People {
   #list = byId('people-list');
   #search = byId('people-search');
@@ -91,6 +94,7 @@ export class People {
     const existing = new Map([...this.#list.children].map((item) => [item.dataset.user, item]));
     return members.map(({ username: name, user }) => existing.get(user) ?? h('li', { class: 'person', 'data-name': name, 'data-user': user },
       avatar({ username: name, user }, 'small'), h('span', { class: 'person-name', dir: 'auto', title: name }, name),
+      isRegistered(user) && h('span', { class: 'registered', role: 'img', title: 'Registered', 'aria-label': 'registered' }, '✓'),
       name === me && h('span', { class: 'you' }, 'you')));
   }
 

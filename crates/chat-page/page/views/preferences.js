@@ -1,14 +1,22 @@
 // The settings dialog, and the effects of the settings on the page.
 
 import { byId, closable } from '../dom.js';
+import { session, site } from '../state/account.js';
 import { applyTheme, settings } from '../state/settings.js';
 
 export class Preferences {
   #dialog = byId('settings');
   #notify = byId('set-notify');
 
-  constructor(signOut) {
+  /** `becomeUser` lets a guest register or sign in. `signOut` ends the session of a guest. */
+  constructor({ signOut, becomeUser, openAccount }) {
     closable(this.#dialog);
+    for (const [id, act] of [['become-user', becomeUser], ['open-account', openAccount]]) {
+      byId(id).addEventListener('click', () => {
+        this.#dialog.close();
+        act();
+      });
+    }
     for (const name of ['theme', 'send']) this.#choice(name);
     this.#notify.addEventListener('change', () => this.#requestPermission());
     byId('sign-out').addEventListener('click', () => {
@@ -19,6 +27,11 @@ export class Preferences {
   }
 
   open() {
+    const isUser = session() !== null;
+    byId('open-account').hidden = !isUser;
+    byId('sign-out').hidden = isUser;
+    byId('become-user').hidden = true;
+    if (!isUser) site().then(({ accounts }) => { byId('become-user').hidden = !accounts; });
     this.#updateNotify();
     this.#dialog.showModal();
   }

@@ -7,6 +7,9 @@ const TIMEOUT_MS = 60_000;
 /** What the browser itself logs if the server is not reachable. */
 const OUTAGE = /WebSocket connection to .* failed|Failed to load resource: net::ERR_/;
 
+/** What the browser logs if the server refuses a request, for example for a wrong password. */
+const REFUSAL = /Failed to load resource: the server responded with a status of 4\d\d/;
+
 export class User {
   /** The address of every request that the page made. */
   requests = [];
@@ -32,6 +35,7 @@ export class User {
     page.on('console', (message) => {
       if (message.type() !== 'error') return;
       if (OUTAGE.test(message.text())) this.#outages += 1;
+      else if (this.expectsRefusals && REFUSAL.test(message.text())) return;
       else this.#problems.push(`console: ${message.text()}`);
     });
     page.on('request', (request) => this.requests.push(request.url()));
@@ -41,6 +45,7 @@ export class User {
       dialog.accept().catch(() => {});
     });
     this.expectsOutage = false;
+    this.expectsRefusals = false;
   }
 
   // Actions.

@@ -1,0 +1,155 @@
+// Accounts: registering, signing in and out, devices, profiles.
+
+import assert from 'node:assert/strict';
+import { browserTest } from './support/fixture.js';
+import { until } from './support/until.js';
+
+const PASSWORD = 'correct horse';
+
+/** Fills in the form in one of its modes, and submits it. */
+async function submit(user, mode, { name, password = PASSWORD, invite }) {
+  await user.page.locator(`#entry-${mode}`).click();
+  await user.page.locator('#entry-name').fill(name);
+  await user.page.locator('#entry-password').fill(password);
+  if (invite) await user.page.locator('#entry-invite').fill(invite);
+  await user.page.keyboard.press('Enter');
+}
+
+async function registered(fixture, server, name, options = {}) {
+  const user = await fixture.visitor(server, '/r/lobby', options);
+  user.expectsRefusals = true;
+  await submit(user, 'register', { name });
+  await user.waitForRoom('lobby');
+  return user;
+}
+
+const isRegistered = (user, name) => user.page.locator(`#people-list [data-name="${name}"] .registered`).waitFor();
+
+browserTest('a guest creates an account and stays the author of what it wrote', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana');
+  const ben = await fixture.user(server, 'ben');
+  await ana.sendAndWait('as a guest');
+  await ana.page.locator('#open-settings').click();
+  await ana.page.locator('#become-user').click();
+  await ana.page.locator('#entry').waitFor();
+  await submit(ana, 'register', { name: 'ana' });
+  await ana.waitForRoom('lobby');
+  const own = await ana.waitForMessage('as a guest');
+  assert.match(await own.getAttribute('class'), /\bmine\b/);
+  await ana.sendAndWait('as a user');
+  await ben.waitForMessage('as a user');
+  await isRegistered(ben, 'ana');
+  assert.equal(await ben.page.locator('#people-list [data-name="ben"] .registered').count(), 0);
+});
+
+browserTest('a reload and a second tab stay signed in, and signing out ends both', async (fixture) => {
+  const server = await fixture.server();
+  const context = await fixture.context();
+  const ana = await registered(fixture, server, 'ana', { context });
+  await ana.page.reload();
+  await ana.waitForRoom('lobby');
+  const second = await fixture.visitor(server, '/r/lobby', { context });
+  second.expectsRefusals = true;
+  assert.match(await second.text('#entry-lead'), /Signed in as .*ana/);
+  assert.equal(await second.isVisible('#entry-name'), false);
+  await second.page.locator('#entry-join').click();
+  await second.waitForRoom('lobby');
+  await ana.sendAndWait('in both');
+  const seen = await second.waitForMessage('in both');
+  assert.match(await seen.getAttribute('class'), /\bmine\b/);
+  assert.deepEqual(await ana.people(), ['ana']);
+
+  await second.page.locator('#open-settings').click();
+  await second.page.locator('#open-account').click();
+  await second.page.locator('#account-sign-out').click();
+  await second.page.locator('#entry').waitFor();
+  assert.match(await ana.waitForBanner('ended'), /signed out/);
+});
+
+browserTest('a registered name needs its password', async (fixture) => {
+  const server = await fixture.server();
+  await registered(fixture, server, 'ana');
+  const other = await fixture.visitor(server, '/r/lobby');
+  other.expectsRefusals = true;
+  await other.page.locator('#entry-name').fill('Ana');
+  await other.page.keyboard.press('Enter');
+  await other.page.locator('#entry-password').waitFor();
+  assert.match(await other.text('#entry-name-error'), /registered/);
+  await other.page.locator('#entry-name').fill('ana');
+  await other.page.locator('#entry-password').fill('wrong horse');
+  await other.page.keyboard.press('Enter');
+  await until('the password is wrong', async () => /Wrong name or password/.test(await other.text('#entry-password-error').catch(() => '')));
+  await other.page.locator('#entry-password').fill(PASSWORD);
+  await other.page.keyboard.press('Enter');
+  await other.waitForRoom('lobby');
+  assert.deepEqual(await other.people(), ['ana'], 'another device of the same user');
+});
+
+browserTest('what is wrong with a new account is shown at its field', async (fixture) => {
+  const server = await fixture.server();
+  await registered(fixture, server, 'ana');
+  const other = await fixture.visitor(server, '/r/lobby');
+  other.expectsRefusals = true;
+  await submit(other, 'register', { name: 'not a name', password: 'short' });
+  await other.page.locator('#entry-name-error').waitFor();
+  await other.page.locator('#entry-password-error').waitFor();
+  await other.page.locator('#entry-name').fill('ANA');
+  await other.page.locator('#entry-password').fill(PASSWORD);
+  await other.page.keyboard.press('Enter');
+  await until('the name is taken', async () => /registered/.test(await other.text('#entry-name-error').catch(() => '')));
+  assert.equal(await other.page.locator('#entry-password').getAttribute('autocomplete'), 'new-password');
+  await other.page.locator('#entry-sign-in').click();
+  assert.equal(await other.page.locator('#entry-password').getAttribute('autocomplete'), 'current-password');
+  assert.equal(await other.page.locator('#entry-name').getAttribute('autocomplete'), 'username');
+});
+
+browserTest('the password is changed, and other devices are signed out', async (fixture) => {
+  const server = await fixture.server();
+  const desktop = await registered(fixture, server, 'ana');
+  const phone = await fixture.visitor(server, '/r/lobby', { viewport: { width: 390, height: 800 } });
+  phone.expectsRefusals = true;
+  await submit(phone, 'sign-in', { name: 'ana' });
+  await phone.waitForRoom('lobby');
+  await desktop.page.locator('#open-settings').click();
+  await desktop.page.locator('#open-account').click();
+  await until('two devices', async () => await desktop.page.locator('#devices li').count() === 2);
+  await desktop.page.locator('#password-old').fill('wrong horse');
+  await desktop.page.locator('#password-new').fill('battery staple');
+  await desktop.page.locator('#password-form button').click();
+  await until('the password is wrong', async () => await desktop.text('#password-old-error').catch(() => '') === 'Wrong password.');
+  await desktop.page.locator('#password-old').fill(PASSWORD);
+  await desktop.page.locator('#password-form button').click();
+  await until('it is changed', async () => /Password changed/.test(await desktop.text('#account-status').catch(() => '')));
+  await until('one device', async () => await desktop.page.locator('#devices li').count() === 1);
+  assert.match(await phone.waitForBanner('ended'), /signed out/);
+  await phone.page.reload();
+  await phone.page.locator('#entry').waitFor();
+});
+
+browserTest('a click on a person shows the card', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await registered(fixture, server, 'ana');
+  await ana.page.locator('#open-settings').click();
+  await ana.page.locator('#open-account').click();
+  await ana.page.locator('#profile-name').fill('Ana María');
+  await ana.page.locator('#profile-about').fill('I like <b>tea</b>.');
+  await ana.page.locator('#profile-form button').click();
+  await until('it is saved', async () => /Profile saved/.test(await ana.text('#account-status').catch(() => '')));
+  const ben = await fixture.user(server, 'ben');
+  await ben.page.locator('#people-list [data-name="ana"]').click();
+  await until('the card has the name', async () => await ben.text('#profile-display').catch(() => '') === 'Ana María');
+  assert.equal(await ben.text('#profile-text'), 'I like <b>tea</b>.');
+  assert.equal(await ben.text('#profile-kind'), 'Registered user');
+  await ben.page.keyboard.press('Escape');
+  await ben.page.locator('#people-list [data-name="ben"]').click();
+  assert.match(await ben.text('#profile-kind'), /Guest/);
+});
+
+browserTest('a server without guests asks for the password at once', async (fixture) => {
+  const server = await fixture.server('--guests', 'off', '--registration', 'closed');
+  const user = await fixture.visitor(server, '/r/lobby');
+  await user.page.locator('#entry-password').waitFor();
+  assert.equal(await user.isVisible('#entry-guest'), false);
+  assert.equal(await user.isVisible('#entry-register'), false);
+});
