@@ -362,8 +362,35 @@ export interface RoomEvents {
   left: { room: Room; reason: 'asked' | 'kicked' | 'room_closed' | 'refused' | 'closed' | (string & {}); error?: ChatError };
 }
 
+/** A room in the list of a user with an account. */
+export interface ListEntry {
+  room: string;
+  kind: 'room' | (string & {});
+  favourite: boolean;
+  /** What the user wants to be notified of. */
+  notify: 'all' | 'mentions' | 'none' | (string & {});
+  /** The epoch to which the numbers belong. */
+  epoch: string;
+  /** The number of the newest event. In a joined room, `Room.seq` is newer. */
+  newest: number;
+  /** The number of the newest message that the user has read, on any device. */
+  readUpTo: number;
+  /** How many messages of others come after it, at most 100. */
+  unread: number;
+  mentions: number;
+}
+
 export interface ClientEvents extends RoomEvents {
   state: Status;
+  /** The list of the user's rooms, after each `welcome`. Guests have none. */
+  list: ReadonlyMap<string, ListEntry>;
+  /** A room is in the list, or its entry has changed: by this client or another one of the user. */
+  kept: { entry: ListEntry };
+  dropped: { room: string };
+  /** The user has read up to this number, here or on another device. */
+  read: { room: string; epoch: string; upTo: number; unread: number; mentions: number };
+  /** News in a room of the list that this client has not joined; at most one a second. */
+  inbox: { room: string; upTo: number; unread: number; mentions: number; from?: string };
   /** An announcement by an admin. Without a `room` it is for everyone. */
   notice: { room: Room | undefined; level: 'info' | 'warning' | (string & {}); body: string };
   /** The server reported an error that belongs to no command. */
@@ -452,6 +479,20 @@ export class ChatClient extends Emitter<ClientEvents> {
    * and no guest token.
    */
   readonly guestToken: string | null;
+  /** Whether this is an id of the user: the present one, or one that the user had as a guest. */
+  isMine(id: string): boolean;
+  /** The user's rooms by name, a live view. `null` before they have arrived, and for guests. */
+  readonly list: ReadonlyMap<string, ListEntry> | null;
+  /**
+   * Keeps a room in the list, on all devices of the user, or changes its entry. A new entry is read
+   * up to its newest event. With `favourite: false` it is removed: resolves with `null`.
+   */
+  keep(room: string, change?: { favourite?: boolean; notify?: ListEntry['notify'] }): Promise<ListEntry | null>;
+  /**
+   * Marks the messages of a room in the list as read, up to this number. `epoch` is needed if the
+   * room is not joined.
+   */
+  markRead(room: string, upTo: number, epoch?: string): Promise<void>;
   readonly rooms: Room[];
   /** How many messages have no ack, including `unsent`. */
   readonly queued: number;

@@ -86,6 +86,11 @@ class Emitter {
   }
 }
 
+/** An entry of the list of rooms, as programs see it. */
+function entryOf({ room, kind, favourite, notify, epoch, newest, read_up_to: readUpTo, unread, mentions }) {
+  return { room, kind, favourite, notify, epoch, newest, readUpTo, unread, mentions };
+}
+
 function report(error) {
   if (typeof globalThis.reportError === 'function') globalThis.reportError(error);
   else console.error(error);
@@ -610,6 +615,10 @@ export class ChatClient extends Emitter {
   #guestToken;
   /** As whom the server knows this client: `{id, username, kind, role, was?}`. */
   #user = null;
+  /** The list of the user's rooms by name, or `null` before it has arrived, and for guests. */
+  #list = null;
+  /** The entries of a list that has not arrived completely. */
+  #incoming = [];
   /** The last session, which the next one replaces. */
   #session = null;
   /** Whether the server keeps messages, according to its last ack. */
@@ -659,6 +668,11 @@ export class ChatClient extends Emitter {
   /** As whom the server knows this client, or `null` before the first session. */
   get user() {
     return this.#user;
+  }
+
+  /** The list of the user's rooms by name, or `null` before it has arrived, and for guests. */
+  get list() {
+    return this.#list;
   }
 
   /** Whether this is an id of the user: the present one, or one that the user had as a guest. */
@@ -872,6 +886,7 @@ export class ChatClient extends Emitter {
   #welcomed({ session, user, expires_at: expiresAt, server, limits }) {
     this.#session = session;
     this.#user = user;
+    this.#incoming = [];
     this.#openedAt = monotonicNow();
     this.#frameLimit = limits.message_bytes || Infinity;
     const rate = { messagesPerSecond: limits.messages_per_second, burst: limits.burst };
@@ -1009,6 +1024,7 @@ export class ChatClient extends Emitter {
   // Frames that are not replies.
 
   #frame(frame) {
+    if (this.#onList(frame)) return;
     if (frame.type === 'notice') {
       const room = frame.room === undefined ? undefined : this.#memberships.get(frame.room)?.room;
       if (frame.room !== undefined && !room) return;
@@ -1161,6 +1177,66 @@ export class ChatClient extends Emitter {
   /** Only the id tells: a name may have had another user before. Deleted messages have none. */
   #isOwn({ user }) {
     return user !== undefined && this.isMine(user);
+  }
+
+  // The list of the user's rooms.
+
+  /**
+   * Keeps a room in the list of the user, on all devices, or changes its entry. With `favourite:
+   * false` it is removed. Resolves with the entry, or with `null` if it was removed.
+   */
+  async keep(name, { favourite, notify } = {}) {
+    const frame = await this.#ask({ type: 'keep', room: name.normalize('NFC'), favourite, notify });
+    this.#onList(frame);
+    return frame.type === 'kept' ? entryOf(frame.entry) : null;
+  }
+
+  /**
+   * Marks the messages of a room in the list as read, up to this number and on all devices. `epoch`
+   * is that of the room by default.
+   */
+  async markRead(name, upTo, epoch = this.#memberships.get(name.normalize('NFC'))?.epoch ?? undefined) {
+    const frame = await this.#ask({ type: 'mark_read', room: name.normalize('NFC'), epoch, up_to: upTo });
+    this.#onList(frame);
+  }
+
+  #ask(command) {
+    if (this.#status.state !== 'open') return Promise.reject(disconnected());
+    return new Promise((resolve, reject) => {
+      this.#connection.request(command, (error, frame) => (error ? reject(error) : resolve(frame)));
+    });
+  }
+
+  /** Applies a frame about the list. Returns whether it is one. */
+  #onList(frame) {
+    const { type, room } = frame;
+    if (type === 'rooms') {
+      this.#incoming.push(...frame.entries.map(entryOf));
+      if (frame.more) return true;
+      this.#list = new Map(this.#incoming.splice(0).map((entry) => [entry.room, entry]));
+      this.emit('list', this.#list);
+    } else if (type === 'kept') {
+      const entry = entryOf(frame.entry);
+      this.#list?.set(entry.room, entry);
+      this.emit('kept', { entry });
+    } else if (type === 'dropped') {
+      this.#list?.delete(room);
+      this.emit('dropped', { room });
+    } else if (type === 'read') {
+      const { epoch, up_to: upTo, unread, mentions } = frame;
+      this.#updateEntry(room, { epoch, readUpTo: upTo, unread, mentions });
+      this.emit('read', { room, epoch, upTo, unread, mentions });
+    } else if (type === 'inbox') {
+      const { up_to: upTo, unread, mentions, from } = frame;
+      this.#updateEntry(room, { newest: upTo, unread, mentions });
+      this.emit('inbox', { room, upTo, unread, mentions, from });
+    } else return false;
+    return true;
+  }
+
+  #updateEntry(room, changes) {
+    const entry = this.#list?.get(room);
+    if (entry) this.#list.set(room, { ...entry, ...changes });
   }
 
   // The page: becoming visible or online.

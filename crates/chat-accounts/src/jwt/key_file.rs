@@ -72,8 +72,7 @@ fn is_base64_of_der(text: &str) -> bool {
 /// Whether the bytes are a DER sequence and nothing else.
 fn is_der(bytes: &[u8]) -> bool {
     let (length, rest) = match bytes {
-        [0x30, length @ ..=0x7F, rest @ ..] => (usize::from(*length), rest),
-        [0x30, 0x81, length, rest @ ..] => (usize::from(*length), rest),
+        [0x30, length @ ..=0x7F, rest @ ..] | [0x30, 0x81, length, rest @ ..] => (usize::from(*length), rest),
         [0x30, 0x82, high, low, rest @ ..] => (usize::from(*high) << 8 | usize::from(*low), rest),
         _ => return false,
     };

@@ -26,7 +26,7 @@ async fn the_system_decides_which_certificates_are_trusted() {
         let (certificate, _) = trusted.write(folder.path());
         let mut again = Command::new(env::current_exe().unwrap());
         again
-            .args(["--exact", "https::in_another_process", "--ignored", "--nocapture"])
+            .args(["--exact", "https::in_another_process", "--nocapture"])
             .env("SSL_CERT_FILE", certificate)
             .env_remove("SSL_CERT_DIR")
             .env(URL, &url)
@@ -39,10 +39,11 @@ async fn the_system_decides_which_certificates_are_trusted() {
     assert_eq!(issuer.requests(), 1);
 }
 
+/// What the other test runs. It does nothing without the variables.
 #[tokio::test]
-#[ignore = "run by the other test with the variables it needs"]
 async fn in_another_process() {
-    let verifier = verifier(JwtKeys::url(env::var(URL).unwrap()).unwrap());
+    let Ok(url) = env::var(URL) else { return };
+    let verifier = verifier(JwtKeys::url(url).unwrap());
     let verified = verifier.verify(&env::var(TOKEN).unwrap()).await;
     if env::var(IS_ACCEPTED).unwrap() == "true" {
         verified.unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chat_accounts::{JwtErrorKind, JwtKeys, JwtVerifier};
 use futures::future::join_all;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::time::advance;
 
 use crate::support::{Answer, Issuer, Signer, claims, verifier};
@@ -44,9 +44,10 @@ async fn an_issuer_that_is_down_at_the_start() {
 
 #[tokio::test]
 async fn an_issuer_that_refuses_connections() {
-    let unused = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/keys", unused.local_addr().unwrap());
-    drop(unused);
+    // bound, so that no other test gets the port, but not listening
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}/keys", socket.local_addr().unwrap());
     let verifier = verifier(JwtKeys::url(url).unwrap());
     verifier.load().await.unwrap();
     let token = Signer::p256().sign("ES256", Some("1"), &claims());

@@ -1,7 +1,7 @@
 //! Nothing shows a secret, a token or the value of a claim.
 
 use std::error::Error;
-use std::fmt::{Debug, Display};
+use std::fmt::Debug;
 
 use chat_accounts::JwtKeys;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn shown(value: &impl Debug) -> String {
 }
 
 /// The texts of an error and of its causes.
-fn chain(error: &(impl Error + Debug + Display)) -> String {
+fn chain(error: &impl Error) -> String {
     let mut texts = format!("{error} {}", shown(error));
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -153,3 +153,44 @@ browserTest('a server without guests asks for the password at once', async (fixt
   assert.equal(await user.isVisible('#entry-guest'), false);
   assert.equal(await user.isVisible('#entry-register'), false);
 });
+
+browserTest('what is read on one device is read on all, over a restart of the server, too', async (fixture) => {
+  const server = await fixture.server();
+  const context = await fixture.context();
+  const desktop = await registered(fixture, server, 'ana', { context });
+  await desktop.joinRoom('tea');
+  await desktop.joinRoom('lobby');
+  const second = await fixture.visitor(server, '/r/lobby', { context });
+  await second.page.locator('#entry-join').click();
+  await second.waitForRoom('lobby');
+  const phone = await fixture.visitor(server, '/r/lobby', { viewport: { width: 390, height: 800 } });
+  await submit(phone, 'sign-in', { name: 'ana' });
+  await phone.waitForRoom('lobby');
+  const all = [desktop, second, phone];
+  const badge = (user) => user.page.locator('#rooms-list li[data-room="tea"] .badge:not([hidden])').evaluateAll((badges) => badges.map(({ textContent }) => textContent).join());
+  const hasRoom = (user, room) => user.page.locator(`#rooms-list li[data-room="${room}"]`).count();
+  for (const user of all) await until('the list is the same on all devices', async () => await hasRoom(user, 'tea') === 1);
+
+  const ben = await fixture.bot(server, 'ben', 'tea');
+  await ben.sendMany(3);
+  for (const user of all) await until('three messages are unread', async () => await badge(user) === '3');
+  await desktop.joinRoom('tea');
+  for (const user of all) await until('nothing is unread', async () => await badge(user) === '');
+
+  await desktop.joinRoom('lobby');
+  await ben.sendMany(2, (number) => `after ${number}`);
+  for (const user of all) await until('two messages are unread', async () => await badge(user) === '2');
+  for (const user of all) user.expectsOutage = true;
+  await server.kill();
+  await server.start();
+  await until('the desktop is back', async () => await desktop.banner() === 'none');
+  await second.joinRoom('tea');
+  for (const user of all) await until('nothing is unread', async () => await badge(user) === '');
+
+  // a room that is left is left on all devices
+  await phone.page.locator('#open-rooms').click();
+  await phone.page.locator('#rooms-list a[data-room="tea"]').click();
+  await phone.waitForRoom('tea');
+  await phone.page.locator('#leave-room').click();
+  for (const user of all) await until('the room is gone', async () => await hasRoom(user, 'tea') === 0);
+});

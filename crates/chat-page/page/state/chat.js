@@ -18,6 +18,8 @@ const COUNTS_INTERVAL_MS = 50;
 /** How long to retry a join while a session of an earlier guest token still holds the name. */
 const TAKEN_TIMEOUT_MS = 45_000;
 const TAKEN_RETRY_MS = 1_000;
+/** How long to wait for the list of the user's rooms before the first room is joined. */
+const LIST_TIMEOUT_MS = 3_000;
 
 /**
  * Emits `rooms` (the list or its counts changed), `shown`, `status`, `notice`, `left`, `mention`,
@@ -46,6 +48,7 @@ export class Chat extends Signal {
     signal?.addEventListener('abort', abort);
     try {
       await chat.#client.connect();
+      if (token) await chat.#listArrived();
       await (waitForName ? chat.#joinWhenFree(room, reportWait) : chat.join(room));
       return chat;
     } catch (error) {
@@ -105,6 +108,20 @@ export class Chat extends Signal {
     if (existing && !existing.left) return show ? this.show(existing) : undefined;
     const { room } = await this.#client.join(name, { history: HISTORY_SIZE });
     if (show) this.show(this.rooms.get(room.name));
+    // Rooms of an account are in the list on all of its devices.
+    if (this.#client.list && !this.#client.list.has(room.name)) this.#client.keep(room.name).catch(() => {});
+  }
+
+  /** Without the list, what other devices have read would be taken for unread. */
+  #listArrived() {
+    if (this.#client.list) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, LIST_TIMEOUT_MS);
+      this.#client.once('list', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   /**
@@ -113,7 +130,10 @@ export class Chat extends Signal {
    */
   async joinListed() {
     const unsent = this.#client.unsent.map(({ room }) => room);
-    const rooms = new Set([...(perTab.get('rooms')?.rooms ?? []), ...listedRooms(this.name), ...unsent]);
+    const kept = [...this.#client.list?.keys() ?? []];
+    // The list of an account is the same on all devices. What this browser knows may be out of date.
+    const known = kept.length > 0 ? kept : [...(perTab.get('rooms')?.rooms ?? []), ...listedRooms(this.name)];
+    const rooms = new Set([...known, ...unsent]);
     const missing = [...rooms].filter((room) => !this.rooms.has(room));
     const results = await Promise.allSettled(missing.map((room) => this.join(room, { show: false })));
     const failed = results.flatMap(({ reason: error }, index) => (error ? [{ room: missing[index], error }] : []));
@@ -147,6 +167,7 @@ export class Chat extends Signal {
     room.room.leave().catch(() => {});
     this.#drop(room);
     unlistRoom(this.name, room.name);
+    if (this.#client.list?.has(room.name)) this.#client.keep(room.name, { favourite: false }).catch(() => {});
     return {
       unsent: unsent.length,
       undo: async () => {
@@ -194,6 +215,19 @@ export class Chat extends Signal {
     client.on('notice', (notice) => this.emit('notice', notice));
     client.on('joined', (joined) => this.#joined(joined));
     client.on('left', (left) => this.#left(left));
+    client.on('list', (list) => {
+      for (const { room, epoch, readUpTo } of list.values()) this.rooms.get(room)?.readOn({ epoch, upTo: readUpTo });
+      if (this.shown) this.joinListed();
+    });
+    client.on('read', ({ room, ...mark }) => this.rooms.get(room)?.readOn(mark));
+    // Another device has joined or left a room.
+    client.on('kept', ({ entry }) => {
+      if (!this.rooms.has(entry.room)) this.join(entry.room, { show: false }).catch(() => {});
+    });
+    client.on('dropped', ({ room }) => {
+      const dropped = this.rooms.get(room);
+      if (dropped && !dropped.left) this.leave(dropped);
+    });
     const toRoom = (type, act) => client.on(type, (event) => {
       const room = this.rooms.get(event.room.name);
       if (room?.room === event.room) act(room, event);

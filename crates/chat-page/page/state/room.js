@@ -124,8 +124,25 @@ export class RoomState extends Signal {
     this.#epoch = epoch;
     this.#apply('joined', joined);
     for (const id of [...this.outbox.keys()]) if (this.#isStored(id)) this.#removeFromOutbox(id);
-    this.readSeq = mark?.epoch === epoch ? Math.min(mark.seq, seq) : seq;
+    const marks = [mark?.epoch === epoch ? mark.seq : null, this.#readElsewhere(epoch)].filter((known) => known !== null);
+    this.readSeq = marks.length > 0 ? Math.min(Math.max(...marks), seq) : seq;
     this.#showUnread();
+  }
+
+  /** The user has read the room up to this number on another device. */
+  readOn({ epoch, upTo }) {
+    if (epoch !== this.room.epoch || upTo <= this.readSeq) return;
+    this.readSeq = Math.min(upTo, this.room.seq);
+    this.#countUnread();
+    if (this.unread > 0 || this.unreadMore || this.dividerSeq === null) return;
+    this.dividerSeq = null;
+    this.emit('divider');
+  }
+
+  /** Up to where the user has read, according to the server. `null` if it does not know. */
+  #readElsewhere(epoch) {
+    const entry = this.#client.list?.get(this.name);
+    return entry?.epoch === epoch ? entry.readUpTo : null;
   }
 
   /** Called after a reconnect, and after the client has noticed that it missed events. */
@@ -374,6 +391,9 @@ export class RoomState extends Signal {
     clearTimeout(this.#markTimer);
     this.#markTimer = undefined;
     persistent.set(this.#markKey, { epoch: this.room.epoch, seq: this.readSeq });
+    const known = this.#readElsewhere(this.room.epoch);
+    // If it fails, the next mark repeats it.
+    if (known !== null && known < this.readSeq) this.#client.markRead(this.name, this.readSeq).catch(() => {});
   }
 
   get #markKey() {
