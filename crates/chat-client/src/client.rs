@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::v2::{HistoryPage, MembersPage, User};
+use chat_protocol::v2::{HistoryPage, MarkRead, MembersPage, Read, RoomListEntry, Since, User};
 use chat_protocol::{GuestToken, MessageId, RoomName};
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -17,7 +17,8 @@ use crate::connection::{Link, dial};
 use crate::driver::Driver;
 use crate::events::Events;
 use crate::model::{
-    CommandError, ConnectError, CounterCells, Counters, JoinOptions, Joined, MembersQuery, Options, Page,
+    CommandError, ConnectError, CounterCells, Counters, JoinOptions, Joined, KeepRoom, MembersQuery, Options,
+    Page,
 };
 use crate::receipt::Receipt;
 use crate::session::Session;
@@ -227,6 +228,47 @@ impl Client {
     pub async fn members(&self, room: &RoomName, query: MembersQuery) -> Result<MembersPage, CommandError> {
         let query = query.into_frame(room.clone());
         self.call(move |responder| Request::Members { query, responder }).await
+    }
+
+    /// Keeps a room in the list of the user on all devices, or changes or removes its entry. Returns
+    /// the entry; `None` if the room was removed. Also delivered as [`Event::Kept`](crate::Event) or
+    /// `Dropped`. Cancel-safe: if this is dropped, only the events are delivered.
+    ///
+    /// # Errors
+    /// Those of [`history`](Self::history). Guests are refused.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use chat_client::{KeepRoom, Notify};
+    ///
+    /// let entry = client.keep(&"lobby".parse()?, KeepRoom::default().notify(Notify::None)).await?;
+    /// println!("{} unread messages", entry.map_or(0, |entry| entry.unread));
+    /// # Ok(()) }
+    /// ```
+    pub async fn keep(
+        &self,
+        room: &RoomName,
+        change: KeepRoom,
+    ) -> Result<Option<RoomListEntry>, CommandError> {
+        let change = change.into_frame(room.clone());
+        self.call(move |responder| Request::Keep { change, responder }).await
+    }
+
+    /// Marks the messages of a room in the list as read, up to this position and on all devices.
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// Those of [`history`](Self::history). A room that is not in the list is refused.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client, cursor: chat_client::Since) -> Result<(), Box<dyn std::error::Error>> {
+    /// let read = client.mark_read(&"lobby".parse()?, cursor).await?;
+    /// println!("{} unread messages", read.unread);
+    /// # Ok(()) }
+    /// ```
+    pub async fn mark_read(&self, room: &RoomName, up_to: Since) -> Result<Read, CommandError> {
+        let mark = MarkRead { room: room.clone(), epoch: up_to.epoch, up_to: up_to.seq };
+        self.call(move |responder| Request::MarkRead { mark, responder }).await
     }
 
     /// Notifies the other members of a room that the user is typing. Resolves when the frame is

@@ -15,8 +15,9 @@ mod command;
 mod model;
 
 pub use chat_protocol::v2::{
-    Ack, Bye, Deleted, DeletedBy, ErrorCode, HistoryPage, LeftReason, MemberInfo, MembersPage, Notice,
-    NoticeLevel, Presence, Since, StoredMessage, Typing, User, WelcomeLimits,
+    Ack, Bye, Deleted, DeletedBy, ErrorCode, HistoryPage, Inbox, LeftReason, MemberInfo, MembersPage, Notice,
+    NoticeLevel, Notify, Presence, Read, RoomKind, RoomListEntry, Since, StoredMessage, Typing, User,
+    WelcomeLimits,
 };
 pub use chat_protocol::{
     CloseCode, Epoch, GuestToken, GuestTokenError, LengthError, MessageId, NameError, Reference, Role,
@@ -26,7 +27,7 @@ pub use client::Client;
 pub use events::Events;
 pub use model::{
     Backoff, Cause, Closed, CommandError, ConnectError, Connected, Counters, Disconnect, Event, JoinOptions,
-    Joined, MembersQuery, Options, Page, Timeline,
+    Joined, KeepRoom, MembersQuery, Options, Page, Timeline,
 };
 pub use receipt::Receipt;
 /// The TLS library, for [`Options::tls`].

@@ -39,7 +39,7 @@ impl KeyCache {
     /// Loads the keys. If that fails, those that were loaded before stay.
     ///
     /// # Errors
-    /// The file can't be used. A request that failed is no error: it is tried again.
+    /// The file can't be used. A request that failed is tried again, and not an error.
     pub(super) async fn load(self: &Arc<Self>) -> Result<(), JwtKeyError> {
         if let Source::Url(_) = *self.source {
             let request = self.request(&mut self.state.lock());
@@ -54,8 +54,8 @@ impl KeyCache {
         failure.map_or(Ok(()), Err)
     }
 
-    /// The keys, or why there are none. Begins a request if they are due for a refresh, but does not
-    /// wait for it.
+    /// The keys, or why there are none. Begins a request if they are due for a refresh, but does
+    /// not wait for it.
     pub(super) fn keys(self: &Arc<Self>) -> Result<Arc<KeySet>, Option<JwtKeyError>> {
         let mut state = self.state.lock();
         if let Source::Url(_) = *self.source
@@ -66,8 +66,8 @@ impl KeyCache {
         state.keys.clone().ok_or_else(|| state.failure.clone())
     }
 
-    /// Requests the keys because a token has a key that is not among them. Waits for the end, also of
-    /// a request that is running already. Returns at once if there must not be a request now.
+    /// Requests the keys because a token has a key that is not among them. Waits for the end, also
+    /// of a request that is running already. Returns at once if there must not be a request now.
     pub(super) async fn demand(self: &Arc<Self>) {
         let request = {
             let Source::Url(_) = *self.source else { return };

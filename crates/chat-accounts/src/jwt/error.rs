@@ -32,8 +32,8 @@ pub enum JwtErrorKind {
 
 /// A token was not accepted.
 ///
-/// Neither the text nor `Debug` contains the token or the value of a claim. If the keys of the issuer
-/// could not be loaded, [`source`](Error::source) gives the cause.
+/// Neither the text nor `Debug` contains the token or the value of a claim. If the keys of the
+/// issuer could not be loaded, [`source`](Error::source) gives the cause.
 #[derive(Clone)]
 pub struct JwtError {
     kind: JwtErrorKind,

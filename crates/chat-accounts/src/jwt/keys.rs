@@ -152,8 +152,8 @@ impl KeySet {
         Self { keys: vec![Arc::new(key)], has_ids: false }
     }
 
-    /// The keys of a JWKS. Those that can't be used are left out with a warning. `None` if it is not
-    /// a JWKS.
+    /// The keys of a JWKS. Those that can't be used are left out with a warning. `None` if it is
+    /// not a JWKS.
     pub(super) fn from_jwks(json: &[u8]) -> Option<Self> {
         let set: Value = serde_json::from_slice(json).ok()?;
         let keys = set.get("keys")?.as_array()?;
@@ -210,7 +210,7 @@ mod tests {
     }
 
     /// A JWK with more members.
-    fn jwk(mut key: Value, more: Value) -> Value {
+    fn jwk(mut key: Value, more: &Value) -> Value {
         key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         key
     }
@@ -252,9 +252,9 @@ mod tests {
             (json!({"use": "enc"}), vec![]),
             (json!({"key_ops": ["encrypt"]}), vec![]),
         ] {
-            assert_eq!(algorithms(jwk(rsa_key.clone(), more.clone())), expected, "{more}");
+            assert_eq!(algorithms(jwk(rsa_key.clone(), &more)), expected, "{more}");
         }
-        assert!(algorithms(jwk(ec("P-256", 32, 32), json!({"alg": "ES384"}))).is_empty());
+        assert!(algorithms(jwk(ec("P-256", 32, 32), &json!({"alg": "ES384"}))).is_empty());
     }
 
     #[test]
@@ -307,10 +307,10 @@ mod tests {
         use JwtErrorKind::{Algorithm as Refused, UnknownKey};
 
         let keys = set(&[
-            jwk(ec("P-256", 32, 32), json!({"kid": "a"})),
-            jwk(ec("P-256", 32, 32), json!({"kid": "b"})),
-            jwk(ec("P-384", 48, 48), json!({"kid": "c"})),
-            jwk(okp("Ed25519", 32), json!({"kid": "c"})),
+            jwk(ec("P-256", 32, 32), &json!({"kid": "a"})),
+            jwk(ec("P-256", 32, 32), &json!({"kid": "b"})),
+            jwk(ec("P-384", 48, 48), &json!({"kid": "c"})),
+            jwk(okp("Ed25519", 32), &json!({"kid": "c"})),
             rsa(&[1; 256]),
         ]);
         let found = |algorithm, id| keys.find(algorithm, id).map(|key| key.algorithms.clone());

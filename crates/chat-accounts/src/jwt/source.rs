@@ -46,9 +46,9 @@ impl JwtKeys {
         Self(Source::JwksFile(path.into()))
     }
 
-    /// The key in this file: an RSA, EC or Ed25519 public key in PEM format, or else a shared secret
-    /// of at least 32 bytes. A line break at the end of a text is not part of the secret. The `kid`
-    /// of tokens is ignored.
+    /// The key in this file: an RSA, EC or Ed25519 public key in PEM format, or else a shared
+    /// secret of at least 32 bytes. A line break at the end of a text is not part of the secret.
+    /// The `kid` of tokens is ignored.
     pub fn key_file(path: impl Into<PathBuf>) -> Self {
         Self(Source::KeyFile(path.into()))
     }

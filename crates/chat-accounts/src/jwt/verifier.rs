@@ -54,7 +54,7 @@ pub struct JwtClaims {
 /// # let path = folder.path().join("jwt.key");
 /// # std::fs::write(&path, [b'0'; 32])?;
 /// let keys = JwtKeys::key_file(path);
-/// let verifier = JwtVerifier::new(keys, "https://login.example", "chat").username_claim("nickname");
+/// let verifier = JwtVerifier::new(keys, "https://login.example", "chat");
 /// verifier.load().await?;
 ///
 /// let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiI0MiJ9.";
@@ -100,18 +100,18 @@ impl JwtVerifier {
         self.cache.load().await
     }
 
-    /// Reads the file again, or requests the keys of the URL now. If that fails, the old keys stay in
-    /// use.
+    /// Reads the file again, or requests the keys of the URL now. If that fails, the old keys stay
+    /// in use.
     ///
     /// # Errors
-    /// [`JwtKeyError`] if the file can't be read or has no usable key. A URL that can't be reached is
-    /// logged as a warning.
+    /// [`JwtKeyError`] if the file can't be read or has no usable key. A URL that can't be reached
+    /// is logged as a warning.
     pub async fn reload(&self) -> Result<(), JwtKeyError> {
         self.cache.load().await
     }
 
-    /// Verifies a token. It may take as long as a request to the issuer, at most 5 s, if the token has
-    /// an unknown key or no keys have been loaded.
+    /// Verifies a token. It may take as long as a request to the issuer, at most 5 s, if the token
+    /// has an unknown key or no keys have been loaded.
     ///
     /// # Errors
     /// [`JwtError`] if the token is not accepted. If its kind is

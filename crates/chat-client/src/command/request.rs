@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::v2::{self, Ack, HistoryPage, MembersPage};
+use chat_protocol::v2::{self, Ack, HistoryPage, MembersPage, Read, RoomListEntry};
 use chat_protocol::{MessageId, RoomName};
 
 use super::reply::Responder;
@@ -17,6 +17,8 @@ pub(crate) enum Request {
     Send { room: RoomName, body: Arc<str>, id: MessageId, responder: Responder<Ack> },
     History { query: v2::History, responder: Responder<Arc<HistoryPage>> },
     Members { query: v2::Members, responder: Responder<MembersPage> },
+    Keep { change: v2::Keep, responder: Responder<Option<RoomListEntry>> },
+    MarkRead { mark: v2::MarkRead, responder: Responder<Read> },
     Typing { room: RoomName, responder: Responder<()> },
     Ping { responder: Responder<Duration> },
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::v2::{
-    Bye, Deleted, ErrorCode, HistoryPage, LeftReason, MemberInfo, Notice, Presence, Since, StoredMessage,
-    Typing, User, WelcomeLimits,
+    Bye, Deleted, ErrorCode, HistoryPage, Inbox, LeftReason, MemberInfo, Notice, Presence, Read,
+    RoomListEntry, Since, StoredMessage, Typing, User, WelcomeLimits,
 };
 use chat_protocol::{Epoch, RoomName};
 
@@ -77,6 +77,19 @@ pub enum Event {
     Presence(Presence),
     /// A member is typing.
     Typing(Typing),
+    /// The list of the user's rooms, which the server keeps for all devices of an account. It comes
+    /// once for each session, some time after [`Connected`](Self::Connected). Guests have none.
+    Rooms(Vec<RoomListEntry>),
+    /// A room is in the list, or its entry has changed: by this client, or another session of the
+    /// user.
+    Kept(RoomListEntry),
+    /// A room is no longer in the list.
+    Dropped(RoomName),
+    /// The user has read messages of a room in the list, with this client or another session.
+    Read(Read),
+    /// News in a room of the list that the session has not joined; at most one a second for each
+    /// room.
+    Inbox(Inbox),
     /// A notice of the operator.
     Notice(Notice),
     /// The session has left a room, and the client does not join it again on its own.

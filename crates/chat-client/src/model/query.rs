@@ -1,6 +1,6 @@
 //! The parameters of commands about a room.
 
-use chat_protocol::v2::{History, Members};
+use chat_protocol::v2::{History, Keep, Members, Notify};
 use chat_protocol::{RoomName, Username};
 
 /// How to join a room.
@@ -149,5 +149,41 @@ impl MembersQuery {
             prefix: self.prefix,
             limit: self.limit,
         }
+    }
+}
+
+/// How a room is kept in the list of the user. By default it becomes a favourite, or stays as it is.
+///
+/// ```
+/// use chat_client::{KeepRoom, Notify};
+///
+/// let quiet = KeepRoom::default().notify(Notify::Mentions);
+/// let gone = KeepRoom::default().favourite(false);
+/// # let _ = (quiet, gone);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeepRoom {
+    favourite: Option<bool>,
+    notify: Option<Notify>,
+}
+
+impl KeepRoom {
+    /// Sets whether the room is a favourite. One that is none is removed from the list.
+    #[must_use]
+    pub fn favourite(mut self, favourite: bool) -> Self {
+        self.favourite = Some(favourite);
+        self
+    }
+
+    /// Sets what the user is notified of.
+    #[must_use]
+    pub fn notify(mut self, notify: Notify) -> Self {
+        self.notify = Some(notify);
+        self
+    }
+
+    pub(crate) fn into_frame(self, room: RoomName) -> Keep {
+        let Self { favourite, notify } = self;
+        Keep { room, favourite, notify }
     }
 }

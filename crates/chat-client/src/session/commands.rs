@@ -28,6 +28,16 @@ impl Session {
                     self.call(PendingCall::Members(responder), Command::Members(query));
                 }
             }
+            Request::Keep { change, responder } => {
+                if let Some(responder) = self.if_connected(responder) {
+                    self.call(PendingCall::Keep(responder), Command::Keep(change));
+                }
+            }
+            Request::MarkRead { mark, responder } => {
+                if let Some(responder) = self.if_connected(responder) {
+                    self.call(PendingCall::MarkRead(responder), Command::MarkRead(mark));
+                }
+            }
             Request::Ping { responder } => {
                 if let Some(responder) = self.if_connected(responder) {
                     self.call(PendingCall::Ping(responder, now), Command::Ping);

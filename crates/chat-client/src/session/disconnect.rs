@@ -41,6 +41,7 @@ impl Session {
     /// again there.
     fn reset_connection(&mut self) {
         self.outgoing.clear();
+        self.list.clear();
         self.next_deadline = None;
         let (messages, others) =
             self.pending.drain().partition(|(_, call)| matches!(call, PendingCall::Send(_)));
@@ -49,6 +50,8 @@ impl Session {
             match call {
                 PendingCall::History(responder) => responder.respond(Err(CommandError::Disconnected)),
                 PendingCall::Members(responder) => responder.respond(Err(CommandError::Disconnected)),
+                PendingCall::Keep(responder) => responder.respond(Err(CommandError::Disconnected)),
+                PendingCall::MarkRead(responder) => responder.respond(Err(CommandError::Disconnected)),
                 PendingCall::Ping(responder, _) => responder.respond(Err(CommandError::Disconnected)),
                 PendingCall::Join(_) | PendingCall::Leave(_) | PendingCall::Send(_) => {}
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::v2::{self, Error, ErrorCode, ServerFrame};
+use chat_protocol::v2::{self, Dropped, Error, ErrorCode, Kept, ServerFrame};
 use chat_protocol::{Reference, RoomName};
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -79,6 +79,37 @@ impl Session {
                 Some((_, PendingCall::Members(responder))) => responder.respond(Ok(page)),
                 other => self.unexpected(other, "members"),
             },
+            ServerFrame::Rooms(mut list) => {
+                self.list.append(&mut list.entries);
+                if !list.more {
+                    self.events.push_back(Event::Rooms(std::mem::take(&mut self.list)));
+                }
+            }
+            ServerFrame::Kept(Kept { reference, entry }) => {
+                match self.take_pending(reference.as_ref()) {
+                    None => {}
+                    Some((_, PendingCall::Keep(responder))) => responder.respond(Ok(Some(entry.clone()))),
+                    other => self.unexpected(other, "kept"),
+                }
+                self.events.push_back(Event::Kept(entry));
+            }
+            ServerFrame::Dropped(Dropped { reference, room }) => {
+                match self.take_pending(reference.as_ref()) {
+                    None => {}
+                    Some((_, PendingCall::Keep(responder))) => responder.respond(Ok(None)),
+                    other => self.unexpected(other, "dropped"),
+                }
+                self.events.push_back(Event::Dropped(room));
+            }
+            ServerFrame::Read(mut read) => {
+                match self.take_pending(read.reference.take().as_ref()) {
+                    None => {}
+                    Some((_, PendingCall::MarkRead(responder))) => responder.respond(Ok(read.clone())),
+                    other => self.unexpected(other, "read"),
+                }
+                self.events.push_back(Event::Read(read));
+            }
+            ServerFrame::Inbox(inbox) => self.events.push_back(Event::Inbox(inbox)),
             // the answer to a `ping` of the heartbeat has no `ref`
             ServerFrame::Pong { reference: None } => {}
             ServerFrame::Pong { reference } => match self.take_pending(reference.as_ref()) {
@@ -149,6 +180,8 @@ impl Session {
             }
             Some(PendingCall::History(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::Members(responder)) => responder.respond(Err(refused())),
+            Some(PendingCall::Keep(responder)) => responder.respond(Err(refused())),
+            Some(PendingCall::MarkRead(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::Ping(responder, _)) => responder.respond(Err(refused())),
             None => tracing::debug!(?code, %message, "the server refused a command that is answered already"),
         }

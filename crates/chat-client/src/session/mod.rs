@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::v2::{
-    self, Bye, ClientFrame, Command, ErrorCode, Hello, HistoryPage, MembersPage, Welcome,
+    self, Bye, ClientFrame, Command, ErrorCode, Hello, HistoryPage, MembersPage, Read, RoomListEntry, Welcome,
 };
 use chat_protocol::{Reference, RoomName, UserId};
 use tokio::time::Instant;
@@ -44,6 +44,8 @@ enum PendingCall {
     Send(RoomName),
     History(Responder<Arc<HistoryPage>>),
     Members(Responder<MembersPage>),
+    Keep(Responder<Option<RoomListEntry>>),
+    MarkRead(Responder<Read>),
     /// With the time at which it was sent.
     Ping(Responder<Duration>, Instant),
 }
@@ -74,6 +76,8 @@ pub(crate) struct Session {
     outgoing: VecDeque<Outgoing>,
     /// The events to deliver.
     events: VecDeque<Event>,
+    /// The part of the list of the user's rooms that has arrived.
+    list: Vec<RoomListEntry>,
     /// When the session of the current connection began.
     connected_at: Option<Instant>,
     /// The id of the newest session, which the next one replaces.
@@ -103,6 +107,7 @@ impl Session {
             next_key: 1,
             outgoing: VecDeque::new(),
             events: VecDeque::new(),
+            list: Vec::new(),
             connected_at: None,
             replaces: None,
             user: None,

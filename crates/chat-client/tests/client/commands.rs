@@ -1,7 +1,8 @@
 //! Commands and their answers, on one connection.
 
 use chat_client::{
-    CommandError, DeletedBy, ErrorCode, Event, JoinOptions, MembersQuery, NoticeLevel, Page, StoredMessage,
+    CommandError, DeletedBy, Epoch, ErrorCode, Event, JoinOptions, KeepRoom, MembersQuery, NoticeLevel,
+    Notify, Page, RoomKind, Since, StoredMessage,
 };
 use futures::FutureExt;
 use futures::future::join_all;
@@ -229,4 +230,59 @@ async fn a_message_that_the_store_refuses_is_sent_again_under_its_id() {
     assert_eq!(again["id"], second["id"]);
     peer.ack(&again, 7).await;
     assert_eq!((receipts.0.await.unwrap().seq, receipts.1.await.unwrap().seq), (6, 7));
+}
+
+#[tokio::test]
+async fn the_list_of_rooms_is_kept_and_marked() {
+    let server = Server::start().await;
+    let (client, mut received, mut peer) = server.client(server.options()).await;
+    let entry = |unread: u64| {
+        json!({"room": "lobby", "kind": "of_tomorrow", "favourite": true, "notify": "all", "epoch": "e", "newest": 9,
+               "read_up_to": 4, "unread": unread, "mentions": 0})
+    };
+    peer.send(json!({"type": "rooms", "entries": [entry(3)], "more": true})).await;
+    peer.send(json!({"type": "rooms", "entries": [entry(2)], "more": false})).await;
+    let Event::Rooms(list) = received.event().await else { panic!("no list") };
+    assert_eq!(list.iter().map(|entry| entry.unread).collect::<Vec<_>>(), [3, 2]);
+    assert_eq!(list[0].kind, RoomKind::Unknown);
+    let answering = async {
+        let keep = peer.receive("keep").await;
+        assert_eq!(
+            (&keep["room"], &keep["notify"], keep.get("favourite")),
+            (&json!("lobby"), &json!("none"), None)
+        );
+        peer.send(json!({"type": "kept", "ref": keep["ref"], "entry": entry(1)})).await;
+        let drop = peer.receive("keep").await;
+        assert_eq!(drop["favourite"], false);
+        peer.send(json!({"type": "dropped", "ref": drop["ref"], "room": "lobby"})).await;
+        let mark = peer.receive("mark_read").await;
+        assert_eq!((&mark["epoch"], &mark["up_to"]), (&json!("e"), &json!(7)));
+        peer.refuse(&mark, "not_found").await;
+        let mark = peer.receive("mark_read").await;
+        peer.send(json!({"type": "read", "ref": mark["ref"], "room": "lobby", "epoch": "e", "up_to": 7, "unread": 0, "mentions": 0})).await;
+    };
+    let asking = async {
+        let kept = client.keep(&lobby(), KeepRoom::default().notify(Notify::None)).await.unwrap();
+        assert_eq!(kept.unwrap().unread, 1);
+        let dropped = client.keep(&lobby(), KeepRoom::default().favourite(false)).await.unwrap();
+        assert_eq!(dropped, None);
+        let up_to = Since { epoch: Epoch::new("e"), seq: 7 };
+        let unknown = client.mark_read(&lobby(), up_to.clone()).await.unwrap_err();
+        assert_eq!(unknown.code(), Some(ErrorCode::NotFound));
+        assert_eq!(client.mark_read(&lobby(), up_to).await.unwrap().up_to, 7);
+    };
+    tokio::join!(asking, answering);
+    // another session of the user
+    peer.send(json!({"type": "read", "room": "lobby", "epoch": "e", "up_to": 8, "unread": 0, "mentions": 0}))
+        .await;
+    peer.send(
+        json!({"type": "inbox", "room": "lobby", "up_to": 9, "unread": 1, "mentions": 0, "from": "bob"}),
+    )
+    .await;
+    assert!(matches!(received.event().await, Event::Kept(entry) if entry.unread == 1));
+    assert!(matches!(received.event().await, Event::Dropped(room) if room == lobby()));
+    assert!(matches!(received.event().await, Event::Read(read) if read.up_to == 7));
+    assert!(matches!(received.event().await, Event::Read(read) if read.up_to == 8));
+    assert!(matches!(received.event().await, Event::Inbox(inbox) if inbox.unread == 1));
+    assert_eq!(client.counters().unexpected_frames, 0);
 }
