@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chat_accounts::{JwtKeyError, JwtKeys, JwtVerifier};
 use chat_history::Retention;
 use chat_protocol::Limits;
 use chat_server::{
@@ -102,6 +103,38 @@ pub(crate) struct Options {
     /// creates accounts.
     #[arg(long, group = RELOADABLE, env = "CHATD_REGISTRATION", value_name = "open|invite|closed", default_value = "open", hide_short_help = true, help_heading = heading::USERS)]
     pub(crate) registration: RegistrationMode,
+
+    /// URL of the keys of an identity provider (JWKS), whose tokens (JWT) are accepted
+    ///
+    /// chatd reads the keys again every ten minutes, and when a token has an unknown key. Needs
+    /// jwt-issuer and jwt-audience.
+    #[arg(long, env = "CHATD_JWT_JWKS_URL", value_name = "URL", default_value = "off", hide_short_help = true, help_heading = heading::USERS)]
+    pub(crate) jwt_jwks_url: OrOff<String>,
+
+    /// File with the keys of an identity provider (JWKS)
+    ///
+    /// chatd reads the file again on SIGHUP.
+    #[arg(long, env = "CHATD_JWT_JWKS_FILE", value_name = "PATH", default_value = "off", hide_short_help = true, help_heading = heading::USERS)]
+    pub(crate) jwt_jwks_file: OrOff<PathBuf>,
+
+    /// File with the key of an identity provider: a public key (PEM), or a shared secret of at
+    /// least 32 bytes
+    ///
+    /// chatd reads the file again on SIGHUP.
+    #[arg(long, env = "CHATD_JWT_KEY_FILE", value_name = "PATH", default_value = "off", hide_short_help = true, help_heading = heading::USERS)]
+    pub(crate) jwt_key_file: OrOff<PathBuf>,
+
+    /// Issuer that tokens of the identity provider must have (iss)
+    #[arg(long, env = "CHATD_JWT_ISSUER", value_name = "ISSUER", default_value = "off", hide_short_help = true, help_heading = heading::USERS)]
+    pub(crate) jwt_issuer: OrOff<String>,
+
+    /// Audience that tokens of the identity provider must have (aud)
+    #[arg(long, env = "CHATD_JWT_AUDIENCE", value_name = "AUDIENCE", default_value = "off", hide_short_help = true, help_heading = heading::USERS)]
+    pub(crate) jwt_audience: OrOff<String>,
+
+    /// Claim with the name that a new user gets if the client chooses none
+    #[arg(long, env = "CHATD_JWT_USERNAME_CLAIM", value_name = "CLAIM", default_value = "preferred_username", hide_short_help = true, help_heading = heading::USERS)]
+    pub(crate) jwt_username_claim: String,
 
     /// Certificate file (PEM), including the chain; off: connections are not encrypted
     ///
@@ -315,6 +348,27 @@ impl Options {
         self.usage_max_age.0.map(|age| u32::try_from(days(age)).unwrap_or(u32::MAX))
     }
 
+    /// What verifies the tokens of the identity provider. `None` if there is none.
+    pub(crate) fn jwt(&self) -> Result<Option<JwtVerifier>, JwtOptionsError> {
+        let sources = [
+            self.jwt_jwks_url.0.as_ref().map(JwtKeys::url),
+            self.jwt_jwks_file.0.as_ref().map(|path| Ok(JwtKeys::jwks_file(path))),
+            self.jwt_key_file.0.as_ref().map(|path| Ok(JwtKeys::key_file(path))),
+        ];
+        let mut sources = sources.into_iter().flatten();
+        let keys = sources.next().transpose().map_err(|error| JwtOptionsError::Url(Box::new(error)))?;
+        match (keys, sources.next(), &self.jwt_issuer.0, &self.jwt_audience.0) {
+            (None, _, None, None) => Ok(None),
+            (Some(keys), None, Some(issuer), Some(audience)) => {
+                let verifier = JwtVerifier::new(keys, issuer.as_str(), audience.as_str());
+                Ok(Some(verifier.username_claim(self.jwt_username_claim.as_str())))
+            }
+            (_, Some(_), ..) => Err(JwtOptionsError::SeveralKeys),
+            (None, ..) => Err(JwtOptionsError::NoKeys),
+            (Some(_), None, ..) => Err(JwtOptionsError::NoIssuer),
+        }
+    }
+
     /// The configuration of the server.
     pub(crate) fn config(&self) -> Config {
         Config {
@@ -364,6 +418,21 @@ impl Options {
             ..Config::default()
         }
     }
+}
+
+/// Why the options for an identity provider can't be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JwtOptionsError {
+    #[error("--jwt-jwks-url: {0}")]
+    Url(#[source] Box<JwtKeyError>),
+    #[error("set one of --jwt-jwks-url, --jwt-jwks-file and --jwt-key-file, not several")]
+    SeveralKeys,
+    #[error(
+        "--jwt-issuer and --jwt-audience need keys: set --jwt-jwks-url, --jwt-jwks-file or --jwt-key-file"
+    )]
+    NoKeys,
+    #[error("keys of an identity provider need --jwt-issuer and --jwt-audience")]
+    NoIssuer,
 }
 
 /// The names of the options that a reload applies to a running server. All other options need a

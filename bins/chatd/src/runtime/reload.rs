@@ -49,6 +49,7 @@ impl Reload {
                 Ok(reload) => self = reload,
                 Err(_) => return,
             }
+            self.reload_keys().await;
         }
     }
 
@@ -66,6 +67,17 @@ impl Reload {
                 Err(error) => {
                     tracing::error!(%error, "SIGHUP: the certificate can't be used; the old one stays in effect");
                 }
+            }
+        }
+    }
+
+    /// Reads the keys of the identity provider again.
+    async fn reload_keys(&self) {
+        let Some(jwt) = self.control.accounts().and_then(|accounts| accounts.jwt()) else { return };
+        match jwt.reload().await {
+            Ok(()) => tracing::info!("SIGHUP: the keys of the identity provider were read again"),
+            Err(error) => {
+                tracing::error!(%error, "SIGHUP: the keys of the identity provider can't be used; the old ones stay in effect");
             }
         }
     }

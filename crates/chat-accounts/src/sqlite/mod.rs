@@ -8,13 +8,15 @@ mod invites;
 mod names;
 mod rooms;
 mod schema;
+mod taken;
 mod tokens;
 
 use chat_db::{Database, SyncMode};
 use chat_protocol::{Epoch, Role, RoomName, Timestamp, UserId, Username};
 use diesel::prelude::*;
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, FutureExt, ready};
 
+use self::taken::Taken;
 use crate::{
     Account, AccountPage, AccountStore, AddError, AddTokenError, AddedToken, Counts, CreateError, Invite,
     InviteId, NewAccount, NewInvite, NewToken, PasswordHash, ProfileChange, Reservation, RoomChange,
@@ -29,6 +31,7 @@ const MAX_EXPIRED: usize = 500;
 #[derive(Debug)]
 pub struct SqliteAccounts {
     database: Database,
+    taken: Taken,
 }
 
 /// Why a transaction is rolled back.
@@ -78,17 +81,15 @@ impl SqliteAccounts {
     /// [`StoreError`] if the database fails.
     pub async fn open(database: Database) -> Result<Self, StoreError> {
         let is_unchanged = database.is_unchanged();
-        let store = Self { database };
-        let removed = store
+        let mut store = Self { database, taken: Taken::default() };
+        let (removed, taken) = store
             .write(SyncMode::Full, move |connection| {
                 names::update(connection, &crate::look_alike_version())?;
-                if is_unchanged {
-                    Ok(0)
-                } else {
-                    Ok::<_, Failure<StoreError>>(tokens::remove_all(connection)?)
-                }
+                let removed = if is_unchanged { 0 } else { tokens::remove_all(connection)? };
+                Ok::<_, Failure<StoreError>>((removed, Taken::load(connection)?))
             })
             .await?;
+        store.taken = taken;
         if removed > 0 {
             tracing::warn!(
                 tokens = removed,
@@ -128,6 +129,7 @@ impl SqliteAccounts {
 
 impl AccountStore for SqliteAccounts {
     fn create(&self, new: NewAccount) -> BoxFuture<'_, Result<Account, CreateError>> {
+        self.taken.add(&new.username);
         self.write(SyncMode::Full, |connection| accounts::create(connection, new))
     }
 
@@ -152,6 +154,9 @@ impl AccountStore for SqliteAccounts {
         username: Username,
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Option<Reservation>, StoreError>> {
+        if !self.taken.may_have(&username) {
+            return ready(Ok(None)).boxed();
+        }
         self.read(move |connection| names::reserved(connection, &username, now))
     }
 

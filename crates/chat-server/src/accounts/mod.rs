@@ -1,6 +1,7 @@
 //! Accounts: who a client is that signs in.
 
 mod attempts;
+mod jwt;
 mod register;
 mod sign_in;
 
@@ -9,15 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use chat_accounts::{Account, AccountStore, Hasher, NewAccount, Reservation, StoreError};
+use chat_accounts::{Account, AccountStore, Hasher, JwtVerifier, NewAccount, Reservation, StoreError};
 use chat_history::UserMessages;
 use chat_protocol::{Timestamp, UserId, Username};
 
 use self::attempts::Attempts;
 
 pub(crate) use self::attempts::TooManyAttempts;
+pub(crate) use self::jwt::NewSubjectError;
 pub(crate) use self::register::{NewUser, RegisterError};
-pub(crate) use self::sign_in::{NewSession, SignInError, SignedIn, is_session};
+pub(crate) use self::sign_in::{Credential, NewSession, SignInError, SignedIn};
 
 /// How long a session lasts after its last use.
 pub(crate) const SESSION_LIFE: Duration = Duration::from_secs(30 * 86_400);
@@ -62,6 +64,8 @@ struct Shared {
     store: Arc<dyn AccountStore>,
     hasher: Hasher,
     attempts: Attempts,
+    /// Verifies the tokens of an identity provider.
+    jwt: Option<JwtVerifier>,
     /// The messages of users, to erase those of a deleted account.
     messages: Option<Arc<dyn UserMessages>>,
     /// Counts the accounts that were created. A guest whose name was free before the count changed
@@ -83,16 +87,26 @@ pub(crate) struct FreeName {
 
 impl Accounts {
     /// The accounts in this store. `messages` is what `DELETE /api/v1/me` erases; without it,
-    /// messages can't be erased.
-    pub fn new(store: impl AccountStore, messages: Option<Arc<dyn UserMessages>>) -> Self {
+    /// messages can't be erased. With `jwt`, tokens of an identity provider are accepted, too.
+    pub fn new(
+        store: impl AccountStore,
+        messages: Option<Arc<dyn UserMessages>>,
+        jwt: Option<JwtVerifier>,
+    ) -> Self {
         let shared = Shared {
             store: Arc::new(store),
             hasher: Hasher::new(),
             attempts: Attempts::default(),
+            jwt,
             messages,
             created: AtomicU64::new(0),
         };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// Verifies the tokens of an identity provider. `None` if there is none.
+    pub fn jwt(&self) -> Option<&JwtVerifier> {
+        self.shared.jwt.as_ref()
     }
 
     /// The store.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chat_accounts::{
-    Account, AddTokenError, HashError, Label, NewToken, Password, StoreError, Token, TokenId, TokenKind,
-    TokenSecret,
+    Account, AddTokenError, HashError, JwtClaims, Label, NewToken, Password, StoreError, Token, TokenId,
+    TokenKind, TokenSecret,
 };
 use chat_protocol::{Timestamp, Username};
 use tokio::time::Instant;
@@ -20,7 +20,38 @@ const NOTE_INTERVAL: Duration = Duration::from_secs(3_600);
 #[derive(Debug)]
 pub(crate) struct SignedIn {
     pub(crate) account: Account,
-    pub(crate) token: Token,
+    pub(crate) credential: Credential,
+}
+
+/// What a client has signed in with.
+#[derive(Debug, Clone)]
+pub(crate) enum Credential {
+    /// A token of this server.
+    Token(Token),
+    /// A token of the identity provider.
+    Jwt { expires_at: Timestamp },
+}
+
+impl Credential {
+    /// The token of this server.
+    pub(crate) fn token(&self) -> Option<&Token> {
+        match self {
+            Self::Token(token) => Some(token),
+            Self::Jwt { .. } => None,
+        }
+    }
+
+    /// The token of the session of a device.
+    pub(crate) fn session(&self) -> Option<&Token> {
+        self.token().filter(|token| token.kind == TokenKind::Session)
+    }
+
+    pub(crate) fn expires_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Token(token) => token.expires_at,
+            Self::Jwt { expires_at } => Some(*expires_at),
+        }
+    }
 }
 
 /// A session that was started by a password.
@@ -42,6 +73,8 @@ pub(crate) enum SignInError {
     NotAccepted,
     #[error("this account is disabled")]
     Disabled,
+    #[error("this user of the identity provider has no account yet: connect with chat.v2 first")]
+    NewSubject(Box<JwtClaims>),
     #[error("too many attempts; try again later")]
     TooMany(TooManyAttempts),
     #[error("too many users are signing in; try again in a moment")]
@@ -64,6 +97,9 @@ impl From<HashError> for SignInError {
 impl Accounts {
     /// Finds out whose token this is. A session that is used lasts longer.
     pub(crate) async fn authenticate(&self, token: &str) -> Result<SignedIn, SignInError> {
+        if self.is_jwt(token) {
+            return self.verify_jwt(token).await;
+        }
         let found = match token.parse::<TokenSecret>() {
             Ok(secret) => self.store().find_token(secret.hash(), Timestamp::now()).await?,
             Err(_) => None,
@@ -73,7 +109,7 @@ impl Accounts {
             return Err(SignInError::NotAccepted);
         };
         self.extend(&mut token).await?;
-        Ok(SignedIn { account, token })
+        Ok(SignedIn { account, credential: Credential::Token(token) })
     }
 
     /// Notes that a token is in use, unless that was done lately.
@@ -204,9 +240,4 @@ impl Accounts {
             Err(_) => Err(SignInError::Wrong),
         }
     }
-}
-
-/// Whether a token belongs to a device, and not to a program.
-pub(crate) fn is_session(token: &Token) -> bool {
-    token.kind == TokenKind::Session
 }

@@ -17,6 +17,7 @@ pub(crate) async fn watch(accounts: &Accounts, sessions: &Sessions) {
     loop {
         tokio::time::sleep(INTERVAL).await;
         let now = Timestamp::now();
+        sessions.end_expired(now);
         for token in sessions.expiring(after(now, INTERVAL)) {
             match accounts.renew(&token).await {
                 Ok(Some(renewed)) => sessions.set_expiry(&token, renewed.expires_at, now),

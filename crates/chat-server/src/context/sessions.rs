@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::accounts::Credential;
 use crate::context::memberships::Memberships;
 use crate::encoding::frames;
 
@@ -105,13 +106,14 @@ impl Sessions {
     pub(crate) fn register(
         &self,
         user: Arc<Identity>,
-        token: Option<Arc<Token>>,
+        credential: Option<Credential>,
         max: u32,
         address: IpAddr,
         outbox: Arc<dyn FrameSink>,
         encoding: EncodingId,
     ) -> Registration {
-        let expires_at = token.as_ref().and_then(|token| token.expires_at);
+        let expires_at = credential.as_ref().and_then(Credential::expires_at);
+        let token = credential.and_then(|credential| credential.token().cloned()).map(Arc::new);
         let state = State { token, ..State::default() };
         let entry = Arc::new(Entry {
             user,
@@ -228,14 +230,27 @@ impl Sessions {
         }
     }
 
-    /// Replaces the token of a session.
-    pub(crate) fn set_token(&self, user: &UserId, session: u64, token: Token) {
+    /// Replaces what the user of a session has signed in with.
+    pub(crate) fn set_credential(&self, user: &UserId, session: u64, credential: &Credential) {
         let open = self.open.lock();
         if let Some(entry) = open.get(&(user.clone(), session)) {
-            let millis = token.expires_at.map_or(i64::MAX, Timestamp::as_millis);
+            let millis = credential.expires_at().map_or(i64::MAX, Timestamp::as_millis);
             entry.expires_at.store(millis, Ordering::Relaxed);
-            entry.state.lock().token = Some(Arc::new(token));
+            entry.state.lock().token = credential.token().cloned().map(Arc::new);
         }
+    }
+
+    /// Ends the sessions whose token was not made by this server and has expired.
+    pub(crate) fn end_expired(&self, now: Timestamp) {
+        let mut open = self.open.lock();
+        let has_expired = |entry: &Entry| {
+            entry.expires_at.load(Ordering::Relaxed) <= now.as_millis() && entry.state.lock().token.is_none()
+        };
+        let expired: Vec<_> =
+            open.iter().filter(|(_, entry)| has_expired(entry)).map(|(key, _)| key.clone()).collect();
+        let expired: Vec<_> = expired.iter().filter_map(|key| open.remove(key)).collect();
+        drop(open);
+        expired.iter().for_each(|entry| entry.end(End::Expired));
     }
 
     /// Sends a frame to the other sessions of a user.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chat_accounts::SqliteAccounts;
+use chat_accounts::{JwtVerifier, SqliteAccounts};
 use chat_db::Database;
 use chat_history::{MemoryHistory, SqliteHistory, SqliteUserMessages};
 use chat_presence::{NodeId, PresenceStore, SqlitePresence, StoreError};
@@ -57,11 +57,16 @@ pub(crate) async fn start_with(config: Config) -> Running {
 
 /// A server on which users can register.
 pub(crate) async fn start_with_accounts(config: Config) -> Running {
+    start_with_jwt(config, None).await
+}
+
+/// A server that accepts tokens of an identity provider, too.
+pub(crate) async fn start_with_jwt(config: Config, jwt: Option<JwtVerifier>) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let (database, open) = open_database(&folder);
     let accounts = SqliteAccounts::open(open.clone()).await.unwrap();
     let messages = SqliteUserMessages::new(open.clone());
-    let accounts = Accounts::new(accounts, Some(Arc::new(messages)));
+    let accounts = Accounts::new(accounts, Some(Arc::new(messages)), jwt);
     let config = Config { accounts: Some(accounts), ..config };
     start_on(folder, database, open, config, true).await
 }

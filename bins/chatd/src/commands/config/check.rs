@@ -28,6 +28,7 @@ pub(super) fn check(options: &Options, configuration: &Configuration) -> Result<
     note(if options.tls_cert.0.is_some() { "tls-cert" } else { "tls-key" }, certificate);
     let token = options.admin_token().map(drop).map_err(|error| error.to_string());
     note(if options.admin_token_file.0.is_some() { "admin-token-file" } else { "admin-token" }, token);
+    note("jwt-issuer", options.jwt().map(drop).map_err(|error| error.to_string()));
     if let Database::File(path) = &options.database {
         note("database", check_database_path(path));
     }

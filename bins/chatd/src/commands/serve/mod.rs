@@ -15,7 +15,7 @@ use chat_presence::StoreError;
 use chat_server::Config;
 use chat_usage::Usage;
 
-use crate::cli::{DEFAULT_ADMIN_LISTEN, Options, Secret, Switch, TokenError};
+use crate::cli::{DEFAULT_ADMIN_LISTEN, JwtOptionsError, Options, Secret, Switch, TokenError};
 use crate::config::Configuration;
 use crate::runtime::certificate::{self, CertificateError};
 use crate::runtime::descriptors;
@@ -54,6 +54,10 @@ pub(crate) enum StartError {
     History(#[from] HistoryError),
     #[error("the database can't be written: {0}")]
     Accounts(#[from] chat_accounts::StoreError),
+    #[error(transparent)]
+    JwtOptions(#[from] JwtOptionsError),
+    #[error("the keys of the identity provider can't be read: {0}")]
+    JwtKeys(#[from] chat_accounts::JwtKeyError),
     #[error(transparent)]
     Token(#[from] TokenError),
     #[error("can't keep metrics: {0}")]

@@ -29,11 +29,15 @@ pub(super) async fn start_server(
     mut config: Config,
 ) -> Result<Storage, StartError> {
     let node = NodeId::new(NODE);
+    let jwt = options.jwt()?;
+    if let Some(jwt) = &jwt {
+        jwt.load().await?;
+    }
     let Database::File(path) = &options.database else {
         let presence = MemoryPresence::new(node);
         let history = MemoryHistory::new();
         let messages = Arc::new(history.user_messages());
-        config.accounts = Some(Accounts::new(MemoryAccounts::new(), Some(messages)));
+        config.accounts = Some(Accounts::new(MemoryAccounts::new(), Some(messages), jwt));
         let server = Server::new(listener, presence, history, config).await?;
         return Ok(Storage { database: None, server });
     };
@@ -43,12 +47,12 @@ pub(super) async fn start_server(
     let server = match options.history {
         Switch::On => {
             let messages = Arc::new(SqliteUserMessages::new(database.clone()));
-            config.accounts = Some(Accounts::new(accounts, Some(messages)));
+            config.accounts = Some(Accounts::new(accounts, Some(messages), jwt));
             let history = SqliteHistory::open(database.clone()).await?;
             Server::new(listener, presence, history, config).await?
         }
         Switch::Off => {
-            config.accounts = Some(Accounts::new(accounts, None));
+            config.accounts = Some(Accounts::new(accounts, None, jwt));
             Server::new(listener, presence, MemoryHistory::new(), config).await?
         }
     };

@@ -1,12 +1,13 @@
 //! Who sends a request: the header `Authorization: Bearer TOKEN`.
 
 use axum::extract::FromRequestParts;
+use chat_accounts::{Account, Token};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
 use super::error::ApiError;
-use crate::accounts::{Accounts, SignedIn, is_session};
+use crate::accounts::{Accounts, SignedIn};
 use crate::admission::addresses::ClientAddress;
 use crate::admission::permit::Peer;
 use crate::api::RouteState;
@@ -29,9 +30,12 @@ pub(super) fn address(state: &RouteState, headers: &HeaderMap) -> ClientAddress 
 /// The user whose token, of any kind, a request has.
 pub(super) struct Caller(pub(super) SignedIn);
 
-/// The user whose session a request has. API tokens are refused: a program that leaks one must not
-/// lose the account.
-pub(super) struct Device(pub(super) SignedIn);
+/// The user whose session on a device a request has. API tokens are refused: a program that leaks
+/// one must not lose the account.
+pub(super) struct Device {
+    pub(super) account: Account,
+    pub(super) token: Token,
+}
 
 impl FromRequestParts<RouteState> for Caller {
     type Rejection = ApiError;
@@ -54,11 +58,10 @@ impl FromRequestParts<RouteState> for Device {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &RouteState) -> Result<Self, ApiError> {
-        let Caller(caller) = Caller::from_request_parts(parts, state).await?;
-        if is_session(&caller.token) {
-            Ok(Self(caller))
-        } else {
-            Err(ApiError::forbidden("API tokens can't do this: sign in with the password"))
+        let Caller(SignedIn { account, credential }) = Caller::from_request_parts(parts, state).await?;
+        match credential.session() {
+            Some(token) => Ok(Self { account, token: token.clone() }),
+            None => Err(ApiError::forbidden("this needs the session of a device: sign in with the password")),
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) struct Device {
         (status = 403, body = Problem, description = "API tokens can't do this")))]
 pub(super) async fn list(
     State(state): State<RouteState>,
-    CallerOnDevice(caller): CallerOnDevice,
+    caller: CallerOnDevice,
 ) -> Result<Json<Devices>, ApiError> {
     let tokens = accounts(&state)?.store().tokens(caller.account.id, Timestamp::now()).await?;
     let sessions = tokens.into_iter().filter(|token| token.kind == TokenKind::Session);
@@ -65,7 +65,7 @@ pub(super) async fn list(
         (status = 404, body = Problem, description = "there is no such session")))]
 pub(super) async fn end(
     State(state): State<RouteState>,
-    CallerOnDevice(caller): CallerOnDevice,
+    caller: CallerOnDevice,
     PathParam(session): PathParam,
 ) -> Result<StatusCode, ApiError> {
     let no_such = || ApiError::not_found("there is no such session");

@@ -105,7 +105,7 @@ impl From<SignInError> for ApiError {
         let message = error.to_string();
         match error {
             SignInError::Wrong => Self::new(StatusCode::UNAUTHORIZED, "wrong_password", message),
-            SignInError::NotAccepted => Self::unauthorized(message),
+            SignInError::NotAccepted | SignInError::NewSubject(_) => Self::unauthorized(message),
             SignInError::Disabled => Self::new(StatusCode::FORBIDDEN, "disabled", message),
             SignInError::TooMany(attempts) => Self::too_many(attempts, message),
             SignInError::Busy => Self::busy(message),

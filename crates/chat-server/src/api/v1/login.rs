@@ -76,12 +76,16 @@ pub(super) async fn log_in(
 
 /// Sign out: end this session. Its connections are closed.
 #[utoipa::path(post, path = "/api/v1/logout", operation_id = "log_out", security(("token" = [])),
-    responses((status = 204), (status = 401, body = Problem)))]
+    responses((status = 204), (status = 401, body = Problem),
+        (status = 403, body = Problem, description = "the token is one of an identity provider")))]
 pub(super) async fn log_out(
     State(state): State<RouteState>,
     Caller(caller): Caller,
 ) -> Result<StatusCode, ApiError> {
-    let (account, token) = (&caller.account.id, &caller.token.id);
+    let account = &caller.account.id;
+    let Some(token) = caller.credential.token().map(|token| &token.id) else {
+        return Err(ApiError::forbidden("sign out at your identity provider"));
+    };
     accounts(&state)?.store().remove_token(account.clone(), token.clone()).await?;
     state.context.sessions.end_token(account, token);
     tracing::info!(user = %account, username = %caller.account.username, session = %token, "a user has signed out");

@@ -138,7 +138,7 @@ fn parse<T: std::str::FromStr<Err: ToString>>(
 pub(super) async fn delete(
     State(state): State<RouteState>,
     headers: HeaderMap,
-    Device(caller): Device,
+    caller: Device,
     Body(request): Body<Delete>,
 ) -> Result<StatusCode, ApiError> {
     let (accounts, account) = (accounts(&state)?.clone(), caller.account);

@@ -32,7 +32,7 @@ pub(super) struct ChangePassword {
 pub(super) async fn change(
     State(state): State<RouteState>,
     headers: HeaderMap,
-    Device(caller): Device,
+    caller: Device,
     Body(ChangePassword { old, new }): Body<ChangePassword>,
 ) -> Result<StatusCode, ApiError> {
     let (accounts, account) = (accounts(&state)?, &caller.account);

@@ -80,10 +80,7 @@ impl fmt::Debug for Created {
 #[utoipa::path(get, path = "/api/v1/me/tokens", operation_id = "list_tokens", security(("token" = [])),
     responses((status = 200, body = Tokens), (status = 401, body = Problem),
         (status = 403, body = Problem, description = "API tokens can't do this")))]
-pub(super) async fn list(
-    State(state): State<RouteState>,
-    Device(caller): Device,
-) -> Result<Json<Tokens>, ApiError> {
+pub(super) async fn list(State(state): State<RouteState>, caller: Device) -> Result<Json<Tokens>, ApiError> {
     let tokens = accounts(&state)?.store().tokens(caller.account.id, Timestamp::now()).await?;
     let tokens = tokens.iter().filter(|token| token.kind == TokenKind::Api).map(Token::from).collect();
     Ok(Json(Tokens { tokens }))
@@ -101,7 +98,7 @@ pub(super) async fn list(
         (status = 422, body = Problem, description = "a field is not acceptable")))]
 pub(super) async fn create(
     State(state): State<RouteState>,
-    Device(caller): Device,
+    caller: Device,
     Body(Create { label: text, expires_at }): Body<Create>,
 ) -> Result<impl IntoResponse, ApiError> {
     let (secret, now) = (TokenSecret::random(), Timestamp::now());
@@ -133,7 +130,7 @@ pub(super) async fn create(
         (status = 404, body = Problem, description = "there is no such token")))]
 pub(super) async fn remove(
     State(state): State<RouteState>,
-    Device(caller): Device,
+    caller: Device,
     PathParam(token): PathParam,
 ) -> Result<StatusCode, ApiError> {
     let no_such = || ApiError::not_found("there is no such token");

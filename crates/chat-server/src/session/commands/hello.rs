@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_accounts::Token;
 use chat_log::cut;
 use chat_protocol::v2::{ErrorCode, Hello, Rejected, ServerFrame, User, Welcome, WelcomeLimits};
 use chat_protocol::{CloseCode, GuestToken, Identity, Reference, UserId, Username};
@@ -11,8 +10,9 @@ use chat_rooms::FrameSink;
 use futures::FutureExt;
 use tokio::time::Instant;
 
-use crate::accounts::{Accounts, FreeName, SignInError, SignedIn};
+use crate::accounts::{Accounts, Credential, FreeName, NewSubjectError, SignInError, SignedIn};
 use crate::admission::rate_limit::RateLimiter;
+use crate::context::Context;
 use crate::context::inbox::ListHandle;
 use crate::context::memberships::Memberships;
 use crate::context::sessions::Replaced;
@@ -47,7 +47,7 @@ enum Proof {
         free: Option<FreeName>,
     },
     Account {
-        token: Token,
+        credential: Credential,
         /// The ids that the user had as a guest.
         was: Vec<UserId>,
     },
@@ -75,8 +75,9 @@ impl Session {
                 let error = HelloError::NotAccepted("this server has no accounts".to_owned());
                 return self.refuse_hello(error, reference);
             };
+            let context = Arc::clone(&self.context);
             let identifying = async move {
-                let (user, proof) = sign_in(&accounts, &token, username.as_ref()).await?;
+                let (user, proof) = sign_in(&context, &accounts, &token, username.as_ref()).await?;
                 Ok(HelloAs { user, proof, replaces, client, render })
             };
             self.busy = Some(Busy::Working(identify(identifying, reference).boxed()));
@@ -148,10 +149,14 @@ impl Session {
         let encoding = if *render { encodings.v2_html } else { encodings.v2 };
         let outbox: Arc<dyn FrameSink> = Arc::clone(&self.outbox) as _;
         let limits = self.context.config().limits;
-        let token = proof.token().cloned().map(Arc::new);
+        let credential = match proof {
+            Proof::Guest { .. } => None,
+            Proof::Account { credential, .. } => Some(credential.clone()),
+        };
+        let is_account = credential.is_some();
         let registration = self.context.sessions.register(
             Arc::clone(&user),
-            token,
+            credential,
             limits.sessions,
             self.client,
             outbox,
@@ -171,10 +176,9 @@ impl Session {
         let program = client.as_deref().map(|client| tracing::field::display(cut(client.as_bytes())));
         let username = user.username();
         tracing::debug!(session = %registration.id(), %username, client = program, "session started");
-        let is_account = hello.proof.token().is_some();
         let (guest_token, expires_at, was) = match hello.proof {
             Proof::Guest { new_token, .. } => (new_token, None, Vec::new()),
-            Proof::Account { token, was } => (None, token.expires_at, was),
+            Proof::Account { credential, was } => (None, credential.expires_at(), was),
         };
         self.answer(&ServerFrame::Welcome(Welcome {
             reference,
@@ -225,30 +229,48 @@ impl Session {
     }
 }
 
-impl Proof {
-    fn token(&self) -> Option<&Token> {
-        match self {
-            Self::Guest { .. } => None,
-            Self::Account { token, .. } => Some(token),
-        }
-    }
-}
-
-/// Finds out whose token this is. A name has to be that of the account.
+/// Finds out whose token this is. A name has to be that of the account. A user of the identity
+/// provider gets an account under that name.
 async fn sign_in(
+    context: &Context,
     accounts: &Accounts,
     token: &str,
     username: Option<&Username>,
 ) -> Result<(Identity, Proof), HelloError> {
-    let SignedIn { account, token } = accounts.authenticate(token).await.map_err(|error| match error {
-        SignInError::Store(_) => HelloError::TryAgain(ErrorCode::StoreUnavailable, error.to_string()),
-        other => HelloError::NotAccepted(other.to_string()),
-    })?;
+    let SignedIn { account, credential } = match accounts.authenticate(token).await {
+        Err(SignInError::NewSubject(claims)) => {
+            let created = accounts.create_for_subject(&claims, username).await.map_err(new_subject)?;
+            context.end_guests(&created.account.username).await;
+            created
+        }
+        other => other.map_err(not_signed_in)?,
+    };
     if username.is_some_and(|username| *username != account.username) {
         return Err(HelloError::NotAccepted("the token belongs to a user of another name".to_owned()));
     }
     let user = account.identity().map_err(|error| HelloError::NotAccepted(error.to_string()))?;
-    Ok((user, Proof::Account { token, was: account.guests }))
+    Ok((user, Proof::Account { credential, was: account.guests }))
+}
+
+fn not_signed_in(error: SignInError) -> HelloError {
+    match error {
+        SignInError::Store(_) => HelloError::TryAgain(ErrorCode::StoreUnavailable, error.to_string()),
+        other => HelloError::NotAccepted(other.to_string()),
+    }
+}
+
+fn new_subject(error: NewSubjectError) -> HelloError {
+    match error {
+        NewSubjectError::NoName => {
+            let message = "your account needs a name: send hello with a valid username";
+            HelloError::TryAgain(ErrorCode::InvalidUsername, message.to_owned())
+        }
+        NewSubjectError::NameTaken => {
+            let message = "your account needs another name: this one, or one that looks like it, is taken";
+            HelloError::TryAgain(ErrorCode::NameReserved, message.to_owned())
+        }
+        NewSubjectError::Failed(error) => not_signed_in(error),
+    }
 }
 
 /// Checks that the name of a guest belongs to no account.

@@ -16,8 +16,8 @@ impl Session {
         let work = async move {
             let answer = match accounts.authenticate(&token).await {
                 Ok(signed_in) if signed_in.account.id == *user.id() => {
-                    let expires_at = signed_in.token.expires_at;
-                    context.sessions.set_token(user.id(), session, signed_in.token);
+                    let expires_at = signed_in.credential.expires_at();
+                    context.sessions.set_credential(user.id(), session, &signed_in.credential);
                     ServerFrame::Renewed(Renewed { reference, expires_at })
                 }
                 Ok(_) => error_frame(reference, ErrorCode::Forbidden, "the token belongs to another user"),

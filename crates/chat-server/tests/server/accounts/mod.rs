@@ -3,6 +3,7 @@
 mod deleting;
 mod description;
 mod devices;
+mod jwt;
 mod lists;
 mod names;
 mod registering;
