@@ -2,47 +2,55 @@
 //! program of docs/embedding.md.
 #![allow(clippy::print_stdout)]
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use chat_presence::{MemoryPresence, NodeId};
-use chat_protocol::{Content, Event, Identity, Member, RoomName, Text, Username};
+use chat_protocol::{Content, Event, Identity, Member, RoomName, Text};
 use chat_rooms::{Engine, Events, JoinError, Membership, Sink, Subscribe};
 
 /// How many events may queue up for a slow reader.
 const BACKLOG: usize = 1_000;
 
+/// The users of this application, by the key that each of them sends in the header `x-key`.
+type Users = Arc<HashMap<&'static str, Identity>>;
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
-    let app = Router::new().route("/rooms/{room}", get(join)).with_state(engine);
+    let users: Users = Arc::new(HashMap::from([
+        ("key-of-ana", Identity::account("u_1".parse()?, "ana".parse()?)?),
+        ("key-of-bob", Identity::account("u_2".parse()?, "bob".parse()?)?),
+    ]));
+    let app = Router::new().route("/rooms/{room}", get(join)).with_state((engine, users));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    println!("ws://{}/rooms/lobby?name=ana", listener.local_addr()?);
+    println!("ws://{}/rooms/lobby, with the header x-key: key-of-ana", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())
 }
 
-#[derive(serde::Deserialize)]
-struct Params {
-    name: String,
-}
-
 async fn join(
-    State(engine): State<Engine>,
+    State((engine, users)): State<(Engine, Users)>,
     Path(room): Path<String>,
-    Query(params): Query<Params>,
+    headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let (Ok(room), Ok(name)) = (RoomName::parse(&room), Username::parse(&params.name)) else {
+    let key = headers.get("x-key").and_then(|value| value.to_str().ok());
+    // the engine takes this identity as it is: who the user is, this application decides
+    let Some(user) = key.and_then(|key| users.get(key)) else {
+        return StatusCode::UNAUTHORIZED.into_response();
+    };
+    let Ok(room) = RoomName::parse(&room) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    // each connection is a user of its own here; a program with accounts passes the account's id
-    let user = Identity::one_time_guest(rand::random(), name);
     // reserve the name before answering the handshake; the others see it once the socket is ready
-    match engine.admit(&user, &room).await {
+    match engine.admit(user, &room).await {
         Ok(admission) => upgrade.on_upgrade(async move |socket| {
             let (sink, events) = Sink::channel(BACKLOG);
             if let Ok((me, _)) = admission.join(Subscribe::new(sink).with_lists()).await {
@@ -81,7 +89,7 @@ async fn chat(mut socket: WebSocket, me: Membership, mut events: Events) {
 
 /// This application's own format: one line of text per event.
 fn line(event: &Event) -> String {
-    let names = |group: &[std::sync::Arc<Member>]| {
+    let names = |group: &[Arc<Member>]| {
         group.iter().map(|member| member.username.as_str()).collect::<Vec<_>>().join(", ")
     };
     match event {
