@@ -112,6 +112,16 @@ pub trait AccountStore: fmt::Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Option<Reservation>, StoreError>>;
 
+    /// Whether it is known without asking the store that [`reserved`](Self::reserved) would find
+    /// nothing for this name now. Nearly every guest's name is free, so a store that can tell saves
+    /// a query for each.
+    ///
+    /// The default implementation does not know.
+    fn is_certainly_free(&self, username: &Username) -> bool {
+        let _ = username;
+        false
+    }
+
     /// The accounts whose names come after `after`, in the order of the names' bytes in UTF-8: at
     /// most `limit`, and at most [`MAX_PAGE`].
     ///

@@ -80,7 +80,7 @@ impl Database {
         let thread = std::thread::Builder::new()
             .name("chat-db-writer".into())
             .spawn(run)
-            .map_err(|error| OpenError::open(path, error))?;
+            .map_err(|error| OpenError::open(path, &error))?;
         Ok(Self {
             shared: Arc::new(Shared {
                 queue: Mutex::new(Some(sender)),

@@ -64,13 +64,13 @@ pub enum OpenError {
 
 impl OpenError {
     /// The file can't be opened, or its schema can't be read.
-    pub(crate) fn open(path: &Path, reason: impl ToString) -> Self {
+    pub(crate) fn open(path: &Path, reason: &impl ToString) -> Self {
         let (path, reason) = (path.to_owned(), reason.to_string());
         if reason.contains(MALFORMED) { Self::Damaged { path, reason } } else { Self::Open { path, reason } }
     }
 
     /// A migration failed.
-    pub(crate) fn migrate(path: &Path, reason: impl ToString) -> Self {
+    pub(crate) fn migrate(path: &Path, reason: &impl ToString) -> Self {
         let (path, reason) = (path.to_owned(), reason.to_string());
         if reason.contains(MALFORMED) {
             Self::Damaged { path, reason }

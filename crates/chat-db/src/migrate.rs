@@ -36,13 +36,13 @@ pub fn down(path: &Path) -> Result<String, OpenError> {
     refuse_newer(&mut connection, path)?;
     match connection.revert_last_migration(MIGRATIONS) {
         Ok(version) => Ok(version.to_string()),
-        Err(error) => Err(OpenError::migrate(path, error)),
+        Err(error) => Err(OpenError::migrate(path, &error)),
     }
 }
 
 /// Opens the file for migrations.
 pub(crate) fn open(path: &Path) -> Result<SqliteConnection, OpenError> {
-    connection::writing(path).map_err(|error| OpenError::open(path, error))
+    connection::writing(path).map_err(|error| OpenError::open(path, &error))
 }
 
 /// Applies pending migrations.
@@ -50,7 +50,7 @@ pub(crate) fn pending(connection: &mut SqliteConnection, path: &Path) -> Result<
     refuse_newer(connection, path)?;
     match connection.run_pending_migrations(MIGRATIONS) {
         Ok(versions) => Ok(versions.iter().map(ToString::to_string).collect()),
-        Err(error) => Err(OpenError::migrate(path, error)),
+        Err(error) => Err(OpenError::migrate(path, &error)),
     }
 }
 
@@ -68,12 +68,12 @@ pub(crate) fn waiting(connection: &mut SqliteConnection, path: &Path) -> Result<
         Ok(migrations) => {
             Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
         }
-        Err(error) => Err(OpenError::migrate(path, error)),
+        Err(error) => Err(OpenError::migrate(path, &error)),
     }
 }
 
 pub(crate) fn refuse_newer(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
-    let fault = |reason: String| OpenError::migrate(path, reason);
+    let fault = |reason: String| OpenError::migrate(path, &reason);
     let applied = connection.applied_migrations().map_err(|error| fault(error.to_string()))?;
     let known: Vec<Box<dyn Migration<Sqlite>>> =
         MIGRATIONS.migrations().map_err(|error| fault(error.to_string()))?;

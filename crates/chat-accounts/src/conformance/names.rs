@@ -30,6 +30,10 @@ pub async fn a_name_that_looks_like_another_one_is_taken(accounts: Accounts) {
     for taken in ["Modern", "modern", "rnodern", "MODERN"] {
         assert_eq!(refusal(store, new(taken)).await, Some(Reservation::account(name("Modern"))), "{taken}");
     }
+    // a store that does not know says so
+    for taken in LIKE_ANA.into_iter().chain(["ana", "modern", "rnodern"]) {
+        assert!(!store.is_certainly_free(&name(taken)), "{taken}");
+    }
     for free in ["anna", "ana_", "an", "\u{e1}na"] {
         assert_eq!(reserved(store, free).await, None, "{free}");
         create(store, free).await;
@@ -78,6 +82,7 @@ pub async fn the_name_of_a_deleted_account_returns_when_its_time_has_passed(acco
     let kept = Some(Reservation::kept(name("ana"), at(100)));
     for taken in LIKE_ANA.into_iter().chain(["ana"]) {
         assert_eq!(store.reserved(name(taken), at(99)).await.unwrap(), kept, "{taken}");
+        assert!(!store.is_certainly_free(&name(taken)), "{taken}");
         assert_eq!(refusal(store, NewAccount::new(name(taken), at(99))).await, kept, "{taken}");
         assert_eq!(store.reserved(name(taken), at(100)).await.unwrap(), None, "{taken}");
     }

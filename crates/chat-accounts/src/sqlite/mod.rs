@@ -160,6 +160,10 @@ impl AccountStore for SqliteAccounts {
         self.read(move |connection| names::reserved(connection, &username, now))
     }
 
+    fn is_certainly_free(&self, username: &Username) -> bool {
+        !self.taken.may_have(username)
+    }
+
     fn list(&self, after: Option<Username>, limit: usize) -> BoxFuture<'_, Result<AccountPage, StoreError>> {
         self.read(move |connection| accounts::list(connection, after.as_ref(), limit))
     }

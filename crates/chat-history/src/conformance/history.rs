@@ -274,6 +274,7 @@ pub async fn events_that_are_no_messages_leave_gaps_in_pages(history: History) {
     }
 }
 
+/// Counts the messages after a position, but not those of some users.
 pub async fn messages_of_others_are_counted(history: History) {
     let store = &*history.store;
     let count = async |after: u64, except: &[&str], max: usize, keep: Option<u64>| {

@@ -60,10 +60,10 @@ impl Attempts {
     ) -> Result<(), TooManyAttempts> {
         let Some(network) = from else { return Ok(()) };
         let mut table = self.table.lock();
-        table.check(Key::Failed(network), now, FAILED)?;
+        table.check(&Key::Failed(network), now, FAILED)?;
         if let Some(username) = username {
             let key = Key::Account(network, username.clone());
-            table.check(key.clone(), now, PER_ACCOUNT)?;
+            table.check(&key, now, PER_ACCOUNT)?;
             table.limiter(key, now).record(1, now, PER_ACCOUNT);
         }
         Ok(())
@@ -87,15 +87,15 @@ impl Attempts {
     pub(super) fn register(&self, from: Option<Network>, now: Instant) -> Result<(), TooManyAttempts> {
         let Some(network) = from else { return Ok(()) };
         let mut table = self.table.lock();
-        table.check(Key::Registered(network), now, REGISTERED)?;
+        table.check(&Key::Registered(network), now, REGISTERED)?;
         table.limiter(Key::Registered(network), now).record(1, now, REGISTERED);
         Ok(())
     }
 }
 
 impl Table {
-    fn check(&self, key: Key, now: Instant, spacing: Spacing) -> Result<(), TooManyAttempts> {
-        let limiter = self.limiters.get(&key);
+    fn check(&self, key: &Key, now: Instant, spacing: Spacing) -> Result<(), TooManyAttempts> {
+        let limiter = self.limiters.get(key);
         let next = limiter.and_then(|limiter| limiter.limited_until(now, spacing));
         next.map_or(Ok(()), |next| Err(TooManyAttempts(next - now)))
     }

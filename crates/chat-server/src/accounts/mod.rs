@@ -132,6 +132,13 @@ impl Accounts {
         created
     }
 
+    /// Whether it is known at once that a guest may have this name. See
+    /// [`check_guest`](Self::check_guest).
+    pub(crate) fn certainly_free(&self, username: &Username) -> Option<FreeName> {
+        let created = self.shared.created.load(Ordering::SeqCst);
+        self.shared.store.is_certainly_free(username).then_some(FreeName { created })
+    }
+
     /// Whether a guest may have this name. After the guest is in the table of sessions, the caller
     /// has to check that the answer [still holds](Self::still_holds).
     pub(crate) async fn check_guest(

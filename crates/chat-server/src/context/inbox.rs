@@ -309,7 +309,7 @@ mod tests {
 
     fn message(room: &str, seq: u64, author: &Identity) -> Arc<Message> {
         let id: MessageId = "m".parse().unwrap();
-        let text = Text::new(id, author.id().clone(), author.username().clone(), "hello".into());
+        let text = Text::new(id, author.id().clone(), author.username().clone(), Arc::from("hello"));
         Arc::new(Message::new(room.parse().unwrap(), seq, Timestamp::from_millis(0), Content::Text(text)))
     }
 

@@ -56,10 +56,27 @@ struct State {
     is_welcomed: bool,
     /// Why the session has to end, until its task has noticed.
     end: Option<End>,
-    /// The token with which the user has signed in. `None` for guests.
+    /// `None` for guests.
+    account: Option<Box<AccountSession>>,
+}
+
+/// What the table knows about a session of an account.
+#[derive(Default)]
+struct AccountSession {
+    /// The token of this server with which the user has signed in.
     token: Option<Arc<Token>>,
-    /// The rooms that the session of an account has joined.
+    /// The rooms that the session has joined.
     rooms: Vec<RoomName>,
+}
+
+impl State {
+    fn token(&self) -> Option<&Arc<Token>> {
+        self.account.as_ref()?.token.as_ref()
+    }
+
+    fn has_joined(&self, room: &RoomName) -> bool {
+        self.account.as_ref().is_some_and(|account| account.rooms.contains(room))
+    }
 }
 
 /// Why a session has to end.
@@ -113,8 +130,11 @@ impl Sessions {
         encoding: EncodingId,
     ) -> Registration {
         let expires_at = credential.as_ref().and_then(Credential::expires_at);
-        let token = credential.and_then(|credential| credential.token().cloned()).map(Arc::new);
-        let state = State { token, ..State::default() };
+        let account = credential.map(|credential| {
+            let token = credential.token().cloned().map(Arc::new);
+            Box::new(AccountSession { token, rooms: Vec::new() })
+        });
+        let state = State { account, ..State::default() };
         let entry = Arc::new(Entry {
             user,
             expires_at: AtomicI64::new(expires_at.map_or(i64::MAX, Timestamp::as_millis)),
@@ -203,7 +223,7 @@ impl Sessions {
         let open = self.open.lock();
         let expiring =
             open.values().filter(|entry| entry.expires_at.load(Ordering::Relaxed) < before.as_millis());
-        let mut tokens: Vec<_> = expiring.filter_map(|entry| entry.state.lock().token.clone()).collect();
+        let mut tokens: Vec<_> = expiring.filter_map(|entry| entry.state.lock().token().cloned()).collect();
         tokens.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         tokens.dedup_by(|one, other| one.id == other.id);
         tokens
@@ -236,7 +256,8 @@ impl Sessions {
         if let Some(entry) = open.get(&(user.clone(), session)) {
             let millis = credential.expires_at().map_or(i64::MAX, Timestamp::as_millis);
             entry.expires_at.store(millis, Ordering::Relaxed);
-            entry.state.lock().token = credential.token().cloned().map(Arc::new);
+            let token = credential.token().cloned().map(Arc::new);
+            entry.state.lock().account.get_or_insert_default().token = token;
         }
     }
 
@@ -244,7 +265,8 @@ impl Sessions {
     pub(crate) fn end_expired(&self, now: Timestamp) {
         let mut open = self.open.lock();
         let has_expired = |entry: &Entry| {
-            entry.expires_at.load(Ordering::Relaxed) <= now.as_millis() && entry.state.lock().token.is_none()
+            entry.expires_at.load(Ordering::Relaxed) <= now.as_millis()
+                && entry.state.lock().token().is_none()
         };
         let expired: Vec<_> =
             open.iter().filter(|(_, entry)| has_expired(entry)).map(|(key, _)| key.clone()).collect();
@@ -262,7 +284,7 @@ impl Sessions {
 
     /// Sends a frame to the sessions of a user that have not joined a room.
     pub(crate) fn send_outside(&self, user: &UserId, room: &RoomName, frame: &ServerFrame) {
-        let outside = self.sessions_where(user, |entry| !entry.state.lock().rooms.contains(room));
+        let outside = self.sessions_where(user, |entry| !entry.state.lock().has_joined(room));
         let frames = [frames::v2_frame(frame)];
         outside.iter().for_each(|entry| entry.send(&frames));
     }
@@ -318,7 +340,7 @@ impl Sessions {
 
 impl Entry {
     fn has_token(&self, id: Option<&TokenId>) -> bool {
-        self.state.lock().token.as_ref().map(|token| &token.id) == id
+        self.state.lock().token().map(|token| &token.id) == id
     }
 
     /// Sends a frame that is not one of a room's events.
@@ -380,7 +402,7 @@ impl Registration {
 
     /// Sets the rooms that the session of an account has joined.
     pub(crate) fn set_rooms(&self, rooms: Vec<RoomName>) {
-        self.entry.state.lock().rooms = rooms;
+        self.entry.state.lock().account.get_or_insert_default().rooms = rooms;
     }
 
     /// Records that the client has sent a frame.

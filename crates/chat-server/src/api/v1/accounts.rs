@@ -77,8 +77,8 @@ pub(super) async fn register(
 /// Checks all fields, so that a form can show everything that is wrong at once.
 fn check(request: Register, registration: Registration) -> Result<(NewUser, Option<Label>), ApiError> {
     let Register { username, password, invite, guest_token, device } = request;
-    let username = Username::parse(&username).map_err(|error| ApiError::field("username", error));
-    let password = Password::new(&password).map_err(|error| ApiError::field("password", error));
+    let username = Username::parse(&username).map_err(|error| ApiError::field("username", &error));
+    let password = Password::new(&password).map_err(|error| ApiError::field("password", &error));
     let invite = invite.filter(|_| registration == Registration::Invite);
     let invite = match invite.map(|code| code.trim().parse::<InviteCode>()).transpose() {
         Ok(None) if registration == Registration::Invite => {
@@ -87,7 +87,7 @@ fn check(request: Register, registration: Registration) -> Result<(NewUser, Opti
         other => other.map_err(|_| ApiError::field("invite", "the invite is not valid, or is used up")),
     };
     let guest = guest_token.map(|token| token.parse::<GuestToken>()).transpose();
-    let guest = guest.map_err(|error| ApiError::field("guest_token", error));
+    let guest = guest.map_err(|error| ApiError::field("guest_token", &error));
     let device = label("device", device);
     match (username, password, invite, guest, device) {
         (Ok(username), Ok(password), Ok(invite), Ok(guest), Ok(device)) => {
@@ -106,5 +106,5 @@ fn check(request: Register, registration: Registration) -> Result<(NewUser, Opti
 /// An optional text in a field.
 pub(super) fn label(field: &str, text: Option<String>) -> Result<Option<Label>, ApiError> {
     let text = text.filter(|text| !text.trim().is_empty());
-    text.map(|text| text.parse::<Label>()).transpose().map_err(|error| ApiError::field(field, error))
+    text.map(|text| text.parse::<Label>()).transpose().map_err(|error| ApiError::field(field, &error))
 }

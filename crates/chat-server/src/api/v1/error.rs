@@ -44,7 +44,7 @@ impl ApiError {
     }
 
     /// A field of the request is not acceptable.
-    pub(super) fn field(name: &str, reason: impl ToString) -> Self {
+    pub(super) fn field(name: &str, reason: &(impl ToString + ?Sized)) -> Self {
         let mut error = Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid_field",
@@ -120,7 +120,7 @@ impl From<RegisterError> for ApiError {
         let message = error.to_string();
         match error {
             RegisterError::NameTaken(_) => Self::conflict("name_reserved", message),
-            RegisterError::Invite => Self::field("invite", message),
+            RegisterError::Invite => Self::field("invite", &message),
             RegisterError::TooMany(attempts) => Self::too_many(attempts, message),
             RegisterError::Busy => Self::busy(message),
             RegisterError::Hash(error) => Self::unavailable(&error),

@@ -120,7 +120,7 @@ fn parse<T: std::str::FromStr<Err: ToString>>(
 ) -> Result<Option<Option<T>>, ApiError> {
     let text = text.map(|text| text.filter(|text| !text.trim().is_empty()));
     let parsed = text.map(|text| text.map(|text| text.parse::<T>()).transpose()).transpose();
-    parsed.map_err(|error| ApiError::field(field, error))
+    parsed.map_err(|error| ApiError::field(field, &error))
 }
 
 /// Delete your account.

@@ -36,7 +36,7 @@ pub(super) async fn change(
     Body(ChangePassword { old, new }): Body<ChangePassword>,
 ) -> Result<StatusCode, ApiError> {
     let (accounts, account) = (accounts(&state)?, &caller.account);
-    let new = Password::new(&new).map_err(|error| ApiError::field("new", error))?;
+    let new = Password::new(&new).map_err(|error| ApiError::field("new", &error))?;
     accounts.confirm(account, &old, address(&state, &headers)).await?;
     let hash = accounts.hasher().hash(new).await.map_err(|error: HashError| SignInError::from(error))?;
     let keep = caller.token.id;

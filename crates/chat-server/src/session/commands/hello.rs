@@ -98,9 +98,12 @@ impl Session {
                 (Identity::guest(&token, username), Some(token))
             }
         };
-        let proof = Proof::Guest { new_token, free: None };
+        // nearly always: then nothing is allocated for a check
+        let free = accounts.as_ref().and_then(|accounts| accounts.certainly_free(user.username()));
+        let is_free = free.is_some();
+        let proof = Proof::Guest { new_token, free };
         let hello = HelloAs { user, proof, replaces, client, render };
-        match accounts {
+        match accounts.filter(|_| !is_free) {
             None => self.identified(hello, reference),
             Some(accounts) => {
                 self.busy = Some(Busy::Working(identify(check_name(accounts, hello), reference).boxed()));
