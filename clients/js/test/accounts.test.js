@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { client, member, startServer } from './chatd.js';
+import { client, member, next, startServer } from './chatd.js';
 import { Socket, USER, WELCOME, connected } from './support/socket.js';
 import { ChatClient } from '../client.js';
 
@@ -77,6 +77,42 @@ test('a session that has to sign in again connects again', (t) => {
   socket.deliver({ type: 'bye', code: 4401, reason: 'authentication failed', reconnect: true });
   socket.onclose({ code: 4401, reason: '' });
   assert.equal(chat.status.state, 'waiting');
+});
+
+test('the list of rooms is the same on all devices', async (t) => {
+  const server = await startServer(t);
+  const credentials = { username: 'ana', password: PASSWORD };
+  const desktop = client(t, server.url, 'ana', { token: await tokenOf(server, 'accounts', credentials) });
+  const phone = client(t, server.url, undefined, { token: await tokenOf(server, 'login', credentials) });
+  const lists = [next(desktop, 'list'), next(phone, 'list')];
+  await Promise.all([desktop.connect(), phone.connect()]);
+  assert.deepEqual((await Promise.all(lists)).map(({ size }) => size), [0, 0]);
+
+  const kept = next(phone, 'kept');
+  const entry = await desktop.keep('plans', { favourite: true, notify: 'all' });
+  assert.deepEqual((await kept).entry, entry);
+  assert.deepEqual([entry.room, entry.favourite, entry.notify, entry.unread], ['plans', true, 'all', 0]);
+
+  // a message for a user who is not in the room
+  const inbox = [next(desktop, 'inbox'), next(phone, 'inbox')];
+  const bob = await member(t, server.url, 'bob', 'plans');
+  const { seq, epoch } = await bob.room.send('hello');
+  for (const event of await Promise.all(inbox)) {
+    assert.deepEqual([event.room, event.upTo, event.unread, event.mentions, event.from], ['plans', seq, 1, 0, 'bob']);
+  }
+  assert.equal(desktop.list.get('plans').unread, 1);
+
+  const read = next(desktop, 'read');
+  await phone.markRead('plans', seq, epoch ?? bob.room.epoch);
+  assert.deepEqual([(await read).upTo, desktop.list.get('plans').unread], [seq, 0]);
+  assert.equal(phone.list.get('plans').readUpTo, seq);
+
+  const dropped = next(phone, 'dropped');
+  assert.equal(await desktop.keep('plans', { favourite: false }), null);
+  assert.equal((await dropped).room, 'plans');
+  assert.deepEqual([desktop.list.size, phone.list.size], [0, 0]);
+  await assert.rejects(desktop.markRead('plans', seq, bob.room.epoch), { code: 'not_found' });
+  await assert.rejects(bob.client.keep('plans', { favourite: true }), { code: 'forbidden' });
 });
 
 async function until(holds) {

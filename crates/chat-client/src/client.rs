@@ -230,9 +230,10 @@ impl Client {
         self.call(move |responder| Request::Members { query, responder }).await
     }
 
-    /// Keeps a room in the list of the user on all devices, or changes or removes its entry. Returns
-    /// the entry; `None` if the room was removed. Also delivered as [`Event::Kept`](crate::Event) or
-    /// `Dropped`. Cancel-safe: if this is dropped, only the events are delivered.
+    /// Keeps a room in the list of the user on all devices, or changes or removes its entry.
+    /// Returns the entry; `None` if the room was removed. Also delivered as
+    /// [`Event::Kept`](crate::Event) or `Dropped`. Cancel-safe: if this is dropped, only the events
+    /// are delivered.
     ///
     /// # Errors
     /// Those of [`history`](Self::history). Guests are refused.
@@ -261,7 +262,8 @@ impl Client {
     /// Those of [`history`](Self::history). A room that is not in the list is refused.
     ///
     /// ```no_run
-    /// # async fn run(client: chat_client::Client, cursor: chat_client::Since) -> Result<(), Box<dyn std::error::Error>> {
+    /// # use chat_client::{Client, Since};
+    /// # async fn run(client: Client, cursor: Since) -> Result<(), Box<dyn std::error::Error>> {
     /// let read = client.mark_read(&"lobby".parse()?, cursor).await?;
     /// println!("{} unread messages", read.unread);
     /// # Ok(()) }

@@ -8,6 +8,7 @@
 
 pub mod frame;
 pub mod http;
+pub mod jwt;
 #[cfg(unix)]
 pub mod needs;
 pub mod tls;

@@ -15,6 +15,7 @@ mod download;
 mod ends;
 mod files;
 mod full_disk;
+mod identity_provider;
 mod kills;
 mod log;
 mod machine;

@@ -152,7 +152,8 @@ impl MembersQuery {
     }
 }
 
-/// How a room is kept in the list of the user. By default it becomes a favourite, or stays as it is.
+/// How a room is kept in the list of the user. By default it becomes a favourite, or stays as it
+/// is.
 ///
 /// ```
 /// use chat_client::{KeepRoom, Notify};

@@ -131,7 +131,8 @@ export class Chat extends Signal {
   async joinListed() {
     const unsent = this.#client.unsent.map(({ room }) => room);
     const kept = [...this.#client.list?.keys() ?? []];
-    // The list of an account is the same on all devices. What this browser knows may be out of date.
+    // The list of an account is the same on all devices. What this browser knows may be out of
+    // date.
     const known = kept.length > 0 ? kept : [...(perTab.get('rooms')?.rooms ?? []), ...listedRooms(this.name)];
     const rooms = new Set([...known, ...unsent]);
     const missing = [...rooms].filter((room) => !this.rooms.has(room));

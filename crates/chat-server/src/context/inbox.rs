@@ -1,8 +1,8 @@
 //! The lists of rooms of the users who are connected, and news in these rooms.
 //!
-//! A room that is in somebody's list is watched, whether or not it has members. The thread that
-//! stores messages only notes who has written; once a second a task advances the counts of the users
-//! who have the room in their list, and notifies their sessions.
+//! A room that is in a user's list is watched, whether or not it has members. The thread that
+//! stores messages only notes who has written; once a second a task advances the counts of the
+//! users who have the room in their list, and notifies their sessions.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -117,6 +117,13 @@ impl UserRooms {
         self.ids.first()
     }
 
+    /// Makes space for this many rooms in all, and not more.
+    fn reserve(&self, count: usize) {
+        let mut rooms = self.rooms.lock();
+        let missing = count.saturating_sub(rooms.len());
+        rooms.reserve_exact(missing);
+    }
+
     /// Adds a room, or replaces it.
     fn put(&self, listed: Listed) {
         let mut rooms = self.rooms.lock();
@@ -185,12 +192,16 @@ impl Inbox {
             .collect()
     }
 
-    fn watch(&self, room: &RoomName, user: &Arc<UserRooms>) {
+    /// Watches a room for a user. Returns its name, which all lists share.
+    fn watch(&self, room: RoomName, user: &Arc<UserRooms>) -> RoomName {
         let mut watched = self.0.watched.lock();
-        let users = &mut watched.entry(room.clone()).or_default().users;
+        let entry = watched.entry(room);
+        let room = entry.key().clone();
+        let users = &mut entry.or_default().users;
         if !users.iter().any(|known| Arc::ptr_eq(known, user)) {
             users.push(Arc::clone(user));
         }
+        room
     }
 
     fn unwatch(&self, room: &RoomName, user: &Arc<UserRooms>) {
@@ -262,8 +273,10 @@ impl ListHandle {
         engine: &Engine,
     ) -> Result<Vec<ServerFrame>, ListError> {
         let Some(id) = self.rooms.id() else { return Ok(Vec::new()) };
-        let mut entries = Vec::new();
-        for entry in accounts.store().rooms(id.clone()).await? {
+        let stored = accounts.store().rooms(id.clone()).await?;
+        let mut entries = Vec::with_capacity(stored.len());
+        self.rooms.reserve(stored.len());
+        for entry in stored {
             entries.push(self.put(entry, engine).await?);
         }
         let chunks: Vec<_> = entries.chunks(ROOMS_PER_FRAME).map(<[_]>::to_vec).collect();
@@ -281,7 +294,7 @@ impl ListHandle {
         // a mark of another epoch says nothing about these numbers
         let read_up_to = if epoch == current { read_up_to } else { 0 };
         // before it is counted: what is written from now on is either counted or news
-        self.inbox.watch(&room, &self.rooms);
+        let room = self.inbox.watch(room, &self.rooms);
         let count = engine.count_after(&room, read_up_to, self.rooms.ids.clone(), MAX_UNREAD).await?;
         let newest = count.newest;
         let listed = Listed { room, favourite, notify, newest, read_up_to, unread: count.messages };
@@ -337,7 +350,7 @@ mod tests {
         let (inbox, ana, bob) = (Inbox::default(), account("ana"), account("bob"));
         let list = inbox.open(&ana, &["g_ana".parse().unwrap()]);
         list.rooms.put(listed("r", 3));
-        inbox.watch(&"r".parse().unwrap(), &list.rooms);
+        inbox.watch("r".parse().unwrap(), &list.rooms);
         inbox.stored(&message("r", 3, &bob));
         inbox.stored(&message("other", 1, &bob));
         assert_eq!(counts(&inbox, &list), [None], "it was counted before");
@@ -356,7 +369,7 @@ mod tests {
         let (inbox, ana) = (Inbox::default(), account("ana"));
         let (first, second) = (inbox.open(&ana, &[]), inbox.open(&ana, &[]));
         first.rooms.put(listed("r", 0));
-        inbox.watch(&"r".parse().unwrap(), &first.rooms);
+        inbox.watch("r".parse().unwrap(), &first.rooms);
         drop(first);
         assert_eq!(inbox.0.watched.lock().len(), 1);
         drop(second);

@@ -150,7 +150,8 @@ async fn tls_handshake(
     context: &Context,
 ) -> Option<(Stream, BytesMut)> {
     let Some(tls) = &context.config().tls else { return Some((Stream::Left(socket), read)) };
-    match tls.accept(socket, read).await {
+    // boxed, so that a connection that does not need it reserves no space for it
+    match Box::pin(tls.accept(socket, read)).await {
         Ok(Opening::Encrypted(stream)) => Some((Stream::Right(stream), BytesMut::new())),
         Ok(Opening::Plain(socket)) => {
             refuse_early(Stream::Left(socket), Refusal::NotEncrypted, context).await;
@@ -220,7 +221,8 @@ async fn refuse_early(stream: Stream, refusal: Refusal, context: &Context) {
 /// bytes would reset it, and the response could be lost.
 async fn refuse(mut stream: Stream, mut response: Response<&'static str>, context: &Context) {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    let answer_and_linger = async {
+    // boxed, so that a connection that is not refused reserves no space for it
+    let answer_and_linger = Box::pin(async {
         let mut answer = serialized(&response);
         answer.extend_from_slice(response.body().as_bytes());
         if stream.write_all(&answer).await.is_ok() {
@@ -230,7 +232,7 @@ async fn refuse(mut stream: Stream, mut response: Response<&'static str>, contex
                 throttle.discarded(bytes).await;
             }
         }
-    };
+    });
     // a client that does not read in time loses the response
     tokio::select! {
         _ = tokio::time::timeout(LINGER, answer_and_linger) => {}

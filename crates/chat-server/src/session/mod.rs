@@ -44,17 +44,23 @@ use wrong_frames::InvalidFrames;
 pub(crate) struct Session {
     context: Arc<Context>,
     outbox: Arc<Outbox<Tcp>>,
-    /// Whether compression was negotiated.
-    deflates: bool,
-    /// Address of its client.
-    client: IpAddr,
+    /// `None` once its user is known: then this takes no space.
+    beginning: Option<Box<Beginning>>,
     /// Set once its user is known.
     state: Option<Box<SessionState>>,
-    /// Until when it has to send `hello`.
-    hello_by: Instant,
     /// What has to be done before the next frame is read.
     busy: Option<Busy>,
     invalid_frames: InvalidFrames,
+}
+
+/// What is needed only until the user of a session is known.
+struct Beginning {
+    /// Whether compression was negotiated.
+    deflates: bool,
+    /// Address of the client.
+    client: IpAddr,
+    /// Until when the client has to send `hello`.
+    hello_by: Instant,
 }
 
 enum Busy {
@@ -91,8 +97,9 @@ impl Session {
         context: Arc<Context>,
     ) -> Self {
         let hello_by = Instant::now() + context.config().timings.hello;
+        let beginning = Some(Box::new(Beginning { deflates, client, hello_by }));
         let invalid_frames = InvalidFrames::default();
-        Self { context, outbox, deflates, client, state: None, hello_by, busy: None, invalid_frames }
+        Self { context, outbox, beginning, state: None, busy: None, invalid_frames }
     }
 
     /// Sends a frame that is not one of a room's events.
@@ -300,7 +307,7 @@ impl Protocol for Session {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.state.is_none().then_some(self.hello_by)
+        self.beginning.as_ref().map(|beginning| beginning.hello_by)
     }
 
     fn on_probe(&mut self) -> Option<CloseReason> {

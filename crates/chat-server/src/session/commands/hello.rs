@@ -146,9 +146,10 @@ impl Session {
         reference: Option<Reference>,
         replaced: Memberships,
     ) {
+        let Some(beginning) = &self.beginning else { return };
         let HelloAs { user, proof, client, render, .. } = &hello;
         let user = Arc::new(user.clone());
-        let encodings = self.context.encodings.for_connection(self.deflates);
+        let encodings = self.context.encodings.for_connection(beginning.deflates);
         let encoding = if *render { encodings.v2_html } else { encodings.v2 };
         let outbox: Arc<dyn FrameSink> = Arc::clone(&self.outbox) as _;
         let limits = self.context.config().limits;
@@ -161,7 +162,7 @@ impl Session {
             Arc::clone(&user),
             credential,
             limits.sessions,
-            self.client,
+            beginning.client,
             outbox,
             encoding,
         );
@@ -204,6 +205,7 @@ impl Session {
         if let Some(list) = &list {
             self.send_list(list.handle());
         }
+        self.beginning = None;
         self.state = Some(Box::new(SessionState {
             user,
             encoding,

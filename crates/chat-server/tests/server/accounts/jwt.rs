@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use chat_accounts::{JwtKeys, JwtVerifier};
 use chat_protocol::Timestamp;
+use chat_testkit::jwt;
 use chat_testkit::v2::Session;
-use ring::hmac;
 use serde_json::{Value, json};
 
 use super::{User, end, refused};
@@ -38,10 +38,7 @@ fn signed(header: &Value, mut claims: Value) -> String {
             claims[name] = value;
         }
     }
-    let encoded = |value: &Value| BASE64.encode(value.to_string());
-    let text = format!("{}.{}", encoded(header), encoded(&claims));
-    let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET), text.as_bytes());
-    format!("{text}.{}", BASE64.encode(signature))
+    jwt::signed(SECRET, header, &claims)
 }
 
 #[tokio::test(flavor = "multi_thread")]
