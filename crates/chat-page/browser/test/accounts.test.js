@@ -187,6 +187,18 @@ browserTest('what is read on one device is read on all, over a restart of the se
   await second.joinRoom('tea');
   for (const user of all) await until('nothing is unread', async () => await badge(user) === '');
 
+  // what is read while there is no connection is read everywhere afterwards
+  await desktop.joinRoom('lobby');
+  await second.joinRoom('lobby');
+  await ben.sendMany(1, () => 'before the outage');
+  for (const user of all) await until('a message is unread', async () => await badge(user) === '1');
+  await server.kill();
+  await until('the second tab is offline', async () => await second.banner() !== 'none');
+  await second.page.locator('#rooms-list a[data-room="tea"]').click();
+  await until('the second tab has read it', async () => await badge(second) === '');
+  await server.start();
+  for (const user of all) await until('nothing is unread', async () => await badge(user) === '');
+
   // a room that is left is left on all devices
   await phone.page.locator('#open-rooms').click();
   await phone.page.locator('#rooms-list a[data-room="tea"]').click();

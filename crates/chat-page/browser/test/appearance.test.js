@@ -121,6 +121,36 @@ for (const [name, options] of [['375', PHONE], ['320', NARROW]]) {
   });
 }
 
+for (const [name, options] of [['375', PHONE], ['320', NARROW]]) {
+  browserTest(`on a phone ${name} pixels wide an account can be created and changed`, async (fixture) => {
+    const server = await fixture.server();
+    const ana = await fixture.visitor(server, '/', options);
+    ana.expectsRefusals = true;
+    const fits = async () => {
+      assert.deepEqual(await sidewise(ana), { scrolls: false, out: [] });
+      assert.deepEqual(await tooSmall(ana), []);
+    };
+    await ana.page.locator('#entry-sign-in').tap();
+    await fits();
+    await ana.page.locator('#entry-register').tap();
+    await fits();
+    await ana.page.locator('#entry-name').fill('ana');
+    await ana.page.locator('#entry-password').fill('correct horse');
+    await ana.page.locator('#entry-join').tap();
+    await ana.waitForRoom('lobby');
+
+    await ana.page.locator('#open-rooms').tap();
+    await ana.page.locator('#open-settings').tap();
+    await ana.page.locator('#open-account').tap();
+    await ana.page.locator('#devices li').first().waitFor();
+    const dialog = ana.page.locator('#account');
+    await until('the animation has ended', () => dialog.evaluate((element) => element.getAnimations().length === 0));
+    await fits();
+    await ana.page.locator('#account-sign-out').tap();
+    await ana.page.locator('#entry').waitFor();
+  });
+}
+
 browserTest('on a phone the rooms button shows unread messages in other rooms', async (fixture) => {
   const server = await fixture.server();
   const ana = await fixture.user(server, 'ana', 'lobby', PHONE);

@@ -217,7 +217,7 @@ export class Chat extends Signal {
     client.on('joined', (joined) => this.#joined(joined));
     client.on('left', (left) => this.#left(left));
     client.on('list', (list) => {
-      for (const { room, epoch, readUpTo } of list.values()) this.rooms.get(room)?.readOn({ epoch, upTo: readUpTo });
+      for (const entry of list.values()) this.rooms.get(entry.room)?.listed(entry);
       if (this.shown) this.joinListed();
     });
     client.on('read', ({ room, ...mark }) => this.rooms.get(room)?.readOn(mark));

@@ -139,6 +139,13 @@ export class RoomState extends Signal {
     this.emit('divider');
   }
 
+  /** The list of the user's rooms has arrived, for the first time or after a reconnect. */
+  listed({ epoch, readUpTo: upTo }) {
+    this.readOn({ epoch, upTo });
+    // A mark may have been lost with the connection. What is not saved yet is sent when it is.
+    if (this.#markTimer === undefined) this.#shareReadMark();
+  }
+
   /** Up to where the user has read, according to the server. `null` if it does not know. */
   #readElsewhere(epoch) {
     const entry = this.#client.list?.get(this.name);
@@ -391,8 +398,13 @@ export class RoomState extends Signal {
     clearTimeout(this.#markTimer);
     this.#markTimer = undefined;
     persistent.set(this.#markKey, { epoch: this.room.epoch, seq: this.readSeq });
+    this.#shareReadMark();
+  }
+
+  /** Sends the read position to the other devices of the user, if the server does not know it. */
+  #shareReadMark() {
     const known = this.#readElsewhere(this.room.epoch);
-    // If it fails, the next mark repeats it.
+    // If it fails, the next mark or the next list repeats it.
     if (known !== null && known < this.readSeq) this.#client.markRead(this.name, this.readSeq).catch(() => {});
   }
 
