@@ -10,6 +10,9 @@ use crate::link::Direction;
 use crate::run::Run;
 use crate::world::{ROOMS, World};
 
+/// The fewest messages of a room that the operator keeps.
+pub(crate) const MIN_KEPT: u64 = 40;
+
 /// The faults in progress.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
@@ -62,7 +65,7 @@ impl Faults {
             }
             12..17 => delete(world),
             17 => {
-                let count = world.rng.random_range(40..200);
+                let count = world.rng.random_range(MIN_KEPT..200);
                 if let Some(server) = &world.server {
                     server.engine.set_retention(Retention::new(None, Some(count)));
                 }
