@@ -27,10 +27,12 @@ pub(crate) enum LogKind {
     LookUp,
     /// Connections that cannot be accepted.
     Accept,
+    /// Accounts that cannot be read or changed.
+    Accounts,
 }
 
 impl LogKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Origin,
         Self::Connections,
         Self::Handshakes,
@@ -40,6 +42,7 @@ impl LogKind {
         Self::History,
         Self::LookUp,
         Self::Accept,
+        Self::Accounts,
     ];
 
     fn name(self) -> &'static str {
@@ -53,6 +56,7 @@ impl LogKind {
             Self::History => "history not readable",
             Self::LookUp => "look-up failed",
             Self::Accept => "connections not accepted",
+            Self::Accounts => "accounts not readable",
         }
     }
 }

@@ -9,11 +9,13 @@ pub(crate) mod memberships;
 pub(crate) mod names;
 pub(crate) mod sessions;
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
+use chat_log::Passed;
 use chat_page::Pages;
 use chat_rooms::{BacklogBudget, Engine};
 use tokio::sync::Semaphore;
@@ -22,7 +24,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::accounts::Accounts;
 use crate::admission::addresses::Addresses;
-use crate::admission::client_log::ClientLog;
+use crate::admission::client_log::{ClientLog, LogKind};
 use crate::config::Config;
 use crate::context::classic_clients::ClassicClients;
 use crate::context::drain::Drain;
@@ -76,6 +78,13 @@ impl Context {
     pub(crate) async fn shutdown_grace_elapsed(&self) {
         self.stopping.cancelled().await;
         tokio::time::sleep(CLOSE_ANSWER_TIMEOUT).await;
+    }
+
+    /// Logs that accounts cannot be read or changed.
+    pub(crate) fn log_accounts_failure(&self, error: &dyn fmt::Display) {
+        if let Some(Passed { suppressed }) = self.log.pass(LogKind::Accounts) {
+            tracing::warn!(%error, suppressed, "accounts can't be read or changed");
+        }
     }
 
     /// The current configuration. Do not hold the guard for long: load it again instead.

@@ -106,7 +106,9 @@ impl Session {
         match accounts.filter(|_| !is_free) {
             None => self.identified(hello, reference),
             Some(accounts) => {
-                self.busy = Some(Busy::Working(identify(check_name(accounts, hello), reference).boxed()));
+                self.busy = Some(Busy::Working(
+                    identify(check_name(Arc::clone(&self.context), accounts, hello), reference).boxed(),
+                ));
             }
         }
         None
@@ -170,7 +172,7 @@ impl Session {
         if let (Some(accounts), Proof::Guest { free: Some(free), .. }) = (&self.context.accounts, proof)
             && !accounts.still_holds(*free)
         {
-            let checking = check_name(accounts.clone(), hello);
+            let checking = check_name(Arc::clone(&self.context), accounts.clone(), hello);
             self.busy = Some(Busy::Working(check_again(checking, reference, replaced).boxed()));
             return;
         }
@@ -228,7 +230,7 @@ impl Session {
             match list.read(&accounts, &context.engine).await {
                 // an outbox that no longer accepts frames signals that to its own task
                 Ok(rooms) => drop(outbox.offer(&rooms.iter().map(frames::v2_frame).collect::<Vec<_>>())),
-                Err(error) => tracing::warn!(%error, "the list of a user could not be read"),
+                Err(error) => context.log_accounts_failure(&error),
             }
         });
     }
@@ -244,11 +246,14 @@ async fn sign_in(
 ) -> Result<(Identity, Proof), HelloError> {
     let SignedIn { account, credential } = match accounts.authenticate(token).await {
         Err(SignInError::NewSubject(claims)) => {
-            let created = accounts.create_for_subject(&claims, username).await.map_err(new_subject)?;
+            let created = accounts
+                .create_for_subject(&claims, username)
+                .await
+                .map_err(|error| new_subject(context, error))?;
             context.end_guests(&created.account.username).await;
             created
         }
-        other => other.map_err(not_signed_in)?,
+        other => other.map_err(|error| not_signed_in(context, error))?,
     };
     if username.is_some_and(|username| *username != account.username) {
         return Err(HelloError::NotAccepted("the token belongs to a user of another name".to_owned()));
@@ -257,14 +262,17 @@ async fn sign_in(
     Ok((user, Proof::Account { credential, was: account.guests }))
 }
 
-fn not_signed_in(error: SignInError) -> HelloError {
+fn not_signed_in(context: &Context, error: SignInError) -> HelloError {
     match error {
-        SignInError::Store(_) => HelloError::TryAgain(ErrorCode::StoreUnavailable, error.to_string()),
+        SignInError::Store(ref cause) => {
+            context.log_accounts_failure(cause);
+            HelloError::TryAgain(ErrorCode::StoreUnavailable, error.to_string())
+        }
         other => HelloError::NotAccepted(other.to_string()),
     }
 }
 
-fn new_subject(error: NewSubjectError) -> HelloError {
+fn new_subject(context: &Context, error: NewSubjectError) -> HelloError {
     match error {
         NewSubjectError::NoName => {
             let message = "your account needs a name: send hello with a valid username";
@@ -274,12 +282,16 @@ fn new_subject(error: NewSubjectError) -> HelloError {
             let message = "your account needs another name: this one, or one that looks like it, is taken";
             HelloError::TryAgain(ErrorCode::NameReserved, message.to_owned())
         }
-        NewSubjectError::Failed(error) => not_signed_in(error),
+        NewSubjectError::Failed(error) => not_signed_in(context, error),
     }
 }
 
 /// Checks that the name of a guest belongs to no account.
-async fn check_name(accounts: Accounts, mut hello: HelloAs) -> Result<HelloAs, HelloError> {
+async fn check_name(
+    context: Arc<Context>,
+    accounts: Accounts,
+    mut hello: HelloAs,
+) -> Result<HelloAs, HelloError> {
     let checked = accounts.check_guest(hello.user.username().clone()).await;
     match (checked, &mut hello.proof) {
         (Ok(Ok(name)), Proof::Guest { free, .. }) => *free = Some(name),
@@ -290,7 +302,7 @@ async fn check_name(accounts: Accounts, mut hello: HelloAs) -> Result<HelloAs, H
             return Err(HelloError::TryAgain(ErrorCode::NameReserved, message.to_owned()));
         }
         (Err(error), _) => {
-            tracing::debug!(%error, "a name could not be checked");
+            context.log_accounts_failure(&error);
             let message = "storage is unavailable; try again later".to_owned();
             return Err(HelloError::TryAgain(ErrorCode::StoreUnavailable, message));
         }

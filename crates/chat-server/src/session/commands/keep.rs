@@ -31,7 +31,7 @@ impl Session {
                     error_frame(reference, ErrorCode::Forbidden, "the account does not exist")
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "a list of rooms could not be changed");
+                    context.log_accounts_failure(&error);
                     let message = "storage is unavailable; try again later";
                     error_frame(reference, ErrorCode::StoreUnavailable, message)
                 }

@@ -27,7 +27,7 @@ impl Session {
                     "this room is not in your list: keep it first",
                 ),
                 Err(error) => {
-                    tracing::debug!(%error, "a read mark could not be stored");
+                    context.log_accounts_failure(&error);
                     let message = "storage is unavailable; try again later";
                     error_frame(reference, ErrorCode::StoreUnavailable, message)
                 }

@@ -21,7 +21,8 @@ impl Session {
                     ServerFrame::Renewed(Renewed { reference, expires_at })
                 }
                 Ok(_) => error_frame(reference, ErrorCode::Forbidden, "the token belongs to another user"),
-                Err(error @ SignInError::Store(_)) => {
+                Err(ref error @ SignInError::Store(ref cause)) => {
+                    context.log_accounts_failure(cause);
                     error_frame(reference, ErrorCode::StoreUnavailable, error.to_string())
                 }
                 // the session goes on until its own token expires
