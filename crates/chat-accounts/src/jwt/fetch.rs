@@ -1,15 +1,10 @@
 //! Requests the keys of an issuer by HTTP.
 
 use std::fmt;
-use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::crypto::ring::default_provider;
-use rustls_native_certs::CertificateResult;
+use ureq::Agent;
 use ureq::http::Uri;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::{Agent, Proxy};
 
 use super::{JwtKeyError, JwtKeyErrorKind};
 
@@ -22,7 +17,6 @@ pub(super) const MAX_SIZE: u64 = 256 * 1_024;
 pub(super) struct Endpoint {
     url: Uri,
     shown: String,
-    is_https: bool,
     timeout: Duration,
 }
 
@@ -40,8 +34,7 @@ impl Endpoint {
         }
         let host = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, host)| host);
         let shown = format!("{scheme}://{host}{}", uri.path());
-        let is_https = scheme == "https";
-        Ok(Self { url: uri, shown, is_https, timeout: TIMEOUT })
+        Ok(Self { url: uri, shown, timeout: TIMEOUT })
     }
 
     /// Sends the request and returns the body of the response. It blocks.
@@ -58,40 +51,14 @@ impl Endpoint {
         response.body_mut().with_config().limit(MAX_SIZE).read_to_vec().map_err(|error| self.failed(error))
     }
 
-    /// A client for one request. It reads the certificates that the system trusts each time, which
-    /// is seldom, so that a new one is trusted without a restart.
+    /// A client for one request, which is seldom.
     fn agent(&self) -> Result<Agent, JwtKeyError> {
-        let is_elsewhere = self.url.host().is_some_and(|host| !is_loopback(host));
-        let proxy = if is_elsewhere { Proxy::try_from_env() } else { None };
-        // a proxy may be reached over https, too
-        let certificates =
-            if self.is_https || proxy.is_some() { self.trusted_certificates()? } else { Vec::new() };
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::Specific(Arc::new(certificates)))
-            .unversioned_rustls_crypto_provider(Arc::new(default_provider()))
-            .build();
-        Ok(Agent::config_builder()
-            .tls_config(tls)
-            .proxy(proxy)
+        let settings = chat_http::settings(&self.url).map_err(|error| self.unreachable(error))?;
+        Ok(settings
             .timeout_global(Some(self.timeout))
-            .http_status_as_error(false)
-            // a redirect could name any host
-            .max_redirects(0)
             .accept("application/jwk-set+json, application/json")
-            .user_agent(concat!("chatd/", env!("CARGO_PKG_VERSION")))
             .build()
             .into())
-    }
-
-    /// The certificates that the system trusts, or those in the file that `SSL_CERT_FILE` names.
-    fn trusted_certificates(&self) -> Result<Vec<Certificate<'static>>, JwtKeyError> {
-        let CertificateResult { certs, errors, .. } = rustls_native_certs::load_native_certs();
-        if certs.is_empty() {
-            let reason = errors.first().map_or("there are none".to_owned(), ToString::to_string);
-            let reason = format!("the certificates that this system trusts can't be read: {reason}");
-            return Err(self.unreachable(reason));
-        }
-        Ok(certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect())
     }
 
     fn failed(&self, error: ureq::Error) -> JwtKeyError {
@@ -118,12 +85,6 @@ impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.shown, f)
     }
-}
-
-/// Whether a host is this machine. The environment's proxy would be asked to connect to itself.
-fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]
@@ -197,16 +158,6 @@ mod tests {
             if let Err(error) = answer {
                 assert!(error.to_string().ends_with("its answer has more than 262144 bytes"), "{error}");
             }
-        }
-    }
-
-    #[test]
-    fn a_proxy_is_not_used_for_this_machine() {
-        for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.10", "[::1]", "::1"] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in ["chat.example", "10.0.0.1", "[2001:db8::1]", "localhost.example"] {
-            assert!(!is_loopback(host), "{host}");
         }
     }
 }

@@ -2,20 +2,17 @@
 
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use chat_admin::v1::Problem;
+use chat_http::CertificatesError;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use rustls_native_certs::CertificateResult;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_rustls::rustls;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::{Agent, Proxy};
+use ureq::Agent;
 
 use crate::cli::Secret;
 
@@ -27,8 +24,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) enum RequestError {
     #[error("{0} is not the URL of an admin listener: expected http://HOST:PORT or https://HOST:PORT")]
     Url(Server),
-    #[error("the certificates that this system trusts can't be read: {0}")]
-    Certificates(String),
+    #[error(transparent)]
+    Certificates(#[from] CertificatesError),
     #[error("{0} does not answer: {1}")]
     NoAnswer(Server, #[source] io::Error),
     #[error("the connection to {0} can't be encrypted: {1}")]
@@ -92,28 +89,10 @@ impl Client {
     /// read.
     pub(in crate::commands) fn new(url: &Uri, token: Option<Secret>) -> Result<Self, RequestError> {
         let server = Server::of(url);
-        let is_https = match (url.scheme_str(), url.host()) {
-            (Some("http"), Some(_)) => false,
-            (Some("https"), Some(_)) => true,
-            _ => return Err(RequestError::Url(server)),
-        };
-        let proxy = url.host().filter(|host| !is_loopback(host)).and_then(|_| Proxy::try_from_env());
-        // a proxy may be reached over https, too
-        let certificates = if is_https || proxy.is_some() { trusted_certificates()? } else { Vec::new() };
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::Specific(Arc::new(certificates)))
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .build();
-        let agent = Agent::config_builder()
-            .tls_config(tls)
-            .proxy(proxy)
-            .timeout_global(Some(TIMEOUT))
-            .http_status_as_error(false)
-            // the API does not redirect
-            .max_redirects(0)
-            .user_agent(concat!("chatd/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .into();
+        if !matches!((url.scheme_str(), url.host()), (Some("http" | "https"), Some(_))) {
+            return Err(RequestError::Url(server));
+        }
+        let agent = chat_http::settings(url)?.timeout_global(Some(TIMEOUT)).build().into();
         Ok(Self { server, token, agent })
     }
 
@@ -208,22 +187,6 @@ impl Client {
     }
 }
 
-/// Whether a host is this machine. The environment's proxy would be asked to connect to itself.
-fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-/// The certificates that the system trusts, or those in the file that `SSL_CERT_FILE` names.
-fn trusted_certificates() -> Result<Vec<Certificate<'static>>, RequestError> {
-    let CertificateResult { certs, errors, .. } = rustls_native_certs::load_native_certs();
-    if certs.is_empty() {
-        let reason = errors.first().map_or("there are none".to_owned(), ToString::to_string);
-        return Err(RequestError::Certificates(reason));
-    }
-    Ok(certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect())
-}
-
 /// The path and the query of a request.
 fn target(path: &[&str], query: &[(&str, &str)]) -> String {
     let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
@@ -240,16 +203,6 @@ fn target(path: &[&str], query: &[(&str, &str)]) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_proxy_is_not_used_for_this_machine() {
-        for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.10", "[::1]", "::1"] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in ["chat.example", "10.0.0.1", "[2001:db8::1]", "localhost.example"] {
-            assert!(!is_loopback(host), "{host}");
-        }
-    }
 
     #[test]
     fn errors_name_the_server_without_the_password_of_its_url() {
