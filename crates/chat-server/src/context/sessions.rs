@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::{RangeBounds, RangeInclusive};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -137,7 +138,7 @@ impl Sessions {
         let state = State { account, ..State::default() };
         let entry = Arc::new(Entry {
             user,
-            expires_at: AtomicI64::new(expires_at.map_or(i64::MAX, Timestamp::as_millis)),
+            expires_at: AtomicI64::new(millis(expires_at)),
             id: rand::random(),
             address,
             began_at: Timestamp::now(),
@@ -195,27 +196,32 @@ impl Sessions {
     /// Ends the sessions of a user, except those with the token `keep`; they cannot be replaced.
     /// Returns their number.
     pub(crate) fn end_user(&self, user: &UserId, keep: Option<&TokenId>, code: CloseCode) -> usize {
-        let mut open = self.open.lock();
-        let ended: Vec<_> = sessions_of(&open, user)
-            .filter(|(_, entry)| keep.is_none() || !entry.has_token(keep))
-            .map(|(key, _)| key.clone())
-            .collect();
-        let ended: Vec<_> = ended.iter().filter_map(|key| open.remove(key)).collect();
-        drop(open);
-        ended.iter().for_each(|entry| entry.end(End::Close(code)));
-        ended.len()
+        let is_ended = |entry: &Entry| keep.is_none() || !entry.has_token(keep);
+        self.end_where(of_user(user), is_ended, || End::Close(code))
     }
 
     /// Ends the sessions of a user with this token; they cannot be replaced.
     pub(crate) fn end_token(&self, user: &UserId, token: &TokenId) {
+        let is_ended = |entry: &Entry| entry.has_token(Some(token));
+        self.end_where(of_user(user), is_ended, || End::Close(CloseCode::NotAccepted));
+    }
+
+    /// Ends the sessions with a key of the range for which `is_ended` is true; they cannot be
+    /// replaced. Returns their number.
+    fn end_where(
+        &self,
+        range: impl RangeBounds<Key>,
+        is_ended: impl Fn(&Entry) -> bool,
+        end: impl Fn() -> End,
+    ) -> usize {
         let mut open = self.open.lock();
-        let ended: Vec<_> = sessions_of(&open, user)
-            .filter(|(_, entry)| entry.has_token(Some(token)))
-            .map(|(key, _)| key.clone())
-            .collect();
-        let ended: Vec<_> = ended.iter().filter_map(|key| open.remove(key)).collect();
+        let in_range = open.range(range);
+        let keys: Vec<_> =
+            in_range.filter(|(_, entry)| is_ended(entry)).map(|(key, _)| key.clone()).collect();
+        let ended: Vec<_> = keys.iter().filter_map(|key| open.remove(key)).collect();
         drop(open);
-        ended.iter().for_each(|entry| entry.end(End::Close(CloseCode::NotAccepted)));
+        ended.iter().for_each(|entry| entry.end(end()));
+        ended.len()
     }
 
     /// The tokens of sessions that expire before this time.
@@ -231,22 +237,14 @@ impl Sessions {
 
     /// Sets when the sessions of a token expire. Those of an expired one end.
     pub(crate) fn set_expiry(&self, token: &Token, expires_at: Option<Timestamp>, now: Timestamp) {
-        let mut open = self.open.lock();
-        let concerned: Vec<_> = sessions_of(&open, &token.account)
-            .filter(|(_, entry)| entry.has_token(Some(&token.id)))
-            .map(|(key, entry)| (key.clone(), Arc::clone(entry)))
-            .collect();
-        let has_expired = expires_at.is_some_and(|expires_at| expires_at <= now);
-        for (key, entry) in &concerned {
-            let millis = expires_at.map_or(i64::MAX, Timestamp::as_millis);
-            entry.expires_at.store(millis, Ordering::Relaxed);
-            if has_expired {
-                open.remove(key);
-            }
-        }
-        drop(open);
-        if has_expired {
-            concerned.iter().for_each(|(_, entry)| entry.end(End::Expired));
+        let is_concerned = |entry: &Entry| entry.has_token(Some(&token.id));
+        if expires_at.is_some_and(|expires_at| expires_at <= now) {
+            self.end_where(of_user(&token.account), is_concerned, || End::Expired);
+        } else {
+            // under the lock: a session that has another token by now keeps its own time
+            let open = self.open.lock();
+            let of_account = sessions_of(&open, &token.account).map(|(_, entry)| entry);
+            of_account.filter(|entry| is_concerned(entry)).for_each(|entry| entry.set_expiry(expires_at));
         }
     }
 
@@ -254,8 +252,7 @@ impl Sessions {
     pub(crate) fn set_credential(&self, user: &UserId, session: u64, credential: &Credential) {
         let open = self.open.lock();
         if let Some(entry) = open.get(&(user.clone(), session)) {
-            let millis = credential.expires_at().map_or(i64::MAX, Timestamp::as_millis);
-            entry.expires_at.store(millis, Ordering::Relaxed);
+            entry.set_expiry(credential.expires_at());
             let token = credential.token().cloned().map(Arc::new);
             entry.state.lock().account.get_or_insert_default().token = token;
         }
@@ -263,16 +260,11 @@ impl Sessions {
 
     /// Ends the sessions whose token was not made by this server and has expired.
     pub(crate) fn end_expired(&self, now: Timestamp) {
-        let mut open = self.open.lock();
         let has_expired = |entry: &Entry| {
             entry.expires_at.load(Ordering::Relaxed) <= now.as_millis()
                 && entry.state.lock().token().is_none()
         };
-        let expired: Vec<_> =
-            open.iter().filter(|(_, entry)| has_expired(entry)).map(|(key, _)| key.clone()).collect();
-        let expired: Vec<_> = expired.iter().filter_map(|key| open.remove(key)).collect();
-        drop(open);
-        expired.iter().for_each(|entry| entry.end(End::Expired));
+        self.end_where(.., has_expired, || End::Expired);
     }
 
     /// Sends a frame to the other sessions of a user.
@@ -307,11 +299,7 @@ impl Sessions {
 
     /// Ends the sessions of a guest, which has to sign in from now on.
     pub(crate) fn end_guest(&self, guest: &UserId) {
-        let mut open = self.open.lock();
-        let ended: Vec<_> = sessions_of(&open, guest).map(|(key, _)| key.clone()).collect();
-        let ended: Vec<_> = ended.iter().filter_map(|key| open.remove(key)).collect();
-        drop(open);
-        ended.iter().for_each(|entry| entry.end(End::SignIn));
+        self.end_where(of_user(guest), |_| true, || End::SignIn);
     }
 
     /// The sinks of all sessions whose `welcome` is queued.
@@ -339,6 +327,10 @@ impl Sessions {
 }
 
 impl Entry {
+    fn set_expiry(&self, expires_at: Option<Timestamp>) {
+        self.expires_at.store(millis(expires_at), Ordering::Relaxed);
+    }
+
     fn has_token(&self, id: Option<&TokenId>) -> bool {
         self.state.lock().token().map(|token| &token.id) == id
     }
@@ -360,7 +352,17 @@ fn sessions_of<'a>(
     open: &'a BTreeMap<Key, Arc<Entry>>,
     user: &UserId,
 ) -> impl Iterator<Item = (&'a Key, &'a Arc<Entry>)> {
-    open.range((user.clone(), 0)..=(user.clone(), u64::MAX))
+    open.range(of_user(user))
+}
+
+/// The keys of the sessions of a user.
+fn of_user(user: &UserId) -> RangeInclusive<Key> {
+    (user.clone(), 0)..=(user.clone(), u64::MAX)
+}
+
+/// The time in [`Entry::expires_at`].
+fn millis(expires_at: Option<Timestamp>) -> i64 {
+    expires_at.map_or(i64::MAX, Timestamp::as_millis)
 }
 
 /// A `chat.v2` session, for an admin's list.
