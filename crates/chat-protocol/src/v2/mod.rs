@@ -9,6 +9,7 @@ mod commands;
 mod event;
 mod field;
 mod from_field;
+mod list;
 mod read;
 mod rendered;
 mod server;
@@ -18,12 +19,12 @@ mod write;
 pub use asyncapi::asyncapi;
 pub use client::{ClientFrame, Command, Hello, History, Join, Keep, MarkRead, Members, Send};
 pub use event::frame;
+pub use list::{Dropped, Inbox, Kept, Read, RoomList, RoomListEntry};
 pub use read::{Rejected, read};
 pub use rendered::{RENDERED_BYTES, Written, write_rendered};
 pub use server::{
-    Ack, Bye, Deleted, Dropped, Error, HistoryPage, Inbox, Joined, Kept, Left, MembersPage, MessageFrame,
-    Notice, Presence, Read, Renewed, RoomList, RoomListEntry, ServerFrame, StoredMessage, SyncFrame, Typing,
-    User, Welcome, WelcomeLimits,
+    Ack, Bye, Deleted, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence,
+    Renewed, ServerFrame, StoredMessage, SyncFrame, Typing, User, Welcome, WelcomeLimits,
 };
 pub use write::{size_hint, write, write_frame};
 

@@ -1,0 +1,100 @@
+//! The frames about the list of the user's rooms.
+//!
+//! The comments on frames and fields are also the descriptions in docs/asyncapi.json, so they
+//! contain no links.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Epoch, Notify, Reference, RoomKind, RoomName, Username};
+
+/// The list of the user's rooms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RoomList {
+    /// The rooms, by name.
+    pub entries: Vec<RoomListEntry>,
+    /// Whether another frame of this type follows with more rooms.
+    pub more: bool,
+}
+
+/// A room in the list of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RoomListEntry {
+    /// The room.
+    pub room: RoomName,
+    /// What kind of entry this is.
+    pub kind: RoomKind,
+    /// Whether the room is a favourite.
+    pub favourite: bool,
+    /// What the user is notified of.
+    pub notify: Notify,
+    /// The epoch to which the numbers belong.
+    pub epoch: Epoch,
+    /// The number of the newest event of the room.
+    pub newest: u64,
+    /// The number of the newest message that the user has read.
+    pub read_up_to: u64,
+    /// How many messages of others come after it; at most 100.
+    pub unread: u64,
+    /// How many of them mention the user; at most 100.
+    pub mentions: u64,
+}
+
+/// A room is in the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Kept {
+    /// The `ref` of the `keep`, for the session that sent it.
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+    /// The entry.
+    pub entry: RoomListEntry,
+}
+
+/// A room is no longer in the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Dropped {
+    /// The `ref` of the `keep`, for the session that sent it.
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+    /// The room.
+    pub room: RoomName,
+}
+
+/// The user has read messages of a room in the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Read {
+    /// The `ref` of the `mark_read`, for the session that sent it.
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+    /// The room.
+    pub room: RoomName,
+    /// The epoch to which the number belongs.
+    pub epoch: Epoch,
+    /// The number of the newest message that the user has read.
+    pub up_to: u64,
+    /// How many messages of others come after it; at most 100.
+    pub unread: u64,
+    /// How many of them mention the user; at most 100.
+    pub mentions: u64,
+}
+
+/// There are new messages in a room of the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Inbox {
+    /// The room.
+    pub room: RoomName,
+    /// The number of the newest message.
+    pub up_to: u64,
+    /// How many messages of others the user has not read; at most 100.
+    pub unread: u64,
+    /// How many of them mention the user; at most 100.
+    pub mentions: u64,
+    /// The name of the sender of the newest message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Username>,
+}
