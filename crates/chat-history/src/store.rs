@@ -347,9 +347,7 @@ impl Retention {
     /// The earliest time of a message that is not too old at the time `now`; `None` if no message
     /// is too old.
     pub fn sent_after(&self, now: Timestamp) -> Option<Timestamp> {
-        let millis = |age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-        let earliest = |age| Timestamp::from_millis(now.as_millis().saturating_sub(millis(age)));
-        self.max_age.map(earliest)
+        self.max_age.map(|age| now.saturating_sub(age))
     }
 }
 

@@ -103,8 +103,7 @@ pub(super) async fn create(
     let InviteRequest { uses, for_s } = body(request)?;
     let (code, now) = (InviteCode::random(), Timestamp::now());
     let valid = Duration::from_secs(for_s.unwrap_or(WEEK));
-    let millis = i64::try_from(valid.as_millis()).unwrap_or(i64::MAX);
-    let expires_at = Timestamp::from_millis(now.as_millis().saturating_add(millis));
+    let expires_at = now.saturating_add(valid);
     let new =
         NewInvite::new(code.hash(), now).with_uses(uses.unwrap_or(NonZeroU32::MIN)).expiring_at(expires_at);
     let invite = service(&admin)?.store().add_invite(new).await.map_err(|error| match error {

@@ -23,6 +23,18 @@ impl Timestamp {
         self.0
     }
 
+    /// This time and a duration, or the last possible time if that is later.
+    #[must_use]
+    pub fn saturating_add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(millis(duration)))
+    }
+
+    /// This time without a duration, or the first possible time if that is earlier.
+    #[must_use]
+    pub fn saturating_sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(duration)))
+    }
+
     /// The current time of the system's clock.
     pub fn now() -> Self {
         Self::from(SystemTime::now())
@@ -31,9 +43,12 @@ impl Timestamp {
 
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
-        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        Self(millis(time.duration_since(UNIX_EPOCH).unwrap_or_default()))
     }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl fmt::Display for Timestamp {
@@ -64,5 +79,19 @@ impl schemars::JsonSchema for Timestamp {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_and_differences_stay_within_the_range() {
+        let now = Timestamp::from_millis(5_000);
+        assert_eq!(now.saturating_add(Duration::from_secs(2)), Timestamp::from_millis(7_000));
+        assert_eq!(now.saturating_sub(Duration::from_secs(7)), Timestamp::from_millis(-2_000));
+        assert_eq!(now.saturating_add(Duration::MAX), Timestamp::from_millis(i64::MAX));
+        assert_eq!(Timestamp::from_millis(i64::MIN).saturating_sub(Duration::MAX).as_millis(), i64::MIN);
     }
 }

@@ -177,9 +177,3 @@ impl Accounts {
         }
     }
 }
-
-/// A time in the future.
-pub(crate) fn after(now: Timestamp, time: Duration) -> Timestamp {
-    let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-    Timestamp::from_millis(now.as_millis().saturating_add(millis))
-}

@@ -9,7 +9,7 @@ use chat_accounts::{
 use chat_protocol::{Timestamp, Username};
 use tokio::time::Instant;
 
-use crate::accounts::{Accounts, SESSION_LIFE, TooManyAttempts, after};
+use crate::accounts::{Accounts, SESSION_LIFE, TooManyAttempts};
 use crate::admission::addresses::ClientAddress;
 use crate::metrics;
 
@@ -115,9 +115,9 @@ impl Accounts {
     /// Notes that a token is in use, unless that was done lately.
     async fn extend(&self, token: &mut Token) -> Result<(), StoreError> {
         let now = Timestamp::now();
-        let is_fresh = after(token.last_used_at, NOTE_INTERVAL) > now;
+        let is_fresh = token.last_used_at.saturating_add(NOTE_INTERVAL) > now;
         if !is_fresh {
-            let expiry = after(now, SESSION_LIFE);
+            let expiry = now.saturating_add(SESSION_LIFE);
             self.store().use_token(token.id.clone(), now, Some(expiry)).await?;
             token.note_use(now, Some(expiry));
         }
@@ -230,7 +230,8 @@ impl Accounts {
         device: Option<Label>,
     ) -> Result<NewSession, SignInError> {
         let (secret, now) = (TokenSecret::random(), Timestamp::now());
-        let mut new = NewToken::session(account.id.clone(), secret.hash(), now, after(now, SESSION_LIFE));
+        let mut new =
+            NewToken::session(account.id.clone(), secret.hash(), now, now.saturating_add(SESSION_LIFE));
         new.label = device;
         new.password = account.password_hash.clone();
         match self.store().add_token(new).await {

@@ -4,7 +4,7 @@ use chat_accounts::{Account, StoreError};
 use chat_history::{HistoryError, UserQuery};
 use chat_protocol::{CloseCode, DeletedBy, Timestamp, UserId};
 
-use crate::accounts::{Accounts, NAME_KEPT, after};
+use crate::accounts::{Accounts, NAME_KEPT};
 use crate::context::Context;
 
 /// Why an account was not deleted. If its messages are being erased, it is disabled, and some of
@@ -41,7 +41,7 @@ impl Context {
                 self.erase_messages(accounts, author, by).await?;
             }
         }
-        accounts.store().delete(id.clone(), after(now, NAME_KEPT)).await?;
+        accounts.store().delete(id.clone(), now.saturating_add(NAME_KEPT)).await?;
         self.sessions.end_user(id, None, CloseCode::NotAccepted);
         let erased = erases.is_some();
         tracing::info!(user = %id, username = %account.username, erased, "an account was deleted");

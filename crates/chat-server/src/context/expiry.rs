@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chat_protocol::Timestamp;
 
-use crate::accounts::{Accounts, after};
+use crate::accounts::Accounts;
 use crate::context::sessions::Sessions;
 
 /// How often the tokens of open sessions are checked. A session ends at most this long after its
@@ -18,7 +18,7 @@ pub(crate) async fn watch(accounts: &Accounts, sessions: &Sessions) {
         tokio::time::sleep(INTERVAL).await;
         let now = Timestamp::now();
         sessions.end_expired(now);
-        for token in sessions.expiring(after(now, INTERVAL)) {
+        for token in sessions.expiring(now.saturating_add(INTERVAL)) {
             match accounts.renew(&token).await {
                 Ok(Some(renewed)) => sessions.set_expiry(&token, renewed.expires_at, now),
                 Ok(None) => sessions.set_expiry(&token, Some(now), now),
