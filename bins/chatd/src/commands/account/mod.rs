@@ -37,26 +37,28 @@ pub(super) fn run(
         AccountCommand::Add { username, role, service, no_password, password } => {
             let password = if no_password { None } else { Some(password::read(&password)?) };
             let request = NewUser { username, password, role, service };
-            commands.account(&["accounts"], &request, "created")?;
+            commands.add(&request)?;
         }
         AccountCommand::List => commands.list()?,
         AccountCommand::Show { username } => commands.show(&username)?,
         AccountCommand::Disable { username } => {
             let change = AccountChange { disabled: Some(true), ..AccountChange::default() };
-            commands.change(&username, &change, "disabled")?;
+            commands.change(&username, &change, |account| sentence(account, "is disabled"))?;
         }
         AccountCommand::Enable { username } => {
             let change = AccountChange { disabled: Some(false), ..AccountChange::default() };
-            commands.change(&username, &change, "enabled")?;
+            commands.change(&username, &change, |account| sentence(account, "is enabled"))?;
         }
         AccountCommand::Password { username, password } => {
             let password = Some(password::read(&password)?);
             let change = AccountChange { password, ..AccountChange::default() };
-            commands.change(&username, &change, "has a new password")?;
+            commands.change(&username, &change, |account| sentence(account, "has a new password"))?;
         }
         AccountCommand::Role { username, role } => {
             let change = AccountChange { role: Some(role), ..AccountChange::default() };
-            commands.change(&username, &change, "has a new role")?;
+            commands.change(&username, &change, |account| {
+                sentence(account, &format!("has the role {}", tables::role(account)))
+            })?;
         }
         AccountCommand::Tokens { username, remove: false } => commands.tokens(&username)?,
         AccountCommand::Tokens { username, remove: true } => commands.remove_tokens(&username)?,
@@ -81,14 +83,19 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
         self.output.client
     }
 
-    fn account(&self, path: &[&str], request: &NewUser, done: &str) -> Result<(), AdminError> {
-        let answer = self.client().post(path, request)?;
-        self.output.response::<Account>(&answer, |account| sentence(account, done))
+    fn add(&self, request: &NewUser) -> Result<(), AdminError> {
+        let answer = self.client().post(&["accounts"], request)?;
+        self.output.response::<Account>(&answer, |account| sentence(account, "is created"))
     }
 
-    fn change(&self, username: &str, change: &AccountChange, done: &str) -> Result<(), AdminError> {
+    fn change(
+        &self,
+        username: &str,
+        change: &AccountChange,
+        done: impl Fn(&Account) -> String,
+    ) -> Result<(), AdminError> {
         let answer = self.client().patch(&["accounts", username], change)?;
-        self.output.response::<Account>(&answer, |account| sentence(account, done))
+        self.output.response::<Account>(&answer, done)
     }
 
     fn list(&self) -> Result<(), AdminError> {
@@ -151,12 +158,6 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
     }
 }
 
-fn sentence(account: &Account, done: &str) -> String {
-    match done {
-        "has a new role" => {
-            format!("the account {:?} has the role {}", account.username, tables::role(account))
-        }
-        "has a new password" => format!("the account {:?} {done}", account.username),
-        _ => format!("the account {:?} is {done}", account.username),
-    }
+fn sentence(account: &Account, what: &str) -> String {
+    format!("the account {:?} {what}", account.username)
 }
