@@ -96,9 +96,7 @@ fn check(request: Register, registration: Registration) -> Result<(NewUser, Opti
         }
         (username, password, invite, guest, device) => {
             let errors = [username.err(), password.err(), invite.err(), guest.err(), device.err()];
-            let first = ApiError::field("username", "");
-            let all = errors.into_iter().flatten().reduce(ApiError::and);
-            Err(all.unwrap_or(first))
+            Err(ApiError::all(errors.into_iter().flatten()))
         }
     }
 }

@@ -45,19 +45,17 @@ impl ApiError {
 
     /// A field of the request is not acceptable.
     pub(super) fn field(name: &str, reason: &(impl ToString + ?Sized)) -> Self {
-        let mut error = Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid_field",
-            "a field of the request is not acceptable",
-        );
-        error.fields.insert(name.to_owned(), reason.to_string());
-        error
+        Self::fields([(name.to_owned(), reason.to_string())].into())
     }
 
-    /// Adds what is wrong with fields of another error.
-    pub(super) fn and(mut self, other: Self) -> Self {
-        self.fields.extend(other.fields);
-        self
+    /// Several fields of the request are not acceptable.
+    pub(super) fn all(errors: impl IntoIterator<Item = Self>) -> Self {
+        Self::fields(errors.into_iter().flat_map(|error| error.fields).collect())
+    }
+
+    fn fields(fields: BTreeMap<String, String>) -> Self {
+        let message = "a field of the request is not acceptable";
+        Self { fields, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", message) }
     }
 
     pub(super) fn unauthorized(message: impl Into<String>) -> Self {
