@@ -154,7 +154,7 @@ impl AccountStore for SqliteAccounts {
         username: Username,
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Option<Reservation>, StoreError>> {
-        if !self.taken.may_have(&username) {
+        if self.is_certainly_free(&username) {
             return ready(Ok(None)).boxed();
         }
         self.read(move |connection| names::reserved(connection, &username, now))

@@ -258,6 +258,12 @@ impl OpenList {
     }
 }
 
+/// The number of the newest event of a room.
+pub(crate) async fn newest(engine: &Engine, room: &RoomName) -> Result<u64, HistoryError> {
+    // nothing comes after the last number, so nothing is counted
+    Ok(engine.count_after(room, u64::MAX, Vec::new(), 0).await?.newest)
+}
+
 /// Reads and changes the list of a user.
 #[derive(Debug, Clone)]
 pub(crate) struct ListHandle {

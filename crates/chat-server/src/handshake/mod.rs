@@ -101,10 +101,6 @@ async fn check_name(username: &Username, context: &Context) -> Result<Option<Fre
         return Err(Refusal::NoGuests);
     }
     let Some(accounts) = &context.accounts else { return Ok(None) };
-    // nearly always
-    if let Some(free) = accounts.certainly_free(username) {
-        return Ok(Some(free));
-    }
     match accounts.check_guest(username.clone()).await {
         Ok(Ok(free)) => Ok(Some(free)),
         Ok(Err(_)) => Err(Refusal::NameReserved),

@@ -3,6 +3,7 @@
 pub(crate) mod classic;
 mod commands;
 pub(crate) mod ending;
+mod list;
 pub(crate) mod protocol;
 mod replaced;
 mod state;
@@ -15,19 +16,15 @@ use std::task::Poll;
 
 use chat_log::Passed;
 use chat_outbox::{BacklogLimits, Outbox};
-use chat_protocol::v2::{
-    self, ClientFrame, Command, Dropped, Error, ErrorCode, Kept, Read, Rejected, ServerFrame,
-};
-use chat_protocol::{CloseCode, Identity, Reference, RoomName};
+use chat_protocol::v2::{self, ClientFrame, Command, Error, ErrorCode, Rejected, ServerFrame};
+use chat_protocol::{CloseCode, Reference, RoomName};
 use chat_rooms::{FrameSink, JoinError, Membership, Outgoing, Position, ReadError, SendWindow};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use tokio::time::Instant;
 
-use crate::accounts::Accounts;
 use crate::admission::client_log::LogKind;
 use crate::context::Context;
-use crate::context::inbox::ListHandle;
 use crate::context::memberships::Memberships;
 use crate::context::sessions::End;
 use crate::encoding::frames;
@@ -39,6 +36,9 @@ use crate::transport::drained;
 use crate::transport::tcp::Tcp;
 use state::SessionState;
 use wrong_frames::InvalidFrames;
+
+/// The message of a `store_unavailable` error.
+const STORAGE_UNAVAILABLE: &str = "storage is unavailable; try again later";
 
 /// A session and its connection.
 pub(crate) struct Session {
@@ -136,20 +136,6 @@ impl Session {
         member.cloned()
     }
 
-    /// The accounts, the list of the user, and the user. If the user has no account, sends an error
-    /// and returns `None`.
-    fn list(&self, reference: Option<&Reference>) -> Option<(Accounts, ListHandle, Arc<Identity>)> {
-        let state = self.state.as_ref()?;
-        match (&self.context.accounts, &state.list) {
-            (Some(accounts), Some(list)) => Some((accounts.clone(), list.handle(), Arc::clone(&state.user))),
-            _ => {
-                let message = "only users with an account can do this";
-                self.error(reference.cloned(), ErrorCode::Forbidden, message);
-                None
-            }
-        }
-    }
-
     /// The number of the session in the table.
     fn number(&self) -> u64 {
         self.state.as_ref().map_or(0, |state| state.registration.number())
@@ -187,7 +173,7 @@ impl Session {
                     let member = member.member();
                     tracing::warn!(room = %member.room, username = %member.username, %error, suppressed, "history can't be read");
                 }
-                self.error(reference, ErrorCode::StoreUnavailable, "storage is unavailable; try again later");
+                self.error(reference, ErrorCode::StoreUnavailable, STORAGE_UNAVAILABLE);
                 None
             }
             Err(_) => self.handle_removed(&member, reference),
@@ -227,17 +213,6 @@ impl Session {
 /// An `error` frame.
 fn error_frame(reference: Option<Reference>, code: ErrorCode, message: impl Into<Arc<str>>) -> ServerFrame {
     ServerFrame::Error(Error { reference, code, message: message.into(), retry_after_ms: None })
-}
-
-/// A frame that all sessions of a user receive, for the one that has asked for it.
-fn answer_with(mut frame: ServerFrame, asked: Option<Reference>) -> ServerFrame {
-    match &mut frame {
-        ServerFrame::Kept(Kept { reference, .. })
-        | ServerFrame::Dropped(Dropped { reference, .. })
-        | ServerFrame::Read(Read { reference, .. }) => *reference = asked,
-        _ => {}
-    }
-    frame
 }
 
 fn hello_first(reference: Option<Reference>) -> Rejected {

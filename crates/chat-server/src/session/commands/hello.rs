@@ -20,7 +20,7 @@ use crate::encoding::frames;
 use crate::session::ending::CloseReason;
 use crate::session::replaced::ReplacedRooms;
 use crate::session::state::SessionState;
-use crate::session::{Busy, Done, Session, send_window};
+use crate::session::{Busy, Done, STORAGE_UNAVAILABLE, Session, send_window};
 
 /// How long a new session waits for the one that it replaces to give up its memberships.
 const REPLACE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -98,18 +98,17 @@ impl Session {
                 (Identity::guest(&token, username), Some(token))
             }
         };
-        // nearly always: then nothing is allocated for a check
         let free = accounts.as_ref().and_then(|accounts| accounts.certainly_free(user.username()));
-        let is_free = free.is_some();
         let proof = Proof::Guest { new_token, free };
         let hello = HelloAs { user, proof, replaces, client, render };
-        match accounts.filter(|_| !is_free) {
-            None => self.identified(hello, reference),
-            Some(accounts) => {
+        match accounts {
+            Some(accounts) if free.is_none() => {
                 self.busy = Some(Busy::Working(
                     identify(check_name(Arc::clone(&self.context), accounts, hello), reference).boxed(),
                 ));
             }
+            // nearly always: then nothing is allocated for a check
+            _ => self.identified(hello, reference),
         }
         None
     }
@@ -303,8 +302,7 @@ async fn check_name(
         }
         (Err(error), _) => {
             context.log_accounts_failure(&error);
-            let message = "storage is unavailable; try again later".to_owned();
-            return Err(HelloError::TryAgain(ErrorCode::StoreUnavailable, message));
+            return Err(HelloError::TryAgain(ErrorCode::StoreUnavailable, STORAGE_UNAVAILABLE.to_owned()));
         }
     }
     Ok(hello)

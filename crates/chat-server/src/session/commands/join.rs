@@ -13,7 +13,7 @@ use futures::FutureExt;
 use tokio::time::sleep_until;
 
 use crate::admission::client_log::LogKind;
-use crate::session::{Busy, Done, Session};
+use crate::session::{Busy, Done, STORAGE_UNAVAILABLE, Session};
 
 /// When a client that finds a room full should retry, in milliseconds.
 const FULL_ROOM_RETRY_MS: u64 = 10_000;
@@ -101,7 +101,7 @@ impl Session {
                 if let Some(Passed { suppressed }) = self.context.log.pass(LogKind::Join) {
                     tracing::warn!(username, %error, suppressed, "a user could not join a room");
                 }
-                (ErrorCode::StoreUnavailable, "storage is unavailable; try again later", None)
+                (ErrorCode::StoreUnavailable, STORAGE_UNAVAILABLE, None)
             }
         };
         let message = message.into();

@@ -1,71 +1,48 @@
 //! `keep`: keeps a room in the list of the user.
 
-use std::sync::Arc;
-
 use chat_accounts::{AddError, RoomChange};
+use chat_protocol::Reference;
 use chat_protocol::v2::{Dropped, ErrorCode, Keep, Kept, ServerFrame};
-use chat_protocol::{Identity, Reference};
-use futures::FutureExt;
 
-use crate::accounts::Accounts;
-use crate::context::Context;
-use crate::context::inbox::{ListError, ListHandle};
-use crate::session::{Busy, Done, Session, answer_with, error_frame};
+use crate::context::inbox::newest;
+use crate::session::Session;
+use crate::session::list::{Lists, NotChanged};
 
 impl Session {
     pub(super) fn keep(&mut self, keep: Keep, reference: Option<Reference>) {
-        let Some((accounts, list, user)) = self.list(reference.as_ref()) else { return };
-        let (context, session) = (Arc::clone(&self.context), self.number());
-        let work = async move {
-            let changed = change(&context, &accounts, &list, &user, keep).await;
-            let answer = match changed {
-                Ok(frame) => {
-                    context.sessions.send_to_others(user.id(), session, &frame);
-                    answer_with(frame, reference)
-                }
-                Err(AddError::LimitReached { max }) => {
-                    let message = format!("a list has at most {max} rooms");
-                    error_frame(reference, ErrorCode::LimitReached, message)
-                }
-                Err(AddError::NoAccount) => {
-                    error_frame(reference, ErrorCode::Forbidden, "the account does not exist")
-                }
-                Err(error) => {
-                    context.log_accounts_failure(&error);
-                    let message = "storage is unavailable; try again later";
-                    error_frame(reference, ErrorCode::StoreUnavailable, message)
-                }
-            };
-            Done::Answered(Box::new(answer))
-        };
-        self.busy = Some(Busy::Working(work.boxed()));
+        self.change_list(reference, |lists| change(lists, keep));
     }
 }
 
 async fn change(
-    context: &Context,
-    accounts: &Accounts,
-    list: &ListHandle,
-    user: &Identity,
+    Lists { context, accounts, list, user }: Lists,
     Keep { room, favourite, notify }: Keep,
-) -> Result<ServerFrame, AddError> {
+) -> Result<ServerFrame, NotChanged> {
     if favourite == Some(false) {
         accounts.store().drop_room(user.id().clone(), room.clone()).await?;
         list.remove(&room);
         return Ok(ServerFrame::Dropped(Dropped { reference: None, room }));
     }
-    let in_store = |error: ListError| match error {
-        ListError::Accounts(error) => AddError::from(error),
-        ListError::History(error) => chat_accounts::StoreError::other(error).into(),
-    };
     // a new entry is read up to the newest message
-    let newest = context.engine.count_after(&room, u64::MAX, Vec::new(), 0).await;
-    let newest = newest.map_err(|error| in_store(error.into()))?.newest;
+    let newest = newest(&context.engine, &room).await?;
     let mut change = RoomChange::new(context.engine.epoch(), newest).favourite(true);
     if let Some(notify) = notify {
         change = change.notify(notify);
     }
-    let entry = accounts.store().keep(user.id().clone(), room, change).await?;
-    let entry = list.put(entry, &context.engine).await.map_err(in_store)?;
+    let entry = accounts.store().keep(user.id().clone(), room, change).await.map_err(not_kept)?;
+    let entry = list.put(entry, &context.engine).await?;
     Ok(ServerFrame::Kept(Kept { reference: None, entry }))
+}
+
+fn not_kept(error: AddError) -> NotChanged {
+    match error {
+        AddError::LimitReached { max } => {
+            NotChanged::Refused(ErrorCode::LimitReached, format!("a list has at most {max} rooms"))
+        }
+        AddError::NoAccount => {
+            NotChanged::Refused(ErrorCode::Forbidden, "the account does not exist".to_owned())
+        }
+        AddError::Store(error) => error.into(),
+        other => chat_accounts::StoreError::other(other).into(),
+    }
 }

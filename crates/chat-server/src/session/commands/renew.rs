@@ -1,18 +1,17 @@
 //! `renew`: continues the session with another token of the same user.
 
-use std::sync::Arc;
-
 use chat_protocol::Reference;
 use chat_protocol::v2::{ErrorCode, Renewed, ServerFrame};
 use futures::FutureExt;
 
 use crate::accounts::SignInError;
+use crate::session::list::Lists;
 use crate::session::{Busy, Done, Session, error_frame};
 
 impl Session {
     pub(super) fn renew(&mut self, token: String, reference: Option<Reference>) {
-        let Some((accounts, _, user)) = self.list(reference.as_ref()) else { return };
-        let (context, session) = (Arc::clone(&self.context), self.number());
+        let Some(Lists { context, accounts, user, .. }) = self.lists(reference.as_ref()) else { return };
+        let session = self.number();
         let work = async move {
             let answer = match accounts.authenticate(&token).await {
                 Ok(signed_in) if signed_in.account.id == *user.id() => {

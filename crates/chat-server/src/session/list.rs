@@ -1,0 +1,89 @@
+//! Changes of the list of the user's rooms, which all sessions of the user are told of.
+
+use std::sync::Arc;
+
+use chat_protocol::v2::{Dropped, ErrorCode, Kept, Read, ServerFrame};
+use chat_protocol::{Identity, Reference};
+use futures::FutureExt;
+
+use crate::accounts::Accounts;
+use crate::context::Context;
+use crate::context::inbox::{ListError, ListHandle};
+use crate::session::{Busy, Done, STORAGE_UNAVAILABLE, Session, error_frame};
+
+/// What a change of the list needs.
+pub(super) struct Lists {
+    pub(super) context: Arc<Context>,
+    pub(super) accounts: Accounts,
+    pub(super) list: ListHandle,
+    pub(super) user: Arc<Identity>,
+}
+
+/// Why a list was not changed.
+pub(super) enum NotChanged {
+    Refused(ErrorCode, String),
+    Failed(ListError),
+}
+
+impl<E: Into<ListError>> From<E> for NotChanged {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Session {
+    /// The list of the user, and what is needed to change it. If the user has no account, sends an
+    /// error and returns `None`.
+    pub(super) fn lists(&self, reference: Option<&Reference>) -> Option<Lists> {
+        let state = self.state.as_ref()?;
+        match (&self.context.accounts, &state.list) {
+            (Some(accounts), Some(list)) => Some(Lists {
+                context: Arc::clone(&self.context),
+                accounts: accounts.clone(),
+                list: list.handle(),
+                user: Arc::clone(&state.user),
+            }),
+            _ => {
+                let message = "only users with an account can do this";
+                self.error(reference.cloned(), ErrorCode::Forbidden, message);
+                None
+            }
+        }
+    }
+
+    /// Changes the list. The frame that describes the change goes to all sessions of the user.
+    pub(super) fn change_list<F>(&mut self, reference: Option<Reference>, change: impl FnOnce(Lists) -> F)
+    where
+        F: Future<Output = Result<ServerFrame, NotChanged>> + Send + 'static,
+    {
+        let Some(lists) = self.lists(reference.as_ref()) else { return };
+        let (context, user, session) = (Arc::clone(&lists.context), Arc::clone(&lists.user), self.number());
+        let changing = change(lists);
+        let work = async move {
+            let answer = match changing.await {
+                Ok(frame) => {
+                    context.sessions.send_to_others(user.id(), session, &frame);
+                    answer_with(frame, reference)
+                }
+                Err(NotChanged::Refused(code, message)) => error_frame(reference, code, message),
+                Err(NotChanged::Failed(error)) => {
+                    context.log_accounts_failure(&error);
+                    error_frame(reference, ErrorCode::StoreUnavailable, STORAGE_UNAVAILABLE)
+                }
+            };
+            Done::Answered(Box::new(answer))
+        };
+        self.busy = Some(Busy::Working(work.boxed()));
+    }
+}
+
+/// A frame that all sessions of a user receive, for the one that has asked for it.
+fn answer_with(mut frame: ServerFrame, asked: Option<Reference>) -> ServerFrame {
+    match &mut frame {
+        ServerFrame::Kept(Kept { reference, .. })
+        | ServerFrame::Dropped(Dropped { reference, .. })
+        | ServerFrame::Read(Read { reference, .. }) => *reference = asked,
+        _ => {}
+    }
+    frame
+}
