@@ -154,7 +154,8 @@ package *OPTIONS:
     folder="$(mktemp -d)"
     trap 'rm -r "$folder"' EXIT
     for crate in "${crates[@]}"; do
-        tar -xzf "$target/package/$crate-$version.crate" -C "$folder"
+        # all files in a package are of the year 2006: without --touch, cargo would take what it compiled before
+        tar --touch -xzf "$target/package/$crate-$version.crate" -C "$folder"
     done
     cp Cargo.lock "$folder"
     {
