@@ -5,8 +5,8 @@
 //! Three things differ from a real machine. `apt-get` only installs the package of chatd, because
 //! the other packages are installed. `cargo` copies the program under test instead of building it.
 //! The unit can read /tmp and home folders, because a program that is built for tests reads the
-//! files of the web page from the workspace. The test fills in an id that only the running server
-//! knows.
+//! files of the web page from the workspace. The test fills in ids that only the running server
+//! knows, and a file with the password where a user types it.
 #![cfg(target_os = "linux")]
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -183,6 +183,20 @@ async fn every_command_of_the_manual_works() {
     assert_eq!(mia.closed().await, Some(4403), "its room was closed");
     drop((eve, bob));
 
+    reader.machine.must("echo 'correct horse battery' > /root/password");
+    let output = reader.follow_with("chatd account add", |commands| {
+        let from_file = |commands: &str, command: &str| {
+            commands.replace(command, &format!("{command} --password-file /root/password"))
+        };
+        from_file(&from_file(commands, "chatd account add"), "chatd account password")
+    });
+    assert!(output.contains("moderator"), "{output}");
+    let list = reader.machine.must("chatd account --token-file /etc/chatd/admin-token list --json");
+    let list: Value = serde_json::from_str(&list).unwrap();
+    let names: Vec<&str> =
+        list["accounts"].as_array().unwrap().iter().map(|one| one["username"].as_str().unwrap()).collect();
+    assert_eq!(names, ["ana"], "bob's account was deleted");
+
     reader.follow("promtool check config");
     let monitoring = std::fs::read_to_string(download::top().join("docs/monitoring/README.md")).unwrap();
     let shown: String = commands(&monitoring).iter().map(|commands| reader.here(commands)).collect();
@@ -195,20 +209,20 @@ async fn every_command_of_the_manual_works() {
     assert!(reader.follow("chatd config check").contains("max-connections"));
     reader.machine.until("journalctl -u chatd --no-pager", &["SIGHUP"]).await;
 
-    let (mut ana, _) = v2::Session::enter(SERVER, "lobby", "ana").await;
-    ana.send_message("lobby", "before the restart").await;
+    let (mut kim, _) = v2::Session::enter(SERVER, "lobby", "kim").await;
+    kim.send_message("lobby", "before the restart").await;
     let running_flag = Arc::new(AtomicBool::new(true));
     let connecting = tokio::spawn(connect_repeatedly(Arc::clone(&running_flag)));
     assert!(reader.follow("systemctl restart chatd").contains("alive"));
-    assert_eq!(ana.closed().await.1, Some(1001));
+    assert_eq!(kim.closed().await.1, Some(1001));
     running_flag.store(false, Ordering::Relaxed);
     assert!(connecting.await.unwrap() > 0, "no connection was refused, and some were answered");
 
     reader.follow("chatd backup");
     let kept = reader.machine.must("ls /var/backups/chatd | wc -l; ls /var/lib/chatd/*replaced* | wc -l");
     assert_eq!(kept.split_whitespace().next(), Some("2"), "{kept}");
-    let mut ana = v2::Session::hello(SERVER, "ana").await;
-    let joined = ana.ask(serde_json::json!({ "type": "join", "room": "lobby", "history": 50 })).await;
+    let mut kim = v2::Session::hello(SERVER, "kim").await;
+    let joined = kim.ask(serde_json::json!({ "type": "join", "room": "lobby", "history": 50 })).await;
     assert_eq!(joined["messages"].as_array().unwrap().last().unwrap()["body"], "before the restart");
 
     // the folder with the new files
