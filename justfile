@@ -146,7 +146,7 @@ configuration:
 package *OPTIONS:
     #!/usr/bin/env bash
     set -euo pipefail
-    crates=(chat-client chat-db chat-history chat-log chat-presence chat-protocol chat-rooms)
+    crates=(chat-access chat-client chat-db chat-history chat-log chat-presence chat-protocol chat-rooms)
     target="$({{just_executable()}} target-folder)"
     version="$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -1)"
     # cargo verifies no package that depends on another with `publish = false`, so that is done below

@@ -244,6 +244,14 @@ export interface JoinOptions {
   since?: Since;
 }
 
+/** The settings of a room. Treat a value that you do not know like the strictest one. */
+export interface RoomInfo {
+  /** Who may join. */
+  join: 'everyone' | 'accounts' | (string & {});
+  /** Who may post. */
+  post: 'everyone' | 'accounts' | 'moderators' | (string & {});
+}
+
 export interface Joined {
   room: Room;
   epoch: string;
@@ -251,6 +259,8 @@ export interface Joined {
   seq: number;
   /** Messages with a smaller number are gone. Drop those that you have. */
   oldest: number;
+  /** The settings of the room. */
+  info: RoomInfo | null;
   /** True after a reconnect, after missed events, or with `since`. */
   rejoined: boolean;
   /**
@@ -344,6 +354,8 @@ export interface RoomEvents {
   message: { room: Room; message: Message; missed: boolean };
   /** The messages `targets` were deleted by event number `seq`. */
   deleted: { room: Room; seq: number; targets: number[]; by: DeletedBy };
+  /** The settings of the room, which have changed, or may have. */
+  roomChanged: { room: Room; info: RoomInfo };
   /** New states of earlier messages, after missed events. Replace those that you have. */
   changed: { room: Room; messages: Message[] };
   /** Your own messages, from the call of `send` to the ack. */
@@ -416,6 +428,8 @@ export class Room extends Emitter<RoomEvents> {
   /** The cursor: the epoch, and the number of the last event of the room that was applied. */
   readonly epoch: string | null;
   readonly seq: number;
+  /** The settings of the room; `null` until it is joined, and from servers that have none. */
+  readonly info: RoomInfo | null;
   /** By name. A live view. */
   readonly members: ReadonlyMap<string, Member>;
   readonly memberCount: number;

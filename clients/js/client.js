@@ -405,6 +405,8 @@ class Membership {
   stage = 'out';
   /** The cursor: the epoch, and the last event of the room that was applied. */
   epoch = null;
+  /** The settings of the room. */
+  info = null;
   seq = 0;
   /** From an event that does not fit the cursor to the `joined` that closes the gap. */
   isResyncing = false;
@@ -457,6 +459,10 @@ export class Room extends Emitter {
 
   get seq() {
     return this.#membership.seq;
+  }
+
+  get info() {
+    return this.#membership.info;
   }
 
   /** By username. A live view: do not modify it. */
@@ -955,13 +961,14 @@ export class ChatClient extends Emitter {
 
   #joined(membership, frame) {
     const rejoined = membership.epoch !== null;
-    const { recovered, epoch, seq, oldest, first, last } = frame;
+    const { recovered, epoch, seq, oldest, first, last, info } = frame;
     membership.stage = 'in';
     membership.attempts = 0;
     membership.isResyncing = false;
     membership.roster.snapshot(frame.members, frame.member_count);
     if (!recovered) [membership.epoch, membership.seq] = [epoch, seq];
-    const details = { epoch, seq, oldest, first, last, rejoined, recovered, messages: recovered ? [] : frame.messages };
+    membership.info = info ?? null;
+    const details = { epoch, seq, oldest, first, last, info: membership.info, rejoined, recovered, messages: recovered ? [] : frame.messages };
     this.#emitInRoom(membership, 'joined', details);
     const { joining } = membership;
     membership.joining = null;
@@ -1062,11 +1069,18 @@ export class ChatClient extends Emitter {
     membership.seq = event.seq;
     if (type === 'message') this.#emitInRoom(membership, 'message', { message: event, missed: false });
     else if (type === 'deleted') this.#emitInRoom(membership, 'deleted', { seq: event.seq, targets: event.targets, by: event.by });
+    else if (type === 'room_changed') this.#setInfo(membership, event.info);
+  }
+
+  #setInfo(membership, info) {
+    membership.info = info;
+    this.#emitInRoom(membership, 'roomChanged', { info });
   }
 
   #applySync(membership, frame) {
     this.#settleStored(membership, [...(frame.messages ?? []), ...(frame.changed ?? [])]);
     this.#applyLists(membership, frame, false);
+    if (frame.info && membership.stage === 'in') this.#setInfo(membership, frame.info);
   }
 
   /**

@@ -73,6 +73,24 @@ test('a deletion is reported with its targets', (t) => {
   assert.equal(room.seq, 4);
 });
 
+test('a room has its settings, and reports changes', (t) => {
+  const log = logOf(1);
+  const { client, socket, room } = inRoom(t, log);
+  const changes = [];
+  room.on('roomChanged', ({ room: where, info }) => changes.push([where.name, info.post, room.info.post, room.seq]));
+  assert.deepEqual(room.info, { join: 'everyone', post: 'everyone' });
+  socket.deliver(log.configure({ post: 'accounts' }));
+  // missed events, of which one is in a sync
+  log.configure({ post: 'moderators' });
+  socket.deliver(log.sync(3));
+  assert.deepEqual(changes, [['lobby', 'accounts', 'accounts', 2], ['lobby', 'moderators', 'moderators', 3]]);
+  // and after a reconnect
+  log.configure({ post: 'everyone' });
+  const again = reconnected(client);
+  again.reply(log.joined({ since: again.sent.at(-1).since }));
+  assert.deepEqual([room.info.post, room.seq], ['everyone', 4]);
+});
+
 test('an event that does not fit causes one resync, and others are ignored until it is answered', (t) => {
   const log = logOf(1);
   const { socket, room, events, joins } = inRoom(t, log);
@@ -167,7 +185,7 @@ test('what cannot be recovered voids everything, also if the epoch is the same',
   again.reply(log.joined({ since, history }));
   assert.deepEqual(events, [['joined', false]]);
   assert.deepEqual(joined, [{
-    epoch: 'e', seq: 1_004, oldest: 1, first: 1_003, last: 1_004, rejoined: true, recovered: false, messages: log.messages.slice(-2),
+    epoch: 'e', seq: 1_004, oldest: 1, first: 1_003, last: 1_004, info: log.info, rejoined: true, recovered: false, messages: log.messages.slice(-2),
   }]);
   assert.deepEqual([room.epoch, room.seq], ['e', 1_004]);
 });

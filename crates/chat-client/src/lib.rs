@@ -16,12 +16,12 @@ mod model;
 
 pub use chat_protocol::v2::{
     Ack, Bye, Deleted, DeletedBy, ErrorCode, HistoryPage, Inbox, LeftReason, MemberInfo, MembersPage, Notice,
-    NoticeLevel, Notify, Presence, Read, RoomKind, RoomListEntry, Since, StoredMessage, Typing, User,
-    WelcomeLimits,
+    NoticeLevel, Notify, Presence, Read, RoomKind, RoomListEntry, RoomSettings, Since, StoredMessage, Typing,
+    User, WelcomeLimits,
 };
 pub use chat_protocol::{
-    CloseCode, Epoch, GuestToken, GuestTokenError, LengthError, MessageId, NameError, Reference, Role,
-    RoomName, Timestamp, UserId, UserKind, Username,
+    CloseCode, Epoch, GuestToken, GuestTokenError, LengthError, MayJoin, MayPost, MessageId, NameError,
+    Reference, Role, RoomName, Timestamp, UserId, UserKind, Username,
 };
 pub use client::Client;
 pub use events::Events;

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use chat_history::conformance::{self, History};
 use chat_history::{
     AppendError, Appended, Changed, Durability, Extent, HistoryError, HistoryStore, MAX_PAGE_BYTES, Messages,
-    NewDeletion, NewEvent, NewMessage, OnAppended, Page, Retention, StoredEvent,
+    NewDeletion, NewEvent, NewMessage, NewRoomChange, OnAppended, Page, Permission, Retention, StoredEvent,
+    StoredSettings,
 };
-use chat_protocol::{Deletion, Epoch, Message, MessageId, RoomName, Timestamp, UserId};
+use chat_protocol::{Deletion, Epoch, Message, MessageId, RoomChange, RoomName, Timestamp, UserId};
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 
@@ -23,6 +24,7 @@ struct Room {
     oldest: u64,
     /// The first idempotent message with each id of an author, and its digest.
     ids: HashMap<(UserId, MessageId), (Arc<Message>, u64)>,
+    settings: StoredSettings,
 }
 
 /// Messages in lists. It keeps all ids; a real store removes those that are older than a day.
@@ -34,7 +36,13 @@ struct ListHistory {
 
 impl Default for Room {
     fn default() -> Self {
-        Self { messages: Vec::new(), newest: 0, oldest: 1, ids: HashMap::new() }
+        Self {
+            messages: Vec::new(),
+            newest: 0,
+            oldest: 1,
+            ids: HashMap::new(),
+            settings: StoredSettings::default(),
+        }
     }
 }
 
@@ -51,6 +59,8 @@ impl Room {
                 Ok(Appended::Duplicate(Arc::clone(now.unwrap_or(first))))
             };
         }
+        Permission::check(new.permission, self.settings.version)
+            .map_err(|reason| reason.into_error(new.clone()))?;
         self.newest += 1;
         let idempotent = new.idempotent;
         let message = Arc::new(new.numbered(self.newest, Timestamp::now()));
@@ -75,6 +85,19 @@ impl Room {
         }
         self.newest = seq;
         Appended::Stored(StoredEvent::Deletion(Arc::new(Deletion::new(room, seq, by, deleted))))
+    }
+
+    fn configure(&mut self, NewRoomChange { room, settings, .. }: NewRoomChange) -> Appended {
+        if *self.settings.settings == settings {
+            return Appended::Unchanged;
+        }
+        let version = self.settings.version + 1;
+        self.settings = StoredSettings::new(settings.clone(), version);
+        self.newest += 1;
+        Appended::Stored(StoredEvent::RoomChange(
+            Arc::new(RoomChange::new(room, self.newest, settings)),
+            version,
+        ))
     }
 
     /// The messages that retention keeps.
@@ -162,6 +185,7 @@ impl HistoryStore for ListHistory {
         let result = match event {
             NewEvent::Message(message) => room.append(message),
             NewEvent::Deletion(deletion) => Ok(room.delete(deletion)),
+            NewEvent::RoomChange(change) => Ok(room.configure(change)),
         };
         // under the lock, so that results come in the order of the numbers
         on_appended(result);
@@ -169,6 +193,10 @@ impl HistoryStore for ListHistory {
 
     fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
         self.read(&room, |room| room.extent(retention))
+    }
+
+    fn settings(&self, room: RoomName) -> BoxFuture<'_, Result<StoredSettings, HistoryError>> {
+        self.read(&room, |room| room.settings.clone())
     }
 
     fn page(

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::NewEvent;
+
 /// What kind of failure a [`HistoryError`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -93,6 +95,13 @@ pub enum AppendError {
     /// have been deleted or pruned since. Nothing was stored.
     #[error("the id was already used for another message")]
     IdReused,
+    /// The policy of the room does not allow the author to do this. Nothing was stored.
+    #[error("the policy of the room does not allow this")]
+    NotAllowed,
+    /// The policy of the room has changed since the event was checked. Nothing was stored. This is
+    /// the event, to be checked again.
+    #[error("the policy of the room has changed")]
+    PolicyChanged(Box<NewEvent>),
     /// The store failed. It is not known whether the event was stored; it is safe to append it
     /// again, a message with the same id.
     #[error(transparent)]

@@ -5,13 +5,14 @@ mod users;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use chat_protocol::{Content, Deletion, Epoch, Message, MessageId, RoomName, Timestamp, UserId};
+use chat_protocol::{Content, Deletion, Epoch, Message, MessageId, RoomChange, RoomName, Timestamp, UserId};
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 
 use crate::{
     AppendError, Appended, Changed, Durability, Extent, HistoryError, HistoryStore, MAX_PAGE_BYTES, Messages,
-    NewDeletion, NewEvent, NewMessage, OnAppended, Page, Retention, StoredEvent,
+    NewDeletion, NewEvent, NewMessage, NewRoomChange, OnAppended, Page, Permission, Retention, StoredEvent,
+    StoredSettings,
 };
 
 pub use users::MemoryUserMessages;
@@ -46,6 +47,8 @@ struct Rooms {
     logs: HashMap<RoomName, Log>,
     /// The newest numbers of rooms whose messages were forgotten.
     numbers: HashMap<RoomName, u64>,
+    /// The settings of rooms that were configured. They are never forgotten.
+    settings: HashMap<RoomName, StoredSettings>,
     /// The total size of both.
     bytes: usize,
     /// Counts appends: the clock that finds the rooms with the oldest last append.
@@ -102,36 +105,57 @@ impl MemoryHistory {
 impl Rooms {
     /// `digest` is that of an idempotent message.
     fn append(&mut self, new: NewMessage, digest: Option<u64>) -> Result<Appended, AppendError> {
+        let version = self.settings.get(&new.room).map_or(0, |settings| settings.version);
+        let log = self.log(&new.room);
+        let seq = log.newest + 1;
+        let claim = digest.map(|digest| ((new.user.clone(), new.id.clone()), Claim { seq, digest }));
+        if let Some((key, claim)) = &claim
+            && let Some(known) = log.ids.get(key)
+            && let Some(first) = log.get(known.seq)
+        {
+            return if known.digest == claim.digest {
+                Ok(Appended::Duplicate(Arc::clone(first)))
+            } else {
+                Err(AppendError::IdReused)
+            };
+        }
+        Permission::check(new.permission, version).map_err(|reason| reason.into_error(new.clone()))?;
+        log.ids.extend(claim);
+        let message = Arc::new(new.numbered(seq, Timestamp::now()));
+        let before = log.bytes;
+        log.push(Arc::clone(&message));
+        let after = log.bytes;
+        self.bytes = self.bytes + after - before;
+        self.evict();
+        Ok(Appended::Stored(StoredEvent::Message(message)))
+    }
+
+    /// The room, created if there is none.
+    fn log(&mut self, room: &RoomName) -> &mut Log {
         self.appends += 1;
-        let log = self.logs.entry(new.room.clone()).or_insert_with(|| {
+        let log = self.logs.entry(room.clone()).or_insert_with(|| {
             self.bytes += EMPTY_ROOM;
-            let newest = self.numbers.remove(&new.room);
+            let newest = self.numbers.remove(room);
             self.bytes -= newest.map_or(0, |_| FORGOTTEN_ROOM);
             self.created += 1;
             Log::after(newest.unwrap_or(self.forgotten), self.created)
         });
         log.last_append = self.appends;
-        let seq = log.newest + 1;
-        if let Some(digest) = digest {
-            let key = (new.user.clone(), new.id.clone());
-            if let Some(claim) = log.ids.get(&key)
-                && let Some(first) = log.get(claim.seq)
-            {
-                let is_same = claim.digest == digest;
-                return if is_same {
-                    Ok(Appended::Duplicate(Arc::clone(first)))
-                } else {
-                    Err(AppendError::IdReused)
-                };
-            }
-            log.ids.insert(key, Claim { seq, digest });
+        log
+    }
+
+    fn configure(&mut self, NewRoomChange { room, settings }: NewRoomChange) -> Appended {
+        let known = self.settings.get(&room).cloned().unwrap_or_default();
+        if *known.settings == settings {
+            return Appended::Unchanged;
         }
-        let message = Arc::new(new.numbered(seq, Timestamp::now()));
-        let before = log.bytes;
-        log.push(Arc::clone(&message));
-        self.bytes = self.bytes + log.bytes - before;
+        let version = known.version + 1;
+        self.settings.insert(room.clone(), StoredSettings::new(settings.clone(), version));
+        let log = self.log(&room);
+        log.newest += 1;
+        let change = RoomChange::new(room, log.newest, settings);
         self.evict();
-        Ok(Appended::Stored(StoredEvent::Message(message)))
+        Appended::Stored(StoredEvent::RoomChange(Arc::new(change), version))
     }
 
     fn delete(&mut self, NewDeletion { room, targets, by }: NewDeletion) -> Appended {
@@ -327,6 +351,7 @@ impl HistoryStore for MemoryHistory {
         let outcome = match event {
             NewEvent::Message(message) => rooms.append(message, digest),
             NewEvent::Deletion(deletion) => Ok(rooms.delete(deletion)),
+            NewEvent::RoomChange(change) => Ok(rooms.configure(change)),
         };
         // under the lock, so that results come in the order of the numbers
         on_appended(outcome);
@@ -334,6 +359,10 @@ impl HistoryStore for MemoryHistory {
 
     fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
         ready(Ok(self.rooms.lock().extent(&room, retention, Timestamp::now()))).boxed()
+    }
+
+    fn settings(&self, room: RoomName) -> BoxFuture<'_, Result<StoredSettings, HistoryError>> {
+        ready(Ok(self.rooms.lock().settings.get(&room).cloned().unwrap_or_default())).boxed()
     }
 
     fn page(

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::{
-    Content, DeletedBy, Deletion, Epoch, Message, MessageId, RoomName, Text, Timestamp, UserId, Username,
+    Content, DeletedBy, Deletion, Epoch, Message, MessageId, RoomChange, RoomName, RoomSettings, Text,
+    Timestamp, UserId, Username,
 };
 use futures::future::{BoxFuture, FutureExt};
 use sha2::{Digest, Sha256};
@@ -22,6 +23,8 @@ pub enum NewEvent {
     Message(NewMessage),
     /// Messages are deleted.
     Deletion(NewDeletion),
+    /// The settings of the room are changed.
+    RoomChange(NewRoomChange),
 }
 
 impl NewEvent {
@@ -30,6 +33,7 @@ impl NewEvent {
         match self {
             Self::Message(message) => &message.room,
             Self::Deletion(deletion) => &deletion.room,
+            Self::RoomChange(change) => &change.room,
         }
     }
 }
@@ -43,6 +47,29 @@ impl From<NewMessage> for NewEvent {
 impl From<NewDeletion> for NewEvent {
     fn from(deletion: NewDeletion) -> Self {
         Self::Deletion(deletion)
+    }
+}
+
+impl From<NewRoomChange> for NewEvent {
+    fn from(change: NewRoomChange) -> Self {
+        Self::RoomChange(change)
+    }
+}
+
+/// A change of the settings of a room, before it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NewRoomChange {
+    /// The room.
+    pub room: RoomName,
+    /// All settings, as they are afterwards.
+    pub settings: RoomSettings,
+}
+
+impl NewRoomChange {
+    /// The change that leads to these settings.
+    pub fn new(room: RoomName, settings: RoomSettings) -> Self {
+        Self { room, settings }
     }
 }
 
@@ -86,6 +113,57 @@ pub struct NewMessage {
     /// Whether the author chose the id, so that a message with the same id is a duplicate. An id
     /// that the server has generated is unique anyway.
     pub idempotent: bool,
+    /// Whether the author may post, by the policy of the room. `None`: there is nothing to check.
+    pub permission: Option<Permission>,
+}
+
+/// What a check of a room's policy has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Permission {
+    /// The version of the policy.
+    pub version: u64,
+    /// Whether it allows the event.
+    pub is_allowed: bool,
+}
+
+impl Permission {
+    /// The result of a check against this version.
+    pub fn new(version: u64, is_allowed: bool) -> Self {
+        Self { version, is_allowed }
+    }
+
+    /// Whether an event may be stored in a room whose policy has the version `current`; if not, the
+    /// reason. For implementations of a store.
+    ///
+    /// # Errors
+    /// [`NotPermitted`].
+    pub fn check(permission: Option<Self>, current: u64) -> Result<(), NotPermitted> {
+        match permission {
+            Some(Self { version, .. }) if version != current => Err(NotPermitted::Outdated),
+            Some(Self { is_allowed: false, .. }) => Err(NotPermitted::Denied),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why an event may not be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotPermitted {
+    /// The room has another version of the policy than the one that was checked.
+    Outdated,
+    /// The policy does not allow it.
+    Denied,
+}
+
+impl NotPermitted {
+    /// The result for an event that was not stored because of this.
+    pub fn into_error(self, event: impl Into<NewEvent>) -> AppendError {
+        match self {
+            Self::Outdated => AppendError::PolicyChanged(Box::new(event.into())),
+            Self::Denied => AppendError::NotAllowed,
+        }
+    }
 }
 
 /// What the hash of a command begins with, so that no other kind of command has the same digest.
@@ -101,7 +179,7 @@ impl NewMessage {
         body: impl Into<Arc<str>>,
         id: MessageId,
     ) -> Self {
-        Self { room, user, from, body: body.into(), id, idempotent: false }
+        Self { room, user, from, body: body.into(), id, idempotent: false, permission: None }
     }
 
     /// A digest of what the author has sent: the first 64 bits of a SHA-256 hash. A store keeps it
@@ -124,6 +202,12 @@ impl NewMessage {
     pub fn idempotent(self, idempotent: bool) -> Self {
         Self { idempotent, ..self }
     }
+
+    /// Sets whether the author may post, by the policy of the room.
+    #[must_use]
+    pub fn permission(self, permission: Permission) -> Self {
+        Self { permission: Some(permission), ..self }
+    }
 }
 
 /// An event that is stored and has a number.
@@ -134,6 +218,8 @@ pub enum StoredEvent {
     Message(Arc<Message>),
     /// Messages were deleted.
     Deletion(Arc<Deletion>),
+    /// The settings of the room were changed, and with them its policy, which has this version now.
+    RoomChange(Arc<RoomChange>, u64),
 }
 
 impl StoredEvent {
@@ -142,6 +228,7 @@ impl StoredEvent {
         match self {
             Self::Message(message) => message.seq,
             Self::Deletion(deletion) => deletion.seq,
+            Self::RoomChange(change, _) => change.seq,
         }
     }
 }
@@ -226,7 +313,7 @@ pub enum Page {
 #[non_exhaustive]
 pub struct Extent {
     /// The number of the oldest message that is kept, or a smaller number if there is none between
-    /// them. Messages with a smaller number were removed. `newest + 1` if none is kept.
+    /// them. Messages with a smaller number were removed. At most `newest + 1` if none is kept.
     pub oldest: u64,
     /// The number of the newest event that was stored; 0 if there never was one.
     pub newest: u64,
@@ -236,6 +323,23 @@ impl Extent {
     /// The numbers of a room.
     pub fn new(oldest: u64, newest: u64) -> Self {
         Self { oldest, newest }
+    }
+}
+
+/// The settings of a room as they are stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredSettings {
+    /// The settings. A room that nobody has configured has the default ones.
+    pub settings: Arc<RoomSettings>,
+    /// The version of the room's policy: 0 in a new room, and larger after each change.
+    pub version: u64,
+}
+
+impl StoredSettings {
+    /// These settings, of this version of the policy.
+    pub fn new(settings: impl Into<Arc<RoomSettings>>, version: u64) -> Self {
+        Self { settings: settings.into(), version }
     }
 }
 
@@ -372,6 +476,13 @@ pub trait HistoryStore: fmt::Debug + Send + Sync + 'static {
     /// The queue is not bounded: the caller has to limit how much it appends. `on_appended`
     /// receives the result.
     ///
+    /// A message that a check does not [permit](NewMessage::permission) is not stored, unless it
+    /// repeats one that is: the result is [`AppendError::PolicyChanged`] if the policy of the room
+    /// has another version than the one that was checked, or else [`AppendError::NotAllowed`].
+    ///
+    /// A change of the settings raises the version of the room's policy by one. If the settings are
+    /// as they were, the result is [`Appended::Unchanged`].
+    ///
     /// A deletion removes the text, the author and the author's id from those of its targets that
     /// exist and are not deleted yet. If there are none, the result is [`Appended::Unchanged`].
     ///
@@ -389,6 +500,12 @@ pub trait HistoryStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`HistoryError`] if the store fails.
     fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>>;
+
+    /// The settings of a room, and the version of its policy.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if the store fails.
+    fn settings(&self, room: RoomName) -> BoxFuture<'_, Result<StoredSettings, HistoryError>>;
 
     /// A page of the stored messages of a room, as they are now. It ends at its limit, and where
     /// the encoded sizes of its messages add up to [`MAX_PAGE_BYTES`]; one message always fits.

@@ -7,8 +7,8 @@ pub mod v2;
 pub use model::{
     Ack, COALESCE_ABOVE, COALESCE_WINDOW, ChannelName, CloseCode, Content, DeletedBy, Deletion, Epoch,
     ErrorCode, Event, EventRange, GuestToken, GuestTokenError, Identity, LISTED_MEMBERS, LeftReason,
-    LengthError, Limits, Member, MemberGroup, MemberId, MemberInfo, MemberList, MemberPage, Message,
-    MessageId, MessagePage, NameError, NoticeLevel, Notify, Outcome, PresenceChange, Reference,
-    ReservedIdError, Role, RoomKind, RoomName, SERVER_NAME, Since, Snapshot, Text, Timestamp, UserId,
-    UserIdError, UserKind, Username,
+    LengthError, Limits, MayJoin, MayPost, Member, MemberGroup, MemberId, MemberInfo, MemberList, MemberPage,
+    Message, MessageId, MessagePage, NameError, NoticeLevel, Notify, Outcome, PresenceChange, Reference,
+    ReservedIdError, Role, RoomChange, RoomKind, RoomName, RoomSettings, SERVER_NAME, Since, Snapshot, Text,
+    Timestamp, UserId, UserIdError, UserKind, Username,
 };

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use chat_protocol::v2::{
     self, Ack, Bye, ClientFrame, Command, Deleted, DeletedBy, Error, ErrorCode, Hello, History, HistoryPage,
     Join, Joined, Left, LeftReason, MemberInfo, Members, MembersPage, MessageFrame, Notice, NoticeLevel,
-    Presence, Send, ServerFrame, Since, StoredMessage, SyncFrame, Typing, User, Welcome, WelcomeLimits,
+    Presence, RoomChanged, Send, ServerFrame, Since, StoredMessage, SyncFrame, Typing, User, Welcome,
+    WelcomeLimits,
 };
 use chat_protocol::{
-    Content, Epoch, GuestToken, Message, MessageId, Reference, Role, RoomName, Text, Timestamp, UserId,
-    UserKind, Username,
+    Content, Epoch, GuestToken, MayJoin, MayPost, Message, MessageId, Reference, Role, RoomName,
+    RoomSettings, Text, Timestamp, UserId, UserKind, Username,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -151,7 +152,12 @@ fn limits() -> impl Strategy<Value = WelcomeLimits> {
 }
 
 fn reply() -> impl Strategy<Value = ServerFrame> {
-    let reason = prop_oneof![Just(LeftReason::Asked), Just(LeftReason::Kicked), Just(LeftReason::RoomClosed)];
+    let reason = prop_oneof![
+        Just(LeftReason::Asked),
+        Just(LeftReason::Kicked),
+        Just(LeftReason::RoomClosed),
+        Just(LeftReason::NotAllowed)
+    ];
     prop_oneof![
         (reference(), text(), user(), guest_token(), option::of(time()), text(), limits(), any::<u64>())
             .prop_map(|(reference, session, user, guest_token, expires_at, server, limits, heartbeat_ms)| {
@@ -166,7 +172,16 @@ fn reply() -> impl Strategy<Value = ServerFrame> {
                     heartbeat_ms,
                 })
             }),
-        (reference(), room(), epoch(), any::<[u64; 5]>(), members(), stored(), option::of(stored()))
+        (
+            reference(),
+            room(),
+            epoch(),
+            any::<[u64; 5]>(),
+            members(),
+            stored(),
+            option::of(stored()),
+            settings()
+        )
             .prop_map(
                 |(
                     reference,
@@ -176,6 +191,7 @@ fn reply() -> impl Strategy<Value = ServerFrame> {
                     members,
                     messages,
                     changed,
+                    info,
                 )| {
                     ServerFrame::Joined(Joined {
                         reference,
@@ -183,6 +199,7 @@ fn reply() -> impl Strategy<Value = ServerFrame> {
                         epoch,
                         seq,
                         oldest,
+                        info,
                         members,
                         member_count,
                         first,
@@ -217,6 +234,12 @@ fn reply() -> impl Strategy<Value = ServerFrame> {
     ]
 }
 
+fn settings() -> impl Strategy<Value = RoomSettings> {
+    let join = prop_oneof![Just(MayJoin::Everyone), Just(MayJoin::Accounts)];
+    let post = prop_oneof![Just(MayPost::Everyone), Just(MayPost::Accounts), Just(MayPost::Moderators)];
+    (join, post).prop_map(|(join, post)| RoomSettings::default().join(join).post(post))
+}
+
 fn unsolicited() -> impl Strategy<Value = ServerFrame> {
     let level = prop_oneof![Just(NoticeLevel::Info), Just(NoticeLevel::Warning)];
     let code = (0..ErrorCode::ALL.len()).prop_map(|n| ErrorCode::ALL[n]);
@@ -228,11 +251,13 @@ fn unsolicited() -> impl Strategy<Value = ServerFrame> {
         ),
         (room(), any::<u64>(), vec(any::<u64>(), 0..4), deleted_by())
             .prop_map(|(room, seq, targets, by)| ServerFrame::Deleted(Deleted { room, seq, targets, by })),
-        (room(), any::<(u64, u64)>(), option::of((stored(), stored()))).prop_map(
-            |(room, (first_seq, seq), lists)| {
+        (room(), any::<u64>(), settings())
+            .prop_map(|(room, seq, info)| ServerFrame::RoomChanged(RoomChanged { room, seq, info })),
+        (room(), any::<(u64, u64)>(), option::of((stored(), stored())), option::of(settings())).prop_map(
+            |(room, (first_seq, seq), lists, info)| {
                 let recovered = lists.is_some();
                 let (messages, changed) = lists.unzip();
-                ServerFrame::Sync(SyncFrame { room, first_seq, seq, recovered, messages, changed })
+                ServerFrame::Sync(SyncFrame { room, first_seq, seq, recovered, messages, changed, info })
             }
         ),
         (room(), members(), vec(username(), 0..4), any::<u64>(), any::<bool>()).prop_map(

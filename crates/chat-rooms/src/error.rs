@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chat_access::Denied;
 use chat_history::HistoryError;
 use chat_presence::StoreError;
 
@@ -15,6 +16,9 @@ pub enum JoinError {
     /// The room has its maximum number of members.
     #[error("the room is full")]
     RoomFull,
+    /// The policy of the room does not admit the user.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// Too many joins are waiting for the presence store.
     #[error("too many joins are waiting for the presence store")]
     Busy {
@@ -43,6 +47,9 @@ pub enum SendError {
     /// The id was used before, with another text.
     #[error("this id was already used for another message")]
     IdReused,
+    /// The policy of the room does not let the user post.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The history store failed. It is unknown whether the message is stored: send it again with
     /// the same id.
     #[error("the message could not be stored")]

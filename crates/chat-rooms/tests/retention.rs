@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chat_history::{
     Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages, NewEvent, OnAppended,
-    Page, Retention,
+    Page, Retention, StoredSettings,
 };
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{Epoch, Event, Identity, Message, RoomName, Since};
@@ -29,6 +29,10 @@ impl HistoryStore for NeverPrunes {
 
     fn append(&self, event: NewEvent, on_appended: OnAppended) {
         self.0.append(event, on_appended);
+    }
+
+    fn settings(&self, room: RoomName) -> BoxFuture<'_, Result<StoredSettings, HistoryError>> {
+        self.0.settings(room)
     }
 
     fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use chat_admin::v1::Level;
+use chat_admin::v1::{Join, Level, Post};
 use clap::{Args, Subcommand};
 use http::Uri;
 
@@ -50,6 +50,20 @@ pub(crate) enum AdminCommand {
         room: String,
         #[command(flatten)]
         confirmation: Confirmation,
+    },
+    /// Show the settings of a room, or change them
+    ///
+    /// Changes hold at once: users whom the settings do not admit leave the room. Moderators and
+    /// admins of the server may join and post everywhere.
+    Settings {
+        /// Name of the room
+        room: String,
+        /// Who may join: everyone or accounts
+        #[arg(long, value_parser = join)]
+        join: Option<Join>,
+        /// Who may post: everyone, accounts or moderators
+        #[arg(long, value_parser = post)]
+        post: Option<Post>,
     },
     /// End a chat.v2 session; its client does not reconnect
     CloseSession {
@@ -187,4 +201,14 @@ fn level(text: &str) -> Result<Level, &'static str> {
         "warning" => Ok(Level::Warning),
         _ => Err("expected info or warning"),
     }
+}
+
+fn join(text: &str) -> Result<Join, &'static str> {
+    let found = Join::ALL.into_iter().find(|join| join.name() == text);
+    found.ok_or("expected everyone or accounts")
+}
+
+fn post(text: &str) -> Result<Post, &'static str> {
+    let found = Post::ALL.into_iter().find(|post| post.name() == text);
+    found.ok_or("expected everyone, accounts or moderators")
 }

@@ -9,6 +9,7 @@ export class RoomLog {
   epoch;
   seq = 0;
   oldest = 1;
+  info = { join: 'everyone', post: 'everyone' };
   #messages = new Map();
   /** The frame of each event, in order. */
   frames = [];
@@ -38,6 +39,11 @@ export class RoomLog {
     return frame;
   }
 
+  configure(info) {
+    this.info = { ...this.info, ...info };
+    return this.#event({ type: 'room_changed', info: this.info });
+  }
+
   /** An event of a type that this version of the protocol does not have. */
   other(fields = {}) {
     return this.#event({ type: 'aurora', ...fields });
@@ -51,7 +57,7 @@ export class RoomLog {
 
   /** The answer to a `join`. */
   joined({ since, history = 0 } = {}) {
-    const head = { type: 'joined', room: this.name, epoch: this.epoch, seq: this.seq, oldest: this.oldest, members: [], member_count: 0, last: this.seq };
+    const head = { type: 'joined', room: this.name, epoch: this.epoch, seq: this.seq, oldest: this.oldest, info: this.info, members: [], member_count: 0, last: this.seq };
     const { posted, changed } = this.#after(since?.seq ?? 0);
     const isLost = since?.epoch !== this.epoch || since.seq > this.seq || since.seq + 1 < this.oldest;
     if (!since || isLost || posted.length + changed.length > MAX_RECOVERED) {
@@ -64,7 +70,7 @@ export class RoomLog {
   /** Stands for the events from `first` to `last`. */
   sync(first, last = this.seq) {
     const { posted, changed } = this.#after(first - 1);
-    return { type: 'sync', room: this.name, first_seq: first, seq: last, recovered: true, messages: posted.filter(({ seq }) => seq <= last), changed };
+    return { type: 'sync', room: this.name, first_seq: first, seq: last, recovered: true, messages: posted.filter(({ seq }) => seq <= last), changed, info: this.info };
   }
 
   /** The answer to `history`. */

@@ -8,6 +8,7 @@ mod invites;
 #[expect(unused_qualifications, reason = "the macro writes them")]
 mod rooms;
 mod sessions;
+mod settings;
 mod token;
 #[expect(unused_qualifications, reason = "the macro writes them")]
 mod usage;
@@ -26,6 +27,7 @@ pub use error::Problem;
 pub use invites::{CreatedInvite, Invite, InviteRequest, Invites};
 pub use rooms::{Level, Member, Members, Notice, NoticeSent, Room, RoomClosed, Rooms};
 pub use sessions::{ClassicClient, Session, Sessions};
+pub use settings::{Join, Post, Settings, SettingsChange};
 pub(crate) use token::Token;
 pub use usage::{Usage, UsageRow};
 pub use users::{ErasedMessages, Message, Messages};
@@ -42,6 +44,7 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         .route("/rooms/{room}/members", get(rooms::members))
         .route("/rooms/{room}/members/{username}", delete(rooms::kick))
         .route("/rooms/{room}/notice", post(rooms::notice))
+        .route("/rooms/{room}/settings", get(settings::show).patch(settings::change))
         .route("/notice", post(rooms::notice_all))
         .route("/sessions", get(sessions::list))
         .route("/sessions/{session}", delete(sessions::close))
@@ -74,6 +77,8 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         rooms::notice_all,
         sessions::list,
         sessions::close,
+        settings::show,
+        settings::change,
         usage::list,
         users::export,
         users::erase

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chat_protocol::v2::{
     Bye, Deleted, ErrorCode, HistoryPage, Inbox, LeftReason, MemberInfo, Notice, Presence, Read,
-    RoomListEntry, Since, StoredMessage, Typing, User, WelcomeLimits,
+    RoomListEntry, RoomSettings, Since, StoredMessage, Typing, User, WelcomeLimits,
 };
 use chat_protocol::{Epoch, RoomName};
 
@@ -61,6 +61,14 @@ pub enum Event {
     /// their `changed_seq` is at least the `seq` of this event. [`Timeline`](crate::Timeline) does
     /// that.
     Deleted(Deleted),
+    /// These are the settings of a room from now on. The event may come although nothing has
+    /// changed.
+    RoomChanged {
+        /// The room.
+        room: RoomName,
+        /// All settings.
+        info: RoomSettings,
+    },
     /// A page of the history. [`Client::history`](crate::Client::history) returns the same value;
     /// the event marks its position in the room's stream: the page contains the effects of all
     /// events before it, and may contain those of events after it.
@@ -177,6 +185,8 @@ pub struct Joined {
     /// Messages with a smaller number are gone: the server's retention has removed them. A program
     /// that has such messages drops them.
     pub oldest: u64,
+    /// The settings of the room.
+    pub info: RoomSettings,
     /// The first page of the members, ordered by username. It replaces an earlier list.
     /// [`Client::members`](crate::Client::members) returns the others.
     pub members: Vec<MemberInfo>,

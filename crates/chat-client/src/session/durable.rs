@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use chat_protocol::RoomName;
-use chat_protocol::v2::{Deleted, HistoryPage, MessageFrame, StoredMessage, SyncFrame};
+use chat_protocol::v2::{Deleted, HistoryPage, MessageFrame, RoomChanged, StoredMessage, SyncFrame};
 use serde::Deserialize;
 
 use super::Session;
@@ -52,8 +52,17 @@ impl Session {
         }
     }
 
+    pub(super) fn on_room_changed(&mut self, changed: RoomChanged, text: &str) {
+        if !self.is_joined(&changed.room) {
+            self.unexpected(None, "a change of the settings");
+        } else if self.follows(&changed.room.clone(), changed.seq, text) {
+            let RoomChanged { room, info, .. } = changed;
+            self.events.push_back(Event::RoomChanged { room, info });
+        }
+    }
+
     pub(super) fn on_sync(&mut self, sync: SyncFrame) {
-        let SyncFrame { room: name, first_seq, seq, recovered, messages, changed } = sync;
+        let SyncFrame { room: name, first_seq, seq, recovered, messages, changed, info } = sync;
         if !self.is_joined(&name) {
             self.unexpected(None, "a range of events");
             return;
@@ -69,6 +78,8 @@ impl Session {
                 };
                 let after = first_seq.saturating_sub(1);
                 stream.apply(after, seq, messages, changed, &mut self.events, &self.counters);
+                let changed = info.map(|info| Event::RoomChanged { room: name, info });
+                self.events.extend(changed);
             }
             Fit::Next => {
                 self.resync(&name);

@@ -28,7 +28,9 @@ impl Session {
 
     /// Opens or continues a room's stream, and its send queue.
     fn enter(&mut self, frame: v2::Joined) {
-        let v2::Joined { room: name, epoch, seq, oldest, members, member_count, first, messages, .. } = frame;
+        let v2::Joined {
+            room: name, epoch, seq, oldest, info, members, member_count, first, messages, ..
+        } = frame;
         let Some(room) = self.rooms.get_mut(&name) else { return };
         let is_resync = room.stage.is_joined();
         room.stage = Stage::Joined;
@@ -42,6 +44,7 @@ impl Session {
             epoch: epoch.clone(),
             seq,
             oldest,
+            info,
             members,
             member_count,
             first,

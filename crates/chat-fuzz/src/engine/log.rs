@@ -81,6 +81,8 @@ impl RoomLog {
         let is_right = match new {
             NewEvent::Message(message) => self.record_message(message, append, has_failed, outcome),
             NewEvent::Deletion(deletion) => self.record_deletion(deletion, has_failed, outcome),
+            // no program changes settings
+            NewEvent::RoomChange(_) => false,
         };
         (!is_right).then_some(())
     }

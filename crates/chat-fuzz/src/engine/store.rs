@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chat_history::{
     AppendError, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages, NewEvent,
-    OnAppended, Page, Retention,
+    OnAppended, Page, Retention, StoredSettings,
 };
 use chat_protocol::{Epoch, RoomName};
 use futures::future::{BoxFuture, FutureExt};
@@ -245,6 +245,15 @@ impl HistoryStore for HeldHistory {
             drop(state);
             self.append_now((event, number, on_appended), Ending::Stored);
         }
+    }
+
+    fn settings(&self, room: RoomName) -> BoxFuture<'_, Result<StoredSettings, HistoryError>> {
+        async move {
+            let settings = self.inner.settings(room).await;
+            self.before_answer().await;
+            settings
+        }
+        .boxed()
     }
 
     fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use chat_protocol::{DeletedBy, Deletion, Message, MessageId, RoomName, UserId, Username};
+use chat_protocol::{DeletedBy, Deletion, Message, MessageId, RoomName, RoomSettings, UserId, Username};
 use futures::channel::oneshot;
 
 use crate::{
-    AppendError, Appended, HistoryStore, MAX_PAGE_BYTES, Messages, NewDeletion, NewEvent, NewMessage, Page,
-    Retention, StoredEvent,
+    AppendError, Appended, HistoryStore, MAX_PAGE_BYTES, Messages, NewDeletion, NewEvent, NewMessage,
+    NewRoomChange, Page, Retention, StoredEvent,
 };
 
 /// The result of an append.
@@ -79,6 +79,19 @@ pub async fn duplicate(store: &dyn HistoryStore, message: NewMessage) -> Arc<Mes
 pub async fn delete(store: &dyn HistoryStore, in_room: &str, targets: &[u64]) -> Arc<Deletion> {
     match append(store, deletion(in_room, targets)).await.unwrap() {
         Appended::Stored(StoredEvent::Deletion(deletion)) => deletion,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Changes the settings of a room, and returns the number of the event and the version of the
+/// policy.
+pub async fn configure(store: &dyn HistoryStore, in_room: &str, settings: &RoomSettings) -> (u64, u64) {
+    let change = NewRoomChange::new(room(in_room), settings.clone());
+    match append(store, change).await.unwrap() {
+        Appended::Stored(StoredEvent::RoomChange(change, version)) => {
+            assert_eq!((&change.room, &change.settings), (&room(in_room), settings));
+            (change.seq, version)
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -27,6 +27,7 @@
 pub mod helpers;
 mod history;
 pub mod model;
+mod settings;
 mod users;
 
 use std::any::Any;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 use crate::{HistoryStore, UserMessages};
 
 pub use history::*;
+pub use settings::*;
 pub use users::*;
 
 /// A store to be tested.
@@ -121,6 +123,10 @@ macro_rules! __with_history_tests {
             a_working_store_passes_its_check
             the_longest_names_and_ids_are_stored
             random_operations_match_a_list
+            changes_of_settings_are_events
+            a_message_without_permission_is_not_stored
+            a_repeated_id_comes_before_permission
+            permissions_are_checked_in_the_order_of_events
         }
     };
 }

@@ -15,9 +15,10 @@ use super::queue::{AppendQueue, Queued};
 use super::schema::{
     NewRow, Row, Rows, deleted_by_text, is_valid, messages, row_key, seq_of, signed, unsigned,
 };
+use super::settings;
 use crate::{
     AppendError, Appended, HistoryError, HistoryErrorKind, NewDeletion, NewEvent, NewMessage, OnAppended,
-    StoredEvent,
+    Permission, StoredEvent,
 };
 
 /// How many expired ids are removed for each new one: more than one, so that their number shrinks.
@@ -147,12 +148,22 @@ impl Flush<'_> {
                 write_messages(connection, unwritten)?;
                 return delete(connection, room, deletion).map(Ok);
             }
+            NewEvent::RoomChange(change) => {
+                return Ok(settings::change(connection, room, change)?.map_err(Into::into));
+            }
         };
-        if let Some(digest) = digest
-            && let Some(first) = ids.claim(connection, room.id, &message, digest, room.next_seq, *now)?
-        {
+        let permitted = Permission::check(message.permission, unsigned(room.policy_version));
+        let first = match digest {
+            Some(_) if permitted.is_err() => ids.first(connection, room.id, &message, *now)?,
+            Some(digest) => ids.claim(connection, room.id, &message, digest, room.next_seq, *now)?,
+            None => None,
+        };
+        if let (Some(first), Some(digest)) = (first, digest) {
             write_messages(connection, unwritten)?;
             return duplicate(connection, room, &message, digest, &first);
+        }
+        if let Err(reason) = permitted {
+            return Ok(Err(reason.into_error(message)));
         }
         let row_key = row_key(room.id, room.next_seq);
         let message = Arc::new(message.numbered(unsigned(room.next_seq), *now));

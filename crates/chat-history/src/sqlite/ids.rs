@@ -48,6 +48,12 @@ enum Key<'a> {
     Name(i64, &'a str, &'a str),
 }
 
+impl<'a> Key<'a> {
+    fn of_user(room_id: i64, message: &'a NewMessage) -> Self {
+        Self::User(room_id, message.user.as_str(), message.id.as_str())
+    }
+}
+
 /// The first message with an id.
 pub(super) struct First {
     pub(super) seq: i64,
@@ -146,6 +152,38 @@ impl Ids {
         })
     }
 
+    /// The first message with the id of `message`, if the same user has used the id in the same
+    /// room before.
+    pub(super) fn first(
+        &mut self,
+        connection: &mut SqliteConnection,
+        room_id: i64,
+        message: &NewMessage,
+        now: Timestamp,
+    ) -> QueryResult<Option<First>> {
+        let hash = self.hasher.hash_one(Key::of_user(room_id, message));
+        self.first_with(connection, room_id, message, hash, now)
+    }
+
+    /// As [`first`](Self::first), with the hash of the id.
+    fn first_with(
+        &mut self,
+        connection: &mut SqliteConnection,
+        room_id: i64,
+        message: &NewMessage,
+        hash: u64,
+        now: Timestamp,
+    ) -> QueryResult<Option<First>> {
+        if let Some(row) = self.find(connection, Key::of_user(room_id, message), hash, now)? {
+            return Ok(Some(row.into()));
+        }
+        if self.newest_without_user > 0 {
+            let key = Key::Name(room_id, message.from.as_str(), message.id.as_str());
+            return Ok(self.find(connection, key, self.hasher.hash_one(key), now)?.map(First::from));
+        }
+        Ok(None)
+    }
+
     /// Records the id of a message together with the number that the message is about to get,
     /// unless the same user has used the id in the same room before; then returns the first
     /// message.
@@ -158,18 +196,9 @@ impl Ids {
         seq: i64,
         now: Timestamp,
     ) -> QueryResult<Option<First>> {
-        let [user, username, message_id] =
-            [message.user.as_str(), message.from.as_str(), message.id.as_str()];
-        let key = Key::User(room_id, user, message_id);
-        let hash = self.hasher.hash_one(key);
-        if let Some(row) = self.find(connection, key, hash, now)? {
-            return Ok(Some(row.into()));
-        }
-        if self.newest_without_user > 0 {
-            let key = Key::Name(room_id, username, message_id);
-            if let Some(row) = self.find(connection, key, self.hasher.hash_one(key), now)? {
-                return Ok(Some(row.into()));
-            }
+        let hash = self.hasher.hash_one(Key::of_user(room_id, message));
+        if let Some(first) = self.first_with(connection, room_id, message, hash, now)? {
+            return Ok(Some(first));
         }
         if self.unwritten.len() >= ROWS_PER_INSERT {
             self.write(connection)?;

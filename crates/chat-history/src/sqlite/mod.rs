@@ -8,6 +8,7 @@ mod prune;
 mod queue;
 mod read;
 mod schema;
+mod settings;
 mod users;
 
 use std::fmt;
@@ -25,7 +26,7 @@ use self::prune::Pass;
 use self::schema::history_epoch;
 use crate::{
     Changed, Count, Durability, Extent, HistoryError, HistoryStore, Messages, NewEvent, OnAppended, Page,
-    Retention,
+    Retention, StoredSettings,
 };
 
 pub use users::SqliteUserMessages;
@@ -97,6 +98,10 @@ impl HistoryStore for SqliteHistory {
     fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
         let read = move |connection: &mut SqliteConnection| read::extent(connection, &room, retention);
         async move { Ok(self.database.read(read).await?) }.boxed()
+    }
+
+    fn settings(&self, room: RoomName) -> BoxFuture<'_, Result<StoredSettings, HistoryError>> {
+        async move { self.database.read(move |connection| settings::read(connection, &room)).await? }.boxed()
     }
 
     fn page(

@@ -30,6 +30,8 @@ pub(super) struct Room {
     pub(super) id: i64,
     /// The number of the next event.
     pub(super) next_seq: i64,
+    /// The version of the room's policy.
+    pub(super) policy_version: i64,
     /// How many messages were inserted since the room was written.
     pub(super) inserted: i64,
     /// The next number as it is in the database.
@@ -76,17 +78,17 @@ impl Numbers {
 fn load(connection: &mut SqliteConnection, name: &RoomName) -> QueryResult<Room> {
     let found = rooms::table
         .filter(rooms::name.eq(name.as_str()))
-        .select((rooms::id, rooms::next_seq))
-        .first::<(i64, i64)>(connection)
+        .select((rooms::id, rooms::next_seq, rooms::policy_version))
+        .first::<(i64, i64, i64)>(connection)
         .optional()?;
-    let (id, next_seq) = match found {
+    let (id, next_seq, policy_version) = match found {
         Some(room) => room,
         None => {
             let new = (rooms::name.eq(name.as_str()), rooms::next_seq.eq(1), rooms::first_seq.eq(1));
-            (diesel::insert_into(rooms::table).values(new).returning(rooms::id).get_result(connection)?, 1)
+            (diesel::insert_into(rooms::table).values(new).returning(rooms::id).get_result(connection)?, 1, 0)
         }
     };
-    Ok(Room { id, next_seq, inserted: 0, written: next_seq, touched_by: 0 })
+    Ok(Room { id, next_seq, policy_version, inserted: 0, written: next_seq, touched_by: 0 })
 }
 
 impl Room {

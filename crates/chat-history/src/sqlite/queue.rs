@@ -49,6 +49,7 @@ impl Queued {
         match &self.event {
             NewEvent::Message(message) => message.body.len(),
             NewEvent::Deletion(deletion) => size_of_val(&*deletion.targets),
+            NewEvent::RoomChange(change) => size_of_val(change),
         }
     }
 }

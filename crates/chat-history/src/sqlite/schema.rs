@@ -20,6 +20,8 @@ diesel::table! {
         next_seq -> BigInt,
         first_seq -> BigInt,
         message_count -> BigInt,
+        settings -> Nullable<Text>,
+        policy_version -> BigInt,
     }
 }
 

@@ -237,6 +237,7 @@ export class Chat extends Signal {
     toRoom('message', (room, { message }) => room.mentionsMe(message) && this.emit('mention', { room, message }));
     toRoom('deleted', (room, event) => this.#revised(room, event.targets, () => room.deleted(event)));
     toRoom('changed', (room, event) => this.#revised(room, event.messages.map(({ seq }) => seq), () => room.changed(event)));
+    toRoom('roomChanged', (room) => room.emit('state'));
     toRoom('outgoing', (room, event) => room.outgoing(event));
     toRoom('presence', (room, event) => room.presence(event));
     toRoom('members', (room) => room.membersChanged());

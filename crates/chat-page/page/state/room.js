@@ -152,6 +152,14 @@ export class RoomState extends Signal {
     return entry?.epoch === epoch ? entry.readUpTo : null;
   }
 
+  /** Who may post here, if the user may not; otherwise `null`. */
+  get postersOnly() {
+    const { kind, role } = this.#client.user;
+    const post = this.room.info?.post ?? 'everyone';
+    if (post === 'everyone' || role !== 'user' || (post === 'accounts' && kind !== 'guest')) return null;
+    return post;
+  }
+
   /** Called after a reconnect, and after the client has noticed that it missed events. */
   rejoined(joined) {
     this.delayed = null;

@@ -25,7 +25,7 @@ const WORDS = {
   no_token: 'You’ve been signed out. Sign in again.',
   expired: 'Your session has expired. Sign in again.',
   replaced: 'You have this chat open in too many tabs, so this one was disconnected.',
-  forbidden: 'You don’t have access to this room.',
+  forbidden: 'You’re not allowed to do this in this room.',
   store_unavailable: 'The server can’t save messages right now. Try again in a moment.',
   disconnected: 'You’re offline right now.',
   lost: 'Connection lost.',
@@ -47,6 +47,7 @@ export function inWords(error, { name, room } = {}) {
   if (isJoin && error.code === 'username_taken') {
     return `The name ${isolated(name)} is already in use in ${hash(room)} by someone else. Pick another one.`;
   }
+  if (isJoin && error.code === 'forbidden') return `${hash(room)} is only for people with an account. Sign in to join.`;
   // Joins are not rate limited: the server answers with this code if the room is full.
   if (isJoin && error.code === 'rate_limited' && !error.closeCode) return WORDS.room_full;
   return WORDS[error.code] ?? `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`;
@@ -55,7 +56,13 @@ export function inWords(error, { name, room } = {}) {
 const LEFT = {
   kicked: (room) => `A moderator removed you from ${hash(room)}.`,
   room_closed: (room) => `A moderator closed ${hash(room)}.`,
+  not_allowed: (room) => `${hash(room)} is only for people with an account now. Sign in to join.`,
 };
+
+/** Why the box for messages is disabled: `posters` is who may post, as the room’s settings say. */
+export function whoPosts(where, posters) {
+  return posters === 'accounts' ? `Sign in to post in ${where}` : `Only moderators post in ${where}`;
+}
 
 export function whyLeft(room, reason, error) {
   return LEFT[reason]?.(room) ?? `You’re no longer in ${hash(room)}.${error ? ` ${inWords(error)}` : ''}`;

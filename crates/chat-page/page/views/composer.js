@@ -3,7 +3,7 @@
 import { byId, setText } from '../dom.js';
 import { settings } from '../state/settings.js';
 import { commandOf } from '../text/commands.js';
-import { hash, inWords } from '../text/words.js';
+import { hash, inWords, whoPosts } from '../text/words.js';
 import { Completion } from './completion.js';
 import { Formatting } from './formatting.js';
 import { suggestionsFor } from './suggestions.js';
@@ -117,8 +117,11 @@ export class Composer {
 
   #enable() {
     const isOut = this.#room.left !== null;
-    this.#text.placeholder = isOut ? `You’re not in ${hash(this.#room.name)}` : `Message ${hash(this.#room.name)}`;
-    this.#text.disabled = this.#send.disabled = isOut;
+    const { postersOnly } = this.#room;
+    const where = hash(this.#room.name);
+    if (isOut) this.#text.placeholder = `You’re not in ${where}`;
+    else this.#text.placeholder = postersOnly ? whoPosts(where, postersOnly) : `Message ${where}`;
+    this.#text.disabled = this.#send.disabled = isOut || postersOnly !== null;
   }
 
   #updateHint() {

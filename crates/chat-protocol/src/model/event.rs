@@ -9,6 +9,7 @@ use crate::model::ids::{Epoch, MessageId, Reference};
 use crate::model::member::{Member, MemberGroup, MemberInfo, MemberList};
 use crate::model::message::{DeletedBy, Message};
 use crate::model::name::{RoomName, Username};
+use crate::model::room_settings::RoomSettings;
 use crate::model::time::Timestamp;
 
 /// An event that a room sends to its members. A protocol defines its encoding:
@@ -47,6 +48,9 @@ pub enum Event {
     },
     /// Messages were deleted. Sessions that receive lists of members are not sent this event.
     Deleted(Arc<Deletion>),
+    /// The settings of the room were changed. Sessions that receive lists of members are not sent
+    /// this event.
+    RoomChanged(Arc<RoomChange>),
     /// Stands for all events of a range that cannot be sent one by one. Sessions that receive lists
     /// of members are sent the messages of the range instead.
     Sync(Arc<EventRange>),
@@ -152,6 +156,25 @@ impl Deletion {
     }
 }
 
+/// The settings of a room were changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RoomChange {
+    /// The room.
+    pub room: RoomName,
+    /// The number of this event in the room.
+    pub seq: u64,
+    /// The settings from now on.
+    pub settings: RoomSettings,
+}
+
+impl RoomChange {
+    /// The event with this number that has changed the settings.
+    pub fn new(room: RoomName, seq: u64, settings: RoomSettings) -> Self {
+        Self { room, seq, settings }
+    }
+}
+
 /// A range of the events of a room, by their outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -165,6 +188,8 @@ pub struct EventRange {
     /// The outcome; `None` if the server cannot tell it. Then a client has to ask for the events
     /// after the last one that it has applied.
     pub outcome: Option<Outcome>,
+    /// The settings of the room; `None` if the server cannot tell them.
+    pub settings: Option<Arc<RoomSettings>>,
 }
 
 /// What has become of the messages of a room by the events of a range.
@@ -180,7 +205,7 @@ pub struct Outcome {
 impl EventRange {
     /// The range from `first_seq` to `seq`.
     pub fn new(room: RoomName, first_seq: u64, seq: u64, outcome: Option<Outcome>) -> Self {
-        Self { room, first_seq, seq, outcome }
+        Self { room, first_seq, seq, outcome, settings: None }
     }
 }
 
@@ -205,6 +230,8 @@ pub struct Snapshot {
     pub seq: u64,
     /// The number of the oldest message that is kept. Older ones were removed by retention.
     pub oldest: u64,
+    /// The settings of the room.
+    pub settings: Arc<RoomSettings>,
     /// The first page of the members, ordered by name, with every change sent so far and the member
     /// itself.
     pub members: Vec<MemberInfo>,
@@ -283,6 +310,8 @@ pub enum LeftReason {
     Kicked,
     /// The operator closed the room.
     RoomClosed,
+    /// The settings of the room were changed, and do not allow the user any more.
+    NotAllowed,
     /// A reason that this version does not know. Nothing of this version sends it.
     #[serde(other)]
     #[cfg_attr(feature = "schema", schemars(skip))]

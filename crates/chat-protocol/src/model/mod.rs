@@ -10,13 +10,14 @@ mod member;
 mod message;
 mod name;
 mod room_list;
+mod room_settings;
 mod time;
 
 pub use close_code::CloseCode;
 pub use error_code::ErrorCode;
 pub use event::{
     Ack, Deletion, Event, EventRange, LeftReason, MemberPage, MessagePage, NoticeLevel, Outcome,
-    PresenceChange, Snapshot,
+    PresenceChange, RoomChange, Snapshot,
 };
 pub use identity::{
     GuestToken, GuestTokenError, Identity, ReservedIdError, Role, UserId, UserIdError, UserKind,
@@ -28,4 +29,5 @@ pub use message::{Content, DeletedBy, Message, Since, Text};
 pub(crate) use message::{DELETED_SIZE, changed_size, json_length, text_size};
 pub use name::{NameError, RoomName, SERVER_NAME, Username};
 pub use room_list::{Notify, RoomKind};
+pub use room_settings::{MayJoin, MayPost, RoomSettings};
 pub use time::Timestamp;

@@ -33,9 +33,22 @@ const REPLIES: [(&str, &str); 10] = [
 
 /// The frames that the server sends on its own. It sends an `error` without a command if it
 /// receives something that is not a valid command.
-const UNSOLICITED: [&str; 14] = [
-    "message", "deleted", "sync", "presence", "typing", "rooms", "kept", "dropped", "read", "inbox",
-    "notice", "left", "error", "bye",
+const UNSOLICITED: [&str; 15] = [
+    "message",
+    "deleted",
+    "room_changed",
+    "sync",
+    "presence",
+    "typing",
+    "rooms",
+    "kept",
+    "dropped",
+    "read",
+    "inbox",
+    "notice",
+    "left",
+    "error",
+    "bye",
 ];
 
 /// A type of frame.

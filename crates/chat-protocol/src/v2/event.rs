@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Ack, Deleted, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence, ServerFrame,
-    StoredMessage, SyncFrame, Typing,
+    Ack, Deleted, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence, RoomChanged,
+    ServerFrame, StoredMessage, SyncFrame, Typing,
 };
 use crate::{Event, Message, Text};
 
@@ -20,6 +20,11 @@ pub fn frame(event: &Event) -> Option<ServerFrame> {
             targets: deletion.messages.iter().map(|message| message.seq).collect(),
             by: deletion.by,
         }),
+        Event::RoomChanged(change) => ServerFrame::RoomChanged(RoomChanged {
+            room: change.room.clone(),
+            seq: change.seq,
+            info: change.settings.clone(),
+        }),
         Event::Sync(range) => ServerFrame::Sync(SyncFrame {
             room: range.room.clone(),
             first_seq: range.first_seq,
@@ -27,6 +32,7 @@ pub fn frame(event: &Event) -> Option<ServerFrame> {
             recovered: range.outcome.is_some(),
             messages: range.outcome.as_ref().map(|outcome| stored_messages(&outcome.messages)),
             changed: range.outcome.as_ref().map(|outcome| stored_messages(&outcome.changed)),
+            info: range.settings.as_deref().cloned(),
         }),
         Event::Notice { room, level, body, .. } => {
             ServerFrame::Notice(Notice { room: room.clone(), level: *level, body: Arc::clone(body) })
@@ -53,6 +59,7 @@ pub fn frame(event: &Event) -> Option<ServerFrame> {
             epoch: snapshot.epoch.clone(),
             seq: snapshot.seq,
             oldest: snapshot.oldest,
+            info: (*snapshot.settings).clone(),
             members: snapshot.members.clone(),
             member_count: snapshot.member_count as u64,
             first: snapshot.first,

@@ -24,11 +24,14 @@ pub use read::{Rejected, read};
 pub use rendered::{RENDERED_BYTES, Written, write_rendered};
 pub use server::{
     Ack, Bye, Deleted, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence,
-    Renewed, ServerFrame, StoredMessage, SyncFrame, Typing, User, Welcome, WelcomeLimits,
+    Renewed, RoomChanged, ServerFrame, StoredMessage, SyncFrame, Typing, User, Welcome, WelcomeLimits,
 };
 pub use write::{size_hint, write, write_frame};
 
-pub use crate::model::{DeletedBy, ErrorCode, LeftReason, MemberInfo, NoticeLevel, Notify, RoomKind, Since};
+pub use crate::model::{
+    DeletedBy, ErrorCode, LeftReason, MayJoin, MayPost, MemberInfo, NoticeLevel, Notify, RoomKind,
+    RoomSettings, Since,
+};
 
 /// The name of the protocol in `Sec-WebSocket-Protocol`.
 pub const SUBPROTOCOL: &str = "chat.v2";

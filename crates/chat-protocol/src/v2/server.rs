@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::list::{Dropped, Inbox, Kept, Read, RoomList};
 use crate::{
     Content, DeletedBy, Epoch, ErrorCode, GuestToken, Identity, LeftReason, MemberInfo, Message, MessageId,
-    NoticeLevel, Reference, Role, RoomName, Text, Timestamp, UserId, UserKind, Username,
+    NoticeLevel, Reference, Role, RoomName, RoomSettings, Text, Timestamp, UserId, UserKind, Username,
 };
 
 /// One frame of the server.
@@ -29,6 +29,8 @@ pub enum ServerFrame {
     Message(MessageFrame),
     /// Messages were deleted.
     Deleted(Deleted),
+    /// The settings of a room were changed.
+    RoomChanged(RoomChanged),
     /// Stands for all events from `first_seq` to `seq`, which the server cannot send one by one.
     Sync(SyncFrame),
     /// Members joined or left.
@@ -156,6 +158,9 @@ pub struct Joined {
     pub seq: u64,
     /// Messages with a smaller number are gone.
     pub oldest: u64,
+    /// The settings of the room.
+    #[serde(default)]
+    pub info: RoomSettings,
     /// The first page of the members, ordered by username. It reflects every `presence` sent so
     /// far, plus the session itself.
     pub members: Vec<MemberInfo>,
@@ -226,6 +231,18 @@ pub struct Deleted {
     pub by: DeletedBy,
 }
 
+/// The settings of a room were changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RoomChanged {
+    /// The room.
+    pub room: RoomName,
+    /// The number of this event in the room.
+    pub seq: u64,
+    /// All settings of the room, as they are from now on.
+    pub info: RoomSettings,
+}
+
 /// Stands for all events of a range.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -245,6 +262,9 @@ pub struct SyncFrame {
     /// The messages before the range that were changed in it or later, oldest first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed: Option<Vec<StoredMessage>>,
+    /// The settings of the room, which may have been changed in the range.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub info: Option<RoomSettings>,
 }
 
 /// A message in a list of messages of one room, in its current state.

@@ -6,7 +6,7 @@ use super::{ServerFrame, frame};
 use crate::{Content, Event, MemberInfo, Message, Outcome};
 
 /// The size of a frame without its lists and texts.
-const FRAME: usize = 200;
+const FRAME: usize = 240;
 
 /// Appends the event as one JSON object. Appends nothing if this protocol has no frame for it.
 pub fn write(event: &Event, out: &mut Vec<u8>) {
@@ -56,7 +56,7 @@ pub fn size_hint(event: &Event) -> usize {
             let left = change.left.iter().map(|name| NAME + name.as_str().len());
             FRAME + members_size(&change.joined) + left.sum::<usize>()
         }
-        Event::Typing { .. } | Event::Ack(_) | Event::LeaveNotice { .. } => FRAME,
+        Event::Typing { .. } | Event::RoomChanged(_) | Event::Ack(_) | Event::LeaveNotice { .. } => FRAME,
     }
 }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chat_protocol::v2::{self, ErrorCode, NoticeLevel};
 use chat_protocol::{
-    ChannelName, Content, DeletedBy, Deletion, Event, EventRange, Identity, Member, MemberId, MemberInfo,
-    MemberList, MemberPage, Message, MessagePage, Outcome, PresenceChange, Text,
+    ChannelName, Content, DeletedBy, Deletion, Event, EventRange, Identity, MayJoin, MayPost, Member,
+    MemberId, MemberInfo, MemberList, MemberPage, Message, MessagePage, Outcome, PresenceChange, RoomChange,
+    RoomSettings, Text,
 };
 
 use crate::{MOMENT, epoch, guest_token, id, name, reference, room, user};
@@ -80,6 +81,11 @@ fn events_of_a_room_are_written() {
         },
         Event::Typing { room: room(), username: name("ana") },
         Event::Deleted(Arc::new(Deletion::new(room(), 9, DeletedBy::Operator, vec![deleted_message()]))),
+        Event::RoomChanged(Arc::new(RoomChange::new(
+            room(),
+            9,
+            RoomSettings::default().join(MayJoin::Accounts).post(MayPost::Moderators),
+        ))),
         Event::Sync(Arc::new(EventRange::new(room(), 8, 9, None))),
         Event::Sync(Arc::new(EventRange::new(room(), 8, 9, Some(outcome())))),
     ];
@@ -91,6 +97,7 @@ fn events_of_a_room_are_written() {
     {"type":"error","code":"store_unavailable","message":"no"}
     {"type":"typing","room":"lobby","username":"ana"}
     {"type":"deleted","room":"lobby","seq":9,"targets":[7],"by":"operator"}
+    {"type":"room_changed","room":"lobby","seq":9,"info":{"join":"accounts","post":"moderators"}}
     {"type":"sync","room":"lobby","first_seq":8,"seq":9,"recovered":false}
     {"type":"sync","room":"lobby","first_seq":8,"seq":9,"recovered":true,"messages":[],"changed":[{"seq":7,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}]}
     "#);

@@ -2,10 +2,10 @@
 
 use chat_protocol::v2::{
     self, Ack, Bye, Deleted, DeletedBy, Error, ErrorCode, HistoryPage, Joined, Left, LeftReason, MembersPage,
-    MessageFrame, Notice, NoticeLevel, Presence, ServerFrame, SyncFrame, Typing, User, Welcome,
+    MessageFrame, Notice, NoticeLevel, Presence, RoomChanged, ServerFrame, SyncFrame, Typing, User, Welcome,
     WelcomeLimits,
 };
-use chat_protocol::{CloseCode, Identity, Role, UserKind};
+use chat_protocol::{CloseCode, Identity, MayJoin, MayPost, Role, RoomSettings, UserKind};
 
 use crate::{MOMENT, deleted, epoch, guest_token, id, info, name, reference, room, text, user};
 
@@ -46,6 +46,7 @@ fn server_frames_with_all_fields_are_written() {
             epoch: epoch(),
             seq: 9,
             oldest: 3,
+            info: RoomSettings::default().post(MayPost::Moderators),
             members: vec![info("ana"), info("bob")],
             member_count: 2,
             first: 7,
@@ -66,6 +67,11 @@ fn server_frames_with_all_fields_are_written() {
             sent_at: MOMENT,
         }),
         ServerFrame::Deleted(Deleted { room: room(), seq: 9, targets: vec![7, 8], by: DeletedBy::Operator }),
+        ServerFrame::RoomChanged(RoomChanged {
+            room: room(),
+            seq: 9,
+            info: RoomSettings::default().join(MayJoin::Accounts),
+        }),
         ServerFrame::Sync(SyncFrame {
             room: room(),
             first_seq: 8,
@@ -73,6 +79,7 @@ fn server_frames_with_all_fields_are_written() {
             recovered: true,
             messages: Some(vec![deleted()]),
             changed: Some(vec![]),
+            info: Some(RoomSettings::default()),
         }),
         ServerFrame::Presence(Presence {
             room: room(),
@@ -128,11 +135,12 @@ fn server_frames_with_all_fields_are_written() {
     let written = frames.map(|frame| server(&frame)).join("\n");
     insta::assert_snapshot!(written, @r#"
     {"type":"welcome","ref":"r1","session":"s1","user":{"id":"g_5OthID-2se9c45nby1W8mg","username":"ana","kind":"guest","role":"user","was":["u_g_1"]},"guest_token":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","expires_at":"2026-11-24T08:00:00.123Z","server":"chatd 0.1.0","limits":{"message_bytes":131072,"messages_per_second":100,"burst":5000,"rooms":100,"sessions":20},"heartbeat_ms":25000}
-    {"type":"joined","ref":"r1","room":"lobby","epoch":"000000000000e70c","seq":9,"oldest":3,"members":[{"username":"ana","user":"u_ana","joined_at":"2026-11-24T08:00:00.123Z"},{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"member_count":2,"first":7,"last":9,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"},{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[],"recovered":true}
+    {"type":"joined","ref":"r1","room":"lobby","epoch":"000000000000e70c","seq":9,"oldest":3,"info":{"join":"everyone","post":"moderators"},"members":[{"username":"ana","user":"u_ana","joined_at":"2026-11-24T08:00:00.123Z"},{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"member_count":2,"first":7,"last":9,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"},{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[],"recovered":true}
     {"type":"left","ref":"r1","room":"lobby","reason":"asked"}
     {"type":"message","room":"lobby","seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"}
     {"type":"deleted","room":"lobby","seq":9,"targets":[7,8],"by":"operator"}
-    {"type":"sync","room":"lobby","first_seq":8,"seq":10,"recovered":true,"messages":[{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[]}
+    {"type":"room_changed","room":"lobby","seq":9,"info":{"join":"accounts","post":"everyone"}}
+    {"type":"sync","room":"lobby","first_seq":8,"seq":10,"recovered":true,"messages":[{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[],"info":{"join":"everyone","post":"everyone"}}
     {"type":"presence","room":"lobby","joined":[{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"left":["cid"],"member_count":900,"partial":true}
     {"type":"typing","room":"lobby","username":"bob"}
     {"type":"ack","ref":"r1","room":"lobby","seq":7,"id":"m1","sent_at":"2026-11-24T08:00:00.123Z","stored":false}
@@ -176,6 +184,7 @@ fn server_frames_with_only_required_fields_are_written() {
             epoch: epoch(),
             seq: 0,
             oldest: 1,
+            info: RoomSettings::default(),
             members: vec![],
             member_count: 0,
             first: 1,
@@ -202,6 +211,7 @@ fn server_frames_with_only_required_fields_are_written() {
             recovered: false,
             messages: None,
             changed: None,
+            info: None,
         }),
         ServerFrame::Presence(Presence {
             room: room(),
@@ -252,7 +262,7 @@ fn server_frames_with_only_required_fields_are_written() {
     let written = frames.map(|frame| server(&frame)).join("\n");
     insta::assert_snapshot!(written, @r#"
     {"type":"welcome","session":"s1","user":{"id":"u_ana","username":"ana","kind":"account","role":"user"},"server":"chatd 0.1.0","limits":{"message_bytes":1,"messages_per_second":0,"burst":0,"rooms":1,"sessions":1},"heartbeat_ms":25000}
-    {"type":"joined","room":"lobby","epoch":"000000000000e70c","seq":0,"oldest":1,"members":[],"member_count":0,"first":1,"last":0,"messages":[],"recovered":false}
+    {"type":"joined","room":"lobby","epoch":"000000000000e70c","seq":0,"oldest":1,"info":{"join":"everyone","post":"everyone"},"members":[],"member_count":0,"first":1,"last":0,"messages":[],"recovered":false}
     {"type":"left","room":"lobby","reason":"room_closed"}
     {"type":"message","room":"lobby","seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","sent_at":"2026-11-24T08:00:00.123Z"}
     {"type":"sync","room":"lobby","first_seq":8,"seq":2000,"recovered":false}
@@ -269,8 +279,8 @@ fn server_frames_with_only_required_fields_are_written() {
 
 #[test]
 fn reasons_and_error_codes_have_names() {
-    let reasons = [LeftReason::Asked, LeftReason::Kicked, LeftReason::RoomClosed];
-    insta::assert_snapshot!(serde_json::to_string(&reasons).unwrap(), @r#"["asked","kicked","room_closed"]"#);
+    let reasons = [LeftReason::Asked, LeftReason::Kicked, LeftReason::RoomClosed, LeftReason::NotAllowed];
+    insta::assert_snapshot!(serde_json::to_string(&reasons).unwrap(), @r#"["asked","kicked","room_closed","not_allowed"]"#);
     insta::assert_snapshot!(serde_json::to_string(&ErrorCode::ALL).unwrap(), @r#"["bad_json","unknown_type","missing_field","hello_first","invalid_room","invalid_username","username_taken","name_reserved","not_in_room","already_in_room","too_many_rooms","not_found","limit_reached","message_too_large","id_reused","rate_limited","unauthorized","expired","forbidden","store_unavailable","internal"]"#);
 }
 

@@ -48,7 +48,7 @@ impl PumpMembers {
 
 #[cfg(test)]
 mod tests {
-    use chat_protocol::MemberId;
+    use chat_protocol::{Identity, MemberId};
 
     use super::*;
     use crate::Sink;
@@ -61,7 +61,8 @@ mod tests {
         let subscribers = [1, 2, 3, 4].map(|member| {
             let (member, style, arrival) =
                 (MemberId::new(member), PresenceStyle::Changes, LogicalTime::default());
-            let recipient = Recipient { id: id.next(), member, style, arrival };
+            let actor = (&Identity::one_time_guest(1, "ana".parse().unwrap())).into();
+            let recipient = Recipient { id: id.next(), member, style, arrival, actor };
             Arc::new(Subscriber::new(recipient, 0, Sink::channel(1).0, None, 0))
         });
         let mut members = PumpMembers::default();

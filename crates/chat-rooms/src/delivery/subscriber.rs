@@ -1,5 +1,6 @@
 //! A session's subscription to the events of its room.
 
+use chat_access::Actor;
 use chat_protocol::MemberId;
 
 use crate::Sink;
@@ -37,6 +38,7 @@ pub(crate) struct Recipient {
     pub(crate) member: MemberId,
     pub(crate) style: PresenceStyle,
     pub(crate) arrival: LogicalTime,
+    pub(crate) actor: Actor,
 }
 
 impl Subscriber {

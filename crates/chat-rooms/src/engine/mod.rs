@@ -4,6 +4,7 @@ pub(crate) mod builder;
 mod deletion;
 mod notice;
 mod pruner;
+mod settings;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -112,6 +113,7 @@ impl Engine {
             Reserved::Present => None,
             Reserved::Absent => Some(record::write(&self.shared, name.room(), user, Some(permit)).await?),
         };
+        name.room().check_join(user)?;
         Ok(Admission::new(name, row))
     }
 

@@ -82,6 +82,7 @@ impl Admission {
                     return Ok((member, sent));
                 }
                 Err(NotJoined::Read(read)) => catch_up.add(room.read(read).await?),
+                Err(NotJoined::Denied(denied)) => return Err(JoinError::Denied(denied)),
                 Err(NotJoined::NoRecord) => {
                     self.row = Some(record::write(shared, room, self.name.user(), None).await?);
                 }

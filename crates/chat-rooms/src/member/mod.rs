@@ -181,7 +181,7 @@ impl Membership {
         let id = id.unwrap_or_else(|| MessageId::from_random(rand::random()));
         let (user, from) = (self.member.user.clone(), self.member.username.clone());
         let message = NewMessage::new(self.room.name.clone(), user, from, body, id.clone());
-        let message = message.idempotent(idempotent);
+        let message = message.idempotent(idempotent).permission(sender.checked.permission());
         let key = RequestKey { id, reference };
         let pending =
             PendingAppend::new(Arc::clone(&self.shared), Arc::clone(&self.room), sender, guard, key, reply);

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use chat_history::{AppendError, Appended, Durability, HistoryError, StoredEvent};
+use chat_history::{AppendError, Appended, Durability, HistoryError, NewEvent, NewMessage, StoredEvent};
 use chat_log::Passed;
 use chat_protocol::RoomName;
 use tokio::sync::oneshot;
@@ -15,6 +15,7 @@ use crate::error::SendError;
 use crate::member::options::Stored;
 use crate::registry::Registry;
 use crate::room::Room;
+use crate::room::policy::Outdated;
 use crate::room::publish::{AppendResult, RequestKey, Sender, Source};
 use crate::room::settle::{Settlement, Settling};
 use crate::sync::Instant;
@@ -51,7 +52,22 @@ impl PendingAppend {
     /// Hands the outcome to the room. Called by the writer of the store: it must not wait for the
     /// room.
     pub(crate) fn settle(mut self, outcome: Result<Appended, AppendError>) {
-        self.settle_once(outcome);
+        match outcome {
+            Err(AppendError::PolicyChanged(event)) => self.check_again(*event),
+            outcome => self.settle_once(outcome),
+        }
+    }
+
+    /// Hands the message back to the room, which knows the new policy, or learns of it now.
+    fn check_again(mut self, event: NewEvent) {
+        let (NewEvent::Message(message), true) = (event, self.open.is_some()) else {
+            return self.settle_once(Err(HistoryError::other("the store has returned another event").into()));
+        };
+        let (shared, room) = (Arc::clone(&self.shared), Arc::clone(&self.room));
+        let source = Source::Outdated(Box::new(OutdatedAppend { pending: self, message }));
+        let result = AppendResult { outcome: Ok(Appended::Unchanged), source };
+        let settlement = Settlement { result, taken_at: None, span: Span::none(), then: None };
+        settle_later(&shared, &room, settlement);
     }
 
     fn settle_once(&mut self, outcome: Result<Appended, AppendError>) {
@@ -76,7 +92,7 @@ impl PendingAppend {
         }
         let durability = self.shared.context.history.durability();
         let then = self.reply.take().map(|reply| {
-            let stored = stored(&outcome, &key, durability);
+            let stored = stored(&outcome, &sender, &key, durability);
             let send = move || {
                 // if the sender does not wait any more, the message is stored all the same
                 let _ = reply.send(stored);
@@ -106,6 +122,7 @@ pub(super) fn spawn(shared: &Arc<Registry>, settling: Settling) {
 
 fn stored(
     outcome: &Result<Appended, AppendError>,
+    sender: &Sender,
     RequestKey { id, .. }: &RequestKey,
     durability: Durability,
 ) -> Result<Stored, SendError> {
@@ -119,6 +136,9 @@ fn stored(
             Ok(Stored { seq: message.seq, id: id.clone(), sent_at: message.sent_at, durable })
         }
         Err(AppendError::IdReused) => Err(SendError::IdReused),
+        Err(AppendError::NotAllowed) if let Some(denied) = sender.checked.denied() => {
+            Err(SendError::Denied(denied))
+        }
         Err(AppendError::Unavailable(error)) => Err(SendError::Store(error.clone())),
         Err(other) => Err(SendError::Store(HistoryError::other(other.clone()))),
     }
@@ -129,6 +149,30 @@ impl Drop for PendingAppend {
         if self.open.is_some() {
             self.settle_once(Err(HistoryError::other("the message was dropped").into()));
         }
+    }
+}
+
+/// A message that was not stored, because the policy has changed since it was checked.
+#[derive(Debug)]
+struct OutdatedAppend {
+    pending: PendingAppend,
+    message: NewMessage,
+}
+
+impl Outdated for OutdatedAppend {
+    fn sender(&mut self) -> Option<&mut Sender> {
+        self.pending.open.as_mut().map(|(sender, ..)| sender)
+    }
+
+    fn append_again(self: Box<Self>) {
+        let Self { pending, mut message } = *self;
+        message.permission = pending.open.as_ref().map(|(sender, ..)| sender.checked.permission());
+        let history = Arc::clone(&pending.shared.context.history);
+        history.append(message.into(), Box::new(move |outcome| pending.settle(outcome)));
+    }
+
+    fn fail(self: Box<Self>, error: HistoryError) {
+        self.pending.settle(Err(error.into()));
     }
 }
 

@@ -15,8 +15,10 @@ use crate::delivery::queue::PumpQueue;
 use crate::delivery::subscriber::{Recipient, Subscriber};
 use crate::delivery::window::InFlightGuard;
 use crate::room::pages::Oldest;
+use crate::room::policy::Outdated;
 use crate::room::state::RoomState;
 use crate::room::state::effects::{Effect, Effects};
+use crate::room::state::policy::CurrentPolicy;
 use crate::room::tail::Tail;
 use crate::room::{Position, RoomContext};
 use crate::sync::{Instant, steps};
@@ -28,6 +30,10 @@ const SMALLEST_CHARGE: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) state: RoomState,
+    /// What the room allows.
+    pub(crate) policy: CurrentPolicy,
+    /// The messages that have to be checked again, in the order in which they were appended.
+    pub(crate) returned: Vec<Box<dyn Outdated>>,
     /// The newest events.
     pub(crate) tail: Tail,
     /// The number of the oldest message that is kept, once it was read.
@@ -108,6 +114,8 @@ impl Core {
     pub(crate) fn new(state: RoomState, encodings: usize) -> Self {
         Self {
             state,
+            policy: CurrentPolicy::default(),
+            returned: Vec::new(),
             tail: Tail::default(),
             oldest: None,
             subscribers: BTreeMap::new(),

@@ -3,13 +3,15 @@
 //! A commit that failed may have reached the disk all the same. The next result shows that numbers
 //! are missing. Then the room reads what has become of its messages, and sends that in one event.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use chat_history::HistoryError;
+use chat_history::{HistoryError, StoredSettings};
 use chat_protocol::{EventRange, Outcome};
 
 use crate::room::Room;
 use crate::room::catch_up::{CatchUp, CatchUpLimits, CaughtUp, Step};
+use crate::room::state::effects::Effect;
 use crate::room::tail::Tail;
 use crate::sync::sleep;
 
@@ -24,10 +26,13 @@ impl Room {
     pub(crate) async fn fill_gap(&self, last: u64) {
         let newest = self.lock().tail.newest();
         let mut range = EventRange::new(self.name.clone(), newest + 1, last, None);
+        let mut policy = None;
         for attempt in 1..=MAX_ATTEMPTS {
             match self.read_range(newest, last).await {
-                Ok(outcome) => {
+                Ok((outcome, settings)) => {
                     range.outcome = outcome;
+                    range.settings = Some(Arc::clone(&settings.settings));
+                    policy = Some(settings);
                     break;
                 }
                 Err(error) => {
@@ -38,7 +43,12 @@ impl Room {
         }
         tracing::info!(room = %self.name, first = range.first_seq, last = range.seq,
             recovered = range.outcome.is_some(), "delivering events that no append has returned");
-        self.change(|core, _| self.deliver_range(core, range));
+        self.change(|core, effects| {
+            if policy.is_some_and(|policy| core.policy.replace(policy)) {
+                effects.push(Effect::CheckMembers);
+            }
+            self.deliver_range(core, range);
+        });
     }
 
     /// Delivers the events up to the number `last` without their outcome: nothing can be read any
@@ -50,9 +60,14 @@ impl Room {
         });
     }
 
-    /// Reads what the events after `newest` up to `last` have changed. `None` if that is too much
-    /// for one event.
-    async fn read_range(&self, newest: u64, last: u64) -> Result<Option<Outcome>, HistoryError> {
+    /// Reads what the events after `newest` up to `last` have changed, and the settings. The
+    /// outcome is `None` if it is too much for one event.
+    async fn read_range(
+        &self,
+        newest: u64,
+        last: u64,
+    ) -> Result<(Option<Outcome>, StoredSettings), HistoryError> {
+        let settings = self.context.history.settings(self.name.clone()).await?;
         // as if a member had missed them in a room that has just been loaded
         let tail = Tail::after(last);
         let mut catch_up = CatchUp::new(Some(newest), 0, CatchUpLimits::default());
@@ -60,7 +75,7 @@ impl Room {
             match catch_up.step(&tail) {
                 Step::Read(read) => catch_up.add(self.read(read).await?),
                 Step::Done(CaughtUp { messages, changed, .. }) => {
-                    return Ok(changed.map(|changed| Outcome::new(messages, changed)));
+                    return Ok((changed.map(|changed| Outcome::new(messages, changed)), settings));
                 }
             }
         }

@@ -5,6 +5,7 @@ pub(crate) mod core;
 mod gap;
 mod guard;
 mod pages;
+pub(crate) mod policy;
 pub(crate) mod presence_cleanup;
 pub(crate) mod publish;
 mod pump;
@@ -87,6 +88,8 @@ struct Windows {
     list: bool,
     /// Of the changes for the others.
     presence: bool,
+    /// Whether to check if each member may stay.
+    members: bool,
     /// What is dropped without the lock.
     discarded: Vec<Box<dyn fmt::Debug + Send>>,
 }
@@ -150,15 +153,18 @@ impl Room {
         })
     }
 
-    /// Reads the numbers of the room from the store, once. Cancel-safe.
+    /// Reads the numbers and the settings of the room from the store, once. Cancel-safe.
     ///
     /// # Errors
     /// [`HistoryError`] if the store fails. The next client that joins tries again.
     pub(crate) async fn load(&self) -> Result<(), HistoryError> {
         let load = || async {
             let retention = self.context.retention.retention();
-            let extent = self.context.history.extent(self.name.clone(), retention).await?;
+            let history = &self.context.history;
+            let extent = history.extent(self.name.clone(), retention).await?;
+            let settings = history.settings(self.name.clone()).await?;
             let mut core = self.lock();
+            core.policy.replace(settings);
             core.tail = Tail::after(extent.newest).counted_in(&self.context.tails);
             core.oldest = Some(Oldest::now(extent.oldest, retention));
             Ok(())
@@ -326,6 +332,7 @@ impl Room {
             match effect {
                 Effect::OpenWindow => windows.list = true,
                 Effect::OpenPresence => windows.presence = true,
+                Effect::CheckMembers => windows.members = true,
                 Effect::Discard(large) => windows.discarded.push(large),
                 Effect::MemberLeft(id) => {
                     self.context.presence_cleanup.add(id);
@@ -339,8 +346,11 @@ impl Room {
     }
 
     /// Starts the coalescing windows that commands opened.
-    fn open(&self, Windows { list, presence, discarded }: Windows) {
+    fn open(&self, Windows { list, presence, members, discarded }: Windows) {
         drop(discarded);
+        if members {
+            self.remove_denied_later();
+        }
         if list {
             self.flush_later(|state, effects| {
                 state.close_window(effects);

@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
-use chat_history::{AppendError, Appended, Durability, StoredEvent};
-use chat_protocol::{Ack, Deletion, ErrorCode, Event, EventRange, Member, Message, MessageId, Reference};
+use chat_access::Actor;
+use chat_history::{AppendError, Appended, Durability, StoredEvent, StoredSettings};
+use chat_protocol::{
+    Ack, Deletion, ErrorCode, Event, EventRange, Member, Message, MessageId, Reference, RoomChange,
+};
 
 use crate::delivery::audience::{Audience, PresenceStyle, SubscriptionId};
 use crate::delivery::subscriber::Subscriber;
 use crate::delivery::window::InFlightGuard;
 use crate::room::Room;
 use crate::room::core::Core;
+use crate::room::policy::Outdated;
 use crate::room::state::effects::{Effect, Effects};
+use crate::room::state::policy::Checked;
 
 /// Whether a member can send a message now.
 #[derive(Debug)]
@@ -30,6 +35,14 @@ pub(crate) struct Sender {
     /// The subscriber that receives the reply.
     subscriber: Arc<Subscriber>,
     pub(crate) charge: usize,
+    pub(crate) checked: Checked,
+}
+
+impl Sender {
+    /// Who sends it, for the policy.
+    pub(crate) fn actor(&self) -> Actor {
+        self.subscriber.recipient.actor
+    }
 }
 
 /// The result of an append, with what is known about its event.
@@ -46,6 +59,8 @@ pub(crate) enum Source {
     Message { sender: Sender, guard: InFlightGuard, key: RequestKey, durability: Durability },
     /// The program has done something in the room, on nobody's behalf.
     Act,
+    /// A message was not stored, because the policy has changed since it was checked.
+    Outdated(Box<dyn Outdated>),
     /// Nothing was appended. The room has read that `newest` is the number of its newest event.
     Doubt { newest: u64 },
 }
@@ -100,13 +115,14 @@ impl Room {
             let (Some(subscriber), Some(from)) = (subscriber, from) else {
                 return Acceptance::NotAMember;
             };
-            if core.pending >= self.context().limits.queued_bytes {
+            if core.pending >= self.context().limits.queued_bytes || !core.policy.is_open() {
                 return Acceptance::Congested;
             }
+            let checked = core.policy.accept(subscriber.recipient.actor);
             let charge = core.overhead + bytes;
             core.in_flight.entry(session).or_default().count += 1;
             core.pending += charge;
-            Acceptance::InFlight(Sender { from, session, subscriber, charge })
+            Acceptance::InFlight(Sender { from, session, subscriber, charge, checked })
         })
     }
 
@@ -124,6 +140,7 @@ impl Room {
         match source {
             Source::Message { sender, guard, key, durability } => {
                 core.pending -= sender.charge;
+                core.policy.settle(sender.checked);
                 let id = sender.session;
                 self.deliver_outcome(core, effects, &sender, (guard, outcome), (key, durability));
                 core.message_settled(id, effects);
@@ -131,10 +148,11 @@ impl Room {
             Source::Act => {
                 core.acts -= 1;
                 if let Ok(Appended::Stored(event)) = outcome {
-                    self.deliver(core, event, None, None);
+                    self.deliver(core, effects, event, None, None);
                 }
             }
-            Source::Doubt { .. } => {}
+            // checked again before
+            Source::Outdated(_) | Source::Doubt { .. } => {}
         }
     }
 
@@ -162,12 +180,12 @@ impl Room {
                     core.enqueue(ack, Audience::Only(id), None, self.encodings());
                 }
                 if let Appended::Stored(event) = appended {
-                    self.deliver(core, event, Some(&sender.from), Some(guard));
+                    self.deliver(core, effects, event, Some(&sender.from), Some(guard));
                 }
             }
             Err(error) if is_subscribed => {
-                let (code, reason) = refusal(&error);
-                let event = core.state.refuse(id, code, reason.into(), key.reference);
+                let (code, reason) = refusal(&error, sender.checked);
+                let event = core.state.refuse(id, code, reason, key.reference);
                 event.iter().for_each(|_| self.meters().refused(code));
                 effects.extend(event.map(|event| Effect::Send(event, Audience::Only(id))));
             }
@@ -179,6 +197,7 @@ impl Room {
     fn deliver(
         &self,
         core: &mut Core,
+        effects: &mut Effects,
         event: StoredEvent,
         from: Option<&Arc<Member>>,
         guard: Option<InFlightGuard>,
@@ -191,6 +210,9 @@ impl Room {
         match event {
             StoredEvent::Message(message) => self.deliver_message(core, message, from, guard),
             StoredEvent::Deletion(deletion) => self.deliver_deletion(core, deletion, guard),
+            StoredEvent::RoomChange(change, version) => {
+                self.deliver_room_change(core, effects, change, version);
+            }
             unknown => {
                 // what this version cannot send, the members read from the store
                 let range = EventRange::new(self.name.clone(), before + 1, unknown.seq(), None);
@@ -219,6 +241,19 @@ impl Room {
         core.enqueue(Event::Deleted(deletion), Audience::Changes, guard, self.encodings());
     }
 
+    fn deliver_room_change(
+        &self,
+        core: &mut Core,
+        effects: &mut Effects,
+        change: Arc<RoomChange>,
+        version: u64,
+    ) {
+        if core.policy.replace(StoredSettings::new(change.settings.clone(), version)) {
+            effects.push(Effect::CheckMembers);
+        }
+        core.enqueue(Event::RoomChanged(change), Audience::Changes, None, self.encodings());
+    }
+
     /// Delivers a range of events that no result has, and continues after it.
     pub(crate) fn deliver_range(&self, core: &mut Core, range: EventRange) {
         core.tail.skip_to(range.seq);
@@ -239,9 +274,15 @@ fn ack(message: &Message, RequestKey { id, reference }: RequestKey, durability: 
     Ack { reference, room: room.clone(), seq: *seq, id, sent_at: *sent_at, durable }
 }
 
-fn refusal(error: &AppendError) -> (ErrorCode, &'static str) {
-    match error {
-        AppendError::IdReused => (ErrorCode::IdReused, "this id was already used for another message"),
-        _ => (ErrorCode::StoreUnavailable, "storage is unavailable; send the message again with the same id"),
+fn refusal(error: &AppendError, checked: Checked) -> (ErrorCode, Arc<str>) {
+    match (error, checked.denied()) {
+        (AppendError::IdReused, _) => {
+            (ErrorCode::IdReused, "this id was already used for another message".into())
+        }
+        (AppendError::NotAllowed, Some(denied)) => (ErrorCode::Forbidden, denied.to_string().into()),
+        _ => {
+            let reason = "storage is unavailable; send the message again with the same id";
+            (ErrorCode::StoreUnavailable, reason.into())
+        }
     }
 }

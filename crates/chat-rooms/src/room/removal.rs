@@ -55,6 +55,21 @@ impl Room {
     /// one does that joins afterwards: it stays. If it is a session of a member that is about to be
     /// removed, that member stays with this session alone.
     pub(crate) fn remove_everyone(&self, reason: LeftReason) -> usize {
+        self.remove_where(reason, |_, _| true)
+    }
+
+    /// Removes the members whom the policy does not admit, in pieces. Whoever joins meanwhile was
+    /// checked against the same policy.
+    pub(crate) fn remove_denied(&self, reason: LeftReason) {
+        self.remove_where(reason, |core, session| {
+            let subscriber = core.subscribers.get(&session);
+            subscriber.is_some_and(|subscriber| core.policy.check_join(subscriber.recipient.actor).is_err())
+        });
+    }
+
+    /// Removes the sessions that are in the room now and for which `is_meant` is true, and returns
+    /// of how many members they were.
+    fn remove_where(&self, reason: LeftReason, is_meant: impl Fn(&Core, SubscriptionId) -> bool) -> usize {
         let Some((last_member, last_session)) = self.lock().state.newest() else { return 0 };
         let (mut after, mut count) = (None, 0);
         loop {
@@ -64,7 +79,7 @@ impl Room {
                 let mut removed = Vec::with_capacity(ids.len());
                 for id in &ids {
                     let mut sessions = core.state.sessions_of(*id).to_vec();
-                    sessions.retain(|session| *session <= last_session);
+                    sessions.retain(|session| *session <= last_session && is_meant(core, *session));
                     count += usize::from(!sessions.is_empty());
                     removed.extend(self.remove_sessions(core, effects, sessions, reason));
                 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use chat_access::{Actor, Denied};
 use chat_history::{Changed, Extent, Messages, Page};
 use chat_protocol::{
     Epoch, Event, Identity, Member, MemberId, MemberPage, Message, MessagePage, Reference, Snapshot,
@@ -55,6 +56,8 @@ pub(crate) enum NotJoined {
     Read(Read),
     /// Write a presence record: the user is not in the room any more.
     NoRecord,
+    /// The policy of the room does not admit the user.
+    Denied(Denied),
 }
 
 impl Room {
@@ -79,7 +82,7 @@ impl Room {
             let snapshot = self.snapshot(core, member.id, caught, context);
             effects.push(Effect::Send(Event::Joined(Box::new(snapshot)), Audience::Only(session.0)));
             let sink = joiner.sink.clone();
-            let recipient = recipient(&member, session, PresenceStyle::Changes);
+            let recipient = recipient(&member, session, PresenceStyle::Changes, joiner.user.into());
             let sent = core.subscribe(recipient, sink, effects, self.context());
             Ok(Entry { member, session: session.0, sent })
         })
@@ -128,6 +131,7 @@ impl Room {
             epoch: context.epoch.clone(),
             seq: core.tail.newest(),
             oldest: core.oldest(),
+            settings: Arc::clone(core.policy.settings()),
             members,
             member_count: count,
             first,
@@ -139,12 +143,12 @@ impl Room {
     /// Joins a session with [`PresenceStyle::Lists`]. Its first event is the entry of its member.
     ///
     /// # Errors
-    /// [`NotJoined::NoRecord`].
+    /// [`NotJoined::NoRecord`] or [`NotJoined::Denied`].
     pub(crate) fn join_with_lists(&self, joiner: &Joiner<'_>) -> Result<Entry, NotJoined> {
         self.change(|core, effects| {
             let (member, session) = self.enter(core, joiner, PresenceStyle::Lists, effects)?;
             let sink = joiner.sink.clone();
-            let recipient = recipient(&member, session, PresenceStyle::Lists);
+            let recipient = recipient(&member, session, PresenceStyle::Lists, joiner.user.into());
             let sent = core.subscribe(recipient, sink, effects, self.context());
             Ok(Entry { member, session: session.0, sent })
         })
@@ -158,6 +162,7 @@ impl Room {
         style: PresenceStyle,
         effects: &mut Effects,
     ) -> Result<(Arc<Member>, (SubscriptionId, LogicalTime)), NotJoined> {
+        core.policy.check_join(Actor::from(*user)).map_err(NotJoined::Denied)?;
         let present = core.state.present(user.username(), user.id());
         if let Some(session) = present.and_then(|id| core.state.add_session(id, style, effects))
             && let Some(member) = core.state.member_of(session.0).cloned()
@@ -236,8 +241,9 @@ fn recipient(
     member: &Member,
     (id, arrival): (SubscriptionId, LogicalTime),
     style: PresenceStyle,
+    actor: Actor,
 ) -> Recipient {
-    Recipient { id, member: member.id, style, arrival }
+    Recipient { id, member: member.id, style, arrival, actor }
 }
 
 fn reply(core: &Core, to: SubscriptionId, event: Event, effects: &mut Effects) -> Option<Position> {

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_history::Appended;
+use chat_history::{Appended, HistoryError, HistoryErrorKind};
 use parking_lot::Mutex;
 use tracing::Span;
 
@@ -125,12 +125,26 @@ impl Room {
         });
     }
 
-    /// Settles results under one lock, up to a gap in the numbers. The rest is queued again.
+    /// Settles results under one lock, up to a gap in the numbers, or a message that cannot be
+    /// checked again yet. The rest is queued again.
     fn settle_all(&self, results: Vec<Settlement>) -> Settled {
         let (mut windows, mut settled) = (Windows::default(), Vec::with_capacity(results.len()));
         let (mut results, mut gap, mut starts_check) = (results.into_iter(), None, false);
+        let mut needs_policy = false;
         let mut core = self.lock();
-        while let Some(settlement) = results.next() {
+        while let Some(mut settlement) = results.next() {
+            if let Source::Outdated(message) = &mut settlement.result.source
+                && !message.sender().is_some_and(|sender| core.policy.is_outdated(sender.checked))
+            {
+                needs_policy = true;
+                self.settle_queue.put_back([settlement].into_iter().chain(results));
+                break;
+            }
+            if let Source::Outdated(message) = settlement.result.source {
+                core.policy.take_back();
+                core.returned.push(message);
+                continue;
+            }
             let newest = core.tail.newest();
             gap = Some(settlement.result.follows()).filter(|seq| *seq > newest);
             if gap.is_some() {
@@ -157,10 +171,12 @@ impl Room {
                 break;
             }
         }
+        let again = core.check_again();
         let wakers = self.progress(&mut core);
         let woken = core.wake_one();
         drop(core);
         self.wake(wakers);
+        self.append_again(again);
         self.open(windows);
         for (taken_at, span, then) in settled {
             taken_at.into_iter().for_each(|taken_at| self.meters().ack.record(taken_at.elapsed()));
@@ -170,7 +186,7 @@ impl Room {
         if starts_check {
             self.resolve_doubt();
         }
-        Settled { woken, gap }
+        Settled { woken, gap, needs_policy }
     }
 }
 
@@ -182,6 +198,8 @@ struct Settled {
     woken: Option<usize>,
     /// The events up to this number have to be delivered before the next result.
     gap: Option<u64>,
+    /// The settings have to be read before the next result, which is an outdated message.
+    needs_policy: bool,
 }
 
 /// The task that settles the queued results of a room. If it is dropped before it is done, because
@@ -191,13 +209,15 @@ pub(crate) struct Settling {
     room: Arc<Room>,
     /// The events up to this number have to be delivered before the next result.
     gap: Option<u64>,
+    /// The settings have to be read before the next result.
+    needs_policy: bool,
     is_done: bool,
 }
 
 impl Settling {
     /// The task that a queued result has to start.
     pub(crate) fn new(room: Arc<Room>) -> Self {
-        Self { room, gap: None, is_done: false }
+        Self { room, gap: None, needs_policy: false, is_done: false }
     }
 
     /// Announces that a member's task is about to append a message, and will settle what is queued
@@ -210,10 +230,10 @@ impl Settling {
     /// rest.
     pub(crate) fn settle_piece(mut self) -> Option<Self> {
         if let Some(results) = self.room.settle_queue.next() {
-            let Settled { woken, gap } = self.room.settle_all(results);
+            let Settled { woken, gap, needs_policy } = self.room.settle_all(results);
             woken.into_iter().for_each(|pump| self.room.spawn_pump(pump));
-            self.gap = gap;
-            if gap.is_some() || !self.room.settle_queue.finish() {
+            (self.gap, self.needs_policy) = (gap, needs_policy);
+            if gap.is_some() || needs_policy || !self.room.settle_queue.finish() {
                 return Some(self);
             }
         }
@@ -230,6 +250,10 @@ impl Settling {
                 self.room.fill_gap(last).await;
                 self.gap = None;
             }
+            if self.needs_policy {
+                self.room.refresh_policy().await;
+                self.needs_policy = false;
+            }
             let Some(results) = self.room.settle_queue.next() else { break };
             if let Some(pump) = woken.take() {
                 // more is queued: the pump delivers meanwhile
@@ -237,8 +261,8 @@ impl Settling {
                 tokio::task::yield_now().await;
             }
             let settled = self.room.settle_all(results);
-            (woken, self.gap) = (settled.woken, settled.gap);
-            if self.gap.is_some() {
+            (woken, self.gap, self.needs_policy) = (settled.woken, settled.gap, settled.needs_policy);
+            if self.gap.is_some() || self.needs_policy {
                 woken.take().into_iter().for_each(|pump| self.room.spawn_pump(pump));
             }
         }
@@ -259,10 +283,24 @@ impl Drop for Settling {
         }
         loop {
             self.gap.take().into_iter().for_each(|last| self.room.skip_gap(last));
-            let Some(results) = self.room.settle_queue.next() else { return };
-            let Settled { woken, gap } = self.room.settle_all(results);
+            let Some(mut results) = self.room.settle_queue.next() else { return };
+            if mem::take(&mut self.needs_policy) {
+                // nothing can be read any more
+                fail_outdated(&mut results);
+            }
+            let Settled { woken, gap, needs_policy } = self.room.settle_all(results);
             woken.into_iter().for_each(|pump| self.room.spawn_pump(pump));
-            self.gap = gap;
+            (self.gap, self.needs_policy) = (gap, needs_policy);
+        }
+    }
+}
+
+/// Settles the outdated messages among these results: they cannot be checked again.
+fn fail_outdated(results: &mut Vec<Settlement>) {
+    let is_outdated = |settlement: &mut Settlement| matches!(settlement.result.source, Source::Outdated(_));
+    for settlement in results.extract_if(.., is_outdated) {
+        if let Source::Outdated(message) = settlement.result.source {
+            message.fail(HistoryError::new(HistoryErrorKind::Closed, "the engine is shutting down"));
         }
     }
 }

@@ -57,13 +57,15 @@ enum Recent {
     Message(Arc<Message>),
     /// Messages were deleted.
     Deletion(Arc<Deletion>),
+    /// The settings of the room were changed.
+    RoomChange,
 }
 
 impl Recent {
     fn message(&self) -> Option<&Arc<Message>> {
         match self {
             Self::Message(message) => Some(message),
-            Self::Deletion(_) => None,
+            Self::Deletion(_) | Self::RoomChange => None,
         }
     }
 
@@ -72,6 +74,7 @@ impl Recent {
         match self {
             Self::Message(message) => message.size(),
             Self::Deletion(deletion) => deletion.messages.iter().map(|message| message.size()).sum(),
+            Self::RoomChange => size_of::<Self>(),
         }
     }
 }
@@ -133,6 +136,7 @@ impl Tail {
                 deletion.messages.iter().for_each(|message| self.replace(message));
                 Recent::Deletion(deletion)
             }
+            StoredEvent::RoomChange(..) => Recent::RoomChange,
             // a kind of event that this version does not know, and cannot send
             _ => return self.skip_to(event.seq()),
         };
@@ -200,7 +204,7 @@ impl Tail {
     /// now. The tail has to [cover](Self::covers) them.
     pub(crate) fn changed_from(&self, seq: u64) -> BTreeMap<u64, &Arc<Message>> {
         let deletions = self.events_from(seq).filter_map(|event| match event {
-            Recent::Message(_) => None,
+            Recent::Message(_) | Recent::RoomChange => None,
             Recent::Deletion(deletion) => Some(&deletion.messages),
         });
         deletions.flatten().map(|message| (message.seq, message)).collect()

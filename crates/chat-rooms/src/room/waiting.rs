@@ -42,7 +42,7 @@ impl Room {
 
     /// Called after a step that may have made room for messages, or left the room idle.
     pub(crate) fn progress(&self, core: &mut Core) -> Wakers {
-        let has_capacity = core.pending < self.context.limits.queued_bytes;
+        let has_capacity = core.pending < self.context.limits.queued_bytes && core.policy.is_open();
         let idle = if core.is_idle() { mem::take(&mut core.idle_waiters) } else { Vec::new() };
         Wakers { has_capacity, idle }
     }

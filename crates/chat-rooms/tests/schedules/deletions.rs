@@ -1,9 +1,10 @@
-//! Messages that are deleted while members send, join and resync, with a store that fails.
+//! Messages are deleted and settings are changed while members send, join and resync, with a store
+//! that fails.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chat_protocol::{DeletedBy, Event, Message, Since};
+use chat_protocol::{DeletedBy, Event, MayPost, Message, RoomSettings, Since};
 use chat_rooms::{Engine, Membership, Resync};
 use shuttle::future::{block_on, spawn, yield_now};
 use shuttle::rand::{Rng, thread_rng};
@@ -17,6 +18,9 @@ use crate::store::{Faults, Presence, Store, engine};
 struct View {
     cursor: u64,
     messages: BTreeMap<u64, Arc<Message>>,
+    settings: Arc<RoomSettings>,
+    /// Whether the settings are those at the cursor, and not newer ones.
+    has_exact_settings: bool,
     /// Whether the client has to resync before it can apply more events.
     is_behind: bool,
 }
@@ -37,6 +41,7 @@ impl View {
                     self.messages.clear();
                 }
                 (self.cursor, self.is_behind) = (joined.seq, false);
+                (self.settings, self.has_exact_settings) = (Arc::clone(&joined.settings), false);
                 joined
                     .changed
                     .iter()
@@ -44,11 +49,26 @@ impl View {
                     .chain(&joined.messages)
                     .for_each(|message| self.hold(message));
             }
-            Event::Message { message, .. } => self.step(message.seq, message.seq, [message]),
+            Event::Message { message, .. } => {
+                // they are all of guests
+                let forbids = self.has_exact_settings && self.settings.post != MayPost::Everyone;
+                assert!(
+                    !forbids || self.is_behind,
+                    "{message:?} was stored after the change that forbids it"
+                );
+                self.step(message.seq, message.seq, [message]);
+            }
+            Event::RoomChanged(change) if !self.is_behind => {
+                self.step(change.seq, change.seq, []);
+                (self.settings, self.has_exact_settings) = (Arc::new(change.settings.clone()), true);
+            }
             Event::Deleted(deletion) => self.step(deletion.seq, deletion.seq, &deletion.messages),
             Event::Sync(range) => match &range.outcome {
                 Some(outcome) => {
                     self.step(range.first_seq, range.seq, outcome.messages.iter().chain(&outcome.changed));
+                    if let Some(settings) = range.settings.clone().filter(|_| !self.is_behind) {
+                        (self.settings, self.has_exact_settings) = (settings, false);
+                    }
                 }
                 None => self.is_behind = true,
             },
@@ -115,6 +135,7 @@ impl Reader {
                 .await;
             let view = self.view();
             if !view.is_behind {
+                assert_eq!(view.settings, store.stored_settings(&room()));
                 assert_eq!(view.messages.into_values().collect::<Vec<_>>(), store.all(&room()));
                 return;
             }
@@ -140,6 +161,15 @@ async fn deletes(engine: Engine) -> Vec<u64> {
         yield_now().await;
     }
     deleted
+}
+
+/// Changes who may post.
+async fn configures(engine: Engine) {
+    for post in [MayPost::Accounts, MayPost::Everyone, MayPost::Moderators, MayPost::Everyone] {
+        // fails like every append
+        let _ = engine.configure(&room(), RoomSettings::default().post(post)).await;
+        yield_now().await;
+    }
 }
 
 /// Joins, breaks off, joins again from its cursor, and resyncs.
@@ -173,6 +203,8 @@ fn everyone_sees_the_room_as_it_is_stored() {
                 tasks.push(spawn(sends(Reader::join(&engine, name).await, name)));
             }
             let deleting = spawn(deletes(engine.clone()));
+            let count = if thread_rng().r#gen() { 2 } else { 0 };
+            let configuring: Vec<_> = (0..count).map(|_| spawn(configures(engine.clone()))).collect();
             tasks.push(spawn(comes_and_goes(engine.clone())));
             for task in tasks {
                 readers.push(task.await.unwrap());
@@ -181,8 +213,18 @@ fn everyone_sees_the_room_as_it_is_stored() {
                 reader.member.idle().await;
             }
             let deleted = deleting.await.unwrap();
+            for configuring in configuring {
+                configuring.await.unwrap();
+            }
 
             let stored = store.all(&room());
+            for name in ["ana", "bob"] {
+                let own = stored
+                    .iter()
+                    .filter_map(|message| message.text())
+                    .filter(|text| text.from.as_str() == name);
+                assert!(own.map(|text| &text.body).is_sorted(), "{name} has sent them in this order");
+            }
             let at = |seq: u64| stored.iter().find(|message| message.seq == seq);
             assert!(deleted.iter().all(|seq| at(*seq).unwrap().text().is_none()), "{deleted:?}");
             for reader in &readers {

@@ -4,10 +4,10 @@ use std::sync::{Arc, OnceLock};
 
 use chat_history::{
     AppendError, Appended, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages,
-    NewEvent, OnAppended, Page, Retention,
+    NewEvent, OnAppended, Page, Retention, StoredSettings,
 };
 use chat_presence::{Holder, JoinError, MemoryPresence, NewPresence, NodeId, PresenceStore, StoreError};
-use chat_protocol::{Epoch, Member, MemberId, Message, RoomName, Username};
+use chat_protocol::{Epoch, Member, MemberId, Message, RoomName, RoomSettings, Username};
 use chat_rooms::Engine;
 use futures::future::{BoxFuture, FutureExt};
 use parking_lot::Mutex;
@@ -101,6 +101,11 @@ impl Store {
         read.now_or_never().unwrap().unwrap().messages
     }
 
+    /// The settings of a room.
+    pub(crate) fn stored_settings(&self, room: &RoomName) -> Arc<RoomSettings> {
+        self.inner.settings(room.clone()).now_or_never().unwrap().unwrap().settings
+    }
+
     /// The number of the newest event of a room.
     pub(crate) fn newest(&self, room: &RoomName) -> u64 {
         let extent = self.inner.extent(room.clone(), Retention::default());
@@ -120,6 +125,14 @@ impl HistoryStore for Store {
     fn append(&self, event: NewEvent, on_appended: OnAppended) {
         self.queue.lock().0.push((event, on_appended));
         self.added.notify_one();
+    }
+
+    fn settings(&self, room: RoomName) -> BoxFuture<'_, Result<StoredSettings, HistoryError>> {
+        async move {
+            yield_now().await;
+            self.answer(self.inner.settings(room).await).await
+        }
+        .boxed()
     }
 
     fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {

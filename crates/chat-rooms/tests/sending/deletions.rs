@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chat_history::{
     Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages, NewEvent, OnAppended,
-    Page, Retention,
+    Page, Retention, StoredSettings,
 };
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{DeletedBy, Epoch, Event, Message, RoomName, Since};
@@ -49,6 +49,10 @@ impl HistoryStore for LatePages {
 
     fn append(&self, event: NewEvent, on_appended: OnAppended) {
         self.inner.append(event, on_appended);
+    }
+
+    fn settings(&self, room: RoomName) -> BoxFuture<'_, Result<StoredSettings, HistoryError>> {
+        self.inner.settings(room)
     }
 
     fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {

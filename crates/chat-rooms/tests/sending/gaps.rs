@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use chat_history::{
     AppendError, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages, NewEvent,
-    OnAppended, Page, Retention,
+    OnAppended, Page, Retention, StoredSettings,
 };
 use chat_presence::{MemoryPresence, NodeId};
-use chat_protocol::{DeletedBy, Epoch, RoomName, Since};
+use chat_protocol::{DeletedBy, Epoch, MayPost, RoomName, RoomSettings, Since};
 use chat_rooms::{Engine, Outgoing, Resync, Sink, Subscribe};
 use futures::future::{BoxFuture, FutureExt, ready};
 use tokio::sync::Mutex;
@@ -53,6 +53,10 @@ impl HistoryStore for FalseFailure {
             on_appended(if fails { Err(AppendError::Unavailable(failure())) } else { outcome });
         };
         self.inner.append(event, Box::new(report));
+    }
+
+    fn settings(&self, room: RoomName) -> BoxFuture<'_, Result<StoredSettings, HistoryError>> {
+        self.inner.settings(room)
     }
 
     fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
@@ -218,4 +222,30 @@ async fn a_gap_that_is_too_large_is_resynced() {
     let since = Since { epoch: engine.epoch(), seq: 500 };
     ana.resync(Resync::new(since)).await.unwrap();
     while next(&mut anas).await != format!("joined@{last}") {}
+}
+
+/// A change of the settings seems to fail, but is stored: the room learns of it when the store
+/// hands back the next message.
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_a_failed_commit_stored_hold() {
+    let store = FalseFailure::default();
+    let engine = engine(&store).await;
+    let (ana, mut anas) = join(&engine, "ana").await;
+    assert_eq!(next_word(&mut anas).await, "joined@0");
+    store.appends.store(1, Ordering::SeqCst);
+    let settings = RoomSettings::default().post(MayPost::Accounts);
+    engine.configure(&room(), settings.clone()).await.unwrap_err();
+    ana.submit(with_id("one")).await.unwrap();
+    // the settings are read at once, and the numbers a little later
+    let mut words = [next_word(&mut anas).await, next_word(&mut anas).await];
+    words.sort_unstable();
+    assert_eq!(words, ["!Forbidden one", "sync 1..1"]);
+    assert_eq!(*engine.settings(&room()).await.unwrap(), settings);
+    assert!(!engine.configure(&room(), settings).await.unwrap(), "it is stored");
+    assert!(engine.configure(&room(), RoomSettings::default()).await.unwrap());
+    assert_eq!(next_word(&mut anas).await, "settings@2");
+    ana.submit(with_id("one")).await.unwrap();
+    for expected in ["ack one#3", "ana:one#3"] {
+        assert_eq!(next_word(&mut anas).await, expected);
+    }
 }

@@ -4,6 +4,7 @@
 mod deletions;
 mod gaps;
 mod sessions;
+mod settings;
 mod support;
 mod turns;
 

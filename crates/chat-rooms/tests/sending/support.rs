@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chat_history::{
     AppendError, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages, NewEvent,
-    OnAppended, Page, Retention,
+    OnAppended, Page, Retention, StoredSettings,
 };
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{Content, Epoch, Event, Identity, Reference, RoomName, Text, Username};
@@ -78,6 +78,10 @@ impl HistoryStore for Gate {
             drop(state);
             self.inner.append(event, on_appended);
         }
+    }
+
+    fn settings(&self, room: RoomName) -> BoxFuture<'_, Result<StoredSettings, HistoryError>> {
+        self.inner.settings(room)
     }
 
     fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
@@ -160,6 +164,7 @@ pub(crate) fn brief(event: &Event) -> String {
             let targets = deletion.messages.iter().map(|message| format!("#{}", message.seq));
             format!("deleted {}@{}", targets.collect::<String>(), deletion.seq)
         }
+        Event::RoomChanged(change) => format!("settings@{}", change.seq),
         Event::Sync(range) => {
             let messages = range.outcome.as_ref().map(|outcome| {
                 outcome.messages.iter().chain(&outcome.changed).map(|message| format!(" #{}", message.seq))

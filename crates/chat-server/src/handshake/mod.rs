@@ -85,6 +85,7 @@ pub(crate) async fn admit(
         }
         Err(JoinError::NameTaken) => Err(Refusal::NameTaken),
         Err(JoinError::RoomFull) => Err(Refusal::RoomFull),
+        Err(JoinError::Denied(_)) => Err(Refusal::NotAllowed),
         Err(JoinError::Closing) => Err(Refusal::ShuttingDown),
         Err(error) => {
             if let Some(Passed { suppressed }) = context.log.pass(LogKind::Join) {

@@ -28,6 +28,8 @@ pub(crate) enum Refusal {
     NameReserved,
     /// The server admits no guests.
     NoGuests,
+    /// The settings of the room do not admit the user.
+    NotAllowed,
     /// Too many connections from the address, or its handshakes come too fast.
     TooManyFromThere,
     /// The room has its maximum number of members.
@@ -51,7 +53,7 @@ impl Refusal {
                 (StatusCode::UPGRADE_REQUIRED, &[(UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")])
             }
             Self::Malformed | Self::NotEncrypted | Self::NoSubprotocol => (StatusCode::BAD_REQUEST, &[]),
-            Self::NameTaken | Self::NameReserved | Self::NoGuests | Self::Origin => {
+            Self::NameTaken | Self::NameReserved | Self::NoGuests | Self::NotAllowed | Self::Origin => {
                 (StatusCode::FORBIDDEN, &[])
             }
             Self::TooManyFromThere => (StatusCode::TOO_MANY_REQUESTS, &[(RETRY_AFTER, "10")]),
@@ -77,7 +79,7 @@ impl Refusal {
 
 impl Refusal {
     /// All reasons.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::NotFound,
         Self::Method,
         Self::UpgradeRequired,
@@ -88,6 +90,7 @@ impl Refusal {
         Self::NameTaken,
         Self::NameReserved,
         Self::NoGuests,
+        Self::NotAllowed,
         Self::TooManyFromThere,
         Self::RoomFull,
         Self::Full,
@@ -108,6 +111,7 @@ impl Refusal {
             Self::NameTaken => "name_taken",
             Self::NameReserved => "name_reserved",
             Self::NoGuests => "no_guests",
+            Self::NotAllowed => "not_allowed",
             Self::TooManyFromThere => "too_many_from_there",
             Self::RoomFull => "room_full",
             Self::Full => "full",
@@ -132,6 +136,7 @@ impl Refusal {
             Self::NameTaken => "",
             Self::NameReserved => "this name, or one that looks like it, belongs to an account\n",
             Self::NoGuests => "this server admits no guests\n",
+            Self::NotAllowed => "this room is for users with an account\n",
             Self::TooManyFromThere => "too many connections from your address, or too many in a short time\n",
             Self::RoomFull => "the room is full\n",
             Self::Full => "the server is full: the maximum number of connections is reached\n",

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::io;
 
 use chat_admin::v1::{
-    ErasedMessages, Level, Members, Message, Messages, Notice, NoticeSent, RoomClosed, Rooms, Sessions, Usage,
+    ErasedMessages, Level, Members, Message, Messages, Notice, NoticeSent, RoomClosed, Rooms, Sessions,
+    Settings, SettingsChange, Usage,
 };
 use serde_json::json;
 
@@ -49,6 +50,16 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
         self.output.response::<RoomClosed>(&answer, |closed| {
             format!("closed the room {room:?}: removed {}", plural(closed.members, "member"))
         })
+    }
+
+    pub(super) fn settings(&self, room: &str, change: SettingsChange) -> Result<(), AdminError> {
+        let path = ["rooms", room, "settings"];
+        let answer = if change == SettingsChange::default() {
+            self.client.get(&path, &[])?
+        } else {
+            self.client.patch(&path, &change)?
+        };
+        self.output.response::<Settings>(&answer, tables::settings)
     }
 
     pub(super) fn close_session(&self, session: &str) -> Result<(), AdminError> {

@@ -9,6 +9,8 @@ pub(super) mod target;
 
 use std::io;
 
+use chat_admin::v1::SettingsChange;
+
 use crate::cli::{Admin, AdminCommand};
 use client::RequestError;
 use commands::Commands;
@@ -46,6 +48,9 @@ pub(super) fn run(
         AdminCommand::Sessions => commands.sessions(),
         AdminCommand::Kick { room, username } => commands.kick(&room, &username),
         AdminCommand::CloseRoom { room, confirmation } => commands.close_room(&room, &confirmation),
+        AdminCommand::Settings { room, join, post } => {
+            commands.settings(&room, SettingsChange { join, post })
+        }
         AdminCommand::CloseSession { session } => commands.close_session(&session),
         AdminCommand::Usage { from, to, room } => {
             commands.usage(from.as_deref(), to.as_deref(), room.as_deref())

@@ -1,11 +1,17 @@
 //! Responses as tables.
 
-use chat_admin::v1::{Members, Rooms, Sessions, UsageRow};
+use chat_admin::v1::{Members, Rooms, Sessions, Settings, UsageRow};
 use comfy_table::{Table, presets};
 
 pub(super) fn rooms(response: &Rooms) -> String {
     let rows = response.rooms.iter().map(|room| vec![room.room.clone(), room.members.to_string()]);
     table(&["room", "members"], rows).unwrap_or_else(|| "no rooms".to_owned())
+}
+
+pub(super) fn settings(settings: &Settings) -> String {
+    let rows = [["join", settings.join.name()], ["post", settings.post.name()]];
+    let rows = rows.into_iter().map(|row| row.map(str::to_owned).to_vec());
+    table(&["setting", "who may"], rows).unwrap_or_default()
 }
 
 pub(super) fn members(response: &Members) -> String {

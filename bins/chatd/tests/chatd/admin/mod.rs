@@ -6,6 +6,7 @@ mod data;
 mod listener;
 mod listing;
 mod moderation;
+mod settings;
 mod target;
 mod token;
 

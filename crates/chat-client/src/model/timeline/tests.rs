@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chat_protocol::v2::{DeletedBy, HistoryPage};
+use chat_protocol::v2::{DeletedBy, HistoryPage, RoomSettings};
 use chat_protocol::{Epoch, Timestamp};
 use proptest::prelude::*;
 
@@ -71,6 +71,7 @@ fn joined(seq: u64, oldest: u64, messages: Vec<StoredMessage>, recovered: bool) 
         epoch,
         seq,
         oldest,
+        info: RoomSettings::default(),
         members,
         member_count,
         first,

@@ -35,6 +35,10 @@ export class Admin {
     return this.#request('DELETE', `/v1/rooms/${encodeURIComponent(room)}`);
   }
 
+  configure(room, settings) {
+    return this.#request('PATCH', `/v1/rooms/${encodeURIComponent(room)}/settings`, settings);
+  }
+
   notice(room, body) {
     return this.#request('POST', `/v1/rooms/${encodeURIComponent(room)}/notice`, { body });
   }

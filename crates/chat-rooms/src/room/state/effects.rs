@@ -19,6 +19,8 @@ pub(crate) enum Effect {
     OpenPresence,
     /// This member has left: its record can be removed from the store.
     MemberLeft(MemberId),
+    /// The policy has changed: check whether each member may stay.
+    CheckMembers,
     /// Drop this when the room is not locked any more, because it may be large.
     Discard(Box<dyn fmt::Debug + Send>),
 }
@@ -45,7 +47,9 @@ impl Effects {
 
     /// Drops the events: nobody is notified.
     pub(crate) fn suppress(&mut self) {
-        let stays = |effect: &Effect| matches!(effect, Effect::MemberLeft(_) | Effect::Discard(_));
+        let stays = |effect: &Effect| {
+            matches!(effect, Effect::MemberLeft(_) | Effect::CheckMembers | Effect::Discard(_))
+        };
         self.list.retain(stays);
         self.events = 0;
     }

@@ -3,6 +3,7 @@
 
 pub(crate) mod coalesce;
 pub(crate) mod effects;
+pub(crate) mod policy;
 mod presence;
 pub(crate) mod roster;
 

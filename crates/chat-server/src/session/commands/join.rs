@@ -88,6 +88,11 @@ impl Session {
 
     pub(in crate::session) fn refuse_join(&self, error: &JoinError, reference: Option<Reference>) {
         let (code, message, retry_after_ms) = match error {
+            JoinError::Denied(denied) => {
+                let message = denied.to_string().into();
+                let error = Error { reference, code: ErrorCode::Forbidden, message, retry_after_ms: None };
+                return self.answer(&ServerFrame::Error(error));
+            }
             JoinError::NameTaken => {
                 (ErrorCode::UsernameTaken, "this name is already in use in this room", None)
             }

@@ -1,0 +1,76 @@
+//! The settings of a room.
+
+use serde::{Deserialize, Serialize};
+
+/// The settings of a room. A room that nobody has configured has the default settings: everyone may
+/// join, and everyone may post.
+///
+/// ```
+/// use chat_protocol::{MayJoin, MayPost, RoomSettings};
+///
+/// let announcements = RoomSettings::default().join(MayJoin::Accounts).post(MayPost::Moderators);
+/// assert_ne!(announcements, RoomSettings::default());
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct RoomSettings {
+    /// Who may join.
+    #[serde(default)]
+    pub join: MayJoin,
+    /// Who may post.
+    #[serde(default)]
+    pub post: MayPost,
+}
+
+impl RoomSettings {
+    /// Sets who may join.
+    #[must_use]
+    pub fn join(self, join: MayJoin) -> Self {
+        Self { join, ..self }
+    }
+
+    /// Sets who may post.
+    #[must_use]
+    pub fn post(self, post: MayPost) -> Self {
+        Self { post, ..self }
+    }
+}
+
+/// Who may join a room.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum MayJoin {
+    /// Everyone.
+    #[default]
+    Everyone,
+    /// Users with an account.
+    Accounts,
+    /// A value that this version does not know: it admits moderators only. Nothing of this version
+    /// sends it.
+    #[serde(other)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown,
+}
+
+/// Who may post in a room.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum MayPost {
+    /// Everyone in the room.
+    #[default]
+    Everyone,
+    /// Users with an account.
+    Accounts,
+    /// Moderators.
+    Moderators,
+    /// A value that this version does not know: it lets moderators post only. Nothing of this
+    /// version sends it.
+    #[serde(other)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    Unknown,
+}

@@ -1,0 +1,65 @@
+//! The settings of rooms.
+
+use std::sync::Arc;
+
+use chat_history::{AppendError, Appended, HistoryError, NewRoomChange};
+use chat_protocol::{RoomName, RoomSettings};
+use tokio::sync::oneshot;
+
+use crate::Engine;
+use crate::member::pending_append::PendingAct;
+
+impl Engine {
+    /// Returns the settings of a room. The room need not have members.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if the history store fails.
+    pub async fn settings(&self, room: &RoomName) -> Result<Arc<RoomSettings>, HistoryError> {
+        Ok(self.shared.context.history.settings(room.clone()).await?.settings)
+    }
+
+    /// Changes the settings of a room, which need not have members. Everyone in the room receives
+    /// [`RoomChanged`](chat_protocol::Event::RoomChanged), except sessions that joined [with
+    /// lists](crate::Subscribe::with_lists). Returns `false` if the settings were the same before.
+    ///
+    /// The settings hold as soon as they are stored: no message is stored after them that they do
+    /// not allow. Members whom they do not admit are removed with the reason
+    /// [`NotAllowed`](chat_protocol::LeftReason::NotAllowed).
+    ///
+    /// Not cancel-safe: the settings may be changed although the future is dropped.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if the history store fails. The settings may be changed; it is safe to try
+    /// again.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_protocol::{MayPost, RoomSettings};
+    /// # use chat_rooms::{Engine, SendError, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
+    /// let announcements = RoomSettings::default().post(MayPost::Moderators);
+    /// assert!(engine.configure(&lobby, announcements).await?);
+    /// assert!(matches!(member.send("hello").await, Err(SendError::Denied(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub async fn configure(&self, room: &RoomName, settings: RoomSettings) -> Result<bool, HistoryError> {
+        let (reply, outcome) = oneshot::channel();
+        let act = PendingAct::begin(&self.shared, room, reply);
+        // without its newest number, the room would take everything before the change for a gap
+        act.room().load().await?;
+        let change = NewRoomChange::new(room.clone(), settings);
+        self.shared.context.history.append(change.into(), Box::new(move |outcome| act.settle(outcome)));
+        match outcome.await {
+            Ok(Ok(appended)) => Ok(matches!(appended, Appended::Stored(_))),
+            Ok(Err(AppendError::Unavailable(error))) => Err(error),
+            Ok(Err(error)) => Err(HistoryError::other(error)),
+            // the act settles when it is dropped
+            Err(error) => Err(HistoryError::other(error)),
+        }
+    }
+}

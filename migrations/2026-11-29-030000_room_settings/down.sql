@@ -1,0 +1,2 @@
+ALTER TABLE rooms DROP COLUMN policy_version;
+ALTER TABLE rooms DROP COLUMN settings;
