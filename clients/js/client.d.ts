@@ -192,6 +192,8 @@ export interface TextMessage {
   html?: string;
   /** RFC 3339, in UTC. */
   sent_at: string;
+  /** When the author last replaced the text. RFC 3339, in UTC. */
+  edited_at?: string;
   /** The number of the last event that changed the message. */
   changed_seq?: number;
   deleted?: undefined;
@@ -352,6 +354,8 @@ export interface RoomEvents {
    * disconnected or missed events, and may be deleted already.
    */
   message: { room: Room; message: Message; missed: boolean };
+  /** The author has replaced the text of the message `target`. */
+  edited: { room: Room; seq: number; target: number; body: string; html?: string; edited_at: string };
   /** The messages `targets` were deleted by event number `seq`. */
   deleted: { room: Room; seq: number; targets: number[]; by: DeletedBy };
   /** The settings of the room, which have changed, or may have. */
@@ -439,6 +443,13 @@ export class Room extends Emitter<RoomEvents> {
    */
   readonly partial: boolean;
   send(body: string, options?: { id?: string }): Sending;
+  /**
+   * Replaces the text of an own message. Resolves with the number of the event, or with `null` if the
+   * message has this text already.
+   */
+  edit(target: number, body: string): Promise<number | null>;
+  /** Deletes an own message, or as a moderator any message. As for `edit`. */
+  delete(target: number): Promise<number | null>;
   history(query?: HistoryQuery): Promise<HistoryPage>;
   listMembers(query?: MembersQuery): Promise<MembersPage>;
   /** Reads `members` again, up to `limit` names. */
@@ -535,6 +546,9 @@ export class ChatClient extends Emitter<ClientEvents> {
   send(room: string, body: string, options?: { id?: string }): Sending;
   /** Removes one of `unsent` from the outbox: it will not be sent. */
   discardUnsent(id: string): void;
+  /** As `Room.edit` and `Room.delete`. */
+  edit(room: string, target: number, body: string): Promise<number | null>;
+  delete(room: string, target: number): Promise<number | null>;
   history(room: string, query?: HistoryQuery): Promise<HistoryPage>;
   members(room: string, query?: MembersQuery): Promise<MembersPage>;
   refreshMembers(room: string, limit?: number): Promise<void>;

@@ -483,6 +483,14 @@ export class Room extends Emitter {
     return this.#client.send(this.name, body, options);
   }
 
+  edit(target, body) {
+    return this.#client.edit(this.name, target, body);
+  }
+
+  delete(target) {
+    return this.#client.delete(this.name, target);
+  }
+
   history(query) {
     return this.#client.history(this.name, query);
   }
@@ -545,6 +553,7 @@ export class MessageList {
     if (type === 'joined') return event.recovered && this.#first > 0 ? this.#prune(event.oldest) : this.#restart(event);
     if (type === 'message') return this.#append(event.message);
     if (type === 'changed') return this.#replace(event.messages);
+    if (type === 'edited') return this.#edit(event);
     if (type === 'deleted') return this.#delete(event);
     return null;
   }
@@ -593,6 +602,13 @@ export class MessageList {
 
   #replace(messages) {
     return this.#change(messages.filter(({ seq, changed_seq: changedSeq = 0 }) => (this.#held(seq)?.changed_seq ?? 0) <= changedSeq));
+  }
+
+  #edit({ seq, target, body, html, edited_at: editedAt }) {
+    const held = this.#held(target);
+    if (!held || held.deleted || (held.changed_seq ?? 0) >= seq) return null;
+    const { html: _, ...rest } = held;
+    return this.#change([{ ...rest, body, ...(html !== undefined && { html }), edited_at: editedAt, changed_seq: seq }]);
   }
 
   #delete({ seq: changedSeq, targets, by }) {
@@ -896,7 +912,7 @@ export class ChatClient extends Emitter {
     this.#openedAt = monotonicNow();
     this.#frameLimit = limits.message_bytes || Infinity;
     const rate = { messagesPerSecond: limits.messages_per_second, burst: limits.burst };
-    const clientLimits = { messageBytes: limits.message_bytes, rooms: limits.rooms, sessions: limits.sessions, ...rate };
+    const clientLimits = { messageBytes: limits.message_bytes, rooms: limits.rooms, sessions: limits.sessions, editWindowS: limits.edit_window_s ?? 0, ...rate };
     this.#setStatus({ state: 'open', session, user, ...(expiresAt && { expiresAt }), server, limits: clientLimits });
     this.#connecting.resolve(this.#status);
     for (const membership of [...this.#memberships.values()]) if (membership.stage === 'out') this.#requestJoin(membership);
@@ -1068,6 +1084,7 @@ export class ChatClient extends Emitter {
   #applyEvent(membership, { type, room: _, ...event }) {
     membership.seq = event.seq;
     if (type === 'message') this.#emitInRoom(membership, 'message', { message: event, missed: false });
+    else if (type === 'edited') this.#emitInRoom(membership, 'edited', event);
     else if (type === 'deleted') this.#emitInRoom(membership, 'deleted', { seq: event.seq, targets: event.targets, by: event.by });
     else if (type === 'room_changed') this.#setInfo(membership, event.info);
   }
@@ -1191,6 +1208,24 @@ export class ChatClient extends Emitter {
   /** Only the id tells: a name may have had another user before. Deleted messages have none. */
   #isOwn({ user }) {
     return user !== undefined && this.isMine(user);
+  }
+
+  // Changes of messages.
+
+  /**
+   * Replaces the text of an own message. Resolves with the number of the event, or with `null` if
+   * the message has this text already. If it rejects with `disconnected`, it may be done; it is safe
+   * to try again.
+   */
+  async edit(name, target, body) {
+    const { seq = null } = await this.#ask({ type: 'edit', room: name.normalize('NFC'), target, body });
+    return seq;
+  }
+
+  /** Deletes an own message, or as a moderator any message. As for `edit`. */
+  async delete(name, target) {
+    const { seq = null } = await this.#ask({ type: 'delete', room: name.normalize('NFC'), target });
+    return seq;
   }
 
   // The list of the user's rooms.

@@ -25,6 +25,8 @@ pub enum Action {
     Join,
     /// Posts a message. Whoever may not join may not post either.
     Post,
+    /// Deletes the message of another user.
+    Moderate,
 }
 
 /// Why a user may not do something. The text is a sentence for that user.
@@ -75,7 +77,7 @@ pub fn check(actor: impl Into<Actor>, action: Action, policy: &RoomPolicy) -> Re
         (Action::Join, _) | (Action::Post, MayPost::Everyone) => Ok(()),
         (Action::Post, MayPost::Accounts) if has_account => Ok(()),
         (Action::Post, MayPost::Accounts) => Err(Denied::PostNeedsAccount),
-        (Action::Post, _) => Err(Denied::ModeratorsOnly),
+        (Action::Post | Action::Moderate, _) => Err(Denied::ModeratorsOnly),
     }
 }
 
@@ -123,6 +125,12 @@ mod tests {
             assert_eq!(allowed(Action::Post, RoomSettings::default().post(post)), expected, "{post:?}");
             assert_eq!(allowed(Action::Join, RoomSettings::default().post(post)), everyone);
         }
+    }
+
+    #[test]
+    fn moderators_moderate_whatever_the_settings_are() {
+        let moderators = [false, false, false, true, true];
+        assert_eq!(allowed(Action::Moderate, RoomSettings::default()), moderators);
     }
 
     #[test]

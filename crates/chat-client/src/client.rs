@@ -5,7 +5,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::v2::{HistoryPage, MarkRead, MembersPage, Read, RoomListEntry, Since, User};
+use chat_protocol::v2::{
+    Command, Delete, Edit, HistoryPage, MarkRead, MembersPage, Read, RoomListEntry, Since, User,
+};
 use chat_protocol::{GuestToken, MessageId, RoomName};
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -271,6 +273,55 @@ impl Client {
     pub async fn mark_read(&self, room: &RoomName, up_to: Since) -> Result<Read, CommandError> {
         let mark = MarkRead { room: room.clone(), epoch: up_to.epoch, up_to: up_to.seq };
         self.call(move |responder| Request::MarkRead { mark, responder }).await
+    }
+
+    /// Replaces the text of a message of this user. Resolves when that is stored, to the number of
+    /// the event; to `None` if the message has this text already.
+    ///
+    /// Not cancel-safe: if the future is dropped before it resolves, the text may still be replaced.
+    ///
+    /// # Errors
+    /// Those of [`history`](Self::history). The server refuses to edit the message of another user,
+    /// and one that is older than [`WelcomeLimits::edit_window_s`](crate::WelcomeLimits). With
+    /// [`CommandError::Disconnected`] it is unknown whether the text is replaced; it is safe to try
+    /// again.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let lobby = "lobby".parse()?;
+    /// let ack = client.send(&lobby, "helo").await?;
+    /// client.edit(&lobby, ack.seq, "hello").await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn edit(
+        &self,
+        room: &RoomName,
+        target: u64,
+        body: impl Into<Arc<str>>,
+    ) -> Result<Option<u64>, CommandError> {
+        let edit = Edit { room: room.clone(), target, body: body.into(), id: None };
+        self.call(move |responder| Request::Change { command: Command::Edit(edit), responder }).await
+    }
+
+    /// Deletes a message of this user, or of any user if this one is a moderator. Resolves when that
+    /// is stored, to the number of the event; to `None` if the message was deleted before.
+    ///
+    /// Not cancel-safe: if the future is dropped before it resolves, the message may still be
+    /// deleted.
+    ///
+    /// # Errors
+    /// As for [`edit`](Self::edit).
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let lobby = "lobby".parse()?;
+    /// let ack = client.send(&lobby, "a mistake").await?;
+    /// client.delete(&lobby, ack.seq).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn delete(&self, room: &RoomName, target: u64) -> Result<Option<u64>, CommandError> {
+        let delete = Delete { room: room.clone(), target };
+        self.call(move |responder| Request::Change { command: Command::Delete(delete), responder }).await
     }
 
     /// Notifies the other members of a room that the user is typing. Resolves when the frame is

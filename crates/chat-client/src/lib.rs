@@ -15,9 +15,9 @@ mod command;
 mod model;
 
 pub use chat_protocol::v2::{
-    Ack, Bye, Deleted, DeletedBy, ErrorCode, HistoryPage, Inbox, LeftReason, MemberInfo, MembersPage, Notice,
-    NoticeLevel, Notify, Presence, Read, RoomKind, RoomListEntry, RoomSettings, Since, StoredMessage, Typing,
-    User, WelcomeLimits,
+    Bye, Deleted, DeletedBy, Edited, ErrorCode, HistoryPage, Inbox, LeftReason, MemberInfo, MembersPage,
+    Notice, NoticeLevel, Notify, Presence, Read, RoomKind, RoomListEntry, RoomSettings, Since, StoredMessage,
+    Typing, User, WelcomeLimits,
 };
 pub use chat_protocol::{
     CloseCode, Epoch, GuestToken, GuestTokenError, LengthError, MayJoin, MayPost, MessageId, NameError,
@@ -26,8 +26,8 @@ pub use chat_protocol::{
 pub use client::Client;
 pub use events::Events;
 pub use model::{
-    Backoff, Cause, Closed, CommandError, ConnectError, Connected, Counters, Disconnect, Event, JoinOptions,
-    Joined, KeepRoom, MembersQuery, Options, Page, Timeline,
+    Ack, Backoff, Cause, Closed, CommandError, ConnectError, Connected, Counters, Disconnect, Event,
+    JoinOptions, Joined, KeepRoom, MembersQuery, Options, Page, Timeline,
 };
 pub use receipt::Receipt;
 /// The TLS library, for [`Options::tls`].

@@ -4,10 +4,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use chat_protocol::MessageId;
-use chat_protocol::v2::Ack;
 
 use crate::command::PendingReply;
-use crate::model::CommandError;
+use crate::model::{Ack, CommandError};
 
 /// The receipt of a message. It resolves once: when the server has stored or refused the message,
 /// or when the client is closed for good.

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use chat_history::conformance::{self, History};
 use chat_history::{
     AppendError, Appended, Changed, Durability, Extent, HistoryError, HistoryStore, MAX_PAGE_BYTES, Messages,
-    NewDeletion, NewEvent, NewMessage, NewRoomChange, OnAppended, Page, Permission, Retention, StoredEvent,
-    StoredSettings,
+    NewDeletion, NewEdit, NewEvent, NewMessage, NewRoomChange, OnAppended, Page, Permission, Retention,
+    StoredEvent, StoredSettings,
 };
-use chat_protocol::{Deletion, Epoch, Message, MessageId, RoomChange, RoomName, Timestamp, UserId};
+use chat_protocol::{Deletion, Edit, Epoch, Message, MessageId, RoomChange, RoomName, Timestamp, UserId};
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 
@@ -22,9 +22,16 @@ struct Room {
     newest: u64,
     /// Messages with a smaller number were pruned.
     oldest: u64,
-    /// The first idempotent message with each id of an author, and its digest.
-    ids: HashMap<(UserId, MessageId), (Arc<Message>, u64)>,
+    /// The first use of each id of an author, and its digest.
+    ids: HashMap<(UserId, MessageId), (FirstUse, u64)>,
     settings: StoredSettings,
+}
+
+/// What an id was first used for: an idempotent message, or the edit with this number.
+#[derive(Debug)]
+enum FirstUse {
+    Message(Arc<Message>),
+    Edit(u64),
 }
 
 /// Messages in lists. It keeps all ids; a real store removes those that are older than a day.
@@ -52,11 +59,12 @@ impl Room {
         if new.idempotent
             && let Some((first, known)) = self.ids.get(&key)
         {
-            return if *known != digest {
-                Err(AppendError::IdReused)
-            } else {
-                let now = self.messages.iter().find(|message| message.seq == first.seq);
-                Ok(Appended::Duplicate(Arc::clone(now.unwrap_or(first))))
+            return match first {
+                FirstUse::Message(first) if *known == digest => {
+                    let now = self.messages.iter().find(|message| message.seq == first.seq);
+                    Ok(Appended::Duplicate(Arc::clone(now.unwrap_or(first))))
+                }
+                _ => Err(AppendError::IdReused),
             };
         }
         Permission::check(new.permission, self.settings.version)
@@ -65,14 +73,53 @@ impl Room {
         let idempotent = new.idempotent;
         let message = Arc::new(new.numbered(self.newest, Timestamp::now()));
         if idempotent {
-            self.ids.insert(key, (Arc::clone(&message), digest));
+            self.ids.insert(key, (FirstUse::Message(Arc::clone(&message)), digest));
         }
         self.messages.push(Arc::clone(&message));
         Ok(Appended::Stored(StoredEvent::Message(message)))
     }
 
-    fn delete(&mut self, NewDeletion { room, targets, by, .. }: NewDeletion) -> Appended {
-        let seq = self.newest + 1;
+    fn edit(&mut self, edit: NewEdit) -> Result<Appended, AppendError> {
+        let (seq, now, digest) = (self.newest + 1, Timestamp::now(), edit.digest());
+        let key = edit.id.clone().map(|id| (edit.authors[0].clone(), id));
+        if let Some((first, known)) = key.as_ref().and_then(|key| self.ids.get(key)) {
+            return match first {
+                FirstUse::Edit(seq) if *known == digest => Ok(Appended::Repeated(*seq)),
+                _ => Err(AppendError::IdReused),
+            };
+        }
+        let message = self.messages.iter_mut().find(|message| message.seq == edit.target);
+        let message = message.ok_or(AppendError::NotFound)?;
+        let text = message.text().ok_or(AppendError::NotFound)?;
+        if !edit.authors.contains(&text.user) {
+            return Err(AppendError::NotAuthor);
+        }
+        if edit.is_late(message.sent_at, now) {
+            return Err(AppendError::TooLate);
+        }
+        Permission::check(edit.permission, self.settings.version)
+            .map_err(|reason| reason.into_error(edit.clone()))?;
+        if text.body == edit.body {
+            return Ok(Appended::Unchanged);
+        }
+        *message = Arc::new(message.edited(edit.body, now, seq).ok_or(AppendError::NotFound)?);
+        self.newest = seq;
+        self.ids.extend(key.map(|key| (key, (FirstUse::Edit(seq), digest))));
+        Ok(Appended::Stored(StoredEvent::Edit(Arc::new(Edit::new(seq, Arc::clone(message))))))
+    }
+
+    fn delete(&mut self, deletion: NewDeletion) -> Result<Appended, AppendError> {
+        let (seq, targets) = (self.newest + 1, &deletion.targets);
+        let found = || self.messages.iter().filter(|message| targets.contains(&message.seq));
+        if found().next().is_none() {
+            return Err(AppendError::NotFound);
+        }
+        let mut texts = found().filter_map(|message| message.text()).peekable();
+        if texts.peek().is_none() {
+            return Ok(Appended::Unchanged);
+        }
+        let is_own = texts.all(|text| deletion.is_author(text.user.as_str()));
+        let by = deletion.deleted_by(is_own).ok_or(AppendError::NotAuthor)?;
         let mut deleted = Vec::new();
         for message in &mut self.messages {
             if targets.contains(&message.seq) && message.text().is_some() {
@@ -80,11 +127,8 @@ impl Room {
                 deleted.push(Arc::clone(message));
             }
         }
-        if deleted.is_empty() {
-            return Appended::Unchanged;
-        }
         self.newest = seq;
-        Appended::Stored(StoredEvent::Deletion(Arc::new(Deletion::new(room, seq, by, deleted))))
+        Ok(Appended::Stored(StoredEvent::Deletion(Arc::new(Deletion::new(deletion.room, seq, by, deleted)))))
     }
 
     fn configure(&mut self, NewRoomChange { room, settings, .. }: NewRoomChange) -> Appended {
@@ -184,7 +228,8 @@ impl HistoryStore for ListHistory {
         let room = rooms.entry(event.room().clone()).or_default();
         let result = match event {
             NewEvent::Message(message) => room.append(message),
-            NewEvent::Deletion(deletion) => Ok(room.delete(deletion)),
+            NewEvent::Edit(edit) => room.edit(edit),
+            NewEvent::Deletion(deletion) => room.delete(deletion),
             NewEvent::RoomChange(change) => Ok(room.configure(change)),
         };
         // under the lock, so that results come in the order of the numbers

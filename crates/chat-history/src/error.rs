@@ -98,6 +98,15 @@ pub enum AppendError {
     /// The policy of the room does not allow the author to do this. Nothing was stored.
     #[error("the policy of the room does not allow this")]
     NotAllowed,
+    /// The message is of another user. Nothing was stored.
+    #[error("the message is of another user")]
+    NotAuthor,
+    /// There is no such message, or it was deleted. Nothing was stored.
+    #[error("there is no such message")]
+    NotFound,
+    /// The message is too old to be edited. Nothing was stored.
+    #[error("the message is too old to be edited")]
+    TooLate,
     /// The policy of the room has changed since the event was checked. Nothing was stored. This is
     /// the event, to be checked again.
     #[error("the policy of the room has changed")]

@@ -15,7 +15,7 @@ pub use memory::{MemoryHistory, MemoryUserMessages};
 pub use sqlite::{SqliteHistory, SqliteUserMessages};
 pub use store::{
     Appended, Changed, Count, Durability, Extent, HistoryStore, MAX_PAGE_BYTES, MAX_TARGETS, Messages,
-    NewDeletion, NewEvent, NewMessage, NewRoomChange, NotPermitted, OnAppended, Page, Permission, Retention,
-    StoredEvent, StoredSettings,
+    NewDeletion, NewEdit, NewEvent, NewMessage, NewRoomChange, NotPermitted, OnAppended, Page, Permission,
+    Retention, StoredEvent, StoredSettings,
 };
 pub use users::{Cursor, InvalidCursor, MessageKey, Step, UserMessages, UserQuery};

@@ -5,14 +5,16 @@ mod users;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use chat_protocol::{Content, Deletion, Epoch, Message, MessageId, RoomChange, RoomName, Timestamp, UserId};
+use chat_protocol::{
+    Content, Deletion, Edit, Epoch, Message, MessageId, RoomChange, RoomName, Timestamp, UserId,
+};
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 
 use crate::{
     AppendError, Appended, Changed, Durability, Extent, HistoryError, HistoryStore, MAX_PAGE_BYTES, Messages,
-    NewDeletion, NewEvent, NewMessage, NewRoomChange, OnAppended, Page, Permission, Retention, StoredEvent,
-    StoredSettings,
+    NewDeletion, NewEdit, NewEvent, NewMessage, NewRoomChange, OnAppended, Page, Permission, Retention,
+    StoredEvent, StoredSettings,
 };
 
 pub use users::MemoryUserMessages;
@@ -64,7 +66,8 @@ struct Rooms {
 #[derive(Debug)]
 struct Log {
     messages: VecDeque<Arc<Message>>,
-    /// The ids of the idempotent messages, by author and id. Deleted messages keep their entries.
+    /// The ids of the idempotent messages and of edits, by author and id. Deleted messages keep their
+    /// entries.
     ids: HashMap<(UserId, MessageId), Claim>,
     /// The number of the newest event.
     newest: u64,
@@ -77,11 +80,14 @@ struct Log {
     position: i64,
 }
 
-/// The first message with an id.
+/// The first use of an id.
 #[derive(Debug, Clone, Copy)]
 struct Claim {
+    /// The number of the event.
     seq: u64,
     digest: u64,
+    /// The number of the message that was posted or edited.
+    message: u64,
 }
 
 impl Default for MemoryHistory {
@@ -108,10 +114,13 @@ impl Rooms {
         let version = self.settings.get(&new.room).map_or(0, |settings| settings.version);
         let log = self.log(&new.room);
         let seq = log.newest + 1;
-        let claim = digest.map(|digest| ((new.user.clone(), new.id.clone()), Claim { seq, digest }));
+        let claim = digest.map(|digest| {
+            let claim = Claim { seq, digest, message: seq };
+            ((new.user.clone(), new.id.clone()), claim)
+        });
         if let Some((key, claim)) = &claim
             && let Some(known) = log.ids.get(key)
-            && let Some(first) = log.get(known.seq)
+            && let Some(first) = log.get(known.message)
         {
             return if known.digest == claim.digest {
                 Ok(Appended::Duplicate(Arc::clone(first)))
@@ -158,22 +167,67 @@ impl Rooms {
         Appended::Stored(StoredEvent::RoomChange(Arc::new(change), version))
     }
 
-    fn delete(&mut self, NewDeletion { room, targets, by }: NewDeletion) -> Appended {
-        let Some(log) = self.logs.get_mut(&room) else { return Appended::Unchanged };
+    /// `digest` is that of an edit with an id.
+    fn edit(&mut self, edit: &NewEdit, digest: Option<u64>) -> Result<Appended, AppendError> {
+        let version = self.settings.get(&edit.room).map_or(0, |settings| settings.version);
+        let log = self.logs.get_mut(&edit.room).ok_or(AppendError::NotFound)?;
+        let (before, seq, now) = (log.bytes, log.newest + 1, Timestamp::now());
+        let key = edit.authors.first().cloned().zip(edit.id.clone()).zip(digest);
+        if let Some((key, digest)) = &key
+            && let Some(known) = log.ids.get(key)
+        {
+            return if known.digest == *digest {
+                Ok(Appended::Repeated(known.seq))
+            } else {
+                Err(AppendError::IdReused)
+            };
+        }
+        let message = log.get(edit.target).ok_or(AppendError::NotFound)?;
+        let text = message.text().ok_or(AppendError::NotFound)?;
+        if !edit.authors.contains(&text.user) {
+            return Err(AppendError::NotAuthor);
+        }
+        if edit.is_late(message.sent_at, now) {
+            return Err(AppendError::TooLate);
+        }
+        let is_same = text.body == edit.body;
+        Permission::check(edit.permission, version).map_err(|reason| reason.into_error(edit.clone()))?;
+        if is_same {
+            return Ok(Appended::Unchanged);
+        }
+        let edited = |message: &Message| message.edited(Arc::clone(&edit.body), now, seq);
+        let message = log.change(edit.target, edited).ok_or(AppendError::NotFound)?;
+        log.newest = seq;
+        log.ids.extend(key.map(|(key, digest)| (key, Claim { seq, digest, message: edit.target })));
+        self.bytes = self.bytes + log.bytes - before;
+        Ok(Appended::Stored(StoredEvent::Edit(Arc::new(Edit::new(seq, message)))))
+    }
+
+    fn delete(&mut self, deletion: NewDeletion) -> Result<Appended, AppendError> {
+        let log = self.logs.get_mut(&deletion.room).ok_or(AppendError::NotFound)?;
         let (before, seq) = (log.bytes, log.newest + 1);
-        let mut targets = targets;
+        let mut targets = deletion.targets.clone();
         targets.sort_unstable();
         targets.dedup();
+        targets.retain(|target| log.get(*target).is_some());
+        if targets.is_empty() {
+            return Err(AppendError::NotFound);
+        }
+        targets.retain(|target| log.get(*target).is_some_and(|message| message.text().is_some()));
+        if targets.is_empty() {
+            return Ok(Appended::Unchanged);
+        }
+        let mut texts = targets.iter().filter_map(|target| log.get(*target)?.text());
+        let is_own = texts.all(|text| deletion.is_author(text.user.as_str()));
+        let by = deletion.deleted_by(is_own).ok_or(AppendError::NotAuthor)?;
+        let room = deletion.room;
         let deleted: Vec<_> = targets
             .into_iter()
-            .filter_map(|target| log.change(target, |text| text.deleted(by, seq)))
+            .filter_map(|target| log.change(target, |message| Some(message.deleted(by, seq))))
             .collect();
-        if deleted.is_empty() {
-            return Appended::Unchanged;
-        }
         log.newest = seq;
         self.bytes = self.bytes + log.bytes - before;
-        Appended::Stored(StoredEvent::Deletion(Arc::new(Deletion::new(room, seq, by, deleted))))
+        Ok(Appended::Stored(StoredEvent::Deletion(Arc::new(Deletion::new(room, seq, by, deleted)))))
     }
 
     /// The numbers of a room.
@@ -226,12 +280,13 @@ impl Log {
     }
 
     /// Replaces a message that is not deleted, and returns what has replaced it.
-    fn change(&mut self, seq: u64, change: impl FnOnce(&Message) -> Message) -> Option<Arc<Message>> {
+    fn change(&mut self, seq: u64, change: impl FnOnce(&Message) -> Option<Message>) -> Option<Arc<Message>> {
         let index = self.messages.binary_search_by_key(&seq, |message| message.seq).ok()?;
         let message = self.messages.get_mut(index)?;
         message.text()?;
+        let changed = change(message)?;
         self.bytes -= message.size();
-        *message = Arc::new(change(message));
+        *message = Arc::new(changed);
         self.bytes += message.size();
         Some(Arc::clone(message))
     }
@@ -252,13 +307,13 @@ impl Log {
         self.bytes -= oldest.size();
         self.oldest = self.messages.front().map_or(self.newest + 1, |oldest| oldest.seq);
         match &oldest.content {
-            Content::Text(text) => {
+            Content::Text(text) if text.edited_at.is_none() => {
                 let key = (text.user.clone(), text.id.clone());
                 if self.ids.get(&key).is_some_and(|claim| claim.seq == oldest.seq) {
                     self.ids.remove(&key);
                 }
             }
-            _ => self.ids.retain(|_, claim| claim.seq != oldest.seq),
+            _ => self.ids.retain(|_, claim| claim.message != oldest.seq),
         }
     }
 
@@ -345,12 +400,14 @@ impl HistoryStore for MemoryHistory {
     fn append(&self, event: NewEvent, on_appended: OnAppended) {
         let digest = match &event {
             NewEvent::Message(message) if message.idempotent => Some(message.digest()),
+            NewEvent::Edit(edit) if edit.id.is_some() => Some(edit.digest()),
             _ => None,
         };
         let mut rooms = self.rooms.lock();
         let outcome = match event {
             NewEvent::Message(message) => rooms.append(message, digest),
-            NewEvent::Deletion(deletion) => Ok(rooms.delete(deletion)),
+            NewEvent::Edit(edit) => rooms.edit(&edit, digest),
+            NewEvent::Deletion(deletion) => rooms.delete(deletion),
             NewEvent::RoomChange(change) => Ok(rooms.configure(change)),
         };
         // under the lock, so that results come in the order of the numbers

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::{
-    Content, DeletedBy, Deletion, Epoch, Message, MessageId, RoomChange, RoomName, RoomSettings, Text,
+    Content, DeletedBy, Deletion, Edit, Epoch, Message, MessageId, RoomChange, RoomName, RoomSettings, Text,
     Timestamp, UserId, Username,
 };
 use futures::future::{BoxFuture, FutureExt};
@@ -21,6 +21,8 @@ use crate::{AppendError, HistoryError};
 pub enum NewEvent {
     /// A message is posted.
     Message(NewMessage),
+    /// The author replaces the text of a message.
+    Edit(NewEdit),
     /// Messages are deleted.
     Deletion(NewDeletion),
     /// The settings of the room are changed.
@@ -32,6 +34,7 @@ impl NewEvent {
     pub fn room(&self) -> &RoomName {
         match self {
             Self::Message(message) => &message.room,
+            Self::Edit(edit) => &edit.room,
             Self::Deletion(deletion) => &deletion.room,
             Self::RoomChange(change) => &change.room,
         }
@@ -41,6 +44,12 @@ impl NewEvent {
 impl From<NewMessage> for NewEvent {
     fn from(message: NewMessage) -> Self {
         Self::Message(message)
+    }
+}
+
+impl From<NewEdit> for NewEvent {
+    fn from(edit: NewEdit) -> Self {
+        Self::Edit(edit)
     }
 }
 
@@ -83,6 +92,9 @@ pub struct NewDeletion {
     pub targets: Vec<u64>,
     /// Who deletes them.
     pub by: DeletedBy,
+    /// The ids of the user who deletes them. If they are all of this user, they are deleted by their
+    /// author. `None`: they may be of anyone.
+    pub authors: Option<Arc<[UserId]>>,
 }
 
 /// The maximum number of messages that one event deletes.
@@ -91,9 +103,91 @@ pub const MAX_TARGETS: usize = 500;
 impl NewDeletion {
     /// The deletion of the messages with these numbers, in as many events as it takes.
     pub fn batches(room: &RoomName, targets: &[u64], by: DeletedBy) -> impl Iterator<Item = Self> {
-        let event = move |targets: &[u64]| Self { room: room.clone(), targets: targets.to_vec(), by };
+        let event =
+            move |targets: &[u64]| Self { room: room.clone(), targets: targets.to_vec(), by, authors: None };
         targets.chunks(MAX_TARGETS).map(event)
     }
+
+    /// The deletion of one message by a user with these ids: by its author, or with `moderates` by a
+    /// moderator who may delete the messages of others, too.
+    pub fn by_user(room: RoomName, target: u64, authors: Arc<[UserId]>, moderates: bool) -> Self {
+        let by = if moderates { DeletedBy::Moderator } else { DeletedBy::Author };
+        Self { room, targets: vec![target], by, authors: Some(authors) }
+    }
+
+    /// Who deletes the messages, if they are or are not all of the user who does; `None` if that user
+    /// may not. For implementations of a store.
+    pub fn deleted_by(&self, is_own: bool) -> Option<DeletedBy> {
+        match (&self.authors, self.by) {
+            (Some(_), _) if is_own => Some(DeletedBy::Author),
+            (Some(_), DeletedBy::Author) => None,
+            (_, by) => Some(by),
+        }
+    }
+
+    /// Whether this is the user who deletes the messages. For implementations of a store.
+    pub fn is_author(&self, user: &str) -> bool {
+        self.authors.iter().flat_map(|authors| authors.iter()).any(|author| author.as_str() == user)
+    }
+}
+
+/// An edit before it is stored: the author of a message replaces its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NewEdit {
+    /// The room.
+    pub room: RoomName,
+    /// The number of the message.
+    pub target: u64,
+    /// The ids of the user, of which one has to be that of the author. The first one is the user's
+    /// id now.
+    pub authors: Arc<[UserId]>,
+    /// The user's name at this time.
+    pub from: Username,
+    /// The new text, as it was sent.
+    pub body: Arc<str>,
+    /// The user's id for the edit, to recognise it if it is repeated.
+    pub id: Option<MessageId>,
+    /// Whether the user may post, by the policy of the room. `None`: there is nothing to check.
+    pub permission: Option<Permission>,
+    /// The maximum age of a message that is edited. `None`: any age.
+    pub window: Option<Duration>,
+}
+
+/// As [`DIGEST_DOMAIN`], for edits.
+const EDIT_DIGEST_DOMAIN: &[u8] = b"chatd edit\0";
+
+impl NewEdit {
+    /// The edit of the message `target` by the user with these ids, of which the first one is the
+    /// user's id now.
+    pub fn new(
+        room: RoomName,
+        target: u64,
+        authors: Arc<[UserId]>,
+        from: Username,
+        body: impl Into<Arc<str>>,
+    ) -> Self {
+        let body = body.into();
+        Self { room, target, authors, from, body, id: None, permission: None, window: None }
+    }
+
+    /// A digest of the message's number and the new text: see [`NewMessage::digest`].
+    pub fn digest(&self) -> u64 {
+        let hash = Sha256::new()
+            .chain_update(EDIT_DIGEST_DOMAIN)
+            .chain_update(self.target.to_be_bytes())
+            .chain_update(&*self.body);
+        first_64_bits(&hash.finalize())
+    }
+
+    /// Whether it is too late to edit a message of this time.
+    pub fn is_late(&self, sent_at: Timestamp, now: Timestamp) -> bool {
+        self.window.is_some_and(|window| sent_at < now.saturating_sub(window))
+    }
+}
+
+fn first_64_bits(hash: &[u8]) -> u64 {
+    hash.iter().take(8).fold(0, |digest, byte| digest << 8 | u64::from(*byte))
 }
 
 /// A message that is not stored yet and has no number.
@@ -187,8 +281,7 @@ impl NewMessage {
     /// Each version and each process computes the same digest. Two messages of different texts have
     /// different digests, except with a probability of 2^-64.
     pub fn digest(&self) -> u64 {
-        let hash = Sha256::new().chain_update(DIGEST_DOMAIN).chain_update(&*self.body).finalize();
-        hash.iter().take(8).fold(0, |digest, byte| digest << 8 | u64::from(*byte))
+        first_64_bits(&Sha256::new().chain_update(DIGEST_DOMAIN).chain_update(&*self.body).finalize())
     }
 
     /// The message with its number, as stored at this time.
@@ -216,6 +309,8 @@ impl NewMessage {
 pub enum StoredEvent {
     /// A message was posted.
     Message(Arc<Message>),
+    /// The author has replaced the text of a message.
+    Edit(Arc<Edit>),
     /// Messages were deleted.
     Deletion(Arc<Deletion>),
     /// The settings of the room were changed, and with them its policy, which has this version now.
@@ -227,6 +322,7 @@ impl StoredEvent {
     pub fn seq(&self) -> u64 {
         match self {
             Self::Message(message) => message.seq,
+            Self::Edit(edit) => edit.seq,
             Self::Deletion(deletion) => deletion.seq,
             Self::RoomChange(change, _) => change.seq,
         }
@@ -241,6 +337,8 @@ pub enum Appended {
     Stored(StoredEvent),
     /// The message had been stored before: this is the first message with the id, as it is now.
     Duplicate(Arc<Message>),
+    /// The event with this number has carried out the same edit before.
+    Repeated(u64),
     /// The event would change nothing. It was not stored, and has no number.
     Unchanged,
 }
@@ -259,6 +357,7 @@ impl Appended {
         match self {
             Self::Stored(event) => Some(event.seq()),
             Self::Duplicate(message) => Some(message.seq),
+            Self::Repeated(seq) => Some(*seq),
             Self::Unchanged => None,
         }
     }
@@ -484,7 +583,18 @@ pub trait HistoryStore: fmt::Debug + Send + Sync + 'static {
     /// as they were, the result is [`Appended::Unchanged`].
     ///
     /// A deletion removes the text, the author and the author's id from those of its targets that
-    /// exist and are not deleted yet. If there are none, the result is [`Appended::Unchanged`].
+    /// exist and are not deleted yet. If there are none, the result is [`Appended::Unchanged`], or
+    /// [`AppendError::NotFound`] if none of the targets exists. If one of them is not of the
+    /// [author](NewDeletion::authors) who deletes them, and that is no moderator, the result is
+    /// [`AppendError::NotAuthor`].
+    ///
+    /// An edit replaces the text of its target; the old one is not kept. An edit whose
+    /// [id](NewEdit::id) the same user has used in the same room within the last 24 hours is not
+    /// carried out again: the result is [`Appended::Repeated`], or [`AppendError::IdReused`] if that
+    /// was another edit, or a message. Otherwise the result is an error: [`AppendError::NotFound`] if
+    /// there is no such message, or it was deleted; [`AppendError::NotAuthor`] if it is of another
+    /// user; [`AppendError::TooLate`]; then what the [permission](NewEdit::permission) says. With
+    /// the text that the message has already, the result is [`Appended::Unchanged`].
     ///
     /// A message that is [idempotent](NewMessage::idempotent), and whose id the same user has used
     /// in the same room for an idempotent message within the last 24 hours, is not stored again:

@@ -5,7 +5,7 @@ mod model;
 pub mod v2;
 
 pub use model::{
-    Ack, COALESCE_ABOVE, COALESCE_WINDOW, ChannelName, CloseCode, Content, DeletedBy, Deletion, Epoch,
+    Ack, COALESCE_ABOVE, COALESCE_WINDOW, ChannelName, CloseCode, Content, DeletedBy, Deletion, Edit, Epoch,
     ErrorCode, Event, EventRange, GuestToken, GuestTokenError, Identity, LISTED_MEMBERS, LeftReason,
     LengthError, Limits, MayJoin, MayPost, Member, MemberGroup, MemberId, MemberInfo, MemberList, MemberPage,
     Message, MessageId, MessagePage, NameError, NoticeLevel, Notify, Outcome, PresenceChange, Reference,

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use chat_protocol::v2::{
-    self, Ack, Bye, ClientFrame, Command, Deleted, DeletedBy, Error, ErrorCode, Hello, History, HistoryPage,
-    Join, Joined, Left, LeftReason, MemberInfo, Members, MembersPage, MessageFrame, Notice, NoticeLevel,
-    Presence, RoomChanged, Send, ServerFrame, Since, StoredMessage, SyncFrame, Typing, User, Welcome,
-    WelcomeLimits,
+    self, Ack, Bye, ClientFrame, Command, Deleted, DeletedBy, Edited, Error, ErrorCode, Hello, History,
+    HistoryPage, Join, Joined, Left, LeftReason, MemberInfo, Members, MembersPage, MessageFrame, Notice,
+    NoticeLevel, Presence, RoomChanged, Send, ServerFrame, Since, StoredMessage, SyncFrame, Typing, User,
+    Welcome, WelcomeLimits,
 };
 use chat_protocol::{
     Content, Epoch, GuestToken, MayJoin, MayPost, Message, MessageId, Reference, Role, RoomName,
@@ -114,20 +114,27 @@ fn members() -> impl Strategy<Value = Vec<MemberInfo>> {
 }
 
 fn stored() -> impl Strategy<Value = Vec<StoredMessage>> {
-    let text =
-        (
-            any::<u64>(),
-            id(),
-            username(),
-            user_id(),
-            body(),
-            option::of(body()),
-            time(),
-            option::of(any::<u64>()),
-        )
-            .prop_map(|(seq, id, from, user, body, html, sent_at, changed_seq)| {
-                StoredMessage::Text { seq, id, from, user, body, html, sent_at, changed_seq }
-            });
+    let text = (
+        any::<u64>(),
+        id(),
+        username(),
+        user_id(),
+        body(),
+        option::of(body()),
+        time(),
+        option::of(any::<u64>()),
+    )
+        .prop_map(|(seq, id, from, user, body, html, sent_at, changed_seq)| StoredMessage::Text {
+            seq,
+            id,
+            from,
+            user,
+            body,
+            html,
+            sent_at,
+            edited_at: changed_seq.map(|_| sent_at),
+            changed_seq,
+        });
     let deleted =
         (any::<u64>(), time(), deleted_by(), any::<u64>()).prop_map(|(seq, sent_at, by, changed_seq)| {
             StoredMessage::Deleted { seq, sent_at, deleted: true, by, changed_seq }
@@ -140,13 +147,14 @@ fn deleted_by() -> impl Strategy<Value = DeletedBy> {
 }
 
 fn limits() -> impl Strategy<Value = WelcomeLimits> {
-    any::<(u64, u32, u32, u32, u32)>().prop_map(
-        |(message_bytes, messages_per_second, burst, rooms, sessions)| WelcomeLimits {
+    any::<(u64, u32, u32, u32, u32, u32)>().prop_map(
+        |(message_bytes, messages_per_second, burst, rooms, sessions, edit_window_s)| WelcomeLimits {
             message_bytes,
             messages_per_second,
             burst,
             rooms,
             sessions,
+            edit_window_s,
         },
     )
 }
@@ -215,11 +223,10 @@ fn reply() -> impl Strategy<Value = ServerFrame> {
             room,
             reason
         })),
-        (reference(), room(), any::<u64>(), id(), time(), any::<bool>()).prop_map(
-            |(reference, room, seq, id, sent_at, stored)| {
+        (reference(), room(), option::of(any::<u64>()), option::of(id()), option::of(time()), any::<bool>())
+            .prop_map(|(reference, room, seq, id, sent_at, stored)| {
                 ServerFrame::Ack(Ack { reference, room, seq, id, sent_at, stored })
-            }
-        ),
+            }),
         (reference(), room(), epoch(), any::<(u64, u64)>(), stored(), any::<bool>()).prop_map(
             |(reference, room, epoch, (first, last), messages, more)| {
                 ServerFrame::History(HistoryPage { reference, room, epoch, first, last, messages, more })
@@ -247,6 +254,11 @@ fn unsolicited() -> impl Strategy<Value = ServerFrame> {
         (room(), any::<u64>(), id(), username(), user_id(), body(), option::of(body()), time()).prop_map(
             |(room, seq, id, from, user, body, html, sent_at)| {
                 ServerFrame::Message(MessageFrame { room, seq, id, from, user, body, html, sent_at })
+            }
+        ),
+        (room(), any::<u64>(), any::<u64>(), body(), option::of(body()), time()).prop_map(
+            |(room, seq, target, body, html, edited_at)| {
+                ServerFrame::Edited(Edited { room, seq, target, body, html, edited_at })
             }
         ),
         (room(), any::<u64>(), vec(any::<u64>(), 0..4), deleted_by())

@@ -47,6 +47,15 @@ pub enum SendError {
     /// The id was used before, with another text.
     #[error("this id was already used for another message")]
     IdReused,
+    /// There is no such message, or it was deleted.
+    #[error("there is no such message")]
+    NotFound,
+    /// The message is of another user.
+    #[error("only the author may do this")]
+    NotAuthor,
+    /// The message is too old to be edited.
+    #[error("the message is too old to be edited")]
+    TooLate,
     /// The policy of the room does not let the user post.
     #[error(transparent)]
     Denied(#[from] Denied),

@@ -18,6 +18,7 @@ pub(crate) struct Meters {
     pub(crate) messages: Counter,
     pub(crate) message_bytes: Counter,
     pub(crate) deliveries: Counter,
+    pub(crate) edits: Counter,
     pub(crate) deletions: Counter,
     pub(crate) syncs: Counter,
     pub(crate) resyncs: Counter,
@@ -54,6 +55,7 @@ impl Meters {
             name("deliveries_total"),
             "Message deliveries: each message counts once for each member that it was offered to"
         );
+        describe_counter!(name("edits_total"), "Messages whose text was replaced");
         describe_counter!(name("deleted_messages_total"), "Messages that were deleted");
         describe_counter!(
             name("syncs_total"),
@@ -75,6 +77,7 @@ impl Meters {
             messages: counter!(name("messages_total")),
             message_bytes: counter!(name("message_bytes_total")),
             deliveries: counter!(name("deliveries_total")),
+            edits: counter!(name("edits_total")),
             deletions: counter!(name("deleted_messages_total")),
             syncs: counter!(name("syncs_total")),
             resyncs: counter!(name("resyncs_total")),
@@ -103,6 +106,11 @@ impl Meters {
         if let Some(text) = message.text() {
             self.message_bytes.increment(text.body.len() as u64);
         }
+    }
+
+    /// Counts an edit.
+    pub(crate) fn edited(&self) {
+        self.edits.increment(1);
     }
 
     /// Counts messages that were deleted.

@@ -214,6 +214,12 @@ pub(crate) struct Options {
     #[arg(long, group = RELOADABLE, env = "CHATD_SESSIONS_PER_USER", value_name = "N", default_value_t = Limits::default().sessions, value_parser = at_least::<u32, 1>, hide_short_help = true, help_heading = heading::LIMITS)]
     pub(crate) sessions_per_user: u32,
 
+    /// Let users edit a message only for this long after it was sent, for example 15min (off: always)
+    ///
+    /// The smallest value is 1s.
+    #[arg(long, group = RELOADABLE, env = "CHATD_EDIT_WINDOW", value_name = "AGE", default_value = "off", hide_short_help = true, help_heading = heading::LIMITS)]
+    pub(crate) edit_window: OrOff<Age>,
+
     /// Maximum number of connections from one address, or from one /64 network of IPv6 (0 or off:
     /// no limit)
     ///
@@ -341,6 +347,11 @@ impl Options {
         Secret::configured(self.admin_token_file.0.as_deref(), self.admin_token.0.as_ref())
     }
 
+    /// For how many seconds a message may be edited; 0 if it always may.
+    fn edit_window_s(&self) -> u32 {
+        self.edit_window.0.map_or(0, |Age(age)| u32::try_from(age.as_secs()).unwrap_or(u32::MAX))
+    }
+
     /// The number of days after which usage statistics are removed; `None` if they are kept
     /// forever.
     pub(crate) fn usage_days(&self) -> Option<u32> {
@@ -378,6 +389,7 @@ impl Options {
                 message_burst: self.message_burst,
                 rooms: self.rooms_per_session,
                 sessions: self.sessions_per_user,
+                edit_window_s: self.edit_window_s(),
             },
             backlog: BacklogLimits { frames: self.backlog_frames, bytes: self.backlog_bytes },
             backlog_total_bytes: self.backlog_total_bytes,

@@ -3,22 +3,56 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::v2::{self, Ack, HistoryPage, MembersPage, Read, RoomListEntry};
+use chat_protocol::v2::{self, HistoryPage, MembersPage, Read, RoomListEntry};
 use chat_protocol::{MessageId, RoomName};
 
 use super::reply::Responder;
-use crate::model::Joined;
+use crate::model::{Ack, Joined};
 
 /// One command, and where its answer goes.
 #[derive(Debug)]
 pub(crate) enum Request {
-    Join { room: RoomName, history: u64, responder: Responder<Arc<Joined>> },
-    Leave { room: RoomName, responder: Responder<()> },
-    Send { room: RoomName, body: Arc<str>, id: MessageId, responder: Responder<Ack> },
-    History { query: v2::History, responder: Responder<Arc<HistoryPage>> },
-    Members { query: v2::Members, responder: Responder<MembersPage> },
-    Keep { change: v2::Keep, responder: Responder<Option<RoomListEntry>> },
-    MarkRead { mark: v2::MarkRead, responder: Responder<Read> },
-    Typing { room: RoomName, responder: Responder<()> },
-    Ping { responder: Responder<Duration> },
+    Join {
+        room: RoomName,
+        history: u64,
+        responder: Responder<Arc<Joined>>,
+    },
+    Leave {
+        room: RoomName,
+        responder: Responder<()>,
+    },
+    Send {
+        room: RoomName,
+        body: Arc<str>,
+        id: MessageId,
+        responder: Responder<Ack>,
+    },
+    /// `edit` and `delete`: the answer is the number of the event.
+    Change {
+        command: v2::Command,
+        responder: Responder<Option<u64>>,
+    },
+    History {
+        query: v2::History,
+        responder: Responder<Arc<HistoryPage>>,
+    },
+    Members {
+        query: v2::Members,
+        responder: Responder<MembersPage>,
+    },
+    Keep {
+        change: v2::Keep,
+        responder: Responder<Option<RoomListEntry>>,
+    },
+    MarkRead {
+        mark: v2::MarkRead,
+        responder: Responder<Read>,
+    },
+    Typing {
+        room: RoomName,
+        responder: Responder<()>,
+    },
+    Ping {
+        responder: Responder<Duration>,
+    },
 }

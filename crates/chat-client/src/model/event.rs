@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::v2::{
-    Bye, Deleted, ErrorCode, HistoryPage, Inbox, LeftReason, MemberInfo, Notice, Presence, Read,
+    Bye, Deleted, Edited, ErrorCode, HistoryPage, Inbox, LeftReason, MemberInfo, Notice, Presence, Read,
     RoomListEntry, RoomSettings, Since, StoredMessage, Typing, User, WelcomeLimits,
 };
 use chat_protocol::{Epoch, RoomName};
@@ -57,6 +57,10 @@ pub enum Event {
         /// The message.
         message: StoredMessage,
     },
+    /// The author has replaced the text of a message. A program replaces the message if it has it,
+    /// unless its `changed_seq` is at least the `seq` of this event. [`Timeline`](crate::Timeline)
+    /// does that.
+    Edited(Edited),
     /// Messages were deleted: at most 500. A program replaces those of them that it has, unless
     /// their `changed_seq` is at least the `seq` of this event. [`Timeline`](crate::Timeline) does
     /// that.

@@ -1,5 +1,6 @@
 //! The types that users and all other modules share: options, events, queries and errors.
 
+mod ack;
 mod backoff;
 mod cause;
 mod counters;
@@ -14,6 +15,7 @@ mod timeline;
 mod tls;
 mod token;
 
+pub use ack::Ack;
 pub use backoff::Backoff;
 pub use cause::Cause;
 pub(crate) use counters::CounterCells;

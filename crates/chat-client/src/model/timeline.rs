@@ -1,9 +1,10 @@
 //! The messages of a room that a program holds.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chat_protocol::RoomName;
-use chat_protocol::v2::{Deleted, StoredMessage};
+use chat_protocol::v2::{Deleted, Edited, StoredMessage};
 
 use super::event::Event;
 
@@ -67,6 +68,7 @@ impl Timeline {
             }
             Event::Message { room, message } if *room == self.room => self.insert(message),
             Event::Changed { room, message } if *room == self.room => self.update(message),
+            Event::Edited(edited) => self.edit(edited),
             Event::Deleted(deleted) => self.delete(deleted),
             Event::History(page) if page.room == self.room => {
                 page.messages.iter().fold(false, |changed, message| self.insert(message) | changed)
@@ -106,6 +108,39 @@ impl Timeline {
     /// ```
     pub fn update(&mut self, message: &StoredMessage) -> bool {
         self.messages.contains_key(&message.seq()) && self.insert(message)
+    }
+
+    /// Applies an edit to its message, if that is held, unless it is of another room. Returns whether
+    /// anything has changed.
+    ///
+    /// ```
+    /// # fn run(lobby: &mut chat_client::Timeline, edited: &chat_client::Edited) {
+    /// if lobby.edit(edited) {
+    ///     println!("message {} has another text", edited.target);
+    /// }
+    /// # }
+    /// ```
+    pub fn edit(&mut self, edited: &Edited) -> bool {
+        if edited.room != self.room {
+            return false;
+        }
+        let Some(StoredMessage::Text { seq, id, from, user, sent_at, .. }) =
+            self.messages.get(&edited.target)
+        else {
+            return false;
+        };
+        let state = StoredMessage::Text {
+            seq: *seq,
+            id: id.clone(),
+            from: from.clone(),
+            user: user.clone(),
+            body: Arc::clone(&edited.body),
+            html: edited.html.clone(),
+            sent_at: *sent_at,
+            edited_at: Some(edited.edited_at),
+            changed_seq: Some(edited.seq),
+        };
+        self.update(&state)
     }
 
     /// Applies a deletion to the messages that are held, unless it is of another room. Returns

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use chat_protocol::v2::{Ack, ClientFrame, Command, ErrorCode, LeftReason};
+use chat_protocol::v2::{ClientFrame, Command, ErrorCode, LeftReason};
 use chat_protocol::{MessageId, RoomName};
 use tokio::time::Instant;
 
 use super::room::{Room, Stage};
 use super::{Outgoing, PendingCall, Session};
 use crate::command::{Request, Responder};
-use crate::model::{CommandError, Event, Joined};
+use crate::model::{Ack, CommandError, Event, Joined};
 
 impl Session {
     /// Takes a command: answers it at once, or queues a frame and waits for the server's answer.
@@ -18,6 +18,11 @@ impl Session {
             Request::Join { room, history, responder } => self.join(&room, history, responder),
             Request::Leave { room, responder } => self.leave(room, responder),
             Request::Send { room, body, id, responder } => self.send(room, body, id, responder),
+            Request::Change { command, responder } => {
+                if let Some(responder) = self.if_connected(responder) {
+                    self.call(PendingCall::Change(responder), command);
+                }
+            }
             Request::History { query, responder } => {
                 if let Some(responder) = self.if_connected(responder) {
                     self.call(PendingCall::History(responder), Command::History(query));

@@ -48,6 +48,7 @@ impl Session {
         self.pending = messages;
         for call in others.into_values() {
             match call {
+                PendingCall::Change(responder) => responder.respond(Err(CommandError::Disconnected)),
                 PendingCall::History(responder) => responder.respond(Err(CommandError::Disconnected)),
                 PendingCall::Members(responder) => responder.respond(Err(CommandError::Disconnected)),
                 PendingCall::Keep(responder) => responder.respond(Err(CommandError::Disconnected)),

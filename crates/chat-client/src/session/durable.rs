@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use chat_protocol::RoomName;
-use chat_protocol::v2::{Deleted, HistoryPage, MessageFrame, RoomChanged, StoredMessage, SyncFrame};
+use chat_protocol::v2::{Deleted, Edited, HistoryPage, MessageFrame, RoomChanged, StoredMessage, SyncFrame};
 use serde::Deserialize;
 
 use super::Session;
@@ -37,10 +37,20 @@ impl Session {
             self.unexpected(None, "a message");
             return;
         }
-        let message = StoredMessage::Text { seq, id, from, user, body, html, sent_at, changed_seq: None };
+        let (edited_at, changed_seq) = (None, None);
+        let message =
+            StoredMessage::Text { seq, id, from, user, body, html, sent_at, edited_at, changed_seq };
         self.settle_stored(&name, [&message]);
         if self.follows(&name, seq, text) {
             self.events.push_back(Event::Message { room: name, message });
+        }
+    }
+
+    pub(super) fn on_edited(&mut self, edited: Edited, text: &str) {
+        if !self.is_joined(&edited.room) {
+            self.unexpected(None, "an edit");
+        } else if self.follows(&edited.room.clone(), edited.seq, text) {
+            self.events.push_back(Event::Edited(edited));
         }
     }
 

@@ -49,6 +49,7 @@ impl Session {
     fn dispatch(&mut self, frame: ServerFrame, text: &str, now: Instant) {
         match frame {
             ServerFrame::Message(message) => self.on_message(message, text),
+            ServerFrame::Edited(edited) => self.on_edited(edited, text),
             ServerFrame::Deleted(deleted) => self.on_deleted(deleted, text),
             ServerFrame::RoomChanged(changed) => self.on_room_changed(changed, text),
             ServerFrame::Sync(sync) => self.on_sync(sync),
@@ -179,6 +180,7 @@ impl Session {
                     leaving.respond(Err(refused()));
                 }
             }
+            Some(PendingCall::Change(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::History(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::Members(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::Keep(responder)) => responder.respond(Err(refused())),

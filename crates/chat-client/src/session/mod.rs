@@ -30,7 +30,7 @@ use chat_protocol::{Reference, RoomName, UserId};
 use tokio::time::Instant;
 
 use crate::command::Responder;
-use crate::model::{CommandError, Connected, CounterCells, Event, Options, to_json};
+use crate::model::{Ack, CommandError, Connected, CounterCells, Event, Options, to_json};
 use room::Room;
 
 /// The number of frames to write at which no further command is accepted.
@@ -42,6 +42,7 @@ enum PendingCall {
     Join(RoomName),
     Leave(RoomName),
     Send(RoomName),
+    Change(Responder<Option<u64>>),
     History(Responder<Arc<HistoryPage>>),
     Members(Responder<MembersPage>),
     Keep(Responder<Option<RoomListEntry>>),
@@ -267,7 +268,7 @@ impl Session {
     }
 
     /// Answers a message, and sends those that waited for it.
-    fn settle(&mut self, room: &RoomName, key: u64, answer: Result<v2::Ack, CommandError>) {
+    fn settle(&mut self, room: &RoomName, key: u64, answer: Result<Ack, CommandError>) {
         let settled = self.rooms.get_mut(room).and_then(|room| room.send_queue.settle(key));
         let Some((responder, to_send)) = settled else { return };
         self.pending.remove(&key);

@@ -3,12 +3,23 @@
 use chat_protocol::RoomName;
 use chat_protocol::v2::{self, StoredMessage};
 
-use super::Session;
+use super::{PendingCall, Session};
+use crate::model::Ack;
 
 impl Session {
     pub(super) fn on_ack(&mut self, mut ack: v2::Ack) {
         let Some(key) = ack.reference.take().as_ref().and_then(super::frames::key) else {
             self.unexpected(None, "an ack");
+            return;
+        };
+        if matches!(self.pending.get(&key), Some(PendingCall::Change(_)))
+            && let Some(PendingCall::Change(responder)) = self.pending.remove(&key)
+        {
+            responder.respond(Ok(ack.seq));
+            return;
+        }
+        let Some(ack) = Ack::of_message(ack) else {
+            self.unexpected(None, "an ack without the fields of a message");
             return;
         };
         self.stores = ack.stored;
@@ -33,14 +44,13 @@ impl Session {
 
     /// The ack that a message stands for: it is the user's own, under the id of a pending message
     /// that the server may have stored before. The ack of that message may have been lost.
-    fn ack_by_message(&self, name: &RoomName, message: &StoredMessage) -> Option<(u64, v2::Ack)> {
+    fn ack_by_message(&self, name: &RoomName, message: &StoredMessage) -> Option<(u64, Ack)> {
         let StoredMessage::Text { seq, id, user, sent_at, .. } = message else { return None };
         if self.user.as_ref() != Some(user) {
             return None;
         }
         let key = self.rooms.get(name)?.send_queue.find_sent(id)?;
         let (seq, id, sent_at) = (*seq, id.clone(), *sent_at);
-        let ack = v2::Ack { reference: None, room: name.clone(), seq, id, sent_at, stored: self.stores };
-        Some((key, ack))
+        Some((key, Ack::new(name.clone(), seq, id, sent_at, self.stores)))
     }
 }

@@ -9,11 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::MessageId;
-use chat_protocol::v2::Ack;
 use tokio::time::Instant;
 
 use crate::command::Responder;
-use crate::model::after;
+use crate::model::{Ack, after};
 
 /// A message without an ack.
 #[derive(Debug)]

@@ -142,6 +142,7 @@ mod tests {
             body: "hi".into(),
             html: None,
             sent_at: Timestamp::from_millis(0),
+            edited_at: changed_seq.map(|_| Timestamp::from_millis(0)),
             changed_seq,
         }
     }

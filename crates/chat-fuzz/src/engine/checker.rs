@@ -290,9 +290,10 @@ impl Checker {
                 let Some(Request::Send { id, body, .. }) = self.replied(ack.reference) else {
                     panic!("an ack without a request")
                 };
-                let stored = store.message(&self.room, ack.seq).message;
-                assert_eq!((&stored.user, &stored.id, &stored.body), (&self.own.user, &ack.id, &body));
-                assert!(id.is_none_or(|id| id == ack.id) && ack.room == self.room && ack.stored);
+                let (seq, own_id) = ack.seq.zip(ack.id).expect("the ack of a message");
+                let stored = store.message(&self.room, seq).message;
+                assert_eq!((&stored.user, &stored.id, &stored.body), (&self.own.user, &own_id, &body));
+                assert!(id.is_none_or(|id| id == own_id) && ack.room == self.room && ack.stored);
             }
             ServerFrame::Error(error) => match self.replied(error.reference) {
                 Some(Request::Send { .. }) => {

@@ -81,8 +81,8 @@ impl RoomLog {
         let is_right = match new {
             NewEvent::Message(message) => self.record_message(message, append, has_failed, outcome),
             NewEvent::Deletion(deletion) => self.record_deletion(deletion, has_failed, outcome),
-            // no program changes settings
-            NewEvent::RoomChange(_) => false,
+            // no program edits or changes settings
+            NewEvent::Edit(_) | NewEvent::RoomChange(_) => false,
         };
         (!is_right).then_some(())
     }
@@ -126,6 +126,7 @@ impl RoomLog {
         let is_text = |seq: &u64| self.message(*seq).is_some_and(|stored| stored.deleted_at.is_none());
         let targets: Vec<_> = new.targets.iter().copied().filter(is_text).collect();
         match outcome {
+            Err(AppendError::NotFound) => new.targets.iter().all(|target| self.message(*target).is_none()),
             Ok(Appended::Unchanged) => targets.is_empty(),
             Ok(Appended::Stored(StoredEvent::Deletion(deletion))) => {
                 let seq = self.newest() + 1;

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use chat_protocol::{DeletedBy, Deletion, Message, MessageId, RoomName, RoomSettings, UserId, Username};
+use chat_protocol::{
+    DeletedBy, Deletion, Edit, Message, MessageId, RoomName, RoomSettings, UserId, Username,
+};
 use futures::channel::oneshot;
 
 use crate::{
-    AppendError, Appended, HistoryStore, MAX_PAGE_BYTES, Messages, NewDeletion, NewEvent, NewMessage,
-    NewRoomChange, Page, Retention, StoredEvent,
+    AppendError, Appended, HistoryStore, MAX_PAGE_BYTES, Messages, NewDeletion, NewEdit, NewEvent,
+    NewMessage, NewRoomChange, Page, Retention, StoredEvent,
 };
 
 /// The result of an append.
@@ -79,6 +81,14 @@ pub async fn duplicate(store: &dyn HistoryStore, message: NewMessage) -> Arc<Mes
 pub async fn delete(store: &dyn HistoryStore, in_room: &str, targets: &[u64]) -> Arc<Deletion> {
     match append(store, deletion(in_room, targets)).await.unwrap() {
         Appended::Stored(StoredEvent::Deletion(deletion)) => deletion,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Carries out an edit that changes something, and returns the event.
+pub async fn edit(store: &dyn HistoryStore, new: NewEdit) -> Arc<Edit> {
+    match append(store, new).await.unwrap() {
+        Appended::Stored(StoredEvent::Edit(edit)) => edit,
         other => panic!("{other:?}"),
     }
 }

@@ -190,13 +190,18 @@ pub async fn a_deletion_that_changes_nothing_has_no_number(history: History) {
         seq_of(store, message(name, "ana", "hello")).await;
     }
     delete(store, "r", &[1]).await;
-    for (name, targets) in [("r", vec![1]), ("r", vec![0, 2, 3, u64::MAX]), ("nobody", vec![1])] {
-        assert_eq!(append(store, deletion(name, &targets)).await, Ok(Appended::Unchanged));
+    for (name, targets, expected) in [
+        ("r", vec![1], Ok(Appended::Unchanged)),
+        ("r", vec![0, 1, 2, 3], Ok(Appended::Unchanged)),
+        ("r", vec![0, 2, 3, u64::MAX], Err(AppendError::NotFound)),
+        ("nobody", vec![1], Err(AppendError::NotFound)),
+    ] {
+        assert_eq!(append(store, deletion(name, &targets)).await, expected, "{targets:?}");
     }
     assert_eq!(seqs(&delete(store, "s", &[0, 1, 2]).await.messages), [1]);
     assert_eq!((newest(store, "r").await, newest(store, "nobody").await), (2, 0));
     prune(store, Retention::new(None, Some(0))).await;
-    assert_eq!(append(store, deletion("r", &[1])).await, Ok(Appended::Unchanged));
+    assert_eq!(append(store, deletion("r", &[1])).await, Err(AppendError::NotFound));
     assert_eq!(seq_of(store, message("r", "ana", "next")).await, 3);
 }
 

@@ -24,6 +24,7 @@
 //! [`helpers`] and [`model`] are useful for tests of your own.
 #![allow(clippy::unwrap_used)]
 
+mod changes;
 pub mod helpers;
 mod history;
 pub mod model;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 
 use crate::{HistoryStore, UserMessages};
 
+pub use changes::*;
 pub use history::*;
 pub use settings::*;
 pub use users::*;
@@ -123,6 +125,11 @@ macro_rules! __with_history_tests {
             a_working_store_passes_its_check
             the_longest_names_and_ids_are_stored
             random_operations_match_a_list
+            an_edit_replaces_the_text
+            only_the_author_edits
+            a_repeated_edit_is_carried_out_once
+            edits_have_a_window_and_need_permission
+            a_user_deletes_own_messages
             changes_of_settings_are_events
             a_message_without_permission_is_not_stored
             a_repeated_id_comes_before_permission

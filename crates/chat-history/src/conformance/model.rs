@@ -4,9 +4,10 @@ use std::iter;
 
 use super::History;
 use super::helpers::{
-    all_after, all_before, append, body, deletion, idempotent_message, message, newest, prune, room, seqs,
+    all_after, all_before, append, body, deletion, idempotent_message, message, name, newest, prune, room,
+    seqs, user,
 };
-use crate::{AppendError, Retention};
+use crate::{AppendError, NewEdit, Retention};
 
 /// The rooms that operations are about.
 pub const ROOMS: [&str; 3] = ["a", "b", "c"];
@@ -34,6 +35,17 @@ pub enum Operation {
         body: u8,
         /// The id.
         id: u8,
+    },
+    /// Edit a message, which may not exist, be deleted, or be of another author.
+    Edit {
+        /// The index of the room in [`ROOMS`].
+        room: usize,
+        /// Who edits it.
+        user: u8,
+        /// The number of the message.
+        target: u64,
+        /// The new text.
+        body: u8,
     },
     /// Delete messages, some of which may not exist or be deleted already.
     Delete {
@@ -63,7 +75,8 @@ impl Operation {
         let (kind, room, user, body, id) = (below(16), usize::from(below(3)), below(2), below(2), below(4));
         match kind {
             0..4 => Self::Append { room, user, body },
-            4..13 => Self::AppendIdempotent { room, user, body, id },
+            4..11 => Self::AppendIdempotent { room, user, body, id },
+            11..13 => Self::Edit { room, user, target: u64::from(below(100)), body },
             13..15 => Self::Delete { room, first: u64::from(below(100)), count: u64::from(below(4)) + 1 },
             _ => Self::Prune { count: u64::from(below(6)) },
         }
@@ -90,10 +103,15 @@ struct Room {
 
 #[derive(Debug)]
 struct Posted {
+    author: u8,
+    /// The text that was sent.
     text: String,
+    /// The text now; `None` if the message is deleted.
+    now: Option<String>,
+    /// The last event that changed the message.
+    changed_by: Option<u64>,
     /// The author and the id of an idempotent message.
     key: Option<(u8, u8)>,
-    deleted_by: Option<u64>,
     pruned: bool,
 }
 
@@ -102,8 +120,9 @@ impl Room {
         self.events.len() as u64
     }
 
-    fn post(&mut self, text: String, key: Option<(u8, u8)>) -> u64 {
-        self.events.push(Some(Posted { text, key, deleted_by: None, pruned: false }));
+    fn post(&mut self, author: u8, text: String, key: Option<(u8, u8)>) -> u64 {
+        let now = Some(text.clone());
+        self.events.push(Some(Posted { author, text, now, changed_by: None, key, pruned: false }));
         self.newest()
     }
 
@@ -123,20 +142,38 @@ impl Room {
             .last()
     }
 
-    /// Deletes messages, and returns the number of the event.
-    fn delete(&mut self, targets: &[u64]) -> Option<u64> {
+    /// Edits a message, and returns the number of the event; `None` if it has this text.
+    fn edit(&mut self, author: u8, target: u64, text: &str) -> Result<Option<u64>, AppendError> {
         let event = self.newest() + 1;
-        let mut changes = false;
-        for (seq, posted) in self.kept() {
-            if targets.contains(&seq) && posted.deleted_by.is_none() {
-                posted.deleted_by = Some(event);
+        let (_, posted) = self.kept().find(|(seq, _)| *seq == target).ok_or(AppendError::NotFound)?;
+        let now = posted.now.as_mut().ok_or(AppendError::NotFound)?;
+        if posted.author != author {
+            return Err(AppendError::NotAuthor);
+        }
+        if now == text {
+            return Ok(None);
+        }
+        text.clone_into(now);
+        posted.changed_by = Some(event);
+        self.events.push(None);
+        Ok(Some(event))
+    }
+
+    /// Deletes messages, and returns the number of the event; `None` if they are deleted already.
+    fn delete(&mut self, targets: &[u64]) -> Result<Option<u64>, AppendError> {
+        let event = self.newest() + 1;
+        let (mut exists, mut changes) = (false, false);
+        for (_, posted) in self.kept().filter(|(seq, _)| targets.contains(seq)) {
+            exists = true;
+            if posted.now.take().is_some() {
+                posted.changed_by = Some(event);
                 changes = true;
             }
         }
         if changes {
             self.events.push(None);
         }
-        changes.then_some(event)
+        if exists { Ok(changes.then_some(event)) } else { Err(AppendError::NotFound) }
     }
 
     fn prune(&mut self, count: usize) {
@@ -158,7 +195,7 @@ pub async fn compare(history: History, operations: Vec<Operation>, limit: usize,
                 let text = format!("{body}");
                 let new = message(ROOMS[i], &format!("u{user}"), &text);
                 let appended = append(store, new).await.unwrap();
-                let seq = rooms[i].post(text, None);
+                let seq = rooms[i].post(user, text, None);
                 assert_eq!((appended.seq(), appended.is_duplicate()), (Some(seq), false));
             }
             Operation::AppendIdempotent { room: i, user, body, id } => {
@@ -176,14 +213,21 @@ pub async fn compare(history: History, operations: Vec<Operation>, limit: usize,
                 let expected = match room.newest_with((user, id), recognises_pruned) {
                     Some((_, first)) if first != text => Err(AppendError::IdReused),
                     Some((seq, _)) => Ok((seq, true)),
-                    None => Ok((room.post(text, Some((user, id))), false)),
+                    None => Ok((room.post(user, text, Some((user, id))), false)),
                 };
                 assert_eq!(result, expected);
             }
             Operation::Delete { room: i, first, count } => {
                 let targets: Vec<_> = (first..first + count).collect();
-                let result = append(store, deletion(ROOMS[i], &targets)).await.unwrap();
-                assert_eq!(result.seq(), rooms[i].delete(&targets));
+                let result = append(store, deletion(ROOMS[i], &targets)).await;
+                assert_eq!(result.map(|appended| appended.seq()), rooms[i].delete(&targets));
+            }
+            Operation::Edit { room: i, user: by, target, body } => {
+                let (author, text) = (format!("u{by}"), format!("{body}"));
+                let authors = [user(&author)].into_iter().collect();
+                let edit = NewEdit::new(room(ROOMS[i]), target, authors, name(&author), text.as_str());
+                let result = append(store, edit).await;
+                assert_eq!(result.map(|appended| appended.seq()), rooms[i].edit(by, target, &text));
             }
             Operation::Prune { count } => {
                 prune(store, Retention::new(None, Some(count))).await;
@@ -191,25 +235,20 @@ pub async fn compare(history: History, operations: Vec<Operation>, limit: usize,
             }
         }
     }
-    for (name, mut expected) in ROOMS.into_iter().zip(rooms) {
-        assert_eq!(newest(store, name).await, expected.newest());
-        let forwards = all_after(store, name, limit).await;
-        let backwards = all_before(store, name, limit).await;
+    for (in_room, mut expected) in ROOMS.into_iter().zip(rooms) {
+        assert_eq!(newest(store, in_room).await, expected.newest());
+        let forwards = all_after(store, in_room, limit).await;
+        let backwards = all_before(store, in_room, limit).await;
         assert_eq!(forwards, backwards);
         let found: Vec<_> =
             forwards.iter().map(|message| (message.seq, body(message), message.changed_seq)).collect();
-        let kept: Vec<_> = expected
-            .kept()
-            .map(|(seq, posted)| {
-                let body = posted.deleted_by.is_none().then_some(posted.text.as_str());
-                (seq, body, posted.deleted_by)
-            })
-            .collect();
+        let kept: Vec<_> =
+            expected.kept().map(|(seq, posted)| (seq, posted.now.as_deref(), posted.changed_by)).collect();
         assert_eq!(found, kept);
         for after in 0..=expected.newest() {
-            let changed = store.changed(room(name), after, 1_000).await.unwrap();
+            let changed = store.changed(room(in_room), after, 1_000).await.unwrap();
             let is_changed = |(seq, posted): (u64, &mut Posted)| {
-                posted.deleted_by.is_some_and(|by| by > after).then_some(seq)
+                posted.changed_by.is_some_and(|by| by > after).then_some(seq)
             };
             let kept: Vec<_> = expected.kept().filter_map(is_changed).collect();
             assert_eq!((seqs(&changed.messages.unwrap()), changed.newest), (kept, expected.newest()));

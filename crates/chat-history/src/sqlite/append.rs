@@ -4,21 +4,19 @@ use std::mem;
 use std::sync::Arc;
 
 use chat_db::{Database, DbError, SyncMode};
-use chat_protocol::{Content, DeletedBy, Deletion, Message, RoomName, Timestamp};
-use diesel::connection::SimpleConnection;
+use chat_protocol::{Message, RoomName, Timestamp};
 use diesel::prelude::*;
 use parking_lot::Mutex;
 
-use super::ids::{First, Ids};
+use super::change;
+use super::ids::{Claim, First, Ids};
 use super::numbers::{Known, Numbers, Room};
 use super::queue::{AppendQueue, Queued};
-use super::schema::{
-    NewRow, Row, Rows, deleted_by_text, is_valid, messages, row_key, seq_of, signed, unsigned,
-};
+use super::schema::{NewRow, Row, Rows, is_valid, messages, row_key, unsigned};
 use super::settings;
 use crate::{
-    AppendError, Appended, HistoryError, HistoryErrorKind, NewDeletion, NewEvent, NewMessage, OnAppended,
-    Permission, StoredEvent,
+    AppendError, Appended, HistoryError, HistoryErrorKind, NewEvent, NewMessage, OnAppended, Permission,
+    StoredEvent,
 };
 
 /// How many expired ids are removed for each new one: more than one, so that their number shrinks.
@@ -144,9 +142,27 @@ impl Flush<'_> {
         }
         let message = match event {
             NewEvent::Message(message) => message,
+            NewEvent::Edit(edit) => {
+                write_messages(connection, unwritten)?;
+                if let (Some(digest), Some(id), Some(user)) = (digest, &edit.id, edit.authors.first()) {
+                    let claim = Claim { user, from: &edit.from, id };
+                    if let Some(first) = ids.first(connection, room.id, claim, *now)? {
+                        return Ok(change::repeated_edit(digest, &first));
+                    }
+                }
+                let (authors, from, id) = (Arc::clone(&edit.authors), edit.from.clone(), edit.id.clone());
+                let seq = room.next_seq;
+                let outcome = change::edit(connection, room, edit, *now)?;
+                if let (Ok(Appended::Stored(_)), Some(digest), Some(id), Some(user)) =
+                    (&outcome, digest, &id, authors.first())
+                {
+                    ids.claim(connection, room.id, Claim { user, from: &from, id }, digest, seq, *now)?;
+                }
+                return Ok(outcome);
+            }
             NewEvent::Deletion(deletion) => {
                 write_messages(connection, unwritten)?;
-                return delete(connection, room, deletion).map(Ok);
+                return change::delete(connection, room, deletion);
             }
             NewEvent::RoomChange(change) => {
                 return Ok(settings::change(connection, room, change)?.map_err(Into::into));
@@ -154,8 +170,10 @@ impl Flush<'_> {
         };
         let permitted = Permission::check(message.permission, unsigned(room.policy_version));
         let first = match digest {
-            Some(_) if permitted.is_err() => ids.first(connection, room.id, &message, *now)?,
-            Some(digest) => ids.claim(connection, room.id, &message, digest, room.next_seq, *now)?,
+            Some(_) if permitted.is_err() => ids.first(connection, room.id, Claim::of(&message), *now)?,
+            Some(digest) => {
+                ids.claim(connection, room.id, Claim::of(&message), digest, room.next_seq, *now)?
+            }
             None => None,
         };
         if let (Some(first), Some(digest)) = (first, digest) {
@@ -226,58 +244,6 @@ pub(super) fn insert<T, const N: usize>(
         }
     }
     chunk.into_iter().try_for_each(|row| insert_one(connection, row).map(drop))
-}
-
-/// Deletes messages: their text, author and id are overwritten with zeros in the file
-/// (<https://sqlite.org/pragma.html#pragma_secure_delete>).
-fn delete(
-    connection: &mut SqliteConnection,
-    room: &mut Room,
-    NewDeletion { room: name, targets, by }: NewDeletion,
-) -> QueryResult<Appended> {
-    connection.batch_execute("PRAGMA secure_delete = ON")?;
-    let deleted = clear(connection, room, &targets, by);
-    connection.batch_execute("PRAGMA secure_delete = OFF")?;
-    let mut deleted = deleted?;
-    if deleted.is_empty() {
-        return Ok(Appended::Unchanged);
-    }
-    deleted.sort_unstable();
-    let seq = unsigned(room.next_seq);
-    room.next_seq += 1;
-    let state = |(row_key, sent_at): (i64, i64)| {
-        let (number, sent_at) = (unsigned(seq_of(row_key)), Timestamp::from_millis(sent_at));
-        let mut message = Message::new(name.clone(), number, sent_at, Content::Deleted { by });
-        message.changed_seq = Some(seq);
-        Arc::new(message)
-    };
-    let deleted = deleted.into_iter().map(state).collect();
-    Ok(Appended::Stored(StoredEvent::Deletion(Arc::new(Deletion::new(name.clone(), seq, by, deleted)))))
-}
-
-/// Clears the rows of messages that are not deleted yet, and returns the key and the time of each.
-fn clear(
-    connection: &mut SqliteConnection,
-    room: &Room,
-    targets: &[u64],
-    by: DeletedBy,
-) -> QueryResult<Vec<(i64, i64)>> {
-    let numbers = targets.iter().map(|target| signed(*target)).filter(|number| *number < room.next_seq);
-    let row_keys: Vec<_> = numbers.map(|number| row_key(room.id, number)).collect();
-    let rows =
-        messages::table.filter(messages::row_key.eq_any(row_keys)).filter(messages::body.is_not_null());
-    let nothing = (
-        messages::body.eq(None::<String>),
-        messages::user.eq(""),
-        messages::username.eq(""),
-        messages::id.eq(""),
-        messages::change_key.eq(row_key(room.id, room.next_seq)),
-        messages::deleted_by.eq(deleted_by_text(by)),
-    );
-    diesel::update(rows)
-        .set(nothing)
-        .returning((messages::row_key, messages::sent_at))
-        .get_results(connection)
 }
 
 /// The result for a message whose id was used before.

@@ -48,9 +48,21 @@ enum Key<'a> {
     Name(i64, &'a str, &'a str),
 }
 
-impl<'a> Key<'a> {
-    fn of_user(room_id: i64, message: &'a NewMessage) -> Self {
-        Self::User(room_id, message.user.as_str(), message.id.as_str())
+/// The use of an id by a user, who has this name at that time.
+#[derive(Clone, Copy)]
+pub(super) struct Claim<'a> {
+    pub(super) user: &'a UserId,
+    pub(super) from: &'a Username,
+    pub(super) id: &'a MessageId,
+}
+
+impl<'a> Claim<'a> {
+    pub(super) fn of(message: &'a NewMessage) -> Self {
+        Self { user: &message.user, from: &message.from, id: &message.id }
+    }
+
+    fn key(self, room_id: i64) -> Key<'a> {
+        Key::User(room_id, self.user.as_str(), self.id.as_str())
     }
 }
 
@@ -152,17 +164,17 @@ impl Ids {
         })
     }
 
-    /// The first message with the id of `message`, if the same user has used the id in the same
-    /// room before.
+    /// The first message or edit with this id, if the same user has used the id in the same room
+    /// before.
     pub(super) fn first(
         &mut self,
         connection: &mut SqliteConnection,
         room_id: i64,
-        message: &NewMessage,
+        claim: Claim<'_>,
         now: Timestamp,
     ) -> QueryResult<Option<First>> {
-        let hash = self.hasher.hash_one(Key::of_user(room_id, message));
-        self.first_with(connection, room_id, message, hash, now)
+        let hash = self.hasher.hash_one(claim.key(room_id));
+        self.first_with(connection, room_id, claim, hash, now)
     }
 
     /// As [`first`](Self::first), with the hash of the id.
@@ -170,34 +182,33 @@ impl Ids {
         &mut self,
         connection: &mut SqliteConnection,
         room_id: i64,
-        message: &NewMessage,
+        claim: Claim<'_>,
         hash: u64,
         now: Timestamp,
     ) -> QueryResult<Option<First>> {
-        if let Some(row) = self.find(connection, Key::of_user(room_id, message), hash, now)? {
+        if let Some(row) = self.find(connection, claim.key(room_id), hash, now)? {
             return Ok(Some(row.into()));
         }
         if self.newest_without_user > 0 {
-            let key = Key::Name(room_id, message.from.as_str(), message.id.as_str());
+            let key = Key::Name(room_id, claim.from.as_str(), claim.id.as_str());
             return Ok(self.find(connection, key, self.hasher.hash_one(key), now)?.map(First::from));
         }
         Ok(None)
     }
 
-    /// Records the id of a message together with the number that the message is about to get,
-    /// unless the same user has used the id in the same room before; then returns the first
-    /// message.
+    /// Records the id of an event together with its number, unless the same user has used the id in
+    /// the same room before; then returns the first use.
     pub(super) fn claim(
         &mut self,
         connection: &mut SqliteConnection,
         room_id: i64,
-        message: &NewMessage,
+        claim: Claim<'_>,
         digest: i64,
         seq: i64,
         now: Timestamp,
     ) -> QueryResult<Option<First>> {
-        let hash = self.hasher.hash_one(Key::of_user(room_id, message));
-        if let Some(first) = self.first_with(connection, room_id, message, hash, now)? {
+        let hash = self.hasher.hash_one(claim.key(room_id));
+        if let Some(first) = self.first_with(connection, room_id, claim, hash, now)? {
             return Ok(Some(first));
         }
         if self.unwritten.len() >= ROWS_PER_INSERT {
@@ -207,9 +218,9 @@ impl Ids {
         self.unwritten.push(NewRow {
             n,
             room_id,
-            user: Shared(message.user.clone()),
-            username: Shared(message.from.clone()),
-            message_id: Shared(message.id.clone()),
+            user: Shared(claim.user.clone()),
+            username: Shared(claim.from.clone()),
+            message_id: Shared(claim.id.clone()),
             digest,
             seq,
             sent_at: now.as_millis(),

@@ -1,6 +1,7 @@
 //! The durable store: diesel on SQLite, through the group commit of `chat-db`.
 
 mod append;
+mod change;
 mod id_index;
 mod ids;
 mod numbers;

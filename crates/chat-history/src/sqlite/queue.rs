@@ -39,6 +39,7 @@ impl Queued {
     pub(super) fn new(event: NewEvent) -> Self {
         let digest = match &event {
             NewEvent::Message(message) if message.idempotent => Some(message.digest().cast_signed()),
+            NewEvent::Edit(edit) if edit.id.is_some() => Some(edit.digest().cast_signed()),
             _ => None,
         };
         Self { event, digest }
@@ -48,6 +49,7 @@ impl Queued {
     fn bytes(&self) -> usize {
         match &self.event {
             NewEvent::Message(message) => message.body.len(),
+            NewEvent::Edit(edit) => edit.body.len(),
             NewEvent::Deletion(deletion) => size_of_val(&*deletion.targets),
             NewEvent::RoomChange(change) => size_of_val(change),
         }

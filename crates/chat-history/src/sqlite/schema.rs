@@ -37,6 +37,7 @@ diesel::table! {
         #[sql_name = "changed"]
         change_key -> Nullable<BigInt>,
         deleted_by -> Nullable<Text>,
+        edited_at -> Nullable<BigInt>,
     }
 }
 
@@ -175,6 +176,7 @@ pub(super) struct Row {
     sent_at: i64,
     change_key: Option<i64>,
     deleted_by: Option<String>,
+    edited_at: Option<i64>,
 }
 
 impl Row {
@@ -216,7 +218,9 @@ impl Rows {
                 let user = parsed(&mut self.users, row.user).map_err(|error| fault(&error))?;
                 let from = parsed(&mut self.names, row.username).map_err(|error| fault(&error))?;
                 let id = row.id.parse().map_err(|error| fault(&error))?;
-                Content::Text(Text::new(id, user, from, body))
+                let mut text = Text::new(id, user, from, body);
+                text.edited_at = row.edited_at.map(Timestamp::from_millis);
+                Content::Text(text)
             }
         };
         let (room, sent_at) = (self.room.clone(), Timestamp::from_millis(row.sent_at));

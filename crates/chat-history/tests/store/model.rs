@@ -14,6 +14,8 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(room, user, body, id)| Operation::AppendIdempotent { room, user, body, id }),
         1 => (0..ROOMS.len(), 0..40_u64, 1..4_u64)
             .prop_map(|(room, first, count)| Operation::Delete { room, first, count }),
+        3 => (0..ROOMS.len(), 0..2_u8, 0..40_u64, 0..2_u8)
+            .prop_map(|(room, user, target, body)| Operation::Edit { room, user, target, body }),
         1 => (0..6_u64).prop_map(|count| Operation::Prune { count }),
     ]
 }

@@ -235,6 +235,7 @@ export class Chat extends Signal {
     });
     toRoom('message', (room, event) => room.message(event));
     toRoom('message', (room, { message }) => room.mentionsMe(message) && this.emit('mention', { room, message }));
+    toRoom('edited', (room, event) => this.#revised(room, [event.target], () => room.edited(event)));
     toRoom('deleted', (room, event) => this.#revised(room, event.targets, () => room.deleted(event)));
     toRoom('changed', (room, event) => this.#revised(room, event.messages.map(({ seq }) => seq), () => room.changed(event)));
     toRoom('roomChanged', (room) => room.emit('state'));

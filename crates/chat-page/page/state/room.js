@@ -152,6 +152,28 @@ export class RoomState extends Signal {
     return entry?.epoch === epoch ? entry.readUpTo : null;
   }
 
+  /** What the user may do with a message, as far as the page knows. The server decides. */
+  permissions(message) {
+    const isModerator = this.#client.user.role !== 'user';
+    const isMine = this.isMine(message);
+    const window = this.#client.status.limits?.editWindowS ?? 0;
+    const isRecent = window === 0 || Date.now() - Date.parse(message.sent_at) < window * 1_000;
+    return { canEdit: isMine && isRecent && this.postersOnly === null, canDelete: isMine || isModerator };
+  }
+
+  /** The newest own message before this number that can be edited. */
+  editableBefore(seq) {
+    return this.items.findLast((message) => message.seq < seq && !message.deleted && this.permissions(message).canEdit);
+  }
+
+  edit(message, body) {
+    return this.room.edit(message.seq, body);
+  }
+
+  delete(message) {
+    return this.room.delete(message.seq);
+  }
+
   /** Who may post here, if the user may not; otherwise `null`. */
   get postersOnly() {
     const { kind, role } = this.#client.user;
@@ -182,6 +204,10 @@ export class RoomState extends Signal {
     if (this.isMine(message) && !missed) this.#markRead();
     else if (this.#isUnread(message)) this.#addUnread(message);
     this.emit('typing');
+  }
+
+  edited(event) {
+    this.#revise('edited', event);
   }
 
   deleted(event) {

@@ -1,5 +1,6 @@
 // The page after the user has entered: creates the views and connects them.
 
+import { copyText } from '../clipboard.js';
 import { byId, closable, h, setAvatar } from '../dom.js';
 import { keepSession, session } from '../state/account.js';
 import { pathOf, roomInAddress } from '../state/address.js';
@@ -33,7 +34,11 @@ let stopMarking = () => {};
 
 const announcer = new Announcer();
 const composer = new Composer({ onsent: () => log.toNewest(), onhelp: () => byId('help').showModal() });
-const log = new LogView(announcer, (text) => composer.put(text));
+const log = new LogView(announcer, (text) => composer.put(text), (action, message) => {
+  if (action === 'edit') composer.edit(message);
+  else if (action === 'copy') copyText(message.body);
+  else chat.shown.delete(message).catch((error) => toast.show(`Not deleted. ${inWords(error)}`));
+});
 const people = new People();
 // A reloaded page starts a new session in the same rooms.
 const banner = new Banner(() => location.reload());

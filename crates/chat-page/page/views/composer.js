@@ -20,6 +20,9 @@ export class Composer {
   #chat = null;
   #room = null;
   #unsubscribes = [];
+  /** The message that is edited, or `null`. */
+  #edited = null;
+  #banner = byId('compose-editing');
   #onsent;
   #onhelp;
 
@@ -35,6 +38,7 @@ export class Composer {
     this.#text.addEventListener('input', () => this.#changed());
     // Touching the button leaves the focus in the box, so a phone keeps its keyboard open.
     this.#send.addEventListener('pointerdown', (event) => event.preventDefault());
+    byId('compose-cancel').addEventListener('click', () => this.#endEdit());
     settings.on('change', () => this.#updateHint());
     this.#updateHint();
   }
@@ -46,6 +50,7 @@ export class Composer {
   show(room) {
     for (const unsubscribe of this.#unsubscribes) unsubscribe();
     this.#completion.close();
+    this.#setEdited(null);
     this.#room = room;
     this.#unsubscribes = room ? [room.on('state', () => this.#enable())] : [];
     if (!room) return;
@@ -53,6 +58,48 @@ export class Composer {
     this.#showError('');
     this.#enable();
     this.#resize();
+  }
+
+  /** Edits a message of the user: its text is in the box until it is sent or given up. */
+  edit(message) {
+    this.#setEdited(message);
+    this.#text.value = message.body;
+    this.#showError('');
+    this.#resize();
+    this.#text.setSelectionRange(message.body.length, message.body.length);
+    this.focus();
+  }
+
+  /** The draft comes back. */
+  #endEdit() {
+    if (!this.#edited) return;
+    this.#setEdited(null);
+    this.#text.value = this.#room.draft;
+    this.#showError('');
+    this.#resize();
+    this.focus();
+  }
+
+  #setEdited(message) {
+    this.#edited = message;
+    this.#banner.hidden = message === null;
+    this.#send.title = message ? 'Save' : 'Send';
+    this.#send.setAttribute('aria-label', this.#send.title);
+  }
+
+  async #saveEdit(body) {
+    const [room, message] = [this.#room, this.#edited];
+    this.#endEdit();
+    try {
+      if (body !== message.body) await room.edit(message, body);
+    } catch (error) {
+      if (room !== this.#room) return;
+      // What the user wrote is not lost.
+      this.edit(message);
+      this.#text.value = body;
+      this.#resize();
+      this.#showError(`Not saved. ${inWords(error)}`);
+    }
   }
 
   focus() {
@@ -69,7 +116,7 @@ export class Composer {
   #key(event) {
     // Keys that belong to an input method.
     if (event.isComposing || event.keyCode === 229) return;
-    if (this.#completion.key(event) || this.#formatting.key(event) || event.key !== 'Enter') return;
+    if (this.#completion.key(event) || this.#formatting.key(event) || this.#editKey(event) || event.key !== 'Enter') return;
     const withCtrl = event.ctrlKey || event.metaKey;
     const sends = settings.get('send') === 'enter' ? !event.shiftKey && !event.altKey : withCtrl;
     if (!sends) return;
@@ -77,9 +124,26 @@ export class Composer {
     this.#submit();
   }
 
+  /** Up edits the last own message, and then those before it; Escape gives up. */
+  #editKey(event) {
+    if (event.key === 'Escape' && this.#edited) {
+      event.preventDefault();
+      this.#endEdit();
+      return true;
+    }
+    const isUntouched = this.#text.value === (this.#edited?.body ?? '');
+    if (event.key !== 'ArrowUp' || event.shiftKey || event.altKey || event.ctrlKey || event.metaKey || !this.#room || !isUntouched) return false;
+    const message = this.#room.editableBefore(this.#edited?.seq ?? Infinity);
+    if (!message) return false;
+    event.preventDefault();
+    this.edit(message);
+    return true;
+  }
+
   #submit() {
     const body = this.#text.value;
     if (!this.#room || body.trim() === '') return this.focus();
+    if (this.#edited) return void this.#saveEdit(body);
     const command = commandOf(body.replace(/\s+$/, ''));
     if (command.hint) return this.#showError(command.hint);
     if (command.help) this.#onhelp();
@@ -96,6 +160,7 @@ export class Composer {
   }
 
   #changed() {
+    if (this.#edited) return this.#resize();
     this.#room.draft = this.#text.value;
     if (this.#text.value !== '') this.#room.room.typing();
     else this.#completion.close();

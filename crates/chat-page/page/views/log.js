@@ -5,6 +5,7 @@
 import { byId, h } from '../dom.js';
 import { dayName, onNewDay } from '../text/time.js';
 import { hash, newMessages } from '../text/words.js';
+import { MessageActions } from './actions.js';
 import { isCut, toggle } from './long.js';
 import { entryOf, outboxEntry } from './message.js';
 import { welcome } from './welcome.js';
@@ -31,6 +32,7 @@ export class LogView {
   #toUnread = byId('jump-unread');
   #announcer;
   #edit;
+  #actions;
   #room = null;
   #unsubscribes = [];
   /** The children of the list are the room's items from `#start` up to, not including, `#end`. */
@@ -59,10 +61,14 @@ export class LogView {
   #above = 0;
   #below = 0;
 
-  /** `edit(text)` puts a text back into the message box. */
-  constructor(announcer, edit) {
+  /**
+   * `edit(text)` puts a text back into the message box. `act(name, message)` carries out an action
+   * of a message.
+   */
+  constructor(announcer, edit, act) {
     this.#announcer = announcer;
     this.#edit = edit;
+    this.#actions = new MessageActions(this.#list, act);
     this.#scroller.addEventListener('scroll', () => this.#schedule(), { passive: true });
     const unlock = () => (this.#pinLockedUntil = 0);
     for (const type of ['wheel', 'touchstart', 'pointerdown', 'keydown']) document.addEventListener(type, unlock, { capture: true, passive: true });
@@ -95,6 +101,7 @@ export class LogView {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     this.#room = room;
+    this.#actions.use(room);
     this.#arrived = [];
     this.#list.replaceChildren();
     this.#outbox.replaceChildren();

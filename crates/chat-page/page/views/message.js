@@ -77,7 +77,11 @@ function postedMessage(message, sent, isContinued, room) {
   return h('article', {
     class: classes.join(' '), 'data-seq': message.seq, 'data-id': message.id, 'data-from': message.from, 'data-state': 'stored',
     'aria-label': `${mine ? 'You' : message.from}, ${clock(sent)}`,
-  }, isContinued ? time : sender(message.from, message.user, time, mine), bodyOf(message, room));
+  }, isContinued ? time : sender(message.from, message.user, time, mine), bodyOf(message, room), editedMark(message));
+}
+
+function editedMark({ edited_at: editedAt }) {
+  return editedAt && h('span', { class: 'edited', title: `Edited ${full(new Date(editedAt))}` }, 'edited');
 }
 
 function deletedMessage(message, sent) {

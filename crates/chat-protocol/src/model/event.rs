@@ -48,6 +48,9 @@ pub enum Event {
     },
     /// Messages were deleted. Sessions that receive lists of members are not sent this event.
     Deleted(Arc<Deletion>),
+    /// The author has replaced the text of a message. Sessions that receive lists of members are not
+    /// sent this event.
+    Edited(Arc<Edit>),
     /// The settings of the room were changed. Sessions that receive lists of members are not sent
     /// this event.
     RoomChanged(Arc<RoomChange>),
@@ -156,6 +159,24 @@ impl Deletion {
     }
 }
 
+/// The author of a message has replaced its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Edit {
+    /// The message as it is now: [`room`](Message::room) is the room, and
+    /// [`changed_seq`](Message::changed_seq) the number of this event.
+    pub message: Arc<Message>,
+    /// The number of this event in the room.
+    pub seq: u64,
+}
+
+impl Edit {
+    /// The event with this number, after which the message is this one.
+    pub fn new(seq: u64, message: Arc<Message>) -> Self {
+        Self { message, seq }
+    }
+}
+
 /// The settings of a room were changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -247,20 +268,20 @@ pub struct Snapshot {
     pub changed: Option<Vec<Arc<Message>>>,
 }
 
-/// A message is stored.
+/// A command of a member is carried out, and what it has changed is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ack {
     /// The reference of the command.
     pub reference: Option<Reference>,
     /// The room.
     pub room: RoomName,
-    /// The message's number in the room.
-    pub seq: u64,
-    /// The sender's id for the message.
-    pub id: MessageId,
-    /// The time at which the message was stored.
-    pub sent_at: Timestamp,
-    /// Whether the message survives a crash.
+    /// The number of the event in the room; `None` if the command has changed nothing.
+    pub seq: Option<u64>,
+    /// The sender's id for the message or the edit; `None` for other commands.
+    pub id: Option<MessageId>,
+    /// The time at which the message was stored; `None` if the command was not a message.
+    pub sent_at: Option<Timestamp>,
+    /// Whether the event survives a crash.
     pub durable: bool,
 }
 

@@ -26,11 +26,20 @@ pub struct Limits {
     pub rooms: u32,
     /// How many sessions a user may have on a node.
     pub sessions: u32,
+    /// For how many seconds after it was sent a message may be edited. 0: always.
+    pub edit_window_s: u32,
 }
 
 impl Default for Limits {
-    /// 128 KiB, 100 frames per second, bursts of 5,000, 100 rooms, 20 sessions.
+    /// 128 KiB, 100 frames per second, bursts of 5,000, 100 rooms, 20 sessions, and edits at any time.
     fn default() -> Self {
-        Self { message_bytes: 128 * 1024, message_rate: 100, message_burst: 5_000, rooms: 100, sessions: 20 }
+        Self {
+            message_bytes: 128 * 1024,
+            message_rate: 100,
+            message_burst: 5_000,
+            rooms: 100,
+            sessions: 20,
+            edit_window_s: 0,
+        }
     }
 }

@@ -69,12 +69,14 @@ pub struct Text {
     pub from: Username,
     /// The text, unchanged.
     pub body: Arc<str>,
+    /// When the author last edited the text; `None` if it is as it was sent.
+    pub edited_at: Option<Timestamp>,
 }
 
 impl Text {
-    /// A text of the user `user`, whose name is `from`.
+    /// A text of the user `user`, whose name is `from`, as it was sent.
     pub fn new(id: MessageId, user: UserId, from: Username, body: impl Into<Arc<str>>) -> Self {
-        Self { id, user, from, body: body.into() }
+        Self { id, user, from, body: body.into(), edited_at: None }
     }
 }
 
@@ -107,6 +109,16 @@ impl Message {
         }
     }
 
+    /// The state of the message after the event `changed_seq` has replaced its text at the time
+    /// `edited_at`; `None` if it was deleted.
+    #[must_use]
+    pub fn edited(&self, body: Arc<str>, edited_at: Timestamp, changed_seq: u64) -> Option<Self> {
+        let text = Text { body, edited_at: Some(edited_at), ..self.text()?.clone() };
+        let content = Content::Text(text);
+        let (room, changed_seq) = (self.room.clone(), Some(changed_seq));
+        Some(Self { room, seq: self.seq, sent_at: self.sent_at, content, changed_seq })
+    }
+
     /// The text, or `None` if the message was deleted.
     pub fn text(&self) -> Option<&Text> {
         match &self.content {
@@ -119,8 +131,8 @@ impl Message {
     /// includes escaping: control characters, quotation marks and backslashes are longer in JSON.
     pub fn encoded_size(&self) -> usize {
         match &self.content {
-            Content::Text(Text { id, user, from, body }) => {
-                text_size(id, user, from, body) + changed_size(self.changed_seq)
+            Content::Text(Text { id, user, from, body, edited_at }) => {
+                text_size(id, user, from, body) + changed_size(self.changed_seq, *edited_at)
             }
             Content::Deleted { .. } => DELETED_SIZE,
         }
@@ -129,7 +141,7 @@ impl Message {
     /// The approximate size in memory, in bytes.
     pub fn size(&self) -> usize {
         /// Everything except the text.
-        const REST: usize = 224;
+        const REST: usize = 240;
         match &self.content {
             Content::Text(Text { body, .. }) => REST + body.len(),
             Content::Deleted { .. } => REST,
@@ -149,9 +161,10 @@ pub(crate) fn text_size(id: &MessageId, user: &UserId, from: &Username, body: &s
     REST + ids + json_length(from.as_str()) + json_length(body)
 }
 
-/// What `changed_seq` adds to the [`Message::encoded_size`].
-pub(crate) fn changed_size(changed_seq: Option<u64>) -> usize {
+/// What changes add to the [`Message::encoded_size`].
+pub(crate) fn changed_size(changed_seq: Option<u64>, edited_at: Option<Timestamp>) -> usize {
     changed_seq.map_or(0, |_| r#","changed_seq":1099511627775"#.len())
+        + edited_at.map_or(0, |_| r#","edited_at":"2026-11-24T08:00:00.123Z""#.len())
 }
 
 /// The length of a JSON string in bytes, without the enclosing quotation marks (RFC 8259,

@@ -16,7 +16,7 @@ mod time;
 pub use close_code::CloseCode;
 pub use error_code::ErrorCode;
 pub use event::{
-    Ack, Deletion, Event, EventRange, LeftReason, MemberPage, MessagePage, NoticeLevel, Outcome,
+    Ack, Deletion, Edit, Event, EventRange, LeftReason, MemberPage, MessagePage, NoticeLevel, Outcome,
     PresenceChange, RoomChange, Snapshot,
 };
 pub use identity::{

@@ -18,11 +18,13 @@ const ENDPOINT: &str = "One connection is one session, a member of any number of
     `hello`. The server sends `bye` before every close that it initiates.";
 
 /// The reply to each command that succeeds. The reply to a command that fails is `error`.
-const REPLIES: [(&str, &str); 10] = [
+const REPLIES: [(&str, &str); 12] = [
     ("hello", "welcome"),
     ("join", "joined"),
     ("leave", "left"),
     ("send", "ack"),
+    ("edit", "ack"),
+    ("delete", "ack"),
     ("history", "history"),
     ("members", "members"),
     ("keep", "kept"),
@@ -33,8 +35,9 @@ const REPLIES: [(&str, &str); 10] = [
 
 /// The frames that the server sends on its own. It sends an `error` without a command if it
 /// receives something that is not a valid command.
-const UNSOLICITED: [&str; 15] = [
+const UNSOLICITED: [&str; 16] = [
     "message",
+    "edited",
     "deleted",
     "room_changed",
     "sync",

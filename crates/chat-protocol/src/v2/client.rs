@@ -43,6 +43,10 @@ commands! {
         },
         /// Send a message.
         Send(Send),
+        /// Replace the text of an own message.
+        Edit(Edit),
+        /// Delete an own message, or as a moderator any message.
+        Delete(Delete),
         /// Read a page of the message history.
         History(History),
         /// Read a page of the members.
@@ -105,6 +109,31 @@ commands! {
         /// most 200.
         #[serde(default, skip_serializing_if = "is_zero")]
         pub history: u64,
+    }
+
+    /// Replaces the text of an own message.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct Edit {
+        /// The room.
+        pub room: RoomName,
+        /// The number of the message.
+        pub target: u64,
+        /// The new text, in Markdown.
+        pub body: Arc<str>,
+        /// The client's id for the edit: sent again with the same id, it is the same edit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub id: Option<MessageId>,
+    }
+
+    /// Deletes a message.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct Delete {
+        /// The room.
+        pub room: RoomName,
+        /// The number of the message.
+        pub target: u64,
     }
 
     /// Sends a message.

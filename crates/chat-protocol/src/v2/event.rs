@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Ack, Deleted, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence, RoomChanged,
-    ServerFrame, StoredMessage, SyncFrame, Typing,
+    Ack, Deleted, Edited, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence,
+    RoomChanged, ServerFrame, StoredMessage, SyncFrame, Typing,
 };
 use crate::{Event, Message, Text};
 
@@ -14,6 +14,7 @@ pub fn frame(event: &Event) -> Option<ServerFrame> {
     Some(match event {
         Event::Entered { .. } | Event::Left { .. } => return None,
         Event::Message { message, .. } => ServerFrame::Message(message_frame(message)?),
+        Event::Edited(edit) => ServerFrame::Edited(edited_frame(edit.seq, &edit.message)?),
         Event::Deleted(deletion) => ServerFrame::Deleted(Deleted {
             room: deletion.room.clone(),
             seq: deletion.seq,
@@ -98,8 +99,20 @@ pub fn frame(event: &Event) -> Option<ServerFrame> {
     })
 }
 
+fn edited_frame(seq: u64, message: &Message) -> Option<Edited> {
+    let Text { body, edited_at, .. } = message.text()?;
+    Some(Edited {
+        room: message.room.clone(),
+        seq,
+        target: message.seq,
+        body: Arc::clone(body),
+        html: None,
+        edited_at: (*edited_at)?,
+    })
+}
+
 fn message_frame(message: &Message) -> Option<MessageFrame> {
-    let Text { id, user, from, body } = message.text()?;
+    let Text { id, user, from, body, .. } = message.text()?;
     Some(MessageFrame {
         room: message.room.clone(),
         seq: message.seq,
@@ -136,7 +149,8 @@ mod tests {
                 let posted = Message::new(room.clone(), seq, Timestamp::now(), content.clone());
                 let changed = Message { changed_seq: Some(seq), ..posted.clone() };
                 let deleted = posted.deleted(DeletedBy::Moderator, seq);
-                for (message, slack) in [(posted, 30), (changed, 50), (deleted, 50)] {
+                let edited = posted.edited(body.into(), Timestamp::now(), seq).unwrap();
+                for (message, slack) in [(posted, 30), (changed, 50), (edited, 50), (deleted, 50)] {
                     let encoded = serde_json::to_string(&StoredMessage::from(&message)).unwrap().len() + 1;
                     let size = message.encoded_size();
                     assert!((encoded..encoded + slack).contains(&size), "{encoded} {size}");

@@ -17,13 +17,13 @@ mod write;
 
 #[cfg(feature = "schema")]
 pub use asyncapi::asyncapi;
-pub use client::{ClientFrame, Command, Hello, History, Join, Keep, MarkRead, Members, Send};
+pub use client::{ClientFrame, Command, Delete, Edit, Hello, History, Join, Keep, MarkRead, Members, Send};
 pub use event::frame;
 pub use list::{Dropped, Inbox, Kept, Read, RoomList, RoomListEntry};
 pub use read::{Rejected, read};
 pub use rendered::{RENDERED_BYTES, Written, write_rendered};
 pub use server::{
-    Ack, Bye, Deleted, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence,
+    Ack, Bye, Deleted, Edited, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence,
     Renewed, RoomChanged, ServerFrame, StoredMessage, SyncFrame, Typing, User, Welcome, WelcomeLimits,
 };
 pub use write::{size_hint, write, write_frame};

@@ -43,6 +43,16 @@ pub fn write_rendered(event: &Event, mut render: impl FnMut(Written<'_>) -> Arc<
                 message.html = Some(html);
             }
         }
+        ServerFrame::Edited(edited) => {
+            if let Event::Edited(edit) = event {
+                let (room, body) = (&edited.room, &edited.body);
+                let (seq, changed_seq, sent_at) = (edited.target, Some(edited.seq), edit.message.sent_at);
+                let html = render(Written { room, seq, changed_seq, sent_at, body });
+                if json_length(body) + json_length(&html) <= PAGE_BYTES {
+                    edited.html = Some(html);
+                }
+            }
+        }
         ServerFrame::Joined(joined) => {
             let changed = joined.changed.as_deref_mut().unwrap_or_default();
             add_html(&joined.room, [changed, &mut joined.messages], render);
@@ -64,8 +74,8 @@ fn add_html(
     mut render: impl FnMut(Written<'_>) -> Arc<str>,
 ) {
     let size = |message: &StoredMessage| match message {
-        StoredMessage::Text { id, user, from, body, changed_seq, .. } => {
-            text_size(id, user, from, body) + changed_size(*changed_seq)
+        StoredMessage::Text { id, user, from, body, changed_seq, edited_at, .. } => {
+            text_size(id, user, from, body) + changed_size(*changed_seq, *edited_at)
         }
         StoredMessage::Deleted { .. } => DELETED_SIZE,
     };

@@ -27,6 +27,8 @@ pub enum ServerFrame {
     Left(Left),
     /// A new message.
     Message(MessageFrame),
+    /// The author has replaced the text of a message.
+    Edited(Edited),
     /// Messages were deleted.
     Deleted(Deleted),
     /// The settings of a room were changed.
@@ -37,7 +39,7 @@ pub enum ServerFrame {
     Presence(Presence),
     /// A member is typing.
     Typing(Typing),
-    /// The answer to `send`: the message is stored.
+    /// The answer to `send`, `edit` and `delete`: what they have changed is stored.
     Ack(Ack),
     /// The answer to `history`.
     History(HistoryPage),
@@ -141,6 +143,9 @@ pub struct WelcomeLimits {
     pub rooms: u32,
     /// How many sessions a user may have. With more, the one that was silent for longest ends.
     pub sessions: u32,
+    /// For how many seconds after it was sent a message may be edited. 0: always.
+    #[serde(default)]
+    pub edit_window_s: u32,
 }
 
 /// The session has joined the room.
@@ -217,6 +222,25 @@ pub struct MessageFrame {
     pub sent_at: Timestamp,
 }
 
+/// The author has replaced the text of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Edited {
+    /// The room.
+    pub room: RoomName,
+    /// The number of this event in the room.
+    pub seq: u64,
+    /// The number of the message.
+    pub target: u64,
+    /// The new text, in Markdown, unchanged.
+    pub body: Arc<str>,
+    /// The new text as sanitised HTML.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<Arc<str>>,
+    /// When the text was replaced.
+    pub edited_at: Timestamp,
+}
+
 /// Messages were deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -289,6 +313,9 @@ pub enum StoredMessage {
         html: Option<Arc<str>>,
         /// The time at which the message was stored.
         sent_at: Timestamp,
+        /// When the author last replaced the text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        edited_at: Option<Timestamp>,
         /// The number of the last event that changed the message.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         changed_seq: Option<u64>,
@@ -322,7 +349,7 @@ impl From<&Message> for StoredMessage {
     fn from(message: &Message) -> Self {
         let (seq, sent_at) = (message.seq, message.sent_at);
         match &message.content {
-            Content::Text(Text { id, user, from, body }) => Self::Text {
+            Content::Text(Text { id, user, from, body, edited_at }) => Self::Text {
                 seq,
                 id: id.clone(),
                 from: from.clone(),
@@ -330,6 +357,7 @@ impl From<&Message> for StoredMessage {
                 body: Arc::clone(body),
                 html: None,
                 sent_at,
+                edited_at: *edited_at,
                 changed_seq: message.changed_seq,
             },
             Content::Deleted { by } => Self::Deleted {
@@ -371,22 +399,25 @@ pub struct Typing {
     pub username: Username,
 }
 
-/// A message is stored.
+/// A command is carried out, and what it has changed is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ack {
-    /// The `ref` of the `send`.
+    /// The `ref` of the command.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
     /// The room.
     pub room: RoomName,
-    /// The message's number in the room.
-    pub seq: u64,
-    /// The sender's id for the message.
-    pub id: MessageId,
-    /// The time at which the message was stored.
-    pub sent_at: Timestamp,
-    /// False if the server stores nothing: a crash can lose the message.
+    /// The number of the event in the room. Absent if the command has changed nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// The client's id for the message or the edit. In the answer to `send` it is always there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<MessageId>,
+    /// The time at which the message was stored. Only in the answer to `send`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
+    /// False if the server stores nothing: a crash can lose the event.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub stored: bool,
 }

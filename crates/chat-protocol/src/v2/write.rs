@@ -28,6 +28,7 @@ pub fn write_frame(frame: &ServerFrame, out: &mut Vec<u8>) {
 pub fn size_hint(event: &Event) -> usize {
     match event {
         Event::Message { message, .. } => message.size(),
+        Event::Edited(edit) => edit.message.size(),
         Event::Entered { .. } | Event::Left { .. } => 0,
         Event::Notice { body, .. } => FRAME + body.len(),
         Event::Refused { reason, .. } => FRAME + reason.len(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chat_protocol::v2::{self, ErrorCode, NoticeLevel};
 use chat_protocol::{
-    ChannelName, Content, DeletedBy, Deletion, Event, EventRange, Identity, MayJoin, MayPost, Member,
+    ChannelName, Content, DeletedBy, Deletion, Edit, Event, EventRange, Identity, MayJoin, MayPost, Member,
     MemberId, MemberInfo, MemberList, MemberPage, Message, MessagePage, Outcome, PresenceChange, RoomChange,
     RoomSettings, Text,
 };
@@ -45,6 +45,11 @@ fn deleted_message() -> Arc<Message> {
     Arc::new(Message::new(room(), 7, MOMENT, text("hi")).deleted(DeletedBy::Operator, 9))
 }
 
+/// The message 7 after the event 9 has replaced its text.
+fn edited_message() -> Arc<Message> {
+    Arc::new(Message::new(room(), 7, MOMENT, text("old")).edited("new".into(), MOMENT, 9).unwrap())
+}
+
 /// The message 7 was deleted by the event 9.
 fn outcome() -> Outcome {
     Outcome::new(vec![], vec![deleted_message()])
@@ -80,6 +85,7 @@ fn events_of_a_room_are_written() {
             members: members.clone(),
         },
         Event::Typing { room: room(), username: name("ana") },
+        Event::Edited(Arc::new(Edit::new(9, edited_message()))),
         Event::Deleted(Arc::new(Deletion::new(room(), 9, DeletedBy::Operator, vec![deleted_message()]))),
         Event::RoomChanged(Arc::new(RoomChange::new(
             room(),
@@ -96,6 +102,7 @@ fn events_of_a_room_are_written() {
     {"type":"error","ref":"r1","code":"id_reused","message":"no"}
     {"type":"error","code":"store_unavailable","message":"no"}
     {"type":"typing","room":"lobby","username":"ana"}
+    {"type":"edited","room":"lobby","seq":9,"target":7,"body":"new","edited_at":"2026-11-24T08:00:00.123Z"}
     {"type":"deleted","room":"lobby","seq":9,"targets":[7],"by":"operator"}
     {"type":"room_changed","room":"lobby","seq":9,"info":{"join":"accounts","post":"moderators"}}
     {"type":"sync","room":"lobby","first_seq":8,"seq":9,"recovered":false}

@@ -1,9 +1,9 @@
 //! Frames of the server, as a client receives them.
 
 use chat_protocol::v2::{
-    self, Ack, Bye, Deleted, DeletedBy, Error, ErrorCode, HistoryPage, Joined, Left, LeftReason, MembersPage,
-    MessageFrame, Notice, NoticeLevel, Presence, RoomChanged, ServerFrame, SyncFrame, Typing, User, Welcome,
-    WelcomeLimits,
+    self, Ack, Bye, Deleted, DeletedBy, Edited, Error, ErrorCode, HistoryPage, Joined, Left, LeftReason,
+    MembersPage, MessageFrame, Notice, NoticeLevel, Presence, RoomChanged, ServerFrame, SyncFrame, Typing,
+    User, Welcome, WelcomeLimits,
 };
 use chat_protocol::{CloseCode, Identity, MayJoin, MayPost, Role, RoomSettings, UserKind};
 
@@ -37,6 +37,7 @@ fn server_frames_with_all_fields_are_written() {
                 burst: 5_000,
                 rooms: 100,
                 sessions: 20,
+                edit_window_s: 900,
             },
             heartbeat_ms: 25_000,
         }),
@@ -66,6 +67,14 @@ fn server_frames_with_all_fields_are_written() {
             html: Some("<em>hi</em>".into()),
             sent_at: MOMENT,
         }),
+        ServerFrame::Edited(Edited {
+            room: room(),
+            seq: 9,
+            target: 7,
+            body: "*hi*".into(),
+            html: Some("<em>hi</em>".into()),
+            edited_at: MOMENT,
+        }),
         ServerFrame::Deleted(Deleted { room: room(), seq: 9, targets: vec![7, 8], by: DeletedBy::Operator }),
         ServerFrame::RoomChanged(RoomChanged {
             room: room(),
@@ -92,9 +101,9 @@ fn server_frames_with_all_fields_are_written() {
         ServerFrame::Ack(Ack {
             reference: reference(),
             room: room(),
-            seq: 7,
-            id: id(),
-            sent_at: MOMENT,
+            seq: Some(7),
+            id: Some(id()),
+            sent_at: Some(MOMENT),
             stored: false,
         }),
         ServerFrame::History(HistoryPage {
@@ -134,10 +143,11 @@ fn server_frames_with_all_fields_are_written() {
     ];
     let written = frames.map(|frame| server(&frame)).join("\n");
     insta::assert_snapshot!(written, @r#"
-    {"type":"welcome","ref":"r1","session":"s1","user":{"id":"g_5OthID-2se9c45nby1W8mg","username":"ana","kind":"guest","role":"user","was":["u_g_1"]},"guest_token":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","expires_at":"2026-11-24T08:00:00.123Z","server":"chatd 0.1.0","limits":{"message_bytes":131072,"messages_per_second":100,"burst":5000,"rooms":100,"sessions":20},"heartbeat_ms":25000}
+    {"type":"welcome","ref":"r1","session":"s1","user":{"id":"g_5OthID-2se9c45nby1W8mg","username":"ana","kind":"guest","role":"user","was":["u_g_1"]},"guest_token":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","expires_at":"2026-11-24T08:00:00.123Z","server":"chatd 0.1.0","limits":{"message_bytes":131072,"messages_per_second":100,"burst":5000,"rooms":100,"sessions":20,"edit_window_s":900},"heartbeat_ms":25000}
     {"type":"joined","ref":"r1","room":"lobby","epoch":"000000000000e70c","seq":9,"oldest":3,"info":{"join":"everyone","post":"moderators"},"members":[{"username":"ana","user":"u_ana","joined_at":"2026-11-24T08:00:00.123Z"},{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"member_count":2,"first":7,"last":9,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"},{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[],"recovered":true}
     {"type":"left","ref":"r1","room":"lobby","reason":"asked"}
     {"type":"message","room":"lobby","seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"}
+    {"type":"edited","room":"lobby","seq":9,"target":7,"body":"*hi*","html":"<em>hi</em>","edited_at":"2026-11-24T08:00:00.123Z"}
     {"type":"deleted","room":"lobby","seq":9,"targets":[7,8],"by":"operator"}
     {"type":"room_changed","room":"lobby","seq":9,"info":{"join":"accounts","post":"everyone"}}
     {"type":"sync","room":"lobby","first_seq":8,"seq":10,"recovered":true,"messages":[{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[],"info":{"join":"everyone","post":"everyone"}}
@@ -175,6 +185,7 @@ fn server_frames_with_only_required_fields_are_written() {
                 burst: 0,
                 rooms: 1,
                 sessions: 1,
+                edit_window_s: 0,
             },
             heartbeat_ms: 25_000,
         }),
@@ -223,9 +234,9 @@ fn server_frames_with_only_required_fields_are_written() {
         ServerFrame::Ack(Ack {
             reference: None,
             room: room(),
-            seq: 7,
-            id: id(),
-            sent_at: MOMENT,
+            seq: None,
+            id: None,
+            sent_at: None,
             stored: true,
         }),
         ServerFrame::History(HistoryPage {
@@ -261,13 +272,13 @@ fn server_frames_with_only_required_fields_are_written() {
     ];
     let written = frames.map(|frame| server(&frame)).join("\n");
     insta::assert_snapshot!(written, @r#"
-    {"type":"welcome","session":"s1","user":{"id":"u_ana","username":"ana","kind":"account","role":"user"},"server":"chatd 0.1.0","limits":{"message_bytes":1,"messages_per_second":0,"burst":0,"rooms":1,"sessions":1},"heartbeat_ms":25000}
+    {"type":"welcome","session":"s1","user":{"id":"u_ana","username":"ana","kind":"account","role":"user"},"server":"chatd 0.1.0","limits":{"message_bytes":1,"messages_per_second":0,"burst":0,"rooms":1,"sessions":1,"edit_window_s":0},"heartbeat_ms":25000}
     {"type":"joined","room":"lobby","epoch":"000000000000e70c","seq":0,"oldest":1,"info":{"join":"everyone","post":"everyone"},"members":[],"member_count":0,"first":1,"last":0,"messages":[],"recovered":false}
     {"type":"left","room":"lobby","reason":"room_closed"}
     {"type":"message","room":"lobby","seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","sent_at":"2026-11-24T08:00:00.123Z"}
     {"type":"sync","room":"lobby","first_seq":8,"seq":2000,"recovered":false}
     {"type":"presence","room":"lobby","joined":[],"left":[],"member_count":1}
-    {"type":"ack","room":"lobby","seq":7,"id":"m1","sent_at":"2026-11-24T08:00:00.123Z"}
+    {"type":"ack","room":"lobby"}
     {"type":"history","room":"lobby","epoch":"000000000000e70c","first":7,"last":7,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","sent_at":"2026-11-24T08:00:00.123Z"}],"more":false}
     {"type":"members","room":"lobby","members":[],"member_count":0,"more":false}
     {"type":"notice","level":"info","body":""}
@@ -302,7 +313,14 @@ fn debug_omits_the_guest_token_of_a_welcome() {
         guest_token: Some(guest_token()),
         expires_at: None,
         server: "chatd 0.1.0".into(),
-        limits: WelcomeLimits { message_bytes: 1, messages_per_second: 0, burst: 0, rooms: 1, sessions: 1 },
+        limits: WelcomeLimits {
+            message_bytes: 1,
+            messages_per_second: 0,
+            burst: 0,
+            rooms: 1,
+            sessions: 1,
+            edit_window_s: 0,
+        },
         heartbeat_ms: 25_000,
     };
     assert!(!format!("{welcome:?}").contains(&guest_token().to_text()));

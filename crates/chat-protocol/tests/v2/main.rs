@@ -63,6 +63,7 @@ pub(crate) fn text(html: Option<&str>) -> StoredMessage {
         body: "*hi*".into(),
         html,
         sent_at: MOMENT,
+        edited_at: None,
         changed_seq: None,
     }
 }

@@ -57,7 +57,7 @@ impl Engine {
         self.shared.context.history.append(deletion.into(), Box::new(move |outcome| act.settle(outcome)));
         match outcome.await {
             Ok(Ok(Appended::Stored(StoredEvent::Deletion(deletion)))) => Ok(deletion.messages.len()),
-            Ok(Ok(_)) => Ok(0),
+            Ok(Ok(_) | Err(AppendError::NotFound)) => Ok(0),
             Ok(Err(AppendError::Unavailable(error))) => Err(error),
             Ok(Err(error)) => Err(HistoryError::other(error)),
             // the act settles when it is dropped

@@ -1,6 +1,7 @@
 //! A member of a room: the admission that reserves its name, and its membership.
 
 pub(crate) mod admission;
+mod command;
 pub(crate) mod options;
 pub(crate) mod pending_append;
 pub(crate) mod record;
@@ -10,19 +11,20 @@ use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
-use chat_history::{HistoryError, HistoryErrorKind, Messages, NewMessage, Page};
-use chat_protocol::{ErrorCode, LeftReason, Member, MemberList, MessageId, Reference};
+use chat_history::{Appended, Durability, HistoryError, HistoryErrorKind, Messages, Page};
+use chat_protocol::{ErrorCode, LeftReason, Member, MemberList, Reference};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::delivery::audience::SubscriptionId;
 use crate::delivery::window::SendWindow;
 use crate::error::{ReadError, SendError};
-use crate::member::options::{MembersQuery, Outgoing, Resync, Stored};
-use crate::member::pending_append::PendingAppend;
+use crate::member::command::{Command, NewText};
+use crate::member::options::{Delete, Edit, MembersQuery, Outgoing, Resync, Stored};
+use crate::member::pending_append::{PendingAppend, Reply};
 use crate::registry::Registry;
 use crate::room::catch_up::{CatchUp, Found, Read};
 use crate::room::core::LeaveNotice;
-use crate::room::publish::{Acceptance, RequestKey, Sender};
+use crate::room::publish::{Acceptance, Sender};
 use crate::room::removal::LeaveVisibility;
 use crate::room::replies::{PageRequest, ReplyContext, updated};
 use crate::room::settle::Settling;
@@ -123,10 +125,15 @@ impl Membership {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn send(&self, message: impl Into<Outgoing>) -> Result<Stored, SendError> {
-        let (reply, outcome) = oneshot::channel();
-        self.submit_and(message.into(), Some(reply)).await?;
-        // the store settles every message, if only by dropping it
-        outcome.await.unwrap_or(Err(SendError::NotAMember))
+        let message = NewText::from(message.into());
+        let id = message.id.clone();
+        let appended = self.append_and_wait(message).await?;
+        // the store keeps its promise to return the message
+        let message = appended
+            .message()
+            .ok_or_else(|| SendError::Store(HistoryError::other("the store has returned another event")))?;
+        let durable = self.shared.context.history.durability() == Durability::Disk;
+        Ok(Stored { seq: message.seq, id, sent_at: message.sent_at, durable })
     }
 
     /// Sends a message to all members of the room, and waits only until it is accepted.
@@ -159,34 +166,34 @@ impl Membership {
     /// // Joined, then what became of the message, then the message
     /// events.next().await;
     /// let event = events.next().await.expect("an ack");
-    /// assert!(matches!(&*event, chat_protocol::Event::Ack(ack) if ack.seq == 1));
+    /// assert!(matches!(&*event, chat_protocol::Event::Ack(ack) if ack.seq == Some(1)));
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn submit(&self, message: impl Into<Outgoing>) -> Result<(), SendError> {
-        self.submit_and(message.into(), None).await
+        self.append(NewText::from(message.into()), None).await
     }
 
-    async fn submit_and(
-        &self,
-        message: Outgoing,
-        reply: Option<oneshot::Sender<Result<Stored, SendError>>>,
-    ) -> Result<(), SendError> {
-        let Outgoing { body, id, reference } = message;
-        let bytes = u32::try_from(body.len() + PER_MESSAGE)
+    /// Has a command of this session carried out, and waits for the outcome.
+    async fn append_and_wait(&self, command: impl Command) -> Result<Appended, SendError> {
+        let (reply, outcome) = oneshot::channel();
+        self.append(command, Some(reply)).await?;
+        // the store settles every event, if only by dropping it
+        outcome.await.unwrap_or(Err(SendError::NotAMember))
+    }
+
+    /// Waits until the room accepts a command, and hands its event to the store.
+    async fn append(&self, command: impl Command, reply: Option<Reply>) -> Result<(), SendError> {
+        let size = command.size();
+        let bytes = u32::try_from(size + PER_MESSAGE)
             .unwrap_or(u32::MAX)
             .min(self.shared.context.limits.in_flight_bytes);
-        let (sender, budget) = self.accepted(body.len(), bytes).await?;
+        let (sender, budget) = self.accepted(size, bytes).await?;
         let guard = self.window.take(sender.charge, budget);
-        let idempotent = id.is_some();
-        let id = id.unwrap_or_else(|| MessageId::from_random(rand::random()));
-        let (user, from) = (self.member.user.clone(), self.member.username.clone());
-        let message = NewMessage::new(self.room.name.clone(), user, from, body, id.clone());
-        let message = message.idempotent(idempotent).permission(sender.checked.permission());
-        let key = RequestKey { id, reference };
+        let (event, key) = command.event(&self.room.name, &self.member, &sender);
         let pending =
             PendingAppend::new(Arc::clone(&self.shared), Arc::clone(&self.room), sender, guard, key, reply);
         let settling = Settling::claim(&self.room);
-        self.shared.context.history.append(message.into(), Box::new(move |outcome| pending.settle(outcome)));
+        self.shared.context.history.append(event, Box::new(move |outcome| pending.settle(outcome)));
         if let Some(rest) = settling.and_then(Settling::settle_piece) {
             pending_append::spawn(&self.shared, rest);
         }
@@ -223,6 +230,88 @@ impl Membership {
                 turn = self.room.turn().await;
             }
         }
+    }
+
+    /// Replaces the text of a message of this user, and waits until that is stored. Everyone in the
+    /// room receives [`Edited`](chat_protocol::Event::Edited), except sessions that joined [with
+    /// lists](crate::Subscribe::with_lists). Returns the number of the event; `None` if the message
+    /// has this text already.
+    ///
+    /// Waits for capacity as [`submit`](Self::submit) does, and replies as it does.
+    ///
+    /// Not cancel-safe: if the future is dropped before it resolves, the text may still be replaced.
+    /// Send the edit again with the same id to be sure.
+    ///
+    /// # Errors
+    /// [`SendError`] if the text is not replaced: [`NotFound`](SendError::NotFound),
+    /// [`NotAuthor`](SendError::NotAuthor), [`TooLate`](SendError::TooLate), or one that
+    /// [`send`](Self::send) has, too.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Edit, Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
+    /// let stored = member.send("helo").await?;
+    /// assert_eq!(member.edit(Edit::new(stored.seq, "hello")).await?, Some(2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub async fn edit(&self, edit: Edit) -> Result<Option<u64>, SendError> {
+        Ok(self.append_and_wait(edit).await?.seq())
+    }
+
+    /// As [`edit`](Self::edit), but waits only until the edit is accepted, as
+    /// [`submit`](Self::submit) does.
+    ///
+    /// # Errors
+    /// [`SendError::NotAMember`] if the session has left the room, or is [detached](Self::detach).
+    pub async fn submit_edit(&self, edit: Edit) -> Result<(), SendError> {
+        self.append(edit, None).await
+    }
+
+    /// Deletes a message of this user, or as a moderator any message, and waits until that is
+    /// stored. Everyone in the room receives [`Deleted`](chat_protocol::Event::Deleted), except
+    /// sessions that joined [with lists](crate::Subscribe::with_lists). Returns the number of the
+    /// event; `None` if the message was deleted before.
+    ///
+    /// Waits for capacity as [`submit`](Self::submit) does, and replies as it does.
+    ///
+    /// Not cancel-safe: if the future is dropped before it resolves, the message may still be
+    /// deleted. It is safe to delete it again.
+    ///
+    /// # Errors
+    /// [`SendError`] if the message is not deleted: [`NotFound`](SendError::NotFound),
+    /// [`NotAuthor`](SendError::NotAuthor), or one that [`send`](Self::send) has, too.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Delete, Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
+    /// let stored = member.send("a mistake").await?;
+    /// assert_eq!(member.delete(Delete::new(stored.seq)).await?, Some(2));
+    /// assert_eq!(member.delete(Delete::new(stored.seq)).await?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub async fn delete(&self, delete: Delete) -> Result<Option<u64>, SendError> {
+        Ok(self.append_and_wait(delete).await?.seq())
+    }
+
+    /// As [`delete`](Self::delete), but waits only until the command is accepted, as
+    /// [`submit`](Self::submit) does.
+    ///
+    /// # Errors
+    /// [`SendError::NotAMember`] if the session has left the room, or is [detached](Self::detach).
+    pub async fn submit_delete(&self, delete: Delete) -> Result<(), SendError> {
+        self.append(delete, None).await
     }
 
     /// Sends this session alone the reason why something that it sent was not accepted, in order

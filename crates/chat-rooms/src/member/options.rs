@@ -1,8 +1,9 @@
 //! The options and arguments of a member's commands.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use chat_protocol::{MessageId, Reference, Since, Timestamp};
+use chat_protocol::{MessageId, Reference, Since, Timestamp, UserId};
 
 use crate::delivery::audience::PresenceStyle;
 use crate::delivery::sink::Sink;
@@ -169,6 +170,51 @@ pub struct Outgoing {
 impl<T: Into<Arc<str>>> From<T> for Outgoing {
     fn from(body: T) -> Self {
         Self { body: body.into(), id: None, reference: None }
+    }
+}
+
+/// An edit: the author of a message replaces its text.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Edit {
+    /// The number of the message.
+    pub target: u64,
+    /// The new text.
+    pub body: Arc<str>,
+    /// The user's id for the edit: if it is sent again with the same id, it is the same edit.
+    pub id: Option<MessageId>,
+    /// The reference that the reply carries.
+    pub reference: Option<Reference>,
+    /// Ids that the user had before: messages of these are the user's own, too.
+    pub former_ids: Vec<UserId>,
+    /// The maximum age of a message that is edited. `None`: any age.
+    pub window: Option<Duration>,
+}
+
+impl Edit {
+    /// Replaces the text of the message `target` by `body`.
+    pub fn new(target: u64, body: impl Into<Arc<str>>) -> Self {
+        let (body, former_ids) = (body.into(), Vec::new());
+        Self { target, body, id: None, reference: None, former_ids, window: None }
+    }
+}
+
+/// The deletion of a message: by its author, or by a moderator.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Delete {
+    /// The number of the message.
+    pub target: u64,
+    /// The reference that the reply carries.
+    pub reference: Option<Reference>,
+    /// Ids that the user had before: messages of these are the user's own, too.
+    pub former_ids: Vec<UserId>,
+}
+
+impl Delete {
+    /// Deletes the message `target`.
+    pub fn new(target: u64) -> Self {
+        Self { target, reference: None, former_ids: Vec::new() }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use chat_history::{AppendError, Appended, Durability, HistoryError, NewEvent, NewMessage, StoredEvent};
+use chat_history::{AppendError, Appended, HistoryError, NewEvent, StoredEvent};
 use chat_log::Passed;
 use chat_protocol::RoomName;
 use tokio::sync::oneshot;
@@ -12,7 +12,6 @@ use tracing::field::Empty;
 
 use crate::delivery::window::InFlightGuard;
 use crate::error::SendError;
-use crate::member::options::Stored;
 use crate::registry::Registry;
 use crate::room::Room;
 use crate::room::policy::Outdated;
@@ -20,8 +19,8 @@ use crate::room::publish::{AppendResult, RequestKey, Sender, Source};
 use crate::room::settle::{Settlement, Settling};
 use crate::sync::Instant;
 
-/// A message in flight to the store. It is settled exactly once: by the store, or as lost when it
-/// is dropped.
+/// An event of a session in flight to the store. It is settled exactly once: by the store, or as
+/// lost when it is dropped.
 #[derive(Debug)]
 pub(crate) struct PendingAppend {
     shared: Arc<Registry>,
@@ -32,8 +31,11 @@ pub(crate) struct PendingAppend {
     /// `None` once it is settled.
     open: Option<(Sender, InFlightGuard, RequestKey)>,
     /// Receives the outcome, if the sender waits for it.
-    reply: Option<oneshot::Sender<Result<Stored, SendError>>>,
+    reply: Option<Reply>,
 }
+
+/// Receives the outcome of an append, for a sender that waits for it.
+pub(crate) type Reply = oneshot::Sender<Result<Appended, SendError>>;
 
 impl PendingAppend {
     pub(crate) fn new(
@@ -42,7 +44,7 @@ impl PendingAppend {
         sender: Sender,
         guard: InFlightGuard,
         key: RequestKey,
-        reply: Option<oneshot::Sender<Result<Stored, SendError>>>,
+        reply: Option<Reply>,
     ) -> Self {
         let span = tracing::trace_span!("message", room = %room.name, seq = Empty);
         let open = Some((sender, guard, key));
@@ -59,12 +61,9 @@ impl PendingAppend {
     }
 
     /// Hands the message back to the room, which knows the new policy, or learns of it now.
-    fn check_again(mut self, event: NewEvent) {
-        let (NewEvent::Message(message), true) = (event, self.open.is_some()) else {
-            return self.settle_once(Err(HistoryError::other("the store has returned another event").into()));
-        };
+    fn check_again(self, event: NewEvent) {
         let (shared, room) = (Arc::clone(&self.shared), Arc::clone(&self.room));
-        let source = Source::Outdated(Box::new(OutdatedAppend { pending: self, message }));
+        let source = Source::Outdated(Box::new(OutdatedAppend { pending: self, event }));
         let result = AppendResult { outcome: Ok(Appended::Unchanged), source };
         let settlement = Settlement { result, taken_at: None, span: Span::none(), then: None };
         settle_later(&shared, &room, settlement);
@@ -92,14 +91,14 @@ impl PendingAppend {
         }
         let durability = self.shared.context.history.durability();
         let then = self.reply.take().map(|reply| {
-            let stored = stored(&outcome, &sender, &key, durability);
+            let outcome = answer(&outcome, &sender);
             let send = move || {
-                // if the sender does not wait any more, the message is stored all the same
-                let _ = reply.send(stored);
+                // if the sender does not wait any more, the event is stored all the same
+                let _ = reply.send(outcome);
             };
             Box::new(send) as Box<dyn FnOnce() + Send>
         });
-        let source = Source::Message { sender, guard, key, durability };
+        let source = Source::Command { sender, guard, key, durability };
         let result = AppendResult { outcome, source };
         let span = mem::replace(&mut self.span, Span::none());
         let settlement = Settlement { result, taken_at: Some(self.taken_at), span, then };
@@ -120,22 +119,14 @@ pub(super) fn spawn(shared: &Arc<Registry>, settling: Settling) {
     shared.context.runtime.spawn(settling.run(move |room| owner.remove_if_empty(room)));
 }
 
-fn stored(
-    outcome: &Result<Appended, AppendError>,
-    sender: &Sender,
-    RequestKey { id, .. }: &RequestKey,
-    durability: Durability,
-) -> Result<Stored, SendError> {
+/// The outcome for a sender that waits for it.
+fn answer(outcome: &Result<Appended, AppendError>, sender: &Sender) -> Result<Appended, SendError> {
     match outcome {
-        Ok(appended) => {
-            // the store keeps its promise to return the message
-            let message = appended.message().ok_or_else(|| {
-                SendError::Store(HistoryError::other("the store has returned another kind of event"))
-            })?;
-            let durable = durability == Durability::Disk;
-            Ok(Stored { seq: message.seq, id: id.clone(), sent_at: message.sent_at, durable })
-        }
+        Ok(appended) => Ok(appended.clone()),
         Err(AppendError::IdReused) => Err(SendError::IdReused),
+        Err(AppendError::NotFound) => Err(SendError::NotFound),
+        Err(AppendError::TooLate) => Err(SendError::TooLate),
+        Err(AppendError::NotAuthor) => Err(SendError::NotAuthor),
         Err(AppendError::NotAllowed) if let Some(denied) = sender.checked.denied() => {
             Err(SendError::Denied(denied))
         }
@@ -152,11 +143,11 @@ impl Drop for PendingAppend {
     }
 }
 
-/// A message that was not stored, because the policy has changed since it was checked.
+/// An event that was not stored, because the policy has changed since it was checked.
 #[derive(Debug)]
 struct OutdatedAppend {
     pending: PendingAppend,
-    message: NewMessage,
+    event: NewEvent,
 }
 
 impl Outdated for OutdatedAppend {
@@ -165,10 +156,16 @@ impl Outdated for OutdatedAppend {
     }
 
     fn append_again(self: Box<Self>) {
-        let Self { pending, mut message } = *self;
-        message.permission = pending.open.as_ref().map(|(sender, ..)| sender.checked.permission());
+        let Self { pending, mut event } = *self;
+        let permission = pending.open.as_ref().map(|(sender, ..)| sender.checked.permission());
+        match &mut event {
+            NewEvent::Message(message) => message.permission = permission,
+            NewEvent::Edit(edit) => edit.permission = permission,
+            // not checked against the policy
+            NewEvent::Deletion(_) | NewEvent::RoomChange(_) => {}
+        }
         let history = Arc::clone(&pending.shared.context.history);
-        history.append(message.into(), Box::new(move |outcome| pending.settle(outcome)));
+        history.append(event, Box::new(move |outcome| pending.settle(outcome)));
     }
 
     fn fail(self: Box<Self>, error: HistoryError) {

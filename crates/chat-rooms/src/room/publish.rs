@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chat_access::Actor;
 use chat_history::{AppendError, Appended, Durability, StoredEvent, StoredSettings};
 use chat_protocol::{
-    Ack, Deletion, ErrorCode, Event, EventRange, Member, Message, MessageId, Reference, RoomChange,
+    Ack, Deletion, Edit, ErrorCode, Event, EventRange, Member, Message, MessageId, Reference, RoomChange,
 };
 
 use crate::delivery::audience::{Audience, PresenceStyle, SubscriptionId};
@@ -55,8 +55,8 @@ pub(crate) struct AppendResult {
 /// Where an event comes from.
 #[derive(Debug)]
 pub(crate) enum Source {
-    /// A session has sent a message.
-    Message { sender: Sender, guard: InFlightGuard, key: RequestKey, durability: Durability },
+    /// A session has sent a message, or another command.
+    Command { sender: Sender, guard: InFlightGuard, key: RequestKey, durability: Durability },
     /// The program has done something in the room, on nobody's behalf.
     Act,
     /// A message was not stored, because the policy has changed since it was checked.
@@ -81,6 +81,7 @@ impl AppendResult {
         match (&self.source, &self.outcome) {
             (Source::Doubt { newest }, _) => *newest,
             (_, Ok(Appended::Duplicate(message))) => message.seq,
+            (_, Ok(Appended::Repeated(seq))) => *seq,
             _ => 0,
         }
     }
@@ -96,10 +97,10 @@ impl AppendResult {
     }
 }
 
-/// The sender's id for a message, and the reference of the command that sends it.
+/// The sender's id for a message or an edit, and the reference of the command.
 #[derive(Debug)]
 pub(crate) struct RequestKey {
-    pub(crate) id: MessageId,
+    pub(crate) id: Option<MessageId>,
     pub(crate) reference: Option<Reference>,
 }
 
@@ -138,7 +139,7 @@ impl Room {
     pub(crate) fn settle(&self, core: &mut Core, effects: &mut Effects, result: AppendResult) {
         let AppendResult { outcome, source } = result;
         match source {
-            Source::Message { sender, guard, key, durability } => {
+            Source::Command { sender, guard, key, durability } => {
                 core.pending -= sender.charge;
                 core.policy.settle(sender.checked);
                 let id = sender.session;
@@ -171,12 +172,9 @@ impl Room {
             core.subscribers.get(&id).is_some_and(|subscriber| Arc::ptr_eq(subscriber, &sender.subscriber));
         match outcome {
             Ok(appended) => {
-                if let Some(message) = appended.message()
-                    && is_subscribed
-                    && sender.subscriber.recipient.style == PresenceStyle::Changes
-                {
-                    // before the message itself
-                    let ack = Event::Ack(Box::new(ack(message, key, durability)));
+                if is_subscribed && sender.subscriber.recipient.style == PresenceStyle::Changes {
+                    // before the event itself
+                    let ack = Event::Ack(Box::new(self.ack(&appended, key, durability)));
                     core.enqueue(ack, Audience::Only(id), None, self.encodings());
                 }
                 if let Appended::Stored(event) = appended {
@@ -209,6 +207,7 @@ impl Room {
         core.tail.push(event.clone());
         match event {
             StoredEvent::Message(message) => self.deliver_message(core, message, from, guard),
+            StoredEvent::Edit(edit) => self.deliver_edit(core, edit, guard),
             StoredEvent::Deletion(deletion) => self.deliver_deletion(core, deletion, guard),
             StoredEvent::RoomChange(change, version) => {
                 self.deliver_room_change(core, effects, change, version);
@@ -234,6 +233,13 @@ impl Room {
         core.overhead = charge.saturating_sub(size).max(256);
     }
 
+    fn deliver_edit(&self, core: &mut Core, edit: Arc<Edit>, guard: Option<InFlightGuard>) {
+        // the encodings may have the old text
+        self.context().retention.note_changed(&edit.message);
+        self.meters().edited();
+        core.enqueue(Event::Edited(edit), Audience::Changes, guard, self.encodings());
+    }
+
     fn deliver_deletion(&self, core: &mut Core, deletion: Arc<Deletion>, guard: Option<InFlightGuard>) {
         // the encodings may have the text
         self.context().retention.note_deleted(&deletion);
@@ -254,6 +260,17 @@ impl Room {
         core.enqueue(Event::RoomChanged(change), Audience::Changes, None, self.encodings());
     }
 
+    fn ack(
+        &self,
+        appended: &Appended,
+        RequestKey { id, reference }: RequestKey,
+        durability: Durability,
+    ) -> Ack {
+        let sent_at = appended.message().map(|message| message.sent_at);
+        let durable = durability == Durability::Disk;
+        Ack { reference, room: self.name.clone(), seq: appended.seq(), id, sent_at, durable }
+    }
+
     /// Delivers a range of events that no result has, and continues after it.
     pub(crate) fn deliver_range(&self, core: &mut Core, range: EventRange) {
         core.tail.skip_to(range.seq);
@@ -268,17 +285,14 @@ impl Room {
     }
 }
 
-fn ack(message: &Message, RequestKey { id, reference }: RequestKey, durability: Durability) -> Ack {
-    let Message { room, seq, sent_at, .. } = message;
-    let durable = durability == Durability::Disk;
-    Ack { reference, room: room.clone(), seq: *seq, id, sent_at: *sent_at, durable }
-}
-
 fn refusal(error: &AppendError, checked: Checked) -> (ErrorCode, Arc<str>) {
     match (error, checked.denied()) {
         (AppendError::IdReused, _) => {
             (ErrorCode::IdReused, "this id was already used for another message".into())
         }
+        (AppendError::NotFound, _) => (ErrorCode::NotFound, "there is no such message".into()),
+        (AppendError::TooLate, _) => (ErrorCode::Forbidden, "this message is too old to be edited".into()),
+        (AppendError::NotAuthor, _) => (ErrorCode::Forbidden, "only the author may do this".into()),
         (AppendError::NotAllowed, Some(denied)) => (ErrorCode::Forbidden, denied.to_string().into()),
         _ => {
             let reason = "storage is unavailable; send the message again with the same id";

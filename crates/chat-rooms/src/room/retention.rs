@@ -51,7 +51,13 @@ impl RetentionRules {
         self.changed.notify_one();
     }
 
-    /// Returns the messages that were deleted since the previous call.
+    /// Notes that the text of a message was replaced.
+    pub(crate) fn note_changed(&self, message: &Message) {
+        self.deleted.lock().add(&message.room, message.seq);
+        self.changed.notify_one();
+    }
+
+    /// Returns the messages that were deleted or changed since the previous call.
     pub(crate) fn take_deleted(&self) -> Deleted {
         std::mem::take(&mut *self.deleted.lock())
     }

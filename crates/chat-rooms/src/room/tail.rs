@@ -55,6 +55,8 @@ pub(crate) struct Tail {
 enum Recent {
     /// A message was posted. This is its state now.
     Message(Arc<Message>),
+    /// A message was edited: its state after that.
+    Edit(Arc<Message>),
     /// Messages were deleted.
     Deletion(Arc<Deletion>),
     /// The settings of the room were changed.
@@ -65,14 +67,14 @@ impl Recent {
     fn message(&self) -> Option<&Arc<Message>> {
         match self {
             Self::Message(message) => Some(message),
-            Self::Deletion(_) | Self::RoomChange => None,
+            Self::Edit(_) | Self::Deletion(_) | Self::RoomChange => None,
         }
     }
 
     /// The size in memory.
     fn size(&self) -> usize {
         match self {
-            Self::Message(message) => message.size(),
+            Self::Message(message) | Self::Edit(message) => message.size(),
             Self::Deletion(deletion) => deletion.messages.iter().map(|message| message.size()).sum(),
             Self::RoomChange => size_of::<Self>(),
         }
@@ -132,8 +134,12 @@ impl Tail {
         }
         let recent = match event {
             StoredEvent::Message(message) => Recent::Message(message),
+            StoredEvent::Edit(edit) => {
+                self.replace(std::slice::from_ref(&edit.message));
+                Recent::Edit(Arc::clone(&edit.message))
+            }
             StoredEvent::Deletion(deletion) => {
-                deletion.messages.iter().for_each(|message| self.replace(message));
+                self.replace(&deletion.messages);
                 Recent::Deletion(deletion)
             }
             StoredEvent::RoomChange(..) => Recent::RoomChange,
@@ -160,15 +166,23 @@ impl Tail {
         self.newest = newest;
     }
 
-    /// Replaces a message by its new state, if it is in the tail.
-    fn replace(&mut self, state: &Arc<Message>) {
-        let index = state.seq.checked_sub(self.first()).and_then(|index| usize::try_from(index).ok());
-        if let Some(Recent::Message(message)) = index.and_then(|index| self.events.get_mut(index)) {
-            let (before, after) = (message.size(), state.size());
-            *message = Arc::clone(state);
-            self.subtract(before);
-            self.add(after);
+    /// Replaces the states of messages by newer ones, which are in order, wherever they are in the
+    /// tail: an old text does not stay.
+    fn replace(&mut self, states: &[Arc<Message>]) {
+        let newer =
+            |seq: u64| states.binary_search_by_key(&seq, |state| state.seq).map(|index| &states[index]);
+        let (mut before, mut after) = (0, 0);
+        for event in &mut self.events {
+            if let Recent::Message(message) | Recent::Edit(message) = event
+                && let Ok(state) = newer(message.seq)
+            {
+                before += message.size();
+                after += state.size();
+                *message = Arc::clone(state);
+            }
         }
+        self.subtract(before);
+        self.add(after);
     }
 
     /// Removes expired messages, which are the oldest ones, with the events before them.
@@ -203,11 +217,13 @@ impl Tail {
     /// The messages that were changed by the events from this number on, by number, as they are
     /// now. The tail has to [cover](Self::covers) them.
     pub(crate) fn changed_from(&self, seq: u64) -> BTreeMap<u64, &Arc<Message>> {
-        let deletions = self.events_from(seq).filter_map(|event| match event {
-            Recent::Message(_) | Recent::RoomChange => None,
-            Recent::Deletion(deletion) => Some(&deletion.messages),
+        let states = self.events_from(seq).flat_map(|event| match event {
+            Recent::Message(_) | Recent::RoomChange => &[],
+            Recent::Edit(message) => std::slice::from_ref(message),
+            Recent::Deletion(deletion) => &*deletion.messages,
         });
-        deletions.flatten().map(|message| (message.seq, message)).collect()
+        // the last one of a message is the newest
+        states.map(|message| (message.seq, message)).collect()
     }
 
     fn events_from(&self, seq: u64) -> impl DoubleEndedIterator<Item = &Recent> {

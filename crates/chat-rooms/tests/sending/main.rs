@@ -1,6 +1,7 @@
 //! Messages on their way through a history store that is slow or fails.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod changes;
 mod deletions;
 mod gaps;
 mod sessions;

@@ -206,7 +206,10 @@ async fn messages_in_flight_are_checked_again_in_their_order() {
                     by_ana += 1;
                 }
             }
-            Event::Ack(ack) => outcomes.push(ack.id.as_str()[1..].parse::<usize>().unwrap()),
+            Event::Ack(ack) => {
+                let id = ack.id.as_ref().unwrap().as_str();
+                outcomes.push(id[1..].parse::<usize>().unwrap());
+            }
             Event::Refused { code: ErrorCode::Forbidden, .. } => outcomes.push(usize::MAX),
             other => panic!("{other:?}"),
         }

@@ -159,7 +159,11 @@ pub(crate) fn brief(event: &Event) -> String {
         },
         Event::Refused { code, reference, .. } => format!("!{code:?} {}", word(reference)),
         Event::Joined(joined) => format!("joined@{}", joined.seq),
-        Event::Ack(ack) => format!("ack {}#{}", word(&ack.reference), ack.seq),
+        Event::Ack(ack) => {
+            let seq = ack.seq.map_or_else(|| "-".to_owned(), |seq| seq.to_string());
+            format!("ack {}#{seq}", word(&ack.reference))
+        }
+        Event::Edited(edit) => format!("edited #{}@{}", edit.message.seq, edit.seq),
         Event::Deleted(deletion) => {
             let targets = deletion.messages.iter().map(|message| format!("#{}", message.seq));
             format!("deleted {}@{}", targets.collect::<String>(), deletion.seq)

@@ -7,6 +7,7 @@ mod list;
 pub(crate) mod protocol;
 mod replaced;
 mod state;
+mod submission;
 mod wrong_frames;
 
 use std::future::poll_fn;
@@ -17,8 +18,8 @@ use std::task::Poll;
 use chat_log::Passed;
 use chat_outbox::{BacklogLimits, Outbox};
 use chat_protocol::v2::{self, ClientFrame, Command, Error, ErrorCode, Rejected, ServerFrame};
-use chat_protocol::{CloseCode, Reference, RoomName};
-use chat_rooms::{FrameSink, JoinError, Membership, Outgoing, Position, ReadError, SendWindow};
+use chat_protocol::{CloseCode, Reference, RoomName, UserId};
+use chat_rooms::{FrameSink, JoinError, Membership, Position, ReadError, SendWindow};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use tokio::time::Instant;
@@ -35,6 +36,7 @@ use crate::session::protocol::Protocol;
 use crate::transport::drained;
 use crate::transport::tcp::Tcp;
 use state::SessionState;
+use submission::Submission;
 use wrong_frames::InvalidFrames;
 
 /// The message of a `store_unavailable` error.
@@ -66,8 +68,8 @@ struct Beginning {
 enum Busy {
     /// A command that is being carried out.
     Working(BoxFuture<'static, Done>),
-    /// A message to send once the room accepts it.
-    Sending(Arc<Membership>, Outgoing),
+    /// A message or a change to send once the room accepts it.
+    Sending(Arc<Membership>, Submission),
     /// A reply is being written. Nothing more is read until it is sent, since replies do not count
     /// towards the reader's backlog.
     Replying(Arc<Membership>, Position),
@@ -134,6 +136,11 @@ impl Session {
             );
         }
         member.cloned()
+    }
+
+    /// The ids that the user had as a guest.
+    fn former_ids(&self) -> Vec<UserId> {
+        self.state.as_ref().map_or_else(Vec::new, |state| state.former_ids.to_vec())
     }
 
     /// The number of the session in the table.
@@ -255,12 +262,12 @@ impl Protocol for Session {
                     self.busy = None;
                     self.finish(done).map_or(Ok(()), Err)?;
                 }
-                Busy::Sending(member, outgoing) => {
+                Busy::Sending(member, submission) => {
                     drained(&self.outbox).await;
-                    let result = member.submit(outgoing.clone()).await;
+                    let result = submission.clone().submit(member).await;
                     let busy = self.busy.take();
-                    if let (Err(_), Some(Busy::Sending(member, outgoing))) = (result, busy) {
-                        self.handle_removed(&member, outgoing.reference).map_or(Ok(()), Err)?;
+                    if let (Err(_), Some(Busy::Sending(member, submission))) = (result, busy) {
+                        self.handle_removed(&member, submission.reference()).map_or(Ok(()), Err)?;
                     }
                 }
                 Busy::Replying(member, position) => {
@@ -314,9 +321,9 @@ impl Protocol for Session {
     }
 
     async fn settle(&mut self) {
-        if let Some(Busy::Sending(member, outgoing)) = self.busy.take() {
+        if let Some(Busy::Sending(member, submission)) = self.busy.take() {
             // it fails only if the member has been removed, and that is reported anyway
-            let _ = member.submit(outgoing).await;
+            let _ = submission.submit(&member).await;
         }
         if let Some(state) = &self.state {
             join_all(state.rooms.iter().map(|member| member.idle())).await;

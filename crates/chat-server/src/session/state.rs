@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chat_protocol::Identity;
+use chat_protocol::{Identity, UserId};
 use chat_rooms::{EncodingId, SendWindow};
 use tokio::time::Instant;
 
@@ -15,6 +15,8 @@ use crate::context::sessions::Registration;
 /// What a session knows after `hello`.
 pub(crate) struct SessionState {
     pub(crate) user: Arc<Identity>,
+    /// The ids that the user had as a guest, before it had an account.
+    pub(crate) former_ids: Box<[UserId]>,
     /// Encoding of the events it receives.
     pub(crate) encoding: EncodingId,
     pub(crate) rooms: Memberships,

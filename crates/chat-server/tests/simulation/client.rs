@@ -361,6 +361,7 @@ impl Client {
     }
 
     fn on_ack(&self, Ack { room, seq, id, .. }: Ack) {
+        let (seq, id) = seq.zip(id).unwrap();
         let mut state = self.state.lock();
         state.unacked.retain(|message| message.id != id);
         let acked = Acked { epoch: state.logs[&room].since().map(|since| since.epoch), room, seq };

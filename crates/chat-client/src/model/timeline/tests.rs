@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chat_protocol::v2::{DeletedBy, HistoryPage, RoomSettings};
+use chat_protocol::v2::{DeletedBy, Edited, HistoryPage, RoomSettings};
 use chat_protocol::{Epoch, Timestamp};
 use proptest::prelude::*;
 
@@ -44,6 +44,7 @@ fn text(seq: u64, changed_seq: Option<u64>, html: bool) -> StoredMessage {
         body: format!("{changed_seq:?}").into(),
         html: html.then(|| "html".into()),
         sent_at: Timestamp::from_millis(0),
+        edited_at: changed_seq.map(|_| Timestamp::from_millis(0)),
         changed_seq,
     }
 }
@@ -55,6 +56,11 @@ fn deleted(seq: u64, changed_seq: u64) -> StoredMessage {
 
 fn delete(seq: u64, targets: &[u64]) -> Event {
     Event::Deleted(Deleted { room: room(), seq, targets: targets.to_vec(), by: DeletedBy::Author })
+}
+
+fn edit(seq: u64, target: u64) -> Event {
+    let (body, html, edited_at) = (format!("{:?}", Some(seq)).into(), None, Timestamp::from_millis(0));
+    Event::Edited(Edited { room: room(), seq, target, body, html, edited_at })
 }
 
 fn page(messages: Vec<StoredMessage>) -> Event {
@@ -137,9 +143,7 @@ proptest! {
                     place += 1;
                     match change {
                         Change::Delete => delete(number(place - 1), &[*target]),
-                        Change::Edit => {
-                            Event::Changed { room: room(), message: state(*target, &changes, place) }
-                        }
+                        Change::Edit => edit(number(place - 1), *target),
                     }
                 }
                 Step::Page(last, later) => {

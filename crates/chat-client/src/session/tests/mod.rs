@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::command::{Class, CommandQueue, PendingReply, Request};
-use crate::model::{Closed, ConnectError, Disconnect};
+use crate::model::{Ack, Closed, ConnectError, Disconnect};
 
 struct Fixture {
     session: Session,
@@ -83,7 +83,7 @@ impl Fixture {
         self.submit(|responder| Request::Leave { room: lobby(), responder })
     }
 
-    fn send(&mut self, body: &str) -> PendingReply<v2::Ack> {
+    fn send(&mut self, body: &str) -> PendingReply<Ack> {
         let id = body.chars().take(8).collect::<String>().parse().unwrap();
         let body = body.into();
         self.submit(move |responder| Request::Send { room: lobby(), body, id, responder })

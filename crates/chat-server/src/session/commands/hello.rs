@@ -198,6 +198,7 @@ impl Session {
                 burst: limits.message_burst,
                 rooms: limits.rooms,
                 sessions: limits.sessions,
+                edit_window_s: limits.edit_window_s,
             },
             heartbeat_ms: u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX),
         }));
@@ -209,6 +210,7 @@ impl Session {
         self.beginning = None;
         self.state = Some(Box::new(SessionState {
             user,
+            former_ids: was.into(),
             encoding,
             rooms: Memberships::default(),
             replaced,

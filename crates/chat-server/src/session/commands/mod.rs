@@ -13,6 +13,8 @@
 //! The machine-readable description, `docs/asyncapi.json`, is generated from the types. The tests
 //! of chat-protocol check that all of these agree.
 
+mod delete;
+mod edit;
 pub(super) mod hello;
 mod history;
 mod join;
@@ -38,6 +40,8 @@ impl Session {
             Command::Join(join) => self.join(join, reference),
             Command::Leave { room } => self.leave(&room, reference),
             Command::Send(send) => self.send(send, reference),
+            Command::Edit(edit) => self.edit(edit, reference),
+            Command::Delete(delete) => self.delete(delete, reference),
             Command::History(history) => self.history(&history, reference),
             Command::Members(members) => return self.members(members, reference),
             Command::Typing { room } => self.typing(&room, reference.as_ref()),

@@ -43,7 +43,8 @@ async fn hello_is_answered_with_the_name_and_the_limits() {
     assert!(welcome.get("guest_token").is_none(), "the client had one");
     assert!(welcome["server"].as_str().unwrap().starts_with("chatd/"));
     let limits = json!({
-        "message_bytes": 131_072, "messages_per_second": 100, "burst": 5_000, "rooms": 100, "sessions": 20
+        "message_bytes": 131_072, "messages_per_second": 100, "burst": 5_000, "rooms": 100, "sessions": 20,
+        "edit_window_s": 0
     });
     assert_eq!(welcome["limits"], limits);
     assert_eq!(welcome["heartbeat_ms"], 25_000);

@@ -1,0 +1,138 @@
+//! Changes of stored messages: edits and deletions.
+
+use std::sync::Arc;
+
+use chat_protocol::{Content, DeletedBy, Deletion, Edit, Message, Timestamp};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+
+use super::ids::First;
+use super::numbers::Room;
+use super::schema::{Row, Rows, deleted_by_text, messages, row_key, seq_of, signed, unsigned};
+use crate::{AppendError, Appended, NewDeletion, NewEdit, Permission, StoredEvent};
+
+/// Runs statements that overwrite the removed text with zeros in the file
+/// (<https://sqlite.org/pragma.html#pragma_secure_delete>).
+fn overwriting<T>(
+    connection: &mut SqliteConnection,
+    change: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>,
+) -> QueryResult<T> {
+    connection.batch_execute("PRAGMA secure_delete = ON")?;
+    let changed = change(connection);
+    connection.batch_execute("PRAGMA secure_delete = OFF")?;
+    changed
+}
+
+/// Replaces the text of a message. The target has to be in the table if it exists.
+pub(super) fn edit(
+    connection: &mut SqliteConnection,
+    room: &mut Room,
+    edit: NewEdit,
+    now: Timestamp,
+) -> QueryResult<Result<Appended, AppendError>> {
+    let target = signed(edit.target);
+    if target >= room.next_seq {
+        return Ok(Err(AppendError::NotFound));
+    }
+    let row_key = row_key(room.id, target);
+    let row = messages::table.find(row_key).select(Row::as_select()).first(connection).optional()?;
+    let before = match row.map(|row| Rows::of_room(edit.room.clone()).message(row)) {
+        Some(Ok(message)) => message,
+        Some(Err(error)) => return Ok(Err(error.into())),
+        None => return Ok(Err(AppendError::NotFound)),
+    };
+    let after = before.edited(Arc::clone(&edit.body), now, unsigned(room.next_seq));
+    let (Some(text), Some(after)) = (before.text(), after) else { return Ok(Err(AppendError::NotFound)) };
+    if !edit.authors.contains(&text.user) {
+        return Ok(Err(AppendError::NotAuthor));
+    }
+    if edit.is_late(before.sent_at, now) {
+        return Ok(Err(AppendError::TooLate));
+    }
+    if let Err(reason) = Permission::check(edit.permission, unsigned(room.policy_version)) {
+        return Ok(Err(reason.into_error(edit)));
+    }
+    if text.body == edit.body {
+        return Ok(Ok(Appended::Unchanged));
+    }
+    let change = (
+        messages::body.eq(&*edit.body),
+        messages::edited_at.eq(now.as_millis()),
+        messages::change_key.eq(super::schema::row_key(room.id, room.next_seq)),
+    );
+    overwriting(connection, |connection| {
+        diesel::update(messages::table.find(row_key)).set(change).execute(connection)
+    })?;
+    let seq = unsigned(room.next_seq);
+    room.next_seq += 1;
+    Ok(Ok(Appended::Stored(StoredEvent::Edit(Arc::new(Edit::new(seq, Arc::new(after)))))))
+}
+
+/// The result for an edit whose id was used before.
+pub(super) fn repeated_edit(digest: i64, first: &First) -> Result<Appended, AppendError> {
+    match first.digest {
+        Some(known) if known == digest => Ok(Appended::Repeated(unsigned(first.seq))),
+        _ => Err(AppendError::IdReused),
+    }
+}
+
+/// Deletes messages: their text, author and id are overwritten with zeros in the file. The targets
+/// have to be in the table if they exist.
+pub(super) fn delete(
+    connection: &mut SqliteConnection,
+    room: &mut Room,
+    deletion: NewDeletion,
+) -> QueryResult<Result<Appended, AppendError>> {
+    let numbers =
+        deletion.targets.iter().map(|target| signed(*target)).filter(|number| *number < room.next_seq);
+    let row_keys: Vec<_> = numbers.map(|number| row_key(room.id, number)).collect();
+    let found: Vec<(i64, i64, String, bool)> = messages::table
+        .filter(messages::row_key.eq_any(row_keys))
+        .order(messages::row_key)
+        .select((messages::row_key, messages::sent_at, messages::user, messages::body.is_null()))
+        .load(connection)?;
+    if found.is_empty() {
+        return Ok(Err(AppendError::NotFound));
+    }
+    let found: Vec<_> = found.into_iter().filter(|(.., is_deleted)| !is_deleted).collect();
+    if found.is_empty() {
+        return Ok(Ok(Appended::Unchanged));
+    }
+    let is_own = found.iter().all(|(_, _, user, _)| deletion.is_author(user));
+    let Some(by) = deletion.deleted_by(is_own) else { return Ok(Err(AppendError::NotAuthor)) };
+    let name = deletion.room;
+    let seq = room.next_seq;
+    overwriting(connection, |connection| clear(connection, room, &found, by))?;
+    room.next_seq += 1;
+    let state = |(key, sent_at, ..): (i64, i64, String, bool)| {
+        let (number, sent_at) = (unsigned(seq_of(key)), Timestamp::from_millis(sent_at));
+        let mut message = Message::new(name.clone(), number, sent_at, Content::Deleted { by });
+        message.changed_seq = Some(unsigned(seq));
+        Arc::new(message)
+    };
+    let deleted = found.into_iter().map(state).collect();
+    let deletion = Deletion::new(name.clone(), unsigned(seq), by, deleted);
+    Ok(Ok(Appended::Stored(StoredEvent::Deletion(Arc::new(deletion)))))
+}
+
+/// Clears the rows of these messages.
+fn clear(
+    connection: &mut SqliteConnection,
+    room: &Room,
+    found: &[(i64, i64, String, bool)],
+    by: DeletedBy,
+) -> QueryResult<usize> {
+    let row_keys = found.iter().map(|(key, ..)| *key);
+    let nothing = (
+        messages::body.eq(None::<String>),
+        messages::user.eq(""),
+        messages::username.eq(""),
+        messages::id.eq(""),
+        messages::edited_at.eq(None::<i64>),
+        messages::change_key.eq(row_key(room.id, room.next_seq)),
+        messages::deleted_by.eq(deleted_by_text(by)),
+    );
+    diesel::update(messages::table.filter(messages::row_key.eq_any(row_keys)))
+        .set(nothing)
+        .execute(connection)
+}

@@ -1,0 +1,86 @@
+//! The commands of a member that become events of the room.
+
+use std::sync::Arc;
+
+use chat_access::{Action, RoomPolicy, check};
+use chat_history::{NewDeletion, NewEdit, NewEvent, NewMessage};
+use chat_protocol::{Member, MessageId, Reference, RoomName, UserId};
+
+use crate::member::options::{Delete, Edit, Outgoing};
+use crate::room::publish::{RequestKey, Sender};
+
+/// A command that the store carries out.
+pub(super) trait Command {
+    /// The size of its text in bytes.
+    fn size(&self) -> usize;
+
+    /// The event to store for a member, and what the reply carries.
+    fn event(self, room: &RoomName, member: &Member, sender: &Sender) -> (NewEvent, RequestKey);
+}
+
+/// A message with its id.
+pub(super) struct NewText {
+    body: Arc<str>,
+    pub(super) id: MessageId,
+    /// Whether the sender has chosen the id.
+    idempotent: bool,
+    reference: Option<Reference>,
+}
+
+impl From<Outgoing> for NewText {
+    fn from(Outgoing { body, id, reference }: Outgoing) -> Self {
+        let idempotent = id.is_some();
+        let id = id.unwrap_or_else(|| MessageId::from_random(rand::random()));
+        Self { body, id, idempotent, reference }
+    }
+}
+
+impl Command for NewText {
+    fn size(&self) -> usize {
+        self.body.len()
+    }
+
+    fn event(self, room: &RoomName, member: &Member, sender: &Sender) -> (NewEvent, RequestKey) {
+        let Self { body, id, idempotent, reference } = self;
+        let (user, from) = (member.user.clone(), member.username.clone());
+        let message = NewMessage::new(room.clone(), user, from, body, id.clone())
+            .idempotent(idempotent)
+            .permission(sender.checked.permission());
+        (message.into(), RequestKey { id: Some(id), reference })
+    }
+}
+
+impl Command for Edit {
+    fn size(&self) -> usize {
+        self.body.len()
+    }
+
+    fn event(self, room: &RoomName, member: &Member, sender: &Sender) -> (NewEvent, RequestKey) {
+        let Self { target, body, id, reference, former_ids, window } = self;
+        let authors = authors(member, former_ids);
+        let mut edit = NewEdit::new(room.clone(), target, authors, member.username.clone(), body);
+        edit.id.clone_from(&id);
+        edit.permission = Some(sender.checked.permission());
+        edit.window = window;
+        (edit.into(), RequestKey { id, reference })
+    }
+}
+
+impl Command for Delete {
+    fn size(&self) -> usize {
+        0
+    }
+
+    fn event(self, room: &RoomName, member: &Member, sender: &Sender) -> (NewEvent, RequestKey) {
+        let Self { target, reference, former_ids } = self;
+        // no setting of the room says who moderates
+        let moderates = check(sender.actor(), Action::Moderate, &RoomPolicy::default()).is_ok();
+        let deletion = NewDeletion::by_user(room.clone(), target, authors(member, former_ids), moderates);
+        (deletion.into(), RequestKey { id: None, reference })
+    }
+}
+
+/// The ids of a user, of which the first one is the id now.
+fn authors(member: &Member, former_ids: Vec<UserId>) -> Arc<[UserId]> {
+    [member.user.clone()].into_iter().chain(former_ids).collect()
+}

@@ -1,0 +1,25 @@
+//! `edit`: replaces the text of an own message.
+
+use std::time::Duration;
+
+use chat_protocol::Reference;
+use chat_protocol::v2;
+use chat_rooms::Edit;
+
+use crate::session::{Busy, Session, Submission};
+
+impl Session {
+    pub(super) fn edit(
+        &mut self,
+        v2::Edit { room, target, body, id }: v2::Edit,
+        reference: Option<Reference>,
+    ) {
+        if let Some(member) = self.member(&room, reference.as_ref()) {
+            let seconds = self.context.config().limits.edit_window_s;
+            let mut edit = Edit::new(target, body);
+            (edit.id, edit.reference, edit.former_ids) = (id, reference, self.former_ids());
+            edit.window = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
+            self.busy = Some(Busy::Sending(member, Submission::Edit(edit)));
+        }
+    }
+}

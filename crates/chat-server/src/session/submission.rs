@@ -1,0 +1,32 @@
+//! What a session submits to a room.
+
+use chat_protocol::Reference;
+use chat_rooms::{Delete, Edit, Membership, Outgoing, SendError};
+
+/// A command that becomes an event of the room.
+#[derive(Clone)]
+pub(super) enum Submission {
+    Message(Outgoing),
+    Edit(Edit),
+    Delete(Delete),
+}
+
+impl Submission {
+    /// Submits it, when the room accepts it. Cancel-safe.
+    pub(super) async fn submit(self, member: &Membership) -> Result<(), SendError> {
+        match self {
+            Self::Message(message) => member.submit(message).await,
+            Self::Edit(edit) => member.submit_edit(edit).await,
+            Self::Delete(delete) => member.submit_delete(delete).await,
+        }
+    }
+
+    /// The `ref` of the command.
+    pub(super) fn reference(self) -> Option<Reference> {
+        match self {
+            Self::Message(message) => message.reference,
+            Self::Edit(edit) => edit.reference,
+            Self::Delete(delete) => delete.reference,
+        }
+    }
+}
