@@ -444,8 +444,8 @@ export class Room extends Emitter<RoomEvents> {
   readonly partial: boolean;
   send(body: string, options?: { id?: string }): Sending;
   /**
-   * Replaces the text of an own message. Resolves with the number of the event, or with `null` if the
-   * message has this text already.
+   * Replaces the text of an own message. Resolves with the number of the event, or with `null` if
+   * the message has this text already.
    */
   edit(target: number, body: string): Promise<number | null>;
   /** Deletes an own message, or as a moderator any message. As for `edit`. */

@@ -1214,8 +1214,8 @@ export class ChatClient extends Emitter {
 
   /**
    * Replaces the text of an own message. Resolves with the number of the event, or with `null` if
-   * the message has this text already. If it rejects with `disconnected`, it may be done; it is safe
-   * to try again.
+   * the message has this text already. If it rejects with `disconnected`, it may be done; it is
+   * safe to try again.
    */
   async edit(name, target, body) {
     const { seq = null } = await this.#ask({ type: 'edit', room: name.normalize('NFC'), target, body });

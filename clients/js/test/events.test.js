@@ -73,6 +73,32 @@ test('a deletion is reported with its targets', (t) => {
   assert.equal(room.seq, 4);
 });
 
+test('an edit is reported with the new text', (t) => {
+  const log = logOf(2);
+  const { socket, room } = inRoom(t, log);
+  const edits = [];
+  room.on('edited', ({ room: where, ...event }) => edits.push([where.name, event]));
+  const { type: _, room: __, ...frame } = log.edit(1, 'better');
+  socket.deliver({ type: 'edited', room: 'lobby', ...frame });
+  assert.deepEqual(edits, [['lobby', frame]]);
+  assert.equal(room.seq, 3);
+});
+
+test('edit and delete resolve with the number of the event, or with null', async (t) => {
+  const log = logOf(1);
+  const { socket, room } = inRoom(t, log);
+  const editing = room.edit(1, 'better');
+  assert.deepEqual([socket.sent.at(-1).type, socket.sent.at(-1).target, socket.sent.at(-1).body], ['edit', 1, 'better']);
+  socket.reply({ type: 'ack', room: 'lobby', seq: 2 });
+  assert.equal(await editing, 2);
+  const deleting = room.delete(1);
+  socket.reply({ type: 'ack', room: 'lobby' });
+  assert.equal(await deleting, null);
+  const refused = room.delete(7);
+  socket.reply({ type: 'error', code: 'not_found', message: 'there is no such message' });
+  await assert.rejects(refused, { code: 'not_found' });
+});
+
 test('a room has its settings, and reports changes', (t) => {
   const log = logOf(1);
   const { client, socket, room } = inRoom(t, log);

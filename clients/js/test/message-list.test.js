@@ -6,7 +6,7 @@ import { MessageList } from '../client.js';
 import { RoomLog } from './support/room-log.js';
 import { connected, reconnected } from './support/socket.js';
 
-const EVENTS = ['joined', 'message', 'changed', 'deleted'];
+const EVENTS = ['joined', 'message', 'edited', 'changed', 'deleted'];
 const HISTORY = 5;
 
 /** A program that shows the room of this log: its list, and what each event changed in it. */
@@ -52,6 +52,23 @@ test('the list begins with the newest messages and grows at both ends', async (t
   assert.deepEqual([list.first, list.more], [1, false]);
   assert.deepEqual(changes, [{ kind: 'replaced' }, { kind: 'appended', count: 1 }]);
   assert.deepEqual([0, 8, 9, 10, 12].map((seq) => list.indexFrom(seq)), [0, 7, 8, 8, 10]);
+});
+
+test('an edit replaces the text, and an older state does not come back', (t) => {
+  const log = logOf(2);
+  const { list, changes, socket, join } = program(t, log);
+  join();
+  const before = log.messages[0];
+  socket.deliver(log.edit(1, 'better'));
+  assert.deepEqual([list.items[0].body, list.items[0].html, list.items[0].id, list.items[0].changed_seq], ['better', '<p>better</p>', 'm1', 3]);
+  assert.deepEqual(list.items, log.messages);
+  assert.deepEqual(changes.at(-1), { kind: 'changed', messages: [log.messages[0]] });
+  assert.equal(list.apply('changed', { messages: [before] }), null);
+  assert.equal(list.apply('edited', { seq: 3, target: 1, body: 'late', edited_at: before.sent_at }), null);
+  assert.equal(list.apply('edited', { seq: 9, target: 77, body: 'unknown', edited_at: before.sent_at }), null);
+  socket.deliver(log.delete([1]));
+  assert.equal(list.apply('edited', { seq: 9, target: 1, body: 'late', edited_at: before.sent_at }), null);
+  assert.deepEqual(list.items, log.messages);
 });
 
 test('an empty room has nothing older', (t) => {

@@ -278,7 +278,8 @@ impl Client {
     /// Replaces the text of a message of this user. Resolves when that is stored, to the number of
     /// the event; to `None` if the message has this text already.
     ///
-    /// Not cancel-safe: if the future is dropped before it resolves, the text may still be replaced.
+    /// Not cancel-safe: if the future is dropped before it resolves, the text may still be
+    /// replaced.
     ///
     /// # Errors
     /// Those of [`history`](Self::history). The server refuses to edit the message of another user,
@@ -303,8 +304,8 @@ impl Client {
         self.call(move |responder| Request::Change { command: Command::Edit(edit), responder }).await
     }
 
-    /// Deletes a message of this user, or of any user if this one is a moderator. Resolves when that
-    /// is stored, to the number of the event; to `None` if the message was deleted before.
+    /// Deletes a message of this user, or of any user if this one is a moderator. Resolves when
+    /// that is stored, to the number of the event; to `None` if the message was deleted before.
     ///
     /// Not cancel-safe: if the future is dropped before it resolves, the message may still be
     /// deleted.

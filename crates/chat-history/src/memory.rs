@@ -66,8 +66,8 @@ struct Rooms {
 #[derive(Debug)]
 struct Log {
     messages: VecDeque<Arc<Message>>,
-    /// The ids of the idempotent messages and of edits, by author and id. Deleted messages keep their
-    /// entries.
+    /// The ids of the idempotent messages and of edits, by author and id. Deleted messages keep
+    /// their entries.
     ids: HashMap<(UserId, MessageId), Claim>,
     /// The number of the newest event.
     newest: u64,

@@ -92,8 +92,8 @@ pub struct NewDeletion {
     pub targets: Vec<u64>,
     /// Who deletes them.
     pub by: DeletedBy,
-    /// The ids of the user who deletes them. If they are all of this user, they are deleted by their
-    /// author. `None`: they may be of anyone.
+    /// The ids of the user who deletes them. If they are all of this user, they are deleted by
+    /// their author. `None`: they may be of anyone.
     pub authors: Option<Arc<[UserId]>>,
 }
 
@@ -108,15 +108,15 @@ impl NewDeletion {
         targets.chunks(MAX_TARGETS).map(event)
     }
 
-    /// The deletion of one message by a user with these ids: by its author, or with `moderates` by a
-    /// moderator who may delete the messages of others, too.
+    /// The deletion of one message by a user with these ids: by its author, or with `moderates` by
+    /// a moderator who may delete the messages of others, too.
     pub fn by_user(room: RoomName, target: u64, authors: Arc<[UserId]>, moderates: bool) -> Self {
         let by = if moderates { DeletedBy::Moderator } else { DeletedBy::Author };
         Self { room, targets: vec![target], by, authors: Some(authors) }
     }
 
-    /// Who deletes the messages, if they are or are not all of the user who does; `None` if that user
-    /// may not. For implementations of a store.
+    /// Who deletes the messages, if they are or are not all of the user who does; `None` if that
+    /// user may not. For implementations of a store.
     pub fn deleted_by(&self, is_own: bool) -> Option<DeletedBy> {
         match (&self.authors, self.by) {
             (Some(_), _) if is_own => Some(DeletedBy::Author),
@@ -590,11 +590,12 @@ pub trait HistoryStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// An edit replaces the text of its target; the old one is not kept. An edit whose
     /// [id](NewEdit::id) the same user has used in the same room within the last 24 hours is not
-    /// carried out again: the result is [`Appended::Repeated`], or [`AppendError::IdReused`] if that
-    /// was another edit, or a message. Otherwise the result is an error: [`AppendError::NotFound`] if
-    /// there is no such message, or it was deleted; [`AppendError::NotAuthor`] if it is of another
-    /// user; [`AppendError::TooLate`]; then what the [permission](NewEdit::permission) says. With
-    /// the text that the message has already, the result is [`Appended::Unchanged`].
+    /// carried out again: the result is [`Appended::Repeated`], or [`AppendError::IdReused`] if
+    /// that was another edit, or a message. Otherwise the result is an error:
+    /// [`AppendError::NotFound`] if there is no such message, or it was deleted;
+    /// [`AppendError::NotAuthor`] if it is of another user; [`AppendError::TooLate`]; then what the
+    /// [permission](NewEdit::permission) says. With the text that the message has already, the
+    /// result is [`Appended::Unchanged`].
     ///
     /// A message that is [idempotent](NewMessage::idempotent), and whose id the same user has used
     /// in the same room for an idempotent message within the last 24 hours, is not stored again:

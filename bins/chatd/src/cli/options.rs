@@ -214,7 +214,8 @@ pub(crate) struct Options {
     #[arg(long, group = RELOADABLE, env = "CHATD_SESSIONS_PER_USER", value_name = "N", default_value_t = Limits::default().sessions, value_parser = at_least::<u32, 1>, hide_short_help = true, help_heading = heading::LIMITS)]
     pub(crate) sessions_per_user: u32,
 
-    /// Let users edit a message only for this long after it was sent, for example 15min (off: always)
+    /// Let users edit a message only for this long after it was sent, for example 15min (off:
+    /// always)
     ///
     /// The smallest value is 1s.
     #[arg(long, group = RELOADABLE, env = "CHATD_EDIT_WINDOW", value_name = "AGE", default_value = "off", hide_short_help = true, help_heading = heading::LIMITS)]

@@ -30,6 +30,12 @@ export class RoomLog {
     return this.#event({ type: 'message', ...stored });
   }
 
+  edit(target, body) {
+    const frame = this.#event({ type: 'edited', target, body, html: `<p>${body}</p>`, edited_at: timeOf(this.seq + 1) });
+    this.#messages.set(target, { ...this.#messages.get(target), body, html: frame.html, edited_at: frame.edited_at, changed_seq: this.seq });
+    return frame;
+  }
+
   delete(targets, by = 'operator') {
     const frame = this.#event({ type: 'deleted', targets, by });
     for (const target of targets) {

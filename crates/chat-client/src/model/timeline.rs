@@ -110,8 +110,8 @@ impl Timeline {
         self.messages.contains_key(&message.seq()) && self.insert(message)
     }
 
-    /// Applies an edit to its message, if that is held, unless it is of another room. Returns whether
-    /// anything has changed.
+    /// Applies an edit to its message, if that is held, unless it is of another room. Returns
+    /// whether anything has changed.
     ///
     /// ```
     /// # fn run(lobby: &mut chat_client::Timeline, edited: &chat_client::Edited) {

@@ -25,6 +25,7 @@ const WORDS = {
   no_token: 'You’ve been signed out. Sign in again.',
   expired: 'Your session has expired. Sign in again.',
   replaced: 'You have this chat open in too many tabs, so this one was disconnected.',
+  not_found: 'This message does not exist any more.',
   forbidden: 'You’re not allowed to do this in this room.',
   store_unavailable: 'The server can’t save messages right now. Try again in a moment.',
   disconnected: 'You’re offline right now.',

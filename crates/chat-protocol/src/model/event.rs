@@ -48,8 +48,8 @@ pub enum Event {
     },
     /// Messages were deleted. Sessions that receive lists of members are not sent this event.
     Deleted(Arc<Deletion>),
-    /// The author has replaced the text of a message. Sessions that receive lists of members are not
-    /// sent this event.
+    /// The author has replaced the text of a message. Sessions that receive lists of members are
+    /// not sent this event.
     Edited(Arc<Edit>),
     /// The settings of the room were changed. Sessions that receive lists of members are not sent
     /// this event.

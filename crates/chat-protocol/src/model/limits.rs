@@ -31,7 +31,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 128 KiB, 100 frames per second, bursts of 5,000, 100 rooms, 20 sessions, and edits at any time.
+    /// 128 KiB, 100 frames per second, bursts of 5,000, 100 rooms, 20 sessions, and edits at any
+    /// time.
     fn default() -> Self {
         Self {
             message_bytes: 128 * 1024,

@@ -239,8 +239,8 @@ impl Membership {
     ///
     /// Waits for capacity as [`submit`](Self::submit) does, and replies as it does.
     ///
-    /// Not cancel-safe: if the future is dropped before it resolves, the text may still be replaced.
-    /// Send the edit again with the same id to be sure.
+    /// Not cancel-safe: if the future is dropped before it resolves, the text may still be
+    /// replaced. Send the edit again with the same id to be sure.
     ///
     /// # Errors
     /// [`SendError`] if the text is not replaced: [`NotFound`](SendError::NotFound),

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::v2::{
-    Ack, ClientFrame, Command, ErrorCode, Hello, History, Join, MessageFrame, SUBPROTOCOL, Send, ServerFrame,
+    Ack, ClientFrame, Command, Delete, Edit, ErrorCode, Hello, History, Join, MessageFrame, SUBPROTOCOL,
+    Send, ServerFrame,
 };
 use chat_protocol::{Epoch, GuestToken, MessageId, RoomName, UserId, Username};
 use futures::{SinkExt, StreamExt};
@@ -41,7 +42,18 @@ pub(crate) struct Unacked {
     is_only_here: bool,
 }
 
-/// Where a message is stored, according to its ack.
+/// An edit, and where its event is stored once it is acked.
+#[derive(Debug, Clone)]
+pub(crate) struct SentEdit {
+    pub(crate) room: RoomName,
+    /// The number of the message, in this epoch.
+    pub(crate) target: u64,
+    epoch: Option<Epoch>,
+    pub(crate) body: Arc<str>,
+    pub(crate) acked: Option<Acked>,
+}
+
+/// Where an event is stored, according to its ack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Acked {
     pub(crate) room: RoomName,
@@ -67,6 +79,8 @@ pub(crate) struct State {
     pub(crate) unacked: Vec<Unacked>,
     /// The acked messages.
     pub(crate) acked: BTreeMap<MessageId, Acked>,
+    /// All edits.
+    pub(crate) edits: BTreeMap<MessageId, SentEdit>,
     /// The latest session, which the next one replaces.
     session: Option<String>,
     user: Option<UserId>,
@@ -93,6 +107,7 @@ impl Client {
             logs,
             unacked: Vec::new(),
             acked: BTreeMap::new(),
+            edits: BTreeMap::new(),
             session: None,
             user: None,
             is_calm: false,
@@ -251,6 +266,8 @@ impl Connection<'_> {
             2..6 => self.resend(&room).await,
             6 if resync == Resync::NotNeeded => self.resync(room).await,
             7..10 => self.read_older(room).await,
+            10..14 => self.edit(room).await,
+            14 => self.delete(room).await,
             _ => {
                 let message = {
                     let mut state = self.client.state.lock();
@@ -263,6 +280,28 @@ impl Connection<'_> {
                 self.send(message).await
             }
         }
+    }
+
+    /// Edits a random own message.
+    async fn edit(&mut self, room: RoomName) -> Result<(), Disconnected> {
+        let edit = {
+            let mut state = self.client.state.lock();
+            let Some(target) = state.random_own(&room) else { return Ok(()) };
+            let id = MessageId::from_random(state.rng.random());
+            let body: Arc<str> = format!("edit {id}").into();
+            let epoch = state.epoch(&room);
+            let sent = SentEdit { room: room.clone(), target, epoch, body: Arc::clone(&body), acked: None };
+            state.edits.insert(id.clone(), sent);
+            Edit { room, target, body, id: Some(id) }
+        };
+        send_command(&mut self.socket, Command::Edit(edit)).await
+    }
+
+    /// Deletes a random own message.
+    async fn delete(&mut self, room: RoomName) -> Result<(), Disconnected> {
+        let target = self.client.state.lock().random_own(&room);
+        let Some(target) = target else { return Ok(()) };
+        send_command(&mut self.socket, Command::Delete(Delete { room, target })).await
     }
 
     /// Leaves a room and joins it again without waiting for the reply to the leave.
@@ -287,6 +326,19 @@ impl Connection<'_> {
         for message in resent {
             self.send(message).await?;
         }
+        // some of the edits, also those that are acked: each is carried out once. In another epoch
+        // the number stands for another message
+        let edits: Vec<_> = {
+            let mut state = self.client.state.lock();
+            let mut edits: Vec<_> = state.edits.clone().into_iter().collect();
+            let epoch = state.epoch(room);
+            edits.retain(|(_, edit)| edit.room == *room && edit.epoch == epoch);
+            edits.retain(|_| state.rng.random_range(0..4) == 0);
+            edits
+        };
+        for (id, SentEdit { room, target, body, .. }) in edits {
+            send_command(&mut self.socket, Command::Edit(Edit { room, target, body, id: Some(id) })).await?;
+        }
         Ok(())
     }
 
@@ -304,6 +356,11 @@ impl Connection<'_> {
             ServerFrame::Message(message) => {
                 let room = message.room.clone();
                 self.client.on_message(message);
+                self.resync_if_needed(room).await?;
+            }
+            ServerFrame::Edited(edited) => {
+                let room = edited.room.clone();
+                self.client.state.lock().log(&room).on_edited(edited);
                 self.resync_if_needed(room).await?;
             }
             ServerFrame::Deleted(deleted) => {
@@ -327,8 +384,12 @@ impl Connection<'_> {
             }
             ServerFrame::Error(error) => match error.code {
                 ErrorCode::StoreUnavailable => self.client.state.lock().on_uncertain_outcome(),
+                // the message was deleted meanwhile, or retention has removed it; in the other cases
                 // the client retries later
-                ErrorCode::UsernameTaken | ErrorCode::NotInRoom | ErrorCode::AlreadyInRoom => {}
+                ErrorCode::NotFound
+                | ErrorCode::UsernameTaken
+                | ErrorCode::NotInRoom
+                | ErrorCode::AlreadyInRoom => {}
                 _ => panic!("{error:?}"),
             },
             ServerFrame::Left(_) | ServerFrame::Pong { .. } | ServerFrame::Bye(_) => {}
@@ -341,6 +402,17 @@ impl Connection<'_> {
 impl State {
     fn log(&mut self, room: &RoomName) -> &mut Log {
         self.logs.get_mut(room).unwrap()
+    }
+
+    /// The epoch of a room, as far as the client knows.
+    fn epoch(&self, room: &RoomName) -> Option<Epoch> {
+        self.logs[room].since().map(|since| since.epoch)
+    }
+
+    /// A message of this user that it may still edit, as far as the client knows.
+    fn random_own(&mut self, room: &RoomName) -> Option<u64> {
+        let own = self.logs[room].own(self.user.as_ref()?);
+        (!own.is_empty()).then(|| own[self.rng.random_range(0..own.len())])
     }
 
     /// Unacked messages may or may not be stored, so each may be delivered before its ack.
@@ -361,10 +433,20 @@ impl Client {
     }
 
     fn on_ack(&self, Ack { room, seq, id, .. }: Ack) {
-        let (seq, id) = seq.zip(id).unwrap();
         let mut state = self.state.lock();
+        let epoch = state.epoch(&room);
+        let (Some(seq), Some(id)) = (seq, id) else {
+            // of a deletion, or an edit that changes nothing
+            return;
+        };
+        if let Some(edit) = state.edits.get_mut(&id) {
+            let acked = Acked { epoch, room, seq };
+            let first = edit.acked.get_or_insert_with(|| acked.clone());
+            assert!(first.epoch != acked.epoch || *first == acked, "a resent edit keeps its number");
+            return;
+        }
         state.unacked.retain(|message| message.id != id);
-        let acked = Acked { epoch: state.logs[&room].since().map(|since| since.epoch), room, seq };
+        let acked = Acked { epoch, room, seq };
         let first = state.acked.entry(id).or_insert_with(|| acked.clone());
         // the memory store forgets the id of a message that it prunes; if the message arrives once
         // more after that, it is stored again

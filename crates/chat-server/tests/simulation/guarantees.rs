@@ -80,6 +80,17 @@ pub(crate) fn check(world: &World) {
             assert_eq!(held, expected, "the messages and their states are those of the store");
             let counts =
                 |acked: &Acked| acked.epoch.as_ref().is_some_and(|epoch| world.disk.has_epoch(epoch));
+            for edit in state.edits.values().filter(|edit| edit.room == room) {
+                let Some(Acked { seq, .. }) = edit.acked.as_ref().filter(|acked| counts(acked)) else {
+                    continue;
+                };
+                // retention may have removed the message
+                let Some(held) = stored.get(&edit.target) else { continue };
+                assert!(held.changed_seq >= Some(*seq), "an acked edit is not lost");
+                if held.changed_seq == Some(*seq) {
+                    assert_eq!(held.text.as_ref().map(|text| &text.body), Some(&edit.body));
+                }
+            }
             for (id, Acked { seq, .. }) in
                 state.acked.iter().filter(|(_, acked)| acked.room == room && counts(acked))
             {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chat_protocol::v2::{
-    Deleted, HistoryPage, Joined, MessageFrame, Presence, Since, StoredMessage, SyncFrame,
+    Deleted, Edited, HistoryPage, Joined, MessageFrame, Presence, Since, StoredMessage, SyncFrame,
 };
 use chat_protocol::{DeletedBy, Epoch, MessageId, UserId, Username};
 
@@ -131,6 +131,26 @@ impl Log {
             let before = self.messages.insert(seq, held);
             assert_eq!(before, None, "a message is posted once");
         }
+    }
+
+    pub(crate) fn on_edited(&mut self, edited: Edited) {
+        if !self.moves(edited.seq, edited.seq) {
+            return;
+        }
+        assert!(edited.target < edited.seq);
+        if let Some(held) = self.messages.get_mut(&edited.target)
+            && held.changed_seq < Some(edited.seq)
+        {
+            held.changed_seq = Some(edited.seq);
+            let text = held.text.as_mut().unwrap();
+            text.body = edited.body;
+        }
+    }
+
+    /// The numbers of the messages that this user has written and that are not deleted.
+    pub(crate) fn own(&self, user: &UserId) -> Vec<u64> {
+        let is_own = |held: &Held| held.text.as_ref().is_some_and(|text| text.user == *user);
+        self.messages.iter().filter(|(_, held)| is_own(held)).map(|(seq, _)| *seq).collect()
     }
 
     pub(crate) fn on_deleted(&mut self, deleted: &Deleted) {

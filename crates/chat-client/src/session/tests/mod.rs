@@ -1,5 +1,6 @@
 //! The session without a socket: commands and frames go in, frames and events come out.
 
+mod conformance;
 mod convergence;
 mod own_messages;
 mod resync;
