@@ -3,12 +3,13 @@
 use chat_protocol::Reference;
 use chat_rooms::{Delete, Edit, Membership, Outgoing, SendError};
 
-/// A command that becomes an event of the room.
+/// A command that becomes an event of the room. Changes are rare, and in a box: a connection does
+/// not reserve space for them.
 #[derive(Clone)]
 pub(super) enum Submission {
     Message(Outgoing),
-    Edit(Edit),
-    Delete(Delete),
+    Edit(Box<Edit>),
+    Delete(Box<Delete>),
 }
 
 impl Submission {
@@ -16,8 +17,8 @@ impl Submission {
     pub(super) async fn submit(self, member: &Membership) -> Result<(), SendError> {
         match self {
             Self::Message(message) => member.submit(message).await,
-            Self::Edit(edit) => member.submit_edit(edit).await,
-            Self::Delete(delete) => member.submit_delete(delete).await,
+            Self::Edit(edit) => Box::pin(member.submit_edit(*edit)).await,
+            Self::Delete(delete) => Box::pin(member.submit_delete(*delete)).await,
         }
     }
 

@@ -11,7 +11,7 @@ impl Session {
         if let Some(member) = self.member(&room, reference.as_ref()) {
             let mut delete = Delete::new(target);
             (delete.reference, delete.former_ids) = (reference, self.former_ids());
-            self.busy = Some(Busy::Sending(member, Submission::Delete(delete)));
+            self.busy = Some(Busy::Sending(member, Submission::Delete(Box::new(delete))));
         }
     }
 }

@@ -19,7 +19,7 @@ impl Session {
             let mut edit = Edit::new(target, body);
             (edit.id, edit.reference, edit.former_ids) = (id, reference, self.former_ids());
             edit.window = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
-            self.busy = Some(Busy::Sending(member, Submission::Edit(edit)));
+            self.busy = Some(Busy::Sending(member, Submission::Edit(Box::new(edit))));
         }
     }
 }
