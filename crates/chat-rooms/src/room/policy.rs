@@ -43,8 +43,12 @@ impl Room {
         loop {
             match self.context.history.settings(self.name.clone()).await {
                 Ok(settings) => {
-                    if self.lock().policy.replace(settings) {
+                    let is_newer = self.lock().policy.replace(settings);
+                    if is_newer {
                         self.remove_denied_later();
+                    } else {
+                        // a store that answers with an old version is asked again, but not at once
+                        sleep(delay).await;
                     }
                     return;
                 }

@@ -1,5 +1,6 @@
 //! SIGKILL under load: every acked message is stored once, every delivered message is stored, and a
-//! client that follows the cursor rule ends with the messages of the store, deleted ones included.
+//! client that follows the cursor rule ends with the messages of the store, edited and deleted ones
+//! included. No acked edit is lost.
 
 mod reader;
 
@@ -20,7 +21,7 @@ use serde_json::json;
 use tokio::sync::{Barrier, Notify};
 
 use crate::process::{Running, chatd};
-use reader::{Reader, State, seq, state};
+use reader::{Reader, State, edited, seq, state};
 
 const ROUNDS: usize = 50;
 const WRITERS: usize = 20;
@@ -29,6 +30,9 @@ const ROOMS: usize = 4;
 
 /// The maximum number of messages of a writer without an ack.
 const MAX_IN_FLIGHT: usize = 8;
+
+/// A writer edits each message whose number is divisible by this.
+const EDITED: u64 = 4;
 
 /// The writers whose messages are erased, again and again.
 const ERASED: std::ops::Range<usize> = 0..ROOMS;
@@ -67,6 +71,8 @@ struct Writer {
     unacked: Vec<String>,
     /// The number of each acked message, by id.
     acked: HashMap<String, u64>,
+    /// The number of the event of each edit, by the id of its message; `None` without an ack.
+    edits: HashMap<String, Option<u64>>,
 }
 
 impl Writer {
@@ -79,6 +85,13 @@ impl Writer {
         all_joined.wait().await;
         for id in self.unacked.clone() {
             if !self.send(&mut session, &id).await {
+                return;
+            }
+        }
+        // edits without an ack, and some of the others: each is carried out once
+        let again = self.edits.iter().filter(|(id, acked)| acked.is_none() || id.ends_with('7'));
+        for id in again.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            if !self.edit(&mut session, &id).await {
                 return;
             }
         }
@@ -95,13 +108,38 @@ impl Writer {
             match frame["type"].as_str().unwrap() {
                 "ack" => {
                     let id = frame["id"].as_str().unwrap().to_owned();
+                    if let Some(edit) = id.strip_prefix("edit:").and_then(|id| self.edits.get_mut(id)) {
+                        let number = seq(&frame);
+                        assert!(edit.is_none_or(|before| before == number), "carried out once: {frame}");
+                        *edit = Some(number);
+                        continue;
+                    }
                     self.unacked.retain(|unacked| *unacked != id);
-                    assert_eq!(self.acked.insert(id, frame["seq"].as_u64().unwrap()), None, "acked once");
+                    assert_eq!(self.acked.insert(id.clone(), seq(&frame)), None, "acked once");
                     acks.note();
+                    if seq(&frame).is_multiple_of(EDITED) {
+                        self.edits.insert(id.clone(), None);
+                        if !self.edit(&mut session, &id).await {
+                            return;
+                        }
+                    }
                 }
-                other => assert!(matches!(other, "message" | "deleted" | "presence"), "{frame}"),
+                // the message was erased meanwhile
+                "error" => assert_eq!(frame["code"], "not_found", "{frame}"),
+                other => {
+                    assert!(matches!(other, "message" | "edited" | "deleted" | "presence"), "{frame}");
+                }
             }
         }
+    }
+
+    /// Edits the acked message with this id.
+    async fn edit(&self, session: &mut Session, id: &str) -> bool {
+        let (target, own_id) = (self.acked[id], format!("edit:{id}"));
+        let frame = json!({
+            "type": "edit", "room": room(self.number), "target": target, "body": edited(id), "id": own_id,
+        });
+        session.client.try_send(&frame.to_string()).await
     }
 
     async fn send(&self, session: &mut Session, id: &str) -> bool {
@@ -164,6 +202,7 @@ async fn fifty_kills_lose_no_acked_and_no_delivered_message() {
             next: 0,
             unacked: Vec::new(),
             acked: HashMap::new(),
+            edits: HashMap::new(),
         })
         .collect();
     let mut readers: Vec<_> = (0..READERS).map(Reader::new).collect();
@@ -214,14 +253,20 @@ async fn fifty_kills_lose_no_acked_and_no_delivered_message() {
         let (log, _) = &stored[writer.number % ROOMS];
         let is_erased = ERASED.contains(&writer.number);
         for (id, seq) in &writer.acked {
-            let (found, _) = &log[seq];
-            let is_right = found.as_ref() == Some(id) || (is_erased && found.is_none());
+            let found = log[seq].id();
+            let is_right = found == Some(id) || (is_erased && found.is_none());
             assert!(is_right, "an acked message has the number of its ack: {found:?}, not {id}");
+        }
+        for (id, edit) in writer.edits.iter().filter_map(|(id, acked)| Some((id, (*acked)?))) {
+            let State { text, changed } = &log[&writer.acked[id]];
+            let is_right =
+                text.as_ref().is_some_and(|(_, body)| *body == edited(id)) && *changed == Some(edit);
+            assert!(is_right || (is_erased && text.is_none()), "no acked edit is lost: {text:?} {changed:?}");
         }
         assert!(writer.acked.len() > ROUNDS, "every round has acks: {}", writer.acked.len());
     }
     for (log, _) in &stored {
-        let ids: Vec<_> = log.values().filter_map(|(id, _)| id.as_ref()).collect();
+        let ids: Vec<_> = log.values().filter_map(State::id).collect();
         assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len(), "no message is stored twice");
     }
     for reader in &mut readers {
@@ -231,10 +276,10 @@ async fn fifty_kills_lose_no_acked_and_no_delivered_message() {
         let kept: BTreeMap<_, _> = log.range(first..).map(|(seq, state)| (*seq, state.clone())).collect();
         assert_eq!(reader.messages, kept, "the same messages in the same states");
         for (seq, id) in &reader.delivered {
-            let (found, changed) = &log[seq];
-            assert!(found.as_ref() == Some(id) || changed.is_some(), "every delivered message is stored");
+            let found = &log[seq];
+            assert!(found.id() == Some(id) || found.text.is_none(), "every delivered message is stored");
         }
-        let Reader { delivered, deletions, recoveries, .. } = reader;
-        assert!(delivered.len() > ROUNDS && *deletions > 0 && *recoveries > ROUNDS / 2);
+        let Reader { delivered, edits, deletions, recoveries, .. } = reader;
+        assert!(delivered.len() > ROUNDS && *edits > ROUNDS && *deletions > 0 && *recoveries > ROUNDS / 2);
     }
 }

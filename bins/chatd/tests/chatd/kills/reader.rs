@@ -10,19 +10,37 @@ use tokio::sync::Barrier;
 
 use super::room;
 
-/// A message: its id and the number of the last event that has changed it. The id of a deleted
-/// message is gone.
-pub(super) type State = (Option<String>, Option<u64>);
+/// The state of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct State {
+    /// The id and the text; `None` if the message was deleted.
+    pub(super) text: Option<(String, String)>,
+    /// The number of the last event that has changed it.
+    pub(super) changed: Option<u64>,
+}
+
+impl State {
+    pub(super) fn id(&self) -> Option<&String> {
+        self.text.as_ref().map(|(id, _)| id)
+    }
+}
+
+/// The text of a message after it was edited.
+pub(super) fn edited(id: &str) -> String {
+    format!("edited {id}")
+}
 
 /// The state of an item of a list, or of a `message`.
 pub(super) fn state(message: &Value) -> State {
     let is_deleted = message["deleted"] == json!(true);
-    let id = message["id"].as_str().map(str::to_owned);
-    assert_eq!(id.is_none(), is_deleted, "{message}");
-    if let Some(id) = &id {
-        assert_eq!(message["body"], format!("says {id}"));
+    let (id, body) = (message["id"].as_str(), message["body"].as_str());
+    assert_eq!((id.is_none(), body.is_none()), (is_deleted, is_deleted), "{message}");
+    let changed = message["changed_seq"].as_u64();
+    if let Some(id) = id {
+        let expected = if changed.is_some() { edited(id) } else { format!("says {id}") };
+        assert_eq!(body, Some(&*expected), "{message}");
     }
-    (id, message["changed_seq"].as_u64())
+    State { text: id.zip(body).map(|(id, body)| (id.to_owned(), body.to_owned())), changed }
 }
 
 pub(super) fn seq(frame: &Value) -> u64 {
@@ -38,6 +56,8 @@ pub(super) struct Reader {
     pub(super) messages: BTreeMap<u64, State>,
     /// The ids of all messages that were delivered, by number.
     pub(super) delivered: BTreeMap<u64, String>,
+    /// How many edits were delivered.
+    pub(super) edits: usize,
     /// How many deletions were delivered.
     pub(super) deletions: usize,
     /// How often everything was recovered.
@@ -47,7 +67,7 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn new(number: usize) -> Self {
         let (messages, delivered) = (BTreeMap::new(), BTreeMap::new());
-        Self { number, since: None, messages, delivered, deletions: 0, recoveries: 0 }
+        Self { number, since: None, messages, delivered, edits: 0, deletions: 0, recoveries: 0 }
     }
 
     /// Reads until the server is killed, or until everything up to the number `until` is there.
@@ -67,12 +87,21 @@ impl Reader {
                     self.moves(&frame);
                     self.hold(&frame);
                 }
+                "edited" => {
+                    self.moves(&frame);
+                    self.edits += 1;
+                    if let Some(held) = self.messages.get_mut(&frame["target"].as_u64().unwrap()) {
+                        let (id, _) = held.text.take().expect("a deleted message is not edited");
+                        assert_eq!(frame["body"], edited(&id));
+                        *held = State { text: Some((id.clone(), edited(&id))), changed: Some(seq(&frame)) };
+                    }
+                }
                 "deleted" => {
                     self.moves(&frame);
                     self.deletions += 1;
                     for target in frame["targets"].as_array().unwrap() {
                         if let Some(held) = self.messages.get_mut(&target.as_u64().unwrap()) {
-                            *held = (None, Some(seq(&frame)));
+                            *held = State { text: None, changed: Some(seq(&frame)) };
                         }
                     }
                 }
@@ -117,12 +146,12 @@ impl Reader {
 
     fn hold(&mut self, message: &Value) {
         let (seq, state) = (seq(message), state(message));
-        if let Some(id) = &state.0 {
+        if let Some(id) = state.id() {
             let before = self.delivered.insert(seq, id.clone());
             assert!(before.is_none_or(|before| before == *id), "a number belongs to one message");
         }
         if let Some(held) = self.messages.get(&seq) {
-            assert!(held.1 <= state.1, "no list is older than the stream: {message}");
+            assert!(held.changed <= state.changed, "no list is older than the stream: {message}");
         }
         self.messages.insert(seq, state);
     }
