@@ -241,7 +241,7 @@ impl Drop for Tail {
 #[cfg(test)]
 mod tests {
     use chat_history::Retention;
-    use chat_protocol::{Content, DeletedBy, RoomName, Text, Timestamp, UserId};
+    use chat_protocol::{Content, DeletedBy, Edit, RoomName, Text, Timestamp, UserId};
 
     use super::*;
 
@@ -307,6 +307,34 @@ mod tests {
         assert_eq!(changed(10), [1, 9, 11, 14]);
         assert_eq!((changed(14), changed(16)), (vec![14], vec![]));
         assert!(tail.changed_from(10).values().all(|message| message.text().is_none()));
+    }
+
+    #[test]
+    fn an_edit_changes_every_state_of_its_message() {
+        let edited = |seq, body: &str| {
+            let state = message(1, "first").edited(body.into(), Timestamp::from_millis(9), seq).unwrap();
+            StoredEvent::Edit(Arc::new(Edit::new(seq, Arc::new(state))))
+        };
+        let mut tail = Tail::default();
+        tail.push(StoredEvent::Message(message(1, "first")));
+        tail.push(posted(2));
+        tail.push(edited(3, "second"));
+        tail.push(edited(4, "third"));
+        let bodies = |tail: &Tail| {
+            let states = tail.events.iter().flat_map(|event| match event {
+                Recent::Message(message) | Recent::Edit(message) => vec![Arc::clone(message)],
+                Recent::Deletion(deletion) => deletion.messages.clone(),
+                Recent::RoomChange => Vec::new(),
+            });
+            let of_first = states.filter(|state| state.seq == 1);
+            of_first.map(|state| state.text().map(|text| text.body.to_string())).collect::<Vec<_>>()
+        };
+        assert_eq!(bodies(&tail), vec![Some("third".to_owned()); 3]);
+        assert_eq!(tail.changed_from(4).into_keys().collect::<Vec<_>>(), [1]);
+        tail.push(deletion(5, &[1]));
+        assert_eq!(bodies(&tail), vec![None; 4], "no text of a deleted message stays");
+        assert_eq!(tail.bytes, tail.events.iter().map(Recent::size).sum::<usize>());
+        assert_eq!(seqs(&tail, 1), Some(vec![1, 2]));
     }
 
     #[test]

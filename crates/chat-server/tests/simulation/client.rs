@@ -384,8 +384,8 @@ impl Connection<'_> {
             }
             ServerFrame::Error(error) => match error.code {
                 ErrorCode::StoreUnavailable => self.client.state.lock().on_uncertain_outcome(),
-                // the message was deleted meanwhile, or retention has removed it; in the other cases
-                // the client retries later
+                // the message was deleted meanwhile, or retention has removed it; in the other
+                // cases the client retries later
                 ErrorCode::NotFound
                 | ErrorCode::UsernameTaken
                 | ErrorCode::NotInRoom
