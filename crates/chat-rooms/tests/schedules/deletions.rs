@@ -1,11 +1,11 @@
-//! Messages are deleted and settings are changed while members send, join and resync, with a store
-//! that fails.
+//! Messages are edited and deleted, and settings are changed, while members send, join and resync,
+//! with a store that fails.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chat_protocol::{DeletedBy, Event, MayPost, Message, RoomSettings, Since};
-use chat_rooms::{Engine, Membership, Resync};
+use chat_rooms::{Edit, Engine, Membership, Resync};
 use shuttle::future::{block_on, spawn, yield_now};
 use shuttle::rand::{Rng, thread_rng};
 
@@ -62,6 +62,7 @@ impl View {
                 self.step(change.seq, change.seq, []);
                 (self.settings, self.has_exact_settings) = (Arc::new(change.settings.clone()), true);
             }
+            Event::Edited(edit) => self.step(edit.seq, edit.seq, [&edit.message]),
             Event::Deleted(deletion) => self.step(deletion.seq, deletion.seq, &deletion.messages),
             Event::Sync(range) => match &range.outcome {
                 Some(outcome) => {
@@ -144,9 +145,12 @@ impl Reader {
     }
 }
 
+/// Sends messages, and edits one of the first messages, which may be of another user.
 async fn sends(reader: Reader, name: &'static str) -> Reader {
     for number in 0..3 {
         reader.member.submit(outgoing(&format!("{name}.{number}"))).await.unwrap();
+        let target = thread_rng().gen_range(1..4);
+        reader.member.submit_edit(Edit::new(target, format!("{name}.{number} edited"))).await.unwrap();
     }
     reader
 }
@@ -222,14 +226,19 @@ fn everyone_sees_the_room_as_it_is_stored() {
                 let own = stored
                     .iter()
                     .filter_map(|message| message.text())
-                    .filter(|text| text.from.as_str() == name);
+                    .filter(|text| text.from.as_str() == name && text.edited_at.is_none());
                 assert!(own.map(|text| &text.body).is_sorted(), "{name} has sent them in this order");
             }
             let at = |seq: u64| stored.iter().find(|message| message.seq == seq);
             assert!(deleted.iter().all(|seq| at(*seq).unwrap().text().is_none()), "{deleted:?}");
             for reader in &readers {
                 reader.catch_up(&engine, &store).await;
-                assert!(acks(&reader.log.events()).iter().all(|ack| at(ack.seq).is_some()));
+                assert!(
+                    acks(&reader.log.events())
+                        .iter()
+                        .filter(|ack| ack.id.is_some())
+                        .all(|ack| ack.seq.is_some_and(|seq| at(seq).is_some()))
+                );
             }
         });
     });

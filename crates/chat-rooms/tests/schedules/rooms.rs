@@ -76,7 +76,7 @@ fn check(visit: &Visit, stored: &[Arc<Message>]) {
             is_answered(std::slice::from_ref(event), ack.reference.as_ref().unwrap().as_str())
         });
         let of_message = events.iter().position(|event| {
-            messages(std::slice::from_ref(event)).first().is_some_and(|(seq, _)| *seq == ack.seq)
+            messages(std::slice::from_ref(event)).first().is_some_and(|(seq, _)| Some(*seq) == ack.seq)
         });
         assert!(of_message.is_none_or(|message| message > of_ack.unwrap()));
     }
