@@ -71,7 +71,7 @@ struct Stalled {
     runtime: Runtime,
     engine: Engine,
     encoding: EncodingId,
-    _busy: Membership,
+    _busy: Arc<Membership>,
     _folder: tempfile::TempDir,
 }
 
@@ -91,8 +91,11 @@ impl Stalled {
                 .start()
                 .await
                 .unwrap();
-            let busy = join(&engine, "ana", BUSY, encoding).await;
-            busy.submit(STALLS).await.unwrap();
+            let busy = Arc::new(join(&engine, "ana", BUSY, encoding).await);
+            // in a task of its own: a message that is stored quickly is sent to the room by its
+            // sender, who then stays in the encoding
+            let sender = Arc::clone(&busy);
+            tokio::spawn(async move { sender.submit(STALLS).await.map(drop) });
             (engine, busy)
         });
         stalled.recv_timeout(Duration::from_secs(20)).expect("the room is busy");

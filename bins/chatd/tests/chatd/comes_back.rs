@@ -152,14 +152,13 @@ fn entry(message: &StoredMessage) -> (u64, String) {
     (*seq, body.to_string())
 }
 
-/// Reads messages and returns them in order.
+/// Reads the messages of a client that has joined, and returns them in order.
 async fn read(
     client: Client,
     mut events: Events,
     mut newest: watch::Receiver<Option<u64>>,
 ) -> BTreeMap<u64, String> {
     let (mut seen, mut last) = (BTreeMap::new(), 0);
-    client.join(&lobby(), JoinOptions::default()).await.unwrap();
     while newest.borrow().is_none_or(|newest| last < newest) {
         let event = tokio::select! {
             event = events.next() => event.expect("it goes on"),
@@ -210,6 +209,8 @@ async fn every_message_is_delivered_exactly_once_over_broken_connections_and_res
     let mut reading = Vec::new();
     for number in 0..READERS {
         let (client, events) = connect(&line, &format!("reader{number}")).await;
+        // before the first message
+        client.join(&lobby(), JoinOptions::default()).await.unwrap();
         reading.push(tokio::spawn(read(client, events, newest.clone())));
     }
     let mut writing = Vec::new();
