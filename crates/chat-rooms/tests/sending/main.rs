@@ -163,7 +163,7 @@ async fn the_send_window_limits_messages_in_flight() {
     // a message leaves the window shortly after its result is known
     let open = async {
         while !window.is_open() {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(20), open).await.expect("the window is open");
