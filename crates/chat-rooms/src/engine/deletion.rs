@@ -2,7 +2,6 @@
 
 use chat_history::{AppendError, Appended, HistoryError, NewDeletion, StoredEvent};
 use chat_protocol::{DeletedBy, RoomName};
-use tokio::sync::oneshot;
 
 use crate::Engine;
 use crate::member::pending_append::PendingAct;
@@ -50,17 +49,10 @@ impl Engine {
     }
 
     async fn delete(&self, deletion: NewDeletion) -> Result<usize, HistoryError> {
-        let (reply, outcome) = oneshot::channel();
-        let act = PendingAct::begin(&self.shared, &deletion.room, reply);
-        // without its newest number, the room would take everything before the deletion for a gap
-        act.room().load().await?;
-        self.shared.context.history.append(deletion.into(), Box::new(move |outcome| act.settle(outcome)));
-        match outcome.await {
-            Ok(Ok(Appended::Stored(StoredEvent::Deletion(deletion)))) => Ok(deletion.messages.len()),
-            Ok(Ok(_) | Err(AppendError::NotFound)) => Ok(0),
-            Ok(Err(AppendError::Unavailable(error))) => Err(error),
-            Ok(Err(error)) => Err(HistoryError::other(error)),
-            // the act settles when it is dropped
+        match PendingAct::append(&self.shared, deletion.into()).await {
+            Ok(Appended::Stored(StoredEvent::Deletion(deletion))) => Ok(deletion.messages.len()),
+            Ok(_) | Err(AppendError::NotFound) => Ok(0),
+            Err(AppendError::Unavailable(error)) => Err(error),
             Err(error) => Err(HistoryError::other(error)),
         }
     }

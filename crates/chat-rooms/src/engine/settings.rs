@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use chat_history::{AppendError, Appended, HistoryError, NewRoomChange};
 use chat_protocol::{RoomName, RoomSettings};
-use tokio::sync::oneshot;
 
 use crate::Engine;
 use crate::member::pending_append::PendingAct;
@@ -48,17 +47,10 @@ impl Engine {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub async fn configure(&self, room: &RoomName, settings: RoomSettings) -> Result<bool, HistoryError> {
-        let (reply, outcome) = oneshot::channel();
-        let act = PendingAct::begin(&self.shared, room, reply);
-        // without its newest number, the room would take everything before the change for a gap
-        act.room().load().await?;
         let change = NewRoomChange::new(room.clone(), settings);
-        self.shared.context.history.append(change.into(), Box::new(move |outcome| act.settle(outcome)));
-        match outcome.await {
-            Ok(Ok(appended)) => Ok(matches!(appended, Appended::Stored(_))),
-            Ok(Err(AppendError::Unavailable(error))) => Err(error),
-            Ok(Err(error)) => Err(HistoryError::other(error)),
-            // the act settles when it is dropped
+        match PendingAct::append(&self.shared, change.into()).await {
+            Ok(appended) => Ok(matches!(appended, Appended::Stored(_))),
+            Err(AppendError::Unavailable(error)) => Err(error),
             Err(error) => Err(HistoryError::other(error)),
         }
     }

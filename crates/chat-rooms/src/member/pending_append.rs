@@ -189,7 +189,7 @@ pub(crate) struct PendingAct {
 
 impl PendingAct {
     /// Begins an act in a room, which is created if necessary.
-    pub(crate) fn begin(shared: &Arc<Registry>, name: &RoomName, reply: ActReply) -> Self {
+    fn begin(shared: &Arc<Registry>, name: &RoomName, reply: ActReply) -> Self {
         loop {
             let room = shared.open_room(name);
             if room.begin_act() {
@@ -201,13 +201,24 @@ impl PendingAct {
         }
     }
 
-    pub(crate) fn room(&self) -> &Room {
-        &self.room
+    /// Has the store carry out an event, and returns the outcome once the room has it. Not
+    /// cancel-safe: the event may be stored although the future is dropped.
+    ///
+    /// # Errors
+    /// [`AppendError`] from the store.
+    pub(crate) async fn append(shared: &Arc<Registry>, event: NewEvent) -> Result<Appended, AppendError> {
+        let (reply, outcome) = oneshot::channel();
+        let act = Self::begin(shared, event.room(), reply);
+        // without its newest number, the room would take everything before the event for a gap
+        act.room.load().await?;
+        shared.context.history.append(event, Box::new(move |outcome| act.settle(outcome)));
+        // the act settles when it is dropped
+        outcome.await.unwrap_or_else(|error| Err(HistoryError::other(error).into()))
     }
 
     /// Hands the outcome to the room. Called by the writer of the store: it must not wait for the
     /// room.
-    pub(crate) fn settle(mut self, outcome: Result<Appended, AppendError>) {
+    fn settle(mut self, outcome: Result<Appended, AppendError>) {
         self.settle_once(outcome);
     }
 
