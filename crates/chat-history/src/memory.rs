@@ -111,7 +111,7 @@ impl MemoryHistory {
 impl Rooms {
     /// `digest` is that of an idempotent message.
     fn append(&mut self, new: NewMessage, digest: Option<u64>) -> Result<Appended, AppendError> {
-        let version = self.settings.get(&new.room).map_or(0, |settings| settings.version);
+        let version = self.policy_version(&new.room);
         let log = self.log(&new.room);
         let seq = log.newest + 1;
         let claim = digest.map(|digest| {
@@ -137,6 +137,10 @@ impl Rooms {
         self.bytes = self.bytes + after - before;
         self.evict();
         Ok(Appended::Stored(StoredEvent::Message(message)))
+    }
+
+    fn policy_version(&self, room: &RoomName) -> u64 {
+        self.settings.get(room).map_or(0, |settings| settings.version)
     }
 
     /// The room, created if there is none.
@@ -169,7 +173,7 @@ impl Rooms {
 
     /// `digest` is that of an edit with an id.
     fn edit(&mut self, edit: &NewEdit, digest: Option<u64>) -> Result<Appended, AppendError> {
-        let version = self.settings.get(&edit.room).map_or(0, |settings| settings.version);
+        let version = self.policy_version(&edit.room);
         let log = self.logs.get_mut(&edit.room).ok_or(AppendError::NotFound)?;
         let (before, seq, now) = (log.bytes, log.newest + 1, Timestamp::now());
         let key = edit.authors.first().cloned().zip(edit.id.clone()).zip(digest);
@@ -190,9 +194,8 @@ impl Rooms {
         if edit.is_late(message.sent_at, now) {
             return Err(AppendError::TooLate);
         }
-        let is_same = text.body == edit.body;
         Permission::check(edit.permission, version).map_err(|reason| reason.into_error(edit.clone()))?;
-        if is_same {
+        if text.body == edit.body {
             return Ok(Appended::Unchanged);
         }
         let edited = |message: &Message| message.edited(Arc::clone(&edit.body), now, seq);

@@ -144,19 +144,16 @@ impl Flush<'_> {
             NewEvent::Message(message) => message,
             NewEvent::Edit(edit) => {
                 write_messages(connection, unwritten)?;
-                if let (Some(digest), Some(id), Some(user)) = (digest, &edit.id, edit.authors.first()) {
-                    let claim = Claim { user, from: &edit.from, id };
-                    if let Some(first) = ids.first(connection, room.id, claim, *now)? {
-                        return Ok(change::repeated_edit(digest, &first));
-                    }
-                }
-                let (authors, from, id) = (Arc::clone(&edit.authors), edit.from.clone(), edit.id.clone());
-                let seq = room.next_seq;
-                let outcome = change::edit(connection, room, edit, *now)?;
-                if let (Ok(Appended::Stored(_)), Some(digest), Some(id), Some(user)) =
-                    (&outcome, digest, &id, authors.first())
+                let claim = Claim::of_edit(&edit).zip(digest);
+                if let Some((claim, digest)) = claim
+                    && let Some(first) = ids.first(connection, room.id, claim, *now)?
                 {
-                    ids.claim(connection, room.id, Claim { user, from: &from, id }, digest, seq, *now)?;
+                    return Ok(change::repeated_edit(digest, &first));
+                }
+                let seq = room.next_seq;
+                let outcome = change::edit(connection, room, &edit, *now)?;
+                if let (Ok(Appended::Stored(_)), Some((claim, digest))) = (&outcome, claim) {
+                    ids.claim(connection, room.id, claim, digest, seq, *now)?;
                 }
                 return Ok(outcome);
             }

@@ -27,7 +27,7 @@ fn overwriting<T>(
 pub(super) fn edit(
     connection: &mut SqliteConnection,
     room: &mut Room,
-    edit: NewEdit,
+    edit: &NewEdit,
     now: Timestamp,
 ) -> QueryResult<Result<Appended, AppendError>> {
     let target = signed(edit.target);
@@ -50,7 +50,7 @@ pub(super) fn edit(
         return Ok(Err(AppendError::TooLate));
     }
     if let Err(reason) = Permission::check(edit.permission, unsigned(room.policy_version)) {
-        return Ok(Err(reason.into_error(edit)));
+        return Ok(Err(reason.into_error(edit.clone())));
     }
     if text.body == edit.body {
         return Ok(Ok(Appended::Unchanged));

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use super::append::{ROWS_PER_INSERT, insert};
 use super::id_index::IdIndex;
 use super::schema::{Shared, message_ids, unsigned};
-use crate::{HistoryError, HistoryErrorKind, NewMessage};
+use crate::{HistoryError, HistoryErrorKind, NewEdit, NewMessage};
 
 /// How long an id is recognised, in milliseconds.
 const KEPT_FOR: i64 = 24 * 60 * 60 * 1_000;
@@ -59,6 +59,11 @@ pub(super) struct Claim<'a> {
 impl<'a> Claim<'a> {
     pub(super) fn of(message: &'a NewMessage) -> Self {
         Self { user: &message.user, from: &message.from, id: &message.id }
+    }
+
+    /// `None` if the edit has no id.
+    pub(super) fn of_edit(edit: &'a NewEdit) -> Option<Self> {
+        Some(Self { user: edit.authors.first()?, from: &edit.from, id: edit.id.as_ref()? })
     }
 
     fn key(self, room_id: i64) -> Key<'a> {
