@@ -18,6 +18,17 @@ fn server(frame: &ServerFrame) -> String {
     text
 }
 
+fn smallest_limits() -> WelcomeLimits {
+    WelcomeLimits {
+        message_bytes: 1,
+        messages_per_second: 0,
+        burst: 0,
+        rooms: 1,
+        sessions: 1,
+        edit_window_s: 0,
+    }
+}
+
 #[test]
 fn server_frames_with_all_fields_are_written() {
     let frames = [
@@ -179,14 +190,7 @@ fn server_frames_with_only_required_fields_are_written() {
             guest_token: None,
             expires_at: None,
             server: "chatd 0.1.0".into(),
-            limits: WelcomeLimits {
-                message_bytes: 1,
-                messages_per_second: 0,
-                burst: 0,
-                rooms: 1,
-                sessions: 1,
-                edit_window_s: 0,
-            },
+            limits: smallest_limits(),
             heartbeat_ms: 25_000,
         }),
         ServerFrame::Joined(Joined {
@@ -313,14 +317,7 @@ fn debug_omits_the_guest_token_of_a_welcome() {
         guest_token: Some(guest_token()),
         expires_at: None,
         server: "chatd 0.1.0".into(),
-        limits: WelcomeLimits {
-            message_bytes: 1,
-            messages_per_second: 0,
-            burst: 0,
-            rooms: 1,
-            sessions: 1,
-            edit_window_s: 0,
-        },
+        limits: smallest_limits(),
         heartbeat_ms: 25_000,
     };
     assert!(!format!("{welcome:?}").contains(&guest_token().to_text()));
