@@ -84,11 +84,7 @@ browserTest('an own message is deleted after a second click', async (fixture) =>
 
 browserTest('an edit that the server refuses stays in the box, with the reason', async (fixture) => {
   const server = await fixture.server();
-  const context = await fixture.context();
-  const ana = await fixture.user(server, 'ana', 'lobby', { context });
-  const second = await fixture.visitor(server, '/', { context });
-  await second.page.keyboard.press('Enter');
-  await second.waitForRoom('lobby');
+  const [ana, second] = await fixture.twoTabs(server, 'ana');
   await ana.sendAndWait('mine');
   await act(ana, 'mine', 'edit');
   await act(second, 'mine', 'delete');

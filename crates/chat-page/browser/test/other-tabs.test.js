@@ -8,16 +8,6 @@ const name = (user) => user.page.locator('#entry-name').inputValue();
 const rooms = (user) => user.page.locator('#rooms-list li').evaluateAll((items) => items.map((item) => item.dataset.room));
 const isMine = async (user, text) => /\bmine\b/.test(await (await user.waitForMessage(text)).getAttribute('class'));
 
-async function twoTabs(fixture) {
-  const server = await fixture.server();
-  const context = await fixture.context();
-  const ana = await fixture.user(server, 'ana', 'lobby', { context });
-  const second = await fixture.visitor(server, '/', { context });
-  await second.page.keyboard.press('Enter');
-  await second.waitForRoom('lobby');
-  return { server, context, ana, second };
-}
-
 browserTest('two tabs with the same name are one user', async (fixture) => {
   const server = await fixture.server();
   const context = await fixture.context();
@@ -56,7 +46,8 @@ browserTest('two tabs with the same name are one user', async (fixture) => {
 });
 
 browserTest('a second tab has the same rooms, and leaves them for itself', async (fixture) => {
-  const { server, ana, second } = await twoTabs(fixture);
+  const server = await fixture.server();
+  const [ana, second] = await fixture.twoTabs(server, 'ana');
   await ana.joinRoom('tea');
   const ben = await fixture.bot(server, 'ben', 'tea');
   await second.page.reload();
@@ -70,7 +61,7 @@ browserTest('a second tab has the same rooms, and leaves them for itself', async
 });
 
 browserTest('a message that was sent in another tab is not unread', async (fixture) => {
-  const { ana, second } = await twoTabs(fixture);
+  const [ana, second] = await fixture.twoTabs(await fixture.server(), 'ana');
   await ana.joinRoom('tea');
   await second.joinRoom('tea');
   await second.page.keyboard.press('Alt+ArrowUp');

@@ -61,12 +61,12 @@ export class Composer {
   }
 
   /** Edits a message of the user: its text is in the box until it is sent or given up. */
-  edit(message) {
+  edit(message, text = message.body) {
     this.#setEdited(message);
-    this.#text.value = message.body;
+    this.#text.value = text;
     this.#showError('');
     this.#resize();
-    this.#text.setSelectionRange(message.body.length, message.body.length);
+    this.#text.setSelectionRange(text.length, text.length);
     this.focus();
   }
 
@@ -95,9 +95,7 @@ export class Composer {
     } catch (error) {
       if (room !== this.#room) return;
       // What the user wrote is not lost.
-      this.edit(message);
-      this.#text.value = body;
-      this.#resize();
+      this.edit(message, body);
       this.#showError(`Not saved. ${inWords(error)}`);
     }
   }

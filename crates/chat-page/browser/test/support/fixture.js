@@ -89,6 +89,16 @@ export class Fixture {
     return user;
   }
 
+  /** Two tabs of the browser of a user who is in the lobby. */
+  async twoTabs(at, name) {
+    const context = await this.context();
+    const first = await this.user(at, name, 'lobby', { context });
+    const second = await this.visitor(at, '/', { context });
+    await second.page.keyboard.press('Enter');
+    await second.waitForRoom('lobby');
+    return [first, second];
+  }
+
   /** A user in the room who has no browser. */
   async bot(at, name, room = 'lobby', options = {}) {
     const bot = await Bot.join(at, name, room, options);
