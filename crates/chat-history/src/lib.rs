@@ -3,6 +3,7 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+mod event;
 mod memory;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -10,12 +11,15 @@ mod store;
 mod users;
 
 pub use error::{AppendError, HistoryError, HistoryErrorKind};
+pub use event::{
+    MAX_TARGETS, NewDeletion, NewEdit, NewEvent, NewMessage, NewRoomChange, NotPermitted, Permission,
+    StoredEvent,
+};
 pub use memory::{MemoryHistory, MemoryUserMessages};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteHistory, SqliteUserMessages};
 pub use store::{
-    Appended, Changed, Count, Durability, Extent, HistoryStore, MAX_PAGE_BYTES, MAX_TARGETS, Messages,
-    NewDeletion, NewEdit, NewEvent, NewMessage, NewRoomChange, NotPermitted, OnAppended, Page, Permission,
-    Retention, StoredEvent, StoredSettings,
+    Appended, Changed, Count, Durability, Extent, HistoryStore, MAX_PAGE_BYTES, Messages, OnAppended, Page,
+    Retention, StoredSettings,
 };
 pub use users::{Cursor, InvalidCursor, MessageKey, Step, UserMessages, UserQuery};

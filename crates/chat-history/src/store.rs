@@ -4,330 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::{
-    Content, DeletedBy, Deletion, Edit, Epoch, Message, MessageId, RoomChange, RoomName, RoomSettings, Text,
-    Timestamp, UserId, Username,
-};
+use chat_protocol::{Epoch, Message, RoomName, RoomSettings, Timestamp, UserId};
 use futures::future::{BoxFuture, FutureExt};
-use sha2::{Digest, Sha256};
 
-use crate::{AppendError, HistoryError};
-
-/// An event that is not stored yet and has no number.
-///
-/// The enum is exhaustive: a store has to support each kind of event, so a new kind is meant to
-/// break its build.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NewEvent {
-    /// A message is posted.
-    Message(NewMessage),
-    /// The author replaces the text of a message.
-    Edit(NewEdit),
-    /// Messages are deleted.
-    Deletion(NewDeletion),
-    /// The settings of the room are changed.
-    RoomChange(NewRoomChange),
-}
-
-impl NewEvent {
-    /// The room in which the event happens.
-    pub fn room(&self) -> &RoomName {
-        match self {
-            Self::Message(message) => &message.room,
-            Self::Edit(edit) => &edit.room,
-            Self::Deletion(deletion) => &deletion.room,
-            Self::RoomChange(change) => &change.room,
-        }
-    }
-}
-
-impl From<NewMessage> for NewEvent {
-    fn from(message: NewMessage) -> Self {
-        Self::Message(message)
-    }
-}
-
-impl From<NewEdit> for NewEvent {
-    fn from(edit: NewEdit) -> Self {
-        Self::Edit(edit)
-    }
-}
-
-impl From<NewDeletion> for NewEvent {
-    fn from(deletion: NewDeletion) -> Self {
-        Self::Deletion(deletion)
-    }
-}
-
-impl From<NewRoomChange> for NewEvent {
-    fn from(change: NewRoomChange) -> Self {
-        Self::RoomChange(change)
-    }
-}
-
-/// A change of the settings of a room, before it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct NewRoomChange {
-    /// The room.
-    pub room: RoomName,
-    /// All settings, as they are afterwards.
-    pub settings: RoomSettings,
-}
-
-impl NewRoomChange {
-    /// The change that leads to these settings.
-    pub fn new(room: RoomName, settings: RoomSettings) -> Self {
-        Self { room, settings }
-    }
-}
-
-/// The deletion of messages of one room, before it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct NewDeletion {
-    /// The room.
-    pub room: RoomName,
-    /// The numbers of the messages, at most [`MAX_TARGETS`].
-    pub targets: Vec<u64>,
-    /// Who deletes them.
-    pub by: DeletedBy,
-    /// The ids of the user who deletes them. If they are all of this user, they are deleted by
-    /// their author. `None`: they may be of anyone.
-    pub authors: Option<Arc<[UserId]>>,
-}
-
-/// The maximum number of messages that one event deletes.
-pub const MAX_TARGETS: usize = 500;
-
-impl NewDeletion {
-    /// The deletion of the messages with these numbers, in as many events as it takes.
-    pub fn batches(room: &RoomName, targets: &[u64], by: DeletedBy) -> impl Iterator<Item = Self> {
-        let event =
-            move |targets: &[u64]| Self { room: room.clone(), targets: targets.to_vec(), by, authors: None };
-        targets.chunks(MAX_TARGETS).map(event)
-    }
-
-    /// The deletion of one message by a user with these ids: by its author, or with `moderates` by
-    /// a moderator who may delete the messages of others, too.
-    pub fn by_user(room: RoomName, target: u64, authors: Arc<[UserId]>, moderates: bool) -> Self {
-        let by = if moderates { DeletedBy::Moderator } else { DeletedBy::Author };
-        Self { room, targets: vec![target], by, authors: Some(authors) }
-    }
-
-    /// Who deletes the messages, if they are or are not all of the user who does; `None` if that
-    /// user may not. For implementations of a store.
-    pub fn deleted_by(&self, is_own: bool) -> Option<DeletedBy> {
-        match (&self.authors, self.by) {
-            (Some(_), _) if is_own => Some(DeletedBy::Author),
-            (Some(_), DeletedBy::Author) => None,
-            (_, by) => Some(by),
-        }
-    }
-
-    /// Whether this is the user who deletes the messages. For implementations of a store.
-    pub fn is_author(&self, user: &str) -> bool {
-        self.authors.iter().flat_map(|authors| authors.iter()).any(|author| author.as_str() == user)
-    }
-}
-
-/// An edit before it is stored: the author of a message replaces its text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct NewEdit {
-    /// The room.
-    pub room: RoomName,
-    /// The number of the message.
-    pub target: u64,
-    /// The ids of the user, of which one has to be that of the author. The first one is the user's
-    /// id now.
-    pub authors: Arc<[UserId]>,
-    /// The user's name at this time.
-    pub from: Username,
-    /// The new text, as it was sent.
-    pub body: Arc<str>,
-    /// The user's id for the edit, to recognise it if it is repeated.
-    pub id: Option<MessageId>,
-    /// Whether the user may post, by the policy of the room. `None`: there is nothing to check.
-    pub permission: Option<Permission>,
-    /// The maximum age of a message that is edited. `None`: any age.
-    pub window: Option<Duration>,
-}
-
-/// As [`DIGEST_DOMAIN`], for edits.
-const EDIT_DIGEST_DOMAIN: &[u8] = b"chatd edit\0";
-
-impl NewEdit {
-    /// The edit of the message `target` by the user with these ids, of which the first one is the
-    /// user's id now.
-    pub fn new(
-        room: RoomName,
-        target: u64,
-        authors: Arc<[UserId]>,
-        from: Username,
-        body: impl Into<Arc<str>>,
-    ) -> Self {
-        let body = body.into();
-        Self { room, target, authors, from, body, id: None, permission: None, window: None }
-    }
-
-    /// A digest of the message's number and the new text: see [`NewMessage::digest`].
-    pub fn digest(&self) -> u64 {
-        let hash = Sha256::new()
-            .chain_update(EDIT_DIGEST_DOMAIN)
-            .chain_update(self.target.to_be_bytes())
-            .chain_update(&*self.body);
-        first_64_bits(&hash.finalize())
-    }
-
-    /// Whether it is too late to edit a message of this time.
-    pub fn is_late(&self, sent_at: Timestamp, now: Timestamp) -> bool {
-        self.window.is_some_and(|window| sent_at < now.saturating_sub(window))
-    }
-}
-
-fn first_64_bits(hash: &[u8]) -> u64 {
-    hash.iter().take(8).fold(0, |digest, byte| digest << 8 | u64::from(*byte))
-}
-
-/// A message that is not stored yet and has no number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct NewMessage {
-    /// The room.
-    pub room: RoomName,
-    /// The author.
-    pub user: UserId,
-    /// The author's name at this time.
-    pub from: Username,
-    /// The text, as it was sent.
-    pub body: Arc<str>,
-    /// The id of the message.
-    pub id: MessageId,
-    /// Whether the author chose the id, so that a message with the same id is a duplicate. An id
-    /// that the server has generated is unique anyway.
-    pub idempotent: bool,
-    /// Whether the author may post, by the policy of the room. `None`: there is nothing to check.
-    pub permission: Option<Permission>,
-}
-
-/// What a check of a room's policy has shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Permission {
-    /// The version of the policy.
-    pub version: u64,
-    /// Whether it allows the event.
-    pub is_allowed: bool,
-}
-
-impl Permission {
-    /// The result of a check against this version.
-    pub fn new(version: u64, is_allowed: bool) -> Self {
-        Self { version, is_allowed }
-    }
-
-    /// Whether an event may be stored in a room whose policy has the version `current`; if not, the
-    /// reason. For implementations of a store.
-    ///
-    /// # Errors
-    /// [`NotPermitted`].
-    pub fn check(permission: Option<Self>, current: u64) -> Result<(), NotPermitted> {
-        match permission {
-            Some(Self { version, .. }) if version != current => Err(NotPermitted::Outdated),
-            Some(Self { is_allowed: false, .. }) => Err(NotPermitted::Denied),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Why an event may not be stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotPermitted {
-    /// The room has another version of the policy than the one that was checked.
-    Outdated,
-    /// The policy does not allow it.
-    Denied,
-}
-
-impl NotPermitted {
-    /// The result for an event that was not stored because of this.
-    pub fn into_error(self, event: impl Into<NewEvent>) -> AppendError {
-        match self {
-            Self::Outdated => AppendError::PolicyChanged(Box::new(event.into())),
-            Self::Denied => AppendError::NotAllowed,
-        }
-    }
-}
-
-/// What the hash of a command begins with, so that no other kind of command has the same digest.
-const DIGEST_DOMAIN: &[u8] = b"chatd message\0";
-
-impl NewMessage {
-    /// A message with an id that the server has generated, of the user `user`, whose name is
-    /// `from`.
-    pub fn new(
-        room: RoomName,
-        user: UserId,
-        from: Username,
-        body: impl Into<Arc<str>>,
-        id: MessageId,
-    ) -> Self {
-        Self { room, user, from, body: body.into(), id, idempotent: false, permission: None }
-    }
-
-    /// A digest of what the author has sent: the first 64 bits of a SHA-256 hash. A store keeps it
-    /// with an id to recognise a duplicate although the message was deleted, pruned or changed.
-    /// Each version and each process computes the same digest. Two messages of different texts have
-    /// different digests, except with a probability of 2^-64.
-    pub fn digest(&self) -> u64 {
-        first_64_bits(&Sha256::new().chain_update(DIGEST_DOMAIN).chain_update(&*self.body).finalize())
-    }
-
-    /// The message with its number, as stored at this time.
-    pub fn numbered(self, seq: u64, sent_at: Timestamp) -> Message {
-        let Self { room, user, from, body, id, .. } = self;
-        Message::new(room, seq, sent_at, Content::Text(Text::new(id, user, from, body)))
-    }
-
-    /// Sets whether the author chose the id, so that a message with the same id is a duplicate.
-    #[must_use]
-    pub fn idempotent(self, idempotent: bool) -> Self {
-        Self { idempotent, ..self }
-    }
-
-    /// Sets whether the author may post, by the policy of the room.
-    #[must_use]
-    pub fn permission(self, permission: Permission) -> Self {
-        Self { permission: Some(permission), ..self }
-    }
-}
-
-/// An event that is stored and has a number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StoredEvent {
-    /// A message was posted.
-    Message(Arc<Message>),
-    /// The author has replaced the text of a message.
-    Edit(Arc<Edit>),
-    /// Messages were deleted.
-    Deletion(Arc<Deletion>),
-    /// The settings of the room were changed, and with them its policy, which has this version now.
-    RoomChange(Arc<RoomChange>, u64),
-}
-
-impl StoredEvent {
-    /// The number of the event in its room.
-    pub fn seq(&self) -> u64 {
-        match self {
-            Self::Message(message) => message.seq,
-            Self::Edit(edit) => edit.seq,
-            Self::Deletion(deletion) => deletion.seq,
-            Self::RoomChange(change, _) => change.seq,
-        }
-    }
-}
+use crate::{AppendError, HistoryError, NewEvent, StoredEvent};
 
 /// The result of an append.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -575,9 +255,10 @@ pub trait HistoryStore: fmt::Debug + Send + Sync + 'static {
     /// The queue is not bounded: the caller has to limit how much it appends. `on_appended`
     /// receives the result.
     ///
-    /// A message that a check does not [permit](NewMessage::permission) is not stored, unless it
-    /// repeats one that is: the result is [`AppendError::PolicyChanged`] if the policy of the room
-    /// has another version than the one that was checked, or else [`AppendError::NotAllowed`].
+    /// A message that a check does not [permit](crate::NewMessage::permission) is not stored,
+    /// unless it repeats one that is: the result is [`AppendError::PolicyChanged`] if the policy of
+    /// the room has another version than the one that was checked, or else
+    /// [`AppendError::NotAllowed`].
     ///
     /// A change of the settings raises the version of the room's policy by one. If the settings are
     /// as they were, the result is [`Appended::Unchanged`].
@@ -585,23 +266,23 @@ pub trait HistoryStore: fmt::Debug + Send + Sync + 'static {
     /// A deletion removes the text, the author and the author's id from those of its targets that
     /// exist and are not deleted yet. If there are none, the result is [`Appended::Unchanged`], or
     /// [`AppendError::NotFound`] if none of the targets exists. If one of them is not of the
-    /// [author](NewDeletion::authors) who deletes them, and that is no moderator, the result is
-    /// [`AppendError::NotAuthor`].
+    /// [author](crate::NewDeletion::authors) who deletes them, and that is no moderator, the result
+    /// is [`AppendError::NotAuthor`].
     ///
     /// An edit replaces the text of its target; the old one is not kept. An edit whose
-    /// [id](NewEdit::id) the same user has used in the same room within the last 24 hours is not
-    /// carried out again: the result is [`Appended::Repeated`], or [`AppendError::IdReused`] if
+    /// [id](crate::NewEdit::id) the same user has used in the same room within the last 24 hours is
+    /// not carried out again: the result is [`Appended::Repeated`], or [`AppendError::IdReused`] if
     /// that was another edit, or a message. Otherwise the result is an error:
     /// [`AppendError::NotFound`] if there is no such message, or it was deleted;
     /// [`AppendError::NotAuthor`] if it is of another user; [`AppendError::TooLate`]; then what the
-    /// [permission](NewEdit::permission) says. With the text that the message has already, the
-    /// result is [`Appended::Unchanged`].
+    /// [permission](crate::NewEdit::permission) says. With the text that the message has already,
+    /// the result is [`Appended::Unchanged`].
     ///
-    /// A message that is [idempotent](NewMessage::idempotent), and whose id the same user has used
-    /// in the same room for an idempotent message within the last 24 hours, is not stored again:
-    /// the result is the first message as it is now, or [`AppendError::IdReused`] if the
-    /// [digests](NewMessage::digest) differ. The user's name does not matter, and neither does
-    /// what became of the first message: if it was deleted, another text is still
+    /// A message that is [idempotent](crate::NewMessage::idempotent), and whose id the same user
+    /// has used in the same room for an idempotent message within the last 24 hours, is not stored
+    /// again: the result is the first message as it is now, or [`AppendError::IdReused`] if the
+    /// [digests](crate::NewMessage::digest) differ. The user's name does not matter, and neither
+    /// does what became of the first message: if it was deleted, another text is still
     /// [`IdReused`](AppendError::IdReused). A store may forget the id of a message that was pruned;
     /// if it does not, the same is true for it.
     fn append(&self, event: NewEvent, on_appended: OnAppended);
