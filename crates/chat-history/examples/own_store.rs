@@ -7,11 +7,14 @@ use std::sync::Arc;
 
 use chat_history::conformance::{self, History};
 use chat_history::{
-    AppendError, Appended, Changed, Durability, Extent, HistoryError, HistoryStore, MAX_PAGE_BYTES, Messages,
-    NewDeletion, NewEdit, NewEvent, NewMessage, NewRoomChange, OnAppended, Page, Permission, Retention,
-    StoredEvent, StoredSettings,
+    AppendError, Appended, Changed, Count, Durability, Extent, HistoryError, HistoryStore, MAX_PAGE_BYTES,
+    Mentions, Messages, NewDeletion, NewEdit, NewEvent, NewMessage, NewReaction, NewRoomChange, OnAppended,
+    Own, Page, Permission, Retention, StoredEvent, StoredReaction, StoredSettings,
 };
-use chat_protocol::{Deletion, Edit, Epoch, Message, MessageId, RoomChange, RoomName, Timestamp, UserId};
+use chat_protocol::{
+    Deletion, Edit, Emoji, Epoch, MAX_REACTIONS, Mention, Message, MessageId, OwnReactions, Reaction,
+    ReactionChange, Reactor, ReplyTo, RoomChange, RoomName, Timestamp, UserId,
+};
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 
@@ -24,6 +27,10 @@ struct Room {
     oldest: u64,
     /// The first use of each id of an author, and its digest.
     ids: HashMap<(UserId, MessageId), (FirstUse, u64)>,
+    /// Whom each message addresses.
+    mentions: HashMap<u64, Mentions>,
+    /// Who has put which emoji on each message, in order.
+    reactors: HashMap<u64, Vec<(Emoji, Vec<Reactor>)>>,
     settings: StoredSettings,
 }
 
@@ -48,6 +55,8 @@ impl Default for Room {
             newest: 0,
             oldest: 1,
             ids: HashMap::new(),
+            mentions: HashMap::new(),
+            reactors: HashMap::new(),
             settings: StoredSettings::default(),
         }
     }
@@ -67,11 +76,19 @@ impl Room {
                 _ => Err(AppendError::IdReused),
             };
         }
+        let reply_to = match new.reply_to() {
+            Some(target) => {
+                let text = self.text(target)?;
+                Some(ReplyTo { seq: target, from: text.from.clone(), user: text.user.clone() })
+            }
+            None => None,
+        };
         Permission::check(new.permission, self.settings.version)
             .map_err(|reason| reason.into_error(new.clone()))?;
         self.newest += 1;
+        self.mentions.insert(self.newest, new.mentions().cloned().unwrap_or_default());
         let idempotent = new.idempotent;
-        let message = Arc::new(new.numbered(self.newest, Timestamp::now()));
+        let message = Arc::new(new.numbered(self.newest, Timestamp::now(), reply_to));
         if idempotent {
             self.ids.insert(key, (FirstUse::Message(Arc::clone(&message)), digest));
         }
@@ -102,8 +119,10 @@ impl Room {
         if text.body == edit.body {
             return Ok(Appended::Unchanged);
         }
-        *message = Arc::new(message.edited(edit.body, now, seq).ok_or(AppendError::NotFound)?);
+        let named = edit.mentions.named.clone();
+        *message = Arc::new(message.edited(edit.body, named, now, seq).ok_or(AppendError::NotFound)?);
         self.newest = seq;
+        self.mentions.insert(edit.target, edit.mentions);
         self.ids.extend(key.map(|key| (key, (FirstUse::Edit(seq), digest))));
         Ok(Appended::Stored(StoredEvent::Edit(Arc::new(Edit::new(seq, Arc::clone(message))))))
     }
@@ -124,11 +143,84 @@ impl Room {
         for message in &mut self.messages {
             if targets.contains(&message.seq) && message.text().is_some() {
                 *message = Arc::new(message.deleted(by, seq));
+                self.mentions.remove(&message.seq);
+                self.reactors.remove(&message.seq);
                 deleted.push(Arc::clone(message));
             }
         }
         self.newest = seq;
         Ok(Appended::Stored(StoredEvent::Deletion(Arc::new(Deletion::new(deletion.room, seq, by, deleted)))))
+    }
+
+    /// The text of a message that exists and is not deleted.
+    fn text(&self, seq: u64) -> Result<&chat_protocol::Text, AppendError> {
+        let message = self.messages.iter().find(|message| message.seq == seq);
+        message.and_then(|message| message.text()).ok_or(AppendError::NotFound)
+    }
+
+    fn react(&mut self, reaction: NewReaction) -> Result<Appended, AppendError> {
+        let seq = self.newest + 1;
+        self.text(reaction.target)?;
+        Permission::check(reaction.permission, self.settings.version)
+            .map_err(|reason| reason.into_error(reaction.clone()))?;
+        let reactors = self.reactors.entry(reaction.target).or_default();
+        let is_theirs = |reactor: &Reactor| reaction.authors.contains(&reactor.user);
+        let index = reactors.iter().position(|(emoji, _)| *emoji == reaction.emoji);
+        let has = index.is_some_and(|index| reactors[index].1.iter().any(is_theirs));
+        let Some(reactor) = reaction.reactor().filter(|_| has != reaction.is_added) else {
+            return Ok(Appended::Unchanged);
+        };
+        if index.is_none() && reactors.len() >= MAX_REACTIONS {
+            return Err(AppendError::LimitReached);
+        }
+        let index = index.unwrap_or_else(|| {
+            reactors.push((reaction.emoji.clone(), Vec::new()));
+            reactors.len() - 1
+        });
+        let users = &mut reactors[index].1;
+        let (mut added, mut removed) = (Vec::new(), Vec::new());
+        if reaction.is_added {
+            users.push(reactor.clone());
+            added.push(reactor);
+        } else {
+            removed.extend(users.extract_if(.., |reactor| is_theirs(reactor)));
+        }
+        let change = ReactionChange { emoji: reaction.emoji, count: users.len() as u64, added, removed };
+        reactors.retain(|(_, users)| !users.is_empty());
+        let state = |(emoji, users): &(Emoji, Vec<Reactor>)| {
+            let names = users.iter().take(10).map(|reactor| reactor.username.clone()).collect();
+            Reaction::new(emoji.clone(), users.len() as u64, names)
+        };
+        let reactions = reactors.iter().map(state).collect();
+        let message = self.messages.iter_mut().find(|message| message.seq == reaction.target);
+        let message = message.ok_or(AppendError::NotFound)?;
+        *message = Arc::new(message.reacted(reactions, seq).ok_or(AppendError::NotFound)?);
+        self.newest = seq;
+        let stored = StoredReaction::new(seq, Arc::clone(message), change);
+        Ok(Appended::Stored(StoredEvent::Reaction(Arc::new(stored))))
+    }
+
+    fn own_reactions(&self, targets: &[u64], users: &[UserId]) -> Own {
+        let mut own = OwnReactions::new();
+        for target in targets {
+            for (emoji, reactors) in self.reactors.get(target).into_iter().flatten() {
+                if reactors.iter().any(|reactor| users.contains(&reactor.user)) {
+                    own.entry(*target).or_default().push(emoji.clone());
+                }
+            }
+        }
+        Own::new(own, self.newest)
+    }
+
+    fn mentions_after(&self, after: u64, users: &[UserId], max: usize, retention: Retention) -> Count {
+        let is_for = |id: &str| id == Mention::Room.as_str() || users.iter().any(|user| user.as_str() == id);
+        let counts = |message: &&Arc<Message>| {
+            let mentions = self.mentions.get(&message.seq);
+            message.seq > after
+                && message.text().is_some_and(|text| !users.contains(&text.user))
+                && mentions.is_some_and(|mentions| mentions.all().any(is_for))
+        };
+        Count::new(self.kept(retention).iter().filter(counts).take(max).count(), self.newest)
     }
 
     fn configure(&mut self, NewRoomChange { room, settings, .. }: NewRoomChange) -> Appended {
@@ -230,6 +322,7 @@ impl HistoryStore for ListHistory {
             NewEvent::Message(message) => room.append(message),
             NewEvent::Edit(edit) => room.edit(edit),
             NewEvent::Deletion(deletion) => room.delete(deletion),
+            NewEvent::Reaction(reaction) => room.react(reaction),
             NewEvent::RoomChange(change) => Ok(room.configure(change)),
         };
         // under the lock, so that results come in the order of the numbers
@@ -262,11 +355,34 @@ impl HistoryStore for ListHistory {
         self.read(&room, |room| room.changed(after, limit))
     }
 
+    fn own_reactions(
+        &self,
+        room: RoomName,
+        targets: Vec<u64>,
+        users: Vec<UserId>,
+    ) -> BoxFuture<'_, Result<Own, HistoryError>> {
+        self.read(&room, |room| room.own_reactions(&targets, &users))
+    }
+
+    fn mentions_after(
+        &self,
+        room: RoomName,
+        after: u64,
+        users: Vec<UserId>,
+        max: usize,
+        retention: Retention,
+    ) -> BoxFuture<'_, Result<Count, HistoryError>> {
+        self.read(&room, |room| room.mentions_after(after, &users, max, retention))
+    }
+
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {
         for room in self.rooms.lock().values_mut() {
             room.oldest = room.extent(retention).oldest;
             let expired = room.messages.len() - room.kept(retention).len();
-            room.messages.drain(..expired);
+            for message in room.messages.drain(..expired) {
+                room.mentions.remove(&message.seq);
+                room.reactors.remove(&message.seq);
+            }
         }
         ready(Ok(false)).boxed()
     }

@@ -104,6 +104,10 @@ pub enum AppendError {
     /// There is no such message, or it was deleted. Nothing was stored.
     #[error("there is no such message")]
     NotFound,
+    /// The message has as many different reactions as a message may have
+    /// ([`MAX_REACTIONS`](chat_protocol::MAX_REACTIONS)). Nothing was stored.
+    #[error("the message has too many different reactions")]
+    LimitReached,
     /// The message is too old to be edited. Nothing was stored.
     #[error("the message is too old to be edited")]
     TooLate,

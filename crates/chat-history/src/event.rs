@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::{
-    Content, DeletedBy, Deletion, Edit, Message, MessageId, RoomChange, RoomName, RoomSettings, Text,
-    Timestamp, UserId, Username,
+    Content, DeletedBy, Deletion, Edit, Emoji, MAX_MENTIONS, Mention, Message, MessageId, Reacted,
+    ReactionChange, Reactor, ReplyTo, RoomChange, RoomName, RoomSettings, Text, Timestamp, UserId, Username,
 };
 use sha2::{Digest, Sha256};
 
@@ -23,6 +23,8 @@ pub enum NewEvent {
     Edit(NewEdit),
     /// Messages are deleted.
     Deletion(NewDeletion),
+    /// A user puts an emoji on a message, or removes it.
+    Reaction(NewReaction),
     /// The settings of the room are changed.
     RoomChange(NewRoomChange),
 }
@@ -34,6 +36,7 @@ impl NewEvent {
             Self::Message(message) => &message.room,
             Self::Edit(edit) => &edit.room,
             Self::Deletion(deletion) => &deletion.room,
+            Self::Reaction(reaction) => &reaction.room,
             Self::RoomChange(change) => &change.room,
         }
     }
@@ -54,6 +57,12 @@ impl From<NewEdit> for NewEvent {
 impl From<NewDeletion> for NewEvent {
     fn from(deletion: NewDeletion) -> Self {
         Self::Deletion(deletion)
+    }
+}
+
+impl From<NewReaction> for NewEvent {
+    fn from(reaction: NewReaction) -> Self {
+        Self::Reaction(reaction)
     }
 }
 
@@ -129,6 +138,72 @@ impl NewDeletion {
     }
 }
 
+/// A reaction before it is stored: a user puts an emoji on a message, or removes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NewReaction {
+    /// The room.
+    pub room: RoomName,
+    /// The number of the message.
+    pub target: u64,
+    /// The ids of the user. The first one is the user's id now.
+    pub authors: Arc<[UserId]>,
+    /// The user's name at this time.
+    pub from: Username,
+    /// The emoji.
+    pub emoji: Emoji,
+    /// Whether the emoji is put on the message; if not, it is removed.
+    pub is_added: bool,
+    /// Whether the user may post, by the policy of the room. `None`: there is nothing to check.
+    pub permission: Option<Permission>,
+}
+
+impl NewReaction {
+    /// The user with these ids, of which the first one is the user's id now, puts an emoji on the
+    /// message `target`, or removes it.
+    pub fn new(
+        room: RoomName,
+        target: u64,
+        authors: Arc<[UserId]>,
+        from: Username,
+        emoji: Emoji,
+        is_added: bool,
+    ) -> Self {
+        Self { room, target, authors, from, emoji, is_added, permission: None }
+    }
+
+    /// The user, as of this event; `None` if it has no id.
+    pub fn reactor(&self) -> Option<Reactor> {
+        let user = self.authors.first()?.clone();
+        Some(Reactor { username: self.from.clone(), user })
+    }
+}
+
+/// A user has put an emoji on a message, or removed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredReaction {
+    /// The message as it is now: [`changed_seq`](Message::changed_seq) is the number of this event.
+    pub message: Arc<Message>,
+    /// The number of the event in the room.
+    pub seq: u64,
+    /// What has changed.
+    pub change: ReactionChange,
+}
+
+impl StoredReaction {
+    /// The event with this number, after which the message is this one.
+    pub fn new(seq: u64, message: Arc<Message>, change: ReactionChange) -> Self {
+        Self { message, seq, change }
+    }
+
+    /// The event for the members of the room.
+    pub fn to_event(&self) -> Reacted {
+        let Self { message, seq, change } = self;
+        Reacted::new(message.room.clone(), *seq, message.seq, change.clone())
+    }
+}
+
 /// An edit before it is stored: the author of a message replaces its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -144,6 +219,8 @@ pub struct NewEdit {
     pub from: Username,
     /// The new text, as it was sent.
     pub body: Arc<str>,
+    /// Whom the new text addresses.
+    pub mentions: Mentions,
     /// The user's id for the edit, to recognise it if it is repeated.
     pub id: Option<MessageId>,
     /// Whether the user may post, by the policy of the room. `None`: there is nothing to check.
@@ -165,8 +242,8 @@ impl NewEdit {
         from: Username,
         body: impl Into<Arc<str>>,
     ) -> Self {
-        let body = body.into();
-        Self { room, target, authors, from, body, id: None, permission: None, window: None }
+        let (body, mentions) = (body.into(), Mentions::default());
+        Self { room, target, authors, from, body, mentions, id: None, permission: None, window: None }
     }
 
     /// A digest of the message's number and the new text: see [`NewMessage::digest`].
@@ -200,6 +277,8 @@ pub struct NewMessage {
     pub from: Username,
     /// The text, as it was sent.
     pub body: Arc<str>,
+    /// What it replies to, and whom it addresses. Most messages do neither.
+    pub context: Option<Box<MessageContext>>,
     /// The id of the message.
     pub id: MessageId,
     /// Whether the author chose the id, so that a message with the same id is a duplicate. An id
@@ -207,6 +286,61 @@ pub struct NewMessage {
     pub idempotent: bool,
     /// Whether the author may post, by the policy of the room. `None`: there is nothing to check.
     pub permission: Option<Permission>,
+}
+
+/// What a message replies to, and whom it addresses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MessageContext {
+    /// The number of the message that this one replies to.
+    pub reply_to: Option<u64>,
+    /// Whom the text addresses.
+    pub mentions: Mentions,
+}
+
+impl MessageContext {
+    /// The context of a message that replies to the one with this number, and addresses these. In a
+    /// box, because few messages have one; `None` if it would be empty.
+    pub fn new(reply_to: Option<u64>, mentions: Mentions) -> Option<Box<Self>> {
+        let is_empty = reply_to.is_none() && mentions.is_empty();
+        (!is_empty).then(|| Box::new(Self { reply_to, mentions }))
+    }
+}
+
+/// Whom a text addresses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mentions {
+    /// Those whom the message names, at most [`MAX_MENTIONS`]; `None` if nobody.
+    pub named: Option<Arc<[Mention]>>,
+    /// Users who count as addressed, and whom the message does not name.
+    pub counted: Vec<UserId>,
+}
+
+impl Mentions {
+    /// These mentions without repeats, and as many of them as a message may have. Those in
+    /// `counted` are not named.
+    pub fn new(named: impl IntoIterator<Item = Mention>, counted: Vec<UserId>) -> Self {
+        let mut unique = Vec::new();
+        for mention in named {
+            if unique.len() < MAX_MENTIONS && !unique.contains(&mention) {
+                unique.push(mention);
+            }
+        }
+        let named: Option<Arc<[Mention]>> = (!unique.is_empty()).then(|| unique.into());
+        Self { named, counted }
+    }
+
+    /// All who are addressed. For implementations of a store.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        let named = self.named.iter().flat_map(|named| named.iter()).map(Mention::as_str);
+        named.chain(self.counted.iter().map(UserId::as_str))
+    }
+
+    /// Whether nobody is addressed.
+    pub fn is_empty(&self) -> bool {
+        self.named.is_none() && self.counted.is_empty()
+    }
 }
 
 /// What a check of a room's policy has shown.
@@ -261,6 +395,9 @@ impl NotPermitted {
 /// What the hash of a command begins with, so that no other kind of command has the same digest.
 const DIGEST_DOMAIN: &[u8] = b"chatd message\0";
 
+/// As [`DIGEST_DOMAIN`], for messages that reply to another one.
+const REPLY_DIGEST_DOMAIN: &[u8] = b"chatd reply\0";
+
 impl NewMessage {
     /// A message with an id that the server has generated, of the user `user`, whose name is
     /// `from`.
@@ -271,21 +408,48 @@ impl NewMessage {
         body: impl Into<Arc<str>>,
         id: MessageId,
     ) -> Self {
-        Self { room, user, from, body: body.into(), id, idempotent: false, permission: None }
+        Self { room, user, from, body: body.into(), context: None, id, idempotent: false, permission: None }
+    }
+
+    /// The number of the message that this one replies to.
+    pub fn reply_to(&self) -> Option<u64> {
+        self.context.as_ref()?.reply_to
+    }
+
+    /// Whom the text addresses; `None` if nobody.
+    pub fn mentions(&self) -> Option<&Mentions> {
+        self.context.as_ref().map(|context| &context.mentions)
     }
 
     /// A digest of what the author has sent: the first 64 bits of a SHA-256 hash. A store keeps it
     /// with an id to recognise a duplicate although the message was deleted, pruned or changed.
-    /// Each version and each process computes the same digest. Two messages of different texts have
-    /// different digests, except with a probability of 2^-64.
+    /// Each version and each process computes the same digest. Two messages that differ in their
+    /// texts, or in the message that they reply to, have different digests, except with a
+    /// probability of 2^-64.
     pub fn digest(&self) -> u64 {
-        first_64_bits(&Sha256::new().chain_update(DIGEST_DOMAIN).chain_update(&*self.body).finalize())
+        let hash = match self.reply_to() {
+            None => Sha256::new().chain_update(DIGEST_DOMAIN),
+            Some(target) => {
+                Sha256::new().chain_update(REPLY_DIGEST_DOMAIN).chain_update(target.to_be_bytes())
+            }
+        };
+        first_64_bits(&hash.chain_update(&*self.body).finalize())
     }
 
-    /// The message with its number, as stored at this time.
-    pub fn numbered(self, seq: u64, sent_at: Timestamp) -> Message {
-        let Self { room, user, from, body, id, .. } = self;
-        Message::new(room, seq, sent_at, Content::Text(Text::new(id, user, from, body)))
+    /// The message with its number, as stored at this time. `reply_to` is the message with the
+    /// number [`reply_to`](Self::reply_to), as it is now.
+    pub fn numbered(self, seq: u64, sent_at: Timestamp, reply_to: Option<ReplyTo>) -> Message {
+        let Self { room, user, from, body, id, context, .. } = self;
+        let mut text = Text::new(id, user, from, body);
+        text.reply_to = reply_to.map(Arc::new);
+        text.mentions = context.and_then(|context| context.mentions.named);
+        Message::new(room, seq, sent_at, Content::Text(text))
+    }
+
+    /// Sets what the message replies to, and whom it addresses.
+    #[must_use]
+    pub fn context(self, context: impl Into<Option<Box<MessageContext>>>) -> Self {
+        Self { context: context.into(), ..self }
     }
 
     /// Sets whether the author chose the id, so that a message with the same id is a duplicate.
@@ -311,6 +475,8 @@ pub enum StoredEvent {
     Edit(Arc<Edit>),
     /// Messages were deleted.
     Deletion(Arc<Deletion>),
+    /// A user has put an emoji on a message, or removed it.
+    Reaction(Arc<StoredReaction>),
     /// The settings of the room were changed, and with them its policy, which has this version now.
     RoomChange(Arc<RoomChange>, u64),
 }
@@ -322,6 +488,7 @@ impl StoredEvent {
             Self::Message(message) => message.seq,
             Self::Edit(edit) => edit.seq,
             Self::Deletion(deletion) => deletion.seq,
+            Self::Reaction(reaction) => reaction.seq,
             Self::RoomChange(change, _) => change.seq,
         }
     }

@@ -12,14 +12,19 @@ mod users;
 
 pub use error::{AppendError, HistoryError, HistoryErrorKind};
 pub use event::{
-    MAX_TARGETS, NewDeletion, NewEdit, NewEvent, NewMessage, NewRoomChange, NotPermitted, Permission,
-    StoredEvent,
+    MAX_TARGETS, Mentions, MessageContext, NewDeletion, NewEdit, NewEvent, NewMessage, NewReaction,
+    NewRoomChange, NotPermitted, Permission, StoredEvent, StoredReaction,
 };
 pub use memory::{MemoryHistory, MemoryUserMessages};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteHistory, SqliteUserMessages};
 pub use store::{
-    Appended, Changed, Count, Durability, Extent, HistoryStore, MAX_PAGE_BYTES, Messages, OnAppended, Page,
-    Retention, StoredSettings,
+    Appended, Changed, Count, Durability, Extent, HistoryStore, MAX_PAGE_BYTES, Messages, OnAppended, Own,
+    Page, Retention, StoredSettings,
 };
 pub use users::{Cursor, InvalidCursor, MessageKey, Step, UserMessages, UserQuery};
+
+// for the macro `delegate_history`
+#[cfg(feature = "conformance")]
+#[doc(hidden)]
+pub use {chat_protocol as __protocol, futures::future::BoxFuture as __BoxFuture};

@@ -1,20 +1,23 @@
 //! The store in memory.
 
+mod reactions;
 mod users;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use chat_protocol::{
-    Content, Deletion, Edit, Epoch, Message, MessageId, RoomChange, RoomName, Timestamp, UserId,
+    Content, Deletion, Edit, Epoch, Mention, Message, MessageId, ReplyTo, RoomChange, RoomName, Timestamp,
+    UserId,
 };
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 
+use self::reactions::Reactors;
 use crate::{
-    AppendError, Appended, Changed, Durability, Extent, HistoryError, HistoryStore, MAX_PAGE_BYTES, Messages,
-    NewDeletion, NewEdit, NewEvent, NewMessage, NewRoomChange, OnAppended, Page, Permission, Retention,
-    StoredEvent, StoredSettings,
+    AppendError, Appended, Changed, Count, Durability, Extent, HistoryError, HistoryStore, MAX_PAGE_BYTES,
+    Mentions, Messages, NewDeletion, NewEdit, NewEvent, NewMessage, NewRoomChange, OnAppended, Own, Page,
+    Permission, Retention, StoredEvent, StoredSettings,
 };
 
 pub use users::MemoryUserMessages;
@@ -32,6 +35,9 @@ const MAX_BYTES: usize = 64 << 20;
 /// towards [`MAX_BYTES`].
 const EMPTY_ROOM: usize = 512;
 const FORGOTTEN_ROOM: usize = 160;
+
+/// What a mention counts, in bytes.
+const MENTION: usize = 64;
 
 /// History in memory: the newest messages of each room, lost when the process ends. It never fails,
 /// and an append completes before it returns.
@@ -69,6 +75,10 @@ struct Log {
     /// The ids of the idempotent messages and of edits, by author and id. Deleted messages keep
     /// their entries.
     ids: HashMap<(UserId, MessageId), Claim>,
+    /// Whom the messages address, by number. Few of them address anybody.
+    mentions: BTreeMap<u64, Mentions>,
+    /// Who has put which emoji on the messages, by number. Few of them have any.
+    reactors: BTreeMap<u64, Reactors>,
     /// The number of the newest event.
     newest: u64,
     /// Messages with a smaller number were removed.
@@ -128,10 +138,12 @@ impl Rooms {
                 Err(AppendError::IdReused)
             };
         }
+        let reply_to = new.reply_to().map(|target| log.reply_to(target)).transpose()?;
         Permission::check(new.permission, version).map_err(|reason| reason.into_error(new.clone()))?;
         log.ids.extend(claim);
-        let message = Arc::new(new.numbered(seq, Timestamp::now()));
         let before = log.bytes;
+        log.address(seq, new.mentions().cloned().unwrap_or_default());
+        let message = Arc::new(new.numbered(seq, Timestamp::now(), reply_to));
         log.push(Arc::clone(&message));
         let after = log.bytes;
         self.bytes = self.bytes + after - before;
@@ -198,8 +210,10 @@ impl Rooms {
         if text.body == edit.body {
             return Ok(Appended::Unchanged);
         }
-        let edited = |message: &Message| message.edited(Arc::clone(&edit.body), now, seq);
+        let (body, named) = (Arc::clone(&edit.body), edit.mentions.named.clone());
+        let edited = |message: &Message| message.edited(body, named, now, seq);
         let message = log.change(edit.target, edited).ok_or(AppendError::NotFound)?;
+        log.address(edit.target, edit.mentions.clone());
         log.newest = seq;
         log.ids.extend(key.map(|(key, digest)| (key, Claim { seq, digest, message: edit.target })));
         self.bytes = self.bytes + log.bytes - before;
@@ -224,6 +238,10 @@ impl Rooms {
         let is_own = texts.all(|text| deletion.is_author(text.user.as_str()));
         let by = deletion.deleted_by(is_own).ok_or(AppendError::NotAuthor)?;
         let room = deletion.room;
+        for target in &targets {
+            log.address(*target, Mentions::default());
+            log.forget_reactors(*target);
+        }
         let deleted: Vec<_> = targets
             .into_iter()
             .filter_map(|target| log.change(target, |message| Some(message.deleted(by, seq))))
@@ -273,13 +291,40 @@ impl Rooms {
 impl Log {
     /// An empty room whose numbers continue after `newest`.
     fn after(newest: u64, position: i64) -> Self {
-        let (messages, ids) = (VecDeque::new(), HashMap::new());
-        Self { messages, ids, newest, oldest: newest + 1, bytes: 0, last_append: 0, position }
+        Self {
+            messages: VecDeque::new(),
+            ids: HashMap::new(),
+            mentions: BTreeMap::new(),
+            reactors: BTreeMap::new(),
+            newest,
+            oldest: newest + 1,
+            bytes: 0,
+            last_append: 0,
+            position,
+        }
     }
 
     fn get(&self, seq: u64) -> Option<&Arc<Message>> {
         let index = self.messages.binary_search_by_key(&seq, |message| message.seq).ok()?;
         self.messages.get(index)
+    }
+
+    /// A message, for one that replies to it.
+    fn reply_to(&self, seq: u64) -> Result<ReplyTo, AppendError> {
+        let text = self.get(seq).and_then(|message| message.text()).ok_or(AppendError::NotFound)?;
+        Ok(ReplyTo { seq, from: text.from.clone(), user: text.user.clone() })
+    }
+
+    /// Notes whom a message addresses from now on.
+    fn address(&mut self, seq: u64, mentions: Mentions) {
+        let size = |mentions: &Mentions| MENTION * mentions.all().count();
+        self.bytes += size(&mentions);
+        let before = if mentions.is_empty() {
+            self.mentions.remove(&seq)
+        } else {
+            self.mentions.insert(seq, mentions)
+        };
+        self.bytes -= before.as_ref().map_or(0, size);
     }
 
     /// Replaces a message that is not deleted, and returns what has replaced it.
@@ -308,6 +353,8 @@ impl Log {
     fn drop_oldest(&mut self) {
         let Some(oldest) = self.messages.pop_front() else { return };
         self.bytes -= oldest.size();
+        self.address(oldest.seq, Mentions::default());
+        self.forget_reactors(oldest.seq);
         self.oldest = self.messages.front().map_or(self.newest + 1, |oldest| oldest.seq);
         match &oldest.content {
             Content::Text(text) if text.edited_at.is_none() => {
@@ -411,6 +458,7 @@ impl HistoryStore for MemoryHistory {
             NewEvent::Message(message) => rooms.append(message, digest),
             NewEvent::Edit(edit) => rooms.edit(&edit, digest),
             NewEvent::Deletion(deletion) => rooms.delete(deletion),
+            NewEvent::Reaction(reaction) => rooms.react(&reaction),
             NewEvent::RoomChange(change) => Ok(rooms.configure(change)),
         };
         // under the lock, so that results come in the order of the numbers
@@ -451,6 +499,39 @@ impl HistoryStore for MemoryHistory {
             Changed::new(Some(Vec::new()), newest)
         };
         ready(Ok(rooms.logs.get(&room).map_or_else(nothing, |log| log.changed(after, limit)))).boxed()
+    }
+
+    fn own_reactions(
+        &self,
+        room: RoomName,
+        targets: Vec<u64>,
+        users: Vec<UserId>,
+    ) -> BoxFuture<'_, Result<Own, HistoryError>> {
+        let rooms = self.rooms.lock();
+        let own = rooms.logs.get(&room).map(|log| log.own_reactions(&targets, &users));
+        ready(Ok(own.unwrap_or_default())).boxed()
+    }
+
+    fn mentions_after(
+        &self,
+        room: RoomName,
+        after: u64,
+        users: Vec<UserId>,
+        max: usize,
+        retention: Retention,
+    ) -> BoxFuture<'_, Result<Count, HistoryError>> {
+        let (rooms, now) = (self.rooms.lock(), Timestamp::now());
+        let count = rooms.logs.get(&room).map(|log| {
+            let from = after.saturating_add(1).max(log.extent(retention, now).oldest);
+            let is_for =
+                |id: &str| id == Mention::Room.as_str() || users.iter().any(|user| user.as_str() == id);
+            let found = log.mentions.range(from..).filter(|(seq, mentions)| {
+                let text = log.get(**seq).and_then(|message| message.text());
+                mentions.all().any(is_for) && text.is_some_and(|text| !users.contains(&text.user))
+            });
+            Count::new(found.take(max).count(), log.newest)
+        });
+        ready(Ok(count.unwrap_or_default())).boxed()
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {

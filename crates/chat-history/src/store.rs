@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::{Epoch, Message, RoomName, RoomSettings, Timestamp, UserId};
+use chat_protocol::{Epoch, Message, OwnReactions, RoomName, RoomSettings, Timestamp, UserId};
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::{AppendError, HistoryError, NewEvent, StoredEvent};
@@ -194,6 +194,23 @@ impl Count {
     }
 }
 
+/// The reactions of one user.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Own {
+    /// For each message that has any, by number, the emoji.
+    pub reactions: OwnReactions,
+    /// The number of the newest event that they include.
+    pub newest: u64,
+}
+
+impl Own {
+    /// These reactions, as of the event `newest`.
+    pub fn new(reactions: OwnReactions, newest: u64) -> Self {
+        Self { reactions, newest }
+    }
+}
+
 /// What a message survives once its append has completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -278,6 +295,16 @@ pub trait HistoryStore: fmt::Debug + Send + Sync + 'static {
     /// [permission](crate::NewEdit::permission) says. With the text that the message has already,
     /// the result is [`Appended::Unchanged`].
     ///
+    /// A message that replies to another one is stored with the name and the id of that one's
+    /// author. If that one does not exist, or was deleted, the result is [`AppendError::NotFound`].
+    ///
+    /// A reaction changes the state of its target. The result is an error in this order:
+    /// [`AppendError::NotFound`] if there is no such message, or it was deleted; what the
+    /// [permission](crate::NewReaction::permission) says; [`AppendError::LimitReached`] for one
+    /// emoji too many. If the emoji is, or is not, on the message already, the result is
+    /// [`Appended::Unchanged`]. All ids of a user are one user: the emoji is there once, and
+    /// removed whichever of the ids has put it there.
+    ///
     /// A message that is [idempotent](crate::NewMessage::idempotent), and whose id the same user
     /// has used in the same room for an idempotent message within the last 24 hours, is not stored
     /// again: the result is the first message as it is now, or [`AppendError::IdReused`] if the
@@ -358,6 +385,32 @@ pub trait HistoryStore: fmt::Debug + Send + Sync + 'static {
         }
         .boxed()
     }
+
+    /// Which reactions on these messages are of one of these users, as one user.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if the store fails.
+    fn own_reactions(
+        &self,
+        room: RoomName,
+        targets: Vec<u64>,
+        users: Vec<UserId>,
+    ) -> BoxFuture<'_, Result<Own, HistoryError>>;
+
+    /// How many messages of a room have a number larger than `after` and address one of the users,
+    /// or everyone, and are not from one of them; at most `max`. Deleted messages do not count, nor
+    /// those that were pruned, or that `retention` does not keep.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if the store fails.
+    fn mentions_after(
+        &self,
+        room: RoomName,
+        after: u64,
+        users: Vec<UserId>,
+        max: usize,
+        retention: Retention,
+    ) -> BoxFuture<'_, Result<Count, HistoryError>>;
 
     /// Performs one small step of pruning, and returns whether there is more to do. A step delays
     /// other calls by a few milliseconds at most.

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use chat_protocol::v2::{
     self, Ack, Bye, ClientFrame, Command, Deleted, DeletedBy, Edited, Error, ErrorCode, Hello, History,
     HistoryPage, Join, Joined, Left, LeftReason, MemberInfo, Members, MembersPage, MessageFrame, Notice,
-    NoticeLevel, Presence, RoomChanged, Send, ServerFrame, Since, StoredMessage, SyncFrame, Typing, User,
-    Welcome, WelcomeLimits,
+    NoticeLevel, Presence, React, ReactionChange, ReactionCount, Reactions, RoomChanged, Send, ServerFrame,
+    Since, StoredMessage, SyncFrame, Typing, User, Welcome, WelcomeLimits,
 };
 use chat_protocol::{
-    Content, Epoch, GuestToken, MayJoin, MayPost, Message, MessageId, Reference, Role, RoomName,
-    RoomSettings, Text, Timestamp, UserId, UserKind, Username,
+    Content, Emoji, Epoch, GuestToken, MayJoin, MayPost, Mention, Message, MessageId, Reactor, Reference,
+    ReplyTo, Role, RoomName, RoomSettings, Text, Timestamp, UserId, UserKind, Username,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -83,11 +83,10 @@ fn command() -> impl Strategy<Value = Command> {
             history
         })),
         room().prop_map(|room| Command::Leave { room }),
-        (room(), body(), option::of(id())).prop_map(|(room, body, id)| Command::Send(Send {
-            room,
-            body,
-            id
-        })),
+        (room(), body(), number(), option::of(id()))
+            .prop_map(|(room, body, reply_to, id)| Command::Send(Send { room, body, reply_to, id })),
+        (room(), any::<u64>(), emoji(), any::<bool>())
+            .prop_map(|(room, target, emoji, on)| Command::React(React { room, target, emoji, on })),
         (room(), number(), number(), number()).prop_map(|(room, before, after, limit)| {
             Command::History(History { room, before, after, limit })
         }),
@@ -113,6 +112,27 @@ fn members() -> impl Strategy<Value = Vec<MemberInfo>> {
     vec(member.prop_map(|(username, user, joined_at)| MemberInfo::new(username, user, joined_at)), 0..4)
 }
 
+fn emoji() -> impl Strategy<Value = Emoji> {
+    prop_oneof![Just("👍"), Just(":tada:"), Just("\u{2764}")].prop_map(|text| Emoji::parse(text).unwrap())
+}
+
+fn reactors() -> impl Strategy<Value = Vec<Reactor>> {
+    vec((username(), user_id()).prop_map(|(username, user)| Reactor { username, user }), 0..3)
+}
+
+fn reactions() -> impl Strategy<Value = Vec<ReactionCount>> {
+    let reaction = (emoji(), any::<u64>(), vec(username(), 0..3), any::<bool>());
+    vec(reaction.prop_map(|(emoji, count, users, mine)| ReactionCount { emoji, count, users, mine }), 0..3)
+}
+
+/// What a message replies to, and whom it addresses.
+fn context() -> impl Strategy<Value = (Option<Arc<ReplyTo>>, Option<Arc<[Mention]>>)> {
+    let reply_to = (any::<u64>(), username(), user_id())
+        .prop_map(|(seq, from, user)| Arc::new(ReplyTo { seq, from, user }));
+    let mention = prop_oneof![Just(Mention::Room), user_id().prop_map(Mention::User)];
+    (option::of(reply_to), option::of(vec(mention, 1..3).prop_map(Arc::from)))
+}
+
 fn stored() -> impl Strategy<Value = Vec<StoredMessage>> {
     let text = (
         any::<u64>(),
@@ -121,19 +141,26 @@ fn stored() -> impl Strategy<Value = Vec<StoredMessage>> {
         user_id(),
         body(),
         option::of(body()),
+        context(),
         time(),
         option::of(any::<u64>()),
+        reactions(),
     )
-        .prop_map(|(seq, id, from, user, body, html, sent_at, changed_seq)| StoredMessage::Text {
-            seq,
-            id,
-            from,
-            user,
-            body,
-            html,
-            sent_at,
-            edited_at: changed_seq.map(|_| sent_at),
-            changed_seq,
+        .prop_map(|(seq, id, from, user, body, html, context, sent_at, changed_seq, reactions)| {
+            StoredMessage::Text {
+                seq,
+                id,
+                from,
+                user,
+                body,
+                html,
+                reply_to: context.0,
+                mentions: context.1,
+                reactions,
+                sent_at,
+                edited_at: changed_seq.map(|_| sent_at),
+                changed_seq,
+            }
         });
     let deleted =
         (any::<u64>(), time(), deleted_by(), any::<u64>()).prop_map(|(seq, sent_at, by, changed_seq)| {
@@ -251,16 +278,28 @@ fn unsolicited() -> impl Strategy<Value = ServerFrame> {
     let level = prop_oneof![Just(NoticeLevel::Info), Just(NoticeLevel::Warning)];
     let code = (0..ErrorCode::ALL.len()).prop_map(|n| ErrorCode::ALL[n]);
     prop_oneof![
-        (room(), any::<u64>(), id(), username(), user_id(), body(), option::of(body()), time()).prop_map(
-            |(room, seq, id, from, user, body, html, sent_at)| {
-                ServerFrame::Message(MessageFrame { room, seq, id, from, user, body, html, sent_at })
+        (room(), any::<u64>(), id(), username(), user_id(), body(), option::of(body()), context(), time())
+            .prop_map(|(room, seq, id, from, user, body, html, (reply_to, mentions), sent_at)| {
+                let frame =
+                    MessageFrame { room, seq, id, from, user, body, html, reply_to, mentions, sent_at };
+                ServerFrame::Message(frame)
+            }),
+        (room(), any::<u64>(), any::<u64>(), body(), option::of(body()), context(), time()).prop_map(
+            |(room, seq, target, body, html, (_, mentions), edited_at)| {
+                ServerFrame::Edited(Edited { room, seq, target, body, html, mentions, edited_at })
             }
         ),
-        (room(), any::<u64>(), any::<u64>(), body(), option::of(body()), time()).prop_map(
-            |(room, seq, target, body, html, edited_at)| {
-                ServerFrame::Edited(Edited { room, seq, target, body, html, edited_at })
-            }
-        ),
+        (
+            room(),
+            option::of(any::<u64>()),
+            any::<(u64, u64)>(),
+            vec((emoji(), any::<u64>(), reactors(), reactors()), 0..3)
+        )
+            .prop_map(|(room, first_seq, (seq, target), changes)| {
+                let change = |(emoji, count, added, removed)| ReactionChange { emoji, count, added, removed };
+                let changes = changes.into_iter().map(change).collect();
+                ServerFrame::Reactions(Reactions { room, first_seq, seq, target, changes })
+            }),
         (room(), any::<u64>(), vec(any::<u64>(), 0..4), deleted_by())
             .prop_map(|(room, seq, targets, by)| ServerFrame::Deleted(Deleted { room, seq, targets, by })),
         (room(), any::<u64>(), settings())

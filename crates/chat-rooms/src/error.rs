@@ -56,6 +56,9 @@ pub enum SendError {
     /// The message is too old to be edited.
     #[error("the message is too old to be edited")]
     TooLate,
+    /// The message has as many different reactions as a message may have.
+    #[error("the message has too many different reactions")]
+    LimitReached,
     /// The policy of the room does not let the user post.
     #[error(transparent)]
     Denied(#[from] Denied),

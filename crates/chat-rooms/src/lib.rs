@@ -22,7 +22,9 @@ pub use error::{JoinError, ReadError, SendError};
 pub use limits::EngineLimits;
 pub use member::Membership;
 pub use member::admission::Admission;
-pub use member::options::{Delete, Edit, MembersQuery, Outgoing, Resync, Stored, Subscribe};
+pub use member::options::{
+    Delete, Edit, HistoryQuery, MembersQuery, Outgoing, React, Resync, Stored, Subscribe,
+};
 pub use registry::MessageObserver;
 pub use registry::usage::RoomUsage;
 pub use room::Position;

@@ -20,6 +20,7 @@ pub(crate) struct Meters {
     pub(crate) deliveries: Counter,
     pub(crate) edits: Counter,
     pub(crate) deletions: Counter,
+    pub(crate) reactions: Counter,
     pub(crate) syncs: Counter,
     pub(crate) resyncs: Counter,
     pub(crate) joins: Counter,
@@ -57,6 +58,7 @@ impl Meters {
         );
         describe_counter!(name("edits_total"), "Messages whose text was replaced");
         describe_counter!(name("deleted_messages_total"), "Messages that were deleted");
+        describe_counter!(name("reactions_total"), "Emoji that users have put on messages, or removed");
         describe_counter!(
             name("syncs_total"),
             "Ranges of events that were sent as one, because they were missing between two results of the store"
@@ -79,6 +81,7 @@ impl Meters {
             deliveries: counter!(name("deliveries_total")),
             edits: counter!(name("edits_total")),
             deletions: counter!(name("deleted_messages_total")),
+            reactions: counter!(name("reactions_total")),
             syncs: counter!(name("syncs_total")),
             resyncs: counter!(name("resyncs_total")),
             joins: counter!(name("joins_total")),

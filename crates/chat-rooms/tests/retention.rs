@@ -5,13 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_history::{
-    Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages, NewEvent, OnAppended,
-    Page, Retention, StoredSettings,
-};
+use chat_history::{HistoryError, HistoryStore, MemoryHistory, Page, Retention, delegate_history};
 use chat_presence::{MemoryPresence, NodeId};
-use chat_protocol::{Epoch, Event, Identity, Message, RoomName, Since};
-use chat_rooms::{Engine, Events, Membership, Sink, Subscribe};
+use chat_protocol::{Event, Identity, Message, RoomName, Since};
+use chat_rooms::{Engine, Events, HistoryQuery, Membership, Sink, Subscribe};
 use futures::future::{BoxFuture, FutureExt, ready};
 
 /// A store that never prunes.
@@ -19,50 +16,12 @@ use futures::future::{BoxFuture, FutureExt, ready};
 struct NeverPrunes(MemoryHistory);
 
 impl HistoryStore for NeverPrunes {
-    fn epoch(&self) -> Epoch {
-        self.0.epoch()
-    }
-
-    fn durability(&self) -> Durability {
-        self.0.durability()
-    }
-
-    fn append(&self, event: NewEvent, on_appended: OnAppended) {
-        self.0.append(event, on_appended);
-    }
-
-    fn settings(&self, room: RoomName) -> BoxFuture<'_, Result<StoredSettings, HistoryError>> {
-        self.0.settings(room)
-    }
-
-    fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
-        self.0.extent(room, retention)
-    }
-
-    fn page(
-        &self,
-        room: RoomName,
-        page: Page,
-        retention: Retention,
-    ) -> BoxFuture<'_, Result<Messages, HistoryError>> {
-        self.0.page(room, page, retention)
-    }
-
-    fn changed(
-        &self,
-        room: RoomName,
-        after: u64,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Changed, HistoryError>> {
-        self.0.changed(room, after, limit)
-    }
-
     fn prune(&self, _: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {
         ready(Ok(false)).boxed()
     }
 
-    fn check(&self) -> BoxFuture<'_, Result<(), HistoryError>> {
-        self.0.check()
+    delegate_history! {
+        0: epoch durability append extent settings page changed own_reactions mentions_after check
     }
 }
 
@@ -109,7 +68,7 @@ async fn start() -> (Engine, Membership, Events) {
 }
 
 async fn page(ana: &Membership, events: &mut Events, page: Page) -> (Vec<u64>, bool) {
-    ana.history(page, 1 << 20, None).await.unwrap();
+    ana.history(HistoryQuery::new(page)).await.unwrap();
     listed(events).await
 }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use chat_history::{
     AppendError, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages, NewEvent,
-    OnAppended, Page, Retention, StoredSettings,
+    OnAppended, Own, Page, Retention, StoredSettings, delegate_history,
 };
-use chat_protocol::{Epoch, RoomName};
+use chat_protocol::{RoomName, UserId};
 use futures::future::{BoxFuture, FutureExt};
 use parking_lot::Mutex;
 use tokio::task::yield_now;
@@ -223,10 +223,6 @@ impl fmt::Debug for HeldHistory {
 }
 
 impl HistoryStore for HeldHistory {
-    fn epoch(&self) -> Epoch {
-        self.inner.epoch()
-    }
-
     fn durability(&self) -> Durability {
         Durability::Disk
     }
@@ -293,11 +289,19 @@ impl HistoryStore for HeldHistory {
         .boxed()
     }
 
-    fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {
-        self.inner.prune(retention)
+    fn own_reactions(
+        &self,
+        room: RoomName,
+        targets: Vec<u64>,
+        users: Vec<UserId>,
+    ) -> BoxFuture<'_, Result<Own, HistoryError>> {
+        async move {
+            let own = self.inner.own_reactions(room, targets, users).await;
+            self.before_answer().await;
+            own
+        }
+        .boxed()
     }
 
-    fn check(&self) -> BoxFuture<'_, Result<(), HistoryError>> {
-        self.inner.check()
-    }
+    delegate_history! { inner: epoch mentions_after prune check }
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use chat_protocol::{
-    DeletedBy, Deletion, Edit, Message, MessageId, RoomName, RoomSettings, UserId, Username,
+    DeletedBy, Deletion, Edit, Emoji, Message, MessageId, RoomName, RoomSettings, UserId, Username,
 };
 use futures::channel::oneshot;
 
 use crate::{
     AppendError, Appended, HistoryStore, MAX_PAGE_BYTES, Messages, NewDeletion, NewEdit, NewEvent,
-    NewMessage, NewRoomChange, Page, Retention, StoredEvent,
+    NewMessage, NewReaction, NewRoomChange, Page, Retention, StoredEvent, StoredReaction,
 };
 
 /// The result of an append.
@@ -89,6 +89,20 @@ pub async fn delete(store: &dyn HistoryStore, in_room: &str, targets: &[u64]) ->
 pub async fn edit(store: &dyn HistoryStore, new: NewEdit) -> Arc<Edit> {
     match append(store, new).await.unwrap() {
         Appended::Stored(StoredEvent::Edit(edit)) => edit,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A user of this name puts an emoji on a message, or removes it.
+pub fn reaction(in_room: &str, from: &str, target: u64, emoji: &str, is_added: bool) -> NewReaction {
+    let emoji = Emoji::parse(emoji).unwrap();
+    NewReaction::new(room(in_room), target, [user(from)].into(), name(from), emoji, is_added)
+}
+
+/// Carries out a reaction that changes something, and returns the event.
+pub async fn react(store: &dyn HistoryStore, new: NewReaction) -> Arc<StoredReaction> {
+    match append(store, new).await.unwrap() {
+        Appended::Stored(StoredEvent::Reaction(reaction)) => reaction,
         other => panic!("{other:?}"),
     }
 }

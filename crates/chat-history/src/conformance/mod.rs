@@ -25,9 +25,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod changes;
+mod delegate;
 pub mod helpers;
 mod history;
 pub mod model;
+mod reactions;
 mod settings;
 mod users;
 
@@ -39,6 +41,7 @@ use crate::{HistoryStore, UserMessages};
 
 pub use changes::*;
 pub use history::*;
+pub use reactions::*;
 pub use settings::*;
 pub use users::*;
 
@@ -130,6 +133,16 @@ macro_rules! __with_history_tests {
             a_repeated_edit_is_carried_out_once
             edits_have_a_window_and_need_permission
             a_user_deletes_own_messages
+            a_reply_names_the_author_of_its_target
+            a_repeated_reply_is_a_duplicate
+            a_reaction_changes_its_message
+            reactions_stay_with_the_text
+            reactions_are_counted
+            a_message_has_a_limited_number_of_emoji
+            a_user_reacts_once_under_all_of_its_ids
+            a_reaction_needs_permission
+            pruning_takes_reactions_and_mentions_along
+            mentions_are_counted
             changes_of_settings_are_events
             a_message_without_permission_is_not_stored
             a_repeated_id_comes_before_permission

@@ -4,13 +4,16 @@ use std::iter;
 
 use super::History;
 use super::helpers::{
-    all_after, all_before, append, body, deletion, idempotent_message, message, name, newest, prune, room,
-    seqs, user,
+    all_after, all_before, append, body, deletion, idempotent_message, message, name, newest, prune,
+    reaction, room, seqs, user,
 };
 use crate::{AppendError, NewEdit, Retention};
 
 /// The rooms that operations are about.
 pub const ROOMS: [&str; 3] = ["a", "b", "c"];
+
+/// The emoji that users put on messages.
+pub const EMOJI: [&str; 2] = ["👍", "🎉"];
 
 /// An operation on a store.
 #[derive(Debug, Clone)]
@@ -47,6 +50,19 @@ pub enum Operation {
         /// The new text.
         body: u8,
     },
+    /// Put an emoji on a message, or remove it. The message may not exist or be deleted.
+    React {
+        /// The index of the room in [`ROOMS`].
+        room: usize,
+        /// Who does it.
+        user: u8,
+        /// The number of the message.
+        target: u64,
+        /// The index of the emoji in [`EMOJI`].
+        emoji: usize,
+        /// Whether the emoji is put on the message.
+        is_added: bool,
+    },
     /// Delete messages, some of which may not exist or be deleted already.
     Delete {
         /// The index of the room in [`ROOMS`].
@@ -72,12 +88,16 @@ impl Operation {
         let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         let mut bits = iter::successors(Some(n ^ (n >> 31)), |bits| Some(bits >> 8)).map(|bits| bits as u8);
         let mut below = |bound: u8| bits.next().unwrap_or_default() % bound;
-        let (kind, room, user, body, id) = (below(16), usize::from(below(3)), below(2), below(2), below(4));
+        let (kind, room, user, body, id) = (below(20), usize::from(below(3)), below(2), below(2), below(4));
         match kind {
             0..4 => Self::Append { room, user, body },
             4..11 => Self::AppendIdempotent { room, user, body, id },
             11..13 => Self::Edit { room, user, target: u64::from(below(100)), body },
             13..15 => Self::Delete { room, first: u64::from(below(100)), count: u64::from(below(4)) + 1 },
+            15..19 => {
+                let (target, emoji) = (u64::from(below(100)), usize::from(body));
+                Self::React { room, user, target, emoji, is_added: id > 0 }
+            }
             _ => Self::Prune { count: u64::from(below(6)) },
         }
     }
@@ -110,6 +130,8 @@ struct Posted {
     now: Option<String>,
     /// The last event that changed the message.
     changed_by: Option<u64>,
+    /// The users who have put each emoji on it, in the order of the emoji's first use.
+    reactions: Vec<(usize, Vec<u8>)>,
     /// The author and the id of an idempotent message.
     key: Option<(u8, u8)>,
     pruned: bool,
@@ -122,7 +144,8 @@ impl Room {
 
     fn post(&mut self, author: u8, text: String, key: Option<(u8, u8)>) -> u64 {
         let now = Some(text.clone());
-        self.events.push(Some(Posted { author, text, now, changed_by: None, key, pruned: false }));
+        let (changed_by, reactions, pruned) = (None, Vec::new(), false);
+        self.events.push(Some(Posted { author, text, now, changed_by, reactions, key, pruned }));
         self.newest()
     }
 
@@ -159,6 +182,33 @@ impl Room {
         Ok(Some(event))
     }
 
+    /// Adds or removes a reaction, and returns the number of the event; `None` if nothing changes.
+    fn react(
+        &mut self,
+        user: u8,
+        target: u64,
+        emoji: usize,
+        is_added: bool,
+    ) -> Result<Option<u64>, AppendError> {
+        let event = self.newest() + 1;
+        let (_, posted) = self.kept().find(|(seq, _)| *seq == target).ok_or(AppendError::NotFound)?;
+        posted.now.as_ref().ok_or(AppendError::NotFound)?;
+        let known = posted.reactions.iter().position(|(known, _)| *known == emoji);
+        let has = known.is_some_and(|index| posted.reactions[index].1.contains(&user));
+        if has == is_added {
+            return Ok(None);
+        }
+        match known {
+            Some(index) if is_added => posted.reactions[index].1.push(user),
+            Some(index) => posted.reactions[index].1.retain(|other| *other != user),
+            None => posted.reactions.push((emoji, vec![user])),
+        }
+        posted.reactions.retain(|(_, users)| !users.is_empty());
+        posted.changed_by = Some(event);
+        self.events.push(None);
+        Ok(Some(event))
+    }
+
     /// Deletes messages, and returns the number of the event; `None` if they are deleted already.
     fn delete(&mut self, targets: &[u64]) -> Result<Option<u64>, AppendError> {
         let event = self.newest() + 1;
@@ -166,6 +216,7 @@ impl Room {
         for (_, posted) in self.kept().filter(|(seq, _)| targets.contains(seq)) {
             exists = true;
             if posted.now.take().is_some() {
+                posted.reactions.clear();
                 posted.changed_by = Some(event);
                 changes = true;
             }
@@ -229,6 +280,12 @@ pub async fn compare(history: History, operations: Vec<Operation>, limit: usize,
                 let result = append(store, edit).await;
                 assert_eq!(result.map(|appended| appended.seq()), rooms[i].edit(by, target, &text));
             }
+            Operation::React { room: i, user: by, target, emoji, is_added } => {
+                let new = reaction(ROOMS[i], &format!("u{by}"), target, EMOJI[emoji], is_added);
+                let result = append(store, new).await;
+                let expected = rooms[i].react(by, target, emoji, is_added);
+                assert_eq!(result.map(|appended| appended.seq()), expected);
+            }
             Operation::Prune { count } => {
                 prune(store, Retention::new(None, Some(count))).await;
                 rooms.iter_mut().for_each(|room| room.prune(count as usize));
@@ -245,6 +302,14 @@ pub async fn compare(history: History, operations: Vec<Operation>, limit: usize,
         let kept: Vec<_> =
             expected.kept().map(|(seq, posted)| (seq, posted.now.as_deref(), posted.changed_by)).collect();
         assert_eq!(found, kept);
+        for (message, (_, posted)) in forwards.iter().zip(expected.kept()) {
+            let count = |(emoji, users): &(usize, Vec<u8>)| (EMOJI[*emoji].to_owned(), users.len() as u64);
+            let counts: Vec<_> = posted.reactions.iter().map(count).collect();
+            let found = message.text().map(|text| text.reactions()).unwrap_or_default();
+            let found: Vec<_> =
+                found.iter().map(|reaction| (reaction.emoji.to_string(), reaction.count)).collect();
+            assert_eq!(found, counts);
+        }
         for after in 0..=expected.newest() {
             let changed = store.changed(room(in_room), after, 1_000).await.unwrap();
             let is_changed = |(seq, posted): (u64, &mut Posted)| {

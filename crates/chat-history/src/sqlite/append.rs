@@ -1,19 +1,18 @@
 //! Stores appended events.
 
-use std::mem;
 use std::sync::Arc;
 
 use chat_db::{Database, DbError, SyncMode};
-use chat_protocol::{Message, RoomName, Timestamp};
+use chat_protocol::{RoomName, Timestamp};
 use diesel::prelude::*;
 use parking_lot::Mutex;
 
-use super::change;
 use super::ids::{Claim, First, Ids};
 use super::numbers::{Known, Numbers, Room};
 use super::queue::{AppendQueue, Queued};
-use super::schema::{NewRow, Row, Rows, is_valid, messages, row_key, unsigned};
-use super::settings;
+use super::schema::{is_valid, row_key, unsigned};
+use super::unwritten::Unwritten;
+use super::{change, reactions, read, settings};
 use crate::{
     AppendError, Appended, HistoryError, HistoryErrorKind, NewEvent, NewMessage, OnAppended, Permission,
     StoredEvent,
@@ -21,9 +20,6 @@ use crate::{
 
 /// How many expired ids are removed for each new one: more than one, so that their number shrinks.
 const EXPIRED_PER_ID: usize = 2;
-
-/// How many rows one statement inserts.
-pub(super) const ROWS_PER_INSERT: usize = 16;
 
 type Outcome = Result<Appended, AppendError>;
 
@@ -80,7 +76,7 @@ impl Appender {
             ids,
             known: &mut known,
             touched: Vec::new(),
-            unwritten: Vec::with_capacity(ROWS_PER_INSERT),
+            unwritten: Unwritten::default(),
             now,
         };
         let outcomes = events.into_iter().map(|queued| flush.append(queued)).collect::<QueryResult<_>>()?;
@@ -124,15 +120,14 @@ struct Flush<'a> {
     ids: &'a mut Ids,
     known: &'a mut Known,
     touched: Vec<RoomName>,
-    /// Messages that have their numbers, and are not in the table yet.
-    unwritten: Vec<(i64, Arc<Message>)>,
+    unwritten: Unwritten,
     now: Timestamp,
 }
 
 impl Flush<'_> {
     fn append(&mut self, Queued { event, digest }: Queued) -> QueryResult<Outcome> {
-        if self.unwritten.len() >= ROWS_PER_INSERT {
-            self.write_messages()?;
+        if self.unwritten.is_full() {
+            self.unwritten.write(self.connection)?;
         }
         let Self { connection, numbers, ids, known, touched, unwritten, now } = self;
         let room = numbers.touch(connection, known, event.room(), touched)?;
@@ -143,7 +138,7 @@ impl Flush<'_> {
         let message = match event {
             NewEvent::Message(message) => message,
             NewEvent::Edit(edit) => {
-                write_messages(connection, unwritten)?;
+                unwritten.write(connection)?;
                 let claim = Claim::of_edit(&edit).zip(digest);
                 if let Some((claim, digest)) = claim
                     && let Some(first) = ids.first(connection, room.id, claim, *now)?
@@ -158,43 +153,61 @@ impl Flush<'_> {
                 return Ok(outcome);
             }
             NewEvent::Deletion(deletion) => {
-                write_messages(connection, unwritten)?;
+                unwritten.write(connection)?;
                 return change::delete(connection, room, deletion);
+            }
+            NewEvent::Reaction(reaction) => {
+                unwritten.write(connection)?;
+                return reactions::react(connection, room, &reaction);
             }
             NewEvent::RoomChange(change) => {
                 return Ok(settings::change(connection, room, change)?.map_err(Into::into));
             }
         };
+        let reply_to = match message.reply_to() {
+            None => Ok(None),
+            Some(target) => {
+                unwritten.write(connection)?;
+                match read::reply_to(connection, room, &message.room, target)? {
+                    Ok(found) => found.map(Some).ok_or(AppendError::NotFound),
+                    Err(error) => return Ok(Err(error.into())),
+                }
+            }
+        };
         let permitted = Permission::check(message.permission, unsigned(room.policy_version));
+        let is_refused = reply_to.is_err() || permitted.is_err();
         let first = match digest {
-            Some(_) if permitted.is_err() => ids.first(connection, room.id, Claim::of(&message), *now)?,
+            Some(_) if is_refused => ids.first(connection, room.id, Claim::of(&message), *now)?,
             Some(digest) => {
                 ids.claim(connection, room.id, Claim::of(&message), digest, room.next_seq, *now)?
             }
             None => None,
         };
         if let (Some(first), Some(digest)) = (first, digest) {
-            write_messages(connection, unwritten)?;
+            unwritten.write(connection)?;
             return duplicate(connection, room, &message, digest, &first);
         }
+        let reply_to = match reply_to {
+            Ok(reply_to) => reply_to,
+            Err(error) => return Ok(Err(error)),
+        };
         if let Err(reason) = permitted {
             return Ok(Err(reason.into_error(message)));
         }
         let row_key = row_key(room.id, room.next_seq);
-        let message = Arc::new(message.numbered(unsigned(room.next_seq), *now));
-        unwritten.push((row_key, Arc::clone(&message)));
+        if let Some(mentions) = message.mentions() {
+            unwritten.address(row_key, mentions);
+        }
+        let message = Arc::new(message.numbered(unsigned(room.next_seq), *now, reply_to));
+        unwritten.push(row_key, Arc::clone(&message));
         room.next_seq += 1;
         room.inserted += 1;
         Ok(Ok(Appended::Stored(StoredEvent::Message(message))))
     }
 
-    fn write_messages(&mut self) -> QueryResult<()> {
-        write_messages(self.connection, &mut self.unwritten)
-    }
-
     /// The work that is done once for all events.
     fn finish(mut self, with_ids: usize) -> QueryResult<()> {
-        self.write_messages()?;
+        self.unwritten.write(self.connection)?;
         self.ids.write(self.connection)?;
         for name in &self.touched {
             if let Some(room) = self.known.get_mut(name) {
@@ -208,41 +221,6 @@ impl Flush<'_> {
     }
 }
 
-/// Writes messages that have their numbers.
-fn write_messages(
-    connection: &mut SqliteConnection,
-    messages: &mut Vec<(i64, Arc<Message>)>,
-) -> QueryResult<()> {
-    let rows = messages.drain(..).filter_map(|(row_key, message)| NewRow::new(row_key, &message));
-    insert::<_, ROWS_PER_INSERT>(
-        connection,
-        rows,
-        |connection, rows| diesel::insert_into(messages::table).values(rows).execute(connection),
-        |connection, row| diesel::insert_into(messages::table).values(row).execute(connection),
-    )
-}
-
-/// Inserts rows, `N` in a statement as far as possible: a statement costs more than a row. Its text
-/// is always the same, so it is prepared once.
-pub(super) fn insert<T, const N: usize>(
-    connection: &mut SqliteConnection,
-    rows: impl Iterator<Item = T>,
-    insert_many: impl Fn(&mut SqliteConnection, [T; N]) -> QueryResult<usize>,
-    insert_one: impl Fn(&mut SqliteConnection, T) -> QueryResult<usize>,
-) -> QueryResult<()> {
-    let mut chunk = Vec::with_capacity(N);
-    for row in rows {
-        chunk.push(row);
-        if chunk.len() == N {
-            match <[T; N]>::try_from(mem::replace(&mut chunk, Vec::with_capacity(N))) {
-                Ok(rows) => insert_many(connection, rows)?,
-                Err(_) => 0,
-            };
-        }
-    }
-    chunk.into_iter().try_for_each(|row| insert_one(connection, row).map(drop))
-}
-
 /// The result for a message whose id was used before.
 fn duplicate(
     connection: &mut SqliteConnection,
@@ -254,17 +232,9 @@ fn duplicate(
     if first.digest.is_some_and(|known| known != digest) {
         return Ok(Err(AppendError::IdReused));
     }
-    let stored = messages::table
-        .find(row_key(room.id, first.seq))
-        .select(Row::as_select())
-        .first(connection)
-        .optional()?;
-    let stored = match stored {
-        Some(row) => Rows::of_room(message.room.clone()).message(row),
-        None => first.pruned(message).map(Arc::new),
-    };
-    let stored = match stored {
-        Ok(stored) => stored,
+    let stored = read::message(connection, &message.room, row_key(room.id, first.seq))?;
+    let stored = match stored.and_then(|stored| stored.map_or_else(|| first.pruned(message), Ok)) {
+        Ok(stored) => Arc::new(stored),
         Err(error) => return Ok(Err(error.into())),
     };
     // without a digest, only the text can tell

@@ -8,7 +8,12 @@ use diesel::prelude::*;
 
 use super::ids::First;
 use super::numbers::Room;
-use super::schema::{Row, Rows, deleted_by_text, messages, row_key, seq_of, signed, unsigned};
+use super::read;
+use super::schema::{
+    deleted_by_text, mentions, mentions_text, messages, reaction_counts, reactions, row_key, seq_of, signed,
+    unsigned,
+};
+use super::unwritten::address;
 use crate::{AppendError, Appended, NewDeletion, NewEdit, Permission, StoredEvent};
 
 /// Runs statements that overwrite the removed text with zeros in the file
@@ -35,13 +40,13 @@ pub(super) fn edit(
         return Ok(Err(AppendError::NotFound));
     }
     let row_key = row_key(room.id, target);
-    let row = messages::table.find(row_key).select(Row::as_select()).first(connection).optional()?;
-    let before = match row.map(|row| Rows::of_room(edit.room.clone()).message(row)) {
-        Some(Ok(message)) => message,
-        Some(Err(error)) => return Ok(Err(error.into())),
-        None => return Ok(Err(AppendError::NotFound)),
+    let before = match read::message(connection, &edit.room, row_key)? {
+        Ok(Some(message)) => message,
+        Ok(None) => return Ok(Err(AppendError::NotFound)),
+        Err(error) => return Ok(Err(error.into())),
     };
-    let after = before.edited(Arc::clone(&edit.body), now, unsigned(room.next_seq));
+    let named = &edit.mentions.named;
+    let after = before.edited(Arc::clone(&edit.body), named.clone(), now, unsigned(room.next_seq));
     let (Some(text), Some(after)) = (before.text(), after) else { return Ok(Err(AppendError::NotFound)) };
     if !edit.authors.contains(&text.user) {
         return Ok(Err(AppendError::NotAuthor));
@@ -57,12 +62,17 @@ pub(super) fn edit(
     }
     let change = (
         messages::body.eq(&*edit.body),
+        messages::mentions.eq(named.as_deref().map(mentions_text)),
         messages::edited_at.eq(now.as_millis()),
         messages::change_key.eq(super::schema::row_key(room.id, room.next_seq)),
     );
     overwriting(connection, |connection| {
         diesel::update(messages::table.find(row_key)).set(change).execute(connection)
     })?;
+    diesel::delete(mentions::table.filter(mentions::row_key.eq(row_key))).execute(connection)?;
+    for user in edit.mentions.all() {
+        address(connection, row_key, user)?;
+    }
     let seq = unsigned(room.next_seq);
     room.next_seq += 1;
     Ok(Ok(Appended::Stored(StoredEvent::Edit(Arc::new(Edit::new(seq, Arc::new(after)))))))
@@ -122,13 +132,21 @@ fn clear(
     found: &[(i64, i64, String, bool)],
     by: DeletedBy,
 ) -> QueryResult<usize> {
-    let row_keys = found.iter().map(|(key, ..)| *key);
+    let row_keys: Vec<_> = found.iter().map(|(key, ..)| *key).collect();
+    diesel::delete(mentions::table.filter(mentions::row_key.eq_any(&row_keys))).execute(connection)?;
+    diesel::delete(reactions::table.filter(reactions::row_key.eq_any(&row_keys))).execute(connection)?;
+    let counts = reaction_counts::table.filter(reaction_counts::row_key.eq_any(&row_keys));
+    diesel::delete(counts).execute(connection)?;
     let nothing = (
         messages::body.eq(None::<String>),
         messages::user.eq(""),
         messages::username.eq(""),
         messages::id.eq(""),
         messages::edited_at.eq(None::<i64>),
+        messages::reply_to.eq(None::<i64>),
+        messages::reply_user.eq(None::<String>),
+        messages::reply_username.eq(None::<String>),
+        messages::mentions.eq(None::<String>),
         messages::change_key.eq(row_key(room.id, room.next_seq)),
         messages::deleted_by.eq(deleted_by_text(by)),
     );

@@ -6,9 +6,9 @@ use chat_protocol::{Message, MessageId, Timestamp, UserId, Username};
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 
-use super::append::{ROWS_PER_INSERT, insert};
 use super::id_index::IdIndex;
 use super::schema::{Shared, message_ids, unsigned};
+use super::unwritten::{ROWS_PER_INSERT, insert};
 use crate::{HistoryError, HistoryErrorKind, NewEdit, NewMessage};
 
 /// How long an id is recognised, in milliseconds.
@@ -83,7 +83,7 @@ pub(super) struct First {
 
 impl First {
     /// The first message if it was pruned: it was the same as `message`, which repeats it, except
-    /// for the name that the author had. A row without a digest does not say what the text was.
+    /// for the name that the author had, and what it replied to. A row without a digest does not say what the text was.
     pub(super) fn pruned(&self, message: &NewMessage) -> Result<Message, HistoryError> {
         let fault = |error| {
             let text = format!("the id of message {} of the room {}: {error}", self.seq, message.room);
@@ -92,7 +92,7 @@ impl First {
         let from = Username::parse(&self.username).map_err(fault)?;
         let user = if self.has_user { message.user.clone() } else { UserId::unknown() };
         let first = NewMessage { user, from, ..message.clone() };
-        Ok(first.numbered(unsigned(self.seq), self.sent_at))
+        Ok(first.numbered(unsigned(self.seq), self.sent_at, None))
     }
 }
 

@@ -7,9 +7,11 @@ mod ids;
 mod numbers;
 mod prune;
 mod queue;
+mod reactions;
 mod read;
 mod schema;
 mod settings;
+mod unwritten;
 mod users;
 
 use std::fmt;
@@ -26,8 +28,8 @@ use self::ids::Ids;
 use self::prune::Pass;
 use self::schema::history_epoch;
 use crate::{
-    Changed, Count, Durability, Extent, HistoryError, HistoryStore, Messages, NewEvent, OnAppended, Page,
-    Retention, StoredSettings,
+    Changed, Count, Durability, Extent, HistoryError, HistoryStore, Messages, NewEvent, OnAppended, Own,
+    Page, Retention, StoredSettings,
 };
 
 pub use users::SqliteUserMessages;
@@ -135,6 +137,31 @@ impl HistoryStore for SqliteHistory {
     ) -> BoxFuture<'_, Result<Count, HistoryError>> {
         let read = move |connection: &mut SqliteConnection| {
             read::count_after(connection, &room, after, &except, max, retention)
+        };
+        async move { Ok(self.database.read(read).await?) }.boxed()
+    }
+
+    fn own_reactions(
+        &self,
+        room: RoomName,
+        targets: Vec<u64>,
+        users: Vec<UserId>,
+    ) -> BoxFuture<'_, Result<Own, HistoryError>> {
+        let read =
+            move |connection: &mut SqliteConnection| reactions::own(connection, &room, &targets, &users);
+        async move { Ok(self.database.read(read).await?) }.boxed()
+    }
+
+    fn mentions_after(
+        &self,
+        room: RoomName,
+        after: u64,
+        users: Vec<UserId>,
+        max: usize,
+        retention: Retention,
+    ) -> BoxFuture<'_, Result<Count, HistoryError>> {
+        let read = move |connection: &mut SqliteConnection| {
+            read::mentions_after(connection, &room, after, &users, max, retention)
         };
         async move { Ok(self.database.read(read).await?) }.boxed()
     }

@@ -7,7 +7,7 @@ use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 
-use super::schema::{messages, rooms, row_key, seq_of};
+use super::schema::{mentions, messages, reaction_counts, reactions, rooms, row_key, seq_of};
 use crate::Retention;
 
 /// How many messages, and how many ids, one step removes.
@@ -155,6 +155,17 @@ impl Limits {
     }
 }
 
+/// Deletes what is stored apart from the messages between two row keys.
+fn delete_apart(connection: &mut SqliteConnection, from: i64, to: i64) -> QueryResult<()> {
+    let range = mentions::row_key.ge(from).and(mentions::row_key.lt(to));
+    diesel::delete(mentions::table.filter(range)).execute(connection)?;
+    let range = reactions::row_key.ge(from).and(reactions::row_key.lt(to));
+    diesel::delete(reactions::table.filter(range)).execute(connection)?;
+    let range = reaction_counts::row_key.ge(from).and(reaction_counts::row_key.lt(to));
+    diesel::delete(reaction_counts::table.filter(range)).execute(connection)?;
+    Ok(())
+}
+
 impl Room {
     /// Removes the oldest messages, and returns whether more have to be removed.
     fn prune(
@@ -173,6 +184,7 @@ impl Room {
                 .filter(messages::row_key.ge(row_key(self.id, self.first_seq)))
                 .filter(messages::row_key.lt(row_key(self.id, first_kept)));
             diesel::delete(gone).execute(connection)?;
+            delete_apart(connection, row_key(self.id, self.first_seq), row_key(self.id, first_kept))?;
             let left =
                 (rooms::first_seq.eq(first_kept), rooms::message_count.eq(rooms::message_count - count));
             diesel::update(rooms::table.find(self.id)).set(left).execute(connection)?;

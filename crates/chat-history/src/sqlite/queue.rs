@@ -51,6 +51,7 @@ impl Queued {
             NewEvent::Message(message) => message.body.len(),
             NewEvent::Edit(edit) => edit.body.len(),
             NewEvent::Deletion(deletion) => size_of_val(&*deletion.targets),
+            NewEvent::Reaction(reaction) => size_of_val(reaction),
             NewEvent::RoomChange(change) => size_of_val(change),
         }
     }

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use chat_protocol::{Message, RoomName, Timestamp, UserId};
+use chat_protocol::{Mention, Message, ReplyTo, RoomName, Timestamp, UserId};
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 
-use super::schema::{Row, Rows, messages, rooms, row_key, seq_of, signed, unsigned};
-use crate::{Changed, Count, Extent, HistoryError, MAX_PAGE_BYTES, Messages, Page, Retention};
+use super::reactions;
+use super::schema::{Row, Rows, mentions, messages, rooms, row_key, seq_of, signed, unsigned};
+use crate::{
+    Changed, Count, Extent, HistoryError, HistoryErrorKind, MAX_PAGE_BYTES, Messages, Page, Retention,
+};
 
 /// What the database knows about a room.
 #[derive(Queryable, Selectable)]
@@ -157,6 +160,85 @@ pub(super) fn count_after(
     })
 }
 
+/// How many messages after a number address one of these users, or everyone, and are not from one
+/// of them.
+pub(super) fn mentions_after(
+    connection: &mut SqliteConnection,
+    room: &RoomName,
+    after: u64,
+    users: &[UserId],
+    max: usize,
+    retention: Retention,
+) -> QueryResult<Count> {
+    connection.transaction(|connection| {
+        let Some(kept) = kept(connection, room, retention)? else { return Ok(Count::default()) };
+        let (from, to) = kept.row_keys(signed(after.saturating_add(1)), i64::MAX);
+        let authors: Vec<_> = users.iter().map(UserId::as_str).collect();
+        let addressed = authors.iter().copied().chain([Mention::Room.as_str()]);
+        let found: Vec<i64> = mentions::table
+            .inner_join(messages::table.on(messages::row_key.eq(mentions::row_key)))
+            .filter(mentions::user.eq_any(addressed))
+            .filter(mentions::row_key.between(from, to))
+            .filter(messages::user.ne_all(authors))
+            .select(mentions::row_key)
+            .distinct()
+            .limit(i64::try_from(max).unwrap_or(i64::MAX))
+            .load(connection)?;
+        Ok(Count::new(found.len(), unsigned(kept.newest)))
+    })
+}
+
+/// One message; `None` if it does not exist. The outer error is that of the database, the inner one
+/// that of the row.
+pub(super) fn message(
+    connection: &mut SqliteConnection,
+    room: &RoomName,
+    row_key: i64,
+) -> QueryResult<Result<Option<Message>, HistoryError>> {
+    let row: Option<Row> =
+        messages::table.find(row_key).select(Row::as_select()).first(connection).optional()?;
+    let Some(row) = row else { return Ok(Ok(None)) };
+    let may_have_reactions = row.may_have_reactions();
+    let mut message = match Rows::of_room(room.clone()).message(row) {
+        Ok(message) => message,
+        Err(error) => return Ok(Err(error)),
+    };
+    if may_have_reactions {
+        match reactions::of_message(connection, room, row_key)? {
+            Ok(reactions) => message.set_reactions(reactions),
+            Err(error) => return Ok(Err(error)),
+        };
+    }
+    Ok(Ok(Some(message)))
+}
+
+/// A message, for one that replies to it; `None` if it does not exist, or was deleted. The outer
+/// error is that of the database, the inner one that of the row.
+pub(super) fn reply_to(
+    connection: &mut SqliteConnection,
+    room: &super::numbers::Room,
+    name: &RoomName,
+    target: u64,
+) -> QueryResult<Result<Option<ReplyTo>, HistoryError>> {
+    if signed(target) >= room.next_seq {
+        return Ok(Ok(None));
+    }
+    let found = messages::table
+        .find(row_key(room.id, signed(target)))
+        .filter(messages::body.is_not_null())
+        .select((messages::user, messages::username))
+        .first::<(String, String)>(connection)
+        .optional()?;
+    let Some((user, from)) = found else { return Ok(Ok(None)) };
+    let fault = |error: &dyn std::fmt::Display| {
+        let text = format!("message {target} of the room {name}: {error}");
+        HistoryError::new(HistoryErrorKind::Damaged, text)
+    };
+    let user = user.parse().map_err(|error| fault(&error));
+    let from = from.parse().map_err(|error| fault(&error));
+    Ok(user.and_then(|user| Ok(Some(ReplyTo { seq: target, from: from?, user }))))
+}
+
 /// A page of a room. The outer error is that of the database, the inner one that of a row.
 pub(super) fn page(
     connection: &mut SqliteConnection,
@@ -191,7 +273,8 @@ fn after(
         .limit(rows(limit))
         .select(Row::as_select())
         .load_iter::<Row, DefaultLoadingMode>(connection)?;
-    let Filled { messages, more } = match fill(room, rows, limit)? {
+    let filled = fill(&room, rows, limit)?;
+    let Filled { messages, more } = match complete(connection, &room, filled)? {
         Ok(filled) => filled,
         Err(error) => return Ok(Err(error)),
     };
@@ -213,7 +296,8 @@ fn before(
         .limit(rows(limit))
         .select(Row::as_select())
         .load_iter::<Row, DefaultLoadingMode>(connection)?;
-    let Filled { mut messages, more } = match fill(room, rows, limit)? {
+    let filled = fill(&room, rows, limit)?;
+    let Filled { mut messages, more } = match complete(connection, &room, filled)? {
         Ok(filled) => filled,
         Err(error) => return Ok(Err(error)),
     };
@@ -227,31 +311,75 @@ struct Filled {
     more: bool,
 }
 
+/// The messages of a page before their reactions are known, in the order in which they were read.
+struct Unreacted {
+    messages: Vec<Message>,
+    /// The row keys of those that may have reactions.
+    changed: Vec<i64>,
+    more: bool,
+}
+
 /// Takes rows until the page is full. Rows that do not fit are not read.
 fn fill(
-    room: RoomName,
+    room: &RoomName,
     found: impl Iterator<Item = QueryResult<Row>>,
     limit: usize,
-) -> QueryResult<Result<Filled, HistoryError>> {
-    let mut rows = Rows::of_room(room);
-    let mut messages = Vec::new();
+) -> QueryResult<Result<Unreacted, HistoryError>> {
+    let mut rows = Rows::of_room(room.clone());
+    let (mut messages, mut changed, mut more) = (Vec::new(), Vec::new(), false);
     let mut bytes = 0;
     for row in found {
         let row = row?;
         if messages.len() == limit {
-            return Ok(Ok(Filled { messages, more: true }));
+            more = true;
+            break;
         }
+        let reacted = row.may_have_reactions().then(|| row.row_key());
         let message = match rows.message(row) {
             Ok(message) => message,
             Err(error) => return Ok(Err(error)),
         };
         bytes += message.encoded_size();
         if bytes > MAX_PAGE_BYTES && !messages.is_empty() {
-            return Ok(Ok(Filled { messages, more: true }));
+            more = true;
+            break;
         }
+        changed.extend(reacted);
         messages.push(message);
     }
-    Ok(Ok(Filled { messages, more: false }))
+    Ok(Ok(Unreacted { messages, changed, more }))
+}
+
+/// Adds the reactions, as far as they fit into the page.
+fn complete(
+    connection: &mut SqliteConnection,
+    room: &RoomName,
+    filled: Result<Unreacted, HistoryError>,
+) -> QueryResult<Result<Filled, HistoryError>> {
+    let Unreacted { mut messages, changed, mut more } = match filled {
+        Ok(unreacted) => unreacted,
+        Err(error) => return Ok(Err(error)),
+    };
+    if !changed.is_empty() {
+        let mut reactions = match reactions::of_messages(connection, room, &changed)? {
+            Ok(reactions) => reactions,
+            Err(error) => return Ok(Err(error)),
+        };
+        for message in &mut messages {
+            if let Some(reactions) = reactions.remove(&message.seq) {
+                message.set_reactions(reactions);
+            }
+        }
+        let mut bytes = 0;
+        let fits = |message: &&Message| {
+            bytes += message.encoded_size();
+            bytes <= MAX_PAGE_BYTES || bytes == message.encoded_size()
+        };
+        let count = messages.iter().take_while(fits).count();
+        more |= count < messages.len();
+        messages.truncate(count);
+    }
+    Ok(Ok(Filled { messages: messages.into_iter().map(Arc::new).collect(), more }))
 }
 
 /// The messages that events after `after` have changed. The outer error is that of the database,
@@ -277,7 +405,8 @@ pub(super) fn changed(
             .limit(rows(limit))
             .select(Row::as_select())
             .load_iter::<Row, DefaultLoadingMode>(connection)?;
-        Ok(fill(name, rows, limit)?.map(|Filled { mut messages, more }| {
+        let filled = fill(&name, rows, limit)?;
+        Ok(complete(connection, &name, filled)?.map(|Filled { mut messages, more }| {
             messages.sort_unstable_by_key(|message| message.seq);
             Changed::new((!more).then_some(messages), newest)
         }))

@@ -5,7 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use chat_protocol::{Content, DeletedBy, Message, MessageId, RoomName, Text, Timestamp, UserId, Username};
+use chat_protocol::{
+    Content, DeletedBy, Mention, Message, MessageId, ReplyTo, RoomName, Text, Timestamp, UserId, Username,
+};
 use diesel::expression::AsExpression;
 use diesel::prelude::*;
 use diesel::serialize::{self, IsNull, Output, ToSql};
@@ -38,8 +40,43 @@ diesel::table! {
         change_key -> Nullable<BigInt>,
         deleted_by -> Nullable<Text>,
         edited_at -> Nullable<BigInt>,
+        reply_to -> Nullable<BigInt>,
+        reply_user -> Nullable<Text>,
+        reply_username -> Nullable<Text>,
+        mentions -> Nullable<Text>,
     }
 }
+
+diesel::table! {
+    reactions (row_key, user, emoji) {
+        #[sql_name = "place"]
+        row_key -> BigInt,
+        user -> Text,
+        emoji -> Text,
+        username -> Text,
+    }
+}
+
+diesel::table! {
+    reaction_counts (row_key, emoji) {
+        #[sql_name = "place"]
+        row_key -> BigInt,
+        emoji -> Text,
+        first_seq -> BigInt,
+        count -> BigInt,
+        names -> Text,
+    }
+}
+
+diesel::table! {
+    mentions (row_key, user) {
+        #[sql_name = "place"]
+        row_key -> BigInt,
+        user -> Text,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(messages, mentions);
 
 diesel::table! {
     message_ids (n) {
@@ -114,6 +151,42 @@ pub(super) struct NewRow {
     sent_at: i64,
 }
 
+/// A message to be inserted that replies to another one, or addresses users. Few do.
+#[derive(Insertable)]
+#[diesel(table_name = messages, treat_none_as_default_value = false)]
+pub(super) struct NewAddressedRow {
+    #[diesel(embed)]
+    row: NewRow,
+    reply_to: Option<i64>,
+    reply_user: Option<Shared<UserId>>,
+    reply_username: Option<Shared<Username>>,
+    mentions: Option<String>,
+}
+
+impl NewAddressedRow {
+    /// Completes the row of a message. Returns it unchanged if the message neither replies to
+    /// another one nor addresses anybody.
+    pub(super) fn new(row: NewRow, message: &Message) -> Result<Self, NewRow> {
+        let Some(Text { reply_to, mentions, .. }) = message.text() else { return Err(row) };
+        if reply_to.is_none() && mentions.is_none() {
+            return Err(row);
+        }
+        let reply_to = reply_to.as_deref();
+        Ok(Self {
+            row,
+            reply_to: reply_to.map(|reply_to| signed(reply_to.seq)),
+            reply_user: reply_to.map(|reply_to| Shared(reply_to.user.clone())),
+            reply_username: reply_to.map(|reply_to| Shared(reply_to.from.clone())),
+            mentions: mentions.as_deref().map(mentions_text),
+        })
+    }
+}
+
+/// The value for the column `mentions`: ids, which contain no spaces.
+pub(super) fn mentions_text(mentions: &[Mention]) -> String {
+    mentions.iter().map(Mention::as_str).collect::<Vec<_>>().join(" ")
+}
+
 impl NewRow {
     /// The row of a message. `None` if it is deleted.
     pub(super) fn new(row_key: i64, message: &Message) -> Option<Self> {
@@ -177,12 +250,21 @@ pub(super) struct Row {
     change_key: Option<i64>,
     deleted_by: Option<String>,
     edited_at: Option<i64>,
+    reply_to: Option<i64>,
+    reply_user: Option<String>,
+    reply_username: Option<String>,
+    mentions: Option<String>,
 }
 
 impl Row {
     /// The key of the row.
     pub(super) fn row_key(&self) -> i64 {
         self.row_key
+    }
+
+    /// Whether the message may have reactions: each one has changed it.
+    pub(super) fn may_have_reactions(&self) -> bool {
+        self.change_key.is_some() && self.body.is_some()
     }
 
     /// The size of the text in bytes.
@@ -206,7 +288,7 @@ impl Rows {
 
     /// Ids and names in the database were validated when they were written. A row with an invalid
     /// one was written by another program, and is reported as damaged.
-    pub(super) fn message(&mut self, row: Row) -> Result<Arc<Message>, HistoryError> {
+    pub(super) fn message(&mut self, row: Row) -> Result<Message, HistoryError> {
         let seq = seq_of(row.row_key);
         let fault = |what: &dyn fmt::Display| {
             let text = format!("message {seq} of the room {}: {what}", self.room);
@@ -220,13 +302,24 @@ impl Rows {
                 let id = row.id.parse().map_err(|error| fault(&error))?;
                 let mut text = Text::new(id, user, from, body);
                 text.edited_at = row.edited_at.map(Timestamp::from_millis);
+                if let (Some(seq), Some(user), Some(from)) =
+                    (row.reply_to, row.reply_user, row.reply_username)
+                {
+                    let user = parsed(&mut self.users, user).map_err(|error| fault(&error))?;
+                    let from = parsed(&mut self.names, from).map_err(|error| fault(&error))?;
+                    text.reply_to = Some(Arc::new(ReplyTo { seq: unsigned(seq), from, user }));
+                }
+                if let Some(mentions) = row.mentions {
+                    let mentions = mentions.split(' ').map(str::parse).collect::<Result<Vec<_>, _>>();
+                    text.mentions = Some(mentions.map_err(|error| fault(&error))?.into());
+                }
                 Content::Text(text)
             }
         };
         let (room, sent_at) = (self.room.clone(), Timestamp::from_millis(row.sent_at));
         let mut message = Message::new(room, unsigned(seq), sent_at, content);
         message.changed_seq = row.change_key.map(|key| unsigned(seq_of(key)));
-        Ok(Arc::new(message))
+        Ok(message)
     }
 }
 

@@ -138,13 +138,14 @@ fn page(
     }
     let names = names(connection, &row_keys)?;
     let mut known: HashMap<i64, Rows> = HashMap::new();
-    let message = |row: Row| {
+    let message = |row: Row| -> Result<_, HistoryError> {
         let room = room_of(row.row_key());
         let rows = match known.entry(room) {
             Entry::Occupied(rows) => rows.into_mut(),
             Entry::Vacant(entry) => entry.insert(Rows::of_room(name(&names, room)?)),
         };
-        rows.message(row)
+        // without reactions: they are not what the user has written
+        rows.message(row).map(Arc::new)
     };
     Ok(found.into_iter().map(message).collect::<Result<_, _>>().map(|found| Step::new(found, next)))
 }

@@ -1,6 +1,6 @@
 //! Random operations on both stores, compared with a plain list.
 
-use chat_history::conformance::model::{Operation, PrunedIds, ROOMS, compare};
+use chat_history::conformance::model::{EMOJI, Operation, PrunedIds, ROOMS, compare};
 use proptest::prelude::*;
 
 use super::support::{memory, sqlite};
@@ -16,6 +16,9 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(room, first, count)| Operation::Delete { room, first, count }),
         3 => (0..ROOMS.len(), 0..2_u8, 0..40_u64, 0..2_u8)
             .prop_map(|(room, user, target, body)| Operation::Edit { room, user, target, body }),
+        4 => (0..ROOMS.len(), 0..3_u8, 0..40_u64, 0..EMOJI.len(), any::<bool>()).prop_map(
+            |(room, user, target, emoji, is_added)| Operation::React { room, user, target, emoji, is_added }
+        ),
         1 => (0..6_u64).prop_map(|count| Operation::Prune { count }),
     ]
 }

@@ -9,6 +9,7 @@ use crate::model::ids::{Epoch, MessageId, Reference};
 use crate::model::member::{Member, MemberGroup, MemberInfo, MemberList};
 use crate::model::message::{DeletedBy, Message};
 use crate::model::name::{RoomName, Username};
+use crate::model::reaction::{OwnReactions, Reacted};
 use crate::model::room_settings::RoomSettings;
 use crate::model::time::Timestamp;
 
@@ -51,6 +52,9 @@ pub enum Event {
     /// The author has replaced the text of a message. Sessions that receive lists of members are
     /// not sent this event.
     Edited(Arc<Edit>),
+    /// Users have put emoji on a message, or removed them. Sessions that receive lists of members
+    /// are not sent this event.
+    Reacted(Arc<Reacted>),
     /// The settings of the room were changed. Sessions that receive lists of members are not sent
     /// this event.
     RoomChanged(Arc<RoomChange>),
@@ -266,6 +270,8 @@ pub struct Snapshot {
     /// The messages before that range that were changed after the position that was asked for, as
     /// they are now, oldest first. `None` if not everything after that position could be recovered.
     pub changed: Option<Vec<Arc<Message>>>,
+    /// Which of the reactions on these messages are the member's own.
+    pub mine: OwnReactions,
 }
 
 /// A command of a member is carried out, and what it has changed is stored.
@@ -300,6 +306,8 @@ pub struct MessagePage {
     pub last: u64,
     /// All messages of that range, as they are now, oldest first.
     pub messages: Vec<Arc<Message>>,
+    /// Which of the reactions on these messages are the member's own.
+    pub mine: OwnReactions,
     /// Whether there are more messages in the direction asked for.
     pub more: bool,
 }

@@ -9,6 +9,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
+use crate::model::mention::Mention;
 use crate::model::name::Username;
 
 /// The opaque id of a user: 1 to 64 characters of `A-Za-z0-9_-`. Names repeat over time, ids do
@@ -220,9 +221,10 @@ pub struct Identity {
     role: Role,
 }
 
-/// An id of an embedding program begins with `g_`, which only the ids of guests do.
+/// An id of an embedding program begins with `g_`, which only the ids of guests do, or is `room`,
+/// which stands for everyone in a [`Mention`](crate::Mention).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the ids of guests, and only those, begin with \"{GUEST_PREFIX}\"")]
+#[error("the ids of guests, and only those, begin with \"{GUEST_PREFIX}\", and no user has the id \"room\"")]
 pub struct ReservedIdError;
 
 impl Identity {
@@ -230,7 +232,7 @@ impl Identity {
     /// same user, and different from the ids of all other users, whatever their names are.
     ///
     /// # Errors
-    /// [`ReservedIdError`] if the id begins with `g_`.
+    /// [`ReservedIdError`] if the id begins with `g_`, or is `room`.
     ///
     /// ```
     /// use chat_protocol::Identity;
@@ -247,13 +249,13 @@ impl Identity {
     /// Creates the identity of a program. See [`account`](Self::account).
     ///
     /// # Errors
-    /// [`ReservedIdError`] if the id begins with `g_`.
+    /// [`ReservedIdError`] if the id begins with `g_`, or is `room`.
     pub fn service(id: UserId, username: Username) -> Result<Self, ReservedIdError> {
         Self::registered(id, UserKind::Service, username)
     }
 
     fn registered(id: UserId, kind: UserKind, username: Username) -> Result<Self, ReservedIdError> {
-        if id.is_guest() {
+        if id.is_guest() || id.as_str() == Mention::Room.as_str() {
             return Err(ReservedIdError);
         }
         Ok(Self { id, kind, username, role: Role::User })

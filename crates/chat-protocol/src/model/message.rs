@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::identity::UserId;
 use crate::model::ids::{Epoch, MessageId};
+use crate::model::mention::Mention;
 use crate::model::name::{RoomName, Username};
+use crate::model::reaction::Reaction;
 use crate::model::time::Timestamp;
 
 /// A message of a room.
@@ -71,12 +73,44 @@ pub struct Text {
     pub body: Arc<str>,
     /// When the author last edited the text; `None` if it is as it was sent.
     pub edited_at: Option<Timestamp>,
+    /// The message that this one replies to.
+    pub reply_to: Option<Arc<ReplyTo>>,
+    /// Whom the text addresses, at most [`MAX_MENTIONS`]; `None` if nobody.
+    pub mentions: Option<Arc<[Mention]>>,
+    /// The reactions, in the order in which each emoji was first used; `None` if there are none.
+    pub reactions: Option<Arc<[Reaction]>>,
+}
+
+/// The maximum number of [`Text::mentions`].
+pub const MAX_MENTIONS: usize = 20;
+
+/// The message that another one replies to, as it was at that time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ReplyTo {
+    /// The number of the message in the room.
+    pub seq: u64,
+    /// The name of its author.
+    pub from: Username,
+    /// Its author.
+    pub user: UserId,
 }
 
 impl Text {
     /// A text of the user `user`, whose name is `from`, as it was sent.
     pub fn new(id: MessageId, user: UserId, from: Username, body: impl Into<Arc<str>>) -> Self {
-        Self { id, user, from, body: body.into(), edited_at: None }
+        let (reply_to, mentions, reactions) = (None, None, None);
+        Self { id, user, from, body: body.into(), edited_at: None, reply_to, mentions, reactions }
+    }
+
+    /// The mentions, which may be none.
+    pub fn mentions(&self) -> &[Mention] {
+        self.mentions.as_deref().unwrap_or_default()
+    }
+
+    /// The reactions, which may be none.
+    pub fn reactions(&self) -> &[Reaction] {
+        self.reactions.as_deref().unwrap_or_default()
     }
 }
 
@@ -109,14 +143,27 @@ impl Message {
         }
     }
 
-    /// The state of the message after the event `changed_seq` has replaced its text at the time
-    /// `edited_at`; `None` if it was deleted.
+    /// The state of the message after the event `changed_seq` has replaced its text, and whom it
+    /// addresses, at the time `edited_at`; `None` if it was deleted.
     #[must_use]
-    pub fn edited(&self, body: Arc<str>, edited_at: Timestamp, changed_seq: u64) -> Option<Self> {
-        let text = Text { body, edited_at: Some(edited_at), ..self.text()?.clone() };
+    pub fn edited(
+        &self,
+        body: Arc<str>,
+        mentions: Option<Arc<[Mention]>>,
+        edited_at: Timestamp,
+        changed_seq: u64,
+    ) -> Option<Self> {
+        let text = Text { body, mentions, edited_at: Some(edited_at), ..self.text()?.clone() };
         let content = Content::Text(text);
         let (room, changed_seq) = (self.room.clone(), Some(changed_seq));
         Some(Self { room, seq: self.seq, sent_at: self.sent_at, content, changed_seq })
+    }
+
+    /// Sets the reactions. Returns `None` if the message was deleted, which has none.
+    pub fn set_reactions(&mut self, reactions: Vec<Reaction>) -> Option<()> {
+        let Content::Text(text) = &mut self.content else { return None };
+        text.reactions = (!reactions.is_empty()).then(|| reactions.into());
+        Some(())
     }
 
     /// The text, or `None` if the message was deleted.
@@ -130,41 +177,59 @@ impl Message {
     /// The maximum size of the message in bytes in a `chat.v2` list of messages, without `html`. It
     /// includes escaping: control characters, quotation marks and backslashes are longer in JSON.
     pub fn encoded_size(&self) -> usize {
+        /// The field names, the time, the longest numbers and the longest value of `by`.
+        const DELETED: usize = 128;
         match &self.content {
-            Content::Text(Text { id, user, from, body, edited_at }) => {
-                text_size(id, user, from, body) + changed_size(self.changed_seq, *edited_at)
-            }
-            Content::Deleted { .. } => DELETED_SIZE,
+            Content::Text(text) => text.encoded_size() + self.changed_seq.map_or(0, |_| CHANGED_SEQ),
+            Content::Deleted { .. } => DELETED,
         }
     }
 
     /// The approximate size in memory, in bytes.
     pub fn size(&self) -> usize {
         /// Everything except the text.
-        const REST: usize = 240;
+        const REST: usize = 272;
         match &self.content {
-            Content::Text(Text { body, .. }) => REST + body.len(),
+            Content::Text(text) => REST + text.size(),
             Content::Deleted { .. } => REST,
         }
     }
 }
 
-/// The [`Message::encoded_size`] of a deleted message: the field names, the time, the longest
-/// numbers and the longest value of `by`.
-pub(crate) const DELETED_SIZE: usize = 128;
+/// The size of the field with its name.
+const CHANGED_SEQ: usize = r#","changed_seq":1099511627775"#.len();
 
-/// The [`Message::encoded_size`] of a message that was never changed, with these strings.
-pub(crate) fn text_size(id: &MessageId, user: &UserId, from: &Username, body: &str) -> usize {
-    /// The field names, the time and the longest number.
-    const REST: usize = 104;
-    let ids = json_length(id.as_str()) + user.as_str().len();
-    REST + ids + json_length(from.as_str()) + json_length(body)
-}
+impl Text {
+    /// What the text adds to the [`Message::encoded_size`].
+    fn encoded_size(&self) -> usize {
+        /// The field names, the time and the longest number.
+        const REST: usize = 104;
+        const EDITED_AT: usize = r#","edited_at":"2026-11-24T08:00:00.123Z""#.len();
+        const REPLY_TO: usize = r#","reply_to":{"seq":1099511627775,"from":"","user":""}"#.len();
+        const MENTIONS: usize = r#","mentions":[]"#.len();
+        const REACTIONS: usize = r#","reactions":[]"#.len();
+        let names = self.user.as_str().len() + json_length(self.from.as_str());
+        let mut size = REST + json_length(self.id.as_str()) + names + json_length(&self.body);
+        size += self.edited_at.map_or(0, |_| EDITED_AT);
+        if let Some(reply_to) = &self.reply_to {
+            size += REPLY_TO + reply_to.user.as_str().len() + json_length(reply_to.from.as_str());
+        }
+        if let Some(mentions) = &self.mentions {
+            let each = mentions.iter().map(|mention| mention.as_str().len() + r#""","#.len());
+            size += MENTIONS + each.sum::<usize>();
+        }
+        if let Some(reactions) = &self.reactions {
+            size += REACTIONS + reactions.iter().map(Reaction::encoded_size).sum::<usize>();
+        }
+        size
+    }
 
-/// What changes add to the [`Message::encoded_size`].
-pub(crate) fn changed_size(changed_seq: Option<u64>, edited_at: Option<Timestamp>) -> usize {
-    changed_seq.map_or(0, |_| r#","changed_seq":1099511627775"#.len())
-        + edited_at.map_or(0, |_| r#","edited_at":"2026-11-24T08:00:00.123Z""#.len())
+    /// What the text adds to the [`Message::size`].
+    fn size(&self) -> usize {
+        let reply_to = self.reply_to.as_ref().map_or(0, |_| size_of::<ReplyTo>());
+        let reactions = self.reactions().iter().map(Reaction::size).sum::<usize>();
+        self.body.len() + reply_to + size_of_val(self.mentions()) + reactions
+    }
 }
 
 /// The length of a JSON string in bytes, without the enclosing quotation marks (RFC 8259,

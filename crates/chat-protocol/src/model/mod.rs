@@ -7,8 +7,10 @@ mod identity;
 mod ids;
 mod limits;
 mod member;
+mod mention;
 mod message;
 mod name;
+mod reaction;
 mod room_list;
 mod room_settings;
 mod time;
@@ -25,9 +27,14 @@ pub use identity::{
 pub use ids::{ChannelName, Epoch, LengthError, MemberId, MessageId, Reference};
 pub use limits::{COALESCE_ABOVE, COALESCE_WINDOW, LISTED_MEMBERS, Limits};
 pub use member::{Member, MemberGroup, MemberInfo, MemberList};
-pub use message::{Content, DeletedBy, Message, Since, Text};
-pub(crate) use message::{DELETED_SIZE, changed_size, json_length, text_size};
-pub use name::{NameError, RoomName, SERVER_NAME, Username};
+pub use mention::Mention;
+pub(crate) use message::json_length;
+pub use message::{Content, DeletedBy, MAX_MENTIONS, Message, ReplyTo, Since, Text};
+pub use name::{NameError, RoomName, SERVER_NAME, Username, fold};
+pub use reaction::{
+    Emoji, EmojiError, MAX_REACTIONS, OwnReactions, REACTION_NAMES, Reacted, Reaction, ReactionChange,
+    Reactor,
+};
 pub use room_list::{Notify, RoomKind};
 pub use room_settings::{MayJoin, MayPost, RoomSettings};
 pub use time::Timestamp;

@@ -64,6 +64,12 @@ fn parse(text: &str, max: usize) -> Result<Arc<str>, NameError> {
     }
 }
 
+/// Converts letters to lower case, each by itself, so that the beginning of a text is folded in the
+/// same way as the whole text.
+pub fn fold(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
+}
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $max:literal) => {
         $(#[$doc])*
@@ -86,6 +92,12 @@ macro_rules! name {
             /// The name, in NFC.
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+
+            /// The name with all letters in lower case: names that differ only in case are equal
+            /// then.
+            pub fn folded(&self) -> String {
+                fold(&self.0)
             }
         }
 

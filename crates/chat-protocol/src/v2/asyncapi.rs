@@ -18,13 +18,14 @@ const ENDPOINT: &str = "One connection is one session, a member of any number of
     `hello`. The server sends `bye` before every close that it initiates.";
 
 /// The reply to each command that succeeds. The reply to a command that fails is `error`.
-const REPLIES: [(&str, &str); 12] = [
+const REPLIES: [(&str, &str); 13] = [
     ("hello", "welcome"),
     ("join", "joined"),
     ("leave", "left"),
     ("send", "ack"),
     ("edit", "ack"),
     ("delete", "ack"),
+    ("react", "ack"),
     ("history", "history"),
     ("members", "members"),
     ("keep", "kept"),
@@ -35,10 +36,11 @@ const REPLIES: [(&str, &str); 12] = [
 
 /// The frames that the server sends on its own. It sends an `error` without a command if it
 /// receives something that is not a valid command.
-const UNSOLICITED: [&str; 16] = [
+const UNSOLICITED: [&str; 17] = [
     "message",
     "edited",
     "deleted",
+    "reactions",
     "room_changed",
     "sync",
     "presence",

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::commands::commands;
 use super::from_field::nfc;
-use crate::{Epoch, GuestToken, MessageId, Notify, Reference, RoomName, Since, Username};
+use crate::{Emoji, Epoch, GuestToken, MessageId, Notify, Reference, RoomName, Since, Username};
 
 /// One frame of a client: a command, and its `ref`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,8 @@ commands! {
         Edit(Edit),
         /// Delete an own message, or as a moderator any message.
         Delete(Delete),
+        /// Put an emoji on a message, or remove it.
+        React(React),
         /// Read a page of the message history.
         History(History),
         /// Read a page of the members.
@@ -136,6 +138,20 @@ commands! {
         pub target: u64,
     }
 
+    /// Puts an emoji on a message, or removes it.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct React {
+        /// The room.
+        pub room: RoomName,
+        /// The number of the message.
+        pub target: u64,
+        /// One emoji, or its short code.
+        pub emoji: Emoji,
+        /// True to put it on the message, false to remove it.
+        pub on: bool,
+    }
+
     /// Sends a message.
     #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -144,6 +160,9 @@ commands! {
         pub room: RoomName,
         /// The text, in Markdown.
         pub body: Arc<str>,
+        /// The number of the message that this one replies to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub reply_to: Option<u64>,
         /// The client's id for the message. Sending the same id again is the same message. Without
         /// an id, each is a new message.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,7 +10,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::client::Kind;
 use super::field::Field;
 use super::{ErrorCode, Since};
-use crate::{Epoch, GuestToken, MessageId, Notify, Reference, RoomName, Username};
+use crate::{Emoji, Epoch, GuestToken, MessageId, Notify, Reference, RoomName, Username};
 
 /// The code and the message of a [`Rejected`](super::Rejected), before the frame's `ref` is known.
 pub(super) struct Reason(pub(super) ErrorCode, pub(super) String);
@@ -108,6 +108,12 @@ impl FromField for Since {
             }),
             other => Err(wrong_type(other, name, "an object")),
         }
+    }
+}
+
+impl FromField for Emoji {
+    fn from_field(field: &Field<'_>, name: &str) -> Result<Self, Reason> {
+        text(field, name)?.parse().map_err(|error| invalid(name, error))
     }
 }
 

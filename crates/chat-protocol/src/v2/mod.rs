@@ -10,6 +10,7 @@ mod event;
 mod field;
 mod from_field;
 mod list;
+mod reactions;
 mod read;
 mod rendered;
 mod server;
@@ -17,9 +18,12 @@ mod write;
 
 #[cfg(feature = "schema")]
 pub use asyncapi::asyncapi;
-pub use client::{ClientFrame, Command, Delete, Edit, Hello, History, Join, Keep, MarkRead, Members, Send};
+pub use client::{
+    ClientFrame, Command, Delete, Edit, Hello, History, Join, Keep, MarkRead, Members, React, Send,
+};
 pub use event::frame;
 pub use list::{Dropped, Inbox, Kept, Read, RoomList, RoomListEntry};
+pub use reactions::{ReactionChange, ReactionCount, Reactions};
 pub use read::{Rejected, read};
 pub use rendered::{RENDERED_BYTES, Written, write_rendered};
 pub use server::{
@@ -29,8 +33,8 @@ pub use server::{
 pub use write::{size_hint, write, write_frame};
 
 pub use crate::model::{
-    DeletedBy, ErrorCode, LeftReason, MayJoin, MayPost, MemberInfo, NoticeLevel, Notify, RoomKind,
-    RoomSettings, Since,
+    DeletedBy, ErrorCode, LeftReason, MayJoin, MayPost, MemberInfo, Mention, NoticeLevel, Notify, Reactor,
+    ReplyTo, RoomKind, RoomSettings, Since,
 };
 
 /// The name of the protocol in `Sec-WebSocket-Protocol`.

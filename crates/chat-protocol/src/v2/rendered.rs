@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{PAGE_BYTES, ServerFrame, StoredMessage, frame, write_frame};
-use crate::model::{DELETED_SIZE, changed_size, json_length, text_size};
-use crate::{Event, RoomName, Timestamp};
+use crate::model::json_length;
+use crate::{Event, Message, RoomName, Timestamp};
 
 /// The maximum number of bytes of message texts that are rendered for one frame, newest messages
 /// first. This bounds the time it takes.
@@ -35,52 +35,56 @@ pub struct Written<'a> {
 /// texts exceed [`RENDERED_BYTES`].
 pub fn write_rendered(event: &Event, mut render: impl FnMut(Written<'_>) -> Arc<str>, out: &mut Vec<u8>) {
     let Some(mut frame) = frame(event) else { return };
-    match &mut frame {
-        ServerFrame::Message(message) => {
-            let (room, seq, id, body) = (&message.room, message.seq, &message.id, &message.body);
-            let html = render(Written { room, seq, changed_seq: None, sent_at: message.sent_at, body });
-            if text_size(id, &message.user, &message.from, body) + FIELD + json_length(&html) <= PAGE_BYTES {
-                message.html = Some(html);
+    match (&mut frame, event) {
+        (ServerFrame::Message(frame), Event::Message { message, .. }) => {
+            let (room, seq, body) = (&frame.room, frame.seq, &frame.body);
+            let html = render(Written { room, seq, changed_seq: None, sent_at: frame.sent_at, body });
+            if message.encoded_size() + FIELD + json_length(&html) <= PAGE_BYTES {
+                frame.html = Some(html);
             }
         }
-        ServerFrame::Edited(edited) => {
-            if let Event::Edited(edit) = event {
-                let (room, body) = (&edited.room, &edited.body);
-                let (seq, changed_seq, sent_at) = (edited.target, Some(edited.seq), edit.message.sent_at);
-                let html = render(Written { room, seq, changed_seq, sent_at, body });
-                if json_length(body) + json_length(&html) <= PAGE_BYTES {
-                    edited.html = Some(html);
-                }
+        (ServerFrame::Edited(edited), Event::Edited(edit)) => {
+            let (room, body) = (&edited.room, &edited.body);
+            let (seq, changed_seq, sent_at) = (edited.target, Some(edited.seq), edit.message.sent_at);
+            let html = render(Written { room, seq, changed_seq, sent_at, body });
+            if edit.message.encoded_size() + FIELD + json_length(&html) <= PAGE_BYTES {
+                edited.html = Some(html);
             }
         }
-        ServerFrame::Joined(joined) => {
+        (ServerFrame::Joined(joined), Event::Joined(snapshot)) => {
             let changed = joined.changed.as_deref_mut().unwrap_or_default();
-            add_html(&joined.room, [changed, &mut joined.messages], render);
+            let size = size(snapshot.changed.iter().flatten().chain(&snapshot.messages));
+            add_html(&joined.room, [changed, &mut joined.messages], size, render);
         }
-        ServerFrame::Sync(sync) => {
+        (ServerFrame::Sync(sync), Event::Sync(range)) => {
+            let outcome = range.outcome.iter();
+            let size = size(outcome.flat_map(|outcome| outcome.changed.iter().chain(&outcome.messages)));
             let lists = [&mut sync.changed, &mut sync.messages];
-            add_html(&sync.room, lists.map(|list| list.as_deref_mut().unwrap_or_default()), render);
+            add_html(&sync.room, lists.map(|list| list.as_deref_mut().unwrap_or_default()), size, render);
         }
-        ServerFrame::History(page) => add_html(&page.room, [&mut [], &mut page.messages], render),
+        (ServerFrame::History(page), Event::History(history)) => {
+            let size = size(history.messages.iter());
+            add_html(&page.room, [&mut [], &mut page.messages], size, render);
+        }
         _ => {}
     }
     write_frame(&frame, out);
 }
 
-/// Renders the messages of two lists, of which the second has the newer ones.
+/// The size of these messages in a list, without `html`.
+fn size<'m>(messages: impl Iterator<Item = &'m Arc<Message>>) -> usize {
+    messages.map(|message| message.encoded_size()).sum()
+}
+
+/// Renders the messages of two lists, of which the second has the newer ones. Without `html`, they
+/// have `size` bytes together.
 fn add_html(
     room: &RoomName,
     [older, newer]: [&mut [StoredMessage]; 2],
+    size: usize,
     mut render: impl FnMut(Written<'_>) -> Arc<str>,
 ) {
-    let size = |message: &StoredMessage| match message {
-        StoredMessage::Text { id, user, from, body, changed_seq, edited_at, .. } => {
-            text_size(id, user, from, body) + changed_size(*changed_seq, *edited_at)
-        }
-        StoredMessage::Deleted { .. } => DELETED_SIZE,
-    };
-    let sizes = older.iter().chain(newer.iter()).map(size);
-    let (mut encoded, mut rendered) = (sizes.sum::<usize>(), 0);
+    let (mut encoded, mut rendered) = (size, 0);
     for message in older.iter_mut().chain(newer).rev() {
         let StoredMessage::Text { seq, changed_seq, body, html, sent_at, .. } = message else { continue };
         rendered += body.len();
@@ -114,7 +118,8 @@ mod tests {
         let content = Content::Deleted { by: DeletedBy::Operator };
         messages.push(Arc::new(Message::new(room.clone(), seq, sent_at, content)));
         let (first, last, epoch) = (1, seq, Epoch::from_random(1));
-        let page = MessagePage { reference: None, room, epoch, first, last, messages, more: false };
+        let mine = crate::OwnReactions::new();
+        let page = MessagePage { reference: None, room, epoch, first, last, messages, mine, more: false };
         Event::History(Box::new(page))
     }
 

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::list::{Dropped, Inbox, Kept, Read, RoomList};
+use super::reactions::{ReactionCount, Reactions};
 use crate::{
-    Content, DeletedBy, Epoch, ErrorCode, GuestToken, Identity, LeftReason, MemberInfo, Message, MessageId,
-    NoticeLevel, Reference, Role, RoomName, RoomSettings, Text, Timestamp, UserId, UserKind, Username,
+    Content, DeletedBy, Emoji, Epoch, ErrorCode, GuestToken, Identity, LeftReason, MemberInfo, Mention,
+    Message, MessageId, NoticeLevel, Reference, ReplyTo, Role, RoomName, RoomSettings, Text, Timestamp,
+    UserId, UserKind, Username,
 };
 
 /// One frame of the server.
@@ -31,6 +33,8 @@ pub enum ServerFrame {
     Edited(Edited),
     /// Messages were deleted.
     Deleted(Deleted),
+    /// Users have put emoji on a message, or removed them.
+    Reactions(Reactions),
     /// The settings of a room were changed.
     RoomChanged(RoomChanged),
     /// Stands for all events from `first_seq` to `seq`, which the server cannot send one by one.
@@ -39,7 +43,7 @@ pub enum ServerFrame {
     Presence(Presence),
     /// A member is typing.
     Typing(Typing),
-    /// The answer to `send`, `edit` and `delete`: what they have changed is stored.
+    /// The answer to `send`, `edit`, `delete` and `react`: what they have changed is stored.
     Ack(Ack),
     /// The answer to `history`.
     History(HistoryPage),
@@ -218,6 +222,13 @@ pub struct MessageFrame {
     /// The text as sanitised HTML.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub html: Option<Arc<str>>,
+    /// The message that this one replies to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Arc<ReplyTo>>,
+    /// Whom the message addresses: ids of users, and `room` for everyone in the room. Absent if
+    /// nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mentions: Option<Arc<[Mention]>>,
     /// The time at which the message was stored.
     pub sent_at: Timestamp,
 }
@@ -237,6 +248,9 @@ pub struct Edited {
     /// The new text as sanitised HTML.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub html: Option<Arc<str>>,
+    /// Whom the message addresses from now on. Absent if nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mentions: Option<Arc<[Mention]>>,
     /// When the text was replaced.
     pub edited_at: Timestamp,
 }
@@ -311,6 +325,13 @@ pub enum StoredMessage {
         /// The text as sanitised HTML.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         html: Option<Arc<str>>,
+        /// The message that this one replies to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply_to: Option<Arc<ReplyTo>>,
+        /// Whom the message addresses: ids of users, and `room` for everyone in the room. Absent
+        /// if nobody.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mentions: Option<Arc<[Mention]>>,
         /// The time at which the message was stored.
         sent_at: Timestamp,
         /// When the author last replaced the text.
@@ -319,6 +340,10 @@ pub enum StoredMessage {
         /// The number of the last event that changed the message.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         changed_seq: Option<u64>,
+        /// The reactions, in the order in which each emoji was first used. Absent if there are
+        /// none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        reactions: Vec<ReactionCount>,
     },
     /// A deleted message.
     Deleted {
@@ -343,22 +368,32 @@ impl StoredMessage {
             Self::Text { seq, .. } | Self::Deleted { seq, .. } => *seq,
         }
     }
+
+    /// Marks the reactions with these emoji as those of the session that receives the message.
+    pub(super) fn mark_own(&mut self, own: &[Emoji]) {
+        if let Self::Text { reactions, .. } = self {
+            reactions.iter_mut().for_each(|reaction| reaction.mine = own.contains(&reaction.emoji));
+        }
+    }
 }
 
 impl From<&Message> for StoredMessage {
     fn from(message: &Message) -> Self {
         let (seq, sent_at) = (message.seq, message.sent_at);
         match &message.content {
-            Content::Text(Text { id, user, from, body, edited_at }) => Self::Text {
+            Content::Text(text @ Text { id, user, from, body, .. }) => Self::Text {
                 seq,
                 id: id.clone(),
                 from: from.clone(),
                 user: user.clone(),
                 body: Arc::clone(body),
                 html: None,
+                reply_to: text.reply_to.clone(),
+                mentions: text.mentions.clone(),
                 sent_at,
-                edited_at: *edited_at,
+                edited_at: text.edited_at,
                 changed_seq: message.changed_seq,
+                reactions: text.reactions().iter().map(ReactionCount::from).collect(),
             },
             Content::Deleted { by } => Self::Deleted {
                 seq,

@@ -44,6 +44,11 @@ pub fn size_hint(event: &Event) -> usize {
             const TARGET: usize = 8;
             FRAME + TARGET * deletion.messages.len()
         }
+        Event::Reacted(reacted) => {
+            /// The size of a user without its name.
+            const USER: usize = 64;
+            FRAME + USER * reacted.users()
+        }
         Event::Sync(range) => {
             let lists =
                 |outcome: &Outcome| messages_size(&outcome.messages) + messages_size(&outcome.changed);
@@ -71,8 +76,9 @@ fn messages_size(messages: &[Arc<Message>]) -> usize {
     /// Everything except the text.
     const REST: usize = 192;
     const DELETED: usize = 112;
+    const REACTION: usize = 64;
     let size = |message: &Arc<Message>| match &message.content {
-        Content::Text(text) => REST + text.body.len(),
+        Content::Text(text) => REST + text.body.len() + REACTION * text.reactions().len(),
         Content::Deleted { .. } => DELETED,
     };
     messages.iter().map(size).sum()

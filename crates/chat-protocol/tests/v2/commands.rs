@@ -1,9 +1,9 @@
 //! Commands, as a client writes them.
 
 use chat_protocol::Reference;
-use chat_protocol::v2::{self, ClientFrame, Command, Hello, History, Join, Members, Send, Since};
+use chat_protocol::v2::{self, ClientFrame, Command, Hello, History, Join, Members, React, Send, Since};
 
-use crate::{epoch, guest_token, id, name, reference, room};
+use crate::{emoji, epoch, guest_token, id, name, reference, room};
 
 /// Serializes a command, and checks that the server reads it back.
 fn client(reference: Option<Reference>, command: Command) -> String {
@@ -26,7 +26,8 @@ fn commands_with_all_fields_are_written() {
         }),
         Command::Join(Join { room: room(), since: Some(Since { epoch: epoch(), seq: 41 }), history: 50 }),
         Command::Leave { room: room() },
-        Command::Send(Send { room: room(), body: "*hi*".into(), id: Some(id()) }),
+        Command::Send(Send { room: room(), body: "*hi*".into(), reply_to: Some(5), id: Some(id()) }),
+        Command::React(React { room: room(), target: 7, emoji: emoji(), on: true }),
         Command::History(History { room: room(), before: Some(9), after: Some(3), limit: Some(20) }),
         Command::Members(Members {
             room: room(),
@@ -42,7 +43,8 @@ fn commands_with_all_fields_are_written() {
     {"ref":"r1","type":"hello","username":"ana","token":"t","guest_token":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","replaces":"s0","client":"page 1.0","render":true}
     {"ref":"r1","type":"join","room":"lobby","since":{"epoch":"000000000000e70c","seq":41},"history":50}
     {"ref":"r1","type":"leave","room":"lobby"}
-    {"ref":"r1","type":"send","room":"lobby","body":"*hi*","id":"m1"}
+    {"ref":"r1","type":"send","room":"lobby","body":"*hi*","reply_to":5,"id":"m1"}
+    {"ref":"r1","type":"react","room":"lobby","target":7,"emoji":"👍","on":true}
     {"ref":"r1","type":"history","room":"lobby","before":9,"after":3,"limit":20}
     {"ref":"r1","type":"members","room":"lobby","after":"ana","prefix":"b","limit":20}
     {"ref":"r1","type":"typing","room":"lobby"}
@@ -63,7 +65,7 @@ fn commands_with_only_required_fields_are_written() {
         }),
         Command::Join(Join { room: room(), since: None, history: 0 }),
         Command::Leave { room: room() },
-        Command::Send(Send { room: room(), body: "".into(), id: None }),
+        Command::Send(Send { room: room(), body: "".into(), reply_to: None, id: None }),
         Command::History(History { room: room(), before: None, after: None, limit: None }),
         Command::Members(Members { room: room(), after: None, prefix: None, limit: None }),
         Command::Typing { room: room() },

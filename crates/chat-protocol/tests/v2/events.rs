@@ -5,11 +5,11 @@ use std::sync::Arc;
 use chat_protocol::v2::{self, ErrorCode, NoticeLevel};
 use chat_protocol::{
     ChannelName, Content, DeletedBy, Deletion, Edit, Event, EventRange, Identity, MayJoin, MayPost, Member,
-    MemberId, MemberInfo, MemberList, MemberPage, Message, MessagePage, Outcome, PresenceChange, RoomChange,
-    RoomSettings, Text,
+    MemberId, MemberInfo, MemberList, MemberPage, Message, MessagePage, Outcome, OwnReactions,
+    PresenceChange, Reacted, ReactionChange, RoomChange, RoomSettings, Text,
 };
 
-use crate::{MOMENT, epoch, guest_token, id, name, reference, room, user};
+use crate::{MOMENT, emoji, epoch, guest_token, id, name, reactor, reference, room, user};
 
 fn written(event: &Event) -> String {
     let mut out = Vec::new();
@@ -47,7 +47,7 @@ fn deleted_message() -> Arc<Message> {
 
 /// The message 7 after the event 9 has replaced its text.
 fn edited_message() -> Arc<Message> {
-    Arc::new(Message::new(room(), 7, MOMENT, text("old")).edited("new".into(), MOMENT, 9).unwrap())
+    Arc::new(Message::new(room(), 7, MOMENT, text("old")).edited("new".into(), None, MOMENT, 9).unwrap())
 }
 
 /// The message 7 was deleted by the event 9.
@@ -87,6 +87,12 @@ fn events_of_a_room_are_written() {
         Event::Typing { room: room(), username: name("ana") },
         Event::Edited(Arc::new(Edit::new(9, edited_message()))),
         Event::Deleted(Arc::new(Deletion::new(room(), 9, DeletedBy::Operator, vec![deleted_message()]))),
+        Event::Reacted(Arc::new(Reacted::new(
+            room(),
+            9,
+            7,
+            ReactionChange { emoji: emoji(), count: 2, added: vec![reactor("ana")], removed: vec![] },
+        ))),
         Event::RoomChanged(Arc::new(RoomChange::new(
             room(),
             9,
@@ -104,6 +110,7 @@ fn events_of_a_room_are_written() {
     {"type":"typing","room":"lobby","username":"ana"}
     {"type":"edited","room":"lobby","seq":9,"target":7,"body":"new","edited_at":"2026-11-24T08:00:00.123Z"}
     {"type":"deleted","room":"lobby","seq":9,"targets":[7],"by":"operator"}
+    {"type":"reactions","room":"lobby","seq":9,"target":7,"changes":[{"emoji":"👍","count":2,"added":[{"username":"ana","user":"u_ana"}],"removed":[]}]}
     {"type":"room_changed","room":"lobby","seq":9,"info":{"join":"accounts","post":"moderators"}}
     {"type":"sync","room":"lobby","first_seq":8,"seq":9,"recovered":false}
     {"type":"sync","room":"lobby","first_seq":8,"seq":9,"recovered":true,"messages":[],"changed":[{"seq":7,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}]}
@@ -133,8 +140,16 @@ fn the_size_hint_is_close_to_the_size() {
     let many: Vec<_> = (0..200).map(|n| guest(format!("{}{n}", "世".repeat(40)))).collect();
     let page = |messages| {
         let (first, last) = (1, 1);
-        let page =
-            MessagePage { reference: None, room: room(), epoch: epoch(), first, last, messages, more: false };
+        let page = MessagePage {
+            reference: None,
+            room: room(),
+            epoch: epoch(),
+            first,
+            last,
+            messages,
+            mine: OwnReactions::new(),
+            more: false,
+        };
         Event::History(Box::new(page))
     };
     for event in [

@@ -1,13 +1,18 @@
 //! Frames of the server, as a client receives them.
 
+use std::sync::Arc;
+
 use chat_protocol::v2::{
     self, Ack, Bye, Deleted, DeletedBy, Edited, Error, ErrorCode, HistoryPage, Joined, Left, LeftReason,
-    MembersPage, MessageFrame, Notice, NoticeLevel, Presence, RoomChanged, ServerFrame, SyncFrame, Typing,
-    User, Welcome, WelcomeLimits,
+    MembersPage, MessageFrame, Notice, NoticeLevel, Presence, ReactionChange, Reactions, RoomChanged,
+    ServerFrame, SyncFrame, Typing, User, Welcome, WelcomeLimits,
 };
 use chat_protocol::{CloseCode, Identity, MayJoin, MayPost, Role, RoomSettings, UserKind};
 
-use crate::{MOMENT, deleted, epoch, guest_token, id, info, name, reference, room, text, user};
+use crate::{
+    MOMENT, deleted, emoji, epoch, guest_token, id, info, mentions, name, reactor, reference, reply,
+    reply_to, room, text, user,
+};
 
 /// Serializes a frame of the server, and checks that a client reads it back.
 fn server(frame: &ServerFrame) -> String {
@@ -64,7 +69,7 @@ fn server_frames_with_all_fields_are_written() {
             first: 7,
             last: 9,
             messages: vec![text(Some("<em>hi</em>")), deleted()],
-            changed: Some(vec![]),
+            changed: Some(vec![reply()]),
             recovered: true,
         }),
         ServerFrame::Left(Left { reference: reference(), room: room(), reason: LeftReason::Asked }),
@@ -76,6 +81,8 @@ fn server_frames_with_all_fields_are_written() {
             user: user("ana"),
             body: "*hi*".into(),
             html: Some("<em>hi</em>".into()),
+            reply_to: Some(Arc::new(reply_to())),
+            mentions: Some(mentions()),
             sent_at: MOMENT,
         }),
         ServerFrame::Edited(Edited {
@@ -84,9 +91,22 @@ fn server_frames_with_all_fields_are_written() {
             target: 7,
             body: "*hi*".into(),
             html: Some("<em>hi</em>".into()),
+            mentions: Some(mentions()),
             edited_at: MOMENT,
         }),
         ServerFrame::Deleted(Deleted { room: room(), seq: 9, targets: vec![7, 8], by: DeletedBy::Operator }),
+        ServerFrame::Reactions(Reactions {
+            room: room(),
+            first_seq: Some(9),
+            seq: 11,
+            target: 7,
+            changes: vec![ReactionChange {
+                emoji: emoji(),
+                count: 3,
+                added: vec![reactor("ana")],
+                removed: vec![reactor("bob")],
+            }],
+        }),
         ServerFrame::RoomChanged(RoomChanged {
             room: room(),
             seq: 9,
@@ -155,11 +175,12 @@ fn server_frames_with_all_fields_are_written() {
     let written = frames.map(|frame| server(&frame)).join("\n");
     insta::assert_snapshot!(written, @r#"
     {"type":"welcome","ref":"r1","session":"s1","user":{"id":"g_5OthID-2se9c45nby1W8mg","username":"ana","kind":"guest","role":"user","was":["u_g_1"]},"guest_token":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","expires_at":"2026-11-24T08:00:00.123Z","server":"chatd 0.1.0","limits":{"message_bytes":131072,"messages_per_second":100,"burst":5000,"rooms":100,"sessions":20,"edit_window_s":900},"heartbeat_ms":25000}
-    {"type":"joined","ref":"r1","room":"lobby","epoch":"000000000000e70c","seq":9,"oldest":3,"info":{"join":"everyone","post":"moderators"},"members":[{"username":"ana","user":"u_ana","joined_at":"2026-11-24T08:00:00.123Z"},{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"member_count":2,"first":7,"last":9,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"},{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[],"recovered":true}
+    {"type":"joined","ref":"r1","room":"lobby","epoch":"000000000000e70c","seq":9,"oldest":3,"info":{"join":"everyone","post":"moderators"},"members":[{"username":"ana","user":"u_ana","joined_at":"2026-11-24T08:00:00.123Z"},{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"member_count":2,"first":7,"last":9,"messages":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"},{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[{"seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","reply_to":{"seq":5,"from":"bob","user":"u_bob"},"mentions":["u_bob","room"],"sent_at":"2026-11-24T08:00:00.123Z","changed_seq":9,"reactions":[{"emoji":"👍","count":12,"users":["bob"],"mine":true}]}],"recovered":true}
     {"type":"left","ref":"r1","room":"lobby","reason":"asked"}
-    {"type":"message","room":"lobby","seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","sent_at":"2026-11-24T08:00:00.123Z"}
-    {"type":"edited","room":"lobby","seq":9,"target":7,"body":"*hi*","html":"<em>hi</em>","edited_at":"2026-11-24T08:00:00.123Z"}
+    {"type":"message","room":"lobby","seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","html":"<em>hi</em>","reply_to":{"seq":5,"from":"bob","user":"u_bob"},"mentions":["u_bob","room"],"sent_at":"2026-11-24T08:00:00.123Z"}
+    {"type":"edited","room":"lobby","seq":9,"target":7,"body":"*hi*","html":"<em>hi</em>","mentions":["u_bob","room"],"edited_at":"2026-11-24T08:00:00.123Z"}
     {"type":"deleted","room":"lobby","seq":9,"targets":[7,8],"by":"operator"}
+    {"type":"reactions","room":"lobby","first_seq":9,"seq":11,"target":7,"changes":[{"emoji":"👍","count":3,"added":[{"username":"ana","user":"u_ana"}],"removed":[{"username":"bob","user":"u_bob"}]}]}
     {"type":"room_changed","room":"lobby","seq":9,"info":{"join":"accounts","post":"everyone"}}
     {"type":"sync","room":"lobby","first_seq":8,"seq":10,"recovered":true,"messages":[{"seq":8,"sent_at":"2026-11-24T08:00:00.123Z","deleted":true,"by":"operator","changed_seq":9}],"changed":[],"info":{"join":"everyone","post":"everyone"}}
     {"type":"presence","room":"lobby","joined":[{"username":"bob","user":"u_bob","joined_at":"2026-11-24T08:00:00.123Z"}],"left":["cid"],"member_count":900,"partial":true}
@@ -217,7 +238,16 @@ fn server_frames_with_only_required_fields_are_written() {
             user: user("ana"),
             body: "*hi*".into(),
             html: None,
+            reply_to: None,
+            mentions: None,
             sent_at: MOMENT,
+        }),
+        ServerFrame::Reactions(Reactions {
+            room: room(),
+            first_seq: None,
+            seq: 9,
+            target: 7,
+            changes: vec![ReactionChange { emoji: emoji(), count: 0, added: vec![], removed: vec![] }],
         }),
         ServerFrame::Sync(SyncFrame {
             room: room(),
@@ -280,6 +310,7 @@ fn server_frames_with_only_required_fields_are_written() {
     {"type":"joined","room":"lobby","epoch":"000000000000e70c","seq":0,"oldest":1,"info":{"join":"everyone","post":"everyone"},"members":[],"member_count":0,"first":1,"last":0,"messages":[],"recovered":false}
     {"type":"left","room":"lobby","reason":"room_closed"}
     {"type":"message","room":"lobby","seq":7,"id":"m1","from":"ana","user":"u_ana","body":"*hi*","sent_at":"2026-11-24T08:00:00.123Z"}
+    {"type":"reactions","room":"lobby","seq":9,"target":7,"changes":[{"emoji":"👍","count":0,"added":[],"removed":[]}]}
     {"type":"sync","room":"lobby","first_seq":8,"seq":2000,"recovered":false}
     {"type":"presence","room":"lobby","joined":[],"left":[],"member_count":1}
     {"type":"ack","room":"lobby"}

@@ -10,8 +10,10 @@ mod rejected;
 
 use std::sync::Arc;
 
-use chat_protocol::v2::{self, Command, DeletedBy, MemberInfo, Rejected, StoredMessage};
-use chat_protocol::{Epoch, GuestToken, MessageId, Reference, RoomName, Timestamp, UserId, Username};
+use chat_protocol::v2::{
+    self, Command, DeletedBy, MemberInfo, Mention, ReactionCount, Reactor, Rejected, ReplyTo, StoredMessage,
+};
+use chat_protocol::{Emoji, Epoch, GuestToken, MessageId, Reference, RoomName, Timestamp, UserId, Username};
 
 /// 2026-11-24T08:00:00.123Z
 pub(crate) const MOMENT: Timestamp = Timestamp::from_millis(1_795_507_200_123);
@@ -62,9 +64,50 @@ pub(crate) fn text(html: Option<&str>) -> StoredMessage {
         user,
         body: "*hi*".into(),
         html,
+        reply_to: None,
+        mentions: None,
         sent_at: MOMENT,
         edited_at: None,
         changed_seq: None,
+        reactions: vec![],
+    }
+}
+
+pub(crate) fn reply_to() -> ReplyTo {
+    ReplyTo { seq: 5, from: name("bob"), user: user("bob") }
+}
+
+pub(crate) fn mentions() -> Arc<[Mention]> {
+    [Mention::User(user("bob")), Mention::Room].into()
+}
+
+pub(crate) fn emoji() -> Emoji {
+    Emoji::parse(":+1:").unwrap()
+}
+
+pub(crate) fn reactor(text: &str) -> Reactor {
+    Reactor { username: name(text), user: user(text) }
+}
+
+/// A message that answers another one, addresses users, and has a reaction.
+pub(crate) fn reply() -> StoredMessage {
+    let StoredMessage::Text { seq, id, from, user, body, html, sent_at, edited_at, .. } = text(None) else {
+        panic!("a text");
+    };
+    let reaction = ReactionCount { emoji: emoji(), count: 12, users: vec![name("bob")], mine: true };
+    StoredMessage::Text {
+        seq,
+        id,
+        from,
+        user,
+        body,
+        html,
+        reply_to: Some(Arc::new(reply_to())),
+        mentions: Some(mentions()),
+        sent_at,
+        edited_at,
+        changed_seq: Some(9),
+        reactions: vec![reaction],
     }
 }
 

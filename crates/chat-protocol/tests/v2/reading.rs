@@ -1,14 +1,14 @@
 //! Commands that the server accepts although no client has to write them in this way.
 
 use chat_protocol::Epoch;
-use chat_protocol::v2::{self, ClientFrame, Command, ErrorCode, Join, Send, Since};
+use chat_protocol::v2::{self, ClientFrame, Command, ErrorCode, Join, React, Send, Since};
 use serde_json::json;
 
-use crate::{read, rejected, room};
+use crate::{emoji, read, rejected, room};
 
 #[test]
 fn other_fields_of_a_command_are_ignored() {
-    let send = Command::Send(Send { room: room(), body: "hi".into(), id: None });
+    let send = Command::Send(Send { room: room(), body: "hi".into(), reply_to: None, id: None });
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let deep_unknown = format!(r#"{{"type":"send","x":{deep},"room":"lobby","body":"hi"}}"#);
     let deep_unused = format!(r#"{{"type":"send","limit":{deep},"room":"lobby","body":"hi"}}"#);
@@ -101,5 +101,14 @@ fn replaces_is_any_text() {
         let frame = json!({"type": "hello", "username": "ana", "replaces": session}).to_string();
         let Command::Hello(hello) = read(&frame) else { unreachable!() };
         assert_eq!(hello.replaces.as_deref(), Some(session), "a server ignores ids that it does not know");
+    }
+}
+
+#[test]
+fn an_emoji_is_read_in_any_spelling() {
+    for text in ["👍", ":+1:", "thumbsup"] {
+        let frame = format!(r#"{{"type":"react","room":"lobby","target":7,"emoji":"{text}","on":false}}"#);
+        let react = React { room: room(), target: 7, emoji: emoji(), on: false };
+        assert_eq!(read(&frame), Command::React(react));
     }
 }

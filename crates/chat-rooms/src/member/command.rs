@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use chat_access::{Action, RoomPolicy, check};
-use chat_history::{NewDeletion, NewEdit, NewEvent, NewMessage};
+use chat_history::{MessageContext, NewDeletion, NewEdit, NewEvent, NewMessage, NewReaction};
 use chat_protocol::{Member, MessageId, Reference, RoomName, UserId};
 
-use crate::member::options::{Delete, Edit, Outgoing};
+use crate::member::options::{Delete, Edit, Outgoing, React};
 use crate::room::publish::{RequestKey, Sender};
 
 /// A command that the store carries out.
@@ -25,13 +25,14 @@ pub(super) struct NewText {
     /// Whether the sender has chosen the id.
     idempotent: bool,
     reference: Option<Reference>,
+    context: Option<Box<MessageContext>>,
 }
 
 impl From<Outgoing> for NewText {
-    fn from(Outgoing { body, id, reference }: Outgoing) -> Self {
+    fn from(Outgoing { body, id, reference, context }: Outgoing) -> Self {
         let idempotent = id.is_some();
         let id = id.unwrap_or_else(|| MessageId::from_random(rand::random()));
-        Self { body, id, idempotent, reference }
+        Self { body, id, idempotent, reference, context }
     }
 }
 
@@ -41,9 +42,10 @@ impl Command for NewText {
     }
 
     fn event(self, room: &RoomName, member: &Member, sender: &Sender) -> (NewEvent, RequestKey) {
-        let Self { body, id, idempotent, reference } = self;
+        let Self { body, id, idempotent, reference, context } = self;
         let (user, from) = (member.user.clone(), member.username.clone());
         let message = NewMessage::new(room.clone(), user, from, body, id.clone())
+            .context(context)
             .idempotent(idempotent)
             .permission(sender.checked.permission());
         (message.into(), RequestKey { id: Some(id), reference })
@@ -56,9 +58,10 @@ impl Command for Edit {
     }
 
     fn event(self, room: &RoomName, member: &Member, sender: &Sender) -> (NewEvent, RequestKey) {
-        let Self { target, body, id, reference, former_ids, window } = self;
+        let Self { target, body, mentions, id, reference, former_ids, window } = self;
         let authors = authors(member, former_ids);
         let mut edit = NewEdit::new(room.clone(), target, authors, member.username.clone(), body);
+        edit.mentions = mentions;
         edit.id.clone_from(&id);
         edit.permission = Some(sender.checked.permission());
         edit.window = window;
@@ -77,6 +80,20 @@ impl Command for Delete {
         let moderates = check(sender.actor(), Action::Moderate, &RoomPolicy::default()).is_ok();
         let deletion = NewDeletion::by_user(room.clone(), target, authors(member, former_ids), moderates);
         (deletion.into(), RequestKey { id: None, reference })
+    }
+}
+
+impl Command for React {
+    fn size(&self) -> usize {
+        0
+    }
+
+    fn event(self, room: &RoomName, member: &Member, sender: &Sender) -> (NewEvent, RequestKey) {
+        let Self { target, emoji, is_added, reference, former_ids } = self;
+        let (authors, from) = (authors(member, former_ids), member.username.clone());
+        let mut reaction = NewReaction::new(room.clone(), target, authors, from, emoji, is_added);
+        reaction.permission = Some(sender.checked.permission());
+        (reaction.into(), RequestKey { id: None, reference })
     }
 }
 

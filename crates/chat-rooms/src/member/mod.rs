@@ -11,19 +11,20 @@ use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
-use chat_history::{Appended, Durability, HistoryError, HistoryErrorKind, Messages, Page};
-use chat_protocol::{ErrorCode, LeftReason, Member, MemberList, Reference};
+use chat_history::{Appended, Durability, HistoryError, HistoryErrorKind, Messages};
+use chat_protocol::{ErrorCode, LeftReason, Member, MemberList, Reference, UserId, fold};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::delivery::audience::SubscriptionId;
 use crate::delivery::window::SendWindow;
 use crate::error::{ReadError, SendError};
 use crate::member::command::{Command, NewText};
-use crate::member::options::{Delete, Edit, MembersQuery, Outgoing, Resync, Stored};
+use crate::member::options::{Delete, Edit, HistoryQuery, MembersQuery, Outgoing, React, Resync, Stored};
 use crate::member::pending_append::{PendingAppend, Reply};
 use crate::registry::Registry;
 use crate::room::catch_up::{CatchUp, Found, Read};
 use crate::room::core::LeaveNotice;
+use crate::room::own_reactions::OwnReads;
 use crate::room::publish::{Acceptance, Sender};
 use crate::room::removal::LeaveVisibility;
 use crate::room::replies::{PageRequest, ReplyContext, updated};
@@ -314,6 +315,47 @@ impl Membership {
         self.append(delete, None).await
     }
 
+    /// Puts an emoji on a message, or removes it, and waits until that is stored. Everyone in the
+    /// room receives [`Reacted`](chat_protocol::Event::Reacted), except sessions that joined [with
+    /// lists](crate::Subscribe::with_lists); reactions that follow each other within a tenth of a
+    /// second come as one event. Returns the number of the event; `None` if the emoji was, or was
+    /// not, there already.
+    ///
+    /// Waits for capacity as [`submit`](Self::submit) does, and replies as it does.
+    ///
+    /// Not cancel-safe: if the future is dropped before it resolves, the reaction may still be
+    /// stored. It is safe to react again.
+    ///
+    /// # Errors
+    /// [`SendError`] if nothing is stored: [`NotFound`](SendError::NotFound),
+    /// [`LimitReached`](SendError::LimitReached), or one that [`send`](Self::send) has, too.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, React, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
+    /// let stored = member.send("a release!").await?;
+    /// assert_eq!(member.react(React::add(stored.seq, ":tada:".parse()?)).await?, Some(2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub async fn react(&self, react: React) -> Result<Option<u64>, SendError> {
+        Ok(self.append_and_wait(react).await?.seq())
+    }
+
+    /// As [`react`](Self::react), but waits only until the reaction is accepted, as
+    /// [`submit`](Self::submit) does.
+    ///
+    /// # Errors
+    /// [`SendError::NotAMember`] if the session has left the room, or is [detached](Self::detach).
+    pub async fn submit_react(&self, react: React) -> Result<(), SendError> {
+        self.append(react, None).await
+    }
+
     /// Sends this session alone the reason why something that it sent was not accepted, in order
     /// with the events of the room.
     ///
@@ -350,28 +392,26 @@ impl Membership {
     /// # let (sink, mut events) = Sink::channel(100);
     /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
     /// use chat_history::Page;
+    /// use chat_rooms::HistoryQuery;
     ///
     /// member.send("hello").await?;
     /// let newest = Page::Before { seq: u64::MAX, limit: 50 };
-    /// let position = member.history(newest, 1 << 20, None).await?;
+    /// let position = member.history(HistoryQuery::new(newest)).await?;
     /// // the page is one of the session's events
     /// member.delivered(position).await;
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
-    pub async fn history(
-        &self,
-        page: Page,
-        max_bytes: usize,
-        reference: Option<Reference>,
-    ) -> Result<Position, ReadError> {
+    pub async fn history(&self, query: HistoryQuery) -> Result<Position, ReadError> {
         // the page contains what the member has sent before, because commands take effect in their
         // order
         wait(self.room.settled(self.session)).await;
+        let HistoryQuery { page, max_bytes, former_ids, reference } = query;
         let context = ReplyContext { epoch: self.shared.context.history.epoch(), reference, members: 0 };
         let mut request = PageRequest { page, max_bytes };
-        let mut page: Option<Messages> = None;
+        let (mut page, mut own) = (None::<Messages>, OwnReads::of(self.ids(former_ids)));
         for _ in 0..MAX_READS {
-            let read = match self.room.reply_history(self.session, request, page.as_ref(), &context) {
+            let read = match self.room.reply_history(self.session, request, page.as_ref(), &mut own, &context)
+            {
                 Ok(sent) => return sent.ok_or(ReadError::NotAMember),
                 Err(read) => read,
             };
@@ -381,10 +421,16 @@ impl Membership {
             match self.room.read(read).await? {
                 Found::Page(found) => page = Some(found),
                 Found::Changed(changed) => page = page.and_then(|page| updated(page, changed)),
+                Found::Own(found) => own.add(found),
             }
         }
         // the room has changed faster than the store answers
         Err(HistoryError::new(HistoryErrorKind::Busy, "the room changes too fast").into())
+    }
+
+    /// The ids of this user, of which these are former ones.
+    fn ids(&self, former: Vec<UserId>) -> Vec<UserId> {
+        [self.member.user.clone()].into_iter().chain(former).collect()
     }
 
     /// Sends this session a snapshot of the room with what it has missed, as if it had joined just
@@ -426,11 +472,11 @@ impl Membership {
     /// ```
     pub async fn resync(&self, resync: Resync) -> Result<Position, ReadError> {
         wait(self.room.settled(self.session)).await;
-        let Resync { since, history: newest, limits, members, reference } = resync;
+        let Resync { since, history: newest, limits, members, former_ids, reference } = resync;
         let context = ReplyContext { epoch: self.shared.context.history.epoch(), reference, members };
         self.room.refresh_oldest().await?;
         let since = (since.epoch == context.epoch).then_some(since.seq);
-        let mut catch_up = CatchUp::new(since, newest, limits);
+        let mut catch_up = CatchUp::new(since, newest, limits).for_user(self.ids(former_ids));
         loop {
             match self.room.resync(self.session, &mut catch_up, &context) {
                 Ok(sent) => {
@@ -473,6 +519,33 @@ impl Membership {
         reference: Option<Reference>,
     ) -> Result<Position, ReadError> {
         self.room.reply_members(self.session, query.into(), reference).ok_or(ReadError::NotAMember)
+    }
+
+    /// Finds the members of the room with these names, whatever the case of the letters: for each
+    /// name the one who joined last, or `None`.
+    ///
+    /// To find out whom a text addresses, ask for every beginning of it that may be a name, and use
+    /// the longest one that is.
+    ///
+    /// The first call in a room makes an index of all members, which is kept up to date then.
+    ///
+    /// ```
+    /// # use chat_presence::{MemoryPresence, NodeId};
+    /// # use chat_rooms::{Engine, Sink, Subscribe};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let engine = Engine::builder(MemoryPresence::new(NodeId::new("here"))).start().await?;
+    /// # let lobby = "lobby".parse()?;
+    /// # let ana = chat_protocol::Identity::account("u_1".parse()?, "ana".parse()?)?;
+    /// # let (sink, mut events) = Sink::channel(100);
+    /// # let member = engine.join(&ana, &lobby, Subscribe::new(sink)).await?;
+    /// let found = member.find(["Ana", "bob"]);
+    /// assert_eq!(found[0].as_ref().map(|member| member.user.as_str()), Some("u_1"));
+    /// assert!(found[1].is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub fn find<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Vec<Option<Arc<Member>>> {
+        let folded: Vec<_> = names.into_iter().map(fold).collect();
+        if folded.is_empty() { Vec::new() } else { self.room.find(&folded) }
     }
 
     /// Notifies the other members that this member is typing.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::{MessageId, Reference, Since, Timestamp, UserId};
+use chat_history::{MAX_PAGE_BYTES, Mentions, MessageContext, Page};
+use chat_protocol::{Emoji, MessageId, Reference, Since, Timestamp, UserId};
 
 use crate::delivery::audience::PresenceStyle;
 use crate::delivery::sink::Sink;
@@ -27,6 +28,8 @@ pub struct Subscribe {
     pub limits: CatchUpLimits,
     /// The maximum number of members in the snapshot.
     pub members: usize,
+    /// Ids that the user had before: reactions of these are the user's own, too.
+    pub former_ids: Vec<UserId>,
     /// The reference that the snapshot carries.
     pub reference: Option<Reference>,
 }
@@ -45,6 +48,7 @@ impl Subscribe {
             history: 0,
             limits: CatchUpLimits::default(),
             members: 100,
+            former_ids: Vec::new(),
             reference: None,
         }
     }
@@ -84,6 +88,12 @@ impl Subscribe {
         Self { members: count, ..self }
     }
 
+    /// Sets the ids that the user had before.
+    #[must_use]
+    pub fn former_ids(self, ids: Vec<UserId>) -> Self {
+        Self { former_ids: ids, ..self }
+    }
+
     /// Sets the reference that the snapshot carries.
     #[must_use]
     pub fn reference(self, reference: Option<Reference>) -> Self {
@@ -103,6 +113,8 @@ pub struct Resync {
     pub limits: CatchUpLimits,
     /// The maximum number of members in the snapshot.
     pub members: usize,
+    /// Ids that the user had before: reactions of these are the user's own, too.
+    pub former_ids: Vec<UserId>,
     /// The reference that the snapshot carries.
     pub reference: Option<Reference>,
 }
@@ -111,7 +123,8 @@ impl Resync {
     /// Asks for everything after this position, with at most 100 members and, if it cannot be
     /// recovered, no messages.
     pub fn new(since: Since) -> Self {
-        Self { since, history: 0, limits: CatchUpLimits::default(), members: 100, reference: None }
+        let (limits, former_ids) = (CatchUpLimits::default(), Vec::new());
+        Self { since, history: 0, limits, members: 100, former_ids, reference: None }
     }
 
     /// Includes up to `count` of the newest messages if the position cannot be recovered.
@@ -130,6 +143,12 @@ impl Resync {
     #[must_use]
     pub fn members(self, count: usize) -> Self {
         Self { members: count, ..self }
+    }
+
+    /// Sets the ids that the user had before.
+    #[must_use]
+    pub fn former_ids(self, ids: Vec<UserId>) -> Self {
+        Self { former_ids: ids, ..self }
     }
 
     /// Sets the reference that the snapshot carries.
@@ -155,7 +174,7 @@ pub struct Stored {
 
 /// A message to send.
 ///
-/// Anything that converts to `Arc<str>` converts to a message without an id and a reference.
+/// Anything that converts to `Arc<str>` converts to a message with nothing but this text.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
     /// The text.
@@ -165,11 +184,14 @@ pub struct Outgoing {
     pub id: Option<MessageId>,
     /// The reference that the reply carries.
     pub reference: Option<Reference>,
+    /// What the message replies to, and whom it addresses. The engine does not look for names in
+    /// the text: see [`Membership::find`](crate::Membership::find).
+    pub context: Option<Box<MessageContext>>,
 }
 
 impl<T: Into<Arc<str>>> From<T> for Outgoing {
     fn from(body: T) -> Self {
-        Self { body: body.into(), id: None, reference: None }
+        Self { body: body.into(), id: None, reference: None, context: None }
     }
 }
 
@@ -181,6 +203,8 @@ pub struct Edit {
     pub target: u64,
     /// The new text.
     pub body: Arc<str>,
+    /// Whom the new text addresses.
+    pub mentions: Mentions,
     /// The user's id for the edit: if it is sent again with the same id, it is the same edit.
     pub id: Option<MessageId>,
     /// The reference that the reply carries.
@@ -194,8 +218,8 @@ pub struct Edit {
 impl Edit {
     /// Replaces the text of the message `target` by `body`.
     pub fn new(target: u64, body: impl Into<Arc<str>>) -> Self {
-        let (body, former_ids) = (body.into(), Vec::new());
-        Self { target, body, id: None, reference: None, former_ids, window: None }
+        let (body, mentions, former_ids) = (body.into(), Mentions::default(), Vec::new());
+        Self { target, body, mentions, id: None, reference: None, former_ids, window: None }
     }
 }
 
@@ -215,6 +239,74 @@ impl Delete {
     /// Deletes the message `target`.
     pub fn new(target: u64) -> Self {
         Self { target, reference: None, former_ids: Vec::new() }
+    }
+}
+
+/// A reaction: a user puts an emoji on a message, or removes it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct React {
+    /// The number of the message.
+    pub target: u64,
+    /// The emoji.
+    pub emoji: Emoji,
+    /// Whether the emoji is put on the message; if not, it is removed.
+    pub is_added: bool,
+    /// The reference that the reply carries.
+    pub reference: Option<Reference>,
+    /// Ids that the user had before: reactions of these are the user's own, too.
+    pub former_ids: Vec<UserId>,
+}
+
+impl React {
+    /// Puts an emoji on the message `target`.
+    pub fn add(target: u64, emoji: Emoji) -> Self {
+        Self { target, emoji, is_added: true, reference: None, former_ids: Vec::new() }
+    }
+
+    /// Removes an emoji from the message `target`.
+    pub fn remove(target: u64, emoji: Emoji) -> Self {
+        Self { is_added: false, ..Self::add(target, emoji) }
+    }
+}
+
+/// A query for a page of the messages.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct HistoryQuery {
+    /// The page.
+    pub page: Page,
+    /// The maximum size of the page, counted by
+    /// [`Message::encoded_size`](chat_protocol::Message::encoded_size). One message always fits.
+    pub max_bytes: usize,
+    /// Ids that the user had before: reactions of these are the user's own, too.
+    pub former_ids: Vec<UserId>,
+    /// The reference that the page carries.
+    pub reference: Option<Reference>,
+}
+
+impl HistoryQuery {
+    /// Queries this page, of at most 960 KiB.
+    pub fn new(page: Page) -> Self {
+        Self { page, max_bytes: MAX_PAGE_BYTES, former_ids: Vec::new(), reference: None }
+    }
+
+    /// Sets the maximum size of the page in bytes.
+    #[must_use]
+    pub fn max_bytes(self, max_bytes: usize) -> Self {
+        Self { max_bytes, ..self }
+    }
+
+    /// Sets the ids that the user had before.
+    #[must_use]
+    pub fn former_ids(self, ids: Vec<UserId>) -> Self {
+        Self { former_ids: ids, ..self }
+    }
+
+    /// Sets the reference that the page carries.
+    #[must_use]
+    pub fn reference(self, reference: Option<Reference>) -> Self {
+        Self { reference, ..self }
     }
 }
 

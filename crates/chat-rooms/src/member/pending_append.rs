@@ -126,6 +126,7 @@ fn answer(outcome: &Result<Appended, AppendError>, sender: &Sender) -> Result<Ap
         Err(AppendError::IdReused) => Err(SendError::IdReused),
         Err(AppendError::NotFound) => Err(SendError::NotFound),
         Err(AppendError::TooLate) => Err(SendError::TooLate),
+        Err(AppendError::LimitReached) => Err(SendError::LimitReached),
         Err(AppendError::NotAuthor) => Err(SendError::NotAuthor),
         Err(AppendError::NotAllowed) if let Some(denied) = sender.checked.denied() => {
             Err(SendError::Denied(denied))
@@ -161,6 +162,7 @@ impl Outdated for OutdatedAppend {
         match &mut event {
             NewEvent::Message(message) => message.permission = permission,
             NewEvent::Edit(edit) => edit.permission = permission,
+            NewEvent::Reaction(reaction) => reaction.permission = permission,
             // not checked against the policy
             NewEvent::Deletion(_) | NewEvent::RoomChange(_) => {}
         }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chat_history::{Changed, Messages, Page};
-use chat_protocol::Message;
+use chat_history::{Changed, Messages, Own, Page};
+use chat_protocol::{Message, OwnReactions, UserId};
 
+use crate::room::own_reactions::OwnReads;
 use crate::room::tail::Tail;
 
 /// The maximum number of reads. A store that is slower than the room's senders would never get to
@@ -58,6 +59,7 @@ pub(crate) struct CatchUp {
     limits: CatchUpLimits,
     read: Option<Range>,
     reads: usize,
+    own: OwnReads,
 }
 
 /// A range of a room's messages, as read from the store.
@@ -87,7 +89,7 @@ pub(crate) enum Step {
 }
 
 /// What to read from the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Read {
     /// A page of messages.
     Page(Page),
@@ -98,6 +100,12 @@ pub(crate) enum Read {
         /// The maximum number of messages.
         limit: usize,
     },
+    /// Which reactions on some messages are of one of these users.
+    Own {
+        /// The numbers of the messages.
+        targets: Vec<u64>,
+        users: Vec<UserId>,
+    },
 }
 
 /// What was read from the store.
@@ -105,6 +113,7 @@ pub(crate) enum Read {
 pub(crate) enum Found {
     Page(Messages),
     Changed(Changed),
+    Own(Own),
 }
 
 /// What was recovered, up to the newest event that was delivered.
@@ -117,6 +126,8 @@ pub(crate) struct CaughtUp {
     /// The messages before the range that were changed after the requested position, oldest first.
     /// `None` if not everything after that position was recovered.
     pub(crate) changed: Option<Vec<Arc<Message>>>,
+    /// Which of the reactions on these messages are the user's own.
+    pub(crate) mine: OwnReactions,
 }
 
 impl CatchUp {
@@ -124,11 +135,28 @@ impl CatchUp {
     /// `None` or cannot be recovered.
     pub(crate) fn new(since: Option<u64>, newest: usize, limits: CatchUpLimits) -> Self {
         let wanted = since.map_or(Wanted::Newest, Wanted::Since);
-        Self { wanted, newest, limits, read: None, reads: 0 }
+        Self { wanted, newest, limits, read: None, reads: 0, own: OwnReads::of(Vec::new()) }
+    }
+
+    /// Finds out which reactions are of the user with these ids.
+    pub(crate) fn for_user(self, ids: Vec<UserId>) -> Self {
+        Self { own: OwnReads::of(ids), ..self }
     }
 
     /// Returns what to do next, given the current tail of the room.
     pub(crate) fn step(&mut self, tail: &Tail) -> Step {
+        let mut caught = match self.step_messages(tail) {
+            Step::Done(caught) => caught,
+            read @ Step::Read(_) => return read,
+        };
+        match self.own.step(caught.changed.iter().flatten().chain(&caught.messages), tail) {
+            Ok(mine) => caught.mine = mine,
+            Err(read) => return Step::Read(read),
+        }
+        Step::Done(caught)
+    }
+
+    fn step_messages(&mut self, tail: &Tail) -> Step {
         if let Wanted::Since(since) = self.wanted {
             match self.step_since(since, tail) {
                 Some(step) => return step,
@@ -164,7 +192,8 @@ impl CatchUp {
         let size = |messages: &[Arc<Message>]| encoded_size(messages);
         let fits = messages.len() + changed.len() <= self.limits.messages
             && size(&messages) + size(&changed) <= self.limits.bytes;
-        let caught = CaughtUp { first: since + 1, messages, changed: Some(changed) };
+        let mine = OwnReactions::new();
+        let caught = CaughtUp { first: since + 1, messages, changed: Some(changed), mine };
         fits.then_some(Step::Done(caught))
     }
 
@@ -201,7 +230,7 @@ impl CatchUp {
             None if !is_whole || self.newest == 0 => tail.newest() + 1,
             _ => first.min(tail.newest() + 1),
         };
-        Step::Done(CaughtUp { first, messages, changed: None })
+        Step::Done(CaughtUp { first, messages, changed: None, mine: OwnReactions::new() })
     }
 
     fn give_up(&mut self) {
@@ -212,8 +241,12 @@ impl CatchUp {
 
     /// Adds what was read.
     pub(crate) fn add(&mut self, found: Found) {
+        if let Found::Own(own) = found {
+            return self.own.add(own);
+        }
         self.reads += 1;
         let is_complete = match (found, self.wanted) {
+            (Found::Own(_), _) => true,
             (Found::Page(page), _) => self.add_page(page),
             (Found::Changed(changed), Wanted::Since(since)) => self.add_changed(changed, since),
             (Found::Changed(changed), Wanted::Newest) => match &mut self.read {

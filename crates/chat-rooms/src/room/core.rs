@@ -19,6 +19,7 @@ use crate::room::policy::Outdated;
 use crate::room::state::RoomState;
 use crate::room::state::effects::{Effect, Effects};
 use crate::room::state::policy::CurrentPolicy;
+use crate::room::state::reactions::ReactionWindow;
 use crate::room::tail::Tail;
 use crate::room::{Position, RoomContext};
 use crate::sync::{Instant, steps};
@@ -36,6 +37,8 @@ pub(crate) struct Core {
     pub(crate) returned: Vec<Box<dyn Outdated>>,
     /// The newest events.
     pub(crate) tail: Tail,
+    /// The reactions that are being merged, and are not queued yet.
+    pub(crate) reactions: ReactionWindow,
     /// The number of the oldest message that is kept, once it was read.
     pub(crate) oldest: Option<Oldest>,
     /// The subscribers of the sessions, in order of arrival. A detached session has none.
@@ -117,6 +120,7 @@ impl Core {
             policy: CurrentPolicy::default(),
             returned: Vec::new(),
             tail: Tail::default(),
+            reactions: ReactionWindow::default(),
             oldest: None,
             subscribers: BTreeMap::new(),
             ending: HashMap::new(),
@@ -149,7 +153,7 @@ impl Core {
 
     /// Whether everything that was accepted or queued has been offered to every member.
     pub(crate) fn is_idle(&self) -> bool {
-        self.pending == 0 && self.in_flight.is_empty() && self.acts == 0
+        self.pending == 0 && self.in_flight.is_empty() && self.acts == 0 && self.reactions.is_empty()
     }
 
     /// Whether results of appends are still to come.

@@ -4,6 +4,7 @@ pub(crate) mod catch_up;
 pub(crate) mod core;
 mod gap;
 mod guard;
+pub(crate) mod own_reactions;
 mod pages;
 pub(crate) mod policy;
 pub(crate) mod presence_cleanup;
@@ -24,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use chat_history::{HistoryError, HistoryStore};
 use chat_protocol::{
-    COALESCE_ABOVE, COALESCE_WINDOW, ErrorCode, Member, MemberId, MemberList, NoticeLevel, Reference,
+    COALESCE_ABOVE, COALESCE_WINDOW, ErrorCode, Event, Member, MemberId, MemberList, NoticeLevel, Reference,
     RoomName, UserId, Username,
 };
 use parking_lot::Mutex;
@@ -53,6 +54,9 @@ use crate::sync::{self, Handle, Notify, steps};
 /// The part of the coalescing window that is reserved for the delay of the timer and of the
 /// delivery.
 const TIMER_SLACK: Duration = Duration::from_millis(10);
+
+/// For how long reactions are merged after one was sent.
+const REACTION_WINDOW: Duration = Duration::from_millis(100);
 
 /// How many members, sessions or messages are handled under one lock. Whatever concerns more of
 /// them is done in pieces, and others may take the lock in between.
@@ -88,6 +92,8 @@ struct Windows {
     list: bool,
     /// Of the changes for the others.
     presence: bool,
+    /// Of the reactions.
+    reactions: bool,
     /// Whether to check if each member may stay.
     members: bool,
     /// What is dropped without the lock.
@@ -233,6 +239,17 @@ impl Room {
         self.lock().unsubscribe(id);
     }
 
+    /// Finds the members with these names, each of which is given folded, in their order.
+    pub(crate) fn find(&self, names: &[String]) -> Vec<Option<Arc<Member>>> {
+        loop {
+            let mut core = self.lock();
+            if core.state.index_names(PIECE) {
+                return names.iter().map(|name| core.state.find_folded(name).cloned()).collect();
+            }
+            drop(core);
+        }
+    }
+
     /// Sends a session the reason why something was not accepted. Returns `None` if it is not in
     /// the room.
     pub(crate) fn refuse(
@@ -332,6 +349,7 @@ impl Room {
             match effect {
                 Effect::OpenWindow => windows.list = true,
                 Effect::OpenPresence => windows.presence = true,
+                Effect::OpenReactions => windows.reactions = true,
                 Effect::CheckMembers => windows.members = true,
                 Effect::Discard(large) => windows.discarded.push(large),
                 Effect::MemberLeft(id) => {
@@ -346,7 +364,7 @@ impl Room {
     }
 
     /// Starts the coalescing windows that commands opened.
-    fn open(&self, Windows { list, presence, members, discarded }: Windows) {
+    fn open(&self, Windows { list, presence, reactions, members, discarded }: Windows) {
         drop(discarded);
         if members {
             self.remove_denied_later();
@@ -360,6 +378,35 @@ impl Room {
         if presence {
             self.flush_later(|state, effects| state.flush_presence(PIECE, effects));
         }
+        if reactions {
+            self.close_reactions_later();
+        }
+    }
+
+    /// Closes the window that merges reactions when it is over: it stays open for as long as there
+    /// are reactions.
+    fn close_reactions_later(&self) {
+        let room = self.this.clone();
+        self.context.runtime.spawn(async move {
+            loop {
+                sync::sleep(REACTION_WINDOW).await;
+                let Some(room) = room.upgrade() else { return };
+                if !room.close_reactions() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Sends the reactions that were merged. Returns whether there were any.
+    pub(crate) fn close_reactions(&self) -> bool {
+        self.change(|core, effects| {
+            let events = core.reactions.close();
+            let has_events = !events.is_empty();
+            let send = |event| Effect::Send(Event::Reacted(Arc::new(event)), Audience::Changes);
+            effects.extend(events.into_iter().map(send));
+            has_events
+        })
     }
 
     fn spawn_pump(&self, pump: usize) {

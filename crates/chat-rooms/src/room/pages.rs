@@ -72,6 +72,7 @@ impl Room {
                 Found::Page(history.page(room, page, self.context.retention.retention()).await?)
             }
             Read::Changed { after, limit } => Found::Changed(history.changed(room, after, limit).await?),
+            Read::Own { targets, users } => Found::Own(history.own_reactions(room, targets, users).await?),
         })
     }
 

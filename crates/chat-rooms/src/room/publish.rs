@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use chat_access::Actor;
-use chat_history::{AppendError, Appended, Durability, StoredEvent, StoredSettings};
+use chat_history::{AppendError, Appended, Durability, StoredEvent, StoredReaction, StoredSettings};
 use chat_protocol::{
-    Ack, Deletion, Edit, ErrorCode, Event, EventRange, Member, Message, MessageId, Reference, RoomChange,
+    Ack, Deletion, Edit, ErrorCode, Event, EventRange, Member, Message, MessageId, Outcome, Reference,
+    RoomChange,
 };
 
 use crate::delivery::audience::{Audience, PresenceStyle, SubscriptionId};
@@ -205,10 +206,15 @@ impl Room {
             return;
         }
         core.tail.push(event.clone());
+        if !matches!(event, StoredEvent::Reaction(_)) {
+            self.flush_reactions(core);
+        }
         match event {
             StoredEvent::Message(message) => self.deliver_message(core, message, from, guard),
             StoredEvent::Edit(edit) => self.deliver_edit(core, edit, guard),
             StoredEvent::Deletion(deletion) => self.deliver_deletion(core, deletion, guard),
+            // the guard is dropped: the sender need not wait for the window
+            StoredEvent::Reaction(reaction) => self.deliver_reaction(core, effects, &reaction),
             StoredEvent::RoomChange(change, version) => {
                 self.deliver_room_change(core, effects, change, version);
             }
@@ -247,6 +253,23 @@ impl Room {
         core.enqueue(Event::Deleted(deletion), Audience::Changes, guard, self.encodings());
     }
 
+    fn deliver_reaction(&self, core: &mut Core, effects: &mut Effects, reaction: &StoredReaction) {
+        self.meters().reactions.increment(1);
+        if core.reactions.add(reaction.to_event()) {
+            effects.push(Effect::OpenReactions);
+        }
+        if core.reactions.is_due() {
+            self.flush_reactions(core);
+        }
+    }
+
+    /// Sends the reactions that are being merged: what comes after them must not overtake them.
+    pub(crate) fn flush_reactions(&self, core: &mut Core) {
+        for reacted in core.reactions.take() {
+            core.enqueue(Event::Reacted(Arc::new(reacted)), Audience::Changes, None, self.encodings());
+        }
+    }
+
     fn deliver_room_change(
         &self,
         core: &mut Core,
@@ -272,7 +295,8 @@ impl Room {
     }
 
     /// Delivers a range of events that no result has, and continues after it.
-    pub(crate) fn deliver_range(&self, core: &mut Core, range: EventRange) {
+    pub(crate) fn deliver_range(&self, core: &mut Core, mut range: EventRange) {
+        self.flush_reactions(core);
         core.tail.skip_to(range.seq);
         self.meters().syncs.increment(1);
         if let Some(outcome) = &range.outcome {
@@ -281,8 +305,17 @@ impl Room {
                 core.enqueue(event, Audience::Lists, None, self.encodings());
             }
         }
+        if range.outcome.as_ref().is_some_and(has_reactions) {
+            // which of them are its own, each session has to ask for
+            range.outcome = None;
+        }
         core.enqueue(Event::Sync(Arc::new(range)), Audience::Changes, None, self.encodings());
     }
+}
+
+fn has_reactions(outcome: &Outcome) -> bool {
+    let mut messages = outcome.messages.iter().chain(&outcome.changed);
+    messages.any(|message| message.text().is_some_and(|text| !text.reactions().is_empty()))
 }
 
 fn refusal(error: &AppendError, checked: Checked) -> (ErrorCode, Arc<str>) {
@@ -291,6 +324,9 @@ fn refusal(error: &AppendError, checked: Checked) -> (ErrorCode, Arc<str>) {
             (ErrorCode::IdReused, "this id was already used for another message".into())
         }
         (AppendError::NotFound, _) => (ErrorCode::NotFound, "there is no such message".into()),
+        (AppendError::LimitReached, _) => {
+            (ErrorCode::LimitReached, "this message has too many different reactions".into())
+        }
         (AppendError::TooLate, _) => (ErrorCode::Forbidden, "this message is too old to be edited".into()),
         (AppendError::NotAuthor, _) => (ErrorCode::Forbidden, "only the author may do this".into()),
         (AppendError::NotAllowed, Some(denied)) => (ErrorCode::Forbidden, denied.to_string().into()),

@@ -15,6 +15,7 @@ use crate::delivery::sink::Sink;
 use crate::delivery::subscriber::Recipient;
 use crate::room::catch_up::{CatchUp, CaughtUp, Read, Step, replace};
 use crate::room::core::Core;
+use crate::room::own_reactions::OwnReads;
 use crate::room::state::effects::{Effect, Effects};
 use crate::room::state::roster::{RosterPage, RosterQuery};
 use crate::room::{Position, Room};
@@ -117,7 +118,7 @@ impl Room {
         &self,
         core: &Core,
         member: MemberId,
-        CaughtUp { first, messages, changed }: CaughtUp,
+        CaughtUp { first, messages, changed, mine }: CaughtUp,
         context: &ReplyContext,
     ) -> Snapshot {
         let query = RosterQuery { after: None, prefix: "", limit: context.members };
@@ -137,6 +138,7 @@ impl Room {
             first,
             messages,
             changed,
+            mine,
         }
     }
 
@@ -180,7 +182,7 @@ impl Room {
     }
 
     /// Sends a session a page of messages, as read from the store, or from memory if that is
-    /// sufficient. The page contains no message that arrives later with the live stream, and no
+    /// sufficient, with the reactions of its user as read by `own`. The page contains no message that arrives later with the live stream, and no
     /// state that is older than the stream so far.
     ///
     /// # Errors
@@ -190,6 +192,7 @@ impl Room {
         to: SubscriptionId,
         request: PageRequest,
         read: Option<&Messages>,
+        own: &mut OwnReads,
         context: &ReplyContext,
     ) -> Result<Option<Position>, Read> {
         let PageRequest { page, max_bytes } = request;
@@ -206,6 +209,7 @@ impl Room {
                 },
             };
             let Messages { messages, first, last, more, .. } = found;
+            let mine = own.step(messages.iter(), &core.tail)?;
             let page = MessagePage {
                 reference: context.reference.clone(),
                 room: self.name.clone(),
@@ -213,6 +217,7 @@ impl Room {
                 first,
                 last,
                 messages,
+                mine,
                 more,
             };
             Ok(reply(core, to, Event::History(Box::new(page)), effects))

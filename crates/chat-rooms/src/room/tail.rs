@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chat_history::StoredEvent;
-use chat_protocol::{Deletion, Message};
+use chat_protocol::{Deletion, Message, OwnReactions, ReactionChange, UserId};
 
 use crate::room::retention::RetentionCutoff;
 
@@ -59,6 +59,9 @@ enum Recent {
     Edit(Arc<Message>),
     /// Messages were deleted.
     Deletion(Arc<Deletion>),
+    /// A user has put an emoji on a message, or removed it: the message's state after that, and
+    /// what has changed.
+    Reaction(Arc<Message>, Box<ReactionChange>),
     /// The settings of the room were changed.
     RoomChange,
 }
@@ -67,7 +70,7 @@ impl Recent {
     fn message(&self) -> Option<&Arc<Message>> {
         match self {
             Self::Message(message) => Some(message),
-            Self::Edit(_) | Self::Deletion(_) | Self::RoomChange => None,
+            Self::Edit(_) | Self::Deletion(_) | Self::Reaction(..) | Self::RoomChange => None,
         }
     }
 
@@ -76,6 +79,7 @@ impl Recent {
         match self {
             Self::Message(message) | Self::Edit(message) => message.size(),
             Self::Deletion(deletion) => deletion.messages.iter().map(|message| message.size()).sum(),
+            Self::Reaction(message, change) => message.size() + size_of_val(&**change),
             Self::RoomChange => size_of::<Self>(),
         }
     }
@@ -142,6 +146,10 @@ impl Tail {
                 self.replace(&deletion.messages);
                 Recent::Deletion(deletion)
             }
+            StoredEvent::Reaction(reaction) => {
+                self.replace(std::slice::from_ref(&reaction.message));
+                Recent::Reaction(Arc::clone(&reaction.message), Box::new(reaction.change.clone()))
+            }
             StoredEvent::RoomChange(..) => Recent::RoomChange,
             // a kind of event that this version does not know, and cannot send
             _ => return self.skip_to(event.seq()),
@@ -173,7 +181,7 @@ impl Tail {
             |seq: u64| states.binary_search_by_key(&seq, |state| state.seq).map(|index| &states[index]);
         let (mut before, mut after) = (0, 0);
         for event in &mut self.events {
-            if let Recent::Message(message) | Recent::Edit(message) = event
+            if let Recent::Message(message) | Recent::Edit(message) | Recent::Reaction(message, _) = event
                 && let Ok(state) = newer(message.seq)
             {
                 before += message.size();
@@ -219,11 +227,27 @@ impl Tail {
     pub(crate) fn changed_from(&self, seq: u64) -> BTreeMap<u64, &Arc<Message>> {
         let states = self.events_from(seq).flat_map(|event| match event {
             Recent::Message(_) | Recent::RoomChange => &[],
-            Recent::Edit(message) => std::slice::from_ref(message),
+            Recent::Edit(message) | Recent::Reaction(message, _) => std::slice::from_ref(message),
             Recent::Deletion(deletion) => &*deletion.messages,
         });
         // the last one of a message is the newest
         states.map(|message| (message.seq, message)).collect()
+    }
+
+    /// Applies the reactions of a user, with these ids, by the events from this number on. The tail
+    /// has to [cover](Self::covers) them.
+    pub(crate) fn apply_reactions(&self, seq: u64, users: &[UserId], own: &mut OwnReactions) {
+        for event in self.events_from(seq) {
+            let Recent::Reaction(message, change) = event else { continue };
+            let has_user = |reactor: &chat_protocol::Reactor| users.contains(&reactor.user);
+            let (is_added, is_removed) =
+                (change.added.iter().any(has_user), change.removed.iter().any(has_user));
+            if is_added || is_removed {
+                let emoji = own.entry(message.seq).or_default();
+                emoji.retain(|known| *known != change.emoji);
+                emoji.extend(is_added.then(|| change.emoji.clone()));
+            }
+        }
     }
 
     fn events_from(&self, seq: u64) -> impl DoubleEndedIterator<Item = &Recent> {
@@ -312,7 +336,8 @@ mod tests {
     #[test]
     fn an_edit_changes_every_state_of_its_message() {
         let edited = |seq, body: &str| {
-            let state = message(1, "first").edited(body.into(), Timestamp::from_millis(9), seq).unwrap();
+            let state =
+                message(1, "first").edited(body.into(), None, Timestamp::from_millis(9), seq).unwrap();
             StoredEvent::Edit(Arc::new(Edit::new(seq, Arc::new(state))))
         };
         let mut tail = Tail::default();
@@ -322,7 +347,9 @@ mod tests {
         tail.push(edited(4, "third"));
         let bodies = |tail: &Tail| {
             let states = tail.events.iter().flat_map(|event| match event {
-                Recent::Message(message) | Recent::Edit(message) => vec![Arc::clone(message)],
+                Recent::Message(message) | Recent::Edit(message) | Recent::Reaction(message, _) => {
+                    vec![Arc::clone(message)]
+                }
                 Recent::Deletion(deletion) => deletion.messages.clone(),
                 Recent::RoomChange => Vec::new(),
             });
@@ -388,7 +415,7 @@ mod tests {
         assert_eq!((tail.events.len(), tail.message_count()), (MAX_EVENTS, MAX_EVENTS));
         assert_eq!(tail.first(), 10_000 - MAX_EVENTS as u64);
         // deletions count, too
-        let targets: Vec<_> = (1..500).collect();
+        let targets: Vec<_> = (1..400).collect();
         (10_000..10_010).for_each(|seq| tail.push(deletion(seq, &targets)));
         assert!(tail.bytes <= MAX_BYTES, "{}", tail.bytes);
     }

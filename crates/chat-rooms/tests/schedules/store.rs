@@ -4,10 +4,10 @@ use std::sync::{Arc, OnceLock};
 
 use chat_history::{
     AppendError, Appended, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages,
-    NewEvent, OnAppended, Page, Retention, StoredSettings,
+    NewEvent, OnAppended, Own, Page, Retention, StoredSettings, delegate_history,
 };
 use chat_presence::{Holder, JoinError, MemoryPresence, NewPresence, NodeId, PresenceStore, StoreError};
-use chat_protocol::{Epoch, Member, MemberId, Message, RoomName, RoomSettings, Username};
+use chat_protocol::{Member, MemberId, Message, RoomName, RoomSettings, UserId, Username};
 use chat_rooms::Engine;
 use futures::future::{BoxFuture, FutureExt};
 use parking_lot::Mutex;
@@ -114,10 +114,6 @@ impl Store {
 }
 
 impl HistoryStore for Store {
-    fn epoch(&self) -> Epoch {
-        self.inner.epoch()
-    }
-
     fn durability(&self) -> Durability {
         Durability::Disk
     }
@@ -169,13 +165,20 @@ impl HistoryStore for Store {
         .boxed()
     }
 
-    fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {
-        self.inner.prune(retention)
+    fn own_reactions(
+        &self,
+        room: RoomName,
+        targets: Vec<u64>,
+        users: Vec<UserId>,
+    ) -> BoxFuture<'_, Result<Own, HistoryError>> {
+        async move {
+            yield_now().await;
+            self.answer(self.inner.own_reactions(room, targets, users).await).await
+        }
+        .boxed()
     }
 
-    fn check(&self) -> BoxFuture<'_, Result<(), HistoryError>> {
-        self.inner.check()
-    }
+    delegate_history! { inner: epoch mentions_after prune check }
 }
 
 /// A presence store in memory that answers some steps later.

@@ -6,7 +6,9 @@ use std::time::Duration;
 use chat_history::Page;
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::{DeletedBy, Event, Identity, MayPost, Role, RoomSettings, Since, UserId};
-use chat_rooms::{Delete, Edit, Engine, Events, Membership, Resync, SendError, Sink, Subscribe};
+use chat_rooms::{
+    Delete, Edit, Engine, Events, HistoryQuery, Membership, Resync, SendError, Sink, Subscribe,
+};
 
 use crate::support::{next_word, outgoing, room, user};
 
@@ -125,7 +127,7 @@ async fn an_old_text_does_not_come_back() {
         bob.resync(Resync::new(Since { epoch: engine.epoch(), seq })).await.unwrap();
         seen.push(bobs.next().await.unwrap());
     }
-    bob.history(Page::After { seq: 0, limit: 10 }, 1 << 20, None).await.unwrap();
+    bob.history(HistoryQuery::new(Page::After { seq: 0, limit: 10 })).await.unwrap();
     seen.push(bobs.next().await.unwrap());
     let (sink, mut cids) = Sink::channel(10);
     let _cid = engine.join(&account("cid"), &room(), Subscribe::new(sink).history(10)).await.unwrap();

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use chat_history::{
-    Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages, NewEvent, OnAppended,
-    Page, Retention, StoredSettings,
+    Durability, HistoryError, HistoryStore, MemoryHistory, Messages, Page, Retention, delegate_history,
 };
 use chat_presence::{MemoryPresence, NodeId};
-use chat_protocol::{DeletedBy, Epoch, Event, Message, RoomName, Since};
-use chat_rooms::{Engine, Events, Resync, Sink, Subscribe};
+use chat_protocol::{DeletedBy, Event, Message, RoomName, Since};
+use chat_rooms::{Engine, Events, HistoryQuery, Resync, Sink, Subscribe};
 use futures::future::{BoxFuture, FutureExt};
 use tokio::sync::Semaphore;
 
@@ -39,24 +38,8 @@ impl LatePages {
 }
 
 impl HistoryStore for LatePages {
-    fn epoch(&self) -> Epoch {
-        self.inner.epoch()
-    }
-
     fn durability(&self) -> Durability {
         Durability::Memory
-    }
-
-    fn append(&self, event: NewEvent, on_appended: OnAppended) {
-        self.inner.append(event, on_appended);
-    }
-
-    fn settings(&self, room: RoomName) -> BoxFuture<'_, Result<StoredSettings, HistoryError>> {
-        self.inner.settings(room)
-    }
-
-    fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
-        self.inner.extent(room, retention)
     }
 
     fn page(
@@ -74,21 +57,8 @@ impl HistoryStore for LatePages {
         .boxed()
     }
 
-    fn changed(
-        &self,
-        room: RoomName,
-        after: u64,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Changed, HistoryError>> {
-        self.inner.changed(room, after, limit)
-    }
-
-    fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {
-        self.inner.prune(retention)
-    }
-
-    fn check(&self) -> BoxFuture<'_, Result<(), HistoryError>> {
-        self.inner.check()
+    delegate_history! {
+        inner: epoch append extent settings changed own_reactions mentions_after prune check
     }
 }
 
@@ -136,7 +106,7 @@ async fn a_list_is_not_older_than_its_place_in_the_stream() {
             store.arriving.add_permits(100);
         };
         let page = Page::After { seq: 0, limit: 5 };
-        let (position, ()) = tokio::join!(ana.history(page, 1 << 20, None), spoil());
+        let (position, ()) = tokio::join!(ana.history(HistoryQuery::new(page)), spoil());
         position.unwrap();
         let (page, deleted) = list(&mut anas).await;
         assert_eq!(deleted, [2, 4], "before the page");

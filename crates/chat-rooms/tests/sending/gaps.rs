@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use chat_history::{
-    AppendError, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages, NewEvent,
-    OnAppended, Page, Retention, StoredSettings,
+    AppendError, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, NewEvent,
+    OnAppended, Retention, delegate_history,
 };
 use chat_presence::{MemoryPresence, NodeId};
-use chat_protocol::{DeletedBy, Epoch, MayPost, RoomName, RoomSettings, Since};
-use chat_rooms::{Engine, Outgoing, Resync, Sink, Subscribe};
+use chat_protocol::{DeletedBy, Event, MayPost, RoomName, RoomSettings, Since};
+use chat_rooms::{Engine, Outgoing, React, Resync, Sink, Subscribe};
 use futures::future::{BoxFuture, FutureExt, ready};
 use tokio::sync::Mutex;
 use tokio::time::sleep;
@@ -39,10 +39,6 @@ fn is_due(remaining: &AtomicU32) -> bool {
 }
 
 impl HistoryStore for FalseFailure {
-    fn epoch(&self) -> Epoch {
-        self.inner.epoch()
-    }
-
     fn durability(&self) -> Durability {
         Durability::Disk
     }
@@ -55,10 +51,6 @@ impl HistoryStore for FalseFailure {
         self.inner.append(event, Box::new(report));
     }
 
-    fn settings(&self, room: RoomName) -> BoxFuture<'_, Result<StoredSettings, HistoryError>> {
-        self.inner.settings(room)
-    }
-
     fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
         async move {
             let extent = self.inner.extent(room, retention).await;
@@ -66,15 +58,6 @@ impl HistoryStore for FalseFailure {
             extent
         }
         .boxed()
-    }
-
-    fn page(
-        &self,
-        room: RoomName,
-        page: Page,
-        retention: Retention,
-    ) -> BoxFuture<'_, Result<Messages, HistoryError>> {
-        self.inner.page(room, page, retention)
     }
 
     fn changed(
@@ -89,13 +72,7 @@ impl HistoryStore for FalseFailure {
         self.inner.changed(room, after, limit)
     }
 
-    fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {
-        self.inner.prune(retention)
-    }
-
-    fn check(&self) -> BoxFuture<'_, Result<(), HistoryError>> {
-        self.inner.check()
-    }
+    delegate_history! { inner: epoch settings page own_reactions mentions_after prune check }
 }
 
 async fn engine(store: &FalseFailure) -> Engine {
@@ -247,5 +224,35 @@ async fn settings_that_a_failed_commit_stored_hold() {
     ana.submit(with_id("one")).await.unwrap();
     for expected in ["ack one#3", "ana:one#3"] {
         assert_eq!(next_word(&mut anas).await, expected);
+    }
+}
+
+/// A session has to ask by itself which of the reactions in a gap are its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gap_with_reactions_is_not_sent_to_all() {
+    let store = FalseFailure::default();
+    let engine = engine(&store).await;
+    let (ana, mut anas) = join(&engine, "ana").await;
+    let (sink, mut cids) = Sink::channel(1_000);
+    let _cid = engine.join(&guest("cid"), &room(), Subscribe::new(sink).with_lists()).await.unwrap();
+    ana.submit(outgoing("one")).await.unwrap();
+    words(&mut anas, &["joined@0", "ack one#1", "ana:one#1"]).await;
+    store.appends.store(2, Ordering::SeqCst);
+    ana.submit_react(React::add(1, ":+1:".parse().unwrap())).await.unwrap();
+    ana.submit(outgoing("two")).await.unwrap();
+    words(&mut anas, &["!StoreUnavailable -", "!StoreUnavailable two"]).await;
+    ana.submit(outgoing("three")).await.unwrap();
+    words(&mut anas, &["sync 2..3 ?", "ack three#4", "ana:three#4"]).await;
+    // with lists, the messages come
+    words(&mut cids, &["ana:one#1", "ana:two#3", "ana:three#4"]).await;
+    ana.resync(Resync::new(Since { epoch: engine.epoch(), seq: 1 })).await.unwrap();
+    let Event::Joined(joined) = &*anas.next().await.unwrap() else { panic!("a snapshot") };
+    assert_eq!(joined.mine, [(1, vec![":+1:".parse().unwrap()])].into());
+    assert_eq!(joined.changed.as_ref().unwrap()[0].seq, 1);
+}
+
+async fn words(events: &mut chat_rooms::Events, expected: &[&str]) {
+    for word in expected {
+        assert_eq!(next_word(events).await, *word);
     }
 }

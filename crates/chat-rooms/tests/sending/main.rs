@@ -4,6 +4,7 @@
 mod changes;
 mod deletions;
 mod gaps;
+mod reactions;
 mod sessions;
 mod settings;
 mod support;

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_history::{
-    AppendError, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages, NewEvent,
-    OnAppended, Page, Retention, StoredSettings,
+    AppendError, Durability, HistoryError, HistoryStore, MemoryHistory, NewEvent, OnAppended,
+    delegate_history,
 };
 use chat_presence::{MemoryPresence, NodeId};
-use chat_protocol::{Content, Epoch, Event, Identity, Reference, RoomName, Text, Username};
+use chat_protocol::{Content, Event, Identity, Reference, RoomName, Text, Username};
 use chat_rooms::{Engine, Events, Membership, Outgoing, Sink, Subscribe};
-use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
 /// A store that holds appends back while it is shut.
@@ -62,10 +61,6 @@ impl Gate {
 }
 
 impl HistoryStore for Gate {
-    fn epoch(&self) -> Epoch {
-        self.inner.epoch()
-    }
-
     fn durability(&self) -> Durability {
         Durability::Disk
     }
@@ -80,38 +75,8 @@ impl HistoryStore for Gate {
         }
     }
 
-    fn settings(&self, room: RoomName) -> BoxFuture<'_, Result<StoredSettings, HistoryError>> {
-        self.inner.settings(room)
-    }
-
-    fn extent(&self, room: RoomName, retention: Retention) -> BoxFuture<'_, Result<Extent, HistoryError>> {
-        self.inner.extent(room, retention)
-    }
-
-    fn page(
-        &self,
-        room: RoomName,
-        page: Page,
-        retention: Retention,
-    ) -> BoxFuture<'_, Result<Messages, HistoryError>> {
-        self.inner.page(room, page, retention)
-    }
-
-    fn changed(
-        &self,
-        room: RoomName,
-        after: u64,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Changed, HistoryError>> {
-        self.inner.changed(room, after, limit)
-    }
-
-    fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<bool, HistoryError>> {
-        self.inner.prune(retention)
-    }
-
-    fn check(&self) -> BoxFuture<'_, Result<(), HistoryError>> {
-        self.inner.check()
+    delegate_history! {
+        inner: epoch extent settings page changed own_reactions mentions_after prune check
     }
 }
 
@@ -167,6 +132,14 @@ pub(crate) fn brief(event: &Event) -> String {
         Event::Deleted(deletion) => {
             let targets = deletion.messages.iter().map(|message| format!("#{}", message.seq));
             format!("deleted {}@{}", targets.collect::<String>(), deletion.seq)
+        }
+        Event::Reacted(reacted) => {
+            let changes = reacted.changes.iter().map(|change| {
+                let added = change.added.iter().map(|reactor| format!("+{}", reactor.username));
+                let removed = change.removed.iter().map(|reactor| format!("-{}", reactor.username));
+                format!(" {}{}{}", change.emoji, change.count, added.chain(removed).collect::<String>())
+            });
+            format!("#{}{}@{}", reacted.target, changes.collect::<String>(), reacted.seq)
         }
         Event::RoomChanged(change) => format!("settings@{}", change.seq),
         Event::Sync(range) => {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_history::{
-    AppendError, Appended, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages,
-    NewEvent, OnAppended, Page, Retention, StoredSettings,
+    AppendError, Appended, Changed, Count, Durability, Extent, HistoryError, HistoryStore, MemoryHistory,
+    Messages, NewEvent, OnAppended, Own, Page, Retention, StoredSettings,
 };
-use chat_protocol::{Epoch, Message, RoomName};
+use chat_protocol::{Epoch, Message, RoomName, UserId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
@@ -195,6 +195,36 @@ impl HistoryStore for Store {
     ) -> BoxFuture<'_, Result<Changed, HistoryError>> {
         async move {
             let read = self.disk.content().changed(room, after, limit).await;
+            sleep(Duration::from_millis(3)).await;
+            read
+        }
+        .boxed()
+    }
+
+    fn own_reactions(
+        &self,
+        room: RoomName,
+        targets: Vec<u64>,
+        users: Vec<UserId>,
+    ) -> BoxFuture<'_, Result<Own, HistoryError>> {
+        async move {
+            let read = self.disk.content().own_reactions(room, targets, users).await;
+            sleep(Duration::from_millis(3)).await;
+            read
+        }
+        .boxed()
+    }
+
+    fn mentions_after(
+        &self,
+        room: RoomName,
+        after: u64,
+        users: Vec<UserId>,
+        max: usize,
+        retention: Retention,
+    ) -> BoxFuture<'_, Result<Count, HistoryError>> {
+        async move {
+            let read = self.disk.content().mentions_after(room, after, users, max, retention).await;
             sleep(Duration::from_millis(3)).await;
             read
         }

@@ -3,7 +3,7 @@
 use chat_db::migrate;
 use chat_history::conformance::helpers::{
     all_after, append, body, delete, deletion, duplicate, id, idempotent_message, message, name, newest,
-    room, seq_of, seqs, stored, user,
+    react, reaction, room, seq_of, seqs, stored, user,
 };
 use chat_history::conformance::{delete_all, export};
 use chat_history::{
@@ -17,8 +17,14 @@ use crate::support::File;
 const BEFORE: &str = include_str!("../../fixtures/before_identity.sql");
 const EPOCH: &str = "25925c421e3ca4c3";
 /// The migrations since then, newest first.
-const MIGRATIONS: [&str; 5] =
-    ["20261129040000", "20261129030000", "20261129020000", "20261129010000", "20261129000000"];
+const MIGRATIONS: [&str; 6] = [
+    "20261130000000",
+    "20261129040000",
+    "20261129030000",
+    "20261129020000",
+    "20261129010000",
+    "20261129000000",
+];
 
 /// All rows of the old version, one text per table, without those that each start changes.
 const TABLES: [&str; 3] = [
@@ -229,9 +235,10 @@ async fn numbers_of_deletions_become_erased_messages_for_the_old_version() {
     let sixth = stored(&store, message("lobby", "mia", "sixth")).await;
     assert_eq!(delete(&store, "lobby", &[6]).await.seq, 7);
     assert_eq!(delete(&store, "pruned", &[2]).await.seq, 6);
+    assert_eq!(react(&store, reaction("pruned", "mia", 3, "👍", true)).await.seq, 7);
     database.close().await;
 
-    for migration in &MIGRATIONS[..4] {
+    for migration in &MIGRATIONS[..5] {
         assert_eq!(migrate::down(file.path()).unwrap(), *migration);
     }
     let row =
@@ -254,7 +261,7 @@ async fn numbers_of_deletions_become_erased_messages_for_the_old_version() {
     assert_eq!(file.text(rows), expected.join("\n"));
     let count =
         "(SELECT count(*) FROM messages WHERE place >> 40 = (SELECT id FROM rooms WHERE name = 'pruned'))";
-    assert_eq!(file.number(count), 5, "the numbers 2 to 6");
+    assert_eq!(file.number(count), 6, "the numbers 2 to 7");
 
     // and up again: each number is a message
     let (database, store) = file.open().await;

@@ -1,5 +1,7 @@
-use chat_history::{Extent, StoredEvent};
-use chat_protocol::{Content, DeletedBy, Deletion, RoomName, Text, Timestamp, UserId};
+use chat_history::{Extent, StoredEvent, StoredReaction};
+use chat_protocol::{
+    Content, DeletedBy, Deletion, Emoji, Reaction, ReactionChange, Reactor, RoomName, Text, Timestamp, UserId,
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -14,13 +16,24 @@ fn message(seq: u64, body: &str) -> Arc<Message> {
     Arc::new(Message::new(room(), seq, Timestamp::from_millis(0), Content::Text(text)))
 }
 
+fn emoji() -> Emoji {
+    Emoji::parse("👍").unwrap()
+}
+
+fn reactor(name: &str) -> Reactor {
+    Reactor { username: name.parse().unwrap(), user: format!("u_{name}").parse().unwrap() }
+}
+
 /// A store that has removed the messages before `oldest`, and a room whose tail begins after
-/// `tail_start`. Of every `one_in` events, one deletes a message; 0: none does.
+/// `tail_start`. Of every `one_in` events, one deletes a message or is a reaction; 0: none is.
 struct World {
     oldest: u64,
     events: Vec<StoredEvent>,
     /// The messages as they are now.
     messages: BTreeMap<u64, Arc<Message>>,
+    /// All states that were changed, in order.
+    states: Vec<Arc<Message>>,
+    reactors: BTreeMap<u64, Vec<Reactor>>,
     one_in: u64,
     tail: Tail,
 }
@@ -28,7 +41,9 @@ struct World {
 impl World {
     fn new(oldest: u64, tail_start: u64, newest: u64, one_in: u64) -> Self {
         let tail = Tail::after(tail_start);
-        let mut world = Self { oldest, events: Vec::new(), messages: BTreeMap::new(), one_in, tail };
+        let (events, messages, reactors) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        let states = Vec::new();
+        let mut world = Self { oldest, events, messages, states, reactors, one_in, tail };
         world.advance(newest, 0);
         while world.tail.newest() < newest {
             world.deliver();
@@ -48,11 +63,15 @@ impl World {
                 self.messages.range(seq * 31 % (seq + 7)..).find(|(_, message)| message.text().is_some())
             })
             .flatten();
-        let event = match target.map(|(target, message)| (*target, message.deleted(DeletedBy::Operator, seq)))
-        {
-            Some((target, state)) => {
+        let target = target.map(|(target, message)| (*target, Arc::clone(message)));
+        let event = match target {
+            // the user in question and another one, in turn
+            Some((target, message)) if seq.is_multiple_of(2) => self.react(seq, target, &message),
+            Some((target, message)) => {
+                let state = message.deleted(DeletedBy::Operator, seq);
                 let state = Arc::new(state);
                 self.messages.insert(target, Arc::clone(&state));
+                self.states.push(Arc::clone(&state));
                 StoredEvent::Deletion(Arc::new(Deletion::new(room(), seq, DeletedBy::Operator, vec![state])))
             }
             None => {
@@ -61,6 +80,27 @@ impl World {
             }
         };
         self.events.push(event);
+    }
+
+    /// A user puts an emoji on a message, or removes it if it is there.
+    fn react(&mut self, seq: u64, target: u64, message: &Message) -> StoredEvent {
+        let reactor = reactor(if seq.is_multiple_of(4) { "me" } else { "bob" });
+        let mut users = self.reactors.remove(&target).unwrap_or_default();
+        let (mut added, mut removed) = (vec![], vec![]);
+        if let Some(index) = users.iter().position(|user| *user == reactor) {
+            removed.push(users.remove(index));
+        } else {
+            users.push(reactor.clone());
+            added.push(reactor);
+        }
+        let count = users.len() as u64;
+        let reactions = (count > 0).then(|| Reaction::new(emoji(), count, vec![])).into_iter().collect();
+        let state = Arc::new(message.reacted(reactions, seq).unwrap());
+        self.messages.insert(target, Arc::clone(&state));
+        self.states.push(Arc::clone(&state));
+        self.reactors.insert(target, users);
+        let change = ReactionChange { emoji: emoji(), count, added, removed };
+        StoredEvent::Reaction(Arc::new(StoredReaction::new(seq, state, change)))
     }
 
     fn deliver(&mut self) {
@@ -98,11 +138,23 @@ impl World {
                 let changed = (changed.len() <= limit).then_some(changed);
                 Found::Changed(Changed::new(changed, self.stored()))
             }
+            Read::Own { targets, users } => {
+                assert_eq!(users, [reactor("me").user]);
+                let own = targets.iter().filter(|seq| self.has_own(**seq)).map(|seq| (*seq, vec![emoji()]));
+                Found::Own(Own::new(own.collect(), self.stored()))
+            }
         }
+    }
+
+    fn has_own(&self, seq: u64) -> bool {
+        let is_mine = |user: &Reactor| *user == reactor("me");
+        let is_there = self.messages[&seq].text().is_some();
+        is_there && self.reactors.get(&seq).is_some_and(|users| users.iter().any(is_mine))
     }
 
     fn catch_up(&mut self, since: Option<u64>, newest: usize, speed: u64) -> CaughtUp {
         let mut catch_up = CatchUp::new(since, newest, CatchUpLimits::default());
+        catch_up = catch_up.for_user(vec![reactor("me").user]);
         loop {
             match catch_up.step(&self.tail) {
                 Step::Read(read) => catch_up.add(self.read(read)),
@@ -141,7 +193,7 @@ fn recovers_the_changes_of_older_messages() {
     for tail_start in [0, 5, 12] {
         // the events 3, 6, 9 and 12 delete messages
         let mut world = World::new(1, tail_start, 12, 3);
-        let CaughtUp { first, messages, changed } = world.catch_up(Some(5), 0, 0);
+        let CaughtUp { first, messages, changed, .. } = world.catch_up(Some(5), 0, 0);
         assert_eq!(first, 6);
         assert!(messages.iter().all(|message| *message == world.messages[&message.seq]));
         assert_eq!(messages.len(), 4, "7, 8, 10 and 11");
@@ -166,10 +218,11 @@ fn reading_stops_once_the_messages_exceed_the_limit() {
             }
             Read::Page(page) => Found::Page(Messages::new(page, Extent::new(1, 500), vec![], true)),
             Read::Changed { .. } => Found::Changed(Changed::new(Some(vec![]), 500)),
+            Read::Own { .. } => panic!("nobody asked for them"),
         });
     }
     assert_eq!(pages, 2);
-    let nothing = CaughtUp { first: 501, messages: vec![], changed: None };
+    let nothing = CaughtUp { first: 501, messages: vec![], changed: None, mine: OwnReactions::new() };
     assert_eq!(catch_up.step(&tail), Step::Done(nothing));
 }
 
@@ -218,16 +271,27 @@ proptest! {
     ) {
         let mut world = World::new(oldest.min(tail_start + 1), tail_start, tail_start + delivered, one_in);
         world.advance(ahead, 0);
-        let CaughtUp { first, messages, changed } = world.catch_up(since, newest, speed);
+        let CaughtUp { first, messages, changed, mine } = world.catch_up(since, newest, speed);
         let end = world.tail.newest();
         let state_at_end = |seq: u64| {
-            let state = &world.messages[&seq];
-            if state.changed_seq.is_some_and(|by| by > end) { message(seq, "") } else { Arc::clone(state) }
+            let mut states = world.states.iter().rev().filter(|state| state.seq == seq);
+            let state = states.find(|state| state.changed_seq.is_some_and(|by| by <= end));
+            state.map_or_else(|| message(seq, ""), Arc::clone)
         };
         let is_current = |held: &Arc<Message>| {
             *held == world.messages[&held.seq] || *held == state_at_end(held.seq)
         };
         prop_assert!(messages.iter().all(is_current));
+        // what has happened since the end may be included, and then all of it
+        for held in messages.iter().chain(changed.iter().flatten()) {
+            let has_reactions = held.text().is_some_and(|text| !text.reactions().is_empty());
+            let is_later = world.messages[&held.seq].changed_seq.is_some_and(|by| by > end);
+            // a tail has 256 events: what happens during two reads has to fit
+            if !is_later && speed < 100 {
+                let is_own = has_reactions && world.has_own(held.seq);
+                prop_assert_eq!(mine.contains_key(&held.seq), is_own, "{}", held.seq);
+            }
+        }
         let kept = world.messages.range(first.max(world.oldest)..=end.max(first)).map(|(seq, _)| *seq);
         let kept: Vec<_> = kept.filter(|seq| *seq <= end).collect();
         prop_assert_eq!(messages.iter().map(|message| message.seq).collect::<Vec<_>>(), kept);

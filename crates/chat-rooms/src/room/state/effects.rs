@@ -17,6 +17,9 @@ pub(crate) enum Effect {
     /// Call [`RoomState::flush_presence`](super::RoomState::flush_presence) when the window that
     /// coalesces changes is over.
     OpenPresence,
+    /// Call [`Room::close_reactions`](crate::room::Room::close_reactions) when the window that
+    /// merges reactions is over.
+    OpenReactions,
     /// This member has left: its record can be removed from the store.
     MemberLeft(MemberId),
     /// The policy has changed: check whether each member may stay.

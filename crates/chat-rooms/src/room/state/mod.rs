@@ -3,8 +3,10 @@
 
 pub(crate) mod coalesce;
 pub(crate) mod effects;
+mod names;
 pub(crate) mod policy;
 mod presence;
+pub(crate) mod reactions;
 pub(crate) mod roster;
 
 use std::collections::{BTreeMap, HashMap};
@@ -20,7 +22,9 @@ use chat_protocol::{
 use crate::delivery::audience::{Audience, LogicalTime, PresenceStyle, SubscriptionId};
 use crate::room::state::coalesce::PresenceBatcher;
 use crate::room::state::effects::{Effect, Effects};
+use crate::room::state::names::NameIndex;
 use crate::room::state::roster::Roster;
+use crate::sync::steps;
 
 /// Who holds a name: a user that is in the room, or is about to join.
 #[derive(Debug)]
@@ -79,6 +83,8 @@ pub(crate) struct RoomState {
     holders: HashMap<Username, NameHolder>,
     /// The members, in order of arrival.
     members: BTreeMap<MemberId, MemberEntry>,
+    /// The members by name, whatever the case.
+    names: NameIndex,
     /// The sessions of the members.
     sessions: HashMap<SubscriptionId, Session>,
     /// The id of the newest session.
@@ -107,6 +113,7 @@ impl RoomState {
             presence_names,
             holders: HashMap::new(),
             members: BTreeMap::new(),
+            names: NameIndex::default(),
             sessions: HashMap::new(),
             last_session: SubscriptionId::default(),
             leaving: HashMap::new(),
@@ -239,6 +246,7 @@ impl RoomState {
         let (sessions, staying) = (vec![session], 1);
         let entry = MemberEntry { member: Arc::clone(member), arrival, sessions, staying, typed_at: None };
         self.members.insert(member.id, entry);
+        self.names.entered(member.id, &member.username);
         self.list = None;
         self.add_to_roster(member, effects);
         if self.list_sessions == 0 {
@@ -348,6 +356,7 @@ impl RoomState {
             self.close_window(effects);
         }
         let Some(MemberEntry { member, arrival, .. }) = self.members.remove(&id) else { return };
+        self.names.left(id, &member.username);
         effects.push(Effect::MemberLeft(id));
         if self.leaving.get(&member.username) == Some(&id) {
             self.leaving.remove(&member.username);
@@ -369,6 +378,23 @@ impl RoomState {
             let event = Event::Left { group: member.into(), members: self.event_list() };
             effects.push(Effect::Send(event, Audience::Lists));
         }
+    }
+
+    /// Adds up to `max` members to the index of names. Returns whether it has all of them.
+    pub(crate) fn index_names(&mut self, max: usize) -> bool {
+        let Some(range) = self.names.missing() else { return true };
+        let members = self.members.range(range).take(max);
+        let members: Vec<_> = members.map(|(id, entry)| (*id, entry.member.username.clone())).collect();
+        steps::count(members.len());
+        self.names.fill(members, max);
+        self.names.missing().is_none()
+    }
+
+    /// The newest member with this folded name. The index has to be
+    /// [complete](Self::index_names).
+    pub(crate) fn find_folded(&self, folded: &str) -> Option<&Arc<Member>> {
+        let newest = self.names.find(folded).iter().max()?;
+        self.members.get(newest).map(|entry| &entry.member)
     }
 
     /// The event for a message from a current or former member.

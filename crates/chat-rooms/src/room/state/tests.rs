@@ -246,7 +246,7 @@ impl World {
                     self.windows += 1;
                     continue;
                 }
-                Effect::CheckMembers | Effect::Discard(_) => continue,
+                Effect::OpenReactions | Effect::CheckMembers | Effect::Discard(_) => continue,
             };
             for (id, view) in &mut self.views {
                 let receives = match audience {
