@@ -27,6 +27,8 @@ pub enum Action {
     Post,
     /// Deletes the message of another user.
     Moderate,
+    /// Addresses everyone in the room.
+    MentionRoom,
 }
 
 /// Why a user may not do something. The text is a sentence for that user.
@@ -77,7 +79,7 @@ pub fn check(actor: impl Into<Actor>, action: Action, policy: &RoomPolicy) -> Re
         (Action::Join, _) | (Action::Post, MayPost::Everyone) => Ok(()),
         (Action::Post, MayPost::Accounts) if has_account => Ok(()),
         (Action::Post, MayPost::Accounts) => Err(Denied::PostNeedsAccount),
-        (Action::Post | Action::Moderate, _) => Err(Denied::ModeratorsOnly),
+        (Action::Post | Action::Moderate | Action::MentionRoom, _) => Err(Denied::ModeratorsOnly),
     }
 }
 
@@ -130,7 +132,9 @@ mod tests {
     #[test]
     fn moderators_moderate_whatever_the_settings_are() {
         let moderators = [false, false, false, true, true];
-        assert_eq!(allowed(Action::Moderate, RoomSettings::default()), moderators);
+        for action in [Action::Moderate, Action::MentionRoom] {
+            assert_eq!(allowed(action, RoomSettings::default()), moderators, "{action:?}");
+        }
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub const MAX_TOKENS: usize = 100;
 /// The maximum number of rooms in the list of an account.
 pub const MAX_ROOMS: usize = 500;
 
+/// How many names [`AccountStore::keepers`] looks for.
+pub const MAX_NAMES: usize = 100;
+
 /// The maximum number of invites that can be used.
 pub const MAX_INVITES: usize = 1_000;
 
@@ -316,6 +319,17 @@ pub trait AccountStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] if the store fails.
     fn rooms(&self, account: UserId) -> BoxFuture<'_, Result<Vec<RoomEntry>, StoreError>>;
+
+    /// The accounts that have a room in their lists and one of these names, whatever the case of the
+    /// letters: the ids with the accounts' names. For at most [`MAX_NAMES`] names.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store fails.
+    fn keepers(
+        &self,
+        room: RoomName,
+        names: Vec<Username>,
+    ) -> BoxFuture<'_, Result<Vec<(Username, UserId)>, StoreError>>;
 
     /// Moves the read mark of a room in the list of an account, and returns the entry as it is
     /// then. `None` if the room is not in the list.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::v2::{
-    Command, Delete, Edit, HistoryPage, MarkRead, MembersPage, Read, RoomListEntry, Since, User,
+    Command, Delete, Edit, HistoryPage, MarkRead, MembersPage, React, Read, RoomListEntry, Since, User,
 };
-use chat_protocol::{GuestToken, MessageId, RoomName};
+use chat_protocol::{Emoji, GuestToken, MessageId, RoomName};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use tokio::sync::{mpsc, watch};
@@ -19,8 +19,8 @@ use crate::connection::{Link, dial};
 use crate::driver::Driver;
 use crate::events::Events;
 use crate::model::{
-    CommandError, ConnectError, CounterCells, Counters, JoinOptions, Joined, KeepRoom, MembersQuery, Options,
-    Page,
+    CommandError, ConnectError, CounterCells, Counters, Draft, JoinOptions, Joined, KeepRoom, MembersQuery,
+    Options, Page,
 };
 use crate::receipt::Receipt;
 use crate::session::Session;
@@ -166,8 +166,8 @@ impl Client {
     /// println!("stored as number {}", ack.seq);
     /// # Ok(()) }
     /// ```
-    pub fn send(&self, room: &RoomName, body: impl Into<Arc<str>>) -> Receipt {
-        self.send_with_id(room, body, MessageId::from_random(rand::random()))
+    pub fn send(&self, room: &RoomName, message: impl Into<Draft>) -> Receipt {
+        self.send_with_id(room, message, MessageId::from_random(rand::random()))
     }
 
     /// [Sends](Self::send) a message under your own id. A message that the same user sent to the
@@ -185,9 +185,9 @@ impl Client {
     /// println!("posted as number {}", ack.seq);
     /// # Ok(()) }
     /// ```
-    pub fn send_with_id(&self, room: &RoomName, body: impl Into<Arc<str>>, id: MessageId) -> Receipt {
-        let (room, body, message_id) = (room.clone(), body.into(), id.clone());
-        let send = move |responder| Request::Send { room, body, id: message_id, responder };
+    pub fn send_with_id(&self, room: &RoomName, message: impl Into<Draft>, id: MessageId) -> Receipt {
+        let (room, message, message_id) = (room.clone(), message.into(), id.clone());
+        let send = move |responder| Request::Send { room, message, id: message_id, responder };
         Receipt::new(id, self.shared.queue.submit(Class::Message, send))
     }
 
@@ -323,6 +323,33 @@ impl Client {
     pub async fn delete(&self, room: &RoomName, target: u64) -> Result<Option<u64>, CommandError> {
         let delete = Delete { room: room.clone(), target };
         self.call(move |responder| Request::Change { command: Command::Delete(delete), responder }).await
+    }
+
+    /// Puts an emoji on a message, or with `on` false removes it. Resolves when that is stored, to
+    /// the number of the event; to `None` if the emoji was, or was not, there already.
+    ///
+    /// Not cancel-safe: if the future is dropped before it resolves, the reaction may still be
+    /// stored.
+    ///
+    /// # Errors
+    /// Those of [`history`](Self::history). The server refuses a message that does not exist or was
+    /// deleted, and one emoji too many on a message. With [`CommandError::Disconnected`] it is
+    /// unknown whether the reaction is stored; it is safe to try again.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// client.react(&"lobby".parse()?, 41, ":tada:".parse()?, true).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn react(
+        &self,
+        room: &RoomName,
+        target: u64,
+        emoji: Emoji,
+        on: bool,
+    ) -> Result<Option<u64>, CommandError> {
+        let react = React { room: room.clone(), target, emoji, on };
+        self.call(move |responder| Request::Change { command: Command::React(react), responder }).await
     }
 
     /// Notifies the other members of a room that the user is typing. Resolves when the frame is

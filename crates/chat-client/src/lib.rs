@@ -16,18 +16,18 @@ mod model;
 
 pub use chat_protocol::v2::{
     Bye, Deleted, DeletedBy, Edited, ErrorCode, HistoryPage, Inbox, LeftReason, MemberInfo, MembersPage,
-    Notice, NoticeLevel, Notify, Presence, Read, RoomKind, RoomListEntry, RoomSettings, Since, StoredMessage,
-    Typing, User, WelcomeLimits,
+    Mention, Notice, NoticeLevel, Notify, Presence, ReactionChange, ReactionCount, Reactions, Reactor, Read,
+    ReplyTo, RoomKind, RoomListEntry, RoomSettings, Since, StoredMessage, Typing, User, WelcomeLimits,
 };
 pub use chat_protocol::{
-    CloseCode, Epoch, GuestToken, GuestTokenError, LengthError, MayJoin, MayPost, MessageId, NameError,
-    Reference, Role, RoomName, Timestamp, UserId, UserKind, Username,
+    CloseCode, Emoji, EmojiError, Epoch, GuestToken, GuestTokenError, LengthError, MayJoin, MayPost,
+    MessageId, NameError, Reference, Role, RoomName, Timestamp, UserId, UserKind, Username,
 };
 pub use client::Client;
 pub use events::Events;
 pub use model::{
-    Ack, Backoff, Cause, Closed, CommandError, ConnectError, Connected, Counters, Disconnect, Event,
-    JoinOptions, Joined, KeepRoom, MembersQuery, Options, Page, Timeline,
+    Ack, Backoff, Cause, Closed, CommandError, ConnectError, Connected, Counters, Disconnect, Draft, Event,
+    JoinOptions, Joined, KeepRoom, MembersQuery, Options, Page, Reacted, Timeline,
 };
 pub use receipt::Receipt;
 /// The TLS library, for [`Options::tls`].

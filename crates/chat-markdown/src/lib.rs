@@ -10,6 +10,7 @@ mod limits;
 mod links;
 mod literal;
 mod marks;
+mod mentions;
 mod placeholder;
 mod plain;
 mod renderer;
@@ -21,4 +22,5 @@ mod writer;
 
 pub use images::RemoteImages;
 pub use limits::{MAX_BLOCKS, MAX_HIGHLIGHTED, MAX_INLINES, MAX_MARKDOWN, MAX_MARKS, MAX_URL, max_html};
+pub use mentions::{MAX_MENTIONS, MentionText, mentions};
 pub use renderer::Renderer;

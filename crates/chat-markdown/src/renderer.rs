@@ -79,7 +79,7 @@ fn only_emoji(emoji: &str) -> String {
 }
 
 /// Normalises line breaks, and replaces the noncharacters that this crate uses as placeholders.
-fn normalised(body: &str) -> Cow<'_, str> {
+pub(crate) fn normalised(body: &str) -> Cow<'_, str> {
     let mut body = Cow::Borrowed(body);
     if body.contains('\r') {
         body = Cow::Owned(body.replace("\r\n", "\n").replace('\r', "\n"));

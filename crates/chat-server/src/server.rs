@@ -169,7 +169,7 @@ async fn upkeep(context: &Context) {
         Some(accounts) => drop(tokio::join!(
             accounts.clean_up(),
             expiry::watch(accounts, &context.sessions),
-            context.inbox.notify(&context.sessions),
+            context.inbox.notify(&context.sessions, &context.engine),
         )),
         None => std::future::pending().await,
     }

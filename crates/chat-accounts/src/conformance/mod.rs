@@ -103,6 +103,7 @@ macro_rules! __with_account_tests {
             a_room_is_kept_with_its_settings
             a_list_of_rooms_belongs_to_one_account
             a_read_mark_never_moves_backwards
+            the_accounts_that_keep_a_room_are_found_by_name
             the_number_of_rooms_is_limited
             no_secret_is_in_debug_output
             a_working_store_passes_its_check

@@ -97,6 +97,32 @@ pub async fn a_read_mark_never_moves_backwards(accounts: Accounts) {
     assert_eq!(mark(store, &ana, "e1", 30).await, None);
 }
 
+/// The accounts that keep a room are found by their names in any case, and not by names that only
+/// look like them.
+pub async fn the_accounts_that_keep_a_room_are_found_by_name(accounts: Accounts) {
+    let store = &*accounts.store;
+    let ids = [create(store, "Ana").await.id, create(store, "bob").await.id, create(store, "世界").await.id];
+    for id in [&ids[0], &ids[2]] {
+        keep(store, id, "r", change()).await;
+    }
+    keep(store, &ids[1], "s", change()).await;
+    let found = async |names: &[&str]| {
+        let names = names.iter().map(|name| name.parse().unwrap()).collect();
+        let mut found = store.keepers(room("r"), names).await.unwrap();
+        found.sort();
+        found.into_iter().map(|(name, id)| (name.to_string(), id)).collect::<Vec<_>>()
+    };
+    let ana = ("Ana".to_owned(), ids[0].clone());
+    assert_eq!(found(&["ANA"]).await, std::slice::from_ref(&ana));
+    assert_eq!(found(&["ana", "Ana", "bob", "世", "世界"]).await, [ana, ("世界".to_owned(), ids[2].clone())]);
+    assert_eq!(found(&["аna", "bob", "an"]).await, [], "with a Cyrillic letter, and in another room");
+    assert_eq!(found(&[]).await, []);
+    let many: Vec<_> = (0..500).map(|n| format!("n{n}")).collect();
+    assert_eq!(found(&many.iter().map(String::as_str).collect::<Vec<_>>()).await, []);
+    store.drop_room(ids[0].clone(), room("r")).await.unwrap();
+    assert_eq!(found(&["ana"]).await, []);
+}
+
 /// A list has at most [`MAX_ROOMS`] rooms, also if they are added at the same time. Entries can
 /// still be changed then.
 pub async fn the_number_of_rooms_is_limited(accounts: Accounts) {

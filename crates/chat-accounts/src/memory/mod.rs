@@ -230,6 +230,14 @@ impl AccountStore for MemoryAccounts {
         })
     }
 
+    fn keepers(
+        &self,
+        room: RoomName,
+        names: Vec<Username>,
+    ) -> BoxFuture<'_, Result<Vec<(Username, UserId)>, StoreError>> {
+        self.with(move |tables| Ok(tables.keepers(&room, &names)))
+    }
+
     fn mark_read(
         &self,
         account: UserId,

@@ -2,10 +2,10 @@
 
 use std::collections::btree_map::Entry;
 
-use chat_protocol::{Epoch, RoomName, UserId};
+use chat_protocol::{Epoch, RoomName, UserId, Username};
 
 use super::Tables;
-use crate::{AddError, MAX_ROOMS, RoomChange, RoomEntry};
+use crate::{AddError, MAX_NAMES, MAX_ROOMS, RoomChange, RoomEntry};
 
 impl Tables {
     pub(super) fn keep(
@@ -34,6 +34,14 @@ impl Tables {
 
     pub(super) fn drop_room(&mut self, account: &UserId, room: &RoomName) -> bool {
         self.rooms.get_mut(account).is_some_and(|rooms| rooms.remove(room).is_some())
+    }
+
+    pub(super) fn keepers(&self, room: &RoomName, names: &[Username]) -> Vec<(Username, UserId)> {
+        let folded: Vec<_> = names.iter().take(MAX_NAMES).map(Username::folded).collect();
+        let keepers = self.rooms.iter().filter(|(_, rooms)| rooms.contains_key(room));
+        let accounts = keepers.filter_map(|(id, _)| self.accounts.get(id));
+        let named = accounts.filter(|account| folded.contains(&account.username.folded()));
+        named.map(|account| (account.username.clone(), account.id.clone())).collect()
     }
 
     pub(super) fn mark_read(

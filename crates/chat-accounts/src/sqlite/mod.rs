@@ -295,6 +295,14 @@ impl AccountStore for SqliteAccounts {
         self.read(move |connection| rooms::list(connection, &account))
     }
 
+    fn keepers(
+        &self,
+        room: RoomName,
+        names: Vec<Username>,
+    ) -> BoxFuture<'_, Result<Vec<(Username, UserId)>, StoreError>> {
+        self.read(move |connection| rooms::keepers(connection, &room, &names))
+    }
+
     fn mark_read(
         &self,
         account: UserId,

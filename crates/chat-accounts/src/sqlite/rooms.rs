@@ -1,11 +1,11 @@
 //! Lists of rooms in the database.
 
-use chat_protocol::{Epoch, RoomName, UserId};
+use chat_protocol::{Epoch, RoomName, UserId, Username};
 use diesel::prelude::*;
 
-use super::schema::{RoomRow, account_rooms};
-use super::{Done, Failure, accounts};
-use crate::{AddError, MAX_ROOMS, RoomChange, RoomEntry};
+use super::schema::{RoomRow, account_names, account_rooms, accounts, user_id, username};
+use super::{Done, Failure, accounts as stored};
+use crate::{AddError, MAX_NAMES, MAX_ROOMS, RoomChange, RoomEntry, look_alike_keys};
 
 pub(super) fn keep(
     connection: &mut SqliteConnection,
@@ -13,7 +13,7 @@ pub(super) fn keep(
     room: RoomName,
     change: RoomChange,
 ) -> Done<RoomEntry, AddError> {
-    if !accounts::is_account(connection, account)? {
+    if !stored::is_account(connection, account)? {
         return Err(Failure::Refused(AddError::NoAccount));
     }
     if let Some(row) = row(connection, account, &room)? {
@@ -61,6 +61,33 @@ pub(super) fn list(connection: &mut SqliteConnection, account: &UserId) -> Done<
         .select(RoomRow::as_select())
         .load(connection)?;
     Ok(rows.iter().map(RoomRow::entry).collect::<Result<_, _>>()?)
+}
+
+pub(super) fn keepers(
+    connection: &mut SqliteConnection,
+    room: &RoomName,
+    names: &[Username],
+) -> Done<Vec<(Username, UserId)>> {
+    let names = &names[..names.len().min(MAX_NAMES)];
+    // names that differ in case look alike, and there is an index for that
+    let keys: Vec<_> = names.iter().flat_map(look_alike_keys).collect();
+    let found: Vec<(String, String)> = account_names::table
+        .inner_join(accounts::table.on(accounts::username.eq(account_names::username)))
+        .inner_join(account_rooms::table.on(account_rooms::account.eq(accounts::id)))
+        .filter(account_names::skeleton.eq_any(keys))
+        .filter(account_rooms::room.eq(room.as_str()))
+        .select((accounts::username, accounts::id))
+        .distinct()
+        .load(connection)?;
+    let folded: Vec<_> = names.iter().map(Username::folded).collect();
+    let mut keepers = Vec::new();
+    for (name, id) in found {
+        let name = username(&name)?;
+        if folded.contains(&name.folded()) {
+            keepers.push((name, user_id(&id)?));
+        }
+    }
+    Ok(keepers)
 }
 
 pub(super) fn mark_read(

@@ -229,6 +229,10 @@ pub(super) fn username(text: &str) -> Result<Username, StoreError> {
     parse("account_names", text, text)
 }
 
+pub(super) fn user_id(text: &str) -> Result<UserId, StoreError> {
+    parse("accounts", text, text)
+}
+
 /// The text of a role. [`Role`] may get further roles, which this version can't store.
 pub(super) fn role_text(role: Role) -> Result<&'static str, StoreError> {
     match role {
@@ -348,3 +352,5 @@ impl RoomRow {
         })
     }
 }
+
+diesel::allow_tables_to_appear_in_same_query!(account_names, accounts, account_rooms);

@@ -7,7 +7,7 @@ use chat_protocol::v2::{self, HistoryPage, MembersPage, Read, RoomListEntry};
 use chat_protocol::{MessageId, RoomName};
 
 use super::reply::Responder;
-use crate::model::{Ack, Joined};
+use crate::model::{Ack, Draft, Joined};
 
 /// One command, and where its answer goes.
 #[derive(Debug)]
@@ -23,11 +23,11 @@ pub(crate) enum Request {
     },
     Send {
         room: RoomName,
-        body: Arc<str>,
+        message: Draft,
         id: MessageId,
         responder: Responder<Ack>,
     },
-    /// `edit` and `delete`: the answer is the number of the event.
+    /// `edit`, `delete` and `react`: the answer is the number of the event.
     Change {
         command: v2::Command,
         responder: Responder<Option<u64>>,

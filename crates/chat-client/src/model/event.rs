@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::v2::{
-    Bye, Deleted, Edited, ErrorCode, HistoryPage, Inbox, LeftReason, MemberInfo, Notice, Presence, Read,
-    RoomListEntry, RoomSettings, Since, StoredMessage, Typing, User, WelcomeLimits,
+    Bye, Deleted, Edited, ErrorCode, HistoryPage, Inbox, LeftReason, MemberInfo, Notice, Presence,
+    ReactionChange, Reactions, Reactor, Read, RoomListEntry, RoomSettings, Since, StoredMessage, Typing,
+    User, WelcomeLimits,
 };
-use chat_protocol::{Epoch, RoomName};
+use chat_protocol::{Emoji, Epoch, RoomName, UserId};
 
 use super::error::ConnectError;
 
@@ -65,6 +66,10 @@ pub enum Event {
     /// their `changed_seq` is at least the `seq` of this event. [`Timeline`](crate::Timeline) does
     /// that.
     Deleted(Deleted),
+    /// Users have put emoji on a message, or removed them: one event of the room, or several that
+    /// follow each other. A program changes the message if it has it, unless its `changed_seq` is
+    /// at least the `seq` of this event. [`Timeline`](crate::Timeline) does that.
+    Reacted(Reacted),
     /// These are the settings of a room from now on. The event may come although nothing has
     /// changed.
     RoomChanged {
@@ -254,4 +259,29 @@ pub enum Closed {
     },
     /// The server refused the session of a reconnecting client, and would refuse it again.
     Refused(ConnectError),
+}
+
+/// Reactions, and which of them are of the user of this client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reacted {
+    /// The reactions.
+    pub reactions: Reactions,
+    /// What has become of the user's own reactions: the emoji, and whether the user has put it on
+    /// the message or removed it.
+    pub mine: Vec<(Emoji, bool)>,
+}
+
+impl Reacted {
+    /// The reactions, for the user with these ids: the present one, and those that it had as a
+    /// guest.
+    pub fn new(reactions: Reactions, own_ids: &[UserId]) -> Self {
+        let has_own = |reactors: &[Reactor]| reactors.iter().any(|reactor| own_ids.contains(&reactor.user));
+        let own = |change: &ReactionChange| {
+            let (is_added, is_removed) = (has_own(&change.added), has_own(&change.removed));
+            (is_added || is_removed).then(|| (change.emoji.clone(), is_added))
+        };
+        let mine = reactions.changes.iter().filter_map(own).collect();
+        Self { reactions, mine }
+    }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chat_protocol::RoomName;
-use chat_protocol::v2::{Deleted, Edited, StoredMessage};
+use chat_protocol::v2::{Deleted, Edited, ReactionCount, StoredMessage};
+use chat_protocol::{REACTION_NAMES, RoomName};
 
-use super::event::Event;
+use super::event::{Event, Reacted};
 
 /// The messages of one room, each in its newest known state. A program that shows or stores
 /// messages applies all events to it in their order, and gets the same messages as everyone else.
@@ -70,6 +70,7 @@ impl Timeline {
             Event::Changed { room, message } if *room == self.room => self.update(message),
             Event::Edited(edited) => self.edit(edited),
             Event::Deleted(deleted) => self.delete(deleted),
+            Event::Reacted(reacted) => self.react(reacted),
             Event::History(page) if page.room == self.room => {
                 page.messages.iter().fold(false, |changed, message| self.insert(message) | changed)
             }
@@ -124,23 +125,59 @@ impl Timeline {
         if edited.room != self.room {
             return false;
         }
-        let Some(StoredMessage::Text { seq, id, from, user, sent_at, .. }) =
-            self.messages.get(&edited.target)
-        else {
+        let Some(mut state) = self.messages.get(&edited.target).cloned() else { return false };
+        let StoredMessage::Text { body, html, mentions, edited_at, changed_seq, .. } = &mut state else {
             return false;
         };
-        let state = StoredMessage::Text {
-            seq: *seq,
-            id: id.clone(),
-            from: from.clone(),
-            user: user.clone(),
-            body: Arc::clone(&edited.body),
-            html: edited.html.clone(),
-            sent_at: *sent_at,
-            edited_at: Some(edited.edited_at),
-            changed_seq: Some(edited.seq),
-        };
+        *body = Arc::clone(&edited.body);
+        (*html, *mentions) = (edited.html.clone(), edited.mentions.clone());
+        (*edited_at, *changed_seq) = (Some(edited.edited_at), Some(edited.seq));
         self.update(&state)
+    }
+
+    /// Applies reactions to their message, if that is held, unless it is of another room. Returns
+    /// whether anything has changed.
+    ///
+    /// ```
+    /// # fn run(lobby: &mut chat_client::Timeline, reacted: &chat_client::Reacted) {
+    /// if lobby.react(reacted) {
+    ///     println!("message {} has other reactions", reacted.reactions.target);
+    /// }
+    /// # }
+    /// ```
+    pub fn react(&mut self, reacted: &Reacted) -> bool {
+        let event = &reacted.reactions;
+        if event.room != self.room {
+            return false;
+        }
+        let Some(mut state) = self.messages.get(&event.target).cloned() else { return false };
+        let StoredMessage::Text { reactions, changed_seq, .. } = &mut state else { return false };
+        if changed_seq.is_some_and(|changed_seq| changed_seq >= event.seq) {
+            return false;
+        }
+        *changed_seq = Some(event.seq);
+        for change in &event.changes {
+            let index = reactions.iter().position(|known| known.emoji == change.emoji);
+            let index = index.unwrap_or_else(|| {
+                let (emoji, users) = (change.emoji.clone(), Vec::new());
+                reactions.push(ReactionCount { emoji, count: 0, users, mine: false });
+                reactions.len() - 1
+            });
+            let reaction = &mut reactions[index];
+            reaction.count = change.count;
+            reaction.users.retain(|name| change.removed.iter().all(|reactor| reactor.username != *name));
+            for reactor in &change.added {
+                if reaction.users.len() < REACTION_NAMES && !reaction.users.contains(&reactor.username) {
+                    reaction.users.push(reactor.username.clone());
+                }
+            }
+            if let Some((_, is_mine)) = reacted.mine.iter().find(|(emoji, _)| *emoji == change.emoji) {
+                reaction.mine = *is_mine;
+            }
+        }
+        reactions.retain(|reaction| reaction.count > 0);
+        self.messages.insert(event.target, state);
+        true
     }
 
     /// Applies a deletion to the messages that are held, unless it is of another room. Returns

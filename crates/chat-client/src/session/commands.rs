@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::room::{Room, Stage};
 use super::{Outgoing, PendingCall, Session};
 use crate::command::{Request, Responder};
-use crate::model::{Ack, CommandError, Event, Joined};
+use crate::model::{Ack, CommandError, Draft, Event, Joined};
 
 impl Session {
     /// Takes a command: answers it at once, or queues a frame and waits for the server's answer.
@@ -17,7 +17,7 @@ impl Session {
         match request {
             Request::Join { room, history, responder } => self.join(&room, history, responder),
             Request::Leave { room, responder } => self.leave(room, responder),
-            Request::Send { room, body, id, responder } => self.send(room, body, id, responder),
+            Request::Send { room, message, id, responder } => self.send(room, message, id, responder),
             Request::Change { command, responder } => {
                 if let Some(responder) = self.if_connected(responder) {
                     self.call(PendingCall::Change(responder), command);
@@ -103,13 +103,13 @@ impl Session {
         }
     }
 
-    fn send(&mut self, name: RoomName, body: Arc<str>, id: MessageId, responder: Responder<Ack>) {
+    fn send(&mut self, name: RoomName, message: Draft, id: MessageId, responder: Responder<Ack>) {
         let key = self.new_key();
         let Some(room) = self.rooms.get_mut(&name).filter(|room| room.leaving.is_none()) else {
             responder.respond(Err(not_in_room()));
             return;
         };
-        let is_sent = room.send_queue.push(key, body, id, responder);
+        let is_sent = room.send_queue.push(key, message, id, responder);
         self.pending.insert(key, PendingCall::Send(name.clone()));
         if is_sent {
             self.outgoing.push_back(Outgoing::Send(name, key));

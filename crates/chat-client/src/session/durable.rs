@@ -1,16 +1,19 @@
 //! Durable events: the frames that have a number in a room's stream, whatever their type. A client
 //! that follows the numbers notices what it has missed, and asks for it.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use chat_protocol::RoomName;
-use chat_protocol::v2::{Deleted, Edited, HistoryPage, MessageFrame, RoomChanged, StoredMessage, SyncFrame};
+use chat_protocol::v2::{
+    Deleted, Edited, HistoryPage, MessageFrame, Reactions, RoomChanged, StoredMessage, SyncFrame,
+};
 use serde::Deserialize;
 
 use super::Session;
 use super::room::Stage;
 use super::stream::{Fit, Stream};
-use crate::model::Event;
+use crate::model::{Event, Reacted};
 
 /// The fields that place a frame in the stream of a room. They have the same meaning in every type
 /// but `joined` and `ack`.
@@ -32,16 +35,28 @@ impl Session {
     }
 
     pub(super) fn on_message(&mut self, frame: MessageFrame, text: &str) {
-        let MessageFrame { room: name, seq, id, from, user, body, html, sent_at } = frame;
+        let MessageFrame { room: name, seq, id, from, user, body, html, reply_to, mentions, sent_at } = frame;
         if !self.is_joined(&name) {
             self.unexpected(None, "a message");
             return;
         }
-        let (edited_at, changed_seq) = (None, None);
-        let message =
-            StoredMessage::Text { seq, id, from, user, body, html, sent_at, edited_at, changed_seq };
+        let (edited_at, changed_seq, reactions) = (None, None, Vec::new());
+        let message = StoredMessage::Text {
+            seq,
+            id,
+            from,
+            user,
+            body,
+            html,
+            reply_to,
+            mentions,
+            sent_at,
+            edited_at,
+            changed_seq,
+            reactions,
+        };
         self.settle_stored(&name, [&message]);
-        if self.follows(&name, seq, text) {
+        if self.follows(&name, seq..=seq, text) {
             self.events.push_back(Event::Message { room: name, message });
         }
     }
@@ -49,7 +64,7 @@ impl Session {
     pub(super) fn on_edited(&mut self, edited: Edited, text: &str) {
         if !self.is_joined(&edited.room) {
             self.unexpected(None, "an edit");
-        } else if self.follows(&edited.room.clone(), edited.seq, text) {
+        } else if self.follows(&edited.room.clone(), edited.seq..=edited.seq, text) {
             self.events.push_back(Event::Edited(edited));
         }
     }
@@ -57,15 +72,25 @@ impl Session {
     pub(super) fn on_deleted(&mut self, deleted: Deleted, text: &str) {
         if !self.is_joined(&deleted.room) {
             self.unexpected(None, "a deletion");
-        } else if self.follows(&deleted.room.clone(), deleted.seq, text) {
+        } else if self.follows(&deleted.room.clone(), deleted.seq..=deleted.seq, text) {
             self.events.push_back(Event::Deleted(deleted));
+        }
+    }
+
+    pub(super) fn on_reactions(&mut self, reactions: Reactions, text: &str) {
+        let range = reactions.first_seq.unwrap_or(reactions.seq)..=reactions.seq;
+        if !self.is_joined(&reactions.room) {
+            self.unexpected(None, "reactions");
+        } else if self.follows(&reactions.room.clone(), range, text) {
+            let reacted = Reacted::new(reactions, &self.own_ids);
+            self.events.push_back(Event::Reacted(reacted));
         }
     }
 
     pub(super) fn on_room_changed(&mut self, changed: RoomChanged, text: &str) {
         if !self.is_joined(&changed.room) {
             self.unexpected(None, "a change of the settings");
-        } else if self.follows(&changed.room.clone(), changed.seq, text) {
+        } else if self.follows(&changed.room.clone(), changed.seq..=changed.seq, text) {
             let RoomChanged { room, info, .. } = changed;
             self.events.push_back(Event::RoomChanged { room, info });
         }
@@ -132,13 +157,15 @@ impl Session {
     }
 
     /// Whether to apply an event, whose frame is given. If so, the cursor has moved past it.
-    fn follows(&mut self, name: &RoomName, seq: u64, text: &str) -> bool {
+    fn follows(&mut self, name: &RoomName, events: RangeInclusive<u64>, text: &str) -> bool {
         let Some(stream) = self.stream(name) else { return false };
-        let mut fit = stream.fit(seq, seq);
+        let (first_seq, seq) = events.into_inner();
+        let mut fit = stream.fit(first_seq, seq);
         if fit == Fit::Gap
+            && first_seq == seq
             && let Ok(Place { first_seq: Some(first_seq), .. }) = serde_json::from_str(text)
         {
-            // no such type stands for several events today, so this is read only if it matters
+            // most types do not stand for several events today, so this is read only if it matters
             fit = stream.fit(first_seq, seq);
         }
         match fit {

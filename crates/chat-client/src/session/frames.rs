@@ -50,6 +50,7 @@ impl Session {
         match frame {
             ServerFrame::Message(message) => self.on_message(message, text),
             ServerFrame::Edited(edited) => self.on_edited(edited, text),
+            ServerFrame::Reactions(reactions) => self.on_reactions(reactions, text),
             ServerFrame::Deleted(deleted) => self.on_deleted(deleted, text),
             ServerFrame::RoomChanged(changed) => self.on_room_changed(changed, text),
             ServerFrame::Sync(sync) => self.on_sync(sync),

@@ -30,7 +30,7 @@ use chat_protocol::{Reference, RoomName, UserId};
 use tokio::time::Instant;
 
 use crate::command::Responder;
-use crate::model::{Ack, CommandError, Connected, CounterCells, Event, Options, to_json};
+use crate::model::{Ack, CommandError, Connected, CounterCells, Draft, Event, Options, to_json};
 use room::Room;
 
 /// The number of frames to write at which no further command is accepted.
@@ -85,6 +85,8 @@ pub(crate) struct Session {
     replaces: Option<String>,
     /// The user as whom the newest session acts.
     user: Option<UserId>,
+    /// The ids of that user: this one, and those that it had as a guest.
+    own_ids: Vec<UserId>,
     /// Whether the server stores messages, by its last ack.
     stores: bool,
     /// The size of the largest frame that the server accepts.
@@ -112,6 +114,7 @@ impl Session {
             connected_at: None,
             replaces: None,
             user: None,
+            own_ids: Vec::new(),
             stores: true,
             max_frame_bytes: usize::MAX,
             bye: None,
@@ -138,6 +141,7 @@ impl Session {
         self.connected_at = Some(now);
         self.replaces = Some(welcome.session.clone());
         self.user = Some(welcome.user.id.clone());
+        self.own_ids = [&welcome.user.id].into_iter().chain(&welcome.user.was).cloned().collect();
         self.max_frame_bytes = usize::try_from(welcome.limits.message_bytes).unwrap_or(usize::MAX);
         self.events.push_back(Event::Connected(Connected {
             session: welcome.session,
@@ -252,8 +256,9 @@ impl Session {
     /// too large is refused here: the server would end the connection, and the message would end
     /// the next one as well.
     fn message(&mut self, room: &RoomName, key: u64) -> Option<String> {
-        let (body, id) = self.rooms.get(room)?.send_queue.get(key)?;
-        let send = v2::Send { room: room.clone(), body: Arc::clone(body), id: Some(id.clone()) };
+        let (Draft { body, reply_to }, id) = self.rooms.get(room)?.send_queue.get(key)?;
+        let (body, id) = (Arc::clone(body), Some(id.clone()));
+        let send = v2::Send { room: room.clone(), body, reply_to: *reply_to, id };
         let frame = to_json(&ClientFrame { reference: reference(key), command: Command::Send(send) });
         if frame.len() <= self.max_frame_bytes {
             return Some(frame);

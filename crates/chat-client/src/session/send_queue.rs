@@ -5,19 +5,18 @@
 //! message is sent alone as a probe. The others follow when it succeeds.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::MessageId;
 use tokio::time::Instant;
 
 use crate::command::Responder;
-use crate::model::{Ack, after};
+use crate::model::{Ack, Draft, after};
 
 /// A message without an ack.
 #[derive(Debug)]
 struct Pending {
-    body: Arc<str>,
+    message: Draft,
     id: MessageId,
     responder: Responder<Ack>,
     /// Whether the message is queued for writing or was written on this connection, and has no
@@ -61,18 +60,18 @@ impl SendQueue {
     pub(super) fn push(
         &mut self,
         key: u64,
-        body: Arc<str>,
+        message: Draft,
         id: MessageId,
         responder: Responder<Ack>,
     ) -> bool {
         let in_flight = self.flow == Flow::Open;
-        self.pending.insert(key, Pending { body, id, responder, in_flight, may_be_stored: false });
+        self.pending.insert(key, Pending { message, id, responder, in_flight, may_be_stored: false });
         in_flight
     }
 
-    /// The text and the id of a message.
-    pub(super) fn get(&self, key: u64) -> Option<(&Arc<str>, &MessageId)> {
-        self.pending.get(&key).map(|pending| (&pending.body, &pending.id))
+    /// A message and its id.
+    pub(super) fn get(&self, key: u64) -> Option<(&Draft, &MessageId)> {
+        self.pending.get(&key).map(|pending| (&pending.message, &pending.id))
     }
 
     /// The message with this id that the server may have stored already.
@@ -192,12 +191,12 @@ mod tests {
     fn push(queue: &mut SendQueue, key: u64) -> bool {
         let (submitting, mut submitted) = CommandQueue::new(1, 1);
         let id = MessageId::from_random(key.into());
-        let (room, body) = ("lobby".parse().unwrap(), "hi".into());
-        drop(submitting.submit(Class::Message, |responder| Request::Send { room, body, id, responder }));
-        let Ok(Request::Send { body, id, responder, .. }) = submitted.try_recv() else {
+        let (room, message) = ("lobby".parse().unwrap(), "hi".into());
+        drop(submitting.submit(Class::Message, |responder| Request::Send { room, message, id, responder }));
+        let Ok(Request::Send { message, id, responder, .. }) = submitted.try_recv() else {
             panic!("nothing to send")
         };
-        queue.push(key, body, id, responder)
+        queue.push(key, message, id, responder)
     }
 
     fn settled(queue: &mut SendQueue, key: u64) -> Vec<u64> {

@@ -141,9 +141,12 @@ mod tests {
             user: "u_ana".parse().unwrap(),
             body: "hi".into(),
             html: None,
+            reply_to: None,
+            mentions: None,
             sent_at: Timestamp::from_millis(0),
             edited_at: changed_seq.map(|_| Timestamp::from_millis(0)),
             changed_seq,
+            reactions: Vec::new(),
         }
     }
 

@@ -82,7 +82,7 @@ impl RoomLog {
             NewEvent::Message(message) => self.record_message(message, append, has_failed, outcome),
             NewEvent::Deletion(deletion) => self.record_deletion(deletion, has_failed, outcome),
             // no program edits or changes settings
-            NewEvent::Edit(_) | NewEvent::RoomChange(_) => false,
+            NewEvent::Edit(_) | NewEvent::Reaction(_) | NewEvent::RoomChange(_) => false,
         };
         (!is_right).then_some(())
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chat_history::{HistoryError, Page};
 use chat_protocol::v2::{ErrorCode, PAGE_BYTES, Since};
 use chat_protocol::{MessageId, RoomName};
-use chat_rooms::{MembersQuery, Outgoing, ReadError, Resync, SendError};
+use chat_rooms::{HistoryQuery, MembersQuery, Outgoing, ReadError, Resync, SendError};
 use futures::FutureExt;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -34,8 +34,12 @@ impl Harness {
         let id: Option<MessageId> = id.map(|id| format!("i{id}").parse().expect("short"));
         let body: Arc<str> =
             if body < 224 { format!("b{}", body % 3).into() } else { format!("{body}").repeat(7_000).into() };
-        let outgoing =
-            Outgoing { body: Arc::clone(&body), id: id.clone(), reference: Some(reference.clone()) };
+        let outgoing = Outgoing {
+            body: Arc::clone(&body),
+            id: id.clone(),
+            reference: Some(reference.clone()),
+            context: None,
+        };
         let append = self.store.sent();
         match timeout(PATIENCE, participant.member().submit(outgoing)).await {
             Ok(Ok(())) => {
@@ -59,8 +63,8 @@ impl Harness {
             return;
         };
         let delivered = self.store.delivered(&participant.room);
-        match timeout(PATIENCE, participant.member().history(page, PAGE_BYTES, Some(reference.clone()))).await
-        {
+        let query = HistoryQuery::new(page).max_bytes(PAGE_BYTES).reference(Some(reference.clone()));
+        match timeout(PATIENCE, participant.member().history(query)).await {
             Ok(Ok(_)) => participant.checker.expect_reply(reference, Request::History { page, delivered }),
             Ok(Err(ReadError::NotAMember)) => assert!(participant.may_be_disconnected()),
             Ok(Err(error)) => panic!("{error}"),

@@ -18,7 +18,7 @@ use crate::images::RemoteImages;
 use crate::limits::{MAX_WEIGHT, max_html};
 use crate::placeholder::restored_len;
 
-const OPTIONS: Options =
+pub(crate) const OPTIONS: Options =
     Options::ENABLE_TABLES.union(Options::ENABLE_STRIKETHROUGH).union(Options::ENABLE_TASKLISTS);
 
 /// The HTML of a body as far as the limits allow, and where in the body it ends.

@@ -362,6 +362,24 @@ impl Engine {
         context.history.count_after(room.clone(), after, except, max, retention).await
     }
 
+    /// Counts the messages of a room after the number `after` that address one of the users in
+    /// `users`, or everyone, and are not from one of them, up to `max`. The room need not have
+    /// members. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if the history store fails.
+    pub async fn mentions_after(
+        &self,
+        room: &RoomName,
+        after: u64,
+        users: Vec<UserId>,
+        max: usize,
+    ) -> Result<Count, HistoryError> {
+        let context = &self.shared.context;
+        let retention = context.retention.retention();
+        context.history.mentions_after(room.clone(), after, users, max, retention).await
+    }
+
     /// Sends a notice from the operator to all members of a room.
     ///
     /// Returns `false` if there is no such room.

@@ -51,11 +51,29 @@ struct Watched {
 /// What was written in a room since the last notification.
 #[derive(Debug, Default)]
 struct News {
-    /// The newest messages: number and author. Older ones than these do not matter, because counts
-    /// stop.
-    messages: Vec<(u64, UserId)>,
+    /// The newest messages. Older ones than these do not matter, because counts stop.
+    messages: Vec<NewMessage>,
     /// The name of the last author.
     from: Option<Username>,
+}
+
+#[derive(Debug)]
+struct NewMessage {
+    seq: u64,
+    author: UserId,
+    /// Whether it may address somebody.
+    has_mentions: bool,
+}
+
+/// What news in a room is for one user.
+#[derive(Debug, PartialEq, Eq)]
+struct Advance {
+    up_to: u64,
+    unread: usize,
+    mentions: usize,
+    /// Where the mentions have to be counted again: after this number. Only the store knows whom a
+    /// message addresses that the user has not been sent.
+    recount: Option<u64>,
 }
 
 /// The list of a user.
@@ -78,6 +96,7 @@ struct Listed {
     newest: u64,
     read_up_to: u64,
     unread: usize,
+    mentions: usize,
 }
 
 /// The list of a user, for as long as a session of the user is open.
@@ -107,7 +126,7 @@ impl Listed {
             newest: self.newest,
             read_up_to: self.read_up_to,
             unread: self.unread as u64,
-            mentions: 0,
+            mentions: self.mentions as u64,
         }
     }
 }
@@ -133,27 +152,46 @@ impl UserRooms {
         }
     }
 
-    /// Counts what was written in a room. Returns the frame for the user's sessions, if there is
-    /// news for the user.
-    fn advance(&self, room: &RoomName, news: &News) -> Option<InboxFrame> {
+    /// Counts what was written in a room. Returns `None` if that is no news for the user.
+    fn advance(&self, room: &RoomName, news: &News) -> Option<Advance> {
         let mut rooms = self.rooms.lock();
         let index = rooms.binary_search_by(|known| known.room.cmp(room)).ok()?;
         let listed = &mut rooms[index];
         // those that were counted from the store are known
-        let new = news.messages.iter().filter(|(seq, _)| *seq > listed.newest);
-        let of_others = new.filter(|(_, author)| !self.ids.contains(author)).count();
-        listed.newest = news.messages.last().map_or(0, |(seq, _)| *seq).max(listed.newest);
-        if of_others == 0 {
+        let new = news.messages.iter().filter(|message| message.seq > listed.newest);
+        let of_others = new.filter(|message| !self.ids.contains(&message.author));
+        let (count, has_mentions) = of_others.fold((0, false), |(count, has_mentions), message| {
+            (count + 1, has_mentions | message.has_mentions)
+        });
+        listed.newest = news.messages.last().map_or(0, |message| message.seq).max(listed.newest);
+        if count == 0 {
             return None;
         }
-        listed.unread = (listed.unread + of_others).min(MAX_UNREAD);
-        Some(InboxFrame {
-            room: room.clone(),
-            up_to: listed.newest,
-            unread: listed.unread as u64,
-            mentions: 0,
-            from: news.from.clone(),
-        })
+        listed.unread = (listed.unread + count).min(MAX_UNREAD);
+        let recount = has_mentions.then_some(listed.read_up_to);
+        Some(Advance { up_to: listed.newest, unread: listed.unread, mentions: listed.mentions, recount })
+    }
+
+    /// Notes how many messages of a room address the user.
+    fn set_mentions(&self, room: &RoomName, mentions: usize) {
+        let mut rooms = self.rooms.lock();
+        if let Ok(index) = rooms.binary_search_by(|known| known.room.cmp(room)) {
+            rooms[index].mentions = mentions;
+        }
+    }
+
+    /// The frame for the sessions of the user that are not in the room.
+    async fn frame(&self, room: RoomName, news: &News, advance: Advance, engine: &Engine) -> InboxFrame {
+        let Advance { up_to, unread, mut mentions, recount } = advance;
+        if let Some(after) = recount {
+            // if the store fails, the next list is right
+            if let Ok(counted) = engine.mentions_after(&room, after, self.ids.clone(), MAX_UNREAD).await {
+                mentions = counted.messages;
+                self.set_mentions(&room, mentions);
+            }
+        }
+        let (unread, mentions, from) = (unread as u64, mentions as u64, news.from.clone());
+        InboxFrame { room, up_to, unread, mentions, from }
     }
 }
 
@@ -170,12 +208,13 @@ impl Inbox {
     }
 
     /// Notifies the sessions of users of news in their rooms, forever.
-    pub(crate) async fn notify(&self, sessions: &Sessions) {
+    pub(crate) async fn notify(&self, sessions: &Sessions, engine: &Engine) {
         loop {
             self.0.has_news.notified().await;
             for (room, news, users) in self.take_news() {
                 for user in users {
-                    if let (Some(frame), Some(id)) = (user.advance(&room, &news), user.id()) {
+                    if let (Some(advance), Some(id)) = (user.advance(&room, &news), user.id()) {
+                        let frame = user.frame(room.clone(), &news, advance, engine).await;
                         sessions.send_outside(id, &room, &ServerFrame::Inbox(frame));
                     }
                 }
@@ -238,7 +277,8 @@ impl MessageObserver for Inbox {
         if news.messages.len() == 2 * MAX_UNREAD {
             news.messages.drain(..MAX_UNREAD);
         }
-        news.messages.push((message.seq, text.user.clone()));
+        let (seq, author, has_mentions) = (message.seq, text.user.clone(), text.body.contains('@'));
+        news.messages.push(NewMessage { seq, author, has_mentions });
         news.from = Some(text.from.clone());
         drop(watched);
         self.0.has_news.notify_one();
@@ -302,8 +342,9 @@ impl ListHandle {
         // before it is counted: what is written from now on is either counted or news
         let room = self.inbox.watch(room, &self.rooms);
         let count = engine.count_after(&room, read_up_to, self.rooms.ids.clone(), MAX_UNREAD).await?;
-        let newest = count.newest;
-        let listed = Listed { room, favourite, notify, newest, read_up_to, unread: count.messages };
+        let addressed = engine.mentions_after(&room, read_up_to, self.rooms.ids.clone(), MAX_UNREAD);
+        let (newest, unread, mentions) = (count.newest, count.messages, addressed.await?.messages);
+        let listed = Listed { room, favourite, notify, newest, read_up_to, unread, mentions };
         let entry = listed.entry(current);
         self.rooms.put(listed);
         if self.rooms.sessions.load(Ordering::Relaxed) == 0 {
@@ -338,15 +379,23 @@ mod tests {
 
     fn listed(room: &str, newest: u64) -> Listed {
         let room = room.parse().unwrap();
-        Listed { room, favourite: true, notify: Notify::All, newest, read_up_to: newest, unread: 0 }
+        Listed {
+            room,
+            favourite: true,
+            notify: Notify::All,
+            newest,
+            read_up_to: newest,
+            unread: 0,
+            mentions: 0,
+        }
     }
 
-    fn counts(inbox: &Inbox, list: &OpenList) -> Vec<Option<(u64, u64)>> {
+    fn counts(inbox: &Inbox, list: &OpenList) -> Vec<Option<(u64, usize)>> {
         let news = inbox.take_news();
         news.iter()
             .map(|(room, news, users)| {
                 assert!(users.iter().all(|user| Arc::ptr_eq(user, &list.rooms)));
-                list.rooms.advance(room, news).map(|frame| (frame.up_to, frame.unread))
+                list.rooms.advance(room, news).map(|advance| (advance.up_to, advance.unread))
             })
             .collect()
     }

@@ -4,6 +4,7 @@ pub(crate) mod classic;
 mod commands;
 pub(crate) mod ending;
 mod list;
+mod mentions;
 pub(crate) mod protocol;
 mod replaced;
 mod state;
@@ -15,6 +16,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
+use chat_history::Mentions;
 use chat_log::Passed;
 use chat_outbox::{BacklogLimits, Outbox};
 use chat_protocol::v2::{self, ClientFrame, Command, Error, ErrorCode, Rejected, ServerFrame};
@@ -68,6 +70,8 @@ struct Beginning {
 enum Busy {
     /// A command that is being carried out.
     Working(BoxFuture<'static, Done>),
+    /// It is being found out whom a text addresses.
+    Addressing(Arc<Membership>, BoxFuture<'static, Submission>),
     /// A message or a change to send once the room accepts it.
     Sending(Arc<Membership>, Submission),
     /// A reply is being written. Nothing more is read until it is sent, since replies do not count
@@ -141,6 +145,24 @@ impl Session {
     /// The ids that the user had as a guest.
     fn former_ids(&self) -> Vec<UserId> {
         self.state.as_ref().map_or_else(Vec::new, |state| state.former_ids.to_vec())
+    }
+
+    /// Submits a text once it is known whom it addresses. Most texts address nobody.
+    fn address(
+        &mut self,
+        member: Arc<Membership>,
+        body: &str,
+        submission: impl FnOnce(Mentions) -> Submission + Send + 'static,
+    ) {
+        let places = chat_markdown::mentions(body);
+        let user = self.state.as_ref().map(|state| Arc::clone(&state.user));
+        let Some(user) = user.filter(|_| !places.is_empty()) else {
+            self.busy = Some(Busy::Sending(member, submission(Mentions::default())));
+            return;
+        };
+        let (context, to) = (Arc::clone(&self.context), Arc::clone(&member));
+        let work = async move { submission(mentions::resolve(places, &user, &to, &context).await) };
+        self.busy = Some(Busy::Addressing(member, work.boxed()));
     }
 
     /// The number of the session in the table.
@@ -262,6 +284,10 @@ impl Protocol for Session {
                     self.busy = None;
                     self.finish(done).map_or(Ok(()), Err)?;
                 }
+                Busy::Addressing(member, work) => {
+                    let submission = work.await;
+                    self.busy = Some(Busy::Sending(Arc::clone(member), submission));
+                }
                 Busy::Sending(member, submission) => {
                     drained(&self.outbox).await;
                     let result = submission.clone().submit(member).await;
@@ -321,6 +347,10 @@ impl Protocol for Session {
     }
 
     async fn settle(&mut self) {
+        if let Some(Busy::Addressing(member, work)) = &mut self.busy {
+            let submission = work.await;
+            self.busy = Some(Busy::Sending(Arc::clone(member), submission));
+        }
         if let Some(Busy::Sending(member, submission)) = self.busy.take() {
             // it fails only if the member has been removed, and that is reported anyway
             let _ = submission.submit(&member).await;

@@ -343,7 +343,7 @@ impl Connection<'_> {
     }
 
     async fn send(&mut self, Unacked { room, id, body, .. }: Unacked) -> Result<(), Disconnected> {
-        send_command(&mut self.socket, Command::Send(Send { room, body, id: Some(id) })).await
+        send_command(&mut self.socket, Command::Send(Send { room, body, reply_to: None, id: Some(id) })).await
     }
 
     async fn on_frame(&mut self, frame: ServerFrame) -> Result<(), Disconnected> {

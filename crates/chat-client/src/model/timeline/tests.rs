@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use chat_protocol::v2::{DeletedBy, Edited, HistoryPage, RoomSettings};
-use chat_protocol::{Epoch, Timestamp};
+use chat_protocol::v2::{
+    DeletedBy, Edited, HistoryPage, ReactionChange, ReactionCount, Reactions, Reactor, RoomSettings,
+};
+use chat_protocol::{Emoji, Epoch, Timestamp};
 use proptest::prelude::*;
 
-use super::super::event::Joined;
+use super::super::event::{Joined, Reacted};
 use super::*;
 
 /// The number of messages of a room. Their numbers are 1, 2 and so on.
@@ -18,6 +20,8 @@ enum Change {
     /// As by an event of a later version of the protocol.
     Edit,
     Delete,
+    /// A user puts one of two emoji on it, or removes it if it is there.
+    React(u8, bool),
 }
 
 /// What a program receives.
@@ -44,9 +48,52 @@ fn text(seq: u64, changed_seq: Option<u64>, html: bool) -> StoredMessage {
         body: format!("{changed_seq:?}").into(),
         html: html.then(|| "html".into()),
         sent_at: Timestamp::from_millis(0),
+        reply_to: None,
+        mentions: None,
         edited_at: changed_seq.map(|_| Timestamp::from_millis(0)),
         changed_seq,
+        reactions: Vec::new(),
     }
+}
+
+fn emoji(is_first: bool) -> Emoji {
+    Emoji::parse(if is_first { "👍" } else { "🎉" }).unwrap()
+}
+
+/// The first user is the one of the client.
+fn reactor(number: u8) -> Reactor {
+    Reactor { username: format!("p{number}").parse().unwrap(), user: format!("u_{number}").parse().unwrap() }
+}
+
+/// What a reaction makes of those of a message.
+fn toggle(reactions: &mut Vec<ReactionCount>, user: u8, is_first: bool) -> ReactionChange {
+    let (emoji, reactor) = (emoji(is_first), reactor(user));
+    let index = reactions.iter().position(|known| known.emoji == emoji).unwrap_or_else(|| {
+        reactions.push(ReactionCount { emoji: emoji.clone(), count: 0, users: Vec::new(), mine: false });
+        reactions.len() - 1
+    });
+    let reaction = &mut reactions[index];
+    let (mut added, mut removed) = (Vec::new(), Vec::new());
+    if let Some(index) = reaction.users.iter().position(|name| *name == reactor.username) {
+        reaction.users.remove(index);
+        removed.push(reactor);
+    } else {
+        reaction.users.push(reactor.username.clone());
+        added.push(reactor);
+    }
+    let count = reaction.users.len() as u64;
+    (reaction.count, reaction.mine) = (count, reaction.users.contains(&self::reactor(0).username));
+    reactions.retain(|reaction| reaction.count > 0);
+    ReactionChange { emoji, count, added, removed }
+}
+
+/// The event that changes a message from this state.
+fn react(seq: u64, mut before: StoredMessage, user: u8, is_first: bool) -> Event {
+    let target = before.seq();
+    let StoredMessage::Text { reactions, .. } = &mut before else { panic!("a text") };
+    let changes = vec![toggle(reactions, user, is_first)];
+    let reactions = Reactions { room: room(), first_seq: None, seq, target, changes };
+    Event::Reacted(Reacted::new(reactions, &[reactor(0).user]))
 }
 
 fn deleted(seq: u64, changed_seq: u64) -> StoredMessage {
@@ -60,7 +107,7 @@ fn delete(seq: u64, targets: &[u64]) -> Event {
 
 fn edit(seq: u64, target: u64) -> Event {
     let (body, html, edited_at) = (format!("{:?}", Some(seq)).into(), None, Timestamp::from_millis(0));
-    Event::Edited(Edited { room: room(), seq, target, body, html, edited_at })
+    Event::Edited(Edited { room: room(), seq, target, body, html, mentions: None, edited_at })
 }
 
 fn page(messages: Vec<StoredMessage>) -> Event {
@@ -98,7 +145,19 @@ fn state(seq: u64, changes: &[(u64, Change)], events: usize) -> StoredMessage {
     for (event, (target, change)) in changes.iter().enumerate().take(events) {
         match change {
             _ if *target != seq => {}
-            Change::Edit => state = text(seq, Some(number(event)), false),
+            Change::Edit => {
+                let StoredMessage::Text { reactions: held, .. } = state else { continue };
+                state = text(seq, Some(number(event)), false);
+                if let StoredMessage::Text { reactions, .. } = &mut state {
+                    *reactions = held;
+                }
+            }
+            Change::React(user, is_first) => {
+                if let StoredMessage::Text { reactions, changed_seq, .. } = &mut state {
+                    toggle(reactions, *user, *is_first);
+                    *changed_seq = Some(number(event));
+                }
+            }
             Change::Delete => state = deleted(seq, number(event)),
         }
     }
@@ -107,7 +166,8 @@ fn state(seq: u64, changes: &[(u64, Change)], events: usize) -> StoredMessage {
 
 /// Changes of messages, none of a deleted one.
 fn changes() -> impl Strategy<Value = Vec<(u64, Change)>> {
-    let change = prop_oneof![3 => Just(Change::Edit), 1 => Just(Change::Delete)];
+    let reaction = (0..3_u8, any::<bool>()).prop_map(|(user, is_first)| Change::React(user, is_first));
+    let change = prop_oneof![3 => Just(Change::Edit), 1 => Just(Change::Delete), 6 => reaction];
     prop::collection::vec((1..=MESSAGES, change), 0..12).prop_map(|changes| {
         let mut gone = Vec::new();
         let is_possible = |(target, change): &(u64, Change)| {
@@ -144,6 +204,10 @@ proptest! {
                     match change {
                         Change::Delete => delete(number(place - 1), &[*target]),
                         Change::Edit => edit(number(place - 1), *target),
+                        Change::React(user, is_first) => {
+                            let before = state(*target, &changes, place - 1);
+                            react(number(place - 1), before, *user, *is_first)
+                        }
                     }
                 }
                 Step::Page(last, later) => {

@@ -87,7 +87,7 @@ impl Fixture {
     fn send(&mut self, body: &str) -> PendingReply<Ack> {
         let id = body.chars().take(8).collect::<String>().parse().unwrap();
         let body = body.into();
-        self.submit(move |responder| Request::Send { room: lobby(), body, id, responder })
+        self.submit(move |responder| Request::Send { room: lobby(), message: body.into(), id, responder })
     }
 
     fn history(&mut self) -> PendingReply<Arc<HistoryPage>> {

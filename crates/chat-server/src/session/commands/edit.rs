@@ -6,7 +6,7 @@ use chat_protocol::Reference;
 use chat_protocol::v2;
 use chat_rooms::Edit;
 
-use crate::session::{Busy, Session, Submission};
+use crate::session::{Session, Submission};
 
 impl Session {
     pub(super) fn edit(
@@ -19,7 +19,11 @@ impl Session {
             let mut edit = Edit::new(target, body);
             (edit.id, edit.reference, edit.former_ids) = (id, reference, self.former_ids());
             edit.window = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
-            self.busy = Some(Busy::Sending(member, Submission::Edit(Box::new(edit))));
+            let text = edit.body.clone();
+            self.address(member, &text, move |mentions| {
+                edit.mentions = mentions;
+                Submission::Edit(Box::new(edit))
+            });
         }
     }
 }

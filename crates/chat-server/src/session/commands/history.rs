@@ -3,6 +3,7 @@
 use chat_history::Page;
 use chat_protocol::Reference;
 use chat_protocol::v2::{History, PAGE_BYTES, PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT};
+use chat_rooms::HistoryQuery;
 use futures::FutureExt;
 
 use crate::session::{Busy, Done, Session};
@@ -17,8 +18,10 @@ impl Session {
             (Some(seq), _) => Page::After { seq: *seq, limit },
             (None, before) => Page::Before { seq: before.unwrap_or(u64::MAX), limit },
         };
+        let query = HistoryQuery::new(page).max_bytes(PAGE_BYTES).reference(reference.clone());
+        let query = query.former_ids(self.former_ids());
         let work = async move {
-            let read = member.history(page, PAGE_BYTES, reference.clone()).await;
+            let read = member.history(query).await;
             Done::Read(member, read, reference)
         };
         self.busy = Some(Busy::Working(work.boxed()));

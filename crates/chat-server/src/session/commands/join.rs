@@ -50,6 +50,7 @@ impl Session {
             .history(history)
             .limits(CATCH_UP)
             .members(PAGE_MEMBERS_DEFAULT)
+            .former_ids(state.former_ids.to_vec())
             .reference(reference.clone());
         // the user is in the rooms of a replaced session: joining them costs the store nothing
         let is_replaced = state.replaced.as_ref().is_some_and(|replaced| replaced.contains(&room));
@@ -78,6 +79,7 @@ impl Session {
             .history(history)
             .limits(CATCH_UP)
             .members(PAGE_MEMBERS_DEFAULT)
+            .former_ids(self.former_ids())
             .reference(reference.clone());
         let work = async move {
             let sent = member.resync(resync).await;

@@ -23,6 +23,7 @@ mod leave;
 mod mark_read;
 mod members;
 mod ping;
+mod react;
 mod renew;
 mod send;
 mod typing;
@@ -42,6 +43,7 @@ impl Session {
             Command::Send(send) => self.send(send, reference),
             Command::Edit(edit) => self.edit(edit, reference),
             Command::Delete(delete) => self.delete(delete, reference),
+            Command::React(react) => self.react(react, reference),
             Command::History(history) => self.history(&history, reference),
             Command::Members(members) => return self.members(members, reference),
             Command::Typing { room } => self.typing(&room, reference.as_ref()),
