@@ -4,6 +4,7 @@
 pub mod conformance;
 mod error;
 mod event;
+mod log;
 mod memory;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -15,9 +16,10 @@ pub use event::{
     MAX_TARGETS, NewDeletion, NewEdit, NewEvent, NewMessage, NewRoomChange, NotPermitted, Permission,
     StoredEvent,
 };
-pub use memory::{MemoryHistory, MemoryUserMessages};
+pub use log::{HistoryLog, MAX_NUMBERS, RoomExtent};
+pub use memory::{MemoryHistory, MemoryHistoryLog, MemoryUserMessages};
 #[cfg(feature = "sqlite")]
-pub use sqlite::{SqliteHistory, SqliteUserMessages};
+pub use sqlite::{SqliteHistory, SqliteHistoryLog, SqliteUserMessages};
 pub use store::{
     Appended, Changed, Count, Durability, Extent, HistoryStore, MAX_PAGE_BYTES, Messages, OnAppended, Page,
     Retention, StoredSettings,

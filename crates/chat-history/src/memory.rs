@@ -1,5 +1,6 @@
 //! The store in memory.
 
+mod log;
 mod users;
 
 use std::collections::{HashMap, VecDeque};
@@ -17,6 +18,7 @@ use crate::{
     StoredEvent, StoredSettings,
 };
 
+pub use log::MemoryHistoryLog;
 pub use users::MemoryUserMessages;
 
 /// How much of one room is kept: this number of messages, and of bytes.

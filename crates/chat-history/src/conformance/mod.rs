@@ -27,6 +27,7 @@
 mod changes;
 pub mod helpers;
 mod history;
+mod log;
 pub mod model;
 mod settings;
 mod users;
@@ -39,6 +40,7 @@ use crate::{HistoryStore, UserMessages};
 
 pub use changes::*;
 pub use history::*;
+pub use log::*;
 pub use settings::*;
 pub use users::*;
 
