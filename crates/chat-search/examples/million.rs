@@ -52,10 +52,12 @@ fn words(random: &mut SmallRng, (consonants, vowels): (&str, &str)) -> Vec<Strin
     (0..WORDS)
         .map(|rank| {
             let syllables = 1 + (rank as f64).log(12.0) as usize;
-            (0..syllables)
-                .flat_map(|_| [pick(&consonants), pick(&vowels)])
-                .chain([pick(&consonants)])
-                .collect()
+            let mut word = String::new();
+            for _ in 0..syllables {
+                word.extend([pick(&consonants), pick(&vowels)]);
+            }
+            word.push(pick(&consonants));
+            word
         })
         .collect()
 }

@@ -84,6 +84,8 @@ impl State {
                 self.documents.remove(&key);
             }
         }
+        // where the search for a free key begins: many messages may have the same time
+        let mut free: HashMap<Key, Key> = HashMap::new();
         for Document { seq, from, body, sent_at } in documents {
             let terms = analysis::terms(&body);
             if terms.is_empty() {
@@ -93,11 +95,11 @@ impl State {
                 continue;
             }
             let key = *room.keys.entry(seq).or_insert_with(|| {
-                let mut key = first_key(sent_at);
-                while self.documents.contains_key(&key) {
-                    key += 1;
+                let next = free.entry(first_key(sent_at)).or_insert(first_key(sent_at));
+                while self.documents.contains_key(next) {
+                    *next += 1;
                 }
-                key
+                *next
             });
             self.documents.insert(key, Indexed { room: name.clone(), seq, from, terms: terms.into() });
         }

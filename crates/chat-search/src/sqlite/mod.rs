@@ -34,8 +34,11 @@ type Hours = BTreeMap<i64, i64>;
 /// built again.
 ///
 /// Searches run at the same time as updates, two at a time. A process that is killed loses no more
-/// than the last updates, which are applied again. Text that was removed is overwritten with zeros
-/// in the file.
+/// than the last updates, which are applied again.
+///
+/// Text that was removed is overwritten with zeros in the file. One thing may stay for a while: a
+/// word, or its beginning, that separates two pages of the index stays until the pages are merged.
+/// It does not say in which message it was.
 #[derive(Clone)]
 pub struct SqliteIndex {
     shared: Arc<Shared>,

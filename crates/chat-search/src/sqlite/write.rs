@@ -1,6 +1,7 @@
 //! Changes of the index.
 
-use std::collections::HashMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use chat_protocol::{Epoch, RoomName};
 use diesel::connection::{DefaultLoadingMode, SimpleConnection};
@@ -13,15 +14,15 @@ use super::tokens::tokens;
 use crate::key::{HOUR_KEYS, Key, first_key};
 use crate::{Document, Update, analysis};
 
-/// How many messages a step of [`purge`] removes: some ten milliseconds.
-const MAX_PURGED: i64 = 200;
+/// How many messages a step of [`purge`] removes. To take the tokens of one out of a large index
+/// takes about 2 ms.
+const MAX_PURGED: i64 = 50;
 
 /// How many pages a step of [`merge`] writes.
 const MERGED_PAGES: i64 = 1_000;
 
 /// A change of the tokens of a key.
 struct TokenChange {
-    key: Key,
     before: Option<String>,
     after: Option<String>,
 }
@@ -31,27 +32,53 @@ struct Changes<'h> {
     hours: &'h mut Hours,
     /// How many messages each room has got.
     rooms: HashMap<i64, i64>,
-    tokens: Vec<TokenChange>,
+    /// In the order of the keys: FTS5 writes out what it has collected whenever a key is smaller
+    /// than the one before.
+    tokens: BTreeMap<Key, TokenChange>,
+    /// Where the search for a free key begins, by the first key of a time. Many messages may have
+    /// the same time.
+    free: HashMap<Key, Key>,
 }
 
-impl Changes<'_> {
+impl<'h> Changes<'h> {
+    fn new(hours: &'h mut Hours) -> Self {
+        Self { hours, rooms: HashMap::new(), tokens: BTreeMap::new(), free: HashMap::new() }
+    }
+
+    /// The tokens of a key change. If they have changed before, only the last ones count.
+    fn tokens(&mut self, key: Key, before: Option<String>, after: Option<String>) {
+        match self.tokens.entry(key) {
+            Entry::Vacant(entry) => {
+                entry.insert(TokenChange { before, after });
+            }
+            Entry::Occupied(mut entry) => entry.get_mut().after = after,
+        }
+    }
+
     fn count(&mut self, room: i64, key: Key, change: i64) {
         *self.rooms.entry(room).or_default() += change;
         *self.hours.entry(key / HOUR_KEYS).or_default() += change;
     }
 
-    fn write(mut self, connection: &mut SqliteConnection) -> QueryResult<()> {
-        // FTS5 writes out what it has collected whenever a key is smaller than the one before
-        self.tokens.sort_by_key(|change| change.key);
-        for TokenChange { key, before, after } in self.tokens {
-            if let Some(before) = before {
+    fn write(self, connection: &mut SqliteConnection) -> QueryResult<()> {
+        let mut has_deleted = false;
+        for (key, change) in &self.tokens {
+            if let Some(before) = change.before.as_ref().filter(|_| change.before != change.after) {
                 let delete = (fts::command.eq("delete"), fts::rowid.eq(key), fts::tokens.eq(before));
                 diesel::insert_into(fts::table).values(delete).execute(connection)?;
+                has_deleted = true;
             }
-            if let Some(after) = after {
-                diesel::insert_into(fts::table)
-                    .values((fts::rowid.eq(key), fts::tokens.eq(after)))
-                    .execute(connection)?;
+        }
+        if has_deleted {
+            // SQLite 3.53 loses entries if a key is deleted and inserted in one go: with
+            // `secure-delete` and `detail=none`, it drops what follows the key in the list of a
+            // token that both have
+            diesel::insert_into(fts::table).values(fts::command.eq("flush")).execute(connection)?;
+        }
+        for (key, change) in self.tokens {
+            if let Some(after) = change.after.filter(|after| change.before.as_ref() != Some(after)) {
+                let new = (fts::rowid.eq(key), fts::tokens.eq(after));
+                diesel::insert_into(fts::table).values(new).execute(connection)?;
             }
         }
         for (id, change) in self.rooms {
@@ -69,7 +96,7 @@ pub(super) fn apply(
     updates: Vec<Update>,
     hours: &mut Hours,
 ) -> QueryResult<()> {
-    let mut changes = Changes { hours, rooms: HashMap::new(), tokens: Vec::new() };
+    let mut changes = Changes::new(hours);
     for Update { room: name, position, restart, removed, documents } in updates {
         let id = room(connection, &name, &position.epoch, restart)?;
         for seq in removed {
@@ -77,7 +104,8 @@ pub(super) fn apply(
                 remove(connection, id, key, &mut changes)?;
             }
         }
-        for document in documents {
+        // others are not found any longer, and would not be purged
+        for document in documents.into_iter().filter(|document| document.seq >= position.oldest) {
             put(connection, id, document, &mut changes)?;
         }
         let oldest = signed(position.oldest);
@@ -148,14 +176,16 @@ fn put(
             }
             let after = tokens(room, from.as_str(), &terms);
             let before = tokens(room, &before.0, &before.1);
-            changes.tokens.push(TokenChange { key, before: Some(before), after: Some(after) });
+            changes.tokens(key, Some(before), Some(after));
             diesel::update(texts::table.find(key))
                 .set((texts::author.eq(from.as_str()), texts::terms.eq(terms)))
                 .execute(connection)?;
             Ok(())
         }
         None => {
-            let key = free_key(connection, first_key(sent_at))?;
+            let first = first_key(sent_at);
+            let key = free_key(connection, changes.free.get(&first).copied().unwrap_or(first))?;
+            changes.free.insert(first, key + 1);
             diesel::insert_into(documents::table)
                 .values((documents::key.eq(key), documents::room.eq(room), documents::seq.eq(signed(seq))))
                 .execute(connection)?;
@@ -163,7 +193,7 @@ fn put(
             diesel::insert_into(texts::table)
                 .values((texts::key.eq(key), texts::author.eq(from.as_str()), texts::terms.eq(terms)))
                 .execute(connection)?;
-            changes.tokens.push(TokenChange { key, before: None, after: Some(after) });
+            changes.tokens(key, None, Some(after));
             changes.count(room, key, 1);
             Ok(())
         }
@@ -195,8 +225,7 @@ fn remove(
 ) -> QueryResult<()> {
     let (author, terms): (String, String) =
         texts::table.find(key).select((texts::author, texts::terms)).first(connection)?;
-    let before = Some(tokens(room, &author, &terms));
-    changes.tokens.push(TokenChange { key, before, after: None });
+    changes.tokens(key, Some(tokens(room, &author, &terms)), None);
     changes.count(room, key, -1);
     diesel::delete(texts::table.find(key)).execute(connection)?;
     diesel::delete(documents::table.find(key)).execute(connection)?;
@@ -244,7 +273,7 @@ pub(super) fn purge(connection: &mut SqliteConnection, hours: &mut Hours) -> Que
         .select(documents::key)
         .load(connection)?;
     let is_last = keys.len() < usize::try_from(MAX_PURGED).unwrap_or(usize::MAX);
-    let mut changes = Changes { hours, rooms: HashMap::new(), tokens: Vec::new() };
+    let mut changes = Changes::new(hours);
     for key in keys {
         remove(connection, id, key, &mut changes)?;
     }
