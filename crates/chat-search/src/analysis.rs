@@ -4,6 +4,8 @@
 //! spaces between words give the pairs of their neighbouring characters instead, so that any part
 //! of two characters and more can be found.
 
+use std::ops::RangeInclusive;
+
 use icu_casemap::CaseMapper;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -137,23 +139,44 @@ fn fold(text: &str) -> String {
 /// Whether a combining mark of a decomposed text is an accent or a vowel sign that is often left
 /// out. In other scripts such marks are letters.
 fn is_accent(mark: char, base: char) -> bool {
-    match mark {
-        // й and ў are letters of their own
-        '\u{306}' if matches!(base, 'и' | 'И' | 'у' | 'У') => false,
-        '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' => true,
-        // Hebrew points
-        '\u{591}'..='\u{5bd}' | '\u{5bf}' | '\u{5c1}'..='\u{5c2}' | '\u{5c4}'..='\u{5c5}' | '\u{5c7}' => true,
-        // Arabic vowel signs, and the tatweel, which only makes a word longer
-        '\u{610}'..='\u{61a}' | '\u{640}' | '\u{64b}'..='\u{65f}' | '\u{670}' => true,
-        '\u{6d6}'..='\u{6dc}' | '\u{6df}'..='\u{6e4}' | '\u{6e7}'..='\u{6e8}' | '\u{6ea}'..='\u{6ed}' => true,
-        '\u{8ca}'..='\u{8e1}' | '\u{8e3}'..='\u{8ff}' => true,
-        // Syriac points
-        '\u{711}' | '\u{730}'..='\u{74a}' => true,
-        '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' => true,
-        '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}' => true,
-        _ => false,
+    // й and ў are letters of their own
+    if mark == '\u{306}' && matches!(base, 'и' | 'И' | 'у' | 'У') {
+        return false;
     }
+    ACCENTS.iter().any(|accents| accents.contains(&mark))
 }
+
+/// The characters that [`is_accent`] means.
+const ACCENTS: [RangeInclusive<char>; 24] = [
+    '\u{300}'..='\u{36f}',
+    '\u{483}'..='\u{489}',
+    // Hebrew points
+    '\u{591}'..='\u{5bd}',
+    '\u{5bf}'..='\u{5bf}',
+    '\u{5c1}'..='\u{5c2}',
+    '\u{5c4}'..='\u{5c5}',
+    '\u{5c7}'..='\u{5c7}',
+    // Arabic vowel signs, and the tatweel, which only makes a word longer
+    '\u{610}'..='\u{61a}',
+    '\u{640}'..='\u{640}',
+    '\u{64b}'..='\u{65f}',
+    '\u{670}'..='\u{670}',
+    '\u{6d6}'..='\u{6dc}',
+    '\u{6df}'..='\u{6e4}',
+    '\u{6e7}'..='\u{6e8}',
+    '\u{6ea}'..='\u{6ed}',
+    '\u{898}'..='\u{89f}',
+    '\u{8ca}'..='\u{8e1}',
+    '\u{8e3}'..='\u{8ff}',
+    // Syriac points
+    '\u{711}'..='\u{711}',
+    '\u{730}'..='\u{74a}',
+    // more of those of the first range
+    '\u{1ab0}'..='\u{1aff}',
+    '\u{1dc0}'..='\u{1dff}',
+    '\u{20d0}'..='\u{20ff}',
+    '\u{fe20}'..='\u{fe2f}',
+];
 
 /// What replaces a letter that has no decomposition, but is written without its stroke as often.
 fn replacement(letter: char) -> Option<&'static str> {
@@ -200,22 +223,51 @@ fn kind(character: char) -> Kind {
     if character.is_ascii() {
         return if character.is_ascii_alphanumeric() { Kind::Word } else { Kind::Separator };
     }
-    match character {
-        // joiners, marks of direction, variation selectors, tones of skin
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' => Kind::Ignored,
-        '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => Kind::Ignored,
-        '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' => Kind::Ignored,
-        '\u{1f3fb}'..='\u{1f3ff}' | '\u{e0000}'..='\u{e007f}' => Kind::Ignored,
-        // for the index's own terms
-        '\u{e000}'..='\u{f8ff}' => Kind::Separator,
-        _ if is_unspaced(character) => Kind::Unspaced,
-        '\u{2190}'..='\u{21ff}' | '\u{2300}'..='\u{23ff}' | '\u{25a0}'..='\u{27bf}' => Kind::Symbol,
-        '\u{2900}'..='\u{297f}' | '\u{2b00}'..='\u{2bff}' => Kind::Symbol,
-        '\u{1f000}'..='\u{1f0ff}' | '\u{1f300}'..='\u{1faff}' => Kind::Symbol,
-        _ if character.is_alphanumeric() || is_combining_mark(character) => Kind::Word,
-        _ => Kind::Separator,
+    let is_in = |ranges: &[RangeInclusive<char>]| ranges.iter().any(|range| range.contains(&character));
+    if is_in(&IGNORED) {
+        Kind::Ignored
+    } else if PRIVATE.contains(&character) {
+        Kind::Separator
+    } else if is_unspaced(character) {
+        Kind::Unspaced
+    } else if is_in(&SYMBOLS) {
+        Kind::Symbol
+    } else if character.is_alphanumeric() || is_combining_mark(character) {
+        Kind::Word
+    } else {
+        Kind::Separator
     }
 }
+
+/// Joiners, marks of direction, variation selectors, tones of skin.
+const IGNORED: [RangeInclusive<char>; 12] = [
+    '\u{ad}'..='\u{ad}',
+    '\u{34f}'..='\u{34f}',
+    '\u{61c}'..='\u{61c}',
+    '\u{180b}'..='\u{180f}',
+    '\u{200b}'..='\u{200f}',
+    '\u{202a}'..='\u{202e}',
+    '\u{2060}'..='\u{206f}',
+    '\u{fe00}'..='\u{fe0f}',
+    '\u{feff}'..='\u{feff}',
+    '\u{1f3fb}'..='\u{1f3ff}',
+    '\u{e0000}'..='\u{e007f}',
+    '\u{e0100}'..='\u{e01ef}',
+];
+
+/// Characters for private use: an index has terms of its own that begin with them.
+const PRIVATE: RangeInclusive<char> = '\u{e000}'..='\u{f8ff}';
+
+/// Emoji, arrows and other pictographs.
+const SYMBOLS: [RangeInclusive<char>; 7] = [
+    '\u{2190}'..='\u{21ff}',
+    '\u{2300}'..='\u{23ff}',
+    '\u{25a0}'..='\u{27bf}',
+    '\u{2900}'..='\u{297f}',
+    '\u{2b00}'..='\u{2bff}',
+    '\u{1f000}'..='\u{1f0ff}',
+    '\u{1f300}'..='\u{1faff}',
+];
 
 /// Whether the character is of a script that puts no spaces between words: Han, Hiragana, Katakana,
 /// Hangul (whose words have many endings), Bopomofo, Thai, Lao, Khmer, Myanmar; or a half of a

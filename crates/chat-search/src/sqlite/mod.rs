@@ -24,7 +24,7 @@ use crate::{Found, Position, Query, SearchError, SearchErrorKind, SearchIndex, U
 use libsqlite3_sys as _;
 
 /// How long a search works before it returns what it has found so far.
-const MAX_DURATION: Duration = Duration::from_millis(200);
+const MAX_DURATION: Duration = Duration::from_millis(100);
 
 /// The number of messages of each hour since 1970 that has any. A search covers the keys of so many
 /// hours at once that the work is bounded.
@@ -80,7 +80,7 @@ impl SqliteIndex {
         connections::remove_files(path)
     }
 
-    /// Ends a search that takes longer than this, with what it has found so far (default: 200 ms).
+    /// Ends a search that takes longer than this, with what it has found so far (default: 100 ms).
     #[must_use]
     pub fn max_duration(self, max_duration: Duration) -> Self {
         let Shared { connections, hours, .. } = match Arc::try_unwrap(self.shared) {

@@ -539,7 +539,7 @@ async fn an_index_is_rebuilt() {
     .await;
     let mut calls = Vec::new();
     let done = rebuild(&*source.log, Arc::clone(&source.history), &index, Retention::default(), |progress| {
-        calls.push(progress)
+        calls.push(progress);
     });
     let done = done.await.unwrap();
     assert_eq!((done.rooms, done.messages), (20, 2_998));
