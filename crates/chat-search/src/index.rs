@@ -101,8 +101,8 @@ pub trait SearchIndex: fmt::Debug + Send + Sync + 'static {
     /// [`SearchError`] if the index fails.
     fn positions(&self, rooms: Vec<RoomName>) -> BoxFuture<'_, Result<Vec<Option<Position>>, SearchError>>;
 
-    /// Applies updates in their order, all of them or none. Of each one, first what is removed goes,
-    /// then documents replace older versions of themselves. Documents below
+    /// Applies updates in their order, all of them or none. Of each one, first what is removed
+    /// goes, then documents replace older versions of themselves. Documents below
     /// [`oldest`](Position::oldest) are not found any longer.
     ///
     /// # Errors

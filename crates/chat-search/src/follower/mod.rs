@@ -112,7 +112,8 @@ impl Follower {
         self.handle.pending.notify_all();
     }
 
-    /// Changes which messages are kept.
+    /// Changes which messages are kept. Messages that were not kept before do not come back, as if
+    /// they were pruned.
     pub fn set_retention(&self, retention: Retention) {
         self.handle.pending.set_retention(retention);
     }

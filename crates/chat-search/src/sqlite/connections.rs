@@ -19,7 +19,6 @@ const MAX_READERS: usize = 2;
 /// The connection that writes, and those that read.
 pub(super) struct Connections {
     path: PathBuf,
-    /// `None` after a failure, and after the index was closed.
     writer: Mutex<Writer>,
     /// One permit for each connection that may read.
     free: Arc<Semaphore>,
@@ -50,7 +49,7 @@ impl Connections {
                 create(path)?
             }
             Err(Unusable::Foreign) => {
-                tracing::warn!(path = %path.display(), "the file is no search index, and is renamed");
+                tracing::warn!(path = %path.display(), "the file is not a search index, and is renamed");
                 set_aside(path)?;
                 create(path)?
             }
@@ -133,13 +132,17 @@ impl Connections {
         Ok(hours)
     }
 
-    /// Waits for those that read and write, and closes the connections.
-    pub(super) async fn close(&self) {
+    /// Waits for those that read, and closes their connections.
+    pub(super) async fn close_readers(&self) {
         let all = self.free.acquire_many(MAX_READERS as u32).await;
         self.free.close();
         drop(all);
         let idle = std::mem::take(&mut self.idle.lock().1);
         drop(idle);
+    }
+
+    /// Waits for the one that writes, and closes its connection. Blocks.
+    pub(super) fn close_writer(&self) {
         let writer = std::mem::replace(&mut *self.writer.lock(), Writer::Closed);
         drop(writer);
     }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chat_protocol::{Epoch, RoomName};
@@ -24,10 +25,10 @@ use crate::{Found, Position, Query, SearchError, SearchErrorKind, SearchIndex, U
 use libsqlite3_sys as _;
 
 /// How long a search works before it returns what it has found so far.
-const MAX_DURATION: Duration = Duration::from_millis(100);
+const MAX_DURATION: Duration = Duration::from_millis(40);
 
-/// The number of messages of each hour since 1970 that has any. A search covers the keys of so many
-/// hours at once that the work is bounded.
+/// The number of messages of each hour since 1970 that has any. A search covers the keys of a few
+/// hours at once, with a bounded number of messages.
 type Hours = BTreeMap<i64, i64>;
 
 /// An index in a file of its own, beside the database of the history: it can be deleted, and is
@@ -47,6 +48,8 @@ pub struct SqliteIndex {
 struct Shared {
     connections: Connections,
     hours: RwLock<Hours>,
+    /// Whether text was removed since the log of the database was last emptied.
+    has_removed: AtomicBool,
     max_duration: Duration,
 }
 
@@ -59,7 +62,7 @@ impl fmt::Debug for SqliteIndex {
 impl SqliteIndex {
     /// Opens the index in this file. A file that does not exist is created. One that is damaged, or
     /// that another version of this crate has written, is replaced by an empty index. A database
-    /// that is no index is kept: it is renamed, `.old` is appended. Blocks.
+    /// that is not an index is kept: `.old` is appended to its name. Blocks.
     ///
     /// Only one process may use a file, and only one index in it.
     ///
@@ -67,12 +70,13 @@ impl SqliteIndex {
     /// [`SearchError`] if the file can't be created or opened.
     pub fn open(path: &Path) -> Result<Self, SearchError> {
         let (connections, hours) = Connections::open(path)?;
-        let shared = Shared { connections, hours: RwLock::new(hours), max_duration: MAX_DURATION };
+        let (hours, has_removed) = (RwLock::new(hours), AtomicBool::new(false));
+        let shared = Shared { connections, hours, has_removed, max_duration: MAX_DURATION };
         Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Removes the index in this file, so that the next one begins empty. No process may use it.
-    /// Blocks. It is no error if there is none.
+    /// Blocks. It is not an error if there is none.
     ///
     /// # Errors
     /// [`SearchError`] if a file can't be removed.
@@ -80,15 +84,14 @@ impl SqliteIndex {
         connections::remove_files(path)
     }
 
-    /// Ends a search that takes longer than this, with what it has found so far (default: 100 ms).
+    /// Ends a search that takes longer than this, with what it has found so far (default: 40 ms).
+    /// It has no effect on an index that was cloned.
     #[must_use]
-    pub fn max_duration(self, max_duration: Duration) -> Self {
-        let Shared { connections, hours, .. } = match Arc::try_unwrap(self.shared) {
-            Ok(shared) => shared,
-            // in use already
-            Err(shared) => return Self { shared },
-        };
-        Self { shared: Arc::new(Shared { connections, hours, max_duration }) }
+    pub fn max_duration(mut self, max_duration: Duration) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.max_duration = max_duration;
+        }
+        self
     }
 
     /// The number of messages in the index, those included that are to be
@@ -100,7 +103,14 @@ impl SqliteIndex {
 
     /// Waits for searches and updates that have begun, refuses further ones, and closes the file.
     pub async fn close(&self) {
-        self.shared.connections.close().await;
+        self.shared.connections.close_readers().await;
+        let shared = Arc::clone(&self.shared);
+        let close = move || {
+            shared.connections.close_writer();
+            Ok(())
+        };
+        // an error: the program ends
+        let _ = blocking(close).await;
     }
 
     /// Runs `work` in a transaction of the connection that writes. Its changes of the numbers per
@@ -170,7 +180,13 @@ impl SearchIndex for SqliteIndex {
     }
 
     fn apply(&self, updates: Vec<Update>) -> BoxFuture<'_, Result<(), SearchError>> {
-        self.write(move |connection, hours| write::apply(connection, updates, hours)).boxed()
+        async move {
+            if self.write(move |connection, hours| write::apply(connection, updates, hours)).await? {
+                self.shared.has_removed.store(true, Ordering::Relaxed);
+            }
+            Ok(())
+        }
+        .boxed()
     }
 
     fn keep_epoch(&self, epoch: Epoch) -> BoxFuture<'_, Result<(), SearchError>> {
@@ -180,7 +196,8 @@ impl SearchIndex for SqliteIndex {
     fn purge(&self) -> BoxFuture<'_, Result<bool, SearchError>> {
         async move {
             let more = self.write(write::purge).await?;
-            if !more {
+            let has_removed = self.shared.has_removed.swap(more, Ordering::Relaxed);
+            if has_removed && !more {
                 let shared = Arc::clone(&self.shared);
                 blocking(move || shared.connections.write(write::checkpoint)).await?;
             }

@@ -60,7 +60,8 @@ impl<'h> Changes<'h> {
         *self.hours.entry(key / HOUR_KEYS).or_default() += change;
     }
 
-    fn write(self, connection: &mut SqliteConnection) -> QueryResult<()> {
+    /// Returns whether text was removed.
+    fn write(self, connection: &mut SqliteConnection) -> QueryResult<bool> {
         let mut has_deleted = false;
         for (key, change) in &self.tokens {
             if let Some(before) = change.before.as_ref().filter(|_| change.before != change.after) {
@@ -86,16 +87,17 @@ impl<'h> Changes<'h> {
                 .set(rooms::documents.eq(rooms::documents + change))
                 .execute(connection)?;
         }
-        Ok(())
+        Ok(has_deleted)
     }
 }
 
-/// Applies updates. `hours` collects the changes of the numbers per hour.
+/// Applies updates. `hours` collects the changes of the numbers per hour. Returns whether text was
+/// removed.
 pub(super) fn apply(
     connection: &mut SqliteConnection,
     updates: Vec<Update>,
     hours: &mut Hours,
-) -> QueryResult<()> {
+) -> QueryResult<bool> {
     let mut changes = Changes::new(hours);
     for Update { room: name, position, restart, removed, documents } in updates {
         let id = room(connection, &name, &position.epoch, restart)?;

@@ -142,6 +142,7 @@ proptest! {
         block_on(match_the_model(&MemoryIndex::new(), steps.clone(), &texts, limit));
         let file = File::new();
         block_on(match_the_model(&file.open(), steps, &texts, limit));
+        file.execute("INSERT INTO fts (fts) VALUES ('integrity-check')");
     }
 }
 
