@@ -347,3 +347,93 @@ async fn a_search_that_takes_too_long_ends_and_can_be_continued() {
     assert_eq!(all(&index, query).await, [""; 0]);
     index.close().await;
 }
+
+/// Random numbers that are the same in each run.
+fn numbers() -> impl FnMut(u64) -> u64 {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    move |below| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % below
+    }
+}
+
+/// The text of a message: words that all, many and few have.
+fn random_text(random: &mut impl FnMut(u64) -> u64) -> String {
+    format!("common m{} f{} 世界{}", random(5), random(800), ["人", "地", ""][random(3) as usize])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_index_loses_nothing_by_deletions_edits_and_merges() {
+    const COUNT: u64 = 9_000;
+    let file = File::new();
+    let index = file.open();
+    let mut random = numbers();
+    let mut texts: std::collections::BTreeMap<u64, String> = std::collections::BTreeMap::new();
+    for from in (1..=COUNT).step_by(1_000) {
+        texts.extend((from..from + 1_000).map(|seq| (seq, random_text(&mut random))));
+        let documents = texts.range(from..).map(|(seq, text)| document(*seq, text));
+        put(&index, "r", documents.collect()).await;
+    }
+    for round in 0..40 {
+        let mut update = Update::new(room("r"), position(COUNT));
+        // neighbours, because a list of numbers in the index is split into pages
+        let first = 1 + random(COUNT - 60);
+        for seq in first..first + random(60) {
+            if random(2) == 0 {
+                texts.remove(&seq);
+                update.removed.push(seq);
+            }
+        }
+        for _ in 0..random(40) {
+            let (seq, text) = (1 + random(COUNT), random_text(&mut random));
+            update.documents.push(document(seq, &text));
+            texts.insert(seq, text);
+        }
+        index.apply(vec![update]).await.unwrap();
+        if round == 20 {
+            index.optimize().await.unwrap();
+        }
+        if round % 10 == 9 {
+            file.execute("INSERT INTO fts (fts) VALUES ('integrity-check')");
+            for text in ["common ", "comm", "common m3 ", "f77 ", "f7", "世界", "世界地", "人", "m1 世界人 "]
+            {
+                let query = Query::new(text, rooms(&["r"])).unwrap().limit(100);
+                let expected = texts.iter().rev().filter(|(_, text)| query.matches(text));
+                let expected: Vec<_> = expected.map(|(seq, _)| format!("r:{seq}")).collect();
+                let found = all(&index, query).await;
+                assert_eq!(found.len(), expected.len(), "{text:?} in round {round}");
+                assert!(found == expected, "{text:?} in round {round}");
+            }
+        }
+    }
+    assert_eq!(index.documents(), texts.len() as u64);
+    index.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn searches_and_updates_run_at_the_same_time() {
+    let file = File::new();
+    let index = file.open();
+    put(&index, "r", vec![document(1, "hello")]).await;
+    let searching = (0..4).map(|_| {
+        let index = index.clone();
+        tokio::spawn(async move {
+            for _ in 0..50 {
+                let found = find(&index, "hello", &["r"]).await;
+                assert_eq!(found.last().map(String::as_str), Some("r:1"));
+            }
+        })
+    });
+    let searching: Vec<_> = searching.collect();
+    for seq in 2..100 {
+        put(&index, "r", vec![document(seq, "hello")]).await;
+        purge(&index).await;
+    }
+    for task in searching {
+        task.await.unwrap();
+    }
+    assert_eq!(find(&index, "hello", &["r"]).await.len(), 99);
+    index.close().await;
+}
