@@ -86,8 +86,8 @@ impl Fixture {
 
     fn send(&mut self, body: &str) -> PendingReply<Ack> {
         let id = body.chars().take(8).collect::<String>().parse().unwrap();
-        let body = body.into();
-        self.submit(move |responder| Request::Send { room: lobby(), message: body.into(), id, responder })
+        let message = body.into();
+        self.submit(move |responder| Request::Send { room: lobby(), message, id, responder })
     }
 
     fn history(&mut self) -> PendingReply<Arc<HistoryPage>> {
