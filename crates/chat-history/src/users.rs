@@ -140,8 +140,8 @@ impl<T> Step<T> {
 
 /// Access to the messages and reactions of one user in all rooms, to export or to delete them.
 ///
-/// All of these are walks in small steps: the first step has no cursor, each further step the cursor that
-/// the previous one returned. Messages that are sent during a walk may be missed by it.
+/// All of these are walks in small steps: the first step has no cursor, each further step the
+/// cursor that the previous one returned. What is sent during a walk may be missed by it.
 pub trait UserMessages: fmt::Debug + Send + Sync + 'static {
     /// The next messages of a user, room by room, and within a room in order. A step returns about
     /// 1 MiB of text at most. Cancel-safe.
