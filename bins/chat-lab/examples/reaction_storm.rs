@@ -1,8 +1,9 @@
 //! A storm of reactions on one message: `reaction_storm ADDRESS MEMBERS SECONDS`.
 //!
 //! MEMBERS guests are in a room. First they receive 20 messages a second. Then each member also
-//! puts its emoji on one message, or removes it, once a second. One in 50 applies what it receives,
-//! and half way another one joins. At the end all of them must have the count that the acks add up to.
+//! puts its emoji on one message, or removes it, once a second. One in 50 applies what it
+//! receives, and half way another one joins. At the end all of them must have the counts that the
+//! acks add up to.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::collections::BTreeMap;
