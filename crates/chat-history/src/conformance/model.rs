@@ -2,6 +2,8 @@
 
 use std::iter;
 
+use chat_protocol::Text;
+
 use super::History;
 use super::helpers::{
     all_after, all_before, append, body, deletion, idempotent_message, message, name, newest, prune,
@@ -305,7 +307,7 @@ pub async fn compare(history: History, operations: Vec<Operation>, limit: usize,
         for (message, (_, posted)) in forwards.iter().zip(expected.kept()) {
             let count = |(emoji, users): &(usize, Vec<u8>)| (EMOJI[*emoji].to_owned(), users.len() as u64);
             let counts: Vec<_> = posted.reactions.iter().map(count).collect();
-            let found = message.text().map(|text| text.reactions()).unwrap_or_default();
+            let found = message.text().map(Text::reactions).unwrap_or_default();
             let found: Vec<_> =
                 found.iter().map(|reaction| (reaction.emoji.to_string(), reaction.count)).collect();
             assert_eq!(found, counts);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chat_protocol::{
     Emoji, MAX_REACTIONS, MayPost, Mention, OwnReactions, Reaction, ReactionChange, Reactor, ReplyTo,
-    RoomSettings, UserId,
+    RoomSettings, UserId, Username,
 };
 
 use super::History;
@@ -30,7 +30,7 @@ async fn reactions(store: &dyn HistoryStore, seq: u64) -> Vec<String> {
     let found = page(store, "r", Page::After { seq: seq - 1, limit: 1 }).await;
     let text = found.messages[0].text().unwrap();
     let each = |reaction: &Reaction| {
-        let names: Vec<_> = reaction.users.iter().map(|name| name.as_str()).collect();
+        let names: Vec<_> = reaction.users.iter().map(Username::as_str).collect();
         format!("{}:{}:{}", reaction.emoji, reaction.count, names.join(","))
     };
     text.reactions().iter().map(each).collect()

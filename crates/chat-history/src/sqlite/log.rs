@@ -52,14 +52,14 @@ fn room_extent((id, name, next_seq, first_seq): RoomRow) -> Result<RoomExtent, H
 /// a row.
 fn find(
     connection: &mut SqliteConnection,
-    room: RoomName,
+    room: &RoomName,
     numbers: Vec<u64>,
     retention: Retention,
 ) -> QueryResult<Result<Vec<Arc<Message>>, HistoryError>> {
     connection.transaction(|connection| {
         let named = rooms::table.filter(rooms::name.eq(room.as_str())).select(rooms::id);
         let Some(id) = named.first::<i64>(connection).optional()? else { return Ok(Ok(Vec::new())) };
-        let Extent { oldest, newest } = read::extent(connection, &room, retention)?;
+        let Extent { oldest, newest } = read::extent(connection, room, retention)?;
         let kept = distinct(numbers).into_iter().filter(|number| (oldest..=newest).contains(number));
         let row_keys: Vec<_> = kept.map(|number| row_key(id, signed(number))).collect();
         let found: Vec<Row> = messages::table
@@ -67,7 +67,7 @@ fn find(
             .order(messages::row_key)
             .select(Row::as_select())
             .load(connection)?;
-        read::in_rows(connection, &room, found)
+        read::in_rows(connection, room, found)
     })
 }
 
@@ -88,7 +88,7 @@ impl HistoryLog for SqliteHistoryLog {
         numbers: Vec<u64>,
         retention: Retention,
     ) -> BoxFuture<'_, Result<Vec<Arc<Message>>, HistoryError>> {
-        let read = move |connection: &mut SqliteConnection| find(connection, room, numbers, retention);
+        let read = move |connection: &mut SqliteConnection| find(connection, &room, numbers, retention);
         async move { self.database.read(read).await? }.boxed()
     }
 }

@@ -115,7 +115,7 @@ impl HistoryStore for SqliteHistory {
         page: Page,
         retention: Retention,
     ) -> BoxFuture<'_, Result<Messages, HistoryError>> {
-        let read = move |connection: &mut SqliteConnection| read::page(connection, room, page, retention);
+        let read = move |connection: &mut SqliteConnection| read::page(connection, &room, page, retention);
         async move { self.database.read(read).await? }.boxed()
     }
 
@@ -125,7 +125,7 @@ impl HistoryStore for SqliteHistory {
         after: u64,
         limit: usize,
     ) -> BoxFuture<'_, Result<Changed, HistoryError>> {
-        let read = move |connection: &mut SqliteConnection| read::changed(connection, room, after, limit);
+        let read = move |connection: &mut SqliteConnection| read::changed(connection, &room, after, limit);
         async move { self.database.read(read).await? }.boxed()
     }
 

@@ -242,13 +242,13 @@ pub(super) fn reply_to(
 /// A page of a room. The outer error is that of the database, the inner one that of a row.
 pub(super) fn page(
     connection: &mut SqliteConnection,
-    room: RoomName,
+    room: &RoomName,
     page: Page,
     retention: Retention,
 ) -> QueryResult<Result<Messages, HistoryError>> {
     // one snapshot: messages that are pruned meanwhile are all there or all gone
     connection.transaction(|connection| {
-        let Some(kept) = kept(connection, &room, retention)? else {
+        let Some(kept) = kept(connection, room, retention)? else {
             return Ok(Ok(Messages::new(page, Extent::new(1, 0), Vec::new(), false)));
         };
         match page {
@@ -260,7 +260,7 @@ pub(super) fn page(
 
 fn after(
     connection: &mut SqliteConnection,
-    room: RoomName,
+    room: &RoomName,
     kept: &Kept,
     seq: u64,
     limit: usize,
@@ -273,8 +273,8 @@ fn after(
         .limit(rows(limit))
         .select(Row::as_select())
         .load_iter::<Row, DefaultLoadingMode>(connection)?;
-    let filled = fill(&room, rows, limit)?;
-    let Filled { messages, more } = match complete(connection, &room, filled)? {
+    let filled = fill(room, rows, limit)?;
+    let Filled { messages, more } = match complete(connection, room, filled)? {
         Ok(filled) => filled,
         Err(error) => return Ok(Err(error)),
     };
@@ -283,7 +283,7 @@ fn after(
 
 fn before(
     connection: &mut SqliteConnection,
-    room: RoomName,
+    room: &RoomName,
     kept: &Kept,
     seq: u64,
     limit: usize,
@@ -296,8 +296,8 @@ fn before(
         .limit(rows(limit))
         .select(Row::as_select())
         .load_iter::<Row, DefaultLoadingMode>(connection)?;
-    let filled = fill(&room, rows, limit)?;
-    let Filled { mut messages, more } = match complete(connection, &room, filled)? {
+    let filled = fill(room, rows, limit)?;
+    let Filled { mut messages, more } = match complete(connection, room, filled)? {
         Ok(filled) => filled,
         Err(error) => return Ok(Err(error)),
     };
@@ -418,12 +418,12 @@ pub(super) fn in_rows(
 /// the inner one that of a row.
 pub(super) fn changed(
     connection: &mut SqliteConnection,
-    name: RoomName,
+    name: &RoomName,
     after: u64,
     limit: usize,
 ) -> QueryResult<Result<Changed, HistoryError>> {
     connection.transaction(|connection| {
-        let Some(room) = find(connection, &name)? else {
+        let Some(room) = find(connection, name)? else {
             return Ok(Ok(Changed::new(Some(Vec::new()), 0)));
         };
         let newest = unsigned(room.next_seq - 1);
@@ -437,8 +437,8 @@ pub(super) fn changed(
             .limit(rows(limit))
             .select(Row::as_select())
             .load_iter::<Row, DefaultLoadingMode>(connection)?;
-        let filled = fill(&name, rows, limit)?;
-        Ok(complete(connection, &name, filled)?.map(|Filled { mut messages, more }| {
+        let filled = fill(name, rows, limit)?;
+        Ok(complete(connection, name, filled)?.map(|Filled { mut messages, more }| {
             messages.sort_unstable_by_key(|message| message.seq);
             Changed::new((!more).then_some(messages), newest)
         }))

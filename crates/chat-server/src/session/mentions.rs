@@ -44,9 +44,8 @@ pub(super) async fn resolve(
         if !longer.is_empty() {
             absent.push(longer);
         }
-        match longest.and_then(|index| members[index].as_ref()) {
-            Some(member) => named.push((Mention::User(member.user.clone()), place)),
-            None => {}
+        if let Some(member) = longest.and_then(|index| members[index].as_ref()) {
+            named.push((Mention::User(member.user.clone()), place));
         }
     }
     let kept = keepers(&absent, member, context).await;

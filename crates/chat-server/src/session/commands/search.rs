@@ -112,7 +112,7 @@ async fn find(context: &Context, mut asker: Asker, search: Search) -> Result<Fou
     for _ in 0..MAX_PAGES {
         let mut page_limit = limit;
         let (messages, next) = loop {
-            let page = query.clone().before(before.clone()).limit(page_limit);
+            let page = query.clone().before(before).limit(page_limit);
             let found = searches.index.search(page).await?;
             let messages = load(context, &found.keys, &query).await?;
             // the cursor is after all that was found: a page that is too large is cut by the index
