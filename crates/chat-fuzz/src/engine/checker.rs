@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use chat_history::Page;
 use chat_protocol::v2::{
-    ErrorCode, HistoryPage, Joined, MembersPage, MessageFrame, PAGE_MEMBERS_DEFAULT, Presence, ServerFrame,
-    StoredMessage,
+    Ack, ErrorCode, HistoryPage, Joined, MembersPage, MessageFrame, PAGE_MEMBERS_DEFAULT, Presence,
+    ServerFrame, StoredMessage,
 };
 use chat_protocol::{
-    COALESCE_ABOVE, Identity, Member, MemberInfo, MessageId, Reference, RoomName, UserId, Username,
+    COALESCE_ABOVE, Emoji, Identity, Member, MemberInfo, MessageId, Reference, RoomName, UserId, Username,
 };
 use chat_rooms::MembersQuery;
 
+use super::log::Logged;
 use super::reader::Received;
 use super::store::HeldHistory;
 use super::timeline::{MessageStream, Timeline, Wanted, assert_message};
@@ -27,7 +28,19 @@ pub(super) enum Request {
     Send {
         id: Option<MessageId>,
         body: Arc<str>,
+        reply_to: Option<u64>,
         append: u64,
+    },
+    /// Another text for a message.
+    Edit {
+        target: u64,
+        body: Arc<str>,
+    },
+    /// An emoji that is put on a message, or removed.
+    React {
+        target: u64,
+        emoji: Emoji,
+        is_added: bool,
     },
     /// A page of messages. The event `delivered` was delivered when it was requested.
     History {
@@ -37,6 +50,13 @@ pub(super) enum Request {
     Resync(Wanted),
     Members(MembersQuery),
     Refuse,
+}
+
+impl Request {
+    /// Whether it is carried out by the store, and answered by an ack.
+    fn is_stored(&self) -> bool {
+        matches!(self, Self::Send { .. } | Self::Edit { .. } | Self::React { .. })
+    }
 }
 
 /// A member as others see it.
@@ -134,14 +154,13 @@ impl Checker {
     /// Checks a participant that has read everything, with nothing in flight.
     pub(super) fn assert_complete(&self, store: &HeldHistory) {
         assert!(self.has_joined(), "{:?} in {}", self.own, self.room);
-        self.timeline.iter().for_each(|timeline| timeline.assert_complete(store));
+        // a timeline that is behind is complete after the resync
+        let timeline = self.timeline.iter().filter(|timeline| !timeline.is_behind());
+        timeline.for_each(|timeline| timeline.assert_complete(store));
         let newest = store.newest(&self.room);
         self.stream.iter().for_each(|stream| stream.assert_no_message(&self.room, newest, store));
         // participants with lists receive no acks
-        let unanswered = self
-            .pending
-            .values()
-            .filter(|request| !self.receives_lists || !matches!(request, Request::Send { .. }));
+        let unanswered = self.pending.values().filter(|request| !self.receives_lists || !request.is_stored());
         assert_eq!(unanswered.count(), 0, "unanswered: {:?}", self.pending.keys());
     }
 
@@ -155,6 +174,16 @@ impl Checker {
     /// The number of the newest event that it was sent; `None` before the first one.
     pub(super) fn cursor(&self) -> Option<u64> {
         self.timeline.as_ref().map(Timeline::cursor)
+    }
+
+    /// Whether it has missed events, and does not wait for what they were.
+    pub(super) fn has_to_resync(&self) -> bool {
+        let is_resync = |request: &Request| matches!(request, Request::Resync(_));
+        self.is_behind() && !self.pending.values().any(is_resync)
+    }
+
+    pub(super) fn is_behind(&self) -> bool {
+        self.timeline.as_ref().is_some_and(Timeline::is_behind)
     }
 
     fn has_joined(&self) -> bool {
@@ -171,8 +200,9 @@ impl Checker {
             Received::Joined(group, listed) => self.others_joined(&group, listed.first()),
             Received::Left(group, listed) => self.others_left(&group, listed.first()),
             Received::DeletedMessage(seq) => {
-                let deleted_at = store.message(&self.room, seq).deleted_at;
-                assert!(deleted_at.is_some(), "{seq} is not deleted");
+                let is_deletion =
+                    |change: &u64| matches!(store.event(&self.room, *change), Some(Logged::Deletion { .. }));
+                assert!(store.changes(&self.room, seq).iter().any(is_deletion), "{seq} is not deleted");
                 self.listed_message(seq, store);
             }
             Received::Frame(ServerFrame::Joined(joined)) if self.has_joined() => self.resynced(joined, store),
@@ -219,7 +249,7 @@ impl Checker {
     fn joined(&mut self, joined: Joined, store: &HeldHistory) {
         assert!(!self.receives_lists && joined.room == self.room);
         assert!((self.start.delivered..=self.start.stored).contains(&joined.seq), "{}", joined.seq);
-        self.timeline = Some(Timeline::new(&joined, &self.start.wanted, store));
+        self.timeline = Some(Timeline::new(&joined, self.own.user.clone(), &self.start.wanted, store));
         let view: BTreeSet<_> = joined.members.into_iter().map(Present::from).collect();
         assert!(view.len() as u64 == joined.member_count || view.len() == PAGE_MEMBERS_DEFAULT);
         assert!(view.contains(&self.own) || view.len() == PAGE_MEMBERS_DEFAULT);
@@ -258,7 +288,7 @@ impl Checker {
 
     fn message(&mut self, message: &MessageFrame, store: &HeldHistory) {
         assert_eq!(message.room, self.room);
-        assert_message(message, store);
+        assert_message(message, self.receives_lists, store);
         self.assert_answered(message.seq, store);
         if self.receives_lists {
             self.listed_message(message.seq, store);
@@ -281,27 +311,40 @@ impl Checker {
     fn frame(&mut self, frame: ServerFrame, store: &HeldHistory) {
         match frame {
             ServerFrame::Message(message) => self.message(&message, store),
+            ServerFrame::Edited(edited) => self.timeline_mut().edited(&edited, store),
+            ServerFrame::Reactions(reactions) => self.timeline_mut().reacted(&reactions, store),
+            ServerFrame::RoomChanged(changed) => self.timeline_mut().room_changed(&changed, store),
             ServerFrame::Deleted(deleted) => self.timeline_mut().deleted(&deleted, store),
             ServerFrame::Sync(sync) => {
                 let messages = self.timeline_mut().synced(&sync, store);
                 messages.into_iter().for_each(|seq| self.assert_answered(seq, store));
             }
-            ServerFrame::Ack(ack) => {
-                let Some(Request::Send { id, body, .. }) = self.replied(ack.reference) else {
-                    panic!("an ack without a request")
+            ServerFrame::Ack(ack) => self.ack(ack, store),
+            ServerFrame::Error(error) => {
+                let is_expected = match self.replied(error.reference) {
+                    Some(Request::Send { reply_to, .. }) => match error.code {
+                        ErrorCode::NotFound => reply_to.is_some(),
+                        code => matches!(
+                            code,
+                            ErrorCode::IdReused | ErrorCode::StoreUnavailable | ErrorCode::Forbidden
+                        ),
+                    },
+                    Some(Request::Edit { .. }) => matches!(
+                        error.code,
+                        ErrorCode::IdReused
+                            | ErrorCode::StoreUnavailable
+                            | ErrorCode::Forbidden
+                            | ErrorCode::NotFound
+                    ),
+                    Some(Request::React { .. }) => matches!(
+                        error.code,
+                        ErrorCode::StoreUnavailable | ErrorCode::Forbidden | ErrorCode::NotFound
+                    ),
+                    Some(Request::Refuse) => error.code == ErrorCode::BadJson,
+                    _ => false,
                 };
-                let (seq, own_id) = ack.seq.zip(ack.id).expect("the ack of a message");
-                let stored = store.message(&self.room, seq).message;
-                assert_eq!((&stored.user, &stored.id, &stored.body), (&self.own.user, &own_id, &body));
-                assert!(id.is_none_or(|id| id == own_id) && ack.room == self.room && ack.stored);
+                assert!(is_expected, "{:?} {}", error.code, error.message);
             }
-            ServerFrame::Error(error) => match self.replied(error.reference) {
-                Some(Request::Send { .. }) => {
-                    assert!(matches!(error.code, ErrorCode::IdReused | ErrorCode::StoreUnavailable));
-                }
-                Some(Request::Refuse) => assert_eq!(error.code, ErrorCode::BadJson),
-                _ => panic!("an error without a request"),
-            },
             ServerFrame::Presence(presence) => self.presence(presence),
             ServerFrame::History(page) => self.history(page, store),
             ServerFrame::Members(page) => self.members(page),
@@ -312,14 +355,42 @@ impl Checker {
             ServerFrame::Left(left) => {
                 assert_eq!(left.room, self.room);
                 self.has_left = true;
-                let is_send = |request: &Request| matches!(request, Request::Send { .. });
                 let may_be_unacked = self.receives_lists || self.is_name_taken;
                 assert!(
-                    may_be_unacked || !self.pending.values().any(is_send),
+                    may_be_unacked || !self.pending.values().any(Request::is_stored),
                     "it leaves after its messages"
                 );
             }
             other => panic!("{other:?}"),
+        }
+    }
+
+    fn ack(&mut self, ack: Ack, store: &HeldHistory) {
+        let request = self.replied(ack.reference);
+        assert!(ack.room == self.room && ack.stored);
+        let event = ack.seq.and_then(|seq| store.event(&self.room, seq));
+        assert_eq!(event.is_some(), ack.seq.is_some(), "it is stored");
+        match (request, event) {
+            (Some(Request::Send { id, body, reply_to, .. }), Some(Logged::Message(stored))) => {
+                let stored = stored.message;
+                let own_id = ack.id.expect("the ack of a message");
+                assert_eq!((&stored.user, &stored.id, &stored.body), (&self.own.user, &own_id, &body));
+                assert!(id.is_none_or(|id| id == own_id) && stored.reply_to() == reply_to);
+            }
+            (
+                Some(Request::Edit { target, body }),
+                Some(Logged::Edit { target: stored, authors, body: text }),
+            ) => {
+                assert_eq!((target, &body), (stored, &text));
+                assert!(authors.contains(&self.own.user));
+            }
+            (
+                Some(Request::React { target, emoji, is_added }),
+                Some(Logged::Reaction { target: stored, emoji: of, user, is_added: is }),
+            ) => assert_eq!((target, &emoji, &self.own.user, is_added), (stored, &of, &user, is)),
+            // nothing was changed
+            (Some(Request::Edit { .. } | Request::React { .. }), None) => {}
+            (_, event) => panic!("an ack without a request, for {event:?}"),
         }
     }
 
@@ -359,18 +430,20 @@ impl Checker {
         let HistoryPage { first, last, messages, more, .. } = answer;
         self.timeline_mut().page(first, last, &messages, store);
         let newest = self.cursor().unwrap_or_default();
+        let reach = self.timeline_mut().reach(store);
         let count = |first, last| store.messages(&self.room, first, last).len();
         // how many messages are surely missing in the requested direction, and how many may be
         let (limit, required, allowed) = match page {
             Page::After { seq, limit } => {
-                assert_eq!(first, seq.min(newest).saturating_add(1));
+                let expected = seq.min(newest).saturating_add(1)..=seq.min(reach).saturating_add(1);
+                assert!(expected.contains(&first), "{first} after {seq} of {newest}");
                 // what was sent after the page was read has arrived with the live stream
                 assert!(more || last >= delivered.min(newest), "{last} is before {delivered}");
                 (limit, count(last + 1, delivered), count(last + 1, store.newest(&self.room)))
             }
             Page::Before { seq, limit } => {
                 let last_of = |newest: u64| seq.min(newest + 1).saturating_sub(1);
-                assert!((last_of(delivered)..=last_of(newest)).contains(&last), "{last} of {newest}");
+                assert!((last_of(delivered)..=last_of(reach)).contains(&last), "{last} of {newest}");
                 assert!(more || first == 1, "{first} is not the oldest number");
                 (limit, count(1, first - 1), count(1, first - 1))
             }

@@ -130,6 +130,39 @@ pub(super) enum Command {
         failing: u8,
         stored: u8,
     },
+    /// Replaces the text of the message whose number is `back` before that of the newest event.
+    Edit {
+        who: u8,
+        back: i64,
+        id: Option<u8>,
+        body: u8,
+    },
+    /// Replies to that message.
+    Reply {
+        who: u8,
+        back: i64,
+        id: Option<u8>,
+        body: u8,
+    },
+    /// Puts an emoji on that message, or removes it.
+    React {
+        who: u8,
+        back: i64,
+        emoji: u8,
+        is_added: bool,
+    },
+    /// Everyone in the room puts an emoji on that message, or removes it.
+    ReactAll {
+        room: u8,
+        back: i64,
+        emoji: u8,
+        is_added: bool,
+    },
+    /// Changes who may post, in a task of its own: everyone, or moderators, of whom there are none.
+    Configure {
+        room: u8,
+        is_open: bool,
+    },
     /// Yields to the runtime once.
     Yield,
     /// Runs everything that does not need time to pass.
@@ -171,6 +204,17 @@ impl<'a> Commands<'a> {
 
     fn seq(&mut self) -> Option<u64> {
         self.byte().map(|byte| if byte == u8::MAX { u64::MAX } else { u64::from(byte) })
+    }
+
+    /// A number that is this much before the newest one.
+    fn back(&mut self) -> Option<i64> {
+        Some(i64::from(self.byte()? % 32) - 1)
+    }
+
+    /// A message's number as [`back`](Self::back), which of few emoji, and whether it is added.
+    fn reaction(&mut self) -> Option<(i64, u8, bool)> {
+        let (back, byte) = (self.back()?, self.byte()?);
+        Some((back, byte % 3, byte < 160))
     }
 
     fn size(&mut self) -> Option<usize> {
@@ -234,7 +278,28 @@ impl Iterator for Commands<'_> {
             30 => Command::Wait,
             // later commands are here, so that the others keep their bytes
             _ => match self.byte()? {
-                0..64 => Command::Yield,
+                0..16 => Command::Yield,
+                16..32 => {
+                    let (who, (back, emoji, is_added)) = (self.byte()?, self.reaction()?);
+                    Command::React { who, back, emoji, is_added }
+                }
+                byte @ 32..52 => {
+                    let (who, back, id) = (self.byte()?, self.back()?, self.byte()?);
+                    let (id, body) = ((id >= 64).then_some(id % 8), self.byte()?);
+                    if byte < 44 {
+                        Command::Edit { who, back, id, body }
+                    } else {
+                        Command::Reply { who, back, id, body }
+                    }
+                }
+                52..58 => {
+                    let (room, (back, emoji, is_added)) = (self.byte()?, self.reaction()?);
+                    Command::ReactAll { room, back, emoji, is_added }
+                }
+                58..64 => {
+                    let byte = self.byte()?;
+                    Command::Configure { room: byte / 2, is_open: byte % 2 == 0 }
+                }
                 64..144 => {
                     let (room, back) = (self.byte()?, i64::from(self.byte()?) - 8);
                     Command::Delete { room, back, count: self.byte()? }

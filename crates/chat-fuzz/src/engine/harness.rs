@@ -4,16 +4,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_history::Page;
+use chat_history::{HistoryError, Page};
 use chat_presence::{MemoryPresence, NodeId};
 use chat_protocol::v2::NoticeLevel;
 use chat_protocol::{Identity, Reference, RoomName, Username};
 use chat_rooms::BacklogBudget;
 use chat_rooms::{EncodingId, Engine, MembersQuery};
+use futures::FutureExt;
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::checker::Present;
-use super::command::{Command, ReaderKind};
+use super::command::{Command, ReaderKind, StartAt};
 use super::participant::Participant;
 use super::reader::LineEncoding;
 use super::requests::Deletions;
@@ -35,6 +37,8 @@ pub(super) struct Harness {
     /// Participants that left or were removed.
     pub(super) former: Vec<Participant>,
     pub(super) deletions: Deletions,
+    /// The changes of settings that are in progress.
+    pub(super) changes: Vec<JoinHandle<Result<bool, HistoryError>>>,
     /// A counter for unique references and names.
     pub(super) count: u64,
     pub(super) is_closed: bool,
@@ -50,8 +54,8 @@ impl Harness {
         let engine = builder.start().await.expect("memory answers");
         let budget = Arc::new(BacklogBudget::new(usize::MAX / 4));
         let (present, former, deletions) = (Vec::new(), Vec::new(), Deletions::default());
-        let (count, is_closed) = (0, false);
-        Self { engine, store, encoding, budget, present, former, deletions, count, is_closed }
+        let (changes, count, is_closed) = (Vec::new(), 0, false);
+        Self { engine, store, encoding, budget, present, former, deletions, changes, count, is_closed }
     }
 
     pub(super) async fn execute(&mut self, command: Command) {
@@ -65,11 +69,12 @@ impl Harness {
             Command::Admit { room, user } => drop(self.admit(&room_name(room), &identity(user)).await),
             Command::JoinMany { room, count } => self.join_many(&room_name(room), count).await,
             Command::Leave { who, with_notice } => self.leave(who, with_notice),
-            Command::Send { who, id, body } => self.send(who, id, body).await,
+            Command::Send { who, id, body } => self.send(who, id, body, None).await,
             Command::Read { who, amount } => {
                 if let Some(participant) = pick(&mut self.present, who) {
                     participant.read(amount, &self.store);
                 }
+                self.catch_up().await;
             }
             Command::Before { who, seq, limit } => self.history(who, Page::Before { seq, limit }).await,
             Command::After { who, seq, limit } => self.history(who, Page::After { seq, limit }).await,
@@ -97,6 +102,13 @@ impl Harness {
             Command::Resync { who, from, history } => self.resync(who, from, history).await,
             Command::FailFalsely { count } => self.store.fail_falsely(count.into()),
             Command::AnswerLate { failing, stored } => self.store.answer_late(failing.into(), stored.into()),
+            Command::Edit { who, back, id, body } => self.edit(who, back, id, body).await,
+            Command::Reply { who, back, id, body } => self.send(who, id, body, Some(back)).await,
+            Command::React { who, back, emoji, is_added } => self.react(who, back, emoji, is_added).await,
+            Command::ReactAll { room, back, emoji, is_added } => {
+                self.react_all(&room_name(room), back, emoji, is_added).await;
+            }
+            Command::Configure { room, is_open } => self.configure(room_name(room), is_open),
             Command::Yield => tokio::task::yield_now().await,
             Command::Settle => self.settle().await,
             Command::Wait => self.wait().await,
@@ -107,6 +119,15 @@ impl Harness {
                     .iter_mut()
                     .chain(&mut self.former)
                     .for_each(|participant| participant.checker.close());
+            }
+        }
+    }
+
+    /// Has all members resync that have to.
+    async fn catch_up(&mut self) {
+        for index in 0..self.present.len() {
+            if self.present[index].checker.has_to_resync() {
+                self.resync(u8::try_from(index).unwrap_or_default(), StartAt::Now, 0).await;
             }
         }
     }
@@ -186,13 +207,23 @@ impl Harness {
                 .iter_mut()
                 .chain(&mut self.former)
                 .for_each(|participant| participant.read(usize::MAX, &self.store));
+            self.catch_up().await;
         }
         self.wait().await;
         assert!(
             !ROOMS.map(room_name).iter().any(|room| self.store.is_in_doubt(room)),
             "it waits long enough"
         );
+        assert!(!self.store.has_held_appends(), "what was handed back is appended again");
+        let is_whole =
+            |participant: &&Participant| participant.has_read_all() && !participant.may_be_disconnected();
+        let mut whole = self.present.iter().filter(is_whole);
+        assert!(!whole.any(|participant| participant.checker.is_behind()), "a resync is answered");
         std::mem::take(&mut self.deletions).assert_ended(&self.store);
+        for change in std::mem::take(&mut self.changes) {
+            // failures are those of the store
+            let _ = change.now_or_never().expect("it has ended").expect("it does not panic");
+        }
         self.former.iter().for_each(Participant::assert_ended);
         let rooms: BTreeSet<_> = self.present.iter().map(|participant| participant.room.clone()).collect();
         assert_eq!(self.engine.room_count(), rooms.len(), "a room exists while it has members");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chat_history::{
     AppendError, Changed, Durability, Extent, HistoryError, HistoryStore, MemoryHistory, Messages, NewEvent,
-    OnAppended, Own, Page, Retention, StoredSettings, delegate_history,
+    OnAppended, Own, Page, Permission, Retention, StoredSettings, delegate_history,
 };
 use chat_protocol::{RoomName, UserId};
 use futures::future::{BoxFuture, FutureExt};
@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
-use super::log::{RoomLog, Stored};
+use super::log::{Changes, Logged, RoomLog, State as MessageState, Stored};
 
 /// A room asks the store well within this time what has become of an append that failed.
 const DOUBT: Duration = Duration::from_secs(1);
@@ -37,6 +37,8 @@ pub(super) struct HeldHistory {
 struct State {
     is_holding: bool,
     held: VecDeque<Held>,
+    /// Events that the store has handed back, because the policy has changed, with their numbers.
+    returned: Vec<(NewEvent, u64)>,
     /// How many of the held appends fail falsely, and how many are stored then, before the next
     /// read is answered.
     before_answer: (usize, usize),
@@ -100,7 +102,8 @@ impl HeldHistory {
     }
 
     pub(super) fn has_held_appends(&self) -> bool {
-        !self.state.lock().held.is_empty()
+        let state = self.state.lock();
+        !state.held.is_empty() || !state.returned.is_empty()
     }
 
     /// The number of messages that were appended.
@@ -145,9 +148,41 @@ impl HeldHistory {
         found.unwrap_or_else(|| panic!("{seq} is not a message of {room}"))
     }
 
-    /// The numbers of the messages deleted by the event with this number.
-    pub(super) fn targets(&self, room: &RoomName, seq: u64) -> Option<Vec<u64>> {
-        self.with_log(room, |log| log.targets(seq).map(<[u64]>::to_vec))
+    /// The event with this number.
+    pub(super) fn event(&self, room: &RoomName, seq: u64) -> Option<Logged> {
+        self.with_log(room, |log| log.event(seq).cloned())
+    }
+
+    /// The state of a message after the event with the number `at`, for a user.
+    pub(super) fn message_state(
+        &self,
+        room: &RoomName,
+        seq: u64,
+        at: u64,
+        user: &UserId,
+    ) -> Option<MessageState> {
+        self.with_log(room, |log| log.state(seq, at, Some(user)))
+    }
+
+    /// The numbers of the events that have changed a message.
+    pub(super) fn changes(&self, room: &RoomName, seq: u64) -> Vec<u64> {
+        self.with_log(room, |log| log.changes(seq).to_vec())
+    }
+
+    /// Whether all events from `first` to `last` are reactions.
+    pub(super) fn are_reactions(&self, room: &RoomName, first: u64, last: u64) -> bool {
+        self.with_log(room, |log| log.are_reactions(first, last))
+    }
+
+    /// What the reactions from `first` to `last` on this message have changed.
+    pub(super) fn reactions(&self, room: &RoomName, first: u64, last: u64, message: u64) -> Option<Changes> {
+        self.with_log(room, |log| log.reactions(first, last, message))
+    }
+
+    /// Whether messages that were posted from `first` to `last`, or changed from `first` on, had
+    /// reactions.
+    pub(super) fn had_reactions(&self, room: &RoomName, first: u64, last: u64) -> bool {
+        self.with_log(room, |log| log.had_reactions(first, last))
     }
 
     /// The numbers of the messages from `first` to `last`.
@@ -155,11 +190,11 @@ impl HeldHistory {
         self.with_log(room, |log| (first..=last).filter(|seq| log.message(*seq).is_some()).collect())
     }
 
-    /// The messages before `first` that the events after `after` have deleted, with the numbers of
-    /// these events.
+    /// The messages before `first` that the events after `after` have changed, with the numbers of
+    /// the first of these events.
     pub(super) fn changed(&self, room: &RoomName, first: u64, after: u64) -> Vec<(u64, u64)> {
         self.with_log(room, |log| {
-            let changed = |seq| Some((seq, log.message(seq)?.deleted_at.filter(|deleted| *deleted > after)?));
+            let changed = |seq| Some((seq, *log.changes(seq).iter().find(|change| **change > after)?));
             (1..first).filter_map(changed).collect()
         })
     }
@@ -190,12 +225,15 @@ impl HeldHistory {
         let recording: OnAppended = Box::new(move |outcome| {
             {
                 let mut state = state.lock();
-                let State { logs, faults, .. } = &mut *state;
+                let State { logs, faults, returned, .. } = &mut *state;
                 let log = logs.entry(new.room().clone()).or_default();
                 if fails {
                     log.doubtful_until = Some(Instant::now() + DOUBT);
                 }
                 let fault = log.record(&new, number, fails, &outcome);
+                if let (Err(AppendError::PolicyChanged(event)), false) = (&outcome, fails) {
+                    returned.push(((**event).clone(), number));
+                }
                 faults.extend(fault.map(|()| format!("{new:?} became {outcome:?}")));
             }
             on_appended(if fails { failure() } else { outcome });
@@ -216,6 +254,30 @@ impl HeldHistory {
     }
 }
 
+/// Whether this is an event that was handed back, after another check.
+fn is_again(event: &NewEvent, returned: &NewEvent) -> bool {
+    let (mut event, mut returned) = (event.clone(), returned.clone());
+    take_permission(&mut event) != take_permission(&mut returned) && event == returned
+}
+
+fn take_permission(event: &mut NewEvent) -> Option<Permission> {
+    match event {
+        NewEvent::Message(message) => message.permission.take(),
+        NewEvent::Edit(edit) => edit.permission.take(),
+        NewEvent::Reaction(reaction) => reaction.permission.take(),
+        NewEvent::Deletion(_) | NewEvent::RoomChange(_) => None,
+    }
+}
+
+/// About how much an event adds to the size of a list, in bytes.
+fn size(event: &NewEvent) -> usize {
+    256 + match event {
+        NewEvent::Message(message) => message.body.len(),
+        NewEvent::Edit(edit) => edit.body.len(),
+        NewEvent::Deletion(_) | NewEvent::Reaction(_) | NewEvent::RoomChange(_) => 0,
+    }
+}
+
 impl fmt::Debug for HeldHistory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} held", self.state.lock().held.len())
@@ -229,11 +291,18 @@ impl HistoryStore for HeldHistory {
 
     fn append(&self, event: NewEvent, on_appended: OnAppended) {
         let mut state = self.state.lock();
-        let number = state.sent;
-        if let NewEvent::Message(message) = &event {
-            state.sent += 1;
-            state.bytes += message.body.len() + 256;
-        }
+        let same = |(returned, _): &(NewEvent, u64)| is_again(&event, returned);
+        let returned = state.returned.iter().position(same);
+        let number = match returned {
+            // it is appended again
+            Some(index) => state.returned.remove(index).1,
+            None => {
+                state.bytes += size(&event);
+                let number = state.sent;
+                state.sent += u64::from(matches!(event, NewEvent::Message(_)));
+                number
+            }
+        };
         // in order, after the appends that are held already
         if state.is_holding || !state.held.is_empty() {
             state.held.push_back((event, number, on_appended));

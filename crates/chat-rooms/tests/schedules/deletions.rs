@@ -1,11 +1,15 @@
-//! Messages are edited and deleted, and settings are changed, while members send, join and resync,
-//! with a store that fails.
+//! Messages are edited and deleted, users react to them, and settings are changed, while members
+//! send, reply, join and resync, with a store that fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chat_protocol::{DeletedBy, Event, MayPost, Message, RoomSettings, Since};
-use chat_rooms::{Edit, Engine, Membership, Resync};
+use chat_history::{Mentions, MessageContext, Page};
+use chat_protocol::{
+    DeletedBy, Edit as Edited, Emoji, Event, Identity, MayPost, Message, OwnReactions, Reacted, Reaction,
+    Reactor, RoomSettings, Since, UserId,
+};
+use chat_rooms::{Edit, Engine, HistoryQuery, Membership, Outgoing, React, Resync};
 use shuttle::future::{block_on, spawn, yield_now};
 use shuttle::rand::{Rng, thread_rng};
 
@@ -18,6 +22,8 @@ use crate::store::{Faults, Presence, Store, engine};
 struct View {
     cursor: u64,
     messages: BTreeMap<u64, Arc<Message>>,
+    /// The reactions of its user.
+    mine: BTreeMap<u64, BTreeSet<Emoji>>,
     settings: Arc<RoomSettings>,
     /// Whether the settings are those at the cursor, and not newer ones.
     has_exact_settings: bool,
@@ -27,18 +33,19 @@ struct View {
 
 impl View {
     /// Applies all events, and checks that each continues the one before.
-    fn of(events: &[Arc<Event>]) -> Self {
+    fn of(events: &[Arc<Event>], user: &UserId) -> Self {
         let mut view = Self::default();
-        events.iter().for_each(|event| view.apply(event));
+        events.iter().for_each(|event| view.apply(event, user));
         view
     }
 
-    fn apply(&mut self, event: &Event) {
+    fn apply(&mut self, event: &Event, user: &UserId) {
         match event {
             Event::Joined(joined) => {
                 assert!(joined.seq >= self.cursor, "{} after {}", joined.seq, self.cursor);
                 if joined.changed.is_none() {
                     self.messages.clear();
+                    self.mine.clear();
                 }
                 (self.cursor, self.is_behind) = (joined.seq, false);
                 (self.settings, self.has_exact_settings) = (Arc::clone(&joined.settings), false);
@@ -47,8 +54,9 @@ impl View {
                     .iter()
                     .flatten()
                     .chain(&joined.messages)
-                    .for_each(|message| self.hold(message));
+                    .for_each(|message| self.hold(message, &joined.mine));
             }
+            Event::History(page) => page.messages.iter().for_each(|message| self.hold(message, &page.mine)),
             Event::Message { message, .. } => {
                 // they are all of guests
                 let forbids = self.has_exact_settings && self.settings.post != MayPost::Everyone;
@@ -62,11 +70,15 @@ impl View {
                 self.step(change.seq, change.seq, []);
                 (self.settings, self.has_exact_settings) = (Arc::new(change.settings.clone()), true);
             }
-            Event::Edited(edit) => self.step(edit.seq, edit.seq, [&edit.message]),
+            Event::Edited(edit) => self.edit(edit),
+            Event::Reacted(reacted) => self.react(reacted, user),
             Event::Deleted(deletion) => self.step(deletion.seq, deletion.seq, &deletion.messages),
             Event::Sync(range) => match &range.outcome {
                 Some(outcome) => {
-                    self.step(range.first_seq, range.seq, outcome.messages.iter().chain(&outcome.changed));
+                    // which of the reactions are its own, the client could not know
+                    let all = || outcome.messages.iter().chain(&outcome.changed);
+                    assert!(all().all(|message| reactions(message).is_empty()), "{outcome:?}");
+                    self.step(range.first_seq, range.seq, all());
                     if let Some(settings) = range.settings.clone().filter(|_| !self.is_behind) {
                         (self.settings, self.has_exact_settings) = (settings, false);
                     }
@@ -83,23 +95,94 @@ impl View {
         }
         assert_eq!(first, self.cursor + 1, "no event is missing, and none is repeated");
         self.cursor = last;
-        messages.into_iter().for_each(|message| self.hold(message));
+        messages.into_iter().for_each(|message| self.hold(message, &OwnReactions::new()));
+    }
+
+    /// An edit concerns the text only.
+    fn edit(&mut self, Edited { seq, message, .. }: &Edited) {
+        self.step(*seq, *seq, []);
+        let Some(held) = self.messages.get_mut(&message.seq).filter(|held| held.changed_seq < Some(*seq))
+        else {
+            return;
+        };
+        let text = message.text().unwrap();
+        let (body, mentions) = (Arc::clone(&text.body), text.mentions.clone());
+        *held = Arc::new(held.edited(body, mentions, text.edited_at.unwrap(), *seq).unwrap());
+    }
+
+    /// Reactions may have been in a list before they were merged.
+    fn react(&mut self, event: &Reacted, user: &UserId) {
+        assert!(event.first_seq <= event.seq && event.users() <= Reacted::MAX_USERS);
+        if self.is_behind || event.seq <= self.cursor {
+            return;
+        }
+        assert!(event.first_seq <= self.cursor + 1, "no event is missing");
+        self.cursor = event.seq;
+        let held = self.messages.get_mut(&event.target);
+        let Some(held) = held.filter(|held| held.changed_seq < Some(event.seq)) else { return };
+        let mut counts: BTreeMap<_, _> = reactions(held).into_iter().collect();
+        for change in &event.changes {
+            counts.insert(change.emoji.clone(), change.count);
+            let has_user = |reactors: &[Reactor]| reactors.iter().any(|reactor| reactor.user == *user);
+            let mine = self.mine.entry(event.target).or_default();
+            if has_user(&change.added) {
+                mine.insert(change.emoji.clone());
+            } else if has_user(&change.removed) {
+                mine.remove(&change.emoji);
+            }
+        }
+        counts.retain(|_, count| *count > 0);
+        let counts = counts.into_iter().map(|(emoji, count)| Reaction::new(emoji, count, Vec::new()));
+        *held = Arc::new(held.reacted(counts.collect(), event.seq).unwrap());
     }
 
     /// A list may be ahead of its place in the stream, so the next one may be older. None is older
     /// than its place.
-    fn hold(&mut self, message: &Arc<Message>) {
+    fn hold(&mut self, message: &Arc<Message>, own: &OwnReactions) {
         match self.messages.get(&message.seq) {
             Some(held) if held.changed_seq > message.changed_seq => {
                 assert!(held.changed_seq > Some(self.cursor), "{message:?} after {held:?}");
             }
-            _ => drop(self.messages.insert(message.seq, Arc::clone(message))),
+            _ => {
+                self.messages.insert(message.seq, Arc::clone(message));
+                let own = own.get(&message.seq).into_iter().flatten().cloned();
+                self.mine.insert(message.seq, own.collect());
+            }
         }
     }
+
+    /// Checks that these are the stored messages and reactions.
+    fn assert_stored(&self, store: &Store, user: &UserId) {
+        let held: Vec<_> = self.messages.values().map(|message| counted(message)).collect();
+        let stored: Vec<_> = store.all(&room()).iter().map(|message| counted(message)).collect();
+        assert_eq!(held, stored);
+        let mine = self.mine.iter().filter(|(_, emoji)| !emoji.is_empty());
+        let own = store.own(&room(), user);
+        let own: BTreeMap<_, BTreeSet<_>> =
+            own.into_iter().map(|(seq, emoji)| (seq, emoji.into_iter().collect())).collect();
+        assert_eq!(mine.collect::<Vec<_>>(), own.iter().collect::<Vec<_>>(), "the reactions of {user:?}");
+    }
+}
+
+/// The emoji on a message, in order, with their counts.
+fn reactions(message: &Message) -> Vec<(Emoji, u64)> {
+    let reactions = message.text().map(|text| text.reactions()).unwrap_or_default();
+    let mut counts: Vec<_> =
+        reactions.iter().map(|reaction| (reaction.emoji.clone(), reaction.count)).collect();
+    counts.sort();
+    counts
+}
+
+/// A message without reactions, and the counts. The names are a sample.
+fn counted(message: &Message) -> (Message, Vec<(Emoji, u64)>) {
+    let mut plain = message.clone();
+    let _ = plain.set_reactions(Vec::new());
+    (plain, reactions(message))
 }
 
 /// A session that follows the room.
 struct Reader {
+    user: Identity,
     member: Membership,
     log: Arc<Log>,
     /// What earlier sessions of the same client received.
@@ -109,13 +192,32 @@ struct Reader {
 impl Reader {
     /// Joins, and receives all messages.
     async fn join(engine: &Engine, name: &str) -> Self {
-        let log = Log::new(usize::MAX);
-        let member = join_as(engine, &guest(name), &log, Some(0)).await;
-        Self { member, log, earlier: Vec::new() }
+        let (user, log) = (guest(name), Log::new(usize::MAX));
+        let member = join_as(engine, &user, &log, Some(0)).await;
+        Self { user, member, log, earlier: Vec::new() }
     }
 
     fn view(&self) -> View {
-        View::of(&[&self.earlier[..], &self.log.events()].concat())
+        View::of(&[&self.earlier[..], &self.log.events()].concat(), self.user.id())
+    }
+
+    /// Puts an emoji on one of the first messages, or removes it.
+    async fn react(&self) {
+        let (target, emoji) = (thread_rng().gen_range(1..4), emoji(thread_rng().gen_range(0..2)));
+        let react = if thread_rng().gen_bool(0.7) { React::add } else { React::remove }(target, emoji);
+        self.member.submit_react(react).await.unwrap();
+    }
+
+    /// Reads a page, and checks it against the store: nothing happens any more.
+    async fn read(&self, store: &Store) {
+        let query = HistoryQuery::new(Page::Before { seq: u64::MAX, limit: 100 });
+        // reads may fail
+        while self.member.history(query.clone()).await.is_err() {}
+        let is_page = |event: &Arc<Event>| matches!(**event, Event::History(_));
+        self.log.until(|events| events.iter().any(is_page)).await;
+        let events = self.log.events();
+        let pages: Vec<_> = events.into_iter().filter(is_page).collect();
+        View::of(&pages, self.user.id()).assert_stored(store, self.user.id());
     }
 
     async fn resync(&self, engine: &Engine) {
@@ -137,7 +239,7 @@ impl Reader {
             let view = self.view();
             if !view.is_behind {
                 assert_eq!(view.settings, store.stored_settings(&room()));
-                assert_eq!(view.messages.into_values().collect::<Vec<_>>(), store.all(&room()));
+                view.assert_stored(store, self.user.id());
                 return;
             }
             self.resync(engine).await;
@@ -145,10 +247,21 @@ impl Reader {
     }
 }
 
-/// Sends messages, and edits one of the first messages, which may be of another user.
+fn emoji(number: usize) -> Emoji {
+    Emoji::parse([":+1:", ":tada:"][number]).unwrap()
+}
+
+/// Sends messages, and edits one of the first messages, which may be of another user. Puts emoji on
+/// them, and replies to them.
 async fn sends(reader: Reader, name: &'static str) -> Reader {
     for number in 0..3 {
-        reader.member.submit(outgoing(&format!("{name}.{number}"))).await.unwrap();
+        let replies_to = (number == 2).then(|| thread_rng().gen_range(1..4));
+        let context = MessageContext::new(replies_to, Mentions::default());
+        let message = Outgoing { context, ..outgoing(&format!("{name}.{number}")) };
+        reader.member.submit(message).await.unwrap();
+        for _ in 0..thread_rng().gen_range(0..3) {
+            reader.react().await;
+        }
         let target = thread_rng().gen_range(1..4);
         reader.member.submit_edit(Edit::new(target, format!("{name}.{number} edited"))).await.unwrap();
     }
@@ -184,9 +297,10 @@ async fn comes_and_goes(engine: Engine) -> Reader {
     drop(member);
     let earlier = log.events();
     let log = Log::new(usize::MAX);
-    let member = join_as(&engine, &user, &log, Some(View::of(&earlier).cursor)).await;
-    let reader = Reader { member, log, earlier };
+    let member = join_as(&engine, &user, &log, Some(View::of(&earlier, user.id()).cursor)).await;
+    let reader = Reader { user, member, log, earlier };
     for _ in 0..2 {
+        reader.react().await;
         reader.resync(&engine).await;
     }
     reader
@@ -233,6 +347,7 @@ fn everyone_sees_the_room_as_it_is_stored() {
             assert!(deleted.iter().all(|seq| at(*seq).unwrap().text().is_none()), "{deleted:?}");
             for reader in &readers {
                 reader.catch_up(&engine, &store).await;
+                reader.read(&store).await;
                 assert!(
                     acks(&reader.log.events())
                         .iter()

@@ -7,7 +7,7 @@ use chat_history::{
     NewEvent, OnAppended, Own, Page, Retention, StoredSettings, delegate_history,
 };
 use chat_presence::{Holder, JoinError, MemoryPresence, NewPresence, NodeId, PresenceStore, StoreError};
-use chat_protocol::{Member, MemberId, Message, RoomName, RoomSettings, UserId, Username};
+use chat_protocol::{Member, MemberId, Message, OwnReactions, RoomName, RoomSettings, UserId, Username};
 use chat_rooms::Engine;
 use futures::future::{BoxFuture, FutureExt};
 use parking_lot::Mutex;
@@ -99,6 +99,13 @@ impl Store {
         let page = Page::After { seq: 0, limit: usize::MAX };
         let read = self.inner.page(room.clone(), page, Retention::default());
         read.now_or_never().unwrap().unwrap().messages
+    }
+
+    /// The reactions of a user in a room.
+    pub(crate) fn own(&self, room: &RoomName, user: &UserId) -> OwnReactions {
+        let targets = (1..=self.newest(room)).collect();
+        let read = self.inner.own_reactions(room.clone(), targets, vec![user.clone()]);
+        read.now_or_never().unwrap().unwrap().reactions
     }
 
     /// The settings of a room.

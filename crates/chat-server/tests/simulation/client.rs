@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::v2::{
-    Ack, ClientFrame, Command, Delete, Edit, ErrorCode, Hello, History, Join, MessageFrame, SUBPROTOCOL,
-    Send, ServerFrame,
+    Ack, ClientFrame, Command, Delete, Edit, ErrorCode, Hello, History, Join, MessageFrame, React,
+    SUBPROTOCOL, Send, ServerFrame,
 };
-use chat_protocol::{Epoch, GuestToken, MessageId, RoomName, UserId, Username};
+use chat_protocol::{Emoji, Epoch, GuestToken, MessageId, Reference, RoomName, UserId, Username};
 use futures::{SinkExt, StreamExt};
 use parking_lot::Mutex;
 use rand::rngs::SmallRng;
@@ -37,6 +37,7 @@ pub(crate) struct Unacked {
     pub(crate) room: RoomName,
     pub(crate) id: MessageId,
     pub(crate) body: Arc<str>,
+    reply_to: Option<u64>,
     /// How often it was sent, and whether only on this connection.
     sent: usize,
     is_only_here: bool,
@@ -53,6 +54,30 @@ pub(crate) struct SentEdit {
     pub(crate) acked: Option<Acked>,
 }
 
+/// A reaction, and what the client knows about its outcome. Its reference is its index.
+#[derive(Debug, Clone)]
+pub(crate) struct SentReaction {
+    pub(crate) key: ReactionKey,
+    epoch: Option<Epoch>,
+    pub(crate) is_added: bool,
+    pub(crate) outcome: Option<Outcome>,
+}
+
+/// The room, the number of the message, in one epoch, and the emoji.
+pub(crate) type ReactionKey = (RoomName, u64, Emoji);
+
+/// The outcome of a reaction.
+#[derive(Debug, Clone)]
+pub(crate) enum Outcome {
+    /// It is stored, with a number unless it has changed nothing.
+    Acked { epoch: Option<Epoch>, seq: Option<u64> },
+    /// The message does not exist any more.
+    NotFound,
+}
+
+/// Few, so that users have the same ones.
+const EMOJI: [&str; 3] = ["\u{1f44d}", "\u{1f389}", "\u{2764}\u{fe0f}"];
+
 /// Where an event is stored, according to its ack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Acked {
@@ -65,7 +90,7 @@ pub(crate) struct Acked {
 /// A client of a user, across all of its connections. A user may have several clients.
 pub(crate) struct Client {
     pub(crate) username: Username,
-    guest_token: GuestToken,
+    pub(crate) guest_token: GuestToken,
     /// Whether the client competes for another user's name. Such a rival leaves when the faults
     /// end.
     pub(crate) is_rival: bool,
@@ -81,9 +106,11 @@ pub(crate) struct State {
     pub(crate) acked: BTreeMap<MessageId, Acked>,
     /// All edits.
     pub(crate) edits: BTreeMap<MessageId, SentEdit>,
+    /// All reactions, in the order of sending.
+    pub(crate) reactions: Vec<SentReaction>,
     /// The latest session, which the next one replaces.
     session: Option<String>,
-    user: Option<UserId>,
+    pub(crate) user: Option<UserId>,
     /// Whether the client has stopped sending new messages.
     is_calm: bool,
 }
@@ -108,6 +135,7 @@ impl Client {
             unacked: Vec::new(),
             acked: BTreeMap::new(),
             edits: BTreeMap::new(),
+            reactions: Vec::new(),
             session: None,
             user: None,
             is_calm: false,
@@ -165,8 +193,11 @@ async fn open_session(client: &Client, link: &Arc<Link>, address: &Address) -> R
 }
 
 async fn send_command(socket: &mut Socket, command: Command) -> Result<(), Disconnected> {
-    let frame = serde_json::to_string(&ClientFrame { reference: None, command }).unwrap();
-    Ok(socket.send(Message::text(frame)).await?)
+    send_frame(socket, ClientFrame { reference: None, command }).await
+}
+
+async fn send_frame(socket: &mut Socket, frame: ClientFrame) -> Result<(), Disconnected> {
+    Ok(socket.send(Message::text(serde_json::to_string(&frame).unwrap())).await?)
 }
 
 /// Receives the next frame; `None` if it is not a frame of the protocol.
@@ -255,7 +286,7 @@ impl Connection<'_> {
             let room: RoomName = ROOMS[index].parse().unwrap();
             let log = &state.logs[&room];
             let (is_member, resync) = (log.is_member, log.resync);
-            (room, is_member, resync, state.rng.random_range(0..40), state.is_calm)
+            (room, is_member, resync, state.rng.random_range(0..56), state.is_calm)
         };
         match action {
             _ if !is_member => self.join(room).await,
@@ -268,12 +299,17 @@ impl Connection<'_> {
             7..10 => self.read_older(room).await,
             10..14 => self.edit(room).await,
             14 => self.delete(room).await,
+            40.. => self.react(room).await,
             _ => {
                 let message = {
                     let mut state = self.client.state.lock();
                     let id = MessageId::from_random(state.rng.random());
-                    let body = "x".repeat(state.rng.random_range(0..1_500)).into();
-                    let message = Unacked { room, id, body, sent: 1, is_only_here: true };
+                    let mention = if state.rng.random_range(0..8) == 0 { "@bob " } else { "" };
+                    let rest = "x".repeat(state.rng.random_range(0..1_500));
+                    let body = format!("{mention}{rest}").into();
+                    let replies = state.rng.random_range(0..4) == 0;
+                    let reply_to = if replies { state.random_text(&room) } else { None };
+                    let message = Unacked { room, id, body, reply_to, sent: 1, is_only_here: true };
                     state.unacked.push(message.clone());
                     message
                 };
@@ -302,6 +338,42 @@ impl Connection<'_> {
         let target = self.client.state.lock().random_own(&room);
         let Some(target) = target else { return Ok(()) };
         send_command(&mut self.socket, Command::Delete(Delete { room, target })).await
+    }
+
+    /// Puts emoji on a random message, or removes them: the opposite of what the client has.
+    async fn react(&mut self, room: RoomName) -> Result<(), Disconnected> {
+        let reactions: Vec<_> = {
+            let mut state = self.client.state.lock();
+            let Some(target) = state.random_text(&room) else { return Ok(()) };
+            let count = state.rng.random_range(1..5);
+            (0..count)
+                .map(|_| {
+                    let emoji = Emoji::from_parsed(EMOJI[state.rng.random_range(0..EMOJI.len())]);
+                    let held = state.logs[&room].messages.get(&target).and_then(|held| held.text.as_ref());
+                    let reaction = held.and_then(|text| text.reactions.get(&emoji));
+                    let has = reaction.is_some_and(|reaction| reaction.is_mine);
+                    // now and then what it is already
+                    let is_added = has == (state.rng.random_range(0..4) == 0);
+                    ((room.clone(), target, emoji), is_added)
+                })
+                .collect()
+        };
+        for (key, is_added) in reactions {
+            self.send_reaction(key, is_added).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_reaction(&mut self, key: ReactionKey, is_added: bool) -> Result<(), Disconnected> {
+        let reference = {
+            let mut state = self.client.state.lock();
+            let (epoch, outcome) = (state.epoch(&key.0), None);
+            state.reactions.push(SentReaction { key: key.clone(), epoch, is_added, outcome });
+            Some((state.reactions.len() - 1).to_string().parse().unwrap())
+        };
+        let (room, target, emoji) = key;
+        let command = Command::React(React { room, target, emoji, on: is_added });
+        send_frame(&mut self.socket, ClientFrame { reference, command }).await
     }
 
     /// Leaves a room and joins it again without waiting for the reply to the leave.
@@ -339,11 +411,27 @@ impl Connection<'_> {
         for (id, SentEdit { room, target, body, .. }) in edits {
             send_command(&mut self.socket, Command::Edit(Edit { room, target, body, id: Some(id) })).await?;
         }
+        // the latest reactions without an ack: each sets a state
+        let reactions = {
+            let state = self.client.state.lock();
+            let epoch = state.epoch(room);
+            let here = state.reactions.iter().filter(|sent| sent.key.0 == *room && sent.epoch == epoch);
+            let latest: BTreeMap<_, _> =
+                here.map(|sent| (sent.key.clone(), (sent.is_added, sent.outcome.is_some()))).collect();
+            latest
+        };
+        for (key, (is_added, is_known)) in reactions {
+            if !is_known && self.client.state.lock().rng.random() {
+                self.send_reaction(key, is_added).await?;
+            }
+        }
         Ok(())
     }
 
-    async fn send(&mut self, Unacked { room, id, body, .. }: Unacked) -> Result<(), Disconnected> {
-        send_command(&mut self.socket, Command::Send(Send { room, body, reply_to: None, id: Some(id) })).await
+    async fn send(&mut self, Unacked { room, id, body, reply_to, .. }: Unacked) -> Result<(), Disconnected> {
+        let reference = Some(id.as_str().parse().unwrap());
+        let command = Command::Send(Send { room, body, reply_to, id: Some(id) });
+        send_frame(&mut self.socket, ClientFrame { reference, command }).await
     }
 
     async fn on_frame(&mut self, frame: ServerFrame) -> Result<(), Disconnected> {
@@ -362,6 +450,14 @@ impl Connection<'_> {
                 let room = edited.room.clone();
                 self.client.state.lock().log(&room).on_edited(edited);
                 self.resync_if_needed(room).await?;
+            }
+            ServerFrame::Reactions(reactions) => {
+                {
+                    let mut state = self.client.state.lock();
+                    let user = state.user.clone().unwrap();
+                    state.log(&reactions.room).on_reactions(&reactions, &user);
+                }
+                self.resync_if_needed(reactions.room).await?;
             }
             ServerFrame::Deleted(deleted) => {
                 self.client.state.lock().log(&deleted.room).on_deleted(&deleted);
@@ -384,12 +480,10 @@ impl Connection<'_> {
             }
             ServerFrame::Error(error) => match error.code {
                 ErrorCode::StoreUnavailable => self.client.state.lock().on_uncertain_outcome(),
-                // the message was deleted meanwhile, or retention has removed it; in the other
-                // cases the client retries later
-                ErrorCode::NotFound
-                | ErrorCode::UsernameTaken
-                | ErrorCode::NotInRoom
-                | ErrorCode::AlreadyInRoom => {}
+                // the message was deleted meanwhile, or retention has removed it
+                ErrorCode::NotFound => self.client.on_not_found(error.reference),
+                // the client retries later
+                ErrorCode::UsernameTaken | ErrorCode::NotInRoom | ErrorCode::AlreadyInRoom => {}
                 _ => panic!("{error:?}"),
             },
             ServerFrame::Left(_) | ServerFrame::Pong { .. } | ServerFrame::Bye(_) => {}
@@ -415,6 +509,19 @@ impl State {
         (!own.is_empty()).then(|| own[self.rng.random_range(0..own.len())])
     }
 
+    /// A message that is not deleted, as far as the client knows, mostly a new one.
+    fn random_text(&mut self, room: &RoomName) -> Option<u64> {
+        let texts = self.logs[room].texts();
+        let among = if self.rng.random_range(0..4) == 0 { texts.len() } else { texts.len().min(2) };
+        (among > 0).then(|| texts[texts.len() - 1 - self.rng.random_range(0..among)])
+    }
+
+    /// The reaction with this reference.
+    fn reaction(&mut self, reference: Option<&Reference>) -> Option<&mut SentReaction> {
+        let index: usize = reference?.as_str().parse().ok()?;
+        self.reactions.get_mut(index)
+    }
+
     /// Unacked messages may or may not be stored, so each may be delivered before its ack.
     fn on_uncertain_outcome(&mut self) {
         self.unacked.iter_mut().for_each(|message| message.is_only_here = false);
@@ -432,9 +539,29 @@ impl Client {
         state.log(&room).on_message(message);
     }
 
-    fn on_ack(&self, Ack { room, seq, id, .. }: Ack) {
+    /// A command was refused because a message does not exist any more.
+    fn on_not_found(&self, reference: Option<Reference>) {
+        let mut state = self.state.lock();
+        if let Some(reaction) = state.reaction(reference.as_ref()) {
+            reaction.outcome = Some(Outcome::NotFound);
+        } else if let Some(reference) = reference {
+            // a reply to this message cannot be sent any more
+            let is_refused =
+                |message: &Unacked| message.id.as_str() == reference.as_str() && message.reply_to.is_some();
+            state.unacked.retain(|message| !is_refused(message));
+        }
+    }
+
+    fn on_ack(&self, Ack { reference, room, seq, id, .. }: Ack) {
         let mut state = self.state.lock();
         let epoch = state.epoch(&room);
+        if id.is_none()
+            && let Some(reaction) = state.reaction(reference.as_ref())
+        {
+            assert!(reaction.outcome.is_none() && reaction.key.0 == room, "one ack");
+            reaction.outcome = Some(Outcome::Acked { epoch, seq });
+            return;
+        }
         let (Some(seq), Some(id)) = (seq, id) else {
             // of a deletion, or an edit that changes nothing
             return;

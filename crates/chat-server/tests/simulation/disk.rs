@@ -1,15 +1,16 @@
 //! A store that survives the server. Commits take time, fail before or after they are on disk, and
 //! are interrupted when the server is killed. Its history may be lost, or begin a new epoch.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chat_history::{
     AppendError, Appended, Changed, Count, Durability, Extent, HistoryError, HistoryStore, MemoryHistory,
-    Messages, NewEvent, OnAppended, Own, Page, Retention, StoredSettings,
+    Messages, NewEvent, OnAppended, Own, Page, Retention, StoredEvent, StoredSettings,
 };
-use chat_protocol::{Epoch, Message, RoomName, UserId};
+use chat_protocol::{Emoji, Epoch, Message, OwnReactions, Reactor, RoomName, UserId, Username};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
@@ -33,14 +34,58 @@ pub(crate) struct Disk {
     /// The epochs since the history was lost, of which the last one is the current one.
     epochs: Mutex<Vec<Epoch>>,
     content: Mutex<Arc<MemoryHistory>>,
+    /// The events of each room, by number, beginning at 1: what the content has to come from.
+    events: Mutex<BTreeMap<RoomName, Vec<Recorded>>>,
     pub(crate) health: Mutex<Health>,
+}
+
+/// What a stored event has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    Message,
+    Edit { target: u64 },
+    Deletion { targets: Vec<u64> },
+    Reaction { target: u64, emoji: Emoji, reactor: Reactor, is_added: bool },
+    RoomChange,
+}
+
+/// Who has put which emoji on a message, with their names.
+pub(crate) type Reactors = BTreeMap<Emoji, BTreeMap<UserId, Username>>;
+
+impl Recorded {
+    fn new(event: &StoredEvent, new: &NewEvent) -> Self {
+        match (event, new) {
+            (StoredEvent::Message(_), _) => Self::Message,
+            (StoredEvent::Edit(edit), _) => Self::Edit { target: edit.message.seq },
+            (StoredEvent::Deletion(deletion), _) => {
+                Self::Deletion { targets: deletion.messages.iter().map(|message| message.seq).collect() }
+            }
+            (StoredEvent::Reaction(_), NewEvent::Reaction(reaction)) => Self::Reaction {
+                target: reaction.target,
+                emoji: reaction.emoji.clone(),
+                reactor: reaction.reactor().unwrap(),
+                is_added: reaction.is_added,
+            },
+            (StoredEvent::RoomChange(..), _) => Self::RoomChange,
+            _ => panic!("{new:?} became {event:?}"),
+        }
+    }
+
+    /// Whether the event has changed this message.
+    fn concerns(&self, seq: u64) -> bool {
+        match self {
+            Self::Message | Self::RoomChange => false,
+            Self::Edit { target } | Self::Reaction { target, .. } => *target == seq,
+            Self::Deletion { targets } => targets.contains(&seq),
+        }
+    }
 }
 
 impl Disk {
     pub(crate) fn new(seed: u64) -> Self {
         let health = Health { slowest_ms: 5, failing: 0.0 };
         let (epochs, content) = (Mutex::new(vec![Epoch::from_random(seed)]), Mutex::default());
-        Self { epochs, content, health: Mutex::new(health) }
+        Self { epochs, content, events: Mutex::default(), health: Mutex::new(health) }
     }
 
     fn content(&self) -> Arc<MemoryHistory> {
@@ -62,6 +107,47 @@ impl Disk {
         self.epochs.lock().clear();
         self.begin_epoch(seed);
         *self.content.lock() = Arc::default();
+        self.events.lock().clear();
+    }
+
+    /// The event with this number.
+    pub(crate) fn event(&self, room: &RoomName, seq: u64) -> Option<Recorded> {
+        let index = usize::try_from(seq.checked_sub(1)?).ok()?;
+        self.events.lock().get(room)?.get(index).cloned()
+    }
+
+    /// The number of the last event that has changed this message.
+    pub(crate) fn changed(&self, room: &RoomName, seq: u64) -> Option<u64> {
+        let events = self.events.lock();
+        let index = events.get(room)?.iter().rposition(|event| event.concerns(seq))?;
+        Some(index as u64 + 1)
+    }
+
+    /// The reactions on a message that is not deleted, as all events together tell.
+    pub(crate) fn reactors(&self, room: &RoomName, seq: u64) -> Reactors {
+        let mut reactors = Reactors::new();
+        for event in self.events.lock().get(room).into_iter().flatten() {
+            let Recorded::Reaction { target, emoji, reactor, is_added } = event else { continue };
+            if *target != seq {
+                continue;
+            }
+            let users = reactors.entry(emoji.clone()).or_default();
+            let before = if *is_added {
+                users.insert(reactor.user.clone(), reactor.username.clone())
+            } else {
+                users.remove(&reactor.user)
+            };
+            assert_eq!(before.is_none(), *is_added, "an event has changed something");
+        }
+        reactors.retain(|_, users| !users.is_empty());
+        reactors
+    }
+
+    /// Which of these messages have reactions of a user, according to the content.
+    pub(crate) fn own_reactions(&self, room: &RoomName, targets: Vec<u64>, user: &UserId) -> OwnReactions {
+        let content = self.content();
+        let read = content.own_reactions(room.clone(), targets, vec![user.clone()]);
+        read.now_or_never().unwrap().unwrap().reactions
     }
 
     /// All messages of a room that are kept.
@@ -82,9 +168,16 @@ impl Disk {
     /// Stores an event.
     fn put(&self, event: NewEvent) -> Result<Appended, AppendError> {
         let outcome = Arc::new(Mutex::new(None));
-        let result = Arc::clone(&outcome);
+        let (result, new) = (Arc::clone(&outcome), event.clone());
         self.content().append(event, Box::new(move |appended| *result.lock() = Some(appended)));
-        outcome.lock().take().unwrap()
+        let outcome = outcome.lock().take().unwrap();
+        if let Ok(Appended::Stored(stored)) = &outcome {
+            let mut events = self.events.lock();
+            let events = events.entry(new.room().clone()).or_default();
+            events.push(Recorded::new(stored, &new));
+            assert_eq!(stored.seq(), events.len() as u64, "the numbers have no gap");
+        }
+        outcome
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
-use chat_protocol::RoomName;
 use chat_protocol::v2::StoredMessage;
+use chat_protocol::{Message, RoomName, UserId};
 
-use crate::client::Acked;
-use crate::log::Held;
+use crate::client::{Acked, Client, Outcome, State};
+use crate::disk::{Disk, Recorded};
+use crate::log::{Count, Held};
 use crate::run::Run;
 use crate::world::{ROOMS, World};
 
@@ -68,6 +70,7 @@ pub(crate) fn check(world: &World) {
         let all = world.disk.all(&room);
         let stored: BTreeMap<_, _> =
             all.iter().map(|message| (message.seq, Held::from(StoredMessage::from(&**message)))).collect();
+        check_store(world, &room, &all);
         let ids = all.iter().filter_map(|message| message.text()).map(|text| (&text.user, &text.id));
         let count = ids.clone().count();
         assert_eq!(ids.collect::<HashSet<_>>().len(), count, "each message is stored once");
@@ -75,9 +78,16 @@ pub(crate) fn check(world: &World) {
             let state = client.state.lock();
             let log = &state.logs[&room];
             let first = log.first.max(extent.oldest);
-            let held: Vec<_> = log.messages.range(first..).collect();
-            let expected: Vec<_> = stored.range(first..).collect();
+            let held: Vec<_> = log.messages.range(first..).map(|(seq, held)| (*seq, held.clone())).collect();
+            let user = state.user.as_ref().unwrap();
+            let expected: Vec<_> = stored
+                .range(first..)
+                .map(|(seq, held)| (*seq, with_own(held.clone(), &world.disk, &room, *seq, user)))
+                .collect();
             assert_eq!(held, expected, "the messages and their states are those of the store");
+            let is_same = |(other, _): &&(Arc<Client>, _)| other.guest_token == client.guest_token;
+            let is_only = world.clients.iter().filter(is_same).count() == 1;
+            check_reactions(&world.disk, &room, &state, is_only);
             let counts =
                 |acked: &Acked| acked.epoch.as_ref().is_some_and(|epoch| world.disk.has_epoch(epoch));
             for edit in state.edits.values().filter(|edit| edit.room == room) {
@@ -105,6 +115,80 @@ pub(crate) fn check(world: &World) {
     }
 }
 
+/// Checks the reactions and `changed_seq` of the stored messages against the events that were
+/// stored.
+fn check_store(world: &World, room: &RoomName, all: &[Arc<Message>]) {
+    let states = world.clients.iter().map(|(client, _)| client.state.lock());
+    let users: BTreeSet<UserId> = states.filter_map(|state| state.user.clone()).collect();
+    let mut expected: BTreeMap<&UserId, BTreeMap<u64, BTreeSet<_>>> = BTreeMap::new();
+    for message in all {
+        assert_eq!(message.changed_seq, world.disk.changed(room, message.seq), "{message:?}");
+        let Some(text) = message.text() else { continue };
+        let reactors = world.disk.reactors(room, message.seq);
+        assert_eq!(text.reactions().len(), reactors.len(), "{message:?} {reactors:?}");
+        for reaction in text.reactions() {
+            let by = &reactors[&reaction.emoji];
+            assert_eq!(reaction.count, by.len() as u64, "{message:?} {reactors:?}");
+            let names: BTreeSet<_> = by.values().collect();
+            assert!(reaction.users.iter().all(|name| names.contains(name)), "{message:?} {reactors:?}");
+            for user in users.iter().filter(|user| by.contains_key(*user)) {
+                let own = expected.entry(user).or_default().entry(message.seq).or_default();
+                own.insert(reaction.emoji.clone());
+            }
+        }
+    }
+    // also those of deleted messages, of which there are none
+    let newest = world.disk.extent(room).newest;
+    for user in &users {
+        let own = world.disk.own_reactions(room, (1..=newest).collect(), user);
+        let own: BTreeMap<u64, BTreeSet<_>> =
+            own.into_iter().map(|(seq, emoji)| (seq, emoji.into_iter().collect())).collect();
+        assert_eq!(own, expected.remove(user).unwrap_or_default(), "the reactions of {user:?}");
+    }
+}
+
+/// The state with the reactions of a user.
+fn with_own(mut held: Held, disk: &Disk, room: &RoomName, seq: u64, user: &UserId) -> Held {
+    if let Some(text) = &mut held.text {
+        let reactors = disk.reactors(room, seq);
+        for (emoji, Count { is_mine, .. }) in &mut text.reactions {
+            *is_mine = reactors[emoji].contains_key(user);
+        }
+    }
+    held
+}
+
+/// Checks that the acked reactions of a client are stored.
+fn check_reactions(disk: &Disk, room: &RoomName, state: &State, is_only_client: bool) {
+    let user = state.user.as_ref().unwrap();
+    let mut latest = BTreeMap::new();
+    for reaction in state.reactions.iter().filter(|reaction| reaction.key.0 == *room) {
+        let (_, target, emoji) = &reaction.key;
+        latest.insert((target, emoji), reaction);
+        let Some(Outcome::Acked { epoch: Some(epoch), seq: Some(seq) }) = &reaction.outcome else { continue };
+        if !disk.has_epoch(epoch) {
+            continue;
+        }
+        let Some(Recorded::Reaction { target: stored_target, emoji: stored_emoji, reactor, is_added }) =
+            disk.event(room, *seq)
+        else {
+            panic!("an acked reaction is lost: {reaction:?}")
+        };
+        let stored = (stored_target, &stored_emoji, &reactor.user, is_added);
+        assert_eq!(stored, (*target, emoji, user, reaction.is_added), "an acked reaction is stored");
+    }
+    // a user's only client knows the final state if its last command was acked
+    for ((target, emoji), reaction) in latest.into_iter().filter(|_| is_only_client) {
+        if let Some(Outcome::Acked { epoch: Some(epoch), .. }) = &reaction.outcome
+            && disk.has_epoch(epoch)
+        {
+            let reactors = disk.reactors(room, *target);
+            let has = reactors.get(emoji).is_some_and(|users| users.contains_key(user));
+            assert_eq!(has, reaction.is_added, "the last acked reaction counts: {reaction:?}");
+        }
+    }
+}
+
 /// A digest of the messages that the clients have received, in order.
 pub(crate) fn digest(world: &World) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -114,6 +198,9 @@ pub(crate) fn digest(world: &World) -> u64 {
             for (seq, held) in &log.messages {
                 let text = held.text.as_ref().map(|text| (text.id.as_str(), text.from.as_str()));
                 (seq, held.changed_seq, text).hash(&mut hasher);
+                for (emoji, Count { count, is_mine }) in held.text.iter().flat_map(|text| &text.reactions) {
+                    (emoji, count, is_mine).hash(&mut hasher);
+                }
             }
         }
     }

@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chat_protocol::v2::{
-    Deleted, Edited, HistoryPage, Joined, MessageFrame, Presence, Since, StoredMessage, SyncFrame,
+    Deleted, Edited, HistoryPage, Joined, MessageFrame, Presence, ReactionCount, Reactions, Reactor, Since,
+    StoredMessage, SyncFrame,
 };
-use chat_protocol::{DeletedBy, Epoch, MessageId, UserId, Username};
+use chat_protocol::{
+    DeletedBy, Emoji, Epoch, Mention, MessageId, REACTION_NAMES, Reacted, ReplyTo, UserId, Username,
+};
 
 /// A message in a client's view.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,17 @@ pub(crate) struct Text {
     pub(crate) from: Username,
     pub(crate) user: UserId,
     pub(crate) body: Arc<str>,
+    pub(crate) reply_to: Option<Arc<ReplyTo>>,
+    pub(crate) mentions: Option<Arc<[Mention]>>,
+    pub(crate) is_edited: bool,
+    pub(crate) reactions: BTreeMap<Emoji, Count>,
+}
+
+/// How many users have an emoji on a message, and whether the client's user has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) count: u64,
+    pub(crate) is_mine: bool,
 }
 
 /// Whether the client asks for what it has missed.
@@ -55,13 +69,36 @@ pub(crate) struct Log {
     pub(crate) resync: Resync,
     /// Whether the client rejoined before it had received everything of its previous membership.
     overlaps: bool,
+    /// Whether it had missed an event of its previous membership.
+    has_gap: bool,
 }
 
 impl From<StoredMessage> for Held {
     fn from(message: StoredMessage) -> Self {
         match message {
-            StoredMessage::Text { id, from, user, body, changed_seq, .. } => {
-                Self { text: Some(Text { id, from, user, body }), deleted_by: None, changed_seq }
+            StoredMessage::Text {
+                id,
+                from,
+                user,
+                body,
+                reply_to,
+                mentions,
+                edited_at,
+                changed_seq,
+                reactions,
+                ..
+            } => {
+                let count = reactions.len();
+                let counted = |reaction: ReactionCount| {
+                    assert!(reaction.count > 0);
+                    assert_eq!(reaction.users.len() as u64, reaction.count.min(REACTION_NAMES as u64));
+                    (reaction.emoji, Count { count: reaction.count, is_mine: reaction.mine })
+                };
+                let reactions: BTreeMap<_, _> = reactions.into_iter().map(counted).collect();
+                assert_eq!(reactions.len(), count, "each emoji is in a list once");
+                let is_edited = edited_at.is_some();
+                let text = Text { id, from, user, body, reply_to, mentions, is_edited, reactions };
+                Self { text: Some(text), deleted_by: None, changed_seq }
             }
             StoredMessage::Deleted { by, changed_seq, .. } => {
                 Self { text: None, deleted_by: Some(by), changed_seq: Some(changed_seq) }
@@ -78,6 +115,7 @@ impl Log {
 
     /// The client leaves and rejoins at once.
     pub(crate) fn on_leave(&mut self) {
+        self.has_gap = self.resync != Resync::NotNeeded;
         (self.is_member, self.overlaps, self.resync) = (false, true, Resync::NotNeeded);
     }
 
@@ -125,8 +163,9 @@ impl Log {
 
     pub(crate) fn on_message(&mut self, message: MessageFrame) {
         if self.moves(message.seq, message.seq) {
-            let MessageFrame { seq, id, from, user, body, .. } = message;
-            let text = Some(Text { id, from, user, body });
+            let MessageFrame { seq, id, from, user, body, reply_to, mentions, .. } = message;
+            let (is_edited, reactions) = (false, BTreeMap::new());
+            let text = Some(Text { id, from, user, body, reply_to, mentions, is_edited, reactions });
             let held = Held { text, deleted_by: None, changed_seq: None };
             let before = self.messages.insert(seq, held);
             assert_eq!(before, None, "a message is posted once");
@@ -143,8 +182,42 @@ impl Log {
         {
             held.changed_seq = Some(edited.seq);
             let text = held.text.as_mut().unwrap();
-            text.body = edited.body;
+            (text.body, text.mentions, text.is_edited) = (edited.body, edited.mentions, true);
         }
+    }
+
+    /// Users have put emoji on a message, or removed them. `own` is the client's user.
+    pub(crate) fn on_reactions(&mut self, event: &Reactions, own: &UserId) {
+        let (first, seq) = (event.first_seq.unwrap_or(event.seq), event.seq);
+        let users = || event.changes.iter().flat_map(|change| change.added.iter().chain(&change.removed));
+        assert!(users().count() <= Reacted::MAX_USERS);
+        assert!(event.target < first && !event.changes.is_empty());
+        // a list may have included events that were merged only afterwards
+        if seq <= self.cursor || !self.moves(first, seq) {
+            return;
+        }
+        let Some(held) = self.messages.get_mut(&event.target).filter(|held| held.changed_seq < Some(seq))
+        else {
+            return;
+        };
+        held.changed_seq = Some(seq);
+        let reactions = &mut held.text.as_mut().unwrap().reactions;
+        for change in &event.changes {
+            let has_own = |reactors: &[Reactor]| reactors.iter().any(|reactor| reactor.user == *own);
+            let reaction = reactions.entry(change.emoji.clone()).or_default();
+            reaction.count = change.count;
+            reaction.is_mine = has_own(&change.added) || (reaction.is_mine && !has_own(&change.removed));
+            assert!(change.count >= change.added.len() as u64);
+            assert!(!reaction.is_mine || change.count > 0, "the count includes the client's user");
+            if change.count == 0 {
+                reactions.remove(&change.emoji);
+            }
+        }
+    }
+
+    /// The numbers of the messages that are not deleted, as far as the client knows.
+    pub(crate) fn texts(&self) -> Vec<u64> {
+        self.messages.iter().filter(|(_, held)| held.text.is_some()).map(|(seq, _)| *seq).collect()
     }
 
     /// The numbers of the messages that this user has written and that are not deleted.
@@ -207,7 +280,8 @@ impl Log {
         }
         if first > self.cursor + 1 {
             // only after an event that the server could not send
-            assert!(self.resync != Resync::NotNeeded, "{first} after {}", self.cursor);
+            let has_gap = self.overlaps && self.has_gap;
+            assert!(has_gap || self.resync != Resync::NotNeeded, "{first} after {}", self.cursor);
             return false;
         }
         self.cursor = seq;

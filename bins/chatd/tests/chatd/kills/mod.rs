@@ -1,7 +1,9 @@
 //! SIGKILL under load: every acked message is stored once, every delivered message is stored, and a
 //! client that follows the cursor rule ends with the messages of the store, edited and deleted ones
-//! included. No acked edit is lost.
+//! and reactions included. No acked edit and no acked reaction is lost, and the counts of reactions
+//! are exact.
 
+mod reactions;
 mod reader;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -21,6 +23,7 @@ use serde_json::json;
 use tokio::sync::{Barrier, Notify};
 
 use crate::process::{Running, chatd};
+use reactions::{EMOJI, Key, Outcome, Reactions};
 use reader::{Reader, State, edited, seq, state};
 
 const ROUNDS: usize = 50;
@@ -33,6 +36,12 @@ const MAX_IN_FLIGHT: usize = 8;
 
 /// A writer edits each message whose number is divisible by this.
 const EDITED: u64 = 4;
+
+/// Everyone reacts to each message whose number is divisible by this.
+const REACTED: u64 = 6;
+
+/// A writer replies to an own message with every message whose count is divisible by this.
+const REPLIES: usize = 5;
 
 /// The writers whose messages are erased, again and again.
 const ERASED: std::ops::Range<usize> = 0..ROOMS;
@@ -73,11 +82,14 @@ struct Writer {
     acked: HashMap<String, u64>,
     /// The number of the event of each edit, by the id of its message; `None` without an ack.
     edits: HashMap<String, Option<u64>>,
+    /// The number of the message to which a message replies, by id.
+    replies: HashMap<String, u64>,
+    reactions: Reactions,
 }
 
 impl Writer {
     async fn write(&mut self, server: SocketAddr, acks: &Acks, all_joined: &Barrier) {
-        let name = format!("writer{}", self.number);
+        let name = self.name();
         // the same guest in every round, so that a message that is sent again is recognised
         let mut session = Session::hello_as(server, &name, &self.guest_token).await;
         session.join(&room(self.number)).await;
@@ -95,17 +107,48 @@ impl Writer {
                 return;
             }
         }
+        // reactions without an ack, and some of the others: nothing changes, or the opposite
+        let mut reactions = self.reactions.uncertain();
+        let old = self.reactions.latest().into_iter().filter(|(_, sent)| sent.outcome.is_some());
+        reactions
+            .extend(old.rev().step_by(5).take(4).map(|(key, sent)| (key, sent.is_added == (key.0 % 4 < 2))));
+        for (key, is_added) in reactions {
+            if !self.react(&mut session, key, is_added).await {
+                return;
+            }
+        }
+        let mut last_own = None;
         loop {
             while self.unacked.len() < MAX_IN_FLIGHT {
                 let id = format!("{name}.{}", self.next);
                 self.next += 1;
+                // those of the others may be erased at any moment
+                if let Some(last) =
+                    last_own.filter(|_| !self.is_erased() && self.next.is_multiple_of(REPLIES))
+                {
+                    self.replies.insert(id.clone(), last);
+                }
                 self.unacked.push(id.clone());
                 if !self.send(&mut session, &id).await {
                     return;
                 }
             }
             let Seen::Event(frame) = session.client.see().await else { return };
+            if let Some(((target, emoji), is_added)) = self.reactions.answered(&frame) {
+                // some change their mind
+                let changes = is_added && target.is_multiple_of(4) && self.number.is_multiple_of(2);
+                if changes && !self.react(&mut session, (target, emoji), false).await {
+                    return;
+                }
+                continue;
+            }
             match frame["type"].as_str().unwrap() {
+                "message" if seq(&frame).is_multiple_of(REACTED) => {
+                    let key = (seq(&frame), EMOJI[self.number % EMOJI.len()]);
+                    if !self.react(&mut session, key, true).await {
+                        return;
+                    }
+                }
                 "ack" => {
                     let id = frame["id"].as_str().unwrap().to_owned();
                     if let Some(edit) = id.strip_prefix("edit:").and_then(|id| self.edits.get_mut(id)) {
@@ -116,6 +159,7 @@ impl Writer {
                     }
                     self.unacked.retain(|unacked| *unacked != id);
                     assert_eq!(self.acked.insert(id.clone(), seq(&frame)), None, "acked once");
+                    last_own = Some(seq(&frame));
                     acks.note();
                     if seq(&frame).is_multiple_of(EDITED) {
                         self.edits.insert(id.clone(), None);
@@ -127,10 +171,25 @@ impl Writer {
                 // the message was erased meanwhile
                 "error" => assert_eq!(frame["code"], "not_found", "{frame}"),
                 other => {
-                    assert!(matches!(other, "message" | "edited" | "deleted" | "presence"), "{frame}");
+                    let known = ["message", "edited", "deleted", "reactions", "sync", "presence"];
+                    assert!(known.contains(&other), "{frame}");
                 }
             }
         }
+    }
+
+    fn name(&self) -> String {
+        format!("writer{}", self.number)
+    }
+
+    /// Whether its messages are erased.
+    fn is_erased(&self) -> bool {
+        ERASED.contains(&self.number)
+    }
+
+    async fn react(&mut self, session: &mut Session, key: Key, is_added: bool) -> bool {
+        let command = self.reactions.command(&room(self.number), key, is_added);
+        session.client.try_send(&command.to_string()).await
     }
 
     /// Edits the acked message with this id.
@@ -143,15 +202,19 @@ impl Writer {
     }
 
     async fn send(&self, session: &mut Session, id: &str) -> bool {
-        let frame =
+        let mut frame =
             json!({"type": "send", "room": room(self.number), "body": format!("says {id}"), "id": id});
+        if let Some(target) = self.replies.get(id) {
+            frame["reply_to"] = (*target).into();
+        }
         session.client.try_send(&frame.to_string()).await
     }
 }
 
-/// All messages of a room, and the number of its newest event.
-async fn history(server: SocketAddr, room: &str) -> (BTreeMap<u64, State>, u64) {
-    let (mut session, joined) = Session::enter(server, room, "historian").await;
+/// All messages of a room as this user sees them, and the number of its newest event.
+async fn history(server: SocketAddr, room: &str, (name, token): (&str, &str)) -> (BTreeMap<u64, State>, u64) {
+    let mut session = Session::hello_as(server, name, token).await;
+    let joined = session.join(room).await;
     let (mut log, mut after, newest) = (BTreeMap::new(), 0, seq(&joined));
     while after < newest {
         let page = session.ask(json!({"type": "history", "room": room, "after": after, "limit": 200})).await;
@@ -164,6 +227,47 @@ async fn history(server: SocketAddr, room: &str) -> (BTreeMap<u64, State>, u64) 
         after = last;
     }
     (log, newest)
+}
+
+/// Checks that the counts of a room are those of the last commands of all of its users, each of
+/// which was answered.
+fn check_reactions(log: &BTreeMap<u64, State>, users: &[&Reactions]) {
+    let mut expected: BTreeMap<u64, BTreeMap<String, u64>> = BTreeMap::new();
+    for reactions in users {
+        for ((target, emoji), sent) in reactions.latest() {
+            match sent.outcome {
+                Some(Outcome::Acked(_)) if sent.is_added => {
+                    *expected.entry(target).or_default().entry(emoji.to_owned()).or_default() += 1;
+                }
+                Some(Outcome::NotFound) => assert_eq!(log[&target].text, None, "it was deleted"),
+                _ => {}
+            }
+        }
+        for (target, seq) in reactions.acked() {
+            assert!(log[&target].changed >= Some(seq), "no acked reaction is lost: {:?}", log[&target]);
+        }
+    }
+    for (seq, State { text, .. }) in log {
+        let Some(text) = text else { continue };
+        let counts: BTreeMap<_, _> =
+            text.reactions.iter().map(|(emoji, (count, _))| (emoji.clone(), *count)).collect();
+        assert_eq!(counts, expected.remove(seq).unwrap_or_default(), "the counts of {seq}");
+    }
+}
+
+/// Checks that a user sees its own reactions: those of its last commands.
+fn check_own(log: &BTreeMap<u64, State>, reactions: &Reactions) {
+    let latest = reactions.latest();
+    for (seq, State { text, .. }) in log {
+        let Some(text) = text else { continue };
+        let own = text.reactions.iter().filter(|(_, (_, is_mine))| *is_mine).map(|(emoji, _)| &**emoji);
+        let expected = latest.range((*seq, "")..(*seq + 1, "")).filter(|(_, sent)| sent.is_added);
+        assert_eq!(
+            own.collect::<Vec<_>>(),
+            expected.map(|((_, emoji), _)| *emoji).collect::<Vec<_>>(),
+            "{seq}"
+        );
+    }
 }
 
 /// Erases the messages of some writers, again and again, until the server is killed.
@@ -203,6 +307,8 @@ async fn fifty_kills_lose_no_acked_and_no_delivered_message() {
             unacked: Vec::new(),
             acked: HashMap::new(),
             edits: HashMap::new(),
+            replies: HashMap::new(),
+            reactions: Reactions::default(),
         })
         .collect();
     let mut readers: Vec<_> = (0..READERS).map(Reader::new).collect();
@@ -245,13 +351,30 @@ async fn fifty_kills_lose_no_acked_and_no_delivered_message() {
     }
 
     let server = start();
+    for writer in &mut writers {
+        let (room, name) = (room(writer.number), writer.name());
+        writer.reactions.settle(server.address, &room, (&name, &writer.guest_token)).await;
+    }
+    for reader in &mut readers {
+        let (room, name) = (room(reader.number), reader.name());
+        reader.reactions.settle(server.address, &room, (&name, &reader.guest_token)).await;
+    }
     let mut stored = Vec::new();
     for number in 0..ROOMS {
-        stored.push(history(server.address, &room(number)).await);
+        stored.push(history(server.address, &room(number), ("historian", &guest_token())).await);
+    }
+    for (number, (log, _)) in stored.iter().enumerate() {
+        let of_writers = writers.iter().map(|writer| (writer.number, &writer.reactions));
+        let all = of_writers.chain(readers.iter().map(|reader| (reader.number, &reader.reactions)));
+        let here: Vec<_> = all.filter(|(of, _)| of % ROOMS == number).map(|(_, all)| all).collect();
+        check_reactions(log, &here);
     }
     for writer in &writers {
         let (log, _) = &stored[writer.number % ROOMS];
-        let is_erased = ERASED.contains(&writer.number);
+        let is_erased = writer.is_erased();
+        let (own, _) =
+            history(server.address, &room(writer.number), (&writer.name(), &writer.guest_token)).await;
+        check_own(&own, &writer.reactions);
         for (id, seq) in &writer.acked {
             let found = log[seq].id();
             let is_right = found == Some(id) || (is_erased && found.is_none());
@@ -260,8 +383,12 @@ async fn fifty_kills_lose_no_acked_and_no_delivered_message() {
         for (id, edit) in writer.edits.iter().filter_map(|(id, acked)| Some((id, (*acked)?))) {
             let State { text, changed } = &log[&writer.acked[id]];
             let is_right =
-                text.as_ref().is_some_and(|(_, body)| *body == edited(id)) && *changed == Some(edit);
+                text.as_ref().is_some_and(|text| text.body == edited(id)) && *changed >= Some(edit);
             assert!(is_right || (is_erased && text.is_none()), "no acked edit is lost: {text:?} {changed:?}");
+        }
+        for (id, seq) in &writer.acked {
+            let text = log[seq].text.as_ref();
+            assert_eq!(text.and_then(|text| text.reply_to), writer.replies.get(id).copied(), "{id}");
         }
         assert!(writer.acked.len() > ROUNDS, "every round has acks: {}", writer.acked.len());
     }
@@ -270,7 +397,9 @@ async fn fifty_kills_lose_no_acked_and_no_delivered_message() {
         assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len(), "no message is stored twice");
     }
     for reader in &mut readers {
-        let (log, newest) = &stored[reader.number % ROOMS];
+        let user = (&*reader.name(), &*reader.guest_token.clone());
+        let (log, newest) = &history(server.address, &room(reader.number), user).await;
+        check_own(log, &reader.reactions);
         reader.read(server.address, &Barrier::new(1), Some(*newest)).await;
         let first = reader.messages.keys().next().copied().unwrap_or(newest + 1);
         let kept: BTreeMap<_, _> = log.range(first..).map(|(seq, state)| (*seq, state.clone())).collect();
@@ -279,7 +408,13 @@ async fn fifty_kills_lose_no_acked_and_no_delivered_message() {
             let found = &log[seq];
             assert!(found.id() == Some(id) || found.text.is_none(), "every delivered message is stored");
         }
-        let Reader { delivered, edits, deletions, recoveries, .. } = reader;
+        let Reader { delivered, reacted, edits, deletions, recoveries, .. } = reader;
+        println!(
+            "{}: {} messages, {reacted} frames of reactions, {edits} edits, {deletions} deletions, {recoveries} recoveries",
+            reader.number,
+            delivered.len()
+        );
         assert!(delivered.len() > ROUNDS && *edits > ROUNDS && *deletions > 0 && *recoveries > ROUNDS / 2);
+        assert!(*reacted > ROUNDS);
     }
 }
