@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::v2::{
-    Command, Delete, Edit, HistoryPage, MarkRead, MembersPage, React, Read, RoomListEntry, Since, User,
+    Command, Delete, Edit, Found, HistoryPage, MarkRead, MembersPage, React, Read, RoomListEntry, Since, User,
 };
 use chat_protocol::{Emoji, GuestToken, MessageId, RoomName};
 use rand::TryRng;
@@ -20,7 +20,7 @@ use crate::driver::Driver;
 use crate::events::Events;
 use crate::model::{
     CommandError, ConnectError, CounterCells, Counters, Draft, JoinOptions, Joined, KeepRoom, MembersQuery,
-    Options, Page,
+    Options, Page, SearchQuery,
 };
 use crate::receipt::Receipt;
 use crate::session::Session;
@@ -230,6 +230,27 @@ impl Client {
     pub async fn members(&self, room: &RoomName, query: MembersQuery) -> Result<MembersPage, CommandError> {
         let query = query.into_frame(room.clone());
         self.call(move |responder| Request::Members { query, responder }).await
+    }
+
+    /// Searches for messages in the rooms that the user may read, the newest first. The page may
+    /// have fewer messages than there are, and none: continue with [`before`](Found::before) while
+    /// there is one. Cancel-safe.
+    ///
+    /// # Errors
+    /// Those of [`history`](Self::history). The server refuses a query without a word, a room that
+    /// the session has not joined, and a second search of the same user at the same time.
+    ///
+    /// ```no_run
+    /// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use chat_client::SearchQuery;
+    ///
+    /// let found = client.search(SearchQuery::new("release notes")).await?;
+    /// println!("{} messages", found.messages.len());
+    /// # Ok(()) }
+    /// ```
+    pub async fn search(&self, query: SearchQuery) -> Result<Found, CommandError> {
+        let query = query.into_frame();
+        self.call(move |responder| Request::Search { query, responder }).await
     }
 
     /// Keeps a room in the list of the user on all devices, or changes or removes its entry.

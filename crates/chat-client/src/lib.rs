@@ -15,9 +15,10 @@ mod command;
 mod model;
 
 pub use chat_protocol::v2::{
-    Bye, Deleted, DeletedBy, Edited, ErrorCode, HistoryPage, Inbox, LeftReason, MemberInfo, MembersPage,
-    Mention, Notice, NoticeLevel, Notify, Presence, ReactionChange, ReactionCount, Reactions, Reactor, Read,
-    ReplyTo, RoomKind, RoomListEntry, RoomSettings, Since, StoredMessage, Typing, User, WelcomeLimits,
+    Bye, Deleted, DeletedBy, Edited, ErrorCode, Found, FoundMessage, HistoryPage, Inbox, LeftReason,
+    MemberInfo, MembersPage, Mention, Notice, NoticeLevel, Notify, Presence, ReactionChange, ReactionCount,
+    Reactions, Reactor, Read, ReplyTo, RoomKind, RoomListEntry, RoomSettings, Since, StoredMessage, Typing,
+    User, WelcomeLimits,
 };
 pub use chat_protocol::{
     CloseCode, Emoji, EmojiError, Epoch, GuestToken, GuestTokenError, LengthError, MayJoin, MayPost,
@@ -27,7 +28,7 @@ pub use client::Client;
 pub use events::Events;
 pub use model::{
     Ack, Backoff, Cause, Closed, CommandError, ConnectError, Connected, Counters, Disconnect, Draft, Event,
-    JoinOptions, Joined, KeepRoom, MembersQuery, Options, Page, Reacted, Timeline,
+    JoinOptions, Joined, KeepRoom, MembersQuery, Options, Page, Reacted, SearchQuery, Timeline,
 };
 pub use receipt::Receipt;
 /// The TLS library, for [`Options::tls`].

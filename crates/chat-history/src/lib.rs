@@ -4,7 +4,9 @@
 pub mod conformance;
 mod error;
 mod event;
+mod log;
 mod memory;
+mod shared;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
@@ -15,9 +17,10 @@ pub use event::{
     MAX_TARGETS, Mentions, MessageContext, NewDeletion, NewEdit, NewEvent, NewMessage, NewReaction,
     NewRoomChange, NotPermitted, Permission, StoredEvent, StoredReaction,
 };
-pub use memory::{MemoryHistory, MemoryUserMessages};
+pub use log::{HistoryLog, MAX_NUMBERS, RoomExtent};
+pub use memory::{MemoryHistory, MemoryHistoryLog, MemoryUserMessages};
 #[cfg(feature = "sqlite")]
-pub use sqlite::{SqliteHistory, SqliteUserMessages};
+pub use sqlite::{SqliteHistory, SqliteHistoryLog, SqliteUserMessages};
 pub use store::{
     Appended, Changed, Count, Durability, Extent, HistoryStore, MAX_PAGE_BYTES, Messages, OnAppended, Own,
     Page, Retention, StoredSettings,

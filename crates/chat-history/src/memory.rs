@@ -1,5 +1,6 @@
 //! The store in memory.
 
+mod log;
 mod reactions;
 mod users;
 
@@ -20,6 +21,7 @@ use crate::{
     Permission, Retention, StoredEvent, StoredSettings,
 };
 
+pub use log::MemoryHistoryLog;
 pub use users::MemoryUserMessages;
 
 /// How much of one room is kept: this number of messages, and of bytes.

@@ -13,6 +13,7 @@ use crate::admission::addresses::{AddressLimits, Loopback};
 use crate::admission::origins::Origins;
 use crate::admission::proxies::Proxies;
 use crate::admission::rate_limit::Rate;
+use crate::search::Search;
 use crate::transport::tls::Tls;
 
 /// Maximum size of a request head, in bytes. Browsers send the cookies of the whole domain.
@@ -63,6 +64,8 @@ pub struct Config {
     pub page: Page,
     /// The accounts of users. `None`: there are only guests.
     pub accounts: Option<Accounts>,
+    /// Where messages are searched. `None`: there is no search.
+    pub search: Option<Search>,
     /// Who may register an account.
     pub registration: Registration,
     /// Whether users without an account may use the server.
@@ -113,6 +116,7 @@ impl Default for Config {
             origins: Origins::default(),
             page: Page::default(),
             accounts: None,
+            search: None,
             registration: Registration::default(),
             guests: true,
             timings: Timings::default(),

@@ -146,6 +146,9 @@ impl Control {
         self.context.addresses.set_limits(changed.address_limits());
         self.context.engine.set_members_per_room(changed.members_per_room);
         self.context.engine.set_retention(changed.retention);
+        if let Some(search) = &self.context.search {
+            search.set_retention(changed.retention);
+        }
         self.context.config.store(Arc::new(changed));
     }
 

@@ -26,12 +26,15 @@ use crate::context::classic_clients::ClassicClients;
 use crate::context::drain::Drain;
 use crate::context::expiry;
 use crate::context::inbox::Inbox;
+use crate::context::observer::Observer;
 use crate::context::sessions::Sessions;
 use crate::control::Control;
 use crate::encoding::Encodings;
+use crate::encoding::rendered::Rendered;
 use crate::handshake::refusal::Refusal;
 use crate::listener;
 use crate::metrics;
+use crate::search::Searches;
 
 /// Delay before accepting again after an error, such as a lack of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -70,16 +73,25 @@ impl Server {
         history: impl HistoryStore,
         config: Config,
     ) -> Result<Self, StoreError> {
+        let history: Arc<dyn HistoryStore> = Arc::new(history);
+        let search = config.search.clone();
+        let search = search.map(|search| Searches::start(search, Arc::clone(&history), config.retention));
         metrics::describe(Refusal::ALL.iter().map(|refusal| refusal.name()));
         let builder = Engine::builder(presence)
-            .history(history)
+            .history(Arc::clone(&history))
             .retention(config.retention)
             .limits(EngineLimits { members_per_room: config.members_per_room, ..EngineLimits::default() })
             .metrics_prefix(metrics::PREFIX)
             .count_usage(config.count_usage);
         let inbox = Inbox::default();
-        let builder = if config.accounts.is_some() { builder.observer(inbox.clone()) } else { builder };
-        let (builder, encodings) = Encodings::add_to(builder, config.remote_images);
+        let observer = Observer {
+            inbox: config.accounts.is_some().then(|| inbox.clone()),
+            index: search.as_ref().map(|search| search.follower().clone()),
+        };
+        let observes = observer.inbox.is_some() || observer.index.is_some();
+        let builder = if observes { builder.observer(observer) } else { builder };
+        let rendered = Arc::new(Rendered::new(config.remote_images));
+        let (builder, encodings) = Encodings::add_to(builder, &rendered);
         let log = Arc::<ClientLog>::default();
         let context = Context {
             engine: builder.start().await?,
@@ -94,6 +106,8 @@ impl Server {
             pages: pages(&config),
             accounts: config.accounts.clone(),
             inbox,
+            search,
+            rendered,
             config: ArcSwap::from_pointee(config),
             stopping: CancellationToken::new(),
             drain: Drain::new(),
@@ -154,6 +168,11 @@ impl Server {
             tracing::warn!(connections = context.tasks.len(), "some connections could not be closed in time");
         }
         context.log.report();
+        if let Some(search) = &context.search
+            && tokio::time::timeout(STORE_TIMEOUT, search.stop()).await.is_err()
+        {
+            tracing::warn!("the search index did not stop in time; it continues at the next start");
+        }
         match tokio::time::timeout(STORE_TIMEOUT, context.engine.shutdown()).await {
             Ok(result) => result,
             Err(_) => {

@@ -66,6 +66,9 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Check a backup and replace the database with it, while the server is stopped
     Restore(Restore),
+    /// Manage the index for searches, while the server is stopped
+    #[command(subcommand)]
+    Search(SearchCommand),
     /// Check whether this machine is ready to run the server, and say what to change
     Doctor(Box<Doctor>),
     /// Check or show the configuration
@@ -98,6 +101,13 @@ pub(crate) struct Restore {
 
     /// The backup
     pub(crate) from: PathBuf,
+}
+
+/// The commands of `chatd search`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SearchCommand {
+    /// Build the index from the messages in the database
+    Rebuild(DatabaseLocation),
 }
 
 /// Where the database is. The settings of the server apply to the commands, too.

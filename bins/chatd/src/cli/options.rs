@@ -159,6 +159,13 @@ pub(crate) struct Options {
     #[arg(long, env = "CHATD_HISTORY", value_name = "on|off", default_value = "on", hide_short_help = true, help_heading = heading::STORAGE)]
     pub(crate) history: Switch,
 
+    /// Search for messages: on or off
+    ///
+    /// on keeps an index of all stored messages in a file beside the database, which has about four
+    /// times the size of their texts. Without an index the command search is refused.
+    #[arg(long, env = "CHATD_SEARCH", value_name = "on|off", default_value = "on", hide_short_help = true, help_heading = heading::STORAGE)]
+    pub(crate) search: Switch,
+
     /// Remove messages that are older than this, for example 30days (off: keep all)
     ///
     /// The smallest value is 1s.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_protocol::v2::{self, HistoryPage, MembersPage, Read, RoomListEntry};
+use chat_protocol::v2::{self, Found, HistoryPage, MembersPage, Read, RoomListEntry};
 use chat_protocol::{MessageId, RoomName};
 
 use super::reply::Responder;
@@ -39,6 +39,10 @@ pub(crate) enum Request {
     Members {
         query: v2::Members,
         responder: Responder<MembersPage>,
+    },
+    Search {
+        query: v2::Search,
+        responder: Responder<Found>,
     },
     Keep {
         change: v2::Keep,

@@ -27,7 +27,7 @@ pub(crate) use encode::to_json;
 pub use error::{CommandError, ConnectError};
 pub use event::{Closed, Connected, Disconnect, Event, Joined, Reacted};
 pub use options::Options;
-pub use query::{JoinOptions, KeepRoom, MembersQuery, Page};
+pub use query::{JoinOptions, KeepRoom, MembersQuery, Page, SearchQuery};
 pub use timeline::Timeline;
 #[cfg(feature = "tls")]
 pub(crate) use tls::is_refusal;

@@ -1,6 +1,6 @@
 //! The parameters of commands about a room.
 
-use chat_protocol::v2::{History, Keep, Members, Notify};
+use chat_protocol::v2::{History, Keep, Members, Notify, Search};
 use chat_protocol::{RoomName, Username};
 
 /// How to join a room.
@@ -186,5 +186,91 @@ impl KeepRoom {
     pub(crate) fn into_frame(self, room: RoomName) -> Keep {
         let Self { favourite, notify } = self;
         Keep { room, favourite, notify }
+    }
+}
+
+/// A search for messages, the newest first.
+///
+/// ```no_run
+/// # async fn run(client: chat_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use chat_client::SearchQuery;
+///
+/// let mut query = SearchQuery::new("release notes").room("lobby".parse()?);
+/// loop {
+///     let found = client.search(query.clone()).await?;
+///     found.messages.iter().for_each(|found| println!("{} {}", found.room, found.message.seq()));
+///     let Some(before) = found.before else { break };
+///     query = query.before(before);
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchQuery {
+    query: String,
+    room: Option<RoomName>,
+    from: Option<Username>,
+    before: Option<String>,
+    limit: Option<u64>,
+}
+
+impl SearchQuery {
+    /// Messages with all of these words, in the rooms that the session has joined and those in the
+    /// list of the user.
+    ///
+    /// ```
+    /// # use chat_client::SearchQuery;
+    /// let query = SearchQuery::new("release notes");
+    /// ```
+    pub fn new(words: impl Into<String>) -> Self {
+        Self { query: words.into(), room: None, from: None, before: None, limit: None }
+    }
+
+    /// Only in this room, which the session has joined.
+    ///
+    /// ```
+    /// # use chat_client::SearchQuery;
+    /// let query = SearchQuery::new("tea").room("lobby".parse()?);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn room(self, room: RoomName) -> Self {
+        Self { room: Some(room), ..self }
+    }
+
+    /// Only messages that were sent under this name.
+    ///
+    /// ```
+    /// # use chat_client::SearchQuery;
+    /// let query = SearchQuery::new("tea").from("ana".parse()?);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from(self, username: Username) -> Self {
+        Self { from: Some(username), ..self }
+    }
+
+    /// Continues after an earlier answer, which had this `before`.
+    ///
+    /// ```
+    /// # use chat_client::{Found, SearchQuery};
+    /// # fn next(found: Found) -> Option<SearchQuery> {
+    /// Some(SearchQuery::new("tea").before(found.before?))
+    /// # }
+    /// ```
+    pub fn before(self, before: impl Into<String>) -> Self {
+        Self { before: Some(before.into()), ..self }
+    }
+
+    /// The maximum number of messages, never more than 50 (default: 20).
+    ///
+    /// ```
+    /// # use chat_client::SearchQuery;
+    /// let query = SearchQuery::new("tea").limit(50);
+    /// ```
+    pub fn limit(self, messages: u64) -> Self {
+        Self { limit: Some(messages), ..self }
+    }
+
+    pub(crate) fn into_frame(self) -> Search {
+        let Self { query, room, from, before, limit } = self;
+        Search { query, room, from, before, limit }
     }
 }

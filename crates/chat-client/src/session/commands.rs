@@ -33,6 +33,11 @@ impl Session {
                     self.call(PendingCall::Members(responder), Command::Members(query));
                 }
             }
+            Request::Search { query, responder } => {
+                if let Some(responder) = self.if_connected(responder) {
+                    self.call(PendingCall::Search(responder), Command::Search(query));
+                }
+            }
             Request::Keep { change, responder } => {
                 if let Some(responder) = self.if_connected(responder) {
                     self.call(PendingCall::Keep(responder), Command::Keep(change));

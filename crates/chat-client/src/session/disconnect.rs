@@ -51,6 +51,7 @@ impl Session {
                 PendingCall::Change(responder) => responder.respond(Err(CommandError::Disconnected)),
                 PendingCall::History(responder) => responder.respond(Err(CommandError::Disconnected)),
                 PendingCall::Members(responder) => responder.respond(Err(CommandError::Disconnected)),
+                PendingCall::Search(responder) => responder.respond(Err(CommandError::Disconnected)),
                 PendingCall::Keep(responder) => responder.respond(Err(CommandError::Disconnected)),
                 PendingCall::MarkRead(responder) => responder.respond(Err(CommandError::Disconnected)),
                 PendingCall::Ping(responder, _) => responder.respond(Err(CommandError::Disconnected)),

@@ -82,6 +82,10 @@ impl Session {
                 Some((_, PendingCall::Members(responder))) => responder.respond(Ok(page)),
                 other => self.unexpected(other, "members"),
             },
+            ServerFrame::Found(mut found) => match self.take_pending(found.reference.take().as_ref()) {
+                Some((_, PendingCall::Search(responder))) => responder.respond(Ok(found)),
+                other => self.unexpected(other, "found"),
+            },
             ServerFrame::Rooms(mut list) => {
                 self.list.append(&mut list.entries);
                 if !list.more {
@@ -184,6 +188,7 @@ impl Session {
             Some(PendingCall::Change(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::History(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::Members(responder)) => responder.respond(Err(refused())),
+            Some(PendingCall::Search(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::Keep(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::MarkRead(responder)) => responder.respond(Err(refused())),
             Some(PendingCall::Ping(responder, _)) => responder.respond(Err(refused())),

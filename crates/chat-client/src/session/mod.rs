@@ -24,7 +24,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_protocol::v2::{
-    self, Bye, ClientFrame, Command, ErrorCode, Hello, HistoryPage, MembersPage, Read, RoomListEntry, Welcome,
+    self, Bye, ClientFrame, Command, ErrorCode, Found, Hello, HistoryPage, MembersPage, Read, RoomListEntry,
+    Welcome,
 };
 use chat_protocol::{Reference, RoomName, UserId};
 use tokio::time::Instant;
@@ -45,6 +46,7 @@ enum PendingCall {
     Change(Responder<Option<u64>>),
     History(Responder<Arc<HistoryPage>>),
     Members(Responder<MembersPage>),
+    Search(Responder<Found>),
     Keep(Responder<Option<RoomListEntry>>),
     MarkRead(Responder<Read>),
     /// With the time at which it was sent.

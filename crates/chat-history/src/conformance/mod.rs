@@ -28,6 +28,7 @@ mod changes;
 mod delegate;
 pub mod helpers;
 mod history;
+mod log;
 pub mod model;
 mod reactions;
 mod settings;
@@ -41,6 +42,7 @@ use crate::{HistoryStore, UserMessages};
 
 pub use changes::*;
 pub use history::*;
+pub use log::*;
 pub use reactions::*;
 pub use settings::*;
 pub use users::*;

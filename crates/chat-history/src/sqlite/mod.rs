@@ -4,6 +4,7 @@ mod append;
 mod change;
 mod id_index;
 mod ids;
+mod log;
 mod numbers;
 mod prune;
 mod queue;
@@ -32,6 +33,7 @@ use crate::{
     Page, Retention, StoredSettings,
 };
 
+pub use log::SqliteHistoryLog;
 pub use users::SqliteUserMessages;
 
 /// History in a database file. Acknowledged messages survive a power cut.

@@ -361,14 +361,8 @@ fn complete(
         Err(error) => return Ok(Err(error)),
     };
     if !changed.is_empty() {
-        let mut reactions = match reactions::of_messages(connection, room, &changed)? {
-            Ok(reactions) => reactions,
-            Err(error) => return Ok(Err(error)),
-        };
-        for message in &mut messages {
-            if let Some(reactions) = reactions.remove(&message.seq) {
-                message.set_reactions(reactions);
-            }
+        if let Err(error) = add_reactions(connection, room, &mut messages, &changed)? {
+            return Ok(Err(error));
         }
         let mut bytes = 0;
         let fits = |message: &&Message| {
@@ -380,6 +374,44 @@ fn complete(
         messages.truncate(count);
     }
     Ok(Ok(Filled { messages: messages.into_iter().map(Arc::new).collect(), more }))
+}
+
+/// Adds the reactions to those messages that may have any, which have these row keys. The outer
+/// error is that of the database, the inner one that of a row.
+fn add_reactions(
+    connection: &mut SqliteConnection,
+    room: &RoomName,
+    messages: &mut [Message],
+    row_keys: &[i64],
+) -> QueryResult<Result<(), HistoryError>> {
+    let mut reactions = match reactions::of_messages(connection, room, row_keys)? {
+        Ok(reactions) => reactions,
+        Err(error) => return Ok(Err(error)),
+    };
+    for message in messages {
+        if let Some(reactions) = reactions.remove(&message.seq) {
+            message.set_reactions(reactions);
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// The messages in these rows. The outer error is that of the database, the inner one that of a
+/// row.
+pub(super) fn in_rows(
+    connection: &mut SqliteConnection,
+    room: &RoomName,
+    found: Vec<Row>,
+) -> QueryResult<Result<Vec<Arc<Message>>, HistoryError>> {
+    let changed: Vec<_> = found.iter().filter(|row| row.may_have_reactions()).map(Row::row_key).collect();
+    let mut rows = Rows::of_room(room.clone());
+    let messages: Result<Vec<_>, _> = found.into_iter().map(|row| rows.message(row)).collect();
+    let mut messages = match messages {
+        Ok(messages) => messages,
+        Err(error) => return Ok(Err(error)),
+    };
+    Ok(add_reactions(connection, room, &mut messages, &changed)?
+        .map(|()| messages.into_iter().map(Arc::new).collect()))
 }
 
 /// The messages that events after `after` have changed. The outer error is that of the database,

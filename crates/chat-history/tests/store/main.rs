@@ -12,11 +12,13 @@ use chat_history::conformance;
 mod in_memory {
     chat_history::history_tests!(super::support::memory);
     chat_history::user_messages_tests!(super::support::memory_users);
+    chat_history::history_log_tests!(super::support::memory_log);
 }
 
 mod in_sqlite {
     chat_history::history_tests!(super::support::sqlite);
     chat_history::user_messages_tests!(super::support::sqlite_users);
+    chat_history::history_log_tests!(super::support::sqlite_log);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use chat_db::Database;
-use chat_history::conformance::{History, Users};
-use chat_history::{MemoryHistory, SqliteHistory, SqliteUserMessages};
+use chat_history::conformance::{History, Log, Users};
+use chat_history::{MemoryHistory, SqliteHistory, SqliteHistoryLog, SqliteUserMessages};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -30,6 +30,18 @@ pub(crate) async fn sqlite_users() -> Users {
     let file = File::new();
     let (database, store) = file.open().await;
     Users::new(store, SqliteUserMessages::new(database)).with_guard(file)
+}
+
+pub(crate) async fn memory_log() -> Log {
+    let history = MemoryHistory::new();
+    let log = history.log();
+    Log::new(history, log)
+}
+
+pub(crate) async fn sqlite_log() -> Log {
+    let file = File::new();
+    let (database, store) = file.open().await;
+    Log::new(store, SqliteHistoryLog::new(database)).with_guard(file)
 }
 
 /// A database file in a temporary folder.

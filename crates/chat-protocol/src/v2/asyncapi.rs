@@ -18,7 +18,7 @@ const ENDPOINT: &str = "One connection is one session, a member of any number of
     `hello`. The server sends `bye` before every close that it initiates.";
 
 /// The reply to each command that succeeds. The reply to a command that fails is `error`.
-const REPLIES: [(&str, &str); 13] = [
+const REPLIES: [(&str, &str); 14] = [
     ("hello", "welcome"),
     ("join", "joined"),
     ("leave", "left"),
@@ -28,6 +28,7 @@ const REPLIES: [(&str, &str); 13] = [
     ("react", "ack"),
     ("history", "history"),
     ("members", "members"),
+    ("search", "found"),
     ("keep", "kept"),
     ("mark_read", "read"),
     ("renew", "renewed"),

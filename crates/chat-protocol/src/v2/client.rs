@@ -53,6 +53,8 @@ commands! {
         History(History),
         /// Read a page of the members.
         Members(Members),
+        /// Search for messages.
+        Search(Search),
         /// Show the other members that the user is typing.
         Typing {
             /// The room.
@@ -201,6 +203,28 @@ commands! {
         #[map(nfc)]
         pub prefix: Option<String>,
         /// The maximum number of members; 100 if absent, at most 200.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub limit: Option<u64>,
+    }
+
+    /// Searches for messages, the newest first.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    pub struct Search {
+        /// The words to search for: a message has to have all of them. Case and accents make no
+        /// difference.
+        pub query: String,
+        /// The room, which the session has joined. If absent, all rooms that it has joined, and
+        /// those in the list of the user.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub room: Option<RoomName>,
+        /// Only messages that were sent under this name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub from: Option<Username>,
+        /// Continue here: the `before` of the last answer to the same search.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub before: Option<String>,
+        /// The maximum number of messages; 20 if absent, at most 50.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub limit: Option<u64>,
     }

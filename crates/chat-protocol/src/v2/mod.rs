@@ -13,19 +13,21 @@ mod list;
 mod reactions;
 mod read;
 mod rendered;
+mod search;
 mod server;
 mod write;
 
 #[cfg(feature = "schema")]
 pub use asyncapi::asyncapi;
 pub use client::{
-    ClientFrame, Command, Delete, Edit, Hello, History, Join, Keep, MarkRead, Members, React, Send,
+    ClientFrame, Command, Delete, Edit, Hello, History, Join, Keep, MarkRead, Members, React, Search, Send,
 };
 pub use event::frame;
 pub use list::{Dropped, Inbox, Kept, Read, RoomList, RoomListEntry};
 pub use reactions::{ReactionChange, ReactionCount, Reactions};
 pub use read::{Rejected, read};
 pub use rendered::{RENDERED_BYTES, Written, write_rendered};
+pub use search::{Found, FoundMessage};
 pub use server::{
     Ack, Bye, Deleted, Edited, Error, HistoryPage, Joined, Left, MembersPage, MessageFrame, Notice, Presence,
     Renewed, RoomChanged, ServerFrame, StoredMessage, SyncFrame, Typing, User, Welcome, WelcomeLimits,
@@ -54,6 +56,12 @@ pub const PAGE_BYTES: usize = (1 << 20) - (64 << 10);
 
 /// The maximum number of messages that a `join` with `since` recovers, in both lists together.
 pub const RECOVERED_MESSAGES: usize = 1_000;
+
+/// The maximum number of messages that one search finds.
+pub const FOUND_MESSAGES: usize = 50;
+
+/// The number of messages that one search finds if the client sets no limit.
+pub const FOUND_MESSAGES_DEFAULT: usize = 20;
 
 /// The maximum number of members in a page, and in [`Joined`].
 pub const PAGE_MEMBERS: usize = 200;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::list::{Dropped, Inbox, Kept, Read, RoomList};
 use super::reactions::{ReactionCount, Reactions};
+use super::search::Found;
 use crate::{
     Content, DeletedBy, Emoji, Epoch, ErrorCode, GuestToken, Identity, LeftReason, MemberInfo, Mention,
     Message, MessageId, NoticeLevel, Reference, ReplyTo, Role, RoomName, RoomSettings, Text, Timestamp,
@@ -49,6 +50,8 @@ pub enum ServerFrame {
     History(HistoryPage),
     /// The answer to `members`.
     Members(MembersPage),
+    /// The answer to `search`.
+    Found(Found),
     /// The list of the user's rooms. Comes once, after `welcome`.
     Rooms(RoomList),
     /// The answer to `keep`, also to the other sessions of the user: an entry of the list.
@@ -370,7 +373,7 @@ impl StoredMessage {
     }
 
     /// Marks the reactions with these emoji as those of the session that receives the message.
-    pub(super) fn mark_own(&mut self, own: &[Emoji]) {
+    pub fn mark_own(&mut self, own: &[Emoji]) {
         if let Self::Text { reactions, .. } = self {
             reactions.iter_mut().for_each(|reaction| reaction.mine = own.contains(&reaction.emoji));
         }

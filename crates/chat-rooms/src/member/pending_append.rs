@@ -89,6 +89,7 @@ impl PendingAppend {
                 observer.stored(message);
             }
         }
+        observe_change(&self.shared, &self.room.name, &outcome);
         let durability = self.shared.context.history.durability();
         let then = self.reply.take().map(|reply| {
             let outcome = answer(&outcome, &sender);
@@ -103,6 +104,15 @@ impl PendingAppend {
         let span = mem::replace(&mut self.span, Span::none());
         let settlement = Settlement { result, taken_at: Some(self.taken_at), span, then };
         settle_later(&self.shared, &self.room, settlement);
+    }
+}
+
+/// Tells the observer if an event has changed texts.
+fn observe_change(shared: &Registry, room: &RoomName, outcome: &Result<Appended, AppendError>) {
+    if let (Some(observer), Ok(Appended::Stored(StoredEvent::Edit(_) | StoredEvent::Deletion(_)))) =
+        (&shared.observer, outcome)
+    {
+        observer.changed(room);
     }
 }
 
@@ -226,6 +236,7 @@ impl PendingAct {
 
     fn settle_once(&mut self, outcome: Result<Appended, AppendError>) {
         let Some(reply) = self.reply.take() else { return };
+        observe_change(&self.shared, &self.room.name, &outcome);
         let answer = outcome.clone();
         let send = move || {
             // if the caller does not wait any more, the event is stored all the same

@@ -25,6 +25,12 @@ pub trait MessageObserver: Send + Sync + 'static {
     /// The thread that stores messages calls it: it must not block, and must not call into the
     /// engine.
     fn stored(&self, message: &Arc<Message>);
+
+    /// Called once for each event that has changed the text of messages of this room, or deleted
+    /// them, under the same conditions. The default implementation does nothing.
+    fn changed(&self, room: &RoomName) {
+        let _ = room;
+    }
 }
 
 pub(crate) struct Registry {

@@ -29,10 +29,12 @@ pub(crate) enum LogKind {
     Accept,
     /// Accounts that cannot be read or changed.
     Accounts,
+    /// Messages that cannot be searched.
+    Search,
 }
 
 impl LogKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Origin,
         Self::Connections,
         Self::Handshakes,
@@ -43,6 +45,7 @@ impl LogKind {
         Self::LookUp,
         Self::Accept,
         Self::Accounts,
+        Self::Search,
     ];
 
     fn name(self) -> &'static str {
@@ -57,6 +60,7 @@ impl LogKind {
             Self::LookUp => "look-up failed",
             Self::Accept => "connections not accepted",
             Self::Accounts => "accounts not readable",
+            Self::Search => "messages can't be searched",
         }
     }
 }

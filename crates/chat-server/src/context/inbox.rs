@@ -14,7 +14,7 @@ use chat_accounts::{RoomEntry, StoreError};
 use chat_history::HistoryError;
 use chat_protocol::v2::{Inbox as InboxFrame, RoomList, RoomListEntry, ServerFrame};
 use chat_protocol::{Epoch, Identity, Message, Notify, RoomKind, RoomName, UserId, Username};
-use chat_rooms::{Engine, MessageObserver};
+use chat_rooms::Engine;
 use parking_lot::Mutex;
 use tokio::sync::Notify as Wakeup;
 
@@ -266,8 +266,9 @@ impl Inbox {
     }
 }
 
-impl MessageObserver for Inbox {
-    fn stored(&self, message: &Arc<Message>) {
+impl Inbox {
+    /// Notes a message that was stored, on the thread that stores messages.
+    pub(crate) fn stored(&self, message: &Message) {
         let mut watched = self.0.watched.lock();
         if watched.is_empty() {
             return;
@@ -312,6 +313,11 @@ pub(crate) struct ListHandle {
 }
 
 impl ListHandle {
+    /// The names of the rooms in the list.
+    pub(crate) fn names(&self) -> Vec<RoomName> {
+        self.rooms.rooms.lock().iter().map(|listed| listed.room.clone()).collect()
+    }
+
     /// Reads the list from the store, and returns it as frames.
     pub(crate) async fn read(
         &self,

@@ -7,6 +7,7 @@ pub(crate) mod expiry;
 pub(crate) mod inbox;
 pub(crate) mod memberships;
 pub(crate) mod names;
+pub(crate) mod observer;
 pub(crate) mod sessions;
 
 use std::fmt;
@@ -31,6 +32,8 @@ use crate::context::drain::Drain;
 use crate::context::inbox::Inbox;
 use crate::context::sessions::Sessions;
 use crate::encoding::Encodings;
+use crate::encoding::rendered::Rendered;
+use crate::search::Searches;
 
 /// Time for a client to answer the close frame of a server that shuts down.
 const CLOSE_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -48,6 +51,10 @@ pub(crate) struct Context {
     pub(crate) accounts: Option<Accounts>,
     /// The lists of rooms of connected users.
     pub(crate) inbox: Inbox,
+    /// The search for messages. `None` if nothing is indexed.
+    pub(crate) search: Option<Searches>,
+    /// Renders messages that are not sent as events of a room.
+    pub(crate) rendered: Arc<Rendered>,
     /// The web page, if it is served.
     pub(crate) pages: Option<Pages>,
     /// The current configuration; `Control::reconfigure` replaces it.

@@ -3,11 +3,10 @@
 
 pub(crate) mod deflate;
 pub(crate) mod frames;
-mod rendered;
+pub(crate) mod rendered;
 
 use std::sync::Arc;
 
-use chat_markdown::RemoteImages;
 use chat_protocol::{Event, classic, v2};
 use chat_rooms::{Encoding, EncodingId, EngineBuilder, IsGone};
 
@@ -38,18 +37,22 @@ impl DialectEncodings {
 
 impl Encodings {
     /// Adds them to an engine. An encoding that no connection uses costs nothing.
-    pub(crate) fn add_to(mut builder: EngineBuilder, images: RemoteImages) -> (EngineBuilder, Self) {
-        let rendered = Arc::new(Rendered::new(images));
+    pub(crate) fn add_to(mut builder: EngineBuilder, rendered: &Arc<Rendered>) -> (EngineBuilder, Self) {
         let encodings = Self { plain: DialectEncodings::new(), deflated: DialectEncodings::new() };
         let deflater = Arc::<Deflater>::default();
         for (ids, deflater) in [(encodings.plain, None), (encodings.deflated, Some(deflater))] {
-            let html = V2Html(Arc::clone(&rendered));
+            let html = V2Html(Arc::clone(rendered));
             builder = builder
                 .encoding(ids.classic, Framed { dialect: Classic, deflater: deflater.clone() })
                 .encoding(ids.v2, Framed { dialect: V2, deflater: deflater.clone() })
                 .encoding(ids.v2_html, Framed { dialect: html, deflater });
         }
         (builder, encodings)
+    }
+
+    /// Whether a session with this encoding has asked for `html`.
+    pub(crate) fn has_html(&self, encoding: EncodingId) -> bool {
+        encoding == self.plain.v2_html || encoding == self.deflated.v2_html
     }
 
     pub(crate) fn for_connection(&self, deflates: bool) -> DialectEncodings {

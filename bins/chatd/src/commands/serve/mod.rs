@@ -12,6 +12,7 @@ use chat_admin::Admin;
 use chat_history::HistoryError;
 use chat_history::{SqliteUserMessages, UserMessages};
 use chat_presence::StoreError;
+use chat_search::SqliteIndex;
 use chat_server::Config;
 use chat_usage::Usage;
 
@@ -60,6 +61,8 @@ pub(crate) enum StartError {
     JwtKeys(#[from] chat_accounts::JwtKeyError),
     #[error(transparent)]
     Token(#[from] TokenError),
+    #[error("the index for searches can't be opened: {0}")]
+    Index(#[from] chat_search::SearchError),
     #[error("can't keep metrics: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
     #[error("the system refused what the server needs: {0}")]
@@ -93,7 +96,7 @@ async fn serve(options: &Options, configuration: &Configuration, log: Log) -> Re
     let mut config = Config { tls: tls.clone(), ..options.config() };
     let descriptor_limit = descriptors::raise_limit(&mut config);
 
-    let Storage { database, server } = storage::start_server(options, chat, config).await?;
+    let Storage { database, index, server } = storage::start_server(options, chat, config).await?;
     let control = server.control();
     tokio::spawn(Reload::new(control.clone(), tls.clone(), log.clone(), configuration).run(reloads));
     tokio::spawn(memory::watch(control.clone(), options.max_memory));
@@ -129,7 +132,7 @@ async fn serve(options: &Options, configuration: &Configuration, log: Log) -> Re
     if let Some(admin) = admin {
         admin.abort();
     }
-    close(usage, database).await;
+    close(usage, index, database).await;
     Ok(())
 }
 
@@ -158,12 +161,17 @@ fn log_outcome(outcome: Result<(), StoreError>) {
     }
 }
 
-/// Saves the last usage statistics and closes the database, each within [`CLOSE_TIMEOUT`].
-async fn close(usage: Option<Usage>, database: Option<chat_db::Database>) {
+/// Saves the last usage statistics, and closes the index and the database, each within [`CLOSE_TIMEOUT`].
+async fn close(usage: Option<Usage>, index: Option<SqliteIndex>, database: Option<chat_db::Database>) {
     if let Some(usage) = usage
         && let Ok(Err(error)) = tokio::time::timeout(CLOSE_TIMEOUT, usage.save()).await
     {
         tracing::warn!(%error, "could not save the usage statistics of the last minute");
+    }
+    if let Some(index) = index
+        && tokio::time::timeout(CLOSE_TIMEOUT, index.close()).await.is_err()
+    {
+        tracing::warn!("the index for searches did not close in time; it is checked at the next start");
     }
     if let Some(database) = database
         && tokio::time::timeout(CLOSE_TIMEOUT, database.close()).await.is_err()

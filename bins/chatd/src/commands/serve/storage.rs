@@ -5,13 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chat_accounts::{MemoryAccounts, SqliteAccounts};
-use chat_history::{MemoryHistory, SqliteHistory, SqliteUserMessages};
+use chat_history::{MemoryHistory, SqliteHistory, SqliteHistoryLog, SqliteUserMessages};
 use chat_presence::{MemoryPresence, NodeId, SqlitePresence};
-use chat_server::{Accounts, Config, Server};
+use chat_search::{MemoryIndex, SqliteIndex};
+use chat_server::{Accounts, Config, Search, Server};
 use tokio::net::TcpListener;
 
 use super::StartError;
+
 use crate::cli::{Database, Options, Switch};
+use crate::commands::search::index_path;
 
 /// The name of this node in the presence store. A database file has one server process only.
 const NODE: &str = "local";
@@ -19,6 +22,8 @@ const NODE: &str = "local";
 pub(super) struct Storage {
     /// The database file. `None` if everything is in memory.
     pub(super) database: Option<chat_db::Database>,
+    /// The index for searches, if it is in a file.
+    pub(super) index: Option<SqliteIndex>,
     pub(super) server: Server,
 }
 
@@ -37,13 +42,21 @@ pub(super) async fn start_server(
         let presence = MemoryPresence::new(node);
         let history = MemoryHistory::new();
         let messages = Arc::new(history.user_messages());
+        if options.search == Switch::On {
+            config.search = Some(Search::new(MemoryIndex::new(), history.log()));
+        }
         config.accounts = Some(Accounts::new(MemoryAccounts::new(), Some(messages), jwt));
         let server = Server::new(listener, presence, history, config).await?;
-        return Ok(Storage { database: None, server });
+        return Ok(Storage { database: None, index: None, server });
     };
     let database = open(path.clone()).await?;
     let presence = SqlitePresence::new(database.clone(), node);
     let accounts = SqliteAccounts::open(database.clone()).await?;
+    let index = match (options.history, options.search) {
+        (Switch::On, Switch::On) => Some(open_index(index_path(path)).await?),
+        _ => None,
+    };
+    config.search = index.clone().map(|index| Search::new(index, SqliteHistoryLog::new(database.clone())));
     let server = match options.history {
         Switch::On => {
             let messages = Arc::new(SqliteUserMessages::new(database.clone()));
@@ -56,7 +69,12 @@ pub(super) async fn start_server(
             Server::new(listener, presence, MemoryHistory::new(), config).await?
         }
     };
-    Ok(Storage { database: Some(database), server })
+    Ok(Storage { database: Some(database), index, server })
+}
+
+async fn open_index(path: PathBuf) -> Result<SqliteIndex, StartError> {
+    // as below
+    Ok(tokio::task::spawn_blocking(move || SqliteIndex::open(&path)).await.map_err(io::Error::from)??)
 }
 
 async fn open(path: PathBuf) -> Result<chat_db::Database, StartError> {

@@ -25,6 +25,7 @@ mod members;
 mod ping;
 mod react;
 mod renew;
+mod search;
 mod send;
 mod typing;
 
@@ -45,6 +46,7 @@ impl Session {
             Command::Delete(delete) => self.delete(delete, reference),
             Command::React(react) => self.react(react, reference),
             Command::History(history) => self.history(&history, reference),
+            Command::Search(search) => self.search(search, reference),
             Command::Members(members) => return self.members(members, reference),
             Command::Typing { room } => self.typing(&room, reference.as_ref()),
             Command::Keep(keep) => self.keep(keep, reference),
