@@ -167,7 +167,7 @@ browserTest('what is read on one device is read on all, over a restart of the se
   await submit(phone, 'sign-in', { name: 'ana' });
   await phone.waitForRoom('lobby');
   const all = [desktop, second, phone];
-  const badge = (user) => user.page.locator('#rooms-list li[data-room="tea"] .badge:not([hidden])').evaluateAll((badges) => badges.map(({ textContent }) => textContent).join());
+  const badge = (user) => user.page.locator('#rooms-list li[data-room="tea"] .badge.unread:not([hidden])').evaluateAll((badges) => badges.map(({ textContent }) => textContent).join());
   const hasRoom = (user, room) => user.page.locator(`#rooms-list li[data-room="${room}"]`).count();
   for (const user of all) await until('the list is the same on all devices', async () => await hasRoom(user, 'tea') === 1);
 
