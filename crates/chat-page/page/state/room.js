@@ -2,6 +2,7 @@
 // no DOM elements.
 
 import { ChatError, MessageList } from '/client.js';
+import { isNamedIn } from '../text/marks.js';
 import { draftOf, saveDraft } from './drafts.js';
 import { Names } from './names.js';
 import { Past } from './past.js';
@@ -73,6 +74,8 @@ export class RoomState extends Signal {
   /** Messages before this number are gone. */
   #oldest = 0;
   #epoch = null;
+  /** Mentions that were marked as read before they were loaded: `{after, count}`, or `null`. */
+  #olderMentions = null;
   #isRead;
   #failed;
   #markTimer;
@@ -219,6 +222,11 @@ export class RoomState extends Signal {
   react({ seq }, emoji) {
     const isMine = this.find(seq)?.reactions?.some((reaction) => reaction.emoji === emoji && reaction.mine) ?? false;
     return this.room.react(seq, emoji, !isMine);
+  }
+
+  /** Whether `@room` of this user addresses everyone. */
+  get mayMentionRoom() {
+    return this.#client.user.role !== 'user';
   }
 
   /** Whether the user wants no notifications of this room. */
@@ -457,8 +465,10 @@ export class RoomState extends Signal {
   }
 
   mentionsMe(message) {
-    const isMe = (id) => id === 'room' || this.#client.isMine(id);
-    return !this.isMine(message) && !message.deleted && message.mentions?.some(isMe) === true;
+    if (this.isMine(message) || message.deleted) return false;
+    if (message.mentions?.some((id) => id === 'room' || this.#client.isMine(id))) return true;
+    // An account that was not in the room then is counted by the server, and not named.
+    return this.#client.user.kind !== 'guest' && isNamedIn(message, this.me, this.named);
   }
 
   /** The message was on the screen. */
@@ -466,17 +476,35 @@ export class RoomState extends Signal {
     if (this.unseenMentions.delete(seq)) this.emit('unread');
   }
 
+  /** How many messages mention the user and were not on the screen yet. */
+  get mentionsToSee() {
+    return this.unseenMentions.size + (this.#notLoadedMentions()?.count ?? 0);
+  }
+
   /** Loads the oldest unseen message that mentions the user. Resolves with its number, or `null`. */
   async oldestMention() {
-    if (this.unreadMore && this.mentioned > this.unseenMentions.size) {
+    const older = this.#notLoadedMentions();
+    if (older) {
       this.showNewest();
-      await this.loadBackTo(this.readSeq + 1);
+      const { first } = this;
+      await this.loadBackTo(older.after + 1);
+      if (!this.historyFailed) this.#olderMentions = null;
+      const loaded = this.#list.items.slice(this.#list.indexFrom(older.after + 1), this.#list.indexFrom(first));
+      for (const message of loaded) if (this.mentionsMe(message)) this.unseenMentions.add(message.seq);
+      this.emit('unread');
     }
     return this.unseenMentions.size > 0 ? Math.min(...this.unseenMentions) : null;
   }
 
+  /** Where the mentions are that only the server has counted, or `null`. */
+  #notLoadedMentions() {
+    const count = this.unreadMore ? this.mentioned - this.unseenMentions.size : 0;
+    return this.#olderMentions ?? (count > 0 ? { after: this.readSeq, count } : null);
+  }
+
   forgetMentions() {
     this.unseenMentions.clear();
+    this.#olderMentions = null;
     this.emit('unread');
   }
 
@@ -569,6 +597,7 @@ export class RoomState extends Signal {
   }
 
   #markRead() {
+    this.#olderMentions = this.#notLoadedMentions();
     this.readSeq = this.room.seq;
     this.unread = 0;
     this.unreadMore = false;
@@ -616,6 +645,7 @@ export class RoomState extends Signal {
     if (!isSameLog) {
       this.replyTo = null;
       this.unseenMentions.clear();
+      this.#olderMentions = null;
     }
     this.scrollPosition = null;
     this.#removeStored();

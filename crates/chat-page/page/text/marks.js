@@ -5,6 +5,21 @@ import { fold, mentionsIn, roomsIn } from './references.js';
 
 const EXCLUDED = 'a, code, pre, button, .mention';
 /**
+ * Elements in which mentions do not count. The server closes each of them, and never nests an
+ * element in another of the same name.
+ */
+const EXCLUDED_HTML = /<(a|code|pre)\b[^>]*>[^]*?<\/\1>/g;
+const TAG = /<[^>]*>/g;
+
+/** Whether the text of a message names this user. `find` as in `mentionsIn`. */
+export function isNamedIn({ body, html }, name, find) {
+  if (!/[@＠]/.test(body)) return false;
+  // Each element has its own text nodes, as on the page.
+  const text = html === undefined ? body : html.replace(EXCLUDED_HTML, '\n').replace(TAG, '\n');
+  return mentionsIn(text, find).some(({ names }) => names.includes(name));
+}
+
+/**
  * Marks the users and links the rooms that a message's element names. `room` has `me`,
  * `named(text)` and `isRoom(name)`. If the message addresses everyone, `@room` is a mention of the
  * user. An element that has an `@` without a known name gets `data-open`: a user with that name may

@@ -9,7 +9,7 @@ const LONG_PRESS_MS = 500;
 /** A finger that moves further scrolls. */
 const MAX_MOVE_PX = 10;
 /** These have a purpose of their own. */
-const EXCLUDED = 'a, button, input, summary, pre, table';
+const EXCLUDED = 'a, button, input, summary';
 
 export class MessageActions {
   #bar = h('div', { class: 'message-actions', role: 'group', 'aria-label': 'Message actions' });

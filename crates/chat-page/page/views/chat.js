@@ -182,7 +182,7 @@ async function openSearch() {
 }
 
 async function copied(text, words) {
-  announcer.announce(await copyText(text) ? words : 'The browser did not allow copying.');
+  toast.show(await copyText(text) ? words : 'The browser did not allow copying.');
 }
 
 function leave(room) {

@@ -585,7 +585,7 @@ export class LogView {
 
   /** Mentions on the screen are seen. For the others there is a button. */
   #updateMentions() {
-    const { unseenMentions, unreadMore, mentioned } = this.#room;
+    const { unseenMentions } = this.#room;
     if (unseenMentions.size > 0 && document.hasFocus() && document.visibilityState === 'visible') {
       const { top, bottom } = this.#scroller.getBoundingClientRect();
       for (const seq of [...unseenMentions]) {
@@ -593,7 +593,7 @@ export class LogView {
         if (box && box.bottom > top && box.top < bottom) this.#room.sawMention(seq);
       }
     }
-    const count = Math.max(unseenMentions.size, unreadMore ? mentioned : 0);
+    const count = this.#room.mentionsToSee;
     this.#toMention.hidden = count === 0;
     const words = `Jump to mention, ${plural(count, 'unread mention', 'unread mentions')}`;
     if (this.#toMention.title === words) return;

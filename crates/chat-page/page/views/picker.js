@@ -41,7 +41,7 @@ export class Picker {
   }
 
   async #load() {
-    this.#groups.replaceChildren(groupOf('Frequently used', QUICK));
+    this.#groups.replaceChildren(groupOf('Quick reactions', QUICK));
     const groups = await emojiGroups();
     this.#groups.append(...groups.map(([title, all]) => groupOf(title, all)));
     if (groups.length === 0) this.#status.textContent = 'The other emoji could not be loaded.';
