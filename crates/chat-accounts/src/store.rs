@@ -320,8 +320,8 @@ pub trait AccountStore: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError`] if the store fails.
     fn rooms(&self, account: UserId) -> BoxFuture<'_, Result<Vec<RoomEntry>, StoreError>>;
 
-    /// The accounts that have a room in their lists and one of these names, whatever the case of the
-    /// letters: the ids with the accounts' names. For at most [`MAX_NAMES`] names.
+    /// The accounts that have a room in their lists and one of these names, whatever the case of
+    /// the letters: the ids with the accounts' names. For at most [`MAX_NAMES`] names.
     ///
     /// # Errors
     /// [`StoreError`] if the store fails.

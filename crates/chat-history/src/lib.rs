@@ -25,7 +25,7 @@ pub use store::{
     Appended, Changed, Count, Durability, Extent, HistoryStore, MAX_PAGE_BYTES, Messages, OnAppended, Own,
     Page, Retention, StoredSettings,
 };
-pub use users::{Cursor, InvalidCursor, MessageKey, Step, UserMessages, UserQuery};
+pub use users::{Cursor, InvalidCursor, MessageKey, Step, UserMessages, UserQuery, UserReaction};
 
 // for the macro `delegate_history`
 #[cfg(feature = "conformance")]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use chat_protocol::{Message, RoomName, UserId, Username};
+use chat_protocol::{Emoji, Message, RoomName, UserId, Username};
 use futures::future::BoxFuture;
 
 use crate::HistoryError;
@@ -50,6 +50,25 @@ pub struct MessageKey {
     pub room: RoomName,
     /// The number of the message in the room.
     pub seq: u64,
+}
+
+/// A reaction of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UserReaction {
+    /// The message.
+    pub message: MessageKey,
+    /// The user's name when it reacted.
+    pub username: Username,
+    /// The emoji.
+    pub emoji: Emoji,
+}
+
+impl UserReaction {
+    /// The emoji that a user of this name has put on a message.
+    pub fn new(message: MessageKey, username: Username, emoji: Emoji) -> Self {
+        Self { message, username, emoji }
+    }
 }
 
 impl UserQuery {
@@ -119,10 +138,10 @@ impl<T> Step<T> {
     }
 }
 
-/// Access to the messages of one user in all rooms, to export or to delete them.
+/// Access to the messages and reactions of one user in all rooms, to export or to delete them.
 ///
-/// Both are walks in small steps: the first step has no cursor, each further step the cursor that
-/// the previous one returned. Messages that are sent during a walk may be missed by it.
+/// All of these are walks in small steps: the first step has no cursor, each further step the
+/// cursor that the previous one returned. What is sent during a walk may be missed by it.
 pub trait UserMessages: fmt::Debug + Send + Sync + 'static {
     /// The next messages of a user, room by room, and within a room in order. A step returns about
     /// 1 MiB of text at most. Cancel-safe.
@@ -150,4 +169,15 @@ pub trait UserMessages: fmt::Debug + Send + Sync + 'static {
         query: UserQuery,
         after: Option<Cursor>,
     ) -> BoxFuture<'_, Result<Step<Vec<MessageKey>>, HistoryError>>;
+
+    /// The next reactions of a user, room by room, and within a room in the order of the messages.
+    /// Its cursors are not those of the other walks. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if the store fails.
+    fn reactions(
+        &self,
+        query: UserQuery,
+        after: Option<Cursor>,
+    ) -> BoxFuture<'_, Result<Step<Vec<UserReaction>>, HistoryError>>;
 }

@@ -12,7 +12,6 @@ mod settings;
 mod token;
 #[expect(unused_qualifications, reason = "the macro writes them")]
 mod usage;
-#[expect(unused_qualifications, reason = "the macro writes them")]
 mod users;
 
 use axum::Router;
@@ -30,7 +29,9 @@ pub use sessions::{ClassicClient, Session, Sessions};
 pub use settings::{Join, Post, Settings, SettingsChange};
 pub(crate) use token::Token;
 pub use usage::{Usage, UsageRow};
-pub use users::{ErasedMessages, Message, Messages};
+pub use users::messages::{ErasedMessages, Message, Messages};
+pub use users::reactions::{ErasedReactions, Reaction, Reactions};
+use users::{messages, reactions};
 
 pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
     Router::new()
@@ -49,7 +50,8 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         .route("/sessions", get(sessions::list))
         .route("/sessions/{session}", delete(sessions::close))
         .route("/usage", get(usage::list))
-        .route("/users/{user}/messages", get(users::export).delete(users::erase))
+        .route("/users/{user}/messages", get(messages::export).delete(messages::erase))
+        .route("/users/{user}/reactions", get(reactions::export).delete(reactions::erase))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(from_fn_with_state(admin.clone(), token::require))
@@ -80,8 +82,10 @@ pub(crate) fn routes(admin: &Admin) -> Router<Admin> {
         settings::show,
         settings::change,
         usage::list,
-        users::export,
-        users::erase
+        messages::export,
+        messages::erase,
+        reactions::export,
+        reactions::erase
     ),
     security(("token" = []))
 )]

@@ -13,7 +13,8 @@
 ///     fn append(&self, _: NewEvent, _: OnAppended) {}
 ///
 ///     delegate_history! {
-///         0: epoch durability extent settings page changed own_reactions mentions_after prune check
+///         0: epoch durability extent settings page changed
+///         own_reactions mentions_after prune check
 ///     }
 /// }
 /// ```

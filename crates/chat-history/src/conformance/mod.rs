@@ -164,6 +164,7 @@ macro_rules! __with_user_messages_tests {
             messages_under_one_name_are_found_and_deleted
             pages_of_a_user_are_limited_in_bytes
             a_walk_through_many_rooms_finds_each_message_once
+            the_reactions_of_a_user_are_found
         }
     };
 }

@@ -4,9 +4,12 @@ use chat_protocol::{Content, DeletedBy};
 
 use super::Users;
 use super::helpers::{
-    all_after, append, body, duplicate, id, idempotent_message, message, name, room, seq_of, seqs, user,
+    all_after, append, body, deletion, duplicate, id, idempotent_message, message, name, react, reaction,
+    room, seq_of, seqs, user,
 };
-use crate::{HistoryStore, MAX_PAGE_BYTES, NewDeletion, NewMessage, Step, UserMessages, UserQuery};
+use crate::{
+    HistoryStore, MAX_PAGE_BYTES, NewDeletion, NewMessage, Step, UserMessages, UserQuery, UserReaction,
+};
 
 /// All messages that a query finds as `room:seq:text`, and the number of steps that it took.
 ///
@@ -139,4 +142,51 @@ pub async fn a_walk_through_many_rooms_finds_each_message_once(stores: Users) {
     let deleted = delete_all(store, users, user("ana")).await;
     assert_eq!(deleted.iter().map(|deleted| format!("{deleted}:")).collect::<Vec<_>>(), expected);
     assert_eq!(export(users, user("bob")).await.0.len(), ROOMS);
+}
+
+/// All reactions that a query finds as `room:seq:emoji`.
+///
+/// # Panics
+/// If a step fails.
+pub async fn reactions_of(users: &dyn UserMessages, query: impl Into<UserQuery>) -> Vec<String> {
+    let (query, mut all, mut after) = (query.into(), Vec::new(), None);
+    loop {
+        let Step { found, next } = users.reactions(query.clone(), after).await.unwrap();
+        let place =
+            |found: &UserReaction| format!("{}:{}:{}", found.message.room, found.message.seq, found.emoji);
+        all.extend(found.iter().map(place));
+        match next {
+            // as a client returns it
+            Some(cursor) => after = Some(cursor.to_string().parse().unwrap()),
+            None => return all,
+        }
+    }
+}
+
+/// The reactions of a user are found in all rooms, and are gone with their messages.
+pub async fn the_reactions_of_a_user_are_found(stores: Users) {
+    let (store, users) = (&*stores.store, &*stores.users);
+    assert_eq!(reactions_of(users, user("ana")).await, [""; 0]);
+    for name in ["r", "s", "t"] {
+        for text in ["one", "two"] {
+            seq_of(store, message(name, "bob", text)).await;
+        }
+        for from in ["bob", "ana"] {
+            react(store, reaction(name, from, 2, "👍", true)).await;
+        }
+    }
+    react(store, reaction("s", "ana", 1, "🎉", true)).await;
+    react(store, reaction("t", "ana", 2, "👍", false)).await;
+    assert_eq!(reactions_of(users, user("ana")).await, ["r:2:👍", "s:1:🎉", "s:2:👍"]);
+    let called = UserQuery::new(user("ana")).with_name(name("eve"));
+    assert_eq!(reactions_of(users, called).await, [""; 0]);
+    append(store, deletion("s", &[2])).await.unwrap();
+    assert_eq!(reactions_of(users, user("ana")).await, ["r:2:👍", "s:1:🎉"]);
+    assert_eq!(reactions_of(users, user("nobody")).await, [""; 0]);
+    // many on one message
+    for n in 0..300 {
+        react(store, reaction("r", &format!("u{n}"), 1, "👍", true)).await;
+    }
+    assert_eq!(reactions_of(users, user("u299")).await, ["r:1:👍"]);
+    assert_eq!(reactions_of(users, user("bob")).await.len(), 2);
 }

@@ -7,7 +7,7 @@ use futures::future::{BoxFuture, FutureExt};
 use parking_lot::Mutex;
 
 use super::Rooms;
-use crate::{Cursor, HistoryError, MAX_PAGE_BYTES, MessageKey, Step, UserMessages, UserQuery};
+use crate::{Cursor, HistoryError, MAX_PAGE_BYTES, MessageKey, Step, UserMessages, UserQuery, UserReaction};
 
 /// How many rooms one step looks at. Each has at most 1,000 messages.
 const MAX_ROOMS: usize = 64;
@@ -73,6 +73,28 @@ impl Rooms {
     }
 }
 
+impl Rooms {
+    fn reactions(&self, query: &UserQuery, after: Option<Cursor>) -> Step<Vec<UserReaction>> {
+        let (rooms, more) = self.walk(after);
+        let (mut found, mut last) = (Vec::new(), None);
+        for (position, name) in rooms {
+            let Some(log) = self.logs.get(&name) else { continue };
+            for (seq, reactors) in &log.reactors {
+                for (emoji, users) in reactors {
+                    let theirs =
+                        users.iter().filter(|reactor| query.matches(&reactor.user, &reactor.username));
+                    found.extend(theirs.map(|reactor| {
+                        let message = MessageKey::new(name.clone(), *seq);
+                        UserReaction::new(message, reactor.username.clone(), emoji.clone())
+                    }));
+                }
+            }
+            last = Cursor::new(position).ok();
+        }
+        Step::new(found, last.filter(|_| more))
+    }
+}
+
 /// The body of a message that is meant; `None` for others, and if it was deleted.
 fn body_of<'m>(message: &'m Message, query: &UserQuery) -> Option<&'m str> {
     message.text().filter(|text| query.matches(&text.user, &text.from)).map(|text| &*text.body)
@@ -93,5 +115,13 @@ impl UserMessages for MemoryUserMessages {
         after: Option<Cursor>,
     ) -> BoxFuture<'_, Result<Step<Vec<MessageKey>>, HistoryError>> {
         async move { Ok(self.rooms.lock().find(&query, after)) }.boxed()
+    }
+
+    fn reactions(
+        &self,
+        query: UserQuery,
+        after: Option<Cursor>,
+    ) -> BoxFuture<'_, Result<Step<Vec<UserReaction>>, HistoryError>> {
+        async move { Ok(self.rooms.lock().reactions(&query, after)) }.boxed()
     }
 }

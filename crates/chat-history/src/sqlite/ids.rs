@@ -83,7 +83,8 @@ pub(super) struct First {
 
 impl First {
     /// The first message if it was pruned: it was the same as `message`, which repeats it, except
-    /// for the name that the author had, and what it replied to. A row without a digest does not say what the text was.
+    /// for the name that the author had, and what it replied to. A row without a digest does not
+    /// say what the text was.
     pub(super) fn pruned(&self, message: &NewMessage) -> Result<Message, HistoryError> {
         let fault = |error| {
             let text = format!("the id of message {} of the room {}: {error}", self.seq, message.room);

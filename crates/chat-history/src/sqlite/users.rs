@@ -6,16 +6,18 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use chat_db::Database;
-use chat_protocol::{Message, RoomName};
+use chat_protocol::{Emoji, Message, RoomName, Username};
 use diesel::connection::DefaultLoadingMode;
+use diesel::dsl::min;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel::sqlite::Sqlite;
 use futures::future::{BoxFuture, FutureExt};
 
-use super::schema::{Row, Rows, messages, room_of, rooms, seq_of, unsigned};
+use super::schema::{Row, Rows, messages, reactions as stored_reactions, room_of, rooms, seq_of, unsigned};
 use crate::{
     Cursor, HistoryError, HistoryErrorKind, MAX_PAGE_BYTES, MessageKey, Step, UserMessages, UserQuery,
+    UserReaction,
 };
 
 /// How many messages a step scans: about 10 ms if they are in memory.
@@ -69,6 +71,57 @@ impl UserMessages for SqliteUserMessages {
         }
         .boxed()
     }
+
+    fn reactions(
+        &self,
+        query: UserQuery,
+        after: Option<Cursor>,
+    ) -> BoxFuture<'_, Result<Step<Vec<UserReaction>>, HistoryError>> {
+        let read = move |connection: &mut SqliteConnection| {
+            connection.transaction(|connection| reactions(connection, &query, after))
+        };
+        async move { self.database.read(read).await? }.boxed()
+    }
+}
+
+/// The next reactions. The outer error is that of the database, the inner one that of a row.
+fn reactions(
+    connection: &mut SqliteConnection,
+    query: &UserQuery,
+    after: Option<Cursor>,
+) -> QueryResult<Result<Step<Vec<UserReaction>>, HistoryError>> {
+    let after = start(after);
+    let rest = || stored_reactions::table.filter(stored_reactions::row_key.gt(after));
+    let full = rest()
+        .order((stored_reactions::row_key, stored_reactions::user, stored_reactions::emoji))
+        .offset(MAX_SCANNED)
+        .select(stored_reactions::row_key)
+        .first::<i64>(connection)
+        .optional()?;
+    // whole messages only, at least one: a cursor is the row key of a message
+    let first: Option<i64> = rest().select(min(stored_reactions::row_key)).first(connection)?;
+    let last = full.zip(first).map(|(full, first)| (full - 1).max(first));
+    let user = stored_reactions::user.eq(query.user.as_str());
+    let found: Vec<(i64, String, String)> = rest()
+        .filter(stored_reactions::row_key.le(last.unwrap_or(i64::MAX)))
+        .filter(user)
+        .order((stored_reactions::row_key, stored_reactions::emoji))
+        .select((stored_reactions::row_key, stored_reactions::username, stored_reactions::emoji))
+        .load(connection)?;
+    let row_keys: Vec<_> = found.iter().map(|(row_key, ..)| *row_key).collect();
+    let names = names(connection, &row_keys)?;
+    let reaction = |(row_key, username, emoji): (i64, String, String)| {
+        let message = MessageKey::new(name(&names, room_of(row_key))?, unsigned(seq_of(row_key)));
+        let username = Username::parse(&username).map_err(|error| {
+            HistoryError::new(HistoryErrorKind::Damaged, format!("the name {username:?}: {error}"))
+        })?;
+        Ok(UserReaction::new(message, username, Emoji::from_parsed(emoji)))
+    };
+    let found = found.into_iter().map(reaction).collect::<Result<Vec<_>, HistoryError>>();
+    Ok(found.map(|mut found| {
+        found.retain(|reaction| query.name.as_ref().is_none_or(|name| *name == reaction.username));
+        Step::new(found, last.and_then(cursor))
+    }))
 }
 
 /// A message that is meant and that is not deleted.

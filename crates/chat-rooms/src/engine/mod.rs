@@ -4,6 +4,7 @@ pub(crate) mod builder;
 mod deletion;
 mod notice;
 mod pruner;
+mod reactions;
 mod settings;
 
 use std::collections::HashMap;
@@ -14,8 +15,7 @@ use std::time::Duration;
 use chat_history::{Count, HistoryError, Retention};
 use chat_presence::{PresenceStore, StoreError};
 use chat_protocol::{
-    Epoch, Identity, LeftReason, Member, MemberId, MemberList, NoticeLevel, OwnReactions, RoomName, UserId,
-    Username,
+    Epoch, Identity, LeftReason, Member, MemberId, MemberList, NoticeLevel, RoomName, UserId, Username,
 };
 use tracing::Instrument;
 
@@ -361,21 +361,6 @@ impl Engine {
         let context = &self.shared.context;
         let retention = context.retention.retention();
         context.history.count_after(room.clone(), after, except, max, retention).await
-    }
-
-    /// Returns which reactions on these messages of a room are of one of the users in `users`, as
-    /// one user. The room need not have members. Cancel-safe.
-    ///
-    /// # Errors
-    /// [`HistoryError`] if the history store fails.
-    pub async fn own_reactions(
-        &self,
-        room: &RoomName,
-        targets: Vec<u64>,
-        users: Vec<UserId>,
-    ) -> Result<OwnReactions, HistoryError> {
-        let own = self.shared.context.history.own_reactions(room.clone(), targets, users).await?;
-        Ok(own.reactions)
     }
 
     /// Counts the messages of a room after the number `after` that address one of the users in

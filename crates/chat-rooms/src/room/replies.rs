@@ -182,8 +182,8 @@ impl Room {
     }
 
     /// Sends a session a page of messages, as read from the store, or from memory if that is
-    /// sufficient, with the reactions of its user as read by `own`. The page contains no message that arrives later with the live stream, and no
-    /// state that is older than the stream so far.
+    /// sufficient, with the reactions of its user as read by `own`. The page contains no message
+    /// that arrives later with the live stream, and no state that is older than the stream so far.
     ///
     /// # Errors
     /// What has to be read from the store first.

@@ -1,7 +1,7 @@
 //! Deleting an account.
 
 use chat_accounts::{Account, StoreError};
-use chat_history::{HistoryError, UserQuery};
+use chat_history::{HistoryError, UserQuery, UserReaction};
 use chat_protocol::{CloseCode, DeletedBy, Timestamp, UserId};
 
 use crate::accounts::{Accounts, NAME_KEPT};
@@ -24,7 +24,7 @@ pub enum DeleteError {
 }
 
 impl Context {
-    /// Deletes an account, with its messages if asked to, and ends its sessions.
+    /// Deletes an account, with its messages and reactions if asked to, and ends its sessions.
     pub(crate) async fn delete_account(
         &self,
         accounts: &Accounts,
@@ -61,6 +61,17 @@ impl Context {
             for in_room in step.found.chunk_by(|one, next| one.room == next.room) {
                 let targets: Vec<_> = in_room.iter().map(|message| message.seq).collect();
                 self.engine.delete_messages(&in_room[0].room, &targets, by).await?;
+            }
+            after = step.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        loop {
+            let step = messages.reactions(UserQuery::new(author.clone()), after).await?;
+            for UserReaction { message, username, emoji, .. } in &step.found {
+                let (room, target) = (&message.room, message.seq);
+                self.engine.remove_reaction(room, target, (author, username), emoji).await?;
             }
             after = step.next;
             if after.is_none() {

@@ -77,6 +77,8 @@ enum Busy {
     /// A reply is being written. Nothing more is read until it is sent, since replies do not count
     /// towards the reader's backlog.
     Replying(Arc<Membership>, Position),
+    /// A large answer is being written, as in `Replying`.
+    Flushing,
     /// The client has to read part of its backlog first.
     Draining,
 }
@@ -89,6 +91,8 @@ enum Done {
     Replaced(HelloAs, Option<Reference>, Memberships),
     /// Of a command with one answer.
     Answered(Box<ServerFrame>),
+    /// Of a command whose answer may be large. It does not count towards the reader's backlog.
+    Found(Box<ServerFrame>),
     /// Of `join`.
     Joined(Result<(Membership, Position), JoinError>, Option<Reference>),
     /// Of `history`, and of a `join` of a session that is in the room.
@@ -215,6 +219,11 @@ impl Session {
             Done::Identified(Err(error), reference) => return self.refuse_hello(error, reference),
             Done::Replaced(hello, reference, memberships) => self.welcome(hello, reference, memberships),
             Done::Answered(answer) => self.answer(&answer),
+            Done::Found(answer) => {
+                // as for any other answer
+                let _ = self.outbox.offer(&[frames::v2_frame(&answer).as_reply()]);
+                self.busy = Some(Busy::Flushing);
+            }
             Done::Read(member, result, reference) => return self.wait_for_reply(member, result, reference),
             Done::Joined(Ok((member, position)), _) => {
                 let state = self.state.as_mut()?;
@@ -298,6 +307,9 @@ impl Protocol for Session {
                 }
                 Busy::Replying(member, position) => {
                     member.delivered(*position).await;
+                    self.busy = Some(Busy::Flushing);
+                }
+                Busy::Flushing => {
                     poll_fn(|_| match self.outbox.queued_reply_bytes() {
                         0 => Poll::Ready(()),
                         _ => Poll::Pending,

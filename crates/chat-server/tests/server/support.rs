@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use chat_accounts::{JwtVerifier, SqliteAccounts};
 use chat_db::Database;
-use chat_history::{MemoryHistory, SqliteHistory, SqliteUserMessages};
+use chat_history::{MemoryHistory, SqliteHistory, SqliteHistoryLog, SqliteUserMessages};
 use chat_presence::{NodeId, PresenceStore, SqlitePresence, StoreError};
 use chat_protocol::{Member, RoomName};
 use chat_rooms::Engine;
-use chat_server::{Accounts, Config, Control, Server, Timings};
+use chat_search::SqliteIndex;
+use chat_server::{Accounts, Config, Control, Search, Server, Timings};
 use chat_testkit::{soon, until};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -58,6 +59,17 @@ pub(crate) async fn start_with(config: Config) -> Running {
 /// A server on which users can register.
 pub(crate) async fn start_with_accounts(config: Config) -> Running {
     start_with_jwt(config, None).await
+}
+
+/// A server that searches, on which users can register.
+pub(crate) async fn start_searching() -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, open) = open_database(&folder);
+    let index = SqliteIndex::open(&folder.path().join("chatd.sqlite3.search")).unwrap();
+    let search = Some(Search::new(index, SqliteHistoryLog::new(open.clone())));
+    let accounts = SqliteAccounts::open(open.clone()).await.unwrap();
+    let accounts = Some(Accounts::new(accounts, None, None));
+    start_on(folder, database, open, Config { search, accounts, ..config() }, true).await
 }
 
 /// A server that accepts tokens of an identity provider, too.

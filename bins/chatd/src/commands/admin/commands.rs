@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io;
 
 use chat_admin::v1::{
-    ErasedMessages, Level, Members, Message, Messages, Notice, NoticeSent, RoomClosed, Rooms, Sessions,
-    Settings, SettingsChange, Usage,
+    ErasedMessages, ErasedReactions, Level, Members, Message, Messages, Notice, NoticeSent, Reaction,
+    Reactions, RoomClosed, Rooms, Sessions, Settings, SettingsChange, Usage,
 };
 use serde_json::json;
 
@@ -108,34 +108,48 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
     }
 
     pub(super) fn export(&self, author: &Author) -> Result<(), AdminError> {
-        self.each_message(author, |message| self.output.print_json(message))
+        self.each_message(author, |message| self.output.print_json(message))?;
+        self.each_reaction(author, |reaction| self.output.print_json(reaction))
     }
 
     pub(super) fn erase(&self, author: &Author, confirmation: &Confirmation) -> Result<(), AdminError> {
         if !confirmation.yes {
-            let (mut messages, mut rooms) = (0, BTreeSet::new());
+            let (mut messages, mut reactions, mut rooms) = (0, 0, BTreeSet::new());
             self.each_message(author, |message| {
                 messages += 1;
                 rooms.insert(message.room.clone());
                 Ok(())
             })?;
-            let (count, in_rooms) = (plural(messages, "message"), plural(rooms.len(), "room"));
+            self.each_reaction(author, |reaction| {
+                reactions += 1;
+                rooms.insert(reaction.room.clone());
+                Ok(())
+            })?;
+            let (count, in_rooms) = (written(messages, reactions), plural(rooms.len(), "room"));
             let action = format!("erase {count} of {author} in {in_rooms}");
             if confirmation.dry_run {
-                let found = json!({ "messages": messages, "rooms": rooms });
+                let found = json!({ "messages": messages, "reactions": reactions, "rooms": rooms });
                 return self.output.result(&found, |_| format!("would {action}"));
             }
             confirm(confirmation, &action)?;
         }
-        let mut all = ErasedMessages { messages: 0, next: None };
+        let (mut messages, mut reactions) = (0, 0);
         self.output.pages(|query| {
             let query = [&named(author)[..], query].concat();
             let answer = self.client.delete(&["users", &author.user, "messages"], &query)?;
             let page: ErasedMessages = self.client.parse(&answer)?;
-            all.messages += page.messages;
+            messages += page.messages;
             Ok(page.next)
         })?;
-        self.output.result(&all, |all| format!("{} of {author} erased", plural(all.messages, "message")))
+        self.output.pages(|query| {
+            let query = [&named(author)[..], query].concat();
+            let answer = self.client.delete(&["users", &author.user, "reactions"], &query)?;
+            let page: ErasedReactions = self.client.parse(&answer)?;
+            reactions += page.reactions;
+            Ok(page.next)
+        })?;
+        let erased = json!({ "messages": messages, "reactions": reactions });
+        self.output.result(&erased, |_| format!("{} of {author} erased", written(messages, reactions)))
     }
 
     /// Calls `each` with every message of a user.
@@ -152,6 +166,26 @@ impl<P: Fn(&str) -> io::Result<()>> Commands<'_, P> {
             Ok(page.next)
         })
     }
+
+    /// Calls `each` with every reaction of a user.
+    fn each_reaction(
+        &self,
+        author: &Author,
+        mut each: impl FnMut(&Reaction) -> Result<(), AdminError>,
+    ) -> Result<(), AdminError> {
+        self.output.pages(|query| {
+            let query = [&named(author)[..], query].concat();
+            let answer = self.client.get(&["users", &author.user, "reactions"], &query)?;
+            let page: Reactions = self.client.parse(&answer)?;
+            page.reactions.iter().try_for_each(&mut each)?;
+            Ok(page.next)
+        })
+    }
+}
+
+/// What a user wrote, in words.
+fn written(messages: usize, reactions: usize) -> String {
+    format!("{} and {}", plural(messages, "message"), plural(reactions, "reaction"))
 }
 
 /// The part of a query that restricts it to messages under one name.

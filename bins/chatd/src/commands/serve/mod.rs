@@ -161,7 +161,8 @@ fn log_outcome(outcome: Result<(), StoreError>) {
     }
 }
 
-/// Saves the last usage statistics, and closes the index and the database, each within [`CLOSE_TIMEOUT`].
+/// Saves the last usage statistics, and closes the index and the database, each within
+/// [`CLOSE_TIMEOUT`].
 async fn close(usage: Option<Usage>, index: Option<SqliteIndex>, database: Option<chat_db::Database>) {
     if let Some(usage) = usage
         && let Ok(Err(error)) = tokio::time::timeout(CLOSE_TIMEOUT, usage.save()).await

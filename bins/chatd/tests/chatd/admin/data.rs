@@ -60,12 +60,16 @@ async fn the_messages_of_a_user_are_exported_and_erased() {
     ana.send_message("lobby", "one").await;
     bob.send_message("lobby", "two").await;
     ana.send_message("tea", "three").await;
+    let react = json!({ "type": "react", "room": "lobby", "target": 2, "emoji": "🎉", "on": true });
+    assert_eq!(ana.ask(react).await["type"], "ack");
     let user = ana.user().to_owned();
     let (_, output) = run_admin(folder.path(), admin, &["export", &user]).await;
     let output: Vec<Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let brief = |m: &Value| format!("{} {} {} {}", m["room"], m["seq"], m["username"], m["body"]);
     let expected = ["\"lobby\" 1 \"ana\" \"one\"", "\"tea\" 1 \"ana\" \"three\""];
-    assert_eq!(output.iter().map(brief).collect::<Vec<_>>(), expected);
+    assert_eq!(output[..2].iter().map(brief).collect::<Vec<_>>(), expected);
+    let reaction = json!({ "room": "lobby", "seq": 2, "username": "ana", "emoji": "🎉" });
+    assert_eq!(output[2..], [reaction]);
     assert!(output[0]["id"].is_string() && output[0]["sent_at"].as_str().unwrap().ends_with('Z'));
     // a name is not the id of a user
     for nobody in ["nobody", "ana"] {
@@ -76,26 +80,28 @@ async fn the_messages_of_a_user_are_exported_and_erased() {
         assert!(ok, "{output}");
         output.lines().count()
     };
-    assert_eq!((under("ana").await, under("bob").await), (2, 0));
+    assert_eq!((under("ana").await, under("bob").await), (3, 0));
 
     let refused = run_admin(folder.path(), admin, &["erase", &user]).await;
     let how = format!(
-        "add --yes to erase 2 messages of {user:?} in 2 rooms, or --dry-run to see what would be done"
+        "add --yes to erase 2 messages and 1 reaction of {user:?} in 2 rooms, or --dry-run to see what would be done"
     );
     assert_eq!(refused, (false, format!("chatd: nobody can be asked here: {how}")));
     let dry = run_admin(folder.path(), admin, &["erase", &user, "--dry-run"]).await;
-    assert_eq!(dry, (true, format!("would erase 2 messages of {user:?} in 2 rooms")));
+    assert_eq!(dry, (true, format!("would erase 2 messages and 1 reaction of {user:?} in 2 rooms")));
     let (_, dry) = run_admin(folder.path(), admin, &["erase", &user, "--dry-run", "--json"]).await;
-    assert_eq!(dry, r#"{"messages":2,"rooms":["lobby","tea"]}"#);
+    assert_eq!(dry, r#"{"messages":2,"reactions":1,"rooms":["lobby","tea"]}"#);
     assert_eq!(
         run_admin(folder.path(), admin, &["erase", &user, "--username", "bob", "--yes"]).await,
-        (true, format!("0 messages of {user:?} under the name \"bob\" erased"))
+        (true, format!("0 messages and 0 reactions of {user:?} under the name \"bob\" erased"))
     );
     assert_eq!(
         run_admin(folder.path(), admin, &["erase", &user, "--yes"]).await,
-        (true, format!("2 messages of {user:?} erased"))
+        (true, format!("2 messages and 1 reaction of {user:?} erased"))
     );
     assert_eq!(run_admin(folder.path(), admin, &["export", &user]).await, (true, String::new()));
+    assert_eq!(bob.next("reactions").await["changes"][0]["count"], 1);
+    assert_eq!(bob.next("reactions").await["changes"][0]["count"], 0);
     // a new member does not get it, neither from the store nor from the memory of the room
     let bodies = |joined: &Value| {
         let messages = joined["messages"].as_array().unwrap().iter();
@@ -112,7 +118,7 @@ async fn the_messages_of_a_user_are_exported_and_erased() {
     ana.send_message("lobby", "more").await;
     assert_eq!(
         run_admin(folder.path(), admin, &["erase", &user, "--yes", "--json"]).await,
-        (true, r#"{"messages":1,"next":null}"#.into())
+        (true, r#"{"messages":1,"reactions":0}"#.into())
     );
 }
 
@@ -145,7 +151,7 @@ async fn messages_of_an_unknown_user_are_erased_by_name() {
     assert_eq!(names().await, ["ana", "bob"]);
     assert_eq!(
         run_admin(folder.path(), admin, &["erase", "g_0", "--username", "ana", "--yes"]).await,
-        (true, "1 message of \"g_0\" under the name \"ana\" erased".into())
+        (true, "1 message and 0 reactions of \"g_0\" under the name \"ana\" erased".into())
     );
     assert_eq!(names().await, ["bob"]);
 }
@@ -193,11 +199,12 @@ async fn a_command_that_cannot_be_undone_asks_on_a_terminal() {
         assert!(std::env::var_os("CI").is_none(), "script(1) is not here");
         return println!("script(1) is not here: skipped");
     };
-    let question =
-        format!("This will erase 1 message of {user:?} in 1 room. It can't be undone. Go on? [y/N] ");
+    let question = format!(
+        "This will erase 1 message and 0 reactions of {user:?} in 1 room. It can't be undone. Go on? [y/N] "
+    );
     assert!(!ok && output.contains(&question) && output.contains("chatd: nothing was done"), "{output}");
     assert!(run_admin(folder.path(), admin, &["export", &user]).await.1.contains("one"));
     let (ok, output) = erase("y").await.unwrap();
-    assert!(ok && output.contains(&format!("1 message of {user:?} erased")), "{output}");
+    assert!(ok && output.contains(&format!("1 message and 0 reactions of {user:?} erased")), "{output}");
     assert_eq!(run_admin(folder.path(), admin, &["export", &user]).await, (true, String::new()));
 }

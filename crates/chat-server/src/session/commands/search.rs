@@ -75,11 +75,10 @@ impl Session {
         };
         let context = Arc::clone(&self.context);
         let work = async move {
-            let answer = match find(&context, asker, search).await {
-                Ok(found) => ServerFrame::Found(Found { reference, ..found }),
-                Err(failure) => refused(&context, &failure, reference),
-            };
-            Done::Answered(Box::new(answer))
+            match find(&context, asker, search).await {
+                Ok(found) => Done::Found(Box::new(ServerFrame::Found(Found { reference, ..found }))),
+                Err(failure) => Done::Answered(Box::new(refused(&context, &failure, reference))),
+            }
         };
         self.busy = Some(Busy::Working(work.boxed()));
     }

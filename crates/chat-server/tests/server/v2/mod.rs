@@ -6,11 +6,13 @@ mod hello;
 mod notices;
 mod pages;
 mod presence;
+mod reactions;
 mod recovery;
 mod rendered;
 mod replaces;
 mod retention;
 mod rooms;
+mod search;
 mod sessions;
 
 use serde_json::{Value, json};

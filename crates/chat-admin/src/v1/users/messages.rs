@@ -1,35 +1,18 @@
 //! Export and deletion of the messages of a user.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use chat_history::{Cursor, UserMessages, UserQuery};
-use chat_protocol::{DeletedBy, UserId};
+use chat_protocol::DeletedBy;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-use super::error::{ApiError, PathParams, Problem, bad_request, not_stored, parse, query, unavailable};
+use super::{MAX_TIME, WalkQuery, certain, request};
 use crate::Admin;
-
-type Users = Arc<dyn UserMessages>;
-
-/// The maximum time that one request spends on messages. The client continues with the next
-/// request.
-const MAX_TIME: Duration = Duration::from_secs(2);
-
-/// The parameters of the query: which messages of the user, and the page.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct MessageQuery {
-    /// Only messages that the user sent under this name.
-    username: Option<String>,
-    /// `next` of the previous answer.
-    after: Option<String>,
-}
+use crate::v1::error::{ApiError, PathParams, Problem, query, unavailable};
 
 /// A page of a user's messages, room by room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -72,14 +55,14 @@ pub struct ErasedMessages {
 /// The messages from before messages had the id of their sender belong to the user `g_0`;
 /// `username` tells their senders apart.
 #[utoipa::path(get, path = "/v1/users/{user}/messages", operation_id = "export_messages",
-    params(("user" = String, Path, description = "The user's id"), MessageQuery),
+    params(("user" = String, Path, description = "The user's id"), WalkQuery),
     responses((status = 200, body = Messages), (status = 400, body = Problem),
         (status = 409, body = Problem, description = "messages are not stored"),
         (status = 503, body = Problem, description = "the database does not answer")))]
-pub(super) async fn export(
+pub(in crate::v1) async fn export(
     State(admin): State<Admin>,
     PathParams(user): PathParams<String>,
-    params: Result<Query<MessageQuery>, QueryRejection>,
+    params: Result<Query<WalkQuery>, QueryRejection>,
 ) -> Result<Json<Messages>, ApiError> {
     let (theirs, mut after, users) = request(&admin, &user, query(params)?)?;
     let began = Instant::now();
@@ -102,19 +85,17 @@ pub(super) async fn export(
 /// user `g_0` has the messages of all senders from before messages had the id of their sender, so
 /// `username` is required for it.
 #[utoipa::path(delete, path = "/v1/users/{user}/messages", operation_id = "erase_messages",
-    params(("user" = String, Path, description = "The user's id"), MessageQuery),
+    params(("user" = String, Path, description = "The user's id"), WalkQuery),
     responses((status = 200, body = ErasedMessages), (status = 400, body = Problem),
         (status = 409, body = Problem, description = "messages are not stored"),
         (status = 503, body = Problem, description = "the database does not answer")))]
-pub(super) async fn erase(
+pub(in crate::v1) async fn erase(
     State(admin): State<Admin>,
     PathParams(user): PathParams<String>,
-    params: Result<Query<MessageQuery>, QueryRejection>,
+    params: Result<Query<WalkQuery>, QueryRejection>,
 ) -> Result<Json<ErasedMessages>, ApiError> {
     let (theirs, mut after, users) = request(&admin, &user, query(params)?)?;
-    if theirs.user == UserId::unknown() && theirs.name.is_none() {
-        return Err(bad_request(format!("{user:?} stands for several senders; add username")));
-    }
+    certain(&theirs)?;
     let users = Arc::clone(users);
     // a task of its own: if the client disconnects, what has begun is finished and logged
     let erasing = tokio::spawn(async move {
@@ -138,23 +119,6 @@ pub(super) async fn erase(
     let (messages, next) =
         erasing.await.map_err(|error| unavailable(&error))?.map_err(|error| unavailable(&error))?;
     Ok(Json(ErasedMessages { messages, next: next.map(|next| next.to_string()) }))
-}
-
-/// The messages, the cursor and the store of a request.
-fn request<'a>(
-    admin: &'a Admin,
-    user: &str,
-    params: MessageQuery,
-) -> Result<(UserQuery, Option<Cursor>, &'a Users), ApiError> {
-    let users = admin
-        .users
-        .as_ref()
-        .ok_or_else(|| not_stored("messages", "a database file (--database) and --history on"))?;
-    let mut theirs = UserQuery::new(parse(user)?);
-    if let Some(name) = params.username {
-        theirs = theirs.with_name(parse(&name)?);
-    }
-    Ok((theirs, params.after.map(|after| parse(&after)).transpose()?, users))
 }
 
 fn exported(message: &chat_protocol::Message) -> Option<Message> {
