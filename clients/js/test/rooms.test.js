@@ -53,6 +53,31 @@ test('replies, mentions and reactions are the same for everyone, and for a newco
   assert.deepEqual(lists.map(({ items }) => items[0].reactions[0].mine), [true, true]);
 });
 
+test('messages are found by words, room and author', async (t) => {
+  const server = await startServer(t);
+  const { client: ana, room: lobby } = await member(t, server.url, 'ana', 'lobby');
+  const { room: tea } = await ana.join('tea');
+  const bob = await member(t, server.url, 'bob', 'lobby');
+  await lobby.send('green tea');
+  await bob.room.send('black tea');
+  await tea.send('Tea!');
+  /** The index follows the messages, a little later. */
+  const find = async (count, ...query) => {
+    for (;;) {
+      const { messages } = await ana.search(...query);
+      if (messages.length === count) return messages.map(({ room, body }) => `${room}: ${body}`);
+    }
+  };
+  assert.deepEqual(await find(3, 'TEA'), ['tea: Tea!', 'lobby: black tea', 'lobby: green tea']);
+  assert.deepEqual(await find(2, 'tea', { room: 'lobby' }), ['lobby: black tea', 'lobby: green tea']);
+  assert.deepEqual(await find(1, 'tea', { from: 'bob' }), ['lobby: black tea']);
+  const first = await ana.search('tea', { room: 'lobby', limit: 1 });
+  assert.deepEqual([first.messages.length, first.more], [1, true]);
+  const second = await ana.search('tea', { room: 'lobby', limit: 1, before: first.before });
+  assert.deepEqual(second.messages.map(({ body }) => body), ['green tea']);
+  await assert.rejects(ana.search('…'), { code: 'missing_field' });
+});
+
 test('one session joins several rooms and leaves them one by one', async (t) => {
   const server = await startServer(t);
   const { client: ana, room: lobby } = await member(t, server.url, 'ana', 'lobby');

@@ -119,7 +119,9 @@ export class MessageActions {
 
   /** On some phones the browser notices the long press first. A mouse gets the browser's own menu. */
   #contextMenu(event) {
-    if (event.pointerType !== 'touch' || event.target.closest(EXCLUDED)) return;
+    // Some browsers do not say what has caused it.
+    const isTouch = event.pointerType === 'touch' || this.#press !== null;
+    if (!isTouch || event.target.closest(EXCLUDED)) return;
     event.preventDefault();
     this.#endPress();
     this.openMenu(event.target.closest('.message'));

@@ -136,6 +136,7 @@ export class LogView {
     if (this.#end < items.length || this.#list.childElementCount === 0) this.#render(items.length - INITIAL_ENTRIES, items.length);
     if (!this.#pinned) this.#pinLockedUntil = performance.now() + SCROLL_TIMEOUT_MS;
     this.#pinned = true;
+    this.#list.querySelector('.message.target')?.classList.remove('target');
     this.#toEnd();
     if (focus) this.#scroller.focus({ preventScroll: true });
     this.#on.newest();

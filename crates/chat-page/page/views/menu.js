@@ -24,6 +24,8 @@ export class MessageMenu {
     this.#dialog.addEventListener('click', (event) => event.detail > 0 && !this.#isPressed && event.stopPropagation(), { capture: true });
     this.#dialog.addEventListener('keydown', (event) => this.#key(event));
     this.#dialog.addEventListener('close', () => this.#closed());
+    // On some systems the menu key opens the browser's menu when it is released.
+    this.#dialog.addEventListener('contextmenu', (event) => event.preventDefault());
   }
 
   /** The number of the message whose menu is open, or `null`. */
