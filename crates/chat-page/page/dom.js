@@ -47,7 +47,7 @@ export function setText(element, text) {
 
 /** Lets a dialog be closed by its close buttons and by a click outside it. */
 export function closable(dialog) {
-  // The end of a long press that has opened the dialog is no click outside it.
+  // A long press that has opened the dialog ends with a click outside it, which does not count.
   let isPressed = false;
   dialog.addEventListener('pointerdown', ({ target }) => (isPressed = target === dialog));
   dialog.addEventListener('close', () => (isPressed = false));

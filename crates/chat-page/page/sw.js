@@ -38,7 +38,8 @@ async function respond(request, key) {
 }
 
 /**
- * The cache key of an address, or `null` if it is not part of the page. All rooms and messages share one page.
+ * The cache key of an address, or `null` if it is not part of the page. All rooms and messages
+ * share one page.
  */
 function keyOf({ origin, pathname }) {
   if (origin !== self.location.origin) return null;

@@ -83,7 +83,7 @@ browserTest('any emoji can be found by its name', async (fixture) => {
   await untilEqual(() => ana.reactions('hello'), ['🔥 1*', '🎉 1*']);
   await ana.page.locator('.add-reaction').click();
   await ana.page.keyboard.type('no such emoji');
-  await until('the user is told', async () => await ana.text('#picker [role="status"]') === 'No emoji found');
+  await until('the status says so', async () => await ana.text('#picker [role="status"]') === 'No emoji found');
   await ana.page.keyboard.press('Escape');
   await ana.waitUntilHidden('#picker');
 });

@@ -4,8 +4,8 @@
 export const pathOf = (room, seq = null) => `/r/${encodeURIComponent(room)}${seq === null ? '' : `/${seq}`}`;
 
 /**
- * What an address names: `{room, seq}`, where `seq` is `null` if it is no message. `null` if it
- * names no room or belongs to another server.
+ * What an address names: `{room, seq}`, where `seq` is `null` if it names a room. `null` if it
+ * names nothing or belongs to another server.
  */
 export function placeAt(address) {
   const { origin, pathname } = new URL(address, location.href);

@@ -1,5 +1,5 @@
-// The emoji with their names and short codes. The list is loaded when the user begins to type a code
-// or chooses a reaction.
+// The emoji with their names and short codes. The list is loaded when the user begins to type a
+// code or chooses a reaction.
 
 let list = null;
 

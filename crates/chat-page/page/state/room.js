@@ -416,7 +416,7 @@ export class RoomState extends Signal {
     past.loading = load();
   }
 
-  /** If there is no gap any more, the two lists become one. */
+  /** Makes the two lists one, unless there is still a gap between them. */
   #joinLists() {
     const { first } = this.#list;
     if (this.#past === null || this.#past.last + 1 < first) return;
@@ -481,7 +481,7 @@ export class RoomState extends Signal {
     return this.unseenMentions.size + (this.#notLoadedMentions()?.count ?? 0);
   }
 
-  /** Loads the oldest unseen message that mentions the user. Resolves with its number, or `null`. */
+  /** Loads the oldest unseen message that mentions the user. Resolves with its number or `null`. */
   async oldestMention() {
     const older = this.#notLoadedMentions();
     if (older) {

@@ -1,5 +1,5 @@
-// What the user can do with a message: a bar, which is at the message under the pointer or at the one
-// that has the focus, and a menu with everything.
+// What the user can do with a message: a bar, which is at the message under the pointer or at the
+// one that has the focus, and a menu with everything.
 
 import { h, icon } from '../dom.js';
 import { MessageMenu } from './menu.js';
@@ -117,7 +117,7 @@ export class MessageActions {
     this.#press = null;
   }
 
-  /** On some phones the browser notices the long press first. A mouse gets the browser's own menu. */
+  /** Some browsers notice the long press first. A mouse gets the browser's own menu. */
   #contextMenu(event) {
     // Some browsers do not say what has caused it.
     const isTouch = event.pointerType === 'touch' || this.#press !== null;

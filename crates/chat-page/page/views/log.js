@@ -69,10 +69,10 @@ export class LogView {
   #below = 0;
 
   /**
-   * `on` has `edit(text, replyTo)`, which puts a text back into the message box; `act(name, message,
-   * emoji)`, which carries out an action of a message; `open(seq)`, which shows a message;
-   * `newest()`, called when the log shows the newest message; and `leave()`, which moves the focus
-   * out of the log.
+   * `on` has `edit(text, replyTo)`, which puts a text back into the message box;
+   * `act(name, message, emoji)`, which carries out an action of a message; `open(seq)`, which shows
+   * a message; `newest()`, called when the log shows the newest message; and `leave()`, which moves
+   * the focus out of the log.
    */
   constructor(announcer, on) {
     this.#announcer = announcer;

@@ -1,5 +1,5 @@
-// The focus among the messages: Tab reaches the log, the arrow keys move between its messages, and Tab
-// goes on to what is in the message that has the focus.
+// The focus among the messages: Tab reaches the log, the arrow keys move between its messages, and
+// Tab goes on to what is in the message that has the focus.
 
 export class MessageFocus {
   #scroller;
