@@ -59,6 +59,9 @@ export interface UnsentMessage {
   room: string;
   id: string;
   body: string;
+  /** The number of the message that it replies to, and the epoch of that number. */
+  replyTo?: number;
+  epoch?: string | null;
   /** In ms since 1970. Later messages have larger values. */
   createdAt: number;
 }
@@ -94,6 +97,10 @@ export type ErrorCode =
   | 'bad_json' | 'unknown_type' | 'missing_field' | 'hello_first' | 'invalid_room' | 'invalid_username' | 'username_taken'
   | 'not_in_room' | 'already_in_room' | 'too_many_rooms' | 'message_too_large' | 'id_reused' | 'rate_limited' | 'unauthorized'
   | 'forbidden' | 'store_unavailable' | 'internal'
+  /** The message does not exist, or is deleted. */
+  | 'not_found'
+  /** The message has the maximum number of different emoji. */
+  | 'limit_reached'
   /** The name, or one that looks like it, belongs to an account. */
   | 'name_reserved'
   /** The function `token` has failed. */
@@ -190,13 +197,49 @@ export interface TextMessage {
   body: string;
   /** Rendered and sanitised by the server, if it renders messages and the client asked for it. */
   html?: string;
+  /** The message that this one replies to. It may be deleted. */
+  reply_to?: ReplyTo;
+  /** Whom the message addresses: ids of users, and `room` for everyone. Absent if nobody. */
+  mentions?: string[];
   /** RFC 3339, in UTC. */
   sent_at: string;
   /** When the author last replaced the text. RFC 3339, in UTC. */
   edited_at?: string;
   /** The number of the last event that changed the message. */
   changed_seq?: number;
+  /** In the order in which each emoji was first used. Absent if there are none. */
+  reactions?: Reaction[];
   deleted?: undefined;
+}
+
+/** The message that another one replies to. */
+export interface ReplyTo {
+  seq: number;
+  /** The name and the id of its author. */
+  from: string;
+  user: string;
+}
+
+/** One emoji on a message. */
+export interface Reaction {
+  emoji: string;
+  /** How many users have put it there. */
+  count: number;
+  /** The names of some of them, at most 10. */
+  users: string[];
+  /** Whether the user of this client is one of them. */
+  mine?: true;
+}
+
+/** What has become of one emoji on a message. */
+export interface ReactionChange {
+  emoji: string;
+  /** How many users have it there now. 0: it is gone. */
+  count: number;
+  added: { username: string; user: string }[];
+  removed: { username: string; user: string }[];
+  /** Whether the user of this client has it there now. Absent if that has not changed. */
+  mine?: boolean;
 }
 
 export interface DeletedMessage {
@@ -297,6 +340,27 @@ export interface HistoryPage {
   more: boolean;
 }
 
+export interface SearchOptions {
+  /** Only messages of this room, which the client has joined. Default: all rooms of the user. */
+  room?: string;
+  /** Only messages of the user with this name. */
+  from?: string;
+  /** `SearchPage.before` of the previous page. */
+  before?: string;
+  limit?: number;
+}
+
+export interface SearchPage {
+  /** Newest first. */
+  messages: (TextMessage & { room: string })[];
+  /**
+   * Whether there is another page: ask again with `before`. A page may have few messages, or none,
+   * and still have another one after it.
+   */
+  more: boolean;
+  before?: string;
+}
+
 export interface MembersQuery {
   /** Names after this one. */
   after?: string;
@@ -313,6 +377,13 @@ export interface MembersPage {
   more: boolean;
 }
 
+export interface SendOptions {
+  /** The id of the message. Default: a random one. */
+  id?: string;
+  /** The number of the message that this one replies to. If it is gone, `send` fails. */
+  replyTo?: number;
+}
+
 /**
  * A promise of the ack, with the message's id. You need not handle its rejection: `outgoing`
  * reports it too.
@@ -323,6 +394,8 @@ export type Outgoing = {
   room: Room;
   id: string;
   body: string;
+  /** The number of the message that it replies to. */
+  replyTo?: number;
   /** In ms since 1970. */
   createdAt: number;
   /** Whether the message is in the outbox. If not, it is lost when the page goes away. */
@@ -354,8 +427,10 @@ export interface RoomEvents {
    * disconnected or missed events, and may be deleted already.
    */
   message: { room: Room; message: Message; missed: boolean };
-  /** The author has replaced the text of the message `target`. */
-  edited: { room: Room; seq: number; target: number; body: string; html?: string; edited_at: string };
+  /** The author has replaced the text of the message `target`, and with it the mentions. */
+  edited: { room: Room; seq: number; target: number; body: string; html?: string; mentions?: string[]; edited_at: string };
+  /** Users have put emoji on the message `target`, or removed them. */
+  reactions: { room: Room; seq: number; target: number; changes: ReactionChange[] };
   /** The messages `targets` were deleted by event number `seq`. */
   deleted: { room: Room; seq: number; targets: number[]; by: DeletedBy };
   /** The settings of the room, which have changed, or may have. */
@@ -442,7 +517,7 @@ export class Room extends Emitter<RoomEvents> {
    * or leave at once.
    */
   readonly partial: boolean;
-  send(body: string, options?: { id?: string }): Sending;
+  send(body: string, options?: SendOptions): Sending;
   /**
    * Replaces the text of an own message. Resolves with the number of the event, or with `null` if
    * the message has this text already.
@@ -450,6 +525,10 @@ export class Room extends Emitter<RoomEvents> {
   edit(target: number, body: string): Promise<number | null>;
   /** Deletes an own message, or as a moderator any message. As for `edit`. */
   delete(target: number): Promise<number | null>;
+  /**
+   * Puts an emoji (or its short code) on a message, or with `on: false` removes it. As for `edit`.
+   */
+  react(target: number, emoji: string, on?: boolean): Promise<number | null>;
   history(query?: HistoryQuery): Promise<HistoryPage>;
   listMembers(query?: MembersQuery): Promise<MembersPage>;
   /** Reads `members` again, up to `limit` names. */
@@ -481,8 +560,8 @@ export class MessageList {
   /** The index of the first message with this number or a larger one. */
   indexFrom(seq: number): number;
   /**
-   * Applies an event of the room: `joined`, `message`, `changed` or `deleted`. Others change
-   * nothing.
+   * Applies an event of the room: `joined`, `message`, `edited`, `reactions`, `changed` or
+   * `deleted`. Others change nothing.
    */
   apply<Type extends keyof RoomEvents>(type: Type, event: RoomEvents[Type]): ListChange | null;
   /** Inserts the answer to `history({ before })`. Ignored unless `before` is still `first`. */
@@ -543,12 +622,18 @@ export class ChatClient extends Emitter<ClientEvents> {
    * The message is sent under one id until it is acknowledged or refused, or the room is left. It
    * is stored once.
    */
-  send(room: string, body: string, options?: { id?: string }): Sending;
+  send(room: string, body: string, options?: SendOptions): Sending;
   /** Removes one of `unsent` from the outbox: it will not be sent. */
   discardUnsent(id: string): void;
-  /** As `Room.edit` and `Room.delete`. */
+  /** As `Room.edit`, `Room.delete` and `Room.react`. */
   edit(room: string, target: number, body: string): Promise<number | null>;
   delete(room: string, target: number): Promise<number | null>;
+  react(room: string, target: number, emoji: string, on?: boolean): Promise<number | null>;
+  /**
+   * Searches for messages that have all words of the query. Rejects with `forbidden` if the server
+   * keeps no history, and with `missing_field` if the query has no word.
+   */
+  search(query: string, options?: SearchOptions): Promise<SearchPage>;
   history(room: string, query?: HistoryQuery): Promise<HistoryPage>;
   members(room: string, query?: MembersQuery): Promise<MembersPage>;
   refreshMembers(room: string, limit?: number): Promise<void>;

@@ -9,6 +9,8 @@ const PONG_TIMEOUT_MS = 10_000;
 const TYPING_INTERVAL_MS = 3_000;
 /** The server's maximum page size for history and for members. */
 const MAX_PAGE_SIZE = 200;
+/** Of the users who have put an emoji on a message, at most this many are named. */
+const MAX_REACTION_NAMES = 10;
 /**
  * Messages in the outbox that are older than this are not sent. The server recognises a message id
  * for 24 h.
@@ -491,6 +493,10 @@ export class Room extends Emitter {
     return this.#client.delete(this.name, target);
   }
 
+  react(target, emoji, on) {
+    return this.#client.react(this.name, target, emoji, on);
+  }
+
   history(query) {
     return this.#client.history(this.name, query);
   }
@@ -555,6 +561,7 @@ export class MessageList {
     if (type === 'changed') return this.#replace(event.messages);
     if (type === 'edited') return this.#edit(event);
     if (type === 'deleted') return this.#delete(event);
+    if (type === 'reactions') return this.#react(event);
     return null;
   }
 
@@ -604,11 +611,26 @@ export class MessageList {
     return this.#change(messages.filter(({ seq, changed_seq: changedSeq = 0 }) => (this.#held(seq)?.changed_seq ?? 0) <= changedSeq));
   }
 
-  #edit({ seq, target, body, html, edited_at: editedAt }) {
+  #edit({ seq, target, body, html, mentions, edited_at: editedAt }) {
+    const held = this.#changeable(target, seq);
+    if (!held) return null;
+    const { html: _, mentions: __, ...rest } = held;
+    const optional = { ...(html !== undefined && { html }), ...(mentions !== undefined && { mentions }) };
+    return this.#change([{ ...rest, body, ...optional, edited_at: editedAt, changed_seq: seq }]);
+  }
+
+  #react({ seq, target, changes }) {
+    const held = this.#changeable(target, seq);
+    if (!held) return null;
+    const { reactions: before = [], ...rest } = held;
+    const reactions = changes.reduce(withReaction, before);
+    return this.#change([{ ...rest, ...(reactions.length > 0 && { reactions }), changed_seq: seq }]);
+  }
+
+  /** The message that an event with this number changes, or `undefined` if it changes nothing. */
+  #changeable(target, seq) {
     const held = this.#held(target);
-    if (!held || held.deleted || (held.changed_seq ?? 0) >= seq) return null;
-    const { html: _, ...rest } = held;
-    return this.#change([{ ...rest, body, ...(html !== undefined && { html }), edited_at: editedAt, changed_seq: seq }]);
+    return held && !held.deleted && (held.changed_seq ?? 0) < seq ? held : undefined;
   }
 
   #delete({ seq: changedSeq, targets, by }) {
@@ -626,6 +648,17 @@ export class MessageList {
     const message = this.#items[this.indexFrom(seq)];
     return message?.seq === seq ? message : undefined;
   }
+}
+
+/** The reactions of a message after a change of one emoji. */
+function withReaction(reactions, { emoji, count, added, removed, mine }) {
+  const before = reactions.find((reaction) => reaction.emoji === emoji);
+  const names = new Set(before?.users);
+  for (const { username } of removed) names.delete(username);
+  for (const { username } of added) if (names.size < MAX_REACTION_NAMES) names.add(username);
+  const after = { emoji, count, users: [...names], ...((mine ?? before?.mine) && { mine: true }) };
+  if (count === 0) return reactions.filter((reaction) => reaction !== before);
+  return before ? reactions.map((reaction) => (reaction === before ? after : reaction)) : [...reactions, after];
 }
 
 export class ChatClient extends Emitter {
@@ -794,7 +827,7 @@ export class ChatClient extends Emitter {
    * Resolves with the ack. The promise carries the message's `id`, which is also in the `outgoing`
    * events and in the room's `message` event.
    */
-  send(name, body, { id = uuid() } = {}) {
+  send(name, body, { id = uuid(), replyTo } = {}) {
     const membership = this.#memberships.get(name.normalize('NFC'));
     const refuse = (error) => Object.assign(handled(Promise.reject(error)), { id });
     if (this.#status.state === 'closed') return refuse(closedError(this.#status.reason));
@@ -804,7 +837,8 @@ export class ChatClient extends Emitter {
       return refuse(new ChatError('queue_full', 'too many messages are waiting to be sent'));
     }
     this.#createdAt = Math.max(Date.now(), this.#createdAt + 1);
-    const entry = { room: membership.name, id, body, createdAt: this.#createdAt };
+    const reply = replyTo === undefined ? {} : { replyTo, epoch: membership.epoch };
+    const entry = { room: membership.name, id, body, ...reply, createdAt: this.#createdAt };
     const saved = this.#outbox('add', entry);
     const { message, promise } = this.#outgoing(membership, entry, { saved, restored: false });
     this.#queued += 1;
@@ -816,8 +850,9 @@ export class ChatClient extends Emitter {
   /** A message for a send queue. Its outcome is emitted as `outgoing`, and settles the promise. */
   #outgoing(membership, entry, extra) {
     const outcome = deferred();
-    const { id, body, createdAt } = entry;
-    const notify = (change) => this.#emitInRoom(membership, 'outgoing', { id, body, createdAt, ...extra, ...change });
+    const { id, body, replyTo, epoch, createdAt } = entry;
+    const details = { id, body, ...(replyTo !== undefined && { replyTo }), createdAt, ...extra };
+    const notify = (change) => this.#emitInRoom(membership, 'outgoing', { ...details, ...change });
     const settle = (error, ack) => {
       this.#queued -= 1;
       // A closed client leaves its messages in the outbox: the next client sends them.
@@ -826,7 +861,7 @@ export class ChatClient extends Emitter {
       else outcome.resolve(ack);
       notify(error ? { state: 'failed', error } : { state: 'acked', ack });
     };
-    const message = { id, body, settle, pending: () => notify({ state: 'pending' }), inFlight: false };
+    const message = { id, body, replyTo, epoch, settle, pending: () => notify({ state: 'pending' }), inFlight: false };
     return { message, promise: outcome.promise };
   }
 
@@ -1086,7 +1121,15 @@ export class ChatClient extends Emitter {
     if (type === 'message') this.#emitInRoom(membership, 'message', { message: event, missed: false });
     else if (type === 'edited') this.#emitInRoom(membership, 'edited', event);
     else if (type === 'deleted') this.#emitInRoom(membership, 'deleted', { seq: event.seq, targets: event.targets, by: event.by });
+    else if (type === 'reactions') this.#emitInRoom(membership, 'reactions', this.#reactionsOf(event));
     else if (type === 'room_changed') this.#setInfo(membership, event.info);
+  }
+
+  /** The frame is the same for everyone in the room: adds what it means for this user. */
+  #reactionsOf({ seq, target, changes }) {
+    const hasOwn = (users) => users.some((user) => this.#isOwn(user));
+    const mineOf = ({ added, removed }) => (hasOwn(added) ? { mine: true } : hasOwn(removed) ? { mine: false } : {});
+    return { seq, target, changes: changes.map((change) => ({ ...change, ...mineOf(change) })) };
   }
 
   #setInfo(membership, info) {
@@ -1173,7 +1216,9 @@ export class ChatClient extends Emitter {
   // Sending messages.
 
   #write(membership, message) {
-    const command = { type: 'send', room: membership.name, id: message.id, body: message.body };
+    // In another epoch the number belongs to another message.
+    const replyTo = (message.epoch ?? membership.epoch) === membership.epoch ? message.replyTo : undefined;
+    const command = { type: 'send', room: membership.name, id: message.id, body: message.body, reply_to: replyTo };
     // The server would close the connection because of a larger frame, and the message would then
     // close the next connection too. 32 bytes are more than `ref` takes.
     const size = new TextEncoder().encode(JSON.stringify(command)).length + 32;
@@ -1226,6 +1271,22 @@ export class ChatClient extends Emitter {
   async delete(name, target) {
     const { seq = null } = await this.#ask({ type: 'delete', room: name.normalize('NFC'), target });
     return seq;
+  }
+
+  /** Puts an emoji on a message, or removes it. As for `edit`. */
+  async react(name, target, emoji, on = true) {
+    const { seq = null } = await this.#ask({ type: 'react', room: name.normalize('NFC'), target, emoji, on });
+    return seq;
+  }
+
+  /**
+   * Searches the messages of a room, or of all rooms of the user. A page of results, newest first:
+   * `{messages, more, before}`. `before` is where the next page begins.
+   */
+  async search(query, { room, from, before, limit } = {}) {
+    const command = { type: 'search', query, room: room?.normalize('NFC'), from: from?.normalize('NFC'), before, limit };
+    const { messages, more, before: next } = await this.#ask(command);
+    return { messages, more, before: next };
   }
 
   // The list of the user's rooms.

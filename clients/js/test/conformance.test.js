@@ -4,24 +4,25 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import test from 'node:test';
 import { MessageList } from '../client.js';
-import { connected } from './support/socket.js';
+import { USER, connected } from './support/socket.js';
 
 const FOLDER = new URL('../../conformance/', import.meta.url);
-const EVENTS = ['joined', 'message', 'edited', 'changed', 'deleted'];
+const EVENTS = ['joined', 'message', 'edited', 'reactions', 'changed', 'deleted'];
 
 const names = readdirSync(FOLDER).filter((name) => name.endsWith('.jsonl'));
-assert.ok(names.length >= 5);
+assert.ok(names.length >= 8);
 
 for (const name of names) {
   test(`conformance: ${name}`, (t) => {
-    const { client, socket } = connected(t);
+    const steps = readFileSync(new URL(name, FOLDER), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+    const { client, socket } = connected(t, {}, { ...USER, ...steps[0].user });
     const list = new MessageList();
     client.join('lobby', { history: 50 }).catch(() => {});
     for (const type of EVENTS) client.room('lobby').on(type, (event) => list.apply(type, event));
     let read = 0;
     const joins = () => socket.sent.filter(({ type }) => type === 'join');
-    for (const [index, line] of readFileSync(new URL(name, FOLDER), 'utf8').trim().split('\n').entries()) {
-      const { frame, joins: since, state } = JSON.parse(line);
+    for (const [index, { user, frame, joins: since, state }] of steps.entries()) {
+      if (user) continue;
       const where = `${name}:${index + 1}`;
       if (frame) socket.deliver(frame.type === 'joined' ? { ...frame, ref: joins().at(-1).ref } : frame);
       else if (state) {

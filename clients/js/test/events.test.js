@@ -99,6 +99,77 @@ test('edit and delete resolve with the number of the event, or with null', async
   await assert.rejects(refused, { code: 'not_found' });
 });
 
+test('react resolves with the number of the event, or with null', async (t) => {
+  const log = logOf(1);
+  const { socket, room } = inRoom(t, log);
+  const reacting = room.react(1, '👍');
+  const { ref: _, ...command } = socket.sent.at(-1);
+  assert.deepEqual(command, { type: 'react', room: 'lobby', target: 1, emoji: '👍', on: true });
+  socket.reply({ type: 'ack', room: 'lobby', seq: 2 });
+  assert.equal(await reacting, 2);
+  const removing = room.react(1, ':tada:', false);
+  assert.deepEqual([socket.sent.at(-1).emoji, socket.sent.at(-1).on], [':tada:', false]);
+  socket.reply({ type: 'ack', room: 'lobby' });
+  assert.equal(await removing, null);
+  const refused = room.react(1, '🦄');
+  socket.reply({ type: 'error', code: 'limit_reached', message: 'too many emoji' });
+  await assert.rejects(refused, { code: 'limit_reached' });
+});
+
+test('reactions are reported, and say what they mean for the user', (t) => {
+  const log = logOf(1);
+  const { socket, room } = inRoom(t, log);
+  const events = [];
+  room.on('reactions', ({ room: where, ...event }) => events.push([where.name, event.seq, event.target, event.changes.map(({ mine }) => mine)]));
+  socket.deliver(log.react(1, '👍', 'bob'));
+  socket.deliver(log.react(1, '👍', 'ana'));
+  socket.deliver(log.react(1, '👍', 'ana', false));
+  assert.deepEqual(events, [['lobby', 2, 1, [undefined]], ['lobby', 3, 1, [true]], ['lobby', 4, 1, [false]]]);
+  assert.equal(room.seq, 4);
+});
+
+test('a reply names its message, also when it is sent again', (t) => {
+  const log = logOf(1);
+  const { client, socket, room } = inRoom(t, log);
+  const outgoing = [];
+  room.on('outgoing', ({ state, replyTo }) => outgoing.push([state, replyTo]));
+  room.send('first', { replyTo: 1 });
+  assert.equal(socket.sent.at(-1).reply_to, 1);
+  room.send('no reply');
+  assert.ok(!('reply_to' in socket.sent.at(-1)));
+  const again = reconnected(client);
+  again.reply(log.joined({ ...again.sent.at(-1) }));
+  assert.deepEqual(again.sent.filter(({ type }) => type === 'send').map(({ reply_to: replyTo }) => replyTo), [1, undefined]);
+  assert.deepEqual(outgoing, [['pending', 1], ['pending', undefined]]);
+});
+
+test('in another epoch a reply is sent without the number of the old one', (t) => {
+  const log = logOf(1);
+  const { client } = inRoom(t, log);
+  client.send('lobby', 'a reply', { replyTo: 1 });
+  const again = reconnected(client);
+  again.reply(new RoomLog('lobby', 'f').joined({ history: 50 }));
+  const { type, body, reply_to: replyTo } = again.sent.at(-1);
+  assert.deepEqual([type, body, replyTo], ['send', 'a reply', undefined]);
+});
+
+test('search asks for one page, which says where the next one begins', async (t) => {
+  const { client, socket } = inRoom(t, logOf(1));
+  const searching = client.search('tea', { room: 'lobby', from: 'bob', limit: 20 });
+  const { ref: _, ...command } = socket.sent.at(-1);
+  assert.deepEqual(command, { type: 'search', query: 'tea', room: 'lobby', from: 'bob', limit: 20 });
+  const found = { room: 'lobby', seq: 1, id: 'm1', from: 'bob', user: 'g_bob', body: 'tea?', sent_at: '2026-01-01T00:00:01.000Z' };
+  socket.reply({ type: 'found', messages: [found], more: true, before: 'x' });
+  assert.deepEqual(await searching, { messages: [found], more: true, before: 'x' });
+  const next = client.search('tea', { before: 'x' });
+  assert.deepEqual([socket.sent.at(-1).before, 'room' in socket.sent.at(-1)], ['x', false]);
+  socket.reply({ type: 'found', messages: [], more: false });
+  assert.deepEqual(await next, { messages: [], more: false, before: undefined });
+  const refused = client.search('…');
+  socket.reply({ type: 'error', code: 'missing_field', message: 'the query has no word' });
+  await assert.rejects(refused, { code: 'missing_field' });
+});
+
 test('a room has its settings, and reports changes', (t) => {
   const log = logOf(1);
   const { client, socket, room } = inRoom(t, log);

@@ -6,7 +6,7 @@ import { MessageList } from '../client.js';
 import { RoomLog } from './support/room-log.js';
 import { connected, reconnected } from './support/socket.js';
 
-const EVENTS = ['joined', 'message', 'edited', 'changed', 'deleted'];
+const EVENTS = ['joined', 'message', 'edited', 'reactions', 'changed', 'deleted'];
 const HISTORY = 5;
 
 /** A program that shows the room of this log: its list, and what each event changed in it. */
@@ -68,6 +68,24 @@ test('an edit replaces the text, and an older state does not come back', (t) => 
   assert.equal(list.apply('edited', { seq: 9, target: 77, body: 'unknown', edited_at: before.sent_at }), null);
   socket.deliver(log.delete([1]));
   assert.equal(list.apply('edited', { seq: 9, target: 1, body: 'late', edited_at: before.sent_at }), null);
+  assert.deepEqual(list.items, log.messages);
+});
+
+test('reactions change their message, and an older state does not come back', (t) => {
+  const log = logOf(2);
+  const { list, changes, socket, join } = program(t, log);
+  join();
+  for (const name of ['bob', 'ana']) socket.deliver(log.react(1, '👍', name));
+  assert.deepEqual(list.items[0].reactions, [{ emoji: '👍', count: 2, users: ['bob', 'ana'], mine: true }]);
+  assert.deepEqual(changes.at(-1), { kind: 'changed', messages: [log.messages[0]] });
+  socket.deliver(log.edit(1, 'better'));
+  socket.deliver(log.react(1, '👍', 'ana', false));
+  assert.deepEqual(list.items, log.messages);
+  const late = [{ emoji: '👍', count: 9, added: [], removed: [] }];
+  assert.equal(list.apply('reactions', { seq: log.seq, target: 1, changes: late }), null);
+  assert.equal(list.apply('reactions', { seq: 99, target: 77, changes: late }), null);
+  socket.deliver(log.delete([1]));
+  assert.equal(list.apply('reactions', { seq: 99, target: 1, changes: late }), null);
   assert.deepEqual(list.items, log.messages);
 });
 
@@ -170,7 +188,16 @@ async function run(t, random, counts) {
   };
   const act = () => {
     const targets = log.messages.filter(({ deleted }) => !deleted).map(({ seq }) => seq);
-    if (random(3) === 0 && targets.length > 0) return log.delete([targets[random(targets.length)]]);
+    const target = targets[random(targets.length)];
+    const choice = target === undefined ? 9 : random(10);
+    if (choice < 2) return log.delete([target]);
+    if (choice < 3) return log.edit(target, `text ${log.seq}`);
+    if (choice < 6) {
+      const [emoji, name] = [['👍', '🎉'][random(2)], ['ana', 'bob', 'cid'][random(3)]];
+      const { reactions = [] } = log.messages.find(({ seq }) => seq === target);
+      const isOn = reactions.some((reaction) => reaction.emoji === emoji && reaction.users.includes(name));
+      return log.react(target, emoji, name, !isOn);
+    }
     return random(5) === 0 ? log.other() : log.post();
   };
   for (let step = 0; step < 80; step += 1) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import WebSocket from 'ws';
+import { MessageList } from '../client.js';
 import { client, member, next, record, startServer, upTo } from './chatd.js';
 
 test('two users exchange messages', async (t) => {
@@ -18,6 +19,63 @@ test('two users exchange messages', async (t) => {
   assert.deepEqual(ack, { id: sending.id, seq: 1, sentAt: message.sent_at, stored: true });
   while (steps.length < 3) await next(ana.room, 'message');
   assert.deepEqual(steps, ['pending', 'acked', 'message'].map((state) => [sending.id, state]));
+});
+
+test('replies, mentions and reactions are the same for everyone, and for a newcomer', async (t) => {
+  const server = await startServer(t);
+  const ana = await member(t, server.url, 'ana', 'lobby');
+  const bob = await member(t, server.url, 'bob', 'lobby');
+  const lists = [ana, bob].map(({ room, joined }) => {
+    const list = new MessageList();
+    list.apply('joined', joined);
+    for (const type of ['message', 'edited', 'reactions', 'deleted']) room.on(type, (event) => list.apply(type, event));
+    return list;
+  });
+  await ana.room.send('first');
+  await bob.room.send('yes, @ana', { replyTo: 1 });
+  await bob.room.react(1, '👍');
+  await ana.room.react(1, ':+1:');
+  await ana.room.react(1, '🎉');
+  assert.equal(await ana.room.react(1, '🎉'), null, 'it is there already');
+  await bob.room.edit(2, 'yes');
+  const last = next(bob.room, 'reactions', ({ changes }) => changes[0].removed.length > 0);
+  assert.equal(await ana.room.react(1, '🎉', false), 7);
+  await last;
+  await assert.rejects(bob.room.send('to nothing', { replyTo: 99 }), { code: 'not_found' });
+  await assert.rejects(bob.room.react(1, 'no emoji'));
+  const { joined } = await member(t, server.url, 'cid', 'lobby', { history: 10 });
+  const [first, second] = joined.messages;
+  assert.deepEqual(first.reactions, [{ emoji: '👍', count: 2, users: ['bob', 'ana'] }]);
+  assert.deepEqual([second.reply_to, second.mentions], [{ seq: 1, from: 'ana', user: ana.client.user.id }, undefined]);
+  // What is "mine" differs.
+  const shared = ({ items }) => items.map(({ reactions, ...message }) => ({ ...message, ...(reactions && { reactions: reactions.map(({ mine: _, ...rest }) => rest) }) }));
+  for (const list of lists) assert.deepEqual(shared(list).map(({ room: _, ...message }) => message), joined.messages);
+  assert.deepEqual(lists.map(({ items }) => items[0].reactions[0].mine), [true, true]);
+});
+
+test('messages are found by words, room and author', async (t) => {
+  const server = await startServer(t);
+  const { client: ana, room: lobby } = await member(t, server.url, 'ana', 'lobby');
+  const { room: tea } = await ana.join('tea');
+  const bob = await member(t, server.url, 'bob', 'lobby');
+  await lobby.send('green tea');
+  await bob.room.send('black tea');
+  await tea.send('Tea!');
+  /** The index follows the messages, a little later. */
+  const find = async (count, ...query) => {
+    for (;;) {
+      const { messages } = await ana.search(...query);
+      if (messages.length === count) return messages.map(({ room, body }) => `${room}: ${body}`);
+    }
+  };
+  assert.deepEqual(await find(3, 'TEA'), ['tea: Tea!', 'lobby: black tea', 'lobby: green tea']);
+  assert.deepEqual(await find(2, 'tea', { room: 'lobby' }), ['lobby: black tea', 'lobby: green tea']);
+  assert.deepEqual(await find(1, 'tea', { from: 'bob' }), ['lobby: black tea']);
+  const first = await ana.search('tea', { room: 'lobby', limit: 1 });
+  assert.deepEqual([first.messages.length, first.more], [1, true]);
+  const second = await ana.search('tea', { room: 'lobby', limit: 1, before: first.before });
+  assert.deepEqual(second.messages.map(({ body }) => body), ['green tea']);
+  await assert.rejects(ana.search('…'), { code: 'missing_field' });
 });
 
 test('one session joins several rooms and leaves them one by one', async (t) => {

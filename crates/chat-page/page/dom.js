@@ -15,9 +15,28 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
+const SVG = 'http://www.w3.org/2000/svg';
+
+/** An icon of the sprite in `index.html`. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, 'svg');
+  const use = document.createElementNS(SVG, 'use');
+  use.setAttribute('href', `#i-${name}`);
+  svg.setAttribute('aria-hidden', 'true');
+  svg.append(use);
+  return svg;
+}
+
 /** The element of `index.html` with this id. */
 export function byId(id) {
   return document.getElementById(id);
+}
+
+/** Loads a style sheet that only a part of the page needs. */
+export function loadStyles(href) {
+  return new Promise((resolve) => {
+    document.head.append(h('link', { rel: 'stylesheet', href, onload: resolve, onerror: resolve }));
+  });
 }
 
 /** Shows a text. Hides the element if the text is empty. */
@@ -28,9 +47,13 @@ export function setText(element, text) {
 
 /** Lets a dialog be closed by its close buttons and by a click outside it. */
 export function closable(dialog) {
+  // A long press that has opened the dialog ends with a click outside it, which does not count.
+  let isPressed = false;
+  dialog.addEventListener('pointerdown', ({ target }) => (isPressed = target === dialog));
+  dialog.addEventListener('close', () => (isPressed = false));
   dialog.addEventListener('click', (event) => {
     const isCloseButton = event.target.closest('[data-close]');
-    if (isCloseButton || (event.target === dialog && isOutside(dialog, event))) dialog.close();
+    if (isCloseButton || (isPressed && event.target === dialog && isOutside(dialog, event))) dialog.close();
   });
 }
 

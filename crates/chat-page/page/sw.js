@@ -38,11 +38,12 @@ async function respond(request, key) {
 }
 
 /**
- * The cache key of an address, or `null` if it is not part of the page. All rooms share one page.
+ * The cache key of an address, or `null` if it is not part of the page. All rooms and messages
+ * share one page.
  */
 function keyOf({ origin, pathname }) {
   if (origin !== self.location.origin) return null;
-  if (pathname === '/' || /^\/r\/[^/]+$/.test(pathname)) return '/';
+  if (pathname === '/' || /^\/r\/[^/]+(?:\/\d+)?$/.test(pathname)) return '/';
   return pathname === '/client.js' || pathname.startsWith('/page/') ? pathname : null;
 }
 

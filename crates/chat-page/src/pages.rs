@@ -86,16 +86,21 @@ fn redirect_target(uri: &Uri) -> Option<HeaderValue> {
     let room = rest.trim_matches('/');
     let path = match room {
         "" => "/".to_owned(),
-        _ if rest.ends_with('/') && !room.contains('/') => format!("/r/{room}"),
+        _ if rest.ends_with('/') && is_place(room) => format!("/r/{room}"),
         _ => return None,
     };
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     HeaderValue::try_from(path + &query).ok()
 }
 
-/// The path of the file that serves a request. All rooms share one page, which reads the room's
-/// name from its own address.
+/// The path of the file that serves a request. All rooms and messages share one page, which reads
+/// the room's name and the message's number from its own address.
 fn asset_path(path: &str) -> &str {
-    let room = path.strip_prefix("/r/").filter(|room| !room.is_empty() && !room.contains('/'));
-    if room.is_some() { "/" } else { path }
+    if path.strip_prefix("/r/").is_some_and(is_place) { "/" } else { path }
+}
+
+/// Whether this is what follows `/r/` in the address of a room (`lobby`) or a message (`lobby/41`).
+fn is_place(rest: &str) -> bool {
+    let (room, seq) = rest.split_once('/').unwrap_or((rest, "0"));
+    !room.is_empty() && !seq.is_empty() && seq.bytes().all(|byte| byte.is_ascii_digit())
 }

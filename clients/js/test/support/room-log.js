@@ -36,6 +36,22 @@ export class RoomLog {
     return frame;
   }
 
+  /** A user puts an emoji on a message, or removes it. The test's own user is `g_ana`. */
+  react(target, emoji, username, on = true) {
+    const user = `g_${username}`;
+    const { reactions: before = [], ...rest } = this.#messages.get(target);
+    const { users = [] } = before.find((reaction) => reaction.emoji === emoji) ?? {};
+    const names = on ? [...users, username] : users.filter((name) => name !== username);
+    const mine = names.includes('ana') && { mine: true };
+    const after = { emoji, count: names.length, users: names, ...mine };
+    const known = before.map((reaction) => (reaction.emoji === emoji ? after : reaction));
+    const reactions = (users.length > 0 ? known : [...before, after]).filter(({ count }) => count > 0);
+    const change = { emoji, count: names.length, added: on ? [{ username, user }] : [], removed: on ? [] : [{ username, user }] };
+    const frame = this.#event({ type: 'reactions', target, changes: [change] });
+    this.#messages.set(target, { ...rest, ...(reactions.length > 0 && { reactions }), changed_seq: this.seq });
+    return frame;
+  }
+
   delete(targets, by = 'operator') {
     const frame = this.#event({ type: 'deleted', targets, by });
     for (const target of targets) {

@@ -61,7 +61,7 @@ export function clocks(t) {
   };
 }
 
-export function connected(t, options) {
+export function connected(t, options, user = USER) {
   Socket.all = [];
   const time = clocks(t);
   const client = new ChatClient({ url: 'http://chat.example/ws', username: 'ana', WebSocket: Socket, random: () => 1, ...options });
@@ -69,7 +69,7 @@ export function connected(t, options) {
   client.connect();
   const [socket] = Socket.all;
   socket.onopen();
-  socket.reply(WELCOME);
+  socket.reply({ ...WELCOME, user });
   return { client, socket, ...time };
 }
 

@@ -75,7 +75,7 @@ for (const colorScheme of ['light', 'dark']) {
     await ana.joinRoom('tea');
     const ben = await fixture.bot(server, 'ben', 'lobby');
     await ben.send('hello @ana');
-    await ana.page.locator('.badge.mentioned').waitFor();
+    await ana.page.locator('#rooms-list .badge.mentioned:not([hidden])').waitFor();
     const found = [];
     for (const [opener, dialog] of [['open-settings', 'settings'], ['open-help', 'help'], ['add-room', 'switcher']]) {
       await ana.page.locator(`#${opener}`).click();
@@ -91,6 +91,46 @@ for (const colorScheme of ['light', 'dark']) {
       await ana.page.keyboard.press('Escape');
       await ana.waitUntilHidden('#drawer');
     }
+    assert.deepEqual(found, []);
+  });
+
+  browserTest(`menus, reactions, replies and the search have no serious violation, ${colorScheme}`, async (fixture) => {
+    const server = await fixture.server();
+    const ben = await fixture.bot(server, 'ben');
+    const ana = await fixture.user(server, 'ana', 'lobby', { colorScheme });
+    await ben.send('first');
+    await ben.room.send('second, @ana', { replyTo: 1 });
+    await ben.room.react(1, '👍');
+    await ana.waitForMessage('second');
+    await ana.openMenu('first');
+    const found = await problems(ana, 'menu');
+    await ana.page.locator('#message-menu [data-emoji="🎉"]').click();
+    await until('the reactions are shown', async () => (await ana.reactions('first')).length === 2);
+    await ana.act('second', 'reply');
+    found.push(...await problems(ana, 'replying'));
+    await ana.page.locator('.quote').click();
+    await ana.page.locator('.message.target').waitFor();
+    found.push(...await problems(ana, 'message that was jumped to'));
+    await ana.page.locator('.add-reaction').click();
+    await ana.page.locator('#picker').waitFor();
+    await until('all groups are loaded', async () => await ana.page.locator('#picker h2').count() === 10);
+    found.push(...await problems(ana, 'emoji picker'));
+    await ana.page.keyboard.press('Escape');
+    await ana.waitUntilHidden('#picker');
+    await ana.page.locator('#open-search').click();
+    await until('the messages are found', async () => {
+      await ana.page.locator('#search-query').fill('first');
+      await ana.page.keyboard.press('Enter');
+      await until('the search has ended', async () => await ana.text('#search-status') !== 'Searching…');
+      return await ana.page.locator('#search-results a').count() === 1;
+    });
+    found.push(...await problems(ana, 'search'));
+    await ana.page.keyboard.press('Escape');
+    await ana.page.setViewportSize({ width: 375, height: 667 });
+    await ana.page.locator('#messages').focus();
+    for (const key of ['ArrowUp', 'Enter']) await ana.page.keyboard.press(key);
+    await ana.page.locator('#message-menu').waitFor();
+    found.push(...await problems(ana, 'menu on a narrow screen'));
     assert.deepEqual(found, []);
   });
 

@@ -167,7 +167,7 @@ browserTest('what is read on one device is read on all, over a restart of the se
   await submit(phone, 'sign-in', { name: 'ana' });
   await phone.waitForRoom('lobby');
   const all = [desktop, second, phone];
-  const badge = (user) => user.page.locator('#rooms-list li[data-room="tea"] .badge:not([hidden])').evaluateAll((badges) => badges.map(({ textContent }) => textContent).join());
+  const badge = (user) => user.page.locator('#rooms-list li[data-room="tea"] .badge.unread:not([hidden])').evaluateAll((badges) => badges.map(({ textContent }) => textContent).join());
   const hasRoom = (user, room) => user.page.locator(`#rooms-list li[data-room="${room}"]`).count();
   for (const user of all) await until('the list is the same on all devices', async () => await hasRoom(user, 'tea') === 1);
 
@@ -205,4 +205,30 @@ browserTest('what is read on one device is read on all, over a restart of the se
   await phone.waitForRoom('tea');
   await phone.page.locator('#leave-room').click();
   for (const user of all) await until('the room is gone', async () => await hasRoom(user, 'tea') === 0);
+});
+
+browserTest('mentions in messages that are not loaded are counted, and found', async (fixture) => {
+  const server = await fixture.server();
+  const context = await fixture.context();
+  const ana = await registered(fixture, server, 'ana', { context });
+  await ana.joinRoom('tea');
+  await ana.page.close();
+  const ben = await fixture.bot(server, 'ben');
+  await ben.send('@ana: one');
+  await ben.sendMany(50);
+  await ben.send('@ana: two');
+  await ben.sendMany(70);
+  const back = await fixture.visitor(server, '/r/tea', { context });
+  await back.page.locator('#entry-join').click();
+  await back.waitForRoom('tea');
+  const mentions = back.page.locator('#rooms-list li[data-room="lobby"] .badge.mentioned');
+  await until('both mentions are counted', async () => await mentions.textContent() === '@2');
+  await back.page.locator('#rooms-list a[data-room="lobby"]').click();
+  await back.waitForMessage('Message 70');
+  const focused = () => back.page.evaluate(() => document.activeElement.dataset.seq);
+  await back.page.getByRole('button', { name: 'Jump to mention, 2 unread mentions' }).click();
+  await until('the first one has the focus', async () => await focused() === '1');
+  await back.page.getByRole('button', { name: 'Jump to mention, 1 unread mention' }).click();
+  await until('the second one has the focus', async () => await focused() === '52');
+  await back.waitUntilHidden('#jump-mention');
 });

@@ -6,17 +6,8 @@ import { assertLayout } from './support/layout.js';
 import { until, untilEqual } from './support/until.js';
 
 const box = (user) => user.page.locator('#compose-text');
-const actions = (user) => user.page.locator('.message-actions button').allInnerTexts();
-
-async function hover(user, text) {
-  await (await user.waitForMessage(text)).hover();
-  await user.page.locator('.message-actions').waitFor();
-}
-
-async function act(user, text, action) {
-  await hover(user, text);
-  await user.page.locator(`.message-actions [data-action="${action}"]`).click();
-}
+const actions = (user) => user.page.locator('#message-menu > [role="menu"] > button').allInnerTexts();
+const act = (user, text, action) => user.act(text, action);
 
 /** ana and ben, each with a page, in a room with a message of each. */
 async function place(fixture) {
@@ -31,8 +22,9 @@ async function place(fixture) {
 
 browserTest('an own message is edited, and everyone sees the new text', async (fixture) => {
   const { server, ana, ben } = await place(fixture);
-  await hover(ben, 'from ana');
-  assert.deepEqual(await actions(ben), ['Copy text'], 'not of others');
+  await ben.openMenu('from ana');
+  assert.deepEqual(await actions(ben), ['Reply', 'Copy text', 'Copy link'], 'not of others');
+  await ben.page.keyboard.press('Escape');
   await box(ana).fill('a draft');
   await act(ana, 'from ana', 'edit');
   assert.equal(await box(ana).inputValue(), 'from ana');
@@ -42,6 +34,7 @@ browserTest('an own message is edited, and everyone sees the new text', async (f
   for (const user of [ana, ben]) {
     await untilEqual(() => user.texts(), ['from ana, better', 'from ben']);
     assert.match(await user.page.locator('.edited').getAttribute('title'), /^Edited /);
+    assert.match(await user.text('.edited'), /^edited \d/);
     assert.equal(await user.page.locator('.message[data-seq="1"] em').innerText(), 'ana');
   }
   assert.deepEqual([await box(ana).inputValue(), await ana.isVisible('#compose-editing')], ['a draft', false], 'the draft is back');
@@ -75,7 +68,7 @@ browserTest('by keyboard: Up edits the last own message and those before it, Esc
 browserTest('an own message is deleted after a second click', async (fixture) => {
   const { ana, ben } = await place(fixture);
   await act(ana, 'from ana', 'delete');
-  const button = ana.page.locator('.message-actions [data-action="delete"]');
+  const button = ana.page.locator('#message-menu [data-action="delete"]');
   assert.equal(await button.innerText(), 'Really delete?');
   assert.deepEqual(await ben.texts(), ['from ana', 'from ben']);
   await button.click();
@@ -88,21 +81,24 @@ browserTest('an edit that the server refuses stays in the box, with the reason',
   await ana.sendAndWait('mine');
   await act(ana, 'mine', 'edit');
   await act(second, 'mine', 'delete');
-  await second.page.locator('.message-actions [data-action="delete"]').click();
+  await second.page.locator('#message-menu [data-action="delete"]').click();
   await untilEqual(() => ana.texts(), ['This message was deleted.']);
   await ana.send('too late');
   await until('the reason is shown', async () => (await ana.text('#compose-error')) === 'Not saved. This message does not exist any more.');
   assert.equal(await box(ana).inputValue(), 'too late');
 });
 
-browserTest('on a phone a tap shows what can be done', async (fixture) => {
+browserTest('on a phone a long press opens the menu', async (fixture) => {
   const server = await fixture.server();
   const ana = await fixture.user(server, 'ana', 'lobby', { viewport: { width: 390, height: 700 }, hasTouch: true, isMobile: true });
   await box(ana).fill('from the phone');
   await ana.page.locator('#send').tap();
-  await (await ana.waitForMessage('from the phone')).locator('.body').tap();
-  await untilEqual(() => actions(ana), ['Edit', 'Copy text', 'Delete']);
-  await assertLayout(ana, 'actions on a phone');
-  await ana.page.locator('.message-actions [data-action="edit"]').tap();
+  await ana.longPress('from the phone');
+  assert.deepEqual(await actions(ana), ['Reply', 'Edit', 'Copy text', 'Copy link', 'Delete']);
+  await assertLayout(ana, 'menu on a phone');
+  for (const { height, width } of await ana.page.locator('#message-menu button').evaluateAll((buttons) => buttons.map((button) => ({ width: button.offsetWidth, height: button.offsetHeight })))) {
+    assert.ok(height >= 44 && width >= 44, `${width} × ${height}`);
+  }
+  await ana.page.locator('#message-menu [data-action="edit"]').tap();
   assert.equal(await box(ana).inputValue(), 'from the phone');
 });

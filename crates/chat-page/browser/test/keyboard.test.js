@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { browserTest } from './support/fixture.js';
-import { until } from './support/until.js';
+import { until, untilEqual } from './support/until.js';
 
 /** The ids of the elements that Tab reaches, up to `last`. */
 async function tabTo(user, last) {
@@ -47,7 +47,7 @@ browserTest('the tab order follows the page, and each stop has a visible focus',
   assert.equal(await ana.isVisible('.skip'), true, 'the skip link is visible when it has the focus');
   const passed = await tabTo(ana, 'send');
   assert.deepEqual(passed, [
-    'add-room', 'a', 'open-help', 'open-settings', 'copy-link', 'leave-room', 'open-people', 'messages', 'copy-invite',
+    'add-room', 'a', 'open-help', 'open-settings', 'open-search', 'copy-link', 'leave-room', 'open-people', 'messages', 'copy-invite',
     'format-bold', 'compose-text', 'toggle-formatting', 'send',
   ]);
   for (const id of passed.filter((name) => name !== 'a' && name !== 'compose-text')) {
@@ -137,4 +137,73 @@ browserTest('new messages are announced to screen readers', async (fixture) => {
   const ben = await fixture.bot(server, 'ben');
   await ben.send('hello out there');
   await until('the message is shown', async () => (await ana.page.locator('#announcer').textContent()).includes('ben: hello out there'));
+});
+
+browserTest('the arrow keys move between messages, and their menu opens and closes', async (fixture) => {
+  const server = await fixture.server();
+  const ben = await fixture.bot(server, 'ben');
+  const ana = await fixture.user(server, 'ana');
+  await ana.sendAndWait('first');
+  await ben.send('second');
+  await ana.waitForMessage('second');
+  const { keyboard } = ana.page;
+  const focused = () => ana.page.evaluate(() => document.activeElement.dataset.seq ?? document.activeElement.id);
+  await ana.page.locator('#messages').focus();
+  await keyboard.press('ArrowUp');
+  assert.equal(await focused(), '2');
+  await keyboard.press('ArrowUp');
+  assert.equal(await focused(), '1');
+  assert.notEqual(await ana.style('.message[data-seq="1"]', 'outlineStyle'), 'none');
+  await keyboard.press('ArrowUp');
+  assert.equal(await focused(), '1', 'it is the first one');
+
+  for (const key of ['Enter', 'Shift+F10', 'ContextMenu']) {
+    await keyboard.press(key);
+    await ana.page.locator('#message-menu').waitFor();
+    assert.equal(await ana.page.evaluate(() => document.activeElement.getAttribute('role')), 'menuitemcheckbox');
+    await keyboard.press('Escape');
+    await ana.waitUntilHidden('#message-menu');
+    assert.equal(await focused(), '1', `after ${key}`);
+  }
+
+  // Tab reaches the bar of the message.
+  await keyboard.press('Tab');
+  assert.equal(await ana.page.evaluate(() => document.activeElement.dataset.action), 'pick');
+  await keyboard.press('Shift+Tab');
+  assert.equal(await focused(), '1');
+  await keyboard.press('Escape');
+  assert.equal(await ana.focused(), 'compose-text');
+});
+
+browserTest('everything in the menu can be done with the keyboard alone', async (fixture) => {
+  const server = await fixture.server();
+  const ana = await fixture.user(server, 'ana', 'lobby', { permissions: ['clipboard-read', 'clipboard-write'] });
+  await ana.sendAndWait('first');
+  const { keyboard } = ana.page;
+  const choose = async (steps) => {
+    await ana.page.locator('#messages').focus();
+    for (const key of ['ArrowUp', 'Enter', ...steps, 'Enter']) await keyboard.press(key);
+  };
+  await choose(['ArrowRight']);
+  await untilEqual(() => ana.reactions('first'), ['❤️ 1*']);
+  assert.equal(await ana.page.evaluate(() => document.activeElement.dataset.seq), '1', 'the focus is back');
+  await choose(['ArrowDown', 'ArrowDown', 'ArrowDown']);
+  await untilEqual(() => ana.page.evaluate(() => navigator.clipboard.readText()), 'first');
+  await choose(['End', 'ArrowUp']);
+  await untilEqual(() => ana.page.evaluate(() => navigator.clipboard.readText()), `${server.address}/r/lobby/1`);
+  await choose(['ArrowDown']);
+  assert.equal(await ana.focused(), 'compose-text');
+  assert.equal(await ana.text('#compose-reply-to'), 'ana');
+  await keyboard.type('second');
+  await keyboard.press('Enter');
+  await ana.waitForMessage('second');
+  await choose(['ArrowDown', 'ArrowDown']);
+  assert.equal(await ana.page.locator('#compose-text').inputValue(), 'second');
+  await keyboard.type(', edited');
+  await keyboard.press('Enter');
+  await ana.waitForMessage('second, edited');
+  // Delete asks again.
+  await choose(['End', 'Enter']);
+  await untilEqual(() => ana.texts(), ['first', 'This message was deleted.']);
+  await untilEqual(() => ana.page.evaluate(() => document.activeElement.dataset.seq), '3');
 });

@@ -101,12 +101,12 @@ for (const width of WIDTHS) {
     for (const name of [`${'W'.repeat(64)}`, 'general']) await user.joinRoom(name);
     for (let number = 1; number <= 15; number += 1) await fixture.bot(server, `${'G'.repeat(45)}-${number}`, 'general');
     await other.send(`@${NAME} look`);
-    const badge = user.page.locator(`#rooms-list li[data-room="${ROOM}"] .badge`);
+    const badge = user.page.locator(`#rooms-list li[data-room="${ROOM}"] .badge.unread`);
     await badge.waitFor({ state: 'attached' });
     await until('all users are listed', async () => await user.page.locator('#people-count').textContent() === '16');
     await assertLayout(user, 'the room');
     for (const [opener, column, cutOff, visible] of [
-      ['#open-rooms', '#rooms', `li[data-room="${ROOM}"] .room-name`, `li[data-room="${ROOM}"] .badge`],
+      ['#open-rooms', '#rooms', `li[data-room="${ROOM}"] .room-name`, `li[data-room="${ROOM}"] .badge.unread`],
       ['#open-people', '#people', `li[data-name="${NAME}"] .person-name`, `li[data-name="${NAME}"] .you`],
     ]) {
       if (!isWide) await user.page.locator(opener).click();
@@ -121,7 +121,7 @@ for (const width of WIDTHS) {
       if (!isWide) await user.page.keyboard.press('Escape');
     }
     await user.page.keyboard.press('Control+k');
-    await user.page.locator('#switcher-list .badge').waitFor();
+    await user.page.locator('#switcher-list .badge.unread').waitFor();
     await assertLayout(user, 'the switcher');
     await user.page.locator('#switcher-room').fill('x'.repeat(64));
     await assertLayout(user, 'the switcher with a new name');

@@ -50,11 +50,11 @@ browserTest('a name is found in a script without spaces, and the longest match w
 browserTest('a mention that is marked counts as one, regardless of case', async (fixture) => {
   const { ana, bots: [ben] } = await room(fixture, 'ben', 'anabel');
   await ana.joinRoom('tea');
-  const badge = ana.page.locator('#rooms-list li[data-room="lobby"] .badge');
+  const badges = () => ana.page.locator('#rooms-list li[data-room="lobby"] .badge:not([hidden])').allTextContents();
   for (const text of ['@anabel', '@all', '`@ana`', '[@ana](https://example.org/)', 'me@ana', '@ana-2']) await ben.send(text);
-  await untilEqual(() => badge.innerText(), '6');
+  await untilEqual(badges, ['6']);
   await ben.send('@Ana, look');
-  await untilEqual(() => badge.innerText(), '@7');
+  await untilEqual(badges, ['@1', '7']);
   await ana.page.keyboard.press('Alt+ArrowUp');
   await ana.waitForRoom('lobby');
   const message = await ana.waitForMessage('@Ana, look');
@@ -68,4 +68,40 @@ browserTest('a mention of a user who joins later is marked when they join', asyn
   assert.deepEqual(await marked(ana), [[]]);
   await fixture.bot(server, 'ben', 'lobby');
   await untilEqual(() => marked(ana), [['@ben']]);
+});
+
+browserTest('a button jumps from mention to mention, and an edit changes who is mentioned', async (fixture) => {
+  const { ana, bots: [ben] } = await room(fixture, 'ben');
+  await ana.sendAndWait('before');
+  await ana.joinRoom('tea');
+  await ben.send('one for @ana');
+  await ben.sendMany(40);
+  await ben.send('two for @ana');
+  await ben.sendMany(40);
+  await ben.send('not for @ana');
+  const badges = () => ana.page.locator('#rooms-list li[data-room="lobby"] .badge:not([hidden])').allTextContents();
+  await untilEqual(badges, ['@3', '83']);
+  await ben.room.edit(84, 'for nobody');
+  await untilEqual(badges, ['@2', '83']);
+  await ana.page.keyboard.press('Alt+ArrowUp');
+  await ana.waitForRoom('lobby');
+  // The room opens at its end. The messages are read, but the mentions were not seen.
+  await ana.waitForMessage('for nobody');
+  await untilEqual(badges, []);
+  const focused = () => ana.page.evaluate(() => document.activeElement.dataset.seq);
+  await ana.page.getByRole('button', { name: 'Jump to mention, 2 unread mentions' }).click();
+  await untilEqual(focused, '2');
+  await ana.page.getByRole('button', { name: 'Jump to mention, 1 unread mention' }).click();
+  await untilEqual(focused, '43');
+  await ana.waitUntilHidden('#jump-mention');
+  assert.match(await (await ana.waitForMessage('two for')).getAttribute('class'), /\bfor-me\b/);
+  assert.doesNotMatch(await (await ana.waitForMessage('for nobody')).getAttribute('class'), /\bfor-me\b/);
+});
+
+browserTest('a message to everyone is marked, and a name in another message is not', async (fixture) => {
+  const { ana, bots: [ben] } = await room(fixture, 'ben');
+  await ben.send('@room by a user who may not');
+  const message = await ana.waitForMessage('@room by');
+  assert.doesNotMatch(await message.getAttribute('class'), /\bfor-me\b/);
+  assert.deepEqual(await marked(ana), [[]]);
 });

@@ -72,7 +72,7 @@ browserTest('a message that was sent in another tab is not unread', async (fixtu
   // The message in the lobby arrives after the one in tea.
   await ana.sendAndWait('two');
   await second.waitForMessage('two');
-  assert.equal(await second.isVisible('#rooms-list li[data-room="tea"] .badge'), false);
+  assert.equal(await second.isVisible('#rooms-list li[data-room="tea"] .badge.unread'), false);
   assert.equal(await second.page.title(), 'lobby – chatd');
 });
 

@@ -183,6 +183,11 @@ export class Chat extends Signal {
     this.#client.reconnect();
   }
 
+  /** A page of messages that have these words: see `search` of the client. */
+  search(query, options) {
+    return this.#client.search(query, options);
+  }
+
   /** Ends the session and leaves all rooms. */
   close() {
     perTab.set('rooms', null);
@@ -237,6 +242,7 @@ export class Chat extends Signal {
     toRoom('message', (room, { message }) => room.mentionsMe(message) && this.emit('mention', { room, message }));
     toRoom('edited', (room, event) => this.#revised(room, [event.target], () => room.edited(event)));
     toRoom('deleted', (room, event) => this.#revised(room, event.targets, () => room.deleted(event)));
+    toRoom('reactions', (room, event) => room.reacted(event));
     toRoom('changed', (room, event) => this.#revised(room, event.messages.map(({ seq }) => seq), () => room.changed(event)));
     toRoom('roomChanged', (room) => room.emit('state'));
     toRoom('outgoing', (room, event) => room.outgoing(event));

@@ -2,13 +2,16 @@
 // no DOM elements.
 
 import { ChatError, MessageList } from '/client.js';
-import { mentions } from '../text/marks.js';
+import { isNamedIn } from '../text/marks.js';
 import { draftOf, saveDraft } from './drafts.js';
 import { Names } from './names.js';
+import { Past } from './past.js';
 import { Signal } from './signal.js';
 import { persistent } from './storage.js';
 
 const PAGE_SIZE = 50;
+/** From a message to which the user jumps, the page goes back by this many numbers. */
+const CONTEXT_SIZE = 25;
 /**
  * At most this many messages are kept. The oldest are dropped first, and loaded again when the user
  * scrolls up.
@@ -19,17 +22,20 @@ const TYPING_TIMEOUT_MS = 5_000;
 const MARK_INTERVAL_MS = 250;
 
 /**
- * Emits `items` with what has changed in the list of messages (a `ListChange` of the client, and
- * `isSameLog` in one that is replaced), `outbox`, `unread`, `divider`, `typing`, `people`,
- * `history`, `state`.
+ * Emits `items` with what has changed in the list of messages, `arrived` with a new message,
+ * `outbox`, `unread`, `divider`, `typing`, `people`, `history`, `state`.
+ *
+ * A change of `items` is a `ListChange` of the client, or `{kind: 'extended'}`: there are newer
+ * messages at the end. `isSameLog` in one that is replaced: the messages are those of the same log.
+ * `onlyReactions` in one that is changed: nothing else has changed.
  */
 export class RoomState extends Signal {
   /** A promise while older messages are being loaded. */
   loading = null;
   historyFailed = null;
   /**
-   * The user's messages that are not in the log yet, by id: `{id, body, createdAt, state: 'pending'
-   * | 'failed', error, seq}`. `seq` is known after the ack.
+   * The user's messages that are not in the log yet, by id: `{id, body, replyTo, createdAt, state:
+   * 'pending' | 'failed', error, seq}`. `seq` is known after the ack.
    */
   outbox = new Map();
   /** The seq of the newest event that was read. */
@@ -38,7 +44,12 @@ export class RoomState extends Signal {
   unread = 0;
   /** Whether there may be more unread messages than those that are loaded. */
   unreadMore = false;
+  /** How many of the unread messages mention the user. */
   mentioned = 0;
+  /** The numbers of messages that mention the user and were not on the screen yet. */
+  unseenMentions = new Set();
+  /** The message to which the user is writing a reply, or `null`. */
+  replyTo = null;
   /** The "New messages" line is after this seq. `null` if there is none. */
   dividerSeq = null;
   /** The users who are typing, each with the timer that removes them. */
@@ -52,12 +63,19 @@ export class RoomState extends Signal {
   /** Why the room cannot be rejoined yet, or `null`. */
   delayed = null;
   /** The users whose `@name` in a text is a mention: see `mentionsIn`. */
-  find = (text) => this.#mentionable().find(text);
+  named = (text) => this.#mentionable().find(text);
   /** Whether the user is in a room of this name. */
   isRoom = (name) => this.#client.room(name) !== undefined;
   #client;
+  /** The newest messages. */
   #list = new MessageList();
+  /** What is shown in place of the newest messages, or `null`. */
+  #past = null;
+  /** Messages before this number are gone. */
+  #oldest = 0;
   #epoch = null;
+  /** Mentions that were marked as read before they were loaded: `{after, count}`, or `null`. */
+  #olderMentions = null;
   #isRead;
   #failed;
   #markTimer;
@@ -80,24 +98,47 @@ export class RoomState extends Signal {
     return this.room.name;
   }
 
-  /** The loaded messages, oldest first. All that exist between two of them are loaded. */
-  get items() {
-    return this.#list.items;
+  get #shown() {
+    return this.#past?.list ?? this.#list;
   }
 
-  /** All messages from this number on are loaded. */
+  /** Whether the messages that are shown do not reach the newest ones. */
+  get isPast() {
+    return this.#past !== null;
+  }
+
+  /** Whether newer messages than those that are shown can be loaded. */
+  get canLoadNewer() {
+    return this.#past !== null && this.#past.failed === null;
+  }
+
+  /** The messages that are shown, oldest first. All that exist between two of them are loaded. */
+  get items() {
+    return this.#shown.items;
+  }
+
+  /** The messages that are shown begin with this number. */
   get first() {
-    return this.#list.first;
+    return this.#shown.first;
   }
 
   /** Whether the server may have older messages. */
   get more() {
-    return this.#list.more;
+    return this.#shown.more;
   }
 
-  /** The index of the first loaded message with this number or a larger one. */
+  /** The index of the first shown message with this number or a larger one. */
   indexFrom(seq) {
-    return this.#list.indexFrom(seq);
+    return this.#shown.indexFrom(seq);
+  }
+
+  /** The loaded message with this number, in its newest state, or `undefined`. */
+  find(seq) {
+    const at = (list) => {
+      const message = list.items[list.indexFrom(seq)];
+      return message?.seq === seq ? message : undefined;
+    };
+    return at(this.#shown) ?? at(this.#list);
   }
 
   get me() {
@@ -122,6 +163,7 @@ export class RoomState extends Signal {
     const { epoch, seq } = joined;
     const mark = persistent.get(this.#markKey);
     this.#epoch = epoch;
+    this.#oldest = joined.oldest;
     this.#apply('joined', joined);
     for (const id of [...this.outbox.keys()]) if (this.#isStored(id)) this.#removeFromOutbox(id);
     const marks = [mark?.epoch === epoch ? mark.seq : null, this.#readElsewhere(epoch)].filter((known) => known !== null);
@@ -142,6 +184,7 @@ export class RoomState extends Signal {
   /** The list of the user's rooms has arrived, for the first time or after a reconnect. */
   listed({ epoch, readUpTo: upTo }) {
     this.readOn({ epoch, upTo });
+    if (this.unreadMore) this.#countUnread();
     // A mark may have been lost with the connection. What is not saved yet is sent when it is.
     if (this.#markTimer === undefined) this.#shareReadMark();
   }
@@ -158,12 +201,13 @@ export class RoomState extends Signal {
     const isMine = this.isMine(message);
     const window = this.#client.status.limits?.editWindowS ?? 0;
     const isRecent = window === 0 || Date.now() - Date.parse(message.sent_at) < window * 1_000;
-    return { canEdit: isMine && isRecent && this.postersOnly === null, canDelete: isMine || isModerator };
+    const canPost = this.left === null && this.postersOnly === null;
+    return { canPost, canEdit: isMine && isRecent && canPost, canDelete: isMine || isModerator };
   }
 
   /** The newest own message before this number that can be edited. */
   editableBefore(seq) {
-    return this.items.findLast((message) => message.seq < seq && !message.deleted && this.permissions(message).canEdit);
+    return this.#list.items.findLast((message) => message.seq < seq && !message.deleted && this.permissions(message).canEdit);
   }
 
   edit(message, body) {
@@ -172,6 +216,22 @@ export class RoomState extends Signal {
 
   delete(message) {
     return this.room.delete(message.seq);
+  }
+
+  /** Puts an emoji on a message, or removes it if the user has put it there. */
+  react({ seq }, emoji) {
+    const isMine = this.find(seq)?.reactions?.some((reaction) => reaction.emoji === emoji && reaction.mine) ?? false;
+    return this.room.react(seq, emoji, !isMine);
+  }
+
+  /** Whether `@room` of this user addresses everyone. */
+  get mayMentionRoom() {
+    return this.#client.user.role !== 'user';
+  }
+
+  /** Whether the user wants no notifications of this room. */
+  get isMuted() {
+    return this.#client.list?.get(this.name)?.notify === 'none';
   }
 
   /** Who may post here, if the user may not; otherwise `null`. */
@@ -186,6 +246,8 @@ export class RoomState extends Signal {
   rejoined(joined) {
     this.delayed = null;
     this.historyFailed = null;
+    this.#oldest = joined.oldest;
+    if (this.#past) this.#past.failed = null;
     if (joined.recovered) this.#apply('joined', joined);
     else this.#restart(joined);
     this.membersChanged();
@@ -200,6 +262,7 @@ export class RoomState extends Signal {
     this.#removeStored();
     this.#apply('message', event);
     this.#addAuthor(message);
+    if (!this.isMine(message) && !message.deleted) this.emit('arrived', message);
     if (this.items.length > MAX_ITEMS && this.atEnd) this.emit('items', this.#list.dropOldest(this.items.length - MAX_ITEMS + 1_000));
     if (this.isMine(message) && !missed) this.#markRead();
     else if (this.#isUnread(message)) this.#addUnread(message);
@@ -218,7 +281,11 @@ export class RoomState extends Signal {
     this.#revise('changed', event);
   }
 
-  outgoing({ id, body, createdAt, state, error, ack }) {
+  reacted(event) {
+    this.#apply('reactions', event, { onlyReactions: true });
+  }
+
+  outgoing({ id, body, replyTo, createdAt, state, error, ack }) {
     if (state === 'acked') {
       // A message that was stored before the page was reloaded does not arrive as a message any
       // more.
@@ -226,13 +293,14 @@ export class RoomState extends Signal {
       this.#removeFromOutbox(id);
     } else if (state === 'pending') {
       this.#removeFromOutbox(id);
-      this.outbox.set(id, { id, body, createdAt, state });
-    } else if (this.outbox.has(id)) this.#addFailed({ id, body, createdAt, state, error });
+      this.outbox.set(id, { id, body, replyTo, createdAt, state });
+    } else if (this.outbox.has(id)) this.#addFailed({ id, body, replyTo, createdAt, state, error });
     this.emit('outbox');
   }
 
   /**
-   * Sends a message. Throws if the client did not accept it: then the text goes back into the box.
+   * Sends a message, a reply if `replyTo` is set. Throws if the client did not accept it: then the
+   * text goes back into the box.
    */
   send(body) {
     const { limits } = this.#client.status;
@@ -240,7 +308,7 @@ export class RoomState extends Signal {
     if (limits && size > limits.messageBytes) throw new ChatError('message_too_large', 'the message is too long');
     if (this.left) throw new ChatError('not_in_room', 'you are not in that room');
     if (this.#client.status.state === 'closed') throw new ChatError('disconnected', 'the session has ended');
-    const { id } = this.room.send(body);
+    const { id } = this.room.send(body, { replyTo: this.replyTo?.seq });
     if (!this.outbox.has(id)) throw new ChatError('queue_full', 'too many messages wait to be sent');
   }
 
@@ -249,7 +317,9 @@ export class RoomState extends Signal {
     this.#removeFromOutbox(id);
     // Under the same id: if the first attempt was stored after all, the server does not store it
     // twice.
-    this.room.send(failed.body, { id: failed.error?.code === 'id_reused' ? undefined : id });
+    // A reply to a message that is gone is sent as a message.
+    const replyTo = failed.error?.code === 'not_found' ? undefined : failed.replyTo;
+    this.room.send(failed.body, { id: failed.error?.code === 'id_reused' ? undefined : id, replyTo });
     if (!this.outbox.has(id) && !this.#isStored(id)) this.#addFailed(failed);
     this.emit('outbox');
   }
@@ -270,10 +340,11 @@ export class RoomState extends Signal {
     if (this.loading || !this.more) return this.loading ?? Promise.resolve();
     this.historyFailed = null;
     const before = this.first;
+    const list = this.#shown;
     const load = async () => {
       try {
         const page = await this.room.history({ before, limit });
-        const change = this.#list.prepend(page, before);
+        const change = list === this.#shown ? list.prepend(page, before) : null;
         if (!change) return;
         for (const message of page.messages) this.#addAuthor(message);
         this.emit('items', change);
@@ -296,6 +367,63 @@ export class RoomState extends Signal {
   /** Loads older messages until this one is included. */
   async loadBackTo(seq) {
     while (this.more && !this.historyFailed && this.first > seq) await this.loadOlder(200);
+  }
+
+  /**
+   * Shows the messages around this one, unless it is shown already. Resolves with whether it
+   * exists; a deleted one does. Rejects if it cannot be loaded.
+   */
+  async showAround(seq) {
+    const isIn = (list) => list.items[list.indexFrom(seq)]?.seq === seq;
+    if (isIn(this.#shown)) return true;
+    if (seq >= this.#list.first) return isIn(this.#list) && this.showNewest();
+    const page = await this.room.history({ after: Math.max(0, seq - CONTEXT_SIZE), limit: PAGE_SIZE });
+    if (!page.messages.some((message) => message.seq === seq)) return false;
+    this.#past = new Past(page, this.#oldest);
+    for (const message of page.messages) this.#addAuthor(message);
+    this.emit('items', { kind: 'replaced', isSameLog: false });
+    this.#joinLists();
+    return true;
+  }
+
+  /** Shows the newest messages again. */
+  showNewest() {
+    if (this.#past === null) return true;
+    this.#past = null;
+    this.emit('items', { kind: 'replaced', isSameLog: false });
+    return true;
+  }
+
+  /** Loads one page of newer messages, until they reach the newest ones. */
+  loadNewer() {
+    const past = this.#past;
+    if (past === null || past.loading || past.failed) return;
+    const load = async () => {
+      try {
+        const page = await this.room.history({ after: past.last, limit: PAGE_SIZE });
+        if (past !== this.#past) return;
+        past.append(page);
+        for (const message of page.messages) this.#addAuthor(message);
+        this.emit('items', { kind: 'extended' });
+        this.#joinLists();
+      } catch (error) {
+        past.failed = error;
+      } finally {
+        past.loading = null;
+        this.emit('history');
+      }
+    };
+    past.loading = load();
+  }
+
+  /** Makes the two lists one, unless there is still a gap between them. */
+  #joinLists() {
+    const { first } = this.#list;
+    if (this.#past === null || this.#past.last + 1 < first) return;
+    this.#list.prepend(this.#past.before(first), first);
+    this.#past = null;
+    this.emit('items', { kind: 'extended' });
+    if (this.unreadMore) this.#countUnread();
   }
 
   /** The member list has changed. */
@@ -337,7 +465,47 @@ export class RoomState extends Signal {
   }
 
   mentionsMe(message) {
-    return !this.isMine(message) && !message.deleted && mentions(message, this.me, this.find);
+    if (this.isMine(message) || message.deleted) return false;
+    if (message.mentions?.some((id) => id === 'room' || this.#client.isMine(id))) return true;
+    // An account that was not in the room then is counted by the server, and not named.
+    return this.#client.user.kind !== 'guest' && isNamedIn(message, this.me, this.named);
+  }
+
+  /** The message was on the screen. */
+  sawMention(seq) {
+    if (this.unseenMentions.delete(seq)) this.emit('unread');
+  }
+
+  /** How many messages mention the user and were not on the screen yet. */
+  get mentionsToSee() {
+    return this.unseenMentions.size + (this.#notLoadedMentions()?.count ?? 0);
+  }
+
+  /** Loads the oldest unseen message that mentions the user. Resolves with its number or `null`. */
+  async oldestMention() {
+    const older = this.#notLoadedMentions();
+    if (older) {
+      this.showNewest();
+      const { first } = this;
+      await this.loadBackTo(older.after + 1);
+      if (!this.historyFailed) this.#olderMentions = null;
+      const loaded = this.#list.items.slice(this.#list.indexFrom(older.after + 1), this.#list.indexFrom(first));
+      for (const message of loaded) if (this.mentionsMe(message)) this.unseenMentions.add(message.seq);
+      this.emit('unread');
+    }
+    return this.unseenMentions.size > 0 ? Math.min(...this.unseenMentions) : null;
+  }
+
+  /** Where the mentions are that only the server has counted, or `null`. */
+  #notLoadedMentions() {
+    const count = this.unreadMore ? this.mentioned - this.unseenMentions.size : 0;
+    return this.#olderMentions ?? (count > 0 ? { after: this.readSeq, count } : null);
+  }
+
+  forgetMentions() {
+    this.unseenMentions.clear();
+    this.#olderMentions = null;
+    this.emit('unread');
   }
 
   #mentionable() {
@@ -356,7 +524,7 @@ export class RoomState extends Signal {
   }
 
   #isStored(id) {
-    return this.items.some((message) => message.id === id && this.isMine(message));
+    return this.#list.items.some((message) => message.id === id && this.isMine(message));
   }
 
   /** Removes a message from the outbox: it was stored, is sent again, or was discarded. */
@@ -384,8 +552,8 @@ export class RoomState extends Signal {
     this.outbox.set(message.id, { ...message, state: 'failed' });
     // Messages that a closed client did not send are still in its outbox.
     if (this.#client.status.state === 'closed') return;
-    const { id, body, createdAt, error } = message;
-    this.#failed.add({ room: this.name, id, body, createdAt, error: { code: error?.code, message: error?.message ?? '' } });
+    const { id, body, replyTo, createdAt, error } = message;
+    this.#failed.add({ room: this.name, id, body, replyTo, createdAt, error: { code: error?.code, message: error?.message ?? '' } });
   }
 
   #stopTyping(name) {
@@ -404,20 +572,32 @@ export class RoomState extends Signal {
       this.emit('divider');
     }
     this.unread += 1;
-    if (this.mentionsMe(message)) this.mentioned += 1;
+    if (this.mentionsMe(message)) {
+      this.mentioned += 1;
+      this.unseenMentions.add(message.seq);
+    }
     this.emit('unread');
   }
 
   /** Counts the unread messages again, because some of them were loaded or deleted. */
   #countUnread() {
-    const unread = this.items.slice(this.indexFrom(this.readSeq + 1)).filter((message) => this.#isUnread(message));
+    const { items, more, first } = this.#list;
+    const unread = items.slice(this.#list.indexFrom(this.readSeq + 1)).filter((message) => this.#isUnread(message));
+    const mentions = unread.filter((message) => this.mentionsMe(message));
     this.unread = unread.length;
-    this.mentioned = unread.filter((message) => this.mentionsMe(message)).length;
-    this.unreadMore = this.more && this.first > this.readSeq + 1;
+    this.unreadMore = more && first > this.readSeq + 1;
+    // Of messages that are not loaded the server knows how many mention the user.
+    const entry = this.#client.list?.get(this.name);
+    const known = this.unreadMore && entry?.epoch === this.#epoch ? entry.mentions : 0;
+    this.mentioned = Math.max(mentions.length, known);
+    const isGone = (seq) => seq > this.readSeq && !mentions.some((message) => message.seq === seq);
+    for (const seq of [...this.unseenMentions]) if (isGone(seq)) this.unseenMentions.delete(seq);
+    for (const { seq } of mentions) this.unseenMentions.add(seq);
     this.emit('unread');
   }
 
   #markRead() {
+    this.#olderMentions = this.#notLoadedMentions();
     this.readSeq = this.room.seq;
     this.unread = 0;
     this.unreadMore = false;
@@ -446,18 +626,27 @@ export class RoomState extends Signal {
     return `read.${this.me}.${this.name}`;
   }
 
+  /** Applies an event to what is loaded. Returns whether it has changed the newest messages. */
   #apply(type, event, details) {
     const change = this.#list.apply(type, event);
-    if (!change) return false;
-    if (change.kind !== 'appended') this.#collectAuthors();
-    this.emit('items', { ...change, ...details });
-    return true;
+    // New messages come after the past ones.
+    const pastChange = type === 'message' ? null : this.#past?.list.apply(type, event) ?? null;
+    if (change && change.kind !== 'appended' && !details?.onlyReactions) this.#collectAuthors();
+    const shown = this.#past === null ? change : pastChange;
+    if (shown) this.emit('items', { ...shown, ...details });
+    return change !== null;
   }
 
   /** Nothing that is loaded is valid any more: the log begins again with the newest messages. */
   #restart(joined) {
     const isSameLog = joined.epoch === this.#epoch;
     this.#epoch = joined.epoch;
+    this.#past = null;
+    if (!isSameLog) {
+      this.replyTo = null;
+      this.unseenMentions.clear();
+      this.#olderMentions = null;
+    }
     this.scrollPosition = null;
     this.#removeStored();
     this.#apply('joined', joined, { isSameLog });
@@ -487,6 +676,6 @@ export class RoomState extends Signal {
   #collectAuthors() {
     this.#authors.clear();
     this.#names = null;
-    for (const message of this.items) this.#addAuthor(message);
+    for (const message of [...this.#list.items, ...this.#past?.list.items ?? []]) this.#addAuthor(message);
   }
 }

@@ -1,7 +1,7 @@
 // Marks mentions and room links in a rendered message. It wraps text nodes and never writes markup.
 
 import { pathOf } from '../state/address.js';
-import { mentionsIn, roomsIn } from './references.js';
+import { fold, mentionsIn, roomsIn } from './references.js';
 
 const EXCLUDED = 'a, code, pre, button, .mention';
 /**
@@ -11,8 +11,8 @@ const EXCLUDED = 'a, code, pre, button, .mention';
 const EXCLUDED_HTML = /<(a|code|pre)\b[^>]*>[^]*?<\/\1>/g;
 const TAG = /<[^>]*>/g;
 
-/** Whether a message mentions this user. `find` as in `mentionsIn`. */
-export function mentions({ body, html }, name, find) {
+/** Whether the text of a message names this user. `find` as in `mentionsIn`. */
+export function isNamedIn({ body, html }, name, find) {
   if (!/[@＠]/.test(body)) return false;
   // Each element has its own text nodes, as on the page.
   const text = html === undefined ? body : html.replace(EXCLUDED_HTML, '\n').replace(TAG, '\n');
@@ -20,15 +20,17 @@ export function mentions({ body, html }, name, find) {
 }
 
 /**
- * Marks the users and links the rooms that a message's element names. `room` has `me`, `find(text)`
- * and `isRoom(name)`. An element that has an `@` without a known name gets `data-open`: a user with
- * that name may join later.
+ * Marks the users and links the rooms that a message's element names. `room` has `me`,
+ * `named(text)` and `isRoom(name)`. If the message addresses everyone, `@room` is a mention of the
+ * user. An element that has an `@` without a known name gets `data-open`: a user with that name may
+ * join later.
  */
-export function markReferences(element, room) {
+export function markReferences(element, room, { isToEveryone = false } = {}) {
   if (!/[@＠#＃]/.test(element.textContent)) return;
+  const find = isToEveryone ? (text) => (fold(text) === 'room' ? [room.me] : room.named(text)) : room.named;
   let isOpen = false;
   for (const text of textsOf(element)) {
-    const people = mentionsIn(text.data, room.find).map((mention) => ({ ...mention, element: mark(mention.names, room.me) }));
+    const people = mentionsIn(text.data, find).map((mention) => ({ ...mention, element: mark(mention.names, room.me) }));
     const rooms = roomsIn(text.data, room.isRoom).map((found) => ({ ...found, element: link(found.room) }));
     const marks = [...people, ...rooms].sort((one, other) => other.index - one.index);
     isOpen ||= people.length < (text.data.match(/[@＠]/g)?.length ?? 0);

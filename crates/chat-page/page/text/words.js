@@ -26,6 +26,7 @@ const WORDS = {
   expired: 'Your session has expired. Sign in again.',
   replaced: 'You have this chat open in too many tabs, so this one was disconnected.',
   not_found: 'This message does not exist any more.',
+  limit_reached: 'This message has as many different emoji as it can have.',
   forbidden: 'You’re not allowed to do this in this room.',
   store_unavailable: 'The server can’t save messages right now. Try again in a moment.',
   disconnected: 'You’re offline right now.',

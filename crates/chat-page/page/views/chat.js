@@ -3,7 +3,7 @@
 import { copyText } from '../clipboard.js';
 import { byId, closable, h, setAvatar } from '../dom.js';
 import { keepSession, session } from '../state/account.js';
-import { pathOf, roomInAddress } from '../state/address.js';
+import { pathOf, placeAt } from '../state/address.js';
 import { markReferences } from '../text/marks.js';
 import { hash, inWords, plural } from '../text/words.js';
 import { Account } from './account.js';
@@ -12,7 +12,7 @@ import { Banner } from './banner.js';
 import { Composer } from './composer.js';
 import { Drawer } from './drawer.js';
 import { refuseFiles } from './files.js';
-import { copyLink } from './invite.js';
+import { copyLink, linkTo } from './invite.js';
 import { listenToKeys } from './keys.js';
 import { openRoomLinks } from './links.js';
 import { LogView } from './log.js';
@@ -27,18 +27,36 @@ import { Switcher } from './switcher.js';
 import { Toast } from './toast.js';
 
 const NOTICE_LASTS_MS = 60_000;
+const NOT_LOADED = 'This part of the page can’t be loaded right now. Try again in a moment.';
 const hasKeyboard = matchMedia('(pointer: fine)').matches;
 
 let chat = null;
 let stopMarking = () => {};
+/** The number of the message that is about to be shown, together with its room, or `null`. */
+let wanted = null;
+/** Parts of the page that are loaded when they are needed. */
+let picker = null;
+let search = null;
 
 const announcer = new Announcer();
 const composer = new Composer({ onsent: () => log.toNewest(), onhelp: () => byId('help').showModal() });
-const log = new LogView(announcer, (text) => composer.put(text), (action, message) => {
-  if (action === 'edit') composer.edit(message);
-  else if (action === 'copy') copyText(message.body);
-  else chat.shown.delete(message).catch((error) => toast.show(`Not deleted. ${inWords(error)}`));
+const log = new LogView(announcer, {
+  edit: (text, replyTo) => composer.put(text, replyTo),
+  act: (action, message, emoji) => actions[action](message, emoji),
+  open: (seq) => showMessage(seq),
+  newest: () => chat.shown && location.pathname !== pathOf(chat.shown.name) && history.replaceState(null, '', pathOf(chat.shown.name)),
+  leave: () => composer.focus(),
 });
+/** What can be done with a message. */
+const actions = {
+  edit: (message) => composer.edit(message),
+  reply: (message) => composer.reply(message),
+  copy: (message) => copied(message.body, 'Text copied.'),
+  link: ({ seq }) => copied(linkTo(chat.shown.name, seq), 'Link copied.'),
+  delete: (message) => chat.shown.delete(message).catch((error) => toast.show(`Not deleted. ${inWords(error)}`)),
+  react: (message, emoji) => chat.shown.react(message, emoji).catch((error) => toast.show(`Reaction not saved. ${inWords(error)}`)),
+  pick: (message) => pickReaction(message),
+};
 const people = new People();
 // A reloaded page starts a new session in the same rooms.
 const banner = new Banner(() => location.reload());
@@ -67,7 +85,12 @@ export function openChat(newChat) {
   chat.on('notice', showNotice);
   chat.on('retracted', (messages) => announcer.retract(messages));
   chat.on('left', ({ room }) => announcer.announce(`You are no longer in ${hash(room.name)}.`));
+  const place = placeAt(location.href);
+  const seq = place?.room === chat.shown.name ? place.seq : null;
+  wanted = seq;
   showRoom(chat.shown);
+  wanted = null;
+  if (seq !== null) showMessage(seq);
   joinListed();
 }
 
@@ -84,8 +107,7 @@ function showRoom(room) {
   drawer.close();
   noRoom.show(!room);
   byId('room-title').textContent = byId('room-title').title = room?.name ?? 'No room';
-  const path = room ? pathOf(room.name) : '/';
-  if (location.pathname !== path) history.pushState(null, '', path);
+  setPath(room ? pathOf(room.name, wanted) : '/');
   log.show(room);
   people.show(room);
   banner.show(room);
@@ -99,14 +121,68 @@ function showRoom(room) {
   else byId('room-title').focus();
 }
 
+function setPath(path) {
+  if (location.pathname !== path) history.pushState(null, '', path);
+}
+
 /** Marks mentions in messages that arrived before the users of these names. */
 function markOpenReferences(room) {
   for (const body of document.querySelectorAll('#messages .body[data-open]')) markReferences(body, room);
 }
 
-/** Shows a room, and joins it first if necessary. */
-function goTo(room) {
-  return chat.join(room).catch((error) => switcher.openWith(room, error));
+/**
+ * Shows a room, and joins it first if necessary. If there is a `seq`, shows the message with this
+ * number.
+ */
+async function goTo(room, seq = null) {
+  wanted = seq;
+  try {
+    await chat.join(room);
+  } catch (error) {
+    return switcher.openWith(room, error);
+  } finally {
+    wanted = null;
+  }
+  if (seq === null) return;
+  setPath(pathOf(room, seq));
+  await showMessage(seq);
+}
+
+/** Shows a message of the room that is shown, with what is around it. */
+async function showMessage(seq) {
+  const room = chat.shown;
+  try {
+    const isFound = await log.goTo(seq);
+    if (!isFound && chat.shown === room) toast.show('This message does not exist any more.');
+  } catch (error) {
+    toast.show(`The message can’t be shown. ${inWords(error)}`);
+  }
+}
+
+/** The user chooses an emoji for a message. The dialog is loaded when it is needed. */
+async function pickReaction(message) {
+  const room = chat.shown;
+  try {
+    picker ??= new (await import('./picker.js')).Picker();
+  } catch {
+    return toast.show(NOT_LOADED);
+  }
+  picker.open((emoji) => chat.shown === room && actions.react(message, emoji));
+}
+
+async function openSearch() {
+  if (!chat) return;
+  try {
+    search ??= new (await import('./search.js')).Search(goTo);
+  } catch {
+    return toast.show(NOT_LOADED);
+  }
+  drawer.close();
+  search.show(chat);
+}
+
+async function copied(text, words) {
+  toast.show(await copyText(text) ? words : 'The browser did not allow copying.');
 }
 
 function leave(room) {
@@ -165,6 +241,7 @@ byId('add-room').addEventListener('click', () => {
 });
 byId('open-rooms').addEventListener('click', () => drawer.open(byId('rooms'), 'left'));
 byId('open-people').addEventListener('click', openPeople);
+byId('open-search').addEventListener('click', openSearch);
 byId('copy-link').addEventListener('click', copyShownLink);
 byId('leave-room').addEventListener('click', () => leave(chat.shown));
 openRoomLinks(byId('messages'), goTo);
@@ -180,23 +257,36 @@ document.querySelector('.skip').addEventListener('click', (event) => {
 
 listenToKeys({
   switchRoom: () => switcher.open(),
+  search: openSearch,
   step: (by) => chat?.step(by),
   help: () => byId('help').showModal(),
   newest: () => {
     if (!chat?.shown) return;
     if (!log.isAtEnd) log.toNewest();
     chat.shown.dropDivider();
+    chat.shown.forgetMentions();
   },
 });
 
 window.addEventListener('popstate', () => {
   if (!chat) return;
-  const name = roomInAddress();
+  const place = placeAt(location.href);
+  const name = place?.room ?? null;
   const room = chat.rooms.get(name);
-  if (room) return chat.show(room);
+  if (room) return showAgain(room, place.seq);
   history.replaceState(null, '', chat.shown ? pathOf(chat.shown.name) : '/');
   // Going back to a room that the user left does not mean that they want to rejoin it.
   if (name !== null) toast.show(`You’re not in ${hash(name)}.`, { action: `Join ${hash(name)}`, act: () => goTo(name) });
 });
+
+/** The browser goes back or forward to a room, or to a message. */
+function showAgain(room, seq) {
+  const isShown = room === chat.shown;
+  wanted = seq;
+  chat.show(room);
+  wanted = null;
+  if (seq !== null) showMessage(seq);
+  else if (isShown) log.toNewest();
+}
 
 keepPage();

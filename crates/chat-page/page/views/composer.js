@@ -6,6 +6,7 @@ import { commandOf } from '../text/commands.js';
 import { hash, inWords, whoPosts } from '../text/words.js';
 import { Completion } from './completion.js';
 import { Formatting } from './formatting.js';
+import { excerptOf } from './quote.js';
 import { suggestionsFor } from './suggestions.js';
 
 const resizesItself = CSS.supports('field-sizing', 'content');
@@ -23,6 +24,7 @@ export class Composer {
   /** The message that is edited, or `null`. */
   #edited = null;
   #banner = byId('compose-editing');
+  #reply = byId('compose-reply');
   #onsent;
   #onhelp;
 
@@ -39,6 +41,7 @@ export class Composer {
     // Touching the button leaves the focus in the box, so a phone keeps its keyboard open.
     this.#send.addEventListener('pointerdown', (event) => event.preventDefault());
     byId('compose-cancel').addEventListener('click', () => this.#endEdit());
+    byId('compose-reply-cancel').addEventListener('click', () => this.#endReply());
     settings.on('change', () => this.#updateHint());
     this.#updateHint();
   }
@@ -52,7 +55,8 @@ export class Composer {
     this.#completion.close();
     this.#setEdited(null);
     this.#room = room;
-    this.#unsubscribes = room ? [room.on('state', () => this.#enable())] : [];
+    this.#unsubscribes = room ? [room.on('state', () => this.#enable()), room.on('items', (change) => this.#itemsChanged(change))] : [];
+    this.#showReply();
     if (!room) return;
     this.#text.value = room.draft;
     this.#showError('');
@@ -70,6 +74,37 @@ export class Composer {
     this.focus();
   }
 
+  /** What the user writes becomes a reply to this message. */
+  reply(message) {
+    if (this.#edited) this.#endEdit();
+    this.#room.replyTo = message;
+    this.#showReply();
+    this.focus();
+  }
+
+  #endReply() {
+    this.#room.replyTo = null;
+    this.#showReply();
+    this.focus();
+  }
+
+  #showReply() {
+    const message = this.#room?.replyTo ?? null;
+    this.#reply.hidden = message === null || this.#edited !== null;
+    byId('compose-reply-to').textContent = message ? message.from : '';
+    byId('compose-reply-text').textContent = message ? excerptOf(message) : '';
+  }
+
+  #itemsChanged({ kind, messages }) {
+    const { replyTo } = this.#room;
+    if (!replyTo) return;
+    const now = kind === 'changed' ? messages.find(({ seq }) => seq === replyTo.seq) : undefined;
+    if (!now) return kind === 'replaced' && this.#showReply();
+    this.#room.replyTo = now.deleted ? null : now;
+    this.#showReply();
+    if (now.deleted) this.#showError('The message that you reply to was deleted.');
+  }
+
   /** The draft comes back. */
   #endEdit() {
     if (!this.#edited) return;
@@ -83,6 +118,7 @@ export class Composer {
   #setEdited(message) {
     this.#edited = message;
     this.#banner.hidden = message === null;
+    this.#showReply();
     this.#send.title = message ? 'Save' : 'Send';
     this.#send.setAttribute('aria-label', this.#send.title);
   }
@@ -104,8 +140,14 @@ export class Composer {
     this.#text.focus({ preventScroll: true });
   }
 
-  /** Inserts a text into the box, before the current one. */
-  put(text) {
+  /**
+   * Inserts a text into the box, before the current one. It is a reply to the message with the
+   * number `replyTo`, if that is loaded.
+   */
+  put(text, replyTo) {
+    const message = replyTo === undefined ? undefined : this.#room.find(replyTo);
+    if (message && !message.deleted) this.#room.replyTo = message;
+    this.#showReply();
     this.#text.value = this.#text.value ? `${text}\n${this.#text.value}` : text;
     this.#changed();
     this.focus();
@@ -127,6 +169,12 @@ export class Composer {
     if (event.key === 'Escape' && this.#edited) {
       event.preventDefault();
       this.#endEdit();
+      return true;
+    }
+    if (event.key === 'Escape' && this.#room?.replyTo) {
+      event.preventDefault();
+      event.stopPropagation();
+      this.#endReply();
       return true;
     }
     const isUntouched = this.#text.value === (this.#edited?.body ?? '');
@@ -153,6 +201,8 @@ export class Composer {
       }
     }
     this.#text.value = '';
+    if (command.send) this.#room.replyTo = null;
+    this.#showReply();
     this.#changed();
     if (command.send) this.#onsent();
   }

@@ -2,7 +2,7 @@
 // that the styles need.
 
 import { copyText } from '../clipboard.js';
-import { h } from '../dom.js';
+import { h, icon } from '../dom.js';
 
 const DONE_TIMEOUT_MS = 2_000;
 /**
@@ -34,7 +34,7 @@ function addToolbar(pre) {
 }
 
 function copyButton(code) {
-  const button = h('button', { class: 'copy', type: 'button', 'aria-label': 'Copy code', title: 'Copy code', onclick: copy }, icon());
+  const button = h('button', { class: 'copy', type: 'button', 'aria-label': 'Copy code', title: 'Copy code', onclick: copy }, icon('copy'));
   async function copy() {
     const done = await copyText(code.textContent.replace(/\n$/, ''));
     button.dataset.done = done ? 'Copied' : 'Not copied';
@@ -45,13 +45,4 @@ function copyButton(code) {
     }, DONE_TIMEOUT_MS);
   }
   return button;
-}
-
-function icon() {
-  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-  const use = document.createElementNS(svg.namespaceURI, 'use');
-  use.setAttribute('href', '#i-copy');
-  svg.setAttribute('aria-hidden', 'true');
-  svg.append(use);
-  return svg;
 }

@@ -7,7 +7,7 @@ import { pathOf } from '../state/address.js';
 const DONE_TIMEOUT_MS = 2_000;
 const hasShareSheet = typeof navigator.share === 'function' && matchMedia('(pointer: coarse)').matches;
 
-export const linkTo = (room) => new URL(pathOf(room), location.href).href;
+export const linkTo = (room, seq) => new URL(pathOf(room, seq), location.href).href;
 
 /** Copies the link to a room and shows the result on the button. */
 export async function copyLink(room, button) {

@@ -1,6 +1,6 @@
 // Global keyboard shortcuts. The help dialog lists them.
 
-/** `act` has `switchRoom`, `step(by)`, `help` and `newest`. */
+/** `act` has `switchRoom`, `search`, `step(by)`, `help` and `newest`. */
 export function listenToKeys(act) {
   document.addEventListener('keydown', (event) => {
     const done = event.isComposing ? null : action(event, act);
@@ -15,6 +15,7 @@ function action({ key, ctrlKey, metaKey, altKey, shiftKey }, act) {
   const command = (ctrlKey || metaKey) && !altKey;
   if (isModal) return null;
   if (command && !shiftKey && key.toLowerCase() === 'k') return act.switchRoom;
+  if (command && shiftKey && key.toLowerCase() === 'f') return act.search;
   if (command && key === '/') return act.help;
   if (altKey && !ctrlKey && !metaKey && key === 'ArrowUp') return () => act.step(-1);
   if (altKey && !ctrlKey && !metaKey && key === 'ArrowDown') return () => act.step(1);

@@ -1,17 +1,19 @@
 // Opens links to rooms of this server in place. With a modifier key the browser handles them like
 // any other link.
 
-import { roomAt } from '../state/address.js';
+import { placeAt } from '../state/address.js';
 
-/** `open(room)` shows a room. */
+/** Whether a click has no other meaning for the browser. */
+export const isPlainClick = ({ button, ctrlKey, metaKey, shiftKey, altKey }) => button === 0 && !ctrlKey && !metaKey && !shiftKey && !altKey;
+
+/** `open(room, seq)` shows a room, and its message with this number unless that is `null`. */
 export function openRoomLinks(element, open) {
   element.addEventListener('click', (event) => {
     const link = event.target.closest('a[href]');
-    const isPlain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
-    if (!link || !isPlain || event.defaultPrevented) return;
-    const room = roomAt(link.href);
-    if (room === null) return;
+    if (!link || !isPlainClick(event) || event.defaultPrevented) return;
+    const place = placeAt(link.href);
+    if (place === null) return;
     event.preventDefault();
-    open(room);
+    open(place.room, place.seq);
   });
 }

@@ -4,10 +4,14 @@
 
 import { byId, h } from '../dom.js';
 import { dayName, onNewDay } from '../text/time.js';
-import { hash, newMessages } from '../text/words.js';
+import { hash, newMessages, plural } from '../text/words.js';
 import { MessageActions } from './actions.js';
+import { isPlainClick } from './links.js';
 import { isCut, toggle } from './long.js';
 import { entryOf, outboxEntry } from './message.js';
+import { MessageFocus } from './message-focus.js';
+import { updateQuote } from './quote.js';
+import { updateReactions } from './reactions.js';
 import { welcome } from './welcome.js';
 
 /** The maximum number of entries in the DOM. */
@@ -30,8 +34,9 @@ export class LogView {
   #beginning = byId('log-start');
   #toNewest = byId('jump-newest');
   #toUnread = byId('jump-unread');
+  #toMention = byId('jump-mention');
   #announcer;
-  #edit;
+  #on;
   #actions;
   #room = null;
   #unsubscribes = [];
@@ -48,6 +53,8 @@ export class LogView {
   /** What else the next frame has to do. */
   #pending = { open: false, outbox: false, head: false };
   #arrived = [];
+  /** The numbers of messages whose reactions have changed. */
+  #reacted = new Set();
   #frame = 0;
   /** The topmost visible entry and its offset. */
   #anchor = null;
@@ -62,31 +69,27 @@ export class LogView {
   #below = 0;
 
   /**
-   * `edit(text)` puts a text back into the message box. `act(name, message)` carries out an action
-   * of a message.
+   * `on` has `edit(text, replyTo)`, which puts a text back into the message box;
+   * `act(name, message, emoji)`, which carries out an action of a message; `open(seq)`, which shows
+   * a message; `newest()`, called when the log shows the newest message; and `leave()`, which moves
+   * the focus out of the log.
    */
-  constructor(announcer, edit, act) {
+  constructor(announcer, on) {
     this.#announcer = announcer;
-    this.#edit = edit;
-    this.#actions = new MessageActions(this.#list, act);
+    this.#on = on;
+    this.#actions = new MessageActions(this.#list, on.act);
+    new MessageFocus(this.#scroller, this.#list, {
+      menu: (article) => this.#actions.openMenu(article),
+      newest: () => this.toNewest({ focus: true }),
+      leave: on.leave,
+    });
     this.#scroller.addEventListener('scroll', () => this.#schedule(), { passive: true });
     const unlock = () => (this.#pinLockedUntil = 0);
     for (const type of ['wheel', 'touchstart', 'pointerdown', 'keydown']) document.addEventListener(type, unlock, { capture: true, passive: true });
-    this.#scroller.addEventListener('keydown', (event) => {
-      if (event.key === 'End' && event.target === this.#scroller) {
-        event.preventDefault();
-        this.toNewest();
-      }
-    });
-    this.#toNewest.addEventListener('click', () => {
-      this.toNewest();
-      this.#scroller.focus({ preventScroll: true });
-    });
+    this.#toNewest.addEventListener('click', () => this.toNewest({ focus: true }));
     this.#toUnread.addEventListener('click', () => this.#goToUnread());
-    this.#scroller.addEventListener('click', ({ target }) => {
-      const button = target.closest('.show-more');
-      if (button) this.#toggleLong(button);
-    });
+    this.#toMention.addEventListener('click', () => this.#goToMention());
+    this.#scroller.addEventListener('click', (event) => this.#clicked(event));
     // The focus, or the browser's search, moved to the hidden part of a message.
     this.#scroller.addEventListener('scroll', ({ target }) => isCut(target) && this.#reveal(target), { capture: true, passive: true });
     onNewDay(() => this.#updateDayLabels());
@@ -103,6 +106,7 @@ export class LogView {
     this.#room = room;
     this.#actions.use(room);
     this.#arrived = [];
+    this.#reacted.clear();
     this.#list.replaceChildren();
     this.#outbox.replaceChildren();
     [this.#start, this.#end] = [0, 0];
@@ -110,6 +114,10 @@ export class LogView {
     if (!room) return;
     this.#unsubscribes = [
       room.on('items', (change) => this.#changed(change)),
+      room.on('arrived', (message) => {
+        this.#arrived.push(message);
+        this.#schedule();
+      }),
       room.on('outbox', () => this.#schedule('outbox')),
       room.on('divider', () => this.#schedule('head')),
       room.on('unread', () => this.#schedule()),
@@ -120,12 +128,39 @@ export class LogView {
     this.#update();
   }
 
-  toNewest() {
+  /** Shows the newest message, and with `focus` moves the focus to the log. */
+  toNewest({ focus = false } = {}) {
+    this.#room.showNewest();
     const { items } = this.#room;
-    if (this.#end < items.length) this.#render(items.length - INITIAL_ENTRIES, items.length);
+    this.#pending.open = false;
+    if (this.#end < items.length || this.#list.childElementCount === 0) this.#render(items.length - INITIAL_ENTRIES, items.length);
     if (!this.#pinned) this.#pinLockedUntil = performance.now() + SCROLL_TIMEOUT_MS;
     this.#pinned = true;
+    this.#list.querySelector('.message.target')?.classList.remove('target');
     this.#toEnd();
+    if (focus) this.#scroller.focus({ preventScroll: true });
+    this.#on.newest();
+    this.#schedule();
+  }
+
+  /**
+   * Shows a message with what is around it, and moves the focus to it. Resolves with whether it
+   * exists. Rejects if it cannot be loaded.
+   */
+  async goTo(seq) {
+    const room = this.#room;
+    const isFound = await room.showAround(seq);
+    if (isFound && room === this.#room) this.#highlight(seq);
+    return isFound;
+  }
+
+  #highlight(seq) {
+    this.#pending.open = false;
+    this.#openAt(this.#room.indexFrom(seq), this.#scroller.clientHeight / 4);
+    this.#list.querySelector('.message.target')?.classList.remove('target');
+    const article = this.#list.querySelector(`.message[data-seq="${seq}"]`);
+    article?.classList.add('target');
+    article?.focus({ preventScroll: true });
     this.#schedule();
   }
 
@@ -135,10 +170,9 @@ export class LogView {
 
   // Changes of the room. Indices are updated at once, the DOM in the next frame.
 
-  #changed({ kind, count, messages, isSameLog }) {
-    if (kind === 'appended') {
-      const message = this.#room.items.at(-1);
-      if (!this.#room.isMine(message) && !message.deleted) this.#arrived.push(message);
+  #changed({ kind, count, messages, isSameLog, onlyReactions }) {
+    if (kind === 'changed' && onlyReactions) {
+      for (const { seq } of messages) this.#reacted.add(seq);
     } else if (kind === 'changed') {
       this.#revise(messages.map(({ seq }) => seq));
     } else if (kind === 'prepended') {
@@ -152,12 +186,12 @@ export class LogView {
       this.#start = Math.max(0, this.#start - count);
       this.#end = Math.max(0, this.#end - count);
       if (this.#start === 0) this.#pending.head = true;
-    } else {
+    } else if (kind === 'replaced') {
       // A user who reads back stays there, if the messages are still there.
       this.#room.scrollPosition = isSameLog ? this.#currentPosition() : null;
       this.#pending.open = true;
       this.#arrived = [];
-      this.#list.replaceChildren();
+      this.#keepFocus(() => this.#list.replaceChildren());
       [this.#start, this.#end] = [0, 0];
     }
     this.#schedule();
@@ -169,12 +203,28 @@ export class LogView {
    */
   #revise(seqs) {
     this.#arrived = this.#arrived.filter(({ seq }) => !seqs.includes(seq));
+    this.#actions.revised(seqs);
+    this.#updateQuotes((seq) => seqs.includes(seq));
     const indices = new Set(seqs.map((seq) => this.#room.indexFrom(seq)).flatMap((index) => [index, index + 1]));
     const stale = [...indices].map((index) => this.#list.children[index - this.#start]).filter(Boolean);
     if (stale.length === 0) return;
-    const hasFocus = stale.some((entry) => entry.contains(document.activeElement));
     this.#keepPosition(() => stale.forEach((entry) => this.#renew(entry)));
-    if (hasFocus) this.#scroller.focus({ preventScroll: true });
+  }
+
+  /** Shows the present texts of the quoted messages that `matches`. */
+  #updateQuotes(matches = () => true) {
+    for (const container of [this.#list, this.#outbox]) {
+      for (const quote of container.querySelectorAll('.quote')) if (matches(Number(quote.dataset.target))) updateQuote(quote, this.#room);
+    }
+  }
+
+  #showReactions() {
+    const articles = [...this.#reacted].map((seq) => this.#list.querySelector(`.message[data-seq="${seq}"][data-state="stored"]`)).filter(Boolean);
+    this.#reacted.clear();
+    if (articles.length === 0) return;
+    this.#keepPosition(() => {
+      for (const article of articles) updateReactions(article, this.#room.find(Number(article.dataset.seq)), this.#room);
+    });
   }
 
   #renew(entry) {
@@ -205,6 +255,7 @@ export class LogView {
     if (this.#pending.open) this.#open();
     else if (this.#pending.head) this.#keepPosition(() => this.#rebuildHead());
     this.#pending.open = this.#pending.head = false;
+    if (this.#reacted.size > 0) this.#showReactions();
     this.#measure();
     this.#extend();
     if (this.#pending.outbox || this.#outbox.childElementCount > this.#room.outbox.size) this.#showOutbox();
@@ -258,8 +309,22 @@ export class LogView {
     const { items } = this.#room;
     this.#start = Math.max(0, from);
     this.#end = Math.min(items.length, to);
-    this.#list.replaceChildren(this.#entries(this.#start, this.#end));
-    this.#outbox.hidden = this.#end < items.length;
+    this.#keepFocus(() => this.#list.replaceChildren(this.#entries(this.#start, this.#end)));
+    this.#outbox.hidden = !this.#showsEnd;
+  }
+
+  /** Whether the entries reach the newest message. */
+  get #showsEnd() {
+    return this.#end === this.#room.items.length && !this.#room.isPast;
+  }
+
+  /** The focus stays at its message, or in the log if the message is not shown any more. */
+  #keepFocus(change) {
+    const focused = this.#list.contains(document.activeElement) ? document.activeElement.closest('.entry')?.dataset.seq : undefined;
+    change();
+    if (focused === undefined || this.#list.contains(document.activeElement)) return;
+    const article = this.#list.querySelector(`.message[data-seq="${focused}"]`);
+    (article ?? this.#scroller).focus({ preventScroll: true });
   }
 
   #entries(from, to) {
@@ -281,8 +346,8 @@ export class LogView {
     const near = Math.min(END_TOLERANCE_PX, (scrollHeight - clientHeight) / 2);
     // The visible part also moves when the box below it grows: only scrolling up leaves the end.
     const isScrolledUp = performance.now() >= this.#pinLockedUntil && clientHeight === this.#height && scrollTop < this.#lastTop - 1 && this.#below > near;
-    if (isScrolledUp) this.#pinned = false;
-    else if (this.#below <= near && this.#end === this.#room.items.length) this.#pinned = true;
+    if (isScrolledUp || this.#room.isPast) this.#pinned = false;
+    else if (this.#below <= near && this.#showsEnd) this.#pin();
     [this.#lastTop, this.#height] = [scrollTop, clientHeight];
     this.#room.atEnd = this.#pinned;
     if (this.#pinned) {
@@ -299,9 +364,16 @@ export class LogView {
     // More than anyone can read: create only the last entries.
     if (this.#pinned && remaining > ENTRIES_PER_FRAME) this.#render(items.length - ENTRIES_PER_FRAME, items.length);
     else if (remaining > 0 && (this.#pinned || this.#below < PREFETCH_PX)) this.#extendDown();
+    else if (this.#room.canLoadNewer && this.#below < PREFETCH_PX) this.#room.loadNewer();
     if (this.#above >= PREFETCH_PX) return;
     if (this.#start > 0) this.#extendUp();
     else if (this.#room.more && !this.#room.historyFailed) this.#room.loadOlder();
+  }
+
+  /** The user has scrolled to the end. */
+  #pin() {
+    if (!this.#pinned) this.#on.newest();
+    this.#pinned = true;
   }
 
   #extendDown() {
@@ -309,7 +381,7 @@ export class LogView {
     const to = Math.min(items.length, this.#end + ENTRIES_PER_FRAME);
     this.#list.append(this.#entries(this.#end, to));
     this.#end = to;
-    this.#outbox.hidden = to < items.length;
+    this.#outbox.hidden = !this.#showsEnd;
     const surplus = this.#list.childElementCount - MAX_ENTRIES;
     if (surplus > 0) this.#keepPosition(() => this.#cutTop(surplus));
     if (to < items.length) this.#schedule();
@@ -328,12 +400,13 @@ export class LogView {
   #prepend() {
     const from = Math.max(0, this.#start - ENTRIES_PER_FRAME);
     this.#list.prepend(this.#entries(from, this.#start));
+    this.#updateQuotes((seq) => seq < Number(this.#list.children[this.#start - from]?.dataset.seq));
     this.#start = from;
     for (let surplus = this.#list.childElementCount - MAX_ENTRIES; surplus > 0; surplus -= 1) {
       this.#list.lastElementChild.remove();
       this.#end -= 1;
     }
-    this.#outbox.hidden = this.#end < this.#room.items.length;
+    this.#outbox.hidden = !this.#showsEnd;
   }
 
   /**
@@ -347,6 +420,10 @@ export class LogView {
 
   /** Applies a change outside the visible part, and keeps the visible part in position. */
   #keepPosition(change) {
+    this.#keepFocus(() => this.#changeInPlace(change));
+  }
+
+  #changeInPlace(change) {
     if (this.#pinned) {
       change();
       return this.#toEnd();
@@ -442,21 +519,34 @@ export class LogView {
     this.#scroller.scrollTop += scrolled;
   }
 
+  #clicked(event) {
+    const { target } = event;
+    const [more, chip, add, quote] = ['.show-more', '.reaction', '.add-reaction', '.quote'].map((selector) => target.closest(selector));
+    const message = this.#room?.find(Number(target.closest('.message')?.dataset.seq));
+    if (more) this.#toggleLong(more);
+    else if (chip && message) this.#on.act('react', message, chip.dataset.emoji);
+    else if (add && message) this.#on.act('pick', message);
+    else if (quote && isPlainClick(event)) {
+      event.preventDefault();
+      this.#on.open(Number(quote.dataset.target));
+    }
+  }
+
   // Everything around the messages.
 
   #showOutbox() {
     this.#pending.outbox = false;
     const act = (what, id) => {
-      const { body } = this.#room.outbox.get(id) ?? {};
+      const { body, replyTo } = this.#room.outbox.get(id) ?? {};
       if (what === 'retry') return this.#room.retry(id);
       this.#room.discard(id);
-      if (what === 'edit') this.#edit(body);
+      if (what === 'edit') this.#on.edit(body, replyTo);
     };
     this.#outbox.replaceChildren(...[...this.#room.outbox.values()].map((message) => outboxEntry(message, this.#room, act)));
   }
 
   #announce() {
-    const arrived = this.#arrived.splice(0);
+    const arrived = this.#arrived.splice(0).filter(({ seq }) => !this.#room.find(seq)?.deleted);
     if (arrived.length > 0) this.#announcer.messages(this.#room, arrived);
   }
 
@@ -491,6 +581,34 @@ export class LogView {
     if (line && !isAbove) this.#room.dividerSeen = dividerSeq;
     this.#toUnread.hidden = !isAbove || this.#room.dividerSeen === dividerSeq;
     this.#toUnread.textContent = '↑ Where you left off';
+    this.#updateMentions();
+  }
+
+  /** Mentions on the screen are seen. For the others there is a button. */
+  #updateMentions() {
+    const { unseenMentions } = this.#room;
+    if (unseenMentions.size > 0 && document.hasFocus() && document.visibilityState === 'visible') {
+      const { top, bottom } = this.#scroller.getBoundingClientRect();
+      for (const seq of [...unseenMentions]) {
+        const box = this.#list.querySelector(`.message[data-seq="${seq}"]`)?.getBoundingClientRect();
+        if (box && box.bottom > top && box.top < bottom) this.#room.sawMention(seq);
+      }
+    }
+    const count = this.#room.mentionsToSee;
+    this.#toMention.hidden = count === 0;
+    const words = `Jump to mention, ${plural(count, 'unread mention', 'unread mentions')}`;
+    if (this.#toMention.title === words) return;
+    this.#toMention.title = words;
+    this.#toMention.setAttribute('aria-label', words);
+    byId('jump-mention-count').textContent = count;
+  }
+
+  async #goToMention() {
+    const room = this.#room;
+    const seq = await room.oldestMention();
+    if (seq === null || this.#room !== room) return;
+    room.sawMention(seq);
+    this.#on.open(seq);
   }
 
   async #goToUnread() {

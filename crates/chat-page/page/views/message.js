@@ -7,6 +7,8 @@ import { clock, dayName, dayOf, full } from '../text/time.js';
 import { inWords } from '../text/words.js';
 import { decorate } from './dress.js';
 import { expandButton } from './long.js';
+import { quoteOf } from './quote.js';
+import { reactionsOf } from './reactions.js';
 
 /** Consecutive messages of one user within this time are grouped under one name. */
 const GROUP_MS = 5 * 60_000;
@@ -38,13 +40,14 @@ export function entryOf(message, previous, room) {
 /** A message of the user that is not stored yet. */
 export function outboxEntry(message, room, act) {
   const failed = message.state === 'failed';
+  const quote = message.replyTo !== undefined && quoteOf(room.find(message.replyTo) ?? { seq: message.replyTo }, room);
   const article = h('article', {
     class: `message mine ${message.state}`, 'data-id': message.id, 'data-from': room.me, 'data-state': message.state,
     'aria-label': failed ? 'Your message, not sent' : 'Your message, being sent',
-  }, ...sender(room.me, room.myId, null, true), bodyOf(message, room));
+  }, ...sender(room.me, room.myId, null, true), quote, bodyOf(message, room));
   if (failed) {
     article.append(h('div', { class: 'failure' },
-      h('span', {}, `Not sent. ${inWords(message.error)}`),
+      h('span', {}, `Not sent. ${reasonOf(message)}`),
       h('span', { class: 'failure-actions' },
         h('button', { type: 'button', 'data-action': 'retry', onclick: () => act('retry', message.id) }, 'Try again'),
         h('button', { type: 'button', 'data-action': 'edit', onclick: () => act('edit', message.id) }, 'Edit'),
@@ -55,6 +58,10 @@ export function outboxEntry(message, room, act) {
   return h('div', { class: 'entry' }, article);
 }
 
+function reasonOf({ error, replyTo }) {
+  return error?.code === 'not_found' && replyTo !== undefined ? 'The message that you reply to does not exist any more.' : inWords(error);
+}
+
 function isFirstNew(message, previous, { dividerSeq, more, first }) {
   if (dividerSeq === null || message.seq <= dividerSeq) return false;
   // The first loaded message need not be the first unread one: that may not be loaded yet.
@@ -63,7 +70,7 @@ function isFirstNew(message, previous, { dividerSeq, more, first }) {
 
 function isSameGroup(message, previous, sent) {
   const block = ({ seq }) => Math.floor(seq / GROUP_SIZE);
-  if (previous.deleted || previous.user !== message.user || block(previous) !== block(message)) return false;
+  if (message.reply_to || previous.deleted || previous.user !== message.user || block(previous) !== block(message)) return false;
   return sent - new Date(previous.sent_at) < GROUP_MS;
 }
 
@@ -76,20 +83,29 @@ function postedMessage(message, sent, isContinued, room) {
   const time = h('time', { datetime: message.sent_at, title: full(sent) }, clock(sent));
   return h('article', {
     class: classes.join(' '), 'data-seq': message.seq, 'data-id': message.id, 'data-from': message.from, 'data-state': 'stored',
-    'aria-label': `${mine ? 'You' : message.from}, ${clock(sent)}`,
-  }, isContinued ? time : sender(message.from, message.user, time, mine), bodyOf(message, room), editedMark(message));
+    'aria-label': `${mine ? 'You' : message.from}, ${clock(sent)}`, 'aria-describedby': `text-${message.seq}`, tabindex: -1,
+  }, isContinued ? time : sender(message.from, message.user, time, mine), message.reply_to && quoteOf(message.reply_to, room),
+  bodyOf(message, room), editedMark(message, sent), reactionsOf(message, room), menuButton());
 }
 
-function editedMark({ edited_at: editedAt }) {
-  return editedAt && h('span', { class: 'edited', title: `Edited ${full(new Date(editedAt))}` }, 'edited');
+function editedMark({ edited_at: editedAt }, sent) {
+  if (!editedAt) return null;
+  const edited = new Date(editedAt);
+  const when = dayOf(edited) === dayOf(sent) ? clock(edited) : `${dayName(edited)} ${clock(edited)}`;
+  return h('span', { class: 'edited', title: `Edited ${full(edited)}` }, `edited ${when}`);
+}
+
+/** For screen readers, which can read the log without the keys of the page. */
+function menuButton() {
+  return h('button', { class: 'open-menu visually-hidden', type: 'button', tabindex: -1, 'aria-label': 'Message actions', 'aria-haspopup': 'menu' });
 }
 
 function deletedMessage(message, sent) {
   const time = h('time', { datetime: message.sent_at, title: full(sent) }, clock(sent));
   // An empty place in the column of avatars: the message is not by the author above it.
-  return h('article', { class: 'message deleted', 'data-seq': message.seq, 'data-state': 'deleted' },
+  return h('article', { class: 'message deleted', 'data-seq': message.seq, 'data-state': 'deleted', 'aria-label': `Message, ${clock(sent)}`, 'aria-describedby': `text-${message.seq}`, tabindex: -1 },
     h('span', { class: 'avatar', 'aria-hidden': 'true' }),
-    h('p', { class: 'message-head' }, h('span', { class: 'body' }, DELETED[message.by] ?? DELETED.author), time));
+    h('p', { class: 'message-head' }, h('span', { class: 'body', id: `text-${message.seq}` }, DELETED[message.by] ?? DELETED.author), time));
 }
 
 /** The avatar and the line above the first message of a group. */
@@ -101,14 +117,14 @@ function sender(username, user, time, mine) {
 
 /** The body, and the button that expands it if it is long. */
 function bodyOf(message, room) {
-  const body = h('div', { class: 'body', dir: 'auto' });
+  const body = h('div', { class: 'body', dir: 'auto', id: message.state === undefined && `text-${message.seq}` });
   if (message.html === undefined) {
     body.classList.add('as-written');
     body.textContent = message.body;
   } else {
     insertServerHtml(body, message.html);
   }
-  markReferences(body, room);
+  markReferences(body, room, { isToEveryone: message.mentions?.includes('room') });
   decorate(body);
   const more = expandButton(message, body);
   return more ? [body, more] : [body];

@@ -25,7 +25,7 @@ export function notifyOfMentions(chat) {
   });
   chat.on('mention', ({ room, message }) => {
     const isSeen = document.hasFocus() && room === chat.shown;
-    if (isSeen || !settings.get('notify') || globalThis.Notification?.permission !== 'granted') return;
+    if (isSeen || room.isMuted || !settings.get('notify') || globalThis.Notification?.permission !== 'granted') return;
     try {
       const options = { body: message.body.slice(0, 200), tag: `chatd-${room.name}`, icon: '/page/icon.svg' };
       const notification = new Notification(`${isolated(message.from)} in ${hash(room.name)}`, options);

@@ -39,18 +39,19 @@ export class Rooms {
     const item = existing ?? h('li', { 'data-room': room.name },
       h('a', { class: 'room-link', href: pathOf(room.name), 'data-room': room.name },
         h('span', { class: 'hash', 'aria-hidden': 'true' }, '#'), h('span', { class: 'room-name', dir: 'auto', title: room.name }, room.name),
-        h('span', { class: 'badge', hidden: true }), h('span', { class: 'visually-hidden' })));
+        h('span', { class: 'badge mentioned', hidden: true }), h('span', { class: 'badge unread', hidden: true }), h('span', { class: 'visually-hidden' })));
     const [link] = item.children;
-    const [, , badge, words] = link.children;
+    const [, , mentions, badge, words] = link.children;
     if (room === this.#chat.shown) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
     link.classList.toggle('has-unread', room.unread > 0);
+    mentions.hidden = room.mentioned === 0;
+    mentions.textContent = `@${room.mentioned}`;
     badge.hidden = room.unread === 0;
-    badge.classList.toggle('mentioned', room.mentioned > 0);
-    badge.textContent = `${room.mentioned > 0 ? '@' : ''}${room.unread > 999 ? '999+' : unreadCount(room)}`;
-    badge.setAttribute('aria-hidden', 'true');
+    badge.textContent = room.unread > 999 ? '999+' : unreadCount(room);
+    for (const element of [mentions, badge]) element.setAttribute('aria-hidden', 'true');
     words.textContent = room.unread > 0
-      ? `, ${newMessages(room)}${room.mentioned > 0 ? ', you are mentioned' : ''}`
+      ? `, ${newMessages(room)}${room.mentioned > 0 ? `, ${plural(room.mentioned, 'mention', 'mentions')}` : ''}`
       : '';
     return item;
   }

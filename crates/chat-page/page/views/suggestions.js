@@ -6,6 +6,7 @@ import { COMMANDS } from '../text/commands.js';
 import { fold } from '../text/references.js';
 
 const MAX_SUGGESTIONS = 8;
+const EVERYONE = { typed: '@room', insert: '@room ', symbol: '@', label: 'room', hint: 'everyone in this room' };
 const byName = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true }).compare;
 
 /** The suggestions for a token, at once or as a promise. */
@@ -19,12 +20,13 @@ export function suggestionsFor({ kind, query }, chat, room) {
 function people(query, room) {
   const { members, partial } = room.room;
   const known = matching([...members.values()], query, room.me);
-  if (!partial || query === '') return known.map(person);
+  const everyone = room.mayMentionRoom ? best([EVERYONE], query, ({ label }) => label) : [];
+  if (!partial || query === '') return [...known.map(person), ...everyone].slice(0, MAX_SUGGESTIONS);
   // The member list of a large room is a sample.
   const found = room.room.listMembers({ prefix: query, limit: MAX_SUGGESTIONS }).catch(() => ({ members: [] }));
   return found.then((page) => {
     const all = new Map([...known, ...page.members].map((member) => [member.username, member]));
-    return matching([...all.values()], query, room.me).map(person);
+    return [...matching([...all.values()], query, room.me).map(person), ...everyone].slice(0, MAX_SUGGESTIONS);
   });
 }
 

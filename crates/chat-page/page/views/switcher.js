@@ -136,5 +136,6 @@ function option({ name, isNew, unread, unreadMore, mentioned }, index) {
     ? [h('span', { class: 'room-name' }, `Create ${hash(name)}`), h('span', { class: 'quiet create-hint' }, 'or join it')]
     : [h('span', { class: 'hash', 'aria-hidden': 'true' }, '#'), h('span', { class: 'room-name', dir: 'auto', title: name }, name)];
   return h('li', { role: 'option', id: `switcher-option-${index}`, class: isNew ? 'room-link create' : 'room-link', 'data-room': name }, words,
-    unread > 0 && h('span', { class: mentioned > 0 ? 'badge mentioned' : 'badge' }, `${mentioned > 0 ? '@' : ''}${unreadCount({ unread, unreadMore })}`));
+    mentioned > 0 && h('span', { class: 'badge mentioned' }, `@${mentioned}`),
+    unread > 0 && h('span', { class: 'badge unread' }, unreadCount({ unread, unreadMore })));
 }

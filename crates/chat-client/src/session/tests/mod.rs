@@ -41,11 +41,16 @@ fn error_of<T: std::fmt::Debug>(reply: PendingReply<T>) -> CommandError {
 impl Fixture {
     /// A connected session in no room.
     fn connected() -> Self {
+        Self::connected_as(&json!({"id": "g_ana"}))
+    }
+
+    /// A connected session in no room, of the user with this `id` and, as a guest before, `was`.
+    fn connected_as(user: &Value) -> Self {
         let options = Arc::new(Options::new("ws://localhost/ws", "ana".parse().unwrap()));
         let session = Session::new(options, Arc::default(), || 1.0);
         let (queue, commands) = CommandQueue::new(100, 100);
         let mut fixture = Self { session, queue, commands, now: Instant::now() };
-        fixture.welcome();
+        fixture.welcome_as(user);
         fixture
     }
 
@@ -59,9 +64,14 @@ impl Fixture {
     }
 
     fn welcome(&mut self) {
+        self.welcome_as(&json!({"id": "g_ana"}));
+    }
+
+    fn welcome_as(&mut self, user: &Value) {
+        let was = user.get("was").cloned().unwrap_or_else(|| json!([]));
         let welcome = json!({
             "session": "s1", "server": "test", "heartbeat_ms": 25_000,
-            "user": {"id": "g_ana", "username": "ana", "kind": "guest", "role": "user"},
+            "user": {"id": user["id"], "username": "ana", "kind": "guest", "role": "user", "was": was},
             "limits": {"message_bytes": 1_000, "messages_per_second": 0, "burst": 0, "rooms": 10, "sessions": 20},
         });
         self.session.on_connected(serde_json::from_value(welcome).unwrap(), self.now);

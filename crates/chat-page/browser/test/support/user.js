@@ -68,6 +68,30 @@ export class User {
     await this.waitForMessage(text);
   }
 
+  /** Opens the menu of the message with this text by the bar under the pointer. */
+  async openMenu(text) {
+    await (await this.waitForMessage(text)).hover();
+    await this.page.locator('.message-actions [data-action="menu"]').click();
+    await this.page.locator('#message-menu').waitFor();
+  }
+
+  /** Chooses from the menu of a message. */
+  async act(text, action) {
+    await this.openMenu(text);
+    await this.page.locator(`#message-menu [data-action="${action}"]`).click();
+  }
+
+  /** Keeps a finger on a message until its menu is open. */
+  async longPress(text) {
+    const { x, y, width, height } = await (await this.waitForMessage(text)).locator('.body').boundingBox();
+    const session = await this.page.context().newCDPSession(this.page);
+    const touchPoints = [{ x: x + Math.min(width, 40) / 2, y: y + height / 2 }];
+    await session.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints });
+    await this.page.locator('#message-menu').waitFor();
+    await session.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+    await session.detach();
+  }
+
   async joinRoom(room) {
     await this.page.keyboard.press('Control+k');
     await this.page.locator('#switcher-room').fill(room);
@@ -120,6 +144,12 @@ export class User {
   /** The texts of the acknowledged messages. */
   async stored() {
     return (await this.log()).filter(({ state }) => state === 'stored').map(({ text }) => text);
+  }
+
+  /** The reactions of the message with this text: `👍 2`, with a `*` if the user is one of them. */
+  reactions(text) {
+    return this.message(text).first().locator('.reaction').evaluateAll((chips) => chips.map((chip) => (
+      `${chip.dataset.emoji} ${chip.querySelector('.number').textContent}${chip.getAttribute('aria-pressed') === 'true' ? '*' : ''}`)));
   }
 
   people() {
