@@ -377,8 +377,8 @@ impl MessageStream {
     }
 }
 
-/// The fields of a message that a client is sent. Sessions with lists of members may receive a newer
-/// state, if it was not known that the message was stored.
+/// The fields of a message that a client is sent. Sessions with lists of members may receive a
+/// newer state, if it was not known that the message was stored.
 pub(super) fn assert_message(message: &MessageFrame, may_be_edited: bool, store: &HeldHistory) {
     let MessageFrame { room, seq, body, .. } = message;
     let expected = store.message(room, *seq).message;

@@ -28,7 +28,8 @@ pub(super) enum Outcome {
     NotFound,
 }
 
-/// All reactions of a user in one room, in the order of sending. The reference of each is its index.
+/// All reactions of a user in one room, in the order of sending. The reference of each is its
+/// index.
 #[derive(Debug, Default)]
 pub(super) struct Reactions {
     sent: Vec<Sent>,
