@@ -210,6 +210,13 @@ fn open(path: &Path) -> Result<Option<(SqliteConnection, Hours)>, Unusable> {
 }
 
 fn create(path: &Path) -> Result<(SqliteConnection, Hours), SearchError> {
+    // only its owner may read it, because messages are private; SQLite gives its other files the
+    // permissions of this one
+    let mut private = fs::OpenOptions::new();
+    private.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut private, 0o600);
+    private.open(path).map_err(|error| SearchError::new(SearchErrorKind::Other, error))?;
     let mut connection = connect(path, "rwc", WRITING)?;
     connection.immediate_transaction(schema::create).map_err(|error| failure(&error))?;
     Ok((connection, Hours::new()))

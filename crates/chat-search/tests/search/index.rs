@@ -233,6 +233,21 @@ async fn an_index_survives_a_restart() {
     SqliteIndex::remove(file.path()).unwrap();
 }
 
+/// Messages are private, so is the index.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_owner_can_read_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let file = File::new();
+    let index = file.open();
+    put(&index, "r", vec![document(1, "hello")]).await;
+    for suffix in ["", "-wal", "-shm"] {
+        let mode = fs::metadata(file.sibling(suffix)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{suffix:?}");
+    }
+    index.close().await;
+}
+
 /// Whether a file is replaced by an empty index that works.
 async fn is_replaced(file: &File) {
     let index = file.open();
