@@ -53,7 +53,9 @@ class Crowd {
 
   async act() {
     const bot = this.#bots[this.#random(this.#bots.length)];
-    const target = this.#alive[this.#random(this.#alive.length)];
+    // Recent ones: what happens to messages that no page compares shows nothing.
+    const recent = this.#alive.slice(-COMPARED / 2);
+    const target = recent[this.#random(recent.length)];
     const choice = target ? this.#random(20) : 0;
     this.#count += 1;
     if (choice < 7) {
