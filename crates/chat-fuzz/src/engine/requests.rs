@@ -7,14 +7,13 @@ use chat_history::{HistoryError, Mentions, MessageContext, Page};
 use chat_protocol::v2::{ErrorCode, PAGE_BYTES, Since};
 use chat_protocol::{Emoji, MayPost, MessageId, Reference, RoomName, RoomSettings};
 use chat_rooms::{Edit, HistoryQuery, MembersQuery, Outgoing, React, ReadError, Resync, SendError};
-use futures::FutureExt;
 use tokio::task::JoinHandle;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use super::checker::Request;
 use super::command::StartAt;
-use super::harness::{Harness, pick};
+use super::harness::{Harness, ended, pick};
 use super::participant::Participant;
 use super::store::HeldHistory;
 use super::timeline::DELETED_BY;
@@ -220,12 +219,11 @@ pub(super) struct Deletions(Vec<JoinHandle<Result<usize, HistoryError>>>);
 impl Deletions {
     /// Checks that the callers were told what was deleted and what has failed, once everything is
     /// stored.
-    pub(super) fn assert_ended(self, store: &HeldHistory) {
-        let outcomes: Vec<_> = self
-            .0
-            .into_iter()
-            .map(|task| task.now_or_never().expect("it has ended").expect("it does not panic"))
-            .collect();
+    pub(super) async fn assert_ended(self, store: &HeldHistory) {
+        let mut outcomes = Vec::new();
+        for task in self.0 {
+            outcomes.push(ended(task).await);
+        }
         let deleted: usize = outcomes.iter().flatten().sum();
         let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count();
         assert_eq!((deleted, failed), store.deletions(), "deleted messages and failed deletions");

@@ -129,11 +129,15 @@ impl HeldHistory {
         self.with_log(room, |log| log.delivered)
     }
 
-    /// Notes that the rooms have settled all results. Those in doubt may not know all events.
+    /// Notes that the rooms have settled all results. Those in doubt may not know all events: a
+    /// room asks again as long as it has events in flight.
     pub(super) fn note_settled(&self) {
-        let certain = |log: &&mut RoomLog| log.doubtful_until.is_none_or(|until| until < Instant::now());
-        for log in self.state.lock().logs.values_mut().filter(certain) {
-            log.delivered = log.newest();
+        let State { logs, held, .. } = &mut *self.state.lock();
+        for (room, log) in logs {
+            let has_held = held.iter().any(|(event, ..)| event.room() == room);
+            if log.doubtful_until.is_none_or(|until| until < Instant::now() && !has_held) {
+                (log.delivered, log.doubtful_until) = (log.newest(), None);
+            }
         }
     }
 
@@ -214,6 +218,10 @@ impl HeldHistory {
     fn append_now(&self, (event, number, on_appended): Held, ending: Ending) {
         if ending != Ending::Stored && matches!(event, NewEvent::Deletion(_)) {
             self.state.lock().failed_deletions += 1;
+        }
+        if let Some(log) = self.state.lock().logs.get_mut(event.room()) {
+            // until now it was in flight
+            log.doubtful_until = log.doubtful_until.map(|until| until.max(Instant::now() + DOUBT));
         }
         let failure = || Err(AppendError::Unavailable(HistoryError::other("on purpose")));
         if ending == Ending::Failed {
