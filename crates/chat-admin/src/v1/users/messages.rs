@@ -10,7 +10,7 @@ use chat_protocol::DeletedBy;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{MAX_TIME, WalkQuery, certain, request};
+use super::{MAX_TIME, WalkQuery, certain, next_found, request};
 use crate::Admin;
 use crate::v1::error::{ApiError, PathParams, Problem, query, unavailable};
 
@@ -64,17 +64,10 @@ pub(in crate::v1) async fn export(
     PathParams(user): PathParams<String>,
     params: Result<Query<WalkQuery>, QueryRejection>,
 ) -> Result<Json<Messages>, ApiError> {
-    let (theirs, mut after, users) = request(&admin, &user, query(params)?)?;
-    let began = Instant::now();
-    loop {
-        let step = users.page(theirs.clone(), after).await.map_err(|error| unavailable(&error))?;
-        if step.found.is_empty() && step.next.is_some() && began.elapsed() < MAX_TIME {
-            after = step.next;
-            continue;
-        }
-        let messages = step.found.iter().filter_map(|message| exported(message)).collect();
-        return Ok(Json(Messages { messages, next: step.next.map(|next| next.to_string()) }));
-    }
+    let (theirs, after, users) = request(&admin, &user, query(params)?)?;
+    let step = next_found(|after| users.page(theirs.clone(), after), after).await?;
+    let messages = step.found.iter().filter_map(|message| exported(message)).collect();
+    Ok(Json(Messages { messages, next: step.next.map(|next| next.to_string()) }))
 }
 
 /// Erase a user's messages in all rooms.

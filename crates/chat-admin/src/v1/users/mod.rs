@@ -4,14 +4,15 @@ pub(super) mod messages;
 pub(super) mod reactions;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use chat_history::{Cursor, UserMessages, UserQuery};
+use chat_history::{Cursor, HistoryError, Step, UserMessages, UserQuery};
 use chat_protocol::UserId;
+use futures::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::error::{ApiError, bad_request, not_stored, parse};
+use super::error::{ApiError, bad_request, not_stored, parse, unavailable};
 use crate::Admin;
 
 type Users = Arc<dyn UserMessages>;
@@ -46,6 +47,21 @@ fn request<'a>(
         theirs = theirs.with_name(parse(&name)?);
     }
     Ok((theirs, params.after.map(|after| parse(&after)).transpose()?, users))
+}
+
+/// The next step of a walk that has found something, or the last one that [`MAX_TIME`] allows.
+async fn next_found<'a, T>(
+    step: impl Fn(Option<Cursor>) -> BoxFuture<'a, Result<Step<Vec<T>>, HistoryError>>,
+    mut after: Option<Cursor>,
+) -> Result<Step<Vec<T>>, ApiError> {
+    let began = Instant::now();
+    loop {
+        let step = step(after).await.map_err(|error| unavailable(&error))?;
+        if !step.found.is_empty() || step.next.is_none() || began.elapsed() >= MAX_TIME {
+            return Ok(step);
+        }
+        after = step.next;
+    }
 }
 
 /// Refuses to delete by an id that several users share.

@@ -10,7 +10,7 @@ use chat_history::UserReaction;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{MAX_TIME, WalkQuery, certain, request};
+use super::{MAX_TIME, WalkQuery, certain, next_found, request};
 use crate::Admin;
 use crate::v1::error::{ApiError, PathParams, Problem, query, unavailable};
 
@@ -56,17 +56,10 @@ pub(in crate::v1) async fn export(
     PathParams(user): PathParams<String>,
     params: Result<Query<WalkQuery>, QueryRejection>,
 ) -> Result<Json<Reactions>, ApiError> {
-    let (theirs, mut after, users) = request(&admin, &user, query(params)?)?;
-    let began = Instant::now();
-    loop {
-        let step = users.reactions(theirs.clone(), after).await.map_err(|error| unavailable(&error))?;
-        if step.found.is_empty() && step.next.is_some() && began.elapsed() < MAX_TIME {
-            after = step.next;
-            continue;
-        }
-        let reactions = step.found.iter().map(exported).collect();
-        return Ok(Json(Reactions { reactions, next: step.next.map(|next| next.to_string()) }));
-    }
+    let (theirs, after, users) = request(&admin, &user, query(params)?)?;
+    let step = next_found(|after| users.reactions(theirs.clone(), after), after).await?;
+    let reactions = step.found.iter().map(exported).collect();
+    Ok(Json(Reactions { reactions, next: step.next.map(|next| next.to_string()) }))
 }
 
 /// Remove a user's reactions in all rooms.
