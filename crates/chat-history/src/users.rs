@@ -9,8 +9,8 @@ use futures::future::BoxFuture;
 
 use crate::HistoryError;
 
-/// A position in a walk through all messages. Its text form can be given to a client, which
-/// continues the walk with it later.
+/// A position in a walk through all messages, or in what a search finds. Its text form can be given
+/// to a client, which continues with it later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor(i64);
 
@@ -127,7 +127,10 @@ impl FromStr for Cursor {
     type Err = InvalidCursor;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        i64::from_str_radix(text, 16).map_err(|_| InvalidCursor).and_then(Self::new)
+        // `from_str_radix` takes a sign
+        let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let position = i64::from_str_radix(text, 16).ok().filter(|_| is_hex);
+        position.ok_or(InvalidCursor).and_then(Self::new)
     }
 }
 

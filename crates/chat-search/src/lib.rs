@@ -13,14 +13,12 @@ mod rebuild;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+pub use chat_history::{Cursor, InvalidCursor};
 pub use error::{SearchError, SearchErrorKind};
 pub use follower::Follower;
 pub use index::{Document, Position, SearchIndex, Update};
 pub use memory::MemoryIndex;
-pub use query::{
-    Cursor, Found, InvalidCursor, MAX_FOUND, MAX_QUERY_CHARS, MAX_QUERY_ROOMS, MAX_QUERY_WORDS, Query,
-    QueryError,
-};
+pub use query::{Found, MAX_FOUND, MAX_QUERY_CHARS, MAX_QUERY_ROOMS, MAX_QUERY_WORDS, Query, QueryError};
 pub use rebuild::{Progress, RebuildError, rebuild};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteIndex;

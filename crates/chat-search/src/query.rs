@@ -1,9 +1,6 @@
 //! What is searched for, and what was found.
 
-use std::fmt;
-use std::str::FromStr;
-
-use chat_history::MessageKey;
+use chat_history::{Cursor, MessageKey};
 use chat_protocol::{RoomName, Username};
 
 use crate::analysis::{self, Piece};
@@ -166,47 +163,6 @@ impl Term {
     }
 }
 
-/// A position in the order of messages, newest first. Its text form can be given to a client, which
-/// continues a search with it later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Cursor(i64);
-
-/// The text is not a cursor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a valid position to continue a search from")]
-pub struct InvalidCursor;
-
-impl Cursor {
-    /// A cursor at a position whose meaning the index defines. Negative positions are invalid.
-    ///
-    /// # Errors
-    /// [`InvalidCursor`] if the position is negative.
-    pub fn new(position: i64) -> Result<Self, InvalidCursor> {
-        if position < 0 { Err(InvalidCursor) } else { Ok(Self(position)) }
-    }
-
-    /// The position.
-    pub fn position(self) -> i64 {
-        self.0
-    }
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}", self.0)
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = InvalidCursor;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let position = i64::from_str_radix(text, 16).ok().filter(|_| is_hex);
-        position.ok_or(InvalidCursor).and_then(Self::new)
-    }
-}
-
 /// What a search has found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -227,6 +183,8 @@ impl Found {
 
 #[cfg(test)]
 mod tests {
+    use chat_history::InvalidCursor;
+
     use super::*;
     use proptest::prelude::*;
 
