@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chat_access::{Action, RoomPolicy, check};
-use chat_history::HistoryError;
+use chat_history::{HistoryError, MessageKey};
 use chat_log::Passed;
 use chat_protocol::v2::{
     ErrorCode, FOUND_MESSAGES, FOUND_MESSAGES_DEFAULT, Found, FoundMessage, PAGE_BYTES, RENDERED_BYTES,
@@ -101,7 +101,7 @@ fn refused(context: &Context, failure: &Failure, reference: Option<Reference>) -
 
 /// Carries out a search.
 async fn find(context: &Context, mut asker: Asker, search: Search) -> Result<Found, Failure> {
-    let Some(searches) = &context.search else { return Ok(nothing()) };
+    let Some(searches) = &context.search else { return Ok(found(Vec::new(), None)) };
     let _running = searches.begin(asker.user.id()).ok_or(Failure::Running)?;
     let limit =
         search.limit.map_or(FOUND_MESSAGES_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
@@ -118,11 +118,8 @@ async fn find(context: &Context, mut asker: Asker, search: Search) -> Result<Fou
             // the cursor is after all that was found: a page that is too large is cut by the index
             match fitting(&messages) {
                 count if count < messages.len() && page_limit > 1 => {
-                    let last =
-                        messages.get(count.max(1) - 1).map(|message| (message.room.clone(), message.seq));
-                    let is_last = |key: &chat_history::MessageKey| {
-                        last.as_ref().is_some_and(|(room, seq)| *room == key.room && *seq == key.seq)
-                    };
+                    let last = &messages[count.max(1) - 1];
+                    let is_last = |key: &MessageKey| (&key.room, key.seq) == (&last.room, last.seq);
                     page_limit = found.keys.iter().position(is_last).map_or(1, |index| index + 1);
                 }
                 _ => break (messages, found.next),
@@ -137,10 +134,6 @@ async fn find(context: &Context, mut asker: Asker, search: Search) -> Result<Fou
         return Ok(found(messages, next));
     }
     Ok(found(Vec::new(), before))
-}
-
-fn nothing() -> Found {
-    found(Vec::new(), None)
 }
 
 fn found(messages: Vec<FoundMessage>, next: Option<Cursor>) -> Found {
@@ -174,11 +167,7 @@ fn encoded_html(html: &str) -> usize {
 
 /// The messages that were found, as they are now and in their order. One that was changed meanwhile
 /// may not match any more.
-async fn load(
-    context: &Context,
-    keys: &[chat_history::MessageKey],
-    query: &Query,
-) -> Result<Vec<Arc<Message>>, Failure> {
+async fn load(context: &Context, keys: &[MessageKey], query: &Query) -> Result<Vec<Arc<Message>>, Failure> {
     let Some(searches) = &context.search else { return Ok(Vec::new()) };
     let mut by_room: HashMap<&RoomName, Vec<u64>> = HashMap::new();
     for key in keys {
