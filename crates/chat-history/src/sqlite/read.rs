@@ -12,6 +12,9 @@ use crate::{
     Changed, Count, Extent, HistoryError, HistoryErrorKind, MAX_PAGE_BYTES, Messages, Page, Retention,
 };
 
+/// For how many messages a page has room from the start.
+const TYPICAL_PAGE: usize = 50;
+
 /// What the database knows about a room.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = rooms, check_for_backend(diesel::sqlite::Sqlite))]
@@ -313,7 +316,7 @@ struct Filled {
 
 /// The messages of a page before their reactions are known, in the order in which they were read.
 struct Unreacted {
-    messages: Vec<Message>,
+    messages: Vec<Arc<Message>>,
     /// The row keys of those that may have reactions.
     changed: Vec<i64>,
     more: bool,
@@ -326,8 +329,8 @@ fn fill(
     limit: usize,
 ) -> QueryResult<Result<Unreacted, HistoryError>> {
     let mut rows = Rows::of_room(room.clone());
-    let (mut messages, mut changed, mut more) = (Vec::new(), Vec::new(), false);
-    let mut bytes = 0;
+    let mut messages = Vec::with_capacity(limit.min(TYPICAL_PAGE));
+    let (mut changed, mut more, mut bytes) = (Vec::new(), false, 0);
     for row in found {
         let row = row?;
         if messages.len() == limit {
@@ -345,7 +348,7 @@ fn fill(
             break;
         }
         changed.extend(reacted);
-        messages.push(message);
+        messages.push(Arc::new(message));
     }
     Ok(Ok(Unreacted { messages, changed, more }))
 }
@@ -365,7 +368,7 @@ fn complete(
             return Ok(Err(error));
         }
         let mut bytes = 0;
-        let fits = |message: &&Message| {
+        let fits = |message: &&Arc<Message>| {
             bytes += message.encoded_size();
             bytes <= MAX_PAGE_BYTES || bytes == message.encoded_size()
         };
@@ -373,7 +376,7 @@ fn complete(
         more |= count < messages.len();
         messages.truncate(count);
     }
-    Ok(Ok(Filled { messages: messages.into_iter().map(Arc::new).collect(), more }))
+    Ok(Ok(Filled { messages, more }))
 }
 
 /// Adds the reactions to those messages that may have any, which have these row keys. The outer
@@ -381,7 +384,7 @@ fn complete(
 fn add_reactions(
     connection: &mut SqliteConnection,
     room: &RoomName,
-    messages: &mut [Message],
+    messages: &mut [Arc<Message>],
     row_keys: &[i64],
 ) -> QueryResult<Result<(), HistoryError>> {
     let mut reactions = match reactions::of_messages(connection, room, row_keys)? {
@@ -390,7 +393,8 @@ fn add_reactions(
     };
     for message in messages {
         if let Some(reactions) = reactions.remove(&message.seq) {
-            message.set_reactions(reactions);
+            // nobody else has the message yet, so it is not cloned
+            Arc::make_mut(message).set_reactions(reactions);
         }
     }
     Ok(Ok(()))
@@ -405,13 +409,12 @@ pub(super) fn in_rows(
 ) -> QueryResult<Result<Vec<Arc<Message>>, HistoryError>> {
     let changed: Vec<_> = found.iter().filter(|row| row.may_have_reactions()).map(Row::row_key).collect();
     let mut rows = Rows::of_room(room.clone());
-    let messages: Result<Vec<_>, _> = found.into_iter().map(|row| rows.message(row)).collect();
+    let messages: Result<Vec<_>, _> = found.into_iter().map(|row| rows.message(row).map(Arc::new)).collect();
     let mut messages = match messages {
         Ok(messages) => messages,
         Err(error) => return Ok(Err(error)),
     };
-    Ok(add_reactions(connection, room, &mut messages, &changed)?
-        .map(|()| messages.into_iter().map(Arc::new).collect()))
+    Ok(add_reactions(connection, room, &mut messages, &changed)?.map(|()| messages))
 }
 
 /// The messages that events after `after` have changed. The outer error is that of the database,

@@ -235,10 +235,13 @@ impl Text {
 /// The length of a JSON string in bytes, without the enclosing quotation marks (RFC 8259,
 /// section 7).
 pub(crate) fn json_length(text: &str) -> usize {
-    let length = |byte| match byte {
-        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
-        0..0x20 => 6,
-        _ => 1,
+    // sums without branches, which the compiler turns into vector instructions: each page of history
+    // is measured
+    let escapes = |byte: u8| {
+        let is_quoted = byte == b'"' || byte == b'\\';
+        let has_short_escape = matches!(byte, 0x08 | b'\t' | b'\n' | 0x0c | b'\r');
+        let is_control = byte < 0x20;
+        usize::from(is_quoted) + 5 * usize::from(is_control) - 4 * usize::from(has_short_escape)
     };
-    text.bytes().map(length).sum()
+    text.len() + text.bytes().map(escapes).sum::<usize>()
 }

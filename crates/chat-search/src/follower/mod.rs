@@ -12,7 +12,7 @@ use chat_log::{Occasional, Passed};
 use chat_protocol::{Epoch, RoomName};
 use metrics::{Counter, Gauge, Unit, counter, describe_counter, describe_gauge, gauge};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use self::pending::{Pending, Work};
 use self::read::{Next, Reader};
@@ -26,12 +26,18 @@ const COALESCE: Duration = Duration::from_millis(100);
 const WALK_INTERVAL: Duration = Duration::from_secs(300);
 
 /// The maximum number of messages in a page of a room.
-const PAGE: usize = 500;
+const PAGE: usize = 200;
 
 /// How many rooms one transaction of the index updates, and how many bytes of text, at least one
-/// room. With the text of the last room these are 3 MiB.
+/// room. Small transactions, because the processor may have a lot to do between two of them.
 const MAX_ROOMS: usize = 64;
-const MAX_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 128 << 10;
+
+/// How long the follower rests after an update, as a multiple of the time that the update took. So
+/// it takes a tenth of one processor at most, and messages that come faster than that are indexed
+/// later.
+const REST: u32 = 9;
+const MAX_REST: Duration = Duration::from_secs(1);
 
 /// After how many transactions one step of purging follows, while there is other work.
 const PURGE_INTERVAL: u32 = 16;
@@ -48,8 +54,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(10);
 /// delays it, too, and it goes on when they work again; an index that is damaged is built again.
 /// Its own cursors are in the index, so it continues after a restart where it was.
 ///
-/// What happens in a room is in the index about 100 ms after the notification. It holds a few MiB
-/// of messages at most.
+/// What happens in a room is in the index about 100 ms after the notification. In a flood it takes
+/// longer: the task takes a tenth of one processor at most, so that it does not slow down the
+/// messages that it follows. It holds a few MiB of messages at most.
 #[derive(Debug, Clone)]
 pub struct Follower {
     handle: Arc<Handle>,
@@ -92,6 +99,7 @@ impl Follower {
             walk: None,
             failed: Vec::new(),
             pause: MIN_PAUSE,
+            rested: Instant::now(),
             transactions: 0,
             metrics: Metrics::new(),
             failures: Occasional::new(),
@@ -161,6 +169,8 @@ struct Task {
     failed: Vec<RoomName>,
     /// How long the next pause is.
     pause: Duration,
+    /// When it has rested after the last update.
+    rested: Instant,
     transactions: u32,
     metrics: Metrics,
     failures: Occasional,
@@ -196,7 +206,7 @@ impl Task {
                     done.send_replace(Some(notified));
                     tokio::select! {
                         () = self.pending.wait() => sleep(COALESCE).await,
-                        () = tokio::time::sleep_until(last_walk + WALK_INTERVAL) => {
+                        () = sleep_until(last_walk + WALK_INTERVAL) => {
                             last_walk = Instant::now();
                             self.walk = Some(None);
                         }
@@ -268,8 +278,11 @@ impl Task {
         if self.transactions.is_multiple_of(PURGE_INTERVAL) {
             self.index.purge().await?;
         }
-        self.update().await?;
-        Ok(true)
+        sleep_until(self.rested).await;
+        let started = Instant::now();
+        let updated = self.update().await;
+        self.rested = Instant::now() + (started.elapsed() * REST).min(MAX_REST);
+        updated.map(|()| true)
     }
 
     /// Finds rooms of which the index does not have everything.

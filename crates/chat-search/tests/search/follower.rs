@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use chat_db::Database;
 use chat_history::conformance::helpers::{append, body, deletion, edit, message, prune, seq_of, user};
@@ -15,6 +16,7 @@ use chat_search::{
     Follower, Found, MemoryIndex, Position, Query, SearchError, SearchErrorKind, SearchIndex, Update, rebuild,
 };
 use futures::future::{BoxFuture, FutureExt, ready};
+use tokio::time::{Instant, sleep};
 
 use super::support::File;
 
@@ -353,6 +355,8 @@ struct Watching {
     applied: tokio::sync::watch::Sender<Vec<Update>>,
     failed: tokio::sync::watch::Sender<bool>,
     cleared: AtomicUsize,
+    /// How long each transaction takes.
+    duration: Duration,
 }
 
 impl Watching {
@@ -370,6 +374,7 @@ impl Watching {
             applied,
             failed,
             cleared: AtomicUsize::new(0),
+            duration: Duration::ZERO,
         })
     }
 
@@ -400,6 +405,7 @@ impl SearchIndex for Watching {
                 self.failed.send_replace(true);
                 return Err(SearchError::new(self.kind, "no more"));
             }
+            sleep(self.duration).await;
             self.index.apply(updates.clone()).await?;
             self.applied.send_modify(|applied| applied.extend(updates));
             Ok(())
@@ -531,6 +537,24 @@ async fn an_index_is_rebuilt() {
     follower.caught_up().await;
     assert!(index.applied.borrow().is_empty());
     purge(&*index).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_that_is_behind_works_a_tenth_of_the_time() {
+    let source = Source::memory();
+    (0..400).for_each(|i| source.queue("r", &format!("hello {i}")));
+    let duration = Duration::from_millis(20);
+    let index = Watching::new(memory_index(), usize::MAX);
+    let index = Arc::new(Watching { duration, ..Arc::into_inner(index).unwrap() });
+    let started = Instant::now();
+    let follower = source.follow(&(Arc::clone(&index) as Arc<dyn SearchIndex>), Retention::default());
+    follower.caught_up().await;
+    let elapsed = started.elapsed();
+    // two pages, and a rest between them
+    assert_eq!(index.applied.borrow().len(), 2);
+    assert!(elapsed >= 2 * duration + 9 * duration, "{elapsed:?}");
+    assert!(elapsed < 20 * duration, "{elapsed:?}");
+    follower.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
